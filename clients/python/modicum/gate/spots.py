@@ -1,4 +1,4 @@
-"""The rule `spot`: no small place decides, for any class. Judged anew from the counts of every source.
+"""The rule `spot`: no small place is found that decides, for any class. Judged anew from the counts of every source.
 
 A row of the spot test is a class, or all classes together. It fails where a place is found at the rule's share of the
 error budget. The rule passes where nothing is found at 5% and every row is NONE_FOUND, if the rows hold enough of the
@@ -152,7 +152,7 @@ def _reason(row: _Row, place: Document | None, outcome: SpotOutcome | None) -> s
     if place is None or outcome is None or outcome is SpotOutcome.INCONCLUSIVE:
         return ""
     if outcome is SpotOutcome.NONE_FOUND:
-        return "no place decides"
+        return "no place was found that decides"
     where = ", as far as it lies outside the objects," if place.get("outside") else ""
     return "; ".join([f"{_place_words(place)}{where} decides", *_called(row)])
 
