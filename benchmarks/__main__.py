@@ -42,14 +42,17 @@ def main(
     if part in {"", TRUST} and not page_only:
         print(f"== {TRUST}: planted cues", flush=True)
         planted.measure(data_folder(), into, quick=quick)
+        planted.measure_objects(data_folder(), into, quick=quick)
     for name, measure in chosen.items() if not page_only else ():
         print(f"== {name}", flush=True)
         taken = machine.taken(quick=quick)
         found = results.with_part(found, name, {"taken": taken, **measure(quick)})
         results.write(found, into / results.RESULTS)
     # read the file again: it is sorted, as a later --page-only reads it
-    networks = planted.read_rows(into / planted.ROWS)
-    write_page(results.read(into / results.RESULTS), results.read(results.EXACT), into, networks=networks)
+    networks, objects = (planted.read_rows(into / path) for path in (planted.ROWS, planted.OBJECT_ROWS))
+    write_page(
+        results.read(into / results.RESULTS), results.read(results.EXACT), into, networks=networks, objects=objects
+    )
     write_paper(results.read(into / PAPER_RESULTS), into)
     print(f"written: {results.RESULTS}, {PAGE}, {PAPER_PAGE}")
 

@@ -8,6 +8,7 @@ from benchmarks import load_tables, tables, trust_tables
 from benchmarks.gate import tables as gate_tables
 from benchmarks.picture import draw
 from benchmarks.planted import tables as planted_tables
+from benchmarks.planted.object_tables import spots_among_objects
 from benchmarks.prose import wrapped
 
 PAGE = Path("docs") / "reference" / "benchmarks.md"
@@ -37,7 +38,12 @@ QUICK = {
 
 
 def write_page(
-    results: dict[str, Any], exact: dict[str, Any], into: Path, *, networks: Sequence[dict[str, Any]] = ()
+    results: dict[str, Any],
+    exact: dict[str, Any],
+    into: Path,
+    *,
+    networks: Sequence[dict[str, Any]] = (),
+    objects: Sequence[dict[str, Any]] = (),
 ) -> None:
     """Write the page and its picture below the folder `into`."""
     subjects = results["parts"].get("search", {}).get("subjects", [])
@@ -45,11 +51,17 @@ def write_page(
         draw(subjects, into / PICTURE)
     page = into / PAGE
     page.parent.mkdir(parents=True, exist_ok=True)
-    page.write_text(page_text(results, exact, networks=networks), encoding="utf-8")
+    page.write_text(page_text(results, exact, networks=networks, objects=objects), encoding="utf-8")
 
 
-def page_text(results: dict[str, Any], exact: dict[str, Any], *, networks: Sequence[dict[str, Any]] = ()) -> str:
-    """The page in Markdown. `networks` are the rows of planted cues."""
+def page_text(
+    results: dict[str, Any],
+    exact: dict[str, Any],
+    *,
+    networks: Sequence[dict[str, Any]] = (),
+    objects: Sequence[dict[str, Any]] = (),
+) -> str:
+    """The page in Markdown. `networks` are the rows of planted cues, `objects` those of spots among objects."""
     parts = results["parts"]
     reference = exact["parts"].get("exact")
     sections = [
@@ -60,7 +72,7 @@ def page_text(results: dict[str, Any], exact: dict[str, Any], *, networks: Seque
     ]
     sections += [*_service(parts.get("service")), *_memory(parts.get("memory")), *_load(parts.get("load"))]
     sections += _trust(parts.get("trust"))
-    sections += _planted(networks)
+    sections += _planted(networks, objects)
     sections += _gate(parts.get("gate"))
     sections += _runs(parts)
     return wrapped("\n".join(sections).rstrip()) + "\n"
@@ -119,12 +131,14 @@ def _trust(part: dict[str, Any] | None) -> Iterator[str]:
     yield from trust_tables.trust(part)
 
 
-def _planted(networks: Sequence[dict[str, Any]]) -> Iterator[str]:
+def _planted(networks: Sequence[dict[str, Any]], objects: Sequence[dict[str, Any]]) -> Iterator[str]:
     yield "\n### Planted cues\n"
     if not networks:
         yield "Not measured yet: `make bench PART=trust`."
         return
     yield from planted_tables.planted(networks)
+    if objects:
+        yield from spots_among_objects(objects)
 
 
 def _gate(part: dict[str, Any] | None) -> Iterator[str]:

@@ -88,6 +88,14 @@ def spot_audit(case: Case, network: Trained, chosen: Tensor, passes: int) -> dic
     }
 
 
+def tested_spots(case: Case, network: Trained, chosen: Tensor, passes: int) -> list[SpotRow]:
+    """Search subsets on the chosen test pictures, and test spots."""
+    shown = network.test[chosen]
+    classifier = Classifier(network.module, (0.0, 1.0), network.mean, network.std)
+    masks = dict(_subsets(classifier, shown, passes, case.seed))
+    return list(spot_tests(classifier, shown, _predicted(network, shown).tolist(), masks, seed=case.seed))
+
+
 def _subsets(classifier: Classifier, images: Tensor, passes: int, seed: int) -> Iterator[tuple[int, Tensor]]:
     for one in find_subsets(classifier, images, threshold=THRESHOLD, search=MaskOptimization(passes), seed=seed):
         if one.subset is not None and has_evidence(one):

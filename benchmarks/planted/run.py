@@ -6,6 +6,7 @@ A run that was stopped goes on where it stopped: rows are written as they come, 
 import json
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from benchmarks.planted.audits import audit, truth
 from benchmarks.planted.cases import Case, cases
 from benchmarks.planted.measures import measured
 from benchmarks.planted.networks import trained
+from benchmarks.planted.objects import object_cases, object_places
 from benchmarks.subjects import Absent
 
 ROWS = Path("benchmarks/results/planted.jsonl")
@@ -24,6 +26,8 @@ WEIGHTS = Path("benchmarks/.cache/planted")
 AUDITS = ((300, 150), (1000, 150), (300, 25))
 """Images, and passes of the search an image, of each audit of a network."""
 QUICK_CASES = 6
+OBJECT_ROWS = Path("benchmarks/results/planted-objects.jsonl")
+"""Where the spots of some networks lie among boxes."""
 
 
 def measure(data: Path | None, into: Path, *, quick: bool) -> None:
@@ -45,6 +49,22 @@ def measure(data: Path | None, into: Path, *, quick: bool) -> None:
         print(f"{place}/{len(left)} {case.name}: followed {followed}; {verdicts}", flush=True)
 
 
+def measure_objects(data: Path | None, into: Path, *, quick: bool) -> None:
+    """Test spots of the networks that have no row among objects yet, and draw boxes; with `quick` of a few networks."""
+    done = {row["name"] for row in read_rows(into / OBJECT_ROWS)}
+    left = [case for case in object_cases() if case.name not in done]
+    for case in left[:QUICK_CASES] if quick else left:
+        try:
+            with _one_thread():
+                places = object_places(case, trained(case, data, into / WEIGHTS))
+        except Absent as absent:
+            print(f"left out: {case.name}: {absent}", flush=True)
+            continue
+        with (into / OBJECT_ROWS).open("a") as rows:
+            rows.write(json.dumps({**case.as_json(), "places": places}, sort_keys=True) + "\n")
+        print(f"among objects: {case.name}", flush=True)
+
+
 def is_whole(row: dict[str, Any]) -> bool:
     """Whether a row has all audits."""
     made = {(one["images"], one["search_passes"]) for one in row["audits"]}
@@ -53,15 +73,22 @@ def is_whole(row: dict[str, Any]) -> bool:
 
 def one_row(case: Case, data: Path | None, kept: Path) -> dict[str, Any]:
     """Train one network and audit it, once for each number of images and passes."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # the networks are small, and the order of sums stays the same on every machine
-    try:
+    with _one_thread():
         if case.pictures == photographs.PICTURES:
             return photographs.photographs_row(case, data, kept)
         network = trained(case, data, kept)
         audits = [audit(case, network, images, passes) for images, passes in AUDITS]
         found = measured(case, network)
         return {**case.as_json(), "truth": truth(case, network), "audits": audits, "measures": found}
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """One thread of torch: the networks are small, and the order of sums stays the same on every machine."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
     finally:
         torch.set_num_threads(threads)
 

@@ -9,7 +9,7 @@ from modicum_server.domain.searches import Control, ControlPlan
 from modicum_server.domain.spots import SpotKind, SpotObjects, SpotOutcomes, SpotPlace, SpotRegion, SpotRow, SpotTrial
 from modicum_server.measures.counterfactual_set import CounterfactualSet, Pair
 from modicum_server.measures.judged_spots import EXAMPLES
-from modicum_server.measures.spot_objects import Location, location_of, object_share
+from modicum_server.measures.spot_objects import Location, location_of, object_overlap
 from modicum_sis.spots.trials import SHOWN
 
 from tests.measures.example_audit import SIDE, VERSION, document_and_rows, finding
@@ -73,7 +73,7 @@ def test_a_spot_on_the_objects_is_said_to_be_inside_and_no_shortcut():
     assert (cats["outcome"], cats["outside_outcome"]) == ("DECISIVE", "NONE_FOUND")
     assert cats["places"][0]["location"] == "INSIDE"
     assert (
-        "It lies inside the objects: 90% of it is on them (95% interval 77% to 91%), over 20 pictures whose objects"
+        "It lies inside the objects: 90% of the smaller one lies in the other (95% interval 77% to 91%), over 20"
         in said
     )
     assert "shortcut" not in said
@@ -101,7 +101,7 @@ def test_a_place_that_no_object_touches_is_a_shortcut_by_where_it_lies():
 
     assert (cats["outcome"], cats["shortcut"]) == ("SHORTCUT", "the place lies outside the objects")
     assert cats["places"][0]["location"] == "OUTSIDE"
-    assert "It lies outside the objects: 0% of it is on them" in said
+    assert "It lies outside the objects: 0% of the smaller one" in said
 
 
 @pytest.mark.parametrize("share", [None, 0.9], ids=["objects unknown", "inside the objects"])
@@ -161,7 +161,7 @@ def test_a_place_across_the_objects_is_left_to_a_person():
     _, cats, said = spot_test(trial(follow=True, share=0.3))
 
     assert (cats["outcome"], cats["places"][0]["location"]) == ("DECISIVE", "ACROSS")
-    assert "It lies neither clearly inside nor clearly outside the objects: 30% of it is on them" in said
+    assert "It lies neither clearly inside nor clearly outside the objects: 30% of the smaller one" in said
 
 
 def test_where_nothing_is_found_the_reading_says_so_of_what_lies_outside():
@@ -206,6 +206,7 @@ def test_examples_outside_the_objects_name_the_pixels_that_were_copied():
         ((0.95,) * 20, Location.INSIDE),
         ((0.0,) * 40, Location.OUTSIDE),
         ((0.0,) * 12, Location.ACROSS),
+        ((0.0,) * 20, Location.OUTSIDE),
         ((0.5,) * 20, Location.ACROSS),
         ((1.0,) * 7, Location.ACROSS),
         ((), None),
@@ -214,16 +215,16 @@ def test_examples_outside_the_objects_name_the_pixels_that_were_copied():
 def test_a_place_lies_where_its_interval_says(shares, location):
     tested = replace(trial(follow=False), on_objects=SpotObjects(tuple(range(len(shares))), shares))
 
-    assert location_of(object_share([tested], 0.95)) is location
+    assert location_of(object_overlap([tested], 0.95)) is location
 
 
-def test_the_object_share_is_the_mean_over_sources_of_both_halves_with_its_interval():
+def test_the_object_overlap_is_the_mean_over_sources_of_both_halves_with_its_interval():
     halves = [
         replace(trial(follow=False), on_objects=SpotObjects((0, 1, 2, 3), shares))
         for shares in ((0.2,) * 4, (0.6,) * 4)
     ]
 
-    share = object_share(halves, 0.95)
+    share = object_overlap(halves, 0.95)
 
     assert share.value == pytest.approx(0.4)
     assert share.n == 8

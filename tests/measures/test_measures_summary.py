@@ -99,8 +99,8 @@ COVERED = "When it is covered, 60% of the pictures lose cat (0% with a random pl
 CAT_FOLLOWS = f"The decision for cat follows {WHERE}: {BRINGS} {COVERED}"
 OUTSIDE_IS_ENOUGH = f"For cat a small place is enough, {WHERE}, as far as it lies outside the objects: {BRINGS}"
 INSIDE = (
-    "It lies inside the objects: 90% of it is on them (95% interval 81% to 91%), over 30 pictures whose objects are "
-    "known."
+    "It lies inside the objects: 90% of the smaller one lies in the other (95% interval 81% to 91%), over 30 "
+    "pictures whose objects are known."
 )
 SUFFICE = "the search found that 5% of the pixels or fewer suffice on its fill."
 MORE = "A stronger search may find more."

@@ -5,7 +5,7 @@ import torch
 from modicum_sis.errors import ParameterError
 from modicum_sis.images.source import ImageSource
 from modicum_sis.spots.interventions import Composite, Interventions
-from modicum_sis.spots.outside import dividing, share_on
+from modicum_sis.spots.outside import dividing, overlap
 from modicum_sis.spots.trials import SpotTrial, spot_tests
 from torch import Tensor, nn
 
@@ -106,13 +106,15 @@ def test_places_of_the_whole_test_say_how_much_of_them_lies_on_the_objects():
     for trial in (trial for row in rows for trial in row.trials):
         sources = {*trial.pasted.sources, *trial.covered.sources} & set(objects)
         places = {one: trial.place.at(*trial.windows[one]) if trial.windows else trial.place for one in sources}
-        shares = {one: share_on(objects[one], place.region((SIDE, SIDE))) for one, place in places.items()}
+        shares = {one: overlap(objects[one], place.region((SIDE, SIDE))) for one, place in places.items()}
         assert shares == {one: trial.on_objects[one] for one in sources}
         assert set(trial.on_objects) <= set(objects)
 
 
-def test_the_share_on_objects_is_that_of_the_regions_pixels():
-    assert share_on(box(0, 0, 2, 2), box(1, 0, 2, 4)) == 0.25
+def test_the_overlap_is_the_share_of_the_smaller_one():
+    assert overlap(box(0, 0, 2, 2), box(1, 0, 2, 4)) == 0.5
+    assert overlap(box(1, 0, 2, 4), box(0, 0, 2, 2)) == 0.5
+    assert overlap(box(1, 1, 1, 1), box(0, 0, 4, 4)) == 1
 
 
 def test_images_without_objects_take_no_part_outside():

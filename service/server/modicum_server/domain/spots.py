@@ -77,7 +77,7 @@ class SpotOutcomes:
 
 @dataclass(frozen=True, slots=True)
 class SpotObjects:
-    """For each image with objects, by position, the share of the place's pixels that lie on them."""
+    """For each image with objects, by position, the share of the smaller of place and objects in the other."""
 
     sources: tuple[int, ...] = ()
     shares: tuple[float, ...] = ()

@@ -30,7 +30,7 @@ class JudgedPlace:
     Attributes:
         tested: its differences.
         trials: its tests.
-        measures: the differences and, where images have objects, how much of the place lies on them.
+        measures: the differences and, where images have objects, how far the place overlaps them.
         location: where it lies; None where no image has objects.
     """
 

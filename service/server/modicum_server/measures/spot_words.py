@@ -188,14 +188,14 @@ def _from_to(row: JudgedRow) -> str:
 
 
 def location_text(place: JudgedPlace) -> str:
-    """Return " It lies on the objects: …", with the share; empty where that is not known."""
-    share = place.measures.get("spot_object_share")
-    if place.location is None or share is None or share.value is None:
+    """Return " It lies inside the objects: …", with the overlap; empty where that is not known."""
+    overlap = place.measures.get("spot_object_overlap")
+    if place.location is None or overlap is None or overlap.value is None:
         return ""
     where = {Location.INSIDE: "inside the objects", Location.OUTSIDE: "outside the objects"}
     lies = where.get(place.location, "neither clearly inside nor clearly outside the objects")
-    on_them = f"{share_text(share.value)} of it is on them{interval_text(share.interval)}"
-    return f" It lies {lies}: {on_them}, over {share.n} pictures whose objects are known."
+    share = f"{share_text(overlap.value)} of the smaller one lies in the other{interval_text(overlap.interval)}"
+    return f" It lies {lies}: {share}, over {overlap.n} pictures whose objects are known."
 
 
 def _more_text(rows: Sequence[JudgedRow]) -> str:

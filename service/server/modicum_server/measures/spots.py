@@ -38,7 +38,7 @@ from modicum_server.measures.judged_spots import JudgedPlace, JudgedRow, SpotTes
 from modicum_server.measures.measure import Measure, Measured, Reading
 from modicum_server.measures.number_words import class_label
 from modicum_server.measures.parts import Audited, Part
-from modicum_server.measures.spot_objects import location_of, object_share
+from modicum_server.measures.spot_objects import location_of, object_overlap
 from modicum_server.measures.spot_words import spot_sentence
 
 CONTROL = "spot"
@@ -115,9 +115,9 @@ def places_of(row: SpotRow, level: float, *, outside: bool = False) -> tuple[Jud
             )
             tested = TestedPlace(_key(row, outside=outside), own, pasted, covered)
             measures = _differences(trials, tested, level)
-            share = object_share(trials, level)
-            known = {} if share.value is None else {"spot_object_share": share}
-            location = None if outside else location_of(share)
+            overlap = object_overlap(trials, level)
+            known = {} if overlap.value is None else {"spot_object_overlap": overlap}
+            location = None if outside else location_of(overlap)
             places.append(JudgedPlace(tested, trials, {**measures, **known}, location))
     return tuple(places)
 
@@ -174,7 +174,7 @@ PART = Part(
             "Other pictures that take the class of a copied spot, less elsewhere", Place.HEADLINE
         ),
         "spot_covered_difference": Title("Pictures that lose their class under a covered spot, less elsewhere"),
-        "spot_object_share": Title("Share of the spot that lies on the objects"),
+        "spot_object_overlap": Title("Overlap of the spot and the objects, as a share of the smaller"),
     },
     spot_reading,
 )

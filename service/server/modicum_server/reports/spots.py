@@ -199,8 +199,8 @@ def _objects_text(place: Mapping[str, Any]) -> str:
         return "outside: only what lies outside the objects was copied"
     if place.get("location") is None:
         return ""
-    share = measure_from_json(place["measures"]["spot_object_share"])
-    return f"{place['location'].lower()}: {share_text(share.value or 0.0)} of it{interval_text(share.interval)}"
+    overlap = measure_from_json(place["measures"]["spot_object_overlap"])
+    return f"{place['location'].lower()}: {share_text(overlap.value or 0.0)}{interval_text(overlap.interval)}"
 
 
 def _low(measure: Mapping[str, Any]) -> float:

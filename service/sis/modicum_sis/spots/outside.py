@@ -1,8 +1,9 @@
-"""What lies outside the objects of images: which images a spot test takes there, and how much of a place is on them."""
+"""What lies outside the objects of images: which images a spot test takes there, and how far a place overlaps them."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor
 
 from modicum_sis.spots.sources import SplitImages
@@ -47,6 +48,9 @@ def images_with_objects(images: SplitImages, objects: Masks) -> SplitImages:
     return replace(images, masks=masks, subsets=subsets, halves=(first, second))
 
 
-def share_on(objects: Tensor, region: Tensor) -> float:
-    """The share of a region's pixels that lie on objects; both are masks (H, W)."""
-    return float((region & objects).sum() / region.sum())
+def overlap(objects: Tensor, region: Tensor) -> float:
+    """The share of the smaller of the two that lies in the other; both are masks (H, W) and not empty.
+
+    An object within a larger place has an overlap of 1, as has a place within a larger object.
+    """
+    return float((region & objects).sum() / torch.minimum(region.sum(), objects.sum()))

@@ -20,7 +20,7 @@ from modicum_sis.spots.choice import MOST_OWN_SOURCES, choose_fixed, choose_own,
 from modicum_sis.spots.copying import COVER, PASTE, Intervention, comparison, followed
 from modicum_sis.spots.evidence import EvidenceMaps
 from modicum_sis.spots.interventions import Composite, Interventions, Stopped
-from modicum_sis.spots.outside import dividing, images_with_objects, share_on
+from modicum_sis.spots.outside import dividing, images_with_objects, overlap
 from modicum_sis.spots.places import Place, PlaceKind
 from modicum_sis.spots.sources import HALVES, Pair, SplitImages, split_images
 
@@ -67,7 +67,7 @@ class SpotTrial:
         pasted: the outcomes of copying it.
         covered: the outcomes of covering it.
         outside: whether only pixels outside the objects of both images were copied and covered.
-        on_objects: by index of a source with objects, the share of the place's pixels that lie on them.
+        on_objects: by index of a source with objects, the `overlap` of the place and its objects.
         regions: outside the objects, by source and other, the pixels (H, W) that were copied, of a few pairs in which
             the class followed the copy alone, each of another source.
     """
@@ -236,7 +236,7 @@ class _Run:
     def _on_objects(self, places: Mapping[int, Place]) -> dict[int, float]:
         canvas = self.maps.interventions.canvas[1:]
         return {
-            index: share_on(self.objects[index], place.region(canvas))
+            index: overlap(self.objects[index], place.region(canvas))
             for index, place in places.items()
             if index in self.objects
         }
