@@ -72,7 +72,7 @@ def spot_audit(case: Case, network: Trained, chosen: Tensor, passes: int) -> dic
     predicted = _predicted(network, shown).tolist()
     rows = list(spot_tests(classifier, shown, predicted, masks, seed=case.seed))
     tested = time.perf_counter()
-    places = [place for number, row in enumerate(rows) for place in _places(row, number)]
+    places = [place for number, row in enumerate(rows) for place in tested_places(row, number)]
     outcomes = judge_rows(places)
     return {
         "images": len(chosen),
@@ -102,7 +102,8 @@ def _subsets(classifier: Classifier, images: Tensor, passes: int, seed: int) -> 
             yield one.index, one.subset.mask
 
 
-def _places(row: SpotRow, number: int) -> list[TestedPlace]:
+def tested_places(row: SpotRow, number: int) -> list[TestedPlace]:
+    """The fixed place of a row and its own window, each with the differences of both halves."""
     places = []
     for own in (False, True):
         trials = [trial for trial in row.trials if (trial.place.kind is PlaceKind.OWN) is own]

@@ -19,10 +19,10 @@ def spots_among_objects(rows: Sequence[Row]) -> Iterator[str]:
     """How often a place is said to lie where its cue lies, and how often where it does not, at several limits."""
     yield (
         f"Spots among objects. The cue of {len(rows)} networks has a known place in each picture. Boxes were drawn on "
-        f"the same pictures, {DRAWS} times for each network, kind of place and area: in some of these data sets each "
-        "box holds the cue, in the others none touches it. The place that the spot test chose is larger than the cue, "
-        "so it may lie across the edge of a box. A network whose spot was not found counts, too. Data sets of one "
-        "network are not independent, so there is no interval.\n"
+        f"the same pictures, {DRAWS} times for each network and area: in some of these data sets each box holds the "
+        "cue, in the others none touches it. The place that the copies follow most surely counts, found or not. It is "
+        "larger than the cue, so it may lie across the edge of a box. Data sets of one network are not independent, so "
+        "there is no interval.\n"
     )
     yield f"Said to lie outside, by the limit of the interval's upper end ({OUTSIDE_LIMIT:g} is the rule's):\n"
     yield from _by_limit(rows, OUTSIDE_LIMITS, lambda ends, limit: ends[1] < limit)

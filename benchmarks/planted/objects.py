@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from modicum.gate.spot_rule import LEAST_SOURCES, high_end, low_end
+from modicum.gate.spot_rule import ALPHA, LEAST_SOURCES, high_end, low_end
 from modicum_sis.spots.outside import overlap
 from modicum_sis.spots.places import PlaceKind
 from modicum_sis.spots.trials import SpotRow, SpotTrial
 from numpy.typing import NDArray
 
-from benchmarks.planted.audits import tested_spots
+from benchmarks.planted.audits import tested_places, tested_spots
 from benchmarks.planted.cases import Case, cases
 from benchmarks.planted.networks import Trained, balanced
 
@@ -27,7 +27,7 @@ TIGHT = 0.0
 ASPECTS = (0.5, 2.0)
 """Least and largest width of a box divided by its height."""
 DRAWS = 20
-"""Data sets of boxes for each network, kind of place and area."""
+"""Data sets of boxes for each network and area."""
 ATTEMPTS = 400
 """Boxes that are drawn for a picture before it counts as having none."""
 TAIL = 0.025
@@ -42,9 +42,10 @@ def object_cases() -> list[Case]:
 
 
 def object_places(case: Case, network: Trained) -> list[dict[str, Any]]:
-    """Test spots, draw boxes, and return for each kind of place and box the ends of the intervals that the rule reads.
+    """Test spots, draw boxes, and return for each kind of box the ends of the intervals that the rule reads.
 
-    Only classes with a cue count, and only pictures with one: of the others it is not known where it lies.
+    Only classes with a cue count, by the place that their copies follow most surely, and only pictures with a cue: of
+    the others it is not known where it lies.
     """
     chosen = balanced(network.labels, IMAGES)
     rows = tested_spots(case, network, chosen, PASSES)
@@ -59,13 +60,13 @@ def _cue(network: Trained, index: int) -> Region:
 
 
 def _places(row: SpotRow, cues: Sequence[Region]) -> Iterator[dict[str, Any]]:
-    for own in (False, True):
-        trials = [trial for trial in row.trials if (trial.place.kind is PlaceKind.OWN) is own]
-        for inside, area in [(True, TIGHT), *((inside, area) for inside in (True, False) for area in AREAS)]:
-            drawn = np.random.default_rng(round(area * 100) + 1000 * inside)
-            ends = [_ends(trials, cues, drawn, inside=inside, area=area) for _ in range(DRAWS)]
-            known = [one for one in ends if one is not None]
-            yield {"class": row.target_class, "own": own, "inside": inside, "area": area, "ends": known}
+    strongest = max(tested_places(row, 0), key=lambda place: low_end(place.pasted, ALPHA))
+    trials = [trial for trial in row.trials if (trial.place.kind is PlaceKind.OWN) is strongest.own]
+    for inside, area in [(True, TIGHT), *((inside, area) for inside in (True, False) for area in AREAS)]:
+        drawn = np.random.default_rng(round(area * 100) + 1000 * inside)
+        ends = [_ends(trials, cues, drawn, inside=inside, area=area) for _ in range(DRAWS)]
+        known = [one for one in ends if one is not None]
+        yield {"class": row.target_class, "own": strongest.own, "inside": inside, "area": area, "ends": known}
 
 
 def _ends(
@@ -94,7 +95,8 @@ def drawn_box(cue: Region, drawn: np.random.Generator, *, inside: bool, area: fl
     rows, columns = np.flatnonzero(cue.any(axis=1)), np.flatnonzero(cue.any(axis=0))
     top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
     if area == TIGHT:
-        return _filled(cue.shape, top, left, bottom - top, right - left)
+        box = _filled(cue.shape, top, left, bottom - top, right - left)
+        return None if box.all() else box
     aspects = np.exp(drawn.uniform(*np.log(ASPECTS), ATTEMPTS))
     heights = np.clip(np.round(np.sqrt(area * cue.size / aspects)), 1, cue.shape[0]).astype(np.int64)
     widths = np.clip(np.round(area * cue.size / heights), 1, cue.shape[1]).astype(np.int64)

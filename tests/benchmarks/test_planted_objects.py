@@ -25,7 +25,10 @@ def test_the_tightest_box_is_the_cue_itself():
 
 
 def test_a_cue_that_no_box_can_hold_has_none():
-    assert drawn_box(np.ones((32, 32), dtype=bool), np.random.default_rng(0), inside=True, area=0.25) is None
+    everywhere, drawn = np.ones((32, 32), dtype=bool), np.random.default_rng(0)
+
+    assert drawn_box(everywhere, drawn, inside=True, area=0.25) is None
+    assert drawn_box(everywhere, drawn, inside=True, area=TIGHT) is None
 
 
 def test_networks_have_one_class_with_a_cue_in_a_known_place():
