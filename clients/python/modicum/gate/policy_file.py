@@ -216,7 +216,7 @@ def _limit_problems(marked: Marked, known: KnownRule, limit: str) -> Iterator[Pr
     elif of is None and known.kind is Kind.BASELINE:
         yield mark, f"{known.id} is compared with the baseline alone and has no {limit}; use min_ratio_to_baseline"
     elif of is not None and "baseline" not in marked.value:
-        yield mark, f"{limit} needs a `baseline`, such as {{file: FILE.json}}; add it or remove the limit"
+        yield mark, f"{limit} needs `baseline: {{file: FILE.json}}`; add it or remove the limit"
 
 
 def _is_complete(policy: Mapping[str, Any], name: str, given: Mapping[str, Any]) -> bool:
