@@ -7,12 +7,19 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.gate import early, measures, ratios, spot
+from benchmarks.gate import early, measures, medians, ratios, readings, spot
 from benchmarks.gate.rows import Row, Simulated
 
 VERDICTS, QUICK_VERDICTS = 10_000, 500
 #: Every kind of rule that is simulated; a module with `rows()` and a line here.
-KINDS: Sequence[Callable[[], Iterator[Row]]] = (measures.rows, early.rows, ratios.rows, spot.rows)
+KINDS: Sequence[Callable[[], Iterator[Row]]] = (
+    measures.rows,
+    early.rows,
+    medians.rows,
+    readings.rows,
+    ratios.rows,
+    spot.rows,
+)
 
 
 def measure(*, quick: bool) -> dict[str, Any]:

@@ -121,13 +121,16 @@ def test_the_rule_needs_thirty_labelled_images_and_no_subset():
     without_subsets = [replace(one, subset=None, baseline_confident=True) for one in images(in_ring=False)]
 
     assert "fewer than 30 labelled images without that region (10)" in reading_of(few_labelled)["text"]
-    assert reading_of(without_subsets) == {
-        "control": "shortcut",
-        "outcome": "NONE_SEEN",
-        "text": "Filling the ring at the canvas' edge with the mean costs 0 percentage points of accuracy (95% "
-        "interval -8.8 to 8.8); "
-        "no subset was found, so where it lies is not known: no reliance on the ring was seen.",
-    }
+    assert (
+        reading_of(without_subsets).items()
+        >= {
+            "control": "shortcut",
+            "outcome": "NONE_SEEN",
+            "text": "Filling the ring at the canvas' edge with the mean costs 0 percentage points of accuracy (95% "
+            "interval -8.8 to 8.8); "
+            "no subset was found, so where it lies is not known: no reliance on the ring was seen.",
+        }.items()
+    )
 
 
 def of_classes(counts, lost):

@@ -25,7 +25,7 @@ def checks_of(rule: Rule, document: Document, model: Document, search: Document)
         return
     if rule.max is None and rule.min is None:
         return  # the baseline alone decides
-    labels, looks = _labels(document), looks_of(document)
+    labels, looks = _labels(document, version), looks_of(document)
     for subject, one in _subjects(rule, measure, labels):
         yield _measured(rule, version, subject, one, looks)
 
@@ -56,11 +56,13 @@ def _subjects(rule: Rule, measure: Document, labels: Mapping[str, str]) -> Itera
         yield from groups.items()
 
 
-def _labels(document: Document) -> dict[str, str]:
-    """Names of classes by their index. Spot tests and counterfactual sets tell them."""
+def _labels(document: Document, version: str) -> dict[str, str]:
+    """Names of a version's classes by their index. In older documents spot tests and counterfactual sets tell them."""
+    model = next(one for one in document["models"] if one["model_version"] == version)
     tested = [(row["target_class"], row["label"]) for test in document.get("spots", ()) for row in test["rows"]]
     paired = [(row["class"], row["label"]) for test in document.get("counterfactuals", ()) for row in test["classes"]]
-    return {str(index): label for index, label in (*paired, *tested) if index is not None}
+    told = {str(index): label for index, label in (*paired, *tested) if index is not None}
+    return {**told, **{str(index): label for index, label in enumerate(model.get("class_labels", ()))}}
 
 
 def _measured(rule: Rule, version: str, subject: str, measure: Document | None, looks: Looks) -> Check:
@@ -88,7 +90,32 @@ def _reading(rule: Rule, version: str, search: Document, document: Document) -> 
     if reading is None:
         reason = f"the result has no reading of the control {rule.known.name}; run that control"
         return Check(model_version=version, holds=False, reason=reason)
-    return outcome_check(rule, version, reading["outcome"], document, reading["text"])
+    if not reading.get("outcomes"):
+        return outcome_check(rule, version, reading["outcome"], document, reading["text"])
+    return _reading_anew(rule, version, reading)
+
+
+def _reading_anew(rule: Rule, version: str, reading: Document) -> Check:
+    """The check of a reading whose outcome the document has at several one-sided tails.
+
+    Each of its statements could have led to an outcome by chance, so p is the tail times their number.
+    """
+    tails = {known: [tail for tail, outcome in reading["outcomes"] if outcome == known] for known in _known(reading)}
+    unexpected = [min(told) for outcome, told in tails.items() if outcome not in rule.expect]
+    expected = [min(told) for outcome, told in tails.items() if outcome in rule.expect]
+    statements = reading["statements"]
+    return Check(
+        model_version=version,
+        subject=reading["outcome"],
+        reason=reading["text"],
+        p=min(1.0, statements * min(unexpected, default=1.0)),
+        passes=statements * min(expected, default=1.0) <= ONE_SIDED,
+    )
+
+
+def _known(reading: Document) -> set[str]:
+    """The outcomes that a reading has at some tail, without INCONCLUSIVE."""
+    return {outcome for _, outcome in reading["outcomes"]} - {"INCONCLUSIVE"}
 
 
 def outcome_check(rule: Rule, version: str, outcome: str, document: Document, text: str) -> Check:

@@ -3,9 +3,10 @@
 Shares have exact binomial tails (Clopper and Pearson, 1934); those of an audit that may end early are in `early_stop`.
 Paired differences of -1, 0 and 1 have the tail of Student's t over pairs, with one pair added that speaks against the
 claim, as the spot rule adds a source; where no pair differs the other way, the exact binomial tail counts if it is
-larger. Those of means are in `means`. Of any other number the document holds an interval at one level, so only a bound
-is known: where the interval lies beyond the limit, p is at most its tail. 10,000 resamples have no tail below 1/200, so
-a bootstrap's bound is never smaller than that.
+larger. Those of means are in `means`. Of a quantile the document holds the ends that order statistics give at several
+tails (exact, binomial), and p is the smallest tail whose end lies beyond the limit. Of any other number it holds an
+interval at one level, so only a bound is known: where the interval lies beyond the limit, p is at most its tail. 10,000
+resamples have no tail below 1/200, so a bootstrap's bound is never smaller than that.
 """
 
 import math
@@ -42,6 +43,7 @@ class Number:
     successes: int | None = None
     pairs: "Pairs | None" = None
     mean: Mean | None = None
+    ends: Sequence[Sequence[float | None]] = ()
     unavailable: str = ""
     looks: Looks = Looks.ONCE
 
@@ -83,6 +85,8 @@ def number_of(measure: Mapping[str, Any], looks: Looks = Looks.ONCE) -> Number:
         method=interval.get("method", ""),
         successes=parameters.get("successes") if measure.get("unit") == "share" else None,
         pairs=_pairs(measure),
+        mean=_mean(measure),
+        ends=(measure.get("evidence") or {}).get("ends", ()),
         unavailable=measure.get("unavailable", ""),
         looks=looks,
     )
@@ -100,6 +104,16 @@ def _pairs(measure: Mapping[str, Any]) -> Pairs | None:
     return Pairs(int(gained), differing - int(gained), n - differing)
 
 
+def _mean(measure: Mapping[str, Any]) -> Mean | None:
+    """The mean that a measure tells of with its deviation and skewness; None where it is no mean."""
+    evidence, value = measure.get("evidence") or {}, measure.get("value")
+    if "deviation" not in evidence or value is None:
+        return None
+    logarithms = evidence.get("logarithms", False)
+    mean = math.log(value) if logarithms else value
+    return Mean(measure["n"], mean, evidence["deviation"], evidence["skewness"], logarithms)
+
+
 def p_above(number: Number, limit: float) -> float:
     """Return p of the hypothesis that the number is at most `limit`; at most that where only a bound is known."""
     if number.value is None:
@@ -110,6 +124,8 @@ def p_above(number: Number, limit: float) -> float:
         return _paired_above(number.pairs, limit)
     if number.mean is not None:
         return mean_above(number.mean, limit) if number.n >= FEWEST_PAIRS else 1.0
+    if number.ends:
+        return min((tail for tail, low, _ in number.ends if tail and low is not None and low > limit), default=1.0)
     return number.smallest_tail if number.low is not None and number.low > limit else 1.0
 
 
@@ -123,6 +139,8 @@ def p_below(number: Number, limit: float) -> float:
         return _paired_above(number.pairs.reversed, -limit)
     if number.mean is not None:
         return mean_below(number.mean, limit) if number.n >= FEWEST_PAIRS else 1.0
+    if number.ends:
+        return min((tail for tail, _, high in number.ends if tail and high is not None and high < limit), default=1.0)
     return number.smallest_tail if number.high is not None and number.high < limit else 1.0
 
 

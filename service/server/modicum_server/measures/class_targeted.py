@@ -81,7 +81,7 @@ def class_targeted_reading(measured: Measured) -> Reading | None:
     if bare.value:
         fact += f"; for {share_text(bare.value)} the bare fill alone suffices{interval_text(bare.interval)}"
     outcome = _outcome(found, bare, ratio)
-    return Reading(CONTROL, f"{fact}: {_conclusion(outcome, found, bare, ratio)}.", outcome)
+    return Reading(CONTROL, f"{fact}: {_conclusion(outcome, found, bare, ratio)}.", outcome, statements=3)
 
 
 def _outcome(found: Measure, bare: Measure, ratio: Measure) -> str:

@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from modicum.gate.means import Mean
 from modicum.gate.paired import Sizes, log_ratios
 from numpy.typing import NDArray
 
 from modicum_server.domain.searches import TargetRule
 from modicum_server.measures.families import PairFamily, Title
-from modicum_server.measures.intervals import LEVEL, Interval, bootstrap_mean, square_and_add
+from modicum_server.measures.intervals import LEVEL, SMALLEST_SAMPLE, Interval, bootstrap_mean, square_and_add
 from modicum_server.measures.measure import Measure, Measured
 from modicum_server.measures.observations import Observations
 
@@ -85,14 +86,19 @@ def ratio_of(logs: NDArray[np.float64], *, empty: str, level: float = LEVEL) -> 
     mean = mean_of(logs[np.isfinite(logs)], unit="ratio", level=level, empty=empty)
     if mean.value is None:
         return mean
-    return replace(mean, value=float(np.exp(mean.value)), interval=_exponential(mean.interval))
+    evidence = {**mean.evidence, "logarithms": True} if mean.evidence else {}
+    return replace(mean, value=float(np.exp(mean.value)), interval=_exponential(mean.interval), evidence=evidence)
 
 
 def mean_of(values: NDArray[np.float64], *, unit: str, empty: str, level: float = LEVEL) -> Measure:
     """Return the mean over images with its bootstrap interval. Without images it is unavailable, for this reason."""
     if len(values) == 0:
         return Measure(None, unit, 0, unavailable=empty)
-    return Measure(float(values.mean()), unit, len(values), bootstrap_mean(values, level))
+    mean = Measure(float(values.mean()), unit, len(values), bootstrap_mean(values, level))
+    if len(values) < SMALLEST_SAMPLE:
+        return mean
+    spread = Mean.of(values)
+    return replace(mean, evidence={"deviation": spread.deviation, "skewness": spread.skewness})
 
 
 def difference_of(differences: NDArray[np.float64], *, empty: str, most: float = 1.0, level: float = LEVEL) -> Measure:

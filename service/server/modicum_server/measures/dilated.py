@@ -43,7 +43,7 @@ def dilated_reading(measured: Measured) -> Reading | None:
     if kept.value is not None:
         fact += f", and {share_text(kept.value)}{interval_text(kept.interval)} keep their class"
     outcome = _outcome(survived, kept)
-    return Reading(CONTROL, f"{fact}: {_conclusion(outcome, survived.n)}.", outcome)
+    return Reading(CONTROL, f"{fact}: {_conclusion(outcome, survived.n)}.", outcome, statements=2)
 
 
 def _outcome(survived: Measure, kept: Measure) -> str:

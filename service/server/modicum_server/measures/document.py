@@ -17,7 +17,7 @@ from modicum_server.domain.findings import Finding
 from modicum_server.domain.models import ModelVersion
 from modicum_server.domain.searches import Control, Search, SearchMethod
 from modicum_server.domain.spots import SpotRow
-from modicum_server.measures import counterfactuals, registry, spots
+from modicum_server.measures import counterfactuals, registry, spots, transfer
 from modicum_server.measures.counterfactual_set import CounterfactualSet
 from modicum_server.measures.families import Titles, titled
 from modicum_server.measures.measure import Measured
@@ -25,6 +25,7 @@ from modicum_server.measures.observations import Observations
 from modicum_server.measures.observer import Observer
 from modicum_server.measures.out_of_distribution import OutOfDistribution
 from modicum_server.measures.parts import Audited, Entry
+from modicum_server.measures.readings_anew import outcomes_by_tail
 from modicum_server.measures.summary import summary_of, summary_without_search
 
 SCHEMA_VERSION = 2
@@ -223,12 +224,13 @@ def _search_json(
     seen = audited.seen[version, index]
     told = (part.reading(audited, across[part.key], version, index) for part in registry.PARTS if part.reading)
     readings = [*registry.read_controls(measured), *(reading for reading in told if reading is not None)]
+    anew = outcomes_by_tail(measured, audited, across[transfer.PART.key], version, index)
     blind = version in audited.parameters.get("gradient_free", ())
     return {
         "search": asdict(seen.search),
         "search_digest": seen.search.digest,
         "measures": titled({name: value.as_json() for name, value in measured.items()}, registry.measure_titles()),
-        "readings": [asdict(reading) for reading in readings],
+        "readings": [{**asdict(reading), "outcomes": anew.get(reading.control, [])} for reading in readings],
         "counts": {
             "images": len(seen.scored),
             "eligible": int(seen.eligible.sum()),

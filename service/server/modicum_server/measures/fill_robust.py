@@ -64,7 +64,7 @@ def fill_robust_reading(measured: Measured) -> Reading | None:
     if exhausted := found.n - found.parameters["successes"]:
         fact += f"; for {exhausted} of them the search verified nothing smaller than the whole image within its passes"
     outcome = _outcome(measured)
-    return Reading(CONTROL, f"{fact}: {_conclusion(outcome, found)}.", outcome)
+    return Reading(CONTROL, f"{fact}: {_conclusion(outcome, found)}.", outcome, statements=3)
 
 
 def _empty(seen: Observations) -> str:

@@ -55,7 +55,7 @@ def fill_reading(measured: Measured) -> Reading | None:
     fact = f"Of {n} subsets found on the {searched} fill, {shares} still suffice"
     if missing := tried.keys() - survival.keys():
         fact += f"; none could be scored on {enumeration(sorted(missing))}"
-    return Reading(CONTROL, f"{fact}: {_conclusion(outcome, survival, n)}.", outcome)
+    return Reading(CONTROL, f"{fact}: {_conclusion(outcome, survival, n)}.", outcome, statements=len(tried))
 
 
 def _share_on(fill: str, measure: Measure, n: int) -> str:

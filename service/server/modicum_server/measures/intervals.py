@@ -9,6 +9,7 @@ differences of shares: `square_and_add`, which also holds where few images diffe
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,10 @@ RESAMPLES = 10_000
 DRAWN_AT_ONCE = 1_000_000
 """Values drawn at once by a bootstrap: memory does not grow with the number of images."""
 BOOTSTRAP_SEED = 0
+EXACT_TAIL = 1 / 200
+"""Below this tail the interval of a share is the exact one: Wilson's rests on the normal distribution."""
+TAILS = (0.05, 0.025, 0.01, 5e-3, 2e-3, 1e-3, 5e-4, 2e-4, 1e-4, 5e-5, 2e-5, 1e-5, 5e-6, 2e-6, 1e-6)
+"""One-sided tails at which a stored result can be judged again: those of a policy's share of its error budget."""
 IMAGES_ADDED = 2
 """Images that differ by the most, added when the typical size of a difference is taken: it is not known from a few."""
 
@@ -98,6 +103,38 @@ def order_statistics(values: NDArray[np.float64], q: float, level: float = LEVEL
     )
 
 
+def order_ends(values: NDArray[np.float64], q: float) -> list[list[float | None]]:
+    """Return [tail, low, high] for each of `TAILS`: between which values the q-quantile lies, one-sided at that tail.
+
+    An end is None where no value gives one. Tails without both ends are left out, and so are all of a small sample.
+    """
+    n = len(values)
+    if n < SMALLEST_SAMPLE:
+        return []
+    ordered = np.sort(values)
+    ends = [
+        [tail, *(_end(ordered, rank) for rank in ranks)] for tail, ranks in zip(TAILS, _tail_ranks(n, q), strict=True)
+    ]
+    return [one for one in ends if one[1:] != [None, None]]
+
+
+def exact_share(successes: int, n: int, tail: float) -> tuple[float, float]:
+    """Return the ends of a share, each one-sided at `tail`: Clopper and Pearson (1934)."""
+    from scipy.special import betaincinv  # type: ignore[import-untyped]  # noqa: PLC0415  takes long to read
+
+    low = 0.0 if successes == 0 else float(betaincinv(successes, n - successes + 1, tail))
+    high = 1.0 if successes == n else float(betaincinv(successes + 1, n - successes, 1 - tail))
+    return low, high
+
+
+def share_interval(successes: int, n: int, level: float) -> Interval | None:
+    """Return Wilson's interval of a share, and the exact one where the tail is below `EXACT_TAIL`."""
+    tail = (1 - level) / 2
+    if n < SMALLEST_SAMPLE or tail >= EXACT_TAIL:
+        return wilson(successes, n, level)
+    return Interval(*exact_share(successes, n, tail), "exact", n, level)
+
+
 def bootstrap_mean(
     values: NDArray[np.float64], level: float = LEVEL, *, drawn_at_once: int = DRAWN_AT_ONCE
 ) -> Interval | None:
@@ -165,7 +202,7 @@ def _difference_ends(gained: float, lost: float, n: int, level: float) -> tuple[
 
 def normal_quantile(level: float) -> float:
     """Return how many standard deviations on either side hold this share of a normal variable."""
-    from scipy.special import ndtri  # type: ignore[import-untyped]  # noqa: PLC0415  takes long to read, see below
+    from scipy.special import ndtri  # noqa: PLC0415  takes long to read, see below
 
     return float(ndtri((1 + level) / 2))
 
@@ -197,6 +234,11 @@ def _ranks(n: int, q: float, tail: float) -> tuple[int, int]:
     low = ranks[bdtr(ranks - 1, n, q) <= tail]
     high = ranks[bdtrc(ranks - 1, n, q) <= tail]
     return (int(low[-1]) if len(low) else 0), (int(high[0]) if len(high) else n + 1)
+
+
+@lru_cache(maxsize=4096)
+def _tail_ranks(n: int, q: float) -> tuple[tuple[int, int], ...]:
+    return tuple(_ranks(n, q, tail) for tail in TAILS)
 
 
 def _end(ordered: NDArray[np.float64], rank: int) -> float | None:

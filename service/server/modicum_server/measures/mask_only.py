@@ -34,7 +34,7 @@ def mask_only_reading(measured: Measured) -> Reading | None:
     n = max(median.n for median in kept.values())
     left = enumeration([_left(paint, median) for paint, median in kept.items()])
     fact = f"The bare shapes of {n} masks, painted on the mean, leave a median confidence of {left}"
-    return Reading(CONTROL, f"{fact}: {_conclusion(outcome, n)}.", outcome)
+    return Reading(CONTROL, f"{fact}: {_conclusion(outcome, n)}.", outcome, statements=len(PAINTS))
 
 
 def _left(paint: str, median: Measure) -> str:

@@ -8,7 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from modicum_server.measures.intervals import LEVEL, SMALLEST_SAMPLE, Interval, order_statistics, quantile, wilson
+from modicum_server.measures.intervals import (
+    LEVEL,
+    SMALLEST_SAMPLE,
+    Interval,
+    order_ends,
+    order_statistics,
+    quantile,
+    wilson,
+)
 
 Parameters = Mapping[str, Any]
 LARGER_THAN_ALL = "too many searches found nothing, so the value is larger than every size that was found"
@@ -19,7 +27,7 @@ class Measure:
     """One number about one version and one search.
 
     `value` is None only with `unavailable`, the reason in words. `groups` holds the same measure a class, where it is
-    taken by class.
+    taken by class. `evidence` is what it takes to judge it at another level, where n and the parameters do not tell.
     """
 
     value: float | None
@@ -29,6 +37,7 @@ class Measure:
     parameters: Parameters = field(default_factory=dict)
     unavailable: str = ""
     groups: Mapping[str, "Measure"] = field(default_factory=dict)
+    evidence: Mapping[str, Any] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """Return it as JSON values; `no_interval` says why there is none."""
@@ -43,6 +52,8 @@ class Measure:
             document["unavailable"] = self.unavailable
         elif self.interval is None:
             document["no_interval"] = f"no interval below n = {SMALLEST_SAMPLE}; here n = {self.n}"
+        if self.evidence:
+            document["evidence"] = dict(self.evidence)
         if self.groups:
             document["groups"] = {name: measure.as_json() for name, measure in self.groups.items()}
         return document
@@ -50,11 +61,15 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One sentence about a control, and its outcome, by the rule in the docstring of the control's module."""
+    """One sentence about a control, and its outcome, by the rule in the docstring of the control's module.
+
+    `statements` is how many statements about intervals could each have led to another outcome by chance.
+    """
 
     control: str
     text: str
     outcome: str
+    statements: int = 1
 
 
 def measure_from_json(document: Mapping[str, Any]) -> Measure:
@@ -68,6 +83,7 @@ def measure_from_json(document: Mapping[str, Any]) -> Measure:
         parameters=document["parameters"],
         unavailable=document.get("unavailable", ""),
         groups={name: measure_from_json(group) for name, group in document.get("groups", {}).items()},
+        evidence=document.get("evidence", {}),
     )
 
 
@@ -105,6 +121,8 @@ def quantile_measure(
     censored = int(np.isinf(values).sum())
     recorded = {**(parameters or {}), **({"censored": censored} if censored else {})}
     value, interval = quantile(values, q), order_statistics(values, q, level)
+    ends = order_ends(values, q)
+    evidence = {"ends": ends} if ends else {}
     if math.isinf(value):
-        return Measure(None, unit, n, interval, recorded, LARGER_THAN_ALL)
-    return Measure(value, unit, n, interval, recorded)
+        return Measure(None, unit, n, interval, recorded, LARGER_THAN_ALL, evidence=evidence)
+    return Measure(value, unit, n, interval, recorded, evidence=evidence)

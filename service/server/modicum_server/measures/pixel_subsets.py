@@ -127,7 +127,7 @@ def pixel_subsets_reading(measured: Measured) -> Reading | None:
         f"{_left_out_text(kept)}"
     )
     outcome = _outcome(measured)
-    return Reading(CONTROL, f"{fact}: {_conclusion(outcome, kept.n)}.", outcome)
+    return Reading(CONTROL, f"{fact}: {_conclusion(outcome, kept.n)}.", outcome, statements=3)
 
 
 def _accuracy_text(measured: Measured) -> str:

@@ -1,0 +1,64 @@
+"""The outcomes of readings at other levels: each rule is applied again to the intervals that one-sided tails give.
+
+A policy judges a reading at its share of the error budget, and the document holds one interval of each measure. So it
+also holds the outcome at each of `TAILS`. Intervals are exact below 1/200 (`share_interval`), those of quantiles are
+order statistics. Not derived anew: `shortcut` and `counterfactual`, whose rules judge by class at their own levels.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from modicum_server.measures import counterfactuals, registry, shortcut, spots, transfer
+from modicum_server.measures.intervals import TAILS, Interval, share_interval, square_and_add
+from modicum_server.measures.measure import Measure, Measured
+from modicum_server.measures.parts import Audited
+
+AT_ONE_LEVEL = frozenset({shortcut.CONTROL, counterfactuals.CONTROL, spots.CONTROL})
+Outcomes = Mapping[str, Sequence[tuple[float, str]]]
+
+
+def outcomes_by_tail(
+    measured: Measured, audited: Audited, transfers: Sequence[Any], version: str, index: int
+) -> Outcomes:
+    """Return the outcomes of the readings of one version under one search, by control: one for each tail."""
+    whole = {name: replace(one, groups={}) for name, one in measured.items()}
+    found: dict[str, list[tuple[float, str]]] = {}
+    for tail in TAILS:
+        pairs = [replace(one, measures=_all_at(one.measures, tail)) for one in transfers]
+        own = registry.read_controls(_all_at(whole, tail))
+        for reading in (*own, transfer.reading_of(audited, pairs, version, index)):
+            if reading is not None and reading.control not in AT_ONE_LEVEL:
+                found.setdefault(reading.control, []).append((tail, reading.outcome))
+    return found
+
+
+def at_tail(measure: Measure, tail: float) -> Measure:
+    """Return the measure with the interval whose ends are one-sided at `tail`; None where nothing tells it."""
+    groups = {index: at_tail(group, tail) for index, group in measure.groups.items()}
+    return replace(measure, interval=_interval(measure, tail), groups=groups)
+
+
+def _all_at(measured: Measured, tail: float) -> dict[str, Measure]:
+    return {name: at_tail(one, tail) for name, one in measured.items()}
+
+
+def _interval(measure: Measure, tail: float) -> Interval | None:
+    level, parameters = 1 - 2 * tail, measure.parameters
+    if "successes" in parameters:
+        return share_interval(parameters["successes"], measure.n, level)
+    for told, low, high in measure.evidence.get("ends", ()):
+        if told == tail:
+            return Interval(low, high, "order statistics", measure.n, level)
+    if measure.unit == "difference" and "differing" in parameters and measure.value is not None:
+        return square_and_add(_differences(measure, parameters), level=level)
+    return None
+
+
+def _differences(measure: Measure, parameters: Mapping[str, Any]) -> "np.ndarray[Any, np.dtype[np.float64]]":
+    """The differences of -1, 0 and 1 of which the mean was taken."""
+    net = round((measure.value or 0.0) * measure.n)
+    gained = (parameters["differing"] + net) // 2
+    return np.repeat([1.0, -1.0, 0.0], [gained, parameters["differing"] - gained, measure.n - parameters["differing"]])

@@ -1,0 +1,116 @@
+"""Medians, means and readings are judged at any level from what a document holds, and classes by their names."""
+
+import numpy as np
+import pytest
+from modicum_server.measures.comparisons import mean_of, ratio_of
+from modicum_server.measures.measure import quantile_measure
+from scipy.stats import binom
+
+from tests.gate.documents import document, outcomes, share, verdict
+
+NO_SPOT = "rules:\n  spot: off\n"
+SIZES = np.linspace(0.01, 0.4, 200)
+
+
+def median(values, **more):
+    return {**quantile_measure(np.asarray(values), 0.5, unit="pixels share", empty="").as_json(), **more}
+
+
+def median_rule(values, limit, **limits):
+    policy = f"{NO_SPOT}  subset-fraction-median: {{{limit}}}\n"
+    (check,) = verdict(policy, document({"subset_fraction_median": median(values, **limits)})).rules[0].checks
+    return check
+
+
+@pytest.mark.parametrize(
+    ("limit", "outcome"),
+    [
+        ("max: 0.1", "FAIL"),
+        ("min: 0.3", "FAIL"),
+        ("max: 0.3", "PASS"),
+        ("min: 0.1", "PASS"),
+        ("max: 0.2", "INCONCLUSIVE"),
+    ],
+)
+def test_a_median_fails_within_the_budget_and_passes_at_5_percent(limit, outcome):
+    assert str(median_rule(SIZES, limit).outcome) == outcome
+
+
+def test_p_of_a_median_is_at_least_the_exact_one_and_close_to_it():
+    check = median_rule(SIZES, "max: 0.15")
+
+    exact = binom.sf((SIZES > 0.15).sum() - 1, len(SIZES), 0.5)
+    assert exact <= check.p <= 2.5 * exact
+
+
+def test_a_median_of_many_searches_that_found_nothing_is_open_above():
+    assert str(median_rule([*SIZES[:120], *[np.inf] * 80], "max: 0.9").outcome) == "PASS"
+    assert str(median_rule([*SIZES[:105], *[np.inf] * 95], "max: 0.9").outcome) == "INCONCLUSIVE"
+
+
+@pytest.mark.parametrize(("mean", "outcome"), [(0.5, "FAIL"), (0.9, "PASS"), (0.8, "INCONCLUSIVE")])
+def test_a_mean_is_judged_from_its_spread(mean, outcome):
+    values = np.random.default_rng(0).normal(mean, 0.05, 60)
+    measure = mean_of(values - values.mean() + mean, unit="confidence", empty="").as_json()
+
+    found = verdict(f"{NO_SPOT}  pixel-subsets-confidence-mean: {{min: 0.8}}\n", document({NAME: measure}))
+
+    assert outcomes(found) == {"pixel-subsets-confidence-mean": outcome}
+
+
+NAME = "pixel_subsets_confidence_mean"
+
+
+def test_the_deviation_of_a_geometric_mean_is_that_of_logarithms():
+    logs = np.random.default_rng(0).normal(0, 0.3, 50)
+
+    told = ratio_of(logs, empty="").as_json()["evidence"]
+
+    assert told["logarithms"]
+    assert told["deviation"] == pytest.approx(logs.std(ddof=1))
+
+
+def reading(*told, statements=1):
+    """A reading whose outcome changes from one tail on."""
+    tails = (0.05, 0.025, 0.01, 0.001)
+    return {
+        "control": "random",
+        "text": "As many random pixels suffice.",
+        "outcome": told[1],
+        "statements": statements,
+        "outcomes": [list(one) for one in zip(tails, told, strict=True)],
+    }
+
+
+ANY, THESE, OPEN = "ANY_PIXELS", "THESE_PIXELS", "INCONCLUSIVE"
+
+
+@pytest.mark.parametrize(
+    ("told", "statements", "outcome"),
+    [
+        pytest.param((ANY, ANY, ANY, ANY), 1, "FAIL", id="another outcome within the budget"),
+        pytest.param((ANY, ANY, OPEN, OPEN), 1, "INCONCLUSIVE", id="another outcome at 5% alone"),
+        pytest.param((ANY, ANY, ANY, OPEN), 2, "INCONCLUSIVE", id="of two statements one may err"),
+        pytest.param((THESE, OPEN, OPEN, OPEN), 1, "PASS", id="as expected at 5%"),
+        pytest.param((THESE, OPEN, OPEN, OPEN), 2, "INCONCLUSIVE", id="as expected at 5%, by one of two statements"),
+        pytest.param((THESE, THESE, OPEN, OPEN), 2, "PASS", id="as expected at 2.5%, by one of two statements"),
+        pytest.param((OPEN, OPEN, OPEN, OPEN), 1, "INCONCLUSIVE", id="open"),
+    ],
+)
+def test_a_reading_is_judged_at_its_share_of_the_budget(told, statements, outcome):
+    policy = f"{NO_SPOT}  random: {{expect: [THESE_PIXELS]}}\n"
+
+    found = verdict(policy, document(readings=[reading(*told, statements=statements)]))
+
+    assert outcomes(found) == {"random": outcome}
+
+
+def test_any_measure_is_judged_by_the_name_of_a_class():
+    groups = {"0": share(99, 100), "2": share(20, 100)}
+    whole = document({"overinterpretation_rate": share(119, 200, groups=groups)}, spots=())
+    whole["models"][0]["class_labels"] = ["cat", "dog", "owl"]
+
+    found = verdict(f"{NO_SPOT}  overinterpretation-rate: {{max: 0.5, classes: [owl, cat, dog]}}\n", whole)
+
+    checks = {check.subject: str(check.outcome) for check in found.rules[0].checks}
+    assert checks == {"owl": "PASS", "cat": "FAIL", "dog": "INCONCLUSIVE"}
