@@ -69,6 +69,24 @@ def test_nine_photographs_do_not_settle_a_high_limit(place):
     assert gate.output.startswith("INCONCLUSIVE: accuracy")
 
 
+def test_a_plan_takes_its_minutes_from_the_run_of_the_audit_or_from_the_version(place):
+    (place.folder / "modicum.yaml").write_text(POLICY.replace("RATE", "0.9"))
+    gate = place.run("modicum", "gate", "photos", *MODEL, "--result", "result.json")
+    audit = json.loads((place.folder / "result.json").read_text())["audit"]
+
+    run, version = (place.run("modicum", "plan", *of, "--json") for of in ((audit,), ("result.json", "--model", "w")))
+
+    assert gate.code == 4
+    assert run.code == version.code == 0, run.messages + version.messages
+    (rule,) = run.document["rules"]
+    assert (rule["id"], rule["outcome"], rule["enough"]) == ("accuracy", "PASS", False)
+    assert rule["images_for_four_in_five"] > rule["images_for_half"] > 9
+    assert rule["minutes"] == pytest.approx(rule["passes"] / run.document["passes_a_second"] / 60)
+    assert "measured in the run of that audit" in " ".join(run.document["assumptions"])
+    assert version.document["passes_a_second"] > 0
+    assert "measured when the version was registered" in " ".join(version.document["assumptions"])
+
+
 def test_a_network_that_follows_a_patch_fails_with_pictures_of_it_which_later_commands_show_again(place):
     write_photographs(place.folder / "many", 60)
     (place.folder / "modicum.yaml").write_text("version: 1\naudit: {threshold: 0.9, passes: 40, controls: [spot]}\n")

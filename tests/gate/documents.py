@@ -92,7 +92,7 @@ def document(
         "specification": {"seed": seed, "sample": 0, "statistics": {"level": level, "alpha": 0.05}},
         "specification_digest": "cd" * 32,
         "findings": {"digest": "ef" * 32},
-        "dataset": {"name": "projects/default/datasets/photos", "labelled": 200},
+        "dataset": {"name": "projects/default/datasets/photos", "labelled": 200, "audited": 200},
         "models": [
             {
                 "model_version": VERSION,

@@ -10,6 +10,7 @@ from modicum.cli.audit import audit
 from modicum.cli.gate import gate
 from modicum.cli.judge import judge
 from modicum.cli.options import FLAG
+from modicum.cli.plan import plan
 from modicum.cli.registration import Group, command
 from modicum.cli.render import render
 from modicum.cli.verify import verify
@@ -26,6 +27,7 @@ command(app)(audit)
 command(app)(gate)
 command(app)(judge)
 command(app)(render)
+command(app)(plan)
 command(app)(attest)
 command(app)(verify)
 app.add_typer(models.app, name="models")

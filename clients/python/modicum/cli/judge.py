@@ -32,11 +32,20 @@ def judge(
     raise typer.Exit(told(judged(document, policy, result, baseline=baseline), outputs, verdict))
 
 
-def result_named(result: str) -> Mapping[str, Any]:
-    """Return the document in a file, if there is one of that name or the name ends in .json; else that of an audit."""
+def is_file(result: str) -> bool:
+    """Return whether a result is named by its file: there is one of that name, or the name ends in .json."""
     path = Path(result)
-    if path.suffix.lower() == ".json" or path.exists():
-        return read_document(path)
+    return path.suffix.lower() == ".json" or path.exists()
+
+
+def result_named(result: str) -> Mapping[str, Any]:
+    """Read the result document in a file, or the report of the audit of that name, with its rows.
+
+    Raises:
+        InvalidSource: the file cannot be read, or is not a JSON object.
+    """
+    if is_file(result):
+        return read_document(Path(result))
     from modicum.client import Client  # noqa: PLC0415  # a file is judged without gRPC
 
     with Client() as client:

@@ -1,6 +1,7 @@
 """How a verdict leaves the command: its outputs, its ten lines, and its exit code."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -77,8 +78,20 @@ def judged(document: Mapping[str, Any], policy: Policy, source: str, *, baseline
         InvalidSource: a part of a document is missing; names `source`.
         PolicyError: the policy cannot be applied to it, or the extra `gate` is missing.
     """
-    try:
+    with refusing_parts(source):
         return judge(document, policy, today=datetime.now(UTC).date(), baseline=baseline)
+
+
+@contextmanager
+def refusing_parts(source: str) -> Iterator[None]:
+    """Refuse a result document of which a part is missing.
+
+    Raises:
+        InvalidSource: a part is missing; names `source`.
+        PolicyError: the extra `gate` is missing.
+    """
+    try:
+        yield
     except KeyError as error:
         raise InvalidSource(f"{source}: expected a whole result document, but it has no {error}") from error
     except ModuleNotFoundError as error:

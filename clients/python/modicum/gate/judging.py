@@ -41,7 +41,7 @@ def judge(document: Document, policy: Policy, *, today: date, baseline: Document
     Raises:
         PolicyError: it is no result document, or a rule of the policy's own needs what the document cannot have.
     """
-    _refuse_other_documents(document)
+    refuse_other_documents(document)
     left_out = dict(_left_out(policy, document))
     rules = [rule for rule in policy.rules if rule.id not in left_out]
     digests = {model["model_version"]: model["digest"] for model in document["models"]}
@@ -62,7 +62,12 @@ def judge(document: Document, policy: Policy, *, today: date, baseline: Document
     )
 
 
-def _refuse_other_documents(document: Document) -> None:
+def refuse_other_documents(document: Document) -> None:
+    """Refuse what is no result document that can be judged.
+
+    Raises:
+        PolicyError: it is a verdict, something else, or of another version of the form.
+    """
     if document.get("kind") == KIND:
         raise PolicyError("expected a result document, got a verdict; judge the result that it is about")
     if document.get("schema_version") not in SCHEMA_VERSIONS or "models" not in document:
@@ -175,14 +180,13 @@ def _measured_otherwise(document: Document, policy: Policy) -> str:
 def _too_weak(search: Document, policy: Policy) -> str:
     """What the evidence lacks of the policy's floors; empty if nothing."""
     counts, passes = search["counts"], search["search"].get("passes", 0)
-    least_passes = max(policy.require.get("passes", 0), policy.audit.get("passes", 0))
     has = {"images": counts["images"] - counts["failed"], "eligible_images": counts["eligible"]}
     for name, number in has.items():
         least = policy.require.get(name, 0)
         if number < least:
             return f"the policy requires {least} {name.replace('_', ' ')}, the result has {number}"
-    if 0 < passes < least_passes:
-        return f"the policy requires {least_passes} passes an image, the result has {passes}"
+    if 0 < passes < policy.least_passes:
+        return f"the policy requires {policy.least_passes} passes an image, the result has {passes}"
     return ""
 
 

@@ -162,6 +162,12 @@ class Policy:
     waivers: tuple[Waiver, ...] = ()
 
     @property
+    def least_passes(self) -> int:
+        """The budget of a search that it asks for or requires; 0 where it says nothing."""
+        asked: int = self.audit.get("passes", 0)
+        return max(self.require.get("passes", 0), asked)
+
+    @property
     def first_expiry(self) -> date | None:
         """The last day on which all of its waivers hold; None without any."""
         return min((waiver.expires for waiver in self.waivers), default=None)

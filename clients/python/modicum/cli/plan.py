@@ -1,0 +1,207 @@
+"""`modicum plan`: how many images each rule of a policy needs, and what that costs. Judges nothing for good."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from modicum.cli import options
+from modicum.cli.consoles import print_json, stdout
+from modicum.cli.judge import is_file, result_named
+from modicum.cli.options import MODEL, RUN, option
+from modicum.cli.policy import policy_from
+from modicum.cli.verdicts import DEFAULT_POLICY, POLICY, refusing_parts
+from modicum.client import Client
+from modicum.errors import InvalidArgument
+from modicum.gate.assumed import ASSUMPTIONS, assumed_document, assumed_passes
+from modicum.gate.planning import MOST_IMAGES, SURER, Need, Plan, planned
+from modicum.gate.policy import Level, Policy
+
+TIMED_PASSES = 3
+"""What is timed when a version is registered: a forward pass, and a backward pass that counts as two."""
+SECONDS = 60
+UNTIMED = "minutes are unknown: name an audit of the server as RESULT, or give --model or --passes-per-second"
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """Passes a second on one worker, and where the number is from."""
+
+    passes: float
+    known_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Costed:
+    """A plan with its costs. `passes_an_image` is in pass-equivalents; `rate` is None where it is unknown."""
+
+    plan: Plan
+    passes_an_image: float
+    rate: Rate | None
+    assumptions: tuple[str, ...]
+
+    def passes(self, images: int) -> int:
+        """Return the pass-equivalents of an audit of so many images."""
+        return round(images * self.passes_an_image)
+
+    def minutes(self, images: int) -> float | None:
+        """Return the minutes of such an audit on one worker; None where they are unknown."""
+        return None if self.rate is None else self.passes(images) / self.rate.passes / SECONDS
+
+
+def plan(
+    result: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[RESULT]",
+            help="A result document in a FILE.json, or the name of an audit on the server. Without one, the spread is "
+            "assumed.",
+        ),
+    ] = None,
+    *,
+    policy: Annotated[Path, option(POLICY, "--policy", "FILE", "The policy.")] = DEFAULT_POLICY,
+    classes: Annotated[
+        int, option(MODEL, "--classes", "N", "How many classes the model has. Counts without a RESULT only.", min=1)
+    ] = 10,
+    model: Annotated[
+        str,
+        option(RUN, "--model", "VERSION", "Take the time of a pass from a registered version: MODEL or MODEL/VERSION."),
+    ] = "",
+    passes_per_second: Annotated[
+        float, option(RUN, "--passes-per-second", "N", "Take this rate. With 0, it is measured or unknown.", min=0)
+    ] = 0.0,
+    as_json: options.Json = False,
+) -> None:
+    """Say how many images each rule of a policy needs to pass or fail for certain, and what that costs here.
+
+    With a RESULT, further images are taken to be like those it has. Every assumption is printed.
+
+    Exit codes: 0 planned, 2 wrong usage or policy, 3 not completed, 130 interrupted.
+    """
+    read = policy_from(policy)
+    document = assumed_document(read, classes) if result is None else result_named(result)
+    with refusing_parts(result or ""):
+        made = planned(document, read, today=datetime.now(UTC).date(), assumed=result is None)
+    rate = _rate(result, document, model=model, given=passes_per_second)
+    costed = _costed(made, read, rate)
+    if as_json:
+        print_json(_as_json(costed))
+        return
+    for line in _lines(costed, result or "no result", read):
+        stdout().print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _costed(made: Plan, policy: Policy, rate: Rate | None) -> Costed:
+    passes, assumptions = made.passes_an_image, ["further images are like those of the result"]
+    if not made.audited:
+        assumptions = list(ASSUMPTIONS)
+    if passes is None:
+        passes, how = assumed_passes(policy)
+        assumptions.append(how)
+    else:
+        raised = "" if made.more_passes == 1 else f", times {made.more_passes:.2g} for the larger budget of the policy"
+        assumptions.append(f"an image takes {passes:,.0f} passes, controls included, as in the result{raised}")
+        passes *= made.more_passes
+    if rate is not None:
+        assumptions.append(f"one worker makes {rate.passes:,.0f} passes a second: {rate.known_by}")
+    assumptions.append(f"at the first number half of such audits settle a rule, at {SURER} times as many four in five")
+    return Costed(made, passes, rate, tuple(assumptions))
+
+
+def _rate(result: str | None, document: Mapping[str, Any], *, model: str, given: float) -> Rate | None:
+    """The rate that was given; else that of the named version; else that of the audit's run, if it is on the server."""
+    if given:
+        return Rate(given, "as given")
+    if model:
+        return _rate_of_version(model)
+    if result is None or is_file(result):
+        return None
+    with Client() as client:
+        run = client.audits.get(document["audit"]).snapshot
+    if run.start_time is None or run.end_time is None:
+        return None
+    seconds = (run.end_time - run.start_time).total_seconds()
+    passes = document["passes"]["equivalents"]
+    return Rate(passes / seconds, "measured in the run of that audit") if seconds > 0 and passes else None
+
+
+def _rate_of_version(name: str) -> Rate:
+    with Client() as client:
+        version = client.models.version(name)
+    if not version.pass_milliseconds:
+        raise InvalidArgument(f"--model {name}: expected a version whose pass was timed when it was registered")
+    return Rate(TIMED_PASSES / version.pass_milliseconds * 1000, "measured when the version was registered")
+
+
+def _lines(costed: Costed, source: str, policy: Policy) -> Iterator[str]:
+    deciding = [one for one in costed.plan.needs if one.rule.level is Level.ERROR]
+    yield f"{policy.file}, by {source}: {_overall(costed, deciding)}"
+    for need in costed.plan.needs:
+        yield f"{_state(need):<12} {need.rule.id} ({need.rule.level}): {_need_words(costed, need)}"
+    for name, why in costed.plan.left_out.items():
+        yield f"{'left out':<12} {name}: {why}"
+    for assumption in costed.assumptions:
+        yield f"assumes: {assumption}"
+    if costed.rate is None:
+        yield UNTIMED
+
+
+def _state(need: Need) -> str:
+    return need.outcome.value if need.enough else "more" if need.images is not None else "unknown"
+
+
+def _overall(costed: Costed, deciding: Sequence[Need]) -> str:
+    unknown = [one.rule.id for one in deciding if one.images is None]
+    if not deciding:
+        return "no rule of level error, so nothing is required"
+    if unknown:
+        return f"it is not known how many images {', '.join(unknown)} needs"
+    if all(one.enough for one in deciding):
+        return f"the {costed.plan.audited:,} images of the result settle every rule of level error"
+    most = max(one.surer or 0 for one in deciding)
+    return f"{most:,} images settle every rule of level error in about four audits of five; {_cost(costed, most)}"
+
+
+def _need_words(costed: Costed, need: Need) -> str:
+    if need.images is None or need.surer is None:
+        return need.reason or f"not settled by {MOST_IMAGES:,} images either"
+    if need.enough:
+        return f"settled by the {need.images:,} images that there are"
+    return (
+        f"{need.images:,} images for a {need.outcome} in half of such audits, {need.surer:,} in four of five; "
+        f"{_cost(costed, need.surer)}"
+    )
+
+
+def _cost(costed: Costed, images: int) -> str:
+    minutes = costed.minutes(images)
+    time = "" if minutes is None else f", {minutes:,.1f} minutes"
+    return f"{costed.passes(images):,} passes{time}"
+
+
+def _as_json(costed: Costed) -> dict[str, Any]:
+    return {
+        "audited": costed.plan.audited,
+        "passes_an_image": costed.passes_an_image,
+        "passes_a_second": None if costed.rate is None else costed.rate.passes,
+        "rules": [_need_json(costed, need) for need in costed.plan.needs],
+        "left_out": dict(costed.plan.left_out),
+        "assumptions": list(costed.assumptions),
+    }
+
+
+def _need_json(costed: Costed, need: Need) -> dict[str, Any]:
+    return {
+        "id": need.rule.id,
+        "level": need.rule.level.value,
+        "outcome": need.outcome.value,
+        "enough": need.enough,
+        "images_for_half": need.images,
+        "images_for_four_in_five": need.surer,
+        "passes": None if need.surer is None else costed.passes(need.surer),
+        "minutes": None if need.surer is None else costed.minutes(need.surer),
+        "reason": need.reason,
+    }

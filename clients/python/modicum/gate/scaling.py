@@ -1,0 +1,79 @@
+"""A result document as if it had more images, or fewer, of the same kind. Judges nothing.
+
+Shares and paired differences keep their values, and their counts grow. Other intervals narrow with the root of the
+number. Each source of the spot test stands for as many like it.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Document = Mapping[str, Any]
+MEASURE = {"value", "unit", "n"}
+COUNTED = ("pasted", "covered")
+
+
+def scaled(document: Document, factor: float) -> Document:
+    """Return the document with `factor` times as many images. Its rows are left out."""
+    kept = {name: value for name, value in document.items() if name not in {"rows", "spot_pictures", "stopping"}}
+    return {name: _scaled(value, factor) for name, value in kept.items()}
+
+
+def _scaled(value: Any, factor: float) -> Any:
+    if isinstance(value, Mapping):
+        if value.keys() >= MEASURE:
+            return _measure(value, factor)
+        return {name: _entry(name, one, factor) for name, one in value.items()}
+    return [_scaled(one, factor) for one in value] if isinstance(value, list | tuple) else value
+
+
+def _entry(name: str, value: Any, factor: float) -> Any:
+    if name in COUNTED and isinstance(value, list | tuple):
+        return _sources(value, factor)
+    if name == "counts":
+        return {count: round(number * factor) for count, number in value.items()}
+    return round(value * factor) if name == "sources" else _scaled(value, factor)
+
+
+def _sources(counts: Sequence[Document], factor: float) -> list[Document]:
+    """As many sources, each like one of those that there are, in turn."""
+    number = round(len(counts) * factor)
+    return [{**counts[at % len(counts)], "source": at} for at in range(number)]
+
+
+def _measure(measure: Document, factor: float) -> Document:
+    n = round(measure["n"] * factor)
+    grown = {**measure, "n": n}
+    if "groups" in measure:
+        grown["groups"] = {name: _measure(one, factor) for name, one in measure["groups"].items()}
+    if measure["value"] is None:
+        return grown
+    grown["interval"] = _narrowed(measure.get("interval"), measure["value"], factor)
+    return {**grown, **_counts(measure, n, factor)}
+
+
+def _counts(measure: Document, n: int, factor: float) -> dict[str, Any]:
+    """The counts behind a share or a paired difference, in whole images, and the value that they give."""
+    parameters = {name: one for name, one in (measure.get("parameters") or {}).items() if name in COUNTS}
+    if "successes" in parameters and measure["unit"] == "share":
+        successes = round(measure["value"] * n)
+        return {"value": successes / n if n else measure["value"], "parameters": {"successes": successes}}
+    if "differing" in parameters and measure["unit"] == "difference":
+        net, differing = measure["value"] * measure["n"], parameters["differing"]
+        gained, lost = (round((differing + side * net) / 2 * factor) for side in (1, -1))
+        value = (gained - lost) / n if n else measure["value"]
+        return {"value": value, "parameters": {"differing": gained + lost}}
+    return {"parameters": {}}
+
+
+COUNTS = ("successes", "differing")
+
+
+def _narrowed(interval: Document | None, value: float, factor: float) -> Document | None:
+    if interval is None or factor <= 0:
+        return interval
+    root = math.sqrt(factor)
+    ends = {
+        name: None if interval[name] is None else value + (interval[name] - value) / root for name in ("low", "high")
+    }
+    return {**interval, **ends}

@@ -1,0 +1,178 @@
+"""Plans: how many images settle a rule, by the gate's own engine, and that such audits then are settled as often."""
+
+import numpy as np
+import pytest
+from modicum.errors import PolicyError
+from modicum.gate.assumed import IMAGES, assumed_document, assumed_passes
+from modicum.gate.planning import COMPARES, IN_WORDS, planned
+from modicum.gate.policy_file import policy_of
+from modicum.gate.scaling import scaled
+from modicum.gate.verdict import KIND, Outcome
+
+from tests.gate.documents import CLEAN, TODAY, document, outcomes, place, row, share, verdict
+
+ACCURACY = "rules:\n  spot: off\n  accuracy: {min: 0.8}"
+
+
+def policy(text):
+    return policy_of(f"version: 1\n{text}", "modicum.yaml", today=TODAY)
+
+
+def plan(text, of):
+    return planned(of, policy(text), today=TODAY)
+
+
+def need(text, of):
+    (one,) = plan(text, of).needs
+    return one
+
+
+def settled(true, images, runs=400):
+    """How many audits of so many images settle the rule on accuracy, if it is truly `true`."""
+    drawn = np.random.default_rng(0).binomial(images, true, runs)
+    return np.mean([outcomes(verdict(ACCURACY, document({"accuracy": share(int(k), images)}))) != OPEN for k in drawn])
+
+
+OPEN = {"accuracy": "INCONCLUSIVE"}
+
+
+@pytest.mark.parametrize("true", [0.86, 0.70])
+def test_half_of_the_audits_of_the_first_number_and_four_in_five_of_the_second_are_settled(true):
+    found = need(ACCURACY, document({"accuracy": share(round(true * 50), 50)}, counts={"images": 50}))
+
+    assert 0.35 < settled(true, found.images * 50 // 200) < 0.75
+    assert settled(true, found.surer * 50 // 200) > 0.75
+
+
+@pytest.mark.parametrize(("successes", "outcome"), [(86, "PASS"), (70, "FAIL")])
+def test_a_share_needs_the_first_number_at_which_its_tail_is_small_enough(successes, outcome):
+    whole = document({"accuracy": share(successes, 100)})
+
+    found = need(ACCURACY, whole)
+
+    factor = found.images / 200
+    assert (found.outcome, found.enough) == (Outcome(outcome), False)
+    assert outcomes(verdict(ACCURACY, scaled(whole, factor))) == {"accuracy": outcome}
+    assert outcomes(verdict(ACCURACY, scaled(whole, factor / 1.3))) == OPEN
+    assert found.surer == pytest.approx(2.28 * found.images, abs=1)
+
+
+def test_a_result_that_settles_a_rule_needs_no_more_images():
+    found = need(ACCURACY, document({"accuracy": share(99, 100)}))
+
+    assert (found.images, found.surer, found.outcome, found.enough) == (200, 200, Outcome.PASS, True)
+
+
+def test_a_spot_test_that_is_open_for_want_of_sources_needs_more():
+    few = tuple(row(one, place((0, 9), own=True), label=f"c{one}", sources=9) for one in (None, 0, 1))
+
+    found = need("", document(spots=few))
+
+    assert found.outcome is Outcome.PASS
+    assert 200 < found.images < 500
+
+
+def test_a_share_exactly_at_its_limit_is_settled_by_no_number():
+    found = need(ACCURACY, document({"accuracy": share(80, 100)}))
+
+    assert (found.images, found.outcome) == (None, Outcome.INCONCLUSIVE)
+    assert "both sides of the limit" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("rule", "more", "reason"),
+    [
+        ("random: {expect: [THESE_PIXELS]}", {}, "the result has no reading of the control random; run that control"),
+        (
+            "random: {expect: [THESE_PIXELS]}",
+            {"readings": [{"control": "random", "outcome": "INCONCLUSIVE", "text": "too few"}]},
+            f"{IN_WORDS}; now: too few",
+        ),
+        ("accuracy: {max_regression: 0.02}", {}, COMPARES),
+        (
+            "subset-fraction-median: {min: 0.1}",
+            {},
+            "the result has no measure subset_fraction_median; run what it needs",
+        ),
+    ],
+)
+def test_what_no_number_of_images_is_known_of_says_why(rule, more, reason):
+    found = need(f"baseline: {{file: b.json}}\nrules:\n  spot: off\n  {rule}", document(**more))
+
+    assert (found.images, found.reason) == (None, reason)
+
+
+def test_the_floors_of_a_policy_count_as_needs():
+    found = need("require: {eligible_images: 600}", document())
+
+    assert found.images == pytest.approx(600 / 150 * 200, rel=0.25)
+    assert found.images >= 800
+
+
+def test_a_larger_budget_is_assumed_and_costed():
+    made = plan("require: {passes: 900}", document(passes={"equivalents": 60_000}))
+
+    assert made.needs[0].enough
+    assert (made.passes_an_image, made.more_passes) == (300, 3)
+
+
+def test_shares_and_pairs_keep_their_values_and_intervals_narrow_with_the_root():
+    paired = {"value": 0.1, "unit": "difference", "n": 40, "interval": None, "parameters": {"differing": 8}}
+    median = {"value": 0.5, "unit": "fraction", "n": 40, "interval": {"low": 0.3, "high": 0.9, "level": 0.95}}
+
+    grown = scaled(document({"accuracy": share(30, 40), "drop": paired, "median": median}), 4)
+
+    found = grown["models"][0]["searches"][0]["measures"]
+    assert (found["accuracy"]["n"], found["accuracy"]["parameters"]["successes"]) == (160, 120)
+    assert (found["drop"]["n"], found["drop"]["value"], found["drop"]["parameters"]["differing"]) == (160, 0.1, 32)
+    assert (found["median"]["interval"]["low"], found["median"]["interval"]["high"]) == (0.4, 0.7)
+    assert len(grown["spots"][0]["rows"][0]["places"][0]["pasted"]) == 4 * 60
+    assert grown["spots"][0]["rows"][0]["sources"] == 4 * CLEAN[0]["sources"]
+
+
+def test_without_a_result_the_plan_rests_on_what_is_assumed():
+    asked = policy("rules:\n  accuracy: {min: 0.8}\n  subset-fraction-median: {min: 0.1}")
+
+    made = planned(assumed_document(asked, 10), asked, today=TODAY, assumed=True)
+
+    found = {one.rule.id: one for one in made.needs}
+    assert made.audited == 0
+    assert (found["spot"].outcome, found["accuracy"].outcome) == (Outcome.PASS, Outcome.PASS)
+    assert 200 < found["spot"].images < 400
+    assert 40 < found["accuracy"].images < 80
+    assert found["subset-fraction-median"].images is None
+
+
+def test_more_classes_need_more_images():
+    asked = policy("")
+
+    few, many = (planned(assumed_document(asked, count), asked, today=TODAY, assumed=True) for count in (5, 20))
+
+    assert many.needs[0].images > 3 * few.needs[0].images
+
+
+def test_the_assumed_spot_is_followed_by_8_percent():
+    row_of_a_class = assumed_document(policy(""), 10)["spots"][0]["rows"][1]
+
+    values = [one["here"] for one in row_of_a_class["places"][0]["pasted"]]
+    assert len(values) == IMAGES / 10
+    assert np.mean(values) == pytest.approx(0.08, abs=0.005)
+
+
+@pytest.mark.parametrize(
+    ("audit", "passes"), [("{passes: 100}", 502), ("{passes: 100, controls: [spot]}", 402), ("{controls: []}", 612)]
+)
+def test_passes_are_assumed_by_the_policys_budget_and_controls(audit, passes):
+    assert assumed_passes(policy(f"audit: {audit}"))[0] == passes
+
+
+@pytest.mark.parametrize(
+    ("of", "says"),
+    [
+        ({**document(), "kind": KIND}, "got a verdict"),
+        ({**document(), "dataset": {"name": "", "labelled": 0, "audited": 0}}, "expected a result with images"),
+    ],
+)
+def test_what_cannot_be_planned_from_is_refused(of, says):
+    with pytest.raises(PolicyError, match=says):
+        plan("", of)
