@@ -12,13 +12,13 @@ from modicum_server.domain.searches import Control
 from modicum_server.measures import counterfactuals, mitigation, registry, spots
 
 FILE = Path(__file__).resolve().parents[1] / "clients/python/modicum/gate/rules.json"
-#: Parts of the document whose entries end in one of a few words.
+#: Lists of the document whose entries end in one of a few words.
 VERDICTS = {
-    "spot": (spots.PART.key, "outcome", "Spot test: whether a small place decides"),
-    "mitigation": (mitigation.PART.key, "verdict", "Whether an ensemble mitigates overinterpretation"),
+    "spot": (spots.DOCUMENT_LIST.key, "outcome", "Spot test: whether a small place decides"),
+    "mitigation": (mitigation.DOCUMENT_LIST.key, "verdict", "Whether an ensemble mitigates overinterpretation"),
 }
-#: Parts with an entry for each version whose measures are rules.
-MEASURED = (counterfactuals.PART,)
+#: Lists with an entry for each version whose measures are rules.
+MEASURED = (counterfactuals.DOCUMENT_LIST,)
 
 
 #: Rules about a result and its baseline together: the id, and the measure of two versions that it is like.
@@ -31,10 +31,10 @@ def rules() -> list[dict[str, str]]:
         {"id": name.replace("_", "-"), "kind": "measure", "name": name, "title": title.text}
         for name, title in registry.measure_titles().items()
     ]
-    of_parts = [
-        {"id": name.replace("_", "-"), "kind": "measure", "name": name, "part": part.key, "title": title.text}
-        for part in MEASURED
-        for name, title in part.titles.items()
+    of_lists = [
+        {"id": name.replace("_", "-"), "kind": "measure", "name": name, "part": listed.key, "title": title.text}
+        for listed in MEASURED
+        for name, title in listed.titles.items()
     ]
     readings = [
         {"id": name.replace("_", "-"), "kind": "reading", "name": name, "title": f"Reading of the control {name}"}
@@ -62,7 +62,7 @@ def rules() -> list[dict[str, str]]:
         }
         for name, ratio in AGAINST_BASELINE.items()
     ]
-    return [*verdicts, *measures, *of_parts, *readings, *compared]
+    return [*verdicts, *measures, *of_lists, *readings, *compared]
 
 
 def text() -> str:

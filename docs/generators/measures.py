@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 
-from modicum_server.measures.families import Title
-from modicum_server.measures.registry import FAMILIES, PAIRS
+from modicum_server.measures.measure_sets import Title
+from modicum_server.measures.registry import MEASURE_SETS, PAIRS
 
 from docs.generators.markdown import code, table
 
@@ -12,8 +12,8 @@ HEAD = ("measure", "title", "place")
 
 def page() -> str:
     """Two tables: measures of one version under one search, then of two versions."""
-    one = (row for family in FAMILIES for row in _rows(family.titles))
-    two = (row for family in PAIRS for row in _rows(family.titles))
+    one = (row for each in MEASURE_SETS for row in _rows(each.titles))
+    two = (row for each in PAIRS for row in _rows(each.titles))
     return f"## Of a version and a search\n\n{table(HEAD, one)}\n## Of two versions\n\n{table(HEAD, two)}"
 
 

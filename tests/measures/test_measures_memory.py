@@ -4,7 +4,7 @@ import tracemalloc
 from dataclasses import replace
 
 import numpy as np
-from modicum_server.measures.observer import Observer
+from modicum_server.measures.observation_builder import ObservationBuilder
 
 from tests.measures.example_audit import CANVAS, SEARCH, controls, finding, variants
 
@@ -12,14 +12,14 @@ ROWS = 10_000
 BYTES_A_ROW = 150
 
 
-def test_an_observer_keeps_less_than_150_bytes_a_row():
+def test_a_builder_keeps_less_than_150_bytes_a_row():
     results = replace(controls(4, black=True), variants=variants().variants)
-    observer, one = Observer(SEARCH, CANVAS), finding(controls=results)
-    observer.add(one)
+    builder, one = ObservationBuilder(SEARCH, CANVAS), finding(controls=results)
+    builder.add(one)
 
     tracemalloc.start()
     for _ in range(ROWS):
-        observer.add(one)
+        builder.add(one)
     kept, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
@@ -27,22 +27,23 @@ def test_an_observer_keeps_less_than_150_bytes_a_row():
 
 
 def test_a_fill_that_came_later_did_not_run_before():
-    observer, plain, controlled = Observer(SEARCH, CANVAS), finding(), finding(controls=controls(4, black=True))
+    builder = ObservationBuilder(SEARCH, CANVAS)
+    plain, controlled = finding(), finding(controls=controls(4, black=True))
     for one in (plain, controlled, replace(plain, position=2)):
-        observer.add(one)
+        builder.add(one)
 
-    fills = observer.observations().fills
+    fills = builder.observations().fills
 
     assert fills
     assert all(np.array_equal(ran, [False, True, False]) for ran, _ in fills.values())
 
 
 def test_a_variant_that_came_later_did_not_run_before():
-    observer = Observer(SEARCH, CANVAS)
+    builder = ObservationBuilder(SEARCH, CANVAS)
     for one in (finding(), finding(controls=variants()), finding()):
-        observer.add(one)
+        builder.add(one)
 
-    scored = observer.observations().variants
+    scored = builder.observations().variants
 
     assert set(scored) == {"dilated", "white_on_mean", "black_on_mean", "random"}
     assert all(np.array_equal(one.ran, [False, True, False]) for one in scored.values())

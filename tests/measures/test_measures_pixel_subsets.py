@@ -12,7 +12,7 @@ from modicum_server.domain.pixel_subsets import FEWEST_PASSES, Descent, descent_
 from modicum_server.domain.searches import Canvas, SearchMethod
 from modicum_server.measures import finding_row
 from modicum_server.measures.intervals import bootstrap_mean, bootstrap_means
-from modicum_server.measures.observer import Observer
+from modicum_server.measures.observation_builder import ObservationBuilder
 
 from tests.measures.example_audit import CANVAS, SEARCH, document_and_rows, failed, finding, not_eligible, subset
 
@@ -212,12 +212,12 @@ def test_resampling_all_columns_equals_resampling_one():
     assert bootstrap_means(values[:9]) is None
 
 
-def test_an_observer_allocates_nothing_for_images_without_a_descent():
-    observer = Observer(SEARCH, CANVAS)
+def test_a_builder_allocates_nothing_for_images_without_a_descent():
+    builder = ObservationBuilder(SEARCH, CANVAS)
     for one in (finding(0), finding(1, controls=descended()), finding(2)):
-        observer.add(one)
+        builder.add(one)
 
-    descents = observer.observations().descents
+    descents = builder.observations().descents
 
     assert descents.place.tolist() == [1]
     assert descents.curve.shape == (1, 41)

@@ -13,9 +13,9 @@ from modicum_server.domain.models import Ensemble, InputDropout
 from modicum_server.domain.searches import TargetRule
 from modicum_server.measures import canonical_json, registry
 from modicum_server.measures.by_class import by_class
-from modicum_server.measures.families import Family, PairFamily, Place, Title
+from modicum_server.measures.document_lists import DocumentList
 from modicum_server.measures.measure import Measure, Reading, quantile_measure
-from modicum_server.measures.parts import Part
+from modicum_server.measures.measure_sets import MeasureSet, PairMeasureSet, Place, Title
 from modicum_server.reports import render_html
 from rich.console import Console
 
@@ -43,8 +43,8 @@ def test_registering_one_function_adds_a_measure_to_document_table_and_page(monk
     def largest(seen):
         return {"kept_pixels_most": quantile_measure(seen.size[seen.measured], 1.0, unit="pixels", empty="none")}
 
-    line = Family(largest, {"kept_pixels_most": Title("Pixels of the largest subset")})
-    monkeypatch.setattr(registry, "FAMILIES", (*registry.FAMILIES, line))
+    line = MeasureSet(largest, {"kept_pixels_most": Title("Pixels of the largest subset")})
+    monkeypatch.setattr(registry, "MEASURE_SETS", (*registry.MEASURE_SETS, line))
     console = Console(file=io.StringIO(), width=140)
 
     document, rows = document_and_rows([finding(place, place + 1) for place in range(12)])
@@ -56,13 +56,13 @@ def test_registering_one_function_adds_a_measure_to_document_table_and_page(monk
     assert '<th scope="row">Pixels of the largest subset</th><td class="number">12 pixels</td>' in page
 
 
-def test_registering_a_family_adds_its_measures_and_reading_to_the_document(monkeypatch):
-    family = Family(
+def test_registering_a_measure_set_adds_its_measures_and_reading_to_the_document(monkeypatch):
+    measure_set = MeasureSet(
         lambda seen: {"image_count": Measure(float(len(seen.scored)), "images", len(seen.scored))},
         {"image_count": Title("Images looked at", Place.HEADLINE)},
         lambda measured: Reading("counting", f"{measured['image_count'].n} were counted.", "COUNTED"),
     )
-    monkeypatch.setattr(registry, "FAMILIES", (*registry.FAMILIES, family))
+    monkeypatch.setattr(registry, "MEASURE_SETS", (*registry.MEASURE_SETS, measure_set))
 
     search = search_of(mixed_findings())
 
@@ -73,12 +73,12 @@ def test_registering_a_family_adds_its_measures_and_reading_to_the_document(monk
     assert (reading["text"], reading["outcome"]) == ("13 were counted.", "COUNTED")
 
 
-def test_a_family_of_pairs_puts_its_measures_into_every_comparison(monkeypatch):
-    family = PairFamily(
+def test_a_measure_set_of_pairs_puts_its_measures_into_every_comparison(monkeypatch):
+    measure_set = PairMeasureSet(
         lambda first, second: {"images": Measure(float(len(first.scored) + len(second.scored)), "images", 2)},
         {"images": Title("Images of both")},
     )
-    monkeypatch.setattr(registry, "PAIRS", (*registry.PAIRS, family))
+    monkeypatch.setattr(registry, "PAIRS", (*registry.PAIRS, measure_set))
 
     document, _ = document_and_rows(TWO_VERSIONS, versions=(VERSION, OTHER_VERSION))
 
@@ -95,8 +95,8 @@ def test_a_registered_part_is_its_own_list_in_the_document_and_may_read_a_versio
     def read(audited, entries, version, index):
         return Reading("parts", f"{len(entries)} of {version}", "READ") if version == OTHER_VERSION else None
 
-    part = Part("whole", lambda audited: [Entry()], {"versions": Title("Versions")}, read)
-    monkeypatch.setattr(registry, "PARTS", (*registry.PARTS, part))
+    part = DocumentList("whole", lambda audited: [Entry()], {"versions": Title("Versions")}, read)
+    monkeypatch.setattr(registry, "DOCUMENT_LISTS", (*registry.DOCUMENT_LISTS, part))
 
     document, _ = document_and_rows(TWO_VERSIONS, versions=(VERSION, OTHER_VERSION))
 
@@ -121,7 +121,7 @@ def test_the_measures_of_a_search_are_numbered_as_they_are_registered():
 
 
 def test_measures_of_one_table_have_different_titles():
-    tables = (registry.measure_titles(), registry.pair_titles(), *(part.titles for part in registry.PARTS))
+    tables = (registry.measure_titles(), registry.pair_titles(), *(listed.titles for listed in registry.DOCUMENT_LISTS))
 
     for titles in tables:
         assert len({title.text for title in titles.values()}) == len(titles)

@@ -152,7 +152,7 @@ def test_every_interval_of_a_result_has_the_requested_level():
     found = list(zip(intervals(wide), intervals(narrow), strict=True))
     named = {name for (name, _), _ in found}
     titles = {**registry.measure_titles(), **registry.pair_titles()}
-    assert named >= {*titles, *(title for part in registry.PARTS for title in part.titles)} - {
+    assert named >= {*titles, *(title for listed in registry.DOCUMENT_LISTS for title in listed.titles)} - {
         name for name in titles if name.startswith("fill_survival_")
     }
     assert {one["level"] for (_, one), _ in found} == {0.95}

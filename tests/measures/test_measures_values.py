@@ -3,9 +3,9 @@
 import pytest
 from modicum_server.domain.findings import FindingReason
 from modicum_server.domain.searches import Canvas, Fill
-from modicum_server.measures.observer import observe
+from modicum_server.measures.observation_builder import observe
 from modicum_server.measures.overinterpretation import overinterpretation
-from modicum_server.measures.registry import FAMILIES
+from modicum_server.measures.registry import MEASURE_SETS
 from modicum_server.measures.ring import Ring
 
 from tests.measures.example_audit import (
@@ -288,4 +288,4 @@ def test_registered_measures_have_different_names():
     measured = measures_of(mixed_findings())
 
     assert len(measured) == 41
-    assert len(FAMILIES) == len(set(map(id, FAMILIES)))
+    assert len(MEASURE_SETS) == len(set(map(id, MEASURE_SETS)))

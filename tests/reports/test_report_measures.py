@@ -8,8 +8,8 @@ from modicum_server.domain.findings import FindingControls, TransferFinding
 from modicum_server.domain.models import Ensemble, InputDropout
 from modicum_server.domain.searches import Control, ControlPlan, TargetRule
 from modicum_server.measures import registry
-from modicum_server.measures.families import Family, PairFamily, Place, Title
 from modicum_server.measures.measure import Measure
+from modicum_server.measures.measure_sets import MeasureSet, PairMeasureSet, Place, Title
 from modicum_server.reports import render_html
 
 from tests.measures.example_audit import (
@@ -67,11 +67,11 @@ def test_every_measure_of_the_document_stands_in_the_table_in_the_documents_orde
 
 
 def test_a_measure_that_is_registered_stands_on_the_page_and_one_of_the_headline_in_both_places(monkeypatch):
-    family = Family(
+    measure_set = MeasureSet(
         lambda seen: {"image_count": Measure(float(len(seen.scored)), "images", len(seen.scored))},
         {"image_count": Title("Images looked at", Place.HEADLINE)},
     )
-    monkeypatch.setattr(registry, "FAMILIES", (*registry.FAMILIES, family))
+    monkeypatch.setattr(registry, "MEASURE_SETS", (*registry.MEASURE_SETS, measure_set))
 
     page = page_of(TWO_VERSIONS, versions=BOTH)
 
@@ -81,8 +81,9 @@ def test_a_measure_that_is_registered_stands_on_the_page_and_one_of_the_headline
 
 
 def test_a_measure_of_pairs_that_is_registered_stands_in_their_table(monkeypatch):
-    family = PairFamily(lambda first, second: {"images": Measure(24.0, "images", 2)}, {"images": Title("Of both")})
-    monkeypatch.setattr(registry, "PAIRS", (*registry.PAIRS, family))
+    both = Measure(24.0, "images", 2)
+    measure_set = PairMeasureSet(lambda first, second: {"images": both}, {"images": Title("Of both")})
+    monkeypatch.setattr(registry, "PAIRS", (*registry.PAIRS, measure_set))
 
     assert '<td>Of both</td><td class="number">24</td>' in page_of(TWO_VERSIONS, versions=BOTH)
 

@@ -2,7 +2,7 @@
 
 Pure functions of findings, on numpy and scipy only: no store, no transport, no torch. The definitions are those of
 docs/method.md, "Figures and their intervals". A new measure is one module, with a function
-`(Observations) -> {name: Measure}` and its `FAMILY`, and a line in `registry.py`, which says more.
+`(Observations) -> {name: Measure}` and its `MEASURE_SET`, and a line in `registry.py`, which says more.
 """
 
 from modicum_server.measures.document import canonical_json, result_document

@@ -6,8 +6,8 @@ made. Images that failed before are left out: they are unreadable, or the model 
 
 from modicum_server.domain.searches import TargetRule
 from modicum_server.measures.by_class import by_class
-from modicum_server.measures.families import Family, Place, Title
 from modicum_server.measures.measure import Measure, Measured, share
+from modicum_server.measures.measure_sets import MeasureSet, Place, Title
 from modicum_server.measures.observations import Booleans, Observations
 
 
@@ -26,4 +26,4 @@ def accuracy(seen: Observations) -> Measured:
     return {"accuracy": by_class(correct, seen.labelled, seen.predicted)}
 
 
-FAMILY = Family(accuracy, {"accuracy": Title("Accuracy", Place.HEADLINE)})
+MEASURE_SET = MeasureSet(accuracy, {"accuracy": Title("Accuracy", Place.HEADLINE)})

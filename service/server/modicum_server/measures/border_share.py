@@ -3,8 +3,8 @@
 The ring's exact area is the chance level. Whole images (budget exhausted) are left out.
 """
 
-from modicum_server.measures.families import Family, Title
 from modicum_server.measures.measure import Measured, quantile_measure
+from modicum_server.measures.measure_sets import MeasureSet, Title
 from modicum_server.measures.observations import Observations
 from modicum_server.measures.ring import Ring
 
@@ -24,4 +24,4 @@ def border_share(seen: Observations) -> Measured:
     }
 
 
-FAMILY = Family(border_share, {"border_share_median": Title("Border share, median")})
+MEASURE_SET = MeasureSet(border_share, {"border_share_median": Title("Border share, median")})

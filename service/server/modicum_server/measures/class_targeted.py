@@ -13,9 +13,9 @@ does not say what the model uses on whole images.
 
 import math
 
-from modicum_server.measures.families import Family, Title
 from modicum_server.measures.intervals import SMALLEST_SAMPLE
 from modicum_server.measures.measure import Measure, Measured, Parameters, Reading, quantile_measure, share
+from modicum_server.measures.measure_sets import MeasureSet, Title
 from modicum_server.measures.number_words import interval_text, ratio_text, share_text, times_text
 from modicum_server.measures.observations import Observations
 
@@ -137,7 +137,7 @@ def _high(measure: Measure) -> float:
     return math.inf if end is None else end
 
 
-FAMILY = Family(
+MEASURE_SET = MeasureSet(
     class_targeted,
     {
         "class_targeted_found_share": Title("Random other class: subset found"),

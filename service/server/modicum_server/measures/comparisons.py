@@ -16,9 +16,9 @@ from modicum.gate.paired import Sizes, log_ratios
 from numpy.typing import NDArray
 
 from modicum_server.domain.searches import TargetRule
-from modicum_server.measures.families import PairFamily, Title
 from modicum_server.measures.intervals import LEVEL, SMALLEST_SAMPLE, Interval, bootstrap_mean, square_and_add
 from modicum_server.measures.measure import Measure, Measured
+from modicum_server.measures.measure_sets import PairMeasureSet, Title
 from modicum_server.measures.observations import Observations
 
 NONE_IN_BOTH = "no image was searched to its end with both versions"
@@ -142,7 +142,7 @@ def _exponential(interval: Interval | None) -> Interval | None:
     return replace(interval, low=float(np.exp(interval.low)), high=float(np.exp(interval.high)))
 
 
-FAMILY = PairFamily(
+MEASURE_SET = PairMeasureSet(
     comparison,
     {
         "subset_fraction_ratio": Title("Ratio of subset fractions"),

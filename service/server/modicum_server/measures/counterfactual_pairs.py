@@ -19,10 +19,10 @@ from modicum_server.measures.by_class import MOST_CLASSES
 from modicum_server.measures.comparisons import difference_of
 from modicum_server.measures.counterfactual_rule import ALL, CounterfactualOutcome, Floats, judge_losses, judge_network
 from modicum_server.measures.counterfactual_set import CounterfactualSet
+from modicum_server.measures.document_lists import Audited
 from modicum_server.measures.measure import Measure, Measured, share
 from modicum_server.measures.number_words import class_label
 from modicum_server.measures.observations import UNKNOWN, Booleans, Observations
-from modicum_server.measures.parts import Audited
 
 EXAMPLES = 12
 """Pairs that are shown, those with the highest confidence on the original first."""

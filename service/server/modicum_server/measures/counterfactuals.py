@@ -1,4 +1,4 @@
-"""The counterfactual set in words: its reading, and its part of the result document.
+"""The counterfactual set in words: its reading, and its list in the result document.
 
 A loss shows that the decision rests on what the two pictures of a pair differ in. The words claim no more: without
 labels they only tell of predictions that change, and what nobody changed was not tested.
@@ -8,9 +8,10 @@ from collections.abc import Sequence
 
 from modicum_server.measures.counterfactual_pairs import ClassRow, CounterfactualTest, counterfactual_tests_of
 from modicum_server.measures.counterfactual_rule import CounterfactualOutcome
-from modicum_server.measures.families import Place, Title
+from modicum_server.measures.document_lists import Audited, DocumentList
 from modicum_server.measures.intervals import SMALLEST_SAMPLE
 from modicum_server.measures.measure import Measure, Measured, Reading
+from modicum_server.measures.measure_sets import Place, Title
 from modicum_server.measures.number_words import (
     interval_text,
     part_text,
@@ -18,7 +19,6 @@ from modicum_server.measures.number_words import (
     points_text,
     share_text,
 )
-from modicum_server.measures.parts import Audited, Part
 
 CONTROL = "counterfactual"
 REPLACED = "when the picture is replaced by its counterfactual"
@@ -135,7 +135,7 @@ def _unlabelled(test: CounterfactualTest) -> str:
     )
 
 
-PART = Part(
+DOCUMENT_LIST = DocumentList(
     "counterfactuals",
     counterfactual_tests_of,
     {

@@ -8,9 +8,9 @@ insufficient.) Otherwise, or below n = 10, INCONCLUSIVE.
 
 import numpy as np
 
-from modicum_server.measures.families import Family, Title
 from modicum_server.measures.intervals import SMALLEST_SAMPLE
 from modicum_server.measures.measure import Measure, Measured, Reading, share
+from modicum_server.measures.measure_sets import MeasureSet, Title
 from modicum_server.measures.number_words import interval_text, share_text
 from modicum_server.measures.observations import Observations
 from modicum_server.measures.rescored import LESS, MORE, against_limit, rescored
@@ -68,7 +68,7 @@ def _conclusion(outcome: str, n: int) -> str:
     return "these images do not settle whether the subsets suffice beside their neighbouring pixels"
 
 
-FAMILY = Family(
+MEASURE_SET = MeasureSet(
     dilated,
     {
         "dilated_sufficient_share": Title("Subsets that suffice with neighbouring pixels added"),

@@ -19,12 +19,12 @@ from modicum_server.domain.searches import Control, Search, SearchMethod
 from modicum_server.domain.spots import SpotRow
 from modicum_server.measures import counterfactuals, registry, spots, transfer
 from modicum_server.measures.counterfactual_set import CounterfactualSet
-from modicum_server.measures.families import Titles, titled
+from modicum_server.measures.document_lists import Audited, Entry
 from modicum_server.measures.measure import Measured
+from modicum_server.measures.measure_sets import Titles, titled
+from modicum_server.measures.observation_builder import ObservationBuilder
 from modicum_server.measures.observations import Observations
-from modicum_server.measures.observer import Observer
 from modicum_server.measures.out_of_distribution import OutOfDistribution
-from modicum_server.measures.parts import Audited, Entry
 from modicum_server.measures.readings_anew import outcomes_by_tail
 from modicum_server.measures.summary import summary_of, summary_without_search
 
@@ -84,7 +84,7 @@ def result_document(
         retests=retests or {},
         counterfactual=counterfactual,
     )
-    across = {part.key: part.entries(audited) for part in registry.PARTS}
+    across = {listed.key: listed.entries(audited) for listed in registry.DOCUMENT_LISTS}
     return {
         "schema_version": SCHEMA_VERSION,
         "audit": audit.name,
@@ -106,7 +106,10 @@ def result_document(
         },
         "models": [_model_json(version, audited, across) for version in versions],
         "comparisons": [_entry_json(pair, registry.pair_titles()) for pair in registry.compared(audited)],
-        **{part.key: [_entry_json(one, part.titles) for one in across[part.key]] for part in registry.PARTS},
+        **{
+            listed.key: [_entry_json(one, listed.titles) for one in across[listed.key]]
+            for listed in registry.DOCUMENT_LISTS
+        },
         "failures": tally.failures,
         "passes": tally.passes(),
         "findings": {"digest": findings_digest, "rows": tally.rows, "format": FINDINGS_FORMAT},
@@ -131,7 +134,7 @@ def specification_json(specification: AuditSpecification) -> dict[str, Any]:
 class _Tally:
     """Counts over the findings, taken one at a time."""
 
-    observers: dict[tuple[str, int], Observer]
+    builders: dict[tuple[str, int], ObservationBuilder]
     failures: list[dict[str, Any]] = field(default_factory=list)
     rows: int = 0
     forward: int = 0
@@ -141,7 +144,7 @@ class _Tally:
     def of(cls, specification: AuditSpecification, class_labels: Mapping[str, tuple[str, ...]]) -> "_Tally":
         return cls(
             {
-                (version, index): Observer(
+                (version, index): ObservationBuilder(
                     search,
                     specification.canvas,
                     specification.statistics,
@@ -154,7 +157,7 @@ class _Tally:
         )
 
     def add(self, finding: Finding) -> None:
-        self.observers[finding.model_version, finding.search_index].add(finding)
+        self.builders[finding.model_version, finding.search_index].add(finding)
         self.rows += 1
         for passes in (finding.passes, finding.controls.passes):
             self.forward += passes.forward
@@ -165,7 +168,7 @@ class _Tally:
             )
 
     def observations(self) -> dict[tuple[str, int], Observations]:
-        return {key: observer.observations() for key, observer in self.observers.items()}
+        return {key: builder.observations() for key, builder in self.builders.items()}
 
     def passes(self) -> dict[str, int]:
         return {
@@ -200,13 +203,13 @@ def _model_json(version: ModelVersion, audited: Audited, across: AcrossVersions)
 def _summary(version: str, measured: Mapping[int, Measured], audited: Audited, across: AcrossVersions) -> list[str]:
     """The sentences about a version."""
     index = audited.spot_search
-    paired = _of_version(across[counterfactuals.PART.key], version)
+    paired = _of_version(across[counterfactuals.DOCUMENT_LIST.key], version)
     if index is None or index not in measured:
         return summary_without_search(paired)
     return summary_of(
         measured[index],
         {reading.control: reading.outcome for reading in registry.read_controls(measured[index])},
-        _of_version(across[spots.PART.key], version),
+        _of_version(across[spots.DOCUMENT_LIST.key], version),
         paired,
         spot_asked=any(plan.control is Control.SPOT for plan in audited.specification.controls),
     )
@@ -220,11 +223,15 @@ def _of_version(tests: Sequence[Any], version: str) -> Any:
 def _search_json(
     version: str, index: int, measured: Measured, audited: Audited, across: AcrossVersions
 ) -> dict[str, Any]:
-    """One search of one version. Readings of the parts across versions are among its readings."""
+    """One search of one version. Readings of the lists across versions are among its readings."""
     seen = audited.seen[version, index]
-    told = (part.reading(audited, across[part.key], version, index) for part in registry.PARTS if part.reading)
+    told = (
+        listed.reading(audited, across[listed.key], version, index)
+        for listed in registry.DOCUMENT_LISTS
+        if listed.reading
+    )
     readings = [*registry.read_controls(measured), *(reading for reading in told if reading is not None)]
-    anew = outcomes_by_tail(measured, audited, across[transfer.PART.key], version, index)
+    anew = outcomes_by_tail(measured, audited, across[transfer.DOCUMENT_LIST.key], version, index)
     blind = version in audited.parameters.get("gradient_free", ())
     return {
         "search": asdict(seen.search),

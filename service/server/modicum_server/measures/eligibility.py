@@ -1,8 +1,8 @@
 """On how many images there was something to search."""
 
 from modicum_server.domain.searches import TargetRule
-from modicum_server.measures.families import Family, Place, Title
 from modicum_server.measures.measure import Measured, share
+from modicum_server.measures.measure_sets import MeasureSet, Place, Title
 from modicum_server.measures.observations import Observations
 
 
@@ -27,7 +27,7 @@ def eligibility(seen: Observations) -> Measured:
     }
 
 
-FAMILY = Family(
+MEASURE_SET = MeasureSet(
     eligibility,
     {
         "eligible_share": Title("Eligible images", Place.HEADLINE),

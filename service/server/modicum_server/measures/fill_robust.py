@@ -14,9 +14,9 @@ the whole image. If nothing was found, it is larger than all.
 import math
 
 from modicum_server.domain.controls import FINDING_CLIMB_PASSES
-from modicum_server.measures.families import Family, Title
 from modicum_server.measures.intervals import SMALLEST_SAMPLE
 from modicum_server.measures.measure import Measure, Measured, Parameters, Reading, quantile_measure, share
+from modicum_server.measures.measure_sets import MeasureSet, Title
 from modicum_server.measures.number_words import asked_text, interval_text, ratio_text, share_text, times_text
 from modicum_server.measures.observations import Observations
 
@@ -126,7 +126,7 @@ def _conclusion(outcome: str, found: Measure) -> str:
     return "these images do not settle how much the fill contributes to the small size of the subsets"
 
 
-FAMILY = Family(
+MEASURE_SET = MeasureSet(
     fill_robust,
     {
         "fill_robust_found_share": Title("With other images as the fill: a part suffices on 9 in 10 of them"),

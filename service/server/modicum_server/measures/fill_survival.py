@@ -10,9 +10,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from modicum_server.domain.searches import Fill
-from modicum_server.measures.families import Family, Title
 from modicum_server.measures.intervals import SMALLEST_SAMPLE
 from modicum_server.measures.measure import Measure, Measured, Reading, share
+from modicum_server.measures.measure_sets import MeasureSet, Title
 from modicum_server.measures.number_words import enumeration, share_text
 from modicum_server.measures.observations import Observations
 
@@ -89,7 +89,7 @@ def _conclusion(outcome: str, survival: Mapping[str, Measure], n: int) -> str:
     return "these subsets do not settle whether the fill is part of the evidence"
 
 
-FAMILY = Family(
+MEASURE_SET = MeasureSet(
     fill_survival,
     {f"{PREFIX}{fill.value}": Title(f"Subsets that survive the {fill.value} fill") for fill in Fill},
     fill_reading,

@@ -7,8 +7,8 @@ so a search that found nothing is censored: larger than all.
 import numpy as np
 
 from modicum_server.domain.searches import TargetRule
-from modicum_server.measures.families import Family, Place, Title
 from modicum_server.measures.measure import Measured, share
+from modicum_server.measures.measure_sets import MeasureSet, Place, Title
 from modicum_server.measures.observations import Observations
 
 
@@ -26,7 +26,7 @@ def found_share(seen: Observations) -> Measured:
     }
 
 
-FAMILY = Family(
+MEASURE_SET = MeasureSet(
     found_share,
     {"other_class_found_share": Title("Images with a subset for a random other class", Place.HEADLINE)},
 )

@@ -4,9 +4,9 @@ Reading, by this rule, on the median confidence that is left in the target class
 at least one paint. NOT_THE_SHAPE: its upper end is below 0.5 for both. Otherwise, or below n = 10, INCONCLUSIVE.
 """
 
-from modicum_server.measures.families import Family, Title
 from modicum_server.measures.intervals import SMALLEST_SAMPLE
 from modicum_server.measures.measure import Measure, Measured, Reading
+from modicum_server.measures.measure_sets import MeasureSet, Title
 from modicum_server.measures.number_words import confidence_text, enumeration, interval_text
 from modicum_server.measures.observations import Observations
 from modicum_server.measures.rescored import LESS, MORE, against_limit, rescored
@@ -54,7 +54,7 @@ def _conclusion(outcome: str, n: int) -> str:
     return "these images do not settle how much of the evidence is the shape"
 
 
-FAMILY = Family(
+MEASURE_SET = MeasureSet(
     mask_only,
     {
         name: title

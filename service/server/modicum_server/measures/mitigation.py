@@ -32,17 +32,17 @@ from modicum_server.measures.checked_versions import (
     latency_ratio,
 )
 from modicum_server.measures.comparisons import difference_to_mean, ratio_of
-from modicum_server.measures.families import Title
+from modicum_server.measures.document_lists import Audited, DocumentList
 from modicum_server.measures.fill_notes import differing_fills
 from modicum_server.measures.matched_eligibility import MatchedEligibility, matched_eligibility
 from modicum_server.measures.matched_temperatures import matched_temperatures
 from modicum_server.measures.measure import Measure
+from modicum_server.measures.measure_sets import Title
 from modicum_server.measures.mitigation_power import IMAGES_NEEDED, POWER, LogRatios, power_measures
 from modicum_server.measures.mitigation_rule import LEAST_IMAGES, MITIGATED, cautions, disagreement, judge
 from modicum_server.measures.observations import Observations
 from modicum_server.measures.out_of_distribution import DIFFERENCE, OutOfDistribution
 from modicum_server.measures.overinterpretation import small
-from modicum_server.measures.parts import Audited, Part
 
 STAMP = "no out-of-distribution data set"
 NOT_MATCHED = "the members were not searched at matched temperatures"
@@ -254,7 +254,7 @@ def checks_of(audited: Audited) -> list[Mitigation]:
     )
 
 
-PART = Part(
+DOCUMENT_LIST = DocumentList(
     "mitigation",
     checks_of,
     {

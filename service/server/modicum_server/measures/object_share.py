@@ -7,8 +7,8 @@ objects cover the whole canvas or were cropped away: a subset could lie nowhere 
 
 import numpy as np
 
-from modicum_server.measures.families import Family, Title
 from modicum_server.measures.measure import Measured, quantile_measure
+from modicum_server.measures.measure_sets import MeasureSet, Title
 from modicum_server.measures.observations import Booleans, Observations
 
 NO_OBJECTS = "no item with a subset has boxes or a mask"
@@ -38,7 +38,7 @@ def divides(seen: Observations) -> Booleans:
     return part
 
 
-FAMILY = Family(
+MEASURE_SET = MeasureSet(
     object_share,
     {
         "object_share_median": Title("Object share, median"),

@@ -1,6 +1,6 @@
 """What the findings of one version and one search say, as arrays: what measures are taken from. Computes no measure.
 
-An `Observer` makes them of the findings' rows.
+An `ObservationBuilder` makes them of the findings' rows.
 """
 
 from dataclasses import dataclass

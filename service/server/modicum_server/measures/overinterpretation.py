@@ -14,8 +14,8 @@ from modicum_server.domain.searches import TargetRule
 from modicum_server.domain.statistics import DEFAULTS
 from modicum_server.measures.by_class import by_class
 from modicum_server.measures.class_targeted import budgets, nothing_searched
-from modicum_server.measures.families import Family, Place, Title
 from modicum_server.measures.measure import Measure, Measured, share
+from modicum_server.measures.measure_sets import MeasureSet, Place, Title
 from modicum_server.measures.observations import Booleans, Floats, Observations
 
 ALPHA = DEFAULTS.alpha
@@ -30,7 +30,7 @@ def overinterpretation(seen: Observations) -> Measured:
     parameters = {"alpha": seen.statistics.alpha, "threshold": seen.search.threshold}
     if seen.search.target_rule is not TargetRule.PREDICTED:
         undefined = Measure(None, "share", 0, parameters=parameters, unavailable=UNDEFINED)
-        return dict.fromkeys(FAMILY.titles, undefined)
+        return dict.fromkeys(MEASURE_SET.titles, undefined)
     own, other = small(seen.size, seen), small(seen.other_size, seen)
 
     def rate(where: Booleans) -> Measure:
@@ -67,7 +67,7 @@ def small(size: Floats, seen: Observations) -> Booleans:
     return counts
 
 
-FAMILY = Family(
+MEASURE_SET = MeasureSet(
     overinterpretation,
     {
         "overinterpretation_rate": Title("Overinterpretation rate", Place.HEADLINE),

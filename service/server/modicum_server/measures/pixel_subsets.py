@@ -17,9 +17,9 @@ import numpy as np
 
 from modicum_server.domain.pixel_subsets import KEPT_SHARE, kept_pixels
 from modicum_server.measures.comparisons import difference_of, mean_of
-from modicum_server.measures.families import Family, Title
 from modicum_server.measures.intervals import SMALLEST_SAMPLE, bootstrap_means
 from modicum_server.measures.measure import Measure, Measured, Parameters, Reading, share
+from modicum_server.measures.measure_sets import MeasureSet, Title
 from modicum_server.measures.number_words import interval_text, share_text
 from modicum_server.measures.observations import Booleans, Floats, Observations
 from modicum_server.measures.pixel_subset_curves import GRID
@@ -165,7 +165,7 @@ def _conclusion(outcome: str, n: int) -> str:
     return "these images do not settle whether most images keep their class on so few pixels"
 
 
-FAMILY = Family(
+MEASURE_SET = MeasureSet(
     pixel_subsets,
     {
         "pixel_subsets_accuracy": Title("Accuracy on the chosen 5% of the pixels"),

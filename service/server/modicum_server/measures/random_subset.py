@@ -4,9 +4,9 @@ Rule of the reading. ANY_PIXELS: the lower end of the share of random subsets th
 its upper end is below 0.5. Otherwise, or below n = 10, INCONCLUSIVE.
 """
 
-from modicum_server.measures.families import Family, Title
 from modicum_server.measures.intervals import SMALLEST_SAMPLE
 from modicum_server.measures.measure import Measure, Measured, Reading, share
+from modicum_server.measures.measure_sets import MeasureSet, Title
 from modicum_server.measures.number_words import interval_text, share_text
 from modicum_server.measures.observations import Observations
 from modicum_server.measures.rescored import LESS, MORE, against_limit, rescored
@@ -51,7 +51,7 @@ def _conclusion(outcome: str, n: int) -> str:
     return "these images do not settle whether as many random pixels would suffice"
 
 
-FAMILY = Family(
+MEASURE_SET = MeasureSet(
     random_subset,
     {
         "random_sufficient_share": Title("Random subsets of the same size that suffice"),

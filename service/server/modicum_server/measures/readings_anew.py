@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from modicum_server.measures import counterfactuals, registry, shortcut, spots, transfer
+from modicum_server.measures.document_lists import Audited
 from modicum_server.measures.intervals import TAILS, Interval, share_interval, square_and_add
 from modicum_server.measures.measure import Measure, Measured
-from modicum_server.measures.parts import Audited
 
 AT_ONE_LEVEL = frozenset({shortcut.CONTROL, counterfactuals.CONTROL, spots.CONTROL})
 Outcomes = Mapping[str, Sequence[tuple[float, str]]]

@@ -1,9 +1,10 @@
 """Every measure of the result, in the order in which they are shown. A new measure is its module and a line here.
 
-A module of measures defines a function of `Observations`, and a `Family` that names the measures and the reading of
-their control. Its line in `FAMILIES` puts them into the result document, the command's table, the page and, if they
-have groups, the tables by class. A measure of two versions is a `PairFamily`, with a line in `PAIRS`. A list across
-versions in the document is a `Part`, with a line in `PARTS`; its readers decide where else it is shown.
+A module of measures defines a function of `Observations`, and a `MeasureSet` that names the measures and the reading of
+their control. Its line in `MEASURE_SETS` puts them into the result document, the command's table, the page and, if they
+have groups, the tables by class. A measure of two versions is a `PairMeasureSet`, with a line in `PAIRS`. A list across
+versions in the document is a `DocumentList`, with a line in `DOCUMENT_LISTS`. Its readers decide where else it is
+shown.
 """
 
 from dataclasses import replace
@@ -32,49 +33,49 @@ from modicum_server.measures import (
     subset_size,
     transfer,
 )
-from modicum_server.measures.families import Family, PairFamily, Titles
+from modicum_server.measures.document_lists import Audited, DocumentList
 from modicum_server.measures.fill_notes import differing_fills
 from modicum_server.measures.measure import Measured, Reading
+from modicum_server.measures.measure_sets import MeasureSet, PairMeasureSet, Titles
 from modicum_server.measures.observations import Observations
-from modicum_server.measures.parts import Audited, Part
 
-FAMILIES: tuple[Family, ...] = (
-    overinterpretation.FAMILY,
-    found_share.FAMILY,
-    subset_fraction.FAMILY,
-    eligibility.FAMILY,
-    accuracy.FAMILY,
+MEASURE_SETS: tuple[MeasureSet, ...] = (
+    overinterpretation.MEASURE_SET,
+    found_share.MEASURE_SET,
+    subset_fraction.MEASURE_SET,
+    eligibility.MEASURE_SET,
+    accuracy.MEASURE_SET,
     subset_fraction.BY_CORRECTNESS,
-    subset_size.FAMILY,
-    border_share.FAMILY,
-    object_share.FAMILY,
-    class_targeted.FAMILY,
-    fill_survival.FAMILY,
-    fill_robust.FAMILY,
-    dilated.FAMILY,
-    mask_only.FAMILY,
-    random_subset.FAMILY,
-    shortcut.FAMILY,
-    pixel_subsets.FAMILY,
+    subset_size.MEASURE_SET,
+    border_share.MEASURE_SET,
+    object_share.MEASURE_SET,
+    class_targeted.MEASURE_SET,
+    fill_survival.MEASURE_SET,
+    fill_robust.MEASURE_SET,
+    dilated.MEASURE_SET,
+    mask_only.MEASURE_SET,
+    random_subset.MEASURE_SET,
+    shortcut.MEASURE_SET,
+    pixel_subsets.MEASURE_SET,
 )
 
-PAIRS: tuple[PairFamily, ...] = (comparisons.FAMILY,)
+PAIRS: tuple[PairMeasureSet, ...] = (comparisons.MEASURE_SET,)
 
 
 def measure(seen: Observations) -> Measured:
     """Return every measure of one version under one search by name."""
-    return {name: value for family in FAMILIES for name, value in family.measures(seen).items()}
+    return {name: value for one in MEASURE_SETS for name, value in one.measures(seen).items()}
 
 
 def read_controls(measured: Measured) -> list[Reading]:
     """Return the readings of the controls that ran beside one search."""
-    readings = (family.reading(measured) for family in FAMILIES if family.reading is not None)
+    readings = (one.reading(measured) for one in MEASURE_SETS if one.reading is not None)
     return [reading for reading in readings if reading is not None]
 
 
 def compare(first: Observations, second: Observations) -> Measured:
     """Return every measure of a pair by name."""
-    return {name: value for family in PAIRS for name, value in family.measures(first, second).items()}
+    return {name: value for one in PAIRS for name, value in one.measures(first, second).items()}
 
 
 def compared(audited: Audited) -> list[comparisons.Comparison]:
@@ -100,15 +101,20 @@ def _on_same_spots(audited: Audited, pair: comparisons.Comparison) -> Measured:
     return spot_comparisons.spot_comparison(first, second, audited.spots[pair.first], tested, names)
 
 
-PARTS: tuple[Part, ...] = (mitigation.PART, transfer.PART, spots.PART, counterfactuals.PART)
+DOCUMENT_LISTS: tuple[DocumentList, ...] = (
+    mitigation.DOCUMENT_LIST,
+    transfer.DOCUMENT_LIST,
+    spots.DOCUMENT_LIST,
+    counterfactuals.DOCUMENT_LIST,
+)
 
 
 def measure_titles() -> Titles:
     """Return the titles of the measures of one version under one search, in the order in which they are shown."""
-    return {name: title for family in FAMILIES for name, title in family.titles.items()}
+    return {name: title for one in MEASURE_SETS for name, title in one.titles.items()}
 
 
 def pair_titles() -> Titles:
     """Return the titles of the measures of pairs, in the order in which they are shown."""
-    families = (*(family.titles for family in PAIRS), spot_comparisons.TITLES)
-    return {name: title for titles in families for name, title in titles.items()}
+    sets = (*(one.titles for one in PAIRS), spot_comparisons.TITLES)
+    return {name: title for titles in sets for name, title in titles.items()}

@@ -22,9 +22,9 @@ import numpy as np
 from modicum_server.domain.searches import Canvas
 from modicum_server.measures.by_class import by_class
 from modicum_server.measures.comparisons import difference_of
-from modicum_server.measures.families import Family, Title
 from modicum_server.measures.intervals import square_and_add
 from modicum_server.measures.measure import Measure, Measured, Reading, share
+from modicum_server.measures.measure_sets import MeasureSet, Title
 from modicum_server.measures.number_words import (
     enumeration,
     interval_text,
@@ -195,7 +195,7 @@ def _where_text(where: Measure, *, outside: bool) -> str:
     return f"; {share_text(where.value)} of the median subset lies {place} (chance {chance})"
 
 
-FAMILY = Family(
+MEASURE_SET = MeasureSet(
     shortcut,
     {"shortcut_accuracy_drop": Title("Accuracy lost when the ring, or what lies outside objects, is filled")},
     shortcut_reading,

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from modicum_server.domain.spots import LEAST_CLASS_IMAGES, SpotOutcomes, SpotRow, SpotTrial
-from modicum_server.measures.families import Title
 from modicum_server.measures.intervals import Interval
 from modicum_server.measures.measure import Measure, Measured
+from modicum_server.measures.measure_sets import Title
 from modicum_server.measures.observations import Observations
 
 METHOD = "t over sources, one at 1 and one at -1 added"

@@ -32,12 +32,12 @@ from modicum_server.domain.spots import (
     SpotTrial,
 )
 from modicum_server.measures.counterfactual_pairs import CounterfactualTest, counterfactual_tests_of
-from modicum_server.measures.families import Place, Title
+from modicum_server.measures.document_lists import Audited, DocumentList
 from modicum_server.measures.intervals import Interval
 from modicum_server.measures.judged_spots import JudgedPlace, JudgedRow, SpotTest
 from modicum_server.measures.measure import Measure, Measured, Reading
+from modicum_server.measures.measure_sets import Place, Title
 from modicum_server.measures.number_words import class_label
-from modicum_server.measures.parts import Audited, Part
 from modicum_server.measures.spot_objects import location_of, object_overlap
 from modicum_server.measures.spot_words import spot_sentence
 
@@ -166,7 +166,7 @@ def _label(version: ModelVersion, row: SpotRow) -> str:
     return class_label(row.target_class, version.class_labels)
 
 
-PART = Part(
+DOCUMENT_LIST = DocumentList(
     "spots",
     spot_tests_of,
     {

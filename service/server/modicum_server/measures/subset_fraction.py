@@ -7,8 +7,8 @@ as larger than all. In the paper, subsets of misclassified images are smaller.
 from functools import partial
 
 from modicum_server.measures.by_class import by_class
-from modicum_server.measures.families import Family, Place, Title
 from modicum_server.measures.measure import Measure, Measured, quantile_measure
+from modicum_server.measures.measure_sets import MeasureSet, Place, Title
 from modicum_server.measures.observations import Booleans, Observations
 
 UNIT = "pixels share"
@@ -45,7 +45,7 @@ def _fraction(seen: Observations, q: float, where: Booleans, *, empty: str) -> M
     return quantile_measure(seen.fraction[where], q, unit=UNIT, level=seen.level, empty=empty)
 
 
-FAMILY = Family(
+MEASURE_SET = MeasureSet(
     subset_fraction,
     {
         "subset_fraction_median": Title("Subset fraction, median", Place.HEADLINE),
@@ -53,7 +53,7 @@ FAMILY = Family(
         "subset_fraction_upper_quartile": Title("Subset fraction, upper quartile"),
     },
 )
-BY_CORRECTNESS = Family(
+BY_CORRECTNESS = MeasureSet(
     subset_fraction_by_correctness,
     {
         f"subset_fraction_{name}_{outcome}": Title(f"Subset fraction, {name.replace('_', ' ')}, {outcome} predictions")

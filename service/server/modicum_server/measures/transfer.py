@@ -23,12 +23,12 @@ from modicum_server.domain.classes import same_classes
 from modicum_server.domain.models import ModelVersion
 from modicum_server.domain.searches import Control, TargetRule
 from modicum_server.measures.by_class import by_class
-from modicum_server.measures.families import Title
+from modicum_server.measures.document_lists import Audited, DocumentList
 from modicum_server.measures.intervals import SMALLEST_SAMPLE, share_interval
 from modicum_server.measures.measure import Measure, Measured, Reading, quantile_measure, share
+from modicum_server.measures.measure_sets import Title
 from modicum_server.measures.number_words import enumeration, interval_text, share_text, short_name
 from modicum_server.measures.observations import UNKNOWN, Booleans, Observations, Rescored
-from modicum_server.measures.parts import Audited, Part
 from modicum_server.measures.rescored import LESS, MORE, UNSETTLED, against_limit
 
 CONTROL = "transfer"
@@ -232,7 +232,7 @@ def _conclusion(outcome: str, n: int) -> str:
     return "these images do not settle whether the other versions share these patterns"
 
 
-PART = Part(
+DOCUMENT_LIST = DocumentList(
     "transfer",
     transfer_all,
     {

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from modicum_server.measures.families import Titles
+from modicum_server.measures.measure_sets import Titles
 from modicum_server.reports.lines import Line, Measures, line, ordered, title_of
 from modicum_server.reports.wording import class_text
 

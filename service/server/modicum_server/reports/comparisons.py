@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from modicum_server.measures import registry
-from modicum_server.measures.families import Titles
+from modicum_server.measures.measure_sets import Titles
 from modicum_server.reports.lines import Line, line, lines
 
 Called = Callable[[str], str]
@@ -96,7 +96,7 @@ def checks(document: Mapping[str, Any], called: Called) -> list[Check]:
 
 
 def _titles_of(key: str) -> Titles:
-    return next(part.titles for part in registry.PARTS if part.key == key)
+    return next(listed.titles for listed in registry.DOCUMENT_LISTS if listed.key == key)
 
 
 def _beside(entry: Mapping[str, Any], called: Called) -> tuple[Beside, ...]:

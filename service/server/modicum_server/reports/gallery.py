@@ -26,8 +26,8 @@ from modicum_server.domain.models import InputSpecification
 from modicum_server.domain.searches import Canvas
 from modicum_server.images.pictures import MAX_PIXELS, PictureTooLarge, PictureUnreadable, canvas_array
 from modicum_server.measures.number_words import confidence_text, share_text, short_name, times_text
+from modicum_server.measures.observation_builder import unpack_mask
 from modicum_server.measures.observations import Observations
-from modicum_server.measures.observer import unpack_mask
 from modicum_server.reports import panels
 from modicum_server.reports.wording import class_text, pixels_text, reason_text, variant_text
 

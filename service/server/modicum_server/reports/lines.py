@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from modicum_server.measures.families import Place, Titles
 from modicum_server.measures.measure import Measure, measure_from_json
+from modicum_server.measures.measure_sets import Place, Titles
 from modicum_server.measures.number_words import share_text
 from modicum_server.reports.wording import interval_ends, value_text
 

@@ -12,8 +12,8 @@ from modicum_server.domain.searches import Canvas, Fill, Search, SearchMethod, T
 from modicum_server.measures import registry
 from modicum_server.measures.intervals import SMALLEST_SAMPLE
 from modicum_server.measures.measure import Measure, measure_from_json
+from modicum_server.measures.observation_builder import ObservationBuilder
 from modicum_server.measures.observations import Observations
-from modicum_server.measures.observer import Observer
 from modicum_server.reports import plots, summary
 from modicum_server.reports.classes import Classes, classes
 from modicum_server.reports.gallery import Card, Choice, Remainder, Scene, card, choose, remainder
@@ -60,7 +60,7 @@ class Sketch:
     model: str
     result: Mapping[str, Any]
     scene: Scene
-    _observer: Observer = field(init=False)
+    _builder: ObservationBuilder = field(init=False)
     _margins: "array[float]" = field(init=False, default_factory=lambda: array("d"))
     _choice: Choice = field(init=False)
     _shown: frozenset[int] = field(init=False)
@@ -68,16 +68,16 @@ class Sketch:
     _place: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
-        self._observer = Observer(search_value(self.result["search"]), self.scene.canvas)
+        self._builder = ObservationBuilder(search_value(self.result["search"]), self.scene.canvas)
 
     def look(self, finding: Finding) -> None:
         """Take a finding the first time."""
-        self._observer.add(finding)
+        self._builder.add(finding)
         self._margins.append(finding.margin)
 
     def decide(self) -> Observations:
         """Choose what is shown; call this between the two iterations."""
-        seen = self._observer.observations()
+        seen = self._builder.observations()
         self._choice = choose(seen)
         self._shown = frozenset(place for _, places in self._choice.groups for place in places)
         return seen

@@ -1,4 +1,4 @@
-"""Parts of the result document across the versions of an audit, as they are registered. Computes none."""
+"""Lists of the result document across the versions of an audit, as they are registered. Computes none."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,15 +10,15 @@ from modicum_server.domain.models import ModelVersion
 from modicum_server.domain.searches import TargetRule
 from modicum_server.domain.spots import SpotRow
 from modicum_server.measures.counterfactual_set import CounterfactualSet
-from modicum_server.measures.families import Titles
 from modicum_server.measures.measure import Reading
+from modicum_server.measures.measure_sets import Titles
 from modicum_server.measures.observations import Observations
 from modicum_server.measures.out_of_distribution import OutOfDistribution
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Audited:
-    """Everything that a part may use.
+    """Everything that a list may use.
 
     Attributes:
         versions: of the audit, in the order of the specification.
@@ -59,17 +59,17 @@ class Audited:
 
 
 class Entry(Protocol):
-    """One entry of a part; its JSON holds `measures` by name."""
+    """One entry of a list; its JSON holds `measures` by name."""
 
     def as_json(self) -> dict[str, Any]:
         """Return it as JSON values."""
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class DocumentList:
     """A list of entries under a key of the result document.
 
-    `reading` is the part's sentence about the subsets of one version under the search of an index, or None.
+    `reading` is the list's sentence about the subsets of one version under the search of an index, or None.
     """
 
     key: str

@@ -90,7 +90,7 @@ class _VariantColumn:
 
 
 @dataclass(slots=True)
-class Observer:
+class ObservationBuilder:
     """Takes the findings of one version and one search, one at a time, and keeps a few numbers of each.
 
     `other_passes` is the class-targeted control's own budget, 0 for that of the search. `class_labels` are the
@@ -223,10 +223,10 @@ def observe(
     findings: Iterable[Finding], search: Search, canvas: Canvas, statistics: Statistics = DEFAULTS
 ) -> Observations:
     """Return the observations of these findings, all of one version and one search."""
-    observer = Observer(search, canvas, statistics)
+    builder = ObservationBuilder(search, canvas, statistics)
     for finding in findings:
-        observer.add(finding)
-    return observer.observations()
+        builder.add(finding)
+    return builder.observations()
 
 
 def unpack_mask(subset: Subset) -> Booleans:

@@ -1,8 +1,8 @@
 """The forms in which modules register their measures. Computes none.
 
-A `Family` is of one version under one search, a `PairFamily` of two versions under one search. Other measures across
-versions are a `Part` (`parts`). Each names its measures and says where they are shown. The result document holds that
-beside the numbers, so its readers keep no list.
+A `MeasureSet` is of one version under one search, a `PairMeasureSet` of two versions under one search. Other measures
+across versions stand in a `DocumentList` (`document_lists`). Each names its measures and says where they are shown. The
+result document holds that beside the numbers, so its readers keep no list.
 """
 
 from collections.abc import Callable, Mapping
@@ -34,7 +34,7 @@ Titles = Mapping[str, Title]
 
 
 @dataclass(frozen=True, slots=True)
-class Family:
+class MeasureSet:
     """Measures of one version under one search, and the reading of their control if there is one.
 
     `reading` uses all measures of that version and search. It is None if the control did not run.
@@ -46,7 +46,7 @@ class Family:
 
 
 @dataclass(frozen=True, slots=True)
-class PairFamily:
+class PairMeasureSet:
     """Measures of two versions under one search, in pairs on the same images."""
 
     measures: Callable[[Observations, Observations], Measured]
