@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+from modicum import Client
 from PIL import Image
 
 from tests.acceptance.acceptance_stage import ARCHITECTURE, CLASSES, patches
@@ -39,6 +40,20 @@ def test_the_gate_and_a_later_judgement_of_its_result_give_one_verdict(place):
     assert gate.code == judged.code == stored.code == 0, gate.messages
     assert gate.output.startswith("PASS: 1 rule of level error within limits")
     assert judged.document == stored.document == json.loads((place.folder / "verdict.json").read_text())
+
+
+def test_a_verdict_that_the_server_stores_is_that_of_the_command(place, server):
+    (place.folder / "modicum.yaml").write_text(POLICY.replace("RATE", "0.3"))
+
+    gate = place.run("modicum", "gate", "photos", *MODEL, "--output", "verdict.json", "--save")
+    name = gate.messages.rstrip().rsplit(" ", 1)[-1]
+    with Client(server.address, token=server.token) as client:
+        stored = client.verdicts.get(name)
+        document = client.verdicts.document(stored)
+
+    assert gate.code == 0, gate.messages
+    assert document == json.loads((place.folder / "verdict.json").read_text())
+    assert (stored.outcome, [rule.id for rule in stored.rules]) == ("PASS", ["accuracy"])
 
 
 def test_the_weights_of_a_signed_verdict_are_verified_and_one_flipped_bit_is_not(place):

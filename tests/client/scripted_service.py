@@ -24,6 +24,7 @@ from modicum.v1 import (
     model_pb2,
     model_service_pb2,
     model_service_pb2_grpc,
+    verdict_pb2,
 )
 
 VERSION = "projects/default/models/m/versions/1"
@@ -46,6 +47,7 @@ class Script:
         self.ended = threading.Event()
         self.watches = []
         self.reports = {}
+        self.verdict = verdict_pb2.Verdict(name="projects/default/verdicts/v", outcome=verdict_pb2.Verdict.OUTCOME_PASS)
         self.audit = audit_pb2.Audit(name="projects/default/audits/a", state=audit_pb2.Audit.STATE_RUNNING, sequence=1)
         self.audit.specification.searches.add(method=3, threshold=0.9, fill=1, target_rule=1)
 
@@ -190,6 +192,10 @@ class Audits(audit_service_pb2_grpc.AuditServiceServicer):
     def CreateAudit(self, request, context):  # noqa: N802
         self.script.note("CreateAudit", request, context)
         return self.script.audit
+
+    def JudgeAudit(self, request, context):  # noqa: N802
+        self.script.note("JudgeAudit", request, context)
+        return audit_pb2.Judgement(verdict=self.script.verdict)
 
     def CancelAudit(self, request, context):  # noqa: N802
         self.script.note("CancelAudit", request, context)

@@ -1,10 +1,12 @@
 """`modicum gate` as a shell sees it: it audits as the policy asks, judges, and ends with the verdict."""
 
+import json
 import os
 import subprocess
 
+import grpc
 import pytest
-from modicum.v1 import search_pb2
+from modicum.v1 import search_pb2, verdict_pb2
 
 from tests.client.test_exit_codes_through_pipes import COMMAND, succeeded, unmeasured
 from tests.gate.documents import CLEAN, document, place, row
@@ -74,3 +76,63 @@ def test_a_wrong_policy_ends_the_gate_before_any_call(shell, script, tmp_path):
     assert ended.returncode == 2
     assert "modicum.yaml:2:9: unknown key 'treshold'; did you mean 'threshold'?" in ended.stderr
     assert script.calls == {}
+
+
+def test_the_gate_stores_its_verdict_where_it_is_asked_to(shell, script):
+    succeeded(script, document(spots=SPOTS["clean"], level=0.99, seed=7))
+
+    ended = shell(f"{GATE} --save --json")
+
+    (asked,) = script.calls["JudgeAudit"]
+    assert ended.returncode == 0, ended.stderr
+    assert json.loads(ended.stdout)["outcome"] == "PASS"
+    assert ended.stderr.endswith("the verdict is stored as projects/default/verdicts/v\n")
+    assert (asked.name, asked.policy_file) == ("projects/default/audits/a", "modicum.yaml")
+    assert asked.policy.startswith("version: 1\n")
+    assert asked.request_id
+
+
+def test_nothing_is_stored_without_being_asked(shell, script):
+    succeeded(script, document(spots=SPOTS["clean"], level=0.99, seed=7))
+
+    assert shell(GATE).returncode == 0
+    assert script.calls["JudgeAudit"] == []
+
+
+@pytest.mark.parametrize(("name", "code"), [("clean", 2), ("planted", 1)])
+def test_a_verdict_that_was_not_stored_is_told_and_never_hides_a_failure(shell, script, name, code):
+    succeeded(script, document(spots=SPOTS[name], level=0.99, seed=7))
+    script.steps["JudgeAudit"] = [(grpc.StatusCode.PERMISSION_DENIED, "ROLE_INSUFFICIENT", {})]
+
+    ended = shell(f"{GATE} --save")
+
+    assert ended.returncode == code
+    assert "[ROLE_INSUFFICIENT]" in ended.stderr
+    assert "stored as" not in ended.stderr
+
+
+def test_a_server_that_comes_to_another_outcome_is_no_pass(shell, script):
+    succeeded(script, document(spots=SPOTS["clean"], level=0.99, seed=7))
+    script.verdict.outcome = verdict_pb2.Verdict.OUTCOME_INCONCLUSIVE
+
+    ended = shell(f"{GATE} --save")
+
+    assert ended.returncode == 3
+    assert "the server stored INCONCLUSIVE" in ended.stderr
+
+
+def test_a_policy_that_compares_with_a_file_cannot_be_stored(shell, script, tmp_path):
+    with (tmp_path / "modicum.yaml").open("a") as policy:
+        policy.write("baseline: {file: main.json}\n")
+
+    for command in (f"{GATE} --save", f"{COMMAND} judge some-audit --save"):
+        ended = shell(command)
+        assert ended.returncode == 2
+        assert "--save: modicum.yaml compares with a file" in ended.stderr
+
+
+def test_a_verdict_on_a_file_cannot_be_stored(shell):
+    ended = shell(f"{COMMAND} judge result.json --save")
+
+    assert ended.returncode == 2
+    assert "--save: expected the name of an audit, got the file result.json" in ended.stderr

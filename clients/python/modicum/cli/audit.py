@@ -115,7 +115,7 @@ def audit_request(
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What an audit gave: its result, its version, and its document.
+    """What an audit gave: its result, its version, its document, and its name.
 
     With a baseline to compare with, the document has its rows. `baseline` is the report of one that the server holds.
     """
@@ -123,6 +123,7 @@ class Measured:
     result: Result
     version: ModelVersion
     document: Mapping[str, Any]
+    audit: str
     baseline: Mapping[str, Any] | None = None
 
 
@@ -156,8 +157,8 @@ def measured(
         needed = baseline is not None or (needs_report is not None and needs_report(result.document))
         document = report_of(done) if needed else result.document
         if baseline is None or baseline.kind is BaselineKind.FILE:
-            return Measured(result, model, document)
-        return Measured(result, model, document, baseline_beside(client, baseline, document, anew))
+            return Measured(result, model, document, done.name)
+        return Measured(result, model, document, done.name, baseline_beside(client, baseline, document, anew))
 
 
 def _print_result(found: Measured, outputs: Sequence[Output], *, as_json: bool) -> None:

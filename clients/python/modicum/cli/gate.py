@@ -1,6 +1,7 @@
 """`modicum gate`: from photographs, a model and a policy to a verdict and its exit code, in one command."""
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,8 +15,10 @@ from modicum.cli.outputs import checked_outputs
 from modicum.cli.policy import policy_from
 from modicum.cli.registered import Promote, candidate_of, settle, subject_with
 from modicum.cli.requests import SearchRequest, search_request
+from modicum.cli.saving import refuse_unsaved, save
 from modicum.cli.stored_baselines import baseline_in_file
 from modicum.cli.verdicts import VerdictOptions, judged, told, verdict_outputs
+from modicum.client import Client
 from modicum.errors import RegistryError
 from modicum.gate.verdict import Verdict
 from modicum.gate.worst_spot import has_copied_spots
@@ -53,9 +56,13 @@ def gate(
     interrupted.
     """
     outputs, policy = verdict_outputs(verdict.output or ()), policy_from(verdict.policy)
+    if verdict.save:
+        refuse_unsaved(policy)
     in_file = baseline_in_file(policy)
     results = checked_outputs(result or ())
-    with candidate_of(subject, promote=promote) as candidate:
+    with candidate_of(subject, promote=promote) as candidate, ExitStack() as opened:
+        # a local server runs until its last client leaves
+        client = opened.enter_context(Client(local=local)) if verdict.save else None
         request = audit_request(
             subject_with(candidate, subject), search=search_of(policy.audit), outputs=results, reuse=not no_reuse
         )
@@ -63,6 +70,8 @@ def gate(
         refuse_unmeasured(found.result)
         given = judged(found.document, policy, "the result", baseline=in_file or found.baseline)
         code = told(given, outputs, verdict)
+        if client is not None:
+            save(client, found.audit, given, baseline=found.baseline, code=code)
         if candidate is not None:
             _settled(candidate, given, code)
     raise typer.Exit(code)

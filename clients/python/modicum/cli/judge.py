@@ -8,8 +8,11 @@ import typer
 
 from modicum.cli.documents import read_document
 from modicum.cli.policy import policy_from
+from modicum.cli.saving import refuse_unsaved, save
 from modicum.cli.stored_baselines import baseline_stored, report_of
 from modicum.cli.verdicts import VerdictOptions, judged, told, verdict_outputs
+from modicum.errors import InvalidArgument
+from modicum.gate.verdict import Verdict
 
 
 def judge(
@@ -27,9 +30,30 @@ def judge(
     Exit codes: 0 PASS, 1 FAIL, 4 INCONCLUSIVE; 2 wrong usage or policy, 3 not completed, 130 interrupted.
     """
     outputs, policy = verdict_outputs(verdict.output or ()), policy_from(verdict.policy)
+    if verdict.save:
+        _refuse_file(result)
+        refuse_unsaved(policy)
     document = result_named(result)
     baseline = baseline_stored(policy, document)
-    raise typer.Exit(told(judged(document, policy, result, baseline=baseline), outputs, verdict))
+    given = judged(document, policy, result, baseline=baseline)
+    code = told(given, outputs, verdict)
+    if verdict.save:
+        _save(result, given, baseline, code)
+    raise typer.Exit(code)
+
+
+def _refuse_file(result: str) -> None:
+    if is_file(result):
+        raise InvalidArgument(
+            f"--save: expected the name of an audit, got the file {result}; a server stores verdicts on its own audits"
+        )
+
+
+def _save(audit: str, given: Verdict, baseline: Mapping[str, Any] | None, code: int) -> None:
+    from modicum.client import Client  # noqa: PLC0415  # a file is judged without gRPC
+
+    with Client() as client:
+        save(client, audit, given, baseline=baseline, code=code)
 
 
 def is_file(result: str) -> bool:

@@ -50,6 +50,10 @@ class VerdictOptions:
     exit_zero: Annotated[
         bool, option(POLICY, "--exit-zero", FLAG, "Exit with 0 whatever the verdict; errors keep their codes.")
     ] = False
+    save: Annotated[
+        bool,
+        option(OUTPUT, "--save", FLAG, "Store the verdict on the server that has the audit; it judges too."),
+    ] = False
     output: VerdictOutputs = None
     as_json: options.Json = False
 
