@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from modicum_server.domain.searches import Control
-from modicum_server.measures import counterfactuals, mitigation, registry, spots
+from modicum_server.measures import counterfactuals, mitigation, registry, spots, transfer
 
 FILE = Path(__file__).resolve().parents[1] / "clients/python/modicum/gate/rules.json"
 #: Lists of the document whose entries end in one of a few words.
@@ -17,8 +17,12 @@ VERDICTS = {
     "spot": (spots.DOCUMENT_LIST.key, "outcome", "Spot test: whether a small place decides"),
     "mitigation": (mitigation.DOCUMENT_LIST.key, "verdict", "Whether an ensemble mitigates overinterpretation"),
 }
-#: Lists with an entry for each version whose measures are rules.
-MEASURED = (counterfactuals.DOCUMENT_LIST,)
+#: Lists whose measures are rules: with an entry for each version, or for each pair of versions.
+MEASURED = {
+    counterfactuals.DOCUMENT_LIST.key: counterfactuals.DOCUMENT_LIST.titles,
+    transfer.DOCUMENT_LIST.key: transfer.DOCUMENT_LIST.titles,
+    "comparisons": registry.pair_titles(),
+}
 
 
 #: Rules about a result and its baseline together: the id, and the measure of two versions that it is like.
@@ -32,9 +36,9 @@ def rules() -> list[dict[str, str]]:
         for name, title in registry.measure_titles().items()
     ]
     of_lists = [
-        {"id": name.replace("_", "-"), "kind": "measure", "name": name, "part": listed.key, "title": title.text}
-        for listed in MEASURED
-        for name, title in listed.titles.items()
+        {"id": name.replace("_", "-"), "kind": "measure", "name": name, "part": key, "title": title.text}
+        for key, titles in MEASURED.items()
+        for name, title in titles.items()
     ]
     readings = [
         {"id": name.replace("_", "-"), "kind": "reading", "name": name, "title": f"Reading of the control {name}"}

@@ -6,7 +6,7 @@ from modicum_server.measures.comparisons import mean_of, ratio_of
 from modicum_server.measures.measure import quantile_measure
 from scipy.stats import binom
 
-from tests.gate.documents import document, outcomes, share, verdict
+from tests.gate.documents import SEARCH, VERSION, document, outcomes, share, verdict
 
 NO_SPOT = "rules:\n  spot: off\n"
 SIZES = np.linspace(0.01, 0.4, 200)
@@ -114,3 +114,59 @@ def test_any_measure_is_judged_by_the_name_of_a_class():
 
     checks = {check.subject: str(check.outcome) for check in found.rules[0].checks}
     assert checks == {"owl": "PASS", "cat": "FAIL", "dog": "INCONCLUSIVE"}
+
+
+OTHER = "projects/default/models/m/versions/2"
+
+
+def of_two_versions(*, eligible=(150, 150), note="", ratio=1.0):
+    """A result of two versions: how their subsets compare, and how the second takes those of the first."""
+    whole = document(spots=())
+    (model,) = whole["models"]
+    whole["specification"]["searches"] = [{**SEARCH, "digest": "12" * 32}]
+    versions = []
+    for name, count in zip((VERSION, OTHER), eligible, strict=True):
+        entry = {**model["searches"][0], "search": SEARCH, "counts": {"images": 200, "failed": 0, "eligible": count}}
+        versions.append({**model, "model_version": name, "class_labels": ["cat", "dog"], "searches": [entry]})
+    logs = np.random.default_rng(0).normal(0, 0.2, 100)
+    told = ratio_of(logs - logs.mean() + np.log(ratio), empty="").as_json()
+    pair = {"first": VERSION, "second": OTHER, "search_index": 0, "note": note}
+    kept = share(90, 200, groups={"0": share(20, 100), "1": share(70, 100)})
+    scored = {"source": VERSION, "scorer": OTHER, "search_index": 0, "measures": {"transfer_class_kept_share": kept}}
+    compared = [{**pair, "measures": {"subset_fraction_ratio": told}}]
+    return {**whole, "models": versions, "comparisons": compared, "transfer": [scored]}
+
+
+RATIO = f"{NO_SPOT}  subset-fraction-ratio: {{min: 0.8}}\n"
+
+
+@pytest.mark.parametrize(
+    ("more", "outcome", "reason"),
+    [
+        ({}, "PASS", ""),
+        ({"ratio": 0.6}, "FAIL", ""),
+        ({"eligible": (148, 150)}, "INCONCLUSIVE", "148 and 150 images are eligible"),
+        ({"note": "the mean fill is not the same: 0.4; 0.5"}, "INCONCLUSIVE", "the mean fill is not the same"),
+    ],
+)
+def test_two_versions_of_an_audit_are_compared(more, outcome, reason):
+    found = verdict(RATIO, of_two_versions(**more))
+
+    (check,) = found.rules[0].checks
+    assert (str(check.outcome), check.subject) == (outcome, "with m/2")
+    assert reason in check.reason
+
+
+def test_what_another_version_keeps_is_judged_by_class():
+    policy = f"{NO_SPOT}  transfer-class-kept-share: {{min: 0.5, classes: all}}\n"
+
+    found = verdict(policy, of_two_versions())
+
+    checks = {check.subject: str(check.outcome) for check in found.rules[0].checks}
+    assert checks == {"with m/2": "INCONCLUSIVE", "cat with m/2": "FAIL", "dog with m/2": "PASS"}
+
+
+def test_a_result_of_one_version_has_nothing_to_compare():
+    found = verdict(RATIO, {**document(), "comparisons": []} | {"specification": of_two_versions()["specification"]})
+
+    assert (str(found.outcome), found.rules[0].worst.reason) == ("INCONCLUSIVE", "the result has no comparisons")

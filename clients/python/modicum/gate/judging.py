@@ -113,7 +113,9 @@ def _checks(rule: Rule, document: Document, policy: Policy, baseline: Compared |
         checks = [check for model in document["models"] for check in _of_model(rule, document, model, policy)]
     if rule.needs_baseline:
         checks += [_against(rule, document, model, policy, baseline) for model in document["models"]]
-    return checks or [Check(model_version="", holds=False, reason=f"the result has no {rule.known.name}")]
+    return checks or [
+        Check(model_version="", holds=False, reason=f"the result has no {rule.known.part or rule.known.name}")
+    ]
 
 
 def _against(rule: Rule, document: Document, model: Document, policy: Policy, baseline: Compared | None) -> Check:

@@ -8,6 +8,7 @@ from modicum.gate.early_stop import Looks, looks_of
 from modicum.gate.policy import Kind, Rule
 from modicum.gate.tails import ONE_SIDED, number_of, p_beyond, p_within
 from modicum.gate.verdict import Check
+from modicum.gate.version_pairs import PAIRED, beside, entries_of
 
 Document = Mapping[str, Any]
 
@@ -17,6 +18,9 @@ def checks_of(rule: Rule, document: Document, model: Document, search: Document)
     version = model["model_version"]
     if rule.known.kind is Kind.READING:
         yield _reading(rule, version, search, document)
+        return
+    if rule.known.part in PAIRED:
+        yield from _of_pairs(rule, document, version, search)
         return
     measure = measure_in(rule, document, version, search)
     if measure is None:
@@ -30,12 +34,20 @@ def checks_of(rule: Rule, document: Document, model: Document, search: Document)
         yield _measured(rule, version, subject, one, looks)
 
 
+def _of_pairs(rule: Rule, document: Document, version: str, search: Document) -> Iterator[Check]:
+    """The checks of a version beside each other one that a part of the document pairs it with."""
+    labels, looks = _labels(document, version), looks_of(document)
+    for measure, unequal in entries_of(rule, document, version, search):
+        for subject, one in _subjects(rule, measure, labels):
+            yield beside(_measured(rule, version, subject, one, looks), measure, unequal)
+
+
 def measure_in(rule: Rule, document: Document, version: str, search: Document) -> Document | None:
     """Return the measure of a rule, with the same of each class as its `groups`; None if the document has none."""
     if not rule.known.part:
         found: Document | None = search["measures"].get(rule.known.name)
         return found
-    entries = document.get(rule.known.part, ())
+    entries = () if rule.known.part in PAIRED else document.get(rule.known.part, ())
     entry = next((one for one in entries if one["model_version"] == version), None)
     if entry is None or rule.known.name not in entry["measures"]:
         return None
