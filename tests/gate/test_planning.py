@@ -72,6 +72,28 @@ def test_a_spot_test_that_is_open_for_want_of_sources_needs_more():
     assert 200 < found.images < 500
 
 
+def test_a_quantile_needs_the_number_at_which_its_ends_lie_within():
+    ends = [[0.05, 0.06, 0.4], [0.005, 0.02, 0.5]]
+    median = {"value": 0.2, "unit": "fraction", "n": 50, "interval": None, "evidence": {"ends": ends}}
+
+    found = need(
+        "rules:\n  spot: off\n  subset-fraction-median: {min: 0.13}", document({"subset_fraction_median": median})
+    )
+
+    assert found.outcome is Outcome.PASS
+    assert found.images / 200 == pytest.approx((0.14 / 0.07) ** 2, rel=0.25)
+
+
+def test_a_mean_needs_the_number_at_which_its_deviation_is_small_enough():
+    evidence = {"deviation": 0.2, "skewness": 0.0}
+    mean = {"value": 0.5, "unit": "share", "n": 20, "interval": None, "evidence": evidence}
+
+    found = need("rules:\n  spot: off\n  fill-survival-mean: {min: 0.45}", document({"fill_survival_mean": mean}))
+
+    assert found.outcome is Outcome.PASS
+    assert found.images * 20 / 200 == pytest.approx((1.645 * 0.2 / 0.05) ** 2, rel=0.35)
+
+
 def test_a_share_exactly_at_its_limit_is_settled_by_no_number():
     found = need(ACCURACY, document({"accuracy": share(80, 100)}))
 

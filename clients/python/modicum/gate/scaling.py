@@ -1,7 +1,7 @@
 """A result document as if it had more images, or fewer, of the same kind. Judges nothing.
 
-Shares and paired differences keep their values, and their counts grow. Other intervals narrow with the root of the
-number. Each source of the spot test stands for as many like it.
+Shares and paired differences keep their values, and their counts grow. The deviation of a mean stays. Other intervals,
+and the ends of a quantile, narrow with the root of the number. Each source of the spot test stands for as many like it.
 """
 
 import math
@@ -11,6 +11,7 @@ from typing import Any
 Document = Mapping[str, Any]
 MEASURE = {"value", "unit", "n"}
 COUNTED = ("pasted", "covered")
+COUNTS = ("successes", "differing")
 
 
 def scaled(document: Document, factor: float) -> Document:
@@ -49,6 +50,7 @@ def _measure(measure: Document, factor: float) -> Document:
     if measure["value"] is None:
         return grown
     grown["interval"] = _narrowed(measure.get("interval"), measure["value"], factor)
+    grown["evidence"] = _evidence(measure.get("evidence") or {}, measure["value"], factor)
     return {**grown, **_counts(measure, n, factor)}
 
 
@@ -66,11 +68,18 @@ def _counts(measure: Document, n: int, factor: float) -> dict[str, Any]:
     return {"parameters": {}}
 
 
-COUNTS = ("successes", "differing")
+def _evidence(evidence: Document, value: float, factor: float) -> Document:
+    """The ends of a quantile narrow like any interval; the deviation of a mean stays."""
+    root = math.sqrt(factor)
+    ends = [
+        [tail, *(None if end is None else value + (end - value) / root for end in both)]
+        for tail, *both in evidence.get("ends", ())
+    ]
+    return {**evidence, "ends": ends} if ends else evidence
 
 
 def _narrowed(interval: Document | None, value: float, factor: float) -> Document | None:
-    if interval is None or factor <= 0:
+    if interval is None:
         return interval
     root = math.sqrt(factor)
     ends = {
