@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Mapping
 from xml.etree import ElementTree as ET
@@ -10,7 +11,17 @@ import pytest
 
 from tests.acceptance.acceptance_running import PROGRAMS
 from tests.acceptance.acceptance_stage import ARCHITECTURE
-from tests.deploy.pipeline_files import ACTION, Step, github_steps, gitlab_job
+from tests.deploy.dockerfile_reading import REPOSITORY
+from tests.deploy.pipeline_files import (
+    ACTION,
+    Step,
+    argo_step,
+    github_steps,
+    gitlab_job,
+    jenkins_steps,
+    kserve_step,
+    tekton_step,
+)
 
 ARGUMENTS = f"photos --weights w.safetensors --architecture {ARCHITECTURE} --input input.toml --labels labels.txt"
 POLICY = """version: 1
@@ -21,7 +32,8 @@ rules:
 """
 VERDICTS = {"PASS": (0, "min: 0.3"), "FAIL": (1, "max: 0.3"), "INCONCLUSIVE": (4, "min: 0.9")}
 OUTCOMES = [pytest.param(name, *of_it, id=name) for name, of_it in VERDICTS.items()]
-SECONDS = 280
+SECONDS = 600
+THIS_CHECKOUT = f"{REPOSITORY / 'clients' / 'python'}[gate]"
 
 
 def write_policy(place, limit):
@@ -117,3 +129,72 @@ def test_the_action_tells_no_verdict_of_an_earlier_run(place):
 
     assert code == 2
     assert not output.exists()
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_the_stages_for_jenkins_end_with_each_verdict_and_write_what_it_collects(place):
+    install, gate = jenkins_steps()
+    shell = ("sh", "-xec")
+    assert run(place, [install], shell, REQUIREMENT=THIS_CHECKOUT) == 0
+
+    for code, limit in VERDICTS.values():
+        write_policy(place, limit)
+
+        assert run(place, [gate], shell, ARGUMENTS=ARGUMENTS) == code
+        assert ET.parse(place.folder / "verdict.xml").getroot().tag == "testsuites"
+        assert (place.folder / "report.html").stat().st_size
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_the_step_for_argo_fails_and_hands_its_verdict_on(place):
+    write_policy(place, VERDICTS["FAIL"][1])
+
+    code = run(place, [argo_step(arguments=ARGUMENTS, requirement=THIS_CHECKOUT)], ("bash", "-ec"))
+
+    assert code == 1
+    assert (place.folder / "modicum-gate" / "outcome").read_text() == "FAIL"
+    assert (place.folder / "modicum-gate" / "report.html").stat().st_size
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_the_step_for_tekton_ends_and_writes_its_result(place):
+    write_policy(place, VERDICTS["INCONCLUSIVE"][1])
+    result = place.folder / "result.txt"
+
+    code = run(place, [tekton_step(result, arguments=ARGUMENTS, requirement=THIS_CHECKOUT)], ("bash", "-c"))
+
+    assert code == 4
+    assert result.read_text() == "INCONCLUSIVE"
+    assert (place.folder / "verdict.html").stat().st_size
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1200)
+def test_the_init_step_for_kserve_lets_signed_weights_start_and_others_not(place):
+    write_policy(place, VERDICTS["PASS"][1])
+    gate = ("gate", *ARGUMENTS.split(), "--output", "verdict.json")
+    assert place.run("modicum", *gate, seconds=SECONDS).code == 0
+    mounts = {name: place.folder / name for name in ("models", "evidence")}
+    for folder in mounts.values():
+        folder.mkdir()
+    shutil.copy(place.folder / "w.safetensors", mounts["models"])
+    shutil.copy(place.folder / "modicum.yaml", mounts["evidence"])
+    for words in (
+        "ecparam -name prime256v1 -genkey -noout -out k.pem",
+        "ec -in k.pem -pubout -out evidence/signer.pub",
+    ):
+        subprocess.run(["openssl", *words.split()], cwd=place.folder, check=True, capture_output=True)
+    attest = ("verdict.json", "--key", "k.pem", "--output", "evidence/verdict.sigstore.json")
+    assert place.run("modicum", "attest", *attest, seconds=SECONDS).code == 0
+
+    def started():
+        requirement = THIS_CHECKOUT.replace("[gate]", "[gate,attest]")
+        return run(place, [kserve_step()], ("bash", "-ec"), REQUIREMENT=requirement)
+
+    assert started() == 0
+    weights = mounts["models"] / "w.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"?")
+    assert started() == 1

@@ -6,9 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from hera.workflows.models import WorkflowTemplate
 
 from tests.deploy.dockerfile_reading import REPOSITORY
-from tests.deploy.pipeline_files import ACTION, CI, TEMPLATE, gitlab_header, gitlab_job, read
+from tests.deploy.pipeline_files import ACTION, ARGO, CI, TEMPLATE, gitlab_header, gitlab_job, read
 
 README = (REPOSITORY / "README.md").read_text()
 
@@ -73,3 +74,11 @@ def test_the_action_runs_in_this_repository_and_installs_what_lies_in_it():
 def test_the_component_lies_where_gitlab_looks_for_it():
     assert TEMPLATE.parent.name == "templates"
     assert read(CI / "gitlab" / "example.yml")["include"][0]["component"].endswith("/gate@1.0.0")
+
+
+def test_argos_own_models_know_every_key_of_its_template():
+    written = read(ARGO)
+
+    known = WorkflowTemplate.model_validate(written).model_dump(mode="json", by_alias=True, exclude_none=True)
+
+    assert known == written
