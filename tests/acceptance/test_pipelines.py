@@ -4,7 +4,9 @@ import json
 import os
 import shutil
 import subprocess
+import sysconfig
 from collections.abc import Mapping
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -34,6 +36,16 @@ VERDICTS = {"PASS": (0, "min: 0.3"), "FAIL": (1, "max: 0.3"), "INCONCLUSIVE": (4
 OUTCOMES = [pytest.param(name, *of_it, id=name) for name, of_it in VERDICTS.items()]
 SECONDS = 600
 THIS_CHECKOUT = f"{REPOSITORY / 'clients' / 'python'}[gate]"
+
+
+@pytest.fixture(scope="module")
+def lent(tmp_path_factory) -> Mapping[str, str]:
+    """Variables that lend an environment all packages of the tests but modicum's, so that pip installs that alone."""
+    folder = tmp_path_factory.mktemp("lent")
+    for package in Path(sysconfig.get_path("purelib")).iterdir():
+        if not package.name.startswith(("modicum", "_editable", "__editable")):
+            (folder / package.name).symlink_to(package)
+    return {"PYTHONPATH": str(folder)}
 
 
 def write_policy(place, limit):
@@ -133,25 +145,25 @@ def test_the_action_tells_no_verdict_of_an_earlier_run(place):
 
 @pytest.mark.long
 @pytest.mark.timeout(900)
-def test_the_stages_for_jenkins_end_with_each_verdict_and_write_what_it_collects(place):
+def test_the_stages_for_jenkins_end_with_each_verdict_and_write_what_it_collects(place, lent):
     install, gate = jenkins_steps()
     shell = ("sh", "-xec")
-    assert run(place, [install], shell, REQUIREMENT=THIS_CHECKOUT) == 0
+    assert run(place, [install], shell, REQUIREMENT=THIS_CHECKOUT, **lent) == 0
 
     for code, limit in VERDICTS.values():
         write_policy(place, limit)
 
-        assert run(place, [gate], shell, ARGUMENTS=ARGUMENTS) == code
+        assert run(place, [gate], shell, ARGUMENTS=ARGUMENTS, **lent) == code
         assert ET.parse(place.folder / "verdict.xml").getroot().tag == "testsuites"
         assert (place.folder / "report.html").stat().st_size
 
 
 @pytest.mark.long
 @pytest.mark.timeout(900)
-def test_the_step_for_argo_fails_and_hands_its_verdict_on(place):
+def test_the_step_for_argo_fails_and_hands_its_verdict_on(place, lent):
     write_policy(place, VERDICTS["FAIL"][1])
 
-    code = run(place, [argo_step(arguments=ARGUMENTS, requirement=THIS_CHECKOUT)], ("bash", "-ec"))
+    code = run(place, [argo_step(arguments=ARGUMENTS, requirement=THIS_CHECKOUT)], ("bash", "-ec"), **lent)
 
     assert code == 1
     assert (place.folder / "modicum-gate" / "outcome").read_text() == "FAIL"
@@ -160,11 +172,11 @@ def test_the_step_for_argo_fails_and_hands_its_verdict_on(place):
 
 @pytest.mark.long
 @pytest.mark.timeout(900)
-def test_the_step_for_tekton_ends_and_writes_its_result(place):
+def test_the_step_for_tekton_ends_and_writes_its_result(place, lent):
     write_policy(place, VERDICTS["INCONCLUSIVE"][1])
     result = place.folder / "result.txt"
 
-    code = run(place, [tekton_step(result, arguments=ARGUMENTS, requirement=THIS_CHECKOUT)], ("bash", "-c"))
+    code = run(place, [tekton_step(result, arguments=ARGUMENTS, requirement=THIS_CHECKOUT)], ("bash", "-c"), **lent)
 
     assert code == 4
     assert result.read_text() == "INCONCLUSIVE"
@@ -173,7 +185,7 @@ def test_the_step_for_tekton_ends_and_writes_its_result(place):
 
 @pytest.mark.long
 @pytest.mark.timeout(1200)
-def test_the_init_step_for_kserve_lets_signed_weights_start_and_others_not(place):
+def test_the_init_step_for_kserve_lets_signed_weights_start_and_others_not(place, lent):
     write_policy(place, VERDICTS["PASS"][1])
     gate = ("gate", *ARGUMENTS.split(), "--output", "verdict.json")
     assert place.run("modicum", *gate, seconds=SECONDS).code == 0
@@ -192,7 +204,7 @@ def test_the_init_step_for_kserve_lets_signed_weights_start_and_others_not(place
 
     def started():
         requirement = THIS_CHECKOUT.replace("[gate]", "[gate,attest]")
-        return run(place, [kserve_step()], ("bash", "-ec"), REQUIREMENT=requirement)
+        return run(place, [kserve_step()], ("bash", "-ec"), REQUIREMENT=requirement, **lent)
 
     assert started() == 0
     weights = mounts["models"] / "w.safetensors"
