@@ -6,23 +6,27 @@ import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from mlflow import MlflowClient
 from modicum.cli.command import app
 from modicum.errors import AliasMoved, InvalidArgument, ModelRejected, NotFound, RegistryError, VersionChanged
 from modicum.registries.candidate import fetched
-from modicum.registries.mlflow import MlflowRegistry
+from modicum.registries.port import registry_of
 from typer.testing import CliRunner
 
 from tests.client.test_exit_codes_through_pipes import COMMAND, succeeded
 from tests.gate.documents import CLEAN, document, place, row
 from tests.tiers import long
 
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
 #: Of MLflow's own code.
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")
 
-GATE = f"{COMMAND} gate models:/cats/2 photos --labels labels.txt --architecture torchvision:resnet18 --quiet"
+CATS = "models:/cats/2"
+GATE = f"{COMMAND} gate {CATS} photos --labels labels.txt --architecture torchvision:resnet18 --quiet"
 SPOTS = {
     "PASS": CLEAN,
     "FAIL": (CLEAN[0], row(0, place((20, 0)), label="cat"), CLEAN[2]),
@@ -35,7 +39,7 @@ WEIGHTS = {"extra_files/w.safetensors": b"weights", "data/model.pth": b"pickled"
 class Store:
     """An MLflow of this test: its client, and the folder of its files."""
 
-    client: MlflowClient
+    client: "MlflowClient"
     folder: Path
 
     def register(self, files, name="cats"):
@@ -56,11 +60,17 @@ class Store:
         return self.client.get_model_version("cats", str(version)).tags
 
 
+def client_of(uri) -> "MlflowClient":
+    from mlflow import MlflowClient  # noqa: PLC0415  # slow: not wherever tests are collected
+
+    return MlflowClient(uri)
+
+
 @pytest.fixture(scope="module")
 def empty_store(tmp_path_factory):
     """A database of MLflow without a model; making one takes seconds."""
     folder = tmp_path_factory.mktemp("mlflow")
-    MlflowClient(f"sqlite:///{folder}/mlflow.db").search_experiments()
+    client_of(f"sqlite:///{folder}/mlflow.db").search_experiments()
     return folder / "mlflow.db"
 
 
@@ -71,7 +81,7 @@ def store(empty_store, tmp_path, monkeypatch):
     (tmp_path / "mlflow.db").write_bytes(empty_store.read_bytes())
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
-    client = MlflowClient(uri)
+    client = client_of(uri)
     client.create_experiment("training", artifact_location=f"{tmp_path}/artifacts")
     client.create_registered_model("cats")
     made = Store(client, tmp_path)
@@ -218,9 +228,9 @@ def test_what_cannot_be_gated_is_refused_before_any_call(
     assert script.calls == {}
 
 
-def candidate(store, tmp_path, uri="models:/cats/2"):
+def candidate(store, tmp_path, uri=CATS):
     (tmp_path / "fetched").mkdir()
-    return fetched(MlflowRegistry(), uri, tmp_path / "fetched", alias="champion")
+    return fetched(registry_of(uri), uri, tmp_path / "fetched", alias="champion")
 
 
 def stored_file(store, tmp_path, name):
@@ -297,11 +307,11 @@ def test_a_store_that_cannot_be_reached_is_an_error_of_the_registry(monkeypatch,
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
 
     with pytest.raises(RegistryError, match=r"^MLflow: "):
-        fetched(MlflowRegistry(), "models:/cats/2", tmp_path, alias=None)
+        fetched(registry_of(CATS), CATS, tmp_path, alias=None)
 
 
 def test_errors_of_a_name_are_those_of_arguments(store, tmp_path):
     with pytest.raises(InvalidArgument):
-        MlflowRegistry().version("models:/m-0123456789abcdef")
+        registry_of(CATS).version("models:/m-0123456789abcdef")
     with pytest.raises(NotFound):
-        MlflowRegistry().version("models:/dogs/1")
+        registry_of(CATS).version("models:/dogs/1")

@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from hera.workflows.models import WorkflowTemplate
 
 from tests.deploy.dockerfile_reading import REPOSITORY
 from tests.deploy.pipeline_files import ACTION, ARGO, CI, TEMPLATE, gitlab_header, gitlab_job, read
@@ -77,6 +76,8 @@ def test_the_component_lies_where_gitlab_looks_for_it():
 
 
 def test_argos_own_models_know_every_key_of_its_template():
+    from hera.workflows.models import WorkflowTemplate  # noqa: PLC0415  # slow, and of one test
+
     written = read(ARGO)
 
     known = WorkflowTemplate.model_validate(written).model_dump(mode="json", by_alias=True, exclude_none=True)
