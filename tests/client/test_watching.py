@@ -1,16 +1,21 @@
 """The progress of an audit: streams break, resume by sequence, and end with the last snapshot."""
 
 import itertools
+import re
 from dataclasses import replace
+from io import StringIO
 from types import SimpleNamespace
 
 import grpc
 import pytest
 from modicum import InvalidArgument, Statistics, errors
 from modicum.cli.exit_codes import exit_code
+from modicum.cli.progress import LiveView, live_progress
 from modicum.cli.watching import Pace, duration, watched
 from modicum.searches import specification_value
+from modicum.snapshots import AuditState
 from modicum.v1 import audit_pb2
+from rich.console import Console
 
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
 DONE = object()
@@ -155,6 +160,36 @@ def test_a_bar_shows_what_a_queued_audit_waits_for(audit, script):
     details = _details(audit, script, (2, "QUEUED"), (3, "RUNNING"), (4, "SUCCEEDED"))
 
     assert ["queued until a worker is free" in detail for detail in details] == [True, False, False]
+
+
+def test_a_line_of_80_columns_has_the_bar_and_the_time_that_is_left(audit):
+    snapshot = replace(
+        audit.snapshot,
+        state=AuditState.RUNNING,
+        stage="SEARCH",
+        images_total=600,
+        passes_done=5,
+        passes_planned=541_196,
+    )
+    console = Console(width=80, force_terminal=True, file=StringIO())
+    progress = live_progress(console)
+
+    view = LiveView(progress)
+    watched(SimpleNamespace(name="audit-a844baed645c", watch=lambda: [timed(snapshot, 104.0)], wait=lambda: None), view)
+
+    console.print(progress.get_renderable())
+    (line,) = re.sub(r"\x1b\[[0-9;]*m", "", console.file.getvalue()).splitlines()
+    assert len(line) == 80
+    assert line.startswith("audit audit-a844baed6… ━━━")
+    assert "search, about 1 min 44 s left, 0 of " in line
+
+
+def timed(snapshot, seconds):
+    return replace(snapshot, remaining_seconds=seconds)
+
+
+def test_without_an_estimate_of_the_server_no_time_is_shown(audit, script):
+    assert not any("left" in detail for detail in _details(audit, script, (3, "RUNNING"), (4, "SUCCEEDED")))
 
 
 def _details(audit, script, *snapshots):

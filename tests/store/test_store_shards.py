@@ -164,6 +164,24 @@ async def test_passes_are_reported_while_a_shard_runs_and_never_counted_twice(st
     assert await passes(lambda t: t.shards.finish(third, passes_done=5)) == 19
 
 
+async def test_an_audit_plans_what_a_shard_spent_and_spends_once_more_what_was_given_up(store, scene: Scene):
+    audit = await scene.audit(cut=[[0, 1], [2, 3]])  # 20 passes planned for each
+    first, second = await scene.claim(), await scene.claim()
+
+    async def left(change) -> tuple[int, int]:
+        async with store.transaction() as transaction:
+            await change(transaction)
+        progress = (await scene.get(audit.name)).progress
+        return progress.passes_done, progress.passes_planned - progress.passes_done
+
+    assert await left(lambda t: t.shards.renew(second, lease_seconds=5, passes_done=4)) == (4, 36)
+    assert await left(lambda t: t.shards.finish(first, passes_done=7)) == (11, 16)
+    assert await left(lambda t: t.shards.hand_back(second, failed_tries=1, delay_seconds=0)) == (11, 20)
+    third = await scene.claim()
+    assert await left(lambda t: t.shards.finish(third, passes_done=25)) == (36, 0)
+    assert await left(lambda t: t.audits.plan_rest(audit.name, 9)) == (36, 9)
+
+
 async def test_a_shard_that_is_handed_back_waits_and_keeps_its_failed_tries(store, scene: Scene, run_sql):
     await scene.audit()
     shard = await scene.claim()

@@ -149,10 +149,20 @@ async def test_the_time_left_follows_from_the_work_done(place, audit_draft):
     )
 
     assert remaining_seconds(running, start + timedelta(seconds=30)) == pytest.approx(120)
-    few_passes = replace(running, progress=replace(running.progress, images_done=5))
-    assert remaining_seconds(few_passes, start + timedelta(seconds=30)) == pytest.approx(30)
-    assert remaining_seconds(replace(running, progress=AuditProgress()), start + timedelta(seconds=30)) is None
+    scored = replace(running, stage=Stage.SCORE)
+    assert remaining_seconds(scored, start + timedelta(seconds=30)) == pytest.approx(120)
     done = replace(running, progress=replace(running.progress, passes_done=100, images_done=10))
     assert remaining_seconds(done, start + timedelta(seconds=30)) == 0
-    scored = replace(done, stage=Stage.SCORE)
-    assert remaining_seconds(scored, start + timedelta(seconds=30)) is None
+
+
+@pytest.mark.parametrize(("passes_done", "estimated"), [(0, False), (2, False), (3, True)])
+async def test_no_time_is_estimated_from_the_first_few_passes(place, audit_draft, passes_done, estimated):
+    start = now()
+    audit = replace(
+        await place.audit(audit_draft),
+        state=AuditState.RUNNING,
+        start_time=start,
+        progress=AuditProgress(images_done=5, images_total=10, passes_done=passes_done, passes_planned=100),
+    )
+
+    assert (remaining_seconds(audit, start + timedelta(seconds=30)) is not None) == estimated

@@ -58,7 +58,7 @@ async def test_every_subset_is_scored_once_by_the_other_version(scene: Scene):
             assert found[source, position] == (score,)
     assert set(server.scored.values()) == {1}
     # 16 searches of 5 pass-equivalents, and a pass for each subset
-    assert audit.progress.passes_done == 2 * IMAGES * 5 + 2 * IMAGES
+    assert audit.progress.passes_done == audit.progress.passes_planned == 2 * IMAGES * 5 + 2 * IMAGES
 
 
 async def test_scoring_begins_when_all_searches_have_ended_and_searches_know_nothing_of_it(scene: Scene):

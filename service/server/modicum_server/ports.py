@@ -197,6 +197,9 @@ class Audits(Protocol):
     async def add_progress(self, name: str, *, passes_done: int) -> None:
         """Set the running shards' passes (a total for the audit) and refresh the counts from what is stored."""
 
+    async def plan_rest(self, name: str, passes: int) -> None:
+        """Plan these passes beside those that were spent, in place of what was planned before."""
+
     async def succeed(self, name: str, *, result_digest: str, artifacts: Sequence[str]) -> None:
         """SUCCEEDED, with references to these artifact digests too; no effect on a terminal one."""
 
@@ -238,7 +241,7 @@ class Shards(Protocol):
         """Lock the shard's row and return whether this attempt still holds it. Every write checks this first."""
 
     async def finish(self, shard: Shard, *, passes_done: int) -> bool:
-        """Delete it; False when this attempt no longer holds it. Its passes move to the audit."""
+        """Delete it; False when this attempt no longer holds it. Its passes move to the audit, which plans no more."""
 
     async def hand_back(self, shard: Shard, *, failed_tries: int, delay_seconds: float) -> bool:
         """Return it for another attempt, with this count of failed tries, which may begin after the delay."""

@@ -8,12 +8,15 @@ from typing import Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
+from rich.table import Column
 
 from modicum.cli.consoles import stderr
 from modicum.transfers import ProgressCallback, TransferProgress
 
 PLAIN_LINE_SECONDS = 10.0
 MEBIBYTE = 1024 * 1024
+STEP_COLUMNS = 22
+BAR_COLUMNS = 12
 
 
 class View(Protocol):
@@ -85,9 +88,24 @@ def view(*, quiet: bool) -> Iterator[View]:
     elif not (console.is_terminal and sys.stderr.isatty()):
         yield PlainView(console)
     else:
-        columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), TaskProgressColumn())
-        with Progress(*columns, TextColumn("{task.fields[detail]}"), console=console) as progress:
+        with live_progress(console) as progress:
             yield LiveView(progress)
+
+
+def live_progress(console: Console) -> Progress:
+    """Bars of one line each: what does not fit the terminal is cut off at the end of the detail."""
+    return Progress(
+        TextColumn("{task.description}", table_column=_cut(max_width=STEP_COLUMNS)),
+        BarColumn(bar_width=BAR_COLUMNS),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[detail]}", table_column=_cut(ratio=1)),
+        console=console,
+        expand=True,
+    )
+
+
+def _cut(*, ratio: int | None = None, max_width: int | None = None) -> Column:
+    return Column(no_wrap=True, overflow="ellipsis", ratio=ratio, max_width=max_width)
 
 
 def upload_progress(shown: View, step: str) -> ProgressCallback:

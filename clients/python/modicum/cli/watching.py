@@ -46,14 +46,15 @@ def watched(audit: Audit, shown: View) -> None:
 
 
 def _share(snapshot: AuditSnapshot) -> float:
-    """The greater share of images or of passes done. It is 1 only when the audit has ended."""
-    images = snapshot.images_done / snapshot.images_total if snapshot.images_total else 0.0
+    """The share of the planned passes that are done. It is 1 only when the audit has ended."""
     passes = snapshot.passes_done / snapshot.passes_planned if snapshot.passes_planned else 0.0
-    return 1.0 if snapshot.state.terminal else min(max(images, passes), 0.99)
+    return 1.0 if snapshot.state.terminal else min(passes, 0.99)
 
 
 def _detail(snapshot: AuditSnapshot, rate: float | None) -> str:
     parts = [_state_text(snapshot)]
+    if snapshot.remaining_seconds is not None and not snapshot.state.terminal:
+        parts.append(f"about {duration(snapshot.remaining_seconds)} left")
     parts.append(f"{snapshot.images_done} of {snapshot.images_total} images")
     if not snapshot.state.terminal:
         parts.append(f"{snapshot.passes_done:,} of at most {snapshot.passes_planned:,} passes")
@@ -63,11 +64,6 @@ def _detail(snapshot: AuditSnapshot, rate: float | None) -> str:
         parts.append(f"mean subset {percent(snapshot.mean_subset_fraction)}")
     if rate:
         parts.append(f"{rate:,.0f} passes/s" if rate >= 1 else f"{rate:.2g} passes/s")
-    remaining = snapshot.remaining_seconds
-    if remaining is None and rate:
-        remaining = (snapshot.passes_planned - snapshot.passes_done) / rate
-    if remaining is not None and not snapshot.state.terminal:
-        parts.append(f"about {duration(remaining)} left")
     return ", ".join(parts)
 
 

@@ -187,9 +187,14 @@ def most_retest_passes(images: int, rows: int, *, with_objects: int = 0) -> int:
     return pasting + covering + outside
 
 
-def most_spot_passes(images: int, rows: int, *, with_objects: int = 0) -> int:
-    """Return the most forward passes of a spot test of so many images and rows; those with objects are tested twice."""
+def most_spot_passes(images: int, rows: int, *, scanned: int | None = None, with_objects: int = 0) -> int:
+    """Return the most forward passes of a spot test of so many images and rows; those with objects are tested twice.
+
+    `scanned` is the number of images without a subset, of which alone the evidence is scanned; all where it is None.
+    """
     outside = most_spot_passes(with_objects, rows) if with_objects else 0
     choosing = rows * CHOICE_PASSES
-    scanning = min(rows * MOST_SCANNED, 2 * images) * SCAN_PASSES  # for its class's row and for the row of all
+    scanning = (
+        min(rows * MOST_SCANNED, 2 * (images if scanned is None else scanned)) * SCAN_PASSES
+    )  # for its class's row and for the row of all
     return choosing + scanning + most_retest_passes(images, rows) + outside

@@ -143,6 +143,11 @@ class PostgresAudits:
         """
         await self._change(name, passes_told=func.greatest(_AUDITS.passes_told, passes_done))
 
+    async def plan_rest(self, name: str, passes: int) -> None:
+        """Plan these passes beside those that were spent, in place of what was planned before."""
+        query = update(tables.audits).where(_AUDITS.name == name)
+        await self._connection.execute(query.values(passes_planned=_AUDITS.passes_done + passes))
+
     async def succeed(self, name: str, *, result_digest: str, artifacts: Sequence[str]) -> None:
         """SUCCEEDED, referring to these artifact digests too; no effect on a terminal one."""
         digests = sorted({*artifacts, result_digest})

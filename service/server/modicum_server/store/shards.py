@@ -76,13 +76,18 @@ class PostgresShards:
     async def finish(self, shard: Shard, *, passes_done: int) -> bool:
         """Delete it; False when this attempt no longer holds it. Its passes move to the audit.
 
-        The audit's row is locked from here on, so that of the last two shards of a stage one sees the other gone.
+        From here on the audit plans what the shard spent, in place of what it was planned to spend. The audit's row is
+        locked from here on, so that of the last two shards of a stage one sees the other gone.
         """
-        query = delete(tables.shards).where(*_held_by(shard)).returning(_SHARDS.audit, _SHARDS.passes_done)
+        query = (
+            delete(tables.shards)
+            .where(*_held_by(shard))
+            .returning(_SHARDS.audit, _SHARDS.passes_done, _SHARDS.passes_planned)
+        )
         row = (await self._connection.execute(query)).one_or_none()
         if row is None:
             return False
-        await self._move_passes(row.audit, max(row.passes_done, passes_done))
+        await self._move_passes(row.audit, max(row.passes_done, passes_done), planned=row.passes_planned)
         return True
 
     async def hand_back(self, shard: Shard, *, failed_tries: int, delay_seconds: float) -> bool:
@@ -179,12 +184,18 @@ class PostgresShards:
             query = update(tables.projects).where(tables.projects.c.name == project)
             await self._connection.execute(query.values(expired_shards=tables.projects.c.expired_shards + count))
 
-    async def _move_passes(self, audit: str, passes: int) -> None:
-        """Count passes for good with the audit, also one that has ended: they were spent. Locks its row."""
+    async def _move_passes(self, audit: str, passes: int, *, planned: int = 0) -> None:
+        """Count passes for good with the audit, also one that has ended: they were spent. Locks its row.
+
+        `planned` were planned for them. Those of an attempt that was given up were not: they are spent once more.
+        """
         if not audit:
             return
-        query = update(tables.audits).where(_AUDITS.name == audit).values(passes_done=_AUDITS.passes_done + passes)
-        await self._connection.execute(query)
+        values = {
+            "passes_done": _AUDITS.passes_done + passes,
+            "passes_planned": func.greatest(_AUDITS.passes_planned + passes - planned, _AUDITS.passes_done + passes),
+        }
+        await self._connection.execute(update(tables.audits).where(_AUDITS.name == audit).values(values))
 
 
 def _in(seconds: float) -> ColumnElement[Any]:

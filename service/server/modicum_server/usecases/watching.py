@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
-from modicum_server.domain.audits import Audit, AuditState, Stage
+from modicum_server.domain.audits import Audit, AuditState
 from modicum_server.domain.projects import Principal, Role
 from modicum_server.errors import DependencyUnavailable, ServerStopping, TooManyWatchers
 from modicum_server.ports import Changes, Store, Watch
@@ -20,6 +20,9 @@ LOOK_ANYWAY_SECONDS = 60.0
 every watch reads at once. With 15 s, a thousand watches took a good part of a core for nothing."""
 SHORTEST_INTERVAL_SECONDS = 0.1
 """Least time between two snapshots, so that a watcher of a busy audit does not get one for every image."""
+
+LEAST_SHARE_DONE = 0.03
+"""Share of the planned passes before which no time is estimated: until then the start took most of it."""
 
 LOOKS_AT_ONCE = 4
 """Watches that read at once: a thousand that read together would take every database connection of the process."""
@@ -115,19 +118,15 @@ async def _next_change(watch: Watch) -> None:
 
 
 def remaining_seconds(audit: Audit, now: datetime) -> float | None:
-    """Estimate the time until the end from the work done since the start; None when it cannot be estimated.
+    """Estimate the time until the end from the passes since the start; None when it cannot be estimated.
 
-    Work is the share of the planned passes or of the images, whichever is larger: ineligible images take few passes.
+    The passes that are left are an upper bound, so the time is one too. It sinks as shards end: what a shard did not
+    spend is planned no more.
     """
     progress = audit.progress
     if audit.state is not AuditState.RUNNING or audit.start_time is None:
         return None
-    if audit.stage is Stage.SCORE:
-        return None  # all images are done, and the number of subsets to score is not known here
-    share = max(
-        progress.passes_done / max(1, progress.passes_planned), progress.images_done / max(1, progress.images_total)
-    )
-    elapsed = (now - audit.start_time).total_seconds()
-    if share <= 0 or elapsed <= 0:
+    elapsed = max(0.0, (now - audit.start_time).total_seconds())
+    if progress.passes_done < LEAST_SHARE_DONE * progress.passes_planned or not progress.passes_done:
         return None
-    return elapsed * max(0.0, 1 - share) / share
+    return elapsed * max(0, progress.passes_planned - progress.passes_done) / progress.passes_done

@@ -28,15 +28,22 @@ async def open_next_stage(transaction: Transaction, shard: Shard, audit: Audit, 
         shards = await score_shards(transaction, audit, versions, shard_seconds=shard_seconds)
         if shards:
             await transaction.audits.start(audit.name, Stage.SCORE)
-            await transaction.shards.add(shard.project, audit.name, shards)
+            await _queue_scores(transaction, shard, audit, shards)
             return
     if shard.stage is Stage.SCORE:
         retests = await retest_shards(transaction, audit, await audited_versions(transaction, audit.specification))
         if retests:
-            await transaction.shards.add(shard.project, audit.name, retests)
+            await _queue_scores(transaction, shard, audit, retests)
             return
+    await transaction.audits.plan_rest(audit.name, 0)
     await transaction.audits.start(audit.name, Stage.SUMMARISE)
     await transaction.shards.add(shard.project, audit.name, [NewShard(Stage.SUMMARISE, model_version="")])
+
+
+async def _queue_scores(transaction: Transaction, shard: Shard, audit: Audit, shards: Sequence[NewShard]) -> None:
+    """Queue SCORE shards. What they cost is known now, and no longer the most that the audit could cost."""
+    await transaction.audits.plan_rest(audit.name, sum(one.passes_planned for one in shards))
+    await transaction.shards.add(shard.project, audit.name, shards)
 
 
 async def _open_matched_searches(

@@ -136,5 +136,6 @@ async def _spot_shards(transaction: Transaction, audit: Audit, version: str) -> 
     rows = sorted(one + 1 for one, count in counts.items() if count >= LEAST_CLASS_IMAGES)
     items = await transaction.audits.items(audit.name, [image.position for image in images])
     with_objects = sum(item.has_objects for _, item in items)
-    passes = most_spot_passes(len(images), len(rows) + 1, with_objects=with_objects)
+    without_subset = sum(image.subset is None for image in images)
+    passes = most_spot_passes(len(images), len(rows) + 1, scanned=without_subset, with_objects=with_objects)
     return [NewShard(Stage.SCORE, version, SPOTS, (ALL_CLASSES, *rows), passes_planned=passes)]
