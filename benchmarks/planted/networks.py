@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from modicum_server.handler.architectures import build_architecture
+from modicum_server.handler.small_cnn import small_cnn
 from modicum_server.selftest.digits import load_digits
 from numpy.typing import NDArray
 from PIL import Image
@@ -23,7 +24,6 @@ from benchmarks.subjects import Absent
 EPOCHS = 12
 BATCH = 100
 TEST_IMAGES = 1000
-PLAIN_CHANNELS = (24, 48, 96)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +173,4 @@ def _fit(case: Case, inputs: Tensor, labels: Tensor) -> nn.Module:
 def _module(architecture: str, channels: int) -> nn.Module:
     if architecture == "resnet8":
         return build_architecture("modicum:cifar_resnet8", CLASSES)
-    layers: list[nn.Module] = []
-    for given, made in zip((channels, *PLAIN_CHANNELS), PLAIN_CHANNELS, strict=False):
-        layers += [nn.Conv2d(given, made, 3, stride=2, padding=1), nn.BatchNorm2d(made), nn.ReLU()]
-    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(4 * PLAIN_CHANNELS[-1], CLASSES))
+    return small_cnn(CLASSES, channels)

@@ -1,4 +1,4 @@
-"""The CIFAR ResNets of He et al. 2016, section 4.2: entry point `modicum`, names `cifar_resnetDEPTH`, depth 6n + 2.
+"""The CIFAR ResNets of He et al. 2016, section 4.2: `modicum:cifar_resnetDEPTH`, depth 6n + 2.
 
 Widths 16, 32, 64; 3x3 convolutions without bias; shortcuts without parameters: every second pixel, and zero channels
 padded equally before and after.
@@ -58,7 +58,7 @@ class CifarResNet(nn.Module):
 
 
 def build_cifar_resnet(name: str, class_count: int) -> nn.Module:
-    """Entry point `modicum`."""
+    """Build the network of that name; raises ArchitectureUnknown."""
     depth = name.removeprefix(PREFIX)
     if not name.startswith(PREFIX) or not depth.isdecimal() or not 8 <= int(depth) <= DEEPEST or int(depth) % 6 != 2:  # noqa: PLR2004  depth is 6n + 2
         raise ArchitectureUnknown(name, [f"{PREFIX}{known}" for known in USUAL_DEPTHS])
