@@ -5,6 +5,8 @@ import json
 import pytest
 from modicum_server.demo.commands import WIDTH, DigitFiles
 from modicum_server.demo.ending import gallery_lines, outcome_of, verdict_lines
+from modicum_server.measures.intervals import Interval
+from modicum_server.measures.measure import Measure
 
 from tests.gate.documents import CLEAN, document, verdict
 from tests.gate.test_worst_spot import judged, pictured, planted
@@ -19,7 +21,11 @@ def told(files, verdict_document, expected) -> str:
     files.verdict.write_text(json.dumps(verdict_document))
     lines = list(verdict_lines(files, expected))
     assert max(map(len, lines)) <= WIDTH
-    return " ".join(line.strip() for line in lines)
+    return joined(lines)
+
+
+def joined(lines) -> str:
+    return " ".join(" ".join(lines).split())
 
 
 def test_a_failure_names_the_class_the_spot_and_what_copies_of_it_do(files):
@@ -47,14 +53,13 @@ def test_another_verdict_than_the_demo_is_meant_to_show_is_said(files):
 
 @pytest.mark.parametrize(("rate", "share"), [(1.0, "On 100% (95% interval 81% to 100%) at most"), (None, "")])
 def test_the_gallery_says_its_figures_with_their_intervals(tmp_path, rate, share):
-    interval = {"low": 0.81, "high": 1.0, "level": 0.95, "method": "wilson", "n": 16}
-    shares = {"unit": "share", "n": 16, "parameters": {}, "title": "", "place": "headline", "order": 0}
-    rates = shares | {"value": rate} | ({"unavailable": "no image"} if rate is None else {"interval": interval})
-    sizes = shares | {"value": 0.0058, "no_interval": "too few"}
-    search = {"measures": {"overinterpretation_rate": rates, "subset_fraction_median": sizes}}
+    interval = None if rate is None else Interval(0.81, 1.0, "wilson", 16)
+    rates = Measure(rate, "share", 16, interval, unavailable="no image" if rate is None else "")
+    measures = {"overinterpretation_rate": rates, "subset_fraction_median": Measure(0.0058, "pixels share", 16)}
+    search = {"measures": {name: one.as_json() for name, one in measures.items()}}
     (tmp_path / "r.json").write_text(json.dumps({"models": [{"searches": [search]}]}))
 
-    said = " ".join(line.strip() for line in gallery_lines("lite0", tmp_path / "r.json"))
+    said = joined(gallery_lines("lite0", tmp_path / "r.json"))
 
     assert said.startswith("efficientnet-lite0, on 16 photographs of which it is at least 50% sure.")
     assert share in said
