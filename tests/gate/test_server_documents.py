@@ -5,15 +5,18 @@ from datetime import date
 import pytest
 from modicum.gate import paired
 from modicum.gate.judging import judge
+from modicum.gate.other_alpha import at_alpha
 from modicum.gate.policy_file import policy_of
 from modicum.gate.spots import _row
 from modicum_server.domain.findings import MEASURED_REASONS
 from modicum_server.domain.searches import Control, ControlPlan
 from modicum_server.domain.spots import SpotKind, SpotOutcomes, SpotPlace, SpotRow, SpotTrial
+from modicum_server.domain.statistics import Statistics
+from modicum_server.measures.registry import measure_titles
 from modicum_server.measures.rows import finding_row
 from modicum_server.measures.spots import places_of
 
-from tests.measures.example_audit import OTHER_VERSION, VERSION, document_and_rows, finding
+from tests.measures.example_audit import OTHER_VERSION, VERSION, controls, document_and_rows, finding, mixed_findings
 
 CATS, IMAGES = 40, 80
 FINDINGS = [
@@ -125,6 +128,31 @@ def test_the_ratio_to_a_baseline_is_the_servers_comparison_of_two_versions():
     check = next(one for one in verdict.rules if one.rule.id == "subset-fraction").checks[0]
     served = together["comparisons"][0]["measures"]["subset_fraction_ratio"]
     assert (check.value, check.n) == (pytest.approx(served["value"]), served["n"])
+
+
+RATES = [name for name in measure_titles() if name.startswith("overinterpretation_rate")]
+
+
+def test_rates_are_counted_again_at_another_alpha_as_the_server_counts_them():
+    given = [
+        *mixed_findings(),
+        *(finding(at, at % 30 + 1, controls=controls(at % 20), label=at % 2) for at in range(20, 60)),
+    ]
+    served, _ = document_and_rows(given, statistics=Statistics(alpha=0.2))
+
+    again = at_alpha(reported(given), 0.2)
+
+    counted, told = (one["models"][0]["searches"][0]["measures"] for one in (again, served))
+    for name in RATES:
+        assert counts(counted[name]) == counts(told[name]), name
+        groups = told[name].get("groups", {})
+        assert {index: counts(one) for index, one in counted[name].get("groups", {}).items()} == {
+            index: counts(one) for index, one in groups.items()
+        }
+
+
+def counts(measure):
+    return measure["value"], measure["n"], measure["parameters"].get("successes", 0)
 
 
 def test_the_gate_and_the_server_tell_failed_images_by_the_same_reasons():

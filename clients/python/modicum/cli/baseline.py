@@ -8,7 +8,7 @@ import typer
 
 from modicum.cli import options
 from modicum.cli.consoles import print_error, stdout
-from modicum.cli.documents import read_document
+from modicum.cli.documents import Findings, read_document, with_findings
 from modicum.cli.exit_codes import INCONCLUSIVE, VIOLATED
 from modicum.cli.judge import result_named
 from modicum.cli.outputs import write_file
@@ -40,6 +40,7 @@ def update(
             POLICY, "--reason", "TEXT", "Why it replaces a baseline that it cannot be compared with, or the first one."
         ),
     ] = "",
+    findings: Findings = None,
 ) -> None:
     """Make a result the baseline: write the file that the policy names.
 
@@ -53,7 +54,7 @@ def update(
     file = baseline_path(by)
     if file is None:
         raise InvalidArgument(f"{policy}: expected `baseline: {{file: FILE.json}}`, got no file to write; add it")
-    document = result_named(result)
+    document = with_findings(result_named(result), findings)
     verdict = judged(document, by, result, baseline=read_document(file) if file.exists() else None)
     refused = refusal(verdict, reason=reason)
     if refused is not None and refused.outcome is Outcome.PASS:

@@ -1,11 +1,21 @@
 """Documents in files: results, verdicts and baselines."""
 
+import gzip
+import hashlib
 import json
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from modicum.cli.options import option
 from modicum.errors import InvalidSource
+
+RESULT = "Result"
+Findings = Annotated[
+    Path | None,
+    option(RESULT, "--findings", "FILE", "The findings artifact of the result, where the result has no rows."),
+]
 
 
 def read_document(path: Path) -> Mapping[str, Any]:
@@ -23,3 +33,25 @@ def read_document(path: Path) -> Mapping[str, Any]:
     if not isinstance(document, dict):
         raise InvalidSource(f"{path}: expected a result document, got {type(document).__name__}")
     return document
+
+
+def with_findings(document: Mapping[str, Any], path: Path | None) -> Mapping[str, Any]:
+    """Return a result document with the rows in its findings artifact; as it is without a path.
+
+    Raises:
+        InvalidSource: the file cannot be read, or is not the artifact that the document names.
+    """
+    if path is None:
+        return document
+    try:
+        packed = path.read_bytes()
+    except OSError as error:
+        raise InvalidSource(f"{path}: cannot be read: {error.strerror}") from error
+    digest, named = hashlib.sha256(packed).hexdigest(), document.get("findings", {}).get("digest")
+    if digest != named:
+        raise InvalidSource(f"{path}: expected the findings of this result, sha256:{named}, got sha256:{digest}")
+    try:
+        rows = [json.loads(line) for line in gzip.decompress(packed).splitlines()]
+    except (OSError, EOFError, zlib.error, ValueError) as error:
+        raise InvalidSource(f"{path}: expected JSON lines packed by gzip; {error}") from error
+    return {**document, "rows": rows}

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from modicum.cli.documents import read_document
+from modicum.cli.documents import Findings, read_document, with_findings
 from modicum.cli.policy import policy_from
 from modicum.cli.saving import refuse_unsaved, save
 from modicum.cli.stored_baselines import baseline_stored, report_of
@@ -23,6 +23,7 @@ def judge(
         ),
     ],
     *,
+    findings: Findings = None,
     verdict: VerdictOptions,
 ) -> None:
     """Judge a stored result by a policy: PASS, FAIL or INCONCLUSIVE. A file needs no server.
@@ -33,7 +34,7 @@ def judge(
     if verdict.save:
         _refuse_file(result)
         refuse_unsaved(policy)
-    document = result_named(result)
+    document = with_findings(result_named(result), findings)
     baseline = baseline_stored(policy, document)
     given = judged(document, policy, result, baseline=baseline)
     code = told(given, outputs, verdict)

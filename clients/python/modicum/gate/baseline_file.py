@@ -19,7 +19,7 @@ KIND = "modicum.baseline"
 SCHEMA_VERSION = 1
 Document = Mapping[str, Any]
 NO_ROWS = "{} has no rows, so it cannot be compared; {}"
-WAY_OUT = "write it with `modicum audits report AUDIT --output FILE.json`"
+WAY_OUT = "write it with `modicum audits report AUDIT --output FILE.json`, or add `--findings FILE`"
 NOT_FINITE = "NOT_FINITE"
 
 

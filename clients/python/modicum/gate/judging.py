@@ -12,12 +12,13 @@ from datetime import date
 from typing import Any
 
 from modicum.errors import PolicyError
-from modicum.gate.baseline_file import Compared, baseline_side, compared
+from modicum.gate.baseline_file import WAY_OUT, Compared, baseline_side, compared
 from modicum.gate.baselines import baseline_check
 from modicum.gate.early_stop import stop_notes
 from modicum.gate.explanation import requirement
 from modicum.gate.identity import identity
 from modicum.gate.measures import checks_of, measure_in, outcome_check
+from modicum.gate.other_alpha import at_alpha
 from modicum.gate.policy import Kind, Level, Policy, Rule, Waiver
 from modicum.gate.spot_rule import holm
 from modicum.gate.spots import accepted_places, spot_checks
@@ -42,6 +43,7 @@ def judge(document: Document, policy: Policy, *, today: date, baseline: Document
         PolicyError: it is no result document, or a rule of the policy's own needs what the document cannot have.
     """
     refuse_other_documents(document)
+    document = _at_its_alpha(document, policy)
     left_out = dict(_left_out(policy, document))
     rules = [rule for rule in policy.rules if rule.id not in left_out]
     digests = {model["model_version"]: model["digest"] for model in document["models"]}
@@ -75,6 +77,20 @@ def refuse_other_documents(document: Document) -> None:
         raise PolicyError(
             f"expected a result document of schema version {known}, as `modicum audit --output FILE.json` writes it"
         )
+
+
+def _at_its_alpha(document: Document, policy: Policy) -> Document:
+    """The document, its rates counted again where the policy asks for another alpha."""
+    alpha = policy.audit.get("alpha")
+    was = document["specification"]["statistics"].get("alpha")
+    if alpha is None or alpha == was:
+        return document
+    if "rows" not in document:
+        raise PolicyError(
+            f"the policy asks for alpha {alpha}, the result was measured with {was}; rates are counted again from its "
+            f"rows, but it has none; {WAY_OUT}"
+        )
+    return at_alpha(document, alpha)
 
 
 def _left_out(policy: Policy, document: Document) -> Iterator[tuple[str, str]]:

@@ -59,6 +59,14 @@ def log_ratios(first: Sizes, second: Sizes) -> Floats:
     return logs
 
 
+def is_small(sizes: Any, pixels: int, alpha: float) -> Any:
+    """Return which sizes, a number or an array, are at most alpha of the pixels.
+
+    Shares are compared, not pixels: 29 of 100 are 0.29, and 0.29 * 100 is less than 29 to a computer.
+    """
+    return sizes / pixels <= alpha
+
+
 def is_softer(eligible: int, others: int) -> bool:
     """Return whether a version is eligible on fewer of the same images than another, beyond `MOST_APART`.
 

@@ -10,6 +10,8 @@ about what a mask can do to this model than about what the model learned.
 
 from dataclasses import replace
 
+from modicum.gate.paired import is_small
+
 from modicum_server.domain.searches import TargetRule
 from modicum_server.domain.statistics import DEFAULTS
 from modicum_server.measures.by_class import by_class
@@ -59,11 +61,8 @@ def overinterpretation(seen: Observations) -> Measured:
 
 
 def small(size: Floats, seen: Observations) -> Booleans:
-    """Return which subsets count: those of at most alpha of the pixels.
-
-    Shares are compared, not pixels: 29 of 100 are 0.29, and 0.29 * 100 is less than 29 to a computer.
-    """
-    counts: Booleans = size / seen.canvas.pixels <= seen.statistics.alpha
+    """Return which subsets count: those of at most alpha of the pixels."""
+    counts: Booleans = is_small(size, seen.canvas.pixels, seen.statistics.alpha)
     return counts
 
 

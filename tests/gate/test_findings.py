@@ -1,0 +1,71 @@
+"""`--findings`: a result without rows is compared and judged at another alpha; else exit code 2 says why not."""
+
+import gzip
+import hashlib
+import json
+
+import pytest
+
+from tests.gate.documents import image, share, with_rows
+
+POLICY = "version: 1\naudit: {alpha: ALPHA}\nrules: {spot: off, overinterpretation-rate: {max: 0.5}}\n"
+COMPARED = (
+    "version: 1\nbaseline: {file: main.json}\nrules: {spot: off, subset-fraction: {min_ratio_to_baseline: 0.8}}\n"
+)
+
+
+@pytest.fixture
+def result(tmp_path):
+    """A result without rows whose subsets hold 4 of 64 pixels or 16, and its findings artifact."""
+    images = [image(at, size=4 if at < 20 else 16, controls={}) for at in range(100)]
+    whole = with_rows(images)
+    packed = gzip.compress(b"".join(json.dumps(row).encode() + b"\n" for row in whole["rows"]))
+    (tmp_path / "findings.jsonl.gz").write_bytes(packed)
+    whole["findings"] = {"digest": hashlib.sha256(packed).hexdigest()}
+    rates = ("", "_with_baseline_confident", "_class_targeted")
+    measures = {f"overinterpretation_rate{name}": share(0, 100) for name in rates}
+    whole["models"][0]["searches"][0]["measures"] = measures
+    (tmp_path / "main.json").write_text(json.dumps(whole))
+    (tmp_path / "result.json").write_text(json.dumps({name: value for name, value in whole.items() if name != "rows"}))
+    return whole
+
+
+@pytest.fixture
+def judge(shell, tmp_path):
+    """Judges by the text of a policy."""
+
+    def run(policy, line):
+        (tmp_path / "modicum.yaml").write_text(policy)
+        return shell(f"modicum judge {line}")
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("policy", "line", "code", "says"),
+    [
+        (
+            POLICY.replace("ALPHA", "0.1"),
+            "result.json --findings findings.jsonl.gz",
+            0,
+            "overinterpretation-rate (error): 20%",
+        ),
+        (
+            POLICY.replace("ALPHA", "0.3"),
+            "result.json --findings findings.jsonl.gz",
+            1,
+            "overinterpretation-rate (error): 100%",
+        ),
+        (POLICY.replace("ALPHA", "0.05"), "result.json", 0, "overinterpretation-rate (error): 0%"),
+        (POLICY.replace("ALPHA", "0.1"), "result.json", 2, "rates are counted again from its rows, but it has none"),
+        (COMPARED, "result.json --findings findings.jsonl.gz", 0, "subset-fraction (error): over the baseline"),
+        (COMPARED, "result.json", 2, "the result has no rows, so it cannot be compared"),
+        (COMPARED, "result.json --findings main.json", 2, "main.json: expected the findings of this result, sha256:"),
+    ],
+)
+@pytest.mark.usefixtures("result")
+def test_a_result_without_rows_is_judged_with_its_findings(judge, policy, line, code, says):
+    ended = judge(policy, line)
+
+    assert ended.returncode == code, ended.stderr
+    assert says in ended.stdout + ended.stderr
