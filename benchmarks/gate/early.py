@@ -5,10 +5,11 @@ that happened to end first. A cut lets the shards that have begun end, as the se
 """
 
 from collections.abc import Callable, Iterator
+from functools import cache
 
 import numpy as np
 from modicum.gate.policy import DEFAULT_ERROR_BUDGET
-from modicum.gate.stopping import ShareLimit, Stopping, look_images, settled
+from modicum.gate.stopping import ALL_WITHIN, ShareLimit, Stopping, look_images, settled
 from numpy.typing import NDArray
 
 from benchmarks.gate.documents import document, outcome, policy
@@ -41,7 +42,7 @@ def _drawing(ends: Callable[[Found, Drawn], int], count: int, case: str) -> Call
     def draw(drawn: Drawn) -> str:
         found = drawn.random((PLANNED, count)) < rates
         images = ends(found, drawn)
-        measures = {name: _share(found[:images, at]) for at, name in enumerate(names)}
+        measures = {name: _share(int(found[:images, at].sum()), images) for at, name in enumerate(names)}
         stopping = {"planned": PLANNED, "images": images, "why": ["simulated"]}
         return outcome({**document(measures), "stopping": stopping}, by)
 
@@ -49,16 +50,24 @@ def _drawing(ends: Callable[[Found, Drawn], int], count: int, case: str) -> Call
 
 
 def _ends_early(found: Found, _: Drawn) -> int:
-    """The first look that settles the rules, else all images."""
-    count = found.shape[1]
-    limits = tuple(
-        ShareLimit(measure="", at_most=TRUTHS.limit, error=DEFAULT_ERROR_BUDGET / count) for _ in range(count)
-    )
-    stopping, step = Stopping(limits=limits, within_ends=True), look_images(PLANNED)
-    for images in range(step, PLANNED, step):
-        if settled(stopping, [[_share(found[:images, at])] for at in range(count)]):
-            return images
-    return PLANNED
+    """The first look at which a rule is broken or all are kept, else all images."""
+    step = look_images(PLANNED)
+    counts = found.cumsum(axis=0)[step - 1 : PLANNED - 1 : step]
+    broken, kept = _tables(found.shape[1])
+    rows = np.arange(len(counts))[:, None]
+    ends = broken[rows, counts].any(axis=1) | kept[rows, counts].all(axis=1)
+    return int((ends.argmax() + 1) * step) if ends.any() else PLANNED
+
+
+@cache
+def _tables(count: int) -> tuple[Found, Found]:
+    """What `settled` says of one rule of so many: (looks, successes), where it is broken and where it is kept."""
+    limit = ShareLimit(measure="", at_most=TRUTHS.limit, error=DEFAULT_ERROR_BUDGET / count)
+    stopping, step = Stopping(limits=(limit,), within_ends=True), look_images(PLANNED)
+    looks = range(step, PLANNED, step)
+    why = [[settled(stopping, [[_share(k, n)]]) if k <= n else () for k in range(PLANNED + 1)] for n in looks]
+    kept = np.array([[one == (ALL_WITHIN,) for one in row] for row in why])
+    return np.array([[bool(one) for one in row] for row in why]) & ~kept, kept
 
 
 def _ends_cut(found: Found, drawn: Drawn) -> int:
@@ -73,11 +82,6 @@ def _ends_cut(found: Found, drawn: Drawn) -> int:
     return PLANNED
 
 
-def _share(found: Found) -> dict[str, object]:
-    successes = int(found.sum())
-    return {
-        "value": successes / len(found) if len(found) else None,
-        "unit": "share",
-        "n": len(found),
-        "parameters": {"successes": successes},
-    }
+def _share(successes: int, n: int) -> dict[str, object]:
+    value = successes / n if n else None
+    return {"value": value, "unit": "share", "n": n, "parameters": {"successes": successes}}

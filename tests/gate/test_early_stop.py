@@ -2,11 +2,17 @@
 
 import numpy as np
 import pytest
+from modicum.errors import InvalidArgument
 from modicum.gate.early_stop import EARLY_PART, Looks, ever_above, p_when_looked_at
+from modicum.gate.policy_file import policy_of
+from modicum.gate.rendering.forms import FORMS
+from modicum.gate.stopping import ShareLimit, Stopping, look_images, settled, stopping_of
 from modicum.gate.tails import number_of, p_above, p_below, p_beyond, p_within
+from modicum.gate.unmeasured import unmeasured
+from modicum.stopping import share_limit
 from scipy.integrate import quad
 
-from tests.gate.documents import document, share, verdict
+from tests.gate.documents import TODAY, difference, document, share, verdict
 
 POLICY = "rules:\n  spot: off\n  overinterpretation-rate: {max: 0.1}\n"
 
@@ -108,3 +114,120 @@ def test_an_audit_that_could_have_been_cut_and_was_not_says_nothing_of_it():
 
     assert given.summary == "PASS: 1 rule of level error within limits"
     assert given.notes == ()
+
+
+def test_nothing_is_left_out_of_the_verdict_on_an_audit_that_was_cut():
+    preset = "preset: strict\nrules:\n  spot: off\n"
+
+    whole, early = (verdict(preset, document(spots=(), stopping=stopping)) for stopping in (None, cut(0)))
+
+    assert "shortcut-accuracy-drop" in whole.left_out
+    assert not early.left_out
+    assert early.outcome == "INCONCLUSIVE"
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_verdict_without_a_result_passes_nothing_and_has_every_form(form):
+    given = unmeasured(policy_of(f"version: 1\n{POLICY}", "modicum.yaml", today=TODAY), "the budget of 5s", today=TODAY)
+
+    assert (given.outcome, given.summary) == ("INCONCLUSIVE", "INCONCLUSIVE: the budget of 5s")
+    assert {str(one.outcome) for one in given.rules} == {"INCONCLUSIVE"}
+    assert FORMS[form](given.as_json())
+
+
+def test_a_verdict_without_a_result_fails_by_a_waiver_that_has_expired():
+    waiver = "waivers: [{rule: spot, class: cat, reason: r, owner: o, expires: 2026-01-02}]"
+    policy = policy_of(f"version: 1\n{POLICY}{waiver}", "modicum.yaml", today=TODAY)
+
+    assert unmeasured(policy, "", today=TODAY).outcome == "FAIL"
+
+
+def stopping(text):
+    return stopping_of(policy_of(f"version: 1\n{text}", "modicum.yaml", today=TODAY))
+
+
+def test_a_policy_of_shares_alone_ends_an_audit_by_each_of_its_limits():
+    given = stopping(
+        "require: {eligible_images: 50, images: 70}\nerror_budget: 0.02\nrules:\n  spot: off\n"
+        "  accuracy: {min: 0.8}\n  overinterpretation-rate: {max: 0.1}\n"
+    )
+
+    assert {(one.measure, one.at_most, one.at_least, one.error) for one in given.limits} == {
+        ("accuracy", None, 0.8, 0.01),
+        ("overinterpretation_rate", 0.1, None, 0.01),
+    }
+    assert (given.within_ends, given.least_eligible_images) == (True, 70)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "  spot: error\n",
+        "  spot: off\n  random: {expect: [THESE_PIXELS]}\n",
+        "  spot: off\n  eligible-share: {min: 0.5, classes: all}\n",
+        "  spot: off\n  eligible-share: {min: 0.5, search: 1}\n",
+        "  spot: off\n  eligible-share: {min: 0.5, dataset: other}\n",
+    ],
+)
+def test_a_policy_that_requires_more_than_shares_ends_an_audit_only_where_it_fails(other):
+    given = stopping(f"rules:\n  accuracy: {{min: 0.8}}\n{other}")
+
+    assert [one.measure for one in given.limits] == ["accuracy"]
+    assert not given.within_ends
+
+
+def test_a_waived_rule_ends_no_audit():
+    waiver = "waivers: [{rule: accuracy, reason: r, owner: o, expires: 2026-12-24, class: cat}]"
+
+    assert stopping(f"rules:\n  spot: off\n  accuracy: {{min: 0.8}}\n{waiver}").limits == ()
+
+
+ONE = ShareLimit(measure="accuracy", at_least=0.8, error=0.01)
+
+
+@pytest.mark.parametrize(
+    ("measured", "why"),
+    [
+        ([[share(20, 60)]], ("accuracy lies beyond its limit (20 of 60)",)),
+        ([[share(60, 60)]], ("every share lies within its limits",)),
+        ([[share(60, 60), share(50, 60)]], ()),
+        ([[share(60, 60), None]], ()),
+        ([[share(0, 0)]], ()),
+        ([[difference(0.9, 0.99)]], ()),
+    ],
+)
+def test_limits_settle_an_audit_where_one_is_broken_or_all_are_kept(measured, why):
+    assert settled(Stopping(limits=(ONE,), within_ends=True), measured) == why
+
+
+def test_versions_share_the_error_of_a_limit():
+    """34 of 60 is beyond 0.8 with a p of 0.0058: for one version at 0.01, and not for two."""
+    limits = Stopping(limits=(ONE,))
+
+    assert settled(limits, [[share(34, 60)]])
+    assert not settled(limits, [[share(34, 60), share(60, 60)]])
+
+
+@pytest.mark.parametrize(
+    ("planned", "images"), [(1, 32), (640, 32), (2048, 32), (2049, 64), (10_000, 160), (100_000, 1568)]
+)
+def test_looks_follow_after_32_images_and_there_are_at_most_64(planned, images):
+    assert look_images(planned) == images
+    assert planned / images <= 64
+
+
+@pytest.mark.parametrize(
+    ("text", "limit"),
+    [
+        ("overinterpretation-rate<=0.1", ShareLimit(measure="overinterpretation_rate", at_most=0.1)),
+        (" accuracy >= .85 ", ShareLimit(measure="accuracy", at_least=0.85)),
+    ],
+)
+def test_a_limit_is_written_as_a_comparison(text, limit):
+    assert share_limit(text) == limit
+
+
+@pytest.mark.parametrize("text", ["accuracy", "accuracy=0.5", "accuracy<=0", "accuracy<=1", "<=0.5", "accuracy<=half"])
+def test_anything_else_is_no_limit(text):
+    with pytest.raises(InvalidArgument, match="--stop-at: expected MEASURE<=SHARE or MEASURE>=SHARE"):
+        share_limit(text)

@@ -4,7 +4,7 @@ import asyncio
 import gc
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from modicum_server.artifacts.store import FolderArtifactStore
@@ -13,6 +13,7 @@ from modicum_server.domain.datasets import DatasetItem
 from modicum_server.domain.findings import Finding
 from modicum_server.domain.models import InputSpecification, ModelVersion, Source, VersionState, Weights
 from modicum_server.domain.searches import Canvas, Control, ControlPlan, Search, SearchMethod
+from modicum_server.domain.stopping import Stopping
 from modicum_server.ports import Wakeups
 from modicum_server.settings import Settings
 from modicum_server.store.postgres import PostgresStore
@@ -142,6 +143,8 @@ class Scene:
         controls: tuple[ControlPlan, ...] = (),
         second: str = "",
         counterfactual: str = "",
+        stopping: Stopping | None = None,
+        shard_images: int = 0,
     ) -> str:
         """An audit of several versions under several searches, cut as the API cuts it."""
         specification = AuditSpecification(
@@ -155,6 +158,7 @@ class Scene:
             device="auto",
             out_of_distribution_dataset=second,
             counterfactual_dataset=counterfactual,
+            stopping=stopping,
         )
         async with self.store.transaction() as transaction:
             found = [await transaction.models.version(version) for version in versions]
@@ -172,11 +176,17 @@ class Scene:
                 progress=AuditProgress(images_total=total, passes_planned=5 * total),
             )
             items = [DatasetItem(f"{place}.png", f"{place:064x}", LABELS[place % 10]) for place in range(images)]
-            await transaction.datasets.create(DATASET, "3" * 64, items)
+            if await transaction.datasets.get(DATASET) is None:
+                await transaction.datasets.create(DATASET, "3" * 64, items)
             await transaction.audits.create(audit, range(images))
-            await transaction.shards.add(
-                PROJECT, audit.name, cut_shards(specification, known, images, shard_seconds=60)
-            )
+            cut = cut_shards(specification, known, images, shard_seconds=60)
+            if shard_images:
+                cut = [
+                    replace(shard, positions=shard.positions[start : start + shard_images])
+                    for shard in cut
+                    for start in range(0, len(shard.positions), shard_images)
+                ]
+            await transaction.shards.add(PROJECT, audit.name, cut)
         return audit.name
 
     async def pause(self) -> None:

@@ -17,6 +17,7 @@ from modicum.masked_files import checked_target, refuse_unfit_for_png, reporting
 from modicum.masked_files import write as write_masked
 from modicum.masked_sets import MaskedSet, chosen_fill, chosen_kind, chosen_model, chosen_search, masked_set
 from modicum.models import AsyncModels
+from modicum.resource_names import checked_text
 from modicum.results import Result, document_of, result_of
 from modicum.retrying import BROKEN_STREAM, STREAMS
 from modicum.snapshots import AuditSnapshot, AuditState, snapshot_of
@@ -115,6 +116,17 @@ class AsyncAudit:
         """Cancel the audit. If it has ended, it stays as it is."""
         request = audit_service_pb2.CancelAuditRequest(name=self.name)
         return self._note(await self._connection.call(self._connection.audits.CancelAudit, request))
+
+    async def stop(self, why: str = "") -> AuditSnapshot:
+        """End its searches with those that have begun. It then succeeds, about the images that are done.
+
+        An audit past its searches stays as it is. `why` stands in the result.
+
+        Raises:
+            FailedPrecondition: it was created without `stopping` (AUDIT_NOT_STOPPABLE).
+        """
+        request = audit_service_pb2.StopAuditRequest(name=self.name, why=checked_text(why, "why"))
+        return self._note(await self._connection.call(self._connection.audits.StopAudit, request))
 
     async def result(self) -> Result:
         """Wait until the audit has succeeded, and fetch its result document and findings.

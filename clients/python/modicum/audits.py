@@ -7,6 +7,7 @@ from modicum.audit import AsyncAudit
 from modicum.connection import Connection, new_request_id
 from modicum.datasets import Dataset
 from modicum.errors import InvalidArgument
+from modicum.gate.stopping import Stopping
 from modicum.models import version_name
 from modicum.resource_names import checked_text, resource_name
 from modicum.searches import (
@@ -62,6 +63,7 @@ class AsyncAudits:
         alpha: float | None = None,
         ratio_limit: float | None = None,
         accuracy_limit: float | None = None,
+        stopping: Stopping | None = None,
         reuse: bool = True,
         validate_only: bool = False,
         name: str = "",
@@ -102,6 +104,8 @@ class AsyncAudits:
                 1 to 100. Default: 1.1.
             accuracy_limit: an ensemble is MITIGATED only if the interval of the difference in accuracy lies above
                 this, -1 to 0. Default: -0.02.
+            stopping: how the audit may end before all its images are done; `Stopping()` if only by `stop`. Default: it
+                may not.
             reuse: use the stored result of an identical audit, if there is one.
             validate_only: create nothing. `snapshot.passes_planned` of the returned audit is the cost.
             name: id of the audit. Default: the server chooses one.
@@ -145,6 +149,7 @@ class AsyncAudits:
             else "",
             counterfactual_dataset=self._dataset_name(counterfactual, "counterfactual") if counterfactual else "",
             statistics=Statistics(level=level, alpha=alpha, ratio_limit=ratio_limit, accuracy_limit=accuracy_limit),
+            stopping=stopping,
         )
         request = audit_service_pb2.CreateAuditRequest(
             parent=self._connection.project,

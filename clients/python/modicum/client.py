@@ -32,6 +32,7 @@ class Audit:
     refresh = blocking(AsyncAudit.refresh)
     watch = streaming(AsyncAudit.watch)
     wait = blocking(AsyncAudit.wait)
+    stop = blocking(AsyncAudit.stop)
     cancel = blocking(AsyncAudit.cancel)
     result = blocking(AsyncAudit.result)
     report = blocking(AsyncAudit.report)

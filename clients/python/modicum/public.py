@@ -35,6 +35,7 @@ from modicum.errors import (
     Unreachable,
 )
 from modicum.findings import Finding, Subset
+from modicum.gate.stopping import ShareLimit, Stopping
 from modicum.masked_sets import MaskedSet
 from modicum.measures import Measure
 from modicum.results import ModelResult, Result, SearchResult
@@ -104,8 +105,10 @@ __all__ = [
     "ServerDidNotStart",
     "ServerNotInstalled",
     "ServiceError",
+    "ShareLimit",
     "SourceChanged",
     "Statistics",
+    "Stopping",
     "Subset",
     "TargetRule",
     "Transfer",

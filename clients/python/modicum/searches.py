@@ -7,7 +7,9 @@ from enum import StrEnum
 from numbers import Integral, Real
 
 from modicum.errors import InvalidArgument
+from modicum.gate.stopping import Stopping
 from modicum.statistics import Statistics, statistics_message, statistics_value
+from modicum.stopping import stopping_message, stopping_value
 from modicum.v1 import audit_pb2, search_pb2
 
 #: The largest numbers that fit the service's fields.
@@ -137,7 +139,10 @@ class ControlPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditSpecification:
-    """The specification of an audit, with every default filled in. `sample` 0 means all items."""
+    """The specification of an audit, with every default filled in. `sample` 0 means all items.
+
+    Without `stopping`, the audit ends only when all its images are done.
+    """
 
     model_versions: tuple[str, ...]
     dataset: str
@@ -150,6 +155,7 @@ class AuditSpecification:
     out_of_distribution_dataset: str = ""
     statistics: Statistics = Statistics()  # noqa: RUF009  # frozen, so one may stand for all
     counterfactual_dataset: str = ""
+    stopping: Stopping | None = None
 
     def __post_init__(self) -> None:
         """Refuse numbers that do not fit the fields of the messages.
@@ -248,6 +254,7 @@ def specification_message(specification: AuditSpecification, *, no_controls: boo
         out_of_distribution_dataset=specification.out_of_distribution_dataset,
         statistics=statistics_message(specification.statistics),
         counterfactual_dataset=specification.counterfactual_dataset,
+        stopping=None if specification.stopping is None else stopping_message(specification.stopping),
     )
 
 
@@ -266,6 +273,7 @@ def specification_value(message: audit_pb2.AuditSpecification) -> AuditSpecifica
         out_of_distribution_dataset=message.out_of_distribution_dataset,
         statistics=statistics_value(message.statistics),
         counterfactual_dataset=message.counterfactual_dataset,
+        stopping=stopping_value(message.stopping) if message.HasField("stopping") else None,
     )
 
 

@@ -10,7 +10,7 @@
     ├── AlreadyExists ─ ProjectExists, DatasetDiffers, RequestIdReused, AuditExists
     ├── FailedPrecondition ─ ResourceInUse, ArtifactMissing, ExecutableNotAllowed, ModelRejected, LabelUnknown,
     │                        CanvasUnfit, GradientMissing, AuditNotEnded, AuditNotSucceeded,
-    │                        ResultIncomplete
+    │                        AuditNotStoppable, ResultIncomplete
     ├── Unauthenticated ─ TokenMissing, TokenInvalid
     ├── PermissionDenied ─ RoleInsufficient
     ├── ResourceExhausted ─ ArtifactTooLarge, RequestTooLarge, DiskFull, TooManyCalls, TooManyQueued,
@@ -211,6 +211,10 @@ class AuditNotEnded(FailedPrecondition):
 
 class AuditNotSucceeded(FailedPrecondition):
     """The audit has not succeeded, so it has no result."""
+
+
+class AuditNotStoppable(FailedPrecondition):
+    """The audit was created without `stopping`, so it ends only when all its images are done."""
 
 
 class ResultIncomplete(FailedPrecondition):

@@ -8,7 +8,7 @@ nothing. Lists are read by key: `after` is the key of the last row seen ("" at t
 and each row comes with its key.
 """
 
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -250,6 +250,12 @@ class Shards(Protocol):
         """Replace it by two shards with half of its positions each, and no failed tries."""
 
     async def remaining(self, audit: str, stage: Stage) -> int: ...
+    async def drop_unbegun(self, audit: str, stage: Stage, *, kept: Collection[int]) -> None:
+        """Delete the stage's shards that nobody ever held. The caller holds the audit's row.
+
+        Those stay that have a position in `kept`, or one of a shard that somebody held.
+        """
+
     async def expire(self) -> int:
         """Return shards with expired leases to the queue, and their number."""
 
@@ -264,6 +270,15 @@ class Findings(Protocol):
         """Upsert them (the first one stays)."""
 
     async def done_positions(self, audit: str, model_version: str, search_index: int) -> frozenset[int]: ...
+    async def positions(self, audit: str) -> frozenset[int]:
+        """Positions that have a finding of any version under any search."""
+
+    async def at(self, audit: str, positions: Sequence[int]) -> list[Finding]:
+        """All findings at these positions, by version, search and position."""
+
+    async def keep(self, audit: str, positions: Sequence[int]) -> None:
+        """Delete the findings at all other positions. The audit's progress is then about those that are left."""
+
     async def critical_temperatures(self, audit: str, model_version: str, search_index: int) -> Sequence[float]:
         """Those of the images that have one."""
 

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from modicum.cli import options
+from modicum.cli.budget import BudgetSpent, budget_of
 from modicum.cli.consoles import print_error, print_json, printing, stdout
 from modicum.cli.counterfactuals import Counterfactuals, checked_counterfactuals
+from modicum.cli.ends import Ends, watched_to_its_end
 from modicum.cli.exit_codes import INTERRUPTED
 from modicum.cli.outputs import Output, checked_outputs, write_outputs
 from modicum.cli.progress import View, upload_progress, view
@@ -27,10 +29,9 @@ from modicum.cli.requests import (
 )
 from modicum.cli.result_tables import show_result
 from modicum.cli.stored_baselines import baseline_beside, report_of
-from modicum.cli.watching import watched
 from modicum.client import Audit, Client
 from modicum.datasets import Dataset
-from modicum.errors import DataRefused, ModicumError
+from modicum.errors import DataRefused, DeadlineExceeded, ModicumError
 from modicum.gate.policy import BaselineKind, BaselineSource
 from modicum.local import data_folder
 from modicum.resource_names import short_version, suggested_id
@@ -39,6 +40,7 @@ from modicum.sources.images import Image
 from modicum.sources.manifests import manifest_of
 from modicum.sources.objects import with_objects
 from modicum.statistics import Statistics
+from modicum.stopping import stopping_at
 from modicum.versions import ModelVersion
 
 Needs = Callable[[Mapping[str, Any]], bool]
@@ -55,6 +57,7 @@ class AuditRequest:
     search: SearchRequest
     outputs: tuple[Output, ...]
     reuse: bool
+    ends: Ends
 
 
 def audit(
@@ -65,6 +68,8 @@ def audit(
     controls: options.ControlOptions,
     statistics: options.StatisticsOptions,
     run: options.RunOptions,
+    stop_at: options.StopAt = None,
+    budget: options.Budget = None,
     local: options.Local = False,
     output: options.OutputOptions,
 ) -> None:
@@ -74,20 +79,24 @@ def audit(
 
     Exit codes: 0 done, 2 wrong usage, 3 not completed, 5 model or data refused, 130 interrupted.
     """
-    outputs = checked_outputs(output.output or ())
+    outputs, ends = checked_outputs(output.output or ()), Ends(stopping_at(stop_at), budget_of(budget))
     asked = search_request(
         search, method, controls, run, statistics=Statistics(level=statistics.level, alpha=statistics.alpha)
     )
-    with candidate_of(subject) as candidate:
-        request = audit_request(subject_with(candidate, subject), search=asked, outputs=outputs, reuse=not run.no_reuse)
-        found = measured(request, local=local, quiet=output.quiet)
+    try:
+        with ends.budget.bounding(), candidate_of(subject) as candidate:
+            of = subject_with(candidate, subject)
+            request = audit_request(of, search=asked, outputs=outputs, reuse=not run.no_reuse, ends=ends)
+            found = measured(request, local=local, quiet=output.quiet)
+    except BudgetSpent:
+        raise DeadlineExceeded(ends.budget.spent, reason="BUDGET_SPENT") from None
     with printing():
         _print_result(found, request.outputs, as_json=output.as_json)
     refuse_unmeasured(found.result)
 
 
 def audit_request(
-    subject: options.SubjectOptions, *, search: SearchRequest, outputs: tuple[Output, ...], reuse: bool
+    subject: options.SubjectOptions, *, search: SearchRequest, outputs: tuple[Output, ...], reuse: bool, ends: Ends
 ) -> AuditRequest:
     """The request, checked as far as possible before anything is sent.
 
@@ -106,6 +115,7 @@ def audit_request(
         search=search,
         outputs=outputs,
         reuse=reuse,
+        ends=ends,
     )
     refuse_slow_backselect(request.search, request.model.input)
     refuse_unknown_labels(request.images, request.model)
@@ -139,19 +149,26 @@ def measured(
 
     The document is that of the report, with rows and pictures, where the result document is found to need it or is to
     be compared with a baseline. One that the server holds is fetched, or audited anew beside the new version.
+
+    If the request's budget is spent before there is a result, the audit is cancelled.
     """
+    budget = request.ends.budget
     with view(quiet=quiet) as shown, connected(shown, local=local) as client:
-        model, dataset = _registered(client, request, shown), uploaded(client, request.photos, request.images, shown)
+        budget.doing = "the model was registered and checked"
+        model = _registered(client, request, shown)
+        budget.doing = "the images were uploaded"
+        dataset = uploaded(client, request.photos, request.images, shown)
         paired = _uploaded_counterfactuals(client, request, shown)
 
-        def run(version: ModelVersion, *, reuse: bool) -> Audit:
-            return audited(client, [version], dataset, request.search, shown, reuse=reuse, counterfactual=paired)
+        def run(version: ModelVersion, *, reuse: bool, ends: Ends) -> Audit:
+            search = request.search
+            return audited(client, [version], dataset, search, shown, reuse=reuse, ends=ends, counterfactual=paired)
 
         def anew(version: str, reuse: bool) -> Mapping[str, Any]:  # noqa: FBT001  # the form of `AuditAnew`
             shown.say(f"baseline {short_version(version)}: audited beside the new version")
-            return report_of(run(client.models.version(version), reuse=reuse))
+            return report_of(run(client.models.version(version), reuse=reuse, ends=Ends(budget=budget)))
 
-        done = run(model, reuse=request.reuse)
+        done = run(model, reuse=request.reuse, ends=request.ends)
         result = done.result()
         write_outputs(done, request.outputs)
         needed = baseline is not None or (needs_report is not None and needs_report(result.document))
@@ -214,11 +231,12 @@ def audited(
     shown: View,
     *,
     reuse: bool,
+    ends: Ends | None = None,
     out_of_distribution: Dataset | str = "",
     counterfactual: Dataset | str = "",
 ) -> Audit:
     """Run an audit to its end, or reuse a stored result. Ctrl-C cancels the audit."""
-    name = f"audit-{uuid.uuid4().hex[:12]}"
+    bounds, name = ends or Ends(), f"audit-{uuid.uuid4().hex[:12]}"
     with cancelling(client, name):
         created = client.audits.create(
             models=models,
@@ -226,6 +244,7 @@ def audited(
             **search.arguments,
             out_of_distribution=out_of_distribution,
             counterfactual=counterfactual,
+            stopping=bounds.asked,
             reuse=reuse,
             name=name,
         )
@@ -234,7 +253,7 @@ def audited(
             shown.say(f"{created.name}: reuses the result of {snapshot.reused_from}; --no-reuse runs it again")
         else:
             shown.say(f"{created.name}: {snapshot.images_total} images, at most {snapshot.passes_planned:,} passes")
-        watched(created, shown)
+        watched_to_its_end(created, shown, bounds.budget)
     return created
 
 
@@ -245,7 +264,7 @@ def cancelling(client: Client, name: str) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         try:
-            print_error(f"cancelling {name}; press Ctrl-C again to leave without waiting")
+            print_error(f"cancelling {name}; press Ctrl-C to leave without waiting")
             client.audits.get(name).cancel()
         except KeyboardInterrupt:
             os._exit(INTERRUPTED)

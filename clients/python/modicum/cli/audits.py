@@ -23,6 +23,7 @@ from modicum.resource_names import last_part, short_version
 from modicum.searches import Fill
 from modicum.snapshots import AuditState
 from modicum.statistics import Statistics
+from modicum.stopping import stopping_at
 
 app = typer.Typer(
     cls=Group, no_args_is_help=True, help="Create, list, show, watch, cancel, report, export and delete audits."
@@ -97,6 +98,7 @@ def create(
     controls: options.ControlOptions,
     statistics: options.StatisticsOptions,
     run: options.RunOptions,
+    stop_at: options.StopAt = None,
     name: Annotated[str, option(RUN, "--name", "NAME", "Name of the audit. Default: the server chooses one.")] = "",
     validate_only: Annotated[
         bool,
@@ -115,6 +117,7 @@ def create(
             counterfactual=counterfactual,
             name=name,
             **request.arguments,
+            stopping=stopping_at(stop_at),
             reuse=not run.no_reuse,
             validate_only=validate_only,
         )
@@ -139,6 +142,26 @@ def watch(name: Name, *, as_json: options.Json = False, quiet: options.Quiet = F
         else:
             watched(audit, shown)
             _show_result(client, audit)
+
+
+@command(app)
+def stop(
+    name: Name,
+    *,
+    why: Annotated[str, option(RUN, "--why", "TEXT", "Why, for the result.")] = "",
+    as_json: options.Json = False,
+) -> None:
+    """End the searches of an audit that was created with --stop-at, or by a command with --budget.
+
+    Searches that have begun are finished. The result is about the images that are done.
+    """
+    with Client() as client:
+        audit = client.audits.get(name)
+        audit.stop(why)
+    if as_json:
+        print_json(audit.snapshot)
+    else:
+        _show_state(audit)
 
 
 @command(app)

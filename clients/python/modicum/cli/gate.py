@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,7 +10,9 @@ import typer
 
 from modicum.cli import options
 from modicum.cli.audit import audit_request, measured, refuse_unmeasured
+from modicum.cli.budget import BudgetSpent, budget_of
 from modicum.cli.consoles import print_error
+from modicum.cli.ends import Ends
 from modicum.cli.exit_codes import DONE
 from modicum.cli.outputs import checked_outputs
 from modicum.cli.policy import policy_from
@@ -20,6 +23,8 @@ from modicum.cli.stored_baselines import baseline_in_file
 from modicum.cli.verdicts import VerdictOptions, judged, told, verdict_outputs
 from modicum.client import Client
 from modicum.errors import RegistryError
+from modicum.gate.stopping import stopping_of
+from modicum.gate.unmeasured import unmeasured
 from modicum.gate.verdict import Verdict
 from modicum.gate.worst_spot import has_copied_spots
 from modicum.registries.candidate import Candidate
@@ -41,6 +46,7 @@ def gate(
             "Keep the result document in FILE.json, or its page in FILE.html. Repeatable.",
         ),
     ] = None,
+    budget: options.Budget = None,
     no_reuse: Annotated[
         bool, options.option(options.RUN, "--no-reuse", options.FLAG, "Audit again even if an equal result is stored.")
     ] = False,
@@ -60,13 +66,23 @@ def gate(
         refuse_unsaved(policy)
     in_file = baseline_in_file(policy)
     results = checked_outputs(result or ())
-    with candidate_of(subject, promote=promote) as candidate, ExitStack() as opened:
-        # a local server runs until its last client leaves
-        client = opened.enter_context(Client(local=local)) if verdict.save else None
-        request = audit_request(
-            subject_with(candidate, subject), search=search_of(policy.audit), outputs=results, reuse=not no_reuse
-        )
-        found = measured(request, local=local, quiet=quiet, needs_report=has_copied_spots, baseline=policy.baseline)
+    ends = Ends(stopping_of(policy) if policy.audit.get("stopping") else None, budget_of(budget))
+    with ExitStack() as opened:
+        try:
+            with ends.budget.bounding():
+                candidate = opened.enter_context(candidate_of(subject, promote=promote))
+                # a local server runs until its last client leaves
+                client = opened.enter_context(Client(local=local)) if verdict.save else None
+                of = subject_with(candidate, subject)
+                request = audit_request(
+                    of, search=search_of(policy.audit), outputs=results, reuse=not no_reuse, ends=ends
+                )
+                found = measured(
+                    request, local=local, quiet=quiet, needs_report=has_copied_spots, baseline=policy.baseline
+                )
+        except BudgetSpent:
+            given = unmeasured(policy, ends.budget.spent, today=datetime.now(UTC).date())
+            raise typer.Exit(told(given, outputs, verdict)) from None
         refuse_unmeasured(found.result)
         given = judged(found.document, policy, "the result", baseline=in_file or found.baseline)
         code = told(given, outputs, verdict)

@@ -8,8 +8,11 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from time import monotonic
 from types import FrameType
 
+STARTED = monotonic()
+"""When the process began, as nearly as this program can tell."""
 INTERRUPTED = 130
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _STDERR = 2

@@ -325,6 +325,28 @@ class StatisticsOptions:
     ] = None
 
 
+Budget = Annotated[
+    str | None,
+    option(
+        RUN,
+        "--budget",
+        "TIME",
+        "Time for the whole command, upload and start included: 90s, 10m, 1h. Shortly before its end no further image "
+        "begins, and the result is about the images that are done.",
+    ),
+]
+StopAt = Annotated[
+    list[str] | None,
+    option(
+        RUN,
+        "--stop-at",
+        "LIMIT",
+        "End once it is clear whether a share keeps a limit, such as overinterpretation-rate<=0.1. Repeat for several: "
+        "the audit ends when one is broken or all are kept.",
+    ),
+]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
     """On how many images an audit runs, where, and whether a stored result may take its place."""

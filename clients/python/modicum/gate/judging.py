@@ -14,7 +14,7 @@ from typing import Any
 from modicum.errors import PolicyError
 from modicum.gate.baseline_file import WAY_OUT, Compared, baseline_side, compared
 from modicum.gate.baselines import baseline_check
-from modicum.gate.early_stop import stop_notes
+from modicum.gate.early_stop import Looks, looks_of, stop_notes
 from modicum.gate.explanation import requirement
 from modicum.gate.identity import identity
 from modicum.gate.measures import checks_of, measure_in, outcome_check
@@ -50,7 +50,7 @@ def judge(document: Document, policy: Policy, *, today: date, baseline: Document
     excuses = _Excuses([waiver for waiver in policy.waivers if waiver.expires >= today], digests)
     side = None if baseline is None else baseline_side(baseline)
     judged = _judged([(rule, _checks(rule, document, policy, side)) for rule in rules], policy, excuses)
-    expired = tuple(_expired(waiver) for waiver in policy.waivers if waiver.expires < today)
+    expired = expired_waivers(policy, today)
     return Verdict(
         outcome=_overall([one.outcome for one in judged if one.rule.level is Level.ERROR], expired),
         policy=policy,
@@ -94,12 +94,15 @@ def _at_its_alpha(document: Document, policy: Policy) -> Document:
 
 
 def _left_out(policy: Policy, document: Document) -> Iterator[tuple[str, str]]:
-    """Rules of the preset that the document has nothing for. The policy's own rule of that kind is an error."""
-    labelled = document["dataset"]["labelled"]
+    """Rules of the preset that the document has nothing for. The policy's own rule of that kind is an error.
+
+    An audit that was cut may lack what it would have had in the end, so nothing is left out there.
+    """
+    labelled, whole = document["dataset"]["labelled"], looks_of(document) is not Looks.EARLY
     for rule in policy.rules:
         if rule.dataset is not None and rule.dataset != document["dataset"]["name"].rsplit("/", 1)[-1]:
             yield rule.id, f"it is about the data set {rule.dataset}"
-        elif rule.mark is None and rule.id != "spot" and not _has_evidence(rule, document):
+        elif rule.mark is None and rule.id != "spot" and whole and not _has_evidence(rule, document):
             yield rule.id, "the result has nothing for it"
         elif rule.known.kind is Kind.MEASURE and not labelled and "accuracy" in rule.known.name:
             raise PolicyError(
@@ -289,6 +292,11 @@ class _Excuses:
 def _is_about(waiver: Waiver, rule: Rule, subject: str, digest: str | None) -> bool:
     named = waiver.class_label in {None, subject} and waiver.model_digest in {None, digest}
     return waiver.rule == rule.id and named
+
+
+def expired_waivers(policy: Policy, today: date) -> tuple[str, ...]:
+    """Return the waivers that have expired, in words; each is a violation."""
+    return tuple(_expired(waiver) for waiver in policy.waivers if waiver.expires < today)
 
 
 def _expired(waiver: Waiver) -> str:

@@ -45,6 +45,7 @@ TYPE_WORDS = {
     "string": "text",
     "integer": "a whole number",
     "number": "a number",
+    "boolean": "true or false",
 }
 
 

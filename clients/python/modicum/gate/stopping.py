@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from modicum.gate.early_stop import Looks
+from modicum.gate.policy import Kind, Level, Policy, Rule
 from modicum.gate.tails import ONE_SIDED, Number, number_of, p_beyond, p_within
 
 LOOK_IMAGES = 32
@@ -45,6 +46,35 @@ class Stopping:
     limits: tuple[ShareLimit, ...] = ()
     within_ends: bool = False
     least_eligible_images: int = 0
+
+
+def stopping_of(policy: Policy) -> Stopping:
+    """Return how an audit for a policy may end early: once its verdict is settled, whatever the other images say.
+
+    A rule of level error that fails settles it. So do shares that all lie within their limits, provided that the policy
+    requires nothing else of that level. Rules of classes, against a baseline and with a waiver are judged at the end.
+    """
+    errors = [rule for rule in policy.rules if rule.level is Level.ERROR]
+    waived = {waiver.rule for waiver in policy.waivers}
+    limits = tuple(
+        ShareLimit(
+            measure=rule.known.name, at_most=rule.max, at_least=rule.min, error=policy.error_budget / len(errors)
+        )
+        for rule in errors
+        if _is_limit(rule) and rule.id not in waived
+    )
+    return Stopping(
+        limits=limits,
+        within_ends=bool(limits) and len(limits) == len(errors),
+        least_eligible_images=max(policy.require.get(name, 0) for name in ("images", "eligible_images")),
+    )
+
+
+def _is_limit(rule: Rule) -> bool:
+    """Whether a rule is about a measure of the first search as a whole."""
+    of_search = rule.known.kind is Kind.MEASURE and not rule.known.part and rule.search in {None, 0}
+    limited = rule.max is not None or rule.min is not None
+    return of_search and limited and rule.classes is None and rule.dataset is None and not rule.needs_baseline
 
 
 def look_images(planned: int) -> int:

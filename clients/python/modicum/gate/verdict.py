@@ -102,6 +102,8 @@ class Verdict:
 
     @property
     def _decision(self) -> str:
+        if "unmeasured" in self.result and not self.expired:
+            return f"{self.outcome}: {self.result['unmeasured']}"
         errors = [one for one in self.rules if one.rule.level is Level.ERROR]
         deciding = [one.rule.id for one in errors if one.outcome is self.outcome]
         if self.outcome is Outcome.PASS:

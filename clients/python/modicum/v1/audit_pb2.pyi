@@ -66,6 +66,75 @@ class Statistics(google.protobuf.message.Message):
 Global___Statistics: typing_extensions.TypeAlias = Statistics
 
 @typing.final
+class ShareLimit(google.protobuf.message.Message):
+    """A limit of a share, for every version of an audit."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    MEASURE_FIELD_NUMBER: builtins.int
+    SEARCH_INDEX_FIELD_NUMBER: builtins.int
+    AT_MOST_FIELD_NUMBER: builtins.int
+    AT_LEAST_FIELD_NUMBER: builtins.int
+    ERROR_FIELD_NUMBER: builtins.int
+    measure: builtins.str
+    """Name of the measure in the result document, e.g. "overinterpretation_rate". Measures that are no shares settle nothing."""
+    search_index: builtins.int
+    """The search that it is of, from 0."""
+    at_most: builtins.float
+    """Upper limit, above 0 and below 1. At least one of the two limits is needed."""
+    at_least: builtins.float
+    """Lower limit, above 0 and below 1."""
+    error: builtins.float
+    """The chance that a share within its limits is found beyond one, over all versions: above 0 and at most 0.5. 0 means 0.05."""
+    def __init__(
+        self,
+        *,
+        measure: builtins.str = ...,
+        search_index: builtins.int = ...,
+        at_most: builtins.float | None = ...,
+        at_least: builtins.float | None = ...,
+        error: builtins.float = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_at_least", b"_at_least", "_at_most", b"_at_most", "at_least", b"at_least", "at_most", b"at_most"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_at_least", b"_at_least", "_at_most", b"_at_most", "at_least", b"at_least", "at_most", b"at_most", "error", b"error", "measure", b"measure", "search_index", b"search_index"]) -> None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_at_least", b"_at_least"]) -> typing.Literal["at_least"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_at_most", b"_at_most"]) -> typing.Literal["at_most"] | None: ...
+
+Global___ShareLimit: typing_extensions.TypeAlias = ShareLimit
+
+@typing.final
+class Stopping(google.protobuf.message.Message):
+    """How an audit may end before all its images are done. Images are taken in a seeded order, and looked at after whole
+    multiples of 32 of them. An audit that ends early succeeds, and its result says after how many images and why.
+    """
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    LIMITS_FIELD_NUMBER: builtins.int
+    WITHIN_ENDS_FIELD_NUMBER: builtins.int
+    LEAST_ELIGIBLE_IMAGES_FIELD_NUMBER: builtins.int
+    within_ends: builtins.bool
+    """The audit also ends once every share lies within its limits, one-sided at 95%."""
+    least_eligible_images: builtins.int
+    """It does not end by itself before each version has so many eligible images under each search."""
+    @property
+    def limits(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___ShareLimit]:
+        """The audit ends once a share lies beyond one of these, at most 64. Without limits, it ends early only by StopAudit."""
+
+    def __init__(
+        self,
+        *,
+        limits: collections.abc.Iterable[Global___ShareLimit] | None = ...,
+        within_ends: builtins.bool = ...,
+        least_eligible_images: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["least_eligible_images", b"least_eligible_images", "limits", b"limits", "within_ends", b"within_ends"]) -> None: ...
+
+Global___Stopping: typing_extensions.TypeAlias = Stopping
+
+@typing.final
 class AuditSpecification(google.protobuf.message.Message):
     """What an audit does. Audits with equal specifications, digests and libraries share a result."""
 
@@ -83,6 +152,7 @@ class AuditSpecification(google.protobuf.message.Message):
     OUT_OF_DISTRIBUTION_DATASET_FIELD_NUMBER: builtins.int
     STATISTICS_FIELD_NUMBER: builtins.int
     COUNTERFACTUAL_DATASET_FIELD_NUMBER: builtins.int
+    STOPPING_FIELD_NUMBER: builtins.int
     dataset: builtins.str
     """Resource name of the data set."""
     seed: builtins.int
@@ -124,6 +194,10 @@ class AuditSpecification(google.protobuf.message.Message):
     def statistics(self) -> Global___Statistics:
         """Level of the intervals and limits of the verdicts. Unset means the defaults."""
 
+    @property
+    def stopping(self) -> Global___Stopping:
+        """How the audit may end early. Unset means that all images are done."""
+
     def __init__(
         self,
         *,
@@ -139,9 +213,10 @@ class AuditSpecification(google.protobuf.message.Message):
         out_of_distribution_dataset: builtins.str = ...,
         statistics: Global___Statistics | None = ...,
         counterfactual_dataset: builtins.str = ...,
+        stopping: Global___Stopping | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["canvas", b"canvas", "statistics", b"statistics"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["canvas", b"canvas", "controls", b"controls", "counterfactual_dataset", b"counterfactual_dataset", "dataset", b"dataset", "device", b"device", "model_versions", b"model_versions", "no_controls", b"no_controls", "out_of_distribution_dataset", b"out_of_distribution_dataset", "sample", b"sample", "searches", b"searches", "seed", b"seed", "statistics", b"statistics"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["canvas", b"canvas", "statistics", b"statistics", "stopping", b"stopping"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["canvas", b"canvas", "controls", b"controls", "counterfactual_dataset", b"counterfactual_dataset", "dataset", b"dataset", "device", b"device", "model_versions", b"model_versions", "no_controls", b"no_controls", "out_of_distribution_dataset", b"out_of_distribution_dataset", "sample", b"sample", "searches", b"searches", "seed", b"seed", "statistics", b"statistics", "stopping", b"stopping"]) -> None: ...
 
 Global___AuditSpecification: typing_extensions.TypeAlias = AuditSpecification
 

@@ -30,7 +30,7 @@ from modicum.v1 import audit_pb2 as modicum_dot_v1_dot_audit__pb2
 from modicum.v1 import finding_pb2 as modicum_dot_v1_dot_finding__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1emodicum/v1/audit_service.proto\x12\nmodicum.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x16modicum/v1/audit.proto\x1a\x18modicum/v1/finding.proto\"%\n\x0fGetAuditRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"`\n\x11ListAuditsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x04 \x01(\t\"P\n\x12ListAuditsResponse\x12!\n\x06\x61udits\x18\x01 \x03(\x0b\x32\x11.modicum.v1.Audit\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xa1\x01\n\x12\x43reateAuditRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12&\n\x05\x61udit\x18\x02 \x01(\x0b\x32\x11.modicum.v1.AuditB\x04\xe2\x41\x01\x02\x12\x10\n\x08\x61udit_id\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12\x15\n\rvalidate_only\x18\x05 \x01(\x08\x12\x10\n\x08no_reuse\x18\x06 \x01(\x08\"(\n\x12\x44\x65leteAuditRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"(\n\x12\x43\x61ncelAuditRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"?\n\x11WatchAuditRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x16\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x03\"6\n\x12WatchAuditResponse\x12 \n\x05\x61udit\x18\x01 \x01(\x0b\x32\x11.modicum.v1.Audit\"U\n\x15GetAuditReportRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12(\n\x06\x66ormat\x18\x02 \x01(\x0e\x32\x18.modicum.v1.ReportFormat\":\n\x16GetAuditReportResponse\x12\x12\n\nmedia_type\x18\x01 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\"\x8f\x01\n\x11JudgeAuditRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x14\n\x06policy\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x10\n\x08\x62\x61seline\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12\x15\n\rvalidate_only\x18\x05 \x01(\x08\x12\x13\n\x0bpolicy_file\x18\x06 \x01(\t\"\'\n\x11GetFindingRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"R\n\x13ListFindingsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"V\n\x14ListFindingsResponse\x12%\n\x08\x66indings\x18\x01 \x03(\x0b\x32\x13.modicum.v1.Finding\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*w\n\x0cReportFormat\x12\x1d\n\x19REPORT_FORMAT_UNSPECIFIED\x10\x00\x12\x16\n\x12REPORT_FORMAT_JSON\x10\x01\x12\x16\n\x12REPORT_FORMAT_HTML\x10\x02\x12\x18\n\x14REPORT_FORMAT_CANVAS\x10\x03\x32\xf1\t\n\x0c\x41uditService\x12i\n\x08GetAudit\x12\x1b.modicum.v1.GetAuditRequest\x1a\x11.modicum.v1.Audit\"-\xda\x41\x04name\x82\xd3\xe4\x93\x02 \x12\x1e/v1/{name=projects/*/audits/*}\x12|\n\nListAudits\x12\x1d.modicum.v1.ListAuditsRequest\x1a\x1e.modicum.v1.ListAuditsResponse\"/\xda\x41\x06parent\x82\xd3\xe4\x93\x02 \x12\x1e/v1/{parent=projects/*}/audits\x12~\n\x0b\x43reateAudit\x12\x1e.modicum.v1.CreateAuditRequest\x1a\x11.modicum.v1.Audit\"<\xda\x41\x0cparent,audit\x82\xd3\xe4\x93\x02\'\"\x1e/v1/{parent=projects/*}/audits:\x05\x61udit\x12t\n\x0b\x44\x65leteAudit\x12\x1e.modicum.v1.DeleteAuditRequest\x1a\x16.google.protobuf.Empty\"-\xda\x41\x04name\x82\xd3\xe4\x93\x02 *\x1e/v1/{name=projects/*/audits/*}\x12y\n\x0b\x43\x61ncelAudit\x12\x1e.modicum.v1.CancelAuditRequest\x1a\x11.modicum.v1.Audit\"7\xda\x41\x04name\x82\xd3\xe4\x93\x02*\"%/v1/{name=projects/*/audits/*}:cancel:\x01*\x12{\n\nWatchAudit\x12\x1d.modicum.v1.WatchAuditRequest\x1a\x1e.modicum.v1.WatchAuditResponse\",\x82\xd3\xe4\x93\x02&\x12$/v1/{name=projects/*/audits/*}:watch0\x01\x12\x88\x01\n\x0eGetAuditReport\x12!.modicum.v1.GetAuditReportRequest\x1a\".modicum.v1.GetAuditReportResponse\"-\x82\xd3\xe4\x93\x02\'\x12%/v1/{name=projects/*/audits/*}:report0\x01\x12s\n\nJudgeAudit\x12\x1d.modicum.v1.JudgeAuditRequest\x1a\x15.modicum.v1.Judgement\"/\x82\xd3\xe4\x93\x02)\"$/v1/{name=projects/*/audits/*}:judge:\x01*\x12z\n\nGetFinding\x12\x1d.modicum.v1.GetFindingRequest\x1a\x13.modicum.v1.Finding\"8\xda\x41\x04name\x82\xd3\xe4\x93\x02+\x12)/v1/{name=projects/*/audits/*/findings/*}\x12\x8d\x01\n\x0cListFindings\x12\x1f.modicum.v1.ListFindingsRequest\x1a .modicum.v1.ListFindingsResponse\":\xda\x41\x06parent\x82\xd3\xe4\x93\x02+\x12)/v1/{parent=projects/*/audits/*}/findingsb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1emodicum/v1/audit_service.proto\x12\nmodicum.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x16modicum/v1/audit.proto\x1a\x18modicum/v1/finding.proto\"%\n\x0fGetAuditRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"`\n\x11ListAuditsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x04 \x01(\t\"P\n\x12ListAuditsResponse\x12!\n\x06\x61udits\x18\x01 \x03(\x0b\x32\x11.modicum.v1.Audit\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xa1\x01\n\x12\x43reateAuditRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12&\n\x05\x61udit\x18\x02 \x01(\x0b\x32\x11.modicum.v1.AuditB\x04\xe2\x41\x01\x02\x12\x10\n\x08\x61udit_id\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12\x15\n\rvalidate_only\x18\x05 \x01(\x08\x12\x10\n\x08no_reuse\x18\x06 \x01(\x08\"(\n\x12\x44\x65leteAuditRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"(\n\x12\x43\x61ncelAuditRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"3\n\x10StopAuditRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x0b\n\x03why\x18\x02 \x01(\t\"?\n\x11WatchAuditRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x16\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x03\"6\n\x12WatchAuditResponse\x12 \n\x05\x61udit\x18\x01 \x01(\x0b\x32\x11.modicum.v1.Audit\"U\n\x15GetAuditReportRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12(\n\x06\x66ormat\x18\x02 \x01(\x0e\x32\x18.modicum.v1.ReportFormat\":\n\x16GetAuditReportResponse\x12\x12\n\nmedia_type\x18\x01 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\"\x8f\x01\n\x11JudgeAuditRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x14\n\x06policy\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x10\n\x08\x62\x61seline\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12\x15\n\rvalidate_only\x18\x05 \x01(\x08\x12\x13\n\x0bpolicy_file\x18\x06 \x01(\t\"\'\n\x11GetFindingRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"R\n\x13ListFindingsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"V\n\x14ListFindingsResponse\x12%\n\x08\x66indings\x18\x01 \x03(\x0b\x32\x13.modicum.v1.Finding\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*w\n\x0cReportFormat\x12\x1d\n\x19REPORT_FORMAT_UNSPECIFIED\x10\x00\x12\x16\n\x12REPORT_FORMAT_JSON\x10\x01\x12\x16\n\x12REPORT_FORMAT_HTML\x10\x02\x12\x18\n\x14REPORT_FORMAT_CANVAS\x10\x03\x32\xe6\n\n\x0c\x41uditService\x12i\n\x08GetAudit\x12\x1b.modicum.v1.GetAuditRequest\x1a\x11.modicum.v1.Audit\"-\xda\x41\x04name\x82\xd3\xe4\x93\x02 \x12\x1e/v1/{name=projects/*/audits/*}\x12|\n\nListAudits\x12\x1d.modicum.v1.ListAuditsRequest\x1a\x1e.modicum.v1.ListAuditsResponse\"/\xda\x41\x06parent\x82\xd3\xe4\x93\x02 \x12\x1e/v1/{parent=projects/*}/audits\x12~\n\x0b\x43reateAudit\x12\x1e.modicum.v1.CreateAuditRequest\x1a\x11.modicum.v1.Audit\"<\xda\x41\x0cparent,audit\x82\xd3\xe4\x93\x02\'\"\x1e/v1/{parent=projects/*}/audits:\x05\x61udit\x12t\n\x0b\x44\x65leteAudit\x12\x1e.modicum.v1.DeleteAuditRequest\x1a\x16.google.protobuf.Empty\"-\xda\x41\x04name\x82\xd3\xe4\x93\x02 *\x1e/v1/{name=projects/*/audits/*}\x12y\n\x0b\x43\x61ncelAudit\x12\x1e.modicum.v1.CancelAuditRequest\x1a\x11.modicum.v1.Audit\"7\xda\x41\x04name\x82\xd3\xe4\x93\x02*\"%/v1/{name=projects/*/audits/*}:cancel:\x01*\x12s\n\tStopAudit\x12\x1c.modicum.v1.StopAuditRequest\x1a\x11.modicum.v1.Audit\"5\xda\x41\x04name\x82\xd3\xe4\x93\x02(\"#/v1/{name=projects/*/audits/*}:stop:\x01*\x12{\n\nWatchAudit\x12\x1d.modicum.v1.WatchAuditRequest\x1a\x1e.modicum.v1.WatchAuditResponse\",\x82\xd3\xe4\x93\x02&\x12$/v1/{name=projects/*/audits/*}:watch0\x01\x12\x88\x01\n\x0eGetAuditReport\x12!.modicum.v1.GetAuditReportRequest\x1a\".modicum.v1.GetAuditReportResponse\"-\x82\xd3\xe4\x93\x02\'\x12%/v1/{name=projects/*/audits/*}:report0\x01\x12s\n\nJudgeAudit\x12\x1d.modicum.v1.JudgeAuditRequest\x1a\x15.modicum.v1.Judgement\"/\x82\xd3\xe4\x93\x02)\"$/v1/{name=projects/*/audits/*}:judge:\x01*\x12z\n\nGetFinding\x12\x1d.modicum.v1.GetFindingRequest\x1a\x13.modicum.v1.Finding\"8\xda\x41\x04name\x82\xd3\xe4\x93\x02+\x12)/v1/{name=projects/*/audits/*/findings/*}\x12\x8d\x01\n\x0cListFindings\x12\x1f.modicum.v1.ListFindingsRequest\x1a .modicum.v1.ListFindingsResponse\":\xda\x41\x06parent\x82\xd3\xe4\x93\x02+\x12)/v1/{parent=projects/*/audits/*}/findingsb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -49,6 +49,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DELETEAUDITREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002'
   _globals['_CANCELAUDITREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_CANCELAUDITREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002'
+  _globals['_STOPAUDITREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_STOPAUDITREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002'
   _globals['_WATCHAUDITREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_WATCHAUDITREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002'
   _globals['_GETAUDITREPORTREQUEST'].fields_by_name['name']._loaded_options = None
@@ -71,6 +73,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_AUDITSERVICE'].methods_by_name['DeleteAudit']._serialized_options = b'\332A\004name\202\323\344\223\002 *\036/v1/{name=projects/*/audits/*}'
   _globals['_AUDITSERVICE'].methods_by_name['CancelAudit']._loaded_options = None
   _globals['_AUDITSERVICE'].methods_by_name['CancelAudit']._serialized_options = b'\332A\004name\202\323\344\223\002*\"%/v1/{name=projects/*/audits/*}:cancel:\001*'
+  _globals['_AUDITSERVICE'].methods_by_name['StopAudit']._loaded_options = None
+  _globals['_AUDITSERVICE'].methods_by_name['StopAudit']._serialized_options = b'\332A\004name\202\323\344\223\002(\"#/v1/{name=projects/*/audits/*}:stop:\001*'
   _globals['_AUDITSERVICE'].methods_by_name['WatchAudit']._loaded_options = None
   _globals['_AUDITSERVICE'].methods_by_name['WatchAudit']._serialized_options = b'\202\323\344\223\002&\022$/v1/{name=projects/*/audits/*}:watch'
   _globals['_AUDITSERVICE'].methods_by_name['GetAuditReport']._loaded_options = None
@@ -81,8 +85,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_AUDITSERVICE'].methods_by_name['GetFinding']._serialized_options = b'\332A\004name\202\323\344\223\002+\022)/v1/{name=projects/*/audits/*/findings/*}'
   _globals['_AUDITSERVICE'].methods_by_name['ListFindings']._loaded_options = None
   _globals['_AUDITSERVICE'].methods_by_name['ListFindings']._serialized_options = b'\332A\006parent\202\323\344\223\002+\022)/v1/{parent=projects/*/audits/*}/findings'
-  _globals['_REPORTFORMAT']._serialized_start=1307
-  _globals['_REPORTFORMAT']._serialized_end=1426
+  _globals['_REPORTFORMAT']._serialized_start=1360
+  _globals['_REPORTFORMAT']._serialized_end=1479
   _globals['_GETAUDITREQUEST']._serialized_start=213
   _globals['_GETAUDITREQUEST']._serialized_end=250
   _globals['_LISTAUDITSREQUEST']._serialized_start=252
@@ -95,22 +99,24 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DELETEAUDITREQUEST']._serialized_end=636
   _globals['_CANCELAUDITREQUEST']._serialized_start=638
   _globals['_CANCELAUDITREQUEST']._serialized_end=678
-  _globals['_WATCHAUDITREQUEST']._serialized_start=680
-  _globals['_WATCHAUDITREQUEST']._serialized_end=743
-  _globals['_WATCHAUDITRESPONSE']._serialized_start=745
-  _globals['_WATCHAUDITRESPONSE']._serialized_end=799
-  _globals['_GETAUDITREPORTREQUEST']._serialized_start=801
-  _globals['_GETAUDITREPORTREQUEST']._serialized_end=886
-  _globals['_GETAUDITREPORTRESPONSE']._serialized_start=888
-  _globals['_GETAUDITREPORTRESPONSE']._serialized_end=946
-  _globals['_JUDGEAUDITREQUEST']._serialized_start=949
-  _globals['_JUDGEAUDITREQUEST']._serialized_end=1092
-  _globals['_GETFINDINGREQUEST']._serialized_start=1094
-  _globals['_GETFINDINGREQUEST']._serialized_end=1133
-  _globals['_LISTFINDINGSREQUEST']._serialized_start=1135
-  _globals['_LISTFINDINGSREQUEST']._serialized_end=1217
-  _globals['_LISTFINDINGSRESPONSE']._serialized_start=1219
-  _globals['_LISTFINDINGSRESPONSE']._serialized_end=1305
-  _globals['_AUDITSERVICE']._serialized_start=1429
-  _globals['_AUDITSERVICE']._serialized_end=2694
+  _globals['_STOPAUDITREQUEST']._serialized_start=680
+  _globals['_STOPAUDITREQUEST']._serialized_end=731
+  _globals['_WATCHAUDITREQUEST']._serialized_start=733
+  _globals['_WATCHAUDITREQUEST']._serialized_end=796
+  _globals['_WATCHAUDITRESPONSE']._serialized_start=798
+  _globals['_WATCHAUDITRESPONSE']._serialized_end=852
+  _globals['_GETAUDITREPORTREQUEST']._serialized_start=854
+  _globals['_GETAUDITREPORTREQUEST']._serialized_end=939
+  _globals['_GETAUDITREPORTRESPONSE']._serialized_start=941
+  _globals['_GETAUDITREPORTRESPONSE']._serialized_end=999
+  _globals['_JUDGEAUDITREQUEST']._serialized_start=1002
+  _globals['_JUDGEAUDITREQUEST']._serialized_end=1145
+  _globals['_GETFINDINGREQUEST']._serialized_start=1147
+  _globals['_GETFINDINGREQUEST']._serialized_end=1186
+  _globals['_LISTFINDINGSREQUEST']._serialized_start=1188
+  _globals['_LISTFINDINGSREQUEST']._serialized_end=1270
+  _globals['_LISTFINDINGSRESPONSE']._serialized_start=1272
+  _globals['_LISTFINDINGSRESPONSE']._serialized_end=1358
+  _globals['_AUDITSERVICE']._serialized_start=1482
+  _globals['_AUDITSERVICE']._serialized_end=2864
 # @@protoc_insertion_point(module_scope)

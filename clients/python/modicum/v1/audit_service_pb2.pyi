@@ -205,6 +205,28 @@ class CancelAuditRequest(google.protobuf.message.Message):
 Global___CancelAuditRequest: typing_extensions.TypeAlias = CancelAuditRequest
 
 @typing.final
+class StopAuditRequest(google.protobuf.message.Message):
+    """Request of StopAudit."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    WHY_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """Resource name."""
+    why: builtins.str
+    """Why, for the result. May be empty."""
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+        why: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["name", b"name", "why", b"why"]) -> None: ...
+
+Global___StopAuditRequest: typing_extensions.TypeAlias = StopAuditRequest
+
+@typing.final
 class WatchAuditRequest(google.protobuf.message.Message):
     """Request of WatchAudit."""
 

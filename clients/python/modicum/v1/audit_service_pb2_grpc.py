@@ -63,6 +63,11 @@ class AuditServiceStub(object):
                 request_serializer=modicum_dot_v1_dot_audit__service__pb2.CancelAuditRequest.SerializeToString,
                 response_deserializer=modicum_dot_v1_dot_audit__pb2.Audit.FromString,
                 _registered_method=True)
+        self.StopAudit = channel.unary_unary(
+                '/modicum.v1.AuditService/StopAudit',
+                request_serializer=modicum_dot_v1_dot_audit__service__pb2.StopAuditRequest.SerializeToString,
+                response_deserializer=modicum_dot_v1_dot_audit__pb2.Audit.FromString,
+                _registered_method=True)
         self.WatchAudit = channel.unary_stream(
                 '/modicum.v1.AuditService/WatchAudit',
                 request_serializer=modicum_dot_v1_dot_audit__service__pb2.WatchAuditRequest.SerializeToString,
@@ -130,6 +135,15 @@ class AuditServiceServicer(object):
 
     def CancelAudit(self, request, context):
         """Cancels an audit. An audit that has ended is returned unchanged. Errors: NOT_FOUND (AUDIT_NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def StopAudit(self, request, context):
+        """Ends the searches of an audit: those that have begun are finished, no other one begins, and the result is about the
+        images that are done. An audit past its searches is returned unchanged. Errors: NOT_FOUND (AUDIT_NOT_FOUND),
+        FAILED_PRECONDITION (AUDIT_NOT_STOPPABLE: it was created without `stopping`).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -203,6 +217,11 @@ def add_AuditServiceServicer_to_server(servicer, server):
             'CancelAudit': grpc.unary_unary_rpc_method_handler(
                     servicer.CancelAudit,
                     request_deserializer=modicum_dot_v1_dot_audit__service__pb2.CancelAuditRequest.FromString,
+                    response_serializer=modicum_dot_v1_dot_audit__pb2.Audit.SerializeToString,
+            ),
+            'StopAudit': grpc.unary_unary_rpc_method_handler(
+                    servicer.StopAudit,
+                    request_deserializer=modicum_dot_v1_dot_audit__service__pb2.StopAuditRequest.FromString,
                     response_serializer=modicum_dot_v1_dot_audit__pb2.Audit.SerializeToString,
             ),
             'WatchAudit': grpc.unary_stream_rpc_method_handler(
@@ -366,6 +385,33 @@ class AuditService(object):
             target,
             '/modicum.v1.AuditService/CancelAudit',
             modicum_dot_v1_dot_audit__service__pb2.CancelAuditRequest.SerializeToString,
+            modicum_dot_v1_dot_audit__pb2.Audit.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StopAudit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/modicum.v1.AuditService/StopAudit',
+            modicum_dot_v1_dot_audit__service__pb2.StopAuditRequest.SerializeToString,
             modicum_dot_v1_dot_audit__pb2.Audit.FromString,
             options,
             channel_credentials,

@@ -108,6 +108,22 @@ _AuditServiceCancelAuditType = typing_extensions.TypeVar(
     ],
 )
 
+_AuditServiceStopAuditType = typing_extensions.TypeVar(
+    '_AuditServiceStopAuditType',
+    grpc.UnaryUnaryMultiCallable[
+        modicum.v1.audit_service_pb2.StopAuditRequest,
+        modicum.v1.audit_pb2.Audit,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        modicum.v1.audit_service_pb2.StopAuditRequest,
+        modicum.v1.audit_pb2.Audit,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        modicum.v1.audit_service_pb2.StopAuditRequest,
+        modicum.v1.audit_pb2.Audit,
+    ],
+)
+
 _AuditServiceWatchAuditType = typing_extensions.TypeVar(
     '_AuditServiceWatchAuditType',
     grpc.UnaryStreamMultiCallable[
@@ -188,7 +204,7 @@ _AuditServiceListFindingsType = typing_extensions.TypeVar(
     ],
 )
 
-class AuditServiceStub(typing.Generic[_AuditServiceGetAuditType, _AuditServiceListAuditsType, _AuditServiceCreateAuditType, _AuditServiceDeleteAuditType, _AuditServiceCancelAuditType, _AuditServiceWatchAuditType, _AuditServiceGetAuditReportType, _AuditServiceJudgeAuditType, _AuditServiceGetFindingType, _AuditServiceListFindingsType]):
+class AuditServiceStub(typing.Generic[_AuditServiceGetAuditType, _AuditServiceListAuditsType, _AuditServiceCreateAuditType, _AuditServiceDeleteAuditType, _AuditServiceCancelAuditType, _AuditServiceStopAuditType, _AuditServiceWatchAuditType, _AuditServiceGetAuditReportType, _AuditServiceJudgeAuditType, _AuditServiceGetFindingType, _AuditServiceListFindingsType]):
     """Audits. ProjectService lists the errors that every method can return."""
 
     @typing.overload
@@ -211,6 +227,10 @@ class AuditServiceStub(typing.Generic[_AuditServiceGetAuditType, _AuditServiceLi
         ],
         grpc.UnaryUnaryMultiCallable[
             modicum.v1.audit_service_pb2.CancelAuditRequest,
+            modicum.v1.audit_pb2.Audit,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            modicum.v1.audit_service_pb2.StopAuditRequest,
             modicum.v1.audit_pb2.Audit,
         ],
         grpc.UnaryStreamMultiCallable[
@@ -255,6 +275,10 @@ class AuditServiceStub(typing.Generic[_AuditServiceGetAuditType, _AuditServiceLi
         ],
         grpc.aio.UnaryUnaryMultiCallable[
             modicum.v1.audit_service_pb2.CancelAuditRequest,
+            modicum.v1.audit_pb2.Audit,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            modicum.v1.audit_service_pb2.StopAuditRequest,
             modicum.v1.audit_pb2.Audit,
         ],
         grpc.aio.UnaryStreamMultiCallable[
@@ -302,6 +326,12 @@ class AuditServiceStub(typing.Generic[_AuditServiceGetAuditType, _AuditServiceLi
     CancelAudit: _AuditServiceCancelAuditType
     """Cancels an audit. An audit that has ended is returned unchanged. Errors: NOT_FOUND (AUDIT_NOT_FOUND)."""
 
+    StopAudit: _AuditServiceStopAuditType
+    """Ends the searches of an audit: those that have begun are finished, no other one begins, and the result is about the
+    images that are done. An audit past its searches is returned unchanged. Errors: NOT_FOUND (AUDIT_NOT_FOUND),
+    FAILED_PRECONDITION (AUDIT_NOT_STOPPABLE: it was created without `stopping`).
+    """
+
     WatchAudit: _AuditServiceWatchAuditType
     """Streams snapshots of an audit until it ends. Sequence numbers only grow; snapshots may be skipped, but never the last one.
     Errors: NOT_FOUND (AUDIT_NOT_FOUND), UNAVAILABLE (SERVER_STOPPING: resume after the last sequence seen),
@@ -347,6 +377,10 @@ AuditServiceAsyncStub: typing_extensions.TypeAlias = AuditServiceStub[
     ],
     grpc.aio.UnaryUnaryMultiCallable[
         modicum.v1.audit_service_pb2.CancelAuditRequest,
+        modicum.v1.audit_pb2.Audit,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        modicum.v1.audit_service_pb2.StopAuditRequest,
         modicum.v1.audit_pb2.Audit,
     ],
     grpc.aio.UnaryStreamMultiCallable[
@@ -421,6 +455,17 @@ class AuditServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[modicum.v1.audit_pb2.Audit, collections.abc.Awaitable[modicum.v1.audit_pb2.Audit]]:
         """Cancels an audit. An audit that has ended is returned unchanged. Errors: NOT_FOUND (AUDIT_NOT_FOUND)."""
+
+    @abc.abstractmethod
+    def StopAudit(
+        self,
+        request: modicum.v1.audit_service_pb2.StopAuditRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[modicum.v1.audit_pb2.Audit, collections.abc.Awaitable[modicum.v1.audit_pb2.Audit]]:
+        """Ends the searches of an audit: those that have begun are finished, no other one begins, and the result is about the
+        images that are done. An audit past its searches is returned unchanged. Errors: NOT_FOUND (AUDIT_NOT_FOUND),
+        FAILED_PRECONDITION (AUDIT_NOT_STOPPABLE: it was created without `stopping`).
+        """
 
     @abc.abstractmethod
     def WatchAudit(

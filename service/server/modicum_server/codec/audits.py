@@ -12,6 +12,7 @@ from modicum_server.codec.searches import (
     search_message,
     search_value,
 )
+from modicum_server.codec.stopping import stopping_message, stopping_value
 from modicum_server.codec.timestamps import time_message
 from modicum_server.domain.audits import Audit, AuditProgress, AuditSpecification
 from modicum_server.domain.controls import EXTRA
@@ -36,6 +37,7 @@ def specification_message(value: AuditSpecification) -> audit_pb2.AuditSpecifica
         out_of_distribution_dataset=value.out_of_distribution_dataset,
         statistics=statistics_message(value.statistics),
         counterfactual_dataset=value.counterfactual_dataset,
+        stopping=None if value.stopping is None else stopping_message(value.stopping),
     )
 
 
@@ -54,6 +56,7 @@ def specification_value(message: audit_pb2.AuditSpecification) -> AuditSpecifica
         out_of_distribution_dataset=message.out_of_distribution_dataset,
         statistics=statistics_value(message.statistics),
         counterfactual_dataset=message.counterfactual_dataset,
+        stopping=stopping_value(message.stopping) if message.HasField("stopping") else None,
     )
 
 

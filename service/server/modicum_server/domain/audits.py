@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from modicum_server.domain.searches import Canvas, ControlPlan, Search
 from modicum_server.domain.statistics import DEFAULTS, Statistics
+from modicum_server.domain.stopping import Stopping
 
 
 class AuditState(StrEnum):
@@ -38,7 +39,8 @@ class Stage(StrEnum):
 class AuditSpecification:
     """What an audit is to do, with every default filled in.
 
-    `sample` 0 means all items. An empty `out_of_distribution_dataset` or `counterfactual_dataset` means none.
+    `sample` 0 means all items. An empty `out_of_distribution_dataset` or `counterfactual_dataset` means none. Without
+    `stopping`, the audit ends only when all its images are done.
     """
 
     model_versions: tuple[str, ...]
@@ -52,6 +54,7 @@ class AuditSpecification:
     out_of_distribution_dataset: str = ""
     statistics: Statistics = DEFAULTS
     counterfactual_dataset: str = ""
+    stopping: Stopping | None = None
 
     @property
     def datasets(self) -> tuple[str, ...]:
@@ -63,14 +66,16 @@ class AuditSpecification:
     def digest(self) -> str:
         """SHA-256 of the canonical JSON.
 
-        Default statistics are left out, and so are an empty name of a counterfactual data set and the method of a
-        control without one: audits from before there were such fields have none.
+        Default statistics are left out, and so are an empty name of a counterfactual data set, the method of a control
+        without one and `stopping` where there is none: audits from before there were such fields have none.
         """
         values = asdict(self)
         if self.statistics == DEFAULTS:
             del values["statistics"]
         if not self.counterfactual_dataset:
             del values["counterfactual_dataset"]
+        if self.stopping is None:
+            del values["stopping"]
         for plan in values["controls"]:
             if plan["method"] is None:
                 del plan["method"]

@@ -17,6 +17,7 @@ from modicum_server.domain.findings import Finding
 from modicum_server.domain.models import ModelVersion
 from modicum_server.domain.searches import Control, Search, SearchMethod
 from modicum_server.domain.spots import SpotRow
+from modicum_server.domain.stopping import NOTED, Stopped, stopped_of
 from modicum_server.measures import counterfactuals, registry, spots, transfer
 from modicum_server.measures.counterfactual_set import CounterfactualSet
 from modicum_server.measures.document_lists import Audited, Entry
@@ -58,7 +59,8 @@ def result_document(
         findings: of all versions and searches, in any order; consumed once.
         parameters: what else influenced the numbers: `device`, `chunk_size`, `versions`, `donor_digests`,
             `max_image_pixels`; `dtype` is float32 unless given; `gradient_free`, if given, lists the versions that
-            mask_optimization searched without a gradient, `acceleration` how each version's search passes ran.
+            mask_optimization searched without a gradient, `acceleration` how each version's search passes ran, and
+            `stopped` where an audit ended that ended early.
         findings_digest: SHA-256 of the findings artifact that holds these rows.
         second: what was predicted on the out-of-distribution data set, None without.
         parts: of the versions that are made of versions.
@@ -84,6 +86,7 @@ def result_document(
         retests=retests or {},
         counterfactual=counterfactual,
     )
+    stopped = stopped_of(parameters)
     across = {listed.key: listed.entries(audited) for listed in registry.DOCUMENT_LISTS}
     return {
         "schema_version": SCHEMA_VERSION,
@@ -94,16 +97,17 @@ def result_document(
         "answer_key": audit.reuse_key,
         "parameters": {
             "dtype": "float32",
-            **parameters,
+            **{name: value for name, value in parameters.items() if name not in NOTED},
             "model_digests": {version.name: version.digest for version in versions},
             "manifest_digest": dataset.manifest_digest,
         },
         "dataset": {
             "name": dataset.name,
             "item_count": dataset.item_count,
-            "audited": audit.item_count,
+            "audited": audit.item_count if stopped is None else stopped.images,
             "labelled": dataset.labelled_count,
         },
+        "stopping": _stopping_json(audit, stopped),
         "models": [_model_json(version, audited, across) for version in versions],
         "comparisons": [_entry_json(pair, registry.pair_titles()) for pair in registry.compared(audited)],
         **{
@@ -115,6 +119,16 @@ def result_document(
         "findings": {"digest": findings_digest, "rows": tally.rows, "format": FINDINGS_FORMAT},
         "created": audit.create_time.astimezone(UTC).isoformat().replace("+00:00", "Z"),
     }
+
+
+def _stopping_json(audit: Audit, stopped: Stopped | None) -> dict[str, Any] | None:
+    """How many of the planned images were looked at, and why no more; None of an audit that could not end early."""
+    if audit.specification.stopping is None:
+        return None
+    planned = audit.item_count
+    if stopped is None:
+        return {"planned": planned, "images": planned, "reason": "", "why": []}
+    return {**asdict(stopped), "reason": stopped.reason.value, "why": list(stopped.why)}
 
 
 def canonical_json(document: Mapping[str, Any]) -> bytes:
@@ -204,15 +218,25 @@ def _summary(version: str, measured: Mapping[int, Measured], audited: Audited, a
     """The sentences about a version."""
     index = audited.spot_search
     paired = _of_version(across[counterfactuals.DOCUMENT_LIST.key], version)
+    ended = _end_in_words(audited)
     if index is None or index not in measured:
-        return summary_without_search(paired)
-    return summary_of(
+        return [*summary_without_search(paired), *ended]
+    told = summary_of(
         measured[index],
         {reading.control: reading.outcome for reading in registry.read_controls(measured[index])},
         _of_version(across[spots.DOCUMENT_LIST.key], version),
         paired,
         spot_asked=any(plan.control is Control.SPOT for plan in audited.specification.controls),
     )
+    return [*told, *ended]
+
+
+def _end_in_words(audited: Audited) -> list[str]:
+    """The sentence about an audit that ended early; none of another one."""
+    stopped = stopped_of(audited.parameters)
+    if stopped is None:
+        return []
+    return [f"The audit ended early, after {stopped.images:,} of {stopped.planned:,} images: {'; '.join(stopped.why)}."]
 
 
 def _of_version(tests: Sequence[Any], version: str) -> Any:

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from modicum_server.domain.audits import Audit, AuditFailure, AuditState, Stage
 from modicum_server.domain.datasets import DatasetItem
 from modicum_server.domain.models import VersionState
+from modicum_server.domain.stopping import STOPPED, StopReason
 from modicum_server.errors import DatasetNotFound, ModelVersionNotFound
 from modicum_server.ports import AuditFilter, Keyed
 from modicum_server.store import tables
@@ -74,7 +75,8 @@ class PostgresAudits:
     async def reusable(self, project: str, reuse_key: str) -> Audit | None:
         """The newest audit of that key that SUCCEEDED with a whole result of its own; it is not deleted meanwhile.
 
-        A result is whole if no row of its spot tests has a reason in place of what was tested.
+        A result is whole if no caller stopped the audit, and no row of its spot tests has a reason in place of what was
+        tested.
         """
         failed, failed_again = (
             select(rows.audit_id).where(rows.audit_id == _AUDITS.id, rows.row["reason"].astext.is_not(None))
@@ -85,6 +87,7 @@ class PostgresAudits:
             _AUDITS.answer_key == reuse_key,
             _AUDITS.state == "SUCCEEDED",
             _AUDITS.reused_from == "",
+            _AUDITS.parameters[STOPPED]["reason"].astext.is_distinct_from(StopReason.ASKED.value),
             ~failed.exists(),
             ~failed_again.exists(),
         )

@@ -11,9 +11,11 @@ from sqlalchemy import (
     Integer,
     Row,
     Select,
+    all_,
     and_,
     any_,
     bindparam,
+    delete,
     func,
     literal,
     select,
@@ -143,6 +145,32 @@ class PostgresFindings:
         """Positions that have a finding."""
         query = _of_search(select(_FINDINGS.position), audit, model_version, search_index)
         return frozenset((await self._connection.scalars(query)).all())
+
+    async def positions(self, audit: str) -> frozenset[int]:
+        """Positions that have a finding of any version under any search."""
+        query = select(_FINDINGS.position).join(tables.audits, _AUDITS.id == _FINDINGS.audit_id)
+        return frozenset((await self._connection.scalars(query.where(_AUDITS.name == audit).distinct())).all())
+
+    async def at(self, audit: str, positions: Sequence[int]) -> list[Finding]:
+        """All findings at these positions, by version, search and position."""
+        here = _FINDINGS.position == any_(literal(list(positions), ARRAY(Integer)))
+        query = _WITH_VERSIONS.where(_AUDITS.name == audit, here).order_by(*_KEY)
+        return [finding_of(row) for row in await self._connection.execute(query)]
+
+    async def keep(self, audit: str, positions: Sequence[int]) -> None:
+        """Delete the findings at all other positions, and count the audit's progress anew."""
+        row = await self._lock_running(audit)
+        if row is None:
+            return
+        elsewhere = _FINDINGS.position != all_(literal(list(positions), ARRAY(Integer)))
+        await self._connection.execute(delete(tables.findings).where(_FINDINGS.audit_id == row.id, elsewhere))
+        nothing = {"images_done": 0, "images_failed": 0, "subset_count": 0, "subset_fraction_sum": 0.0}
+        counted = update(tables.audits).where(_AUDITS.id == row.id)
+        await self._connection.execute(counted.values(nothing))
+        left: Select[Any] = select(*_COUNTED).where(_FINDINGS.audit_id == row.id)
+        await self._count(row.id, (await self._connection.execute(left)).all())
+        await self._connection.execute(counted.values(images_total=_AUDITS.images_done))
+        await notify_audit_changed(self._connection, audit)
 
     async def critical_temperatures(self, audit: str, model_version: str, search_index: int) -> Sequence[float]:
         """Of the images that have one."""

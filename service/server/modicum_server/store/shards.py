@@ -4,11 +4,24 @@ A shard is held while `lease_until` is set, past its time too, until somebody el
 Locks are taken in the order that audits.py states.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, delete, exists, func, select, update
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    Row,
+    Select,
+    any_,
+    delete,
+    exists,
+    func,
+    literal,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -121,6 +134,19 @@ class PostgresShards:
         """Return how many shards of the stage are queued or held."""
         query = select(func.count()).select_from(tables.shards).filter_by(audit=audit, stage=stage.value)
         return await self._connection.scalar(query) or 0
+
+    async def drop_unbegun(self, audit: str, stage: Stage, *, kept: Collection[int]) -> None:
+        """Delete the stage's shards that nobody ever held, but for those that overlap with what has begun."""
+        ours = select(_SHARDS.id, _SHARDS.positions, _SHARDS.attempt).filter_by(audit=audit, stage=stage.value)
+        rows = (await self._connection.execute(ours)).all()
+        begun = {*kept, *(position for row in rows if row.attempt for position in row.positions)}
+        dropped = [row.id for row in rows if not row.attempt and begun.isdisjoint(row.positions)]
+        free = select(_SHARDS.id).where(
+            _SHARDS.id == any_(literal(dropped, ARRAY(BigInteger))), _SHARDS.attempt == 0, _SHARDS.lease_until.is_(None)
+        )
+        await self._connection.execute(
+            delete(tables.shards).where(_SHARDS.id.in_(free.with_for_update(skip_locked=True)))
+        )
 
     async def expire(self) -> int:
         """Return dead leases to the queue; how many. Sweeps what is left of audits and versions that are gone.

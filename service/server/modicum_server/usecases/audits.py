@@ -1,18 +1,21 @@
-"""Audits that exist: read, listed, cancelled, deleted. `audit_creation` creates them."""
+"""Audits that exist: read, listed, stopped, cancelled, deleted. `audit_creation` creates them."""
 
 from modicum_server.domain.audits import Audit, AuditState
 from modicum_server.domain.projects import Principal, Role
-from modicum_server.errors import AuditNotEnded, AuditNotFound, AuditNotSucceeded
+from modicum_server.domain.stopping import ASKED
+from modicum_server.errors import AuditNotEnded, AuditNotFound, AuditNotStoppable, AuditNotSucceeded
 from modicum_server.ports import Store, Transaction
 from modicum_server.usecases.access import authorise
 from modicum_server.usecases.filters import audit_filter
 from modicum_server.usecases.models import refuse_in_use
 from modicum_server.usecases.pages import LARGE_NUMBERS, Page, PageRequest, read_page
 from modicum_server.usecases.resource_names import project_of
+from modicum_server.usecases.rules import check
+from modicum_server.usecases.stopping import stop_searches
 
 
 class Audits:
-    """Reads, cancels and deletes audits."""
+    """Reads, stops, cancels and deletes audits."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -56,6 +59,24 @@ class Audits:
         if audit is None:
             raise audit_not_found(name)
         return audit
+
+    async def stop(self, principal: Principal, name: str, why: str = "") -> Audit:
+        """End the searches of an audit with those that have begun. Only an admin may stop an audit of someone else.
+
+        An audit past its searches is returned unchanged.
+
+        Raises:
+            FieldInvalid, ProjectNotFound, RoleInsufficient, AuditNotFound, AuditNotStoppable
+        """
+        authorise(principal, project_of("audit", name), Role.AUDITOR)
+        check("why", why)
+        async with self._store.transaction() as transaction:
+            audit = await require_audit(transaction, name)
+            _authorise_owner(principal, audit)
+            if audit.specification.stopping is None:
+                raise AuditNotStoppable(f"{name} was created without `stopping`; cancel it instead", name=name)
+            await stop_searches(transaction, name, why or ASKED)
+            return await require_audit(transaction, name)
 
     async def delete(self, principal: Principal, name: str) -> None:
         """Delete an audit that has ended, whose result no other audit reuses, and that no verdict is about.

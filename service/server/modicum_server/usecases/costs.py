@@ -5,7 +5,7 @@ All counts are exact integers: exact backward selection at 224x224 takes 1.3e9 p
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -17,6 +17,7 @@ from modicum_server.domain.models import ModelVersion
 from modicum_server.domain.pixel_subsets import DEFAULT_PASSES, STEP_PASSES, Descent, descent_within
 from modicum_server.domain.searches import Canvas, Control, ControlPlan, Search, SearchMethod, TargetRule
 from modicum_server.domain.spots import LEAST_CLASS_IMAGES, most_retest_passes, most_spot_passes
+from modicum_server.domain.stopping import look_images
 from modicum_server.measures.shortcut import is_large_enough
 from modicum_server.usecases.controls import plans_beside, spot_plan, transfer_plan
 from modicum_server.usecases.draws import draw_order
@@ -31,6 +32,8 @@ FEWEST_ITEMS = 4
 #: Items of a shard whose model was not timed yet.
 UNMEASURED_ITEMS = 32
 MOST_ITEMS = 4096
+#: Time of a shard of an audit that may end early, at most: what has begun is finished first.
+STOPPABLE_SECONDS = 4.0
 #: Size of the masks in one task that scores subsets: worker and handler hold all of them in memory.
 MOST_MASK_BYTES = 4 * 1024 * 1024
 
@@ -198,14 +201,27 @@ def cut_shards(
     make one shard. So the images of the first shards are drawn at random, whatever the order of the data set. The
     searches of a version follow each other, so that a worker can keep it loaded. Matched searches are cut later, when
     the others have ended.
+
+    An audit that may end early is cut from one look to the next, with all searches of all versions side by side.
     """
     order = draw_order(seed=specification.seed, item_count=item_count)
-    return [
-        NewShard(Stage.SEARCH, work.version, work.search_index, positions, work.passes * len(positions) // item_count)
-        for work in _works(specification, versions, item_count, shard_seconds)
+    works = _works(specification, versions, item_count, shard_seconds)
+    parts = [
+        (work, order[block.start + part.start : block.start + part.stop])
+        for block in _blocks(specification, item_count)
+        for work in works
         if work.matched is matched
-        for part in _spread(item_count, work.most_items)
-        for positions in [tuple(sorted(order[place] for place in part))]
+        for part in _spread(len(block), work.most_items)
+    ]
+    return [
+        NewShard(
+            Stage.SEARCH,
+            work.version,
+            work.search_index,
+            tuple(sorted(part)),
+            passes_planned=work.passes * len(part) // item_count,
+        )
+        for work, part in parts
     ]
 
 
@@ -230,7 +246,7 @@ def cut_scores(
             Stage.SCORE,
             scorer.name,
             search_index,
-            tuple(positions[place] for place in part),
+            tuple(positions[part.start : part.stop]),
             passes_planned=len(part) * sources,
         )
         for part in _spread(len(positions), most)
@@ -251,7 +267,9 @@ def shard_count(
     version.
     """
     works = _works(specification, versions, item_count, shard_seconds)
-    searching = sum(math.ceil(item_count / work.most_items) for work in works)
+    searching = sum(
+        math.ceil(len(block) / work.most_items) for work in works for block in _blocks(specification, item_count)
+    )
     images, sources = _transferred_images(specification, item_count), len(versions) - 1
     searches = sum(not search.matched for search in specification.searches)
 
@@ -296,13 +314,16 @@ class _Work:
 
 def _works(
     specification: AuditSpecification, versions: Sequence[ModelVersion], item_count: int, shard_seconds: float
-) -> Iterator[_Work]:
+) -> list[_Work]:
+    seconds = shard_seconds if specification.stopping is None else min(shard_seconds, STOPPABLE_SECONDS)
+    works = []
     for version in versions:
         for index, search in enumerate(specification.searches):
             if version in searched_by(search, versions):
                 passes = _passes_of_search(specification, search, item_count)
-                most = _items_in(shard_seconds, max(1, passes // item_count), version)
-                yield _Work(version.name, index, search.matched, passes, most)
+                most = _items_in(seconds, max(1, passes // item_count), version)
+                works.append(_Work(version.name, index, search.matched, passes, most))
+    return works
 
 
 def _items_in(seconds: float, passes_per_item: int, version: ModelVersion) -> int:
@@ -317,7 +338,13 @@ def _items_in(seconds: float, passes_per_item: int, version: ModelVersion) -> in
     return min(MOST_ITEMS, max(FEWEST_ITEMS, int(seconds / (passes_per_item * seconds_per_pass))))
 
 
-def _spread(item_count: int, most: int) -> list[tuple[int, ...]]:
+def _blocks(specification: AuditSpecification, item_count: int) -> list[range]:
+    """Return the places of the order from each look to the next; all in one where the audit may not end early."""
+    step = item_count if specification.stopping is None else look_images(item_count)
+    return [range(start, min(start + step, item_count)) for start in range(0, item_count, step)]
+
+
+def _spread(item_count: int, most: int) -> list[range]:
     count = math.ceil(item_count / most)
     bounds = [item_count * place // count for place in range(count + 1)]
-    return [tuple(range(start, end)) for start, end in itertools.pairwise(bounds)]
+    return [range(start, end) for start, end in itertools.pairwise(bounds)]

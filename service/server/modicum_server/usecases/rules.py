@@ -39,8 +39,12 @@ MOST_DIGESTS = 10_000
 LEAST_LEVEL, MOST_LEVEL = 0.5, 0.999
 #: Size of an ensemble's subsets relative to those of its members: at 1 they are equally large.
 LEAST_RATIO_LIMIT, MOST_RATIO_LIMIT = 1, 100
+#: Limits by which an audit may end early, far more than there are measures of shares.
+MOST_LIMITS = 64
+MOST_ERROR = 0.5
 LONGEST_ITEM_CHARACTERS = 1024
 LONGEST_LABEL_CHARACTERS = 256
+LONGEST_WHY_CHARACTERS = 256
 LONGEST_FILTER_CHARACTERS = 4096
 LONGEST_POLICY_CHARACTERS = 65_536
 LONGEST_FILE_CHARACTERS = 1024
@@ -151,6 +155,9 @@ RULES: Mapping[str, Rule] = {
     "alpha": Rule("above 0 and below 1", lambda value: 0 < value < 1),
     "ratio_limit": Rule(f"{LEAST_RATIO_LIMIT} to {MOST_RATIO_LIMIT}", _between(LEAST_RATIO_LIMIT, MOST_RATIO_LIMIT)),
     "accuracy_limit": Rule("-1 to 0", _between(-1, 0)),
+    "limits": Rule(f"at most {MOST_LIMITS} limits", _counts(0, MOST_LIMITS)),
+    "share_limit": Rule("above 0 and below 1", lambda value: 0 < value < 1),
+    "error": Rule("above 0 and at most 0.5, or 0 for the default", lambda value: 0 < value <= MOST_ERROR),
     "passes_planned": Rule(f"at most {MOST_PASSES_PLANNED:,} passes in all", _between(0, MOST_PASSES_PLANNED)),
     "passes": Rule(
         f"0 (the server's default), or {LEAST_SEARCH_PASSES} to {MOST_PASSES:,}",
@@ -161,6 +168,7 @@ RULES: Mapping[str, Rule] = {
     "seed": Rule("0 or more", _between(0, LARGEST_INT64)),
     "sample": Rule("0 or more", _between(0, LARGEST_INT32)),
     "device": Rule("'auto', 'cpu', 'cuda', or empty", lambda value: value in {"", "auto", "cpu", "cuda"}),
+    "why": Rule(f"at most {LONGEST_WHY_CHARACTERS} characters, with {PLAIN}", _is_text(0, LONGEST_WHY_CHARACTERS)),
     "filter": Rule(
         f"at most {LONGEST_FILTER_CHARACTERS:,} characters, with {PLAIN}", _is_text(0, LONGEST_FILTER_CHARACTERS)
     ),

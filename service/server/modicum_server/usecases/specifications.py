@@ -16,6 +16,7 @@ from modicum_server.usecases.controls import carrier, default_controls
 from modicum_server.usecases.costs import default_pixels_per_step
 from modicum_server.usecases.resource_names import project_of
 from modicum_server.usecases.rules import check
+from modicum_server.usecases.stopping import check_stopping
 
 FIELD = "audit.specification"
 SECOND_FIELD = f"{FIELD}.out_of_distribution_dataset"
@@ -57,6 +58,7 @@ def check_draft(draft: AuditDraft, project: str) -> None:
     check(f"{FIELD}.device", asked.device)
     for name, value in asdict(asked.statistics).items():
         check(f"{FIELD}.statistics.{name}", value)
+    check_stopping(f"{FIELD}.stopping", asked)
     _check_controls(draft)
     if any((asked.canvas.channels, asked.canvas.height, asked.canvas.width)):  # width without height, or the reverse
         _check_canvas(asked.canvas)

@@ -9,8 +9,10 @@ from modicum_server.domain.datasets import Dataset, DatasetItem
 from modicum_server.domain.findings import FoundSubset, PredictedImage, Prediction
 from modicum_server.domain.models import ModelVersion
 from modicum_server.domain.searches import whole_image_search
+from modicum_server.domain.stopping import stopped_of
 from modicum_server.ports import Transaction
 from modicum_server.usecases.controls import carrier, control_positions, spot_plan
+from modicum_server.usecases.draws import draw_order
 
 
 async def held_audit(transaction: Transaction, shard: Shard) -> Audit | None:
@@ -51,6 +53,14 @@ async def positions_without_finding(transaction: Transaction, shard: Shard) -> t
     """Return the positions of a SEARCH shard that are still to be searched, rising."""
     done = await transaction.findings.done_positions(shard.audit, shard.model_version, shard.search_index)
     return tuple(sorted(set(shard.positions) - done))
+
+
+async def audited_positions(transaction: Transaction, audit: Audit) -> Sequence[int]:
+    """Return the positions that the result is about: all, or those at which an audit ended early."""
+    stopped = stopped_of(await transaction.audits.parameters(audit.name))
+    if stopped is None:
+        return range(audit.item_count)
+    return draw_order(seed=audit.specification.seed, item_count=audit.item_count)[: stopped.images]
 
 
 async def counterfactual_items(

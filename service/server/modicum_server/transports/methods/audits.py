@@ -84,6 +84,10 @@ class AuditMethods:
         """CancelAudit."""
         return _message(await self._audits.cancel(principal, request.name))
 
+    async def stop_audit(self, principal: Principal, request: audit_service_pb2.StopAuditRequest) -> audit_pb2.Audit:
+        """StopAudit."""
+        return _message(await self._audits.stop(principal, request.name, request.why))
+
     async def watch_audit(
         self, principal: Principal, request: audit_service_pb2.WatchAuditRequest
     ) -> AsyncIterator[audit_service_pb2.WatchAuditResponse]:

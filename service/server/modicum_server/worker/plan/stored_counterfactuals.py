@@ -6,7 +6,12 @@ from modicum_server.domain.audits import COUNTERFACTUAL, Audit
 from modicum_server.domain.models import ModelVersion
 from modicum_server.measures.counterfactual_set import CounterfactualSet, Pair
 from modicum_server.ports import Transaction
-from modicum_server.worker.stored_work import counterfactual_items, dataset_in_use, original_predictions
+from modicum_server.worker.stored_work import (
+    audited_positions,
+    counterfactual_items,
+    dataset_in_use,
+    original_predictions,
+)
 
 
 async def counterfactual_set(
@@ -17,8 +22,9 @@ async def counterfactual_set(
     if not name:
         return None
     dataset = await dataset_in_use(transaction, name)
-    items = dict(await transaction.audits.items(audit.name, range(audit.item_count)))
-    partners = await counterfactual_items(transaction, audit, range(audit.item_count))
+    positions = await audited_positions(transaction, audit)
+    items = dict(await transaction.audits.items(audit.name, positions))
+    partners = await counterfactual_items(transaction, audit, positions)
     return CounterfactualSet(
         name,
         dataset.manifest_digest,

@@ -1,9 +1,9 @@
 """Opens the stage that follows a stage whose last shard ends.
 
-After SEARCH come the searches at matched temperatures, where there are any, then SCORE, where there is anything to
-score. Where spots of one version are to be tested on another, SCORE goes on with these. Then comes SUMMARISE. The
-chosen temperatures are noted with the audit: they influence the result, and show that the shards of the matched
-searches were cut.
+An audit that ends early does so when its searches have ended (`early_end`). After SEARCH come the searches at matched
+temperatures, where there are any, then SCORE, where there is anything to score. Where spots of one version are to be
+tested on another, SCORE goes on with these. Then comes SUMMARISE. The chosen temperatures are noted with the audit:
+they influence the result, and show that the shards of the matched searches were cut.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,6 +14,7 @@ from modicum_server.domain.models import Ensemble, ModelVersion
 from modicum_server.measures.matched_temperatures import TEMPERATURES, matched_temperature
 from modicum_server.ports import Transaction
 from modicum_server.usecases.costs import cut_shards
+from modicum_server.worker.settle.early_end import end_early
 from modicum_server.worker.settle.retest_shards import retest_shards
 from modicum_server.worker.settle.score_shards import score_shards
 from modicum_server.worker.stored_work import audited_versions
@@ -25,6 +26,7 @@ async def open_next_stage(transaction: Transaction, shard: Shard, audit: Audit, 
         versions = await audited_versions(transaction, audit.specification)
         if await _open_matched_searches(transaction, shard, audit, versions, shard_seconds=shard_seconds):
             return
+        await end_early(transaction, audit, versions)
         shards = await score_shards(transaction, audit, versions, shard_seconds=shard_seconds)
         if shards:
             await transaction.audits.start(audit.name, Stage.SCORE)

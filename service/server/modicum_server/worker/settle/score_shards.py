@@ -25,6 +25,7 @@ from modicum_server.ports import Transaction
 from modicum_server.usecases.controls import control_positions, transfer_plan
 from modicum_server.usecases.costs import cut_scores
 from modicum_server.worker.stored_work import (
+    audited_positions,
     counterfactual_items,
     dataset_in_use,
     original_predictions,
@@ -115,7 +116,7 @@ async def _counterfactual_shards(
     transaction: Transaction, audit: Audit, versions: Sequence[ModelVersion], *, shard_seconds: float
 ) -> list[NewShard]:
     """The shards of the counterfactual data set: for each version, the pairs whose original it predicted."""
-    pairs = await counterfactual_items(transaction, audit, range(audit.item_count))
+    pairs = await counterfactual_items(transaction, audit, await audited_positions(transaction, audit))
     shards: list[NewShard] = []
     for version in versions if pairs else ():
         predicted = await original_predictions(transaction, audit, version.name)

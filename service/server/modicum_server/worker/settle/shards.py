@@ -3,11 +3,12 @@
 Locks are always taken in one order: the shard's row, then its audit's; audits among themselves by name.
 """
 
-from modicum_server.domain.audits import AuditFailure
+from modicum_server.domain.audits import AuditFailure, Shard, Stage
 from modicum_server.domain.findings import FindingReason
 from modicum_server.errors import TaskFailed
 from modicum_server.model_server import missing_results
 from modicum_server.ports import Transaction
+from modicum_server.usecases.stopping import begin_no_more
 from modicum_server.worker.context import Claim, WorkerContext
 from modicum_server.worker.endings import (
     AcceptVersion,
@@ -21,6 +22,7 @@ from modicum_server.worker.endings import (
     RejectVersion,
 )
 from modicum_server.worker.failures import ending_after, report_failure
+from modicum_server.worker.settle.early_end import is_settled_by
 from modicum_server.worker.settle.next_stage import open_next_stage
 from modicum_server.worker.settle.remaining import RemainingWork
 from modicum_server.worker.settle.versions import accept_version, reject_version
@@ -72,15 +74,24 @@ async def _end_shard(context: WorkerContext, claim: Claim, remaining: RemainingW
             return Outcome.LOST
         if remaining is not None:
             await _require_complete(transaction, remaining)
+        settled = await _is_settled(transaction, shard)  # before the lock, because it reads all findings
         audit = await transaction.audits.lock(shard.audit)
         await transaction.shards.finish(shard, passes_done=claim.lease.passes_done)
         if audit is None or audit.state.terminal:
             return Outcome.CANCELLED
+        if settled:
+            await begin_no_more(transaction, shard.audit)
         if await transaction.shards.remaining(shard.audit, shard.stage) == 0:
             await open_next_stage(transaction, shard, audit, shard_seconds=context.settings.shard_seconds)
         else:
             await transaction.audits.add_progress(shard.audit, passes_done=claim.lease.passes_done)
     return Outcome.DONE
+
+
+async def _is_settled(transaction: Transaction, shard: Shard) -> bool:
+    """Whether the audit of a SEARCH shard may end before the searches that have not begun."""
+    audit = await transaction.audits.get(shard.audit) if shard.stage is Stage.SEARCH else None
+    return audit is not None and await is_settled_by(transaction, audit, shard)
 
 
 async def _require_complete(transaction: Transaction, remaining: RemainingWork) -> None:

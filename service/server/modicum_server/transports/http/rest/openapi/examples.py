@@ -48,5 +48,6 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     },
     "modicum.v1.FindMissingArtifactsRequest": {"digests": [_DIGEST]},
     "modicum.v1.CancelAuditRequest": {},
+    "modicum.v1.StopAuditRequest": {},
     "modicum.v1.JudgeAuditRequest": {"policy": "version: 1\npreset: recommended\n"},
 }

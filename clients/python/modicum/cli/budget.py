@@ -1,0 +1,121 @@
+"""`--budget`: how long a command may take in all, from the start of its process, and what happens when it is spent.
+
+Shortly before the end the audit is stopped: searches that have begun are finished, and the result is about the images
+that are done. Where even that does not fit, the budget is spent without a result.
+"""
+
+import math
+import re
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from time import monotonic
+from types import FrameType
+
+from modicum.cli.interrupts import STARTED
+from modicum.errors import InvalidArgument
+
+_TIME = re.compile(r"(\d+(?:\.\d+)?)(s|m|h)", re.ASCII)
+_UNIT_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+#: Share of the budget that is kept for what follows the searches: the spot test, the summary, the verdict.
+KEPT_SHARE = 0.25
+MOST_KEPT_SECONDS = 120.0
+#: Share that is kept for the end of the command itself: to cancel the audit and write the outputs.
+LAST_SHARE = 0.2
+MOST_LAST_SECONDS = 3.0
+#: A timer of 0 would be none.
+LEAST_TIMER_SECONDS = 0.001
+
+
+class TimeToStop(KeyboardInterrupt):
+    """The audit must be stopped now for its result to fit into the budget."""
+
+
+class BudgetSpent(KeyboardInterrupt):
+    """The budget is spent, and there is no result."""
+
+
+@dataclass(slots=True)
+class Budget:
+    """How long a command may take. `doing` is what it does now, in words."""
+
+    text: str = ""
+    seconds: float = math.inf
+    doing: str = "starting"
+
+    @property
+    def limited(self) -> bool:
+        """Whether there is a limit."""
+        return self.seconds < math.inf
+
+    @property
+    def spent(self) -> str:
+        """That the budget is spent, and on what."""
+        return f"the budget of {self.text} was spent while {self.doing}; nothing was measured to the end"
+
+    @property
+    def why(self) -> str:
+        """Why an audit was stopped, for its result."""
+        return f"the budget of {self.text} was spent"
+
+    @property
+    def ends(self) -> float:
+        """When the work must have ended, on the monotonic clock."""
+        return STARTED + self.seconds - min(LAST_SHARE * self.seconds, MOST_LAST_SECONDS)
+
+    @property
+    def stops(self) -> float:
+        """When the searches must be stopped, on the monotonic clock."""
+        return self.ends - min(KEPT_SHARE * self.seconds, MOST_KEPT_SECONDS)
+
+    @contextmanager
+    def bounding(self) -> Iterator[None]:
+        """Within the block, raise BudgetSpent once the work must end."""
+        with self._raising(BudgetSpent, self.ends):
+            yield
+
+    @contextmanager
+    def bounding_searches(self) -> Iterator[None]:
+        """Within the block, which lies within `bounding`, raise TimeToStop once the searches must be stopped."""
+        with self._raising(TimeToStop, self.stops):
+            yield
+
+    @contextmanager
+    def _raising(self, kind: type[KeyboardInterrupt], at: float) -> Iterator[None]:
+        if not self.limited:
+            yield
+            return
+
+        def alarm(_number: int, _frame: FrameType | None) -> None:
+            raise kind
+
+        before = signal.signal(signal.SIGALRM, alarm)
+        _set_timer(at)
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+            if kind is TimeToStop:
+                _set_timer(self.ends)
+
+
+def _set_timer(at: float) -> None:
+    signal.setitimer(signal.ITIMER_REAL, max(at - monotonic(), LEAST_TIMER_SECONDS))
+
+
+def budget_of(text: str | None) -> Budget:
+    """The budget in `text`, such as 90s, 10m or 1h; one without a limit for None.
+
+    Raises:
+        InvalidArgument: it is no time, or this system has no timer.
+    """
+    if text is None:
+        return Budget()
+    found = _TIME.fullmatch(text.strip())
+    if found is None or not float(found[1]):
+        raise InvalidArgument(f"--budget: expected a time above 0 such as 90s, 10m or 1h, got {text!r}")
+    if not hasattr(signal, "setitimer"):
+        raise InvalidArgument("--budget: this system has no timer for it; leave it out")
+    return Budget(text.strip(), float(found[1]) * _UNIT_SECONDS[found[2]])

@@ -1,0 +1,56 @@
+"""Whether the findings so far settle the limits by which an audit may end early. Keeps a few numbers of each."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from modicum.gate.stopping import ShareLimit, settled
+
+from modicum_server.domain.audits import AuditSpecification
+from modicum_server.domain.findings import Finding
+from modicum_server.domain.models import ModelVersion
+from modicum_server.measures import registry
+from modicum_server.measures.observation_builder import ObservationBuilder
+from modicum_server.measures.observations import Observations
+
+
+class SharesSoFar:
+    """The shares that an audit's limits are about, over the findings that were added."""
+
+    def __init__(self, specification: AuditSpecification, versions: Sequence[ModelVersion]) -> None:
+        assert specification.stopping is not None, "an audit without it does not end early"
+        self._stopping = specification.stopping
+        self._builders = {
+            (version.name, limit.search_index): ObservationBuilder(
+                specification.searches[limit.search_index],
+                specification.canvas,
+                specification.statistics,
+                class_labels=version.class_labels,
+            )
+            for version in versions
+            for limit in self._stopping.limits
+        }
+        self._versions = [version.name for version in versions]
+
+    def add(self, findings: Iterable[Finding]) -> None:
+        """Take findings; those of searches without a limit are not looked at."""
+        for finding in findings:
+            builder = self._builders.get((finding.model_version, finding.search_index))
+            if builder is not None:
+                builder.add(finding)
+
+    def why(self) -> tuple[str, ...]:
+        """Return why the audit may end here, in words; nothing while it may not."""
+        seen = {key: builder.observations() for key, builder in self._builders.items()}
+        least = self._stopping.least_eligible_images
+        if any(int(one.eligible.sum()) < least for one in seen.values()):
+            return ()
+        measured = [
+            [_measure(limit, seen[version, limit.search_index]) for version in self._versions]
+            for limit in self._stopping.limits
+        ]
+        return settled(self._stopping, measured)
+
+
+def _measure(limit: ShareLimit, seen: Observations) -> Mapping[str, Any]:
+    one = next(one for one in registry.MEASURE_SETS if limit.measure in one.titles)
+    return one.measures(seen)[limit.measure].as_json()

@@ -1,0 +1,70 @@
+"""Early ends of audits: what may be asked for, and how no further search begins."""
+
+from modicum_server.domain.audits import AuditSpecification, NewShard, Stage
+from modicum_server.domain.stopping import STOP_ASKED, ShareLimit
+from modicum_server.errors import FieldInvalid
+from modicum_server.measures.registry import measure_titles
+from modicum_server.ports import Transaction
+from modicum_server.usecases.rules import check
+
+
+def check_stopping(field: str, asked: AuditSpecification) -> None:
+    """Refuse an early end by limits that no result could have, or of an audit whose searches do not go side by side.
+
+    Raises:
+        FieldInvalid
+    """
+    stopping = asked.stopping
+    if stopping is None:
+        return
+    if any(search.matched for search in asked.searches):
+        raise FieldInvalid(
+            field, "expected no `stopping` beside matched searches, because these begin when all others have ended"
+        )
+    check(f"{field}.limits", stopping.limits)
+    check(f"{field}.least_eligible_images", stopping.least_eligible_images, "images")
+    if stopping.within_ends and not stopping.limits:
+        raise FieldInvalid(f"{field}.within_ends", "expected false without limits, got true; give limits")
+    for place, limit in enumerate(stopping.limits):
+        _check_limit(f"{field}.limits[{place}]", limit, len(asked.searches))
+
+
+def _check_limit(field: str, limit: ShareLimit, search_count: int) -> None:
+    known = measure_titles()
+    if limit.measure not in known:
+        raise FieldInvalid(
+            f"{field}.measure", f"expected a measure of the result document, such as {next(iter(known))}"
+        )
+    if not 0 <= limit.search_index < search_count:
+        raise FieldInvalid(f"{field}.search_index", f"expected 0 to {search_count - 1}, got {limit.search_index}")
+    if limit.at_most is None and limit.at_least is None:
+        raise FieldInvalid(f"{field}.at_most", "expected at_most or at_least, got neither")
+    for name in ("at_most", "at_least"):
+        if getattr(limit, name) is not None:
+            check(f"{field}.{name}", getattr(limit, name), "share_limit")
+    check(f"{field}.error", limit.error)
+
+
+async def stop_searches(transaction: Transaction, name: str, why: str) -> None:
+    """End the searches of an audit with those that have begun. An audit past its searches stays as it is.
+
+    The last shard to end opens the next stage; where none is left, one without images does. The first `why` counts.
+    """
+    audit = await transaction.audits.lock(name)
+    if audit is None or audit.state.terminal or audit.stage not in {None, Stage.SEARCH}:
+        return
+    if STOP_ASKED not in await transaction.audits.parameters(name):
+        await transaction.audits.note_parameters(name, {STOP_ASKED: why})
+    await begin_no_more(transaction, name)
+    if await transaction.shards.remaining(name, Stage.SEARCH) == 0:
+        closing = NewShard(Stage.SEARCH, audit.specification.model_versions[0])
+        await transaction.shards.add(name.rpartition("/audits/")[0], name, [closing])
+
+
+async def begin_no_more(transaction: Transaction, name: str) -> None:
+    """Let no search begin on images that no search of the audit has begun on. The caller holds the audit's row.
+
+    Searches that have begun are finished, whatever they take: which images are done then does not depend on how long
+    the last of them took.
+    """
+    await transaction.shards.drop_unbegun(name, Stage.SEARCH, kept=await transaction.findings.positions(name))

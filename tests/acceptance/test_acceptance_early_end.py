@@ -1,0 +1,123 @@
+"""Audits that end early through the real commands: at a limit, within a budget, and by a stop."""
+
+import json
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.acceptance.acceptance_stage import ARCHITECTURE, CLASSES, patches
+
+PHOTOGRAPHS = 160
+#: What a busy machine may take to start Python and to end it.
+GRACE_SECONDS = 5
+MODEL = (
+    "--weights",
+    "w.safetensors",
+    "--architecture",
+    ARCHITECTURE,
+    "--input",
+    "input.toml",
+    "--labels",
+    "labels.txt",
+)
+POLICY = """version: 1
+audit: {passes: PASSES, controls: [fill], stopping: STOPPING}
+rules:
+  spot: off
+  accuracy: {level: error, min: 0.5}
+"""
+
+
+@pytest.fixture
+def many(place):
+    """A place with many photographs, on which the network is nearly always right."""
+    labels = np.arange(PHOTOGRAPHS) % len(CLASSES)
+    for number, (image, label) in enumerate(zip(patches(labels, seed=11), labels, strict=True)):
+        path = place.folder / "many" / CLASSES[label] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(path)
+    return place
+
+
+def write_policy(place, *, passes, stopping="false"):
+    (place.folder / "modicum.yaml").write_text(POLICY.replace("PASSES", passes).replace("STOPPING", stopping))
+
+
+def test_the_gate_ends_the_audit_of_a_model_that_is_far_from_its_limit(many):
+    write_policy(many, passes="20", stopping="true")
+
+    gate = many.run("modicum", "gate", "many", *MODEL, "--result", "result.json", "--result", "page.html")
+    again = many.run("modicum", "gate", "many", *MODEL)
+    judged = many.run("modicum", "judge", "result.json")
+
+    why = "the audit ended after 32 of 160 images: every share lies within its limits"
+    assert gate.code == again.code == judged.code == 0, gate.messages
+    assert gate.output.startswith("PASS: 1 rule of level error within limits, after 32 of 160 images\n")
+    assert f"note: {why}" in gate.output
+    assert "reuses the result of" in again.messages
+    document = json.loads((many.folder / "result.json").read_text())
+    assert (document["stopping"]["reason"], len(document["rows"])) == ("SETTLED", 32)
+    assert "The audit ended early, after 32 of 160 images" in (many.folder / "page.html").read_text()
+
+
+def test_an_audit_ends_at_a_limit_that_the_command_names(many):
+    done = many.run("modicum", "audit", "many", *MODEL, "--passes", 20, "--stop-at", "accuracy>=0.5", "--no-controls")
+
+    assert done.code == 0, done.messages
+    assert "The audit ended early, after 32 of 160 images: every share lies within its limits." in done.output
+
+
+def test_a_budget_cuts_the_audit_and_the_verdict_is_about_what_was_looked_at(many):
+    """On a machine that is too busy to do four images in the smallest budget, a larger one shows it."""
+    write_policy(many, passes="600")
+    for seconds in (40, 80, 140):
+        began = time.monotonic()
+        gate = many.run("modicum", "gate", "many", *MODEL, "--budget", f"{seconds}s", "--output", "verdict.json")
+        assert time.monotonic() - began < seconds + GRACE_SECONDS
+        verdict = json.loads((many.folder / "verdict.json").read_text())
+        if "stopping" in verdict["result"]:
+            break
+
+    stopping = verdict["result"]["stopping"]
+    assert 0 < stopping["images"] < stopping["planned"] == PHOTOGRAPHS
+    assert stopping["why"] == [f"the budget of {seconds}s was spent"]
+    assert f"after {stopping['images']} of 160 images" in gate.output
+    assert gate.code == {"PASS": 0, "INCONCLUSIVE": 4}[verdict["outcome"]], gate.messages
+
+
+def test_a_budget_in_which_nothing_can_be_measured_is_inconclusive_and_says_what_it_cut(many):
+    write_policy(many, passes="5000000")
+    began = time.monotonic()
+
+    gate = many.run("modicum", "gate", "many", *MODEL, "--budget", "12s", "--output", "verdict.json")
+    audit = many.run("modicum", "audit", "many", *MODEL, "--passes", 5_000_000, "--budget", "6s")
+
+    assert time.monotonic() - began < 12 + 6 + 2 * GRACE_SECONDS
+    assert gate.code == 4, gate.messages
+    assert gate.output.startswith("INCONCLUSIVE: the budget of 12s was spent while ")
+    assert json.loads((many.folder / "verdict.json").read_text())["outcome"] == "INCONCLUSIVE"
+    assert audit.code == 3
+    assert "the budget of 6s was spent while " in audit.messages
+
+
+def test_a_person_stops_an_audit_that_may_be_stopped_and_no_other(many):
+    many.run("modicum", "audit", "many", *MODEL, "--passes", 20, "--no-controls", "--sample", 1)
+    create = ("modicum", "audits", "create", "--model", "w", "--dataset", dataset(many), "--no-controls")
+    many.run(*create, "--passes", 3000, "--name", "open", "--stop-at", "accuracy<=0.999")
+    many.run(*create, "--passes", 3000, "--name", "closed")
+
+    refused = many.run("modicum", "audits", "stop", "closed")
+    many.run("modicum", "audits", "cancel", "closed")
+    many.run("modicum", "audits", "stop", "open", "--why", "enough is known")
+    watched = many.run("modicum", "audits", "watch", "open", "--quiet")
+
+    assert (refused.code, "AUDIT_NOT_STOPPABLE" in refused.messages) == (2, True)
+    assert watched.code == 0, watched.messages
+    assert "of 160 images: enough is known." in watched.output
+
+
+def dataset(place):
+    listed = place.run("modicum", "datasets", "list", "--json").document
+    return next(one["name"].rsplit("/", 1)[-1] for one in listed if "/many-" in one["name"])
