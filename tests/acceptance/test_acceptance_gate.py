@@ -54,6 +54,13 @@ def test_a_verdict_that_the_server_stores_is_that_of_the_command(place, server):
     assert gate.code == 0, gate.messages
     assert document == json.loads((place.folder / "verdict.json").read_text())
     assert (stored.outcome, [rule.id for rule in stored.rules]) == ("PASS", ["accuracy"])
+    listed = place.run("modicum", "verdicts", "list", "--filter", f"audit = {stored.audit}", "--json")
+    shown = place.run("modicum", "verdicts", "show", name.rsplit("/", 1)[-1], "-o", "later.xml", "--json")
+    table = place.run("modicum", "verdicts", "list")
+    assert [one["name"] for one in listed.document] == [name]
+    assert shown.document == document
+    assert b"testsuite" in (place.folder / "later.xml").read_bytes()
+    assert "PASS" in table.output
 
 
 def test_the_weights_of_a_signed_verdict_are_verified_and_one_flipped_bit_is_not(place):

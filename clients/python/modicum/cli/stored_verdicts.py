@@ -1,0 +1,55 @@
+"""`modicum verdicts`: what a server stored with `--save`."""
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from modicum.cli import options
+from modicum.cli.consoles import print_json, printing, stdout
+from modicum.cli.options import OUTPUT, option
+from modicum.cli.registration import Group, command
+from modicum.cli.verdicts import VerdictOutputs, print_verdict, verdict_outputs, write_verdict
+from modicum.client import Client
+from modicum.resource_names import last_part, short_version
+
+app = typer.Typer(cls=Group, no_args_is_help=True, help="List and show the verdicts that a server stored.")
+
+
+@command(app, "list")
+def list_verdicts(
+    *,
+    only: Annotated[
+        str,
+        option(OUTPUT, "--filter", "TEXT", 'List only some, for example "outcome = FAIL" or "model_version = NAME".'),
+    ] = "",
+    as_json: options.Json = False,
+) -> None:
+    """List the stored verdicts, newest first."""
+    with Client() as client:
+        verdicts = list(client.verdicts.list(only))
+    if as_json:
+        print_json(verdicts)
+        return
+    table = Table("verdict", "outcome", "audit", "models", "created")
+    for verdict in verdicts:
+        models = ", ".join(map(short_version, verdict.model_versions))
+        created = f"{verdict.create_time:%Y-%m-%d %H:%M}"
+        table.add_row(last_part(verdict.name), verdict.outcome, last_part(verdict.audit), models, created)
+    stdout().print(table)
+
+
+@command(app)
+def show(
+    verdict: Annotated[str, typer.Argument(metavar="VERDICT", help="Name of the verdict.")],
+    *,
+    output: VerdictOutputs = None,
+    as_json: options.Json = False,
+) -> None:
+    """Show a stored verdict, and write outputs of it. Nothing is judged again, so the exit code says nothing of it."""
+    outputs = verdict_outputs(output or ())
+    with Client() as client:
+        document = client.verdicts.document(verdict)
+    write_verdict(document, outputs)
+    with printing():
+        print_verdict(document, outputs, as_json=as_json)
