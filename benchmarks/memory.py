@@ -17,7 +17,7 @@ import psutil  # type: ignore[import-untyped]  # has no types
 import torch
 from modicum import Client
 from modicum.sources.inputs import InputSpecification
-from modicum_server.handler.architectures import build_architecture
+from modicum_server.model_process.architectures import build_architecture
 from safetensors.torch import save_file
 
 from benchmarks.local_server import local_client, server_process

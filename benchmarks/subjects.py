@@ -14,9 +14,9 @@ import torch
 from modicum.sources.inputs import InputSpecification, input_specification
 from modicum_server.domain.models import InputSpecification as ServerInputSpecification
 from modicum_server.domain.searches import Canvas
-from modicum_server.handler.architectures import build_architecture, class_count_of
-from modicum_server.handler.weights import fit_weights, read_weights
 from modicum_server.images.pictures import canvas_array
+from modicum_server.model_process.architectures import build_architecture, class_count_of
+from modicum_server.model_process.weights import fit_weights, read_weights
 from modicum_sis import Classifier, image_digest
 from torch import Tensor, nn
 

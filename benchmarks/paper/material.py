@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from modicum_server.domain.models import Combine
-from modicum_server.handler.composites import EnsembleModule
+from modicum_server.model_process.composites import EnsembleModule
 from modicum_sis import Classifier, image_digest
 from numpy.typing import NDArray
 from torch import Tensor

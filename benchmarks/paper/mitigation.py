@@ -11,8 +11,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from modicum_server.handler.composites import TemperedModule
-from modicum_server.handler.temperatures import critical_temperature
 from modicum_server.measures.checked_versions import NONE_IN_ALL, NONE_LABELLED
 from modicum_server.measures.comparisons import difference_to_mean, ratio_of
 from modicum_server.measures.matched_eligibility import MatchedEligibility
@@ -21,6 +19,8 @@ from modicum_server.measures.measure import Measure, quantile_measure, share
 from modicum_server.measures.mitigation import NOT_MATCHED, STAMP
 from modicum_server.measures.mitigation_rule import judge
 from modicum_server.measures.overinterpretation import ALPHA
+from modicum_server.model_process.composites import TemperedModule
+from modicum_server.model_process.temperatures import critical_temperature
 from modicum_sis import Classifier
 from numpy.typing import NDArray
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from modicum_server.handler.cifar_resnet import build_cifar_resnet
+from modicum_server.model_process.cifar_resnet import build_cifar_resnet
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional

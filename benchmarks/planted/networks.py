@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from modicum_server.handler.architectures import build_architecture
-from modicum_server.handler.small_cnn import small_cnn
+from modicum_server.model_process.architectures import build_architecture
+from modicum_server.model_process.small_cnn import small_cnn
 from modicum_server.selftest.digits import load_digits
 from numpy.typing import NDArray
 from PIL import Image

@@ -24,7 +24,7 @@ WORDS: Mapping[str, str] = {
     "queue": "wakes workers",
     "artifacts": "bytes by digest",
     "torchserve": "model server",
-    "handler": "model process",
+    "model_process": "model process",
     "metrics": "Prometheus",
     "reports": "page, JSON",
     "postgres": "connections",

@@ -13,7 +13,7 @@ HOMES = (
     "service/server/modicum_server/store",
     "service/server/modicum_server/artifacts",
     "service/server/modicum_server/worker",
-    "service/server/modicum_server/handler",
+    "service/server/modicum_server/model_process",
 )
 COMMAND, API, POSTGRES, ARTIFACTS, WORKER, MODEL = range(len(LANES))
 WIDTH, LANE, LEFT, TOP, STEP = 1190, 165, 85, 84, 44
@@ -43,7 +43,7 @@ STEPS: Sequence[Step] = (
     Step(MODEL, MODEL, "decodes the photograph", f"{SERVER}/images"),
     Step(MODEL, MODEL, "searches, verifies", "service/sis/modicum_sis/run"),
     Step(MODEL, MODEL, "runs the controls", "service/sis/modicum_sis/controls"),
-    Step(MODEL, WORKER, "the finding", f"{SERVER}/handler"),
+    Step(MODEL, WORKER, "the finding", f"{SERVER}/model_process"),
     Step(WORKER, POSTGRES, "the finding, fenced by the attempt", f"{SERVER}/worker/run"),
     Step(POSTGRES, COMMAND, "progress, to every watch", f"{SERVER}/usecases"),
     Step(WORKER, POSTGRES, "ends the shard; the last opens a stage", f"{SERVER}/worker/settle"),

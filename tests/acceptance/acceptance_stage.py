@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from modicum_server.handler.cifar_resnet import build_cifar_resnet
+from modicum_server.model_process.cifar_resnet import build_cifar_resnet
 from PIL import Image
 from safetensors.torch import save_file
 

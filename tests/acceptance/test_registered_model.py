@@ -20,7 +20,7 @@ rules:
 @pytest.mark.filterwarnings("ignore")  # of MLflow, torch and the pickles
 def test_a_pickled_model_is_gated_by_the_weights_that_were_logged_beside_it(place, monkeypatch):
     import mlflow.pytorch  # noqa: PLC0415  # slow, and of one test
-    from modicum_server.handler.cifar_resnet import build_cifar_resnet  # noqa: PLC0415
+    from modicum_server.model_process.cifar_resnet import build_cifar_resnet  # noqa: PLC0415
 
     uri = f"sqlite:///{place.folder}/mlflow.db"
     monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")

@@ -10,7 +10,7 @@ from modicum_server.domain.findings import (
 )
 from modicum_server.domain.searches import SearchMethod
 from modicum_server.generated import worker_pb2
-from modicum_server.handler import findings
+from modicum_server.model_process import findings
 from modicum_sis import BackSelect, load_findings, save_findings
 
 from tests.borders.filled_records import assert_crosses, filled

@@ -1,4 +1,4 @@
-"""The worker's protocol: tasks to the handler, and what it says of them."""
+"""The worker's protocol: tasks to the model process, and what it says of them."""
 
 import ast
 import inspect
@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from modicum_server import handler
+from modicum_server import model_process
 from modicum_server.codec import findings
 from modicum_server.codec.records import message_of
 from modicum_server.domain.findings import (
@@ -38,7 +38,7 @@ TASKS = {
             "work.subsets.0.subset": "score.subsets.0",
             "work": "score",
         },
-        # the worker knows whose subset it is, and the handler which of the items
+        # the worker knows whose subset it is, and the model process which of the items
         frozenset({"work.subsets.0.source", "work.subsets.0.position"}),
     ),
     "spot": (SPOT_TASK, {"work": "spot"}, frozenset({"work.chosen.0.reason"})),  # rows that failed are not sent
@@ -46,7 +46,7 @@ TASKS = {
 
 
 @pytest.mark.parametrize("kind", TASKS)
-def test_every_field_of_a_task_reaches_the_handler(kind):
+def test_every_field_of_a_task_reaches_the_model_process(kind):
     task, renamed, but = TASKS[kind]
     # what a version is made of has a name for each kind in its message, and is told above
     but |= {f"{place}.{field}" for place in ("model_version", "parts.0") for field in ("source", "check")}
@@ -60,8 +60,8 @@ def test_every_field_of_a_task_reaches_the_handler(kind):
     "kind",
     [worker_pb2.SearchWork, worker_pb2.ScoreWork, worker_pb2.SpotWork, worker_pb2.Item, worker_pb2.Task],
 )
-def test_the_handler_reads_every_field_of_a_task(kind):
-    sources = [path.read_text() for path in Path(inspect.getfile(handler)).parent.glob("*.py")]
+def test_the_model_process_reads_every_field_of_a_task(kind):
+    sources = [path.read_text() for path in Path(inspect.getfile(model_process)).parent.glob("*.py")]
     trees = [ast.walk(ast.parse(source)) for source in sources]
     read = {node.attr for tree in trees for node in tree if isinstance(node, ast.Attribute)}
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 from modicum import Client, errors
 from modicum.sources.inputs import InputSpecification
-from modicum_server.handler.cifar_resnet import build_cifar_resnet
+from modicum_server.model_process.cifar_resnet import build_cifar_resnet
 from PIL import Image
 from safetensors.torch import load_file, save_file
 

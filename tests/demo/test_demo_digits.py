@@ -5,8 +5,8 @@ import pytest
 import torch
 from modicum_server.demo.digits import AUDITED, MARKED_CLASS, Pictures, clean_and_marked, write_pictures
 from modicum_server.demo.training import EPOCHS, accuracy, input_description, train, with_pieces, write_weights
-from modicum_server.handler.architectures import build_architecture, class_count_of, take_channels
-from modicum_server.handler.weights import fit_weights, read_weights
+from modicum_server.model_process.architectures import build_architecture, class_count_of, take_channels
+from modicum_server.model_process.weights import fit_weights, read_weights
 from modicum_server.selftest.digits import CLASSES, SIDE, Digits
 from PIL import Image
 

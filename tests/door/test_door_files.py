@@ -17,10 +17,10 @@ from modicum_server.domain.findings import FindingReason
 from modicum_server.domain.models import InputSpecification
 from modicum_server.domain.searches import Canvas
 from modicum_server.generated.worker_pb2 import Item
-from modicum_server.handler.failure_reasons import ModelRefused
-from modicum_server.handler.images import Decoder
-from modicum_server.handler.slot import Slot
-from modicum_server.handler.weights import read_weights
+from modicum_server.model_process.failure_reasons import ModelRefused
+from modicum_server.model_process.images import Decoder
+from modicum_server.model_process.slot import Slot
+from modicum_server.model_process.weights import read_weights
 from PIL import Image
 
 SPECIFICATION = InputSpecification(

@@ -67,7 +67,7 @@ def hang_model(trial: Trial) -> None:
 
 
 def wedge(trial: Trial) -> None:
-    """Make a unary call to the handler, which only streams. Its process ends, but TorchServe keeps reporting it ready.
+    """Make a unary call to the model process, which only streams. It ends, but TorchServe keeps reporting it ready.
 
     The fault ends when that process is gone. The worker must then recover.
     """

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from modicum_server.handler.cifar_resnet import CifarResNet, build_cifar_resnet
+from modicum_server.model_process.cifar_resnet import CifarResNet, build_cifar_resnet
 from safetensors.torch import save_file
 
 CLASSES = ("red", "green", "blue")

@@ -17,7 +17,7 @@ from modicum_server.domain.models import (
     Weights,
 )
 from modicum_server.domain.tasks import CheckWork, Task
-from modicum_server.handler.cifar_resnet import build_cifar_resnet
+from modicum_server.model_process.cifar_resnet import build_cifar_resnet
 from safetensors.torch import save
 
 from tests.torchserve.hostile_programs import CLASSES, SIZE

@@ -338,10 +338,10 @@ class ModelServerDown(ModelServerError):
 
 
 class TaskFailed(ModelServerError):
-    """The handler ended the task and gave a reason."""
+    """The model process ended the task and gave a reason."""
 
     def __init__(self, task_reason: str, detail: str, *, model_at_fault: bool) -> None:
-        """Take the handler's reason and detail, and whether the model is at fault."""
+        """Take the model process's reason and detail, and whether the model is at fault."""
         super().__init__(detail)
         self.task_reason = task_reason
         self.model_at_fault = model_at_fault

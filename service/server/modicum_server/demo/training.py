@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from modicum_server.handler.small_cnn import small_cnn
+from modicum_server.model_process.small_cnn import small_cnn
 from modicum_server.selftest.digits import CLASSES, SIDE, Digits
 
 EPOCHS = 12

@@ -1,8 +1,8 @@
-"""Audits a classifier in memory with the product's own handler, measures and result document.
+"""Audits a classifier in memory with the product's own model process, measures and result document.
 
 It does what a worker does with a task, without TorchServe, queue and database. It writes the task into a slot's folder,
-the handler runs it, and the findings become rows and the document. The classifier is not loaded from a file: the
-handler gets it as the version that its slot has kept from the task before.
+the model process runs it, and the findings become rows and the document. The classifier is not loaded from a file: the
+model process gets it as the version that its slot has kept from the task before.
 """
 
 import hashlib
@@ -27,9 +27,9 @@ from modicum_server.domain.models import InputSpecification, ModelVersion, Versi
 from modicum_server.domain.searches import Canvas, Control, ControlPlan, Search, SearchMethod
 from modicum_server.domain.tasks import SearchWork, Task, TaskFindings
 from modicum_server.generated.worker_pb2 import Chunk
-from modicum_server.handler.loading import Loaded, ModelCache
-from modicum_server.handler.running import Kept, library_versions, run_task
 from modicum_server.measures import result_document
+from modicum_server.model_process.loading import Loaded, ModelCache
+from modicum_server.model_process.running import Kept, library_versions, run_task
 from modicum_server.model_server import ExpectedResults
 from modicum_server.selftest.cases import Examples
 from modicum_server.selftest.digits import CLASSES, SIDE
@@ -46,7 +46,7 @@ SHORTCUT_ALONE = (ControlPlan(Control.SHORTCUT),)
 
 
 class AuditFailed(Exception):
-    """The handler ended the task without findings; the message says why."""
+    """The model process ended the task without findings; the message says why."""
 
 
 def audit(
@@ -135,7 +135,7 @@ def _digest(module: nn.Module) -> str:
 
 
 def _run(folder: Path, task: Task, kept: Kept) -> list[Finding]:
-    """Let the handler run a task; return its findings."""
+    """Let the model process run a task; return its findings."""
     (folder / "task.binpb").write_bytes(task_message(task, torch.get_num_threads()).SerializeToString())
     chunks: list[Chunk] = []
     run_task(folder, chunks.append, kept=kept)

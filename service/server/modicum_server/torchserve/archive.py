@@ -4,7 +4,7 @@ import json
 import zipfile
 from pathlib import Path
 
-HANDLER_MODULE = "modicum_server.handler.torchserve_entry"
+HANDLER_MODULE = "modicum_server.model_process.torchserve_entry"
 HANDLER_CLASS = "ModicumHandler"
 #: TorchServe imports the module by this name, so no other module may have it.
 ENTRY = "modicum_torchserve_entry"

@@ -34,7 +34,7 @@ UNMEASURED_ITEMS = 32
 MOST_ITEMS = 4096
 #: Time of a shard of an audit that may end early, at most: what has begun is finished first.
 STOPPABLE_SECONDS = 4.0
-#: Size of the masks in one task that scores subsets: worker and handler hold all of them in memory.
+#: Size of the masks in one task that scores subsets: worker and model process hold all of them in memory.
 MOST_MASK_BYTES = 4 * 1024 * 1024
 
 

@@ -1,0 +1,203 @@
+"""Architectures by name, `GROUP:NAME`. A group is an entry point that builds modules without weights.
+
+To add architectures, an operator installs a package with an entry point in the group `modicum.architectures`: a
+callable `build(name, class_count) -> torch.nn.Module` that raises `ArchitectureUnknown` for an unknown name. Class
+count and channels come from the weights, so a head of any size can be loaded, and a first convolution for any number of
+channels; `build` makes one for RGB. When the architectures are built for images of one size, as vision transformers
+are, `build` takes a third argument, `size`.
+"""
+
+import difflib
+import inspect
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from importlib import metadata
+from typing import Any, Protocol
+
+import torch
+from modicum_sis.numerics.out_of_memory import is_out_of_memory
+from torch import Tensor, nn
+
+from modicum_server.model_process.failure_reasons import ModelRefused, TaskFailure, first_line
+from modicum_server.model_process.weights import PARALLEL_PREFIX
+
+ENTRY_POINTS = "modicum.architectures"
+BUILT_CHANNELS = 3
+"""Channels of the images that a built module takes."""
+PROBE_CLASS_COUNTS = (7, 11)
+"""An architecture is built with both class counts: the tensors whose shapes differ belong to the head."""
+CLOSE_MATCHES = 3
+Size = tuple[int, int]
+"""Height and width of the images that a module is built for."""
+TORCHVISION_SIZE = (224, 224)
+"""The size for which torchvision builds vision transformers by default."""
+
+
+class ArchitectureUnknown(LookupError):
+    """A group does not have the name; `known` are the names that it has."""
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        super().__init__(name)
+        self.name, self.known = name, tuple(known)
+
+
+class Build(Protocol):
+    """An entry point."""
+
+    def __call__(self, name: str, class_count: int) -> nn.Module:
+        """Build the module with random or uninitialised weights; raises ArchitectureUnknown."""
+        ...
+
+
+def build_architecture(architecture: str, class_count: int, size: Size | None = None) -> nn.Module:
+    """Build `GROUP:NAME` with a head for this many classes, and for images of (H, W) where its size is fixed.
+
+    Raises:
+        ModelRefused: ARCHITECTURE_UNKNOWN, with close matches; INPUT_REFUSED when it cannot be built for this size.
+        TaskFailure: ARCHITECTURE_UNAVAILABLE when a package is not installed here.
+    """
+    group, _, name = architecture.partition(":")
+    build = _group(group, architecture)
+    try:
+        if size is None or "size" not in inspect.signature(build).parameters:
+            return build(name, class_count)
+        return _build_for_size(build, architecture, class_count, size)
+    except ArchitectureUnknown as error:
+        raise _unknown(group, name, error.known) from error
+    except ImportError as error:  # a group imports its packages when it is needed
+        raise _unavailable(group, error) from error
+
+
+def _build_for_size(build: Callable[..., nn.Module], architecture: str, class_count: int, size: Size) -> nn.Module:
+    try:
+        return build(architecture.partition(":")[2], class_count, size=size)
+    except (AssertionError, RuntimeError, TypeError, ValueError) as error:
+        if is_out_of_memory(error):
+            raise
+        raise ModelRefused(
+            "INPUT_REFUSED",
+            f"{architecture} cannot be built for an input of {size[0]} x {size[1]} pixels"
+            f"{first_line(error)}. Declare the size that the model was trained on",
+        ) from error
+
+
+def take_channels(module: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Give the RGB convolutions of a built module as many input channels as their weights have.
+
+    The weights themselves are loaded later. A convolution is unchanged where its weights are missing or differ in
+    anything else.
+    """
+    for name, convolution in module.named_modules():
+        if isinstance(convolution, nn.Conv2d) and convolution.in_channels == BUILT_CHANNELS and convolution.groups == 1:
+            given, built = _given(weights, f"{name}.weight"), convolution.weight
+            if given is not None and _differs_in_channels_alone(given, built):
+                convolution.in_channels = int(given.shape[1])
+                convolution.weight = nn.Parameter(built.new_zeros(given.shape))
+
+
+def _differs_in_channels_alone(given: Tensor, built: Tensor) -> bool:
+    return given.dim() == built.dim() and (given.shape[0], given.shape[2:]) == (built.shape[0], built.shape[2:])
+
+
+def _given(weights: Mapping[str, Tensor], key: str) -> Tensor | None:
+    """Return the tensor of that key, also from weights that were saved from a parallel module."""
+    return weights.get(key, weights.get(PARALLEL_PREFIX + key))
+
+
+def class_count_of(architecture: str, weights: Mapping[str, Tensor]) -> int:
+    """Return the class count of the weights: the rows of the tensors whose shape depends on it.
+
+    When the weights have none of these tensors, they belong to another architecture. Then 1000 is as good as any
+    number: the comparison of keys that follows reports the mistake.
+    """
+    few, many = (_shapes(architecture, count) for count in PROBE_CLASS_COUNTS)
+    for key, shape in few.items():
+        given = _given(weights, key)
+        if shape != many.get(key) and shape[0] == PROBE_CLASS_COUNTS[0] and given is not None and given.dim():
+            return int(given.shape[0])
+    return 1000
+
+
+def _shapes(architecture: str, class_count: int) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of all tensors. They are built on the meta device, which needs no memory, where that works."""
+    try:
+        with torch.device("meta"):
+            module = build_architecture(architecture, class_count)
+    except TaskFailure:
+        raise
+    except Exception:  # noqa: BLE001  some architectures compute with values while they are built
+        module = build_architecture(architecture, class_count)
+    return {key: tuple(tensor.shape) for key, tensor in module.state_dict().items()}
+
+
+def _group(group: str, architecture: str) -> Build:
+    points = {point.name: point for point in metadata.entry_points(group=ENTRY_POINTS)}
+    if group not in points:
+        known = ", ".join(f"{name}:NAME" for name in sorted(points))
+        raise ModelRefused(
+            "ARCHITECTURE_UNKNOWN", f"expected an architecture of the form {known}; got {architecture!r}"
+        )
+    try:
+        build: Build = points[group].load()
+    except ImportError as error:
+        raise _unavailable(group, error) from error
+    return build
+
+
+def _unknown(group: str, name: str, known: Sequence[str]) -> ModelRefused:
+    close = [f"{group}:{match}" for match in difflib.get_close_matches(name, known, n=CLOSE_MATCHES)]
+    first = [f"{group}:{match}" for match in sorted(known)[:10]]
+    advice = f"did you mean {' or '.join(close)}?" if close else f"known are {', '.join(first)} ..."
+    return ModelRefused("ARCHITECTURE_UNKNOWN", f"the architecture {group}:{name} does not exist; {advice}")
+
+
+def _unavailable(group: str, error: ImportError) -> TaskFailure:
+    extra = {"efficientnet_lite": "demo"}.get(group, "worker")
+    return TaskFailure(
+        "ARCHITECTURE_UNAVAILABLE",
+        f"architectures {group}:NAME need the package {error.name or group}, which this worker does not have. "
+        f"Install modicum-server[{extra}] on the worker",
+        model_at_fault=False,  # a worker with the package can load the version
+    )
+
+
+def build_torchvision(name: str, class_count: int, size: Size = TORCHVISION_SIZE) -> nn.Module:
+    """Entry point `torchvision`: the classification models of torchvision; vision transformers for square images."""
+    from torchvision import models  # noqa: PLC0415 - seconds of imports that other architectures do not need
+
+    known = models.list_models(module=models)
+    if name not in known:
+        raise ArchitectureUnknown(name, known)
+    # these two spend seconds on random weights that are overwritten, and warn about it
+    options: dict[str, Any] = {"init_weights": False} if name in {"googlenet", "inception_v3"} else {}
+    if name.startswith("vit_") and size[0] == size[1]:
+        options["image_size"] = size[0]
+    module: nn.Module = models.get_model(name, weights=None, num_classes=class_count, **options)
+    return module
+
+
+def build_timm(name: str, class_count: int, size: Size | None = None) -> nn.Module:
+    """Entry point `timm`: the models of timm, by the names of its own registry only (nothing is downloaded)."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # timm warns about its own old module names
+        import timm  # noqa: PLC0415  as above
+
+        known = timm.list_models()
+        if name not in known:
+            raise ArchitectureUnknown(name, known)
+        own = timm.get_pretrained_cfg(name, allow_unregistered=True)
+        resized = own is not None and own.fixed_input_size and size not in {None, tuple(own.input_size[1:])}
+        options: dict[str, Any] = {"img_size": size} if resized else {}
+        module: nn.Module = timm.create_model(name, pretrained=False, num_classes=class_count, **options)
+    return module
+
+
+def build_efficientnet_lite(name: str, class_count: int) -> nn.Module:
+    """Entry point `efficientnet_lite`: lite0, lite1, lite2 of the package efficientnet_lite_pytorch."""
+    known = ("lite0", "lite1", "lite2")
+    if name not in known:
+        raise ArchitectureUnknown(name, known)
+    from efficientnet_lite_pytorch import EfficientNet  # type: ignore[import-untyped]  # noqa: PLC0415  an extra
+
+    module: nn.Module = EfficientNet.from_name(f"efficientnet-{name}", num_classes=class_count)
+    return module

@@ -1,0 +1,88 @@
+"""Why a task failed, in words that a caller may read. Tracebacks go to the log, never into a `Failure`."""
+
+from modicum_sis import errors as sis
+from modicum_sis.numerics.out_of_memory import is_out_of_memory
+
+from modicum_server.generated.worker_pb2 import Failure
+
+
+class TaskFailure(Exception):
+    """A task that ends with a typed reason.
+
+    Args:
+        reason: upper case with underscores, e.g. "STATE_DICT_MISMATCH".
+        detail: what was expected, what came, what to do; no paths and no text of other systems.
+        model_at_fault: whether the version is refused. Otherwise the task may be tried again.
+    """
+
+    def __init__(self, reason: str, detail: str, *, model_at_fault: bool) -> None:
+        super().__init__(detail)
+        self.reason, self.detail, self.model_at_fault = reason, detail, model_at_fault
+
+
+class ModelRefused(TaskFailure):
+    """The version, or one of its files, is at fault."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(reason, detail, model_at_fault=True)
+
+
+class TaskCancelled(TaskFailure):
+    """The slot has the file `cancel`."""
+
+    def __init__(self) -> None:
+        super().__init__("CANCELLED", "the task was cancelled before it ended", model_at_fault=False)
+
+
+REFUSALS: dict[type[sis.ModelError], str] = {
+    sis.CanvasRefused: "INPUT_REFUSED",
+    sis.OutputRefused: "OUTPUT_SHAPE",
+    sis.OutputNotFinite: "OUTPUT_NOT_FINITE",
+    sis.OutputUnsteady: "NOT_DETERMINISTIC",
+    sis.GradientMissing: "GRADIENT_MISSING",
+}
+"""By error of the library, the reason that the caller sees."""
+LONGEST_CAUSE = 200  # characters
+
+
+def failure_of(error: BaseException) -> Failure:
+    """Return the typed failure for any exception."""
+    match error:
+        case TaskFailure():
+            return Failure(reason=error.reason, detail=error.detail, model_at_fault=error.model_at_fault)
+        case sis.CanvasRefused():
+            return Failure(reason="INPUT_REFUSED", detail=_refusal_of(error), model_at_fault=True)
+        case sis.ModelError():
+            return Failure(reason=REFUSALS.get(type(error), "MODEL_REFUSED"), detail=str(error), model_at_fault=True)
+        case sis.ParameterError():
+            return Failure(reason="SEARCH_REFUSED", detail=str(error), model_at_fault=False)
+    if is_out_of_memory(error):
+        return Failure(reason="MODEL_OUT_OF_MEMORY", detail=_OUT_OF_MEMORY, model_at_fault=False)
+    return Failure(reason="HANDLER_BUG", detail=_BUG, model_at_fault=False)
+
+
+_OUT_OF_MEMORY = (
+    "the model and a batch of masked images do not fit into memory. "
+    "Use a worker with more memory, a smaller model or a smaller canvas"
+)
+_BUG = "the model process has a bug: it raised an unexpected error. The worker's log shows it. Please report it"
+
+
+def _refusal_of(error: sis.CanvasRefused) -> str:
+    return (
+        "the model's forward pass failed on a batch of normalised float32 images (B, C, H, W) of the declared input "
+        f"size{first_line(error.__cause__)}. Check channels, height and width of the input "
+        "specification. Export programs with a dynamic batch dimension"
+    )
+
+
+def first_line(error: BaseException | None) -> str:
+    """Return ': ' and the first line of a library's message, or nothing if it is not presentable."""
+    line = presentable(str(error)) if error is not None else ""
+    return f": {line}" if line else ""
+
+
+def presentable(text: str) -> str:
+    """Return the first line of a foreign text, or nothing if it is long or names a path."""
+    line = next(iter(text.splitlines()), "").strip()
+    return "" if len(line) > LONGEST_CAUSE or "/" in line or "\\" in line else line.rstrip(".")

@@ -1,0 +1,192 @@
+"""`run_task`: one task of a slot, from its first chunk to its last. Raises nothing, whatever a task or a model does.
+
+Knows nothing of TorchServe: it passes chunks to a callable.
+"""
+
+import functools
+import logging
+import os
+import platform
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+
+import torch
+
+from modicum_server.codec.findings import finding_message
+from modicum_server.codec.models import version_value
+from modicum_server.generated.worker_pb2 import Chunk, Failure, Findings, Finished, Started, Task
+from modicum_server.model_process.architectures import ENTRY_POINTS
+from modicum_server.model_process.checking import check
+from modicum_server.model_process.chunk_sender import Outbox, Pulse
+from modicum_server.model_process.failure_reasons import TaskCancelled, TaskFailure, failure_of
+from modicum_server.model_process.loading import Loaded, ModelCache, choose_device, tempered
+from modicum_server.model_process.progress_counts import ProgressCounts
+from modicum_server.model_process.scoring import prepare_score
+from modicum_server.model_process.searching import prepare_search
+from modicum_server.model_process.slot import Slot
+from modicum_server.model_process.spots import prepare_spots
+
+LIBRARIES = (
+    "torch",
+    "torchvision",
+    "timm",
+    "efficientnet-lite-pytorch",
+    "modicum-sis",
+    "modicum-server",
+    "numpy",
+    "scipy",
+    "pillow",
+    "torchserve",
+)
+"""Distributions whose versions influence results, besides those with architectures."""
+
+DEVICE_BROKEN = (
+    "the device of this worker could not be started. "
+    "Look at the worker's log and at its GPU's driver, or ask for device cpu"
+)
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What stays in memory between the tasks of a slot."""
+
+    models: ModelCache = field(default_factory=ModelCache)
+
+
+def run_task(
+    folder: Path, emit: Callable[[Chunk], None], *, kept: Kept | None = None, gpu_id: int | None = None
+) -> None:
+    """Run the task in a slot's folder. `emit` gets every chunk: Started first, Finished or Failure last.
+
+    Args:
+        folder: the slot's folder.
+        emit: called from two threads, but never at the same time.
+        kept: what to reuse from the task before; by default nothing.
+        gpu_id: the GPU of this process, where there are several.
+    """
+    slot, progress = Slot(folder), ProgressCounts()
+    task, unreadable = _read(slot)
+    outbox = Outbox(emit, progress, attempt=task.attempt)
+    device, unavailable = _device(task, gpu_id)
+    outbox.say(Started(pid=os.getpid(), device=device, versions=_versions()))
+    run = TaskRun(task=task, slot=slot, outbox=outbox, progress=progress, kept=kept or Kept(), device=device)
+    with Pulse(outbox):
+        last = unreadable or unavailable or run.last_chunk()
+    outbox.close(last)
+
+
+def library_versions() -> dict[str, str]:
+    """Return the versions of Python and of installed distributions that influence results."""
+    versions = {"python": platform.python_version()}
+    for name in LIBRARIES:
+        with suppress(metadata.PackageNotFoundError):
+            versions[name] = metadata.version(name)
+    for point in metadata.entry_points(group=ENTRY_POINTS):
+        if point.dist is not None:
+            versions[point.dist.name] = point.dist.version
+    return versions
+
+
+@functools.cache  # read from disk once: they cannot change while the process lives
+def _versions() -> dict[str, str]:
+    try:
+        return library_versions()
+    except Exception:  # a package with broken metadata must not fail the first chunk
+        log.exception("the versions of the libraries could not be read")
+        return {}
+
+
+def _read(slot: Slot) -> tuple[Task, Failure | None]:
+    try:
+        return slot.task(), None
+    except TaskFailure as error:
+        log.exception("the slot has no task")
+        return Task(), failure_of(error)
+
+
+def _device(task: Task, gpu_id: int | None) -> tuple[str, Failure | None]:
+    try:
+        return str(choose_device(task.device or "auto", gpu_id)), None
+    except TaskFailure as error:
+        return "", failure_of(error)
+    except Exception:  # CUDA raises this while it starts
+        log.exception("the device could not be used")
+        return "", Failure(reason="DEVICE_UNAVAILABLE", detail=DEVICE_BROKEN, model_at_fault=False)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TaskRun:
+    """A task that was read, on a device that exists."""
+
+    task: Task
+    slot: Slot
+    outbox: Outbox
+    progress: ProgressCounts
+    kept: Kept
+    device: str
+
+    def last_chunk(self) -> Finished | Failure:
+        """Run the task and return how it ended."""
+        try:
+            if self.task.threads:
+                torch.set_num_threads(self.task.threads)
+            return self._work()
+        except TaskCancelled as error:
+            log.info("task %s was cancelled", self.task.id)
+            return failure_of(error)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # neither a panic in a library nor exit() in a program may kill the process
+            log.exception("task %s failed", self.task.id)
+            return failure_of(error)
+
+    def _work(self) -> Finished:
+        version = version_value(self.task.model_version)
+        parts = {part.name: version_value(part) for part in self.task.parts}
+        loaded = self.kept.models.load(self.slot, version, parts, torch.device(self.device))
+        if self.slot.cancelled():
+            raise TaskCancelled
+        match self.task.WhichOneof("work"):
+            case "check":
+                self.outbox.say(check(loaded, version, self.progress))
+                return Finished(passes_done=self.progress.passes_done)
+            case "search":
+                return self._search(loaded)
+            case "score":
+                return self._score(loaded)
+            case "spot":
+                return self._spot(loaded)
+        raise TaskFailure("NOT_IMPLEMENTED", "this worker does not support this kind of task yet", model_at_fault=False)
+
+    def _score(self, loaded: Loaded) -> Finished:
+        self.progress.phase = "preparing"
+        for entry in prepare_score(self.task.score, loaded, self.slot, self.progress).scores():
+            self.outbox.add(entry)
+        return Finished(passes_done=self.progress.passes_done)
+
+    def _spot(self, loaded: Loaded) -> Finished:
+        self.progress.phase = "preparing"
+        for row in prepare_spots(self.task.spot, loaded, self.slot, self.progress).rows():
+            self.outbox.add(row)
+        return Finished(passes_done=self.progress.passes_done)
+
+    def _search(self, loaded: Loaded) -> Finished:
+        self.progress.phase = "preparing"
+        loaded = tempered(loaded, self.task.search.temperature or 1.0, torch.device(self.device))
+        run = prepare_search(self.task.search, loaded, self.slot, self.progress)
+        for finding in run.findings():
+            message = finding_message(finding)
+            message.model_version = self.task.model_version.name
+            self.outbox.add(Findings.Entry(position=finding.position, finding=message))
+        return Finished(
+            passes_done=self.progress.passes_done,
+            chunk_size=run.chunk_size,
+            dtype=str(loaded.classifier.dtype).removeprefix("torch."),
+            gradient_free=run.gradient_free,
+            acceleration=run.acceleration(),
+        )
