@@ -409,3 +409,14 @@ def test_a_verdict_in_place_of_a_result_is_refused():
         verdict("", verdict("", document()).as_json())
     with pytest.raises(PolicyError, match="expected a result document of schema version 1 or 2"):
         verdict("", {"models": []})
+
+
+def test_a_place_at_one_position_is_named_before_own_windows_that_find_it_too():
+    both = row(0, place((24, 0), own=True), place((20, 4)), label="cat")
+    own_alone = row(1, place((24, 0), own=True), place((0, 24)), label="dog")
+
+    checks = verdict("", document(spots=(CLEAN[0], both, own_alone))).rules[0].checks
+
+    reasons = {check.subject: check.reason for check in checks}
+    assert reasons["cat"] == "a spot of 4x4 pixels (8 from the top and 8 from the left) decides"
+    assert reasons["dog"] == "a spot whose place differs from picture to picture decides"

@@ -14,7 +14,9 @@ import numpy as np
 
 from modicum.gate.policy import ALL_TOGETHER, Acceptance, Rule
 from modicum.gate.spot_rule import (
+    ALPHA,
     FOUND,
+    PASTED_LIMIT,
     Floats,
     SpotOutcome,
     TestedPlace,
@@ -137,9 +139,20 @@ def _check(row: _Row, outcome: SpotOutcome | None, version: str) -> Check:
 
 
 def _strongest(row: _Row) -> Document | None:
-    """The place that copies follow most often; accepted places too, so that they stay visible."""
+    """The place that copies follow most often; accepted places too, so that they stay visible.
+
+    A place at one position that is found at 5% stands before own windows: they find it too, and say no position.
+    """
     measured = [place for place in row.entry["places"] if place["measures"][PASTED]["value"] is not None]
-    return max(measured, key=lambda place: float(place["measures"][PASTED]["value"]), default=None)
+    return max(
+        measured,
+        key=lambda place: (_is_found_at_one_position(place), float(place["measures"][PASTED]["value"])),
+        default=None,
+    )
+
+
+def _is_found_at_one_position(place: Document) -> bool:
+    return not place["own"] and p_value_above(_by_source(place["pasted"]), PASTED_LIMIT) <= ALPHA
 
 
 def _called(row: _Row) -> list[str]:

@@ -12,6 +12,7 @@ from modicum_server.measures.number_words import asked_text, interval_text, shar
 
 SPOT = "spot"
 OUTCOME_WIDTH = 6
+NOT_SHOWN = "Not shown: `modicum ensemble check`. A verdict needs about 190 images and the audits of three networks."
 Document = Mapping[str, Any]
 
 
@@ -48,13 +49,14 @@ def next_lines(folder: Path) -> Iterator[str]:
     """Yield what a user can do next, and what is not shown."""
     again = "To judge by another, change it and run a gate above again, after `. .venv/bin/activate`."
     yield from _lines("", f"The policy is {folder / POLICY}. {again}")
+    yield from _lines("", NOT_SHOWN)
 
 
 def _why(verdict: Document) -> str:
     """Return in words what the rule of the spot test says: of each class that decides, or of all."""
     (rule,) = [one for one in verdict["rules"] if one["id"] == SPOT]
     if rule["outcome"] == "PASS":
-        return "No small place decides, for any class."
+        return "No small place was found that decides, for any class."
     checks = [check for check in rule["checks"] if check["outcome"] == rule["outcome"]]
     return " ".join(f"For class {check['subject']} {check['reason']}." for check in checks)
 
