@@ -175,6 +175,25 @@ async def test_a_baseline_is_another_audit_and_is_compared_image_by_image(place,
     assert stored.baseline_digest == (await place.audits.get(VIEWER, main)).result_digest
 
 
+async def test_the_server_counts_again_at_the_alpha_of_a_policy(place, audited):
+    whole, findings = comparable("new", 180)
+    rates = (
+        "overinterpretation_rate",
+        "overinterpretation_rate_with_baseline_confident",
+        "overinterpretation_rate_class_targeted",
+    )
+    whole["models"][0]["searches"][0]["measures"] |= dict.fromkeys(rates, share(0, 200))
+    text = "version: 1\naudit: {alpha: 0.14}\nrules: {spot: off, overinterpretation-rate: {max: 0.5}}\n"
+    audit = await audited(whole, findings)
+
+    stored = await judged(place, audit, text)
+
+    policy = policy_of(text, "modicum.yaml", today=TODAY)
+    offline = judge(await report_of(place, audit), policy, today=TODAY)
+    assert json.loads(await bytes_of(place, stored.document_digest)) == offline.as_json()
+    assert stored.rules[0].worst.value == pytest.approx(67 / 200)
+
+
 async def test_a_baseline_may_be_named_although_no_rule_compares(place, audited):
     main = await audited(*comparable("main", 180))
 

@@ -13,6 +13,7 @@ from modicum.datasets import Dataset
 from modicum.errors import InvalidArgument
 from modicum.gate.policy import Level
 from modicum.gate.policy_file import policy_of, policy_text
+from modicum.gate.stopping import stopping_of
 from modicum.gate.verdict import Outcome
 from modicum.resource_names import checked_text, resource_name
 from modicum.searches import DEFAULT_THRESHOLD
@@ -167,15 +168,18 @@ class AsyncJudging:
             ModelRejected, DataRefused: model and data do not fit together.
             AuditFailed: the audit failed; `reason` says why.
         """
-        asked = policy_of(policy_text(Path(policy)), str(policy), today=datetime.now(UTC).date()).audit
-        options: dict[str, Any] = {name: value for name, value in asked.items() if name != "threshold"}
+        read = policy_of(policy_text(Path(policy)), str(policy), today=datetime.now(UTC).date())
+        asked = dict(read.audit)
+        stopping = stopping_of(read) if asked.pop("stopping", None) else None
+        threshold = asked.pop("threshold", DEFAULT_THRESHOLD)
         audit = await AsyncAudits(self._connection).create(
             models=[model],
             dataset=dataset,
-            thresholds=[asked.get("threshold", DEFAULT_THRESHOLD)],
+            thresholds=[threshold],
             counterfactual=counterfactual,
             reuse=reuse,
-            **options,
+            stopping=stopping,
+            **asked,
         )
         await audit.wait()
         return await self.judge(audit, policy, baseline=baseline)

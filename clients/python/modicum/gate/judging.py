@@ -79,12 +79,22 @@ def refuse_other_documents(document: Document) -> None:
         )
 
 
+def needs_rows(document: Document, policy: Policy) -> bool:
+    """Return whether a result is judged by its rows: beside a baseline, or at another alpha."""
+    return any(rule.needs_baseline for rule in policy.rules) or _other_alpha(document, policy)
+
+
+def _other_alpha(document: Document, policy: Policy) -> bool:
+    return policy.audit.get("alpha") not in {None, document["specification"]["statistics"].get("alpha")}
+
+
 def _at_its_alpha(document: Document, policy: Policy) -> Document:
     """The document, its rates counted again where the policy asks for another alpha."""
     alpha = policy.audit.get("alpha")
     was = document["specification"]["statistics"].get("alpha")
-    if alpha is None or alpha == was:
+    if not _other_alpha(document, policy):
         return document
+    assert alpha is not None, "the policy asks for one"
     if "rows" not in document:
         raise PolicyError(
             f"the policy asks for alpha {alpha}, the result was measured with {was}; rates are counted again from its "

@@ -74,8 +74,9 @@ def finding_row(finding: Finding) -> Document:
 
 
 def light_row(finding: Finding) -> Document:
-    """Return the finding as JSON values without its mask, its trace and its controls, which no comparison reads."""
-    heavy: Any = {"subset": {"mask"}, "trace": True, "controls": True}
+    """Return the finding as JSON values without its trace, its masks and its larger controls: what a policy reads."""
+    controls = {"class_targeted": {"subset"}, "fill_robust": {"subset"}, "pixel_subset": True, "transfers": True}
+    heavy: Any = {"subset": {"mask"}, "trace": True, "controls": controls}
     row: Document = FINDING.dump_python(finding, mode="json", exclude=heavy)
     return row
 

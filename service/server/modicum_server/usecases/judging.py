@@ -12,7 +12,7 @@ from typing import Any
 
 from modicum.errors import PolicyError
 from modicum.gate import verdict as engine
-from modicum.gate.judging import judge
+from modicum.gate.judging import judge, needs_rows
 from modicum.gate.policy import BaselineKind, Policy
 from modicum.gate.policy_file import LIMITS, policy_of
 
@@ -114,10 +114,10 @@ class Judging:
         return await self._write(project, named, (asked.text.encode(), document), request)
 
     async def _read(self, audit: Audit, baseline: Audit | None, policy: Policy) -> _Judged:
-        """Read the documents as reports have them: with pictures, and with rows where a rule compares images."""
+        """Read the documents as reports have them: with pictures, and with rows where the engine needs them."""
         document: Document = await read_document(self._artifacts, audit.result_digest)
         document = await self._reports.with_spot_pictures(audit, document)
-        if any(rule.needs_baseline for rule in policy.rules):
+        if _asks_for_rows(document, policy):
             document = await self._with_rows(document)
         if baseline is None:
             return _Judged(audit, document, None, None)
@@ -178,6 +178,14 @@ def _policy(asked: AskedPolicy, today: date) -> Policy:
         return policy_of(asked.text, asked.file or DEFAULT_FILE, today=today)
     except PolicyError as error:
         raise PolicyInvalid("policy", str(error)) from None  # the caller's mistake needs no traceback in the log
+
+
+def _asks_for_rows(document: Document, policy: Policy) -> bool:
+    """Whether the engine needs rows. A damaged document is told of when it is judged."""
+    try:
+        return needs_rows(document, policy)
+    except KeyError:
+        return False
 
 
 def _rows(findings: FindingsArtifact) -> list[Document]:
