@@ -1,6 +1,6 @@
 """The gate part's tables, from its figures. Measures nothing."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -10,6 +10,7 @@ from modicum_server.measures.intervals import wilson
 
 from benchmarks.gate.documents import IMAGES
 from benchmarks.gate.rows import AT_LIMIT, BEYOND, ONE_AT_LIMIT, WITHIN
+from benchmarks.gate.run import KINDS
 from benchmarks.tables import table
 
 OUTCOMES = ("FAIL", "PASS", "INCONCLUSIVE")
@@ -30,6 +31,17 @@ def gate(part: Mapping[str, Any]) -> Iterator[str]:
     for kind, rows in groupby(part["rows"], key=lambda row: str(row["kind"])):
         yield f"#### {kind.capitalize()}\n"
         yield from table(("rules", "true values", *OUTCOMES), [_cells(row, part["verdicts"]) for row in rows])
+    missing = _missing(part["rows"])
+    if missing:
+        yield f"Not measured yet: {'; '.join(missing)}.\n"
+
+
+def _missing(measured: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The kinds of rules, with their numbers, of which a case was not measured."""
+    found = {(row["kind"], row["rules"], row["case"]) for row in measured}
+    wanted = [row for kind in KINDS for row in kind()]
+    absent = {(row.kind, row.rules) for row in wanted if (row.kind, row.rules, row.case) not in found}
+    return [f"{kind} ({rules} {'rule' if rules == 1 else 'rules'})" for kind, rules in sorted(absent)]
 
 
 def _cells(row: Mapping[str, Any], verdicts: int) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """The simulation of the gate: its cases are what they say, errors stay rare, and the page tells them."""
 
+from dataclasses import asdict
 from itertools import islice
 
 import numpy as np
@@ -60,3 +61,12 @@ def test_the_page_tells_shares_with_their_intervals(found):
     text = "\n".join(tables.gate({"verdicts": 20, "rows": [row]}))
 
     assert f"| 8 | all within | 0.00% [0.00, 16.11] | 90.00% [69.90, 97.21] | 10.00% [{low:.2f}, {high:.2f}] |" in text
+
+
+def test_the_page_says_which_rules_were_not_simulated(found):
+    some = [asdict(one) for one in found if one.kind != "median"]
+
+    text = "\n".join(tables.gate({"verdicts": 20, "rows": some}))
+
+    assert "Not measured yet: median (1 rule).\n" in text
+    assert "Not measured" not in "\n".join(tables.gate({"verdicts": 20, "rows": [asdict(one) for one in found]}))
