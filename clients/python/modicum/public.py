@@ -6,6 +6,7 @@ from modicum.comparisons import CheckedVersion, Comparison, Mitigation, Transfer
 from modicum.counterfactuals import CounterfactualClass, CounterfactualPrediction, CounterfactualTest
 from modicum.datasets import Dataset, DatasetItem
 from modicum.errors import (
+    AliasMoved,
     AlreadyExists,
     AuditCancelled,
     AuditFailed,
@@ -26,6 +27,7 @@ from modicum.errors import (
     OutputNotWritten,
     PermissionDenied,
     PolicyError,
+    RegistryError,
     ResourceExhausted,
     ServerDidNotStart,
     ServerNotInstalled,
@@ -33,6 +35,7 @@ from modicum.errors import (
     SourceChanged,
     Unauthenticated,
     Unreachable,
+    VersionChanged,
 )
 from modicum.findings import Finding, Subset
 from modicum.gate.stopping import ShareLimit, Stopping
@@ -49,6 +52,7 @@ from modicum.version import VERSION as __version__  # noqa: N811  # the name tha
 from modicum.versions import Combine, Model, ModelVersion, VersionState
 
 __all__ = [
+    "AliasMoved",
     "AlreadyExists",
     "AsyncAudit",
     "AsyncClient",
@@ -97,6 +101,7 @@ __all__ = [
     "OutputNotWritten",
     "PermissionDenied",
     "PolicyError",
+    "RegistryError",
     "ResourceExhausted",
     "Result",
     "Search",
@@ -116,6 +121,7 @@ __all__ = [
     "Unauthenticated",
     "Unreachable",
     "Verdict",
+    "VersionChanged",
     "VersionState",
     "__version__",
 ]
