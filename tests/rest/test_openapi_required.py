@@ -29,6 +29,7 @@ SPECIFICATION = {
     "searches": [{"threshold": 0.9}],
     "canvas": {"channels": 3, "height": 8, "width": 8},
     "controls": [{"control": "CONTROL_FILL"}],
+    "stopping": {"limits": [{"measure": "overinterpretation_rate", "atMost": 0.5}]},
 }
 #: Requests with every field that is required somewhere, by path and the schema of their body.
 REQUESTS: list[tuple[str, str, dict[str, Any]]] = [

@@ -17,6 +17,7 @@ def tree(kind: type[errors.ModicumError] = errors.ModicumError) -> Iterator[type
 def example(kind: type[errors.ModicumError]) -> errors.ModicumError:
     arguments = {
         errors.FieldInvalid: ("field", "rule"),
+        errors.PolicyInvalid: ("field", "rule"),
         errors.TaskFailed: ("REASON", "detail"),
         errors.ExecutableNotEnclosed: ("isolation",),
     }

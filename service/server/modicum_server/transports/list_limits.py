@@ -16,6 +16,7 @@ from modicum_server.usecases.rules import (
     MOST_CLASS_LABELS,
     MOST_CONTROLS,
     MOST_DIGESTS,
+    MOST_LIMITS,
     MOST_SEARCHES,
     MOST_VERSIONS,
 )
@@ -26,6 +27,7 @@ MOST: Mapping[str, int] = {
     "AuditSpecification.model_versions": MOST_VERSIONS,
     "AuditSpecification.searches": MOST_SEARCHES,
     "AuditSpecification.controls": MOST_CONTROLS,
+    "Stopping.limits": MOST_LIMITS,
     "Ensemble.members": MOST_VERSIONS,
     "InputSpecification.mean": MOST_CHANNELS,
     "InputSpecification.std": MOST_CHANNELS,
