@@ -57,7 +57,7 @@ def test_the_three_distributions_have_and_require_one_version(wheels):
     described = {name: Parser().parsestr(_metadata(path)) for name, path in wheels.items()}
     (version,) = {each["Version"] for each in described.values()}
 
-    assert f"modicum=={version}" in described["modicum_server"].get_all("Requires-Dist")
+    assert f"modicum[gate]=={version}" in described["modicum_server"].get_all("Requires-Dist")
     assert any(
         line.startswith(f"modicum-sis=={version};") for line in described["modicum_server"].get_all("Requires-Dist")
     )
