@@ -76,10 +76,14 @@ def _read(text: str, file: str) -> Marked:
         raise PolicyError(NEEDS_EXTRA, reason="GATE_NOT_INSTALLED") from error
     reading = _Reading(file)
     try:
+        for event in yaml.parse(text, Loader=yaml.BaseLoader):
+            if getattr(event, "anchor", None) or getattr(event, "tag", None):
+                here = reading.mark(event.start_mark)
+                raise PolicyError(f"{here}: expected a value without anchor, alias or tag; write the value out")
         root = yaml.compose(text, Loader=yaml.BaseLoader)
     except yaml.MarkedYAMLError as error:
-        mark = Mark(file) if error.problem_mark is None else reading.mark(error.problem_mark)
-        raise PolicyError(f"{mark}: expected YAML; {error.problem or error.context}") from error
+        here = reading.mark(error.problem_mark)
+        raise PolicyError(f"{here}: expected YAML; {error.problem or error.context}") from error
     except yaml.YAMLError as error:
         raise PolicyError(f"{file}: expected YAML in UTF-8; {error}") from error
     if root is None:
@@ -94,18 +98,15 @@ class _Reading:
     file: str
     keys: dict[Path, Mark] = field(default_factory=dict)
     values: dict[Path, Mark] = field(default_factory=dict)
-    seen: set[int] = field(default_factory=set)
 
-    def mark(self, mark: "yaml.Mark") -> Mark:
-        return Mark(self.file, mark.line + 1, mark.column + 1)
+    def mark(self, mark: Any) -> Mark:
+        """Return a mark of PyYAML's, which may be None, as ours."""
+        return Mark(self.file) if mark is None else Mark(self.file, mark.line + 1, mark.column + 1)
 
     def value(self, node: "yaml.Node", path: Path) -> Any:
         import yaml  # noqa: PLC0415  # of the extra `gate`
 
         here = self.mark(node.start_mark)
-        if id(node) in self.seen:
-            raise PolicyError(f"{here}: expected a value; a policy has no aliases: write the value out")
-        self.seen.add(id(node))
         self.values[path] = here
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path)
