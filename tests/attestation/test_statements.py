@@ -118,11 +118,24 @@ def test_statements_are_canonical_and_sigstore_reads_them():
         ({"kind": "modicum.result"}, "expected a verdict, as `modicum gate --output verdict.json` writes it"),
         ({"judged_on": None}, "the verdict has no judged_on; judge the result again"),
         ({"result": {"weights_digests": {}}}, "its result has no digest of the weights"),
+        (
+            {"outcome": "FAIL"},
+            "contradicts itself: the outcome is FAIL, but its rules say PASS; judge the",
+        ),
+        ({"summary": "FAIL: spot"}, "contradicts itself: the outcome is PASS, but the summary says 'FAIL: spot'"),
     ],
-    ids=["another document", "an older verdict", "an older result"],
+    ids=["another document", "an older verdict", "an older result", "an edited outcome", "an edited summary"],
 )
 def test_what_cannot_be_attested_is_refused(change, says):
     changed = {key: value for key, value in {**told(), **change}.items() if value is not None}
 
     with pytest.raises(InvalidSource, match=says):
         read_verdict(json.dumps(changed).encode(), "v.json")
+
+
+def test_a_verdict_whose_rules_do_not_follow_from_their_checks_is_refused():
+    failed = told(spots=PLANTED)
+    edited = {**failed, "outcome": "PASS", "rules": [{**rule, "outcome": "PASS"} for rule in failed["rules"]]}
+
+    with pytest.raises(InvalidSource, match="spot is PASS, but its checks say FAIL"):
+        read_verdict(json.dumps(edited).encode(), "v.json")

@@ -398,10 +398,18 @@ def test_a_rule_of_labels_without_labels_is_an_error():
         verdict(f"{NO_SPOT}  accuracy: {{min: 0.8}}", unlabelled)
 
 
-def test_a_rule_of_another_data_set_is_left_out():
-    given = verdict("rules:\n  spot: {dataset: others}", document(spots=PLANTED))
+def test_a_rule_of_another_data_set_is_inconclusive():
+    given = verdict("rules:\n  spot: {dataset: others}\n  accuracy: {level: warn, min: 0.1}", document(spots=PLANTED))
 
-    assert given.left_out["spot"] == "it is about the data set others"
+    assert given.outcome == "INCONCLUSIVE"
+    assert given.rules[0].checks[0].reason == "the rule is about the data set others, the result is of photos"
+
+
+@pytest.mark.parametrize("name", ["photos", "photos-0123abcd"])
+def test_a_rule_names_its_data_set_with_or_without_the_digest_that_the_gate_adds(name):
+    of_gate = document(spots=PLANTED, dataset={**document()["dataset"], "name": "projects/p/datasets/photos-0123abcd"})
+
+    assert verdict(f"rules:\n  spot: {{dataset: {name}}}", of_gate).outcome == "FAIL"
 
 
 def test_a_verdict_in_place_of_a_result_is_refused():

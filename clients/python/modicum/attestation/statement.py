@@ -14,7 +14,7 @@ import rfc8785
 
 from modicum.errors import InvalidSource
 from modicum.gate.policy import Level
-from modicum.gate.verdict import KIND, SCHEMA_VERSION, Outcome
+from modicum.gate.verdict import KIND, SCHEMA_VERSION, Outcome, overall, worst_of
 from modicum.version import VERSION
 
 Document = Mapping[str, Any]
@@ -46,9 +46,28 @@ def read_verdict(data: bytes, source: str) -> Document:
     missing = [name for name in NEEDED if name not in verdict]
     if missing:
         raise InvalidSource(f"{source}: the verdict has no {', '.join(missing)}; judge the result again")
+    if contradiction := _contradiction(verdict):
+        raise InvalidSource(f"{source}: the verdict contradicts itself: {contradiction}; judge the result again")
     if not verdict["result"].get("weights_digests"):
         raise InvalidSource(NO_WEIGHTS.format(source))
     return verdict
+
+
+def _contradiction(verdict: Document) -> str:
+    """What in a verdict does not follow from its checks, as after an edit; empty if all does."""
+    if "unmeasured" in verdict["result"]:
+        return ""  # the audit was cut before there was a result, so no check decides
+    for rule in verdict["rules"]:
+        of_checks = worst_of([Outcome(check["outcome"]) for check in rule["checks"]])
+        if rule["outcome"] != of_checks:
+            return f"{rule['id']} is {rule['outcome']}, but its checks say {of_checks}"
+    errors = [Outcome(rule["outcome"]) for rule in verdict["rules"] if rule["level"] == Level.ERROR]
+    decided = overall(errors, verdict["expired_waivers"])
+    if verdict["outcome"] != decided:
+        return f"the outcome is {verdict['outcome']}, but its rules say {decided}"
+    if not verdict["summary"].startswith(f"{decided}:"):
+        return f"the outcome is {decided}, but the summary says {verdict['summary']!r}"
+    return ""
 
 
 def canonical(statement: Document) -> bytes:

@@ -6,7 +6,8 @@ PASS: every check lies within, one-sided at 95%; all must, so nothing is correct
 wherever something is missing. A rule of level warn is judged at the whole budget by itself, and decides nothing.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -23,13 +24,15 @@ from modicum.gate.policy import Kind, Level, Policy, Rule, Waiver
 from modicum.gate.spot_rule import holm
 from modicum.gate.spots import accepted_places, spot_checks
 from modicum.gate.tails import ONE_SIDED, bonferroni
-from modicum.gate.verdict import KIND, Check, Outcome, RuleVerdict, Verdict
+from modicum.gate.verdict import KIND, Check, Outcome, RuleVerdict, Verdict, overall, worst_of
 from modicum.gate.worst_spot import worst_spot
 
 Document = Mapping[str, Any]
 #: What of the audit a search of the document must have been measured with.
 AS_ASKED = ("threshold", "fill")
 NOT_AS_ASKED = "no search of the result was measured as the policy asks"
+#: What `modicum gate` adds to the name of a folder, to name its data set.
+ADDED_DIGEST = re.compile("-[0-9a-f]{8}$")
 #: Of the result documents that it judges.
 SCHEMA_VERSIONS = (1, 2)
 
@@ -52,7 +55,7 @@ def judge(document: Document, policy: Policy, *, today: date, baseline: Document
     judged = _judged([(rule, _checks(rule, document, policy, side)) for rule in rules], policy, excuses)
     expired = expired_waivers(policy, today)
     return Verdict(
-        outcome=_overall([one.outcome for one in judged if one.rule.level is Level.ERROR], expired),
+        outcome=overall([one.outcome for one in judged if one.rule.level is Level.ERROR], expired),
         policy=policy,
         judged_on=today,
         result={**identity(document), "baseline": None if side is None else {**side.result, "digest": side.digest}},
@@ -110,14 +113,22 @@ def _left_out(policy: Policy, document: Document) -> Iterator[tuple[str, str]]:
     """
     labelled, whole = document["dataset"]["labelled"], looks_of(document) is not Looks.EARLY
     for rule in policy.rules:
-        if rule.dataset is not None and rule.dataset != document["dataset"]["name"].rsplit("/", 1)[-1]:
-            yield rule.id, f"it is about the data set {rule.dataset}"
-        elif rule.mark is None and rule.id != "spot" and whole and not _has_evidence(rule, document):
+        if _of_another_dataset(rule, document):
+            continue  # it is judged, and inconclusive
+        if rule.mark is None and rule.id != "spot" and whole and not _has_evidence(rule, document):
             yield rule.id, "the result has nothing for it"
         elif rule.known.kind is Kind.MEASURE and not labelled and "accuracy" in rule.known.name:
             raise PolicyError(
                 f"{rule.mark}: {rule.id} needs labels, but no image of the result has one; remove the rule"
             )
+
+
+def _of_another_dataset(rule: Rule, document: Document) -> str:
+    """Why a rule of one data set is not about this one; empty if it is. Its name may lack the digest of the gate."""
+    name = document["dataset"]["name"].rsplit("/", 1)[-1]
+    if rule.dataset in {None, name, ADDED_DIGEST.sub("", name)}:
+        return ""
+    return f"the rule is about the data set {rule.dataset}, the result is of {name}"
 
 
 def _has_evidence(rule: Rule, document: Document) -> bool:
@@ -136,6 +147,8 @@ def _has_evidence(rule: Rule, document: Document) -> bool:
 
 def _checks(rule: Rule, document: Document, policy: Policy, baseline: Compared | None) -> list[Check]:
     checks: list[Check] = []
+    if other := _of_another_dataset(rule, document):
+        return [Check(model_version="", holds=False, reason=other)]
     if rule.known.kind is Kind.VERDICT and rule.id != "spot":
         checks = [_verdict_check(rule, entry, document) for entry in document.get(rule.known.name, ())]
     elif rule.known.kind is not Kind.BASELINE:
@@ -230,7 +243,7 @@ def _judged(rules: Sequence[tuple[Rule, list[Check]]], policy: Policy, excuses: 
         p = _over_checks(checks)
         share, fails = shares.get(rule.id, (policy.error_budget, p <= policy.error_budget))
         decided = tuple(_decided(rule, checks, share if fails else 0.0, excuses))
-        outcome = _worst([check.outcome for check in decided])
+        outcome = worst_of([check.outcome for check in decided])
         verdicts.append(
             RuleVerdict(rule=rule, requirement=requirement(rule), outcome=outcome, p=p, share=share, checks=decided)
         )
@@ -272,18 +285,6 @@ def _why_unsettled(check: Check) -> str:
     if check.p <= ONE_SIDED:
         return "beyond the limit at 5%, not within this policy's error budget"
     return "the evidence lies on both sides of the limit"
-
-
-def _worst(outcomes: Iterable[Outcome]) -> Outcome:
-    order = (Outcome.FAIL, Outcome.INCONCLUSIVE, Outcome.WAIVED, Outcome.PASS)
-    return min(outcomes, key=order.index)
-
-
-def _overall(outcomes: Sequence[Outcome], expired: Sequence[str]) -> Outcome:
-    if expired:
-        return Outcome.FAIL
-    worst = _worst([*outcomes, Outcome.PASS])
-    return Outcome.PASS if worst is Outcome.WAIVED else worst
 
 
 @dataclass(frozen=True, slots=True)

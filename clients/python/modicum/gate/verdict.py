@@ -1,6 +1,6 @@
 """A verdict as values, and as the JSON document from which every output is rendered. Judges nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
@@ -20,6 +20,10 @@ class Outcome(StrEnum):
     FAIL = "FAIL"
     INCONCLUSIVE = "INCONCLUSIVE"
     WAIVED = "WAIVED"
+
+
+#: The outcome that decides among several stands before the others.
+ORDER = (Outcome.FAIL, Outcome.INCONCLUSIVE, Outcome.WAIVED, Outcome.PASS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +71,7 @@ class RuleVerdict:
     @property
     def worst(self) -> Check:
         """The check that decides."""
-        order = (Outcome.FAIL, Outcome.INCONCLUSIVE, Outcome.WAIVED, Outcome.PASS)
-        return min(self.checks, key=lambda check: (order.index(check.outcome), check.p))
+        return min(self.checks, key=lambda check: (ORDER.index(check.outcome), check.p))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +140,19 @@ class Verdict:
             "notes": list(self.notes),
             "worst_spot": None if self.worst_spot is None else dict(self.worst_spot),
         }
+
+
+def worst_of(outcomes: Iterable[Outcome]) -> Outcome:
+    """Return the outcome that decides among several."""
+    return min(outcomes, key=ORDER.index)
+
+
+def overall(outcomes: Sequence[Outcome], expired: Sequence[str]) -> Outcome:
+    """Return the outcome of a verdict from those of its rules of level error and its expired waivers."""
+    if expired:
+        return Outcome.FAIL
+    worst = worst_of([*outcomes, Outcome.PASS])
+    return Outcome.PASS if worst is Outcome.WAIVED else worst
 
 
 NOTHING_REQUIRED = "PASS: the policy has no rule of level error, so nothing was required"
