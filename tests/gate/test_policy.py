@@ -101,7 +101,7 @@ def test_off_yes_and_dates_are_text_and_numbers_are_numbers():
             "modicum.yaml:3:48: waivers.0.expires: expected a day as YYYY-MM-DD, got '2027-02-30'",
         ),
         ("a: &x 1\nb: *x", "modicum.yaml:2:4: expected a value without anchor, alias or tag; write the value out"),
-        ("a: 1\nb: *x", "modicum.yaml:3:4: expected a value without anchor, alias or tag; write the value out"),
+        ("a: 1\nb: *x", "modicum.yaml:3:4: expected YAML; found undefined alias"),
         ("a: !!int 1", "modicum.yaml:2:4: expected a value without anchor, alias or tag; write the value out"),
         ("a: 1\nb: !x {}", "modicum.yaml:3:4: expected a value without anchor, alias or tag; write the value out"),
         ("a: [", "modicum.yaml:2:5: expected YAML"),

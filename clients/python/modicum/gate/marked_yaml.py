@@ -76,11 +76,11 @@ def _read(text: str, file: str) -> Marked:
         raise PolicyError(NEEDS_EXTRA, reason="GATE_NOT_INSTALLED") from error
     reading = _Reading(file)
     try:
+        root = yaml.compose(text, Loader=yaml.BaseLoader)
         for event in yaml.parse(text, Loader=yaml.BaseLoader):
             if getattr(event, "anchor", None) or getattr(event, "tag", None):
                 here = reading.mark(event.start_mark)
                 raise PolicyError(f"{here}: expected a value without anchor, alias or tag; write the value out")
-        root = yaml.compose(text, Loader=yaml.BaseLoader)
     except yaml.MarkedYAMLError as error:
         here = reading.mark(error.problem_mark)
         raise PolicyError(f"{here}: expected YAML; {error.problem or error.context}") from error
