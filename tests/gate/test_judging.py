@@ -412,6 +412,22 @@ def test_a_rule_names_its_data_set_with_or_without_the_digest_that_the_gate_adds
     assert verdict(f"rules:\n  spot: {{dataset: {name}}}", of_gate).outcome == "FAIL"
 
 
+def test_images_that_failed_are_counted_in_a_note():
+    assert verdict("", document(counts={"images": 200, "failed": 60})).notes == (
+        "60 of 200 images could not be measured; the result names them and why",
+    )
+
+
+def test_classes_that_the_spot_test_has_no_row_of_are_named():
+    knows = document()
+    knows["models"][0]["class_labels"] = ["cat", "dog", *(f"animal {n}" for n in range(2, 14))]
+
+    (note,) = verdict("", knows).notes
+
+    assert note.startswith("the spot test has no row of animal 2, animal 3, ")
+    assert note.endswith(", animal 11 and 2 more: too few images were predicted so")
+
+
 def test_a_verdict_in_place_of_a_result_is_refused():
     with pytest.raises(PolicyError, match="got a verdict; judge the result that it is about"):
         verdict("", verdict("", document()).as_json())

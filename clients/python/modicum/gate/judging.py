@@ -22,7 +22,7 @@ from modicum.gate.measures import checks_of, measure_in, outcome_check
 from modicum.gate.other_alpha import at_alpha
 from modicum.gate.policy import Kind, Level, Policy, Rule, Waiver
 from modicum.gate.spot_rule import holm
-from modicum.gate.spots import accepted_places, spot_checks
+from modicum.gate.spots import accepted_places, classes_without_row, spot_checks
 from modicum.gate.tails import ONE_SIDED, bonferroni
 from modicum.gate.verdict import KIND, Check, Outcome, RuleVerdict, Verdict, overall, worst_of
 from modicum.gate.worst_spot import worst_spot
@@ -317,6 +317,13 @@ def _expired(waiver: Waiver) -> str:
     )
 
 
+def _not_measured(model: Document) -> Iterator[str]:
+    """Images that failed, under the search that lost the most."""
+    counts = max((search["counts"] for search in model["searches"]), key=lambda one: int(one["failed"]), default=None)
+    if counts is not None and counts["failed"]:
+        yield f"{counts['failed']} of {counts['images']} images could not be measured; the result names them and why"
+
+
 def _notes(
     document: Document, policy: Policy, judged: Sequence[RuleVerdict], baseline: Compared | None
 ) -> Iterator[str]:
@@ -324,6 +331,8 @@ def _notes(
     if baseline is not None:
         yield f"the baseline is {baseline.result['audit']}, sha256:{baseline.digest}"
     for model in document["models"]:
+        yield from _not_measured(model)
+        yield from classes_without_row(document, model)
         yield from accepted_places(document, model["model_version"], policy.accept)
     checks = [(one.rule, check) for one in judged for check in one.checks]
     for rule, check in checks:

@@ -30,6 +30,8 @@ Document = Mapping[str, Any]
 NOT_TESTED = "the result has no spot test; run the control spot on at least 30 images of two predicted classes"
 FOUND_AT_5 = "found at 5%, not within this policy's error budget"
 PASTED = "spot_pasted_difference"
+#: Classes in a note.
+MOST_NAMED = 10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -184,6 +186,18 @@ def _unsettled(row: _Row) -> str:
     needed = row.entry.get("sources_needed")
     enough = f"; if more images are like these, NONE_FOUND takes about {needed} of it" if needed else ""
     return f"not settled with {row.entry['sources']} images{enough}"
+
+
+def classes_without_row(document: Document, model: Document) -> Iterator[str]:
+    """Yield a note that names the classes that a version knows and its spot test has no row of, if there are some."""
+    tests = [one for one in document.get("spots", ()) if one["model_version"] == model["model_version"]]
+    tested = {row["target_class"] for test in tests for row in test["rows"]}
+    missing = [label for index, label in enumerate(model.get("class_labels", ())) if index not in tested]
+    if tests and missing:
+        named = ", ".join(missing[:MOST_NAMED]) + (
+            f" and {more} more" if (more := len(missing) - MOST_NAMED) > 0 else ""
+        )
+        yield f"the spot test has no row of {named}: too few images were predicted so"
 
 
 def _assessed(rule: Rule, test: Document, version: str) -> Check:
