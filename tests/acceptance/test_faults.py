@@ -92,7 +92,7 @@ def test_a_killed_server_leaves_no_process_and_the_next_one_ends_its_audit(short
 
         running.process.kill()
 
-        expect_gone(members, seconds=20)
+        expect_gone(members, seconds=120)
     with running_server(short_folder, **SHORT_LEASES) as again, client_of(again) as client:
         expect_every_finding_once(client.audits.get(name))
 
@@ -109,7 +109,7 @@ def test_ctrl_c_cancels_the_audit_and_the_server_stops(local_place):
     assert command.returncode == 130, said
     assert "cancelling" in said
     assert "Traceback" not in said
-    expect_gone(members, seconds=40)
+    expect_gone(members, seconds=120)
     assert local_place.leftovers == []
     assert local_place.run("modicum", "audits", "show", name, "--json").document["state"] == "CANCELLED"
     eventually(lambda: not (local_place.data / "server.json").exists())
@@ -128,7 +128,7 @@ def test_ctrl_c_while_the_server_starts_leaves_nothing(local_place):
 
     assert command.returncode == 130, said
     assert "Traceback" not in said
-    expect_gone(members, seconds=20)
+    expect_gone(members, seconds=120)
     assert local_place.leftovers == []
 
 
