@@ -93,10 +93,11 @@ def test_nine_photographs_do_not_settle_a_high_limit(place):
 
 def test_a_plan_takes_its_minutes_from_the_run_of_the_audit_or_from_the_version(place):
     (place.folder / "modicum.yaml").write_text(POLICY.replace("RATE", "0.9"))
-    gate = place.run("modicum", "gate", "photos", *MODEL, "--result", "result.json")
+    gate = place.run("modicum", "gate", "photos", *MODEL, "--name", "timed", "--result", "result.json")
     audit = json.loads((place.folder / "result.json").read_text())["audit"]
+    ways = ((audit,), ("result.json", "--model", "timed"))
 
-    run, version = (place.run("modicum", "plan", *of, "--json") for of in ((audit,), ("result.json", "--model", "w")))
+    run, version = (place.run("modicum", "plan", *of, "--json") for of in ways)
 
     assert gate.code == 4
     assert run.code == version.code == 0, run.messages + version.messages
