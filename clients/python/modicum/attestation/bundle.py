@@ -70,7 +70,7 @@ def read_own_bundle(data: bytes) -> Bundle:
     bundle = read_bundle(data)
     try:
         same = write_bundle(bundle) == data
-    except ValueError:  # a hint that is no text
+    except ValueError:  # the hint is not text
         same = False
     if not same:
         raise Unverified("expected the bytes that `modicum attest` writes; the file was changed")

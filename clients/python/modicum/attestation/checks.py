@@ -1,4 +1,4 @@
-"""What was checked, and what was not: a verifier is told both."""
+"""What was checked, and what was not. `verify` prints both."""
 
 from dataclasses import dataclass
 

@@ -164,6 +164,6 @@ def _evidence(result: Document) -> Iterator[Document]:
 
 
 def _descriptor(role: str, name: str, digest: str, **told: Any) -> Document:
-    """A resource; what it is, and what is told of it, stands in its annotations."""
+    """Describe a resource. Its annotations say what it is and what else is known of it."""
     annotations = {"role": role, **{key: value for key, value in told.items() if value is not None}}
     return {"name": name, "digest": {"sha256": digest}, "annotations": annotations}

@@ -43,7 +43,7 @@ def judge(document: Document, policy: Policy, *, today: date, baseline: Document
     `baseline` is what the policy names: a baseline file, or a result document with its rows.
 
     Raises:
-        PolicyError: it is no result document, or a rule of the policy's own needs what the document cannot have.
+        PolicyError: it is not a result document, or a rule of the policy's own needs what the document cannot have.
     """
     refuse_other_documents(document)
     document = _at_its_alpha(document, policy)
@@ -68,7 +68,7 @@ def judge(document: Document, policy: Policy, *, today: date, baseline: Document
 
 
 def refuse_other_documents(document: Document) -> None:
-    """Refuse what is no result document that can be judged.
+    """Refuse a document that cannot be judged as a result.
 
     Raises:
         PolicyError: it is a verdict, something else, or of another version of the form.

@@ -77,7 +77,7 @@ class ShareLimit(google.protobuf.message.Message):
     AT_LEAST_FIELD_NUMBER: builtins.int
     ERROR_FIELD_NUMBER: builtins.int
     measure: builtins.str
-    """Name of the measure in the result document, e.g. "overinterpretation_rate". Measures that are no shares settle nothing."""
+    """Name of the measure in the result document, e.g. "overinterpretation_rate". A measure that is not a share settles nothing."""
     search_index: builtins.int
     """The search that it is of, from 0."""
     at_most: builtins.float

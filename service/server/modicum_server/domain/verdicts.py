@@ -30,7 +30,7 @@ class RuleLevel(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class VerdictInterval:
-    """An interval at a level; an end that is None is open."""
+    """An interval at a level. An end is None where the interval is open."""
 
     low: float | None
     high: float | None
