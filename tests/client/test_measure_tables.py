@@ -8,6 +8,7 @@ import pytest
 from modicum.cli.comparisons import compared, search_text
 from modicum.cli.measure_tables import classes_table, measures_table
 from modicum.cli.result_tables import mitigation_lines, show_result
+from modicum.cli.tables import print_grid
 from modicum.results import document_of, result_of
 from rich.console import Console
 
@@ -60,7 +61,7 @@ def result_with(*models, **parts):
 
 def printed(table, width=200) -> str:
     console = Console(file=io.StringIO(), width=width)
-    console.print(table)
+    print_grid(console, table)
     return console.file.getvalue()
 
 

@@ -10,7 +10,7 @@ import grpc
 import pytest
 from modicum import InvalidArgument, Statistics, errors
 from modicum.cli.exit_codes import exit_code
-from modicum.cli.progress import LiveView, live_progress
+from modicum.cli.progress import LiveView, PlainView, live_progress, view
 from modicum.cli.watching import Pace, duration, watched
 from modicum.searches import specification_value
 from modicum.snapshots import AuditState
@@ -182,6 +182,15 @@ def test_a_line_of_80_columns_has_the_bar_and_the_time_that_is_left(audit):
     assert len(line) == 80
     assert line.startswith("audit audit-a844baed6… ━━━")
     assert "search, about 1 min 44 s left, 0 of " in line
+
+
+@pytest.mark.parametrize(("term", "kind"), [("xterm", LiveView), ("dumb", PlainView)])
+def test_a_terminal_that_cannot_move_its_cursor_gets_lines(monkeypatch, term, kind):
+    monkeypatch.setattr("sys.stderr", SimpleNamespace(isatty=lambda: True, write=len, flush=int))
+    monkeypatch.setenv("TERM", term)
+
+    with view(quiet=False) as shown:
+        assert isinstance(shown, kind)
 
 
 def timed(snapshot, seconds):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from modicum.attestation.extras import ATTEST, KEYLESS, require_extra
-from modicum.cli.consoles import print_error, printing, stdout
+from modicum.cli.consoles import print_error, print_text, printing, stdout
 from modicum.cli.options import FLAG, OUTPUT, option
 from modicum.cli.outputs import checked_suffix, write_file
 from modicum.errors import InvalidArgument, OutputNotWritten
@@ -92,7 +92,7 @@ def attest(
         lines.append(_without_summary(summary))
     with printing():
         for line in lines:
-            stdout().print(line, markup=False, highlight=False, soft_wrap=True)
+            print_text(stdout(), line)
 
 
 def _seal(signing: SigningOptions) -> "Seal":

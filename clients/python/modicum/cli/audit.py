@@ -10,7 +10,7 @@ from typing import Any
 
 from modicum.cli import options
 from modicum.cli.budget import BudgetSpent, budget_of
-from modicum.cli.consoles import print_error, print_json, printing, stdout
+from modicum.cli.consoles import print_error, print_json, print_text, printing, stdout
 from modicum.cli.counterfactuals import Counterfactuals, checked_counterfactuals
 from modicum.cli.ends import Ends, watched_to_its_end
 from modicum.cli.exit_codes import INTERRUPTED
@@ -28,6 +28,7 @@ from modicum.cli.requests import (
     search_request,
 )
 from modicum.cli.result_tables import show_result
+from modicum.cli.short_results import report_command, short_lines, tables_command
 from modicum.cli.stored_baselines import baseline_beside, report_of
 from modicum.client import Audit, Client
 from modicum.datasets import Dataset
@@ -72,6 +73,7 @@ def audit(
     budget: options.Budget = None,
     local: options.Local = False,
     output: options.OutputOptions,
+    verbose: options.Verbose = False,
 ) -> None:
     """Find the few pixels on which a model stays confident, and run controls that show how much this proves.
 
@@ -91,7 +93,10 @@ def audit(
     except BudgetSpent:
         raise DeadlineExceeded(ends.budget.spent, reason="BUDGET_SPENT") from None
     with printing():
-        _print_result(found, request.outputs, as_json=output.as_json)
+        if output.as_json:
+            print_json(found.document)
+        else:
+            _print_result(found, request.outputs, verbose=verbose)
     refuse_unmeasured(found.result)
 
 
@@ -178,13 +183,16 @@ def measured(
         return Measured(result, model, document, done.name, baseline_beside(client, baseline, document, anew))
 
 
-def _print_result(found: Measured, outputs: Sequence[Output], *, as_json: bool) -> None:
-    if as_json:
-        print_json(found.document)
+def _print_result(found: Measured, outputs: Sequence[Output], *, verbose: bool) -> None:
+    written = [str(output.path) for output in outputs]
+    if not verbose:
+        report = ", ".join(written) or report_command(found.audit)
+        for line in short_lines(found.result, report=report, tables=tables_command(found.audit)):
+            print_text(stdout(), line)
         return
     show_result(stdout(), found.result, {found.version.name: found.version})
-    for output in outputs:
-        stdout().print(f"wrote {output.path}", markup=False, soft_wrap=True)
+    for path in written:
+        print_text(stdout(), f"wrote {path}")
 
 
 @contextmanager
@@ -281,4 +289,4 @@ def refuse_unmeasured(result: Result) -> None:
     """
     counts = [search.counts for model in result.models for search in model.searches]
     if counts and all(count["images"] and count["failed"] == count["images"] for count in counts):
-        raise DataRefused("no image could be measured; the table says why", reason="NO_IMAGE_MEASURED")
+        raise DataRefused("no image could be measured; --verbose says why for each", reason="NO_IMAGE_MEASURED")

@@ -7,13 +7,14 @@ import typer
 from rich.table import Table
 
 from modicum.cli import options
-from modicum.cli.consoles import print_json, print_json_line, stderr, stdout
+from modicum.cli.consoles import print_json, print_json_line, print_text, stderr, stdout
 from modicum.cli.options import FLAG, IMAGES, MODEL, OUTPUT, RUN, option
 from modicum.cli.outputs import checked_outputs, write_outputs
 from modicum.cli.progress import view
 from modicum.cli.registration import Group, command
 from modicum.cli.requests import search_request
 from modicum.cli.result_tables import show_result
+from modicum.cli.short_results import report_command, short_lines, tables_command
 from modicum.cli.watching import watched
 from modicum.client import Audit, Client
 from modicum.errors import InvalidArgument
@@ -64,14 +65,14 @@ def list_audits(
 
 
 @command(app)
-def show(name: Name, *, as_json: options.Json = False) -> None:
+def show(name: Name, *, as_json: options.Json = False, verbose: options.Verbose = False) -> None:
     """Show an audit, and its result if it has succeeded."""
     with Client() as client:
         audit = client.audits.get(name)
         if as_json:
             print_json(audit.snapshot)
         elif audit.state is AuditState.SUCCEEDED:
-            _show_result(client, audit)
+            _show_result(client, audit, verbose=verbose)
         else:
             _show_state(audit)
 
@@ -131,7 +132,9 @@ def create(
 
 
 @command(app)
-def watch(name: Name, *, as_json: options.Json = False, quiet: options.Quiet = False) -> None:
+def watch(
+    name: Name, *, as_json: options.Json = False, quiet: options.Quiet = False, verbose: options.Verbose = False
+) -> None:
     """Follow an audit until it ends; Ctrl-C does not stop the audit. With --json, print one snapshot per line."""
     with view(quiet=quiet or as_json) as shown, Client() as client:
         audit = client.audits.get(name)
@@ -141,7 +144,7 @@ def watch(name: Name, *, as_json: options.Json = False, quiet: options.Quiet = F
             audit.wait()
         else:
             watched(audit, shown)
-            _show_result(client, audit)
+            _show_result(client, audit, verbose=verbose)
 
 
 @command(app)
@@ -188,7 +191,7 @@ def report(name: Name, *, output: options.Outputs = None, as_json: options.Json 
         if as_json:
             print_json(audit.result().document)
     for written in outputs:
-        stderr().print(f"wrote {written.path}", markup=False, soft_wrap=True)
+        print_text(stderr(), f"wrote {written.path}")
 
 
 @command(app, "export-subsets")
@@ -232,7 +235,7 @@ def export_subsets(
         return
     counts = masked.manifest["counts"]
     text = f"wrote {output}: {counts['exported']} of {counts['findings']} images, each masked outside its subset"
-    stderr().print(text, markup=False, soft_wrap=True)
+    print_text(stderr(), text)
 
 
 @command(app)
@@ -247,8 +250,12 @@ def delete(name: Name, *, as_json: options.Json = False) -> None:
         stderr().print(f"deleted {full}", markup=False)
 
 
-def _show_result(client: Client, audit: Audit) -> None:
+def _show_result(client: Client, audit: Audit, *, verbose: bool) -> None:
     result = audit.result()
+    if not verbose:
+        for line in short_lines(result, report=report_command(audit.name), tables=tables_command(audit.name)):
+            print_text(stdout(), line)
+        return
     versions = {model.model_version: client.models.version(model.model_version) for model in result.models}
     show_result(stdout(), result, versions)
 
@@ -257,9 +264,8 @@ def _show_state(audit: Audit) -> None:
     snapshot = audit.snapshot
     failure = f"; {snapshot.failure_reason}: {snapshot.failure_detail}" if snapshot.failure_reason else ""
     reused = f"; reuses the result of {snapshot.reused_from}" if snapshot.reused_from else ""
-    stdout().print(
+    print_text(
+        stdout(),
         f"{snapshot.name}: {snapshot.state.lower()}, {snapshot.images_done} of "
         f"{snapshot.images_total} images, at most {snapshot.passes_planned:,} passes{reused}{failure}",
-        markup=False,
-        soft_wrap=True,
     )

@@ -3,10 +3,8 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from rich.markup import escape
-from rich.table import Table
-
 from modicum.cli.measure_tables import value_text
+from modicum.cli.tables import Column, Grid
 from modicum.comparisons import Comparison, Transfer
 from modicum.resource_names import printable
 from modicum.results import Result
@@ -36,7 +34,7 @@ def compared(pair: Comparison, result: Result) -> str:
     return f"{result.called(pair.first)} against {result.called(pair.second)} on the same images{how}: {said}{note}"
 
 
-def matrices(result: Result) -> Iterable[Table]:
+def matrices(result: Result) -> Iterable[Grid]:
     """The transfer matrices of each search. Rows: whose subsets. Columns: which version scored them."""
     for index in dict.fromkeys(one.search_index for one in result.transfer):
         transfers = [one for one in result.transfer if one.search_index == index]
@@ -51,17 +49,20 @@ def lower_first(text: str) -> str:
     return text[:1].lower() + text[1:]
 
 
-def _matrix(transfers: Sequence[Transfer], scope: str, title: str, called: Callable[[str], str]) -> Table:
+def _matrix(transfers: Sequence[Transfer], scope: str, title: str, called: Callable[[str], str]) -> Grid:
     versions = list(dict.fromkeys(one.source for one in transfers))
     cells = {(one.source, one.scorer): one for one in transfers}
-    table = Table(title=title, title_justify="left")
-    table.add_column("subsets of", overflow="fold")
-    for scorer in versions:
-        table.add_column(escape(f"scored by {called(scorer)}"), overflow="fold")
-    for source in versions:
-        row = [_cell(cells[source, scorer], scope) if scorer != source else "" for scorer in versions]
-        table.add_row(*(escape(cell) for cell in (printable(called(source)), *row)))
-    return table
+    return Grid(
+        title=title,
+        columns=(Column("subsets of", prose=True), *(Column(f"scored by {called(scorer)}") for scorer in versions)),
+        rows=[
+            (
+                printable(called(source)),
+                *(_cell(cells[source, scorer], scope) if scorer != source else "" for scorer in versions),
+            )
+            for source in versions
+        ],
+    )
 
 
 def _cell(transfer: Transfer, scope: str) -> str:

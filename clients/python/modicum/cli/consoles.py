@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,12 +10,15 @@ from dataclasses import asdict, is_dataclass
 from datetime import datetime
 from typing import Any, NoReturn, TextIO
 
+from rich.cells import cell_len
 from rich.console import Console
 
 from modicum.errors import OutputNotWritten
 
 #: Columns of a table that is written to a file or a pipe.
 PLAIN_WIDTH = 140
+#: A word and what is before it.
+PIECE = re.compile(r"\s*\S+")
 
 
 class _Stdout(Console):
@@ -46,6 +50,32 @@ def stdout() -> Console:
 def stderr() -> Console:
     """The console of stderr."""
     return _Stderr(stderr=True, highlight=False, emoji=False)
+
+
+def print_text(console: Console, text: str) -> None:
+    """Print text as it is. On a terminal a line that is too long ends between words; a file gets it whole.
+
+    A word that is too long, such as a path, is left to the terminal, so that it can be copied.
+    """
+    lines = wrapped(text, console.width) if console.is_terminal else [text]
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """The lines of `text` at `width` columns, indented as it is. No word is broken, and so no number."""
+    lines = []
+    for line in text.split("\n"):
+        indent = line[: len(line) - len(line.lstrip())]
+        begun = ""
+        for piece in PIECE.findall(line):
+            if begun and cell_len(begun + piece) > width:
+                lines.append(begun)
+                begun = indent + piece.lstrip()
+            else:
+                begun += piece
+        lines.append(begun)
+    return lines
 
 
 @contextmanager
@@ -91,7 +121,7 @@ def discard(stream: TextIO) -> None:
 
 def print_error(text: str) -> None:
     """Print an error to stderr."""
-    stderr().print(f"modicum: {text}", markup=False, soft_wrap=True)
+    print_text(stderr(), f"modicum: {text}")
 
 
 def print_json(value: Any) -> None:

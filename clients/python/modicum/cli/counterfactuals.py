@@ -1,14 +1,14 @@
 """A counterfactual set on this machine: which images pair, what is refused before anything is sent; and its tables."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
+from modicum.cli.consoles import print_text
 from modicum.cli.measure_tables import MOST_CLASSES
+from modicum.cli.tables import Column, Grid, print_grid
 from modicum.counterfactuals import CounterfactualTest
 from modicum.errors import InvalidArgument
 from modicum.measures import Measure, percent, points
@@ -81,10 +81,10 @@ def show_counterfactuals(console: Console, result: Result) -> None:
     """Print what the counterfactual set says of each model."""
     for test in result.counterfactuals:
         for line in counterfactual_lines(test):
-            console.print(line, markup=False, soft_wrap=True)
+            print_text(console, line)
         for table in (_labelled_table(test), _predicted_table(test)):
             if table is not None:
-                console.print(table)
+                print_grid(console, table)
         console.print()
 
 
@@ -104,51 +104,62 @@ def counterfactual_lines(test: CounterfactualTest) -> Iterable[str]:
             yield f"  {what}: {named}{more}"
 
 
-def _labelled_table(test: CounterfactualTest) -> Table | None:
+def _labelled_table(test: CounterfactualTest) -> Grid | None:
     """Accuracy on both sides of the pairs by class, the largest loss first; None without labels."""
     if not test.classes:
         return None
-    table = _table(
-        "counterfactual set by class", ("class", "pairs", "originals", "counterfactuals", "loss in points", "outcome")
-    )
     rows = sorted(test.classes, key=lambda row: -(row.accuracy_loss.value or 0.0))
-    for label, pairs, measures, outcome in [
-        ("all", test.accuracy_loss.n, test.measures, test.pooled_outcome),
-        *((row.label, row.pairs, row.measures, row.outcome) for row in rows[:MOST_CLASSES]),
-    ]:
-        sides = (
-            percent(float(measures[name])) for name in ("counterfactual_original_accuracy", "counterfactual_accuracy")
-        )
-        loss = measures["counterfactual_accuracy_loss"]
-        said = outcome.lower().replace("_", " ")
-        table.add_row(*map(escape, (printable(label), f"{pairs:,}", *sides, _with_interval(loss, points), said)))
-    return _captioned(table, len(rows))
+    return Grid(
+        title="counterfactual set by class",
+        columns=(
+            Column("class", prose=True),
+            *(Column(name, number=True) for name in ("pairs", "originals", "counterfactuals", "loss in points")),
+            Column("outcome"),
+        ),
+        rows=[
+            _labelled_row("all", test.accuracy_loss.n, test.measures, test.pooled_outcome),
+            *(_labelled_row(row.label, row.pairs, row.measures, row.outcome) for row in rows[:MOST_CLASSES]),
+        ],
+        caption=_left_out(len(rows)),
+    )
 
 
-def _predicted_table(test: CounterfactualTest) -> Table | None:
+def _labelled_row(label: str, pairs: int, measures: Mapping[str, Measure], outcome: str) -> Sequence[str]:
+    sides = (percent(float(measures[name])) for name in ("counterfactual_original_accuracy", "counterfactual_accuracy"))
+    loss = _with_interval(measures["counterfactual_accuracy_loss"], points)
+    return printable(label), f"{pairs:,}", *sides, loss, outcome.lower().replace("_", " ")
+
+
+def _predicted_table(test: CounterfactualTest) -> Grid | None:
     """Changed predictions by the class of the original, and where they go; None where none changes."""
     rows = [row for row in test.predicted_classes if row.changed_share.value]
     if not rows:
         return None
-    table = _table("predictions that change", ("original is predicted", "pairs", "changed", "counterfactuals are"))
-    for row in sorted(rows, key=lambda row: -(row.changed_share.value or 0.0))[:MOST_CLASSES]:
-        to = ", ".join(f"{printable(label)} {pairs:,}" for label, pairs in row.to.items() if label != row.label)
-        table.add_row(*map(escape, (printable(row.label), f"{row.pairs:,}", _with_interval(row.changed_share), to)))
-    return _captioned(table, len(rows))
+    shown = sorted(rows, key=lambda row: -(row.changed_share.value or 0.0))[:MOST_CLASSES]
+    return Grid(
+        title="predictions that change",
+        columns=(
+            Column("original is predicted", prose=True),
+            Column("pairs", number=True),
+            Column("changed"),
+            Column("counterfactuals are", prose=True),
+        ),
+        rows=[
+            (
+                printable(row.label),
+                f"{row.pairs:,}",
+                _with_interval(row.changed_share),
+                ", ".join(f"{printable(label)} {pairs:,}" for label, pairs in row.to.items() if label != row.label),
+            )
+            for row in shown
+        ],
+        caption=_left_out(len(rows)),
+    )
 
 
-def _table(title: str, columns: Sequence[str]) -> Table:
-    table = Table(title=title, title_justify="left")
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    return table
-
-
-def _captioned(table: Table, rows: int) -> Table:
-    if rows > MOST_CLASSES:
-        table.caption = f"and {rows - MOST_CLASSES:,} more classes; the report has them: --output FILE.json"
-        table.caption_justify = "left"
-    return table
+def _left_out(rows: int) -> str:
+    more = rows - MOST_CLASSES
+    return f"and {more:,} more classes; the report has them: --output FILE.json" if more > 0 else ""
 
 
 def _with_interval(measure: Measure, text: Callable[[float], str] = percent) -> str:

@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from modicum.cli import options
-from modicum.cli.consoles import print_json, stderr, stdout
+from modicum.cli.consoles import print_json, print_text, stderr, stdout
 from modicum.cli.options import OUTPUT, option
 from modicum.cli.progress import upload_progress, view
 from modicum.cli.registration import Group, command
@@ -55,11 +55,10 @@ def show(
     if as_json:
         print_json({"dataset": dataset, "items": shown})
         return
-    stdout().print(
+    print_text(
+        stdout(),
         f"{dataset.name}: {dataset.item_count} items, {dataset.labelled_count} labelled, manifest "
         f"{dataset.manifest_digest}",
-        markup=False,
-        soft_wrap=True,
     )
     if shown:
         table = Table("item", "label", "image")

@@ -8,7 +8,7 @@ import typer
 
 from modicum.cli import options
 from modicum.cli.audit import audited, connected, uploaded
-from modicum.cli.consoles import print_json, printing, stdout
+from modicum.cli.consoles import print_json, print_text, printing, stdout
 from modicum.cli.exit_codes import DONE, INCONCLUSIVE, VIOLATED
 from modicum.cli.options import IMAGES, MODEL, STATISTICS, option
 from modicum.cli.outputs import checked_outputs, write_outputs
@@ -144,4 +144,4 @@ def _show_verdict(result: Result, *, as_json: bool) -> None:
 def _print_verdict(result: Result) -> None:
     for one in result.mitigation:
         for line in mitigation_lines(one, result.called):
-            stdout().print(line, markup=False, soft_wrap=True)
+            print_text(stdout(), line)

@@ -2,9 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from rich.markup import escape
-from rich.table import Table
-
+from modicum.cli.tables import Column, Grid
 from modicum.measures import Measure, exact_percent, number, percent, points
 from modicum.results import SearchResult
 
@@ -14,27 +12,27 @@ FEWEST_CLASSES = 2
 SHARES = frozenset({"share", "pixels share"})
 
 
-def measures_table(search: SearchResult) -> Table:
+def measures_table(search: SearchResult) -> Grid:
     """Every measure that has a value, headline measures first. A headline measure without a value shows why."""
-    table = Table(title="measures", title_justify="left")
-    table.add_column("measure", overflow="fold")
-    table.add_column("value", justify="right")
-    table.add_column(_interval_title(search.measures.values()), overflow="fold")
-    table.add_column("n", justify="right")
-    headline = [measure for measure in search.measures.values() if measure.headline]
-    details = [one for one in search.measures.values() if not one.headline and one.value is not None]
-    for measures in (headline, details):
-        for measure in measures:
-            table.add_row(*map(escape, (_title(measure), value_text(measure), _interval(measure), f"{measure.n:,}")))
-        table.add_section()
-    without = sum(one.value is None for one in search.measures.values() if not one.headline)
-    if without:
-        table.caption = f"{without} more measures have no value; the report says why"
-        table.caption_justify = "left"
-    return table
+    measures = list(search.measures.values())
+    headline = [measure for measure in measures if measure.headline]
+    details = [one for one in measures if not one.headline and one.value is not None]
+    without = len(measures) - len(headline) - len(details)
+    return Grid(
+        title="measures",
+        columns=(
+            Column("measure", prose=True),
+            Column("value", number=True),
+            Column(_interval_title(measures), prose=True),
+            Column("n", number=True),
+        ),
+        rows=[(_title(one), value_text(one), _interval(one), f"{one.n:,}") for one in (*headline, *details)],
+        sections=(len(headline) - 1,),
+        caption=f"{without} more measures have no value; the report says why" if without else "",
+    )
 
 
-def classes_table(search: SearchResult, class_name: Callable[[int], str]) -> Table | None:
+def classes_table(search: SearchResult, class_name: Callable[[int], str]) -> Grid | None:
     """The measures of each class, classes with the most images first. None if there are fewer than two classes."""
     split = [measure for measure in search.measures.values() if measure.groups]
     images: dict[str, int] = {}
@@ -44,22 +42,26 @@ def classes_table(search: SearchResult, class_name: Callable[[int], str]) -> Tab
     if len(images) < FEWEST_CLASSES:
         return None
     by = "predicted class" if search.search.get("target_rule", "predicted") == "predicted" else "target class"
-    table = Table(title="measures by class", title_justify="left")
-    table.add_column(by, overflow="fold")
-    table.add_column("images", justify="right")
-    for measure in split:
-        table.add_column(escape(measure.title), justify="right", overflow="fold")
     shown = sorted(images, key=lambda index: (-images[index], int(index)))[:MOST_CLASSES]
-    for index in shown:
-        cells = (_cell(measure.groups[index]) if index in measure.groups else "" for measure in split)
-        table.add_row(*map(escape, (class_name(int(index)), f"{images[index]:,}", *cells)))
     beyond = max(measure.parameters.get("classes_left_out", 0) for measure in split)
-    if left_out := len(images) - len(shown) + beyond:
-        table.caption, table.caption_justify = (
-            f"and {left_out:,} more classes; the report has them: --output FILE.json",
-            "left",
-        )
-    return table
+    left_out = len(images) - len(shown) + beyond
+    return Grid(
+        title="measures by class",
+        columns=(
+            Column(by, prose=True),
+            Column("images", number=True),
+            *(Column(measure.title, number=True) for measure in split),
+        ),
+        rows=[
+            (
+                class_name(int(index)),
+                f"{images[index]:,}",
+                *(_cell(measure.groups[index]) if index in measure.groups else "" for measure in split),
+            )
+            for index in shown
+        ],
+        caption=f"and {left_out:,} more classes; the report has them: --output FILE.json" if left_out else "",
+    )
 
 
 def value_text(measure: Measure) -> str:

@@ -60,6 +60,12 @@ Places = Annotated[
     ),
 ]
 Json = Annotated[bool, option(OUTPUT, "--json", FLAG, "Print JSON to stdout.")]
+Verbose = Annotated[
+    bool,
+    option(
+        OUTPUT, "--verbose", FLAG, "Print the whole summary, the readings and the tables of the result.", short="-v"
+    ),
+]
 Quiet = Annotated[bool, option(OUTPUT, "--quiet", FLAG, "Show no progress.")]
 Outputs = Annotated[
     list[Path] | None,

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from modicum.cli import options
-from modicum.cli.consoles import print_json, stdout
+from modicum.cli.consoles import print_json, print_text, stdout
 from modicum.cli.judge import is_file, result_named
 from modicum.cli.options import MODEL, RUN, option
 from modicum.cli.policy import policy_from
@@ -91,7 +91,7 @@ def plan(
         print_json(_as_json(costed))
         return
     for line in _lines(costed, result or "no result", read):
-        stdout().print(line, markup=False, highlight=False, soft_wrap=True)
+        print_text(stdout(), line)
 
 
 def _costed(made: Plan, policy: Policy, rate: Rate | None) -> Costed:

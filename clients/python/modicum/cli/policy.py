@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from modicum.cli import options
-from modicum.cli.consoles import print_json, stdout
+from modicum.cli.consoles import print_json, print_text, stdout
 from modicum.cli.registration import Group, command
 from modicum.errors import InvalidArgument, OutputNotWritten
 from modicum.gate.explanation import explained
@@ -38,7 +38,7 @@ def init(file: PolicyFile = DEFAULT_FILE) -> None:
         raise InvalidArgument(f"{file}: expected a new file, but it exists; remove it or name another") from None
     except OSError as error:
         raise OutputNotWritten(f"{file}: could not be written: {error.strerror}") from error
-    stdout().print(f"wrote {file}; `modicum policy explain {file}` says what it does", markup=False, soft_wrap=True)
+    print_text(stdout(), f"wrote {file}; `modicum policy explain {file}` says what it does")
 
 
 @command(app)
@@ -49,15 +49,11 @@ def check(file: PolicyFile = DEFAULT_FILE, *, as_json: options.Json = False) -> 
         print_json({"file": policy.file, "digest": policy.digest, "rules": {one.id: one.level for one in policy.rules}})
         return
     errors = sum(rule.level is Level.ERROR for rule in policy.rules)
-    stdout().print(
-        f"{file}: valid; {errors} rules of level error, {len(policy.rules) - errors} of level warn",
-        markup=False,
-        soft_wrap=True,
-    )
+    print_text(stdout(), f"{file}: valid; {errors} rules of level error, {len(policy.rules) - errors} of level warn")
 
 
 @command(app)
 def explain(file: PolicyFile = DEFAULT_FILE) -> None:
     """Say in words what a policy does: each rule, when it passes, and what it needs."""
     for line in explained(policy_from(file)):
-        stdout().print(line, markup=False, highlight=False, soft_wrap=True)
+        print_text(stdout(), line)

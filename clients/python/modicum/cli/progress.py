@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
 from rich.table import Column
 
-from modicum.cli.consoles import stderr
+from modicum.cli.consoles import print_text, stderr
 from modicum.transfers import ProgressCallback, TransferProgress
 
 PLAIN_LINE_SECONDS = 10.0
@@ -50,7 +50,7 @@ class PlainView:
 
     def say(self, text: str) -> None:
         """Show one line."""
-        self._console.print(text, markup=False, soft_wrap=True)
+        print_text(self._console, text)
 
     def show(self, step: str, share: float, detail: str) -> None:
         """Print a line if it is time for one."""
@@ -70,7 +70,7 @@ class LiveView:
 
     def say(self, text: str) -> None:
         """Show one line above the bars."""
-        self._progress.console.print(text, markup=False)
+        print_text(self._progress.console, text)
 
     def show(self, step: str, share: float, detail: str) -> None:
         """Move the bar of the step."""
@@ -81,11 +81,11 @@ class LiveView:
 
 @contextmanager
 def view(*, quiet: bool) -> Iterator[View]:
-    """The view that fits stderr: a terminal or something else."""
+    """The view that fits stderr: bars on a terminal that can move its cursor, lines elsewhere."""
     console = stderr()
     if quiet:
         yield SilentView()
-    elif not (console.is_terminal and sys.stderr.isatty()):
+    elif not (console.is_terminal and sys.stderr.isatty()) or console.is_dumb_terminal:
         yield PlainView(console)
     else:
         with live_progress(console) as progress:

@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from modicum.cli.comparisons import compared, lower_first, matrices, search_text
+from modicum.cli.consoles import print_text
 from modicum.cli.counterfactuals import show_counterfactuals
 from modicum.cli.measure_tables import classes_table, measures_table
+from modicum.cli.tables import Column, Grid, print_grid
 from modicum.comparisons import CheckedVersion, Mitigation
 from modicum.findings import ClassTargetedFinding, FillRobustFinding, Finding, FindingControls, PixelSubsetFinding
 from modicum.measures import exact_percent, number, percent
@@ -28,8 +28,15 @@ VARIANTS = {
     "ring_filled": "without its ring",
     "outside_filled": "of its objects alone",
 }
-COLUMNS = ("image", "label", "prediction", "confidence", "subset size", "subset fraction", "controls")
-RIGHT = frozenset({"confidence", "subset size", "subset fraction"})
+COLUMNS = (
+    Column("image", prose=True),
+    Column("label", prose=True),
+    Column("prediction", prose=True),
+    Column("confidence", number=True),
+    Column("subset size", number=True),
+    Column("subset fraction", number=True),
+    Column("controls", prose=True),
+)
 
 GRADIENT_FREE = (
     "no useful gradient: searched with forward passes only, which finds larger subsets than a search with gradients"
@@ -54,18 +61,18 @@ def show_result(console: Console, result: Result, versions: Mapping[str, ModelVe
         _show_model(console, result, model, versions.get(model.model_version))
     show_counterfactuals(console, result)
     for matrix in matrices(result):
-        console.print(matrix)
+        print_grid(console, matrix)
     for pair in result.comparisons:
-        console.print(compared(pair, result), markup=False, soft_wrap=True)
+        print_text(console, compared(pair, result))
     for check in result.mitigation:
         for line in mitigation_lines(check, result.called):
-            console.print(line, markup=False, soft_wrap=True)
+            print_text(console, line)
 
 
 def _show_model(console: Console, result: Result, model: ModelResult, version: ModelVersion | None) -> None:
     """Print the summary of a model, and each of its searches."""
     if model.summary:
-        console.print(" ".join(model.summary), markup=False, soft_wrap=True)
+        print_text(console, " ".join(model.summary))
         console.print()
     for index, search in enumerate(model.searches):
         findings = [
@@ -74,15 +81,13 @@ def _show_model(console: Console, result: Result, model: ModelResult, version: M
             if finding.model_version == model.model_version and finding.search_index == index
         ]
         title = f"{result.called(model.model_version)}: {search_text(search.search)}"
-        console.print(_table(title, findings, version))
-        if len(findings) > MOST_ROWS:
-            console.print(f"... and {len(findings) - MOST_ROWS} more images; the report has all (--output FILE)")
+        print_grid(console, _table(title, findings, version))
         for line in headline(search):
-            console.print(line, markup=False, soft_wrap=True)
-        console.print(measures_table(search))
+            print_text(console, line)
+        print_grid(console, measures_table(search))
         classes = classes_table(search, partial(_class_name, version=version))
         if classes is not None:
-            console.print(classes)
+            print_grid(console, classes)
         console.print()
 
 
@@ -129,13 +134,14 @@ def _beside(version: CheckedVersion) -> str:
     return f"overinterpretation rate {rate}, accuracy {accuracy}{outside}; one pass costs {passes}, {timed}"
 
 
-def _table(title: str, findings: Sequence[Finding], version: ModelVersion | None) -> Table:
-    table = Table(title=escape(title), title_justify="left")
-    for column in COLUMNS:
-        table.add_column(column, justify="right" if column in RIGHT else "left", overflow="fold")
-    for finding in findings[:MOST_ROWS]:
-        table.add_row(*(escape(printable(cell)) for cell in _row(finding, version)))
-    return table
+def _table(title: str, findings: Sequence[Finding], version: ModelVersion | None) -> Grid:
+    shown, more = findings[:MOST_ROWS], len(findings) - MOST_ROWS
+    return Grid(
+        title=title,
+        columns=COLUMNS,
+        rows=[[printable(cell) for cell in _row(finding, version)] for finding in shown],
+        caption=f"... and {more} more images; the report has all (--output FILE)" if more > 0 else "",
+    )
 
 
 def _row(finding: Finding, version: ModelVersion | None) -> Iterable[str]:

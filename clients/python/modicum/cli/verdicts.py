@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from modicum.cli import options
-from modicum.cli.consoles import print_error, print_json, printing, stdout
+from modicum.cli.consoles import print_error, print_json, print_text, printing, stdout
 from modicum.cli.exit_codes import DONE, INCONCLUSIVE, VIOLATED
 from modicum.cli.options import FLAG, OUTPUT, option
 from modicum.cli.outputs import checked_suffix, write_file
@@ -138,4 +138,4 @@ def print_verdict(document: Mapping[str, Any], outputs: Sequence[VerdictOutput],
         print_json(document)
         return
     for line in [*terminal_lines(document), *(f"wrote {output.path}" for output in outputs)]:
-        stdout().print(line, markup=False, highlight=False, soft_wrap=True)
+        print_text(stdout(), line)

@@ -13,7 +13,7 @@ from modicum.attestation.checks import Verification
 from modicum.attestation.extras import ATTEST, KEYLESS, require_extra
 from modicum.cli import options
 from modicum.cli.attest import SIGNATURE
-from modicum.cli.consoles import print_json, printing, stdout
+from modicum.cli.consoles import print_json, print_text, printing, stdout
 from modicum.cli.exit_codes import DONE, VIOLATED
 from modicum.cli.options import option
 from modicum.errors import InvalidArgument
@@ -142,7 +142,7 @@ def _end_with(found: Verification, *, as_json: bool) -> NoReturn:
             print_json({"verified": found.verified, **asdict(found)})
         else:
             for line in _lines(found):
-                stdout().print(printable(line), markup=False, highlight=False, soft_wrap=True)
+                print_text(stdout(), printable(line))
     raise typer.Exit(DONE if found.verified else VIOLATED)
 
 

@@ -1,0 +1,101 @@
+"""A result in ten lines of 80 columns: the outcome, the summary, where the report is. What does not fit is counted."""
+
+from collections.abc import Sequence
+
+from modicum.cli.consoles import wrapped
+from modicum.cli.result_tables import headline, mitigation_lines
+from modicum.resource_names import last_part
+from modicum.results import ModelResult, Result
+
+MOST_LINES = 10
+LINE_COLUMNS = 80
+#: The controls whose outcome is about the model as a whole, in words.
+DECIDING = {"spot": "the spot test", "counterfactual": "the counterfactual set", "shortcut": "the shortcut rule"}
+#: What they can say, the worst first. What is open comes before what was not found.
+WORST_FIRST = (
+    "SHORTCUT",
+    "ACCURACY_FALLS",
+    "DECISIVE",
+    "SUFFICIENT",
+    "INCONCLUSIVE",
+    "NONE_FOUND",
+    "ACCURACY_HOLDS",
+    "NONE_SEEN",
+    "CLEAR",
+)
+NO_OUTCOME = "no outcome, because no control ran that has one"
+
+
+def report_command(audit: str) -> str:
+    """The command that writes the report of an audit."""
+    return f"modicum audits report {last_part(audit)} --output report.html"
+
+
+def tables_command(audit: str) -> str:
+    """The command that prints all that is left out here."""
+    return f"modicum audits show {last_part(audit)} -v"
+
+
+def worst_outcome(model: ModelResult) -> str:
+    """The worst outcome of the controls that decide; empty where none of them ran."""
+    return min(_outcomes(model).values(), key=_badness, default="")
+
+
+def short_lines(result: Result, *, report: str, tables: str) -> list[str]:
+    """The result in lines that are not wrapped yet. At 80 columns they take ten, unless the first sentence is longer.
+
+    Args:
+        result: what to show.
+        report: where the report is, or the command that writes it.
+        tables: the command that prints the tables and all sentences.
+    """
+    heads = [next(iter(mitigation_lines(check, result.called))) for check in result.mitigation]
+    if len(result.models) == 1:
+        (model,) = result.models
+        heads.append(_head(model, result))
+        sentences = list(model.summary) or list(headline(model.first))
+        free = MOST_LINES - _rows(*heads, f"report: {report}", _more(tables, len(sentences)))
+        shown = _fitting(sentences, free)
+        paragraph = " ".join(sentences[:shown])
+        return [*heads, paragraph, f"report: {report}", _more(tables, len(sentences) - shown)]
+    paragraphs = [*heads, *(_paragraph(model, result) for model in result.models)]
+    free = MOST_LINES - _rows(f"report: {report}", _more(tables, 0, len(paragraphs)))
+    shown = next((n for n in range(len(paragraphs), 1, -1) if _rows(*paragraphs[:n]) <= free), 1)
+    return [*paragraphs[:shown], f"report: {report}", _more(tables, 0, len(paragraphs) - shown)]
+
+
+def _head(model: ModelResult, result: Result) -> str:
+    outcome = worst_outcome(model)
+    if not outcome:
+        return f"{result.called(model.model_version)}: {NO_OUTCOME}"
+    by = [words for control, words in DECIDING.items() if _outcomes(model).get(control) == outcome]
+    return f"{result.called(model.model_version)}: {outcome} by {' and '.join(by)}"
+
+
+def _paragraph(model: ModelResult, result: Result) -> str:
+    sentences = list(model.summary) or list(headline(model.first))
+    return f"{_head(model, result)}. {sentences[0]}"
+
+
+def _outcomes(model: ModelResult) -> dict[str, str]:
+    return {control: outcome for control in DECIDING if (outcome := getattr(model, control))}
+
+
+def _badness(outcome: str) -> int:
+    """The place of an outcome; one that this client does not know counts as open."""
+    return WORST_FIRST.index(outcome if outcome in WORST_FIRST else "INCONCLUSIVE")
+
+
+def _fitting(sentences: Sequence[str], free: int) -> int:
+    """How many sentences fit into so many lines; at least one."""
+    return next((n for n in range(len(sentences), 1, -1) if _rows(" ".join(sentences[:n])) <= free), 1)
+
+
+def _rows(*lines: str) -> int:
+    return sum(len(wrapped(line, LINE_COLUMNS)) for line in lines)
+
+
+def _more(tables: str, sentences: int, models: int = 0) -> str:
+    counted = ((models, "model"), (sentences, "sentence"))
+    left_out = [f"{number} more {word}{'s' if number > 1 else ''}" for number, word in counted if number]
+    return f"more: {tables} ({' and '.join([*left_out, 'the tables'])})"

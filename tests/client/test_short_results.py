@@ -1,0 +1,111 @@
+"""A result in ten lines: its outcome, what was found, where the report is. What is left out is counted."""
+
+import gzip
+
+import pytest
+from modicum.cli.consoles import wrapped
+from modicum.cli.short_results import WORST_FIRST, short_lines, worst_outcome
+from modicum.results import result_of
+
+COUNTS = {"images": 40, "eligible": 30, "with_subset": 28, "baseline_confident": 1, "failed": 0}
+SEARCH = {"method": "mask_optimization", "threshold": 0.9, "fill": "mean"}
+SENTENCE = "A small place decides for class 7, and a person must say whether that is evidence for it or not."
+COMMANDS = {"report": "modicum audits report a1 --output report.html", "tables": "modicum audits show a1 -v"}
+
+
+def model(name="one", summary=(SENTENCE,), **outcomes):
+    readings = [{"control": control, "text": "", "outcome": outcome} for control, outcome in outcomes.items()]
+    search = {"search": SEARCH, "measures": {}, "readings": readings, "counts": COUNTS}
+    version = f"projects/default/models/{name}/versions/1"
+    return {"model_version": version, "digest": "e" * 64, "searches": [search], "summary": list(summary)}
+
+
+def result_with(*models, **parts):
+    return result_of({"schema_version": 2, "models": list(models), **parts}, gzip.compress(b""))
+
+
+def rows_of(lines):
+    return [row for line in lines for row in wrapped(line, 80)]
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "head"),
+    [
+        ({"spot": "DECISIVE", "shortcut": "INCONCLUSIVE"}, "one/1: DECISIVE by the spot test"),
+        (
+            {"spot": "SHORTCUT", "shortcut": "SHORTCUT", "counterfactual": "ACCURACY_FALLS"},
+            "one/1: SHORTCUT by the spot test and the shortcut rule",
+        ),
+        ({"spot": "NONE_FOUND", "counterfactual": "INCONCLUSIVE"}, "one/1: INCONCLUSIVE by the counterfactual set"),
+        ({"spot": "NEW_WORD", "shortcut": "NONE_SEEN"}, "one/1: NEW_WORD by the spot test"),
+        ({"fill": "SURVIVES"}, "one/1: no outcome, because no control ran that has one"),
+    ],
+    ids=["found", "two controls agree", "open", "unknown to this client", "none ran"],
+)
+def test_the_first_line_is_the_worst_outcome_and_who_says_so(outcomes, head):
+    assert short_lines(result_with(model(**outcomes)), **COMMANDS)[0] == head
+
+
+def test_what_is_open_is_worse_than_what_was_not_found():
+    clean = {"spot": "NONE_FOUND", "shortcut": "NONE_SEEN", "counterfactual": "ACCURACY_HOLDS"}
+
+    assert worst_outcome(result_with(model(**clean)).models[0]) == "NONE_FOUND"
+    assert WORST_FIRST.index("INCONCLUSIVE") < min(map(WORST_FIRST.index, clean.values()))
+
+
+@pytest.mark.parametrize("sentences", [1, 3, 8, 40])
+def test_a_result_takes_ten_lines_of_80_columns(sentences):
+    summary = [f"{number}: {SENTENCE}" for number in range(sentences)]
+
+    lines = short_lines(result_with(model(summary=summary, spot="DECISIVE")), **COMMANDS)
+
+    assert len(rows_of(lines)) <= 10
+    shown = sum(sentence in lines[1] for sentence in summary)
+    assert lines[1] == " ".join(summary[:shown])
+    more = f"{sentences - shown} more sentences and the tables" if shown < sentences else "the tables"
+    assert lines[2:] == [
+        "report: modicum audits report a1 --output report.html",
+        f"more: modicum audits show a1 -v ({more})",
+    ]
+
+
+def test_a_first_sentence_that_is_too_long_is_shown_all_the_same():
+    lines = short_lines(result_with(model(summary=["word " * 300 + "end.", SENTENCE])), **COMMANDS)
+
+    assert lines[1].endswith("end.")
+    assert "(1 more sentence and the tables)" in lines[-1]
+
+
+def test_a_result_without_a_summary_shows_its_counts():
+    lines = short_lines(result_with(model(summary=())), **COMMANDS)
+
+    assert lines[1].startswith("40 images: 30 eligible, 28 with a subset")
+
+
+def test_several_models_have_a_line_each_and_the_rest_is_counted():
+    models = [model(f"model{number}", spot="DECISIVE") for number in range(20)]
+
+    lines = short_lines(result_with(*models), **COMMANDS)
+
+    assert len(rows_of(lines)) <= 10
+    assert lines[0] == f"model0/1: DECISIVE by the spot test. {SENTENCE}"
+    assert lines[-1] == f"more: modicum audits show a1 -v ({22 - len(lines)} more models and the tables)"
+
+
+def test_the_verdict_of_an_ensemble_comes_first():
+    one, two = (f"projects/default/models/{name}/versions/1" for name in ("one", "two"))
+    check = {
+        "ensemble": one,
+        "members": [two],
+        "search_index": 0,
+        "verdict": "INCONCLUSIVE",
+        "stamp": "",
+        "reasons": ["too few images"],
+        "measures": {},
+        "limits": {"ratio": 1.1, "accuracy_difference": -0.02, "images": 30},
+        "temperatures": {},
+    }
+
+    lines = short_lines(result_with(model(), model("two"), mitigation=[check]), **COMMANDS)
+
+    assert lines[0] == "INCONCLUSIVE: one/1 against its members two/1"
