@@ -81,6 +81,23 @@ class Projects(Protocol):
     async def revoke_tokens(self, principal: str) -> int: ...
 
 
+class Sessions(Protocol):
+    """Sessions of browsers, and links that begin one. Each stands for a token and ends with it."""
+
+    async def create(self, digest: str, token_digest: str, *, seconds: float) -> bool:
+        """Begin one for a token; False when there is no such token."""
+
+    async def token_digest(self, digest: str) -> str | None:
+        """The digest of the token that a session stands for; None when it has ended."""
+
+    async def delete(self, digest: str) -> None: ...
+    async def add_link(self, digest: str, token_digest: str, *, seconds: float) -> bool:
+        """Store a link that begins one session; False when there is no such token."""
+
+    async def take_link(self, digest: str) -> str | None:
+        """Use up a link; the digest of its token, or None when there is no link any more."""
+
+
 class Requests(Protocol):
     """Served requests by their id (AIP-155)."""
 
@@ -370,10 +387,33 @@ class Gauges(Protocol):
         """The newest verdict on an audit of each of these versions, by version; those that were judged."""
 
 
+class Overviews(Protocol):
+    """What pages show of a project at once."""
+
+    async def newest_verdicts(self, project: str, models: Sequence[str]) -> Mapping[str, Verdict]:
+        """The newest verdict on a version of each of these models, by model; those that were judged."""
+
+    async def newest_audits(self, project: str, models: Sequence[str]) -> Mapping[str, Audit]:
+        """The newest SUCCEEDED audit of a version of each of these models, by model; those that have one."""
+
+    async def audits_of_model(self, model: str, *, limit: int) -> list[Audit]:
+        """The SUCCEEDED audits of any version of a model, newest first."""
+
+    async def count_by_state(self, project: str) -> Mapping[AuditState, int]:
+        """The number of audits of a project in each state; every state has a count."""
+
+    async def waiting(self, project: str, *, limit: int) -> list[Audit]:
+        """The QUEUED audits of a project, the oldest first."""
+
+    async def ahead_of(self, audit: str) -> int:
+        """How many audits of the project are older than this one and have not ended."""
+
+
 class Transaction(Protocol):
     """One database transaction."""
 
     projects: Projects
+    sessions: Sessions
     requests: Requests
     models: Models
     datasets: Datasets
@@ -385,6 +425,7 @@ class Transaction(Protocol):
     spots: Spots
     verdicts: Verdicts
     gauges: Gauges
+    overviews: Overviews
 
 
 class Store(Protocol):

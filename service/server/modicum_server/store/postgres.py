@@ -18,11 +18,13 @@ from modicum_server.store.datasets import PostgresDatasets
 from modicum_server.store.findings import PostgresFindings
 from modicum_server.store.metric_queries import PostgresGauges
 from modicum_server.store.models import PostgresModels
+from modicum_server.store.overviews import PostgresOverviews
 from modicum_server.store.predictions import PostgresPredictions
 from modicum_server.store.probing import Probing
 from modicum_server.store.projects import PostgresProjects
 from modicum_server.store.request_ids import PostgresRequests
 from modicum_server.store.schema import schema_of
+from modicum_server.store.sessions import PostgresSessions
 from modicum_server.store.shards import PostgresShards
 from modicum_server.store.spots import PostgresSpots
 from modicum_server.store.verdicts import PostgresVerdicts
@@ -36,6 +38,7 @@ class PostgresTransaction:
     """`ports.Transaction`: the nouns, all on one connection. Not frozen, because the protocol's attributes are not."""
 
     projects: ports.Projects
+    sessions: ports.Sessions
     requests: ports.Requests
     models: ports.Models
     datasets: ports.Datasets
@@ -47,6 +50,7 @@ class PostgresTransaction:
     spots: ports.Spots
     verdicts: ports.Verdicts
     gauges: ports.Gauges
+    overviews: ports.Overviews
 
 
 class PostgresStore:
@@ -72,6 +76,7 @@ class PostgresStore:
     def _nouns(self, connection: AsyncConnection) -> PostgresTransaction:
         return PostgresTransaction(
             projects=PostgresProjects(connection),
+            sessions=PostgresSessions(connection),
             requests=PostgresRequests(connection),
             models=PostgresModels(connection, self._wake_jobs),
             datasets=PostgresDatasets(connection),
@@ -83,6 +88,7 @@ class PostgresStore:
             spots=PostgresSpots(connection),
             verdicts=PostgresVerdicts(connection),
             gauges=PostgresGauges(connection),
+            overviews=PostgresOverviews(connection),
         )
 
     async def ping(self) -> None:

@@ -93,6 +93,29 @@ tokens = Table(
     Index(None, "principal"),
 )
 
+
+def _standing_for_a_token(name: str, holder: str) -> Table:
+    """A table of secrets that stand for a token until a time."""
+    return Table(
+        name,
+        metadata,
+        Column("digest", NAME, primary_key=True, comment=f"SHA-256 of what is in the {holder}; that itself is nowhere"),
+        Column(
+            "token_digest",
+            NAME,
+            ForeignKey("tokens.digest", ondelete="CASCADE"),
+            nullable=False,
+            comment="the token that it stands for",
+        ),
+        Column("expire_time", TIME, nullable=False),
+        Index(None, "token_digest"),
+        Index(None, "expire_time"),
+    )
+
+
+sessions = _standing_for_a_token("sessions", "cookie")
+sign_in_links = _standing_for_a_token("sign_in_links", "link")
+
 requests = Table(
     "requests",
     metadata,

@@ -24,7 +24,7 @@ class PostgresVerdicts:
     async def get(self, name: str) -> Verdict | None:
         """Get a verdict."""
         row = (await self._connection.execute(select(tables.verdicts).filter_by(name=name))).one_or_none()
-        return _verdict(row) if row else None
+        return verdict_of(row) if row else None
 
     async def page(self, project: str, criteria: VerdictFilter, *, after: str, limit: int) -> list[Keyed[Verdict]]:
         """List the verdicts of a project, newest first."""
@@ -37,7 +37,7 @@ class PostgresVerdicts:
             query = query.where(_VERDICTS.audit == criteria.audit)
         if criteria.model_version:
             query = query.where(_VERDICTS.model_versions.contains([criteria.model_version]))
-        return [(str(row.id), _verdict(row)) for row in await self._connection.execute(query)]
+        return [(str(row.id), verdict_of(row)) for row in await self._connection.execute(query)]
 
     async def create(self, verdict: Verdict) -> Verdict | None:
         """Store it; None when its audit is gone."""
@@ -46,7 +46,7 @@ class PostgresVerdicts:
         if await self._connection.scalar(audit) is None:
             return None
         row = insert(tables.verdicts).values(_columns(verdict)).returning(tables.verdicts)
-        return _verdict((await self._connection.execute(row)).one())
+        return verdict_of((await self._connection.execute(row)).one())
 
     async def of_audit(self, audit: str) -> list[str]:
         """Names of at most 10 verdicts on an audit."""
@@ -78,7 +78,8 @@ def _columns(verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def _verdict(row: Row[Any]) -> Verdict:
+def verdict_of(row: Row[Any]) -> Verdict:
+    """Return the verdict of a row."""
     return Verdict(
         name=row.name,
         audit=row.audit,

@@ -1,0 +1,97 @@
+"""What pages show of a project at once: the newest of each model, and what is left to do."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Subquery, Table, func, select, true
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from modicum_server.domain.audits import Audit, AuditState
+from modicum_server.domain.verdicts import Verdict
+from modicum_server.store import tables
+from modicum_server.store.audit_rows import AUDIT, audit_of
+from modicum_server.store.projects import project_of
+from modicum_server.store.verdicts import verdict_of
+
+_AUDITS, _VERDICTS = tables.audits.c, tables.verdicts.c
+_UNENDED = [state.value for state in AuditState if not state.terminal]
+#: What follows a model's name in the name of its version.
+_VERSION_PART = "/versions/[0-9]+$"
+
+
+class PostgresOverviews:
+    """`ports.Overviews`."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def newest_verdicts(self, project: str, models: Sequence[str]) -> Mapping[str, Verdict]:
+        """The newest verdict on a version of each of these models, by model; those that were judged."""
+        newest = _newest_of_models(tables.verdicts, models, _VERDICTS.project == project)
+        query = select(newest.c.model, tables.verdicts).join(newest, newest.c.id == _VERDICTS.id)
+        return {row.model: verdict_of(row) for row in await self._connection.execute(query)}
+
+    async def newest_audits(self, project: str, models: Sequence[str]) -> Mapping[str, Audit]:
+        """The newest SUCCEEDED audit of a version of each of these models, by model; those that have one."""
+        succeeded = _AUDITS.state == AuditState.SUCCEEDED.value
+        newest = _newest_of_models(tables.audits, models, _AUDITS.project == project, succeeded)
+        ids = {row.model: row.id for row in await self._connection.execute(select(newest))}
+        rows = await self._connection.execute(AUDIT.where(_AUDITS.id.in_(set(ids.values()))))
+        audits = {row.id: audit_of(row) for row in rows}
+        return {model: audits[audit_id] for model, audit_id in ids.items()}
+
+    async def audits_of_model(self, model: str, *, limit: int) -> list[Audit]:
+        """The SUCCEEDED audits of any version of a model, newest first."""
+        named = _versions_in(tables.audits)
+        ids = (
+            select(_AUDITS.id)
+            .distinct()
+            .select_from(tables.audits.join(named, true()))
+            .where(_AUDITS.project == project_of(model), _AUDITS.state == AuditState.SUCCEEDED.value)
+            .where(_model_of(named.c.version) == model)
+            .order_by(_AUDITS.id.desc())
+            .limit(limit)
+        )
+        query = AUDIT.where(_AUDITS.id.in_(ids.scalar_subquery())).order_by(_AUDITS.id.desc())
+        return [audit_of(row) for row in await self._connection.execute(query)]
+
+    async def count_by_state(self, project: str) -> Mapping[AuditState, int]:
+        """The number of audits of a project in each state; every state has a count."""
+        query = select(_AUDITS.state, func.count()).where(_AUDITS.project == project).group_by(_AUDITS.state)
+        counts = {AuditState(state): count for state, count in await self._connection.execute(query)}
+        return {state: counts.get(state, 0) for state in AuditState}
+
+    async def waiting(self, project: str, *, limit: int) -> list[Audit]:
+        """The QUEUED audits of a project, the oldest first."""
+        query = AUDIT.where(_AUDITS.project == project, _AUDITS.state == AuditState.QUEUED.value)
+        rows = await self._connection.execute(query.order_by(_AUDITS.id).limit(limit))
+        return [audit_of(row) for row in rows]
+
+    async def ahead_of(self, audit: str) -> int:
+        """How many audits of the project are older than this one and have not ended."""
+        own = select(_AUDITS.id).where(_AUDITS.name == audit).scalar_subquery()
+        query = select(func.count()).where(
+            _AUDITS.project == project_of(audit), _AUDITS.state.in_(_UNENDED), _AUDITS.id < own
+        )
+        return await self._connection.scalar(query) or 0
+
+
+def _newest_of_models(table: Table, models: Sequence[str], *criteria: ColumnElement[bool]) -> Subquery:
+    """One row for each of these models that has one: the largest id."""
+    named = _versions_in(table)
+    model = _model_of(named.c.version)
+    return (
+        select(model.label("model"), func.max(table.c.id).label("id"))
+        .select_from(table.join(named, true()))
+        .where(*criteria, model.in_(list(models)))
+        .group_by(model)
+        .subquery()
+    )
+
+
+def _versions_in(table: Table) -> Any:
+    return func.unnest(table.c.model_versions).table_valued("version", name="named").render_derived()
+
+
+def _model_of(version: ColumnElement[str]) -> ColumnElement[str]:
+    return func.regexp_replace(version, _VERSION_PART, "")

@@ -1,0 +1,87 @@
+"""Sessions of browsers. A session stands for a token, and ends with it.
+
+The browser holds a random secret, the store its SHA-256. Nothing that a browser keeps is a token, and every API process
+knows every session.
+"""
+
+import secrets
+
+from modicum_server.domain.projects import Principal
+from modicum_server.errors import SessionMissing, SignInLinkUsed, TokenInvalid
+from modicum_server.ports import Store, Transaction
+from modicum_server.usecases.access import token_digest
+
+SECRET_BYTES = 32
+SESSION_SECONDS = 12 * 3600.0
+LINK_SECONDS = 300.0
+
+
+def new_secret() -> str:
+    """Return a random secret."""
+    return secrets.token_urlsafe(SECRET_BYTES)
+
+
+class Sessions:
+    """Begins, finds and ends sessions."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def sign_in(self, token: str) -> str:
+        """Begin a session with a token; returns its secret.
+
+        Raises:
+            TokenInvalid
+        """
+        async with self._store.transaction() as transaction:
+            return await _begin(transaction, token_digest(token))
+
+    async def sign_in_by_link(self, link_secret: str) -> str:
+        """Begin a session with the secret of a link, which works once; returns the session's secret.
+
+        Raises:
+            SignInLinkUsed
+        """
+        async with self._store.transaction() as transaction:
+            token = await transaction.sessions.take_link(token_digest(link_secret))
+            if token is None:
+                raise SignInLinkUsed
+            return await _begin(transaction, token)
+
+    async def sign_out(self, secret: str) -> None:
+        """End a session. One that has ended stays so."""
+        async with self._store.transaction() as transaction:
+            await transaction.sessions.delete(token_digest(secret))
+
+    async def principal(self, secret: str) -> Principal:
+        """Return who signed in, with the roles of now.
+
+        Raises:
+            SessionMissing: there is no such session, or no longer.
+        """
+        async with self._store.transaction() as transaction:
+            token = await transaction.sessions.token_digest(token_digest(secret))
+            principal = None if token is None else await transaction.projects.authenticate(token)
+        if principal is None:
+            raise SessionMissing
+        return principal
+
+
+async def new_link(store: Store, token: str) -> str:
+    """Store a link that signs in once with a token; returns its secret.
+
+    Raises:
+        TokenInvalid
+    """
+    secret = new_secret()
+    async with store.transaction() as transaction:
+        if not await transaction.sessions.add_link(token_digest(secret), token_digest(token), seconds=LINK_SECONDS):
+            raise TokenInvalid
+    return secret
+
+
+async def _begin(transaction: Transaction, token: str) -> str:
+    secret = new_secret()
+    if not await transaction.sessions.create(token_digest(secret), token, seconds=SESSION_SECONDS):
+        raise TokenInvalid
+    return secret
