@@ -11,11 +11,13 @@ import pytest
 from google.protobuf import json_format, symbol_database
 from google.protobuf.message_factory import GetMessageClass
 from modicum_server.transports.contract import services_of_contract
+from modicum_server.transports.errors import reason_of
 from modicum_server.transports.http.rest.openapi.comments import comment_on
 from modicum_server.transports.http.rest.openapi.document import document
 from modicum_server.transports.http.rest.openapi.examples import EXAMPLES, IDS
 from modicum_server.transports.http.rest.openapi.operations import body_of
 from modicum_server.transports.http.rest.openapi.page import prose, reasons, render_page
+from modicum_server.transports.http.rest.openapi.refusals import OF_PAGES
 from modicum_server.transports.http.rest.routes import bindings_of
 from openapi_spec_validator import validate
 
@@ -165,7 +167,8 @@ def test_every_refusal_that_is_described_is_a_problem_with_the_reasons_of_its_st
         assert {(int(name.removeprefix("Problem")), reason) for reason in named} <= known
     named = {reason for response in responses.values() for reason in re.findall("`([A-Z_]+)`", response["description"])}
     of_no_operation = {"PATH_UNKNOWN", "METHOD_NOT_ALLOWED", "REQUEST_MALFORMED"}
-    assert {reason for _, reason in known} - named == of_no_operation | {"TOO_MANY_CALLS"}  # only gRPC
+    of_pages = {reason_of(kind) for kind in OF_PAGES}
+    assert {reason for _, reason in known} - named == of_no_operation | of_pages | {"TOO_MANY_CALLS"}  # only gRPC
 
 
 def test_headers_of_a_refusal_are_those_of_its_status(described):

@@ -4,6 +4,7 @@ import asyncio
 import json
 import secrets
 import signal
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -84,9 +85,11 @@ def up(
         path = data or default_folder()
         _end(USAGE, f"{path}: the data folder cannot be created: {error.strerror}; choose another folder with --data")
 
-    def announce(addresses: ServerAddresses) -> None:
+    def announce(addresses: ServerAddresses, link: str) -> None:
+        http_url = f"{'https' if settings.tls_cert else 'http'}://{addresses.http_address}"
+        _say_pages(http_url, link)
         typer.echo(f"gRPC   {addresses.grpc_address}")
-        typer.echo(f"HTTP   http://{addresses.http_address}/metrics")
+        typer.echo(f"HTTP   {http_url}/metrics")
         typer.echo(f"token  {folder.path / 'token'}")
 
     server = LocalServer(folder, settings, until_unused)
@@ -95,6 +98,13 @@ def up(
             asyncio.run(_until_signal(lambda stop: server.run(stop, announce)))
     except (FolderInUse, StartFailed) as error:
         _end(NOT_COMPLETED, str(error))
+
+
+def _say_pages(http_url: str, link: str) -> None:
+    """Print the address of the pages, and on a terminal the link that signs in: no file is to hold it."""
+    typer.echo(f"pages  {http_url}/")
+    if sys.stdout.isatty():
+        typer.echo(f"       {http_url}/sign-in#{link}  (signs you in once, within five minutes)")
 
 
 @app.command(cls=_Command)

@@ -6,13 +6,13 @@
     │                     DatasetTooLarge, AuditTooLarge, ArchitectureUnknown, UploadInvalid, FormatUnknown,
     │                     MediaTypeUnknown
     ├── NotFound ─ ProjectNotFound, ModelNotFound, ModelVersionNotFound, DatasetNotFound, ArtifactNotFound,
-    │              AuditNotFound, FindingNotFound, VerdictNotFound
+    │              AuditNotFound, FindingNotFound, VerdictNotFound, PageNotFound
     ├── AlreadyExists ─ ProjectExists, DatasetDiffers, RequestIdReused, AuditExists
     ├── FailedPrecondition ─ ResourceInUse, ArtifactMissing, ExecutableNotAllowed, ModelRejected, LabelUnknown,
     │                        CanvasUnfit, GradientMissing, AuditNotEnded, AuditNotSucceeded,
     │                        AuditNotStoppable, ResultIncomplete
-    ├── Unauthenticated ─ TokenMissing, TokenInvalid
-    ├── PermissionDenied ─ RoleInsufficient
+    ├── Unauthenticated ─ TokenMissing, TokenInvalid, SessionMissing, SignInLinkUsed
+    ├── PermissionDenied ─ RoleInsufficient, FormForeign, HostUnknown
     ├── ResourceExhausted ─ ArtifactTooLarge, RequestTooLarge, DiskFull, TooManyCalls, TooManyQueued,
     │                        TooManyWatchers
     ├── Aborted ─ UploadBusy
@@ -153,6 +153,10 @@ class VerdictNotFound(NotFound):
     """There is no verdict with this name."""
 
 
+class PageNotFound(NotFound):
+    """There is no such page: begin at the overview."""
+
+
 class AlreadyExists(ModicumError):
     """Something else already has this name."""
 
@@ -233,12 +237,28 @@ class TokenInvalid(Unauthenticated):
     """This server does not know the bearer token."""
 
 
+class SessionMissing(Unauthenticated):
+    """This page needs a sign-in: there was none, or it has ended."""
+
+
+class SignInLinkUsed(Unauthenticated):
+    """The sign-in link was used or is older than five minutes: sign in with a token."""
+
+
 class PermissionDenied(ModicumError):
     """The caller is not allowed to do this."""
 
 
 class RoleInsufficient(PermissionDenied):
     """The token's role in this project does not allow this."""
+
+
+class FormForeign(PermissionDenied):
+    """The form is not one of this session: open the page again, and send it from there."""
+
+
+class HostUnknown(PermissionDenied):
+    """The pages are not served under this name: add it to MODICUM_HTTP_HOSTS."""
 
 
 class ResourceExhausted(ModicumError):

@@ -29,6 +29,11 @@ class Settings(BaseSettings):
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="origins whose pages may call REST from a browser, separated by commas"
     )
+    http_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="further names under which browsers may open the pages, separated by commas; loopback names and "
+        "MODICUM_HOST always may",
+    )
     worker_metrics_host: str = Field(
         "127.0.0.1",
         description="address of a worker's /metrics, which needs no token: use loopback or a closed network",
@@ -84,6 +89,13 @@ class Settings(BaseSettings):
         if isinstance(origins, str):
             return tuple(origin.strip().rstrip("/") for origin in origins.split(",") if origin.strip())
         return origins
+
+    @field_validator("http_hosts", mode="before")
+    @classmethod
+    def _are_names(cls, hosts: object) -> object:
+        if isinstance(hosts, str):
+            return tuple(host.strip().lower() for host in hosts.split(",") if host.strip())
+        return hosts
 
     @field_validator("database_url")
     @classmethod

@@ -27,6 +27,10 @@ GOODBYE_SECONDS = 5.0
 AWAIT_SCHEMA = "--await-schema"
 
 
+Ready = Callable[[ServerAddresses, str], None]
+"""Takes the addresses of the server once it serves, and the secret of a link that signs in to its pages."""
+
+
 class StartFailed(Exception):
     """A part of the local server did not start; its log says why."""
 
@@ -39,7 +43,7 @@ class LocalServer:
     settings: Settings
     until_unused: bool = False
 
-    async def run(self, stop: asyncio.Event, ready: Callable[[ServerAddresses], None]) -> None:
+    async def run(self, stop: asyncio.Event, ready: Ready) -> None:
         """Run until `stop`, or (if requested) until no command uses it.
 
         Raises:
@@ -47,8 +51,8 @@ class LocalServer:
         """
         _see_parts(self.settings)
         async with self._database() as database, self._children(database.url) as children:
-            await self._prepare(database)
-            await _first_of(database.keep(), self._serve(children, stop, ready))
+            link = await self._prepare(database)
+            await _first_of(database.keep(), self._serve(children, stop, lambda addresses: ready(addresses, link)))
 
     async def _serve(
         self, children: "_Children", stop: asyncio.Event, ready: Callable[[ServerAddresses], None]
@@ -82,8 +86,8 @@ class LocalServer:
         finally:
             await postgres.stop()
 
-    async def _prepare(self, database: "_Database") -> None:
-        """Start the database, apply migrations, and add the administrator's token."""
+    async def _prepare(self, database: "_Database") -> str:
+        """Start the database, migrate it, and add the administrator's token; returns the secret of a sign-in link."""
         reading = asyncio.create_task(asyncio.to_thread(_read_store))  # a second, while Postgres creates its files
         try:
             await database.start()
@@ -91,11 +95,16 @@ class LocalServer:
             await reading
         from modicum_server.bootstrap import open_store  # noqa: PLC0415 - the store is not needed to say "in use"
         from modicum_server.store.migrate import migrate  # noqa: PLC0415
+        from modicum_server.usecases.sessions import new_link  # noqa: PLC0415
 
         await asyncio.to_thread(migrate, database.url)
-        digest = token_digest(self.folder.token())
-        async with open_store(database.url) as store, store.transaction() as transaction:
-            await transaction.projects.add_token(digest, principal="local", project="projects/default", role=Role.ADMIN)
+        token, project = self.folder.token(), "projects/default"
+        async with open_store(database.url) as store:
+            async with store.transaction() as transaction:
+                await transaction.projects.add_token(
+                    token_digest(token), principal="local", project=project, role=Role.ADMIN
+                )
+            return await new_link(store, token)
 
     @asynccontextmanager
     async def _children(self, database_url: str) -> AsyncIterator["_Children"]:

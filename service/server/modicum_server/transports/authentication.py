@@ -1,6 +1,8 @@
-"""Finds the principal of a call by the SHA-256 of its bearer token, for both transports."""
+"""Finds the principal of a call by the SHA-256 of its bearer token, for gRPC and REST."""
 
 import asyncio
+from collections.abc import Coroutine
+from typing import Any
 
 from modicum_server.domain.projects import Principal
 from modicum_server.errors import TokenInvalid, TokenMissing
@@ -29,7 +31,16 @@ async def authenticate(store: Store, authorization: str, seconds: float) -> Prin
         TokenMissing, TokenInvalid, DependencyUnavailable
         TimeoutError: the store did not reply within `seconds`.
     """
-    asked = asyncio.ensure_future(_principal_of(store, bearer_token(authorization)))
+    return await within(_principal_of(store, bearer_token(authorization)), seconds)
+
+
+async def within(lookup: Coroutine[Any, Any, Principal], seconds: float) -> Principal:
+    """Return what a lookup in the store finds.
+
+    Raises:
+        TimeoutError: the store did not reply within `seconds`.
+    """
+    asked = asyncio.ensure_future(lookup)
     asked.add_done_callback(lambda task: task.cancelled() or task.exception())  # retrieved, even when nobody waits
     try:
         # asyncio.timeout would wait for the cancelled lookup to end, which takes ten seconds more when Postgres hangs.

@@ -36,6 +36,7 @@ TABLE: Mapping[type[errors.ModicumError], ErrorStatus] = {
     errors.FailedPrecondition: ErrorStatus(Code.FAILED_PRECONDITION, 400),
     errors.Unauthenticated: ErrorStatus(Code.UNAUTHENTICATED, 401),
     errors.PermissionDenied: ErrorStatus(Code.PERMISSION_DENIED, 403),
+    errors.HostUnknown: ErrorStatus(Code.PERMISSION_DENIED, 421),
     errors.ResourceExhausted: ErrorStatus(Code.RESOURCE_EXHAUSTED, 429),
     errors.ArtifactTooLarge: ErrorStatus(Code.RESOURCE_EXHAUSTED, 413),
     errors.RequestTooLarge: ErrorStatus(Code.RESOURCE_EXHAUSTED, 413),

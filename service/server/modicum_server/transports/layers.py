@@ -9,7 +9,7 @@ import asyncio
 import re
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
 import grpc
@@ -21,11 +21,13 @@ from modicum_server.ports import Store
 from modicum_server.transports.authentication import authenticate
 from modicum_server.transports.call_limits import Bounds
 from modicum_server.transports.call_metrics import CallMetrics
-from modicum_server.transports.calls import CURRENT, Call, CallerLeft
+from modicum_server.transports.calls import CURRENT, Call, CallerLeft, Wire
 from modicum_server.transports.errors import status_of_error
 from modicum_server.transports.refusals import Refusal, deadline_refusal, refusal_of
 
 Layer = Callable[[Call], AbstractAsyncContextManager[None]]
+FindPrincipal = Callable[[Wire, float], Awaitable[Principal]]
+"""Finds who calls within some seconds, or raises TimeoutError."""
 
 REQUEST_ID_HEADER = "x-request-id"
 log = structlog.get_logger("modicum.rpc")
@@ -34,7 +36,8 @@ log = structlog.get_logger("modicum.rpc")
 def layers_of(store: Store, metrics: CallMetrics, *, bounds: Bounds, most_calls: int | None = None) -> Sequence[Layer]:
     """Return the layers, from outside in. Without `most_calls`, the transport itself bounds the number of calls."""
     counted = () if most_calls is None else (bounded(most_calls),)
-    limit, known = limited(bounds.longest_call_seconds), authenticated(store, bounds.authentication_seconds)
+    limit = limited(bounds.longest_call_seconds)
+    known = authenticated(lambda wire, seconds: _by_token(store, wire, seconds), bounds.authentication_seconds)
     return (identified, measured(metrics), logged, errors_refused, *counted, limit, known)
 
 
@@ -145,24 +148,28 @@ def bounded(most: int) -> Layer:
     return layer
 
 
-def authenticated(store: Store, longest_seconds: float) -> Layer:
+def authenticated(find: FindPrincipal, longest_seconds: float) -> Layer:
     """Find the principal of the call; only probes need none."""
 
     @asynccontextmanager
     async def layer(call: Call) -> AsyncIterator[None]:
         if not call.probe:
-            call.principal = await _principal(store, call, longest_seconds)
+            call.principal = await _principal(find, call, longest_seconds)
             call.wire.remaining_seconds()  # a bad deadline is reported only to callers with a token
         yield
 
     return layer
 
 
-async def _principal(store: Store, call: Call, longest_seconds: float) -> Principal:
+async def _by_token(store: Store, wire: Wire, seconds: float) -> Principal:
+    return await authenticate(store, wire.header("authorization"), seconds)
+
+
+async def _principal(find: FindPrincipal, call: Call, longest_seconds: float) -> Principal:
     remaining = _remaining_seconds(call)
     seconds = longest_seconds if remaining is None else min(remaining, longest_seconds)
     try:
-        return await authenticate(store, call.wire.header("authorization"), seconds)
+        return await find(call.wire, seconds)
     except TimeoutError as error:
         if remaining is not None and remaining <= longest_seconds:
             raise _DeadlineMissed(seconds) from error

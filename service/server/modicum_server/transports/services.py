@@ -23,8 +23,12 @@ from modicum_server.usecases.datasets import Datasets
 from modicum_server.usecases.findings import Findings
 from modicum_server.usecases.judging import Judging
 from modicum_server.usecases.models import Models
+from modicum_server.usecases.overviews import Overviews
 from modicum_server.usecases.projects import Projects
 from modicum_server.usecases.reports import Reports
+from modicum_server.usecases.result_facts import ResultFacts
+from modicum_server.usecases.sessions import Sessions
+from modicum_server.usecases.trends import Trends
 from modicum_server.usecases.verdicts import Verdicts
 from modicum_server.usecases.versions import Versions
 from modicum_server.usecases.watching import Watching
@@ -33,8 +37,29 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
+class UseCases:
+    """What can be done, as the pages call it: plain values in and out."""
+
+    projects: Projects
+    sessions: Sessions
+    models: Models
+    versions: Versions
+    datasets: Datasets
+    artifacts: Artifacts
+    audits: Audits
+    audit_creation: AuditCreation
+    findings: Findings
+    reports: Reports
+    judging: Judging
+    verdicts: Verdicts
+    watching: Watching
+    overviews: Overviews
+    trends: Trends
+
+
+@dataclass(frozen=True, slots=True)
 class Services:
-    """The methods of the contract, one attribute for each service, and the watches that a stop has to end."""
+    """The methods of the contract, one attribute for each service, and the use cases behind them."""
 
     projects: ProjectMethods
     models: ModelMethods
@@ -42,7 +67,12 @@ class Services:
     artifacts: ArtifactMethods
     audits: AuditMethods
     verdicts: VerdictMethods
-    watching: Watching
+    use_cases: UseCases
+
+    @property
+    def watching(self) -> Watching:
+        """The watches that a stop has to end."""
+        return self.use_cases.watching
 
 
 def build_services(
@@ -55,24 +85,41 @@ def build_services(
     metrics: CallMetrics,
 ) -> Services:
     """Build every use case over these adapters."""
-    audits, reports = Audits(store), Reports(store, artifacts, renderer)
-    watching = Watching(store, changes, settings)
+    reports, watching = Reports(store, artifacts, renderer), Watching(store, changes, settings)
+    facts = ResultFacts(artifacts)
     metrics.count_watchers(lambda: watching.count)
+    able = UseCases(
+        projects=Projects(store),
+        sessions=Sessions(store),
+        models=Models(store),
+        versions=Versions(store, settings),
+        datasets=Datasets(store, artifacts, settings, check_objects=check_objects),
+        artifacts=Artifacts(store, artifacts, settings),
+        audits=Audits(store),
+        audit_creation=AuditCreation(store, settings, on_created=lambda audit: _acknowledged(audit, metrics)),
+        findings=Findings(store),
+        reports=reports,
+        judging=Judging(store, artifacts, reports, on_judged=lambda verdict: _judged(verdict, metrics)),
+        verdicts=Verdicts(store),
+        watching=watching,
+        overviews=Overviews(store, facts),
+        trends=Trends(store, facts),
+    )
     return Services(
-        projects=ProjectMethods(Projects(store)),
-        models=ModelMethods(Models(store), Versions(store, settings)),
-        datasets=DatasetMethods(Datasets(store, artifacts, settings, check_objects=check_objects)),
-        artifacts=ArtifactMethods(Artifacts(store, artifacts, settings), metrics),
+        projects=ProjectMethods(able.projects),
+        models=ModelMethods(able.models, able.versions),
+        datasets=DatasetMethods(able.datasets),
+        artifacts=ArtifactMethods(able.artifacts, metrics),
         audits=AuditMethods(
-            audits=audits,
-            creation=AuditCreation(store, settings, on_created=lambda audit: _acknowledged(audit, metrics)),
-            findings=Findings(store),
+            audits=able.audits,
+            creation=able.audit_creation,
+            findings=able.findings,
             watching=watching,
             reports=reports,
-            judging=Judging(store, artifacts, reports, on_judged=lambda verdict: _judged(verdict, metrics)),
+            judging=able.judging,
         ),
-        verdicts=VerdictMethods(Verdicts(store)),
-        watching=watching,
+        verdicts=VerdictMethods(able.verdicts),
+        use_cases=able,
     )
 
 

@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from importlib import resources
 from typing import Any
 
 from modicum.errors import PolicyError
@@ -144,6 +145,11 @@ class Judging:
             await request.remember(transaction, created.name)
         self._on_judged(created)
         return created
+
+
+def starting_policy() -> str:
+    """Return the text of a policy to begin with, as `modicum policy init` writes it."""
+    return resources.files("modicum.gate").joinpath("starting_policy.yaml").read_text(encoding="utf-8")
 
 
 def _checked_project(name: str, asked: AskedPolicy) -> str:

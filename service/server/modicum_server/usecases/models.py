@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from modicum_server.domain.models import Model
 from modicum_server.domain.projects import Principal, Role
 from modicum_server.errors import ModelNotFound, ResourceInUse
-from modicum_server.ports import Store
+from modicum_server.ports import Store, Transaction
 from modicum_server.usecases.access import authorise
 from modicum_server.usecases.pages import Page, PageRequest, read_page
 from modicum_server.usecases.request_ids import CreateOptions, identify
@@ -83,6 +83,15 @@ def _there(model: Model | None, name: str) -> Model:
     if model is None:
         raise model_not_found(name)
     return model
+
+
+async def require_model(transaction: Transaction, name: str) -> Model:
+    """Get a model.
+
+    Raises:
+        ModelNotFound
+    """
+    return _there(await transaction.models.get(name), name)
 
 
 def model_not_found(name: str) -> ModelNotFound:

@@ -1,4 +1,4 @@
-"""The Starlette application: REST below /v1, /metrics, /healthz, /readyz, and the middleware around them."""
+"""The Starlette application: REST below /v1, pages for people, /metrics, /healthz, /readyz, and the middleware."""
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -8,6 +8,7 @@ from modicum_server.settings import Settings
 from modicum_server.transports.call_limits import Bounds
 from modicum_server.transports.call_metrics import CallMetrics, Exposition
 from modicum_server.transports.http.middleware import middleware_of, respond_to_unrouted
+from modicum_server.transports.http.pages.mounting import page_routes
 from modicum_server.transports.http.probes import probe_routes
 from modicum_server.transports.http.rest.mounting import rest_routes
 from modicum_server.transports.readiness import Readiness
@@ -27,7 +28,11 @@ def build_app(
 ) -> Starlette:
     """Return the application."""
     app = Starlette(
-        routes=[*probe_routes(store, readiness, exposition), *rest_routes(services, store, metrics, bounds)],
+        routes=[
+            *probe_routes(store, readiness, exposition),
+            *rest_routes(services, store, metrics, bounds),
+            *page_routes(services.use_cases, settings, metrics, bounds),
+        ],
         middleware=middleware_of(settings),
         exception_handlers={HTTPException: respond_to_unrouted(UnroutedRequests(metrics))},
     )

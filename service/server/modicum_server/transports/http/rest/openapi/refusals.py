@@ -38,6 +38,16 @@ _OF_STATUS: Mapping[int, str] = {
 }
 
 
+OF_PAGES = (
+    errors.FormForeign,
+    errors.HostUnknown,
+    errors.PageNotFound,
+    errors.SessionMissing,
+    errors.SignInLinkUsed,
+)
+"""What only the pages in a browser raise."""
+
+
 def _always(_binding: Binding) -> bool:
     return True
 
@@ -97,6 +107,7 @@ _MET: Mapping[type[errors.ModicumError], Condition] = {
     errors.ArtifactTooLarge: _uploads,
     errors.RequestTooLarge: _takes_json,
     errors.DiskFull: _stores_bytes,
+    **dict.fromkeys(OF_PAGES, _never),
     errors.TooManyCalls: _never,  # gRPC only: HTTP bounds its connections instead
     errors.TooManyQueued: _queues,
     errors.TooManyWatchers: _watches,

@@ -1,0 +1,130 @@
+"""Serves one page: opens the layers around the call, checks host, session and form, and lets the page answer."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import cast
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from modicum_server.domain.projects import Principal
+from modicum_server.errors import FormForeign
+from modicum_server.settings import Settings
+from modicum_server.transports.authentication import within
+from modicum_server.transports.call_limits import Bounds
+from modicum_server.transports.call_metrics import CallMetrics
+from modicum_server.transports.calls import Call, Wire
+from modicum_server.transports.http.pages.cookies import is_form_token, secret_of
+from modicum_server.transports.http.pages.forms import EMPTY, TOKEN_FIELD, Form, read_form
+from modicum_server.transports.http.pages.hosts import Hosts
+from modicum_server.transports.http.pages.visits import NOBODY, Show, Visit
+from modicum_server.transports.http.pages.wire import PageWire
+from modicum_server.transports.layers import (
+    Layer,
+    authenticated,
+    errors_refused,
+    identified,
+    limited,
+    logged,
+    measured,
+    open_layers,
+)
+from modicum_server.transports.services import UseCases
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page, or the answer to a form. `name` stands in metrics and in the log.
+
+    A `public` one needs no session; one that `streams` may take as long as its bytes need.
+    """
+
+    name: str
+    path: str
+    show: Show
+    takes_form: bool = False
+    public: bool = False
+    streams: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """What the doors of all pages share."""
+
+    able: UseCases
+    settings: Settings
+    public: Sequence[Layer]
+    private: Sequence[Layer]
+
+    @classmethod
+    def of(cls, able: UseCases, settings: Settings, metrics: CallMetrics, bounds: Bounds) -> "Doors":
+        """Build the layers, from outside in. The host is checked before the store is asked anything."""
+        public = (
+            identified,
+            measured(metrics),
+            logged,
+            errors_refused,
+            limited(bounds.longest_call_seconds),
+            _expected(Hosts(settings)),
+        )
+
+        async def by_session(wire: Wire, seconds: float) -> Principal:
+            return await within(able.sessions.principal(secret_of(cast("PageWire", wire).request)), seconds)
+
+        return cls(able, settings, public, (*public, authenticated(by_session, bounds.authentication_seconds)))
+
+    def route(self, page: Page) -> Route:
+        """Return the route of a page."""
+        return Route(page.path, _Door(self, page), methods=["POST" if page.takes_form else "GET"])
+
+
+class _Door:
+    """An ASGI application that serves one page."""
+
+    def __init__(self, doors: Doors, page: Page) -> None:
+        self._doors = doors
+        self._page = page
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        wire = PageWire(Request(scope, receive), send)
+        call = Call(method=f"/modicum.pages/{self._page.name}", streaming=self._page.streams, wire=wire)
+        async with AsyncExitStack() as stack:
+            await open_layers(stack, self._doors.public if self._page.public else self._doors.private, call)
+            form = await _form_of(wire.request) if self._page.takes_form else EMPTY
+            visit = Visit(wire.request, self._doors.able, self._doors.settings, call.principal or NOBODY, form)
+            await wire.respond(await self._page.show(visit))
+
+
+def _expected(hosts: Hosts) -> Layer:
+    """Refuse requests for a name that is not served."""
+
+    @asynccontextmanager
+    async def layer(call: Call) -> AsyncIterator[None]:
+        hosts.require(call.wire.header("host"))
+        yield
+
+    return layer
+
+
+async def _form_of(request: Request) -> Form:
+    """Read a form that one of our own pages sent.
+
+    Raises:
+        FormForeign: another site sent it, or it is of another session.
+    """
+    origin = request.headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc.lower() != request.headers.get("host", "").lower():
+        raise FormForeign
+    form = await read_form(request)
+    if not is_form_token(form.text(TOKEN_FIELD), secret_of(request)):
+        raise FormForeign
+    return form
+
+
+def routes_of(pages: Sequence[Page], doors: Doors) -> list[Route]:
+    """Return the routes of pages, in their order."""
+    return [doors.route(page) for page in pages]

@@ -1,0 +1,81 @@
+"""Forms that a browser sends, as urlencoded fields."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qs
+
+from starlette.requests import ClientDisconnect, Request
+
+from modicum_server.errors import FieldInvalid, MediaTypeUnknown, RequestTooLarge
+from modicum_server.settings import MEBIBYTE
+from modicum_server.transports.calls import CallerLeft
+
+MEDIA_TYPE = "application/x-www-form-urlencoded"
+LARGEST_FORM_BYTES = 4 * MEBIBYTE
+MOST_FIELDS = 200
+TOKEN_FIELD = "form_token"  # noqa: S105 - the name of a field
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The fields of a form, each with its values."""
+
+    fields: Mapping[str, list[str]]
+
+    def text(self, name: str) -> str:
+        """Return the first value of a field; empty where it was left out."""
+        return self.fields.get(name, [""])[0].strip()
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """Return all values of a field that are not empty."""
+        return tuple(value for value in self.fields.get(name, []) if value)
+
+    def whole(self, name: str, default: int = 0) -> int:
+        """Return a whole number.
+
+        Raises:
+            FieldInvalid
+        """
+        return int(self._number(name, str(default), int, "a whole number"))
+
+    def number(self, name: str) -> float:
+        """Return a number.
+
+        Raises:
+            FieldInvalid
+        """
+        return self._number(name, "", float, "a number")
+
+    def _number(self, name: str, default: str, read: type[int] | type[float], expected: str) -> float:
+        text = (self.text(name) or default).replace(",", "")
+        try:
+            return read(text)
+        except ValueError:
+            raise FieldInvalid(name, f"expected {expected}, got {text[:40]!r}") from None
+
+
+EMPTY = Form({})
+
+
+async def read_form(request: Request) -> Form:
+    """Read the form of a request.
+
+    Raises:
+        RequestTooLarge, MediaTypeUnknown, CallerLeft
+        FieldInvalid: it has too many fields, or text that is not UTF-8.
+    """
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != MEDIA_TYPE:
+        raise MediaTypeUnknown(f"expected a form of media type {MEDIA_TYPE}")
+    body = bytearray()
+    try:
+        async for data in request.stream():
+            body += data
+            if len(body) > LARGEST_FORM_BYTES:
+                raise RequestTooLarge(f"expected a form of at most {LARGEST_FORM_BYTES:,} bytes, got more")
+    except ClientDisconnect:
+        raise CallerLeft from None
+    try:
+        fields = parse_qs(body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
+    except ValueError:
+        raise FieldInvalid("form", f"expected at most {MOST_FIELDS} fields of UTF-8 text") from None
+    return Form(fields)

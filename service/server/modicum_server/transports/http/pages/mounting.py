@@ -1,0 +1,18 @@
+"""The routes of the pages in an application."""
+
+from starlette.routing import BaseRoute
+
+from modicum_server.settings import Settings
+from modicum_server.transports.call_limits import Bounds
+from modicum_server.transports.call_metrics import CallMetrics
+from modicum_server.transports.http.pages.assets import asset_route
+from modicum_server.transports.http.pages.door import Doors, routes_of
+from modicum_server.transports.http.pages.views import audits, models, projects, signing, verdicts
+from modicum_server.transports.services import UseCases
+
+PAGES = (*signing.PAGES, *projects.PAGES, *audits.PAGES, *verdicts.PAGES, *models.PAGES, *projects.NOWHERE)
+
+
+def page_routes(able: UseCases, settings: Settings, metrics: CallMetrics, bounds: Bounds) -> list[BaseRoute]:
+    """Return the routes. The first that fits a path serves it."""
+    return [asset_route(), *routes_of(PAGES, Doors.of(able, settings, metrics, bounds))]

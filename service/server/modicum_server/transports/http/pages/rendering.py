@@ -1,0 +1,39 @@
+"""Renders templates. Whatever stands in a variable is escaped; a name that a template misses is an error."""
+
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from modicum_server.transports.http.pages import words
+from modicum_server.transports.http.pages.assets import asset
+
+
+def rendered(template: str, **shown: Any) -> str:
+    """Return a template with its values."""
+    return _environment().get_template(template).render(**shown)
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("modicum_server.transports.http.pages"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    environment.globals["asset"] = asset
+    environment.filters.update(
+        {
+            "id": words.id_of,
+            "label": words.label_of,
+            "count": words.counted,
+            "day": words.day,
+            "moment": words.moment,
+            "span": words.span,
+            "decimal": words.decimal,
+            "sentence": words.sentence,
+        }
+    )
+    return environment

@@ -1,0 +1,94 @@
+"""Draws trends as SVG: a dot for each figure, a bar for its interval, a line between figures that compare."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from modicum_server.transports.http.pages.words import decimal, label_of
+from modicum_server.usecases.trends import Trend, TrendPoint
+
+WIDTH, HEIGHT = 640.0, 170.0
+LEFT, RIGHT, TOP, BOTTOM = 44.0, 16.0, 14.0, 26.0
+TICKS = 3
+SHARE = (0.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Dot:
+    """A figure in the drawing. `low` and `high` are the ends of its bar, None without an interval."""
+
+    x: float
+    y: float
+    low: float | None
+    high: float | None
+    text: str
+    version: str
+    is_joined: bool
+    broken: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A line across the drawing, and its number."""
+
+    y: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrendDrawing:
+    """A drawing of WIDTH x HEIGHT, and what stands beside it for those who do not see it."""
+
+    trend: Trend
+    dots: Sequence[Dot]
+    ticks: Sequence[Tick]
+    width: float = WIDTH
+    height: float = HEIGHT
+
+    @property
+    def breaks(self) -> Sequence[Dot]:
+        """The dots that do not compare with the one before."""
+        return [dot for dot in self.dots if dot.broken]
+
+
+def drawing_of(trend: Trend) -> TrendDrawing:
+    """Return the drawing of a trend that has at least one point."""
+    bottom, top = _range(trend.points)
+
+    def y_of(value: float) -> float:
+        return round(TOP + (HEIGHT - TOP - BOTTOM) * (1 - (value - bottom) / (top - bottom)), 2)
+
+    step = (WIDTH - LEFT - RIGHT) / max(1, len(trend.points))
+    dots = [
+        Dot(
+            x=round(LEFT + step * (place + 0.5), 2),
+            y=y_of(point.figure.value or 0.0),
+            low=None if point.figure.low is None else y_of(point.figure.low),
+            high=None if point.figure.high is None else y_of(point.figure.high),
+            text=_text(point),
+            version=point.model_version.rsplit("/", 1)[-1],
+            is_joined=place > 0 and not point.broken,
+            broken=point.broken,
+        )
+        for place, point in enumerate(trend.points)
+    ]
+    values = [bottom + (top - bottom) * place / (TICKS - 1) for place in range(TICKS)]
+    return TrendDrawing(trend, dots, [Tick(y_of(value), decimal(value)) for value in values])
+
+
+def _range(points: Sequence[TrendPoint]) -> tuple[float, float]:
+    """Return the ends of the axis: 0 to 1 where all lies within, and otherwise what holds every interval and 0."""
+    ends = [
+        end for point in points for end in (point.figure.value, point.figure.low, point.figure.high) if end is not None
+    ]
+    if SHARE[0] <= min(ends) and max(ends) <= SHARE[1]:
+        return SHARE
+    low, high = min(0.0, *ends), max(0.0, *ends)
+    return low, high if high > low else low + 1.0
+
+
+def _text(point: TrendPoint) -> str:
+    figure = point.figure
+    interval = ""
+    if figure.low is not None and figure.high is not None:
+        interval = f" ({decimal(figure.low)} to {decimal(figure.high)})"
+    return f"{label_of(point.model_version)}: {decimal(figure.value or 0.0)}{interval}, n = {figure.n:,}"

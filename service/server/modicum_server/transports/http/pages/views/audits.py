@@ -1,0 +1,165 @@
+"""Audits: the list, one audit while it runs and when it has ended, its report, and what can be done with it."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any
+from uuid import uuid4
+
+from starlette.responses import Response, StreamingResponse
+
+from modicum_server.domain.audits import Audit, AuditState, Stage
+from modicum_server.errors import InvalidArgument, ResultIncomplete
+from modicum_server.transports.http.pages import headers
+from modicum_server.transports.http.pages.door import Page
+from modicum_server.transports.http.pages.repeating import command_of, python_of
+from modicum_server.transports.http.pages.views.projects import FIRST_COMMANDS
+from modicum_server.transports.http.pages.views.verdicts import policy_text
+from modicum_server.transports.http.pages.visits import Visit
+from modicum_server.transports.http.pages.words import id_of
+from modicum_server.usecases.judging import AskedPolicy, starting_policy
+from modicum_server.usecases.pages import PageRequest
+from modicum_server.usecases.reports import ReportFormat
+from modicum_server.usecases.request_ids import CreateOptions
+from modicum_server.usecases.watching import remaining_seconds
+
+AUDITS_SHOWN = 50
+VERDICTS_SHOWN = 10
+STAGES: Mapping[Stage | None, str] = {
+    Stage.SEARCH: "Subsets are searched",
+    Stage.SCORE: "What was found is scored",
+    Stage.SUMMARISE: "The result is put together",
+}
+FORMS = {"html": ReportFormat.HTML, "json": ReportFormat.JSON, "zip": ReportFormat.CANVAS}
+BEGUN = "It is the policy to begin with."
+LAST = "It is the policy of the newest verdict in this project."
+
+
+async def _list(visit: Visit) -> Response:
+    state = visit.query("state")
+    page = await visit.able.audits.page(
+        visit.principal,
+        visit.project,
+        f"state = {state}" if state else "",
+        PageRequest(AUDITS_SHOWN, visit.query("page")),
+    )
+    return visit.render(
+        "audits.html.j2",
+        page=page,
+        state=state,
+        states=[one.value for one in AuditState],
+        first=not visit.query("page"),
+        first_commands=FIRST_COMMANDS,
+    )
+
+
+async def _audit(visit: Visit) -> Response:
+    audit = await visit.able.audits.get(visit.principal, _name(visit))
+    about = f'audit = "{audit.name}"'
+    verdicts = await visit.able.verdicts.page(visit.principal, visit.project, about, PageRequest(VERDICTS_SHOWN))
+    return visit.render(
+        "audit.html.j2",
+        verdicts=verdicts,
+        sentences=await visit.able.overviews.sentences(audit),
+        command=command_of(audit.specification),
+        python=python_of(audit.specification),
+        **await _progress_of(visit, audit),
+    )
+
+
+async def _progress(visit: Visit) -> Response:
+    """Return the part that shows progress; nothing where there is no news, and the whole page anew at the end."""
+    audit = await visit.able.audits.get(visit.principal, _name(visit))
+    if audit.state.terminal:
+        return Response(headers={"HX-Refresh": "true"})
+    if str(audit.sequence) == visit.query("after") and audit.state is AuditState.RUNNING:
+        return Response(status_code=HTTPStatus.NO_CONTENT)
+    return visit.render("polled.html.j2", **await _progress_of(visit, audit))
+
+
+async def _progress_of(visit: Visit, audit: Audit) -> dict[str, Any]:
+    queued = audit.state is AuditState.QUEUED
+    return {
+        "audit": audit,
+        "ahead": await visit.able.overviews.ahead_of(visit.principal, audit.name) if queued else 0,
+        "stage": STAGES.get(audit.stage, "The audit runs"),
+        "remaining": remaining_seconds(audit, datetime.now(UTC)),
+    }
+
+
+async def _report(visit: Visit) -> Response:
+    """Return the report for a frame or a tab of its own."""
+    report = await visit.able.reports.render(visit.principal, _name(visit), ReportFormat.HTML)
+    return StreamingResponse(report.pieces, headers=headers.REPORT, media_type=report.media_type)
+
+
+async def _download(visit: Visit) -> Response:
+    ending = visit.request.path_params["form"]
+    report = await visit.able.reports.render(visit.principal, _name(visit), FORMS.get(ending))
+    attached = f'attachment; filename="{id_of(_name(visit))}.{ending}"'
+    told = {**headers.DOWNLOAD, "Content-Disposition": attached}
+    return StreamingResponse(report.pieces, headers=told, media_type=report.media_type)
+
+
+async def _cancel(visit: Visit) -> Response:
+    audit = await visit.able.audits.cancel(visit.principal, _name(visit))
+    return visit.lead_to(f"/{audit.name}")
+
+
+async def _stop(visit: Visit) -> Response:
+    audit = await visit.able.audits.stop(visit.principal, _name(visit))
+    return visit.lead_to(f"/{audit.name}")
+
+
+async def _judge_form(visit: Visit) -> Response:
+    audit = await visit.able.audits.get(visit.principal, _name(visit))
+    newest = await visit.able.verdicts.page(visit.principal, visit.project, "", PageRequest(1))
+    if not newest.rows:
+        return _judging(visit, audit.name, policy=starting_policy(), origin=BEGUN)
+    policy = await policy_text(visit, newest.rows[0])
+    return _judging(visit, audit.name, policy=policy, origin=LAST)
+
+
+async def _judge(visit: Visit) -> Response:
+    asked = AskedPolicy(visit.form.text("policy"), "", visit.form.text("baseline"))
+    if asked.baseline and "/" not in asked.baseline:
+        asked = AskedPolicy(asked.text, "", f"{visit.project}/audits/{asked.baseline}")
+    options = CreateOptions(request_id=visit.form.text("request_id"))
+    try:
+        verdict = await visit.able.judging.judge(visit.principal, _name(visit), asked, options)
+    except (InvalidArgument, ResultIncomplete) as error:
+        return _judging(visit, _name(visit), policy=asked.text, baseline=asked.baseline, problem=str(error))
+    return visit.lead_to(f"/{verdict.name}")
+
+
+def _judging(
+    visit: Visit, audit: str, *, policy: str, origin: str = "", baseline: str = "", problem: str = ""
+) -> Response:
+    return visit.render(
+        "judge.html.j2",
+        status=HTTPStatus.BAD_REQUEST if problem else HTTPStatus.OK,
+        audit=audit,
+        policy=policy,
+        origin=origin,
+        baseline=baseline,
+        problem=problem,
+        request_id=str(uuid4()),
+    )
+
+
+def _name(visit: Visit) -> str:
+    return visit.named("audits", "audit")
+
+
+_AUDIT = "/projects/{project}/audits/{audit}"
+PAGES = (
+    Page("audits", "/projects/{project}/audits", _list),
+    Page("audit", _AUDIT, _audit),
+    Page("progress", f"{_AUDIT}/progress", _progress),
+    Page("report", f"{_AUDIT}/report", _report, streams=True),
+    Page("report_download", f"{_AUDIT}/report.{{form}}", _download, streams=True),
+    Page("cancel", f"{_AUDIT}/cancel", _cancel, takes_form=True),
+    Page("stop", f"{_AUDIT}/stop", _stop, takes_form=True),
+    Page("judge_form", f"{_AUDIT}/judge", _judge_form),
+    Page("judge", f"{_AUDIT}/judge", _judge, takes_form=True),
+)

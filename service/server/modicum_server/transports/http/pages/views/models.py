@@ -1,0 +1,72 @@
+"""Models: one model with its versions, verdicts and trends, and one version."""
+
+import asyncio
+
+from starlette.responses import Response
+
+from modicum_server.domain.models import Ensemble, Executable, InputDropout, ModelVersion, Weights
+from modicum_server.transports.http.pages.door import Page
+from modicum_server.transports.http.pages.trend_drawing import drawing_of
+from modicum_server.transports.http.pages.visits import Visit
+from modicum_server.transports.http.pages.words import label_of
+from modicum_server.usecases.pages import PageRequest
+
+VERSIONS_SHOWN = 20
+NEWEST = 5
+
+
+async def _model(visit: Visit) -> Response:
+    name = visit.named("models", "model")
+    model = await visit.able.models.get(visit.principal, name)
+    versions = await visit.able.versions.page(visit.principal, name, PageRequest(VERSIONS_SHOWN, visit.query("page")))
+    about = [f'model_version = "{version.name}"' for version in versions.rows]
+    newest = PageRequest(1)
+    verdicts = await asyncio.gather(
+        *(visit.able.verdicts.page(visit.principal, visit.project, one, newest) for one in about)
+    )
+    audits = await asyncio.gather(
+        *(visit.able.audits.page(visit.principal, visit.project, one, newest) for one in about)
+    )
+    judged = next((page.rows[0] for page in verdicts if page.rows), None)
+    rules = [] if judged is None else [rule.id for rule in judged.rules]
+    trends = await visit.able.trends.of(visit.principal, name, rules)
+    return visit.render(
+        "model.html.j2",
+        model=model,
+        versions=versions,
+        lines=[
+            (version, next(iter(verdict.rows), None), next(iter(audit.rows), None))
+            for version, verdict, audit in zip(versions.rows, verdicts, audits, strict=True)
+        ],
+        drawings=[drawing_of(trend) for trend in trends],
+        first=not visit.query("page"),
+    )
+
+
+async def _version(visit: Visit) -> Response:
+    name = f"{visit.named('models', 'model')}/versions/{visit.request.path_params['version']}"
+    version = await visit.able.versions.get(visit.principal, name)
+    about, newest = f'model_version = "{name}"', PageRequest(NEWEST)
+    return visit.render(
+        "version.html.j2",
+        version=version,
+        source=_source(version),
+        audits=await visit.able.audits.page(visit.principal, visit.project, about, newest),
+        verdicts=await visit.able.verdicts.page(visit.principal, visit.project, about, newest),
+    )
+
+
+def _source(version: ModelVersion) -> str:
+    match version.source:
+        case Weights(architecture=architecture):
+            return f"weights of {architecture}"
+        case Executable(kind=kind):
+            return f"a program ({kind.value})"
+        case Ensemble(members=members, combine=combine):
+            return f"an ensemble ({combine.value}) of {', '.join(map(label_of, members))}"
+        case InputDropout(member=member, samples=samples):
+            return f"{label_of(member)} over {samples:,} masks"
+
+
+_MODEL = "/projects/{project}/models/{model}"
+PAGES = (Page("model", _MODEL, _model), Page("model_version", f"{_MODEL}/versions/{{version}}", _version))

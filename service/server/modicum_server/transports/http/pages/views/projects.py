@@ -1,0 +1,66 @@
+"""The first page, the list of projects, and a project at a glance."""
+
+from typing import Any
+
+from starlette.responses import Response
+
+from modicum_server.errors import PageNotFound
+from modicum_server.transports.http.pages.door import Page
+from modicum_server.transports.http.pages.visits import Visit
+from modicum_server.usecases.overviews import Overview
+from modicum_server.usecases.pages import PageRequest
+
+MODEL_COMMAND = (
+    "modicum models create resnet18 --weights w.safetensors --architecture torchvision:resnet18 --labels labels.txt"
+)
+FIRST_COMMANDS = f"""{MODEL_COMMAND}
+modicum datasets create holdout photos/
+modicum audits create --name first --model resnet18 --dataset holdout --threshold 0.9"""
+
+
+async def _first(visit: Visit) -> Response:
+    """Lead to the only project of the visitor, or to the list."""
+    only = list(visit.principal.roles)
+    return visit.lead_to(f"/{only[0]}" if len(only) == 1 else "/projects")
+
+
+async def _projects(visit: Visit) -> Response:
+    page = await visit.able.projects.page(visit.principal, PageRequest(token=visit.query("page")))
+    return visit.render("projects.html.j2", page=page, roles=visit.principal.roles, first=not visit.query("page"))
+
+
+async def _overview(visit: Visit) -> Response:
+    return visit.render(
+        "overview.html.j2",
+        first_commands=FIRST_COMMANDS,
+        model_command=MODEL_COMMAND,
+        first=not visit.query("page"),
+        **_shown(await _seen(visit)),
+    )
+
+
+async def _work(visit: Visit) -> Response:
+    """Return the part of the overview that changes while audits run."""
+    return visit.render("work.html.j2", **_shown(await _seen(visit)))
+
+
+async def _seen(visit: Visit) -> Overview:
+    return await visit.able.overviews.of(visit.principal, visit.project, PageRequest(token=visit.query("page")))
+
+
+def _shown(seen: Overview) -> dict[str, Any]:
+    return {"seen": seen, "counts": {state.value: count for state, count in seen.counts.items()}}
+
+
+async def _nowhere(visit: Visit) -> Response:
+    raise PageNotFound(f"there is no page {visit.request.url.path[:200]}; begin at the overview")
+
+
+PAGES = (
+    Page("first", "/", _first),
+    Page("projects", "/projects", _projects),
+    Page("overview", "/projects/{project}", _overview),
+    Page("work", "/projects/{project}/work", _work),
+)
+NOWHERE = (Page("nowhere", "/projects/{rest:path}", _nowhere, public=True),)
+"""What comes after all other pages of a project."""

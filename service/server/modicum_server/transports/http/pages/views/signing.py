@@ -1,0 +1,72 @@
+"""Signing in, by token or by a link that works once, and signing out."""
+
+from http import HTTPStatus
+
+from starlette.responses import Response
+
+from modicum_server.errors import ModicumError, SignInLinkUsed, TokenInvalid
+from modicum_server.transports.http.pages.cookies import forget_secret, secret_of, set_secret
+from modicum_server.transports.http.pages.door import Page
+from modicum_server.transports.http.pages.visits import Visit
+from modicum_server.usecases.sessions import new_secret
+
+HOME = "/"
+LONGEST_TOKEN = 1000
+
+
+async def _sign_in_form(visit: Visit) -> Response:
+    return _form(visit, visit.query("next"))
+
+
+async def _sign_in(visit: Visit) -> Response:
+    try:
+        secret = await visit.able.sessions.sign_in(visit.form.text("token")[:LONGEST_TOKEN])
+    except TokenInvalid as error:
+        return _form(visit, visit.form.text("next"), error)
+    return _signed_in(visit, secret, _within(visit.form.text("next")))
+
+
+async def _sign_in_by_link(visit: Visit) -> Response:
+    try:
+        secret = await visit.able.sessions.sign_in_by_link(visit.form.text("link")[:LONGEST_TOKEN])
+    except SignInLinkUsed as error:
+        return _form(visit, HOME, error)
+    return _signed_in(visit, secret, HOME)
+
+
+async def _sign_out(visit: Visit) -> Response:
+    await visit.able.sessions.sign_out(secret_of(visit.request))
+    response = visit.lead_to("/sign-in")
+    forget_secret(visit.request, response)
+    return response
+
+
+def _form(visit: Visit, path: str, error: ModicumError | None = None) -> Response:
+    """Return the form. A browser without a secret gets one, because the form is sealed with it."""
+    secret = secret_of(visit.request) or new_secret()
+    status = HTTPStatus.OK if error is None else HTTPStatus.UNAUTHORIZED
+    problem = "" if error is None else str(error)
+    response = visit.render("sign-in.html.j2", status=status, secret=secret, next=_within(path), problem=problem)
+    set_secret(visit.request, response, secret)
+    return response
+
+
+def _signed_in(visit: Visit, secret: str, path: str) -> Response:
+    """Give the browser the secret of its session, which is another one than before."""
+    response = visit.lead_to(path)
+    set_secret(visit.request, response, secret)
+    return response
+
+
+def _within(path: str) -> str:
+    """Return a path of this server; the first page for what would lead elsewhere."""
+    plain = path.startswith("/") and not path.startswith("//") and "\\" not in path and path.isprintable()
+    return path if plain else HOME
+
+
+PAGES = (
+    Page("sign_in_form", "/sign-in", _sign_in_form, public=True),
+    Page("sign_in", "/sign-in", _sign_in, takes_form=True, public=True),
+    Page("sign_in_by_link", "/sign-in/link", _sign_in_by_link, takes_form=True, public=True),
+    Page("sign_out", "/sign-out", _sign_out, takes_form=True),
+)

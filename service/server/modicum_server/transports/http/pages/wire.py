@@ -1,0 +1,83 @@
+"""`calls.Wire` for pages: an error becomes a page, and a missing session leads to the sign-in."""
+
+from http import HTTPStatus
+from typing import ClassVar
+from urllib.parse import quote
+
+import grpc
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.types import Message, Send
+
+from modicum_server.transports.http.pages import headers
+from modicum_server.transports.http.pages.rendering import rendered
+from modicum_server.transports.refusals import Refusal
+
+REQUEST_ID_HEADER = "X-Request-ID"
+SIGN_IN = "/sign-in"
+
+
+class PageWire:
+    """`calls.Wire` over the request of a browser."""
+
+    transport: ClassVar[str] = "pages"
+
+    def __init__(self, request: Request, send: Send) -> None:
+        self.request = request
+        self._send = send
+        self._request_id = ""
+        self._started = False
+
+    @property
+    def is_part(self) -> bool:
+        """Whether htmx asks for a part of a page."""
+        return self.header("hx-request") == "true"
+
+    def header(self, name: str) -> str:
+        """Return a header of the request; empty when it is missing."""
+        return self.request.headers.get(name, "")
+
+    def remaining_seconds(self) -> float | None:
+        """Return None: a browser gives no deadline."""
+        return None
+
+    def identify(self, request_id: str) -> None:
+        """Put the request id into the response."""
+        self._request_id = request_id
+
+    async def refuse(self, refusal: Refusal) -> None:
+        """Send the page of an error, or lead to the sign-in. A response that has begun breaks off."""
+        if not self._started:
+            await self.respond(self._refused(refusal))
+
+    def _refused(self, refusal: Refusal) -> Response:
+        if refusal.http_status == HTTPStatus.UNAUTHORIZED and not self.request.url.path.startswith(SIGN_IN):
+            back = self.request.url.path if self.request.method in {"GET", "HEAD"} and not self.is_part else "/"
+            there = f"{SIGN_IN}?next={quote(back)}"
+            if self.is_part:
+                return Response(status_code=HTTPStatus.UNAUTHORIZED, headers={"HX-Redirect": there})
+            return RedirectResponse(there, HTTPStatus.SEE_OTHER)
+        told = {} if refusal.retry_seconds is None else {"Retry-After": f"{refusal.retry_seconds:.0f}"}
+        if self.is_part:
+            return PlainTextResponse(refusal.text, refusal.http_status, told)
+        page = rendered("error.html.j2", refusal=refusal, title=HTTPStatus(refusal.http_status).phrase)
+        return HTMLResponse(page, refusal.http_status, told)
+
+    def code(self) -> grpc.StatusCode:
+        """Not used: over HTTP, no call ends by itself."""
+        return grpc.StatusCode.UNKNOWN
+
+    async def respond(self, response: Response) -> None:
+        """Send a whole response."""
+        await response(self.request.scope, self.request.receive, self.send)
+
+    async def send(self, message: Message) -> None:
+        """Send a part of the response. Its head gets the request id, and the headers of a page that it lacks."""
+        if message["type"] == "http.response.start":
+            self._started = True
+            head = MutableHeaders(scope=message)
+            head[REQUEST_ID_HEADER] = self._request_id
+            for name, value in headers.PAGE.items():
+                head.setdefault(name, value)
+        await self._send(message)

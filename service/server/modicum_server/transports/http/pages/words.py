@@ -1,0 +1,56 @@
+"""Names, times and numbers as people read them."""
+
+from datetime import UTC, datetime
+
+MINUTE, HOUR, DAY = 60, 3600, 86400
+DIGITS = 3
+
+
+def id_of(name: str) -> str:
+    """Return the last part of a resource name: `projects/p/audits/a` is `a`."""
+    return name.rsplit("/", 1)[-1]
+
+
+def label_of(version: str) -> str:
+    """Return how a version is called: `projects/p/models/m/versions/2` is `m version 2`."""
+    *_, model, _, number = version.split("/")
+    return f"{model} version {number}"
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """Return a number with its noun: 1 image, 2 images."""
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
+
+
+def day(time: datetime) -> str:
+    """Return a day in UTC: 27 Nov 2026."""
+    return f"{time.astimezone(UTC).day} {time.astimezone(UTC):%b %Y}"
+
+
+def moment(time: datetime) -> str:
+    """Return a time in UTC: 27 Nov 2026, 17:50 UTC."""
+    return f"{day(time)}, {time.astimezone(UTC):%H:%M} UTC"
+
+
+def span(seconds: float) -> str:
+    """Return a length of time, rounded so that two digits or so are left: 40 s, 12 min, 3 h, 5 days."""
+    if seconds < MINUTE:
+        return f"{max(1, round(seconds))} s"
+    if seconds < HOUR:
+        return f"{round(seconds / MINUTE)} min"
+    if seconds < DAY:
+        return f"{seconds / HOUR:.1f} h".replace(".0 h", " h")
+    return counted(round(seconds / DAY), "day")
+
+
+def decimal(value: float) -> str:
+    """Return a number with three digits at most, as people write it: 0.62, 1,380, 0.00031."""
+    if value == 0 or abs(value) >= 10**DIGITS:
+        return f"{value:,.0f}"
+    text = f"{value:.{DIGITS}g}"
+    return f"{value:.{DIGITS + 5}f}".rstrip("0") if "e" in text else text
+
+
+def sentence(message: str) -> str:
+    """Return a message as a sentence: these begin with a small letter and have no full stop."""
+    return f"{message[:1].upper()}{message[1:]}{'' if message.endswith(('.', '?')) else '.'}"

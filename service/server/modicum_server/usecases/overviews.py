@@ -1,0 +1,183 @@
+"""A project at a glance: its models, what runs, what waits, and what needs a person."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from modicum_server.domain.audits import Audit, AuditState
+from modicum_server.domain.models import Model, ModelVersion, VersionState
+from modicum_server.domain.projects import Principal, Role
+from modicum_server.domain.verdicts import Verdict, VerdictOutcome
+from modicum_server.ports import AuditFilter, Store, Transaction
+from modicum_server.usecases.access import authorise
+from modicum_server.usecases.audits import require_audit
+from modicum_server.usecases.pages import Page, PageRequest, read_page
+from modicum_server.usecases.resource_names import project_of
+from modicum_server.usecases.result_facts import ResultFacts
+
+MODELS_SHOWN = 20
+AUDITS_SHOWN = 10
+
+
+class Need(StrEnum):
+    """Why something needs a person."""
+
+    VERSION_REJECTED = "VERSION_REJECTED"
+    VERDICT_FAILS = "VERDICT_FAILS"
+    VERDICT_OPEN = "VERDICT_OPEN"
+    AUDIT_FAILED = "AUDIT_FAILED"
+
+
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """Something that needs a person: what, by resource name, and what is known of it."""
+
+    need: Need
+    name: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelLine:
+    """A model with its newest version, verdict and audit; None where there is none. `sentence` says what was found."""
+
+    model: Model
+    version: ModelVersion | None
+    verdict: Verdict | None
+    audit: Audit | None
+    sentence: str
+
+    @property
+    def is_verdict_older(self) -> bool:
+        """Whether the newest version is none of those that the verdict judged."""
+        return self.verdict is not None and self.model.latest_version not in self.verdict.model_versions
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingAudit:
+    """A queued audit, and how many of the project are before it."""
+
+    audit: Audit
+    ahead: int
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """A project at a glance. Lists are cut; `counts` tells how many audits there are."""
+
+    models: Page[ModelLine]
+    running: Sequence[Audit]
+    waiting: Sequence[WaitingAudit]
+    needed: Sequence[Needed]
+    counts: Mapping[AuditState, int]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the project has neither models nor audits."""
+        return not self.models.rows and not any(self.counts.values())
+
+
+class Overviews:
+    """Reads what pages show of a project at once."""
+
+    def __init__(self, store: Store, facts: ResultFacts) -> None:
+        self._store = store
+        self._facts = facts
+
+    async def of(self, principal: Principal, project: str, request: PageRequest) -> Overview:
+        """Return a project with a page of its models.
+
+        Raises:
+            FieldInvalid, ProjectNotFound, PageTokenInvalid
+        """
+        authorise(principal, project_of("project", project), Role.VIEWER)
+        async with self._store.transaction() as transaction:
+            models = await _models(transaction, project, request)
+            counts = await transaction.overviews.count_by_state(project)
+            running = await _newest(transaction, project, AuditState.RUNNING)
+            waiting = await transaction.overviews.waiting(project, limit=AUDITS_SHOWN)
+            failed = await _newest(transaction, project, AuditState.FAILED)
+        before = counts[AuditState.RUNNING]  # audits are queued in their order, and those that run have begun before
+        lines = await asyncio.gather(*map(self._with_sentence, models.rows))
+        return Overview(
+            models=Page(tuple(lines), models.next_token),
+            running=running,
+            waiting=[WaitingAudit(audit, before + place) for place, audit in enumerate(waiting)],
+            needed=[*_of_models(lines), *map(_failed, failed)],
+            counts=counts,
+        )
+
+    async def ahead_of(self, principal: Principal, audit: str) -> int:
+        """Return how many audits of its project are before a queued audit.
+
+        Raises:
+            FieldInvalid, ProjectNotFound, AuditNotFound
+        """
+        authorise(principal, project_of("audit", audit), Role.VIEWER)
+        async with self._store.transaction() as transaction:
+            await require_audit(transaction, audit)
+            return await transaction.overviews.ahead_of(audit)
+
+    async def sentences(self, audit: Audit) -> Mapping[str, Sequence[str]]:
+        """Return what the result of an audit says of each version, the most important first. The caller may see it."""
+        if not audit.result_digest:
+            return {}
+        return {version: one.sentences for version, one in (await self._facts.of(audit.result_digest)).items()}
+
+    async def _with_sentence(self, line: ModelLine) -> ModelLine:
+        if line.audit is None:
+            return line
+        told = await self.sentences(line.audit)
+        own = next((name for name in reversed(line.audit.specification.model_versions) if _is_of(line.model, name)), "")
+        return ModelLine(line.model, line.version, line.verdict, line.audit, next(iter(told.get(own, ())), ""))
+
+
+def _is_of(model: Model, version: str) -> bool:
+    return version.startswith(f"{model.name}/versions/")
+
+
+async def _models(transaction: Transaction, project: str, request: PageRequest) -> Page[ModelLine]:
+    asked = PageRequest(request.size or MODELS_SHOWN, request.token)
+    page = await read_page(
+        asked,
+        f"models of {project}",
+        lambda after, limit: transaction.models.page(project, after=after, limit=limit),
+    )
+    names = [model.name for model in page.rows]
+    verdicts = await transaction.overviews.newest_verdicts(project, names)
+    audits = await transaction.overviews.newest_audits(project, names)
+    lines = [
+        ModelLine(
+            model,
+            await transaction.models.version(model.latest_version) if model.latest_version else None,
+            verdicts.get(model.name),
+            audits.get(model.name),
+            "",
+        )
+        for model in page.rows
+    ]
+    return Page(tuple(lines), page.next_token)
+
+
+async def _newest(transaction: Transaction, project: str, state: AuditState) -> list[Audit]:
+    keyed = await transaction.audits.page(project, AuditFilter(state=state), after="", limit=AUDITS_SHOWN)
+    return [audit for _, audit in keyed]
+
+
+def _of_models(lines: Sequence[ModelLine]) -> list[Needed]:
+    needed = []
+    for line in lines:
+        if line.version is not None and line.version.state is VersionState.REJECTED:
+            detail = f"{line.version.reject_reason}: {line.version.reject_detail}"
+            needed.append(Needed(Need.VERSION_REJECTED, line.version.name, detail))
+        if line.verdict is not None and line.verdict.outcome is VerdictOutcome.FAIL:
+            needed.append(Needed(Need.VERDICT_FAILS, line.verdict.name, line.verdict.summary))
+        if line.verdict is not None and line.verdict.outcome is VerdictOutcome.INCONCLUSIVE:
+            needed.append(Needed(Need.VERDICT_OPEN, line.verdict.name, line.verdict.summary))
+    return needed
+
+
+def _failed(audit: Audit) -> Needed:
+    detail = "" if audit.failure is None else f"{audit.failure.reason}: {audit.failure.detail}"
+    return Needed(Need.AUDIT_FAILED, audit.name, detail)

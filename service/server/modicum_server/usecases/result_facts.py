@@ -1,0 +1,123 @@
+"""What pages need of result documents: sentences, and figures with what they depend on.
+
+A document never changes, so what was read of it is kept for a while.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from modicum_server.domain.searches import TargetRule
+from modicum_server.domain.statistics import DEFAULTS
+from modicum_server.errors import ArtifactNotFound
+from modicum_server.ports import ArtifactStore
+from modicum_server.usecases.stored_results import read_document
+
+MOST_KEPT = 1_000
+READS_AT_ONCE = 4
+"""Documents that are read at once, because one may take megabytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A measure of a version: its value and interval (None where it has none), over `n` of something."""
+
+    title: str
+    is_headline: bool
+    value: float | None
+    low: float | None
+    high: float | None
+    level: float | None
+    n: int
+    unit: str
+    unavailable: str
+
+
+@dataclass(frozen=True, slots=True)
+class VersionFacts:
+    """What a result says of a version: sentences, the most important first, and the figures of one search.
+
+    That is the first search for the predicted class. Two figures compare if their `conditions` are equal.
+    """
+
+    sentences: Sequence[str] = ()
+    figures: Mapping[str, Figure] = field(default_factory=dict)
+    conditions: Mapping[str, str] = field(default_factory=dict)
+
+
+Facts = Mapping[str, VersionFacts]
+"""By the name of the version."""
+
+
+class ResultFacts:
+    """Reads the facts of documents. Who may see a document is decided before."""
+
+    def __init__(self, artifacts: ArtifactStore, *, most_kept: int = MOST_KEPT) -> None:
+        self._artifacts = artifacts
+        self._most_kept = most_kept
+        self._kept: OrderedDict[str, Facts] = OrderedDict()
+        self._reads = asyncio.Semaphore(READS_AT_ONCE)
+
+    async def of(self, digest: str) -> Facts:
+        """Return the facts of a document; none of one that is gone."""
+        found = self._kept.get(digest)
+        if found is None:
+            async with self._reads:
+                found = await self._read(digest)
+        self._kept[digest] = found
+        self._kept.move_to_end(digest)
+        while len(self._kept) > self._most_kept:
+            self._kept.popitem(last=False)
+        return found
+
+    async def _read(self, digest: str) -> Facts:
+        try:
+            document = await read_document(self._artifacts, digest)
+        except ArtifactNotFound:
+            return {}
+        return {model["model_version"]: _facts(model, document) for model in document.get("models", ())}
+
+
+def _facts(model: Mapping[str, Any], document: Mapping[str, Any]) -> VersionFacts:
+    sentences = tuple(model.get("summary", ()))
+    searches = [one for one in model.get("searches", ()) if _is_for_the_prediction(one.get("search", {}))]
+    if not searches:
+        return VersionFacts(sentences)
+    figures = {name: _figure(name, one) for name, one in searches[0]["measures"].items()}
+    return VersionFacts(sentences, figures, _conditions(searches[0]["search"], document["specification"]))
+
+
+def _is_for_the_prediction(search: Mapping[str, Any]) -> bool:
+    return search.get("target_rule") == TargetRule.PREDICTED and not search.get("matched", False)
+
+
+def _figure(name: str, measure: Mapping[str, Any]) -> Figure:
+    interval = measure.get("interval") or {}
+    return Figure(
+        title=measure.get("title", name),
+        is_headline=measure.get("place") == "headline",
+        value=measure.get("value"),
+        low=interval.get("low"),
+        high=interval.get("high"),
+        level=interval.get("level"),
+        n=measure.get("n", 0),
+        unit=measure.get("unit", ""),
+        unavailable=measure.get("unavailable") or "",
+    )
+
+
+def _conditions(search: Mapping[str, Any], specification: Mapping[str, Any]) -> Mapping[str, str]:
+    """What figures depend on beside the model, by its name for people."""
+    canvas = specification["canvas"]
+    steps = {name: f"{search[name]:g}" for name in ("passes", "pixels_per_step", "fraction") if search.get(name)}
+    return {
+        "data set": specification["dataset"].rsplit("/", 1)[-1],
+        "canvas": f"{canvas['height']}x{canvas['width']}x{canvas['channels']}",
+        "method": search["method"],
+        "threshold": f"{search['threshold']:g}",
+        "fill": search["fill"],
+        **{name.replace("_", " "): value for name, value in steps.items()},
+        "alpha": f"{specification.get('statistics', {}).get('alpha', DEFAULTS.alpha):g}",
+    }

@@ -1,0 +1,95 @@
+"""The figures of a model over its audits, in the order of time. A line joins only figures that compare."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from modicum_server.domain.audits import Audit
+from modicum_server.domain.projects import Principal, Role
+from modicum_server.ports import Store
+from modicum_server.usecases.access import authorise
+from modicum_server.usecases.models import require_model
+from modicum_server.usecases.resource_names import project_of
+from modicum_server.usecases.result_facts import Figure, ResultFacts, VersionFacts
+
+AUDITS_SHOWN = 40
+
+
+@dataclass(frozen=True, slots=True)
+class TrendPoint:
+    """A figure of one version by one audit. `broken` says what differs from the point before; empty if they compare."""
+
+    audit: Audit
+    model_version: str
+    figure: Figure
+    broken: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """A measure over the audits of a model, the oldest first."""
+
+    name: str
+    title: str
+    points: Sequence[TrendPoint]
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    audit: Audit
+    model_version: str
+    facts: VersionFacts
+
+
+class Trends:
+    """Reads trends."""
+
+    def __init__(self, store: Store, facts: ResultFacts) -> None:
+        self._store = store
+        self._facts = facts
+
+    async def of(self, principal: Principal, model: str, rules: Sequence[str] = ()) -> list[Trend]:
+        """Return the trends of the headline measures of a model, and of those that these rules judge.
+
+        Raises:
+            FieldInvalid, ProjectNotFound, ModelNotFound
+        """
+        authorise(principal, project_of("model", model), Role.VIEWER)
+        async with self._store.transaction() as transaction:
+            await require_model(transaction, model)
+            audits = await transaction.overviews.audits_of_model(model, limit=AUDITS_SHOWN)
+        documents = await asyncio.gather(*(self._facts.of(audit.result_digest) for audit in audits))
+        readings = [
+            _Reading(audit, version, found[version])
+            for audit, found in zip(reversed(audits), reversed(documents), strict=True)
+            for version in audit.specification.model_versions
+            if version.startswith(f"{model}/versions/") and version in found
+        ]
+        return [_trend(name, readings) for name in _names(readings, {rule.replace("-", "_") for rule in rules})]
+
+
+def _names(readings: Sequence[_Reading], judged: set[str]) -> list[str]:
+    """Return the measures to show, in the order of the documents: those that some audit has a value of."""
+    figures = [(name, figure) for reading in readings for name, figure in reading.facts.figures.items()]
+    shown = (name for name, one in figures if one.value is not None and (one.is_headline or name in judged))
+    return list(dict.fromkeys(shown))
+
+
+def _trend(name: str, readings: Sequence[_Reading]) -> Trend:
+    points: list[TrendPoint] = []
+    before: Mapping[str, str] | None = None
+    for reading in readings:
+        figure = reading.facts.figures.get(name)
+        if figure is None or figure.value is None:
+            continue
+        broken = "" if before is None else _difference(before, reading.facts.conditions)
+        points.append(TrendPoint(reading.audit, reading.model_version, figure, broken))
+        before = reading.facts.conditions
+    return Trend(name, points[-1].figure.title, points)
+
+
+def _difference(before: Mapping[str, str], after: Mapping[str, str]) -> str:
+    """Return in words what differs between the conditions of two figures; empty where nothing does."""
+    names = dict.fromkeys([*before, *after])
+    changes = ((name, before.get(name, "none"), after.get(name, "none")) for name in names)
+    return ", ".join(f"{name} {old} became {new}" for name, old, new in changes if old != new)

@@ -1,0 +1,47 @@
+"""One served API for the folder, with two projects and what stands in them."""
+
+import itertools
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from modicum_server.store.migrate import migrate
+from sqlalchemy import make_url
+
+from tests.pages.pages_stage import OTHER, Scene, served
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="package")
+def scene(postgres_url: str) -> Iterator[Scene]:
+    """An API whose store holds what `fill` puts there. Tests may add to it under names of their own."""
+    name = f"pages_{next(_numbers)}"
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    url = make_url(postgres_url).set(database=name).render_as_string(hide_password=False)
+    migrate(url)
+    folder = Path(tempfile.mkdtemp(prefix="mp-"))
+    with served(url, folder) as stage:
+        stage.run(stage.people())
+        stage.run(_fill(stage))
+        yield stage
+    shutil.rmtree(folder)
+
+
+async def _fill(scene: Scene) -> None:
+    """Two versions of a model, one of them judged; audits in each state; and a project that is nobody else's."""
+    first, few = await scene.model(), await scene.dataset()
+    good = await scene.audit("good", first, few)
+    await scene.succeed(good)
+    await scene.judge(good)
+    await scene.fail(await scene.audit("broken", first, few, seed=1))
+    await scene.begin(await scene.audit("going", first, few, seed=2))
+    await scene.audit("queued", first, few, seed=3)
+    hidden, theirs = await scene.model("hidden", OTHER), await scene.dataset("theirs", project=OTHER)
+    kept = await scene.audit("kept", hidden, theirs)
+    await scene.succeed(kept)
+    await scene.judge(kept)

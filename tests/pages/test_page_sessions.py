@@ -1,0 +1,201 @@
+"""Signing in and out, and what keeps other sites and other people out."""
+
+import re
+
+import pytest
+from modicum_server.domain.projects import Role
+from modicum_server.transports.http.pages.cookies import form_token, is_form_token
+from modicum_server.usecases.access import token_digest
+from sqlalchemy import text
+
+from tests.pages.pages_stage import PROJECT, TOKENS, PlainBrowser
+
+
+def stranger(scene, host=None) -> PlainBrowser:
+    return PlainBrowser(scene.http_port, host or f"127.0.0.1:{scene.http_port}")
+
+
+def test_a_stranger_is_led_to_the_sign_in_and_from_there_back(scene):
+    browser = stranger(scene)
+
+    away = browser.get(f"/{PROJECT}")
+    back = browser.send(away.headers["Location"], "/sign-in", token=TOKENS["vera"], next=f"/{PROJECT}")
+
+    assert (away.status, away.headers["Location"]) == (303, f"/sign-in?next=/{PROJECT}")
+    assert (back.status, back.headers["Location"]) == (303, f"/{PROJECT}")
+    assert browser.get(f"/{PROJECT}").status == 200
+
+
+def test_a_wrong_token_is_refused_in_words(scene):
+    seen = stranger(scene).sign_in("wrong")
+
+    assert seen.status == 401
+    assert "This server does not know the bearer token." in seen.text
+
+
+def test_the_cookie_is_no_token_and_scripts_and_other_sites_do_not_get_it(scene):
+    browser = stranger(scene)
+
+    seen = browser.sign_in(TOKENS["ada"])
+
+    (given,) = seen.headers.get_all("Set-Cookie")
+    assert given.startswith(f"modicum_session_{scene.http_port}=")
+    assert {"HttpOnly", "SameSite=lax", "Path=/"} <= set(given.split("; "))
+    assert TOKENS["ada"] not in given
+    assert token_digest(TOKENS["ada"]) not in given
+
+
+def test_the_cookie_is_secure_where_the_browser_speaks_tls(scene):
+    browser = stranger(scene)
+    sealed = browser.get("/sign-in").form_token
+
+    seen = browser.post("/sign-in", {"form_token": sealed, "token": TOKENS["ada"]}, origin=f"https://{browser.host}")
+
+    assert "Secure" in seen.headers["Set-Cookie"].split("; ")
+
+
+def test_a_sign_in_changes_the_secret_of_the_browser(scene):
+    browser = stranger(scene)
+    browser.get("/sign-in")
+    before = dict(browser.cookies)
+
+    browser.sign_in(TOKENS["ada"])
+
+    assert browser.cookies.keys() == before.keys()
+    assert browser.cookies != before
+
+
+def test_after_signing_out_the_cookie_of_before_is_worth_nothing(scene):
+    browser = scene.browser()
+    kept = dict(browser.cookies)
+
+    browser.send(f"/{PROJECT}", "/sign-out")
+    browser.cookies = kept
+
+    assert browser.get(f"/{PROJECT}").status == 303
+
+
+def test_a_session_ends_with_its_token(scene):
+    async def add() -> None:
+        async with scene.store.transaction() as transaction:
+            await transaction.projects.add_token(
+                token_digest("short-lived"), principal="guest", project=PROJECT, role=Role.VIEWER
+            )
+
+    async def revoke() -> None:
+        async with scene.store.transaction() as transaction:
+            await transaction.projects.revoke_tokens("guest")
+
+    scene.run(add())
+    browser = stranger(scene)
+    browser.sign_in("short-lived")
+
+    before = browser.get(f"/{PROJECT}").status
+    scene.run(revoke())
+
+    assert (before, browser.get(f"/{PROJECT}").status) == (200, 303)
+
+
+def test_a_link_signs_in_once(scene):
+    secret = scene.link()
+
+    first = stranger(scene).send("/sign-in", "/sign-in/link", link=secret)
+    again = stranger(scene).send("/sign-in", "/sign-in/link", link=secret)
+
+    assert (first.status, first.headers["Location"]) == (303, "/")
+    assert again.status == 401
+    assert "The sign-in link was used or is older than five minutes" in again.text
+
+
+def test_a_link_and_a_session_end_with_their_time(scene):
+    secret, browser = scene.link(), scene.browser()
+
+    async def age() -> None:
+        async with scene.store._engine.begin() as connection:
+            for table in ("sessions", "sign_in_links"):
+                await connection.execute(text(f"UPDATE {table} SET expire_time = now() WHERE true"))
+
+    scene.run(age())
+
+    assert stranger(scene).send("/sign-in", "/sign-in/link", link=secret).status == 401
+    assert browser.get(f"/{PROJECT}").status == 303
+
+
+@pytest.mark.parametrize("next_path", ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:1"])
+def test_a_sign_in_leads_to_no_other_site(scene, next_path):
+    seen = stranger(scene).send("/sign-in", "/sign-in", token=TOKENS["ada"], next=next_path)
+
+    assert seen.headers["Location"] == "/"
+
+
+@pytest.mark.parametrize("sealed", ["", "x", "0" * 32 + "." + "0" * 64])
+def test_a_form_without_the_seal_of_its_session_is_refused(scene, sealed):
+    browser = scene.browser()
+
+    seen = browser.post("/sign-out", {"form_token": sealed})
+
+    assert seen.status == 403
+    assert browser.get(f"/{PROJECT}").status == 200
+
+
+def test_a_form_of_another_session_is_refused(scene):
+    sealed = scene.browser("vera").get(f"/{PROJECT}").form_token
+
+    assert scene.browser("ada").post("/sign-out", {"form_token": sealed}).status == 403
+
+
+def test_a_form_from_another_site_is_refused_even_with_a_seal(scene):
+    browser = scene.browser()
+    sealed = browser.get(f"/{PROJECT}").form_token
+
+    assert browser.post("/sign-out", {"form_token": sealed}, origin="https://evil.example").status == 403
+
+
+def test_no_two_forms_carry_the_same_seal():
+    first, second = form_token("secret"), form_token("secret")
+
+    assert first != second
+    assert is_form_token(first, "secret")
+    assert is_form_token(second, "secret")
+    assert not is_form_token(first, "another")
+    assert not is_form_token(form_token(""), "")
+
+
+@pytest.mark.parametrize("path", ["/", "/sign-in", f"/{PROJECT}"])
+def test_a_name_that_is_not_served_is_refused(scene, path):
+    browser = scene.browser()
+    browser.host = f"evil.example:{scene.http_port}"
+
+    seen = browser.get(path)
+
+    assert seen.status == 421
+    assert "MODICUM_HTTP_HOSTS" in seen.text
+
+
+@pytest.mark.parametrize("name", ["localhost", "127.0.0.1", "[::1]", "LOCALHOST"])
+def test_names_of_loopback_are_served(scene, name):
+    assert stranger(scene, f"{name}:{scene.http_port}").get("/sign-in").status == 200
+
+
+def test_pages_forbid_what_they_do_not_need(scene):
+    seen = scene.browser().get(f"/{PROJECT}")
+
+    policy = dict(part.split(" ", 1) for part in seen.headers["Content-Security-Policy"].split("; "))
+    assert policy["default-src"] == policy["frame-ancestors"] == policy["base-uri"] == "'none'"
+    assert policy["script-src"] == policy["style-src"] == policy["form-action"] == "'self'"
+    assert "unsafe" not in seen.headers["Content-Security-Policy"]
+    assert seen.headers["X-Content-Type-Options"] == "nosniff"
+    assert seen.headers["Cache-Control"] == "no-store"
+    assert re.search(r"<[^>]* (style|on[a-z]+)=", seen.text) is None
+    assert "<style" not in seen.text
+
+
+def test_files_of_the_pages_are_kept_under_addresses_of_their_content(scene):
+    browser = scene.browser()
+    (address,) = re.findall(r'href="(/assets/[^"]+\.css)"', browser.get(f"/{PROJECT}").text)
+
+    seen, another = browser.get(address), browser.get(address.replace("/assets/", "/assets/0"))
+
+    assert (seen.status, seen.headers["Content-Type"]) == (200, "text/css; charset=utf-8")
+    assert "immutable" in seen.headers["Cache-Control"]
+    assert another.status == 404
