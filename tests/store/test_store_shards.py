@@ -196,7 +196,7 @@ async def test_a_shard_that_is_handed_back_waits_and_keeps_its_failed_tries(stor
     assert again == replace(shard, attempt=2, failed_tries=2)
 
 
-async def test_a_split_shard_is_two_halves_without_failed_tries(store, scene: Scene):
+async def test_a_split_shard_is_two_halves_that_have_begun_without_failed_tries(store, scene: Scene):
     audit = await scene.audit(count=5)
     shard = await scene.claim()
 
@@ -206,7 +206,7 @@ async def test_a_split_shard_is_two_halves_without_failed_tries(store, scene: Sc
 
     assert [half.positions for half in halves] == [(0, 1), (2, 3, 4)]
     assert [half.passes_planned for half in halves] == [20, 30]
-    assert {(half.failed_tries, half.attempt, half.audit) for half in halves} == {(0, 1, audit.name)}
+    assert {(half.failed_tries, half.attempt, half.audit) for half in halves} == {(0, 2, audit.name)}
 
 
 async def test_one_position_cannot_be_halved(store, scene: Scene):

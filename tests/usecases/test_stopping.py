@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from modicum_server.domain.audits import AuditSpecification, AuditState, Stage
-from modicum_server.domain.stopping import ShareLimit, Stopping
+from modicum_server.domain.stopping import CUT_ASKED, STOP_ASKED, ShareLimit, Stopping
 from modicum_server.errors import AuditNotFound, AuditNotStoppable, FieldInvalid, RoleInsufficient
 from modicum_server.settings import Settings
 from modicum_server.usecases.costs import STOPPABLE_SECONDS, cut_shards, shard_count
@@ -113,6 +113,17 @@ async def test_only_its_owner_or_an_admin_stops_an_audit(place, stoppable):
     assert (await place.audits.stop(AUDITOR, audit.name)).state is AuditState.QUEUED
     async with place.store.transaction() as transaction:
         assert await transaction.shards.remaining(audit.name, Stage.SEARCH) == 1
+
+
+async def test_a_stop_without_scores_stops_the_searches_too_and_keeps_the_first_reason(place, stoppable):
+    audit = await place.audit(stoppable)
+
+    await place.audits.stop(AUDITOR, audit.name, "no time", without_scores=True)
+    await place.audits.stop(AUDITOR, audit.name, "another", without_scores=True)
+
+    async with place.store.transaction() as transaction:
+        noted = await transaction.audits.parameters(audit.name)
+    assert {noted[STOP_ASKED], noted[CUT_ASKED]} == {"no time"}
 
 
 async def test_an_audit_that_may_not_end_early_is_not_stopped(place, audit_draft):

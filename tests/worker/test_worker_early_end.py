@@ -53,7 +53,7 @@ async def test_an_audit_ends_at_the_first_look_that_settles_it_and_says_so(scene
 
     document = await document_of(scene, ended)
     assert ended.state is AuditState.SUCCEEDED
-    assert document["stopping"] == {"planned": IMAGES, "images": 32, "reason": "SETTLED", "why": [why]}
+    assert document["stopping"] == {"planned": IMAGES, "images": 32, "reason": "SETTLED", "why": [why], "cut": []}
     assert {finding.position for finding in await scene.findings(audit)} == FIRST == set(model_server.searched)
     assert document["dataset"]["audited"] == document["findings"]["rows"] == 32
     assert (ended.progress.images_done, ended.progress.images_total) == (32, 32)
@@ -81,7 +81,7 @@ async def test_an_audit_that_nothing_settles_does_all_its_images(scene: Scene, s
     ended = await scene.ended(audit)
 
     document = await document_of(scene, ended)
-    assert document["stopping"] == {"planned": IMAGES, "images": IMAGES, "reason": "", "why": []}
+    assert document["stopping"] == {"planned": IMAGES, "images": IMAGES, "reason": "", "why": [], "cut": []}
     assert ended.progress.images_done == IMAGES
 
 
@@ -162,6 +162,7 @@ async def test_a_stop_lets_what_has_begun_end_and_nothing_else_begin(scene: Scen
         "images": 32,
         "reason": "ASKED",
         "why": ["the test is over"],
+        "cut": [],
     }
     assert set(model_server.searched) == FIRST
 
@@ -189,6 +190,21 @@ async def test_a_second_stop_and_a_stop_after_the_searches_change_nothing(scene:
     await stop(scene, audit)
 
     assert await scene.get(audit) == ended
+
+
+async def test_a_shard_that_was_halved_has_begun_so_a_stop_finishes_both_halves(scene: Scene):
+    """Else a stop would drop the images of a model that dies, and keep those of one that does not."""
+    audit = await of(scene, Stopping())
+    shard = await scene.claim()
+    async with scene.store.transaction() as transaction:
+        await transaction.shards.split(shard)
+
+    await stop(scene, audit)
+    model_server = ArithmeticModelServer()
+    scene.work(model_server)
+    await scene.ended(audit)
+
+    assert set(model_server.searched) == set(shard.positions) == FIRST
 
 
 async def test_searches_go_side_by_side_and_a_stop_finishes_images_that_one_has_begun(scene: Scene):

@@ -117,15 +117,18 @@ class AsyncAudit:
         request = audit_service_pb2.CancelAuditRequest(name=self.name)
         return self._note(await self._connection.call(self._connection.audits.CancelAudit, request))
 
-    async def stop(self, why: str = "") -> AuditSnapshot:
+    async def stop(self, why: str = "", *, without_scores: bool = False) -> AuditSnapshot:
         """End its searches with those that have begun. It then succeeds, about the images that are done.
 
-        An audit past its searches stays as it is. `why` stands in the result.
+        An audit past its searches stays as it is, unless it is to end `without_scores`: then what follows the searches,
+        such as the spot test, is left out as far as it is not done. The result says what, and `why`.
 
         Raises:
             FailedPrecondition: it was created without `stopping` (AUDIT_NOT_STOPPABLE).
         """
-        request = audit_service_pb2.StopAuditRequest(name=self.name, why=checked_text(why, "why"))
+        request = audit_service_pb2.StopAuditRequest(
+            name=self.name, why=checked_text(why, "why"), without_scores=without_scores
+        )
         return self._note(await self._connection.call(self._connection.audits.StopAudit, request))
 
     async def result(self) -> Result:

@@ -273,6 +273,9 @@ class Shards(Protocol):
         Those stay that have a position in `kept`, or one of a shard that somebody held.
         """
 
+    async def withdraw(self, audit: str, stage: Stage) -> frozenset[int]:
+        """Delete the stage's shards that nobody holds. Return the search indices of all that were left, held or not."""
+
     async def expire(self) -> int:
         """Return shards with expired leases to the queue, and their number."""
 

@@ -152,6 +152,10 @@ def stop(
     name: Name,
     *,
     why: Annotated[str, option(RUN, "--why", "TEXT", "Why, for the result.")] = "",
+    without_scores: Annotated[
+        bool,
+        option(RUN, "--without-scores", FLAG, "Also leave out the spot test and other scores that are not done."),
+    ] = False,
     as_json: options.Json = False,
 ) -> None:
     """End the searches of an audit that was created with --stop-at, or by a command with --budget.
@@ -160,7 +164,7 @@ def stop(
     """
     with Client() as client:
         audit = client.audits.get(name)
-        audit.stop(why)
+        audit.stop(why, without_scores=without_scores)
     if as_json:
         print_json(audit.snapshot)
     else:

@@ -12,12 +12,22 @@ at 1, so the chance that it ever reaches 1/p is at most p (Ville, 1939).
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
 EARLY_PART = 0.2
 """Of a rule's error, what early looks may spend."""
+
+
+CUT_WORDS = {
+    "spot": "the spot test",
+    "spot_comparison": "the comparison of spots between versions",
+    "transfer": "the scores by other versions",
+    "counterfactual": "the counterfactual set",
+    "out_of_distribution": "the out-of-distribution set",
+}
+"""What may be left out after the searches, in words."""
 
 
 class Looks(StrEnum):
@@ -39,11 +49,36 @@ def looks_of(document: Mapping[str, Any]) -> Looks:
     return Looks.EARLY if stopping["images"] < stopping["planned"] else Looks.LAST
 
 
+def is_whole(document: Mapping[str, Any]) -> bool:
+    """Whether an audit did all that it was asked for."""
+    return looks_of(document) is not Looks.EARLY and not cut_of(document)
+
+
+def cut_of(document: Mapping[str, Any]) -> Sequence[str]:
+    """Return what was left out after the searches, as keys of `CUT_WORDS`."""
+    cut: Sequence[str] = (document.get("stopping") or {}).get("cut", ())
+    return cut
+
+
+def cut_in_words(cut: Sequence[str]) -> str:
+    """Return what was left out, in words; empty if nothing."""
+    return ", ".join(sorted(CUT_WORDS.get(one, one) for one in cut))
+
+
+def cut_reason(document: Mapping[str, Any], kind: str) -> str:
+    """Return why a result has nothing of a kind, where it was cut; empty where it was not."""
+    if kind not in cut_of(document):
+        return ""
+    return f"{CUT_WORDS[kind]} was left out: {'; '.join(document['stopping']['why'])}"
+
+
 def stop_notes(document: Mapping[str, Any]) -> Iterator[str]:
-    """Yield after how many images an audit ended early, and why; nothing of one that did not."""
-    if looks_of(document) is Looks.EARLY:
-        stopping = document["stopping"]
-        yield f"the audit ended after {extent(stopping)}: {'; '.join(stopping['why'])}"
+    """Yield after how many images an audit ended early, what was left out, and why; nothing of one that was whole."""
+    if is_whole(document):
+        return
+    stopping, cut = document["stopping"], cut_in_words(cut_of(document))
+    left_out = f"; left out: {cut}" if cut else ""
+    yield f"the audit ended after {extent(stopping)}: {'; '.join(stopping['why'])}{left_out}"
 
 
 def extent(stopping: Mapping[str, Any]) -> str:

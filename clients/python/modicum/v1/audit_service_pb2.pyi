@@ -212,17 +212,21 @@ class StopAuditRequest(google.protobuf.message.Message):
 
     NAME_FIELD_NUMBER: builtins.int
     WHY_FIELD_NUMBER: builtins.int
+    WITHOUT_SCORES_FIELD_NUMBER: builtins.int
     name: builtins.str
     """Resource name."""
     why: builtins.str
     """Why, for the result. May be empty."""
+    without_scores: builtins.bool
+    """Also leave out what follows the searches, such as the spot test, as far as it is not done. The result says what."""
     def __init__(
         self,
         *,
         name: builtins.str = ...,
         why: builtins.str = ...,
+        without_scores: builtins.bool = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["name", b"name", "why", b"why"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["name", b"name", "why", b"why", "without_scores", b"without_scores"]) -> None: ...
 
 Global___StopAuditRequest: typing_extensions.TypeAlias = StopAuditRequest
 

@@ -328,8 +328,8 @@ class AuditServiceStub(typing.Generic[_AuditServiceGetAuditType, _AuditServiceLi
 
     StopAudit: _AuditServiceStopAuditType
     """Ends the searches of an audit: those that have begun are finished, no other one begins, and the result is about the
-    images that are done. An audit past its searches is returned unchanged. Errors: NOT_FOUND (AUDIT_NOT_FOUND),
-    FAILED_PRECONDITION (AUDIT_NOT_STOPPABLE: it was created without `stopping`).
+    images that are done. An audit past its searches is returned unchanged, unless `without_scores` ends that stage, too.
+    Errors: NOT_FOUND (AUDIT_NOT_FOUND), FAILED_PRECONDITION (AUDIT_NOT_STOPPABLE: it was created without `stopping`).
     """
 
     WatchAudit: _AuditServiceWatchAuditType
@@ -463,8 +463,8 @@ class AuditServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[modicum.v1.audit_pb2.Audit, collections.abc.Awaitable[modicum.v1.audit_pb2.Audit]]:
         """Ends the searches of an audit: those that have begun are finished, no other one begins, and the result is about the
-        images that are done. An audit past its searches is returned unchanged. Errors: NOT_FOUND (AUDIT_NOT_FOUND),
-        FAILED_PRECONDITION (AUDIT_NOT_STOPPABLE: it was created without `stopping`).
+        images that are done. An audit past its searches is returned unchanged, unless `without_scores` ends that stage, too.
+        Errors: NOT_FOUND (AUDIT_NOT_FOUND), FAILED_PRECONDITION (AUDIT_NOT_STOPPABLE: it was created without `stopping`).
         """
 
     @abc.abstractmethod

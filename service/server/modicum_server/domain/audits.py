@@ -122,6 +122,10 @@ class Audit:
     start_time: datetime | None = None
     end_time: datetime | None = None
 
+    def wants(self, stage: Stage) -> bool:
+        """Whether work of this stage is still wanted."""
+        return not self.state.terminal and self.stage in {None, stage}
+
 
 @dataclass(frozen=True, slots=True)
 class AuditItem:
@@ -157,6 +161,30 @@ RETESTS = -10
 def retested_version(search_index: int) -> int | None:
     """Return the index of the version whose spots a shard tests on another; None for all other shards."""
     return RETESTS - search_index if search_index <= RETESTS else None
+
+
+class Scoring(StrEnum):
+    """What the SCORE stage does, by kind. A result names the kinds that were left out."""
+
+    TRANSFER = "transfer"
+    OUT_OF_DISTRIBUTION = "out_of_distribution"
+    COUNTERFACTUAL = "counterfactual"
+    SPOT = "spot"
+    SPOT_COMPARISON = "spot_comparison"
+
+
+_SCORING_OF_NO_SEARCH = {
+    OUT_OF_DISTRIBUTION: Scoring.OUT_OF_DISTRIBUTION,
+    SPOTS: Scoring.SPOT,
+    COUNTERFACTUAL: Scoring.COUNTERFACTUAL,
+}
+
+
+def scoring_of(search_index: int) -> Scoring:
+    """Return of which kind a SCORE shard is."""
+    if retested_version(search_index) is not None:
+        return Scoring.SPOT_COMPARISON
+    return _SCORING_OF_NO_SEARCH.get(search_index, Scoring.TRANSFER)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from modicum.gate.stopping import ShareLimit, Stopping, look_images
 
 __all__ = [
     "ASKED",
+    "CUT_ASKED",
     "NOTED",
     "STOPPED",
     "STOP_ASKED",
@@ -20,9 +21,9 @@ __all__ = [
     "stopped_of",
 ]
 
-STOP_ASKED, STOPPED = "stop_asked", "stopped"
-"""Keys of what is noted with an audit: why a caller stopped it, and where it ended."""
-NOTED = frozenset({STOP_ASKED, STOPPED})
+STOP_ASKED, CUT_ASKED, STOPPED = "stop_asked", "cut_asked", "stopped"
+"""Keys of what is noted with an audit: why a caller stopped it, why no scores are to follow, and where it ended."""
+NOTED = frozenset({STOP_ASKED, CUT_ASKED, STOPPED})
 ASKED = "a caller stopped it"
 
 
@@ -35,12 +36,16 @@ class StopReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """The end of an audit that ended early: the first `images` of its order were looked at, and why no more."""
+    """The end of an audit that ended early: the first `images` of its order were looked at, and why no more.
+
+    `cut` names what should have followed the searches and was left out (`domain.audits.Scoring`).
+    """
 
     images: int
     planned: int
     reason: StopReason
     why: tuple[str, ...]
+    cut: tuple[str, ...] = ()
 
 
 def stopped_of(parameters: Mapping[str, Any]) -> Stopped | None:
@@ -48,4 +53,5 @@ def stopped_of(parameters: Mapping[str, Any]) -> Stopped | None:
     noted = parameters.get(STOPPED)
     if noted is None:
         return None
-    return Stopped(noted["images"], noted["planned"], StopReason(noted["reason"]), tuple(noted["why"]))
+    cut = tuple(noted.get("cut", ()))
+    return Stopped(noted["images"], noted["planned"], StopReason(noted["reason"]), tuple(noted["why"]), cut)

@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC
 from typing import Any
 
+from modicum.gate.early_stop import cut_in_words
+
 from modicum_server.domain.audits import Audit, AuditSpecification
 from modicum_server.domain.composites import holds_input_dropout, mean_fill, weights_digests
 from modicum_server.domain.datasets import Dataset
@@ -127,8 +129,9 @@ def _stopping_json(audit: Audit, stopped: Stopped | None) -> dict[str, Any] | No
         return None
     planned = audit.item_count
     if stopped is None:
-        return {"planned": planned, "images": planned, "reason": "", "why": []}
-    return {**asdict(stopped), "reason": stopped.reason.value, "why": list(stopped.why)}
+        return {"planned": planned, "images": planned, "reason": "", "why": [], "cut": []}
+    lists = {"why": list(stopped.why), "cut": list(stopped.cut)}
+    return {**asdict(stopped), "reason": stopped.reason.value, **lists}
 
 
 def canonical_json(document: Mapping[str, Any]) -> bytes:
@@ -236,7 +239,11 @@ def _end_in_words(audited: Audited) -> list[str]:
     stopped = stopped_of(audited.parameters)
     if stopped is None:
         return []
-    return [f"The audit ended early, after {stopped.images:,} of {stopped.planned:,} images: {'; '.join(stopped.why)}."]
+    why, cut = "; ".join(stopped.why), cut_in_words(stopped.cut)
+    left_out = f" Left out: {cut}." if cut else ""
+    if stopped.images == stopped.planned:
+        return [f"The audit ended early, after all its searches: {why}.{left_out}"]
+    return [f"The audit ended early, after {stopped.images:,} of {stopped.planned:,} images: {why}.{left_out}"]
 
 
 def _of_version(tests: Sequence[Any], version: str) -> Any:

@@ -52,9 +52,7 @@ class PostgresShards:
         """Queue them, one wake-up each; a check of a version that is queued already is not queued again."""
         if not shards:
             return
-        rows = [_columns(project, audit, shard) for shard in shards]
-        await self._connection.execute(insert(tables.shards).on_conflict_do_nothing(), rows)
-        await self._wake_jobs.defer(await driver_connection(self._connection), len(shards))
+        await self._queue([_columns(project, audit, shard) for shard in shards])
 
     async def claim(self, worker: str, *, lease_seconds: float, finishing: str = "") -> Shard | None:
         """The fairest: project with the fewest held, then the longest unserved, then the oldest shard; attempt + 1.
@@ -76,10 +74,11 @@ class PostgresShards:
         query = query.values(
             lease_until=_in(lease_seconds), passes_done=func.greatest(_SHARDS.passes_done, passes_done)
         )
-        audit = await self._connection.scalar(query.returning(_SHARDS.audit))
-        if audit is None:
+        row = (await self._connection.execute(query.returning(_SHARDS.audit, _SHARDS.stage))).one_or_none()
+        if row is None:
             return LeaseState.LOST
-        return LeaseState.HELD if not audit or await self._wanted(audit) else LeaseState.CANCELLED
+        wanted = not row.audit or await self._wanted(row.audit, row.stage)
+        return LeaseState.HELD if wanted else LeaseState.CANCELLED
 
     async def hold(self, shard: Shard) -> bool:
         """Lock the shard's row and say whether this attempt still holds it: the fence of every write."""
@@ -117,6 +116,8 @@ class PostgresShards:
     async def split(self, shard: Shard) -> bool:
         """Replace it by two halves of its positions, without failed tries. Return False if it is no longer held.
 
+        The halves keep its attempts: both have begun.
+
         Raises:
             ValueError: It has fewer than two positions.
         """
@@ -127,7 +128,7 @@ class PostgresShards:
             raise ValueError(f"shard {shard.id} has {len(row.positions)} positions, and two are needed to halve it")
         await self._connection.execute(delete(tables.shards).where(_SHARDS.id == shard.id))
         await self._move_passes(row.audit, row.passes_done)
-        await self.add(row.project, row.audit, _halves(row))
+        await self._queue([{**_columns(row.project, row.audit, half), "attempt": row.attempt} for half in _halves(row)])
         return True
 
     async def remaining(self, audit: str, stage: Stage) -> int:
@@ -147,6 +148,16 @@ class PostgresShards:
         await self._connection.execute(
             delete(tables.shards).where(_SHARDS.id.in_(free.with_for_update(skip_locked=True)))
         )
+
+    async def withdraw(self, audit: str, stage: Stage) -> frozenset[int]:
+        """Delete the stage's shards that nobody holds. Return the search indices of all that were left, held or not."""
+        ours = select(_SHARDS.search_index).filter_by(audit=audit, stage=stage.value)
+        left = frozenset((await self._connection.scalars(ours)).all())
+        free = select(_SHARDS.id).filter_by(audit=audit, stage=stage.value).where(_SHARDS.lease_until.is_(None))
+        await self._connection.execute(
+            delete(tables.shards).where(_SHARDS.id.in_(free.with_for_update(skip_locked=True)))
+        )
+        return left
 
     async def expire(self) -> int:
         """Return dead leases to the queue; how many. Sweeps what is left of audits and versions that are gone.
@@ -192,8 +203,12 @@ class PostgresShards:
         query = select(tables.shards).where(*_held_by(shard)).with_for_update()
         return (await self._connection.execute(query)).one_or_none()
 
-    async def _wanted(self, audit: str) -> bool:
-        return bool(await self._connection.scalar(select(exists().where(*_running(audit)))))
+    async def _queue(self, rows: Sequence[dict[str, Any]]) -> None:
+        await self._connection.execute(insert(tables.shards).on_conflict_do_nothing(), rows)
+        await self._wake_jobs.defer(await driver_connection(self._connection), len(rows))
+
+    async def _wanted(self, audit: str, stage: str) -> bool:
+        return bool(await self._connection.scalar(select(exists().where(*_running(audit), _is_in(stage)))))
 
     async def _note_served(self, project: str) -> None:
         """Record that the project was served last. Does not wait for another claim that does so at the same moment."""
@@ -236,6 +251,11 @@ def _running(audit: "str | ColumnElement[str]") -> tuple[ColumnElement[bool], ..
     return _AUDITS.name == audit, _AUDITS.state.in_(["QUEUED", "RUNNING"])
 
 
+def _is_in(stage: "str | ColumnElement[str]") -> ColumnElement[bool]:
+    """Whether an audit is in the stage of a shard, or in none yet. One that left a stage wants no more of it."""
+    return _AUDITS.stage.is_(None) | (_AUDITS.stage == stage)
+
+
 def _claimable_summary(audit: str) -> Select[tuple[int]]:
     summary = _SHARDS.audit == audit, _SHARDS.stage == Stage.SUMMARISE.value
     waits = _SHARDS.lease_until.is_(None), _SHARDS.not_before <= _NOW, exists().where(*_running(audit))
@@ -251,7 +271,7 @@ def _oldest_claimable(project: str) -> Select[tuple[int]]:
             _SHARDS.project == project,
             _SHARDS.lease_until.is_(None),
             _SHARDS.not_before <= _NOW,
-            (_SHARDS.audit == "") | exists().where(*_running(_SHARDS.audit)),
+            (_SHARDS.audit == "") | exists().where(*_running(_SHARDS.audit), _is_in(_SHARDS.stage)),
             _SHARDS.stage.not_in(_NEEDS_READY) | ready,
         )
         .order_by(_SHARDS.id)

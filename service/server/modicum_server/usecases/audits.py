@@ -11,7 +11,7 @@ from modicum_server.usecases.models import refuse_in_use
 from modicum_server.usecases.pages import LARGE_NUMBERS, Page, PageRequest, read_page
 from modicum_server.usecases.resource_names import project_of
 from modicum_server.usecases.rules import check
-from modicum_server.usecases.stopping import stop_searches
+from modicum_server.usecases.stopping import cut_scores, stop_searches
 
 
 class Audits:
@@ -60,10 +60,10 @@ class Audits:
             raise audit_not_found(name)
         return audit
 
-    async def stop(self, principal: Principal, name: str, why: str = "") -> Audit:
+    async def stop(self, principal: Principal, name: str, why: str = "", *, without_scores: bool = False) -> Audit:
         """End the searches of an audit with those that have begun. Only an admin may stop an audit of someone else.
 
-        An audit past its searches is returned unchanged.
+        An audit past its searches is returned unchanged, unless it is to end `without_scores`, too.
 
         Raises:
             FieldInvalid, ProjectNotFound, RoleInsufficient, AuditNotFound, AuditNotStoppable
@@ -75,7 +75,8 @@ class Audits:
             _authorise_owner(principal, audit)
             if audit.specification.stopping is None:
                 raise AuditNotStoppable(f"{name} was created without `stopping`; cancel it instead", name=name)
-            await stop_searches(transaction, name, why or ASKED)
+            end = cut_scores if without_scores else stop_searches
+            await end(transaction, name, why or ASKED)
             return await require_audit(transaction, name)
 
     async def delete(self, principal: Principal, name: str) -> None:

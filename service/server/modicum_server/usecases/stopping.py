@@ -1,7 +1,11 @@
-"""Early ends of audits: what may be asked for, and how no further search begins."""
+"""Early ends of audits: what may be asked for, and how no further search begins and no further score is made."""
 
-from modicum_server.domain.audits import AuditSpecification, NewShard, Stage
-from modicum_server.domain.stopping import STOP_ASKED, ShareLimit
+from collections.abc import Iterable
+from dataclasses import asdict, replace
+
+from modicum_server.domain.audits import Audit, AuditSpecification, NewShard, Scoring, Stage, scoring_of
+from modicum_server.domain.searches import Control
+from modicum_server.domain.stopping import CUT_ASKED, STOP_ASKED, STOPPED, ShareLimit, Stopped, StopReason, stopped_of
 from modicum_server.errors import FieldInvalid
 from modicum_server.measures.registry import measure_titles
 from modicum_server.ports import Transaction
@@ -58,7 +62,7 @@ async def stop_searches(transaction: Transaction, name: str, why: str) -> None:
     await begin_no_more(transaction, name)
     if await transaction.shards.remaining(name, Stage.SEARCH) == 0:
         closing = NewShard(Stage.SEARCH, audit.specification.model_versions[0])
-        await transaction.shards.add(name.rpartition("/audits/")[0], name, [closing])
+        await transaction.shards.add(_project_of(name), name, [closing])
 
 
 async def begin_no_more(transaction: Transaction, name: str) -> None:
@@ -68,3 +72,50 @@ async def begin_no_more(transaction: Transaction, name: str) -> None:
     the last of them took.
     """
     await transaction.shards.drop_unbegun(name, Stage.SEARCH, kept=await transaction.findings.positions(name))
+
+
+async def cut_scores(transaction: Transaction, name: str, why: str) -> None:
+    """Let an audit end without what follows its searches, as far as it is not done. The first `why` counts.
+
+    What is being scored is given up. While the searches run they are stopped, and nothing follows them.
+    """
+    await stop_searches(transaction, name, why)
+    audit = await transaction.audits.lock(name)
+    if audit is None or audit.state.terminal or audit.stage is Stage.SUMMARISE:
+        return
+    if CUT_ASKED not in await transaction.audits.parameters(name):
+        await transaction.audits.note_parameters(name, {CUT_ASKED: why})
+    if audit.stage is Stage.SCORE:
+        await leave_out(transaction, audit, await transaction.shards.withdraw(name, Stage.SCORE))
+        await summarise_next(transaction, audit)
+
+
+async def leave_out(transaction: Transaction, audit: Audit, search_indices: Iterable[int]) -> None:
+    """Note that the kinds of these SCORE shards are left out as a whole. The caller holds the audit's row.
+
+    A part of a kind would be whatever came first, so it counts as nothing.
+    """
+    parameters = await transaction.audits.parameters(audit.name)
+    kinds = {scoring_of(index) for index in search_indices}
+    if kinds and len(audit.specification.model_versions) > 1 and _tests_spots(audit.specification):
+        kinds.add(Scoring.SPOT_COMPARISON)
+    why = str(parameters[CUT_ASKED])
+    stopped = stopped_of(parameters) or Stopped(audit.item_count, audit.item_count, StopReason.ASKED, ())
+    reasons = stopped.why if why in stopped.why else (*stopped.why, why)
+    cut = replace(stopped, reason=StopReason.ASKED, why=reasons, cut=tuple(sorted(kinds)))
+    await transaction.audits.note_parameters(audit.name, {STOPPED: asdict(cut)})
+
+
+async def summarise_next(transaction: Transaction, audit: Audit) -> None:
+    """Open the last stage of an audit. The caller holds its row."""
+    await transaction.audits.plan_rest(audit.name, 0)
+    await transaction.audits.start(audit.name, Stage.SUMMARISE)
+    await transaction.shards.add(_project_of(audit.name), audit.name, [NewShard(Stage.SUMMARISE, model_version="")])
+
+
+def _tests_spots(specification: AuditSpecification) -> bool:
+    return any(plan.control is Control.SPOT for plan in specification.controls)
+
+
+def _project_of(name: str) -> str:
+    return name.rpartition("/audits/")[0]

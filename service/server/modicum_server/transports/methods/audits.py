@@ -86,7 +86,8 @@ class AuditMethods:
 
     async def stop_audit(self, principal: Principal, request: audit_service_pb2.StopAuditRequest) -> audit_pb2.Audit:
         """StopAudit."""
-        return _message(await self._audits.stop(principal, request.name, request.why))
+        stopped = await self._audits.stop(principal, request.name, request.why, without_scores=request.without_scores)
+        return _message(stopped)
 
     async def watch_audit(
         self, principal: Principal, request: audit_service_pb2.WatchAuditRequest

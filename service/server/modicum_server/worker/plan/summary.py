@@ -4,10 +4,11 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from modicum_server.domain.audits import Audit, Shard
+from modicum_server.domain.audits import Audit, Scoring, Shard
 from modicum_server.domain.datasets import Dataset
 from modicum_server.domain.models import ModelVersion
 from modicum_server.domain.spots import SpotRow
+from modicum_server.domain.stopping import stopped_of
 from modicum_server.measures.counterfactual_set import CounterfactualSet
 from modicum_server.measures.out_of_distribution import OutOfDistribution
 from modicum_server.ports import Transaction
@@ -31,26 +32,38 @@ class Subject:
     spots: Mapping[str, Sequence[SpotRow]]
     retests: Mapping[tuple[str, str], Sequence[SpotRow]]
     counterfactual: CounterfactualSet | None
+    with_transfers: bool
 
 
 async def plan_summary(context: WorkerContext, shard: Shard) -> Subject | DropShard:
-    """Read everything but the findings."""
+    """Read everything but the findings. What was cut is left out, also where a part of it was stored."""
     async with context.store.transaction() as transaction:
         audit = await transaction.audits.get(shard.audit)
         if audit is None or audit.state.terminal:
             return DropShard()
         versions = await audited_versions(transaction, audit.specification)
+        parameters = await transaction.audits.parameters(audit.name)
+        stopped = stopped_of(parameters)
+        cut = frozenset(stopped.cut if stopped else ())
+        second = await ood_predictions(transaction, audit, versions, cut=Scoring.OUT_OF_DISTRIBUTION in cut)
+        paired = None if Scoring.COUNTERFACTUAL in cut else await counterfactual_set(transaction, audit, versions)
         return Subject(
             audit,
             await dataset_in_use(transaction, audit.specification.dataset),
             tuple(versions),
-            parameters=await transaction.audits.parameters(audit.name),
-            ood_predictions=await ood_predictions(transaction, audit, versions),
-            spots={version.name: await transaction.spots.of(audit.name, version.name) for version in versions},
-            counterfactual=await counterfactual_set(transaction, audit, versions),
-            retests=await _retests(transaction, audit),
+            parameters=parameters,
+            ood_predictions=second,
+            spots={} if Scoring.SPOT in cut else await _spots(transaction, audit),
+            counterfactual=paired,
+            retests={} if Scoring.SPOT_COMPARISON in cut else await _retests(transaction, audit),
+            with_transfers=Scoring.TRANSFER not in cut,
             parts=tuple([part for version in versions for part in await parts_of(transaction, version)]),
         )
+
+
+async def _spots(transaction: Transaction, audit: Audit) -> Mapping[str, Sequence[SpotRow]]:
+    """The rows of each version's own spot test."""
+    return {name: await transaction.spots.of(audit.name, name) for name in audit.specification.model_versions}
 
 
 async def _retests(transaction: Transaction, audit: Audit) -> Mapping[tuple[str, str], Sequence[SpotRow]]:

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import hashlib
 from collections.abc import AsyncIterator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from modicum_server.domain.findings import Finding
@@ -53,6 +53,8 @@ async def run_summary(context: WorkerContext, claim: Claim, subject: Subject, fo
         ShardInterrupted: the shard is no longer wanted.
     """
     findings = _findings(context.store, claim, asyncio.get_running_loop())
+    if not subject.with_transfers:
+        findings = map(_without_transfers, findings)
     # Packing and measuring are arithmetic. They run beside the loop, which keeps the lease.
     summary = await asyncio.to_thread(_pack_and_summarise, subject, findings, folder / "findings")
     claim.lease.check()
@@ -72,6 +74,10 @@ def _findings(store: Store, claim: Claim, loop: asyncio.AbstractEventLoop) -> It
         if len(page) < PAGE_FINDINGS:
             return
         after = page[-1][0]
+
+
+def _without_transfers(finding: Finding) -> Finding:
+    return replace(finding, controls=replace(finding.controls, transfers=()))
 
 
 async def _page(store: Store, audit: str, after: str) -> Sequence[Keyed[Finding]]:

@@ -2,8 +2,9 @@
 
 An audit that ends early does so when its searches have ended (`early_end`). After SEARCH come the searches at matched
 temperatures, where there are any, then SCORE, where there is anything to score. Where spots of one version are to be
-tested on another, SCORE goes on with these. Then comes SUMMARISE. The chosen temperatures are noted with the audit:
-they influence the result, and show that the shards of the matched searches were cut.
+tested on another, SCORE goes on with these. Then comes SUMMARISE. An audit that a caller cut has no SCORE. The chosen
+temperatures are noted with the audit: they influence the result, and show that the shards of the matched searches were
+cut.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,9 +12,11 @@ from collections.abc import Mapping, Sequence
 from modicum_server.domain.audits import Audit, NewShard, Shard, Stage
 from modicum_server.domain.ensembles import searched_by
 from modicum_server.domain.models import Ensemble, ModelVersion
+from modicum_server.domain.stopping import CUT_ASKED
 from modicum_server.measures.matched_temperatures import TEMPERATURES, matched_temperature
 from modicum_server.ports import Transaction
 from modicum_server.usecases.costs import cut_shards
+from modicum_server.usecases.stopping import leave_out, summarise_next
 from modicum_server.worker.settle.early_end import end_early
 from modicum_server.worker.settle.retest_shards import retest_shards
 from modicum_server.worker.settle.score_shards import score_shards
@@ -28,7 +31,9 @@ async def open_next_stage(transaction: Transaction, shard: Shard, audit: Audit, 
             return
         await end_early(transaction, audit, versions)
         shards = await score_shards(transaction, audit, versions, shard_seconds=shard_seconds)
-        if shards:
+        if shards and CUT_ASKED in await transaction.audits.parameters(audit.name):
+            await leave_out(transaction, audit, (one.search_index for one in shards))
+        elif shards:
             await transaction.audits.start(audit.name, Stage.SCORE)
             await _queue_scores(transaction, shard, audit, shards)
             return
@@ -37,9 +42,7 @@ async def open_next_stage(transaction: Transaction, shard: Shard, audit: Audit, 
         if retests:
             await _queue_scores(transaction, shard, audit, retests)
             return
-    await transaction.audits.plan_rest(audit.name, 0)
-    await transaction.audits.start(audit.name, Stage.SUMMARISE)
-    await transaction.shards.add(shard.project, audit.name, [NewShard(Stage.SUMMARISE, model_version="")])
+    await summarise_next(transaction, audit)
 
 
 async def _queue_scores(transaction: Transaction, shard: Shard, audit: Audit, shards: Sequence[NewShard]) -> None:

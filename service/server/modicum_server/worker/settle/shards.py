@@ -77,7 +77,7 @@ async def _end_shard(context: WorkerContext, claim: Claim, remaining: RemainingW
         settled = await _is_settled(transaction, shard)  # before the lock, because it reads all findings
         audit = await transaction.audits.lock(shard.audit)
         await transaction.shards.finish(shard, passes_done=claim.lease.passes_done)
-        if audit is None or audit.state.terminal:
+        if audit is None or not audit.wants(shard.stage):
             return Outcome.CANCELLED
         if settled:
             await begin_no_more(transaction, shard.audit)
@@ -122,7 +122,7 @@ async def _fail_audit(context: WorkerContext, claim: Claim, failure: AuditFailur
             return Outcome.LOST
         audit = await transaction.audits.lock(shard.audit)
         await transaction.shards.finish(shard, passes_done=claim.lease.passes_done)
-        if audit is None or audit.state.terminal:
+        if audit is None or not audit.wants(shard.stage):
             return Outcome.CANCELLED
         await transaction.audits.fail(shard.audit, failure)
     context.metrics.audits.ended(audit, "failed")
