@@ -202,6 +202,10 @@ class Audits(audit_service_pb2_grpc.AuditServiceServicer):
         self.script.audit.state = audit_pb2.Audit.STATE_CANCELLED
         return self.script.audit
 
+    def StopAudit(self, request, context):  # noqa: N802
+        self.script.note("StopAudit", request, context)
+        return self.script.audit
+
     def GetAuditReport(self, request, context):  # noqa: N802
         self.script.note("GetAuditReport", request, context)
         data = self.script.reports[request.format]

@@ -142,6 +142,30 @@ def test_a_verdict_without_a_result_fails_by_a_waiver_that_has_expired():
     assert unmeasured(policy, "", today=TODAY).outcome == "FAIL"
 
 
+CUT_SCORES = {"planned": 200, "images": 200, "why": ["the budget of 10m was spent"], "cut": ["counterfactual", "spot"]}
+
+
+def test_a_spot_test_that_was_cut_is_inconclusive_and_the_verdict_says_why():
+    given = verdict("preset: recommended\n", document(spots=(), stopping=CUT_SCORES))
+
+    (rule,) = [one for one in given.rules if one.rule.id == "spot"]
+    assert given.outcome == rule.outcome == "INCONCLUSIVE"
+    assert rule.checks[0].reason == "the spot test was left out: the budget of 10m was spent"
+    assert given.notes[0] == (
+        "the audit ended after 200 of 200 images: the budget of 10m was spent; left out: the "
+        "counterfactual set, the spot test"
+    )
+
+
+def test_a_rule_of_what_was_cut_is_not_left_out_as_if_it_had_never_been_asked_for():
+    whole, cut_short = (
+        verdict("preset: recommended\n", document(spots=(), **more)) for more in ({}, {"stopping": CUT_SCORES})
+    )
+
+    assert "counterfactual-accuracy-loss" in whole.left_out
+    assert "counterfactual-accuracy-loss" not in cut_short.left_out
+
+
 def stopping(text):
     return stopping_of(policy_of(f"version: 1\n{text}", "modicum.yaml", today=TODAY))
 

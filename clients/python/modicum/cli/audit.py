@@ -4,7 +4,7 @@ import os
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -91,13 +91,15 @@ def audit(
             request = audit_request(of, search=asked, outputs=outputs, reuse=not run.no_reuse, ends=ends)
             found = measured(request, local=local, quiet=output.quiet)
     except BudgetSpent:
-        raise DeadlineExceeded(ends.budget.spent, reason="BUDGET_SPENT") from None
+        raise DeadlineExceeded(ends.budget.unmeasured, reason="BUDGET_SPENT") from None
     with printing():
         if output.as_json:
             print_json(found.document)
         else:
-            _print_result(found, request.outputs, verbose=verbose)
+            _print_result(found, () if found.cut else request.outputs, verbose=verbose)
     refuse_unmeasured(found.result)
+    if found.cut:
+        raise DeadlineExceeded(found.cut, reason="BUDGET_SPENT")
 
 
 def audit_request(
@@ -133,6 +135,7 @@ class Measured:
     """What an audit gave: its result, its version, its document, and its name.
 
     With a baseline to compare with, the document has its rows. `baseline` is the report of one that the server holds.
+    `cut` says what a budget left out of this after the result, or is empty.
     """
 
     result: Result
@@ -140,6 +143,7 @@ class Measured:
     document: Mapping[str, Any]
     audit: str
     baseline: Mapping[str, Any] | None = None
+    cut: str = ""
 
 
 def measured(
@@ -155,7 +159,8 @@ def measured(
     The document is that of the report, with rows and pictures, where the result document is found to need it or is to
     be compared with a baseline. One that the server holds is fetched, or audited anew beside the new version.
 
-    If the request's budget is spent before there is a result, the audit is cancelled.
+    If the request's budget is spent before there is a result, the audit is cancelled. If it is spent after that, what
+    is there is returned.
     """
     budget = request.ends.budget
     with view(quiet=quiet) as shown, connected(shown, local=local) as client:
@@ -173,14 +178,23 @@ def measured(
             shown.say(f"baseline {short_version(version)}: audited beside the new version")
             return report_of(run(client.models.version(version), reuse=reuse, ends=Ends(budget=budget)))
 
+        budget.doing = "the audit ran"
         done = run(model, reuse=request.reuse, ends=request.ends)
+        budget.doing = "the result was fetched"
         result = done.result()
-        write_outputs(done, request.outputs)
-        needed = baseline is not None or (needs_report is not None and needs_report(result.document))
-        document = report_of(done) if needed else result.document
-        if baseline is None or baseline.kind is BaselineKind.FILE:
-            return Measured(result, model, document, done.name)
-        return Measured(result, model, document, done.name, baseline_beside(client, baseline, document, anew))
+        found = Measured(result, model, result.document, done.name)
+        try:
+            budget.doing = "the outputs of the result were written"
+            write_outputs(done, request.outputs)
+            if baseline is not None or (needs_report is not None and needs_report(result.document)):
+                budget.doing = "the report was fetched"
+                found = replace(found, document=report_of(done))
+            if baseline is not None and baseline.kind is not BaselineKind.FILE:
+                budget.doing = "the baseline was audited"
+                found = replace(found, baseline=baseline_beside(client, baseline, found.document, anew))
+        except BudgetSpent:
+            return replace(found, cut=budget.spent)
+        return found
 
 
 def _print_result(found: Measured, outputs: Sequence[Output], *, verbose: bool) -> None:
@@ -274,6 +288,8 @@ def cancelling(client: Client, name: str) -> Iterator[None]:
         try:
             print_error(f"cancelling {name}; press Ctrl-C to leave without waiting")
             client.audits.get(name).cancel()
+        except BudgetSpent:
+            print_error(f"{name} may still run: no time was left to wait until it was cancelled")
         except KeyboardInterrupt:
             os._exit(INTERRUPTED)
         except ModicumError as error:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from modicum.cli.budget import Budget, TimeToStop
+from modicum.cli.budget import Budget, TimeToCut, TimeToStop
 from modicum.cli.progress import View
 from modicum.cli.watching import watched
 from modicum.client import Audit
@@ -23,16 +23,27 @@ class Ends:
 
 
 def watched_to_its_end(audit: Audit, shown: View, budget: Budget) -> None:
-    """Show the progress of an audit until it ends; stop its searches when the budget is nearly spent.
+    """Show the progress of an audit until it ends; end it in two steps when the budget is nearly spent.
+
+    First no further image begins, then what follows the searches is cut.
 
     Raises:
         AuditNotCompleted: it ended without a result.
     """
-    budget.doing = "the audit ran"
     try:
         with budget.bounding_searches():
             watched(audit, shown)
     except TimeToStop:
         shown.say(f"the budget of {budget.text} is nearly spent: searches that have begun are finished")
-        audit.stop(budget.why)
+        _watched_without_more_images(audit, shown, budget)
+
+
+def _watched_without_more_images(audit: Audit, shown: View, budget: Budget) -> None:
+    try:
+        with budget.bounding_scores():
+            audit.stop(budget.why)
+            watched(audit, shown)
+    except TimeToCut:
+        shown.say(f"the budget of {budget.text} is nearly spent: scores that are not done are left out")
+        audit.stop(budget.why, without_scores=True)
         watched(audit, shown)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,8 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from modicum.cli import options
-from modicum.cli.audit import audit_request, measured, refuse_unmeasured
-from modicum.cli.budget import BudgetSpent, budget_of
+from modicum.cli.audit import Measured, audit_request, measured, refuse_unmeasured
+from modicum.cli.budget import Budget, BudgetSpent, budget_of
 from modicum.cli.consoles import print_error
 from modicum.cli.ends import Ends
 from modicum.cli.exit_codes import DONE
@@ -22,7 +23,8 @@ from modicum.cli.saving import refuse_unsaved, save
 from modicum.cli.stored_baselines import baseline_in_file
 from modicum.cli.verdicts import VerdictOptions, judged, told, verdict_outputs
 from modicum.client import Client
-from modicum.errors import RegistryError
+from modicum.errors import DeadlineExceeded, RegistryError
+from modicum.gate.policy import Policy
 from modicum.gate.stopping import stopping_of
 from modicum.gate.unmeasured import unmeasured
 from modicum.gate.verdict import Verdict
@@ -81,16 +83,49 @@ def gate(
                     request, local=local, quiet=quiet, needs_report=has_copied_spots, baseline=policy.baseline
                 )
         except BudgetSpent:
-            given = unmeasured(policy, ends.budget.spent, today=datetime.now(UTC).date())
+            given = unmeasured(policy, ends.budget.unmeasured, today=datetime.now(UTC).date())
             raise typer.Exit(told(given, outputs, verdict)) from None
         refuse_unmeasured(found.result)
-        given = judged(found.document, policy, "the result", baseline=in_file or found.baseline)
+        given = _verdict_on(found, policy, in_file)
         code = told(given, outputs, verdict)
         if client is not None:
-            save(client, found.audit, given, baseline=found.baseline, code=code)
+            _saved(client, found, given, code, ends.budget)
         if candidate is not None:
             _settled(candidate, given, code)
     raise typer.Exit(code)
+
+
+def _verdict_on(found: Measured, policy: Policy, in_file: Mapping[str, Any] | None) -> Verdict:
+    """Judge what was measured. What a budget left out after the result is missing, and the verdict says so."""
+    if not found.cut:
+        return judged(found.document, policy, "the result", baseline=in_file or found.baseline)
+    with_rows = "rows" in found.document
+    verdict = judged(found.document, policy, "the result", baseline=in_file or found.baseline if with_rows else None)
+    return replace(verdict, notes=(found.cut, *verdict.notes))
+
+
+def _saved(client: Client, found: Measured, verdict: Verdict, code: int, budget: Budget) -> None:
+    """Store the verdict while the budget lasts. The server would judge what was cut otherwise, so that is not stored.
+
+    Raises:
+        DeadlineExceeded: it does not last, and the verdict's exit code is 0.
+    """
+    if found.cut:
+        _say_unsaved(found.cut, code)
+        return
+    budget.doing = "the verdict was stored"
+    try:
+        with budget.bounding_exit():
+            save(client, found.audit, verdict, baseline=found.baseline, code=code)
+    except BudgetSpent:
+        _say_unsaved(budget.spent, code)
+
+
+def _say_unsaved(why: str, code: int) -> None:
+    error = DeadlineExceeded(f"the verdict is not stored: {why}", reason="BUDGET_SPENT")
+    if code == DONE:
+        raise error
+    print_error(f"{error} [{error.reason}]")
 
 
 def _settled(candidate: Candidate, verdict: Verdict, code: int) -> None:

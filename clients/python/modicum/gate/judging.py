@@ -15,7 +15,7 @@ from typing import Any
 from modicum.errors import PolicyError
 from modicum.gate.baseline_file import WAY_OUT, Compared, baseline_side, compared
 from modicum.gate.baselines import baseline_check
-from modicum.gate.early_stop import Looks, looks_of, stop_notes
+from modicum.gate.early_stop import is_whole, stop_notes
 from modicum.gate.explanation import requirement
 from modicum.gate.identity import identity
 from modicum.gate.measures import checks_of, measure_in, outcome_check
@@ -111,7 +111,7 @@ def _left_out(policy: Policy, document: Document) -> Iterator[tuple[str, str]]:
 
     An audit that was cut may lack what it would have had in the end, so nothing is left out there.
     """
-    labelled, whole = document["dataset"]["labelled"], looks_of(document) is not Looks.EARLY
+    labelled, whole = document["dataset"]["labelled"], is_whole(document)
     for rule in policy.rules:
         if _of_another_dataset(rule, document):
             continue  # it is judged, and inconclusive

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from modicum.gate.early_stop import cut_reason
 from modicum.gate.policy import ALL_TOGETHER, Acceptance, Rule
 from modicum.gate.spot_rule import (
     ALPHA,
@@ -54,7 +55,7 @@ def spot_checks(rule: Rule, document: Document, version: str, accept: Sequence[A
     """Yield a check for each row of a version's spot test, and one for the images that the rows hold."""
     test = next((one for one in document.get("spots", ()) if one["model_version"] == version), None)
     if test is None or not test["rows"]:
-        yield Check(model_version=version, holds=False, reason=NOT_TESTED)
+        yield Check(model_version=version, holds=False, reason=cut_reason(document, "spot") or NOT_TESTED)
         return
     rows = [_row(number, entry, accept) for number, entry in enumerate(test["rows"])]
     outcomes = judge_rows([place for row in rows for place in row.places])

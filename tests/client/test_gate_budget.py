@@ -1,0 +1,104 @@
+"""`modicum gate --budget`: whatever takes long, the command ends in time with a verdict that says what was cut."""
+
+import json
+import time
+from types import SimpleNamespace
+
+import pytest
+from modicum.cli import budget
+from modicum.cli.command import app
+from modicum.v1 import audit_pb2, audit_service_pb2
+
+from tests.client.test_exit_codes_through_pipes import succeeded
+from tests.client.test_gate_command import SPOTS
+from tests.gate.documents import document
+
+AUDIT = audit_pb2.Audit
+GATE = "gate photos --weights w.safetensors --architecture torchvision:resnet18 --labels labels.txt --quiet"
+RUNNING = ([(2, "RUNNING")], None)
+"""A watch of an audit that goes on."""
+
+
+@pytest.fixture
+def gate(tmp_path, monkeypatch, address, capsys):
+    """Runs the command in this process, in a folder with images, weights and a policy; its budget begins now."""
+    (tmp_path / "photos" / "cat").mkdir(parents=True)
+    (tmp_path / "photos" / "cat" / "a.jpg").write_bytes(b"a")
+    (tmp_path / "w.safetensors").write_bytes(b"w")
+    (tmp_path / "labels.txt").write_text("cat\ndog\n")
+    audit = "{threshold: 0.9, passes: 300, seed: 7, controls: [spot], level: 0.99}"
+    (tmp_path / "modicum.yaml").write_text(f"version: 1\naudit: {audit}\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MODICUM_ADDRESS", address)
+
+    def run(options):
+        monkeypatch.setattr(budget, "STARTED", time.monotonic())
+        with pytest.raises(SystemExit) as ended:
+            app([*GATE.split(), *options.split()])
+        said = capsys.readouterr()
+        return SimpleNamespace(code=ended.value.code or 0, stdout=said.out, stderr=said.err)
+
+    return run
+
+
+def test_a_budget_stops_the_searches_and_then_cuts_what_follows_them(gate, script):
+    cut = {"planned": 200, "images": 200, "reason": "ASKED", "why": ["the budget of 16s was spent"], "cut": ["spot"]}
+    succeeded(script, document(spots=(), level=0.99, seed=7, stopping=cut))
+    script.audit.state = AUDIT.STATE_RUNNING
+    script.watches = [RUNNING, RUNNING, *[([(3, "SUCCEEDED")], "end")] * 4]
+
+    ended = gate("--budget 16s")
+
+    stops = script.calls["StopAudit"]
+    assert [(one.without_scores, one.why) for one in stops] == [
+        (False, "the budget of 16s was spent"),
+        (True, "the budget of 16s was spent"),
+    ]
+    assert ended.code == 4, ended.stderr
+    assert "the spot test was left out: the budget of 16s was spent" in ended.stdout
+    assert "note: the audit ended after 200 of 200 images: the budget of 16s was spent; left out: the spot test" in (
+        ended.stdout
+    )
+    assert script.calls["CancelAudit"] == []
+
+
+def test_a_budget_that_is_spent_on_the_baseline_leaves_the_verdict_on_the_new_model(gate, script, tmp_path):
+    with (tmp_path / "modicum.yaml").open("a") as policy:
+        policy.write("baseline: {audit: before}\nrules: {accuracy: {level: error, max_regression: 0.02}}\n")
+    result = document(spots=SPOTS["planted"], level=0.99, seed=7)
+    succeeded(script, result)
+    script.reports = {audit_service_pb2.REPORT_FORMAT_JSON: json.dumps(result).encode()}
+    script.steps["GetAuditReport"] = [None, 60]
+
+    ended = gate("--budget 12s --save")
+
+    assert ended.code == 1, ended.stderr
+    assert "FAIL         spot" in ended.stdout
+    assert "INCONCLUSIVE accuracy (error)" in ended.stdout
+    assert "note: the budget of 12s was spent while the baseline was audited" in ended.stdout
+    assert "the verdict is not stored: the budget of 12s was spent while the baseline was audited" in ended.stderr
+    assert script.calls["JudgeAudit"] == []
+
+
+@pytest.mark.parametrize(("name", "code"), [("clean", 3), ("planted", 1)])
+def test_a_budget_bounds_how_long_the_verdict_may_take_to_be_stored(gate, script, name, code):
+    succeeded(script, document(spots=SPOTS[name], level=0.99, seed=7))
+    script.steps["JudgeAudit"] = [60]
+
+    ended = gate("--save --budget 12s")
+
+    assert ended.code == code, ended.stderr
+    assert "the verdict is not stored: the budget of 12s was spent while the verdict was stored" in ended.stderr
+
+
+def test_a_server_that_does_not_answer_holds_up_no_verdict(gate, script):
+    script.audit.state = AUDIT.STATE_RUNNING
+    script.watches = [RUNNING] * 5
+    script.steps["StopAudit"] = [60]
+    script.steps["CancelAudit"] = [60]
+
+    ended = gate("--budget 8s")
+
+    assert ended.code == 4, ended.stderr
+    assert ended.stdout.startswith("INCONCLUSIVE: the budget of 8s was spent while the audit ran; nothing was measured")
+    assert "may still run: no time was left to wait until it was cancelled" in ended.stderr
