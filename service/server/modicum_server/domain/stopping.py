@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from modicum.gate.early_stop import cut_in_words
 from modicum.gate.stopping import ShareLimit, Stopping, look_images
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "StopReason",
     "Stopped",
     "Stopping",
+    "cut_in_words",
     "look_images",
     "stopped_of",
 ]

@@ -10,8 +10,6 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC
 from typing import Any
 
-from modicum.gate.early_stop import cut_in_words
-
 from modicum_server.domain.audits import Audit, AuditSpecification
 from modicum_server.domain.composites import holds_input_dropout, mean_fill, weights_digests
 from modicum_server.domain.datasets import Dataset
@@ -19,7 +17,7 @@ from modicum_server.domain.findings import Finding
 from modicum_server.domain.models import ModelVersion
 from modicum_server.domain.searches import Control, Search, SearchMethod
 from modicum_server.domain.spots import SpotRow
-from modicum_server.domain.stopping import NOTED, Stopped, stopped_of
+from modicum_server.domain.stopping import NOTED, Stopped, cut_in_words, stopped_of
 from modicum_server.measures import counterfactuals, registry, spots, transfer
 from modicum_server.measures.counterfactual_set import CounterfactualSet
 from modicum_server.measures.document_lists import Audited, Entry
