@@ -14,7 +14,7 @@ does not say what the model uses on whole images.
 import math
 
 from modicum_server.measures.intervals import SMALLEST_SAMPLE
-from modicum_server.measures.measure import Measure, Measured, Parameters, Reading, quantile_measure, share
+from modicum_server.measures.measure import Measure, Measured, Parameters, Reading, concluded, quantile_measure, share
 from modicum_server.measures.measure_sets import MeasureSet, Title
 from modicum_server.measures.number_words import interval_text, ratio_text, share_text, times_text
 from modicum_server.measures.observations import Observations
@@ -81,7 +81,7 @@ def class_targeted_reading(measured: Measured) -> Reading | None:
     if bare.value:
         fact += f"; for {share_text(bare.value)} the bare fill alone suffices{interval_text(bare.interval)}"
     outcome = _outcome(found, bare, ratio)
-    return Reading(CONTROL, f"{fact}: {_conclusion(outcome, found, bare, ratio)}.", outcome, statements=3)
+    return concluded(CONTROL, fact, _conclusion(outcome, found, bare, ratio), outcome, statements=3)
 
 
 def _outcome(found: Measure, bare: Measure, ratio: Measure) -> str:

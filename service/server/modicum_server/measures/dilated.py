@@ -9,7 +9,7 @@ insufficient.) Otherwise, or below n = 10, INCONCLUSIVE.
 import numpy as np
 
 from modicum_server.measures.intervals import SMALLEST_SAMPLE
-from modicum_server.measures.measure import Measure, Measured, Reading, share
+from modicum_server.measures.measure import Measure, Measured, Reading, concluded, share
 from modicum_server.measures.measure_sets import MeasureSet, Title
 from modicum_server.measures.number_words import interval_text, share_text
 from modicum_server.measures.observations import Observations
@@ -43,7 +43,7 @@ def dilated_reading(measured: Measured) -> Reading | None:
     if kept.value is not None:
         fact += f", and {share_text(kept.value)}{interval_text(kept.interval)} keep their class"
     outcome = _outcome(survived, kept)
-    return Reading(CONTROL, f"{fact}: {_conclusion(outcome, survived.n)}.", outcome, statements=2)
+    return concluded(CONTROL, fact, _conclusion(outcome, survived.n), outcome, statements=2)
 
 
 def _outcome(survived: Measure, kept: Measure) -> str:

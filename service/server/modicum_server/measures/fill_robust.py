@@ -15,7 +15,7 @@ import math
 
 from modicum_server.domain.controls import FINDING_CLIMB_PASSES
 from modicum_server.measures.intervals import SMALLEST_SAMPLE
-from modicum_server.measures.measure import Measure, Measured, Parameters, Reading, quantile_measure, share
+from modicum_server.measures.measure import Measure, Measured, Parameters, Reading, concluded, quantile_measure, share
 from modicum_server.measures.measure_sets import MeasureSet, Title
 from modicum_server.measures.number_words import asked_text, interval_text, ratio_text, share_text, times_text
 from modicum_server.measures.observations import Observations
@@ -64,7 +64,7 @@ def fill_robust_reading(measured: Measured) -> Reading | None:
     if exhausted := found.n - found.parameters["successes"]:
         fact += f"; for {exhausted} of them the search verified nothing smaller than the whole image within its passes"
     outcome = _outcome(measured)
-    return Reading(CONTROL, f"{fact}: {_conclusion(outcome, found)}.", outcome, statements=3)
+    return concluded(CONTROL, fact, _conclusion(outcome, found), outcome, statements=3)
 
 
 def _empty(seen: Observations) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 
 from modicum_server.domain.searches import Fill
 from modicum_server.measures.intervals import SMALLEST_SAMPLE
-from modicum_server.measures.measure import Measure, Measured, Reading, share
+from modicum_server.measures.measure import Measure, Measured, Reading, concluded, share
 from modicum_server.measures.measure_sets import MeasureSet, Title
 from modicum_server.measures.number_words import enumeration, share_text
 from modicum_server.measures.observations import Observations
@@ -55,7 +55,7 @@ def fill_reading(measured: Measured) -> Reading | None:
     fact = f"Of {n} subsets found on the {searched} fill, {shares} still suffice"
     if missing := tried.keys() - survival.keys():
         fact += f"; none could be scored on {enumeration(sorted(missing))}"
-    return Reading(CONTROL, f"{fact}: {_conclusion(outcome, survival, n)}.", outcome, statements=len(tried))
+    return concluded(CONTROL, fact, _conclusion(outcome, survival, n), outcome, statements=len(tried))
 
 
 def _share_on(fill: str, measure: Measure, n: int) -> str:

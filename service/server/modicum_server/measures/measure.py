@@ -63,13 +63,20 @@ class Measure:
 class Reading:
     """One sentence about a control, and its outcome, by the rule in the docstring of the control's module.
 
-    `statements` is how many statements about intervals could each have led to another outcome by chance.
+    `statements` is how many statements about intervals could each have led to another outcome by chance. `conclusion`
+    is what `text` ends with, without its figures; it is empty where the text has no such end.
     """
 
     control: str
     text: str
     outcome: str
     statements: int = 1
+    conclusion: str = ""
+
+
+def concluded(control: str, fact: str, conclusion: str, outcome: str, *, statements: int = 1) -> Reading:
+    """Return the reading that says the fact, and what follows from it."""
+    return Reading(control, f"{fact}: {conclusion}.", outcome, statements, conclusion)
 
 
 def measure_from_json(document: Mapping[str, Any]) -> Measure:

@@ -18,7 +18,7 @@ import numpy as np
 from modicum_server.domain.pixel_subsets import KEPT_SHARE, kept_pixels
 from modicum_server.measures.comparisons import difference_of, mean_of
 from modicum_server.measures.intervals import SMALLEST_SAMPLE, bootstrap_means
-from modicum_server.measures.measure import Measure, Measured, Parameters, Reading, share
+from modicum_server.measures.measure import Measure, Measured, Parameters, Reading, concluded, share
 from modicum_server.measures.measure_sets import MeasureSet, Title
 from modicum_server.measures.number_words import interval_text, share_text
 from modicum_server.measures.observations import Booleans, Floats, Observations
@@ -127,7 +127,7 @@ def pixel_subsets_reading(measured: Measured) -> Reading | None:
         f"{_left_out_text(kept)}"
     )
     outcome = _outcome(measured)
-    return Reading(CONTROL, f"{fact}: {_conclusion(outcome, kept.n)}.", outcome, statements=3)
+    return concluded(CONTROL, fact, _conclusion(outcome, kept.n), outcome, statements=3)
 
 
 def _accuracy_text(measured: Measured) -> str:

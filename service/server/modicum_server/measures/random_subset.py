@@ -5,7 +5,7 @@ its upper end is below 0.5. Otherwise, or below n = 10, INCONCLUSIVE.
 """
 
 from modicum_server.measures.intervals import SMALLEST_SAMPLE
-from modicum_server.measures.measure import Measure, Measured, Reading, share
+from modicum_server.measures.measure import Measure, Measured, Reading, concluded, share
 from modicum_server.measures.measure_sets import MeasureSet, Title
 from modicum_server.measures.number_words import interval_text, share_text
 from modicum_server.measures.observations import Observations
@@ -38,7 +38,7 @@ def random_reading(measured: Measured) -> Reading | None:
         f"As many random pixels suffice on {share_text(sufficient.value)} of {sufficient.n} images"
         f"{interval_text(sufficient.interval)}"
     )
-    return Reading(CONTROL, f"{fact}: {_conclusion(outcome, sufficient.n)}.", outcome)
+    return concluded(CONTROL, fact, _conclusion(outcome, sufficient.n), outcome)
 
 
 def _conclusion(outcome: str, n: int) -> str:

@@ -23,7 +23,7 @@ from modicum_server.domain.searches import Canvas
 from modicum_server.measures.by_class import by_class
 from modicum_server.measures.comparisons import difference_of
 from modicum_server.measures.intervals import square_and_add
-from modicum_server.measures.measure import Measure, Measured, Reading, share
+from modicum_server.measures.measure import Measure, Measured, Reading, concluded, share
 from modicum_server.measures.measure_sets import MeasureSet, Title
 from modicum_server.measures.number_words import (
     enumeration,
@@ -103,7 +103,7 @@ def shortcut_reading(measured: Measured) -> Reading | None:
     if drop.value is None:
         return None
     outcome, why = judge(measured)
-    return Reading(CONTROL, f"{_fact(measured)}: {why}.", outcome)
+    return concluded(CONTROL, _fact(measured), why, outcome)
 
 
 def judge(measured: Measured) -> tuple[str, str]:

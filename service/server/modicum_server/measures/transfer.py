@@ -25,7 +25,7 @@ from modicum_server.domain.searches import Control, TargetRule
 from modicum_server.measures.by_class import by_class
 from modicum_server.measures.document_lists import Audited, DocumentList
 from modicum_server.measures.intervals import SMALLEST_SAMPLE, share_interval
-from modicum_server.measures.measure import Measure, Measured, Reading, quantile_measure, share
+from modicum_server.measures.measure import Measure, Measured, Reading, concluded, quantile_measure, share
 from modicum_server.measures.measure_sets import Title
 from modicum_server.measures.number_words import enumeration, interval_text, share_text, short_name
 from modicum_server.measures.observations import UNKNOWN, Booleans, Observations, Rescored
@@ -118,7 +118,7 @@ def transfer_reading(pairs: Sequence[Transfer]) -> Reading | None:
     conclusion = (
         OF_CLASSES if exceptions and outcome == "MIXED" else _conclusion(outcome, max(one.n for one in known.values()))
     )
-    return Reading(CONTROL, f"{fact}: {conclusion}.", outcome, statements=len(kept) + 1)
+    return concluded(CONTROL, fact, conclusion, outcome, statements=len(kept) + 1)
 
 
 def reading_of(audited: Audited, transfers: Sequence[Transfer], version: str, index: int) -> Reading | None:
