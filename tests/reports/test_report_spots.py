@@ -9,7 +9,6 @@ import pytest
 from modicum_server.domain.findings import Subset
 from modicum_server.domain.spots import (
     SpotKind,
-    SpotOutcomes,
     SpotPlace,
     SpotRegion,
     SpotRow,
@@ -21,36 +20,9 @@ from modicum_server.measures.measure import Measure
 from modicum_server.reports.wording import interval_ends, value_text
 from PIL import Image
 
-from tests.measures.example_audit import SIDE, VERSION, finding
+from tests.measures.example_audit import SIDE, VERSION
 from tests.reports.report_pages import page_of, read
-
-CAT_IMAGES, IMAGES = 20, 40
-"""Images 0 to 19 are cats, 20 to 39 are dogs."""
-CORNER = SpotPlace(SpotKind.WINDOW, 2, 3, 1, 4)
-NOTHING = SpotOutcomes()
-FINDINGS = [
-    finding(at, predicted_class=int(at >= CAT_IMAGES), target_class=int(at >= CAT_IMAGES), label=int(at >= CAT_IMAGES))
-    for at in range(IMAGES)
-]
-
-
-def outcomes(*, follow: bool) -> SpotOutcomes:
-    cats, dogs = tuple(range(CAT_IMAGES)), tuple(range(CAT_IMAGES, IMAGES))
-    return SpotOutcomes(cats, dogs, (follow,) * 20, (False,) * 20, (0,) * 20, (0,) * 20)
-
-
-def rows(place: SpotPlace = CORNER, *, follow: bool = True, windows=()) -> dict[str, list[SpotRow]]:
-    trial = SpotTrial(0, place, windows, outcomes(follow=follow), outcomes(follow=follow))
-    return {
-        VERSION: [SpotRow(None, IMAGES, (replace(trial, pasted=NOTHING, covered=NOTHING),)), SpotRow(0, 20, (trial,))]
-    }
-
-
-def bright(digest: str) -> bytes:
-    """A grey picture; its shade follows from the digest."""
-    data = io.BytesIO()
-    Image.new("RGB", (SIDE, SIDE), (int(digest[:2], 16),) * 3).save(data, "PNG")
-    return data.getvalue()
+from tests.reports.spot_rows import CAT_IMAGES, CORNER, FINDINGS, bright, outcomes, rows
 
 
 def pictures_of(page: str) -> list[np.ndarray]:
@@ -103,7 +75,7 @@ def test_classes_with_a_spot_come_first_and_stand_out():
     assert said.index("dog decisive") < said.index("cat none found")
     table = page.split("The spot test by class")[1]
     assert table.count('<tr class="found">') == 1
-    assert '<tr class="found"><th scope="row">dog</th><td><span class="tag decisive">' in table
+    assert '<tr class="found"><th scope="row">dog</th><td><span class="tag look">' in table
 
 
 def test_places_that_the_halves_chose_have_shares_of_their_own():

@@ -6,7 +6,10 @@ from typing import Any
 
 from modicum_server.measures import registry
 from modicum_server.measures.measure_sets import Titles
+from modicum_server.measures.mitigation_power import IMAGES_NEEDED
 from modicum_server.reports.lines import Line, line, lines
+from modicum_server.reports.outcomes import Tag, tag_of
+from modicum_server.reports.wording import plain_number
 
 Called = Callable[[str], str]
 """Returns the name of a version on the page, for its resource name."""
@@ -54,6 +57,12 @@ class Check:
     latency_ratio: str
     limits: Mapping[str, float]
     second: Mapping[str, Any] | None
+    images_needed: float | None
+
+    @property
+    def tag(self) -> Tag:
+        """How its verdict is shown."""
+        return tag_of(self.verdict)
 
 
 def pairs(document: Mapping[str, Any], called: Called) -> list[Pair]:
@@ -82,7 +91,7 @@ def checks(document: Mapping[str, Any], called: Called) -> list[Check]:
             reasons=tuple(entry["reasons"]),
             cautions=tuple(entry.get("cautions", ())),
             lines=lines(entry["measures"], _titles_of("mitigation")),
-            temperatures=tuple((called(name), f"{value:.3g}") for name, value in entry["temperatures"].items()),
+            temperatures=tuple((called(name), plain_number(value)) for name, value in entry["temperatures"].items()),
             eligibility=tuple(
                 (called(name), counted) for name, counted in entry.get("matched_eligibility", {}).items()
             ),
@@ -90,6 +99,7 @@ def checks(document: Mapping[str, Any], called: Called) -> list[Check]:
             latency_ratio=_rounded(entry.get("latency_ratio")),
             limits=entry["limits"],
             second=entry.get("out_of_distribution"),
+            images_needed=entry["measures"].get(IMAGES_NEEDED, {}).get("value"),
         )
         for entry in document.get("mitigation", ())
     ]
@@ -120,4 +130,4 @@ def _version_beside(name: str, told: Mapping[str, Any]) -> Beside:
 
 
 def _rounded(value: float | None) -> str:
-    return "" if value is None else f"{value:.3g}"
+    return "" if value is None else plain_number(value)

@@ -9,6 +9,7 @@ from modicum_server.measures.measure import Measure, measure_from_json
 from modicum_server.measures.number_words import confidence_text, points_number, share_text
 from modicum_server.reports import panels
 from modicum_server.reports.gallery import Scene
+from modicum_server.reports.outcomes import Tag, tag_of
 from modicum_server.reports.wording import class_text
 
 MOST_ROWS = 20
@@ -33,8 +34,7 @@ class LossLine:
     """Accuracy on both sides of the pairs of one class, or of all."""
 
     label: str
-    outcome: str
-    tag: str
+    tag: Tag
     pairs: int
     original: str
     counterfactual: str
@@ -116,8 +116,7 @@ def _loss_line(row: Mapping[str, Any]) -> LossLine:
     )
     return LossLine(
         label=row["label"],
-        outcome=row["outcome"].replace("_", " ").lower(),
-        tag=row["outcome"].lower(),
+        tag=tag_of(row["outcome"]),
         pairs=loss.n,
         original=share_text(original.value or 0.0),
         counterfactual=share_text(counterfactual.value or 0.0),

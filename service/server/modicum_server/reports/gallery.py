@@ -1,7 +1,6 @@
-"""The gallery: which findings are shown, and what is on each card. Its size is bounded for any audit.
+"""The gallery: what is on each card. Which findings are shown is in `choice`.
 
-It shows the smallest, the middle and the largest subsets, and the first images without one. When an image is no longer
-stored, its card has only the mask.
+When an image is no longer stored, its card has only the mask.
 """
 
 import math
@@ -27,20 +26,11 @@ from modicum_server.domain.searches import Canvas
 from modicum_server.images.pictures import MAX_PIXELS, PictureTooLarge, PictureUnreadable, canvas_array
 from modicum_server.measures.number_words import confidence_text, share_text, short_name, times_text
 from modicum_server.measures.observation_builder import unpack_mask
-from modicum_server.measures.observations import Observations
 from modicum_server.reports import panels
 from modicum_server.reports.wording import class_text, pixels_text, reason_text, variant_text
 
 LoadImage = Callable[[str], bytes | None]
 """Returns the bytes of an image by its digest; None when they are no longer stored."""
-
-GROUP_SIZE = 10
-"""Cards in each of the groups of smallest, middle and largest subsets."""
-LARGEST_GALLERY = 3 * GROUP_SIZE
-FEW_PIXELS = 64
-"""Subsets with at most this many pixels get a bolder outline, so that they can be seen."""
-LARGEST_REMAINDER = 60
-"""Most images without a subset in the list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +89,20 @@ class Mark:
     sufficient: bool
     confidence: str
 
+    @property
+    def key(self) -> str:
+        """By which the gallery can be filtered."""
+        return f"{self.name}: {'suffices' if self.sufficient else 'does not suffice'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """By what a card can be found and put in order."""
+
+    label: str
+    fraction: float
+    confidence: float
+
 
 @dataclass(frozen=True, slots=True)
 class Card:
@@ -114,7 +118,6 @@ class Card:
     size: str
     fraction: str
     passes: str
-    few: bool
     saturated: bool
     other: str
     robust: str
@@ -127,6 +130,13 @@ class Card:
     shade: str
     mask: str
     outline: str
+    window: panels.Window
+    facts: Facts
+
+    @property
+    def marks(self) -> tuple[Mark, ...]:
+        """Everything that was scored of the subset."""
+        return (*self.fills, *self.variants, *self.transfers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,24 +150,6 @@ class Remainder:
     reason: str
     failed: bool
     thumbnail: str
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """The positions that are shown (in the order of the observations), and how many there were."""
-
-    groups: tuple[tuple[str, tuple[int, ...]], ...]
-    subsets: int
-    remainder: tuple[int, ...]
-    without: int
-
-
-def choose(seen: Observations) -> Choice:
-    """Choose what is shown: all subsets, smallest first, or three groups when there are too many."""
-    places = np.flatnonzero(seen.with_subset)
-    ordered = [int(place) for place in places[np.argsort(seen.size[places], kind="stable")]]
-    without = [int(place) for place in np.flatnonzero(~seen.with_subset)]
-    return Choice(_groups(ordered), len(ordered), tuple(without[:LARGEST_REMAINDER]), len(without))
 
 
 def card(finding: Finding, scene: Scene, anchor: str) -> Card:
@@ -177,7 +169,6 @@ def card(finding: Finding, scene: Scene, anchor: str) -> Card:
         size=pixels_text(subset.size),
         fraction=share_text(subset.fraction),
         passes=f"{finding.passes.forward:,} forward, {finding.passes.backward:,} backward",
-        few=subset.size <= FEW_PIXELS and mask.size > panels.COARSE_PIXELS,
         saturated=finding.saturated,
         other=_other(finding.controls.class_targeted, subset, scene.labels),
         robust=_robust(finding.controls.fill_robust, subset),
@@ -192,6 +183,8 @@ def card(finding: Finding, scene: Scene, anchor: str) -> Card:
         mask=panels.mask_uri(mask),
         shade=panels.shade_layer_uri(mask),
         outline=panels.outline(mask),
+        window=panels.densest_window(mask),
+        facts=Facts(class_text(finding.target_class, scene.labels), subset.fraction, finding.confidence),
         **_subset_pictures(photograph, mask, scene.fill),
     )
 
@@ -207,17 +200,6 @@ def remainder(finding: Finding, scene: Scene) -> Remainder:
         reason=_why(finding),
         failed=finding.predicted_class is None,
         thumbnail="" if photograph is None else panels.thumbnail_uri(photograph.pixels),
-    )
-
-
-def _groups(ordered: list[int]) -> tuple[tuple[str, tuple[int, ...]], ...]:
-    if len(ordered) <= LARGEST_GALLERY:
-        return (("", tuple(ordered)),) if ordered else ()
-    middle = len(ordered) // 2 - GROUP_SIZE // 2
-    return (
-        (f"The {GROUP_SIZE} smallest subsets", tuple(ordered[:GROUP_SIZE])),
-        (f"{GROUP_SIZE} subsets around the median", tuple(ordered[middle : middle + GROUP_SIZE])),
-        (f"The {GROUP_SIZE} largest subsets", tuple(ordered[-GROUP_SIZE:])),
     )
 
 

@@ -1,26 +1,34 @@
-"""The report for people: one self-contained HTML file without requests and scripts. All variable text is escaped.
+"""The report for people: one self-contained HTML file without requests. All variable text is escaped.
 
-The page is a pure function of its arguments. It first says what was found, then shows it, and then explains how it was
-measured and what it does not prove.
+The page is a pure function of its arguments. Its first screen says and shows what was found and what to do. Then come
+the controls under their questions, the distributions, the photographs, how it was measured, and what it does not prove.
+Its one script filters the photographs. The page's policy allows that script and the style sheet by their digests.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import hashlib
+from base64 import b64encode
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from importlib import resources
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from modicum_server.domain.findings import Finding
 from modicum_server.domain.models import InputSpecification
 from modicum_server.domain.statistics import DEFAULTS
 from modicum_server.measures.number_words import asked_text, confidence_text, short_name
+from modicum_server.reports.choice import cards_of_a_section
 from modicum_server.reports.comparisons import checks, pairs
-from modicum_server.reports.counterfactuals import counterfactual_pages
+from modicum_server.reports.counterfactuals import CounterfactualPage, counterfactual_pages
 from modicum_server.reports.gallery import LoadImage, scene_of
 from modicum_server.reports.lines import overview
 from modicum_server.reports.matrix import matrices
+from modicum_server.reports.openings import Drawn, first_screen
+from modicum_server.reports.questions import TOO_FEW
 from modicum_server.reports.sections import Sketch, sections
-from modicum_server.reports.spots import spot_pages
+from modicum_server.reports.spots import example_images, spot_pages
 from modicum_server.reports.wording import acceleration_text, reason_text, version_names
 
 
@@ -43,27 +51,61 @@ def render_html(
     """
     if isinstance(findings, Iterator):
         findings = list(findings)
-    page = _environment().get_template("report.html.j2")
     called = version_names(document)
-    asked = asdict(DEFAULTS) | document["specification"].get("statistics", {})  # documents of before have none
     sketches = _sketches(document, load_image, inputs, labels)
-    drawn = sections(sketches, findings)
+    drawn = dict(zip(sketches, sections(sketches, findings), strict=True))
     scenes = {version: sketch.scene for (version, _), sketch in sketches.items()}
+    images = example_images(document.get("spots", ()), findings)
+    checked, paired = checks(document, called), counterfactual_pages(document, scenes, called)
+    by_version = {test["model_version"]: page for test, page in _with_pages(document, paired)}
+    screen = first_screen(document, Drawn(drawn, scenes, by_version, checked), images, called)
+    page = _environment().get_template("report.html.j2")
     return page.render(
+        **_frame(document, called),
         document=document,
-        sections=drawn,
-        overview=overview([section.figures for section in drawn]),
+        sections=list(drawn.values()),
+        checks=checked,
+        spots=spot_pages(document, images, scenes, called),
+        counterfactuals=paired,
         pairs=pairs(document, called),
-        checks=checks(document, called),
         matrices=matrices(document, called),
-        summaries=[(called(m["model_version"]), m.get("summary", ())) for m in document["models"]],
-        summarised=any(model.get("summary") for model in document["models"]),
-        spots=spot_pages(document, findings, scenes, called),
-        counterfactuals=counterfactual_pages(document, scenes, called),
-        title=_title(document),
-        level=asked_text(asked["level"]),
-        alpha=asked_text(asked["alpha"]),
+        opening=screen.opening,
+        board=screen.board,
+        overview=overview([section.figures for section in drawn.values()]),
     ).encode()
+
+
+def _with_pages(
+    document: Mapping[str, Any], pages: Sequence[CounterfactualPage]
+) -> Iterator[tuple[Mapping[str, Any], CounterfactualPage]]:
+    return zip(document.get("counterfactuals", ()), pages, strict=True)
+
+
+def _frame(document: Mapping[str, Any], called: Callable[[str], str]) -> dict[str, Any]:
+    """What a page has besides its measures: title, summaries, the levels of its figures, style and script."""
+    asked = asdict(DEFAULTS) | document["specification"].get("statistics", {})  # documents of before have none
+    style, script = _part("style.css"), _part("report.js")
+    return {
+        "title": _title(document),
+        "summaries": [(called(m["model_version"]), m.get("summary", ())) for m in document["models"]],
+        "summarised": any(model.get("summary") for model in document["models"]),
+        "too_few": TOO_FEW,
+        "level": asked_text(asked["level"]),
+        "alpha": asked_text(asked["alpha"]),
+        "style": Markup(style),  # noqa: S704  a file of this package
+        "style_hash": _digest(style),
+        "script": Markup(script),  # noqa: S704  a file of this package
+        "script_hash": _digest(script),
+    }
+
+
+def _part(name: str) -> str:
+    return resources.files("modicum_server.reports").joinpath("templates", name).read_text(encoding="utf-8")
+
+
+def _digest(text: str) -> str:
+    """The digest by which the page's policy allows an element with this text."""
+    return f"sha256-{b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
 def _sketches(
@@ -73,18 +115,20 @@ def _sketches(
     labels: Mapping[str, Sequence[str]],
 ) -> dict[tuple[str, int], Sketch]:
     called = version_names(document)
+    most = cards_of_a_section(sum(len(model["searches"]) for model in document["models"]))
     sketches = {}
     for place, model in enumerate(document["models"], start=1):
         version = model["model_version"]
         for index, result in enumerate(model["searches"]):
             scene = scene_of(document, version, result["search"]["fill"], load_image, inputs=inputs, labels=labels)
-            sketches[version, index] = Sketch(f"model-{place}-search-{index + 1}", called(version), result, scene)
+            sketches[version, index] = Sketch(f"model-{place}-search-{index + 1}", called(version), result, scene, most)
     return sketches
 
 
 def _title(document: Mapping[str, Any]) -> str:
-    names = [version_names(document)(model["model_version"]) for model in document["models"]]
-    return f"{', '.join(names)} on {short_name(document['dataset']['name'])}"
+    models = document["models"]
+    name = version_names(document)(models[0]["model_version"]) if len(models) == 1 else f"{len(models)} versions"
+    return f"{name} on {short_name(document['dataset']['name'])}"
 
 
 def _environment() -> Environment:

@@ -24,6 +24,8 @@ COARSE_PIXELS = 96 * 96
 THUMBNAIL_PIXELS = 88
 MOST_OUTLINE_EDGES = 1600
 """About 400 scattered pixels. More are visible without an outline, and would disappear behind it."""
+MAGNIFIED = 4
+"""How much larger the magnified view shows the canvas."""
 NEUTRAL = (128, 128, 128)
 MASK_PAPER, MASK_INK = (247, 245, 240), (29, 28, 26)
 SHADE = (16, 16, 20, 205)
@@ -128,6 +130,32 @@ def outline(mask: Mask) -> str:
         return ""
     horizontal = "".join(f"M{start} {line}h{length}" for line, start, length in _runs(across))
     return horizontal + "".join(f"M{line} {start}v{length}" for line, start, length in _runs(down))
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A part of the canvas that is shown larger, in pixels of the canvas."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+    times: int
+
+    @property
+    def box(self) -> str:
+        """As the viewBox of an SVG."""
+        return f"{self.left} {self.top} {self.width} {self.height}"
+
+
+def densest_window(mask: Mask) -> Window:
+    """Return the window of a quarter of the canvas' sides with the most kept pixels; among equals the upper left."""
+    height, width = mask.shape
+    high, wide = max(1, round(height / MAGNIFIED)), max(1, round(width / MAGNIFIED))
+    sums = np.pad(mask, ((1, 0), (1, 0))).astype(np.int64).cumsum(axis=0).cumsum(axis=1)
+    kept = sums[high:, wide:] - sums[:-high, wide:] - sums[high:, :-wide] + sums[:-high, :-wide]
+    top, left = np.unravel_index(int(kept.argmax()), kept.shape)
+    return Window(int(top), int(left), high, wide, MAGNIFIED)
 
 
 def _runs(edges: Mask) -> list[tuple[int, int, int]]:

@@ -21,6 +21,11 @@ DOT = 9
 SCATTER_TOP, SCATTER_BOTTOM, SCATTER_LEFT = 14, 214, 76
 FEWEST_CROWDED_DECADES = 4
 """With this many ticks or more, only every second one has a text."""
+MOST_ROWS, ROW_HEIGHT, ROW_LEFT, LONGEST_NAME = 20, 22, 168, 20
+"""Classes of the drawing by class, the height of each, where their axis begins, and the letters of a name."""
+RANGE_HEIGHT = 28
+MOST_TICKS = 150
+"""Most images of a class that are drawn one by one."""
 MOST_POINTS = 1500
 """Most points of a plot: more would only make the page larger."""
 SMALLEST_FRACTION = 1e-6
@@ -62,6 +67,50 @@ class Strips:
     lanes: tuple[Lane, ...]
     ticks: tuple[Tick, ...]
     limit: float
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One class over the shared axis: a mark for each image, and the median (None if it is not known)."""
+
+    name: str
+    note: str
+    at: float
+    marks: tuple[float, ...]
+    median: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Classes side by side above one log axis of subset fractions. `left_out` classes are not drawn."""
+
+    height: float
+    axis: float
+    rows: tuple[Row, ...]
+    ticks: tuple[Tick, ...]
+    limit: float
+    left_out: int
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """A share and its interval in a row of its own; `value` is None if it is not known."""
+
+    name: str
+    at: float
+    value: float | None
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ranges:
+    """Shares side by side on one axis from 0% to 100%."""
+
+    height: float
+    axis: float
+    rows: tuple[Range, ...]
+    ticks: tuple[Tick, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +186,66 @@ def strips(groups: Sequence[Values], alpha: float) -> Strips | None:
         _lane(group, axis, stack, floor, scale) for group, stack, floor in zip(groups, stacks, floors, strict=True)
     )
     return Strips(floors[-1] + AXIS_HEIGHT, floors[-1], space + 8, lanes, axis.ticks(), axis.at(alpha))
+
+
+def rows(groups: Sequence[Values], alpha: float) -> Rows | None:
+    """Return the distribution of each class in a row of its own; None with fewer than two classes or no value."""
+    finite = [value for group in groups for value in group.fractions if math.isfinite(value)]
+    if not finite or len(groups) < 2:  # noqa: PLR2004  one class is the whole distribution
+        return None
+    axis, shown = _LogAxis.over(finite, ROW_LEFT), groups[:MOST_ROWS]
+    bottom = TOP + len(shown) * ROW_HEIGHT
+    return Rows(
+        height=bottom + AXIS_HEIGHT,
+        axis=bottom,
+        rows=tuple(_row(group, axis, TOP + (place + 0.5) * ROW_HEIGHT) for place, group in enumerate(shown)),
+        ticks=axis.ticks(),
+        limit=axis.at(alpha),
+        left_out=len(groups) - len(shown),
+    )
+
+
+def _row(group: Values, axis: _LogAxis, at: float) -> Row:
+    marks = sorted(axis.at(value) for value in group.fractions if math.isfinite(value))
+    thinned = marks[:: math.ceil(len(marks) / MOST_TICKS)] if marks else []
+    _, median, _ = _quartiles(group)
+    return Row(
+        _shortened(group.name),
+        _note(group, median),
+        at,
+        tuple(thinned),
+        axis.at(median) if math.isfinite(median) else None,
+    )
+
+
+def ranges(shares: Sequence[tuple[str, tuple[float, float, float] | None]]) -> Ranges | None:
+    """Return shares of (name, (value, low, high)) side by side; None where none has an interval."""
+    if not any(bar for _, bar in shares):
+        return None
+
+    def across(share: float) -> float:
+        return round(ROW_LEFT + (RIGHT - ROW_LEFT) * share, 1)
+
+    bottom = len(shares) * RANGE_HEIGHT + 6
+    return Ranges(
+        height=bottom + AXIS_HEIGHT,
+        axis=bottom,
+        rows=tuple(
+            Range(
+                name if len(name) <= LONGEST_NAME else f"…{name[1 - LONGEST_NAME :]}",
+                (place + 0.5) * RANGE_HEIGHT,
+                None if bar is None else across(bar[0]),
+                across(0 if bar is None else bar[1]),
+                across(0 if bar is None else bar[2]),
+            )
+            for place, (name, bar) in enumerate(shares)
+        ),
+        ticks=tuple(Tick(across(share), share_text(share)) for share in (0.0, 0.25, 0.5, 0.75, 1.0)),
+    )
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
 
 
 def scatter(points: Sequence[tuple[float, float, str]], threshold: float, alpha: float) -> Scatter | None:

@@ -12,14 +12,17 @@ from modicum_server.domain.searches import Canvas, Fill, Search, SearchMethod, T
 from modicum_server.measures import registry
 from modicum_server.measures.intervals import SMALLEST_SAMPLE
 from modicum_server.measures.measure import Measure, measure_from_json
+from modicum_server.measures.number_words import asked_text
 from modicum_server.measures.observation_builder import ObservationBuilder
 from modicum_server.measures.observations import Observations
 from modicum_server.reports import plots, summary
+from modicum_server.reports.choice import MOST_CARDS, Choice, choose, rule_text
 from modicum_server.reports.classes import Classes, classes
-from modicum_server.reports.gallery import Card, Choice, Remainder, Scene, card, choose, remainder
+from modicum_server.reports.gallery import Card, Remainder, Scene, card, remainder
 from modicum_server.reports.lines import Figure, Line, figures, lines
 from modicum_server.reports.panels import is_pictured
-from modicum_server.reports.wording import budget_text
+from modicum_server.reports.questions import Answers, answers
+from modicum_server.reports.wording import budget_text, class_text
 
 DESCENT = "pixel_subsets_confidence_mean"
 FILLS_SHOWN_ON_GREY = frozenset({Fill.NOISE.value, Fill.MARGINAL.value})
@@ -36,14 +39,19 @@ class Section:
     headline: str
     sentences: tuple[str, ...]
     figures: Mapping[str, Figure]
-    readings: tuple[Mapping[str, str], ...]
+    readings: tuple[Mapping[str, Any], ...]
+    answers: Answers
     distribution: plots.Strips | None
     scatter: plots.Scatter | None
     correctness: plots.Strips | None
+    by_class: plots.Rows | None
     descent: plots.Curve | None
     canvas: Canvas
-    groups: tuple[tuple[str, tuple[Card, ...]], ...]
+    telling: tuple[Card, ...]
+    cards: tuple[Card, ...]
+    few: str
     subsets: int
+    which: str
     photograph_note: str
     fill_note: str
     remainder: tuple[Remainder, ...]
@@ -60,6 +68,7 @@ class Sketch:
     model: str
     result: Mapping[str, Any]
     scene: Scene
+    most: int = MOST_CARDS
     _builder: ObservationBuilder = field(init=False)
     _margins: "array[float]" = field(init=False, default_factory=lambda: array("d"))
     _choice: Choice = field(init=False)
@@ -78,8 +87,8 @@ class Sketch:
     def decide(self) -> Observations:
         """Choose what is shown; call this between the two iterations."""
         seen = self._builder.observations()
-        self._choice = choose(seen)
-        self._shown = frozenset(place for _, places in self._choice.groups for place in places)
+        self._choice = choose(seen, self.most)
+        self._shown = frozenset(self._choice.places)
         return seen
 
     def draw(self, finding: Finding) -> None:
@@ -104,13 +113,18 @@ class Sketch:
             sentences=(*summary.sentences(measured, self.result["counts"], search), *summary.caveats(self.result)),
             figures=figures(measures, titles),
             readings=tuple(self.result["readings"]),
+            answers=answers(self.result["readings"], measures, titles),
             distribution=plots.strips(_by_target(seen), alpha),
             scatter=plots.scatter(_points(seen, self._margins), seen.search.threshold, alpha),
             correctness=plots.strips(_by_correctness(seen), alpha),
+            by_class=plots.rows(_by_class(seen, self.scene.labels), alpha),
             descent=_descent(measured),
             canvas=self.scene.canvas,
-            groups=tuple((name, self._cards(places)) for name, places in self._choice.groups),
+            telling=self._cards(self._choice.telling),
+            cards=self._cards(self._choice.places),
+            few=asked_text(alpha),
             subsets=self._choice.subsets,
+            which=rule_text(self._choice),
             photograph_note=photograph_note(self.scene.canvas),
             fill_note=" (the fill is shown as grey)" if search["fill"] in FILLS_SHOWN_ON_GREY else "",
             remainder=self._remainder(),
@@ -171,6 +185,18 @@ def _by_correctness(seen: Observations) -> list[plots.Values]:
     return [
         plots.Values("Correct predictions", "first", tuple(seen.fraction[known & seen.correct].tolist())),
         plots.Values("Incorrect predictions", "third", tuple(seen.fraction[known & ~seen.correct].tolist())),
+    ]
+
+
+def _by_class(seen: Observations, labels: Sequence[str]) -> list[plots.Values]:
+    """The subset fractions of each class searched for, those with most images first."""
+    targets = seen.target[seen.measured]
+    counted = sorted(zip(*np.unique(targets, return_counts=True), strict=True), key=lambda pair: (-pair[1], pair[0]))
+    return [
+        plots.Values(
+            class_text(int(one), labels), "first", tuple(seen.fraction[seen.measured][targets == one].tolist())
+        )
+        for one, _ in counted
     ]
 
 

@@ -57,20 +57,20 @@ def _of_test(
     test: Mapping[str, Any], images: Mapping[tuple[str, int], ExampleImage], scene: Scene
 ) -> Iterator[dict[str, Any]]:
     for row in test["rows"]:
-        entries = (_entry(test, row, example, images, scene) for example in row["examples"])
+        entries = (copied_spot(test, row, example, images, scene) for example in row["examples"])
         entry = next((one for one in entries if one is not None), None)
         if entry is not None:
             yield entry
 
 
-def _entry(
+def copied_spot(
     test: Mapping[str, Any],
     row: Mapping[str, Any],
     example: Mapping[str, Any],
     images: Mapping[tuple[str, int], ExampleImage],
     scene: Scene,
 ) -> dict[str, Any] | None:
-    """The entry of an example; None where one of its images is not stored any more."""
+    """Return the entry of an example; None where one of its images is not stored any more."""
     source, other = (images.get((test["model_version"], example[name])) for name in ("source", "other"))
     if source is None or other is None:
         return None

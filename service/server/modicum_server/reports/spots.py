@@ -22,6 +22,8 @@ from modicum_server.measures.number_words import (
 )
 from modicum_server.reports import panels
 from modicum_server.reports.gallery import Photograph, Scene
+from modicum_server.reports.outcomes import Tag, tag_of
+from modicum_server.reports.questions import reading_of
 from modicum_server.reports.wording import class_text
 
 OUTCOMES = (
@@ -67,8 +69,7 @@ class SpotLine:
     """
 
     label: str
-    outcome: str
-    tag: str
+    tag: Tag
     found: bool
     place: str
     objects: str
@@ -79,9 +80,10 @@ class SpotLine:
 
 @dataclass(frozen=True, slots=True)
 class SpotPage:
-    """The spot test of one version."""
+    """The spot test of one version. `conclusion` is what it says."""
 
     model: str
+    conclusion: str
     lines: tuple[SpotLine, ...]
     pictures: tuple[SpotPictures, ...]
     canvas: Canvas
@@ -104,7 +106,7 @@ class ExampleImage:
 
 def spot_pages(
     document: Mapping[str, Any],
-    findings: Iterable[Finding],
+    images: Mapping[tuple[str, int], "ExampleImage"],
     scenes: Mapping[str, Scene],
     called: Callable[[str], str],
 ) -> list[SpotPage]:
@@ -112,29 +114,35 @@ def spot_pages(
 
     Args:
         document: the result document.
-        findings: iterated once, if there are pictures to show.
+        images: those of the examples (`example_images`).
         scenes: by version, what its pictures need.
         called: names a version.
     """
-    tests = document.get("spots", ())
-    images = example_images(tests, findings)
     return [
         SpotPage(
             called(test["model_version"]),
-            tuple(_line(row) for row in _ordered(test["rows"]) if row["places"]),
+            _conclusion(document, test),
+            tuple(_line(row) for row in ordered_rows(test["rows"]) if row["places"]),
             tuple(
                 SpotPictures(row["label"], _worked_text(row), row.get("shortcut", ""), copies)
-                for row in _ordered(test["rows"])
+                for row in ordered_rows(test["rows"])
                 if (copies := _copies(row, images, test, scenes[test["model_version"]]))
             ),
             scenes[test["model_version"]].canvas,
         )
-        for test in tests
+        for test in document.get("spots", ())
     ]
 
 
-def _ordered(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The rows as they are shown: what was found first, and of each outcome all classes together last."""
+def _conclusion(document: Mapping[str, Any], test: Mapping[str, Any]) -> str:
+    """What the test says, in the words of the document's reading."""
+    searches = next(one["searches"] for one in document["models"] if one["model_version"] == test["model_version"])
+    reading = reading_of(searches[test["search_index"]]["readings"], "spot")
+    return "" if reading is None else str(reading["text"])
+
+
+def ordered_rows(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the rows as they are shown: what was found first, and of each outcome all classes together last."""
     return sorted(rows, key=lambda row: (OUTCOMES.index(row["outcome"]), row["target_class"] is None))
 
 
@@ -167,10 +175,9 @@ def _line(row: Mapping[str, Any]) -> SpotLine:
     )
     return SpotLine(
         label=row["label"],
-        outcome=row["outcome"].replace("_", " ").lower(),
-        tag=row["outcome"].lower(),
+        tag=tag_of(row["outcome"]),
         found=row["outcome"] in {*FOUND, SHORTCUT},
-        place=" / ".join(dict.fromkeys(_place_text(place) for place in strongest["places"])),
+        place=" / ".join(dict.fromkeys(place_text(place) for place in strongest["places"])),
         objects=_objects_text(strongest),
         pasted=_difference_text(pasted, _shares_text(strongest, "pasted", pasted)),
         covered=_difference_text(covered, _shares_text(strongest, "covered", covered)),
@@ -207,7 +214,8 @@ def _low(measure: Mapping[str, Any]) -> float:
     return -1.0 if measure["interval"] is None else float(measure["interval"]["low"])
 
 
-def _place_text(place: Mapping[str, Any]) -> str:
+def place_text(place: Mapping[str, Any]) -> str:
+    """Return a place in words, as short as a table needs it."""
     match place["kind"]:
         case SpotKind.RING:
             return f"ring of {pixels_text(place['width'])}"
@@ -219,7 +227,7 @@ def _place_text(place: Mapping[str, Any]) -> str:
 def _shares_text(strongest: Mapping[str, Any], kind: str, together: Measure) -> str:
     """The share at each place and, in brackets, elsewhere. Older documents have none of each place alone."""
     places = strongest["places"]
-    several = len({_place_text(place) for place in places}) > 1 and all(kind in place for place in places)
+    several = len({place_text(place) for place in places}) > 1 and all(kind in place for place in places)
     shares = [place[kind] for place in places] if several else [together.parameters]
     return " / ".join(f"{share_text(one['here'] or 0.0)} ({share_text(one['elsewhere'] or 0.0)})" for one in shares)
 

@@ -1,5 +1,6 @@
 """How a report writes numbers, classes, reasons and names. Knows no HTML."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -54,6 +55,22 @@ def version_names(document: Mapping[str, Any]) -> Callable[[str], str]:
     return called
 
 
+def brief_names(versions: Sequence[str]) -> dict[str, str]:
+    """Return the shortest names that tell versions of an audit apart, by resource name.
+
+    That is the model where each has its own, the version where all have the same model, and otherwise both.
+    """
+    known = {version: version.split("/") for version in versions}
+    if not all(len(parts) == 6 for parts in known.values()):  # noqa: PLR2004  projects/P/models/M/versions/V
+        return {version: short_name(version) for version in versions}
+    models = {parts[3] for parts in known.values()}
+    if len(models) == len(known):
+        return {version: parts[3] for version, parts in known.items()}
+    if len(models) == 1:
+        return {version: f"version {parts[5]}" for version, parts in known.items()}
+    return {version: f"{parts[3]} {parts[5]}" for version, parts in known.items()}
+
+
 def reason_text(reason: str) -> str:
     """Return a reason in words."""
     return REASONS.get(reason, reason)
@@ -92,7 +109,16 @@ def number_text(value: float, unit: str) -> str:
         return confidence_text(value)
     if unit == "difference":
         return short_points_text(value)
-    return f"{value:,.3g}"
+    return plain_number(value)
+
+
+def plain_number(value: float) -> str:
+    """Return a number as people write it: three significant digits below a thousand, whole above, no exponent."""
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
+    decimals = max(0, 2 - math.floor(math.log10(abs(value))))
+    text = f"{value:,.{decimals}f}"
+    return text.rstrip("0").rstrip(".") if decimals else text
 
 
 def _ratio_text(ratio: float) -> str:

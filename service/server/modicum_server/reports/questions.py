@@ -1,0 +1,85 @@
+"""The controls of one search, each under the question that it answers: the conclusion first, then its figures.
+
+Knows no HTML and no rule. What a reading concludes is in the document; older documents have its whole sentence alone.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from modicum_server.measures.intervals import SMALLEST_SAMPLE
+from modicum_server.measures.measure_sets import Titles
+from modicum_server.reports.lines import Line, Measures, line, ordered, title_of
+from modicum_server.reports.outcomes import Tag, tag_of
+
+QUESTIONS = {
+    "class_targeted": ("Could the same search argue for any class?", "class_targeted_"),
+    "fill": ("Do the subsets suffice on another fill?", "fill_survival_"),
+    "fill_robust": ("How much is needed when other images are the fill?", "fill_robust_"),
+    "dilated": ("Do the subsets suffice beside their neighbouring pixels?", "dilated_"),
+    "mask_only": ("Is the shape of the mask the evidence?", "mask_only_"),
+    "random": ("Would as many random pixels do?", "random_"),
+    "shortcut": ("Does the model need what lies at the edge or outside the objects?", "shortcut_"),
+    "pixel_subsets": ("Do few pixels keep the class of all images?", "pixel_subsets_"),
+    "transfer": ("Do the other versions see the class in the same pixels?", "transfer_"),
+}
+"""By control: its question, and how the names of its measures begin. Controls without a line have their own section."""
+ELSEWHERE = frozenset({"spot", "counterfactual"})
+"""Controls whose readings stand in their own section."""
+TOO_FEW = f"Fewer than {SMALLEST_SAMPLE} images could be measured for these questions, so they have no verdict."
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A question, what its control says, and the figures behind it."""
+
+    question: str
+    tag: Tag
+    conclusion: str
+    figures: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """The questions of one search. `too_few` are those that are open because there were not enough images."""
+
+    settled: tuple[Answer, ...]
+    too_few: tuple[Answer, ...]
+
+
+def answers(readings: Sequence[Mapping[str, Any]], measures: Measures, known: Titles) -> Answers:
+    """Return the readings as answers; those without enough images apart, since their reason is the same."""
+    told = [(reading, _answer(reading, measures, known)) for reading in readings if reading["control"] not in ELSEWHERE]
+    few = [answer for reading, answer in told if _has_too_few(reading, answer)]
+    return Answers(tuple(answer for _, answer in told if answer not in few), tuple(few))
+
+
+def reading_of(readings: Sequence[Mapping[str, Any]], control: str) -> Mapping[str, Any] | None:
+    """Return the reading of a control; None where it did not run."""
+    return next((reading for reading in readings if reading["control"] == control), None)
+
+
+def sentence(text: str) -> str:
+    """Return words as a sentence."""
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('.') else '.'}"
+
+
+def _answer(reading: Mapping[str, Any], measures: Measures, known: Titles) -> Answer:
+    control = reading["control"]
+    question, prefix = QUESTIONS.get(control, (control.replace("_", " ").capitalize(), ""))
+    names = [name for name in ordered(measures, known) if prefix and name.startswith(prefix)]
+    return Answer(
+        question,
+        tag_of(reading["outcome"]),
+        sentence(reading.get("conclusion") or reading["text"]),
+        tuple(line(measures[name], title_of(name, measures[name], known)) for name in names),
+    )
+
+
+def _has_too_few(reading: Mapping[str, Any], answer: Answer) -> bool:
+    """Whether none of its figures has an interval, because of the number of images."""
+    return (
+        reading["outcome"] == "INCONCLUSIVE"
+        and bool(answer.figures)
+        and max(figure.n for figure in answer.figures) < SMALLEST_SAMPLE
+    )

@@ -1,0 +1,43 @@
+// Filters and sorts the galleries. Without it the page shows every card, smallest first.
+"use strict";
+for (const gallery of document.querySelectorAll("[data-gallery]")) {
+  const form = gallery.querySelector("form");
+  const list = gallery.querySelector("[data-cards]");
+  const shown = gallery.querySelector("output");
+  const cards = [...list.children];
+  const marks = (card) => card.dataset.marks.split("|").filter(Boolean);
+  const offer = (select, values) => {
+    for (const value of [...new Set(values)].sort((a, b) => a.localeCompare(b, "en", { numeric: true }))) {
+      select.append(new Option(value, value));
+    }
+  };
+  const orders = {
+    smallest: (a, b) => a.dataset.fraction - b.dataset.fraction,
+    largest: (a, b) => b.dataset.fraction - a.dataset.fraction,
+    surest: (a, b) => b.dataset.confidence - a.dataset.confidence,
+    least: (a, b) => a.dataset.confidence - b.dataset.confidence,
+    class: (a, b) => a.dataset.class.localeCompare(b.dataset.class, "en", { numeric: true }),
+  };
+  const fits = (card) => {
+    const asked = form.elements;
+    const share = Number(card.dataset.fraction);
+    const [low, high] = asked.size.value ? asked.size.value.split(" ").map(Number) : [-1, 1];
+    return (
+      (!asked.class.value || card.dataset.class === asked.class.value) &&
+      (!asked.outcome.value || card.dataset.outcome === asked.outcome.value) &&
+      share > low && share <= high &&
+      (!asked.reading.value || marks(card).includes(asked.reading.value))
+    );
+  };
+  const show = () => {
+    list.append(...cards.toSorted(orders[form.elements.order.value]));
+    for (const card of cards) card.hidden = !fits(card);
+    const left = cards.filter((card) => !card.hidden).length;
+    shown.value = `${left} of ${cards.length} shown`;
+  };
+  offer(form.elements.class, cards.map((card) => card.dataset.class));
+  offer(form.elements.reading, cards.flatMap(marks));
+  form.addEventListener("change", show);
+  form.addEventListener("submit", (event) => event.preventDefault());
+  form.hidden = cards.length < 2;
+}

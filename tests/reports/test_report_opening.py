@@ -1,0 +1,172 @@
+"""The first screen: what was found, what to do next, and pictures."""
+
+import re
+from dataclasses import replace
+
+import pytest
+from modicum_server.domain.models import Ensemble
+from modicum_server.domain.searches import Control, ControlPlan
+from modicum_server.reports.outcomes import SHAPES, TONES, Tone, tag_of
+
+from tests.measures.example_audit import OTHER_VERSION, PLANS, VERSION, controls, finding, not_eligible
+from tests.reports.report_pages import page_of, read
+from tests.reports.spot_rows import CAT_IMAGES, CORNER, FINDINGS, NOTHING, bright, outcomes, rows
+
+FEW = [finding(place, 2, label=place % 2, controls=controls(4, black=True)) for place in range(12)]
+
+
+def opening_of(page: str) -> str:
+    return page.split('<section class="opening', maxsplit=1)[1].split("</section>", maxsplit=1)[0]
+
+
+def said(findings, **audit) -> str:
+    return read(f'<section class="opening{opening_of(page_of(findings, **audit))}</section>').text
+
+
+def test_the_first_screen_of_a_place_that_decides_shows_the_spot_and_its_swap():
+    page = opening_of(page_of(FINDINGS, load_image=bright, spots=rows()))
+
+    text = said(FINDINGS, load_image=bright, spots=rows())
+    assert text.startswith("decisive “cat” is decided by one small place.")
+    assert (
+        "the place (2x3 at 1 from the top, 4 from the left) makes 100% of them “cat”; another place makes 0%." in text
+    )
+    assert "Covered, it takes “cat” from 100% of the pictures; another place from 0%." in text
+    assert "What to do next. Look at the pictures: is that place evidence? If not, add pictures without it" in text
+    assert page.count("<figure>") == 4
+    assert [*re.findall(r"<b>([^<]*)</b> [ai]", page)] == [
+        "model says cat",
+        "not cat in 1 of 1 tries",
+        "model says dog",
+    ]
+    assert "the spot pasted onto it; so in 1 of 1 tries, 0 of 1 with another place" in text
+
+
+def test_a_place_that_is_enough_is_not_said_to_be_needed():
+    (trial,) = rows()[VERSION][1].trials
+    tested = rows()[VERSION]
+    spots = {VERSION: [tested[0], replace(tested[1], trials=(replace(trial, covered=outcomes(follow=False)),))]}
+
+    text = said(FINDINGS, spots=spots)
+
+    assert text.startswith("sufficient One small place is enough for “cat”.")
+    assert "Covered, it" not in text
+
+
+def test_a_place_outside_the_objects_is_told_as_a_shortcut():
+    (trial,) = rows()[VERSION][1].trials
+    tested = rows()[VERSION]
+    spots = {VERSION: [tested[0], replace(tested[1], trials=(trial, replace(trial, outside=True)))]}
+
+    text = said(FINDINGS, spots=spots)
+
+    assert text.startswith("shortcut “cat” is decided by a shortcut.")
+    assert "Called a shortcut because only what lies outside the objects was copied and covered." in text
+    assert "What to do next. No object lies there: add pictures without it" in text
+
+
+def test_where_nothing_was_found_that_is_said_with_the_three_smallest_subsets():
+    cats = rows(follow=False)[VERSION][1]
+    spots = {VERSION: [replace(cats, target_class=None, sources=40), cats]}
+
+    page = page_of(FINDINGS, load_image=bright, spots=spots)
+
+    text = said(FINDINGS, load_image=bright, spots=spots)
+    assert text.startswith("none found No small place that decides was found. Over 40 images,")
+    assert "Nothing to mend here." in text
+    assert opening_of(page).count("<figure>") == 6
+    assert "model still says cat 4.7% of the pixels alone, confidence 0.920" in text
+
+
+def test_what_is_not_settled_says_how_many_images_would_settle_it():
+    (trial,) = rows()[VERSION][1].trials
+    some = replace(trial.pasted, here=(True,) * 3 + (False,) * 17)
+    tested = rows()[VERSION]
+    spots = {VERSION: [tested[0], replace(tested[1], trials=(replace(trial, pasted=some, covered=NOTHING),))]}
+
+    text = said(FINDINGS, spots=spots)
+
+    assert text.startswith("inconclusive It is not settled whether a small place decides.")
+    assert "images do not settle it for “cat”." in text
+    assert re.search(r"Audit more images: about [\d,]+ of a class, if they are like these.", text)
+
+
+def test_without_a_test_of_places_the_subsets_are_told_and_what_to_ask_for():
+    text = said(FEW)
+
+    assert text.startswith(
+        "no verdict yet On 100% of the searched images, 5% of the pixels are enough. That is 12 of 12"
+    )
+    assert "What to do next. Ask for the control spot" in text
+    assert "Small places not tested" in text
+
+
+def test_a_test_of_places_that_had_too_few_images_says_how_many_it_takes():
+    text = said(FEW, plans=(*PLANS, ControlPlan(Control.SPOT)))
+
+    assert "What to do next. Audit at least 30 images of two predicted classes." in text
+
+
+def test_an_audit_that_searched_nothing_says_what_to_change():
+    text = said([not_eligible(place) for place in range(3)])
+
+    assert text.startswith("no verdict yet No image could be searched")
+    assert "Lower the threshold, or check that the input specification is the one from the training." in text
+
+
+@pytest.mark.parametrize(("lost", "title"), [((True,) * 20, "not cat in 1 of 1 tries"), (None, None)])
+def test_the_covered_picture_says_in_how_many_tries_the_class_was_lost(lost, title):
+    (trial,) = rows()[VERSION][1].trials
+    covered = NOTHING if lost is None else replace(trial.covered, here=lost)
+    tested = rows()[VERSION]
+    spots = {VERSION: [tested[0], replace(tested[1], trials=(replace(trial, covered=covered),))]}
+
+    page = opening_of(page_of(FINDINGS, load_image=bright, spots=spots))
+
+    assert page.count("<figure>") == (3 if title is None else 4)
+    assert title is None or f"<b>{title}</b>" in page
+
+
+def test_several_versions_open_with_one_table_one_chart_and_the_worst_in_pictures():
+    findings = [finding(place, 3, model_version=name) for name in (VERSION, OTHER_VERSION) for place in range(12)]
+
+    page = page_of(findings, versions=(VERSION, OTHER_VERSION))
+
+    opening = opening_of(page)
+    assert opening.count("<table") == opening.count('<svg class="plot"') == 1
+    assert re.findall(r'<th scope="row"><a href="#model-\d-search-1">([^<]*)</a>', opening) == [
+        "version 1",
+        "version 2",
+    ]
+    assert page.count('<details class="result"') == 2
+    assert "2 versions on few" in read(page).text
+
+
+def test_an_ensemble_opens_with_what_its_check_says():
+    names = [f"projects/default/models/{name}/versions/1" for name in ("a", "b", "both")]
+    findings = [finding(place, 3, model_version=name) for name in names for place in range(12)]
+
+    text = said(findings, versions=names, sources={names[2]: Ensemble(tuple(names[:2]))})
+
+    assert text.startswith("inconclusive It is not settled whether the ensemble mitigates overinterpretation.")
+    assert "What to do next. Change what these sentences name, and check again." in text
+
+
+def test_every_outcome_has_one_tone_and_no_two_tones_share_a_shape():
+    listed = [outcome for outcomes in TONES.values() for outcome in outcomes]
+
+    assert len(listed) == len(set(listed))
+    assert len(set(SHAPES.values())) == len(Tone)
+    assert tag_of("SUFFICIENT").shape != tag_of("DECISIVE").shape
+    assert tag_of("OF_TOMORROW").tone is Tone.OPEN
+
+
+def test_the_example_whose_class_is_lost_most_often_is_shown():
+    (trial,) = rows()[VERSION][1].trials
+    kept = replace(trial.covered, here=tuple(source % 10 == 2 for source in trial.covered.sources))
+    tested = rows()[VERSION]
+    spots = {VERSION: [tested[0], replace(tested[1], trials=(replace(trial, covered=kept, place=CORNER),))]}
+
+    page = opening_of(page_of(FINDINGS[: 2 * CAT_IMAGES], load_image=bright, spots=spots))
+
+    assert "<b>not cat in 1 of 1 tries</b>" in page
