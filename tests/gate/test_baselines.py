@@ -100,7 +100,10 @@ def test_the_command_reads_the_baseline_beside_the_policy(tmp_path):
     )
 
     assert ended.returncode == 1, ended.stderr
-    assert "accuracy (error): less the baseline -0.20" in ended.stdout
+    assert (
+        "accuracy (error): against the baseline: -20 points (-29 to -11), limit at least -5 points, n = 200"
+        in ended.stdout
+    )
 
 
 RATIO = """version: 1

@@ -58,7 +58,12 @@ def judge(shell, tmp_path):
         ),
         (POLICY.replace("ALPHA", "0.05"), "result.json", 0, "overinterpretation-rate (error): 0%"),
         (POLICY.replace("ALPHA", "0.1"), "result.json", 2, "rates are counted again from its rows, but it has none"),
-        (COMPARED, "result.json --findings findings.jsonl.gz", 0, "subset-fraction (error): over the baseline"),
+        (
+            COMPARED,
+            "result.json --findings findings.jsonl.gz",
+            0,
+            "subset-fraction (error): against the baseline: a ratio of",
+        ),
         (COMPARED, "result.json", 2, "the result has no rows, so it cannot be compared"),
         (COMPARED, "result.json --findings main.json", 2, "main.json: expected the findings of this result, sha256:"),
     ],

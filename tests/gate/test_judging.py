@@ -344,7 +344,7 @@ def test_a_waived_failure_stays_visible_and_decides_nothing():
     given = verdict(WAIVER.format("", TODAY), document(spots=PLANTED))
 
     assert (given.outcome, outcomes(given)) == ("PASS", {"spot": "WAIVED"})
-    assert given.notes == (f"spot fails for cat, waived by us until {TODAY}: ticket 12",)
+    assert given.notes == (f"spot fails for class cat, waived by us until {TODAY}: ticket 12",)
 
 
 def test_a_waiver_of_another_model_excuses_nothing_and_says_so():

@@ -6,6 +6,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from modicum.gate.rendering.forms import FORMS
 from modicum.gate.rendering.terminal import MOST_LINES, terminal_lines
+from modicum.gate.rendering.words import figure, rule_line
 
 from tests.gate.documents import CLEAN, document, place, row, share, verdict
 
@@ -97,10 +98,73 @@ def test_an_expired_waiver_is_in_every_output(judged):
         assert "the waiver of spot by us expired" in FORMS[form](expired).decode(), form
 
 
+def measured(value, unit, ends=None, *, level=0.95, n=60, **more):
+    """A check of a class as a verdict's document has it."""
+    interval = ends and {"low": ends[0], "high": ends[1], "level": level}
+    told = {"subject": "7", "about": "class 7", "value": value, "unit": unit, "n": n, "interval": interval}
+    return {**told, "reason": "", "waived": "", "limits": {}, "outcome": "FAIL", "model_version": "m/1"} | more
+
+
+@pytest.mark.parametrize(
+    ("check", "words"),
+    [
+        (
+            measured(0.34, "share", (0.28, 0.41), limits={"at_most": 0.1}),
+            "class 7: 34% (28% to 41%), limit at most 10%, n = 60",
+        ),
+        (
+            measured(-0.034, "difference", (-0.12, 0.05), limits={"at_least": -0.025}),
+            "class 7: -3.4 points (-12 to 5), limit at least -2.5 points, n = 60",
+        ),
+        (
+            measured(0.34, "difference", (0.2, 0.4), limits={"at_most": 0.1, "passes_below": 0.2}),
+            "class 7: 34 points (20 to 40), limit at most 10 points, passes below 20 points, n = 60",
+        ),
+        (
+            measured(0.5, "ratio", (0.45, None), limits={"at_least": 0.8}),
+            "class 7: a ratio of 0.50 (0.45 to open), limit at least 0.8, n = 60",
+        ),
+        (
+            measured(0.02, "pixels share", (0.01, 0.05), level=0.99, limits={"at_least": 0.05}),
+            "class 7: 2% of the pixels (99% interval 1% to 5%), limit at least 5% of the pixels, n = 60",
+        ),
+        (
+            measured(12, "pixels", (9, 15), limits={"at_least": 2, "at_most": 20}),
+            "class 7: 12 pixels (9 to 15), limit at least 2 pixels, at most 20 pixels, n = 60",
+        ),
+        (measured(12, "pixels", n=9), "class 7: 12 pixels (no interval below n = 10), n = 9"),
+        (measured(0.62, "confidence", (0.6, 0.7)), "class 7: a confidence of 0.62 (0.60 to 0.70), n = 60"),
+        (measured(None, "", about="class 7"), "class 7"),
+    ],
+)
+def test_a_number_names_its_class_its_unit_its_interval_and_its_limit(check, words):
+    assert figure(check) == words
+
+
+def test_every_output_has_the_line_of_a_class():
+    found = row(0, place((12, 8)), label="7")
+    found["places"][0]["measures"]["spot_pasted_difference"]["interval"] = {"low": 0.36, "high": 0.81, "level": 0.95}
+    told = verdict("", document(spots=(CLEAN[0], found, CLEAN[2]))).as_json()
+    line = "class 7: 60 points (36 to 81), limit at most 10 points, passes below 20 points, n = 20"
+
+    for form in (".xml", ".sarif", ".md", ".html", ".codequality.json"):
+        assert line in FORMS[form](told).decode(), form
+    assert line in "\n".join(terminal_lines(told))
+
+
+def test_a_verdict_without_words_for_its_limits_still_says_what_passes(judged):
+    accuracy = next(rule for rule in judged["rules"] if rule["id"] == "accuracy")
+    older = {name: value for name, value in accuracy["checks"][0].items() if name not in {"limits", "about"}}
+
+    line = rule_line({**accuracy, "checks": [older]})
+
+    assert line == "85%, n = 100; the evidence lies on both sides of the limit; passes with at least 0.8"
+
+
 def test_the_terminal_shows_ten_lines_at_most_and_the_summary_first(judged):
     many = {**judged, "notes": [f"note {number}" for number in range(30)]}
 
     assert terminal_lines(judged)[0] == "FAIL: spot (1 of 2 rules of level error)"
-    assert terminal_lines(judged)[1].startswith("FAIL         spot (error): <cat>")
+    assert terminal_lines(judged)[1].startswith("FAIL         spot (error): class <cat>")
     assert len(terminal_lines(many)) == MOST_LINES
     assert terminal_lines(many)[-1] == "and 26 more lines: write them with --output FILE.md"

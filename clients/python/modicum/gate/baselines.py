@@ -17,22 +17,21 @@ from modicum.gate.means import Mean, mean_ends
 from modicum.gate.paired import Sizes, is_softer, log_ratios
 from modicum.gate.policy import Rule
 from modicum.gate.tails import FEWEST_PAIRS, Number, Pairs, p_above, p_below, paired_ends
-from modicum.gate.verdict import Check
+from modicum.gate.verdict import Check, Limits
 
 LEVEL = 0.95
 ONE_SIDED = 0.05
 FOR_ACCURACY = ("canvas", "device", "dtype", "versions")
-LESS, OVER = "less the baseline", "over the baseline"
+AGAINST = "against the baseline"
 Images = Sequence[tuple[ImageResult, ImageResult]]
 
 
 def baseline_check(rule: Rule, version: str, ours: Compared, search: Mapping[str, Any], baseline: Compared) -> Check:
     """Return what a rule says of a version beside the baseline, under the search that the rule is about."""
+    check = Check(model_version=version, subject=AGAINST, against_baseline=True)
     if rule.max_regression is not None:
-        return _accuracy_check(
-            rule, Check(model_version=version, subject=LESS, against_baseline=True), ours, search, baseline
-        )
-    return _ratio_check(rule, Check(model_version=version, subject=OVER, against_baseline=True), ours, search, baseline)
+        return _accuracy_check(rule, check, ours, search, baseline)
+    return _ratio_check(rule, check, ours, search, baseline)
 
 
 def measured_otherwise(document: Document, baseline: Document) -> str:
@@ -109,6 +108,7 @@ def _judged(check: Check, number: Number, ends: tuple[float | None, float | None
         low=ends[0],
         high=ends[1],
         level=LEVEL,
+        limits=Limits(at_least=limit),
         p=p_below(number, limit),
         passes=p_above(number, limit) <= ONE_SIDED,
     )

@@ -337,7 +337,7 @@ def _notes(
     checks = [(one.rule, check) for one in judged for check in one.checks]
     for rule, check in checks:
         if check.waived:
-            yield f"{rule.id} fails{f' for {check.subject}' if check.subject else ''}, {check.waived}"
+            yield f"{rule.id} fails{f' for {check.about}' if check.about else ''}, {check.waived}"
     excused = [(rule.id, check.subject) for rule, check in checks if check.waived]
     for waiver in policy.waivers:
         if not any(name == waiver.rule and waiver.class_label in {None, subject} for name, subject in excused):

@@ -7,7 +7,7 @@ from typing import Any
 from modicum.gate.early_stop import Looks, looks_of
 from modicum.gate.policy import Kind, Rule
 from modicum.gate.tails import ONE_SIDED, number_of, p_beyond, p_within
-from modicum.gate.verdict import Check
+from modicum.gate.verdict import Check, Limits, class_words
 from modicum.gate.version_pairs import PAIRED, beside, entries_of
 
 Document = Mapping[str, Any]
@@ -79,22 +79,25 @@ def _labels(document: Document, version: str) -> dict[str, str]:
 
 def _measured(rule: Rule, version: str, subject: str, measure: Document | None, looks: Looks) -> Check:
     if measure is None:
-        return Check(model_version=version, subject=subject, holds=False, reason=f"the result has no class {subject}")
-    number = number_of(measure, looks)
+        missing = f"the result has no {class_words(subject)}"
+        return Check(model_version=version, subject=subject, class_label=subject, holds=False, reason=missing)
+    number, limits = number_of(measure, looks), Limits(at_most=rule.max, at_least=rule.min)
     check = Check(
         model_version=version,
         subject=subject,
+        class_label=subject,
         value=number.value,
         unit=number.unit,
         n=number.n,
         low=number.low,
         high=number.high,
         level=None if number.low is None and number.high is None else number.level,
+        limits=limits,
     )
     if number.value is None:
         return replace(check, holds=False, reason=f"not measured: {number.unavailable or 'no value'}")
-    limits = {"at_most": rule.max, "at_least": rule.min}
-    return replace(check, p=p_beyond(number, **limits), passes=p_within(number, **limits) <= ONE_SIDED)
+    both = {"at_most": limits.at_most, "at_least": limits.at_least}
+    return replace(check, p=p_beyond(number, **both), passes=p_within(number, **both) <= ONE_SIDED)
 
 
 def _reading(rule: Rule, version: str, search: Document, document: Document) -> Check:

@@ -17,6 +17,8 @@ from modicum.gate.policy import ALL_TOGETHER, Acceptance, Rule
 from modicum.gate.spot_rule import (
     ALPHA,
     FOUND,
+    NONE_LIMIT,
+    OWN_LIMIT,
     PASTED_LIMIT,
     Floats,
     SpotOutcome,
@@ -25,7 +27,7 @@ from modicum.gate.spot_rule import (
     p_value_above,
 )
 from modicum.gate.tails import bonferroni
-from modicum.gate.verdict import Check
+from modicum.gate.verdict import Check, Limits
 
 Document = Mapping[str, Any]
 NOT_TESTED = "the result has no spot test; run the control spot on at least 30 images of two predicted classes"
@@ -64,7 +66,8 @@ def spot_checks(rule: Rule, document: Document, version: str, accept: Sequence[A
         yield _check(row, _outcome(row, outcomes), version)
     for name in rule.classes if isinstance(rule.classes, tuple) else ():
         if name not in {row.label for row in rows}:
-            yield Check(model_version=version, subject=name, holds=False, reason="this class has no row of its own")
+            missing = "this class has no row of its own"
+            yield Check(model_version=version, subject=name, class_label=name, holds=False, reason=missing)
     if rule.classes is None or rule.classes == "all":
         yield _assessed(rule, test, version)
 
@@ -128,12 +131,14 @@ def _check(row: _Row, outcome: SpotOutcome | None, version: str) -> Check:
     return Check(
         model_version=version,
         subject=row.label,
+        class_label="" if row.entry["target_class"] is None else row.label,
         value=measure.get("value"),
         unit=measure.get("unit", ""),
         n=measure.get("n", 0),
         low=interval.get("low"),
         high=interval.get("high"),
         level=interval.get("level"),
+        limits=Limits(at_most=_limit(place), passes_below=NONE_LIMIT),
         p=row.p,
         passes=outcome is SpotOutcome.NONE_FOUND or all_accepted,
         reason="; ".join([*row.accepted, *_called(row)]) if all_accepted else _reason(row, place, outcome),
@@ -156,6 +161,10 @@ def _strongest(row: _Row) -> Document | None:
 
 def _is_found_at_one_position(place: Document) -> bool:
     return not place["own"] and p_value_above(_by_source(place["pasted"]), PASTED_LIMIT) <= ALPHA
+
+
+def _limit(place: Document | None) -> float:
+    return OWN_LIMIT if place is not None and place["own"] else PASTED_LIMIT
 
 
 def _called(row: _Row) -> list[str]:
@@ -214,6 +223,7 @@ def _assessed(rule: Rule, test: Document, version: str) -> Check:
         value=share,
         unit="share",
         n=images,
+        limits=Limits(at_least=rule.min_assessed),
         passes=enough,
         holds=enough,
         reason="" if enough else f"at least {rule.min_assessed:.0%} are needed; {few}",

@@ -27,10 +27,35 @@ ORDER = (Outcome.FAIL, Outcome.INCONCLUSIVE, Outcome.WAIVED, Outcome.PASS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Between what a number passes, in its own unit; None where there is no such limit.
+
+    Attributes:
+        at_most: it fails above this.
+        at_least: it fails below this.
+        passes_below: of the spot test, where it passes only below this.
+    """
+
+    at_most: float | None = None
+    at_least: float | None = None
+    passes_below: float | None = None
+
+    def as_json(self) -> dict[str, float]:
+        """Return those that there are."""
+        return {name: limit for name in self.__slots__ if (limit := getattr(self, name)) is not None}
+
+
+NO_LIMITS = Limits()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
     """What a rule says of one version, under one search, and of one class where it is judged by class.
 
     Attributes:
+        subject: what it is about within the version: a class, an outcome, a comparison. It begins with the class.
+        class_label: the class that it is about; empty where it is about none alone.
+        limits: what the value was compared with.
         p: of the hypothesis that the rule holds; small where it fails.
         passes: whether it lies within, one-sided at 95%.
         holds: whether the evidence may be judged at all; where it may not, `reason` says why.
@@ -41,12 +66,14 @@ class Check:
 
     model_version: str
     subject: str = ""
+    class_label: str = ""
     value: float | None = None
     unit: str = ""
     n: int = 0
     low: float | None = None
     high: float | None = None
     level: float | None = None
+    limits: Limits = NO_LIMITS
     p: float = 1.0
     passes: bool = False
     holds: bool = True
@@ -55,6 +82,18 @@ class Check:
     against_baseline: bool = False
     outcome: Outcome = Outcome.INCONCLUSIVE
     waived: str = ""
+
+    @property
+    def about(self) -> str:
+        """Its subject in words: a class is called one, whatever its name."""
+        if not self.class_label:
+            return self.subject
+        return f"{class_words(self.class_label)}{self.subject.removeprefix(self.class_label)}"
+
+
+def class_words(label: str) -> str:
+    """Return a class as a sentence has it: "class cat"."""
+    return label if label.startswith("class ") else f"class {label}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,11 +216,13 @@ def _check_json(check: Check) -> dict[str, Any]:
     return {
         "model_version": check.model_version,
         "subject": check.subject,
+        "about": check.about,
         "outcome": check.outcome.value,
         "value": check.value,
         "unit": check.unit,
         "n": check.n,
         "interval": None if check.level is None else {"low": check.low, "high": check.high, "level": check.level},
+        "limits": check.limits.as_json(),
         "p": check.p,
         "reason": check.reason,
         "waived": check.waived,

@@ -3,7 +3,7 @@
 import re
 from xml.etree import ElementTree as ET
 
-from modicum.gate.rendering.words import Document, figure, remarks, rule_line, tested
+from modicum.gate.rendering.words import Document, check_line, remarks, rule_line, tested
 
 TAGS = {"FAIL": "failure", "INCONCLUSIVE": "error"}
 #: Characters that XML 1.0 cannot hold.
@@ -28,10 +28,7 @@ def junit(verdict: Document) -> bytes:
 
 def _case(suite: ET.Element, verdict: Document, rule: Document) -> None:
     case = ET.SubElement(suite, "testcase", classname=_text(verdict["policy"]["file"]), name=rule["id"], time="0")
-    lines = [rule["title"], rule_line(rule), tested(rule)]
-    lines += [
-        f"{check['outcome']} {check['model_version']} {figure(check)} {check['reason']}" for check in rule["checks"]
-    ]
+    lines = [rule["title"], rule_line(rule), tested(rule), *map(check_line, rule["checks"])]
     tag = TAGS.get(rule["outcome"]) if rule["level"] == "error" else None
     if tag is None:
         ET.SubElement(case, "system-out").text = _text("\n".join([rule["outcome"], *lines]))

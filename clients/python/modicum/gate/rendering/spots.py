@@ -6,7 +6,9 @@ GitHub removes data: addresses from Markdown, so there the words and the drawing
 from collections.abc import Iterator
 from html import escape
 
+from modicum.gate.policy import ALL_TOGETHER
 from modicum.gate.rendering.words import Document
+from modicum.gate.verdict import class_words
 
 CELLS = 16
 """Cells of the longer side of the drawing."""
@@ -15,7 +17,9 @@ SPOT, ELSEWHERE = "🟥", "⬜"
 
 def spot_title(spot: Document) -> str:
     """Return what is shown, as a heading."""
-    return f"The worst spot, for {spot['subject']} ({spot['outcome']})"
+    subject = spot["subject"]
+    about = subject if subject == ALL_TOGETHER else class_words(subject)
+    return f"The worst spot, for {about} ({spot['outcome']})"
 
 
 def spot_figures(spot: Document) -> str:

@@ -1,11 +1,15 @@
 """A verdict in words: one line a rule, the same in every output."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from modicum.measures import number, percent
+from modicum.measures import USUAL_LEVEL, exact_percent, number, percent, points
 
 Document = Mapping[str, Any]
+FEWEST_FOR_INTERVAL = 10
+"""Below this many images a number of a result document has no interval."""
+LIMIT_WORDS = {"at_least": "at least", "at_most": "at most", "passes_below": "passes below"}
 WORST_FIRST = ("FAIL", "INCONCLUSIVE", "WAIVED", "PASS")
 
 
@@ -23,29 +27,77 @@ def worst_check(rule: Document) -> Document:
 def rule_line(rule: Document) -> str:
     """Return what a rule says, of its worst check, in one line without the outcome."""
     check = worst_check(rule)
-    parts = [figure(check), f"passes with {rule['requirement']}", check["reason"], check["waived"]]
-    return "; ".join(part for part in parts if part)
+    asked = "" if _limits(check) else f"passes with {rule['requirement']}"
+    return "; ".join(part for part in (figure(check), check["reason"], check["waived"], asked) if part)
 
 
 def figure(check: Document) -> str:
-    """Return the number of a check with its interval, and of what it is."""
-    subject = f"{check['subject']} " if check["subject"] else ""
+    """Return the number of a check, after what it is about: "class 7: 34% (28% to 41%), limit at most 10%, n = 60"."""
+    about = check.get("about", check["subject"])  # verdicts of older releases have no words for it
     if check["value"] is None:
-        return subject.strip()
-    return f"{subject}{_shown(check, check['value'])}{_interval(check)}, n = {check['n']}"
+        return str(about)
+    name = f"{about}: " if about else ""
+    return f"{name}{_value(check)}{_interval(check)}{_limits(check)}, n = {check['n']}"
 
 
-def _shown(check: Document, value: float | None) -> str:
-    if value is None:
-        return "open"
-    return percent(value) if check["unit"] == "share" else number(value)
+def check_line(check: Document) -> str:
+    """Return what a check says, in one line with its outcome and its version."""
+    found = ": ".join(text for text in (check["model_version"], figure(check)) if text)
+    return "; ".join(part for part in (f"{check['outcome']} {found}", check["reason"], check["waived"]) if part)
+
+
+def _exact(limit: float) -> str:
+    return f"{limit:.6g}"
+
+
+def _exact_points(limit: float) -> str:
+    return exact_percent(limit).removesuffix("%")
+
+
+@dataclass(frozen=True, slots=True)
+class _Unit:
+    """How numbers of a unit are written: estimates, limits that somebody chose, and what stands around either."""
+
+    estimate: Callable[[float], str] = number
+    chosen: Callable[[float], str] = _exact
+    before: str = ""
+    after: str = ""
+
+
+UNITS = {
+    "share": _Unit(percent, exact_percent),
+    "difference": _Unit(points, _exact_points, after=" points"),
+    "ratio": _Unit(before="a ratio of "),
+    "pixels share": _Unit(percent, exact_percent, after=" of the pixels"),
+    "pixels": _Unit(_exact, after=" pixels"),
+    "confidence": _Unit(before="a confidence of "),
+}
+PLAIN = _Unit()
+
+
+def _value(check: Document) -> str:
+    unit = UNITS.get(check["unit"], PLAIN)
+    return f"{unit.before}{unit.estimate(check['value'])}{unit.after}"
 
 
 def _interval(check: Document) -> str:
     ends = check["interval"]
     if ends is None:
+        return f" (no interval below n = {FEWEST_FOR_INTERVAL})" if check["n"] < FEWEST_FOR_INTERVAL else ""
+    unit = UNITS.get(check["unit"], PLAIN)
+    low, high = ("open" if end is None else unit.estimate(end) for end in (ends["low"], ends["high"]))
+    level = "" if ends["level"] == USUAL_LEVEL else f"{exact_percent(ends['level'])} interval "
+    return f" ({level}{low} to {high})"
+
+
+def _limits(check: Document) -> str:
+    """The limits of a number; empty where it has none, as in verdicts of older releases."""
+    limits: Document = check.get("limits", {})
+    if check["value"] is None or not limits:
         return ""
-    return f" ({_shown(check, ends['low'])} to {_shown(check, ends['high'])} at {ends['level']:.6g})"
+    unit = UNITS.get(check["unit"], PLAIN)
+    told = [f"{words} {unit.chosen(limits[name])}{unit.after}" for name, words in LIMIT_WORDS.items() if name in limits]
+    return f", limit {', '.join(told)}"
 
 
 def remarks(verdict: Document) -> Iterator[str]:
