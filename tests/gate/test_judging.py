@@ -334,7 +334,7 @@ def test_a_place_inside_an_accepted_box_of_its_class_passes_and_is_shown(class_l
     given = verdict(ACCEPT.format(class_label, top), document(spots=PLANTED))
 
     assert given.outcome == outcome
-    assert ("accepted by us, for cat: the lesion" in given.notes) == (outcome == "PASS")
+    assert ("accepted by us, for class cat: the lesion" in given.notes) == (outcome == "PASS")
 
 
 WAIVER = "waivers:\n  - {{rule: spot, class: cat, {}reason: ticket 12, owner: us, expires: {}}}\n"
@@ -352,7 +352,9 @@ def test_a_waiver_of_another_model_excuses_nothing_and_says_so():
     this = verdict(WAIVER.format(f"model_digest: 'sha256:{DIGEST}', ", TODAY), document(spots=PLANTED))
 
     assert (given.outcome, this.outcome) == ("FAIL", "PASS")
-    assert given.notes == ("the waiver of spot by us excuses nothing; remove it",)
+    (note,) = given.notes
+    assert note.startswith("modicum.yaml:3:5: the waiver of spot for class cat by us excuses nothing: ")
+    assert note.endswith(f"the result has no version with the digest {'0c' * 32}; correct or remove it")
 
 
 def test_an_expired_waiver_is_a_violation_of_a_clean_network_too():

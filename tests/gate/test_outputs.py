@@ -84,6 +84,8 @@ def test_gitlab_gets_issues_with_steady_fingerprints_and_numbers(judged):
         ("spot", "blocker"),
         ("eligible-share", "minor"),
         ("accuracy", "major"),
+        ("note", "info"),
+        ("note", "info"),
     ]
     assert issues == json.loads(FORMS[".codequality.json"](judged))
     assert 'modicum_verdict{outcome="FAIL"} 1' in lines

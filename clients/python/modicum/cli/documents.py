@@ -4,12 +4,14 @@ import gzip
 import hashlib
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 from modicum.cli.options import option
-from modicum.errors import InvalidSource
+from modicum.errors import InvalidSource, PolicyError
+from modicum.gate.marked_yaml import NEEDS_EXTRA
 
 RESULT = "Result"
 Findings = Annotated[
@@ -55,3 +57,19 @@ def with_findings(document: Mapping[str, Any], path: Path | None) -> Mapping[str
     except (OSError, EOFError, zlib.error, ValueError) as error:
         raise InvalidSource(f"{path}: expected JSON lines packed by gzip; {error}") from error
     return {**document, "rows": rows}
+
+
+@contextmanager
+def refusing_parts(source: str) -> Iterator[None]:
+    """Refuse a result document of which a part is missing.
+
+    Raises:
+        InvalidSource: a part is missing; names `source`.
+        PolicyError: the extra `gate` is missing.
+    """
+    try:
+        yield
+    except KeyError as error:
+        raise InvalidSource(f"{source}: expected a whole result document, but it has no {error}") from error
+    except ModuleNotFoundError as error:
+        raise PolicyError(NEEDS_EXTRA, reason="GATE_NOT_INSTALLED") from error

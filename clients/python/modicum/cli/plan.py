@@ -10,10 +10,11 @@ import typer
 
 from modicum.cli import options
 from modicum.cli.consoles import print_json, print_text, stdout
+from modicum.cli.documents import refusing_parts
 from modicum.cli.judge import is_file, result_named
 from modicum.cli.options import MODEL, RUN, option
 from modicum.cli.policy import policy_from
-from modicum.cli.verdicts import DEFAULT_POLICY, POLICY, refusing_parts
+from modicum.cli.verdicts import DEFAULT_POLICY, POLICY
 from modicum.client import Client
 from modicum.errors import InvalidArgument
 from modicum.gate.assumed import ASSUMPTIONS, assumed_document, assumed_passes

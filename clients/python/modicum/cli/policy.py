@@ -1,5 +1,6 @@
 """`modicum policy`: write a policy to begin with, check one, and say in words what it does."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
@@ -8,9 +9,13 @@ from typing import Annotated
 import typer
 
 from modicum.cli import options
-from modicum.cli.consoles import print_json, print_text, stdout
+from modicum.cli.consoles import print_error, print_json, print_text, stdout
+from modicum.cli.documents import read_document, refusing_parts
 from modicum.cli.registration import Group, command
-from modicum.errors import InvalidArgument, OutputNotWritten
+from modicum.cli.stored_baselines import baseline_path
+from modicum.errors import InvalidArgument, InvalidSource, OutputNotWritten, PolicyError
+from modicum.gate.baseline_file import baseline_side
+from modicum.gate.excuses import expired_waivers, waivers_that_expire_soon
 from modicum.gate.explanation import explained
 from modicum.gate.policy import Level, Policy
 from modicum.gate.policy_file import read_policy
@@ -43,13 +48,38 @@ def init(file: PolicyFile = DEFAULT_FILE) -> None:
 
 @command(app)
 def check(file: PolicyFile = DEFAULT_FILE, *, as_json: options.Json = False) -> None:
-    """Check a policy. Every problem is printed with its line and column, and ends with exit code 2."""
+    """Check a policy. Every problem is printed with its line and column, and ends with exit code 2.
+
+    A valid policy is warned of where judging by it would fail or be inconclusive whatever the model: a waiver that has
+    expired or soon will, and a baseline file that is missing or damaged.
+    """
     policy = policy_from(file)
+    warnings = list(_warnings(policy))
     if as_json:
-        print_json({"file": policy.file, "digest": policy.digest, "rules": {one.id: one.level for one in policy.rules}})
+        rules = {one.id: one.level for one in policy.rules}
+        print_json({"file": policy.file, "digest": policy.digest, "rules": rules, "warnings": warnings})
         return
+    for text in warnings:
+        print_error(f"warning: {text}")
     errors = sum(rule.level is Level.ERROR for rule in policy.rules)
     print_text(stdout(), f"{file}: valid; {errors} rules of level error, {len(policy.rules) - errors} of level warn")
+
+
+def _warnings(policy: Policy) -> Iterator[str]:
+    today = datetime.now(UTC).date()
+    yield from expired_waivers(policy, today)
+    yield from waivers_that_expire_soon(policy, today)
+    path = baseline_path(policy)
+    if path is None:
+        return
+    if not path.exists():
+        yield f"the baseline {path} does not exist; `modicum baseline update RESULT --reason TEXT` writes the first one"
+        return
+    try:
+        with refusing_parts(str(path)):
+            baseline_side(read_document(path))
+    except (InvalidSource, PolicyError) as error:
+        yield str(error)
 
 
 @command(app)

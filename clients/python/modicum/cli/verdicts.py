@@ -1,7 +1,6 @@
 """How a verdict leaves the command: its outputs, its ten lines, and its exit code."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,12 +8,11 @@ from typing import Annotated, Any
 
 from modicum.cli import options
 from modicum.cli.consoles import print_error, print_json, print_text, printing, stdout
+from modicum.cli.documents import refusing_parts
 from modicum.cli.exit_codes import DONE, INCONCLUSIVE, VIOLATED
 from modicum.cli.options import FLAG, OUTPUT, option
 from modicum.cli.outputs import checked_suffix, write_file
-from modicum.errors import InvalidSource, PolicyError
 from modicum.gate.judging import judge
-from modicum.gate.marked_yaml import NEEDS_EXTRA
 from modicum.gate.policy import Inconclusive, Policy
 from modicum.gate.rendering.forms import FORMS
 from modicum.gate.rendering.terminal import terminal_lines
@@ -84,22 +82,6 @@ def judged(document: Mapping[str, Any], policy: Policy, source: str, *, baseline
     """
     with refusing_parts(source):
         return judge(document, policy, today=datetime.now(UTC).date(), baseline=baseline)
-
-
-@contextmanager
-def refusing_parts(source: str) -> Iterator[None]:
-    """Refuse a result document of which a part is missing.
-
-    Raises:
-        InvalidSource: a part is missing; names `source`.
-        PolicyError: the extra `gate` is missing.
-    """
-    try:
-        yield
-    except KeyError as error:
-        raise InvalidSource(f"{source}: expected a whole result document, but it has no {error}") from error
-    except ModuleNotFoundError as error:
-        raise PolicyError(NEEDS_EXTRA, reason="GATE_NOT_INSTALLED") from error
 
 
 def exit_code_of(verdict: Verdict) -> int:

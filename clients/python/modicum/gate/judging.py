@@ -8,21 +8,23 @@ wherever something is missing. A rule of level warn is judged at the whole budge
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
 from modicum.errors import PolicyError
 from modicum.gate.baseline_file import WAY_OUT, Compared, baseline_side, compared
 from modicum.gate.baselines import baseline_check
-from modicum.gate.early_stop import is_whole, stop_notes
+from modicum.gate.early_stop import is_whole
+from modicum.gate.excuses import Excuses, excuses_of, expired_waivers, waived_words
 from modicum.gate.explanation import requirement
 from modicum.gate.identity import identity
 from modicum.gate.measures import checks_of, measure_in, outcome_check
+from modicum.gate.notes import notes
 from modicum.gate.other_alpha import at_alpha
-from modicum.gate.policy import Kind, Level, Policy, Rule, Waiver
+from modicum.gate.policy import Kind, Level, Policy, Rule
 from modicum.gate.spot_rule import holm
-from modicum.gate.spots import accepted_places, classes_without_row, spot_checks
+from modicum.gate.spots import spot_checks
 from modicum.gate.tails import ONE_SIDED, bonferroni
 from modicum.gate.verdict import KIND, Check, Outcome, RuleVerdict, Verdict, overall, worst_of
 from modicum.gate.worst_spot import worst_spot
@@ -49,8 +51,7 @@ def judge(document: Document, policy: Policy, *, today: date, baseline: Document
     document = _at_its_alpha(document, policy)
     left_out = dict(_left_out(policy, document))
     rules = [rule for rule in policy.rules if rule.id not in left_out]
-    digests = {model["model_version"]: model["digest"] for model in document["models"]}
-    excuses = _Excuses([waiver for waiver in policy.waivers if waiver.expires >= today], digests)
+    excuses = excuses_of(policy, document, today)
     side = None if baseline is None else baseline_side(baseline)
     judged = _judged([(rule, _checks(rule, document, policy, side)) for rule in rules], policy, excuses)
     expired = expired_waivers(policy, today)
@@ -62,7 +63,7 @@ def judge(document: Document, policy: Policy, *, today: date, baseline: Document
         rules=tuple(judged),
         expired=expired,
         left_out=left_out,
-        notes=tuple(_notes(document, policy, judged, side)),
+        notes=tuple(notes(document, policy, judged, side, excuses)),
         worst_spot=worst_spot(document, judged, policy.accept),
     )
 
@@ -234,7 +235,7 @@ def _too_weak(search: Document, policy: Policy) -> str:
     return ""
 
 
-def _judged(rules: Sequence[tuple[Rule, list[Check]]], policy: Policy, excuses: "_Excuses") -> list[RuleVerdict]:
+def _judged(rules: Sequence[tuple[Rule, list[Check]]], policy: Policy, excuses: Excuses) -> list[RuleVerdict]:
     """Judge the rules of level error at their shares of the budget, and each of level warn at all of it."""
     errors = {rule.id: _over_checks(checks) for rule, checks in rules if rule.level is Level.ERROR}
     shares = holm_shares(errors, policy.error_budget)
@@ -265,14 +266,14 @@ def _over_checks(checks: Sequence[Check]) -> float:
     return bonferroni([check.p for check in checks if check.holds])
 
 
-def _decided(rule: Rule, checks: Sequence[Check], share: float, excuses: "_Excuses") -> Iterator[Check]:
+def _decided(rule: Rule, checks: Sequence[Check], share: float, excuses: Excuses) -> Iterator[Check]:
     """Each check with its outcome; of a rule that fails, those that Holm's procedure finds at the rule's share."""
     judged = [check for check in checks if check.holds]
     failing = {id(check) for check, fails in zip(judged, holm([one.p for one in judged], share), strict=True) if fails}
     for check in checks:
         if id(check) in failing and share > 0:
             waiver = excuses.of(rule, check)
-            waived = "" if waiver is None else f"waived by {waiver.owner} until {waiver.expires}: {waiver.reason}"
+            waived = "" if waiver is None else waived_words(waiver)
             yield replace(check, outcome=Outcome.WAIVED if waived else Outcome.FAIL, waived=waived)
         elif check.passes and check.holds:
             yield replace(check, outcome=Outcome.PASS)
@@ -285,60 +286,3 @@ def _why_unsettled(check: Check) -> str:
     if check.p <= ONE_SIDED:
         return "beyond the limit at 5%, not within this policy's error budget"
     return "the evidence lies on both sides of the limit"
-
-
-@dataclass(frozen=True, slots=True)
-class _Excuses:
-    """The waivers that have not expired, and the digests of the versions that they may name."""
-
-    waivers: Sequence[Waiver]
-    digests: Mapping[str, str]
-
-    def of(self, rule: Rule, check: Check) -> Waiver | None:
-        """Return the first waiver of a failing check."""
-        digest = self.digests.get(check.model_version)
-        return next((one for one in self.waivers if _is_about(one, rule, check.subject, digest)), None)
-
-
-def _is_about(waiver: Waiver, rule: Rule, subject: str, digest: str | None) -> bool:
-    named = waiver.class_label in {None, subject} and waiver.model_digest in {None, digest}
-    return waiver.rule == rule.id and named
-
-
-def expired_waivers(policy: Policy, today: date) -> tuple[str, ...]:
-    """Return the waivers that have expired, in words; each is a violation."""
-    return tuple(_expired(waiver) for waiver in policy.waivers if waiver.expires < today)
-
-
-def _expired(waiver: Waiver) -> str:
-    return (
-        f"{waiver.mark}: the waiver of {waiver.rule} by {waiver.owner} expired on {waiver.expires}; mend the model, or "
-        "renew it"
-    )
-
-
-def _not_measured(model: Document) -> Iterator[str]:
-    """Images that failed, under the search that lost the most."""
-    counts = max((search["counts"] for search in model["searches"]), key=lambda one: int(one["failed"]), default=None)
-    if counts is not None and counts["failed"]:
-        yield f"{counts['failed']} of {counts['images']} images could not be measured; the result names them and why"
-
-
-def _notes(
-    document: Document, policy: Policy, judged: Sequence[RuleVerdict], baseline: Compared | None
-) -> Iterator[str]:
-    yield from stop_notes(document)
-    if baseline is not None:
-        yield f"the baseline is {baseline.result['audit']}, sha256:{baseline.digest}"
-    for model in document["models"]:
-        yield from _not_measured(model)
-        yield from classes_without_row(document, model)
-        yield from accepted_places(document, model["model_version"], policy.accept)
-    checks = [(one.rule, check) for one in judged for check in one.checks]
-    for rule, check in checks:
-        if check.waived:
-            yield f"{rule.id} fails{f' for {check.about}' if check.about else ''}, {check.waived}"
-    excused = [(rule.id, check.subject) for rule, check in checks if check.waived]
-    for waiver in policy.waivers:
-        if not any(name == waiver.rule and waiver.class_label in {None, subject} for name, subject in excused):
-            yield f"the waiver of {waiver.rule} by {waiver.owner} excuses nothing; remove it"

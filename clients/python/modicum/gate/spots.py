@@ -27,7 +27,7 @@ from modicum.gate.spot_rule import (
     p_value_above,
 )
 from modicum.gate.tails import bonferroni
-from modicum.gate.verdict import Check, Limits
+from modicum.gate.verdict import Check, Limits, class_words
 
 Document = Mapping[str, Any]
 NOT_TESTED = "the result has no spot test; run the control spot on at least 30 images of two predicted classes"
@@ -45,7 +45,7 @@ class _Row:
     label: str
     entry: Document
     places: tuple[TestedPlace, ...]
-    accepted: tuple[str, ...]
+    accepted: tuple[Acceptance, ...]
 
     @property
     def p(self) -> float:
@@ -86,7 +86,18 @@ def _number(row: int, *, outside: bool) -> int:
 def accepted_places(document: Document, version: str, accept: Sequence[Acceptance]) -> list[str]:
     """Return which places were accepted, in words."""
     test: Document = next((one for one in document.get("spots", ()) if one["model_version"] == version), {"rows": ()})
-    return [text for number, entry in enumerate(test["rows"]) for text in _row(number, entry, accept).accepted]
+    rows = [_row(number, entry, accept) for number, entry in enumerate(test["rows"])]
+    return [_accepted_words(one) for row in rows for one in row.accepted]
+
+
+def accepting(document: Document, accept: Sequence[Acceptance]) -> list[Acceptance]:
+    """Return those of the acceptances that accept a place of any version."""
+    entries = [entry for test in document.get("spots", ()) for entry in test["rows"]]
+    return [one for number, entry in enumerate(entries) for one in _row(number, entry, accept).accepted]
+
+
+def _accepted_words(one: Acceptance) -> str:
+    return f"accepted by {one.owner}, for {class_words(one.class_label)}: {one.reason}"
 
 
 def _is_wanted(row: _Row, rule: Rule) -> bool:
@@ -105,7 +116,7 @@ def _row(number: int, entry: Document, accept: Sequence[Acceptance]) -> _Row:
             judged = _number(number, outside=place.get("outside", False))
             places.append(TestedPlace(judged, place["own"], *values))
         else:
-            accepted.append(f"accepted by {by.owner}, for {label}: {by.reason}")
+            accepted.append(by)
     return _Row(number, label, entry, tuple(places), tuple(accepted))
 
 
@@ -141,7 +152,9 @@ def _check(row: _Row, outcome: SpotOutcome | None, version: str) -> Check:
         limits=Limits(at_most=_limit(place), passes_below=NONE_LIMIT),
         p=row.p,
         passes=outcome is SpotOutcome.NONE_FOUND or all_accepted,
-        reason="; ".join([*row.accepted, *_called(row)]) if all_accepted else _reason(row, place, outcome),
+        reason="; ".join([*map(_accepted_words, row.accepted), *_called(row)])
+        if all_accepted
+        else _reason(row, place, outcome),
         unsettled=FOUND_AT_5 if outcome in FOUND else _unsettled(row),
     )
 

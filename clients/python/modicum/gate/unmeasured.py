@@ -2,8 +2,8 @@
 
 from datetime import date
 
+from modicum.gate.excuses import expired_waivers
 from modicum.gate.explanation import requirement
-from modicum.gate.judging import expired_waivers
 from modicum.gate.policy import Policy
 from modicum.gate.verdict import Check, Outcome, RuleVerdict, Verdict
 

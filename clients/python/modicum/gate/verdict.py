@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from modicum.gate.early_stop import Looks, extent, looks_of
-from modicum.gate.policy import Level, Policy, Rule
+from modicum.gate.policy import ALL_TOGETHER, Level, Policy, Rule
 
 KIND = "modicum.verdict"
 SCHEMA_VERSION = 1
@@ -92,8 +92,8 @@ class Check:
 
 
 def class_words(label: str) -> str:
-    """Return a class as a sentence has it: "class cat"."""
-    return label if label.startswith("class ") else f"class {label}"
+    """Return a class as a sentence has it, "class cat"; all classes together stay as they are called."""
+    return label if label == ALL_TOGETHER or label.startswith("class ") else f"class {label}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,15 +3,16 @@
 import hashlib
 import json
 from collections.abc import Iterator
+from typing import Any
 
-from modicum.gate.rendering.words import Document, rule_line
+from modicum.gate.rendering.words import Document, beside_rules, rule_line
 
 SEVERITY = {("error", "FAIL"): "blocker", ("error", "INCONCLUSIVE"): "major"}
 ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n"}
 
 
 def code_quality(verdict: Document) -> bytes:
-    """Return the report: an issue for each rule that does not pass."""
+    """Return the report: an issue for each rule that does not pass, and for each note."""
     issues = [
         {
             "description": f"{rule['outcome']}: {rule['id']}: {rule_line(rule)}",
@@ -23,17 +24,20 @@ def code_quality(verdict: Document) -> bytes:
         for rule in verdict["rules"]
         if rule["outcome"] != "PASS"
     ]
-    issues += [
-        {
-            "description": text,
-            "check_name": "expired-waiver",
-            "fingerprint": hashlib.sha256(f"modicum:waiver:{text}".encode()).hexdigest(),
-            "severity": "blocker",
-            "location": {"path": verdict["policy"]["file"].removeprefix("./"), "lines": {"begin": 1}},
-        }
-        for text in verdict["expired_waivers"]
-    ]
+    issues += [_aside(verdict, text, "expired-waiver", "blocker") for text in verdict["expired_waivers"]]
+    issues += [_aside(verdict, text, "note", "info") for text in beside_rules(verdict)]
     return json.dumps(issues, indent=2, ensure_ascii=False).encode()
+
+
+def _aside(verdict: Document, text: str, name: str, severity: str) -> dict[str, Any]:
+    """An issue of what stands beside the rules."""
+    return {
+        "description": text,
+        "check_name": name,
+        "fingerprint": hashlib.sha256(f"modicum:{name}:{text}".encode()).hexdigest(),
+        "severity": severity,
+        "location": {"path": verdict["policy"]["file"].removeprefix("./"), "lines": {"begin": 1}},
+    }
 
 
 def metrics(verdict: Document) -> bytes:

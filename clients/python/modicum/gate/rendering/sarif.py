@@ -1,9 +1,10 @@
 """A verdict as SARIF 2.1.0: a result for each rule that does not pass, at its line of the policy."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
-from modicum.gate.rendering.words import Document, rule_line, tested, worst_check
+from modicum.gate.rendering.words import Document, beside_rules, rule_line, tested, worst_check
 from modicum.version import VERSION
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -25,6 +26,7 @@ def sarif(verdict: Document) -> bytes:
     run = {
         "tool": {"driver": driver},
         "results": results,
+        "invocations": [{"executionSuccessful": True, "toolExecutionNotifications": list(_notes(verdict))}],
         "properties": {"outcome": verdict["outcome"], "summary": verdict["summary"]},
     }
     return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2, ensure_ascii=False).encode()
@@ -56,6 +58,12 @@ def _expired(verdict: Document, text: str) -> dict[str, Any]:
         "message": {"text": text},
         "locations": [_location(verdict, 1, 1)],
     }
+
+
+def _notes(verdict: Document) -> Iterator[dict[str, Any]]:
+    """What stands beside the rules, without the expired waivers, which are results."""
+    for text in beside_rules(verdict):
+        yield {"level": "note", "message": {"text": text}}
 
 
 def _location(verdict: Document, line: int, column: int) -> dict[str, Any]:

@@ -6,7 +6,6 @@ GitHub removes data: addresses from Markdown, so there the words and the drawing
 from collections.abc import Iterator
 from html import escape
 
-from modicum.gate.policy import ALL_TOGETHER
 from modicum.gate.rendering.words import Document
 from modicum.gate.verdict import class_words
 
@@ -17,9 +16,7 @@ SPOT, ELSEWHERE = "🟥", "⬜"
 
 def spot_title(spot: Document) -> str:
     """Return what is shown, as a heading."""
-    subject = spot["subject"]
-    about = subject if subject == ALL_TOGETHER else class_words(subject)
-    return f"The worst spot, for {about} ({spot['outcome']})"
+    return f"The worst spot, for {class_words(spot['subject'])} ({spot['outcome']})"
 
 
 def spot_figures(spot: Document) -> str:

@@ -103,6 +103,11 @@ def _limits(check: Document) -> str:
 def remarks(verdict: Document) -> Iterator[str]:
     """Yield what stands beside the rules: expired waivers, notes, and rules that were left out."""
     yield from verdict["expired_waivers"]
+    yield from beside_rules(verdict)
+
+
+def beside_rules(verdict: Document) -> Iterator[str]:
+    """Yield notes, and rules that were left out."""
     yield from verdict["notes"]
     left_out: Document = verdict["left_out"]
     for why in dict.fromkeys(left_out.values()):

@@ -1,0 +1,38 @@
+"""What a reader of a verdict must know beside its rules. Judges nothing."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from modicum.gate.baseline_file import Compared
+from modicum.gate.early_stop import stop_notes
+from modicum.gate.excuses import Excuses, idle_excuses
+from modicum.gate.policy import Policy
+from modicum.gate.spots import accepted_places, classes_without_row
+from modicum.gate.verdict import RuleVerdict
+
+Document = Mapping[str, Any]
+
+
+def notes(
+    document: Document, policy: Policy, judged: Sequence[RuleVerdict], baseline: Compared | None, excuses: Excuses
+) -> Iterator[str]:
+    """Yield the notes of a verdict."""
+    yield from stop_notes(document)
+    if baseline is not None:
+        yield f"the baseline is {baseline.result['audit']}, sha256:{baseline.digest}"
+    for model in document["models"]:
+        yield from _not_measured(model)
+        yield from classes_without_row(document, model)
+        yield from accepted_places(document, model["model_version"], policy.accept)
+    for one in judged:
+        for check in one.checks:
+            if check.waived:
+                yield f"{one.rule.id} fails{f' for {check.about}' if check.about else ''}, {check.waived}"
+    yield from idle_excuses(policy, document, judged, excuses)
+
+
+def _not_measured(model: Document) -> Iterator[str]:
+    """Images that failed, under the search that lost the most."""
+    counts = max((search["counts"] for search in model["searches"]), key=lambda one: int(one["failed"]), default=None)
+    if counts is not None and counts["failed"]:
+        yield f"{counts['failed']} of {counts['images']} images could not be measured; the result names them and why"
