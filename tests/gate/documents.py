@@ -122,6 +122,7 @@ def image(at, *, label=0, predicted=0, size=8, eligible=True, version=VERSION, *
         "target_class": predicted,
         "eligible": eligible,
         "reason": None if eligible else "NOT_ELIGIBLE",
+        "margin": 4.0,
         "baseline_confident": False,
         "budget_exhausted": eligible and size is None,
         "subset": {"size": size} if searched else None,

@@ -175,6 +175,120 @@ def test_sharper_logits_cannot_fail_and_can_pass():
     assert "100 are eligible, 90 with the baseline: sharper logits" in smaller.rules[0].worst.reason
 
 
+def with_margins(result, margins):
+    """The result with these log-odds of its images, all of which are eligible."""
+    return {**result, "rows": [{**row, "margin": one} for row, one in zip(result["rows"], margins, strict=True)]}
+
+
+MARGINS = [3 + at % 7 for at in range(100)]
+
+
+@pytest.mark.parametrize(
+    ("margins", "factor", "outcome", "says"),
+    [
+        pytest.param(MARGINS, 1.3, "PASS", "", id="alike"),
+        pytest.param([one / 1.2 for one in MARGINS], 1.3, "INCONCLUSIVE", "softer logits alone enlarge", id="softer"),
+        pytest.param([one / 1.2 for one in MARGINS], 0.5, "FAIL", "", id="softer, and smaller all the same"),
+        pytest.param([one * 1.5 for one in MARGINS], 0.5, "INCONCLUSIVE", "sharper logits alone shrink", id="sharper"),
+        pytest.param([one * 1.5 for one in MARGINS], 1.3, "PASS", "", id="sharper, and larger all the same"),
+        pytest.param([None] * 100, 1.3, "INCONCLUSIVE", "the margins, which would tell more, are not known", id="none"),
+    ],
+)
+def test_where_all_images_are_eligible_margins_show_the_scale_of_the_logits(margins, factor, outcome, says):
+    result = with_margins(sized(spread(SIZES, factor)), margins)
+
+    verdict = judged(result, with_margins(BEFORE, MARGINS), RATIO)
+
+    assert str(verdict.outcome) == outcome
+    assert says in verdict.rules[0].worst.reason
+
+
+def test_what_the_ratio_does_not_tell_comes_with_what_to_do():
+    softer = judged(sized(spread(SIZES, 1.3), not_eligible=2), BEFORE, RATIO).rules[0].worst.reason
+
+    assert "so the ratio does not tell what did it; divide the new version's logits by the temperature" in softer
+
+
+#: Half of the images are cats, half are dogs.
+HALVES = [0] * 100 + [1] * 100
+
+
+def of_animals(result):
+    result["models"][0]["class_labels"] = ["cat", "dog", "owl"]
+    return result
+
+
+@pytest.mark.parametrize(
+    ("classes", "found"),
+    [
+        ("pooled", {"against the baseline": "PASS"}),
+        (
+            "all",
+            {
+                "against the baseline": "PASS",
+                "class cat against the baseline": "PASS",
+                "class dog against the baseline": "FAIL",
+            },
+        ),
+        ("[dog]", {"class dog against the baseline": "FAIL"}),
+        ("[owl]", {"class owl against the baseline": "INCONCLUSIVE"}),
+        ("[eel]", {"class eel against the baseline": "INCONCLUSIVE"}),
+    ],
+)
+def test_accuracy_is_compared_by_class_on_the_same_images(classes, found):
+    main = of_animals(audited([False] * 40 + [True] * 160, BASELINE, labels=HALVES))
+    worse = of_animals(audited([True] * 140 + [False] * 60, labels=HALVES))
+
+    given = judged(worse, main, POLICY.replace("0.05}", f"0.2, classes: {classes}}}"))
+
+    assert {check.about: str(check.outcome) for check in given.rules[0].checks} == found
+
+
+def of_classes(sizes, version=VERSION, **more):
+    """A result with subsets of these sizes; of the images even ones are predicted to be cats, odd ones dogs."""
+    images = [image(at, size=size, label=at % 2, predicted=at % 2) for at, size in enumerate(sizes)]
+    return of_animals(with_rows(images, version, **more))
+
+
+def test_sizes_are_compared_by_the_class_that_both_predict():
+    smaller = [size * (0.4 if at % 2 else 1.5) for at, size in enumerate(SIZES)]
+    mixed = of_classes(smaller)
+    mixed["rows"][1] |= {"predicted_class": 0}
+
+    given = judged(mixed, of_classes(SIZES, BASELINE), RATIO.replace("0.8}", "0.8, classes: [cat, dog]}"))
+
+    checks = {check.about: (str(check.outcome), check.n) for check in given.rules[0].checks}
+    assert checks == {
+        "class cat against the baseline": ("PASS", 50),
+        "class dog against the baseline": ("FAIL", 49),
+    }
+
+
+def test_classes_of_a_baseline_that_numbers_them_otherwise_are_not_compared():
+    other = of_classes(SIZES, BASELINE)
+    other["models"][0]["class_labels"] = ["dog", "cat", "owl"]
+
+    given = judged(of_classes(SIZES), other, RATIO.replace("0.8}", "0.8, classes: [cat]}"))
+
+    assert (
+        given.rules[0].worst.reason
+        == "the baseline numbers its classes otherwise, so they cannot be compared one by one"
+    )
+
+
+def test_softer_logits_of_one_class_cannot_pass_its_ratio():
+    margins = [at // 2 % 10 for at in range(100)]
+    moved = {(0, 4): 9, (1, 5): 0}  # as many cats gain as dogs lose
+    softer = with_margins(
+        of_classes(spread(SIZES, 1.3)), [moved.get((at % 2, margin), margin) for at, margin in enumerate(margins)]
+    )
+    before = with_margins(of_classes(SIZES, BASELINE), margins)
+
+    given = judged(softer, before, RATIO.replace("0.8}", "0.8, classes: [cat, dog]}"))
+
+    assert [str(check.outcome) for check in given.rules[0].checks] == ["PASS", "INCONCLUSIVE"]
+
+
 @pytest.mark.parametrize(
     ("more", "field"),
     [

@@ -8,7 +8,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from modicum.errors import PolicyError
@@ -33,6 +33,7 @@ class ImageResult:
         predicted: class index; None where the model gave no prediction.
         eligible: whether the predicted class reaches the threshold.
         size: pixels kept; None where nothing was measured (`paired.measured_size`).
+        margin: log-odds of the predicted class; None where it is not known or not finite.
     """
 
     image: str
@@ -40,6 +41,7 @@ class ImageResult:
     predicted: int | None
     eligible: bool
     size: float | None
+    margin: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +61,14 @@ class Compared:
         conditions: canvas, mean fill and parameters, by name; both sides must have equal ones.
         result: the names and digests of the result that it was taken from.
         digest: SHA-256 of all of it.
+        class_labels: names of the version's classes by index; empty where they are not known.
     """
 
     conditions: Document
     result: Document
     searches: tuple[SearchResult, ...]
     digest: str = ""
+    class_labels: tuple[str, ...] = ()
 
 
 def compared(document: Document, version: str, *, called: str) -> Compared:
@@ -102,6 +106,7 @@ def _side(document: Document, version: str, images: Iterable[Iterable[ImageResul
         },
         result=identity(document),
         searches=tuple(_searches(model, document["specification"]["searches"], images)),
+        class_labels=tuple(model.get("class_labels", ())),
     )
 
 
@@ -139,18 +144,23 @@ def _content(side: Compared) -> dict[str, Any]:
         {
             "search": dict(one.search),
             "gradient_free": one.gradient_free,
-            "images": [
-                [row.image, row.label, row.predicted, row.eligible, row.size] for _, row in sorted(one.images.items())
-            ],
+            "images": [_image_json(row) for _, row in sorted(one.images.items())],
         }
         for one in side.searches
     ]
-    return {"conditions": dict(side.conditions), "result": dict(side.result), "searches": searches}
+    content = {"conditions": dict(side.conditions), "result": dict(side.result), "searches": searches}
+    return {**content, "class_labels": list(side.class_labels)} if side.class_labels else content
+
+
+def _image_json(row: ImageResult) -> list[Any]:
+    """The image as a file holds it. Files of older releases have no margins, and keep their digests."""
+    values = [row.image, row.label, row.predicted, row.eligible, row.size]
+    return values if row.margin is None else [*values, row.margin]
 
 
 def _with_digest(side: Compared) -> Compared:
     text = json.dumps(_content(side), sort_keys=True, separators=(",", ":"))
-    return Compared(side.conditions, side.result, side.searches, hashlib.sha256(text.encode()).hexdigest())
+    return replace(side, digest=hashlib.sha256(text.encode()).hexdigest())
 
 
 def _of_file(document: Document) -> Compared:
@@ -166,6 +176,7 @@ def _of_file(document: Document) -> Compared:
                 SearchResult(one["search"], one["gradient_free"], _by_image(ImageResult(*row) for row in one["images"]))
                 for one in document["searches"]
             ),
+            class_labels=tuple(document.get("class_labels", ())),
         )
     )
     if side.digest != document["digest"]:
@@ -206,4 +217,5 @@ def _image(row: Document, pixels: int) -> ImageResult:
         row["predicted_class"] if scored else None,
         row["eligible"] and scored,
         size if math.isfinite(size) else None,
+        row.get("margin") if scored else None,
     )

@@ -1,37 +1,119 @@
 """Rules against a baseline: two results of other audits, paired by the digests of their images.
 
 What influences predictions must be equal in both: canvas, device, number type and library versions. For sizes of
-subsets the search, its mean fill and whether it had a gradient must be equal, too. Softer logits alone enlarge subsets:
-a version that is eligible on fewer of the images than the baseline cannot pass a ratio rule, and one that is eligible
-on more cannot fail it, because the ratio does not tell what did it.
+subsets the search, its mean fill and whether it had a gradient must be equal, too. Softer logits alone enlarge subsets
+(`logit_scale`): a version with softer logits than the baseline cannot pass a ratio rule, and one with sharper ones
+cannot fail it, because the ratio does not tell what did it.
+
+By class, accuracy is that of the images with the class as their label. Sizes are those of the images that both predict
+to be of the class.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from modicum.gate.baseline_file import Compared, Document, ImageResult, SearchResult, without_images
+from modicum.gate.logit_scale import Images, Scale, Seen, scale_of
 from modicum.gate.means import Mean, mean_ends
-from modicum.gate.paired import Sizes, is_softer, log_ratios
+from modicum.gate.paired import Sizes, log_ratios
 from modicum.gate.policy import Rule
 from modicum.gate.tails import FEWEST_PAIRS, Number, Pairs, p_above, p_below, paired_ends
-from modicum.gate.verdict import Check, Limits
+from modicum.gate.verdict import Check, Limits, class_words
 
 LEVEL = 0.95
 ONE_SIDED = 0.05
 FOR_ACCURACY = ("canvas", "device", "dtype", "versions")
 AGAINST = "against the baseline"
-Images = Sequence[tuple[ImageResult, ImageResult]]
+OTHER_CLASSES = "the baseline numbers its classes otherwise, so they cannot be compared one by one"
+CANNOT_TELL = (
+    "{counted}: {told}, so the ratio does not tell what did it; divide the new version's logits by the temperature at "
+    "which as many images are eligible as with the baseline, and audit that version"
+)
+UNEQUAL = {
+    Scale.SOFTER: "softer logits alone enlarge subsets",
+    Scale.SHARPER: "sharper logits alone shrink subsets",
+    Scale.UNKNOWN: "whether the logits are softer or sharper is not known",
+}
 
 
-def baseline_check(rule: Rule, version: str, ours: Compared, search: Mapping[str, Any], baseline: Compared) -> Check:
-    """Return what a rule says of a version beside the baseline, under the search that the rule is about."""
-    check = Check(model_version=version, subject=AGAINST, against_baseline=True)
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A version beside its baseline, under the search that a rule is about.
+
+    Attributes:
+        version: its name.
+        ours: its side.
+        search: what was asked.
+        baseline: the other side.
+        labels: names of the version's classes, by index.
+    """
+
+    version: str
+    ours: Compared
+    search: Mapping[str, Any]
+    baseline: Compared
+    labels: Mapping[str, str]
+
+
+def baseline_checks(rule: Rule, beside: Comparison) -> Iterator[Check]:
+    """Yield what a rule says of a version beside its baseline: of all images, and of each class that it asks for."""
+    whole = Check(model_version=beside.version, subject=AGAINST, against_baseline=True)
+    mine, theirs = _searched(beside.ours, beside.search), _nearest(beside.baseline, beside.search)
+    by_accuracy = rule.max_regression is not None
+    apart = (
+        next(_differing(beside.ours.conditions, beside.baseline.conditions, FOR_ACCURACY), "")
+        if by_accuracy
+        else _apart(beside.ours, mine, beside.baseline, theirs)
+    )
+    if apart:
+        yield _unjudged(whole, f"the baseline was measured otherwise: {apart} differs")
+        return
+    pairs = _labelled(_pairs(mine, theirs)) if by_accuracy else _pairs(mine, theirs)
+    if by_accuracy and any(mine.label != theirs.label for mine, theirs in pairs):
+        yield _unjudged(whole, "images have other labels in the baseline")
+        return
+    seen = scale_of(pairs)
+    for check, images in _by_class(rule, whole, pairs, beside):
+        if not check.holds:
+            yield check
+        elif by_accuracy:
+            yield _accuracy(rule, check, images)
+        else:
+            yield _ratio(rule, check, images, seen)
+
+
+def _by_class(rule: Rule, whole: Check, pairs: Images, beside: Comparison) -> Iterator[tuple[Check, Images]]:
+    """The check of all images, where the rule asks for it, and of each class with its images."""
+    named = rule.classes if isinstance(rule.classes, tuple) else None
+    if named is None:
+        yield whole, pairs
+    if rule.classes in {None, "pooled"}:
+        return
+    ours, theirs = beside.ours.class_labels, beside.baseline.class_labels
+    if ours and theirs and ours != theirs:
+        yield _unjudged(whole, OTHER_CLASSES), ()
+        return
+    found: dict[str, list[tuple[ImageResult, ImageResult]]] = {}
+    for both in pairs:
+        if (index := _class_of(rule, both)) is not None:
+            found.setdefault(beside.labels.get(str(index), f"class {index}"), []).append(both)
+    for label in sorted(found) if named is None else named:
+        check = replace(whole, subject=f"{label} {AGAINST}", class_label=label)
+        if label in found:
+            yield check, found[label]
+        else:
+            yield _unjudged(check, f"no image of {class_words(label)} is in both results"), ()
+
+
+def _class_of(rule: Rule, both: tuple[ImageResult, ImageResult]) -> int | None:
+    """The class of an image: its label for accuracy; for sizes the class that both predict, None where they differ."""
+    mine, theirs = both
     if rule.max_regression is not None:
-        return _accuracy_check(rule, check, ours, search, baseline)
-    return _ratio_check(rule, check, ours, search, baseline)
+        return mine.label
+    return mine.predicted if mine.predicted == theirs.predicted else None
 
 
 def measured_otherwise(document: Document, baseline: Document) -> str:
@@ -46,22 +128,13 @@ def measured_otherwise(document: Document, baseline: Document) -> str:
     return _apart(ours, _searched(ours, search), theirs, _nearest(theirs, search))
 
 
-def _accuracy_check(rule: Rule, check: Check, ours: Compared, search: Mapping[str, Any], baseline: Compared) -> Check:
-    apart = next(_differing(ours.conditions, baseline.conditions, FOR_ACCURACY), "")
-    if apart:
-        return _unjudged(check, f"the baseline was measured otherwise: {apart} differs")
-    pairs = [
-        both
-        for both in _pairs(_searched(ours, search), baseline.searches[0])
-        if all(one.label is not None and one.predicted is not None for one in both)
-    ]
-    if any(mine.label != theirs.label for mine, theirs in pairs):
-        return _unjudged(check, "images have other labels in the baseline")
+def _labelled(pairs: Images) -> Images:
+    return [both for both in pairs if all(one.label is not None and one.predicted is not None for one in both)]
+
+
+def _accuracy(rule: Rule, check: Check, images: Images) -> Check:
     assert rule.max_regression is not None, "the rule is about accuracy"
-    return _accuracy(check, [(_is_right(mine), _is_right(theirs)) for mine, theirs in pairs], -rule.max_regression)
-
-
-def _accuracy(check: Check, right: Sequence[tuple[bool, bool]], limit: float) -> Check:
+    right = [(_is_right(mine), _is_right(theirs)) for mine, theirs in images]
     gained = sum(mine and not theirs for mine, theirs in right)
     lost = sum(theirs and not mine for mine, theirs in right)
     pairs, n = Pairs(gained, lost, len(right) - gained - lost), len(right)
@@ -69,34 +142,32 @@ def _accuracy(check: Check, right: Sequence[tuple[bool, bool]], limit: float) ->
     ends = paired_ends(pairs, LEVEL)
     if ends is None:
         return _unjudged(check, f"only {n} labelled images are in both results")
-    return _judged(check, number, ends, limit)
+    return _judged(check, number, ends, -rule.max_regression)
 
 
-def _ratio_check(rule: Rule, check: Check, ours: Compared, search: Mapping[str, Any], baseline: Compared) -> Check:
-    mine, theirs = _searched(ours, search), _nearest(baseline, search)
-    apart = _apart(ours, mine, baseline, theirs)
-    if apart:
-        return _unjudged(check, f"the baseline was measured otherwise: {apart} differs")
-    pairs = _pairs(mine, theirs)
-    logs = log_ratios(*(_sizes(side) for side in zip(*pairs, strict=True))) if pairs else np.array([])
+def _ratio(rule: Rule, check: Check, images: Images, seen: Seen) -> Check:
+    """The check of a ratio; `seen` is how the logits of all images compare. Those of the class may differ by more."""
+    assert rule.min_ratio_to_baseline is not None, "the rule is about a ratio"
+    logs = log_ratios(*(_sizes(side) for side in zip(*images, strict=True))) if images else np.array([])
     if len(logs) < FEWEST_PAIRS:
         return _unjudged(check, f"only {len(logs)} images were searched to the end in both results")
-    assert rule.min_ratio_to_baseline is not None, "the rule is about a ratio"
     mean = Mean.of(logs, logarithms=True)
     number = Number(mean.value, "ratio", mean.n, mean=mean)
-    return _unless_temperature(_judged(check, number, mean_ends(mean, LEVEL), rule.min_ratio_to_baseline), pairs)
+    found = _judged(check, number, mean_ends(mean, LEVEL), rule.min_ratio_to_baseline)
+    return _unless_scale(found, seen if seen.scale is not Scale.ALIKE else scale_of(images))
 
 
-def _unless_temperature(check: Check, pairs: Images) -> Check:
+def _unless_scale(check: Check, seen: Seen) -> Check:
     """The check, without the outcome that a change of the logits' scale alone could have made."""
-    scored = [both for both in pairs if all(one.predicted is not None for one in both)]
-    mine, theirs = (sum(both[side].eligible for both in scored) for side in (0, 1))
-    told = f"of {len(scored)} images {mine} are eligible, {theirs} with the baseline"
-    if is_softer(mine, theirs):
-        return replace(check, passes=False, unsettled=f"{told}: softer logits alone enlarge subsets")
-    if is_softer(theirs, mine):
-        return replace(check, p=1.0, unsettled=f"{told}: sharper logits alone shrink subsets")
-    return check
+    if seen.scale is Scale.ALIKE:
+        return check
+    cannot = CANNOT_TELL.format(counted=seen.counted, told=UNEQUAL[seen.scale])
+    return replace(
+        check,
+        passes=check.passes and seen.scale is Scale.SHARPER,
+        p=check.p if seen.scale is Scale.SOFTER else 1.0,
+        unsettled=cannot,
+    )
 
 
 def _judged(check: Check, number: Number, ends: tuple[float | None, float | None], limit: float) -> Check:

@@ -14,12 +14,12 @@ from typing import Any
 
 from modicum.errors import PolicyError
 from modicum.gate.baseline_file import WAY_OUT, Compared, baseline_side, compared
-from modicum.gate.baselines import baseline_check
+from modicum.gate.baselines import Comparison, baseline_checks
 from modicum.gate.early_stop import is_whole
 from modicum.gate.excuses import Excuses, excuses_of, expired_waivers, waived_words
 from modicum.gate.explanation import requirement
 from modicum.gate.identity import identity
-from modicum.gate.measures import checks_of, measure_in, outcome_check
+from modicum.gate.measures import checks_of, class_labels, measure_in, outcome_check
 from modicum.gate.notes import notes
 from modicum.gate.other_alpha import at_alpha
 from modicum.gate.policy import Kind, Level, Policy, Rule
@@ -155,21 +155,25 @@ def _checks(rule: Rule, document: Document, policy: Policy, baseline: Compared |
     elif rule.known.kind is not Kind.BASELINE:
         checks = [check for model in document["models"] for check in _of_model(rule, document, model, policy)]
     if rule.needs_baseline:
-        checks += [_against(rule, document, model, policy, baseline) for model in document["models"]]
+        checks += [check for model in document["models"] for check in _against(rule, document, model, policy, baseline)]
     return checks or [
         Check(model_version="", holds=False, reason=f"the result has no {rule.known.part or rule.known.name}")
     ]
 
 
-def _against(rule: Rule, document: Document, model: Document, policy: Policy, baseline: Compared | None) -> Check:
+def _against(
+    rule: Rule, document: Document, model: Document, policy: Policy, baseline: Compared | None
+) -> Iterator[Check]:
     version, search = model["model_version"], _search(rule, model, policy)
     if baseline is None:
-        return Check(model_version=version, holds=False, against_baseline=True, reason="there is no baseline")
-    if search is None:
-        return Check(model_version=version, holds=False, reason=NOT_AS_ASKED)
-    ours = compared(document, version, called="the result")
-    check = baseline_check(rule, version, ours, search["search"], baseline)
-    return _unless_weak(check, document, search, policy)
+        yield Check(model_version=version, holds=False, against_baseline=True, reason="there is no baseline")
+    elif search is None:
+        yield Check(model_version=version, holds=False, reason=NOT_AS_ASKED)
+    else:
+        ours = compared(document, version, called="the result")
+        beside = Comparison(version, ours, search["search"], baseline, class_labels(document, version))
+        for check in baseline_checks(rule, beside):
+            yield _unless_weak(check, document, search, policy)
 
 
 def _unless_weak(check: Check, document: Document, search: Document, policy: Policy) -> Check:

@@ -29,14 +29,14 @@ def checks_of(rule: Rule, document: Document, model: Document, search: Document)
         return
     if rule.max is None and rule.min is None:
         return  # the baseline alone decides
-    labels, looks = _labels(document, version), looks_of(document)
+    labels, looks = class_labels(document, version), looks_of(document)
     for subject, one in _subjects(rule, measure, labels):
         yield _measured(rule, version, subject, one, looks)
 
 
 def _of_pairs(rule: Rule, document: Document, version: str, search: Document) -> Iterator[Check]:
     """The checks of a version beside each other one that a part of the document pairs it with."""
-    labels, looks = _labels(document, version), looks_of(document)
+    labels, looks = class_labels(document, version), looks_of(document)
     for measure, unequal in entries_of(rule, document, version, search):
         for subject, one in _subjects(rule, measure, labels):
             yield beside(_measured(rule, version, subject, one, looks), measure, unequal)
@@ -68,8 +68,8 @@ def _subjects(rule: Rule, measure: Document, labels: Mapping[str, str]) -> Itera
         yield from groups.items()
 
 
-def _labels(document: Document, version: str) -> dict[str, str]:
-    """Names of a version's classes by their index. In older documents spot tests and counterfactual sets tell them."""
+def class_labels(document: Document, version: str) -> dict[str, str]:
+    """Return the names of a version's classes by index, in older documents as far as other parts of them tell."""
     model = next(one for one in document["models"] if one["model_version"] == version)
     tested = [(row["target_class"], row["label"]) for test in document.get("spots", ()) for row in test["rows"]]
     paired = [(row["class"], row["label"]) for test in document.get("counterfactuals", ()) for row in test["classes"]]
