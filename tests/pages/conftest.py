@@ -33,11 +33,12 @@ def scene(postgres_url: str) -> Iterator[Scene]:
 
 
 async def _fill(scene: Scene) -> None:
-    """Two versions of a model, one of them judged; audits in each state; and a project that is nobody else's."""
+    """A model with a verdict and one without, audits in each state, and a project in which only eve has a role."""
     first, few = await scene.model(), await scene.dataset()
     good = await scene.audit("good", first, few)
     await scene.succeed(good)
     await scene.judge(good)
+    await scene.succeed(await scene.audit("to-judge", await scene.model("judged"), await scene.dataset("judged")))
     await scene.fail(await scene.audit("broken", first, few, seed=1))
     await scene.begin(await scene.audit("going", first, few, seed=2))
     await scene.audit("queued", first, few, seed=3)

@@ -41,7 +41,7 @@ from modicum_server.usecases.specifications import AuditDraft
 from modicum_server.usecases.versions import NewVersion
 from PIL import Image
 
-from tests.measures.example_audit import INPUT, LABELS, finding, pack
+from tests.measures.example_audit import INPUT, LABELS, failed, finding, pack
 
 PROJECT, OTHER = "projects/default", "projects/secret"
 ADA = Principal("ada", {PROJECT: Role.ADMIN})
@@ -142,14 +142,16 @@ class Scene:
             )
             await transaction.audits.add_progress(audit.name, passes_done=images * 900)
 
-    async def succeed(self, audit: Audit, size: int = 3, **changes: Any) -> None:
+    async def succeed(self, audit: Audit, size: int = 3, failed_places: tuple[int, ...] = ()) -> None:
         """End an audit as a worker would, with subsets of about this many pixels."""
         names = audit.specification.model_versions
         found = [
-            finding(place, size + place % 3, model_version=names[0], label=place % 3, **changes)
+            replace(failed(place), model_version=names[0])
+            if place in failed_places
+            else finding(place, size + place % 3, model_version=names[0], label=place % 3)
             for place in range(audit.item_count)
         ]
-        packed = pack([replace(one, model_version="") for one in found] if not names else found)
+        packed = pack(found)
         async with self.store.transaction() as transaction:
             versions = [await transaction.models.version(name) for name in names]
             dataset = await transaction.datasets.get(audit.specification.dataset)

@@ -5,10 +5,13 @@ import re
 
 import pytest
 
-from tests.pages.pages_stage import OTHER, POLICY, PROJECT
+from tests.measures.example_audit import LABELS
+from tests.pages.pages_stage import OTHER, POLICY, PROJECT, picture
 from tests.reports.report_pages import read
 
 GOOD, QUEUED = f"{PROJECT}/audits/good", f"{PROJECT}/audits/queued"
+TINY, FEW = f"{PROJECT}/models/tiny/versions/1", f"{PROJECT}/datasets/few"
+TO_JUDGE = f"{PROJECT}/audits/to-judge"
 
 
 def whole(seen) -> str:
@@ -20,8 +23,8 @@ def whole(seen) -> str:
     return reading.text
 
 
-def newest_verdict(browser) -> str:
-    return re.search(rf'href="/({PROJECT}/verdicts/[^"]+)"', browser.get(f"/{PROJECT}/verdicts").text)[1]
+def verdict_on(browser, audit: str) -> str:
+    return re.search(rf'href="/({PROJECT}/verdicts/[^"]+)"', browser.get(f"/{audit}").text)[1]
 
 
 def test_somebody_with_one_project_is_led_to_it(scene):
@@ -35,10 +38,10 @@ def test_the_overview_shows_models_work_and_what_needs_a_person(scene):
 
     assert "tiny" in said
     assert "FAIL verdict of" in said
-    assert "The newest verdict is FAIL" in said
-    assert "The audit failed: broken MODEL_DIED: its process ended" in said
+    assert "tiny: the newest verdict is FAIL" in said
+    assert "broken: the audit failed MODEL_DIED: its process ended" in said
     assert re.search(r"going ▸ RUNNING 3 images of 12", said)
-    assert re.search(r"queued … QUEUED 1 audit of this project before it", said)
+    assert re.search(r"queued ○ QUEUED 1 audit of this project before it", said)
 
 
 def test_the_part_of_the_overview_that_changes_is_a_page_of_its_own(scene):
@@ -52,10 +55,11 @@ def test_the_part_of_the_overview_that_changes_is_a_page_of_its_own(scene):
 def test_the_list_of_audits_filters_by_state(scene):
     browser = scene.browser()
 
-    everything, failed = whole(browser.get(f"/{PROJECT}/audits")), whole(browser.get(f"/{PROJECT}/audits?state=FAILED"))
+    good, failed = (whole(browser.get(f"/{PROJECT}/audits?state={state}")) for state in ("SUCCEEDED", "FAILED"))
 
-    assert all(name in everything for name in ("good", "broken", "going", "queued"))
-    assert "broken" in failed
+    assert "good ✓ SUCCEEDED tiny version 1" in good
+    assert "broken" not in good
+    assert "broken ✕ FAILED tiny version 1" in failed
     assert "going" not in failed
 
 
@@ -124,8 +128,7 @@ def test_the_end_of_an_audit_loads_its_page_anew(scene):
 
 
 def test_an_audit_is_cancelled_by_a_form(scene):
-    first = f"{PROJECT}/models/tiny/versions/1"
-    audit = scene.run(scene.audit("unwanted", first, f"{PROJECT}/datasets/few", seed=77))
+    audit = scene.run(scene.audit("unwanted", TINY, FEW, seed=77))
     browser = scene.browser("ada")
 
     seen = browser.send(f"/{audit.name}", f"/{audit.name}/cancel")
@@ -147,13 +150,13 @@ def test_a_viewer_sees_no_buttons_and_may_not_press_them(scene):
 
 def test_an_audit_is_judged_by_the_policy_in_a_form(scene):
     browser = scene.browser("otto")
-    form = browser.get(f"/{GOOD}/judge")
+    form = browser.get(f"/{TO_JUDGE}/judge")
 
-    seen = browser.send(f"/{GOOD}/judge", f"/{GOOD}/judge", policy=POLICY.replace("0.01", "0.99"))
+    seen = browser.send(f"/{TO_JUDGE}/judge", f"/{TO_JUDGE}/judge", policy=POLICY.replace("0.01", "0.99"))
 
     assert seen.status == 303
     said = whole(browser.get(seen.headers["Location"]))
-    assert "overinterpretation-rate" in form.text
+    assert "preset:" in form.text
     assert "PASS" in said
     assert "overinterpretation-rate" in said
     assert "accuracy" in said
@@ -171,7 +174,7 @@ def test_a_policy_with_a_mistake_comes_back_with_what_is_wrong(scene):
 
 def test_a_verdict_shows_rules_with_intervals_and_its_policy(scene):
     browser = scene.browser()
-    name = newest_verdict(browser)
+    name = verdict_on(browser, GOOD)
 
     said, document = whole(browser.get(f"/{name}")), browser.get(f"/{name}/verdict.json")
 
@@ -251,3 +254,137 @@ def test_a_version_shows_what_it_is(scene):
 
     assert "weights of modicum:small_cnn" in said
     assert "3: cat, dog, owl" in said
+
+
+def test_a_data_set_shows_its_pictures_and_what_was_skipped(scene):
+    browser = scene.browser("vera")
+    seen = browser.get(f"/{PROJECT}/datasets/few")
+
+    said = whole(seen)
+    (first, *_) = re.findall(r'<img src="([^"]+)" alt="cat/0.png"', seen.text)
+    shown = browser.get(first)
+    assert "12, 12 of them with a label" in said
+    assert "What was skipped Nothing: the newest audit that succeeded, good ," in said
+    assert (shown.status, shown.headers["Content-Type"]) == (200, "image/png")
+    assert shown.headers["Content-Security-Policy"] == "sandbox; default-src 'none'"
+    assert shown.body.startswith(b"\x89PNG")
+
+
+def test_what_an_audit_could_not_use_is_named_with_its_reason(scene):
+    first, few = scene.run(scene.model("skipping")), scene.run(scene.dataset("partly", 4))
+    audit = scene.run(scene.audit("partly", first, few))
+    scene.run(scene.succeed(audit, failed_places=(2,)))
+
+    said = whole(scene.browser().get(f"/{few}"))
+
+    assert "partly , has no result for 1 image: Image Reason image-2.png IMAGE_UNREADABLE" in said
+
+
+@pytest.mark.parametrize("data", [b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"<html><script>1</script>", b""])
+def test_bytes_that_are_no_picture_are_not_shown(scene, data):
+    digest = scene.run(scene.hold(data))
+
+    assert scene.browser().get(f"/{PROJECT}/pictures/{digest}").status == 404
+
+
+def test_a_picture_of_another_project_is_not_shown(scene):
+    digest = scene.run(scene.hold(picture(77), OTHER))
+
+    assert scene.browser("eve").get(f"/{OTHER}/pictures/{digest}").status == 200
+    assert scene.browser("ada").get(f"/{OTHER}/pictures/{digest}").status == 404
+    assert scene.browser("ada").get(f"/{PROJECT}/pictures/{digest}").status == 404
+
+
+HOSTILE = "<img src=x onerror=alert(1)>&\"'"
+
+
+def test_names_are_shown_as_text_wherever_they_come_from(scene):
+    scene.run(scene.dataset("hostile", 3, item0=f"{HOSTILE}.png"))
+    version = scene.run(scene.model("hostile", labels=(*LABELS, HOSTILE)))
+    broken = scene.run(scene.audit("hostile", version, f"{PROJECT}/datasets/few"))
+    scene.run(scene.fail(broken, HOSTILE, HOSTILE))
+
+    browser = scene.browser()
+    for path in ("datasets/hostile", "models/hostile/versions/1", "audits/hostile", "", f"audits?state={HOSTILE}"):
+        seen = browser.get(f"/{PROJECT}/{path}".rstrip("/").replace(" ", "%20").replace('"', "%22").replace("<", "%3C"))
+        reading = read(seen.text)
+        assert "onerror" in reading.text, path
+        assert all(address.startswith(("/", "#", "data:")) for address in reading.addresses), path
+        assert "<img src=x" not in seen.text
+
+
+def fields(scene, **changed: str) -> dict[str, str]:
+    return {"model": TINY, "dataset": FEW, "threshold": "0.9", "fill": "mean", "seed": "5", **changed}
+
+
+def test_a_new_audit_has_its_cost_before_it_starts(scene):
+    browser = scene.browser("otto")
+    form = f"/{PROJECT}/new-audit"
+
+    shown = browser.send(form, f"{form}/cost", **fields(scene, passes="600", sample="6"))
+    less = browser.send(form, f"{form}/cost", **fields(scene, passes="300", sample="6"))
+
+    said = [re.search(r"At most ([\d,]+) passes", whole(one))[1] for one in (shown, less)]
+    cost, smaller = (int(text.replace(",", "")) for text in said)
+    assert cost > smaller > 6 * 300
+    assert f"{round(cost * 0.001)} s in one slot of a worker" in whole(shown)
+    assert "6 images on a canvas of 8" in whole(shown)
+    assert "audits/again" not in browser.get(f"/{PROJECT}/audits").text
+
+
+def test_a_new_audit_is_created_once_however_often_its_form_is_sent(scene):
+    browser = scene.browser("otto")
+    page = browser.get(f"/{PROJECT}/new-audit")
+    request_id = re.search(r'name="request_id" value="([^"]+)"', page.text)[1]
+    sent = {"form_token": page.form_token, "request_id": request_id, **fields(scene, audit_id="by-form", seed="6")}
+
+    first, again = browser.post(f"/{PROJECT}/new-audit", sent), browser.post(f"/{PROJECT}/new-audit", sent)
+
+    assert (first.status, first.headers["Location"]) == (303, f"/{PROJECT}/audits/by-form")
+    assert (again.status, again.headers["Location"]) == (303, f"/{PROJECT}/audits/by-form")
+    assert "QUEUED" in whole(browser.get(f"/{PROJECT}/audits/by-form"))
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"threshold": "much"}, "threshold: expected a number, got 'much'"),
+        ({"threshold": "1.5"}, "above 0 and below 1"),
+        ({"sample": "13"}, "expected at most the 12 items"),
+        ({"model": f"{OTHER}/models/hidden/versions/1"}, f"expected a model version of {PROJECT}"),
+        ({"dataset": f"{PROJECT}/datasets/none"}, "there is no data set with this name"),
+        ({"fill": "pink"}, "expected mean, black"),
+    ],
+)
+def test_a_mistake_in_a_new_audit_is_told_and_what_was_typed_stays(scene, changed, said):
+    browser = scene.browser("otto")
+
+    seen = browser.send(f"/{PROJECT}/new-audit", f"/{PROJECT}/new-audit", **fields(scene, **changed))
+
+    assert seen.status == 400
+    assert said.lower() in whole(seen).lower()
+    (typed,) = changed.values()
+    assert f'value="{typed}"' in seen.text
+
+
+def test_a_viewer_cannot_start_an_audit(scene):
+    browser = scene.browser("vera")
+
+    assert browser.get(f"/{PROJECT}/new-audit").status == 403
+    assert browser.send(f"/{PROJECT}", f"/{PROJECT}/new-audit", **fields(scene)).status == 403
+
+
+def test_lists_have_pages(scene):
+    for seed in range(100, 155):
+        scene.run(scene.audit(f"many-{seed}", TINY, f"{PROJECT}/datasets/judged", seed=seed))
+    browser = scene.browser()
+
+    first = browser.get(f"/{PROJECT}/audits?state=QUEUED")
+    following = re.search(r'rel="next" href="([^"]+)"', first.text)[1].replace("&amp;", "&")
+    second = browser.get(following)
+
+    names = [set(re.findall(r"/audits/(many-\d+)", seen.text)) for seen in (first, second)]
+    assert len(names[0]) == 50
+    assert names[0].isdisjoint(names[1])
+    assert "First page" in whole(second)
+    assert browser.get(f"/{PROJECT}/audits?page=nonsense").status == 400

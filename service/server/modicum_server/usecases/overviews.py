@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from modicum_server.domain.audits import Audit, AuditState
@@ -14,7 +14,7 @@ from modicum_server.usecases.access import authorise
 from modicum_server.usecases.audits import require_audit
 from modicum_server.usecases.pages import Page, PageRequest, read_page
 from modicum_server.usecases.resource_names import project_of
-from modicum_server.usecases.result_facts import ResultFacts
+from modicum_server.usecases.result_facts import Facts, ResultFacts
 
 MODELS_SHOWN = 20
 AUDITS_SHOWN = 10
@@ -31,10 +31,11 @@ class Need(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Needed:
-    """Something that needs a person: what, by resource name, and what is known of it."""
+    """Something that needs a person: what, by resource name, whose it is (a model or an audit), what is known of it."""
 
     need: Need
     name: str
+    of: str
     detail: str
 
 
@@ -119,18 +120,16 @@ class Overviews:
             await require_audit(transaction, audit)
             return await transaction.overviews.ahead_of(audit)
 
-    async def sentences(self, audit: Audit) -> Mapping[str, Sequence[str]]:
-        """Return what the result of an audit says of each version, the most important first. The caller may see it."""
-        if not audit.result_digest:
-            return {}
-        return {version: one.sentences for version, one in (await self._facts.of(audit.result_digest)).items()}
+    async def facts(self, audit: Audit) -> Facts:
+        """Return what the result of an audit says of each version, by name. The caller may see the audit."""
+        return await self._facts.of(audit.result_digest) if audit.result_digest else {}
 
     async def _with_sentence(self, line: ModelLine) -> ModelLine:
         if line.audit is None:
             return line
-        told = await self.sentences(line.audit)
-        own = next((name for name in reversed(line.audit.specification.model_versions) if _is_of(line.model, name)), "")
-        return ModelLine(line.model, line.version, line.verdict, line.audit, next(iter(told.get(own, ())), ""))
+        facts = await self.facts(line.audit)
+        own = [name for name in line.audit.specification.model_versions if _is_of(line.model, name) and name in facts]
+        return replace(line, sentence=next(iter(facts[own[-1]].sentences), "") if own else "")
 
 
 def _is_of(model: Model, version: str) -> bool:
@@ -170,14 +169,14 @@ def _of_models(lines: Sequence[ModelLine]) -> list[Needed]:
     for line in lines:
         if line.version is not None and line.version.state is VersionState.REJECTED:
             detail = f"{line.version.reject_reason}: {line.version.reject_detail}"
-            needed.append(Needed(Need.VERSION_REJECTED, line.version.name, detail))
+            needed.append(Needed(Need.VERSION_REJECTED, line.version.name, line.model.name, detail))
         if line.verdict is not None and line.verdict.outcome is VerdictOutcome.FAIL:
-            needed.append(Needed(Need.VERDICT_FAILS, line.verdict.name, line.verdict.summary))
+            needed.append(Needed(Need.VERDICT_FAILS, line.verdict.name, line.model.name, line.verdict.summary))
         if line.verdict is not None and line.verdict.outcome is VerdictOutcome.INCONCLUSIVE:
-            needed.append(Needed(Need.VERDICT_OPEN, line.verdict.name, line.verdict.summary))
+            needed.append(Needed(Need.VERDICT_OPEN, line.verdict.name, line.model.name, line.verdict.summary))
     return needed
 
 
 def _failed(audit: Audit) -> Needed:
     detail = "" if audit.failure is None else f"{audit.failure.reason}: {audit.failure.detail}"
-    return Needed(Need.AUDIT_FAILED, audit.name, detail)
+    return Needed(Need.AUDIT_FAILED, audit.name, audit.name, detail)

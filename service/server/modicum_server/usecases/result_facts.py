@@ -7,6 +7,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from modicum_server.domain.searches import TargetRule
@@ -16,6 +17,7 @@ from modicum_server.ports import ArtifactStore
 from modicum_server.usecases.stored_results import read_document
 
 MOST_KEPT = 1_000
+MOST_FAILURES = 200
 READS_AT_ONCE = 4
 """Documents that are read at once, because one may take megabytes."""
 
@@ -39,12 +41,14 @@ class Figure:
 class VersionFacts:
     """What a result says of a version: sentences, the most important first, and the figures of one search.
 
-    That is the first search for the predicted class. Two figures compare if their `conditions` are equal.
+    That is the first search for the predicted class. Two figures compare if their `conditions` are equal. `failures`
+    are the items that gave no result, each with its reason, MOST_FAILURES at most.
     """
 
     sentences: Sequence[str] = ()
     figures: Mapping[str, Figure] = field(default_factory=dict)
     conditions: Mapping[str, str] = field(default_factory=dict)
+    failures: Mapping[str, str] = field(default_factory=dict)
 
 
 Facts = Mapping[str, VersionFacts]
@@ -81,12 +85,17 @@ class ResultFacts:
 
 
 def _facts(model: Mapping[str, Any], document: Mapping[str, Any]) -> VersionFacts:
-    sentences = tuple(model.get("summary", ()))
+    sentences, failures = tuple(model.get("summary", ())), _failures(model["model_version"], document)
     searches = [one for one in model.get("searches", ()) if _is_for_the_prediction(one.get("search", {}))]
     if not searches:
-        return VersionFacts(sentences)
+        return VersionFacts(sentences, failures=failures)
     figures = {name: _figure(name, one) for name, one in searches[0]["measures"].items()}
-    return VersionFacts(sentences, figures, _conditions(searches[0]["search"], document["specification"]))
+    return VersionFacts(sentences, figures, _conditions(searches[0]["search"], document["specification"]), failures)
+
+
+def _failures(version: str, document: Mapping[str, Any]) -> Mapping[str, str]:
+    rows = (row for row in document.get("failures", ()) if row["model_version"] == version)
+    return {row["item"]: row["reason"] for row in islice(rows, MOST_FAILURES)}
 
 
 def _is_for_the_prediction(search: Mapping[str, Any]) -> bool:

@@ -7,10 +7,11 @@ from modicum_server.transports.call_limits import Bounds
 from modicum_server.transports.call_metrics import CallMetrics
 from modicum_server.transports.http.pages.assets import asset_route
 from modicum_server.transports.http.pages.door import Doors, routes_of
-from modicum_server.transports.http.pages.views import audits, models, projects, signing, verdicts
+from modicum_server.transports.http.pages.views import audits, datasets, models, new_audit, projects, signing, verdicts
 from modicum_server.transports.services import UseCases
 
-PAGES = (*signing.PAGES, *projects.PAGES, *audits.PAGES, *verdicts.PAGES, *models.PAGES, *projects.NOWHERE)
+NOUNS = (signing, projects, audits, verdicts, models, datasets, new_audit)
+PAGES = (*(page for noun in NOUNS for page in noun.PAGES), *projects.NOWHERE)
 
 
 def page_routes(able: UseCases, settings: Settings, metrics: CallMetrics, bounds: Bounds) -> list[BaseRoute]:

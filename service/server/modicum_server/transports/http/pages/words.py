@@ -51,6 +51,11 @@ def decimal(value: float) -> str:
     return f"{value:.{DIGITS + 5}f}".rstrip("0") if "e" in text else text
 
 
+def lower_first(text: str) -> str:
+    """Return a text that follows a colon."""
+    return f"{text[:1].lower()}{text[1:]}"
+
+
 def sentence(message: str) -> str:
     """Return a message as a sentence: these begin with a small letter and have no full stop."""
     return f"{message[:1].upper()}{message[1:]}{'' if message.endswith(('.', '?')) else '.'}"

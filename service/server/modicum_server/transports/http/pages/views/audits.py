@@ -60,7 +60,7 @@ async def _audit(visit: Visit) -> Response:
     return visit.render(
         "audit.html.j2",
         verdicts=verdicts,
-        sentences=await visit.able.overviews.sentences(audit),
+        facts=await visit.able.overviews.facts(audit),
         command=command_of(audit.specification),
         python=python_of(audit.specification),
         **await _progress_of(visit, audit),

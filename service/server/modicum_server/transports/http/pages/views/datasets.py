@@ -1,0 +1,74 @@
+"""Data sets: the list, one data set with its pictures, and a picture."""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+
+from starlette.responses import Response, StreamingResponse
+
+from modicum_server.domain.audits import Audit, AuditState
+from modicum_server.errors import PageNotFound
+from modicum_server.transports.http.pages import headers
+from modicum_server.transports.http.pages.door import Page
+from modicum_server.transports.http.pages.pictures import LARGEST_BYTES, is_shown, media_type_of
+from modicum_server.transports.http.pages.visits import Visit
+from modicum_server.usecases.pages import PageRequest
+
+DATASETS_SHOWN = 50
+ITEMS_SHOWN = 60
+AUDITS_SHOWN = 5
+
+
+async def _list(visit: Visit) -> Response:
+    asked = PageRequest(DATASETS_SHOWN, visit.query("page"))
+    page = await visit.able.datasets.page(visit.principal, visit.project, asked)
+    return visit.render("datasets.html.j2", page=page, first=not visit.query("page"))
+
+
+async def _dataset(visit: Visit) -> Response:
+    name = visit.named("datasets", "dataset")
+    dataset = await visit.able.datasets.get(visit.principal, name)
+    items = await visit.able.datasets.items(visit.principal, name, PageRequest(ITEMS_SHOWN, visit.query("page")))
+    about = f'dataset = "{name}" AND state = {AuditState.SUCCEEDED}'
+    audits = await visit.able.audits.page(visit.principal, visit.project, about, PageRequest(AUDITS_SHOWN))
+    return visit.render(
+        "dataset.html.j2",
+        dataset=dataset,
+        items=items,
+        is_shown=is_shown,
+        audits=audits,
+        skipped=await _skipped(visit, audits.rows[:1]),
+        first=not visit.query("page"),
+    )
+
+
+async def _skipped(visit: Visit, audits: Sequence[Audit]) -> dict[str, str]:
+    """Return the items that audits could not use, each with its reason."""
+    facts = [one for audit in audits for one in (await visit.able.overviews.facts(audit)).values()]
+    return {item: reason for one in facts for item, reason in one.failures.items()}
+
+
+async def _picture(visit: Visit) -> Response:
+    """Return a picture of the project by its digest. Other bytes are no picture, whatever their name says."""
+    name = visit.named("artifacts", "digest")
+    artifact = await visit.able.artifacts.get(visit.principal, name)
+    pieces = visit.able.artifacts.download(visit.principal, name, 0)
+    beginning = await anext(pieces, b"")
+    kind = media_type_of(beginning)
+    if not kind or artifact.size_bytes > LARGEST_BYTES:
+        await pieces.aclose()
+        raise PageNotFound("this file is no picture that a browser can show, or it is too large")
+    return StreamingResponse(_whole(beginning, pieces), headers=headers.PICTURE, media_type=kind)
+
+
+async def _whole(beginning: bytes, rest: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+    yield beginning
+    async with aclosing(rest):
+        async for piece in rest:
+            yield piece
+
+
+PAGES = (
+    Page("datasets", "/projects/{project}/datasets", _list),
+    Page("dataset", "/projects/{project}/datasets/{dataset}", _dataset),
+    Page("picture", "/projects/{project}/pictures/{digest}", _picture, streams=True),
+)

@@ -1,0 +1,48 @@
+"""`modicum-server up` says where the pages are, and on a terminal how to sign in."""
+
+import http.client
+import os
+import pty
+import re
+import signal
+import subprocess
+from urllib.parse import urlsplit
+
+import pytest
+from modicum_server.cli import _say_pages
+
+from tests.local.test_local_commands import environment, words
+
+LINK = re.compile(r"(http://127\.0\.0\.1:\d+/sign-in)#([\w-]{43})  ")
+
+
+def test_the_sign_in_link_stands_in_no_file(capsys):
+    _say_pages("http://127.0.0.1:7401", "secret")
+
+    assert capsys.readouterr().out == "pages  http://127.0.0.1:7401/\n"
+
+
+@pytest.mark.long
+def test_a_terminal_shows_a_link_and_no_log_has_it(short_folder):
+    data = short_folder / "data"
+    ours, theirs = pty.openpty()
+    command = words("up", "--data", data, "--grpc-port", 0, "--http-port", 0)
+    with subprocess.Popen(command, env=environment(), stdout=theirs, stderr=subprocess.DEVNULL) as process:
+        os.close(theirs)
+        said = ""
+        while (found := LINK.search(said)) is None:
+            said += os.read(ours, 4096).decode()
+        address = urlsplit(found[1])
+        connection = http.client.HTTPConnection(address.hostname, address.port, timeout=30)
+        connection.request("GET", address.path)
+        status = connection.getresponse().status
+        connection.close()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+    os.close(ours)
+
+    assert said.startswith("pages  http://127.0.0.1:")
+    assert status == 200
+    logs = "".join(file.read_text(errors="replace") for file in data.glob("*.log"))
+    assert "sign_in_form" in logs
+    assert found[2] not in logs

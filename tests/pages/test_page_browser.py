@@ -1,0 +1,222 @@
+"""The pages in a real browser: each path is walked as a person walks it, and what the browser forbids is an error."""
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+from tests.pages.pages_stage import PROJECT, TOKENS, Scene
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
+PATIENCE_MILLISECONDS = 30_000
+TINY, FEW = f"{PROJECT}/models/tiny/versions/1", f"{PROJECT}/datasets/few"
+
+pytestmark = [
+    pytest.mark.acceptance,
+    pytest.mark.skipif(CHROMIUM is None and "CI" not in os.environ, reason="no Chromium: apt-get install chromium"),
+]
+
+PAGES = (
+    "",
+    "/audits",
+    "/audits/good",
+    "/audits/going",
+    "/audits/good/judge",
+    "/verdicts",
+    "/models/tiny",
+    "/models/tiny/versions/1",
+    "/datasets",
+    "/datasets/few",
+    "/new-audit",
+    "/audits/none",
+)
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    playwright = pytest.importorskip("playwright.sync_api", reason="the dev extra is not installed")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium, scene) -> Iterator:
+    """A window of a browser in which nobody has signed in. What the security policy forbids fails the test."""
+    context = chromium.new_context(base_url=f"http://127.0.0.1:{scene.http_port}")
+    window = context.new_page()
+    window.set_default_timeout(PATIENCE_MILLISECONDS)
+    forbidden: list[str] = []
+    window.on("console", lambda message: forbidden.append(message.text) if "Content Security" in message.text else None)
+    window.on("pageerror", lambda error: forbidden.append(str(error)))
+    yield window
+    context.close()
+    assert forbidden == []
+
+
+def sign_in(page, who: str = "ada") -> None:
+    page.goto("/sign-in")
+    page.get_by_label("Token").fill(TOKENS[who])
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(f"**/{PROJECT}")
+
+
+def test_a_token_signs_in_and_a_button_signs_out(page):
+    sign_in(page)
+
+    assert page.get_by_role("heading", level=1).inner_text() == "default"
+    page.get_by_role("button", name="Sign out").click()
+    page.wait_for_url("**/sign-in")
+
+
+def test_a_link_signs_in_once_and_leaves_the_address_bar(page, scene: Scene):
+    secret = scene.link()
+
+    page.goto(f"/sign-in#{secret}")
+    page.wait_for_url(f"**/{PROJECT}")
+    page.get_by_role("button", name="Sign out").click()
+    page.wait_for_url("**/sign-in")
+    page.goto("about:blank")
+    page.goto(f"/sign-in#{secret}")
+
+    page.get_by_role("alert").wait_for()
+    assert "was used or is older than five minutes" in page.get_by_role("alert").inner_text()
+    assert secret not in page.url
+
+
+def test_from_the_overview_to_a_verdict_and_its_evidence_by_links(page):
+    sign_in(page)
+
+    page.get_by_role("link", name=re.compile("^verdict of")).first.click()
+    page.get_by_role("heading", name="Rules").wait_for()
+    page.get_by_role("link", name="good").click()
+
+    page.get_by_role("heading", name="Report").scroll_into_view_if_needed()
+    report = page.frame_locator("iframe")
+    report.get_by_role("heading", level=1).wait_for()
+    assert "tiny" in report.get_by_role("heading", level=1).inner_text()
+
+
+def test_an_audit_that_runs_shows_news_and_its_end_by_itself(page, scene: Scene):
+    audit = scene.run(scene.audit("watched", TINY, f"{PROJECT}/datasets/judged", seed=40))
+    sign_in(page)
+    page.goto(f"/{audit.name}")
+    page.get_by_text("The audit waits for a worker.").wait_for()
+
+    scene.run(scene.begin(audit, images=5))
+    page.get_by_text("5 of 12").wait_for()
+    scene.run(scene.succeed(audit))
+
+    page.get_by_role("heading", name="Report").wait_for()
+
+
+def test_an_audit_is_started_from_a_form_that_says_what_it_costs(page):
+    sign_in(page, "otto")
+    page.get_by_role("link", name="New audit").click()
+    page.get_by_label("Data set").select_option(label="few")
+    page.get_by_label("Model").select_option(label="tiny version 1")
+    before = page.locator("#cost .lead").inner_text()
+
+    page.get_by_label("Images").fill("4")
+    page.get_by_label("Threshold").fill("0.95")
+    page.locator("#cost").get_by_text("4 images").wait_for()
+    assert page.locator("#cost .lead").inner_text() != before
+    page.get_by_role("button", name="Start the audit").click()
+
+    page.get_by_text("The audit waits for a worker.").wait_for()
+    page.get_by_role("button", name="Cancel the audit").click()
+    page.get_by_text("The audit was cancelled").wait_for()
+
+
+def test_a_policy_is_judged_in_the_browser(page):
+    sign_in(page, "otto")
+    page.goto(f"/{PROJECT}/audits/to-judge/judge")
+
+    page.get_by_label("Policy").fill("version: 1\nrules: {nothing: error}")
+    page.get_by_role("button", name="Judge").click()
+    page.get_by_role("alert").wait_for()
+    page.get_by_label("Policy").fill("version: 1\npreset: report-only\n")
+    page.get_by_role("button", name="Judge").click()
+
+    page.get_by_role("heading", name="Rules").wait_for()
+
+
+def test_pictures_of_a_data_set_are_shown(page):
+    sign_in(page, "vera")
+    page.goto(f"/{FEW}")
+
+    pictures = page.locator(".pictures img")
+    assert pictures.count() == 12
+    for place in range(12):
+        pictures.nth(place).scroll_into_view_if_needed()
+    page.wait_for_load_state("networkidle")
+    assert pictures.evaluate_all("all => all.map(one => one.naturalWidth)") == [48] * 12
+
+
+def test_a_stranger_comes_back_to_where_the_sign_in_began(page):
+    page.goto(f"/{PROJECT}/audits/good")
+    page.get_by_label("Token").fill(TOKENS["vera"])
+    page.keyboard.press("Enter")
+
+    page.wait_for_url(f"**/{PROJECT}/audits/good")
+
+
+def test_the_keyboard_reaches_the_content_first_and_then_all_else(page):
+    sign_in(page)
+    page.goto(f"/{PROJECT}")
+
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.innerText") == "Skip to the content"
+    page.keyboard.press("Enter")
+
+    assert page.evaluate("document.activeElement.id") == "main"
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_is_wider_than_the_window_and_text_stands_out(chromium, scene: Scene, width, scheme):
+    context = chromium.new_context(
+        base_url=f"http://127.0.0.1:{scene.http_port}",
+        viewport={"width": width, "height": 800},
+        color_scheme=scheme,
+    )
+    window = context.new_page()
+    sign_in(window)
+    for path in PAGES:
+        window.goto(f"/{PROJECT}{path}")
+
+        assert window.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+        assert window.evaluate(WEAK_TEXTS) == [], path
+        assert window.locator("h1").count() == window.locator("main").count() == 1, path
+    context.close()
+
+
+#: Texts whose contrast with what lies behind them is below 4.5, as WCAG AA asks of text of this size.
+WEAK_TEXTS = """() => {
+  const channels = (colour) => colour.match(/[\\d.]+/g).map(Number);
+  const luminance = (colour) => {
+    const [r, g, b] = channels(colour).map((v) => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const behind = (element) => {
+    for (let one = element; one; one = one.parentElement) {
+      const colour = getComputedStyle(one).backgroundColor;
+      if (channels(colour)[3] !== 0) return colour;
+    }
+    return 'rgb(255, 255, 255)';
+  };
+  const weak = [];
+  const walker = document.createTreeWalker(document.querySelector('body'), NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const element = walker.currentNode.parentElement;
+    if (!walker.currentNode.data.trim() || !element.checkVisibility() || element.closest('svg, .skip')) continue;
+    const [one, other] = [luminance(getComputedStyle(element).color), luminance(behind(element))];
+    const contrast = (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
+    if (contrast < 4.5) weak.push(`${walker.currentNode.data.trim()} ${contrast.toFixed(2)}`);
+  }
+  return weak;
+}"""
