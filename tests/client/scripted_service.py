@@ -43,6 +43,7 @@ class Script:
         self.artifacts = {}
         self.partial = {}
         self.version_states = [model_pb2.ModelVersion.STATE_READY]
+        self.model = {"latest_version": VERSION}
         self.useful_gradient = True
         self.ended = threading.Event()
         self.watches = []
@@ -87,7 +88,7 @@ class Models(model_service_pb2_grpc.ModelServiceServicer):
 
     def GetModel(self, request, context):  # noqa: N802
         self.script.note("GetModel", request, context)
-        return model_pb2.Model(name=request.name, latest_version=VERSION)
+        return model_pb2.Model(name=request.name, **self.script.model)
 
     def ListModels(self, request, context):  # noqa: N802
         self.script.note("ListModels", request, context)

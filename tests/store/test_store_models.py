@@ -9,6 +9,8 @@ from modicum_server.domain.models import (
     Executable,
     ExecutableKind,
     InputDropout,
+    ModelCheck,
+    OutputKind,
     VersionState,
     Weights,
 )
@@ -59,6 +61,31 @@ async def test_versions_are_numbered_and_a_number_is_never_used_twice(store):
     assert third.name == f"{MODEL}/versions/3"
     assert [row.name[-1] for page in pages for _, row in page] == ["3", "1"]
     assert model.latest_version == third.name
+
+
+async def test_a_model_knows_its_newest_version_and_its_newest_ready_one(store):
+    check = ModelCheck(class_count=2, output_kind=OutputKind.LOGITS, useful_gradient=True, pass_milliseconds=1.0)
+    seen = []
+    async with store.transaction() as transaction:
+        seen.append(await transaction.models.create(MODEL))
+        for digest, ready in (("a", True), ("b", True), ("c", False)):
+            version = await transaction.models.create_version(MODEL, new_version(digest * 64))
+            seen.append(await transaction.models.get(MODEL))
+            if ready:
+                await transaction.models.accept(version.name, check)
+            else:
+                await transaction.models.reject(version.name, reason="STATE_DICT_MISMATCH", detail="it does not fit")
+        ((_, listed),) = await transaction.models.page(PROJECT, after="", limit=5)
+
+    none, pending, after_one, after_two = (
+        (one.latest_version[-1:], one.latest_version_state, one.latest_ready_version[-1:]) for one in seen
+    )
+    assert none == ("", None, "")
+    assert pending == ("1", VersionState.PENDING, "")
+    assert after_one == ("2", VersionState.PENDING, "1")
+    assert after_two == ("3", VersionState.PENDING, "2")
+    assert listed.latest_version_state is VersionState.REJECTED
+    assert listed.latest_ready_version == f"{MODEL}/versions/2"
 
 
 async def test_equal_content_registered_at_once_is_one_version(store):

@@ -3,15 +3,22 @@
 import asyncio
 import io
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO, Any, Literal
 
 import grpc
 import grpc.aio
 
 from modicum.connection import Connection
-from modicum.errors import AuditCancelled, AuditFailed, DeadlineExceeded, InvalidArgument, ServiceError
+from modicum.errors import (
+    AuditCancelled,
+    AuditFailed,
+    DeadlineExceeded,
+    FailedPrecondition,
+    InvalidArgument,
+    ServiceError,
+)
 from modicum.grpc_errors import error_of
 from modicum.masked_files import checked_target, refuse_unfit_for_png, reporting_disk_errors
 from modicum.masked_files import write as write_masked
@@ -138,10 +145,22 @@ class AsyncAudit:
             AuditFailed: the audit failed; `reason` says why.
             AuditCancelled: the audit was cancelled.
         """
-        snapshot = await self.wait()
-        document = document_of(await download(self._connection, snapshot.result_digest))
+        await self.wait()
+        document = await self.document()
         findings = await download(self._connection, document["findings"]["digest"])
         return await asyncio.to_thread(result_of, document, findings)
+
+    async def document(self) -> Mapping[str, Any]:
+        """Fetch its result document alone, as of the last reply of the server. `result` has the findings as well.
+
+        Raises:
+            FailedPrecondition: it had not succeeded (AUDIT_NOT_SUCCEEDED).
+        """
+        if not self.snapshot.result_digest:
+            raise FailedPrecondition(
+                f"{self.name} has no result document; it is {self.state}", reason="AUDIT_NOT_SUCCEEDED"
+            )
+        return document_of(await download(self._connection, self.snapshot.result_digest))
 
     async def report(self, form: ReportForm = "html") -> bytes:
         """Fetch a report: `html` is one self-contained page, `json` is the result document with its findings.

@@ -71,8 +71,8 @@ class AsyncAudits:
         """Create an audit. It is queued when this returns, or has the stored result of an identical audit.
 
         Args:
-            models: versions, models (their latest version), or names: MODEL (its latest version), MODEL/VERSION, or
-                full names.
+            models: versions, models (their newest READY version), or names: MODEL (its newest READY version),
+                MODEL/VERSION, or full names.
             dataset: the data set, or its name.
             thresholds: confidences that a subset must reach; there is one search for each, and for each of
                 `target_rules`.

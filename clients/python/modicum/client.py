@@ -35,6 +35,7 @@ class Audit:
     stop = blocking(AsyncAudit.stop)
     cancel = blocking(AsyncAudit.cancel)
     result = blocking(AsyncAudit.result)
+    document = blocking(AsyncAudit.document)
     report = blocking(AsyncAudit.report)
     export_subsets = blocking(AsyncAudit.export_subsets)
 

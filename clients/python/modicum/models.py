@@ -8,7 +8,7 @@ from time import monotonic
 from modicum.arguments import checked_list
 from modicum.connection import Connection, new_request_id
 from modicum.errors import DeadlineExceeded, InvalidArgument, ModelRejected, NotFound
-from modicum.resource_names import checked_id, checked_text, resource_name
+from modicum.resource_names import checked_id, checked_text, last_part, resource_name, short_version
 from modicum.sources.contents import file_content
 from modicum.sources.inputs import InputSpecification, input_specification
 from modicum.sources.labels import class_names
@@ -99,7 +99,7 @@ class AsyncModels:
 
         Args:
             name: name of the ensemble, which is a model like any other.
-            members: two or more versions, models (their latest version), or names as for `version`.
+            members: two or more versions, models (their newest READY version), or names as for `version`.
             combine: mean_logits (as in the code of the paper) or mean_probabilities.
             wait: whether to wait until a worker has loaded and checked it.
             timeout_seconds: how long to wait for the check.
@@ -196,16 +196,13 @@ class AsyncModels:
             yield model_value(message)
 
     async def version(self, name: str) -> ModelVersion:
-        """Get a version. `name` is MODEL/VERSION, MODEL (its latest version), or the full name of either.
+        """Get a version. `name` is MODEL/VERSION, MODEL (its newest READY version), or the full name of either.
 
         Raises:
-            NotFound: it does not exist.
+            NotFound: it does not exist, or no version of the model is READY.
         """
         if "/" not in name or (name.startswith("projects/") and "/versions/" not in name):
-            model = await self.get(name)
-            if not model.latest_version:
-                raise NotFound(f"{model.name} has no version yet")
-            name = model.latest_version
+            name = _ready_version(await self.get(name))
         elif not name.startswith("projects/"):
             model_id, _, number = name.removeprefix("models/").partition("/")
             name = f"{self._name(model_id)}/versions/{number.removeprefix('versions/')}"
@@ -252,15 +249,31 @@ class AsyncModels:
         return resource_name(self._connection.project, "models", name)
 
 
+def _ready_version(model: Model) -> str:
+    """The version that the name of a model stands for. An older server does not say which is READY."""
+    newest = model.latest_version
+    if not newest:
+        raise NotFound(f"{last_part(model.name)} has no version yet; register one with `modicum models create`")
+    if model.latest_ready_version or model.latest_version_state is None:
+        return model.latest_ready_version or newest
+    short = short_version(newest)
+    todo = f"`modicum models show {short}` says why; register a file that fits"
+    if model.latest_version_state is VersionState.PENDING:
+        todo = f"wait until a worker has checked it, or name {short} itself"
+    raise NotFound(
+        f"no version of {last_part(model.name)} is READY; the newest, {short}, is {model.latest_version_state}: {todo}"
+    )
+
+
 async def version_name(connection: Connection, given: Model | ModelVersion | str, argument: str) -> str:
-    """The full name of a version, given as a version, a model (its latest version) or a name.
+    """The full name of a version, given as a version, a model (its newest READY version) or a name.
 
     `argument` is the name of the argument, for messages. The full name of a version is not looked up: the server
     reports what is wrong with it.
 
     Raises:
         InvalidArgument: `given` is of another type.
-        NotFound: the model does not exist, or has no version.
+        NotFound: the model does not exist, or has no version that is READY.
     """
     if isinstance(given, ModelVersion):
         return given.name

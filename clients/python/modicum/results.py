@@ -185,16 +185,7 @@ def document_of(data: bytes) -> Mapping[str, Any]:
 
 def result_of(document: Mapping[str, Any], findings_artifact: bytes) -> Result:
     """The result in a document and the findings artifact that it names."""
-    models = tuple(
-        ModelResult(
-            entry["model_version"],
-            entry["digest"],
-            tuple(map(_search_result, entry["searches"])),
-            entry.get("stamp", ""),
-            tuple(entry.get("summary", ())),
-        )
-        for entry in document["models"]
-    )
+    models = models_of(document)
     comparisons = tuple(map(comparison_of, document.get("comparisons", ())))
     mitigation = tuple(map(mitigation_of, document.get("mitigation", ())))
     transfer = tuple(map(transfer_of, document.get("transfer", ())))
@@ -206,6 +197,20 @@ def result_of(document: Mapping[str, Any], findings_artifact: bytes) -> Result:
         mitigation,
         transfer,
         tuple(map(counterfactual_of, document.get("counterfactuals", ()))),
+    )
+
+
+def models_of(document: Mapping[str, Any]) -> tuple[ModelResult, ...]:
+    """What came of each version, in the order of the audit. Takes no findings."""
+    return tuple(
+        ModelResult(
+            entry["model_version"],
+            entry["digest"],
+            tuple(map(_search_result, entry["searches"])),
+            entry.get("stamp", ""),
+            tuple(entry.get("summary", ())),
+        )
+        for entry in document["models"]
     )
 
 

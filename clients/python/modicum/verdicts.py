@@ -155,7 +155,7 @@ class AsyncJudging:
         Needs the extra `modicum[gate]`, which reads what the policy asks for.
 
         Args:
-            model: a version, a model (its latest version), or its name.
+            model: a version, a model (its newest READY version), or its name.
             dataset: the data set, or its name.
             policy: the policy's file. What is measured stands there under `audit`.
             counterfactual: a data set of the same pictures without a suspected cue, or its name.

@@ -27,11 +27,16 @@ class VersionState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A name under which versions are registered. `latest_version` is empty if there are none."""
+    """A name under which versions are registered. It stands for its newest version that is READY.
+
+    `latest_version` is the newest, whatever its state. Without versions, names are empty and the state is None.
+    """
 
     name: str
     latest_version: str
     create_time: datetime
+    latest_version_state: VersionState | None = None
+    latest_ready_version: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,12 +73,21 @@ class ModelVersion:
 
 def model_value(message: model_pb2.Model) -> Model:
     """The model in a message."""
-    return Model(message.name, message.latest_version, time_value(message.create_time))
+    return Model(
+        name=message.name,
+        latest_version=message.latest_version,
+        create_time=time_value(message.create_time),
+        latest_version_state=_state(message.latest_version_state) if message.latest_version_state else None,
+        latest_ready_version=message.latest_ready_version,
+    )
+
+
+def _state(number: model_pb2.ModelVersion.State) -> VersionState:
+    return VersionState(model_pb2.ModelVersion.State.Name(number).removeprefix("STATE_"))
 
 
 def version_value(message: model_pb2.ModelVersion) -> ModelVersion:
     """The version in a message."""
-    state = model_pb2.ModelVersion.State.Name(message.state).removeprefix("STATE_")
     output_kind = model_pb2.OutputKind.Name(message.output_kind).removeprefix("OUTPUT_KIND_").lower()
     return ModelVersion(
         name=message.name,
@@ -83,7 +97,7 @@ def version_value(message: model_pb2.ModelVersion) -> ModelVersion:
         input=_input_value(message.input) if message.HasField("input") else None,
         class_labels=tuple(message.class_labels),
         digest=message.digest,
-        state=VersionState(state),
+        state=_state(message.state),
         reject_reason=message.reject_reason,
         reject_detail=message.reject_detail,
         class_count=message.class_count,

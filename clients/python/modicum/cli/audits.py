@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from modicum.cli import options
+from modicum.cli.audit_lists import audits_table, told_by_results
 from modicum.cli.consoles import print_json, print_json_line, print_text, stderr, stdout
 from modicum.cli.options import FLAG, IMAGES, MODEL, OUTPUT, RUN, option
 from modicum.cli.outputs import checked_outputs, write_outputs
@@ -15,12 +15,12 @@ from modicum.cli.registration import Group, command
 from modicum.cli.requests import search_request
 from modicum.cli.result_tables import show_result
 from modicum.cli.short_results import report_command, short_lines, tables_command
+from modicum.cli.tables import print_grid
 from modicum.cli.watching import watched
 from modicum.client import Audit, Client
 from modicum.errors import InvalidArgument
 from modicum.masked_files import checked_target
 from modicum.masked_sets import COLOURS, SubsetKind
-from modicum.resource_names import last_part, short_version
 from modicum.searches import Fill
 from modicum.snapshots import AuditState
 from modicum.statistics import Statistics
@@ -44,24 +44,17 @@ def list_audits(
     ] = None,
     as_json: options.Json = False,
 ) -> None:
-    """List the audits, newest first."""
+    """List the audits, newest first, with the outcome and the headline of the newest 50 that succeeded.
+
+    With --json, no results are fetched.
+    """
     with Client() as client:
-        snapshots = [audit.snapshot for audit in client.audits.list(f"state = {state}" if state else "")]
+        listed = list(client.audits.list(f"state = {state}" if state else ""))
+        told = {} if as_json else told_by_results(listed)
     if as_json:
-        print_json(snapshots)
-        return
-    table = Table("audit", "state", "images", "models", "data set", "created")
-    for snapshot in snapshots:
-        specification = snapshot.specification
-        table.add_row(
-            last_part(snapshot.name),
-            snapshot.state,
-            f"{snapshot.images_done} of {snapshot.images_total}",
-            ", ".join(map(short_version, specification.model_versions)),
-            last_part(specification.dataset),
-            f"{snapshot.create_time:%Y-%m-%d %H:%M}",
-        )
-    stdout().print(table)
+        print_json([audit.snapshot for audit in listed])
+    else:
+        print_grid(stdout(), audits_table([audit.snapshot for audit in listed], told))
 
 
 @command(app)
@@ -82,7 +75,7 @@ def create(
     *,
     model: Annotated[
         list[str],
-        option(MODEL, "--model", "VERSION", "MODEL (its latest version) or MODEL/VERSION. Repeat for several."),
+        option(MODEL, "--model", "VERSION", "MODEL (its newest READY version) or MODEL/VERSION. Repeat for several."),
     ],
     dataset: Annotated[str, option(IMAGES, "--dataset", "NAME", "Name of the data set.")],
     counterfactual: Annotated[

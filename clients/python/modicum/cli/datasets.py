@@ -4,8 +4,6 @@ from itertools import islice
 from typing import Annotated
 
 import typer
-from rich.markup import escape
-from rich.table import Table
 
 from modicum.cli import options
 from modicum.cli.consoles import print_json, print_text, stderr, stdout
@@ -13,6 +11,7 @@ from modicum.cli.options import OUTPUT, option
 from modicum.cli.progress import upload_progress, view
 from modicum.cli.registration import Group, command
 from modicum.cli.requests import check_range
+from modicum.cli.tables import Column, Grid, print_grid
 from modicum.client import Client
 from modicum.resource_names import last_part, printable
 from modicum.searches import INT32_MAX
@@ -33,11 +32,17 @@ def list_datasets(*, as_json: options.Json = False) -> None:
     if as_json:
         print_json(datasets)
         return
-    table = Table("data set", "items", "labelled", "created")
-    for dataset in datasets:
-        created = f"{dataset.create_time:%Y-%m-%d %H:%M}"
-        table.add_row(last_part(dataset.name), str(dataset.item_count), str(dataset.labelled_count), created)
-    stdout().print(table)
+    columns = (Column("data set", prose=True), *(Column(name, number=True) for name in ("items", "labelled")))
+    rows = [
+        (
+            last_part(dataset.name),
+            f"{dataset.item_count:,}",
+            f"{dataset.labelled_count:,}",
+            f"{dataset.create_time:%Y-%m-%d %H:%M}",
+        )
+        for dataset in datasets
+    ]
+    print_grid(stdout(), Grid(columns=(*columns, Column("created")), rows=rows))
 
 
 @command(app)
@@ -61,10 +66,9 @@ def show(
         f"{dataset.manifest_digest}",
     )
     if shown:
-        table = Table("item", "label", "image")
-        for item in shown:
-            table.add_row(escape(printable(item.item)), escape(printable(item.label)), item.image_digest[:12])
-        stdout().print(table)
+        columns = (Column("item", prose=True), Column("label", prose=True), Column("image"))
+        rows = [(printable(item.item), printable(item.label), item.image_digest[:12]) for item in shown]
+        print_grid(stdout(), Grid(columns=columns, rows=rows))
 
 
 @command(app)

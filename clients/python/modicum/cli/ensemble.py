@@ -42,7 +42,10 @@ def check(
     member: Annotated[
         list[str],
         option(
-            MODEL, "--member", "VERSION", "A member: MODEL (its latest version) or MODEL/VERSION. Give two or more."
+            MODEL,
+            "--member",
+            "VERSION",
+            "A member: MODEL (its newest READY version) or MODEL/VERSION. Give two or more.",
         ),
     ],
     combine: options.Combination = Combine.MEAN_LOGITS,

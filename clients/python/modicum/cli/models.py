@@ -1,55 +1,96 @@
 """`modicum models`: register models, and show and delete them."""
 
+from collections.abc import Sequence
+from itertools import islice
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
 from modicum.cli import options
-from modicum.cli.consoles import print_json, stderr, stdout
+from modicum.cli.consoles import print_json, print_text, stderr, stdout
 from modicum.cli.options import FLAG, RUN, option
 from modicum.cli.progress import upload_progress, view
 from modicum.cli.registration import Group, command
 from modicum.cli.requests import model_request
+from modicum.cli.tables import Column, Grid, print_grid
 from modicum.client import Client
 from modicum.resource_names import last_part, short_version
 from modicum.sources.inputs import InputSpecification
-from modicum.versions import Combine, ModelVersion, VersionState
+from modicum.verdicts import Verdict
+from modicum.versions import Combine, Model, ModelVersion, VersionState
 
 app = typer.Typer(cls=Group, no_args_is_help=True, help="Register, show and delete models and their versions.")
 
 DROPOUT = "Input dropout"
+#: Verdicts that a list of models looks through.
+MOST_VERDICTS = 1_000
 
-Name = Annotated[str, typer.Argument(metavar="VERSION", help="MODEL (its latest version) or MODEL/VERSION.")]
+Name = Annotated[str, typer.Argument(metavar="VERSION", help="MODEL (its newest READY version) or MODEL/VERSION.")]
 NoWait = Annotated[bool, option(RUN, "--no-wait", FLAG, "Return without waiting until a worker has checked it.")]
 
 
 @command(app, "list")
 def list_models(*, as_json: options.Json = False) -> None:
-    """List the models."""
+    """List the models, with the state of the newest version and the newest verdict that is stored.
+
+    Verdicts are looked for among the newest 1,000 of the server.
+    """
     with Client() as client:
         models = list(client.models.list())
+        verdicts = {} if as_json else _newest_verdicts(client, models)
     if as_json:
         print_json(models)
         return
-    table = Table("model", "latest version", "created")
-    for model in models:
-        table.add_row(last_part(model.name), short_version(model.latest_version), f"{model.create_time:%Y-%m-%d %H:%M}")
-    stdout().print(table)
+    columns = ("newest version", "state", "newest verdict", "created")
+    rows = [
+        (
+            last_part(model.name),
+            last_part(model.latest_version),
+            model.latest_version_state or "",
+            _verdict_text(verdicts.get(model.name)),
+            f"{model.create_time:%Y-%m-%d %H:%M}",
+        )
+        for model in models
+    ]
+    print_grid(stdout(), Grid(columns=(Column("model", prose=True), *map(Column, columns)), rows=rows))
+
+
+def _newest_verdicts(client: Client, models: Sequence[Model]) -> dict[str, Verdict]:
+    """The newest stored verdict of each model, by its name, among the newest of the server."""
+    wanted, found = {model.name for model in models}, dict[str, Verdict]()
+    for verdict in islice(client.verdicts.list(), MOST_VERDICTS if models else 0):
+        for version in verdict.model_versions:
+            found.setdefault(version.partition("/versions/")[0], verdict)
+        if found.keys() >= wanted:
+            break
+    return found
+
+
+def _verdict_text(verdict: Verdict | None) -> str:
+    """The outcome, and the versions that were judged: PASS for resnet18/3."""
+    if verdict is None:
+        return ""
+    return f"{verdict.outcome} for {', '.join(map(short_version, verdict.model_versions))}"
 
 
 @command(app)
 def show(name: Name, *, as_json: options.Json = False) -> None:
-    """Show a version of a model. For MODEL alone: its latest version, and the numbers of all versions."""
+    """Show a version of a model. For MODEL alone: its newest READY version, and all versions with their states.
+
+    If no version is READY, the newest is shown.
+    """
     with Client() as client:
-        version = client.models.version(name)
         versions = [] if "/" in name else list(client.models.versions(name))
+        ready = (one for one in versions if one.state is VersionState.READY)
+        version = next(ready, None) or next(iter(versions), None) or client.models.version(name)
     if as_json:
         print_json(version)
         return
     _show(version)
     if versions:
-        stdout().print(f"versions of {name}: {', '.join(last_part(other.name) for other in versions)}", markup=False)
+        told = ", ".join(f"{last_part(other.name)} ({other.state})" for other in versions)
+        print_text(stdout(), f"versions of {name}: {told}")
 
 
 @command(app)
@@ -77,7 +118,9 @@ def ensemble(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the ensemble. It is a model like any other.")],
     members: Annotated[
         list[str],
-        typer.Argument(metavar="MEMBER...", help="Two or more versions: MODEL (its latest version) or MODEL/VERSION."),
+        typer.Argument(
+            metavar="MEMBER...", help="Two or more versions: MODEL (its newest READY version) or MODEL/VERSION."
+        ),
     ],
     *,
     combine: options.Combination = Combine.MEAN_LOGITS,
@@ -95,7 +138,10 @@ def ensemble(
 def input_dropout(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the new model.")],
     member: Annotated[
-        str, typer.Argument(metavar="MEMBER", help="The version to wrap: MODEL (its latest version) or MODEL/VERSION.")
+        str,
+        typer.Argument(
+            metavar="MEMBER", help="The version to wrap: MODEL (its newest READY version) or MODEL/VERSION."
+        ),
     ],
     *,
     keep_probability: Annotated[

@@ -41,6 +41,11 @@ def worst_outcome(model: ModelResult) -> str:
     return min(_outcomes(model).values(), key=_badness, default="")
 
 
+def worst_model(models: Sequence[ModelResult]) -> ModelResult:
+    """The model with the worst outcome; the first of several. One without an outcome counts as open."""
+    return min(models, key=lambda model: _badness(worst_outcome(model)))
+
+
 def short_lines(result: Result, *, report: str, tables: str) -> list[str]:
     """The result in lines that are not wrapped yet. At 80 columns they take ten, unless the first sentence is longer.
 

@@ -3,12 +3,12 @@
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from modicum.cli import options
 from modicum.cli.consoles import print_json, printing, stdout
 from modicum.cli.options import OUTPUT, option
 from modicum.cli.registration import Group, command
+from modicum.cli.tables import Column, Grid, print_grid
 from modicum.cli.verdicts import VerdictOutputs, print_verdict, verdict_outputs, write_verdict
 from modicum.client import Client
 from modicum.resource_names import last_part, short_version
@@ -31,12 +31,19 @@ def list_verdicts(
     if as_json:
         print_json(verdicts)
         return
-    table = Table("verdict", "outcome", "audit", "models", "created")
-    for verdict in verdicts:
-        models = ", ".join(map(short_version, verdict.model_versions))
-        created = f"{verdict.create_time:%Y-%m-%d %H:%M}"
-        table.add_row(last_part(verdict.name), verdict.outcome, last_part(verdict.audit), models, created)
-    stdout().print(table)
+    names = ("verdict", "outcome", "audit", "models", "created")
+    rows = [
+        (
+            last_part(verdict.name),
+            verdict.outcome,
+            last_part(verdict.audit),
+            ", ".join(map(short_version, verdict.model_versions)),
+            f"{verdict.create_time:%Y-%m-%d %H:%M}",
+        )
+        for verdict in verdicts
+    ]
+    prose = {"verdict", "audit", "models"}
+    print_grid(stdout(), Grid(columns=[Column(name, prose=name in prose) for name in names], rows=rows))
 
 
 @command(app)

@@ -77,10 +77,16 @@ class Model(google.protobuf.message.Message):
     NAME_FIELD_NUMBER: builtins.int
     CREATE_TIME_FIELD_NUMBER: builtins.int
     LATEST_VERSION_FIELD_NUMBER: builtins.int
+    LATEST_VERSION_STATE_FIELD_NUMBER: builtins.int
+    LATEST_READY_VERSION_FIELD_NUMBER: builtins.int
     name: builtins.str
     """Resource name."""
     latest_version: builtins.str
-    """Resource name of the newest version; empty if there is none."""
+    """Resource name of the newest version, whatever its state; empty if there is none."""
+    latest_version_state: Global___ModelVersion.State.ValueType
+    """The state of `latest_version`."""
+    latest_ready_version: builtins.str
+    """Resource name of the newest version that is READY, which is what a model's name alone stands for; empty if there is none."""
     @property
     def create_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """When it was created."""
@@ -91,9 +97,11 @@ class Model(google.protobuf.message.Message):
         name: builtins.str = ...,
         create_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         latest_version: builtins.str = ...,
+        latest_version_state: Global___ModelVersion.State.ValueType = ...,
+        latest_ready_version: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["create_time", b"create_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["create_time", b"create_time", "latest_version", b"latest_version", "name", b"name"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["create_time", b"create_time", "latest_ready_version", b"latest_ready_version", "latest_version", b"latest_version", "latest_version_state", b"latest_version_state", "name", b"name"]) -> None: ...
 
 Global___Model: typing_extensions.TypeAlias = Model
 

@@ -23,8 +23,19 @@ from modicum_server.domain.models import (
 
 def model_message(value: Model) -> model_pb2.Model:
     """Model."""
-    create_time = time_message(value.create_time)
-    return model_pb2.Model(name=value.name, create_time=create_time, latest_version=value.latest_version)
+    return model_pb2.Model(
+        name=value.name,
+        create_time=time_message(value.create_time),
+        latest_version=value.latest_version,
+        latest_version_state=_state(value.latest_version_state),
+        latest_ready_version=value.latest_ready_version,
+    )
+
+
+def _state(value: VersionState | None) -> model_pb2.ModelVersion.State:
+    if value is None:
+        return model_pb2.ModelVersion.STATE_UNSPECIFIED
+    return model_pb2.ModelVersion.State.Value(f"STATE_{value.name}")
 
 
 def input_message(value: InputSpecification) -> model_pb2.InputSpecification:
@@ -111,7 +122,7 @@ def version_message(value: ModelVersion) -> model_pb2.ModelVersion:
         input=None if value.input is None else input_message(value.input),
         class_labels=value.class_labels,
         digest=value.digest,
-        state=model_pb2.ModelVersion.State.Value(f"STATE_{value.state.name}"),
+        state=_state(value.state),
         reject_reason=value.reject_reason,
         reject_detail=value.reject_detail,
         create_time=time_message(value.create_time),

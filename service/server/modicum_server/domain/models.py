@@ -103,11 +103,16 @@ def artifact_of(source: Source) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A name under which versions are registered."""
+    """A name under which versions are registered. `latest_version` is the newest one, whatever its state.
+
+    Without versions, names are empty and the state is None.
+    """
 
     name: str
     create_time: datetime
     latest_version: str = ""
+    latest_version_state: VersionState | None = None
+    latest_ready_version: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, delete, exists, func, select, update
+from sqlalchemy import ColumnElement, Row, ScalarSelect, delete, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -18,14 +18,22 @@ from modicum_server.store.source_documents import parts_of, source_document, sou
 
 REFERRERS = 10
 _VERSIONS = tables.model_versions.c
-_LATEST = (
-    select(_VERSIONS.name)
-    .where(_VERSIONS.model == tables.models.c.name)
-    .order_by(_VERSIONS.number.desc())
-    .limit(1)
-    .scalar_subquery()
+
+
+def _latest(column: ColumnElement[str], *conditions: ColumnElement[bool]) -> ScalarSelect[str]:
+    """A column of a model's newest version that meets the conditions."""
+    of_model = select(column).where(_VERSIONS.model == tables.models.c.name, *conditions)
+    return of_model.order_by(_VERSIONS.number.desc()).limit(1).scalar_subquery()
+
+
+_MODEL = select(
+    tables.models,
+    func.coalesce(_latest(_VERSIONS.name), "").label("latest_version"),
+    _latest(_VERSIONS.state).label("latest_version_state"),
+    func.coalesce(_latest(_VERSIONS.name, _VERSIONS.state == VersionState.READY.value), "").label(
+        "latest_ready_version"
+    ),
 )
-_MODEL = select(tables.models, func.coalesce(_LATEST, "").label("latest_version"))
 
 
 class PostgresModels:
@@ -180,7 +188,13 @@ def _columns(model: str, number: int, version: ModelVersion) -> dict[str, Any]:
 
 
 def _model(row: Row[Any]) -> Model:
-    return Model(name=row.name, create_time=row.create_time, latest_version=row.latest_version)
+    return Model(
+        name=row.name,
+        create_time=row.create_time,
+        latest_version=row.latest_version,
+        latest_version_state=VersionState(row.latest_version_state) if row.latest_version_state else None,
+        latest_ready_version=row.latest_ready_version,
+    )
 
 
 def _version(row: Row[Any]) -> ModelVersion:

@@ -1,0 +1,85 @@
+"""The list of audits: each in one row, with what was found in one sentence."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from modicum.cli.short_results import worst_model, worst_outcome
+from modicum.cli.tables import Column, Grid
+from modicum.client import Audit
+from modicum.errors import ModicumError
+from modicum.resource_names import last_part, printable, short_version
+from modicum.results import models_of
+from modicum.snapshots import AuditSnapshot, AuditState
+
+#: Audits whose result is fetched. A result document may have megabytes.
+MOST_RESULTS = 50
+#: What ends the beginning of a sentence: what follows are figures.
+BEGINNING = re.compile(r"[.:] ")
+COLUMNS = (
+    Column("audit", prose=True),
+    Column("state"),
+    Column("outcome"),
+    Column("headline", prose=True),
+    Column("images"),
+    Column("models", prose=True),
+    Column("data set", prose=True),
+    Column("created"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What an audit found: the worst outcome of its versions, and the beginning of that one's summary."""
+
+    outcome: str
+    headline: str
+
+
+def told_by_results(audits: Sequence[Audit]) -> Mapping[str, Told]:
+    """What the newest audits that succeeded found, by result digest: equal audits share a result."""
+    told: dict[str, Told] = {}
+    ended = [audit for audit in audits if audit.state is AuditState.SUCCEEDED]
+    for audit in ended[:MOST_RESULTS]:
+        digest = audit.snapshot.result_digest
+        if digest not in told:
+            told[digest] = _told(audit)
+    return told
+
+
+def audits_table(snapshots: Sequence[AuditSnapshot], told: Mapping[str, Told]) -> Grid:
+    """Audits in rows. A failed audit has the reason as its headline."""
+    unread = sum(one.state is AuditState.SUCCEEDED and one.result_digest not in told for one in snapshots)
+    return Grid(
+        columns=COLUMNS,
+        rows=[_row(one, told.get(one.result_digest, NOTHING)) for one in snapshots],
+        caption=f"{unread} older results were not read; modicum audits show AUDIT shows one" if unread else "",
+    )
+
+
+def _told(audit: Audit) -> Told:
+    """What the result says; nothing where it was deleted meanwhile or cannot be read."""
+    try:
+        models = models_of(audit.document())
+    except ModicumError as error:
+        return Told("", f"the result cannot be read: {error}")
+    worst = worst_model(models)
+    first = next(iter(worst.summary), "")
+    return Told(worst_outcome(worst), BEGINNING.split(first, maxsplit=1)[0].rstrip("."))
+
+
+def _row(snapshot: AuditSnapshot, told: Told) -> Sequence[str]:
+    specification = snapshot.specification
+    return (
+        last_part(snapshot.name),
+        snapshot.state,
+        told.outcome,
+        printable(snapshot.failure_reason or told.headline),
+        f"{snapshot.images_done} of {snapshot.images_total}",
+        ", ".join(map(short_version, specification.model_versions)),
+        last_part(specification.dataset),
+        f"{snapshot.create_time:%Y-%m-%d %H:%M}",
+    )
+
+
+NOTHING = Told("", "")

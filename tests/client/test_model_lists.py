@@ -1,0 +1,54 @@
+"""The list of models: the state of the newest version, and the newest verdict."""
+
+from contextlib import nullcontext
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import pytest
+from modicum.cli import models
+from modicum.gate.verdict import Outcome
+from modicum.versions import Model, VersionState
+
+TIME = datetime(2026, 11, 27, tzinfo=UTC)
+PARENT = "projects/default/models"
+
+
+def verdict(outcome, *versions):
+    return SimpleNamespace(
+        outcome=outcome, model_versions=tuple(f"{PARENT}/{one.replace('/', '/versions/')}" for one in versions)
+    )
+
+
+@pytest.fixture
+def listed(monkeypatch, capsys):
+    """Lists models of a server with these verdicts, newest first; gives the lines, and how many verdicts were read."""
+
+    def listed(*verdicts):
+        read = []
+        served = SimpleNamespace(
+            models=SimpleNamespace(
+                list=lambda: [
+                    Model(f"{PARENT}/bad", f"{PARENT}/bad/versions/3", TIME, VersionState.REJECTED, ""),
+                    Model(f"{PARENT}/new", "", TIME),
+                ]
+            ),
+            verdicts=SimpleNamespace(list=lambda: (read.append(one) or one for one in verdicts)),
+        )
+        monkeypatch.setattr(models, "Client", lambda: nullcontext(served))
+        models.list_models()
+        return capsys.readouterr().out, len(read)
+
+    return listed
+
+
+def test_a_model_is_listed_with_its_newest_version_its_state_and_its_newest_verdict(listed):
+    text, _ = listed(verdict(Outcome.FAIL, "bad/2"), verdict(Outcome.PASS, "bad/1"))
+
+    (row,) = [line.split("│") for line in text.splitlines() if "bad" in line]
+    assert [cell.strip() for cell in row[1:5]] == ["bad", "3", "REJECTED", "FAIL for bad/2"]
+
+
+def test_verdicts_are_read_only_until_each_model_has_one(listed):
+    _, read = listed(verdict(Outcome.PASS, "new/1", "bad/1"), verdict(Outcome.FAIL, "bad/1"))
+
+    assert read == 1
