@@ -1,4 +1,4 @@
-"""The extras: `gate` (judging), `attest` and `keyless` (signing), `mlflow` (a model in MLflow), `local` (the server).
+"""The extras: `gate` (judging), `attest` and `keyless` (signing), `heif` (HEIC, AVIF), `mlflow`, `local` (the server).
 
 Wheels that `tools/wheels.py` builds, and builds outside the repository, require it by name and version. A build in a
 checkout requires the checkout's own server and search library, so that `pip install './clients/python[local]'` works.
@@ -16,6 +16,8 @@ GATE = ["jsonschema>=4.20", "pyyaml>=6", "scipy>=1.14"]
 ATTEST = ["cryptography>=43", "rfc8785>=0.1.4"]
 #: What signing for an identity takes beside.
 KEYLESS = [*ATTEST, "sigstore>=4"]
+#: What reading HEIC and AVIF pictures takes.
+HEIF = ["pillow>=11.3", "pillow-heif>=1"]
 #: MLflow's client. The full mlflow holds it, and a database in place of a server needs that.
 MLFLOW = ["mlflow-skinny>=3"]
 
@@ -37,6 +39,7 @@ class LocalServer(MetadataHookInterface):
         metadata["optional-dependencies"] = {
             "attest": ATTEST,
             "gate": GATE,
+            "heif": HEIF,
             "keyless": KEYLESS,
             "mlflow": [*MLFLOW, *GATE],
             "local": [*server, *GATE],

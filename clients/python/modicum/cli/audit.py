@@ -15,7 +15,7 @@ from modicum.cli.counterfactuals import Counterfactuals, checked_counterfactuals
 from modicum.cli.ends import Ends, watched_to_its_end
 from modicum.cli.exit_codes import INTERRUPTED
 from modicum.cli.outputs import Output, checked_outputs, write_outputs
-from modicum.cli.progress import View, upload_progress, view
+from modicum.cli.progress import View, say_skipped, upload_progress, view
 from modicum.cli.registered import candidate_of, subject_with
 from modicum.cli.requests import (
     ModelRequest,
@@ -40,6 +40,7 @@ from modicum.results import Result
 from modicum.sources.images import Image
 from modicum.sources.manifests import manifest_of
 from modicum.sources.objects import with_objects
+from modicum.sources.skipped import Skipped
 from modicum.statistics import Statistics
 from modicum.stopping import stopping_at
 from modicum.versions import ModelVersion
@@ -53,6 +54,7 @@ class AuditRequest:
 
     photos: Path
     images: Sequence[Image]
+    skipped: Skipped
     counterfactuals: Counterfactuals | None
     model: ModelRequest
     search: SearchRequest
@@ -116,8 +118,9 @@ def audit_request(
     found = checked_images(subject.photos, given.photo_labels, sample=search.sample)
     request = AuditRequest(
         photos=subject.photos,
-        images=with_objects(found, boxes=given.boxes, masks=given.masks),
-        counterfactuals=None if paired is None else checked_counterfactuals(paired, found),
+        images=with_objects(found.images, boxes=given.boxes, masks=given.masks),
+        skipped=found.skipped,
+        counterfactuals=None if paired is None else checked_counterfactuals(paired, found.images),
         model=model,
         search=search,
         outputs=outputs,
@@ -164,6 +167,7 @@ def measured(
     """
     budget = request.ends.budget
     with view(quiet=quiet) as shown, connected(shown, local=local) as client:
+        say_skipped(shown, request.photos, request.skipped)
         budget.doing = "the model was registered and checked"
         model = _registered(client, request, shown)
         budget.doing = "the images were uploaded"
@@ -274,7 +278,8 @@ def audited(
         if snapshot.reused_from:
             shown.say(f"{created.name}: reuses the result of {snapshot.reused_from}; --no-reuse runs it again")
         else:
-            shown.say(f"{created.name}: {snapshot.images_total} images, at most {snapshot.passes_planned:,} passes")
+            images = "1 image" if snapshot.images_total == 1 else f"{snapshot.images_total:,} images"
+            shown.say(f"{created.name}: {images}, at most {snapshot.passes_planned:,} passes")
         watched_to_its_end(created, shown, bounds.budget)
     return created
 

@@ -8,14 +8,14 @@ import typer
 from modicum.cli import options
 from modicum.cli.consoles import print_json, print_text, stderr, stdout
 from modicum.cli.options import OUTPUT, option
-from modicum.cli.progress import upload_progress, view
+from modicum.cli.progress import say_skipped, upload_progress, view
 from modicum.cli.registration import Group, command
 from modicum.cli.requests import check_range
 from modicum.cli.tables import Column, Grid, print_grid
 from modicum.client import Client
 from modicum.resource_names import last_part, printable
 from modicum.searches import INT32_MAX
-from modicum.sources.images import find_images
+from modicum.sources.images import found_in
 from modicum.sources.manifests import manifest_of
 from modicum.sources.objects import with_objects
 
@@ -81,10 +81,10 @@ def create(
     quiet: options.Quiet = False,
 ) -> None:
     """Create a data set from images. Only images that the server does not have yet are uploaded."""
-    manifest = manifest_of(
-        with_objects(find_images(source, images.photo_labels), boxes=images.boxes, masks=images.masks)
-    )
+    found = found_in(source, images.photo_labels)
+    manifest = manifest_of(with_objects(found.images, boxes=images.boxes, masks=images.masks))
     with view(quiet=quiet) as shown, Client() as client:
+        say_skipped(shown, source, found.skipped)
         dataset = client.datasets.upload(name, manifest, progress=upload_progress(shown, "uploading images"))
     if as_json:
         print_json(dataset)

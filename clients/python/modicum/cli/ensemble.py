@@ -12,10 +12,11 @@ from modicum.cli.consoles import print_json, print_text, printing, stdout
 from modicum.cli.exit_codes import DONE, INCONCLUSIVE, VIOLATED
 from modicum.cli.options import IMAGES, MODEL, STATISTICS, option
 from modicum.cli.outputs import checked_outputs, write_outputs
-from modicum.cli.progress import view
+from modicum.cli.progress import say_skipped, view
 from modicum.cli.registration import Group, command
 from modicum.cli.requests import checked_images, search_request
 from modicum.cli.result_tables import mitigation_lines
+from modicum.datasets import Dataset
 from modicum.errors import InvalidArgument
 from modicum.resource_names import last_part
 from modicum.results import Result
@@ -106,7 +107,7 @@ def check(
     if ood_labels and ood is None:
         raise InvalidArgument("--ood-labels: expected --ood beside it; add --ood FOLDER")
     images = checked_images(photos, photo_labels, sample=run.sample)
-    ood_images = [] if ood is None else checked_images(ood, ood_labels, sample=0)
+    outside = None if ood is None else checked_images(ood, ood_labels, sample=0)
     request = search_request(
         search,
         options.MethodOptions(),
@@ -118,10 +119,14 @@ def check(
         matched=True,
     )
     with view(quiet=output.quiet) as shown, connected(shown) as client:
+        say_skipped(shown, photos, images.skipped)
         members = [client.models.version(one) for one in member]
         ensemble = client.models.ensemble(name or _name_of(members), members=members, combine=combine)
-        dataset = uploaded(client, photos, images, shown)
-        second = "" if ood is None else uploaded(client, ood, ood_images, shown)
+        dataset = uploaded(client, photos, images.images, shown)
+        second: Dataset | str = ""
+        if ood is not None and outside is not None:
+            say_skipped(shown, ood, outside.skipped)
+            second = uploaded(client, ood, outside.images, shown)
         versions = [*members, ensemble]
         done = audited(client, versions, dataset, request, shown, reuse=not run.no_reuse, out_of_distribution=second)
         result = done.result()

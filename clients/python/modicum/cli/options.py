@@ -48,14 +48,16 @@ def option(heading: str, name: str, value: str, text: str, *, short: str = "", *
 Photos = Annotated[
     Path,
     typer.Argument(
-        metavar="PHOTOS", help="A folder of images, with or without class folders; a .csv of file,label; or an .npz."
+        metavar="PHOTOS",
+        help="A folder of images, with or without class folders; a .csv of file,label; an .npz; or one image.",
     ),
 ]
 Places = Annotated[
     list[str],
     typer.Argument(
         metavar="[MODEL] PHOTOS",
-        help="PHOTOS: a folder of images, with or without class folders; a .csv of file,label; or an .npz. Before it, "
+        help="PHOTOS: a folder of images, with or without class folders; a .csv of file,label; an .npz; or one image. "
+        "Before it, "
         "instead of --weights, MODEL: a version in MLflow, as models:/NAME/VERSION or models:/NAME@ALIAS.",
     ),
 ]

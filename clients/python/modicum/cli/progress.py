@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from time import monotonic
 from typing import Protocol
 
@@ -11,12 +12,15 @@ from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextC
 from rich.table import Column
 
 from modicum.cli.consoles import print_text, stderr
+from modicum.resource_names import printable
+from modicum.sources.skipped import Skipped
 from modicum.transfers import ProgressCallback, TransferProgress
 
 PLAIN_LINE_SECONDS = 10.0
 MEBIBYTE = 1024 * 1024
 STEP_COLUMNS = 22
 BAR_COLUMNS = 12
+WIDE_COLUMNS = 80
 
 
 class View(Protocol):
@@ -93,10 +97,14 @@ def view(*, quiet: bool) -> Iterator[View]:
 
 
 def live_progress(console: Console) -> Progress:
-    """Bars of one line each: what does not fit the terminal is cut off at the end of the detail."""
+    """Bars of one line each: what does not fit the terminal is cut off at the end of the detail.
+
+    On a narrow terminal names and bars are shorter, so that the time that is left is seen.
+    """
+    parts = 1 if console.width >= WIDE_COLUMNS else 2
     return Progress(
-        TextColumn("{task.description}", table_column=_cut(max_width=STEP_COLUMNS)),
-        BarColumn(bar_width=BAR_COLUMNS),
+        TextColumn("{task.description}", table_column=_cut(max_width=STEP_COLUMNS // parts)),
+        BarColumn(bar_width=BAR_COLUMNS // parts),
         TaskProgressColumn(),
         TextColumn("{task.fields[detail]}", table_column=_cut(ratio=1)),
         console=console,
@@ -106,6 +114,12 @@ def live_progress(console: Console) -> Progress:
 
 def _cut(*, ratio: int | None = None, max_width: int | None = None) -> Column:
     return Column(no_wrap=True, overflow="ellipsis", ratio=ratio, max_width=max_width)
+
+
+def say_skipped(shown: View, photos: Path, skipped: Skipped) -> None:
+    """Say which files of a folder are skipped, if there are any."""
+    if skipped.files:
+        shown.say(f"{printable(str(photos))}: {skipped}")
 
 
 def upload_progress(shown: View, step: str) -> ProgressCallback:

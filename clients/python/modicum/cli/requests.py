@@ -27,7 +27,7 @@ from modicum.searches import (
     TargetRule,
     control_plan,
 )
-from modicum.sources.images import Image, find_images
+from modicum.sources.images import Found, Image, found_in
 from modicum.sources.inputs import InputSpecification, input_specification
 from modicum.sources.labels import class_names
 from modicum.sources.model_files import ModelFile, model_file
@@ -266,16 +266,16 @@ def _is_index(label: str) -> bool:
     return label.isascii() and label.isdigit()
 
 
-def checked_images(photos: Path, labels: Path | None, *, sample: int) -> list[Image]:
-    """The images to audit.
+def checked_images(photos: Path, labels: Path | None, *, sample: int) -> Found:
+    """The images to audit, and the files that are skipped.
 
     Raises:
         InvalidSource: there are no images, or the labels do not fit them.
         InvalidArgument: the sample is larger than the number of images.
     """
-    found = find_images(photos, labels)
-    if sample > len(found):
+    found = found_in(photos, labels)
+    if sample > len(found.images):
         raise InvalidArgument(
-            f"--sample: expected at most {len(found)}, the number of images in {photos}; got {sample}"
+            f"--sample: expected at most {len(found.images)}, the number of images in {photos}; got {sample}"
         )
     return found

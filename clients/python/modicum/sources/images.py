@@ -1,14 +1,14 @@
 """The images to audit: from a folder with or without class folders, a CSV, or an .npz.
 
 An image is a picture (JPEG, PNG, ...) or an array (.npy) of any number of channels. Only the headers of arrays are read
-here. A broken image becomes a finding with a reason on the server.
+here. A broken image becomes a finding with a reason on the server. Files of a folder that are no images are skipped.
 """
 
 import os
 import stat
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,13 +18,15 @@ from numpy.typing import NDArray
 
 from modicum.errors import InvalidSource
 from modicum.resource_names import printable
-from modicum.sources import npy, png
+from modicum.sources import converted, npy, png
 from modicum.sources.contents import Content, file_content, made_content, require_file
 from modicum.sources.labels import true_labels
 from modicum.sources.paths import refuse_outside_links
+from modicum.sources.skipped import NOTHING_SKIPPED, Skipped
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".ppm", ".pgm", ".tif", ".tiff", npy.SUFFIX})
 LABELS_FILE = "labels.csv"
+EXPECTED = "a folder of images, a .csv, an .npz, or one image"
 #: What numpy raises for a file that is damaged, encrypted, or not an .npz.
 DAMAGED = (
     OSError,
@@ -64,14 +66,28 @@ class Image:
     objects: Objects | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The images of a source, in the order of their items, and the files beside them that are skipped."""
+
+    images: Sequence[Image]
+    skipped: Skipped = NOTHING_SKIPPED
+
+
 def find_images(source: str | Path, labels: str | Path | None = None) -> list[Image]:
-    """The images of `source`, in the order of their items.
+    """The images of `source`, in the order of their items, as `found_in` has them."""
+    return list(found_in(source, labels).images)
+
+
+def found_in(source: str | Path, labels: str | Path | None = None) -> Found:
+    """The images of `source`, and what is skipped.
 
     - a folder with class folders: the name of a class folder is the label of its images;
     - a folder without class folders: labels from `labels` (a CSV of file,label), or from a labels.csv in it, or none;
     - a .csv file: the files that it names, relative to its folder;
     - an .npz file: `images` (N, H, W) or (N, H, W, C), uint8, uint16 or float32, and optionally `labels` (N,) and
-      `classes`.
+      `classes`;
+    - one picture, or one .npy array: itself, without a label.
 
     Files are pictures, or .npy arrays (H, W) or (H, W, C) of these types. They lie in the folder: links to files in it
     are followed, links that lead out of it are refused, and links to folders are ignored.
@@ -85,15 +101,20 @@ def find_images(source: str | Path, labels: str | Path | None = None) -> list[Im
     if stat.S_ISDIR(mode):
         return _folder(path, Path(labels) if labels else None)
     if not mode:
-        raise InvalidSource(f"{path}: not found; expected a folder of images, a .csv or an .npz")
+        raise InvalidSource(f"{path}: not found; expected {EXPECTED}")
     require_file(path)
     if labels is not None:
-        raise InvalidSource(f"{path}: labels can only be given for a folder; this file has its own labels")
-    if path.suffix.lower() == ".csv":
-        return _listed(path.parent, true_labels(path), path)
-    if path.suffix.lower() == ".npz":
-        return _arrays(path)
-    raise InvalidSource(f"{path}: expected a folder of images, a .csv or an .npz")
+        raise InvalidSource(f"{path}: labels can only be given for a folder; this is a file")
+    suffix = path.suffix.lower()
+    if suffix == ".csv":
+        return Found(_listed(path.parent, true_labels(path), path))
+    if suffix == ".npz":
+        return Found(_arrays(path))
+    if _is_image(path):
+        return Found([_image(path.parent, _checked_path(Path(path.name), path.parent), "")])
+    if suffix in converted.SUFFIXES:
+        raise InvalidSource(f"{path}: no library for this format is installed; {converted.INSTALL} adds one")
+    raise InvalidSource(f"{path}: expected {EXPECTED}")
 
 
 def _mode(path: Path) -> int:
@@ -104,30 +125,38 @@ def _mode(path: Path) -> int:
         return 0
 
 
-def _folder(folder: Path, labels: Path | None) -> list[Image]:
-    found = sorted(_walk(folder), key=lambda path: path.as_posix())
+def _folder(folder: Path, labels: Path | None) -> Found:
+    files = sorted(_files(folder), key=lambda path: path.as_posix())
+    labels = labels or (folder / LABELS_FILE if (folder / LABELS_FILE).is_file() else None)
+    found = [_checked_path(path, folder) for path in files if _is_image(path)]
+    skipped = Skipped(tuple(path.as_posix() for path in files if not _is_image(path) and folder / path != labels))
     if not found:
-        raise InvalidSource(f"{folder}: expected images ({' '.join(sorted(SUFFIXES))}), found none")
+        also = f". {skipped}" if skipped.files else ""
+        raise InvalidSource(f"{folder}: expected images ({' '.join(sorted(SUFFIXES))}), found none{also}")
     refuse_outside_links(folder, (path for path in found if (folder / path).is_symlink()))
     flat = [path for path in found if len(path.parts) == 1]
-    labels = labels or (folder / LABELS_FILE if (folder / LABELS_FILE).is_file() else None)
     if labels:
-        return _labelled(folder, found, true_labels(labels), labels)
+        return Found(_labelled(folder, found, true_labels(labels), labels), skipped)
     if flat and len(flat) < len(found):
         raise InvalidSource(
             f"{folder}: expected images only in class folders, but {len(flat)} are beside them; move these into class "
             "folders, or give a CSV of file,label"
         )
-    return [_image(folder, path, "" if flat else path.parts[0]) for path in found]
+    return Found([_image(folder, path, "" if flat else path.parts[0]) for path in found], skipped)
 
 
-def _walk(folder: Path) -> Iterator[Path]:
-    """Yield the paths of the images under `folder`, relative to it. Hidden files and folders are ignored."""
+def _files(folder: Path) -> Iterator[Path]:
+    """Yield the paths of the files under `folder`, relative to it. Hidden files and folders are ignored."""
     for place, folders, names in os.walk(folder, onerror=_unreadable):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in names:
-            if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES:
-                yield _checked_path((Path(place) / name).relative_to(folder), folder)
+            if not name.startswith("."):
+                yield (Path(place) / name).relative_to(folder)
+
+
+def _is_image(path: Path) -> bool:
+    suffix = path.suffix.lower()
+    return suffix in SUFFIXES or (suffix in converted.SUFFIXES and converted.is_readable(suffix))
 
 
 def _checked_path(path: Path, folder: Path) -> Path:
@@ -166,8 +195,12 @@ def _refuse_absent(folder: Path, labels: dict[str, str], origin: Path) -> None:
 
 
 def _image(folder: Path, path: Path, label: str) -> Image:
-    channels = npy.file_channels(folder / path) if path.suffix.lower() == npy.SUFFIX else None
-    return Image(path.as_posix(), label, lambda: file_content(folder / path), channels)
+    suffix = path.suffix.lower()
+    channels = npy.file_channels(folder / path) if suffix == npy.SUFFIX else None
+    content = (
+        converted.converted_content if suffix in converted.SUFFIXES and converted.is_readable(suffix) else file_content
+    )
+    return Image(path.as_posix(), label, lambda: content(folder / path), channels)
 
 
 def _arrays(path: Path) -> list[Image]:

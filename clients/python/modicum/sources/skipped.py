@@ -1,0 +1,39 @@
+"""Files of a folder that are skipped, because they are no images that can be read here."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from modicum.resource_names import printable
+from modicum.sources import converted
+
+#: Files that are named; further ones are counted.
+MOST_NAMED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Skipped files, by their paths in the folder. As text, it counts and names them, and says what would help."""
+
+    files: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """Those that a library could read come first; empty if nothing is skipped."""
+        pictures = [name for name in self.files if PurePosixPath(name).suffix.lower() in converted.SUFFIXES]
+        others = [name for name in self.files if name not in set(pictures)]
+        parts = []
+        if pictures:
+            parts.append(f"no library here reads {_named(pictures)} ({converted.INSTALL} adds one)")
+        if others:
+            parts.append(f"no images: {_named(others)}")
+        count = "1 file is" if len(self.files) == 1 else f"{len(self.files):,} files are"
+        return f"{count} skipped: {'; '.join(parts)}" if parts else ""
+
+
+NOTHING_SKIPPED = Skipped()
+
+
+def _named(names: Iterable[str]) -> str:
+    shown = list(names)
+    more = f" and {len(shown) - MOST_NAMED:,} more" if len(shown) > MOST_NAMED else ""
+    return ", ".join(map(printable, shown[:MOST_NAMED])) + more
