@@ -82,7 +82,7 @@ def model_value(message: model_pb2.Model) -> Model:
     )
 
 
-def _state(number: model_pb2.ModelVersion.State) -> VersionState:
+def _state(number: "model_pb2.ModelVersion.State.ValueType") -> VersionState:
     return VersionState(model_pb2.ModelVersion.State.Name(number).removeprefix("STATE_"))
 
 

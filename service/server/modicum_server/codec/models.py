@@ -32,7 +32,7 @@ def model_message(value: Model) -> model_pb2.Model:
     )
 
 
-def _state(value: VersionState | None) -> model_pb2.ModelVersion.State:
+def _state(value: VersionState | None) -> "model_pb2.ModelVersion.State.ValueType":
     if value is None:
         return model_pb2.ModelVersion.STATE_UNSPECIFIED
     return model_pb2.ModelVersion.State.Value(f"STATE_{value.name}")
