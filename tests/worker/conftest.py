@@ -24,6 +24,7 @@ async def scene(database_url: str, tmp_path: Path) -> AsyncIterator[Scene]:
         stop.set()
     with contextlib.suppress(asyncio.CancelledError):
         await asyncio.gather(*scene.tasks)
+    scene.collect()
     await store.close()
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import gzip
 import json
 from collections.abc import AsyncIterator
@@ -16,6 +17,7 @@ from modicum_server.domain.searches import Control, ControlPlan
 from modicum_server.domain.tasks import SearchWork, TaskFindings
 from modicum_server.metrics.worker import WorkerMetrics
 from modicum_server.ports import Wakeups
+from modicum_server.postgres.connections import open_engine
 from modicum_server.queue.wakeups import QueueWakeups
 from modicum_server.worker.context import Claim, WorkerContext
 from modicum_server.worker.endings import Outcome
@@ -131,6 +133,18 @@ async def test_a_worker_that_learns_that_its_lease_is_lost_stops_its_task(scene:
 
     assert first.searched.total() == 0
     second.gate.set()
+
+
+async def test_a_connection_that_a_killed_worker_leaves_open_is_no_error(scene: Scene, database_url):
+    scene.work(ArithmeticModelServer())
+    await scene.kill()
+    engine = open_engine(database_url)
+
+    left_open = await engine.connect()
+    del left_open
+    gc.collect()
+
+    await engine.dispose()
 
 
 async def test_after_a_worker_is_killed_another_resumes_and_skips_what_is_stored(scene: Scene):

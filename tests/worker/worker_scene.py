@@ -20,6 +20,7 @@ from modicum_server.store.postgres import PostgresStore
 from modicum_server.usecases.costs import cut_shards, planned_images
 from modicum_server.worker.pauses import Pauses
 from modicum_server.worker.worker import Worker
+from sqlalchemy.exc import SAWarning
 
 from tests.waiting import until
 from tests.worker.arithmetic_model_server import CHECK, ArithmeticModelServer
@@ -61,6 +62,7 @@ class Scene:
     settings: Settings
     stops: list[asyncio.Event] = field(default_factory=list)
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    killed: bool = False
 
     async def register(
         self,
@@ -218,14 +220,20 @@ class Scene:
     async def kill(self, index: int = -1) -> None:
         """End a worker without a chance to say anything to the store.
 
-        A killed process closes no connection, and so this worker leaves some. They are collected here: Python would
-        report them as forgotten, in whichever test it collects them.
+        A killed process closes no connection, and so this worker leaves some. Python finds them forgotten at once, or
+        when the last of the worker's tasks has ended: that is no error until this test is over. See `collect`.
         """
+        warnings.filterwarnings("ignore", "The garbage collector is trying to clean up", SAWarning)
+        warnings.filterwarnings("ignore", "(?s).*was deleted while still open", ResourceWarning)
+        self.killed = True
         self.tasks[index].cancel()
         await asyncio.gather(self.tasks[index], return_exceptions=True)
         self.tasks[index] = asyncio.get_running_loop().create_future()
         self.tasks[index].cancel()
-        with warnings.catch_warnings(action="ignore"):
+
+    def collect(self) -> None:
+        """Collect what killed workers left, which Python would otherwise report in a later test."""
+        if self.killed:
             gc.collect()
 
     async def get(self, audit: str) -> Audit:
