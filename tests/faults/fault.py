@@ -71,6 +71,8 @@ class Fault:
 
     Attributes:
         stored: one of these numbers is drawn. The gate waits until as many findings (scores, predictions) are stored.
+        positions: the items that have a finding at the end; `also` then compares the document. None: all items, and the
+            document of the undisturbed run.
         models: models of the subject's audit. Only results of `m` are compared with the undisturbed run.
         fails_without: what was removed to see the row fail; empty if nobody tried.
     """
@@ -86,6 +88,7 @@ class Fault:
     states: frozenset[AuditState] = frozenset({AuditState.SUCCEEDED})
     also: "Callable[[Trial], None] | None" = None
     submits: bool = True
+    positions: frozenset[int] | None = None
     models: Sequence[str] = ("m",)
     quick: bool = False
     fails_without: str = ""

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from tests.faults import (
     faults_of_an_upgrade,
     faults_of_cancelling,
+    faults_of_early_ends,
     faults_of_postgres,
     faults_of_readers,
     faults_of_requests,
@@ -21,6 +22,7 @@ from tests.faults.signs import Sign
 FAULTS: Sequence[Fault] = (
     *faults_of_the_worker.FAULTS,
     *faults_of_scoring.FAULTS,
+    *faults_of_early_ends.FAULTS,
     *faults_of_two_workers.FAULTS,
     *faults_of_torchserve.FAULTS,
     *faults_of_cancelling.FAULTS,
