@@ -39,4 +39,8 @@ def watched(tmp_path_factory) -> Iterator[Watched]:
             )
             audit.wait()
             prometheus.until("modicum_model_overinterpretation_rate")
+            policy = tmp_path_factory.mktemp("policy") / "modicum.yaml"
+            policy.write_text("version: 1\nrules:\n  spot: error\n")
+            playing.client().judge(audit.name, policy)
+            prometheus.until('modicum_model_last_verdict_info{outcome="INCONCLUSIVE"}')
             yield Watched(playing, prometheus, audit)

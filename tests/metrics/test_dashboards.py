@@ -15,6 +15,7 @@ import yaml
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.cog.plugins import register_default_plugins
 from grafana_foundation_sdk.models.dashboard import Dashboard
+from modicum_server.domain.verdicts import OVERALL
 from modicum_server.metrics.api import ApiMetrics
 from modicum_server.metrics.worker import WorkerMetrics
 
@@ -177,6 +178,24 @@ def test_the_number_of_workers_turns_red_when_it_falls_and_not_only_at_none():
     assert override["matcher"] == {"id": "byName", "options": "missing"}
     [steps] = [entry["value"]["steps"] for entry in override["properties"] if entry["id"] == "thresholds"]
     assert [(step["value"], step["color"]) for step in steps] == [(None, "green"), (1, "red")]
+
+
+def test_each_outcome_of_a_verdict_is_counted_in_its_colour():
+    panels = read(GRAFANA / "dashboards" / "models.json")["panels"]
+    by_title = {panel["title"]: panel for panel in panels}
+    counted = by_title["Versions by their newest verdict"]
+    colours = {
+        override["matcher"]["options"]: entry["value"]["steps"][-1]["color"]
+        for override in counted["fieldConfig"]["overrides"]
+        for entry in override["properties"]
+    }
+
+    assert {target["legendFormat"] for target in counted["targets"]} == set(OVERALL) == set(colours)
+    assert colours == {"PASS": "green", "FAIL": "red", "INCONCLUSIVE": "orange"}
+    assert all(f'outcome="{target["legendFormat"]}"' in target["expr"] for target in counted["targets"])
+    assert {panel["title"] for panel in panels if "modicum_verdicts_total" in str(panel)} == {
+        "Verdicts that were stored, by outcome"
+    }
 
 
 def test_links_between_dashboards_lead_to_one_of_them():
