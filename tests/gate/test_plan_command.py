@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.gate.documents import document, share
+from tests.gate.documents import document, image, share, with_rows
 
 POLICY = "version: 1\nrules:\n  spot: off\n  accuracy: {min: 0.8}\n"
 
@@ -45,6 +45,23 @@ def test_the_plan_is_json_too_and_minutes_that_are_unknown_are_null(shell):
     assert (told["audited"], told["passes_an_image"], told["passes_a_second"]) == (200, 300, None)
     assert (rule["id"], rule["images_for_half"], rule["images_for_four_in_five"]) == ("accuracy", 250, 570)
     assert (rule["passes"], rule["minutes"], rule["enough"]) == (171_000, None, False)
+
+
+def test_a_rule_that_compares_is_planned_where_its_baseline_can_be_read(shell, tmp_path):
+    rule = "baseline: {file: main.json}\nrules:\n  spot: off\n  accuracy: {level: error, max_regression: 0.02}\n"
+    (tmp_path / "modicum.yaml").write_text(f"version: 1\n{rule}", encoding="utf-8")
+    wrong = {"new.json": {0, 1, 2, 3}, "main.json": {4, 5, 6, 7}}
+    for name, places in wrong.items():
+        result = with_rows([image(at, predicted=int(at in places)) for at in range(200)])
+        (tmp_path / name).write_text(json.dumps(result), encoding="utf-8")
+
+    with_it = shell("modicum plan new.json")
+    (tmp_path / "main.json").unlink()
+    without = shell("modicum plan new.json")
+
+    assert (with_it.returncode, without.returncode) == (0, 0), with_it.stderr + without.stderr
+    assert "more         accuracy (error): 390 images for a PASS in half of such audits" in with_it.stdout
+    assert "unknown      accuracy (error): it compares with a baseline" in without.stdout
 
 
 def test_a_result_that_settles_everything_says_so(shell):

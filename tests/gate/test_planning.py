@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from modicum.errors import PolicyError
 from modicum.gate.assumed import IMAGES, assumed_document, assumed_passes
-from modicum.gate.planning import COMPARES, IN_WORDS, planned
+from modicum.gate.planning import COMPARES, IN_WORDS, MORE_PASSES, planned
 from modicum.gate.policy_file import policy_of
 from modicum.gate.scaling import scaled
 from modicum.gate.verdict import KIND, Outcome
 
-from tests.gate.documents import CLEAN, TODAY, document, outcomes, place, row, share, verdict
+from tests.gate.documents import CLEAN, TODAY, VERSION, document, image, outcomes, place, row, share, verdict, with_rows
 
 ACCURACY = "rules:\n  spot: off\n  accuracy: {min: 0.8}"
 
@@ -122,6 +122,81 @@ def test_what_no_number_of_images_is_known_of_says_why(rule, more, reason):
     found = need(f"baseline: {{file: b.json}}\nrules:\n  spot: off\n  {rule}", document(**more))
 
     assert (found.images, found.reason) == (None, reason)
+
+
+BASELINE = "projects/default/models/main/versions/1"
+COMPARED = "baseline: {file: main.json}\nrules:\n  spot: off\n"
+
+
+def against(text, result, baseline):
+    (one,) = planned(result, policy(COMPARED + text), today=TODAY, baseline=baseline).needs
+    return one
+
+
+def predicted(right, version=VERSION):
+    return with_rows([image(at, predicted=int(not one)) for at, one in enumerate(right)], version)
+
+
+def test_a_comparison_of_accuracy_needs_the_number_at_which_its_pairs_settle_it():
+    """Of 200 images 4 are gained and 4 lost. Fresh results with as many of each, of that size and of a smaller one."""
+    rule = "  accuracy: {level: error, max_regression: 0.02}"
+
+    def both(images):
+        changed = images // 50
+        return (
+            predicted([not start <= at < start + changed for at in range(images)], version)
+            for start, version in ((0, VERSION), (changed, BASELINE))
+        )
+
+    found = against(rule, *both(200))
+
+    assert (found.outcome, found.enough) == (Outcome.PASS, False)
+    assert against(rule, *both(round(found.images * 1.1))).enough
+    assert not against(rule, *both(round(found.images / 1.3))).enough
+
+
+def test_a_comparison_of_sizes_needs_the_number_at_which_the_ratio_is_settled():
+    spread = [8, 12, 10, 15, 9, 7, 11, 13]
+    ours, before = (
+        with_rows([image(at, size=spread[(at * step) % 8]) for at in range(40)], version)
+        for step, version in ((1, VERSION), (3, BASELINE))
+    )
+
+    found = against("  subset-fraction: {level: error, min_ratio_to_baseline: 0.95}", ours, before)
+
+    logs = np.log([spread[at % 8] / spread[(3 * at) % 8] for at in range(40)])
+    assert found.outcome is Outcome.PASS
+    assert found.images * 40 / 200 == pytest.approx((1.645 * logs.std() / -np.log(0.95)) ** 2, rel=0.35)
+
+
+def test_a_comparison_without_rows_or_with_too_few_passes_is_not_planned():
+    ours, before = predicted([True] * 200), predicted([True] * 200, BASELINE)
+    rule = "  accuracy: {level: error, max_regression: 0.02}"
+
+    (larger,) = planned(ours, policy(f"require: {{passes: 900}}\n{COMPARED}{rule}"), today=TODAY, baseline=before).needs
+
+    assert against(rule, {name: one for name, one in ours.items() if name != "rows"}, before).reason == COMPARES
+    assert (larger.images, larger.reason) == (None, MORE_PASSES)
+
+
+def test_a_reading_that_is_known_at_one_tail_needs_the_images_that_make_a_smaller_one_of_it():
+    """Of five statements each is known at 0.05; at 0.01, which 5% over all take, it is with twice as many images."""
+    outcomes = [[tail, "THESE_PIXELS" if tail >= 0.05 else "INCONCLUSIVE"] for tail in (0.05, 0.02, 0.01, 0.001)]
+    reading = {"control": "random", "outcome": "INCONCLUSIVE", "text": "t", "outcomes": outcomes, "statements": 5}
+
+    found = need("rules:\n  spot: off\n  random: {expect: [THESE_PIXELS]}", document(readings=[reading]))
+
+    assert (found.outcome, found.enough) == (Outcome.PASS, False)
+    assert found.images / 200 == pytest.approx((2.326 / 1.645) ** 2, rel=0.25)
+
+
+def test_a_reading_with_as_many_images_is_what_it_was():
+    outcomes = [[0.05, "A"], [0.02, "A"], [0.01, "INCONCLUSIVE"], [0.001, "INCONCLUSIVE"]]
+    reading = {"control": "random", "outcome": "A", "text": "t", "outcomes": outcomes, "statements": 1}
+
+    (same,) = scaled(document(readings=[reading]), 1.0)["models"][0]["searches"][0]["readings"]
+
+    assert [list(one) for one in same["outcomes"]] == outcomes
 
 
 def test_the_floors_of_a_policy_count_as_needs():

@@ -14,6 +14,7 @@ from modicum.cli.documents import refusing_parts
 from modicum.cli.judge import is_file, result_named
 from modicum.cli.options import MODEL, RUN, option
 from modicum.cli.policy import policy_from
+from modicum.cli.stored_baselines import baseline_path, baseline_stored
 from modicum.cli.verdicts import DEFAULT_POLICY, POLICY
 from modicum.client import Client
 from modicum.errors import InvalidArgument
@@ -85,7 +86,8 @@ def plan(
     read = policy_from(policy)
     document = assumed_document(read, classes) if result is None else result_named(result)
     with refusing_parts(result or ""):
-        made = planned(document, read, today=datetime.now(UTC).date(), assumed=result is None)
+        baseline = None if result is None else _baseline(read, document)
+        made = planned(document, read, today=datetime.now(UTC).date(), assumed=result is None, baseline=baseline)
     rate = _rate(result, document, model=model, given=passes_per_second)
     costed = _costed(made, read, rate)
     if as_json:
@@ -93,6 +95,16 @@ def plan(
         return
     for line in _lines(costed, result or "no result", read):
         print_text(stdout(), line)
+
+
+def _baseline(policy: Policy, document: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The baseline that rules compare with; None where there is nothing to compare, or nothing to compare with."""
+    if "rows" not in document or not any(rule.needs_baseline for rule in policy.rules):
+        return None
+    path = baseline_path(policy)
+    if path is not None and not path.exists():
+        return None
+    return baseline_stored(policy, document)
 
 
 def _costed(made: Plan, policy: Policy, rate: Rate | None) -> Costed:

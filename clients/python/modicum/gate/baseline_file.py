@@ -85,7 +85,7 @@ def compared(document: Document, version: str, *, called: str) -> Compared:
     for row in document["rows"]:
         if row["model_version"] == version:
             rows[row["search_index"]].append(_image(row, pixels))
-    return _with_digest(_side(document, version, rows))
+    return sealed(_side(document, version, rows))
 
 
 def without_images(document: Document, version: str) -> Compared:
@@ -158,7 +158,8 @@ def _image_json(row: ImageResult) -> list[Any]:
     return values if row.margin is None else [*values, row.margin]
 
 
-def _with_digest(side: Compared) -> Compared:
+def sealed(side: Compared) -> Compared:
+    """Return the side with the digest of what it holds."""
     text = json.dumps(_content(side), sort_keys=True, separators=(",", ":"))
     return replace(side, digest=hashlib.sha256(text.encode()).hexdigest())
 
@@ -168,7 +169,7 @@ def _of_file(document: Document) -> Compared:
         raise PolicyError(
             f"the baseline: expected schema version {SCHEMA_VERSION}, got {document.get('schema_version')!r}"
         )
-    side = _with_digest(
+    side = sealed(
         Compared(
             document["conditions"],
             document["result"],

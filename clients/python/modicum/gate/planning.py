@@ -13,10 +13,11 @@ from datetime import date
 from typing import Any
 
 from modicum.errors import PolicyError
+from modicum.gate.baseline_file import Compared, baseline_side
 from modicum.gate.judging import judge, refuse_other_documents
 from modicum.gate.policy import Kind, Policy, Rule
-from modicum.gate.scaling import scaled
-from modicum.gate.verdict import Outcome, RuleVerdict, Verdict
+from modicum.gate.scaling import scaled, scaled_baseline
+from modicum.gate.verdict import Check, Outcome, RuleVerdict, Verdict
 
 Document = Mapping[str, Any]
 SURER = 2.28
@@ -26,7 +27,8 @@ STEP = 1.25
 MOST_IMAGES = 10_000
 """Above this nothing is tried."""
 IN_WORDS = "it judges an outcome in words, of which no number of images is known"
-COMPARES = "it compares with a baseline, and how the two differ on further images is not known"
+COMPARES = "it compares with a baseline; name a RESULT with its rows, and a baseline that can be read"
+MORE_PASSES = "it compares with a baseline, and the policy asks for more passes than the result was measured with"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,10 +69,13 @@ class Plan:
     left_out: Mapping[str, str]
 
 
-def planned(document: Document, policy: Policy, *, today: date, assumed: bool = False) -> Plan:
+def planned(
+    document: Document, policy: Policy, *, today: date, assumed: bool = False, baseline: Document | None = None
+) -> Plan:
     """Return what each rule needs, if further images are like those of the result document.
 
-    Where it is `assumed`, the document's own number of images counts for nothing.
+    Where it is `assumed`, the document's own number of images counts for nothing. Rules that compare need the
+    `baseline`, and the rows of the document.
 
     Raises:
         PolicyError: as `judge`; or the result has no image.
@@ -79,32 +84,50 @@ def planned(document: Document, policy: Policy, *, today: date, assumed: bool = 
     audited = int(document["dataset"]["audited"])
     if not audited:
         raise PolicyError("expected a result with images, got one without; name another")
-    verdicts = _judged(_with_passes(document, policy), policy, 1 if assumed else audited, today)
+    more_passes, comparable = _more_passes(document, policy), baseline is not None and "rows" in document
+    side = baseline_side(baseline) if baseline is not None and comparable and more_passes == 1 else None
+    verdicts = _judged(_with_passes(document, policy), policy, 1 if assumed else audited, today, side)
     smallest, first = next(verdicts)
     needs = {one.rule.id: _need(one, smallest, at_hand=not assumed) for one in first.rules}
-    measured = {one.rule.id for one in first.rules if any(check.value is not None for check in one.checks)}
+    measured = {one.rule.id for one in first.rules if any(map(_grows, one.checks))}
     for images, verdict in verdicts:
         for one in verdict.rules:
             if needs[one.rule.id].images is None:
                 needs[one.rule.id] = _need(one, images, at_hand=False)
         if all(needs[name].images is not None for name in measured):
             break
-    needs |= {rule.id: _unknown(rule, COMPARES) for rule in policy.rules if rule.needs_baseline}
+    if side is None:
+        why = MORE_PASSES if comparable else COMPARES
+        needs |= {rule.id: _unknown(rule, why) for rule in policy.rules if rule.needs_baseline}
     return Plan(
         needs=tuple(needs[rule.id] for rule in policy.rules if rule.id in needs),
         audited=0 if assumed else audited,
         passes_an_image=None if assumed else _passes_an_image(document),
-        more_passes=1.0 if assumed else _more_passes(document, policy),
+        more_passes=1.0 if assumed else more_passes,
         left_out=first.left_out,
     )
 
 
-def _judged(document: Document, policy: Policy, begin: int, today: date) -> Iterator[tuple[int, Verdict]]:
-    """Yield rising numbers of images, each with the verdict on as many images like those of the document."""
-    rules = tuple(rule for rule in policy.rules if not rule.needs_baseline)
+def _judged(
+    document: Document, policy: Policy, begin: int, today: date, side: Compared | None
+) -> Iterator[tuple[int, Verdict]]:
+    """Yield rising numbers of images, each with the verdict on as many images like those of the document.
+
+    Without a side of a baseline, rules that compare are left out.
+    """
+    rules = tuple(rule for rule in policy.rules if side is not None or not rule.needs_baseline)
     plain, audited = replace(policy, rules=rules, waivers=()), document["dataset"]["audited"]
+    digests = [] if side is None else list({row["image_digest"] for row in document["rows"]})
+    given = document if side is not None else {name: one for name, one in document.items() if name != "rows"}
     for images in _sizes(begin):
-        yield images, judge(scaled(document, images / audited), plain, today=today)
+        factor = images / audited
+        baseline = None if side is None else scaled_baseline(side, digests, factor)
+        yield images, judge(scaled(given, factor), plain, today=today, baseline=baseline)
+
+
+def _grows(check: Check) -> bool:
+    """Whether more images can settle a check: it has a value, or a reading that was derived anew."""
+    return check.value is not None or (check.holds and bool(check.subject))
 
 
 def _sizes(begin: int) -> Iterator[int]:

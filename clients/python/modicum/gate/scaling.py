@@ -1,23 +1,64 @@
 """A result document as if it had more images, or fewer, of the same kind. Judges nothing.
 
 Shares and paired differences keep their values, and their counts grow. The deviation of a mean stays. Other intervals,
-and the ends of a quantile, narrow with the root of the number. Each source of the spot test stands for as many like it.
+and the ends of a quantile, narrow with the root of the number. Each source of the spot test stands for as many like it,
+and so does each image beside a baseline. A reading has at a tail the outcome that it now has at the tail whose end lies
+as far from the estimate, by the normal distribution.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from statistics import NormalDist
 from typing import Any
+
+from modicum.gate.baseline_file import Compared, baseline_document, sealed
 
 Document = Mapping[str, Any]
 MEASURE = {"value", "unit", "n"}
 COUNTED = ("pasted", "covered")
 COUNTS = ("successes", "differing")
+UNSETTLED = "INCONCLUSIVE"
+ROUNDING = 1e-9
+"""Of a tail that is turned into a distance and back."""
 
 
 def scaled(document: Document, factor: float) -> Document:
-    """Return the document with `factor` times as many images. Its rows are left out."""
-    kept = {name: value for name, value in document.items() if name not in {"rows", "spot_pictures", "stopping"}}
-    return {name: _scaled(value, factor) for name, value in kept.items()}
+    """Return the document with `factor` times as many images, each row repeated."""
+    left = {"rows", "spot_pictures", "stopping"}
+    grown = {name: _scaled(value, factor) for name, value in document.items() if name not in left}
+    if "rows" not in document:
+        return grown
+    copies = _copies({row["image_digest"] for row in document["rows"]}, factor)
+    rows = [{**row, "image_digest": name} for row in document["rows"] for name in copies[row["image_digest"]]]
+    return {**grown, "rows": rows}
+
+
+def scaled_baseline(side: Compared, images: Sequence[str], factor: float) -> Document:
+    """Return a baseline as a file of it, with the same copies of these images, which are those of the result."""
+    copies = _copies(images, factor)
+    searches = tuple(
+        replace(
+            search,
+            images={
+                name: replace(image, image=name)
+                for image in search.images.values()
+                for name in copies.get(image.image, (image.image,))
+            },
+        )
+        for search in side.searches
+    )
+    return baseline_document(sealed(replace(side, searches=searches)), reason="")
+
+
+def _copies(images: Iterable[str], factor: float) -> dict[str, list[str]]:
+    """The names of the images like each image, among `factor` times as many. Their digests put them in order."""
+    ordered = sorted(images)
+    number = round(len(ordered) * factor)
+    return {
+        image: [f"{image}-{copy}" for copy in range(number // len(ordered) + (at < number % len(ordered)))]
+        for at, image in enumerate(ordered)
+    }
 
 
 def _scaled(value: Any, factor: float) -> Any:
@@ -31,9 +72,20 @@ def _scaled(value: Any, factor: float) -> Any:
 def _entry(name: str, value: Any, factor: float) -> Any:
     if name in COUNTED and isinstance(value, list | tuple):
         return _sources(value, factor)
+    if name == "outcomes":
+        return list(_outcomes(value, factor))
     if name == "counts":
         return {count: round(number * factor) for count, number in value.items()}
     return round(value * factor) if name == "sources" else _scaled(value, factor)
+
+
+def _outcomes(outcomes: Sequence[tuple[float, str]], factor: float) -> Iterator[tuple[float, str]]:
+    """The outcome of a reading at each one-sided tail. Between two known tails the smaller one counts."""
+    normal, root = NormalDist(), math.sqrt(factor)
+    known = sorted((tail, outcome) for tail, outcome in outcomes)
+    for tail, _ in outcomes:
+        as_far = normal.cdf(normal.inv_cdf(tail) / root) * (1 + ROUNDING)
+        yield tail, next((outcome for at, outcome in reversed(known) if at <= as_far), UNSETTLED)
 
 
 def _sources(counts: Sequence[Document], factor: float) -> list[Document]:
