@@ -1,6 +1,5 @@
 """The page in a real browser: it requests nothing, nothing overflows, and every picture can be decoded."""
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -11,28 +10,7 @@ from modicum_server.domain.searches import Fill
 from tests.measures.example_audit import finding, mixed_findings
 from tests.reports.report_pages import page_of
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-WITHOUT_NETWORK = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-background-networking",
-    "--disable-sync",
-]
-
-pytestmark = [
-    pytest.mark.acceptance,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: apt-get install chromium"),
-]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api", reason="the dev extra is not installed")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=WITHOUT_NETWORK)
-        yield browser
-        browser.close()
+pytestmark = pytest.mark.acceptance
 
 
 @pytest.mark.parametrize("width", [360, 768, 1440])

@@ -1,0 +1,123 @@
+"""The page as people meet it: pictures in the first screen, nothing that axe-core objects to, and the filters."""
+
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from modicum_server.domain.models import Ensemble
+
+from tests.measures.example_audit import controls, finding, mixed_findings
+from tests.reports.report_pages import page_of
+from tests.reports.spot_rows import FINDINGS, bright, rows
+
+pytestmark = pytest.mark.acceptance
+
+SCREENS = {"desktop": {"width": 1280, "height": 800}, "phone": {"width": 390, "height": 844}}
+NAMES = tuple(f"projects/default/models/{name}/versions/1" for name in ("first", "second", "both"))
+
+
+def planted() -> str:
+    return page_of(FINDINGS, load_image=bright, spots=rows())
+
+
+def several() -> str:
+    findings = [finding(place, 2 + place, model_version=name) for name in NAMES for place in range(12)]
+    return page_of(findings, versions=NAMES, sources={NAMES[2]: Ensemble(NAMES[:2])})
+
+
+def mixed() -> str:
+    return page_of(mixed_findings())
+
+
+@pytest.fixture
+def opened(browser, tmp_path: Path):
+    """Opens a page in a window of its own."""
+    windows = []
+
+    def open_page(text: str, **window):
+        file = tmp_path / "report.html"
+        file.write_text(text, encoding="utf-8")
+        windows.append(browser.new_page(**window))
+        windows[-1].goto(file.as_uri())
+        return windows[-1]
+
+    yield open_page
+    for window in windows:
+        window.close()
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+@pytest.mark.parametrize("text", [planted, mixed, several])
+def test_pictures_begin_in_the_first_screen(opened, text, screen):
+    page = opened(text(), viewport=SCREENS[screen])
+
+    first = page.evaluate("document.querySelector('.opening figure').getBoundingClientRect().top")
+
+    assert 0 < first < SCREENS[screen]["height"] - 100
+    assert (
+        page.evaluate("document.querySelector('.claim').getBoundingClientRect().bottom") < first or screen == "desktop"
+    )
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("text", [planted, mixed, several])
+def test_axe_core_finds_nothing(opened, text, scheme):
+    page = opened(text(), viewport=SCREENS["desktop"], color_scheme=scheme)
+    page.evaluate(
+        "for (const one of document.querySelectorAll('details')) one.open = true;"
+        "for (const one of document.querySelectorAll('.card')) one.style.contentVisibility = 'visible';"
+    )
+
+    found = Axe().run(page).response["violations"]
+
+    assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found] == []
+
+
+def shown(page) -> list[str]:
+    return page.eval_on_selector_all(
+        "[data-cards] > article:not([hidden])", "cards => cards.map(card => card.querySelector('.item').textContent)"
+    )
+
+
+def test_the_photographs_are_filtered_and_sorted(opened):
+    findings = [
+        finding(place, place + 1, target_class=place % 2, predicted_class=place % 2, label=int(place > 2))
+        for place in range(5)
+    ]
+    findings[4] = finding(4, 40, controls=controls(5, black=True))
+    page = opened(page_of(findings))
+
+    def choose(name: str, label: str) -> None:
+        page.locator(f"select[name={name}]").select_option(label=label)
+
+    choose("class", "cat")
+    cats = shown(page)
+    choose("class", "all")
+    choose("outcome", "not as labelled")
+    wrong = shown(page)
+    choose("outcome", "all")
+    choose("size", "above 20%")
+    large = shown(page)
+    choose("size", "all sizes")
+    choose("reading", "black: suffices")
+    black = shown(page)
+    told = page.locator("output").inner_text()
+    choose("reading", "all")
+    choose("order", "largest first")
+
+    assert [len(cats), len(wrong), len(large), len(black)] == [3, 1, 1, 1]
+    assert told == "1 of 5 shown"
+    assert shown(page)[0].startswith("image-4.png")
+
+
+def test_without_scripts_every_photograph_is_shown_and_no_filter(browser, tmp_path: Path):
+    file = tmp_path / "report.html"
+    file.write_text(mixed(), encoding="utf-8")
+    window = browser.new_context(java_script_enabled=False)
+    page = window.new_page()
+
+    page.goto(file.as_uri())
+
+    assert page.locator("article.card").count() == 8
+    assert page.locator("form.filters").is_hidden()
+    window.close()
