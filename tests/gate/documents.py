@@ -141,6 +141,8 @@ def with_rows(images, version=VERSION, *, search=None, gradient_free=False, mean
         "canvas": {"channels": 3, "height": 8, "width": 8},
         "searches": [{**searched, "digest": "12" * 32}],
     }
+    eligible = sum(one["eligible"] for one in images)
+    whole["models"][0]["searches"][0]["counts"] = {"images": len(images), "failed": 0, "eligible": eligible}
     whole["parameters"] = {"device": "cpu", "dtype": "float32", "versions": {"torch": "2.4"}, **parameters}
     whole["models"][0] |= {"model_version": version, "mean_fill": list(mean_fill)}
     whole["models"][0]["searches"][0] |= {"search": searched, "gradient_free": gradient_free}

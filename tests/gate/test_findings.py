@@ -22,8 +22,8 @@ def result(tmp_path):
     packed = gzip.compress(b"".join(json.dumps(row).encode() + b"\n" for row in whole["rows"]))
     (tmp_path / "findings.jsonl.gz").write_bytes(packed)
     whole["findings"] = {"digest": hashlib.sha256(packed).hexdigest()}
-    rates = ("", "_with_baseline_confident", "_class_targeted")
-    measures = {f"overinterpretation_rate{name}": share(0, 100) for name in rates}
+    rates = {"": share(0, 100), "_with_baseline_confident": share(0, 100), "_class_targeted": share(0, 0)}
+    measures = {f"overinterpretation_rate{name}": one for name, one in rates.items()}
     whole["models"][0]["searches"][0]["measures"] = measures
     (tmp_path / "main.json").write_text(json.dumps(whole))
     (tmp_path / "result.json").write_text(json.dumps({name: value for name, value in whole.items() if name != "rows"}))
@@ -74,3 +74,64 @@ def test_a_result_without_rows_is_judged_with_its_findings(judge, policy, line, 
 
     assert ended.returncode == code, ended.stderr
     assert says in ended.stdout + ended.stderr
+
+
+def edited(whole, **measure):
+    """The result without rows, in which the rate says something else."""
+    document = json.loads(json.dumps({name: value for name, value in whole.items() if name != "rows"}))
+    document["models"][0]["searches"][0]["measures"]["overinterpretation_rate"] = measure
+    return document
+
+
+SEARCH = "models[0].searches[0]"
+
+
+@pytest.fixture
+def judge_edited(result, judge, tmp_path):
+    """Judges the result as somebody changed it."""
+
+    def run(change, line):
+        (tmp_path / "edited.json").write_text(json.dumps(change(result)))
+        return judge(POLICY.replace("ALPHA", "0.05"), line)
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("change", "line", "says"),
+    [
+        pytest.param(
+            lambda whole: edited(whole, **share(0, 500)),
+            "edited.json --findings findings.jsonl.gz",
+            f"{SEARCH}.measures.overinterpretation_rate.n is 500, but 100 was counted",
+            id="more images",
+        ),
+        pytest.param(
+            lambda whole: edited(whole, **share(2, 100)),
+            "edited.json --findings findings.jsonl.gz",
+            f"{SEARCH}.measures.overinterpretation_rate.parameters.successes is 2, but 0 was counted",
+            id="another count",
+        ),
+        pytest.param(
+            lambda whole: edited(whole, **share(50, 100, value=0.02)),
+            "edited.json",
+            f"{SEARCH}.measures.overinterpretation_rate.value is 0.02, but 0.5 was counted",
+            id="a share that is not that of its counts, without findings",
+        ),
+        pytest.param(
+            lambda whole: {**whole, "rows": whole["rows"][1:]},
+            "edited.json",
+            f"{SEARCH}.counts.images is 100, but 99 was counted",
+            id="a row less in the file itself",
+        ),
+    ],
+)
+def test_an_edited_result_is_refused_and_the_first_field_that_differs_is_named(judge_edited, change, line, says):
+    ended = judge_edited(change, line)
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert f"edited.json: the result does not say what its findings say: {says}" in ended.stderr
+
+
+def test_a_bare_file_proves_no_more_than_that_it_does_not_contradict_itself(judge_edited):
+    assert judge_edited(lambda whole: edited(whole, **share(2, 1000)), "edited.json").returncode == 0

@@ -1,8 +1,12 @@
 """`modicum judge` as a shell sees them: exit codes, outputs, and what is refused."""
 
+import hashlib
 import json
+from types import SimpleNamespace
 
 import pytest
+from modicum.cli.stored_baselines import report_of
+from modicum.errors import InvalidSource
 
 from tests.gate.documents import DOCUMENTS, document, share
 
@@ -91,3 +95,27 @@ def test_a_class_of_few_images_is_judged_by_its_counts(shell, tmp_path):
 
     assert ended.returncode == 1
     assert "FAIL         accuracy (error): cat 60%" in ended.stdout
+
+
+class _Stored:
+    """An audit on a server whose report may have been changed on its way."""
+
+    name = "projects/default/audits/a"
+
+    def __init__(self, result, report):
+        text = json.dumps(result, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        self.snapshot = SimpleNamespace(result_digest=hashlib.sha256(text.encode()).hexdigest())
+        self._report = json.dumps({**report, "rows": [], "spot_pictures": []}).encode()
+
+    def report(self, form):
+        assert form == "json"
+        return self._report
+
+
+def test_the_report_of_a_stored_audit_is_compared_with_the_digest_of_its_result():
+    result = DOCUMENTS["planted"]
+    passing = {**result, "spots": DOCUMENTS["clean"]["spots"]}
+
+    assert report_of(_Stored(result, result))["spots"] == result["spots"]
+    with pytest.raises(InvalidSource, match="audits/a: expected the stored result, sha256:"):
+        report_of(_Stored(result, passing))

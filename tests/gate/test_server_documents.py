@@ -1,5 +1,8 @@
 """The gate on documents that the server makes: it judges the same sources, and finds what the server finds."""
 
+import hashlib
+import io
+import json
 from datetime import date
 
 import pytest
@@ -7,14 +10,17 @@ from modicum.gate import paired
 from modicum.gate.judging import judge
 from modicum.gate.other_alpha import at_alpha
 from modicum.gate.policy_file import policy_of
+from modicum.gate.recount import first_difference, stored_digest
 from modicum.gate.spots import _row
 from modicum_server.domain.findings import MEASURED_REASONS
 from modicum_server.domain.searches import Control, ControlPlan
 from modicum_server.domain.spots import SpotKind, SpotOutcomes, SpotPlace, SpotRow, SpotTrial
 from modicum_server.domain.statistics import Statistics
+from modicum_server.measures.document import canonical_json
 from modicum_server.measures.registry import measure_titles
-from modicum_server.measures.rows import finding_row
+from modicum_server.measures.rows import finding_row, write_findings
 from modicum_server.measures.spots import places_of
+from modicum_server.reports.json_report import JsonReport
 
 from tests.measures.example_audit import OTHER_VERSION, VERSION, controls, document_and_rows, finding, mixed_findings
 
@@ -157,3 +163,63 @@ def counts(measure):
 
 def test_the_gate_and_the_server_tell_failed_images_by_the_same_reasons():
     assert set(map(str, MEASURED_REASONS)) == paired.MEASURED_REASONS
+
+
+def every_outcome():
+    """Findings of every kind, with labels, controls and images that failed."""
+    return [
+        *mixed_findings(),
+        *(finding(at, at % 30 + 1, controls=controls(at % 20), label=at % 2) for at in range(20, 60)),
+    ]
+
+
+def test_a_result_of_the_server_says_what_its_rows_say():
+    assert first_difference(reported(every_outcome())) == ""
+
+
+#: What a person might edit: a path into the search of a result, and another number.
+EDITS = [
+    *((("counts", name), 3) for name in ("images", "eligible", "not_eligible", "with_subset", "failed")),
+    *((("counts", name), 30) for name in ("baseline_confident", "budget_exhausted", "saturated")),
+    *(
+        (("measures", name, *path), 999)
+        for name in ("accuracy", "eligible_share", "baseline_confident_share", *RATES)
+        for path in (("n",), ("parameters", "successes"))
+    ),
+    *((("measures", name, "groups", "0", "n"), 900) for name in ("overinterpretation_rate", "accuracy")),
+    (("measures", "accuracy", "value"), 0.99),
+]
+
+
+@pytest.mark.parametrize(("path", "number"), EDITS, ids=[".".join(path) for path, _ in EDITS])
+def test_an_edited_count_is_named(path, number):
+    result = reported(every_outcome())
+    part = result["models"][0]["searches"][0]
+    for name in path[:-1]:
+        part = part[name]
+    assert part[path[-1]] != number
+    part[path[-1]] = number
+
+    differs = first_difference(result)
+
+    assert differs.startswith(f"models[0].searches[0].{'.'.join(path)} is {number}, but ")
+
+
+def test_a_row_that_was_removed_is_noticed():
+    result = reported(every_outcome())
+    rows = result["findings"]["rows"]
+
+    assert (
+        first_difference({**result, "rows": result["rows"][1:]})
+        == f"findings.rows is {rows}, but {rows - 1} was counted"
+    )
+
+
+def test_a_report_of_the_server_has_the_digest_of_its_result():
+    document, rows = document_and_rows(every_outcome())
+    packed = io.BytesIO()
+    write_findings(rows, packed)
+    writer = JsonReport({**document, "spot_pictures": [{"uri": "data:,"}]})
+    text = b"".join([writer.begin(), *writer.feed(packed.getvalue()), writer.end()])
+
+    assert stored_digest(json.loads(text)) == hashlib.sha256(canonical_json(document)).hexdigest()

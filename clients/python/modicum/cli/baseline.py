@@ -8,7 +8,7 @@ import typer
 
 from modicum.cli import options
 from modicum.cli.consoles import print_error, print_text, stdout
-from modicum.cli.documents import Findings, read_document, with_findings
+from modicum.cli.documents import Findings, read_document, refuse_edited, with_findings
 from modicum.cli.exit_codes import INCONCLUSIVE, VIOLATED
 from modicum.cli.judge import result_named
 from modicum.cli.outputs import write_file
@@ -55,6 +55,7 @@ def update(
     if file is None:
         raise InvalidArgument(f"{policy}: expected `baseline: {{file: FILE.json}}`, got no file to write; add it")
     document = with_findings(result_named(result), findings)
+    refuse_edited(document, result)
     verdict = judged(document, by, result, baseline=read_document(file) if file.exists() else None)
     refused = refusal(verdict, reason=reason)
     if refused is not None and refused.outcome is Outcome.PASS:

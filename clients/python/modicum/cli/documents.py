@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from modicum.cli.options import option
 from modicum.errors import InvalidSource, PolicyError
 from modicum.gate.marked_yaml import NEEDS_EXTRA
+from modicum.gate.recount import first_difference
 
 RESULT = "Result"
 Findings = Annotated[
@@ -57,6 +58,21 @@ def with_findings(document: Mapping[str, Any], path: Path | None) -> Mapping[str
     except (OSError, EOFError, zlib.error, ValueError) as error:
         raise InvalidSource(f"{path}: expected JSON lines packed by gzip; {error}") from error
     return {**document, "rows": rows}
+
+
+def refuse_edited(document: Mapping[str, Any], source: str) -> None:
+    """Refuse a result document whose counts are not those of its rows; without rows, one that contradicts itself.
+
+    Raises:
+        InvalidSource: a field differs, or a part is missing; names `source`.
+    """
+    with refusing_parts(source):
+        differs = first_difference(document)
+    if differs:
+        raise InvalidSource(
+            f"{source}: the result does not say what its findings say: {differs}; it was edited, or is damaged: judge "
+            "the result as it was written"
+        )
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from modicum.cli.documents import Findings, read_document, with_findings
+from modicum.cli.documents import Findings, read_document, refuse_edited, with_findings
 from modicum.cli.policy import policy_from
 from modicum.cli.saving import refuse_unsaved, save
 from modicum.cli.stored_baselines import baseline_stored, report_of
@@ -35,6 +35,7 @@ def judge(
         _refuse_file(result)
         refuse_unsaved(policy)
     document = with_findings(result_named(result), findings)
+    refuse_edited(document, result)
     baseline = baseline_stored(policy, document)
     given = judged(document, policy, result, baseline=baseline)
     code = told(given, outputs, verdict)

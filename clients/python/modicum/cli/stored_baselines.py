@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modicum.cli.documents import read_document
-from modicum.errors import PolicyError
+from modicum.errors import InvalidSource, PolicyError
 from modicum.gate.baselines import measured_otherwise
 from modicum.gate.policy import BaselineKind, BaselineSource, Policy
+from modicum.gate.recount import stored_digest
 
 if TYPE_CHECKING:
     from modicum.client import Audit, Client
@@ -72,8 +73,17 @@ def baseline_beside(client: "Client", source: BaselineSource, document: Document
 
 
 def report_of(audit: "Audit") -> Document:
-    """Return the result of an audit with its rows."""
+    """Return the result of an audit with its rows.
+
+    Raises:
+        InvalidSource: it is not the result whose digest the server names.
+    """
     report: Document = json.loads(audit.report("json"))
+    digest, named = stored_digest(report), audit.snapshot.result_digest
+    if digest != named:
+        raise InvalidSource(
+            f"{audit.name}: expected the stored result, sha256:{named}, got sha256:{digest}; fetch it again"
+        )
     return report
 
 

@@ -5,7 +5,7 @@ Verdicts on ensembles use alpha, too, and are left out: they are not counted aga
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from modicum.gate.paired import is_small, measured_size
@@ -47,18 +47,23 @@ def _counted_again(search: Document, rows: Sequence[Row], pixels: int, alpha: fl
         return dict(search)
     sizes = [(row, _size(row, pixels)) for row in rows]
     measured = [(row, size) for row, size in sizes if not math.isnan(size)]
-    bare = [(row, 0.0) for row in rows if row["baseline_confident"] and _is_searchable(row)]
-    other = [(row, size) for row, _ in measured if (size := _other_size(row)) is not None]
-    counted: Mapping[str, Iterable[tuple[Row, float]]] = {
-        RATE: measured,
-        WITH_CONFIDENT: [*measured, *bare],
-        OF_OTHER_CLASS: other,
+    counted: Mapping[str, Callable[[], Sequence[tuple[Row, float]]]] = {
+        RATE: lambda: measured,
+        WITH_CONFIDENT: lambda: [
+            *measured,
+            *((row, 0.0) for row in rows if row["baseline_confident"] and _is_searchable(row)),
+        ],
+        OF_OTHER_CLASS: lambda: [(row, size) for row, _ in measured if (size := _other_size(row)) is not None],
     }
 
     def small(size: float) -> bool:
         return bool(is_small(size, pixels, alpha))
 
-    measures = {name: _share(search["measures"][name], list(images), small, alpha) for name, images in counted.items()}
+    measures = {
+        name: _share(search["measures"][name], images(), small, alpha)
+        for name, images in counted.items()
+        if name in search["measures"]
+    }
     return {**search, "measures": {**search["measures"], **measures}}
 
 
