@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from modicum_server.measures.comparisons import mean_of, ratio_of
 from modicum_server.measures.measure import quantile_measure
-from scipy.stats import binom
+from scipy.stats import binom, binomtest
 
 from tests.gate.documents import SEARCH, VERSION, document, outcomes, share, verdict
 
@@ -170,3 +170,65 @@ def test_a_result_of_one_version_has_nothing_to_compare():
     found = verdict(RATIO, {**document(), "comparisons": []} | {"specification": of_two_versions()["specification"]})
 
     assert (str(found.outcome), found.rules[0].worst.reason) == ("INCONCLUSIVE", "the result has no comparisons")
+
+
+def at_level(policy, measures, *, asked=0.99, **more):
+    """The checks of a policy that asks for another level than the result has."""
+    given = verdict(f"audit: {{level: {asked}}}\n{NO_SPOT}{policy}", document(measures, **more))
+    return given, given.rules[0].checks[0]
+
+
+def test_a_share_is_judged_at_another_level_from_its_counts():
+    interval = {"low": 0.10, "high": 0.31, "level": 0.95, "method": "wilson", "n": 60}
+    given, check = at_level("  accuracy: {max: 0.5}", {"accuracy": share(12, 60, interval=interval)})
+
+    low, high = binomtest(12, 60).proportion_ci(0.99, method="exact")
+    assert (str(given.outcome), check.level) == ("PASS", 0.99)
+    assert (check.low, check.high) == (pytest.approx(low), pytest.approx(high))
+    assert given.notes[0] == "the result was measured at another level; its intervals were made again at 0.99"
+
+
+def test_a_median_has_the_ends_of_the_next_smaller_tail_at_another_level():
+    wide = quantile_measure(SIZES, 0.5, unit="pixels share", empty="", level=0.99).interval
+
+    _, check = at_level("  subset-fraction-median: {max: 0.3}", {"subset_fraction_median": median(SIZES)})
+
+    assert (str(check.outcome), check.level) == ("PASS", 0.99)
+    assert (check.low, check.high) == (wide.low, wide.high)
+
+
+def test_classes_and_means_are_judged_at_another_level_too():
+    interval = {"low": 0.10, "high": 0.31, "level": 0.95, "method": "wilson", "n": 60}
+    classes = {"0": share(12, 60, interval=interval)}
+    _, check = at_level(
+        "  accuracy: {max: 0.5, classes: [cat]}", {"accuracy": share(12, 60, interval=interval) | {"groups": classes}}
+    )
+    values = np.random.default_rng(0).normal(0.9, 0.05, 60)
+    measure = mean_of(values, unit="confidence", empty="").as_json()
+    _, mean = at_level("  pixel-subsets-confidence-mean: {min: 0.8}", {NAME: measure})
+
+    assert (str(check.outcome), check.class_label, check.level) == ("PASS", "cat", 0.99)
+    assert (str(mean.outcome), mean.level) == ("PASS", 0.99)
+    assert mean.low < measure["interval"]["low"]
+
+
+def test_what_a_result_holds_at_its_own_level_alone_is_not_judged_at_another():
+    only = {"value": 0.3, "unit": "difference", "n": 100, "parameters": {}}
+    interval = {"low": 0.2, "high": 0.4, "level": 0.95, "method": "bootstrap", "n": 100}
+    reading = {"control": "shortcut", "outcome": "RELIES_ON_RING", "text": "It relies."}
+
+    number, check = at_level(
+        "  shortcut-accuracy-drop: {level: error, max: 0.9}", {"shortcut_accuracy_drop": {**only, "interval": interval}}
+    )
+    worded, read = at_level("  shortcut: {expect: [RELIES_ON_RING]}", {}, readings=[reading])
+
+    assert (str(number.outcome), str(worded.outcome)) == ("INCONCLUSIVE", "INCONCLUSIVE")
+    assert check.reason == read.reason == "the policy asks for level 0.99, and the result holds this at 0.95 alone"
+
+
+def test_at_the_level_of_the_result_nothing_is_made_again():
+    interval = {"low": 0.10, "high": 0.31, "level": 0.95, "method": "wilson", "n": 60}
+    given, check = at_level("  accuracy: {max: 0.5}", {"accuracy": share(12, 60, interval=interval)}, asked=0.95)
+
+    assert (check.low, check.high) == (0.10, 0.31)
+    assert not [note for note in given.notes if "another level" in note]

@@ -94,7 +94,7 @@ def test_a_class_of_few_images_is_judged_by_its_counts(shell, tmp_path):
     ended = shell("modicum judge some.json")
 
     assert ended.returncode == 1
-    assert "FAIL         accuracy (error): cat 60%" in ended.stdout
+    assert "FAIL         accuracy (error): class cat: 60%, limit at least 80%" in ended.stdout
 
 
 class _Stored:

@@ -198,7 +198,7 @@ def test_a_result_at_another_threshold_is_inconclusive():
     assert given.outcome == "INCONCLUSIVE"
 
 
-@pytest.mark.parametrize(("name", "asked"), [("seed", 1), ("level", 0.99)])
+@pytest.mark.parametrize(("name", "asked"), [("seed", 1), ("sample", 50)])
 def test_a_result_that_was_measured_otherwise_is_inconclusive_and_says_how(name, asked):
     given = verdict(f"audit: {{{name}: {asked}}}", document())
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 from modicum.cli.options import option
 from modicum.errors import InvalidSource, PolicyError
+from modicum.gate.judging import refuse_other_documents
 from modicum.gate.marked_yaml import NEEDS_EXTRA
 from modicum.gate.recount import first_difference
 
@@ -65,7 +66,9 @@ def refuse_edited(document: Mapping[str, Any], source: str) -> None:
 
     Raises:
         InvalidSource: a field differs, or a part is missing; names `source`.
+        PolicyError: it is no result document.
     """
+    refuse_other_documents(document)
     with refusing_parts(source):
         differs = first_difference(document)
     if differs:

@@ -19,6 +19,7 @@ from modicum.gate.early_stop import is_whole
 from modicum.gate.excuses import Excuses, excuses_of, expired_waivers, waived_words
 from modicum.gate.explanation import requirement
 from modicum.gate.identity import identity
+from modicum.gate.levels import at_asked_level
 from modicum.gate.measures import checks_of, class_labels, measure_in, outcome_check
 from modicum.gate.notes import notes
 from modicum.gate.other_alpha import at_alpha
@@ -48,7 +49,7 @@ def judge(document: Document, policy: Policy, *, today: date, baseline: Document
         PolicyError: it is not a result document, or a rule of the policy's own needs what the document cannot have.
     """
     refuse_other_documents(document)
-    document = _at_its_alpha(document, policy)
+    document = at_asked_level(_at_its_alpha(document, policy), policy)
     left_out = dict(_left_out(policy, document))
     rules = [rule for rule in policy.rules if rule.id not in left_out]
     excuses = excuses_of(policy, document, today)
@@ -220,7 +221,7 @@ def _measured_otherwise(document: Document, policy: Policy) -> str:
     """What of the whole audit differs from what the policy asks; empty if nothing."""
     specification = document["specification"]
     has = {**{name: specification.get(name) for name in ("seed", "sample")}, **specification["statistics"]}
-    for name in ("seed", "sample", "alpha", "level"):
+    for name in ("seed", "sample", "alpha"):
         if name in policy.audit and has.get(name) != policy.audit[name]:
             return f"the policy asks for {name} {policy.audit[name]}, the result was measured with {has.get(name)}"
     return ""

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from modicum.gate.early_stop import Looks, looks_of
+from modicum.gate.levels import UNDECIDED
 from modicum.gate.policy import Kind, Rule
 from modicum.gate.tails import ONE_SIDED, number_of, p_beyond, p_within
 from modicum.gate.verdict import Check, Limits, class_words
@@ -96,6 +97,8 @@ def _measured(rule: Rule, version: str, subject: str, measure: Document | None, 
     )
     if number.value is None:
         return replace(check, holds=False, reason=f"not measured: {number.unavailable or 'no value'}")
+    if UNDECIDED in measure:
+        return replace(check, holds=False, reason=measure[UNDECIDED])
     both = {"at_most": limits.at_most, "at_least": limits.at_least}
     return replace(check, p=p_beyond(number, **both), passes=p_within(number, **both) <= ONE_SIDED)
 
@@ -136,6 +139,8 @@ def _known(reading: Document) -> set[str]:
 def outcome_check(rule: Rule, version: str, outcome: str, document: Document, text: str) -> Check:
     """Return the check of an outcome in words. It was decided at the result's level, so p is 1 less that level."""
     found = Check(model_version=version, subject=outcome, reason=text)
+    if undecided := document["specification"]["statistics"].get(UNDECIDED):
+        return replace(found, holds=False, reason=undecided)
     if outcome in rule.expect:
         return replace(found, passes=True)
     if outcome == "INCONCLUSIVE":

@@ -6,6 +6,7 @@ from typing import Any
 from modicum.gate.baseline_file import Compared
 from modicum.gate.early_stop import stop_notes
 from modicum.gate.excuses import Excuses, idle_excuses
+from modicum.gate.levels import level_note
 from modicum.gate.policy import Policy
 from modicum.gate.spots import accepted_places, classes_without_row
 from modicum.gate.verdict import RuleVerdict
@@ -18,6 +19,8 @@ def notes(
 ) -> Iterator[str]:
     """Yield the notes of a verdict."""
     yield from stop_notes(document)
+    if told := level_note(document):
+        yield told
     if baseline is not None:
         yield f"the baseline is {baseline.result['audit']}, sha256:{baseline.digest}"
     for model in document["models"]:

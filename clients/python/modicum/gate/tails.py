@@ -178,6 +178,15 @@ def _paired_above(pairs: Pairs, limit: float) -> float:
     return p
 
 
+def share_ends(successes: int, n: int, tail: float) -> tuple[float, float]:
+    """Return the exact interval of a share, each end one-sided at `tail`."""
+    from scipy.special import betaincinv  # noqa: PLC0415  # of the extra `gate`
+
+    low = 0.0 if successes == 0 else float(betaincinv(successes, n - successes + 1, tail))
+    high = 1.0 if successes == n else float(betaincinv(successes + 1, n - successes, 1 - tail))
+    return low, high
+
+
 def paired_ends(pairs: Pairs, level: float) -> tuple[float, float] | None:
     """Return the interval of the mean difference that these tails give; None below `FEWEST_PAIRS`."""
     low, high = _paired_end(pairs, level), _paired_end(pairs.reversed, level)
