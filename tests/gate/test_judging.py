@@ -206,6 +206,31 @@ def test_a_result_that_was_measured_otherwise_is_inconclusive_and_says_how(name,
     assert f"the policy asks for {name} {asked}, the result was measured with" in given.rules[0].worst.reason
 
 
+def with_copies(number, **more):
+    """A result of which so many images are copies of others."""
+    return document(dataset={**document()["dataset"], "copies": number}, **more)
+
+
+@pytest.mark.parametrize(
+    ("copies", "outcome", "reason"),
+    [
+        (0, "PASS", "no place was found that decides"),
+        (50, "PASS", "no place was found that decides"),
+        (51, "INCONCLUSIVE", "requires 100 eligible images, the result has 150, of which at least 99 are different"),
+    ],
+)
+def test_copies_of_a_picture_do_not_count_for_the_floors(copies, outcome, reason):
+    given = verdict("require: {eligible_images: 100}", with_copies(copies))
+
+    assert given.outcome == outcome
+    assert reason in given.rules[0].worst.reason
+
+
+def test_a_verdict_says_how_many_images_are_copies():
+    assert verdict("", with_copies(12)).notes[0].startswith("12 of 200 images are copies of others, byte for byte; ")
+    assert not [note for note in verdict("", with_copies(0)).notes if "copies" in note]
+
+
 COUNTERFACTUALS = {
     "model_version": VERSION,
     "outcome": "ACCURACY_FALLS",

@@ -1,5 +1,6 @@
 """The result document. MODICUM_UPDATE_GOLDENS=1 rewrites the golden: read the difference before you commit it."""
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -131,3 +132,16 @@ def test_each_version_names_the_files_of_weights_that_it_runs():
 
     files = [model["weights_digests"] for model in document["models"]]
     assert files == [{VERSION: "1a" * 32}, {VERSION: "1a" * 32, OTHER_VERSION: "2b" * 32}]
+
+
+def test_copies_of_a_picture_are_counted_once_under_all_searches():
+    batched = Search(SearchMethod.BATCHED_GRADIENT, 0.9, fill=Fill.BLACK, pixels_per_step=1)
+    digests = [hashlib.sha256(picture).hexdigest() for picture in (b"a", b"b", b"a", b"a", b"c")]
+    found = [
+        finding(at, image_digest=digest, search_index=index) for at, digest in enumerate(digests) for index in (0, 1)
+    ]
+
+    document, _ = document_and_rows(found, searches=(SEARCH, batched))
+
+    assert document["dataset"]["copies"] == 2
+    assert document_and_rows([finding(at) for at in range(5)])[0]["dataset"]["copies"] == 0

@@ -15,6 +15,7 @@ from typing import Any
 from modicum.errors import PolicyError
 from modicum.gate.baseline_file import WAY_OUT, Compared, baseline_side, compared
 from modicum.gate.baselines import Comparison, baseline_checks
+from modicum.gate.copies import distinct
 from modicum.gate.early_stop import is_whole
 from modicum.gate.excuses import Excuses, excuses_of, expired_waivers, waived_words
 from modicum.gate.explanation import requirement
@@ -179,7 +180,7 @@ def _against(
 
 def _unless_weak(check: Check, document: Document, search: Document, policy: Policy) -> Check:
     """The check; inconclusive where the evidence is weaker than the policy asks, or was measured otherwise."""
-    weak = _measured_otherwise(document, policy) or _too_weak(search, policy)
+    weak = _measured_otherwise(document, policy) or _too_weak(document, search, policy)
     nothing = replace(check, holds=False, passes=False, against_baseline=False, reason=weak, unsettled="")
     return nothing if weak else check
 
@@ -227,14 +228,15 @@ def _measured_otherwise(document: Document, policy: Policy) -> str:
     return ""
 
 
-def _too_weak(search: Document, policy: Policy) -> str:
+def _too_weak(document: Document, search: Document, policy: Policy) -> str:
     """What the evidence lacks of the policy's floors; empty if nothing."""
     counts, passes = search["counts"], search["search"].get("passes", 0)
     has = {"images": counts["images"] - counts["failed"], "eligible_images": counts["eligible"]}
     for name, number in has.items():
-        least = policy.require.get(name, 0)
-        if number < least:
-            return f"the policy requires {least} {name.replace('_', ' ')}, the result has {number}"
+        least, different = policy.require.get(name, 0), distinct(document, number)
+        if different < least:
+            once = f", of which at least {different} are different pictures" if different < number else ""
+            return f"the policy requires {least} {name.replace('_', ' ')}, the result has {number}{once}"
     if 0 < passes < policy.least_passes:
         return f"the policy requires {policy.least_passes} passes an image, the result has {passes}"
     return ""

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from modicum.gate.baseline_file import Compared
+from modicum.gate.copies import copies_note
 from modicum.gate.early_stop import stop_notes
 from modicum.gate.excuses import Excuses, idle_excuses
 from modicum.gate.levels import level_note
@@ -19,8 +20,7 @@ def notes(
 ) -> Iterator[str]:
     """Yield the notes of a verdict."""
     yield from stop_notes(document)
-    if told := level_note(document):
-        yield told
+    yield from filter(None, (level_note(document), copies_note(document)))
     if baseline is not None:
         yield f"the baseline is {baseline.result['audit']}, sha256:{baseline.digest}"
     for model in document["models"]:

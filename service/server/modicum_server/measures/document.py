@@ -106,6 +106,7 @@ def result_document(
             "item_count": dataset.item_count,
             "audited": audit.item_count if stopped is None else stopped.images,
             "labelled": dataset.labelled_count,
+            "copies": tally.copies,
         },
         "stopping": _stopping_json(audit, stopped),
         "models": [_model_json(version, audited, across) for version in versions],
@@ -151,6 +152,7 @@ class _Tally:
 
     builders: dict[tuple[str, int], ObservationBuilder]
     failures: list[dict[str, Any]] = field(default_factory=list)
+    images: dict[int, str] = field(default_factory=dict)
     rows: int = 0
     forward: int = 0
     backward: int = 0
@@ -173,6 +175,7 @@ class _Tally:
 
     def add(self, finding: Finding) -> None:
         self.builders[finding.model_version, finding.search_index].add(finding)
+        self.images[finding.position] = finding.image_digest
         self.rows += 1
         for passes in (finding.passes, finding.controls.passes):
             self.forward += passes.forward
@@ -181,6 +184,11 @@ class _Tally:
             self.failures.append(
                 {name: getattr(finding, name) for name in ("item", "model_version", "search_index", "reason")}
             )
+
+    @property
+    def copies(self) -> int:
+        """How many images are copies of others: their files are equal byte for byte."""
+        return len(self.images) - len(set(self.images.values()))
 
     def observations(self) -> dict[tuple[str, int], Observations]:
         return {key: builder.observations() for key, builder in self.builders.items()}
