@@ -104,7 +104,7 @@ def test_without_a_test_of_places_the_subsets_are_told_and_what_to_ask_for():
 def test_a_test_of_places_that_had_too_few_images_says_how_many_it_takes():
     text = said(FEW, plans=(*PLANS, ControlPlan(Control.SPOT)))
 
-    assert "What to do next. Audit at least 30 images of two predicted classes." in text
+    assert "What to do next. Audit at least 30 images of two predicted classes: so many tell" in text
 
 
 def test_an_audit_that_searched_nothing_says_what_to_change():

@@ -171,15 +171,7 @@ def _of_subsets(told: Told) -> Finding:
     if section.subsets == 0:
         return NOT_TESTED, section.headline, section.sentences, ""
     next_step = MORE_FOR_SPOTS if told.spot_asked else ASK_FOR_SPOTS
-    return NOT_TESTED, _few_pixels(section) or section.headline, section.sentences[:1], next_step
-
-
-def _few_pixels(section: Section) -> str:
-    """The claim about small subsets; empty where there is no rate with an interval."""
-    rate = section.figures.get("overinterpretation_rate")
-    if rate is None or rate.bar is None or not section.few:
-        return ""
-    return f"On {rate.value} of the searched images, {section.few} of the pixels are enough."
+    return NOT_TESTED, section.claim, section.sentences[:1], next_step
 
 
 def _pair_sentences(told: Told) -> tuple[str, ...]:

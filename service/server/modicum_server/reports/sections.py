@@ -12,7 +12,6 @@ from modicum_server.domain.searches import Canvas, Fill, Search, SearchMethod, T
 from modicum_server.measures import registry
 from modicum_server.measures.intervals import SMALLEST_SAMPLE
 from modicum_server.measures.measure import Measure, measure_from_json
-from modicum_server.measures.number_words import asked_text
 from modicum_server.measures.observation_builder import ObservationBuilder
 from modicum_server.measures.observations import Observations
 from modicum_server.reports import plots, summary
@@ -36,6 +35,7 @@ class Section:
     model: str
     search: Mapping[str, Any]
     budget: str
+    claim: str
     headline: str
     sentences: tuple[str, ...]
     figures: Mapping[str, Figure]
@@ -49,7 +49,6 @@ class Section:
     canvas: Canvas
     telling: tuple[Card, ...]
     cards: tuple[Card, ...]
-    few: str
     subsets: int
     which: str
     photograph_note: str
@@ -109,6 +108,7 @@ class Sketch:
             model=self.model,
             search=search,
             budget=budget_text(search),
+            claim=summary.claim(measured),
             headline=summary.headline(measured),
             sentences=(*summary.sentences(measured, self.result["counts"], search), *summary.caveats(self.result)),
             figures=figures(measures, titles),
@@ -122,7 +122,6 @@ class Sketch:
             canvas=self.scene.canvas,
             telling=self._cards(self._choice.telling),
             cards=self._cards(self._choice.places),
-            few=asked_text(alpha),
             subsets=self._choice.subsets,
             which=rule_text(self._choice),
             photograph_note=photograph_note(self.scene.canvas),

@@ -14,6 +14,15 @@ GRADIENT_FREE = (
 )
 
 
+def claim(measured: Measured) -> str:
+    """Return the headline in as few words as a first screen needs."""
+    rate = measured["overinterpretation_rate"]
+    if rate.value is None:
+        return headline(measured)
+    images = _tally(rate) if rate.interval is None else f"{share_text(rate.value)} of the"
+    return f"On {images} searched images, {_bound(rate)} of the pixels are enough."
+
+
 def headline(measured: Measured) -> str:
     """Return the first sentence: the overinterpretation rate, or why there is none."""
     rate = measured["overinterpretation_rate"]
