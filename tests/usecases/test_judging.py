@@ -65,8 +65,9 @@ async def audited(place, audit_draft):
     return make
 
 
-async def judged(place, name, policy=PLAIN, principal=AUDITOR, *, baseline="", file="", **options):
-    return await place.judging.judge(principal, name, AskedPolicy(policy, file, baseline), CreateOptions(**options))
+async def judged(place, name, policy=PLAIN, principal=AUDITOR, *, baseline="", file="", version="", **options):
+    asked = AskedPolicy(policy, file, baseline, version)
+    return await place.judging.judge(principal, name, asked, CreateOptions(**options))
 
 
 async def bytes_of(place, digest):
@@ -211,6 +212,59 @@ async def test_a_policy_may_name_the_audit_to_compare_with(place, audited):
     assert (stored.outcome, stored.baseline) == (VerdictOutcome.FAIL, main)
     with pytest.raises(FieldInvalid, match=r"policy\.baseline\.audit: expected an audit of projects/default"):
         await judged(place, candidate, COMPARED.replace("file: main.json", "audit: projects/elsewhere/audits/main"))
+
+
+BY_MODEL = COMPARED.replace("file: main.json", "model: NAME")
+
+
+@pytest.mark.parametrize("name", ["net", "net/1", f"{PROJECT}/models/net/versions/1"])
+async def test_a_policy_may_name_a_version_of_which_the_newest_audit_measured_alike_counts(place, audited, name):
+    main = await audited(*comparable("main", 180))
+    other, findings = comparable("other", 180)
+    other["parameters"]["versions"] = {"torch": "other"}
+    await audited(other, findings, seed=2)  # newer, and measured otherwise
+    candidate = await audited(*comparable("new", 140), seed=1)
+
+    stored = await judged(place, candidate, BY_MODEL.replace("NAME", name))
+
+    assert (stored.outcome, stored.baseline) == (VerdictOutcome.FAIL, main)
+
+
+async def test_a_version_without_an_audit_that_was_measured_alike_is_no_baseline(place, audited):
+    other, findings = comparable("other", 180)
+    candidate = await audited(*comparable("new", 140), seed=1)
+
+    with pytest.raises(FieldInvalid, match="there is none of these images; audit it so"):
+        await judged(place, candidate, BY_MODEL.replace("NAME", "net"))
+    other["parameters"]["versions"] = {"torch": "other"}
+    await audited(other, findings, seed=2)
+    with pytest.raises(FieldInvalid, match="the newest of these images differs in versions"):
+        await judged(place, candidate, BY_MODEL.replace("NAME", "net/1"))
+    for unknown in ("gone", "net/9"):
+        with pytest.raises(FieldInvalid, match=r"policy\.baseline\.model: expected a version that is READY"):
+            await judged(place, candidate, BY_MODEL.replace("NAME", unknown))
+    with pytest.raises(FieldInvalid, match=r"policy\.baseline\.model: expected a model of projects/default"):
+        await judged(place, candidate, BY_MODEL.replace("NAME", "projects/elsewhere/models/net"))
+
+
+async def test_one_version_of_an_audit_of_several_is_judged_alone(place, audit_draft):
+    (first,), second = audit_draft.specification.model_versions, (await place.register(weights=b"others")).name
+    several = draft(versions=(first, second), dataset=audit_draft.specification.dataset)
+    audit = (await place.audit(several, no_reuse=True)).name
+    named = {
+        version: json.loads(json.dumps(DOCUMENTS[name]).replace(VERSION, version))
+        for version, name in ((first, "clean"), (second, "planted"))
+    }
+    both = {part: [*named[first][part], *named[second][part]] for part in ("models", "spots", "mitigation")}
+    await place.succeed(audit, {**named[first], **both, "audit": audit}, ())
+
+    together, *alone = [await judged(place, audit, version=version) for version in ("", first, second)]
+
+    assert [one.outcome for one in (together, *alone)] == ["FAIL", "PASS", "FAIL"]
+    assert [one.model_versions for one in (together, *alone)] == [(first, second), (first,), (second,)]
+    assert json.loads(await bytes_of(place, alone[0].document_digest))["result"]["model_digests"].keys() == {first}
+    with pytest.raises(FieldInvalid, match="model_version: expected a version of projects/default/audits"):
+        await judged(place, audit, version=f"{PROJECT}/models/net/versions/7")
 
 
 async def test_a_policy_that_compares_needs_the_name_of_a_baseline_in_the_same_project(place, audited):

@@ -229,10 +229,16 @@ class AsyncClient:
         return self
 
     async def judge(
-        self, audit: Named | str, policy: str | Path, *, baseline: Named | str = "", validate_only: bool = False
+        self,
+        audit: Named | str,
+        policy: str | Path,
+        *,
+        baseline: Named | str = "",
+        version: Named | str = "",
+        validate_only: bool = False,
     ) -> Verdict:
         """Judge an audit that succeeded by a policy, and store the verdict, as `Client.judge` does."""
-        return await self._judging.judge(audit, policy, baseline=baseline, validate_only=validate_only)
+        return await self._judging.judge(audit, policy, baseline=baseline, version=version, validate_only=validate_only)
 
     async def gate(
         self,

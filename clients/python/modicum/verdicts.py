@@ -114,14 +114,22 @@ class AsyncJudging:
         self._connection = connection
 
     async def judge(
-        self, audit: Named | str, policy: str | Path, *, baseline: Named | str = "", validate_only: bool = False
+        self,
+        audit: Named | str,
+        policy: str | Path,
+        *,
+        baseline: Named | str = "",
+        version: Named | str = "",
+        validate_only: bool = False,
     ) -> Verdict:
         """Judge an audit that succeeded by a policy as of today (UTC), and store the verdict on the server.
 
         Args:
             audit: the audit, or its name.
             policy: the policy's file.
-            baseline: the audit to compare with, or its name, if a rule of the policy compares.
+            baseline: the audit to compare with, or its name, if a rule of the policy compares. Default: what the policy
+                names, an audit or a model.
+            version: judge this version of the audit alone, or the one of that name. Default: all of them together.
             validate_only: store nothing. The verdict then has no name.
 
         Raises:
@@ -136,6 +144,7 @@ class AsyncJudging:
             baseline=self._audit_name(baseline, "baseline") if baseline else "",
             request_id=new_request_id(),
             validate_only=validate_only,
+            model_version=self._version_name(version) if version else "",
         )
         reply = await self._connection.call(self._connection.audits.JudgeAudit, request)
         return verdict_value(reply.verdict)
@@ -183,6 +192,15 @@ class AsyncJudging:
         )
         await audit.wait()
         return await self.judge(audit, policy, baseline=baseline)
+
+    def _version_name(self, given: Named | str) -> str:
+        name = given if isinstance(given, str) else getattr(given, "name", None)
+        if not isinstance(name, str):
+            raise InvalidArgument(f"version: expected a version or its name, got {given!r}")
+        if name.startswith("projects/"):
+            return name
+        model, _, number = name.partition("/")
+        return f"{resource_name(self._connection.project, 'models', model)}/versions/{number}"
 
     def _audit_name(self, given: Named | str, argument: str) -> str:
         name = given if isinstance(given, str) else getattr(given, "name", None)

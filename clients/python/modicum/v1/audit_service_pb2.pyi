@@ -329,13 +329,14 @@ class JudgeAuditRequest(google.protobuf.message.Message):
     REQUEST_ID_FIELD_NUMBER: builtins.int
     VALIDATE_ONLY_FIELD_NUMBER: builtins.int
     POLICY_FILE_FIELD_NUMBER: builtins.int
+    MODEL_VERSION_FIELD_NUMBER: builtins.int
     name: builtins.str
     """Resource name."""
     policy: builtins.str
     """The policy, as the text of its YAML file."""
     baseline: builtins.str
-    """Resource name of the audit to compare with. Empty means the audit that the policy names, or none. Needed if a rule
-    compares and the policy names a file or a model, which the server does not look for.
+    """Resource name of the audit to compare with. Empty means the audit that the policy names, the newest audit of the version
+    that it names that was measured alike on the same images, or none. Needed if a rule compares and the policy names a file.
     """
     request_id: builtins.str
     """A UUID. Repeating the request with the same id returns the same result (AIP-155)."""
@@ -343,6 +344,8 @@ class JudgeAuditRequest(google.protobuf.message.Message):
     """Only judge; store nothing (AIP-163)."""
     policy_file: builtins.str
     """What messages and outputs call the policy's file. Empty means "modicum.yaml"."""
+    model_version: builtins.str
+    """Resource name of the version of the audit to judge alone. Empty means all of its versions together."""
     def __init__(
         self,
         *,
@@ -352,8 +355,9 @@ class JudgeAuditRequest(google.protobuf.message.Message):
         request_id: builtins.str = ...,
         validate_only: builtins.bool = ...,
         policy_file: builtins.str = ...,
+        model_version: builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["baseline", b"baseline", "name", b"name", "policy", b"policy", "policy_file", b"policy_file", "request_id", b"request_id", "validate_only", b"validate_only"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["baseline", b"baseline", "model_version", b"model_version", "name", b"name", "policy", b"policy", "policy_file", b"policy_file", "request_id", b"request_id", "validate_only", b"validate_only"]) -> None: ...
 
 Global___JudgeAuditRequest: typing_extensions.TypeAlias = JudgeAuditRequest
 

@@ -6,7 +6,7 @@ Nothing is searched. A verdict is stored with two documents: the policy's text a
 import asyncio
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
 from importlib import resources
 from typing import Any
@@ -14,7 +14,8 @@ from typing import Any
 from modicum.errors import PolicyError
 from modicum.gate import verdict as engine
 from modicum.gate.judging import judge, needs_rows
-from modicum.gate.policy import BaselineKind, Policy
+from modicum.gate.one_version import of_version
+from modicum.gate.policy import Policy
 from modicum.gate.policy_file import LIMITS, policy_of
 
 from modicum_server.domain.audits import Audit
@@ -35,6 +36,7 @@ from modicum_server.measures.rows import light_row
 from modicum_server.ports import ArtifactStore, Store, Transaction
 from modicum_server.usecases.access import authorise
 from modicum_server.usecases.audits import audit_not_found, require_audit, require_succeeded
+from modicum_server.usecases.baselines import baseline_name, newest_of_version
 from modicum_server.usecases.reports import Reports
 from modicum_server.usecases.request_ids import CreateOptions, IdentifiedRequest, identify
 from modicum_server.usecases.resource_names import new_resource_id, project_of
@@ -48,18 +50,31 @@ Document = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class AskedPolicy:
-    """The text of a policy, what messages call its file, and the audit to compare with (may be empty)."""
+    """The text of a policy, what messages call its file, and the audit to compare with (may be empty).
+
+    With a `model_version`, that version of the audit alone is judged.
+    """
 
     text: str
     file: str = ""
     baseline: str = ""
+    model_version: str = ""
+
+    @property
+    def body(self) -> Mapping[str, str]:
+        """What a repeated request asks for again. Requests from before there was a `model_version` have none."""
+        values = asdict(self)
+        if not self.model_version:
+            del values["model_version"]
+        return values
 
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
-    """An audit and its baseline, with their documents."""
+    """An audit and its baseline, with their documents; `versions` of the audit are judged."""
 
     audit: Audit
+    versions: tuple[str, ...]
     document: Document
     baseline: Audit | None
     baseline_document: Document | None
@@ -97,15 +112,15 @@ class Judging:
         """
         project = _checked_project(name, asked)
         authorise(principal, project, Role.AUDITOR)
-        request, today = identify(project, "JudgeAudit", options, {"name": name, "policy": asked}), self._today()
+        request, today = identify(project, "JudgeAudit", options, {"name": name, "policy": asked.body}), self._today()
         policy = await asyncio.to_thread(_policy, asked, today)
-        compared_with = _baseline_name(asked, policy, project)
+        compared_with = baseline_name(asked.baseline, policy, project)
         async with self._store.transaction() as transaction:
             if known := await request.recall(transaction):
                 return await require_verdict(transaction, known)
             audit = await _succeeded(transaction, name)
             baseline = await _succeeded(transaction, compared_with) if compared_with else None
-        judged = await self._read(audit, baseline, policy)
+        judged = await self._read(audit, baseline, policy, _judged_versions(audit, asked))
         found = await asyncio.to_thread(_found, judged, policy, today)
         document = canonical_json(found.as_json())
         verdict = _verdict(found, judged, document, principal)
@@ -114,16 +129,20 @@ class Judging:
         named = replace(verdict, name=f"{project}/verdicts/{new_resource_id()}")
         return await self._write(project, named, (asked.text.encode(), document), request)
 
-    async def _read(self, audit: Audit, baseline: Audit | None, policy: Policy) -> _Judged:
+    async def _read(self, audit: Audit, baseline: Audit | None, policy: Policy, versions: tuple[str, ...]) -> _Judged:
         """Read the documents as reports have them: with pictures, and with rows where the engine needs them."""
         document: Document = await read_document(self._artifacts, audit.result_digest)
         document = await self._reports.with_spot_pictures(audit, document)
         if _asks_for_rows(document, policy):
             document = await self._with_rows(document)
+        if versions != audit.specification.model_versions:
+            document = _of_version(document, versions[0], audit)
         if baseline is None:
-            return _Judged(audit, document, None, None)
+            baseline = await newest_of_version(self._store, self._artifacts, policy, audit, document)
+        if baseline is None:
+            return _Judged(audit, versions, document, None, None)
         beside = await self._with_rows(await read_document(self._artifacts, baseline.result_digest))
-        return _Judged(audit, document, baseline, beside)
+        return _Judged(audit, versions, document, baseline, beside)
 
     async def _with_rows(self, document: Document) -> Document:
         loop, digest = asyncio.get_running_loop(), document["findings"]["digest"]
@@ -159,18 +178,22 @@ def _checked_project(name: str, asked: AskedPolicy) -> str:
     return project
 
 
-def _baseline_name(asked: AskedPolicy, policy: Policy, project: str) -> str:
-    """Return the name of the audit to compare with: that of the request, else the policy's; empty for none."""
-    named, field = asked.baseline, "baseline"
-    if not named and policy.baseline is not None and policy.baseline.kind is BaselineKind.AUDIT:
-        given, field = policy.baseline.name, "policy.baseline.audit"
-        named = given if given.startswith("projects/") else f"{project}/audits/{given}"
-    if not named and any(rule.needs_baseline for rule in policy.rules):
-        rule = f"a rule of {policy.file} compares with a baseline: expected the name of an audit, got nothing"
-        raise FieldInvalid("baseline", rule)
-    if named and project_of("audit", named, field) != project:
-        raise FieldInvalid(field, f"expected an audit of {project}, got {shown(named)}")
-    return named
+def _judged_versions(audit: Audit, asked: AskedPolicy) -> tuple[str, ...]:
+    """The versions of the audit that are to be judged."""
+    known = audit.specification.model_versions
+    if not asked.model_version:
+        return known
+    if asked.model_version not in known:
+        named = shown(asked.model_version)
+        raise FieldInvalid("model_version", f"expected a version of {audit.name}, such as {known[0]}, got {named}")
+    return (asked.model_version,)
+
+
+def _of_version(document: Document, version: str, audit: Audit) -> Document:
+    try:
+        return of_version(document, version)
+    except (KeyError, PolicyError) as error:
+        raise ResultIncomplete(f"the stored result of {audit.name} has nothing of {version}; audit again") from error
 
 
 async def _succeeded(transaction: Transaction, name: str) -> Audit:
@@ -213,7 +236,7 @@ def _verdict(found: engine.Verdict, judged: _Judged, document: bytes, principal:
     return Verdict(
         name="",
         audit=judged.audit.name,
-        model_versions=judged.audit.specification.model_versions,
+        model_versions=judged.versions,
         outcome=VerdictOutcome(found.outcome),
         summary=found.summary,
         rules=tuple(map(_rule, found.rules)),

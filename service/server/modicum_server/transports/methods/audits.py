@@ -116,7 +116,7 @@ class AuditMethods:
         self, principal: Principal, request: audit_service_pb2.JudgeAuditRequest
     ) -> audit_pb2.Judgement:
         """JudgeAudit."""
-        asked = AskedPolicy(request.policy, request.policy_file, request.baseline)
+        asked = AskedPolicy(request.policy, request.policy_file, request.baseline, request.model_version)
         options = CreateOptions(request_id=request.request_id, validate_only=request.validate_only)
         return judgement_message(await self._judging.judge(principal, request.name, asked, options))
 

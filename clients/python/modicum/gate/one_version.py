@@ -1,0 +1,33 @@
+"""A result document as if its audit had been of one of its versions alone. Judges nothing.
+
+What the audit says of pairs of versions stays: a rule looks there for the version that it is about.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from modicum.errors import PolicyError
+
+Document = Mapping[str, Any]
+
+
+def of_version(document: Document, version: str) -> Document:
+    """Return the document with this version alone.
+
+    Raises:
+        PolicyError: the document has no such version.
+    """
+    known = [model["model_version"] for model in document["models"]]
+    if version not in known:
+        raise PolicyError(f"expected a version of the result, {' or '.join(known)}, got {version}")
+    parts = {name: [one for one in document.get(name, ()) if _is_of(one, version)] for name in ("spots", "mitigation")}
+    return {
+        **document,
+        "models": [model for model in document["models"] if model["model_version"] == version],
+        **{name: part for name, part in parts.items() if name in document},
+    }
+
+
+def _is_of(entry: Document, version: str) -> bool:
+    """Whether an entry is about the version; that of an ensemble check is about the ensemble."""
+    return bool(entry.get("model_version", entry.get("ensemble")) == version)

@@ -1,0 +1,31 @@
+"""A result of several versions, judged as if it were of one of them alone."""
+
+import pytest
+from modicum.errors import PolicyError
+from modicum.gate.one_version import of_version
+
+from tests.gate.documents import VERSION, document, share
+
+OTHER, ENSEMBLE = (f"projects/default/models/{name}/versions/1" for name in ("other", "ensemble"))
+
+
+def of_two():
+    first, second = document({"accuracy": share(9, 10)}), document({"accuracy": share(1, 10)})
+    second["models"][0]["model_version"] = second["spots"][0]["model_version"] = OTHER
+    check = {"ensemble": ENSEMBLE, "verdict": "MITIGATED"}
+    return {**first, **{part: [*first[part], *second[part]] for part in ("models", "spots")}, "mitigation": [check]}
+
+
+@pytest.mark.parametrize("version", [VERSION, OTHER])
+def test_only_what_is_about_the_version_is_left(version):
+    alone = of_version(of_two(), version)
+
+    assert [model["model_version"] for model in alone["models"]] == [version]
+    assert [test["model_version"] for test in alone["spots"]] == [version]
+    assert alone["mitigation"] == []
+    assert alone["dataset"] == of_two()["dataset"]
+
+
+def test_a_version_that_the_result_does_not_have_is_refused():
+    with pytest.raises(PolicyError, match=f"expected a version of the result, {VERSION} or {OTHER}, got {ENSEMBLE}"):
+        of_version(of_two(), ENSEMBLE)
