@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from modicum.errors import PolicyError
-from modicum.gate.assumed import IMAGES, assumed_document, assumed_passes
+from modicum.gate.assumed import IMAGES, assumed_document, assumed_passes, assumed_spot
 from modicum.gate.planning import COMPARES, IN_WORDS, MORE_PASSES, planned
 from modicum.gate.policy_file import policy_of
 from modicum.gate.scaling import scaled
@@ -257,10 +257,32 @@ def test_the_assumed_spot_is_followed_by_8_percent():
 
 
 @pytest.mark.parametrize(
-    ("audit", "passes"), [("{passes: 100}", 502), ("{passes: 100, controls: [spot]}", 402), ("{controls: []}", 612)]
+    ("audit", "passes", "spot"),
+    [
+        ("{passes: 100}", 212, 87_000),
+        ("{passes: 100, controls: [spot]}", 112, 87_000),
+        ("{controls: []}", 612, None),
+    ],
 )
-def test_passes_are_assumed_by_the_policys_budget_and_controls(audit, passes):
-    assert assumed_passes(policy(f"audit: {audit}"))[0] == passes
+def test_passes_are_assumed_by_the_policys_budget_and_controls(audit, passes, spot):
+    asked = policy(f"audit: {audit}")
+
+    assert assumed_passes(asked)[0] == passes
+    assert (assumed_spot(asked) or (None,))[0] == spot
+
+
+def test_a_spot_test_takes_fewer_passes_an_image_in_a_larger_audit():
+    made = plan("", document(passes={"equivalents": 60_000, "spot": 20_000}))
+
+    assert (made.passes_an_image, made.spot.on(200)) == (200, 20_000)
+    assert 20_000 < made.spot.on(2000) < 20_000 * 6
+    assert made.spot.on(20) > 20_000 / 10
+
+
+def test_an_older_result_counts_the_spot_test_with_every_image():
+    made = plan("", document(passes={"equivalents": 60_000}))
+
+    assert (made.passes_an_image, made.spot) == (300, None)
 
 
 @pytest.mark.parametrize(

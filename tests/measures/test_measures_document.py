@@ -93,6 +93,7 @@ def test_passes_of_the_control_are_counted_with_those_of_the_search():
         "forward": searched["forward"] + fills,
         "backward": searched["backward"],
         "equivalents": searched["forward"] + fills + 2 * searched["backward"],
+        "spot": 0,
     }
 
 
@@ -107,7 +108,7 @@ def test_passes_of_the_spot_test_are_counted():
 
     document, _ = document_and_rows([finding(0)], spots=rows)
 
-    assert document["passes"] == {"forward": 100 + 42, "backward": 50, "equivalents": 100 + 42 + 2 * 50}
+    assert document["passes"] == {"forward": 100 + 42, "backward": 50, "equivalents": 100 + 42 + 2 * 50, "spot": 42}
 
 
 def test_an_audit_without_findings_has_a_document():

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 import torch
-from modicum_server.domain import spots as bounds
+from modicum.gate import spot_passes as bounds
+from modicum_server.domain.spots import LEAST_CLASS_IMAGES
 from modicum_sis import Classifier
 from modicum_sis.errors import ParameterError
 from modicum_sis.images.source import ImageSource
@@ -495,7 +496,7 @@ def test_the_servers_bounds_are_the_librarys():
     assert len(sources.HALVES) * trials.MOST_PASTED == bounds.MOST_PASTED
     assert trials.COVERINGS == bounds.COVERINGS
     assert len(sources.HALVES) * choice.MOST_OWN_SOURCES == bounds.MOST_SCANNED
-    assert sources.LEAST_SOURCES == bounds.LEAST_CLASS_IMAGES
+    assert sources.LEAST_SOURCES == LEAST_CLASS_IMAGES
 
 
 def test_an_own_place_has_the_size_of_its_kind_and_the_position_of_the_mask():

@@ -18,8 +18,8 @@ from modicum.cli.stored_baselines import baseline_path, baseline_stored
 from modicum.cli.verdicts import DEFAULT_POLICY, POLICY
 from modicum.client import Client
 from modicum.errors import InvalidArgument
-from modicum.gate.assumed import ASSUMPTIONS, assumed_document, assumed_passes
-from modicum.gate.planning import MOST_IMAGES, SURER, Need, Plan, planned
+from modicum.gate.assumed import ASSUMPTIONS, assumed_document, assumed_passes, assumed_spot
+from modicum.gate.planning import MOST_IMAGES, SURER, Need, Plan, SpotPasses, planned
 from modicum.gate.policy import Level, Policy
 
 TIMED_PASSES = 3
@@ -38,16 +38,21 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Costed:
-    """A plan with its costs. `passes_an_image` is in pass-equivalents; `rate` is None where it is unknown."""
+    """A plan with its costs.
+
+    `passes_an_image` is in pass-equivalents, without the `spot` test where its passes are known. `rate` is None where
+    it is unknown.
+    """
 
     plan: Plan
     passes_an_image: float
+    spot: SpotPasses | None
     rate: Rate | None
     assumptions: tuple[str, ...]
 
     def passes(self, images: int) -> int:
         """Return the pass-equivalents of an audit of so many images."""
-        return round(images * self.passes_an_image)
+        return round(images * self.passes_an_image + (self.spot.on(images) if self.spot else 0))
 
     def minutes(self, images: int) -> float | None:
         """Return the minutes of such an audit on one worker; None where they are unknown."""
@@ -108,20 +113,26 @@ def _baseline(policy: Policy, document: Mapping[str, Any]) -> Mapping[str, Any] 
 
 
 def _costed(made: Plan, policy: Policy, rate: Rate | None) -> Costed:
-    passes, assumptions = made.passes_an_image, ["further images are like those of the result"]
+    passes, spot, assumptions = made.passes_an_image, made.spot, ["further images are like those of the result"]
     if not made.audited:
-        assumptions = list(ASSUMPTIONS)
+        assumptions, assumed = list(ASSUMPTIONS), assumed_spot(policy)
+        spot = None if assumed is None else SpotPasses(*assumed)
     if passes is None:
         passes, how = assumed_passes(policy)
         assumptions.append(how)
     else:
         raised = "" if made.more_passes == 1 else f", times {made.more_passes:.2g} for the larger budget of the policy"
-        assumptions.append(f"an image takes {passes:,.0f} passes, controls included, as in the result{raised}")
+        beside = "" if spot is None else " beside the spot test"
+        assumptions.append(f"an image takes {passes:,.0f} passes, controls included{beside}, as in the result{raised}")
         passes *= made.more_passes
+    if spot is not None:
+        assumptions.append(
+            f"the spot test takes {spot.taken:,.0f} passes on {spot.images:,} images, and fewer an image on more"
+        )
     if rate is not None:
         assumptions.append(f"one worker makes {rate.passes:,.0f} passes a second: {rate.known_by}")
     assumptions.append(f"at the first number half of such audits settle a rule, at {SURER} times as many four in five")
-    return Costed(made, passes, rate, tuple(assumptions))
+    return Costed(made, passes, spot, rate, tuple(assumptions))
 
 
 def _rate(result: str | None, document: Mapping[str, Any], *, model: str, given: float) -> Rate | None:
@@ -199,6 +210,7 @@ def _as_json(costed: Costed) -> dict[str, Any]:
     return {
         "audited": costed.plan.audited,
         "passes_an_image": costed.passes_an_image,
+        "spot_passes": None if costed.spot is None else costed.spot.taken,
         "passes_a_second": None if costed.rate is None else costed.rate.passes,
         "rules": [_need_json(costed, need) for need in costed.plan.needs],
         "left_out": dict(costed.plan.left_out),

@@ -16,8 +16,10 @@ IMAGES = 1000
 DIFFERING = 0.04
 DEFAULT_PASSES = 600
 """The budget that a server gives a search if nobody changed it."""
-SPOT_PASSES, OTHER_PASSES = 290, 12
-"""Of an image: the most that the spot test took on 300 images of ten classes, and what other controls take."""
+SPOT_PASSES, SPOT_IMAGES, SPOT_ROWS = 290, 300, 11
+"""Of an image, the most that the spot test took on so many images of ten classes. One more row is of all of them."""
+OTHER_PASSES = 12
+"""Of an image, what other controls take."""
 FOLLOWED, OF_SOURCES, SHARE = 11, 40, 0.29
 """Of 40 sources 11 make 29% of the other pictures their class, and the others none: 8% on average."""
 SHARE_WORDS = {"accuracy", "share", "rate"}
@@ -33,15 +35,24 @@ ASSUMPTIONS = (
 )
 
 
-def assumed_passes(policy: Policy) -> tuple[float, str]:
-    """Return the pass-equivalents of an image, and what was assumed for that, in words."""
-    budget = policy.least_passes or DEFAULT_PASSES
+def assumed_spot(policy: Policy) -> tuple[int, int, int] | None:
+    """Return the passes that a spot test takes, of how many images and rows; None where the policy asks for none."""
+    return (SPOT_PASSES * SPOT_IMAGES, SPOT_IMAGES, SPOT_ROWS) if "spot" in _runs(policy) else None
+
+
+def _runs(policy: Policy) -> set[str]:
+    """The controls that take passes."""
     controls = policy.audit.get("controls")
-    runs = {one.split(":")[0] for one in controls} if controls is not None else {"class_targeted", "spot"}
-    passes = budget * (1 + ("class_targeted" in runs)) + SPOT_PASSES * ("spot" in runs) + OTHER_PASSES
+    return {one.split(":")[0] for one in controls} if controls is not None else {"class_targeted", "spot"}
+
+
+def assumed_passes(policy: Policy) -> tuple[float, str]:
+    """Return the pass-equivalents of an image without the spot test, and what was assumed for that, in words."""
+    budget = policy.least_passes or DEFAULT_PASSES
+    runs = _runs(policy)
+    passes = budget * (1 + ("class_targeted" in runs)) + OTHER_PASSES
     twice = " once more for class_targeted," if "class_targeted" in runs else ""
-    spot = f" {SPOT_PASSES} for the spot test," if "spot" in runs else ""
-    words = f"an image takes {passes:,} passes: {budget} for its search,{twice}{spot} {OTHER_PASSES} for other controls"
+    words = f"an image takes {passes:,} passes: {budget} for its search,{twice} {OTHER_PASSES} for other controls"
     return float(passes), words
 
 

@@ -17,6 +17,7 @@ from modicum.gate.baseline_file import Compared, baseline_side
 from modicum.gate.judging import judge, refuse_other_documents
 from modicum.gate.policy import Kind, Policy, Rule
 from modicum.gate.scaling import scaled, scaled_baseline
+from modicum.gate.spot_passes import most_spot_passes
 from modicum.gate.verdict import Check, Outcome, RuleVerdict, Verdict
 
 Document = Mapping[str, Any]
@@ -52,12 +53,26 @@ class Need:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class SpotPasses:
+    """What the spot tests of an audit took: `taken` passes on so many images, with so many rows a version."""
+
+    taken: float
+    images: int
+    rows: int
+
+    def on(self, images: int) -> float:
+        """Return what they take on so many images like these, as their most passes grow."""
+        return self.taken * most_spot_passes(images, self.rows) / most_spot_passes(self.images, self.rows)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What a policy needs. `audited` is how many images the result has, 0 where the spread was assumed.
 
     Attributes:
-        passes_an_image: what the whole audit took with its controls; None where no result tells.
+        passes_an_image: what the audit took with its controls, without `spot`; None where no result tells.
+        spot: what the spot test took, which is fewer an image in large audits; None where no result tells.
         more_passes: how many times that the policy's budget makes it, at most.
         left_out: rules of the preset that the result has nothing for, and why.
     """
@@ -65,6 +80,7 @@ class Plan:
     needs: tuple[Need, ...]
     audited: int
     passes_an_image: float | None
+    spot: SpotPasses | None
     more_passes: float
     left_out: Mapping[str, str]
 
@@ -103,6 +119,7 @@ def planned(
         needs=tuple(needs[rule.id] for rule in policy.rules if rule.id in needs),
         audited=0 if assumed else audited,
         passes_an_image=None if assumed else _passes_an_image(document),
+        spot=None if assumed else _spot_passes(document),
         more_passes=1.0 if assumed else more_passes,
         left_out=first.left_out,
     )
@@ -169,9 +186,17 @@ def _budget(search: Document) -> int:
 
 
 def _passes_an_image(document: Document) -> float | None:
-    """What an image takes in pass-equivalents, controls included."""
-    equivalents = (document.get("passes") or {}).get("equivalents")
-    return equivalents / document["dataset"]["audited"] if equivalents else None
+    """What an image takes in pass-equivalents, controls included, without the spot test where that is known."""
+    passes = document.get("passes") or {}
+    equivalents = passes.get("equivalents")
+    return (equivalents - passes.get("spot", 0)) / document["dataset"]["audited"] if equivalents else None
+
+
+def _spot_passes(document: Document) -> SpotPasses | None:
+    """What the spot tests took; None where the result does not tell, as older ones do not, or had none."""
+    taken = (document.get("passes") or {}).get("spot", 0)
+    rows = max((len(test["rows"]) for test in document.get("spots", ())), default=0)
+    return SpotPasses(taken, document["dataset"]["audited"], rows) if taken and rows else None
 
 
 def _more_passes(document: Document, policy: Policy) -> float:

@@ -12,16 +12,6 @@ from modicum_server.domain.searches import Canvas
 
 LEAST_CLASS_IMAGES = 8
 """Fewest images of a predicted class for a row of its own. A test compares with the library."""
-CHOICE_PASSES = 4096
-"""Most forward passes by which one row chooses its places. A test compares with the library."""
-MOST_SCANNED = 60
-"""Most images of one row that are scanned for their evidence. A test compares with the library."""
-SCAN_PASSES = 99
-"""Forward passes that scan one image. A test compares with the library."""
-MOST_PASTED = 800
-"""Most images that a place of one row is copied into. A test compares with the library."""
-COVERINGS = 4
-"""Images that cover a place of one source. A test compares with the library."""
 ALL_CLASSES = 0
 """Number of the row in which every image argues for its own class; that of a class is its index and one."""
 
@@ -177,24 +167,3 @@ def is_whole(row: SpotRow) -> bool:
     return all(len({len(getattr(one, field.name)) for field in fields(one)}) == 1 for one in listed) and all(
         0 <= share <= 1 for share in shares
     )
-
-
-def most_retest_passes(images: int, rows: int, *, with_objects: int = 0) -> int:
-    """Return the most forward passes of testing the spots of so many images and rows on another version."""
-    outside = most_retest_passes(with_objects, rows) if with_objects else 0
-    pasting = rows * 4 * min(images, MOST_PASTED)  # here and elsewhere, at a fixed place and at an own one
-    covering = 2 * 4 * COVERINGS * images  # each image is a source of its class's row and of the row of all
-    return pasting + covering + outside
-
-
-def most_spot_passes(images: int, rows: int, *, scanned: int | None = None, with_objects: int = 0) -> int:
-    """Return the most forward passes of a spot test of so many images and rows; those with objects are tested twice.
-
-    `scanned` is the number of images without a subset, of which alone the evidence is scanned; all where it is None.
-    """
-    outside = most_spot_passes(with_objects, rows) if with_objects else 0
-    choosing = rows * CHOICE_PASSES
-    scanning = (
-        min(rows * MOST_SCANNED, 2 * (images if scanned is None else scanned)) * SCAN_PASSES
-    )  # for its class's row and for the row of all
-    return choosing + scanning + most_retest_passes(images, rows) + outside

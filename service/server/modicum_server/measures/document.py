@@ -73,7 +73,8 @@ def result_document(
     for finding in findings:
         tally.add(finding)
     both = (*(spots or {}).values(), *(retests or {}).values())
-    tally.forward += sum(row.passes for rows in both for row in rows)
+    tally.spot = sum(row.passes for rows in both for row in rows)
+    tally.forward += tally.spot
     tally.forward += 0 if counterfactual is None else counterfactual.passes
     audited = Audited(
         versions,
@@ -156,6 +157,7 @@ class _Tally:
     rows: int = 0
     forward: int = 0
     backward: int = 0
+    spot: int = 0
 
     @classmethod
     def of(cls, specification: AuditSpecification, class_labels: Mapping[str, tuple[str, ...]]) -> "_Tally":
@@ -198,6 +200,7 @@ class _Tally:
             "forward": self.forward,
             "backward": self.backward,
             "equivalents": self.forward + 2 * self.backward,
+            "spot": self.spot,
         }
 
 

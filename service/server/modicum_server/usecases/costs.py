@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from modicum.gate.spot_passes import most_retest_passes, most_spot_passes
+
 from modicum_server.domain.audits import AuditSpecification, NewShard, Stage
 from modicum_server.domain.classes import have_same_classes
 from modicum_server.domain.controls import CONTROLS, LEAST_SPOT_IMAGES, budget_of, runs_in
@@ -16,7 +18,7 @@ from modicum_server.domain.ensembles import checked_together, index_of_matched, 
 from modicum_server.domain.models import ModelVersion
 from modicum_server.domain.pixel_subsets import DEFAULT_PASSES, STEP_PASSES, Descent, descent_within
 from modicum_server.domain.searches import Canvas, Control, ControlPlan, Search, SearchMethod, TargetRule
-from modicum_server.domain.spots import LEAST_CLASS_IMAGES, most_retest_passes, most_spot_passes
+from modicum_server.domain.spots import LEAST_CLASS_IMAGES
 from modicum_server.domain.stopping import look_images
 from modicum_server.measures.shortcut import is_large_enough
 from modicum_server.usecases.controls import plans_beside, spot_plan, transfer_plan

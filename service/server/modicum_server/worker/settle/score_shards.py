@@ -7,6 +7,8 @@ version. Versions score each other's subsets only where they have the same class
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from modicum.gate.spot_passes import most_spot_passes
+
 from modicum_server.domain.audits import (
     COUNTERFACTUAL,
     OUT_OF_DISTRIBUTION,
@@ -20,7 +22,7 @@ from modicum_server.domain.classes import scorable_sources
 from modicum_server.domain.controls import LEAST_SPOT_IMAGES
 from modicum_server.domain.ensembles import checked_together
 from modicum_server.domain.models import ModelVersion
-from modicum_server.domain.spots import ALL_CLASSES, LEAST_CLASS_IMAGES, most_spot_passes
+from modicum_server.domain.spots import ALL_CLASSES, LEAST_CLASS_IMAGES
 from modicum_server.ports import Transaction
 from modicum_server.usecases.controls import control_positions, transfer_plan
 from modicum_server.usecases.costs import cut_scores
