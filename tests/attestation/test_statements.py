@@ -4,7 +4,7 @@ import hashlib
 import json
 
 import pytest
-from modicum.attestation.statement import canonical, read_verdict, result_statement, summary_statement
+from modicum.attestation.statement import attestable_verdict, canonical, result_statement, summary_statement
 from modicum.errors import InvalidSource
 from sigstore.dsse import Statement
 
@@ -115,7 +115,11 @@ def test_statements_are_canonical_and_sigstore_reads_them():
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"kind": "modicum.result"}, "expected a verdict, as `modicum gate --output verdict.json` writes it"),
+        (
+            {"kind": "modicum.result"},
+            "expected a verdict, as `modicum gate` and `modicum judge` write it with --output",
+        ),
+        ({"schema_version": 2}, "expected a verdict of schema version 1, got 2"),
         ({"judged_on": None}, "the verdict has no judged_on; judge the result again"),
         ({"result": {"weights_digests": {}}}, "its result has no digest of the weights"),
         (
@@ -124,13 +128,20 @@ def test_statements_are_canonical_and_sigstore_reads_them():
         ),
         ({"summary": "FAIL: spot"}, "contradicts itself: the outcome is PASS, but the summary says 'FAIL: spot'"),
     ],
-    ids=["another document", "an older verdict", "an older result", "an edited outcome", "an edited summary"],
+    ids=[
+        "another document",
+        "a newer verdict",
+        "an older verdict",
+        "an older result",
+        "an edited outcome",
+        "an edited summary",
+    ],
 )
 def test_what_cannot_be_attested_is_refused(change, says):
     changed = {key: value for key, value in {**told(), **change}.items() if value is not None}
 
     with pytest.raises(InvalidSource, match=says):
-        read_verdict(json.dumps(changed).encode(), "v.json")
+        attestable_verdict(json.dumps(changed).encode(), "v.json")
 
 
 def test_a_verdict_whose_rules_do_not_follow_from_their_checks_is_refused():
@@ -138,4 +149,4 @@ def test_a_verdict_whose_rules_do_not_follow_from_their_checks_is_refused():
     edited = {**failed, "outcome": "PASS", "rules": [{**rule, "outcome": "PASS"} for rule in failed["rules"]]}
 
     with pytest.raises(InvalidSource, match="spot is PASS, but its checks say FAIL"):
-        read_verdict(json.dumps(edited).encode(), "v.json")
+        attestable_verdict(json.dumps(edited).encode(), "v.json")

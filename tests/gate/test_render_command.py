@@ -39,7 +39,9 @@ def test_a_verdict_is_printed_again_also_as_json(shell, tmp_path):
         ("modicum render clean.json", "got a result document; judge it with `modicum judge`"),
         ("modicum render absent.json", "absent.json: cannot be read: No such file or directory"),
         ("modicum render half.json", "half.json: expected a verdict in JSON"),
-        ("modicum render list.json", "list.json: expected a verdict, as `modicum gate` and `modicum judge` write it"),
+        ("modicum render other.json", "other.json: expected a verdict, as `modicum gate` and `modicum judge` write it"),
+        ("modicum render newer.json", "newer.json: expected a verdict of schema version 1, got 2"),
+        ("modicum render list.json", "list.json: expected a verdict, got list"),
         ("modicum render part.json", "part.json: expected a whole verdict, but at $ 'rules' is a required property"),
         ("modicum render odd.json", "odd.json: expected a whole verdict, but at $.outcome 'MAYBE' is not one of"),
         ("modicum render verdict.json -o v.pdf", "expected a file ending in .codequality.json or"),
@@ -49,7 +51,8 @@ def test_a_verdict_is_printed_again_also_as_json(shell, tmp_path):
 def test_what_is_no_verdict_or_no_output_ends_with_2_and_says_why(shell, tmp_path, line, says):
     whole = verdict("", DOCUMENTS["clean"]).as_json()
     part = {name: value for name, value in whole.items() if name != "rules"}
-    for name, value in (("verdict", whole), ("part", part), ("odd", {**whole, "outcome": "MAYBE"}), ("list", [])):
+    files = {"verdict": whole, "part": part, "odd": {**whole, "outcome": "MAYBE"}, "list": [], "other": {}}
+    for name, value in {**files, "newer": {**whole, "schema_version": 2}}.items():
         (tmp_path / f"{name}.json").write_text(json.dumps(value), encoding="utf-8")
     (tmp_path / "half.json").write_text('{"a": ', encoding="utf-8")
 

@@ -5,7 +5,6 @@ something. Both say what the verdict says and add nothing to it.
 """
 
 import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import PurePath
 from typing import Any
@@ -14,7 +13,8 @@ import rfc8785
 
 from modicum.errors import InvalidSource
 from modicum.gate.policy import Level
-from modicum.gate.verdict import KIND, SCHEMA_VERSION, Outcome, overall, worst_of
+from modicum.gate.verdict import Outcome, overall, worst_of
+from modicum.gate.verdict_file import verdict_in
 from modicum.version import VERSION
 
 Document = Mapping[str, Any]
@@ -31,18 +31,13 @@ NEEDED = ("outcome", "summary", "judged_on", "policy", "result", "rules", "expir
 NO_WEIGHTS = "{}: its result has no digest of the weights, as results of older releases; audit again with --no-reuse"
 
 
-def read_verdict(data: bytes, source: str) -> Document:
-    """Return the verdict in a file; `source` names it in messages.
+def attestable_verdict(data: bytes, source: str) -> Document:
+    """Return the verdict in a file, if it may be signed; `source` names it in messages.
 
     Raises:
         InvalidSource: it is no verdict, one of an older release, or about weights without a digest.
     """
-    try:
-        verdict = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise InvalidSource(f"{source}: expected a verdict in JSON; {error}") from error
-    if not isinstance(verdict, dict) or (verdict.get("kind"), verdict.get("schema_version")) != (KIND, SCHEMA_VERSION):
-        raise InvalidSource(f"{source}: expected a verdict, as `modicum gate --output verdict.json` writes it")
+    verdict = verdict_in(data, source)
     missing = [name for name in NEEDED if name not in verdict]
     if missing:
         raise InvalidSource(f"{source}: the verdict has no {', '.join(missing)}; judge the result again")

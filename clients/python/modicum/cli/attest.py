@@ -80,7 +80,7 @@ def attest(
     for path in (output, *([summary] if summary else [])):
         checked_suffix(path, SUFFIXES)
     data = whole_file(verdict)
-    told = statement.read_verdict(data, str(verdict))
+    told = statement.attestable_verdict(data, str(verdict))
     result, passed = statement.result_statement(told, data, verdict.name), statement.summary_statement(told)
     seal = _seal(signing)
     write_file(output, seal(statement.canonical(result)))

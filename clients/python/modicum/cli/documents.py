@@ -11,9 +11,11 @@ from typing import Annotated, Any
 
 from modicum.cli.options import option
 from modicum.errors import InvalidSource, PolicyError
+from modicum.gate.json_documents import json_document
 from modicum.gate.judging import refuse_other_documents
 from modicum.gate.marked_yaml import NEEDS_EXTRA
 from modicum.gate.recount import first_difference
+from modicum.sources.contents import whole_file
 
 RESULT = "Result"
 Findings = Annotated[
@@ -28,15 +30,7 @@ def read_document(path: Path) -> Mapping[str, Any]:
     Raises:
         InvalidSource: it cannot be read, or is not a JSON object.
     """
-    try:
-        document = json.loads(path.read_bytes())
-    except OSError as error:
-        raise InvalidSource(f"{path}: cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise InvalidSource(f"{path}: expected a result document in JSON; {error}") from error
-    if not isinstance(document, dict):
-        raise InvalidSource(f"{path}: expected a result document, got {type(document).__name__}")
-    return document
+    return json_document(whole_file(path), str(path), called="a result document")
 
 
 def with_findings(document: Mapping[str, Any], path: Path | None) -> Mapping[str, Any]:
@@ -47,10 +41,7 @@ def with_findings(document: Mapping[str, Any], path: Path | None) -> Mapping[str
     """
     if path is None:
         return document
-    try:
-        packed = path.read_bytes()
-    except OSError as error:
-        raise InvalidSource(f"{path}: cannot be read: {error.strerror}") from error
+    packed = whole_file(path)
     digest, named = hashlib.sha256(packed).hexdigest(), document.get("findings", {}).get("digest")
     if digest != named:
         raise InvalidSource(f"{path}: expected the findings of this result, sha256:{named}, got sha256:{digest}")

@@ -8,8 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from modicum.errors import InvalidSource, PolicyError
+from modicum.gate.json_documents import json_document
 from modicum.gate.marked_yaml import NEEDS_EXTRA
-from modicum.gate.verdict import KIND
+from modicum.gate.verdict import KIND, SCHEMA_VERSION
+from modicum.sources.contents import whole_file
+
+EXPECTED = "expected a verdict, as `modicum gate` and `modicum judge` write it with --output FILE.json"
 
 
 @cache
@@ -27,23 +31,25 @@ def read_verdict(path: Path) -> Mapping[str, Any]:
         InvalidSource: it cannot be read, or is no verdict.
         PolicyError: the extra `gate` is missing.
     """
-    try:
-        document = json.loads(path.read_bytes())
-    except OSError as error:
-        raise InvalidSource(f"{path}: cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise InvalidSource(f"{path}: expected a verdict in JSON; {error}") from error
-    if not isinstance(document, dict) or document.get("kind") != KIND:
-        raise InvalidSource(f"{path}: {_why_not(document)}")
+    document = verdict_in(whole_file(path), str(path))
     _refuse_other_forms(path, document)
     return document
 
 
-def _why_not(document: Any) -> str:
-    expected = "expected a verdict, as `modicum gate` and `modicum judge` write it with --output FILE.json"
-    if isinstance(document, dict) and "models" in document:
-        return f"{expected}, got a result document; judge it with `modicum judge`"
-    return f"{expected}, got something else"
+def verdict_in(data: bytes, source: str) -> Mapping[str, Any]:
+    """Return the verdict in a file's bytes; `source` names it in messages. Only that it says to be one is checked.
+
+    Raises:
+        InvalidSource: it is no verdict, or of another version of the form.
+    """
+    document = json_document(data, source, called="a verdict")
+    if document.get("kind") != KIND:
+        got = "a result document; judge it with `modicum judge`" if "models" in document else "something else"
+        raise InvalidSource(f"{source}: {EXPECTED}, got {got}")
+    if document.get("schema_version") != SCHEMA_VERSION:
+        found = document.get("schema_version")
+        raise InvalidSource(f"{source}: expected a verdict of schema version {SCHEMA_VERSION}, got {found!r}")
+    return document
 
 
 def _refuse_other_forms(path: Path, document: Mapping[str, Any]) -> None:

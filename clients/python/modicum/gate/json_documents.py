@@ -1,0 +1,21 @@
+"""Documents in JSON, as results, verdicts and baselines are stored. Must not know what they hold."""
+
+import json
+from typing import Any
+
+from modicum.errors import InvalidSource
+
+
+def json_document(data: bytes, source: str, *, called: str) -> dict[str, Any]:
+    """Return the document in a file's bytes. Messages name the `source`, and what was expected as `called`.
+
+    Raises:
+        InvalidSource: it is no JSON object.
+    """
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise InvalidSource(f"{source}: expected {called} in JSON; {error}") from error
+    if not isinstance(document, dict):
+        raise InvalidSource(f"{source}: expected {called}, got {type(document).__name__}")
+    return document
