@@ -18,7 +18,7 @@ from modicum_server.domain.models import ModelVersion
 from modicum_server.domain.searches import Control, Search, SearchMethod
 from modicum_server.domain.spots import SpotRow
 from modicum_server.domain.stopping import NOTED, Stopped, cut_in_words, stopped_of
-from modicum_server.measures import counterfactuals, registry, spots, transfer
+from modicum_server.measures import counterfactuals, nothing_eligible, registry, spots, transfer
 from modicum_server.measures.counterfactual_set import CounterfactualSet
 from modicum_server.measures.document_lists import Audited, Entry
 from modicum_server.measures.measure import Measured
@@ -240,7 +240,7 @@ def _summary(version: str, measured: Mapping[int, Measured], audited: Audited, a
         paired,
         spot_asked=any(plan.control is Control.SPOT for plan in audited.specification.controls),
     )
-    return [*told, *ended]
+    return [*nothing_eligible.advice(audited.seen[version, index]), *told, *ended]
 
 
 def _end_in_words(audited: Audited) -> list[str]:

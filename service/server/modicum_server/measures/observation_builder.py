@@ -44,8 +44,12 @@ COLUMNS: dict[str, str] = {
     **dict.fromkeys(("position", "label", "predicted", "target", "robust_donors"), "q"),
     **dict.fromkeys(("size", "border_share", "other_size", "robust_size"), "d"),
     **dict.fromkeys(("object_area", "object_share"), "d"),
+    "confidence": "f",
 }
-"""Type codes of `array`: a byte that is a boolean, 64 bits, a double. So a row is 99 bytes and no more."""
+"""Type codes of `array`: a byte that is a boolean, 64 bits, a double, a float. So a row is 103 bytes and no more."""
+
+
+DTYPES = {"B": np.bool_, "q": np.int64, "d": np.float64, "f": np.float64}
 
 
 @dataclass(slots=True)
@@ -143,6 +147,7 @@ class ObservationBuilder:
                 "with_subset": found,
                 "label": _known(finding.label),
                 "predicted": predicted,
+                "confidence": _number(finding.confidence) if scored else math.nan,
                 "target": _known(finding.target_class),
                 "size": size,
                 "border_share": math.nan if shown is None else self._ring.share(unpack_mask(shown)),
@@ -156,8 +161,7 @@ class ObservationBuilder:
     def observations(self) -> Observations:
         """Return the observations."""
         columns: dict[str, NDArray[Any]] = {
-            name: np.array(column, dtype=np.bool_) if column.typecode == "B" else np.array(column)
-            for name, column in self._columns.items()
+            name: np.array(column, dtype=DTYPES[column.typecode]) for name, column in self._columns.items()
         }
         fills = {
             name: (_booleans(column.ran), _booleans(column.sufficient)) for name, column in sorted(self._fills.items())

@@ -73,6 +73,8 @@ class Observations:
         with_subset: measured, and a subset smaller than the whole image was found and verified.
         label: class index, or UNKNOWN.
         predicted: class index, or UNKNOWN.
+        confidence: on the whole image, in the class that the search argues for, rounded to float32; NaN where
+            not scored.
         target: class index, or UNKNOWN.
         size: pixels kept; p when the budget was exhausted, infinite when a search for another class found nothing.
         border_share: share of the subset's pixels in the ring; NaN where not `with_subset`.
@@ -106,6 +108,7 @@ class Observations:
     with_subset: Booleans
     label: NDArray[np.int64]
     predicted: NDArray[np.int64]
+    confidence: Floats
     target: NDArray[np.int64]
     size: Floats
     border_share: Floats

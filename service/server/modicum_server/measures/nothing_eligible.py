@@ -1,0 +1,54 @@
+"""Why no image is eligible, and what to do about it, in sentences. Counts the predictions that were made, no more."""
+
+import numpy as np
+
+from modicum_server.domain.searches import TargetRule
+from modicum_server.measures.number_words import confidence_text, part_text
+from modicum_server.measures.observations import Floats, Observations
+
+THRESHOLDS = (0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.05, 0.02, 0.01)
+"""Thresholds that people choose, from high to low."""
+INPUT = "the input specification (size, channels, mean and standard deviation) is that of the training"
+
+
+def advice(seen: Observations) -> list[str]:
+    """Return the sentences; none where an image is eligible, none was scored, or the search needs no eligible image."""
+    confidences = seen.confidence[seen.scored]
+    if seen.search.target_rule is not TargetRule.PREDICTED or not confidences.size or seen.eligible.any():
+        return []
+    return [_why(confidences, seen.search.threshold), *_thresholds(confidences, seen.search.threshold), _check(seen)]
+
+
+def _why(confidences: Floats, threshold: float) -> str:
+    highest, median = (confidence_text(float(of(confidences))) for of in (np.max, np.median))
+    return (
+        f"No image is eligible: the model's confidence reaches the threshold of {threshold:g} on none of "
+        f"{_images(confidences.size)}. Its highest is {highest}, its median {median}."
+    )
+
+
+def _thresholds(confidences: Floats, threshold: float) -> list[str]:
+    """The highest thresholds at which some, and at which half of the images would be eligible."""
+    eligible = {one: int((confidences >= np.float32(one)).sum()) for one in THRESHOLDS if one < threshold}
+    some = next((one for one, count in eligible.items() if count), None)
+    if some is None:
+        return []
+    half = next((one for one, count in eligible.items() if 2 * count >= confidences.size), some)
+    text = f"At a threshold of {some:g}, {_would_be(eligible[some], confidences.size)} eligible"
+    return [f"{text}." if half == some else f"{text}; at {half:g}, {eligible[half]:,}."]
+
+
+def _would_be(count: int, total: int) -> str:
+    return f"{count:,} of {_images(total)} would be"
+
+
+def _check(seen: Observations) -> str:
+    labelled = int(seen.labelled.sum())
+    if not labelled:
+        return f"Check first that {INPUT}: without labels it is not known whether the predictions are right."
+    right = part_text(float(seen.correct[seen.labelled].mean()), labelled)
+    return f"Check first that {INPUT}: the predictions are right on {right} of {labelled:,} labelled images."
+
+
+def _images(number: int) -> str:
+    return "1 image" if number == 1 else f"{number:,} images"
