@@ -14,6 +14,7 @@ from modicum.cli.consoles import print_error, print_json, print_text, printing, 
 from modicum.cli.counterfactuals import Counterfactuals, checked_counterfactuals
 from modicum.cli.ends import Ends, watched_to_its_end
 from modicum.cli.exit_codes import INTERRUPTED
+from modicum.cli.known_labels import refuse_unknown_labels
 from modicum.cli.outputs import Output, checked_outputs, write_outputs
 from modicum.cli.progress import View, say_skipped, upload_progress, view
 from modicum.cli.registered import candidate_of, subject_with
@@ -23,7 +24,6 @@ from modicum.cli.requests import (
     checked_images,
     model_request,
     refuse_slow_backselect,
-    refuse_unknown_labels,
     refuse_wrong_channels,
     search_request,
 )
@@ -128,7 +128,7 @@ def audit_request(
         ends=ends,
     )
     refuse_slow_backselect(request.search, request.model.input)
-    refuse_unknown_labels(request.images, request.model)
+    refuse_unknown_labels(request.images, model.labels)
     refuse_wrong_channels(request.images, request.model.input)
     return request
 

@@ -10,6 +10,7 @@ from modicum.cli import options
 from modicum.cli.audit import audited, connected, uploaded
 from modicum.cli.consoles import print_json, print_text, printing, stdout
 from modicum.cli.exit_codes import DONE, INCONCLUSIVE, VIOLATED
+from modicum.cli.known_labels import refuse_unknown_labels
 from modicum.cli.options import IMAGES, MODEL, STATISTICS, option
 from modicum.cli.outputs import checked_outputs, write_outputs
 from modicum.cli.progress import say_skipped, view
@@ -121,6 +122,10 @@ def check(
     with view(quiet=output.quiet) as shown, connected(shown) as client:
         say_skipped(shown, photos, images.skipped)
         members = [client.models.version(one) for one in member]
+        for one in members:
+            refuse_unknown_labels(
+                [*images.images, *(outside.images if outside else ())], one.class_labels, one.class_count
+            )
         ensemble = client.models.ensemble(name or _name_of(members), members=members, combine=combine)
         dataset = uploaded(client, photos, images.images, shown)
         second: Dataset | str = ""

@@ -231,20 +231,6 @@ def backselect_passes(pixels: int, fraction: float) -> int:
     return passes
 
 
-def refuse_unknown_labels(images: Sequence[Image], model: ModelRequest) -> None:
-    """Refuse labels that are names where the model's classes have no names.
-
-    Raises:
-        InvalidArgument: names the first such image, and --labels.
-    """
-    named = next((image for image in images if image.label and not _is_index(image.label)), None)
-    if named and not model.labels:
-        raise InvalidArgument(
-            f"{printable(named.item)} has the label {printable(named.label)!r}, but the model's classes have no names: "
-            "give them with --labels FILE, one per line in the order of the model's outputs"
-        )
-
-
 def refuse_wrong_channels(images: Sequence[Image], input_: InputSpecification) -> None:
     """Refuse images none of which has the input's channels. A single unfit image becomes a finding with a reason.
 
@@ -260,10 +246,6 @@ def refuse_wrong_channels(images: Sequence[Image], input_: InputSpecification) -
         f"expected images of {input_.channels} channels, as --input says, but {printable(first.item)} {came}: "
         "give an --input FILE.toml with the right `channels`, or arrays of shape (H, W, C)"
     )
-
-
-def _is_index(label: str) -> bool:
-    return label.isascii() and label.isdigit()
 
 
 def checked_images(photos: Path, labels: Path | None, *, sample: int) -> Found:

@@ -1,0 +1,59 @@
+"""Labels that the server would refuse are refused before the upload, by its rule: a class name, or a class index."""
+
+from collections import Counter
+from collections.abc import Sequence
+from difflib import get_close_matches
+
+from modicum.errors import DataRefused, InvalidArgument
+from modicum.resource_names import printable
+from modicum.sources.images import Image
+
+REASON = "LABEL_UNKNOWN"
+LONGEST_INDEX_DIGITS = 9
+
+
+def refuse_unknown_labels(images: Sequence[Image], names: Sequence[str], class_count: int | None = None) -> None:
+    """Refuse labels that are no classes of a model. Without names and a count of classes, any index passes.
+
+    Raises:
+        InvalidArgument: a label is a name, and the classes have none; says how to give them.
+        DataRefused: a label is no class, or names several; names the first such image and counts the labels.
+    """
+    classes, count = Counter(names), class_count or len(names) or None
+    unfit = [
+        one for one in images if one.label and classes[one.label] != 1 and not _is_index(one.label, count, classes)
+    ]
+    if not unfit:
+        return
+    item, label = unfit[0].item, unfit[0].label
+    begin = f"{printable(item)} has the label {printable(label)!r}, but"
+    if not names and not label.isdigit():
+        raise InvalidArgument(
+            f"{begin} the model's classes have no names: give them with --labels FILE, one per line in the order of "
+            "the model's outputs"
+        )
+    if classes[label] > 1:
+        raise DataRefused(
+            f"{begin} {classes[label]} classes of the model have this name: use the class index as the label of such "
+            "images",
+            reason=REASON,
+        )
+    others = len({one.label for one in unfit}) - 1
+    more = f"; {others} more {'label is' if others == 1 else 'labels are'} unknown, too" if others else ""
+    raise DataRefused(f"{begin} the model has no such class: {_expected(label, names, count)}{more}", reason=REASON)
+
+
+def _is_index(label: str, count: int | None, classes: Counter[str]) -> bool:
+    """Whether a label is a class index. A name that occurs twice is none, even if it is made of digits."""
+    if classes[label] or not (label.isascii() and label.isdigit() and len(label) <= LONGEST_INDEX_DIGITS):
+        return False
+    return count is None or int(label) < count
+
+
+def _expected(label: str, names: Sequence[str], count: int | None) -> str:
+    indices = f"a class index of 0 to {(count or 1) - 1}"
+    if not names:
+        return f"expected {indices}"
+    near = get_close_matches(label, names, n=1) or [name for name in names if name.lower() == label.lower()]
+    hint = f" such as {printable(near[0])!r}" if near else ""
+    return f"expected one of its {len(names):,} class names{hint}, or {indices}"

@@ -1,0 +1,74 @@
+"""Labels that are no classes of the model are refused before anything is uploaded, by the server's own rule."""
+
+from dataclasses import replace
+
+import pytest
+from modicum.cli.known_labels import refuse_unknown_labels
+from modicum.errors import DataRefused, InvalidArgument
+from modicum.sources.images import Image
+from modicum_server.domain.models import ModelCheck, OutputKind
+from modicum_server.errors import LabelUnknown
+from modicum_server.usecases.labels import require_labels
+
+from tests.store.store_scene import new_version
+
+NAMES = ("tabby cat", "dog", "crane", "crane", "7", "7")
+
+
+def images(*labels):
+    return [Image(f"{place}.png", label, bytes) for place, label in enumerate(labels)]
+
+
+@pytest.mark.parametrize(
+    ("labels", "names", "says"),
+    [
+        (("dog", "Tabby cat"), NAMES[:2], "1.png has the label 'Tabby cat', but the model has no such class"),
+        (
+            ("tabby_cat",),
+            NAMES[:2],
+            "expected one of its 2 class names such as 'tabby cat', or a class index of 0 to 1",
+        ),
+        (("DOG",), NAMES[:2], "such as 'dog'"),
+        (("x", "y", "z", "z"), NAMES[:2], "2 more labels are unknown, too"),
+        (("2",), NAMES[:2], "0.png has the label '2', but the model has no such class"),
+        (("crane",), NAMES, "2 classes of the model have this name: use the class index as the label"),
+        (("7",), NAMES, "2 classes of the model have this name"),
+    ],
+)
+def test_a_label_that_is_no_class_is_refused_with_what_is_near(labels, names, says):
+    with pytest.raises(DataRefused) as caught:
+        refuse_unknown_labels(images(*labels), names)
+
+    assert says in str(caught.value)
+    assert caught.value.reason == "LABEL_UNKNOWN"
+
+
+def test_a_name_where_classes_have_none_is_refused_with_the_option():
+    with pytest.raises(InvalidArgument, match="the model's classes have no names: give them with --labels FILE"):
+        refuse_unknown_labels(images("dog"), ())
+
+
+def test_an_index_is_bounded_by_the_number_of_classes_where_that_is_known():
+    refuse_unknown_labels(images("99", ""), ())
+
+    with pytest.raises(DataRefused, match="expected a class index of 0 to 9"):
+        refuse_unknown_labels(images("10"), (), 10)
+
+
+@pytest.mark.parametrize("label", ["dog", "Dog", "crane", "7", "0", "5", "6", "06", "\u00b2", "1" * 10, "x"])
+@pytest.mark.parametrize("names", [(), NAMES[:2], NAMES], ids=["no names", "two", "names that occur twice"])
+@pytest.mark.parametrize("count", [None, 6])
+def test_the_client_accepts_what_the_server_accepts(label, names, count):
+    check = count and ModelCheck(count, OutputKind.LOGITS, useful_gradient=True, pass_milliseconds=1.0)
+    version = replace(new_version(), class_labels=names[:count] if names else (), check=check or None)
+
+    def is_accepted(refuse, *arguments):
+        try:
+            refuse(*arguments)
+        except (DataRefused, InvalidArgument, LabelUnknown):
+            return False
+        return True
+
+    accepted = is_accepted(require_labels, [label], version)
+
+    assert is_accepted(refuse_unknown_labels, images(label), version.class_labels, count) is accepted
