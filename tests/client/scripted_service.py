@@ -217,14 +217,16 @@ class Audits(audit_service_pb2_grpc.AuditServiceServicer):
         yield audit_service_pb2.GetAuditReportResponse(data=data[half:])
 
     def WatchAudit(self, request, context):  # noqa: N802
-        """Play the next watch: (sequence, state) snapshots, then a code, or None to hold the stream open."""
+        """Play the next watch: (sequence, state[, audits ahead]) snapshots, then a code, or None to hold the stream."""
         self.script.note("WatchAudit", request, context)
         snapshots, end = self.script.watches.pop(0) if self.script.watches else ([], None)
-        for sequence, state in snapshots:
+        for sequence, state, *ahead in snapshots:
             audit = audit_pb2.Audit()
             audit.CopyFrom(self.script.audit)
             audit.sequence = sequence
             audit.state = audit_pb2.Audit.State.Value(f"STATE_{state}")
+            if ahead:
+                audit.progress.audits_ahead = ahead[0]
             if state == "FAILED":
                 audit.failure.reason, audit.failure.detail = "MODEL_DIED", "it died on grey"
             yield audit_service_pb2.WatchAuditResponse(audit=audit)

@@ -182,7 +182,7 @@ def test_a_line_has_the_bar_and_the_time_that_is_left(audit, width, begins):
     (line,) = re.sub(r"\x1b\[[0-9;]*m", "", console.file.getvalue()).splitlines()
     assert len(line) == width
     assert line.startswith(begins)
-    assert "search, about 1 min 44 s left, " in line
+    assert "search, at most 1 min 44 s left, " in line
 
 
 @pytest.mark.parametrize(("term", "kind"), [("xterm", LiveView), ("dumb", PlainView)])
@@ -207,6 +207,36 @@ def _details(audit, script, *snapshots):
     details = []
     watched(audit, SimpleNamespace(show=lambda step, share, detail: details.append(detail)))
     return details
+
+
+@pytest.mark.parametrize(
+    ("state", "changes", "says"),
+    [
+        (AuditState.QUEUED, {"audits_ahead": 0}, "queued until a worker is free"),
+        (AuditState.QUEUED, {"audits_ahead": None}, "queued until a worker is free"),
+        (AuditState.QUEUED, {"audits_ahead": 1}, "queued behind 1 audit,"),
+        (AuditState.QUEUED, {"audits_ahead": 1_200}, "queued behind 1,200 audits,"),
+        (AuditState.RUNNING, {"waits_for_worker": True}, "waiting for a free worker, "),
+        (AuditState.RUNNING, {"waits_for_worker": False}, "search, "),
+    ],
+)
+def test_a_bar_says_what_an_audit_waits_for(audit, state, changes, says):
+    snapshot, details = replace(audit.snapshot, state=state, stage="SEARCH", **changes), []
+
+    watched(
+        SimpleNamespace(name="a", watch=lambda: [snapshot], wait=lambda: None),
+        SimpleNamespace(show=lambda step, share, detail: details.append(detail)),
+    )
+
+    assert details[0].startswith(says)
+
+
+def test_a_watch_yields_the_same_sequence_again_where_the_place_in_the_queue_moved(audit, script):
+    script.watches = [([(1, "QUEUED", 2), (1, "QUEUED", 2), (1, "QUEUED", 1), (2, "RUNNING"), (3, "SUCCEEDED")], DONE)]
+
+    seen = [(snapshot.sequence, snapshot.audits_ahead) for snapshot in audit.watch()]
+
+    assert seen == [(1, 2), (1, 1), (2, None), (3, None)]
 
 
 def test_durations_are_shown_in_minutes_and_seconds():

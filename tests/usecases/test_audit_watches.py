@@ -9,7 +9,8 @@ import psycopg
 import pytest
 from modicum_server.domain.audits import AuditFailure, AuditProgress, AuditState, Stage
 from modicum_server.errors import DependencyUnavailable, ServerStopping, TooManyWatchers
-from modicum_server.usecases.watching import LOOKS_AT_ONCE, Watching, remaining_seconds
+from modicum_server.usecases import watching as watching_module
+from modicum_server.usecases.watching import LOOKS_AT_ONCE, Waiting, Watching, remaining_seconds
 
 from tests.usecases.usecases_stage import AUDITOR, VIEWER, now
 from tests.waiting import PATIENCE_SECONDS
@@ -21,7 +22,7 @@ async def test_a_watch_shows_growing_sequences_and_ends_with_the_end(place, audi
 
     async def watch():
         async for snapshot in place.watching.watch(VIEWER, audit.name, 0):
-            seen.append(snapshot)
+            seen.append(snapshot.audit)
             first.set()
 
     first = asyncio.Event()
@@ -41,14 +42,49 @@ async def test_a_watch_shows_growing_sequences_and_ends_with_the_end(place, audi
 async def test_a_resumed_watch_yields_only_what_is_new_but_always_the_end(place, audit_draft):
     audit = await place.audit(audit_draft)
     watch = place.watching.watch(VIEWER, audit.name, audit.sequence)
+    assert (await anext(watch)).waiting == Waiting(audits_ahead=0)
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.3):
             await anext(watch)
 
     ended = await place.audits.cancel(AUDITOR, audit.name)
 
-    assert [snapshot async for snapshot in place.watching.watch(VIEWER, audit.name, ended.sequence)] == [ended]
-    assert [snapshot async for snapshot in place.watching.watch(VIEWER, audit.name, ended.sequence + 9)] == [ended]
+    for after in (ended.sequence, ended.sequence + 9):
+        assert [snapshot.audit async for snapshot in place.watching.watch(VIEWER, audit.name, after)] == [ended]
+
+
+async def test_a_queued_audit_tells_how_many_are_ahead_of_it_until_it_starts(place, audit_draft, monkeypatch):
+    monkeypatch.setattr(watching_module, "LOOK_AT_QUEUE_SECONDS", 0.05)
+    first, second = await place.audit(audit_draft), await place.audit(audit_draft)
+    watch = place.watching.watch(VIEWER, second.name, 0)
+
+    ahead = [(await anext(watch)).waiting.audits_ahead]
+    await place.audits.cancel(AUDITOR, first.name)
+    moved = await asyncio.wait_for(anext(watch), PATIENCE_SECONDS)
+    async with place.store.transaction() as transaction:
+        await transaction.audits.start(second.name, Stage.SEARCH)
+    running = await asyncio.wait_for(anext(watch), PATIENCE_SECONDS)
+    await watch.aclose()
+
+    assert [*ahead, moved.waiting.audits_ahead, running.waiting.audits_ahead] == [1, 0, None]
+    assert moved.audit.sequence == second.sequence
+
+
+async def test_a_running_audit_tells_whether_a_worker_works_on_it(place, audit_draft):
+    audit = await place.audit(audit_draft)
+    async with place.store.transaction() as transaction:
+        await transaction.audits.start(audit.name, Stage.SEARCH)
+    before = (await place.watching.now(VIEWER, audit.name)).waiting
+
+    async with place.store.transaction() as transaction:
+        while (await transaction.shards.claim("worker", lease_seconds=60)).audit != audit.name:
+            pass
+    held = (await place.watching.now(VIEWER, audit.name)).waiting
+    ended = await place.audits.cancel(AUDITOR, audit.name)
+
+    assert (before, held) == (Waiting(for_worker=True), Waiting(for_worker=False))
+    assert (await place.watching.now(VIEWER, audit.name)).waiting == Waiting()
+    assert ended.state is AuditState.CANCELLED
 
 
 async def test_a_stopping_server_tells_its_watches_where_to_resume(place, audit_draft):
@@ -71,7 +107,7 @@ async def test_the_number_of_watches_is_limited(place, audit_draft):
     with pytest.raises(TooManyWatchers):
         await anext(watches[-1])
     await watches[0].aclose()
-    assert (await anext(place.watching.watch(VIEWER, audit.name, 0))).name == audit.name
+    assert (await anext(place.watching.watch(VIEWER, audit.name, 0))).audit.name == audit.name
     for watch in watches:
         await watch.aclose()
 
@@ -88,7 +124,7 @@ async def test_a_look_without_a_reply_ends_its_watch_and_frees_its_turn(place, a
 
     assert [type(outcome) for outcome in outcomes] == [DependencyUnavailable] * LOOKS_AT_ONCE
     watch = Watching(place.store, place.changes, settings).watch(VIEWER, audit.name, 0)
-    assert (await asyncio.wait_for(anext(watch), PATIENCE_SECONDS)).name == audit.name
+    assert (await asyncio.wait_for(anext(watch), PATIENCE_SECONDS)).audit.name == audit.name
     await watch.aclose()
 
 

@@ -84,7 +84,7 @@ async def test_of_many_queued_audits_none_is_lost_turns_are_taken_and_every_watc
     model_server = ArithmeticModelServer()
 
     async def watched(name: str) -> list[Audit]:
-        return [snapshot async for snapshot in watching.watch(SOMEONE, name, 0)]
+        return [snapshot.audit async for snapshot in watching.watch(SOMEONE, name, 0)]
 
     async with QueueWakeups(database_url) as wakeups, asyncio.timeout(PATIENCE_SECONDS):
         watches = [asyncio.create_task(watched(every[place * len(every) // WATCHES])) for place in range(WATCHES)]
@@ -100,7 +100,7 @@ async def test_of_many_queued_audits_none_is_lost_turns_are_taken_and_every_watc
     assert Counter([len(await scene.findings(name)) for name in every]) == {1: len(every)}
     assert all(snapshots[-1].state is AuditState.SUCCEEDED for snapshots in seen)
     assert all(
-        [snapshot.sequence for snapshot in snapshots] == sorted({snapshot.sequence for snapshot in snapshots})
+        [snapshot.sequence for snapshot in snapshots] == sorted(snapshot.sequence for snapshot in snapshots)
         for snapshots in seen
     )
     assert watching.count == 0

@@ -76,16 +76,18 @@ class AsyncAudit:
         Raises:
             ModicumError: the error of the server, or that it was unreachable for about a minute.
         """
-        sequence, attempt = 0, 0
+        sequence, attempt, waiting = 0, 0, None
         while True:
             request = audit_service_pb2.WatchAuditRequest(name=self.name, after_sequence=sequence)
             stub, metadata = self._connection.audits, self._connection.metadata
             try:
                 async for reply in stub.WatchAudit(request, timeout=WATCH_SECONDS, metadata=metadata):
                     attempt = 0
-                    if reply.audit.sequence <= sequence:
+                    snapshot = snapshot_of(reply.audit)
+                    news = snapshot.audits_ahead, snapshot.waits_for_worker
+                    if snapshot.sequence < sequence or (snapshot.sequence == sequence and news == waiting):
                         continue
-                    sequence = reply.audit.sequence
+                    sequence, waiting = snapshot.sequence, news
                     yield self._note(reply.audit)
                 if self.state.terminal:
                     return

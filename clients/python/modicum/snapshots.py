@@ -30,8 +30,10 @@ class AuditSnapshot:
 
     `stage` is SEARCH, SCORE or SUMMARISE while the audit runs, else empty. `images_*` count findings: items times
     versions times searches. `passes_planned` is the most that the audit can cost. `remaining_seconds` and
-    `mean_subset_fraction` are None while they are unknown. `failure_reason` is empty unless the audit failed.
-    `reused_from` names the audit whose stored result was reused; else it is empty.
+    `mean_subset_fraction` are None while they are unknown. While the audit is queued, `audits_ahead` counts the older
+    audits of the project that have not ended; else it is None. `waits_for_worker`: it runs, and no worker works on it.
+    Lists have neither. `failure_reason` is empty unless the audit failed. `reused_from` names the audit whose stored
+    result was reused; else it is empty.
     """
 
     name: str
@@ -46,6 +48,8 @@ class AuditSnapshot:
     passes_planned: int
     remaining_seconds: float | None
     mean_subset_fraction: float | None
+    audits_ahead: int | None = None
+    waits_for_worker: bool = False
     failure_reason: str
     failure_detail: str
     result_digest: str
@@ -73,6 +77,8 @@ def snapshot_of(message: audit_pb2.Audit) -> AuditSnapshot:
         passes_planned=progress.passes_planned,
         remaining_seconds=progress.remaining_seconds if progress.HasField("remaining_seconds") else None,
         mean_subset_fraction=progress.mean_subset_fraction if progress.HasField("mean_subset_fraction") else None,
+        audits_ahead=progress.audits_ahead if progress.HasField("audits_ahead") else None,
+        waits_for_worker=progress.waits_for_worker,
         failure_reason=message.failure.reason,
         failure_detail=message.failure.detail,
         result_digest=message.result_digest,

@@ -411,6 +411,9 @@ class Overviews(Protocol):
     async def ahead_of(self, audit: str) -> int:
         """How many audits of the project are older than this one and have not ended."""
 
+    async def is_held(self, audit: str) -> bool:
+        """Whether a worker holds work of this audit."""
+
 
 class Transaction(Protocol):
     """One database transaction."""

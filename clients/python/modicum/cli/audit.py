@@ -170,6 +170,7 @@ def measured(
         say_skipped(shown, request.photos, request.skipped)
         budget.doing = "the model was registered and checked"
         model = _registered(client, request, shown)
+        refuse_unknown_labels(request.images, model.class_labels, model.class_count)
         budget.doing = "the images were uploaded"
         dataset = uploaded(client, request.photos, request.images, shown)
         paired = _uploaded_counterfactuals(client, request, shown)

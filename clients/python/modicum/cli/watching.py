@@ -12,6 +12,7 @@ from modicum.snapshots import AuditSnapshot, AuditState
 SECONDS_PER_MINUTE = 60
 #: A rate over a shorter time is not shown: it depends on the start more than on the work.
 SHORTEST_RATE_SECONDS = 3.0
+QUEUED_FIRST = "queued until a worker is free"
 
 
 class Pace:
@@ -54,7 +55,7 @@ def _share(snapshot: AuditSnapshot) -> float:
 def _detail(snapshot: AuditSnapshot, rate: float | None) -> str:
     parts = [_state_text(snapshot)]
     if snapshot.remaining_seconds is not None and not snapshot.state.terminal:
-        parts.append(f"about {duration(snapshot.remaining_seconds)} left")
+        parts.append(f"at most {duration(snapshot.remaining_seconds)} left")
     parts.append(f"{snapshot.images_done} of {snapshot.images_total} images")
     if not snapshot.state.terminal:
         parts.append(f"{snapshot.passes_done:,} of at most {snapshot.passes_planned:,} passes")
@@ -68,10 +69,16 @@ def _detail(snapshot: AuditSnapshot, rate: float | None) -> str:
 
 
 def _state_text(snapshot: AuditSnapshot) -> str:
-    """The stage of a running audit, else its state."""
+    """What a queued or running audit waits for, its stage, or its state."""
     if snapshot.state == AuditState.QUEUED:
-        return "queued until a worker is free"
+        return f"queued behind {_audits(snapshot.audits_ahead)}" if snapshot.audits_ahead else QUEUED_FIRST
+    if snapshot.waits_for_worker:
+        return "waiting for a free worker"
     return snapshot.stage.lower() or "running" if snapshot.state == AuditState.RUNNING else snapshot.state.lower()
+
+
+def _audits(number: int) -> str:
+    return "1 audit" if number == 1 else f"{number:,} audits"
 
 
 def duration(seconds: float) -> str:

@@ -233,6 +233,8 @@ class AuditProgress(google.protobuf.message.Message):
     MEAN_SUBSET_FRACTION_FIELD_NUMBER: builtins.int
     IMAGES_FAILED_FIELD_NUMBER: builtins.int
     REMAINING_SECONDS_FIELD_NUMBER: builtins.int
+    AUDITS_AHEAD_FIELD_NUMBER: builtins.int
+    WAITS_FOR_WORKER_FIELD_NUMBER: builtins.int
     images_done: builtins.int
     """Number of findings stored so far."""
     images_total: builtins.int
@@ -247,6 +249,10 @@ class AuditProgress(google.protobuf.message.Message):
     """Number of findings of images that could not be measured, because they are unreadable or too large, for example."""
     remaining_seconds: builtins.float
     """Estimated seconds until the end; absent while there is no estimate."""
+    audits_ahead: builtins.int
+    """While the audit is queued: number of audits of the project that are older and have not ended. Absent otherwise, and in lists."""
+    waits_for_worker: builtins.bool
+    """Whether the audit runs and no worker works on it: its next work waits for one that is free. Not set in lists."""
     def __init__(
         self,
         *,
@@ -257,9 +263,13 @@ class AuditProgress(google.protobuf.message.Message):
         mean_subset_fraction: builtins.float | None = ...,
         images_failed: builtins.int = ...,
         remaining_seconds: builtins.float | None = ...,
+        audits_ahead: builtins.int | None = ...,
+        waits_for_worker: builtins.bool = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["_mean_subset_fraction", b"_mean_subset_fraction", "_remaining_seconds", b"_remaining_seconds", "mean_subset_fraction", b"mean_subset_fraction", "remaining_seconds", b"remaining_seconds"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_mean_subset_fraction", b"_mean_subset_fraction", "_remaining_seconds", b"_remaining_seconds", "images_done", b"images_done", "images_failed", b"images_failed", "images_total", b"images_total", "mean_subset_fraction", b"mean_subset_fraction", "passes_done", b"passes_done", "passes_planned", b"passes_planned", "remaining_seconds", b"remaining_seconds"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_audits_ahead", b"_audits_ahead", "_mean_subset_fraction", b"_mean_subset_fraction", "_remaining_seconds", b"_remaining_seconds", "audits_ahead", b"audits_ahead", "mean_subset_fraction", b"mean_subset_fraction", "remaining_seconds", b"remaining_seconds"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_audits_ahead", b"_audits_ahead", "_mean_subset_fraction", b"_mean_subset_fraction", "_remaining_seconds", b"_remaining_seconds", "audits_ahead", b"audits_ahead", "images_done", b"images_done", "images_failed", b"images_failed", "images_total", b"images_total", "mean_subset_fraction", b"mean_subset_fraction", "passes_done", b"passes_done", "passes_planned", b"passes_planned", "remaining_seconds", b"remaining_seconds", "waits_for_worker", b"waits_for_worker"]) -> None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_audits_ahead", b"_audits_ahead"]) -> typing.Literal["audits_ahead"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_mean_subset_fraction", b"_mean_subset_fraction"]) -> typing.Literal["mean_subset_fraction"] | None: ...
     @typing.overload

@@ -70,8 +70,14 @@ def statistics_value(message: audit_pb2.Statistics) -> Statistics:
     return replace(DEFAULTS, **{field.name: value for field, value in message.ListFields()})
 
 
-def progress_message(value: AuditProgress, remaining_seconds: float | None = None) -> audit_pb2.AuditProgress:
-    """Progress, with an estimate of the remaining time if there is one."""
+def progress_message(
+    value: AuditProgress,
+    remaining_seconds: float | None = None,
+    audits_ahead: int | None = None,
+    *,
+    waits_for_worker: bool = False,
+) -> audit_pb2.AuditProgress:
+    """Progress, with an estimate of the remaining time if there is one, and what the audit waits for."""
     return audit_pb2.AuditProgress(
         images_done=value.images_done,
         images_total=value.images_total,
@@ -80,10 +86,18 @@ def progress_message(value: AuditProgress, remaining_seconds: float | None = Non
         mean_subset_fraction=value.mean_subset_fraction,
         images_failed=value.images_failed,
         remaining_seconds=remaining_seconds,
+        audits_ahead=audits_ahead,
+        waits_for_worker=waits_for_worker,
     )
 
 
-def audit_message(value: Audit, remaining_seconds: float | None = None) -> audit_pb2.Audit:
+def audit_message(
+    value: Audit,
+    remaining_seconds: float | None = None,
+    audits_ahead: int | None = None,
+    *,
+    waits_for_worker: bool = False,
+) -> audit_pb2.Audit:
     """Audit as it stands."""
     failure = value.failure
     stage = "STAGE_UNSPECIFIED" if value.stage is None else f"STAGE_{value.stage.name}"
@@ -92,7 +106,7 @@ def audit_message(value: Audit, remaining_seconds: float | None = None) -> audit
         specification=specification_message(value.specification),
         state=audit_pb2.Audit.State.Value(f"STATE_{value.state.name}"),
         stage=audit_pb2.Audit.Stage.Value(stage),
-        progress=progress_message(value.progress, remaining_seconds),
+        progress=progress_message(value.progress, remaining_seconds, audits_ahead, waits_for_worker=waits_for_worker),
         failure=None if failure is None else audit_pb2.AuditFailure(reason=failure.reason, detail=failure.detail),
         result_digest=value.result_digest,
         sequence=value.sequence,

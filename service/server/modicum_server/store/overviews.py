@@ -13,7 +13,7 @@ from modicum_server.store.audit_rows import AUDIT, audit_of
 from modicum_server.store.projects import project_of
 from modicum_server.store.verdicts import verdict_of
 
-_AUDITS, _VERDICTS = tables.audits.c, tables.verdicts.c
+_AUDITS, _SHARDS, _VERDICTS = tables.audits.c, tables.shards.c, tables.verdicts.c
 _UNENDED = [state.value for state in AuditState if not state.terminal]
 #: What follows a model's name in the name of its version.
 _VERSION_PART = "/versions/[0-9]+$"
@@ -74,6 +74,11 @@ class PostgresOverviews:
             _AUDITS.project == project_of(audit), _AUDITS.state.in_(_UNENDED), _AUDITS.id < own
         )
         return await self._connection.scalar(query) or 0
+
+    async def is_held(self, audit: str) -> bool:
+        """Whether a worker holds work of this audit."""
+        held = select(1).where(_SHARDS.audit == audit, _SHARDS.lease_until.is_not(None))
+        return bool(await self._connection.scalar(select(held.exists())))
 
 
 def _newest_of_models(table: Table, models: Sequence[str], *criteria: ColumnElement[bool]) -> Subquery:

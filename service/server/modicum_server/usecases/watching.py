@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 
 from modicum_server.domain.audits import Audit, AuditState
 from modicum_server.domain.projects import Principal, Role
 from modicum_server.errors import DependencyUnavailable, ServerStopping, TooManyWatchers
-from modicum_server.ports import Changes, Store, Watch
+from modicum_server.ports import Changes, Store, Transaction, Watch
 from modicum_server.settings import Settings
 from modicum_server.usecases.access import authorise
 from modicum_server.usecases.audits import require_audit
@@ -21,6 +22,9 @@ every watch reads at once. With 15 s, a thousand watches took a good part of a c
 SHORTEST_INTERVAL_SECONDS = 0.1
 """Least time between two snapshots, so that a watcher of a busy audit does not get one for every image."""
 
+LOOK_AT_QUEUE_SECONDS = 20.0
+"""Nothing tells a queued audit that one ahead of it has ended, so its place is looked at after this time."""
+
 LEAST_SHARE_DONE = 0.03
 """Share of the planned passes before which no time is estimated: until then the start took most of it."""
 
@@ -28,6 +32,27 @@ LOOKS_AT_ONCE = 4
 """Watches that read at once: a thousand that read together would take every database connection of the process."""
 LOOK_SECONDS = 15.0
 """A read that takes longer ends its watch. Otherwise reads that hang would block all other watches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What an audit waits for.
+
+    Attributes:
+        audits_ahead: while it is queued, the audits of its project that are older and have not ended; else None.
+        for_worker: it runs, and no worker works on it.
+    """
+
+    audits_ahead: int | None = None
+    for_worker: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """An audit at one moment, and what it waits for."""
+
+    audit: Audit
+    waiting: Waiting
 
 
 class Watching:
@@ -53,8 +78,20 @@ class Watching:
         """End every watch with ServerStopping, and refuse new ones."""
         self._stopping.set()
 
-    async def watch(self, principal: Principal, name: str, after_sequence: int) -> AsyncGenerator[Audit, None]:
-        """Yield snapshots of rising sequence. The last one is always the terminal one.
+    async def now(self, principal: Principal, name: str) -> Watched:
+        """Return an audit as it is, without a seat.
+
+        Raises:
+            FieldInvalid, ProjectNotFound, AuditNotFound
+        """
+        authorise(principal, project_of("audit", name), Role.VIEWER)
+        async with self._store.transaction() as transaction:
+            return await _watched(transaction, name)
+
+    async def watch(self, principal: Principal, name: str, after_sequence: int) -> AsyncGenerator[Watched, None]:
+        """Yield snapshots of rising sequence; of an equal one where what it waits for has changed.
+
+        The last one is always the terminal one.
 
         Raises:
             FieldInvalid, ProjectNotFound, AuditNotFound, TooManyWatchers, DependencyUnavailable
@@ -62,16 +99,18 @@ class Watching:
         """
         authorise(principal, project_of("audit", name), Role.VIEWER)
         check("after_sequence", after_sequence, "sequence")
-        seen = after_sequence
+        seen, waited = after_sequence, Waiting()
         with self._seat():
             async with self._changes.watch(name) as watch:
-                while (audit := await self._look(name)) is not None:
-                    if audit.sequence > seen or audit.state.terminal:
-                        seen = audit.sequence
-                        yield audit
+                while (found := await self._look(name)) is not None:
+                    audit = found.audit
+                    if audit.sequence > seen or audit.state.terminal or found.waiting != waited:
+                        seen, waited = max(seen, audit.sequence), found.waiting
+                        yield found
                     if audit.state.terminal:
                         return
-                    await self._changed_or_stopped(watch)
+                    queued = audit.state is AuditState.QUEUED
+                    await self._changed_or_stopped(watch, LOOK_AT_QUEUE_SECONDS if queued else LOOK_ANYWAY_SECONDS)
         raise ServerStopping(
             f"the server is stopping; connect again and watch after sequence {seen}", sequence=str(seen)
         )
@@ -86,22 +125,22 @@ class Watching:
         finally:
             self._count -= 1
 
-    async def _look(self, name: str) -> Audit | None:
+    async def _look(self, name: str) -> Watched | None:
         """Return the audit as it is now, or None when the server stops."""
         async with self._looks:
             if self._stopping.is_set():
                 return None
             try:
                 async with asyncio.timeout(self._look_seconds), self._store.transaction() as transaction:
-                    return await require_audit(transaction, name)
+                    return await _watched(transaction, name)
             except TimeoutError as error:
                 raise DependencyUnavailable(
                     f"the database did not respond within {self._look_seconds:g} s; watch again"
                 ) from error
 
-    async def _changed_or_stopped(self, watch: Watch) -> None:
+    async def _changed_or_stopped(self, watch: Watch, look_anyway_seconds: float) -> None:
         stopped = asyncio.ensure_future(self._stopping.wait())
-        changed = asyncio.ensure_future(_next_change(watch))
+        changed = asyncio.ensure_future(_next_change(watch, look_anyway_seconds))
         try:
             await asyncio.wait({stopped, changed}, return_when=asyncio.FIRST_COMPLETED)
             if changed.done():
@@ -112,9 +151,17 @@ class Watching:
             await asyncio.gather(stopped, changed, return_exceptions=True)
 
 
-async def _next_change(watch: Watch) -> None:
+async def _next_change(watch: Watch, look_anyway_seconds: float) -> None:
     await asyncio.sleep(SHORTEST_INTERVAL_SECONDS)
-    await watch.changed(LOOK_ANYWAY_SECONDS)
+    await watch.changed(look_anyway_seconds)
+
+
+async def _watched(transaction: Transaction, name: str) -> Watched:
+    audit = await require_audit(transaction, name)
+    if audit.state is AuditState.QUEUED:
+        return Watched(audit, Waiting(audits_ahead=await transaction.overviews.ahead_of(name)))
+    runs = audit.state is AuditState.RUNNING
+    return Watched(audit, Waiting(for_worker=runs and not await transaction.overviews.is_held(name)))
 
 
 def remaining_seconds(audit: Audit, now: datetime) -> float | None:

@@ -23,7 +23,7 @@ from modicum_server.usecases.pages import PageRequest
 from modicum_server.usecases.reports import ReportFormat, Reports
 from modicum_server.usecases.request_ids import CreateOptions
 from modicum_server.usecases.specifications import FIELD, AuditDraft
-from modicum_server.usecases.watching import Watching, remaining_seconds
+from modicum_server.usecases.watching import Watched, Watching, remaining_seconds
 
 PIECE_BYTES = 256 * 1024
 
@@ -50,7 +50,7 @@ class AuditMethods:
 
     async def get_audit(self, principal: Principal, request: audit_service_pb2.GetAuditRequest) -> audit_pb2.Audit:
         """GetAudit."""
-        return _message(await self._audits.get(principal, request.name))
+        return _watched_message(await self._watching.now(principal, request.name))
 
     async def list_audits(
         self, principal: Principal, request: audit_service_pb2.ListAuditsRequest
@@ -94,8 +94,8 @@ class AuditMethods:
     ) -> AsyncIterator[audit_service_pb2.WatchAuditResponse]:
         """WatchAudit."""
         async with aclosing(self._watching.watch(principal, request.name, request.after_sequence)) as snapshots:
-            async for audit in snapshots:
-                yield audit_service_pb2.WatchAuditResponse(audit=_message(audit))
+            async for watched in snapshots:
+                yield audit_service_pb2.WatchAuditResponse(audit=_watched_message(watched))
 
     async def get_audit_report(
         self, principal: Principal, request: audit_service_pb2.GetAuditReportRequest
@@ -134,6 +134,11 @@ class AuditMethods:
         page = await self._findings.page(principal, request.parent, PageRequest(request.page_size, request.page_token))
         findings = [finding_message(named.finding, named.name) for named in page.rows]
         return audit_service_pb2.ListFindingsResponse(findings=findings, next_page_token=page.next_token)
+
+
+def _watched_message(watched: Watched) -> audit_pb2.Audit:
+    left, waiting = remaining_seconds(watched.audit, datetime.now(UTC)), watched.waiting
+    return audit_message(watched.audit, left, waiting.audits_ahead, waits_for_worker=waiting.for_worker)
 
 
 def _message(audit: Audit) -> audit_pb2.Audit:
