@@ -42,12 +42,13 @@ def test_every_field_of_a_finding_reaches_the_client():
 
 
 def test_every_field_of_an_audit_reaches_the_client():
-    came = client_snapshots.snapshot_of(audits.audit_message(AUDIT, 1.5))
+    came = client_snapshots.snapshot_of(audits.audit_message(AUDIT, 1.5, 3, waits_for_worker=True))
 
     renamed = {"failure.reason": "failure_reason", "failure.detail": "failure_detail"}
     progress = {f"progress.{field.name}": field.name for field in fields(AUDIT.progress)}
     # who asked is told to the server's administrators
     assert_crosses(AUDIT, came, but=NOT_TOLD_OF_AUDITS | {"principal"}, renamed=renamed | progress)
+    assert (came.audits_ahead, came.waits_for_worker) == (3, True)
 
 
 def test_every_field_of_a_verdict_reaches_the_client():

@@ -152,11 +152,15 @@ async def test_an_audit_from_upload_to_watch_to_cancel(served):
     assert audit.specification.searches[0].passes == Settings().default_passes
     assert not audit.progress.HasField("remaining_seconds")
     watch = caller.audits.WatchAudit(audits.WatchAuditRequest(name=audit.name), metadata=caller.metadata)
-    assert (await watch.read()).audit == audit
+    queued = (await watch.read()).audit
+    assert queued.progress.HasField("audits_ahead")
+    queued.progress.ClearField("audits_ahead")
+    assert queued == audit
     async with served.store.transaction() as transaction:
         await transaction.audits.start(audit.name, Stage.SEARCH)
     running = (await watch.read()).audit
     assert (running.state, running.stage) == (audit_pb2.Audit.STATE_RUNNING, audit_pb2.Audit.STAGE_SEARCH)
+    assert running.progress.waits_for_worker
     await caller.audits.CancelAudit(audits.CancelAuditRequest(name=audit.name), metadata=caller.metadata)
     assert (await watch.read()).audit.state == audit_pb2.Audit.STATE_CANCELLED
     assert await watch.read() is grpc.aio.EOF
