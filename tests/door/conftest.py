@@ -10,16 +10,16 @@ from modicum_server.domain.projects import Role
 from modicum_server.settings import Settings
 from modicum_server.store.changes import PostgresChanges
 from modicum_server.store.postgres import PostgresStore
-from modicum_server.usecases.access import token_digest
 
 from tests.door.door_stage import PROJECT, TOKEN, Door
+from tests.tokens import add_token
 
 
 @pytest.fixture
 async def door(database_url, tmp_path) -> AsyncIterator[Door]:
     store, changes = PostgresStore(database_url), PostgresChanges(database_url)
     async with store.transaction() as transaction:
-        await transaction.projects.add_token(token_digest(TOKEN), principal="ada", project=PROJECT, role=Role.ADMIN)
+        await add_token(transaction, TOKEN, principal="ada", project=PROJECT, role=Role.ADMIN)
     settings = Settings(grpc_port=0, http_port=0, allow_executables=True)
     api = build_api(store, changes, FolderArtifactStore(tmp_path / "artifacts"), settings)
     grpc_port, http_port = await api.start()

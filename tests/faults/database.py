@@ -7,7 +7,8 @@ from modicum_server.bootstrap import open_store
 from modicum_server.domain.projects import Role
 from modicum_server.local.postgres import EmbeddedPostgres, _end
 from modicum_server.store.migrate import migrate
-from modicum_server.usecases.access import token_digest
+
+from tests.tokens import add_token
 
 
 class Database:
@@ -54,6 +55,4 @@ class Database:
         principal = f"admin of {project}"
         async with open_store(self.url) as store, store.transaction() as transaction:
             await transaction.projects.create(project, admin=principal)
-            await transaction.projects.add_token(
-                token_digest(token), principal=principal, project=project, role=Role.ADMIN
-            )
+            await add_token(transaction, token, principal=principal, project=project, role=Role.ADMIN)

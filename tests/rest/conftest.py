@@ -12,9 +12,9 @@ from modicum_server.settings import Settings
 from modicum_server.store.changes import PostgresChanges
 from modicum_server.store.postgres import PostgresStore
 from modicum_server.transports.call_limits import BOUNDS, Bounds
-from modicum_server.usecases.access import token_digest
 
 from tests.rest.rest_stage import PROJECT, TOKENS, Served
+from tests.tokens import add_token
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ async def served(database_url, tmp_path, settings, bounds) -> AsyncIterator[Serv
     store, changes, metrics = PostgresStore(database_url), PostgresChanges(database_url), ApiMetrics()
     async with store.transaction() as transaction:
         for role, token in TOKENS.items():
-            await transaction.projects.add_token(token_digest(token), principal=role, project=PROJECT, role=Role(role))
+            await add_token(transaction, token, principal=role, project=PROJECT, role=Role(role))
     artifact_store = FolderArtifactStore(tmp_path / "artifacts")
     api = build_api(store, changes, artifact_store, settings, metrics=metrics, bounds=bounds)
     grpc_port, http_port = await api.start()

@@ -15,12 +15,12 @@ from modicum_server import errors
 from modicum_server.domain.projects import Role
 from modicum_server.transports.call_limits import Bounds
 from modicum_server.transports.errors import status_of_error
-from modicum_server.usecases.access import token_digest
 from PIL import Image
 
 from tests.gate.documents import image, with_rows
 from tests.rest.rest_stage import INPUT, TOKENS, Rest, Served
 from tests.rest.two_doors import METHODS, Outcome, by_grpc, by_rest
+from tests.tokens import add_token
 
 ROLES = {"viewer": Role.VIEWER, "auditor": Role.AUDITOR}
 ABSENT = "0" * 64
@@ -79,6 +79,8 @@ class Walker:
 async def walk(walker: Walker) -> None:
     """Call every method, and provoke every error that a caller can."""
     await of_projects(walker)
+    await of_members(walker)
+    await of_tokens(walker)
     await of_artifacts(walker)
     await of_models(walker)
     await of_datasets(walker)
@@ -94,8 +96,7 @@ async def of_projects(walker: Walker) -> None:
     await call("CreateProject", {"projectId": project.split("/")[1]})
     async with walker.served.store.transaction() as transaction:
         for who, role in ROLES.items():
-            digest = token_digest(walker.token(who))
-            await transaction.projects.add_token(digest, principal=who, project=project, role=role)
+            await add_token(transaction, walker.token(who), principal=who, project=project, role=role)
     await call("CreateProject", {"projectId": project.split("/")[1]})
     await call("GetProject", {"name": project})
     await call("GetProject", {"name": "projects/nowhere"})
@@ -104,6 +105,43 @@ async def of_projects(walker: Walker) -> None:
     await call("ListProjects", {"pageToken": "invented"})
     await call("ListProjects", {}, who=None)
     await call("ListProjects", {}, who="nobody's token")
+
+
+async def of_members(walker: Walker) -> None:
+    call, project = walker.call, walker.project
+    vera = {"parent": project, "memberId": "vera", "member": {"role": "ROLE_VIEWER"}}
+    await call("CreateMember", vera)
+    await call("CreateMember", vera)
+    await call("CreateMember", {**vera, "member": {"role": "ROLE_ADMIN"}})
+    await call("CreateMember", {**vera, "memberId": "No one!"})
+    await call("CreateMember", {**vera, "member": {}})
+    await call("CreateMember", vera, who="auditor")
+    await call("ListMembers", {"parent": project, "pageSize": 2})
+    await call("ListMembers", {"parent": project}, who="viewer")
+    await call("SetMemberRole", {"name": f"{project}/members/vera", "role": "ROLE_AUDITOR"})
+    await call("SetMemberRole", {"name": f"{project}/members/nobody", "role": "ROLE_AUDITOR"})
+    await call("SetMemberRole", {"name": f"{project}/members/admin", "role": "ROLE_VIEWER"})
+    await call("DeleteMember", {"name": f"{project}/members/admin"})
+    await call("DeleteMember", {"name": f"{project}/members/vera"})
+    await call("DeleteMember", {"name": f"{project}/members/vera"})
+
+
+async def of_tokens(walker: Walker) -> None:
+    call, project = walker.call, walker.project
+    wanted = {"principal": "viewer", "displayName": "nightly"}
+    name = (await call("CreateToken", {"parent": project, "token": wanted}))["token"]["name"]
+    await call("CreateToken", {"parent": project, "token": {**wanted, "principal": "nobody"}})
+    await call("CreateToken", {"parent": project, "token": {**wanted, "expireTime": "2020-01-01T00:00:00Z"}})
+    await call("CreateToken", {"parent": project, "token": wanted}, who="viewer")
+    listed = await call("ListTokens", {"parent": project})
+    await call("ListTokens", {"parent": project}, who="auditor")
+    shared = next(one["name"] for one in listed["tokens"] if one["principal"] == "admin")
+    await call("DeleteToken", {"name": shared})
+    await call("RotateToken", {"name": shared})
+    rotated = (await call("RotateToken", {"name": name, "overlapSeconds": 60}))["token"]["name"]
+    await call("RotateToken", {"name": name, "overlapSeconds": -1})
+    await call("DeleteToken", {"name": rotated})
+    await call("DeleteToken", {"name": rotated})
 
 
 async def of_artifacts(walker: Walker) -> None:
@@ -311,6 +349,7 @@ def alike(outcome: Outcome, project: str) -> Outcome:
 
     def even(text: str) -> str:
         text = text.replace(project, "projects/P").replace(project.split("/")[1], "P")
+        text = re.sub(r"tokens/[0-9a-f]{16}|token [0-9a-f]{16}|modicum_[0-9A-Za-z]{46}", "TOKEN", text)
         text = re.sub(r"verdicts/[0-9a-f]{12}-[0-9a-f]{10}", "verdicts/V", text)
         return re.sub(r"\d{4}-\d\d-\d\dT[0-9:.]+Z", "TIME", re.sub(r'"nextPageToken": "[^"]+"', "TOKEN", text))
 

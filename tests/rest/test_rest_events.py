@@ -130,3 +130,16 @@ async def test_a_server_that_stops_ends_its_watches_with_a_hint(served):
     assert int(last["retry"]) > 0
     assert (problem["reason"], problem["metadata"]) == ("SERVER_STOPPING", {"sequence": first["id"]})
     assert "id" not in last
+
+
+@pytest.mark.parametrize("bounds", [Bounds(recheck_seconds=0.1)])
+async def test_a_watch_whose_token_is_revoked_ends_with_the_problem(served):
+    audit = await served.audit()
+    async with served.rest().events(f"/v1/{audit}:watch") as events:
+        await events.next()
+        async with served.store.transaction() as transaction:
+            await transaction.access.revoke("admin")
+        last = await events.next()
+
+    assert last["event"] == "problem"
+    assert json.loads(last["data"])["reason"] == "TOKEN_INVALID"

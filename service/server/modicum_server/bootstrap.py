@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING
 import structlog
 
 from modicum_server.artifacts.store import open_artifact_store
-from modicum_server.domain.projects import Role
 from modicum_server.errors import DependencyUnavailable, SchemaOutdated
 from modicum_server.ports import ArtifactStore, Changes, Store
 from modicum_server.processes.work_until_stop import done_before
 from modicum_server.settings import Settings
 from modicum_server.transports.call_limits import BOUNDS, Bounds
-from modicum_server.usecases.access import token_digest
 
 if TYPE_CHECKING:
     from modicum_server.metrics.api import ApiMetrics
@@ -154,16 +152,3 @@ def _read_worker() -> None:
     import modicum_server.queue.wakeups  # noqa: PLC0415
     import modicum_server.store.postgres  # noqa: PLC0415
     import modicum_server.worker.worker  # noqa: F401, PLC0415
-
-
-async def add_token(settings: Settings, token: str, *, principal: str, project: str, role: Role) -> None:
-    """Add a token, by its SHA-256."""
-    digest = token_digest(token)
-    async with open_store(settings.database_url.get_secret_value()) as store, store.transaction() as transaction:
-        await transaction.projects.add_token(digest, principal=principal, project=project, role=role)
-
-
-async def revoke_tokens(settings: Settings, principal: str) -> int:
-    """Revoke every token of a principal; returns how many."""
-    async with open_store(settings.database_url.get_secret_value()) as store, store.transaction() as transaction:
-        return await transaction.projects.revoke_tokens(principal)

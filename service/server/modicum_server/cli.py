@@ -2,25 +2,23 @@
 
 import asyncio
 import json
-import secrets
 import signal
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import structlog
 import typer
 from pydantic import ValidationError
-from typer.core import TyperCommand, TyperGroup
 
+from modicum_server import token_commands
+from modicum_server.command_parts import NOT_COMPLETED, USAGE, Command, Group, end, settings_with
 from modicum_server.errors import DependencyUnavailable, ModicumError
 from modicum_server.logs import log_as_json, log_for_people
 from modicum_server.processes.file_limits import raise_open_files
 from modicum_server.settings import Settings
 
-USAGE = 2
-NOT_COMPLETED = 3
 LARGEST_SEED = 2**63 - 1  # the same as for an audit
 LOOPBACK = "127.0.0.1"
 ANY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not listened on
@@ -31,31 +29,8 @@ Exit codes: 0 done, 1 `selftest` found a wrong verdict, 2 wrong usage or setting
 """
 
 
-class _Group(TyperGroup):
-    """A group whose --help is listed as a flag."""
-
-    def get_help_option(self, ctx: Any) -> Any:
-        return _as_flag(super().get_help_option(ctx))
-
-
-class _Command(TyperCommand):
-    """A command whose --help is listed as a flag."""
-
-    def get_help_option(self, ctx: Any) -> Any:
-        return _as_flag(super().get_help_option(ctx))
-
-
-def _as_flag(option: Any) -> Any:
-    if option is not None:
-        option.metavar = ""
-    return option
-
-
-app = typer.Typer(cls=_Group, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=HELP)
-token_app = typer.Typer(
-    cls=_Group, no_args_is_help=True, help="Create and revoke the tokens with which clients log in."
-)
-app.add_typer(token_app, name="token")
+app = typer.Typer(cls=Group, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=HELP)
+app.add_typer(token_commands.app, name="token")
 
 AwaitSchema = Annotated[bool, typer.Option("--await-schema", hidden=True, help="Wait for the database's schema.")]
 Port = Annotated[
@@ -63,7 +38,7 @@ Port = Annotated[
 ]
 
 
-@app.command(cls=_Command)
+@app.command(cls=Command)
 def up(
     data: Annotated[
         Path | None,
@@ -77,13 +52,13 @@ def up(
     from modicum_server.local.folder import DataFolder, FolderInUse, ServerAddresses, default_folder
     from modicum_server.local.supervisor import LocalServer, StartFailed
 
-    settings = _settings(grpc_port=grpc_port, http_port=http_port)
+    settings = settings_with(grpc_port=grpc_port, http_port=http_port)
     log_for_people()
     try:
         folder = DataFolder.create(data or default_folder())
     except OSError as error:
         path = data or default_folder()
-        _end(USAGE, f"{path}: the data folder cannot be created: {error.strerror}; choose another folder with --data")
+        end(USAGE, f"{path}: the data folder cannot be created: {error.strerror}; choose another folder with --data")
 
     def announce(addresses: ServerAddresses, link: str) -> None:
         http_url = f"{'https' if settings.tls_cert else 'http'}://{addresses.http_address}"
@@ -97,7 +72,7 @@ def up(
         with folder.held(wait_seconds=30.0 if until_unused else 0.0):
             asyncio.run(_until_signal(lambda stop: server.run(stop, announce)))
     except (FolderInUse, StartFailed) as error:
-        _end(NOT_COMPLETED, str(error))
+        end(NOT_COMPLETED, str(error))
 
 
 def _say_pages(http_url: str, link: str) -> None:
@@ -107,7 +82,7 @@ def _say_pages(http_url: str, link: str) -> None:
         typer.echo(f"       {http_url}/sign-in#{link}  (signs you in once, within five minutes)")
 
 
-@app.command(cls=_Command)
+@app.command(cls=Command)
 def serve(
     grpc_port: Port = None,
     http_port: Port = None,
@@ -120,7 +95,7 @@ def serve(
     from modicum_server.bootstrap import running_api, schema_appears
     from modicum_server.transports import api  # noqa: F401  imported while the database starts, to save time
 
-    settings = _required(_settings(grpc_port=grpc_port, http_port=http_port))
+    settings = _required(settings_with(grpc_port=grpc_port, http_port=http_port))
 
     async def run(stop: asyncio.Event) -> None:
         if await_schema and not await schema_appears(settings, stop):
@@ -137,7 +112,7 @@ def serve(
     _run(run)
 
 
-@app.command(cls=_Command)
+@app.command(cls=Command)
 def worker(
     metrics_port: Port = None,
     await_schema: AwaitSchema = False,
@@ -145,24 +120,24 @@ def worker(
     """Run a worker with its own TorchServe. Needs MODICUM_DATABASE_URL and MODICUM_ARTIFACTS_URL."""
     from modicum_server.bootstrap import SCHEMA_SECONDS, run_worker
 
-    settings = _required(_settings(worker_metrics_port=metrics_port))
+    settings = _required(settings_with(worker_metrics_port=metrics_port))
     schema_seconds = SCHEMA_SECONDS if await_schema else 0.0
     _run(lambda stop: run_worker(settings, stop, schema_seconds=schema_seconds))
 
 
-@app.command(cls=_Command)
+@app.command(cls=Command)
 def migrate() -> None:
     """Migrate the database in MODICUM_DATABASE_URL to the schema of this release."""
     from modicum_server.store.migrate import migrate as apply
 
-    settings = _settings()
+    settings = settings_with()
     if not settings.database_url.get_secret_value():
-        _end(USAGE, "MODICUM_DATABASE_URL is not set; set it to postgresql://user:password@host/database")
+        end(USAGE, "MODICUM_DATABASE_URL is not set; set it to postgresql://user:password@host/database")
     apply(settings.database_url.get_secret_value())
     typer.echo("the schema is current")
 
 
-@app.command(cls=_Command)
+@app.command(cls=Command)
 def selftest(
     seed: Annotated[
         int,
@@ -173,44 +148,8 @@ def selftest(
     try:
         from modicum_server.selftest.command import run
     except ImportError as error:
-        _end(
-            USAGE, f"the self-test needs more packages ({error}); install them: pip install 'modicum-server[selftest]'"
-        )
+        end(USAGE, f"the self-test needs more packages ({error}); install them: pip install 'modicum-server[selftest]'")
     raise SystemExit(run(seed, say=typer.echo))
-
-
-@token_app.command("create", cls=_Command)
-def token_create(
-    principal: Annotated[str, typer.Option(metavar="NAME", help="Who uses the token.")],
-    role: Annotated[
-        str, typer.Option(metavar="ROLE", help="What the token allows: viewer, auditor or admin.")
-    ] = "auditor",
-    project: Annotated[str, typer.Option(metavar="ID", help="Id of the project that the token is for.")] = "default",
-) -> None:
-    """Create a token and print it. Only its SHA-256 is stored, so it cannot be shown again."""
-    from modicum_server.bootstrap import add_token
-    from modicum_server.domain.projects import Role
-
-    if role not in set(Role):
-        _end(USAGE, f"--role: expected viewer, auditor or admin, got {role!r}")
-    settings = _required(_settings(), artifacts=False)
-    token = secrets.token_urlsafe(32)
-    asyncio.run(add_token(settings, token, principal=principal, project=f"projects/{project}", role=Role(role)))
-    typer.echo(token)
-
-
-@token_app.command("revoke", cls=_Command)
-def token_revoke(principal: Annotated[str, typer.Option(metavar="NAME", help="Whose tokens to revoke.")]) -> None:
-    """Revoke all tokens of a principal."""
-    from modicum_server.bootstrap import revoke_tokens
-
-    count = asyncio.run(revoke_tokens(_required(_settings(), artifacts=False), principal))
-    typer.echo(f"revoked {count}")
-
-
-def _settings(**given: Any) -> Settings:
-    """Return the settings from the environment, overridden by the options."""
-    return Settings(**{name: value for name, value in given.items() if value is not None})
 
 
 def _required(settings: Settings, *, artifacts: bool = True) -> Settings:
@@ -220,7 +159,7 @@ def _required(settings: Settings, *, artifacts: bool = True) -> Settings:
     if artifacts and not settings.artifacts_url:
         missing.append("MODICUM_ARTIFACTS_URL (a folder or an fsspec URL)")
     if missing:
-        _end(
+        end(
             USAGE,
             f"not set: {', '.join(missing)}; set it, or run a whole server on this machine with `modicum-server up`",
         )
@@ -236,7 +175,7 @@ def _run(work: Callable[[asyncio.Event], Awaitable[None]]) -> None:
         raise
     except Exception as error:  # noqa: BLE001 - a bug in modicum-server: the log has the traceback, the last line says that it is a bug
         structlog.get_logger(__name__).exception("ended", exc_info=error)
-        _end(NOT_COMPLETED, f"a bug in modicum-server: {type(error).__name__}: {error}")
+        end(NOT_COMPLETED, f"a bug in modicum-server: {type(error).__name__}: {error}")
 
 
 async def _until_signal(work: Callable[[asyncio.Event], Awaitable[None]]) -> None:
@@ -246,11 +185,6 @@ async def _until_signal(work: Callable[[asyncio.Event], Awaitable[None]]) -> Non
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     await work(stop)
-
-
-def _end(code: int, message: str) -> None:
-    typer.echo(message, err=True)
-    raise SystemExit(code)
 
 
 def _wrong_settings(error: ValidationError) -> str:
@@ -266,7 +200,7 @@ def _wrong_settings(error: ValidationError) -> str:
 def _database_away(error: DependencyUnavailable) -> str:
     from modicum_server.postgres.connections import shown_url
 
-    url = _settings().database_url.get_secret_value()
+    url = settings_with().database_url.get_secret_value()
     return f"{error}; MODICUM_DATABASE_URL is {shown_url(url)}" if url else str(error)
 
 
@@ -279,13 +213,13 @@ def main() -> None:
     try:
         app()
     except ValidationError as error:
-        _end(USAGE, _wrong_settings(error))
+        end(USAGE, _wrong_settings(error))
     except DependencyUnavailable as error:
-        _end(NOT_COMPLETED, _database_away(error))
+        end(NOT_COMPLETED, _database_away(error))
     except ModicumError as error:
-        _end(NOT_COMPLETED, str(error))
+        end(NOT_COMPLETED, str(error))
     except OSError as error:
-        _end(NOT_COMPLETED, _in_words(error))
+        end(NOT_COMPLETED, _in_words(error))
 
 
 if __name__ == "__main__":

@@ -6,11 +6,12 @@
     │                     DatasetTooLarge, AuditTooLarge, ArchitectureUnknown, UploadInvalid, FormatUnknown,
     │                     MediaTypeUnknown
     ├── NotFound ─ ProjectNotFound, ModelNotFound, ModelVersionNotFound, DatasetNotFound, ArtifactNotFound,
-    │              AuditNotFound, FindingNotFound, VerdictNotFound, PageNotFound
-    ├── AlreadyExists ─ ProjectExists, DatasetDiffers, RequestIdReused, AuditExists
+    │              AuditNotFound, FindingNotFound, VerdictNotFound, PageNotFound,
+    │              MemberNotFound, TokenNotFound
+    ├── AlreadyExists ─ ProjectExists, DatasetDiffers, RequestIdReused, AuditExists, MemberExists
     ├── FailedPrecondition ─ ResourceInUse, ArtifactMissing, ExecutableNotAllowed, ModelRejected, LabelUnknown,
     │                        CanvasUnfit, GradientMissing, AuditNotEnded, AuditNotSucceeded,
-    │                        AuditNotStoppable, ResultIncomplete
+    │                        AuditNotStoppable, ResultIncomplete, LastAdmin, TokenShared
     ├── Unauthenticated ─ TokenMissing, TokenInvalid, SessionMissing, SignInLinkUsed
     ├── PermissionDenied ─ RoleInsufficient, FormForeign, HostUnknown
     ├── ResourceExhausted ─ ArtifactTooLarge, RequestTooLarge, DiskFull, TooManyCalls, TooManyQueued,
@@ -157,6 +158,14 @@ class PageNotFound(NotFound):
     """There is no such page: begin at the overview."""
 
 
+class MemberNotFound(NotFound):
+    """The principal has no role in this project."""
+
+
+class TokenNotFound(NotFound):
+    """There is no token with this id."""
+
+
 class AlreadyExists(ModicumError):
     """Something else already has this name."""
 
@@ -171,6 +180,10 @@ class DatasetDiffers(AlreadyExists):
 
 class AuditExists(AlreadyExists):
     """An audit with this name already exists."""
+
+
+class MemberExists(AlreadyExists):
+    """The principal has another role in this project."""
 
 
 class RequestIdReused(AlreadyExists):
@@ -225,6 +238,14 @@ class ResultIncomplete(FailedPrecondition):
     """The stored result lacks what the policy needs. Audit again."""
 
 
+class LastAdmin(FailedPrecondition):
+    """This is the project's only admin. Make another principal an admin first."""
+
+
+class TokenShared(FailedPrecondition):
+    """The token is good in other projects too. Remove its principal from this project, or ask the server's operator."""
+
+
 class Unauthenticated(ModicumError):
     """The request does not say who the caller is."""
 
@@ -234,7 +255,7 @@ class TokenMissing(Unauthenticated):
 
 
 class TokenInvalid(Unauthenticated):
-    """This server does not know the bearer token."""
+    """The bearer token is not known to this server, was revoked, or has expired."""
 
 
 class SessionMissing(Unauthenticated):

@@ -11,9 +11,11 @@ and each row comes with its key.
 from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from modicum_server.domain.access import Grant, NewToken, Revoked, Token
 from modicum_server.domain.audits import (
     Audit,
     AuditFailure,
@@ -64,7 +66,7 @@ class VerdictFilter:
 
 
 class Projects(Protocol):
-    """Projects, tokens and roles."""
+    """Projects, and the principals of tokens."""
 
     async def get(self, name: str) -> Project | None: ...
     async def page(self, principal: str, *, after: str, limit: int) -> list[Keyed[Project]]: ...
@@ -74,11 +76,55 @@ class Projects(Protocol):
     async def delete(self, name: str) -> bool:
         """Delete it; False when it is not empty."""
 
-    async def authenticate(self, token_digest: str) -> Principal | None: ...
-    async def add_token(self, token_digest: str, *, principal: str, project: str, role: Role) -> None:
-        """Store the SHA-256 of a token and give its principal the role in the project."""
+    async def authenticate(self, token_digest: str) -> Principal | None:
+        """The principal of a token that has not expired, with the roles that the token carries."""
 
-    async def revoke_tokens(self, principal: str) -> int: ...
+
+class Access(Protocol):
+    """Grants and tokens. A token carries grants of its principal and has no role of its own."""
+
+    async def grant(self, principal: str, project: str, role: Role) -> Role:
+        """Give the role where the principal has none; the role that it then has."""
+
+    async def change_role(self, principal: str, project: str, role: Role) -> None: ...
+    async def member(self, project: str, principal: str) -> Grant | None: ...
+    async def members(self, project: str, *, after: str, limit: int) -> list[Keyed[Grant]]:
+        """By principal."""
+
+    async def lock_admins(self, project: str) -> Sequence[str]:
+        """The admins of a project; no other transaction changes them before this one ends."""
+
+    async def remove_member(self, project: str, principal: str) -> None:
+        """Delete the grant, and the principal's tokens that are for this project alone."""
+
+    async def projects_of(self, principal: str) -> frozenset[str]:
+        """The projects in which a principal has a role."""
+
+    async def revoke(self, principal: str) -> Revoked:
+        """Delete all grants and tokens of a principal; these."""
+
+    async def principals(self, token_ids: Sequence[str]) -> list[Principal]:
+        """The principals of those of these tokens that are good, with their roles of now."""
+
+    async def add_token(self, digest: str, token: NewToken) -> Token | None:
+        """Store a token by its SHA-256; None when it is stored already."""
+
+    async def token(self, token_id: str) -> Token | None: ...
+    async def tokens(self, project: str, *, after: str, limit: int) -> list[Keyed[Token]]:
+        """Those that are good in this project, by id. Some may have expired."""
+
+    async def all_tokens(self, principal: str) -> list[Token]:
+        """Those of a principal, or of everybody if it is empty: by principal, the oldest first."""
+
+    async def delete_token(self, token_id: str) -> None: ...
+    async def delete_tokens_named(self, principal: str, display_name: str, *, but: str) -> None:
+        """Delete the principal's tokens of this name, except the one with the SHA-256 `but`."""
+
+    async def expire_token(self, token_id: str, at: datetime) -> None:
+        """Let it expire at this time, or earlier if it expires earlier."""
+
+    async def note_use(self, token_id: str) -> None:
+        """Store that it is used now, at most once a minute."""
 
 
 class Sessions(Protocol):
@@ -420,6 +466,7 @@ class Transaction(Protocol):
 
     projects: Projects
     sessions: Sessions
+    access: Access
     requests: Requests
     models: Models
     datasets: Datasets

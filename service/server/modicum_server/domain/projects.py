@@ -16,10 +16,15 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who calls, and their role in each project."""
+    """Who calls, and their role in each project that their token is good for.
+
+    `use_is_stale`: the stored time of the token's last use is older than a minute.
+    """
 
     name: str
     roles: Mapping[str, Role]
+    token_id: str = ""
+    use_is_stale: bool = False
 
 
 @dataclass(frozen=True, slots=True)

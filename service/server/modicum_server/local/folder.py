@@ -11,7 +11,6 @@ DIR/postgres/     the database; DIR/artifacts/ the artifacts; DIR/*.log the logs
 import fcntl
 import json
 import os
-import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +18,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
-TOKEN_BYTES = 32
+from modicum_server.usecases.bearer_tokens import new_token
+
 LOCK_RETRY_SECONDS = 0.1
 #: Others may enter the folder but not list it, because under root Postgres runs as `nobody` in a subfolder.
 FOLDER_MODE = 0o711
@@ -106,7 +106,7 @@ class DataFolder:
             fresh.unlink(missing_ok=True)
             descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(descriptor, "w") as file:
-                file.write(secrets.token_urlsafe(TOKEN_BYTES))
+                file.write(new_token())
             fresh.rename(path)
         return path.read_text().strip()
 

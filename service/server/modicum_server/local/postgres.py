@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 DATABASE = "modicum"
 ROLE = "modicum"
+#: The file, beside the cluster, that names the folder of the socket.
+SOCKET_NOTE = "socket-folder"
 UNPRIVILEGED_USER = "nobody"
 START_TIMEOUT_SECONDS = 60.0
 STOP_TIMEOUT_SECONDS = 30.0
@@ -103,7 +105,7 @@ class EmbeddedPostgres:
         """The `postgresql://` address of the database. It exists after `reserve` and works after `start`."""
         if self._socket_folder is None:
             raise LocalPostgresError("the local PostgreSQL is not running; start() it first")
-        return f"postgresql://{ROLE}@/{DATABASE}?host={quote(str(self._socket_folder), safe='')}"
+        return url_of(self._socket_folder)
 
     @property
     def pid(self) -> int | None:
@@ -250,7 +252,7 @@ class EmbeddedPostgres:
 
     def _new_socket_folder(self) -> Path:
         """Create a short private folder for the socket, and delete the one that a killed process left."""
-        note = self._folder / "socket-folder"
+        note = self._folder / SOCKET_NOTE
         if note.exists():
             shutil.rmtree(note.read_text(), ignore_errors=True)
         folder = Path(tempfile.mkdtemp(prefix="modicum-pg-"))
@@ -314,6 +316,11 @@ class EmbeddedPostgres:
         except OSError:
             return "(no log)"
         return "\n".join(lines[-LOG_TAIL_LINES:])
+
+
+def url_of(socket_folder: Path) -> str:
+    """Return the `postgresql://` address of our database behind the socket in a folder."""
+    return f"postgresql://{ROLE}@/{DATABASE}?host={quote(str(socket_folder), safe='')}"
 
 
 async def _create_database(connection: "psycopg.AsyncConnection[tuple[object, ...]]") -> None:

@@ -12,12 +12,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from modicum_server.domain.projects import Role
 from modicum_server.errors import ModelServerDown
 from modicum_server.local.children import Child
 from modicum_server.local.folder import DataFolder, ServerAddresses
 from modicum_server.settings import Settings
-from modicum_server.usecases.access import token_digest
+from modicum_server.usecases.operator_tokens import admit_local
 
 START_SECONDS = 60.0
 POLL_SECONDS = 0.05
@@ -98,12 +97,9 @@ class LocalServer:
         from modicum_server.usecases.sessions import new_link  # noqa: PLC0415
 
         await asyncio.to_thread(migrate, database.url)
-        token, project = self.folder.token(), "projects/default"
+        token = self.folder.token()
         async with open_store(database.url) as store:
-            async with store.transaction() as transaction:
-                await transaction.projects.add_token(
-                    token_digest(token), principal="local", project=project, role=Role.ADMIN
-                )
+            await admit_local(store, token)
             return await new_link(store, token)
 
     @asynccontextmanager

@@ -19,6 +19,7 @@ BY_CONSTRAINT: dict[str, type[ModicumError]] = {
     "models_project_fkey": ProjectNotFound,
     "requests_project_fkey": ProjectNotFound,
     "roles_project_fkey": ProjectNotFound,
+    "tokens_project_fkey": ProjectNotFound,
     "verdicts_project_fkey": ProjectNotFound,
 }
 

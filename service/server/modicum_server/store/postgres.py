@@ -11,6 +11,7 @@ from modicum_server import ports
 from modicum_server.errors import DependencyUnavailable, SchemaOutdated
 from modicum_server.postgres.connections import LONGEST_WAIT_SECONDS, open_engine
 from modicum_server.postgres.wake_jobs import WakeJobs
+from modicum_server.store.access import PostgresAccess
 from modicum_server.store.artifacts import PostgresArtifacts
 from modicum_server.store.audits import PostgresAudits
 from modicum_server.store.database_errors import translated
@@ -39,6 +40,7 @@ class PostgresTransaction:
 
     projects: ports.Projects
     sessions: ports.Sessions
+    access: ports.Access
     requests: ports.Requests
     models: ports.Models
     datasets: ports.Datasets
@@ -77,6 +79,7 @@ class PostgresStore:
         return PostgresTransaction(
             projects=PostgresProjects(connection),
             sessions=PostgresSessions(connection),
+            access=PostgresAccess(connection),
             requests=PostgresRequests(connection),
             models=PostgresModels(connection, self._wake_jobs),
             datasets=PostgresDatasets(connection),

@@ -1,4 +1,4 @@
-"""Projects, tokens and roles."""
+"""Projects, and the principals of tokens."""
 
 from typing import Any
 
@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from modicum_server.domain.projects import Principal, Project, Role
 from modicum_server.ports import Keyed
 from modicum_server.store import tables
+from modicum_server.store.access import PostgresAccess, principal_of, principal_query
 
 #: Tables whose rows live in a project.
 TENANTS = (tables.verdicts, tables.audits, tables.datasets, tables.models, tables.artifacts)
@@ -42,7 +43,7 @@ class PostgresProjects:
         row = (await self._connection.execute(query)).one_or_none()
         if row is None:
             return None
-        await self._grant(admin, name, Role.ADMIN)
+        await PostgresAccess(self._connection).grant(admin, name, Role.ADMIN)
         return _project(row)
 
     async def delete(self, name: str) -> bool:
@@ -55,34 +56,10 @@ class PostgresProjects:
         return True
 
     async def authenticate(self, token_digest: str) -> Principal | None:
-        """Get the token's principal with its roles."""
-        query = (
-            select(tables.tokens.c.principal, tables.roles.c.project, tables.roles.c.role)
-            .outerjoin(tables.roles, tables.roles.c.principal == tables.tokens.c.principal)
-            .where(tables.tokens.c.digest == token_digest)
-        )
+        """Get the principal of a token that is good, with the roles that the token carries."""
+        query = principal_query().where(tables.tokens.c.digest == token_digest)
         rows = (await self._connection.execute(query)).all()
-        if not rows:
-            return None
-        return Principal(name=rows[0].principal, roles={row.project: Role(row.role) for row in rows if row.project})
-
-    async def add_token(self, token_digest: str, *, principal: str, project: str, role: Role) -> None:
-        """Store the SHA-256 of a token and give its principal the role in the project."""
-        token = insert(tables.tokens).values(digest=token_digest, principal=principal)
-        await self._connection.execute(
-            token.on_conflict_do_update(index_elements=["digest"], set_={"principal": principal})
-        )
-        await self._grant(principal, project, role)
-
-    async def revoke_tokens(self, principal: str) -> int:
-        """Delete the principal's tokens; how many."""
-        return (await self._connection.execute(delete(tables.tokens).filter_by(principal=principal))).rowcount
-
-    async def _grant(self, principal: str, project: str, role: Role) -> None:
-        row = insert(tables.roles).values(principal=principal, project=project, role=role.value)
-        await self._connection.execute(
-            row.on_conflict_do_update(index_elements=["principal", "project"], set_={"role": role.value})
-        )
+        return principal_of(rows) if rows else None
 
 
 def _project(row: Row[Any]) -> Project:

@@ -1,6 +1,6 @@
 """Sessions of browsers, and links that begin one. All times are the database's."""
 
-from sqlalchemy import Table, delete, func, insert, literal, select
+from sqlalchemy import Table, delete, func, insert, literal, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from modicum_server.store import tables
@@ -41,6 +41,8 @@ class PostgresSessions:
     async def _add(self, table: Table, digest: str, token_digest: str, seconds: float) -> bool:
         await self._connection.execute(delete(table).where(table.c.expire_time <= func.now()))
         end = func.now() + func.make_interval(0, 0, 0, 0, 0, 0, seconds)
-        known = select(literal(digest), tables.tokens.c.digest, end).where(tables.tokens.c.digest == token_digest)
+        tokens = tables.tokens.c
+        good = or_(tokens.expire_time.is_(None), tokens.expire_time > func.now())
+        known = select(literal(digest), tokens.digest, end).where(tokens.digest == token_digest, good)
         row = insert(table).from_select(["digest", "token_digest", "expire_time"], known)
         return await self._connection.scalar(row.returning(table.c.digest)) is not None

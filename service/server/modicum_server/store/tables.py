@@ -50,6 +50,8 @@ metadata = MetaData(
 NAME = String(collation="C")
 TIME = DateTime(timezone=True)
 EMPTY_TEXTS = text("'{}'::text[]")
+#: 16 hexadecimal digits, for tokens of the previous release, which stores no id.
+NEW_TOKEN_ID = text("\"left\"(replace((gen_random_uuid())::text, '-'::text, ''::text), 16)")
 
 
 def _one_of(column: str, values: Iterable[StrEnum]) -> CheckConstraint:
@@ -90,7 +92,18 @@ tokens = Table(
     Column("digest", NAME, primary_key=True, comment="SHA-256 of the token; the token itself is nowhere"),
     Column("principal", NAME, nullable=False),
     _created(),
+    Column("id", NAME, nullable=False, unique=True, server_default=NEW_TOKEN_ID, comment="shown in lists; no secret"),
+    Column("display_name", Text, nullable=False, server_default=text("''::text")),
+    Column(
+        "project",
+        NAME,
+        ForeignKey("projects.name", ondelete="CASCADE"),
+        comment="the only project that it is for; null: all of its principal's",
+    ),
+    Column("expire_time", TIME, comment="null: it does not expire"),
+    Column("last_used_time", TIME, comment="to the minute"),
     Index(None, "principal"),
+    Index(None, "project", "id"),
 )
 
 

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any
 
 from modicum_server.domain.projects import Principal
-from modicum_server.errors import TokenInvalid, TokenMissing
+from modicum_server.errors import DependencyUnavailable, TokenInvalid, TokenMissing
 from modicum_server.ports import Store
 from modicum_server.usecases.access import token_digest
+from modicum_server.usecases.bearer_tokens import is_damaged
 
 SCHEME = "bearer"
 
@@ -53,8 +55,19 @@ async def within(lookup: Coroutine[Any, Any, Principal], seconds: float) -> Prin
 
 
 async def _principal_of(store: Store, token: str) -> Principal:
+    if is_damaged(token):
+        raise TokenInvalid("the bearer token is damaged: its checksum does not fit; set the whole token")
     async with store.transaction() as transaction:
         principal = await transaction.projects.authenticate(token_digest(token))
     if principal is None:
         raise TokenInvalid
+    if principal.use_is_stale:
+        await _note_use(store, principal)
     return principal
+
+
+async def _note_use(store: Store, principal: Principal) -> None:
+    """Store that the token was used. A database that cannot write now refuses no call for that."""
+    with suppress(DependencyUnavailable):
+        async with store.transaction() as transaction:
+            await transaction.access.note_use(principal.token_id)

@@ -2,7 +2,8 @@
 
 Each layer is an async context manager around the next, the same for gRPC and HTTP. The layer of errors is outside
 those of deadline and authentication, so that a missed deadline and a refused token become replies like any other error.
-The deadline is outside authentication, because that asks the database, which may hang.
+The deadline is outside authentication, because that asks the database, which may hang. The innermost layer ends streams
+whose token is no longer good.
 """
 
 import asyncio
@@ -23,6 +24,7 @@ from modicum_server.transports.call_limits import Bounds
 from modicum_server.transports.call_metrics import CallMetrics
 from modicum_server.transports.calls import CURRENT, Call, CallerLeft, Wire
 from modicum_server.transports.errors import status_of_error
+from modicum_server.transports.open_streams import OpenStreams
 from modicum_server.transports.refusals import Refusal, deadline_refusal, refusal_of
 
 Layer = Callable[[Call], AbstractAsyncContextManager[None]]
@@ -38,7 +40,8 @@ def layers_of(store: Store, metrics: CallMetrics, *, bounds: Bounds, most_calls:
     counted = () if most_calls is None else (bounded(most_calls),)
     limit = limited(bounds.longest_call_seconds)
     known = authenticated(lambda wire, seconds: _by_token(store, wire, seconds), bounds.authentication_seconds)
-    return (identified, measured(metrics), logged, errors_refused, *counted, limit, known)
+    good = OpenStreams(store, recheck_seconds=bounds.recheck_seconds).layer
+    return (identified, measured(metrics), logged, errors_refused, *counted, limit, known, good)
 
 
 async def open_layers(stack: AsyncExitStack, layers: Sequence[Layer], call: Call) -> None:

@@ -14,6 +14,14 @@ def token_digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
+def covers(now: Principal | None, before: Principal) -> bool:
+    """Return whether a principal still has at least the roles that it had before. None has none."""
+    if now is None:
+        return False
+    held = {project: _RANKS[role] for project, role in now.roles.items()}
+    return all(held.get(project, -1) >= _RANKS[role] for project, role in before.roles.items())
+
+
 def authorise(principal: Principal, project: str, role: Role) -> None:
     """Refuse a principal that has a lower role in the project than this one.
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 
 from modicum_server.errors import FieldInvalid
-from modicum_server.usecases.rules import PROJECT_ID, RESOURCE_ID, shown
+from modicum_server.usecases.rules import PRINCIPAL, PROJECT_ID, RESOURCE_ID, shown
 
 DEFAULT_PROJECT = "projects/default"
 
@@ -19,6 +19,8 @@ PATTERNS: Mapping[str, str] = {
     "artifact": f"{_PROJECT}/artifacts/[0-9a-f]{{64}}",
     "audit": f"{_PROJECT}/audits/{RESOURCE_ID}",
     "verdict": f"{_PROJECT}/verdicts/{RESOURCE_ID}",
+    "member": f"{_PROJECT}/members/{PRINCIPAL}",
+    "token": f"{_PROJECT}/tokens/[0-9a-f]{{16}}",
     "finding": f"{_PROJECT}/audits/{RESOURCE_ID}/findings/[0-9]{{1,9}}-[0-9]{{1,9}}-[0-9]{{1,9}}",
 }
 FORMS: Mapping[str, str] = {
@@ -29,6 +31,8 @@ FORMS: Mapping[str, str] = {
     "artifact": "projects/PROJECT/artifacts/DIGEST",
     "audit": "projects/PROJECT/audits/AUDIT",
     "verdict": "projects/PROJECT/verdicts/VERDICT",
+    "member": "projects/PROJECT/members/PRINCIPAL",
+    "token": "projects/PROJECT/tokens/ID",
     "finding": "projects/PROJECT/audits/AUDIT/findings/VERSION-SEARCH-POSITION",
 }
 

@@ -48,6 +48,9 @@ LONGEST_WHY_CHARACTERS = 256
 LONGEST_FILTER_CHARACTERS = 4096
 LONGEST_POLICY_CHARACTERS = 65_536
 LONGEST_FILE_CHARACTERS = 1024
+LONGEST_TOKEN_NAME_CHARACTERS = 128
+#: How long a token that was replaced may stay good: a week.
+LONGEST_OVERLAP_SECONDS = 7 * 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,7 @@ PLAIN = "no control characters"
 
 RESOURCE_ID = "[a-z0-9][a-z0-9._-]{0,62}"
 PROJECT_ID = "[a-z][a-z0-9-]{0,62}"
+PRINCIPAL = "[a-z0-9][a-z0-9._@+-]{0,126}"
 UUID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 
 RULES: Mapping[str, Rule] = {
@@ -107,6 +111,14 @@ RULES: Mapping[str, Rule] = {
         "1 to 63 characters of a-z, 0-9, hyphen, underscore and dot, the first one a letter or a digit",
         _matches(RESOURCE_ID),
     ),
+    "principal": Rule(
+        "1 to 127 characters of a-z, 0-9 and ._@+-, the first one a letter or a digit", _matches(PRINCIPAL)
+    ),
+    "display_name": Rule(
+        f"at most {LONGEST_TOKEN_NAME_CHARACTERS} characters, with {PLAIN}",
+        _is_text(0, LONGEST_TOKEN_NAME_CHARACTERS),
+    ),
+    "overlap_seconds": Rule(f"0 to {LONGEST_OVERLAP_SECONDS:,}", _between(0, LONGEST_OVERLAP_SECONDS)),
     "request_id": Rule("a UUID, or empty", _matches(f"({UUID})?")),
     "digest": Rule("a SHA-256 digest of 64 lower-case hexadecimal digits", _matches("[0-9a-f]{64}")),
     "digests": Rule(f"at most {MOST_DIGESTS:,} digests", _counts(0, MOST_DIGESTS)),

@@ -1,0 +1,51 @@
+"""Grants and tokens: who may do what in a project, and by which secret they log in. Holds no secret."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from modicum_server.domain.projects import Role
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A role of a principal in a project."""
+
+    principal: str
+    project: str
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token, without its secret.
+
+    `project`: the only project in which it is good; empty for one that carries all grants of its principal.
+    `expire_time`: None for one that does not expire. `last_used_time`: to the minute; None for one never used.
+    """
+
+    id: str
+    principal: str
+    display_name: str
+    project: str
+    create_time: datetime
+    expire_time: datetime | None
+    last_used_time: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewToken:
+    """A token to store. Fields as those of `Token`."""
+
+    id: str
+    principal: str
+    display_name: str = ""
+    project: str = ""
+    expire_time: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Revoked:
+    """All that a principal had: its grants and its tokens."""
+
+    grants: tuple[Grant, ...]
+    tokens: tuple[Token, ...]

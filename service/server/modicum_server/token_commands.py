@@ -1,0 +1,189 @@
+"""`modicum-server token`: the operator creates, lists, rotates and revokes the tokens with which clients log in."""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+
+from modicum_server.command_parts import USAGE, Command, Group, end, settings_with
+from modicum_server.domain.access import Token
+from modicum_server.domain.projects import Role
+from modicum_server.usecases.operator_tokens import OperatorTokens
+
+T = TypeVar("T")
+
+app = typer.Typer(
+    cls=Group, no_args_is_help=True, help="Create, list, rotate and revoke the tokens with which clients log in."
+)
+
+NEVER = "never"
+UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+LONGEST_LIFETIME = timedelta(days=3650)
+
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER",
+        help="Data folder of a server that `modicum-server up` runs. Default: the database in MODICUM_DATABASE_URL; "
+        "without that, the server in the user's data folder.",
+    ),
+]
+TokenId = Annotated[str, typer.Argument(metavar="ID", help="Id of the token, as `modicum-server token list` shows it.")]
+
+
+@app.command("create", cls=Command)
+def create(  # noqa: PLR0917 - options, which typer gives by name
+    principal: Annotated[str, typer.Option(metavar="NAME", help="Who uses the token.")],
+    role: Annotated[
+        str, typer.Option(metavar="ROLE", help="Role of the principal in the project: viewer, auditor or admin.")
+    ] = "auditor",
+    project: Annotated[
+        str, typer.Option(metavar="ID", help="Id of the project in which to give the role.")
+    ] = "default",
+    name: Annotated[str, typer.Option(metavar="TEXT", help="What the token is for, shown in lists.")] = "",
+    expires: Annotated[
+        str, typer.Option(metavar="TIME", help="How long it is good, such as 12h or 90d; or never.")
+    ] = "90d",
+    project_only: Annotated[
+        bool, typer.Option("--project-only", metavar="", help="Good in this project alone, whatever else is granted.")
+    ] = False,
+    data: Data = None,
+) -> None:
+    """Give a principal a role in a project, and print a token. It cannot be shown again: only its SHA-256 is stored.
+
+    A token carries all grants of its principal. A principal that has another role in the project is refused.
+    """
+    if role not in set(Role):
+        end(USAGE, f"--role: expected viewer, auditor or admin, got {role!r}")
+    lifetime = lifetime_of(expires)
+    made = _with_tokens(
+        data,
+        lambda tokens: tokens.create(
+            principal,
+            f"projects/{project}",
+            Role(role),
+            display_name=name,
+            lifetime=lifetime,
+            project_only=project_only,
+        ),
+    )
+    typer.echo(made.secret)
+    typer.echo(f"id {made.token.id}, expires {_day(made.token.expire_time)}", err=True)
+
+
+@app.command("list", cls=Command)
+def list_tokens(
+    principal: Annotated[str, typer.Option(metavar="NAME", help="Whose tokens to list. Default: everybody's.")] = "",
+    data: Data = None,
+) -> None:
+    """List tokens: id, principal, name, project, creation, expiry and last use. Secrets are stored nowhere."""
+    tokens = _with_tokens(data, lambda tokens: tokens.list(principal))
+    rows = [("ID", "PRINCIPAL", "NAME", "PROJECT", "CREATED", "EXPIRES", "LAST USED"), *map(_row, tokens)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        typer.echo("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+
+
+@app.command("revoke", cls=Command)
+def revoke(
+    token: Annotated[str, typer.Argument(metavar="ID", help="Id of one token to revoke; grants stay.")] = "",
+    principal: Annotated[str, typer.Option(metavar="NAME", help="Revoke all tokens and all grants of this one.")] = "",
+    data: Data = None,
+) -> None:
+    """Revoke one token by its id, or all tokens and grants of a principal. Open watches and uploads end in seconds."""
+    if bool(token) == bool(principal):
+        end(USAGE, "expected either the ID of a token or --principal NAME; `modicum-server token list` shows both")
+    if token:
+        gone = _with_tokens(data, lambda tokens: tokens.revoke(token))
+        typer.echo(_revoked(gone))
+        return
+    revoked = _with_tokens(data, lambda tokens: tokens.revoke_principal(principal))
+    for one in revoked.tokens:
+        typer.echo(_revoked(one))
+    for grant in revoked.grants:
+        typer.echo(f"removed {grant.principal} as {grant.role} in {grant.project}")
+    if not revoked.tokens and not revoked.grants:
+        typer.echo(f"{principal} has no tokens and no grants")
+
+
+@app.command("rotate", cls=Command)
+def rotate(
+    token: TokenId,
+    overlap: Annotated[
+        str, typer.Option(metavar="TIME", help="How long the old token stays good, such as 1h. At most 7d.")
+    ] = "0m",
+    data: Data = None,
+) -> None:
+    """Print a new token with the principal, name and lifetime of this one, which then ends."""
+    seconds = int(_duration("--overlap", overlap).total_seconds())
+    made = _with_tokens(data, lambda tokens: tokens.rotate(token, overlap_seconds=seconds))
+    typer.echo(made.secret)
+    typer.echo(f"id {made.token.id}, expires {_day(made.token.expire_time)}", err=True)
+
+
+def lifetime_of(text: str) -> timedelta | None:
+    """Return the time in an option such as 90d; None for never."""
+    if text == NEVER:
+        return None
+    lifetime = _duration("--expires", text)
+    if not timedelta(0) < lifetime <= LONGEST_LIFETIME:
+        end(USAGE, f"--expires: expected more than 0 and at most {LONGEST_LIFETIME.days}d, or {NEVER}; got {text!r}")
+    return lifetime
+
+
+def _duration(option: str, text: str) -> timedelta:
+    found = re.fullmatch("([0-9]{1,6})([mhd])", text, re.ASCII)
+    if found is None:
+        end(USAGE, f"{option}: expected a number and m, h or d, such as 12h or 90d; got {text!r}")
+    return timedelta(**{UNITS[found[2]]: int(found[1])})
+
+
+def _with_tokens(data: Path | None, work: Callable[[OperatorTokens], Awaitable[T]]) -> T:
+    from modicum_server.bootstrap import open_store
+
+    url = _database_url(data)
+
+    async def run() -> T:
+        async with open_store(url) as store:
+            await store.require_schema()
+            return await work(OperatorTokens(store))
+
+    return asyncio.run(run())
+
+
+def _database_url(data: Path | None) -> str:
+    given = settings_with().database_url.get_secret_value()
+    if given and data is None:
+        return given
+    from modicum_server.local.folder import default_folder
+    from modicum_server.local.running_database import NoServerRuns, running_database_url
+
+    try:
+        return running_database_url(data or default_folder())
+    except NoServerRuns as error:
+        end(USAGE, str(error))
+
+
+def _row(token: Token) -> tuple[str, ...]:
+    return (
+        token.id,
+        token.principal,
+        token.display_name or "-",
+        token.project or "all",
+        _day(token.create_time),
+        _day(token.expire_time),
+        "never" if token.last_used_time is None else f"{token.last_used_time:%Y-%m-%d %H:%M}",
+    )
+
+
+def _day(time: datetime | None) -> str:
+    return NEVER if time is None else f"{time:%Y-%m-%d}"
+
+
+def _revoked(token: Token) -> str:
+    name = f" ({token.display_name})" if token.display_name else ""
+    return f"revoked {token.id} of {token.principal}{name}"

@@ -1,0 +1,70 @@
+"""Ends open streams, such as watches and uploads, when their token is revoked or loses a role.
+
+One task of a process asks the store every few seconds for all open streams together, and sleeps while none is open.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import structlog
+
+from modicum_server.domain.projects import Principal
+from modicum_server.errors import ModicumError, TokenInvalid
+from modicum_server.ports import Store
+from modicum_server.transports.calls import Call
+from modicum_server.usecases.access import covers
+
+log = structlog.get_logger("modicum.rpc")
+
+
+class OpenStreams:
+    """A layer around calls with a stream. It comes after authentication."""
+
+    def __init__(self, store: Store, *, recheck_seconds: float) -> None:
+        self._store = store
+        self._recheck_seconds = recheck_seconds
+        self._open: dict[asyncio.Timeout, Principal] = {}
+        self._checking: asyncio.Task[None] | None = None
+
+    @asynccontextmanager
+    async def layer(self, call: Call) -> AsyncIterator[None]:
+        """End the call with TokenInvalid once its token is no longer good for what it was."""
+        if not call.streaming or call.principal is None:
+            yield
+            return
+        limit = asyncio.timeout(None)
+        try:
+            async with limit:
+                self._add(limit, call.principal)
+                try:
+                    yield
+                finally:
+                    self._open.pop(limit, None)
+        except TimeoutError:
+            if limit.expired():
+                raise TokenInvalid("the bearer token was revoked, has expired, or lost a role; log in again") from None
+            raise
+
+    def _add(self, limit: asyncio.Timeout, principal: Principal) -> None:
+        self._open[limit] = principal
+        if self._checking is None or self._checking.done():
+            self._checking = asyncio.create_task(self._check_while_open())
+
+    async def _check_while_open(self) -> None:
+        while self._open:
+            await asyncio.sleep(self._recheck_seconds)
+            try:
+                await self._check()
+            except ModicumError as error:
+                log.warning("open_streams_not_checked", error=str(error))
+
+    async def _check(self) -> None:
+        asked = dict(self._open)  # a stream that opens during the query is looked at the next time
+        ids = sorted({principal.token_id for principal in asked.values()})
+        async with self._store.transaction() as transaction:
+            good = {one.token_id: one for one in await transaction.access.principals(ids)}
+        for limit, before in asked.items():
+            if limit in self._open and not covers(good.get(before.token_id), before):
+                del self._open[limit]  # a limit that has passed cannot be set again, and the call may take long to end
+                limit.reschedule(asyncio.get_running_loop().time())
