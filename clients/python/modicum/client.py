@@ -14,6 +14,7 @@ from modicum.datasets import AsyncDatasets, Dataset
 from modicum.endpoints import Endpoint, parsed_endpoint
 from modicum.event_loop_thread import Portal, blocking, blocking_into, streaming, streaming_into
 from modicum.local import Attachment, attach, token_for
+from modicum.members import AsyncMembers, AsyncTokens
 from modicum.models import AsyncModels
 from modicum.snapshots import AuditSnapshot, AuditState
 from modicum.verdicts import AsyncJudging, AsyncVerdicts, Named, Verdict
@@ -116,6 +117,32 @@ class Verdicts:
     delete = blocking(AsyncVerdicts.delete)
 
 
+@dataclass(frozen=True, slots=True)
+class Members:
+    """Members of a project, which its admins manage."""
+
+    _portal: Portal
+    _async: AsyncMembers
+
+    list = streaming(AsyncMembers.list)
+    add = blocking(AsyncMembers.add)
+    set_role = blocking(AsyncMembers.set_role)
+    remove = blocking(AsyncMembers.remove)
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Tokens of the members of a project, which its admins manage."""
+
+    _portal: Portal
+    _async: AsyncTokens
+
+    list = streaming(AsyncTokens.list)
+    create = blocking(AsyncTokens.create)
+    rotate = blocking(AsyncTokens.rotate)
+    revoke = blocking(AsyncTokens.revoke)
+
+
 class Client:
     """A synchronous client. It connects when it is created; `with` or `close` closes it.
 
@@ -159,6 +186,8 @@ class Client:
         self.datasets = Datasets(self._portal, AsyncDatasets(connection))
         self.audits = Audits(self._portal, AsyncAudits(connection))
         self.verdicts = Verdicts(self._portal, AsyncVerdicts(connection))
+        self.members = Members(self._portal, AsyncMembers(connection))
+        self.tokens = Tokens(self._portal, AsyncTokens(connection))
         self._async = AsyncJudging(connection)
 
     judge = blocking(AsyncJudging.judge)
@@ -195,6 +224,8 @@ class AsyncClient:
     datasets: AsyncDatasets
     audits: AsyncAudits
     verdicts: AsyncVerdicts
+    members: AsyncMembers
+    tokens: AsyncTokens
 
     def __init__(
         self,
@@ -225,6 +256,8 @@ class AsyncClient:
         self.datasets = AsyncDatasets(self._connection)
         self.audits = AsyncAudits(self._connection)
         self.verdicts = AsyncVerdicts(self._connection)
+        self.members = AsyncMembers(self._connection)
+        self.tokens = AsyncTokens(self._connection)
         self._judging = AsyncJudging(self._connection)
         return self
 

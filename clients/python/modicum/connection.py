@@ -14,6 +14,7 @@ from modicum.endpoints import Endpoint, refuse_malformed_token, refuse_unencrypt
 from modicum.errors import NotFound
 from modicum.grpc_errors import error_of
 from modicum.retrying import BROKEN_CALL, CALLS, CALLS_TO_KNOWN_SERVER
+from modicum.v1.access_service_pb2_grpc import AccessServiceStub
 from modicum.v1.artifact_service_pb2_grpc import ArtifactServiceStub
 from modicum.v1.audit_service_pb2_grpc import AuditServiceStub
 from modicum.v1.dataset_service_pb2_grpc import DatasetServiceStub
@@ -22,6 +23,7 @@ from modicum.v1.verdict_service_pb2_grpc import VerdictServiceStub
 from modicum.version import VERSION
 
 if TYPE_CHECKING:  # the generated stubs alone know these names
+    from modicum.v1.access_service_pb2_grpc import AccessServiceAsyncStub
     from modicum.v1.artifact_service_pb2_grpc import ArtifactServiceAsyncStub
     from modicum.v1.audit_service_pb2_grpc import AuditServiceAsyncStub
     from modicum.v1.dataset_service_pb2_grpc import DatasetServiceAsyncStub
@@ -70,6 +72,7 @@ class Connection:
     artifacts: "ArtifactServiceAsyncStub" = field(repr=False)
     audits: "AuditServiceAsyncStub" = field(repr=False)
     verdicts: "VerdictServiceAsyncStub" = field(repr=False)
+    access: "AccessServiceAsyncStub" = field(repr=False)
     replied: bool = field(default=False, init=False)
 
     @property
@@ -85,6 +88,19 @@ class Connection:
         """
         reply, _ = await self._attempts(method, request)
         return reply
+
+    async def call_once(
+        self, method: grpc.aio.UnaryUnaryMultiCallable[Request, Response], request: Request
+    ) -> Response:
+        """Call a method that must not be repeated without being seen.
+
+        Raises:
+            ModicumError: the error of the server, or why there was no reply.
+        """
+        try:
+            return await method(request, timeout=self.timeout_seconds, metadata=self.metadata)
+        except grpc.aio.AioRpcError as failure:
+            raise error_of(failure, address=self.endpoint.target) from failure
 
     async def delete(self, method: grpc.aio.UnaryUnaryMultiCallable[Request, Response], request: Request) -> None:
         """Call a method that deletes. NotFound after a retry means that an earlier attempt succeeded."""
@@ -165,6 +181,7 @@ def opened(endpoint: Endpoint, *, project: str, timeout_seconds: float) -> Conne
         artifacts=ArtifactServiceStub(channel),
         audits=AuditServiceStub(channel),
         verdicts=VerdictServiceStub(channel),
+        access=AccessServiceStub(channel),
     )
 
 

@@ -41,6 +41,7 @@ from modicum.findings import Finding, Subset
 from modicum.gate.stopping import ShareLimit, Stopping
 from modicum.masked_sets import MaskedSet
 from modicum.measures import Measure
+from modicum.members import Member, NewToken, Role, Token
 from modicum.results import ModelResult, Result, SearchResult
 from modicum.searches import Canvas, Control, ControlPlan, Fill, Search, SearchMethod, TargetRule
 from modicum.snapshots import AuditSnapshot, AuditState
@@ -89,12 +90,14 @@ __all__ = [
     "LocalServerError",
     "MaskedSet",
     "Measure",
+    "Member",
     "Mitigation",
     "Model",
     "ModelRejected",
     "ModelResult",
     "ModelVersion",
     "ModicumError",
+    "NewToken",
     "NotFound",
     "NotServed",
     "OutOfRange",
@@ -104,6 +107,7 @@ __all__ = [
     "RegistryError",
     "ResourceExhausted",
     "Result",
+    "Role",
     "Search",
     "SearchMethod",
     "SearchResult",
@@ -116,6 +120,7 @@ __all__ = [
     "Stopping",
     "Subset",
     "TargetRule",
+    "Token",
     "Transfer",
     "TransferProgress",
     "Unauthenticated",

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from modicum.cli import audits, baseline, datasets, ensemble, models, policy, stored_verdicts
+from modicum.cli import audits, baseline, datasets, ensemble, members, models, policy, stored_verdicts, tokens
 from modicum.cli.attest import attest
 from modicum.cli.audit import audit
 from modicum.cli.gate import gate
@@ -34,6 +34,8 @@ app.add_typer(models.app, name="models")
 app.add_typer(datasets.app, name="datasets")
 app.add_typer(audits.app, name="audits")
 app.add_typer(stored_verdicts.app, name="verdicts")
+app.add_typer(members.app, name="members")
+app.add_typer(tokens.app, name="tokens")
 app.add_typer(ensemble.app, name="ensemble")
 app.add_typer(policy.app, name="policy")
 app.add_typer(baseline.app, name="baseline")

@@ -68,6 +68,7 @@ Verbose = Annotated[
         OUTPUT, "--verbose", FLAG, "Print the whole summary, the readings and the tables of the result.", short="-v"
     ),
 ]
+Project = Annotated[str, option(RUN, "--project", "ID", "The project to work in.")]
 Quiet = Annotated[bool, option(OUTPUT, "--quiet", FLAG, "Show no progress.")]
 Outputs = Annotated[
     list[Path] | None,

@@ -7,6 +7,7 @@ from typing import Any
 
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from modicum.v1 import (
+    access_service_pb2,
     artifact_service_pb2,
     audit_service_pb2,
     dataset_service_pb2,
@@ -19,6 +20,7 @@ from modicum_server.transports.services import Services
 
 _MODULES: Mapping[str, Any] = {
     "projects": project_service_pb2,
+    "access": access_service_pb2,
     "models": model_service_pb2,
     "datasets": dataset_service_pb2,
     "artifacts": artifact_service_pb2,

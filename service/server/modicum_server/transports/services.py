@@ -10,6 +10,7 @@ from modicum_server.images.objects import check_objects
 from modicum_server.ports import ArtifactStore, Changes, ReportRenderer, Store
 from modicum_server.settings import Settings
 from modicum_server.transports.call_metrics import CallMetrics
+from modicum_server.transports.methods.access import AccessMethods
 from modicum_server.transports.methods.artifacts import ArtifactMethods
 from modicum_server.transports.methods.audits import AuditMethods
 from modicum_server.transports.methods.datasets import DatasetMethods
@@ -22,6 +23,7 @@ from modicum_server.usecases.audits import Audits
 from modicum_server.usecases.datasets import Datasets
 from modicum_server.usecases.findings import Findings
 from modicum_server.usecases.judging import Judging
+from modicum_server.usecases.members import Members, Tokens
 from modicum_server.usecases.models import Models
 from modicum_server.usecases.overviews import Overviews
 from modicum_server.usecases.projects import Projects
@@ -42,6 +44,8 @@ class UseCases:
 
     projects: Projects
     sessions: Sessions
+    members: Members
+    tokens: Tokens
     models: Models
     versions: Versions
     datasets: Datasets
@@ -62,6 +66,7 @@ class Services:
     """The methods of the contract, one attribute for each service, and the use cases behind them."""
 
     projects: ProjectMethods
+    access: AccessMethods
     models: ModelMethods
     datasets: DatasetMethods
     artifacts: ArtifactMethods
@@ -91,6 +96,8 @@ def build_services(
     able = UseCases(
         projects=Projects(store),
         sessions=Sessions(store),
+        members=Members(store),
+        tokens=Tokens(store),
         models=Models(store),
         versions=Versions(store, settings),
         datasets=Datasets(store, artifacts, settings, check_objects=check_objects),
@@ -107,6 +114,7 @@ def build_services(
     )
     return Services(
         projects=ProjectMethods(able.projects),
+        access=AccessMethods(able.members, able.tokens),
         models=ModelMethods(able.models, able.versions),
         datasets=DatasetMethods(able.datasets),
         artifacts=ArtifactMethods(able.artifacts, metrics),

@@ -1,0 +1,67 @@
+"""`modicum members`: who may do what in the project."""
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from modicum.cli import options
+from modicum.cli.consoles import print_json, stderr, stdout
+from modicum.cli.registration import Group, command
+from modicum.client import Client
+from modicum.members import Member
+
+app = typer.Typer(
+    cls=Group, no_args_is_help=True, help="List and change the members of a project. Needs the role admin."
+)
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the principal.")]
+RoleName = Annotated[str, typer.Argument(metavar="ROLE", help="viewer, auditor or admin.")]
+
+
+@command(app, "list")
+def list_members(*, project: options.Project = "default", as_json: options.Json = False) -> None:
+    """List the members, by name."""
+    with Client(project=project) as client:
+        members = list(client.members.list())
+    if as_json:
+        print_json(members)
+        return
+    table = Table("member", "role")
+    for member in members:
+        table.add_row(member.principal, member.role or "of a later release")
+    stdout().print(table)
+
+
+@command(app)
+def add(name: Name, role: RoleName, *, project: options.Project = "default", as_json: options.Json = False) -> None:
+    """Give a principal a role. One that has another role is refused: `set-role` changes it."""
+    with Client(project=project) as client:
+        _show(client.members.add(name, role), as_json=as_json)
+
+
+@command(app, "set-role")
+def set_role(
+    name: Name, role: RoleName, *, project: options.Project = "default", as_json: options.Json = False
+) -> None:
+    """Change the role of a member."""
+    with Client(project=project) as client:
+        _show(client.members.set_role(name, role), as_json=as_json)
+
+
+@command(app)
+def remove(name: Name, *, project: options.Project = "default", as_json: options.Json = False) -> None:
+    """Remove a member, with its tokens for this project alone."""
+    with Client(project=project) as client:
+        client.members.remove(name)
+    if as_json:
+        print_json({"removed": name})
+    else:
+        stderr().print(f"removed {name}", markup=False)
+
+
+def _show(member: Member, *, as_json: bool) -> None:
+    if as_json:
+        print_json(member)
+    else:
+        stdout().print(f"{member.name}: {member.role}", markup=False, soft_wrap=True)

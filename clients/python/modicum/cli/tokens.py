@@ -1,0 +1,101 @@
+"""`modicum tokens`: the tokens with which members of the project log in."""
+
+import re
+from datetime import datetime, timedelta
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from modicum.cli import options
+from modicum.cli.consoles import print_json, stderr, stdout
+from modicum.cli.options import RUN, option
+from modicum.cli.registration import Group, command
+from modicum.client import Client
+from modicum.errors import InvalidArgument
+from modicum.members import NewToken
+from modicum.resource_names import last_part, printable
+
+app = typer.Typer(
+    cls=Group, no_args_is_help=True, help="List, make, rotate and revoke tokens of a project, as its admin."
+)
+
+UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+TokenId = Annotated[str, typer.Argument(metavar="ID", help="Id of the token.")]
+
+
+@command(app, "list")
+def list_tokens(*, project: options.Project = "default", as_json: options.Json = False) -> None:
+    """List the tokens that are good in the project, with those that have expired."""
+    with Client(project=project) as client:
+        tokens = list(client.tokens.list())
+    if as_json:
+        print_json(tokens)
+        return
+    table = Table("token", "member", "name", "projects", "expires", "last used")
+    for token in tokens:
+        used = "never" if token.last_used_time is None else f"{token.last_used_time:%Y-%m-%d %H:%M}"
+        name = escape(printable(token.display_name))
+        projects = "all of the member's" if token.all_projects else "this one"
+        table.add_row(last_part(token.name), token.principal, name, projects, _day(token.expire_time), used)
+    stdout().print(table)
+
+
+@command(app)
+def create(
+    member: Annotated[str, typer.Argument(metavar="MEMBER", help="Who will use it: a member of the project.")],
+    *,
+    name: Annotated[str, option(RUN, "--name", "TEXT", "What the token is for.")] = "",
+    expires: Annotated[str, option(RUN, "--expires", "TIME", "How long it is good: 12h or 30d, at most 366d.")] = "90d",
+    project: options.Project = "default",
+    as_json: options.Json = False,
+) -> None:
+    """Make a token of a member, good in this project alone, and print its secret. It cannot be shown again."""
+    lifetime = _duration("--expires", expires)
+    with Client(project=project) as client:
+        _show(client.tokens.create(member, display_name=name, lifetime=lifetime), as_json=as_json)
+
+
+@command(app)
+def rotate(
+    token: TokenId,
+    *,
+    overlap: Annotated[str, option(RUN, "--overlap", "TIME", "How long the old one stays good, such as 1h.")] = "0m",
+    project: options.Project = "default",
+    as_json: options.Json = False,
+) -> None:
+    """Print the secret of a new token with the member, name and lifetime of this one, which then ends."""
+    time = _duration("--overlap", overlap)
+    with Client(project=project) as client:
+        _show(client.tokens.rotate(token, overlap=time), as_json=as_json)
+
+
+@command(app)
+def revoke(token: TokenId, *, project: options.Project = "default", as_json: options.Json = False) -> None:
+    """Revoke a token. Its open watches and uploads end within seconds."""
+    with Client(project=project) as client:
+        client.tokens.revoke(token)
+    if as_json:
+        print_json({"revoked": token})
+    else:
+        stderr().print(f"revoked {token}", markup=False)
+
+
+def _duration(name: str, text: str) -> timedelta:
+    found = re.fullmatch("([0-9]{1,6})([mhd])", text, re.ASCII)
+    if found is None:
+        raise InvalidArgument(f"{name}: expected a number and m, h or d, such as 12h or 90d; got {text!r}")
+    return timedelta(**{UNITS[found[2]]: int(found[1])})
+
+
+def _show(made: NewToken, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"token": made.token, "secret": made.secret})
+        return
+    stdout().print(made.secret, markup=False, highlight=False, soft_wrap=True)
+    stderr().print(f"id {last_part(made.token.name)}, expires {_day(made.token.expire_time)}", markup=False)
+
+
+def _day(time: datetime | None) -> str:
+    return "never" if time is None else f"{time:%Y-%m-%d}"

@@ -1,0 +1,215 @@
+"""The members of a project, and their tokens for it. Its admins decide on both."""
+
+from datetime import UTC, datetime, timedelta
+
+from modicum_server.domain.access import Grant, Token
+from modicum_server.domain.projects import Principal, Role
+from modicum_server.errors import FieldInvalid, LastAdmin, MemberNotFound, TokenNotFound, TokenShared
+from modicum_server.ports import Store, Transaction
+from modicum_server.usecases.access import authorise
+from modicum_server.usecases.pages import Page, PageRequest, read_page
+from modicum_server.usecases.resource_names import project_of
+from modicum_server.usecases.rules import check
+from modicum_server.usecases.token_making import DEFAULT_LIFETIME, MadeToken, make_token, other_role, replace_token
+
+LONGEST_LIFETIME = timedelta(days=366)
+
+
+class Members:
+    """Lists, adds and removes members of a project, and changes their roles."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def page(self, principal: Principal, parent: str, request: PageRequest) -> Page[Grant]:
+        """List the members by name.
+
+        Raises:
+            FieldInvalid, ProjectNotFound, RoleInsufficient, PageTokenInvalid
+        """
+        project = _administered(principal, parent)
+        async with self._store.transaction() as transaction:
+            return await read_page(
+                request,
+                f"members of {project}",
+                lambda after, limit: transaction.access.members(project, after=after, limit=limit),
+            )
+
+    async def add(self, principal: Principal, parent: str, member_id: str, role: Role | None) -> Grant:
+        """Give a principal a role. One that has it already keeps it.
+
+        Raises:
+            FieldInvalid, ProjectNotFound, RoleInsufficient
+            MemberExists: the principal has another role.
+        """
+        check("member_id", member_id, "principal")
+        project, wanted = _administered(principal, parent), _given(role, "member.role")
+        async with self._store.transaction() as transaction:
+            held = await transaction.access.grant(member_id, project, wanted)
+            if held is not wanted:
+                raise other_role(member_id, held, project, wanted)
+        return Grant(member_id, project, wanted)
+
+    async def set_role(self, principal: Principal, name: str, role: Role | None) -> Grant:
+        """Change the role of a member.
+
+        Raises:
+            FieldInvalid, ProjectNotFound, RoleInsufficient, MemberNotFound
+            LastAdmin: it is the only admin.
+        """
+        project, member, wanted = project_of("member", name), _last(name), _given(role, "role")
+        authorise(principal, project, Role.ADMIN)
+        async with self._store.transaction() as transaction:
+            await _leave_an_admin(transaction, project, "" if wanted is Role.ADMIN else member)
+            await _require_member(transaction, project, member)
+            await transaction.access.change_role(member, project, wanted)
+        return Grant(member, project, wanted)
+
+    async def remove(self, principal: Principal, name: str) -> None:
+        """Remove a member, with its tokens for this project alone.
+
+        Raises:
+            FieldInvalid, ProjectNotFound, RoleInsufficient, MemberNotFound
+            LastAdmin: it is the only admin.
+        """
+        project, member = project_of("member", name), _last(name)
+        authorise(principal, project, Role.ADMIN)
+        async with self._store.transaction() as transaction:
+            await _leave_an_admin(transaction, project, member)
+            await _require_member(transaction, project, member)
+            await transaction.access.remove_member(project, member)
+
+
+class Tokens:
+    """Lists, makes, replaces and revokes tokens that are good in a project."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def page(self, principal: Principal, parent: str, request: PageRequest) -> Page[Token]:
+        """List the tokens by id, with those that have expired.
+
+        Raises:
+            FieldInvalid, ProjectNotFound, RoleInsufficient, PageTokenInvalid
+        """
+        project = _administered(principal, parent)
+        async with self._store.transaction() as transaction:
+            return await read_page(
+                request,
+                f"tokens of {project}",
+                lambda after, limit: transaction.access.tokens(project, after=after, limit=limit),
+            )
+
+    async def create(
+        self, principal: Principal, parent: str, member: str, *, display_name: str, expire_time: datetime | None
+    ) -> MadeToken:
+        """Make a token of a member, good in this project alone. Without an `expire_time` it expires in 90 days.
+
+        Raises:
+            FieldInvalid, ProjectNotFound, RoleInsufficient, MemberNotFound
+        """
+        check("token.principal", member)
+        check("token.display_name", display_name)
+        ending = _checked_end(expire_time)
+        project = _administered(principal, parent)
+        async with self._store.transaction() as transaction:
+            await _require_member(transaction, project, member)
+            return await make_token(transaction, member, project=project, display_name=display_name, expire_time=ending)
+
+    async def rotate(self, principal: Principal, name: str, overlap_seconds: int) -> MadeToken:
+        """Make a token like this one, good in this project alone; this one expires after the overlap.
+
+        Raises:
+            FieldInvalid, ProjectNotFound, RoleInsufficient, TokenNotFound
+            TokenShared: it is good in other projects too.
+        """
+        project = project_of("token", name)
+        check("overlap_seconds", overlap_seconds)
+        authorise(principal, project, Role.ADMIN)
+        async with self._store.transaction() as transaction:
+            old = await _require_token(transaction, project, _last(name))
+            return await replace_token(transaction, old, project=project, overlap_seconds=overlap_seconds)
+
+    async def delete(self, principal: Principal, name: str) -> None:
+        """Revoke a token.
+
+        Raises:
+            FieldInvalid, ProjectNotFound, RoleInsufficient, TokenNotFound
+            TokenShared: it is good in other projects too.
+        """
+        project = project_of("token", name)
+        authorise(principal, project, Role.ADMIN)
+        async with self._store.transaction() as transaction:
+            token = await _require_token(transaction, project, _last(name))
+            await transaction.access.delete_token(token.id)
+
+
+def _administered(principal: Principal, parent: str) -> str:
+    project = project_of("project", parent, "parent")
+    authorise(principal, project, Role.ADMIN)
+    return project
+
+
+def _last(name: str) -> str:
+    return name.rsplit("/", 1)[-1]
+
+
+def _given(role: Role | None, field: str) -> Role:
+    if role is None:
+        raise FieldInvalid(field, "expected ROLE_VIEWER, ROLE_AUDITOR or ROLE_ADMIN, got none of them")
+    return role
+
+
+def _checked_end(expire_time: datetime | None) -> datetime:
+    """Return when a new token expires.
+
+    Raises:
+        FieldInvalid: it lies in the past, or more than 366 days ahead.
+    """
+    now = datetime.now(UTC)
+    if expire_time is None:
+        return now + DEFAULT_LIFETIME
+    if not now < expire_time <= now + LONGEST_LIFETIME:
+        raise FieldInvalid(
+            "token.expire_time",
+            f"expected a time in the future, at most {LONGEST_LIFETIME.days} days ahead, got {expire_time.isoformat()}",
+        )
+    return expire_time
+
+
+async def _leave_an_admin(transaction: Transaction, project: str, member: str) -> None:
+    """Refuse a change after which nobody administers the project. An empty `member` changes nothing.
+
+    Raises:
+        LastAdmin
+    """
+    if list(await transaction.access.lock_admins(project)) == [member]:
+        raise LastAdmin(f"{member} is the only admin of {project}; make another principal an admin first")
+
+
+async def _require_member(transaction: Transaction, project: str, member: str) -> Grant:
+    grant = await transaction.access.member(project, member)
+    if grant is None:
+        raise MemberNotFound(f"{member} has no role in {project}; give it one first")
+    return grant
+
+
+async def _require_token(transaction: Transaction, project: str, token_id: str) -> Token:
+    """Return a token that is good in this project and in no other.
+
+    Raises:
+        TokenNotFound, TokenShared
+    """
+    token = await transaction.access.token(token_id)
+    if token is None or token.project not in {"", project}:
+        raise TokenNotFound(f"{project} has no token {token_id}")
+    if not token.project:
+        projects = await transaction.access.projects_of(token.principal)
+        if project not in projects:
+            raise TokenNotFound(f"{project} has no token {token_id}")
+        if len(projects) > 1:
+            raise TokenShared(
+                f"the token {token_id} is good in other projects too; remove {token.principal} from {project}, or ask "
+                "the operator of the server to end the token"
+            )
+    return token
