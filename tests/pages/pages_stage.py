@@ -32,7 +32,6 @@ from modicum_server.store.postgres import PostgresStore
 from modicum_server.transports.api import Api
 from modicum_server.transports.readiness import Readiness
 from modicum_server.transports.services import Services, build_services
-from modicum_server.usecases.access import token_digest
 from modicum_server.usecases.audit_creation import AuditOptions
 from modicum_server.usecases.judging import AskedPolicy
 from modicum_server.usecases.request_ids import CreateOptions
@@ -42,6 +41,7 @@ from modicum_server.usecases.versions import NewVersion
 from PIL import Image
 
 from tests.measures.example_audit import INPUT, LABELS, failed, finding, pack
+from tests.tokens import add_token
 
 PROJECT, OTHER = "projects/default", "projects/secret"
 ADA = Principal("ada", {PROJECT: Role.ADMIN})
@@ -89,7 +89,7 @@ class Scene:
             await transaction.projects.create(OTHER, admin="eve")
             for who, token in TOKENS.items():
                 project, role = (OTHER, Role.ADMIN) if who == "eve" else (PROJECT, ROLES[who])
-                await transaction.projects.add_token(token_digest(token), principal=who, project=project, role=role)
+                await add_token(transaction, token, principal=who, project=project, role=role)
 
     async def hold(self, data: bytes, project: str = PROJECT) -> str:
         """Store bytes for a project; returns their digest."""

@@ -5,10 +5,10 @@ import re
 import pytest
 from modicum_server.domain.projects import Role
 from modicum_server.transports.http.pages.cookies import form_token, is_form_token
-from modicum_server.usecases.access import token_digest
 from sqlalchemy import text
 
 from tests.pages.pages_stage import PROJECT, TOKENS, PlainBrowser
+from tests.tokens import add_token
 
 
 def stranger(scene, host=None) -> PlainBrowser:
@@ -78,13 +78,11 @@ def test_after_signing_out_the_cookie_of_before_is_worth_nothing(scene):
 def test_a_session_ends_with_its_token(scene):
     async def add() -> None:
         async with scene.store.transaction() as transaction:
-            await transaction.projects.add_token(
-                token_digest("short-lived"), principal="guest", project=PROJECT, role=Role.VIEWER
-            )
+            await add_token(transaction, "short-lived", principal="guest", project=PROJECT, role=Role.VIEWER)
 
     async def revoke() -> None:
         async with scene.store.transaction() as transaction:
-            await transaction.projects.revoke_tokens("guest")
+            await transaction.access.revoke("guest")
 
     scene.run(add())
     browser = stranger(scene)

@@ -26,6 +26,7 @@ from modicum_server.transports.calls import CURRENT, Call, CallerLeft, Wire
 from modicum_server.transports.errors import status_of_error
 from modicum_server.transports.open_streams import OpenStreams
 from modicum_server.transports.refusals import Refusal, deadline_refusal, refusal_of
+from modicum_server.usecases.members import Tokens
 
 Layer = Callable[[Call], AbstractAsyncContextManager[None]]
 FindPrincipal = Callable[[Wire, float], Awaitable[Principal]]
@@ -40,7 +41,7 @@ def layers_of(store: Store, metrics: CallMetrics, *, bounds: Bounds, most_calls:
     counted = () if most_calls is None else (bounded(most_calls),)
     limit = limited(bounds.longest_call_seconds)
     known = authenticated(lambda wire, seconds: _by_token(store, wire, seconds), bounds.authentication_seconds)
-    good = OpenStreams(store, recheck_seconds=bounds.recheck_seconds).layer
+    good = OpenStreams(Tokens(store).principals, recheck_seconds=bounds.recheck_seconds).layer
     return (identified, measured(metrics), logged, errors_refused, *counted, limit, known, good)
 
 

@@ -4,16 +4,18 @@ One task of a process asks the store every few seconds for all open streams toge
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import structlog
 
 from modicum_server.domain.projects import Principal
 from modicum_server.errors import ModicumError, TokenInvalid
-from modicum_server.ports import Store
 from modicum_server.transports.calls import Call
 from modicum_server.usecases.access import covers
+
+PrincipalsOf = Callable[[Sequence[str]], Awaitable[Sequence[Principal]]]
+"""Finds the principals of those of these tokens that are good, with their roles of now."""
 
 log = structlog.get_logger("modicum.rpc")
 
@@ -21,8 +23,8 @@ log = structlog.get_logger("modicum.rpc")
 class OpenStreams:
     """A layer around calls with a stream. It comes after authentication."""
 
-    def __init__(self, store: Store, *, recheck_seconds: float) -> None:
-        self._store = store
+    def __init__(self, principals_of: PrincipalsOf, *, recheck_seconds: float) -> None:
+        self._principals_of = principals_of
         self._recheck_seconds = recheck_seconds
         self._open: dict[asyncio.Timeout, Principal] = {}
         self._checking: asyncio.Task[None] | None = None
@@ -62,8 +64,7 @@ class OpenStreams:
     async def _check(self) -> None:
         asked = dict(self._open)  # a stream that opens during the query is looked at the next time
         ids = sorted({principal.token_id for principal in asked.values()})
-        async with self._store.transaction() as transaction:
-            good = {one.token_id: one for one in await transaction.access.principals(ids)}
+        good = {one.token_id: one for one in await self._principals_of(ids)}
         for limit, before in asked.items():
             if limit in self._open and not covers(good.get(before.token_id), before):
                 del self._open[limit]  # a limit that has passed cannot be set again, and the call may take long to end

@@ -1,5 +1,6 @@
 """The members of a project, and their tokens for it. Its admins decide on both."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from modicum_server.domain.access import Grant, Token
@@ -85,6 +86,11 @@ class Tokens:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+
+    async def principals(self, token_ids: Sequence[str]) -> Sequence[Principal]:
+        """Return the principals of those of these tokens that are good, with their roles of now."""
+        async with self._store.transaction() as transaction:
+            return await transaction.access.principals(token_ids)
 
     async def page(self, principal: Principal, parent: str, request: PageRequest) -> Page[Token]:
         """List the tokens by id, with those that have expired.

@@ -32,6 +32,7 @@ from modicum_server.transports.layers import (
     measured,
     open_layers,
 )
+from modicum_server.transports.open_streams import OpenStreams
 from modicum_server.transports.services import UseCases
 
 
@@ -74,7 +75,9 @@ class Doors:
         async def by_session(wire: Wire, seconds: float) -> Principal:
             return await within(able.sessions.principal(secret_of(cast("PageWire", wire).request)), seconds)
 
-        return cls(able, settings, public, (*public, authenticated(by_session, bounds.authentication_seconds)))
+        known = authenticated(by_session, bounds.authentication_seconds)
+        good = OpenStreams(able.tokens.principals, recheck_seconds=bounds.recheck_seconds).layer
+        return cls(able, settings, public, (*public, known, good))
 
     def route(self, page: Page) -> Route:
         """Return the route of a page."""
