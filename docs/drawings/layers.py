@@ -15,6 +15,7 @@ PROGRAMS, ADAPTERS, CORE, OTHERS = "#efe7dc", "#e3edf3", "#e6f0e2", "#f3e6ec"
 WORDS: Mapping[str, str] = {
     "cli": "modicum-server",
     "demo": "make demo",
+    "token_commands": "modicum-server token",
     "local": "modicum-server up",
     "selftest": "planted shortcuts",
     "bootstrap": "joins ports and adapters",
@@ -35,6 +36,7 @@ WORDS: Mapping[str, str] = {
     "images": "files to arrays",
     "processes": "folders, limits",
     "logs": "JSON lines",
+    "command_parts": "what the commands share",
     "ports": "protocols",
     "model_server": "its protocol",
     "settings": "MODICUM_*",
@@ -102,5 +104,5 @@ def _row(y: float, boxes: Sequence[tuple[str, str, str]]) -> Iterator[str]:
 def _colour(name: str) -> str:
     if name in CORE_PACKAGES:
         return CORE
-    programs = {"cli", "demo", "local", "selftest", "bootstrap", "worker"}
+    programs = {"cli", "demo", "token_commands", "command_parts", "local", "selftest", "bootstrap", "worker"}
     return PROGRAMS if name in programs else ADAPTERS

@@ -5,6 +5,7 @@ import re
 import pytest
 from modicum_server.domain.projects import Role
 from modicum_server.transports.http.pages.cookies import form_token, is_form_token
+from modicum_server.usecases.access import token_digest
 from sqlalchemy import text
 
 from tests.pages.pages_stage import PROJECT, TOKENS, PlainBrowser
