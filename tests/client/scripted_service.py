@@ -53,7 +53,7 @@ class Script:
         self.audit.specification.searches.add(method=3, threshold=0.9, fill=1, target_rule=1)
 
     def note(self, method, request, context):
-        """Record the call and play its next step: a status code, a (code, reason, metadata), or a delay in seconds."""
+        """Record the call and play its next step: a status code, the arguments of `abort`, or a delay in seconds."""
         self.calls[method].append(request)
         self.metadata.append(dict(context.invocation_metadata()))
         step = self.steps[method].pop(0) if self.steps[method] else None
@@ -65,7 +65,7 @@ class Script:
             self.ended.wait(step)
 
 
-def abort(context, code, reason, metadata=None, violations=()):
+def abort(context, code, reason, metadata=None, violations=(), retry_seconds=None):  # noqa: PLR0917 - as a step gives them
     """End the call with google.rpc details, as the real service does."""
     details = [error_details_pb2.ErrorInfo(reason=reason, domain="modicum", metadata=metadata or {})]
     if violations:
@@ -73,6 +73,10 @@ def abort(context, code, reason, metadata=None, violations=()):
         for field, text in violations:
             request.field_violations.add(field=field, description=text)
         details.append(request)
+    if retry_seconds is not None:
+        retry = error_details_pb2.RetryInfo()
+        retry.retry_delay.FromNanoseconds(int(retry_seconds * 1e9))
+        details.append(retry)
     status = status_pb2.Status(code=code.value[0], message="the message")
     for detail in details:
         packed = any_pb2.Any()

@@ -1,5 +1,6 @@
 """One call: tokens, retries with one request id, deadlines, errors, pages."""
 
+import asyncio
 import time
 from datetime import UTC, datetime
 
@@ -54,6 +55,32 @@ def test_a_call_that_an_overloaded_server_cancelled_is_retried(client, script):
     assert client.models.get("m").name
 
     assert len(script.calls["GetModel"]) == 2
+
+
+def limited(seconds: float):
+    """A refusal at a limit, with the time after which to try again."""
+    return (grpc.StatusCode.RESOURCE_EXHAUSTED, "SHARE_EXCEEDED", {}, (), seconds)
+
+
+def test_a_call_that_is_told_to_wait_is_made_again_after_that_time(client, script, monkeypatch):
+    pauses = []
+    slept = asyncio.sleep
+    monkeypatch.setattr("modicum.connection.asyncio.sleep", lambda seconds: (pauses.append(seconds), slept(0))[1])
+    script.steps["GetModel"] = [limited(7.0), limited(7.0)]
+
+    assert client.models.get("m").name
+
+    assert len(script.calls["GetModel"]) == 3
+    assert [pause for pause in pauses if pause] == [7.0, 7.0]
+
+
+def test_a_call_that_is_told_to_wait_beyond_its_deadline_fails_at_once(client, script):
+    script.steps["GetModel"] = [limited(3600.0)]
+
+    with pytest.raises(errors.ResourceExhausted):
+        client.models.get("m")
+
+    assert len(script.calls["GetModel"]) == 1
 
 
 def test_a_server_that_has_replied_before_gets_time_to_restart(client, script):

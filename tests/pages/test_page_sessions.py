@@ -31,7 +31,7 @@ def test_a_wrong_token_is_refused_in_words(scene):
     seen = stranger(scene).sign_in("wrong")
 
     assert seen.status == 401
-    assert "This server does not know the bearer token." in seen.text
+    assert "The bearer token is not known to this server, was revoked, or has expired." in seen.text
 
 
 def test_the_cookie_is_no_token_and_scripts_and_other_sites_do_not_get_it(scene):

@@ -69,6 +69,10 @@ class Walker:
     def token(self, who: str) -> str:
         return TOKENS["admin"] if who == "admin" else f"{who} of {self.project}".replace(" ", "-").replace("/", "-")
 
+    def name(self, who: str) -> str:
+        """The name of a principal of this project alone."""
+        return f"{who}.{self.project.split('/')[1]}"
+
     async def upload(self, data: bytes) -> str:
         digest = hashlib.sha256(data).hexdigest()
         header = {"parent": self.project, "digest": digest, "sizeBytes": len(data)}
@@ -96,7 +100,7 @@ async def of_projects(walker: Walker) -> None:
     await call("CreateProject", {"projectId": project.split("/")[1]})
     async with walker.served.store.transaction() as transaction:
         for who, role in ROLES.items():
-            await add_token(transaction, walker.token(who), principal=who, project=project, role=role)
+            await add_token(transaction, walker.token(who), principal=walker.name(who), project=project, role=role)
     await call("CreateProject", {"projectId": project.split("/")[1]})
     await call("GetProject", {"name": project})
     await call("GetProject", {"name": "projects/nowhere"})
@@ -128,7 +132,7 @@ async def of_members(walker: Walker) -> None:
 
 async def of_tokens(walker: Walker) -> None:
     call, project = walker.call, walker.project
-    wanted = {"principal": "viewer", "displayName": "nightly"}
+    wanted = {"principal": walker.name("viewer"), "displayName": "nightly"}
     name = (await call("CreateToken", {"parent": project, "token": wanted}))["token"]["name"]
     await call("CreateToken", {"parent": project, "token": {**wanted, "principal": "nobody"}})
     await call("CreateToken", {"parent": project, "token": {**wanted, "expireTime": "2020-01-01T00:00:00Z"}})
@@ -353,7 +357,10 @@ def alike(outcome: Outcome, project: str) -> Outcome:
         text = re.sub(r"verdicts/[0-9a-f]{12}-[0-9a-f]{10}", "verdicts/V", text)
         return re.sub(r"\d{4}-\d\d-\d\dT[0-9:.]+Z", "TIME", re.sub(r'"nextPageToken": "[^"]+"', "TOKEN", text))
 
-    reply = outcome.reply if isinstance(outcome.reply, bytes) else even(json.dumps(outcome.reply, sort_keys=True))
+    told = outcome.reply
+    if isinstance(told, dict) and "tokens" in told:  # in the order of their ids, which are random
+        told = {**told, "tokens": sorted(told["tokens"], key=lambda token: json.dumps({**token, "name": ""}))}
+    reply = told if isinstance(told, bytes) else even(json.dumps(told, sort_keys=True))
     return replace(
         outcome,
         reply=reply,

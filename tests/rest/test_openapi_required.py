@@ -39,6 +39,9 @@ REQUESTS: list[tuple[str, str, dict[str, Any]]] = [
     (NET, "ModelVersionInput", {"inputDropout": DROPOUT}),
     (f"/v1/{PROJECT}/datasets?datasetId=d", "DatasetInput", {"manifestDigest": DIGEST}),
     (f"/v1/{PROJECT}/audits?auditId=a", "AuditInput", {"specification": SPECIFICATION}),
+    (f"/v1/{PROJECT}/members?memberId=m", "MemberInput", {"role": "ROLE_VIEWER"}),
+    (f"/v1/{PROJECT}/members/m:setRole", "SetMemberRoleRequestInput", {"role": "ROLE_VIEWER"}),
+    (f"/v1/{PROJECT}/tokens", "TokenInput", {"principal": "m"}),
     (f"/v1/{PROJECT}/audits/a:judge", "JudgeAuditRequestInput", {"policy": "version: 1"}),
 ]
 REPORT = "/v1/projects/{project}/audits/{audit}:report"

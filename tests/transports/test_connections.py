@@ -89,6 +89,10 @@ MALFORMED = {
     "a length of 23 digits": b"POST /v1/projects HTTP/1.1\r\nhost: a\r\ncontent-length: %b\r\n\r\n" % (b"9" * 23),
     "no host": b"GET /healthz HTTP/1.1\r\n\r\n",
     "no HTTP": b"\x16\x03\x01 good day\r\n\r\n",
+    "a head of 100 kB in one piece": b"GET /healthz HTTP/1.1\r\nhost: a\r\nx: %b\r\n\r\n" % (b"a" * 100_000),
+    "a target of 100 kB": b"GET /%b HTTP/1.1\r\nhost: a\r\n\r\n" % (b"a" * 100_000),
+    "a length and chunks": b"POST /v1/projects HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\n"
+    b"transfer-encoding: chunked\r\n\r\n0\r\n\r\n",
     "a chunk of no length": b"PUT /v1/projects/p/artifacts/%b HTTP/1.1\r\nhost: a\r\nauthorization: Bearer token-of-ada"
     b"\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\nxyz\r\n" % (b"0" * 64),
 }

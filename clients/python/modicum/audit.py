@@ -19,7 +19,7 @@ from modicum.errors import (
     InvalidArgument,
     ServiceError,
 )
-from modicum.grpc_errors import error_of
+from modicum.grpc_errors import error_of, told_seconds
 from modicum.masked_files import checked_target, refuse_unfit_for_png, reporting_disk_errors
 from modicum.masked_files import write as write_masked
 from modicum.masked_sets import MaskedSet, chosen_fill, chosen_kind, chosen_model, chosen_search, masked_set
@@ -80,6 +80,7 @@ class AsyncAudit:
         while True:
             request = audit_service_pb2.WatchAuditRequest(name=self.name, after_sequence=sequence)
             stub, metadata = self._connection.audits, self._connection.metadata
+            told: float | None = None
             try:
                 async for reply in stub.WatchAudit(request, timeout=WATCH_SECONDS, metadata=metadata):
                     attempt = 0
@@ -98,10 +99,11 @@ class AsyncAudit:
             except grpc.aio.AioRpcError as failure:
                 if failure.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
                     continue
-                if failure.code() not in BROKEN_STREAM or attempt >= STREAMS.attempts:
+                told = told_seconds(failure)
+                if (failure.code() not in BROKEN_STREAM and told is None) or attempt >= STREAMS.attempts:
                     raise error_of(failure, address=self._connection.endpoint.target) from failure
             attempt += 1
-            await asyncio.sleep(STREAMS.seconds(attempt))
+            await asyncio.sleep(max(told or 0.0, STREAMS.seconds(attempt)))
 
     async def wait(self, timeout_seconds: float | None = None) -> AuditSnapshot:
         """Wait until the audit has succeeded, and return its last snapshot.

@@ -12,7 +12,7 @@ import grpc.aio
 
 from modicum.endpoints import Endpoint, refuse_malformed_token, refuse_unencrypted_token
 from modicum.errors import NotFound
-from modicum.grpc_errors import error_of
+from modicum.grpc_errors import error_of, told_seconds
 from modicum.retrying import BROKEN_CALL, CALLS, CALLS_TO_KNOWN_SERVER
 from modicum.v1.access_service_pb2_grpc import AccessServiceStub
 from modicum.v1.artifact_service_pb2_grpc import ArtifactServiceStub
@@ -137,10 +137,11 @@ class Connection:
                 reply = await method(request, timeout=deadline - monotonic(), metadata=self.metadata)
             except grpc.aio.AioRpcError as failure:
                 patience = CALLS_TO_KNOWN_SERVER if self.replied else CALLS
-                pause = patience.seconds(attempt)
+                told = told_seconds(failure)
+                pause = max(told or 0.0, patience.seconds(attempt))
                 last = attempt >= patience.attempts or monotonic() + pause >= deadline
                 self.replied |= failure.code() not in BROKEN_CALL
-                if failure.code() not in BROKEN_CALL or last:
+                if (failure.code() not in BROKEN_CALL and told is None) or last:
                     error = error_of(failure, address=self.endpoint.target)
                     error.metadata = {**error.metadata, "attempts": str(attempt)}
                     raise error from failure

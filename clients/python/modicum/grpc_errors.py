@@ -57,6 +57,18 @@ def error_of(failure: grpc.aio.AioRpcError, *, address: str) -> errors.ModicumEr
     return kind(message, reason=reason, code=failure.code().name, metadata=metadata)
 
 
+def told_seconds(failure: grpc.aio.AioRpcError) -> float | None:
+    """How long a server that has reached a limit tells its caller to wait; None if it tells nothing."""
+    if failure.code() is not grpc.StatusCode.RESOURCE_EXHAUSTED:
+        return None
+    for detail in _status(failure).details:
+        if detail.Is(error_details_pb2.RetryInfo.DESCRIPTOR):
+            told = error_details_pb2.RetryInfo()
+            detail.Unpack(told)
+            return told.retry_delay.seconds + told.retry_delay.nanos / 1e9
+    return None
+
+
 def _message(failure: grpc.aio.AioRpcError, violations: list[str], *, address: str, reason: str | None) -> str:
     """The message. `reason` is None if the reply did not come from a Modicum server."""
     text = failure.details() or ""
@@ -81,17 +93,22 @@ def _shortened(text: str) -> str:
     return last.rstrip("]") if last.count("]") > last.count("[") else last
 
 
-def _details(failure: grpc.aio.AioRpcError) -> tuple[error_details_pb2.ErrorInfo | None, list[str]]:
+def _status(failure: grpc.aio.AioRpcError) -> status_pb2.Status:
+    """The status with its details; empty if the reply has none that can be read."""
     status = status_pb2.Status()
     for key, value in failure.trailing_metadata() or ():
         if key == DETAILS_KEY and isinstance(value, bytes):
             try:
                 status.ParseFromString(value)
             except DecodeError:
-                return None, []
+                return status_pb2.Status()
+    return status
+
+
+def _details(failure: grpc.aio.AioRpcError) -> tuple[error_details_pb2.ErrorInfo | None, list[str]]:
     information: error_details_pb2.ErrorInfo | None = None
     violations: list[str] = []
-    for detail in status.details:
+    for detail in _status(failure).details:
         if detail.Is(error_details_pb2.ErrorInfo.DESCRIPTOR):
             information = error_details_pb2.ErrorInfo()
             detail.Unpack(information)

@@ -13,7 +13,7 @@ import grpc.aio
 
 from modicum.connection import Connection
 from modicum.errors import DataLoss, ModicumError, SourceChanged, Unreachable
-from modicum.grpc_errors import error_of
+from modicum.grpc_errors import error_of, told_seconds
 from modicum.retrying import BROKEN_STREAM, STREAMS
 from modicum.sources.contents import Content
 from modicum.v1 import artifact_service_pb2 as wire
@@ -114,10 +114,11 @@ async def _send_resuming(connection: Connection, content: Content, offset: int, 
             error = error_of(failure, address=connection.endpoint.target)
             if error.reason == "DIGEST_MISMATCH":
                 raise SourceChanged(f"{content.label} changed while it was uploaded; upload it again") from failure
-            resumable = failure.code() in BROKEN_STREAM or error.reason in RESUMABLE
+            told = told_seconds(failure)
+            resumable = failure.code() in BROKEN_STREAM or error.reason in RESUMABLE or told is not None
             if not resumable or attempt >= STREAMS.attempts:
                 raise error from failure
-        await asyncio.sleep(STREAMS.seconds(attempt))
+        await asyncio.sleep(max(told or 0.0, STREAMS.seconds(attempt)))
         resumed = await _resume_offset(connection, content, attempt)
         if resumed is None:
             break
@@ -195,9 +196,10 @@ async def download(connection: Connection, digest: str) -> bytes:
             break
         except grpc.aio.AioRpcError as failure:
             attempt = 1 if len(received) > before else attempt + 1
-            if failure.code() not in BROKEN_STREAM or attempt >= STREAMS.attempts:
+            told = told_seconds(failure)
+            if (failure.code() not in BROKEN_STREAM and told is None) or attempt >= STREAMS.attempts:
                 raise error_of(failure, address=connection.endpoint.target) from failure
-        await asyncio.sleep(STREAMS.seconds(attempt))
+        await asyncio.sleep(max(told or 0.0, STREAMS.seconds(attempt)))
     if hashlib.sha256(received).hexdigest() != digest:
         raise DataLoss(f"artifact {digest[:12]}: the bytes that the server sent do not match the digest; try again")
     return bytes(received)

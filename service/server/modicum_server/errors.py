@@ -15,7 +15,7 @@
     ├── Unauthenticated ─ TokenMissing, TokenInvalid, SessionMissing, SignInLinkUsed
     ├── PermissionDenied ─ RoleInsufficient, FormForeign, HostUnknown
     ├── ResourceExhausted ─ ArtifactTooLarge, RequestTooLarge, DiskFull, TooManyCalls, TooManyQueued,
-    │                        TooManyWatchers
+    │                        TooManyWatchers, ShareExceeded
     ├── Aborted ─ UploadBusy
     ├── OutOfRange ─ UploadTruncated, OffsetInvalid
     ├── DataLoss ─ DigestMismatch
@@ -308,6 +308,10 @@ class TooManyCalls(ResourceExhausted):
 
 class TooManyWatchers(ResourceExhausted):
     """This server has as many open watches as it allows. Call GetAudit instead, or wait."""
+
+
+class ShareExceeded(ResourceExhausted):
+    """The caller uses as much of this server at once as one principal or project may. Try again in a moment."""
 
 
 class Aborted(ModicumError):

@@ -79,6 +79,21 @@ class Settings(BaseSettings):
     max_audit_shards: int = Field(50_000, gt=0, description="largest number of shards in an audit")
     max_queued_audits: int = Field(20_000, gt=0, description="largest number of queued audits in a project")
     max_watchers: int = Field(2_000, gt=0, description="largest number of open watches in an API process")
+    max_watchers_per_principal: int = Field(
+        500, gt=0, description="largest number of open watches of a principal in an API process"
+    )
+    max_watchers_per_project: int = Field(
+        1_000, gt=0, description="largest number of open watches of a project's audits in an API process"
+    )
+    max_uploads_per_principal: int = Field(
+        100, gt=0, description="largest number of open uploads of a principal in an API process"
+    )
+    max_uploads_per_project: int = Field(
+        400, gt=0, description="largest number of open uploads of a project in an API process"
+    )
+    max_calls_per_second: float = Field(
+        500.0, gt=0, description="calls that a principal may make a second in an API process, over five seconds"
+    )
     default_passes: int = Field(
         600, gt=0, description="default budget of mask_optimization, in pass-equivalents per image"
     )

@@ -26,6 +26,14 @@ class Principal:
     token_id: str = ""
     use_is_stale: bool = False
 
+    @property
+    def share(self) -> tuple[str, ...]:
+        """Who shares a limit with it: tokens of the same principal for the same projects.
+
+        An admin of one project, who can make tokens of any name there, so uses up nothing of another project's.
+        """
+        return (self.name, *sorted(self.roles))
+
 
 @dataclass(frozen=True, slots=True)
 class Project:

@@ -31,6 +31,12 @@ class ApiMetrics:
         self._rpcs = Counter(
             "modicum_rpcs", "Calls that ended, by method and gRPC code.", ["method", "code"], registry=self.registry
         )
+        self._limits = Counter(
+            "modicum_limits_reached",
+            "Calls that were refused because a limit was reached, by reason.",
+            ["reason"],
+            registry=self.registry,
+        )
         self._rpc_seconds = Histogram(
             "modicum_rpc_duration_seconds",
             "Time from the start of a call to its end, by method.",
@@ -71,6 +77,10 @@ class ApiMetrics:
         request = exemplar(request_id=request_id)
         self._rpcs.labels(method, code).inc(exemplar=request)
         self._rpc_seconds.labels(method).observe(seconds, exemplar=request)
+
+    def limit_reached(self, reason: str) -> None:
+        """Count a call that was refused because a limit was reached."""
+        self._limits.labels(reason).inc()
 
     def request_unrouted(self, transport: str, reason: str) -> None:
         """Count a request that no method serves."""

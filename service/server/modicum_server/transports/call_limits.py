@@ -23,6 +23,8 @@ class Bounds:
     """Most gRPC calls at once that are refused with that reason. gRPC itself refuses more, without a reason."""
     spare_connections: int = 1_000
     """Most connections of gRPC, and of HTTP, besides those of watches. More are closed."""
+    handshakes: int = 200
+    """Most TLS handshakes of HTTP at once. The oldest is closed for a new one."""
     handshake_seconds: float = 20.0
     """Longest time until a gRPC connection speaks HTTP/2 (and TLS, where it is configured)."""
     head_seconds: float = 20.0

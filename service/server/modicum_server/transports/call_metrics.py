@@ -12,6 +12,9 @@ class CallMetrics(Protocol):
     def rpc_ended(self, method: str, code: str, seconds: float, *, request_id: str = "") -> None:
         """Count a call and take its time; `method` is one that the server has."""
 
+    def limit_reached(self, reason: str) -> None:
+        """Count a call that was refused because a limit was reached."""
+
     def request_unrouted(self, transport: str, reason: str) -> None:
         """Count a request that no method serves."""
 

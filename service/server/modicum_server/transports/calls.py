@@ -45,7 +45,11 @@ class Wire(Protocol):
 
 @dataclass(slots=True)
 class Call:
-    """One call. `code` says how it ended; `failure` is the exception that ended it, if that was a fault of ours."""
+    """One call.
+
+    `code` says how it ended, and `reason` why it was refused. `failure` is the exception that ended it, if that was a
+    fault of ours.
+    """
 
     method: str
     streaming: bool
@@ -55,6 +59,7 @@ class Call:
     request_id: str = ""
     principal: Principal | None = None
     code: grpc.StatusCode = grpc.StatusCode.OK
+    reason: str = ""
     failure: BaseException | None = None
 
 

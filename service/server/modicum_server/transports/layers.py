@@ -17,7 +17,7 @@ import grpc
 import structlog
 
 from modicum_server.domain.projects import Principal
-from modicum_server.errors import DependencyUnavailable, FieldInvalid, ModicumError, TooManyCalls
+from modicum_server.errors import DependencyUnavailable, FieldInvalid, ModicumError, TokenInvalid, TooManyCalls
 from modicum_server.ports import Store
 from modicum_server.transports.authentication import authenticate
 from modicum_server.transports.call_limits import Bounds
@@ -27,22 +27,27 @@ from modicum_server.transports.errors import status_of_error
 from modicum_server.transports.open_streams import OpenStreams
 from modicum_server.transports.refusals import Refusal, deadline_refusal, refusal_of
 from modicum_server.usecases.members import Tokens
+from modicum_server.usecases.shares import Pace
 
 Layer = Callable[[Call], AbstractAsyncContextManager[None]]
 FindPrincipal = Callable[[Wire, float], Awaitable[Principal]]
 """Finds who calls within some seconds, or raises TimeoutError."""
 
 REQUEST_ID_HEADER = "x-request-id"
+GUESS_SECONDS = 1.0
+"""A wrong token is refused after this time, so that guessing is slow."""
 log = structlog.get_logger("modicum.rpc")
 
 
-def layers_of(store: Store, metrics: CallMetrics, *, bounds: Bounds, most_calls: int | None = None) -> Sequence[Layer]:
+def layers_of(
+    store: Store, metrics: CallMetrics, pace: Pace, *, bounds: Bounds, most_calls: int | None = None
+) -> Sequence[Layer]:
     """Return the layers, from outside in. Without `most_calls`, the transport itself bounds the number of calls."""
     counted = () if most_calls is None else (bounded(most_calls),)
     limit = limited(bounds.longest_call_seconds)
     known = authenticated(lambda wire, seconds: _by_token(store, wire, seconds), bounds.authentication_seconds)
     good = OpenStreams(Tokens(store).principals, recheck_seconds=bounds.recheck_seconds).layer
-    return (identified, measured(metrics), logged, errors_refused, *counted, limit, known, good)
+    return (identified, measured(metrics), logged, errors_refused, *counted, limit, known, paced(pace), good)
 
 
 async def open_layers(stack: AsyncExitStack, layers: Sequence[Layer], call: Call) -> None:
@@ -77,6 +82,8 @@ def measured(metrics: CallMetrics) -> Layer:
         finally:
             seconds = time.perf_counter() - start
             metrics.rpc_ended(call.method, call.code.name, seconds, request_id=call.request_id)
+            if call.code is grpc.StatusCode.RESOURCE_EXHAUSTED:
+                metrics.limit_reached(call.reason)
 
     return layer
 
@@ -117,6 +124,8 @@ async def errors_refused(call: Call) -> AsyncIterator[None]:
     except _DeadlineMissed as error:
         await _refuse(call, deadline_refusal(error.seconds, call.request_id))
     except ModicumError as error:
+        if isinstance(error, TokenInvalid):
+            await asyncio.sleep(GUESS_SECONDS)
         if not status_of_error(type(error)).public or error.__cause__ is not None:
             call.failure = error
         await _refuse(call, refusal_of(error, call.request_id))
@@ -126,7 +135,7 @@ async def errors_refused(call: Call) -> AsyncIterator[None]:
 
 
 async def _refuse(call: Call, refusal: Refusal) -> None:
-    call.code = refusal.code
+    call.code, call.reason = refusal.code, refusal.reason
     await call.wire.refuse(refusal)
 
 
@@ -160,6 +169,18 @@ def authenticated(find: FindPrincipal, longest_seconds: float) -> Layer:
         if not call.probe:
             call.principal = await _principal(find, call, longest_seconds)
             call.wire.remaining_seconds()  # a bad deadline is reported only to callers with a token
+        yield
+
+    return layer
+
+
+def paced(pace: Pace) -> Layer:
+    """Refuse calls of a principal that makes too many a second."""
+
+    @asynccontextmanager
+    async def layer(call: Call) -> AsyncIterator[None]:
+        if call.principal is not None:
+            pace.admit(call.principal)
         yield
 
     return layer

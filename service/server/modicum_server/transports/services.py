@@ -30,6 +30,7 @@ from modicum_server.usecases.projects import Projects
 from modicum_server.usecases.reports import Reports
 from modicum_server.usecases.result_facts import ResultFacts
 from modicum_server.usecases.sessions import Sessions
+from modicum_server.usecases.shares import Pace
 from modicum_server.usecases.trends import Trends
 from modicum_server.usecases.verdicts import Verdicts
 from modicum_server.usecases.versions import Versions
@@ -63,7 +64,7 @@ class UseCases:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The methods of the contract, one attribute for each service, and the use cases behind them."""
+    """The methods of the contract, one attribute for each service, the use cases behind them, and the pace of calls."""
 
     projects: ProjectMethods
     access: AccessMethods
@@ -73,6 +74,7 @@ class Services:
     audits: AuditMethods
     verdicts: VerdictMethods
     use_cases: UseCases
+    pace: Pace
 
     @property
     def watching(self) -> Watching:
@@ -128,6 +130,7 @@ def build_services(
         ),
         verdicts=VerdictMethods(able.verdicts),
         use_cases=able,
+        pace=Pace(settings.max_calls_per_second),
     )
 
 

@@ -14,6 +14,7 @@ from modicum_server.usecases.access import authorise
 from modicum_server.usecases.models import refuse_in_use
 from modicum_server.usecases.resource_names import project_of
 from modicum_server.usecases.rules import check
+from modicum_server.usecases.shares import Share, Shares
 
 MEBIBYTE = 1024 * 1024
 LARGEST_MESSAGE_BYTES = MEBIBYTE
@@ -49,6 +50,9 @@ class Artifacts:
         self._artifacts = artifacts
         self._settings = settings
         self._idle_seconds = idle_seconds
+        self._shares = Shares(
+            Share("open uploads", settings.max_uploads_per_principal, settings.max_uploads_per_project)
+        )
 
     async def get(self, principal: Principal, name: str) -> Artifact:
         """Get the record of an artifact.
@@ -84,9 +88,13 @@ class Artifacts:
 
         Raises:
             FieldInvalid, ProjectNotFound, RoleInsufficient, ArtifactTooLarge, UploadInvalid, UploadBusy,
-            UploadTruncated, DigestMismatch, DiskFull
+            UploadTruncated, DigestMismatch, DiskFull, ShareExceeded
         """
         project = self._checked(principal, header)
+        with self._shares.taken(principal, project):
+            return await self._store_bytes(project, header, chunks)
+
+    async def _store_bytes(self, project: str, header: UploadHeader, chunks: AsyncIterator[bytes]) -> Artifact:
         async with self._store.transaction() as transaction:
             present = await transaction.artifacts.get(project, header.digest)
         if present is not None:

@@ -15,6 +15,7 @@ from modicum_server.usecases.access import authorise
 from modicum_server.usecases.audits import require_audit
 from modicum_server.usecases.resource_names import project_of
 from modicum_server.usecases.rules import check
+from modicum_server.usecases.shares import Share, Shares
 
 LOOK_ANYWAY_SECONDS = 60.0
 """A change whose notification was lost is seen after this time. When the connection that brings notifications breaks,
@@ -56,7 +57,10 @@ class Watched:
 
 
 class Watching:
-    """Watches of this process: at most `max_watchers` at a time, all ended by `stop`."""
+    """Watches of this process: at most `max_watchers` at a time, of which one principal and one project get a share.
+
+    All are ended by `stop`.
+    """
 
     def __init__(
         self, store: Store, changes: Changes, settings: Settings, *, look_seconds: float = LOOK_SECONDS
@@ -65,6 +69,14 @@ class Watching:
         self._changes = changes
         self._most = settings.max_watchers
         self._look_seconds = look_seconds
+        self._shares = Shares(
+            Share(
+                "open watches",
+                settings.max_watchers_per_principal,
+                settings.max_watchers_per_project,
+                TooManyWatchers,
+            )
+        )
         self._stopping = asyncio.Event()
         self._looks = asyncio.Semaphore(LOOKS_AT_ONCE)
         self._count = 0
@@ -97,10 +109,11 @@ class Watching:
             FieldInvalid, ProjectNotFound, AuditNotFound, TooManyWatchers, DependencyUnavailable
             ServerStopping: watch again after the last sequence seen.
         """
-        authorise(principal, project_of("audit", name), Role.VIEWER)
+        project = project_of("audit", name)
+        authorise(principal, project, Role.VIEWER)
         check("after_sequence", after_sequence, "sequence")
         seen, waited = after_sequence, Waiting()
-        with self._seat():
+        with self._seat(), self._shares.taken(principal, project):
             async with self._changes.watch(name) as watch:
                 while (found := await self._look(name)) is not None:
                     audit = found.audit

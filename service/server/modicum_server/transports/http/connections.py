@@ -3,9 +3,13 @@
 The time starts with the connection, or with the end of its last response, and ends when the head of the next request is
 complete. Single bytes in between do not extend it. When there are too many connections, the one that has taken longest
 is closed. A connection that does not read its response is closed too.
+
+A TLS connection is counted from its first moment on, and its handshake takes part of that time. TLS takes a third of a
+megabyte for each connection, so only so many handshakes may be open at once; the oldest is closed for a new one.
 """
 
 import asyncio
+import ssl
 from typing import Any, cast
 
 import h11
@@ -20,11 +24,44 @@ from modicum_server.transports.layers import request_id_of
 
 IDLE_SECONDS = 5
 LARGEST_HEAD_BYTES = 16 * 1024
+#: Bytes between a header's name and its value, and after it.
+HEADER_MARKS = 4
 #: Connections that are accepted at once, before any of them can be refused.
 BACKLOG = 128
 LOG_SECONDS = 5.0
 
 log = structlog.get_logger(__name__)
+
+
+class StrictRequests(h11.Connection):
+    """h11's reading of requests, with two rules more. A request that breaks one is malformed and ends the connection.
+
+    - A head is at most `LARGEST_HEAD_BYTES` long. h11 itself limits only heads that come in several pieces.
+    - A request has a length or is chunked, and not both (RFC 9112, 6.1): a proxy in front may believe the other one.
+    """
+
+    def next_event(self) -> Any:
+        """Return the next event, as h11 does.
+
+        Raises:
+            h11.RemoteProtocolError: the bytes are not a request that is served here.
+        """
+        event = super().next_event()
+        if isinstance(event, h11.Request):
+            _refuse_long_head(event)
+            _refuse_two_lengths(event)
+        return event
+
+
+def _refuse_long_head(request: h11.Request) -> None:
+    size = len(request.target) + sum(len(name) + len(value) + HEADER_MARKS for name, value in request.headers)
+    if size > LARGEST_HEAD_BYTES:
+        raise h11.RemoteProtocolError(f"a head of {size:,} bytes, at most {LARGEST_HEAD_BYTES:,} are read")
+
+
+def _refuse_two_lengths(request: h11.Request) -> None:
+    if {b"content-length", b"transfer-encoding"} <= {name for name, _ in request.headers}:
+        raise h11.RemoteProtocolError("both Content-Length and Transfer-Encoding")
 
 
 class OpenConnections(ServerState):
@@ -34,7 +71,9 @@ class OpenConnections(ServerState):
         super().__init__()
         self._most = most
         self.bounds = bounds
+        self.tls: ssl.SSLContext | None = None
         self._asking: dict[Connection, asyncio.TimerHandle] = {}
+        self._handshakes: dict[Connection, asyncio.Task[None]] = {}
         self._told = float("-inf")
 
     def asks(self, connection: "Connection") -> None:
@@ -46,6 +85,13 @@ class OpenConnections(ServerState):
         """Stop its time: its request is there, or it has gone."""
         if timer := self._asking.pop(connection, None):
             timer.cancel()
+
+    def shakes_hands(self, connection: "Connection", handshake: asyncio.Task[None]) -> None:
+        """Count a TLS handshake until it ends. If there are too many, the one that began first is closed."""
+        self._handshakes[connection] = handshake
+        handshake.add_done_callback(lambda _: self._handshakes.pop(connection, None))
+        if len(self._handshakes) > self.bounds.handshakes:
+            next(iter(self._handshakes)).drop()
 
     def make_room(self, newest: "Connection") -> None:
         """If there are too many, close the one whose time started first, or the newest when all are being served."""
@@ -69,17 +115,44 @@ class Connection(H11Protocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
+        self.conn = StrictRequests(h11.SERVER, LARGEST_HEAD_BYTES)
         self._open = cast("OpenConnections", server_state)
         self._stuck: asyncio.TimerHandle | None = None
+        self._handshake: asyncio.Task[None] | None = None
+        self._early = b""  # a request that comes with the last bytes of the handshake
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Start its time."""
-        super().connection_made(cast("asyncio.Transport", transport))
+        """Start its time, and, where a certificate is configured, the handshake."""
+        plain = cast("asyncio.Transport", transport)
+        super().connection_made(plain)
         self._open.asks(self)
         self._open.make_room(self)
+        if self._open.tls is not None:
+            plain.pause_reading()  # what comes belongs to the handshake
+            self._handshake = self.loop.create_task(self._secure(plain, self._open.tls))
+            self._open.shakes_hands(self, self._handshake)
+
+    async def _secure(self, plain: asyncio.Transport, context: ssl.SSLContext) -> None:
+        """Speak TLS from here on, or close the connection. Its time goes on meanwhile."""
+        try:
+            secured = await self.loop.start_tls(plain, self, context, server_side=True)
+        except OSError:  # also what TLS itself refuses, and the other side's leaving
+            secured = None
+        if secured is None:
+            self._open.asks_no_more(self)
+            self.connections.discard(self)
+            plain.abort()
+        else:
+            super().connection_made(secured)
+            early, self._early, self._handshake = self._early, b"", None
+            if early:
+                self.data_received(early)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes. The time of a body is not bounded here, but that of the next request's head is."""
+        if self._handshake is not None:
+            self._early += data
+            return
         super().data_received(data)
         self._see_whether_it_asks()
 
@@ -128,7 +201,10 @@ class Connection(H11Protocol):
         """Close it without waiting until it has read everything."""
         self._open.asks_no_more(self)
         self.connections.discard(self)
-        if self.scheme == "https" or self.transport.get_write_buffer_size():
+        if self._handshake is not None:
+            self._handshake.cancel()
+            self.transport.abort()
+        elif self.scheme == "https" or self.transport.get_write_buffer_size():
             self.transport.abort()  # TLS would wait for the other side to close
         else:
             self.transport.close()

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import socket
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -51,19 +52,19 @@ class HttpServer:
             access_log=False,
             proxy_headers=False,  # the connection says whether a caller is on loopback, a header does not
             server_header=False,
-            ssl_certfile=settings.tls_cert,
-            ssl_keyfile=settings.tls_key,
             timeout_graceful_shutdown=max(1, round(settings.grace_seconds)),
         )
-        self._server = _Uvicorn(config, OpenConnections(most_connections(settings, bounds), bounds))
+        self._state = OpenConnections(most_connections(settings, bounds), bounds)
+        self._server = _Uvicorn(config, self._state)
         self._serving: asyncio.Task[None] | None = None
 
     async def start(self) -> int:
         """Serve; returns the port that is listened on.
 
         Raises:
-            OSError: the port is taken.
+            OSError: the port is taken, or the certificate or its key cannot be read.
         """
+        self._state.tls = _tls_of(self._settings)
         host, port = self._settings.host, self._settings.http_port
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
@@ -86,6 +87,15 @@ class HttpServer:
         self._server.should_exit = True
         if self._serving is not None:
             await self._serving
+
+
+def _tls_of(settings: Settings) -> ssl.SSLContext | None:
+    """Return the TLS of the configured certificate; None without one. The connections begin it themselves."""
+    if settings.tls_cert is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(settings.tls_cert, settings.tls_key)
+    return context
 
 
 def most_connections(settings: Settings, bounds: Bounds) -> int:

@@ -14,6 +14,8 @@ IDS: Mapping[str, str] = {
     "artifacts": _DIGEST,
     "audits": "first",
     "findings": "0-0-3",
+    "members": "ci",
+    "tokens": "5b1c0f3e9a7d2468",
     "verdicts": "019ac5a1b7e2-5c1d0e9f3a",
 }
 
@@ -46,6 +48,10 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
             "searches": [{"threshold": 0.9}],
         }
     },
+    "modicum.v1.Member": {"role": "ROLE_AUDITOR"},
+    "modicum.v1.SetMemberRoleRequest": {"role": "ROLE_VIEWER"},
+    "modicum.v1.Token": {"principal": "ci", "displayName": "nightly"},
+    "modicum.v1.RotateTokenRequest": {"overlapSeconds": 3600},
     "modicum.v1.FindMissingArtifactsRequest": {"digests": [_DIGEST]},
     "modicum.v1.CancelAuditRequest": {},
     "modicum.v1.StopAuditRequest": {},

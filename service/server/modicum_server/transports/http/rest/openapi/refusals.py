@@ -92,6 +92,15 @@ def _changes(binding: Binding) -> bool:
     return binding.verb != "GET"
 
 
+def _adds_a_member(binding: Binding) -> bool:
+    return binding.method.name == "CreateMember"
+
+
+def _needs_a_role(binding: Binding) -> bool:
+    """Return whether there is a role that reads the project and may not do this."""
+    return _changes(binding) or binding.method.containing_service.name == "AccessService"
+
+
 def _names_something(binding: Binding) -> bool:
     return bool(binding.template.variables) or _changes(binding)
 
@@ -101,15 +110,17 @@ _MET: Mapping[type[errors.ModicumError], Condition] = {
     errors.MediaTypeUnknown: _takes_a_body,
     errors.NotFound: _names_something,
     errors.AlreadyExists: _creates,
+    errors.MemberExists: _adds_a_member,
     errors.FailedPrecondition: _names_something,
     errors.Unauthenticated: _always,
-    errors.PermissionDenied: _changes,
+    errors.PermissionDenied: _needs_a_role,
     errors.ArtifactTooLarge: _uploads,
     errors.RequestTooLarge: _takes_json,
     errors.DiskFull: _stores_bytes,
     **dict.fromkeys(OF_PAGES, _never),
     errors.TooManyCalls: _never,  # gRPC only: HTTP bounds its connections instead
     errors.TooManyQueued: _queues,
+    errors.ShareExceeded: _always,
     errors.TooManyWatchers: _watches,
     errors.Aborted: _uploads,
     errors.UploadTruncated: _uploads,

@@ -1,0 +1,90 @@
+"""Fair shares: how much of one API process a principal and a project may use at once, so that others get their part."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from time import monotonic
+
+from modicum_server.domain.projects import Principal
+from modicum_server.errors import ResourceExhausted, ShareExceeded
+
+#: A principal that was quiet may make this many seconds' worth of calls at once.
+BURST_SECONDS = 5.0
+#: Principals are forgotten, beyond this number, once they have all their calls again.
+MOST_REMEMBERED = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """How many things of one kind, such as "open watches", a principal and a project may have at once."""
+
+    kind: str
+    of_principal: int
+    of_project: int
+    refusal: type[ResourceExhausted] = ShareExceeded
+
+
+class Shares:
+    """Counts what principals and projects hold of one kind."""
+
+    def __init__(self, share: Share) -> None:
+        self._share = share
+        self._held: Counter[tuple[str, ...]] = Counter()
+
+    @contextmanager
+    def taken(self, principal: Principal, project: str, count: int = 1) -> Iterator[None]:
+        """Hold this many for the length of the context.
+
+        Raises:
+            ShareExceeded, or the refusal of the share: the principal or the project would have too many.
+        """
+        holders = {
+            ("principal", *principal.share): (principal.name, self._share.of_principal),
+            ("project", project): (project, self._share.of_project),
+        }
+        for holder, (name, most) in holders.items():
+            if self._held[holder] + count > most:
+                raise self._share.refusal(
+                    f"{name} would have more than {most:,} {self._share.kind} in this process, the most that a "
+                    f"{holder[0]} may have; end some, or try again later",
+                    share=self._share.kind,
+                )
+        self._held.update(dict.fromkeys(holders, count))
+        try:
+            yield
+        finally:
+            self._held.subtract(dict.fromkeys(holders, count))
+            for holder in holders:
+                if not self._held[holder]:
+                    del self._held[holder]
+
+
+class Pace:
+    """How many calls a principal may make a second, measured over `BURST_SECONDS`."""
+
+    def __init__(self, calls_per_second: float) -> None:
+        self._rate = calls_per_second
+        self._spent: dict[tuple[str, ...], tuple[float, float]] = {}
+
+    def admit(self, principal: Principal) -> None:
+        """Count a call.
+
+        Raises:
+            ShareExceeded
+        """
+        now, most = monotonic(), self._rate * BURST_SECONDS
+        spent, since = self._spent.get(principal.share, (0.0, now))
+        spent = max(0.0, spent - (now - since) * self._rate)
+        if spent + 1 > most:
+            raise ShareExceeded(
+                f"{principal.name} makes more than {self._rate:g} calls a second; wait a moment, or ask for "
+                "more at once",
+                share="calls a second",
+            )
+        if len(self._spent) > MOST_REMEMBERED:
+            self._forget(now)
+        self._spent[principal.share] = (spent + 1, now)
+
+    def _forget(self, now: float) -> None:
+        self._spent = {who: one for who, one in self._spent.items() if one[0] > (now - one[1]) * self._rate}

@@ -1,0 +1,86 @@
+"""What one principal and one project may use at once."""
+
+import pytest
+from modicum_server.domain.projects import Principal, Role
+from modicum_server.errors import ShareExceeded, TooManyWatchers
+from modicum_server.usecases.shares import BURST_SECONDS, Pace, Share, Shares
+from modicum_server.usecases.watching import Watching
+
+from tests.usecases.usecases_stage import AUDITOR, OTHER_AUDITOR, PROJECT, VIEWER
+
+ELSEWHERE = "projects/elsewhere"
+
+
+def shares(of_principal: int = 2, of_project: int = 3) -> Shares:
+    return Shares(Share("open things", of_principal, of_project))
+
+
+def test_a_principal_has_its_share_and_others_theirs():
+    held = shares()
+
+    with held.taken(AUDITOR, PROJECT), held.taken(AUDITOR, PROJECT):
+        with (
+            pytest.raises(ShareExceeded, match="otto would have more than 2 open things"),
+            held.taken(AUDITOR, PROJECT),
+        ):
+            pass
+        with held.taken(VIEWER, PROJECT):
+            pass
+
+
+def test_a_project_has_its_share_however_many_principals_ask():
+    held = shares()
+
+    with held.taken(AUDITOR, PROJECT, 2), held.taken(VIEWER, PROJECT):
+        with pytest.raises(ShareExceeded, match="projects/default would have more than 3"):
+            held.taken(OTHER_AUDITOR, PROJECT).__enter__()
+        with held.taken(OTHER_AUDITOR, ELSEWHERE):
+            pass
+
+
+def test_what_was_let_go_can_be_taken_again_also_after_a_refusal():
+    held = shares()
+    for _ in range(3):
+        with held.taken(AUDITOR, PROJECT, 2), pytest.raises(ShareExceeded):
+            held.taken(AUDITOR, PROJECT).__enter__()
+
+    with held.taken(AUDITOR, PROJECT, 2):
+        pass
+
+
+def test_a_token_of_another_project_with_the_same_name_has_a_share_of_its_own():
+    held, pace = shares(), Pace(1.0)
+    namesake = Principal(AUDITOR.name, {ELSEWHERE: Role.ADMIN})
+    for _ in range(int(BURST_SECONDS)):
+        pace.admit(namesake)
+
+    with held.taken(namesake, ELSEWHERE, 2), held.taken(AUDITOR, PROJECT, 2):
+        pace.admit(AUDITOR)
+
+
+def test_calls_beyond_the_pace_are_refused_and_others_go_on():
+    pace = Pace(0.001)  # a burst of 5 ms: none
+
+    with pytest.raises(ShareExceeded, match="calls a second"):
+        pace.admit(AUDITOR)
+    pace = Pace(1000.0)
+    for _ in range(100):
+        pace.admit(AUDITOR)
+
+
+async def test_one_viewer_cannot_take_the_watches_of_everybody(place, audit_draft):
+    audit = await place.audit(audit_draft)
+    limits = {"max_watchers": 10, "max_watchers_per_principal": 2, "max_watchers_per_project": 3}
+    watching = Watching(place.store, place.changes, place.settings.model_copy(update=limits))
+    watches = [watching.watch(VIEWER, audit.name, 0) for _ in range(3)]
+
+    for watch in watches[:2]:
+        await anext(watch)
+    with pytest.raises(TooManyWatchers, match="vera"):
+        await anext(watches[2])
+    other = watching.watch(AUDITOR, audit.name, 0)
+    await anext(other)
+
+    for watch in (*watches, other):
+        await watch.aclose()
+    assert watching.count == 0
