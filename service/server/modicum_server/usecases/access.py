@@ -14,6 +14,15 @@ def token_digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
+def authorise_body(principal: Principal, project: str) -> None:
+    """Refuse a request with a body before it is read: each of them changes something, which a viewer may not.
+
+    Raises:
+        ProjectNotFound, RoleInsufficient
+    """
+    authorise(principal, project, Role.AUDITOR)
+
+
 def covers(now: Principal | None, before: Principal) -> bool:
     """Return whether a principal still has at least the roles that it had before. None has none."""
     if now is None:

@@ -2,22 +2,21 @@
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from functools import partial
 from typing import Any
 
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from modicum.v1.artifact_service_pb2 import GetArtifactRequest
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from modicum_server.domain.projects import Principal
-from modicum_server.errors import MediaTypeUnknown, RequestTooLarge
-from modicum_server.settings import MEBIBYTE
-from modicum_server.transports.calls import Call, CallerLeft
+from modicum_server.transports.calls import Call
 from modicum_server.transports.contract import served_methods
+from modicum_server.transports.http.rest.bodies import Bodies
 from modicum_server.transports.http.rest.downloads import carries_bytes, extent_of, stream_artifact, stream_report
 from modicum_server.transports.http.rest.events import stream_events
 from modicum_server.transports.http.rest.problems import method_not_allowed, path_unknown
@@ -32,10 +31,6 @@ from modicum_server.transports.layers import REQUEST_ID_HEADER, Layer, open_laye
 from modicum_server.transports.services import Services
 from modicum_server.transports.unrouted_log import UnroutedRequests
 
-LARGEST_BODY_BYTES = 4 * MEBIBYTE
-"""As large as a gRPC message."""
-JSON = "application/json"
-
 
 class RestEndpoint:
     """An ASGI application that serves the contract below /v1."""
@@ -47,6 +42,7 @@ class RestEndpoint:
         self._layers = layers
         self._unrouted = unrouted
         self._heartbeat_seconds = heartbeat_seconds
+        self._bodies = Bodies()
         self.table = RouteTable(served_methods(services))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -88,7 +84,7 @@ class RestEndpoint:
             reply = await method.function(principal, messages_of(found, wire))
             await wire.respond(await response_of(reply, binding, wire.request))
             return
-        message = await _request_of(found, wire)
+        message = await self._request_of(found, wire, principal)
         if method.descriptor.server_streaming:
             await self._stream(found, wire, principal, message)
         else:
@@ -109,29 +105,9 @@ class RestEndpoint:
         else:
             await stream_report(wire, function(principal, message))
 
-
-async def _request_of(found: Found, wire: HttpWire) -> Message:
-    """Return the message of a request; a large one is parsed in a thread."""
-    body = await _body_of(wire)
-    parts = (found, query_of(wire.request), body, wire.header(IDEMPOTENCY_HEADER))
-    return await asyncio.to_thread(request_of, *parts) if len(body) > LARGE_BYTES else request_of(*parts)
-
-
-async def _body_of(wire: HttpWire) -> bytes:
-    """Return the whole body of a request.
-
-    Raises:
-        RequestTooLarge, MediaTypeUnknown, CallerLeft
-    """
-    body = bytearray()
-    try:
-        async for data in wire.request.stream():
-            body += data
-            if len(body) > LARGEST_BODY_BYTES:
-                raise RequestTooLarge(f"expected a body of at most {LARGEST_BODY_BYTES:,} bytes, got more")
-    except ClientDisconnect:
-        raise CallerLeft from None
-    media_type = wire.header("content-type").partition(";")[0].strip().lower()
-    if body and media_type not in {"", JSON}:
-        raise MediaTypeUnknown(f"expected a body of media type {JSON}, got {media_type[:80]!r}")
-    return bytes(body)
+    async def _request_of(self, found: Found, wire: HttpWire, principal: Principal) -> Message:
+        """Return the message of a request; a large one is parsed in a thread."""
+        with ExitStack() as held:
+            body = await self._bodies.read(found, wire, principal, held)
+            parts = (found, query_of(wire.request), body, wire.header(IDEMPOTENCY_HEADER))
+            return await asyncio.to_thread(request_of, *parts) if len(body) > LARGE_BYTES else request_of(*parts)
