@@ -91,8 +91,8 @@ class Settings(BaseSettings):
     max_uploads_per_project: int = Field(
         400, gt=0, description="largest number of open uploads of a project in an API process"
     )
-    max_calls_per_second: float = Field(
-        500.0, gt=0, description="calls that a principal may make a second in an API process, over five seconds"
+    max_calls_per_second: int = Field(
+        500, gt=0, description="calls that a principal may make a second in an API process, over five seconds"
     )
     default_passes: int = Field(
         600, gt=0, description="default budget of mask_optimization, in pass-equivalents per image"

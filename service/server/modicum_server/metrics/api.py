@@ -10,6 +10,7 @@ from collections.abc import Callable
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from modicum_server.domain.verdicts import OVERALL, VerdictOutcome
+from modicum_server.errors import ResourceExhausted
 from modicum_server.metrics.store_metrics import Snapshot, SnapshotCollector
 from modicum_server.metrics.text_format import exemplar, exposed_text
 
@@ -37,6 +38,8 @@ class ApiMetrics:
             ["reason"],
             registry=self.registry,
         )
+        for kind in ResourceExhausted.__subclasses__():
+            self._limits.labels(kind().reason)
         self._rpc_seconds = Histogram(
             "modicum_rpc_duration_seconds",
             "Time from the start of a call to its end, by method.",
