@@ -15,6 +15,7 @@ from modicum_server import errors
 from modicum_server.domain.projects import Role
 from modicum_server.transports.call_limits import Bounds
 from modicum_server.transports.errors import status_of_error
+from modicum_server.transports.http.rest.openapi.refusals import OF_PAGES
 from PIL import Image
 
 from tests.gate.documents import image, with_rows
@@ -394,7 +395,7 @@ def public_reasons() -> set[str]:
     """The reasons of all raised errors, without the families below the root."""
     families = {kind for kind in errors.ModicumError.__subclasses__() if kind.__subclasses__()}
     raised = set(tree()) - families - {errors.ModicumError}
-    return {error(kind).reason for kind in raised if status_of_error(kind).public}
+    return {error(kind).reason for kind in raised - set(OF_PAGES) if status_of_error(kind).public}
 
 
 def error(kind: type[errors.ModicumError]) -> errors.ModicumError:

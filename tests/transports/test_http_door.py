@@ -114,7 +114,7 @@ async def test_a_token_that_was_revoked_is_not_good_any_more(served, monkeypatch
     monkeypatch.setattr(door, "_on_loopback", lambda _request: False)
     assert (await fetch(served, "/metrics", "token-of-vera"))[0] == 200
     async with served.store.transaction() as transaction:
-        await transaction.projects.revoke_tokens("viewer")
+        await transaction.access.revoke("viewer")
     assert (await fetch(served, "/metrics", "token-of-vera"))[0] == 401
     monkeypatch.setattr(door, "authenticate", away)
 
