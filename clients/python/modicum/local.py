@@ -157,7 +157,8 @@ def _started(folder: Path) -> Running:
     if log.exists():
         log.replace(folder / "server.log.1")
     command = [*_program(), "up", "--data", str(folder), "--grpc-port", "0", "--http-port", "0", "--until-unused"]
-    with log.open("wb") as output:
+    # The server cuts its log when it has become large, so this must append.
+    with log.open("ab", opener=lambda name, flags: os.open(name, flags, 0o600)) as output:
         process = subprocess.Popen(  # noqa: S603  # our own program
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
         )

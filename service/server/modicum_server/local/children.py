@@ -12,6 +12,8 @@ from pathlib import Path
 
 import structlog
 
+from modicum_server.local.log_files import open_log
+
 PR_SET_PDEATHSIG = 1
 RESTART_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0)
 #: After a child has lived this long, its next restart is quick again.
@@ -39,7 +41,7 @@ class Child:
 
     async def start(self) -> None:
         """Start it once."""
-        with self.log_file.open("ab") as output:
+        with open_log(self.log_file) as output:
             self.process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",

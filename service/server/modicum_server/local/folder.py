@@ -23,6 +23,8 @@ from modicum_server.usecases.bearer_tokens import new_token
 LOCK_RETRY_SECONDS = 0.1
 #: Others may enter the folder but not list it, because under root Postgres runs as `nobody` in a subfolder.
 FOLDER_MODE = 0o711
+#: What only the server itself reads.
+PRIVATE_FOLDERS = ("artifacts", "run")
 
 
 class FolderInUse(Exception):
@@ -90,6 +92,14 @@ class DataFolder:
                 time.sleep(LOCK_RETRY_SECONDS)
             yield
 
+    def close_to_others(self) -> None:
+        """Let nobody else read what is in the folder, also what earlier releases left open. Postgres closes its own."""
+        for name in PRIVATE_FOLDERS:
+            (self.path / name).mkdir(mode=0o700, exist_ok=True)
+        for path in self.path.iterdir():
+            if path.name != "postgres" and not path.is_symlink():
+                path.chmod(0o700 if path.is_dir() else 0o600)
+
     def withdraw_if_unused(self) -> bool:
         """Remove the announcement unless a command uses the server or is about to attach; return whether it did."""
         with (self.path / "start.lock").open("a") as start, (self.path / "users.lock").open("a") as users:
@@ -113,6 +123,7 @@ class DataFolder:
     def announce(self, addresses: ServerAddresses) -> None:
         """Write the addresses of the server."""
         fresh = self.path / "server.json.new"
+        fresh.touch(mode=0o600)
         fresh.write_text(json.dumps(asdict(addresses)))
         fresh.rename(self.path / "server.json")
 

@@ -15,6 +15,7 @@ from typing import Any
 from modicum_server.errors import ModelServerDown
 from modicum_server.local.children import Child
 from modicum_server.local.folder import DataFolder, ServerAddresses
+from modicum_server.local.log_files import keep_small
 from modicum_server.settings import Settings
 from modicum_server.usecases.operator_tokens import admit_local
 
@@ -24,6 +25,7 @@ USE_POLL_SECONDS = 0.5
 #: Children get their own grace, and a little more time to end.
 GOODBYE_SECONDS = 5.0
 AWAIT_SCHEMA = "--await-schema"
+LOGS = ("api.log", "worker.log", "server.log", "postgres/postgres.log")
 
 
 Ready = Callable[[ServerAddresses, str], None]
@@ -49,9 +51,11 @@ class LocalServer:
             StartFailed: Postgres, the API or the worker did not start, or Postgres died again and again.
         """
         _see_parts(self.settings)
+        self.folder.close_to_others()
         async with self._database() as database, self._children(database.url) as children:
             link = await self._prepare(database)
-            await _first_of(database.keep(), self._serve(children, stop, lambda addresses: ready(addresses, link)))
+            serving = self._serve(children, stop, lambda addresses: ready(addresses, link))
+            await _first_of(database.keep(), keep_small([self.folder.path / name for name in LOGS]), serving)
 
     async def _serve(
         self, children: "_Children", stop: asyncio.Event, ready: Callable[[ServerAddresses], None]

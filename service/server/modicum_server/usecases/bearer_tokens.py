@@ -4,6 +4,7 @@
 have no prefix; they stay good.
 """
 
+import re
 import secrets
 import string
 import zlib
@@ -32,6 +33,11 @@ def is_damaged(token: str) -> bool:
         return False
     text, checksum = token[:-CHECKSUM_CHARACTERS], token[-CHECKSUM_CHARACTERS:]
     return len(token) != len(PREFIX) + SECRET_CHARACTERS + CHECKSUM_CHARACTERS or _checksum(text) != checksum
+
+
+def without_tokens(text: str) -> str:
+    """Return a text with every token in it cut to its prefix, for a log."""
+    return re.sub(f"{PREFIX}[0-9A-Za-z]+", f"{PREFIX}...", text)
 
 
 def _checksum(text: str) -> str:

@@ -192,7 +192,7 @@ class Connection(H11Protocol):
             request_id = request_id_of("")
             log.info("http_request_malformed", request_id=request_id)
             problem = request_malformed(request_id)
-            headers = [*problem.raw_headers, (b"connection", b"close")]
+            headers = [*problem.raw_headers, (b"x-content-type-options", b"nosniff"), (b"connection", b"close")]
             self.transport.write(self.conn.send(h11.Response(status_code=problem.status_code, headers=headers)))
             self.transport.write(self.conn.send(h11.Data(data=bytes(problem.body))))
         self.transport.close()

@@ -1,4 +1,4 @@
-"""Middleware around every route: CORS, compression, and the problem for a path that no route has."""
+"""Middleware around every route: CORS, security, compression, and the problem for a path that no route has."""
 
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
@@ -12,6 +12,7 @@ from starlette.responses import Response
 from modicum_server.settings import Settings
 from modicum_server.transports.http.compression import Compression
 from modicum_server.transports.http.rest.problems import method_not_allowed, path_unknown
+from modicum_server.transports.http.security_headers import SecurityHeaders
 from modicum_server.transports.layers import REQUEST_ID_HEADER, request_id_of
 from modicum_server.transports.unrouted_log import UnroutedRequests
 
@@ -32,9 +33,9 @@ RESPONSE_HEADERS = ("Content-Range", "ETag", "Link", "Retry-After", "X-Request-I
 
 def middleware_of(settings: Settings) -> list[Middleware]:
     """Return the middleware, from outside in. No origin is allowed unless a setting names it."""
-    compressing = Middleware(Compression)
+    guarded = [Middleware(SecurityHeaders, tls=settings.tls_cert is not None), Middleware(Compression)]
     if not settings.cors_origins:
-        return [compressing]
+        return guarded
     sharing = Middleware(
         CORSMiddleware,
         allow_origins=settings.cors_origins,
@@ -42,7 +43,7 @@ def middleware_of(settings: Settings) -> list[Middleware]:
         allow_headers=REQUEST_HEADERS,
         expose_headers=RESPONSE_HEADERS,
     )
-    return [sharing, compressing]
+    return [sharing, *guarded]
 
 
 def respond_to_unrouted(unrouted: UnroutedRequests) -> Callable[[Request, Exception], Awaitable[Response]]:
