@@ -158,7 +158,7 @@ def _started(folder: Path) -> Running:
         log.replace(folder / "server.log.1")
     command = [*_program(), "up", "--data", str(folder), "--grpc-port", "0", "--http-port", "0", "--until-unused"]
     # The server cuts its log when it has become large, so this must append.
-    with log.open("ab", opener=lambda name, flags: os.open(name, flags, 0o600)) as output:
+    with os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as output:
         process = subprocess.Popen(  # noqa: S603  # our own program
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
         )

@@ -15,10 +15,10 @@ OWNER_ONLY = 0o600
 
 def open_log(path: Path) -> BinaryIO:
     """Open a log to append to. Others may not read it, also if it is there already."""
-    file = path.open("ab", opener=lambda name, flags: os.open(name, flags, OWNER_ONLY))
-    with suppress(PermissionError):  # Postgres owns its log where root started it
-        os.fchmod(file.fileno(), OWNER_ONLY)
-    return file
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, OWNER_ONLY)
+    with suppress(PermissionError):  # another user's log stays as it is
+        os.fchmod(descriptor, OWNER_ONLY)
+    return os.fdopen(descriptor, "ab")
 
 
 async def keep_small(paths: Sequence[Path]) -> None:

@@ -38,7 +38,7 @@ class Bodies:
         """
         project = _project_of(found)
         if found.route.binding.body and project:
-            authorise_body(principal, project)
+            authorise_body(principal, project, found.route.binding.method.containing_service.name)
         body = bytearray()
         try:
             async for data in wire.request.stream():

@@ -21,6 +21,7 @@ from modicum_server.transports.errors import (
 from modicum_server.transports.http.rest.problems import MEDIA_TYPE
 from modicum_server.transports.http.rest.requests import REQUEST_ID_FIELD
 from modicum_server.transports.http.rest.routes import Binding
+from modicum_server.usecases.access import OF_ADMINS
 
 Condition = Callable[[Binding], bool]
 
@@ -98,7 +99,7 @@ def _adds_a_member(binding: Binding) -> bool:
 
 def _needs_a_role(binding: Binding) -> bool:
     """Return whether there is a role that reads the project and may not do this."""
-    return _changes(binding) or binding.method.containing_service.name == "AccessService"
+    return _changes(binding) or binding.method.containing_service.name == OF_ADMINS
 
 
 def _names_something(binding: Binding) -> bool:
