@@ -65,7 +65,7 @@ def told_seconds(failure: grpc.aio.AioRpcError) -> float | None:
         if detail.Is(error_details_pb2.RetryInfo.DESCRIPTOR):
             told = error_details_pb2.RetryInfo()
             detail.Unpack(told)
-            return told.retry_delay.seconds + told.retry_delay.nanos / 1e9
+            return float(told.retry_delay.seconds + told.retry_delay.nanos / 1e9)
     return None
 
 
