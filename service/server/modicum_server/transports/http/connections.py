@@ -91,7 +91,9 @@ class OpenConnections(ServerState):
         self._handshakes[connection] = handshake
         handshake.add_done_callback(lambda _: self._handshakes.pop(connection, None))
         if len(self._handshakes) > self.bounds.handshakes:
-            next(iter(self._handshakes)).drop()
+            oldest = next(iter(self._handshakes))
+            del self._handshakes[oldest]  # its task ends later, and must not be taken for the oldest again
+            oldest.drop()
 
     def make_room(self, newest: "Connection") -> None:
         """If there are too many, close the one whose time started first, or the newest when all are being served."""
