@@ -8,9 +8,11 @@ from modicum_server.domain.models import Ensemble
 from modicum_server.domain.searches import Control, ControlPlan
 from modicum_server.reports.outcomes import SHAPES, TONES, Tone, tag_of
 
+from tests.measures import test_measures_counterfactuals as pairs
 from tests.measures.example_audit import OTHER_VERSION, PLANS, VERSION, controls, finding, not_eligible
 from tests.reports.report_pages import page_of, read
 from tests.reports.spot_rows import CAT_IMAGES, CORNER, FINDINGS, NOTHING, bright, outcomes, rows
+from tests.reports.test_report_counterfactuals import shade
 
 FEW = [finding(place, 2, label=place % 2, controls=controls(4, black=True)) for place in range(12)]
 
@@ -125,6 +127,18 @@ def test_the_covered_picture_says_in_how_many_tries_the_class_was_lost(lost, tit
 
     assert page.count("<figure>") == (3 if title is None else 4)
     assert title is None or f"<b>{title}</b>" in page
+
+
+def test_a_loss_of_accuracy_is_told_with_pairs_of_pictures():
+    page = page_of(pairs.rows(), counterfactual=pairs.paired(), load_image=shade)
+
+    text = read(f'<section class="opening{opening_of(page)}</section>').text
+    assert text.startswith(
+        "accuracy falls Without the cue, accuracy falls. On “cat”, accuracy goes from 100% to 0%, over"
+    )
+    assert "What to do next. Decisions rest on the difference between the two pictures of a pair." in text
+    assert "model says owl the same without the cue" in text
+    assert opening_of(page).count("<figure>") == 4
 
 
 def test_several_versions_open_with_one_table_one_chart_and_the_worst_in_pictures():

@@ -31,9 +31,10 @@ class ShownPair:
 
 @dataclass(frozen=True, slots=True)
 class LossLine:
-    """Accuracy on both sides of the pairs of one class, or of all."""
+    """Accuracy on both sides of the pairs of one class, or (`of_all`) of all."""
 
     label: str
+    of_all: bool
     tag: Tag
     pairs: int
     original: str
@@ -116,6 +117,7 @@ def _loss_line(row: Mapping[str, Any]) -> LossLine:
     )
     return LossLine(
         label=row["label"],
+        of_all="pooled_outcome" in row,
         tag=tag_of(row["outcome"]),
         pairs=loss.n,
         original=share_text(original.value or 0.0),

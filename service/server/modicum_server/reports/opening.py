@@ -175,8 +175,14 @@ def _of_subsets(told: Told) -> Finding:
 
 
 def _pair_sentences(told: Told) -> tuple[str, ...]:
-    reading = told.reading("counterfactual")
-    return () if reading is None else (reading["text"].split(". ", maxsplit=1)[0].removesuffix(".") + ".",)
+    """What the class loses that loses most; all pairs where no class falls by itself."""
+    lines = [] if told.pair_page is None else told.pair_page.losses
+    fallen = [line for line in lines if line.tag == tag_of(LOSES)]
+    if not fallen:
+        return ()
+    line = next((one for one in fallen if not one.of_all), fallen[0])
+    whose = "Over all pairs" if line.of_all else f"On {_quoted(line.label)}"
+    return (f"{whose}, accuracy goes from {line.original} to {line.counterfactual}, over {line.pairs:,} pairs.",)
 
 
 def _moved(row: Mapping[str, Any]) -> tuple[str, ...]:
