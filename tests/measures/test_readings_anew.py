@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from modicum.gate.tails import share_ends
 from modicum_server.measures.intervals import (
     TAILS,
-    exact_share,
     order_ends,
     order_statistics,
     share_interval,
@@ -41,7 +41,7 @@ def test_ends_that_no_value_gives_are_left_out():
 
 @pytest.mark.parametrize(("successes", "n"), [(0, 50), (9, 50), (50, 50)])
 def test_a_share_has_the_exact_interval_below_a_tail_of_one_in_200(successes, n):
-    low, high = exact_share(successes, n, 0.001)
+    low, high = share_ends(successes, n, 0.001)
     exact = binomtest(successes, n).proportion_ci(0.998)
 
     assert (low, high) == (pytest.approx(exact.low), pytest.approx(exact.high))

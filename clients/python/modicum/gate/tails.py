@@ -179,7 +179,7 @@ def _paired_above(pairs: Pairs, limit: float) -> float:
 
 
 def share_ends(successes: int, n: int, tail: float) -> tuple[float, float]:
-    """Return the exact interval of a share, each end one-sided at `tail`."""
+    """Return the ends of a share, each one-sided at `tail`: Clopper and Pearson (1934)."""
     from scipy.special import betaincinv  # noqa: PLC0415  # of the extra `gate`
 
     low = 0.0 if successes == 0 else float(betaincinv(successes, n - successes + 1, tail))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from modicum.gate.tails import share_ends
 from numpy.typing import NDArray
 
 LEVEL = 0.95
@@ -118,21 +119,12 @@ def order_ends(values: NDArray[np.float64], q: float) -> list[list[float | None]
     return [one for one in ends if one[1:] != [None, None]]
 
 
-def exact_share(successes: int, n: int, tail: float) -> tuple[float, float]:
-    """Return the ends of a share, each one-sided at `tail`: Clopper and Pearson (1934)."""
-    from scipy.special import betaincinv  # type: ignore[import-untyped]  # noqa: PLC0415  takes long to read
-
-    low = 0.0 if successes == 0 else float(betaincinv(successes, n - successes + 1, tail))
-    high = 1.0 if successes == n else float(betaincinv(successes + 1, n - successes, 1 - tail))
-    return low, high
-
-
 def share_interval(successes: int, n: int, level: float) -> Interval | None:
     """Return Wilson's interval of a share, and the exact one where the tail is below `EXACT_TAIL`."""
     tail = (1 - level) / 2
     if n < SMALLEST_SAMPLE or tail >= EXACT_TAIL:
         return wilson(successes, n, level)
-    return Interval(*exact_share(successes, n, tail), "exact", n, level)
+    return Interval(*share_ends(successes, n, tail), "exact", n, level)
 
 
 def bootstrap_mean(
@@ -202,7 +194,7 @@ def _difference_ends(gained: float, lost: float, n: int, level: float) -> tuple[
 
 def normal_quantile(level: float) -> float:
     """Return how many standard deviations on either side hold this share of a normal variable."""
-    from scipy.special import ndtri  # noqa: PLC0415  takes long to read, see below
+    from scipy.special import ndtri  # type: ignore[import-untyped]  # noqa: PLC0415  takes long to read, see below
 
     return float(ndtri((1 + level) / 2))
 
