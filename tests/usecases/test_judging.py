@@ -128,6 +128,12 @@ async def test_a_waived_failure_passes_and_stays_visible(place, audited):
     assert rule.worst.waived.startswith("waived by us until")
 
 
+async def test_the_deciding_check_calls_its_class_a_class(place, audited):
+    stored = await judged(place, await audited("planted"), PLAIN)
+
+    assert next(rule for rule in stored.rules if rule.id == "spot").worst.subject == "class cat"
+
+
 async def test_waivers_are_compared_with_the_day_of_the_server(place, audited):
     late = Judging(place.store, place.artifact_store, place.reports, today=lambda: TODAY + timedelta(days=10))
 

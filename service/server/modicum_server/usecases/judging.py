@@ -269,7 +269,7 @@ def _rule(one: engine.RuleVerdict) -> VerdictRule:
 def _check(one: engine.Check) -> VerdictCheck:
     return VerdictCheck(
         model_version=one.model_version,
-        subject=one.subject,
+        subject=one.about,
         outcome=VerdictOutcome(one.outcome),
         value=one.value,
         unit=one.unit,
