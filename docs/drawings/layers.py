@@ -20,7 +20,7 @@ WORDS: Mapping[str, str] = {
     "selftest": "planted shortcuts",
     "bootstrap": "joins ports and adapters",
     "worker": "plan, run, settle a shard",
-    "transports": "gRPC, REST",
+    "transports": "gRPC, REST, pages",
     "store": "Postgres",
     "queue": "wakes workers",
     "artifacts": "bytes by digest",

@@ -1,0 +1,66 @@
+"""Writes the screenshots: python -m docs.screenshots."""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from docs.screenshots.audited_server import AuditedServer, audited_server
+
+IMAGES = Path(__file__).parents[1] / "images"
+PROJECT = "/projects/default"
+DESKTOP, PHONE = {"width": 1180, "height": 820}, {"width": 390, "height": 844}
+SHOTS = {
+    "overview": "",
+    "audit": "/audits/summer",
+    "progress": "/audits/thorough",
+    "new-audit": f"/new-audit?model={PROJECT[1:]}/models/digits/versions/2",
+    "model": "/models/digits",
+    "side-by-side": f"/side-by-side?left={PROJECT[1:]}/audits/spring&right={PROJECT[1:]}/audits/summer",
+    "dataset": "/datasets/marked-pictures",
+    "verdicts": "/verdicts",
+}
+"""By the name of the picture, the page that it shows."""
+SETTLED_MILLISECONDS = 3000
+UNDER_WAY_MILLISECONDS = 40_000
+"""After this, the audit that runs says how long it takes."""
+
+
+def main() -> None:
+    """Fill a server, and take all screenshots."""
+    chromium = shutil.which("chromium")
+    folder = Path(tempfile.mkdtemp(prefix="md-"))
+    folder.chmod(0o711)
+    with audited_server(folder) as server, sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        page = _signed_in(browser, server, viewport=DESKTOP)
+        page.wait_for_timeout(UNDER_WAY_MILLISECONDS)
+        for name, path in SHOTS.items():
+            _take(page, name, f"{server.http_url}{PROJECT}{path}")
+        page.goto(f"{server.http_url}{PROJECT}/audits/summer")
+        page.locator("#verdicts ~ ul a").first.click()
+        _take(page, "verdict", page.url)
+        _take(_signed_in(browser, server, viewport=PHONE), "phone", f"{server.http_url}{PROJECT}")
+        dark = _signed_in(browser, server, viewport=DESKTOP, color_scheme="dark")
+        _take(dark, "dark", f"{server.http_url}{PROJECT}/models/digits")
+        browser.close()
+    shutil.rmtree(folder)
+
+
+def _signed_in(browser: Browser, server: AuditedServer, **look: object) -> Page:
+    page = browser.new_context(**look).new_page()  # type: ignore[arg-type]
+    page.goto(f"{server.http_url}/sign-in")
+    page.get_by_label("Token").fill(server.token)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(f"**{PROJECT}")
+    return page
+
+
+def _take(page: Page, name: str, url: str) -> None:
+    page.goto(url)
+    page.wait_for_timeout(SETTLED_MILLISECONDS)
+    page.screenshot(path=IMAGES / f"pages-{name}.png")
+
+
+main()
