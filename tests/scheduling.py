@@ -11,7 +11,7 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 #: Folders whose tests share one running service, the longest first.
-TOGETHER = ("tests/faults", "tests/acceptance", "tests/metrics")
+TOGETHER = ("tests/faults", "tests/acceptance", "tests/pages", "tests/metrics")
 
 
 def share_of(nodeid: str) -> str:

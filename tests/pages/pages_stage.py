@@ -132,8 +132,8 @@ class Scene:
             self.principals[project], project, AuditDraft(asked), AuditOptions(audit_id=audit, no_reuse=True)
         )
 
-    async def begin(self, audit: Audit, images: int = 3) -> None:
-        """Let an audit run, as a worker would, until it has done some images."""
+    async def begin(self, audit: Audit, images: int = 3, *, is_held: bool = True) -> None:
+        """Let an audit run, as a worker would, until it has done some images; `is_held`: a worker goes on with it."""
         version = audit.specification.model_versions[0]
         async with self.store.transaction() as transaction:
             await transaction.audits.start(audit.name, Stage.SEARCH)
@@ -141,6 +141,8 @@ class Scene:
                 audit.name, [finding(place, model_version=version) for place in range(images)]
             )
             await transaction.audits.add_progress(audit.name, passes_done=images * 900)
+            while is_held and (shard := await transaction.shards.claim("me", lease_seconds=3600)) is not None:
+                is_held = shard.audit != audit.name
 
     async def succeed(self, audit: Audit, size: int = 3, failed_places: tuple[int, ...] = ()) -> None:
         """End an audit as a worker would, with subsets of about this many pixels."""

@@ -32,6 +32,7 @@ PAGES = (
     "/datasets/few",
     "/new-audit",
     "/audits/none",
+    f"/side-by-side?left={PROJECT}/audits/good&right={PROJECT}/audits/good",
 )
 
 
@@ -91,7 +92,8 @@ def test_a_link_signs_in_once_and_leaves_the_address_bar(page, scene: Scene):
 def test_from_the_overview_to_a_verdict_and_its_evidence_by_links(page):
     sign_in(page)
 
-    page.get_by_role("link", name=re.compile("^verdict of")).first.click()
+    tiny = page.get_by_role("listitem").filter(has=page.get_by_role("heading", name="tiny"))
+    tiny.get_by_role("link", name=re.compile("^verdict of")).click()
     page.get_by_role("heading", name="Rules").wait_for()
     page.get_by_role("link", name="good").click()
 
@@ -143,6 +145,21 @@ def test_a_policy_is_judged_in_the_browser(page):
     page.get_by_role("button", name="Judge").click()
 
     page.get_by_role("heading", name="Rules").wait_for()
+
+
+def test_two_audits_are_put_side_by_side_from_the_page_of_one(page, scene: Scene):
+    few = scene.run(scene.dataset("walked"))
+    for name in ("walked-1", "walked-2"):
+        scene.run(scene.succeed(scene.run(scene.audit(name, TINY, few))))
+    sign_in(page, "vera")
+    page.goto(f"/{PROJECT}/audits/walked-1")
+
+    page.get_by_text("Beside another audit").click()
+    page.get_by_label("Audit on the same data set").select_option(label="walked-2: tiny version 1")
+    page.get_by_role("button", name="Compare").click()
+
+    page.get_by_role("heading", name="tiny version 1 beside tiny version 1").wait_for()
+    page.get_by_text("On 0 pictures of them the versions see another class").wait_for()
 
 
 def test_pictures_of_a_data_set_are_shown(page):

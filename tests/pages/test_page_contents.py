@@ -6,7 +6,7 @@ import re
 import pytest
 
 from tests.measures.example_audit import LABELS
-from tests.pages.pages_stage import OTHER, POLICY, PROJECT, picture
+from tests.pages.pages_stage import OTHER, POLICY, PROJECT, PlainBrowser, picture, served
 from tests.reports.report_pages import read
 
 GOOD, QUEUED = f"{PROJECT}/audits/good", f"{PROJECT}/audits/queued"
@@ -40,8 +40,15 @@ def test_the_overview_shows_models_work_and_what_needs_a_person(scene):
     assert "FAIL verdict of" in said
     assert "tiny: the newest verdict is FAIL" in said
     assert "broken: the audit failed MODEL_DIED: its process ended" in said
-    assert re.search(r"going ▸ RUNNING 3 images of 12", said)
-    assert re.search(r"queued ○ QUEUED 1 audit of this project before it", said)
+    assert re.search(r"going RUNNING 3 images of 12", said)
+    assert re.search(r"queued QUEUED 1 audit of this project before it", said)
+
+
+def test_a_state_has_a_shape_beside_its_colour(scene):
+    seen = scene.browser().get(f"/{PROJECT}")
+
+    for shape, state in (("▸", "RUNNING"), ("○", "QUEUED"), ("✕", "FAIL")):
+        assert f'<span aria-hidden="true">{shape}</span> {state}</span>' in seen.text
 
 
 def test_the_part_of_the_overview_that_changes_is_a_page_of_its_own(scene):
@@ -57,9 +64,9 @@ def test_the_list_of_audits_filters_by_state(scene):
 
     good, failed = (whole(browser.get(f"/{PROJECT}/audits?state={state}")) for state in ("SUCCEEDED", "FAILED"))
 
-    assert "good ✓ SUCCEEDED tiny version 1" in good
+    assert "good SUCCEEDED tiny version 1" in good
     assert "broken" not in good
-    assert "broken ✕ FAILED tiny version 1" in failed
+    assert "broken FAILED tiny version 1" in failed
     assert "going" not in failed
 
 
@@ -113,6 +120,13 @@ def test_a_running_audit_tells_its_progress_until_there_is_no_news(scene):
     assert same.status == 204
     assert earlier.status == 200
     assert "3 of 12" in earlier.text
+
+
+def test_an_audit_of_which_no_worker_holds_a_part_says_that_it_waits(scene):
+    audit = scene.run(scene.audit("left", TINY, f"{PROJECT}/datasets/judged", seed=9))
+    scene.run(scene.begin(audit, is_held=False))
+
+    assert "No worker works on it now; it goes on when one is free." in whole(scene.browser().get(f"/{audit.name}"))
 
 
 def test_a_queued_audit_says_how_many_are_before_it(scene):
@@ -388,3 +402,88 @@ def test_lists_have_pages(scene):
     assert names[0].isdisjoint(names[1])
     assert "First page" in whole(second)
     assert browser.get(f"/{PROJECT}/audits?page=nonsense").status == 400
+
+
+def test_a_path_of_nobody_is_a_page_for_browsers_and_a_problem_for_programs(scene):
+    browser = scene.browser()
+
+    page = browser.get("/nowhere", Accept="text/html,application/xhtml+xml,*/*;q=0.8")
+    problem = browser.get("/nowhere", Accept="*/*")
+
+    assert (page.status, problem.status) == (404, 404)
+    assert "There is no page /nowhere" in whole(page)
+    assert "unsafe" not in page.headers["Content-Security-Policy"]
+    assert problem.headers["Content-Type"] == "application/problem+json"
+
+
+def test_a_line_joins_only_audits_that_compare_and_a_break_is_explained(scene):
+    few = scene.run(scene.dataset("trending"))
+    for name, labels, threshold in (
+        ("trend-1", LABELS, 0.9),
+        ("trend-2", (*LABELS, "fox"), 0.9),
+        ("trend-3", (*LABELS, "fox", "elk"), 0.95),
+    ):
+        version = scene.run(scene.model("trending", labels=labels))
+        scene.run(scene.succeed(scene.run(scene.audit(name, version, few, threshold=threshold))))
+
+    seen = scene.browser().get(f"/{PROJECT}/models/trending")
+
+    said = whole(seen)
+    rate = seen.text.split('aria-label="Overinterpretation rate, by audit')[1].split("</svg>")[0]
+    assert rate.count('class="line"') == 1
+    assert rate.count('class="break"') == 1
+    assert rate.count("<circle") == 3
+    assert said.count("Break before") == 1
+    assert "Break before the audit trend-3 of trending version 3: threshold 0.9 became 0.95." in said
+
+
+def test_a_session_holds_in_every_api_process_and_ends_in_all(scene, tmp_path):
+    url = scene.store._engine.url.render_as_string(hide_password=False).replace("+psycopg", "")
+    browser = scene.browser()
+
+    with served(url, tmp_path) as another:
+        elsewhere = PlainBrowser(another.http_port, browser.host, dict(browser.cookies))
+        there = elsewhere.get(f"/{PROJECT}").status
+        browser.send(f"/{PROJECT}", "/sign-out")
+
+        assert (there, elsewhere.get(f"/{PROJECT}").status) == (200, 303)
+
+
+def test_two_audits_stand_side_by_side_with_differences_first(scene):
+    few = scene.run(scene.dataset("beside"))
+    for name, labels, size in (("left", LABELS, 3), ("right", (*LABELS, "fox"), 30)):
+        version = scene.run(scene.model("beside", labels=labels))
+        scene.run(scene.succeed(scene.run(scene.audit(f"beside-{name}", version, few)), size))
+    browser = scene.browser("vera")
+    audits = [f"{PROJECT}/audits/beside-{name}" for name in ("left", "right")]
+
+    said = whole(browser.get(f"/{PROJECT}/side-by-side?left={audits[0]}&right={audits[1]}"))
+    chosen = browser.get(f"/{audits[0]}").text
+
+    assert "beside version 1 beside beside version 2" in said
+    assert "12 pictures of the first 500 of each audit are the same." in said
+    assert "The figures do not compare" not in said
+    rates = "Overinterpretation rate 0.333 share 0.138 to 0.609 n = 12 0 share"
+    assert rates in said
+    assert "cat at 0.97, subset 4.69% cat at 0.97, subset 46.9%" in said
+    assert f'<option value="{audits[1]}">beside-right: beside version 2</option>' in chosen
+
+
+def test_audits_under_other_conditions_are_said_not_to_compare(scene):
+    few = scene.run(scene.dataset("apart"))
+    version = scene.run(scene.model("apart"))
+    for name, threshold in (("apart-1", 0.9), ("apart-2", 0.95)):
+        scene.run(scene.succeed(scene.run(scene.audit(name, version, few, threshold=threshold))))
+    sides = f"left={PROJECT}/audits/apart-1&right={PROJECT}/audits/apart-2"
+
+    said = whole(scene.browser().get(f"/{PROJECT}/side-by-side?{sides}"))
+
+    assert "The figures do not compare: threshold is 0.9 on the left and 0.95 on the right." in said
+
+
+@pytest.mark.parametrize("right", [f"{OTHER}/audits/kept", f"{PROJECT}/audits/none", "", f"{PROJECT}/audits/broken"])
+def test_only_ones_own_audits_with_a_result_stand_side_by_side(scene, right):
+    seen = scene.browser().get(f"/{PROJECT}/side-by-side?left={PROJECT}/audits/good&right={right}")
+
+    assert seen.status in {400, 404}
+    assert "hidden" not in whole(seen)

@@ -171,6 +171,11 @@ def test_a_name_that_is_not_served_is_refused(scene, path):
     assert "MODICUM_HTTP_HOSTS" in seen.text
 
 
+@pytest.mark.parametrize("host", ["", "two words", "127.0.0.1:port", "127.0.0.1@evil.example"])
+def test_a_name_that_is_none_is_refused(scene, host):
+    assert stranger(scene, host or " ").get("/sign-in").status == 421
+
+
 @pytest.mark.parametrize("name", ["localhost", "127.0.0.1", "[::1]", "LOCALHOST"])
 def test_names_of_loopback_are_served(scene, name):
     assert stranger(scene, f"{name}:{scene.http_port}").get("/sign-in").status == 200

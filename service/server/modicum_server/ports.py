@@ -445,6 +445,12 @@ class Overviews(Protocol):
     async def newest_audits(self, project: str, models: Sequence[str]) -> Mapping[str, Audit]:
         """The newest SUCCEEDED audit of a version of each of these models, by model; those that have one."""
 
+    async def verdicts_of_versions(self, project: str, versions: Sequence[str]) -> Mapping[str, Verdict]:
+        """The newest verdict on each of these versions, by version; those that were judged."""
+
+    async def audits_of_versions(self, project: str, versions: Sequence[str]) -> Mapping[str, Audit]:
+        """The newest audit of each of these versions in whatever state, by version; those that have one."""
+
     async def audits_of_model(self, model: str, *, limit: int) -> list[Audit]:
         """The SUCCEEDED audits of any version of a model, newest first."""
 

@@ -1,6 +1,6 @@
 """What pages show of a project at once: the newest of each model, and what is left to do."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Subquery, Table, func, select, true
@@ -27,18 +27,20 @@ class PostgresOverviews:
 
     async def newest_verdicts(self, project: str, models: Sequence[str]) -> Mapping[str, Verdict]:
         """The newest verdict on a version of each of these models, by model; those that were judged."""
-        newest = _newest_of_models(tables.verdicts, models, _VERDICTS.project == project)
-        query = select(newest.c.model, tables.verdicts).join(newest, newest.c.id == _VERDICTS.id)
-        return {row.model: verdict_of(row) for row in await self._connection.execute(query)}
+        return await self._verdicts(_newest(tables.verdicts, _model_of, models, _VERDICTS.project == project))
+
+    async def verdicts_of_versions(self, project: str, versions: Sequence[str]) -> Mapping[str, Verdict]:
+        """The newest verdict on each of these versions, by version; those that were judged."""
+        return await self._verdicts(_newest(tables.verdicts, _itself, versions, _VERDICTS.project == project))
 
     async def newest_audits(self, project: str, models: Sequence[str]) -> Mapping[str, Audit]:
         """The newest SUCCEEDED audit of a version of each of these models, by model; those that have one."""
         succeeded = _AUDITS.state == AuditState.SUCCEEDED.value
-        newest = _newest_of_models(tables.audits, models, _AUDITS.project == project, succeeded)
-        ids = {row.model: row.id for row in await self._connection.execute(select(newest))}
-        rows = await self._connection.execute(AUDIT.where(_AUDITS.id.in_(set(ids.values()))))
-        audits = {row.id: audit_of(row) for row in rows}
-        return {model: audits[audit_id] for model, audit_id in ids.items()}
+        return await self._audits(_newest(tables.audits, _model_of, models, _AUDITS.project == project, succeeded))
+
+    async def audits_of_versions(self, project: str, versions: Sequence[str]) -> Mapping[str, Audit]:
+        """The newest audit of each of these versions in whatever state, by version; those that have one."""
+        return await self._audits(_newest(tables.audits, _itself, versions, _AUDITS.project == project))
 
     async def audits_of_model(self, model: str, *, limit: int) -> list[Audit]:
         """The SUCCEEDED audits of any version of a model, newest first."""
@@ -80,18 +82,37 @@ class PostgresOverviews:
         held = select(1).where(_SHARDS.audit == audit, _SHARDS.lease_until.is_not(None))
         return bool(await self._connection.scalar(select(held.exists())))
 
+    async def _verdicts(self, newest: Subquery) -> Mapping[str, Verdict]:
+        query = select(newest.c.of, tables.verdicts).join(newest, newest.c.id == _VERDICTS.id)
+        return {row.of: verdict_of(row) for row in await self._connection.execute(query)}
 
-def _newest_of_models(table: Table, models: Sequence[str], *criteria: ColumnElement[bool]) -> Subquery:
-    """One row for each of these models that has one: the largest id."""
+    async def _audits(self, newest: Subquery) -> Mapping[str, Audit]:
+        ids = {row.of: row.id for row in await self._connection.execute(select(newest))}
+        rows = await self._connection.execute(AUDIT.where(_AUDITS.id.in_(set(ids.values()))))
+        audits = {row.id: audit_of(row) for row in rows}
+        return {name: audits[audit_id] for name, audit_id in ids.items()}
+
+
+def _newest(
+    table: Table,
+    key: Callable[[ColumnElement[str]], ColumnElement[str]],
+    names: Sequence[str],
+    *criteria: ColumnElement[bool],
+) -> Subquery:
+    """One row for each of these names that has one: the largest id. `key` makes the name of that of a version."""
     named = _versions_in(table)
-    model = _model_of(named.c.version)
+    of = key(named.c.version)
     return (
-        select(model.label("model"), func.max(table.c.id).label("id"))
+        select(of.label("of"), func.max(table.c.id).label("id"))
         .select_from(table.join(named, true()))
-        .where(*criteria, model.in_(list(models)))
-        .group_by(model)
+        .where(*criteria, of.in_(list(names)))
+        .group_by(of)
         .subquery()
     )
+
+
+def _itself(version: ColumnElement[str]) -> ColumnElement[str]:
+    return version
 
 
 def _versions_in(table: Table) -> Any:

@@ -31,6 +31,7 @@ from modicum_server.usecases.reports import Reports
 from modicum_server.usecases.result_facts import ResultFacts
 from modicum_server.usecases.sessions import Sessions
 from modicum_server.usecases.shares import Pace
+from modicum_server.usecases.side_by_side import Comparing
 from modicum_server.usecases.trends import Trends
 from modicum_server.usecases.verdicts import Verdicts
 from modicum_server.usecases.versions import Versions
@@ -60,6 +61,7 @@ class UseCases:
     watching: Watching
     overviews: Overviews
     trends: Trends
+    comparing: Comparing
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,7 @@ def build_services(
         watching=watching,
         overviews=Overviews(store, facts),
         trends=Trends(store, facts),
+        comparing=Comparing(store, facts),
     )
     return Services(
         projects=ProjectMethods(able.projects),

@@ -11,7 +11,6 @@ from modicum_server.domain.projects import Principal, Role
 from modicum_server.domain.verdicts import Verdict, VerdictOutcome
 from modicum_server.ports import AuditFilter, Store, Transaction
 from modicum_server.usecases.access import authorise
-from modicum_server.usecases.audits import require_audit
 from modicum_server.usecases.pages import Page, PageRequest, read_page
 from modicum_server.usecases.resource_names import project_of
 from modicum_server.usecases.result_facts import Facts, ResultFacts
@@ -64,19 +63,35 @@ class WaitingAudit:
 
 
 @dataclass(frozen=True, slots=True)
-class Overview:
-    """A project at a glance. Lists are cut; `counts` tells how many audits there are."""
+class Work:
+    """The work of a project. Lists are cut; `counts` tells how many audits there are in each state."""
 
-    models: Page[ModelLine]
     running: Sequence[Audit]
     waiting: Sequence[WaitingAudit]
-    needed: Sequence[Needed]
     counts: Mapping[AuditState, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """A project at a glance."""
+
+    models: Page[ModelLine]
+    work: Work
+    needed: Sequence[Needed]
 
     @property
     def is_empty(self) -> bool:
         """Whether the project has neither models nor audits."""
-        return not self.models.rows and not any(self.counts.values())
+        return not self.models.rows and not any(self.work.counts.values())
+
+
+@dataclass(frozen=True, slots=True)
+class VersionLine:
+    """A version with its newest verdict and its newest audit; None where there is none."""
+
+    version: ModelVersion
+    verdict: Verdict | None
+    audit: Audit | None
 
 
 class Overviews:
@@ -95,30 +110,37 @@ class Overviews:
         authorise(principal, project_of("project", project), Role.VIEWER)
         async with self._store.transaction() as transaction:
             models = await _models(transaction, project, request)
-            counts = await transaction.overviews.count_by_state(project)
-            running = await _newest(transaction, project, AuditState.RUNNING)
-            waiting = await transaction.overviews.waiting(project, limit=AUDITS_SHOWN)
+            work = await _work(transaction, project)
             failed = await _newest(transaction, project, AuditState.FAILED)
-        before = counts[AuditState.RUNNING]  # audits are queued in their order, and those that run have begun before
         lines = await asyncio.gather(*map(self._with_sentence, models.rows))
         return Overview(
             models=Page(tuple(lines), models.next_token),
-            running=running,
-            waiting=[WaitingAudit(audit, before + place) for place, audit in enumerate(waiting)],
+            work=work,
             needed=[*_of_models(lines), *map(_failed, failed)],
-            counts=counts,
         )
 
-    async def ahead_of(self, principal: Principal, audit: str) -> int:
-        """Return how many audits of its project are before a queued audit.
+    async def work(self, principal: Principal, project: str) -> Work:
+        """Return the work of a project alone.
 
         Raises:
-            FieldInvalid, ProjectNotFound, AuditNotFound
+            FieldInvalid, ProjectNotFound
         """
-        authorise(principal, project_of("audit", audit), Role.VIEWER)
+        authorise(principal, project_of("project", project), Role.VIEWER)
         async with self._store.transaction() as transaction:
-            await require_audit(transaction, audit)
-            return await transaction.overviews.ahead_of(audit)
+            return await _work(transaction, project)
+
+    async def versions(self, principal: Principal, project: str, versions: Sequence[ModelVersion]) -> list[VersionLine]:
+        """Return versions of a project, each with its newest verdict and audit.
+
+        Raises:
+            FieldInvalid, ProjectNotFound
+        """
+        authorise(principal, project_of("project", project), Role.VIEWER)
+        names = [version.name for version in versions]
+        async with self._store.transaction() as transaction:
+            verdicts = await transaction.overviews.verdicts_of_versions(project, names)
+            audits = await transaction.overviews.audits_of_versions(project, names)
+        return [VersionLine(one, verdicts.get(one.name), audits.get(one.name)) for one in versions]
 
     async def facts(self, audit: Audit) -> Facts:
         """Return what the result of an audit says of each version, by name. The caller may see the audit."""
@@ -157,6 +179,14 @@ async def _models(transaction: Transaction, project: str, request: PageRequest) 
         for model in page.rows
     ]
     return Page(tuple(lines), page.next_token)
+
+
+async def _work(transaction: Transaction, project: str) -> Work:
+    counts = await transaction.overviews.count_by_state(project)
+    running = await _newest(transaction, project, AuditState.RUNNING)
+    waiting = await transaction.overviews.waiting(project, limit=AUDITS_SHOWN)
+    before = await transaction.overviews.ahead_of(waiting[0].name) if waiting else 0
+    return Work(running, [WaitingAudit(audit, before + place) for place, audit in enumerate(waiting)], counts)
 
 
 async def _newest(transaction: Transaction, project: str, state: AuditState) -> list[Audit]:

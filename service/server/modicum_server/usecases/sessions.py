@@ -81,7 +81,9 @@ async def new_link(store: Store, token: str) -> str:
 
 
 async def _begin(transaction: Transaction, token: str) -> str:
-    secret = new_secret()
-    if not await transaction.sessions.create(token_digest(secret), token, seconds=SESSION_SECONDS):
+    principal, secret = await transaction.projects.authenticate(token), new_secret()
+    if principal is None:
         raise TokenInvalid
+    await transaction.sessions.create(token_digest(secret), token, seconds=SESSION_SECONDS)
+    await transaction.access.note_use(principal.token_id)
     return secret

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from modicum_server.settings import Settings
 from modicum_server.transports.http.compression import Compression
+from modicum_server.transports.http.pages.nowhere import page_unknown, wants_page
 from modicum_server.transports.http.rest.problems import method_not_allowed, path_unknown
 from modicum_server.transports.http.security_headers import SecurityHeaders
 from modicum_server.transports.layers import REQUEST_ID_HEADER, request_id_of
@@ -59,6 +60,8 @@ def respond_to_unrouted(unrouted: UnroutedRequests) -> Callable[[Request, Except
             return Response(status_code=HTTPStatus.NO_CONTENT, headers=told)
         if misused:
             response = method_not_allowed(request.method, allowed, request_id)
+        elif wants_page(request):
+            response = page_unknown(request.url.path, request_id)
         else:
             response = path_unknown(request.url.path, request_id)
         response.headers[REQUEST_ID_HEADER] = request_id

@@ -7,10 +7,19 @@ from modicum_server.transports.call_limits import Bounds
 from modicum_server.transports.call_metrics import CallMetrics
 from modicum_server.transports.http.pages.assets import asset_route
 from modicum_server.transports.http.pages.door import Doors, routes_of
-from modicum_server.transports.http.pages.views import audits, datasets, models, new_audit, projects, signing, verdicts
+from modicum_server.transports.http.pages.views import (
+    audits,
+    datasets,
+    models,
+    new_audit,
+    projects,
+    side_by_side,
+    signing,
+    verdicts,
+)
 from modicum_server.transports.services import UseCases
 
-NOUNS = (signing, projects, audits, verdicts, models, datasets, new_audit)
+NOUNS = (signing, projects, audits, verdicts, models, datasets, new_audit, side_by_side)
 PAGES = (*(page for noun in NOUNS for page in noun.PAGES), *projects.NOWHERE)
 
 

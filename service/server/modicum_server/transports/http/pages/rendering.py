@@ -33,6 +33,7 @@ def _environment() -> Environment:
             "moment": words.moment,
             "span": words.span,
             "decimal": words.decimal,
+            "first_sentence": words.first_sentence,
             "lower_first": words.lower_first,
             "sentence": words.sentence,
         }

@@ -44,11 +44,6 @@ class TrendDrawing:
     width: float = WIDTH
     height: float = HEIGHT
 
-    @property
-    def breaks(self) -> Sequence[Dot]:
-        """The dots that do not compare with the one before."""
-        return [dot for dot in self.dots if dot.broken]
-
 
 def drawing_of(trend: Trend) -> TrendDrawing:
     """Return the drawing of a trend that has at least one point."""

@@ -1,5 +1,6 @@
 """Names, times and numbers as people read them."""
 
+import re
 from datetime import UTC, datetime
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
@@ -49,6 +50,11 @@ def decimal(value: float) -> str:
         return f"{value:,.0f}"
     text = f"{value:.{DIGITS}g}"
     return f"{value:.{DIGITS + 5}f}".rstrip("0") if "e" in text else text
+
+
+def first_sentence(text: str) -> str:
+    """Return the first sentence of a text: up to a full stop before a capital letter."""
+    return re.split(r"(?<=\.) (?=[A-Z])", text, maxsplit=1)[0]
 
 
 def lower_first(text: str) -> str:

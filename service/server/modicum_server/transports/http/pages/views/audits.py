@@ -21,10 +21,11 @@ from modicum_server.usecases.judging import AskedPolicy, starting_policy
 from modicum_server.usecases.pages import PageRequest
 from modicum_server.usecases.reports import ReportFormat
 from modicum_server.usecases.request_ids import CreateOptions
-from modicum_server.usecases.watching import remaining_seconds
+from modicum_server.usecases.watching import Watched, remaining_seconds
 
 AUDITS_SHOWN = 50
 VERDICTS_SHOWN = 10
+OTHERS_SHOWN = 30
 STAGES: Mapping[Stage | None, str] = {
     Stage.SEARCH: "Subsets are searched",
     Stage.SCORE: "What was found is scored",
@@ -54,34 +55,47 @@ async def _list(visit: Visit) -> Response:
 
 
 async def _audit(visit: Visit) -> Response:
-    audit = await visit.able.audits.get(visit.principal, _name(visit))
+    watched = await visit.able.watching.now(visit.principal, _name(visit))
+    audit = watched.audit
     about = f'audit = "{audit.name}"'
     verdicts = await visit.able.verdicts.page(visit.principal, visit.project, about, PageRequest(VERDICTS_SHOWN))
     return visit.render(
         "audit.html.j2",
         verdicts=verdicts,
         facts=await visit.able.overviews.facts(audit),
+        others=await _others(visit, audit),
         command=command_of(audit.specification),
         python=python_of(audit.specification),
-        **await _progress_of(visit, audit),
+        **_progress_of(watched),
     )
+
+
+async def _others(visit: Visit, audit: Audit) -> list[Audit]:
+    """Return the newest other audits on the same data set that succeeded, to compare with."""
+    if audit.state is not AuditState.SUCCEEDED:
+        return []
+    about = f'dataset = "{audit.specification.dataset}" AND state = {AuditState.SUCCEEDED}'
+    page = await visit.able.audits.page(visit.principal, visit.project, about, PageRequest(OTHERS_SHOWN))
+    return [one for one in page.rows if one.name != audit.name]
 
 
 async def _progress(visit: Visit) -> Response:
     """Return the part that shows progress; nothing where there is no news, and the whole page anew at the end."""
-    audit = await visit.able.audits.get(visit.principal, _name(visit))
+    watched = await visit.able.watching.now(visit.principal, _name(visit))
+    audit, waiting = watched.audit, watched.waiting
     if audit.state.terminal:
         return Response(headers={"HX-Refresh": "true"})
-    if str(audit.sequence) == visit.query("after") and audit.state is AuditState.RUNNING:
+    if str(audit.sequence) == visit.query("after") and waiting.audits_ahead is None and not waiting.for_worker:
         return Response(status_code=HTTPStatus.NO_CONTENT)
-    return visit.render("polled.html.j2", **await _progress_of(visit, audit))
+    return visit.render("polled.html.j2", **_progress_of(watched))
 
 
-async def _progress_of(visit: Visit, audit: Audit) -> dict[str, Any]:
-    queued = audit.state is AuditState.QUEUED
+def _progress_of(watched: Watched) -> dict[str, Any]:
+    audit = watched.audit
     return {
         "audit": audit,
-        "ahead": await visit.able.overviews.ahead_of(visit.principal, audit.name) if queued else 0,
+        "ahead": watched.waiting.audits_ahead or 0,
+        "waits": watched.waiting.for_worker,
         "stage": STAGES.get(audit.stage, "The audit runs"),
         "remaining": remaining_seconds(audit, datetime.now(UTC)),
     }

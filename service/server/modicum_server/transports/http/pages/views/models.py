@@ -1,6 +1,6 @@
 """Models: one model with its versions, verdicts and trends, and one version."""
 
-import asyncio
+from collections.abc import Sequence
 
 from starlette.responses import Response
 
@@ -10,6 +10,7 @@ from modicum_server.transports.http.pages.trend_drawing import drawing_of
 from modicum_server.transports.http.pages.visits import Visit
 from modicum_server.transports.http.pages.words import label_of
 from modicum_server.usecases.pages import PageRequest
+from modicum_server.usecases.trends import Trend, TrendPoint
 
 VERSIONS_SHOWN = 20
 NEWEST = 5
@@ -19,28 +20,25 @@ async def _model(visit: Visit) -> Response:
     name = visit.named("models", "model")
     model = await visit.able.models.get(visit.principal, name)
     versions = await visit.able.versions.page(visit.principal, name, PageRequest(VERSIONS_SHOWN, visit.query("page")))
-    about = [f'model_version = "{version.name}"' for version in versions.rows]
-    newest = PageRequest(1)
-    verdicts = await asyncio.gather(
-        *(visit.able.verdicts.page(visit.principal, visit.project, one, newest) for one in about)
-    )
-    audits = await asyncio.gather(
-        *(visit.able.audits.page(visit.principal, visit.project, one, newest) for one in about)
-    )
-    judged = next((page.rows[0] for page in verdicts if page.rows), None)
+    lines = await visit.able.overviews.versions(visit.principal, visit.project, versions.rows)
+    judged = next((line.verdict for line in lines if line.verdict is not None), None)
     rules = [] if judged is None else [rule.id for rule in judged.rules]
     trends = await visit.able.trends.of(visit.principal, name, rules)
     return visit.render(
         "model.html.j2",
         model=model,
         versions=versions,
-        lines=[
-            (version, next(iter(verdict.rows), None), next(iter(audit.rows), None))
-            for version, verdict, audit in zip(versions.rows, verdicts, audits, strict=True)
-        ],
+        lines=lines,
         drawings=[drawing_of(trend) for trend in trends],
+        breaks=_breaks(trends),
         first=not visit.query("page"),
     )
+
+
+def _breaks(trends: Sequence[Trend]) -> list[TrendPoint]:
+    """Return the points that break a line, one for each version and audit."""
+    points = (point for trend in trends for point in trend.points if point.broken)
+    return list({(point.audit.name, point.model_version): point for point in points}.values())
 
 
 async def _version(visit: Visit) -> Response:

@@ -7,7 +7,7 @@ from starlette.responses import Response
 from modicum_server.errors import PageNotFound
 from modicum_server.transports.http.pages.door import Page
 from modicum_server.transports.http.pages.visits import Visit
-from modicum_server.usecases.overviews import Overview
+from modicum_server.usecases.overviews import Work
 from modicum_server.usecases.pages import PageRequest
 
 MODEL_COMMAND = (
@@ -30,26 +30,25 @@ async def _projects(visit: Visit) -> Response:
 
 
 async def _overview(visit: Visit) -> Response:
+    request = PageRequest(token=visit.query("page"))
+    seen = await visit.able.overviews.of(visit.principal, visit.project, request)
     return visit.render(
         "overview.html.j2",
         first_commands=FIRST_COMMANDS,
         model_command=MODEL_COMMAND,
         first=not visit.query("page"),
-        **_shown(await _seen(visit)),
+        seen=seen,
+        **_at_work(seen.work),
     )
 
 
 async def _work(visit: Visit) -> Response:
     """Return the part of the overview that changes while audits run."""
-    return visit.render("work.html.j2", **_shown(await _seen(visit)))
+    return visit.render("work.html.j2", **_at_work(await visit.able.overviews.work(visit.principal, visit.project)))
 
 
-async def _seen(visit: Visit) -> Overview:
-    return await visit.able.overviews.of(visit.principal, visit.project, PageRequest(token=visit.query("page")))
-
-
-def _shown(seen: Overview) -> dict[str, Any]:
-    return {"seen": seen, "counts": {state.value: count for state, count in seen.counts.items()}}
+def _at_work(work: Work) -> dict[str, Any]:
+    return {"work": work, "counts": {state.value: count for state, count in work.counts.items()}}
 
 
 async def _nowhere(visit: Visit) -> Response:

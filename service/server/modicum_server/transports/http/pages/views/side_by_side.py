@@ -1,0 +1,40 @@
+"""Two versions beside each other."""
+
+from starlette.responses import Response
+
+from modicum_server.errors import FieldInvalid
+from modicum_server.transports.http.pages.door import Page
+from modicum_server.transports.http.pages.pictures import is_shown
+from modicum_server.transports.http.pages.visits import Visit
+from modicum_server.usecases.rules import shown
+from modicum_server.usecases.side_by_side import IMAGES_LOOKED_AT, Side
+
+PICTURES_SHOWN = 60
+
+
+async def _side_by_side(visit: Visit) -> Response:
+    left, right = (_side(visit, name) for name in ("left", "right"))
+    both = await visit.able.comparing.of(visit.principal, left, right)
+    return visit.render(
+        "side-by-side.html.j2",
+        both=both,
+        pictures=both.pictures[:PICTURES_SHOWN],
+        differing=sum(pair.differs for pair in both.pictures),
+        looked_at=IMAGES_LOOKED_AT,
+        is_shown=is_shown,
+    )
+
+
+def _side(visit: Visit, name: str) -> Side:
+    """Return a side that the query names: an audit of the project, and perhaps a version.
+
+    Raises:
+        FieldInvalid
+    """
+    audit = visit.query(name)
+    if not audit.startswith(f"{visit.project}/audits/"):
+        raise FieldInvalid(name, f"expected an audit of {visit.project}, got {shown(audit)}")
+    return Side(audit, visit.query(f"{name}_version"))
+
+
+PAGES = (Page("side_by_side", "/projects/{project}/side-by-side", _side_by_side),)

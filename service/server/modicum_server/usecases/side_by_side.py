@@ -1,0 +1,175 @@
+"""Two versions beside each other, each by an audit: figures, and the pictures that both audits took.
+
+It shows differences and tests none: an audit of both versions has paired differences with intervals.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from modicum_server.domain.audits import Audit
+from modicum_server.domain.findings import Finding
+from modicum_server.domain.projects import Principal, Role
+from modicum_server.domain.searches import whole_image_search
+from modicum_server.errors import FieldInvalid
+from modicum_server.ports import Store, Transaction
+from modicum_server.usecases.access import authorise
+from modicum_server.usecases.audits import require_audit, require_succeeded
+from modicum_server.usecases.resource_names import project_of
+from modicum_server.usecases.result_facts import Figure, ResultFacts, VersionFacts
+from modicum_server.usecases.versions import require_version
+
+IMAGES_LOOKED_AT = 500
+"""The first images of each audit's order, which is a random draw."""
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One version by one audit. Without a version, the last one that the audit names."""
+
+    audit: str
+    model_version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FigurePair:
+    """A measure on both sides. `is_apart`: both have an interval, and these do not overlap."""
+
+    left: Figure
+    right: Figure
+    is_apart: bool
+
+    @property
+    def difference(self) -> float:
+        """Right minus left."""
+        return (self.right.value or 0.0) - (self.left.value or 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a version made of a picture: its class (empty where it has none), and the subset's share of the pixels."""
+
+    predicted: str
+    confidence: float
+    subset_fraction: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class PicturePair:
+    """A picture that both audits took."""
+
+    item: str
+    image_digest: str
+    left: Seen
+    right: Seen
+
+    @property
+    def differs(self) -> bool:
+        """Whether the versions see another class."""
+        return self.left.predicted != self.right.predicted
+
+
+@dataclass(frozen=True, slots=True)
+class SideBySide:
+    """Both sides. What differs comes first; `conditions` says what else differs than the version."""
+
+    left: Audit
+    right: Audit
+    versions: tuple[str, str]
+    conditions: Sequence[tuple[str, str, str]]
+    figures: Sequence[FigurePair]
+    pictures: Sequence[PicturePair]
+
+
+class Comparing:
+    """Puts two audits beside each other."""
+
+    def __init__(self, store: Store, facts: ResultFacts) -> None:
+        self._store = store
+        self._facts = facts
+
+    async def of(self, principal: Principal, left: Side, right: Side) -> SideBySide:
+        """Return both sides, which lie in one project.
+
+        Raises:
+            FieldInvalid, ProjectNotFound, AuditNotFound, AuditNotSucceeded
+        """
+        for field, side in (("left", left), ("right", right)):
+            authorise(principal, project_of("audit", side.audit, field), Role.VIEWER)
+        async with self._store.transaction() as transaction:
+            audits = [await require_audit(transaction, side.audit) for side in (left, right)]
+            for audit in audits:
+                require_succeeded(audit)
+            versions = [_version(side, audit) for side, audit in zip((left, right), audits, strict=True)]
+            seen = [
+                await _pictures(transaction, audit, version) for audit, version in zip(audits, versions, strict=True)
+            ]
+        documents = await asyncio.gather(*(self._facts.of(audit.result_digest) for audit in audits))
+        one, other = (found.get(name, VersionFacts()) for found, name in zip(documents, versions, strict=True))
+        return SideBySide(
+            left=audits[0],
+            right=audits[1],
+            versions=(versions[0], versions[1]),
+            conditions=_conditions(one.conditions, other.conditions),
+            figures=_figures(one.figures, other.figures),
+            pictures=_paired(*seen),
+        )
+
+
+def _version(side: Side, audit: Audit) -> str:
+    named = audit.specification.model_versions
+    if side.model_version and side.model_version not in named:
+        raise FieldInvalid("version", f"expected a version of {audit.name}, got {side.model_version[:200]}")
+    return side.model_version or named[-1]
+
+
+async def _pictures(transaction: Transaction, audit: Audit, version: str) -> Mapping[str, tuple[str, Seen]]:
+    """Return by image digest the item and what the version made of it, where it could be scored."""
+    labels = (await require_version(transaction, version)).class_labels
+    search = whole_image_search(audit.specification.searches)
+    positions = range(min(IMAGES_LOOKED_AT, audit.item_count))
+    findings = await transaction.findings.at(audit.reused_from or audit.name, positions)
+    own = (one for one in findings if one.model_version == version and one.search_index == search and not one.failed)
+    return {one.image_digest: (one.item, _seen(one, labels)) for one in own}
+
+
+def _seen(finding: Finding, labels: Sequence[str]) -> Seen:
+    number = finding.predicted_class
+    named = number is not None and number < len(labels)
+    predicted = "" if number is None else labels[number] if named else f"class {number}"
+    return Seen(predicted, finding.confidence, None if finding.subset is None else finding.subset.fraction)
+
+
+def _paired(left: Mapping[str, tuple[str, Seen]], right: Mapping[str, tuple[str, Seen]]) -> list[PicturePair]:
+    """Return the shared pictures: other classes first, then by how much the subsets differ in size."""
+    pairs = [
+        PicturePair(item, digest, seen, right[digest][1]) for digest, (item, seen) in left.items() if digest in right
+    ]
+    return sorted(pairs, key=lambda pair: (not pair.differs, -_distance(pair)))
+
+
+def _distance(pair: PicturePair) -> float:
+    one, other = pair.left.subset_fraction, pair.right.subset_fraction
+    return 0.0 if one is None or other is None else abs(one - other)
+
+
+def _figures(left: Mapping[str, Figure], right: Mapping[str, Figure]) -> list[FigurePair]:
+    """Return the measures that both have: those whose intervals do not overlap first, each half in its order."""
+    pairs = [
+        FigurePair(one, right[name], _are_apart(one, right[name]))
+        for name, one in left.items()
+        if name in right and one.value is not None and right[name].value is not None
+    ]
+    return sorted(pairs, key=lambda pair: not pair.is_apart)
+
+
+def _are_apart(one: Figure, other: Figure) -> bool:
+    if one.low is None or one.high is None or other.low is None or other.high is None:
+        return False
+    return one.high < other.low or other.high < one.low
+
+
+def _conditions(left: Mapping[str, str], right: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    names = dict.fromkeys([*left, *right])
+    changes = ((name, left.get(name, "none"), right.get(name, "none")) for name in names)
+    return [change for change in changes if change[1] != change[2]]
