@@ -4,7 +4,7 @@ import gzip
 
 import pytest
 from modicum.cli.consoles import wrapped
-from modicum.cli.short_results import WORST_FIRST, short_lines, worst_outcome
+from modicum.cli.short_results import NO_OUTCOME, WORST_FIRST, short_lines, worst_outcome
 from modicum.results import result_of
 
 COUNTS = {"images": 40, "eligible": 30, "with_subset": 28, "baseline_confident": 1, "failed": 0}
@@ -38,7 +38,7 @@ def rows_of(lines):
         ),
         ({"spot": "NONE_FOUND", "counterfactual": "INCONCLUSIVE"}, "one/1: INCONCLUSIVE by the counterfactual set"),
         ({"spot": "NEW_WORD", "shortcut": "NONE_SEEN"}, "one/1: NEW_WORD by the spot test"),
-        ({"fill": "SURVIVES"}, "one/1: no outcome, because no control ran that has one"),
+        ({"fill": "SURVIVES"}, f"one/1: {NO_OUTCOME}"),
     ],
     ids=["found", "two controls agree", "open", "unknown to this client", "none ran"],
 )

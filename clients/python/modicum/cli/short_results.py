@@ -23,7 +23,7 @@ WORST_FIRST = (
     "NONE_SEEN",
     "CLEAR",
 )
-NO_OUTCOME = "no outcome, because no control ran that has one"
+NO_OUTCOME = "no outcome: neither the spot test, the shortcut rule nor a counterfactual set says something"
 
 
 def report_command(audit: str) -> str:
