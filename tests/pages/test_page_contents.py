@@ -359,6 +359,16 @@ def test_a_new_audit_is_created_once_however_often_its_form_is_sent(scene):
     assert "QUEUED" in whole(browser.get(f"/{PROJECT}/audits/by-form"))
 
 
+def test_a_new_audit_offers_the_newest_version_that_is_ready(scene):
+    ready = scene.run(scene.model("spoilt"))
+    newest = scene.run(scene.unchecked("spoilt"))
+
+    page = scene.browser("otto").get(f"/{PROJECT}/new-audit")
+
+    assert ready in page.text
+    assert newest not in page.text
+
+
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
