@@ -154,6 +154,8 @@ def test_several_versions_open_with_one_table_one_chart_and_the_worst_in_picture
     ]
     assert page.count('<details class="result"') == 2
     assert "2 versions on few" in read(page).text
+    assert "The summary in full" not in page
+    assert page.count("Not tested: whether a small place decides") == 2, "each version's own stands in its part"
 
 
 def test_an_ensemble_opens_with_what_its_check_says():

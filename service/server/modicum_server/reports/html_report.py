@@ -88,7 +88,6 @@ def _frame(document: Mapping[str, Any], called: Callable[[str], str]) -> dict[st
     return {
         "title": _title(document),
         "summaries": [(called(m["model_version"]), m.get("summary", ())) for m in document["models"]],
-        "summarised": any(model.get("summary") for model in document["models"]),
         "too_few": TOO_FEW,
         "level": asked_text(asked["level"]),
         "alpha": asked_text(asked["alpha"]),
