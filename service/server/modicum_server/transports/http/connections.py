@@ -91,9 +91,12 @@ class OpenConnections(ServerState):
         self._handshakes[connection] = handshake
         handshake.add_done_callback(lambda _: self._handshakes.pop(connection, None))
         if len(self._handshakes) > self.bounds.handshakes:
-            oldest = next(iter(self._handshakes))
-            del self._handshakes[oldest]  # its task ends later, and must not be taken for the oldest again
-            oldest.drop()
+            next(iter(self._handshakes)).drop()
+
+    def breaks_off(self, connection: "Connection") -> None:
+        """End a handshake. Only this table holds its task, which when cancelled keeps a third of a megabyte."""
+        if handshake := self._handshakes.pop(connection, None):
+            handshake.cancel()
 
     def make_room(self, newest: "Connection") -> None:
         """If there are too many, close the one whose time started first, or the newest when all are being served."""
@@ -120,7 +123,7 @@ class Connection(H11Protocol):
         self.conn = StrictRequests(h11.SERVER, LARGEST_HEAD_BYTES)
         self._open = cast("OpenConnections", server_state)
         self._stuck: asyncio.TimerHandle | None = None
-        self._handshake: asyncio.Task[None] | None = None
+        self._shakes_hands = False
         self._early = b""  # a request that comes with the last bytes of the handshake
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -131,8 +134,8 @@ class Connection(H11Protocol):
         self._open.make_room(self)
         if self._open.tls is not None:
             plain.pause_reading()  # what comes belongs to the handshake
-            self._handshake = self.loop.create_task(self._secure(plain, self._open.tls))
-            self._open.shakes_hands(self, self._handshake)
+            self._shakes_hands = True
+            self._open.shakes_hands(self, self.loop.create_task(self._secure(plain, self._open.tls)))
 
     async def _secure(self, plain: asyncio.Transport, context: ssl.SSLContext) -> None:
         """Speak TLS from here on, or close the connection. Its time goes on meanwhile."""
@@ -146,13 +149,13 @@ class Connection(H11Protocol):
             plain.abort()
         else:
             super().connection_made(secured)
-            early, self._early, self._handshake = self._early, b"", None
+            early, self._early, self._shakes_hands = self._early, b"", False
             if early:
                 self.data_received(early)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes. The time of a body is not bounded here, but that of the next request's head is."""
-        if self._handshake is not None:
+        if self._shakes_hands:
             self._early += data
             return
         super().data_received(data)
@@ -203,8 +206,8 @@ class Connection(H11Protocol):
         """Close it without waiting until it has read everything."""
         self._open.asks_no_more(self)
         self.connections.discard(self)
-        if self._handshake is not None:
-            self._handshake.cancel()
+        if self._shakes_hands:
+            self._open.breaks_off(self)
             self.transport.abort()
         elif self.scheme == "https" or self.transport.get_write_buffer_size():
             self.transport.abort()  # TLS would wait for the other side to close
