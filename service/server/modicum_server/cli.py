@@ -105,6 +105,7 @@ def serve(
             addresses = {"grpc_address": f"{host}:{bound_grpc}", "http_address": f"{host}:{bound_http}"}
             if ready_file is not None:
                 fresh = ready_file.with_suffix(".new")
+                fresh.touch(mode=0o600)
                 fresh.write_text(json.dumps(addresses))
                 fresh.rename(ready_file)
             await stop.wait()
