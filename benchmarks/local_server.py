@@ -15,6 +15,12 @@ from modicum import Client
 STOP_SECONDS = 60.0
 #: When root runs it, the server's Postgres is another user, who needs access to the folder.
 FOLDER_MODE = 0o711
+#: All load comes from one principal, which gets what the server has.
+ONE_CALLER = {
+    "MODICUM_MAX_WATCHERS_PER_PRINCIPAL": "2000",
+    "MODICUM_MAX_WATCHERS_PER_PROJECT": "2000",
+    "MODICUM_MAX_CALLS_PER_SECOND": "100000",
+}
 
 
 @contextmanager
@@ -25,6 +31,7 @@ def local_client(*, slots: int = 1) -> Iterator[tuple[Client, Path]]:
     data = parent / "data"
     os.environ["MODICUM_SLOTS"] = str(slots)
     os.environ["MODICUM_THREADS"] = str(torch.get_num_threads())
+    os.environ.update(ONE_CALLER)
     started: list[psutil.Process] = []
     try:
         with Client(local=True, data=data) as client:
