@@ -1,5 +1,7 @@
 """Shares that may be looked at early: the e-process against arithmetic and integration, and verdicts on cut audits."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from modicum.errors import InvalidArgument
@@ -198,6 +200,25 @@ def test_a_policy_that_requires_more_than_shares_ends_an_audit_only_where_it_fai
 
     assert [one.measure for one in given.limits] == ["accuracy"]
     assert not given.within_ends
+
+
+def test_a_rule_of_named_classes_gives_each_its_part_of_the_error():
+    given = stopping("error_budget: 0.02\nrules:\n  spot: off\n  accuracy: {min: 0.8, classes: [cat, dog]}\n")
+
+    assert [(one.class_label, one.at_least, one.error) for one in given.limits] == [
+        ("cat", 0.8, 0.01),
+        ("dog", 0.8, 0.01),
+    ]
+    assert given.within_ends
+
+
+def test_a_class_is_settled_by_its_own_share_and_by_none_while_it_has_no_images():
+    cat = replace(ONE, class_label="cat")
+    both = Stopping(limits=(cat, replace(ONE, class_label="dog")), within_ends=True)
+
+    assert settled(both, [[share(20, 60)], [None]]) == ("accuracy of cat lies beyond its limit (20 of 60)",)
+    assert settled(both, [[share(60, 60)], [None]]) == ()
+    assert settled(both, [[share(60, 60)], [share(60, 60)]]) == ("every share lies within its limits",)
 
 
 def test_a_waived_rule_ends_no_audit():

@@ -1,6 +1,8 @@
 """Early ends as a caller asks for them: what is refused, how shards are cut, and who may stop an audit."""
 
-from dataclasses import replace
+import hashlib
+import json
+from dataclasses import asdict, replace
 
 import pytest
 from modicum_server.domain.audits import AuditSpecification, AuditState, Stage
@@ -34,6 +36,7 @@ def asked(stopping, **more):
         (Stopping(limits=(replace(LIMIT, at_most=1.0),)), "at_most: expected above 0 and below 1, got 1.0"),
         (Stopping(limits=(replace(LIMIT, at_least=float("nan")),)), "at_least: expected above 0 and below 1, got nan"),
         (Stopping(limits=(replace(LIMIT, error=0.6),)), "error: expected above 0 and at most 0.5"),
+        (Stopping(limits=(replace(LIMIT, class_label="a\0"),)), "class_label: expected"),
         (Stopping(limits=(LIMIT,) * 65), "limits: expected at most 64 limits, got 65"),
         (Stopping(within_ends=True), "within_ends: expected false without limits"),
         (Stopping(least_eligible_images=-1), "least_eligible_images: expected 0 or more, got -1"),
@@ -58,6 +61,22 @@ def test_an_audit_that_may_end_early_is_another_audit_and_one_that_may_not_keeps
     )
 
     assert len({plain, stoppable, limited}) == 3
+
+
+def test_a_limit_of_a_class_is_another_one_and_a_limit_without_keeps_its_digest():
+    """The digest of an audit from before limits had a class."""
+    without, of_cat = (
+        fill_in(asked(Stopping(limits=(limit,))), [version(1.0)], Settings())
+        for limit in (LIMIT, replace(LIMIT, class_label="cat"))
+    )
+
+    values = asdict(without)
+    del values["statistics"], values["counterfactual_dataset"], values["stopping"]["limits"][0]["class_label"]
+    for plan in values["controls"]:
+        if plan["method"] is None:
+            del plan["method"]
+    assert without.digest == hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+    assert of_cat.digest != without.digest
 
 
 def specification(**more) -> AuditSpecification:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 
 import pytest
 from modicum_server.domain.audits import Audit, AuditState, Stage
@@ -83,6 +84,21 @@ async def test_an_audit_that_nothing_settles_does_all_its_images(scene: Scene, s
     document = await document_of(scene, ended)
     assert document["stopping"] == {"planned": IMAGES, "images": IMAGES, "reason": "", "why": [], "cut": []}
     assert ended.progress.images_done == IMAGES
+
+
+OF_A_CLASS = ShareLimit(measure="overinterpretation_rate", at_least=0.5, error=0.2, class_label="d")
+
+
+@pytest.mark.parametrize(("label", "images"), [("d", 96), ("no class of the model", IMAGES)])
+async def test_an_audit_ends_where_one_class_settles_it(scene: Scene, label, images):
+    """Of the first 96 images 7 are of the class: 0 of 7 lies beyond 0.5 with a p of 0.16, 0 of 6 with one of 0.28."""
+    audit = await of(scene, Stopping(limits=(replace(OF_A_CLASS, class_label=label),)))
+
+    scene.work(ArithmeticModelServer())
+
+    stopping = (await document_of(scene, await scene.ended(audit)))["stopping"]
+    assert stopping["images"] == images
+    assert all("overinterpretation_rate of d lies beyond" in why for why in stopping["why"])
 
 
 async def test_an_audit_without_stopping_has_no_word_of_it(scene: Scene):

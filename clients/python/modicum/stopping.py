@@ -49,6 +49,7 @@ def stopping_message(stopping: Stopping) -> audit_pb2.Stopping:
                 at_most=limit.at_most,
                 at_least=limit.at_least,
                 error=limit.error,
+                class_label=limit.class_label,
             )
             for limit in stopping.limits
         ],

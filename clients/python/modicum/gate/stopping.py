@@ -24,6 +24,7 @@ class ShareLimit:
         at_most: upper limit; None if there is none.
         at_least: lower limit; None if there is none.
         error: the chance that a share within its limits is found beyond one, over all versions.
+        class_label: the class that the share is of; empty for all classes together.
     """
 
     measure: str
@@ -31,6 +32,7 @@ class ShareLimit:
     at_most: float | None = None
     at_least: float | None = None
     error: float = ONE_SIDED
+    class_label: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,29 +54,38 @@ def stopping_of(policy: Policy) -> Stopping:
     """Return how an audit for a policy may end early: once its verdict is settled, whatever the other images say.
 
     A rule of level error that fails settles it. So do shares that all lie within their limits, provided that the policy
-    requires nothing else of that level. Rules of classes, against a baseline and with a waiver are judged at the end.
+    requires nothing else of that level. Rules against a baseline, with a waiver and of all classes are judged at the
+    end: which classes there are is not known before. Named classes share their rule's part of the error budget.
     """
     errors = [rule for rule in policy.rules if rule.level is Level.ERROR]
     waived = {waiver.rule for waiver in policy.waivers}
-    limits = tuple(
-        ShareLimit(
-            measure=rule.known.name, at_most=rule.max, at_least=rule.min, error=policy.error_budget / len(errors)
-        )
-        for rule in errors
-        if _is_limit(rule) and rule.id not in waived
-    )
+    limited = [rule for rule in errors if _is_limit(rule) and rule.id not in waived]
+    limits = tuple(limit for rule in limited for limit in _limits_of(rule, policy.error_budget / len(errors)))
     return Stopping(
         limits=limits,
-        within_ends=bool(limits) and len(limits) == len(errors),
+        within_ends=bool(limits) and len(limited) == len(errors),
         least_eligible_images=max(policy.require.get(name, 0) for name in ("images", "eligible_images")),
     )
 
 
+def _limits_of(rule: Rule, error: float) -> Iterator[ShareLimit]:
+    classes = rule.classes if isinstance(rule.classes, tuple) else ("",)
+    for label in classes:
+        yield ShareLimit(
+            measure=rule.known.name,
+            at_most=rule.max,
+            at_least=rule.min,
+            error=error / len(classes),
+            class_label=label,
+        )
+
+
 def _is_limit(rule: Rule) -> bool:
-    """Whether a rule is about a measure of the first search as a whole."""
+    """Whether a rule is about a measure of the first search, as a whole or of classes that it names."""
     of_search = rule.known.kind is Kind.MEASURE and not rule.known.part and rule.search in {None, 0}
     limited = rule.max is not None or rule.min is not None
-    return of_search and limited and rule.classes is None and rule.dataset is None and not rule.needs_baseline
+    known = rule.classes is None or isinstance(rule.classes, tuple)
+    return of_search and limited and known and rule.dataset is None and not rule.needs_baseline
 
 
 def look_images(planned: int) -> int:
@@ -87,7 +98,8 @@ def settled(stopping: Stopping, measured: Sequence[Sequence[Mapping[str, Any] | 
 
     Args:
         stopping: the limits.
-        measured: for each limit the measures of all versions, as in the result document; None where there is none.
+        measured: for each limit the measures of all versions, as in the result document, or those of its class; None
+            where there is none.
     """
     each = [
         (limit, [Number(None, "", 0) if one is None else number_of(one, Looks.EARLY) for one in measures])
@@ -104,7 +116,8 @@ def _beyond(limit: ShareLimit, numbers: Sequence[Number]) -> Iterator[str]:
     for number in numbers:
         p = p_beyond(number, at_most=limit.at_most, at_least=limit.at_least)
         if number.successes is not None and p * len(numbers) <= limit.error:
-            yield f"{limit.measure} lies beyond its limit ({number.successes} of {number.n})"
+            subject = f"{limit.measure} of {limit.class_label}" if limit.class_label else limit.measure
+            yield f"{subject} lies beyond its limit ({number.successes} of {number.n})"
 
 
 def _is_within(limit: ShareLimit, number: Number) -> bool:

@@ -76,6 +76,7 @@ class ShareLimit(google.protobuf.message.Message):
     AT_MOST_FIELD_NUMBER: builtins.int
     AT_LEAST_FIELD_NUMBER: builtins.int
     ERROR_FIELD_NUMBER: builtins.int
+    CLASS_LABEL_FIELD_NUMBER: builtins.int
     measure: builtins.str
     """Name of the measure in the result document, e.g. "overinterpretation_rate". A measure that is not a share settles nothing."""
     search_index: builtins.int
@@ -86,6 +87,8 @@ class ShareLimit(google.protobuf.message.Message):
     """Lower limit, above 0 and below 1."""
     error: builtins.float
     """The chance that a share within its limits is found beyond one, over all versions: above 0 and at most 0.5. 0 means 0.05."""
+    class_label: builtins.str
+    """The class that the share is of, by its label. Empty means all classes together. A class without images settles nothing."""
     def __init__(
         self,
         *,
@@ -94,9 +97,10 @@ class ShareLimit(google.protobuf.message.Message):
         at_most: builtins.float | None = ...,
         at_least: builtins.float | None = ...,
         error: builtins.float = ...,
+        class_label: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_at_least", b"_at_least", "_at_most", b"_at_most", "at_least", b"at_least", "at_most", b"at_most"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_at_least", b"_at_least", "_at_most", b"_at_most", "at_least", b"at_least", "at_most", b"at_most", "error", b"error", "measure", b"measure", "search_index", b"search_index"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_at_least", b"_at_least", "_at_most", b"_at_most", "at_least", b"at_least", "at_most", b"at_most", "class_label", b"class_label", "error", b"error", "measure", b"measure", "search_index", b"search_index"]) -> None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_at_least", b"_at_least"]) -> typing.Literal["at_least"] | None: ...
     @typing.overload

@@ -30,6 +30,7 @@ def _limit_message(value: ShareLimit) -> audit_pb2.ShareLimit:
         at_most=value.at_most,
         at_least=value.at_least,
         error=value.error,
+        class_label=value.class_label,
     )
 
 

@@ -67,7 +67,8 @@ class AuditSpecification:
         """SHA-256 of the canonical JSON.
 
         Default statistics are left out, and so are an empty name of a counterfactual data set, the method of a control
-        without one and `stopping` where there is none: audits from before there were such fields have none.
+        without one, `stopping` where there is none and the class of a limit without one: audits from before there were
+        such fields have none.
         """
         values = asdict(self)
         if self.statistics == DEFAULTS:
@@ -76,6 +77,9 @@ class AuditSpecification:
             del values["counterfactual_dataset"]
         if self.stopping is None:
             del values["stopping"]
+        for limit in values.get("stopping", {}).get("limits", ()):
+            if not limit["class_label"]:
+                del limit["class_label"]
         for plan in values["controls"]:
             if plan["method"] is None:
                 del plan["method"]

@@ -51,6 +51,12 @@ class SharesSoFar:
         return settled(self._stopping, measured)
 
 
-def _measure(limit: ShareLimit, seen: Observations) -> Mapping[str, Any]:
+def _measure(limit: ShareLimit, seen: Observations) -> Mapping[str, Any] | None:
+    """The measure of a limit, or that of its class; None where there is none yet."""
     one = next(one for one in registry.MEASURE_SETS if limit.measure in one.titles)
-    return one.measures(seen)[limit.measure].as_json()
+    measure = one.measures(seen)[limit.measure]
+    if not limit.class_label:
+        return measure.as_json()
+    groups = {seen.class_name(int(index)): group for index, group in measure.groups.items()}
+    found = groups.get(limit.class_label)
+    return None if found is None else found.as_json()

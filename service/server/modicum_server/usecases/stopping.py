@@ -47,6 +47,8 @@ def _check_limit(field: str, limit: ShareLimit, search_count: int) -> None:
         if getattr(limit, name) is not None:
             check(f"{field}.{name}", getattr(limit, name), "share_limit")
     check(f"{field}.error", limit.error)
+    if limit.class_label:
+        check(f"{field}.class_label", limit.class_label)
 
 
 async def stop_searches(transaction: Transaction, name: str, why: str) -> None:
