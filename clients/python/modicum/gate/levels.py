@@ -23,7 +23,7 @@ UNDECIDED = "undecided"
 
 def at_asked_level(document: Document, policy: Policy) -> Document:
     """Return the document at the level that the policy asks for; as it is where that is the result's, or none."""
-    asked, has = policy.audit.get("level"), document["specification"]["statistics"]["level"]
+    asked, has = policy.audit.get("level"), document["specification"]["statistics"].get("level")
     if asked in {None, has}:
         return document
     only = f"the policy asks for level {asked}, and the result holds this at {has} alone"
