@@ -5,11 +5,10 @@ The versions stand in the order of the document. The page has pictures of the on
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from modicum_server.reports import plots
 from modicum_server.reports.comparisons import Check
-from modicum_server.reports.opening import Opening, Score
+from modicum_server.reports.opening import Opening
 from modicum_server.reports.outcomes import Tag, Tone, tag_of
 from modicum_server.reports.questions import sentence
 from modicum_server.reports.sections import Section
@@ -35,10 +34,7 @@ class BoardRow:
 
     name: str
     anchor: str
-    search: str
     tag: Tag
-    claim: str
-    scores: tuple[Score, ...]
     rate: str
     fraction: str
     accuracy: str
@@ -102,10 +98,9 @@ def _row(opening: Opening, section: Section, name: str) -> BoardRow:
     rate, fraction, accuracy = (
         section.figures[one].value if one in section.figures else "none" for one in (RATE, FRACTION, ACCURACY)
     )
-    search = f"{section.search['method']}, {section.search['fill']} fill, threshold {section.search['threshold']}"
-    return BoardRow(name, section.anchor, search, opening.tag, opening.claim, opening.scores, rate, fraction, accuracy)
+    return BoardRow(name, section.anchor, opening.tag, rate, fraction, accuracy)
 
 
 def _bar(section: Section) -> tuple[float, float, float] | None:
-    figure: Any = section.figures.get(RATE)
+    figure = section.figures.get(RATE)
     return None if figure is None else figure.bar
