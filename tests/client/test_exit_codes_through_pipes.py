@@ -52,12 +52,14 @@ def stored(script, content):
 
 
 def succeeded(script, document):
-    """Let the scripted audit succeed with this document."""
+    """Let the scripted audit succeed with this document; return what is stored of it, as a server writes it."""
     rows = stored(script, gzip.compress(b""))
     whole = {"schema_version": 1, "models": [], "mitigation": [], **document, "findings": {"digest": rows}}
     script.audit.state = audit_pb2.Audit.STATE_SUCCEEDED
-    script.audit.result_digest = stored(script, json.dumps(whole).encode())
+    written = json.dumps(whole, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    script.audit.result_digest = stored(script, written)
     script.watches = [([(2, "SUCCEEDED")], "end")] * 4
+    return written
 
 
 def unmeasured():

@@ -1,6 +1,5 @@
 """`modicum gate --budget`: whatever takes long, the command ends in time with a verdict that says what was cut."""
 
-import json
 import time
 from types import SimpleNamespace
 
@@ -65,9 +64,8 @@ def test_a_budget_stops_the_searches_and_then_cuts_what_follows_them(gate, scrip
 def test_a_budget_that_is_spent_on_the_baseline_leaves_the_verdict_on_the_new_model(gate, script, tmp_path):
     with (tmp_path / "modicum.yaml").open("a") as policy:
         policy.write("baseline: {audit: before}\nrules: {accuracy: {level: error, max_regression: 0.02}}\n")
-    result = document(spots=SPOTS["planted"], level=0.99, seed=7)
-    succeeded(script, result)
-    script.reports = {audit_service_pb2.REPORT_FORMAT_JSON: json.dumps(result).encode()}
+    written = succeeded(script, document(spots=SPOTS["planted"], level=0.99, seed=7))
+    script.reports = {audit_service_pb2.REPORT_FORMAT_JSON: written}
     script.steps["GetAuditReport"] = [None, 60]
 
     ended = gate("--budget 12s --save")

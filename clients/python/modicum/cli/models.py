@@ -1,6 +1,7 @@
 """`modicum models`: register models, and show and delete them."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import islice
 from typing import Annotated
 
@@ -15,6 +16,7 @@ from modicum.cli.registration import Group, command
 from modicum.cli.requests import model_request
 from modicum.cli.tables import Column, Grid, print_grid
 from modicum.client import Client
+from modicum.errors import NotServed
 from modicum.resource_names import last_part, short_version
 from modicum.sources.inputs import InputSpecification
 from modicum.verdicts import Verdict
@@ -57,13 +59,14 @@ def list_models(*, as_json: options.Json = False) -> None:
 
 
 def _newest_verdicts(client: Client, models: Sequence[Model]) -> dict[str, Verdict]:
-    """The newest stored verdict of each model, by its name, among the newest of the server."""
+    """The newest stored verdict of each model, by its name, among the newest of the server, if it stores any."""
     wanted, found = {model.name for model in models}, dict[str, Verdict]()
-    for verdict in islice(client.verdicts.list(), MOST_VERDICTS if models else 0):
-        for version in verdict.model_versions:
-            found.setdefault(version.partition("/versions/")[0], verdict)
-        if found.keys() >= wanted:
-            break
+    with suppress(NotServed):
+        for verdict in islice(client.verdicts.list(), MOST_VERDICTS if models else 0):
+            for version in verdict.model_versions:
+                found.setdefault(version.partition("/versions/")[0], verdict)
+            if found.keys() >= wanted:
+                break
     return found
 
 
