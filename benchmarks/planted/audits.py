@@ -1,7 +1,7 @@
 """What is true of a planted network, by intervention with the cue itself, and what the spot test says without it."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,8 @@ from benchmarks.planted.networks import Trained, balanced, normalised
 
 THRESHOLD = 0.9
 BATCH = 50
+CHOICE = "refined"
+"""How the places of an audit were chosen: windows are moved and resized. Audits without this were made before that."""
 LEARNT = 0.3
 """A cue counts as learnt where at least this share of other pictures follows it."""
 
@@ -78,6 +80,7 @@ def spot_audit(case: Case, network: Trained, chosen: Tensor, passes: int) -> dic
         "images": len(chosen),
         "shown": len(chosen),
         "search_passes": passes,
+        "choice": CHOICE,
         "outcome": judge_network(outcomes).value,
         "flagged": [rows[number].target_class for number, outcome in outcomes.items() if outcome in FOUND],
         "rows": [_row_json(rows[number], number, outcome, places) for number, outcome in outcomes.items()],
@@ -86,6 +89,11 @@ def spot_audit(case: Case, network: Trained, chosen: Tensor, passes: int) -> dic
         "search_seconds": round(searched - begun, 1),
         "spot_seconds": round(tested - searched, 1),
     }
+
+
+def is_current(audit: Mapping[str, Any]) -> bool:
+    """Whether the places of a kept audit were chosen as they are now."""
+    return audit.get("choice") == CHOICE
 
 
 def tested_spots(case: Case, network: Trained, chosen: Tensor, passes: int) -> list[SpotRow]:

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from benchmarks.planted import photographs
-from benchmarks.planted.audits import audit, truth
+from benchmarks.planted.audits import audit, is_current, truth
 from benchmarks.planted.cases import Case, cases
 from benchmarks.planted.measures import measured
 from benchmarks.planted.networks import trained
@@ -66,9 +66,9 @@ def measure_objects(data: Path | None, into: Path, *, quick: bool) -> None:
 
 
 def is_whole(row: dict[str, Any]) -> bool:
-    """Whether a row has all audits."""
-    made = {(one["images"], one["search_passes"]) for one in row["audits"]}
-    return row["pictures"] == photographs.PICTURES or made >= set(AUDITS)
+    """Whether a row has all audits, with places as they are chosen now."""
+    made = {(one["images"], one["search_passes"]) for one in row["audits"] if is_current(one)}
+    return made >= set(AUDITS) or (row["pictures"] == photographs.PICTURES and bool(made))
 
 
 def one_row(case: Case, data: Path | None, kept: Path) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from modicum.gate.spot_rule import ALPHA, FOUND, SpotOutcome
 from modicum_server.measures.number_words import share_text
 
 from benchmarks.planted import measures, simulation
-from benchmarks.planted.audits import LEARNT, THRESHOLD
+from benchmarks.planted.audits import LEARNT, THRESHOLD, is_current
 from benchmarks.planted.cases import LABEL
 from benchmarks.planted.counting import CIFAR, FOLLOWED, Row, followed, tally, with_audit
 from benchmarks.planted.cues import Where
@@ -17,6 +17,7 @@ from benchmarks.planted.verdicts import verdicts
 from benchmarks.tables import table
 
 OPAQUE = "opaque"
+DECISION = "decisions/0051-a-chosen-window-is-refined.md"
 CHANCE = 0.5
 COLUMNS = tuple(f"{images:,} images, {passes} passes" for images, passes in AUDITS)
 
@@ -29,6 +30,7 @@ def planted(all_rows: Sequence[Row]) -> Iterator[str]:
     cued = [row for row in rows if not row["clean"] and row["scope"] != LABEL]
     local = [row for row in cued if row["cue"]["where"] != Where.WHOLE.value]
     yield from _introduction(rows, cued, clean)
+    yield f"{_by_choice(all_rows)}\n"
     yield from _by_network(local)
     yield from _by_class(local)
     yield from _by_kind(local)
@@ -56,6 +58,15 @@ def _introduction(rows: Sequence[Row], cued: Sequence[Row], clean: Sequence[Row]
         "*Follow* is the share of other pictures that become the class when they get its cue. Found: DECISIVE or "
         "SUFFICIENT for a class that has a cue. Kinds that were set aside took no part in choosing a limit. Intervals "
         "are Wilson's, 95%.\n"
+    )
+
+
+def _by_choice(rows: Sequence[Row]) -> str:
+    """How many networks were audited with places as they are chosen now, and how many before."""
+    current = sum(all(is_current(one) for one in row["audits"]) for row in rows)
+    return (
+        f"Chosen windows are [refined](../{DECISION}). {current} of all {len(rows)} networks were audited with that, "
+        "the others before, when windows stayed where they were chosen. The tables below count both."
     )
 
 

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 from benchmarks.planted import measures, simulation
-from benchmarks.planted.audits import counted, uncounted
+from benchmarks.planted.audits import CHOICE, counted, uncounted
 from benchmarks.planted.cases import HOW_MANY_CLASSES, LABEL, STRENGTHS, cases
+from benchmarks.planted.counting import CIFAR
 from benchmarks.planted.limits import flagged_at
-from benchmarks.planted.run import AUDITS
+from benchmarks.planted.photographs import PICTURES
+from benchmarks.planted.run import AUDITS, is_whole
 from benchmarks.planted.tables import planted
 from benchmarks.planted.verdicts import PRESETS, verdict_of
 
@@ -106,6 +108,20 @@ def test_tables_count_what_was_found_what_was_not_and_false_alarms():
     assert "| 30% to 50% | opaque | others | no network" in text
     assert "| `recommended` | clean, photographs | 1,000 | 1 of 2 | 1 of 2 | 0 of 2 |" in text
     assert "It passed 1 of 2: the bar is missed. It failed 1 of 2." in text
+
+
+def test_a_network_whose_places_were_chosen_in_an_earlier_way_is_measured_again_and_counted_apart():
+    audits = [{"images": images, "search_passes": passes} for images, passes in AUDITS]
+    current = [{**one, "choice": CHOICE} for one in audits]
+    rows = [row(name, followed={}, flagged=[], clean=True) for name in ("earlier", "now")]
+    rows[1]["audits"] = [{**one, "choice": CHOICE} for one in rows[1]["audits"]]
+
+    assert is_whole({"pictures": CIFAR, "audits": current})
+    assert not is_whole({"pictures": CIFAR, "audits": audits})
+    assert not is_whole({"pictures": CIFAR, "audits": [*current[1:], audits[0]]})
+    assert is_whole({"pictures": PICTURES, "audits": current[:1]})
+    assert not is_whole({"pictures": PICTURES, "audits": audits[:1]})
+    assert "1 of all 2 networks were audited with that, the others before" in "\n".join(planted(rows))
 
 
 @pytest.mark.parametrize("preset", PRESETS)

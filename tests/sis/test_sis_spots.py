@@ -9,7 +9,7 @@ from modicum_server.domain.spots import LEAST_CLASS_IMAGES
 from modicum_sis import Classifier
 from modicum_sis.errors import ParameterError
 from modicum_sis.images.source import ImageSource
-from modicum_sis.spots import choice, places, sources, trials
+from modicum_sis.spots import choice, places, refinement, sources, trials
 from modicum_sis.spots.evidence import EvidenceMaps
 from modicum_sis.spots.interventions import Interventions
 from modicum_sis.spots.places import Place, PlaceKind
@@ -248,6 +248,29 @@ def test_a_stripe_is_not_chosen_where_a_window_does_as_much():
 
     for trial in (trial for row in rows for trial in row.trials):
         assert (trial.place.kind is PlaceKind.RING) or SIDE not in {trial.place.height, trial.place.width}
+
+
+class ColumnEdge(nn.Module):
+    """Class 1 where brightness steps between two columns in every row, else class 0."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        steps = (images[..., 1:] - images[..., :-1]).abs().amin(dim=2).amax(dim=(1, 2)) - 0.01
+        return torch.stack([-steps, steps], dim=1)
+
+
+def flat_images(count: int = 32) -> Tensor:
+    """Each of one brightness, all different; every second image has a bright column."""
+    images = torch.linspace(0.2, 0.8, count)[:, None, None, None].repeat(1, 1, SIDE, SIDE)
+    images[1::2, 0, :, 5] = 1.0
+    return images
+
+
+@pytest.mark.parametrize(("module", "chosen"), [(BrightColumn(), True), (ColumnEdge(), False)])
+def test_a_stripe_is_not_chosen_where_it_does_as_much_with_what_another_class_shows(module, chosen):
+    rows = list(spot_tests(classifier_of(module), flat_images(), [index % 2 for index in range(32)], {}))
+
+    fixed = [trial for trial in of_class(rows, 1).trials if trial.place.kind is not PlaceKind.OWN]
+    assert [trial.place.height == SIDE for trial in fixed] == [chosen, chosen]
 
 
 def test_an_own_window_finds_a_spot_that_moves():
@@ -492,7 +515,10 @@ def test_the_servers_bounds_are_the_librarys():
     fixed = sum(len(tried) * first + later for tried in (choice.fixed_places(canvas, masks), places.stripes(canvas)))
     own = len(places.own_windows(canvas)) * (first + second)  # it has no third round
 
-    assert len(sources.HALVES) * (fixed + own) == bounds.CHOICE_PASSES
+    edges = first + second + third
+    refining = refinement.PAIRS * (1 + len(refinement.STEPS) * 2 * len(refinement.EDGES))
+
+    assert len(sources.HALVES) * (fixed + edges + own + refining) == bounds.CHOICE_PASSES
     assert len(sources.HALVES) * trials.MOST_PASTED == bounds.MOST_PASTED
     assert trials.COVERINGS == bounds.COVERINGS
     assert len(sources.HALVES) * choice.MOST_OWN_SOURCES == bounds.MOST_SCANNED

@@ -1,7 +1,8 @@
 """Chooses the places to test, on one half of the images: those that make most other images the class.
 
 Places are tried in rounds. Each round tries fewer places on more pairs of images (successive halving: Jamieson and
-Talwalkar, "Non-stochastic best arm identification and hyperparameter optimization", 2016).
+Talwalkar, "Non-stochastic best arm identification and hyperparameter optimization", 2016). A window that wins is then
+moved and resized (`refinement`).
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -13,6 +14,7 @@ from torch import Tensor
 from modicum_sis.spots.evidence import EvidenceMaps
 from modicum_sis.spots.interventions import Composite, Interventions
 from modicum_sis.spots.places import Place, PlaceKind, densest, densest_windows, grid, own_windows, rings, stripes
+from modicum_sis.spots.refinement import PAIRS, refined
 from modicum_sis.spots.sources import Pair, SplitImages
 
 ROUNDS = ((16, 8), (32, 3), (64, 1))
@@ -21,7 +23,9 @@ MOST_OWN_SOURCES = 30
 """Most images of a class and a half whose own windows are sought."""
 STRIPE_LEAD = 0.15
 """By how large a share of the pairs a stripe must beat every other place to be chosen. A stripe across the whole canvas
-draws edges of its own, which move some images of clean networks."""
+draws edges of its own, which move some images of clean networks. So its share is counted less its `share_by_edges`."""
+LEAST_REFINED = 0.10
+"""The share of the pairs below which a window stays where it is: so little could not be SUFFICIENT."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,7 @@ def choose_fixed(
 ) -> Place | None:
     """The place at one position that makes most images the class; None without sources or others.
 
-    A stripe is chosen only where it leads by more than `STRIPE_LEAD`.
+    A stripe is chosen only where what it holds leads by more than `STRIPE_LEAD`. A window that does enough is refined.
     """
     sources, canvas = images.of_class(target_class, half), interventions.canvas[1:]
     places = fixed_places(canvas, (images.masks[index] for index in sources if index in images.subsets))
@@ -63,7 +67,27 @@ def choose_fixed(
     )
     if window is None or stripe is None:
         return None
-    return stripe.place if stripe.share > window.share + STRIPE_LEAD else window.place
+    best = stripe if _leads(interventions, images, stripe, window, pairs) else window
+    if best.place.kind is PlaceKind.RING or best.share < LEAST_REFINED:
+        return best.place
+    compared = images.pairs(sources, half, f"refinement {target_class}", most=PAIRS)
+    return refined(interventions, images, best.place, compared)
+
+
+def share_by_edges(interventions: Interventions, images: SplitImages, place: Place, pairs: Sequence[Pair]) -> float:
+    """The share of the pairs in which the place makes the other image the class, but holds what another class shows.
+
+    What is copied comes from the other image of the next pair; pairs where that is of the same class are left out.
+    """
+    swapped = [
+        (pair, following.other)
+        for pair, following in zip(pairs, [*pairs[1:], *pairs[:1]], strict=True)
+        if images.predicted[following.other] != images.predicted[pair.source]
+    ]
+    region = place.region(interventions.canvas[1:])
+    seen = interventions.classes(Composite(inside, pair.other, region) for pair, inside in swapped)
+    hits = sum(one == images.predicted[pair.source] for one, (pair, _) in zip(seen, swapped, strict=True))
+    return hits / len(swapped) if swapped else 0.0
 
 
 def choose_own(maps: EvidenceMaps, target_class: int | None, half: int) -> Place | None:
@@ -85,6 +109,14 @@ def choose_own(maps: EvidenceMaps, target_class: int | None, half: int) -> Place
 def own_place(place: Place, density: Tensor) -> Place:
     """An image's own window: the densest one of this size in its evidence (H, W)."""
     return place.at(*densest(density, place.height, place.width)) if place.kind is PlaceKind.OWN else place
+
+
+def _leads(
+    interventions: Interventions, images: SplitImages, stripe: Tried, window: Tried, pairs: Sequence[Pair]
+) -> bool:
+    """Whether a stripe does more than every other place, by what it holds and not by its edges."""
+    least = window.share + STRIPE_LEAD
+    return stripe.share > least and (stripe.share - share_by_edges(interventions, images, stripe.place, pairs) > least)
 
 
 def _best(

@@ -69,7 +69,9 @@ class EvidenceMaps:
             return torch.zeros(len(regions), dtype=torch.float64)
         covered = [Composite(donor, index, region) for region in regions for donor in donors]
         whole = Composite(index, index, torch.zeros(canvas, dtype=torch.bool))
-        seen = self.interventions.log_probabilities([whole, *covered], self.images.class_of(index)).double().cpu()
+        composites = [whole, *covered]
+        targets = [self.images.class_of(index)] * len(composites)
+        seen = self.interventions.log_probabilities(composites, targets).double().cpu()
         losses = (seen[0] - seen[1:]).nan_to_num(0.0).clamp(min=0.0)
         return losses.view(len(regions), -1).mean(dim=1).nan_to_num(0.0).round(decimals=DECIMALS)
 

@@ -68,13 +68,17 @@ class Interventions:
         """
         return [predicted for chunk in self._chunks(composites) for predicted in _classes(self._logits(chunk))]
 
-    def log_probabilities(self, composites: Iterable[Composite], target_class: int) -> Tensor:
-        """The logarithm of the probability of a class in each, (number of composites,); NaN where there is none.
+    def log_probabilities(self, composites: Iterable[Composite], target_classes: Sequence[int]) -> Tensor:
+        """The logarithm of the probability of its class in each, (number of composites,); NaN where there is none.
 
         Raises:
             Stopped: the caller asked to stop.
         """
-        parts = [self._logits(chunk).log_softmax(dim=1)[:, target_class] for chunk in self._chunks(composites)]
+        targets, parts = iter(target_classes), list[Tensor]()
+        for chunk in self._chunks(composites):
+            logits = self._logits(chunk)
+            wanted = torch.tensor(list(itertools.islice(targets, len(chunk))), device=logits.device)
+            parts.append(logits.log_softmax(dim=1).gather(1, wanted[:, None]).flatten())
         return torch.cat(parts) if parts else torch.empty(0)
 
     def moved(self, composite: Composite) -> Tensor:
