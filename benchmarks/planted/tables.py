@@ -17,7 +17,7 @@ from benchmarks.planted.verdicts import verdicts
 from benchmarks.tables import table
 
 OPAQUE = "opaque"
-DECISION = "decisions/0051-a-chosen-window-is-refined.md"
+DECISION = "decisions/0055-a-chosen-window-is-refined.md"
 CHANCE = 0.5
 COLUMNS = tuple(f"{images:,} images, {passes} passes" for images, passes in AUDITS)
 

@@ -16,7 +16,7 @@ IMAGES = 1000
 DIFFERING = 0.04
 DEFAULT_PASSES = 600
 """The budget that a server gives a search if nobody changed it."""
-SPOT_PASSES, SPOT_IMAGES, SPOT_ROWS = 290, 300, 11
+SPOT_PASSES, SPOT_IMAGES, SPOT_ROWS = 400, 300, 11
 """Of an image, the most that the spot test took on so many images of ten classes. One more row is of all of them."""
 OTHER_PASSES = 12
 """Of an image, what other controls take."""
