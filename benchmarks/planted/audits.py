@@ -26,7 +26,9 @@ from benchmarks.planted.networks import Trained, balanced, normalised
 THRESHOLD = 0.9
 BATCH = 50
 CHOICE = "refined"
-"""How the places of an audit were chosen: windows are moved and resized. Audits without this were made before that."""
+"""How the places of an audit were chosen: windows are moved and resized, and stripes count for what they hold.
+
+Audits without this were made before that."""
 LEARNT = 0.3
 """A cue counts as learnt where at least this share of other pictures follows it."""
 

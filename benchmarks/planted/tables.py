@@ -17,7 +17,8 @@ from benchmarks.planted.verdicts import verdicts
 from benchmarks.tables import table
 
 OPAQUE = "opaque"
-DECISION = "decisions/0055-a-chosen-window-is-refined.md"
+REFINED = "../decisions/0058-a-chosen-window-is-refined.md"
+STRIPES = "../decisions/0059-a-stripe-counts-for-what-it-holds.md"
 CHANCE = 0.5
 COLUMNS = tuple(f"{images:,} images, {passes} passes" for images, passes in AUDITS)
 
@@ -65,8 +66,9 @@ def _by_choice(rows: Sequence[Row]) -> str:
     """How many networks were audited with places as they are chosen now, and how many before."""
     current = sum(all(is_current(one) for one in row["audits"]) for row in rows)
     return (
-        f"Chosen windows are [refined](../{DECISION}). {current} of all {len(rows)} networks were audited with that, "
-        "the others before, when windows stayed where they were chosen. The tables below count both."
+        f"{len(rows) - current} of these networks, and of those of ImageNet's size below, were audited before chosen "
+        f"windows were [refined]({REFINED}) and stripes counted [for what they hold]({STRIPES}), and {current} since. "
+        "The tables count both."
     )
 
 
