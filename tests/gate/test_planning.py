@@ -259,8 +259,8 @@ def test_the_assumed_spot_is_followed_by_8_percent():
 @pytest.mark.parametrize(
     ("audit", "passes", "spot"),
     [
-        ("{passes: 100}", 212, 87_000),
-        ("{passes: 100, controls: [spot]}", 112, 87_000),
+        ("{passes: 100}", 212, 120_000),
+        ("{passes: 100, controls: [spot]}", 112, 120_000),
         ("{controls: []}", 612, None),
     ],
 )
