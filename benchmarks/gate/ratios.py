@@ -14,6 +14,8 @@ SPREAD = 0.7
 """Standard deviation of the logarithms of the ratios: two searches of one image by networks trained alike differ so."""
 TYPICAL = 2_000.0
 """Pixels kept, the median of the baseline's."""
+MARGIN = 4.0
+"""Log-odds of every image with both versions: the logits have one scale, so sizes alone decide."""
 Floats = NDArray[np.float64]
 MakeLogs = Callable[[int, Drawn], Floats]
 #: By the form of the distribution, logarithms of mean 0 and standard deviation 1.
@@ -68,6 +70,7 @@ def _row(at: int, size: float) -> dict[str, Any]:
         "label": None,
         "predicted_class": 0,
         "eligible": True,
+        "margin": MARGIN,
         "reason": None,
         "baseline_confident": False,
         "budget_exhausted": False,
