@@ -136,3 +136,14 @@ def test_a_verdict_on_a_file_cannot_be_stored(shell):
 
     assert ended.returncode == 2
     assert "--save: expected the name of an audit, got the file result.json" in ended.stderr
+
+
+@pytest.mark.parametrize("version", ["net/2", "projects/default/models/net/versions/2"])
+def test_the_client_lets_one_version_of_an_audit_be_judged_alone(client, script, tmp_path, version):
+    (tmp_path / "gate.yaml").write_text("version: 1\n")
+
+    client.judge("a", tmp_path / "gate.yaml", version=version)
+    client.judge("a", tmp_path / "gate.yaml")
+
+    alone, together = script.calls["JudgeAudit"]
+    assert (alone.model_version, together.model_version) == ("projects/default/models/net/versions/2", "")
