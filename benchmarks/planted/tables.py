@@ -17,8 +17,8 @@ from benchmarks.planted.verdicts import verdicts
 from benchmarks.tables import table
 
 OPAQUE = "opaque"
-REFINED = "../decisions/0058-a-chosen-window-is-refined.md"
-STRIPES = "../decisions/0059-a-stripe-counts-for-what-it-holds.md"
+REFINED = "../decisions/0061-a-chosen-window-is-refined.md"
+STRIPES = "../decisions/0062-a-stripe-counts-for-what-it-holds.md"
 CHANCE = 0.5
 COLUMNS = tuple(f"{images:,} images, {passes} passes" for images, passes in AUDITS)
 
