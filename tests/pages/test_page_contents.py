@@ -209,6 +209,12 @@ def test_a_verdict_shows_rules_with_intervals_and_its_policy(scene):
         f"/{OTHER}/audits/kept/report.json",
         f"/{OTHER}/audits/kept/judge",
         f"/{OTHER}/verdicts",
+        f"/{OTHER}/models/hidden",
+        f"/{OTHER}/models/hidden/versions/1",
+        f"/{OTHER}/datasets",
+        f"/{OTHER}/datasets/theirs",
+        f"/{OTHER}/new-audit",
+        f"/{OTHER}/side-by-side?left={OTHER}/audits/kept&right={OTHER}/audits/kept",
     ],
 )
 def test_a_project_without_a_role_is_no_project(scene, path):

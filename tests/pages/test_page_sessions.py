@@ -4,6 +4,7 @@ import re
 
 import pytest
 from modicum_server.domain.projects import Role
+from modicum_server.errors import ShareExceeded
 from modicum_server.transports.http.pages.cookies import form_token, is_form_token
 from modicum_server.usecases.access import token_digest
 from sqlalchemy import text
@@ -203,3 +204,16 @@ def test_files_of_the_pages_are_kept_under_addresses_of_their_content(scene):
     assert (seen.status, seen.headers["Content-Type"]) == (200, "text/css; charset=utf-8")
     assert "immutable" in seen.headers["Cache-Control"]
     assert another.status == 404
+
+
+def test_somebody_who_asks_for_too_many_pages_is_told_to_wait(scene, monkeypatch):
+    def refuse(_principal: object) -> None:
+        raise ShareExceeded
+
+    browser = scene.browser()
+    monkeypatch.setattr(scene.services.pace, "admit", refuse)
+
+    seen = browser.get(f"/{PROJECT}")
+
+    assert seen.status == 429
+    assert seen.headers["Retry-After"]

@@ -31,7 +31,7 @@ def build_app(
         routes=[
             *probe_routes(store, readiness, exposition),
             *rest_routes(services, store, metrics, bounds),
-            *page_routes(services.use_cases, settings, metrics, bounds),
+            *page_routes(services, settings, metrics, bounds),
         ],
         middleware=middleware_of(settings),
         exception_handlers={HTTPException: respond_to_unrouted(UnroutedRequests(metrics))},

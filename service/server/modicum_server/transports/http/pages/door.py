@@ -31,9 +31,10 @@ from modicum_server.transports.layers import (
     logged,
     measured,
     open_layers,
+    paced,
 )
 from modicum_server.transports.open_streams import OpenStreams
-from modicum_server.transports.services import UseCases
+from modicum_server.transports.services import Services, UseCases
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +62,9 @@ class Doors:
     private: Sequence[Layer]
 
     @classmethod
-    def of(cls, able: UseCases, settings: Settings, metrics: CallMetrics, bounds: Bounds) -> "Doors":
+    def of(cls, services: Services, settings: Settings, metrics: CallMetrics, bounds: Bounds) -> "Doors":
         """Build the layers, from outside in. The host is checked before the store is asked anything."""
+        able = services.use_cases
         public = (
             identified,
             measured(metrics),
@@ -77,7 +79,7 @@ class Doors:
 
         known = authenticated(by_session, bounds.authentication_seconds)
         good = OpenStreams(able.tokens.principals, recheck_seconds=bounds.recheck_seconds).layer
-        return cls(able, settings, public, (*public, known, good))
+        return cls(able, settings, public, (*public, known, paced(services.pace), good))
 
     def route(self, page: Page) -> Route:
         """Return the route of a page."""

@@ -17,12 +17,12 @@ from modicum_server.transports.http.pages.views import (
     signing,
     verdicts,
 )
-from modicum_server.transports.services import UseCases
+from modicum_server.transports.services import Services
 
 NOUNS = (signing, projects, audits, verdicts, models, datasets, new_audit, side_by_side)
 PAGES = (*(page for noun in NOUNS for page in noun.PAGES), *projects.NOWHERE)
 
 
-def page_routes(able: UseCases, settings: Settings, metrics: CallMetrics, bounds: Bounds) -> list[BaseRoute]:
+def page_routes(services: Services, settings: Settings, metrics: CallMetrics, bounds: Bounds) -> list[BaseRoute]:
     """Return the routes. The first that fits a path serves it."""
-    return [asset_route(), *routes_of(PAGES, Doors.of(able, settings, metrics, bounds))]
+    return [asset_route(), *routes_of(PAGES, Doors.of(services, settings, metrics, bounds))]
