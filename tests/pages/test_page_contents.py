@@ -6,21 +6,12 @@ import re
 import pytest
 
 from tests.measures.example_audit import LABELS
-from tests.pages.pages_stage import OTHER, POLICY, PROJECT, PlainBrowser, picture, served
-from tests.reports.report_pages import read
+from tests.pages.page_reading import whole
+from tests.pages.pages_stage import POLICY, PROJECT
 
 GOOD, QUEUED = f"{PROJECT}/audits/good", f"{PROJECT}/audits/queued"
 TINY, FEW = f"{PROJECT}/models/tiny/versions/1", f"{PROJECT}/datasets/few"
 TO_JUDGE = f"{PROJECT}/audits/to-judge"
-
-
-def whole(seen) -> str:
-    """The text of a page without mistakes in its elements."""
-    reading = read(seen.text)
-    assert reading.unbalanced == []
-    assert reading.pictures_without_text == 0
-    assert reading.elements.count("h1") == reading.elements.count("main") == 1
-    return reading.text
 
 
 def verdict_on(browser, audit: str) -> str:
@@ -197,67 +188,6 @@ def test_a_verdict_shows_rules_with_intervals_and_its_policy(scene):
     assert json.loads(document.body)["outcome"] in {"PASS", "FAIL"}, said
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        f"/{OTHER}",
-        f"/{OTHER}/work",
-        f"/{OTHER}/audits",
-        f"/{OTHER}/audits/kept",
-        f"/{OTHER}/audits/kept/progress",
-        f"/{OTHER}/audits/kept/report",
-        f"/{OTHER}/audits/kept/report.json",
-        f"/{OTHER}/audits/kept/judge",
-        f"/{OTHER}/verdicts",
-        f"/{OTHER}/models/hidden",
-        f"/{OTHER}/models/hidden/versions/1",
-        f"/{OTHER}/datasets",
-        f"/{OTHER}/datasets/theirs",
-        f"/{OTHER}/new-audit",
-        f"/{OTHER}/side-by-side?left={OTHER}/audits/kept&right={OTHER}/audits/kept",
-    ],
-)
-def test_a_project_without_a_role_is_no_project(scene, path):
-    mine, theirs = scene.browser("ada").get(path), scene.browser("eve").get(path)
-
-    assert mine.status == 404
-    assert "there is no project with this name in which ada has a role" in whole(mine)
-    assert "hidden" not in mine.text
-    assert theirs.status == 200
-
-
-def test_a_verdict_of_another_project_is_not_read_through_ones_own(scene):
-    theirs = re.search(rf'href="/({OTHER}/verdicts/[^"]+)"', scene.browser("eve").get(f"/{OTHER}/verdicts").text)[1]
-    browser = scene.browser("ada")
-
-    for path in (theirs, theirs.replace(OTHER, PROJECT)):
-        assert browser.get(f"/{path}").status == 404
-        assert browser.get(f"/{path}/verdict.json").status == 404
-
-
-def test_an_unknown_page_and_an_unknown_audit_are_told_as_pages(scene):
-    browser = scene.browser()
-
-    nowhere, unknown = browser.get(f"/{PROJECT}/nowhere"), browser.get(f"/{PROJECT}/audits/nothing")
-
-    assert (nowhere.status, unknown.status) == (404, 404)
-    assert f"There is no page /{PROJECT}/nowhere" in whole(nowhere)
-    assert "there is no audit with this name" in whole(unknown)
-    assert unknown.headers["X-Request-ID"] in unknown.text
-
-
-def test_a_fault_of_the_server_is_told_without_its_text(scene, monkeypatch):
-    async def broken(*_: object) -> None:
-        raise RuntimeError("password of the database")
-
-    monkeypatch.setattr(type(scene.services.use_cases.overviews), "of", broken)
-    seen = scene.browser().get(f"/{PROJECT}")
-
-    assert seen.status == 500
-    assert "password" not in seen.text
-    assert "The server has a fault" in whole(seen)
-
-
 def test_a_model_shows_versions_verdicts_and_a_trend(scene):
     seen = scene.browser().get(f"/{PROJECT}/models/tiny")
 
@@ -300,110 +230,6 @@ def test_what_an_audit_could_not_use_is_named_with_its_reason(scene):
     assert "partly , has no result for 1 image: Image Reason image-2.png IMAGE_UNREADABLE" in said
 
 
-@pytest.mark.parametrize("data", [b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"<html><script>1</script>", b""])
-def test_bytes_that_are_no_picture_are_not_shown(scene, data):
-    digest = scene.run(scene.hold(data))
-
-    assert scene.browser().get(f"/{PROJECT}/pictures/{digest}").status == 404
-
-
-def test_a_picture_of_another_project_is_not_shown(scene):
-    digest = scene.run(scene.hold(picture(77), OTHER))
-
-    assert scene.browser("eve").get(f"/{OTHER}/pictures/{digest}").status == 200
-    assert scene.browser("ada").get(f"/{OTHER}/pictures/{digest}").status == 404
-    assert scene.browser("ada").get(f"/{PROJECT}/pictures/{digest}").status == 404
-
-
-HOSTILE = "<img src=x onerror=alert(1)>&\"'"
-
-
-def test_names_are_shown_as_text_wherever_they_come_from(scene):
-    scene.run(scene.dataset("hostile", 3, item0=f"{HOSTILE}.png"))
-    version = scene.run(scene.model("hostile", labels=(*LABELS, HOSTILE)))
-    broken = scene.run(scene.audit("hostile", version, f"{PROJECT}/datasets/few"))
-    scene.run(scene.fail(broken, HOSTILE, HOSTILE))
-
-    browser = scene.browser()
-    for path in ("datasets/hostile", "models/hostile/versions/1", "audits/hostile", "", f"audits?state={HOSTILE}"):
-        seen = browser.get(f"/{PROJECT}/{path}".rstrip("/").replace(" ", "%20").replace('"', "%22").replace("<", "%3C"))
-        reading = read(seen.text)
-        assert "onerror" in reading.text, path
-        assert all(address.startswith(("/", "#", "data:")) for address in reading.addresses), path
-        assert "<img src=x" not in seen.text
-
-
-def fields(scene, **changed: str) -> dict[str, str]:
-    return {"model": TINY, "dataset": FEW, "threshold": "0.9", "fill": "mean", "seed": "5", **changed}
-
-
-def test_a_new_audit_has_its_cost_before_it_starts(scene):
-    browser = scene.browser("otto")
-    form = f"/{PROJECT}/new-audit"
-
-    shown = browser.send(form, f"{form}/cost", **fields(scene, passes="600", sample="6"))
-    less = browser.send(form, f"{form}/cost", **fields(scene, passes="300", sample="6"))
-
-    said = [re.search(r"At most ([\d,]+) passes", whole(one))[1] for one in (shown, less)]
-    cost, smaller = (int(text.replace(",", "")) for text in said)
-    assert cost > smaller > 6 * 300
-    assert f"{round(cost * 0.001)} s in one slot of a worker" in whole(shown)
-    assert "6 images on a canvas of 8" in whole(shown)
-    assert "audits/again" not in browser.get(f"/{PROJECT}/audits").text
-
-
-def test_a_new_audit_is_created_once_however_often_its_form_is_sent(scene):
-    browser = scene.browser("otto")
-    page = browser.get(f"/{PROJECT}/new-audit")
-    request_id = re.search(r'name="request_id" value="([^"]+)"', page.text)[1]
-    sent = {"form_token": page.form_token, "request_id": request_id, **fields(scene, audit_id="by-form", seed="6")}
-
-    first, again = browser.post(f"/{PROJECT}/new-audit", sent), browser.post(f"/{PROJECT}/new-audit", sent)
-
-    assert (first.status, first.headers["Location"]) == (303, f"/{PROJECT}/audits/by-form")
-    assert (again.status, again.headers["Location"]) == (303, f"/{PROJECT}/audits/by-form")
-    assert "QUEUED" in whole(browser.get(f"/{PROJECT}/audits/by-form"))
-
-
-def test_a_new_audit_offers_the_newest_version_that_is_ready(scene):
-    ready = scene.run(scene.model("spoilt"))
-    newest = scene.run(scene.unchecked("spoilt"))
-
-    page = scene.browser("otto").get(f"/{PROJECT}/new-audit")
-
-    assert ready in page.text
-    assert newest not in page.text
-
-
-@pytest.mark.parametrize(
-    ("changed", "said"),
-    [
-        ({"threshold": "much"}, "threshold: expected a number, got 'much'"),
-        ({"threshold": "1.5"}, "above 0 and below 1"),
-        ({"sample": "13"}, "expected at most the 12 items"),
-        ({"model": f"{OTHER}/models/hidden/versions/1"}, f"expected a model version of {PROJECT}"),
-        ({"dataset": f"{PROJECT}/datasets/none"}, "there is no data set with this name"),
-        ({"fill": "pink"}, "expected mean, black"),
-    ],
-)
-def test_a_mistake_in_a_new_audit_is_told_and_what_was_typed_stays(scene, changed, said):
-    browser = scene.browser("otto")
-
-    seen = browser.send(f"/{PROJECT}/new-audit", f"/{PROJECT}/new-audit", **fields(scene, **changed))
-
-    assert seen.status == 400
-    assert said.lower() in whole(seen).lower()
-    (typed,) = changed.values()
-    assert f'value="{typed}"' in seen.text
-
-
-def test_a_viewer_cannot_start_an_audit(scene):
-    browser = scene.browser("vera")
-
-    assert browser.get(f"/{PROJECT}/new-audit").status == 403
-    assert browser.send(f"/{PROJECT}", f"/{PROJECT}/new-audit", **fields(scene)).status == 403
-
-
 def test_lists_have_pages(scene):
     for seed in range(100, 155):
         scene.run(scene.audit(f"many-{seed}", TINY, f"{PROJECT}/datasets/judged", seed=seed))
@@ -418,18 +244,6 @@ def test_lists_have_pages(scene):
     assert names[0].isdisjoint(names[1])
     assert "First page" in whole(second)
     assert browser.get(f"/{PROJECT}/audits?page=nonsense").status == 400
-
-
-def test_a_path_of_nobody_is_a_page_for_browsers_and_a_problem_for_programs(scene):
-    browser = scene.browser()
-
-    page = browser.get("/nowhere", Accept="text/html,application/xhtml+xml,*/*;q=0.8")
-    problem = browser.get("/nowhere", Accept="*/*")
-
-    assert (page.status, problem.status) == (404, 404)
-    assert "There is no page /nowhere" in whole(page)
-    assert "unsafe" not in page.headers["Content-Security-Policy"]
-    assert problem.headers["Content-Type"] == "application/problem+json"
 
 
 def test_a_line_joins_only_audits_that_compare_and_a_break_is_explained(scene):
@@ -451,18 +265,6 @@ def test_a_line_joins_only_audits_that_compare_and_a_break_is_explained(scene):
     assert rate.count("<circle") == 3
     assert said.count("Break before") == 1
     assert "Break before the audit trend-3 of trending version 3: threshold 0.9 became 0.95." in said
-
-
-def test_a_session_holds_in_every_api_process_and_ends_in_all(scene, tmp_path):
-    url = scene.store._engine.url.render_as_string(hide_password=False).replace("+psycopg", "")
-    browser = scene.browser()
-
-    with served(url, tmp_path) as another:
-        elsewhere = PlainBrowser(another.http_port, browser.host, dict(browser.cookies))
-        there = elsewhere.get(f"/{PROJECT}").status
-        browser.send(f"/{PROJECT}", "/sign-out")
-
-        assert (there, elsewhere.get(f"/{PROJECT}").status) == (200, 303)
 
 
 def test_two_audits_stand_side_by_side_with_differences_first(scene):
@@ -495,11 +297,3 @@ def test_audits_under_other_conditions_are_said_not_to_compare(scene):
     said = whole(scene.browser().get(f"/{PROJECT}/side-by-side?{sides}"))
 
     assert "The figures do not compare: threshold is 0.9 on the left and 0.95 on the right." in said
-
-
-@pytest.mark.parametrize("right", [f"{OTHER}/audits/kept", f"{PROJECT}/audits/none", "", f"{PROJECT}/audits/broken"])
-def test_only_ones_own_audits_with_a_result_stand_side_by_side(scene, right):
-    seen = scene.browser().get(f"/{PROJECT}/side-by-side?left={PROJECT}/audits/good&right={right}")
-
-    assert seen.status in {400, 404}
-    assert "hidden" not in whole(seen)

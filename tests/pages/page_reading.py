@@ -1,0 +1,13 @@
+"""The text of a page, and what must hold of every page."""
+
+from tests.pages.pages_stage import Seen
+from tests.reports.report_pages import read
+
+
+def whole(seen: Seen) -> str:
+    """The text of a page without mistakes in its elements."""
+    reading = read(seen.text)
+    assert reading.unbalanced == []
+    assert reading.pictures_without_text == 0
+    assert reading.elements.count("h1") == reading.elements.count("main") == 1
+    return reading.text
