@@ -23,7 +23,7 @@ def audited(place, *words, model=WEIGHTS, photos="photos", search=QUICK) -> dict
     return json.loads((place.folder / "result.json").read_text())
 
 
-def test_the_command_of_the_readme_writes_a_table_a_result_and_a_page(place):
+def test_the_command_of_the_readme_writes_ten_lines_a_result_and_a_page(place):
     done = place.run(
         "modicum",
         *("audit", "photos", *WEIGHTS, *INPUT, "--threshold", 0.9, "--method", "mask_optimization", "--passes", 80),
@@ -31,8 +31,12 @@ def test_the_command_of_the_readme_writes_a_table_a_result_and_a_page(place):
     )
 
     assert done.code == 0, done.messages
-    assert "overinterpretation rate" in done.output
-    assert all(f"{number}.png" in done.output for number in range(PHOTOGRAPHS))
+    *_, report, more = done.output.splitlines()
+    assert len(done.output.splitlines()) <= 10
+    assert report == "report: result.json, report.html"
+    tables = place.run(*more.removeprefix("more: ").removesuffix(" (the tables)").split())
+    assert "overinterpretation rate" in tables.output
+    assert all(f"{number}.png" in tables.output for number in range(PHOTOGRAPHS))
     result = json.loads((place.folder / "result.json").read_text())
     assert result["dataset"]["labelled"] == PHOTOGRAPHS
     (search,) = result["models"][0]["searches"]
