@@ -68,7 +68,7 @@ def test_an_audit_ends_at_a_limit_that_the_command_names(many):
     done = many.run("modicum", "audit", "many", *MODEL, "--passes", 20, "--stop-at", "accuracy>=0.5", "--no-controls")
 
     assert done.code == 0, done.messages
-    assert "The audit ended early, after 32 of 160 images: every share lies within its limits." in done.output
+    assert "the audit ended after 32 of 160 images: every share lies within its limits" in done.output
 
 
 def test_a_budget_cuts_the_audit_and_the_verdict_is_about_what_was_looked_at(many):

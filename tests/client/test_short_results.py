@@ -82,6 +82,17 @@ def test_a_result_without_a_summary_shows_its_counts():
     assert lines[1].startswith("40 images: 30 eligible, 28 with a subset")
 
 
+def test_where_an_audit_ended_early_has_a_line_of_its_own():
+    stopping = {"planned": 160, "images": 32, "reason": "SETTLED", "why": ["every share is settled"], "cut": []}
+    one = model(summary=(*[SENTENCE] * 9, "The audit ended early, after 32 of 160 images: every share is settled."))
+
+    lines = short_lines(result_with(one, stopping=stopping), **COMMANDS)
+
+    assert lines[1] == "the audit ended after 32 of 160 images: every share is settled"
+    assert "ended early" not in " ".join(lines)
+    assert len(rows_of(lines)) <= 10
+
+
 def test_several_models_have_a_line_each_and_the_rest_is_counted():
     models = [model(f"model{number}", spot="DECISIVE") for number in range(20)]
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from modicum.cli.consoles import wrapped
 from modicum.cli.result_tables import headline, mitigation_lines
+from modicum.gate.early_stop import ENDED_EARLY, stop_notes
 from modicum.resource_names import last_part
 from modicum.results import ModelResult, Result
 
@@ -55,15 +56,16 @@ def short_lines(result: Result, *, report: str, tables: str) -> list[str]:
         tables: the command that prints the tables and all sentences.
     """
     heads = [next(iter(mitigation_lines(check, result.called))) for check in result.mitigation]
+    ended = list(stop_notes(result.document))
     if len(result.models) == 1:
         (model,) = result.models
-        heads.append(_head(model, result))
-        sentences = list(model.summary) or list(headline(model.first))
+        heads += [_head(model, result), *ended]
+        sentences = _sentences(model)
         free = MOST_LINES - _rows(*heads, f"report: {report}", _more(tables, len(sentences)))
         shown = _fitting(sentences, free)
         paragraph = " ".join(sentences[:shown])
         return [*heads, paragraph, f"report: {report}", _more(tables, len(sentences) - shown)]
-    paragraphs = [*heads, *(_paragraph(model, result) for model in result.models)]
+    paragraphs = [*heads, *ended, *(_paragraph(model, result) for model in result.models)]
     free = MOST_LINES - _rows(f"report: {report}", _more(tables, 0, len(paragraphs)))
     shown = next((n for n in range(len(paragraphs), 1, -1) if _rows(*paragraphs[:n]) <= free), 1)
     return [*paragraphs[:shown], f"report: {report}", _more(tables, 0, len(paragraphs) - shown)]
@@ -78,8 +80,13 @@ def _head(model: ModelResult, result: Result) -> str:
 
 
 def _paragraph(model: ModelResult, result: Result) -> str:
-    sentences = list(model.summary) or list(headline(model.first))
-    return f"{_head(model, result)}. {sentences[0]}"
+    return f"{_head(model, result)}. {_sentences(model)[0]}"
+
+
+def _sentences(model: ModelResult) -> list[str]:
+    """The summary without where the audit ended, which has a line of its own; the counts where there is none."""
+    told = [sentence for sentence in model.summary if not sentence.startswith(ENDED_EARLY)]
+    return told or list(headline(model.first))
 
 
 def _outcomes(model: ModelResult) -> dict[str, str]:

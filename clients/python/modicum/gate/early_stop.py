@@ -29,6 +29,9 @@ CUT_WORDS = {
 }
 """What may be left out after the searches, in words."""
 
+ENDED_EARLY = "The audit ended early, "
+"""How the sentence of a summary begins that says where an audit ended."""
+
 
 class Looks(StrEnum):
     """How often a number may have been looked at: once, when all planned images were done, or more often.

@@ -251,8 +251,8 @@ def _end_in_words(audited: Audited) -> list[str]:
     why, cut = "; ".join(stopped.why), cut_in_words(stopped.cut)
     left_out = f" Left out: {cut}." if cut else ""
     if stopped.images == stopped.planned:
-        return [f"The audit ended early, after all its searches: {why}.{left_out}"]
-    return [f"The audit ended early, after {stopped.images:,} of {stopped.planned:,} images: {why}.{left_out}"]
+        return [f"{ENDED_EARLY}after all its searches: {why}.{left_out}"]
+    return [f"{ENDED_EARLY}after {stopped.images:,} of {stopped.planned:,} images: {why}.{left_out}"]
 
 
 def _of_version(tests: Sequence[Any], version: str) -> Any:
