@@ -134,14 +134,14 @@ def refused(described, operation_id: str) -> set[str]:
 @pytest.mark.parametrize(
     ("operation", "statuses"),
     [
-        ("ListProjects", "400 401 500 503 504"),
-        ("GetAudit", "400 401 404 500 503 504"),
+        ("ListProjects", "400 401 429 500 503 504"),
+        ("GetAudit", "400 401 404 429 500 503 504"),
         ("CreateAudit", "400 401 403 404 409 413 415 429 500 503 504"),
-        ("DeleteModel", "400 401 403 404 500 503 504"),
-        ("UploadArtifactByPut", "400 401 403 404 409 413 415 422 500 503 504 507"),
-        ("DownloadArtifact", "400 401 404 416 500 503 504"),
+        ("DeleteModel", "400 401 403 404 429 500 503 504"),
+        ("UploadArtifactByPut", "400 401 403 404 409 413 415 422 429 500 503 504 507"),
+        ("DownloadArtifact", "400 401 404 416 429 500 503 504"),
         ("WatchAudit", "400 401 404 429 500 503 504"),
-        ("JudgeAudit", "400 401 403 404 409 413 415 500 503 504 507"),
+        ("JudgeAudit", "400 401 403 404 409 413 415 429 500 503 504 507"),
     ],
 )
 def test_an_operation_describes_the_statuses_of_its_refusals(described, operation, statuses):

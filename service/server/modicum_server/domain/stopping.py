@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from modicum.gate.early_stop import cut_in_words
+from modicum.gate.early_stop import ENDED_EARLY, cut_in_words
 from modicum.gate.stopping import ShareLimit, Stopping, look_images
 
 __all__ = [
     "ASKED",
     "CUT_ASKED",
+    "ENDED_EARLY",
     "NOTED",
     "STOPPED",
     "STOP_ASKED",

@@ -17,7 +17,7 @@ from modicum_server.domain.findings import Finding
 from modicum_server.domain.models import ModelVersion
 from modicum_server.domain.searches import Control, Search, SearchMethod
 from modicum_server.domain.spots import SpotRow
-from modicum_server.domain.stopping import NOTED, Stopped, cut_in_words, stopped_of
+from modicum_server.domain.stopping import ENDED_EARLY, NOTED, Stopped, cut_in_words, stopped_of
 from modicum_server.measures import counterfactuals, nothing_eligible, registry, spots, transfer
 from modicum_server.measures.counterfactual_set import CounterfactualSet
 from modicum_server.measures.document_lists import Audited, Entry
