@@ -64,6 +64,7 @@ def test_a_spot_that_decides_is_no_shortcut_where_nothing_is_known_of_objects():
         None,
     )
     assert cats["places"][0]["location"] is None
+    assert cats["shown"] == 0
     assert said.endswith("A person must say whether this spot is evidence.")
 
 
@@ -193,6 +194,7 @@ def test_examples_outside_the_objects_name_the_pixels_that_were_copied():
 
     _, cats, _ = spot_test(trial(follow=True), trial(follow=True, outside=True, regions=regions))
 
+    assert cats["places"][cats["shown"]]["outside"], "the examples are of this place"
     first, second, *_ = cats["examples"]
     assert (first["source"], first["other"]) == (0, CATS)
     assert "mask" in first

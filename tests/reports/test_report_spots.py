@@ -17,6 +17,7 @@ from modicum_server.domain.spots import (
 )
 from modicum_server.measures.intervals import Interval
 from modicum_server.measures.measure import Measure
+from modicum_server.reports.spots import shown_place
 from modicum_server.reports.wording import interval_ends, value_text
 from PIL import Image
 
@@ -63,6 +64,14 @@ def test_a_copy_is_shown_as_the_model_saw_it_with_its_source_and_the_other_pictu
     assert (copy[~region] == other[~region]).all()
     assert not (source == other).all()
     assert len(others) == 6, "three copies are shown, in three pictures each"
+
+
+@pytest.mark.parametrize(("named", "shown"), [({"shown": 1}, 1), ({"shown": None}, 0), ({}, 0)])
+def test_the_place_that_the_examples_are_about_is_told(named, shown):
+    """A document of before this was named shows the place with the highest lower end."""
+    places = [{"measures": {"spot_pasted_difference": {"interval": {"low": low}}}} for low in (0.3, 0.2)]
+
+    assert shown_place({"places": places, **named}) is places[shown]
 
 
 def test_classes_with_a_spot_come_first_and_stand_out():

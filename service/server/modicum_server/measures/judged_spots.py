@@ -84,7 +84,7 @@ class JudgedRow:
 
     def as_json(self) -> dict[str, Any]:
         """Return it as JSON values."""
-        shown = self.shortcut or self.strongest
+        shown, places = self.shortcut or self.strongest, (*self.places, *self.outside)
         return {
             "target_class": self.row.target_class,
             "label": self.label,
@@ -95,7 +95,8 @@ class JudgedRow:
             "shortcut": self.why,
             "reason": self.row.reason,
             "sources_needed": self.needed,
-            "places": [place.as_json() for place in (*self.places, *self.outside)],
+            "places": [place.as_json() for place in places],
+            "shown": next((index for index, place in enumerate(places) if place is shown), None),
             "examples": _examples(shown.trials) if self.found and shown else [],
         }
 

@@ -3,7 +3,7 @@
 import base64
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from modicum.gate.spot_rule import FOUND, SpotOutcome
@@ -186,7 +186,9 @@ def _line(row: Mapping[str, Any]) -> SpotLine:
 
 
 def shown_place(row: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the place of a row that is shown."""
+    """Return the place that the row's examples and the summary are about. Older documents do not name it."""
+    if row.get("shown") is not None:
+        return cast("Mapping[str, Any]", row["places"][row["shown"]])
     shown = [place for place in row["places"] if place.get("outside", False) is _is_outside(row)]
     return max(shown or row["places"], key=lambda place: _low(place["measures"]["spot_pasted_difference"]))
 
