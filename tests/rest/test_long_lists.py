@@ -62,10 +62,10 @@ def test_every_list_in_a_request_has_a_bound():
 async def test_a_list_that_is_too_long_is_refused_before_its_entries_are_processed(
     served, method, request_, field, says
 ):
-    """A viewer may call none of these methods. The refusal names the list, so it came before the role check."""
+    """The entries are not valid either, and the refusal names the list alone."""
     outcomes = [
-        await by_grpc(served.channel, TOKENS["viewer"], method, request_),
-        await by_rest(served.rest("viewer"), method, request_),
+        await by_grpc(served.channel, TOKENS["auditor"], method, request_),
+        await by_rest(served.rest("auditor"), method, request_),
     ]
 
     assert outcomes[0] == outcomes[1]

@@ -68,7 +68,7 @@ async def test_the_result_document_and_the_findings_artifact_tell_the_same(scene
     rows = [json.loads(line) for line in gzip.decompress(await scene.read(document["findings"]["digest"])).splitlines()]
     assert document["audit"] == audit
     assert document["findings"]["rows"] == len(rows) == 5
-    assert document["passes"] == {"forward": 15, "backward": 5, "equivalents": 25}
+    assert document["passes"] == {"forward": 15, "backward": 5, "equivalents": 25, "spot": 0}
     assert document["parameters"]["device"] == "cpu"
     assert document["parameters"]["versions"] == {"torch": "2.13.0", "modicum-sis": "0.1.0"}
     assert document["parameters"]["chunk_size"] == 5

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-COLOURS = {"green": "#73bf69", "orange": "#ff9830", "red": "#f2495c"}
+COLOURS = {"text": "#d8d9da", "green": "#73bf69", "orange": "#ff9830", "red": "#f2495c"}
 AUTO = "__auto"
 _BINARY = ("B", "KiB", "MiB", "GiB", "TiB")
 _DECIMAL = ("", "K", "Mil", "Bil")

@@ -5,7 +5,7 @@ One task of a process asks the store every few seconds for all open streams toge
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import structlog
 
@@ -27,6 +27,7 @@ class OpenStreams:
         self._principals_of = principals_of
         self._recheck_seconds = recheck_seconds
         self._open: dict[asyncio.Timeout, Principal] = {}
+        self._none_open = asyncio.Event()
         self._checking: asyncio.Task[None] | None = None
 
     @asynccontextmanager
@@ -42,7 +43,7 @@ class OpenStreams:
                 try:
                     yield
                 finally:
-                    self._open.pop(limit, None)
+                    self._remove(limit)
         except TimeoutError:
             if limit.expired():
                 raise TokenInvalid("the bearer token was revoked, has expired, or lost a role; log in again") from None
@@ -50,16 +51,28 @@ class OpenStreams:
 
     def _add(self, limit: asyncio.Timeout, principal: Principal) -> None:
         self._open[limit] = principal
+        self._none_open.clear()
         if self._checking is None or self._checking.done():
             self._checking = asyncio.create_task(self._check_while_open())
 
+    def _remove(self, limit: asyncio.Timeout) -> None:
+        self._open.pop(limit, None)
+        if not self._open:
+            self._none_open.set()
+
     async def _check_while_open(self) -> None:
+        """Check every few seconds. Ends with the last open stream, so nothing of it outlives a process that stops."""
         while self._open:
-            await asyncio.sleep(self._recheck_seconds)
-            try:
-                await self._check()
-            except ModicumError as error:
-                log.warning("open_streams_not_checked", error=str(error))
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._none_open.wait(), self._recheck_seconds)
+            if self._open:
+                await self._logged_check()
+
+    async def _logged_check(self) -> None:
+        try:
+            await self._check()
+        except ModicumError as error:
+            log.warning("open_streams_not_checked", error=str(error))
 
     async def _check(self) -> None:
         asked = dict(self._open)  # a stream that opens during the query is looked at the next time
@@ -67,5 +80,5 @@ class OpenStreams:
         good = {one.token_id: one for one in await self._principals_of(ids)}
         for limit, before in asked.items():
             if limit in self._open and not covers(good.get(before.token_id), before):
-                del self._open[limit]  # a limit that has passed cannot be set again, and the call may take long to end
+                self._remove(limit)  # a limit that has passed cannot be set again, and the call may take long to end
                 limit.reschedule(asyncio.get_running_loop().time())

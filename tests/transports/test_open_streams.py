@@ -1,0 +1,32 @@
+"""The task that checks the tokens of open streams lives as long as one of them."""
+
+import asyncio
+from types import SimpleNamespace
+
+from modicum_server.transports.open_streams import OpenStreams
+
+CALL = SimpleNamespace(streaming=True, principal=SimpleNamespace(token_id="one"))
+A_DAY = 86_400.0
+
+
+async def nobody(ids):
+    return []
+
+
+async def others() -> set[asyncio.Task]:
+    await asyncio.sleep(0.1)
+    return asyncio.all_tasks() - {asyncio.current_task()}
+
+
+async def test_the_check_ends_with_the_last_stream_and_begins_with_the_next():
+    streams = OpenStreams(nobody, recheck_seconds=A_DAY)
+
+    async with streams.layer(CALL):
+        async with streams.layer(CALL):
+            pass
+        assert len(await others()) == 1
+    assert not await others()
+
+    async with streams.layer(CALL):
+        assert len(await others()) == 1
+    assert not await others()
