@@ -159,7 +159,8 @@ def test_an_audit_of_only_broken_photographs_is_refused(place):
     done = place.run("modicum", "audit", "flat", *WEIGHTS, *INPUT, *QUICK)
 
     assert done.code == 5
-    assert "no image could be measured" in done.messages
+    assert "no image could be measured; the image cannot be decoded" in done.messages
+    assert done.messages.rstrip().endswith(": a.png [NO_IMAGE_MEASURED]")
 
 
 def test_photographs_of_any_shape_and_mode_are_framed_on_the_canvas(place):

@@ -117,13 +117,23 @@ def test_an_audit_of_which_no_worker_holds_a_part_says_that_it_waits(scene):
     audit = scene.run(scene.audit("left", TINY, f"{PROJECT}/datasets/judged", seed=9))
     scene.run(scene.begin(audit, is_held=False))
 
-    assert "No worker works on it now; it goes on when one is free." in whole(scene.browser().get(f"/{audit.name}"))
+    said = whole(scene.browser().get(f"/{audit.name}"))
+    assert re.search(r"No worker works on it now; it goes on when one is free\. (At most|Too little)", said)
 
 
 def test_a_queued_audit_says_how_many_are_before_it(scene):
     said = whole(scene.browser().get(f"/{QUEUED}"))
 
     assert "1 audit of this project is before it." in said
+
+
+def test_news_of_an_audit_renews_the_mark_beside_its_name(scene):
+    browser = scene.browser()
+    page, news = browser.get(f"/{QUEUED}"), browser.get(f"/{QUEUED}/progress?after=0", HX_Request="true")
+
+    assert page.text.count('id="state"') == 1
+    assert "hx-swap-oob" not in page.text
+    assert '<span id="state" hx-swap-oob="true"><span class="mark queued">' in news.text
 
 
 def test_the_end_of_an_audit_loads_its_page_anew(scene):

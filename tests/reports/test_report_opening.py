@@ -51,7 +51,7 @@ def test_a_place_that_is_enough_is_not_said_to_be_needed():
 
     text = said(FINDINGS, spots=spots)
 
-    assert text.startswith("sufficient One small place is enough for “cat”.")
+    assert text.startswith("sufficient One small place turns other pictures into “cat”.")
     assert "Covered, it" not in text
 
 

@@ -78,3 +78,7 @@ def test_a_deadline_that_had_passed_already_is_not_told_as_a_time(seconds, says)
 
     assert says in refusal.text
     assert refusal.reason == "DEADLINE_EXCEEDED"
+
+
+def test_a_message_from_a_docstring_keeps_its_words():
+    assert str(errors.TokenMissing()).startswith("a bearer token is required: ")

@@ -29,7 +29,8 @@ from collections.abc import Mapping
 
 def _message_of(docstring: str) -> str:
     """A docstring as a message: these begin with a small letter and end without a full stop."""
-    return docstring[:1].lower() + docstring[1:].strip().removesuffix(".")
+    text = docstring.strip().removesuffix(".")
+    return text[:1].lower() + text[1:]
 
 
 class ModicumError(Exception):

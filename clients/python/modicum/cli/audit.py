@@ -27,7 +27,7 @@ from modicum.cli.requests import (
     refuse_wrong_channels,
     search_request,
 )
-from modicum.cli.result_tables import show_result
+from modicum.cli.result_tables import reason_text, show_result
 from modicum.cli.short_results import report_command, short_lines, tables_command
 from modicum.cli.stored_baselines import baseline_beside, report_of
 from modicum.client import Audit, Client
@@ -40,7 +40,7 @@ from modicum.results import Result
 from modicum.sources.images import Image
 from modicum.sources.manifests import manifest_of
 from modicum.sources.objects import with_objects
-from modicum.sources.skipped import Skipped
+from modicum.sources.skipped import Skipped, named
 from modicum.statistics import Statistics
 from modicum.stopping import stopping_at
 from modicum.versions import ModelVersion
@@ -311,4 +311,14 @@ def refuse_unmeasured(result: Result) -> None:
     """
     counts = [search.counts for model in result.models for search in model.searches]
     if counts and all(count["images"] and count["failed"] == count["images"] for count in counts):
-        raise DataRefused("no image could be measured; --verbose says why for each", reason="NO_IMAGE_MEASURED")
+        raise DataRefused(f"no image could be measured; {_why_unmeasured(result)}", reason="NO_IMAGE_MEASURED")
+
+
+def _why_unmeasured(result: Result) -> str:
+    """Each reason with the first images that it stopped."""
+    stopped: dict[str, list[str]] = {}
+    for finding in result.findings:
+        items = stopped.setdefault(finding.reason, [])
+        if finding.item not in items:
+            items.append(finding.item)
+    return "; ".join(f"{reason_text(reason)}: {named(items)}" for reason, items in stopped.items())

@@ -55,6 +55,11 @@ REASONS = {
 }
 
 
+def reason_text(reason: str) -> str:
+    """The reason of a finding without a subset, in words."""
+    return REASONS.get(reason, reason.lower().replace("_", " "))
+
+
 def show_result(console: Console, result: Result, versions: Mapping[str, ModelVersion]) -> None:
     """Print the findings and measures of every model. `versions`, by resource name, have the names of the classes."""
     for model in result.models:
@@ -167,7 +172,7 @@ def _class_name(index: int | None, version: ModelVersion | None) -> str:
 def _notes(finding: Finding, version: ModelVersion | None) -> str:
     chosen = [_chosen_pixels(finding.controls.pixel_subset)] if finding.controls.pixel_subset else []
     if finding.reason:
-        return "; ".join([REASONS.get(finding.reason, finding.reason.lower().replace("_", " ")), *chosen])
+        return "; ".join([reason_text(finding.reason), *chosen])
     if finding.baseline_confident:
         return "; ".join(["the bare fill alone is sufficient", *chosen])
     notes = ["no smaller subset found"] if finding.budget_exhausted else []
@@ -202,8 +207,7 @@ def _control_notes(controls: FindingControls, version: ModelVersion | None) -> l
 
 def _with_other_images(robust: FillRobustFinding) -> str:
     if robust.reason:
-        reason = REASONS.get(robust.reason, robust.reason.lower().replace("_", " "))
-        return f"with other images as the fill: {reason}"
+        return f"with other images as the fill: {reason_text(robust.reason)}"
     if robust.budget_exhausted:
         return "with other images as the fill, only the whole image is sufficient"
     held = f"{robust.sufficient_donors} of {robust.verifying_donors} other images as the fill"

@@ -23,9 +23,9 @@ class Skipped:
         others = [name for name in self.files if name not in set(pictures)]
         parts = []
         if pictures:
-            parts.append(f"no library here reads {_named(pictures)} ({converted.INSTALL} adds one)")
+            parts.append(f"no library here reads {named(pictures)} ({converted.INSTALL} adds one)")
         if others:
-            parts.append(f"no images: {_named(others)}")
+            parts.append(f"no images: {named(others)}")
         count = "1 file is" if len(self.files) == 1 else f"{len(self.files):,} files are"
         return f"{count} skipped: {'; '.join(parts)}" if parts else ""
 
@@ -33,7 +33,8 @@ class Skipped:
 NOTHING_SKIPPED = Skipped()
 
 
-def _named(names: Iterable[str]) -> str:
+def named(names: Iterable[str]) -> str:
+    """The first few names, and how many more there are."""
     shown = list(names)
     more = f" and {len(shown) - MOST_NAMED:,} more" if len(shown) > MOST_NAMED else ""
     return ", ".join(map(printable, shown[:MOST_NAMED])) + more

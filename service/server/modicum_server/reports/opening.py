@@ -141,7 +141,11 @@ def _of_places(rows: Sequence[Mapping[str, Any]]) -> Finding:
     decisive = [row for row in rows if row["outcome"] == SpotOutcome.DECISIVE]
     shown = decisive or rows
     outcome = SpotOutcome.DECISIVE if decisive else SpotOutcome.SUFFICIENT
-    claim = f"{_whose(shown)} by one small place." if decisive else f"One small place is enough for {_names(shown)}."
+    claim = (
+        f"{_whose(shown)} by one small place."
+        if decisive
+        else f"One small place turns other pictures into {_names(shown)}."
+    )
     return outcome.value, claim, _moved(_named(shown)[0]), IS_IT_EVIDENCE
 
 

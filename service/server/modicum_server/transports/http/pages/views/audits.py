@@ -87,7 +87,7 @@ async def _progress(visit: Visit) -> Response:
         return Response(headers={"HX-Refresh": "true"})
     if str(audit.sequence) == visit.query("after") and waiting.audits_ahead is None and not waiting.for_worker:
         return Response(status_code=HTTPStatus.NO_CONTENT)
-    return visit.render("polled.html.j2", **_progress_of(watched))
+    return visit.render("polled.html.j2", news=True, **_progress_of(watched))
 
 
 def _progress_of(watched: Watched) -> dict[str, Any]:
