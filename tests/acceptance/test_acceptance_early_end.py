@@ -144,7 +144,7 @@ def test_a_person_stops_an_audit_that_may_be_stopped_and_no_other(many):
     assert refused.code == 2
     assert "AUDIT_NOT_STOPPABLE" in refused.messages
     assert watched.code == 0, watched.messages
-    assert "of 160 images: enough is known." in watched.output
+    assert "of 160 images: enough is known" in watched.output
 
 
 def dataset(place):
