@@ -68,6 +68,19 @@ def test_an_audit_that_fails_is_not_completed(shell, script):
     assert shell(GATE).returncode == 3
 
 
+def test_a_rule_that_needs_labels_is_refused_before_anything_is_uploaded(shell, script, tmp_path):
+    (tmp_path / "photos" / "cat" / "a.jpg").rename(tmp_path / "photos" / "a.jpg")
+    (tmp_path / "photos" / "cat").rmdir()
+    with (tmp_path / "modicum.yaml").open("a") as policy:
+        policy.write("rules:\n  accuracy: {min: 0.8}\n")
+
+    ended = shell(GATE)
+
+    assert ended.returncode == 2
+    assert "modicum.yaml:4:3: accuracy needs labels, but no image has one" in ended.stderr
+    assert script.calls["CreateDataset"] == []
+
+
 def test_a_wrong_policy_ends_the_gate_before_any_call(shell, script, tmp_path):
     (tmp_path / "modicum.yaml").write_text("version: 1\naudit: {treshold: 0.9}\n")
 

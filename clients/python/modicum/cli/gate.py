@@ -24,6 +24,7 @@ from modicum.cli.stored_baselines import baseline_in_file
 from modicum.cli.verdicts import VerdictOptions, judged, told, verdict_outputs
 from modicum.client import Client
 from modicum.errors import DeadlineExceeded, RegistryError
+from modicum.gate.judging import refuse_unlabelled
 from modicum.gate.policy import Policy
 from modicum.gate.stopping import stopping_of
 from modicum.gate.unmeasured import unmeasured
@@ -79,6 +80,8 @@ def gate(
                 request = audit_request(
                     of, search=search_of(policy.audit), outputs=results, reuse=not no_reuse, ends=ends
                 )
+                if not any(image.label for image in request.images):
+                    refuse_unlabelled(policy)
                 found = measured(
                     request, local=local, quiet=quiet, needs_report=has_copied_spots, baseline=policy.baseline
                 )

@@ -120,10 +120,27 @@ def _left_out(policy: Policy, document: Document) -> Iterator[tuple[str, str]]:
             continue  # it is judged, and inconclusive
         if rule.mark is None and rule.id != "spot" and whole and not _has_evidence(rule, document):
             yield rule.id, "the result has nothing for it"
-        elif rule.known.kind is Kind.MEASURE and not labelled and "accuracy" in rule.known.name:
-            raise PolicyError(
-                f"{rule.mark}: {rule.id} needs labels, but no image of the result has one; remove the rule"
-            )
+        elif _needs_labels(rule) and not labelled:
+            raise _unlabelled(rule, "no image of the result has one: audit images with labels")
+
+
+def refuse_unlabelled(policy: Policy) -> None:
+    """Refuse a policy before an audit of images of which none has a label.
+
+    Raises:
+        PolicyError: one of its own rules needs labels.
+    """
+    for rule in policy.rules:
+        if rule.mark is not None and rule.dataset is None and _needs_labels(rule):
+            raise _unlabelled(rule, "no image has one: put the images of a class into a folder of its name")
+
+
+def _needs_labels(rule: Rule) -> bool:
+    return rule.known.kind is Kind.MEASURE and "accuracy" in rule.known.name
+
+
+def _unlabelled(rule: Rule, why: str) -> PolicyError:
+    return PolicyError(f"{rule.mark}: {rule.id} needs labels, but {why}; or remove the rule")
 
 
 def _of_another_dataset(rule: Rule, document: Document) -> str:
