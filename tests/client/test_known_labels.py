@@ -1,4 +1,4 @@
-"""Labels that are no classes of the model are refused before anything is uploaded, by the server's own rule."""
+"""Labels that name no class of the model are refused before anything is uploaded, by the server's own rule."""
 
 from dataclasses import replace
 

@@ -101,7 +101,7 @@ def test_without_a_library_pictures_are_skipped_by_name_and_the_message_says_wha
     assert [image.item for image in found.images] == ["a.png"]
     assert str(found.skipped) == (
         "3 files are skipped: no library here reads b.heic, c.AVIF (pip install 'modicum[heif]' adds one); "
-        "no images: notes.txt"
+        "not images: notes.txt"
     )
 
 
@@ -144,11 +144,11 @@ def test_another_file_is_refused_with_what_is_accepted(tmp_path):
 def test_only_a_few_of_many_files_are_named():
     text = str(Skipped(tuple(f"{number}.txt" for number in range(1_007))))
 
-    assert text == "1,007 files are skipped: no images: 0.txt, 1.txt, 2.txt, 3.txt, 4.txt and 1,002 more"
+    assert text == "1,007 files are skipped: not images: 0.txt, 1.txt, 2.txt, 3.txt, 4.txt and 1,002 more"
 
 
 @pytest.mark.parametrize(
-    ("files", "lines"), [((), []), (("a\udcff.txt",), [r"photos: 1 file is skipped: no images: a\xff.txt"])]
+    ("files", "lines"), [((), []), (("a\udcff.txt",), [r"photos: 1 file is skipped: not images: a\xff.txt"])]
 )
 def test_what_is_skipped_is_said_once_and_in_printable_letters(files, lines):
     said = []

@@ -316,9 +316,7 @@ def refuse_unmeasured(result: Result) -> None:
 
 def _why_unmeasured(result: Result) -> str:
     """Each reason with the first images that it stopped."""
-    stopped: dict[str, list[str]] = {}
+    stopped: dict[str, dict[str, None]] = {}  # ordered, and each image once, whatever the number of searches
     for finding in result.findings:
-        items = stopped.setdefault(finding.reason, [])
-        if finding.item not in items:
-            items.append(finding.item)
+        stopped.setdefault(finding.reason, {})[finding.item] = None
     return "; ".join(f"{reason_text(reason)}: {named(items)}" for reason, items in stopped.items())

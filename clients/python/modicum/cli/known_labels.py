@@ -13,7 +13,7 @@ LONGEST_INDEX_DIGITS = 9
 
 
 def refuse_unknown_labels(images: Sequence[Image], names: Sequence[str], class_count: int | None = None) -> None:
-    """Refuse labels that are no classes of a model. Without names and a count of classes, any index passes.
+    """Refuse labels that name no class of the model. If neither names nor a count of classes are known, any index passes.
 
     Raises:
         InvalidArgument: a label is a name, and the classes have none; says how to give them.

@@ -1,7 +1,7 @@
 """What a policy excuses: failures by a waiver, and places by a person who holds them for evidence. Judges nothing.
 
-A waiver and an `accept` that excuse nothing are told of, with the reason. Often a name in them is misspelt, and the
-failure that they were written for is not excused.
+A verdict names each waiver and each `accept` that excuses nothing, and says why. Often a name in it is misspelt, so the
+failure that it was written for is not excused.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ from modicum.gate.verdict import Check, RuleVerdict, class_words
 
 Document = Mapping[str, Any]
 SOON = timedelta(days=14)
-"""A waiver that expires within this time is warned of."""
+"""A waiver that expires within this time gets a warning."""
 
 
 @dataclass(frozen=True, slots=True)

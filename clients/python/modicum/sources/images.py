@@ -1,7 +1,7 @@
 """The images to audit: from a folder with or without class folders, a CSV, or an .npz.
 
 An image is a picture (JPEG, PNG, ...) or an array (.npy) of any number of channels. Only the headers of arrays are read
-here. A broken image becomes a finding with a reason on the server. Files of a folder that are no images are skipped.
+here. A broken image becomes a finding with a reason on the server. Files in a folder that are not images are skipped.
 """
 
 import os

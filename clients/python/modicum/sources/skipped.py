@@ -1,4 +1,4 @@
-"""Files of a folder that are skipped, because they are no images that can be read here."""
+"""Files of a folder that are skipped, because they are not images or cannot be read here."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class Skipped:
         if pictures:
             parts.append(f"no library here reads {named(pictures)} ({converted.INSTALL} adds one)")
         if others:
-            parts.append(f"no images: {named(others)}")
+            parts.append(f"not images: {named(others)}")
         count = "1 file is" if len(self.files) == 1 else f"{len(self.files):,} files are"
         return f"{count} skipped: {'; '.join(parts)}" if parts else ""
 
