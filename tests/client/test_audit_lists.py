@@ -86,4 +86,4 @@ def test_only_the_newest_results_are_fetched_and_the_others_counted(snapshot):
     table = audits_table([audit.snapshot for audit in audits], told_by_results(audits))
 
     assert [row[2] for row in table.rows[-3:]] == ["DECISIVE", "", ""]
-    assert table.caption == "2 older results were not read; modicum audits show AUDIT shows one"
+    assert table.caption == "older results that were not read: 2; modicum audits show AUDIT shows one"

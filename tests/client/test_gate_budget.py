@@ -8,7 +8,7 @@ from modicum.cli import budget
 from modicum.cli.command import app
 from modicum.v1 import audit_pb2, audit_service_pb2
 
-from tests.client.test_exit_codes_through_pipes import succeeded
+from tests.client.test_exit_codes_through_pipes import succeeded, unmeasured
 from tests.client.test_gate_command import SPOTS
 from tests.gate.documents import document
 
@@ -76,6 +76,17 @@ def test_a_budget_that_is_spent_on_the_baseline_leaves_the_verdict_on_the_new_mo
     assert "note: the budget of 12s was spent while the baseline was audited" in ended.stdout
     assert "the verdict is not stored: the budget of 12s was spent while the baseline was audited" in ended.stderr
     assert script.calls["JudgeAudit"] == []
+
+
+def test_a_budget_that_is_spent_before_an_image_began_measures_nothing(gate, script):
+    result = unmeasured()
+    result["models"][0]["searches"][0]["counts"].update(images=0, failed=0)
+    succeeded(script, result)
+
+    ended = gate("--budget 12s")
+
+    assert ended.code == 4, ended.stderr
+    assert ended.stdout.startswith("INCONCLUSIVE: the budget of 12s was spent while the audit waited to begin")
 
 
 @pytest.mark.parametrize(("name", "code"), [("clean", 3), ("planted", 1)])

@@ -165,7 +165,7 @@ def test_an_ensemble_opens_with_what_its_check_says():
     text = said(findings, versions=names, sources={names[2]: Ensemble(tuple(names[:2]))})
 
     assert text.startswith("inconclusive It is not settled whether the ensemble mitigates overinterpretation.")
-    assert "What to do next. Change what these sentences name, and check again." in text
+    assert "What to do next. Mend what is named above, and check again." in text
 
 
 def test_every_outcome_has_one_tone_and_no_two_tones_share_a_shape():

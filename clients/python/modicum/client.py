@@ -267,7 +267,7 @@ class AsyncClient:
         policy: str | Path,
         *,
         baseline: Named | str = "",
-        version: Named | str = "",
+        version: Model | ModelVersion | str = "",
         validate_only: bool = False,
     ) -> Verdict:
         """Judge an audit that succeeded by a policy, and store the verdict, as `Client.judge` does."""

@@ -92,7 +92,7 @@ class Connection:
     async def call_once(
         self, method: grpc.aio.UnaryUnaryMultiCallable[Request, Response], request: Request
     ) -> Response:
-        """Call a method that must not be repeated without being seen.
+        """Call a method once. It is never retried: a second call could make a token that nobody sees.
 
         Raises:
             ModicumError: the error of the server, or why there was no reply.

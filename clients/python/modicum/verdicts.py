@@ -15,6 +15,7 @@ from modicum.gate.policy import Level
 from modicum.gate.policy_file import policy_of, policy_text
 from modicum.gate.stopping import stopping_of
 from modicum.gate.verdict import Outcome
+from modicum.models import version_name
 from modicum.resource_names import checked_text, resource_name
 from modicum.searches import DEFAULT_THRESHOLD
 from modicum.timestamps import time_value
@@ -119,7 +120,7 @@ class AsyncJudging:
         policy: str | Path,
         *,
         baseline: Named | str = "",
-        version: Named | str = "",
+        version: Model | ModelVersion | str = "",
         validate_only: bool = False,
     ) -> Verdict:
         """Judge an audit that succeeded by a policy as of today (UTC), and store the verdict on the server.
@@ -129,7 +130,8 @@ class AsyncJudging:
             policy: the policy's file.
             baseline: the audit to compare with, or its name, if a rule of the policy compares. Default: what the policy
                 names, an audit or a model.
-            version: judge this version of the audit alone, or the one of that name. Default: all of them together.
+            version: judge this version of the audit alone: a version, a model (its newest READY version), or a name.
+                Default: all of them together.
             validate_only: store nothing. The verdict then has no name.
 
         Raises:
@@ -144,7 +146,7 @@ class AsyncJudging:
             baseline=self._audit_name(baseline, "baseline") if baseline else "",
             request_id=new_request_id(),
             validate_only=validate_only,
-            model_version=self._version_name(version) if version else "",
+            model_version=await version_name(self._connection, version, "version") if version else "",
         )
         reply = await self._connection.call(self._connection.audits.JudgeAudit, request)
         return verdict_value(reply.verdict)
@@ -192,15 +194,6 @@ class AsyncJudging:
         )
         await audit.wait()
         return await self.judge(audit, policy, baseline=baseline)
-
-    def _version_name(self, given: Named | str) -> str:
-        name = given if isinstance(given, str) else getattr(given, "name", None)
-        if not isinstance(name, str):
-            raise InvalidArgument(f"version: expected a version or its name, got {given!r}")
-        if name.startswith("projects/"):
-            return name
-        model, _, number = name.partition("/")
-        return f"{resource_name(self._connection.project, 'models', model)}/versions/{number}"
 
     def _audit_name(self, given: Named | str, argument: str) -> str:
         name = given if isinstance(given, str) else getattr(given, "name", None)

@@ -35,13 +35,17 @@ def attestable_verdict(data: bytes, source: str) -> Document:
     """Return the verdict in a file, if it may be signed; `source` names it in messages.
 
     Raises:
-        InvalidSource: it is no verdict, one of an older release, or about weights without a digest.
+        InvalidSource: it is not a whole verdict, is one of an older release, or is about weights without a digest.
     """
     verdict = verdict_in(data, source)
     missing = [name for name in NEEDED if name not in verdict]
     if missing:
         raise InvalidSource(f"{source}: the verdict has no {', '.join(missing)}; judge the result again")
-    if contradiction := _contradiction(verdict):
+    try:
+        contradiction = _contradiction(verdict)
+    except (KeyError, TypeError, ValueError) as error:
+        raise InvalidSource(f"{source}: expected a whole verdict; its rules cannot be read: {error!r}") from error
+    if contradiction:
         raise InvalidSource(f"{source}: the verdict contradicts itself: {contradiction}; judge the result again")
     if not verdict["result"].get("weights_digests"):
         raise InvalidSource(NO_WEIGHTS.format(source))

@@ -168,6 +168,8 @@ def measured(
     budget = request.ends.budget
     with view(quiet=quiet) as shown, connected(shown, local=local) as client:
         say_skipped(shown, request.photos, request.skipped)
+        if request.counterfactuals is not None:
+            say_skipped(shown, request.counterfactuals.photos, request.counterfactuals.skipped)
         budget.doing = "the model was registered and checked"
         model = _registered(client, request, shown)
         refuse_unknown_labels(request.images, model.class_labels, model.class_count)
@@ -187,6 +189,9 @@ def measured(
         done = run(model, reuse=request.reuse, ends=request.ends)
         budget.doing = "the result was fetched"
         result = done.result()
+        if budget.limited and not _images_of(result):
+            budget.doing = "the audit waited to begin"
+            raise BudgetSpent
         found = Measured(result, model, result.document, done.name)
         try:
             budget.doing = "the outputs of the result were written"
@@ -200,6 +205,11 @@ def measured(
         except BudgetSpent:
             return replace(found, cut=budget.spent)
         return found
+
+
+def _images_of(result: Result) -> int:
+    """How many images a result is about: none where the audit was stopped before any began."""
+    return max((search.counts["images"] for model in result.models for search in model.searches), default=0)
 
 
 def _print_result(found: Measured, outputs: Sequence[Output], *, verbose: bool) -> None:

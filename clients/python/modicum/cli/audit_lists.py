@@ -53,7 +53,7 @@ def audits_table(snapshots: Sequence[AuditSnapshot], told: Mapping[str, Told]) -
     return Grid(
         columns=COLUMNS,
         rows=[_row(one, told.get(one.result_digest, NOTHING)) for one in snapshots],
-        caption=f"{unread} older results were not read; modicum audits show AUDIT shows one" if unread else "",
+        caption=f"older results that were not read: {unread}; modicum audits show AUDIT shows one" if unread else "",
     )
 
 

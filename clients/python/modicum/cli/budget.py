@@ -22,7 +22,7 @@ _UNIT_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 #: Share of the budget that is kept for what follows the searches: the spot test, the summary, the verdict.
 KEPT_SHARE = 0.25
 MOST_KEPT_SECONDS = 120.0
-#: Of that, the share that is kept for the summary, the report and the verdict.
+#: Share of the budget that is kept for what follows the cut: the summary, the report and the verdict.
 KEPT_FOR_SUMMARY_SHARE = 0.125
 MOST_KEPT_FOR_SUMMARY_SECONDS = 30.0
 #: Share that is kept for the end of the command itself: to cancel the audit and write the outputs.

@@ -14,7 +14,8 @@ from modicum.errors import InvalidArgument
 from modicum.measures import Measure, percent, points
 from modicum.resource_names import printable
 from modicum.results import Result
-from modicum.sources.images import Image, find_images
+from modicum.sources.images import Image, found_in
+from modicum.sources.skipped import NOTHING_SKIPPED, Skipped
 
 MOST_NAMED = 5
 """Images that are named where some have no counterfactual; further ones are counted."""
@@ -28,6 +29,7 @@ class Counterfactuals:
     images: Sequence[Image]
     unpaired: Sequence[str]
     unused: int
+    skipped: Skipped = NOTHING_SKIPPED
 
     def __str__(self) -> str:
         """How many images have a counterfactual, and which have none."""
@@ -51,7 +53,8 @@ def checked_counterfactuals(photos: Path, images: Sequence[Image]) -> Counterfac
         InvalidSource: there are no images.
         InvalidArgument: nothing pairs, or a counterfactual has the name of another class.
     """
-    found = {image.item: image for image in find_images(photos, None)}
+    read = found_in(photos)
+    found = {image.item: image for image in read.images}
     originals = {image.item: image for image in images}
     paired = [found[item] for item in originals if item in found]
     if not paired:
@@ -63,7 +66,7 @@ def checked_counterfactuals(photos: Path, images: Sequence[Image]) -> Counterfac
     for image in paired:
         _refuse_other_class(originals[image.item], image)
     unpaired = tuple(item for item in originals if item not in found)
-    return Counterfactuals(photos, paired, unpaired, len(found) - len(paired))
+    return Counterfactuals(photos, paired, unpaired, len(found) - len(paired), read.skipped)
 
 
 def _refuse_other_class(original: Image, counterfactual: Image) -> None:

@@ -100,11 +100,9 @@ def gate(
 
 def _verdict_on(found: Measured, policy: Policy, in_file: Mapping[str, Any] | None) -> Verdict:
     """Judge what was measured. What a budget left out after the result is missing, and the verdict says so."""
-    if not found.cut:
-        return judged(found.document, policy, "the result", baseline=in_file or found.baseline)
-    with_rows = "rows" in found.document
-    verdict = judged(found.document, policy, "the result", baseline=in_file or found.baseline if with_rows else None)
-    return replace(verdict, notes=(found.cut, *verdict.notes))
+    baseline = (in_file or found.baseline) if "rows" in found.document or not found.cut else None
+    verdict = judged(found.document, policy, "the result", baseline=baseline)
+    return replace(verdict, notes=(found.cut, *verdict.notes)) if found.cut else verdict
 
 
 def _saved(client: Client, found: Measured, verdict: Verdict, code: int, budget: Budget) -> None:

@@ -13,7 +13,7 @@ LONGEST_INDEX_DIGITS = 9
 
 
 def refuse_unknown_labels(images: Sequence[Image], names: Sequence[str], class_count: int | None = None) -> None:
-    """Refuse labels that name no class of the model. If neither names nor a count of classes are known, any index passes.
+    """Refuse labels that name no class of the model. Without names and a count of classes, any index is accepted.
 
     Raises:
         InvalidArgument: a label is a name, and the classes have none; says how to give them.
@@ -44,14 +44,14 @@ def refuse_unknown_labels(images: Sequence[Image], names: Sequence[str], class_c
 
 
 def _is_index(label: str, count: int | None, classes: Counter[str]) -> bool:
-    """Whether a label is a class index. A name that occurs twice is none, even if it is made of digits."""
+    """Whether a label is a class index. A class name is never an index, even if it is made of digits."""
     if classes[label] or not (label.isascii() and label.isdigit() and len(label) <= LONGEST_INDEX_DIGITS):
         return False
     return count is None or int(label) < count
 
 
 def _expected(label: str, names: Sequence[str], count: int | None) -> str:
-    indices = f"a class index of 0 to {(count or 1) - 1}"
+    indices = "a class index" if count is None else f"a class index of 0 to {count - 1}"
     if not names:
         return f"expected {indices}"
     near = get_close_matches(label, names, n=1) or [name for name in names if name.lower() == label.lower()]

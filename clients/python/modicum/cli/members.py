@@ -64,4 +64,4 @@ def _show(member: Member, *, as_json: bool) -> None:
     if as_json:
         print_json(member)
     else:
-        stdout().print(f"{member.name}: {member.role}", markup=False, soft_wrap=True)
+        stdout().print(f"{member.name}: {member.role or 'of a later release'}", markup=False, soft_wrap=True)

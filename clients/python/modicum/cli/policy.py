@@ -50,8 +50,8 @@ def init(file: PolicyFile = DEFAULT_FILE) -> None:
 def check(file: PolicyFile = DEFAULT_FILE, *, as_json: options.Json = False) -> None:
     """Check a policy. Every problem is printed with its line and column, and ends with exit code 2.
 
-    A valid policy is warned of where judging by it would fail or be inconclusive whatever the model: a waiver that has
-    expired or soon will, and a baseline file that is missing or damaged.
+    It also warns of what fails or is inconclusive whatever the model is, now or soon: a waiver that has expired or will
+    within 14 days, and a baseline file that is missing or damaged.
     """
     policy = policy_from(file)
     warnings = list(_warnings(policy))

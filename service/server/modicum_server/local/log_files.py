@@ -39,6 +39,7 @@ def rotate(path: Path, largest_bytes: int = LARGEST_BYTES) -> None:
         return
     old = path.with_name(f"{path.name}.1")
     fresh = path.with_name(f"{path.name}.new")
+    fresh.unlink(missing_ok=True)  # of a rotation that failed
     with path.open("rb") as source, open_log(fresh) as copy:
         shutil.copyfileobj(source, copy)
     fresh.replace(old)

@@ -23,7 +23,7 @@ ENSEMBLE_STEPS = {
     "MITIGATED": "Nothing to mend here. Each decision of the ensemble costs a pass of every member.",
     "NOT_MITIGATED": "Do not count on this ensemble against overinterpretation.",
 }
-ENSEMBLE_OPEN_STEP = "Change what these sentences name, and check again."
+ENSEMBLE_OPEN_STEP = "Mend what is named above, and check again."
 ENSEMBLE_OPEN = "It is not settled whether the ensemble mitigates overinterpretation."
 MOST_REASONS = 2
 
@@ -84,7 +84,7 @@ def _of_check(check: Check) -> Head:
 def _open_step(check: Check) -> str:
     if check.images_needed is None:
         return ENSEMBLE_OPEN_STEP
-    return f"Audit about {check.images_needed:,.0f} images: so many show ratios of 1.2 with a chance of 80%."
+    return f"Audit about {check.images_needed:,.0f} images: that many give a chance of 80% to see a ratio of 1.2."
 
 
 def _of_worst(openings: Sequence[Opening], worst: Opening, names: Mapping[str, str]) -> Head:

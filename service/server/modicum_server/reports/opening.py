@@ -8,14 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from modicum.gate.spot_rule import FOUND, NONE_LIMIT, SpotOutcome
+from modicum.gate.spot_rule import FOUND, SpotOutcome
 
 from modicum_server.domain.controls import LEAST_SPOT_IMAGES
 from modicum_server.domain.searches import Canvas
 from modicum_server.measures import counterfactuals
 from modicum_server.measures.judged_spots import SHORTCUT
-from modicum_server.measures.number_words import enumeration, part_text, points_text
-from modicum_server.measures.spot_words import ONLY_THIS
+from modicum_server.measures.number_words import enumeration, part_text
+from modicum_server.measures.spot_words import ONLY_THIS, none_text
 from modicum_server.reports.counterfactuals import CounterfactualPage
 from modicum_server.reports.outcomes import NOT_TESTED, Tag, tag_of
 from modicum_server.reports.pictured import Picture, of_pairs, of_subsets
@@ -38,7 +38,7 @@ MORE_FOR_SPOTS = (
     f"Audit at least {LEAST_SPOT_IMAGES} images of two predicted classes: so many tell whether a small place decides."
 )
 NO_VERDICT = replace(tag_of(NOT_TESTED), text="no verdict yet")
-CLEAREST = "Of the copies that worked, this is the clearest: covering the place takes the class most often."
+CLEAREST = "Of the stored examples of this class, this is the one where the place does most beyond another place."
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,22 +141,24 @@ def _of_places(rows: Sequence[Mapping[str, Any]]) -> Finding:
     decisive = [row for row in rows if row["outcome"] == SpotOutcome.DECISIVE]
     shown = decisive or rows
     outcome = SpotOutcome.DECISIVE if decisive else SpotOutcome.SUFFICIENT
-    claim = (
-        f"{_whose(shown)} by one small place."
-        if decisive
-        else f"One small place turns other pictures into {_names(shown)}."
-    )
-    return outcome.value, claim, _moved(_named(shown)[0]), IS_IT_EVIDENCE
+    return outcome.value, _claim_of(shown, outcome), _moved(_named(shown)[0]), IS_IT_EVIDENCE
+
+
+def _claim_of(rows: Sequence[Mapping[str, Any]], outcome: SpotOutcome) -> str:
+    named = _named(rows)
+    if outcome is SpotOutcome.DECISIVE:
+        return f"{_whose(rows)} by one small place{' each' if len(named) > 1 else ''}."
+    if named[0]["target_class"] is None:
+        return "Of all classes together, decisions can be made by one small place."
+    places = "One small place turns" if len(named) == 1 else "Small places turn"
+    return f"{places} other pictures into {_names(rows)}."
 
 
 def _of_nothing(rows: Sequence[Mapping[str, Any]]) -> Finding:
     images = max(row["sources"] for row in rows)
     unsettled = [row for row in rows if row["outcome"] == SpotOutcome.INCONCLUSIVE]
     if not unsettled:
-        said = (
-            f"Over {images:,} images, each place that was tried makes less than {points_text(NONE_LIMIT)} more of "
-            "other pictures its class than a place elsewhere does (one-sided, 95%)."
-        )
+        said = f"Over {images:,} images, {none_text()[:1].lower()}{none_text()[1:]}"
         return SpotOutcome.NONE_FOUND.value, "No small place that decides was found.", (said,), OTHER_CUES
     needed = max((row["sources_needed"] or 0 for row in _named(unsettled)), default=0)
     whose = "of a class" if _named(unsettled)[0]["target_class"] is not None else "in all"
@@ -220,7 +222,7 @@ def _whose(rows: Sequence[Mapping[str, Any]]) -> str:
     """What is decided, as the beginning of a claim."""
     named = _named(rows)
     if named[0]["target_class"] is None:
-        return "Every decision is moved"
+        return "Of all classes together, decisions are moved"
     return f"{_names(rows)} {'is' if len(named) == 1 else 'are'} decided"
 
 
@@ -243,7 +245,7 @@ def _quoted(label: str) -> str:
 
 
 def _scores(told: Told) -> tuple[Score, ...]:
-    """The outcomes of the tests that speak of the model, whether they ran or not."""
+    """The outcomes of the tests that speak of the model; NOT_TESTED for one that did not run."""
     edge = told.reading("shortcut")
     spots = NOT_TESTED if not told.rows or told.spots is None else told.spots["outcome"]
     pairs = NOT_TESTED if told.pairs is None else told.pairs["outcome"]

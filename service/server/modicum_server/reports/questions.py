@@ -23,10 +23,10 @@ QUESTIONS = {
     "pixel_subsets": ("Do few pixels keep the class of all images?", "pixel_subsets_"),
     "transfer": ("Do the other versions see the class in the same pixels?", "transfer_"),
 }
-"""By control: its question, and how the names of its measures begin. Controls without a line have their own section."""
+"""By control: its question, and how the names of its measures begin. Other controls have their name and no figures."""
 ELSEWHERE = frozenset({"spot", "counterfactual"})
 """Controls whose readings stand in their own section."""
-TOO_FEW = f"Fewer than {SMALLEST_SAMPLE} images could be measured for these questions, so they have no verdict."
+TOO_FEW = f"Fewer than {SMALLEST_SAMPLE} images could be measured for these questions, so they stay open."
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +43,19 @@ class Answer:
 class Answers:
     """The questions of one search. `too_few` are those that are open because there were not enough images."""
 
-    settled: tuple[Answer, ...]
+    told: tuple[Answer, ...]
     too_few: tuple[Answer, ...]
 
 
 def answers(readings: Sequence[Mapping[str, Any]], measures: Measures, known: Titles) -> Answers:
     """Return the readings as answers; those without enough images apart, since their reason is the same."""
-    told = [(reading, _answer(reading, measures, known)) for reading in readings if reading["control"] not in ELSEWHERE]
-    few = [answer for reading, answer in told if _has_too_few(reading, answer)]
-    return Answers(tuple(answer for _, answer in told if answer not in few), tuple(few))
+    told: list[Answer] = []
+    too_few: list[Answer] = []
+    for reading in readings:
+        if reading["control"] not in ELSEWHERE:
+            answer = _answer(reading, measures, known)
+            (too_few if _has_too_few(reading, answer) else told).append(answer)
+    return Answers(tuple(told), tuple(too_few))
 
 
 def reading_of(readings: Sequence[Mapping[str, Any]], control: str) -> Mapping[str, Any] | None:

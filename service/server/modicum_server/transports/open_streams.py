@@ -1,6 +1,7 @@
 """Ends open streams, such as watches and uploads, when their token is revoked or loses a role.
 
-One task of a process asks the store every few seconds for all open streams together, and sleeps while none is open.
+One task for each door (gRPC, REST, pages) asks the store every few seconds for all its open streams together, and ends
+with the last of them.
 """
 
 import asyncio

@@ -35,6 +35,12 @@ def covers(now: Principal | None, before: Principal) -> bool:
     return all(held.get(project, -1) >= _RANKS[role] for project, role in before.roles.items())
 
 
+def may(principal: Principal, project: str, role: Role) -> bool:
+    """Return whether a principal has at least this role in a project."""
+    held = principal.roles.get(project)
+    return held is not None and _RANKS[held] >= _RANKS[role]
+
+
 def authorise(principal: Principal, project: str, role: Role) -> None:
     """Refuse a principal that has a lower role in the project than this one.
 

@@ -12,7 +12,7 @@ from modicum.gate.policy import BaselineKind, Policy
 from modicum_server.domain.audits import Audit, AuditState
 from modicum_server.errors import FieldInvalid
 from modicum_server.ports import ArtifactStore, AuditFilter, Store, Transaction
-from modicum_server.usecases.resource_names import project_of
+from modicum_server.usecases.resource_names import parent_of, project_of
 from modicum_server.usecases.rules import shown
 from modicum_server.usecases.stored_results import read_document
 
@@ -54,7 +54,7 @@ async def newest_of_version(
     if not _compares(policy) or not _names_a_version(policy):
         return None
     assert policy.baseline is not None, "it names a version"
-    project = audit.name.rpartition("/audits/")[0]
+    project = parent_of(audit.name)
     async with store.transaction() as transaction:
         version = await _version(transaction, policy.baseline.name, project)
         criteria = AuditFilter(AuditState.SUCCEEDED, audit.specification.dataset, version)

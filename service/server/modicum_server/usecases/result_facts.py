@@ -69,7 +69,9 @@ class ResultFacts:
         found = self._kept.get(digest)
         if found is None:
             async with self._reads:
-                found = await self._read(digest)
+                found = self._kept.get(digest) or await self._read(digest)
+        if not found:
+            return found  # it may be stored again
         self._kept[digest] = found
         self._kept.move_to_end(digest)
         while len(self._kept) > self._most_kept:

@@ -9,6 +9,7 @@ from modicum_server.domain.stopping import CUT_ASKED, STOP_ASKED, STOPPED, Share
 from modicum_server.errors import FieldInvalid
 from modicum_server.measures.registry import measure_titles
 from modicum_server.ports import Transaction
+from modicum_server.usecases.resource_names import parent_of
 from modicum_server.usecases.rules import check
 
 
@@ -64,7 +65,7 @@ async def stop_searches(transaction: Transaction, name: str, why: str) -> None:
     await begin_no_more(transaction, name)
     if await transaction.shards.remaining(name, Stage.SEARCH) == 0:
         closing = NewShard(Stage.SEARCH, audit.specification.model_versions[0])
-        await transaction.shards.add(_project_of(name), name, [closing])
+        await transaction.shards.add(parent_of(name), name, [closing])
 
 
 async def begin_no_more(transaction: Transaction, name: str) -> None:
@@ -112,12 +113,8 @@ async def summarise_next(transaction: Transaction, audit: Audit) -> None:
     """Open the last stage of an audit. The caller holds its row."""
     await transaction.audits.plan_rest(audit.name, 0)
     await transaction.audits.start(audit.name, Stage.SUMMARISE)
-    await transaction.shards.add(_project_of(audit.name), audit.name, [NewShard(Stage.SUMMARISE, model_version="")])
+    await transaction.shards.add(parent_of(audit.name), audit.name, [NewShard(Stage.SUMMARISE, model_version="")])
 
 
 def _tests_spots(specification: AuditSpecification) -> bool:
     return any(plan.control is Control.SPOT for plan in specification.controls)
-
-
-def _project_of(name: str) -> str:
-    return name.rpartition("/audits/")[0]

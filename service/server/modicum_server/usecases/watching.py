@@ -101,7 +101,7 @@ class Watching:
             return await _watched(transaction, name)
 
     async def watch(self, principal: Principal, name: str, after_sequence: int) -> AsyncGenerator[Watched, None]:
-        """Yield snapshots of rising sequence; of an equal one where what it waits for has changed.
+        """Yield a snapshot when its sequence has risen, or when what the audit waits for has changed.
 
         The last one is always the terminal one.
 

@@ -1,8 +1,8 @@
 """Chooses the places to test, on one half of the images: those that make most other images the class.
 
 Places are tried in rounds. Each round tries fewer places on more pairs of images (successive halving: Jamieson and
-Talwalkar, "Non-stochastic best arm identification and hyperparameter optimization", 2016). A window that wins is then
-moved and resized (`refinement`).
+Talwalkar, "Non-stochastic best arm identification and hyperparameter optimization", 2016). A window or stripe that
+wins and does enough is then moved and resized (`refinement`).
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -25,7 +25,7 @@ STRIPE_LEAD = 0.15
 """By how large a share of the pairs a stripe must beat every other place to be chosen. A stripe across the whole canvas
 draws edges of its own, which move some images of clean networks. So its share is counted less its `share_by_edges`."""
 LEAST_REFINED = 0.10
-"""The share of the pairs below which a window stays where it is: so little could not be SUFFICIENT."""
+"""The share of the pairs below which a place is not moved: SUFFICIENT needs more than a tenth on the other half."""
 
 
 @dataclass(frozen=True, slots=True)

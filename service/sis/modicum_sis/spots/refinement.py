@@ -1,4 +1,4 @@
-"""Moves and resizes a chosen window, on the images that chose it, to where it argues for its class most strongly.
+"""Moves and resizes a chosen window or stripe, on the images that chose it, to where it argues for its class most.
 
 The windows that are tried lie on a grid or where subsets lie, so the best of them may hold a part of a cue. Neighbours
 differ by a few pixels, and on few images the share that become the class is too coarse to order them. The mean

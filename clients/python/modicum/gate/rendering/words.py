@@ -4,24 +4,23 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from modicum.gate.tails import FEWEST_PAIRS
+from modicum.gate.verdict import ORDER
 from modicum.measures import USUAL_LEVEL, exact_percent, number, percent, points
 
 Document = Mapping[str, Any]
-FEWEST_FOR_INTERVAL = 10
-"""Below this many images a number of a result document has no interval."""
 LIMIT_WORDS = {"at_least": "at least", "at_most": "at most", "passes_below": "passes below"}
-WORST_FIRST = ("FAIL", "INCONCLUSIVE", "WAIVED", "PASS")
 
 
 def worst_first(rules: Sequence[Document]) -> list[Document]:
     """Return the rules: those of level error first, and of these the worst first."""
-    return sorted(rules, key=lambda rule: (rule["level"] != "error", WORST_FIRST.index(rule["outcome"])))
+    return sorted(rules, key=lambda rule: (rule["level"] != "error", ORDER.index(rule["outcome"])))
 
 
 def worst_check(rule: Document) -> Document:
     """Return the check of a rule that decides."""
     checks: Sequence[Document] = rule["checks"]
-    return min(checks, key=lambda check: (WORST_FIRST.index(check["outcome"]), check["p"]))
+    return min(checks, key=lambda check: (ORDER.index(check["outcome"]), check["p"]))
 
 
 def rule_line(rule: Document) -> str:
@@ -83,7 +82,7 @@ def _value(check: Document) -> str:
 def _interval(check: Document) -> str:
     ends = check["interval"]
     if ends is None:
-        return f" (no interval below n = {FEWEST_FOR_INTERVAL})" if check["n"] < FEWEST_FOR_INTERVAL else ""
+        return f" (no interval below n = {FEWEST_PAIRS})" if check["n"] < FEWEST_PAIRS else ""
     unit = UNITS.get(check["unit"], PLAIN)
     low, high = ("open" if end is None else unit.estimate(end) for end in (ends["low"], ends["high"]))
     level = "" if ends["level"] == USUAL_LEVEL else f"{exact_percent(ends['level'])} interval "

@@ -30,7 +30,7 @@ def secret_of(request: Request) -> str:
 
 
 def is_encrypted(request: Request) -> bool:
-    """Return whether the browser speaks TLS, with this server or with a proxy in front of it."""
+    """Return whether the browser is known to speak TLS: with this server or, where it sends an Origin, with a proxy."""
     return request.url.scheme == "https" or request.headers.get("origin", "").startswith("https://")
 
 

@@ -18,7 +18,14 @@ from modicum_server.transports.call_limits import Bounds
 from modicum_server.transports.call_metrics import CallMetrics
 from modicum_server.transports.calls import Call, Wire
 from modicum_server.transports.http.pages.cookies import is_form_token, secret_of
-from modicum_server.transports.http.pages.forms import EMPTY, TOKEN_FIELD, Form, read_form
+from modicum_server.transports.http.pages.forms import (
+    EMPTY,
+    LARGEST_FORM_BYTES,
+    LARGEST_PUBLIC_FORM_BYTES,
+    TOKEN_FIELD,
+    Form,
+    read_form,
+)
 from modicum_server.transports.http.pages.hosts import Hosts
 from modicum_server.transports.http.pages.visits import NOBODY, Show, Visit
 from modicum_server.transports.http.pages.wire import PageWire
@@ -99,9 +106,12 @@ class _Door:
         call = Call(method=f"/modicum.pages/{self._page.name}", streaming=self._page.streams, wire=wire)
         async with AsyncExitStack() as stack:
             await open_layers(stack, self._doors.public if self._page.public else self._doors.private, call)
-            form = await _form_of(wire.request) if self._page.takes_form else EMPTY
+            form = await self._form(wire.request) if self._page.takes_form else EMPTY
             visit = Visit(wire.request, self._doors.able, self._doors.settings, call.principal or NOBODY, form)
             await wire.respond(await self._page.show(visit))
+
+    async def _form(self, request: Request) -> Form:
+        return await _form_of(request, LARGEST_PUBLIC_FORM_BYTES if self._page.public else LARGEST_FORM_BYTES)
 
 
 def _expected(hosts: Hosts) -> Layer:
@@ -115,7 +125,7 @@ def _expected(hosts: Hosts) -> Layer:
     return layer
 
 
-async def _form_of(request: Request) -> Form:
+async def _form_of(request: Request, most: int) -> Form:
     """Read a form that one of our own pages sent.
 
     Raises:
@@ -124,8 +134,11 @@ async def _form_of(request: Request) -> Form:
     origin = request.headers.get("origin")
     if origin is not None and urlsplit(origin).netloc.lower() != request.headers.get("host", "").lower():
         raise FormForeign
-    form = await read_form(request)
-    if not is_form_token(form.text(TOKEN_FIELD), secret_of(request)):
+    secret = secret_of(request)
+    if not secret:
+        raise FormForeign
+    form = await read_form(request, most)
+    if not is_form_token(form.text(TOKEN_FIELD), secret):
         raise FormForeign
     return form
 

@@ -1,6 +1,6 @@
 """Forms that a browser sends, as urlencoded fields."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qs
 
@@ -12,6 +12,8 @@ from modicum_server.transports.calls import CallerLeft
 
 MEDIA_TYPE = "application/x-www-form-urlencoded"
 LARGEST_FORM_BYTES = 4 * MEBIBYTE
+LARGEST_PUBLIC_FORM_BYTES = MEBIBYTE // 16
+"""Of what is read before anybody signed in."""
 MOST_FIELDS = 200
 TOKEN_FIELD = "form_token"  # noqa: S105 - the name of a field
 
@@ -36,7 +38,7 @@ class Form:
         Raises:
             FieldInvalid
         """
-        return int(self._number(name, str(default), int, "a whole number"))
+        return int(self._number(name, str(default), _whole_number, "a whole number"))
 
     def number(self, name: str) -> float:
         """Return a number.
@@ -46,8 +48,8 @@ class Form:
         """
         return self._number(name, "", float, "a number")
 
-    def _number(self, name: str, default: str, read: type[int] | type[float], expected: str) -> float:
-        text = (self.text(name) or default).replace(",", "")
+    def _number(self, name: str, default: str, read: Callable[[str], float], expected: str) -> float:
+        text = self.text(name) or default
         try:
             return read(text)
         except ValueError:
@@ -57,8 +59,17 @@ class Form:
 EMPTY = Form({})
 
 
-async def read_form(request: Request) -> Form:
+def _whole_number(text: str) -> int:
+    """Read a whole number, which may have commas between its thousands."""
+    return int(text.replace(",", ""))
+
+
+async def read_form(request: Request, most: int) -> Form:
     """Read the form of a request.
+
+    Args:
+        request: its body is read.
+        most: bytes that the form may have.
 
     Raises:
         RequestTooLarge, MediaTypeUnknown, CallerLeft
@@ -70,8 +81,8 @@ async def read_form(request: Request) -> Form:
     try:
         async for data in request.stream():
             body += data
-            if len(body) > LARGEST_FORM_BYTES:
-                raise RequestTooLarge(f"expected a form of at most {LARGEST_FORM_BYTES:,} bytes, got more")
+            if len(body) > most:
+                raise RequestTooLarge(f"expected a form of at most {most:,} bytes, got more")
     except ClientDisconnect:
         raise CallerLeft from None
     try:

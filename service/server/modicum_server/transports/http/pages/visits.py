@@ -16,9 +16,9 @@ from modicum_server.transports.http.pages.cookies import form_token, secret_of
 from modicum_server.transports.http.pages.forms import EMPTY, TOKEN_FIELD, Form
 from modicum_server.transports.http.pages.rendering import rendered
 from modicum_server.transports.services import UseCases
+from modicum_server.usecases.access import may
 
 NOBODY = Principal(name="", roles={})
-_MAY_AUDIT = frozenset({Role.AUDITOR, Role.ADMIN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Visit:
     @property
     def may_audit(self) -> bool:
         """Whether the visitor may begin, stop and judge audits of the project. The use cases decide; this shows."""
-        return self.principal.roles.get(self.project) in _MAY_AUDIT
+        return may(self.principal, self.project, Role.AUDITOR)
 
     def render(self, template: str, *, status: int = HTTPStatus.OK, secret: str = "", **shown: Any) -> Response:
         """Return a page. Its forms are sealed with the browser's secret, or with the one that it is about to get."""

@@ -12,9 +12,9 @@ from starlette.types import Message, Send
 
 from modicum_server.transports.http.pages import headers
 from modicum_server.transports.http.pages.rendering import rendered
+from modicum_server.transports.layers import REQUEST_ID_HEADER
 from modicum_server.transports.refusals import Refusal
 
-REQUEST_ID_HEADER = "X-Request-ID"
 SIGN_IN = "/sign-in"
 
 
@@ -53,7 +53,7 @@ class PageWire:
 
     def _refused(self, refusal: Refusal) -> Response:
         if refusal.http_status == HTTPStatus.UNAUTHORIZED and not self.request.url.path.startswith(SIGN_IN):
-            back = self.request.url.path if self.request.method in {"GET", "HEAD"} and not self.is_part else "/"
+            back = self._here() if self.request.method in {"GET", "HEAD"} and not self.is_part else "/"
             there = f"{SIGN_IN}?next={quote(back)}"
             if self.is_part:
                 return Response(status_code=HTTPStatus.UNAUTHORIZED, headers={"HX-Redirect": there})
@@ -63,6 +63,10 @@ class PageWire:
             return PlainTextResponse(refusal.text, refusal.http_status, told)
         page = rendered("error.html.j2", refusal=refusal, title=HTTPStatus(refusal.http_status).phrase)
         return HTMLResponse(page, refusal.http_status, told)
+
+    def _here(self) -> str:
+        url = self.request.url
+        return f"{url.path}?{url.query}" if url.query else url.path
 
     def code(self) -> grpc.StatusCode:
         """Not used: over HTTP, no call ends by itself."""

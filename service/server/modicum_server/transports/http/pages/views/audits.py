@@ -6,13 +6,14 @@ from http import HTTPStatus
 from typing import Any
 from uuid import uuid4
 
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from modicum_server.domain.audits import Audit, AuditState, Stage
 from modicum_server.errors import InvalidArgument, ResultIncomplete
 from modicum_server.transports.http.pages import headers
 from modicum_server.transports.http.pages.door import Page
 from modicum_server.transports.http.pages.repeating import command_of, python_of
+from modicum_server.transports.http.pages.streaming import Streamed
 from modicum_server.transports.http.pages.views.projects import FIRST_COMMANDS
 from modicum_server.transports.http.pages.views.verdicts import policy_text
 from modicum_server.transports.http.pages.visits import Visit
@@ -104,7 +105,7 @@ def _progress_of(watched: Watched) -> dict[str, Any]:
 async def _report(visit: Visit) -> Response:
     """Return the report for a frame or a tab of its own."""
     report = await visit.able.reports.render(visit.principal, _name(visit), ReportFormat.HTML)
-    return StreamingResponse(report.pieces, headers=headers.REPORT, media_type=report.media_type)
+    return Streamed(report.pieces, headers=headers.REPORT, media_type=report.media_type)
 
 
 async def _download(visit: Visit) -> Response:
@@ -112,7 +113,7 @@ async def _download(visit: Visit) -> Response:
     report = await visit.able.reports.render(visit.principal, _name(visit), FORMS.get(ending))
     attached = f'attachment; filename="{id_of(_name(visit))}.{ending}"'
     told = {**headers.DOWNLOAD, "Content-Disposition": attached}
-    return StreamingResponse(report.pieces, headers=told, media_type=report.media_type)
+    return Streamed(report.pieces, headers=told, media_type=report.media_type)
 
 
 async def _cancel(visit: Visit) -> Response:

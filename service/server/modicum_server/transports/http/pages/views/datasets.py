@@ -1,17 +1,18 @@
 """Data sets: the list, one data set with its pictures, and a picture."""
 
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from collections.abc import Sequence
 
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from modicum_server.domain.audits import Audit, AuditState
 from modicum_server.errors import PageNotFound
 from modicum_server.transports.http.pages import headers
 from modicum_server.transports.http.pages.door import Page
 from modicum_server.transports.http.pages.pictures import LARGEST_BYTES, is_shown, media_type_of
+from modicum_server.transports.http.pages.streaming import Streamed
 from modicum_server.transports.http.pages.visits import Visit
 from modicum_server.usecases.pages import PageRequest
+from modicum_server.usecases.result_facts import MOST_FAILURES
 
 DATASETS_SHOWN = 50
 ITEMS_SHOWN = 60
@@ -36,7 +37,8 @@ async def _dataset(visit: Visit) -> Response:
         items=items,
         is_shown=is_shown,
         audits=audits,
-        skipped=await _skipped(visit, audits.rows[:1]),
+        skipped=(skipped := await _skipped(visit, audits.rows[:1])),
+        more_skipped=len(skipped) >= MOST_FAILURES,
         first=not visit.query("page"),
     )
 
@@ -48,7 +50,7 @@ async def _skipped(visit: Visit, audits: Sequence[Audit]) -> dict[str, str]:
 
 
 async def _picture(visit: Visit) -> Response:
-    """Return a picture of the project by its digest. Other bytes are no picture, whatever their name says."""
+    """Return a picture of the project by its digest. Other bytes are refused, whatever their name says."""
     name = visit.named("artifacts", "digest")
     artifact = await visit.able.artifacts.get(visit.principal, name)
     pieces = visit.able.artifacts.download(visit.principal, name, 0)
@@ -56,15 +58,8 @@ async def _picture(visit: Visit) -> Response:
     kind = media_type_of(beginning)
     if not kind or artifact.size_bytes > LARGEST_BYTES:
         await pieces.aclose()
-        raise PageNotFound("this file is no picture that a browser can show, or it is too large")
-    return StreamingResponse(_whole(beginning, pieces), headers=headers.PICTURE, media_type=kind)
-
-
-async def _whole(beginning: bytes, rest: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
-    yield beginning
-    async with aclosing(rest):
-        async for piece in rest:
-            yield piece
+        raise PageNotFound("a browser cannot show this file as a picture, or it is too large")
+    return Streamed(pieces, beginning=beginning, headers=headers.PICTURE, media_type=kind)
 
 
 PAGES = (

@@ -1,5 +1,6 @@
 """Signing in, by token or by a link that works once, and signing out."""
 
+import asyncio
 from http import HTTPStatus
 
 from starlette.responses import Response
@@ -8,6 +9,7 @@ from modicum_server.errors import ModicumError, SignInLinkUsed, TokenInvalid
 from modicum_server.transports.http.pages.cookies import forget_secret, secret_of, set_secret
 from modicum_server.transports.http.pages.door import Page
 from modicum_server.transports.http.pages.visits import Visit
+from modicum_server.transports.layers import GUESS_SECONDS
 from modicum_server.usecases.sessions import new_secret
 
 HOME = "/"
@@ -22,6 +24,7 @@ async def _sign_in(visit: Visit) -> Response:
     try:
         secret = await visit.able.sessions.sign_in(visit.form.text("token")[:LONGEST_TOKEN])
     except TokenInvalid as error:
+        await asyncio.sleep(GUESS_SECONDS)
         return _form(visit, visit.form.text("next"), error)
     return _signed_in(visit, secret, _within(visit.form.text("next")))
 
@@ -30,6 +33,7 @@ async def _sign_in_by_link(visit: Visit) -> Response:
     try:
         secret = await visit.able.sessions.sign_in_by_link(visit.form.text("link")[:LONGEST_TOKEN])
     except SignInLinkUsed as error:
+        await asyncio.sleep(GUESS_SECONDS)
         return _form(visit, HOME, error)
     return _signed_in(visit, secret, HOME)
 
@@ -43,11 +47,13 @@ async def _sign_out(visit: Visit) -> Response:
 
 def _form(visit: Visit, path: str, error: ModicumError | None = None) -> Response:
     """Return the form. A browser without a secret gets one, because the form is sealed with it."""
-    secret = secret_of(visit.request) or new_secret()
+    known = secret_of(visit.request)
+    secret = known or new_secret()
     status = HTTPStatus.OK if error is None else HTTPStatus.UNAUTHORIZED
     problem = "" if error is None else str(error)
     response = visit.render("sign-in.html.j2", status=status, secret=secret, next=_within(path), problem=problem)
-    set_secret(visit.request, response, secret)
+    if not known:
+        set_secret(visit.request, response, secret)
     return response
 
 

@@ -1,11 +1,12 @@
 """Verdicts: the list, and one verdict with its rules and its policy."""
 
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from modicum_server.domain.verdicts import OVERALL, Verdict
 from modicum_server.errors import ArtifactNotFound
 from modicum_server.transports.http.pages import headers
 from modicum_server.transports.http.pages.door import Page
+from modicum_server.transports.http.pages.streaming import Streamed
 from modicum_server.transports.http.pages.visits import Visit
 from modicum_server.transports.http.pages.words import id_of
 from modicum_server.usecases.pages import PageRequest
@@ -43,7 +44,7 @@ async def _document(visit: Visit) -> Response:
     attached = f'attachment; filename="verdict-{id_of(verdict.name)}.json"'
     told = {**headers.DOWNLOAD, "Content-Disposition": attached, "Content-Length": str(artifact.size_bytes)}
     pieces = visit.able.artifacts.download(visit.principal, name, 0)
-    return StreamingResponse(pieces, headers=told, media_type="application/json")
+    return Streamed(pieces, headers=told, media_type="application/json")
 
 
 async def policy_text(visit: Visit, verdict: Verdict) -> str:
