@@ -1,11 +1,14 @@
 """Signing in and out, and what keeps other sites and other people out."""
 
+import asyncio
 import re
 
 import pytest
 from modicum_server.domain.projects import Role
 from modicum_server.errors import ShareExceeded
 from modicum_server.transports.http.pages.cookies import form_token, is_form_token
+from modicum_server.transports.http.pages.views import signing
+from modicum_server.transports.layers import GUESS_SECONDS
 from modicum_server.usecases.access import token_digest
 from sqlalchemy import text
 
@@ -33,6 +36,43 @@ def test_a_wrong_token_is_refused_in_words(scene):
 
     assert seen.status == 401
     assert "The bearer token is not known to this server, was revoked, or has expired." in seen.text
+
+
+@pytest.mark.parametrize("form", [{"token": "wrong"}, {"link": "wrong"}], ids=["token", "link"])
+def test_a_guess_waits(scene, monkeypatch, form):
+    made, sleep = [], asyncio.sleep
+    monkeypatch.setattr(signing.asyncio, "sleep", lambda seconds: made.append(seconds) or sleep(0))
+
+    seen = stranger(scene).send("/sign-in", "/sign-in/link" if "link" in form else "/sign-in", **form)
+
+    assert seen.status == 401
+    assert GUESS_SECONDS in made
+
+
+def test_a_form_of_somebody_unknown_is_small(scene):
+    browser = stranger(scene)
+    unsealed = browser.post("/sign-in", {"token": "x" * 70_000})
+
+    sealed = browser.send("/sign-in", "/sign-in", token="x" * 70_000)
+
+    assert unsealed.status == 403
+    assert sealed.status == 413
+
+
+def test_a_look_at_the_sign_in_leaves_the_cookie_as_it_is(scene):
+    """Behind a proxy such a look does not show that the browser speaks TLS, so the cookie would lose its mark."""
+    browser = stranger(scene)
+
+    first, again = browser.get("/sign-in"), browser.get("/sign-in")
+
+    assert "Set-Cookie" in first.headers
+    assert "Set-Cookie" not in again.headers
+
+
+def test_what_was_asked_for_survives_the_sign_in(scene):
+    away = stranger(scene).get(f"/{PROJECT}/audits?state=FAILED")
+
+    assert away.headers["Location"] == f"/sign-in?next=/{PROJECT}/audits%3Fstate%3DFAILED"
 
 
 def test_the_cookie_is_no_token_and_scripts_and_other_sites_do_not_get_it(scene):
