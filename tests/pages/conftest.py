@@ -11,6 +11,7 @@ import pytest
 from modicum_server.store.migrate import migrate
 from sqlalchemy import make_url
 
+from tests.pages.browsing import ARGUMENTS, CHROMIUM, PATIENCE_MILLISECONDS
 from tests.pages.pages_stage import OTHER, Scene, served
 
 _numbers = itertools.count(1)
@@ -37,6 +38,7 @@ async def _fill(scene: Scene) -> None:
     first, few = await scene.model(), await scene.dataset()
     good = await scene.audit("good", first, few)
     await scene.succeed(good)
+    scene.pictured = (await scene.judge_with_spot(good)).name
     await scene.judge(good)
     await scene.succeed(await scene.audit("to-judge", await scene.model("judged"), await scene.dataset("judged")))
     await scene.fail(await scene.audit("broken", first, few, seed=1))
@@ -46,3 +48,26 @@ async def _fill(scene: Scene) -> None:
     kept = await scene.audit("kept", hidden, theirs)
     await scene.succeed(kept)
     await scene.judge(kept)
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    playwright = pytest.importorskip("playwright.sync_api", reason="the dev extra is not installed")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium, scene) -> Iterator:
+    """A window of a browser in which nobody has signed in. What the security policy forbids fails the test."""
+    context = chromium.new_context(base_url=f"http://127.0.0.1:{scene.http_port}")
+    window = context.new_page()
+    window.set_default_timeout(PATIENCE_MILLISECONDS)
+    forbidden: list[str] = []
+    window.on("console", lambda message: forbidden.append(message.text) if "Content Security" in message.text else None)
+    window.on("pageerror", lambda error: forbidden.append(str(error)))
+    yield window
+    context.close()
+    assert forbidden == []

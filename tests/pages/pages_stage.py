@@ -1,6 +1,7 @@
 """A served API with projects, models, data sets, audits and verdicts, and a browser's view of it by plain HTTP."""
 
 import asyncio
+import base64
 import hashlib
 import http.client
 import io
@@ -68,6 +69,8 @@ class Scene:
     http_port: int
     loop: asyncio.AbstractEventLoop
     principals: dict[str, Principal] = field(default_factory=lambda: {PROJECT: ADA, OTHER: EVE})
+    pictured: str = ""
+    """The name of a verdict whose worst spot has pictures."""
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
         """Do something on the loop of the API."""
@@ -186,6 +189,39 @@ class Scene:
         """Store a verdict on an audit."""
         who = self.principals["/".join(audit.name.split("/")[:2])]
         return await self.services.use_cases.judging.judge(who, audit.name, AskedPolicy(policy), CreateOptions())
+
+    async def judge_with_spot(self, audit: Audit) -> Verdict:
+        """Store a verdict whose document has the pictures of a worst spot."""
+        verdict = await self.judge(audit)
+        document = await self.services.use_cases.verdicts.document(ADA, verdict)
+        return await self.with_document(verdict, {**document, "worst_spot": worst_spot()})
+
+    async def with_document(self, verdict: Verdict, document: Mapping[str, Any] | None) -> Verdict:
+        """Store a verdict again under another document, or under one that is gone."""
+        digest = "0" * 64 if document is None else await self.hold(json.dumps(document).encode())
+        async with self.store.transaction() as transaction:
+            name = f"{verdict.name}-{digest[:6]}"
+            return await transaction.verdicts.create(replace(verdict, name=name, document_digest=digest))
+
+
+def worst_spot() -> Mapping[str, Any]:
+    """A worst spot as a verdict's document has it."""
+    uri = f"data:image/png;base64,{base64.b64encode(picture(2)).decode()}"
+    said = {
+        "cat/1.png": "The model says cat (99%).",
+        "The spot covered by pixels of another picture": "The model then says another class than cat.",
+        "dog/<2>.png": "The model says dog (62%).",
+        "The spot pasted onto dog/<2>.png": "The model now says cat.",
+    }
+    return {
+        "model_version": f"{PROJECT}/models/tiny/versions/1",
+        "subject": "cat",
+        "outcome": "FAIL",
+        "place": {"kind": "WINDOW", "height": 4, "width": 4, "top": 8, "left": 8},
+        "canvas": {"height": 48, "width": 48},
+        "outline": "M8 8h4v4h-4z",
+        "pictures": [{"title": title, "text": text, "uri": uri} for title, text in said.items()],
+    }
 
 
 def picture(place: int, side: int = 48) -> bytes:

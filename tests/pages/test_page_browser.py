@@ -1,69 +1,15 @@
 """The pages in a real browser: each path is walked as a person walks it, and what the browser forbids is an error."""
 
-import os
 import re
-import shutil
-from collections.abc import Iterator
 
 import pytest
 
+from tests.pages.browsing import NEEDS_CHROMIUM, every_page, sign_in
 from tests.pages.pages_stage import PROJECT, TOKENS, Scene
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
-PATIENCE_MILLISECONDS = 30_000
 TINY, FEW = f"{PROJECT}/models/tiny/versions/1", f"{PROJECT}/datasets/few"
 
-pytestmark = [
-    pytest.mark.acceptance,
-    pytest.mark.skipif(CHROMIUM is None and "CI" not in os.environ, reason="no Chromium: apt-get install chromium"),
-]
-
-PAGES = (
-    "",
-    "/audits",
-    "/audits/good",
-    "/audits/going",
-    "/audits/good/judge",
-    "/verdicts",
-    "/models/tiny",
-    "/models/tiny/versions/1",
-    "/datasets",
-    "/datasets/few",
-    "/new-audit",
-    "/audits/none",
-    f"/side-by-side?left={PROJECT}/audits/good&right={PROJECT}/audits/good",
-)
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    playwright = pytest.importorskip("playwright.sync_api", reason="the dev extra is not installed")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def page(chromium, scene) -> Iterator:
-    """A window of a browser in which nobody has signed in. What the security policy forbids fails the test."""
-    context = chromium.new_context(base_url=f"http://127.0.0.1:{scene.http_port}")
-    window = context.new_page()
-    window.set_default_timeout(PATIENCE_MILLISECONDS)
-    forbidden: list[str] = []
-    window.on("console", lambda message: forbidden.append(message.text) if "Content Security" in message.text else None)
-    window.on("pageerror", lambda error: forbidden.append(str(error)))
-    yield window
-    context.close()
-    assert forbidden == []
-
-
-def sign_in(page, who: str = "ada") -> None:
-    page.goto("/sign-in")
-    page.get_by_label("Token").fill(TOKENS[who])
-    page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url(f"**/{PROJECT}")
+pytestmark = NEEDS_CHROMIUM
 
 
 def test_a_token_signs_in_and_a_button_signs_out(page):
@@ -203,8 +149,8 @@ def test_no_page_is_wider_than_the_window_and_text_stands_out(chromium, scene: S
     )
     window = context.new_page()
     sign_in(window)
-    for path in PAGES:
-        window.goto(f"/{PROJECT}{path}")
+    for path in every_page(scene):
+        window.goto(path)
 
         assert window.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
         assert window.evaluate(WEAK_TEXTS) == [], path

@@ -89,7 +89,7 @@ class Place:
         self.watching = Watching(self.store, self.changes, self.settings)
         self.reports = Reports(self.store, self.artifact_store, Renderer())
         self.judging = Judging(self.store, self.artifact_store, self.reports)
-        self.verdicts = Verdicts(self.store)
+        self.verdicts = Verdicts(self.store, self.artifact_store)
 
     async def upload(self, data: bytes) -> str:
         digest = digest_of(data)

@@ -111,7 +111,7 @@ def build_services(
         findings=Findings(store),
         reports=reports,
         judging=Judging(store, artifacts, reports, on_judged=lambda verdict: _judged(verdict, metrics)),
-        verdicts=Verdicts(store),
+        verdicts=Verdicts(store, artifacts),
         watching=watching,
         overviews=Overviews(store, facts),
         trends=Trends(store, facts),

@@ -1,13 +1,17 @@
 """Verdicts that are stored: read, listed, deleted. `judging` makes them."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from modicum_server.domain.projects import Principal, Role
 from modicum_server.domain.verdicts import Verdict
-from modicum_server.errors import VerdictNotFound
-from modicum_server.ports import Store, Transaction
+from modicum_server.errors import ArtifactNotFound, VerdictNotFound
+from modicum_server.ports import ArtifactStore, Store, Transaction
 from modicum_server.usecases.access import authorise
 from modicum_server.usecases.filters import verdict_filter
 from modicum_server.usecases.pages import LARGE_NUMBERS, Page, PageRequest, read_page
 from modicum_server.usecases.resource_names import project_of
+from modicum_server.usecases.stored_results import read_document, read_whole
 
 FIXED_BYTES = 1024
 
@@ -15,8 +19,9 @@ FIXED_BYTES = 1024
 class Verdicts:
     """Reads and deletes verdicts."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, artifacts: ArtifactStore) -> None:
         self._store = store
+        self._artifacts = artifacts
 
     async def get(self, principal: Principal, name: str) -> Verdict:
         """Get a verdict.
@@ -27,6 +32,27 @@ class Verdicts:
         authorise(principal, project_of("verdict", name), Role.VIEWER)
         async with self._store.transaction() as transaction:
             return await require_verdict(transaction, name)
+
+    async def document(self, principal: Principal, verdict: Verdict) -> Mapping[str, Any]:
+        """Return the whole verdict, with every check, as `modicum.gate` wrote it.
+
+        Raises:
+            ProjectNotFound, ArtifactNotFound
+        """
+        authorise(principal, project_of("verdict", verdict.name), Role.VIEWER)
+        return await read_document(self._artifacts, verdict.document_digest)
+
+    async def policy_text(self, principal: Principal, verdict: Verdict) -> str:
+        """Return the policy of a verdict; empty where it is no longer stored.
+
+        Raises:
+            ProjectNotFound
+        """
+        authorise(principal, project_of("verdict", verdict.name), Role.VIEWER)
+        try:
+            return (await read_whole(self._artifacts, verdict.policy_digest)).decode(errors="replace")
+        except ArtifactNotFound:
+            return ""
 
     async def page(self, principal: Principal, parent: str, filter_text: str, request: PageRequest) -> Page[Verdict]:
         """List the verdicts of a project, newest first.

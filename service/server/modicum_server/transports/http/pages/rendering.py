@@ -4,6 +4,7 @@ from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from modicum.gate.rendering import words as gate_words
 
 from modicum_server.transports.http.pages import words
 from modicum_server.transports.http.pages.assets import asset
@@ -36,6 +37,9 @@ def _environment() -> Environment:
             "first_sentence": words.first_sentence,
             "lower_first": words.lower_first,
             "sentence": words.sentence,
+            "rule_line": gate_words.rule_line,
+            "tested": gate_words.tested,
+            "figure": gate_words.figure,
         }
     )
     return environment

@@ -15,7 +15,6 @@ from modicum_server.transports.http.pages.door import Page
 from modicum_server.transports.http.pages.repeating import command_of, python_of
 from modicum_server.transports.http.pages.streaming import Streamed
 from modicum_server.transports.http.pages.views.projects import FIRST_COMMANDS
-from modicum_server.transports.http.pages.views.verdicts import policy_text
 from modicum_server.transports.http.pages.visits import Visit
 from modicum_server.transports.http.pages.words import id_of
 from modicum_server.usecases.judging import AskedPolicy, starting_policy
@@ -131,7 +130,7 @@ async def _judge_form(visit: Visit) -> Response:
     newest = await visit.able.verdicts.page(visit.principal, visit.project, "", PageRequest(1))
     if not newest.rows:
         return _judging(visit, audit.name, policy=starting_policy(), origin=BEGUN)
-    policy = await policy_text(visit, newest.rows[0])
+    policy = await visit.able.verdicts.policy_text(visit.principal, newest.rows[0])
     return _judging(visit, audit.name, policy=policy, origin=LAST)
 
 

@@ -1,0 +1,45 @@
+"""What the tests in a real browser share: the browser, who signs in, and every page."""
+
+import os
+import shutil
+
+import pytest
+
+from tests.pages.pages_stage import PROJECT, TOKENS, Scene
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
+PATIENCE_MILLISECONDS = 30_000
+NEEDS_CHROMIUM = [
+    pytest.mark.acceptance,
+    pytest.mark.skipif(CHROMIUM is None and "CI" not in os.environ, reason="no Chromium: apt-get install chromium"),
+]
+
+PAGES = (
+    "",
+    "/audits",
+    "/audits/good",
+    "/audits/going",
+    "/audits/good/judge",
+    "/verdicts",
+    "/models/tiny",
+    "/models/tiny/versions/1",
+    "/datasets",
+    "/datasets/few",
+    "/new-audit",
+    "/audits/none",
+    f"/side-by-side?left={PROJECT}/audits/good&right={PROJECT}/audits/good",
+)
+"""Below the project, with the same address in each scene; one is not there."""
+
+
+def every_page(scene: Scene) -> list[str]:
+    """The addresses of all pages: of each kind one."""
+    return [f"/{PROJECT}{path}" for path in PAGES] + [f"/{scene.pictured}", "/projects"]
+
+
+def sign_in(page, who: str = "ada") -> None:
+    page.goto("/sign-in")
+    page.get_by_label("Token").fill(TOKENS[who])
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(f"**/{PROJECT}")

@@ -1,0 +1,108 @@
+"""The page of a verdict says what the outputs of the command say, in the same words."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from modicum.gate.rendering import words
+from modicum.gate.rendering.forms import FORMS
+
+from tests.pages.browsing import NEEDS_CHROMIUM, sign_in
+from tests.pages.page_reading import whole
+from tests.pages.pages_stage import POLICY, PROJECT
+
+GOOD = f"{PROJECT}/audits/good"
+TOMORROW = (datetime.now(UTC) + timedelta(days=1)).date()
+IDLE = f"""waivers:
+  - {{rule: accuracy, class: wolf, reason: ticket 12, owner: us, expires: {TOMORROW}}}
+"""
+
+
+@pytest.fixture(scope="module")
+def audit(scene):
+    return scene.run(scene.services.use_cases.audits.get(scene.principals[PROJECT], GOOD))
+
+
+def document_of(browser, name: str):
+    return json.loads(browser.get(f"/{name}/verdict.json").body)
+
+
+def test_each_rule_and_check_is_told_in_the_words_of_the_command(scene):
+    browser = scene.browser("vera")
+
+    said, document = whole(browser.get(f"/{scene.pictured}")), document_of(browser, scene.pictured)
+
+    assert "%), limit at most 1%, n = 12" in said
+    for rule in document["rules"]:
+        assert words.rule_line(rule) in said
+        assert words.tested(rule) in said
+        assert all(words.figure(check) in said for check in rule["checks"])
+
+
+def test_what_stands_beside_the_rules_is_told(scene, audit):
+    verdict = scene.run(scene.judge(audit, POLICY.replace("report-only", "recommended") + IDLE))
+    browser = scene.browser("vera")
+
+    said, told = whole(browser.get(f"/{verdict.name}")), list(words.remarks(document_of(browser, verdict.name)))
+
+    assert any("excuses nothing" in one for one in told)
+    assert any(one.startswith("left out: ") for one in told)
+    assert all(" ".join(one.split()) in said for one in told)
+
+
+def test_the_worst_spot_is_shown_in_pictures_of_this_server(scene):
+    browser = scene.browser("vera")
+
+    seen = browser.get(f"/{scene.pictured}")
+    pictures = [browser.get(f"/{scene.pictured}/spot/{place}") for place in range(5)]
+
+    assert "The worst spot, for class cat (FAIL)" in whole(seen)
+    assert "The spot pasted onto dog/<2>.png The model now says cat." in whole(seen)
+    assert "data:" not in seen.text
+    assert [one.status for one in pictures] == [200, 200, 200, 200, 404]
+    assert pictures[0].headers["Content-Type"] == "image/png"
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_output_of_the_command_can_be_kept(scene, form):
+    browser = scene.browser("vera")
+
+    seen = browser.get(f"/{scene.pictured}/verdict{form}")
+
+    assert seen.body == FORMS[form](document_of(browser, scene.pictured))
+    assert seen.headers["Content-Disposition"].endswith(f'{form}"')
+    assert f'href="/{scene.pictured}/verdict{form}"' in browser.get(f"/{scene.pictured}").text
+
+
+def test_an_output_that_does_not_exist_is_refused_with_those_that_do(scene):
+    seen = scene.browser().get(f"/{scene.pictured}/verdict.exe")
+
+    assert seen.status == 404
+    assert ".sarif" in whole(seen)
+
+
+def test_a_verdict_without_its_document_says_so_and_keeps_its_outcome(scene, audit):
+    lost = scene.run(scene.with_document(scene.run(scene.judge(audit)), None))
+    browser = scene.browser()
+
+    said = whole(browser.get(f"/{lost.name}"))
+
+    assert lost.summary in said
+    assert "is no longer stored" in said
+    assert browser.get(f"/{lost.name}/verdict.md").status == 404
+
+
+class TestInABrowser:
+    """The pictures are drawn, with the outline of the spot over each."""
+
+    pytestmark = NEEDS_CHROMIUM
+
+    def test_pictures_of_the_spot_are_loaded(self, page, scene):
+        sign_in(page, "vera")
+        page.goto(f"/{scene.pictured}")
+
+        pictures = page.locator(".spot img")
+        page.wait_for_load_state("networkidle")
+
+        assert pictures.evaluate_all("all => all.map(one => one.naturalWidth)") == [48] * 4
+        assert page.locator(".spot svg").first.bounding_box()["width"] > 100
