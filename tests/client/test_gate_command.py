@@ -6,10 +6,10 @@ import subprocess
 
 import grpc
 import pytest
-from modicum.v1 import search_pb2, verdict_pb2
+from modicum.v1 import audit_service_pb2, search_pb2, verdict_pb2
 
 from tests.client.test_exit_codes_through_pipes import COMMAND, succeeded, unmeasured
-from tests.gate.documents import CLEAN, document, place, row
+from tests.gate.documents import CLEAN, VERSION, document, place, row
 
 GATE = f"{COMMAND} gate photos --weights w.safetensors --architecture torchvision:resnet18 --labels labels.txt --quiet"
 SPOTS = {
@@ -132,6 +132,17 @@ def test_a_server_that_comes_to_another_outcome_is_no_pass(shell, script):
 
     assert ended.returncode == 3
     assert "the server stored INCONCLUSIVE" in ended.stderr
+
+
+def test_the_server_stores_the_verdict_on_the_version_that_was_judged(shell, script):
+    script.reports[audit_service_pb2.REPORT_FORMAT_JSON] = succeeded(
+        script, document(spots=SPOTS["clean"], level=0.99, seed=7)
+    )
+
+    ended = shell(f"{COMMAND} judge a --version m --save")
+
+    assert "[" not in ended.stderr
+    assert script.calls["JudgeAudit"][0].model_version == VERSION
 
 
 def test_a_policy_that_compares_with_a_file_cannot_be_stored(shell, script, tmp_path):

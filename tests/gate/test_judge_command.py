@@ -8,7 +8,8 @@ import pytest
 from modicum.cli.stored_baselines import report_of
 from modicum.errors import InvalidSource
 
-from tests.gate.documents import DOCUMENTS, document, share
+from tests.gate.documents import DOCUMENTS, VERSION, document, share
+from tests.gate.test_one_version import OTHER, of_two
 
 
 @pytest.mark.parametrize(("name", "code"), [("clean", 0), ("planted", 1), ("open", 4)])
@@ -95,6 +96,23 @@ def test_a_class_of_few_images_is_judged_by_its_counts(shell, tmp_path):
 
     assert ended.returncode == 1
     assert "FAIL         accuracy (error): class cat: 60%, limit at least 80%" in ended.stdout
+
+
+@pytest.mark.parametrize(("version", "code"), [("m/1", 0), ("other/1", 1), ("", 1), ("third/1", 2)])
+def test_one_version_of_a_result_of_several_is_judged_alone(shell, tmp_path, version, code):
+    (tmp_path / "two.json").write_text(json.dumps(of_two()), encoding="utf-8")
+    policy = "version: 1\npreset: report-only\nrules:\n  accuracy: {level: error, min: 0.5}\n"
+    (tmp_path / "modicum.yaml").write_text(policy, encoding="utf-8")
+
+    ended = shell(f"modicum judge two.json {f'--version {version}' if version else ''} --output v.json")
+
+    assert ended.returncode == code, ended.stderr
+    if code == 2:
+        assert "--version: expected a version of the result, m/1 or other/1, got third/1" in ended.stderr
+        return
+    rules = {one["id"]: one for one in json.loads((tmp_path / "v.json").read_text())["rules"]}
+    judged = [check["model_version"] for check in rules["accuracy"]["checks"]]
+    assert judged == ([OTHER] if version == "other/1" else [VERSION] if version else [VERSION, OTHER])
 
 
 class _Stored:

@@ -6,12 +6,14 @@ from typing import Annotated, Any
 
 import typer
 
-from modicum.cli.documents import Findings, read_document, refuse_edited, with_findings
+from modicum.cli import options
+from modicum.cli.documents import Findings, read_document, refuse_edited, refusing_parts, with_findings
 from modicum.cli.policy import policy_from
 from modicum.cli.saving import refuse_unsaved, save
 from modicum.cli.stored_baselines import baseline_stored, report_of
 from modicum.cli.verdicts import VerdictOptions, judged, told, verdict_outputs
 from modicum.errors import InvalidArgument
+from modicum.gate.one_version import of_version, version_called
 from modicum.gate.verdict import Verdict
 
 
@@ -23,6 +25,10 @@ def judge(
         ),
     ],
     *,
+    version: Annotated[
+        str,
+        options.option(options.MODEL, "--version", "MODEL/NUMBER", "Judge this version of a result of several alone."),
+    ] = "",
     findings: Findings = None,
     verdict: VerdictOptions,
 ) -> None:
@@ -36,11 +42,15 @@ def judge(
         refuse_unsaved(policy)
     document = with_findings(result_named(result), findings)
     refuse_edited(document, result)
+    if version:
+        with refusing_parts(result):
+            version = version_called(document, version)
+            document = of_version(document, version)
     baseline = baseline_stored(policy, document)
     given = judged(document, policy, result, baseline=baseline)
     code = told(given, outputs, verdict)
     if verdict.save:
-        _save(result, given, baseline, code)
+        _save(result, version, given, baseline, code)
     raise typer.Exit(code)
 
 
@@ -51,11 +61,11 @@ def _refuse_file(result: str) -> None:
         )
 
 
-def _save(audit: str, given: Verdict, baseline: Mapping[str, Any] | None, code: int) -> None:
+def _save(audit: str, version: str, given: Verdict, baseline: Mapping[str, Any] | None, code: int) -> None:
     from modicum.client import Client  # noqa: PLC0415  # a file is judged without gRPC
 
     with Client() as client:
-        save(client, audit, given, baseline=baseline, code=code)
+        save(client, audit, given, version=version, baseline=baseline, code=code)
 
 
 def is_file(result: str) -> bool:

@@ -26,22 +26,27 @@ def refuse_unsaved(policy: Policy) -> None:
         )
 
 
-def save(client: "Client", audit: str, verdict: Verdict, *, baseline: Mapping[str, Any] | None, code: int) -> None:
+def save(
+    client: "Client", audit: str, verdict: Verdict, *, baseline: Mapping[str, Any] | None, code: int, version: str = ""
+) -> None:
     """Store a verdict, and say under which name. A server that fails does not take the place of a verdict that does.
+
+    With a `version`, the verdict is on that version of the audit alone.
 
     Raises:
         ModicumError: the server refuses, or comes to another outcome, and the verdict's exit code is 0.
     """
     try:
-        _say(client, audit, verdict, baseline)
+        _say(client, audit, verdict, baseline, version)
     except ModicumError as error:
         if code == DONE:
             raise
         print_error(f"{error} [{error.reason}]")
 
 
-def _say(client: "Client", audit: str, verdict: Verdict, baseline: Mapping[str, Any] | None) -> None:
-    stored = client.judge(audit, verdict.policy.file, baseline="" if baseline is None else baseline["audit"])
+def _say(client: "Client", audit: str, verdict: Verdict, baseline: Mapping[str, Any] | None, version: str) -> None:
+    beside = "" if baseline is None else baseline["audit"]
+    stored = client.judge(audit, verdict.policy.file, baseline=beside, version=version)
     if stored.outcome is not verdict.outcome:
         raise ServiceError(
             f"the server stored {stored.outcome} as {stored.name}, but this command says {verdict.outcome}; use "

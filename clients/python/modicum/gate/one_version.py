@@ -6,9 +6,26 @@ What the audit says of pairs of versions stays: a rule looks there for the versi
 from collections.abc import Mapping
 from typing import Any
 
-from modicum.errors import PolicyError
+from modicum.errors import InvalidArgument, PolicyError
+from modicum.resource_names import short_version
 
 Document = Mapping[str, Any]
+
+
+def version_called(document: Document, text: str) -> str:
+    """Return the name of the version of the document that a user calls by its whole name, or as `model/number`.
+
+    A model alone is enough where the document has one version of it.
+
+    Raises:
+        InvalidArgument: the document has no such version, or several.
+    """
+    known: list[str] = [model["model_version"] for model in document["models"]]
+    called = [name for name in known if text in {name, short_version(name), short_version(name).rpartition("/")[0]}]
+    if len(called) != 1:
+        names = " or ".join(map(short_version, known))
+        raise InvalidArgument(f"--version: expected a version of the result, {names}, got {text}")
+    return called[0]
 
 
 def of_version(document: Document, version: str) -> Document:
