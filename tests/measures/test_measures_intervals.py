@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from modicum_server.measures import intervals
 from modicum_server.measures.intervals import (
     bootstrap_mean,
+    newcombe_ends,
     order_statistics,
     quantile,
     square_and_add,
@@ -263,3 +264,14 @@ def test_small_differences_have_a_narrower_interval_than_large_ones_of_as_many_i
     halves, wholes = (square_and_add(differences(200, 20, 20) * size) for size in (0.5, 1.0))
 
     assert halves.high - halves.low < 0.6 * (wholes.high - wholes.low)
+
+
+@pytest.mark.parametrize(
+    ("counts", "ends"),
+    [((56, 70, 48, 80), (0.0524, 0.3339)), ((9, 10, 3, 10), (0.1705, 0.8090))],
+    ids=["large samples", "small samples"],
+)
+def test_the_difference_of_two_samples_equals_newcombes_examples(counts, ends):
+    first, n, second, m = counts
+
+    assert newcombe_ends(first / n, n, second / m, m) == pytest.approx(ends, abs=5e-5)

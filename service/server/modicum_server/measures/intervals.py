@@ -45,7 +45,22 @@ def wilson(successes: int, n: int, level: float = LEVEL) -> Interval | None:
     """Return the Wilson interval of a share; None below `SMALLEST_SAMPLE`."""
     if n < SMALLEST_SAMPLE:
         return None
-    return Interval(*_wilson_ends(successes / n, n, level), "wilson", n, level)
+    return Interval(*wilson_ends(successes / n, n, level), "wilson", n, level)
+
+
+def newcombe_ends(first: float, n: int, second: float, m: int, level: float = LEVEL) -> tuple[float, float]:
+    """Return both ends of the difference of two shares of samples of n and m that are not paired.
+
+    It squares and adds the distances of both shares to the ends of their Wilson intervals: Newcombe (1998), "Interval
+    estimation for the difference between independent proportions", method 10.
+    """
+    least_first, most_first = wilson_ends(first, n, level)
+    least_second, most_second = wilson_ends(second, m, level)
+    difference = first - second
+    return (
+        difference - math.hypot(first - least_first, most_second - second),
+        difference + math.hypot(most_first - first, second - least_second),
+    )
 
 
 def square_and_add(differences: NDArray[np.float64], *, most: float = 1.0, level: float = LEVEL) -> Interval | None:
@@ -183,8 +198,8 @@ def _difference_ends(gained: float, lost: float, n: int, level: float) -> tuple[
     def apart(below: float, above: float) -> float:
         return math.sqrt(below**2 + above**2 + 2 * math.sqrt(together) * below * above)
 
-    least_gained, most_gained = _wilson_ends(gained, n, level)
-    least_lost, most_lost = _wilson_ends(lost, n, level)
+    least_gained, most_gained = wilson_ends(gained, n, level)
+    least_lost, most_lost = wilson_ends(lost, n, level)
     difference = gained - lost
     return (
         difference - apart(gained - least_gained, most_lost - lost),
@@ -209,7 +224,11 @@ def images_without_difference(limit: float, level: float = LEVEL) -> int | None:
     return max(SMALLEST_SAMPLE, math.floor(normal_quantile(level) ** 2 * (1 + limit) / -limit) + 1)
 
 
-def _wilson_ends(share: float, n: int, level: float) -> tuple[float, float]:
+def wilson_ends(share: float, n: int, level: float = LEVEL) -> tuple[float, float]:
+    """Return both ends of the Wilson interval of a share.
+
+    It holds for any mean of values within 0 and 1, too: they vary at most as much as ones that are all 0 or 1.
+    """
     z = normal_quantile(level)
     centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     reach = z / (1 + z**2 / n) * math.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))

@@ -1,0 +1,177 @@
+"""What the answers of a blind review say: do people name the predicted class on the subsets?
+
+Rule of the outcome (docs/method.md, "The blind review"). The *excess* is the share of subsets whose predicted class
+people name, less that on random pixels, or less chance. CONFIRMED: both intervals lie below 0.2, and people name the
+class on most whole pictures: that interval lies above 0.5. SEEN: both lie above 0.2. Otherwise, or below n = 10,
+INCONCLUSIVE.
+
+A share is a mean over pictures. A picture that several people saw counts once, with the share of them who named it, so
+that several answers to one picture are not taken for several pictures.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from modicum_server.domain.reviews import (
+    PictureKind,
+    Review,
+    ReviewAnswer,
+    Reviewer,
+    ReviewerShares,
+    ReviewFigures,
+    ReviewOutcome,
+    ReviewPicture,
+    ReviewPlan,
+    ReviewShare,
+)
+from modicum_server.measures.agreement import krippendorff_alpha
+from modicum_server.measures.intervals import LEVEL, SMALLEST_SAMPLE, newcombe_ends, wilson_ends
+from modicum_server.measures.review_words import Facts, sentence
+
+LIMIT = 0.2
+"""The excess from which on people are said to see the class: one picture in five."""
+RECOGNISED = 0.5
+"""Of the whole pictures, the share that people must name for their other answers to tell something."""
+MOST_PICTURES = 1000
+"""Subsets up to which it is worked out how many would settle the outcome."""
+UNMEASURED = ReviewShare(None, None, None, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    """A share and over how many pictures it is."""
+
+    share: float
+    n: int
+
+
+def review_figures(review: Review, *, answers_a_subset: float, level: float = LEVEL) -> ReviewFigures:
+    """Return what the answers of a review say.
+
+    Args:
+        review: with its answers.
+        answers_a_subset: how many answers a session takes for each subset that is new in it.
+        level: of the intervals.
+    """
+    named, nothing = _both(review.plan, review.reviewers, level)
+    samples = {kind: _Sample(one.value, one.n) for kind, one in named.items() if one.value is not None}
+    chance = _chance(review)
+    over_random, over_chance = _excesses(samples, chance, level)
+    outcome = _outcome(samples, chance, level)
+    more = None if outcome is not ReviewOutcome.INCONCLUSIVE else _subsets_needed(samples, chance, level)
+    needed = None if more is None else round(answers_a_subset * (more - samples[PictureKind.SUBSET].n))
+    agreement, shared = _agreement(review.reviewers)
+    facts = Facts(outcome, named, chance, over_random, over_chance, level, needed, LIMIT, RECOGNISED)
+    return ReviewFigures(
+        outcome=outcome,
+        text=sentence(facts),
+        level=level,
+        named=named,
+        nothing=nothing,
+        chance=chance,
+        over_random=over_random,
+        over_chance=over_chance,
+        reviewers=tuple(
+            ReviewerShares(one.number, *_both(review.plan, [one], level)) for one in review.reviewers if one.answers
+        ),
+        agreement=agreement,
+        pictures_shared=shared,
+        answers_needed=needed,
+    )
+
+
+def _both(
+    plan: ReviewPlan, reviewers: Sequence[Reviewer], level: float
+) -> tuple[Mapping[PictureKind, ReviewShare], Mapping[PictureKind, ReviewShare]]:
+    """The shares of pictures of which the class was named, and of which people said that nothing is there."""
+
+    def is_named(answer: ReviewAnswer) -> bool:
+        return answer.choice == plan.images[answer.picture.image].predicted_class
+
+    return _shares(reviewers, is_named, level), _shares(reviewers, lambda answer: answer.choice is None, level)
+
+
+def _shares(
+    reviewers: Sequence[Reviewer], holds: Callable[[ReviewAnswer], bool], level: float
+) -> Mapping[PictureKind, ReviewShare]:
+    told: defaultdict[ReviewPicture, list[bool]] = defaultdict(list)
+    for reviewer in reviewers:
+        for answer in reviewer.answers:
+            told[answer.picture].append(holds(answer))
+    return {
+        kind: _share([sum(all_of) / len(all_of) for picture, all_of in told.items() if picture.kind is kind], level)
+        for kind in PictureKind
+    }
+
+
+def _share(values: Sequence[float], level: float) -> ReviewShare:
+    n = len(values)
+    if n == 0:
+        return UNMEASURED
+    mean = sum(values) / n
+    low, high = (None, None) if n < SMALLEST_SAMPLE else wilson_ends(mean, n, level)
+    return ReviewShare(mean, low, high, n)
+
+
+def _chance(review: Review) -> float | None:
+    """The share that a guess names: over the subsets that were answered, the mean of 1 / options."""
+    seen = {
+        answer.picture.image
+        for reviewer in review.reviewers
+        for answer in reviewer.answers
+        if answer.picture.kind is PictureKind.SUBSET
+    }
+    if not seen:
+        return None
+    return sum(1 / len(review.plan.images[image].options) for image in seen) / len(seen)
+
+
+def _excesses(
+    samples: Mapping[PictureKind, _Sample], chance: float | None, level: float
+) -> tuple[ReviewShare, ReviewShare]:
+    subset, random = samples.get(PictureKind.SUBSET), samples.get(PictureKind.RANDOM)
+    over_random = over_chance = UNMEASURED
+    if subset is not None and random is not None:
+        ends = newcombe_ends(subset.share, subset.n, random.share, random.n, level)
+        over_random = _difference(subset.share - random.share, ends, min(subset.n, random.n))
+    if subset is not None and chance is not None:
+        low, high = wilson_ends(subset.share, subset.n, level)
+        over_chance = _difference(subset.share - chance, (low - chance, high - chance), subset.n)
+    return over_random, over_chance
+
+
+def _difference(value: float, ends: tuple[float, float], n: int) -> ReviewShare:
+    return ReviewShare(value, None, None, n) if n < SMALLEST_SAMPLE else ReviewShare(value, *ends, n)
+
+
+def _outcome(samples: Mapping[PictureKind, _Sample], chance: float | None, level: float) -> ReviewOutcome:
+    excesses = _excesses(samples, chance, level)
+    whole = samples.get(PictureKind.WHOLE)
+    if all(one.low is not None and one.low > LIMIT for one in excesses):
+        return ReviewOutcome.SEEN
+    able = whole is not None and whole.n >= SMALLEST_SAMPLE and wilson_ends(whole.share, whole.n, level)[0] > RECOGNISED
+    if able and all(one.high is not None and one.high < LIMIT for one in excesses):
+        return ReviewOutcome.CONFIRMED
+    return ReviewOutcome.INCONCLUSIVE
+
+
+def _subsets_needed(samples: Mapping[PictureKind, _Sample], chance: float | None, level: float) -> int | None:
+    """How many subsets in all would settle the outcome, if all answers to come are like those seen."""
+    if len(samples) < len(PictureKind):
+        return None
+    have = samples[PictureKind.SUBSET].n
+    for subsets in range(have + 1, MOST_PICTURES + 1):
+        more = {kind: _Sample(one.share, round(one.n * subsets / have)) for kind, one in samples.items()}
+        if _outcome(more, chance, level) is not ReviewOutcome.INCONCLUSIVE:
+            return subsets
+    return None
+
+
+def _agreement(reviewers: Sequence[Reviewer]) -> tuple[float | None, int]:
+    """Krippendorff's alpha over the pictures that several people answered, and how many these are."""
+    told: defaultdict[ReviewPicture, list[int | None]] = defaultdict(list)
+    for reviewer in reviewers:
+        for answer in reviewer.answers:
+            told[answer.picture].append(answer.choice)
+    return krippendorff_alpha(told.values()), sum(len(choices) > 1 for choices in told.values())
