@@ -24,8 +24,8 @@ def test_people_who_see_the_class_on_whole_pictures_alone_confirm():
     assert figures.outcome is ReviewOutcome.CONFIRMED
     assert figures.text == (
         "People do not see the predicted class in the subsets: they name it on less than 20 points more of them than "
-        "on random pixels, or than by guessing. They name it on 0% of 34 subsets (95% interval 0% to 10%); 0% on as many "
-        "random pixels, 100% on whole pictures; a guess names 11%."
+        "on random pixels, or than by guessing. They name it on 0% of 34 subsets (95% interval 0% to 10%); 0% on as "
+        "many random pixels, 100% on whole pictures; a guess names 11%."
     )
     assert figures.nothing[PictureKind.SUBSET].value == 1
     assert figures.answers_needed is None
