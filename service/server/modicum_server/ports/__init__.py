@@ -1,0 +1,53 @@
+"""What the use cases and the worker need from outside, as protocols: a store, an artifact store, wake-ups, reports.
+
+Use cases see these and the values of `domain`. Adapters implement them, and `bootstrap` binds them. Each module here is
+one part of the border; all names can be imported from the package.
+
+A `Transaction` is one database transaction: all that it did exists when it has ended without an error, otherwise
+nothing. Lists are read by key: `after` is the key of the last row seen ("" at the start), `limit` the most rows wanted,
+and each row comes with its key.
+"""
+
+from modicum_server.ports.access import Access, Projects, RememberedRequest, Requests, Sessions
+from modicum_server.ports.artifacts import ArtifactStore, ObjectsCheck, Upload
+from modicum_server.ports.audits import AuditFilter, Audits, Findings, Predictions, Shards, Spots
+from modicum_server.ports.catalogue import Artifacts, Datasets, Models
+from modicum_server.ports.lists import Keyed
+from modicum_server.ports.notices import Changes, Wakeups, Watch
+from modicum_server.ports.overviews import Gauges, Overviews
+from modicum_server.ports.reports import CanvasWriter, JsonWriter, ReportRenderer
+from modicum_server.ports.store import Store, Transaction
+from modicum_server.ports.verdicts import VerdictFilter, Verdicts
+
+__all__ = [
+    "Access",
+    "ArtifactStore",
+    "Artifacts",
+    "AuditFilter",
+    "Audits",
+    "CanvasWriter",
+    "Changes",
+    "Datasets",
+    "Findings",
+    "Gauges",
+    "JsonWriter",
+    "Keyed",
+    "Models",
+    "ObjectsCheck",
+    "Overviews",
+    "Predictions",
+    "Projects",
+    "RememberedRequest",
+    "ReportRenderer",
+    "Requests",
+    "Sessions",
+    "Shards",
+    "Spots",
+    "Store",
+    "Transaction",
+    "Upload",
+    "VerdictFilter",
+    "Verdicts",
+    "Wakeups",
+    "Watch",
+]

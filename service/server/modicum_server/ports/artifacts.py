@@ -1,0 +1,47 @@
+"""Bytes: the artifact store, uploads, and the check of boxes and masks."""
+
+from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Protocol
+
+
+class Upload(Protocol):
+    """An upload in progress."""
+
+    async def write(self, data: bytes) -> None: ...
+    async def commit(self) -> None:
+        """Raises UploadTruncated (the bytes so far are kept for a resume) or DigestMismatch (they are deleted)."""
+
+
+class ObjectsCheck(Protocol):
+    """Checks that boxes, or a mask, fit a picture. A picture that cannot be read is skipped."""
+
+    def __call__(self, image: bytes, *, boxes: bytes | None = None, mask: bytes = b"", max_pixels: int = ...) -> None:
+        """Raises ObjectsInvalid, with what was expected and what came."""
+
+
+class ArtifactStore(Protocol):
+    """Bytes by SHA-256, in a folder or at any fsspec URL. The Store knows who may see which digest."""
+
+    async def received(self, project: str, digest: str) -> int:
+        """Bytes that a broken upload of this project left."""
+
+    def upload(self, project: str, digest: str, *, size_bytes: int, offset: int) -> AbstractAsyncContextManager[Upload]:
+        """Begin or resume; raises UploadInvalid when `offset` is not what was received, UploadBusy beside another."""
+
+    def read(self, digest: str, *, offset: int = 0) -> AsyncGenerator[bytes]:
+        """Yield the bytes from `offset`. A reader that stops early closes the generator, which closes the file."""
+
+    async def put(self, data: bytes) -> str:
+        """Store bytes and return their digest."""
+
+    async def put_file(self, path: Path) -> str:
+        """Store a local file of any size and return its digest."""
+
+    async def fetch(self, digest: str, destination: Path) -> None:
+        """Put the bytes at a local path, by hard link if possible."""
+
+    async def delete(self, digest: str) -> None: ...
+    async def ping(self) -> None:
+        """Raises DependencyUnavailable."""

@@ -1,0 +1,80 @@
+"""What is audited: models, data sets, and which project may see which artifact."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from modicum_server.domain.datasets import Artifact, Dataset, DatasetItem
+from modicum_server.domain.models import Model, ModelCheck, ModelVersion
+from modicum_server.ports.lists import Keyed
+
+
+class Models(Protocol):
+    """Models and versions."""
+
+    async def get(self, name: str) -> Model | None: ...
+    async def page(self, project: str, *, after: str, limit: int) -> list[Keyed[Model]]: ...
+    async def create(self, name: str) -> Model:
+        """Create it, or return the existing one of that name."""
+
+    async def delete(self, name: str) -> None: ...
+    async def version(self, name: str) -> ModelVersion | None: ...
+    async def version_by_digest(self, model: str, digest: str) -> ModelVersion | None: ...
+    async def versions(self, model: str, *, after: str, limit: int) -> list[Keyed[ModelVersion]]:
+        """Newest first."""
+
+    async def create_version(self, model: str, version: ModelVersion) -> ModelVersion:
+        """Store it under the model's next number (locks the model). The store sets its `name`."""
+
+    async def delete_version(self, name: str) -> None: ...
+    async def audits_of(self, name: str) -> list[str]:
+        """Names of at most 10 audits, or versions, that refer to a version or to any version of a model."""
+
+    async def accept(self, name: str, check: ModelCheck) -> None: ...
+    async def reject(self, name: str, *, reason: str, detail: str) -> None: ...
+    async def recheck(self, name: str) -> bool:
+        """Make a REJECTED version PENDING, without its reason; False, and no effect, on another one."""
+
+
+class Datasets(Protocol):
+    """Data sets and their items."""
+
+    async def get(self, name: str) -> Dataset | None: ...
+    async def page(self, project: str, *, after: str, limit: int) -> list[Keyed[Dataset]]: ...
+    async def create(self, name: str, manifest_digest: str, items: Sequence[DatasetItem]) -> Dataset | None:
+        """Store it; None when one of that name exists (the caller compares)."""
+
+    async def delete(self, name: str) -> None: ...
+    async def items(self, name: str, *, after: int, limit: int) -> list[tuple[int, DatasetItem]]:
+        """Items whose index is greater than `after` (-1 at the start), in order."""
+
+    async def items_at(self, name: str, indices: Sequence[int]) -> list[DatasetItem]: ...
+    async def named(self, name: str, items: Sequence[str]) -> Mapping[str, DatasetItem]:
+        """Those of the items that the data set has, by item name."""
+
+    async def labels(self, name: str) -> frozenset[str]:
+        """The distinct labels, without the empty one."""
+
+    async def audits_of(self, name: str) -> list[str]: ...
+
+
+class Artifacts(Protocol):
+    """Which project holds which bytes."""
+
+    async def get(self, project: str, digest: str) -> Artifact | None: ...
+    async def held(self, project: str, digests: Sequence[str]) -> frozenset[str]:
+        """Which of them the project holds; they are not deleted until the transaction ends."""
+
+    async def lock(self, digest: str) -> bool:
+        """Be alone with the digest until the transaction ends, to bring or delete its bytes; whether it is held.
+
+        Bytes are stored together with their record, and deleted only when no project has one.
+        """
+
+    async def add(self, project: str, digest: str, size_bytes: int) -> Artifact:
+        """Record it, or return the record."""
+
+    async def referrers(self, project: str, digest: str) -> list[str]:
+        """Names of at most 10 versions, data sets, audits and verdicts of the project that refer to it."""
+
+    async def delete(self, project: str, digest: str) -> bool:
+        """Delete the record; True when no project holds the bytes any more."""

@@ -1,0 +1,54 @@
+"""The forms of a report."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+from modicum_server.domain.findings import Finding
+from modicum_server.domain.models import InputSpecification
+from modicum_server.domain.searches import Canvas
+
+
+class ReportRenderer(Protocol):
+    """The forms of a report: pure functions of the result document, the findings and the images."""
+
+    def json(self, document: Mapping[str, Any]) -> "JsonWriter": ...
+    def html(
+        self,
+        document: Mapping[str, Any],
+        findings: Iterable[Finding],
+        load_image: Callable[[str], bytes | None],
+        *,
+        inputs: Mapping[str, InputSpecification],
+        labels: Mapping[str, Sequence[str]],
+    ) -> bytes: ...
+    def spot_pictures(
+        self,
+        document: Mapping[str, Any],
+        findings: Iterable[Finding],
+        load_image: Callable[[str], bytes | None],
+        *,
+        inputs: Mapping[str, InputSpecification],
+        labels: Mapping[str, Sequence[str]],
+    ) -> list[dict[str, Any]]:
+        """Pictures of copied spots, for the document of a JSON report."""
+
+    def canvas(self, document: Mapping[str, Any], framing: InputSpecification, canvas: Canvas) -> "CanvasWriter": ...
+    def canvas_images(self, findings: Iterable[Finding]) -> list[str]:
+        """Digests of the images for `canvas`, each once."""
+
+
+class JsonWriter(Protocol):
+    """Document and findings as one JSON file, written piece by piece."""
+
+    def begin(self) -> bytes: ...
+    def feed(self, packed: bytes) -> Iterator[bytes]:
+        """Take the next bytes of the findings artifact."""
+
+    def end(self) -> bytes: ...
+
+
+class CanvasWriter(Protocol):
+    """An archive of images on the canvas, written image by image."""
+
+    def add(self, digest: str, data: bytes) -> bytes: ...
+    def end(self) -> bytes: ...

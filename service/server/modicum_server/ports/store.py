@@ -1,0 +1,49 @@
+"""The database as a whole."""
+
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from modicum_server.ports.access import Access, Projects, Requests, Sessions
+from modicum_server.ports.audits import Audits, Findings, Predictions, Shards, Spots
+from modicum_server.ports.catalogue import Artifacts, Datasets, Models
+from modicum_server.ports.overviews import Gauges, Overviews
+from modicum_server.ports.verdicts import Verdicts
+
+
+class Transaction(Protocol):
+    """One database transaction."""
+
+    projects: Projects
+    sessions: Sessions
+    access: Access
+    requests: Requests
+    models: Models
+    datasets: Datasets
+    artifacts: Artifacts
+    audits: Audits
+    shards: Shards
+    findings: Findings
+    predictions: Predictions
+    spots: Spots
+    verdicts: Verdicts
+    gauges: Gauges
+    overviews: Overviews
+
+
+class Store(Protocol):
+    """Postgres."""
+
+    def transaction(self) -> AbstractAsyncContextManager[Transaction]: ...
+    async def ping(self) -> None:
+        """Raises DependencyUnavailable."""
+
+    async def require_schema(self) -> None:
+        """Check that the schema is that of this release, or of a later one.
+
+        Raises DependencyUnavailable or SchemaOutdated.
+        """
+
+    async def require_queue(self) -> None:
+        """Check that the queue's tables exist. Raises DependencyUnavailable."""
+
+    async def close(self) -> None: ...
