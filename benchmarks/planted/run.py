@@ -5,7 +5,7 @@ A run that was stopped goes on where it stopped: rows are written as they come, 
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import torch
 from benchmarks.planted import photographs
 from benchmarks.planted.audits import audit, is_current, truth
 from benchmarks.planted.cases import Case, cases
+from benchmarks.planted.counting import Row
 from benchmarks.planted.measures import measured
 from benchmarks.planted.networks import trained
 from benchmarks.planted.objects import object_cases, object_places
@@ -32,8 +33,7 @@ OBJECT_ROWS = Path("benchmarks/results/planted-objects.jsonl")
 
 def measure(data: Path | None, into: Path, *, quick: bool) -> None:
     """Train and audit what has no whole row yet; with `quick` at most a few networks."""
-    done = {row["name"] for row in read_rows(into / ROWS) if is_whole(row)}
-    left = [case for case in [*cases(), *photographs.CASES] if case.name not in done]
+    left = without_whole_row([*cases(), *photographs.CASES], read_rows(into / ROWS))
     for place, case in enumerate(left[:QUICK_CASES] if quick else left, start=1):
         begun = time.perf_counter()
         try:
@@ -63,6 +63,28 @@ def measure_objects(data: Path | None, into: Path, *, quick: bool) -> None:
         with (into / OBJECT_ROWS).open("a") as rows:
             rows.write(json.dumps({**case.as_json(), "places": places}, sort_keys=True) + "\n")
         print(f"among objects: {case.name}", flush=True)
+
+
+def without_whole_row(all_cases: Sequence[Case], rows: Sequence[Row]) -> list[Case]:
+    """The networks that are to be measured, those first of which most is to be learnt.
+
+    First come photographs without a row, cues of the whole picture last, because no place is to be found; then those
+    whose places were chosen in another way, clean ones and kinds that were set aside before the others; then digits;
+    and last networks of ImageNet's size, which take longest.
+    """
+    kept = {row["name"]: is_whole(row) for row in rows}
+
+    def order(case: Case) -> tuple[bool, ...]:
+        again = case.name in kept
+        return (
+            case.pictures == photographs.PICTURES,
+            case.pictures == "digits",
+            again,
+            not (case.clean or case.cue.has_place),
+            again and not (case.set_aside or case.clean),
+        )
+
+    return sorted((case for case in all_cases if not kept.get(case.name)), key=order)
 
 
 def is_whole(row: dict[str, Any]) -> bool:

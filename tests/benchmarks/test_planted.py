@@ -8,8 +8,8 @@ from benchmarks.planted.audits import CHOICE, counted, uncounted
 from benchmarks.planted.cases import HOW_MANY_CLASSES, LABEL, STRENGTHS, cases
 from benchmarks.planted.counting import CIFAR
 from benchmarks.planted.limits import flagged_at
-from benchmarks.planted.photographs import PICTURES
-from benchmarks.planted.run import AUDITS, is_whole
+from benchmarks.planted.photographs import CASES, PICTURES
+from benchmarks.planted.run import AUDITS, is_whole, without_whole_row
 from benchmarks.planted.tables import planted
 from benchmarks.planted.verdicts import PRESETS, verdict_of
 
@@ -147,3 +147,18 @@ def test_images_in_no_row_of_a_class_leave_a_verdict_open():
 
     assert verdict_of(audit, "recommended") == "PASS"
     assert verdict_of({**audit, "shown": 2 * SOURCES}, "recommended") == "INCONCLUSIVE"
+
+
+def test_missing_photographs_are_measured_first_then_earlier_choices_then_digits():
+    photographs = [case for case in cases() if case.pictures == CIFAR]
+    clean = next(case for case in photographs if case.clean)
+    no_place = next(case for case in photographs if not case.clean and not case.cue.has_place)
+    earlier = [case for case in photographs if case.cue.has_place][:20]
+    digits = next(case for case in cases() if case.pictures == "digits")
+    rows = [{"name": case.name, "pictures": CIFAR, "audits": []} for case in earlier]
+
+    left = without_whole_row([CASES[0], digits, *earlier, no_place, clean], rows)
+
+    aside, others = ([case for case in earlier if case.set_aside is kind] for kind in (True, False))
+    assert aside
+    assert left == [clean, no_place, *aside, *others, digits, CASES[0]]

@@ -85,7 +85,7 @@ def share_by_edges(interventions: Interventions, images: SplitImages, place: Pla
         if images.predicted[following.other] != images.predicted[pair.source]
     ]
     region = place.region(interventions.canvas[1:])
-    seen = interventions.classes(Composite(inside, pair.other, region) for pair, inside in swapped)
+    seen = interventions.search_classes(Composite(inside, pair.other, region) for pair, inside in swapped)
     hits = sum(one == images.predicted[pair.source] for one, (pair, _) in zip(seen, swapped, strict=True))
     return hits / len(swapped) if swapped else 0.0
 
@@ -137,7 +137,7 @@ def _best(
         composites = (
             Composite(pair.source, pair.other, region_of(place, pair.source)) for place in places for pair in tried
         )
-        seen = iter(interventions.classes(composites))
+        seen = iter(interventions.search_classes(composites))
         for place in places:
             hits[place] += sum(next(seen) == images.predicted[pair.source] for pair in tried)
         places = sorted(places, key=lambda place: (-hits[place], place.area(canvas)))[:survivors]

@@ -66,17 +66,25 @@ class Interventions:
         Raises:
             Stopped: the caller asked to stop.
         """
-        return [predicted for chunk in self._chunks(composites) for predicted in _classes(self._logits(chunk))]
+        scores = self._classifier.logits
+        return [predicted for chunk in self._chunks(composites) for predicted in _classes(self._logits(chunk, scores))]
+
+    def search_classes(self, composites: Iterable[Composite]) -> list[int]:
+        """As `classes`, with the fast copy of the module if there is one. To choose a place, never to test it."""
+        scores = self._classifier.search_logits
+        return [predicted for chunk in self._chunks(composites) for predicted in _classes(self._logits(chunk, scores))]
 
     def log_probabilities(self, composites: Iterable[Composite], target_classes: Sequence[int]) -> Tensor:
         """The logarithm of the probability of its class in each, (number of composites,); NaN where there is none.
+
+        It comes from the fast copy of the module if there is one, and serves to choose a place, never to test it.
 
         Raises:
             Stopped: the caller asked to stop.
         """
         targets, parts = iter(target_classes), list[Tensor]()
         for chunk in self._chunks(composites):
-            logits = self._logits(chunk)
+            logits = self._logits(chunk, self._classifier.search_logits)
             wanted = torch.tensor(list(itertools.islice(targets, len(chunk))), device=logits.device)
             parts.append(logits.log_softmax(dim=1).gather(1, wanted[:, None]).flatten())
         return torch.cat(parts) if parts else torch.empty(0)
@@ -94,7 +102,7 @@ class Interventions:
                 raise Stopped
             yield chunk
 
-    def _logits(self, chunk: Sequence[Composite]) -> Tensor:
+    def _logits(self, chunk: Sequence[Composite], scores: Callable[[Tensor], Tensor]) -> Tensor:
         """The logits of each composite; NaN in all of a row that has none."""
         inside = torch.stack([self._image(one.inside) for one in chunk])
         outside = torch.stack([self._image(one.outside) for one in chunk])
@@ -102,7 +110,7 @@ class Interventions:
         images = torch.where(region, inside, outside)
         missing = images.isnan()
         with torch.no_grad(), full_precision():
-            logits = self._classifier.logits(images.masked_fill(missing, self._classifier.bounds[0]))
+            logits = scores(images.masked_fill(missing, self._classifier.bounds[0]))
         self.passes += len(chunk)
         if self._passed is not None:
             self._passed(len(chunk))
