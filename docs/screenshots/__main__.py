@@ -20,6 +20,7 @@ SHOTS = {
     "side-by-side": f"/side-by-side?left={PROJECT[1:]}/audits/spring&right={PROJECT[1:]}/audits/summer",
     "dataset": "/datasets/marked-pictures",
     "verdicts": "/verdicts",
+    "members": "/members",
 }
 """By the name of the picture, the page that it shows."""
 SETTLED_MILLISECONDS = 3000

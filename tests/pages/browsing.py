@@ -27,6 +27,8 @@ PAGES = (
     "/datasets",
     "/datasets/few",
     "/new-audit",
+    "/members",
+    "/tokens",
     "/audits/none",
     f"/side-by-side?left={PROJECT}/audits/good&right={PROJECT}/audits/good",
 )

@@ -2,14 +2,14 @@
 
 import asyncio
 from collections.abc import Coroutine
-from contextlib import suppress
 from typing import Any
 
 from modicum_server.domain.projects import Principal
-from modicum_server.errors import DependencyUnavailable, TokenInvalid, TokenMissing
+from modicum_server.errors import TokenInvalid, TokenMissing
 from modicum_server.ports import Store
 from modicum_server.usecases.access import token_digest
 from modicum_server.usecases.bearer_tokens import is_damaged
+from modicum_server.usecases.token_use import note_use
 
 SCHEME = "bearer"
 
@@ -61,13 +61,5 @@ async def _principal_of(store: Store, token: str) -> Principal:
         principal = await transaction.projects.authenticate(token_digest(token))
     if principal is None:
         raise TokenInvalid
-    if principal.use_is_stale:
-        await _note_use(store, principal)
+    await note_use(store, principal)
     return principal
-
-
-async def _note_use(store: Store, principal: Principal) -> None:
-    """Store that the token was used. A database that cannot write now refuses no call for that."""
-    with suppress(DependencyUnavailable):
-        async with store.transaction() as transaction:
-            await transaction.access.note_use(principal.token_id)

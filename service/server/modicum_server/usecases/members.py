@@ -10,7 +10,7 @@ from modicum_server.ports import Store, Transaction
 from modicum_server.usecases.access import authorise
 from modicum_server.usecases.pages import Page, PageRequest, read_page
 from modicum_server.usecases.resource_names import project_of
-from modicum_server.usecases.rules import check
+from modicum_server.usecases.rules import PRINCIPAL, check
 from modicum_server.usecases.token_making import DEFAULT_LIFETIME, MadeToken, make_token, other_role, replace_token
 
 LONGEST_LIFETIME = timedelta(days=366)
@@ -34,6 +34,7 @@ class Members:
                 request,
                 f"members of {project}",
                 lambda after, limit: transaction.access.members(project, after=after, limit=limit),
+                keys=PRINCIPAL,
             )
 
     async def add(self, principal: Principal, parent: str, member_id: str, role: Role | None) -> Grant:

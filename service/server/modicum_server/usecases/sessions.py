@@ -10,6 +10,7 @@ from modicum_server.domain.projects import Principal
 from modicum_server.errors import SessionMissing, SignInLinkUsed, TokenInvalid
 from modicum_server.ports import Store, Transaction
 from modicum_server.usecases.access import token_digest
+from modicum_server.usecases.token_use import note_use
 
 SECRET_BYTES = 32
 SESSION_SECONDS = 12 * 3600.0
@@ -54,7 +55,7 @@ class Sessions:
             await transaction.sessions.delete(token_digest(secret))
 
     async def principal(self, secret: str) -> Principal:
-        """Return who signed in, with the roles of now.
+        """Return who signed in, with the roles of now. A session's use is a use of its token.
 
         Raises:
             SessionMissing: there is no such session, or no longer.
@@ -64,6 +65,7 @@ class Sessions:
             principal = None if token is None else await transaction.projects.authenticate(token)
         if principal is None:
             raise SessionMissing
+        await note_use(self._store, principal)
         return principal
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from modicum_server.domain.projects import Principal
+from modicum_server.domain.projects import Principal, Role
 from modicum_server.errors import FormForeign
 from modicum_server.settings import Settings
 from modicum_server.transports.authentication import within
@@ -42,13 +42,15 @@ from modicum_server.transports.layers import (
 )
 from modicum_server.transports.open_streams import OpenStreams
 from modicum_server.transports.services import Services, UseCases
+from modicum_server.usecases.access import authorise
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
     """A page, or the answer to a form. `name` stands in metrics and in the log.
 
-    A `public` one needs no session; one that `streams` may take as long as its bytes need.
+    A `public` one needs no session; one that `streams` may take as long as its bytes need. The role that a page `needs`
+    in its project is required before its form is read; the use cases require it again.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Page:
     takes_form: bool = False
     public: bool = False
     streams: bool = False
+    needs: Role | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +109,11 @@ class _Door:
         call = Call(method=f"/modicum.pages/{self._page.name}", streaming=self._page.streams, wire=wire)
         async with AsyncExitStack() as stack:
             await open_layers(stack, self._doors.public if self._page.public else self._doors.private, call)
+            visit = Visit(wire.request, self._doors.able, self._doors.settings, call.principal or NOBODY)
+            if self._page.needs is not None:
+                authorise(visit.principal, visit.project, self._page.needs)
             form = await self._form(wire.request) if self._page.takes_form else EMPTY
-            visit = Visit(wire.request, self._doors.able, self._doors.settings, call.principal or NOBODY, form)
-            await wire.respond(await self._page.show(visit))
+            await wire.respond(await self._page.show(replace(visit, form=form)))
 
     async def _form(self, request: Request) -> Form:
         return await _form_of(request, LARGEST_PUBLIC_FORM_BYTES if self._page.public else LARGEST_FORM_BYTES)

@@ -10,16 +10,18 @@ from modicum_server.transports.http.pages.door import Doors, routes_of
 from modicum_server.transports.http.pages.views import (
     audits,
     datasets,
+    members,
     models,
     new_audit,
     projects,
     side_by_side,
     signing,
+    tokens,
     verdicts,
 )
 from modicum_server.transports.services import Services
 
-NOUNS = (signing, projects, audits, verdicts, models, datasets, new_audit, side_by_side)
+NOUNS = (signing, projects, audits, verdicts, models, datasets, new_audit, side_by_side, members, tokens)
 PAGES = (*(page for noun in NOUNS for page in noun.PAGES), *projects.NOWHERE)
 
 

@@ -50,13 +50,23 @@ class Visit:
         """Whether the visitor may begin, stop and judge audits of the project. The use cases decide; this shows."""
         return may(self.principal, self.project, Role.AUDITOR)
 
+    @property
+    def administers(self) -> bool:
+        """Whether the visitor may decide on members and tokens of the project, as above."""
+        return may(self.principal, self.project, Role.ADMIN)
+
     def render(self, template: str, *, status: int = HTTPStatus.OK, secret: str = "", **shown: Any) -> Response:
         """Return a page. Its forms are sealed with the browser's secret, or with the one that it is about to get."""
         sealed = partial(_seal, secret or secret_of(self.request))
         return HTMLResponse(rendered(template, visit=self, sealed=sealed, **self._surroundings(), **shown), status)
 
     def _surroundings(self) -> Mapping[str, Any]:
-        return {"principal": self.principal, "project": self.project, "may_audit": self.may_audit}
+        return {
+            "principal": self.principal,
+            "project": self.project,
+            "may_audit": self.may_audit,
+            "administers": self.administers,
+        }
 
     def lead_to(self, path: str) -> Response:
         """Return the answer to a form that was served: the page to look at next."""

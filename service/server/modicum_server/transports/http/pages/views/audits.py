@@ -9,6 +9,7 @@ from uuid import uuid4
 from starlette.responses import Response
 
 from modicum_server.domain.audits import Audit, AuditState, Stage
+from modicum_server.domain.projects import Role
 from modicum_server.errors import InvalidArgument, ResultIncomplete
 from modicum_server.transports.http.pages import headers
 from modicum_server.transports.http.pages.door import Page
@@ -172,8 +173,8 @@ PAGES = (
     Page("progress", f"{_AUDIT}/progress", _progress),
     Page("report", f"{_AUDIT}/report", _report, streams=True),
     Page("report_download", f"{_AUDIT}/report.{{form}}", _download, streams=True),
-    Page("cancel", f"{_AUDIT}/cancel", _cancel, takes_form=True),
-    Page("stop", f"{_AUDIT}/stop", _stop, takes_form=True),
+    Page("cancel", f"{_AUDIT}/cancel", _cancel, takes_form=True, needs=Role.AUDITOR),
+    Page("stop", f"{_AUDIT}/stop", _stop, takes_form=True, needs=Role.AUDITOR),
     Page("judge_form", f"{_AUDIT}/judge", _judge_form),
-    Page("judge", f"{_AUDIT}/judge", _judge, takes_form=True),
+    Page("judge", f"{_AUDIT}/judge", _judge, takes_form=True, needs=Role.AUDITOR),
 )

@@ -12,12 +12,11 @@ from modicum_server.domain.datasets import Dataset
 from modicum_server.domain.models import Model
 from modicum_server.domain.projects import Role
 from modicum_server.domain.searches import Canvas, Fill, Search, SearchMethod
-from modicum_server.errors import FieldInvalid, ModicumError, PermissionDenied
-from modicum_server.transports.errors import status_of_error
+from modicum_server.errors import FieldInvalid, ModicumError
 from modicum_server.transports.http.pages.door import Page
 from modicum_server.transports.http.pages.forms import Form
+from modicum_server.transports.http.pages.mistakes import mistake
 from modicum_server.transports.http.pages.visits import Visit
-from modicum_server.usecases.access import authorise
 from modicum_server.usecases.audit_creation import AuditOptions
 from modicum_server.usecases.durations import longest_seconds
 from modicum_server.usecases.pages import PageRequest
@@ -25,6 +24,18 @@ from modicum_server.usecases.specifications import AuditDraft
 
 CHOICES_SHOWN = 500
 DEFAULT_THRESHOLD = "0.9"
+LABELS = {
+    "model": "Model",
+    "model_versions": "Model",
+    "dataset": "Data set",
+    "sample": "Images",
+    "threshold": "Threshold",
+    "passes": "Passes of the search of one image",
+    "fill": "What replaces a masked pixel",
+    "seed": "Seed",
+    "audit_id": "Name",
+}
+"""What the fields of the form are called, by their names in the API and in the form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +67,6 @@ class Cost:
 
 
 async def _form(visit: Visit) -> Response:
-    authorise(visit.principal, visit.project, Role.AUDITOR)
     return await _page(visit, Asked(model=visit.query("model"), dataset=visit.query("dataset")))
 
 
@@ -67,7 +77,7 @@ async def _cost(visit: Visit) -> Response:
     try:
         cost = await _cost_of(visit, asked)
     except ModicumError as error:
-        problem = _shown(error)
+        problem = mistake(error, LABELS)
     if visit.request.headers.get("hx-request") == "true":
         return visit.render("cost.html.j2", cost=cost, problem=problem or "")
     return await _page(visit, asked, cost=cost, problem=problem or "")
@@ -79,7 +89,7 @@ async def _create(visit: Visit) -> Response:
     try:
         audit = await visit.able.audit_creation.create(visit.principal, visit.project, _draft(visit.form), options)
     except ModicumError as error:
-        return await _page(visit, asked, problem=_shown(error))
+        return await _page(visit, asked, problem=mistake(error, LABELS))
     return visit.lead_to(f"/{audit.name}")
 
 
@@ -117,13 +127,6 @@ def _draft(form: Form) -> AuditDraft:
     return AuditDraft(specification)
 
 
-def _shown(error: ModicumError) -> str:
-    """Return the message of a mistake in the form; raise another error again."""
-    if isinstance(error, PermissionDenied) or not status_of_error(type(error)).public:
-        raise error
-    return str(error)
-
-
 async def _page(visit: Visit, asked: Asked, *, cost: Cost | None = None, problem: str = "") -> Response:
     models, datasets = await _choices(visit)
     return visit.render(
@@ -148,7 +151,7 @@ async def _choices(visit: Visit) -> tuple[Sequence[Model], Sequence[Dataset]]:
 
 
 PAGES = (
-    Page("new_audit_form", "/projects/{project}/new-audit", _form),
-    Page("new_audit", "/projects/{project}/new-audit", _create, takes_form=True),
-    Page("new_audit_cost", "/projects/{project}/new-audit/cost", _cost, takes_form=True),
+    Page("new_audit_form", "/projects/{project}/new-audit", _form, needs=Role.AUDITOR),
+    Page("new_audit", "/projects/{project}/new-audit", _create, takes_form=True, needs=Role.AUDITOR),
+    Page("new_audit_cost", "/projects/{project}/new-audit/cost", _cost, takes_form=True, needs=Role.AUDITOR),
 )

@@ -1,0 +1,81 @@
+"""Members of a project: the list, and forms that add, change and remove them. For its admins."""
+
+from http import HTTPStatus
+
+from starlette.responses import Response
+
+from modicum_server.domain.projects import Role
+from modicum_server.errors import ModicumError
+from modicum_server.transports.http.pages.door import Page
+from modicum_server.transports.http.pages.forms import Form
+from modicum_server.transports.http.pages.mistakes import mistake
+from modicum_server.transports.http.pages.visits import Visit
+from modicum_server.usecases.pages import PageRequest
+
+MEMBERS_SHOWN = 50
+LABELS = {"member_id": "Name", "role": "Role", "name": "Member"}
+
+
+async def _list(visit: Visit) -> Response:
+    return await _page(visit)
+
+
+async def _add(visit: Visit) -> Response:
+    member = visit.form.text("member")
+    try:
+        await visit.able.members.add(visit.principal, visit.project, member, _role(visit.form))
+    except ModicumError as error:
+        return await _page(visit, problem=mistake(error, LABELS), member=member)
+    return visit.lead_to(_path(visit))
+
+
+async def _change(visit: Visit) -> Response:
+    try:
+        await visit.able.members.set_role(visit.principal, _member(visit), _role(visit.form))
+    except ModicumError as error:
+        return await _page(visit, problem=mistake(error, LABELS))
+    return visit.lead_to(_path(visit))
+
+
+async def _remove(visit: Visit) -> Response:
+    try:
+        await visit.able.members.remove(visit.principal, _member(visit))
+    except ModicumError as error:
+        return await _page(visit, problem=mistake(error, LABELS))
+    return visit.lead_to(_path(visit))
+
+
+async def _page(visit: Visit, *, problem: str = "", member: str = "") -> Response:
+    request = PageRequest(MEMBERS_SHOWN, visit.query("page"))
+    return visit.render(
+        "members.html.j2",
+        status=HTTPStatus.BAD_REQUEST if problem else HTTPStatus.OK,
+        page=await visit.able.members.page(visit.principal, visit.project, request),
+        roles=[role.value for role in Role],
+        problem=problem,
+        member=member,
+        first=not visit.query("page"),
+    )
+
+
+def _member(visit: Visit) -> str:
+    return f"{visit.project}/members/{visit.form.text('member')}"
+
+
+def _role(form: Form) -> Role | None:
+    """Return the role that was chosen; None for another text."""
+    chosen = form.text("role")
+    return Role(chosen) if chosen in set(Role) else None
+
+
+def _path(visit: Visit) -> str:
+    return f"/{visit.project}/members"
+
+
+_MEMBERS = "/projects/{project}/members"
+PAGES = (
+    Page("members", _MEMBERS, _list, needs=Role.ADMIN),
+    Page("add_member", _MEMBERS, _add, takes_form=True, needs=Role.ADMIN),
+    Page("change_member", f"{_MEMBERS}/role", _change, takes_form=True, needs=Role.ADMIN),
+    Page("remove_member", f"{_MEMBERS}/remove", _remove, takes_form=True, needs=Role.ADMIN),
+)

@@ -1,0 +1,38 @@
+"""axe-core finds nothing to object to on any page, with everything opened, in the light and in the dark."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from tests.pages.browsing import NEEDS_CHROMIUM, every_page, sign_in
+
+pytestmark = NEEDS_CHROMIUM
+OPEN_ALL = "for (const one of document.querySelectorAll('details')) one.open = true;"
+
+
+def objections(page) -> list:
+    page.evaluate(OPEN_ALL)
+    found = Axe().run(page).response["violations"]
+    return [(page.url, one["id"], [node["html"] for node in one["nodes"]]) for one in found]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_core_finds_nothing(chromium, scene, scheme):
+    window = chromium.new_page(base_url=f"http://127.0.0.1:{scene.http_port}", color_scheme=scheme)
+    window.goto("/sign-in")
+    found = objections(window)
+    sign_in(window)
+    for path in every_page(scene):
+        window.goto(path)
+        found += objections(window)
+    window.close()
+
+    assert found == []
+
+
+def test_axe_core_sees_what_is_wrong(chromium, scene):
+    window = chromium.new_page(base_url=f"http://127.0.0.1:{scene.http_port}")
+    window.goto("/sign-in")
+    window.evaluate("document.querySelector('label').remove()")
+
+    assert [rule for _, rule, _ in objections(window)] == ["label"]
+    window.close()
