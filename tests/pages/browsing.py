@@ -2,10 +2,11 @@
 
 import os
 import shutil
+from hashlib import sha256
 
 import pytest
 
-from tests.pages.pages_stage import PROJECT, TOKENS, Scene
+from tests.pages.pages_stage import POLICY, PROJECT, TOKENS, Scene
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
@@ -27,6 +28,7 @@ PAGES = (
     "/datasets",
     "/datasets/few",
     "/new-audit",
+    "/policies",
     "/members",
     "/tokens",
     "/audits/none",
@@ -37,7 +39,11 @@ PAGES = (
 
 def every_page(scene: Scene) -> list[str]:
     """The addresses of all pages: of each kind one."""
-    return [f"/{PROJECT}{path}" for path in PAGES] + [f"/{scene.pictured}", "/projects"]
+    return [f"/{PROJECT}{path}" for path in PAGES] + [
+        f"/{scene.pictured}",
+        f"/{PROJECT}/policies/{sha256(POLICY.encode()).hexdigest()}",
+        "/projects",
+    ]
 
 
 def sign_in(page, who: str = "ada") -> None:

@@ -203,6 +203,12 @@ class Scene:
             name = f"{verdict.name}-{digest[:6]}"
             return await transaction.verdicts.create(replace(verdict, name=name, document_digest=digest))
 
+    async def under_policy(self, verdict: Verdict, policy_digest: str) -> Verdict:
+        """Store a verdict again as one by another policy."""
+        async with self.store.transaction() as transaction:
+            name = f"{verdict.name}-{policy_digest[:6]}"
+            return await transaction.verdicts.create(replace(verdict, name=name, policy_digest=policy_digest))
+
 
 def worst_spot() -> Mapping[str, Any]:
     """A worst spot as a verdict's document has it."""

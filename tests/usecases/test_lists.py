@@ -91,6 +91,7 @@ def test_an_unsupported_filter_is_refused(text):
         ("", VerdictFilter()),
         ("outcome = FAIL", VerdictFilter(VerdictOutcome.FAIL)),
         ("audit = a AND model_version = v", VerdictFilter(audit="a", model_version="v")),
+        ("policy_digest = d", VerdictFilter(policy_digest="d")),
     ],
 )
 def test_a_filter_of_verdicts_is_read(text, expected):
@@ -99,5 +100,7 @@ def test_a_filter_of_verdicts_is_read(text, expected):
 
 @pytest.mark.parametrize("text", ["outcome = WAIVED", "outcome = pass", "state = RUNNING", "audit"])
 def test_an_unsupported_filter_of_verdicts_is_refused(text):
-    with pytest.raises(FilterInvalid, match=r"outcome, audit or model_version.*PASS, FAIL, INCONCLUSIVE"):
+    with pytest.raises(
+        FilterInvalid, match=r"outcome, audit, model_version or policy_digest.*PASS, FAIL, INCONCLUSIVE"
+    ):
         verdict_filter(text)

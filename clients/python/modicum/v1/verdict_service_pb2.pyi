@@ -54,8 +54,8 @@ class ListVerdictsRequest(google.protobuf.message.Message):
     page_token: builtins.str
     """`next_page_token` of the previous page."""
     filter: builtins.str
-    """Conditions such as "outcome = FAIL", "audit = projects/p/audits/a" or "model_version = ...", joined by AND (a subset of
-    AIP-160).
+    """Conditions such as "outcome = FAIL", "audit = projects/p/audits/a", "model_version = ..." or "policy_digest = ...",
+    joined by AND (a subset of AIP-160).
     """
     def __init__(
         self,

@@ -94,3 +94,12 @@ class Verdict:
     document_digest: str
     principal: str
     create_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class UsedPolicy:
+    """A policy by which verdicts of a project were made, by its digest: how many, and the newest one."""
+
+    digest: str
+    verdict_count: int
+    newest: Verdict

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from modicum_server.domain.verdicts import Verdict, VerdictOutcome
+from modicum_server.domain.verdicts import UsedPolicy, Verdict, VerdictOutcome
 from modicum_server.ports.lists import Keyed
 
 
@@ -14,6 +14,7 @@ class VerdictFilter:
     outcome: VerdictOutcome | None = None
     audit: str = ""
     model_version: str = ""
+    policy_digest: str = ""
 
 
 class Verdicts(Protocol):
@@ -25,6 +26,9 @@ class Verdicts(Protocol):
 
     async def create(self, verdict: Verdict) -> Verdict | None:
         """Store it; None when its audit is gone. The audit is not deleted until the transaction ends."""
+
+    async def policies(self, project: str, *, after: str, limit: int) -> list[Keyed[UsedPolicy]]:
+        """The policies of the verdicts of a project, the last used first."""
 
     async def of_audit(self, audit: str) -> list[str]:
         """Names of at most 10 verdicts on an audit."""

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select
+from sqlalchemy import Row, delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from modicum_server.domain.documents import VERDICT_RULE, document_of, value_of
-from modicum_server.domain.verdicts import Verdict, VerdictOutcome
+from modicum_server.domain.verdicts import UsedPolicy, Verdict, VerdictOutcome
 from modicum_server.ports import Keyed, VerdictFilter
 from modicum_server.store import tables
 from modicum_server.store.projects import project_of
@@ -37,7 +37,24 @@ class PostgresVerdicts:
             query = query.where(_VERDICTS.audit == criteria.audit)
         if criteria.model_version:
             query = query.where(_VERDICTS.model_versions.contains([criteria.model_version]))
+        if criteria.policy_digest:
+            # the second condition has an index
+            query = query.where(_VERDICTS.policy_digest == criteria.policy_digest)
+            query = query.where(_VERDICTS.artifact_digests.contains([criteria.policy_digest]))
         return [(str(row.id), verdict_of(row)) for row in await self._connection.execute(query)]
+
+    async def policies(self, project: str, *, after: str, limit: int) -> list[Keyed[UsedPolicy]]:
+        """The policies of the verdicts of a project, the last used first."""
+        newest = func.max(_VERDICTS.id)
+        used = select(newest.label("newest"), func.count().label("verdict_count"))
+        used = used.where(_VERDICTS.project == project).group_by(_VERDICTS.policy_digest)
+        used = used.order_by(newest.desc()).limit(limit)
+        if after:
+            used = used.having(newest < int(after))
+        one = used.subquery()
+        query = select(tables.verdicts, one.c.verdict_count).join(one, one.c.newest == _VERDICTS.id)
+        rows = await self._connection.execute(query.order_by(_VERDICTS.id.desc()))
+        return [(str(row.id), UsedPolicy(row.policy_digest, row.verdict_count, verdict_of(row))) for row in rows]
 
     async def create(self, verdict: Verdict) -> Verdict | None:
         """Store it; None when its audit is gone."""

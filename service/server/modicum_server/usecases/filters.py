@@ -39,8 +39,8 @@ def verdict_filter(text: str) -> VerdictFilter:
         FilterInvalid: the text is not such a filter.
         FieldInvalid: it is not plain text.
     """
-    refused = _refused("outcome, audit or model_version", f"outcomes being {', '.join(OVERALL)}")
-    found = _terms(text, ("outcome", "audit", "model_version"), refused)
+    refused = _refused("outcome, audit, model_version or policy_digest", f"outcomes being {', '.join(OVERALL)}")
+    found = _terms(text, ("outcome", "audit", "model_version", "policy_digest"), refused)
     outcome = found.get("outcome")
     if outcome is not None and outcome not in OVERALL:
         raise refused(f"outcome = {outcome}")
@@ -48,6 +48,7 @@ def verdict_filter(text: str) -> VerdictFilter:
         outcome=None if outcome is None else VerdictOutcome[outcome],
         audit=found.get("audit", ""),
         model_version=found.get("model_version", ""),
+        policy_digest=found.get("policy_digest", ""),
     )
 
 

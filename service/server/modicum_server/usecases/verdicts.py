@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from modicum_server.domain.projects import Principal, Role
-from modicum_server.domain.verdicts import Verdict
+from modicum_server.domain.verdicts import UsedPolicy, Verdict
 from modicum_server.errors import ArtifactNotFound, VerdictNotFound
 from modicum_server.ports import ArtifactStore, Store, Transaction
 from modicum_server.usecases.access import authorise
@@ -68,6 +68,21 @@ class Verdicts:
                 f"verdicts of {parent}, {criteria}",
                 lambda after, limit: transaction.verdicts.page(parent, criteria, after=after, limit=limit),
                 weigh=_bytes_of,
+                keys=LARGE_NUMBERS,
+            )
+
+    async def policies(self, principal: Principal, parent: str, request: PageRequest) -> Page[UsedPolicy]:
+        """List the policies by which verdicts of a project were made, the last used first.
+
+        Raises:
+            FieldInvalid, ProjectNotFound, PageTokenInvalid
+        """
+        authorise(principal, project_of("project", parent, "parent"), Role.VIEWER)
+        async with self._store.transaction() as transaction:
+            return await read_page(
+                request,
+                f"policies of {parent}",
+                lambda after, limit: transaction.verdicts.policies(parent, after=after, limit=limit),
                 keys=LARGE_NUMBERS,
             )
 

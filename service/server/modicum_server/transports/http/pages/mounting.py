@@ -13,6 +13,7 @@ from modicum_server.transports.http.pages.views import (
     members,
     models,
     new_audit,
+    policies,
     projects,
     side_by_side,
     signing,
@@ -21,7 +22,7 @@ from modicum_server.transports.http.pages.views import (
 )
 from modicum_server.transports.services import Services
 
-NOUNS = (signing, projects, audits, verdicts, models, datasets, new_audit, side_by_side, members, tokens)
+NOUNS = (signing, projects, audits, verdicts, policies, models, datasets, new_audit, side_by_side, members, tokens)
 PAGES = (*(page for noun in NOUNS for page in noun.PAGES), *projects.NOWHERE)
 
 

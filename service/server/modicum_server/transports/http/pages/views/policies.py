@@ -1,0 +1,62 @@
+"""Policies: those that verdicts of the project used, and one in words with the verdicts under it."""
+
+import asyncio
+from datetime import UTC, datetime
+from itertools import groupby
+
+from modicum.errors import PolicyError
+from modicum.gate.explanation import explained
+from modicum.gate.policy_file import policy_of
+from starlette.responses import Response
+
+from modicum_server.errors import PageNotFound
+from modicum_server.transports.http.pages.door import Page
+from modicum_server.transports.http.pages.visits import Visit
+from modicum_server.usecases.pages import PageRequest
+
+POLICIES_SHOWN = 50
+VERDICTS_SHOWN = 50
+CALLED = "This policy"
+
+
+async def _list(visit: Visit) -> Response:
+    request = PageRequest(POLICIES_SHOWN, visit.query("page"))
+    page = await visit.able.verdicts.policies(visit.principal, visit.project, request)
+    return visit.render("policies.html.j2", page=page, first=not visit.query("page"))
+
+
+async def _policy(visit: Visit) -> Response:
+    digest = visit.request.path_params["digest"]
+    request = PageRequest(VERDICTS_SHOWN, visit.query("page"))
+    about = f'policy_digest = "{digest}"'
+    verdicts = await visit.able.verdicts.page(visit.principal, visit.project, about, request)
+    if not verdicts.rows:
+        raise PageNotFound("no verdict of this project was made by a policy with this digest")
+    text = await visit.able.verdicts.policy_text(visit.principal, verdicts.rows[0])
+    words, problem = await asyncio.to_thread(_in_words, text)
+    return visit.render(
+        "policy.html.j2",
+        digest=digest,
+        text=text,
+        words=words,
+        problem=problem,
+        verdicts=verdicts,
+        first=not visit.query("page"),
+    )
+
+
+def _in_words(text: str) -> tuple[list[list[str]], str]:
+    """Return what `modicum policy explain` says, in its paragraphs; or why this release cannot read the policy."""
+    if not text:
+        return [], "its text is no longer stored"
+    try:
+        lines = list(explained(policy_of(text, CALLED, today=datetime.now(UTC).date())))
+    except PolicyError as error:
+        return [], str(error)
+    return [list(group) for is_text, group in groupby(lines, key=bool) if is_text], ""
+
+
+PAGES = (
+    Page("policies", "/projects/{project}/policies", _list),
+    Page("policy", "/projects/{project}/policies/{digest}", _policy),
+)

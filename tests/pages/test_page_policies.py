@@ -1,0 +1,108 @@
+"""Policies that verdicts used: the list, one in words, and its verdicts."""
+
+import hashlib
+
+from modicum.gate.explanation import explained
+from modicum.gate.policy_file import policy_of
+
+from tests.pages.browsing import NEEDS_CHROMIUM, sign_in
+from tests.pages.page_reading import whole
+from tests.pages.pages_stage import OTHER, POLICY, PROJECT
+
+POLICIES = f"/{PROJECT}/policies"
+STRICT = POLICY.replace("0.01", "0.02")
+
+
+def digest_of(policy: str) -> str:
+    return hashlib.sha256(policy.encode()).hexdigest()
+
+
+def judged(scene, policy: str):
+    audit = scene.run(scene.services.use_cases.audits.get(scene.principals[PROJECT], f"{PROJECT}/audits/good"))
+    return scene.run(scene.judge(audit, policy))
+
+
+def test_policies_are_listed_with_the_last_used_first(scene):
+    judged(scene, STRICT)
+    newest = judged(scene, POLICY)
+
+    seen = scene.browser("vera").get(POLICIES)
+
+    first, second = (seen.text.index(f"policies/{digest_of(policy)}") for policy in (POLICY, STRICT))
+    assert first < second
+    assert "overinterpretation-rate" in whole(seen)
+    assert f'href="/{newest.name}"' in seen.text
+
+
+def test_a_policy_is_told_in_the_words_of_the_command_with_its_verdicts_alone(scene):
+    others, own = judged(scene, POLICY), judged(scene, STRICT)
+
+    seen = scene.browser("vera").get(f"{POLICIES}/{digest_of(STRICT)}")
+
+    said = whole(seen)
+    for line in explained(policy_of(STRICT, "This policy", today=own.create_time.date())):
+        assert " ".join(line.split()) in said
+    assert "version: 1 require:" in said
+    assert own.name in seen.text
+    assert others.name not in seen.text
+
+
+def test_a_policy_that_this_release_cannot_read_is_shown_as_text(scene):
+    verdict = judged(scene, POLICY)
+    old = scene.run(scene.hold(b"version: 0\n"))
+    scene.run(scene.under_policy(verdict, old))
+
+    said = whole(scene.browser().get(f"{POLICIES}/{old}"))
+
+    assert "It cannot be put into words" in said
+    assert "version: 0" in said
+    assert verdict.summary in said
+
+
+def test_verdicts_under_a_policy_have_pages(scene, monkeypatch):
+    monkeypatch.setattr("modicum_server.transports.http.pages.views.policies.VERDICTS_SHOWN", 1)
+    names = [judged(scene, STRICT + "# paged\n").name for _ in range(2)]
+    browser, path = scene.browser(), f"{POLICIES}/{digest_of(STRICT + '# paged' + chr(10))}"
+
+    first = browser.get(path)
+    following = first.text.partition('rel="next" href="')[2].partition('"')[0]
+    second = browser.get(following)
+
+    assert [name in first.text for name in names] == [False, True]
+    assert [name in second.text for name in names] == [True, False]
+
+
+def test_a_policy_of_another_project_or_of_nobody_is_not_shown(scene):
+    scene.run(
+        scene.judge(
+            scene.run(scene.services.use_cases.audits.get(scene.principals[OTHER], f"{OTHER}/audits/kept")),
+            STRICT + "# theirs\n",
+        )
+    )
+    theirs = digest_of(STRICT + "# theirs\n")
+
+    assert scene.browser("eve").get(f"/{OTHER}/policies/{theirs}").status == 200
+    for path in (
+        f"{POLICIES}/{theirs}",
+        f"/{OTHER}/policies/{theirs}",
+        f"{POLICIES}/{'0' * 64}",
+        f"{POLICIES}/no%22digest",
+    ):
+        seen = scene.browser("ada").get(path)
+        assert seen.status in {400, 404}
+        assert "theirs" not in seen.text.replace(theirs, "")
+
+
+class TestInABrowser:
+    """From a verdict to its policy and back."""
+
+    pytestmark = NEEDS_CHROMIUM
+
+    def test_a_verdict_leads_to_its_policy_in_words(self, page, scene):
+        sign_in(page, "vera")
+        page.goto(f"/{scene.pictured}")
+        page.get_by_role("link", name=digest_of(POLICY)).click()
+
+        page.get_by_role("heading", name="overinterpretation-rate (error, line 5)").wait_for()
+        page.get_by_role("link", name="Policies").first.click()
+        page.get_by_role("heading", name="Policies").wait_for()
