@@ -134,6 +134,9 @@ class Findings(Protocol):
     async def positions(self, audit: str) -> frozenset[int]:
         """Positions that have a finding of any version under any search."""
 
+    async def last(self, audit: str, *, limit: int) -> list[Finding]:
+        """The last in the order of version, search and position, the last one first."""
+
     async def at(self, audit: str, positions: Sequence[int]) -> list[Finding]:
         """All findings at these positions, by version, search and position."""
 

@@ -18,6 +18,9 @@ class Models(Protocol):
 
     async def delete(self, name: str) -> None: ...
     async def version(self, name: str) -> ModelVersion | None: ...
+    async def versions_named(self, names: Sequence[str]) -> Mapping[str, ModelVersion]:
+        """Those of these versions that exist, by name."""
+
     async def version_by_digest(self, model: str, digest: str) -> ModelVersion | None: ...
     async def versions(self, model: str, *, after: str, limit: int) -> list[Keyed[ModelVersion]]:
         """Newest first."""
@@ -40,6 +43,9 @@ class Datasets(Protocol):
 
     async def get(self, name: str) -> Dataset | None: ...
     async def page(self, project: str, *, after: str, limit: int) -> list[Keyed[Dataset]]: ...
+    async def newest(self, project: str, *, limit: int) -> list[Dataset]:
+        """The data sets that were created last, the newest first."""
+
     async def create(self, name: str, manifest_digest: str, items: Sequence[DatasetItem]) -> Dataset | None:
         """Store it; None when one of that name exists (the caller compares)."""
 

@@ -42,6 +42,11 @@ class Overviews(Protocol):
     async def audits_of_model(self, model: str, *, limit: int) -> list[Audit]:
         """The SUCCEEDED audits of any version of a model, newest first."""
 
+    async def audits_of_models(
+        self, project: str, models: Sequence[str], *, limit: int
+    ) -> Mapping[str, Sequence[Audit]]:
+        """At most `limit` SUCCEEDED audits of each of these models, newest first; those that have one."""
+
     async def count_by_state(self, project: str) -> Mapping[AuditState, int]:
         """The number of audits of a project in each state; every state has a count."""
 

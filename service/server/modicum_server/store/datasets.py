@@ -36,6 +36,12 @@ class PostgresDatasets:
         rows = await self._connection.execute(query.order_by(_DATASETS.name).limit(limit))
         return [(row.name, _dataset(row)) for row in rows]
 
+    async def newest(self, project: str, *, limit: int) -> list[Dataset]:
+        """The data sets that were created last, the newest first."""
+        query = select(tables.datasets).where(_DATASETS.project == project)
+        query = query.order_by(_DATASETS.create_time.desc(), _DATASETS.name).limit(limit)
+        return [_dataset(row) for row in await self._connection.execute(query)]
+
     async def create(self, name: str, manifest_digest: str, items: Sequence[DatasetItem]) -> Dataset | None:
         """Store it. Return None if there is one of that name; the caller compares the two."""
         query = postgresql.insert(tables.datasets).values(

@@ -203,6 +203,11 @@ class PostgresFindings:
             query = query.where(tuple_(*_KEY) > tuple(int(part) for part in match.groups()))
         return [(_key(row), finding_of(row)) for row in await self._connection.execute(query)]
 
+    async def last(self, audit: str, *, limit: int) -> list[Finding]:
+        """The last in the order of version, search and position, the last one first."""
+        query = _WITH_VERSIONS.where(_AUDITS.name == audit).order_by(*(key.desc() for key in _KEY)).limit(limit)
+        return [finding_of(row) for row in await self._connection.execute(query)]
+
     async def _lock_running(self, audit: str) -> Row[Any] | None:
         """Hold the audit's row until the transaction ends. Return None for one that has ended or is gone."""
         locked: Select[Any] = select(_AUDITS.id, _AUDITS.model_versions, _AUDITS.state).filter_by(name=audit)

@@ -1,5 +1,6 @@
 """Models and versions."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, ScalarSelect, delete, exists, func, select, update
@@ -74,6 +75,11 @@ class PostgresModels:
         query = select(tables.model_versions).filter_by(name=name)
         row = (await self._connection.execute(query)).one_or_none()
         return _version(row) if row else None
+
+    async def versions_named(self, names: Sequence[str]) -> Mapping[str, ModelVersion]:
+        """Those of these versions that exist, by name."""
+        query = select(tables.model_versions).where(tables.model_versions.c.name.in_(list(names)))
+        return {row.name: _version(row) for row in await self._connection.execute(query)}
 
     async def version_by_digest(self, model: str, digest: str) -> ModelVersion | None:
         """Get the version of that content."""

@@ -57,6 +57,27 @@ class PostgresOverviews:
         query = AUDIT.where(_AUDITS.id.in_(ids.scalar_subquery())).order_by(_AUDITS.id.desc())
         return [audit_of(row) for row in await self._connection.execute(query)]
 
+    async def audits_of_models(
+        self, project: str, models: Sequence[str], *, limit: int
+    ) -> Mapping[str, Sequence[Audit]]:
+        """At most `limit` SUCCEEDED audits of each of these models, newest first; those that have one."""
+        named = _versions_in(tables.audits)
+        of = _model_of(named.c.version)
+        pairs = (
+            select(of.label("of"), _AUDITS.id)
+            .distinct()
+            .select_from(tables.audits.join(named, true()))
+            .where(_AUDITS.project == project, _AUDITS.state == AuditState.SUCCEEDED.value, of.in_(list(models)))
+            .subquery()
+        )
+        place = func.row_number().over(partition_by=pairs.c.of, order_by=pairs.c.id.desc())
+        placed = select(pairs.c.of, pairs.c.id, place.label("place")).subquery()
+        newest = select(placed).where(placed.c.place <= limit).order_by(placed.c.of, placed.c.place)
+        found = [(row.of, row.id) for row in await self._connection.execute(newest)]
+        rows = await self._connection.execute(AUDIT.where(_AUDITS.id.in_({audit_id for _, audit_id in found})))
+        audits = {row.id: audit_of(row) for row in rows}
+        return {model: [audits[audit_id] for of, audit_id in found if of == model] for model in dict(found)}
+
     async def count_by_state(self, project: str) -> Mapping[AuditState, int]:
         """The number of audits of a project in each state; every state has a count."""
         query = select(_AUDITS.state, func.count()).where(_AUDITS.project == project).group_by(_AUDITS.state)

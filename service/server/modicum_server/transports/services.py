@@ -22,6 +22,7 @@ from modicum_server.usecases.audit_creation import AuditCreation
 from modicum_server.usecases.audits import Audits
 from modicum_server.usecases.datasets import Datasets
 from modicum_server.usecases.findings import Findings
+from modicum_server.usecases.found_so_far import FoundSoFar
 from modicum_server.usecases.judging import Judging
 from modicum_server.usecases.members import Members, Tokens
 from modicum_server.usecases.models import Models
@@ -55,6 +56,7 @@ class UseCases:
     audits: Audits
     audit_creation: AuditCreation
     findings: Findings
+    found_so_far: FoundSoFar
     reports: Reports
     judging: Judging
     verdicts: Verdicts
@@ -109,6 +111,7 @@ def build_services(
         audits=Audits(store),
         audit_creation=AuditCreation(store, settings, on_created=lambda audit: _acknowledged(audit, metrics)),
         findings=Findings(store),
+        found_so_far=FoundSoFar(store),
         reports=reports,
         judging=Judging(store, artifacts, reports, on_judged=lambda verdict: _judged(verdict, metrics)),
         verdicts=Verdicts(store, artifacts),

@@ -58,6 +58,16 @@ class Datasets:
                 lambda after, limit: transaction.datasets.page(parent, after=after, limit=limit),
             )
 
+    async def newest(self, principal: Principal, project: str, *, limit: int) -> Sequence[Dataset]:
+        """Return the data sets of a project that were created last, the newest first.
+
+        Raises:
+            FieldInvalid, ProjectNotFound
+        """
+        authorise(principal, project_of("project", project), Role.VIEWER)
+        async with self._store.transaction() as transaction:
+            return await transaction.datasets.newest(project, limit=limit)
+
     async def items(self, principal: Principal, parent: str, request: PageRequest) -> Page[DatasetItem]:
         """List the items of a data set, in the order of its manifest.
 

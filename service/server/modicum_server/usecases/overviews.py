@@ -119,6 +119,16 @@ class Overviews:
             needed=[*_of_models(lines), *map(_failed, failed)],
         )
 
+    async def models(self, principal: Principal, project: str, request: PageRequest) -> Sequence[Model]:
+        """Return the models that `of` shows for the same request.
+
+        Raises:
+            FieldInvalid, ProjectNotFound, PageTokenInvalid
+        """
+        authorise(principal, project_of("project", project), Role.VIEWER)
+        async with self._store.transaction() as transaction:
+            return (await _page(transaction, project, request)).rows
+
     async def work(self, principal: Principal, project: str) -> Work:
         """Return the work of a project alone.
 
@@ -158,20 +168,24 @@ def _is_of(model: Model, version: str) -> bool:
     return version.startswith(f"{model.name}/versions/")
 
 
-async def _models(transaction: Transaction, project: str, request: PageRequest) -> Page[ModelLine]:
-    asked = PageRequest(request.size or MODELS_SHOWN, request.token)
-    page = await read_page(
-        asked,
+async def _page(transaction: Transaction, project: str, request: PageRequest) -> Page[Model]:
+    return await read_page(
+        PageRequest(request.size or MODELS_SHOWN, request.token),
         f"models of {project}",
         lambda after, limit: transaction.models.page(project, after=after, limit=limit),
     )
+
+
+async def _models(transaction: Transaction, project: str, request: PageRequest) -> Page[ModelLine]:
+    page = await _page(transaction, project, request)
     names = [model.name for model in page.rows]
     verdicts = await transaction.overviews.newest_verdicts(project, names)
     audits = await transaction.overviews.newest_audits(project, names)
+    versions = await transaction.models.versions_named([model.latest_version for model in page.rows])
     lines = [
         ModelLine(
             model,
-            await transaction.models.version(model.latest_version) if model.latest_version else None,
+            versions.get(model.latest_version),
             verdicts.get(model.name),
             audits.get(model.name),
             "",

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from modicum_server.domain.audits import Audit
-from modicum_server.domain.findings import Finding
 from modicum_server.domain.projects import Principal, Role
 from modicum_server.domain.searches import whole_image_search
 from modicum_server.errors import FieldInvalid
@@ -17,6 +16,7 @@ from modicum_server.usecases.access import authorise
 from modicum_server.usecases.audits import require_audit, require_succeeded
 from modicum_server.usecases.resource_names import project_of
 from modicum_server.usecases.result_facts import Figure, ResultFacts, VersionFacts
+from modicum_server.usecases.seen_pictures import Seen, seen_in
 from modicum_server.usecases.versions import require_version
 
 IMAGES_LOOKED_AT = 500
@@ -43,15 +43,6 @@ class FigurePair:
     def difference(self) -> float:
         """Right minus left."""
         return (self.right.value or 0.0) - (self.left.value or 0.0)
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What a version made of a picture: its class (empty where it has none), and the subset's share of the pixels."""
-
-    predicted: str
-    confidence: float
-    subset_fraction: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,14 +121,7 @@ async def _pictures(transaction: Transaction, audit: Audit, version: str) -> Map
     positions = range(min(IMAGES_LOOKED_AT, audit.item_count))
     findings = await transaction.findings.at(audit.reused_from or audit.name, positions)
     own = (one for one in findings if one.model_version == version and one.search_index == search and not one.failed)
-    return {one.image_digest: (one.item, _seen(one, labels)) for one in own}
-
-
-def _seen(finding: Finding, labels: Sequence[str]) -> Seen:
-    number = finding.predicted_class
-    named = number is not None and number < len(labels)
-    predicted = "" if number is None else labels[number] if named else f"class {number}"
-    return Seen(predicted, finding.confidence, None if finding.subset is None else finding.subset.fraction)
+    return {one.image_digest: (one.item, seen_in(one, labels)) for one in own}
 
 
 def _paired(left: Mapping[str, tuple[str, Seen]], right: Mapping[str, tuple[str, Seen]]) -> list[PicturePair]:

@@ -13,6 +13,8 @@ from modicum_server.usecases.resource_names import project_of
 from modicum_server.usecases.result_facts import Figure, ResultFacts, VersionFacts
 
 AUDITS_SHOWN = 40
+GLANCED_AUDITS = 8
+"""Of each model where several models are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +60,32 @@ class Trends:
         async with self._store.transaction() as transaction:
             await require_model(transaction, model)
             audits = await transaction.overviews.audits_of_model(model, limit=AUDITS_SHOWN)
+        readings = await self._readings(model, audits)
+        return [_trend(name, readings) for name in _names(readings, {rule.replace("-", "_") for rule in rules})]
+
+    async def at_a_glance(self, principal: Principal, project: str, models: Sequence[str]) -> Mapping[str, Trend]:
+        """Return the trend of the first headline measure of each of these models, by model; where two audits have it.
+
+        Raises:
+            FieldInvalid, ProjectNotFound
+        """
+        authorise(principal, project_of("project", project), Role.VIEWER)
+        async with self._store.transaction() as transaction:
+            audits = await transaction.overviews.audits_of_models(project, models, limit=GLANCED_AUDITS)
+        readings = await asyncio.gather(*(self._readings(model, of_one) for model, of_one in audits.items()))
+        named = {model: (_names(found, set()), found) for model, found in zip(audits, readings, strict=True)}
+        trends = {model: _trend(names[0], found) for model, (names, found) in named.items() if names}
+        return {model: trend for model, trend in trends.items() if len(trend.points) > 1}
+
+    async def _readings(self, model: str, audits: Sequence[Audit]) -> list[_Reading]:
+        """Return what audits, the newest first, say of the versions of a model, the oldest first."""
         documents = await asyncio.gather(*(self._facts.of(audit.result_digest) for audit in audits))
-        readings = [
+        return [
             _Reading(audit, version, found[version])
             for audit, found in zip(reversed(audits), reversed(documents), strict=True)
             for version in audit.specification.model_versions
             if version.startswith(f"{model}/versions/") and version in found
         ]
-        return [_trend(name, readings) for name in _names(readings, {rule.replace("-", "_") for rule in rules})]
 
 
 def _names(readings: Sequence[_Reading], judged: set[str]) -> list[str]:

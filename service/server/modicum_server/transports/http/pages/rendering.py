@@ -29,6 +29,7 @@ def _environment() -> Environment:
         {
             "id": words.id_of,
             "label": words.label_of,
+            "element_id": words.element_id,
             "count": words.counted,
             "day": words.day,
             "moment": words.moment,

@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from modicum.measures import percent
+
 from modicum_server.transports.http.pages.words import decimal, label_of
 from modicum_server.usecases.trends import Trend, TrendPoint
 
 WIDTH, HEIGHT = 640.0, 170.0
 LEFT, RIGHT, TOP, BOTTOM = 44.0, 16.0, 14.0, 26.0
 TICKS = 3
+SMALL_WIDTH, SMALL_HEIGHT, MARGIN = 150.0, 34.0, 4.0
 SHARE = (0.0, 1.0)
 
 
@@ -43,6 +46,46 @@ class TrendDrawing:
     ticks: Sequence[Tick]
     width: float = WIDTH
     height: float = HEIGHT
+
+
+@dataclass(frozen=True, slots=True)
+class SmallDot:
+    """A figure in a small drawing."""
+
+    x: float
+    y: float
+    is_joined: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SmallDrawing:
+    """A drawing of SMALL_WIDTH x SMALL_HEIGHT without intervals, the newest figure, and all of them in words."""
+
+    trend: Trend
+    dots: Sequence[SmallDot]
+    newest: str
+    text: str
+    width: float = SMALL_WIDTH
+    height: float = SMALL_HEIGHT
+
+
+def small_drawing_of(trend: Trend) -> SmallDrawing:
+    """Return the small drawing of a trend that has at least one point."""
+    bottom, top = _range(trend.points)
+    step = (SMALL_WIDTH - 2 * MARGIN) / max(1, len(trend.points) - 1)
+    dots = [
+        SmallDot(
+            x=round(MARGIN + step * place, 2),
+            y=round(
+                MARGIN + (SMALL_HEIGHT - 2 * MARGIN) * (1 - ((point.figure.value or 0.0) - bottom) / (top - bottom)), 2
+            ),
+            is_joined=place > 0 and not point.broken,
+        )
+        for place, point in enumerate(trend.points)
+    ]
+    figure = trend.points[-1].figure
+    newest = (percent if figure.unit == "share" else decimal)(figure.value or 0.0)
+    return SmallDrawing(trend, dots, newest, "; ".join(map(_text, trend.points)))
 
 
 def drawing_of(trend: Trend) -> TrendDrawing:

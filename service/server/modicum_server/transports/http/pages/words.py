@@ -18,6 +18,11 @@ def label_of(version: str) -> str:
     return f"{model} version {number}"
 
 
+def element_id(name: str) -> str:
+    """Return the id of the element that is about a resource. It has no character with a meaning in selectors."""
+    return f"of-{name.encode().hex()}"
+
+
 def counted(number: int, noun: str, plural: str = "") -> str:
     """Return a number with its noun: 1 image, 2 images."""
     return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"

@@ -13,6 +13,7 @@ from modicum_server.domain.projects import Role
 from modicum_server.errors import InvalidArgument, ResultIncomplete
 from modicum_server.transports.http.pages import headers
 from modicum_server.transports.http.pages.door import Page
+from modicum_server.transports.http.pages.pictures import is_shown
 from modicum_server.transports.http.pages.repeating import command_of, python_of
 from modicum_server.transports.http.pages.streaming import Streamed
 from modicum_server.transports.http.pages.views.projects import FIRST_COMMANDS
@@ -67,7 +68,7 @@ async def _audit(visit: Visit) -> Response:
         others=await _others(visit, audit),
         command=command_of(audit.specification),
         python=python_of(audit.specification),
-        **_progress_of(watched),
+        **await _progress_of(visit, watched),
     )
 
 
@@ -88,12 +89,14 @@ async def _progress(visit: Visit) -> Response:
         return Response(headers={"HX-Refresh": "true"})
     if str(audit.sequence) == visit.query("after") and waiting.audits_ahead is None and not waiting.for_worker:
         return Response(status_code=HTTPStatus.NO_CONTENT)
-    return visit.render("polled.html.j2", news=True, **_progress_of(watched))
+    return visit.render("polled.html.j2", news=True, **await _progress_of(visit, watched))
 
 
-def _progress_of(watched: Watched) -> dict[str, Any]:
+async def _progress_of(visit: Visit, watched: Watched) -> dict[str, Any]:
     audit = watched.audit
     return {
+        "found": await visit.able.found_so_far.of(visit.principal, audit) if audit.state is AuditState.RUNNING else [],
+        "is_shown": is_shown,
         "audit": audit,
         "ahead": watched.waiting.audits_ahead or 0,
         "waits": watched.waiting.for_worker,

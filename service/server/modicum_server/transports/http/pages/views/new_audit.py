@@ -143,11 +143,9 @@ async def _page(visit: Visit, asked: Asked, *, cost: Cost | None = None, problem
 
 
 async def _choices(visit: Visit) -> tuple[Sequence[Model], Sequence[Dataset]]:
-    """Return the first models and data sets of the project."""
-    asked = PageRequest(CHOICES_SHOWN)
-    models = await visit.able.models.page(visit.principal, visit.project, asked)
-    datasets = await visit.able.datasets.page(visit.principal, visit.project, asked)
-    return models.rows, datasets.rows
+    """Return the first models of the project, and its data sets with the newest first."""
+    models = await visit.able.models.page(visit.principal, visit.project, PageRequest(CHOICES_SHOWN))
+    return models.rows, await visit.able.datasets.newest(visit.principal, visit.project, limit=CHOICES_SHOWN)
 
 
 PAGES = (

@@ -6,6 +6,7 @@ from starlette.responses import Response
 
 from modicum_server.errors import PageNotFound
 from modicum_server.transports.http.pages.door import Page
+from modicum_server.transports.http.pages.trend_drawing import small_drawing_of
 from modicum_server.transports.http.pages.visits import Visit
 from modicum_server.usecases.overviews import Work
 from modicum_server.usecases.pages import PageRequest
@@ -37,6 +38,7 @@ async def _overview(visit: Visit) -> Response:
         first_commands=FIRST_COMMANDS,
         model_command=MODEL_COMMAND,
         first=not visit.query("page"),
+        asked_page=visit.query("page"),
         seen=seen,
         **_at_work(seen.work),
     )
@@ -45,6 +47,13 @@ async def _overview(visit: Visit) -> Response:
 async def _work(visit: Visit) -> Response:
     """Return the part of the overview that changes while audits run."""
     return visit.render("work.html.j2", **_at_work(await visit.able.overviews.work(visit.principal, visit.project)))
+
+
+async def _trends(visit: Visit) -> Response:
+    """Return the small trends of the models that the overview shows. They come later, because they read results."""
+    models = await visit.able.overviews.models(visit.principal, visit.project, PageRequest(token=visit.query("page")))
+    trends = await visit.able.trends.at_a_glance(visit.principal, visit.project, [model.name for model in models])
+    return visit.render("trends.html.j2", drawings={name: small_drawing_of(one) for name, one in trends.items()})
 
 
 def _at_work(work: Work) -> dict[str, Any]:
@@ -60,6 +69,7 @@ PAGES = (
     Page("projects", "/projects", _projects),
     Page("overview", "/projects/{project}", _overview),
     Page("work", "/projects/{project}/work", _work),
+    Page("trends", "/projects/{project}/trends", _trends),
 )
 NOWHERE = (Page("nowhere", "/projects/{rest:path}", _nowhere, public=True),)
 """What comes after all other pages of a project."""

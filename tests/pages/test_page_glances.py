@@ -1,0 +1,109 @@
+"""What pages show at a glance: small trends, the newest data set, and the last pictures of an audit that runs."""
+
+import re
+
+import pytest
+from modicum_server.transports.http.pages.words import element_id
+from modicum_server.usecases.pages import PageRequest
+from sqlalchemy import event
+
+from tests.measures.example_audit import LABELS
+from tests.pages.browsing import NEEDS_CHROMIUM, sign_in
+from tests.pages.page_reading import whole
+from tests.pages.pages_stage import OTHER, PROJECT
+
+GLANCED, RISING = f"{PROJECT}/models/glanced", f"{PROJECT}/models/rising"
+
+
+@pytest.fixture(scope="module")
+def audited(scene):
+    """Two models: of one, the newest audit was made at another threshold; the other has more audits than are shown."""
+    few = scene.run(scene.dataset("glanced"))
+    for model, thresholds in (("glanced", (0.9, 0.9, 0.95)), ("rising", (0.9,) * 10)):
+        for place, threshold in enumerate(thresholds):
+            version = scene.run(scene.model(model, labels=(*LABELS, *"abcdefghijk"[:place])))
+            audit = scene.run(scene.audit(f"{model}-{place}", version, few, threshold=threshold))
+            scene.run(scene.succeed(audit, 3 + 10 * place))
+
+
+def drawn(seen, model: str) -> str:
+    return seen.text.split(f'id="{element_id(model)}"')[1].split("</div>")[0]
+
+
+def test_each_model_of_the_overview_has_a_small_trend_of_its_last_audits(scene, audited):
+    browser = scene.browser("vera")
+
+    overview, trends = browser.get(f"/{PROJECT}"), browser.get(f"/{PROJECT}/trends", HX_Request="true")
+
+    assert f'hx-get="/{PROJECT}/trends"' in overview.text
+    assert f'id="{element_id(GLANCED)}"' in overview.text
+    glanced, rising = drawn(trends, GLANCED), drawn(trends, RISING)
+    assert (glanced.count("<circle"), glanced.count('class="line"')) == (3, 1)
+    assert (rising.count("<circle"), rising.count('class="line"')) == (8, 7)
+    assert 'aria-label="Overinterpretation rate, by audit: rising version 3' in rising
+    assert "rising version 10" in rising
+    assert re.search(r"Overinterpretation rate \d+%", rising)
+    assert element_id(f"{PROJECT}/models/tiny") not in trends.text  # it has one audit, which is no trend
+
+
+def test_trends_are_those_of_the_page_that_is_shown_and_of_ones_own_projects(scene, audited):
+    browser = scene.browser("vera")
+
+    assert browser.get(f"/{PROJECT}/trends?page=nonsense").status == 400
+    assert browser.get(f"/{OTHER}/trends").status == 404
+
+
+def test_the_overview_asks_as_much_of_the_database_for_many_models_as_for_one(scene, audited):
+    able, counted = scene.services.use_cases, []
+
+    def asked(size: int) -> int:
+        counted.clear()
+        page = scene.run(able.overviews.of(scene.principals[PROJECT], PROJECT, PageRequest(size))).models
+        assert len(page.rows) == size
+        return len(counted)
+
+    event.listen(scene.store._engine.sync_engine, "before_cursor_execute", lambda *_: counted.append(1))
+    asked(1)
+
+    assert asked(1) == asked(3)
+
+
+def test_the_form_of_a_new_audit_offers_the_newest_data_set_first(scene):
+    scene.run(scene.dataset("zebra"))
+    newest = scene.run(scene.dataset("middle"))
+
+    page = scene.browser("otto").get(f"/{PROJECT}/new-audit")
+
+    offered = re.findall(r'<option value="([^"]*)"', page.text.split('name="dataset"')[1].split("</select>")[0])
+    assert offered[:2] == [newest, f"{PROJECT}/datasets/zebra"]
+    assert f"{PROJECT}/datasets/few" in offered
+
+
+def test_an_audit_that_runs_shows_its_last_pictures_with_size_and_confidence(scene):
+    browser = scene.browser("vera")
+
+    page = browser.get(f"/{PROJECT}/audits/going")
+    news = browser.get(f"/{PROJECT}/audits/going/progress?after=0", HX_Request="true")
+
+    assert "The last pictures so far" in whole(page)
+    assert re.search(r"cat at 0\.97, subset [\d.]+% image-2\.png", whole(page))
+    assert [news.text.index(f"image-{place}.png</span>") for place in (2, 1, 0)] == sorted(
+        news.text.index(f"image-{place}.png</span>") for place in range(3)
+    )
+    assert news.text.count('<img src="/') == 3
+    assert "The last pictures so far" not in browser.get(f"/{PROJECT}/audits/good").text
+    assert "The last pictures so far" not in browser.get(f"/{PROJECT}/audits/queued").text
+
+
+class TestInABrowser:
+    """What comes later is put into its place."""
+
+    pytestmark = NEEDS_CHROMIUM
+
+    def test_small_trends_come_into_the_cards_of_their_models(self, page, audited):
+        sign_in(page, "vera")
+
+        card = page.get_by_role("listitem").filter(has=page.get_by_role("heading", name="rising", exact=True))
+        card.get_by_role("img").wait_for()
+
+        assert "Overinterpretation rate, by audit" in card.get_by_role("img").get_attribute("aria-label")
