@@ -120,7 +120,7 @@ def _by_kind(local: Sequence[Row]) -> Iterator[str]:
 
 def _clean(clean: Sequence[Row]) -> Iterator[str]:
     yield (
-        "Clean networks. Digits are true evidence at a fixed place: a stroke decides by right, so that their networks "
+        "Clean networks. Digits are true evidence at a fixed place: a stroke is real evidence, so that their networks "
         "are flagged is no false alarm:\n"
     )
     groups = sorted({(row["pictures"], row["architecture"]) for row in clean})

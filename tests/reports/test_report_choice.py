@@ -93,7 +93,7 @@ def test_a_question_is_answered_with_the_conclusion_before_its_figures():
 def test_a_reading_of_an_earlier_release_is_shown_whole():
     old = {"control": "fill", "outcome": "SURVIVES", "text": "Of 12 subsets, all survive: fine."}
 
-    (answer,) = answers([old], {}, {}).settled
+    (answer,) = answers([old], {}, {}).told
 
     assert answer.conclusion == "Of 12 subsets, all survive: fine."
 

@@ -96,7 +96,7 @@ class AsyncAudits:
                 The ensemble and all of its members must be among the models.
             out_of_distribution: for an ensemble mitigation check: a second, labelled data set, or its name, on which
                 accuracy must hold too. The ensemble and all of its members must be among the models.
-            counterfactual: a data set of the same pictures without a suspected cue, or another camera's, or its name.
+            counterfactual: a data set of the same pictures without a suspected cue, or by another camera; or its name.
                 Its items are paired with those of `dataset` by item name; labels come from `dataset`.
             level: level of every interval in the result, 0.5 to 0.999. Default: 0.95.
             alpha: the overinterpretation rate counts subsets of at most this share of the pixels. Default: 0.05.

@@ -84,7 +84,7 @@ def create(
             IMAGES,
             "--counterfactual",
             "NAME",
-            "Name of a data set of the same images without a suspected cue, or another camera's, paired by item name.",
+            "Name of a data set of the same images without a suspected cue, or by another camera, paired by item name.",
         ),
     ] = "",
     search: options.SearchOptions,

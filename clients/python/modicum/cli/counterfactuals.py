@@ -59,9 +59,9 @@ def checked_counterfactuals(photos: Path, images: Sequence[Image]) -> Counterfac
     paired = [found[item] for item in originals if item in found]
     if not paired:
         raise InvalidArgument(
-            f"--counterfactual: expected images with the names of those to audit, such as {printable(images[0].item)}, "
-            f"but {printable(str(photos))} has none, its first is {printable(next(iter(found)))}; a name holds the "
-            "folder and the ending of the file"
+            f"--counterfactual: expected images with the names of those to audit, such as {printable(images[0].item)}. "
+            f"{printable(str(photos))} has none; its first is {printable(next(iter(found)))}. A name has the folder "
+            "and the suffix of the file"
         )
     for image in paired:
         _refuse_other_class(originals[image.item], image)

@@ -25,7 +25,7 @@ class Ends:
 def watched_to_its_end(audit: Audit, shown: View, budget: Budget) -> None:
     """Show the progress of an audit until it ends; end it in two steps when the budget is nearly spent.
 
-    First no further image begins, then what follows the searches is cut.
+    First no new image is started, then what follows the searches is cut.
 
     Raises:
         AuditNotCompleted: it ended without a result.

@@ -58,7 +58,7 @@ def gate(
 ) -> None:
     """Audit a model as a policy asks, or reuse an equal result, and judge it: PASS, FAIL or INCONCLUSIVE.
 
-    What is measured stands in the policy, under `audit`. The server is the one in MODICUM_ADDRESS. If that is not set,
+    The policy says under `audit` what is measured. The server is the one in MODICUM_ADDRESS. If that is not set,
     a local server is started.
 
     Exit codes: 0 PASS, 1 FAIL, 4 INCONCLUSIVE; 2 wrong usage or policy, 3 not completed, 5 model or data refused, 130

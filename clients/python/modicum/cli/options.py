@@ -91,7 +91,7 @@ Counterfactuals = Annotated[
         IMAGES,
         "--counterfactual",
         "PHOTOS",
-        "The same images without a suspected cue, or another camera's, under the same names. Each is predicted once "
+        "The same images without a suspected cue, or by another camera, under the same names. Each is predicted once "
         "and compared with its original. Labels come from the audited images.",
     ),
 ]
@@ -340,8 +340,8 @@ Budget = Annotated[
         RUN,
         "--budget",
         "TIME",
-        "Time for the whole command, upload and start included: 90s, 10m, 1h. Shortly before its end no further image "
-        "begins, and the result is about the images that are done.",
+        "Time for the whole command, upload and start included: 90s, 10m, 1h. Shortly before it is over, no new "
+        "image is started, and the result covers the images that are done.",
     ),
 ]
 StopAt = Annotated[

@@ -71,14 +71,15 @@ def plan(
     *,
     policy: Annotated[Path, option(POLICY, "--policy", "FILE", "The policy.")] = DEFAULT_POLICY,
     classes: Annotated[
-        int, option(MODEL, "--classes", "N", "How many classes the model has. Counts without a RESULT only.", min=1)
+        int, option(MODEL, "--classes", "N", "How many classes the model has. Used only without RESULT.", min=1)
     ] = 10,
     model: Annotated[
         str,
         option(RUN, "--model", "VERSION", "Take the time of a pass from a registered version: MODEL or MODEL/VERSION."),
     ] = "",
     passes_per_second: Annotated[
-        float, option(RUN, "--passes-per-second", "N", "Take this rate. With 0, it is measured or unknown.", min=0)
+        float,
+        option(RUN, "--passes-per-second", "N", "Take this rate. 0: take the rate of RESULT, if it has one.", min=0),
     ] = 0.0,
     as_json: options.Json = False,
 ) -> None:

@@ -22,7 +22,7 @@ def render(
     output: VerdictOutputs = None,
     as_json: options.Json = False,
 ) -> None:
-    """Write outputs of a stored verdict, and print it. Nothing is judged again, so the exit code says nothing of it.
+    """Write outputs of a stored verdict, and print it. Nothing is judged again: the exit code is not the outcome.
 
     Exit codes: 0 written, 2 wrong usage or no verdict, 3 not written, 130 interrupted.
     """

@@ -53,7 +53,7 @@ def show(
     output: VerdictOutputs = None,
     as_json: options.Json = False,
 ) -> None:
-    """Show a stored verdict, and write outputs of it. Nothing is judged again, so the exit code says nothing of it."""
+    """Show a stored verdict, and write outputs of it. Nothing is judged again: the exit code is not the outcome."""
     outputs = verdict_outputs(output or ())
     with Client() as client:
         document = client.verdicts.document(verdict)

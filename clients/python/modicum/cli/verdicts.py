@@ -50,7 +50,7 @@ class VerdictOptions:
     ] = False
     save: Annotated[
         bool,
-        option(OUTPUT, "--save", FLAG, "Store the verdict on the server that has the audit; it judges too."),
+        option(OUTPUT, "--save", FLAG, "The server that has the audit judges it too, and stores the verdict."),
     ] = False
     output: VerdictOutputs = None
     as_json: options.Json = False

@@ -50,9 +50,9 @@ class SignerOptions:
 class ComparedOptions:
     """What else must agree."""
 
-    policy: Annotated[Path | None, option(COMPARED, "--policy", "FILE", "The policy by which the verdict must be.")] = (
-        None
-    )
+    policy: Annotated[
+        Path | None, option(COMPARED, "--policy", "FILE", "The verdict must have been made with this policy.")
+    ] = None
     max_age: Annotated[
         str | None,
         option(COMPARED, "--max-age", "DAYS", "How old the verdict may be, such as 30d. Counts days in UTC."),
@@ -85,7 +85,7 @@ def verify(
     compared: ComparedOptions,
     as_json: options.Json = False,
 ) -> None:
-    """Verify that weights are those of a signed verdict that is PASS. Prints what was checked, and what was not.
+    """Verify that these weights have a signed PASS. Prints what was checked, and what was not.
 
     Exit codes: 0 all that was checked holds, 1 something does not; 2 wrong usage, or a file is missing, 3 not
     completed, 130 interrupted.

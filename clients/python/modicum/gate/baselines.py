@@ -158,7 +158,7 @@ def _ratio(rule: Rule, check: Check, images: Images, seen: Seen) -> Check:
 
 
 def _unless_scale(check: Check, seen: Seen) -> Check:
-    """The check, without the outcome that a change of the logits' scale alone could have made."""
+    """Return the check without the pass or the failure that softer or sharper logits alone could have caused."""
     if seen.scale is Scale.ALIKE:
         return check
     cannot = CANNOT_TELL.format(counted=seen.counted, told=UNEQUAL[seen.scale])

@@ -7,7 +7,7 @@ Document = Mapping[str, Any]
 
 
 def identity(document: Document) -> dict[str, Any]:
-    """Return what is said of a result document."""
+    """Return the names and digests by which a verdict identifies its result document."""
     return {
         "audit": document["audit"],
         "created": document["created"],

@@ -1,8 +1,8 @@
 """Whether the logits of a version are softer than a baseline's: divided by more, they change no prediction.
 
 Softer logits alone enlarge subsets at a fixed threshold. They show in the number of eligible images. Where nearly all
-images are eligible that number tells nothing, so the images are counted whose margin (log-odds of the predicted class)
-reaches the baseline's median. Must not know what is compared.
+images are eligible, that number hardly changes. The images are then counted whose margin (log-odds of the predicted
+class) reaches the baseline's median. Must not know what is compared.
 """
 
 from collections.abc import Sequence

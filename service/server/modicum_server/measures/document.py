@@ -65,7 +65,7 @@ def result_document(
         second: what was predicted on the out-of-distribution data set, None without.
         parts: of the versions that are made of versions.
         spots: by version, the rows of its spot test.
-        retests: by pair of versions, the rows of the first as the second was tested on them.
+        retests: by pair of versions, the spots of the first version as they were tested on the second.
         counterfactual: what was predicted on both sides of the counterfactual set's pairs, None without.
     """
     # Longer than a function should be: it is the document's outline, and stays one to be read beside the docs.

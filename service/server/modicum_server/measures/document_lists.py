@@ -27,7 +27,7 @@ class Audited:
         second: what was predicted on the out-of-distribution data set, None without.
         parts: of the versions that are made of versions, whether they were audited themselves or not.
         spots: by version, the rows of its spot test.
-        retests: by pair of versions, the rows of the first as the second was tested on them.
+        retests: by pair of versions, the spots of the first version as they were tested on the second.
         counterfactual: what was predicted on both sides of the counterfactual set's pairs, None without.
     """
 

@@ -1,4 +1,4 @@
-"""Rows of another version's spot test as the library's, with indices of a task's items in place of positions."""
+"""Turns stored rows of another version's spot test into the library's; positions become indices of the task's items."""
 
 from collections.abc import Mapping
 

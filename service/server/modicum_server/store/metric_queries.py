@@ -62,7 +62,7 @@ class PostgresGauges:
         return NewestAudits(audits, left_out=rows[0].versions - len(rows) if rows else 0)
 
     async def newest_verdicts(self, versions: Sequence[str]) -> Mapping[str, VersionVerdict]:
-        """The newest verdict on an audit of each of these versions, by version; those that were judged."""
+        """The newest verdict of each of these versions, by version. A version without a verdict has no entry."""
         newest = _newest_verdicts(versions)
         columns = (newest.c.version, _VERDICTS.name, _VERDICTS.audit, _VERDICTS.outcome, _VERDICTS.create_time)
         query = select(*columns).join(newest, newest.c.id == _VERDICTS.id)

@@ -26,7 +26,7 @@ class PostgresOverviews:
         self._connection = connection
 
     async def newest_verdicts(self, project: str, models: Sequence[str]) -> Mapping[str, Verdict]:
-        """The newest verdict on a version of each of these models, by model; those that were judged."""
+        """The newest verdict of each of these models, by model. A model without a verdict has no entry."""
         return await self._verdicts(_newest(tables.verdicts, _model_of, models, _VERDICTS.project == project))
 
     async def verdicts_of_versions(self, project: str, versions: Sequence[str]) -> Mapping[str, Verdict]:

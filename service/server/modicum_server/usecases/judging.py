@@ -210,7 +210,7 @@ def _policy(asked: AskedPolicy, today: date) -> Policy:
 
 
 def _asks_for_rows(document: Document, policy: Policy) -> bool:
-    """Whether the engine needs rows. A damaged document is told of when it is judged."""
+    """Whether the engine needs rows. False for a damaged document: judging it reports the damage."""
     try:
         return needs_rows(document, policy)
     except KeyError:

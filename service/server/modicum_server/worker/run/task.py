@@ -1,4 +1,4 @@
-"""Runs the task of a shard, and decides from how it went how the shard is to end."""
+"""Runs the task of a shard, and decides from its end whether the shard is done, goes back or fails."""
 
 from contextlib import aclosing
 from dataclasses import replace

@@ -79,7 +79,7 @@ async def end_early(transaction: Transaction, audit: Audit, versions: Sequence[M
 
 
 async def _done(transaction: Transaction, audit: Audit, versions: Sequence[ModelVersion]) -> tuple[int, ...]:
-    """The first positions of the order with which every search of every version is done."""
+    """The longest beginning of the order at whose positions every search of every version is done."""
     each = [
         await transaction.findings.done_positions(audit.name, version.name, index)
         for index, search in enumerate(audit.specification.searches)

@@ -25,7 +25,7 @@ class RemainingWork(Protocol):
 
     @property
     def missing(self) -> str:
-        """The reason of a failure because results are missing."""
+        """What the failure says when the task ended without some results."""
 
     async def positions(self, transaction: Transaction) -> tuple[int, ...]:
         """Return the positions that are not done, rising."""
