@@ -84,7 +84,7 @@ UNSETTLED = (
     "from 95% to 85%."
 )
 NEITHER = (
-    "Not tested: whether a small place decides (the control was not asked for) and what the counterfactual set leaves "
+    "Not tested: whether a small spot decides (the control was not asked for) and what the counterfactual set leaves "
     "unchanged."
 )
 UNCHANGED = "Not tested: what the counterfactual set leaves unchanged."
@@ -92,12 +92,12 @@ EVERYONE = row(None, "all classes together", SpotOutcome.NONE_FOUND, sources=300
 CAT = row(3, "cat", SpotOutcome.DECISIVE, followed=0.6)
 WHERE = "a spot of 10x10 pixels (4 from the top, 3 from the left)"
 BRINGS = (
-    "copied, it makes 60% of 30 other pictures cat, and a random place of that size 0% of them. The difference is 60 "
+    "copied, it makes 60% of 30 other pictures cat, and a random spot of that size 0% of them. The difference is 60 "
     "percentage points (95% interval 40 to 79) over 30 pictures that were copied from."
 )
-COVERED = "When it is covered, 60% of the pictures lose cat (0% with a random place of that size)."
+COVERED = "When it is covered, 60% of the pictures lose cat (0% with a random spot of that size)."
 CAT_FOLLOWS = f"The decision for cat follows {WHERE}: {BRINGS} {COVERED}"
-OUTSIDE_IS_ENOUGH = f"For cat a small place is enough, {WHERE}, as far as it lies outside the objects: {BRINGS}"
+OUTSIDE_IS_ENOUGH = f"The decision for cat can be made by {WHERE}, as far as it lies outside the objects: {BRINGS}"
 INSIDE = (
     "It lies inside the objects: 90% of the smaller one lies in the other (95% interval 81% to 91%), over 30 "
     "pictures whose objects are known."
@@ -107,8 +107,8 @@ MORE = "A stronger search may find more."
 MANY = f"For 90% of 100 searched images (95% interval 83% to 94%), {SUFFICE} {MORE}"
 FEW = f"For 5 of 6 searched images, {SUFFICE} {MORE}"
 NONE_BRINGS = (
-    "Each place that was chosen makes less than 20 percentage points more of other pictures its class than a place "
-    "elsewhere does (one-sided, 95%)."
+    "No spot that was chosen turns 20 percentage points more of other pictures into its class than a random spot does "
+    "(one-sided, 95%)."
 )
 ANY = (
     f"For 90% of 100 searched images (95% interval 83% to 94%), {SUFFICE} Such subsets exist "
@@ -116,7 +116,7 @@ ANY = (
 )
 OTHERS = "other backgrounds and cues without a place."
 NOT_TESTED = f"Not tested: {OTHERS}"
-NOT_ASKED = f"Not tested: whether a small place decides (the control was not asked for), {OTHERS}"
+NOT_ASKED = f"Not tested: whether a small spot decides (the control was not asked for), {OTHERS}"
 
 
 ALL_FOLLOW = (
@@ -128,7 +128,7 @@ TWO_PLACES = CAT_FOLLOWS.replace(
     f"{WHERE}: copied", f"{WHERE} or, for the other half of the pictures, {WHERE.replace('4', '20')}: copied"
 ).replace("copied from.", "copied from. By itself the first makes 100% of 15 of them, and the second 20% of 15.")
 RING_FOLLOWS = CAT_FOLLOWS.replace(WHERE, "the ring of 2 pixels at the edge").replace(
-    "a random place of that size", "a band of about its area further in"
+    "a random spot of that size", "a band of about its area further in"
 )
 
 
@@ -171,13 +171,11 @@ RING_COSTS = (
     "Filling the ring at the edge with the mean costs 40 percentage points of accuracy (95% interval 30 to 50). If no "
     "evidence lies there and the fill itself does not disturb, it is a shortcut."
 )
-TOO_FEW = (
-    f"Not tested: whether a small place decides (that takes at least 30 images of two predicted classes), {OTHERS}"
-)
+TOO_FEW = f"Not tested: whether a small spot decides (that takes at least 30 images of two predicted classes), {OTHERS}"
 FEW_FOLLOW = (
-    f"For cat a small place is enough, {WHERE}: copied, it makes 8 of 9 other pictures cat, and a random place of that "
-    "size 0 of them. The difference is 89 percentage points (95% interval 50 to 100) over 9 pictures that were copied "
-    "from."
+    f"The decision for cat can be made by {WHERE}: copied, it makes 8 of 9 other pictures cat, and a random spot of "
+    "that size 0 of them. The difference is 89 percentage points (95% interval 50 to 100) over 9 pictures that were "
+    "copied from."
 )
 
 
@@ -263,7 +261,7 @@ SITUATIONS = {
             "No spot that decides was found in all classes together, over 300 images.",
             NONE_BRINGS,
             MANY,
-            f"Not tested: whether a small place decides for 9 classes (fewer than 8 images each), {OTHERS}",
+            f"Not tested: whether a small spot decides for 9 classes (fewer than 8 images each), {OTHERS}",
         ),
         replace(spot_test(EVERYONE), untested=9),
     ),
@@ -357,12 +355,12 @@ SITUATIONS = {
             "No spot that decides was found in 1 class, over 300 images.",
             NONE_BRINGS,
             MANY,
-            f"Not tested: whether a small place decides for dog (the model's process failed), {OTHERS}",
+            f"Not tested: whether a small spot decides for dog (the model's process failed), {OTHERS}",
         ),
         spot_test(EVERYONE, row(3, "cat", SpotOutcome.NONE_FOUND), failed(4, "dog")),
     ),
     "a spot test that failed as a whole is not tested": Situation(
-        (MANY, f"Not tested: whether a small place decides (the model's process failed), {OTHERS}"),
+        (MANY, f"Not tested: whether a small spot decides (the model's process failed), {OTHERS}"),
         spot_test(failed(None, "all classes together"), failed(4, "dog")),
     ),
 }

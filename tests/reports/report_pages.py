@@ -23,7 +23,7 @@ def photograph(digest: str) -> bytes:
 
 def page_of(findings, *, load_image=photograph, labels=LABELS, inputs=INPUT, **audit) -> str:
     document, rows = document_and_rows(findings, **audit)
-    names = (VERSION, OTHER_VERSION)
+    names = audit.get("versions", (VERSION, OTHER_VERSION))
     page = render_html(
         document,
         rows,

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from modicum_server.domain.models import Ensemble
 from modicum_server.domain.searches import Control, ControlPlan
+from modicum_server.domain.spots import SpotRow
 from modicum_server.reports.outcomes import SHAPES, TONES, Tone, tag_of
 
 from tests.measures import test_measures_counterfactuals as pairs
@@ -25,37 +26,40 @@ def said(findings, **audit) -> str:
     return read(f'<section class="opening{opening_of(page_of(findings, **audit))}</section>').text
 
 
-def test_the_first_screen_of_a_place_that_decides_shows_the_spot_and_its_swap():
+def test_the_first_screen_of_a_spot_that_decides_shows_the_spot_and_its_swap():
     page = opening_of(page_of(FINDINGS, load_image=bright, spots=rows()))
 
     text = said(FINDINGS, load_image=bright, spots=rows())
-    assert text.startswith("decisive “cat” is decided by one small place.")
+    assert text.startswith("decisive “cat” is decided by one small spot.")
     assert (
-        "the place (2x3 at 1 from the top, 4 from the left) makes 100% of them “cat”; another place makes 0%." in text
+        "Pasted onto 20 other pictures, the spot (2 by 3 pixels) turns 100% of them into “cat”; a random spot of its "
+        "size turns 0% (85 to 100 percentage points fewer, 95% interval)." in text
     )
-    assert "Covered, it takes “cat” from 100% of the pictures; another place from 0%." in text
-    assert "What to do next. Look at the pictures: is that place evidence? If not, add pictures without it" in text
+    assert "With the spot covered, 100% of the pictures lose “cat”; with a random spot of its size, 0%." in text
+    assert "The risk of a false alarm is at most 5%, over all classes together." in text
+    assert "What to do next. Look at the outlined spot: does it belong to the class?" in text
+    assert "Counterfactual set no set was given" in text
     assert page.count("<figure>") == 4
     assert [*re.findall(r"<b>([^<]*)</b> [ai]", page)] == [
         "model says cat",
         "not cat in 1 of 1 tries",
         "model says dog",
     ]
-    assert "the spot pasted onto it; so in 1 of 1 tries, 0 of 1 with another place" in text
+    assert "the spot pasted onto it; so in 1 of 1 tries, 0 of 1 with a random spot" in text
 
 
-def test_a_place_that_is_enough_is_not_said_to_be_needed():
+def test_a_spot_that_is_enough_is_not_said_to_be_needed():
     (trial,) = rows()[VERSION][1].trials
     tested = rows()[VERSION]
     spots = {VERSION: [tested[0], replace(tested[1], trials=(replace(trial, covered=outcomes(follow=False)),))]}
 
     text = said(FINDINGS, spots=spots)
 
-    assert text.startswith("sufficient One small place turns other pictures into “cat”.")
-    assert "Covered, it" not in text
+    assert text.startswith("sufficient One small spot turns other pictures into “cat”.")
+    assert "With the spot covered" not in text
 
 
-def test_a_place_outside_the_objects_is_told_as_a_shortcut():
+def test_a_spot_outside_the_objects_is_told_as_a_shortcut():
     (trial,) = rows()[VERSION][1].trials
     tested = rows()[VERSION]
     spots = {VERSION: [tested[0], replace(tested[1], trials=(trial, replace(trial, outside=True)))]}
@@ -74,10 +78,11 @@ def test_where_nothing_was_found_that_is_said_with_the_three_smallest_subsets():
     page = page_of(FINDINGS, load_image=bright, spots=spots)
 
     text = said(FINDINGS, load_image=bright, spots=spots)
-    assert text.startswith("none found No small place that decides was found. Over 40 images,")
-    assert "Nothing to mend here." in text
+    assert text.startswith("none found No small spot that decides was found. Over 40 images,")
+    assert "Nothing to mend. A spot test cannot see a texture" in text
+    assert "Nearly every network has such subsets, good ones too, so the outcome does not rest on them." in text
     assert opening_of(page).count("<figure>") == 6
-    assert "model still says cat 4.7% of the pixels alone, confidence 0.920" in text
+    assert "model still says cat 3 pixels (4.7%) alone, confidence 0.920" in text
 
 
 def test_what_is_not_settled_says_how_many_images_would_settle_it():
@@ -88,22 +93,22 @@ def test_what_is_not_settled_says_how_many_images_would_settle_it():
 
     text = said(FINDINGS, spots=spots)
 
-    assert text.startswith("inconclusive It is not settled whether a small place decides.")
+    assert text.startswith("inconclusive It is not settled whether a small spot decides.")
     assert "images do not settle it for “cat”." in text
-    assert re.search(r"Audit more images: about [\d,]+ of a class, if they are like these.", text)
+    assert re.search(r"Audit more images: about [\d,]+ of each class, if they are like these. Until then", text)
 
 
-def test_without_a_test_of_places_the_subsets_are_told_and_what_to_ask_for():
+def test_without_a_test_of_spots_the_subsets_are_told_and_what_to_ask_for():
     text = said(FEW)
 
     assert text.startswith(
         "no verdict yet On 100% of the searched images, 5% of the pixels are enough. That is 12 of 12"
     )
     assert "What to do next. Ask for the control spot" in text
-    assert "Small places not tested" in text
+    assert "Small spots not tested" in text
 
 
-def test_a_test_of_places_that_had_too_few_images_says_how_many_it_takes():
+def test_a_test_of_spots_that_had_too_few_images_says_how_many_it_takes():
     text = said(FEW, plans=(*PLANS, ControlPlan(Control.SPOT)))
 
     assert "What to do next. Audit at least 30 images of two predicted classes: so many tell" in text
@@ -137,7 +142,7 @@ def test_a_loss_of_accuracy_is_told_with_pairs_of_pictures():
         "accuracy falls Without the cue, accuracy falls. On “cat”, accuracy goes from 100% to 0%, over"
     )
     assert "What to do next. Decisions rest on the difference between the two pictures of a pair." in text
-    assert "model says owl the same without the cue" in text
+    assert "model says owl its counterfactual" in text
     assert opening_of(page).count("<figure>") == 4
 
 
@@ -155,17 +160,85 @@ def test_several_versions_open_with_one_table_one_chart_and_the_worst_in_picture
     assert page.count('<details class="result"') == 2
     assert "2 versions on few" in read(page).text
     assert "The summary in full" not in page
-    assert page.count("Not tested: whether a small place decides") == 2, "each version's own stands in its part"
+    assert page.count("Not tested: whether a small spot decides") == 2, "each version's own stands in its part"
 
 
-def test_an_ensemble_opens_with_what_its_check_says():
+def ensemble_page(**audit) -> str:
     names = [f"projects/default/models/{name}/versions/1" for name in ("a", "b", "both")]
-    findings = [finding(place, 3, model_version=name) for name in names for place in range(12)]
+    findings = [finding(place, 3 + 3 * (name is names[2]), model_version=name) for name in names for place in range(12)]
+    return page_of(findings, versions=names, sources={names[2]: Ensemble(tuple(names[:2]))}, **audit)
 
-    text = said(findings, versions=names, sources={names[2]: Ensemble(tuple(names[:2]))})
 
-    assert text.startswith("inconclusive It is not settled whether the ensemble mitigates overinterpretation.")
-    assert "What to do next. Mend what is named above, and check again." in text
+def test_an_ensemble_opens_with_what_its_check_says_and_what_settles_it():
+    page = ensemble_page()
+
+    text = read(f'<section class="opening{opening_of(page)}</section>').text
+    assert text.startswith("inconclusive It is open whether the ensemble “both” mitigates overinterpretation.")
+    assert "Its subsets are 2.0 times as large as its members' on average (95% interval 2.0 to 2.0)." in text
+    assert "Open: fewer than 30 images were searched with the ensemble and all members (12); the members were" in text
+    assert "What to do next. Audit about 189 images; 12 of these could be compared. Run modicum ensemble check" in text
+    assert "both, version 1, an ensemble, and its 2 members on few" in page
+
+
+def test_the_ensemble_and_its_members_are_marked_and_its_own_pictures_shown():
+    opening = opening_of(ensemble_page())
+
+    text = read(f'<section class="opening{opening}</section>').text
+    assert re.findall(r"(a|b|both) (the ensemble|a member)", text) == [
+        ("a", "a member"), ("b", "a member"), ("both", "the ensemble"),
+    ]  # fmt: skip
+    assert '<tr class="found"><th scope="row"><a href="#model-3-search-1">both</a>' in opening
+    assert "both: On 0% of the searched images" in text
+    assert "no verdict yet" not in opening, "a column in which no version has an outcome is left out"
+
+
+def several_spots(classes: int) -> dict:
+    """A test of so many classes, each decided by the same corner; the higher the class, the surer."""
+    (trial,) = rows()[VERSION][1].trials
+    tested = [rows()[VERSION][0]]
+    for one in range(classes):
+        here = tuple(place < 10 + one for place in range(20))
+        pasted = replace(trial.pasted, here=here)
+        tested.append(SpotRow(one, 20, (replace(trial, pasted=pasted),)))
+    return {VERSION: tested}
+
+
+def test_several_classes_with_a_spot_are_listed_the_worst_first_with_the_way_to_more():
+    labels = tuple(f"kind {place}" for place in range(8))
+
+    page = page_of(FINDINGS, spots=several_spots(8), labels=labels, class_labels={VERSION: labels})
+
+    opening = opening_of(page)
+    text = read(f'<section class="opening{opening}</section>').text
+    links = re.findall(r'<a href="#([^"]*)">([^<]*)</a>', opening)
+    assert text.startswith("decisive 8 of 8 classes are each decided by one small spot.")
+    assert [name for _, name in links] == ["kind 7", "kind 6", "kind 5", "kind 4", "kind 3", "and 3 more"]
+    assert "kind 7 85% (0%) 100% (0%)" in text
+    assert all(read(page).ids.count(anchor) == 1 for anchor, _ in links)
+    assert "What to do next. Look at each outlined spot: does it belong to its class?" in text
+
+
+def test_the_worst_classes_are_each_shown_with_their_spot_and_its_copy():
+    page = opening_of(page_of(FINDINGS, load_image=bright, spots=several_spots(2)))
+
+    assert page.count("<figure>") == 4
+    assert re.findall(r"<b>([^<]*)</b> ([a-z]+)", page) == [
+        ("model says cat", "confidence"), ("model says dog", "with"),
+        ("model says cat", "confidence"), ("model says cat", "with"),
+    ]  # fmt: skip
+    assert "with that spot pasted; before, dog" in page
+
+
+def test_classes_of_which_no_cover_mattered_have_no_column_of_covers():
+    spots = several_spots(2)
+    spots[VERSION][1:] = [
+        replace(row, trials=(replace(row.trials[0], covered=outcomes(follow=False)),)) for row in spots[VERSION][1:]
+    ]
+
+    opening = opening_of(page_of(FINDINGS, spots=spots))
+
+    assert "Small spots turn other pictures into “dog” and “cat”." in opening
+    assert "Covered" not in opening
 
 
 def test_every_outcome_has_one_tone_and_no_two_tones_share_a_shape():

@@ -1,6 +1,7 @@
 """The spot test on the page: its table, and pictures of copies that changed the class."""
 
 import io
+import re
 from base64 import b64decode
 from dataclasses import replace
 
@@ -28,7 +29,7 @@ from tests.reports.spot_rows import CAT_IMAGES, CORNER, FINDINGS, bright, outcom
 
 def pictures_of(page: str) -> list[np.ndarray]:
     """The pictures of the spot test."""
-    section = page.split("Does a small place decide?")[1].split("</section>", maxsplit=1)[0]
+    section = page.split("Does a small spot decide?")[1].split("</section>", maxsplit=1)[0]
     uris = [part.split('"')[0] for part in section.split('<img src="')[1:]]
     return [np.asarray(Image.open(io.BytesIO(b64decode(uri.split(",")[1]))).convert("RGB")) for uri in uris]
 
@@ -39,14 +40,14 @@ def test_the_table_says_what_each_class_follows_and_where():
     said = read(page)
     assert not said.unbalanced
     assert said.pictures_without_text == 0
-    assert "cat decisive 2x3 at 1 from the top, 4 from the left 100% (0%)" in said.text
+    assert "cat decisive 2 pixels high and 3 wide, 1 from the top, 4 from the left 100% (0%)" in said.text
 
 
 @pytest.mark.parametrize(
     ("place", "said"),
     [
-        (SpotPlace(SpotKind.RING, 1, 1), "ring of 1 pixel 100%"),
-        (SpotPlace(SpotKind.OWN, 2, 2), "where each image's own evidence is densest"),
+        (SpotPlace(SpotKind.RING, 1, 1), "a ring of 1 pixel at the edge 100%"),
+        (SpotPlace(SpotKind.OWN, 2, 2), "2 pixels high and 2 wide, where the subset of each picture is densest"),
     ],
 )
 def test_places_of_every_kind_are_named(place, said):
@@ -83,8 +84,8 @@ def test_classes_with_a_spot_come_first_and_stand_out():
     said = read(page).text
     assert said.index("dog decisive") < said.index("cat none found")
     table = page.split("The spot test by class")[1]
-    assert table.count('<tr class="found">') == 1
-    assert '<tr class="found"><th scope="row">dog</th><td><span class="tag look">' in table
+    assert table.count('class="found">') == 1
+    assert re.search('<tr[^>]* class="found"><th scope="row">dog</th><td><span class="tag look">', table)
 
 
 def test_places_that_the_halves_chose_have_shares_of_their_own():
@@ -94,7 +95,8 @@ def test_places_that_the_halves_chose_have_shares_of_their_own():
 
     said = read(page_of(FINDINGS, spots=spots)).text
 
-    assert "2x3 at 1 from the top, 4 from the left / 2x3 at 0 from the top, 4 from the left 100% (0%) / 0% (0%)" in said
+    places = [f"2 pixels high and 3 wide, {top} from the top, 4 from the left" for top in (1, 0)]
+    assert f"{' / '.join(places)} 100% (0%) / 0% (0%)" in said
 
 
 def test_a_difference_is_in_percentage_points():
@@ -168,4 +170,4 @@ def test_a_picture_that_is_gone_leaves_the_table():
 
 
 def test_a_page_without_the_test_has_no_section():
-    assert "Does a small place decide?" not in page_of(FINDINGS)
+    assert "Does a small spot decide?" not in page_of(FINDINGS)

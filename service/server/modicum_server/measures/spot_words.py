@@ -70,10 +70,10 @@ def _nothing_sentences(test: SpotTest) -> list[str]:
 
 
 def none_text() -> str:
-    """Return what NONE_FOUND says: each place that was tested moves few images more than a place elsewhere does."""
+    """Return what NONE_FOUND says: each spot that was tested moves few images more than a random spot does."""
     return (
-        "Each place that was chosen makes less than "
-        f"{points_text(NONE_LIMIT)} more of other pictures its class than a place elsewhere does (one-sided, 95%)."
+        f"No spot that was chosen turns {points_text(NONE_LIMIT)} more of other pictures into its class than a random "
+        "spot does (one-sided, 95%)."
     )
 
 
@@ -133,7 +133,7 @@ def opening_text(row: JudgedRow, place: JudgedPlace) -> str:
         return f"Of all classes together, a decision {'follows' if follows else 'can be made by'} {place_text(place)}"
     if follows:
         return f"The decision for {row.label} follows {place_text(place)}"
-    return f"For {row.label} a small place is enough, {place_text(place)}"
+    return f"The decision for {row.label} can be made by {place_text(place)}"
 
 
 def covered_text(row: JudgedRow, place: JudgedPlace) -> str:
@@ -155,7 +155,7 @@ def _outcome_at(row: JudgedRow, place: JudgedPlace) -> SpotOutcome | None:
 def elsewhere_text(place: JudgedPlace) -> str:
     """Return what the place is compared with."""
     rings = {trial.place.kind is SpotKind.RING for trial in place.trials}
-    names = {True: "a band of about its area further in", False: "a random place of that size"}
+    names = {True: "a band of about its area further in", False: "a random spot of that size"}
     return " or ".join(names[ring] for ring in sorted(rings))
 
 

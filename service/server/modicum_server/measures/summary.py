@@ -160,7 +160,7 @@ def _not_tested(test: SpotTest | None, counterfactual: CounterfactualTest | None
 
 def _spots_not_tested(test: SpotTest | None, *, spot_asked: bool) -> str:
     """What the spot test leaves open, and why; nothing where all of its rows were tested."""
-    question = "whether a small place decides"
+    question = "whether a small spot decides"
     if test is None and not spot_asked:
         return f"{question} (the control was not asked for)"
     if test is None:

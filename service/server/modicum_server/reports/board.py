@@ -8,31 +8,30 @@ from dataclasses import dataclass
 
 from modicum_server.reports import plots
 from modicum_server.reports.comparisons import Check
-from modicum_server.reports.opening import Opening
+from modicum_server.reports.opening import NO_VERDICT, Opening
 from modicum_server.reports.outcomes import Tag, Tone, tag_of
-from modicum_server.reports.questions import sentence
 from modicum_server.reports.sections import Section
+from modicum_server.reports.spot_claims import quoted
 
 RATE, ACCURACY, FRACTION = "overinterpretation_rate", "accuracy", "subset_fraction_median"
 WORST_FIRST = (Tone.BAD, Tone.LOOK, Tone.OPEN, Tone.GOOD)
 ENSEMBLE_CLAIMS = {
-    "MITIGATED": "The ensemble mitigates overinterpretation.",
-    "NOT_MITIGATED": "The ensemble does not mitigate overinterpretation.",
+    "MITIGATED": "The ensemble {} mitigates overinterpretation.",
+    "NOT_MITIGATED": "The ensemble {} does not mitigate overinterpretation.",
 }
-ENSEMBLE_STEPS = {
-    "MITIGATED": "Nothing to mend here. Each decision of the ensemble costs a pass of every member.",
-    "NOT_MITIGATED": "Do not count on this ensemble against overinterpretation.",
-}
-ENSEMBLE_OPEN_STEP = "Mend what is named above, and check again."
-ENSEMBLE_OPEN = "It is not settled whether the ensemble mitigates overinterpretation."
-MOST_REASONS = 2
+ENSEMBLE_OPEN = "It is open whether the ensemble {} mitigates overinterpretation."
+ENSEMBLE, MEMBER = "the ensemble", "a member"
 
 
 @dataclass(frozen=True, slots=True)
 class BoardRow:
-    """One version: its short name, where its section is, and what is told of it. Texts are "none" without a value."""
+    """One version: its short name, its part in the ensemble that was checked, where its section is, what is told of it.
+
+    Texts of figures are "none" without a value; `part` is empty where no ensemble was checked.
+    """
 
     name: str
+    part: str
     anchor: str
     tag: Tag
     rate: str
@@ -42,7 +41,7 @@ class BoardRow:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """The first screen of several versions. `worst` is the opening whose pictures are shown."""
+    """The first screen of several versions. `pictured` is the opening whose pictures are shown, `name` its version."""
 
     tag: Tag
     claim: str
@@ -50,41 +49,51 @@ class Board:
     next_step: str
     rows: tuple[BoardRow, ...]
     chart: plots.Ranges | None
-    worst: Opening
+    pictured: Opening
+    name: str
+
+    @property
+    def has_outcomes(self) -> bool:
+        """Whether a test of any version has an outcome."""
+        return any(row.tag != NO_VERDICT for row in self.rows)
 
 
 def board_of(
     openings: Sequence[Opening], shown: Sequence[Section], checks: Sequence[Check], names: Mapping[str, str]
 ) -> Board:
     """Return the board of openings, each with the section that it is about; `names` are the short ones."""
-    worst = min(openings, key=lambda one: WORST_FIRST.index(one.tag.tone))
-    tag, claim, sentences, next_step = _of_check(checks[0]) if checks else _of_worst(openings, worst, names)
+    check = checks[0] if checks else None
+    worst = min(openings, key=lambda one: (WORST_FIRST.index(one.tag.tone), _part(check, one.model) != ENSEMBLE))
+    tag, claim, sentences, next_step = _of_check(check, names) if check else _of_worst(openings, worst, names)
     return Board(
         tag=tag,
         claim=claim,
         sentences=sentences,
         next_step=next_step,
         rows=tuple(
-            _row(opening, section, names[opening.model]) for opening, section in zip(openings, shown, strict=True)
+            _row(section, opening.tag, names[opening.model], _part(check, opening.model))
+            for opening, section in zip(openings, shown, strict=True)
         ),
         chart=plots.ranges([(names[section.model], _bar(section)) for section in shown]),
-        worst=worst,
+        pictured=worst,
+        name=names[worst.model],
     )
+
+
+def _part(check: Check | None, model: str) -> str:
+    """What a version is in the ensemble that was checked; empty for others."""
+    if check is None:
+        return ""
+    return ENSEMBLE if model == check.ensemble else MEMBER if model in check.members else ""
 
 
 Head = tuple[Tag, str, tuple[str, ...], str]
 
 
-def _of_check(check: Check) -> Head:
-    claim = ENSEMBLE_CLAIMS.get(check.verdict, ENSEMBLE_OPEN)
-    reasons = tuple(sentence(reason) for reason in check.reasons[:MOST_REASONS])
-    return tag_of(check.verdict), claim, reasons, ENSEMBLE_STEPS.get(check.verdict) or _open_step(check)
-
-
-def _open_step(check: Check) -> str:
-    if check.images_needed is None:
-        return ENSEMBLE_OPEN_STEP
-    return f"Audit about {check.images_needed:,.0f} images: that many give a chance of 80% to see a ratio of 1.2."
+def _of_check(check: Check, names: Mapping[str, str]) -> Head:
+    claim = ENSEMBLE_CLAIMS.get(check.verdict, ENSEMBLE_OPEN).format(quoted(names[check.ensemble]))
+    reasons = (f"Open: {'; '.join(check.reasons)}.",) if check.reasons else ()
+    return tag_of(check.verdict), claim, (check.ratio, *reasons), check.next_step
 
 
 def _of_worst(openings: Sequence[Opening], worst: Opening, names: Mapping[str, str]) -> Head:
@@ -94,11 +103,11 @@ def _of_worst(openings: Sequence[Opening], worst: Opening, names: Mapping[str, s
     return worst.tag, worst.claim, (said, *worst.sentences[:1]), worst.next_step
 
 
-def _row(opening: Opening, section: Section, name: str) -> BoardRow:
+def _row(section: Section, tag: Tag, name: str, part: str) -> BoardRow:
     rate, fraction, accuracy = (
         section.figures[one].value if one in section.figures else "none" for one in (RATE, FRACTION, ACCURACY)
     )
-    return BoardRow(name, section.anchor, opening.tag, rate, fraction, accuracy)
+    return BoardRow(name, part, section.anchor, tag, rate, fraction, accuracy)
 
 
 def _bar(section: Section) -> tuple[float, float, float] | None:

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from modicum_server.measures import registry
+from modicum_server.measures.measure import Measure, measure_from_json
 from modicum_server.measures.measure_sets import Titles
-from modicum_server.measures.mitigation_power import IMAGES_NEEDED
+from modicum_server.measures.number_words import interval_text, ratio_text, times_text
+from modicum_server.reports.ensemble_steps import next_step
 from modicum_server.reports.lines import Line, line, lines
 from modicum_server.reports.outcomes import Tag, tag_of
 from modicum_server.reports.wording import plain_number
@@ -57,7 +59,8 @@ class Check:
     latency_ratio: str
     limits: Mapping[str, float]
     second: Mapping[str, Any] | None
-    images_needed: float | None
+    ratio: str
+    next_step: str
 
     @property
     def tag(self) -> Tag:
@@ -99,10 +102,19 @@ def checks(document: Mapping[str, Any], called: Called) -> list[Check]:
             latency_ratio=_rounded(entry.get("latency_ratio")),
             limits=entry["limits"],
             second=entry.get("out_of_distribution"),
-            images_needed=entry["measures"].get(IMAGES_NEEDED, {}).get("value"),
+            ratio=_ratio_sentence(measure_from_json(entry["measures"]["subset_fraction_ratio"])),
+            next_step=next_step(entry),
         )
         for entry in document.get("mitigation", ())
     ]
+
+
+def _ratio_sentence(ratio: Measure) -> str:
+    """What was measured, as a sentence."""
+    if ratio.value is None:
+        return f"How large its subsets are beside its members' is not known: {ratio.unavailable}."
+    interval = interval_text(ratio.interval, ratio_text)
+    return f"Its subsets are {times_text(ratio.value)} as large as its members' on average{interval}."
 
 
 def _titles_of(key: str) -> Titles:

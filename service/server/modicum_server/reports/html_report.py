@@ -86,7 +86,7 @@ def _frame(document: Mapping[str, Any], called: Callable[[str], str]) -> dict[st
     asked = asdict(DEFAULTS) | document["specification"].get("statistics", {})  # documents of before have none
     style, script = _part("style.css"), _part("report.js")
     return {
-        "title": _title(document),
+        "title": _title(document, called),
         "summaries": [(called(m["model_version"]), m.get("summary", ())) for m in document["models"]],
         "too_few": TOO_FEW,
         "level": asked_text(asked["level"]),
@@ -124,10 +124,18 @@ def _sketches(
     return sketches
 
 
-def _title(document: Mapping[str, Any]) -> str:
-    models = document["models"]
-    name = version_names(document)(models[0]["model_version"]) if len(models) == 1 else f"{len(models)} versions"
-    return f"{name} on {short_name(document['dataset']['name'])}"
+def _title(document: Mapping[str, Any], called: Callable[[str], str]) -> str:
+    return f"{_whose(document, called)} on {short_name(document['dataset']['name'])}"
+
+
+def _whose(document: Mapping[str, Any], called: Callable[[str], str]) -> str:
+    """What was audited: a version, an ensemble with its members, or a number of versions."""
+    models, checks = document["models"], document.get("mitigation", ())
+    if len(models) == 1:
+        return called(models[0]["model_version"])
+    if checks and len(models) == 1 + len(checks[0]["members"]):
+        return f"{called(checks[0]['ensemble'])}, an ensemble, and its {len(checks[0]['members'])} members"
+    return f"{len(models)} versions"
 
 
 def _environment() -> Environment:

@@ -1,7 +1,7 @@
 """The first screen of a version: what was found, what it means, what to do next, and pictures. Measures nothing.
 
-What is found first among these is told: a shortcut, a loss of accuracy without a cue, a small place that decides, an
-edge that is needed, an open question, nothing found. Where no test of places ran, the subsets are told.
+What is found first among these is told: a shortcut, a loss of accuracy without a cue, a small spot that decides, an
+edge that is needed, an open question, nothing found. Where no test of spots ran, the subsets are told.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,31 +14,33 @@ from modicum_server.domain.controls import LEAST_SPOT_IMAGES
 from modicum_server.domain.searches import Canvas
 from modicum_server.measures import counterfactuals
 from modicum_server.measures.judged_spots import SHORTCUT
-from modicum_server.measures.number_words import enumeration, part_text
 from modicum_server.measures.spot_words import ONLY_THIS, none_text
 from modicum_server.reports.counterfactuals import CounterfactualPage
 from modicum_server.reports.outcomes import NOT_TESTED, Tag, tag_of
-from modicum_server.reports.pictured import Picture, of_pairs, of_subsets
+from modicum_server.reports.pictured import Shown, of_pairs, of_subsets
 from modicum_server.reports.questions import reading_of, sentence
 from modicum_server.reports.sections import Section
-from modicum_server.reports.spots import place_text, shown_place
+from modicum_server.reports.spot_claims import ClassTable, Row, decided, moved, named, names, quoted, table_of, turned
 
-MOST_NAMED = 3
-"""Classes that a claim names; of more it gives the number."""
 LOSES = "ACCURACY_FALLS"
-MEND = "add pictures without it, or cover it in training"
-IS_IT_EVIDENCE = f"Look at the pictures: is that place evidence? If not, {MEND}."
+MEND = "add pictures without it, or cover it in training, and audit again"
+DOES_IT_BELONG = f"Look at the outlined spot: does it belong to the class? Then the model is right. If not, {MEND}."
+DO_THEY_BELONG = f"Look at each outlined spot: does it belong to its class? Then the model is right. If not, {MEND}."
 OUTSIDE_OBJECTS = f"No object lies there: {MEND}."
-VARY_THE_EDGE = "Say whether there is evidence in that region. If not, vary it or crop it away in training."
-OTHER_CUES = "Nothing to mend here. A texture or a colour cast has no place; a counterfactual set tests for those."
+VARY_THE_EDGE = "Say whether that region belongs to the class. If not, vary it or crop it away in training."
+NOTHING_TO_MEND = (
+    "Nothing to mend. A spot test cannot see a texture or a colour cast: if you suspect one, audit with a "
+    "counterfactual set."
+)
 ASK_FOR_SPOTS = (
-    f"Ask for the control spot, with at least {LEAST_SPOT_IMAGES} images: it tests whether a small place decides."
+    f"Ask for the control spot, with at least {LEAST_SPOT_IMAGES} images: it tests whether a small spot decides."
 )
 MORE_FOR_SPOTS = (
-    f"Audit at least {LEAST_SPOT_IMAGES} images of two predicted classes: so many tell whether a small place decides."
+    f"Audit at least {LEAST_SPOT_IMAGES} images of two predicted classes: so many tell whether a small spot decides."
 )
+NEITHER = "Until then this audit neither clears nor blames the model."
 NO_VERDICT = replace(tag_of(NOT_TESTED), text="no verdict yet")
-CLEAREST = "Of the stored examples of this class, this is the one where the place does most beyond another place."
+NO_SET = replace(tag_of(NOT_TESTED), text="no set was given")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +53,16 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What a reader sees first of a version."""
+    """What a reader sees first of a version. `classes` is the table of several classes with a spot."""
 
     model: str
     outcome: str
     claim: str
     sentences: tuple[str, ...]
+    classes: ClassTable | None
     next_step: str
     scores: tuple[Score, ...]
-    pictures: tuple[Picture, ...]
-    note: str
+    shown: Shown
     canvas: Canvas
 
     @property
@@ -77,7 +79,7 @@ class Told:
     spots: Mapping[str, Any] | None
     pairs: Mapping[str, Any] | None
     spot_asked: bool
-    spot_pictures: tuple[Picture, ...]
+    spot_pictures: Shown
     pair_page: CounterfactualPage | None
 
     def reading(self, control: str) -> Mapping[str, Any] | None:
@@ -93,16 +95,15 @@ class Told:
 def opening_of(told: Told) -> Opening:
     """Return the opening of a version."""
     outcome, claim, sentences, next_step = _finding(told)
-    pictures = _pictures(told, outcome)
     return Opening(
         model=told.section.model,
         outcome=outcome,
         claim=claim,
         sentences=sentences,
+        classes=_classes(told, outcome),
         next_step=next_step,
         scores=_scores(told),
-        pictures=pictures,
-        note=CLEAREST if pictures and pictures is told.spot_pictures else "",
+        shown=_shown(told, outcome),
         canvas=told.section.canvas,
     )
 
@@ -116,11 +117,11 @@ def _finding(told: Told) -> Finding:
     found = [row for row in told.rows if row["outcome"] in FOUND]
     edge = told.reading("shortcut")
     if shortcuts:
-        return _of_shortcuts(shortcuts)
+        return _of_shortcuts(shortcuts, told.rows)
     if told.pairs is not None and told.pairs["outcome"] == LOSES:
         return LOSES, "Without the cue, accuracy falls.", _pair_sentences(told), counterfactuals.NEXT_STEP
     if found:
-        return _of_places(found)
+        return _of_spots(found, told.rows)
     if edge is not None and edge["outcome"] == SHORTCUT:
         conclusion = sentence(edge.get("conclusion") or edge["text"])
         return SHORTCUT, "The model needs what lies at the edge or outside the objects.", (conclusion,), VARY_THE_EDGE
@@ -129,46 +130,47 @@ def _finding(told: Told) -> Finding:
     return _of_subsets(told)
 
 
-def _of_shortcuts(rows: Sequence[Mapping[str, Any]]) -> Finding:
-    row = _named(rows)[0]
-    why = f"Called a shortcut because {row['shortcut']}."
-    by_loss = row["shortcut"].startswith("the counterfactual set")
+def _of_shortcuts(rows: Sequence[Row], tested: Sequence[Row]) -> Finding:
+    worst = named(rows)[0]
+    why = f"Called a shortcut because {worst['shortcut']}."
+    by_loss = worst["shortcut"].startswith("the counterfactual set")
     next_step = f"{ONLY_THIS} If so, {MEND}." if by_loss else OUTSIDE_OBJECTS
-    return SHORTCUT, f"{_whose(rows)} by a shortcut.", (*_moved(row), why), next_step
+    return SHORTCUT, decided(rows, "a shortcut", tested), (*moved(rows), why), next_step
 
 
-def _of_places(rows: Sequence[Mapping[str, Any]]) -> Finding:
+def _of_spots(rows: Sequence[Row], tested: Sequence[Row]) -> Finding:
+    outcome, shown = _worst_spots(rows)
+    claim = decided(shown, "one small spot", tested) if outcome is SpotOutcome.DECISIVE else turned(shown, tested)
+    return outcome.value, claim, moved(shown), DOES_IT_BELONG if len(named(shown)) == 1 else DO_THEY_BELONG
+
+
+def _worst_spots(rows: Sequence[Row]) -> tuple[SpotOutcome, Sequence[Row]]:
+    """The rows that decide; those whose spot is enough where none does."""
     decisive = [row for row in rows if row["outcome"] == SpotOutcome.DECISIVE]
-    shown = decisive or rows
-    outcome = SpotOutcome.DECISIVE if decisive else SpotOutcome.SUFFICIENT
-    return outcome.value, _claim_of(shown, outcome), _moved(_named(shown)[0]), IS_IT_EVIDENCE
+    return (SpotOutcome.DECISIVE, decisive) if decisive else (SpotOutcome.SUFFICIENT, rows)
 
 
-def _claim_of(rows: Sequence[Mapping[str, Any]], outcome: SpotOutcome) -> str:
-    named = _named(rows)
-    if outcome is SpotOutcome.DECISIVE:
-        return f"{_whose(rows)} by one small place{' each' if len(named) > 1 else ''}."
-    if named[0]["target_class"] is None:
-        return "Of all classes together, decisions can be made by one small place."
-    places = "One small place turns" if len(named) == 1 else "Small places turn"
-    return f"{places} other pictures into {_names(rows)}."
+def _classes(told: Told, outcome: str) -> ClassTable | None:
+    """The classes with a spot, where the opening is about several."""
+    rows = [row for row in told.rows if row["outcome"] == outcome]
+    return table_of(rows, told.section.model) if rows and outcome in {*FOUND, SHORTCUT} else None
 
 
-def _of_nothing(rows: Sequence[Mapping[str, Any]]) -> Finding:
+def _of_nothing(rows: Sequence[Row]) -> Finding:
     images = max(row["sources"] for row in rows)
     unsettled = [row for row in rows if row["outcome"] == SpotOutcome.INCONCLUSIVE]
     if not unsettled:
         said = f"Over {images:,} images, {none_text()[:1].lower()}{none_text()[1:]}"
-        return SpotOutcome.NONE_FOUND.value, "No small place that decides was found.", (said,), OTHER_CUES
-    needed = max((row["sources_needed"] or 0 for row in _named(unsettled)), default=0)
-    whose = "of a class" if _named(unsettled)[0]["target_class"] is not None else "in all"
+        return SpotOutcome.NONE_FOUND.value, "No small spot that decides was found.", (said,), NOTHING_TO_MEND
+    needed = max((row["sources_needed"] or 0 for row in named(unsettled)), default=0)
+    whose = "of each class" if named(unsettled)[0]["target_class"] is not None else "in all"
     more = f"about {needed:,} {whose}, if they are like these" if needed else f"more than these {images:,}"
-    said = f"{images:,} images do not settle it for {_names(unsettled)}."
+    said = f"{images:,} images do not settle it for {names(unsettled)}."
     return (
         SpotOutcome.INCONCLUSIVE.value,
-        "It is not settled whether a small place decides.",
+        "It is not settled whether a small spot decides.",
         (said,),
-        f"Audit more images: {more}.",
+        f"Audit more images: {more}. {NEITHER}",
     )
 
 
@@ -187,77 +189,23 @@ def _pair_sentences(told: Told) -> tuple[str, ...]:
     if not fallen:
         return ()
     line = next((one for one in fallen if not one.of_all), fallen[0])
-    whose = "Over all pairs" if line.of_all else f"On {_quoted(line.label)}"
+    whose = "Over all pairs" if line.of_all else f"On {quoted(line.label)}"
     return (f"{whose}, accuracy goes from {line.original} to {line.counterfactual}, over {line.pairs:,} pairs.",)
-
-
-def _moved(row: Mapping[str, Any]) -> tuple[str, ...]:
-    """What copying the place does, and what covering it does where that was seen to matter."""
-    place = shown_place(row)
-    pasted, covered = (place["measures"][f"spot_{name}_difference"] for name in ("pasted", "covered"))
-    made = "the class that it came from" if row["target_class"] is None else _quoted(row["label"])
-    lost = "their class" if row["target_class"] is None else _quoted(row["label"])
-    here, elsewhere = _shares(pasted)
-    said = (
-        f"Pasted onto {pasted['parameters']['pairs']:,} other pictures, the place ({_where(place)}) makes {here} of "
-        f"them {made}; another place makes {elsewhere}."
-    )
-    if SpotOutcome.DECISIVE not in {row["outcome"], row.get("whole_outcome"), row.get("outside_outcome")}:
-        return (said,)
-    here, elsewhere = _shares(covered)
-    return said, f"Covered, it takes {lost} from {here} of the pictures; another place from {elsewhere}."
-
-
-def _where(place: Mapping[str, Any]) -> str:
-    return " or ".join(dict.fromkeys(place_text(one) for one in place["places"]))
-
-
-def _shares(measure: Mapping[str, Any]) -> tuple[str, str]:
-    told = measure["parameters"]
-    here, elsewhere = (part_text(told[name] or 0.0, told["pairs"]) for name in ("here", "elsewhere"))
-    return here, elsewhere
-
-
-def _whose(rows: Sequence[Mapping[str, Any]]) -> str:
-    """What is decided, as the beginning of a claim."""
-    named = _named(rows)
-    if named[0]["target_class"] is None:
-        return "Of all classes together, decisions are moved"
-    return f"{_names(rows)} {'is' if len(named) == 1 else 'are'} decided"
-
-
-def _named(rows: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
-    """Rows of single classes; that of all together where there is no other."""
-    return [row for row in rows if row["target_class"] is not None] or rows
-
-
-def _names(rows: Sequence[Mapping[str, Any]]) -> str:
-    named = _named(rows)
-    if named[0]["target_class"] is None:
-        return "all classes together"
-    if len(named) > MOST_NAMED:
-        return f"{len(named)} classes"
-    return enumeration([_quoted(row["label"]) for row in named])
-
-
-def _quoted(label: str) -> str:
-    return f"“{label}”"
 
 
 def _scores(told: Told) -> tuple[Score, ...]:
     """The outcomes of the tests that speak of the model; NOT_TESTED for one that did not run."""
     edge = told.reading("shortcut")
     spots = NOT_TESTED if not told.rows or told.spots is None else told.spots["outcome"]
-    pairs = NOT_TESTED if told.pairs is None else told.pairs["outcome"]
     return (
-        Score("Small places", tag_of(spots)),
+        Score("Small spots", tag_of(spots)),
         Score("Edge, or outside the objects", tag_of(NOT_TESTED if edge is None else edge["outcome"])),
-        Score("Without the cue", tag_of(pairs)),
+        Score("Counterfactual set", NO_SET if told.pairs is None else tag_of(told.pairs["outcome"])),
     )
 
 
-def _pictures(told: Told, outcome: str) -> tuple[Picture, ...]:
-    if told.spot_pictures and outcome != LOSES:
+def _shown(told: Told, outcome: str) -> Shown:
+    if told.spot_pictures.pictures and outcome != LOSES:
         return told.spot_pictures
     if told.pair_page is not None and told.pair_page.shown and outcome == LOSES:
         return of_pairs(told.pair_page.shown)

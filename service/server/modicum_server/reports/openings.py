@@ -10,7 +10,7 @@ from modicum_server.reports.comparisons import Check
 from modicum_server.reports.counterfactuals import CounterfactualPage
 from modicum_server.reports.gallery import Scene
 from modicum_server.reports.opening import Opening, Told, opening_of
-from modicum_server.reports.pictured import of_spot
+from modicum_server.reports.pictured import Shown, of_spots
 from modicum_server.reports.sections import Section
 from modicum_server.reports.spots import ExampleImage
 from modicum_server.reports.wording import brief_names
@@ -69,7 +69,7 @@ def _told(
         spots=spots,
         pairs=pairs,
         spot_asked=any(plan["control"] == Control.SPOT for plan in document["specification"]["controls"]),
-        spot_pictures=() if spots is None else of_spot(spots, images, drawn.scenes[version]),
+        spot_pictures=Shown() if spots is None else of_spots(spots, images, drawn.scenes[version]),
         pair_page=drawn.pairs.get(version),
     )
 

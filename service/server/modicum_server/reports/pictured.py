@@ -1,16 +1,27 @@
 """The pictures of a first screen, each with what the model says of it. Knows no HTML and measures nothing."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from modicum_server.measures.number_words import confidence_text
 from modicum_server.reports.counterfactuals import ShownPair
 from modicum_server.reports.gallery import Card, Scene
+from modicum_server.reports.spot_claims import named
 from modicum_server.reports.spot_pictures import copied_spot
-from modicum_server.reports.spots import ExampleImage, ordered_rows
+from modicum_server.reports.spots import ExampleImage
 
 MOST_PAIRS = 2
+MOST_CLASSES = 3
+"""Classes whose spots are shown."""
+CLEAREST = "Of the stored examples of this class, this is the one where the spot does most beyond a random one."
+OF_EACH = "Of each class: a picture with its spot outlined, and that spot pasted onto a picture of another class."
+DESCRIBED = (
+    "The smallest subsets that were found. Nearly every network has such subsets, good ones too, so the outcome does "
+    "not rest on them. A policy can limit how many there are."
+)
+"""Beside pictures of subsets, which look like a fault to who sees them first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,20 +38,53 @@ class Picture:
     text: str
 
 
-def of_spot(
-    test: Mapping[str, Any], images: Mapping[tuple[str, int], ExampleImage], scene: Scene
-) -> tuple[Picture, ...]:
-    """Return the spot and its swap, of the worst class whose images are still stored; empty without one."""
-    for row in ordered_rows(test["rows"]):
-        copied = (copied_spot(test, row, example, images, scene) for example in row["examples"])
-        entries = [entry for entry in copied if entry is not None]
-        if entries:
-            return tuple(_of_copied(max(entries, key=_clearness)))
-    return ()
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Pictures, and what a reader must know before (`lead`) and after seeing them (`note`); empty without pictures."""
+
+    pictures: tuple[Picture, ...] = ()
+    lead: str = ""
+    note: str = ""
+
+
+def of_spots(test: Mapping[str, Any], images: Mapping[tuple[str, int], ExampleImage], scene: Scene) -> Shown:
+    """Return the spots of the worst classes whose images are still stored, pasted; of a single one its swap, too."""
+    rows = named([row for row in test["rows"] if row["examples"]])
+    told = ((row["outcome"], entry) for row in rows if (entry := _clearest(test, row, images, scene)) is not None)
+    first = next(told, None)
+    if first is None:
+        return Shown()
+    others = islice((entry for outcome, entry in told if outcome == first[0]), MOST_CLASSES - 1)
+    entries = [first[1], *others]
+    if len(entries) == 1:
+        return Shown(tuple(_of_copied(entries[0])), note=CLEAREST)
+    return Shown(tuple(picture for entry in entries for picture in _source_and_copy(entry)), OF_EACH)
+
+
+def of_pairs(pairs: Sequence[ShownPair]) -> Shown:
+    """Return pictures and their counterfactuals, side by side."""
+    return Shown(tuple(picture for pair in pairs[:MOST_PAIRS] for picture in _of_pair(pair)))
+
+
+def of_subsets(cards: Sequence[Card]) -> Shown:
+    """Return photographs, each beside its subset alone."""
+    pictures = tuple(picture for card in cards if card.photograph for picture in _of_card(card))
+    return Shown(pictures, DESCRIBED if pictures else "")
+
+
+def _clearest(
+    test: Mapping[str, Any],
+    row: Mapping[str, Any],
+    images: Mapping[tuple[str, int], ExampleImage],
+    scene: Scene,
+) -> Mapping[str, Any] | None:
+    """The example of a row where the spot does most; None where the images of all are gone."""
+    copied = (copied_spot(test, row, example, images, scene) for example in row["examples"])
+    return max((entry for entry in copied if entry is not None), key=_clearness, default=None)
 
 
 def _clearness(entry: Mapping[str, Any]) -> tuple[float, float]:
-    """How much more often the class is lost with the place covered than with another, and follows it where pasted."""
+    """How much more often the class is lost with the spot covered than with a random one, and follows it if pasted."""
     covered, pasted = entry["covered"], entry["pasted"]
     return _surplus(covered), _surplus(pasted)
 
@@ -49,47 +93,24 @@ def _surplus(counts: Mapping[str, int] | None) -> float:
     return -1.0 if counts is None else (counts["here"] - counts["elsewhere"]) / max(1, counts["pairs"])
 
 
-def of_pairs(pairs: Sequence[ShownPair]) -> tuple[Picture, ...]:
-    """Return pictures and their counterfactuals, side by side."""
-    return tuple(
-        picture
-        for pair in pairs[:MOST_PAIRS]
-        for picture in (
-            Picture(
-                pair.original,
-                "",
-                "",
-                f"model says {pair.original_class}",
-                f"{pair.item}, the original",
-            ),
-            Picture(pair.counterfactual, "", "", f"model says {pair.counterfactual_class}", "the same without the cue"),
-        )
-    )
+def _of_pair(pair: ShownPair) -> Iterator[Picture]:
+    yield Picture(pair.original, "", "", f"model says {pair.original_class}", f"{pair.item}, the original")
+    yield Picture(pair.counterfactual, "", "", f"model says {pair.counterfactual_class}", "its counterfactual")
 
 
-def of_subsets(cards: Sequence[Card]) -> tuple[Picture, ...]:
-    """Return photographs, each beside its subset alone."""
-    return tuple(
-        picture
-        for card in cards
-        if card.photograph
-        for picture in (
-            Picture(
-                card.photograph,
-                "",
-                "",
-                f"model says {card.prediction}",
-                f"the photograph, confidence {card.confidence}",
-            ),
-            Picture(
-                card.subset or card.photograph,
-                card.fill_layer,
-                "",
-                f"model still says {card.prediction}",
-                f"{card.fraction} of the pixels alone, confidence {card.verified}",
-            ),
-        )
-    )
+def _of_card(card: Card) -> Iterator[Picture]:
+    said, seen = f"model says {card.prediction}", f"the photograph, confidence {card.confidence}"
+    yield Picture(card.photograph, "", "", said, seen)
+    kept = f"{card.size} ({card.fraction}) alone, confidence {card.verified}"
+    yield Picture(card.subset or card.photograph, card.fill_layer, "", f"model still says {card.prediction}", kept)
+
+
+def _source_and_copy(entry: Mapping[str, Any]) -> Iterator[Picture]:
+    """The picture that a spot was copied from, and the copy."""
+    pictures, outline, other = entry["pictures"], entry["outline"], entry["other"]
+    yield Picture(pictures["photograph"], "", outline, f"model says {entry['source']['class']}", _sure(entry["source"]))
+    before = f"with that spot pasted; before, {other['class']}"
+    yield Picture(pictures["pasted"], "", outline, f"model says {entry['label']}", before)
 
 
 def _of_copied(entry: Mapping[str, Any]) -> Iterable[Picture]:
@@ -100,7 +121,7 @@ def _of_copied(entry: Mapping[str, Any]) -> Iterable[Picture]:
     yield Picture(pictures["photograph"], "", outline, f"model says {source['class']}", f"a picture, {_sure(source)}")
     if entry["covered"] is not None:
         lost, others = _tries(entry["covered"])
-        text = f"its spot covered by pixels of other pictures; {others} with another place"
+        text = f"its spot covered by other pictures' pixels; {others} with a random spot"
         yield Picture(pictures["covered"], "", outline, f"not {source['class']} in {lost} tries", text)
     yield Picture(pictures["other"], "", "", f"model says {other['class']}", f"another picture, {_sure(other)}")
     yield Picture(pictures["pasted"], "", outline, f"model says {followed}", _pasted(entry["pasted"]))
@@ -111,7 +132,7 @@ def _sure(image: Mapping[str, Any]) -> str:
 
 
 def _tries(counts: Mapping[str, int]) -> tuple[str, str]:
-    """In how many tries it happened with the place, and with another place."""
+    """In how many tries it happened with the spot, and with a random one."""
     here, elsewhere = (f"{counts[name]} of {counts['pairs']}" for name in ("here", "elsewhere"))
     return here, elsewhere
 
@@ -120,4 +141,4 @@ def _pasted(counts: Mapping[str, int] | None) -> str:
     if counts is None:
         return "the spot pasted onto it"
     followed, others = _tries(counts)
-    return f"the spot pasted onto it; so in {followed} tries, {others} with another place"
+    return f"the spot pasted onto it; so in {followed} tries, {others} with a random spot"

@@ -1,6 +1,7 @@
 """The spot test on the page: what each class follows, with pictures of copies that changed the class. Knows no HTML."""
 
 import base64
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -52,10 +53,11 @@ class CopiedSpot:
 class SpotPictures:
     """Copies that changed the class of one row; `worked` is the share of its copies that did.
 
-    `why` says why the place is called a shortcut; it is empty where it is not.
+    `why` says why the place is called a shortcut; it is empty where it is not. `anchor` is its address on the page.
     """
 
     label: str
+    anchor: str
     worked: str
     why: str
     copies: tuple[CopiedSpot, ...]
@@ -66,9 +68,11 @@ class SpotLine:
     """One class: its outcome, where its places are, and both differences.
 
     Where the halves of the images chose two places, `pasted` and `covered` have a share for each, in the same order.
+    `anchor` is its address on the page; empty where its pictures have it.
     """
 
     label: str
+    anchor: str
     tag: Tag
     found: bool
     place: str
@@ -119,19 +123,35 @@ def spot_pages(
         called: names a version.
     """
     return [
-        SpotPage(
-            called(test["model_version"]),
-            _conclusion(document, test),
-            tuple(_line(row) for row in ordered_rows(test["rows"]) if row["places"]),
-            tuple(
-                SpotPictures(row["label"], _worked_text(row), row.get("shortcut", ""), copies)
-                for row in ordered_rows(test["rows"])
-                if (copies := _copies(row, images, test, scenes[test["model_version"]]))
-            ),
-            scenes[test["model_version"]].canvas,
-        )
+        _page(document, test, images, scenes[test["model_version"]], called(test["model_version"]))
         for test in document.get("spots", ())
     ]
+
+
+def spot_anchor(model: str, row: Mapping[str, Any]) -> str:
+    """Return the address on the page of what is told of a class of a model; `model` is its name there."""
+    whose = "all" if row["target_class"] is None else row["target_class"]
+    return f"spot-{re.sub('[^a-z0-9]+', '-', model.lower())}-{whose}"
+
+
+def _page(
+    document: Mapping[str, Any],
+    test: Mapping[str, Any],
+    images: Mapping[tuple[str, int], ExampleImage],
+    scene: Scene,
+    model: str,
+) -> SpotPage:
+    rows = ordered_rows(test["rows"])
+    pictures = tuple(
+        SpotPictures(row["label"], spot_anchor(model, row), _worked_text(row), row.get("shortcut", ""), copies)
+        for row in rows
+        if (copies := _copies(row, images, test, scene))
+    )
+    pictured = {one.anchor for one in pictures}
+    lines = tuple(
+        _line(row, "" if (anchor := spot_anchor(model, row)) in pictured else anchor) for row in rows if row["places"]
+    )
+    return SpotPage(model, _conclusion(document, test), lines, pictures, scene.canvas)
 
 
 def _conclusion(document: Mapping[str, Any], test: Mapping[str, Any]) -> str:
@@ -142,8 +162,13 @@ def _conclusion(document: Mapping[str, Any], test: Mapping[str, Any]) -> str:
 
 
 def ordered_rows(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Return the rows as they are shown: what was found first, and of each outcome all classes together last."""
-    return sorted(rows, key=lambda row: (OUTCOMES.index(row["outcome"]), row["target_class"] is None))
+    """Return the rows as they are shown: by outcome, and of each the surest first and all classes together last."""
+    return sorted(rows, key=_rank)
+
+
+def _rank(row: Mapping[str, Any]) -> tuple[int, bool, float]:
+    surely = _low(shown_place(row)["measures"]["spot_pasted_difference"]) if row["places"] else -1.0
+    return OUTCOMES.index(row["outcome"]), row["target_class"] is None, -surely
 
 
 def example_images(
@@ -168,13 +193,14 @@ def example_images(
     }
 
 
-def _line(row: Mapping[str, Any]) -> SpotLine:
+def _line(row: Mapping[str, Any], anchor: str) -> SpotLine:
     strongest = shown_place(row)
     pasted, covered = (
         measure_from_json(strongest["measures"][name]) for name in ("spot_pasted_difference", "spot_covered_difference")
     )
     return SpotLine(
         label=row["label"],
+        anchor=anchor,
         tag=tag_of(row["outcome"]),
         found=row["outcome"] in {*FOUND, SHORTCUT},
         place=" / ".join(dict.fromkeys(place_text(place) for place in strongest["places"])),
@@ -218,12 +244,13 @@ def _low(measure: Mapping[str, Any]) -> float:
 
 def place_text(place: Mapping[str, Any]) -> str:
     """Return a place in words, as short as a table needs it."""
+    sides = f"{place.get('height')} pixels high and {place['width']} wide"
     match place["kind"]:
         case SpotKind.RING:
-            return f"ring of {pixels_text(place['width'])}"
+            return f"a ring of {pixels_text(place['width'])} at the edge"
         case SpotKind.OWN:
-            return f"{place['height']}x{place['width']}, where each image's own evidence is densest"
-    return f"{place['height']}x{place['width']} at {place['top']} from the top, {place['left']} from the left"
+            return f"{sides}, where the subset of each picture is densest"
+    return f"{sides}, {place['top']} from the top, {place['left']} from the left"
 
 
 def _shares_text(strongest: Mapping[str, Any], kind: str, together: Measure) -> str:

@@ -1,0 +1,46 @@
+"""What to do next about the check of an ensemble, from its entry in a result document. Judges nothing."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from modicum_server.domain.statistics import DEFAULTS
+from modicum_server.measures.intervals import images_without_difference
+from modicum_server.measures.measure import measure_from_json
+from modicum_server.measures.mitigation_power import IMAGES_NEEDED
+
+SETTLED = {
+    "MITIGATED": "Nothing to mend. Each decision of the ensemble costs a pass of every member.",
+    "NOT_MITIGATED": "Do not count on this ensemble against overinterpretation: deploy a member, or mend the members.",
+}
+MATCH = "Run modicum ensemble check: it also searches the members at matched temperatures."
+LABEL = "Label the images: without labels its accuracy is not known."
+READ = "What keeps it open stands below, under “Does the ensemble mitigate overinterpretation?”."
+
+Entry = Mapping[str, Any]
+
+
+def next_step(check: Entry) -> str:
+    """Return what settles the check, or what a settled one means."""
+    return SETTLED.get(check["verdict"]) or " ".join(_open_steps(check)) or READ
+
+
+def _open_steps(check: Entry) -> Iterator[str]:
+    measures = check["measures"]
+    if measures["accuracy_difference"]["value"] is None:
+        yield LABEL
+    there, needed = measures["subset_fraction_ratio"]["n"], _images_needed(check)
+    if needed > there:
+        yield f"Audit about {needed:,} images; {there:,} of these could be compared."
+    if not check["temperatures"]:
+        yield MATCH
+
+
+def _images_needed(check: Entry) -> int:
+    """The most images that one of the conditions takes by what is known; 0 where none says a number."""
+    measures, limits = check["measures"], check["limits"]
+    ratio, accuracy = (measure_from_json(measures[name]) for name in ("subset_fraction_ratio", "accuracy_difference"))
+    level = DEFAULTS.level if accuracy.interval is None else accuracy.interval.level
+    without_difference = images_without_difference(limits["accuracy_difference"], level) or 0
+    ratio_is_open = ratio.interval is None or (ratio.interval.low or 0.0) <= limits["ratio"]
+    seen_ratio: float | None = measures.get(IMAGES_NEEDED, {}).get("value") if ratio_is_open else None
+    return max(int(limits["images"]), without_difference, round(seen_ratio or 0))

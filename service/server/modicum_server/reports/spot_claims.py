@@ -1,0 +1,175 @@
+"""What a spot test found, in the words of a first screen: a claim, its sentences, and a line for each class.
+
+Judges nothing. All shares stand beside those of a spot of the same size elsewhere.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from modicum.gate.spot_rule import ALPHA, SpotOutcome
+
+from modicum_server.domain.spots import SpotKind
+from modicum_server.measures.measure import measure_from_json
+from modicum_server.measures.number_words import asked_text, enumeration, part_text, points_number
+from modicum_server.reports.spots import ordered_rows, place_text, shown_place, spot_anchor
+
+MOST_NAMED = 3
+"""Classes that a claim names; of more it gives the number."""
+MOST_LINES = 5
+"""Classes of the table; of more it gives the number."""
+HOW_SURE = f"The risk of a false alarm is at most {asked_text(ALPHA)}, over all classes together."
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ClassLine:
+    """A class with a spot: what the spot does where it is pasted and covered, and in brackets what a random one does.
+
+    `covered` is empty where covering was not seen to matter; `anchor` is where the page tells more.
+    """
+
+    label: str
+    anchor: str
+    pasted: str
+    covered: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClassTable:
+    """The classes with a spot, worst first, where there are several; `more` of them are not listed."""
+
+    lines: tuple[ClassLine, ...]
+    more: int
+
+    @property
+    def with_covers(self) -> bool:
+        """Whether covering was seen to matter for any of them."""
+        return any(line.covered for line in self.lines)
+
+
+def named(rows: Sequence[Row]) -> Sequence[Row]:
+    """Return the rows of single classes, worst first; that of all together where there is no other."""
+    ordered = ordered_rows(rows)
+    return [row for row in ordered if row["target_class"] is not None] or ordered
+
+
+def names(rows: Sequence[Row], tested: Sequence[Row] = ()) -> str:
+    """Return the classes of rows in words; of many their number, and of how many that were tested."""
+    classes = named(rows)
+    if classes[0]["target_class"] is None:
+        return "all classes together"
+    if len(classes) > MOST_NAMED:
+        return f"{len(classes)} of {len(named(tested))} classes" if tested else f"{len(classes)} classes"
+    return enumeration([quoted(row["label"]) for row in classes])
+
+
+def decided(rows: Sequence[Row], by: str, tested: Sequence[Row]) -> str:
+    """Return the claim that these classes, of those that were tested, are decided by something."""
+    classes = named(rows)
+    if classes[0]["target_class"] is None:
+        return f"Of all classes together, decisions are moved by {by}."
+    each = " each" if len(classes) > 1 else ""
+    return f"{names(rows, tested)} {'is' if len(classes) == 1 else 'are'}{each} decided by {by}."
+
+
+def turned(rows: Sequence[Row], tested: Sequence[Row]) -> str:
+    """Return the claim that a spot is enough, where covering it was not seen to matter."""
+    classes = named(rows)
+    if classes[0]["target_class"] is None:
+        return "Of all classes together, decisions can be made by one small spot."
+    spots = "One small spot turns" if len(classes) == 1 else "Small spots turn"
+    return f"{spots} other pictures into {names(rows, tested)}."
+
+
+def moved(rows: Sequence[Row]) -> tuple[str, ...]:
+    """Return what copying and covering the spots does, with figures for one class; `table_of` has those of several."""
+    classes = named(rows)
+    if len(classes) > 1:
+        return _of_several(classes)
+    return (*_of_one(classes[0]), HOW_SURE)
+
+
+def table_of(rows: Sequence[Row], model: str) -> ClassTable | None:
+    """Return the table of several classes with a spot of a model; None for one class."""
+    classes = named(rows)
+    if len(classes) < 2:  # noqa: PLR2004  one class is told in sentences
+        return None
+    lines = tuple(_line(row, model) for row in classes[:MOST_LINES])
+    return ClassTable(lines, len(classes) - len(lines))
+
+
+def quoted(label: str) -> str:
+    """Return a class as it stands in a sentence."""
+    return f"“{label}”"
+
+
+def _of_several(classes: Sequence[Row]) -> tuple[str, ...]:
+    covers = any(_matters_covered(row) for row in classes)
+    lost = "; covered, it takes the class away" if covers else ""
+    compared = "In brackets: a random spot of its size."
+    return (f"Pasted onto other pictures, each spot turns them into its class{lost}. {compared}", HOW_SURE)
+
+
+def _of_one(row: Row) -> tuple[str, ...]:
+    place = shown_place(row)
+    pasted, covered = (place["measures"][f"spot_{name}_difference"] for name in ("pasted", "covered"))
+    all_classes = row["target_class"] is None
+    made, lost = ("the class that it came from", "their class") if all_classes else (quoted(row["label"]),) * 2
+    here, elsewhere = _shares(pasted)
+    other = _compared(place)
+    said = (
+        f"Pasted onto {pasted['parameters']['pairs']:,} other pictures, the spot ({_where(place)}) turns {here} of "
+        f"them into {made}; {other} turns {elsewhere}{_difference(pasted)}."
+    )
+    if not _matters_covered(row):
+        return (said,)
+    here, elsewhere = _shares(covered)
+    return said, f"With the spot covered, {here} of the pictures lose {lost}; with {other}, {elsewhere}."
+
+
+def _matters_covered(row: Row) -> bool:
+    return SpotOutcome.DECISIVE in {row["outcome"], row.get("whole_outcome"), row.get("outside_outcome")}
+
+
+def _line(row: Row, model: str) -> ClassLine:
+    measures = shown_place(row)["measures"]
+    pasted, covered = (
+        "{} ({})".format(*_shares(measures[f"spot_{name}_difference"])) for name in ("pasted", "covered")
+    )
+    return ClassLine(row["label"], spot_anchor(model, row), pasted, covered if _matters_covered(row) else "")
+
+
+def _where(place: Row) -> str:
+    return " or ".join(dict.fromkeys(_size(one) for one in place["places"]))
+
+
+def _size(place: Row) -> str:
+    """How large a spot is. Where it lies is in the pictures, and in the table of all classes."""
+    if place["kind"] == SpotKind.RING:
+        return place_text(place)
+    moves = ", elsewhere in each" if place["kind"] == SpotKind.OWN else ""
+    return f"{place['height']} by {place['width']} pixels{moves}"
+
+
+def _compared(place: Row) -> str:
+    """With what the spot is compared: a band inside a ring, a random spot of its size otherwise."""
+    rings = dict.fromkeys(one["kind"] == SpotKind.RING for one in place["places"])
+    said = {True: "a band of about its area further in", False: "a random spot of its size"}
+    return " or ".join(said[ring] for ring in rings)
+
+
+def _difference(measure: Row) -> str:
+    """The interval of the difference, in brackets; empty without one."""
+    interval = measure_from_json(measure).interval
+    if interval is None or interval.low is None or interval.high is None:
+        return ""
+    ends = f"{points_number(interval.low)} to {points_number(interval.high)}"
+    return f" ({ends} percentage points fewer, {asked_text(interval.level)} interval)"
+
+
+def _shares(measure: Row) -> tuple[str, str]:
+    told = measure["parameters"]
+    here, elsewhere = (part_text(told[name] or 0.0, told["pairs"]) for name in ("here", "elsewhere"))
+    return here, elsewhere
