@@ -79,7 +79,13 @@ def plan(
     ] = "",
     passes_per_second: Annotated[
         float,
-        option(RUN, "--passes-per-second", "N", "Take this rate. 0: take the rate of RESULT, if it has one.", min=0),
+        option(
+            RUN,
+            "--passes-per-second",
+            "N",
+            "Take this rate. 0: take that of the audit RESULT, if it ran on the server.",
+            min=0,
+        ),
     ] = 0.0,
     as_json: options.Json = False,
 ) -> None:
