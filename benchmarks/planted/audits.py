@@ -13,6 +13,7 @@ from modicum.gate.spot_rule import (
     by_source,
     judge_network,
     judge_rows,
+    pairs_by_source,
 )
 from modicum_sis import Classifier, MaskOptimization, find_subsets, has_evidence
 from modicum_sis.spots.places import PlaceKind
@@ -66,7 +67,8 @@ def audit(case: Case, network: Trained, images: int, passes: int) -> dict[str, A
 def spot_audit(case: Case, network: Trained, chosen: Tensor, passes: int) -> dict[str, Any]:
     """Search subsets on the chosen test pictures, unless there are no passes; test spots; judge.
 
-    Each place keeps how often its differences have each value, so that other limits can be judged from the row.
+    Each place keeps how often its differences have each value, and the least number of pairs of a source, so that
+    other limits can be judged from the row.
     """
     shown = network.test[chosen]
     classifier = Classifier(network.module, (0.0, 1.0), network.mean, network.std)
@@ -122,7 +124,8 @@ def tested_places(row: SpotRow, number: int) -> list[TestedPlace]:
                 np.concatenate([by_source(one.sources, one.here, one.elsewhere) for one in outcomes])
                 for outcomes in ([trial.pasted for trial in trials], [trial.covered for trial in trials])
             )
-            places.append(TestedPlace(number, own, pasted, covered))
+            pairs = np.concatenate([pairs_by_source(trial.pasted.sources) for trial in trials])
+            places.append(TestedPlace(number, own, pasted, covered, pairs))
     return places
 
 
@@ -131,7 +134,12 @@ def _row_json(row: SpotRow, number: int, outcome: SpotOutcome, places: Iterable[
         "class": row.target_class,
         "outcome": outcome.value,
         "places": [
-            {"own": place.own, "pasted": counted(place.pasted), "covered": counted(place.covered)}
+            {
+                "own": place.own,
+                "pasted": counted(place.pasted),
+                "covered": counted(place.covered),
+                "pairs": int(place.pairs.min()) if len(place.pairs) else 0,
+            }
             for place in places
             if place.row == number
         ],

@@ -2,21 +2,15 @@
 
 from typing import Any
 
-import numpy as np
-from modicum.gate.spot_rule import ALPHA, TestedPlace, holm, p_value_above
+from modicum.gate.spot_rule import ALPHA, holm
 
-from benchmarks.planted.audits import uncounted
+from benchmarks.planted.judging import places_of
 
 PASTED_LIMITS = (0.05, 0.10, 0.15, 0.20)
 
 
 def flagged_at(audit: dict[str, Any], limit: float) -> list[int | None]:
     """The classes that would be SUFFICIENT if this were the limit of the pasted share at every place."""
-    places = [
-        (row["class"], TestedPlace(number, place["own"], uncounted(place["pasted"]), np.empty(0)))
-        for number, row in enumerate(audit["rows"])
-        for place in row["places"]
-    ]
-    judged = [(target, place) for target, place in places if place.judged]
-    rejected = holm([p_value_above(place.pasted, limit) for _, place in judged], ALPHA)
-    return [target for (target, _), found in zip(judged, rejected, strict=True) if found]
+    places = [place for place in places_of(audit) if place.judged]
+    rejected = holm([place.p_at(limit) for place in places], ALPHA)
+    return [audit["rows"][place.row]["class"] for place, found in zip(places, rejected, strict=True) if found]

@@ -16,6 +16,7 @@ from benchmarks.planted import photographs
 from benchmarks.planted.audits import audit, is_current, truth
 from benchmarks.planted.cases import Case, cases
 from benchmarks.planted.counting import Row
+from benchmarks.planted.judging import judged
 from benchmarks.planted.measures import measured
 from benchmarks.planted.networks import trained
 from benchmarks.planted.objects import object_cases, object_places
@@ -116,8 +117,11 @@ def _one_thread() -> Iterator[None]:
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-    """The last row of each network."""
-    return list({row["name"]: row for row in _lines(path)}.values()) if path.exists() else []
+    """The last row of each network; audits have the outcomes of today's rule."""
+    rows = {row["name"]: row for row in _lines(path)} if path.exists() else {}
+    return [
+        {**row, "audits": [judged(one) for one in row["audits"]]} if "audits" in row else row for row in rows.values()
+    ]
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:

@@ -1,6 +1,6 @@
 """What the gate's presets say of planted and clean networks, by its own engine from the kept counts. Runs no model.
 
-A row keeps how often the difference of a source has each value, so every source becomes one pair with that difference.
+A row keeps how often the difference of a source has each value, so every source gets pairs with that mean difference.
 No measure was kept with its counts, so the rules of a preset that need one are left out, as for any such result.
 """
 
@@ -12,12 +12,13 @@ from typing import Any
 from modicum.gate.judging import judge
 from modicum.gate.policy import Policy
 from modicum.gate.policy_file import policy_of
-from modicum.gate.spot_rule import ALPHA, TestedPlace, sources_needed
+from modicum.gate.spot_rule import ALPHA, sources_needed
 from modicum_server.measures.intervals import wilson
 from modicum_server.measures.number_words import share_text
 
 from benchmarks.planted.audits import THRESHOLD, uncounted
 from benchmarks.planted.counting import CIFAR, FOLLOWED, Row, followed, tally, with_audit
+from benchmarks.planted.judging import pairs_of, places_of
 from benchmarks.tables import table
 
 PRESETS = ("recommended", "strict")
@@ -116,9 +117,9 @@ def _document(audit: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _rows(audit: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    places = places_of(audit)
     for number, row in enumerate(audit["rows"]):
         together = row["class"] is None
-        tested = [TestedPlace(number, one["own"], uncounted(one["pasted"]), uncounted([])) for one in row["places"]]
         yield {
             "target_class": row["class"],
             "label": f"class {row['class']}",
@@ -126,26 +127,26 @@ def _rows(audit: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             if together
             else max((_count(one["covered"]) for one in row["places"]), default=0),
             "outcome": row["outcome"],
-            "sources_needed": sources_needed(tested),
-            "places": [_place(one) for one in row["places"]],
+            "sources_needed": sources_needed([place for place in places if place.row == number]),
+            "places": [_place(one, pairs_of(row, one, audit["shown"])) for one in row["places"]],
         }
 
 
-def _place(place: Mapping[str, Any]) -> dict[str, Any]:
+def _place(place: Mapping[str, Any], pairs: int) -> dict[str, Any]:
     values = uncounted(place["pasted"])
     return {
         "own": place["own"],
         "places": [UNTOLD],
         "measures": {"spot_pasted_difference": {"value": float(values.mean()) if len(values) else None}},
-        "pasted": _sources(place["pasted"]),
-        "covered": _sources(place["covered"]),
+        "pasted": _sources(place["pasted"], pairs),
+        "covered": _sources(place["covered"], 1),
     }
 
 
-def _sources(values: list[tuple[float, int]]) -> list[dict[str, float]]:
-    """A source for each kept value, as one pair with that difference."""
+def _sources(values: list[tuple[float, int]], pairs: int) -> list[dict[str, float]]:
+    """A source for each kept value, with so many pairs whose mean difference it is."""
     return [
-        {"source": at, "pairs": 1, "here": value, "elsewhere": 0.0}
+        {"source": at, "pairs": pairs, "here": value * pairs, "elsewhere": 0.0}
         for at, value in enumerate(uncounted(values).tolist())
     ]
 

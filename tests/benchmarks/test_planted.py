@@ -7,18 +7,19 @@ from benchmarks.planted import measures, simulation
 from benchmarks.planted.audits import CHOICE, counted, uncounted
 from benchmarks.planted.cases import HOW_MANY_CLASSES, LABEL, STRENGTHS, cases
 from benchmarks.planted.counting import CIFAR
+from benchmarks.planted.judging import judged, pairs_of
 from benchmarks.planted.limits import flagged_at
 from benchmarks.planted.photographs import CASES, PICTURES
 from benchmarks.planted.run import AUDITS, is_whole, without_whole_row
 from benchmarks.planted.tables import planted
 from benchmarks.planted.verdicts import PRESETS, verdict_of
 
-SOURCES = 30
+SOURCES, PAIRS = 30, 9
 
 
 def place(pasted: float) -> dict:
     """A place on which each source has the same share."""
-    return {"own": False, "pasted": [[pasted, SOURCES]], "covered": [[0.0, SOURCES]]}
+    return {"own": False, "pasted": [[pasted, SOURCES]], "covered": [[0.0, SOURCES]], "pairs": PAIRS}
 
 
 def row(name: str, *, followed: dict[str, float], flagged: list[int], clean: bool = False, **more: object) -> dict:
@@ -79,7 +80,8 @@ def test_counted_values_come_back():
 
 
 def test_a_higher_limit_flags_less():
-    audit = {"rows": [{"class": 3, "places": [place(0.3)]}, {"class": 4, "places": [place(0.0)]}]}
+    rows = [{"class": 3, "places": [place(0.3)]}, {"class": 4, "places": [place(0.0)]}]
+    audit = {"shown": 2 * SOURCES, "rows": rows}
 
     assert flagged_at(audit, 0.1) == [3]
     assert flagged_at(audit, 0.5) == []
@@ -131,7 +133,8 @@ def test_a_network_whose_places_were_chosen_in_an_earlier_way_is_measured_again_
     [
         ([[0.5, SOURCES]], "FAIL"),
         ([[0.0, SOURCES]], "PASS"),
-        ([[0.0, 21], [0.5, 9]], "INCONCLUSIVE"),
+        ([[0.0, 21], [0.4, 9]], "INCONCLUSIVE"),
+        ([[0.0, 21], [0.5, 9]], "FAIL"),
         ([[0.5, 5]], "INCONCLUSIVE"),
     ],
 )
@@ -162,3 +165,25 @@ def test_missing_photographs_are_measured_first_then_earlier_choices_then_digits
     aside, others = ([case for case in earlier if case.set_aside is kind] for kind in (True, False))
     assert aside
     assert left == [clean, no_place, *aside, *others, digits, CASES[0]]
+
+
+@pytest.mark.parametrize(
+    ("target_class", "sources", "pairs"),
+    [(3, 30, 9), (3, 60, 4), (None, 300, 1), (3, 8, 36), (3, 300, 1)],
+)
+def test_pairs_that_an_earlier_row_did_not_keep_follow_from_its_sources(target_class, sources, pairs):
+    place = {"own": False, "pasted": [[0.0, sources]], "covered": []}
+
+    assert pairs_of({"class": target_class, "places": [place]}, place, 300) == pairs
+    assert pairs_of({"class": target_class, "places": [place]}, {**place, "pairs": 2}, 300) == 2
+
+
+def test_kept_audits_are_judged_by_todays_rule():
+    audit = row("", followed={}, flagged=[])["audits"][0]
+    audit["rows"][0]["places"][0]["pasted"] = [[0.0, 24], [1.0, 6]]
+
+    found = judged(audit)
+
+    assert (found["outcome"], found["flagged"]) == ("SUFFICIENT", [3])
+    assert [one["outcome"] for one in found["rows"]] == ["SUFFICIENT", "NONE_FOUND"]
+    assert judged(row("", followed={}, flagged=[])["audits"][0])["outcome"] == "NONE_FOUND"

@@ -33,11 +33,11 @@ def difference(low, high, *, level=0.95, method="bootstrap", **parameters):
     }
 
 
-def place(pasted, *, own=False, top=8, left=8, outside=False):
-    """A place of a spot row: (sources that follow, sources that do not), one pair a source."""
+def place(pasted, *, own=False, top=8, left=8, outside=False, pairs=4):
+    """A place of a spot row: (sources that follow, sources that do not), each in all of its pairs or in none."""
     follow, stay = pasted
     counts = [
-        {"source": source, "pairs": 4, "here": 4 if source < follow else 0, "elsewhere": 0}
+        {"source": source, "pairs": pairs, "here": pairs if source < follow else 0, "elsewhere": 0}
         for source in range(follow + stay)
     ]
     value = follow / (follow + stay)

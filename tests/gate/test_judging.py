@@ -322,6 +322,18 @@ def test_a_spot_found_at_5_percent_alone_is_inconclusive_and_says_so():
     )
 
 
+@pytest.mark.parametrize(("pairs", "outcome"), [(4, "INCONCLUSIVE"), (5, "FAIL")])
+def test_a_spot_that_a_fifth_of_the_pictures_carry_fails_where_it_is_told_which_do(pairs, outcome):
+    carried = (CLEAN[0], row(0, place((12, 48), pairs=pairs), label="cat"), CLEAN[2])
+
+    given = verdict("", document(spots=carried))
+
+    reason = given.rules[0].worst.reason
+    assert (given.outcome, given.rules[0].worst.subject) == (outcome, "cat")
+    says = "decides; 12 of 60 pictures of the class make at least 50% of the others the class"
+    assert reason.endswith(says) is (outcome == "FAIL")
+
+
 def test_classes_without_a_row_of_their_own_are_inconclusive_where_they_hold_too_many_images():
     given = verdict("", document(spots=CLEAN[:2], untested=3))
 

@@ -10,8 +10,9 @@ from modicum.gate.spot_rule import SpotOutcome, by_source, high_end, holm, low_e
 NOTHING = np.zeros(0)
 
 
-def place(row=1, *, pasted=NOTHING, covered=NOTHING, own=False):
-    return spot_rule.TestedPlace(row, own, np.asarray(pasted, dtype=float), np.asarray(covered, dtype=float))
+def place(row=1, *, pasted=NOTHING, covered=NOTHING, own=False, pairs=1):
+    values = (np.asarray(pasted, dtype=float), np.asarray(covered, dtype=float))
+    return spot_rule.TestedPlace(row, own, *values, np.full(len(values[0]), pairs))
 
 
 def outcome(*places):
@@ -97,17 +98,51 @@ def test_the_sources_that_are_needed_would_settle_it():
     assert spot_rule.sources_needed([]) is None
 
 
+def carried_by(carriers, *, of=30):
+    """Values of sources of which so many make every other image the class, and the others none."""
+    return np.array([1.0] * carriers + [0.0] * (of - carriers))
+
+
+@pytest.mark.parametrize(("carriers", "pairs", "says"), [(5, 9, True), (4, 9, False), (5, 4, False), (5, 5, True)])
+def test_a_place_that_few_sources_carry_is_found_where_it_is_told_which_do(carriers, pairs, says):
+    found = outcome(place(pasted=carried_by(carriers), pairs=pairs))
+
+    # 5 of 30 at a twentieth: p 0.0156, twice that is below 0.05; 4 of 30: p 0.0608. The mean alone is too small
+    assert p_value_above(carried_by(carriers), spot_rule.PASTED_LIMIT) > spot_rule.ALPHA
+    assert (found is SpotOutcome.SUFFICIENT) is says
+
+
+def test_a_carrier_makes_half_of_the_others_the_class_in_five_pairs_or_more():
+    tested = spot_rule.TestedPlace(1, False, np.array([1.0, 0.5, 0.4, 1.0]), NOTHING, np.array([5, 6, 9, 4]))
+
+    assert tested.carriers == (2, 3)
+    assert spot_rule.p_of_carriers(0, 30) == 1.0
+    assert spot_rule.p_of_carriers(30, 30) == pytest.approx(0.05**30)
+
+
+def test_pairs_are_counted_in_the_order_of_the_values():
+    assert spot_rule.pairs_by_source([7, 3, 7, 7]).tolist() == [1, 3]
+    assert by_source([7, 3, 7, 7], [True, False, True, True], [False] * 4).tolist() == [0.0, 1.0]
+
+
 def simulated(draw, shares, *, pairs=4):
     """The differences of sources, each with its own share of pairs that follow."""
     return draw.binomial(pairs, shares) / pairs
 
 
-def test_at_most_a_twentieth_of_networks_whose_places_move_eight_per_cent_are_flagged():
+@pytest.mark.parametrize("pairs", [4, 5, 6, 9])
+def test_at_most_a_twentieth_of_networks_whose_places_move_eight_per_cent_are_flagged(pairs):
     draw = np.random.default_rng(0)
 
     def flagged():
         places = [
-            place(row, pasted=simulated(draw, np.full(30, 0.08)), covered=np.ones(30), own=own)
+            place(
+                row,
+                pasted=simulated(draw, np.full(30, 0.08), pairs=pairs),
+                covered=np.ones(30),
+                own=own,
+                pairs=pairs,
+            )
             for row in range(1, 11)
             for own in (False, True)
         ]

@@ -14,7 +14,7 @@ from modicum_sis.spots.trials import SHOWN
 
 from tests.measures.example_audit import SIDE, VERSION, document_and_rows, finding
 
-CATS, IMAGES = 20, 40
+CATS, IMAGES, PAIRS = 20, 40, 5
 CORNER = SpotPlace(SpotKind.WINDOW, 2, 3, 1, 4)
 FINDINGS = [
     finding(at, predicted_class=int(at >= CATS), target_class=int(at >= CATS), label=int(at >= CATS))
@@ -66,6 +66,22 @@ def test_a_spot_that_decides_is_no_shortcut_where_nothing_is_known_of_objects():
     assert cats["places"][0]["location"] is None
     assert cats["shown"] == 0
     assert said.endswith("A person must say whether this spot is evidence.")
+
+
+@pytest.mark.parametrize(("carriers", "outcome"), [(5, "SUFFICIENT"), (2, "INCONCLUSIVE"), (20, "SUFFICIENT")])
+def test_a_spot_that_few_pictures_hold_is_found_and_their_number_is_told_if_at_most_half_do(carriers, outcome):
+    sources = tuple(at for at in CAT_IMAGES for _ in range(PAIRS))
+    others = tuple(range(CATS, IMAGES)) * PAIRS
+    none = (False,) * len(sources)
+    made = SpotOutcomes(
+        sources, others, tuple(at < carriers for at in sources), none, (0,) * len(sources), (0,) * len(sources)
+    )
+
+    _, cats, said = spot_test(SpotTrial(0, CORNER, (), made, replace(made, here=none)))
+
+    assert cats["outcome"] == outcome
+    told = "5 of 20 pictures hold it: from each of them it makes at least 50% of the others cat."
+    assert (told in said) is (carriers == 5)
 
 
 def test_a_spot_on_the_objects_is_said_to_be_inside_and_no_shortcut():

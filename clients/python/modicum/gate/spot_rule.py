@@ -7,7 +7,10 @@ are all alike, t alone would be certain (Bonett and Price, 2012, add such pairs 
 distribution).
 
 SUFFICIENT: the share of other images that the place makes the class is above `PASTED_LIMIT`, and for an own window
-above `OWN_LIMIT`. DECISIVE: and the share of the class's images that lose it under a cover is above `COVERED_LIMIT`.
+above `OWN_LIMIT`; or more than `CARRIERS_LIMIT` of the sources are *carriers*, whose place makes at least half of the
+other images the class (`CARRIED_SHARE`). The second finds a cue that only a part of the class's images have: the others
+have nothing to copy, and dilute the mean. Its p is exact (binomial), and the smaller of the two counts twice
+(Bonferroni). DECISIVE: and the share of the class's images that lose it under a cover is above `COVERED_LIMIT`.
 One-sided at 5% over all classes and places of a network (Holm, "A simple sequentially rejective multiple test
 procedure", 1979).
 NONE_FOUND: neither, and at every place the upper end of the first share, one-sided at 5%, is below `NONE_LIMIT`.
@@ -26,11 +29,17 @@ PASTED_LIMIT = 0.10
 OWN_LIMIT = 0.10
 COVERED_LIMIT = 0.20
 NONE_LIMIT = 0.20
+CARRIED_SHARE = 0.5
+"""A source is a carrier if the class follows its place in at least this share of its pairs, less those elsewhere."""
+CARRIERS_LIMIT = 0.05
+LEAST_PAIRS = 5
+"""Of a source with fewer pairs it is not told whether it is a carrier: of four, two are half by chance too often."""
 ALPHA = 0.05
 LEAST_SOURCES = 8
 """Below this many sources a place is not judged."""
 
 Floats = NDArray[np.float64]
+Counts = NDArray[np.int64]
 
 
 class SpotOutcome(StrEnum):
@@ -54,12 +63,14 @@ class TestedPlace:
         own: whether it is each image's own window.
         pasted: (n,) of copies of the place.
         covered: (m,) of covers of the place.
+        pairs: (n,) how many images each source was copied into.
     """
 
     row: int
     own: bool
     pasted: Floats
     covered: Floats
+    pairs: Counts
 
     @property
     def judged(self) -> bool:
@@ -71,6 +82,23 @@ class TestedPlace:
         """The limit of the pasted share."""
         return OWN_LIMIT if self.own else PASTED_LIMIT
 
+    @property
+    def carriers(self) -> tuple[int, int]:
+        """How many sources are carriers, and of how many it is told."""
+        told = self.pairs >= LEAST_PAIRS
+        return int((self.pasted[told] >= CARRIED_SHARE).sum()), int(told.sum())
+
+    @property
+    def p(self) -> float:
+        """One-sided p of the hypothesis that copies of the place do nothing: neither on the mean nor by carriers."""
+        return self.p_at(self.limit)
+
+    def p_at(self, limit: float) -> float:
+        """The same with another limit of the mean."""
+        followed = p_value_above(self.pasted, limit)
+        carrying, told = self.carriers
+        return min(1.0, 2 * min(followed, p_of_carriers(carrying, told))) if told >= LEAST_SOURCES else followed
+
 
 def by_source(sources: Sequence[int], here: Sequence[bool], elsewhere: Sequence[bool]) -> Floats:
     """The mean difference of each source's pairs, (number of sources,)."""
@@ -81,11 +109,24 @@ def by_source(sources: Sequence[int], here: Sequence[bool], elsewhere: Sequence[
     return means
 
 
+def pairs_by_source(sources: Sequence[int]) -> Counts:
+    """How many pairs each source has, in the order of `by_source`."""
+    counts: Counts = np.unique(np.asarray(sources, dtype=np.int64), return_counts=True)[1].astype(np.int64)
+    return counts
+
+
+def p_of_carriers(carrying: int, told: int) -> float:
+    """Exact one-sided p of the hypothesis that at most `CARRIERS_LIMIT` of the class's images are carriers."""
+    from scipy.special import bdtrc  # type: ignore[import-untyped]  # noqa: PLC0415  takes long to read
+
+    return float(bdtrc(carrying - 1, told, CARRIERS_LIMIT)) if carrying else 1.0
+
+
 def p_value_above(values: Floats, limit: float) -> float:
     """One-sided p of the hypothesis that the mean is at most `limit`; 1 without two values."""
     if len(values) < 2:  # noqa: PLR2004  a spread needs two
         return 1.0
-    from scipy.special import stdtr  # type: ignore[import-untyped]  # noqa: PLC0415  takes long to read
+    from scipy.special import stdtr  # noqa: PLC0415  takes long to read
 
     padded = np.append(values, 0.0)
     error = _standard_error(padded)
@@ -105,7 +146,7 @@ def high_end(values: Floats, alpha: float) -> float:
 def judge_rows(places: Sequence[TestedPlace]) -> Mapping[int, SpotOutcome]:
     """The outcome of each row with a tested place."""
     judged = [place for place in places if place.judged]
-    sufficient = [p_value_above(place.pasted, place.limit) for place in judged]
+    sufficient = [place.p for place in judged]
     decisive = [
         max(p, p_value_above(place.covered, COVERED_LIMIT)) for p, place in zip(sufficient, judged, strict=True)
     ]

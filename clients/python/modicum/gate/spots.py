@@ -16,6 +16,7 @@ from modicum.gate.early_stop import cut_reason
 from modicum.gate.policy import ALL_TOGETHER, Acceptance, Rule
 from modicum.gate.spot_rule import (
     ALPHA,
+    CARRIED_SHARE,
     FOUND,
     NONE_LIMIT,
     OWN_LIMIT,
@@ -24,7 +25,6 @@ from modicum.gate.spot_rule import (
     SpotOutcome,
     TestedPlace,
     judge_rows,
-    p_value_above,
 )
 from modicum.gate.tails import bonferroni
 from modicum.gate.verdict import Check, Limits, class_words
@@ -50,7 +50,7 @@ class _Row:
     @property
     def p(self) -> float:
         """Over its places, by Bonferroni."""
-        return bonferroni([p_value_above(place.pasted, place.limit) for place in self.places if place.judged])
+        return bonferroni([place.p for place in self.places if place.judged])
 
 
 def spot_checks(rule: Rule, document: Document, version: str, accept: Sequence[Acceptance]) -> Iterator[Check]:
@@ -112,9 +112,7 @@ def _row(number: int, entry: Document, accept: Sequence[Acceptance]) -> _Row:
     for place in entry["places"]:
         by = next((one for one in accept if one.class_label == label and _is_inside(one, place)), None)
         if by is None:
-            values = (_by_source(place["pasted"]), _by_source(place["covered"]))
-            judged = _number(number, outside=place.get("outside", False))
-            places.append(TestedPlace(judged, place["own"], *values))
+            places.append(_tested(place, _number(number, outside=place.get("outside", False))))
         else:
             accepted.append(by)
     return _Row(number, label, entry, tuple(places), tuple(accepted))
@@ -127,6 +125,11 @@ def _is_inside(acceptance: Acceptance, place: Document) -> bool:
         and bool(place["places"])
         and all(acceptance.place.holds(one) for one in place["places"])
     )
+
+
+def _tested(place: Document, number: int = 0) -> TestedPlace:
+    pairs = np.array([one["pairs"] for one in place["pasted"]], dtype=np.int64)
+    return TestedPlace(number, place["own"], _by_source(place["pasted"]), _by_source(place["covered"]), pairs)
 
 
 def _by_source(counts: Sequence[Document]) -> Floats:
@@ -173,7 +176,7 @@ def _strongest(row: _Row) -> Document | None:
 
 
 def _is_found_at_one_position(place: Document) -> bool:
-    return not place["own"] and p_value_above(_by_source(place["pasted"]), PASTED_LIMIT) <= ALPHA
+    return not place["own"] and _tested(place).p <= ALPHA
 
 
 def _limit(place: Document | None) -> float:
@@ -192,7 +195,14 @@ def _reason(row: _Row, place: Document | None, outcome: SpotOutcome | None) -> s
     if outcome is SpotOutcome.NONE_FOUND:
         return "no place was found that decides"
     where = ", as far as it lies outside the objects," if place.get("outside") else ""
-    return "; ".join([f"{_place_words(place)}{where} decides", *_called(row)])
+    return "; ".join([f"{_place_words(place)}{where} decides", *_carried(place), *_called(row)])
+
+
+def _carried(place: Document) -> Iterator[str]:
+    """Yield on how many images the place does it, if these are at most half: then the mean over all is small."""
+    carrying, told = _tested(place).carriers
+    if 0 < 2 * carrying <= told:
+        yield f"{carrying} of {told} pictures of the class make at least {CARRIED_SHARE:.0%} of the others the class"
 
 
 def _place_words(tested: Document) -> str:

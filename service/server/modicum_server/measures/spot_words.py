@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from modicum.gate.spot_rule import NONE_LIMIT, SpotOutcome
+from modicum.gate.spot_rule import CARRIED_SHARE, NONE_LIMIT, SpotOutcome
 
 from modicum_server.domain.spots import SpotKind, SpotOutcomes, SpotPlace
 from modicum_server.measures.judged_spots import JudgedPlace, JudgedRow, SpotTest
@@ -121,7 +121,8 @@ def _found_text(row: JudgedRow) -> str:
     subject = "its class" if row.row.target_class is None else row.label
     text = (
         f"{opening_text(row, place)}: copied onto other pictures it makes {_here(pasted)} of them {subject} "
-        f"({_elsewhere(pasted)} with {elsewhere_text(place)}).{halves_text(place)}{covered_text(row, place)}"
+        f"({_elsewhere(pasted)} with {elsewhere_text(place)}).{carriers_text(row, place)}{halves_text(place)}"
+        f"{covered_text(row, place)}"
     )
     return f"{text}{location_text(place)}{_shortcut_text(row)}"
 
@@ -134,6 +135,18 @@ def opening_text(row: JudgedRow, place: JudgedPlace) -> str:
     if follows:
         return f"The decision for {row.label} follows {place_text(place)}"
     return f"The decision for {row.label} can be made by {place_text(place)}"
+
+
+def carriers_text(row: JudgedRow, place: JudgedPlace) -> str:
+    """Return how many pictures of the class hold what decides, if at most half do; empty otherwise."""
+    carrying, told = place.tested.carriers
+    if not 0 < 2 * carrying <= told:
+        return ""
+    subject = "their class" if row.row.target_class is None else row.label
+    share = share_text(CARRIED_SHARE)
+    return (
+        f" {carrying} of {told} pictures hold it: from each of them it makes at least {share} of the others {subject}."
+    )
 
 
 def covered_text(row: JudgedRow, place: JudgedPlace) -> str:

@@ -19,6 +19,7 @@ from modicum.gate.spot_rule import (
     judge_network,
     judge_rows,
     low_end,
+    pairs_by_source,
     sources_needed,
 )
 
@@ -113,7 +114,8 @@ def places_of(row: SpotRow, level: float, *, outside: bool = False) -> tuple[Jud
                 np.concatenate([by_source(one.sources, one.here, one.elsewhere) for one in outcomes])
                 for outcomes in ([trial.pasted for trial in trials], [trial.covered for trial in trials])
             )
-            tested = TestedPlace(_key(row, outside=outside), own, pasted, covered)
+            pairs = np.concatenate([pairs_by_source(trial.pasted.sources) for trial in trials])
+            tested = TestedPlace(_key(row, outside=outside), own, pasted, covered, pairs)
             measures = _differences(trials, tested, level)
             overlap = object_overlap(trials, level)
             known = {} if overlap.value is None else {"spot_object_overlap": overlap}

@@ -25,6 +25,7 @@ from modicum_server.measures.number_words import (
 from modicum_server.measures.shortcut import RING, class_losses_text, loses_everywhere, losing_classes
 from modicum_server.measures.spot_words import (
     ONLY_THIS,
+    carriers_text,
     covered_text,
     elsewhere_text,
     halves_text,
@@ -148,7 +149,8 @@ def _found(row: JudgedRow) -> str:
     return (
         f"{opening_text(row, place)}: copied, it makes {here} of {pairs} other pictures {made}, and "
         f"{elsewhere_text(place)} {elsewhere} of them. The difference is {difference} over {pasted.n} pictures that "
-        f"were copied from.{halves_text(place)}{covered_text(row, place)}{location_text(place)}"
+        f"were copied from.{carriers_text(row, place)}{halves_text(place)}{covered_text(row, place)}"
+        f"{location_text(place)}"
     )
 
 
