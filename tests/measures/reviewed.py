@@ -22,9 +22,14 @@ CREATED = datetime(2026, 11, 1, tzinfo=UTC)
 Answering = Callable[[ReviewPlan, ReviewPicture], int | None]
 
 
+def size_of(place: int) -> int:
+    """Pixels of the subset of an image."""
+    return 5 + 7 * place % 23
+
+
 def plan_of(count: int, *, labels: tuple[str, ...] = LABELS, seed: int = 3) -> ReviewPlan:
-    """A plan of so many images, whose subsets have 5 to 14 pixels."""
-    candidates = [Candidate(place, place % len(labels), 5 + place % 10) for place in range(count)]
+    """A plan of so many images, whose subsets have 5 to 27 pixels."""
+    candidates = [Candidate(place, place % len(labels), size_of(place)) for place in range(count)]
     return ReviewPlan(VERSION, 0, seed, 0.05, draw_images(candidates, labels, seed=seed))
 
 

@@ -192,19 +192,30 @@ class Served:
         async with self.store.transaction() as transaction:
             await transaction.models.accept(version, replace(ModelCheck(2, OutputKind.LOGITS, True, 3.0), **changes))
 
-    async def succeed(self, audit: str, findings: int = 1, result: Mapping[str, Any] | None = None) -> None:
-        """End an audit as a worker would, with this many findings and this result document, or with one of no model."""
+    async def succeed(
+        self,
+        audit: str,
+        findings: int = 1,
+        result: Mapping[str, Any] | None = None,
+        each: Mapping[str, Any] | None = None,
+    ) -> None:
+        """End an audit as a worker would, with this many findings and this result document, or with one of no model.
+
+        `each` are fields of all findings. Without them, the stored findings name no version.
+        """
         async with self.store.transaction() as transaction:
             versions = (await transaction.audits.get(audit)).specification.model_versions
-            found = [Finding(place, f"{place}.png", "ab" * 32, versions[0], 0) for place in range(findings)]
+            plain = [Finding(place, f"{place}.png", "ab" * 32, versions[0], 0) for place in range(findings)]
+            found = [replace(one, **(each or {})) for one in plain]
             await transaction.findings.add(audit, found)
         packed = io.BytesIO()
-        write_findings([replace(one, model_version="") for one in found], packed)  # equal in every project
-        rows = await self.artifact_store.put(packed.getvalue())
-        whole = {"schema_version": 1, "models": [], **(result or {}), "findings": {"digest": rows}}
+        rows = found if each else [replace(one, model_version="") for one in found]  # equal in every project
+        write_findings(rows, packed)
+        stored = await self.artifact_store.put(packed.getvalue())
+        whole = {"schema_version": 1, "models": [], **(result or {}), "findings": {"digest": stored}}
         digest = await self.artifact_store.put(json.dumps(whole).encode())
         async with self.store.transaction() as transaction:
-            await transaction.audits.succeed(audit, result_digest=digest, artifacts=[rows])
+            await transaction.audits.succeed(audit, result_digest=digest, artifacts=[stored])
 
 
 async def until(holds: Callable[[], bool]) -> None:

@@ -12,10 +12,12 @@ from typing import Any
 import grpc
 import pytest
 from modicum_server import errors
+from modicum_server.domain.findings import Subset
 from modicum_server.domain.projects import Role
 from modicum_server.transports.call_limits import Bounds
 from modicum_server.transports.errors import status_of_error
 from modicum_server.transports.http.rest.openapi.refusals import OF_PAGES
+from modicum_server.usecases.rules import MOST_REVIEWERS
 from PIL import Image
 
 from tests.gate.documents import image, with_rows
@@ -27,6 +29,7 @@ ROLES = {"viewer": Role.VIEWER, "auditor": Role.AUDITOR}
 ABSENT = "0" * 64
 ID = "00000000-0000-4000-8000-000000000001"
 JUDGED = "00000000-0000-4000-8000-000000000002"
+REVIEWED = "00000000-0000-4000-8000-000000000003"
 POLICY = "version: 1\nrules: {spot: off, accuracy: {min: 0.9}}\n"
 RESULT = with_rows([image(at, predicted=at % 2) for at in range(200)])
 del RESULT["rows"]
@@ -93,6 +96,7 @@ async def walk(walker: Walker) -> None:
     await of_audits(walker)
     await of_an_ended_audit(walker)
     await of_verdicts(walker)
+    await of_reviews(walker)
     await of_deleting(walker)
 
 
@@ -336,6 +340,44 @@ async def of_verdicts(walker: Walker) -> None:
     await call("DeleteAudit", {"name": damaged})
 
 
+async def of_reviews(walker: Walker) -> None:
+    call, project = walker.call, walker.project
+    audit, empty = f"{project}/audits/reviewed", f"{project}/audits/unreviewed"
+    for name, seed in ((audit, "5"), (empty, "6")):
+        asked = specification(project, seed=seed)
+        await call("CreateAudit", {"parent": project, "auditId": name.rpartition("/")[2], "audit": asked})
+    await call("CreateReview", {"parent": audit})
+    small = {"predicted_class": 1, "target_class": 1, "subset": Subset(b"\x80" + bytes(31), 16, 16, 1)}
+    await walker.served.succeed(audit, findings=12, each=small)
+    await walker.served.succeed(empty)
+    await call("CreateReview", {"parent": empty})
+    await call("CreateReview", {"parent": f"{project}/audits/gone"})
+    await call("CreateReview", {"parent": audit, "review": {"largestFraction": 2}})
+    await call("CreateReview", {"parent": audit, "review": {"searchIndex": 1}})
+    await call("CreateReview", {"parent": audit}, who="viewer")
+    await call("CreateReview", {"parent": audit, "review": {"seed": "7"}, "validateOnly": True})
+    wanted = {"parent": audit, "review": {"seed": "7"}, "requestId": REVIEWED}
+    name = (await call("CreateReview", wanted))["name"]
+    await call("CreateReview", wanted)
+    await call("CreateReview", {**wanted, "review": {"seed": "8"}})
+    await call("InviteReviewer", {"name": name, "displayName": "Ada"}, who="viewer")
+    await call("InviteReviewer", {"name": f"{audit}/reviews/gone"})
+    await call("InviteReviewer", {"name": name, "displayName": "A\nda"})
+    for _ in range(MOST_REVIEWERS + 1):
+        await call("InviteReviewer", {"name": name, "displayName": "Ada"})
+    await call("GetReview", {"name": name}, who="viewer")
+    await call("GetReview", {"name": f"{audit}/reviews/No!"})
+    await call("ListReviews", {"parent": audit, "pageSize": 1})
+    await call("ListReviews", {"parent": audit, "pageToken": "invented"})
+    await call("ListReviews", {"parent": f"{project}/audits/gone"})
+    await call("DeleteAudit", {"name": audit})
+    await call("DeleteReview", {"name": name}, who="auditor")
+    await call("DeleteReview", {"name": name})
+    await call("CreateReview", wanted)
+    for ended in (audit, empty):
+        await call("DeleteAudit", {"name": ended})
+
+
 async def of_deleting(walker: Walker) -> None:
     call, project = walker.call, walker.project
     await call("DeleteModel", {"name": f"{project}/models/net"})
@@ -356,7 +398,9 @@ def alike(outcome: Outcome, project: str) -> Outcome:
     def even(text: str) -> str:
         text = text.replace(project, "projects/P").replace(project.split("/")[1], "P")
         text = re.sub(r"tokens/[0-9a-f]{16}|token [0-9a-f]{16}|modicum_[0-9A-Za-z]{46}", "TOKEN", text)
-        text = re.sub(r"verdicts/[0-9a-f]{12}-[0-9a-f]{10}", "verdicts/V", text)
+        text = re.sub(r"(verdicts|reviews)/[0-9a-f]{12}-[0-9a-f]{10}", r"\1/ID", text)
+        text = re.sub(r"/review#[\w-]{43}", "LINK", text)
+        text = re.sub(r'"digest": "[0-9a-f]{64}"', "DIGEST", text) if "overRandom" in text else text
         return re.sub(r"\d{4}-\d\d-\d\dT[0-9:.]+Z", "TIME", re.sub(r'"nextPageToken": "[^"]+"', "TOKEN", text))
 
     told = outcome.reply

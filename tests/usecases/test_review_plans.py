@@ -6,7 +6,7 @@ import pytest
 from modicum_server.domain.reviews import PictureKind
 from modicum_server.usecases.review_plans import MOST_IMAGES, Candidate, draw_images, random_mask, session
 
-from tests.measures.reviewed import LABELS, plan_of
+from tests.measures.reviewed import LABELS, plan_of, size_of
 
 THOUSAND = tuple(f"kind {index}" for index in range(1000))
 SUBSET, RANDOM, WHOLE = PictureKind.SUBSET, PictureKind.RANDOM, PictureKind.WHOLE
@@ -95,7 +95,7 @@ def test_random_masks_keep_as_many_pixels_as_the_subsets():
     plan = plan_of(80)
     for kind_of_size in ("subset_size", "random_size"):
         assert sorted(getattr(one, kind_of_size) for one in plan.images) == sorted(
-            5 + place % 10 for place in range(80)
+            size_of(place) for place in range(80)
         )
     shown_sizes = [plan.images[number].subset_size for number in shown(plan, 0, SUBSET)]
     random_sizes = [int(random_mask(plan, number, height=12, width=16).sum()) for number in shown(plan, 0, RANDOM)]

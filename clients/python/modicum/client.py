@@ -16,8 +16,10 @@ from modicum.event_loop_thread import Portal, blocking, blocking_into, streaming
 from modicum.local import Attachment, attach, token_for
 from modicum.members import AsyncMembers, AsyncTokens
 from modicum.models import AsyncModels
+from modicum.resource_names import Named
+from modicum.reviews import AsyncReviews
 from modicum.snapshots import AuditSnapshot, AuditState
-from modicum.verdicts import AsyncJudging, AsyncVerdicts, Named, Verdict
+from modicum.verdicts import AsyncJudging, AsyncVerdicts, Verdict
 from modicum.versions import Model, ModelVersion
 
 TIMEOUT_SECONDS = 30.0
@@ -118,6 +120,20 @@ class Verdicts:
 
 
 @dataclass(frozen=True, slots=True)
+class Reviews:
+    """Blind reviews of the audits of a project."""
+
+    _portal: Portal
+    _async: AsyncReviews
+
+    create = blocking(AsyncReviews.create)
+    get = blocking(AsyncReviews.get)
+    list = streaming(AsyncReviews.list)
+    invite = blocking(AsyncReviews.invite)
+    delete = blocking(AsyncReviews.delete)
+
+
+@dataclass(frozen=True, slots=True)
 class Members:
     """Members of a project, which its admins manage."""
 
@@ -186,6 +202,7 @@ class Client:
         self.datasets = Datasets(self._portal, AsyncDatasets(connection))
         self.audits = Audits(self._portal, AsyncAudits(connection))
         self.verdicts = Verdicts(self._portal, AsyncVerdicts(connection))
+        self.reviews = Reviews(self._portal, AsyncReviews(connection))
         self.members = Members(self._portal, AsyncMembers(connection))
         self.tokens = Tokens(self._portal, AsyncTokens(connection))
         self._async = AsyncJudging(connection)
@@ -224,6 +241,7 @@ class AsyncClient:
     datasets: AsyncDatasets
     audits: AsyncAudits
     verdicts: AsyncVerdicts
+    reviews: AsyncReviews
     members: AsyncMembers
     tokens: AsyncTokens
 
@@ -256,6 +274,7 @@ class AsyncClient:
         self.datasets = AsyncDatasets(self._connection)
         self.audits = AsyncAudits(self._connection)
         self.verdicts = AsyncVerdicts(self._connection)
+        self.reviews = AsyncReviews(self._connection)
         self.members = AsyncMembers(self._connection)
         self.tokens = AsyncTokens(self._connection)
         self._judging = AsyncJudging(self._connection)

@@ -19,6 +19,7 @@ from modicum.v1.artifact_service_pb2_grpc import ArtifactServiceStub
 from modicum.v1.audit_service_pb2_grpc import AuditServiceStub
 from modicum.v1.dataset_service_pb2_grpc import DatasetServiceStub
 from modicum.v1.model_service_pb2_grpc import ModelServiceStub
+from modicum.v1.review_service_pb2_grpc import ReviewServiceStub
 from modicum.v1.verdict_service_pb2_grpc import VerdictServiceStub
 from modicum.version import VERSION
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:  # the generated stubs alone know these names
     from modicum.v1.audit_service_pb2_grpc import AuditServiceAsyncStub
     from modicum.v1.dataset_service_pb2_grpc import DatasetServiceAsyncStub
     from modicum.v1.model_service_pb2_grpc import ModelServiceAsyncStub
+    from modicum.v1.review_service_pb2_grpc import ReviewServiceAsyncStub
     from modicum.v1.verdict_service_pb2_grpc import VerdictServiceAsyncStub
 
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
@@ -73,6 +75,7 @@ class Connection:
     audits: "AuditServiceAsyncStub" = field(repr=False)
     verdicts: "VerdictServiceAsyncStub" = field(repr=False)
     access: "AccessServiceAsyncStub" = field(repr=False)
+    reviews: "ReviewServiceAsyncStub" = field(repr=False)
     replied: bool = field(default=False, init=False)
 
     @property
@@ -183,6 +186,7 @@ def opened(endpoint: Endpoint, *, project: str, timeout_seconds: float) -> Conne
         audits=AuditServiceStub(channel),
         verdicts=VerdictServiceStub(channel),
         access=AccessServiceStub(channel),
+        reviews=ReviewServiceStub(channel),
     )
 
 

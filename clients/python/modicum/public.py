@@ -43,6 +43,7 @@ from modicum.masked_sets import MaskedSet
 from modicum.measures import Measure
 from modicum.members import Member, NewToken, Role, Token
 from modicum.results import ModelResult, Result, SearchResult
+from modicum.reviews import Invitation, PictureKind, PictureShare, Review, Reviewer, ReviewOutcome
 from modicum.searches import Canvas, Control, ControlPlan, Fill, Search, SearchMethod, TargetRule
 from modicum.snapshots import AuditSnapshot, AuditState
 from modicum.sources.inputs import InputSpecification
@@ -85,6 +86,7 @@ __all__ = [
     "InsecureAddress",
     "InvalidArgument",
     "InvalidSource",
+    "Invitation",
     "JudgedCheck",
     "JudgedRule",
     "LocalServerError",
@@ -103,10 +105,15 @@ __all__ = [
     "OutOfRange",
     "OutputNotWritten",
     "PermissionDenied",
+    "PictureKind",
+    "PictureShare",
     "PolicyError",
     "RegistryError",
     "ResourceExhausted",
     "Result",
+    "Review",
+    "ReviewOutcome",
+    "Reviewer",
     "Role",
     "Search",
     "SearchMethod",

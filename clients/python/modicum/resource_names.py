@@ -1,11 +1,20 @@
 """Resource names (AIP-122): from the short names that users write to full names and back."""
 
 import re
+from typing import Protocol
 
 from modicum.errors import InvalidArgument
 
 ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 ID_RULE = "1 to 63 characters from a-z, 0-9, hyphen, underscore and dot, the first a letter or a digit"
+
+
+class Named(Protocol):
+    """Something of a server that has a resource name, such as an audit."""
+
+    @property
+    def name(self) -> str:
+        """Its resource name."""
 
 
 def checked_id(text: str, what: str) -> str:

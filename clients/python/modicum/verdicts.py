@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from modicum.audits import AsyncAudits
 from modicum.connection import Connection, new_request_id
@@ -16,20 +16,12 @@ from modicum.gate.policy_file import policy_of, policy_text
 from modicum.gate.stopping import stopping_of
 from modicum.gate.verdict import Outcome
 from modicum.models import version_name
-from modicum.resource_names import checked_text, resource_name
+from modicum.resource_names import Named, checked_text, resource_name
 from modicum.searches import DEFAULT_THRESHOLD
 from modicum.timestamps import time_value
 from modicum.transfers import download
 from modicum.v1 import audit_service_pb2, verdict_pb2, verdict_service_pb2
 from modicum.versions import Model, ModelVersion
-
-
-class Named(Protocol):
-    """Something of a server that has a resource name, such as an audit."""
-
-    @property
-    def name(self) -> str:
-        """Its resource name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

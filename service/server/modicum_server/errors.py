@@ -7,12 +7,14 @@
     │                     MediaTypeUnknown
     ├── NotFound ─ ProjectNotFound, ModelNotFound, ModelVersionNotFound, DatasetNotFound, ArtifactNotFound,
     │              AuditNotFound, FindingNotFound, VerdictNotFound, PageNotFound,
-    │              MemberNotFound, TokenNotFound
+    │              MemberNotFound, TokenNotFound, ReviewNotFound
     ├── AlreadyExists ─ ProjectExists, DatasetDiffers, RequestIdReused, AuditExists, MemberExists
     ├── FailedPrecondition ─ ResourceInUse, ArtifactMissing, ExecutableNotAllowed, ModelRejected, LabelUnknown,
     │                        CanvasUnfit, GradientMissing, AuditNotEnded, AuditNotSucceeded,
-    │                        AuditNotStoppable, ResultIncomplete, LastAdmin, TokenShared
-    ├── Unauthenticated ─ TokenMissing, TokenInvalid, SessionMissing, SignInLinkUsed
+    │                        AuditNotStoppable, ResultIncomplete, LastAdmin, TokenShared,
+    │                        ReviewImpossible, ReviewFull
+    ├── Unauthenticated ─ TokenMissing, TokenInvalid, SessionMissing, SignInLinkUsed, ReviewLinkUsed,
+    │                     ReviewerUnknown
     ├── PermissionDenied ─ RoleInsufficient, FormForeign, HostUnknown
     ├── ResourceExhausted ─ ArtifactTooLarge, RequestTooLarge, DiskFull, TooManyCalls, TooManyQueued,
     │                        TooManyWatchers, ShareExceeded
@@ -155,6 +157,10 @@ class VerdictNotFound(NotFound):
     """There is no verdict with this name."""
 
 
+class ReviewNotFound(NotFound):
+    """There is no such review."""
+
+
 class PageNotFound(NotFound):
     """There is no such page: begin at the overview."""
 
@@ -247,6 +253,14 @@ class TokenShared(FailedPrecondition):
     """The token is good in other projects too. Remove its principal from this project, or ask the server's operator."""
 
 
+class ReviewImpossible(FailedPrecondition):
+    """The audit has nothing that a review could show."""
+
+
+class ReviewFull(FailedPrecondition):
+    """The review has as many reviewers as it can have."""
+
+
 class Unauthenticated(ModicumError):
     """The request does not say who the caller is."""
 
@@ -265,6 +279,14 @@ class SessionMissing(Unauthenticated):
 
 class SignInLinkUsed(Unauthenticated):
     """The sign-in link was used or is older than five minutes: sign in with a token."""
+
+
+class ReviewLinkUsed(Unauthenticated):
+    """This link was used or has ended; ask whoever sent it for another one."""
+
+
+class ReviewerUnknown(Unauthenticated):
+    """This browser has no pictures to look at; open the link that you were sent."""
 
 
 class PermissionDenied(ModicumError):

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 from modicum_server.domain.audits import AuditSpecification
 from modicum_server.domain.findings import Finding, TransferFinding
 from modicum_server.domain.models import InputSpecification, ModelCheck
+from modicum_server.domain.reviews import ReviewPicture, ReviewPlan
 from modicum_server.domain.spots import SpotRow
 from modicum_server.domain.verdicts import VerdictRule
 
@@ -24,6 +25,8 @@ INPUT: Final = TypeAdapter(InputSpecification)
 CHECK: Final = TypeAdapter(ModelCheck)
 SPOT_ROW: Final = TypeAdapter(SpotRow)
 VERDICT_RULE: Final = TypeAdapter(VerdictRule)
+REVIEW_PLAN: Final = TypeAdapter(ReviewPlan)
+REVIEW_PICTURE: Final = TypeAdapter(ReviewPicture)
 
 
 def document_of(form: TypeAdapter[T], value: T, *, only: set[str] | None = None) -> Document:

@@ -76,7 +76,7 @@ class ReviewAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Reviewer:
-    """Who looks at pictures, by its number in the review. `answers` are in the order in which they were given."""
+    """Who looks at pictures, by its number in the review. `answers` are to the first of them, in their order."""
 
     number: int
     display_name: str
@@ -87,6 +87,14 @@ class Reviewer:
     def is_done(self) -> bool:
         """Whether every picture of the session is answered."""
         return len(self.answers) == len(self.pictures)
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """A reviewer of a review, by its number."""
+
+    review: str
+    number: int
 
 
 @dataclass(frozen=True, slots=True)

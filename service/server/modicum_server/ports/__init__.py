@@ -16,6 +16,7 @@ from modicum_server.ports.lists import Keyed
 from modicum_server.ports.notices import Changes, Wakeups, Watch
 from modicum_server.ports.overviews import Gauges, Overviews
 from modicum_server.ports.reports import CanvasWriter, JsonWriter, ReportRenderer
+from modicum_server.ports.reviews import Reviews
 from modicum_server.ports.store import Store, Transaction
 from modicum_server.ports.verdicts import VerdictFilter, Verdicts
 
@@ -40,6 +41,7 @@ __all__ = [
     "RememberedRequest",
     "ReportRenderer",
     "Requests",
+    "Reviews",
     "Sessions",
     "Shards",
     "Spots",

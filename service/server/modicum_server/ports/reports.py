@@ -3,9 +3,12 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from modicum_server.domain.findings import Finding
 from modicum_server.domain.models import InputSpecification
-from modicum_server.domain.searches import Canvas
+from modicum_server.domain.searches import Canvas, Fill
 
 
 class ReportRenderer(Protocol):
@@ -35,6 +38,18 @@ class ReportRenderer(Protocol):
     def canvas(self, document: Mapping[str, Any], framing: InputSpecification, canvas: Canvas) -> "CanvasWriter": ...
     def canvas_images(self, findings: Iterable[Finding]) -> list[str]:
         """Digests of the images for `canvas`, each once."""
+
+    def review_picture(
+        self,
+        data: bytes,
+        framing: InputSpecification,
+        canvas: Canvas,
+        *,
+        mask: NDArray[np.bool_] | None,
+        fill: Fill,
+        max_pixels: int,
+    ) -> bytes:
+        """A picture of a blind review: an image file where the mask (H, W) is True, or all of it, as PNG."""
 
 
 class JsonWriter(Protocol):

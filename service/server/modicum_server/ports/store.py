@@ -7,6 +7,7 @@ from modicum_server.ports.access import Access, Projects, Requests, Sessions
 from modicum_server.ports.audits import Audits, Findings, Predictions, Shards, Spots
 from modicum_server.ports.catalogue import Artifacts, Datasets, Models
 from modicum_server.ports.overviews import Gauges, Overviews
+from modicum_server.ports.reviews import Reviews
 from modicum_server.ports.verdicts import Verdicts
 
 
@@ -26,6 +27,7 @@ class Transaction(Protocol):
     predictions: Predictions
     spots: Spots
     verdicts: Verdicts
+    reviews: Reviews
     gauges: Gauges
     overviews: Overviews
 

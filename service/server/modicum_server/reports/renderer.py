@@ -5,11 +5,13 @@ from typing import Any
 
 from modicum_server.domain.findings import Finding
 from modicum_server.domain.models import InputSpecification
-from modicum_server.domain.searches import Canvas
+from modicum_server.domain.searches import Canvas, Fill
 from modicum_server.reports.canvas_archive import CanvasArchive, images_with_subsets
 from modicum_server.reports.gallery import LoadImage
 from modicum_server.reports.html_report import render_html
 from modicum_server.reports.json_report import JsonReport
+from modicum_server.reports.panels import Mask
+from modicum_server.reports.review_pictures import review_picture
 from modicum_server.reports.spot_pictures import spot_pictures
 
 
@@ -51,3 +53,16 @@ class Renderer:
     def canvas_images(self, findings: Iterable[Finding]) -> list[str]:
         """Return the digests of the images that belong in that archive."""
         return images_with_subsets(findings)
+
+    def review_picture(
+        self,
+        data: bytes,
+        framing: InputSpecification,
+        canvas: Canvas,
+        *,
+        mask: Mask | None,
+        fill: Fill,
+        max_pixels: int,
+    ) -> bytes:
+        """Return a picture of a blind review; see `reports.review_pictures`."""
+        return review_picture(data, framing, canvas, mask=mask, fill=fill, max_pixels=max_pixels)

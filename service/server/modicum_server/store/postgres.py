@@ -24,6 +24,7 @@ from modicum_server.store.predictions import PostgresPredictions
 from modicum_server.store.probing import Probing
 from modicum_server.store.projects import PostgresProjects
 from modicum_server.store.request_ids import PostgresRequests
+from modicum_server.store.reviews import PostgresReviews
 from modicum_server.store.schema import schema_of
 from modicum_server.store.sessions import PostgresSessions
 from modicum_server.store.shards import PostgresShards
@@ -51,6 +52,7 @@ class PostgresTransaction:
     predictions: ports.Predictions
     spots: ports.Spots
     verdicts: ports.Verdicts
+    reviews: ports.Reviews
     gauges: ports.Gauges
     overviews: ports.Overviews
 
@@ -90,6 +92,7 @@ class PostgresStore:
             predictions=PostgresPredictions(connection),
             spots=PostgresSpots(connection),
             verdicts=PostgresVerdicts(connection),
+            reviews=PostgresReviews(connection),
             gauges=PostgresGauges(connection),
             overviews=PostgresOverviews(connection),
         )

@@ -3,15 +3,11 @@
 Names are resource names, in the collation "C", so that lists come in one order everywhere. Times are the database's.
 """
 
-from collections.abc import Iterable
-from enum import StrEnum
-
 from sqlalchemy import (
     BigInteger,
     Boolean,
     CheckConstraint,
     Column,
-    DateTime,
     Double,
     ForeignKey,
     ForeignKeyConstraint,
@@ -19,10 +15,8 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     PrimaryKeyConstraint,
     SmallInteger,
-    String,
     Table,
     Text,
     UniqueConstraint,
@@ -36,43 +30,22 @@ from modicum_server.domain.findings import FindingReason
 from modicum_server.domain.models import VersionState
 from modicum_server.domain.projects import Role
 from modicum_server.domain.verdicts import OVERALL
+from modicum_server.store.review_tables import review_answers, reviewers, reviews
+from modicum_server.store.table_parts import NAME, TIME, counter, created, metadata, one_of
 
-metadata = MetaData(
-    naming_convention={
-        "pk": "%(table_name)s_pkey",
-        "fk": "%(table_name)s_%(column_0_name)s_fkey",
-        "uq": "%(table_name)s_%(column_0_N_name)s_key",
-        "ck": "%(table_name)s_%(constraint_name)s_check",
-        "ix": "%(table_name)s_%(column_0_N_name)s_idx",
-    }
-)
+__all__ = ["metadata", "review_answers", "reviewers", "reviews"]  # declared elsewhere; all below is public, too
 
-NAME = String(collation="C")
-TIME = DateTime(timezone=True)
 EMPTY_TEXTS = text("'{}'::text[]")
 #: 16 hexadecimal digits, for tokens of the previous release, which stores no id.
 NEW_TOKEN_ID = text("\"left\"(replace((gen_random_uuid())::text, '-'::text, ''::text), 16)")
-
-
-def _one_of(column: str, values: Iterable[StrEnum]) -> CheckConstraint:
-    return CheckConstraint(f"{column} IN ({', '.join(repr(value.value) for value in values)})", name=column)
-
-
-def _created() -> "Column[object]":
-    return Column("create_time", TIME, nullable=False, server_default=func.now())
-
-
-def _counter(name: str) -> "Column[int]":
-    return Column(name, BigInteger, nullable=False, server_default=text("0"))
-
 
 projects = Table(
     "projects",
     metadata,
     Column("name", NAME, primary_key=True),
-    _created(),
+    created(),
     Column("served_time", TIME, comment="when a shard of it was last claimed: fairness"),
-    _counter("expired_shards"),
+    counter("expired_shards"),
 )
 
 roles = Table(
@@ -82,7 +55,7 @@ roles = Table(
     Column("project", NAME, ForeignKey("projects.name", ondelete="CASCADE"), nullable=False),
     Column("role", Text, nullable=False),
     PrimaryKeyConstraint("principal", "project"),
-    _one_of("role", Role),
+    one_of("role", Role),
     Index(None, "project"),
 )
 
@@ -91,7 +64,7 @@ tokens = Table(
     metadata,
     Column("digest", NAME, primary_key=True, comment="SHA-256 of the token; the token itself is nowhere"),
     Column("principal", NAME, nullable=False),
-    _created(),
+    created(),
     Column("id", NAME, nullable=False, unique=True, server_default=NEW_TOKEN_ID, comment="shown in lists; no secret"),
     Column("display_name", Text, nullable=False, server_default=text("''::text")),
     Column(
@@ -137,7 +110,7 @@ requests = Table(
     Column("method", Text, nullable=False),
     Column("body_digest", Text, nullable=False),
     Column("answer", Text, nullable=False),
-    _created(),
+    created(),
     PrimaryKeyConstraint("project", "request_id"),
 )
 
@@ -147,7 +120,7 @@ artifacts = Table(
     Column("project", NAME, ForeignKey("projects.name"), nullable=False),
     Column("digest", NAME, nullable=False),
     Column("size_bytes", BigInteger, nullable=False),
-    _created(),
+    created(),
     PrimaryKeyConstraint("project", "digest"),
     CheckConstraint("size_bytes >= 0", name="size_bytes"),
     Index(None, "digest"),
@@ -158,7 +131,7 @@ models = Table(
     metadata,
     Column("name", NAME, primary_key=True),
     Column("project", NAME, ForeignKey("projects.name"), nullable=False),
-    _created(),
+    created(),
     Column("last_number", Integer, nullable=False, server_default=text("0"), comment="numbers are never used twice"),
     Index(None, "project", "name"),
 )
@@ -177,14 +150,14 @@ model_versions = Table(
     Column("input", JSONB),
     Column("class_labels", ARRAY(Text), nullable=False),
     Column("state", Text, nullable=False),
-    _created(),
+    created(),
     Column("check_time", TIME),
     Column("check_answer", JSONB),
     Column("reject_reason", Text, nullable=False, server_default=""),
     Column("reject_detail", Text, nullable=False, server_default=""),
     UniqueConstraint("model", "number"),
     UniqueConstraint("model", "digest"),
-    _one_of("state", VersionState),
+    one_of("state", VersionState),
     Index(None, "project", "artifact_digest"),
     Index(None, "parts", postgresql_using="gin"),
 )
@@ -198,7 +171,7 @@ datasets = Table(
     Column("manifest_digest", NAME, nullable=False),
     Column("item_count", Integer, nullable=False),
     Column("labelled_count", Integer, nullable=False),
-    _created(),
+    created(),
     Index(None, "project", "name"),
 )
 
@@ -235,16 +208,16 @@ audits = Table(
     Column("stage", Text),
     Column("sequence", BigInteger, nullable=False),
     Column("principal", Text, nullable=False),
-    _created(),
+    created(),
     Column("start_time", TIME),
     Column("end_time", TIME),
     Column("images_done", Integer, nullable=False),
     Column("images_total", Integer, nullable=False),
     Column("images_failed", Integer, nullable=False),
     Column("passes_done", BigInteger, nullable=False, comment="of shards that were finished or given up"),
-    _counter("passes_told"),
+    counter("passes_told"),
     Column("passes_planned", BigInteger, nullable=False),
-    _counter("subset_count"),
+    counter("subset_count"),
     Column("subset_fraction_sum", Double, nullable=False, server_default=text("0")),
     Column("failure_reason", Text),
     Column("failure_detail", Text),
@@ -252,8 +225,8 @@ audits = Table(
     Column("artifact_digests", ARRAY(Text), nullable=False, server_default=EMPTY_TEXTS),
     Column("reused_from", NAME, nullable=False),
     Column("parameters", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
-    _one_of("state", AuditState),
-    _one_of("stage", Stage),
+    one_of("state", AuditState),
+    one_of("stage", Stage),
     Index(None, "project", "id"),
     Index(None, "dataset"),
     Index(None, "model_versions", postgresql_using="gin"),
@@ -284,14 +257,14 @@ shards = Table(
     Column("search_index", Integer, nullable=False),
     Column("positions", ARRAY(Integer), nullable=False),
     Column("passes_planned", BigInteger, nullable=False),
-    _counter("passes_done"),
+    counter("passes_done"),
     Column("attempt", Integer, nullable=False, server_default=text("0")),
     Column("deaths", Integer, nullable=False, server_default=text("0")),
     Column("worker", Text, nullable=False, server_default=""),
     Column("lease_until", TIME),
     Column("not_before", TIME, nullable=False, server_default=func.now()),
-    _created(),
-    _one_of("stage", Stage),
+    created(),
+    one_of("stage", Stage),
     Index("shards_queued_idx", "project", "id", postgresql_where=text("lease_until IS NULL")),
     Index("shards_held_idx", "project", "lease_until", postgresql_where=text("lease_until IS NOT NULL")),
     Index(None, "audit", "stage"),
@@ -330,7 +303,7 @@ findings = Table(
     Column("more", JSONB, nullable=False, server_default=text("'{}'::jsonb"), comment="fields without a column"),
     PrimaryKeyConstraint("audit_id", "version_index", "search_index", "position"),
     ForeignKeyConstraint(["audit_id"], ["audits.id"], ondelete="CASCADE"),
-    _one_of("reason", FindingReason),
+    one_of("reason", FindingReason),
     CheckConstraint(
         "num_nulls(subset_mask, subset_height, subset_width, subset_size) IN (0, 4)",
         name="subset",
@@ -378,8 +351,8 @@ verdicts = Table(
     Column("document_digest", NAME, nullable=False),
     Column("artifact_digests", ARRAY(Text), nullable=False, comment="all of these digests"),
     Column("principal", Text, nullable=False),
-    _created(),
-    _one_of("outcome", OVERALL),
+    created(),
+    one_of("outcome", OVERALL),
     Index(None, "project", "id"),
     Index(None, "audit"),
     Index(None, "model_versions", postgresql_using="gin"),
@@ -409,6 +382,6 @@ predictions = Table(
     Column("confidence", Double, comment="in the class that is predicted on the partner"),
     PrimaryKeyConstraint("audit_id", "version_index", "search_index", "position"),
     ForeignKeyConstraint(["audit_id"], ["audits.id"], ondelete="CASCADE"),
-    _one_of("reason", FindingReason),
+    one_of("reason", FindingReason),
     CheckConstraint("num_nulls(predicted_class, reason) = 1", name="answer"),
 )

@@ -13,6 +13,7 @@ from modicum.v1 import (
     dataset_service_pb2,
     model_service_pb2,
     project_service_pb2,
+    review_service_pb2,
     verdict_service_pb2,
 )
 
@@ -26,6 +27,7 @@ _MODULES: Mapping[str, Any] = {
     "artifacts": artifact_service_pb2,
     "audits": audit_service_pb2,
     "verdicts": verdict_service_pb2,
+    "reviews": review_service_pb2,
 }
 """By attribute of `Services`, the module whose service it serves."""
 

@@ -11,12 +11,14 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from modicum_server.domain.models import MOST_CHANNELS
+from modicum_server.domain.reviews import PictureKind
 from modicum_server.errors import FieldInvalid
 from modicum_server.usecases.rules import (
     MOST_CLASS_LABELS,
     MOST_CONTROLS,
     MOST_DIGESTS,
     MOST_LIMITS,
+    MOST_REVIEWERS,
     MOST_SEARCHES,
     MOST_VERSIONS,
 )
@@ -33,6 +35,9 @@ MOST: Mapping[str, int] = {
     "InputSpecification.std": MOST_CHANNELS,
     "InputSpecification.fill_mean": MOST_CHANNELS,
     "ModelVersion.class_labels": MOST_CLASS_LABELS,
+    "Review.reviewers": MOST_REVIEWERS,
+    "Review.Reviewer.shares": len(PictureKind),
+    "Review.Figures.shares": len(PictureKind),
 }
 PACKAGE = "modicum.v1."
 

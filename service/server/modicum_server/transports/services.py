@@ -16,6 +16,7 @@ from modicum_server.transports.methods.audits import AuditMethods
 from modicum_server.transports.methods.datasets import DatasetMethods
 from modicum_server.transports.methods.models import ModelMethods
 from modicum_server.transports.methods.projects import ProjectMethods
+from modicum_server.transports.methods.reviews import ReviewMethods
 from modicum_server.transports.methods.verdicts import VerdictMethods
 from modicum_server.usecases.artifacts import Artifacts
 from modicum_server.usecases.audit_creation import AuditCreation
@@ -30,6 +31,8 @@ from modicum_server.usecases.overviews import Overviews
 from modicum_server.usecases.projects import Projects
 from modicum_server.usecases.reports import Reports
 from modicum_server.usecases.result_facts import ResultFacts
+from modicum_server.usecases.reviewing import Reviewing
+from modicum_server.usecases.reviews import Reviews
 from modicum_server.usecases.sessions import Sessions
 from modicum_server.usecases.shares import Pace
 from modicum_server.usecases.side_by_side import Comparing
@@ -60,6 +63,8 @@ class UseCases:
     reports: Reports
     judging: Judging
     verdicts: Verdicts
+    reviews: Reviews
+    reviewing: Reviewing
     watching: Watching
     overviews: Overviews
     trends: Trends
@@ -77,6 +82,7 @@ class Services:
     artifacts: ArtifactMethods
     audits: AuditMethods
     verdicts: VerdictMethods
+    reviews: ReviewMethods
     use_cases: UseCases
     pace: Pace
 
@@ -115,6 +121,8 @@ def build_services(
         reports=reports,
         judging=Judging(store, artifacts, reports, on_judged=lambda verdict: _judged(verdict, metrics)),
         verdicts=Verdicts(store, artifacts),
+        reviews=Reviews(store, artifacts),
+        reviewing=Reviewing(store, artifacts, renderer, reports, settings),
         watching=watching,
         overviews=Overviews(store, facts),
         trends=Trends(store, facts),
@@ -135,6 +143,7 @@ def build_services(
             judging=able.judging,
         ),
         verdicts=VerdictMethods(able.verdicts),
+        reviews=ReviewMethods(able.reviews),
         use_cases=able,
         pace=Pace(settings.max_calls_per_second),
     )

@@ -80,7 +80,7 @@ class Audits:
             return await require_audit(transaction, name)
 
     async def delete(self, principal: Principal, name: str) -> None:
-        """Delete an audit that has ended, whose result no other audit reuses, and that no verdict is about.
+        """Delete an audit that has ended, whose result no other audit reuses, and that no verdict or review is about.
 
         Only an admin may delete an audit of someone else.
 
@@ -96,7 +96,7 @@ class Audits:
             _authorise_owner(principal, audit)
             if not audit.state.terminal:
                 raise AuditNotEnded(f"{name} is {audit.state}; cancel it first", state=audit.state)
-            users = await transaction.verdicts.of_audit(name)
+            users = await transaction.verdicts.of_audit(name) + await transaction.reviews.of_audit(name)
             if audit.result_digest and not audit.reused_from:
                 users += await transaction.artifacts.referrers(project, audit.result_digest)
             refuse_in_use(name, [user for user in dict.fromkeys(users) if user != name])

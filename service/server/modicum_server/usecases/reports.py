@@ -116,7 +116,7 @@ class Reports:
 
     async def _canvas(self, audit: Audit, document: Mapping[str, Any]) -> AsyncGenerator[bytes]:
         """Yield the images that have a subset, one after another, without those that are no longer stored."""
-        framing, loop = await self._framing(audit), asyncio.get_running_loop()
+        framing, loop = await self.framing(audit), asyncio.get_running_loop()
         archive = self._renderer.canvas(document, framing, audit.specification.canvas)
         digests = await asyncio.to_thread(
             lambda: self._renderer.canvas_images(FindingsArtifact(lambda: self._read_beside(loop, document)))
@@ -129,7 +129,7 @@ class Reports:
             yield await asyncio.to_thread(archive.add, digest, data)
         yield archive.end()
 
-    async def _framing(self, audit: Audit) -> InputSpecification:
+    async def framing(self, audit: Audit) -> InputSpecification:
         """Return how the searches framed the images. When no version has an input, the first part of the first one has.
 
         Raises:

@@ -42,6 +42,8 @@ LEAST_RATIO_LIMIT, MOST_RATIO_LIMIT = 1, 100
 #: Limits by which an audit may end early, far more than there are measures of shares.
 MOST_LIMITS = 64
 MOST_ERROR = 0.5
+#: Of a review: with its 200 images, none is shown to more than two of them.
+MOST_REVIEWERS = 25
 LONGEST_ITEM_CHARACTERS = 1024
 LONGEST_LABEL_CHARACTERS = 256
 LONGEST_WHY_CHARACTERS = 256
@@ -166,6 +168,8 @@ RULES: Mapping[str, Rule] = {
     "level": Rule(f"{LEAST_LEVEL:g} to {MOST_LEVEL:g}", _between(LEAST_LEVEL, MOST_LEVEL)),
     "alpha": Rule("above 0 and below 1", lambda value: 0 < value < 1),
     "ratio_limit": Rule(f"{LEAST_RATIO_LIMIT} to {MOST_RATIO_LIMIT}", _between(LEAST_RATIO_LIMIT, MOST_RATIO_LIMIT)),
+    "largest_fraction": Rule("0 (the audit's alpha), or above 0 and below 1", lambda value: 0 <= value < 1),
+    "search_index": Rule("0 or more", _between(0, LARGEST_INT32)),
     "accuracy_limit": Rule("-1 to 0", _between(-1, 0)),
     "limits": Rule(f"at most {MOST_LIMITS} limits", _counts(0, MOST_LIMITS)),
     "share_limit": Rule("above 0 and below 1", lambda value: 0 < value < 1),

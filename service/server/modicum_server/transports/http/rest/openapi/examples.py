@@ -17,6 +17,7 @@ IDS: Mapping[str, str] = {
     "members": "ci",
     "tokens": "5b1c0f3e9a7d2468",
     "verdicts": "019ac5a1b7e2-5c1d0e9f3a",
+    "reviews": "019ac5a1b7e2-9b30c4d2e1",
 }
 
 _IMAGENET = {
@@ -48,6 +49,8 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
             "searches": [{"threshold": 0.9}],
         }
     },
+    "modicum.v1.Review": {"seed": 7},
+    "modicum.v1.InviteReviewerRequest": {"displayName": "Ada"},
     "modicum.v1.Member": {"role": "ROLE_AUDITOR"},
     "modicum.v1.SetMemberRoleRequest": {"role": "ROLE_VIEWER"},
     "modicum.v1.Token": {"principal": "ci", "displayName": "nightly"},

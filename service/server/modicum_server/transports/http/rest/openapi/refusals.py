@@ -43,6 +43,8 @@ OF_PAGES = (
     errors.FormForeign,
     errors.HostUnknown,
     errors.PageNotFound,
+    errors.ReviewLinkUsed,
+    errors.ReviewerUnknown,
     errors.SessionMissing,
     errors.SignInLinkUsed,
 )

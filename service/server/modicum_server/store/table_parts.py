@@ -1,0 +1,34 @@
+"""What the declared tables are made of: their metadata, and kinds of columns and checks."""
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+from sqlalchemy import BigInteger, CheckConstraint, Column, DateTime, MetaData, String, func, text
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "%(table_name)s_pkey",
+        "fk": "%(table_name)s_%(column_0_name)s_fkey",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+        "ck": "%(table_name)s_%(constraint_name)s_check",
+        "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+    }
+)
+
+NAME = String(collation="C")
+TIME = DateTime(timezone=True)
+
+
+def one_of(column: str, values: Iterable[StrEnum]) -> CheckConstraint:
+    """Return the check that a column holds the value of an enum."""
+    return CheckConstraint(f"{column} IN ({', '.join(repr(value.value) for value in values)})", name=column)
+
+
+def created() -> "Column[object]":
+    """Return the column that says when a row was made."""
+    return Column("create_time", TIME, nullable=False, server_default=func.now())
+
+
+def counter(name: str) -> "Column[int]":
+    """Return a column that counts from 0."""
+    return Column(name, BigInteger, nullable=False, server_default=text("0"))

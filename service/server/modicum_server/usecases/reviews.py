@@ -1,0 +1,266 @@
+"""Blind reviews as the members of a project have them: created, read, listed, deleted, and who is invited.
+
+`reviewing` has what reviewers do. A result stays as it is: a review stands beside its audit.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from modicum_server.domain.audits import Audit
+from modicum_server.domain.documents import REVIEW_PLAN, document_of
+from modicum_server.domain.findings import Finding
+from modicum_server.domain.models import ModelVersion
+from modicum_server.domain.projects import Principal, Role
+from modicum_server.domain.reviews import Review, Reviewer, ReviewFigures, ReviewPlan
+from modicum_server.domain.searches import TargetRule
+from modicum_server.errors import FieldInvalid, ReviewFull, ReviewImpossible, ReviewNotFound
+from modicum_server.measures import FindingsArtifact
+from modicum_server.measures.document import canonical_json
+from modicum_server.measures.reviews import review_figures
+from modicum_server.ports import ArtifactStore, Store, Transaction
+from modicum_server.usecases.access import authorise, token_digest
+from modicum_server.usecases.audits import audit_not_found, require_audit, require_succeeded
+from modicum_server.usecases.pages import LARGE_NUMBERS, Page, PageRequest, read_page
+from modicum_server.usecases.request_ids import CreateOptions, identify
+from modicum_server.usecases.resource_names import new_resource_id, project_of
+from modicum_server.usecases.review_plans import ANSWERS, NEW, Candidate, draw_images, session
+from modicum_server.usecases.rules import MOST_REVIEWERS, check
+from modicum_server.usecases.sessions import new_secret
+from modicum_server.usecases.stored_results import read_beside, read_document
+from modicum_server.usecases.versions import require_version
+
+LINK_SECONDS = 14 * 24 * 3600.0
+PATH = "/review"
+"""Of the page on which reviewers answer. The secret of a link follows "#", which browsers do not send."""
+FIXED_BYTES, REVIEWER_BYTES = 1024, 512
+
+
+@dataclass(frozen=True, slots=True)
+class AskedReview:
+    """What a review is asked to show. An empty version is the audit's first one, and 0 its alpha."""
+
+    model_version: str = ""
+    search_index: int = 0
+    seed: int = 0
+    largest_fraction: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ReadReview:
+    """A review with what its answers say, and the digest of both."""
+
+    review: Review
+    figures: ReviewFigures
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """A reviewer, and the link for it. Nobody can read the link again."""
+
+    reviewer: Reviewer
+    path: str
+    expire_time: datetime
+
+
+class Reviews:
+    """Creates, reads and deletes reviews, and invites reviewers."""
+
+    def __init__(self, store: Store, artifacts: ArtifactStore) -> None:
+        self._store = store
+        self._artifacts = artifacts
+
+    async def get(self, principal: Principal, name: str) -> ReadReview:
+        """Get a review.
+
+        Raises:
+            FieldInvalid, ProjectNotFound, ReviewNotFound
+        """
+        authorise(principal, project_of("review", name), Role.VIEWER)
+        async with self._store.transaction() as transaction:
+            review = await require_review(transaction, name)
+            audit = await require_audit(transaction, review.audit)
+        return read_review(review, audit)
+
+    async def page(self, principal: Principal, parent: str, request: PageRequest) -> Page[ReadReview]:
+        """List the reviews of an audit, newest first.
+
+        Raises:
+            FieldInvalid, ProjectNotFound, AuditNotFound, PageTokenInvalid
+        """
+        authorise(principal, project_of("audit", parent, "parent"), Role.VIEWER)
+        async with self._store.transaction() as transaction:
+            audit = await require_audit(transaction, parent)
+            page = await read_page(
+                request,
+                f"reviews of {parent}",
+                lambda after, limit: transaction.reviews.page(parent, after=after, limit=limit),
+                weigh=lambda review: FIXED_BYTES + REVIEWER_BYTES * len(review.reviewers),
+                keys=LARGE_NUMBERS,
+            )
+        return Page(tuple(read_review(review, audit) for review in page.rows), page.next_token)
+
+    async def create(self, principal: Principal, parent: str, asked: AskedReview, options: CreateOptions) -> ReadReview:
+        """Create a review of an audit that succeeded.
+
+        Raises:
+            FieldInvalid, ProjectNotFound, RoleInsufficient, AuditNotFound, AuditNotSucceeded, ReviewImpossible,
+            RequestIdReused, ReviewNotFound
+        """
+        project = _checked_project(parent, asked)
+        authorise(principal, project, Role.AUDITOR)
+        request = identify(project, "CreateReview", options, {"parent": parent, "review": asked})
+        async with self._store.transaction() as transaction:
+            if known := await request.recall(transaction):
+                review = await require_review(transaction, known)
+                return read_review(review, await require_audit(transaction, parent))
+            audit = await require_audit(transaction, parent)
+            require_succeeded(audit)
+            version = await require_version(transaction, _version_of(audit, asked))
+        review = Review("", parent, await self._plan(audit, version, asked), (), principal.name, datetime.now(UTC))
+        if options.validate_only:
+            return read_review(review, audit)
+        async with self._store.transaction() as transaction:
+            if known := await request.recall(transaction):  # the same request may have come twice at once
+                return read_review(await require_review(transaction, known), audit)
+            created = await transaction.reviews.create(replace(review, name=f"{parent}/reviews/{new_resource_id()}"))
+            if created is None:
+                raise audit_not_found(parent)
+            await request.remember(transaction, created.name)
+        return read_review(created, audit)
+
+    async def invite(self, principal: Principal, name: str, display_name: str) -> Invitation:
+        """Invite a reviewer by a link that works once.
+
+        Raises:
+            FieldInvalid, ProjectNotFound, RoleInsufficient, ReviewNotFound, ReviewFull
+        """
+        authorise(principal, project_of("review", name), Role.AUDITOR)
+        check("display_name", display_name)
+        secret = new_secret()
+        async with self._store.transaction() as transaction:
+            review = await transaction.reviews.lock(name)
+            if review is None:
+                raise review_not_found(name)
+            number = len(review.reviewers)
+            if number >= MOST_REVIEWERS:
+                raise ReviewFull(f"{name} has {number} reviewers, which is the most; create another review", name=name)
+            reviewer = Reviewer(number, display_name, session(review.plan, number))
+            end = await transaction.reviews.add_reviewer(name, reviewer, token_digest(secret), seconds=LINK_SECONDS)
+        return Invitation(reviewer, f"{PATH}#{secret}", end)
+
+    async def delete(self, principal: Principal, name: str) -> None:
+        """Delete a review with its answers. Only an admin may: whoever asked people cannot take back what they said.
+
+        Raises:
+            FieldInvalid, ProjectNotFound, RoleInsufficient, ReviewNotFound
+        """
+        authorise(principal, project_of("review", name), Role.ADMIN)
+        async with self._store.transaction() as transaction:
+            await require_review(transaction, name)
+            await transaction.reviews.delete(name)
+
+    async def _plan(self, audit: Audit, version: ModelVersion, asked: AskedReview) -> ReviewPlan:
+        fraction = asked.largest_fraction or audit.specification.statistics.alpha
+        if not version.class_labels:
+            raise ReviewImpossible(f"{version.name} has no names of classes, so people cannot choose among them")
+        document, loop = await read_document(self._artifacts, audit.result_digest), asyncio.get_running_loop()
+        findings = FindingsArtifact(lambda: read_beside(loop, self._artifacts, document["findings"]["digest"]))
+        candidates = await asyncio.to_thread(_candidates, findings, version.name, asked.search_index, fraction)
+        if not candidates:
+            raise ReviewImpossible(
+                f"{audit.name} has no subset of at most {fraction:g} of the pixels, so there is nothing to review; "
+                "to show larger ones, set largest_fraction"
+            )
+        images = draw_images(candidates, version.class_labels, seed=asked.seed)
+        return ReviewPlan(version.name, asked.search_index, asked.seed, fraction, images)
+
+
+def read_review(review: Review, audit: Audit) -> ReadReview:
+    """Return a review with what its answers say."""
+    level = audit.specification.statistics.level
+    figures = review_figures(review, answers_a_subset=ANSWERS / NEW, level=level)
+    return ReadReview(review, figures, hashlib.sha256(review_document(review)).hexdigest())
+
+
+def review_document(review: Review) -> bytes:
+    """Return the plan and every answer as canonical JSON. Its SHA-256 is the review's digest. It names nobody."""
+    return canonical_json(
+        {
+            "audit": review.audit,
+            "plan": document_of(REVIEW_PLAN, review.plan),
+            "sessions": [
+                [
+                    {"kind": one.picture.kind.value, "image": one.picture.image, "choice": one.choice}
+                    for one in reviewer.answers
+                ]
+                for reviewer in review.reviewers
+            ],
+        }
+    )
+
+
+def review_not_found(name: str) -> ReviewNotFound:
+    """Return the error for a review that does not exist."""
+    return ReviewNotFound(f"{name}: there is no review with this name", name=name)
+
+
+async def require_review(transaction: Transaction, name: str) -> Review:
+    """Get a review.
+
+    Raises:
+        ReviewNotFound
+    """
+    review = await transaction.reviews.get(name)
+    if review is None:
+        raise review_not_found(name)
+    return review
+
+
+def _checked_project(parent: str, asked: AskedReview) -> str:
+    project = project_of("audit", parent, "parent")
+    check("review.search_index", asked.search_index)
+    check("review.seed", asked.seed)
+    check("review.largest_fraction", asked.largest_fraction)
+    return project
+
+
+def _version_of(audit: Audit, asked: AskedReview) -> str:
+    known, searches = audit.specification.model_versions, audit.specification.searches
+    if asked.model_version and asked.model_version not in known:
+        raise FieldInvalid(
+            "review.model_version", f"expected a version of {audit.name}, such as {known[0]}, got another name"
+        )
+    if asked.search_index >= len(searches):
+        raise FieldInvalid(
+            "review.search_index",
+            f"expected 0 to {len(searches) - 1}, a search of {audit.name}, got {asked.search_index}",
+        )
+    if searches[asked.search_index].target_rule is not TargetRule.PREDICTED:
+        raise FieldInvalid(
+            "review.search_index", f"expected a search for the predicted class, got search {asked.search_index}"
+        )
+    return asked.model_version or known[0]
+
+
+def _candidates(
+    findings: FindingsArtifact, version: str, search_index: int, largest_fraction: float
+) -> Sequence[Candidate]:
+    return [
+        Candidate(one.position, one.predicted_class, one.subset.size)
+        for one in findings
+        if (one.model_version, one.search_index) == (version, search_index)
+        and one.subset is not None
+        and one.predicted_class is not None
+        and _is_proved(one)
+        and one.subset.fraction <= largest_fraction
+    ]
+
+
+def _is_proved(finding: Finding) -> bool:
+    """Whether the finding has a verified subset of some pixels, and not of none or all."""
+    proved = not finding.baseline_confident and not finding.budget_exhausted
+    return proved and finding.subset is not None and finding.subset.size > 0
