@@ -7,6 +7,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from docs.screenshots.audited_server import AuditedServer, audited_server
+from docs.screenshots.reviewed_audit import AskedReview, answer_as_people_do
 
 IMAGES = Path(__file__).parents[1] / "images"
 PROJECT = "/projects/default"
@@ -42,6 +43,9 @@ def main() -> None:
         page.goto(f"{server.http_url}{PROJECT}/audits/summer")
         page.locator("#verdicts ~ ul a").first.click()
         _take(page, "verdict", page.url)
+        asked = AskedReview.about(page, f"{server.http_url}{PROJECT}/audits/summer")
+        answer_as_people_do(browser, asked, str(IMAGES / "pages-review-picture.png"))
+        _take(page, "review", asked.address)
         _take(_signed_in(browser, server, viewport=PHONE), "phone", f"{server.http_url}{PROJECT}")
         dark = _signed_in(browser, server, viewport=DESKTOP, color_scheme="dark")
         _take(dark, "dark", f"{server.http_url}{PROJECT}/models/digits")

@@ -8,7 +8,7 @@ import io
 import json
 import re
 import threading
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -153,13 +153,19 @@ class Scene:
             while is_held and (shard := await transaction.shards.claim("me", lease_seconds=3600)) is not None:
                 is_held = shard.audit != audit.name
 
-    async def succeed(self, audit: Audit, size: int = 3, failed_places: tuple[int, ...] = ()) -> None:
-        """End an audit as a worker would, with subsets of about this many pixels."""
+    async def succeed(
+        self,
+        audit: Audit,
+        size: int = 3,
+        failed_places: tuple[int, ...] = (),
+        changes: Callable[[int], Mapping[str, Any]] = lambda _: {},
+    ) -> None:
+        """End an audit as a worker would, with subsets of about so many pixels, and findings changed by their place."""
         names = audit.specification.model_versions
         found = [
             replace(failed(place), model_version=names[0])
             if place in failed_places
-            else finding(place, size + place % 3, model_version=names[0], label=place % 3)
+            else replace(finding(place, size + place % 3, model_version=names[0], label=place % 3), **changes(place))
             for place in range(audit.item_count)
         ]
         packed = pack(found)

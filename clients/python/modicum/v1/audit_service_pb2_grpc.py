@@ -127,7 +127,7 @@ class AuditServiceServicer(object):
 
     def DeleteAudit(self, request, context):
         """Deletes an audit that has ended, with its findings. Errors: NOT_FOUND (AUDIT_NOT_FOUND), FAILED_PRECONDITION (AUDIT_NOT_ENDED,
-        RESOURCE_IN_USE if another audit reuses its result, or a verdict is about it).
+        RESOURCE_IN_USE if another audit reuses its result, or a verdict or a review is about it).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -320,7 +320,7 @@ class AuditServiceStub(typing.Generic[_AuditServiceGetAuditType, _AuditServiceLi
 
     DeleteAudit: _AuditServiceDeleteAuditType
     """Deletes an audit that has ended, with its findings. Errors: NOT_FOUND (AUDIT_NOT_FOUND), FAILED_PRECONDITION (AUDIT_NOT_ENDED,
-    RESOURCE_IN_USE if another audit reuses its result, or a verdict is about it).
+    RESOURCE_IN_USE if another audit reuses its result, or a verdict or a review is about it).
     """
 
     CancelAudit: _AuditServiceCancelAuditType
@@ -445,7 +445,7 @@ class AuditServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[google.protobuf.empty_pb2.Empty, collections.abc.Awaitable[google.protobuf.empty_pb2.Empty]]:
         """Deletes an audit that has ended, with its findings. Errors: NOT_FOUND (AUDIT_NOT_FOUND), FAILED_PRECONDITION (AUDIT_NOT_ENDED,
-        RESOURCE_IN_USE if another audit reuses its result, or a verdict is about it).
+        RESOURCE_IN_USE if another audit reuses its result, or a verdict or a review is about it).
         """
 
     @abc.abstractmethod

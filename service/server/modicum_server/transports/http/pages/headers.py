@@ -46,5 +46,7 @@ PICTURE: Mapping[str, str] = {
     "Cache-Control": "private, max-age=3600",
 }
 """Of a picture that somebody uploaded."""
+REVIEWED: Mapping[str, str] = {**PICTURE, "Cache-Control": "no-store"}
+"""Of a picture of a blind review. Each is fetched when it is shown, so that no speed tells which were seen before."""
 DOWNLOAD: Mapping[str, str] = {**_COMMON, "Content-Security-Policy": "sandbox", "Cache-Control": "private, no-cache"}
 """Of a file to keep."""

@@ -15,6 +15,8 @@ from modicum_server.transports.http.pages.views import (
     new_audit,
     policies,
     projects,
+    reviewing,
+    reviews,
     side_by_side,
     signing,
     tokens,
@@ -22,7 +24,21 @@ from modicum_server.transports.http.pages.views import (
 )
 from modicum_server.transports.services import Services
 
-NOUNS = (signing, projects, audits, verdicts, policies, models, datasets, new_audit, side_by_side, members, tokens)
+NOUNS = (
+    signing,
+    reviewing,
+    projects,
+    audits,
+    reviews,
+    verdicts,
+    policies,
+    models,
+    datasets,
+    new_audit,
+    side_by_side,
+    members,
+    tokens,
+)
 PAGES = (*(page for noun in NOUNS for page in noun.PAGES), *projects.NOWHERE)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from modicum.gate.rendering import words as gate_words
 
-from modicum_server.transports.http.pages import words
+from modicum_server.transports.http.pages import review_words, words
 from modicum_server.transports.http.pages.assets import asset
 
 
@@ -27,6 +27,7 @@ def _environment() -> Environment:
     environment.globals["asset"] = asset
     environment.filters.update(
         {
+            **review_words.FILTERS,
             "id": words.id_of,
             "label": words.label_of,
             "element_id": words.element_id,

@@ -27,6 +27,7 @@ from modicum_server.usecases.watching import Watched, remaining_seconds
 
 AUDITS_SHOWN = 50
 VERDICTS_SHOWN = 10
+REVIEWS_SHOWN = 5
 OTHERS_SHOWN = 30
 STAGES: Mapping[Stage | None, str] = {
     Stage.SEARCH: "Subsets are searched",
@@ -64,6 +65,7 @@ async def _audit(visit: Visit) -> Response:
     return visit.render(
         "audit.html.j2",
         verdicts=verdicts,
+        reviews=await visit.able.reviews.page(visit.principal, audit.name, PageRequest(REVIEWS_SHOWN)),
         facts=await visit.able.overviews.facts(audit),
         others=await _others(visit, audit),
         command=command_of(audit.specification),

@@ -1,0 +1,19 @@
+// The page of a reviewer. A link to it carries a secret after "#", which a browser never sends by itself: it is taken
+// out of the address and sent once, as a form. The keys 0 to 9 press the buttons of the same number.
+"use strict";
+const secret = location.hash.slice(1);
+if (secret) {
+  history.replaceState(null, "", location.pathname);
+  const form = document.getElementById("by-link");
+  form.elements.link.value = secret;
+  form.submit();
+}
+let answered = false;
+document.getElementById("answer")?.addEventListener("submit", (event) => {
+  if (answered) event.preventDefault();
+  answered = true;
+});
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.altKey || event.metaKey || event.repeat || !/^[0-9]$/.test(event.key)) return;
+  document.querySelector(`#answer button[value="${event.key}"]`)?.click();
+});

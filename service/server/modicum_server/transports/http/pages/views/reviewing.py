@@ -1,0 +1,105 @@
+"""What a reviewer of a blind review sees: one picture after another. Needs no sign-in, and shows nothing of an audit.
+
+Nothing here may tell what kind a picture is, or what the model says of it: not an address, a header, a size or a text.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from modicum_server.errors import ModicumError, PageNotFound, ReviewerUnknown, ReviewLinkUsed
+from modicum_server.transports.http.pages import headers
+from modicum_server.transports.http.pages.cookies import is_encrypted, secret_of, set_secret
+from modicum_server.transports.http.pages.door import Page
+from modicum_server.transports.http.pages.hosts import port_of
+from modicum_server.transports.http.pages.visits import Visit
+from modicum_server.transports.layers import GUESS_SECONDS
+from modicum_server.usecases.reviews import LINK_SECONDS, PATH
+from modicum_server.usecases.sessions import new_secret
+
+LONGEST_SECRET = 200
+NOTHING = 0
+"""The key for "nothing there"."""
+
+
+async def _picture_page(visit: Visit) -> Response:
+    """Return the page of the picture that is to be answered, or of the end; without a reviewer, what to open."""
+    secret = _reviewer_of(visit.request)
+    if not secret:
+        return _page(visit, "review-closed.html.j2")
+    try:
+        shown = await visit.able.reviewing.now(secret)
+    except ReviewerUnknown as error:
+        return _page(visit, "review-closed.html.j2", error)
+    return _page(visit, "review-end.html.j2") if shown is None else _page(visit, "review-picture.html.j2", shown=shown)
+
+
+async def _take_link(visit: Visit) -> Response:
+    try:
+        secret = await visit.able.reviewing.take_link(visit.form.text("link")[:LONGEST_SECRET])
+    except ReviewLinkUsed as error:
+        await asyncio.sleep(GUESS_SECONDS)
+        return _page(visit, "review-closed.html.j2", error)
+    response = visit.lead_to(PATH)
+    response.set_cookie(
+        _cookie_name(visit.request),
+        secret,
+        max_age=int(LINK_SECONDS),
+        path=PATH,
+        httponly=True,
+        samesite="lax",
+        secure=is_encrypted(visit.request),
+    )
+    return response
+
+
+async def _answer(visit: Visit) -> Response:
+    """Store an answer, and lead to the next picture. An answer to a picture of before leads there as well."""
+    key = visit.form.whole("option", -1)
+    option = None if key == NOTHING else key
+    try:
+        await visit.able.reviewing.answer(_reviewer_of(visit.request), visit.form.text("picture"), option)
+    except ReviewerUnknown as error:
+        return _page(visit, "review-closed.html.j2", error)
+    except PageNotFound:
+        pass  # a page from before another answer: the one to look at now follows
+    return visit.lead_to(PATH)
+
+
+async def _picture(visit: Visit) -> Response:
+    try:
+        data = await visit.able.reviewing.picture(_reviewer_of(visit.request), visit.request.path_params["picture"])
+    except ReviewerUnknown:
+        raise PageNotFound("this browser has no such picture to look at") from None
+    return Response(data, headers=dict(headers.REVIEWED), media_type="image/png")
+
+
+def _page(visit: Visit, template: str, problem: ModicumError | None = None, **shown: object) -> Response:
+    """Return a page. A browser without a secret gets one, because forms are sealed with it."""
+    known = secret_of(visit.request)
+    secret = known or new_secret()
+    status = HTTPStatus.OK if problem is None else HTTPStatus.UNAUTHORIZED
+    told: Mapping[str, object] = {"problem": "" if problem is None else str(problem), **shown}
+    response = visit.render(template, status=status, secret=secret, **told)
+    if not known:
+        set_secret(visit.request, response, secret)
+    return response
+
+
+def _cookie_name(request: Request) -> str:
+    return f"modicum_review_{port_of(request.headers.get('host', ''))}"
+
+
+def _reviewer_of(request: Request) -> str:
+    return request.cookies.get(_cookie_name(request), "")[:LONGEST_SECRET]
+
+
+PAGES = (
+    Page("review", PATH, _picture_page, public=True),
+    Page("review_link", f"{PATH}/link", _take_link, takes_form=True, public=True),
+    Page("review_answer", f"{PATH}/answer", _answer, takes_form=True, public=True),
+    Page("review_picture", f"{PATH}/pictures/{{picture}}", _picture, public=True),
+)

@@ -1,0 +1,101 @@
+"""Blind reviews for the members of a project: a new one, its reviewers and links, and what the answers say."""
+
+import secrets
+from http import HTTPStatus
+
+from starlette.responses import Response
+
+from modicum_server.domain.projects import Role
+from modicum_server.errors import ModicumError
+from modicum_server.transports.http.pages import headers
+from modicum_server.transports.http.pages.cookies import is_encrypted
+from modicum_server.transports.http.pages.door import Page
+from modicum_server.transports.http.pages.mistakes import mistake
+from modicum_server.transports.http.pages.review_drawing import drawing_of
+from modicum_server.transports.http.pages.visits import Visit
+from modicum_server.usecases.request_ids import CreateOptions
+from modicum_server.usecases.reviews import AskedReview, Invitation, review_document
+
+LARGEST_SEED = 2**31
+LABELS = {
+    "fraction": "Largest subset",
+    "largest_fraction": "Largest subset",
+    "model_version": "Model",
+    "display_name": "Name of a reviewer",
+}
+
+
+async def _new(visit: Visit) -> Response:
+    audit = await visit.able.audits.get(visit.principal, visit.named("audits", "audit"))
+    return visit.render("new-review.html.j2", audit=audit, fraction=audit.specification.statistics.alpha, problem="")
+
+
+async def _create(visit: Visit) -> Response:
+    audit = await visit.able.audits.get(visit.principal, visit.named("audits", "audit"))
+    seed = secrets.randbelow(LARGEST_SEED)
+    try:
+        asked = AskedReview(visit.form.text("version"), 0, seed, visit.form.number("fraction"))
+        read = await visit.able.reviews.create(visit.principal, audit.name, asked, CreateOptions())
+    except ModicumError as error:
+        return visit.render(
+            "new-review.html.j2",
+            status=HTTPStatus.BAD_REQUEST,
+            audit=audit,
+            fraction=visit.form.text("fraction"),
+            problem=mistake(error, LABELS),
+        )
+    return visit.lead_to(f"/{read.review.name}")
+
+
+async def _review(visit: Visit) -> Response:
+    return await _shown(visit, None)
+
+
+async def _invite(visit: Visit) -> Response:
+    try:
+        invitation = await visit.able.reviews.invite(visit.principal, _name(visit), visit.form.text("display_name"))
+    except ModicumError as error:
+        return await _shown(visit, None, mistake(error, LABELS))
+    return await _shown(visit, invitation)
+
+
+async def _shown(visit: Visit, invitation: Invitation | None, problem: str = "") -> Response:
+    """Return the page of a review; the link of an invitation is shown here alone."""
+    read = await visit.able.reviews.get(visit.principal, _name(visit))
+    scheme = "https" if is_encrypted(visit.request) else "http"
+    address = f"{scheme}://{visit.request.headers['host']}"
+    return visit.render(
+        "review.html.j2",
+        status=HTTPStatus.BAD_REQUEST if problem else HTTPStatus.OK,
+        review=read.review,
+        figures=read.figures,
+        said={one.number: one for one in read.figures.reviewers},
+        digest=read.digest,
+        drawing=drawing_of(read.figures),
+        link="" if invitation is None else f"{address}{invitation.path}",
+        invitation=invitation,
+        problem=problem,
+    )
+
+
+async def _document(visit: Visit) -> Response:
+    read = await visit.able.reviews.get(visit.principal, _name(visit))
+    attached = f'attachment; filename="review-{visit.request.path_params["review"]}.json"'
+    told = {**headers.DOWNLOAD, "Content-Disposition": attached}
+    return Response(review_document(read.review), headers=told, media_type="application/json")
+
+
+def _name(visit: Visit) -> str:
+    parameters = visit.request.path_params
+    return f"{visit.project}/audits/{parameters['audit']}/reviews/{parameters['review']}"
+
+
+_AUDIT = "/projects/{project}/audits/{audit}"
+_REVIEW = f"{_AUDIT}/reviews/{{review}}"
+PAGES = (
+    Page("review_form", f"{_AUDIT}/new-review", _new),
+    Page("review_create", f"{_AUDIT}/new-review", _create, takes_form=True, needs=Role.AUDITOR),
+    Page("review_result", _REVIEW, _review),
+    Page("review_invite", f"{_REVIEW}/invite", _invite, takes_form=True, needs=Role.AUDITOR),
+    Page("review_document", f"{_REVIEW}/review.json", _document),
+)

@@ -1,0 +1,126 @@
+"""A blind review in a real browser: by link and by keyboard, on a phone, and nothing in the DOM that tells."""
+
+import re
+
+import pytest
+from modicum_server.domain.reviews import PictureKind
+
+from tests.pages.browsing import NEEDS_CHROMIUM, sign_in
+from tests.pages.pages_stage import Scene
+from tests.pages.reviewing import Asked, audited
+
+pytestmark = NEEDS_CHROMIUM
+NEXT = "**/review"
+
+
+@pytest.fixture(scope="module")
+def asked(scene: Scene) -> Asked:
+    return Asked.about(scene, audited(scene, "looked-at"))
+
+
+def wait_for(page, number: int) -> None:
+    page.get_by_text(f"Picture {number} of 24").wait_for()
+
+
+def see(page) -> None:
+    """Wait until the picture is there."""
+    page.locator(".looked-at").evaluate("one => one.decode()")
+
+
+def test_a_session_is_answered_by_keys_alone(page, asked: Asked):
+    page.goto(asked.link())
+    for number, planned in enumerate(asked.planned(), 1):
+        wait_for(page, number)
+        see(page)
+        page.keyboard.press(asked.key(planned) if planned.kind is PictureKind.WHOLE else "0")
+
+    page.get_by_role("heading", name="Thank you").wait_for()
+    answers = asked.review.reviewers[-1].answers
+    assert [one.choice is None for one in answers] == [True] * 20 + [False] * 4
+
+
+def test_a_link_leaves_the_address_bar_and_a_reload_goes_on(page, asked: Asked):
+    link = asked.link()
+    page.goto(link)
+    wait_for(page, 1)
+    page.keyboard.press("1")
+    wait_for(page, 2)
+    page.reload()
+    wait_for(page, 2)
+
+    assert link.partition("#")[2] not in page.url
+    page.go_back()
+    page.keyboard.press("3")
+    page.wait_for_url(NEXT)
+    page.goto("/review")
+    told = asked.review.reviewers[-1].answers
+    assert told[0].choice == asked.review.plan.images[told[0].picture.image].options[0]
+
+
+def test_a_used_link_says_so_in_another_browser(page, chromium, asked: Asked, scene: Scene):
+    link = asked.link()
+    page.goto(link)
+    wait_for(page, 1)
+
+    other = chromium.new_page(base_url=f"http://127.0.0.1:{scene.http_port}")
+    other.goto(link)
+    other.get_by_role("alert").wait_for()
+
+    assert "was used or has ended" in other.get_by_role("alert").inner_text()
+    other.close()
+
+
+def test_buttons_and_keys_beyond_the_options(page, asked: Asked):
+    page.goto(asked.link())
+    wait_for(page, 1)
+    for key in ("9", "a", "Control+1"):
+        page.keyboard.press(key)
+    assert page.get_by_text("Picture 1 of 24").is_visible()
+
+    page.get_by_role("button", name="nothing there").click()
+
+    wait_for(page, 2)
+    assert asked.review.reviewers[-1].answers[0].choice is None
+
+
+def test_nothing_in_the_document_or_in_what_it_loads_differs_by_kind(page, asked: Asked):
+    loaded: list[tuple[str, int]] = []
+    page.on(
+        "response",
+        lambda reply: (
+            loaded.append((reply.header_value("cache-control"), len(reply.body())))
+            if "/pictures/" in reply.url
+            else None
+        ),
+    )
+    page.goto(asked.link())
+    shown = []
+    for number, _ in enumerate(asked.planned(), 1):
+        wait_for(page, number)
+        see(page)
+        form = page.locator("main").evaluate("one => one.outerHTML")
+        even = re.sub(r"[0-9a-f]{32}(\.[0-9a-f]{64})?", "ID", form)
+        even = re.sub(r'value="\d+" max|Picture \d+ of', "PLACE", even)
+        size = page.locator(".looked-at").evaluate("one => [one.naturalWidth, one.naturalHeight, one.width, one.alt]")
+        shown.append((even, *size))
+        page.keyboard.press("0")
+    page.get_by_role("heading", name="Thank you").wait_for()
+
+    assert len(set(shown)) == 1
+    assert len(loaded) == 24
+    assert len(set(loaded)) == 1
+    kept = page.evaluate("[{...localStorage}, {...sessionStorage}]")
+    assert kept == [{}, {"htmx-current-path-for-history": "/review"}]
+
+
+def test_a_member_asks_people_and_hands_out_a_link(page, asked: Asked):
+    sign_in(page, "otto")
+    page.goto(f"/{asked.review.audit}")
+    page.get_by_role("link", name="Ask people").click()
+    page.get_by_role("button", name="Draw the pictures").click()
+    page.get_by_label("Name of a reviewer").fill("Bo")
+    page.get_by_role("button", name="Make a link").click()
+
+    page.get_by_role("heading", name="The link of Bo").wait_for()
+    assert re.search(r"/review#[\w-]{43}", page.locator("code[data-copy]").inner_text())
+    page.get_by_text("0 of 24").wait_for()
