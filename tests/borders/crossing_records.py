@@ -1,7 +1,8 @@
 """Filled records that cross more than one border."""
 
+from modicum_server.domain.access import Grant, NewToken, Token
 from modicum_server.domain.audits import Audit, AuditItem, AuditSpecification
-from modicum_server.domain.findings import Finding, Subset
+from modicum_server.domain.findings import Finding, Prediction, Subset, Transfer
 from modicum_server.domain.models import (
     Ensemble,
     Executable,
@@ -11,12 +12,21 @@ from modicum_server.domain.models import (
 )
 from modicum_server.domain.spots import SpotRow
 from modicum_server.domain.statistics import Statistics
+from modicum_server.domain.stopping import Stopped
 from modicum_server.domain.tasks import (
     GivenSubset,
     ScoreWork,
     SearchWork,
     SpotWork,
+    SubsetScore,
     Task,
+    TaskChecked,
+    TaskFindings,
+    TaskFinished,
+    TaskHeartbeat,
+    TaskScores,
+    TaskSpots,
+    TaskStarted,
 )
 from modicum_server.domain.verdicts import Verdict, VerdictOutcome
 
@@ -43,3 +53,19 @@ SCORE_TASK = filled(Task, work=filled(ScoreWork, items=(ITEM,), subsets=(GIVEN,)
 SPOT_TASK = filled(Task, work=filled(SpotWork, items=(ITEM,), subsets={0: filled(Subset)}))
 SPOT_ROW = filled(SpotRow)
 VERDICT = filled(Verdict, outcome=VerdictOutcome.FAIL)
+PREDICTION = filled(Prediction, reason=None)  # a prediction or a reason
+TRANSFER = filled(Transfer)
+STOPPED = filled(Stopped)
+GRANT, TOKEN, NEW_TOKEN = filled(Grant), filled(Token), filled(NewToken)
+
+#: What the model process says of a task, by the body of its chunk.
+EVENTS = {
+    "started": filled(TaskStarted),
+    "heartbeat": filled(TaskHeartbeat),
+    "findings": filled(TaskFindings),
+    "scores": filled(TaskScores, scores=(filled(SubsetScore, given=GIVEN, reason=None),)),
+    # the worker itself writes why a row was not tested
+    "spots": filled(TaskSpots, rows=(filled(SpotRow, reason=None),)),
+    "check": filled(TaskChecked),
+    "finished": filled(TaskFinished),
+}

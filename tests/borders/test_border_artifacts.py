@@ -1,12 +1,19 @@
 """Artifacts: the rows of findings and the result document."""
 
 import json
+import re
+from dataclasses import asdict, replace
+from pathlib import Path
 
-from modicum_server.measures.document import specification_json
+import pytest
+from modicum_server.domain import stopping
+from modicum_server.domain.audits import Audit
+from modicum_server.domain.datasets import Dataset
+from modicum_server.measures.document import result_document, specification_json
 from modicum_server.measures.measure import Measure, measure_from_json
 from modicum_server.measures.rows import finding_row
 
-from tests.borders.crossing_records import AUDIT, FINDING
+from tests.borders.crossing_records import AUDIT, FINDING, STOPPED
 from tests.borders.filled_records import assert_crosses, filled
 
 
@@ -27,3 +34,41 @@ def test_every_field_of_a_measure_is_in_the_document_and_read_again():
 
     assert_crosses(measure, came)
     assert_crosses(measure, measure_from_json(came))
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "result-document.md"
+#: Only in a report, which is the document with the rows beside it.
+OF_REPORTS = {"rows", "spot_pictures"}
+
+
+def document():
+    """The result of an audit that looked at no image and ended early."""
+    audit = filled(Audit, specification=replace(AUDIT.specification, model_versions=()))
+    return result_document(
+        audit=audit,
+        dataset=filled(Dataset),
+        versions=(),
+        findings=(),
+        parameters={stopping.STOPPED: json.loads(json.dumps(asdict(STOPPED)))},
+        findings_digest="f" * 64,
+    )
+
+
+def described() -> dict[str, str]:
+    """What the page says of each key of the document."""
+    table = PAGE.read_text(encoding="utf-8").partition("## Its keys")[2].partition("\n## ")[0]
+    rows = [line.split("|", 2)[1:] for line in table.splitlines() if line.startswith("| `")]
+    return {name: text for names, text in rows for name in re.findall(r"`(\w+)(?:\[\])?`", names)}
+
+
+def test_every_key_of_the_document_has_a_row_in_the_reference():
+    assert set(described()) == set(document()) | OF_REPORTS
+
+
+@pytest.mark.parametrize("part", ["dataset", "stopping", "passes", "findings"])
+def test_every_key_of_a_part_of_the_document_is_named_in_its_row(part):
+    assert set(document()[part]) - set(re.findall(r"`(\w+)`", described()[part])) == set()
+
+
+def test_the_end_of_an_audit_that_ended_early_is_in_the_document():
+    assert_crosses(STOPPED, document()["stopping"])

@@ -1,12 +1,15 @@
 """The database: every field that is stored is read again."""
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
+from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
 
 import pytest
 from modicum_server.domain import (
     audits as domain_audits,
+)
+from modicum_server.domain import (
+    stopping as domain_stopping,
 )
 from modicum_server.domain.audits import Audit, AuditSpecification
 from modicum_server.domain.datasets import Dataset, DatasetItem
@@ -15,7 +18,6 @@ from modicum_server.domain.findings import (
     FindingControls,
     FindingReason,
     Prediction,
-    Transfer,
     TransferFinding,
 )
 from modicum_server.domain.models import (
@@ -24,7 +26,17 @@ from modicum_server.domain.models import (
 )
 from modicum_server.store.postgres import PostgresStore
 
-from tests.borders.crossing_records import SOURCES, SPOT_ROW, VALID_STATISTICS, VERDICT
+from tests.borders.crossing_records import (
+    GRANT,
+    NEW_TOKEN,
+    PREDICTION,
+    SOURCES,
+    SPOT_ROW,
+    STOPPED,
+    TRANSFER,
+    VALID_STATISTICS,
+    VERDICT,
+)
 from tests.borders.filled_records import DAY, assert_crosses, filled
 
 PROJECT = "projects/default"
@@ -78,22 +90,23 @@ async def test_every_field_of_a_transfer_is_stored(store):
     audit = await stored_audit(store, state=domain_audits.AuditState.RUNNING)
     (version,) = audit.specification.model_versions
     finding = filled(Finding, model_version=version, controls=FindingControls())
-    given = filled(TransferFinding, model_version=version)
+    transfer = replace(TRANSFER, source=version, result=replace(TRANSFER.result, model_version=version))
 
     async with store.transaction() as transaction:
-        await transaction.findings.add(audit.name, [finding])
-        transfer = Transfer(finding.position, version, given)
+        await transaction.findings.add(audit.name, [replace(finding, position=transfer.position)])
         await transaction.findings.add_transfers(audit.name, finding.search_index, [transfer])
         ((_, came),) = await transaction.findings.page(audit.name, after="", limit=1)
 
-    assert_crosses(given, came.controls.transfers[0])
+    assert came.position == transfer.position
+    assert came.model_version == transfer.source
+    assert_crosses(transfer.result, came.controls.transfers[0])
 
 
 @pytest.mark.parametrize(
     "prediction",
     [
-        Prediction(3, predicted_class=5),
-        Prediction(3, predicted_class=5, confidence=0.25),
+        PREDICTION,
+        replace(PREDICTION, confidence=None),
         Prediction(3, reason=FindingReason.INTERNAL),
     ],
 )
@@ -106,7 +119,7 @@ async def test_every_field_of_a_prediction_is_stored(store, prediction):
         came = await transaction.predictions.of(audit.name, version, -3)
         others = await transaction.predictions.of(audit.name, version, -1)
 
-    assert (came, others) == ({3: prediction}, {})
+    assert (came, others) == ({prediction.position: prediction}, {})
 
 
 async def test_every_field_of_a_row_of_the_spot_test_is_stored(store):
@@ -134,6 +147,37 @@ async def test_every_field_of_a_verdict_is_stored(store):
     assert_crosses(verdict, came, but=frozenset({"create_time"}))
     assert created == came
     assert came.create_time.tzinfo == UTC
+
+
+async def test_every_field_of_the_end_of_an_audit_that_ended_early_is_stored(store):
+    audit = await stored_audit(store)
+
+    async with store.transaction() as transaction:
+        await transaction.audits.note_parameters(audit.name, {domain_stopping.STOPPED: asdict(STOPPED)})
+        came = domain_stopping.stopped_of(await transaction.audits.parameters(audit.name))
+
+    assert came == STOPPED
+
+
+async def test_every_field_of_a_grant_is_stored(store):
+    async with store.transaction() as transaction:
+        await transaction.projects.create(GRANT.project)
+        await transaction.access.grant(GRANT.principal, GRANT.project, GRANT.role)
+        came = await transaction.access.member(GRANT.project, GRANT.principal)
+
+    assert came == GRANT
+
+
+async def test_every_field_of_a_token_is_stored(store):
+    async with store.transaction() as transaction:
+        await transaction.projects.create(NEW_TOKEN.project)
+        created = await transaction.access.add_token("1" * 64, NEW_TOKEN)
+        await transaction.access.note_use(NEW_TOKEN.id)
+        came = await transaction.access.token(NEW_TOKEN.id)
+
+    assert_crosses(NEW_TOKEN, came)
+    assert replace(came, last_used_time=None) == created
+    assert {field.name for field in fields(came) if not getattr(came, field.name)} == set()
 
 
 async def test_every_field_of_an_audit_is_stored(store):

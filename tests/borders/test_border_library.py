@@ -29,12 +29,19 @@ SIS_LEAVES = {
 #: What stays in the library: `index` and `digest` name the image, the item does here; `parameters` are of the search
 #: and stand in the result document; the bare fill's own confidence is not reported.
 NOT_REPORTED = frozenset({"index", "digest", "parameters", "baseline_confidence"})
-#: Of another class's finding, what its name says: the class, the subset's size, the confidence and the passes.
+#: Of another class's finding: the class, the subset, its confidence and the passes.
+OF_ANOTHER_CLASS = frozenset({"target_class", "subset", "verified_confidence", "passes"})
 LIBRARY = {
     "finding": (
         lambda: filled(sis.Finding, SIS_LEAVES),
         lambda found: findings.finding_of(found, worker_pb2.Item(), search_index=0, controls=FindingControls()),
         NOT_REPORTED | {"subset.mask", "trace"},
+    ),
+    "class_targeted": (
+        lambda: filled(findings.ClassTargeted, SIS_LEAVES),
+        findings.class_targeted_of,
+        frozenset({"index", "finding.subset.mask"})
+        | {f"finding.{one.name}" for one in fields(sis.Finding) if one.name not in OF_ANOTHER_CLASS},
     ),
     "fill_robust": (
         lambda: filled(findings.FillRobust, SIS_LEAVES),
@@ -54,7 +61,7 @@ def test_every_field_of_what_the_library_found_is_reported(name):
     make, report, but = LIBRARY[name]
     found = make()
 
-    assert_crosses(found, report(found), but=but)
+    assert_crosses(found, report(found), but=but, renamed={f"finding.{one}": one for one in OF_ANOTHER_CLASS})
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,9 @@
 """The codec: every field of a record is in its message of the public contract, and comes back."""
 
+from dataclasses import replace
+
 import pytest
-from modicum_server.codec import artifacts, audits, datasets, findings, models, projects, searches, verdicts
+from modicum_server.codec import access, artifacts, audits, datasets, findings, models, projects, searches, verdicts
 from modicum_server.domain.datasets import Artifact, Dataset, DatasetItem
 from modicum_server.domain.models import (
     InputSpecification,
@@ -12,7 +14,7 @@ from modicum_server.domain.projects import Project, Role
 from modicum_server.domain.searches import Canvas, ControlPlan, Search
 from modicum_server.domain.statistics import Statistics
 
-from tests.borders.crossing_records import AUDIT, FINDING, NOT_TOLD_OF_AUDITS, SOURCES, VERDICT
+from tests.borders.crossing_records import AUDIT, FINDING, GRANT, NOT_TOLD_OF_AUDITS, SOURCES, TOKEN, VERDICT
 from tests.borders.filled_records import assert_crosses, filled, unset
 
 THERE_AND_BACK = {
@@ -47,6 +49,8 @@ ONE_WAY = {
     "artifact": (filled(Artifact), artifacts.artifact_message(filled(Artifact)), frozenset({"project"})),  # in its name
     "verdict": (VERDICT, verdicts.verdict_message(VERDICT), frozenset()),
     "project": (filled(Project), projects.project_message(filled(Project), Role.ADMIN), frozenset()),
+    "member": (GRANT, access.member_message(GRANT), frozenset({"principal", "project"})),  # in its name
+    "token": (TOKEN, access.token_message(replace(TOKEN, project=""), "projects/one"), frozenset({"id", "project"})),
 }
 
 

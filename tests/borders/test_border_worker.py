@@ -11,18 +11,14 @@ from modicum_server.codec import findings
 from modicum_server.codec.records import message_of
 from modicum_server.domain.findings import (
     Finding,
+    FindingReason,
 )
-from modicum_server.domain.tasks import (
-    TaskChecked,
-    TaskFindings,
-    TaskScores,
-    TaskSpots,
-)
+from modicum_server.domain.tasks import SubsetScore, TaskChecked
 from modicum_server.generated import worker_pb2
 from modicum_server.model_server import ExpectedResults
 from modicum_server.torchserve.messages import event_of, task_message
 
-from tests.borders.crossing_records import SCORE_TASK, SEARCH_TASK, SPOT_ROW, SPOT_TASK
+from tests.borders.crossing_records import EVENTS, SCORE_TASK, SEARCH_TASK, SPOT_TASK
 from tests.borders.filled_records import assert_crosses, filled, filled_message
 
 TASKS = {
@@ -85,6 +81,8 @@ def test_every_field_of_a_chunk_reaches_the_worker(body):
 
     came = event.check if isinstance(event, TaskChecked) else event
     assert_crosses(message, came, but=CHUNKS[body])
+    assert_crosses(came, message)
+    assert type(event) is type(EVENTS[body])
 
 
 def test_every_field_of_a_finding_reaches_the_worker():
@@ -100,36 +98,42 @@ def test_every_field_of_a_finding_reaches_the_worker():
         search_index=SEARCH_TASK.work.search_index,
     )
     entry = worker_pb2.Findings.Entry(position=item.position, finding=findings.finding_message(sent))
-    chunk = worker_pb2.Chunk(findings=worker_pb2.Findings(entries=[entry], passes_done=7))
+    told = replace(EVENTS["findings"], findings=(sent,))
+    chunk = worker_pb2.Chunk(findings=worker_pb2.Findings(entries=[entry], passes_done=told.passes_done))
 
     event = event_of(worker_pb2.Chunk.FromString(chunk.SerializeToString()), SEARCH_TASK)
     event = ExpectedResults(SEARCH_TASK).accept(event)
 
-    assert_crosses(TaskFindings(findings=(sent,), passes_done=7), event)
+    assert_crosses(told, event)
 
 
 def test_every_field_of_a_row_of_the_spot_test_reaches_the_worker():
-    sent = replace(SPOT_ROW, reason=None)  # the worker itself writes why a row was not tested
-    spots = worker_pb2.Spots(entries=[message_of(sent, worker_pb2.SpotRow)], passes_done=7)
+    sent = EVENTS["spots"]
+    entries = [message_of(row, worker_pb2.SpotRow) for row in sent.rows]
+    chunk = worker_pb2.Chunk(spots=worker_pb2.Spots(entries=entries, passes_done=sent.passes_done))
 
-    event = event_of(worker_pb2.Chunk.FromString(worker_pb2.Chunk(spots=spots).SerializeToString()), SPOT_TASK)
+    event = event_of(worker_pb2.Chunk.FromString(chunk.SerializeToString()), SPOT_TASK)
 
-    assert event == TaskSpots(rows=(sent,), passes_done=7)
+    assert event == sent
 
 
-@pytest.mark.parametrize(
-    "entry",
-    [
-        worker_pb2.Scores.Entry(subset=0, confidence=0.5, predicted_class=3),
-        worker_pb2.Scores.Entry(subset=0, reason="FINDING_REASON_NOT_FINITE"),
-    ],
-    ids=["scored", "not scored"],
-)
-def test_every_field_of_a_score_reaches_the_worker(entry):
+def test_every_field_of_a_score_reaches_the_worker():
+    sent = EVENTS["scores"]
+    entries = [
+        worker_pb2.Scores.Entry(subset=0, confidence=score.confidence, predicted_class=score.predicted_class)
+        for score in sent.scores
+    ]
+    chunk = worker_pb2.Chunk(scores=worker_pb2.Scores(entries=entries, passes_done=sent.passes_done))
+
+    event = event_of(chunk, SCORE_TASK)
+
+    assert event == sent
+
+
+def test_the_reason_without_a_score_reaches_the_worker():
+    entry = worker_pb2.Scores.Entry(subset=0, reason="FINDING_REASON_NOT_FINITE")
     chunk = worker_pb2.Chunk(scores=worker_pb2.Scores(entries=[entry], passes_done=7))
 
     event = event_of(chunk, SCORE_TASK)
 
-    assert isinstance(event, TaskScores)
-    assert_crosses(entry, event.scores[0], but=frozenset({"subset"}))  # an index, of this one
-    assert event.scores[0].given == SCORE_TASK.work.subsets[0]
+    assert event.scores == (SubsetScore(SCORE_TASK.work.subsets[0], reason=FindingReason.NOT_FINITE),)
