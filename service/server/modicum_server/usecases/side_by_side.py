@@ -14,13 +14,14 @@ from modicum_server.errors import FieldInvalid
 from modicum_server.ports import Store, Transaction
 from modicum_server.usecases.access import authorise
 from modicum_server.usecases.audits import require_audit, require_succeeded
+from modicum_server.usecases.draws import draw_order
 from modicum_server.usecases.resource_names import project_of
 from modicum_server.usecases.result_facts import Figure, ResultFacts, VersionFacts
 from modicum_server.usecases.seen_pictures import Seen, seen_in
 from modicum_server.usecases.versions import require_version
 
 IMAGES_LOOKED_AT = 500
-"""The first images of each audit's order, which is a random draw."""
+"""The most images of each audit that are looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +119,17 @@ async def _pictures(transaction: Transaction, audit: Audit, version: str) -> Map
     """Return by image digest the item and what the version made of it, where it could be scored."""
     labels = (await require_version(transaction, version)).class_labels
     search = whole_image_search(audit.specification.searches)
-    positions = range(min(IMAGES_LOOKED_AT, audit.item_count))
-    findings = await transaction.findings.at(audit.reused_from or audit.name, positions)
+    findings = await transaction.findings.at(audit.reused_from or audit.name, positions_looked_at(audit))
     own = (one for one in findings if one.model_version == version and one.search_index == search and not one.failed)
     return {one.image_digest: (one.item, seen_in(one, labels)) for one in own}
+
+
+def positions_looked_at(audit: Audit, images: int = IMAGES_LOOKED_AT) -> tuple[int, ...]:
+    """Return the first positions in the order in which the audit works, which its seed draws from all its images.
+
+    An audit that ended early has findings there. Audits with one seed and as many images look at the same positions.
+    """
+    return draw_order(seed=audit.specification.seed, item_count=audit.item_count)[:images]
 
 
 def _paired(left: Mapping[str, tuple[str, Seen]], right: Mapping[str, tuple[str, Seen]]) -> list[PicturePair]:
