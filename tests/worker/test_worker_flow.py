@@ -22,7 +22,7 @@ from modicum_server.queue.wakeups import QueueWakeups
 from modicum_server.worker.context import Claim, WorkerContext
 from modicum_server.worker.endings import Outcome
 from modicum_server.worker.lease import Lease, ShardInterrupted
-from modicum_server.worker.shard_kinds import search, summarise
+from modicum_server.worker.shard_kinds import work_on
 from prometheus_client import generate_latest
 from sqlalchemy import make_url, text
 
@@ -220,7 +220,7 @@ async def test_what_a_task_finds_while_its_worker_stops_is_stored(scene: Scene):
     context = WorkerContext(scene.store, scene.artifact_store, model_server, scene.settings, WorkerMetrics())
 
     async with Lease(scene.store, shard, lease_seconds=60, renew_seconds=60) as lease:
-        searching = asyncio.create_task(search(context, Claim(shard, 0, lease)))
+        searching = asyncio.create_task(work_on(context, Claim(shard, 0, lease)))
         await until(lambda: model_server.tasks)
         lease.stop()
         with pytest.raises(ShardInterrupted):
@@ -334,7 +334,7 @@ async def search_alone(scene: Scene) -> None:
     await model_server.start()
     context = WorkerContext(scene.store, scene.artifact_store, model_server, scene.settings, WorkerMetrics())
     async with Lease(scene.store, shard, lease_seconds=60, renew_seconds=60) as lease:
-        await search(context, Claim(shard, 0, lease))
+        await work_on(context, Claim(shard, 0, lease))
 
 
 async def test_summarising_twice_gives_equal_bytes(scene: Scene):
@@ -359,11 +359,11 @@ async def test_summarising_twice_gives_equal_bytes(scene: Scene):
     async with Lease(scene.store, shard, lease_seconds=60, renew_seconds=60) as lease:
         async with scene.store.transaction() as transaction:
             await transaction.shards.hand_back(shard, failed_tries=0, delay_seconds=0)
-        lost = await summarise(context, Claim(shard, 0, lease))
+        lost = await work_on(context, Claim(shard, 0, lease))
     again = await scene.claim()
     assert again is not None
     async with Lease(scene.store, again, lease_seconds=60, renew_seconds=60) as lease:
-        done = await summarise(context, Claim(again, 0, lease))
+        done = await work_on(context, Claim(again, 0, lease))
 
     assert (lost, done) == (Outcome.LOST, Outcome.DONE)
     assert sorted(put[:2]) == sorted(put[2:])  # both are put at once: which comes first is chance

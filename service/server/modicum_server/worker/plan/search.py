@@ -9,7 +9,6 @@ from modicum_server.domain.audits import (
     AuditItem,
     AuditState,
     Shard,
-    Stage,
 )
 from modicum_server.domain.classes import class_index, classes_by_name
 from modicum_server.domain.datasets import DatasetItem
@@ -53,18 +52,26 @@ class StoredSearch:
     parameters: Mapping[str, object]
 
 
-async def plan_search(context: WorkerContext, shard: Shard) -> Task | EndShard | FailAudit:
-    """Plan what is left of the shard and set its audit to RUNNING."""
+@dataclass(frozen=True, slots=True)
+class SearchPlan:
+    """A task, and whether its audit is QUEUED until the task begins."""
+
+    task: Task
+    begins_audit: bool
+
+
+async def plan_search(context: WorkerContext, shard: Shard) -> SearchPlan | EndShard | FailAudit:
+    """Plan what is left of the shard."""
     async with context.store.transaction() as transaction:
         stored = await _load(transaction, shard)
-        if stored is None:
-            return EndShard()
-        failure = refusal(stored)
-        if failure is not None:
-            return FailAudit(failure)
-        if stored.audit.state is AuditState.QUEUED:
-            await transaction.audits.start(shard.audit, Stage.SEARCH)
-    return search_task(shard, stored, context.settings) if stored.items else EndShard()
+    if stored is None:
+        return EndShard()
+    failure = refusal(stored)
+    if failure is not None:
+        return FailAudit(failure)
+    if not stored.items:
+        return EndShard()
+    return SearchPlan(search_task(shard, stored, context.settings), stored.audit.state is AuditState.QUEUED)
 
 
 async def _load(transaction: Transaction, shard: Shard) -> StoredSearch | None:
