@@ -39,6 +39,7 @@ class Script:
     def __init__(self):
         self.calls = defaultdict(list)
         self.metadata = []
+        self.pages = ""
         self.steps = defaultdict(list)
         self.artifacts = {}
         self.partial = {}
@@ -56,6 +57,8 @@ class Script:
         """Record the call and play its next step: a status code, the arguments of `abort`, or a delay in seconds."""
         self.calls[method].append(request)
         self.metadata.append(dict(context.invocation_metadata()))
+        if self.pages:
+            context.set_trailing_metadata((("modicum-pages", self.pages),))
         step = self.steps[method].pop(0) if self.steps[method] else None
         if isinstance(step, grpc.StatusCode):
             context.abort(step, "scripted")

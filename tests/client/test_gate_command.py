@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 
 import grpc
@@ -143,6 +144,33 @@ def test_the_server_stores_the_verdict_on_the_version_that_was_judged(shell, scr
 
     assert "[" not in ended.stderr
     assert script.calls["JudgeAudit"][0].model_version == VERSION
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        (f"{GATE} --save", ["audits/a", "verdicts/v"]),
+        (f"{COMMAND} audits watch a", ["audits/a"]),
+        (f"{COMMAND} judge a --save", ["verdicts/v"]),
+    ],
+)
+def test_commands_say_where_to_look_if_the_server_says_where_its_pages_are(shell, script, words, names):
+    script.pages = "http://127.0.0.1:7401"
+    json_report = audit_service_pb2.REPORT_FORMAT_JSON
+    script.reports[json_report] = succeeded(script, document(spots=SPOTS["clean"], level=0.99, seed=7))
+
+    ended = shell(words.replace("--quiet ", ""))
+
+    looked = re.findall(r"look: http://127\.0\.0\.1:7401/projects/default/(\S+)", ended.stderr)
+    assert looked == names, ended.stderr
+
+
+@pytest.mark.parametrize("pages", ["", "file:///etc/passwd", "javascript:alert(1)", "http://a b"])
+def test_commands_say_no_address_that_is_none(shell, script, pages):
+    script.pages = pages
+    succeeded(script, document(spots=SPOTS["clean"], level=0.99, seed=7))
+
+    assert "look:" not in shell(f"{COMMAND} audits watch a").stderr
 
 
 def test_a_policy_that_compares_with_a_file_cannot_be_stored(shell, script, tmp_path):

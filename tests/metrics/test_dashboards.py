@@ -198,6 +198,30 @@ def test_each_outcome_of_a_verdict_is_counted_in_its_colour():
     }
 
 
+@pytest.mark.parametrize("board", ["models", "overview"])
+def test_names_of_models_audits_and_verdicts_lead_to_their_pages(board):
+    document = read(GRAFANA / "dashboards" / f"{board}.json")
+    tables = [panel for panel in document["panels"] if panel["type"] == "table" and "project" in str(panel["targets"])]
+
+    assert [one["name"] for one in document["templating"]["list"] if one["type"] == "textbox"] == ["pages"]
+    for panel in tables:
+        leads = {
+            override["matcher"]["options"]: entry["value"][0]["url"]
+            for override in panel["fieldConfig"]["overrides"]
+            for entry in override["properties"]
+            if entry["id"] == "links"
+        }
+        labels = labels_of(panel) & {"model", "audit", "verdict"}
+        prefix = "${pages}/projects/${__data.fields.project}"
+        assert leads == {name: f"{prefix}/{name}s/${{__value.raw}}" for name in labels}, panel["title"]
+
+
+def labels_of(panel: dict[str, Any]) -> set[str]:
+    """The labels by which the expressions of a table are grouped: its columns."""
+    grouped = (found for target in panel["targets"] for found in re.findall(r"by \(([^)]*)\)", target["expr"]))
+    return {label for group in grouped for label in group.split(", ")}
+
+
 def test_links_between_dashboards_lead_to_one_of_them():
     uids = {read(path)["uid"] for path in BOARDS}
 

@@ -215,6 +215,10 @@ class Client:
         """Address of the server."""
         return self._connection.endpoint.target
 
+    def page_of(self, name: str) -> str:
+        """Address of the page of a resource, by its full name; empty where no reply said where the pages are."""
+        return self._connection.page_of(name)
+
     def close(self) -> None:
         """Close the connection and release the local server, if one is used. Closing twice does nothing."""
         if self._attachment.released:
@@ -306,6 +310,10 @@ class AsyncClient:
         return await self._judging.gate(
             model, dataset, policy, counterfactual=counterfactual, baseline=baseline, reuse=reuse
         )
+
+    def page_of(self, name: str) -> str:
+        """Address of the page of a resource, as `Client.page_of` has it."""
+        return "" if self._connection is None else self._connection.page_of(name)
 
     async def close(self) -> None:
         """Close the connection and release the local server, if one is used. Closing twice does nothing."""

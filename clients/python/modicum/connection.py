@@ -1,6 +1,7 @@
 """A channel to a server: tokens, deadlines, retries and pages. It knows nothing of models, data sets and audits."""
 
 import asyncio
+import re
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
@@ -33,6 +34,8 @@ if TYPE_CHECKING:  # the generated stubs alone know these names
     from modicum.v1.verdict_service_pb2_grpc import VerdictServiceAsyncStub
 
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+PAGES_HEADER = "modicum-pages"
+ADDRESS_OF_PAGES = re.compile(r"https?://[!-~]{1,500}", re.ASCII)
 
 Request = TypeVar("Request")
 Response = TypeVar("Response")
@@ -63,6 +66,9 @@ class Connection:
 
     `replied` says whether the server has ever replied. If it has, a failing call is retried for longer: the server may
     be restarting. If it has not, the failure is reported soon.
+
+    `pages_address` is where browsers find the pages of the server, as its replies say; empty until then, and where they
+    do not say it.
     """
 
     endpoint: Endpoint
@@ -77,11 +83,16 @@ class Connection:
     access: "AccessServiceAsyncStub" = field(repr=False)
     reviews: "ReviewServiceAsyncStub" = field(repr=False)
     replied: bool = field(default=False, init=False)
+    pages_address: str = field(default="", init=False)
 
     @property
     def metadata(self) -> tuple[tuple[str, str], ...]:
         """The metadata of every call."""
         return (("authorization", f"Bearer {self.endpoint.token}"),) if self.endpoint.token else ()
+
+    def page_of(self, name: str) -> str:
+        """The address of the page of a resource, by its full name; empty while no reply said where the pages are."""
+        return f"{self.pages_address}/{name}" if self.pages_address else ""
 
     async def call(self, method: grpc.aio.UnaryUnaryMultiCallable[Request, Response], request: Request) -> Response:
         """Call a method that is safe to repeat: it only reads, or its request carries a request id.
@@ -137,7 +148,8 @@ class Connection:
         while True:
             attempt += 1
             try:
-                reply = await method(request, timeout=deadline - monotonic(), metadata=self.metadata)
+                sent = method(request, timeout=deadline - monotonic(), metadata=self.metadata)
+                reply = await sent
             except grpc.aio.AioRpcError as failure:
                 patience = CALLS_TO_KNOWN_SERVER if self.replied else CALLS
                 told = told_seconds(failure)
@@ -151,7 +163,14 @@ class Connection:
                 await asyncio.sleep(pause)
             else:
                 self.replied = True
+                self.pages_address = self.pages_address or pages_in(await sent.trailing_metadata())
                 return reply, attempt
+
+
+def pages_in(metadata: Iterable[tuple[str, str | bytes]] | None) -> str:
+    """Where the pages of a server are, in the metadata of its reply; empty where it says nothing that is an address."""
+    told = next((value for key, value in metadata or () if key == PAGES_HEADER), "")
+    return told if isinstance(told, str) and ADDRESS_OF_PAGES.fullmatch(told) else ""
 
 
 def opened(endpoint: Endpoint, *, project: str, timeout_seconds: float) -> Connection:

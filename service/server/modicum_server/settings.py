@@ -34,6 +34,12 @@ class Settings(BaseSettings):
         description="further names under which browsers may open the pages, separated by commas; loopback names and "
         "MODICUM_HOST always may",
     )
+    pages_url: str = Field(
+        "",
+        pattern=r"^(https?://[!-~]{1,500})?$",
+        description="address at which browsers open the pages, such as https://modicum.example.org; commands print "
+        "links to it. A server on loopback knows its own; any other says none by default",
+    )
     worker_metrics_host: str = Field(
         "127.0.0.1",
         description="address of a worker's /metrics, which needs no token: use loopback or a closed network",

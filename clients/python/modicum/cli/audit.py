@@ -30,6 +30,7 @@ from modicum.cli.requests import (
 from modicum.cli.result_tables import reason_text, show_result
 from modicum.cli.short_results import report_command, short_lines, tables_command
 from modicum.cli.stored_baselines import baseline_beside, report_of
+from modicum.cli.watching import say_where
 from modicum.client import Audit, Client
 from modicum.datasets import Dataset
 from modicum.errors import DataRefused, DeadlineExceeded, ModicumError
@@ -291,6 +292,7 @@ def audited(
         else:
             images = "1 image" if snapshot.images_total == 1 else f"{snapshot.images_total:,} images"
             shown.say(f"{created.name}: {images}, at most {snapshot.passes_planned:,} passes")
+        say_where(client, created.name, shown)
         watched_to_its_end(created, shown, bounds.budget)
     return created
 

@@ -16,7 +16,7 @@ from modicum.cli.requests import search_request
 from modicum.cli.result_tables import show_result
 from modicum.cli.short_results import report_command, short_lines, tables_command
 from modicum.cli.tables import print_grid
-from modicum.cli.watching import watched
+from modicum.cli.watching import say_where, watched
 from modicum.client import Audit, Client
 from modicum.errors import InvalidArgument
 from modicum.masked_files import checked_target
@@ -136,6 +136,7 @@ def watch(
                 print_json_line(snapshot)
             audit.wait()
         else:
+            say_where(client, audit.name, shown)
             watched(audit, shown)
             _show_result(client, audit, verbose=verbose)
 

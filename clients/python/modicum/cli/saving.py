@@ -53,3 +53,5 @@ def _say(client: "Client", audit: str, verdict: Verdict, baseline: Mapping[str, 
             "the same release for both, and judge again"
         )
     print_error(f"the verdict is stored as {stored.name}")
+    if page := client.page_of(stored.name):
+        print_error(f"look: {page}")

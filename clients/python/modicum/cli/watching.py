@@ -4,7 +4,7 @@ from collections.abc import Callable
 from time import monotonic
 
 from modicum.cli.progress import View
-from modicum.client import Audit
+from modicum.client import Audit, Client
 from modicum.measures import percent
 from modicum.resource_names import last_part
 from modicum.snapshots import AuditSnapshot, AuditState
@@ -44,6 +44,12 @@ def watched(audit: Audit, shown: View) -> None:
     for snapshot in audit.watch():
         shown.show(step, _share(snapshot), _detail(snapshot, pace.rate(snapshot)))
     audit.wait()
+
+
+def say_where(client: Client, name: str, shown: View) -> None:
+    """Say where people find the page of a resource, if the server says where its pages are."""
+    if page := client.page_of(name):
+        shown.say(f"look: {page}")
 
 
 def _share(snapshot: AuditSnapshot) -> float:

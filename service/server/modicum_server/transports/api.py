@@ -9,6 +9,7 @@ from modicum_server.transports.call_metrics import CallMetrics, Exposition
 from modicum_server.transports.grpc.server import GrpcServer
 from modicum_server.transports.http.app import build_app
 from modicum_server.transports.http.server import HttpServer
+from modicum_server.transports.pages_address import pages_address
 from modicum_server.transports.readiness import Readiness
 from modicum_server.transports.services import Services
 
@@ -35,6 +36,7 @@ class Api:
         if (settings.tls_cert is None) != (settings.tls_key is None):
             raise ValueError("set both MODICUM_TLS_CERT and MODICUM_TLS_KEY, or neither")
         self._grpc = GrpcServer(services, store, readiness=readiness, settings=settings, metrics=metrics, bounds=bounds)
+        self._settings = settings
         self._exposition = exposition
         app = build_app(
             services,
@@ -55,7 +57,7 @@ class Api:
         """
         http_port = await self._http.start()
         try:
-            return await self._grpc.start(), http_port
+            return await self._grpc.start(pages=pages_address(self._settings, http_port)), http_port
         except OSError:
             await self._http.stop()
             raise

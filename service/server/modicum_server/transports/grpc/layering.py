@@ -24,6 +24,8 @@ class Layering(grpc.aio.ServerInterceptor):
     def __init__(self, layers: Sequence[Layer], unrouted: UnroutedRequests) -> None:
         self._layers = layers
         self._unrouted = unrouted
+        self.pages = ""
+        """Where browsers find the pages, which is known once HTTP is served."""
 
     async def intercept_service(
         self,
@@ -55,7 +57,7 @@ class Layering(grpc.aio.ServerInterceptor):
 
         def call_of(context: Context) -> Call:
             probe = method.startswith(OPEN_SERVICES)
-            return Call(method=method, streaming=streaming, wire=GrpcWire(context), probe=probe)
+            return Call(method=method, streaming=streaming, wire=GrpcWire(context, self.pages), probe=probe)
 
         async def reply(data: Any, context: Context) -> Any:
             async with AsyncExitStack() as stack:

@@ -65,8 +65,9 @@ class GrpcServer:
         self._health_seconds = bounds.health_seconds
         most_calls = settings.max_watchers + bounds.spare_calls
         layers = layers_of(store, metrics, services.pace, bounds=bounds, most_calls=most_calls)
+        self._layering = Layering(layers, UnroutedRequests(metrics))
         self._server = grpc.aio.server(
-            interceptors=[Layering(layers, UnroutedRequests(metrics))],
+            interceptors=[self._layering],
             options=(
                 *OPTIONS,
                 ("grpc.server_handshake_timeout_ms", round(bounds.handshake_seconds * 1000)),
@@ -89,12 +90,13 @@ class GrpcServer:
         reflection.enable_server_reflection(shown, self._server)
         return ("", *names)
 
-    async def start(self) -> int:
+    async def start(self, *, pages: str = "") -> int:
         """Serve; returns the port that is listened on.
 
         Raises:
             OSError: the port is taken, or the certificate or its key cannot be read.
         """
+        self._layering.pages = pages
         port = self._listen()
         await self._health.set(LIVENESS, SERVING)
         await self._tell_health(serving=all((await self._readiness.check()).values()))

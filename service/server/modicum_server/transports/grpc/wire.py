@@ -7,6 +7,7 @@ import grpc
 
 from modicum_server.transports.grpc.statuses import status_of
 from modicum_server.transports.layers import REQUEST_ID_HEADER
+from modicum_server.transports.pages_address import PAGES_HEADER
 from modicum_server.transports.refusals import Refusal
 
 STATUS_TRAILER = "grpc-status-details-bin"
@@ -20,6 +21,8 @@ class GrpcWire:
 
     transport: ClassVar[str] = "grpc"
     context: "grpc.aio.ServicerContext[Any, Any]"
+    pages: str = ""
+    """Where browsers find the pages; empty where that is not known."""
 
     def header(self, name: str) -> str:
         """Return a text header of the request; empty when it is missing."""
@@ -33,8 +36,9 @@ class GrpcWire:
         return self.context.time_remaining()
 
     def identify(self, request_id: str) -> None:
-        """Put the request id into the reply."""
-        self.context.set_trailing_metadata(((REQUEST_ID_HEADER, request_id),))
+        """Put the request id into the reply, and where the pages are."""
+        told = ((PAGES_HEADER, self.pages),) if self.pages else ()
+        self.context.set_trailing_metadata(((REQUEST_ID_HEADER, request_id), *told))
 
     async def refuse(self, refusal: Refusal) -> None:
         """End the call; the status travels in its trailers."""
