@@ -22,9 +22,13 @@ SOURCES = {
 
 MIGRATED = """
 import sys
-from modicum_server.store.migrate import migrate, migrations_folder, schema_state
+from modicum_server.postgres.connections import sqlalchemy_url
+from modicum_server.store.migrate import migrate, migrations_folder
+from modicum_server.store.schema import schema_of
+from sqlalchemy import create_engine
 migrate(sys.argv[1])
-print(schema_state(sys.argv[1]).current, migrations_folder())
+with create_engine(sqlalchemy_url(sys.argv[1])).connect() as connection:
+    print(schema_of(connection).current, migrations_folder())
 """
 
 

@@ -14,7 +14,7 @@ from modicum_sis.spots.evidence import EvidenceMaps
 from modicum_sis.spots.interventions import Interventions
 from modicum_sis.spots.places import Place, PlaceKind
 from modicum_sis.spots.sources import split_images
-from modicum_sis.spots.trials import SpotRow, spot_rows, spot_tests
+from modicum_sis.spots.trials import SpotRow, spot_tests
 from torch import Tensor, nn
 
 SIDE = 12
@@ -388,8 +388,8 @@ def test_images_of_one_class_have_nothing_to_be_copied_into():
 def test_a_class_of_fewer_than_eight_images_has_no_row_of_its_own():
     predicted = [0] * 8 + [1] * 7
 
-    assert spot_rows(predicted, [str(index) for index in range(15)]) == [0, None]
-    assert spot_rows([], []) == [None]
+    assert split_images(predicted, {}, [str(index) for index in range(15)], seed=0).classes() == [0]
+    assert split_images([], {}, [], seed=0).classes() == []
 
 
 def test_the_scan_of_an_image_without_a_subset_finds_what_decides():

@@ -7,8 +7,8 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from modicum_server.errors import DependencyUnavailable
 from modicum_server.postgres.connections import sqlalchemy_url
-from modicum_server.store.migrate import migrate, migrations_folder, schema_state
-from modicum_server.store.schema import REVISIONS
+from modicum_server.store.migrate import migrate, migrations_folder
+from modicum_server.store.schema import REVISIONS, SchemaState, schema_of
 from modicum_server.store.tables import metadata
 from sqlalchemy import create_engine, inspect, text
 
@@ -23,6 +23,14 @@ def test_the_migrated_schema_equals_the_declared_tables(database_url):
 
     assert difference == []
     assert migrated == _declared_details(database_url)
+
+
+def schema_state(database_url: str) -> SchemaState:
+    engine = create_engine(sqlalchemy_url(database_url))
+    with engine.connect() as connection:
+        state = schema_of(connection)
+    engine.dispose()
+    return state
 
 
 def test_migrating_an_empty_database_makes_the_default_project_and_is_then_current(empty_database_url):

@@ -13,7 +13,6 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine, text
 
 from modicum_server.postgres.connections import CONNECT_TIMEOUT_SECONDS, sqlalchemy_url
 from modicum_server.store.database_errors import translated
-from modicum_server.store.schema import SchemaState, schema_of
 
 #: Key of the advisory lock that one migrating process holds.
 MIGRATION_LOCK: Final = 0x6D6F646963756D  # "modicum"
@@ -29,16 +28,6 @@ def migrate(database_url: str) -> None:
     with translated(), _engine(database_url).begin() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
         command.upgrade(_config(connection), "head")
-
-
-def schema_state(database_url: str) -> SchemaState:
-    """Tell whether the schema is current. Blocks.
-
-    Raises:
-        DependencyUnavailable: The database is away.
-    """
-    with translated(), _engine(database_url).connect() as connection:
-        return schema_of(connection)
 
 
 def migrations_folder() -> Path:

@@ -128,7 +128,8 @@ def spot_tests(
             then left out.
         objects: by index of an image, where its objects are (H, W). Images whose objects cover a part of the canvas are
             tested once more among themselves, with places of which only what lies outside the objects is moved.
-        rows: the classes to test; None in it stands for all images together. Default: `spot_rows`.
+        rows: the classes to test; None in it stands for all images together. Default: the classes
+            with enough images, rising, and then None.
         should_stop: asked before every pass; ends the run after the last whole row.
         passed: called with the number of forward passes after each batch.
         chunk_size: images of a pass. Default: as in `find_subsets`.
@@ -156,11 +157,6 @@ def spot_tests(
             yield _row(runs, target_class)
     except Stopped:
         return
-
-
-def spot_rows(predicted: Sequence[int | None], digests: Sequence[str], seed: int = 0) -> list[int | None]:
-    """The rows of a spot test: the classes with enough images, rising, and None for all images together."""
-    return [*split_images(predicted, {}, digests, seed).classes(), None]
 
 
 def _check(count: int, predicted: Sequence[int | None], indices: Iterable[int]) -> None:
