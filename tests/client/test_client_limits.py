@@ -1,6 +1,7 @@
 """The client refuses exactly what the server would refuse."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -15,6 +16,8 @@ from modicum_server.domain.searches import LEAST_SEARCH_PASSES, Control
 from modicum_server.domain.statistics import DEFAULTS
 from modicum_server.images import arrays, pictures
 from modicum_server.usecases import rules
+
+from tests.docs.documents import ROOT
 
 LIMITS = {
     "fewest passes of a search": (requests.FEWEST_PASSES, LEAST_SEARCH_PASSES),
@@ -34,6 +37,15 @@ def test_a_limit_of_the_client_equals_that_of_the_server(client, server):
 @pytest.mark.parametrize("control", Control)
 def test_the_client_and_the_server_agree_on_the_smallest_budget_of_every_control(control):
     assert searches.FEWEST_CONTROL_PASSES.get(control, 0) == CONTROLS[control].least_passes
+
+
+@pytest.mark.parametrize("page", ["clients/python/README.md", "proto/modicum/v1/search.proto"])
+def test_a_text_for_callers_names_the_smallest_budget_of_the_controls(page):
+    text = " ".join((ROOT / page).read_text(encoding="utf-8").replace("//", " ").split())
+
+    for control in (Control.CLASS_TARGETED, Control.FILL_ROBUST):
+        said = re.findall(rf"\b{control.value}`? \((\d+) or more\)", text, re.IGNORECASE)
+        assert said == [str(CONTROLS[control].least_passes)]
 
 
 @pytest.mark.parametrize("name", RANGES)

@@ -47,8 +47,8 @@ def update(
     Nothing is written unless the result passes all other rules of level error, and the comparison with the baseline
     that it replaces. Where that comparison cannot be made, `--reason` says why it is replaced all the same.
 
-    Exit codes: 0 written, 1 a rule fails, 4 a rule is inconclusive; 2 wrong usage or policy, or a reason is needed; 3
-    not completed.
+    Exit codes: 0 written, 1 a rule fails, 4 a rule is inconclusive; 2 wrong usage or policy, or a reason is needed, 3
+    not completed, 130 interrupted.
     """
     by = policy_from(policy)
     file = baseline_path(by)

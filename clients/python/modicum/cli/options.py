@@ -12,7 +12,7 @@ import typer
 
 from modicum.errors import InvalidArgument
 from modicum.registries.port import is_registered
-from modicum.searches import DEFAULT_THRESHOLD, Control, Fill, SearchMethod, TargetRule
+from modicum.searches import DEFAULT_THRESHOLD, FEWEST_CONTROL_PASSES, Control, Fill, SearchMethod, TargetRule
 from modicum.sources.inputs import BUILT_IN
 from modicum.versions import Combine
 
@@ -37,6 +37,11 @@ METHODS = "; ".join(
     )
 )
 CONTROL_NAMES = ", ".join(control for control in Control if control is not Control.PIXEL_SUBSETS)
+SEARCHING_CONTROLS = " and ".join(
+    f"{control} (at least {passes})"
+    for control, passes in FEWEST_CONTROL_PASSES.items()
+    if control is not Control.PIXEL_SUBSETS
+)
 
 
 def option(heading: str, name: str, value: str, text: str, *, short: str = "", **more: Any) -> Any:
@@ -288,8 +293,8 @@ class ControlOptions:
             "--control",
             "CONTROL",
             "Run only the named controls; repeat for several. NAME:IMAGES limits the images (0: all). "
-            "NAME:IMAGES:PASSES also sets the budget per image, for class_targeted (at least 10) and fill_robust (at "
-            f"least 41). Names: {CONTROL_NAMES}. docs/method.md says what each one asks.",
+            f"NAME:IMAGES:PASSES also sets the budget per image, for {SEARCHING_CONTROLS}. Names: {CONTROL_NAMES}. "
+            "docs/method.md says what each one asks.",
         ),
     ] = None
     no_controls: Annotated[bool, option(CONTROLS, "--no-controls", FLAG, "Run no controls.")] = False
@@ -299,8 +304,8 @@ class ControlOptions:
             CONTROLS,
             "--pixel-subsets",
             "PASSES",
-            "Also measure the accuracy on the best 5% of the pixels that a search finds. Budget per image: 16 or more, "
-            "or 0 to let the server choose.",
+            "Also measure the accuracy on the best 5% of the pixels that a search finds. Budget per image: "
+            f"{FEWEST_CONTROL_PASSES[Control.PIXEL_SUBSETS]} or more, or 0 to let the server choose.",
         ),
     ] = None
     pixel_subsets_method: Annotated[

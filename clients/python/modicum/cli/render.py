@@ -24,7 +24,7 @@ def render(
 ) -> None:
     """Write outputs of a stored verdict, and print it. Nothing is judged again: the exit code is not the outcome.
 
-    Exit codes: 0 written, 2 wrong usage or no verdict, 3 not written, 130 interrupted.
+    Exit codes: 0 written, 2 wrong usage or no verdict, 3 not completed, 130 interrupted.
     """
     outputs = verdict_outputs(output or ())
     document = read_verdict(verdict)
