@@ -32,7 +32,7 @@ class Stage:
         return digest
 
     def run(self, version: model_pb2.ModelVersion, work: Work, **task) -> list[Chunk]:
-        message = Task(id="task", attempt=ATTEMPT, model_version=version, device="cpu", threads=2, **task)
+        message = Task(id="task", attempt=ATTEMPT, model_version=version, device="cpu", threads=1, **task)
         fields = {
             CheckWork: message.check,
             SearchWork: message.search,
