@@ -18,6 +18,7 @@ from psycopg import sql
 from sqlalchemy import make_url
 
 from tests import scheduling
+from tests.forked.command import forked_command
 
 TEMPLATE = "modicum_template"
 MEMORY = Path("/dev/shm")
@@ -64,6 +65,13 @@ def short_folder() -> Iterator[Path]:
     folder.chmod(0o711)
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def forked_modicum() -> Iterator[str]:
+    """The command for a line of a shell. It runs in a process of its own, but need not be imported each time."""
+    with forked_command() as words:
+        yield words
 
 
 def _memory() -> Path | None:

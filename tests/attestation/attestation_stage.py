@@ -3,18 +3,16 @@
 import hashlib
 import json
 import os
-import shlex
 import subprocess
-import sys
 from datetime import date
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
 from cryptography.hazmat.primitives.serialization import PublicFormat as Public
 
+from tests.forked.command import FRESH
 from tests.gate.documents import CLEAN, VERSION, document, place, row, verdict
 
-COMMAND = shlex.join([sys.executable, "-c", "from modicum.cli import main; main()"])
 WEIGHTS_BYTES = b"weights of a model"
 WEIGHTS_DIGEST = hashlib.sha256(WEIGHTS_BYTES).hexdigest()
 PLANTED = (CLEAN[0], row(0, place((20, 0)), label="cat"), CLEAN[2])
@@ -48,8 +46,9 @@ def public_pem(key):
 class Place:
     """A folder with weights, a policy, verdicts and keys, and a shell in it."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, command):
         self.folder = folder
+        self.command = command
         self.write("w.safetensors", WEIGHTS_BYTES)
         self.write("modicum.yaml", b"version: 1\n")
         policy = {"file": "ci/modicum.yaml", "digest": hashlib.sha256(b"version: 1\n").hexdigest()}
@@ -70,8 +69,9 @@ class Place:
 
     def shell(self, line, **more):
         """Run a line of bash in which `modicum` is the command."""
+        command = FRESH if "PYTHONPATH" in more else self.command
         return subprocess.run(
-            ["bash", "-c", f'modicum() {{ {COMMAND} "$@"; }}; {line}'],
+            ["bash", "-c", f'modicum() {{ {command} "$@"; }}; {line}'],
             cwd=self.folder,
             env={**os.environ, **more},
             stdin=subprocess.DEVNULL,

@@ -6,6 +6,6 @@ from tests.attestation.attestation_stage import Place
 
 
 @pytest.fixture
-def place(tmp_path):
+def place(tmp_path, forked_modicum):
     """A folder with weights, a policy, verdicts and keys."""
-    return Place(tmp_path)
+    return Place(tmp_path, forked_modicum)

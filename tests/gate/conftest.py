@@ -2,19 +2,15 @@
 
 import json
 import os
-import shlex
 import subprocess
-import sys
 
 import pytest
 
 from tests.gate.documents import DOCUMENTS
 
-COMMAND = shlex.join([sys.executable, "-c", "from modicum.cli import main; main()"])
-
 
 @pytest.fixture
-def shell(tmp_path):
+def shell(tmp_path, forked_modicum):
     """Runs a line of bash, in which `modicum` is the command, in a folder with results and a policy."""
     for name, one in DOCUMENTS.items():
         (tmp_path / f"{name}.json").write_text(json.dumps(one), encoding="utf-8")
@@ -22,7 +18,7 @@ def shell(tmp_path):
     environment = {**os.environ, "MODICUM_ADDRESS": "127.0.0.1:1"}
 
     def run(line, **more):
-        program = f'modicum() {{ {COMMAND} "$@"; }}; {line}'
+        program = f'modicum() {{ {forked_modicum} "$@"; }}; {line}'
         return subprocess.run(
             ["bash", "-c", program],
             cwd=tmp_path,
