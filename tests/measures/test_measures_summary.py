@@ -107,7 +107,8 @@ MORE = "A stronger search may find more."
 MANY = f"For 90% of 100 searched images (95% interval 83% to 94%), {SUFFICE} {MORE}"
 FEW = f"For 5 of 6 searched images, {SUFFICE} {MORE}"
 NONE_BRINGS = (
-    "No spot that was chosen turns 20 percentage points more of other pictures into its class than a random spot does "
+    "Pasted onto other pictures, no tested spot turns 20 percentage points more of them into its class than a random "
+    "spot does "
     "(one-sided, 95%)."
 )
 ANY = (

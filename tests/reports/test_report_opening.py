@@ -33,7 +33,7 @@ def test_the_first_screen_of_a_spot_that_decides_shows_the_spot_and_its_swap():
     assert text.startswith("decisive “cat” is decided by one small spot.")
     assert (
         "Pasted onto 20 other pictures, the spot (2 by 3 pixels) turns 100% of them into “cat”; a random spot of its "
-        "size turns 0% (85 to 100 percentage points fewer, 95% interval)." in text
+        "size turns 0% (difference: 85 to 100 percentage points, 95% interval)." in text
     )
     assert "With the spot covered, 100% of the pictures lose “cat”; with a random spot of its size, 0%." in text
     assert "The risk of a false alarm is at most 5%, over all classes together." in text
@@ -78,7 +78,7 @@ def test_where_nothing_was_found_that_is_said_with_the_three_smallest_subsets():
     page = page_of(FINDINGS, load_image=bright, spots=spots)
 
     text = said(FINDINGS, load_image=bright, spots=spots)
-    assert text.startswith("none found No small spot that decides was found. Over 40 images,")
+    assert text.startswith("none found No small spot was found that decides a class. Over 40 images,")
     assert "Nothing to mend. A spot test cannot see a texture" in text
     assert "Nearly every network has such subsets, good ones too, so the outcome does not rest on them." in text
     assert opening_of(page).count("<figure>") == 6
@@ -93,7 +93,7 @@ def test_what_is_not_settled_says_how_many_images_would_settle_it():
 
     text = said(FINDINGS, spots=spots)
 
-    assert text.startswith("inconclusive It is not settled whether a small spot decides.")
+    assert text.startswith("inconclusive It is not settled whether a small spot decides a class.")
     assert "images do not settle it for “cat”." in text
     assert re.search(r"Audit more images: about [\d,]+ of each class, if they are like these. Until then", text)
 
@@ -158,7 +158,7 @@ def test_several_versions_open_with_one_table_one_chart_and_the_worst_in_picture
         "version 2",
     ]
     assert page.count('<details class="result"') == 2
-    assert "2 versions on few" in read(page).text
+    assert "2 versions on the data set few" in read(page).text
     assert "The summary in full" not in page
     assert page.count("Not tested: whether a small spot decides") == 2, "each version's own stands in its part"
 
@@ -176,8 +176,8 @@ def test_an_ensemble_opens_with_what_its_check_says_and_what_settles_it():
     assert text.startswith("inconclusive It is open whether the ensemble “both” mitigates overinterpretation.")
     assert "Its subsets are 2.0 times as large as its members' on average (95% interval 2.0 to 2.0)." in text
     assert "Open: fewer than 30 images were searched with the ensemble and all members (12); the members were" in text
-    assert "What to do next. Audit about 189 images; 12 of these could be compared. Run modicum ensemble check" in text
-    assert "both, version 1, an ensemble, and its 2 members on few" in page
+    assert "What to do next. Audit about 189 images; this audit could compare 12. Run modicum ensemble check" in text
+    assert "both, version 1, an ensemble, and its 2 members on the data set few" in page
 
 
 def test_the_ensemble_and_its_members_are_marked_and_its_own_pictures_shown():

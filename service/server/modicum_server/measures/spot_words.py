@@ -72,8 +72,8 @@ def _nothing_sentences(test: SpotTest) -> list[str]:
 def none_text() -> str:
     """Return what NONE_FOUND says: each spot that was tested moves few images more than a random spot does."""
     return (
-        f"No spot that was chosen turns {points_text(NONE_LIMIT)} more of other pictures into its class than a random "
-        "spot does (one-sided, 95%)."
+        f"Pasted onto other pictures, no tested spot turns {points_text(NONE_LIMIT)} more of them into its class than "
+        "a random spot does (one-sided, 95%)."
     )
 
 

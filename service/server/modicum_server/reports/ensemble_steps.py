@@ -30,7 +30,7 @@ def _open_steps(check: Entry) -> Iterator[str]:
         yield LABEL
     there, needed = measures["subset_fraction_ratio"]["n"], _images_needed(check)
     if needed > there:
-        yield f"Audit about {needed:,} images; {there:,} of these could be compared."
+        yield f"Audit about {needed:,} images; this audit could compare {there:,}."
     if not check["temperatures"]:
         yield MATCH
 

@@ -125,7 +125,7 @@ def _sketches(
 
 
 def _title(document: Mapping[str, Any], called: Callable[[str], str]) -> str:
-    return f"{_whose(document, called)} on {short_name(document['dataset']['name'])}"
+    return f"{_whose(document, called)} on the data set {short_name(document['dataset']['name'])}"
 
 
 def _whose(document: Mapping[str, Any], called: Callable[[str], str]) -> str:

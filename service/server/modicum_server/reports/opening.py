@@ -24,8 +24,12 @@ from modicum_server.reports.spot_claims import ClassTable, Row, decided, moved, 
 
 LOSES = "ACCURACY_FALLS"
 MEND = "add pictures without it, or cover it in training, and audit again"
-DOES_IT_BELONG = f"Look at the outlined spot: does it belong to the class? Then the model is right. If not, {MEND}."
-DO_THEY_BELONG = f"Look at each outlined spot: does it belong to its class? Then the model is right. If not, {MEND}."
+DOES_IT_BELONG = (
+    f"Look at the outlined spot: does it belong to the class? If so, the model may rely on it. If not, {MEND}."
+)
+DO_THEY_BELONG = (
+    f"Look at each outlined spot: does it belong to its class? If so, the model may rely on it. If not, {MEND}."
+)
 OUTSIDE_OBJECTS = f"No object lies there: {MEND}."
 VARY_THE_EDGE = "Say whether that region belongs to the class. If not, vary it or crop it away in training."
 NOTHING_TO_MEND = (
@@ -161,14 +165,14 @@ def _of_nothing(rows: Sequence[Row]) -> Finding:
     unsettled = [row for row in rows if row["outcome"] == SpotOutcome.INCONCLUSIVE]
     if not unsettled:
         said = f"Over {images:,} images, {none_text()[:1].lower()}{none_text()[1:]}"
-        return SpotOutcome.NONE_FOUND.value, "No small spot that decides was found.", (said,), NOTHING_TO_MEND
+        return SpotOutcome.NONE_FOUND.value, "No small spot was found that decides a class.", (said,), NOTHING_TO_MEND
     needed = max((row["sources_needed"] or 0 for row in named(unsettled)), default=0)
     whose = "of each class" if named(unsettled)[0]["target_class"] is not None else "in all"
     more = f"about {needed:,} {whose}, if they are like these" if needed else f"more than these {images:,}"
     said = f"{images:,} images do not settle it for {names(unsettled)}."
     return (
         SpotOutcome.INCONCLUSIVE.value,
-        "It is not settled whether a small spot decides.",
+        "It is not settled whether a small spot decides a class.",
         (said,),
         f"Audit more images: {more}. {NEITHER}",
     )
@@ -199,7 +203,7 @@ def _scores(told: Told) -> tuple[Score, ...]:
     spots = NOT_TESTED if not told.rows or told.spots is None else told.spots["outcome"]
     return (
         Score("Small spots", tag_of(spots)),
-        Score("Edge, or outside the objects", tag_of(NOT_TESTED if edge is None else edge["outcome"])),
+        Score("Loss with the edge or background covered", tag_of(NOT_TESTED if edge is None else edge["outcome"])),
         Score("Counterfactual set", NO_SET if told.pairs is None else tag_of(told.pairs["outcome"])),
     )
 

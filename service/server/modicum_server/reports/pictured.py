@@ -18,8 +18,8 @@ MOST_CLASSES = 3
 CLEAREST = "Of the stored examples of this class, this is the one where the spot does most beyond a random one."
 OF_EACH = "Of each class: a picture with its spot outlined, and that spot pasted onto a picture of another class."
 DESCRIBED = (
-    "The smallest subsets that were found. Nearly every network has such subsets, good ones too, so the outcome does "
-    "not rest on them. A policy can limit how many there are."
+    "The fewest pixels that were found to keep the model's answer. Nearly every network has such subsets, good ones "
+    "too, so the outcome does not rest on them. A policy can limit on how many images there are any."
 )
 """Beside pictures of subsets, which look like a fault to who sees them first."""
 
@@ -99,7 +99,7 @@ def _of_pair(pair: ShownPair) -> Iterator[Picture]:
 
 
 def _of_card(card: Card) -> Iterator[Picture]:
-    said, seen = f"model says {card.prediction}", f"the photograph, confidence {card.confidence}"
+    said, seen = f"model says {card.prediction}", f"the whole picture, confidence {card.confidence}"
     yield Picture(card.photograph, "", "", said, seen)
     kept = f"{card.size} ({card.fraction}) alone, confidence {card.verified}"
     yield Picture(card.subset or card.photograph, card.fill_layer, "", f"model still says {card.prediction}", kept)

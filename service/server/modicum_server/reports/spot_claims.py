@@ -108,7 +108,7 @@ def quoted(label: str) -> str:
 def _of_several(classes: Sequence[Row]) -> tuple[str, ...]:
     covers = any(_matters_covered(row) for row in classes)
     lost = "; covered, it takes the class away" if covers else ""
-    compared = "In brackets: a random spot of its size."
+    compared = "In brackets: the same for a random spot of its size."
     return (f"Pasted onto other pictures, each spot turns them into its class{lost}. {compared}", HOW_SURE)
 
 
@@ -142,7 +142,8 @@ def _line(row: Row, model: str) -> ClassLine:
 
 
 def _where(place: Row) -> str:
-    return " or ".join(dict.fromkeys(_size(one) for one in place["places"]))
+    """The sizes of the spot; the halves of the pictures may have chosen two."""
+    return ", for the other half of the pictures ".join(dict.fromkeys(_size(one) for one in place["places"]))
 
 
 def _size(place: Row) -> str:
@@ -166,7 +167,7 @@ def _difference(measure: Row) -> str:
     if interval is None or interval.low is None or interval.high is None:
         return ""
     ends = f"{points_number(interval.low)} to {points_number(interval.high)}"
-    return f" ({ends} percentage points fewer, {asked_text(interval.level)} interval)"
+    return f" (difference: {ends} percentage points, {asked_text(interval.level)} interval)"
 
 
 def _shares(measure: Row) -> tuple[str, str]:
