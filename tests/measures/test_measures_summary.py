@@ -108,8 +108,7 @@ MANY = f"For 90% of 100 searched images (95% interval 83% to 94%), {SUFFICE} {MO
 FEW = f"For 5 of 6 searched images, {SUFFICE} {MORE}"
 NONE_BRINGS = (
     "Pasted onto other pictures, no tested spot turns 20 percentage points more of them into its class than a random "
-    "spot does "
-    "(one-sided, 95%)."
+    "spot does (one-sided, 95%)."
 )
 ANY = (
     f"For 90% of 100 searched images (95% interval 83% to 94%), {SUFFICE} Such subsets exist "
