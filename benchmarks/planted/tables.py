@@ -19,6 +19,7 @@ from benchmarks.tables import table
 OPAQUE = "opaque"
 REFINED = "../decisions/0061-a-chosen-window-is-refined.md"
 STRIPES = "../decisions/0062-a-stripe-counts-for-what-it-holds.md"
+CARRIERS = "../decisions/0067-carriers-are-counted.md"
 CHANCE = 0.5
 COLUMNS = tuple(f"{images:,} images, {passes} passes" for images, passes in AUDITS)
 
@@ -68,7 +69,8 @@ def _by_choice(rows: Sequence[Row]) -> str:
     return (
         f"{len(rows) - current} of these networks, and of those of ImageNet's size below, were audited before chosen "
         f"windows were [refined]({REFINED}) and stripes counted [for what they hold]({STRIPES}), and {current} since. "
-        "The tables count both."
+        f"The tables count both. All are judged by today's rule, which counts [carriers]({CARRIERS}), from the kept "
+        "counts of every source."
     )
 
 
@@ -203,7 +205,10 @@ def _limits(local: Sequence[Row], clean: Sequence[Row]) -> Iterator[str]:
     """What other limits would have found and flagged, on both halves of the kinds."""
     photographs = [row for row in clean if row["pictures"] == CIFAR]
     learnt = [row for row in local if followed(row) >= LEARNT]
-    yield "Other limits of the pasted share, judged from the same outcomes (300 and 1,000 images, 150 passes):\n"
+    yield (
+        "Other limits of the mean pasted share, judged from the same outcomes (300 and 1,000 images, 150 passes). "
+        "Carriers count as they do today:\n"
+    )
 
     def found(row: Row, audit: Row, limit: float) -> bool:
         return bool(set(flagged_at(audit, limit)) & {int(one) for one in row["cue"]["classes"]})
@@ -231,7 +236,7 @@ def _limits(local: Sequence[Row], clean: Sequence[Row]) -> Iterator[str]:
 
 def _simulated() -> Iterator[str]:
     yield (
-        "The intervals, simulated where a wrong verdict is likeliest: each of "
+        "The intervals of the mean, simulated where a wrong verdict is likeliest: each of "
         f"{simulation.PLACES} places makes other images the class at exactly the limit "
         f"({simulation.RUNS:,} classes each). Nominal is {share_text(ALPHA)}, before Holm's correction:\n"
     )
