@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from modicum.errors import PolicyError
 from modicum.gate.judging import holm_shares
+from modicum.gate.recount import stored_digest
 from modicum.gate.tails import number_of, p_above, p_below
 from scipy.special import stdtr
 
@@ -483,3 +484,24 @@ def test_a_place_at_one_position_is_named_before_own_windows_that_find_it_too():
     reasons = {check.subject: check.reason for check in checks}
     assert reasons["cat"] == "a spot of 4x4 pixels (8 from the top and 8 from the left) decides"
     assert reasons["dog"] == "a spot whose place differs from picture to picture decides"
+
+
+REVIEW = {
+    "name": "projects/default/audits/a/reviews/r",
+    "model_version": VERSION,
+    "outcome": "CONFIRMED",
+    "text": "People do not see the predicted class in the subsets.",
+    "answers": 72,
+    "digest": "d" * 64,
+}
+
+
+def test_a_verdict_names_the_blind_review_that_its_report_tells_of():
+    (note,) = verdict("", {**document(), "review": REVIEW}).notes
+
+    assert note == f"a blind review of m/1 is CONFIRMED: {REVIEW['text']} (sha256:{'d' * 64})"
+    assert stored_digest({**document(), "review": REVIEW}) == stored_digest(document())
+
+
+def test_a_blind_review_of_another_version_is_not_named():
+    assert verdict("", {**document(), "review": {**REVIEW, "model_version": f"{VERSION}0"}}).notes == ()

@@ -328,3 +328,25 @@ def test_every_parameter_that_influenced_the_numbers_is_printed():
         "600 pass-equ",
     ):
         assert value.lower() in text.lower()
+
+
+def test_a_page_tells_what_people_see_and_by_which_answers():
+    review = {
+        "name": "projects/default/audits/a/reviews/r",
+        "model_version": VERSION,
+        "outcome": "CONFIRMED",
+        "text": "People do not see the predicted class in <b>subsets</b>.",
+        "answers": 1072,
+        "digest": "d" * 64,
+    }
+    document, rows = document_and_rows(FEW)
+
+    told = render_html({**document, "review": review}, rows, lambda _: None, inputs={}, labels={}).decode()
+    without = render_html(document, rows, lambda _: None, inputs={}, labels={}).decode()
+
+    assert "Do people see anything in the subsets?" in told
+    assert "in &lt;b&gt;subsets&lt;/b&gt;." in told
+    assert "1,072 answers of a blind review of tiny, version 1" in told
+    assert "d" * 64 in told
+    assert read(told).unbalanced == []
+    assert "blind review" not in without

@@ -34,6 +34,7 @@ from modicum_server.usecases.request_ids import CreateOptions
 from modicum_server.usecases.reviewing import Reviewing
 from modicum_server.usecases.reviews import AskedReview, Reviews, review_document
 from modicum_server.usecases.rules import MOST_REVIEWERS
+from modicum_server.usecases.stored_results import read_document
 from PIL import Image
 
 from tests.measures.example_audit import finding, subset
@@ -310,3 +311,25 @@ async def test_people_who_recognise_whole_pictures_alone_confirm(reviewed):
 
 def test_masks_of_this_module_keep_their_first_pixels():
     assert subset(5).fraction == 5 / PIXELS
+
+
+async def test_a_report_names_the_newest_review_with_answers_and_the_result_stays(reviewed):
+    document = await read_document(reviewed.place.artifact_store, reviewed.audit.result_digest)
+    assert await reviewed.place.reports.as_reported(reviewed.audit, document) == document
+    first = (await reviewed.create()).review.name
+    secret = await reviewed.reviewer(first)
+    await reviewed.reviewing.answer(secret, (await reviewed.reviewing.now(secret)).picture_id, None)
+    await reviewed.create(replace(SMALL, seed=9))
+
+    told = (await reviewed.place.reports.as_reported(reviewed.audit, document))["review"]
+
+    read = await reviewed.reviews.get(VIEWER, first)
+    assert told == {
+        "name": first,
+        "model_version": read.review.plan.model_version,
+        "outcome": "INCONCLUSIVE",
+        "text": read.figures.text,
+        "answers": 1,
+        "digest": read.digest,
+    }
+    assert (await reviewed.place.audits.get(VIEWER, reviewed.audit.name)).result_digest == reviewed.audit.result_digest

@@ -15,7 +15,7 @@ from modicum.gate.tails import FEWEST_PAIRS, Number, number_of, paired_ends, sha
 
 Document = Mapping[str, Any]
 Ends = tuple[float | None, float | None]
-LEFT_AS_THEY_ARE = frozenset({"rows", "spots", "spot_pictures"})
+LEFT_AS_THEY_ARE = frozenset({"review", "rows", "spots", "spot_pictures"})
 MEASURE = frozenset({"value", "unit", "n", "interval"})
 UNDECIDED = "undecided"
 """Key of what a document holds at its own level alone, with the reason."""

@@ -11,6 +11,7 @@ from modicum.gate.levels import level_note
 from modicum.gate.policy import Policy
 from modicum.gate.spots import accepted_places, classes_without_row
 from modicum.gate.verdict import RuleVerdict
+from modicum.resource_names import short_version
 
 Document = Mapping[str, Any]
 
@@ -21,6 +22,7 @@ def notes(
     """Yield the notes of a verdict."""
     yield from stop_notes(document)
     yield from filter(None, (level_note(document), copies_note(document)))
+    yield from _review_note(document)
     if baseline is not None:
         yield f"the baseline is {baseline.result['audit']}, sha256:{baseline.digest}"
     for model in document["models"]:
@@ -32,6 +34,16 @@ def notes(
             if check.waived:
                 yield f"{one.rule.id} fails{f' for {check.about}' if check.about else ''}, {check.waived}"
     yield from idle_excuses(policy, document, judged, excuses)
+
+
+def _review_note(document: Document) -> Iterator[str]:
+    """What people see in the subsets of a judged version, where a report tells of a blind review."""
+    review = document.get("review")
+    if review is not None and review["model_version"] in {model["model_version"] for model in document["models"]}:
+        yield (
+            f"a blind review of {short_version(review['model_version'])} is {review['outcome']}: {review['text']} "
+            f"(sha256:{review['digest']})"
+        )
 
 
 def _not_measured(model: Document) -> Iterator[str]:

@@ -19,7 +19,7 @@ from modicum.gate.paired import MEASURED_REASONS, measured_size
 Document = Mapping[str, Any]
 Differences = Iterator[tuple[str, Any, Any]]
 """The path of a field, what the document says, and what was counted."""
-BESIDE_THE_RESULT = frozenset({"rows", "spot_pictures"})
+BESIDE_THE_RESULT = frozenset({"review", "rows", "spot_pictures"})
 """Parts that a report adds to the stored result."""
 CLOSE = 1e-9
 """How far a share may be from the division of its counts."""

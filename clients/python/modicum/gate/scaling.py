@@ -25,7 +25,7 @@ ROUNDING = 1e-9
 
 def scaled(document: Document, factor: float) -> Document:
     """Return the document with `factor` times as many images, each row repeated."""
-    left = {"rows", "spot_pictures", "stopping"}
+    left = {"review", "rows", "spot_pictures", "stopping"}
     grown = {name: _scaled(value, factor) for name, value in document.items() if name not in left}
     if "rows" not in document:
         return grown

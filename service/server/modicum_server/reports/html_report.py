@@ -26,6 +26,7 @@ from modicum_server.reports.gallery import LoadImage, scene_of
 from modicum_server.reports.lines import overview
 from modicum_server.reports.matrix import matrices
 from modicum_server.reports.openings import Drawn, first_screen
+from modicum_server.reports.outcomes import tag_of
 from modicum_server.reports.questions import TOO_FEW
 from modicum_server.reports.sections import Sketch, sections
 from modicum_server.reports.spots import example_images, spot_pages
@@ -72,6 +73,7 @@ def render_html(
         opening=screen.opening,
         board=screen.board,
         overview=overview([section.figures for section in drawn.values()]),
+        review=_review(document),
     ).encode()
 
 
@@ -96,6 +98,12 @@ def _frame(document: Mapping[str, Any], called: Callable[[str], str]) -> dict[st
         "script": Markup(script),  # noqa: S704  a file of this package
         "script_hash": _digest(script),
     }
+
+
+def _review(document: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """What a blind review says, which a report may have beside the result."""
+    review = document.get("review")
+    return None if review is None else {**review, "tag": tag_of(review["outcome"])}
 
 
 def _part(name: str) -> str:

@@ -40,6 +40,7 @@ TONES = {
         "QUIRK",
         "MIXED",
         "WAIVED",
+        "CONFIRMED",
     ),
     Tone.GOOD: (
         "NONE_FOUND",
@@ -54,6 +55,7 @@ TONES = {
         "THESE_PIXELS",
         "MORE_PIXELS",
         "PATTERN",
+        "SEEN",
     ),
     Tone.OPEN: ("INCONCLUSIVE", NOT_TESTED),
 }

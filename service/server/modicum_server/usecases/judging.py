@@ -132,7 +132,7 @@ class Judging:
     async def _read(self, audit: Audit, baseline: Audit | None, policy: Policy, versions: tuple[str, ...]) -> _Judged:
         """Read the documents as reports have them: with pictures, and with rows where the engine needs them."""
         document: Document = await read_document(self._artifacts, audit.result_digest)
-        document = await self._reports.with_spot_pictures(audit, document)
+        document = await self._reports.as_reported(audit, document)
         if _asks_for_rows(document, policy):
             document = await self._with_rows(document)
         if versions != audit.specification.model_versions:

@@ -15,6 +15,7 @@ from modicum_server.measures import FindingsArtifact
 from modicum_server.ports import ArtifactStore, ReportRenderer, Store
 from modicum_server.usecases.audits import Audits, require_succeeded
 from modicum_server.usecases.input_specifications import first_part, framing_of
+from modicum_server.usecases.reviews import read_review, reported_review
 from modicum_server.usecases.stored_results import read_beside, read_document, read_whole
 from modicum_server.usecases.versions import require_version
 
@@ -29,6 +30,10 @@ class ReportFormat(StrEnum):
 
 SPOT_PICTURES = "spot_pictures"
 """The key of a JSON report that holds pictures of copied spots."""
+REVIEW = "review"
+"""The key of a report that holds what the newest blind review says."""
+REVIEWS_READ = 20
+"""Reviews among which the newest with answers is looked for."""
 
 Drawn = TypeVar("Drawn")
 
@@ -79,7 +84,7 @@ class Reports:
         return Report(MEDIA_TYPES[form], pieces)
 
     async def _json(self, audit: Audit, document: Mapping[str, Any]) -> AsyncGenerator[bytes]:
-        report = self._renderer.json(await self.with_spot_pictures(audit, document))
+        report = self._renderer.json(await self.as_reported(audit, document))
         yield report.begin()
         async with aclosing(self._findings(document)) as packed:
             async for piece in packed:
@@ -87,15 +92,23 @@ class Reports:
                     yield text
         yield report.end()
 
-    async def with_spot_pictures(self, audit: Audit, document: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return the document with pictures of copied spots, if it has such copies."""
+    async def as_reported(self, audit: Audit, document: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the document with what stands beside it: pictures of copied spots, and the newest blind review."""
+        reported = await self._with_review(audit, document)
         if not any(row["examples"] for test in document.get("spots", ()) for row in test["rows"]):
-            return document
-        return {**document, SPOT_PICTURES: await self._drawn(audit, document, self._renderer.spot_pictures)}
+            return reported
+        return {**reported, SPOT_PICTURES: await self._drawn(audit, document, self._renderer.spot_pictures)}
+
+    async def _with_review(self, audit: Audit, document: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the document with the newest blind review that has answers, if there is one."""
+        async with self._store.transaction() as transaction:
+            newest = await transaction.reviews.page(audit.name, after="", limit=REVIEWS_READ)
+        told = [review for _, review in newest if any(one.answers for one in review.reviewers)]
+        return {**document, REVIEW: reported_review(read_review(told[0], audit))} if told else document
 
     async def _page(self, audit: Audit, document: Mapping[str, Any]) -> AsyncGenerator[bytes]:
         """Yield the page as one piece: its size is bounded. The findings that it is chosen from are read twice."""
-        yield await self._drawn(audit, document, self._renderer.html)
+        yield await self._drawn(audit, await self._with_review(audit, document), self._renderer.html)
 
     async def _drawn(self, audit: Audit, document: Mapping[str, Any], draw: Callable[..., Drawn]) -> Drawn:
         """Return what a function of the renderer draws from findings and images, in a thread while the loop reads."""

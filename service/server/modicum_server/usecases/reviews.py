@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from modicum_server.domain.audits import Audit
 from modicum_server.domain.documents import REVIEW_PLAN, document_of
@@ -184,6 +185,18 @@ def read_review(review: Review, audit: Audit) -> ReadReview:
     level = audit.specification.statistics.level
     figures = review_figures(review, answers_a_subset=ANSWERS / NEW, level=level)
     return ReadReview(review, figures, hashlib.sha256(review_document(review)).hexdigest())
+
+
+def reported_review(read: ReadReview) -> dict[str, Any]:
+    """Return what a report says of a review: its outcome in words, and the digest of its plan and answers."""
+    return {
+        "name": read.review.name,
+        "model_version": read.review.plan.model_version,
+        "outcome": read.figures.outcome.value,
+        "text": read.figures.text,
+        "answers": sum(len(one.answers) for one in read.review.reviewers),
+        "digest": read.digest,
+    }
 
 
 def review_document(review: Review) -> bytes:
