@@ -1,5 +1,6 @@
 """The outcome of a blind review, on answers that a person can count and on simulated people."""
 
+import re
 from collections import Counter
 
 import numpy as np
@@ -23,9 +24,9 @@ def test_people_who_see_the_class_on_whole_pictures_alone_confirm():
 
     assert figures.outcome is ReviewOutcome.CONFIRMED
     assert figures.text == (
-        "People do not see the predicted class in the subsets: they name it on less than 20 points more of them than "
-        "on random pixels, or than by guessing. They name it on 0% of 34 subsets (95% interval 0% to 10%); 0% on as "
-        "many random pixels, 100% on whole pictures; a guess names 11%."
+        "People do not see the predicted class in the subsets. They name it on 0% of 34 subsets (95% interval 0% to "
+        "10%), 0% on as many random pixels and 100% on whole pictures. A guess names 11%. That is less than 20 points "
+        "above random pixels, and above a guess."
     )
     assert figures.nothing[PictureKind.SUBSET].value == 1
     assert figures.answers_needed is None
@@ -62,6 +63,14 @@ def test_one_person_settles_nothing_and_is_told_how_many_answers_more_would():
     assert f"it takes about {one.answers_needed} more" in one.text
     assert figures_of(review_of(PLAN, enough, naming(PictureKind.WHOLE))).outcome is ReviewOutcome.CONFIRMED
     assert figures_of(review_of(PLAN, enough - 1, naming(PictureKind.WHOLE))).outcome is ReviewOutcome.INCONCLUSIVE
+
+
+def test_a_review_with_too_few_images_says_so_and_promises_nothing():
+    figures = figures_of(review_of(plan_of(8), 6, naming(PictureKind.WHOLE)))
+
+    assert figures.outcome is ReviewOutcome.INCONCLUSIVE
+    assert figures.answers_needed is None
+    assert re.search(r"it takes about \d\d subsets, and there are 8\.", figures.text)
 
 
 def test_two_answers_to_one_picture_count_as_one_picture():

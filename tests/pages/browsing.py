@@ -22,6 +22,7 @@ PAGES = (
     "/audits/good",
     "/audits/going",
     "/audits/good/judge",
+    "/audits/good/new-review",
     "/verdicts",
     "/models/tiny",
     "/models/tiny/versions/1",
@@ -41,8 +42,10 @@ def every_page(scene: Scene) -> list[str]:
     """The addresses of all pages: of each kind one."""
     return [f"/{PROJECT}{path}" for path in PAGES] + [
         f"/{scene.pictured}",
+        f"/{scene.reviewed}",
         f"/{PROJECT}/policies/{sha256(POLICY.encode()).hexdigest()}",
         "/projects",
+        "/review",
     ]
 
 

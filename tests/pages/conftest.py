@@ -12,7 +12,8 @@ from modicum_server.store.migrate import migrate
 from sqlalchemy import make_url
 
 from tests.pages.browsing import ARGUMENTS, CHROMIUM, PATIENCE_MILLISECONDS
-from tests.pages.pages_stage import OTHER, Scene, served
+from tests.pages.pages_stage import OTHER, PROJECT, Scene, served
+from tests.pages.reviewing import Asked, ReviewerBrowser
 
 _numbers = itertools.count(1)
 
@@ -29,6 +30,7 @@ def scene(postgres_url: str) -> Iterator[Scene]:
     with served(url, folder) as stage:
         stage.run(stage.people())
         stage.run(_fill(stage))
+        stage.reviewed = _reviewed(stage)
         yield stage
     shutil.rmtree(folder)
 
@@ -48,6 +50,15 @@ async def _fill(scene: Scene) -> None:
     kept = await scene.audit("kept", hidden, theirs)
     await scene.succeed(kept)
     await scene.judge(kept)
+
+
+def _reviewed(scene: Scene) -> str:
+    """A review in which somebody has begun to answer; returns its name."""
+    asked = Asked.about(scene, f"{PROJECT}/audits/good")
+    browser = ReviewerBrowser.of(scene, asked.link())
+    for key in "102":
+        browser.answer(browser.picture_id(), key)
+    return asked.name
 
 
 @pytest.fixture(scope="module")

@@ -71,6 +71,8 @@ class Scene:
     principals: dict[str, Principal] = field(default_factory=lambda: {PROJECT: ADA, OTHER: EVE})
     pictured: str = ""
     """The name of a verdict whose worst spot has pictures."""
+    reviewed: str = ""
+    """The name of a review with answers."""
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
         """Do something on the loop of the API."""

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from modicum_server.domain.reviews import PictureKind
 
 from tests.pages.browsing import NEEDS_CHROMIUM, sign_in
@@ -68,6 +69,19 @@ def test_a_used_link_says_so_in_another_browser(page, chromium, asked: Asked, sc
 
     assert "was used or has ended" in other.get_by_role("alert").inner_text()
     other.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_of_a_picture_fits_a_phone_and_axe_core_finds_nothing(chromium, scene: Scene, asked: Asked, scheme):
+    look = {"viewport": {"width": 360, "height": 800}, "color_scheme": scheme}
+    window = chromium.new_page(base_url=f"http://127.0.0.1:{scene.http_port}", **look)
+    window.goto(asked.link())
+    wait_for(window, 1)
+    see(window)
+
+    assert window.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert Axe().run(window).response["violations"] == []
+    window.close()
 
 
 def test_buttons_and_keys_beyond_the_options(page, asked: Asked):

@@ -5,22 +5,26 @@ from dataclasses import dataclass
 
 from modicum_server.domain.reviews import PictureKind, ReviewOutcome, ReviewShare
 from modicum_server.measures.intervals import SMALLEST_SAMPLE
-from modicum_server.measures.number_words import OPEN_END, asked_text, points_number, share_text
+from modicum_server.measures.number_words import OPEN_END, asked_text, enumeration, points_number, share_text
 
 NO_ANSWERS = "Nobody has answered yet."
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the sentence is about; `needed` is how many answers more would settle the outcome, or None."""
+    """What the sentence is about.
+
+    `subsets` is how many would settle an open outcome, and None if no number would. The review has `images` of them.
+    `needed` is how many answers more that takes; None where it has too few.
+    """
 
     outcome: ReviewOutcome
     named: Mapping[PictureKind, ReviewShare]
     chance: float | None
-    over_random: ReviewShare
-    over_chance: ReviewShare
     level: float
     needed: int | None
+    subsets: int | None
+    images: int
     limit: float
     recognised: float
 
@@ -30,29 +34,36 @@ def sentence(facts: Facts) -> str:
     subset = facts.named[PictureKind.SUBSET]
     if subset.value is None or facts.chance is None:
         return NO_ANSWERS
-    beside = ", ".join(
+    beside = [
         f"{share_text(one.value)} on {what}"
         for kind, what in ((PictureKind.RANDOM, "as many random pixels"), (PictureKind.WHOLE, "whole pictures"))
         if (one := facts.named[kind]).value is not None
-    )
-    figures = (
-        f"They name it on {share_text(subset.value)} of {subset.n} subsets{_interval(subset, facts.level)}; "
-        f"{beside + '; ' if beside else ''}a guess names {share_text(facts.chance)}."
-    )
-    return f"{_conclusion(facts)} {figures}"
+    ]
+    found = [
+        f"They name it on {share_text(subset.value)} of {subset.n} subsets{_interval(subset, facts.level)}",
+        *beside,
+    ]
+    figures = f"{enumeration(found)}. A guess names {share_text(facts.chance)}."
+    conclusion, margin = _conclusion(facts), _margin(facts)
+    return " ".join(part for part in (conclusion, figures, margin) if part)
 
 
 def _conclusion(facts: Facts) -> str:
     if facts.outcome is ReviewOutcome.CONFIRMED:
-        return (
-            "People do not see the predicted class in the subsets: they name it on less than "
-            f"{points_number(facts.limit)} points more of them than on random pixels, or than by guessing."
-        )
+        return "People do not see the predicted class in the subsets."
     if facts.outcome is ReviewOutcome.SEEN:
         return "People see the predicted class in the subsets."
     return (
         f"These answers do not settle whether people see the predicted class in the subsets. {_what_is_missing(facts)}"
     )
+
+
+def _margin(facts: Facts) -> str:
+    """By how much the subsets exceed both random pixels and a guess, where that is settled."""
+    amount = {ReviewOutcome.CONFIRMED: "less", ReviewOutcome.SEEN: "more"}.get(facts.outcome)
+    if amount is None:
+        return ""
+    return f"That is {amount} than {points_number(facts.limit)} points above random pixels, and above a guess."
 
 
 def _what_is_missing(facts: Facts) -> str:
@@ -61,6 +72,10 @@ def _what_is_missing(facts: Facts) -> str:
         return "On most whole pictures they do not name it either, so their answers do not tell."
     if facts.needed is not None:
         return f"If further answers are like these, it takes about {facts.needed} more."
+    if facts.subsets is not None:
+        return (
+            f"If further answers are like these, it takes about {facts.subsets} subsets, and there are {facts.images}."
+        )
     if any(facts.named[kind].value is None for kind in PictureKind):
         return "No session has come to its end yet."
     return "Further answers like these would not settle it."

@@ -59,10 +59,12 @@ def review_figures(review: Review, *, answers_a_subset: float, level: float = LE
     chance = _chance(review)
     over_random, over_chance = _excesses(samples, chance, level)
     outcome = _outcome(samples, chance, level)
-    more = None if outcome is not ReviewOutcome.INCONCLUSIVE else _subsets_needed(samples, chance, level)
-    needed = None if more is None else round(answers_a_subset * (more - samples[PictureKind.SUBSET].n))
+    subsets = None if outcome is not ReviewOutcome.INCONCLUSIVE else _subsets_needed(samples, chance, level)
+    has, needed = len(review.plan.images), None
+    if subsets is not None and subsets <= has:
+        needed = round(answers_a_subset * (subsets - samples[PictureKind.SUBSET].n))
     agreement, shared = _agreement(review.reviewers)
-    facts = Facts(outcome, named, chance, over_random, over_chance, level, needed, LIMIT, RECOGNISED)
+    facts = Facts(outcome, named, chance, level, needed, subsets, has, LIMIT, RECOGNISED)
     return ReviewFigures(
         outcome=outcome,
         text=sentence(facts),
