@@ -24,6 +24,7 @@ from modicum_server.domain.projects import Principal, Role
 from modicum_server.domain.searches import Canvas, Search, SearchMethod
 from modicum_server.domain.verdicts import Verdict
 from modicum_server.measures import FindingsArtifact, result_document
+from modicum_server.measures.document import canonical_json
 from modicum_server.metrics.api import ApiMetrics
 from modicum_server.metrics.scrapes import Scrapes
 from modicum_server.reports.renderer import Renderer
@@ -184,7 +185,7 @@ class Scene:
             findings_digest=hashlib.sha256(packed).hexdigest(),
         )
         rows = await self.artifacts.put(packed)
-        digest = await self.artifacts.put(json.dumps(document).encode())
+        digest = await self.artifacts.put(canonical_json(document))
         async with self.store.transaction() as transaction:
             await transaction.audits.succeed(audit.name, result_digest=digest, artifacts=[rows])
 

@@ -4,10 +4,12 @@ import hashlib
 
 from modicum.gate.explanation import explained
 from modicum.gate.policy_file import policy_of
+from modicum_server.domain.projects import Role
 
 from tests.pages.browsing import NEEDS_CHROMIUM, sign_in
 from tests.pages.page_reading import whole
-from tests.pages.pages_stage import OTHER, POLICY, PROJECT
+from tests.pages.pages_stage import OTHER, POLICY, PROJECT, PlainBrowser
+from tests.tokens import add_token
 
 POLICIES = f"/{PROJECT}/policies"
 STRICT = POLICY.replace("0.01", "0.02")
@@ -91,6 +93,22 @@ def test_a_policy_of_another_project_or_of_nobody_is_not_shown(scene):
         seen = scene.browser("ada").get(path)
         assert seen.status in {400, 404}
         assert "theirs" not in seen.text.replace(theirs, "")
+
+
+def test_a_project_without_verdicts_says_what_to_do(scene):
+    async def found() -> None:
+        async with scene.store.transaction() as transaction:
+            await transaction.projects.create("projects/fresh", admin="ida")
+            await add_token(transaction, "token-of-ida", principal="ida", project="projects/fresh", role=Role.ADMIN)
+
+    scene.run(found())
+    browser = PlainBrowser(scene.http_port, f"127.0.0.1:{scene.http_port}")
+    browser.sign_in("token-of-ida")
+
+    said = whole(browser.get("/projects/fresh/policies"))
+
+    assert "No policy was used yet." in said
+    assert "modicum policy explain" in said
 
 
 class TestInABrowser:

@@ -15,6 +15,8 @@ from modicum_server.usecases.result_facts import Figure, ResultFacts, VersionFac
 AUDITS_SHOWN = 40
 GLANCED_AUDITS = 8
 """Of each model where several models are shown."""
+GLANCED_MEASURE = "overinterpretation_rate"
+"""What is shown of each, if its audits have it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,9 @@ class Trends:
         return [_trend(name, readings) for name in _names(readings, {rule.replace("-", "_") for rule in rules})]
 
     async def at_a_glance(self, principal: Principal, project: str, models: Sequence[str]) -> Mapping[str, Trend]:
-        """Return the trend of the first headline measure of each of these models, by model; where two audits have it.
+        """Return the trend of the overinterpretation rate of each of these models, by model, where two audits have it.
+
+        Of a model whose audits have none, that of its first headline measure.
 
         Raises:
             FieldInvalid, ProjectNotFound
@@ -74,7 +78,11 @@ class Trends:
             audits = await transaction.overviews.audits_of_models(project, models, limit=GLANCED_AUDITS)
         readings = await asyncio.gather(*(self._readings(model, of_one) for model, of_one in audits.items()))
         named = {model: (_names(found, set()), found) for model, found in zip(audits, readings, strict=True)}
-        trends = {model: _trend(names[0], found) for model, (names, found) in named.items() if names}
+        trends = {
+            model: _trend(GLANCED_MEASURE if GLANCED_MEASURE in names else names[0], found)
+            for model, (names, found) in named.items()
+            if names
+        }
         return {model: trend for model, trend in trends.items() if len(trend.points) > 1}
 
     async def _readings(self, model: str, audits: Sequence[Audit]) -> list[_Reading]:
