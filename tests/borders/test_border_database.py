@@ -161,7 +161,7 @@ async def test_every_field_of_the_end_of_an_audit_that_ended_early_is_stored(sto
 
 async def test_every_field_of_a_grant_is_stored(store):
     async with store.transaction() as transaction:
-        await transaction.projects.create(GRANT.project)
+        await transaction.projects.create(GRANT.project, admin="an-admin")
         await transaction.access.grant(GRANT.principal, GRANT.project, GRANT.role)
         came = await transaction.access.member(GRANT.project, GRANT.principal)
 
@@ -170,7 +170,7 @@ async def test_every_field_of_a_grant_is_stored(store):
 
 async def test_every_field_of_a_token_is_stored(store):
     async with store.transaction() as transaction:
-        await transaction.projects.create(NEW_TOKEN.project)
+        await transaction.projects.create(NEW_TOKEN.project, admin="an-admin")
         created = await transaction.access.add_token("1" * 64, NEW_TOKEN)
         await transaction.access.note_use(NEW_TOKEN.id)
         came = await transaction.access.token(NEW_TOKEN.id)
