@@ -38,7 +38,7 @@ def test_every_field_of_a_finding_reaches_the_client():
 
     owners = ("", "controls.pixel_subset.", "controls.class_targeted.", "controls.fill_robust.")
     packed = {f"{owner}subset.mask": f"{owner}subset.packed" for owner in owners}
-    assert_crosses(FINDING, came, renamed=packed)
+    assert_crosses(FINDING, came, renamed=packed | {"narrowing.masks": "narrowing.packed"})
 
 
 def test_every_field_of_an_audit_reaches_the_client():

@@ -21,9 +21,15 @@ def trace_of(number: int) -> sis.Trace:
     return sis.Trace(torch.tensor([0]), torch.tensor([number / 1024, 0.5]), kept, torch.ones(2, 2, dtype=torch.bool))
 
 
+def narrowing_of(number: int) -> sis.Narrowing:
+    masks = torch.tensor([[[True, True], [True, False]], [[True, False], [False, False]]])
+    return sis.Narrowing(masks, torch.tensor([number / 1024, 0.5], dtype=torch.float64))
+
+
 SIS_LEAVES = {
     torch.Tensor: lambda number: torch.tensor([[True, False], [True, True]]),
     sis.Trace: trace_of,
+    sis.Narrowing: narrowing_of,
     sis.Reason: lambda number: sis.Reason.FILL_UNAVAILABLE,
 }
 #: What stays in the library: `index` and `digest` name the image, the item does here; `parameters` are of the search
@@ -35,7 +41,7 @@ LIBRARY = {
     "finding": (
         lambda: filled(sis.Finding, SIS_LEAVES),
         lambda found: findings.finding_of(found, worker_pb2.Item(), search_index=0, controls=FindingControls()),
-        NOT_REPORTED | {"subset.mask", "trace"},
+        NOT_REPORTED | {"subset.mask", "trace", "narrowing.masks", "narrowing.confidences"},
     ),
     "class_targeted": (
         lambda: filled(findings.ClassTargeted, SIS_LEAVES),
@@ -92,9 +98,14 @@ def test_every_field_of_what_the_library_found_is_in_its_findings_file(tmp_path)
     save_findings(tmp_path / "findings", [found])
     (came,) = load_findings(tmp_path / "findings")
 
-    arrays = frozenset({"subset.mask", "trace.order", "trace.scores", "trace.kept", "trace.start"})
+    arrays = frozenset(
+        {"subset.mask", "trace.order", "trace.scores", "trace.kept", "trace.start"}
+        | {"narrowing.masks", "narrowing.confidences"}
+    )
     assert_crosses(found, came, but=arrays)
     assert torch.equal(came.subset.mask, found.subset.mask)
+    assert torch.equal(came.narrowing.masks, found.narrowing.masks)
+    assert torch.equal(came.narrowing.confidences, found.narrowing.confidences)
     assert all(
         torch.equal(getattr(came.trace, one.name), getattr(found.trace, one.name)) for one in fields(found.trace)
     )

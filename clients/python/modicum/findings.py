@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -50,6 +51,22 @@ class Trace:
 
     kept: tuple[int, ...]
     confidences: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Narrowing:
+    """Sufficient masks on the way from the whole image to the subset, the largest first. `unpacked` gives them."""
+
+    kept: tuple[int, ...]
+    confidences: tuple[float, ...]
+    packed: bytes = field(repr=False, metadata={NAME: "masks"})
+
+    def unpacked(self, height: int, width: int) -> NDArray[np.bool_]:
+        """The masks as bool (n, height, width), True = kept."""
+        count, each = len(self.kept), (height * width + 7) // 8
+        data = zlib.decompressobj().decompress(self.packed, max_length=count * each)
+        bits = np.unpackbits(np.frombuffer(data, np.uint8).reshape(count, each), axis=1, count=height * width)
+        return bits.reshape(count, height, width).astype(np.bool_)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +211,7 @@ class Finding:
     passes: Passes
     trace: Trace | None = None
     controls: FindingControls = FindingControls()  # frozen, so one may stand for all
+    narrowing: Narrowing | None = None
 
 
 def findings_of(artifact: bytes) -> Iterator[Finding]:

@@ -26,7 +26,7 @@ from modicum_sis.errors import (
     ParameterError,
     SisError,
 )
-from modicum_sis.findings import Finding, Parameters, Passes, Reason, Subset, Trace
+from modicum_sis.findings import Finding, Narrowing, Parameters, Passes, Reason, Subset, Trace
 from modicum_sis.images.fills import FILLS, Donors, gather_donors
 from modicum_sis.limit import Limit
 from modicum_sis.model.chunk_size import default_chunk_size, measured_chunk_size
@@ -71,6 +71,7 @@ __all__ = [
     "Limit",
     "MaskOptimization",
     "ModelError",
+    "Narrowing",
     "OutOfBounds",
     "OutputNotFinite",
     "OutputRefused",

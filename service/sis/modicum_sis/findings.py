@@ -63,6 +63,30 @@ class Subset:
         return f"Subset({self.size} of {self.mask.numel()} pixels)"
 
 
+NARROWED = 0.8
+"""Largest share of the pixels of a mask that the next one of a narrowing has."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Narrowing:
+    """Sufficient masks on the way from the whole image to the subset, to look at. The subset itself is not one of them.
+
+    They come from the search's own passes, and only the subset is verified. One need not lie within another.
+
+    Attributes:
+        masks: (n, H, W) bool, the largest first, each at most `NARROWED` times as large as the one before.
+        confidences: (n,) float64, of the target class on each.
+    """
+
+    masks: Tensor
+    confidences: Tensor
+
+    def above(self, size: int) -> "Narrowing | None":
+        """Those with more pixels than that; None if there is none."""
+        larger = self.masks.flatten(1).sum(dim=1) > size
+        return Narrowing(self.masks[larger], self.confidences[larger]) if bool(larger.any()) else None
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Trace:
     """The order in which features were removed, and the score after each step.
@@ -97,6 +121,16 @@ class Trace:
         mask = self.start.clone().flatten()
         mask[self.order[:removed]] = False
         return mask.reshape(self.start.shape)
+
+    def narrowing(self, threshold: float) -> Narrowing | None:
+        """Some of the sufficient masks along the order; None if there is none but the first."""
+        steps: list[int] = []
+        for step in torch.nonzero(self.scores >= threshold).flatten().tolist():
+            if int(self.kept[step]) <= NARROWED * int(self.kept[steps[-1] if steps else 0]):
+                steps.append(step)
+        if not steps:
+            return None
+        return Narrowing(torch.stack([self.mask_at(step) for step in steps]), self.scores[steps])
 
     @property
     def confidences(self) -> Tensor:
@@ -170,6 +204,7 @@ class Finding:
         trace: the removal order and its confidences, or None. For mask_optimization it covers the last shrinking only.
         reason: see `Reason`; None if the search ran to its end and found a subset.
         parameters: everything else that influenced this finding.
+        narrowing: masks on the way to the subset, for people to look at; None if the search met none.
     """
 
     index: int
@@ -189,3 +224,4 @@ class Finding:
     trace: Trace | None
     reason: Reason | None
     parameters: Parameters
+    narrowing: Narrowing | None = None

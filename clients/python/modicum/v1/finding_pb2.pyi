@@ -159,6 +159,36 @@ class Trace(google.protobuf.message.Message):
 Global___Trace: typing_extensions.TypeAlias = Trace
 
 @typing.final
+class Narrowing(google.protobuf.message.Message):
+    """Sufficient masks on the way from the whole image to the subset, the largest first: at most 8, to look at."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    KEPT_FIELD_NUMBER: builtins.int
+    CONFIDENCES_FIELD_NUMBER: builtins.int
+    MASKS_FIELD_NUMBER: builtins.int
+    masks: builtins.bytes
+    """The masks, each packed as in Subset, end to end and compressed by zlib: at most 12 KiB."""
+    @property
+    def kept(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]:
+        """Pixels kept by each."""
+
+    @property
+    def confidences(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.float]:
+        """Confidence in the target class on each, by the search's own passes."""
+
+    def __init__(
+        self,
+        *,
+        kept: collections.abc.Iterable[builtins.int] | None = ...,
+        confidences: collections.abc.Iterable[builtins.float] | None = ...,
+        masks: builtins.bytes = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["confidences", b"confidences", "kept", b"kept", "masks", b"masks"]) -> None: ...
+
+Global___Narrowing: typing_extensions.TypeAlias = Narrowing
+
+@typing.final
 class ClassTargetedFinding(google.protobuf.message.Message):
     """Result of the class-targeted control on one image."""
 
@@ -521,6 +551,7 @@ class Finding(google.protobuf.message.Message):
     PASSES_FIELD_NUMBER: builtins.int
     TRACE_FIELD_NUMBER: builtins.int
     CONTROLS_FIELD_NUMBER: builtins.int
+    NARROWING_FIELD_NUMBER: builtins.int
     name: builtins.str
     """Resource name."""
     item: builtins.str
@@ -569,6 +600,10 @@ class Finding(google.protobuf.message.Message):
     def controls(self) -> Global___FindingControls:
         """The controls."""
 
+    @property
+    def narrowing(self) -> Global___Narrowing:
+        """Masks on the way to the subset; absent if the search met none, and in audits of releases up to 0.1.0."""
+
     def __init__(
         self,
         *,
@@ -592,9 +627,10 @@ class Finding(google.protobuf.message.Message):
         passes: Global___Passes | None = ...,
         trace: Global___Trace | None = ...,
         controls: Global___FindingControls | None = ...,
+        narrowing: Global___Narrowing | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["_label", b"_label", "_predicted_class", b"_predicted_class", "_target_class", b"_target_class", "controls", b"controls", "label", b"label", "passes", b"passes", "predicted_class", b"predicted_class", "subset", b"subset", "target_class", b"target_class", "trace", b"trace"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_label", b"_label", "_predicted_class", b"_predicted_class", "_target_class", b"_target_class", "baseline_confident", b"baseline_confident", "budget_exhausted", b"budget_exhausted", "confidence", b"confidence", "controls", b"controls", "eligible", b"eligible", "image_digest", b"image_digest", "item", b"item", "label", b"label", "margin", b"margin", "model_version", b"model_version", "name", b"name", "passes", b"passes", "predicted_class", b"predicted_class", "reason", b"reason", "saturated", b"saturated", "search_index", b"search_index", "subset", b"subset", "target_class", b"target_class", "trace", b"trace", "verified_confidence", b"verified_confidence"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_label", b"_label", "_predicted_class", b"_predicted_class", "_target_class", b"_target_class", "controls", b"controls", "label", b"label", "narrowing", b"narrowing", "passes", b"passes", "predicted_class", b"predicted_class", "subset", b"subset", "target_class", b"target_class", "trace", b"trace"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_label", b"_label", "_predicted_class", b"_predicted_class", "_target_class", b"_target_class", "baseline_confident", b"baseline_confident", "budget_exhausted", b"budget_exhausted", "confidence", b"confidence", "controls", b"controls", "eligible", b"eligible", "image_digest", b"image_digest", "item", b"item", "label", b"label", "margin", b"margin", "model_version", b"model_version", "name", b"name", "narrowing", b"narrowing", "passes", b"passes", "predicted_class", b"predicted_class", "reason", b"reason", "saturated", b"saturated", "search_index", b"search_index", "subset", b"subset", "target_class", b"target_class", "trace", b"trace", "verified_confidence", b"verified_confidence"]) -> None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_label", b"_label"]) -> typing.Literal["label"] | None: ...
     @typing.overload

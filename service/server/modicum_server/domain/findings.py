@@ -66,6 +66,19 @@ class Trace:
 
 
 @dataclass(frozen=True, slots=True)
+class Narrowing:
+    """Sufficient masks on the way from the whole image to the subset, the largest first, for people to look at.
+
+    The search's own passes gave the confidences. `masks` are packed as in `Subset`, end to end, and compressed by zlib:
+    at most 12 KiB in all.
+    """
+
+    kept: tuple[int, ...]
+    confidences: tuple[Number, ...]
+    masks: Base64
+
+
+@dataclass(frozen=True, slots=True)
 class ClassTargetedFinding:
     """Result of the class-targeted control. `size_ratio` is other / predicted, 0 if nothing was found.
 
@@ -242,6 +255,7 @@ class Finding:
     passes: Passes = field(default_factory=Passes)
     trace: Trace | None = None
     controls: FindingControls = field(default_factory=FindingControls)
+    narrowing: Narrowing | None = None
 
     @property
     def failed(self) -> bool:

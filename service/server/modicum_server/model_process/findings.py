@@ -1,5 +1,7 @@
 """Findings of `modicum_sis` -> findings of the domain. Computes nothing that needs a model."""
 
+import zlib
+
 import modicum_sis.findings as sis
 import numpy as np
 import torch
@@ -11,6 +13,7 @@ from modicum_server.domain.findings import (
     Finding,
     FindingControls,
     FindingReason,
+    Narrowing,
     Passes,
     PixelSubsetFinding,
     Subset,
@@ -20,6 +23,8 @@ from modicum_server.domain.searches import SearchMethod
 from modicum_server.generated.worker_pb2 import Item
 
 TRACE_POINTS = 256
+NARROWING_MASKS, NARROWING_BYTES = 8, 12 * 1024
+"""Most masks that a finding keeps on the way to its subset, and their compressed bytes."""
 
 
 def finding_of(found: sis.Finding, item: Item, *, search_index: int, controls: FindingControls) -> Finding:
@@ -46,6 +51,7 @@ def finding_of(found: sis.Finding, item: Item, *, search_index: int, controls: F
         passes=passes_of(found.passes),
         trace=None if found.trace is None else trace_of(found.trace),
         controls=controls,
+        narrowing=None if found.narrowing is None else narrowing_of(found.narrowing),
     )
 
 
@@ -111,6 +117,18 @@ def subset_of(mask: torch.Tensor) -> Subset:
     return Subset(
         mask=np.packbits(kept.reshape(-1)).tobytes(), height=kept.shape[0], width=kept.shape[1], size=int(kept.sum())
     )
+
+
+def narrowing_of(narrowing: sis.Narrowing) -> Narrowing | None:
+    """Thin the masks evenly to a few that fit into `NARROWING_BYTES`, without the largest if need be."""
+    places = torch.linspace(0, len(narrowing.masks) - 1, min(NARROWING_MASKS, len(narrowing.masks))).round().long()
+    masks, confidences = narrowing.masks[places], narrowing.confidences[places].tolist()
+    for first in range(len(masks)):
+        subsets = [subset_of(mask) for mask in masks[first:]]
+        packed = zlib.compress(b"".join(subset.mask for subset in subsets), level=9)
+        if len(packed) <= NARROWING_BYTES:
+            return Narrowing(tuple(subset.size for subset in subsets), tuple(confidences[first:]), packed)
+    return None
 
 
 def passes_of(passes: sis.Passes) -> Passes:

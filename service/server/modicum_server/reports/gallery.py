@@ -22,13 +22,15 @@ from modicum_server.domain.findings import (
     TransferFinding,
 )
 from modicum_server.domain.models import InputSpecification
-from modicum_server.domain.searches import Canvas
+from modicum_server.domain.searches import Canvas, Fill
 from modicum_server.images.pictures import MAX_PIXELS, PictureTooLarge, PictureUnreadable, canvas_array
 from modicum_server.measures.number_words import confidence_text, share_text, short_name, times_text
 from modicum_server.measures.observation_builder import unpack_mask
 from modicum_server.reports import panels
+from modicum_server.reports.narrowing import Step, steps_of
 from modicum_server.reports.wording import class_text, pixels_text, reason_text, variant_text
 
+BLUR = Fill.BLUR.value
 LoadImage = Callable[[str], bytes | None]
 """Returns the bytes of an image by its digest; None when they are no longer stored."""
 
@@ -131,6 +133,7 @@ class Card:
     mask: str
     outline: str
     window: panels.Window
+    steps: tuple[Step, ...]
     facts: Facts
 
     @property
@@ -184,6 +187,7 @@ def card(finding: Finding, scene: Scene, anchor: str) -> Card:
         shade=panels.shade_layer_uri(mask),
         outline=panels.outline(mask),
         window=panels.densest_window(mask),
+        steps=() if photograph is None or scene.fill == BLUR else steps_of(finding, photograph.fill_colour),
         facts=Facts(class_text(finding.target_class, scene.labels), subset.fraction, finding.confidence),
         **_subset_pictures(photograph, mask, scene.fill),
     )
@@ -207,7 +211,7 @@ def _subset_pictures(photograph: Photograph | None, mask: NDArray[np.bool_], fil
     """Return the subset alone. A plain fill is a layer, blur is a separate picture, other fills are shown as grey."""
     if photograph is None:
         return {"fill_layer": "", "subset": ""}
-    if fill == "blur":
+    if fill == BLUR:
         return {"fill_layer": "", "subset": panels.blurred_subset_uri(photograph.pixels, mask)}
     return {"fill_layer": panels.fill_layer_uri(mask, photograph.fill_colour), "subset": ""}
 

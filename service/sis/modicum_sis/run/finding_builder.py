@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from modicum_sis.findings import Finding, Parameters, Passes, Reason, Subset, Trace
+from modicum_sis.findings import Finding, Narrowing, Parameters, Passes, Reason, Subset, Trace
 from modicum_sis.model.classifier import Classifier
 from modicum_sis.progress import Meter
 from modicum_sis.run.preparation import PreparedImage
@@ -43,6 +43,7 @@ class FindingBuilder:
                 subset=Subset(verified.mask),
                 verified_confidence=verified.confidence,
                 reason=Reason.STOPPED if proposal.stopped else None,
+                narrowing=self._narrowing(proposal, int(verified.mask.sum())),
             )
         return self._nothing_smaller(prepared, proposal, passes)
 
@@ -83,6 +84,13 @@ class FindingBuilder:
             reason=Reason.STOPPED if proposal.stopped else None,
         )
 
+    def _narrowing(self, proposal: Proposal, size: int) -> Narrowing | None:
+        """The masks that the search met on the way to a subset of that size."""
+        met = proposal.narrowing
+        if met is None and proposal.trace is not None:
+            met = proposal.trace.narrowing(self.parameters.threshold)
+        return None if met is None else met.above(size)
+
     def _finding(
         self,
         prepared: PreparedImage,
@@ -93,6 +101,7 @@ class FindingBuilder:
         subset: Subset | None = None,
         verified_confidence: float | None = None,
         budget_exhausted: bool = False,
+        narrowing: Narrowing | None = None,
     ) -> Finding:
         return Finding(
             index=prepared.index,
@@ -112,6 +121,7 @@ class FindingBuilder:
             trace=trace,
             reason=reason,
             parameters=self.parameters,
+            narrowing=narrowing,
         )
 
 

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from modicum_sis.acceleration.fast_path import Acceleration
 from modicum_sis.errors import FindingsFileRefused, ParameterError
-from modicum_sis.findings import Finding, Parameters, Passes, Reason, Subset, Trace
+from modicum_sis.findings import Finding, Narrowing, Parameters, Passes, Reason, Subset, Trace
 from modicum_sis.model.input_parameters import InputParameters
 from modicum_sis.searches.backselect import BackSelect
 from modicum_sis.searches.batched_gradient import BatchedGradient
@@ -31,10 +31,12 @@ from modicum_sis.searches.mask_optimization import MaskOptimization
 
 FORMAT, VERSION = "modicum findings", 1
 SEARCHES = (BackSelect, BatchedGradient, GradientFree, MaskOptimization)
-OTHERWISE = ("passes", "reason", "parameters", "subset", "trace")
+OTHERWISE = ("passes", "reason", "parameters", "subset", "trace", "narrowing")
 """Fields of a finding that are not written as they are."""
 PLAIN = tuple(field for field in fields(Finding) if field.name not in OTHERWISE)
 ARRAYS = {"masks": np.uint8, "orders": np.int64, "scores": np.float64, "kept": np.int64, "starts": np.uint8}
+LATER_ARRAYS = {"narrowings": np.uint8, "narrowing_confidences": np.float64}
+"""Arrays that files of releases up to 0.1.0 lack."""
 NPY_VERSION = (1, 0)
 LARGEST_RATIO = 1032
 """Largest ratio of unpacked to packed bytes that deflate can reach."""
@@ -93,7 +95,10 @@ def load_findings(
                     f"expected findings of version {VERSION}; got version {header['version']}. "
                     "Use the version of modicum-sis that wrote them, or a later one"
                 )
-            arrays = _Arrays({name: _checked(archive[name], kind) for name, kind in ARRAYS.items()})
+            arrays = _Arrays(
+                {name: _checked(archive[name], kind) for name, kind in ARRAYS.items()}
+                | {name: _checked(archive[name], kind) for name, kind in LATER_ARRAYS.items() if name in archive}
+            )
         parameters = [_parameters(values, searches) for values in header["parameters"]]
         return [_finding(row, parameters, arrays) for row in header["findings"]]
     except DAMAGE as error:
@@ -108,7 +113,7 @@ class _Packed:
     def __init__(self) -> None:
         self.parameters: list[dict[str, Any]] = []
         self._known: dict[Parameters, int] = {}
-        self._parts: dict[str, list[np.ndarray[Any, Any]]] = {name: [] for name in ARRAYS}
+        self._parts: dict[str, list[np.ndarray[Any, Any]]] = {name: [] for name in ARRAYS | LATER_ARRAYS}
 
     def row(self, finding: Finding) -> dict[str, Any]:
         """Everything of a finding except its arrays, and their lengths."""
@@ -118,11 +123,13 @@ class _Packed:
         row["parameters"] = self._place(finding.parameters)
         row["mask"] = self._pack("masks", finding.subset.mask) if finding.subset is not None else None
         row["trace"] = self._trace(finding.trace) if finding.trace is not None else None
+        row["narrowing"] = self._narrowing(finding.narrowing) if finding.narrowing is not None else None
         return row
 
     def joined(self) -> dict[str, Any]:
         """The arrays, joined end to end."""
-        return {name: np.concatenate([np.zeros(0, kind), *self._parts[name]]) for name, kind in ARRAYS.items()}
+        kinds = ARRAYS | LATER_ARRAYS
+        return {name: np.concatenate([np.zeros(0, kind), *self._parts[name]]) for name, kind in kinds.items()}
 
     def _place(self, parameters: Parameters) -> int:
         if parameters not in self._known:
@@ -141,6 +148,10 @@ class _Packed:
         for name, values in (("orders", trace.order), ("scores", trace.scores), ("kept", trace.kept)):
             self._parts[name].append(values.numpy())
         return {"order": len(trace.order), "scores": len(trace.scores), "start": self._pack("starts", trace.start)}
+
+    def _narrowing(self, narrowing: Narrowing) -> list[list[int]]:
+        self._parts["narrowing_confidences"].append(narrowing.confidences.numpy())
+        return [self._pack("narrowings", mask) for mask in narrowing.masks]
 
     def _pack(self, name: str, mask: Tensor) -> list[int]:
         self._parts[name].append(np.packbits(mask.numpy()))
@@ -213,6 +224,7 @@ def _finding(row: dict[str, Any], parameters: Sequence[Parameters], arrays: _Arr
         parameters=parameters[row["parameters"]],
         subset=Subset(arrays.mask("masks", row["mask"])) if row["mask"] is not None else None,
         trace=_trace(row["trace"], arrays) if row["trace"] is not None else None,
+        narrowing=_narrowing(row["narrowing"], arrays) if row.get("narrowing") is not None else None,
     )
 
 
@@ -223,6 +235,11 @@ def _trace(row: dict[str, Any], arrays: _Arrays) -> Trace:
         kept=arrays.take("kept", row["scores"]),
         start=arrays.mask("starts", row["start"]),
     )
+
+
+def _narrowing(shapes: Sequence[Sequence[int]], arrays: _Arrays) -> Narrowing:
+    masks = torch.stack([arrays.mask("narrowings", shape) for shape in shapes])
+    return Narrowing(masks, arrays.take("narrowing_confidences", len(shapes)))
 
 
 def _check_sizes(content: bytes) -> None:

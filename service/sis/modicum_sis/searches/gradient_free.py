@@ -56,7 +56,8 @@ class GradientFree:
             pass
         except Stop:
             stopped = True
-        return Proposal(masks=_masks(budget, task.scorer.shape), trace=None, stopped=stopped)
+        narrowing = budget.met.narrowing(task.scorer.shape)
+        return Proposal(_masks(budget, task.scorer.shape), trace=None, stopped=stopped, narrowing=narrowing)
 
 
 def _start(task: SearchTask, admitted: AdmittedImage) -> ScoredMask:

@@ -21,6 +21,7 @@ from modicum_sis.searches.gradient_free import GradientFree
 from modicum_sis.searches.mask_optimization_stages.ascent import Ascent
 from modicum_sis.searches.mask_optimization_stages.restarts import Restarts
 from modicum_sis.searches.mask_optimization_stages.shrinking import Shrinker, ShrunkMask
+from modicum_sis.searches.narrowing import Narrower
 from modicum_sis.searches.protocol import FIXED_PASSES, VERIFICATIONS, AdmittedImage, Proposal, SearchTask
 from modicum_sis.validation import whole_number
 
@@ -142,16 +143,30 @@ class _ImagesInWork:
     def _end_ascent(self, row: int) -> None:
         ascended, passes = self._ascent.leave(row), self._passes.pop(row)
         if ascended.whole_or_smaller_suffices:
-            self._shrink(row, ascended.mask, ascended.margin, passes=passes, pixel_values=ascended.pixel_values)
+            met, values = ascended.met, ascended.pixel_values
+            self._shrink(row, ascended.mask, ascended.margin, passes=passes, pixel_values=values, met=met)
         else:
             self._unfound.append(row)
 
     def _shrink(
-        self, row: int, mask: Tensor, margin: float, *, passes: int, pixel_values: Tensor | None = None
+        self,
+        row: int,
+        mask: Tensor,
+        margin: float,
+        *,
+        passes: int,
+        pixel_values: Tensor | None = None,
+        met: Narrower | None = None,
     ) -> None:
         restarts = self._restarts(self._admitted[row])
         shrinker = Shrinker(
-            mask, margin, threshold=self._task.threshold, passes=passes, pixel_values=pixel_values, restarts=restarts
+            mask,
+            margin,
+            threshold=self._task.threshold,
+            passes=passes,
+            pixel_values=pixel_values,
+            restarts=restarts,
+            met=met,
         )
         self._shrinkers[row] = shrinker
         self._scheduler.open(row, shrinker.shrink())
@@ -184,7 +199,12 @@ class _ImagesInWork:
 
 
 def _proposal(shrinker: Shrinker, shape: tuple[int, int], *, stopped: bool) -> Proposal:
-    return Proposal(masks=_masks(shrinker, shape), trace=_trace(shrinker.best, shape), stopped=stopped)
+    return Proposal(
+        masks=_masks(shrinker, shape),
+        trace=_trace(shrinker.best, shape),
+        stopped=stopped,
+        narrowing=shrinker.met.narrowing(shape),
+    )
 
 
 def _masks(shrinker: Shrinker, shape: tuple[int, int]) -> Iterator[Tensor]:

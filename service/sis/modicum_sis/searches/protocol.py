@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
-from modicum_sis.findings import Trace
+from modicum_sis.findings import Narrowing, Trace
 from modicum_sis.model.classifier import Canvas
 from modicum_sis.scoring.mask_scorer import MaskScorer
 
@@ -70,11 +70,13 @@ class Proposal:
         masks: (H, W) masks that are believed sufficient, the best first. They are verified in turn until one passes.
         trace: see `Finding.trace`.
         stopped: whether the search was stopped before its end.
+        narrowing: masks on the way; None if the trace has them, or nothing has.
     """
 
     masks: Iterator[Tensor]
     trace: Trace | None
     stopped: bool = False
+    narrowing: Narrowing | None = None
 
 
 class Search(Protocol):

@@ -1,4 +1,4 @@
-// Filters and sorts the galleries. Without it the page shows every card, smallest first.
+// Filters and sorts the galleries, and plays how pixels are removed. Without it the page shows every card, smallest first.
 "use strict";
 for (const gallery of document.querySelectorAll("[data-gallery]")) {
   const form = gallery.querySelector("form");
@@ -40,4 +40,22 @@ for (const gallery of document.querySelectorAll("[data-gallery]")) {
   form.addEventListener("change", show);
   form.addEventListener("submit", (event) => event.preventDefault());
   form.hidden = cards.length < 2;
+}
+for (const player of document.querySelectorAll(".narrowing")) {
+  const range = player.querySelector("input");
+  const said = player.querySelector("output");
+  const layer = player.closest("figure").querySelector(".layer");
+  const texts = JSON.parse(range.dataset.texts);
+  const layers = JSON.parse(range.dataset.layers);
+  layers[layers.length - 1] = layer.getAttribute("href");
+  const play = () => {
+    const step = Number(range.value);
+    if (layers[step]) layer.setAttribute("href", layers[step]);
+    else layer.removeAttribute("href");
+    said.value = texts[step];
+    range.setAttribute("aria-valuetext", texts[step]);
+  };
+  range.addEventListener("input", play);
+  play();
+  player.hidden = false;
 }

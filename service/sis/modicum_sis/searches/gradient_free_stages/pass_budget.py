@@ -9,6 +9,7 @@ from torch import Tensor
 
 from modicum_sis.numerics.margins import sufficient
 from modicum_sis.scoring.score_requests import LeaveOneOut, Procedure, ScoreMasks, ScoreRequest
+from modicum_sis.searches.narrowing import Narrower
 
 SAFE_MARGIN = 1e-3
 """A mask whose margin exceeds the threshold's by this also passes verification: two passes differ in low bits only."""
@@ -25,12 +26,14 @@ class PassBudget:
         passes: the passes that are left.
         best: the smallest sufficient mask (p,) so far; None before the first.
         safe: the smallest mask so far whose margin exceeds the threshold's by `SAFE_MARGIN`; None before the first.
+        met: each mask that was the smallest for a while.
     """
 
     def __init__(self, passes: int, *, threshold: float) -> None:
         self.passes = passes
         self.best: Tensor | None = None
         self.safe: Tensor | None = None
+        self.met = Narrower()
         self._sizes: dict[bool, int] = {}
         self._threshold = threshold
 
@@ -62,6 +65,7 @@ class PassBudget:
         size = int(mask.sum())
         if self._is_smaller(size, margin, safe=False):
             self.best = mask
+            self.met.note(mask, margin, size)
         if self._is_smaller(size, margin - SAFE_MARGIN, safe=True):
             self.safe = mask
 

@@ -16,13 +16,14 @@ an earlier run by it, and `Restarts` predicts the cost of another ascent from it
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from modicum_sis.numerics.margins import log_odds, sufficient
 from modicum_sis.numerics.ranking import choose_largest
+from modicum_sis.searches.narrowing import Narrower
 
 FIRST_SIZE = 0.1
 """Share of the pixels in the first mask."""
@@ -54,13 +55,14 @@ class AscentResult:
     """The smallest mask (p,) of an image that suffices, its margin, and the last values of its pixels (p,).
 
     The mask is the whole image if no smaller mask was sufficient. `whole_or_smaller_suffices` is False if not even the
-    whole image was, as for another class.
+    whole image was, as for another class. `met` has sufficient masks on the way.
     """
 
     mask: Tensor
     margin: float
     whole_or_smaller_suffices: bool
     pixel_values: Tensor
+    met: Narrower
 
 
 @dataclass(slots=True, eq=False)
@@ -76,6 +78,7 @@ class _AscentState:
     whole_suffices: bool
     smaller_found: bool = False
     step: int = 0
+    met: Narrower = field(default_factory=Narrower)
 
     @property
     def rate(self) -> float:
@@ -143,7 +146,11 @@ class Ascent:
         """End the ascent of an image, at its last step or before."""
         state = self._states.pop(row)
         return AscentResult(
-            self._best[row].clone(), state.best_margin, state.whole_or_smaller_suffices, self._pixel_values[row].clone()
+            self._best[row].clone(),
+            state.best_margin,
+            state.whole_or_smaller_suffices,
+            self._pixel_values[row].clone(),
+            state.met,
         )
 
     def next_batch(self) -> AscentBatch:
@@ -189,6 +196,7 @@ class Ascent:
             if enough[place] and (size < state.best_size or not state.whole_or_smaller_suffices):
                 better.append(place)
                 state.best_size, state.best_margin, state.whole_or_smaller_suffices = size, float(margins[place]), True
+                state.met.note(batch.masks[place], state.best_margin, size)
             state.smaller_found |= enough[place]
             state.size = self._next_size(state, float(margins[place]))
         if better:

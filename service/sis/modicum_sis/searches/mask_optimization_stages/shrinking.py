@@ -27,6 +27,7 @@ from modicum_sis.numerics.ranking import choose_largest
 from modicum_sis.scoring.score_requests import LeaveOneOut, Procedure, ScoreMasks, ScoreRequest, Scores
 from modicum_sis.searches.gradient_free_stages.pass_budget import SAFE_MARGIN, BudgetExhausted
 from modicum_sis.searches.mask_optimization_stages.restarts import FIRST_SIZES, Restarts
+from modicum_sis.searches.narrowing import Narrower
 
 LEAST_RESIZED, SIZES_TRIED = 0.7, 4
 """Smallest size that is tried along the ascent's last ranking, as a share of the mask's, and how many are tried."""
@@ -85,10 +86,12 @@ class Shrinker:
         passes: the pass-equivalents to spend.
         pixel_values: the last values of the pixels (p,) of the ascent; None if there was none.
         restarts: the parameters of restarts; None for no restarts.
+        met: sufficient masks that the ascent met.
 
     Attributes:
         best: the smallest sufficient mask so far.
         safe: the smallest mask so far whose margin exceeds the threshold's by `SAFE_MARGIN`; None before the first.
+        met: those of the ascent, and each mask that was the smallest for a while.
     """
 
     def __init__(
@@ -100,7 +103,9 @@ class Shrinker:
         passes: int,
         pixel_values: Tensor | None = None,
         restarts: Restarts | None = None,
+        met: Narrower | None = None,
     ) -> None:
+        self.met = Narrower() if met is None else met
         self.best = _unshrunk(mask, margin)
         self.safe: ShrunkMask | None = None
         self._threshold, self._passes, self._pixel_values, self._restarts = threshold, passes, pixel_values, restarts
@@ -251,6 +256,7 @@ class Shrinker:
     def _note(self, kept: ShrunkMask) -> None:
         if kept.size < self.best.size:
             self.best = kept
+            self.met.note(kept.mask, kept.margin, kept.size)
         spare = float(self._holds(torch.tensor([kept.margin - SAFE_MARGIN], dtype=torch.float64))[0])
         if spare and (self.safe is None or kept.size < self.safe.size):
             self.safe = kept
