@@ -1,7 +1,7 @@
 """Part: the HTML report of a large audit. Its size, how long it takes to make, and how it opens in Chromium.
 
-The images are noise, which no JPEG makes small, so the size is about the largest that pages of that canvas have. The
-findings are made up: no model runs.
+The images are noise, which no JPEG makes small, and each finding has scattered masks on the way to its subset, so the
+size is about the largest that pages of that canvas have. The findings are made up: no model runs.
 """
 
 import hashlib
@@ -15,18 +15,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import modicum_sis.findings as sis
 import numpy as np
+import torch
 from modicum_server.domain.audits import Audit, AuditSpecification, AuditState
 from modicum_server.domain.datasets import Dataset
 from modicum_server.domain.findings import Finding, Passes, Subset
 from modicum_server.domain.models import InputSpecification, ModelVersion, VersionState, Weights
 from modicum_server.domain.searches import Canvas, Search, SearchMethod
 from modicum_server.measures import result_document
+from modicum_server.model_process.findings import NARROWING_MASKS, narrowing_of
 from modicum_server.reports import render_html
 from PIL import Image
 
 IMAGES, QUICK_IMAGES = 1_000, 200
 SIDE, CLASSES, THRESHOLD = 224, 100, 0.9
+LARGER = 1.25
+"""How much larger a mask on the way is than the next."""
 PICTURES = 100
 """Different images; the audit repeats them."""
 OPENINGS, QUICK_OPENINGS = 9, 3
@@ -150,7 +155,17 @@ def _finding(place: int, digest: str, chance: np.random.Generator) -> Finding:
         subset=Subset(np.packbits(mask).tobytes(), SIDE, SIDE, size),
         verified_confidence=THRESHOLD,
         passes=Passes(100, 100),
+        narrowing=narrowing_of(_narrowing(size, chance)),
     )
+
+
+def _narrowing(size: int, chance: np.random.Generator) -> sis.Narrowing:
+    """Scattered masks, each a quarter larger than the next, down to the subset's size."""
+    sizes = [round(size * LARGER**step) for step in range(NARROWING_MASKS, 0, -1)]
+    masks = torch.zeros((len(sizes), SIDE * SIDE), dtype=torch.bool)
+    for mask, kept in zip(masks, sizes, strict=True):
+        mask[torch.from_numpy(chance.choice(SIDE * SIDE, min(kept, SIDE * SIDE), replace=False))] = True
+    return sis.Narrowing(masks.view(-1, SIDE, SIDE), torch.full((len(sizes),), THRESHOLD, dtype=torch.float64))
 
 
 def _input() -> InputSpecification:

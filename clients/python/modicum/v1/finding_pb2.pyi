@@ -168,7 +168,7 @@ class Narrowing(google.protobuf.message.Message):
     CONFIDENCES_FIELD_NUMBER: builtins.int
     MASKS_FIELD_NUMBER: builtins.int
     masks: builtins.bytes
-    """The masks, each packed as in Subset, end to end and compressed by zlib: at most 12 KiB."""
+    """The masks, each packed as in Subset, end to end and compressed by zlib: at most 6 KiB."""
     @property
     def kept(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]:
         """Pixels kept by each."""

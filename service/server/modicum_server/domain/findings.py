@@ -70,7 +70,7 @@ class Narrowing:
     """Sufficient masks on the way from the whole image to the subset, the largest first, for people to look at.
 
     The search's own passes gave the confidences. `masks` are packed as in `Subset`, end to end, and compressed by zlib:
-    at most 12 KiB in all.
+    at most 6 KiB in all.
     """
 
     kept: tuple[int, ...]

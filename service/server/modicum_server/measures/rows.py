@@ -76,7 +76,7 @@ def finding_row(finding: Finding) -> Document:
 def light_row(finding: Finding) -> Document:
     """Return the finding as JSON values without its trace, its masks and its larger controls: what a policy reads."""
     controls = {"class_targeted": {"subset"}, "fill_robust": {"subset"}, "pixel_subset": True, "transfers": True}
-    heavy: Any = {"subset": {"mask"}, "trace": True, "controls": controls}
+    heavy: Any = {"subset": {"mask"}, "trace": True, "narrowing": True, "controls": controls}
     row: Document = FINDING.dump_python(finding, mode="json", exclude=heavy)
     return row
 

@@ -23,7 +23,7 @@ from modicum_server.domain.searches import SearchMethod
 from modicum_server.generated.worker_pb2 import Item
 
 TRACE_POINTS = 256
-NARROWING_MASKS, NARROWING_BYTES = 8, 12 * 1024
+NARROWING_MASKS, NARROWING_BYTES = 8, 6 * 1024
 """Most masks that a finding keeps on the way to its subset, and their compressed bytes."""
 
 
