@@ -71,6 +71,7 @@ CLEAN = (
     row(0, place((0, 60)), label="cat"),
     row(1, place((0, 60)), label="dog"),
 )
+PLANTED = (CLEAN[0], row(0, place((20, 0)), label="cat"), CLEAN[2])
 
 
 def document(

@@ -13,6 +13,7 @@ from scipy.special import stdtr
 from tests.gate.documents import (
     CLEAN,
     DIGEST,
+    PLANTED,
     TODAY,
     VERSION,
     WEIGHTS,
@@ -26,7 +27,6 @@ from tests.gate.documents import (
 )
 
 NO_SPOT = "rules:\n  spot: off\n"
-PLANTED = (CLEAN[0], row(0, place((20, 0)), label="cat"), CLEAN[2])
 
 
 def test_tails_of_shares_are_exact():
@@ -263,118 +263,6 @@ def test_a_counterfactual_set_is_judged_by_its_pairs_overall_and_by_class(rule, 
     assert [(check.subject, str(check.outcome)) for check in judged.checks] == found
 
 
-def test_a_clean_network_passes_the_spot_rule():
-    given = verdict("", document())
-
-    assert (given.outcome, outcomes(given)) == ("PASS", {"spot": "PASS"})
-    assert given.left_out == dict.fromkeys(
-        ("shortcut-accuracy-drop", "counterfactual-accuracy-loss"), "the result has nothing for it"
-    )
-
-
-def test_a_planted_spot_fails_and_names_its_class():
-    given = verdict("", document(spots=PLANTED))
-
-    assert given.outcome == "FAIL"
-    assert given.rules[0].worst.subject == "cat"
-    assert given.summary == "FAIL: spot (1 of 1 rule of level error)"
-
-
-def test_a_spot_outside_the_objects_fails_although_the_whole_images_show_none():
-    beside = (CLEAN[0], row(0, place((0, 60)), place((60, 0), outside=True), label="cat"), CLEAN[2])
-
-    given = verdict("", document(spots=beside))
-
-    assert (given.outcome, given.rules[0].worst.subject) == ("FAIL", "cat")
-
-
-def test_a_spot_that_is_called_a_shortcut_says_why_and_so_does_one_that_was_accepted():
-    why = "the counterfactual set shows a loss for cat"
-    cats = row(0, place((60, 0)), label="cat") | {"shortcut": why}
-    accepted = """
-rules: {spot: error}
-accept:
-  - {rule: spot, class: cat, place: {top: 8, left: 8, height: 4, width: 4}, reason: scar, owner: me}
-"""
-
-    found, passed = (verdict(policy, document(spots=(CLEAN[0], cats, CLEAN[2]))) for policy in ("", accepted))
-
-    assert (found.outcome, passed.outcome) == ("FAIL", "PASS")
-    assert found.rules[0].worst.reason.endswith(f"decides; called a shortcut: {why}")
-    assert any(check.reason.endswith(f"called a shortcut: {why}") for check in passed.rules[0].checks)
-
-
-def test_what_is_not_settled_outside_the_objects_keeps_no_class_from_passing():
-    beside = (CLEAN[0], row(0, place((0, 60)), place((0, 9), outside=True), label="cat"), CLEAN[2])
-
-    assert verdict("", document(spots=beside)).outcome == "PASS"
-
-
-def test_a_spot_found_at_5_percent_alone_is_inconclusive_and_says_so():
-    weak = (CLEAN[0], row(0, place((6, 6)), label="cat"), CLEAN[2])
-
-    given = verdict("", document(spots=weak))
-
-    worst = given.rules[0].worst
-    assert (given.outcome, worst.subject) == ("INCONCLUSIVE", "cat")
-    assert worst.reason == (
-        "a spot of 4x4 pixels (8 from the top and 8 from the left) decides; found at 5%, not within this policy's "
-        "error budget"
-    )
-
-
-@pytest.mark.parametrize(("pairs", "outcome"), [(4, "INCONCLUSIVE"), (5, "FAIL")])
-def test_a_spot_that_a_fifth_of_the_pictures_carry_fails_where_it_is_told_which_do(pairs, outcome):
-    carried = (CLEAN[0], row(0, place((12, 48), pairs=pairs), label="cat"), CLEAN[2])
-
-    given = verdict("", document(spots=carried))
-
-    reason = given.rules[0].worst.reason
-    assert (given.outcome, given.rules[0].worst.subject) == (outcome, "cat")
-    says = "decides; 12 of 60 pictures of the class make at least 50% of the others the class"
-    assert reason.endswith(says) is (outcome == "FAIL")
-
-
-def test_classes_without_a_row_of_their_own_are_inconclusive_where_they_hold_too_many_images():
-    given = verdict("", document(spots=CLEAN[:2], untested=3))
-
-    assert given.outcome == "INCONCLUSIVE"
-    assert given.rules[0].worst.reason == (
-        "at least 90% are needed; 3 classes have too few images for a row of their own"
-    )
-    assert verdict("rules:\n  spot: {classes: pooled}", document(spots=CLEAN[:2], untested=3)).outcome == "PASS"
-
-
-def test_images_that_the_spot_test_did_not_take_count_as_neither_assessed_nor_missing():
-    assert verdict("", document(counts={"images": 5000})).outcome == "PASS"
-
-
-def test_a_result_without_a_spot_test_is_inconclusive():
-    assert verdict("", document(spots=())).outcome == "INCONCLUSIVE"
-
-
-@pytest.mark.parametrize("places", [(), (place((4, 0)),)], ids=["no place", "four sources"])
-def test_a_row_that_cannot_be_judged_is_inconclusive_and_never_fails(places):
-    given = verdict("", document(spots=(CLEAN[0], row(0, *places, label="cat"), CLEAN[2])))
-
-    assert (given.outcome, given.rules[0].worst.subject) == ("INCONCLUSIVE", "cat")
-
-
-ACCEPT = """accept:
-  - {{rule: spot, class: {}, place: {{top: {}, left: 0, height: 20, width: 20}}, reason: the lesion, owner: us}}
-"""
-
-
-@pytest.mark.parametrize(
-    ("class_label", "top", "outcome"), [("cat", 0, "PASS"), ("dog", 0, "FAIL"), ("cat", 9, "FAIL")]
-)
-def test_a_place_inside_an_accepted_box_of_its_class_passes_and_is_shown(class_label, top, outcome):
-    given = verdict(ACCEPT.format(class_label, top), document(spots=PLANTED))
-
-    assert given.outcome == outcome
-    assert ("accepted by us, for class cat: the lesion" in given.notes) == (outcome == "PASS")
-
-
 WAIVER = "waivers:\n  - {{rule: spot, class: cat, {}reason: ticket 12, owner: us, expires: {}}}\n"
 
 
@@ -458,32 +346,11 @@ def test_images_that_failed_are_counted_in_a_note():
     )
 
 
-def test_classes_that_the_spot_test_has_no_row_of_are_named():
-    knows = document()
-    knows["models"][0]["class_labels"] = ["cat", "dog", *(f"animal {n}" for n in range(2, 14))]
-
-    (note,) = verdict("", knows).notes
-
-    assert note.startswith("the spot test has no row of animal 2, animal 3, ")
-    assert note.endswith(", animal 11 and 2 more: too few images were predicted so")
-
-
 def test_a_verdict_in_place_of_a_result_is_refused():
     with pytest.raises(PolicyError, match="got a verdict; judge the result that it is about"):
         verdict("", verdict("", document()).as_json())
     with pytest.raises(PolicyError, match="expected a result document of schema version 1 or 2"):
         verdict("", {"models": []})
-
-
-def test_a_place_at_one_position_is_named_before_own_windows_that_find_it_too():
-    both = row(0, place((24, 0), own=True), place((20, 4)), label="cat")
-    own_alone = row(1, place((24, 0), own=True), place((0, 24)), label="dog")
-
-    checks = verdict("", document(spots=(CLEAN[0], both, own_alone))).rules[0].checks
-
-    reasons = {check.subject: check.reason for check in checks}
-    assert reasons["cat"] == "a spot of 4x4 pixels (8 from the top and 8 from the left) decides"
-    assert reasons["dog"] == "a spot whose place differs from picture to picture decides"
 
 
 REVIEW = {

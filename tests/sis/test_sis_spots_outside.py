@@ -9,7 +9,7 @@ from modicum_sis.spots.outside import dividing, overlap
 from modicum_sis.spots.trials import SpotTrial, spot_tests
 from torch import Tensor, nn
 
-from tests.sis.test_sis_spots import (
+from tests.sis.spot_models import (
     SIDE,
     BrightAnywhere,
     BrightCorner,

@@ -8,7 +8,7 @@ from modicum_sis.errors import ParameterError
 from modicum_sis.spots.retests import spot_retests
 from modicum_sis.spots.trials import spot_tests
 
-from tests.sis.test_sis_spots import (
+from tests.sis.spot_models import (
     SIDE,
     BrightAnywhere,
     BrightCorner,
