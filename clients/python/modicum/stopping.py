@@ -1,4 +1,4 @@
-"""How an audit may end early, and its message. What the words mean is in `modicum.gate.stopping`."""
+"""How an audit may end early, and its message, which the server reads too. The words: `modicum.gate.stopping`."""
 
 import re
 from collections.abc import Sequence

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, replace
 
+from modicum.stopping import stopping_message, stopping_value
 from modicum.v1 import audit_pb2
 
 from modicum_server.codec.searches import (
@@ -12,7 +13,6 @@ from modicum_server.codec.searches import (
     search_message,
     search_value,
 )
-from modicum_server.codec.stopping import stopping_message, stopping_value
 from modicum_server.codec.timestamps import time_message
 from modicum_server.domain.audits import Audit, AuditProgress, AuditSpecification
 from modicum_server.domain.controls import EXTRA

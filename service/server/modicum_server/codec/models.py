@@ -3,6 +3,7 @@
 from modicum.v1 import model_pb2
 
 from modicum_server.codec.enums import enum_number, enum_value
+from modicum_server.codec.records import message_of, record_of
 from modicum_server.codec.timestamps import time_message, time_value
 from modicum_server.domain.models import (
     Combine,
@@ -40,34 +41,12 @@ def _state(value: VersionState | None) -> "model_pb2.ModelVersion.State.ValueTyp
 
 def input_message(value: InputSpecification) -> model_pb2.InputSpecification:
     """Input specification."""
-    return model_pb2.InputSpecification(
-        channels=value.channels,
-        height=value.height,
-        width=value.width,
-        lower_bound=value.lower_bound,
-        upper_bound=value.upper_bound,
-        resize=value.resize,
-        interpolation=value.interpolation,
-        mean=value.mean,
-        std=value.std,
-        fill_mean=value.fill_mean,
-    )
+    return message_of(value, model_pb2.InputSpecification)
 
 
 def input_value(message: model_pb2.InputSpecification) -> InputSpecification:
     """Input specification."""
-    return InputSpecification(
-        channels=message.channels,
-        height=message.height,
-        width=message.width,
-        lower_bound=message.lower_bound,
-        upper_bound=message.upper_bound,
-        resize=message.resize,
-        interpolation=message.interpolation,
-        mean=tuple(message.mean),
-        std=tuple(message.std),
-        fill_mean=tuple(message.fill_mean),
-    )
+    return record_of(message, InputSpecification)
 
 
 def put_source(message: model_pb2.ModelVersion, source: Source) -> None:
