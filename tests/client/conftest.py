@@ -23,8 +23,7 @@ def quick_retries(monkeypatch):
         "CALLS_TO_KNOWN_SERVER",
         Backoff(0.01, longest_seconds=0.02, attempts=CALLS_TO_KNOWN_SERVER.attempts),
     )
-    monkeypatch.setattr("modicum.audit.STREAMS", Backoff(first_seconds=0.01, longest_seconds=0.02))
-    monkeypatch.setattr("modicum.transfers.STREAMS", Backoff(first_seconds=0.01, longest_seconds=0.02))
+    monkeypatch.setattr(connection, "STREAMS", Backoff(first_seconds=0.01, longest_seconds=0.02))
 
 
 @pytest.fixture

@@ -19,14 +19,13 @@ from modicum.errors import (
     InvalidArgument,
     ServiceError,
 )
-from modicum.grpc_errors import error_of, told_seconds
+from modicum.grpc_errors import error_of
 from modicum.masked_files import checked_target, refuse_unfit_for_png, reporting_disk_errors
 from modicum.masked_files import write as write_masked
 from modicum.masked_sets import MaskedSet, chosen_fill, chosen_kind, chosen_model, chosen_search, masked_set
 from modicum.models import AsyncModels
 from modicum.resource_names import checked_text
 from modicum.results import Result, document_of, result_of
-from modicum.retrying import BROKEN_STREAM, STREAMS
 from modicum.snapshots import AuditSnapshot, AuditState, snapshot_of
 from modicum.sources.inputs import InputSpecification
 from modicum.transfers import download
@@ -76,14 +75,13 @@ class AsyncAudit:
         Raises:
             ModicumError: the error of the server, or that it was unreachable for about a minute.
         """
-        sequence, attempt, waiting = 0, 0, None
+        sequence, waiting, attempts = 0, None, self._connection.stream_attempts()
         while True:
             request = audit_service_pb2.WatchAuditRequest(name=self.name, after_sequence=sequence)
             stub, metadata = self._connection.audits, self._connection.metadata
-            told: float | None = None
             try:
                 async for reply in stub.WatchAudit(request, timeout=WATCH_SECONDS, metadata=metadata):
-                    attempt = 0
+                    attempts.begin_anew()
                     snapshot = snapshot_of(reply.audit)
                     news = snapshot.audits_ahead, snapshot.waits_for_worker
                     if snapshot.sequence < sequence or (snapshot.sequence == sequence and news == waiting):
@@ -92,18 +90,14 @@ class AsyncAudit:
                     yield self._note(reply.audit)
                 if self.state.terminal:
                     return
-                if attempt >= STREAMS.attempts:
+            except grpc.aio.AioRpcError as failure:
+                if failure.code() is not grpc.StatusCode.DEADLINE_EXCEEDED:
+                    await attempts.after(failure)
+            else:
+                if not await attempts.another():
                     raise ServiceError(
                         f"the server closed the watch of {self.name} again and again before the audit ended"
                     )
-            except grpc.aio.AioRpcError as failure:
-                if failure.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
-                    continue
-                told = told_seconds(failure)
-                if (failure.code() not in BROKEN_STREAM and told is None) or attempt >= STREAMS.attempts:
-                    raise error_of(failure, address=self._connection.endpoint.target) from failure
-            attempt += 1
-            await asyncio.sleep(max(told or 0.0, STREAMS.seconds(attempt)))
 
     async def wait(self, timeout_seconds: float | None = None) -> AuditSnapshot:
         """Wait until the audit has succeeded, and return its last snapshot.
@@ -223,9 +217,8 @@ class AsyncAudit:
         if form not in FORMATS:
             raise InvalidArgument(f"report: expected one of {', '.join(FORMATS)}, got {form!r}")
         request = audit_service_pb2.GetAuditReportRequest(name=self.name, format=FORMATS[form])
-        attempt = 0
+        attempts = self._connection.stream_attempts()
         while True:
-            attempt += 1
             stream.seek(0)
             stream.truncate()
             call = self._connection.audits.GetAuditReport(
@@ -235,11 +228,11 @@ class AsyncAudit:
                 async for piece in call:
                     stream.write(piece.data)
             except grpc.aio.AioRpcError as failure:
-                if failure.code() is not grpc.StatusCode.UNAVAILABLE or attempt >= STREAMS.attempts:
+                if failure.code() is not grpc.StatusCode.UNAVAILABLE:
                     raise error_of(failure, address=self._connection.endpoint.target) from failure
+                await attempts.after(failure)
             else:
                 return
-            await asyncio.sleep(STREAMS.seconds(attempt))
 
     def _note(self, message: audit_pb2.Audit) -> AuditSnapshot:
         self.snapshot = snapshot_of(message)

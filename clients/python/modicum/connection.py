@@ -14,7 +14,8 @@ import grpc.aio
 from modicum.endpoints import Endpoint, refuse_malformed_token, refuse_unencrypted_token
 from modicum.errors import NotFound
 from modicum.grpc_errors import error_of, told_seconds
-from modicum.retrying import BROKEN_CALL, CALLS, CALLS_TO_KNOWN_SERVER
+from modicum.retrying import BROKEN_CALL, CALLS, CALLS_TO_KNOWN_SERVER, STREAMS
+from modicum.stream_attempts import StreamAttempts
 from modicum.v1.access_service_pb2_grpc import AccessServiceStub
 from modicum.v1.artifact_service_pb2_grpc import ArtifactServiceStub
 from modicum.v1.audit_service_pb2_grpc import AuditServiceStub
@@ -138,6 +139,10 @@ class Connection:
             if not page.next_page_token:
                 return
             request.page_token = page.next_page_token
+
+    def stream_attempts(self) -> StreamAttempts:
+        """The attempts at a stream of this server."""
+        return StreamAttempts(self.endpoint.target, STREAMS)
 
     async def _attempts(
         self, method: grpc.aio.UnaryUnaryMultiCallable[Request, Response], request: Request

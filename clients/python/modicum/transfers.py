@@ -13,9 +13,9 @@ import grpc.aio
 
 from modicum.connection import Connection
 from modicum.errors import DataLoss, ModicumError, SourceChanged, Unreachable
-from modicum.grpc_errors import error_of, told_seconds
-from modicum.retrying import BROKEN_STREAM, STREAMS
+from modicum.grpc_errors import error_of
 from modicum.sources.contents import Content
+from modicum.stream_attempts import StreamAttempts
 from modicum.v1 import artifact_service_pb2 as wire
 
 CHUNK_BYTES = 256 * 1024
@@ -104,40 +104,34 @@ class _ProgressCounter:
 
 
 async def _send_resuming(connection: Connection, content: Content, offset: int, counter: _ProgressCounter) -> None:
-    attempt = 0
+    attempts = connection.stream_attempts()
     while True:
         try:
             await _send(connection, content, offset, counter)
             break
         except grpc.aio.AioRpcError as failure:
-            attempt += 1
             error = error_of(failure, address=connection.endpoint.target)
             if error.reason == "DIGEST_MISMATCH":
                 raise SourceChanged(f"{content.label} changed while it was uploaded; upload it again") from failure
-            told = told_seconds(failure)
-            resumable = failure.code() in BROKEN_STREAM or error.reason in RESUMABLE or told is not None
-            if not resumable or attempt >= STREAMS.attempts:
-                raise error from failure
-        await asyncio.sleep(max(told or 0.0, STREAMS.seconds(attempt)))
-        resumed = await _resume_offset(connection, content, attempt)
+            await attempts.after(failure, resumable=error.reason in RESUMABLE)
+        resumed = await _resume_offset(connection, content, attempts)
         if resumed is None:
             break
-        attempt = 0 if resumed > offset else attempt
+        if resumed > offset:
+            attempts.begin_anew()
         counter.reach(content.digest, resumed)
         offset = resumed
     counter.finish(content)
 
 
-async def _resume_offset(connection: Connection, content: Content, attempt: int) -> int | None:
+async def _resume_offset(connection: Connection, content: Content, attempts: StreamAttempts) -> int | None:
     """Where to resume; None if nothing is missing. A server that restarts is waited for as long as for a stream."""
     while True:
         try:
             return (await find_missing(connection, [content.digest])).get(content.digest)
         except Unreachable:
-            attempt += 1
-            if attempt >= STREAMS.attempts:
+            if not await attempts.another():
                 raise
-        await asyncio.sleep(STREAMS.seconds(attempt))
 
 
 async def _send(connection: Connection, content: Content, offset: int, counter: _ProgressCounter) -> None:
@@ -183,8 +177,7 @@ async def download(connection: Connection, digest: str) -> bytes:
         DataLoss: the bytes do not match the digest.
         ModicumError: the error of the server.
     """
-    received = bytearray()
-    attempt = 0
+    received, attempts = bytearray(), connection.stream_attempts()
     while True:
         before = len(received)
         request = wire.DownloadArtifactRequest(name=f"{connection.project}/artifacts/{digest}", offset=before)
@@ -195,11 +188,9 @@ async def download(connection: Connection, digest: str) -> bytes:
                 received += piece.data
             break
         except grpc.aio.AioRpcError as failure:
-            attempt = 1 if len(received) > before else attempt + 1
-            told = told_seconds(failure)
-            if (failure.code() not in BROKEN_STREAM and told is None) or attempt >= STREAMS.attempts:
-                raise error_of(failure, address=connection.endpoint.target) from failure
-        await asyncio.sleep(max(told or 0.0, STREAMS.seconds(attempt)))
+            if len(received) > before:
+                attempts.begin_anew()
+            await attempts.after(failure)
     if hashlib.sha256(received).hexdigest() != digest:
         raise DataLoss(f"artifact {digest[:12]}: the bytes that the server sent do not match the digest; try again")
     return bytes(received)

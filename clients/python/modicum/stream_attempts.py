@@ -1,0 +1,41 @@
+"""When a stream that broke is tried again: one rule for watches, reports, uploads and downloads."""
+
+import asyncio
+
+import grpc
+import grpc.aio
+
+from modicum.grpc_errors import error_of, told_seconds
+from modicum.retrying import BROKEN_STREAM, Backoff
+
+
+class StreamAttempts:
+    """Attempts at one stream that failed one after the other. A stream that brought something begins anew."""
+
+    def __init__(self, address: str, backoff: Backoff) -> None:
+        self._address = address
+        self._backoff = backoff
+        self._failed = 0
+
+    def begin_anew(self) -> None:
+        """Forget what failed: the stream brought something."""
+        self._failed = 0
+
+    async def after(self, failure: grpc.aio.AioRpcError, *, resumable: bool = False) -> None:
+        """Wait for the next attempt. With `resumable` there is one, whatever the code of the failure.
+
+        Raises:
+            ModicumError: the failure's, if it does not pass, or if the last attempt has failed.
+        """
+        told = told_seconds(failure)
+        passes = resumable or failure.code() in BROKEN_STREAM or told is not None
+        if not passes or not await self.another(told or 0.0):
+            raise error_of(failure, address=self._address) from failure
+
+    async def another(self, least_seconds: float = 0.0) -> bool:
+        """Count a failed attempt, and wait for the next one. False if it was the last one."""
+        self._failed += 1
+        if self._failed >= self._backoff.attempts:
+            return False
+        await asyncio.sleep(max(least_seconds, self._backoff.seconds(self._failed)))
+        return True
