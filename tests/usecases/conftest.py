@@ -9,6 +9,7 @@ from modicum_server.store.changes import PostgresChanges
 from modicum_server.store.postgres import PostgresStore
 from modicum_server.usecases.specifications import AuditDraft
 
+from tests.usecases.judging_stage import DOCUMENTS
 from tests.usecases.usecases_stage import Place, draft
 
 
@@ -26,3 +27,19 @@ async def audit_draft(place: Place) -> AuditDraft:
     """A draft that can be audited."""
     version, dataset = await place.register(), await place.dataset(count=3)
     return draft(versions=(version.name,), dataset=dataset)
+
+
+@pytest.fixture
+async def audited(place, audit_draft):
+    """Makes an audit that succeeded with a document."""
+
+    async def make(name="clean", findings=(), seed=0):
+        changed = draft(
+            versions=audit_draft.specification.model_versions, dataset=audit_draft.specification.dataset, seed=seed
+        )
+        audit = await place.audit(changed, no_reuse=True)
+        given = DOCUMENTS[name] if isinstance(name, str) else name
+        await place.succeed(audit.name, {**given, "audit": audit.name}, findings)
+        return audit.name
+
+    return make
