@@ -11,7 +11,8 @@ async def nothing() -> None:
     await asyncio.sleep(0)
 
 
-async def for_ever(ended: list[str]) -> None:
+async def for_ever(ended: list[str], begun: asyncio.Event) -> None:
+    begun.set()
     try:
         await asyncio.Event().wait()
     finally:
@@ -28,11 +29,13 @@ async def test_works_that_come_to_their_end_are_done():
 
 
 async def test_a_stop_cancels_what_still_runs():
-    stop, ended = asyncio.Event(), []
-    asyncio.get_running_loop().call_later(0.05, stop.set)
+    stop, ended, begun = asyncio.Event(), [], asyncio.Event()
+    working = asyncio.create_task(done_before(stop, nothing(), for_ever(ended, begun)))
+    await begun.wait()
 
-    assert not await asyncio.wait_for(done_before(stop, nothing(), for_ever(ended)), 5)
+    stop.set()
 
+    assert not await working
     assert ended == ["cancelled"]
 
 
@@ -40,15 +43,15 @@ async def test_the_error_of_one_ends_the_others_and_comes_as_it_is():
     ended = []
 
     with pytest.raises(ModelServerDown, match="no Java"):
-        await asyncio.wait_for(done_before(asyncio.Event(), for_ever(ended), failing()), 5)
+        await done_before(asyncio.Event(), for_ever(ended, asyncio.Event()), failing())
 
     assert ended == ["cancelled"]
 
 
 async def test_being_cancelled_cancels_the_works():
-    ended = []
-    waiting = asyncio.create_task(done_before(asyncio.Event(), for_ever(ended)))
-    await asyncio.sleep(0.05)
+    ended, begun = [], asyncio.Event()
+    waiting = asyncio.create_task(done_before(asyncio.Event(), for_ever(ended, begun)))
+    await begun.wait()
 
     waiting.cancel()
 

@@ -80,7 +80,6 @@ async def test_a_queued_shard_wakes_every_idle_worker_and_its_job_is_cleared_awa
     ):
         await asyncio.gather(quiet(one), quiet(other))
         woken = asyncio.gather(is_woken(one), is_woken(other))
-        await asyncio.sleep(0.1)
 
         await queue_shards(store)
 

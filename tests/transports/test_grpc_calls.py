@@ -24,7 +24,7 @@ from modicum_server.transports.call_limits import Bounds
 from modicum_server.transports.methods.audits import PIECE_BYTES
 
 from tests.transports.transports_stage import PROJECT, messages, seen
-from tests.waiting import PATIENCE_SECONDS
+from tests.waiting import PATIENCE_SECONDS, until
 
 Code = grpc.StatusCode
 
@@ -218,16 +218,26 @@ async def test_an_upload_that_breaks_can_be_resumed(served):
 
     call = caller.artifacts.UploadArtifact(broken(), metadata=caller.metadata)
     find = artifacts.FindMissingArtifactsRequest(parent=PROJECT, digests=[header.digest])
-    for _ in range(100):
-        missing = (await caller.artifacts.FindMissingArtifacts(find, metadata=caller.metadata)).missing[0]
-        if missing.received_bytes == 5000:
-            break
-        await asyncio.sleep(0.02)
+
+    async def has_half() -> bool:
+        (missing,) = (await caller.artifacts.FindMissingArtifacts(find, metadata=caller.metadata)).missing
+        return missing.received_bytes == 5000
+
+    async def resumed() -> bool:
+        """Whether the rest was taken; not while the server still has the call that broke."""
+        rest = caller.artifacts.UploadArtifact(messages(header, data[5000:], 1000), metadata=caller.metadata)
+        try:
+            await rest
+        except grpc.aio.AioRpcError as error:
+            if seen(error).reason != "UPLOAD_BUSY":
+                raise
+            return False
+        return True
+
+    await until(has_half)
     call.cancel()
-    await asyncio.sleep(0.1)
-    header.offset = missing.received_bytes
-    assert header.offset == 5000
-    await caller.artifacts.UploadArtifact(messages(header, data[5000:], 1000), metadata=caller.metadata)
+    header.offset = 5000
+    await until(resumed)
 
     assert not (await caller.artifacts.FindMissingArtifacts(find, metadata=caller.metadata)).missing
 

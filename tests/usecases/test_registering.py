@@ -26,7 +26,9 @@ from modicum_server.usecases.pages import PageRequest
 from modicum_server.usecases.request_ids import CreateOptions
 from modicum_server.usecases.versions import NewVersion
 
+from tests.lock_waits import somebody_waits
 from tests.usecases.usecases_stage import ADMIN, AUDITOR, INPUT, PROJECT, STRANGER, VIEWER, digest_of, draft
+from tests.waiting import until
 
 REQUEST = CreateOptions(request_id="123e4567-e89b-12d3-a456-426614174000")
 VALIDATE = CreateOptions(validate_only=True)
@@ -273,13 +275,13 @@ async def test_validating_a_rejected_version_leaves_it_rejected(place):
     assert seen.state is VersionState.REJECTED
 
 
-async def test_a_manifest_that_is_being_deleted_makes_no_data_set(place):
+async def test_a_manifest_that_is_being_deleted_makes_no_data_set(place, database_url):
     manifest = await place.manifest()
 
     async with place.store.transaction() as transaction:
         assert await transaction.artifacts.referrers(PROJECT, manifest) == []
         creating = asyncio.create_task(place.datasets.create(AUDITOR, PROJECT, "photos", manifest, CreateOptions()))
-        await asyncio.sleep(0.3)
+        await until(lambda: somebody_waits(database_url))
         await transaction.artifacts.delete(PROJECT, manifest)
 
     with pytest.raises(ArtifactMissing):
