@@ -56,10 +56,10 @@ def painted(images: Tensor, masks: NDArray[np.bool_], fill: Tensor) -> Tensor:
     return torch.where(torch.from_numpy(masks).unsqueeze(1), images, fill.expand(images.shape[1:]))
 
 
-def curve(descent: Descent) -> dict[str, Any]:
+def curve(descent: Descent, most_points: int = CURVE_POINTS) -> dict[str, Any]:
     """The mean confidence over the pixels kept, with the interval of each point. Empty below ten images."""
     last = len(descent.kept) - 1
-    points = sorted({*range(0, last, -(-last // CURVE_POINTS)), last})
+    points = sorted({*range(0, last, -(-last // most_points)), last})
     confidences = descent.curve[:, points]
     intervals = bootstrap_means(confidences) or []
     return {

@@ -70,17 +70,19 @@ def kept_pixels(height: int, width: int) -> int:
     return math.ceil(KEPT_SHARE * height * width)
 
 
-def descended(network: Network, photographs: Photographs, pixels_per_step: int = PIXELS_PER_STEP) -> Descent:
-    """The descents of all images, in blocks, from the cache where possible.
+def descended(
+    network: Network, photographs: Photographs, pixels_per_step: int = PIXELS_PER_STEP, *, block: int = BLOCK
+) -> Descent:
+    """The descents of all images, in blocks of `block`, from the cache where possible.
 
     Raises:
         Absent: an image has no descent.
     """
     blocks = [
-        _block(network, photographs.at(range(start, min(start + BLOCK, len(photographs)))), pixels_per_step)
-        for start in range(0, len(photographs), BLOCK)
+        _block(network, photographs.at(range(start, min(start + block, len(photographs)))), pixels_per_step)
+        for start in range(0, len(photographs), block)
     ]
-    each = {name: [getattr(block, name) for block in blocks] for name in Descent.__slots__}
+    each = {name: [getattr(one, name) for one in blocks] for name in Descent.__slots__}
     together = {name: np.concatenate(parts) for name, parts in each.items() if name not in SHARED}
     return Descent(**together, kept=blocks[0].kept, seconds=np.sum(each["seconds"], axis=0))
 

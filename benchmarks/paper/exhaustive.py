@@ -7,6 +7,7 @@ are cached as soon as they are known.
 import json
 import time
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,9 +23,11 @@ from benchmarks.paper.sufficient import sizes_in
 EXACT = Entry("backselect", "exact", BackSelect())
 
 
-def measure(network: Network, photographs: Photographs, pool: Donors, extent: Extent) -> Iterator[dict[str, Any]]:
-    """Yield a row for each fill after every image. Return JSON values."""
-    reference = _reference(network)
+def measure(
+    network: Network, photographs: Photographs, pool: Donors, extent: Extent, path: Path = results.EXACT
+) -> Iterator[dict[str, Any]]:
+    """Yield a row for each fill after every image, as JSON values. `path` has the reference."""
+    reference = _reference(network, path)
     for fill, count in extent.exact:
         known: list[Mapping[str, Any]] = []
         for place, digest in enumerate(photographs.first(count).digests):
@@ -37,9 +40,9 @@ def measure(network: Network, photographs: Photographs, pool: Donors, extent: Ex
             yield row | {"seconds": sum(each["seconds"] for each in known)}
 
 
-def _reference(network: Network) -> Mapping[str, Mapping[str, Any]]:
+def _reference(network: Network, path: Path) -> Mapping[str, Mapping[str, Any]]:
     """Sizes by image digest. How long they took is unknown."""
-    exact = results.read(results.EXACT)["parts"].get("exact", {})
+    exact = results.read(path)["parts"].get("exact", {})
     if not exact or not exact["name"].endswith(network.name):
         return {}
     return {

@@ -8,55 +8,15 @@ import torch
 from modicum_sis import BatchedGradient, Classifier, MaskOptimization, gather_donors
 
 from benchmarks import results
-from benchmarks.paper import accuracy, cache, choices, descent, exhaustive, mitigation, run, searches, sizes
+from benchmarks.paper import accuracy, choices, descent, exhaustive, mitigation, run, searches, sizes
 from benchmarks.paper.choice import ByBackselect, ByControl, chosen
 from benchmarks.paper.descent import descended, kept_pixels, masks_digest, random_masks
-from benchmarks.paper.directions import Outcome, above, at_most, below, directions
 from benchmarks.paper.extent import QUICK
-from benchmarks.paper.material import Network, Photographs, ensemble_of, training_images
-from benchmarks.paper.page import PAGE, page_text, write_page
-from benchmarks.paper.sufficiency import KINDS
+from benchmarks.paper.material import Network, ensemble_of, training_images
 from benchmarks.paper.sufficient import eligible, sufficient
 from benchmarks.paper.training import fresh, train
 from benchmarks.subjects import Absent
-
-SIDE = 8
-CORNER = np.zeros((SIDE, SIDE), dtype=bool)
-CORNER[:2, :2] = True
-
-
-class Corner(torch.nn.Module):
-    """Class 1 has four times the brightness of the four top left pixels, minus 10. Class 0 has 0."""
-
-    def forward(self, images):
-        weights = torch.zeros(SIDE, SIDE)
-        weights[:2, :2] = 4.0
-        score = (images.mean(dim=1) * weights).sum(dim=(1, 2)) - 10
-        return torch.stack([torch.zeros_like(score), score], dim=1)
-
-
-@pytest.fixture(autouse=True)
-def kept_elsewhere(monkeypatch, tmp_path):
-    monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "cache"))
-
-
-@pytest.fixture
-def network():
-    return Network("Corner", Classifier(Corner(), fill_mean=0.0), "weights")
-
-
-def photographs(*brightness, labels=None):
-    images = torch.stack([torch.full((1, SIDE, SIDE), value) for value in brightness])
-    return Photographs(images, np.array([1] * len(brightness) if labels is None else labels, dtype=np.int64))
-
-
-def interval(low, high):
-    return {"value": 0.0, "n": 40, "interval": {"low": low, "high": high}}
-
-
-def measured(figures):
-    taken = {"quick": False, "date": "2026-01-01", "processor": "p", "cores": 2, "device": "cpu", "load_before": 0.5}
-    return {"taken": {**taken, "torch_threads": 1, "versions": {"torch": "2"}}, "seconds": 60.0, "figures": figures}
+from tests.benchmarks.paper_network import CORNER, SIDE, Corner, photographs
 
 
 def test_a_descent_of_many_pixels_a_step_keeps_the_important_pixels(network):
@@ -126,11 +86,10 @@ def test_a_descent_is_kept_and_found_again(network, monkeypatch):
             descended(other, photographs(1.0, 0.7), pixels_per_step)
 
 
-def test_images_in_blocks_are_those_without(network, monkeypatch):
+def test_images_in_blocks_are_those_without(network):
     whole = descended(network, photographs(1.0, 0.7, 0.99))
-    monkeypatch.setattr(descent, "BLOCK", 2)
 
-    blocks = descended(network, photographs(1.0, 0.7, 0.99))
+    blocks = descended(network, photographs(1.0, 0.7, 0.99), block=2)
 
     assert np.array_equal(whole.masks, blocks.masks)
     assert np.array_equal(whole.curve, blocks.curve)
@@ -217,12 +176,10 @@ def test_accuracy_on_what_a_descent_left_is_that_on_full_images_and_random_pixel
     assert found["seconds"] >= 0
 
 
-def test_a_curve_has_few_points_and_both_its_ends(network, monkeypatch):
-    monkeypatch.setattr(accuracy, "CURVE_POINTS", 10)
+def test_a_curve_has_few_points_and_both_its_ends(network):
+    found = accuracy.curve(descended(network, photographs(1.0), 1), most_points=10)
 
-    found = accuracy.measure(network, photographs(1.0), 1)
-
-    assert found["curve"]["kept"] == [64, 57, 50, 43, 36, 29, 22, 15, 8, 1, 0]
+    assert found["kept"] == [64, 57, 50, 43, 36, 29, 22, 15, 8, 1, 0]
 
 
 def test_sizes_are_parted_by_correctness(network):
@@ -257,14 +214,13 @@ def test_exact_sizes_come_from_the_reference_where_it_has_them_and_are_kept_othe
     pool, extent = gather_donors(network.classifier, dim.images), replace(QUICK, exact=(("mean", 2), ("marginal", 1)))
     known = {"name": "Any Corner", "passes": 7, "sizes": {images.digests[0]: 2}}
     results.write({"schema_version": 1, "parts": {"exact": known}}, tmp_path / "exact.json")
-    monkeypatch.setattr(results, "EXACT", tmp_path / "exact.json")
 
-    first = list(exhaustive.measure(network, images, pool, extent))
+    first = list(exhaustive.measure(network, images, pool, extent, tmp_path / "exact.json"))
     monkeypatch.setattr(exhaustive, "searched", None)
 
     assert [(row["fill"], row["sizes"]) for row in first] == [("mean", [2]), ("mean", [2, 4]), ("marginal", [4])]
     assert first[0]["passes"] == 7
-    assert list(exhaustive.measure(network, images, pool, extent)) == first
+    assert list(exhaustive.measure(network, images, pool, extent, tmp_path / "exact.json")) == first
 
 
 def test_an_ensemble_of_equals_has_their_sizes_and_their_accuracy(network):
@@ -319,123 +275,8 @@ def test_training_images_are_of_every_class_in_turn(tmp_path):
         training_images(tmp_path / "other.npz", 6)
 
 
-@pytest.mark.parametrize(
-    ("low", "high", "outcome"),
-    [
-        (0.1, 0.3, Outcome.SAME),
-        (-0.3, -0.1, Outcome.DIFFERENT),
-        (-0.1, 0.1, Outcome.OPEN),
-        (None, -0.1, Outcome.DIFFERENT),
-        (None, None, Outcome.OPEN),
-    ],
-)
-def test_what_lies_above_a_limit_is_decided_by_the_whole_interval(low, high, outcome):
-    assert above(interval(low, high), 0) is outcome
-
-
-def test_what_is_small_is_decided_by_the_whole_interval():
-    assert [at_most(interval(*ends), 0.05) for ends in ((0.01, 0.05), (0.06, 0.1), (0.01, 0.1), (0.01, None))] == [
-        Outcome.SAME,
-        Outcome.DIFFERENT,
-        Outcome.OPEN,
-        Outcome.OPEN,
-    ]
-
-
-def test_of_two_groups_one_is_smaller_where_their_intervals_are_apart():
-    few = {"value": 0.1, "n": 3, "interval": None}
-
-    assert below(interval(0.1, 0.2), interval(0.3, 0.4)) is Outcome.SAME
-    assert below(interval(0.3, 0.4), interval(0.1, 0.2)) is Outcome.DIFFERENT
-    assert below(interval(0.1, 0.3), interval(0.2, 0.4)) is Outcome.OPEN
-    assert below(few, interval(0.2, 0.4)) is Outcome.OPEN
-
-
-def test_the_page_says_in_plain_words_where_ours_differs(network, tmp_path):
-    brightness = [1.0 - place / 1000 for place in range(12)]
-    row = accuracy.measure(network, photographs(*brightness))
-    held, lost = (
-        {**row, "subsets_less_full": {**row["subsets_less_full"], **interval(*ends)}}
-        for ends in ((-0.01, 0.02), (-0.4, -0.2))
-    )
-    part = measured([held, lost])
-
-    write_page({"parts": {"accuracy": part}}, tmp_path)
-
-    page = (tmp_path / PAGE).read_text()
-    assert [each.outcome for each in directions({"accuracy": part})][::2] == [Outcome.SAME, Outcome.DIFFERENT]
-    assert "- **Ours differs**, Corner, batched_gradient, k = 16: on the 5% that this search leaves" in page
-    assert (tmp_path / "docs" / "images" / "paper-curves.png").stat().st_size > 0
-    assert "Not measured yet: `make bench PART=paper`." in page
-
-
-def test_the_page_says_what_a_temperature_does_and_what_the_verdict_is(network):
-    both = (network, network)
-    brightness = [1.0 - place / 1000 for place in range(10)]
-    figures = mitigation.measure(both, ensemble_of(both, (0.0,)), photographs(*brightness), 10, QUICK)
-    figures["ratios"][-1]["temperatures"] = [0.9, 1.2]
-
-    page = page_text({"parts": {"mitigation": measured(figures), "accuracy": measured([])}})
-
-    prose = " ".join(page.split())
-    assert "as in the ensemble: Corner sharpened (0.90), Corner softened (1.20)." in prose
-    verdict = "**INCONCLUSIVE** (no out-of-distribution data set): fewer than 30 images"
-    assert f"- mask_optimization, 300 passes: {verdict}" in page
-    assert "The whole part took 2 minutes" in page
-
-
-def choices_part(weak, strong):
-    part = measured([])
-    part["figures"] = [
-        {
-            **dict.fromkeys(("full", "random", "same_class", "confidence", "subsets_less_random"), measure),
-            "name": "Net",
-            "search": search,
-            "n": 40,
-            "passes": 100.0,
-            "subsets": {**measure, "value": value},
-            "subsets_less_full": interval(*ends),
-        }
-        for measure in ({"value": 0.9, "n": 40, "interval": None},)
-        for search, value, ends in (
-            ("mask_optimization, 100 passes", 0.9, strong),
-            ("batched_gradient, k = 16", 0.2, weak),
-        )
-    ]
-    return part
-
-
-def test_where_a_strong_search_keeps_what_a_weak_one_loses_the_page_names_the_search_as_the_cause():
-    page = " ".join(page_text({"parts": {"choices": choices_part((-0.8, -0.6), (-0.02, 0.02))}}).split())
-
-    assert "5% subsets is 20% (Net) by batched_gradient, and 90% (Net) by mask_optimization" in page
-    assert "So the weak search is the cause" in page
-
-
-@pytest.mark.parametrize(("weak", "strong"), [((-0.1, 0.1), (-0.02, 0.02)), ((-0.8, -0.6), (-0.1, 0.1))])
-def test_where_that_is_open_the_page_names_no_cause(weak, strong):
-    assert "is the cause" not in page_text({"parts": {"choices": choices_part(weak, strong)}})
-
-
-def test_rows_of_one_statement_count_once():
-    page = " ".join(page_text({"parts": {"choices": choices_part((-0.8, -0.6), (-0.02, 0.02))}}).split())
-
-    assert (
-        "Of 2 statements, 0 agree with the paper in every row that is not open, 0 differ in every such row, 1 depend "
-        "on the search or the network, and 1 are open throughout."
-    ) in page
-
-
 def test_without_the_data_the_part_says_so_and_writes_nothing(tmp_path, capsys):
     run.measure(None, tmp_path, quick=True)
 
     assert "MODICUM_BENCH_DATA" in capsys.readouterr().out
     assert list(tmp_path.iterdir()) == []
-
-
-def test_the_committed_page_is_that_of_the_committed_figures():
-    figures = results.read(results.ROOT / run.RESULTS)
-
-    assert figures["parts"]
-    assert (results.ROOT / PAGE).read_text() == page_text(figures)
-    assert [kind for kind in KINDS if kind not in page_text(figures)] == []

@@ -5,9 +5,8 @@ from benchmarks import report, report_tables
 
 def test_the_report_is_measured_without_a_browser(monkeypatch):
     monkeypatch.setattr(report, "_opened", lambda page, openings: None)
-    monkeypatch.setattr(report, "QUICK_IMAGES", 20)
 
-    part = report.measure(quick=True)
+    part = report.measure(quick=True, images=20)
 
     assert part["images"] == 20
     assert part["megabytes"] > 1

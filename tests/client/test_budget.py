@@ -3,7 +3,6 @@
 import time
 
 import pytest
-from modicum.cli import budget as budgets
 from modicum.cli.budget import Budget, BudgetSpent, TimeToStop, budget_of
 from modicum.errors import InvalidArgument
 
@@ -20,16 +19,14 @@ def test_anything_else_is_refused_with_what_was_expected(text):
 
 
 @pytest.mark.parametrize(("seconds", "stops", "ends"), [(10, 5.5, 8), (400, 297, 397), (3600, 3477, 3597)])
-def test_a_quarter_is_kept_for_what_follows_the_searches_and_a_moment_for_the_end(monkeypatch, seconds, stops, ends):
-    monkeypatch.setattr(budgets, "STARTED", 0.0)
-    given = Budget("", seconds)
+def test_a_quarter_is_kept_for_what_follows_the_searches_and_a_moment_for_the_end(seconds, stops, ends):
+    given = Budget("", seconds, started=0.0)
 
     assert (given.stops, given.ends) == (stops, ends)
 
 
-def test_the_searches_are_stopped_first_and_the_budget_is_spent_later(monkeypatch):
-    monkeypatch.setattr(budgets, "STARTED", time.monotonic())
-    given = Budget("1s", 1.0)
+def test_the_searches_are_stopped_first_and_the_budget_is_spent_later():
+    given = Budget("1s", 1.0, started=time.monotonic())
 
     seen = []
     try:
@@ -47,18 +44,14 @@ def test_the_searches_are_stopped_first_and_the_budget_is_spent_later(monkeypatc
     assert given.stops <= seen[0] < given.ends <= seen[1] < given.ends + 2
 
 
-def test_a_block_that_ends_in_time_leaves_no_timer_behind(monkeypatch):
-    monkeypatch.setattr(budgets, "STARTED", time.monotonic())
-
-    with Budget("0.2s", 0.2).bounding():
+def test_a_block_that_ends_in_time_leaves_no_timer_behind():
+    with Budget("0.2s", 0.2, started=time.monotonic()).bounding():
         pass
     time.sleep(0.4)
 
 
-def test_a_budget_that_was_spent_before_is_noticed_at_once(monkeypatch):
-    monkeypatch.setattr(budgets, "STARTED", time.monotonic() - 100)
-
-    with pytest.raises(BudgetSpent), Budget("10s", 10.0).bounding():
+def test_a_budget_that_was_spent_before_is_noticed_at_once():
+    with pytest.raises(BudgetSpent), Budget("10s", 10.0, started=time.monotonic() - 100).bounding():
         time.sleep(5)
 
 

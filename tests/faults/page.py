@@ -58,24 +58,24 @@ class Entry:
     seeds: tuple[int, ...] = ()
 
 
-def names() -> Sequence[str]:
+def names(path: Path = PAGE) -> Sequence[str]:
     """The faults on the page, in its order."""
-    return _NAME.findall(_text())
+    return _NAME.findall(_text(path))
 
 
-def write(table: Sequence[Fault], fault: Fault, seed: int, seen: str | None) -> None:
+def write(table: Sequence[Fault], fault: Fault, seed: int, seen: str | None, path: Path = PAGE) -> None:
     """Write the result of one fault to the page; `seen` is None if it failed. Rows of removed faults go."""
-    entries = read(table)
+    entries = read(table, path)
     before = entries[fault.name]
     others = tuple(number for number in before.seeds if number != seed)
     green = Entry(seen or "", (*others, seed)[-SEEDS_KEPT:])
     entries[fault.name] = green if seen is not None else Entry(before.seen if others else NOT_PLAYED, others)
-    PAGE.write_text(HEADER + "\n".join(_line(each, entries[each.name]) for each in table) + "\n", encoding="utf-8")
+    path.write_text(HEADER + "\n".join(_line(each, entries[each.name]) for each in table) + "\n", encoding="utf-8")
 
 
-def read(table: Sequence[Fault]) -> dict[str, Entry]:
+def read(table: Sequence[Fault], path: Path = PAGE) -> dict[str, Entry]:
     """The page's entries for every fault of the table. An entry of a changed row is empty."""
-    rows = {found["name"]: found for found in _ROW.finditer(_text())}
+    rows = {found["name"]: found for found in _ROW.finditer(_text(path))}
     entries = {}
     for fault in table:
         found = rows.get(fault.name)
@@ -115,8 +115,8 @@ def _checked(fault: Fault) -> str:
     return "; ".join([" or ".join(sorted(fault.states)), *map(str, fault.signs)])
 
 
-def _text() -> str:
-    return PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.exists() else ""
 
 
 def _numbers(words: str) -> tuple[int, ...]:

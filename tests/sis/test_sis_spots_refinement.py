@@ -38,9 +38,9 @@ def staged(images: Tensor) -> tuple[Interventions, SplitImages]:
     return Interventions(classifier, ImageSource(classifier, images)), split
 
 
-def refined_from(place: Place) -> Place:
+def refined_from(place: Place, steps: tuple[float, ...] = refinement.STEPS) -> Place:
     interventions, split = staged(with_patch())
-    return refined(interventions, split, place, split.pairs(split.of_class(1, 0), 0, "a test", most=16))
+    return refined(interventions, split, place, split.pairs(split.of_class(1, 0), 0, "a test", most=16), steps)
 
 
 def window(top: int, left: int, height: int, width: int) -> Place:
@@ -61,10 +61,8 @@ def test_a_window_stays_where_none_of_its_neighbours_argues_more_strongly():
     assert refined_from(window(0, 0, 3, 3)) == window(0, 0, 3, 3)
 
 
-def test_of_neighbours_that_are_alike_the_larger_one_counts(monkeypatch):
-    monkeypatch.setattr(refinement, "STEPS", (0.05,))
-
-    assert refined_from(window(6, 9, 4, 4)) == window(6, 9, 5, 4)
+def test_of_neighbours_that_are_alike_the_larger_one_counts():
+    assert refined_from(window(6, 9, 4, 4), steps=(0.05,)) == window(6, 9, 5, 4)
 
 
 @pytest.mark.parametrize("canvas", [(20, 20), (32, 32), (28, 28), (20, 60), (224, 224), (1, 8), (2, 9), (1, 1)])

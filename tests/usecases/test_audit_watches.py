@@ -9,7 +9,6 @@ import psycopg
 import pytest
 from modicum_server.domain.audits import AuditFailure, AuditProgress, AuditState, Stage
 from modicum_server.errors import DependencyUnavailable, ServerStopping, TooManyWatchers
-from modicum_server.usecases import watching as watching_module
 from modicum_server.usecases.watching import LOOKS_AT_ONCE, Waiting, Watching, remaining_seconds
 
 from tests.usecases.usecases_stage import AUDITOR, VIEWER, now
@@ -53,10 +52,10 @@ async def test_a_resumed_watch_yields_only_what_is_new_but_always_the_end(place,
         assert [snapshot.audit async for snapshot in place.watching.watch(VIEWER, audit.name, after)] == [ended]
 
 
-async def test_a_queued_audit_tells_how_many_are_ahead_of_it_until_it_starts(place, audit_draft, monkeypatch):
-    monkeypatch.setattr(watching_module, "LOOK_AT_QUEUE_SECONDS", 0.05)
+async def test_a_queued_audit_tells_how_many_are_ahead_of_it_until_it_starts(place, audit_draft):
+    watching = Watching(place.store, place.changes, place.settings, look_at_queue_seconds=0.05)
     first, second = await place.audit(audit_draft), await place.audit(audit_draft)
-    watch = place.watching.watch(VIEWER, second.name, 0)
+    watch = watching.watch(VIEWER, second.name, 0)
 
     ahead = [(await anext(watch)).waiting.audits_ahead]
     await place.audits.cancel(AUDITOR, first.name)

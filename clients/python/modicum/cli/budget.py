@@ -10,7 +10,7 @@ import re
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import monotonic
 from types import FrameType
 
@@ -48,11 +48,12 @@ class BudgetSpent(KeyboardInterrupt):
 
 @dataclass(slots=True)
 class Budget:
-    """How long a command may take. `doing` is what it does now, in words."""
+    """How long a command may take. `doing` is what it does now, in words. It `started` so on the monotonic clock."""
 
     text: str = ""
     seconds: float = math.inf
     doing: str = "starting"
+    started: float = field(default_factory=lambda: STARTED)
 
     @property
     def limited(self) -> bool:
@@ -77,12 +78,12 @@ class Budget:
     @property
     def ends(self) -> float:
         """When the work must have ended, on the monotonic clock."""
-        return STARTED + self.seconds - self._last_seconds
+        return self.started + self.seconds - self._last_seconds
 
     @property
     def exits(self) -> float:
         """When the verdict must be stored, on the monotonic clock."""
-        return STARTED + self.seconds - EXIT_SHARE * self._last_seconds
+        return self.started + self.seconds - EXIT_SHARE * self._last_seconds
 
     @property
     def cuts(self) -> float:

@@ -63,12 +63,19 @@ class Watching:
     """
 
     def __init__(
-        self, store: Store, changes: Changes, settings: Settings, *, look_seconds: float = LOOK_SECONDS
+        self,
+        store: Store,
+        changes: Changes,
+        settings: Settings,
+        *,
+        look_seconds: float = LOOK_SECONDS,
+        look_at_queue_seconds: float = LOOK_AT_QUEUE_SECONDS,
     ) -> None:
         self._store = store
         self._changes = changes
         self._most = settings.max_watchers
         self._look_seconds = look_seconds
+        self._look_at_queue_seconds = look_at_queue_seconds
         self._shares = Shares(
             Share(
                 "open watches",
@@ -123,7 +130,8 @@ class Watching:
                     if audit.state.terminal:
                         return
                     queued = audit.state is AuditState.QUEUED
-                    await self._changed_or_stopped(watch, LOOK_AT_QUEUE_SECONDS if queued else LOOK_ANYWAY_SECONDS)
+                    seconds = self._look_at_queue_seconds if queued else LOOK_ANYWAY_SECONDS
+                    await self._changed_or_stopped(watch, seconds)
         raise ServerStopping(
             f"the server is stopping; connect again and watch after sequence {seen}", sequence=str(seen)
         )

@@ -21,14 +21,20 @@ DECIMALS = 4
 """Probabilities are rounded, so that the order of sums in a batch does not move a window."""
 
 
-def refined(interventions: Interventions, images: SplitImages, place: Place, pairs: Sequence[Pair]) -> Place:
-    """The window after one round for each of `STEPS`: it becomes the neighbour that argues more strongly, if one does.
+def refined(
+    interventions: Interventions,
+    images: SplitImages,
+    place: Place,
+    pairs: Sequence[Pair],
+    steps: Sequence[float] = STEPS,
+) -> Place:
+    """The window after one round for each step: it becomes the neighbour that argues more strongly, if one does.
 
     All windows are compared on the same pairs. Of equal neighbours the larger one counts, then the earlier one.
     """
     canvas = interventions.canvas[1:]
     (strength,) = _strengths(interventions, images, [place], pairs)
-    for share in STEPS:
+    for share in steps:
         tried = neighbours(place, canvas, share)
         strengths = dict(zip(tried, _strengths(interventions, images, tried, pairs), strict=True))
         best = max(tried, key=lambda one: (strengths[one], one.area(canvas)), default=place)
