@@ -50,7 +50,7 @@ def test_the_api_exposes_calls_audits_by_state_and_the_queue(server, audited):
     values = eventually(lambda: of_an_answering_database(samples(f"{server.http}/metrics")))
 
     assert total(values, "modicum_audits", state="SUCCEEDED") >= 1
-    assert total(values, "modicum_audits_acknowledged_total") >= 1
+    assert total(values, "modicum_audit_creations_total") >= 1
     assert total(values, "modicum_rpcs_total", code="OK") >= 5
     assert total(values, "modicum_rpc_duration_seconds_count") >= 5
     assert total(values, "modicum_upload_bytes_total") > 1000

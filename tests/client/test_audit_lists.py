@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from modicum.cli.audit_lists import MOST_RESULTS, audits_table, told_by_results
+from modicum.cli.audit_lists import MOST_RESULTS, audits_table, outcomes_by_result
 from modicum.errors import NotFound
 from modicum.snapshots import AuditState
 
@@ -43,7 +43,7 @@ def model(number, outcome):
 
 
 def rows_of(*audits):
-    told = told_by_results(audits)
+    told = outcomes_by_result(audits)
     return [row[1:4] for row in audits_table([audit.snapshot for audit in audits], told).rows]
 
 
@@ -83,7 +83,7 @@ def test_audits_that_share_a_result_fetch_it_once(snapshot):
 def test_only_the_newest_results_are_fetched_and_the_others_counted(snapshot):
     audits = [Ended(snapshot, "DECISIVE", digest=str(number)) for number in range(MOST_RESULTS + 2)]
 
-    table = audits_table([audit.snapshot for audit in audits], told_by_results(audits))
+    table = audits_table([audit.snapshot for audit in audits], outcomes_by_result(audits))
 
     assert [row[2] for row in table.rows[-3:]] == ["DECISIVE", "", ""]
     assert table.caption == "older results that were not read: 2; modicum audits show AUDIT shows one"

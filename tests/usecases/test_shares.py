@@ -3,7 +3,7 @@
 import pytest
 from modicum_server.domain.projects import Principal, Role
 from modicum_server.errors import ShareExceeded, TooManyWatchers
-from modicum_server.usecases.shares import BURST_SECONDS, Pace, Share, Shares
+from modicum_server.usecases.shares import BURST_SECONDS, CallRate, Share, Shares
 from modicum_server.usecases.watching import Watching
 
 from tests.usecases.usecases_stage import AUDITOR, OTHER_AUDITOR, PROJECT, VIEWER
@@ -49,23 +49,23 @@ def test_what_was_let_go_can_be_taken_again_also_after_a_refusal():
 
 
 def test_a_token_of_another_project_with_the_same_name_has_a_share_of_its_own():
-    held, pace = shares(), Pace(1.0)
+    held, call_rate = shares(), CallRate(1.0)
     namesake = Principal(AUDITOR.name, {ELSEWHERE: Role.ADMIN})
     for _ in range(int(BURST_SECONDS)):
-        pace.admit(namesake)
+        call_rate.admit(namesake)
 
     with held.taken(namesake, ELSEWHERE, 2), held.taken(AUDITOR, PROJECT, 2):
-        pace.admit(AUDITOR)
+        call_rate.admit(AUDITOR)
 
 
 def test_calls_beyond_the_pace_are_refused_and_others_go_on():
-    pace = Pace(0.001)  # a burst of 5 ms: none
+    call_rate = CallRate(0.001)  # a burst of 5 ms: none
 
     with pytest.raises(ShareExceeded, match="calls a second"):
-        pace.admit(AUDITOR)
-    pace = Pace(1000.0)
+        call_rate.admit(AUDITOR)
+    call_rate = CallRate(1000.0)
     for _ in range(100):
-        pace.admit(AUDITOR)
+        call_rate.admit(AUDITOR)
 
 
 async def test_one_viewer_cannot_take_the_watches_of_everybody(place, audit_draft):

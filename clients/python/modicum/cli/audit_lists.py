@@ -29,52 +29,52 @@ COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class AuditOutcome:
     """What an audit found: the worst outcome of its versions, and the beginning of that one's summary."""
 
     outcome: str
     headline: str
 
 
-def told_by_results(audits: Sequence[Audit]) -> Mapping[str, Told]:
+def outcomes_by_result(audits: Sequence[Audit]) -> Mapping[str, AuditOutcome]:
     """What the newest audits that succeeded found, by result digest: equal audits share a result."""
-    told: dict[str, Told] = {}
+    outcomes: dict[str, AuditOutcome] = {}
     ended = [audit for audit in audits if audit.state is AuditState.SUCCEEDED]
     for audit in ended[:MOST_RESULTS]:
         digest = audit.snapshot.result_digest
-        if digest not in told:
-            told[digest] = _told(audit)
-    return told
+        if digest not in outcomes:
+            outcomes[digest] = _outcome_of(audit)
+    return outcomes
 
 
-def audits_table(snapshots: Sequence[AuditSnapshot], told: Mapping[str, Told]) -> Grid:
+def audits_table(snapshots: Sequence[AuditSnapshot], outcomes: Mapping[str, AuditOutcome]) -> Grid:
     """Audits in rows. A failed audit has the reason as its headline."""
-    unread = sum(one.state is AuditState.SUCCEEDED and one.result_digest not in told for one in snapshots)
+    unread = sum(one.state is AuditState.SUCCEEDED and one.result_digest not in outcomes for one in snapshots)
     return Grid(
         columns=COLUMNS,
-        rows=[_row(one, told.get(one.result_digest, NOTHING)) for one in snapshots],
+        rows=[_row(one, outcomes.get(one.result_digest, NOTHING)) for one in snapshots],
         caption=f"older results that were not read: {unread}; modicum audits show AUDIT shows one" if unread else "",
     )
 
 
-def _told(audit: Audit) -> Told:
+def _outcome_of(audit: Audit) -> AuditOutcome:
     """What the result says; nothing where it was deleted meanwhile or cannot be read."""
     try:
         models = models_of(audit.document())
     except ModicumError as error:
-        return Told("", f"the result cannot be read: {error}")
+        return AuditOutcome("", f"the result cannot be read: {error}")
     worst = worst_model(models)
     first = next(iter(worst.summary), "")
-    return Told(worst_outcome(worst), BEGINNING.split(first, maxsplit=1)[0].rstrip("."))
+    return AuditOutcome(worst_outcome(worst), BEGINNING.split(first, maxsplit=1)[0].rstrip("."))
 
 
-def _row(snapshot: AuditSnapshot, told: Told) -> Sequence[str]:
+def _row(snapshot: AuditSnapshot, found: AuditOutcome) -> Sequence[str]:
     specification = snapshot.specification
     return (
         last_part(snapshot.name),
         snapshot.state,
-        told.outcome,
-        printable(snapshot.failure_reason or told.headline),
+        found.outcome,
+        printable(snapshot.failure_reason or found.headline),
         f"{snapshot.images_done} of {snapshot.images_total}",
         ", ".join(map(short_version, specification.model_versions)),
         last_part(specification.dataset),
@@ -82,4 +82,4 @@ def _row(snapshot: AuditSnapshot, told: Told) -> Sequence[str]:
     )
 
 
-NOTHING = Told("", "")
+NOTHING = AuditOutcome("", "")

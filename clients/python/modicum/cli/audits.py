@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from modicum.cli import options
-from modicum.cli.audit_lists import audits_table, told_by_results
+from modicum.cli.audit_lists import audits_table, outcomes_by_result
 from modicum.cli.consoles import print_json, print_json_line, print_text, stderr, stdout
 from modicum.cli.options import FLAG, IMAGES, MODEL, OUTPUT, RUN, option
 from modicum.cli.outputs import checked_outputs, write_outputs
@@ -50,11 +50,11 @@ def list_audits(
     """
     with Client() as client:
         listed = list(client.audits.list(f"state = {state}" if state else ""))
-        told = {} if as_json else told_by_results(listed)
+        outcomes = {} if as_json else outcomes_by_result(listed)
     if as_json:
         print_json([audit.snapshot for audit in listed])
     else:
-        print_grid(stdout(), audits_table([audit.snapshot for audit in listed], told))
+        print_grid(stdout(), audits_table([audit.snapshot for audit in listed], outcomes))
 
 
 @command(app)

@@ -15,7 +15,7 @@ from modicum.cli.outputs import write_file
 from modicum.cli.policy import policy_from
 from modicum.cli.registration import Group, command
 from modicum.cli.stored_baselines import baseline_path
-from modicum.cli.verdicts import DEFAULT_POLICY, POLICY, judged
+from modicum.cli.verdict_outputs import DEFAULT_POLICY, POLICY, judged
 from modicum.errors import InvalidArgument
 from modicum.gate.baseline_file import baseline_document, baseline_side
 from modicum.gate.baseline_update import refusal

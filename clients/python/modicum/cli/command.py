@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from modicum.cli import audits, baseline, datasets, ensemble, members, models, policy, stored_verdicts, tokens
+from modicum.cli import audits, baseline, datasets, ensemble, members, models, policy, tokens, verdicts
 from modicum.cli.attest import attest
 from modicum.cli.audit import audit
 from modicum.cli.gate import gate
@@ -33,7 +33,7 @@ command(app)(verify)
 app.add_typer(models.app, name="models")
 app.add_typer(datasets.app, name="datasets")
 app.add_typer(audits.app, name="audits")
-app.add_typer(stored_verdicts.app, name="verdicts")
+app.add_typer(verdicts.app, name="verdicts")
 app.add_typer(members.app, name="members")
 app.add_typer(tokens.app, name="tokens")
 app.add_typer(ensemble.app, name="ensemble")

@@ -21,7 +21,7 @@ from modicum.cli.registered import Promote, candidate_of, settle, subject_with
 from modicum.cli.requests import SearchRequest, search_request
 from modicum.cli.saving import refuse_unsaved, save
 from modicum.cli.stored_baselines import baseline_in_file
-from modicum.cli.verdicts import VerdictOptions, judged, told, verdict_outputs
+from modicum.cli.verdict_outputs import VerdictOptions, judged, told, verdict_outputs
 from modicum.client import Client
 from modicum.errors import DeadlineExceeded, RegistryError
 from modicum.gate.judging import refuse_unlabelled

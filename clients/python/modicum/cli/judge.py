@@ -11,7 +11,7 @@ from modicum.cli.documents import Findings, read_document, refuse_edited, refusi
 from modicum.cli.policy import policy_from
 from modicum.cli.saving import refuse_unsaved, save
 from modicum.cli.stored_baselines import baseline_stored, report_of
-from modicum.cli.verdicts import VerdictOptions, judged, told, verdict_outputs
+from modicum.cli.verdict_outputs import VerdictOptions, judged, told, verdict_outputs
 from modicum.errors import InvalidArgument
 from modicum.gate.one_version import of_version, version_called
 from modicum.gate.verdict import Verdict

@@ -15,7 +15,7 @@ from modicum.cli.judge import is_file, result_named
 from modicum.cli.options import MODEL, RUN, option
 from modicum.cli.policy import policy_from
 from modicum.cli.stored_baselines import baseline_path, baseline_stored
-from modicum.cli.verdicts import DEFAULT_POLICY, POLICY
+from modicum.cli.verdict_outputs import DEFAULT_POLICY, POLICY
 from modicum.client import Client
 from modicum.errors import InvalidArgument
 from modicum.gate.assumed import ASSUMPTIONS, assumed_document, assumed_passes, assumed_spot

@@ -7,7 +7,7 @@ import typer
 
 from modicum.cli import options
 from modicum.cli.consoles import printing
-from modicum.cli.verdicts import VerdictOutputs, print_verdict, verdict_outputs, write_verdict
+from modicum.cli.verdict_outputs import VerdictOutputs, print_verdict, verdict_outputs, write_verdict
 from modicum.gate.verdict_file import read_verdict
 
 

@@ -15,11 +15,11 @@ DEFAULT_PASSES = 300
 """The budget of mask_optimization."""
 KEPT_SHARE = 0.05
 """Of the pixels that are chosen to be scored; the paper's."""
-FIXED_PASSES = 13
+PASSES_BESIDE_DESCENT = 13
 """The whole image, the bare fill and at most 8 verifications; the whole image, its subset and the random one."""
 STEP_PASSES = 3
 """A forward and a backward pass."""
-FEWEST_PASSES = FIXED_PASSES + STEP_PASSES
+FEWEST_PASSES = PASSES_BESIDE_DESCENT + STEP_PASSES
 """Of a descent in one step."""
 MOST_PIXELS = 2_097_152
 """Two masks of so many pixels, the search's and this one, are half a mebibyte: they travel in one message."""
@@ -35,7 +35,7 @@ class Descent:
     @property
     def passes(self) -> int:
         """The most pass-equivalents on one image."""
-        return FIXED_PASSES + STEP_PASSES * math.ceil(self.canvas.pixels / self.pixels_per_step)
+        return PASSES_BESIDE_DESCENT + STEP_PASSES * math.ceil(self.canvas.pixels / self.pixels_per_step)
 
 
 def kept_pixels(canvas: Canvas) -> int:
@@ -45,5 +45,5 @@ def kept_pixels(canvas: Canvas) -> int:
 
 def descent_within(passes: int, canvas: Canvas) -> Descent:
     """Return the descent with the fewest pixels a step within a budget of at least `FEWEST_PASSES`."""
-    steps = (passes - FIXED_PASSES) // STEP_PASSES
+    steps = (passes - PASSES_BESIDE_DESCENT) // STEP_PASSES
     return Descent(canvas, math.ceil(canvas.pixels / steps))

@@ -153,8 +153,8 @@ class Observations:
 
         Images whose fill could not be made are not among them.
         """
-        told = self.eligible if self.search.target_rule is TargetRule.PREDICTED else self.scored
-        searchable: Booleans = told & ~self.failed
+        asked = self.eligible if self.search.target_rule is TargetRule.PREDICTED else self.scored
+        searchable: Booleans = asked & ~self.failed
         return searchable
 
     @property

@@ -13,7 +13,7 @@ label, which a constant prediction would reach; both are over the images of the 
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -25,22 +25,22 @@ from modicum_server.measures.comparisons import difference_of
 from modicum_server.measures.intervals import square_and_add
 from modicum_server.measures.measure import Measure, Measured, Reading, concluded, share
 from modicum_server.measures.measure_sets import MeasureSet, Title
-from modicum_server.measures.number_words import (
-    enumeration,
-    interval_text,
-    points_number,
-    points_text,
-    share_text,
-)
 from modicum_server.measures.observations import OUTSIDE_FILLED, RING_FILLED, Booleans, Floats, Observations, Rescored
+from modicum_server.measures.shortcut_words import (
+    fact_text,
+    near_chance_text,
+    none_seen_text,
+    open_classes_text,
+    reacts_text,
+    too_few_text,
+    unsettled_text,
+)
 
 CONTROL = "shortcut"
 DROP_LIMIT = 0.10
 LEAST_IMAGES = 30
 SMALLEST_SIDE = 28
 """Pixels; the ring of a smaller canvas takes in too much of what it should surround."""
-MOST_NAMED = 3
-"""Classes that a sentence names."""
 RING, OUTSIDE = "ring", "outside the objects"
 NOT_RUN = "the shortcut control ran on no labelled image"
 TOO_SMALL = f"the shortcut control does not run on canvases below {SMALLEST_SIDE}x{SMALLEST_SIDE}"
@@ -68,33 +68,35 @@ def is_large_enough(canvas: Canvas) -> bool:
 
 
 def _drop(seen: Observations, filled: Rescored, parameters: Mapping[str, Any]) -> Measure:
-    told, still = filled.ran & seen.labelled, filled.predicted == seen.label
+    counted, still = filled.ran & seen.labelled, filled.predicted == seen.label
     lost = seen.correct.astype(np.float64) - still
-    drop = by_class(lambda where: difference_of(lost[where], level=seen.level, empty=NOT_RUN), told, seen.predicted)
-    _, counts = np.unique(seen.label[told], return_counts=True)
-    whole = share(seen.correct[told], level=seen.level, empty=NOT_RUN).interval
+    drop = by_class(lambda where: difference_of(lost[where], level=seen.level, empty=NOT_RUN), counted, seen.predicted)
+    _, counts = np.unique(seen.label[counted], return_counts=True)
+    whole = share(seen.correct[counted], level=seen.level, empty=NOT_RUN).interval
     known = {
         "accuracy_low": None if whole is None else whole.low,
-        "accuracy_filled": float(still[told].mean()),
-        "chance_accuracy": float(counts.max() / told.sum()),
+        "accuracy_filled": float(still[counted].mean()),
+        "chance_accuracy": float(counts.max() / counted.sum()),
     }
-    groups = _told_classes(seen, lost, told, drop.groups)
+    groups = _classes_with_facts(seen, lost, counted, drop.groups)
     return replace(drop, parameters={**drop.parameters, **parameters, **known}, groups=groups)
 
 
-def _told_classes(
-    seen: Observations, lost: Floats, told: Booleans, groups: Mapping[str, Measure]
+def _classes_with_facts(
+    seen: Observations, lost: Floats, counted: Booleans, groups: Mapping[str, Measure]
 ) -> Mapping[str, Measure]:
     """The groups with what the rule needs of each: its name, and its lower end among so many classes."""
     judged = sum(group.interval is not None for group in groups.values())
     level = 1 - (1 - seen.level) / max(1, judged)
 
-    def told_of(index: str) -> dict[str, Any]:
-        interval = square_and_add(lost[told & (seen.predicted == int(index))], level=level)
+    def facts_of(index: str) -> dict[str, Any]:
+        interval = square_and_add(lost[counted & (seen.predicted == int(index))], level=level)
         low = {} if interval is None else {"low_over_classes": interval.low}
         return {"label": seen.class_name(int(index)), **low}
 
-    return {index: replace(group, parameters={**group.parameters, **told_of(index)}) for index, group in groups.items()}
+    return {
+        index: replace(group, parameters={**group.parameters, **facts_of(index)}) for index, group in groups.items()
+    }
 
 
 def shortcut_reading(measured: Measured) -> Reading | None:
@@ -103,32 +105,28 @@ def shortcut_reading(measured: Measured) -> Reading | None:
     if drop.value is None:
         return None
     outcome, why = judge(measured)
-    return concluded(CONTROL, _fact(measured), why, outcome)
+    outside = _is_outside(drop)
+    where = measured["object_share_median" if outside else "border_share_median"]
+    return concluded(CONTROL, fact_text(drop, losing_classes(drop), where, outside=outside), why, outcome)
 
 
 def judge(measured: Measured) -> tuple[str, str]:
     """Return the verdict by the rule above, and its sentence."""
     drop = measured["shortcut_accuracy_drop"]
-    place = "what lies outside the objects" if _is_outside(drop) else "the ring"
+    outside = _is_outside(drop)
     if drop.n < LEAST_IMAGES:
-        return (
-            "INCONCLUSIVE",
-            f"fewer than {LEAST_IMAGES} labelled images without that region ({drop.n}), so no verdict",
-        )
+        return "INCONCLUSIVE", too_few_text(drop.n, LEAST_IMAGES)
     if loses_everywhere(drop) or losing_classes(drop):
-        reacts = f"decisions react when {place} is filled, to what was there or to the fill"
-        if _is_outside(drop):
-            return "SHORTCUT", f"{reacts}; no object lies there"
-        return "SHORTCUT", f"{reacts}; a person must say whether there is evidence in it"
+        return "SHORTCUT", reacts_text(outside=outside)
     low, chance = drop.parameters["accuracy_low"], drop.parameters["chance_accuracy"]
     if low is None or low <= chance:
-        return "INCONCLUSIVE", f"accuracy is not clearly above chance ({share_text(chance)}), so no verdict"
+        return "INCONCLUSIVE", near_chance_text(chance)
     open_classes = [group for group in drop.groups.values() if group.interval and (group.value or 0.0) > DROP_LIMIT]
     if open_classes:
-        return "INCONCLUSIVE", f"filling {place} costs {_costs(open_classes)}, on too few images to tell"
+        return "INCONCLUSIVE", open_classes_text(open_classes, outside=outside)
     if _ends(drop)[1] < DROP_LIMIT:
-        return "NONE_SEEN", f"no reliance on {place} was seen{_untold(drop)}"
-    return "INCONCLUSIVE", f"these images do not settle whether decisions react when {place} is filled"
+        return "NONE_SEEN", none_seen_text(drop, outside=outside)
+    return "INCONCLUSIVE", unsettled_text(outside=outside)
 
 
 def loses_everywhere(drop: Measure) -> bool:
@@ -142,28 +140,6 @@ def losing_classes(drop: Measure) -> list[Measure]:
     return sorted(found, key=lambda group: -(group.value or 0.0))
 
 
-def class_losses_text(groups: Sequence[Measure]) -> str:
-    """Return "50 percentage points (95% interval 40 to 60) for cat and ... for dog"; beyond three, how many more."""
-    named = [
-        f"{points_text(group.value or 0.0)}{interval_text(group.interval, points_number)} for "
-        f"{group.parameters['label']}"
-        for group in groups[:MOST_NAMED]
-    ]
-    more = len(groups) - MOST_NAMED
-    return enumeration([*named, f"at most as much for {more} more"] if more > 0 else named)
-
-
-def _costs(groups: Sequence[Measure]) -> str:
-    return class_losses_text(sorted(groups, key=lambda group: -(group.value or 0.0)))
-
-
-def _untold(drop: Measure) -> str:
-    """The classes that were too small to be looked at."""
-    few = sum(group.interval is None for group in drop.groups.values())
-    names = "class has" if few == 1 else "classes have"
-    return f"; {few:,} {names} too few images to be looked at alone" if few else ""
-
-
 def _is_outside(drop: Measure) -> bool:
     return bool(drop.parameters["region"] == OUTSIDE)
 
@@ -173,26 +149,6 @@ def _ends(measure: Measure) -> tuple[float, float]:
     interval = measure.interval
     low, high = (None, None) if interval is None else (interval.low, interval.high)
     return (-math.inf if low is None else low), (math.inf if high is None else high)
-
-
-def _fact(measured: Measured) -> str:
-    drop = measured["shortcut_accuracy_drop"]
-    outside = _is_outside(drop)
-    region = "what lies outside the objects" if outside else "the ring at the canvas' edge"
-    fact = f"Filling {region} with the mean costs {points_text(drop.value or 0.0)} of accuracy"
-    fact += interval_text(drop.interval, points_number)
-    classes = losing_classes(drop)
-    fact += f", by predicted class {class_losses_text(classes)}" if classes else ""
-    return fact + _where_text(measured["object_share_median" if outside else "border_share_median"], outside=outside)
-
-
-def _where_text(where: Measure, *, outside: bool) -> str:
-    """Where the subsets lie."""
-    if where.value is None:
-        return "; no subset was found, so where it lies is not known"
-    place = "in the objects" if outside else "in the ring"
-    chance = share_text(where.parameters["chance"])
-    return f"; {share_text(where.value)} of the median subset lies {place} (chance {chance})"
 
 
 MEASURE_SET = MeasureSet(

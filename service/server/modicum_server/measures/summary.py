@@ -22,7 +22,8 @@ from modicum_server.measures.number_words import (
     points_number,
     points_text,
 )
-from modicum_server.measures.shortcut import RING, class_losses_text, loses_everywhere, losing_classes
+from modicum_server.measures.shortcut import RING, loses_everywhere, losing_classes
+from modicum_server.measures.shortcut_words import class_losses_text
 from modicum_server.measures.spot_words import (
     ONLY_THIS,
     carriers_text,

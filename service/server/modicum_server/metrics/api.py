@@ -60,13 +60,20 @@ class ApiMetrics:
             "modicum_upload_bytes", "Bytes of artifacts that were uploaded.", registry=self.registry
         )
         self._audits = Counter(
+            "modicum_audit_creations",
+            "Audits that were created, by outcome: queued, or a stored result was reused.",
+            ["outcome"],
+            registry=self.registry,
+        )
+        self._audits_by_former_name = Counter(
             "modicum_audits_acknowledged",
-            "Audits that were created, by whether a stored result was reused.",
+            "The former name of modicum_audit_creations. The next release removes it.",
             ["answer"],
             registry=self.registry,
         )
         for outcome in ("queued", "reused"):
             self._audits.labels(outcome)  # present from the start, so that the first one is a rise
+            self._audits_by_former_name.labels(outcome)
         self._verdicts = Counter(
             "modicum_verdicts", "Verdicts that were stored, by outcome.", ["outcome"], registry=self.registry
         )
@@ -100,7 +107,9 @@ class ApiMetrics:
 
     def audit_acknowledged(self, *, reused: bool) -> None:
         """Count a created audit."""
-        self._audits.labels("reused" if reused else "queued").inc()
+        outcome = "reused" if reused else "queued"
+        self._audits.labels(outcome).inc()
+        self._audits_by_former_name.labels(outcome).inc()
 
     def verdict_stored(self, outcome: VerdictOutcome) -> None:
         """Count a stored verdict."""

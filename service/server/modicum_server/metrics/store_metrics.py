@@ -130,15 +130,15 @@ def _audits_of_versions(versions: VersionReadings) -> Iterator[Metric]:
     ended = GaugeMetricFamily(
         "modicum_model_last_audit_timestamp_seconds", "End of the version's newest audit.", labels=VERSION_LABELS
     )
-    told = GaugeMetricFamily(
+    described = GaugeMetricFamily(
         "modicum_model_last_audit_info",
         "Always 1. The labels are the version's newest audit, its data set and the search of the measures.",
         labels=(*VERSION_LABELS, "audit", "dataset", "method", "threshold", "alpha"),
     )
     for reading in versions.readings:
         ended.add_metric(_names(reading), reading.audit.end_time.timestamp())
-        told.add_metric([*_names(reading), *_terms(reading)], 1.0)
-    yield from (ended, told)
+        described.add_metric([*_names(reading), *_terms(reading)], 1.0)
+    yield from (ended, described)
 
 
 def _verdicts_of_versions(versions: VersionReadings) -> Iterator[Metric]:
@@ -147,7 +147,7 @@ def _verdicts_of_versions(versions: VersionReadings) -> Iterator[Metric]:
         "When the newest verdict on an audit of the version was made.",
         labels=VERSION_LABELS,
     )
-    told = GaugeMetricFamily(
+    described = GaugeMetricFamily(
         "modicum_model_last_verdict_info",
         "Always 1. The labels are the newest verdict on an audit of the version, that audit and the verdict's outcome.",
         labels=(*VERSION_LABELS, "audit", "verdict", "outcome"),
@@ -155,8 +155,8 @@ def _verdicts_of_versions(versions: VersionReadings) -> Iterator[Metric]:
     for reading in versions.readings:
         if (verdict := reading.verdict) is not None:
             judged.add_metric(_names(reading), verdict.create_time.timestamp())
-            told.add_metric([*_names(reading), _last(verdict.audit), _last(verdict.verdict), verdict.outcome], 1.0)
-    yield from (judged, told)
+            described.add_metric([*_names(reading), _last(verdict.audit), _last(verdict.verdict), verdict.outcome], 1.0)
+    yield from (judged, described)
 
 
 def _terms(reading: VersionReading) -> tuple[str, ...]:

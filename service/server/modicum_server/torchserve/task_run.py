@@ -98,9 +98,9 @@ class Run:
                     if isinstance(event, TaskFinished):
                         finished = event  # yielded when the stream was read to its end and the process is free
                     else:
-                        told = time.monotonic()
+                        yielded = time.monotonic()
                         yield event
-                        self._progress.excuse(time.monotonic() - told)
+                        self._progress.excuse(time.monotonic() - yielded)
             if finished is None:
                 raise TaskFailed(HANDLER_BUG, "the stream ended before the task", model_at_fault=False)
         except ModelServerError as error:

@@ -27,7 +27,7 @@ from modicum_server.transports.errors import status_of_error
 from modicum_server.transports.open_streams import OpenStreams
 from modicum_server.transports.refusals import Refusal, deadline_refusal, refusal_of
 from modicum_server.usecases.members import Tokens
-from modicum_server.usecases.shares import Pace
+from modicum_server.usecases.shares import CallRate
 
 Layer = Callable[[Call], AbstractAsyncContextManager[None]]
 FindPrincipal = Callable[[Wire, float], Awaitable[Principal]]
@@ -40,14 +40,14 @@ log = structlog.get_logger("modicum.rpc")
 
 
 def layers_of(
-    store: Store, metrics: CallMetrics, pace: Pace, *, bounds: Bounds, most_calls: int | None = None
+    store: Store, metrics: CallMetrics, call_rate: CallRate, *, bounds: Bounds, most_calls: int | None = None
 ) -> Sequence[Layer]:
     """Return the layers, from outside in. Without `most_calls`, the transport itself bounds the number of calls."""
     counted = () if most_calls is None else (bounded(most_calls),)
     limit = limited(bounds.longest_call_seconds)
     known = authenticated(lambda wire, seconds: _by_token(store, wire, seconds), bounds.authentication_seconds)
     good = OpenStreams(Tokens(store).principals, recheck_seconds=bounds.recheck_seconds).layer
-    return (identified, measured(metrics), logged, errors_refused, *counted, limit, known, paced(pace), good)
+    return (identified, measured(metrics), logged, errors_refused, *counted, limit, known, paced(call_rate), good)
 
 
 async def open_layers(stack: AsyncExitStack, layers: Sequence[Layer], call: Call) -> None:
@@ -174,13 +174,13 @@ def authenticated(find: FindPrincipal, longest_seconds: float) -> Layer:
     return layer
 
 
-def paced(pace: Pace) -> Layer:
+def paced(call_rate: CallRate) -> Layer:
     """Refuse calls of a principal that makes too many a second."""
 
     @asynccontextmanager
     async def layer(call: Call) -> AsyncIterator[None]:
         if call.principal is not None:
-            pace.admit(call.principal)
+            call_rate.admit(call.principal)
         yield
 
     return layer

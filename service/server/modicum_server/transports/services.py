@@ -34,7 +34,7 @@ from modicum_server.usecases.result_facts import ResultFacts
 from modicum_server.usecases.reviewing import Reviewing
 from modicum_server.usecases.reviews import Reviews
 from modicum_server.usecases.sessions import Sessions
-from modicum_server.usecases.shares import Pace
+from modicum_server.usecases.shares import CallRate
 from modicum_server.usecases.side_by_side import Comparing
 from modicum_server.usecases.trends import Trends
 from modicum_server.usecases.verdicts import Verdicts
@@ -73,7 +73,7 @@ class UseCases:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The methods of the contract, one attribute for each service, the use cases behind them, and the pace of calls."""
+    """The methods of the contract, one attribute for each service, and the use cases behind them. Bounds calls."""
 
     projects: ProjectMethods
     access: AccessMethods
@@ -84,7 +84,7 @@ class Services:
     verdicts: VerdictMethods
     reviews: ReviewMethods
     use_cases: UseCases
-    pace: Pace
+    call_rate: CallRate
 
     @property
     def watching(self) -> Watching:
@@ -145,7 +145,7 @@ def build_services(
         verdicts=VerdictMethods(able.verdicts),
         reviews=ReviewMethods(able.reviews),
         use_cases=able,
-        pace=Pace(settings.max_calls_per_second),
+        call_rate=CallRate(settings.max_calls_per_second),
     )
 
 

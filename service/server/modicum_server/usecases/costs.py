@@ -24,7 +24,7 @@ from modicum_server.measures.shortcut import is_large_enough
 from modicum_server.usecases.controls import plans_beside, spot_plan, transfer_plan
 from modicum_server.usecases.draws import draw_order
 
-FIXED_PASSES = 10
+PASSES_BESIDE_STEPS = 10
 """Passes for the whole image, the bare fill and at most 8 verifications, of which nearly always one is needed."""
 EXACT_PIXELS = 32 * 32
 PAPER_PIXELS = 224 * 224
@@ -58,9 +58,9 @@ def _method_passes(search: Search, canvas: Canvas) -> int:
         case SearchMethod.MASK_OPTIMIZATION:
             return search.passes
         case SearchMethod.BATCHED_GRADIENT:
-            return FIXED_PASSES + STEP_PASSES * math.ceil(canvas.pixels / search.pixels_per_step)
+            return PASSES_BESIDE_STEPS + STEP_PASSES * math.ceil(canvas.pixels / search.pixels_per_step)
         case SearchMethod.BACKSELECT:
-            return FIXED_PASSES + _greedy_passes(canvas.pixels, search.fraction)
+            return PASSES_BESIDE_STEPS + _greedy_passes(canvas.pixels, search.fraction)
 
 
 @lru_cache(maxsize=64)  # needed again for each version and control, and 4 million pixels take a moment

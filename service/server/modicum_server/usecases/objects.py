@@ -83,13 +83,13 @@ class ObjectsGate:
             raise errors.exceptions[0] from None  # the first is the caller's error, and no fault to be logged
 
     async def _see(self, item: DatasetItem, max_pixels: int) -> None:
-        told = await _bytes_of(self._artifacts, item.boxes_digest or item.mask_digest)
-        if told is None:
+        objects = await _bytes_of(self._artifacts, item.boxes_digest or item.mask_digest)
+        if objects is None:
             raise _invalid(item, f"expected at most {LARGEST_BYTES:,} bytes, got more")
         image = await _bytes_of(self._artifacts, item.image_digest)
         if image is None:
             return
-        given = {"boxes": told} if item.boxes_digest else {"mask": told}
+        given = {"boxes": objects} if item.boxes_digest else {"mask": objects}
         check = partial(self._check, image, max_pixels=max_pixels, **given)
         try:
             await asyncio.get_running_loop().run_in_executor(self._decoding, check)

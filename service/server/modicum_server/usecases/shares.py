@@ -60,7 +60,7 @@ class Shares:
                     del self._held[holder]
 
 
-class Pace:
+class CallRate:
     """How many calls a principal may make a second, measured over `BURST_SECONDS`."""
 
     def __init__(self, calls_per_second: float) -> None:

@@ -89,7 +89,7 @@ class Doors:
 
         known = authenticated(by_session, bounds.authentication_seconds)
         good = OpenStreams(able.tokens.principals, recheck_seconds=bounds.recheck_seconds).layer
-        return cls(able, settings, public, (*public, known, paced(services.pace), good))
+        return cls(able, settings, public, (*public, known, paced(services.call_rate), good))
 
     def route(self, page: Page) -> Route:
         """Return the route of a page."""

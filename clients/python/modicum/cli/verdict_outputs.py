@@ -1,0 +1,123 @@
+"""How a verdict leaves the command: its outputs, its ten lines, and its exit code."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+from modicum.cli import options
+from modicum.cli.consoles import print_error, print_json, print_text, printing, stdout
+from modicum.cli.documents import refusing_parts
+from modicum.cli.exit_codes import DONE, INCONCLUSIVE, VIOLATED
+from modicum.cli.options import FLAG, OUTPUT, option
+from modicum.cli.outputs import checked_suffix, write_file
+from modicum.gate.judging import judge
+from modicum.gate.policy import Inconclusive, Policy
+from modicum.gate.rendering.forms import FORMS
+from modicum.gate.rendering.terminal import terminal_lines
+from modicum.gate.verdict import Outcome, Verdict
+
+POLICY = "Policy"
+DEFAULT_POLICY = Path("modicum.yaml")
+SAID = {
+    Inconclusive.WARN: "warning: the verdict is INCONCLUSIVE; the policy says warn, so the exit code is 0",
+    Inconclusive.ALLOW: "the verdict is INCONCLUSIVE; the policy allows that, so the exit code is 0",
+}
+
+
+VerdictOutputs = Annotated[
+    list[Path] | None,
+    option(
+        OUTPUT,
+        "--output",
+        "FILE",
+        f"Write the verdict to a file, by its suffix: {', '.join(FORMS)}. Repeatable.",
+        short="-o",
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerdictOptions:
+    """By which policy to judge, and where the verdict goes."""
+
+    policy: Annotated[
+        Path, option(POLICY, "--policy", "FILE", "The policy; `modicum policy init` writes one to begin with.")
+    ] = DEFAULT_POLICY
+    exit_zero: Annotated[
+        bool, option(POLICY, "--exit-zero", FLAG, "Exit with 0 whatever the verdict; errors keep their codes.")
+    ] = False
+    save: Annotated[
+        bool,
+        option(OUTPUT, "--save", FLAG, "The server that has the audit judges it too, and stores the verdict."),
+    ] = False
+    output: VerdictOutputs = None
+    as_json: options.Json = False
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictOutput:
+    """A file to write, and the suffix that decides its form."""
+
+    path: Path
+    suffix: str
+
+
+def verdict_outputs(paths: Sequence[Path]) -> tuple[VerdictOutput, ...]:
+    """The outputs. Each is checked to be writable.
+
+    Raises:
+        InvalidArgument: a suffix is unknown, or a file cannot be written.
+    """
+    return tuple(VerdictOutput(path, checked_suffix(path, FORMS)) for path in paths)
+
+
+def judged(document: Mapping[str, Any], policy: Policy, source: str, *, baseline: Mapping[str, Any] | None) -> Verdict:
+    """Judge a result document as of today.
+
+    Raises:
+        InvalidSource: a part of a document is missing; names `source`.
+        PolicyError: the policy cannot be applied to it, or the extra `gate` is missing.
+    """
+    with refusing_parts(source):
+        return judge(document, policy, today=datetime.now(UTC).date(), baseline=baseline)
+
+
+def exit_code_of(verdict: Verdict) -> int:
+    """The exit code of a verdict by its policy."""
+    if verdict.outcome is Outcome.INCONCLUSIVE:
+        return INCONCLUSIVE if verdict.policy.inconclusive is Inconclusive.FAIL else DONE
+    return VIOLATED if verdict.outcome is Outcome.FAIL else DONE
+
+
+def told(verdict: Verdict, outputs: tuple[VerdictOutput, ...], asked: VerdictOptions) -> int:
+    """Write the outputs and print the verdict. Returns the exit code."""
+    code, document = exit_code_of(verdict), verdict.as_json()
+    write_verdict(document, outputs)
+    if verdict.outcome is Outcome.INCONCLUSIVE and code == DONE:
+        print_error(SAID[verdict.policy.inconclusive])
+    if asked.exit_zero and code != DONE:
+        print_error(f"the exit code is 0 because of --exit-zero; without it, it is {code}")
+    with printing():
+        print_verdict(document, outputs, as_json=asked.as_json)
+    return DONE if asked.exit_zero else code
+
+
+def write_verdict(document: Mapping[str, Any], outputs: Sequence[VerdictOutput]) -> None:
+    """Write a verdict's document in each of the forms.
+
+    Raises:
+        OutputNotWritten: the disk is full, or permissions are missing.
+    """
+    for output in outputs:
+        write_file(output.path, FORMS[output.suffix](document))
+
+
+def print_verdict(document: Mapping[str, Any], outputs: Sequence[VerdictOutput], *, as_json: bool) -> None:
+    """Print a verdict's document in ten lines at most, and the files that were written; or as JSON."""
+    if as_json:
+        print_json(document)
+        return
+    for line in [*terminal_lines(document), *(f"wrote {output.path}" for output in outputs)]:
+        print_text(stdout(), line)
