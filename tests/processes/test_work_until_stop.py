@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from modicum_server.errors import ModelServerDown
+from modicum_server.model_server import ModelServerDown
 from modicum_server.processes.work_until_stop import done_before
 
 

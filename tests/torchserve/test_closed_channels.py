@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import grpc.aio
 import pytest
-from modicum_server.errors import ModelServerDown
+from modicum_server.model_server import ModelServerDown
 from modicum_server.torchserve.management import Controller
 from modicum_server.torchserve.stream import Stream
 

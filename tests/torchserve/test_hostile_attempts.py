@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from modicum_server.domain.models import Executable, ExecutableKind
-from modicum_server.errors import ExecutableNotEnclosed
+from modicum_server.model_server import ExecutableNotEnclosed
 from modicum_server.settings import Settings
 from modicum_server.torchserve.adapter import TorchServe
 from modicum_server.torchserve.confinement.plan import Level

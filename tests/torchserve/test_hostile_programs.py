@@ -13,7 +13,8 @@ import pytest
 import pytest_asyncio
 from modicum_server.domain.models import ExecutableKind
 from modicum_server.domain.tasks import TaskChecked, TaskFinished
-from modicum_server.errors import ModelServerError, TaskFailed
+from modicum_server.errors import ModelServerError
+from modicum_server.model_server import TaskFailed
 from modicum_server.settings import Settings
 from modicum_server.torchserve.adapter import TorchServe
 from modicum_server.torchserve.confinement.plan import Level

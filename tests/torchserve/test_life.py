@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from modicum_server.errors import ModelServerDown
+from modicum_server.model_server import ModelServerDown
 from modicum_server.processes.locked_folders import delete_abandoned
 from modicum_server.settings import Settings
 from modicum_server.torchserve import java

@@ -22,8 +22,8 @@ from modicum_server.domain.tasks import (
     TaskHeartbeat,
     TaskScores,
 )
-from modicum_server.errors import ModelDied, ModelHung, ModelOutOfMemory, ModelServerDown, TaskFailed
 from modicum_server.generated.worker_pb2 import Chunk, Failure, Findings, Scores
+from modicum_server.model_server import ModelDied, ModelHung, ModelOutOfMemory, ModelServerDown, TaskFailed
 from modicum_server.torchserve.memory import memory_kills
 from modicum_server.torchserve.messages import chunk_of, event_of, task_message
 from modicum_server.torchserve.progress import ChunkSequence, Progress, hang_seconds

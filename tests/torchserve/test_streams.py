@@ -7,7 +7,7 @@ import signal
 
 import pytest
 from modicum_server.domain.tasks import TaskFinished, TaskHeartbeat, TaskStarted
-from modicum_server.errors import ModelDied, ModelHung, ModelOutOfMemory, ModelServerDown, TaskFailed
+from modicum_server.model_server import ModelDied, ModelHung, ModelOutOfMemory, ModelServerDown, TaskFailed
 
 from tests.tiers import long
 from tests.torchserve.torchserve_stage import DIGEST, Never, RunningTask, heard, task

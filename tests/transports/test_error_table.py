@@ -3,6 +3,7 @@ from collections.abc import Iterator
 import grpc
 import pytest
 from modicum_server import errors
+from modicum_server.model_server import ExecutableNotEnclosed, TaskFailed
 from modicum_server.transports.errors import TABLE, UNKNOWN, status_of_error
 from modicum_server.transports.grpc.statuses import status_of
 from modicum_server.transports.refusals import deadline_refusal, refusal_of
@@ -18,10 +19,10 @@ def example(kind: type[errors.ModicumError]) -> errors.ModicumError:
     arguments = {
         errors.FieldInvalid: ("field", "rule"),
         errors.PolicyInvalid: ("field", "rule"),
-        errors.TaskFailed: ("REASON", "detail"),
-        errors.ExecutableNotEnclosed: ("isolation",),
+        TaskFailed: ("REASON", "detail"),
+        ExecutableNotEnclosed: ("isolation",),
     }
-    options = {errors.TaskFailed: {"model_at_fault": True}}
+    options = {TaskFailed: {"model_at_fault": True}}
     return kind(*arguments.get(kind, ()), **options.get(kind, {}))
 
 

@@ -29,8 +29,8 @@ from modicum_server.domain.tasks import (
     TaskSpots,
     TaskStarted,
 )
-from modicum_server.errors import ExecutableNotEnclosed, ModelDied, ModelServerError, TaskFailed
-from modicum_server.model_server import Cancellation, ModelServerHealth
+from modicum_server.errors import ModelServerError
+from modicum_server.model_server import Cancellation, ExecutableNotEnclosed, ModelDied, ModelServerHealth, TaskFailed
 
 CHECK = ModelCheck(class_count=10, output_kind=OutputKind.LOGITS, useful_gradient=True, pass_milliseconds=1.0)
 PASSES = Passes(forward=3, backward=1)

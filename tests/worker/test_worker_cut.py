@@ -10,7 +10,7 @@ from modicum_server.domain.datasets import DatasetItem
 from modicum_server.domain.models import Ensemble
 from modicum_server.domain.searches import Control, ControlPlan
 from modicum_server.domain.stopping import Stopping
-from modicum_server.errors import ModelDied
+from modicum_server.model_server import ModelDied
 from modicum_server.usecases.stopping import cut_scores
 
 from tests.waiting import until

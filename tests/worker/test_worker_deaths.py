@@ -10,7 +10,7 @@ from modicum_server.domain.findings import FindingReason
 from modicum_server.domain.models import Executable, ExecutableKind, VersionState
 from modicum_server.domain.searches import Search, SearchMethod
 from modicum_server.domain.tasks import CheckWork, SearchWork, TaskFindings
-from modicum_server.errors import ModelDied, ModelHung, ModelOutOfMemory, ModelServerDown, TaskFailed
+from modicum_server.model_server import ModelDied, ModelHung, ModelOutOfMemory, ModelServerDown, TaskFailed
 
 from tests.waiting import until
 from tests.worker.arithmetic_model_server import CHECK, ArithmeticModelServer, finding_of

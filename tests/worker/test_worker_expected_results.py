@@ -33,8 +33,7 @@ from modicum_server.domain.tasks import (
     TaskScores,
     TaskSpots,
 )
-from modicum_server.errors import TaskFailed
-from modicum_server.model_server import ExpectedResults
+from modicum_server.model_server import ExpectedResults, TaskFailed
 
 from tests.worker.arithmetic_model_server import CHECK, subset_of
 from tests.worker.worker_scene import INPUT, LABELS, SEARCH, WEIGHTS

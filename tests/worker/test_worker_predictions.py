@@ -9,7 +9,7 @@ from modicum_server.domain.datasets import DatasetItem
 from modicum_server.domain.findings import FindingReason
 from modicum_server.domain.models import Ensemble
 from modicum_server.domain.tasks import ScoreWork
-from modicum_server.errors import ModelDied, TaskFailed
+from modicum_server.model_server import ModelDied, TaskFailed
 
 from tests.waiting import until
 from tests.worker.arithmetic_model_server import ArithmeticModelServer

@@ -11,8 +11,8 @@ from modicum_server.domain.classes import class_index, classes_by_name
 from modicum_server.domain.findings import ClassTargetedFinding, Finding, FindingControls, FindingReason, Passes
 from modicum_server.domain.searches import Canvas, Control, ControlPlan, Fill, Search, SearchMethod
 from modicum_server.domain.tasks import Acceleration, TaskFinished
-from modicum_server.errors import ModelDied, ModelHung, ModelOutOfMemory, TaskFailed
 from modicum_server.metrics.worker import WorkerMetrics, image_outcome
+from modicum_server.model_server import ModelDied, ModelHung, ModelOutOfMemory, TaskFailed
 from modicum_server.worker.exposition import exposed
 from modicum_server.worker.failures import failure_of, retry_delay
 from modicum_server.worker.plan.donors import donor_indices, donors_needed

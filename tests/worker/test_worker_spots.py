@@ -10,7 +10,7 @@ from modicum_server.domain.findings import FindingReason
 from modicum_server.domain.searches import Control, ControlPlan
 from modicum_server.domain.spots import SpotRow
 from modicum_server.domain.tasks import SpotWork
-from modicum_server.errors import ModelDied, TaskFailed
+from modicum_server.model_server import ModelDied, TaskFailed
 
 from tests.waiting import until
 from tests.worker.arithmetic_model_server import (

@@ -8,7 +8,7 @@ from modicum_server.domain.audits import AuditState, Stage
 from modicum_server.domain.findings import FindingReason, TransferFinding
 from modicum_server.domain.searches import Control, ControlPlan, TargetRule
 from modicum_server.domain.tasks import ScoreWork, SearchWork
-from modicum_server.errors import ModelDied, TaskFailed
+from modicum_server.model_server import ModelDied, TaskFailed
 
 from tests.waiting import until
 from tests.worker.arithmetic_model_server import ArithmeticModelServer

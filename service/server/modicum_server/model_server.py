@@ -23,13 +23,52 @@ from modicum_server.domain.tasks import (
     TaskScores,
     TaskSpots,
 )
-from modicum_server.errors import TaskFailed
+from modicum_server.errors import ModelServerError
 
 NOT_ASKED_FOR = "HANDLER_BUG"
 FINDINGS_MISSING = "FINDINGS_MISSING"
 SCORES_MISSING = "SCORES_MISSING"
 CHECK_MISSING = "CHECK_MISSING"
 SPOTS_MISSING = "SPOTS_MISSING"
+
+
+class ModelDied(ModelServerError):
+    """The model's process died."""
+
+
+class ModelOutOfMemory(ModelServerError):
+    """The model's process was killed, probably for memory."""
+
+
+class ModelHung(ModelServerError):
+    """The model's process showed no progress in time."""
+
+
+class ModelServerDown(ModelServerError):
+    """The model server is not running."""
+
+
+class TaskFailed(ModelServerError):
+    """The model process ended the task and gave a reason."""
+
+    def __init__(self, task_reason: str, detail: str, *, model_at_fault: bool) -> None:
+        """Take the model process's reason and detail, and whether the model is at fault."""
+        super().__init__(detail)
+        self.task_reason = task_reason
+        self.model_at_fault = model_at_fault
+
+
+class ExecutableNotEnclosed(TaskFailed):
+    """This worker's machine cannot confine a program."""
+
+    def __init__(self, isolation: str) -> None:
+        """Take in words how models are confined here, and what stays open."""
+        super().__init__(
+            "EXECUTABLE_NOT_ENCLOSED",
+            f"this worker's machine cannot confine a program; its isolation is {isolation}. Register safetensors and "
+            "an architecture, or run the worker on a machine where bubblewrap or Landlock works",
+            model_at_fault=False,
+        )
 
 
 @dataclass(frozen=True, slots=True)

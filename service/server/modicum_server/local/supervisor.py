@@ -12,10 +12,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from modicum_server.errors import ModelServerDown
 from modicum_server.local.children import Child
 from modicum_server.local.folder import DataFolder, ServerAddresses
 from modicum_server.local.log_files import keep_small
+from modicum_server.model_server import ModelServerDown
 from modicum_server.settings import Settings
 from modicum_server.usecases.operator_tokens import admit_local
 

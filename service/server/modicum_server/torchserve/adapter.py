@@ -11,8 +11,7 @@ from pathlib import Path
 import structlog
 
 from modicum_server.domain.tasks import Task, TaskEvent
-from modicum_server.errors import ExecutableNotEnclosed, ModelServerDown
-from modicum_server.model_server import Cancellation, ModelServerHealth
+from modicum_server.model_server import Cancellation, ExecutableNotEnclosed, ModelServerDown, ModelServerHealth
 from modicum_server.ports import ArtifactStore
 from modicum_server.processes.locked_folders import LockedFolder, create_locked_folder
 from modicum_server.settings import Settings

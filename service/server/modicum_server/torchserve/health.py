@@ -6,7 +6,7 @@ import time
 
 import grpc.aio
 
-from modicum_server.errors import ModelServerDown, TaskFailed
+from modicum_server.model_server import ModelServerDown, TaskFailed
 from modicum_server.torchserve.messages import chunk_of
 from modicum_server.torchserve.server import RunningServer
 from modicum_server.torchserve.slots import Slot

@@ -5,7 +5,7 @@ import os
 import shutil
 from pathlib import Path
 
-from modicum_server.errors import ModelServerDown
+from modicum_server.model_server import ModelServerDown
 
 MISSING_JAVA = (
     "TorchServe needs a Java runtime (17 to 25) and none was found: install modicum-server[local], which brings one, "

@@ -9,8 +9,8 @@ from typing import Protocol, TypeVar
 import grpc
 import grpc.aio
 
-from modicum_server.errors import ModelServerDown
 from modicum_server.generated import management_pb2, management_pb2_grpc
+from modicum_server.model_server import ModelServerDown
 from modicum_server.torchserve.access_keys import Keys
 
 CALL_SECONDS = 5.0

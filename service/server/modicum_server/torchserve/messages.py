@@ -33,8 +33,8 @@ from modicum_server.domain.tasks import (
     TaskSpots,
     TaskStarted,
 )
-from modicum_server.errors import TaskFailed
 from modicum_server.generated import worker_pb2
+from modicum_server.model_server import TaskFailed
 from modicum_server.torchserve.stream_errors import HANDLER_BUG
 
 LONGEST_WORDS = 200

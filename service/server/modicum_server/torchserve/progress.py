@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from modicum_server.domain.models import ModelVersion
 from modicum_server.domain.tasks import TaskEvent, TaskHeartbeat
-from modicum_server.errors import ModelDied
 from modicum_server.generated import worker_pb2
+from modicum_server.model_server import ModelDied
 
 #: A task counts as hung after this many times the measured time of a pass, if that is longer than the limit.
 PASSES_TO_HANG = 3

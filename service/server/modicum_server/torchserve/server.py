@@ -12,8 +12,8 @@ import grpc
 import grpc.aio
 from google.protobuf import empty_pb2
 
-from modicum_server.errors import ModelServerDown
 from modicum_server.generated import inference_pb2_grpc
+from modicum_server.model_server import ModelServerDown
 from modicum_server.torchserve.access_keys import Keys
 from modicum_server.torchserve.archive import build_archive
 from modicum_server.torchserve.configuration import LOOPBACK, Ports, command, free_ports, write_configuration

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import grpc.aio
 
-from modicum_server.errors import ModelServerDown
 from modicum_server.generated import inference_pb2
+from modicum_server.model_server import ModelServerDown
 from modicum_server.torchserve.access_keys import Keys
 
 if TYPE_CHECKING:

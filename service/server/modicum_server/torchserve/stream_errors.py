@@ -3,14 +3,8 @@
 import grpc
 import grpc.aio
 
-from modicum_server.errors import (
-    ModelDied,
-    ModelHung,
-    ModelOutOfMemory,
-    ModelServerDown,
-    ModelServerError,
-    TaskFailed,
-)
+from modicum_server.errors import ModelServerError
+from modicum_server.model_server import ModelDied, ModelHung, ModelOutOfMemory, ModelServerDown, TaskFailed
 
 NO_WORKER = "no worker"
 PREDICTION_FAILED = "Prediction failed"

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from modicum_server.errors import ModelServerDown
+from modicum_server.model_server import ModelServerDown
 from modicum_server.torchserve.java_process import tail
 from modicum_server.torchserve.server import RunningServer
 

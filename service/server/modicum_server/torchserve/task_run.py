@@ -16,8 +16,15 @@ import grpc.aio
 import structlog
 
 from modicum_server.domain.tasks import Task, TaskEvent, TaskFinished
-from modicum_server.errors import ModelDied, ModelHung, ModelOutOfMemory, ModelServerDown, ModelServerError, TaskFailed
-from modicum_server.model_server import Cancellation
+from modicum_server.errors import ModelServerError
+from modicum_server.model_server import (
+    Cancellation,
+    ModelDied,
+    ModelHung,
+    ModelOutOfMemory,
+    ModelServerDown,
+    TaskFailed,
+)
 from modicum_server.torchserve.health import is_ready, revive
 from modicum_server.torchserve.memory import memory_kills
 from modicum_server.torchserve.messages import chunk_of, event_of

@@ -11,7 +11,8 @@ import structlog
 
 from modicum_server.domain.audits import AuditFailure
 from modicum_server.domain.findings import FindingReason
-from modicum_server.errors import ModelHung, ModelOutOfMemory, ModelServerDown, ModelServerError, TaskFailed
+from modicum_server.errors import ModelServerError
+from modicum_server.model_server import ModelHung, ModelOutOfMemory, ModelServerDown, TaskFailed
 from modicum_server.worker.context import Claim, WorkerContext
 from modicum_server.worker.endings import FailAudit, HandBack, IsolateImage, RejectVersion
 from modicum_server.worker.pauses import PAUSES, Pauses

@@ -8,8 +8,8 @@ from contextlib import aclosing
 
 from modicum_server.domain.models import ModelCheck
 from modicum_server.domain.tasks import Task, TaskChecked
-from modicum_server.errors import ExecutableNotEnclosed, ModelServerError
-from modicum_server.model_server import ExpectedResults
+from modicum_server.errors import ModelServerError
+from modicum_server.model_server import ExecutableNotEnclosed, ExpectedResults
 from modicum_server.worker.context import Claim, WorkerContext
 from modicum_server.worker.endings import AcceptVersion, HandBack, RejectVersion
 from modicum_server.worker.failures import check_ending_after, report_failure

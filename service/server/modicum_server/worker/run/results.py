@@ -8,7 +8,7 @@ from modicum_server.domain.audits import COUNTERFACTUAL, Shard
 from modicum_server.domain.findings import Finding, Prediction, Transfer, TransferFinding
 from modicum_server.domain.spots import SpotRow
 from modicum_server.domain.tasks import SubsetScore, TaskEvent, TaskFindings, TaskScores, TaskSpots
-from modicum_server.errors import TaskFailed
+from modicum_server.model_server import TaskFailed
 from modicum_server.ports import Transaction
 from modicum_server.worker.context import Claim, WorkerContext
 from modicum_server.worker.plan.score import ScorePlan

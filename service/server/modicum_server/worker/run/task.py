@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from modicum_server.domain.audits import AuditFailure
 from modicum_server.domain.tasks import CheckWork, Task, TaskFinished, TaskStarted
-from modicum_server.errors import ModelServerDown, ModelServerError
-from modicum_server.model_server import ExpectedResults
+from modicum_server.errors import ModelServerError
+from modicum_server.model_server import ExpectedResults, ModelServerDown
 from modicum_server.worker.context import Claim, WorkerContext
 from modicum_server.worker.endings import Ending, EndShard, FailAudit, IsolateImage
 from modicum_server.worker.failures import ending_after, failure_of, report_failure

@@ -5,8 +5,7 @@ Locks are always taken in one order: the shard's row, then its audit's; audits a
 
 from modicum_server.domain.audits import AuditFailure, Shard, Stage
 from modicum_server.domain.findings import FindingReason
-from modicum_server.errors import TaskFailed
-from modicum_server.model_server import missing_results
+from modicum_server.model_server import TaskFailed, missing_results
 from modicum_server.ports import Transaction
 from modicum_server.usecases.stopping import begin_no_more
 from modicum_server.worker.context import Claim, WorkerContext
