@@ -20,9 +20,11 @@ from modicum_server.store.postgres import PostgresStore
 from modicum_server.transports.call_limits import Bounds
 
 from tests.rest.rest_stage import PATIENCE_SECONDS, PROJECT, TOKENS, Rest, Served
+from tests.waiting import until
 from tests.wire import Wire, wired
 
 NEVER_SECONDS = 1e6
+CHECKS = 3
 AUTHORIZED = (("authorization", f"Bearer {TOKENS['admin']}"),)
 
 
@@ -144,10 +146,20 @@ async def test_watches_get_changes_again_after_their_silent_connection_is_closed
     async def heard() -> None:
         await watch.changed(NEVER_SECONDS)
 
+    async def checked() -> bool:
+        """Whether the listener's connection has been asked a few times whether it responds."""
+        async with await psycopg.AsyncConnection.connect(database_url) as connection:
+            asked = await connection.execute(
+                "SELECT query_start FROM pg_stat_activity WHERE datname = current_database() AND query = 'SELECT 1'"
+            )
+            times.update(await asked.fetchall())
+        return len(times) >= CHECKS
+
+    times: set[tuple[object, ...]] = set()
     changes = PostgresChanges(wire.url, ask_seconds=0.2, reply_seconds=0.2)
     async with changes.watch("audit") as watch:
         await soon(heard())  # the listener is there
-        await asyncio.sleep(1)  # and has been checked a few times
+        await until(checked)
         await notify()
         await soon(heard())
 

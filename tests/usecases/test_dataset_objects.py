@@ -4,15 +4,20 @@ import asyncio
 import io
 import json
 import threading
+from collections import Counter
+from collections.abc import AsyncGenerator
+from typing import Any
 
 import pytest
 from modicum_server.errors import ArtifactMissing, DatasetTooLarge, ManifestInvalid, ObjectsInvalid
+from modicum_server.ports import ArtifactStore
 from modicum_server.usecases.datasets import Datasets
-from modicum_server.usecases.objects import MOST_ITEMS
+from modicum_server.usecases.objects import ITEMS_AT_ONCE, MOST_ITEMS
 from modicum_server.usecases.request_ids import CreateOptions
 from PIL import Image
 
 from tests.usecases.usecases_stage import AUDITOR, PROJECT, digest_of
+from tests.waiting import until
 
 
 def picture(width: int, height: int, value: int = 9) -> bytes:
@@ -109,18 +114,34 @@ class SlowCheck:
             self.now -= 1
 
 
+class CountedStore:
+    """An artifact store that counts how often each artifact is read."""
+
+    def __init__(self, store: ArtifactStore) -> None:
+        self._store = store
+        self.reads = Counter[str]()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def read(self, digest: str) -> AsyncGenerator[bytes, None]:
+        self.reads[digest] += 1
+        return self._store.read(digest)
+
+
 def creating(place, datasets, name: str, manifest: str):
     return asyncio.create_task(datasets.create(AUDITOR, PROJECT, name, manifest, CreateOptions()))
 
 
 async def test_uploads_do_not_wait_for_checks_of_which_a_process_makes_one_at_a_time(place):
     check = SlowCheck()
-    datasets = Datasets(place.store, place.artifact_store, place.settings, check_objects=check)
+    store = CountedStore(place.artifact_store)
+    datasets = Datasets(place.store, store, place.settings, check_objects=check)
     manifests = [await with_boxes(place, 12, name=str(number)) for number in range(3)]
     creations = [creating(place, datasets, f"d{number}", manifest) for number, manifest in enumerate(manifests)]
     try:
         await asyncio.to_thread(check.first.wait, 60)
-        await asyncio.sleep(0.5)  # so that more could begin
+        await until(lambda: store.reads[digest_of(picture(8, 6))] == ITEMS_AT_ONCE)  # another one could begin
 
         await asyncio.wait_for(place.upload(b"another's"), 30)
         assert not any(task.done() for task in creations)
