@@ -35,6 +35,7 @@ test: setup ## the tests of every part, in parallel: WORKERS=n
 	$(PYTEST) -m 'not long'
 
 test-all: test ## the same, and then the long tests: every fault, hostile programs, every network
+	@printf '\n== the long tests\n'
 	$(PYTEST) -m 'long or hypothesis' --hypothesis-profile=thorough
 
 soak: setup ## faults at random, audits all the time: SECONDS=600 SEED=n

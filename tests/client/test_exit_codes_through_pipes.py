@@ -4,16 +4,13 @@ import gzip
 import hashlib
 import json
 import os
-import shlex
 import subprocess
-import sys
 
 import pytest
 from modicum.v1 import audit_pb2
 
 from tests.client.test_mitigation_results import CHECK
 
-COMMAND = shlex.join([sys.executable, "-c", "from modicum.cli import main; main()"])
 ENSEMBLE = "ensemble check photos --member a --member b --quiet"
 AUDIT = "audit photos --weights w.safetensors --architecture torchvision:resnet18 --labels labels.txt --quiet"
 VERSION = "projects/default/models/m/versions/1"
@@ -29,17 +26,22 @@ READERS = {
 
 
 @pytest.fixture
-def shell(tmp_path, address, script):
-    """Runs a line of bash in a folder with images and weights; gives the exit code and stderr."""
+def shell(tmp_path, address, script, forked_modicum):
+    """Runs a line of bash, in which `modicum` is the command, in a folder with images and weights."""
     (tmp_path / "photos" / "cat").mkdir(parents=True)
     (tmp_path / "photos" / "cat" / "a.jpg").write_bytes(b"a")
     (tmp_path / "w.safetensors").write_bytes(b"w")
     (tmp_path / "labels.txt").write_text("cat\ndog\n")
 
     def run(line):
-        environment = {**os.environ, "MODICUM_ADDRESS": address}
         return subprocess.run(
-            ["bash", "-c", line], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=60
+            ["bash", "-c", f'modicum() {{ {forked_modicum} "$@"; }}; {line}'],
+            cwd=tmp_path,
+            env={**os.environ, "MODICUM_ADDRESS": address},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
         )
 
     return run
@@ -81,7 +83,7 @@ def unmeasured():
 def test_the_verdict_on_an_ensemble_is_the_exit_code_whatever_reads_it(shell, script, reader):
     succeeded(script, {"mitigation": [{**CHECK, "verdict": "NOT_MITIGATED"}]})
 
-    ended = shell(reader % f"{COMMAND} {ENSEMBLE}")
+    ended = shell(reader % f"modicum {ENSEMBLE}")
 
     assert ended.returncode == 1, ended.stderr
     assert "bug" not in ended.stderr
@@ -93,7 +95,7 @@ def test_each_verdict_in_json_keeps_its_exit_code_without_a_reader(shell, script
     name, code = verdict
     succeeded(script, {"mitigation": [{**CHECK, "verdict": name}]})
 
-    ended = shell(READERS["a reader that leaves at once"] % f"{COMMAND} {ENSEMBLE} --json")
+    ended = shell(READERS["a reader that leaves at once"] % f"modicum {ENSEMBLE} --json")
 
     assert (ended.returncode, ended.stderr) == (code, "")
 
@@ -102,7 +104,7 @@ def test_each_verdict_in_json_keeps_its_exit_code_without_a_reader(shell, script
 def test_an_audit_that_measured_nothing_is_refused_whatever_reads_it(shell, script, reader):
     succeeded(script, unmeasured())
 
-    ended = shell(reader % f"{COMMAND} {AUDIT} --json")
+    ended = shell(reader % f"modicum {AUDIT} --json")
 
     assert ended.returncode == 5, ended.stderr
 
@@ -110,19 +112,19 @@ def test_an_audit_that_measured_nothing_is_refused_whatever_reads_it(shell, scri
 def test_a_full_disk_is_reported_beside_the_verdict(shell, script):
     succeeded(script, {"mitigation": [{**CHECK, "verdict": "NOT_MITIGATED"}]})
 
-    ended = shell(READERS["a full disk"] % f"{COMMAND} {ENSEMBLE}")
+    ended = shell(READERS["a full disk"] % f"modicum {ENSEMBLE}")
 
     assert "stdout could not be written: No space left on device" in ended.stderr
 
 
 def test_a_table_whose_reader_leaves_ends_with_0(shell):
-    ended = shell(READERS["a reader that leaves at once"] % f"{COMMAND} models list")
+    ended = shell(READERS["a reader that leaves at once"] % "modicum models list")
 
     assert (ended.returncode, ended.stderr) == (0, "")
 
 
 def test_a_list_that_does_not_fit_on_the_disk_is_not_completed(shell):
-    ended = shell(READERS["a full disk"] % f"{COMMAND} models list --json")
+    ended = shell(READERS["a full disk"] % "modicum models list --json")
 
     assert ended.returncode == 3
     assert "stdout could not be written" in ended.stderr

@@ -9,10 +9,10 @@ import grpc
 import pytest
 from modicum.v1 import audit_service_pb2, search_pb2, verdict_pb2
 
-from tests.client.test_exit_codes_through_pipes import COMMAND, succeeded, unmeasured
+from tests.client.test_exit_codes_through_pipes import succeeded, unmeasured
 from tests.gate.documents import CLEAN, VERSION, document, place, row
 
-GATE = f"{COMMAND} gate photos --weights w.safetensors --architecture torchvision:resnet18 --labels labels.txt --quiet"
+GATE = "modicum gate photos --weights w.safetensors --architecture torchvision:resnet18 --labels labels.txt --quiet"
 SPOTS = {
     "clean": CLEAN,
     "planted": (CLEAN[0], row(0, place((20, 0)), label="cat"), CLEAN[2]),
@@ -21,8 +21,8 @@ SPOTS = {
 
 
 @pytest.fixture
-def shell(tmp_path, address):
-    """Runs a line of bash in a folder with images, weights and a policy."""
+def shell(tmp_path, address, forked_modicum):
+    """Runs a line of bash, in which `modicum` is the command, in a folder with images, weights and a policy."""
     (tmp_path / "photos" / "cat").mkdir(parents=True)
     (tmp_path / "photos" / "cat" / "a.jpg").write_bytes(b"a")
     (tmp_path / "w.safetensors").write_bytes(b"w")
@@ -33,7 +33,7 @@ def shell(tmp_path, address):
     def run(line):
         environment = {**os.environ, "MODICUM_ADDRESS": address}
         return subprocess.run(
-            ["bash", "-c", line],
+            ["bash", "-c", f'modicum() {{ {forked_modicum} "$@"; }}; {line}'],
             cwd=tmp_path,
             env=environment,
             capture_output=True,
@@ -140,7 +140,7 @@ def test_the_server_stores_the_verdict_on_the_version_that_was_judged(shell, scr
         script, document(spots=SPOTS["clean"], level=0.99, seed=7)
     )
 
-    ended = shell(f"{COMMAND} judge a --version m --save")
+    ended = shell("modicum judge a --version m --save")
 
     assert "[" not in ended.stderr
     assert script.calls["JudgeAudit"][0].model_version == VERSION
@@ -150,8 +150,8 @@ def test_the_server_stores_the_verdict_on_the_version_that_was_judged(shell, scr
     ("words", "names"),
     [
         (f"{GATE} --save", ["audits/a", "verdicts/v"]),
-        (f"{COMMAND} audits watch a", ["audits/a"]),
-        (f"{COMMAND} judge a --save", ["verdicts/v"]),
+        ("modicum audits watch a", ["audits/a"]),
+        ("modicum judge a --save", ["verdicts/v"]),
     ],
 )
 def test_commands_say_where_to_look_if_the_server_says_where_its_pages_are(shell, script, words, names):
@@ -170,21 +170,21 @@ def test_commands_say_no_address_that_is_none(shell, script, pages):
     script.pages = pages
     succeeded(script, document(spots=SPOTS["clean"], level=0.99, seed=7))
 
-    assert "look:" not in shell(f"{COMMAND} audits watch a").stderr
+    assert "look:" not in shell("modicum audits watch a").stderr
 
 
 def test_a_policy_that_compares_with_a_file_cannot_be_stored(shell, script, tmp_path):
     with (tmp_path / "modicum.yaml").open("a") as policy:
         policy.write("baseline: {file: main.json}\n")
 
-    for command in (f"{GATE} --save", f"{COMMAND} judge some-audit --save"):
+    for command in (f"{GATE} --save", "modicum judge some-audit --save"):
         ended = shell(command)
         assert ended.returncode == 2
         assert "--save: modicum.yaml compares with a file" in ended.stderr
 
 
 def test_a_verdict_on_a_file_cannot_be_stored(shell):
-    ended = shell(f"{COMMAND} judge result.json --save")
+    ended = shell("modicum judge result.json --save")
 
     assert ended.returncode == 2
     assert "--save: expected the name of an audit, got the file result.json" in ended.stderr

@@ -15,7 +15,8 @@ from modicum.registries.candidate import fetched
 from modicum.registries.port import registry_of
 from typer.testing import CliRunner
 
-from tests.client.test_exit_codes_through_pipes import COMMAND, succeeded
+from tests.client.test_exit_codes_through_pipes import succeeded
+from tests.forked.command import FRESH
 from tests.gate.documents import CLEAN, document, place, row
 from tests.tiers import long
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")
 
 CATS = "models:/cats/2"
-GATE = f"{COMMAND} gate {CATS} photos --labels labels.txt --architecture torchvision:resnet18 --quiet"
+GATE = f"{FRESH} gate {CATS} photos --labels labels.txt --architecture torchvision:resnet18 --quiet"
 SPOTS = {
     "PASS": CLEAN,
     "FAIL": (CLEAN[0], row(0, place((20, 0)), label="cat"), CLEAN[2]),

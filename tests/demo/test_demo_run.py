@@ -5,6 +5,8 @@ import subprocess
 import sys
 
 import pytest
+import typer
+from modicum_server.demo.__main__ import main
 
 TERMINAL_COLUMNS = 80
 
@@ -33,15 +35,13 @@ def test_the_gate_fails_the_marked_network_and_passes_the_clean_one(short_folder
 
 
 @pytest.mark.parametrize("arguments", [("--model", "lite9"), ("--seed", "-1"), ("--passes", "2")])
-def test_options_that_no_command_would_take_are_a_usage_error(tmp_path, arguments):
-    done = subprocess.run(
-        [sys.executable, "-m", "modicum_server.demo", *arguments],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def test_options_that_no_command_would_take_are_a_usage_error(tmp_path, monkeypatch, capsys, arguments):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["modicum_server.demo", *arguments])
 
-    assert done.returncode == 2
-    assert arguments[0] in done.stderr
+    with pytest.raises(SystemExit) as ended:
+        typer.run(main)
+
+    assert ended.value.code == 2
+    assert arguments[0] in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
