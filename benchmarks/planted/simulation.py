@@ -5,7 +5,7 @@ share is drawn from a beta distribution. The best place of one half is tested on
 in the library.
 """
 
-from collections.abc import Iterator
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,18 +39,19 @@ class Simulated:
     none: float
 
 
-def simulated(runs: int = RUNS) -> Iterator[Simulated]:
+@functools.cache  # the seeds are fixed, and each page of a run shows the same table
+def simulated(runs: int = RUNS) -> tuple[Simulated, ...]:
     """Simulate every number of sources, with sources that are alike and sources that are not."""
-    for spread in (ALIKE, UNLIKE):
-        for sources in SOURCES:
-            drawn = np.random.default_rng(sources)
-            found = [
-                p_value_above(_differences(sources, PASTED_LIMIT, spread, drawn), PASTED_LIMIT) for _ in range(runs)
-            ]
-            highs = [high_end(_differences(sources, NONE_LIMIT, spread, drawn), ALPHA) for _ in range(runs)]
-            yield Simulated(
-                sources, spread, float(np.mean(np.array(found) <= ALPHA)), float(np.mean(np.array(highs) < NONE_LIMIT))
-            )
+    return tuple(_simulated(sources, spread, runs) for spread in (ALIKE, UNLIKE) for sources in SOURCES)
+
+
+def _simulated(sources: int, spread: float, runs: int) -> Simulated:
+    drawn = np.random.default_rng(sources)
+    found = [p_value_above(_differences(sources, PASTED_LIMIT, spread, drawn), PASTED_LIMIT) for _ in range(runs)]
+    highs = [high_end(_differences(sources, NONE_LIMIT, spread, drawn), ALPHA) for _ in range(runs)]
+    return Simulated(
+        sources, spread, float(np.mean(np.array(found) <= ALPHA)), float(np.mean(np.array(highs) < NONE_LIMIT))
+    )
 
 
 def _differences(sources: int, limit: float, spread: float, drawn: np.random.Generator) -> NDArray[np.float64]:
