@@ -9,7 +9,7 @@ import modicum
 import modicum_sis
 
 #: What `client.models` and the like are; their classes are not public names themselves.
-PARTS_OF_A_CLIENT = tuple(f"modicum.client.{name}" for name in ("Models", "Datasets", "Audits", "Verdicts"))
+PARTS_OF_A_CLIENT = tuple(f"modicum.client.{name}" for name in ("Models", "Datasets", "Audits", "Verdicts", "Reviews"))
 
 
 def client_page() -> str:

@@ -25,8 +25,8 @@ def test_people_who_see_the_class_on_whole_pictures_alone_confirm():
     assert figures.outcome is ReviewOutcome.CONFIRMED
     assert figures.text == (
         "People do not see the predicted class in the subsets. They name it on 0% of 34 subsets (95% interval 0% to "
-        "10%), 0% on as many random pixels and 100% on whole pictures. A guess names 11%. That is less than 20 points "
-        "above random pixels, and above a guess."
+        "10%), 0% on as many random pixels and 100% on whole pictures. A guess names 11%. The share on subsets is "
+        "less than 20 points above random pixels, and above a guess."
     )
     assert figures.nothing[PictureKind.SUBSET].value == 1
     assert figures.answers_needed is None

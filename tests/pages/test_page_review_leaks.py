@@ -1,14 +1,19 @@
 """Nothing tells a reviewer what a picture is: no address, size, header, text, order or chunk of a file."""
 
+import asyncio
 import re
 import struct
 
 import pytest
 from modicum_server.domain.reviews import PictureKind
+from modicum_server.transports.http.compression import Compression
+from starlette.responses import Response
 
 from tests.pages.pages_stage import Scene
 from tests.pages.reviewing import Asked, ReviewerBrowser, audited, picture_id_in
 
+LONG = 10_000
+"""Bytes. Shorter responses are never packed."""
 CHANGING = {"date", "x-request-id"}
 
 
@@ -65,6 +70,23 @@ def test_files_have_one_length_also_for_a_browser_that_takes_gzip(session):
     assert {file.status for file in files} == {200}
     assert len({len(file.body) for file in files}) == 1
     assert {file.headers["Content-Encoding"] for file in files} == {None}
+
+
+@pytest.mark.parametrize(("media_type", "is_packed"), [("image/png", False), ("text/html", True)])
+def test_pictures_too_long_for_a_small_canvas_are_not_packed_either(media_type, is_packed):
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    async def serve() -> None:
+        scope = {"type": "http", "method": "GET", "path": "/", "headers": [(b"accept-encoding", b"gzip")]}
+        await Compression(Response(bytes(LONG), media_type=media_type))(scope, None, send)
+
+    asyncio.run(serve())
+    length = sum(len(message.get("body", b"")) for message in sent)
+
+    assert (length < LONG) == is_packed
 
 
 def test_files_have_the_same_chunks_of_the_same_lengths(session):

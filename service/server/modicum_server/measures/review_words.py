@@ -63,7 +63,8 @@ def _margin(facts: Facts) -> str:
     amount = {ReviewOutcome.CONFIRMED: "less", ReviewOutcome.SEEN: "more"}.get(facts.outcome)
     if amount is None:
         return ""
-    return f"That is {amount} than {points_number(facts.limit)} points above random pixels, and above a guess."
+    limit = points_number(facts.limit)
+    return f"The share on subsets is {amount} than {limit} points above random pixels, and above a guess."
 
 
 def _what_is_missing(facts: Facts) -> str:

@@ -8,11 +8,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipResponder, IdentityResponder
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-UNCOMPRESSED = (*DEFAULT_EXCLUDED_CONTENT_TYPES, "application/octet-stream", "image/png")
-"""Sent uncompressed: events, which must not be held back, artifacts, whose length is announced, and pictures.
-
-The pictures of a blind review all have one length, and compressed they would not.
-"""
+UNCOMPRESSED = (*DEFAULT_EXCLUDED_CONTENT_TYPES, "application/octet-stream")
+"""Sent uncompressed: events, which must not be held back, and artifacts, whose length is announced."""
 LEVEL = 6
 LEAST_BYTES = 500
 ENCODING = "gzip"
