@@ -29,6 +29,10 @@ HOSTILE = "<img src=x onerror=alert(1)>&\"'"
         f"/{OTHER}/datasets",
         f"/{OTHER}/datasets/theirs",
         f"/{OTHER}/new-audit",
+        f"/{OTHER}/trends",
+        f"/{OTHER}/policies",
+        f"/{OTHER}/members",
+        f"/{OTHER}/tokens",
         f"/{OTHER}/side-by-side?left={OTHER}/audits/kept&right={OTHER}/audits/kept",
     ],
 )
