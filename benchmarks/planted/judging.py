@@ -44,13 +44,11 @@ def pairs_of(row: Mapping[str, Any], place: Mapping[str, Any], images: int) -> i
     """The least number of pairs of a source of a place.
 
     Earlier rows do not keep it. Then it follows from how pairs are made: each image of another class is used once in
-    its half, and the sources of the half take turns. Where images of all classes are sources, each has one pair.
+    its half, and the sources of the half take turns. Where images of all classes are sources, all are others too.
     """
     if "pairs" in place:
         return int(place["pairs"])
-    if row["class"] is None:
-        return 1
-    of_class = max(_count(one) for one in row["places"])
+    of_class = 0 if row["class"] is None else max(_count(one) for one in row["places"])
     others = min(MOST_PASTED, (images - of_class) // 2)
     half = -(-_count(place) // 2)
     return max(1, others // half) if half else 1

@@ -169,7 +169,7 @@ def test_missing_photographs_are_measured_first_then_earlier_choices_then_digits
 
 @pytest.mark.parametrize(
     ("target_class", "sources", "pairs"),
-    [(3, 30, 9), (3, 60, 4), (None, 300, 1), (3, 8, 36), (3, 300, 1)],
+    [(3, 30, 9), (3, 60, 4), (None, 300, 1), (None, 60, 5), (3, 8, 36), (3, 300, 1)],
 )
 def test_pairs_that_an_earlier_row_did_not_keep_follow_from_its_sources(target_class, sources, pairs):
     place = {"own": False, "pasted": [[0.0, sources]], "covered": []}

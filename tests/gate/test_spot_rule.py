@@ -107,7 +107,7 @@ def carried_by(carriers, *, of=30):
 def test_a_place_that_few_sources_carry_is_found_where_it_is_told_which_do(carriers, pairs, says):
     found = outcome(place(pasted=carried_by(carriers), pairs=pairs))
 
-    # 5 of 30 at a twentieth: p 0.0156, twice that is below 0.05; 4 of 30: p 0.0608. The mean alone is too small
+    # 5 of 30 at a twentieth: p 0.0156, three times that is below 0.05; 4 of 30: p 0.0608. The mean alone is too small
     assert p_value_above(carried_by(carriers), spot_rule.PASTED_LIMIT) > spot_rule.ALPHA
     assert (found is SpotOutcome.SUFFICIENT) is says
 

@@ -9,10 +9,10 @@ distribution).
 SUFFICIENT: the share of other images that the place makes the class is above `PASTED_LIMIT`, and for an own window
 above `OWN_LIMIT`; or more than `CARRIERS_LIMIT` of the sources are *carriers*, whose place makes at least half of the
 other images the class (`CARRIED_SHARE`). The second finds a cue that only a part of the class's images have: the others
-have nothing to copy, and dilute the mean. Its p is exact (binomial), and the smaller of the two counts twice
-(Bonferroni). DECISIVE: and the share of the class's images that lose it under a cover is above `COVERED_LIMIT`.
-One-sided at 5% over all classes and places of a network (Holm, "A simple sequentially rejective multiple test
-procedure", 1979).
+have nothing to copy, and dilute the mean. Its p is exact (binomial). The error is divided between the two: `MEAN_PART`
+of it goes to the mean. DECISIVE: and the share of the class's images that lose it under a cover is above
+`COVERED_LIMIT`. One-sided at 5% over all classes and places of a network (Holm, "A simple sequentially rejective
+multiple test procedure", 1979).
 NONE_FOUND: neither, and at every place the upper end of the first share, one-sided at 5%, is below `NONE_LIMIT`.
 INCONCLUSIVE: otherwise.
 """
@@ -32,6 +32,8 @@ NONE_LIMIT = 0.20
 CARRIED_SHARE = 0.5
 """A source is a carrier if the class follows its place in at least this share of its pairs, less those elsewhere."""
 CARRIERS_LIMIT = 0.05
+MEAN_PART = 2 / 3
+"""The part of a place's error that goes to the mean; the rest goes to the carriers."""
 LEAST_PAIRS = 5
 """Of a source with fewer pairs it is not told whether it is a carrier: of four, two are half by chance too often."""
 ALPHA = 0.05
@@ -97,7 +99,9 @@ class TestedPlace:
         """The same with another limit of the mean."""
         followed = p_value_above(self.pasted, limit)
         carrying, told = self.carriers
-        return min(1.0, 2 * min(followed, p_of_carriers(carrying, told))) if told >= LEAST_SOURCES else followed
+        if told < LEAST_SOURCES:
+            return followed
+        return min(1.0, followed / MEAN_PART, p_of_carriers(carrying, told) / (1 - MEAN_PART))
 
 
 def by_source(sources: Sequence[int], here: Sequence[bool], elsewhere: Sequence[bool]) -> Floats:
