@@ -277,7 +277,7 @@ def test_two_audits_stand_side_by_side_with_differences_first(scene):
     chosen = browser.get(f"/{audits[0]}").text
 
     assert "beside version 1 beside beside version 2" in said
-    assert "12 pictures of the first 500 of each audit are the same." in said
+    assert "12 pictures of the 500 that were drawn from each audit are the same." in said
     assert "The figures do not compare" not in said
     rates = "Overinterpretation rate 0.333 share 0.138 to 0.609 n = 12 0 share"
     assert rates in said

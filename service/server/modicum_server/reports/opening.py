@@ -1,7 +1,7 @@
 """The first screen of a version: what was found, what it means, what to do next, and pictures. Measures nothing.
 
 What is found first among these is told: a shortcut, a loss of accuracy without a cue, a small spot that decides, an
-edge that is needed, an open question, nothing found. Where no test of spots ran, the subsets are told.
+edge that is needed, an open question, nothing found. Where no test of spots ran, the first screen is about the subsets.
 """
 
 from collections.abc import Mapping, Sequence
@@ -76,7 +76,7 @@ class Opening:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class OpeningFacts:
     """What is known of a version: its section, its spot test and its counterfactual set as the document has them."""
 
     section: Section
@@ -96,19 +96,19 @@ class Told:
         return [] if self.spots is None else [row for row in self.spots["rows"] if row["reason"] is None]
 
 
-def opening_of(told: Told) -> Opening:
+def opening_of(facts: OpeningFacts) -> Opening:
     """Return the opening of a version."""
-    outcome, claim, sentences, next_step = _finding(told)
+    outcome, claim, sentences, next_step = _finding(facts)
     return Opening(
-        model=told.section.model,
+        model=facts.section.model,
         outcome=outcome,
         claim=claim,
         sentences=sentences,
-        classes=_classes(told, outcome),
+        classes=_classes(facts, outcome),
         next_step=next_step,
-        scores=_scores(told),
-        shown=_shown(told, outcome),
-        canvas=told.section.canvas,
+        scores=_scores(facts),
+        shown=_shown(facts, outcome),
+        canvas=facts.section.canvas,
     )
 
 
@@ -116,22 +116,22 @@ Finding = tuple[str, str, tuple[str, ...], str]
 """Outcome, claim, sentences, and what to do next."""
 
 
-def _finding(told: Told) -> Finding:
-    shortcuts = [row for row in told.rows if row["outcome"] == SHORTCUT]
-    found = [row for row in told.rows if row["outcome"] in FOUND]
-    edge = told.reading("shortcut")
+def _finding(facts: OpeningFacts) -> Finding:
+    shortcuts = [row for row in facts.rows if row["outcome"] == SHORTCUT]
+    found = [row for row in facts.rows if row["outcome"] in FOUND]
+    edge = facts.reading("shortcut")
     if shortcuts:
-        return _of_shortcuts(shortcuts, told.rows)
-    if told.pairs is not None and told.pairs["outcome"] == LOSES:
-        return LOSES, "Without the cue, accuracy falls.", _pair_sentences(told), counterfactuals.NEXT_STEP
+        return _of_shortcuts(shortcuts, facts.rows)
+    if facts.pairs is not None and facts.pairs["outcome"] == LOSES:
+        return LOSES, "Without the cue, accuracy falls.", _pair_sentences(facts), counterfactuals.NEXT_STEP
     if found:
-        return _of_spots(found, told.rows)
+        return _of_spots(found, facts.rows)
     if edge is not None and edge["outcome"] == SHORTCUT:
         conclusion = sentence(edge.get("conclusion") or edge["text"])
         return SHORTCUT, "The model needs what lies at the edge or outside the objects.", (conclusion,), VARY_THE_EDGE
-    if told.rows:
-        return _of_nothing(told.rows)
-    return _of_subsets(told)
+    if facts.rows:
+        return _of_nothing(facts.rows)
+    return _of_subsets(facts)
 
 
 def _of_shortcuts(rows: Sequence[Row], tested: Sequence[Row]) -> Finding:
@@ -154,10 +154,10 @@ def _worst_spots(rows: Sequence[Row]) -> tuple[SpotOutcome, Sequence[Row]]:
     return (SpotOutcome.DECISIVE, decisive) if decisive else (SpotOutcome.SUFFICIENT, rows)
 
 
-def _classes(told: Told, outcome: str) -> ClassTable | None:
+def _classes(facts: OpeningFacts, outcome: str) -> ClassTable | None:
     """The classes with a spot, where the opening is about several."""
-    rows = [row for row in told.rows if row["outcome"] == outcome]
-    return table_of(rows, told.section.model) if rows and outcome in {*FOUND, SHORTCUT} else None
+    rows = [row for row in facts.rows if row["outcome"] == outcome]
+    return table_of(rows, facts.section.model) if rows and outcome in {*FOUND, SHORTCUT} else None
 
 
 def _of_nothing(rows: Sequence[Row]) -> Finding:
@@ -178,17 +178,17 @@ def _of_nothing(rows: Sequence[Row]) -> Finding:
     )
 
 
-def _of_subsets(told: Told) -> Finding:
-    section = told.section
+def _of_subsets(facts: OpeningFacts) -> Finding:
+    section = facts.section
     if section.subsets == 0:
         return NOT_TESTED, section.headline, section.sentences, ""
-    next_step = MORE_FOR_SPOTS if told.spot_asked else ASK_FOR_SPOTS
+    next_step = MORE_FOR_SPOTS if facts.spot_asked else ASK_FOR_SPOTS
     return NOT_TESTED, section.claim, section.sentences[:1], next_step
 
 
-def _pair_sentences(told: Told) -> tuple[str, ...]:
+def _pair_sentences(facts: OpeningFacts) -> tuple[str, ...]:
     """What the class loses that loses most; all pairs where no class falls by itself."""
-    lines = [] if told.pair_page is None else told.pair_page.losses
+    lines = [] if facts.pair_page is None else facts.pair_page.losses
     fallen = [line for line in lines if line.tag == tag_of(LOSES)]
     if not fallen:
         return ()
@@ -197,20 +197,20 @@ def _pair_sentences(told: Told) -> tuple[str, ...]:
     return (f"{whose}, accuracy goes from {line.original} to {line.counterfactual}, over {line.pairs:,} pairs.",)
 
 
-def _scores(told: Told) -> tuple[Score, ...]:
+def _scores(facts: OpeningFacts) -> tuple[Score, ...]:
     """The outcomes of the tests that speak of the model; NOT_TESTED for one that did not run."""
-    edge = told.reading("shortcut")
-    spots = NOT_TESTED if not told.rows or told.spots is None else told.spots["outcome"]
+    edge = facts.reading("shortcut")
+    spots = NOT_TESTED if not facts.rows or facts.spots is None else facts.spots["outcome"]
     return (
         Score("Small spots", tag_of(spots)),
         Score("Loss with the edge or background covered", tag_of(NOT_TESTED if edge is None else edge["outcome"])),
-        Score("Counterfactual set", NO_SET if told.pairs is None else tag_of(told.pairs["outcome"])),
+        Score("Counterfactual set", NO_SET if facts.pairs is None else tag_of(facts.pairs["outcome"])),
     )
 
 
-def _shown(told: Told, outcome: str) -> Shown:
-    if told.spot_pictures.pictures and outcome != LOSES:
-        return told.spot_pictures
-    if told.pair_page is not None and told.pair_page.shown and outcome == LOSES:
-        return of_pairs(told.pair_page.shown)
-    return of_subsets(told.section.telling)
+def _shown(facts: OpeningFacts, outcome: str) -> Shown:
+    if facts.spot_pictures.pictures and outcome != LOSES:
+        return facts.spot_pictures
+    if facts.pair_page is not None and facts.pair_page.shown and outcome == LOSES:
+        return of_pairs(facts.pair_page.shown)
+    return of_subsets(facts.section.telling)

@@ -9,7 +9,7 @@ from modicum_server.reports.board import Board, board_of
 from modicum_server.reports.comparisons import Check
 from modicum_server.reports.counterfactuals import CounterfactualPage
 from modicum_server.reports.gallery import Scene
-from modicum_server.reports.opening import Opening, Told, opening_of
+from modicum_server.reports.opening import Opening, OpeningFacts, opening_of
 from modicum_server.reports.pictured import Shown, of_spots
 from modicum_server.reports.sections import Section
 from modicum_server.reports.spots import ExampleImage
@@ -60,11 +60,11 @@ def _told(
     model: Mapping[str, Any],
     drawn: Drawn,
     images: Mapping[tuple[str, int], ExampleImage],
-) -> Told:
+) -> OpeningFacts:
     version = model["model_version"]
     spots, pairs = (_of_version(document.get(name, ()), version) for name in ("spots", "counterfactuals"))
     index = _search_told(model) if spots is None else spots["search_index"]
-    return Told(
+    return OpeningFacts(
         section=drawn.sections[version, index],
         spots=spots,
         pairs=pairs,

@@ -105,7 +105,7 @@ def build_services(
     reports, watching = Reports(store, artifacts, renderer), Watching(store, changes, settings)
     facts = ResultFacts(artifacts)
     metrics.count_watchers(lambda: watching.count)
-    able = UseCases(
+    use_cases = UseCases(
         projects=Projects(store),
         sessions=Sessions(store),
         members=Members(store),
@@ -129,22 +129,22 @@ def build_services(
         comparing=Comparing(store, facts),
     )
     return Services(
-        projects=ProjectMethods(able.projects),
-        access=AccessMethods(able.members, able.tokens),
-        models=ModelMethods(able.models, able.versions),
-        datasets=DatasetMethods(able.datasets),
-        artifacts=ArtifactMethods(able.artifacts, metrics),
+        projects=ProjectMethods(use_cases.projects),
+        access=AccessMethods(use_cases.members, use_cases.tokens),
+        models=ModelMethods(use_cases.models, use_cases.versions),
+        datasets=DatasetMethods(use_cases.datasets),
+        artifacts=ArtifactMethods(use_cases.artifacts, metrics),
         audits=AuditMethods(
-            audits=able.audits,
-            creation=able.audit_creation,
-            findings=able.findings,
+            audits=use_cases.audits,
+            creation=use_cases.audit_creation,
+            findings=use_cases.findings,
             watching=watching,
             reports=reports,
-            judging=able.judging,
+            judging=use_cases.judging,
         ),
-        verdicts=VerdictMethods(able.verdicts),
-        reviews=ReviewMethods(able.reviews),
-        use_cases=able,
+        verdicts=VerdictMethods(use_cases.verdicts),
+        reviews=ReviewMethods(use_cases.reviews),
+        use_cases=use_cases,
         call_rate=CallRate(settings.max_calls_per_second),
     )
 

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from modicum_server.settings import Settings
 from modicum_server.transports.http.compression import Compression
-from modicum_server.transports.http.pages.nowhere import page_unknown, wants_page
+from modicum_server.transports.http.pages.unknown_pages import page_unknown, wants_page
 from modicum_server.transports.http.rest.problems import method_not_allowed, path_unknown
 from modicum_server.transports.http.security_headers import SecurityHeaders
 from modicum_server.transports.layers import REQUEST_ID_HEADER, request_id_of

@@ -63,18 +63,18 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
-class Doors:
-    """What the doors of all pages share."""
+class PageServices:
+    """What all pages share."""
 
-    able: UseCases
+    use_cases: UseCases
     settings: Settings
     public: Sequence[Layer]
     private: Sequence[Layer]
 
     @classmethod
-    def of(cls, services: Services, settings: Settings, metrics: CallMetrics, bounds: Bounds) -> "Doors":
+    def of(cls, services: Services, settings: Settings, metrics: CallMetrics, bounds: Bounds) -> "PageServices":
         """Build the layers, from outside in. The host is checked before the store is asked anything."""
-        able = services.use_cases
+        use_cases = services.use_cases
         public = (
             identified,
             measured(metrics),
@@ -85,22 +85,22 @@ class Doors:
         )
 
         async def by_session(wire: Wire, seconds: float) -> Principal:
-            return await within(able.sessions.principal(secret_of(cast("PageWire", wire).request)), seconds)
+            return await within(use_cases.sessions.principal(secret_of(cast("PageWire", wire).request)), seconds)
 
         known = authenticated(by_session, bounds.authentication_seconds)
-        good = OpenStreams(able.tokens.principals, recheck_seconds=bounds.recheck_seconds).layer
-        return cls(able, settings, public, (*public, known, paced(services.call_rate), good))
+        good = OpenStreams(use_cases.tokens.principals, recheck_seconds=bounds.recheck_seconds).layer
+        return cls(use_cases, settings, public, (*public, known, paced(services.call_rate), good))
 
     def route(self, page: Page) -> Route:
         """Return the route of a page."""
-        return Route(page.path, _Door(self, page), methods=["POST" if page.takes_form else "GET"])
+        return Route(page.path, _PageEndpoint(self, page), methods=["POST" if page.takes_form else "GET"])
 
 
-class _Door:
+class _PageEndpoint:
     """An ASGI application that serves one page."""
 
-    def __init__(self, doors: Doors, page: Page) -> None:
-        self._doors = doors
+    def __init__(self, services: PageServices, page: Page) -> None:
+        self._services = services
         self._page = page
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -108,8 +108,8 @@ class _Door:
         wire = PageWire(Request(scope, receive), send)
         call = Call(method=f"/modicum.pages/{self._page.name}", streaming=self._page.streams, wire=wire)
         async with AsyncExitStack() as stack:
-            await open_layers(stack, self._doors.public if self._page.public else self._doors.private, call)
-            visit = Visit(wire.request, self._doors.able, self._doors.settings, call.principal or NOBODY)
+            await open_layers(stack, self._services.public if self._page.public else self._services.private, call)
+            visit = Visit(wire.request, self._services.use_cases, self._services.settings, call.principal or NOBODY)
             if self._page.needs is not None:
                 authorise(visit.principal, visit.project, self._page.needs)
             form = await self._form(wire.request) if self._page.takes_form else EMPTY
@@ -148,6 +148,6 @@ async def _form_of(request: Request, most: int) -> Form:
     return form
 
 
-def routes_of(pages: Sequence[Page], doors: Doors) -> list[Route]:
+def routes_of(pages: Sequence[Page], services: PageServices) -> list[Route]:
     """Return the routes of pages, in their order."""
-    return [doors.route(page) for page in pages]
+    return [services.route(page) for page in pages]

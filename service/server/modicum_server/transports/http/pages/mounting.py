@@ -6,7 +6,7 @@ from modicum_server.settings import Settings
 from modicum_server.transports.call_limits import Bounds
 from modicum_server.transports.call_metrics import CallMetrics
 from modicum_server.transports.http.pages.assets import asset_route
-from modicum_server.transports.http.pages.door import Doors, routes_of
+from modicum_server.transports.http.pages.door import PageServices, routes_of
 from modicum_server.transports.http.pages.views import (
     audits,
     datasets,
@@ -39,9 +39,9 @@ NOUNS = (
     members,
     tokens,
 )
-PAGES = (*(page for noun in NOUNS for page in noun.PAGES), *projects.NOWHERE)
+PAGES = (*(page for noun in NOUNS for page in noun.PAGES), *projects.UNKNOWN)
 
 
 def page_routes(services: Services, settings: Settings, metrics: CallMetrics, bounds: Bounds) -> list[BaseRoute]:
     """Return the routes. The first that fits a path serves it."""
-    return [asset_route(), *routes_of(PAGES, Doors.of(services, settings, metrics, bounds))]
+    return [asset_route(), *routes_of(PAGES, PageServices.of(services, settings, metrics, bounds))]

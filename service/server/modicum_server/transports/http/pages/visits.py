@@ -26,7 +26,7 @@ class Visit:
     """A request of a browser. Public pages are visited by NOBODY."""
 
     request: Request
-    able: UseCases
+    use_cases: UseCases
     settings: Settings
     principal: Principal = NOBODY
     form: Form = EMPTY
@@ -58,9 +58,9 @@ class Visit:
     def render(self, template: str, *, status: int = HTTPStatus.OK, secret: str = "", **shown: Any) -> Response:
         """Return a page. Its forms are sealed with the browser's secret, or with the one that it is about to get."""
         sealed = partial(_seal, secret or secret_of(self.request))
-        return HTMLResponse(rendered(template, visit=self, sealed=sealed, **self._surroundings(), **shown), status)
+        return HTMLResponse(rendered(template, visit=self, sealed=sealed, **self._template_context(), **shown), status)
 
-    def _surroundings(self) -> Mapping[str, Any]:
+    def _template_context(self) -> Mapping[str, Any]:
         return {
             "principal": self.principal,
             "project": self.project,
@@ -68,7 +68,7 @@ class Visit:
             "administers": self.administers,
         }
 
-    def lead_to(self, path: str) -> Response:
+    def redirect_to(self, path: str) -> Response:
         """Return the answer to a form that was served: the page to look at next."""
         return RedirectResponse(path, HTTPStatus.SEE_OTHER)
 

@@ -41,7 +41,7 @@ LAST = "It is the policy of the newest verdict in this project."
 
 async def _list(visit: Visit) -> Response:
     state = visit.query("state")
-    page = await visit.able.audits.page(
+    page = await visit.use_cases.audits.page(
         visit.principal,
         visit.project,
         f"state = {state}" if state else "",
@@ -58,15 +58,15 @@ async def _list(visit: Visit) -> Response:
 
 
 async def _audit(visit: Visit) -> Response:
-    watched = await visit.able.watching.now(visit.principal, _name(visit))
+    watched = await visit.use_cases.watching.now(visit.principal, _name(visit))
     audit = watched.audit
     about = f'audit = "{audit.name}"'
-    verdicts = await visit.able.verdicts.page(visit.principal, visit.project, about, PageRequest(VERDICTS_SHOWN))
+    verdicts = await visit.use_cases.verdicts.page(visit.principal, visit.project, about, PageRequest(VERDICTS_SHOWN))
     return visit.render(
         "audit.html.j2",
         verdicts=verdicts,
-        reviews=await visit.able.reviews.page(visit.principal, audit.name, PageRequest(REVIEWS_SHOWN)),
-        facts=await visit.able.overviews.facts(audit),
+        reviews=await visit.use_cases.reviews.page(visit.principal, audit.name, PageRequest(REVIEWS_SHOWN)),
+        facts=await visit.use_cases.overviews.facts(audit),
         others=await _others(visit, audit),
         command=command_of(audit.specification),
         python=python_of(audit.specification),
@@ -79,13 +79,13 @@ async def _others(visit: Visit, audit: Audit) -> list[Audit]:
     if audit.state is not AuditState.SUCCEEDED:
         return []
     about = f'dataset = "{audit.specification.dataset}" AND state = {AuditState.SUCCEEDED}'
-    page = await visit.able.audits.page(visit.principal, visit.project, about, PageRequest(OTHERS_SHOWN))
+    page = await visit.use_cases.audits.page(visit.principal, visit.project, about, PageRequest(OTHERS_SHOWN))
     return [one for one in page.rows if one.name != audit.name]
 
 
 async def _progress(visit: Visit) -> Response:
     """Return the part that shows progress; nothing where there is no news, and the whole page anew at the end."""
-    watched = await visit.able.watching.now(visit.principal, _name(visit))
+    watched = await visit.use_cases.watching.now(visit.principal, _name(visit))
     audit, waiting = watched.audit, watched.waiting
     if audit.state.terminal:
         return Response(headers={"HX-Refresh": "true"})
@@ -97,7 +97,9 @@ async def _progress(visit: Visit) -> Response:
 async def _progress_of(visit: Visit, watched: Watched) -> dict[str, Any]:
     audit = watched.audit
     return {
-        "found": await visit.able.found_so_far.of(visit.principal, audit) if audit.state is AuditState.RUNNING else [],
+        "found": await visit.use_cases.found_so_far.of(visit.principal, audit)
+        if audit.state is AuditState.RUNNING
+        else [],
         "is_shown": is_shown,
         "audit": audit,
         "ahead": watched.waiting.audits_ahead or 0,
@@ -109,34 +111,34 @@ async def _progress_of(visit: Visit, watched: Watched) -> dict[str, Any]:
 
 async def _report(visit: Visit) -> Response:
     """Return the report for a frame or a tab of its own."""
-    report = await visit.able.reports.render(visit.principal, _name(visit), ReportFormat.HTML)
+    report = await visit.use_cases.reports.render(visit.principal, _name(visit), ReportFormat.HTML)
     return Streamed(report.pieces, headers=headers.REPORT, media_type=report.media_type)
 
 
 async def _download(visit: Visit) -> Response:
     ending = visit.request.path_params["form"]
-    report = await visit.able.reports.render(visit.principal, _name(visit), FORMS.get(ending))
+    report = await visit.use_cases.reports.render(visit.principal, _name(visit), FORMS.get(ending))
     attached = f'attachment; filename="{id_of(_name(visit))}.{ending}"'
     told = {**headers.DOWNLOAD, "Content-Disposition": attached}
     return Streamed(report.pieces, headers=told, media_type=report.media_type)
 
 
 async def _cancel(visit: Visit) -> Response:
-    audit = await visit.able.audits.cancel(visit.principal, _name(visit))
-    return visit.lead_to(f"/{audit.name}")
+    audit = await visit.use_cases.audits.cancel(visit.principal, _name(visit))
+    return visit.redirect_to(f"/{audit.name}")
 
 
 async def _stop(visit: Visit) -> Response:
-    audit = await visit.able.audits.stop(visit.principal, _name(visit))
-    return visit.lead_to(f"/{audit.name}")
+    audit = await visit.use_cases.audits.stop(visit.principal, _name(visit))
+    return visit.redirect_to(f"/{audit.name}")
 
 
 async def _judge_form(visit: Visit) -> Response:
-    audit = await visit.able.audits.get(visit.principal, _name(visit))
-    newest = await visit.able.verdicts.page(visit.principal, visit.project, "", PageRequest(1))
+    audit = await visit.use_cases.audits.get(visit.principal, _name(visit))
+    newest = await visit.use_cases.verdicts.page(visit.principal, visit.project, "", PageRequest(1))
     if not newest.rows:
         return _judging(visit, audit.name, policy=starting_policy(), origin=BEGUN)
-    policy = await visit.able.verdicts.policy_text(visit.principal, newest.rows[0])
+    policy = await visit.use_cases.verdicts.policy_text(visit.principal, newest.rows[0])
     return _judging(visit, audit.name, policy=policy, origin=LAST)
 
 
@@ -146,10 +148,10 @@ async def _judge(visit: Visit) -> Response:
         asked = AskedPolicy(asked.text, "", f"{visit.project}/audits/{asked.baseline}")
     options = CreateOptions(request_id=visit.form.text("request_id"))
     try:
-        verdict = await visit.able.judging.judge(visit.principal, _name(visit), asked, options)
+        verdict = await visit.use_cases.judging.judge(visit.principal, _name(visit), asked, options)
     except (InvalidArgument, ResultIncomplete) as error:
         return _judging(visit, _name(visit), policy=asked.text, baseline=asked.baseline, problem=str(error))
-    return visit.lead_to(f"/{verdict.name}")
+    return visit.redirect_to(f"/{verdict.name}")
 
 
 def _judging(

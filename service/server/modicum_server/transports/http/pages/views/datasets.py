@@ -21,16 +21,16 @@ AUDITS_SHOWN = 5
 
 async def _list(visit: Visit) -> Response:
     asked = PageRequest(DATASETS_SHOWN, visit.query("page"))
-    page = await visit.able.datasets.page(visit.principal, visit.project, asked)
+    page = await visit.use_cases.datasets.page(visit.principal, visit.project, asked)
     return visit.render("datasets.html.j2", page=page, first=not visit.query("page"))
 
 
 async def _dataset(visit: Visit) -> Response:
     name = visit.named("datasets", "dataset")
-    dataset = await visit.able.datasets.get(visit.principal, name)
-    items = await visit.able.datasets.items(visit.principal, name, PageRequest(ITEMS_SHOWN, visit.query("page")))
+    dataset = await visit.use_cases.datasets.get(visit.principal, name)
+    items = await visit.use_cases.datasets.items(visit.principal, name, PageRequest(ITEMS_SHOWN, visit.query("page")))
     about = f'dataset = "{name}" AND state = {AuditState.SUCCEEDED}'
-    audits = await visit.able.audits.page(visit.principal, visit.project, about, PageRequest(AUDITS_SHOWN))
+    audits = await visit.use_cases.audits.page(visit.principal, visit.project, about, PageRequest(AUDITS_SHOWN))
     return visit.render(
         "dataset.html.j2",
         dataset=dataset,
@@ -45,15 +45,15 @@ async def _dataset(visit: Visit) -> Response:
 
 async def _skipped(visit: Visit, audits: Sequence[Audit]) -> dict[str, str]:
     """Return the items that audits could not use, each with its reason."""
-    facts = [one for audit in audits for one in (await visit.able.overviews.facts(audit)).values()]
+    facts = [one for audit in audits for one in (await visit.use_cases.overviews.facts(audit)).values()]
     return {item: reason for one in facts for item, reason in one.failures.items()}
 
 
 async def _picture(visit: Visit) -> Response:
     """Return a picture of the project by its digest. Other bytes are refused, whatever their name says."""
     name = visit.named("artifacts", "digest")
-    artifact = await visit.able.artifacts.get(visit.principal, name)
-    pieces = visit.able.artifacts.download(visit.principal, name, 0)
+    artifact = await visit.use_cases.artifacts.get(visit.principal, name)
+    pieces = visit.use_cases.artifacts.download(visit.principal, name, 0)
     beginning = await anext(pieces, b"")
     kind = media_type_of(beginning)
     if not kind or artifact.size_bytes > LARGEST_BYTES:

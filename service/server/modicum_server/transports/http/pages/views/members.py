@@ -23,26 +23,26 @@ async def _list(visit: Visit) -> Response:
 async def _add(visit: Visit) -> Response:
     member = visit.form.text("member")
     try:
-        await visit.able.members.add(visit.principal, visit.project, member, _role(visit.form))
+        await visit.use_cases.members.add(visit.principal, visit.project, member, _role(visit.form))
     except ModicumError as error:
         return await _page(visit, problem=mistake(error, LABELS), member=member)
-    return visit.lead_to(_path(visit))
+    return visit.redirect_to(_path(visit))
 
 
 async def _change(visit: Visit) -> Response:
     try:
-        await visit.able.members.set_role(visit.principal, _member(visit), _role(visit.form))
+        await visit.use_cases.members.set_role(visit.principal, _member(visit), _role(visit.form))
     except ModicumError as error:
         return await _page(visit, problem=mistake(error, LABELS))
-    return visit.lead_to(_path(visit))
+    return visit.redirect_to(_path(visit))
 
 
 async def _remove(visit: Visit) -> Response:
     try:
-        await visit.able.members.remove(visit.principal, _member(visit))
+        await visit.use_cases.members.remove(visit.principal, _member(visit))
     except ModicumError as error:
         return await _page(visit, problem=mistake(error, LABELS))
-    return visit.lead_to(_path(visit))
+    return visit.redirect_to(_path(visit))
 
 
 async def _page(visit: Visit, *, problem: str = "", member: str = "") -> Response:
@@ -50,7 +50,7 @@ async def _page(visit: Visit, *, problem: str = "", member: str = "") -> Respons
     return visit.render(
         "members.html.j2",
         status=HTTPStatus.BAD_REQUEST if problem else HTTPStatus.OK,
-        page=await visit.able.members.page(visit.principal, visit.project, request),
+        page=await visit.use_cases.members.page(visit.principal, visit.project, request),
         roles=[role.value for role in Role],
         problem=problem,
         member=member,

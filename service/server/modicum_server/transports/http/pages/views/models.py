@@ -18,12 +18,14 @@ NEWEST = 5
 
 async def _model(visit: Visit) -> Response:
     name = visit.named("models", "model")
-    model = await visit.able.models.get(visit.principal, name)
-    versions = await visit.able.versions.page(visit.principal, name, PageRequest(VERSIONS_SHOWN, visit.query("page")))
-    lines = await visit.able.overviews.versions(visit.principal, visit.project, versions.rows)
+    model = await visit.use_cases.models.get(visit.principal, name)
+    versions = await visit.use_cases.versions.page(
+        visit.principal, name, PageRequest(VERSIONS_SHOWN, visit.query("page"))
+    )
+    lines = await visit.use_cases.overviews.versions(visit.principal, visit.project, versions.rows)
     judged = next((line.verdict for line in lines if line.verdict is not None), None)
     rules = [] if judged is None else [rule.id for rule in judged.rules]
-    trends = await visit.able.trends.of(visit.principal, name, rules)
+    trends = await visit.use_cases.trends.of(visit.principal, name, rules)
     return visit.render(
         "model.html.j2",
         model=model,
@@ -43,14 +45,14 @@ def _breaks(trends: Sequence[Trend]) -> list[TrendPoint]:
 
 async def _version(visit: Visit) -> Response:
     name = f"{visit.named('models', 'model')}/versions/{visit.request.path_params['version']}"
-    version = await visit.able.versions.get(visit.principal, name)
+    version = await visit.use_cases.versions.get(visit.principal, name)
     about, newest = f'model_version = "{name}"', PageRequest(NEWEST)
     return visit.render(
         "version.html.j2",
         version=version,
         source=_source(version),
-        audits=await visit.able.audits.page(visit.principal, visit.project, about, newest),
-        verdicts=await visit.able.verdicts.page(visit.principal, visit.project, about, newest),
+        audits=await visit.use_cases.audits.page(visit.principal, visit.project, about, newest),
+        verdicts=await visit.use_cases.verdicts.page(visit.principal, visit.project, about, newest),
     )
 
 

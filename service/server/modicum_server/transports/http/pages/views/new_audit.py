@@ -39,7 +39,7 @@ LABELS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AuditForm:
     """The fields of the form as they were typed."""
 
     model: str = ""
@@ -53,7 +53,7 @@ class Asked:
     request_id: str = field(default_factory=lambda: str(uuid4()))
 
     @classmethod
-    def of(cls, form: Form) -> "Asked":
+    def of(cls, form: Form) -> "AuditForm":
         """Return what was typed. An empty field has no default here, so that a mistake stays visible."""
         return cls(**{name: form.text(name) for name in cls.__slots__})
 
@@ -67,12 +67,12 @@ class Cost:
 
 
 async def _form(visit: Visit) -> Response:
-    return await _page(visit, Asked(model=visit.query("model"), dataset=visit.query("dataset")))
+    return await _page(visit, AuditForm(model=visit.query("model"), dataset=visit.query("dataset")))
 
 
 async def _cost(visit: Visit) -> Response:
     """Return the cost: as a part for htmx, else on the whole page."""
-    asked = Asked.of(visit.form)
+    asked = AuditForm.of(visit.form)
     cost, problem = None, None
     try:
         cost = await _cost_of(visit, asked)
@@ -84,19 +84,19 @@ async def _cost(visit: Visit) -> Response:
 
 
 async def _create(visit: Visit) -> Response:
-    asked = Asked.of(visit.form)
+    asked = AuditForm.of(visit.form)
     options = AuditOptions(request_id=asked.request_id, audit_id=asked.audit_id)
     try:
-        audit = await visit.able.audit_creation.create(visit.principal, visit.project, _draft(visit.form), options)
+        audit = await visit.use_cases.audit_creation.create(visit.principal, visit.project, _draft(visit.form), options)
     except ModicumError as error:
         return await _page(visit, asked, problem=mistake(error, LABELS))
-    return visit.lead_to(f"/{audit.name}")
+    return visit.redirect_to(f"/{audit.name}")
 
 
-async def _cost_of(visit: Visit, asked: Asked) -> Cost:
+async def _cost_of(visit: Visit, asked: AuditForm) -> Cost:
     options = AuditOptions(validate_only=True)
-    audit = await visit.able.audit_creation.create(visit.principal, visit.project, _draft(visit.form), options)
-    version = await visit.able.versions.get(visit.principal, asked.model)
+    audit = await visit.use_cases.audit_creation.create(visit.principal, visit.project, _draft(visit.form), options)
+    version = await visit.use_cases.versions.get(visit.principal, asked.model)
     return Cost(audit, longest_seconds(audit.progress.passes_planned, [version]))
 
 
@@ -127,7 +127,7 @@ def _draft(form: Form) -> AuditDraft:
     return AuditDraft(specification)
 
 
-async def _page(visit: Visit, asked: Asked, *, cost: Cost | None = None, problem: str = "") -> Response:
+async def _page(visit: Visit, asked: AuditForm, *, cost: Cost | None = None, problem: str = "") -> Response:
     models, datasets = await _choices(visit)
     return visit.render(
         "new-audit.html.j2",
@@ -144,8 +144,8 @@ async def _page(visit: Visit, asked: Asked, *, cost: Cost | None = None, problem
 
 async def _choices(visit: Visit) -> tuple[Sequence[Model], Sequence[Dataset]]:
     """Return the first models of the project, and its data sets with the newest first."""
-    models = await visit.able.models.page(visit.principal, visit.project, PageRequest(CHOICES_SHOWN))
-    return models.rows, await visit.able.datasets.newest(visit.principal, visit.project, limit=CHOICES_SHOWN)
+    models = await visit.use_cases.models.page(visit.principal, visit.project, PageRequest(CHOICES_SHOWN))
+    return models.rows, await visit.use_cases.datasets.newest(visit.principal, visit.project, limit=CHOICES_SHOWN)
 
 
 PAGES = (

@@ -21,7 +21,7 @@ CALLED = "This policy"
 
 async def _list(visit: Visit) -> Response:
     request = PageRequest(POLICIES_SHOWN, visit.query("page"))
-    page = await visit.able.verdicts.policies(visit.principal, visit.project, request)
+    page = await visit.use_cases.verdicts.policies(visit.principal, visit.project, request)
     return visit.render("policies.html.j2", page=page, first=not visit.query("page"))
 
 
@@ -29,10 +29,10 @@ async def _policy(visit: Visit) -> Response:
     digest = visit.request.path_params["digest"]
     request = PageRequest(VERDICTS_SHOWN, visit.query("page"))
     about = f'policy_digest = "{digest}"'
-    verdicts = await visit.able.verdicts.page(visit.principal, visit.project, about, request)
+    verdicts = await visit.use_cases.verdicts.page(visit.principal, visit.project, about, request)
     if not verdicts.rows:
         raise PageNotFound("no verdict of this project was made by a policy with this digest")
-    text = await visit.able.verdicts.policy_text(visit.principal, verdicts.rows[0])
+    text = await visit.use_cases.verdicts.policy_text(visit.principal, verdicts.rows[0])
     words, problem = await asyncio.to_thread(_in_words, text)
     return visit.render(
         "policy.html.j2",

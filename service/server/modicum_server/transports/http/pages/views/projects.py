@@ -22,17 +22,17 @@ modicum audits create --name first --model resnet18 --dataset holdout --threshol
 async def _first(visit: Visit) -> Response:
     """Lead to the only project of the visitor, or to the list."""
     only = list(visit.principal.roles)
-    return visit.lead_to(f"/{only[0]}" if len(only) == 1 else "/projects")
+    return visit.redirect_to(f"/{only[0]}" if len(only) == 1 else "/projects")
 
 
 async def _projects(visit: Visit) -> Response:
-    page = await visit.able.projects.page(visit.principal, PageRequest(token=visit.query("page")))
+    page = await visit.use_cases.projects.page(visit.principal, PageRequest(token=visit.query("page")))
     return visit.render("projects.html.j2", page=page, roles=visit.principal.roles, first=not visit.query("page"))
 
 
 async def _overview(visit: Visit) -> Response:
     request = PageRequest(token=visit.query("page"))
-    seen = await visit.able.overviews.of(visit.principal, visit.project, request)
+    seen = await visit.use_cases.overviews.of(visit.principal, visit.project, request)
     return visit.render(
         "overview.html.j2",
         first_commands=FIRST_COMMANDS,
@@ -46,13 +46,17 @@ async def _overview(visit: Visit) -> Response:
 
 async def _work(visit: Visit) -> Response:
     """Return the part of the overview that changes while audits run."""
-    return visit.render("work.html.j2", **_at_work(await visit.able.overviews.work(visit.principal, visit.project)))
+    return visit.render(
+        "work.html.j2", **_at_work(await visit.use_cases.overviews.work(visit.principal, visit.project))
+    )
 
 
 async def _trends(visit: Visit) -> Response:
     """Return the small trends of the models that the overview shows. They come later, because they read results."""
-    models = await visit.able.overviews.models(visit.principal, visit.project, PageRequest(token=visit.query("page")))
-    trends = await visit.able.trends.at_a_glance(visit.principal, visit.project, [model.name for model in models])
+    models = await visit.use_cases.overviews.models(
+        visit.principal, visit.project, PageRequest(token=visit.query("page"))
+    )
+    trends = await visit.use_cases.trends.at_a_glance(visit.principal, visit.project, [model.name for model in models])
     return visit.render("trends.html.j2", drawings={name: small_drawing_of(one) for name, one in trends.items()})
 
 
@@ -60,7 +64,7 @@ def _at_work(work: Work) -> dict[str, Any]:
     return {"work": work, "counts": {state.value: count for state, count in work.counts.items()}}
 
 
-async def _nowhere(visit: Visit) -> Response:
+async def _unknown(visit: Visit) -> Response:
     raise PageNotFound(f"there is no page {visit.request.url.path[:200]}; begin at the overview")
 
 
@@ -71,5 +75,5 @@ PAGES = (
     Page("work", "/projects/{project}/work", _work),
     Page("trends", "/projects/{project}/trends", _trends),
 )
-NOWHERE = (Page("nowhere", "/projects/{rest:path}", _nowhere, public=True),)
+UNKNOWN = (Page("unknown", "/projects/{rest:path}", _unknown, public=True),)
 """What comes after all other pages of a project."""

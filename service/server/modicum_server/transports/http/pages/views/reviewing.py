@@ -31,7 +31,7 @@ async def _picture_page(visit: Visit) -> Response:
     if not secret:
         return _page(visit, "review-closed.html.j2")
     try:
-        shown = await visit.able.reviewing.now(secret)
+        shown = await visit.use_cases.reviewing.now(secret)
     except ReviewerUnknown as error:
         return _page(visit, "review-closed.html.j2", error)
     return _page(visit, "review-end.html.j2") if shown is None else _page(visit, "review-picture.html.j2", shown=shown)
@@ -39,11 +39,11 @@ async def _picture_page(visit: Visit) -> Response:
 
 async def _take_link(visit: Visit) -> Response:
     try:
-        secret = await visit.able.reviewing.take_link(visit.form.text("link")[:LONGEST_SECRET])
+        secret = await visit.use_cases.reviewing.take_link(visit.form.text("link")[:LONGEST_SECRET])
     except ReviewLinkUsed as error:
         await asyncio.sleep(GUESS_SECONDS)
         return _page(visit, "review-closed.html.j2", error)
-    response = visit.lead_to(PATH)
+    response = visit.redirect_to(PATH)
     response.set_cookie(
         _cookie_name(visit.request),
         secret,
@@ -61,17 +61,19 @@ async def _answer(visit: Visit) -> Response:
     key = visit.form.whole("option", -1)
     option = None if key == NOTHING else key
     try:
-        await visit.able.reviewing.answer(_reviewer_of(visit.request), visit.form.text("picture"), option)
+        await visit.use_cases.reviewing.answer(_reviewer_of(visit.request), visit.form.text("picture"), option)
     except ReviewerUnknown as error:
         return _page(visit, "review-closed.html.j2", error)
     except PageNotFound:
         pass  # a page from before another answer: the one to look at now follows
-    return visit.lead_to(PATH)
+    return visit.redirect_to(PATH)
 
 
 async def _picture(visit: Visit) -> Response:
     try:
-        data = await visit.able.reviewing.picture(_reviewer_of(visit.request), visit.request.path_params["picture"])
+        data = await visit.use_cases.reviewing.picture(
+            _reviewer_of(visit.request), visit.request.path_params["picture"]
+        )
     except ReviewerUnknown:
         raise PageNotFound("this browser has no such picture to look at") from None
     return Response(data, headers=dict(headers.REVIEWED), media_type="image/png")

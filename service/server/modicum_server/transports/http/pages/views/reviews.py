@@ -26,16 +26,16 @@ LABELS = {
 
 
 async def _new(visit: Visit) -> Response:
-    audit = await visit.able.audits.get(visit.principal, visit.named("audits", "audit"))
+    audit = await visit.use_cases.audits.get(visit.principal, visit.named("audits", "audit"))
     return visit.render("new-review.html.j2", audit=audit, fraction=audit.specification.statistics.alpha, problem="")
 
 
 async def _create(visit: Visit) -> Response:
-    audit = await visit.able.audits.get(visit.principal, visit.named("audits", "audit"))
+    audit = await visit.use_cases.audits.get(visit.principal, visit.named("audits", "audit"))
     seed = secrets.randbelow(LARGEST_SEED)
     try:
         asked = AskedReview(visit.form.text("version"), 0, seed, visit.form.number("fraction"))
-        read = await visit.able.reviews.create(visit.principal, audit.name, asked, CreateOptions())
+        read = await visit.use_cases.reviews.create(visit.principal, audit.name, asked, CreateOptions())
     except ModicumError as error:
         return visit.render(
             "new-review.html.j2",
@@ -44,7 +44,7 @@ async def _create(visit: Visit) -> Response:
             fraction=visit.form.text("fraction"),
             problem=mistake(error, LABELS),
         )
-    return visit.lead_to(f"/{read.review.name}")
+    return visit.redirect_to(f"/{read.review.name}")
 
 
 async def _review(visit: Visit) -> Response:
@@ -53,7 +53,9 @@ async def _review(visit: Visit) -> Response:
 
 async def _invite(visit: Visit) -> Response:
     try:
-        invitation = await visit.able.reviews.invite(visit.principal, _name(visit), visit.form.text("display_name"))
+        invitation = await visit.use_cases.reviews.invite(
+            visit.principal, _name(visit), visit.form.text("display_name")
+        )
     except ModicumError as error:
         return await _shown(visit, None, mistake(error, LABELS))
     return await _shown(visit, invitation)
@@ -61,7 +63,7 @@ async def _invite(visit: Visit) -> Response:
 
 async def _shown(visit: Visit, invitation: Invitation | None, problem: str = "") -> Response:
     """Return the page of a review; the link of an invitation is shown here alone."""
-    read = await visit.able.reviews.get(visit.principal, _name(visit))
+    read = await visit.use_cases.reviews.get(visit.principal, _name(visit))
     scheme = "https" if is_encrypted(visit.request) else "http"
     address = f"{scheme}://{visit.request.headers['host']}"
     return visit.render(
@@ -79,7 +81,7 @@ async def _shown(visit: Visit, invitation: Invitation | None, problem: str = "")
 
 
 async def _document(visit: Visit) -> Response:
-    read = await visit.able.reviews.get(visit.principal, _name(visit))
+    read = await visit.use_cases.reviews.get(visit.principal, _name(visit))
     attached = f'attachment; filename="review-{visit.request.path_params["review"]}.json"'
     told = {**headers.DOWNLOAD, "Content-Disposition": attached}
     return Response(review_document(read.review), headers=told, media_type="application/json")

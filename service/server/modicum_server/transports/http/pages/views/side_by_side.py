@@ -14,7 +14,7 @@ PICTURES_SHOWN = 60
 
 async def _side_by_side(visit: Visit) -> Response:
     left, right = (_side(visit, name) for name in ("left", "right"))
-    both = await visit.able.comparing.of(visit.principal, left, right)
+    both = await visit.use_cases.comparing.of(visit.principal, left, right)
     return visit.render(
         "side-by-side.html.j2",
         both=both,

@@ -22,7 +22,7 @@ async def _sign_in_form(visit: Visit) -> Response:
 
 async def _sign_in(visit: Visit) -> Response:
     try:
-        secret = await visit.able.sessions.sign_in(visit.form.text("token")[:LONGEST_TOKEN])
+        secret = await visit.use_cases.sessions.sign_in(visit.form.text("token")[:LONGEST_TOKEN])
     except TokenInvalid as error:
         await asyncio.sleep(GUESS_SECONDS)
         return _form(visit, visit.form.text("next"), error)
@@ -31,7 +31,7 @@ async def _sign_in(visit: Visit) -> Response:
 
 async def _sign_in_by_link(visit: Visit) -> Response:
     try:
-        secret = await visit.able.sessions.sign_in_by_link(visit.form.text("link")[:LONGEST_TOKEN])
+        secret = await visit.use_cases.sessions.sign_in_by_link(visit.form.text("link")[:LONGEST_TOKEN])
     except SignInLinkUsed as error:
         await asyncio.sleep(GUESS_SECONDS)
         return _form(visit, HOME, error)
@@ -39,8 +39,8 @@ async def _sign_in_by_link(visit: Visit) -> Response:
 
 
 async def _sign_out(visit: Visit) -> Response:
-    await visit.able.sessions.sign_out(secret_of(visit.request))
-    response = visit.lead_to("/sign-in")
+    await visit.use_cases.sessions.sign_out(secret_of(visit.request))
+    response = visit.redirect_to("/sign-in")
     forget_secret(visit.request, response)
     return response
 
@@ -59,7 +59,7 @@ def _form(visit: Visit, path: str, error: ModicumError | None = None) -> Respons
 
 def _signed_in(visit: Visit, secret: str, path: str) -> Response:
     """Give the browser the secret of its session, which is another one than before."""
-    response = visit.lead_to(path)
+    response = visit.redirect_to(path)
     set_secret(visit.request, response, secret)
     return response
 

@@ -36,7 +36,7 @@ async def _list(visit: Visit) -> Response:
 async def _create(visit: Visit) -> Response:
     form = visit.form
     try:
-        made = await visit.able.tokens.create(
+        made = await visit.use_cases.tokens.create(
             visit.principal,
             visit.project,
             form.text("member"),
@@ -50,7 +50,7 @@ async def _create(visit: Visit) -> Response:
 
 async def _rotate(visit: Visit) -> Response:
     try:
-        made = await visit.able.tokens.rotate(visit.principal, _token(visit), visit.form.whole("overlap"))
+        made = await visit.use_cases.tokens.rotate(visit.principal, _token(visit), visit.form.whole("overlap"))
     except ModicumError as error:
         return await _page(visit, problem=mistake(error, LABELS))
     return _shown_once(visit, made)
@@ -58,10 +58,10 @@ async def _rotate(visit: Visit) -> Response:
 
 async def _revoke(visit: Visit) -> Response:
     try:
-        await visit.able.tokens.delete(visit.principal, _token(visit))
+        await visit.use_cases.tokens.delete(visit.principal, _token(visit))
     except ModicumError as error:
         return await _page(visit, problem=mistake(error, LABELS))
-    return visit.lead_to(f"/{visit.project}/tokens")
+    return visit.redirect_to(f"/{visit.project}/tokens")
 
 
 def _shown_once(visit: Visit, made: MadeToken) -> Response:
@@ -85,7 +85,7 @@ async def _page(visit: Visit, *, problem: str = "") -> Response:
     return visit.render(
         "tokens.html.j2",
         status=HTTPStatus.BAD_REQUEST if problem else HTTPStatus.OK,
-        page=await visit.able.tokens.page(visit.principal, visit.project, request),
+        page=await visit.use_cases.tokens.page(visit.principal, visit.project, request),
         now=datetime.now(UTC),
         overlaps=OVERLAPS,
         problem=problem,

@@ -35,7 +35,7 @@ Document = Mapping[str, Any]
 
 async def _list(visit: Visit) -> Response:
     outcome = visit.query("outcome")
-    page = await visit.able.verdicts.page(
+    page = await visit.use_cases.verdicts.page(
         visit.principal,
         visit.project,
         f"outcome = {outcome}" if outcome else "",
@@ -51,9 +51,9 @@ async def _list(visit: Visit) -> Response:
 
 
 async def _verdict(visit: Visit) -> Response:
-    verdict = await visit.able.verdicts.get(visit.principal, visit.named("verdicts", "verdict"))
+    verdict = await visit.use_cases.verdicts.get(visit.principal, visit.named("verdicts", "verdict"))
     try:
-        told = await visit.able.verdicts.document(visit.principal, verdict)
+        told = await visit.use_cases.verdicts.document(visit.principal, verdict)
     except ArtifactNotFound:
         told = None
     return visit.render(
@@ -61,7 +61,7 @@ async def _verdict(visit: Visit) -> Response:
         verdict=verdict,
         told=None if told is None else _told(verdict.name, told),
         forms=list(FORMS),
-        policy=await visit.able.verdicts.policy_text(visit.principal, verdict),
+        policy=await visit.use_cases.verdicts.policy_text(visit.principal, verdict),
     )
 
 
@@ -107,8 +107,8 @@ async def _output(visit: Visit) -> Response:
 
 
 async def _document(visit: Visit) -> Document:
-    verdict = await visit.able.verdicts.get(visit.principal, visit.named("verdicts", "verdict"))
-    return await visit.able.verdicts.document(visit.principal, verdict)
+    verdict = await visit.use_cases.verdicts.get(visit.principal, visit.named("verdicts", "verdict"))
+    return await visit.use_cases.verdicts.document(visit.principal, verdict)
 
 
 _VERDICT = "/projects/{project}/verdicts/{verdict}"
