@@ -16,6 +16,8 @@ WORDS: Mapping[str, str] = {
     "cli": "modicum-server",
     "demo": "make demo",
     "token_commands": "modicum-server token",
+    "verify_command": "modicum-server verify",
+    "database_option": "--data",
     "local": "modicum-server up",
     "selftest": "planted shortcuts",
     "bootstrap": "joins ports and adapters",
@@ -104,5 +106,6 @@ def _row(y: float, boxes: Sequence[tuple[str, str, str]]) -> Iterator[str]:
 def _colour(name: str) -> str:
     if name in CORE_PACKAGES:
         return CORE
-    programs = {"cli", "demo", "token_commands", "command_parts", "local", "selftest", "bootstrap", "worker"}
+    programs = {"cli", "demo", "token_commands", "verify_command", "database_option", "command_parts"}
+    programs |= {"local", "selftest", "bootstrap", "worker"}
     return PROGRAMS if name in programs else ADAPTERS

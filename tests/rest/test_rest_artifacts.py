@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import http.client
 import socket
 from contextlib import suppress
 
@@ -280,3 +281,32 @@ async def test_a_download_of_a_truncated_artifact_breaks_off(served):
 
     with pytest.raises(Exception, match="IncompleteRead"):
         await served.rest().ask("GET", f"{PLACE}:download")
+
+
+async def test_a_damaged_artifact_breaks_off_at_both_doors_and_is_counted(served):
+    await served.upload(DATA)
+    place = served.artifact_store._path(DIGEST)
+    place.chmod(0o644)
+    place.write_bytes(DATA[:1_000_000] + bytes(10_000) + DATA[1_010_000:])
+
+    with pytest.raises((http.client.IncompleteRead, ConnectionError)):
+        await served.rest().ask("GET", f"{PLACE}:download")
+    left = await by_grpc(served.channel, TOKENS["admin"], "DownloadArtifact", {"name": f"{PROJECT}/artifacts/{DIGEST}"})
+
+    assert left.reason == "ARTIFACT_CORRUPT"
+    count = lambda: served.metrics.registry.get_sample_value("modicum_artifact_corrupt_total")  # noqa: E731
+    await until(lambda: count() == 2)
+
+
+async def test_a_small_damaged_artifact_is_refused_with_a_reason(served):
+    data = b"small"
+    digest = hashlib.sha256(data).hexdigest()
+    await served.upload(data)
+    place = served.artifact_store._path(digest)
+    place.chmod(0o644)
+    place.write_bytes(b"large")
+
+    reply = await served.rest().ask("GET", f"/v1/{PROJECT}/artifacts/{digest}:download")
+
+    assert (reply.status, reply.reason) == (500, "ARTIFACT_CORRUPT")
+    assert digest in reply.json["detail"]

@@ -41,6 +41,7 @@ CLASS_OF_REASON: dict[str, type[errors.ModicumError]] = {
     "MANIFEST_INVALID": errors.DataRefused,
     "OBJECTS_INVALID": errors.DataRefused,
     "POLICY_INVALID": errors.PolicyError,
+    "ARTIFACT_CORRUPT": errors.DataLoss,
 }
 
 #: What to do, in the words of this client, which the server does not know.

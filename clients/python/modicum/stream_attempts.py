@@ -5,6 +5,7 @@ import asyncio
 import grpc
 import grpc.aio
 
+from modicum.errors import DataLoss
 from modicum.grpc_errors import error_of, told_seconds
 from modicum.retrying import BROKEN_STREAM, Backoff
 
@@ -27,10 +28,11 @@ class StreamAttempts:
         Raises:
             ModicumError: the failure's, if it does not pass, or if the last attempt has failed.
         """
-        told = told_seconds(failure)
-        passes = resumable or failure.code() in BROKEN_STREAM or told is not None
+        told, error = told_seconds(failure), error_of(failure, address=self._address)
+        broke = failure.code() in BROKEN_STREAM and not isinstance(error, DataLoss)  # damaged bytes stay damaged
+        passes = resumable or broke or told is not None
         if not passes or not await self.another(told or 0.0):
-            raise error_of(failure, address=self._address) from failure
+            raise error from failure
 
     async def another(self, least_seconds: float = 0.0) -> bool:
         """Count a failed attempt, and wait for the next one. False if it was the last one."""

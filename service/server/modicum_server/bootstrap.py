@@ -39,6 +39,20 @@ async def open_store(database_url: str) -> AsyncIterator["PostgresStore"]:
         await store.close()
 
 
+async def require_one_store(store: Store, artifacts: ArtifactStore, settings: Settings) -> None:
+    """Check that database and artifact store belong together.
+
+    Raises:
+        StoresMixed, DependencyUnavailable
+    """
+    from modicum_server.postgres.connections import shown_url  # noqa: PLC0415 - as for the store
+    from modicum_server.usecases import store_identity  # noqa: PLC0415
+
+    database_url = settings.database_url.get_secret_value()
+    place = store_identity.Place(shown_url(database_url), settings.artifacts_url)
+    await store_identity.require_one_store(store, artifacts, place)
+
+
 async def schema_appears(settings: Settings, stop: asyncio.Event) -> bool:
     """Wait until a database has been created and migrated; False when `stop` was set first.
 
@@ -105,7 +119,9 @@ async def running_api(settings: Settings) -> AsyncIterator[tuple[int, int]]:
     changes = PostgresChanges(database_url)
     async with open_store(database_url) as store:
         await store.require_schema()
-        api = build_api(store, changes, open_artifact_store(settings.artifacts_url), settings)
+        artifacts = open_artifact_store(settings.artifacts_url)
+        await require_one_store(store, artifacts, settings)
+        api = build_api(store, changes, artifacts, settings)
         grpc_port, http_port = await api.start()
         _log.info("api_started", grpc_port=grpc_port, http_port=http_port)
         try:
@@ -142,6 +158,7 @@ async def _run_beside(
 
         async def prepare() -> None:
             await _schema_within(store, schema_seconds)
+            await require_one_store(store, artifacts, settings)
             await opened.enter_async_context(wakeups)
 
         await Worker(store, wakeups, artifacts, model_server, settings, prepare=prepare).run(stop)

@@ -1,4 +1,4 @@
-"""The `modicum-server` command: up, serve, worker, migrate, token, selftest."""
+"""The `modicum-server` command: up, serve, worker, migrate, token, verify, selftest."""
 
 import asyncio
 import json
@@ -12,7 +12,7 @@ import structlog
 import typer
 from pydantic import ValidationError
 
-from modicum_server import token_commands
+from modicum_server import token_commands, verify_command
 from modicum_server.command_parts import NOT_COMPLETED, USAGE, Command, Group, end, settings_with
 from modicum_server.errors import DependencyUnavailable, ModicumError
 from modicum_server.logs import log_as_json, log_for_people
@@ -25,12 +25,13 @@ ANY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not li
 
 HELP = """Run and administer a Modicum server.
 
-Exit codes: 0 done, 1 `selftest` found a wrong verdict, 2 wrong usage or settings, 3 not completed.
+Exit codes: 0 done, 1 `selftest` found a wrong verdict or `verify` damage, 2 wrong usage or settings, 3 not completed.
 """
 
 
 app = typer.Typer(cls=Group, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=HELP)
 app.add_typer(token_commands.app, name="token")
+app.command("verify", cls=Command)(verify_command.verify)
 
 AwaitSchema = Annotated[bool, typer.Option("--await-schema", hidden=True, help="Wait for the database's schema.")]
 Port = Annotated[

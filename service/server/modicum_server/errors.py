@@ -21,6 +21,8 @@
     ├── Aborted ─ UploadBusy
     ├── OutOfRange ─ UploadTruncated, OffsetInvalid
     ├── DataLoss ─ DigestMismatch
+    ├── ArtifactCorrupt
+    ├── StoresMixed (ends a process at its start)
     ├── Unavailable ─ DependencyUnavailable ─ DatabaseFull, SchemaOutdated, ServerStopping
     └── ModelServerError (never leaves the worker; its kinds are in `model_server`) ─
               ModelDied, ModelOutOfMemory, ModelHung, ModelServerDown, TaskFailed ─ ExecutableNotEnclosed
@@ -30,7 +32,7 @@ A message says what is wrong, what was expected, what came and what to do. It is
 
 import errno
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, Self
 
 #: What the system calls it where a file cannot grow.
 NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -363,6 +365,24 @@ class DataLoss(ModicumError):
 
 class DigestMismatch(DataLoss):
     """The bytes do not have the announced SHA-256. Send them again from the start."""
+
+
+class ArtifactCorrupt(ModicumError):
+    """Stored bytes are not those of their digest. The server's operator must put the right ones back."""
+
+    @classmethod
+    def of(cls, digest: str, found_digest: str) -> Self:
+        """Return the error of an artifact whose bytes have another digest."""
+        return cls(
+            f"the stored bytes of the artifact {digest} are damaged: their SHA-256 is {found_digest}. The server's "
+            "operator must put the right bytes back",
+            digest=digest,
+            found_digest=found_digest,
+        )
+
+
+class StoresMixed(ModicumError):
+    """The database and the artifact store belong to different stores."""
 
 
 class Unavailable(ModicumError):

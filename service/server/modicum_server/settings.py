@@ -75,6 +75,11 @@ class Settings(BaseSettings):
     grace_seconds: float = Field(
         10.0, ge=0, description="seconds that a stopping process has to finish its current work"
     )
+    away_seconds: float = Field(
+        3600.0,
+        ge=0,
+        description="seconds that an audit waits for an artifact store that is away or full before it fails",
+    )
     max_upload_bytes: int = Field(4096 * MEBIBYTE, gt=0, description="largest artifact, in bytes")
     max_dataset_items: int = Field(100_000, gt=0, description="largest number of items in a data set")
     max_image_pixels: int = Field(

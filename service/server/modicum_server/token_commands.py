@@ -9,7 +9,8 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from modicum_server.command_parts import USAGE, Command, Group, end, settings_with
+from modicum_server.command_parts import USAGE, Command, Group, end
+from modicum_server.database_option import Data, database_url
 from modicum_server.domain.access import Token
 from modicum_server.domain.projects import Role
 from modicum_server.usecases.operator_tokens import OperatorTokens
@@ -24,14 +25,6 @@ NEVER = "never"
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 LONGEST_LIFETIME = timedelta(days=3650)
 
-Data = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FOLDER",
-        help="Data folder of a server that `modicum-server up` runs. Default: the database in MODICUM_DATABASE_URL; "
-        "without that, the server in the user's data folder.",
-    ),
-]
 TokenId = Annotated[str, typer.Argument(metavar="ID", help="Id of the token, as `modicum-server token list` shows it.")]
 
 
@@ -145,7 +138,7 @@ def _duration(option: str, text: str) -> timedelta:
 def _with_tokens(data: Path | None, work: Callable[[OperatorTokens], Awaitable[T]]) -> T:
     from modicum_server.bootstrap import open_store
 
-    url = _database_url(data)
+    url = database_url(data)
 
     async def run() -> T:
         async with open_store(url) as store:
@@ -153,19 +146,6 @@ def _with_tokens(data: Path | None, work: Callable[[OperatorTokens], Awaitable[T
             return await work(OperatorTokens(store))
 
     return asyncio.run(run())
-
-
-def _database_url(data: Path | None) -> str:
-    given = settings_with().database_url.get_secret_value()
-    if given and data is None:
-        return given
-    from modicum_server.local.folder import default_folder
-    from modicum_server.local.running_database import NoServerRuns, running_database_url
-
-    try:
-        return running_database_url(data or default_folder())
-    except NoServerRuns as error:
-        end(USAGE, str(error))
 
 
 def _row(token: Token) -> tuple[str, ...]:

@@ -13,12 +13,22 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from modicum_server.errors import NO_ROOM, DependencyUnavailable, DiskFull, FieldInvalid
+from modicum_server.errors import NO_ROOM, ArtifactCorrupt, DependencyUnavailable, DiskFull, FieldInvalid, ModicumError
 
 PIECE_BYTES = 256 * 1024
 #: Readable for all who may enter the folder and writable for none, because a file is linked into a model's slot.
 STORED_MODE = 0o444
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+def is_digest(name: str) -> bool:
+    """Whether a name is a SHA-256 in lower-case hexadecimal digits."""
+    return _DIGEST.fullmatch(name) is not None
+
+
+def folder_names(folder: Path) -> list[str]:
+    """Return the names in a folder; none where there is no such folder."""
+    return os.listdir(folder) if folder.is_dir() else []  # noqa: PTH208 - only names are wanted
 
 
 def checked(digest: str) -> str:
@@ -27,7 +37,7 @@ def checked(digest: str) -> str:
     Raises:
         FieldInvalid
     """
-    if _DIGEST.fullmatch(digest) is None:
+    if not is_digest(digest):
         raise FieldInvalid(
             "digest", f"expected a SHA-256 digest of 64 lower-case hexadecimal digits, got {digest[:80]!r}"
         )
@@ -51,6 +61,22 @@ def disk_errors() -> Iterator[None]:
     except OSError as error:
         if error.errno in NO_ROOM:
             raise DiskFull("the artifact store is full; free some space, then send the rest again") from error
+        raise DependencyUnavailable("the artifact store cannot be reached; try again") from error
+
+
+@contextmanager
+def driver_errors() -> Iterator[None]:
+    """Turn errors of a remote store's driver into the domain's: its own kinds, too, which are no OSError.
+
+    Raises:
+        DiskFull, DependencyUnavailable
+    """
+    try:
+        with disk_errors():
+            yield
+    except ModicumError:
+        raise
+    except Exception as error:
         raise DependencyUnavailable("the artifact store cannot be reached; try again") from error
 
 
@@ -90,18 +116,32 @@ def _fill_in(fill: Callable[[IO[bytes]], object], destination: Path, scratch: Pa
         raise
 
 
-def link_or_copy(source: Path, destination: Path) -> None:
-    """Put a stored file at a local path, replacing what is there: by hard link if possible."""
+def link_or_copy(source: Path, fresh: Path) -> None:
+    """Put a stored file at a local path where nothing is: by hard link if possible."""
+    try:
+        os.link(source, fresh)
+    except FileNotFoundError:
+        raise
+    except OSError:  # another disk, or a file system without links
+        shutil.copyfile(source, fresh)
+        fresh.chmod(STORED_MODE)
+
+
+def stage(digest: str, bring: Callable[[Path], object], destination: Path) -> None:
+    """Let `bring` put a file beside a local path, hash it there, and move it to the path, replacing what is there.
+
+    The file that is hashed is the one that is used: no write to the store's own name comes between.
+
+    Raises:
+        ArtifactCorrupt: nothing was put there.
+    """
     destination.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=destination.parent, prefix=".fetch-") as folder:
-        fresh = Path(folder) / source.name
-        try:
-            os.link(source, fresh)
-        except FileNotFoundError:
-            raise
-        except OSError:  # another disk, or a file system without links
-            shutil.copyfile(source, fresh)
-            fresh.chmod(STORED_MODE)
+        fresh = Path(folder) / digest
+        bring(fresh)
+        found = digest_of(fresh)
+        if found != digest:
+            raise ArtifactCorrupt.of(digest, found)
         fresh.replace(destination)
 
 
@@ -117,6 +157,22 @@ def hash_rest(file: IO[bytes]) -> "hashlib._Hash":
     while piece := file.read(PIECE_BYTES):
         digest.update(piece)
     return digest
+
+
+def hash_first(file: IO[bytes], size_bytes: int) -> "hashlib._Hash":
+    """Hash the first bytes of an open file that stands at its beginning; it then stands behind them."""
+    digest = hashlib.sha256()
+    while size_bytes and (piece := file.read(min(size_bytes, PIECE_BYTES))):
+        digest.update(piece)
+        size_bytes -= len(piece)
+    return digest
+
+
+def read_and_hash(file: IO[bytes], hashed: "hashlib._Hash") -> bytes:
+    """Return the next piece of an open file, empty at its end, and hash it."""
+    piece = file.read(PIECE_BYTES)
+    hashed.update(piece)
+    return piece
 
 
 def _synchronise(folder: Path) -> None:

@@ -1,14 +1,14 @@
 """The two artifact stores: a local folder, and any fsspec URL. `open_artifact_store` chooses by the URL.
 
-The root has `sha256/ab/abcd...` for complete files, and `uploads/` and `scratch/` for incomplete ones. A remote store
-has only the first; its incomplete files are in a local folder.
+The root has `sha256/ab/abcd...` for complete files, `store-id`, and `uploads/` and `scratch/` for incomplete files. A
+remote store has only the first two; its incomplete files are in a local folder.
 """
 
 import asyncio
 import hashlib
 import tempfile
 from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import IO, Any, ParamSpec
@@ -17,21 +17,29 @@ from urllib.parse import unquote, urlsplit
 import fsspec  # type: ignore[import-untyped]
 
 from modicum_server.artifacts.files import (
-    PIECE_BYTES,
     copy_in,
     digest_of,
     disk_errors,
+    driver_errors,
+    folder_names,
+    hash_first,
+    is_digest,
     link_or_copy,
     move_in,
     place_of,
+    read_and_hash,
+    stage,
     write_in,
 )
 from modicum_server.artifacts.opening import closed, opened
 from modicum_server.artifacts.uploads import Uploads
-from modicum_server.errors import ArtifactNotFound, DependencyUnavailable, OffsetInvalid
+from modicum_server.errors import ArtifactCorrupt, ArtifactNotFound, DependencyUnavailable, OffsetInvalid
 from modicum_server.ports import ArtifactStore, Upload
 
 P = ParamSpec("P")
+Errors = Callable[[], AbstractContextManager[None]]
+#: The file that says to which store this one belongs; the database has the same id.
+STORE_ID = "store-id"
 
 
 def open_artifact_store(url: str, *, spool: Path | None = None) -> ArtifactStore:
@@ -73,12 +81,12 @@ class FolderArtifactStore:
         return self._uploads.open(project, digest, size_bytes=size_bytes, offset=offset, deliver=deliver)
 
     def read(self, digest: str, *, offset: int = 0) -> AsyncGenerator[bytes]:
-        """Yield the bytes from `offset` in pieces of 256 KiB.
+        """Yield the bytes from `offset` in pieces of 256 KiB; the last comes once the whole has its digest.
 
         Raises:
-            ArtifactNotFound, OffsetInvalid
+            ArtifactNotFound, ArtifactCorrupt, OffsetInvalid
         """
-        return _pieces(digest, self._path(digest).open, offset)
+        return _pieces(digest, self._path(digest).open, offset, self._errors)
 
     async def put(self, data: bytes) -> str:
         """Store whole bytes and return their digest."""
@@ -100,14 +108,36 @@ class FolderArtifactStore:
         """Put the bytes at a local path, by hard link where that can be; nobody may write to them there.
 
         Raises:
-            ArtifactNotFound, DiskFull
+            ArtifactNotFound, ArtifactCorrupt, DiskFull
         """
-        with _not_found(digest):
-            await asyncio.to_thread(link_or_copy, self._path(digest), destination)
+        with _not_found(digest, self._errors):
+            await asyncio.to_thread(stage, digest, partial(link_or_copy, self._path(digest)), destination)
 
     async def delete(self, digest: str) -> None:
         """Delete the bytes, if they exist."""
         await asyncio.to_thread(_guarded, self._path(digest).unlink, True)
+
+    async def stored(self, after: str) -> AsyncGenerator[str]:
+        """Yield the digests of all stored bytes behind `after`, rising.
+
+        Raises:
+            DependencyUnavailable
+        """
+        async for digest in _digests(self._names, after, self._errors):
+            yield digest
+
+    async def store_id(self) -> str | None:
+        """Return the id that the folder was given; None where it was given none.
+
+        Raises:
+            DependencyUnavailable
+        """
+        with self._errors():
+            return await asyncio.to_thread(self._read_id)
+
+    async def set_store_id(self, store_id: str) -> None:
+        """Give the folder an id."""
+        await asyncio.to_thread(_guarded, write_in, store_id.encode(), self._root / STORE_ID, self._scratch)
 
     async def ping(self) -> None:
         """Check that the folder exists and that a file can be created in it.
@@ -115,12 +145,35 @@ class FolderArtifactStore:
         Raises:
             DependencyUnavailable; DiskFull: there is not even room for an empty file.
         """
-        if not await asyncio.to_thread(self._scratch.is_dir):
-            raise DependencyUnavailable("the folder of the artifact store does not exist; mount it, then try again")
+        await asyncio.to_thread(self._require_there)
         await asyncio.to_thread(_guarded, _make_a_file, self._scratch)
 
     def _path(self, digest: str) -> Path:
         return self._root / "sha256" / place_of(digest)
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Turn errors of the disk into the domain's. Where the whole folder is gone, no file of it is said to be."""
+        try:
+            with disk_errors():
+                yield
+        except DependencyUnavailable as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                self._require_there()
+            raise
+
+    def _require_there(self) -> None:
+        if not self._scratch.is_dir():
+            raise DependencyUnavailable("the folder of the artifact store does not exist; mount it, then try again")
+
+    def _read_id(self) -> str | None:
+        self._require_there()
+        place = self._root / STORE_ID
+        return place.read_text().strip() if place.exists() else None
+
+    def _names(self, part: str) -> list[str]:
+        self._require_there()
+        return folder_names(self._root / "sha256" / part)
 
 
 class RemoteArtifactStore:
@@ -131,6 +184,7 @@ class RemoteArtifactStore:
         self._files: Any
         self._files, root = fsspec.url_to_fs(url)
         self._root = f"{root.rstrip('/')}/sha256"
+        self._id_place = f"{root.rstrip('/')}/{STORE_ID}"
         self._uploads = Uploads(spool)
         with disk_errors():
             spool.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -144,42 +198,64 @@ class RemoteArtifactStore:
         """Begin or resume; raises UploadInvalid when `offset` is not what was received, UploadBusy beside another."""
 
         async def deliver(path: Path) -> None:
-            await asyncio.to_thread(_guarded, self._send, path, digest)
+            await asyncio.to_thread(_driven, self._send, path, digest)
 
         return self._uploads.open(project, digest, size_bytes=size_bytes, offset=offset, deliver=deliver)
 
     def read(self, digest: str, *, offset: int = 0) -> AsyncGenerator[bytes]:
-        """Yield the bytes from `offset` in pieces of 256 KiB.
+        """Yield the bytes from `offset` in pieces of 256 KiB; the last comes once the whole has its digest.
 
         Raises:
-            ArtifactNotFound, OffsetInvalid
+            ArtifactNotFound, ArtifactCorrupt, OffsetInvalid
         """
-        return _pieces(digest, partial(self._files.open, self._path(digest)), offset)
+        return _pieces(digest, partial(self._files.open, self._path(digest)), offset, driver_errors)
 
     async def put(self, data: bytes) -> str:
         """Store whole bytes and return their digest."""
         digest = hashlib.sha256(data).hexdigest()
-        await asyncio.to_thread(_guarded, self._store, data, self._path(digest))
+        await asyncio.to_thread(_driven, self._store, data, self._path(digest))
         return digest
 
     async def put_file(self, path: Path) -> str:
         """Store a local file and return its digest."""
         digest = await asyncio.to_thread(digest_of, path)
-        await asyncio.to_thread(_guarded, self._store_file, path, self._path(digest))
+        await asyncio.to_thread(_driven, self._store_file, path, self._path(digest))
         return digest
 
     async def fetch(self, digest: str, destination: Path) -> None:
         """Put a copy of the bytes at a local path.
 
         Raises:
-            ArtifactNotFound, DiskFull
+            ArtifactNotFound, ArtifactCorrupt, DiskFull
         """
-        with _not_found(digest):
-            await asyncio.to_thread(self._get, self._path(digest), destination)
+        with _not_found(digest, driver_errors):
+            await asyncio.to_thread(self._get, digest, destination)
 
     async def delete(self, digest: str) -> None:
         """Delete the bytes, if they exist."""
-        await asyncio.to_thread(_guarded, self._remove, self._path(digest))
+        await asyncio.to_thread(_driven, self._remove, self._path(digest))
+
+    async def stored(self, after: str) -> AsyncGenerator[str]:
+        """Yield the digests of all stored bytes behind `after`, rising.
+
+        Raises:
+            DependencyUnavailable
+        """
+        async for digest in _digests(self._names, after, driver_errors):
+            yield digest
+
+    async def store_id(self) -> str | None:
+        """Return the id that the store was given; None where it was given none.
+
+        Raises:
+            DependencyUnavailable
+        """
+        with driver_errors():
+            return await asyncio.to_thread(self._read_id)
+
+    async def set_store_id(self, store_id: str) -> None:
+        """Give the store an id."""
+        await asyncio.to_thread(_driven, self._store, store_id.encode(), self._id_place)
 
     async def ping(self) -> None:
         """Check that the store replies.
@@ -187,7 +263,7 @@ class RemoteArtifactStore:
         Raises:
             DependencyUnavailable
         """
-        await asyncio.to_thread(_guarded, self._files.exists, self._root)
+        await asyncio.to_thread(_driven, self._files.exists, self._root)
 
     def _path(self, digest: str) -> str:
         return f"{self._root}/{place_of(digest)}"
@@ -208,12 +284,21 @@ class RemoteArtifactStore:
             self._files.makedirs(target.rpartition("/")[0], exist_ok=True)
             self._files.put_file(str(path), target)
 
-    def _get(self, path: str, destination: Path) -> None:
-        destination.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=destination.parent, prefix=".fetch-") as folder:
-            fresh = Path(folder) / destination.name
-            self._files.get_file(path, str(fresh))
-            fresh.replace(destination)
+    def _get(self, digest: str, destination: Path) -> None:
+        stage(digest, lambda fresh: self._files.get_file(self._path(digest), str(fresh)), destination)
+
+    def _names(self, part: str) -> list[str]:
+        """Return the names in a part of the store; none where there is no such part."""
+        place = f"{self._root}/{part}".rstrip("/")
+        if not self._files.exists(place):
+            return []
+        return [name.rstrip("/").rpartition("/")[2] for name in self._files.ls(place, detail=False)]
+
+    def _read_id(self) -> str | None:
+        if not self._files.exists(self._id_place):
+            return None
+        found: bytes = self._files.cat_file(self._id_place)
+        return found.decode().strip()
 
     def _remove(self, path: str) -> None:
         if self._files.exists(path):
@@ -231,10 +316,16 @@ def _guarded(work: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> No
         work(*args, **kwargs)
 
 
+def _driven(work: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
+    """Do blocking work of a driver in a thread. Its errors become the domain's."""
+    with driver_errors():
+        work(*args, **kwargs)
+
+
 @contextmanager
-def _not_found(digest: str) -> Iterator[None]:
+def _not_found(digest: str, errors: Errors) -> Iterator[None]:
     try:
-        with disk_errors():
+        with errors():
             yield
     except DependencyUnavailable as error:
         if isinstance(error.__cause__, FileNotFoundError):
@@ -244,16 +335,40 @@ def _not_found(digest: str) -> Iterator[None]:
         raise
 
 
-async def _pieces(digest: str, open_file: Callable[[str], IO[bytes]], offset: int) -> AsyncGenerator[bytes]:
-    """Yield a file from `offset` on, read in threads. `open_file` takes the mode."""
-    with _not_found(digest):
+async def _digests(names: Callable[[str], list[str]], after: str, errors: Errors) -> AsyncGenerator[str]:
+    """Yield digests, rising, folder by folder. `names` lists the root ("") or a folder in it, in a thread."""
+    with errors():
+        for part in sorted(await asyncio.to_thread(names, "")):
+            if part >= after[:2]:
+                for digest in sorted(await asyncio.to_thread(names, part)):
+                    if digest > after and is_digest(digest):
+                        yield digest
+
+
+async def _pieces(
+    digest: str, open_file: Callable[[str], IO[bytes]], offset: int, errors: Errors
+) -> AsyncGenerator[bytes]:
+    """Yield a file from `offset` on, read and hashed in threads. `open_file` takes the mode.
+
+    Each piece is held back until the next one was read, and the last until all bytes were hashed, those before `offset`
+    too. So a reader never has the whole of a damaged file.
+    """
+    with _not_found(digest, errors):
         file = await opened(partial(open_file, "rb"), lambda unwanted: unwanted.close())
         try:
             size = await asyncio.to_thread(file.seek, 0, 2)
             if not 0 <= offset <= size:
                 raise OffsetInvalid(f"expected an offset of at most {size:,}, the length of {digest}, got {offset:,}")
-            await asyncio.to_thread(file.seek, offset)
-            while piece := await asyncio.to_thread(file.read, PIECE_BYTES):
-                yield piece
+            await asyncio.to_thread(file.seek, 0)
+            hashed = await asyncio.to_thread(hash_first, file, offset)
+            held = b""
+            while piece := await asyncio.to_thread(read_and_hash, file, hashed):
+                if held:
+                    yield held
+                held = piece
+            if hashed.hexdigest() != digest:
+                raise ArtifactCorrupt.of(digest, hashed.hexdigest())
+            if held:
+                yield held
         finally:
             await closed(file.close)

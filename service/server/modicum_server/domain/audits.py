@@ -222,6 +222,8 @@ class Shard:
     passes_planned: int
     waited_seconds: float = field(default=0.0, compare=False)
     """Time from when it could have been claimed to this claim."""
+    away_seconds: float = field(default=0.0, compare=False)
+    """How long it has waited for something that is away; 0 if it does not wait."""
 
 
 class LeaseState(StrEnum):

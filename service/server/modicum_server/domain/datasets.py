@@ -39,3 +39,12 @@ class Artifact:
     digest: str
     size_bytes: int
     create_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class HeldArtifact:
+    """Bytes that some projects hold."""
+
+    digest: str
+    size_bytes: int
+    projects: tuple[str, ...]

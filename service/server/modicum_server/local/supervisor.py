@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from pydantic import SecretStr
 
 from modicum_server.local.children import Child
 from modicum_server.local.folder import DataFolder, ServerAddresses
@@ -18,6 +20,9 @@ from modicum_server.local.log_files import keep_small
 from modicum_server.model_server import ModelServerDown
 from modicum_server.settings import Settings
 from modicum_server.usecases.operator_tokens import admit_local
+
+if TYPE_CHECKING:
+    from modicum_server.store.postgres import PostgresStore
 
 START_SECONDS = 60.0
 POLL_SECONDS = 0.05
@@ -103,8 +108,26 @@ class LocalServer:
         await asyncio.to_thread(migrate, database.url)
         token = self.folder.token()
         async with open_store(database.url) as store:
+            await self._require_one_store(store, database.url)
             await admit_local(store, token)
             return await new_link(store, token)
+
+    async def _require_one_store(self, store: "PostgresStore", database_url: str) -> None:
+        """Check that the database and the artifacts belong together; only here is there somebody to read why not.
+
+        Raises:
+            StoresMixed
+        """
+        from modicum_server.artifacts.store import open_artifact_store  # noqa: PLC0415 - as for the store
+        from modicum_server.bootstrap import require_one_store  # noqa: PLC0415
+
+        place = {"database_url": SecretStr(database_url), "artifacts_url": self._artifacts_url}
+        settings = self.settings.model_copy(update=place)
+        await require_one_store(store, open_artifact_store(self._artifacts_url), settings)
+
+    @property
+    def _artifacts_url(self) -> str:
+        return self.settings.artifacts_url or str(self.folder.path / "artifacts")
 
     @asynccontextmanager
     async def _children(self, database_url: str) -> AsyncIterator["_Children"]:
@@ -121,7 +144,7 @@ class LocalServer:
         folder, settings = self.folder.path, self.settings
         environment = {
             "MODICUM_DATABASE_URL": database_url,
-            "MODICUM_ARTIFACTS_URL": settings.artifacts_url or str(folder / "artifacts"),
+            "MODICUM_ARTIFACTS_URL": self._artifacts_url,
         }
         ready_file = folder / "api.json"
         ready_file.unlink(missing_ok=True)

@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from modicum_server.domain.verdicts import OVERALL, VerdictOutcome
 from modicum_server.errors import ResourceExhausted
+from modicum_server.metrics.corrupt_artifacts import corrupt_artifacts
 from modicum_server.metrics.store_metrics import Snapshot, SnapshotCollector
 from modicum_server.metrics.text_format import exemplar, exposed_text
 
@@ -59,6 +60,7 @@ class ApiMetrics:
         self._upload_bytes = Counter(
             "modicum_upload_bytes", "Bytes of artifacts that were uploaded.", registry=self.registry
         )
+        self._corrupt = corrupt_artifacts(self.registry)
         self._audits = Counter(
             "modicum_audit_creations",
             "Audits that were created, by outcome: queued, or a stored result was reused.",
@@ -91,6 +93,10 @@ class ApiMetrics:
     def limit_reached(self, reason: str) -> None:
         """Count a call that was refused because a limit was reached."""
         self._limits.labels(reason).inc()
+
+    def artifact_corrupt(self) -> None:
+        """Count a call that failed because stored bytes were damaged."""
+        self._corrupt.inc()
 
     def request_unrouted(self, transport: str, reason: str) -> None:
         """Count a request that no method serves."""

@@ -15,7 +15,7 @@ import structlog
 
 from modicum_server.domain.gauges import NewestAudits, VersionAudit, VersionVerdict
 from modicum_server.domain.searches import TargetRule
-from modicum_server.errors import ArtifactNotFound, ModicumError
+from modicum_server.errors import ArtifactCorrupt, ArtifactNotFound, ModicumError
 from modicum_server.ports import ArtifactStore, Store
 from modicum_server.usecases.stored_results import read_whole
 
@@ -170,6 +170,6 @@ class VersionReader:
                 document = await read_whole(self.artifacts, audit.result_digest)
             # Parsing a large document takes processor time, so it runs in a thread.
             return await asyncio.to_thread(headlines_of, document)
-        except (ArtifactNotFound, ValueError, KeyError, TypeError, IndexError) as error:
+        except (ArtifactNotFound, ArtifactCorrupt, ValueError, KeyError, TypeError, IndexError) as error:
             log.warning("result_document_not_read", audit=audit.audit, error=repr(error))
             return {}

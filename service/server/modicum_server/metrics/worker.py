@@ -14,6 +14,7 @@ from prometheus_client.registry import Collector
 from modicum_server.domain.audits import Audit, Shard
 from modicum_server.domain.findings import Finding, FindingReason, Prediction, Transfer
 from modicum_server.domain.spots import SpotRow
+from modicum_server.metrics.corrupt_artifacts import corrupt_artifacts
 from modicum_server.metrics.text_format import exemplar
 from modicum_server.model_server import Isolation, ModelServerHealth
 
@@ -183,6 +184,7 @@ class WorkerMetrics:
         self.shards = ShardMetrics(self.registry)
         self.audits = AuditMetrics(self.registry)
         self.models = ModelMetrics(self.registry)
+        self.artifacts_corrupt = corrupt_artifacts(self.registry)
         self.slots_busy = Gauge(
             "modicum_worker_slots_busy", "Slots that are working on a shard.", registry=self.registry
         )

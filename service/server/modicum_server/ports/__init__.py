@@ -12,6 +12,7 @@ from modicum_server.ports.access import Access, Projects, RememberedRequest, Req
 from modicum_server.ports.artifacts import ArtifactStore, ObjectsCheck, Upload
 from modicum_server.ports.audits import AuditFilter, Audits, Findings, Predictions, Shards, Spots
 from modicum_server.ports.catalogue import Artifacts, Datasets, Models
+from modicum_server.ports.identity import Identity
 from modicum_server.ports.lists import Keyed
 from modicum_server.ports.notices import Changes, Wakeups, Watch
 from modicum_server.ports.overviews import Gauges, Overviews
@@ -31,6 +32,7 @@ __all__ = [
     "Datasets",
     "Findings",
     "Gauges",
+    "Identity",
     "JsonWriter",
     "Keyed",
     "Models",

@@ -31,7 +31,10 @@ class ArtifactStore(Protocol):
         """Begin or resume; raises UploadInvalid when `offset` is not what was received, UploadBusy beside another."""
 
     def read(self, digest: str, *, offset: int = 0) -> AsyncGenerator[bytes]:
-        """Yield the bytes from `offset`. A reader that stops early closes the generator, which closes the file."""
+        """Yield the bytes from `offset`, the last of them once the whole has its digest; else raises ArtifactCorrupt.
+
+        A reader that stops early closes the generator, which closes the file.
+        """
 
     async def put(self, data: bytes) -> str:
         """Store bytes and return their digest."""
@@ -40,8 +43,17 @@ class ArtifactStore(Protocol):
         """Store a local file of any size and return its digest."""
 
     async def fetch(self, digest: str, destination: Path) -> None:
-        """Put the bytes at a local path, by hard link if possible."""
+        """Put the bytes at a local path, by hard link if possible; raises ArtifactCorrupt, and puts nothing there."""
 
     async def delete(self, digest: str) -> None: ...
+    def stored(self, after: str) -> AsyncGenerator[str]:
+        """Yield the digests of all stored bytes behind `after`, rising. Raises DependencyUnavailable."""
+
+    async def store_id(self) -> str | None:
+        """The id that it was given; None where it was given none. Raises DependencyUnavailable."""
+
+    async def set_store_id(self, store_id: str) -> None:
+        """Give it an id."""
+
     async def ping(self) -> None:
         """Raises DependencyUnavailable."""

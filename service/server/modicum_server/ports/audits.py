@@ -101,8 +101,13 @@ class Shards(Protocol):
     async def finish(self, shard: Shard, *, passes_done: int) -> bool:
         """Delete it; False when this attempt no longer holds it. Its passes move to the audit, which plans no more."""
 
-    async def hand_back(self, shard: Shard, *, failed_tries: int, delay_seconds: float) -> bool:
-        """Return it for another attempt, with this count of failed tries, which may begin after the delay."""
+    async def hand_back(
+        self, shard: Shard, *, failed_tries: int, delay_seconds: float, away_seconds: float | None = None
+    ) -> bool:
+        """Return it for another attempt, with this count of failed tries, which may begin after the delay.
+
+        `away_seconds` is how long it has waited for something that is away; None if it does not wait.
+        """
 
     async def split(self, shard: Shard) -> bool:
         """Replace it by two shards with half of its positions each, and no failed tries."""

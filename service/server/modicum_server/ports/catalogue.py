@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from modicum_server.domain.datasets import Artifact, Dataset, DatasetItem
+from modicum_server.domain.datasets import Artifact, Dataset, DatasetItem, HeldArtifact
 from modicum_server.domain.models import Model, ModelCheck, ModelVersion
 from modicum_server.ports.lists import Keyed
 
@@ -75,6 +75,9 @@ class Artifacts(Protocol):
 
         Bytes are stored together with their record, and deleted only when no project has one.
         """
+
+    async def all_held(self, *, after: str, limit: int) -> list[HeldArtifact]:
+        """What any project holds, by rising digest, behind `after`."""
 
     async def add(self, project: str, digest: str, size_bytes: int) -> Artifact:
         """Record it, or return the record."""

@@ -6,6 +6,7 @@ from typing import Protocol
 from modicum_server.ports.access import Access, Projects, Requests, Sessions
 from modicum_server.ports.audits import Audits, Findings, Predictions, Shards, Spots
 from modicum_server.ports.catalogue import Artifacts, Datasets, Models
+from modicum_server.ports.identity import Identity
 from modicum_server.ports.overviews import Gauges, Overviews
 from modicum_server.ports.reviews import Reviews
 from modicum_server.ports.verdicts import Verdicts
@@ -14,6 +15,7 @@ from modicum_server.ports.verdicts import Verdicts
 class Transaction(Protocol):
     """One database transaction."""
 
+    identity: Identity
     projects: Projects
     sessions: Sessions
     access: Access

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from sqlalchemy import ARRAY, Select, Text, any_, delete, exists, func, literal, or_, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from modicum_server.domain.datasets import Artifact
+from modicum_server.domain.datasets import Artifact, HeldArtifact
 from modicum_server.postgres.connections import IDLE_ARTIFACT_TRANSACTION, IDLE_TIMEOUT
 from modicum_server.store import tables
 from modicum_server.store.projects import advisory_key
@@ -42,6 +42,14 @@ class PostgresArtifacts:
         patience = func.set_config(IDLE_TIMEOUT, IDLE_ARTIFACT_TRANSACTION, True)
         await self._connection.execute(select(func.pg_advisory_xact_lock(advisory_key("artifact", digest)), patience))
         return await self._held_anywhere(digest)
+
+    async def all_held(self, *, after: str, limit: int) -> list[HeldArtifact]:
+        """Return what any project holds, by rising digest, behind `after`."""
+        records = tables.artifacts.c
+        projects = func.array_agg(aggregate_order_by(records.project, records.project))
+        query = select(records.digest, func.max(records.size_bytes), projects).where(records.digest > after)
+        rows = await self._connection.execute(query.group_by(records.digest).order_by(records.digest).limit(limit))
+        return [HeldArtifact(digest, size_bytes, tuple(held)) for digest, size_bytes, held in rows]
 
     async def add(self, project: str, digest: str, size_bytes: int) -> Artifact:
         """Store the record, or return the one that is there."""

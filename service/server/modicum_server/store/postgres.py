@@ -17,6 +17,7 @@ from modicum_server.store.audits import PostgresAudits
 from modicum_server.store.database_errors import translated
 from modicum_server.store.datasets import PostgresDatasets
 from modicum_server.store.findings import PostgresFindings
+from modicum_server.store.identity import PostgresIdentity
 from modicum_server.store.metric_queries import PostgresGauges
 from modicum_server.store.models import PostgresModels
 from modicum_server.store.overviews import PostgresOverviews
@@ -39,6 +40,7 @@ QUEUE_TABLE = "procrastinate_jobs"
 class PostgresTransaction:
     """`ports.Transaction`: the nouns, all on one connection. Not frozen, because the protocol's attributes are not."""
 
+    identity: ports.Identity
     projects: ports.Projects
     sessions: ports.Sessions
     access: ports.Access
@@ -79,6 +81,7 @@ class PostgresStore:
 
     def _nouns(self, connection: AsyncConnection) -> PostgresTransaction:
         return PostgresTransaction(
+            identity=PostgresIdentity(connection),
             projects=PostgresProjects(connection),
             sessions=PostgresSessions(connection),
             access=PostgresAccess(connection),

@@ -9,7 +9,19 @@ from typing import Final
 from sqlalchemy import Connection, text
 
 #: The revisions of this release, newest first: what stands in `migrations/versions`.
-REVISIONS: Final[tuple[str, ...]] = ("0010", "0009", "0008", "0007", "0006", "0005", "0004", "0003", "0002", "0001")
+REVISIONS: Final[tuple[str, ...]] = (
+    "0011",
+    "0010",
+    "0009",
+    "0008",
+    "0007",
+    "0006",
+    "0005",
+    "0004",
+    "0003",
+    "0002",
+    "0001",
+)
 
 
 @dataclass(frozen=True, slots=True)

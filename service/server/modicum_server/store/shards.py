@@ -102,13 +102,21 @@ class PostgresShards:
         await self._move_passes(row.audit, max(row.passes_done, passes_done), planned=row.passes_planned)
         return True
 
-    async def hand_back(self, shard: Shard, *, failed_tries: int, delay_seconds: float) -> bool:
-        """Queue it for another attempt, not before the delay has passed. The failed tries are stored."""
+    async def hand_back(
+        self, shard: Shard, *, failed_tries: int, delay_seconds: float, away_seconds: float | None = None
+    ) -> bool:
+        """Queue it for another attempt, not before the delay has passed. The failed tries are stored.
+
+        So is the time since when it waits for something that is away: `away_seconds` ago, or never if that is None.
+        """
         row = await self._locked(shard)
         if row is None:
             return False
         query = update(tables.shards).where(_SHARDS.id == shard.id)
-        await self._connection.execute(query.values(**_GIVEN_UP, deaths=failed_tries, not_before=_in(delay_seconds)))
+        away = None if away_seconds is None else _in(-away_seconds)
+        await self._connection.execute(
+            query.values(**_GIVEN_UP, deaths=failed_tries, not_before=_in(delay_seconds), away_since=away)
+        )
         await self._move_passes(row.audit, row.passes_done)
         await self._wake_jobs.defer(await driver_connection(self._connection), 1, delay_seconds=delay_seconds)
         return True
@@ -196,7 +204,8 @@ class PostgresShards:
     async def _take(self, claimable: Select[tuple[int]], values: Mapping[str, Any]) -> Shard | None:
         query = update(tables.shards).where(_SHARDS.id == claimable.scalar_subquery()).values(**values)
         waited = func.extract("epoch", _NOW - _SHARDS.not_before).label("waited")
-        row = (await self._connection.execute(query.returning(tables.shards, waited))).one_or_none()
+        away = func.coalesce(func.extract("epoch", _NOW - _SHARDS.away_since), 0.0).label("away")
+        row = (await self._connection.execute(query.returning(tables.shards, waited, away))).one_or_none()
         return _shard(row) if row else None
 
     async def _locked(self, shard: Shard) -> Row[Any] | None:
@@ -328,4 +337,5 @@ def _shard(row: Row[Any]) -> Shard:
         failed_tries=row.deaths,
         passes_planned=row.passes_planned,
         waited_seconds=max(float(row.waited), 0.0),
+        away_seconds=max(float(row.away), 0.0),
     )

@@ -30,10 +30,12 @@ from modicum_server.domain.findings import FindingReason
 from modicum_server.domain.models import VersionState
 from modicum_server.domain.projects import Role
 from modicum_server.domain.verdicts import OVERALL
+from modicum_server.store.identity_table import store_identity
 from modicum_server.store.review_tables import review_answers, reviewers, reviews
 from modicum_server.store.table_parts import NAME, TIME, counter, created, metadata, one_of
 
-__all__ = ["metadata", "review_answers", "reviewers", "reviews"]  # declared elsewhere; all below is public, too
+__all__ = ["metadata", "review_answers", "reviewers", "reviews", "store_identity"]
+"""Declared elsewhere; all below is public, too."""
 
 EMPTY_TEXTS = text("'{}'::text[]")
 #: 16 hexadecimal digits, for tokens of the previous release, which stores no id.
@@ -263,6 +265,7 @@ shards = Table(
     Column("worker", Text, nullable=False, server_default=""),
     Column("lease_until", TIME),
     Column("not_before", TIME, nullable=False, server_default=func.now()),
+    Column("away_since", TIME, comment="since when it waits for what is away"),
     created(),
     one_of("stage", Stage),
     Index("shards_queued_idx", "project", "id", postgresql_where=text("lease_until IS NULL")),

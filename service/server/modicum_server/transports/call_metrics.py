@@ -15,6 +15,9 @@ class CallMetrics(Protocol):
     def limit_reached(self, reason: str) -> None:
         """Count a call that was refused because a limit was reached."""
 
+    def artifact_corrupt(self) -> None:
+        """Count a call that failed because stored bytes were damaged."""
+
     def request_unrouted(self, transport: str, reason: str) -> None:
         """Count a request that no method serves."""
 

@@ -49,6 +49,7 @@ TABLE: Mapping[type[errors.ModicumError], ErrorStatus] = {
     errors.OutOfRange: ErrorStatus(Code.OUT_OF_RANGE, 400),
     errors.OffsetInvalid: ErrorStatus(Code.OUT_OF_RANGE, 416),
     errors.DataLoss: ErrorStatus(Code.DATA_LOSS, 422),
+    errors.ArtifactCorrupt: ErrorStatus(Code.INTERNAL, 500),
     errors.Unavailable: ErrorStatus(Code.UNAVAILABLE, 503, retry_seconds=1.0),
     errors.ModelServerError: ErrorStatus(Code.INTERNAL, 500, public=False),
 }

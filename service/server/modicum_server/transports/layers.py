@@ -17,7 +17,14 @@ import grpc
 import structlog
 
 from modicum_server.domain.projects import Principal
-from modicum_server.errors import DependencyUnavailable, FieldInvalid, ModicumError, TokenInvalid, TooManyCalls
+from modicum_server.errors import (
+    ArtifactCorrupt,
+    DependencyUnavailable,
+    FieldInvalid,
+    ModicumError,
+    TokenInvalid,
+    TooManyCalls,
+)
 from modicum_server.ports import Store
 from modicum_server.transports.authentication import authenticate
 from modicum_server.transports.call_limits import Bounds
@@ -34,6 +41,7 @@ FindPrincipal = Callable[[Wire, float], Awaitable[Principal]]
 """Finds who calls within some seconds, or raises TimeoutError."""
 
 REQUEST_ID_HEADER = "x-request-id"
+CORRUPT_REASON = ArtifactCorrupt().reason
 GUESS_SECONDS = 1.0
 """A wrong token is refused after this time, so that guessing is slow."""
 log = structlog.get_logger("modicum.rpc")
@@ -84,6 +92,8 @@ def measured(metrics: CallMetrics) -> Layer:
             metrics.rpc_ended(call.method, call.code.name, seconds, request_id=call.request_id)
             if call.code is grpc.StatusCode.RESOURCE_EXHAUSTED:
                 metrics.limit_reached(call.reason)
+            if call.reason == CORRUPT_REASON:
+                metrics.artifact_corrupt()
 
     return layer
 
@@ -126,7 +136,8 @@ async def errors_refused(call: Call) -> AsyncIterator[None]:
     except ModicumError as error:
         if isinstance(error, TokenInvalid):
             await asyncio.sleep(GUESS_SECONDS)
-        if not status_of_error(type(error)).public or error.__cause__ is not None:
+        unexpected = isinstance(error, ArtifactCorrupt) or error.__cause__ is not None
+        if unexpected or not status_of_error(type(error)).public:
             call.failure = error
         await _refuse(call, refusal_of(error, call.request_id))
     except Exception as error:  # noqa: BLE001 - goes into the log in full; the caller sees nothing of it

@@ -6,6 +6,7 @@ import structlog
 
 from modicum_server.domain.audits import Audit
 from modicum_server.domain.verdicts import Verdict
+from modicum_server.errors import ArtifactCorrupt
 from modicum_server.images.objects import check_objects
 from modicum_server.ports import ArtifactStore, Changes, ReportRenderer, Store
 from modicum_server.settings import Settings
@@ -103,7 +104,7 @@ def build_services(
 ) -> Services:
     """Build every use case over these adapters."""
     reports, watching = Reports(store, artifacts, renderer), Watching(store, changes, settings)
-    facts = ResultFacts(artifacts)
+    facts = ResultFacts(artifacts, on_corrupt=lambda error: _corrupt(error, metrics))
     metrics.count_watchers(lambda: watching.count)
     use_cases = UseCases(
         projects=Projects(store),
@@ -147,6 +148,12 @@ def build_services(
         use_cases=use_cases,
         call_rate=CallRate(settings.max_calls_per_second),
     )
+
+
+def _corrupt(error: ArtifactCorrupt, metrics: CallMetrics) -> None:
+    """Count damaged bytes without which a page goes on, and log which they are."""
+    metrics.artifact_corrupt()
+    log.error("artifact_corrupt", **error.metadata)
 
 
 def _judged(verdict: Verdict, metrics: CallMetrics) -> None:

@@ -41,7 +41,7 @@ from modicum_server.usecases.reports import Reports
 from modicum_server.usecases.request_ids import CreateOptions, IdentifiedRequest, identify
 from modicum_server.usecases.resource_names import new_resource_id, project_of
 from modicum_server.usecases.rules import check, shown
-from modicum_server.usecases.stored_results import read_beside, read_document
+from modicum_server.usecases.stored_results import read_beside, read_document, require_undamaged
 from modicum_server.usecases.verdicts import require_verdict
 
 DEFAULT_FILE = "modicum.yaml"
@@ -146,6 +146,7 @@ class Judging:
 
     async def _with_rows(self, document: Document) -> Document:
         loop, digest = asyncio.get_running_loop(), document["findings"]["digest"]
+        await require_undamaged(self._artifacts, digest)
         findings = FindingsArtifact(lambda: read_beside(loop, self._artifacts, digest))
         return {**document, "rows": await asyncio.to_thread(_rows, findings)}
 

@@ -16,7 +16,7 @@ from modicum_server.ports import ArtifactStore, ReportRenderer, Store
 from modicum_server.usecases.audits import Audits, require_succeeded
 from modicum_server.usecases.input_specifications import first_part, framing_of
 from modicum_server.usecases.reviews import read_review, reported_review
-from modicum_server.usecases.stored_results import read_beside, read_document, read_whole
+from modicum_server.usecases.stored_results import read_beside, read_document, read_whole, require_undamaged
 from modicum_server.usecases.versions import require_version
 
 
@@ -117,6 +117,7 @@ class Reports:
             versions = [await require_version(transaction, name) for name in names]
         framing = framing_of(audit.specification.canvas, versions)
         loop = asyncio.get_running_loop()
+        await require_undamaged(self._artifacts, document["findings"]["digest"])
         return await asyncio.to_thread(
             lambda: draw(
                 document,
@@ -130,6 +131,7 @@ class Reports:
     async def _canvas(self, audit: Audit, document: Mapping[str, Any]) -> AsyncGenerator[bytes]:
         """Yield the images that have a subset, one after another, without those that are no longer stored."""
         framing, loop = await self.framing(audit), asyncio.get_running_loop()
+        await require_undamaged(self._artifacts, document["findings"]["digest"])
         archive = self._renderer.canvas(document, framing, audit.specification.canvas)
         digests = await asyncio.to_thread(
             lambda: self._renderer.canvas_images(FindingsArtifact(lambda: self._read_beside(loop, document)))

@@ -5,14 +5,14 @@ A document never changes, so what was read of it is kept for a while.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
 from modicum_server.domain.searches import TargetRule
 from modicum_server.domain.statistics import DEFAULTS
-from modicum_server.errors import ArtifactNotFound
+from modicum_server.errors import ArtifactCorrupt, ArtifactNotFound
 from modicum_server.ports import ArtifactStore
 from modicum_server.usecases.stored_results import read_document
 
@@ -55,17 +55,28 @@ Facts = Mapping[str, VersionFacts]
 """By the name of the version."""
 
 
+OnCorrupt = Callable[[ArtifactCorrupt], object]
+
+
+def _nothing(_error: ArtifactCorrupt) -> None:
+    """Tell nobody."""
+
+
 class ResultFacts:
     """Reads the facts of documents. Who may see a document is decided before."""
 
-    def __init__(self, artifacts: ArtifactStore, *, most_kept: int = MOST_KEPT) -> None:
+    def __init__(
+        self, artifacts: ArtifactStore, *, most_kept: int = MOST_KEPT, on_corrupt: OnCorrupt = _nothing
+    ) -> None:
+        """Take the store. `on_corrupt` is told of a damaged document: a page goes on without it, an alert is needed."""
         self._artifacts = artifacts
+        self._on_corrupt = on_corrupt
         self._most_kept = most_kept
         self._kept: OrderedDict[str, Facts] = OrderedDict()
         self._reads = asyncio.Semaphore(READS_AT_ONCE)
 
     async def of(self, digest: str) -> Facts:
-        """Return the facts of a document; none of one that is gone."""
+        """Return the facts of a document; none of one that is gone or damaged."""
         found = self._kept.get(digest)
         if found is None:
             async with self._reads:
@@ -82,6 +93,9 @@ class ResultFacts:
         try:
             document = await read_document(self._artifacts, digest)
         except ArtifactNotFound:
+            return {}
+        except ArtifactCorrupt as error:
+            self._on_corrupt(error)
             return {}
         return {model["model_version"]: _facts(model, document) for model in document.get("models", ())}
 

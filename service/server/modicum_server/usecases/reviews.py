@@ -30,7 +30,7 @@ from modicum_server.usecases.resource_names import new_resource_id, project_of
 from modicum_server.usecases.review_plans import ANSWERS, NEW, Candidate, draw_images, session
 from modicum_server.usecases.rules import MOST_REVIEWERS, check
 from modicum_server.usecases.sessions import new_secret
-from modicum_server.usecases.stored_results import read_beside, read_document
+from modicum_server.usecases.stored_results import read_beside, read_document, require_undamaged
 from modicum_server.usecases.versions import require_version
 
 LINK_SECONDS = 14 * 24 * 3600.0
@@ -169,6 +169,7 @@ class Reviews:
         if not version.class_labels:
             raise ReviewImpossible(f"{version.name} has no names of classes, so people cannot choose among them")
         document, loop = await read_document(self._artifacts, audit.result_digest), asyncio.get_running_loop()
+        await require_undamaged(self._artifacts, document["findings"]["digest"])
         findings = FindingsArtifact(lambda: read_beside(loop, self._artifacts, document["findings"]["digest"]))
         candidates = await asyncio.to_thread(_candidates, findings, version.name, asked.search_index, fraction)
         if not candidates:

@@ -77,6 +77,16 @@ async def read_whole(artifacts: ArtifactStore, digest: str) -> bytes:
     return b"".join([data async for data in artifacts.read(digest)])
 
 
+async def require_undamaged(artifacts: ArtifactStore, digest: str) -> None:
+    """Read an artifact to its end. What is parsed as it comes is otherwise refused by its parser, whose words say less.
+
+    Raises:
+        ArtifactNotFound, ArtifactCorrupt
+    """
+    async for _ in artifacts.read(digest):
+        pass
+
+
 def read_beside(loop: asyncio.AbstractEventLoop, artifacts: ArtifactStore, digest: str) -> Iterator[bytes]:
     """Yield the bytes of an artifact in a thread, while the loop reads."""
     pieces = artifacts.read(digest)

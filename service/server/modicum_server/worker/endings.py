@@ -20,10 +20,14 @@ class DropShard:
 
 @dataclass(frozen=True, slots=True)
 class HandBack:
-    """Another attempt is to take the shard, after a delay."""
+    """Another attempt is to take the shard, after a delay.
+
+    `away_seconds` is how long it has waited for something that is away; None if it does not wait.
+    """
 
     failed_tries: int
     delay_seconds: float
+    away_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,14 +13,14 @@ from collections.abc import Awaitable, Callable, Coroutine
 import structlog
 
 from modicum_server.domain.audits import AuditFailure, Shard, Stage
-from modicum_server.errors import NO_ROOM, DiskFull, Unavailable
+from modicum_server.errors import NO_ROOM, ArtifactCorrupt, ArtifactNotFound, DiskFull, ModicumError, Unavailable
 from modicum_server.metrics.worker import WorkerMetrics
 from modicum_server.model_server import ModelServer
 from modicum_server.ports import ArtifactStore, Store, Wakeups
 from modicum_server.processes.work_until_stop import done_before
 from modicum_server.settings import Settings
 from modicum_server.worker.context import Claim, WorkerContext
-from modicum_server.worker.endings import DropShard, FailAudit, HandBack, Outcome
+from modicum_server.worker.endings import DropShard, FailAudit, HandBack, Outcome, RejectVersion
 from modicum_server.worker.exposition import exposed
 from modicum_server.worker.failures import TRIES, retry_delay
 from modicum_server.worker.lease import Lease, ShardInterrupted
@@ -177,17 +177,29 @@ class Worker:
             return await work_on(self._context, claim)
         except ShardInterrupted:
             return await self._unless_away(self._leave(claim))
+        except ArtifactCorrupt as error:
+            log.error("artifact_corrupt", **error.metadata)  # noqa: TRY400 - the bytes are wrong, not the code
+            self.metrics.artifacts_corrupt.inc()
+            return await self._unless_away(self._refuse(claim, error))
         except Exception as error:
             if _is_temporary(error):
-                log.warning("shard_put_off", error=str(error))
-                return await self._unless_away(self._put_off(claim))
+                log.warning("shard_put_off", error=str(error), away_seconds=round(claim.shard.away_seconds, 1))
+                return await self._unless_away(self._put_off(claim, error))
             log.exception("shard_failed")
-            return await self._unless_away(self._give_up(claim))
+            return await self._unless_away(self._give_up(claim, error))
 
-    async def _put_off(self, claim: Claim) -> Outcome:
-        """Hand a claim back because something that it needs is away."""
+    async def _put_off(self, claim: Claim, error: Exception) -> Outcome:
+        """Hand a claim back because something that it needs is away, or end it where that was so for too long.
+
+        An attempt that got on begins a new wait.
+        """
+        waited = 0.0 if claim.lease.passes_done else claim.shard.away_seconds
+        if waited > self._context.settings.away_seconds:
+            return await self._refuse(claim, _waited_too_long(error, waited))
         await asyncio.sleep(AWAY_SECONDS)
-        return await settle(self._context, claim, HandBack(claim.shard.failed_tries, AWAY_SECONDS))
+        return await settle(
+            self._context, claim, HandBack(claim.shard.failed_tries, AWAY_SECONDS, waited + AWAY_SECONDS)
+        )
 
     async def _leave(self, claim: Claim) -> Outcome:
         """End a claim that is no longer wanted."""
@@ -197,12 +209,27 @@ class Worker:
             return await settle(self._context, claim, HandBack(claim.shard.failed_tries, 0.0))
         return await settle(self._context, claim, DropShard())
 
-    async def _give_up(self, claim: Claim) -> Outcome:
-        """End a claim on which our own code failed: try again a few times, then fail the audit so that it ends."""
+    async def _refuse(self, claim: Claim, error: ModicumError) -> Outcome:
+        """End a claim that no other try can help: the audit fails, or the version is rejected, with the error's reason.
+
+        The documents of an audit name digests, so it must not go on with other bytes.
+        """
+        if claim.shard.stage is Stage.CHECK:
+            return await settle(self._context, claim, RejectVersion(error.reason, str(error)))
+        return await settle(self._context, claim, FailAudit(AuditFailure(error.reason, str(error))))
+
+    async def _give_up(self, claim: Claim, error: Exception) -> Outcome:
+        """End a claim on which our own code failed, or whose bytes are gone: try again, then fail the audit so it ends.
+
+        A file system that is shared may show a new file late, so bytes that are gone are looked for again, too.
+        """
         failed_tries = claim.shard.failed_tries + 1
-        if failed_tries < TRIES or claim.shard.stage is Stage.CHECK:
+        ours = not isinstance(error, ArtifactNotFound)
+        if failed_tries < TRIES or (ours and claim.shard.stage is Stage.CHECK):
             delay = retry_delay(min(failed_tries, TRIES), self._context.pauses)
             return await settle(self._context, claim, HandBack(failed_tries, delay))
+        if isinstance(error, ArtifactNotFound):
+            return await self._refuse(claim, error)
         detail = f"the server failed in the stage {claim.shard.stage.value}. Its log says why"
         return await settle(self._context, claim, FailAudit(AuditFailure("INTERNAL", detail)))
 
@@ -232,6 +259,12 @@ class Worker:
             failed = await fail_audits_of_rejected(transaction)
         for audit in failed:
             self.metrics.audits.ended(audit, "failed")
+
+
+def _waited_too_long(error: Exception, seconds: float) -> ModicumError:
+    """Return the error by which an audit ends that waited for something, in words for who asked for it."""
+    known = error if isinstance(error, ModicumError) else DiskFull("a disk of the worker is full")
+    return type(known)(f"{known}. The work waited for {seconds:.0f} s; once that is mended, run the audit again")
 
 
 def _is_temporary(error: Exception) -> bool:

@@ -108,7 +108,10 @@ async def _drop_shard(context: WorkerContext, claim: Claim) -> Outcome:
 async def _hand_back(context: WorkerContext, claim: Claim, ending: HandBack) -> Outcome:
     async with context.store.transaction() as transaction:
         kept = await transaction.shards.hand_back(
-            claim.shard, failed_tries=ending.failed_tries, delay_seconds=ending.delay_seconds
+            claim.shard,
+            failed_tries=ending.failed_tries,
+            delay_seconds=ending.delay_seconds,
+            away_seconds=ending.away_seconds,
         )
     return Outcome.HANDED_BACK if kept else Outcome.LOST
 

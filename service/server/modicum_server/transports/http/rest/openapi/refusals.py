@@ -129,6 +129,8 @@ _MET: Mapping[type[errors.ModicumError], Condition] = {
     errors.UploadTruncated: _uploads,
     errors.OffsetInvalid: _downloads,
     errors.DataLoss: _uploads,
+    errors.ArtifactCorrupt: _always,
+    errors.StoresMixed: _never,  # it ends a process at its start
     errors.Unavailable: _always,
     errors.ModelServerError: _never,  # it never leaves the worker
 }

@@ -1,0 +1,132 @@
+"""`modicum-server verify`: compares the artifact store with the database, and tells what is damaged."""
+
+import asyncio
+import re
+import signal
+from collections import Counter
+from contextlib import aclosing, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import SecretStr
+
+from modicum_server.command_parts import NOT_COMPLETED, USAGE, end, settings_with
+from modicum_server.database_option import Data, database_url
+from modicum_server.settings import Settings
+from modicum_server.usecases.verifying import Checked, State
+from modicum_server.usecases.verifying import verify as verified
+
+DAMAGED = 1
+UNITS = {"": 1, "kB": 1_000, "MB": 1_000_000, "GB": 1_000_000_000}
+ROW = "{:<9}  {:<64}  {:>15}  {}"
+
+
+class Stopped(Exception):
+    """A signal ended the command before the last artifact."""
+
+
+@dataclass(slots=True)
+class Seen:
+    """What was checked: the last digest, and how many of each state."""
+
+    last: str
+    counts: "Counter[State]" = field(default_factory=Counter)
+
+    def note(self, one: Checked) -> None:
+        """Count an artifact."""
+        self.last = one.digest
+        self.counts[one.state] += 1
+
+
+def verify(
+    rate: Annotated[str, typer.Option(metavar="BYTES", help="Most bytes to read a second, such as 50MB.")] = "",
+    after: Annotated[str, typer.Option(metavar="DIGEST", help="Go on behind this digest.")] = "",
+    data: Data = None,
+) -> None:
+    """Hash all artifacts, and compare them with the database. Nothing is changed, and the server may run meanwhile.
+
+    Prints a row for each artifact that is MISSING, CORRUPT or ORPHANED (held by no project: it costs space alone).
+    Ends with 0 where none is missing or corrupt, else with 1. Ctrl-C prints how to go on, and ends with 3.
+    """
+    bytes_per_second = rate_of(rate) if rate else None
+    if after and re.fullmatch("[0-9a-f]{64}", after) is None:
+        end(USAGE, f"--after: expected a digest of 64 hexadecimal digits, as an earlier run printed it; got {after!r}")
+    seen = Seen(after)
+    try:
+        asyncio.run(_run(_settings(data), seen, bytes_per_second))
+    except Stopped:
+        again = {"--after": seen.last, "--rate": rate, "--data": data}
+        rest = "".join(f" {option} {value}" for option, value in again.items() if value)
+        typer.echo(_summary(seen.counts))
+        end(NOT_COMPLETED, f"stopped; go on with: modicum-server verify{rest}")
+    counts = seen.counts
+    typer.echo(_summary(counts))
+    if counts[State.MISSING] or counts[State.CORRUPT]:
+        raise SystemExit(DAMAGED)
+
+
+def rate_of(text: str) -> float:
+    """Return the bytes a second in an option such as 50MB."""
+    found = re.fullmatch("([0-9]{1,9})(|kB|MB|GB)", text, re.ASCII)
+    if found is None or int(found[1]) == 0:
+        end(USAGE, f"--rate: expected a number of bytes, kB, MB or GB, such as 50MB; got {text!r}")
+    return float(int(found[1]) * UNITS[found[2]])
+
+
+def _settings(data: Path | None) -> Settings:
+    """Return settings with the database and the artifacts of one store: the configured one, or a data folder's."""
+    from modicum_server.local.folder import default_folder
+
+    given = settings_with()
+    url = database_url(data)
+    own = data is not None or not given.database_url.get_secret_value()
+    artifacts_url = str((data or default_folder()) / "artifacts") if own else given.artifacts_url
+    if not artifacts_url:
+        end(USAGE, "not set: MODICUM_ARTIFACTS_URL (a folder or an fsspec URL)")
+    return given.model_copy(update={"database_url": SecretStr(url), "artifacts_url": artifacts_url})
+
+
+async def _run(settings: Settings, seen: Seen, bytes_per_second: float | None) -> None:
+    """Print what is damaged.
+
+    Raises:
+        Stopped: SIGINT or SIGTERM came.
+    """
+    from modicum_server.artifacts.store import open_artifact_store
+    from modicum_server.bootstrap import open_store, require_one_store
+
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+
+    async def pause(seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await stop.wait()
+        if stop.is_set():
+            raise Stopped
+
+    async with open_store(settings.database_url.get_secret_value()) as store:
+        await store.require_schema()
+        artifacts = open_artifact_store(settings.artifacts_url)
+        await require_one_store(store, artifacts, settings)
+        typer.echo(ROW.format("STATE", "DIGEST", "BYTES", "HELD BY"))
+        checks = verified(store, artifacts, after=seen.last, bytes_per_second=bytes_per_second, sleep=pause)
+        async with aclosing(checks) as found:
+            async for one in found:
+                seen.note(one)
+                if one.state is not State.WHOLE:
+                    typer.echo(_row(one))
+
+
+def _row(one: Checked) -> str:
+    held = ", ".join(one.projects) or "-"
+    size = "-" if one.state is State.ORPHANED else f"{one.size_bytes:,}"
+    return ROW.format(one.state, one.digest, size, held)
+
+
+def _summary(counts: "Counter[State]") -> str:
+    kinds = (State.MISSING, State.CORRUPT, State.ORPHANED)
+    return f"{sum(counts.values()):,} artifacts: " + ", ".join(f"{counts[kind]:,} {kind.lower()}" for kind in kinds)

@@ -1,0 +1,103 @@
+"""Bytes are what their digest says, or they are refused: whoever changed them at their place."""
+
+import hashlib
+import uuid
+
+import pytest
+from modicum_server.artifacts.store import FolderArtifactStore, open_artifact_store
+from modicum_server.errors import ArtifactCorrupt
+from modicum_server.ports import ArtifactStore
+from modicum_server.usecases.result_facts import ResultFacts
+from modicum_server.usecases.stored_results import require_undamaged
+
+DATA = bytes(range(256)) * 3000  # three pieces
+DIGEST = hashlib.sha256(DATA).hexdigest()
+DAMAGED = DATA[:400_000] + bytes(10_000) + DATA[410_000:]
+FOUND = hashlib.sha256(DAMAGED).hexdigest()
+
+
+@pytest.fixture(params=["folder", "memory"])
+def store(request, tmp_path) -> ArtifactStore:
+    if request.param == "folder":
+        return open_artifact_store(str(tmp_path / "artifacts"))
+    return open_artifact_store(f"memory://{uuid.uuid4().hex}/artifacts", spool=tmp_path / "spool")
+
+
+async def damage(store, digest: str = DIGEST, data: bytes = DAMAGED) -> None:
+    """Put other bytes where those of this digest are."""
+    if isinstance(store, FolderArtifactStore):
+        place = store._path(digest)
+        place.chmod(0o644)
+        place.write_bytes(data)
+    else:
+        store._files.pipe_file(store._path(digest), data)
+
+
+async def read_into(came: list[bytes], store, offset: int = 0) -> None:
+    async for piece in store.read(DIGEST, offset=offset):
+        came.append(piece)  # noqa: PERF401 - what came before the error counts
+
+
+@pytest.mark.parametrize("offset", [0, 100_000, 500_000])
+async def test_a_damaged_artifact_is_never_read_to_its_end(store, offset):
+    await store.put(DATA)
+    await damage(store)
+    came: list[bytes] = []
+
+    with pytest.raises(ArtifactCorrupt, match=DIGEST) as refused:
+        await read_into(came, store, offset=offset)
+
+    assert len(b"".join(came)) < len(DATA) - offset
+    assert refused.value.metadata == {"digest": DIGEST, "found_digest": FOUND}
+
+
+@pytest.mark.parametrize("data", [b"", DATA[:-1], DATA + b"x", b"another picture"])
+async def test_shorter_and_longer_bytes_are_refused_too(store, data):
+    await store.put(DATA)
+    await damage(store, data=data)
+
+    with pytest.raises(ArtifactCorrupt):
+        await read_into([], store)
+
+
+async def test_damaged_bytes_are_not_put_at_a_local_path(store, tmp_path):
+    await store.put(DATA)
+    await damage(store)
+    place = tmp_path / "slot" / DIGEST
+
+    with pytest.raises(ArtifactCorrupt, match=FOUND):
+        await store.fetch(DIGEST, place)
+
+    assert list(place.parent.iterdir()) == []
+
+
+async def test_whole_bytes_are_fetched_and_read_as_before(store, tmp_path):
+    await store.put(DATA)
+    place = tmp_path / "slot" / DIGEST
+
+    await store.fetch(DIGEST, place)
+
+    assert place.read_bytes() == DATA
+    assert b"".join([piece async for piece in store.read(DIGEST)]) == DATA
+    assert b"".join([piece async for piece in store.read(DIGEST, offset=300_000)]) == DATA[300_000:]
+
+
+async def test_an_overview_goes_on_without_a_damaged_document_and_counts_it(store):
+    document = b'{"models": [{"model_version": "m"}]}'
+    whole, counted = await store.put(document), []
+    facts = ResultFacts(store, on_corrupt=counted.append)
+    damaged = await store.put(DATA)
+    await damage(store)
+
+    assert await facts.of(damaged) == {}
+    assert list(await facts.of(whole)) == ["m"]
+    assert [error.metadata["digest"] for error in counted] == [damaged]
+
+
+async def test_findings_that_are_damaged_are_called_so_before_they_are_parsed(store):
+    await store.put(DATA)
+    await require_undamaged(store, DIGEST)
+    await damage(store)
+
+    with pytest.raises(ArtifactCorrupt):
+        await require_undamaged(store, DIGEST)

@@ -1,0 +1,88 @@
+"""Database and artifact store belong together by one id, made at the first start and checked at each."""
+
+import uuid
+
+import pytest
+from modicum_server.artifacts.store import open_artifact_store
+from modicum_server.errors import StoresMixed
+from modicum_server.ports import ArtifactStore
+from modicum_server.store.postgres import PostgresStore
+from modicum_server.usecases.store_identity import Place, require_one_store
+
+
+@pytest.fixture
+async def store(database_url):
+    store = PostgresStore(database_url)
+    yield store
+    await store.close()
+
+
+@pytest.fixture(params=["folder", "memory"])
+def url(request, tmp_path) -> str:
+    return str(tmp_path / "artifacts") if request.param == "folder" else f"memory://{uuid.uuid4().hex}/artifacts"
+
+
+def opened(url: str, tmp_path) -> ArtifactStore:
+    return open_artifact_store(url, spool=tmp_path / "spool")
+
+
+async def start(store, artifacts) -> None:
+    await require_one_store(store, artifacts, Place("postgresql://one/modicum", "/the/artifacts"))
+
+
+async def id_of(store) -> str:
+    async with store.transaction() as transaction:
+        known = await transaction.identity.get()
+    return known.id
+
+
+async def test_the_first_start_gives_both_one_id_and_later_starts_agree(store, url, tmp_path):
+    await start(store, opened(url, tmp_path))
+    first = await id_of(store)
+    await start(store, opened(url, tmp_path))
+
+    assert await opened(url, tmp_path).store_id() == await id_of(store) == first
+
+
+async def test_an_artifact_store_of_another_database_is_refused_and_the_message_tells_which_is_whose(
+    store, url, tmp_path
+):
+    other = opened(f"{url}-other", tmp_path)
+    await other.set_store_id("other-store")
+    await start(store, opened(url, tmp_path))
+
+    with pytest.raises(StoresMixed) as refused:
+        await start(store, other)
+
+    assert f"the database postgresql://one/modicum belongs to store {await id_of(store)}" in str(refused.value)
+    assert "the artifact store /the/artifacts belongs to store other-store" in str(refused.value)
+    assert "MODICUM_DATABASE_URL" in str(refused.value)
+
+
+async def test_a_new_database_with_the_artifacts_of_another_is_refused_and_changes_nothing(store, url, tmp_path):
+    artifacts = opened(url, tmp_path)
+    await artifacts.set_store_id("other-store")
+
+    for _ in range(2):
+        with pytest.raises(StoresMixed, match=r"is new, and .* other-store"):
+            await start(store, artifacts)
+
+    assert await artifacts.store_id() == "other-store"
+
+
+async def test_an_empty_artifact_store_is_refused_by_a_database_that_has_one(store, url, tmp_path):
+    await start(store, opened(url, tmp_path))
+
+    with pytest.raises(StoresMixed, match="mount"):
+        await start(store, opened(f"{url}-unmounted", tmp_path))
+
+
+async def test_a_first_start_that_ended_before_the_artifact_store_had_its_id_is_completed(store, url, tmp_path):
+    async with store.transaction() as transaction:
+        await transaction.identity.begin("begun")
+
+    await start(store, opened(url, tmp_path))
+
+    assert await opened(url, tmp_path).store_id() == "begun"
+    with pytest.raises(StoresMixed):
+        await start(store, opened(f"{url}-other", tmp_path))
