@@ -186,6 +186,8 @@ class Artifacts(artifact_service_pb2_grpc.ArtifactServiceServicer):
             yield artifact_service_pb2.DownloadArtifactResponse(data=data[request.offset : half])
             if self.script.steps.pop("break download", None):
                 context.abort(grpc.StatusCode.UNAVAILABLE, "scripted")
+        if self.script.steps.get("damaged artifact"):
+            abort(context, grpc.StatusCode.INTERNAL, "ARTIFACT_CORRUPT")
         yield artifact_service_pb2.DownloadArtifactResponse(data=data[max(request.offset, half) :])
 
 

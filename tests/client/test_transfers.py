@@ -109,6 +109,18 @@ def test_a_broken_download_resumes_and_is_checked(client, script):
     assert [request.offset for request in script.calls["DownloadArtifact"]] == [0, len(BIG) // 2]
 
 
+def test_a_download_of_damaged_bytes_is_not_tried_again(client, script):
+    digest = hashlib.sha256(BIG).hexdigest()
+    script.artifacts[digest] = BIG
+    script.steps["damaged artifact"] = True
+
+    with pytest.raises(errors.DataLoss) as refused:
+        client._portal.run(download(client._connection, digest))
+
+    assert refused.value.reason == "ARTIFACT_CORRUPT"
+    assert len(script.calls["DownloadArtifact"]) == 1
+
+
 def test_bytes_that_do_not_match_their_digest_are_refused(client, script):
     script.artifacts["0" * 64] = BIG
 
