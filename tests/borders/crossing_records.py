@@ -10,6 +10,7 @@ from modicum_server.domain.models import (
     InputDropout,
     Weights,
 )
+from modicum_server.domain.reviews import Review
 from modicum_server.domain.spots import SpotRow
 from modicum_server.domain.statistics import Statistics
 from modicum_server.domain.stopping import Stopped
@@ -56,6 +57,7 @@ VERDICT = filled(Verdict, outcome=VerdictOutcome.FAIL)
 PREDICTION = filled(Prediction, reason=None)  # a prediction or a reason
 TRANSFER = filled(Transfer)
 STOPPED = filled(Stopped)
+REVIEW = filled(Review)
 GRANT, TOKEN, NEW_TOKEN = filled(Grant), filled(Token), filled(NewToken)
 
 #: What the model process says of a task, by the body of its chunk.

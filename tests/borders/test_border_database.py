@@ -30,6 +30,7 @@ from tests.borders.crossing_records import (
     GRANT,
     NEW_TOKEN,
     PREDICTION,
+    REVIEW,
     SOURCES,
     SPOT_ROW,
     STOPPED,
@@ -157,6 +158,25 @@ async def test_every_field_of_the_end_of_an_audit_that_ended_early_is_stored(sto
         came = domain_stopping.stopped_of(await transaction.audits.parameters(audit.name))
 
     assert came == STOPPED
+
+
+async def test_every_field_of_a_review_is_stored(store):
+    audit = await stored_audit(store)
+    review = replace(REVIEW, name=f"{audit.name}/reviews/one", audit=audit.name)
+
+    async with store.transaction() as transaction:
+        await transaction.reviews.create(review)
+        for reviewer in review.reviewers:
+            await transaction.reviews.add_reviewer(review.name, reviewer, "link", seconds=60)
+        await transaction.reviews.take_link("link", "secret")
+        seat = await transaction.reviews.seat("secret")
+        for place, answer in enumerate(review.reviewers[0].answers):
+            await transaction.reviews.add_answer(seat, place, answer.choice)
+        came = await transaction.reviews.get(review.name)
+
+    # what was answered is the choice at the place of its picture
+    answers = frozenset({"reviewers.0.answers.0.picture.image"})
+    assert_crosses(review, came, but=answers | {"create_time"})
 
 
 async def test_every_field_of_a_grant_is_stored(store):
