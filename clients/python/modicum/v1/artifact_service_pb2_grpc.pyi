@@ -172,7 +172,9 @@ class ArtifactServiceStub(typing.Generic[_ArtifactServiceGetArtifactType, _Artif
     """
 
     DownloadArtifact: _ArtifactServiceDownloadArtifactType
-    """Downloads an artifact from `offset`. Errors: NOT_FOUND (ARTIFACT_NOT_FOUND), OUT_OF_RANGE (OFFSET_INVALID)."""
+    """Downloads an artifact from `offset`. Errors: NOT_FOUND (ARTIFACT_NOT_FOUND), OUT_OF_RANGE (OFFSET_INVALID), INTERNAL
+    (ARTIFACT_CORRUPT: the stored bytes do not have their digest; it can come after some of them were sent).
+    """
 
     DeleteArtifact: _ArtifactServiceDeleteArtifactType
     """Deletes an artifact. Errors: NOT_FOUND (ARTIFACT_NOT_FOUND), FAILED_PRECONDITION (RESOURCE_IN_USE, with the names of what uses it)."""
@@ -237,7 +239,9 @@ class ArtifactServiceServicer(metaclass=abc.ABCMeta):
         request: modicum.v1.artifact_service_pb2.DownloadArtifactRequest,
         context: _ServicerContext,
     ) -> typing.Union[collections.abc.Iterator[modicum.v1.artifact_service_pb2.DownloadArtifactResponse], collections.abc.AsyncIterator[modicum.v1.artifact_service_pb2.DownloadArtifactResponse]]:
-        """Downloads an artifact from `offset`. Errors: NOT_FOUND (ARTIFACT_NOT_FOUND), OUT_OF_RANGE (OFFSET_INVALID)."""
+        """Downloads an artifact from `offset`. Errors: NOT_FOUND (ARTIFACT_NOT_FOUND), OUT_OF_RANGE (OFFSET_INVALID), INTERNAL
+        (ARTIFACT_CORRUPT: the stored bytes do not have their digest; it can come after some of them were sent).
+        """
 
     @abc.abstractmethod
     def DeleteArtifact(
