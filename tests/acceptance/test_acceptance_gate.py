@@ -46,7 +46,7 @@ def test_a_verdict_that_the_server_stores_is_that_of_the_command(place, server):
     (place.folder / "modicum.yaml").write_text(POLICY.replace("RATE", "0.3"))
 
     gate = place.run("modicum", "gate", "photos", *MODEL, "--output", "verdict.json", "--save")
-    name = gate.messages.rstrip().rsplit(" ", 1)[-1]
+    (name,) = re.findall(r"(?<!/)projects/default/verdicts/\S+", gate.messages)
     with Client(server.address, token=server.token) as client:
         stored = client.verdicts.get(name)
         document = client.verdicts.document(stored)

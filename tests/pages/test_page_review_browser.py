@@ -11,7 +11,6 @@ from tests.pages.pages_stage import Scene
 from tests.pages.reviewing import Asked, audited
 
 pytestmark = NEEDS_CHROMIUM
-NEXT = "**/review"
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +50,8 @@ def test_a_link_leaves_the_address_bar_and_a_reload_goes_on(page, asked: Asked):
 
     assert link.partition("#")[2] not in page.url
     page.go_back()
-    page.keyboard.press("3")
-    page.wait_for_url(NEXT)
+    with page.expect_navigation():
+        page.keyboard.press("3")
     page.goto("/review")
     told = asked.review.reviewers[-1].answers
     assert told[0].choice == asked.review.plan.images[told[0].picture.image].options[0]
