@@ -44,3 +44,16 @@ async def test_a_worker_that_lost_its_shard_begins_nothing(scene: Scene):
         await begin_audit(context_of(scene), Claim(shard, 0, lease))
 
     assert (await scene.get(audit)).state is AuditState.QUEUED
+
+
+async def test_a_slow_search_does_not_take_its_audit_back_to_a_stage_that_it_has_left(scene: Scene):
+    audit = await scene.audit(await scene.register(), images=2)
+    shard = await scene.claim()
+    async with scene.store.transaction() as transaction:
+        await transaction.audits.start(audit, Stage.SCORE)  # others searched what was left since this plan was made
+
+    async with Lease(scene.store, shard, lease_seconds=60, renew_seconds=60) as lease:
+        await begin_audit(context_of(scene), Claim(shard, 0, lease))
+
+    begun = await scene.get(audit)
+    assert (begun.state, begun.stage) == (AuditState.RUNNING, Stage.SCORE)

@@ -1,13 +1,17 @@
 """Begins an audit with its first search."""
 
-from modicum_server.domain.audits import Stage
+from modicum_server.domain.audits import AuditState, Stage
 from modicum_server.worker.context import Claim, WorkerContext
-from modicum_server.worker.stored_work import held_audit
 
 
 async def begin_audit(context: WorkerContext, claim: Claim) -> None:
-    """Set the audit of a SEARCH shard to RUNNING. No effect once the shard is lost or the audit has ended."""
+    """Set the QUEUED audit of a SEARCH shard to RUNNING.
+
+    No effect once the shard is lost, or if the audit has begun since its shard was planned: it may have left the stage.
+    """
     async with context.store.transaction() as transaction:
-        audit = await held_audit(transaction, claim.shard)
-        if audit is not None:
+        if not await transaction.shards.hold(claim.shard):
+            return
+        audit = await transaction.audits.lock(claim.shard.audit)
+        if audit is not None and audit.state is AuditState.QUEUED:
             await transaction.audits.start(audit.name, Stage.SEARCH)
