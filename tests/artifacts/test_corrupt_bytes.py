@@ -101,3 +101,16 @@ async def test_findings_that_are_damaged_are_called_so_before_they_are_parsed(st
 
     with pytest.raises(ArtifactCorrupt):
         await require_undamaged(store, DIGEST)
+
+
+@pytest.mark.parametrize("way", ["bytes", "file"])
+async def test_storing_the_right_bytes_again_replaces_damaged_ones(store, way, tmp_path):
+    """A result must not end on what a broken attempt before it left."""
+    await store.put(DATA)
+    await damage(store)
+    file = tmp_path / "again"
+    file.write_bytes(DATA)
+
+    await (store.put(DATA) if way == "bytes" else store.put_file(file))
+
+    assert b"".join([piece async for piece in store.read(DIGEST)]) == DATA

@@ -19,12 +19,19 @@ class Unreachable:
         return call
 
 
-@pytest.fixture(params=["unmounted", "emptied", "unreachable"])
+class Silent(Unreachable):
+    """A driver whose `exists` says False of whatever it cannot ask for, as fsspec's own does."""
+
+    def exists(self, path):
+        return False
+
+
+@pytest.fixture(params=["unmounted", "emptied", "unreachable", "silent"])
 def away(request, tmp_path):
     """A store that was there as it was opened."""
-    if request.param == "unreachable":
+    if request.param in {"unreachable", "silent"}:
         store = open_artifact_store("memory://away/artifacts", spool=tmp_path / "spool")
-        store._files = Unreachable()
+        store._files = Unreachable() if request.param == "unreachable" else Silent()
         return store
     store = open_artifact_store(str(tmp_path / "artifacts"))
     shutil.rmtree(tmp_path / "artifacts")
@@ -50,3 +57,9 @@ async def test_it_is_away_and_not_empty(away, look):
 async def test_nothing_is_fetched_from_it(away, tmp_path):
     with pytest.raises(DependencyUnavailable):
         await away.fetch(DIGEST, tmp_path / "slot" / DIGEST)
+
+
+def test_a_remote_store_keeps_no_listing_because_other_processes_store_files_too(tmp_path):
+    store = open_artifact_store("memory://shared/artifacts", spool=tmp_path / "spool")
+
+    assert store._files.dircache.use_listings_cache is False

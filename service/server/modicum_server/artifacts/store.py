@@ -8,7 +8,7 @@ import asyncio
 import hashlib
 import tempfile
 from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import IO, Any, ParamSpec
@@ -23,6 +23,7 @@ from modicum_server.artifacts.files import (
     driver_errors,
     folder_names,
     hash_first,
+    hash_rest,
     is_digest,
     link_or_copy,
     move_in,
@@ -89,18 +90,18 @@ class FolderArtifactStore:
         return _pieces(digest, self._path(digest).open, offset, self._errors)
 
     async def put(self, data: bytes) -> str:
-        """Store whole bytes and return their digest."""
+        """Store whole bytes and return their digest. Damaged ones that are there are replaced."""
         digest = hashlib.sha256(data).hexdigest()
         path = self._path(digest)
-        if not await asyncio.to_thread(path.exists):
+        if not await asyncio.to_thread(_is_whole, path.open, digest):
             await asyncio.to_thread(_guarded, write_in, data, path, self._scratch)
         return digest
 
     async def put_file(self, path: Path) -> str:
-        """Store a local file and return its digest."""
+        """Store a local file and return its digest. Damaged bytes that are there are replaced."""
         digest = await asyncio.to_thread(digest_of, path)
         place = self._path(digest)
-        if not await asyncio.to_thread(place.exists):
+        if not await asyncio.to_thread(_is_whole, place.open, digest):
             await asyncio.to_thread(_guarded, copy_in, path, place, self._scratch)
         return digest
 
@@ -182,7 +183,8 @@ class RemoteArtifactStore:
     def __init__(self, url: str, spool: Path) -> None:
         """Take the URL (fsspec finds the credentials itself) and the folder of unfinished uploads."""
         self._files: Any
-        self._files, root = fsspec.url_to_fs(url)
+        # Other processes store files too, so no listing may be kept.
+        self._files, root = fsspec.url_to_fs(url, use_listings_cache=False)
         self._root = f"{root.rstrip('/')}/sha256"
         self._id_place = f"{root.rstrip('/')}/{STORE_ID}"
         self._uploads = Uploads(spool)
@@ -211,15 +213,17 @@ class RemoteArtifactStore:
         return _pieces(digest, partial(self._files.open, self._path(digest)), offset, driver_errors)
 
     async def put(self, data: bytes) -> str:
-        """Store whole bytes and return their digest."""
+        """Store whole bytes and return their digest. Damaged ones that are there are replaced."""
         digest = hashlib.sha256(data).hexdigest()
-        await asyncio.to_thread(_driven, self._store, data, self._path(digest))
+        if not await asyncio.to_thread(self._has_whole, digest):
+            await asyncio.to_thread(_driven, self._store, data, self._path(digest))
         return digest
 
     async def put_file(self, path: Path) -> str:
-        """Store a local file and return its digest."""
+        """Store a local file and return its digest. Damaged bytes that are there are replaced."""
         digest = await asyncio.to_thread(digest_of, path)
-        await asyncio.to_thread(_driven, self._store_file, path, self._path(digest))
+        if not await asyncio.to_thread(self._has_whole, digest):
+            await asyncio.to_thread(_driven, self._store_file, path, self._path(digest))
         return digest
 
     async def fetch(self, digest: str, destination: Path) -> None:
@@ -274,30 +278,34 @@ class RemoteArtifactStore:
         self._files.put_file(str(path), target)
         path.unlink()
 
+    def _has_whole(self, digest: str) -> bool:
+        return _is_whole(partial(self._files.open, self._path(digest)), digest)
+
     def _store(self, data: bytes, target: str) -> None:
-        if not self._files.exists(target):
-            self._files.makedirs(target.rpartition("/")[0], exist_ok=True)
-            self._files.pipe_file(target, data)
+        self._files.makedirs(target.rpartition("/")[0], exist_ok=True)
+        self._files.pipe_file(target, data)
 
     def _store_file(self, path: Path, target: str) -> None:
-        if not self._files.exists(target):
-            self._files.makedirs(target.rpartition("/")[0], exist_ok=True)
-            self._files.put_file(str(path), target)
+        self._files.makedirs(target.rpartition("/")[0], exist_ok=True)
+        self._files.put_file(str(path), target)
 
     def _get(self, digest: str, destination: Path) -> None:
         stage(digest, lambda fresh: self._files.get_file(self._path(digest), str(fresh)), destination)
 
     def _names(self, part: str) -> list[str]:
         """Return the names in a part of the store; none where there is no such part."""
-        place = f"{self._root}/{part}".rstrip("/")
-        if not self._files.exists(place):
+        try:
+            names = self._files.ls(f"{self._root}/{part}".rstrip("/"), detail=False)
+        except FileNotFoundError:
             return []
-        return [name.rstrip("/").rpartition("/")[2] for name in self._files.ls(place, detail=False)]
+        return [name.rstrip("/").rpartition("/")[2] for name in names]
 
     def _read_id(self) -> str | None:
-        if not self._files.exists(self._id_place):
+        """Return the id. Many drivers' `exists` says False of a store that is away, so the file itself is read."""
+        try:
+            found: bytes = self._files.cat_file(self._id_place)
+        except FileNotFoundError:
             return None
-        found: bytes = self._files.cat_file(self._id_place)
         return found.decode().strip()
 
     def _remove(self, path: str) -> None:
@@ -308,6 +316,13 @@ class RemoteArtifactStore:
 def _make_a_file(folder: Path) -> None:
     with tempfile.TemporaryFile(dir=folder, prefix="ping-"):
         """Made, and gone again: permissions alone say nothing of a disk that is mounted read-only."""
+
+
+def _is_whole(open_file: Callable[[str], IO[bytes]], digest: str) -> bool:
+    """Whether the store has the bytes of a digest. What cannot be read is stored again, and that says what is wrong."""
+    with suppress(Exception), open_file("rb") as file:
+        return hash_rest(file).hexdigest() == digest
+    return False
 
 
 def _guarded(work: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
