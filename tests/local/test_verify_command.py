@@ -30,10 +30,12 @@ def place_of(tmp_path, digest):
     return tmp_path / "artifacts" / "sha256" / digest[:2] / digest
 
 
-def test_a_sound_store_ends_with_0(settings):
+def test_a_sound_store_ends_with_0_and_is_not_changed(settings, tmp_path):
     done = run("verify", **settings)
 
-    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "3 artifacts: 0 missing, 0 corrupt, 0 orphaned")
+    last = "3 artifacts: 0 missing, 0 corrupt, 0 unreadable, 0 orphaned"
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, last)
+    assert not (tmp_path / "artifacts" / "store-id").exists()  # the first start of a server gives it
 
 
 def test_damage_is_told_in_a_table_and_ends_with_1(settings, tmp_path):
@@ -41,11 +43,14 @@ def test_damage_is_told_in_a_table_and_ends_with_1(settings, tmp_path):
     damaged = place_of(tmp_path, DIGESTS[1])
     damaged.unlink()
     damaged.write_bytes(b"other")
+    unreadable = place_of(tmp_path, DIGESTS[2])
+    unreadable.unlink()
+    unreadable.mkdir()
 
     done = run("verify", "--rate", "1MB", **settings)
 
     rows = {line.split()[1]: line.split()[0] for line in done.stdout.splitlines()[1:-1]}
-    assert (done.returncode, rows) == (1, {DIGESTS[0]: "MISSING", DIGESTS[1]: "CORRUPT"})
+    assert (done.returncode, rows) == (1, {DIGESTS[0]: "MISSING", DIGESTS[1]: "CORRUPT", DIGESTS[2]: "UNREADABLE"})
     assert "projects/default" in done.stdout
 
 

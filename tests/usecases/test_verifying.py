@@ -5,6 +5,7 @@ import uuid
 
 import pytest
 from modicum_server.artifacts.store import open_artifact_store
+from modicum_server.errors import DependencyUnavailable
 from modicum_server.store.postgres import PostgresStore
 from modicum_server.usecases.verifying import Checked, State, verify
 
@@ -57,6 +58,42 @@ async def test_what_is_missing_corrupt_and_orphaned_is_told_in_the_order_of_the_
 
     expected = [State.WHOLE, State.MISSING, State.CORRUPT, State.WHOLE, State.ORPHANED, State.WHOLE]
     assert list(told.items()) == list(zip(DIGESTS, expected, strict=True))
+
+
+class Failing:
+    """A store whose disk fails on one artifact, or that has gone as a whole."""
+
+    def __init__(self, artifacts, digest: str, *, gone: bool) -> None:
+        self._artifacts, self._digest, self._gone = artifacts, digest, gone
+
+    def __getattr__(self, name):
+        return getattr(self._artifacts, name)
+
+    async def read(self, digest):
+        if digest == self._digest:
+            raise DependencyUnavailable
+        async for piece in self._artifacts.read(digest):
+            yield piece
+
+    async def store_id(self):
+        if self._gone:
+            raise DependencyUnavailable
+        return await self._artifacts.store_id()
+
+
+async def test_bytes_on_which_the_disk_fails_are_unreadable_and_the_others_are_checked(store, artifacts):
+    await scene(store, artifacts)
+
+    told = await states(store, Failing(artifacts, DIGESTS[0], gone=False))
+
+    assert told == {**await states(store, artifacts), DIGESTS[0]: State.UNREADABLE}
+
+
+async def test_a_store_that_goes_away_ends_the_check(store, artifacts):
+    await scene(store, artifacts)
+
+    with pytest.raises(DependencyUnavailable):
+        await states(store, Failing(artifacts, DIGESTS[0], gone=True))
 
 
 async def test_it_goes_on_after_a_digest(store, artifacts):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from modicum_server.store.postgres import PostgresStore
     from modicum_server.torchserve.adapter import TorchServe
     from modicum_server.transports.api import Api
+    from modicum_server.usecases.store_identity import Place
 
 #: How long a process waits for a database that is started at the same time, and how often it looks.
 SCHEMA_SECONDS = 60.0
@@ -45,12 +46,27 @@ async def require_one_store(store: Store, artifacts: ArtifactStore, settings: Se
     Raises:
         StoresMixed, DependencyUnavailable
     """
-    from modicum_server.postgres.connections import shown_url  # noqa: PLC0415 - as for the store
-    from modicum_server.usecases import store_identity  # noqa: PLC0415
+    from modicum_server.usecases import store_identity  # noqa: PLC0415 - as for the store
 
-    database_url = settings.database_url.get_secret_value()
-    place = store_identity.Place(shown_url(database_url), settings.artifacts_url)
-    await store_identity.require_one_store(store, artifacts, place)
+    await store_identity.require_one_store(store, artifacts, _place_of(settings))
+
+
+async def refuse_mixed_stores(store: Store, artifacts: ArtifactStore, settings: Settings) -> None:
+    """Check that database and artifact store do not belong to different stores, and change nothing.
+
+    Raises:
+        StoresMixed, DependencyUnavailable
+    """
+    from modicum_server.usecases import store_identity  # noqa: PLC0415 - as for the store
+
+    await store_identity.refuse_mixed_stores(store, artifacts, _place_of(settings))
+
+
+def _place_of(settings: Settings) -> "Place":
+    from modicum_server.postgres.connections import shown_url  # noqa: PLC0415 - as for the store
+    from modicum_server.usecases.store_identity import Place  # noqa: PLC0415
+
+    return Place(shown_url(settings.database_url.get_secret_value()), settings.artifacts_url)
 
 
 async def schema_appears(settings: Settings, stop: asyncio.Event) -> bool:

@@ -14,17 +14,22 @@ from pydantic import SecretStr
 
 from modicum_server.command_parts import NOT_COMPLETED, USAGE, end, settings_with
 from modicum_server.database_option import Data, database_url
+from modicum_server.errors import DependencyUnavailable
 from modicum_server.settings import Settings
 from modicum_server.usecases.verifying import Checked, State
 from modicum_server.usecases.verifying import verify as verified
 
 DAMAGED = 1
+HARM = (State.MISSING, State.CORRUPT, State.UNREADABLE)
 UNITS = {"": 1, "kB": 1_000, "MB": 1_000_000, "GB": 1_000_000_000}
-ROW = "{:<9}  {:<64}  {:>15}  {}"
+ROW = "{:<10}  {:<64}  {:>15}  {}"
 
 
 class Stopped(Exception):
     """A signal ended the command before the last artifact."""
+
+    def __init__(self) -> None:
+        super().__init__("stopped")
 
 
 @dataclass(slots=True)
@@ -47,8 +52,9 @@ def verify(
 ) -> None:
     """Hash all artifacts, and compare them with the database. Nothing is changed, and the server may run meanwhile.
 
-    Prints a row for each artifact that is MISSING, CORRUPT or ORPHANED (held by no project: it costs space alone).
-    Ends with 0 where none is missing or corrupt, else with 1. Ctrl-C prints how to go on, and ends with 3.
+    Prints a row for each artifact that is MISSING, CORRUPT, UNREADABLE or ORPHANED (held by no project: it costs space
+    alone). Ends with 1 where one is missing, corrupt or unreadable, else with 0. Ctrl-C, and a database or store that
+    goes away, end with 3, and print how to go on.
     """
     bytes_per_second = rate_of(rate) if rate else None
     if after and re.fullmatch("[0-9a-f]{64}", after) is None:
@@ -56,14 +62,16 @@ def verify(
     seen = Seen(after)
     try:
         asyncio.run(_run(_settings(data), seen, bytes_per_second))
-    except Stopped:
+    except (Stopped, DependencyUnavailable) as early:
+        if not seen.counts and isinstance(early, DependencyUnavailable):
+            raise
         again = {"--after": seen.last, "--rate": rate, "--data": data}
         rest = "".join(f" {option} {value}" for option, value in again.items() if value)
         typer.echo(_summary(seen.counts))
-        end(NOT_COMPLETED, f"stopped; go on with: modicum-server verify{rest}")
+        end(NOT_COMPLETED, f"{early}; go on with: modicum-server verify{rest}")
     counts = seen.counts
     typer.echo(_summary(counts))
-    if counts[State.MISSING] or counts[State.CORRUPT]:
+    if any(counts[state] for state in HARM):
         raise SystemExit(DAMAGED)
 
 
@@ -93,9 +101,10 @@ async def _run(settings: Settings, seen: Seen, bytes_per_second: float | None) -
 
     Raises:
         Stopped: SIGINT or SIGTERM came.
+        DependencyUnavailable
     """
     from modicum_server.artifacts.store import open_artifact_store
-    from modicum_server.bootstrap import open_store, require_one_store
+    from modicum_server.bootstrap import open_store, refuse_mixed_stores
 
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -111,7 +120,7 @@ async def _run(settings: Settings, seen: Seen, bytes_per_second: float | None) -
     async with open_store(settings.database_url.get_secret_value()) as store:
         await store.require_schema()
         artifacts = open_artifact_store(settings.artifacts_url)
-        await require_one_store(store, artifacts, settings)
+        await refuse_mixed_stores(store, artifacts, settings)
         typer.echo(ROW.format("STATE", "DIGEST", "BYTES", "HELD BY"))
         checks = verified(store, artifacts, after=seen.last, bytes_per_second=bytes_per_second, sleep=pause)
         async with aclosing(checks) as found:
@@ -119,6 +128,7 @@ async def _run(settings: Settings, seen: Seen, bytes_per_second: float | None) -
                 seen.note(one)
                 if one.state is not State.WHOLE:
                     typer.echo(_row(one))
+                await pause(0.0)  # a signal is heeded also where there are no bytes to read
 
 
 def _row(one: Checked) -> str:
@@ -128,5 +138,5 @@ def _row(one: Checked) -> str:
 
 
 def _summary(counts: "Counter[State]") -> str:
-    kinds = (State.MISSING, State.CORRUPT, State.ORPHANED)
+    kinds = (*HARM, State.ORPHANED)
     return f"{sum(counts.values()):,} artifacts: " + ", ".join(f"{counts[kind]:,} {kind.lower()}" for kind in kinds)

@@ -1,11 +1,12 @@
 """Checks at the start of a process that its database and its artifact store belong together."""
 
 import uuid
+from contextlib import aclosing
 from dataclasses import dataclass
 
 from modicum_server.domain.store_identity import StoreIdentity
 from modicum_server.errors import StoresMixed
-from modicum_server.ports import ArtifactStore, Store
+from modicum_server.ports import ArtifactStore, Store, Transaction
 
 _ADVICE = (
     "Set MODICUM_DATABASE_URL and MODICUM_ARTIFACTS_URL to those of one store. `modicum-server up` uses its own of "
@@ -34,9 +35,12 @@ async def require_one_store(store: Store, artifacts: ArtifactStore, place: Place
     async with store.transaction() as transaction:
         await transaction.identity.lock()
         known = await transaction.identity.get()
-        _refuse_mixed(known, await artifacts.store_id(), place)
+        found = await artifacts.store_id()
+        _refuse_mixed(known, found, place)
         if known is not None and known.confirmed:
             return
+        if found is None:
+            await _refuse_emptied(transaction, artifacts, place)
         if known is None:
             await transaction.identity.begin(uuid.uuid4().hex)
     async with store.transaction() as transaction:
@@ -50,11 +54,34 @@ async def require_one_store(store: Store, artifacts: ArtifactStore, place: Place
         await transaction.identity.confirm()
 
 
+async def refuse_mixed_stores(store: Store, artifacts: ArtifactStore, place: Place) -> None:
+    """Check that neither has an id that the other lacks. Changes nothing: before the first start both have none.
+
+    Raises:
+        StoresMixed, DependencyUnavailable
+    """
+    async with store.transaction() as transaction:
+        await transaction.identity.lock()
+        _refuse_mixed(await transaction.identity.get(), await artifacts.store_id(), place)
+
+
+async def _refuse_emptied(transaction: Transaction, artifacts: ArtifactStore, place: Place) -> None:
+    """Refuse to give an id to a store that holds nothing of what the database knows: it may not be mounted."""
+    if await transaction.artifacts.all_held(after="", limit=1):
+        async with aclosing(artifacts.stored("")) as digests:
+            if await anext(digests, None) is None:
+                raise StoresMixed(
+                    f"the database {place.database} has records of artifacts, and the artifact store {place.artifacts} "
+                    f"is empty. If it is not mounted, mount it. {_ADVICE}"
+                )
+
+
 def _refuse_mixed(known: StoreIdentity | None, found: str | None, place: Place) -> None:
     if known is None and found is not None:
         raise StoresMixed(
             f"the database {place.database} is new, and the artifact store {place.artifacts} belongs to store {found}. "
-            f"{_ADVICE}"
+            "If the database was restored from a backup of this store that is older than the store's id, delete the "
+            f"file store-id: the next start gives both a new one. {_ADVICE}"
         )
     if known is not None and found is not None and found != known.id:
         raise StoresMixed(

@@ -8,18 +8,23 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from modicum_server.domain.datasets import HeldArtifact
-from modicum_server.errors import ArtifactCorrupt, ArtifactNotFound
+from modicum_server.errors import ArtifactCorrupt, ArtifactNotFound, DependencyUnavailable
 from modicum_server.ports import ArtifactStore, Store
 
 PAGE_RECORDS = 1000
 
 
 class State(StrEnum):
-    """What an artifact is found to be. ORPHANED bytes are held by no project: they cost space, and do no harm."""
+    """What an artifact is found to be.
+
+    UNREADABLE bytes are there, and the disk or the driver fails on them. ORPHANED bytes are held by no project: they
+    cost space, and do no harm.
+    """
 
     WHOLE = "WHOLE"
     MISSING = "MISSING"
     CORRUPT = "CORRUPT"
+    UNREADABLE = "UNREADABLE"
     ORPHANED = "ORPHANED"
 
 
@@ -111,6 +116,9 @@ async def _state(artifacts: ArtifactStore, digest: str, throttle: Throttle) -> S
         return State.MISSING
     except ArtifactCorrupt:
         return State.CORRUPT
+    except DependencyUnavailable:
+        await artifacts.store_id()  # raises the same where the whole store is away
+        return State.UNREADABLE
     return State.WHOLE
 
 
