@@ -11,6 +11,7 @@ from tests.pages.pages_stage import Scene
 from tests.pages.reviewing import Asked, audited
 
 pytestmark = NEEDS_CHROMIUM
+PICTURES = "**/review/pictures/*"
 
 
 @pytest.fixture(scope="module")
@@ -19,11 +20,8 @@ def asked(scene: Scene) -> Asked:
 
 
 def wait_for(page, number: int) -> None:
+    """Wait until the picture with this number is there. It cannot be answered before."""
     page.get_by_text(f"Picture {number} of 24").wait_for()
-
-
-def see(page) -> None:
-    """Wait until the picture is there."""
     page.locator(".looked-at").evaluate("one => one.decode()")
 
 
@@ -31,7 +29,6 @@ def test_a_session_is_answered_by_keys_alone(page, asked: Asked):
     page.goto(asked.link())
     for number, planned in enumerate(asked.planned(), 1):
         wait_for(page, number)
-        see(page)
         page.keyboard.press(asked.key(planned) if planned.kind is PictureKind.WHOLE else "0")
 
     page.get_by_role("heading", name="Thank you").wait_for()
@@ -76,7 +73,6 @@ def test_the_page_of_a_picture_fits_a_phone_and_axe_core_finds_nothing(chromium,
     window = chromium.new_page(base_url=f"http://127.0.0.1:{scene.http_port}", **look)
     window.goto(asked.link())
     wait_for(window, 1)
-    see(window)
 
     assert window.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert Axe().run(window).response["violations"] == []
@@ -110,7 +106,6 @@ def test_nothing_in_the_document_or_in_what_it_loads_differs_by_kind(page, asked
     shown = []
     for number, _ in enumerate(asked.planned(), 1):
         wait_for(page, number)
-        see(page)
         form = page.locator("main").evaluate("one => one.outerHTML")
         even = re.sub(r"[0-9a-f]{32}(\.[0-9a-f]{64})?", "ID", form)
         even = re.sub(r'value="\d+" max|Picture \d+ of', "PLACE", even)
@@ -137,3 +132,38 @@ def test_a_member_asks_people_and_hands_out_a_link(page, asked: Asked):
     page.get_by_role("heading", name="The link of Bo").wait_for()
     assert re.search(r"/review#[\w-]{43}", page.locator("code[data-copy]").inner_text())
     page.get_by_text("0 of 24").wait_for()
+
+
+def test_a_picture_that_could_not_be_loaded_is_not_answered(page, asked: Asked):
+    page.route(PICTURES, lambda route: route.abort())
+    page.goto(asked.link())
+    page.get_by_role("alert").wait_for()
+    page.keyboard.press("0")
+    page.get_by_role("button", name="nothing there").click()
+    page.unroute(PICTURES)
+    page.reload()
+
+    wait_for(page, 1)
+    assert not page.get_by_role("alert").is_visible()
+    assert asked.review.reviewers[-1].answers == ()
+
+
+def test_a_key_that_is_pressed_before_the_picture_is_there_says_nothing_of_it(page, asked: Asked):
+    held = []
+
+    def hold(route) -> None:
+        held.append(route)
+
+    page.route(PICTURES, hold)
+    with page.expect_request(PICTURES):
+        page.goto(asked.link(), wait_until="commit")
+    page.wait_for_load_state("domcontentloaded")
+    page.get_by_text("Picture 1 of 24").wait_for()
+    page.keyboard.press("1")
+    held.pop().continue_()
+    page.unroute(PICTURES)
+
+    wait_for(page, 1)
+    page.keyboard.press("0")
+    wait_for(page, 2)
+    assert [one.choice for one in asked.review.reviewers[-1].answers] == [None]
