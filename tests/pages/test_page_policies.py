@@ -1,6 +1,7 @@
 """Policies that verdicts used: the list, one in words, and its verdicts."""
 
 import hashlib
+from urllib.parse import quote
 
 from modicum.gate.explanation import explained
 from modicum.gate.policy_file import policy_of
@@ -124,3 +125,10 @@ class TestInABrowser:
         page.get_by_role("heading", name="overinterpretation-rate (error, line 5)").wait_for()
         page.get_by_role("link", name="Policies").first.click()
         page.get_by_role("heading", name="Policies").wait_for()
+
+
+def test_a_policy_has_no_name_but_a_digest(scene):
+    judged(scene, POLICY)
+
+    for invented in ("0" * 64, '" AND outcome = "PASS', '"'):
+        assert scene.browser().get(f"{POLICIES}/{quote(invented)}").status == 404

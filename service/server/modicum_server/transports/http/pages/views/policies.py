@@ -1,6 +1,7 @@
 """Policies: those that verdicts of the project used, and one in words with the verdicts under it."""
 
 import asyncio
+import re
 from datetime import UTC, datetime
 from itertools import groupby
 
@@ -17,6 +18,7 @@ from modicum_server.usecases.pages import PageRequest
 POLICIES_SHOWN = 50
 VERDICTS_SHOWN = 50
 CALLED = "This policy"
+DIGEST = "[0-9a-f]{64}"
 
 
 async def _list(visit: Visit) -> Response:
@@ -27,6 +29,8 @@ async def _list(visit: Visit) -> Response:
 
 async def _policy(visit: Visit) -> Response:
     digest = visit.request.path_params["digest"]
+    if re.fullmatch(DIGEST, digest, re.ASCII) is None:
+        raise PageNotFound("a policy is known by its SHA-256, 64 digits 0 to 9 and a to f")
     request = PageRequest(VERDICTS_SHOWN, visit.query("page"))
     about = f'policy_digest = "{digest}"'
     verdicts = await visit.use_cases.verdicts.page(visit.principal, visit.project, about, request)
