@@ -77,6 +77,17 @@ def test_a_link_works_once_and_in_one_browser(scene: Scene, audit: str):
     assert "Picture 1 of 24" in first.page().text
 
 
+def test_a_used_link_leads_its_own_browser_on(scene: Scene, audit: str):
+    link = Asked.about(scene, audit).link()
+    browser = ReviewerBrowser.of(scene, link)
+    browser.answer(browser.picture_id(), "1")
+
+    again = browser.plain.send("/review", "/review/link", link=link.partition("#")[2])
+
+    assert (again.status, again.headers["Location"]) == (303, "/review")
+    assert "Picture 2 of 24" in browser.page().text
+
+
 def test_the_cookie_of_a_reviewer_is_for_its_pages_alone(scene: Scene, audit: str):
     browser = stranger(scene)
     taken = browser.send("/review", "/review/link", link=Asked.about(scene, audit).link().partition("#")[2])

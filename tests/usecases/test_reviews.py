@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 from modicum_server.domain.audits import Audit
 from modicum_server.domain.findings import Finding
-from modicum_server.domain.reviews import PictureKind, ReviewOutcome
+from modicum_server.domain.reviews import PictureKind, ReviewOutcome, Seat
 from modicum_server.domain.searches import TargetRule
 from modicum_server.errors import (
     AuditNotFound,
     AuditNotSucceeded,
     FieldInvalid,
+    FindingNotFound,
     PageNotFound,
     ProjectNotFound,
     RequestIdReused,
@@ -29,6 +30,7 @@ from modicum_server.errors import (
     RoleInsufficient,
 )
 from modicum_server.reports.renderer import Renderer
+from modicum_server.store.reviews import PostgresReviews
 from modicum_server.usecases.pages import PageRequest
 from modicum_server.usecases.request_ids import CreateOptions
 from modicum_server.usecases.reviewing import Reviewing
@@ -211,6 +213,21 @@ async def test_a_link_works_once(reviewed):
             await reviewed.reviewing.now(used)
 
 
+@pytest.mark.parametrize("number", [0, 1])
+async def test_a_review_that_is_deleted_while_somebody_answers_is_not_named(reviewed, monkeypatch, number):
+    kept, deleted = [(await reviewed.create()).review.name for _ in range(2)]
+    secret = await reviewed.reviewer(kept)
+    await reviewed.reviews.delete(ADMIN, deleted)
+
+    async def seat(_: object, __: str) -> Seat:
+        return (Seat(deleted, 0), Seat(kept, 1))[number]  # its row is gone, or those of its reviewers are
+
+    monkeypatch.setattr(PostgresReviews, "seat", seat)
+
+    with pytest.raises(ReviewerUnknown):
+        await reviewed.reviewing.now(secret)
+
+
 async def test_a_review_has_a_bounded_number_of_reviewers(reviewed):
     name = (await reviewed.create()).review.name
     invitations = await asyncio.gather(*(reviewed.reviews.invite(AUDITOR, name, "") for _ in range(4)))
@@ -260,6 +277,19 @@ async def test_only_the_picture_whose_turn_it_is_is_given_away(reviewed):
             await reviewed.reviewing.picture(secret, picture_id)
     with pytest.raises(PageNotFound):
         await reviewed.reviewing.answer(theirs, second.picture_id, 1)
+
+
+async def test_a_reviewer_does_not_learn_which_file_is_gone(reviewed):
+    secret = await reviewed.reviewer((await reviewed.create()).review.name)
+    shown = await reviewed.reviewing.now(secret)
+    digests = [hashlib.sha256(picture(place)).hexdigest() for place in range(IMAGES)]
+    for digest in digests:
+        await reviewed.place.artifact_store.delete(digest)
+
+    with pytest.raises(FindingNotFound) as failure:
+        await reviewed.reviewing.picture(secret, shown.picture_id)
+
+    assert not any(digest in str(failure.value) for digest in digests)
 
 
 async def test_each_answer_counts_once(reviewed):

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from modicum_server.domain.audits import Audit
 from modicum_server.domain.reviews import PictureKind, Review, Reviewer, ReviewPicture, Seat
 from modicum_server.errors import (
+    ArtifactNotFound,
     FieldInvalid,
     FindingNotFound,
     PageNotFound,
@@ -27,12 +28,12 @@ from modicum_server.usecases.access import token_digest
 from modicum_server.usecases.audits import require_audit
 from modicum_server.usecases.reports import Reports
 from modicum_server.usecases.review_plans import random_mask
-from modicum_server.usecases.reviews import require_review
 from modicum_server.usecases.sessions import new_secret
 from modicum_server.usecases.stored_results import read_whole
 from modicum_server.usecases.versions import require_version
 
 ID_DIGITS = 32
+GONE = "what this picture is made of is no longer stored"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,11 @@ class Reviewing:
                 raise ReviewLinkUsed
         return secret
 
+    async def knows(self, secret: str) -> bool:
+        """Whether this secret stands for a reviewer."""
+        async with self._store.transaction() as transaction:
+            return bool(secret) and await transaction.reviews.seat(token_digest(secret)) is not None
+
     async def now(self, secret: str) -> Shown | None:
         """Return what is to be answered now; None at the end.
 
@@ -135,7 +141,7 @@ class Reviewing:
         """Return the picture that is to be answered, as PNG. No other one is given away.
 
         Raises:
-            ReviewerUnknown, ArtifactNotFound, FindingNotFound
+            ReviewerUnknown, FindingNotFound
             PageNotFound: this reviewer has no such picture, or it is not its turn.
         """
         async with self._store.transaction() as transaction:
@@ -144,7 +150,7 @@ class Reviewing:
             audit = await require_audit(transaction, session.review.audit)
             finding = await transaction.findings.get(_finding_name(audit, session))
         if finding is None or finding.subset is None:
-            raise FindingNotFound("what this picture is made of is no longer stored")
+            raise FindingNotFound(GONE)
         mask: NDArray[np.bool_] | None = None
         height, width = finding.subset.height, finding.subset.width
         if session.picture.kind is PictureKind.SUBSET:
@@ -152,7 +158,7 @@ class Reviewing:
             mask = bits.astype(np.bool_).reshape(height, width)
         elif session.picture.kind is PictureKind.RANDOM:
             mask = random_mask(session.review.plan, session.picture.image, height=height, width=width)
-        data, framing = await read_whole(self._artifacts, finding.image_digest), await self._reports.framing(audit)
+        data, framing = await self._file(finding.image_digest), await self._reports.framing(audit)
         return await asyncio.to_thread(
             self._renderer.review_picture,
             data,
@@ -163,12 +169,19 @@ class Reviewing:
             max_pixels=self._max_pixels,
         )
 
+    async def _file(self, digest: str) -> bytes:
+        """Return the file of an image. A reviewer does not learn the digest of one that is gone."""
+        try:
+            return await read_whole(self._artifacts, digest)
+        except ArtifactNotFound as error:
+            raise FindingNotFound(GONE) from error
+
 
 async def _session(transaction: Transaction, secret: str) -> _Session:
     seat = await transaction.reviews.seat(token_digest(secret)) if secret else None
-    if seat is None:
+    review = None if seat is None else await transaction.reviews.get(seat.review)
+    if seat is None or review is None or seat.number >= len(review.reviewers):  # it may be deleted meanwhile
         raise ReviewerUnknown
-    review = await require_review(transaction, seat.review)
     return _Session(seat, review, review.reviewers[seat.number])
 
 
