@@ -2,9 +2,11 @@
 
 import ast
 import inspect
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from modicum_server import model_process
 from modicum_server.codec import findings
@@ -12,6 +14,8 @@ from modicum_server.codec.records import message_of
 from modicum_server.domain.findings import (
     Finding,
     FindingReason,
+    Narrowing,
+    Subset,
 )
 from modicum_server.domain.tasks import SubsetScore, TaskChecked
 from modicum_server.generated import worker_pb2
@@ -85,10 +89,29 @@ def test_every_field_of_a_chunk_reaches_the_worker(body):
     assert type(event) is type(EVENTS[body])
 
 
+CANVAS = SEARCH_TASK.work.canvas
+
+
+def mask_of(size: int) -> bytes:
+    """The first pixels of the task's canvas: masks of another one are refused."""
+    return np.packbits(np.arange(CANVAS.pixels) < size).tobytes()
+
+
+def subset_of(number: int) -> Subset:
+    size = number % CANVAS.pixels
+    return Subset(mask_of(size), CANVAS.height, CANVAS.width, size)
+
+
+def narrowing_of(number: int) -> Narrowing:
+    size = number % CANVAS.pixels
+    return Narrowing((size,), (number / 1024,), zlib.compress(mask_of(size)))
+
+
 def test_every_field_of_a_finding_reaches_the_worker():
     item = SEARCH_TASK.work.items[0]
     sent = filled(
         Finding,
+        leaves={Subset: subset_of, Narrowing: narrowing_of},
         position=item.position,
         # what the worker knows of the item and the task, it takes from there
         item=item.item,

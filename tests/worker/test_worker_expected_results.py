@@ -1,12 +1,21 @@
 """The rule for what a model server reports: what the task asked for, all of it, under the names of the task."""
 
 import math
+import zlib
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from modicum_server.domain.audits import AuditItem
-from modicum_server.domain.findings import Finding, FindingReason, Subset
+from modicum_server.domain.findings import (
+    ClassTargetedFinding,
+    Finding,
+    FindingControls,
+    FindingReason,
+    Narrowing,
+    Passes,
+    Subset,
+)
 from modicum_server.domain.models import ModelVersion, VersionState
 from modicum_server.domain.searches import Canvas, Fill
 from modicum_server.domain.spots import (
@@ -69,6 +78,44 @@ def test_a_finding_gets_the_names_of_the_task_whatever_the_process_wrote():
 
     truth = replace(lie, item="a.png", image_digest="a" * 64, model_version="v", search_index=1, label=2)
     assert event == TaskFindings((truth,), 9)
+
+
+def narrowed(*masks: bytes, kept: tuple[int, ...] = (9, 5), packed: bytes | None = None) -> Finding:
+    """A finding with masks of 4x4 pixels on the way, of 9 and 5 pixels if nothing else is said."""
+    packed = zlib.compress(b"".join(masks or (b"\xff\x80", b"\xf8\x00"))) if packed is None else packed
+    return Finding(4, "", "", "", -1, subset=subset_of(2), narrowing=Narrowing(kept, (0.95,) * len(kept), packed))
+
+
+def controlled(subset: Subset) -> Finding:
+    other = ClassTargetedFinding(
+        1, found=True, size=subset.size, size_ratio=1.0, verified_confidence=1.0, passes=Passes()
+    )
+    return Finding(4, "", "", "", -1, controls=FindingControls(class_targeted=replace(other, subset=subset)))
+
+
+@pytest.mark.parametrize("finding", [narrowed(), controlled(subset_of(3)), Finding(4, "", "", "", -1)])
+def test_masks_of_the_canvas_are_taken(finding):
+    assert ExpectedResults(SEARCH_TASK).accept(TaskFindings((finding,), 9))
+
+
+@pytest.mark.parametrize(
+    "finding",
+    [
+        narrowed(b"\xff\x80"),
+        narrowed(b"\xff\x80", b"\xff\x00"),
+        narrowed(b"\xff\x80", b"\xf8\x00", b"\xf0\x00"),
+        narrowed(kept=()),
+        narrowed(*[b"\xff\x80"] * 9, kept=(9,) * 9),
+        narrowed(packed=b"no zlib"),
+        narrowed(packed=zlib.compress(bytes(100_000_000), level=9)),
+        controlled(replace(subset_of(3), height=400)),
+        controlled(replace(subset_of(3), size=9)),
+        replace(narrowed(), subset=replace(subset_of(2), mask=b"\xe0\x00\x00")),
+    ],
+)
+def test_masks_that_are_not_of_the_canvas_are_refused(finding):
+    with pytest.raises(TaskFailed, match="masks of another canvas or size at position 4"):
+        ExpectedResults(SEARCH_TASK).accept(TaskFindings((finding,), 9))
 
 
 @pytest.mark.parametrize("event", [scored(GIVEN[0]), TaskChecked(CHECK), TaskFinished(2, 1)])

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from modicum_server.domain.finding_masks import masks_fit
 from modicum_server.domain.findings import Finding
 from modicum_server.domain.spots import SpotRow, class_of_row, is_on_canvas, is_plausible, is_whole, positions_of
 from modicum_server.domain.tasks import (
@@ -175,6 +176,8 @@ class ExpectedResults:
         item, work = self._items.get(finding.position), self.task.work
         if item is None or not isinstance(work, SearchWork):
             raise _not_asked_for(f"a finding at position {finding.position}")
+        if not masks_fit(finding, work.canvas):
+            raise _not_asked_for(f"masks of another canvas or size at position {finding.position}")
         self._missing_findings.discard(finding.position)
         return replace(
             finding,

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from modicum_sis import ClassTargeted, FillRobust, PixelSubset
 
+from modicum_server.domain.finding_masks import NARROWING_BYTES, NARROWING_MASKS
 from modicum_server.domain.findings import (
     ClassTargetedFinding,
     FillRobustFinding,
@@ -23,8 +24,6 @@ from modicum_server.domain.searches import SearchMethod
 from modicum_server.generated.worker_pb2 import Item
 
 TRACE_POINTS = 256
-NARROWING_MASKS, NARROWING_BYTES = 8, 6 * 1024
-"""Most masks that a finding keeps on the way to its subset, and their compressed bytes."""
 
 
 def finding_of(found: sis.Finding, item: Item, *, search_index: int, controls: FindingControls) -> Finding:
