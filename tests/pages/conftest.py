@@ -13,7 +13,7 @@ from sqlalchemy import make_url
 
 from tests.pages.browsing import ARGUMENTS, CHROMIUM, PATIENCE_MILLISECONDS
 from tests.pages.pages_stage import OTHER, PROJECT, Scene, served
-from tests.pages.reviewing import Asked, ReviewerBrowser
+from tests.pages.reviewing import OpenReview, ReviewerBrowser
 
 _numbers = itertools.count(1)
 
@@ -54,7 +54,7 @@ async def _fill(scene: Scene) -> None:
 
 def _reviewed(scene: Scene) -> str:
     """A review in which somebody has begun to answer; returns its name."""
-    asked = Asked.about(scene, f"{PROJECT}/audits/good")
+    asked = OpenReview.about(scene, f"{PROJECT}/audits/good")
     browser = ReviewerBrowser.of(scene, asked.link())
     for key in "102":
         browser.answer(browser.picture_id(), key)

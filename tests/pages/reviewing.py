@@ -30,14 +30,14 @@ def audited(scene: Scene, name: str) -> str:
 
 
 @dataclass
-class Asked:
+class OpenReview:
     """A review of an audit."""
 
     scene: Scene
     name: str
 
     @classmethod
-    def about(cls, scene: Scene, audit: str) -> "Asked":
+    def about(cls, scene: Scene, audit: str) -> "OpenReview":
         reviews = scene.services.use_cases.reviews
         made = scene.run(reviews.create(ADA, audit, AskedReview(largest_fraction=0.05, seed=5), CreateOptions()))
         return cls(scene, made.review.name)

@@ -8,15 +8,15 @@ from modicum_server.domain.reviews import PictureKind
 
 from tests.pages.browsing import NEEDS_CHROMIUM, sign_in
 from tests.pages.pages_stage import Scene
-from tests.pages.reviewing import Asked, audited
+from tests.pages.reviewing import OpenReview, audited
 
 pytestmark = NEEDS_CHROMIUM
 PICTURES = "**/review/pictures/*"
 
 
 @pytest.fixture(scope="module")
-def asked(scene: Scene) -> Asked:
-    return Asked.about(scene, audited(scene, "looked-at"))
+def asked(scene: Scene) -> OpenReview:
+    return OpenReview.about(scene, audited(scene, "looked-at"))
 
 
 def wait_for(page, number: int) -> None:
@@ -25,7 +25,7 @@ def wait_for(page, number: int) -> None:
     page.locator(".looked-at").evaluate("one => one.decode()")
 
 
-def test_a_session_is_answered_by_keys_alone(page, asked: Asked):
+def test_a_session_is_answered_by_keys_alone(page, asked: OpenReview):
     page.goto(asked.link())
     for number, planned in enumerate(asked.planned(), 1):
         wait_for(page, number)
@@ -36,7 +36,7 @@ def test_a_session_is_answered_by_keys_alone(page, asked: Asked):
     assert [one.choice is None for one in answers] == [True] * 20 + [False] * 4
 
 
-def test_a_link_leaves_the_address_bar_and_a_reload_goes_on(page, asked: Asked):
+def test_a_link_leaves_the_address_bar_and_a_reload_goes_on(page, asked: OpenReview):
     link = asked.link()
     page.goto(link)
     wait_for(page, 1)
@@ -54,7 +54,7 @@ def test_a_link_leaves_the_address_bar_and_a_reload_goes_on(page, asked: Asked):
     assert told[0].choice == asked.review.plan.images[told[0].picture.image].options[0]
 
 
-def test_a_used_link_says_so_in_another_browser(page, chromium, asked: Asked, scene: Scene):
+def test_a_used_link_says_so_in_another_browser(page, chromium, asked: OpenReview, scene: Scene):
     link = asked.link()
     page.goto(link)
     wait_for(page, 1)
@@ -68,7 +68,9 @@ def test_a_used_link_says_so_in_another_browser(page, chromium, asked: Asked, sc
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_page_of_a_picture_fits_a_phone_and_axe_core_finds_nothing(chromium, scene: Scene, asked: Asked, scheme):
+def test_the_page_of_a_picture_fits_a_phone_and_axe_core_finds_nothing(
+    chromium, scene: Scene, asked: OpenReview, scheme
+):
     look = {"viewport": {"width": 360, "height": 800}, "color_scheme": scheme}
     window = chromium.new_page(base_url=f"http://127.0.0.1:{scene.http_port}", **look)
     window.goto(asked.link())
@@ -79,7 +81,7 @@ def test_the_page_of_a_picture_fits_a_phone_and_axe_core_finds_nothing(chromium,
     window.close()
 
 
-def test_buttons_and_keys_beyond_the_options(page, asked: Asked):
+def test_buttons_and_keys_beyond_the_options(page, asked: OpenReview):
     page.goto(asked.link())
     wait_for(page, 1)
     for key in ("9", "a", "Control+1"):
@@ -92,7 +94,7 @@ def test_buttons_and_keys_beyond_the_options(page, asked: Asked):
     assert asked.review.reviewers[-1].answers[0].choice is None
 
 
-def test_nothing_in_the_document_or_in_what_it_loads_differs_by_kind(page, asked: Asked):
+def test_nothing_in_the_document_or_in_what_it_loads_differs_by_kind(page, asked: OpenReview):
     loaded: list[tuple[str, int]] = []
     page.on(
         "response",
@@ -121,7 +123,7 @@ def test_nothing_in_the_document_or_in_what_it_loads_differs_by_kind(page, asked
     assert kept == [{}, {"htmx-current-path-for-history": "/review"}]
 
 
-def test_a_member_asks_people_and_hands_out_a_link(page, asked: Asked):
+def test_a_member_asks_people_and_hands_out_a_link(page, asked: OpenReview):
     sign_in(page, "otto")
     page.goto(f"/{asked.review.audit}")
     page.get_by_role("link", name="Ask people").click()
@@ -134,7 +136,7 @@ def test_a_member_asks_people_and_hands_out_a_link(page, asked: Asked):
     page.get_by_text("0 of 24").wait_for()
 
 
-def test_a_picture_that_could_not_be_loaded_is_not_answered(page, asked: Asked):
+def test_a_picture_that_could_not_be_loaded_is_not_answered(page, asked: OpenReview):
     page.route(PICTURES, lambda route: route.abort())
     page.goto(asked.link())
     page.get_by_role("alert").wait_for()
@@ -148,7 +150,7 @@ def test_a_picture_that_could_not_be_loaded_is_not_answered(page, asked: Asked):
     assert asked.review.reviewers[-1].answers == ()
 
 
-def test_a_key_that_is_pressed_before_the_picture_is_there_says_nothing_of_it(page, asked: Asked):
+def test_a_key_that_is_pressed_before_the_picture_is_there_says_nothing_of_it(page, asked: OpenReview):
     held = []
 
     def hold(route) -> None:

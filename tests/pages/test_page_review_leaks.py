@@ -10,7 +10,7 @@ from modicum_server.transports.http.compression import Compression
 from starlette.responses import Response
 
 from tests.pages.pages_stage import Scene
-from tests.pages.reviewing import Asked, ReviewerBrowser, audited, picture_id_in
+from tests.pages.reviewing import OpenReview, ReviewerBrowser, audited, picture_id_in
 
 LONG = 10_000
 """Bytes. Shorter responses are never packed."""
@@ -18,11 +18,11 @@ CHANGING = {"date", "x-request-id"}
 
 
 @pytest.fixture(scope="module")
-def asked(scene: Scene) -> Asked:
-    return Asked.about(scene, audited(scene, "leaks"))
+def asked(scene: Scene) -> OpenReview:
+    return OpenReview.about(scene, audited(scene, "leaks"))
 
 
-def walked(asked: Asked) -> list[tuple[PictureKind, str, object, object]]:
+def walked(asked: OpenReview) -> list[tuple[PictureKind, str, object, object]]:
     """Answer a whole session: of each picture its kind, its id, its page and its file."""
     browser = ReviewerBrowser.of(asked.scene, asked.link())
     seen = []
@@ -36,7 +36,7 @@ def walked(asked: Asked) -> list[tuple[PictureKind, str, object, object]]:
 
 
 @pytest.fixture(scope="module")
-def session(asked: Asked):
+def session(asked: OpenReview):
     return walked(asked)
 
 
@@ -56,7 +56,7 @@ def test_pages_differ_in_the_number_and_in_ids_alone(session):
     assert len({even(page.text) for _, _, page, _ in session}) == 1
 
 
-def test_ids_are_random_and_another_reviewer_has_others(asked: Asked, session):
+def test_ids_are_random_and_another_reviewer_has_others(asked: OpenReview, session):
     ids = [picture_id for _, picture_id, *_ in session]
     others = [picture_id for _, picture_id, *_ in walked(asked)]
 
@@ -113,7 +113,7 @@ def test_headers_are_the_same_and_nothing_is_kept(session):
     assert not {"etag", "last-modified", "content-disposition"} & set(same[0])
 
 
-def test_only_the_picture_whose_turn_it_is_is_served(asked: Asked):
+def test_only_the_picture_whose_turn_it_is_is_served(asked: OpenReview):
     browser, other = (ReviewerBrowser.of(asked.scene, asked.link()) for _ in range(2))
     first = browser.picture_id()
     browser.answer(first, "0")
@@ -125,7 +125,7 @@ def test_only_the_picture_whose_turn_it_is_is_served(asked: Asked):
     assert asked.scene.browser("ada").get(f"/review/pictures/{second}").status == 404
 
 
-def test_a_reviewer_sees_nothing_of_the_project(asked: Asked):
+def test_a_reviewer_sees_nothing_of_the_project(asked: OpenReview):
     browser = ReviewerBrowser.of(asked.scene, asked.link())
     page = browser.page().text.lower()
 

@@ -8,7 +8,7 @@ import pytest
 from modicum_server.domain.reviews import PictureKind
 
 from tests.pages.pages_stage import PROJECT, PlainBrowser, Scene
-from tests.pages.reviewing import Asked, ReviewerBrowser, audited
+from tests.pages.reviewing import OpenReview, ReviewerBrowser, audited
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,7 @@ def stranger(scene: Scene) -> PlainBrowser:
     return PlainBrowser(scene.http_port, f"127.0.0.1:{scene.http_port}")
 
 
-def answer_all(asked: Asked, *kinds: PictureKind) -> None:
+def answer_all(asked: OpenReview, *kinds: PictureKind) -> None:
     """Somebody looks at a whole session and recognises pictures of these kinds."""
     browser = ReviewerBrowser.of(asked.scene, asked.link())
     for planned in asked.planned():
@@ -56,7 +56,7 @@ def test_a_form_with_a_mistake_says_so(scene: Scene, audit: str):
 
 
 def test_viewers_see_reviews_and_ask_nobody(scene: Scene, audit: str):
-    asked = Asked.about(scene, audit)
+    asked = OpenReview.about(scene, audit)
     viewer = scene.browser("vera")
     seen = viewer.get(f"/{asked.name}")
 
@@ -68,7 +68,7 @@ def test_viewers_see_reviews_and_ask_nobody(scene: Scene, audit: str):
 
 
 def test_a_link_works_once_and_in_one_browser(scene: Scene, audit: str):
-    link = Asked.about(scene, audit).link()
+    link = OpenReview.about(scene, audit).link()
     first = ReviewerBrowser.of(scene, link)
 
     second = stranger(scene).send("/review", "/review/link", link=link.partition("#")[2])
@@ -78,7 +78,7 @@ def test_a_link_works_once_and_in_one_browser(scene: Scene, audit: str):
 
 
 def test_a_used_link_leads_its_own_browser_on(scene: Scene, audit: str):
-    link = Asked.about(scene, audit).link()
+    link = OpenReview.about(scene, audit).link()
     browser = ReviewerBrowser.of(scene, link)
     browser.answer(browser.picture_id(), "1")
 
@@ -90,7 +90,7 @@ def test_a_used_link_leads_its_own_browser_on(scene: Scene, audit: str):
 
 def test_the_cookie_of_a_reviewer_is_for_its_pages_alone(scene: Scene, audit: str):
     browser = stranger(scene)
-    taken = browser.send("/review", "/review/link", link=Asked.about(scene, audit).link().partition("#")[2])
+    taken = browser.send("/review", "/review/link", link=OpenReview.about(scene, audit).link().partition("#")[2])
 
     cookie = taken.headers["Set-Cookie"]
 
@@ -109,7 +109,7 @@ def test_without_a_link_there_is_nothing_to_look_at(scene: Scene):
 
 
 def test_another_site_cannot_answer(scene: Scene, audit: str):
-    browser = ReviewerBrowser.of(scene, Asked.about(scene, audit).link())
+    browser = ReviewerBrowser.of(scene, OpenReview.about(scene, audit).link())
     sent = {"picture": browser.picture_id(), "option": "1", "form_token": browser.page().form_token}
 
     assert browser.plain.post("/review/answer", sent, origin="http://elsewhere.example").status == 403
@@ -118,7 +118,7 @@ def test_another_site_cannot_answer(scene: Scene, audit: str):
 
 
 def test_an_answer_counts_once_however_often_and_late_it_comes(scene: Scene, audit: str):
-    asked = Asked.about(scene, audit)
+    asked = OpenReview.about(scene, audit)
     browser = ReviewerBrowser.of(scene, asked.link())
     first = browser.picture_id()
     assert browser.answer(first, "2").status == 303
@@ -136,7 +136,7 @@ def test_an_answer_counts_once_however_often_and_late_it_comes(scene: Scene, aud
 
 
 def test_the_result_says_what_people_see_with_intervals_and_a_digest(scene: Scene, audit: str):
-    asked = Asked.about(scene, audit)
+    asked = OpenReview.about(scene, audit)
     for _ in range(3):
         answer_all(asked, PictureKind.WHOLE)
     page = scene.browser("vera").get(f"/{asked.name}").text
@@ -152,7 +152,7 @@ def test_the_result_says_what_people_see_with_intervals_and_a_digest(scene: Scen
 
 
 def test_people_who_see_the_class_in_subsets_are_believed(scene: Scene, audit: str):
-    asked = Asked.about(scene, audit)
+    asked = OpenReview.about(scene, audit)
     for _ in range(2):
         answer_all(asked, PictureKind.SUBSET, PictureKind.WHOLE)
 
