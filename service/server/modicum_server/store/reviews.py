@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Integer, Row, Select, delete, func, insert, literal, select, update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -101,11 +101,16 @@ class PostgresReviews:
         return None if row is None else Seat(row.name, row.number)
 
     async def add_answer(self, seat: Seat, place: int, choice: int | None) -> None:
-        """Store an answer. One that is there stays."""
-        review = select(_REVIEWS.id).where(_REVIEWS.name == seat.review).scalar_subquery()
-        values = {"review_id": review, "number": seat.number, "place": place, "choice": choice}
-        row = postgresql.insert(tables.review_answers).values(values).on_conflict_do_nothing()
-        await self._connection.execute(row)
+        """Store an answer. One that is there stays, and a review that is gone, or going, gets none."""
+        answer = (literal(place, Integer).label("place"), literal(choice, Integer).label("choice"))
+        known = (
+            select(_REVIEWERS.review_id, _REVIEWERS.number, *answer)
+            .join(tables.reviews, _REVIEWERS.review_id == _REVIEWS.id)
+            .where(_REVIEWS.name == seat.review, _REVIEWERS.number == seat.number)
+            .with_for_update(key_share=True, read=True, of=tables.reviewers)
+        )
+        row = postgresql.insert(tables.review_answers).from_select(["review_id", "number", "place", "choice"], known)
+        await self._connection.execute(row.on_conflict_do_nothing())
 
     async def _one(self, query: Select[Any]) -> Review | None:
         rows = (await self._connection.execute(query)).all()
