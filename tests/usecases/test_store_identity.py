@@ -6,10 +6,9 @@ import uuid
 
 import pytest
 from modicum_server.artifacts.store import open_artifact_store
-from modicum_server.errors import StoresMixed
 from modicum_server.ports import ArtifactStore
 from modicum_server.store.postgres import PostgresStore
-from modicum_server.usecases.store_identity import Place, refuse_mixed_stores, require_one_store
+from modicum_server.usecases.store_identity import Place, StoresMixed, refuse_mixed_stores, require_one_store
 
 
 @pytest.fixture

@@ -2,17 +2,15 @@
 
     ModicumError
     ├── InvalidArgument ─ FieldInvalid ─ PolicyInvalid
-    │                     PageTokenInvalid, FilterInvalid, ManifestInvalid, ObjectsInvalid, DatasetEmpty,
-    │                     DatasetTooLarge, AuditTooLarge, ArchitectureUnknown, UploadInvalid, FormatUnknown,
-    │                     MediaTypeUnknown
+    │                     PageTokenInvalid, FilterInvalid, ManifestInvalid, ObjectsInvalid, DatasetEmpty, FormatUnknown,
+    │                     DatasetTooLarge, AuditTooLarge, ArchitectureUnknown, UploadInvalid, MediaTypeUnknown
     ├── NotFound ─ ProjectNotFound, ModelNotFound, ModelVersionNotFound, DatasetNotFound, ArtifactNotFound,
-    │              AuditNotFound, FindingNotFound, VerdictNotFound, PageNotFound,
-    │              MemberNotFound, TokenNotFound, ReviewNotFound
+    │              AuditNotFound, FindingNotFound, VerdictNotFound, PageNotFound, MemberNotFound, TokenNotFound,
+    │              ReviewNotFound
     ├── AlreadyExists ─ ProjectExists, DatasetDiffers, RequestIdReused, AuditExists, MemberExists
     ├── FailedPrecondition ─ ResourceInUse, ArtifactMissing, ExecutableNotAllowed, ModelRejected, LabelUnknown,
     │                        CanvasUnfit, GradientMissing, AuditNotEnded, AuditNotSucceeded,
-    │                        AuditNotStoppable, ResultIncomplete, LastAdmin, TokenShared,
-    │                        ReviewImpossible, ReviewFull
+    │                        AuditNotStoppable, ResultIncomplete, LastAdmin, TokenShared, ReviewImpossible, ReviewFull
     ├── Unauthenticated ─ TokenMissing, TokenInvalid, SessionMissing, SignInLinkUsed, ReviewLinkUsed,
     │                     ReviewerUnknown
     ├── PermissionDenied ─ RoleInsufficient, FormForeign, HostUnknown
@@ -22,7 +20,7 @@
     ├── OutOfRange ─ UploadTruncated, OffsetInvalid
     ├── DataLoss ─ DigestMismatch
     ├── ArtifactCorrupt
-    ├── StoresMixed (ends a process at its start)
+    ├── StoresMixed (ends a process at its start; it is in `usecases.store_identity`)
     ├── Unavailable ─ DependencyUnavailable ─ DatabaseFull, SchemaOutdated, ServerStopping
     └── ModelServerError (never leaves the worker; its kinds are in `model_server`) ─
               ModelDied, ModelOutOfMemory, ModelHung, ModelServerDown, TaskFailed ─ ExecutableNotEnclosed
@@ -30,12 +28,8 @@
 A message says what is wrong, what was expected, what came and what to do. It is safe to show to any caller.
 """
 
-import errno
 from collections.abc import Mapping
-from typing import Final, Self
-
-#: What the system calls it where a file cannot grow.
-NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+from typing import Self
 
 
 def _message_of(docstring: str) -> str:
@@ -379,10 +373,6 @@ class ArtifactCorrupt(ModicumError):
             digest=digest,
             found_digest=found_digest,
         )
-
-
-class StoresMixed(ModicumError):
-    """The database and the artifact store belong to different stores."""
 
 
 class Unavailable(ModicumError):

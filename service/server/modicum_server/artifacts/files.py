@@ -13,7 +13,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from modicum_server.errors import NO_ROOM, ArtifactCorrupt, DependencyUnavailable, DiskFull, FieldInvalid, ModicumError
+from modicum_server.errors import ArtifactCorrupt, DependencyUnavailable, DiskFull, FieldInvalid, ModicumError
+from modicum_server.processes.full_disks import is_disk_full
 
 PIECE_BYTES = 256 * 1024
 #: Readable for all who may enter the folder and writable for none, because a file is linked into a model's slot.
@@ -59,7 +60,7 @@ def disk_errors() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in NO_ROOM:
+        if is_disk_full(error):
             raise DiskFull("the artifact store is full; free some space, then send the rest again") from error
         raise DependencyUnavailable("the artifact store cannot be reached; try again") from error
 

@@ -5,8 +5,13 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from modicum_server.domain.store_identity import StoreIdentity
-from modicum_server.errors import StoresMixed
+from modicum_server.errors import ModicumError
 from modicum_server.ports import ArtifactStore, Store, Transaction
+
+
+class StoresMixed(ModicumError):
+    """The database and the artifact store belong to different stores."""
+
 
 _ADVICE = (
     "Set MODICUM_DATABASE_URL and MODICUM_ARTIFACTS_URL to those of one store. `modicum-server up` uses its own of "

@@ -13,10 +13,11 @@ from collections.abc import Awaitable, Callable, Coroutine
 import structlog
 
 from modicum_server.domain.audits import AuditFailure, Shard, Stage
-from modicum_server.errors import NO_ROOM, ArtifactCorrupt, ArtifactNotFound, DiskFull, ModicumError, Unavailable
+from modicum_server.errors import ArtifactCorrupt, ArtifactNotFound, DiskFull, ModicumError, Unavailable
 from modicum_server.metrics.worker import WorkerMetrics
 from modicum_server.model_server import ModelServer
 from modicum_server.ports import ArtifactStore, Store, Wakeups
+from modicum_server.processes.full_disks import is_disk_full
 from modicum_server.processes.work_until_stop import done_before
 from modicum_server.settings import Settings
 from modicum_server.worker.context import Claim, WorkerContext
@@ -269,7 +270,7 @@ def _waited_too_long(error: Exception, seconds: float) -> ModicumError:
 
 def _is_temporary(error: Exception) -> bool:
     """Whether the same work may succeed later: something was away, or a disk was full."""
-    return isinstance(error, Unavailable | DiskFull) or (isinstance(error, OSError) and error.errno in NO_ROOM)
+    return isinstance(error, Unavailable | DiskFull) or is_disk_full(error)
 
 
 async def _until(stop: asyncio.Event, seconds: float) -> None:
