@@ -10,6 +10,7 @@ from modicum_server.domain.models import Executable, ExecutableKind, VersionStat
 from modicum_server.domain.projects import Role
 from modicum_server.errors import (
     ArchitectureUnknown,
+    ArtifactCorrupt,
     ArtifactMissing,
     DatasetDiffers,
     DatasetNotFound,
@@ -273,6 +274,21 @@ async def test_validating_a_rejected_version_leaves_it_rejected(place):
     seen = await place.versions.create(AUDITOR, MODEL, new, VALIDATE)
 
     assert seen.state is VersionState.REJECTED
+
+
+async def test_a_damaged_manifest_is_not_blamed_on_the_caller(place):
+    """It is read as it comes, so its first lines are parsed before its end shows that it is damaged."""
+    lines = [{"item": f"{number}.png", "image": digest_of(b"%d" % number)} for number in range(6_000)]
+    manifest = "\n".join(map(json.dumps, lines)).encode()
+    digest = await place.artifact_store.put(manifest)
+    async with place.store.transaction() as transaction:
+        await transaction.artifacts.add(PROJECT, digest, len(manifest))
+    stored = place.artifact_store._path(digest)
+    stored.chmod(0o644)
+    stored.write_bytes(b"x" + manifest[1:])
+
+    with pytest.raises(ArtifactCorrupt, match=digest):
+        await place.datasets.create(AUDITOR, PROJECT, "photos", digest, CreateOptions())
 
 
 async def test_a_manifest_that_is_being_deleted_makes_no_data_set(place, database_url):

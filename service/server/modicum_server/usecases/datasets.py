@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from modicum_server.domain.datasets import Dataset, DatasetItem
 from modicum_server.domain.projects import Principal, Role
-from modicum_server.errors import ArtifactMissing, DatasetDiffers, DatasetNotFound
+from modicum_server.errors import ArtifactMissing, DatasetDiffers, DatasetNotFound, ManifestInvalid
 from modicum_server.ports import ArtifactStore, ObjectsCheck, Store, Transaction
 from modicum_server.settings import Settings
 from modicum_server.usecases.access import authorise
@@ -18,6 +18,7 @@ from modicum_server.usecases.pages import NUMBERS, Page, PageRequest, read_page
 from modicum_server.usecases.request_ids import CreateOptions, IdentifiedRequest, identify
 from modicum_server.usecases.resource_names import project_of
 from modicum_server.usecases.rules import check
+from modicum_server.usecases.stored_results import require_undamaged
 
 DIGESTS_AT_ONCE = 5_000
 
@@ -119,9 +120,18 @@ class Datasets:
             return created
 
     async def _read(self, manifest_digest: str) -> list[DatasetItem]:
-        """Read the manifest outside any transaction, because it may be long."""
-        async with aclosing(self._artifacts.read(manifest_digest)) as chunks:
-            return await read_manifest(chunks, most_items=self._settings.max_dataset_items)
+        """Read the manifest outside any transaction, because it may be long.
+
+        Raises:
+            ManifestInvalid, DatasetEmpty, DatasetTooLarge
+            ArtifactCorrupt: its stored bytes are damaged, which a caller could not mend.
+        """
+        try:
+            async with aclosing(self._artifacts.read(manifest_digest)) as chunks:
+                return await read_manifest(chunks, most_items=self._settings.max_dataset_items)
+        except ManifestInvalid:
+            await require_undamaged(self._artifacts, manifest_digest)
+            raise
 
     async def _see_objects(self, project: str, manifest_digest: str, items: Sequence[DatasetItem]) -> None:
         """Check boxes and masks outside any transaction, after it is known that the project holds them."""
