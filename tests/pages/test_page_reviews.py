@@ -55,6 +55,18 @@ def test_a_form_with_a_mistake_says_so(scene: Scene, audit: str):
         assert (seen.status, told in seen.text) == (400, True), seen.text
 
 
+def test_a_form_that_is_sent_twice_draws_one_review(scene: Scene, audit: str):
+    browser, path = scene.browser("otto"), f"/{audit}/new-review"
+    page = browser.get(path).text
+    fields = {name: re.search(f'name="{name}" value="([^"]+)"', page)[1] for name in ("request_id", "seed")}
+
+    first, again = (browser.send(path, path, fraction="0.05", **fields).headers["Location"] for _ in range(2))
+
+    assert first == again
+    assert f"<dd>{fields['seed']}</dd>" in browser.get(first).text
+    assert browser.send(path, path, fraction="0.05").headers["Location"] != first
+
+
 def test_viewers_see_reviews_and_ask_nobody(scene: Scene, audit: str):
     asked = OpenReview.about(scene, audit)
     viewer = scene.browser("vera")
@@ -63,6 +75,7 @@ def test_viewers_see_reviews_and_ask_nobody(scene: Scene, audit: str):
     assert seen.status == 200
     assert "Make a link" not in seen.text
     assert "new-review" not in viewer.get(f"/{audit}").text
+    assert viewer.get(f"/{audit}/new-review").status == 403
     assert viewer.send("/projects", f"/{asked.name}/invite").status == 403
     assert scene.browser("eve").get(f"/{asked.name}").status == 404
 

@@ -2,9 +2,11 @@
 
 import secrets
 from http import HTTPStatus
+from uuid import uuid4
 
 from starlette.responses import Response
 
+from modicum_server.domain.audits import Audit
 from modicum_server.domain.projects import Role
 from modicum_server.errors import ModicumError
 from modicum_server.transports.http.pages import headers
@@ -27,24 +29,33 @@ LABELS = {
 
 async def _new(visit: Visit) -> Response:
     audit = await visit.use_cases.audits.get(visit.principal, visit.named("audits", "audit"))
-    return visit.render("new-review.html.j2", audit=audit, fraction=audit.specification.statistics.alpha, problem="")
+    return _form(visit, audit, audit.specification.statistics.alpha, secrets.randbelow(LARGEST_SEED))
 
 
 async def _create(visit: Visit) -> Response:
+    """Draw a review. The same form sent twice draws one: it holds the seed and the id of the request."""
     audit = await visit.use_cases.audits.get(visit.principal, visit.named("audits", "audit"))
-    seed = secrets.randbelow(LARGEST_SEED)
+    seed = 0
     try:
+        seed = visit.form.whole("seed")
         asked = AskedReview(visit.form.text("version"), 0, seed, visit.form.number("fraction"))
-        read = await visit.use_cases.reviews.create(visit.principal, audit.name, asked, CreateOptions())
+        options = CreateOptions(request_id=visit.form.text("request_id"))
+        read = await visit.use_cases.reviews.create(visit.principal, audit.name, asked, options)
     except ModicumError as error:
-        return visit.render(
-            "new-review.html.j2",
-            status=HTTPStatus.BAD_REQUEST,
-            audit=audit,
-            fraction=visit.form.text("fraction"),
-            problem=mistake(error, LABELS),
-        )
+        return _form(visit, audit, visit.form.text("fraction"), seed, mistake(error, LABELS))
     return visit.redirect_to(f"/{read.review.name}")
+
+
+def _form(visit: Visit, audit: Audit, fraction: float | str, seed: int, problem: str = "") -> Response:
+    return visit.render(
+        "new-review.html.j2",
+        status=HTTPStatus.BAD_REQUEST if problem else HTTPStatus.OK,
+        audit=audit,
+        fraction=fraction,
+        seed=seed,
+        request_id=str(uuid4()),
+        problem=problem,
+    )
 
 
 async def _review(visit: Visit) -> Response:
@@ -95,7 +106,7 @@ def _name(visit: Visit) -> str:
 _AUDIT = "/projects/{project}/audits/{audit}"
 _REVIEW = f"{_AUDIT}/reviews/{{review}}"
 PAGES = (
-    Page("review_form", f"{_AUDIT}/new-review", _new),
+    Page("review_form", f"{_AUDIT}/new-review", _new, needs=Role.AUDITOR),
     Page("review_create", f"{_AUDIT}/new-review", _create, takes_form=True, needs=Role.AUDITOR),
     Page("review_result", _REVIEW, _review),
     Page("review_invite", f"{_REVIEW}/invite", _invite, takes_form=True, needs=Role.AUDITOR),
