@@ -8,7 +8,7 @@ from pathlib import Path
 
 from modicum_server.domain.audits import AuditState
 from modicum_server.domain.datasets import DatasetItem
-from modicum_server.domain.models import VersionState, Weights
+from modicum_server.domain.models import ModelVersion, VersionState, Weights
 from modicum_server.torchserve.slots import Slot
 from modicum_server.worker.failures import TRIES
 
@@ -61,6 +61,16 @@ def counted(worker) -> float:
     return worker.metrics.registry.get_sample_value("modicum_artifact_corrupt_total")
 
 
+async def rejected(scene: Scene, name: str) -> ModelVersion:
+    """The version, once it is REJECTED."""
+
+    async def look() -> ModelVersion | None:
+        version = await scene.version(name)
+        return version if version.state is VersionState.REJECTED else None
+
+    return await until(look)
+
+
 async def test_damaged_weights_fail_the_audit_with_a_reason_that_names_them(scene: Scene, tmp_path):
     audit = await audit_of(scene)
     put_elsewhere(scene, DIGEST, WEIGHTS[:50_000] + bytes(10_000) + WEIGHTS[60_000:])
@@ -103,11 +113,7 @@ async def test_a_version_with_damaged_weights_is_rejected_as_it_is_checked(scene
 
     scene.work(StagingModelServer(scene, tmp_path / "slot"))
 
-    async def rejected():
-        version = await scene.version(name)
-        return version if version.state is VersionState.REJECTED else None
-
-    version = await until(rejected)
+    version = await rejected(scene, name)
     assert version.reject_reason == "ARTIFACT_CORRUPT"
     assert DIGEST in version.reject_detail
 
@@ -138,6 +144,19 @@ async def test_an_audit_that_waited_for_too_long_fails_and_says_for_what(scene: 
     assert (ended.state, ended.failure.reason) == (AuditState.FAILED, "DEPENDENCY_UNAVAILABLE")
     assert "artifact store" in ended.failure.detail
     assert "run the audit again" in ended.failure.detail
+
+
+async def test_a_check_that_waited_for_too_long_says_to_register_the_version_again(scene: Scene, tmp_path, monkeypatch):
+    monkeypatch.setattr("modicum_server.worker.worker.AWAY_SECONDS", 0.01)
+    name = await scene.register(source=Weights(DIGEST, "torchvision:resnet18"), ready=False)
+    elsewhere = tmp_path.parent / f"{tmp_path.name}-unmounted"
+    scene.artifact_store._root.rename(elsewhere)
+
+    scene.work(StagingModelServer(scene, elsewhere / "slot"), away_seconds=0.05)
+
+    version = await rejected(scene, name)
+    assert version.reject_reason == "DEPENDENCY_UNAVAILABLE"
+    assert "register the version again" in version.reject_detail
 
 
 async def test_an_audit_whose_bytes_are_gone_names_them(scene: Scene, tmp_path):

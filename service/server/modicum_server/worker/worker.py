@@ -196,7 +196,7 @@ class Worker:
         """
         waited = 0.0 if claim.lease.passes_done else claim.shard.away_seconds
         if waited > self._context.settings.away_seconds:
-            return await self._refuse(claim, _waited_too_long(error, waited))
+            return await self._refuse(claim, _waited_too_long(error, waited, claim.shard.stage))
         await asyncio.sleep(AWAY_SECONDS)
         return await settle(
             self._context, claim, HandBack(claim.shard.failed_tries, AWAY_SECONDS, waited + AWAY_SECONDS)
@@ -262,10 +262,11 @@ class Worker:
             self.metrics.audits.ended(audit, "failed")
 
 
-def _waited_too_long(error: Exception, seconds: float) -> ModicumError:
-    """Return the error by which an audit ends that waited for something, in words for who asked for it."""
+def _waited_too_long(error: Exception, seconds: float, stage: Stage) -> ModicumError:
+    """Return the error by which an audit or a check ends that waited for something, in words for who asked for it."""
     known = error if isinstance(error, ModicumError) else DiskFull("a disk of the worker is full")
-    return type(known)(f"{known}. The work waited for {seconds:.0f} s; once that is mended, run the audit again")
+    again = "register the version again" if stage is Stage.CHECK else "run the audit again"
+    return type(known)(f"{known}. The work waited for {seconds:.0f} s; once that is mended, {again}")
 
 
 def _is_temporary(error: Exception) -> bool:
