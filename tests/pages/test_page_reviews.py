@@ -3,9 +3,12 @@
 import hashlib
 import re
 import threading
+from types import SimpleNamespace
 
 import pytest
 from modicum_server.domain.reviews import PictureKind
+from modicum_server.transports.http.pages.views import reviewing
+from modicum_server.transports.layers import GUESS_SECONDS
 
 from tests.pages.pages_stage import PROJECT, PlainBrowser, Scene
 from tests.pages.reviewing import OpenReview, ReviewerBrowser, audited
@@ -88,6 +91,18 @@ def test_a_link_works_once_and_in_one_browser(scene: Scene, audit: str):
 
     assert (second.status, "was used or has ended" in second.text) == (401, True)
     assert "Picture 1 of 24" in first.page().text
+
+
+def test_a_guess_at_a_link_waits_like_one_at_a_token(scene: Scene, monkeypatch):
+    waited = []
+
+    async def sleep(seconds: float) -> None:
+        waited.append(seconds)
+
+    monkeypatch.setattr(reviewing, "asyncio", SimpleNamespace(sleep=sleep))
+
+    assert stranger(scene).send("/review", "/review/link", link="invented").status == 401
+    assert waited == [GUESS_SECONDS]
 
 
 def test_a_used_link_leads_its_own_browser_on(scene: Scene, audit: str):
