@@ -6,21 +6,11 @@ from datetime import UTC, datetime
 
 import pytest
 from modicum_server.domain.reviews import PictureKind, Review, ReviewAnswer, Reviewer, Seat
-from sqlalchemy import text
 
 from tests.measures.reviewed import plan_of, session
 
 DAY = 24 * 3600.0
 PLAN = plan_of(30)
-WAITING = """
-    SELECT EXISTS (
-        SELECT FROM pg_locks WHERE NOT granted AND pid IN (
-            SELECT pid FROM pg_locks JOIN pg_database ON database = pg_database.oid
-            WHERE datname = current_database() AND relation = 'review_answers'::regclass
-        )
-    )
-"""
-"""Whether somebody who reads or writes answers waits for a lock."""
 
 
 def review_value(audit: str, review: str = "r") -> Review:
@@ -141,7 +131,7 @@ async def test_a_deleted_review_takes_its_reviewers_and_answers_along(scene, rev
         assert await transaction.reviews.seat("mine") is None
 
 
-async def test_an_answer_that_meets_a_deletion_waits_for_it_and_is_none(scene, review):
+async def test_an_answer_that_meets_a_deletion_waits_for_it_and_is_none(scene, review, until_one_waits):
     await invite(scene, review)
 
     async def answer() -> None:
@@ -151,8 +141,7 @@ async def test_an_answer_that_meets_a_deletion_waits_for_it_and_is_none(scene, r
     async with scene.store.transaction() as transaction:
         await transaction.reviews.delete(review.name)
         answering = asyncio.create_task(answer())
-        while not await transaction.reviews._connection.scalar(text(WAITING)):  # noqa: ASYNC110 - nothing tells it
-            await asyncio.sleep(0.01)
+        await until_one_waits()
     await answering
 
     assert await stored(scene, review) is None
