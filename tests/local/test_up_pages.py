@@ -9,7 +9,7 @@ import subprocess
 from urllib.parse import urlsplit
 
 import pytest
-from modicum_server.cli import _say_pages
+from modicum_server.cli import _say_folder, _say_pages
 
 from tests.local.test_local_commands import environment, words
 
@@ -20,6 +20,16 @@ def test_the_sign_in_link_stands_in_no_file(capsys):
     _say_pages("http://127.0.0.1:7401", "secret")
 
     assert capsys.readouterr().out == "pages  http://127.0.0.1:7401/\n"
+
+
+def test_commands_are_told_the_folder_unless_they_know_it(monkeypatch, capsys, tmp_path):
+    folder = tmp_path / "my data"
+    monkeypatch.delenv("MODICUM_DATA", raising=False)
+    _say_folder(folder)
+    monkeypatch.setenv("MODICUM_DATA", str(folder))
+    _say_folder(folder)
+
+    assert capsys.readouterr().out == f"export MODICUM_DATA='{folder}'  # commands then find this server\n"
 
 
 @pytest.mark.long

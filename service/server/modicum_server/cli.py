@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import shlex
 import signal
 import sys
 from collections.abc import Awaitable, Callable
@@ -67,6 +69,8 @@ def up(
         typer.echo(f"gRPC   {addresses.grpc_address}")
         typer.echo(f"HTTP   {http_url}/metrics")
         typer.echo(f"token  {folder.path / 'token'}")
+        if data is not None:
+            _say_folder(folder.path)
 
     server = LocalServer(folder, settings, until_unused)
     try:
@@ -81,6 +85,12 @@ def _say_pages(http_url: str, link: str) -> None:
     typer.echo(f"pages  {http_url}/")
     if sys.stdout.isatty():
         typer.echo(f"       {http_url}/sign-in#{link}  (signs you in once, within five minutes)")
+
+
+def _say_folder(path: Path) -> None:
+    """Print what makes commands find a server whose folder is not the default, unless it is set already."""
+    if os.environ.get("MODICUM_DATA") != str(path):
+        typer.echo(f"export MODICUM_DATA={shlex.quote(str(path))}  # commands then find this server")
 
 
 @app.command(cls=Command)

@@ -120,7 +120,12 @@ class ModelOptions:
     ] = None
     architecture: Annotated[
         str | None,
-        option(MODEL, "--architecture", "NAME", "Architecture of the weights, for example torchvision:resnet18."),
+        option(
+            MODEL,
+            "--architecture",
+            "NAME",
+            "Architecture of the weights: torchvision:resnet18, timm:NAME, or modicum:small_cnn for small pictures.",
+        ),
     ] = None
     exported: Annotated[
         Path | None,

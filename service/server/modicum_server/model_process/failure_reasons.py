@@ -72,7 +72,7 @@ def _refusal_of(error: sis.CanvasRefused) -> str:
     return (
         "the model's forward pass failed on a batch of normalised float32 images (B, C, H, W) of the declared input "
         f"size{first_line(error.__cause__)}. Check channels, height and width of the input "
-        "specification. Export programs with a dynamic batch dimension"
+        "specification (--input). Export programs with a dynamic batch dimension"
     )
 
 

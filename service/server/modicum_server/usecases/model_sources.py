@@ -45,7 +45,7 @@ def _check_architecture(name: str) -> None:
     """Check the form only. Which names a family has is known on the worker, where its package is installed."""
     if re.fullmatch(ARCHITECTURE, name, re.ASCII) is None:
         raise ArchitectureUnknown(
-            f"expected FAMILY:NAME, e.g. torchvision:resnet18, timm:NAME or modicum:cifar_resnet20, got {shown(name)}",
+            f"expected FAMILY:NAME, e.g. torchvision:resnet18, timm:NAME or modicum:small_cnn, got {shown(name)}",
             architecture=name[:64],
         )
 
