@@ -63,6 +63,41 @@ def test_the_worst_spot_is_shown_in_pictures_of_this_server(scene):
     assert pictures[0].headers["Content-Type"] == "image/png"
 
 
+FAILING = {"id": "spot", "level": "error", "outcome": "FAIL"}
+
+
+@pytest.mark.parametrize(("rule", "is_by_spot"), [(FAILING, True), ({**FAILING, "level": "warn"}, False)])
+def test_a_fail_says_what_to_do_and_leads_to_the_spot_only_where_the_spot_decides(scene, audit, rule, is_by_spot):
+    verdict = scene.run(scene.judge_with_spot(audit))
+    document = document_of(scene.browser(), verdict.name)
+    others = [one for one in document["rules"] if one["id"] != "spot"]
+    (like,) = (one for one in document["rules"] if one["id"] == "overinterpretation-rate")
+    changed = scene.run(scene.with_document(verdict, {**document, "rules": [*others, {**like, **rule}]}))
+
+    seen = scene.browser("otto").get(f"/{changed.name}")
+
+    assert ("Look at the spot below" in whole(seen)) is is_by_spot
+    assert ("The rules and notes below say what fails" in whole(seen)) is not is_by_spot
+    assert f'<a href="/{GOOD}/judge">judge again</a>' in seen.text
+    assert f"{GOOD}/judge" not in scene.browser("vera").get(f"/{changed.name}").text
+
+
+@pytest.mark.parametrize(
+    ("policy", "outcome", "advice"),
+    [
+        (POLICY.replace("0.01", "0.99"), "PASS", "Keep an output below with the version."),
+        (POLICY.replace("images: 10", "images: 1000"), "INCONCLUSIVE", "The evidence does not suffice to decide."),
+    ],
+)
+def test_other_outcomes_say_what_to_do(scene, audit, policy, outcome, advice):
+    verdict = scene.run(scene.judge(audit, policy))
+
+    said = whole(scene.browser("vera").get(f"/{verdict.name}"))
+
+    assert verdict.outcome.value == outcome
+    assert advice in said
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_every_output_of_the_command_can_be_kept(scene, form):
     browser = scene.browser("vera")
@@ -106,3 +141,10 @@ class TestInABrowser:
 
         assert pictures.evaluate_all("all => all.map(one => one.naturalWidth)") == [48] * 4
         assert page.locator(".spot svg").first.bounding_box()["width"] > 100
+
+    def test_a_caption_is_as_wide_as_a_phone(self, page, scene):
+        page.set_viewport_size({"width": 390, "height": 844})
+        sign_in(page, "vera")
+        page.goto(f"/{scene.pictured}")
+
+        assert page.locator("table.stacks caption").first.bounding_box()["width"] > 300

@@ -9,6 +9,7 @@ from markupsafe import Markup
 from modicum.gate.rendering.forms import FORMS
 from modicum.gate.rendering.spots import spot_figures, spot_title
 from modicum.gate.rendering.words import remarks, worst_first
+from modicum.gate.verdict import Outcome
 from starlette.responses import Response
 
 from modicum_server.domain.verdicts import OVERALL
@@ -70,6 +71,7 @@ def _told(name: str, document: Document) -> Mapping[str, Any]:
     rules, spot = worst_first(document["rules"]), document.get("worst_spot")
     checks = [(rule, check) for rule in rules for check in rule["checks"]]
     return {
+        "fails_by_spot": _fails_by_spot(document),
         "rules": rules,
         "remarks": list(remarks(document)),
         "checks": checks[:CHECKS_SHOWN],
@@ -77,6 +79,15 @@ def _told(name: str, document: Document) -> Mapping[str, Any]:
         "spot_title": "" if spot is None else spot_title(spot),
         "spot": "" if spot is None else Markup(spot_figures(_with_addresses(name, spot))),  # noqa: S704 - it escapes
     }
+
+
+def _fails_by_spot(document: Document) -> bool:
+    """Whether the spot that is shown is why the verdict is FAIL, so that looking at it is what to do next."""
+    spot = document.get("worst_spot")
+    if spot is None or spot["outcome"] != Outcome.FAIL:
+        return False
+    failing = {rule["id"] for rule in document["rules"] if rule["level"] == "error" and rule["outcome"] == Outcome.FAIL}
+    return "spot" in failing
 
 
 def _with_addresses(name: str, spot: Document) -> Document:
