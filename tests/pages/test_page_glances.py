@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from modicum_server.domain.projects import Principal, Role
 from modicum_server.transports.http.pages.words import element_id
 from modicum_server.usecases.pages import PageRequest
 from sqlalchemy import event
@@ -10,8 +11,10 @@ from sqlalchemy import event
 from tests.measures.example_audit import LABELS
 from tests.pages.browsing import NEEDS_CHROMIUM, sign_in
 from tests.pages.page_reading import whole
-from tests.pages.pages_stage import OTHER, PROJECT
+from tests.pages.pages_stage import OTHER, PROJECT, PlainBrowser
+from tests.tokens import add_token
 
+EMPTY = "projects/empty"
 GLANCED, RISING, SINGLE = (f"{PROJECT}/models/{name}" for name in ("glanced", "rising", "single"))
 
 
@@ -93,6 +96,37 @@ def test_an_audit_that_runs_shows_its_last_pictures_with_size_and_confidence(sce
     assert news.text.count('<img src="/') == 3
     assert "The last pictures so far" not in browser.get(f"/{PROJECT}/audits/good").text
     assert "The last pictures so far" not in browser.get(f"/{PROJECT}/audits/queued").text
+
+
+def test_an_empty_overview_is_loaded_anew_once_there_is_something(scene):
+    async def found() -> None:
+        async with scene.store.transaction() as transaction:
+            await transaction.projects.create(EMPTY, admin="noa")
+            await add_token(transaction, "token-of-noa", principal="noa", project=EMPTY, role=Role.ADMIN)
+
+    scene.run(found())
+    scene.principals[EMPTY] = Principal("noa", {EMPTY: Role.ADMIN})
+    browser = PlainBrowser(scene.http_port, f"127.0.0.1:{scene.http_port}")
+    browser.sign_in("token-of-noa")
+
+    page, before = browser.get(f"/{EMPTY}"), browser.get(f"/{EMPTY}/begun", HX_Request="true")
+    scene.run(scene.model(project=EMPTY))
+    after = browser.get(f"/{EMPTY}/begun", HX_Request="true")
+
+    assert f'hx-get="/{EMPTY}/begun" hx-trigger="every 5s"' in page.text
+    assert (before.status, before.headers["HX-Refresh"]) == (204, None)
+    assert after.headers["HX-Refresh"] == "true"
+    assert f"/{EMPTY}/begun" not in browser.get(f"/{EMPTY}").text
+    assert browser.get(f"/{OTHER}/begun").status == 404
+
+
+def test_an_audit_that_has_just_begun_does_not_count_to_none(scene):
+    audit = scene.run(scene.audit("begun", f"{PROJECT}/models/tiny/versions/1", f"{PROJECT}/datasets/judged", seed=8))
+    scene.run(scene.begin(audit, 0))
+
+    said = whole(scene.browser().get(f"/{audit.name}"))
+
+    assert "Images none of 12 has ended yet" in said
 
 
 class TestInABrowser:

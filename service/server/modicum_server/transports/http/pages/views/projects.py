@@ -1,5 +1,6 @@
 """The first page, the list of projects, and a project at a glance."""
 
+from http import HTTPStatus
 from typing import Any
 
 from starlette.responses import Response
@@ -51,6 +52,14 @@ async def _work(visit: Visit) -> Response:
     )
 
 
+async def _begun(visit: Visit) -> Response:
+    """Load an overview that says that nothing is here anew, once there is something."""
+    seen = await visit.use_cases.overviews.of(visit.principal, visit.project, PageRequest(1))
+    if seen.is_empty:
+        return Response(status_code=HTTPStatus.NO_CONTENT)
+    return Response(headers={"HX-Refresh": "true"})
+
+
 async def _trends(visit: Visit) -> Response:
     """Return the small trends of the models that the overview shows. They come later, because they read results."""
     models = await visit.use_cases.overviews.models(
@@ -73,6 +82,7 @@ PAGES = (
     Page("projects", "/projects", _projects),
     Page("overview", "/projects/{project}", _overview),
     Page("work", "/projects/{project}/work", _work),
+    Page("begun", "/projects/{project}/begun", _begun),
     Page("trends", "/projects/{project}/trends", _trends),
 )
 UNKNOWN = (Page("unknown", "/projects/{rest:path}", _unknown, public=True),)
