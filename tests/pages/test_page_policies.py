@@ -3,9 +3,10 @@
 import hashlib
 from urllib.parse import quote
 
+import pytest
 from modicum.gate.explanation import explained
 from modicum.gate.policy_file import policy_of
-from modicum_server.domain.projects import Role
+from modicum_server.domain.projects import Principal, Role
 
 from tests.pages.browsing import NEEDS_CHROMIUM, sign_in
 from tests.pages.page_reading import whole
@@ -13,6 +14,7 @@ from tests.pages.pages_stage import OTHER, POLICY, PROJECT, PlainBrowser
 from tests.tokens import add_token
 
 POLICIES = f"/{PROJECT}/policies"
+FRESH = "projects/fresh"
 STRICT = POLICY.replace("0.01", "0.02")
 
 
@@ -96,20 +98,52 @@ def test_a_policy_of_another_project_or_of_nobody_is_not_shown(scene):
         assert "theirs" not in seen.text.replace(theirs, "")
 
 
-def test_a_project_without_verdicts_says_what_to_do(scene):
+def founded(scene, project: str) -> PlainBrowser:
+    """A browser of the admin of a new project in which there is nothing."""
+    token = f"token-of-ida-in-{project}"
+
     async def found() -> None:
         async with scene.store.transaction() as transaction:
-            await transaction.projects.create("projects/fresh", admin="ida")
-            await add_token(transaction, "token-of-ida", principal="ida", project="projects/fresh", role=Role.ADMIN)
+            await transaction.projects.create(project, admin="ida")
+            await add_token(transaction, token, principal="ida", project=project, role=Role.ADMIN)
 
     scene.run(found())
     browser = PlainBrowser(scene.http_port, f"127.0.0.1:{scene.http_port}")
-    browser.sign_in("token-of-ida")
+    browser.sign_in(token)
+    return browser
 
-    said = whole(browser.get("/projects/fresh/policies"))
 
-    assert "No policy was used yet." in said
-    assert "modicum policy explain" in said
+@pytest.mark.parametrize(
+    ("path", "first", "command"),
+    [
+        ("policies", "No policy was used yet.", "modicum policy explain"),
+        ("verdicts", "No audit was judged yet.", "modicum judge AUDIT"),
+    ],
+)
+def test_a_project_without_verdicts_leads_to_its_audits_before_commands(scene, path, first, command):
+    project = f"projects/without-{path}"
+
+    seen = founded(scene, project).get(f"/{project}/{path}")
+
+    said = whole(seen)
+    assert said.index(first) < said.index("Judge it by a policy") < said.index(command)
+    assert f'href="/{project}/audits?state=SUCCEEDED"' in seen.text
+
+
+def test_the_form_says_first_that_the_policy_to_begin_with_can_stay(scene):
+    browser = founded(scene, FRESH)
+    scene.principals[FRESH] = Principal("ida", {FRESH: Role.ADMIN})
+    version, few = scene.run(scene.model(project=FRESH)), scene.run(scene.dataset(project=FRESH))
+    audit = scene.run(scene.audit("first", version, few))
+    scene.run(scene.succeed(audit))
+
+    begun = whole(browser.get(f"/{audit.name}/judge"))
+    verdict = scene.run(scene.judge(audit))
+    later = browser.get(f"/{audit.name}/judge")
+
+    assert begun.index("The policy can stay as it is") < begun.index("version: 1")
+    assert "can stay as it is" not in whole(later)
+    assert f'<a href="/{FRESH}/policies/{verdict.policy_digest}">Read it in words</a>' in later.text
 
 
 class TestInABrowser:

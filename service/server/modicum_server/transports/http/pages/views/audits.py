@@ -35,8 +35,11 @@ STAGES: Mapping[Stage | None, str] = {
     Stage.SUMMARISE: "The result is put together",
 }
 FORMS = {"html": ReportFormat.HTML, "json": ReportFormat.JSON, "zip": ReportFormat.CANVAS}
-BEGUN = "It is the policy to begin with."
-LAST = "It is the policy of the newest verdict in this project."
+BEGUN = (
+    "The policy can stay as it is: it fails a model if one small spot decides for a class, "
+    "and is inconclusive where the evidence does not suffice."
+)
+LAST = "Below is the policy of the newest verdict in this project."
 
 
 async def _list(visit: Visit) -> Response:
@@ -138,8 +141,10 @@ async def _judge_form(visit: Visit) -> Response:
     newest = await visit.use_cases.verdicts.page(visit.principal, visit.project, "", PageRequest(1))
     if not newest.rows:
         return _judging(visit, audit.name, policy=starting_policy(), origin=BEGUN)
-    policy = await visit.use_cases.verdicts.policy_text(visit.principal, newest.rows[0])
-    return _judging(visit, audit.name, policy=policy, origin=LAST)
+    last = newest.rows[0]
+    policy = await visit.use_cases.verdicts.policy_text(visit.principal, last)
+    in_words = f"/{visit.project}/policies/{last.policy_digest}"
+    return _judging(visit, audit.name, policy=policy, origin=LAST, in_words=in_words)
 
 
 async def _judge(visit: Visit) -> Response:
@@ -155,7 +160,14 @@ async def _judge(visit: Visit) -> Response:
 
 
 def _judging(
-    visit: Visit, audit: str, *, policy: str, origin: str = "", baseline: str = "", problem: str = ""
+    visit: Visit,
+    audit: str,
+    *,
+    policy: str,
+    origin: str = "",
+    in_words: str = "",
+    baseline: str = "",
+    problem: str = "",
 ) -> Response:
     return visit.render(
         "judge.html.j2",
@@ -163,6 +175,7 @@ def _judging(
         audit=audit,
         policy=policy,
         origin=origin,
+        in_words=in_words,
         baseline=baseline,
         problem=problem,
         request_id=str(uuid4()),
