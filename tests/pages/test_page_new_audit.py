@@ -29,6 +29,13 @@ def test_a_new_audit_has_its_cost_before_it_starts(scene):
     assert "audits/again" not in browser.get(f"/{PROJECT}/audits").text
 
 
+def test_the_name_of_a_new_audit_is_asked_before_what_is_folded_away(scene):
+    page = scene.browser("otto").get(f"/{PROJECT}/new-audit").text
+
+    assert page.count('name="audit_id"') == 1
+    assert page.index('name="audit_id"') < page.index("<summary>More</summary>")
+
+
 def test_a_new_audit_is_created_once_however_often_its_form_is_sent(scene):
     browser = scene.browser("otto")
     page = browser.get(f"/{PROJECT}/new-audit")
