@@ -145,6 +145,7 @@ def test_a_link_signs_in_once(scene):
     assert (first.status, first.headers["Location"]) == (303, "/")
     assert again.status == 401
     assert "The sign-in link was used or is older than five minutes" in again.text
+    assert "For a new link, end the command with Ctrl-C and start it again" in again.text
 
 
 def test_a_link_and_a_session_end_with_their_time(scene):
