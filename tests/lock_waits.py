@@ -2,12 +2,17 @@
 
 import psycopg
 
+from tests.waiting import until
 
-async def somebody_waits(database_url: str) -> bool:
-    """Whether a transaction of this database waits for a lock that another one holds."""
-    async with await psycopg.AsyncConnection.connect(database_url) as connection:
-        waiting = await connection.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-        )
-        (count,) = await waiting.fetchone() or (0,)
-    return count > 0
+
+async def until_one_waits(database_url: str) -> None:
+    """Wait until a transaction of this database waits for a lock that another one holds."""
+    async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
+
+        async def waiting() -> bool:
+            found = await connection.execute(
+                "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            )
+            return found.rowcount > 0
+
+        await until(waiting, "a transaction that waits for a lock")

@@ -1,14 +1,15 @@
 """A store over its own database."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from typing import LiteralString
 
 import psycopg
 import pytest
 from modicum_server.store.postgres import PostgresStore
 
+from tests import lock_waits
 from tests.store.store_scene import Scene
-from tests.waiting import until
 
 
 @pytest.fixture
@@ -46,16 +47,4 @@ def cut_connections(run_sql: Callable[[LiteralString], None]) -> Callable[[], No
 @pytest.fixture
 def until_one_waits(database_url: str) -> Callable[[], Awaitable[None]]:
     """Wait until a transaction in the test's database waits for a lock that another one holds."""
-
-    async def until_waiting() -> None:
-        async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
-
-            async def waiting() -> bool:
-                found = await connection.execute(
-                    "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-                )
-                return found.rowcount > 0
-
-            await until(waiting, "a transaction that waits for a lock")
-
-    return until_waiting
+    return partial(lock_waits.until_one_waits, database_url)

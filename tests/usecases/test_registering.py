@@ -27,9 +27,8 @@ from modicum_server.usecases.pages import PageRequest
 from modicum_server.usecases.request_ids import CreateOptions
 from modicum_server.usecases.versions import NewVersion
 
-from tests.lock_waits import somebody_waits
+from tests.lock_waits import until_one_waits
 from tests.usecases.usecases_stage import ADMIN, AUDITOR, INPUT, PROJECT, STRANGER, VIEWER, digest_of, draft
-from tests.waiting import until
 
 REQUEST = CreateOptions(request_id="123e4567-e89b-12d3-a456-426614174000")
 VALIDATE = CreateOptions(validate_only=True)
@@ -297,7 +296,7 @@ async def test_a_manifest_that_is_being_deleted_makes_no_data_set(place, databas
     async with place.store.transaction() as transaction:
         assert await transaction.artifacts.referrers(PROJECT, manifest) == []
         creating = asyncio.create_task(place.datasets.create(AUDITOR, PROJECT, "photos", manifest, CreateOptions()))
-        await until(lambda: somebody_waits(database_url))
+        await until_one_waits(database_url)
         await transaction.artifacts.delete(PROJECT, manifest)
 
     with pytest.raises(ArtifactMissing):

@@ -16,9 +16,8 @@ from modicum_server.errors import (
 from modicum_server.usecases.artifacts import Artifacts, UploadHeader
 from modicum_server.usecases.request_ids import CreateOptions
 
-from tests.lock_waits import somebody_waits
+from tests.lock_waits import until_one_waits
 from tests.usecases.usecases_stage import ADMIN, AUDITOR, PROJECT, VIEWER, digest_of, parts
-from tests.waiting import until
 
 
 async def test_an_artifact_goes_up_and_down(place):
@@ -116,7 +115,7 @@ async def test_an_upload_publishes_its_bytes_only_when_no_deletion_is_running(pl
     async with place.store.transaction() as transaction:
         await transaction.artifacts.lock(digest)
         uploading = asyncio.create_task(place.upload(b"data"))
-        await until(lambda: somebody_waits(database_url))
+        await until_one_waits(database_url)
         await place.artifact_store.delete(digest)
 
     await uploading
