@@ -86,9 +86,15 @@ class TestedPlace:
 
     @property
     def carriers(self) -> tuple[int, int]:
-        """How many sources are carriers, and of how many it is told."""
-        told = self.pairs >= LEAST_PAIRS
-        return int((self.pasted[told] >= CARRIED_SHARE).sum()), int(told.sum())
+        """How many sources are carriers, and how many have the `LEAST_PAIRS` pairs without which nobody can say."""
+        counted = self.pairs >= LEAST_PAIRS
+        return int((self.pasted[counted] >= CARRIED_SHARE).sum()), int(counted.sum())
+
+    @property
+    def few_carriers(self) -> tuple[int, int] | None:
+        """The carriers, if there are some and at most half are: then the mean over all sources is small."""
+        carrying, counted = self.carriers
+        return (carrying, counted) if 0 < 2 * carrying <= counted else None
 
     @property
     def p(self) -> float:
@@ -98,10 +104,10 @@ class TestedPlace:
     def p_at(self, limit: float) -> float:
         """The same with another limit of the mean."""
         followed = p_value_above(self.pasted, limit)
-        carrying, told = self.carriers
-        if told < LEAST_SOURCES:
+        carrying, counted = self.carriers
+        if counted < LEAST_SOURCES:
             return followed
-        return min(1.0, followed / MEAN_PART, p_of_carriers(carrying, told) / (1 - MEAN_PART))
+        return min(1.0, followed / MEAN_PART, p_of_carriers(carrying, counted) / (1 - MEAN_PART))
 
 
 def by_source(sources: Sequence[int], here: Sequence[bool], elsewhere: Sequence[bool]) -> Floats:
@@ -119,11 +125,11 @@ def pairs_by_source(sources: Sequence[int]) -> Counts:
     return counts
 
 
-def p_of_carriers(carrying: int, told: int) -> float:
+def p_of_carriers(carrying: int, counted: int) -> float:
     """Exact one-sided p of the hypothesis that at most `CARRIERS_LIMIT` of the class's images are carriers."""
     from scipy.special import bdtrc  # type: ignore[import-untyped]  # noqa: PLC0415  takes long to read
 
-    return float(bdtrc(carrying - 1, told, CARRIERS_LIMIT)) if carrying else 1.0
+    return float(bdtrc(carrying - 1, counted, CARRIERS_LIMIT)) if carrying else 1.0
 
 
 def p_value_above(values: Floats, limit: float) -> float:

@@ -199,10 +199,10 @@ def _reason(row: _Row, place: Document | None, outcome: SpotOutcome | None) -> s
 
 
 def _carried(place: Document) -> Iterator[str]:
-    """Yield on how many images the place does it, if these are at most half: then the mean over all is small."""
-    carrying, told = _tested(place).carriers
-    if 0 < 2 * carrying <= told:
-        yield f"{carrying} of {told} pictures of the class make at least {CARRIED_SHARE:.0%} of the others the class"
+    """Yield on how many images the place does it, if these are at most half."""
+    if few := _tested(place).few_carriers:
+        carrying, counted = few
+        yield f"{carrying} of {counted} pictures of the class make at least {CARRIED_SHARE:.0%} of the others the class"
 
 
 def _place_words(tested: Document) -> str:

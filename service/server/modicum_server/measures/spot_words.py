@@ -139,14 +139,14 @@ def opening_text(row: JudgedRow, place: JudgedPlace) -> str:
 
 def carriers_text(row: JudgedRow, place: JudgedPlace) -> str:
     """Return how many pictures of the class hold what decides, if at most half do; empty otherwise."""
-    carrying, told = place.tested.carriers
-    if not 0 < 2 * carrying <= told:
+    few = place.tested.few_carriers
+    if few is None:
         return ""
+    carrying, counted = few
     subject = "their class" if row.row.target_class is None else row.label
     share = share_text(CARRIED_SHARE)
-    return (
-        f" {carrying} of {told} pictures hold it: from each of them it makes at least {share} of the others {subject}."
-    )
+    effect = f"it makes at least {share} of the others {subject}"
+    return f" {carrying} of {counted} pictures hold it: from each of them {effect}."
 
 
 def covered_text(row: JudgedRow, place: JudgedPlace) -> str:
