@@ -99,14 +99,22 @@ def _both(
 def _shares(
     reviewers: Sequence[Reviewer], holds: Callable[[ReviewAnswer], bool], level: float
 ) -> Mapping[PictureKind, ReviewShare]:
-    told: defaultdict[ReviewPicture, list[bool]] = defaultdict(list)
+    means = {
+        picture: sum(holds(answer) for answer in answers) / len(answers)
+        for picture, answers in _by_picture(reviewers).items()
+    }
+    return {
+        kind: _share([mean for picture, mean in means.items() if picture.kind is kind], level) for kind in PictureKind
+    }
+
+
+def _by_picture(reviewers: Sequence[Reviewer]) -> Mapping[ReviewPicture, Sequence[ReviewAnswer]]:
+    """The answers to each picture that has any."""
+    answers: defaultdict[ReviewPicture, list[ReviewAnswer]] = defaultdict(list)
     for reviewer in reviewers:
         for answer in reviewer.answers:
-            told[answer.picture].append(holds(answer))
-    return {
-        kind: _share([sum(all_of) / len(all_of) for picture, all_of in told.items() if picture.kind is kind], level)
-        for kind in PictureKind
-    }
+            answers[answer.picture].append(answer)
+    return answers
 
 
 def _share(values: Sequence[float], level: float) -> ReviewShare:
@@ -120,12 +128,7 @@ def _share(values: Sequence[float], level: float) -> ReviewShare:
 
 def _chance(review: Review) -> float | None:
     """The share that a guess names: over the subsets that were answered, the mean of 1 / options."""
-    seen = {
-        answer.picture.image
-        for reviewer in review.reviewers
-        for answer in reviewer.answers
-        if answer.picture.kind is PictureKind.SUBSET
-    }
+    seen = {picture.image for picture in _by_picture(review.reviewers) if picture.kind is PictureKind.SUBSET}
     if not seen:
         return None
     return sum(1 / len(review.plan.images[image].options) for image in seen) / len(seen)
@@ -174,8 +177,5 @@ def _subsets_needed(samples: Mapping[PictureKind, _Sample], chance: float | None
 
 def _agreement(reviewers: Sequence[Reviewer]) -> tuple[float | None, int]:
     """Krippendorff's alpha over the pictures that several people answered, and how many these are."""
-    told: defaultdict[ReviewPicture, list[int | None]] = defaultdict(list)
-    for reviewer in reviewers:
-        for answer in reviewer.answers:
-            told[answer.picture].append(answer.choice)
-    return krippendorff_alpha(told.values()), sum(len(choices) > 1 for choices in told.values())
+    choices = [[answer.choice for answer in answers] for answers in _by_picture(reviewers).values()]
+    return krippendorff_alpha(choices), sum(len(of_one) > 1 for of_one in choices)
