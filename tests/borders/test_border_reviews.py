@@ -7,7 +7,7 @@ from modicum.reviews import review_value
 from modicum.v1 import review_pb2
 from modicum_server.codec.reviews import review_message
 from modicum_server.domain.reviews import PictureKind, ReviewerShares, ReviewFigures, ReviewShare
-from modicum_server.usecases.reviews import ReadReview
+from modicum_server.usecases.read_reviews import ReadReview
 
 from tests.borders.crossing_records import REVIEW
 from tests.borders.filled_records import assert_crosses, filled, unset

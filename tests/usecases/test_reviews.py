@@ -32,9 +32,10 @@ from modicum_server.errors import (
 from modicum_server.reports.renderer import Renderer
 from modicum_server.store.reviews import PostgresReviews
 from modicum_server.usecases.pages import PageRequest
+from modicum_server.usecases.read_reviews import review_document
 from modicum_server.usecases.request_ids import CreateOptions
 from modicum_server.usecases.reviewing import Reviewing
-from modicum_server.usecases.reviews import AskedReview, Reviews, review_document
+from modicum_server.usecases.reviews import AskedReview, Reviews
 from modicum_server.usecases.rules import MOST_REVIEWERS
 from modicum_server.usecases.stored_results import read_document
 from PIL import Image

@@ -8,7 +8,8 @@ from modicum.v1 import review_pb2, review_service_pb2
 from modicum_server.codec.records import message_of
 from modicum_server.codec.timestamps import time_message
 from modicum_server.domain.reviews import PictureKind, Reviewer, ReviewerShares, ReviewFigures, ReviewShare
-from modicum_server.usecases.reviews import Invitation, ReadReview
+from modicum_server.usecases.read_reviews import ReadReview
+from modicum_server.usecases.reviews import Invitation
 
 Shares = Mapping[PictureKind, ReviewShare]
 

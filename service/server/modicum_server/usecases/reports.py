@@ -15,7 +15,7 @@ from modicum_server.measures import FindingsArtifact
 from modicum_server.ports import ArtifactStore, ReportRenderer, Store
 from modicum_server.usecases.audits import Audits, require_succeeded
 from modicum_server.usecases.input_specifications import first_part, framing_of
-from modicum_server.usecases.reviews import read_review, reported_review
+from modicum_server.usecases.read_reviews import read_review, reported_review
 from modicum_server.usecases.stored_results import read_beside, read_document, read_whole, require_undamaged
 from modicum_server.usecases.versions import require_version
 

@@ -1,33 +1,30 @@
 """Blind reviews as the members of a project have them: created, read, listed, deleted, and who is invited.
 
-`reviewing` has what reviewers do. A result stays as it is: a review stands beside its audit.
+`reviewing` has what reviewers do, `read_reviews` what their answers say. A result stays as it is: a review stands
+beside its audit.
 """
 
 import asyncio
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
 
 from modicum_server.domain.audits import Audit
-from modicum_server.domain.documents import REVIEW_PLAN, document_of
 from modicum_server.domain.findings import Finding
 from modicum_server.domain.models import ModelVersion
 from modicum_server.domain.projects import Principal, Role
-from modicum_server.domain.reviews import Review, Reviewer, ReviewFigures, ReviewPlan
+from modicum_server.domain.reviews import Review, Reviewer, ReviewPlan
 from modicum_server.domain.searches import TargetRule
 from modicum_server.errors import FieldInvalid, ReviewFull, ReviewImpossible, ReviewNotFound
 from modicum_server.measures import FindingsArtifact
-from modicum_server.measures.document import canonical_json
-from modicum_server.measures.reviews import review_figures
 from modicum_server.ports import ArtifactStore, Store, Transaction
 from modicum_server.usecases.access import authorise, token_digest
 from modicum_server.usecases.audits import audit_not_found, require_audit, require_succeeded
 from modicum_server.usecases.pages import LARGE_NUMBERS, Page, PageRequest, read_page
+from modicum_server.usecases.read_reviews import ReadReview, read_review
 from modicum_server.usecases.request_ids import CreateOptions, identify
 from modicum_server.usecases.resource_names import new_resource_id, project_of
-from modicum_server.usecases.review_plans import ANSWERS, NEW, Candidate, draw_images, session
+from modicum_server.usecases.review_plans import Candidate, draw_images, session
 from modicum_server.usecases.rules import MOST_REVIEWERS, check
 from modicum_server.usecases.sessions import new_secret
 from modicum_server.usecases.stored_results import read_beside, read_document, require_undamaged
@@ -47,15 +44,6 @@ class AskedReview:
     search_index: int = 0
     seed: int = 0
     largest_fraction: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class ReadReview:
-    """A review with what its answers say, and the digest of both."""
-
-    review: Review
-    figures: ReviewFigures
-    digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,42 +167,6 @@ class Reviews:
             )
         images = draw_images(candidates, version.class_labels, seed=asked.seed)
         return ReviewPlan(version.name, asked.search_index, asked.seed, fraction, images)
-
-
-def read_review(review: Review, audit: Audit) -> ReadReview:
-    """Return a review with what its answers say."""
-    level = audit.specification.statistics.level
-    figures = review_figures(review, answers_a_subset=ANSWERS / NEW, level=level)
-    return ReadReview(review, figures, hashlib.sha256(review_document(review)).hexdigest())
-
-
-def reported_review(read: ReadReview) -> dict[str, Any]:
-    """Return what a report says of a review: its outcome in words, and the digest of its plan and answers."""
-    return {
-        "name": read.review.name,
-        "model_version": read.review.plan.model_version,
-        "outcome": read.figures.outcome.value,
-        "text": read.figures.text,
-        "answers": sum(len(one.answers) for one in read.review.reviewers),
-        "digest": read.digest,
-    }
-
-
-def review_document(review: Review) -> bytes:
-    """Return the plan and every answer as canonical JSON. Its SHA-256 is the review's digest. It names nobody."""
-    return canonical_json(
-        {
-            "audit": review.audit,
-            "plan": document_of(REVIEW_PLAN, review.plan),
-            "sessions": [
-                [
-                    {"kind": one.picture.kind.value, "image": one.picture.image, "choice": one.choice}
-                    for one in reviewer.answers
-                ]
-                for reviewer in review.reviewers
-            ],
-        }
-    )
 
 
 def review_not_found(name: str) -> ReviewNotFound:

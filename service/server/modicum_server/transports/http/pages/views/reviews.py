@@ -15,8 +15,9 @@ from modicum_server.transports.http.pages.door import Page
 from modicum_server.transports.http.pages.mistakes import mistake
 from modicum_server.transports.http.pages.review_drawing import drawing_of
 from modicum_server.transports.http.pages.visits import Visit
+from modicum_server.usecases.read_reviews import review_document
 from modicum_server.usecases.request_ids import CreateOptions
-from modicum_server.usecases.reviews import AskedReview, Invitation, review_document
+from modicum_server.usecases.reviews import AskedReview, Invitation
 
 LARGEST_SEED = 2**31
 LABELS = {

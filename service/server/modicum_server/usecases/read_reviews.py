@@ -1,0 +1,57 @@
+"""Blind reviews as they are read: with what their answers say, and a digest of what is stored."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+from modicum_server.domain.audits import Audit
+from modicum_server.domain.documents import REVIEW_PLAN, document_of
+from modicum_server.domain.reviews import Review, ReviewFigures
+from modicum_server.measures.document import canonical_json
+from modicum_server.measures.reviews import review_figures
+from modicum_server.usecases.review_plans import ANSWERS, NEW
+
+
+@dataclass(frozen=True, slots=True)
+class ReadReview:
+    """A review with what its answers say, and the digest of its plan and answers."""
+
+    review: Review
+    figures: ReviewFigures
+    digest: str
+
+
+def read_review(review: Review, audit: Audit) -> ReadReview:
+    """Return a review with what its answers say."""
+    level = audit.specification.statistics.level
+    figures = review_figures(review, answers_a_subset=ANSWERS / NEW, level=level)
+    return ReadReview(review, figures, hashlib.sha256(review_document(review)).hexdigest())
+
+
+def reported_review(read: ReadReview) -> dict[str, Any]:
+    """Return what a report says of a review: its outcome in words, and the digest of its plan and answers."""
+    return {
+        "name": read.review.name,
+        "model_version": read.review.plan.model_version,
+        "outcome": read.figures.outcome.value,
+        "text": read.figures.text,
+        "answers": sum(len(one.answers) for one in read.review.reviewers),
+        "digest": read.digest,
+    }
+
+
+def review_document(review: Review) -> bytes:
+    """Return the plan and every answer as canonical JSON. Its SHA-256 is the review's digest. It names nobody."""
+    return canonical_json(
+        {
+            "audit": review.audit,
+            "plan": document_of(REVIEW_PLAN, review.plan),
+            "sessions": [
+                [
+                    {"kind": one.picture.kind.value, "image": one.picture.image, "choice": one.choice}
+                    for one in reviewer.answers
+                ]
+                for reviewer in review.reviewers
+            ],
+        }
+    )
