@@ -38,7 +38,7 @@ FIXED_BYTES, REVIEWER_BYTES = 1024, 512
 
 @dataclass(frozen=True, slots=True)
 class AskedReview:
-    """What a review is asked to show. An empty version is the audit's first one, and 0 its alpha."""
+    """What a review is asked to show. An empty version is the audit's first one, a largest fraction of 0 its alpha."""
 
     model_version: str = ""
     search_index: int = 0
@@ -108,7 +108,8 @@ class Reviews:
                 return read_review(review, await require_audit(transaction, parent))
             audit = await require_audit(transaction, parent)
             require_succeeded(audit)
-            version = await require_version(transaction, _version_of(audit, asked))
+            _require_part_of(audit, asked)
+            version = await require_version(transaction, asked.model_version or audit.specification.model_versions[0])
         review = Review("", parent, await self._plan(audit, version, asked), (), principal.name, datetime.now(UTC))
         if options.validate_only:
             return read_review(review, audit)
@@ -194,7 +195,8 @@ def _checked_project(parent: str, asked: AskedReview) -> str:
     return project
 
 
-def _version_of(audit: Audit, asked: AskedReview) -> str:
+def _require_part_of(audit: Audit, asked: AskedReview) -> None:
+    """Refuse a version or a search that the audit does not have, and a search for another class than the predicted."""
     known, searches = audit.specification.model_versions, audit.specification.searches
     if asked.model_version and asked.model_version not in known:
         raise FieldInvalid(
@@ -209,7 +211,6 @@ def _version_of(audit: Audit, asked: AskedReview) -> str:
         raise FieldInvalid(
             "review.search_index", f"expected a search for the predicted class, got search {asked.search_index}"
         )
-    return asked.model_version or known[0]
 
 
 def _candidates(
