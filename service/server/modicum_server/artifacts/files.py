@@ -82,7 +82,7 @@ def driver_errors() -> Iterator[None]:
 
 
 def move_in(source: Path, destination: Path) -> None:
-    """Move a complete file to its place, durably. A file that is there already stays.
+    """Move a complete file to its place, durably. A file that is there already, which may be damaged, is replaced.
 
     The file is synchronised to disk before it gets its name, and the name before this returns.
     """
