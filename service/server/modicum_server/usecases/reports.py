@@ -103,8 +103,8 @@ class Reports:
         """Return the document with the newest blind review that has answers, if there is one."""
         async with self._store.transaction() as transaction:
             newest = await transaction.reviews.page(audit.name, after="", limit=REVIEWS_READ)
-        told = [review for _, review in newest if any(one.answers for one in review.reviewers)]
-        return {**document, REVIEW: reported_review(read_review(told[0], audit))} if told else document
+        answered = next((review for _, review in newest if any(one.answers for one in review.reviewers)), None)
+        return document if answered is None else {**document, REVIEW: reported_review(read_review(answered, audit))}
 
     async def _page(self, audit: Audit, document: Mapping[str, Any]) -> AsyncGenerator[bytes]:
         """Yield the page as one piece: its size is bounded. The findings that it is chosen from are read twice."""
