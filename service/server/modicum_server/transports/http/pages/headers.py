@@ -50,3 +50,8 @@ REVIEWED: Mapping[str, str] = {**PICTURE, "Cache-Control": "no-store"}
 """Of a picture of a blind review. Each is fetched when it is shown, so that no speed tells which were seen before."""
 DOWNLOAD: Mapping[str, str] = {**_COMMON, "Content-Security-Policy": "sandbox", "Cache-Control": "private, no-cache"}
 """Of a file to keep."""
+
+
+def attached(filename: str) -> Mapping[str, str]:
+    """Return the headers of a file to keep under a name."""
+    return {**DOWNLOAD, "Content-Disposition": f'attachment; filename="{filename}"'}

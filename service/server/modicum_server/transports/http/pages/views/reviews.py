@@ -94,9 +94,8 @@ async def _shown(visit: Visit, invitation: Invitation | None, problem: str = "")
 
 async def _document(visit: Visit) -> Response:
     read = await visit.use_cases.reviews.get(visit.principal, _name(visit))
-    attached = f'attachment; filename="review-{visit.request.path_params["review"]}.json"'
-    told = {**headers.DOWNLOAD, "Content-Disposition": attached}
-    return Response(review_document(read.review), headers=told, media_type="application/json")
+    told = headers.attached(f"review-{visit.request.path_params['review']}.json")
+    return Response(review_document(read.review), headers=dict(told), media_type="application/json")
 
 
 def _name(visit: Visit) -> str:
