@@ -4,23 +4,20 @@ Nothing here may tell what kind a picture is, or what the model says of it: not 
 """
 
 import asyncio
-from collections.abc import Mapping
-from http import HTTPStatus
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from modicum_server.errors import ModicumError, PageNotFound, ReviewerUnknown, ReviewLinkUsed
+from modicum_server.errors import PageNotFound, ReviewerUnknown, ReviewLinkUsed
 from modicum_server.transports.http.pages import headers
-from modicum_server.transports.http.pages.cookies import is_encrypted, secret_of, set_secret
+from modicum_server.transports.http.pages.cookies import LONGEST_SECRET, is_encrypted
 from modicum_server.transports.http.pages.door import Page
 from modicum_server.transports.http.pages.hosts import port_of
+from modicum_server.transports.http.pages.public_pages import public_page
 from modicum_server.transports.http.pages.visits import Visit
 from modicum_server.transports.layers import GUESS_SECONDS
 from modicum_server.usecases.reviews import LINK_SECONDS, PATH
-from modicum_server.usecases.sessions import new_secret
 
-LONGEST_SECRET = 200
 NOTHING = 0
 """The key for "nothing there"."""
 
@@ -29,12 +26,14 @@ async def _picture_page(visit: Visit) -> Response:
     """Return the page of the picture that is to be answered, or of the end; without a reviewer, what to open."""
     secret = _reviewer_of(visit.request)
     if not secret:
-        return _page(visit, "review-closed.html.j2")
+        return public_page(visit, "review-closed.html.j2")
     try:
         shown = await visit.use_cases.reviewing.now(secret)
     except ReviewerUnknown as error:
-        return _page(visit, "review-closed.html.j2", error)
-    return _page(visit, "review-end.html.j2") if shown is None else _page(visit, "review-picture.html.j2", shown=shown)
+        return public_page(visit, "review-closed.html.j2", error)
+    if shown is None:
+        return public_page(visit, "review-end.html.j2")
+    return public_page(visit, "review-picture.html.j2", shown=shown)
 
 
 async def _take_link(visit: Visit) -> Response:
@@ -45,7 +44,7 @@ async def _take_link(visit: Visit) -> Response:
         await asyncio.sleep(GUESS_SECONDS)
         if await visit.use_cases.reviewing.knows(_reviewer_of(visit.request)):
             return visit.redirect_to(PATH)
-        return _page(visit, "review-closed.html.j2", error)
+        return public_page(visit, "review-closed.html.j2", error)
     response = visit.redirect_to(PATH)
     response.set_cookie(
         _cookie_name(visit.request),
@@ -66,7 +65,7 @@ async def _answer(visit: Visit) -> Response:
     try:
         await visit.use_cases.reviewing.answer(_reviewer_of(visit.request), visit.form.text("picture"), option)
     except ReviewerUnknown as error:
-        return _page(visit, "review-closed.html.j2", error)
+        return public_page(visit, "review-closed.html.j2", error)
     except PageNotFound:
         pass  # a page from before another answer: the one to look at now follows
     return visit.redirect_to(PATH)
@@ -80,18 +79,6 @@ async def _picture(visit: Visit) -> Response:
     except ReviewerUnknown:
         raise PageNotFound("this browser has no such picture to look at") from None
     return Response(data, headers=dict(headers.REVIEWED), media_type="image/png")
-
-
-def _page(visit: Visit, template: str, problem: ModicumError | None = None, **shown: object) -> Response:
-    """Return a page. A browser without a secret gets one, because forms are sealed with it."""
-    known = secret_of(visit.request)
-    secret = known or new_secret()
-    status = HTTPStatus.OK if problem is None else HTTPStatus.UNAUTHORIZED
-    told: Mapping[str, object] = {"problem": "" if problem is None else str(problem), **shown}
-    response = visit.render(template, status=status, secret=secret, **told)
-    if not known:
-        set_secret(visit.request, response, secret)
-    return response
 
 
 def _cookie_name(request: Request) -> str:

@@ -1,16 +1,15 @@
 """Signing in, by token or by a link that works once, and signing out."""
 
 import asyncio
-from http import HTTPStatus
 
 from starlette.responses import Response
 
 from modicum_server.errors import ModicumError, SignInLinkUsed, TokenInvalid
 from modicum_server.transports.http.pages.cookies import forget_secret, secret_of, set_secret
 from modicum_server.transports.http.pages.door import Page
+from modicum_server.transports.http.pages.public_pages import public_page
 from modicum_server.transports.http.pages.visits import Visit
 from modicum_server.transports.layers import GUESS_SECONDS
-from modicum_server.usecases.sessions import new_secret
 
 HOME = "/"
 LONGEST_TOKEN = 1000
@@ -46,15 +45,7 @@ async def _sign_out(visit: Visit) -> Response:
 
 
 def _form(visit: Visit, path: str, error: ModicumError | None = None) -> Response:
-    """Return the form. A browser without a secret gets one, because the form is sealed with it."""
-    known = secret_of(visit.request)
-    secret = known or new_secret()
-    status = HTTPStatus.OK if error is None else HTTPStatus.UNAUTHORIZED
-    problem = "" if error is None else str(error)
-    response = visit.render("sign-in.html.j2", status=status, secret=secret, next=_within(path), problem=problem)
-    if not known:
-        set_secret(visit.request, response, secret)
-    return response
+    return public_page(visit, "sign-in.html.j2", error, next=_within(path))
 
 
 def _signed_in(visit: Visit, secret: str, path: str) -> Response:
