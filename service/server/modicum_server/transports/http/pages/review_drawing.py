@@ -1,20 +1,15 @@
 """Draws the shares of a blind review as SVG: for each kind of picture a dot and its interval, and chance as a line."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from modicum_server.domain.reviews import PictureKind, ReviewFigures, ReviewShare
+from modicum_server.domain.reviews import ReviewFigures, ReviewShare
 from modicum_server.measures.number_words import share_text
-from modicum_server.measures.reviews import LIMIT
+from modicum_server.transports.http.pages.review_words import KINDS, share_line
 
 WIDTH, ROW_HEIGHT = 640.0, 40.0
 LEFT, RIGHT, BOTTOM = 150.0, 20.0, 26.0
 TICKS = 5
-NAMES: Mapping[PictureKind, str] = {
-    PictureKind.SUBSET: "subsets",
-    PictureKind.RANDOM: "random pixels",
-    PictureKind.WHOLE: "whole pictures",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +34,11 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class ReviewDrawing:
-    """A drawing of WIDTH x `height`. `chance` and `limit` are where they lie across, or None."""
+    """A drawing of WIDTH x `height`. `chance` is where it lies across, or None."""
 
     rows: Sequence[Row]
     ticks: Sequence[Tick]
     chance: float | None
-    limit: float | None
     height: float
     bottom: float
     left: float = LEFT
@@ -53,12 +47,11 @@ class ReviewDrawing:
 
 def drawing_of(figures: ReviewFigures) -> ReviewDrawing:
     """Return the drawing of a review's shares."""
-    bottom = ROW_HEIGHT * len(NAMES)
+    bottom = ROW_HEIGHT * len(KINDS)
     return ReviewDrawing(
-        rows=[_row(place, name, figures.named[kind]) for place, (kind, name) in enumerate(NAMES.items())],
+        rows=[_row(place, name, figures.named[kind]) for place, (kind, name) in enumerate(KINDS.items())],
         ticks=[Tick(_x(place / (TICKS - 1)), share_text(place / (TICKS - 1))) for place in range(TICKS)],
         chance=None if figures.chance is None else _x(figures.chance),
-        limit=None if figures.chance is None else _x(min(1.0, figures.chance + LIMIT)),
         height=bottom + BOTTOM,
         bottom=bottom,
     )
@@ -70,12 +63,7 @@ def _row(place: int, name: str, share: ReviewShare) -> Row:
 
 
 def _text(name: str, share: ReviewShare) -> str:
-    if share.value is None:
-        return f"{name}: no answers"
-    interval = ""
-    if share.low is not None and share.high is not None:
-        interval = f" ({share_text(share.low)} to {share_text(share.high)})"
-    return f"{name}: {share_text(share.value)}{interval} of {share.n}"
+    return f"{name}: {'no answers' if share.value is None else share_line(share)}"
 
 
 def _x(share: float) -> float:

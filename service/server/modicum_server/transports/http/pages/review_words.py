@@ -1,10 +1,17 @@
 """Figures of blind reviews as tables have them. A figure that there is not is a dash."""
 
+from collections.abc import Mapping
+
 from modicum_server.domain.reviews import PictureKind, ReviewShare
 from modicum_server.measures.number_words import share_text, short_points_text
-from modicum_server.transports.http.pages.review_drawing import NAMES
 
 NO_FIGURE = "-"
+KINDS: Mapping[PictureKind, str] = {
+    PictureKind.SUBSET: "subsets",
+    PictureKind.RANDOM: "random pixels",
+    PictureKind.WHOLE: "whole pictures",
+}
+"""What the pictures of each kind are called."""
 
 
 def share(value: float | None) -> str:
@@ -37,7 +44,7 @@ def point_ends(one: ReviewShare) -> str:
 
 def picture_kind(kind: PictureKind) -> str:
     """Return what the pictures of a kind are called."""
-    return NAMES[kind]
+    return KINDS[kind]
 
 
 FILTERS = {one.__name__: one for one in (share, share_line, ends, points, point_ends, picture_kind)}
