@@ -13,6 +13,7 @@ from statistics import NormalDist
 from typing import Any
 
 from modicum.gate.baseline_file import Compared, baseline_document, sealed
+from modicum.gate.recount import BESIDE_THE_RESULT
 
 Document = Mapping[str, Any]
 MEASURE = {"value", "unit", "n"}
@@ -25,7 +26,7 @@ ROUNDING = 1e-9
 
 def scaled(document: Document, factor: float) -> Document:
     """Return the document with `factor` times as many images, each row repeated."""
-    left = {"review", "rows", "spot_pictures", "stopping"}
+    left = BESIDE_THE_RESULT | {"stopping"}
     grown = {name: _scaled(value, factor) for name, value in document.items() if name not in left}
     if "rows" not in document:
         return grown
