@@ -235,8 +235,13 @@ def observe(
 
 def unpack_mask(subset: Subset) -> Booleans:
     """Return the mask of a subset, (height, width) of bool."""
-    bits = np.unpackbits(np.frombuffer(subset.mask, dtype=np.uint8), count=subset.height * subset.width)
-    return bits.reshape(subset.height, subset.width).astype(np.bool_)
+    return unpacked(subset.mask, subset.height, subset.width)
+
+
+def unpacked(packed: bytes, height: int, width: int) -> Booleans:
+    """Return a mask of (height, width) of bool from its bits, eight in a byte."""
+    bits = np.unpackbits(np.frombuffer(packed, dtype=np.uint8), count=height * width)
+    return bits.reshape(height, width).astype(np.bool_)
 
 
 def _booleans(column: bytearray) -> Booleans:

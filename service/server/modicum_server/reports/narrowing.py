@@ -7,10 +7,9 @@ is shown as grey, as on the rest of the card; blur is a picture of its own, and 
 import zlib
 from dataclasses import dataclass
 
-import numpy as np
-
 from modicum_server.domain.findings import Finding, Narrowing, Subset
 from modicum_server.measures.number_words import confidence_text, share_text
+from modicum_server.measures.observation_builder import unpacked
 from modicum_server.reports import panels
 from modicum_server.reports.wording import pixels_text
 
@@ -44,12 +43,8 @@ def _masks(narrowing: Narrowing, subset: Subset) -> list[panels.Mask]:
     """The masks (H, W); as many as are stated, however much more the compressed bytes hold."""
     each = (subset.height * subset.width + 7) // 8
     data = zlib.decompressobj().decompress(narrowing.masks, max_length=each * len(narrowing.kept))
-    return [_unpacked(data[start : start + each], subset) for start in range(0, each * len(narrowing.kept), each)]
-
-
-def _unpacked(packed: bytes, subset: Subset) -> panels.Mask:
-    bits = np.unpackbits(np.frombuffer(packed, dtype=np.uint8), count=subset.height * subset.width)
-    return bits.astype(np.bool_).reshape(subset.height, subset.width)
+    starts = range(0, each * len(narrowing.kept), each)
+    return [unpacked(data[start : start + each], subset.height, subset.width) for start in starts]
 
 
 def _text(kept: int, whole: int, confidence: float) -> str:

@@ -21,6 +21,7 @@ from modicum_server.measures.number_words import (
     share_text,
     short_points_text,
 )
+from modicum_server.measures.observation_builder import unpacked
 from modicum_server.reports import panels
 from modicum_server.reports.gallery import Photograph, Scene
 from modicum_server.reports.outcomes import Tag, tag_of
@@ -306,8 +307,7 @@ def copied_region(example: Mapping[str, Any], canvas: tuple[int, ...]) -> panels
     """Return the place of an example as a mask (H, W)."""
     height, width = canvas
     if "mask" in example:
-        bits = np.unpackbits(np.frombuffer(base64.b64decode(example["mask"]), dtype=np.uint8), count=height * width)
-        return bits.astype(np.bool_).reshape(height, width)
+        return unpacked(base64.b64decode(example["mask"]), height, width)
     if example["kind"] == SpotKind.RING:
         ring = example["width"]
         region = np.ones((height, width), dtype=np.bool_)
