@@ -41,13 +41,13 @@ def first_screen(
     called: Callable[[str], str],
 ) -> FirstScreen:
     """Return the first screen of a page; `images` are those of the spot test's examples, `called` names a version."""
-    told = [_told(document, model, drawn, images) for model in document["models"]]
-    openings = [opening_of(one) for one in told]
+    facts = [_facts(document, model, drawn, images) for model in document["models"]]
+    openings = [opening_of(one) for one in facts]
     if len(openings) == 1:
         return FirstScreen(openings[0], None)
     brief = brief_names([model["model_version"] for model in document["models"]])
     names = {called(version): f"{name}{_stamp(called(version))}" for version, name in brief.items()}
-    return FirstScreen(None, board_of(openings, [one.section for one in told], drawn.checks, names))
+    return FirstScreen(None, board_of(openings, [one.section for one in facts], drawn.checks, names))
 
 
 def _stamp(name: str) -> str:
@@ -55,7 +55,7 @@ def _stamp(name: str) -> str:
     return f" {name[name.rindex('(') :]}" if name.endswith(")") else ""
 
 
-def _told(
+def _facts(
     document: Mapping[str, Any],
     model: Mapping[str, Any],
     drawn: Drawn,

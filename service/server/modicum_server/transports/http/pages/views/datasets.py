@@ -31,13 +31,14 @@ async def _dataset(visit: Visit) -> Response:
     items = await visit.use_cases.datasets.items(visit.principal, name, PageRequest(ITEMS_SHOWN, visit.query("page")))
     about = f'dataset = "{name}" AND state = {AuditState.SUCCEEDED}'
     audits = await visit.use_cases.audits.page(visit.principal, visit.project, about, PageRequest(AUDITS_SHOWN))
+    skipped = await _skipped(visit, audits.rows[:1])
     return visit.render(
         "dataset.html.j2",
         dataset=dataset,
         items=items,
         is_shown=is_shown,
         audits=audits,
-        skipped=(skipped := await _skipped(visit, audits.rows[:1])),
+        skipped=skipped,
         more_skipped=len(skipped) >= MOST_FAILURES,
         first=not visit.query("page"),
     )
