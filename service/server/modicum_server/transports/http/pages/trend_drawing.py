@@ -71,14 +71,12 @@ class SmallDrawing:
 
 def small_drawing_of(trend: Trend) -> SmallDrawing:
     """Return the small drawing of a trend that has at least one point."""
-    bottom, top = _range(trend.points)
+    ends = _range(trend.points)
     step = (SMALL_WIDTH - 2 * MARGIN) / max(1, len(trend.points) - 1)
     dots = [
         SmallDot(
             x=round(MARGIN + step * place, 2),
-            y=round(
-                MARGIN + (SMALL_HEIGHT - 2 * MARGIN) * (1 - ((point.figure.value or 0.0) - bottom) / (top - bottom)), 2
-            ),
+            y=_y(point.figure.value or 0.0, ends, MARGIN, SMALL_HEIGHT - MARGIN),
             is_joined=place > 0 and not point.broken,
         )
         for place, point in enumerate(trend.points)
@@ -93,7 +91,7 @@ def drawing_of(trend: Trend) -> TrendDrawing:
     bottom, top = _range(trend.points)
 
     def y_of(value: float) -> float:
-        return round(TOP + (HEIGHT - TOP - BOTTOM) * (1 - (value - bottom) / (top - bottom)), 2)
+        return _y(value, (bottom, top), TOP, HEIGHT - BOTTOM)
 
     step = (WIDTH - LEFT - RIGHT) / max(1, len(trend.points))
     dots = [
@@ -122,6 +120,12 @@ def _range(points: Sequence[TrendPoint]) -> tuple[float, float]:
         return SHARE
     low, high = min(0.0, *ends), max(0.0, *ends)
     return low, high if high > low else low + 1.0
+
+
+def _y(value: float, ends: tuple[float, float], upper: float, lower: float) -> float:
+    """Return how far down a value is drawn: the low end of the axis at `lower`, the high end at `upper`."""
+    low, high = ends
+    return round(upper + (lower - upper) * (1 - (value - low) / (high - low)), 2)
 
 
 def _text(point: TrendPoint) -> str:
