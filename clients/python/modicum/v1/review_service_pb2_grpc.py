@@ -99,7 +99,7 @@ class ReviewServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def InviteReviewer(self, request, context):
-        """Invites a reviewer. The link works once, in one browser, and is told here alone. Errors: NOT_FOUND (REVIEW_NOT_FOUND),
+        """Invites a reviewer. The link works once, in one browser. Only this reply has it. Errors: NOT_FOUND (REVIEW_NOT_FOUND),
         FAILED_PRECONDITION (REVIEW_FULL).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
