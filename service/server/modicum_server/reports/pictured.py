@@ -19,7 +19,7 @@ CLEAREST = "Of the stored examples of this class, this is the one where the spot
 OF_EACH = "Of each class: a picture with its spot outlined, and that spot pasted onto a picture of another class."
 DESCRIBED = (
     "The fewest pixels that were found to keep the model's answer. Nearly every network has such subsets, good ones "
-    "too, so the outcome does not rest on them. A policy can limit on how many images there are any."
+    "too, so the outcome does not rest on them. A policy can limit the share of images that have one."
 )
 """Beside pictures of subsets, which look like a fault to who sees them first."""
 
