@@ -1,13 +1,5 @@
-// The page of a reviewer. A link to it carries a secret after "#", which a browser never sends by itself: it is taken
-// out of the address and sent once, as a form. The keys 0 to 9 press the buttons of the same number.
+// The page of a reviewer. The keys 0 to 9 press the buttons of the same number.
 "use strict";
-const secret = location.hash.slice(1);
-if (secret) {
-  history.replaceState(null, "", location.pathname);
-  const form = document.getElementById("by-link");
-  form.elements.link.value = secret;
-  form.submit();
-}
 // A picture is answered once, and only when it can be seen: a key that was pressed twice says nothing of the next one,
 // and one that could not be loaded does not say "nothing there".
 const picture = document.querySelector(".looked-at");
