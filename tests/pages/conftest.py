@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from modicum_server.domain.audits import Audit
 from modicum_server.store.migrate import migrate
 from sqlalchemy import make_url
 
@@ -50,6 +51,19 @@ async def _fill(scene: Scene) -> None:
     kept = await scene.audit("kept", hidden, theirs)
     await scene.succeed(kept)
     await scene.judge(kept)
+
+
+@pytest.fixture(scope="package")
+def often_judged(scene: Scene) -> Audit:
+    """An audit for verdicts by any policy: those on `good` stay what other tests expect to be the newest ones."""
+
+    async def audited() -> Audit:
+        name = "often-judged"
+        audit = await scene.audit(name, await scene.model(name), await scene.dataset(name))
+        await scene.succeed(audit)
+        return await scene.services.use_cases.audits.get(scene.principals[PROJECT], audit.name)
+
+    return scene.run(audited())
 
 
 def _reviewed(scene: Scene) -> str:

@@ -22,14 +22,15 @@ def digest_of(policy: str) -> str:
     return hashlib.sha256(policy.encode()).hexdigest()
 
 
-def judged(scene, policy: str):
-    audit = scene.run(scene.services.use_cases.audits.get(scene.principals[PROJECT], f"{PROJECT}/audits/good"))
-    return scene.run(scene.judge(audit, policy))
+@pytest.fixture
+def judged(scene, often_judged):
+    """Judge an audit by a policy."""
+    return lambda policy: scene.run(scene.judge(often_judged, policy))
 
 
-def test_policies_are_listed_with_the_last_used_first(scene):
-    judged(scene, STRICT)
-    newest = judged(scene, POLICY)
+def test_policies_are_listed_with_the_last_used_first(scene, judged):
+    judged(STRICT)
+    newest = judged(POLICY)
 
     seen = scene.browser("vera").get(POLICIES)
 
@@ -39,8 +40,8 @@ def test_policies_are_listed_with_the_last_used_first(scene):
     assert f'href="/{newest.name}"' in seen.text
 
 
-def test_a_policy_is_told_in_the_words_of_the_command_with_its_verdicts_alone(scene):
-    others, own = judged(scene, POLICY), judged(scene, STRICT)
+def test_a_policy_is_told_in_the_words_of_the_command_with_its_verdicts_alone(scene, judged):
+    others, own = judged(POLICY), judged(STRICT)
 
     seen = scene.browser("vera").get(f"{POLICIES}/{digest_of(STRICT)}")
 
@@ -52,8 +53,8 @@ def test_a_policy_is_told_in_the_words_of_the_command_with_its_verdicts_alone(sc
     assert others.name not in seen.text
 
 
-def test_a_policy_that_this_release_cannot_read_is_shown_as_text(scene):
-    verdict = judged(scene, POLICY)
+def test_a_policy_that_this_release_cannot_read_is_shown_as_text(scene, judged):
+    verdict = judged(POLICY)
     old = scene.run(scene.hold(b"version: 0\n"))
     scene.run(scene.under_policy(verdict, old))
 
@@ -64,9 +65,9 @@ def test_a_policy_that_this_release_cannot_read_is_shown_as_text(scene):
     assert verdict.summary in said
 
 
-def test_verdicts_under_a_policy_have_pages(scene, monkeypatch):
+def test_verdicts_under_a_policy_have_pages(scene, judged, monkeypatch):
     monkeypatch.setattr("modicum_server.transports.http.pages.views.policies.VERDICTS_SHOWN", 1)
-    names = [judged(scene, STRICT + "# paged\n").name for _ in range(2)]
+    names = [judged(STRICT + "# paged\n").name for _ in range(2)]
     browser, path = scene.browser(), f"{POLICIES}/{digest_of(STRICT + '# paged' + chr(10))}"
 
     first = browser.get(path)
@@ -161,8 +162,8 @@ class TestInABrowser:
         page.get_by_role("heading", name="Policies").wait_for()
 
 
-def test_a_policy_has_no_name_but_a_digest(scene):
-    judged(scene, POLICY)
+def test_a_policy_has_no_name_but_a_digest(scene, judged):
+    judged(POLICY)
 
     for invented in ("0" * 64, '" AND outcome = "PASS', '"'):
         assert scene.browser().get(f"{POLICIES}/{quote(invented)}").status == 404

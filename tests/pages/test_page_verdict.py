@@ -11,16 +11,11 @@ from tests.pages.browsing import NEEDS_CHROMIUM, sign_in
 from tests.pages.page_reading import whole
 from tests.pages.pages_stage import POLICY, PROJECT
 
-GOOD = f"{PROJECT}/audits/good"
+JUDGED = f"{PROJECT}/audits/often-judged"
 TOMORROW = (datetime.now(UTC) + timedelta(days=1)).date()
 IDLE = f"""waivers:
   - {{rule: accuracy, class: wolf, reason: ticket 12, owner: us, expires: {TOMORROW}}}
 """
-
-
-@pytest.fixture(scope="module")
-def audit(scene):
-    return scene.run(scene.services.use_cases.audits.get(scene.principals[PROJECT], GOOD))
 
 
 def document_of(browser, name: str):
@@ -39,8 +34,8 @@ def test_each_rule_and_check_is_told_in_the_words_of_the_command(scene):
         assert all(words.figure(check) in said for check in rule["checks"])
 
 
-def test_what_stands_beside_the_rules_is_told(scene, audit):
-    verdict = scene.run(scene.judge(audit, POLICY.replace("report-only", "recommended") + IDLE))
+def test_what_stands_beside_the_rules_is_told(scene, often_judged):
+    verdict = scene.run(scene.judge(often_judged, POLICY.replace("report-only", "recommended") + IDLE))
     browser = scene.browser("vera")
 
     said, told = whole(browser.get(f"/{verdict.name}")), list(words.remarks(document_of(browser, verdict.name)))
@@ -67,8 +62,8 @@ FAILING = {"id": "spot", "level": "error", "outcome": "FAIL"}
 
 
 @pytest.mark.parametrize(("rule", "is_by_spot"), [(FAILING, True), ({**FAILING, "level": "warn"}, False)])
-def test_a_fail_says_what_to_do_and_leads_to_the_spot_only_where_the_spot_decides(scene, audit, rule, is_by_spot):
-    verdict = scene.run(scene.judge_with_spot(audit))
+def test_a_fail_says_what_to_do_and_leads_to_a_spot_only_where_it_decides(scene, often_judged, rule, is_by_spot):
+    verdict = scene.run(scene.judge_with_spot(often_judged))
     document = document_of(scene.browser(), verdict.name)
     others = [one for one in document["rules"] if one["id"] != "spot"]
     (like,) = (one for one in document["rules"] if one["id"] == "overinterpretation-rate")
@@ -78,8 +73,8 @@ def test_a_fail_says_what_to_do_and_leads_to_the_spot_only_where_the_spot_decide
 
     assert ("Look at the spot below" in whole(seen)) is is_by_spot
     assert ("The rules and notes below say what fails" in whole(seen)) is not is_by_spot
-    assert f'<a href="/{GOOD}/judge">judge again</a>' in seen.text
-    assert f"{GOOD}/judge" not in scene.browser("vera").get(f"/{changed.name}").text
+    assert f'<a href="/{JUDGED}/judge">judge again</a>' in seen.text
+    assert f"{JUDGED}/judge" not in scene.browser("vera").get(f"/{changed.name}").text
 
 
 @pytest.mark.parametrize(
@@ -89,8 +84,8 @@ def test_a_fail_says_what_to_do_and_leads_to_the_spot_only_where_the_spot_decide
         (POLICY.replace("images: 10", "images: 1000"), "INCONCLUSIVE", "The evidence does not suffice to decide."),
     ],
 )
-def test_other_outcomes_say_what_to_do(scene, audit, policy, outcome, advice):
-    verdict = scene.run(scene.judge(audit, policy))
+def test_other_outcomes_say_what_to_do(scene, often_judged, policy, outcome, advice):
+    verdict = scene.run(scene.judge(often_judged, policy))
 
     said = whole(scene.browser("vera").get(f"/{verdict.name}"))
 
@@ -116,8 +111,8 @@ def test_an_output_that_does_not_exist_is_refused_with_those_that_do(scene):
     assert ".sarif" in whole(seen)
 
 
-def test_a_verdict_without_its_document_says_so_and_keeps_its_outcome(scene, audit):
-    lost = scene.run(scene.with_document(scene.run(scene.judge(audit)), None))
+def test_a_verdict_without_its_document_says_so_and_keeps_its_outcome(scene, often_judged):
+    lost = scene.run(scene.with_document(scene.run(scene.judge(often_judged)), None))
     browser = scene.browser()
 
     said = whole(browser.get(f"/{lost.name}"))
