@@ -62,16 +62,18 @@ def test_an_audit_that_runs_shows_news_and_its_end_by_itself(page, scene: Scene)
     page.get_by_role("heading", name="Report").wait_for()
 
 
-def test_an_audit_is_started_from_a_form_that_says_what_it_costs(page):
+def test_an_audit_is_started_from_a_form_that_says_what_it_costs(page, scene: Scene):
+    scene.run(scene.dataset("priced", 11))
     sign_in(page, "otto")
     page.get_by_role("link", name="New audit").click()
-    page.get_by_label("Data set").select_option(label="few")
     page.get_by_label("Model").select_option(label="tiny version 1")
+    page.get_by_label("Data set").select_option(label="priced")
+    page.locator("#cost").get_by_text("11 images").wait_for()
     before = page.locator("#cost .lead").inner_text()
 
-    page.get_by_label("Images").fill("4")
     page.get_by_label("Threshold").fill("0.95")
-    page.locator("#cost").get_by_text("4 images").wait_for()
+    page.get_by_label("Images").fill("7")
+    page.locator("#cost").get_by_text("7 images").wait_for()
     assert page.locator("#cost .lead").inner_text() != before
     page.get_by_role("button", name="Start the audit").click()
 
