@@ -5,13 +5,23 @@ import re
 import pytest
 
 from tests.pages.page_reading import whole
-from tests.pages.pages_stage import OTHER, PROJECT
+from tests.pages.pages_stage import ADA, LABELS, OTHER, PROJECT
 
 TINY, FEW = f"{PROJECT}/models/tiny/versions/1", f"{PROJECT}/datasets/few"
 
 
-def fields(scene, **changed: str) -> dict[str, str]:
+def fields(scene, **changed: str | list[str]) -> dict[str, str | list[str]]:
     return {"model": TINY, "dataset": FEW, "threshold": "0.9", "fill": "mean", "seed": "5", **changed}
+
+
+def passes(seen) -> int:
+    """Return how many passes a page says that an audit costs."""
+    return int(re.search(r"At most ([\d,]+) passes", whole(seen))[1].replace(",", ""))
+
+
+def stored(scene, audit: str):
+    """Return an audit as it was created."""
+    return scene.run(scene.services.use_cases.audits.get(ADA, f"{PROJECT}/audits/{audit}"))
 
 
 def test_a_new_audit_has_its_cost_before_it_starts(scene):
@@ -21,8 +31,7 @@ def test_a_new_audit_has_its_cost_before_it_starts(scene):
     shown = browser.send(form, f"{form}/cost", **fields(scene, passes="600", sample="6"))
     less = browser.send(form, f"{form}/cost", **fields(scene, passes="300", sample="6"))
 
-    said = [re.search(r"At most ([\d,]+) passes", whole(one))[1] for one in (shown, less)]
-    cost, smaller = (int(text.replace(",", "")) for text in said)
+    cost, smaller = passes(shown), passes(less)
     assert cost > smaller > 6 * 300
     assert f"{round(cost * 0.001)} s in one slot of a worker" in whole(shown)
     assert "6 images on a canvas of 8" in whole(shown)
@@ -70,6 +79,7 @@ def test_a_new_audit_offers_the_newest_version_that_is_ready(scene):
         ({"model": f"{OTHER}/models/hidden/versions/1"}, f"expected a model version of {PROJECT}"),
         ({"dataset": f"{PROJECT}/datasets/none"}, "there is no data set with this name"),
         ({"fill": "pink"}, "expected mean, black"),
+        ({"counterfactual": FEW}, "The same pictures without a suspected cue: expected"),
     ],
 )
 def test_a_mistake_in_a_new_audit_is_told_and_what_was_typed_stays(scene, changed, said):
@@ -81,6 +91,67 @@ def test_a_mistake_in_a_new_audit_is_told_and_what_was_typed_stays(scene, change
     assert said in whole(seen)
     (typed,) = changed.values()
     assert f'value="{typed}"' in seen.text
+
+
+def test_an_audit_of_two_versions_is_priced_and_created(scene):
+    other = scene.run(scene.model("second-of-two"))
+    browser, form = scene.browser("otto"), f"/{PROJECT}/new-audit"
+
+    alone = browser.send(form, f"{form}/cost", **fields(scene, seed="61"))
+    both = browser.send(form, f"{form}/cost", **fields(scene, seed="61", beside=other))
+    browser.send(form, form, **fields(scene, seed="61", beside=other, audit_id="two-versions"))
+
+    assert "transfer" in whole(both)
+    assert passes(both) > 2 * passes(alone)
+    assert stored(scene, "two-versions").specification.model_versions == (TINY, other)
+
+
+def test_the_versions_beside_a_model_are_the_others_of_it_and_the_newest_of_others(scene):
+    old, new = scene.run(scene.model("of-two")), scene.run(scene.model("of-two", labels=(*LABELS[:2], "fox")))
+    browser = scene.browser("otto")
+
+    beside = browser.send(f"/{PROJECT}/new-audit", f"/{PROJECT}/new-audit/beside", model=new).text
+
+    offered = re.findall(r'name="beside" value="([^"]+)"', beside)
+    assert offered[0] == old
+    assert TINY in offered
+    assert new not in offered
+
+
+@pytest.mark.parametrize(
+    ("chosen", "controls"),
+    [(["fill"], {"fill"}), ([], set()), (["random", "transfer"], {"random"})],
+    ids=["one", "none", "one that needs a second version"],
+)
+def test_only_the_questions_that_are_ticked_are_asked(scene, chosen, controls):
+    browser, form = scene.browser("otto"), f"/{PROJECT}/new-audit"
+    name = f"asks-{len(chosen)}"
+
+    browser.send(form, form, **fields(scene, seed="62", audit_id=name, controls_offered="yes", control=chosen))
+
+    assert {plan.control.value for plan in stored(scene, name).specification.controls} == controls
+
+
+def test_all_questions_ticked_are_the_default_ones(scene):
+    browser, form = scene.browser("otto"), f"/{PROJECT}/new-audit"
+    page = browser.get(form).text
+    ticked = re.findall(r'name="control" value="(\w+)" checked', page)
+
+    default = browser.send(form, f"{form}/cost", **fields(scene))
+    all_of_them = browser.send(form, f"{form}/cost", **fields(scene, controls_offered="yes", control=ticked))
+
+    assert len(ticked) == page.count('name="control"') > 5
+    assert passes(all_of_them) == passes(default)
+
+
+def test_a_counterfactual_set_is_chosen_in_the_form(scene):
+    names = {f"item{place}": f"{LABELS[place % 3]}/{place + 3}.png" for place in range(9)}
+    without = scene.run(scene.dataset("few-without", 9, **names))
+    browser, form = scene.browser("otto"), f"/{PROJECT}/new-audit"
+
+    browser.send(form, form, **fields(scene, seed="63", audit_id="with-pairs", counterfactual=without))
+
+    assert stored(scene, "with-pairs").specification.counterfactual_dataset == without
 
 
 def test_a_viewer_cannot_start_an_audit(scene):

@@ -7,23 +7,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from modicum_server.measures.control_questions import QUESTIONS
 from modicum_server.measures.intervals import SMALLEST_SAMPLE
 from modicum_server.measures.measure_sets import Titles
 from modicum_server.reports.lines import Line, Measures, line, ordered, title_of
 from modicum_server.reports.outcomes import Tag, tag_of
 
-QUESTIONS = {
-    "class_targeted": ("Could the same search argue for any class?", "class_targeted_"),
-    "fill": ("Do the subsets suffice on another fill?", "fill_survival_"),
-    "fill_robust": ("How much is needed when other images are the fill?", "fill_robust_"),
-    "dilated": ("Do the subsets suffice beside their neighbouring pixels?", "dilated_"),
-    "mask_only": ("Is the shape of the mask the evidence?", "mask_only_"),
-    "random": ("Would as many random pixels do?", "random_"),
-    "shortcut": ("Does the model need what lies at the edge or outside the objects?", "shortcut_"),
-    "pixel_subsets": ("Do few pixels keep the class of all images?", "pixel_subsets_"),
-    "transfer": ("Do the other versions see the class in the same pixels?", "transfer_"),
+PREFIXES = {
+    "class_targeted": "class_targeted_",
+    "fill": "fill_survival_",
+    "fill_robust": "fill_robust_",
+    "dilated": "dilated_",
+    "mask_only": "mask_only_",
+    "random": "random_",
+    "shortcut": "shortcut_",
+    "pixel_subsets": "pixel_subsets_",
+    "transfer": "transfer_",
 }
-"""By control: its question, and how the names of its measures begin. Other controls have their name and no figures."""
+"""By control: how the names of its measures begin. Other controls have no figures here."""
 ELSEWHERE = frozenset({"spot", "counterfactual"})
 """Controls whose readings stand in their own section."""
 TOO_FEW = f"Fewer than {SMALLEST_SAMPLE} images could be measured for these questions, so they stay open."
@@ -70,7 +71,7 @@ def sentence(text: str) -> str:
 
 def _answer(reading: Mapping[str, Any], measures: Measures, known: Titles) -> Answer:
     control = reading["control"]
-    question, prefix = QUESTIONS.get(control, (control.replace("_", " ").capitalize(), ""))
+    question, prefix = QUESTIONS.get(control, control.replace("_", " ").capitalize()), PREFIXES.get(control, "")
     names = [name for name in ordered(measures, known) if prefix and name.startswith(prefix)]
     return Answer(
         question,

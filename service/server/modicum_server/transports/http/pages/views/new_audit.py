@@ -1,61 +1,29 @@
 """A new audit by a form, with its cost before it is created."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http import HTTPStatus
-from uuid import uuid4
 
 from starlette.responses import Response
 
-from modicum_server.domain.audits import Audit, AuditSpecification
+from modicum_server.domain.audits import Audit
 from modicum_server.domain.datasets import Dataset
-from modicum_server.domain.models import Model
+from modicum_server.domain.models import Model, VersionState
 from modicum_server.domain.projects import Role
-from modicum_server.domain.searches import Canvas, Fill, Search, SearchMethod
-from modicum_server.errors import FieldInvalid, ModicumError
+from modicum_server.domain.searches import Fill
+from modicum_server.errors import ModicumError
+from modicum_server.measures.control_questions import QUESTIONS
+from modicum_server.transports.http.pages.audit_form import LABELS, OFFERED, AuditForm, draft_of
 from modicum_server.transports.http.pages.door import Page
-from modicum_server.transports.http.pages.forms import Form
 from modicum_server.transports.http.pages.mistakes import mistake
 from modicum_server.transports.http.pages.visits import Visit
 from modicum_server.usecases.audit_creation import AuditOptions
 from modicum_server.usecases.durations import longest_seconds
 from modicum_server.usecases.pages import PageRequest
-from modicum_server.usecases.specifications import AuditDraft
 
 CHOICES_SHOWN = 500
-DEFAULT_THRESHOLD = "0.9"
-LABELS = {
-    "model": "Model",
-    "model_versions": "Model",
-    "dataset": "Data set",
-    "sample": "Images",
-    "threshold": "Threshold",
-    "passes": "Passes of the search of one image",
-    "fill": "What replaces a masked pixel",
-    "seed": "Seed",
-    "audit_id": "Name",
-}
-"""What the fields of the form are called, by their names in the API and in the form."""
-
-
-@dataclass(frozen=True, slots=True)
-class AuditForm:
-    """The fields of the form as they were typed."""
-
-    model: str = ""
-    dataset: str = ""
-    threshold: str = DEFAULT_THRESHOLD
-    passes: str = ""
-    sample: str = ""
-    fill: str = Fill.MEAN.value
-    seed: str = "0"
-    audit_id: str = ""
-    request_id: str = field(default_factory=lambda: str(uuid4()))
-
-    @classmethod
-    def of(cls, form: Form) -> "AuditForm":
-        """Return what was typed. An empty field has no default here, so that a mistake stays visible."""
-        return cls(**{name: form.text(name) for name in cls.__slots__})
+VERSIONS_SHOWN = 50
+"""Versions of the chosen model that may be audited beside it, the newest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +51,19 @@ async def _cost(visit: Visit) -> Response:
     return await _page(visit, asked, cost=cost, problem=problem or "")
 
 
+async def _beside(visit: Visit) -> Response:
+    """Return the versions that can be audited beside the chosen one, as a part for htmx."""
+    asked = AuditForm.of(visit.form)
+    models, _ = await _choices(visit)
+    return visit.render("beside.html.j2", asked=asked, others=await _others(visit, asked, models))
+
+
 async def _create(visit: Visit) -> Response:
     asked = AuditForm.of(visit.form)
     options = AuditOptions(request_id=asked.request_id, audit_id=asked.audit_id)
     try:
-        audit = await visit.use_cases.audit_creation.create(visit.principal, visit.project, _draft(visit.form), options)
+        draft = draft_of(asked, visit.form)
+        audit = await visit.use_cases.audit_creation.create(visit.principal, visit.project, draft, options)
     except ModicumError as error:
         return await _page(visit, asked, problem=mistake(error, LABELS))
     return visit.redirect_to(f"/{audit.name}")
@@ -95,36 +71,10 @@ async def _create(visit: Visit) -> Response:
 
 async def _cost_of(visit: Visit, asked: AuditForm) -> Cost:
     options = AuditOptions(validate_only=True)
-    audit = await visit.use_cases.audit_creation.create(visit.principal, visit.project, _draft(visit.form), options)
-    version = await visit.use_cases.versions.get(visit.principal, asked.model)
-    return Cost(audit, longest_seconds(audit.progress.passes_planned, [version]))
-
-
-def _draft(form: Form) -> AuditDraft:
-    """Return the draft that a form asks for.
-
-    Raises:
-        FieldInvalid
-    """
-    fill = form.text("fill") or Fill.MEAN.value
-    if fill not in set(Fill):
-        raise FieldInvalid("fill", f"expected {', '.join(Fill)}, got {fill[:40]!r}")
-    search = Search(
-        SearchMethod.MASK_OPTIMIZATION, form.number("threshold"), fill=Fill(fill), passes=form.whole("passes")
-    )
-    if not form.text("model") or not form.text("dataset"):
-        raise FieldInvalid("model", "expected a model and a data set; choose both")
-    specification = AuditSpecification(
-        model_versions=(form.text("model"),),
-        dataset=form.text("dataset"),
-        canvas=Canvas(0, 0, 0),
-        searches=(search,),
-        controls=(),
-        seed=form.whole("seed"),
-        sample=form.whole("sample"),
-        device="",
-    )
-    return AuditDraft(specification)
+    draft = draft_of(asked, visit.form)
+    audit = await visit.use_cases.audit_creation.create(visit.principal, visit.project, draft, options)
+    versions = [await visit.use_cases.versions.get(visit.principal, name) for name in asked.versions]
+    return Cost(audit, longest_seconds(audit.progress.passes_planned, versions))
 
 
 async def _page(visit: Visit, asked: AuditForm, *, cost: Cost | None = None, problem: str = "") -> Response:
@@ -135,8 +85,10 @@ async def _page(visit: Visit, asked: AuditForm, *, cost: Cost | None = None, pro
         asked=asked,
         cost=cost,
         problem=problem,
-        models=[model.latest_ready_version for model in models if model.latest_ready_version],
+        models=_newest(models),
         datasets=[dataset.name for dataset in datasets],
+        others=await _others(visit, asked, models),
+        controls=[(name, QUESTIONS[name], asked.controls is None or name in asked.controls) for name in OFFERED],
         fills=[fill.value for fill in Fill],
         default_passes=visit.settings.default_passes,
     )
@@ -148,8 +100,27 @@ async def _choices(visit: Visit) -> tuple[Sequence[Model], Sequence[Dataset]]:
     return models.rows, await visit.use_cases.datasets.newest(visit.principal, visit.project, limit=CHOICES_SHOWN)
 
 
+def _newest(models: Sequence[Model]) -> list[str]:
+    return [model.latest_ready_version for model in models if model.latest_ready_version]
+
+
+async def _others(visit: Visit, asked: AuditForm, models: Sequence[Model]) -> list[str]:
+    """Return the versions that can stand beside the chosen one: the others of its model, then those of other models."""
+    newest = _newest(models)
+    chosen = asked.model or (newest[0] if newest else "")
+    model, _, _ = chosen.partition("/versions/")
+    try:
+        versions = await visit.use_cases.versions.page(visit.principal, model, PageRequest(VERSIONS_SHOWN))
+    except ModicumError:  # what was typed names no model: the form says so when it is sent
+        return newest
+    ready = [version.name for version in versions.rows if version.state is VersionState.READY]
+    return [name for name in dict.fromkeys((*ready, *newest)) if name != chosen]
+
+
+_PATH = "/projects/{project}/new-audit"
 PAGES = (
-    Page("new_audit_form", "/projects/{project}/new-audit", _form, needs=Role.AUDITOR),
-    Page("new_audit", "/projects/{project}/new-audit", _create, takes_form=True, needs=Role.AUDITOR),
-    Page("new_audit_cost", "/projects/{project}/new-audit/cost", _cost, takes_form=True, needs=Role.AUDITOR),
+    Page("new_audit_form", _PATH, _form, needs=Role.AUDITOR),
+    Page("new_audit", _PATH, _create, takes_form=True, needs=Role.AUDITOR),
+    Page("new_audit_cost", f"{_PATH}/cost", _cost, takes_form=True, needs=Role.AUDITOR),
+    Page("new_audit_beside", f"{_PATH}/beside", _beside, takes_form=True, needs=Role.AUDITOR),
 )
