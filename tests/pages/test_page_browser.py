@@ -66,13 +66,13 @@ def test_an_audit_is_started_from_a_form_that_says_what_it_costs(page, scene: Sc
     scene.run(scene.dataset("priced", 11))
     sign_in(page, "otto")
     page.get_by_role("link", name="New audit").click()
-    page.get_by_label("Model").select_option(label="tiny version 1")
-    page.get_by_label("Data set").select_option(label="priced")
+    page.get_by_label("Model", exact=True).select_option(label="tiny version 1")
+    page.get_by_label("Data set", exact=True).select_option(label="priced")
     page.locator("#cost").get_by_text("11 images").wait_for()
     before = page.locator("#cost .lead").inner_text()
 
     page.get_by_label("Threshold").fill("0.95")
-    page.get_by_label("Images").fill("7")
+    page.get_by_label("Images", exact=True).fill("7")
     page.locator("#cost").get_by_text("7 images").wait_for()
     assert page.locator("#cost .lead").inner_text() != before
     page.get_by_role("button", name="Start the audit").click()
