@@ -10,7 +10,7 @@ from tests.pages.pages_stage import POLICY, PROJECT, TOKENS, Scene
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
-PATIENCE_MILLISECONDS = 30_000
+PATIENCE_MILLISECONDS = 120_000
 NEEDS_CHROMIUM = [
     pytest.mark.acceptance,
     pytest.mark.skipif(CHROMIUM is None and "CI" not in os.environ, reason="no Chromium: apt-get install chromium"),
@@ -47,6 +47,22 @@ def every_page(scene: Scene) -> list[str]:
         "/projects",
         "/review",
     ]
+
+
+def window_on(chromium, scene: Scene, **look):
+    """A window of its own, in which nobody has signed in. Whoever opens it closes its context."""
+    context = chromium.new_context(base_url=f"http://127.0.0.1:{scene.http_port}", **look)
+    context.set_default_timeout(PATIENCE_MILLISECONDS)
+    return context.new_page()
+
+
+def widths_of(pictures) -> list[int]:
+    """The widths of pictures in pixels, once each is drawn. A browser loads some only where they can be seen."""
+    for picture in pictures.all():
+        picture.scroll_into_view_if_needed()
+    return pictures.evaluate_all(
+        "all => Promise.all(all.map(one => one.decode())).then(() => all.map(one => one.naturalWidth))"
+    )
 
 
 def sign_in(page, who: str = "ada") -> None:

@@ -12,7 +12,7 @@ from modicum_server.domain.audits import Audit
 from modicum_server.store.migrate import migrate
 from sqlalchemy import make_url
 
-from tests.pages.browsing import ARGUMENTS, CHROMIUM, PATIENCE_MILLISECONDS
+from tests.pages.browsing import ARGUMENTS, CHROMIUM, PATIENCE_MILLISECONDS, window_on
 from tests.pages.pages_stage import OTHER, PROJECT, Scene, served
 from tests.pages.reviewing import OpenReview, ReviewerBrowser
 
@@ -79,7 +79,7 @@ def _reviewed(scene: Scene) -> str:
 def chromium():
     playwright = pytest.importorskip("playwright.sync_api", reason="the dev extra is not installed")
     with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS, timeout=PATIENCE_MILLISECONDS)
         yield browser
         browser.close()
 
@@ -87,12 +87,10 @@ def chromium():
 @pytest.fixture
 def page(chromium, scene) -> Iterator:
     """A window of a browser in which nobody has signed in. What the security policy forbids fails the test."""
-    context = chromium.new_context(base_url=f"http://127.0.0.1:{scene.http_port}")
-    window = context.new_page()
-    window.set_default_timeout(PATIENCE_MILLISECONDS)
+    window = window_on(chromium, scene)
     forbidden: list[str] = []
     window.on("console", lambda message: forbidden.append(message.text) if "Content Security" in message.text else None)
     window.on("pageerror", lambda error: forbidden.append(str(error)))
     yield window
-    context.close()
+    window.context.close()
     assert forbidden == []

@@ -3,7 +3,7 @@
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from tests.pages.browsing import NEEDS_CHROMIUM, every_page, sign_in
+from tests.pages.browsing import NEEDS_CHROMIUM, every_page, sign_in, window_on
 
 pytestmark = NEEDS_CHROMIUM
 OPEN_ALL = "for (const one of document.querySelectorAll('details')) one.open = true;"
@@ -17,22 +17,22 @@ def objections(page) -> list:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_core_finds_nothing(chromium, scene, scheme):
-    window = chromium.new_page(base_url=f"http://127.0.0.1:{scene.http_port}", color_scheme=scheme)
+    window = window_on(chromium, scene, color_scheme=scheme)
     window.goto("/sign-in")
     found = objections(window)
     sign_in(window)
     for path in every_page(scene):
         window.goto(path)
         found += objections(window)
-    window.close()
+    window.context.close()
 
     assert found == []
 
 
 def test_axe_core_sees_what_is_wrong(chromium, scene):
-    window = chromium.new_page(base_url=f"http://127.0.0.1:{scene.http_port}")
+    window = window_on(chromium, scene)
     window.goto("/sign-in")
     window.evaluate("document.querySelector('label').remove()")
 
     assert [rule for _, rule, _ in objections(window)] == ["label"]
-    window.close()
+    window.context.close()

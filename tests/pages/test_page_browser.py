@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.pages.browsing import NEEDS_CHROMIUM, every_page, sign_in
+from tests.pages.browsing import NEEDS_CHROMIUM, every_page, sign_in, widths_of, window_on
 from tests.pages.pages_stage import PROJECT, TOKENS, Scene
 
 TINY, FEW = f"{PROJECT}/models/tiny/versions/1", f"{PROJECT}/datasets/few"
@@ -73,6 +73,7 @@ def test_an_audit_is_started_from_a_form_that_says_what_it_costs(page, scene: Sc
 
     page.get_by_label("Threshold").fill("0.95")
     page.get_by_label("Images", exact=True).fill("7")
+    page.keyboard.press("Tab")  # a field has changed once it is left
     page.locator("#cost").get_by_text("7 images").wait_for()
     assert page.locator("#cost .lead").inner_text() != before
     page.get_by_role("button", name="Start the audit").click()
@@ -116,10 +117,7 @@ def test_pictures_of_a_data_set_are_shown(page):
 
     pictures = page.locator(".pictures img")
     assert pictures.count() == 12
-    for place in range(12):
-        pictures.nth(place).scroll_into_view_if_needed()
-    page.wait_for_load_state("networkidle")
-    assert pictures.evaluate_all("all => all.map(one => one.naturalWidth)") == [48] * 12
+    assert widths_of(pictures) == [48] * 12
 
 
 def test_a_stranger_comes_back_to_where_the_sign_in_began(page):
@@ -138,18 +136,13 @@ def test_the_keyboard_reaches_the_content_first_and_then_all_else(page):
     assert page.evaluate("document.activeElement.innerText") == "Skip to the content"
     page.keyboard.press("Enter")
 
-    assert page.evaluate("document.activeElement.id") == "main"
+    page.wait_for_function("document.activeElement.id === 'main'")
 
 
 @pytest.mark.parametrize("width", [360, 1280])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_page_is_wider_than_the_window_and_text_stands_out(chromium, scene: Scene, width, scheme):
-    context = chromium.new_context(
-        base_url=f"http://127.0.0.1:{scene.http_port}",
-        viewport={"width": width, "height": 800},
-        color_scheme=scheme,
-    )
-    window = context.new_page()
+    window = window_on(chromium, scene, viewport={"width": width, "height": 800}, color_scheme=scheme)
     sign_in(window)
     for path in every_page(scene):
         window.goto(path)
@@ -157,7 +150,7 @@ def test_no_page_is_wider_than_the_window_and_text_stands_out(chromium, scene: S
         assert window.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
         assert window.evaluate(WEAK_TEXTS) == [], path
         assert window.locator("h1").count() == window.locator("main").count() == 1, path
-    context.close()
+    window.context.close()
 
 
 #: Texts whose contrast with what lies behind them is below 4.5, as WCAG AA asks of text of this size.

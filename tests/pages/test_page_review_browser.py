@@ -6,7 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from modicum_server.domain.reviews import PictureKind
 
-from tests.pages.browsing import NEEDS_CHROMIUM, sign_in
+from tests.pages.browsing import NEEDS_CHROMIUM, sign_in, window_on
 from tests.pages.pages_stage import Scene
 from tests.pages.reviewing import OpenReview, audited
 
@@ -22,6 +22,7 @@ def asked(scene: Scene) -> OpenReview:
 def wait_for(page, number: int) -> None:
     """Wait until the picture with this number is there. It cannot be answered before."""
     page.get_by_text(f"Picture {number} of 24").wait_for()
+    page.wait_for_load_state()  # the scripts, which answer keys, are there as well
     page.locator(".looked-at").evaluate("one => one.decode()")
 
 
@@ -59,26 +60,25 @@ def test_a_used_link_says_so_in_another_browser(page, chromium, asked: OpenRevie
     page.goto(link)
     wait_for(page, 1)
 
-    other = chromium.new_page(base_url=f"http://127.0.0.1:{scene.http_port}")
+    other = window_on(chromium, scene)
     other.goto(link)
     other.get_by_role("alert").wait_for()
 
     assert "was used or has ended" in other.get_by_role("alert").inner_text()
-    other.close()
+    other.context.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_of_a_picture_fits_a_phone_and_axe_core_finds_nothing(
     chromium, scene: Scene, asked: OpenReview, scheme
 ):
-    look = {"viewport": {"width": 360, "height": 800}, "color_scheme": scheme}
-    window = chromium.new_page(base_url=f"http://127.0.0.1:{scene.http_port}", **look)
+    window = window_on(chromium, scene, viewport={"width": 360, "height": 800}, color_scheme=scheme)
     window.goto(asked.link())
     wait_for(window, 1)
 
     assert window.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert Axe().run(window).response["violations"] == []
-    window.close()
+    window.context.close()
 
 
 def test_buttons_and_keys_beyond_the_options(page, asked: OpenReview):
@@ -95,17 +95,9 @@ def test_buttons_and_keys_beyond_the_options(page, asked: OpenReview):
 
 
 def test_nothing_in_the_document_or_in_what_it_loads_differs_by_kind(page, asked: OpenReview):
-    loaded: list[tuple[str, int]] = []
-    page.on(
-        "response",
-        lambda reply: (
-            loaded.append((reply.header_value("cache-control"), len(reply.body())))
-            if "/pictures/" in reply.url
-            else None
-        ),
-    )
+    replies, shown, loaded = [], [], []
+    page.on("response", lambda reply: replies.append(reply) if "/pictures/" in reply.url else None)
     page.goto(asked.link())
-    shown = []
     for number, _ in enumerate(asked.planned(), 1):
         wait_for(page, number)
         form = page.locator("main").evaluate("one => one.outerHTML")
@@ -113,11 +105,12 @@ def test_nothing_in_the_document_or_in_what_it_loads_differs_by_kind(page, asked
         even = re.sub(r'value="\d+" max|Picture \d+ of', "PLACE", even)
         size = page.locator(".looked-at").evaluate("one => [one.naturalWidth, one.naturalHeight, one.width, one.alt]")
         shown.append((even, *size))
+        loaded.append((replies[-1].header_value("cache-control"), len(replies[-1].body())))
         page.keyboard.press("0")
     page.get_by_role("heading", name="Thank you").wait_for()
 
     assert len(set(shown)) == 1
-    assert len(loaded) == 24
+    assert len(replies) == len({reply.url for reply in replies}) == 24
     assert len(set(loaded)) == 1
     kept = page.evaluate("[{...localStorage}, {...sessionStorage}]")
     assert kept == [{}, {"htmx-current-path-for-history": "/review"}]

@@ -7,14 +7,14 @@ import pytest
 from modicum.gate.rendering import words
 from modicum.gate.rendering.forms import FORMS
 
-from tests.pages.browsing import NEEDS_CHROMIUM, sign_in
+from tests.pages.browsing import NEEDS_CHROMIUM, sign_in, widths_of
 from tests.pages.page_reading import whole
 from tests.pages.pages_stage import POLICY, PROJECT
 
 JUDGED = f"{PROJECT}/audits/often-judged"
-TOMORROW = (datetime.now(UTC) + timedelta(days=1)).date()
+SOON = (datetime.now(UTC) + timedelta(days=2)).date()
 IDLE = f"""waivers:
-  - {{rule: accuracy, class: wolf, reason: ticket 12, owner: us, expires: {TOMORROW}}}
+  - {{rule: accuracy, class: wolf, reason: ticket 12, owner: us, expires: {SOON}}}
 """
 
 
@@ -131,10 +131,7 @@ class TestInABrowser:
         sign_in(page, "vera")
         page.goto(f"/{scene.pictured}")
 
-        pictures = page.locator(".spot img")
-        page.wait_for_load_state("networkidle")
-
-        assert pictures.evaluate_all("all => all.map(one => one.naturalWidth)") == [48] * 4
+        assert widths_of(page.locator(".spot img")) == [48] * 4
         assert page.locator(".spot svg").first.bounding_box()["width"] > 100
 
     def test_a_caption_is_as_wide_as_a_phone(self, page, scene):
