@@ -208,7 +208,7 @@ def test_a_result_that_was_measured_otherwise_is_inconclusive_and_says_how(name,
 
 
 def with_copies(number, **more):
-    """A result of which so many images are copies of others."""
+    """A result of an older release, of which so many images are copies of others: it counts them."""
     return document(dataset={**document()["dataset"], "copies": number}, **more)
 
 
@@ -230,6 +230,16 @@ def test_copies_of_a_picture_do_not_count_for_the_floors(copies, outcome, reason
 def test_a_verdict_says_how_many_images_are_copies():
     assert verdict("", with_copies(12)).notes[0].startswith("12 of 200 images are copies of others, byte for byte; ")
     assert not [note for note in verdict("", with_copies(0)).notes if "copies" in note]
+
+
+def test_a_result_that_counts_each_picture_once_has_no_copies_left_to_leave_out():
+    given = with_copies(60)
+    given["dataset"]["pictures"] = 140
+
+    judged = verdict("require: {eligible_images: 100}", given)
+
+    assert judged.outcome == "PASS"
+    assert judged.notes[0] == "60 of 200 images are copies of others, byte for byte; each picture counts once"
 
 
 COUNTERFACTUALS = {

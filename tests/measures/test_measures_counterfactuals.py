@@ -198,3 +198,15 @@ def test_few_pairs_of_a_class_are_counted_and_not_judged():
     (cats,) = [row for row in entry["classes"] if row["label"] == "cat"]
     assert (cats["pairs"], cats["outcome"]) == (4, "INCONCLUSIVE")
     assert "1 class has fewer than 10 pairs and no verdict of its own." in reading["text"]
+
+
+def test_a_pair_whose_original_is_a_copy_of_an_earlier_one_is_left_out():
+    copied = [
+        one if one.position != 3 else replace(one, image_digest=rows()[0].image_digest, label=DOG) for one in rows()
+    ]
+
+    document, _ = document_and_rows(copied, counterfactual=paired())
+
+    (entry,) = document["counterfactuals"]
+    assert entry["pairs"] == entry["measures"]["counterfactual_changed_share"]["n"] == PAIRS - 1
+    assert {row["label"]: row["pairs"] for row in entry["classes"]} == {"cat": 19, "dog": 20, "owl": 20}

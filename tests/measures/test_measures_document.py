@@ -20,6 +20,7 @@ from tests.measures.example_audit import (
     failed,
     finding,
     mixed_findings,
+    not_eligible,
     variants,
     version,
 )
@@ -144,5 +145,27 @@ def test_copies_of_a_picture_are_counted_once_under_all_searches():
 
     document, _ = document_and_rows(found, searches=(SEARCH, batched))
 
-    assert document["dataset"]["copies"] == 2
+    assert (document["dataset"]["copies"], document["dataset"]["pictures"]) == (2, 3)
     assert document_and_rows([finding(at) for at in range(5)])[0]["dataset"]["copies"] == 0
+
+
+COPIED = [
+    finding(0, 3, label=0),
+    not_eligible(1, label=1),
+    finding(2, 40, label=1, image_digest=finding(0).image_digest),
+    finding(3, 5, label=1),
+]
+"""Of four images the third is a copy of the first, with another label and another subset."""
+
+
+def test_each_picture_counts_once_in_every_measure_and_the_copy_that_comes_first_counts():
+    document, _ = document_and_rows(COPIED)
+    without, _ = document_and_rows([one for one in COPIED if one.position != 2])
+
+    with_copy, plain = (one["models"][0]["searches"][0] for one in (document, without))
+
+    assert with_copy["measures"] == plain["measures"]
+    assert with_copy["counts"] == plain["counts"]
+    assert document["dataset"]["audited"] == document["findings"]["rows"] == 4
+    said = "1 image is a copy of another, byte for byte; each picture counts once."
+    assert document["models"][0]["summary"][-1] == said

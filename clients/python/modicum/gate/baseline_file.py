@@ -200,7 +200,11 @@ def _searches(
 
 
 def _by_image(images: Iterable[ImageResult]) -> dict[str, ImageResult]:
-    return {one.image: one for one in images}
+    """The images by their digests; of copies, the one that comes first."""
+    by_image: dict[str, ImageResult] = {}
+    for one in images:
+        by_image.setdefault(one.image, one)
+    return by_image
 
 
 def _image(row: Document, pixels: int) -> ImageResult:

@@ -1,13 +1,19 @@
 """Copies of one picture in a result: files that are equal byte for byte. They are no further evidence.
 
-The floors of a policy count each picture once. Shares count copies as images, because the document holds no share
-without them; a note says so. The spot test and comparisons with a baseline count each picture once by themselves.
+A result counts each picture once: of several copies, the one that comes first. Results of older releases count copies
+as images in everything but the spot test and comparisons with a baseline; floors leave them out here, and a note says
+so.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 Document = Mapping[str, Any]
+
+
+def counts_pictures(document: Document) -> bool:
+    """Return whether a result counts each picture once; older ones count copies."""
+    return "pictures" in document["dataset"]
 
 
 def copies_in(document: Document) -> int:
@@ -17,8 +23,17 @@ def copies_in(document: Document) -> int:
 
 
 def distinct(document: Document, images: int) -> int:
-    """Return how many of some of the images are different pictures, at the least."""
-    return max(0, images - copies_in(document))
+    """Return how many of some of the counted images are different pictures, at the least."""
+    return images if counts_pictures(document) else max(0, images - copies_in(document))
+
+
+def counted_rows(document: Document) -> Sequence[Document]:
+    """Return the rows that the result counts, in their order."""
+    rows: Sequence[Document] = document["rows"]
+    if not counts_pictures(document):
+        return rows
+    first: dict[str, int] = {}
+    return [row for row in rows if first.setdefault(row["image_digest"], row["position"]) == row["position"]]
 
 
 def copies_note(document: Document) -> str:
@@ -27,7 +42,10 @@ def copies_note(document: Document) -> str:
     if not copies:
         return ""
     audited = document["dataset"]["audited"]
+    said = f"{copies} of {audited} images are copies of others, byte for byte"
+    if counts_pictures(document):
+        return f"{said}; each picture counts once"
     return (
-        f"{copies} of {audited} images are copies of others, byte for byte; floors under `require` do not count them, "
-        "but shares and medians do, so these look surer than they are: remove the copies and audit again"
+        f"{said}; floors under `require` do not count them, but shares and medians of this older result do, so these "
+        "look surer than they are: audit again"
     )

@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from modicum.gate.copies import counted_rows
 from modicum.gate.paired import is_small, measured_size
 
 Document = Mapping[str, Any]
@@ -23,11 +24,12 @@ def at_alpha(document: Document, alpha: float) -> dict[str, Any]:
     pixels = canvas["height"] * canvas["width"]
     asked = [{name: one[name] for name in one if name != "digest"} for one in document["specification"]["searches"]]
     statistics = {**document["specification"]["statistics"], "alpha": alpha}
+    rows = counted_rows(document)
     models = [
         {
             **model,
             "searches": [
-                _counted_again(search, _rows(document, model, asked.index(search["search"])), pixels, alpha)
+                _counted_again(search, _rows(rows, model, asked.index(search["search"])), pixels, alpha)
                 for search in model["searches"]
             ],
         }
@@ -37,9 +39,9 @@ def at_alpha(document: Document, alpha: float) -> dict[str, Any]:
     return {**document, "specification": specification, "models": models, "mitigation": []}
 
 
-def _rows(document: Document, model: Document, search: int) -> list[Row]:
+def _rows(rows: Sequence[Row], model: Document, search: int) -> list[Row]:
     version = model["model_version"]
-    return [row for row in document["rows"] if (row["model_version"], row["search_index"]) == (version, search)]
+    return [row for row in rows if (row["model_version"], row["search_index"]) == (version, search)]
 
 
 def _counted_again(search: Document, rows: Sequence[Row], pixels: int, alpha: float) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from modicum.gate.baseline_file import NOT_FINITE
+from modicum.gate.copies import counted_rows
 from modicum.gate.other_alpha import at_alpha
 from modicum.gate.paired import MEASURED_REASONS, measured_size
 
@@ -64,10 +65,11 @@ def _of_its_rows(document: Document) -> Differences:
     rows = document["rows"]
     if "rows" in document["findings"] and document["findings"]["rows"] != len(rows):
         yield "findings.rows", document["findings"]["rows"], len(rows)
+    pictures = counted_rows(document)
     alpha = document["specification"]["statistics"].get("alpha")
     again = document if alpha is None else at_alpha(document, alpha)
     for path, model, search, recounted in _searches(document, again):
-        seen = [_seen(row, document) for row in _rows_of(document, model, search)]
+        seen = [_seen(row, document) for row in _rows_of(pictures, document, model, search)]
         yield from _differing(f"{path}.counts", search["counts"], _counts(seen))
         measures: Document = search["measures"]
         shares = {name: counted for name, counted in _shares(seen, search) if name in measures}
@@ -86,14 +88,10 @@ def _searches(document: Document, again: Document) -> Iterator[tuple[str, Docume
             yield f"models[{at}].searches[{index}]", model, search, recounted
 
 
-def _rows_of(document: Document, model: Document, search: Document) -> Iterator[Document]:
+def _rows_of(rows: Sequence[Document], document: Document, model: Document, search: Document) -> Iterator[Document]:
     asked = [{name: one[name] for name in one if name != "digest"} for one in document["specification"]["searches"]]
     index = asked.index(search["search"])
-    return (
-        row
-        for row in document["rows"]
-        if (row["model_version"], row["search_index"]) == (model["model_version"], index)
-    )
+    return (row for row in rows if (row["model_version"], row["search_index"]) == (model["model_version"], index))
 
 
 def _seen(row: Document, document: Document) -> _Seen:

@@ -1,7 +1,7 @@
 """The counterfactual data set of an audit, as it pairs with the audited images. Computes no measure."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from modicum_server.domain.findings import Prediction
@@ -55,6 +55,10 @@ class CounterfactualSet:
     def differing(self) -> list[int]:
         """The positions of the pairs whose two pictures differ."""
         return [place for place, pair in sorted(self.pairs.items()) if not pair.same_picture]
+
+    def without(self, positions: Container[int]) -> "CounterfactualSet":
+        """Return the set without the pairs at some positions."""
+        return replace(self, pairs={place: pair for place, pair in self.pairs.items() if place not in positions})
 
     def predicted(self, version: str) -> dict[int, tuple[Prediction, Prediction]]:
         """Return both predictions of each pair of different pictures that has both, by position."""

@@ -26,6 +26,7 @@ from modicum_server.measures.measure_sets import Titles, titled
 from modicum_server.measures.observation_builder import ObservationBuilder
 from modicum_server.measures.observations import Observations
 from modicum_server.measures.out_of_distribution import OutOfDistribution
+from modicum_server.measures.pictures import Pictures
 from modicum_server.measures.readings_anew import outcomes_by_tail
 from modicum_server.measures.summary import summary_of, summary_without_search
 
@@ -76,6 +77,7 @@ def result_document(
     tally.spot = sum(row.passes for rows in both for row in rows)
     tally.forward += tally.spot
     tally.forward += 0 if counterfactual is None else counterfactual.passes
+    copies = tally.pictures.copies
     audited = Audited(
         versions,
         audit.specification,
@@ -85,7 +87,7 @@ def result_document(
         parts=parts,
         spots=spots or {},
         retests=retests or {},
-        counterfactual=counterfactual,
+        counterfactual=None if counterfactual is None else counterfactual.without(copies),
     )
     stopped = stopped_of(parameters)
     across = {listed.key: listed.entries(audited) for listed in registry.DOCUMENT_LISTS}
@@ -107,10 +109,11 @@ def result_document(
             "item_count": dataset.item_count,
             "audited": audit.item_count if stopped is None else stopped.images,
             "labelled": dataset.labelled_count,
-            "copies": tally.copies,
+            "copies": len(copies),
+            "pictures": len(tally.pictures),
         },
         "stopping": _stopping_json(audit, stopped),
-        "models": [_model_json(version, audited, across) for version in versions],
+        "models": [_model_json(version, audited, across, len(copies)) for version in versions],
         "comparisons": [_entry_json(pair, registry.pair_titles()) for pair in registry.compared(audited)],
         **{
             listed.key: [_entry_json(one, listed.titles) for one in across[listed.key]]
@@ -149,11 +152,11 @@ def specification_json(specification: AuditSpecification) -> dict[str, Any]:
 
 @dataclass(slots=True)
 class _Tally:
-    """Counts over the findings, taken one at a time."""
+    """Counts over the findings, taken one at a time. Measures see each picture once."""
 
     builders: dict[tuple[str, int], ObservationBuilder]
     failures: list[dict[str, Any]] = field(default_factory=list)
-    images: dict[int, str] = field(default_factory=dict)
+    pictures: Pictures = field(default_factory=Pictures)
     rows: int = 0
     forward: int = 0
     backward: int = 0
@@ -176,8 +179,8 @@ class _Tally:
         )
 
     def add(self, finding: Finding) -> None:
-        self.builders[finding.model_version, finding.search_index].add(finding)
-        self.images[finding.position] = finding.image_digest
+        if not self.pictures.is_copy(finding):
+            self.builders[finding.model_version, finding.search_index].add(finding)
         self.rows += 1
         for passes in (finding.passes, finding.controls.passes):
             self.forward += passes.forward
@@ -186,11 +189,6 @@ class _Tally:
             self.failures.append(
                 {name: getattr(finding, name) for name in ("item", "model_version", "search_index", "reason")}
             )
-
-    @property
-    def copies(self) -> int:
-        """How many images are copies of others: their files are equal byte for byte."""
-        return len(self.images) - len(set(self.images.values()))
 
     def observations(self) -> dict[tuple[str, int], Observations]:
         return {key: builder.observations() for key, builder in self.builders.items()}
@@ -211,7 +209,7 @@ def _other_passes(specification: AuditSpecification, search: Search) -> int:
     return next((plan.passes for plan in specification.controls if plan.control is Control.CLASS_TARGETED), 0)
 
 
-def _model_json(version: ModelVersion, audited: Audited, across: AcrossVersions) -> dict[str, Any]:
+def _model_json(version: ModelVersion, audited: Audited, across: AcrossVersions, copies: int) -> dict[str, Any]:
     searched = [index for index in range(len(audited.specification.searches)) if version.name in audited.ran(index)]
     measured = {index: registry.measure(audited.seen[version.name, index]) for index in searched}
     return {
@@ -221,7 +219,7 @@ def _model_json(version: ModelVersion, audited: Audited, across: AcrossVersions)
         "class_labels": list(version.class_labels),
         "mean_fill": list(mean_fill(version, audited.known)),
         "stamp": INFERENCE_ONLY if holds_input_dropout(version, audited.known) else "",
-        "summary": _summary(version.name, measured, audited, across),
+        "summary": [*_summary(version.name, measured, audited, across), *_copies_in_words(copies)],
         "searches": [_search_json(version.name, index, measured[index], audited, across) for index in searched],
     }
 
@@ -241,6 +239,14 @@ def _summary(version: str, measured: Mapping[int, Measured], audited: Audited, a
         spot_asked=any(plan.control is Control.SPOT for plan in audited.specification.controls),
     )
     return [*nothing_eligible.advice(audited.seen[version, index]), *told, *ended]
+
+
+def _copies_in_words(copies: int) -> list[str]:
+    """The sentence about copies of pictures; none without any."""
+    if not copies:
+        return []
+    said = "1 image is a copy of another" if copies == 1 else f"{copies:,} images are copies of others"
+    return [f"{said}, byte for byte; each picture counts once."]
 
 
 def _end_in_words(audited: Audited) -> list[str]:

@@ -11,6 +11,7 @@ from modicum_server.domain.models import ModelVersion
 from modicum_server.measures import registry
 from modicum_server.measures.observation_builder import ObservationBuilder
 from modicum_server.measures.observations import Observations
+from modicum_server.measures.pictures import Pictures
 
 
 class SharesSoFar:
@@ -30,12 +31,13 @@ class SharesSoFar:
             for limit in self._stopping.limits
         }
         self._versions = [version.name for version in versions]
+        self._pictures = Pictures()
 
     def add(self, findings: Iterable[Finding]) -> None:
         """Take findings; those of searches without a limit are not looked at."""
         for finding in findings:
             builder = self._builders.get((finding.model_version, finding.search_index))
-            if builder is not None:
+            if builder is not None and not self._pictures.is_copy(finding):
                 builder.add(finding)
 
     def why(self) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from modicum_server.measures.intervals import SMALLEST_SAMPLE
 from modicum_server.measures.measure import Measure, measure_from_json
 from modicum_server.measures.observation_builder import ObservationBuilder
 from modicum_server.measures.observations import Observations
+from modicum_server.measures.pictures import Pictures
 from modicum_server.reports import plots, summary
 from modicum_server.reports.choice import MOST_CARDS, Choice, choose, rule_text
 from modicum_server.reports.classes import Classes, classes
@@ -158,12 +159,15 @@ def search_value(document: Mapping[str, Any]) -> Search:
 
 
 def sections(sketches: Mapping[tuple[str, int], Sketch], findings: Iterable[Finding]) -> list[Section]:
-    """Return the sections in the order of the sketches. `findings` is iterated twice."""
+    """Return the sections in the order of the sketches. `findings` is iterated twice; each picture is shown once."""
+    pictures = Pictures()
     for finding in findings:
-        sketches[finding.model_version, finding.search_index].look(finding)
+        if not pictures.is_copy(finding):
+            sketches[finding.model_version, finding.search_index].look(finding)
     seen = {key: sketch.decide() for key, sketch in sketches.items()}
     for finding in findings:
-        sketches[finding.model_version, finding.search_index].draw(finding)
+        if not pictures.is_copy(finding):
+            sketches[finding.model_version, finding.search_index].draw(finding)
     return [sketch.section(seen[key]) for key, sketch in sketches.items()]
 
 
