@@ -11,7 +11,7 @@ from modicum_server.transports.call_limits import Bounds
 from modicum_server.transports.call_metrics import CallMetrics
 from modicum_server.transports.http.rest.endpoint import RestEndpoint
 from modicum_server.transports.http.rest.openapi.document import document
-from modicum_server.transports.http.rest.openapi.page import SECURITY, render_page
+from modicum_server.transports.http.rest.openapi.page import render_page, security
 from modicum_server.transports.layers import layers_of
 from modicum_server.transports.services import Services
 from modicum_server.transports.unrouted_log import UnroutedRequests
@@ -26,7 +26,7 @@ def rest_routes(services: Services, store: Store, metrics: CallMetrics, bounds: 
         return JSONResponse(described())
 
     async def page(_request: Request) -> Response:
-        return HTMLResponse(rendered(), headers={"Content-Security-Policy": SECURITY})
+        return HTMLResponse(rendered(), headers={"Content-Security-Policy": security()})
 
     layers = layers_of(store, metrics, services.call_rate, bounds=bounds)
     endpoint = RestEndpoint(services, layers, UnroutedRequests(metrics), heartbeat_seconds=bounds.heartbeat_seconds)

@@ -1,7 +1,14 @@
-"""The documentation page: the OpenAPI document and the table of reasons, as one page that loads nothing else."""
+"""The documentation page: the OpenAPI document, forms that try it, and the table of reasons.
 
+It is one page that loads nothing else. Its one script is allowed by its hash.
+"""
+
+import base64
+import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib import resources
 from typing import Any
 
 import jinja2
@@ -16,9 +23,23 @@ from modicum_server.transports.errors import (
     reason_of,
     status_of_error,
 )
+from modicum_server.transports.http.rest.openapi.trying import trial_of
 from modicum_server.transports.http.rest.problems import METHOD_NOT_ALLOWED, PATH_UNKNOWN, REQUEST_MALFORMED
 
-SECURITY = "default-src 'none'; style-src 'unsafe-inline'"
+
+@cache
+def _script() -> str:
+    return (resources.files(__package__) / "templates" / "try.js").read_text()
+
+
+@cache
+def security() -> str:
+    """Return the content-security policy of the page."""
+    digest = base64.b64encode(hashlib.sha256(_script().encode()).digest()).decode()
+    return (
+        f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; connect-src 'self'; "
+        "form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+    )
 
 
 def render_page(document: dict[str, Any]) -> str:
@@ -27,13 +48,21 @@ def render_page(document: dict[str, Any]) -> str:
         loader=jinja2.PackageLoader(__name__), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["prose"] = prose
+
+    def resolve(one: Mapping[str, Any]) -> Mapping[str, Any]:
+        return resolved(document, one)
+
     operations = [
-        (verb.upper(), path, operation)
+        (trial_of(verb.upper(), path, operation, resolve), operation)
         for path, verbs in document["paths"].items()
         for verb, operation in verbs.items()
     ]
     return environment.get_template("docs.html.j2").render(
-        document=document, operations=operations, reasons=sorted(reasons()), resolve=lambda one: _resolve(document, one)
+        document=document,
+        operations=operations,
+        reasons=sorted(reasons()),
+        resolve=resolve,
+        script=Markup(_script()),  # noqa: S704 - a file of this package
     )
 
 
@@ -60,12 +89,12 @@ def reasons() -> Iterator[tuple[str, int, str, str]]:
     yield REQUEST_MALFORMED, 400, "", "The request is not a valid HTTP request."
 
 
-def _resolve(document: dict[str, Any], one: dict[str, Any]) -> dict[str, Any]:
+def resolved(document: dict[str, Any], one: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the target of a reference within the document; anything else unchanged."""
     if "$ref" not in one:
         return one
     found: Any = document
     for part in one["$ref"].removeprefix("#/").split("/"):
         found = found[part]
-    resolved: dict[str, Any] = found
-    return resolved
+    target: dict[str, Any] = found
+    return target
