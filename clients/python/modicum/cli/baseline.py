@@ -37,15 +37,18 @@ def update(
     reason: Annotated[
         str,
         options.option(
-            POLICY, "--reason", "TEXT", "Why it replaces a baseline that it cannot be compared with, or the first one."
+            POLICY,
+            "--reason",
+            "TEXT",
+            "Why it replaces a baseline that it cannot be compared with; or why it is the first one.",
         ),
     ] = "",
     findings: Findings = None,
 ) -> None:
     """Make a result the baseline: write the file that the policy names.
 
-    Nothing is written unless the result passes all other rules of level error, and the comparison with the baseline
-    that it replaces. Where that comparison cannot be made, `--reason` says why it is replaced all the same.
+    Nothing is written unless the result passes all rules of level error, the comparison with the baseline that it
+    replaces included. Where that comparison cannot be made, `--reason` says why it is replaced all the same.
 
     Exit codes: 0 written, 1 a rule fails, 4 a rule is inconclusive; 2 wrong usage or policy, or a reason is needed, 3
     not completed, 130 interrupted.
@@ -56,10 +59,10 @@ def update(
         raise InvalidArgument(f"{policy}: expected `baseline: {{file: FILE.json}}`, got no file to write; add it")
     document = with_findings(result_named(result), findings)
     refuse_edited(document, result)
-    verdict = judged(document, by, result, baseline=read_document(file) if file.exists() else None)
-    refused = refusal(verdict, reason=reason)
+    earlier = read_document(file) if file.exists() else None
+    refused = refusal(judged(document, by, result, baseline=earlier), reason=reason, first=earlier is None)
     if refused is not None and refused.outcome is Outcome.PASS:
-        raise InvalidArgument(f"{refused.text}; say with --reason TEXT why it is replaced")
+        raise InvalidArgument(f"{file}: {refused.text}")
     if refused is not None:
         print_error(f"{file} stays as it is: {refused.text}")
         raise typer.Exit(VIOLATED if refused.outcome is Outcome.FAIL else INCONCLUSIVE)

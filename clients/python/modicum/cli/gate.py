@@ -21,7 +21,7 @@ from modicum.cli.registered import Promote, candidate_of, settle, subject_with
 from modicum.cli.requests import SearchRequest, search_request
 from modicum.cli.saving import refuse_unsaved, save
 from modicum.cli.stored_baselines import baseline_in_file
-from modicum.cli.verdict_outputs import VerdictOptions, judged, told, verdict_outputs
+from modicum.cli.verdict_outputs import VerdictOptions, exit_code_of, judged, show_verdict, verdict_outputs
 from modicum.client import Client
 from modicum.errors import DeadlineExceeded, RegistryError
 from modicum.gate.judging import refuse_unlabelled
@@ -38,7 +38,7 @@ from modicum.statistics import Statistics
 def gate(
     *,
     subject: options.SubjectOptions,
-    verdict: VerdictOptions,
+    judging: VerdictOptions,
     promote: Promote = None,
     result: Annotated[
         list[Path] | None,
@@ -64,8 +64,8 @@ def gate(
     Exit codes: 0 PASS, 1 FAIL, 4 INCONCLUSIVE; 2 wrong usage or policy, 3 not completed, 5 model or data refused, 130
     interrupted.
     """
-    outputs, policy = verdict_outputs(verdict.output or ()), policy_from(verdict.policy)
-    if verdict.save:
+    outputs, policy = verdict_outputs(judging.output or ()), policy_from(judging.policy)
+    if judging.save:
         refuse_unsaved(policy)
     in_file = baseline_in_file(policy)
     results = checked_outputs(result or ())
@@ -75,7 +75,7 @@ def gate(
             with ends.budget.bounding():
                 candidate = opened.enter_context(candidate_of(subject, promote=promote))
                 # a local server runs until its last client leaves
-                client = opened.enter_context(Client(local=local)) if verdict.save else None
+                client = opened.enter_context(Client(local=local)) if judging.save else None
                 of = subject_with(candidate, subject)
                 request = audit_request(
                     of, search=search_of(policy.audit), outputs=results, reuse=not no_reuse, ends=ends
@@ -86,15 +86,17 @@ def gate(
                     request, local=local, quiet=quiet, needs_report=has_copied_spots, baseline=policy.baseline
                 )
         except BudgetSpent:
-            given = unmeasured(policy, ends.budget.unmeasured, today=datetime.now(UTC).date())
-            raise typer.Exit(told(given, outputs, verdict)) from None
+            verdict = unmeasured(policy, ends.budget.unmeasured, today=datetime.now(UTC).date())
+            show_verdict(verdict, outputs, judging)
+            raise typer.Exit(exit_code_of(verdict, exit_zero=judging.exit_zero)) from None
         refuse_unmeasured(found.result)
-        given = _verdict_on(found, policy, in_file)
-        code = told(given, outputs, verdict)
+        verdict = _verdict_on(found, policy, in_file)
+        show_verdict(verdict, outputs, judging)
+        code = exit_code_of(verdict, exit_zero=judging.exit_zero)
         if client is not None:
-            _saved(client, found, given, code, ends.budget)
+            _saved(client, found, verdict, code, ends.budget)
         if candidate is not None:
-            _settled(candidate, given, code)
+            _settled(candidate, verdict, code)
     raise typer.Exit(code)
 
 

@@ -11,7 +11,7 @@ from modicum.cli.documents import Findings, read_document, refuse_edited, refusi
 from modicum.cli.policy import policy_from
 from modicum.cli.saving import refuse_unsaved, save
 from modicum.cli.stored_baselines import baseline_stored, report_of
-from modicum.cli.verdict_outputs import VerdictOptions, judged, told, verdict_outputs
+from modicum.cli.verdict_outputs import VerdictOptions, exit_code_of, judged, show_verdict, verdict_outputs
 from modicum.errors import InvalidArgument
 from modicum.gate.one_version import of_version, version_called
 from modicum.gate.verdict import Verdict
@@ -30,14 +30,14 @@ def judge(
         options.option(options.MODEL, "--version", "MODEL/NUMBER", "Judge this version of a result of several alone."),
     ] = "",
     findings: Findings = None,
-    verdict: VerdictOptions,
+    judging: VerdictOptions,
 ) -> None:
     """Judge a stored result by a policy: PASS, FAIL or INCONCLUSIVE. A file needs no server.
 
     Exit codes: 0 PASS, 1 FAIL, 4 INCONCLUSIVE; 2 wrong usage or policy, 3 not completed, 130 interrupted.
     """
-    outputs, policy = verdict_outputs(verdict.output or ()), policy_from(verdict.policy)
-    if verdict.save:
+    outputs, policy = verdict_outputs(judging.output or ()), policy_from(judging.policy)
+    if judging.save:
         _refuse_file(result)
         refuse_unsaved(policy)
     document = with_findings(result_named(result), findings)
@@ -47,10 +47,11 @@ def judge(
             version = version_called(document, version)
             document = of_version(document, version)
     baseline = baseline_stored(policy, document)
-    given = judged(document, policy, result, baseline=baseline)
-    code = told(given, outputs, verdict)
-    if verdict.save:
-        _save(result, version, given, baseline, code)
+    verdict = judged(document, policy, result, baseline=baseline)
+    show_verdict(verdict, outputs, judging)
+    code = exit_code_of(verdict, exit_zero=judging.exit_zero)
+    if judging.save:
+        _save(result, version, verdict, baseline, code)
     raise typer.Exit(code)
 
 

@@ -84,24 +84,29 @@ def judged(document: Mapping[str, Any], policy: Policy, source: str, *, baseline
         return judge(document, policy, today=datetime.now(UTC).date(), baseline=baseline)
 
 
-def exit_code_of(verdict: Verdict) -> int:
-    """The exit code of a verdict by its policy."""
+def exit_code_of(verdict: Verdict, *, exit_zero: bool = False) -> int:
+    """The exit code of a verdict by its policy; 0 with `--exit-zero`."""
+    if exit_zero:
+        return DONE
     if verdict.outcome is Outcome.INCONCLUSIVE:
         return INCONCLUSIVE if verdict.policy.inconclusive is Inconclusive.FAIL else DONE
     return VIOLATED if verdict.outcome is Outcome.FAIL else DONE
 
 
-def told(verdict: Verdict, outputs: tuple[VerdictOutput, ...], asked: VerdictOptions) -> int:
-    """Write the outputs and print the verdict. Returns the exit code."""
+def show_verdict(verdict: Verdict, outputs: tuple[VerdictOutput, ...], judging: VerdictOptions) -> None:
+    """Write the outputs, say where the exit code does not tell the outcome, and print the verdict.
+
+    Raises:
+        OutputNotWritten: the disk is full, or permissions are missing.
+    """
     code, document = exit_code_of(verdict), verdict.as_json()
     write_verdict(document, outputs)
     if verdict.outcome is Outcome.INCONCLUSIVE and code == DONE:
         print_error(SAID[verdict.policy.inconclusive])
-    if asked.exit_zero and code != DONE:
+    if judging.exit_zero and code != DONE:
         print_error(f"the exit code is 0 because of --exit-zero; without it, it is {code}")
     with printing():
-        print_verdict(document, outputs, as_json=asked.as_json)
-    return DONE if asked.exit_zero else code
+        print_verdict(document, outputs, as_json=judging.as_json)
 
 
 def write_verdict(document: Mapping[str, Any], outputs: Sequence[VerdictOutput]) -> None:

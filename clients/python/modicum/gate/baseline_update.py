@@ -19,8 +19,8 @@ class Refusal:
     text: str
 
 
-def refusal(verdict: Verdict, *, reason: str) -> Refusal | None:
-    """Return why the result of a verdict may not become the baseline; None where it may."""
+def refusal(verdict: Verdict, *, reason: str, first: bool) -> Refusal | None:
+    """Return why a verdict's result may not become the baseline; None where it may. The `first` one replaces none."""
     if verdict.expired:
         return Refusal(Outcome.FAIL, "a waiver has expired")
     decisive = [(one.rule.id, check) for one in verdict.rules if one.rule.level is Level.ERROR for check in one.checks]
@@ -30,11 +30,19 @@ def refusal(verdict: Verdict, *, reason: str) -> Refusal | None:
                 told = f": {check.reason}" if check.reason else ""
                 return Refusal(outcome, f"{name} is {outcome}{told}")
     impossible = [check.reason for one in verdict.rules for check in one.checks if _is_impossible(check)]
-    if impossible and not reason.strip():
-        return Refusal(Outcome.PASS, f"it cannot be compared with the baseline that it replaces: {impossible[0]}")
-    return None
+    if not impossible or reason.strip():
+        return None
+    if first:
+        return Refusal(
+            Outcome.PASS, "the first baseline is compared with nothing; say with --reason TEXT why this result is it"
+        )
+    return Refusal(
+        Outcome.PASS,
+        f"it cannot be compared with the baseline that it replaces: {impossible[0]}; say with --reason TEXT why it is "
+        "replaced",
+    )
 
 
 def _is_impossible(check: Check) -> bool:
     """Whether it is a comparison with the baseline that could not be made."""
-    return check.against_baseline and not check.holds
+    return check.against_baseline and not check.judgeable

@@ -77,7 +77,7 @@ def baseline_checks(rule: Rule, beside: Comparison) -> Iterator[Check]:
         return
     seen = scale_of(pairs)
     for check, images in _by_class(rule, whole, pairs, beside):
-        if not check.holds:
+        if not check.judgeable:
             yield check
         elif by_accuracy:
             yield _accuracy(rule, check, images)
@@ -186,7 +186,7 @@ def _judged(check: Check, number: Number, ends: tuple[float | None, float | None
 
 
 def _unjudged(check: Check, reason: str) -> Check:
-    return replace(check, holds=False, reason=reason)
+    return replace(check, judgeable=False, reason=reason)
 
 
 def _apart(ours: Compared, mine: SearchResult, baseline: Compared, theirs: SearchResult) -> str:

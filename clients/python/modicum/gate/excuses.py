@@ -119,6 +119,6 @@ def _unknown_class(label: str, document: Document, checks: Iterable[Check]) -> s
     """That a result knows no class of a name, and which was probably meant; empty where it does."""
     named = [name for model in document["models"] for name in model.get("class_labels", ())]
     tested = [row["label"] for test in document.get("spots", ()) for row in test["rows"]]
-    judged = [name for check in checks if check.holds for name in (check.class_label, check.subject)]
+    judged = [name for check in checks if check.judgeable for name in (check.class_label, check.subject)]
     known = {*named, *tested, *judged, ALL_TOGETHER} - {""}
     return "" if label in known else f"the result has no {class_words(label)} ({did_you_mean(label, known)})"

@@ -34,7 +34,7 @@ def explained(policy: Policy) -> Iterator[str]:
 def requirement(rule: Rule) -> str:
     """Return what passes, as the end of a sentence."""
     parts = []
-    if rule.id == "spot":
+    if rule.known.is_spot:
         return f"no small place that decides, in rows that hold at least {rule.min_assessed:.0%} of the images"
     if rule.known.kind in {Kind.READING, Kind.VERDICT}:
         return f"the outcome {' or '.join(rule.expect)}"
@@ -60,7 +60,7 @@ def _rule(rule: Rule) -> Iterator[str]:
 
 
 def _needs(rule: Rule) -> str:
-    if rule.id == "spot":
+    if rule.known.is_spot:
         return "the control spot: images of at least two predicted classes, from about 100 images on"
     if rule.id == "counterfactual":
         return "a counterfactual data set"

@@ -118,7 +118,7 @@ def _left_out(policy: Policy, document: Document) -> Iterator[tuple[str, str]]:
     for rule in policy.rules:
         if _of_another_dataset(rule, document):
             continue  # it is judged, and inconclusive
-        if rule.mark is None and rule.id != "spot" and whole and not _has_evidence(rule, document):
+        if rule.mark is None and not rule.known.is_spot and whole and not _has_evidence(rule, document):
             yield rule.id, "the result has nothing for it"
         elif _needs_labels(rule) and not labelled:
             raise _unlabelled(rule, "no image of the result has one: audit images with labels")
@@ -168,15 +168,15 @@ def _has_evidence(rule: Rule, document: Document) -> bool:
 def _checks(rule: Rule, document: Document, policy: Policy, baseline: Compared | None) -> list[Check]:
     checks: list[Check] = []
     if other := _of_another_dataset(rule, document):
-        return [Check(model_version="", holds=False, reason=other)]
-    if rule.known.kind is Kind.VERDICT and rule.id != "spot":
+        return [Check(model_version="", judgeable=False, reason=other)]
+    if rule.known.kind is Kind.VERDICT and not rule.known.is_spot:
         checks = [_verdict_check(rule, entry, document) for entry in document.get(rule.known.name, ())]
     elif rule.known.kind is not Kind.BASELINE:
         checks = [check for model in document["models"] for check in _of_model(rule, document, model, policy)]
     if rule.needs_baseline:
         checks += [check for model in document["models"] for check in _against(rule, document, model, policy, baseline)]
     return checks or [
-        Check(model_version="", holds=False, reason=f"the result has no {rule.known.part or rule.known.name}")
+        Check(model_version="", judgeable=False, reason=f"the result has no {rule.known.part or rule.known.name}")
     ]
 
 
@@ -185,9 +185,9 @@ def _against(
 ) -> Iterator[Check]:
     version, search = model["model_version"], _search(rule, model, policy)
     if baseline is None:
-        yield Check(model_version=version, holds=False, against_baseline=True, reason="there is no baseline")
+        yield Check(model_version=version, judgeable=False, against_baseline=True, reason="there is no baseline")
     elif search is None:
-        yield Check(model_version=version, holds=False, reason=NOT_AS_ASKED)
+        yield Check(model_version=version, judgeable=False, reason=NOT_AS_ASKED)
     else:
         ours = compared(document, version, called="the result")
         beside = Comparison(version, ours, search["search"], baseline, class_labels(document, version))
@@ -198,7 +198,7 @@ def _against(
 def _unless_weak(check: Check, document: Document, search: Document, policy: Policy) -> Check:
     """The check; inconclusive where the evidence is weaker than the policy asks, or was measured otherwise."""
     weak = _measured_otherwise(document, policy) or _too_weak(document, search, policy)
-    nothing = replace(check, holds=False, passes=False, against_baseline=False, reason=weak, unsettled="")
+    nothing = replace(check, judgeable=False, passes=False, against_baseline=False, reason=weak, unsettled="")
     return nothing if weak else check
 
 
@@ -211,11 +211,11 @@ def _of_model(rule: Rule, document: Document, model: Document, policy: Policy) -
     version = model["model_version"]
     search = _search(rule, model, policy)
     if search is None:
-        yield Check(model_version=version, holds=False, reason=NOT_AS_ASKED)
+        yield Check(model_version=version, judgeable=False, reason=NOT_AS_ASKED)
         return
     checks = (
         spot_checks(rule, document, version, policy.accept)
-        if rule.id == "spot"
+        if rule.known.is_spot
         else checks_of(rule, document, model, search)
     )
     for check in checks:
@@ -287,22 +287,22 @@ def holm_shares(p_values: Mapping[str, float], budget: float) -> dict[str, tuple
 
 def _over_checks(checks: Sequence[Check]) -> float:
     """P of the hypothesis that a rule holds in all of its checks, by Bonferroni over those that can be judged."""
-    return bonferroni([check.p for check in checks if check.holds])
+    return bonferroni([check.p for check in checks if check.judgeable])
 
 
 def _decided(rule: Rule, checks: Sequence[Check], share: float, excuses: Excuses) -> Iterator[Check]:
     """Each check with its outcome; of a rule that fails, those that Holm's procedure finds at the rule's share."""
-    judged = [check for check in checks if check.holds]
+    judged = [check for check in checks if check.judgeable]
     failing = {id(check) for check, fails in zip(judged, holm([one.p for one in judged], share), strict=True) if fails}
     for check in checks:
         if id(check) in failing and share > 0:
             waiver = excuses.of(rule, check)
             waived = "" if waiver is None else waived_words(waiver)
             yield replace(check, outcome=Outcome.WAIVED if waived else Outcome.FAIL, waived=waived)
-        elif check.passes and check.holds:
+        elif check.passes and check.judgeable:
             yield replace(check, outcome=Outcome.PASS)
         else:
-            told = [check.reason, check.unsettled or (_why_unsettled(check) if check.holds else "")]
+            told = [check.reason, check.unsettled or (_why_unsettled(check) if check.judgeable else "")]
             yield replace(check, outcome=Outcome.INCONCLUSIVE, reason="; ".join(text for text in told if text))
 
 

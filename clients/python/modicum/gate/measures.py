@@ -26,7 +26,7 @@ def checks_of(rule: Rule, document: Document, model: Document, search: Document)
     measure = measure_in(rule, document, version, search)
     if measure is None:
         reason = f"the result has no measure {rule.known.name}; run what it needs"
-        yield Check(model_version=version, holds=False, reason=reason)
+        yield Check(model_version=version, judgeable=False, reason=reason)
         return
     if rule.max is None and rule.min is None:
         return  # the baseline alone decides
@@ -81,7 +81,7 @@ def class_labels(document: Document, version: str) -> dict[str, str]:
 def _measured(rule: Rule, version: str, subject: str, measure: Document | None, looks: Looks) -> Check:
     if measure is None:
         missing = f"the result has no {class_words(subject)}"
-        return Check(model_version=version, subject=subject, class_label=subject, holds=False, reason=missing)
+        return Check(model_version=version, subject=subject, class_label=subject, judgeable=False, reason=missing)
     number, limits = number_of(measure, looks), Limits(at_most=rule.max, at_least=rule.min)
     check = Check(
         model_version=version,
@@ -96,9 +96,9 @@ def _measured(rule: Rule, version: str, subject: str, measure: Document | None, 
         limits=limits,
     )
     if number.value is None:
-        return replace(check, holds=False, reason=f"not measured: {number.unavailable or 'no value'}")
+        return replace(check, judgeable=False, reason=f"not measured: {number.unavailable or 'no value'}")
     if UNDECIDED in measure:
-        return replace(check, holds=False, reason=measure[UNDECIDED])
+        return replace(check, judgeable=False, reason=measure[UNDECIDED])
     both = {"at_most": limits.at_most, "at_least": limits.at_least}
     return replace(check, p=p_beyond(number, **both), passes=p_within(number, **both) <= ONE_SIDED)
 
@@ -107,7 +107,7 @@ def _reading(rule: Rule, version: str, search: Document, document: Document) -> 
     reading = next((one for one in search["readings"] if one["control"] == rule.known.name), None)
     if reading is None:
         reason = f"the result has no reading of the control {rule.known.name}; run that control"
-        return Check(model_version=version, holds=False, reason=reason)
+        return Check(model_version=version, judgeable=False, reason=reason)
     if not reading.get("outcomes"):
         return outcome_check(rule, version, reading["outcome"], document, reading["text"])
     return _reading_anew(rule, version, reading)
@@ -140,9 +140,9 @@ def outcome_check(rule: Rule, version: str, outcome: str, document: Document, te
     """Return the check of an outcome in words. It was decided at the result's level, so p is 1 less that level."""
     found = Check(model_version=version, subject=outcome, reason=text)
     if undecided := document["specification"]["statistics"].get(UNDECIDED):
-        return replace(found, holds=False, reason=undecided)
+        return replace(found, judgeable=False, reason=undecided)
     if outcome in rule.expect:
         return replace(found, passes=True)
     if outcome == "INCONCLUSIVE":
-        return replace(found, holds=False)
+        return replace(found, judgeable=False)
     return replace(found, p=1 - document["specification"]["statistics"]["level"])

@@ -144,7 +144,7 @@ def _judged(
 
 def _grows(check: Check) -> bool:
     """Whether more images can settle a check: it has a value, or a reading that was derived anew."""
-    return check.value is not None or (check.holds and bool(check.subject))
+    return check.value is not None or (check.judgeable and bool(check.subject))
 
 
 def _sizes(begin: int) -> Iterator[int]:

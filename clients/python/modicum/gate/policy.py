@@ -70,6 +70,11 @@ class KnownRule:
     field: str = ""
     part: str = ""
 
+    @property
+    def is_spot(self) -> bool:
+        """Whether it is the rule of the spot test, which is judged row by row and has limits of its own."""
+        return self.id == "spot"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:

@@ -201,9 +201,9 @@ def _rule_problems(marked: Marked, name: str, given: Mapping[str, Any]) -> Itera
         yield from _limit_problems(marked, known, limit)
     if known.kind in {Kind.MEASURE, Kind.BASELINE} and "expect" in given:
         yield marked.mark((*path, "expect")), f"{name} has no outcome; expected {EXPECTED[known.kind]}"
-    if name != "spot" and "min_assessed" in given:
+    if not known.is_spot and "min_assessed" in given:
         yield marked.mark((*path, "min_assessed")), f"{name} has no min_assessed; only spot has; remove it"
-    if given.get("level", "error") != "off" and not _is_complete(marked.value, name, given):
+    if given.get("level", "error") != "off" and not _is_complete(marked.value, known, given):
         yield marked.mark(path), f"{name}: expected {EXPECTED[known.kind]}, got none, and the preset has none either"
 
 
@@ -220,9 +220,9 @@ def _limit_problems(marked: Marked, known: KnownRule, limit: str) -> Iterator[Pr
         yield mark, f"{limit} needs `baseline: {{file: FILE.json}}`; add it or remove the limit"
 
 
-def _is_complete(policy: Mapping[str, Any], name: str, given: Mapping[str, Any]) -> bool:
+def _is_complete(policy: Mapping[str, Any], known: KnownRule, given: Mapping[str, Any]) -> bool:
     """Whether the rule says what passes; what it leaves out comes from the preset's rule of that id."""
-    return name == "spot" or any(key in _merged(policy, name, given) for key in (*LIMITS, "expect"))
+    return known.is_spot or any(key in _merged(policy, known.id, given) for key in (*LIMITS, "expect"))
 
 
 def _merged(policy: Mapping[str, Any], name: str, given: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -57,7 +57,7 @@ def spot_checks(rule: Rule, document: Document, version: str, accept: Sequence[A
     """Yield a check for each row of a version's spot test, and one for the images that the rows hold."""
     test = next((one for one in document.get("spots", ()) if one["model_version"] == version), None)
     if test is None or not test["rows"]:
-        yield Check(model_version=version, holds=False, reason=cut_reason(document, "spot") or NOT_TESTED)
+        yield Check(model_version=version, judgeable=False, reason=cut_reason(document, "spot") or NOT_TESTED)
         return
     rows = [_row(number, entry, accept) for number, entry in enumerate(test["rows"])]
     outcomes = judge_rows([place for row in rows for place in row.places])
@@ -67,7 +67,7 @@ def spot_checks(rule: Rule, document: Document, version: str, accept: Sequence[A
     for name in rule.classes if isinstance(rule.classes, tuple) else ():
         if name not in {row.label for row in rows}:
             missing = "this class has no row of its own"
-            yield Check(model_version=version, subject=name, class_label=name, holds=False, reason=missing)
+            yield Check(model_version=version, subject=name, class_label=name, judgeable=False, reason=missing)
     if rule.classes is None or rule.classes == "all":
         yield _assessed(rule, test, version)
 
@@ -248,6 +248,6 @@ def _assessed(rule: Rule, test: Document, version: str) -> Check:
         n=images,
         limits=Limits(at_least=rule.min_assessed),
         passes=enough,
-        holds=enough,
+        judgeable=enough,
         reason="" if enough else f"at least {rule.min_assessed:.0%} are needed; {few}",
     )

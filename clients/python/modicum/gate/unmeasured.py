@@ -10,7 +10,7 @@ from modicum.gate.verdict import Check, Outcome, RuleVerdict, Verdict
 
 def unmeasured(policy: Policy, why: str, *, today: date) -> Verdict:
     """Return the verdict of a policy without a result; `why` says why there is none."""
-    check = Check(model_version="", holds=False, reason=why)
+    check = Check(model_version="", judgeable=False, reason=why)
     rules = tuple(
         RuleVerdict(
             rule=rule, requirement=requirement(rule), outcome=Outcome.INCONCLUSIVE, p=1.0, share=0.0, checks=(check,)

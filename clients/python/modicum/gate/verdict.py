@@ -58,7 +58,7 @@ class Check:
         limits: what the value was compared with.
         p: of the hypothesis that the rule holds; small where it fails.
         passes: whether it lies within, one-sided at 95%.
-        holds: whether the evidence may be judged at all; where it may not, `reason` says why.
+        judgeable: whether the evidence may be judged at all; where it may not, `reason` says why.
         reason: what is missing, or what was found.
         against_baseline: whether it compares with the baseline.
         unsettled: why it is inconclusive, where it neither fails nor passes.
@@ -76,7 +76,7 @@ class Check:
     limits: Limits = NO_LIMITS
     p: float = 1.0
     passes: bool = False
-    holds: bool = True
+    judgeable: bool = True
     reason: str = ""
     unsettled: str = ""
     against_baseline: bool = False

@@ -52,4 +52,4 @@ def _eligible(document: Document, version: str, search: Document) -> int:
 def beside(check: Check, measure: Document, unequal: str) -> Check:
     """Return the check of a pair's measure: which version it is beside, and unjudged where the two are unequal."""
     named = replace(check, subject=f"{check.subject} with {measure['beside']}".strip())
-    return replace(named, holds=False, passes=False, reason=unequal) if unequal else named
+    return replace(named, judgeable=False, passes=False, reason=unequal) if unequal else named

@@ -30,7 +30,7 @@ def has_copied_spots(document: Document) -> bool:
 
 def _worst_first(judged: Iterable[RuleVerdict]) -> list[Check]:
     order = (Outcome.FAIL, Outcome.INCONCLUSIVE, Outcome.WAIVED)
-    checks = [check for one in judged if one.rule.id == "spot" for check in one.checks if check.outcome in order]
+    checks = [check for one in judged if one.rule.known.is_spot for check in one.checks if check.outcome in order]
     return sorted(checks, key=lambda check: (order.index(check.outcome), check.p))
 
 
