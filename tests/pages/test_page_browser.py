@@ -96,6 +96,18 @@ def test_a_policy_is_judged_in_the_browser(page):
     page.get_by_role("heading", name="Rules").wait_for()
 
 
+def test_pictures_are_drawn_as_large_as_the_canvas_of_an_audit(page, scene: Scene):
+    pictures = scene.run(scene.dataset("drawn", 5))
+    audit = scene.run(scene.audit("drawing", TINY, pictures))
+    scene.run(scene.succeed(audit))
+    sign_in(page, "vera")
+    page.goto(f"/{pictures}")
+    page.get_by_role("link", name="as in drawing").click()
+    page.get_by_text("As the models of").wait_for()
+
+    assert widths_of(page.locator(".pictures img")) == [audit.specification.canvas.width] * 5
+
+
 def test_two_audits_are_put_side_by_side_from_the_page_of_one(page, scene: Scene):
     few = scene.run(scene.dataset("walked"))
     for name in ("walked-1", "walked-2"):

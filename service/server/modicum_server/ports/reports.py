@@ -39,6 +39,9 @@ class ReportRenderer(Protocol):
     def canvas_images(self, findings: Iterable[Finding]) -> list[str]:
         """Digests of the images for `canvas`, each once."""
 
+    def canvas_picture(self, data: bytes, framing: InputSpecification, canvas: Canvas, *, max_pixels: int) -> bytes:
+        """An image file on the canvas, as PNG."""
+
     def review_picture(
         self,
         data: bytes,

@@ -22,6 +22,7 @@ from modicum_server.transports.methods.verdicts import VerdictMethods
 from modicum_server.usecases.artifacts import Artifacts
 from modicum_server.usecases.audit_creation import AuditCreation
 from modicum_server.usecases.audits import Audits
+from modicum_server.usecases.canvas_pictures import CanvasPictures
 from modicum_server.usecases.datasets import Datasets
 from modicum_server.usecases.findings import Findings
 from modicum_server.usecases.found_so_far import FoundSoFar
@@ -57,6 +58,7 @@ class UseCases:
     versions: Versions
     datasets: Datasets
     artifacts: Artifacts
+    canvas_pictures: CanvasPictures
     audits: Audits
     audit_creation: AuditCreation
     findings: Findings
@@ -115,6 +117,7 @@ def build_services(
         versions=Versions(store, settings),
         datasets=Datasets(store, artifacts, settings, check_objects=check_objects),
         artifacts=Artifacts(store, artifacts, settings),
+        canvas_pictures=CanvasPictures(store, artifacts, renderer, reports, settings),
         audits=Audits(store),
         audit_creation=AuditCreation(store, settings, on_created=lambda audit: _acknowledged(audit, metrics)),
         findings=Findings(store),

@@ -32,12 +32,14 @@ async def _dataset(visit: Visit) -> Response:
     about = f'dataset = "{name}" AND state = {AuditState.SUCCEEDED}'
     audits = await visit.use_cases.audits.page(visit.principal, visit.project, about, PageRequest(AUDITS_SHOWN))
     skipped = await _skipped(visit, audits.rows[:1])
+    seen_by = next((audit for audit in audits.rows if audit.name == visit.query("seen_by")), None)
     return visit.render(
         "dataset.html.j2",
         dataset=dataset,
         items=items,
         is_shown=is_shown,
         audits=audits,
+        seen_by=seen_by,
         skipped=skipped,
         more_skipped=len(skipped) >= MOST_FAILURES,
         first=not visit.query("page"),
@@ -63,8 +65,16 @@ async def _picture(visit: Visit) -> Response:
     return Streamed(pieces, beginning=beginning, headers=headers.PICTURE, media_type=kind)
 
 
+async def _on_canvas(visit: Visit) -> Response:
+    """Return a picture of the project on the canvas of an audit."""
+    audit, digest = visit.named("audits", "audit"), visit.request.path_params["digest"]
+    drawn = await visit.use_cases.canvas_pictures.drawn(visit.principal, audit, digest)
+    return Response(drawn, headers=headers.PICTURE, media_type="image/png")
+
+
 PAGES = (
     Page("datasets", "/projects/{project}/datasets", _list),
     Page("dataset", "/projects/{project}/datasets/{dataset}", _dataset),
     Page("picture", "/projects/{project}/pictures/{digest}", _picture, streams=True),
+    Page("picture_on_canvas", "/projects/{project}/audits/{audit}/pictures/{digest}", _on_canvas),
 )
