@@ -54,7 +54,7 @@ class Script:
         self.audit.specification.searches.add(method=3, threshold=0.9, fill=1, target_rule=1)
 
     def note(self, method, request, context):
-        """Record the call and play its next step: a status code, the arguments of `abort`, or a delay in seconds."""
+        """Record the call and play its next step: a status code, the arguments of `abort`, a function, or a delay."""
         self.calls[method].append(request)
         self.metadata.append(dict(context.invocation_metadata()))
         if self.pages:
@@ -64,6 +64,8 @@ class Script:
             context.abort(step, "scripted")
         elif isinstance(step, tuple):
             abort(context, *step)
+        elif callable(step):
+            step()
         elif step is not None:
             self.ended.wait(step)
 

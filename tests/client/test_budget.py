@@ -1,10 +1,13 @@
 """Budgets: what they may be, when they stop an audit, and that they end what takes longer."""
 
+import signal
 import time
 
 import pytest
 from modicum.cli.budget import Budget, BudgetSpent, TimeToStop, budget_of
 from modicum.errors import InvalidArgument
+
+from tests.client.alarms import Alarms
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("10m", 600), ("1h", 3600), (" 1.5m ", 90), ("0.5s", 0.5)])
@@ -25,34 +28,65 @@ def test_a_quarter_is_kept_for_what_follows_the_searches_and_a_moment_for_the_en
     assert (given.stops, given.ends) == (stops, ends)
 
 
-def test_the_searches_are_stopped_first_and_the_budget_is_spent_later():
-    given = Budget("1s", 1.0, started=time.monotonic())
+@pytest.fixture
+def alarms(monkeypatch):
+    return Alarms(monkeypatch)
 
-    seen = []
-    try:
+
+def test_the_searches_are_stopped_first_and_the_budget_is_spent_later(alarms):
+    given, seen = Budget("8s", 8.0), []
+
+    def work():
         with given.bounding():
-            try:
-                with given.bounding_searches():
-                    time.sleep(5)
-            except TimeToStop:
-                seen.append(time.monotonic())
-            time.sleep(5)
-    except BudgetSpent:
-        seen.append(time.monotonic())
+            with pytest.raises(TimeToStop), given.bounding_searches():
+                alarms.strike()
+            seen.append(alarms.clock())
+            alarms.strike()
 
-    assert len(seen) == 2
-    assert given.stops <= seen[0] < given.ends <= seen[1] < given.ends + 2
+    with pytest.raises(BudgetSpent):
+        work()
+
+    assert [*seen, alarms.clock()] == [given.stops, given.ends]
 
 
-def test_a_block_that_ends_in_time_leaves_no_timer_behind():
-    with Budget("0.2s", 0.2, started=time.monotonic()).bounding():
-        pass
-    time.sleep(0.4)
+def test_a_spent_budget_interrupts_again_once_nothing_may_be_waited_for(alarms):
+    given = Budget("8s", 8.0)
+
+    with given.bounding():
+        with pytest.raises(BudgetSpent):
+            alarms.strike()
+        with pytest.raises(BudgetSpent):
+            alarms.strike()
+
+    assert alarms.clock() == pytest.approx(given.exits)
+
+
+def test_a_block_that_ends_in_time_leaves_no_timer_behind(alarms):
+    with Budget("8s", 8.0).bounding():
+        assert alarms.is_set
+
+    assert not alarms.is_set
+
+
+def test_an_alarm_that_comes_as_soon_as_the_timer_is_set_leaves_no_timer_behind(alarms, monkeypatch):
+    def late(*when):
+        alarms._set(*when)
+        if when[1]:
+            alarms.strike()
+
+    before = signal.getsignal(signal.SIGALRM)
+    monkeypatch.setattr(signal, "setitimer", late)
+
+    with pytest.raises(BudgetSpent), Budget("8s", 8.0).bounding():
+        pytest.fail("the block begins although its budget is spent")
+
+    assert not alarms.is_set
+    assert signal.getsignal(signal.SIGALRM) is before
 
 
 def test_a_budget_that_was_spent_before_is_noticed_at_once():
     with pytest.raises(BudgetSpent), Budget("10s", 10.0, started=time.monotonic() - 100).bounding():
-        time.sleep(5)
+        time.sleep(600)
 
 
 def test_without_a_budget_nothing_is_bounded():

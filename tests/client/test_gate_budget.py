@@ -1,13 +1,12 @@
 """`modicum gate --budget`: whatever takes long, the command ends in time with a verdict that says what was cut."""
 
-import time
 from types import SimpleNamespace
 
 import pytest
-from modicum.cli import budget
 from modicum.cli.command import app
 from modicum.v1 import audit_pb2, audit_service_pb2
 
+from tests.client.alarms import Alarms
 from tests.client.test_exit_codes_through_pipes import succeeded, unmeasured
 from tests.client.test_gate_command import SPOTS
 from tests.gate.documents import document
@@ -19,8 +18,24 @@ RUNNING = ([(2, "RUNNING")], None)
 
 
 @pytest.fixture
-def gate(tmp_path, monkeypatch, address, capsys):
-    """Runs the command in this process, in a folder with images, weights and a policy; its budget begins now."""
+def alarms(monkeypatch):
+    return Alarms(monkeypatch)
+
+
+@pytest.fixture
+def silent(alarms, script):
+    """A step of a call that is not answered: the next alarm comes while it is waited for."""
+
+    def strike():
+        alarms.strike()
+        script.ended.wait(600)
+
+    return strike
+
+
+@pytest.fixture
+def gate(tmp_path, monkeypatch, address, alarms, capsys):
+    """Runs the command in this process, in a folder with images, weights and a policy."""
     (tmp_path / "photos" / "cat").mkdir(parents=True)
     (tmp_path / "photos" / "cat" / "a.jpg").write_bytes(b"a")
     (tmp_path / "w.safetensors").write_bytes(b"w")
@@ -31,7 +46,6 @@ def gate(tmp_path, monkeypatch, address, capsys):
     monkeypatch.setenv("MODICUM_ADDRESS", address)
 
     def run(options):
-        monkeypatch.setattr(budget, "STARTED", time.monotonic())
         with pytest.raises(SystemExit) as ended:
             app([*GATE.split(), *options.split()])
         said = capsys.readouterr()
@@ -40,11 +54,12 @@ def gate(tmp_path, monkeypatch, address, capsys):
     return run
 
 
-def test_a_budget_stops_the_searches_and_then_cuts_what_follows_them(gate, script):
+def test_a_budget_stops_the_searches_and_then_cuts_what_follows_them(gate, script, alarms):
     cut = {"planned": 200, "images": 200, "reason": "ASKED", "why": ["the budget of 16s was spent"], "cut": ["spot"]}
     succeeded(script, document(spots=(), level=0.99, seed=7, stopping=cut))
     script.audit.state = AUDIT.STATE_RUNNING
     script.watches = [RUNNING, RUNNING, *[([(3, "SUCCEEDED")], "end")] * 4]
+    script.steps["WatchAudit"] = [alarms.strike, alarms.strike]
 
     ended = gate("--budget 16s")
 
@@ -61,12 +76,12 @@ def test_a_budget_stops_the_searches_and_then_cuts_what_follows_them(gate, scrip
     assert script.calls["CancelAudit"] == []
 
 
-def test_a_budget_that_is_spent_on_the_baseline_leaves_the_verdict_on_the_new_model(gate, script, tmp_path):
+def test_a_budget_that_is_spent_on_the_baseline_leaves_the_verdict_on_the_new_model(gate, script, silent, tmp_path):
     with (tmp_path / "modicum.yaml").open("a") as policy:
         policy.write("baseline: {audit: before}\nrules: {accuracy: {level: error, max_regression: 0.02}}\n")
     written = succeeded(script, document(spots=SPOTS["planted"], level=0.99, seed=7))
     script.reports = {audit_service_pb2.REPORT_FORMAT_JSON: written}
-    script.steps["GetAuditReport"] = [None, 60]
+    script.steps["GetAuditReport"] = [None, silent]
 
     ended = gate("--budget 12s --save")
 
@@ -90,9 +105,9 @@ def test_a_budget_that_is_spent_before_an_image_began_measures_nothing(gate, scr
 
 
 @pytest.mark.parametrize(("name", "code"), [("clean", 3), ("planted", 1)])
-def test_a_budget_bounds_how_long_the_verdict_may_take_to_be_stored(gate, script, name, code):
+def test_a_budget_bounds_how_long_the_verdict_may_take_to_be_stored(gate, script, silent, name, code):
     succeeded(script, document(spots=SPOTS[name], level=0.99, seed=7))
-    script.steps["JudgeAudit"] = [60]
+    script.steps["JudgeAudit"] = [silent]
 
     ended = gate("--save --budget 12s")
 
@@ -100,11 +115,12 @@ def test_a_budget_bounds_how_long_the_verdict_may_take_to_be_stored(gate, script
     assert "the verdict is not stored: the budget of 12s was spent while the verdict was stored" in ended.stderr
 
 
-def test_a_server_that_does_not_answer_holds_up_no_verdict(gate, script):
+def test_a_server_that_does_not_answer_holds_up_no_verdict(gate, script, alarms, silent):
     script.audit.state = AUDIT.STATE_RUNNING
     script.watches = [RUNNING] * 5
-    script.steps["StopAudit"] = [60]
-    script.steps["CancelAudit"] = [60]
+    script.steps["WatchAudit"] = [alarms.strike, alarms.strike]
+    script.steps["StopAudit"] = [silent]
+    script.steps["CancelAudit"] = [silent]
 
     ended = gate("--budget 8s")
 

@@ -8,7 +8,7 @@ import asyncio
 import functools
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar
 
 from modicum.errors import InvalidArgument
 
@@ -41,27 +41,28 @@ class Portal:
         if self._loop.is_closed():
             coroutine.close()
             raise InvalidArgument("the client is closed; use it inside its `with` block")
-        ended = threading.Event()
-        future = asyncio.run_coroutine_threadsafe(_signalling(coroutine, ended), self._loop)
+        ended, future = threading.Event(), None
         try:
+            future = asyncio.run_coroutine_threadsafe(_signalling(coroutine, ended), self._loop)
             return future.result()
         except BaseException:
-            if future.cancel():
+            if future is not None and future.cancel():
                 ended.wait(CANCEL_SECONDS)
             raise
 
     def iterate(self, rows: AsyncIterator[R]) -> Iterator[R]:
         """Yield the rows one by one. A row is fetched when it is needed."""
+        asked = _Rows(rows)
         try:
             while True:
                 try:
-                    row = self.run(_next(rows))
+                    row = self.run(asked.next())
                 except StopAsyncIteration:
                     return
                 yield row
         finally:
-            if isinstance(rows, AsyncGenerator) and not self._loop.is_closed():
-                self.run(rows.aclose())
+            if not self._loop.is_closed():
+                self.run(asked.close())
 
     def close(self) -> None:
         """Cancel what still runs and end the thread. Closing twice does nothing."""
@@ -131,8 +132,28 @@ def streaming_into(
     return call
 
 
-async def _next(rows: AsyncIterator[R]) -> R:
-    return await anext(rows)
+class _Rows(Generic[R]):
+    """Rows that one caller asks for, one after the other, and then closes."""
+
+    def __init__(self, rows: AsyncIterator[R]) -> None:
+        self._rows = rows
+        self._asking: asyncio.Task[Any] | None = None
+
+    async def next(self) -> R:
+        self._asking = asyncio.current_task()
+        return await anext(self._rows)
+
+    async def close(self) -> None:
+        """End what is still asked for, and close a generator: only one that does nothing can be closed.
+
+        An interrupt cancels what is asked for. Another one may come before that has ended.
+        """
+        if self._asking is not None and not self._asking.done():
+            if not self._asking.cancelling():
+                self._asking.cancel()
+            await asyncio.wait({self._asking})
+        if isinstance(self._rows, AsyncGenerator):
+            await self._rows.aclose()
 
 
 async def _signalling(coroutine: Coroutine[Any, Any, R], ended: threading.Event) -> R:

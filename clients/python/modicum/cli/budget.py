@@ -130,13 +130,19 @@ class Budget:
             yield
             return
 
+        lasts = True
+
         def alarm(_number: int, _frame: FrameType | None) -> None:
-            raise kind
+            if lasts:
+                raise kind
 
         before = signal.signal(signal.SIGALRM, alarm)
-        self._set_timer(at)
         try:
-            yield
+            try:
+                self._set_timer(at)
+                yield
+            finally:
+                lasts = False  # an alarm that comes now must not keep the timer from being taken back
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, before)
