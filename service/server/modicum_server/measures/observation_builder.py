@@ -21,11 +21,11 @@ from modicum_server.domain.findings import (
     FindingControls,
     FindingReason,
     ScoredVariant,
-    Subset,
     TransferFinding,
 )
 from modicum_server.domain.searches import Canvas, Search
 from modicum_server.domain.statistics import DEFAULTS, Statistics
+from modicum_server.measures.masks import subset_mask
 from modicum_server.measures.observations import (
     OF_WHOLE_IMAGES,
     UNKNOWN,
@@ -150,7 +150,7 @@ class ObservationBuilder:
                 "confidence": _number(finding.confidence) if scored else math.nan,
                 "target": _known(finding.target_class),
                 "size": size,
-                "border_share": math.nan if shown is None else self._ring.share(unpack_mask(shown)),
+                "border_share": math.nan if shown is None else self._ring.share(subset_mask(shown)),
                 "object_area": math.nan if objects is None else objects.area,
                 "object_share": _number(objects.share) if objects is not None and found else math.nan,
                 **_targeted(other if measured else None),
@@ -231,17 +231,6 @@ def observe(
     for finding in findings:
         builder.add(finding)
     return builder.observations()
-
-
-def unpack_mask(subset: Subset) -> Booleans:
-    """Return the mask of a subset, (height, width) of bool."""
-    return unpacked(subset.mask, subset.height, subset.width)
-
-
-def unpacked(packed: bytes, height: int, width: int) -> Booleans:
-    """Return a mask of (height, width) of bool from its bits, eight in a byte."""
-    bits = np.unpackbits(np.frombuffer(packed, dtype=np.uint8), count=height * width)
-    return bits.reshape(height, width).astype(np.bool_)
 
 
 def _booleans(column: bytearray) -> Booleans:

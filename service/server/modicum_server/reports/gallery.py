@@ -24,8 +24,8 @@ from modicum_server.domain.findings import (
 from modicum_server.domain.models import InputSpecification
 from modicum_server.domain.searches import Canvas, Fill
 from modicum_server.images.pictures import MAX_PIXELS, PictureTooLarge, PictureUnreadable, canvas_array
+from modicum_server.measures.masks import subset_mask
 from modicum_server.measures.number_words import confidence_text, share_text, short_name, times_text
-from modicum_server.measures.observation_builder import unpack_mask
 from modicum_server.reports import panels
 from modicum_server.reports.narrowing import Step, steps_of
 from modicum_server.reports.wording import class_text, pixels_text, reason_text, variant_text
@@ -159,7 +159,7 @@ def card(finding: Finding, scene: Scene, anchor: str) -> Card:
     """Return the card of a finding with a subset."""
     subset = finding.subset
     assert subset is not None, "only findings with a subset have cards"
-    mask = unpack_mask(subset)
+    mask = subset_mask(subset)
     photograph = scene.photograph(finding.image_digest)
     return Card(
         anchor=anchor,

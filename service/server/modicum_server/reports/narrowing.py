@@ -8,8 +8,8 @@ import zlib
 from dataclasses import dataclass
 
 from modicum_server.domain.findings import Finding, Narrowing, Subset
+from modicum_server.measures.masks import mask_of_bits
 from modicum_server.measures.number_words import confidence_text, share_text
-from modicum_server.measures.observation_builder import unpacked
 from modicum_server.reports import panels
 from modicum_server.reports.wording import pixels_text
 
@@ -44,7 +44,7 @@ def _masks(narrowing: Narrowing, subset: Subset) -> list[panels.Mask]:
     each = (subset.height * subset.width + 7) // 8
     data = zlib.decompressobj().decompress(narrowing.masks, max_length=each * len(narrowing.kept))
     starts = range(0, each * len(narrowing.kept), each)
-    return [unpacked(data[start : start + each], subset.height, subset.width) for start in starts]
+    return [mask_of_bits(data[start : start + each], subset.height, subset.width) for start in starts]
 
 
 def _text(kept: int, whole: int, confidence: float) -> str:

@@ -13,6 +13,7 @@ from modicum_server.domain.findings import Finding
 from modicum_server.domain.searches import Canvas
 from modicum_server.domain.spots import SpotKind
 from modicum_server.measures.judged_spots import SHORTCUT
+from modicum_server.measures.masks import mask_of_bits
 from modicum_server.measures.measure import Measure, measure_from_json
 from modicum_server.measures.number_words import (
     interval_text,
@@ -21,7 +22,6 @@ from modicum_server.measures.number_words import (
     share_text,
     short_points_text,
 )
-from modicum_server.measures.observation_builder import unpacked
 from modicum_server.reports import panels
 from modicum_server.reports.gallery import Photograph, Scene
 from modicum_server.reports.outcomes import Tag, tag_of
@@ -307,7 +307,7 @@ def copied_region(example: Mapping[str, Any], canvas: tuple[int, ...]) -> panels
     """Return the place of an example as a mask (H, W)."""
     height, width = canvas
     if "mask" in example:
-        return unpacked(base64.b64decode(example["mask"]), height, width)
+        return mask_of_bits(base64.b64decode(example["mask"]), height, width)
     if example["kind"] == SpotKind.RING:
         ring = example["width"]
         region = np.ones((height, width), dtype=np.bool_)

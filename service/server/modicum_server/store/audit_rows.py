@@ -34,7 +34,7 @@ def audit_columns(audit: Audit) -> dict[str, Any]:
         "specification": document_of(SPECIFICATION, specification),
         "dataset": specification.dataset,
         "model_versions": list(specification.model_versions),
-        "answer_key": audit.reuse_key,
+        "answer_key": audit.reuse_key,  # the column's name is of release 0.1.0
         "item_count": audit.item_count,
         "state": audit.state.value,
         "stage": audit.stage.value if audit.stage else None,
@@ -47,6 +47,7 @@ def audit_columns(audit: Audit) -> dict[str, Any]:
         "images_failed": progress.images_failed,
         "passes_done": progress.passes_done,
         "passes_planned": progress.passes_planned,
+        # a new audit that reuses a result knows its mean alone: it is kept as that of one subset
         "subset_count": 0 if progress.mean_subset_fraction is None else 1,
         "subset_fraction_sum": progress.mean_subset_fraction or 0.0,
         "failure_reason": audit.failure.reason if audit.failure else None,

@@ -16,8 +16,9 @@ from modicum_server.torchserve.supervisor import Supervisor
 #: A canary names no task. A handler that works starts, finds no task, and reports that.
 CANARY = "canary"
 CANARY_SECONDS = 10.0
+#: How long TorchServe may take to restart a process that was killed, and the time between two looks at it.
 REVIVAL_SECONDS = 45.0
-PAUSE_SECONDS = 0.1
+REVIVAL_LOOK_SECONDS = 0.1
 #: After this many calls without a reply, TorchServe counts as dead.
 MOST_SILENCES = 2
 EXIT_SECONDS = 1.0
@@ -36,7 +37,7 @@ async def revive(supervisor: Supervisor, server: RunningServer, slot: Slot) -> N
         process = server.model_process(slot.name)
         if status is not None and status.ready and process is not None and process.alive:
             return
-        await asyncio.sleep(PAUSE_SECONDS)
+        await asyncio.sleep(REVIVAL_LOOK_SECONDS)
     await supervisor.replace(server)
 
 

@@ -14,9 +14,9 @@ from modicum_server.torchserve.server import RunningServer
 from modicum_server.torchserve.slots import Slot
 from modicum_server.torchserve.supervisor import Supervisor
 
-#: A process with much memory takes a while to die.
+#: How long a killed process may take to die, as one with much memory does, and the time between two looks at it.
 DEATH_SECONDS = 30.0
-PAUSE_SECONDS = 0.02
+DEATH_LOOK_SECONDS = 0.02
 
 log = structlog.get_logger(__name__)
 
@@ -43,7 +43,7 @@ class Renewal:
             return server
         deadline = time.monotonic() + DEATH_SECONDS
         while ended.alive and time.monotonic() < deadline:  # noqa: ASYNC110 - another's child tells us nothing
-            await asyncio.sleep(PAUSE_SECONDS)
+            await asyncio.sleep(DEATH_LOOK_SECONDS)
         await revive(supervisor, server, slot)
         self._ended.pop(slot.name, None)
         return await supervisor.ready(timeout_seconds)

@@ -35,15 +35,18 @@ from modicum_server.torchserve.stream import Stream, open_stream
 from modicum_server.torchserve.stream_errors import HANDLER_BUG, busy, failure_of
 from modicum_server.torchserve.supervisor import Supervisor
 
+#: How long one read of the stream waits; between two reads, the cancellation, the progress and the usage are looked at.
 TICK_SECONDS = 0.25
 #: When this much time has passed since the last look, this process or its machine was suspended.
 ABSENT_SECONDS = 2.0
+#: Between two calls while no process of the slot is free.
 BUSY_PAUSE_SECONDS = 0.2
-#: A dead process is restarted within seconds, or later where libraries load slowly.
+#: How long none may be free: a dead process is restarted within seconds, or later where libraries load slowly.
 BUSY_SECONDS = 90.0
 #: A process that TorchServe reports as ready for this long, without taking our task, is stuck.
 WEDGED_SECONDS = 15.0
-DEATH_SECONDS = 5.0
+#: How long the stream of a process that was killed may take to end.
+STREAM_END_SECONDS = 5.0
 CANCELLED = "CANCELLED"
 LIMIT_EXCEEDED = "MODEL_LIMIT_EXCEEDED"
 
@@ -86,7 +89,7 @@ class Run:
         self._progress = Progress(limits.hang_seconds, time.monotonic)
         self._memory_kills = memory_kills()
         self._busy_until = time.monotonic() + BUSY_SECONDS
-        self._wedged_at = time.monotonic() + WEDGED_SECONDS
+        self._take_by = time.monotonic() + WEDGED_SECONDS
         self._usage_due = 0.0
         self._stop_by: float | None = None
         self._kill = False
@@ -156,11 +159,9 @@ class Run:
             self._slot.ask_to_stop()
             self._stop_by = now + self._limits.grace_seconds
         if self._stop_by is not None and (self._stream is None or now >= self._stop_by):
-            self._kill = True
-            raise TaskFailed(CANCELLED, "the task was cancelled", model_at_fault=False)
+            self._give_up(TaskFailed(CANCELLED, "the task was cancelled", model_at_fault=False))
         if self._progress.overdue:
-            self._kill = True
-            raise ModelHung
+            self._give_up(ModelHung())
 
     async def _look_at_usage(self) -> None:
         """Raise when the process exceeds a limit."""
@@ -168,12 +169,15 @@ class Run:
             return
         usage = await asyncio.to_thread(self._server.usage, self._slot.name)
         self._usage_due = time.monotonic() + TICK_SECONDS
-        excess = usage.excess()
-        self._kill = bool(excess) or usage.memory_bytes > self._limits.memory_bytes
-        if excess:
-            raise TaskFailed(LIMIT_EXCEEDED, excess, model_at_fault=True)
-        if self._kill:
-            raise ModelOutOfMemory
+        if excess := usage.excess():
+            self._give_up(TaskFailed(LIMIT_EXCEEDED, excess, model_at_fault=True))
+        if usage.memory_bytes > self._limits.memory_bytes:
+            self._give_up(ModelOutOfMemory())
+
+    def _give_up(self, error: ModelServerError) -> NoReturn:
+        """End the task with an error. Its process is killed at once, without being asked to stop."""
+        self._kill = True
+        raise error
 
     async def _try_again_or_raise(self, error: grpc.aio.AioRpcError) -> None:
         """Wait when no process was free, which counts as no attempt. Read the keys again when they were refused."""
@@ -197,14 +201,14 @@ class Run:
         """
         process = self._server.model_process(self._slot.name)
         if process is None or not await is_ready(self._server, self._slot):
-            self._wedged_at = time.monotonic() + WEDGED_SECONDS
-        elif time.monotonic() >= self._wedged_at:
+            self._take_by = time.monotonic() + WEDGED_SECONDS
+        elif time.monotonic() >= self._take_by:
             if not process.alive:
                 why = f"TorchServe reports the process of {self._slot.name} as ready, but the process has ended"
                 await self._replace("torchserve_wedged", why)
             log.warning("model_process_killed", slot=self._slot.name, task=self._task.id, pid=process.pid, wedged=True)
             process.kill()
-            self._wedged_at = time.monotonic() + WEDGED_SECONDS
+            self._take_by = time.monotonic() + WEDGED_SECONDS
 
     async def _replace(self, event: str, why: str) -> NoReturn:
         log.warning(event, slot=self._slot.name, task=self._task.id, why=why)
@@ -240,7 +244,7 @@ class Run:
         if process is not None:
             log.warning("model_process_killed", slot=self._slot.name, task=self._task.id, pid=process.pid)
             process.kill()
-        await stream.drain(DEATH_SECONDS)
+        await stream.drain(STREAM_END_SECONDS)
         await stream.cancel()
         await revive(self._supervisor, self._server, self._slot)
 
