@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from modicum_server.domain.searches import Fill
 from modicum_server.measures.fill_survival import PREFIX, fill_reading
 from modicum_server.measures.intervals import TAILS
 from modicum_server.measures.measure import Measure, Measured, Reading, share
@@ -16,7 +17,7 @@ from modicum_server.measures.rescored import LIMIT
 from benchmarks.gate.documents import IMAGES, document, outcome, policy
 from benchmarks.gate.rows import AT_LIMIT, BEYOND, WITHIN, Drawn, Row, Truths
 
-FILLS = ("black", "white", "noise", "blur", "marginal")
+FILLS = tuple(fill.value for fill in Fill if fill is not Fill.MEAN)
 Read = Callable[[Measured], Reading | None]
 
 

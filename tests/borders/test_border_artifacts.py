@@ -13,8 +13,9 @@ from modicum_server.measures.document import result_document, specification_json
 from modicum_server.measures.measure import Measure, measure_from_json
 from modicum_server.measures.rows import finding_row
 
-from tests.borders.crossing_records import AUDIT, FINDING, STOPPED
-from tests.borders.filled_records import assert_crosses, filled
+from tests.borders.crossing import assert_crosses
+from tests.borders.filling import filled
+from tests.borders.records import AUDIT, FINDING, STOPPED
 
 
 def test_every_field_of_a_finding_is_in_its_row():

@@ -27,8 +27,9 @@ from modicum_server.measures.mitigation import Mitigation
 from modicum_server.measures.rows import finding_row
 from modicum_server.measures.transfer import Transfer as TransferPair
 
-from tests.borders.crossing_records import AUDIT, FINDING, NOT_TOLD_OF_AUDITS, SOURCES, VERDICT
-from tests.borders.filled_records import assert_crosses, filled, leaves_of
+from tests.borders.crossing import assert_crosses, leaves_of
+from tests.borders.filling import filled
+from tests.borders.records import AUDIT, FINDING, NOT_TOLD_OF_AUDITS, SOURCES, VERDICT
 
 
 def test_every_field_of_a_finding_reaches_the_client():

@@ -26,7 +26,9 @@ from modicum_server.domain.models import (
 )
 from modicum_server.store.postgres import PostgresStore
 
-from tests.borders.crossing_records import (
+from tests.borders.crossing import assert_crosses
+from tests.borders.filling import DAY, filled
+from tests.borders.records import (
     GRANT,
     NEW_TOKEN,
     PREDICTION,
@@ -38,7 +40,6 @@ from tests.borders.crossing_records import (
     VALID_STATISTICS,
     VERDICT,
 )
-from tests.borders.filled_records import DAY, assert_crosses, filled
 
 PROJECT = "projects/default"
 MODEL = f"{PROJECT}/models/net"

@@ -13,7 +13,8 @@ from modicum_server.generated import worker_pb2
 from modicum_server.model_process import findings
 from modicum_sis import BackSelect, load_findings, save_findings
 
-from tests.borders.filled_records import assert_crosses, filled
+from tests.borders.crossing import assert_crosses
+from tests.borders.filling import filled
 
 
 def trace_of(number: int) -> sis.Trace:

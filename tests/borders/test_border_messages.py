@@ -14,8 +14,9 @@ from modicum_server.domain.projects import Project, Role
 from modicum_server.domain.searches import Canvas, ControlPlan, Search
 from modicum_server.domain.statistics import Statistics
 
-from tests.borders.crossing_records import AUDIT, FINDING, GRANT, NOT_TOLD_OF_AUDITS, SOURCES, TOKEN, VERDICT
-from tests.borders.filled_records import assert_crosses, filled, unset
+from tests.borders.crossing import assert_crosses, unset
+from tests.borders.filling import filled
+from tests.borders.records import AUDIT, FINDING, GRANT, NOT_TOLD_OF_AUDITS, SOURCES, TOKEN, VERDICT
 
 THERE_AND_BACK = {
     "finding": (FINDING, findings.finding_message, lambda message: findings.finding_value(message, FINDING.position)),

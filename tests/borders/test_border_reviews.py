@@ -9,8 +9,9 @@ from modicum_server.codec.reviews import review_message
 from modicum_server.domain.reviews import PictureKind, ReviewerShares, ReviewFigures, ReviewShare
 from modicum_server.usecases.read_reviews import ReadReview
 
-from tests.borders.crossing_records import REVIEW
-from tests.borders.filled_records import assert_crosses, filled, unset
+from tests.borders.crossing import assert_crosses, unset
+from tests.borders.filling import filled
+from tests.borders.records import REVIEW
 
 NUMBERS = itertools.count(1)
 

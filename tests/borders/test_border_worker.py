@@ -22,8 +22,9 @@ from modicum_server.generated import worker_pb2
 from modicum_server.model_server import ExpectedResults
 from modicum_server.torchserve.messages import event_of, task_message
 
-from tests.borders.crossing_records import EVENTS, SCORE_TASK, SEARCH_TASK, SPOT_TASK
-from tests.borders.filled_records import assert_crosses, filled, filled_message
+from tests.borders.crossing import assert_crosses
+from tests.borders.filling import filled, filled_message
+from tests.borders.records import EVENTS, SCORE_TASK, SEARCH_TASK, SPOT_TASK
 
 TASKS = {
     "search": (

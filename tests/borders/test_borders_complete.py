@@ -12,7 +12,8 @@ from modicum_server.domain.findings import FindingControls, PixelSubsetFinding
 from modicum_server.domain.models import Model, ModelVersion, VersionState
 from modicum_server.domain.projects import Project
 
-from tests.borders.crossing_records import (
+from tests.borders.filling import filled
+from tests.borders.records import (
     AUDIT,
     EVENTS,
     FINDING,
@@ -30,7 +31,6 @@ from tests.borders.crossing_records import (
     TRANSFER,
     VERDICT,
 )
-from tests.borders.filled_records import filled
 
 MODULES = tuple(sorted(found.name for found in pkgutil.iter_modules(domain.__path__)))
 #: Records that are not written down anywhere by themselves, by their module.

@@ -6,21 +6,30 @@ import re
 import numpy as np
 import pytest
 from modicum import Statistics, searches
-from modicum.cli import requests
+from modicum.cli import requests, result_tables
+from modicum.cli.options import FILL_WORDS
 from modicum.errors import InvalidArgument
+from modicum.gate.policy_file import policy_schema
 from modicum.sources import inputs, npy
 from modicum.statistics import RANGES
 from modicum_server.domain import models
 from modicum_server.domain.controls import CONTROLS
-from modicum_server.domain.searches import LEAST_SEARCH_PASSES, Control
+from modicum_server.domain.searches import LEAST_SEARCH_PASSES, Control, Fill
 from modicum_server.domain.statistics import DEFAULTS
 from modicum_server.images import arrays, pictures
-from modicum_server.usecases import rules
+from modicum_server.reports import wording
+from modicum_server.usecases import rules, specifications
 
 from tests.docs.documents import ROOT
 
+VARIANTS = {name for facts in CONTROLS.values() for name in facts.variants}
 LIMITS = {
     "fewest passes of a search": (requests.FEWEST_PASSES, LEAST_SEARCH_PASSES),
+    "most passes of backselect": (requests.MOST_BACKSELECT_PASSES, specifications.MOST_BACKSELECT_PASSES),
+    "variants of subsets that have words": (set(result_tables.VARIANTS), VARIANTS),
+    "variants of subsets that the report has words for": (set(wording.VARIANTS), VARIANTS),
+    "fills of a policy": (policy_schema()["properties"]["audit"]["properties"]["fill"]["enum"], list(Fill)),
+    "fills of the command": (list(FILL_WORDS), list(Fill)),
     "channels of an input": (npy.MOST_CHANNELS, models.MOST_CHANNELS),
     "channels of a picture": (npy.PICTURE_CHANNELS, pictures.PICTURE_CHANNELS),
     "largest int32": (searches.INT32_MAX, rules.LARGEST_INT32),

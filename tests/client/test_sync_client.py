@@ -5,35 +5,34 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import get_type_hints
 
 import modicum
 import pytest
 import typer
+from modicum import client as client_module
 from modicum import errors
-from modicum.audit import AsyncAudit
-from modicum.audits import AsyncAudits
 from modicum.cli.command import app
-from modicum.client import Audit, Audits, Client, Datasets, Models, Verdicts
-from modicum.datasets import AsyncDatasets
-from modicum.models import AsyncModels
+from modicum.client import AsyncClient, Client
 from modicum.sources.inputs import BUILT_IN, IMAGENET_MEAN, input_specification
-from modicum.verdicts import AsyncVerdicts
 
 
 def methods(kind):
     return {name for name, _ in inspect.getmembers(kind, inspect.isfunction) if not name.startswith("_")}
 
 
-@pytest.mark.parametrize(
-    ("sync", "asynchronous"),
-    [
-        (Audit, AsyncAudit),
-        (Audits, AsyncAudits),
-        (Datasets, AsyncDatasets),
-        (Models, AsyncModels),
-        (Verdicts, AsyncVerdicts),
-    ],
-)
+PAIRS = {
+    kind: get_type_hints(kind)["_async"]
+    for kind in vars(client_module).values()
+    if inspect.isclass(kind) and kind.__module__ == client_module.__name__ and "_async" in get_type_hints(kind)
+}
+
+
+def test_every_part_of_the_asynchronous_client_has_a_synchronous_one():
+    assert set(get_type_hints(AsyncClient).values()) <= set(PAIRS.values())
+
+
+@pytest.mark.parametrize(("sync", "asynchronous"), PAIRS.items(), ids=[kind.__name__ for kind in PAIRS])
 def test_every_method_has_a_synchronous_form_with_the_same_parameters_and_docstring(sync, asynchronous):
     assert methods(sync) == methods(asynchronous)
     for name in methods(sync):

@@ -1,12 +1,15 @@
 """`modicum-server verify`: what is damaged, in a table, with an exit code; and how to go on."""
 
 import hashlib
+import shlex
 import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 from modicum_server.artifacts.store import open_artifact_store
 from modicum_server.store.postgres import PostgresStore
+from modicum_server.verify_command import rest_command
 
 from tests.local.test_local_commands import USAGE, environment, run, words
 
@@ -67,6 +70,12 @@ def test_a_signal_tells_how_to_go_on(settings, tmp_path):
     assert f"modicum-server verify --after {first} --rate 1" in said
     rest = run("verify", "--after", first, **settings)
     assert rest.stdout.splitlines()[-1].startswith("2 artifacts:")
+
+
+def test_the_command_that_goes_on_is_one_that_a_shell_takes():
+    words_ = shlex.split(rest_command("ab" * 32, "50MB", Path("/srv/my data")))
+
+    assert words_ == ["modicum-server", "verify", "--after", "ab" * 32, "--rate", "50MB", "--data", "/srv/my data"]
 
 
 @pytest.mark.parametrize(("option", "value"), [("--rate", "fast"), ("--rate", "0"), ("--after", "here")])

@@ -3,7 +3,9 @@
 import pytest
 import torch
 from modicum.v1 import search_pb2
+from modicum_server.domain.controls import CONTROLS
 from modicum_server.generated.worker_pb2 import Positions
+from modicum_server.model_process.controls import VARIANTS
 from modicum_sis import (
     BackSelect,
     Classifier,
@@ -141,7 +143,7 @@ def test_variants_of_the_subset_say_what_the_library_says(stage):
     for at in range(2):
         said = {answer.variant: answer for answer in answers[at].controls.variants}
         expected = {score.variant: score for score in scores if score.index == at}
-        assert set(said) == set(expected) == {"dilated", "white_on_mean", "black_on_mean", "random"}
+        assert set(said) == set(expected) == {name for control in VARIANTS for name in CONTROLS[control].variants}
         for name, score in expected.items():
             assert said[name].confidence == pytest.approx(score.confidence, rel=1e-5)
             assert (said[name].sufficient, said[name].predicted_class) == (score.sufficient, score.predicted_class)

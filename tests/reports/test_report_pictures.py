@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from modicum_server.measures.number_words import confidence_text
 from modicum_server.reports import panels, plots
+from modicum_sis.images.fills import BLUR_SIGMAS_PER_SIDE
 from PIL import Image
 
 from tests.measures.example_audit import INPUT
@@ -26,6 +27,10 @@ def test_the_fill_layer_covers_what_is_masked_and_nothing_else():
 
     assert (layer[..., 3] == np.where(MASK, 0, 255)).all()
     assert (layer[~MASK][:, :3] == (128, 127, 126)).all()
+
+
+def test_the_page_blurs_as_the_library_does():
+    assert panels.BLUR_SIGMAS_PER_SIDE == BLUR_SIGMAS_PER_SIDE
 
 
 def test_the_mask_is_ink_where_a_pixel_is_kept():

@@ -23,13 +23,10 @@ ROLES = {"viewer": Role.VIEWER, "auditor": Role.AUDITOR}
 ABSENT = "0" * 64
 
 
-ID = "00000000-0000-4000-8000-000000000001"
-
-
-JUDGED = "00000000-0000-4000-8000-000000000002"
-
-
-REVIEWED = "00000000-0000-4000-8000-000000000003"
+#: Ids of requests that are sent more than once, of each kind of resource that they create.
+MODEL_REQUEST = "00000000-0000-4000-8000-000000000001"
+VERDICT_REQUEST = "00000000-0000-4000-8000-000000000002"
+REVIEW_REQUEST = "00000000-0000-4000-8000-000000000003"
 
 
 POLICY = "version: 1\nrules: {spot: off, accuracy: {min: 0.9}}\n"
@@ -49,8 +46,9 @@ class Walker:
     outcomes: list[tuple[str, Outcome]] = field(default_factory=list)
     methods: set[str] = field(default_factory=set)
 
-    async def call(self, method: str, request: Any, *, who: str | None = "admin", data: bytes = b"") -> Any:
-        token = who if who is None or who not in {"admin", *ROLES} else self.token(who)
+    async def call(self, method: str, request: Any, *, caller: str | None = "admin", data: bytes = b"") -> Any:
+        """Call a method, as the principal of a role, with a token that nobody has, or with none."""
+        token = self.token(caller) if caller in {"admin", *ROLES} else caller
         if self.door == "grpc":
             outcome = await by_grpc(self.served.channel, token, method, request, data)
         else:
@@ -60,12 +58,12 @@ class Walker:
             self.methods.add(method)
         return outcome.reply
 
-    def token(self, who: str) -> str:
-        return TOKENS["admin"] if who == "admin" else f"{who} of {self.project}".replace(" ", "-").replace("/", "-")
+    def token(self, role: str) -> str:
+        return TOKENS["admin"] if role == "admin" else f"{role} of {self.project}".replace(" ", "-").replace("/", "-")
 
-    def name(self, who: str) -> str:
+    def name(self, role: str) -> str:
         """The name of a principal of this project alone."""
-        return f"{who}.{self.project.split('/')[1]}"
+        return f"{role}.{self.project.split('/')[1]}"
 
     async def upload(self, data: bytes) -> str:
         digest = hashlib.sha256(data).hexdigest()
@@ -94,16 +92,16 @@ async def of_projects(walker: Walker) -> None:
     await call("CreateProject", {"projectId": project.split("/")[1], "validateOnly": True})
     await call("CreateProject", {"projectId": project.split("/")[1]})
     async with walker.served.store.transaction() as transaction:
-        for who, role in ROLES.items():
-            await add_token(transaction, walker.token(who), principal=walker.name(who), project=project, role=role)
+        for name, role in ROLES.items():
+            await add_token(transaction, walker.token(name), principal=walker.name(name), project=project, role=role)
     await call("CreateProject", {"projectId": project.split("/")[1]})
     await call("GetProject", {"name": project})
     await call("GetProject", {"name": "projects/nowhere"})
     await call("GetProject", {"name": "projects/No!"})
     await call("ListProjects", {"pageSize": 1})
     await call("ListProjects", {"pageToken": "invented"})
-    await call("ListProjects", {}, who=None)
-    await call("ListProjects", {}, who="nobody's token")
+    await call("ListProjects", {}, caller=None)
+    await call("ListProjects", {}, caller="nobody's token")
 
 
 async def of_members(walker: Walker) -> None:
@@ -114,9 +112,9 @@ async def of_members(walker: Walker) -> None:
     await call("CreateMember", {**vera, "member": {"role": "ROLE_ADMIN"}})
     await call("CreateMember", {**vera, "memberId": "No one!"})
     await call("CreateMember", {**vera, "member": {}})
-    await call("CreateMember", vera, who="auditor")
+    await call("CreateMember", vera, caller="auditor")
     await call("ListMembers", {"parent": project, "pageSize": 2})
-    await call("ListMembers", {"parent": project}, who="viewer")
+    await call("ListMembers", {"parent": project}, caller="viewer")
     await call("SetMemberRole", {"name": f"{project}/members/vera", "role": "ROLE_AUDITOR"})
     await call("SetMemberRole", {"name": f"{project}/members/nobody", "role": "ROLE_AUDITOR"})
     await call("SetMemberRole", {"name": f"{project}/members/admin", "role": "ROLE_VIEWER"})
@@ -131,9 +129,9 @@ async def of_tokens(walker: Walker) -> None:
     name = (await call("CreateToken", {"parent": project, "token": wanted}))["token"]["name"]
     await call("CreateToken", {"parent": project, "token": {**wanted, "principal": "nobody"}})
     await call("CreateToken", {"parent": project, "token": {**wanted, "expireTime": "2020-01-01T00:00:00Z"}})
-    await call("CreateToken", {"parent": project, "token": wanted}, who="viewer")
+    await call("CreateToken", {"parent": project, "token": wanted}, caller="viewer")
     listed = await call("ListTokens", {"parent": project})
-    await call("ListTokens", {"parent": project}, who="auditor")
+    await call("ListTokens", {"parent": project}, caller="auditor")
     shared = next(one["name"] for one in listed["tokens"] if one["principal"] == "admin")
     await call("DeleteToken", {"name": shared})
     await call("RotateToken", {"name": shared})
@@ -150,7 +148,7 @@ async def of_artifacts(walker: Walker) -> None:
     await call("GetArtifact", {"name": name})
     await call("GetArtifact", {"name": f"{project}/artifacts/{ABSENT}"})
     await call("FindMissingArtifacts", {"parent": project, "digests": [digest, ABSENT]})
-    await call("FindMissingArtifacts", {"parent": project, "digests": [digest]}, who="viewer")
+    await call("FindMissingArtifacts", {"parent": project, "digests": [digest]}, caller="viewer")
     await call("DownloadArtifact", {"name": name, "offset": "3"})
     await call("DownloadArtifact", {"name": name, "offset": "11"})
     await call("DownloadArtifact", {"name": f"{project}/artifacts/{ABSENT}"})
@@ -160,15 +158,15 @@ async def of_artifacts(walker: Walker) -> None:
     await call("UploadArtifact", {"header": {**wrong, "digest": "short"}}, data=b"ab")
     await call("UploadArtifact", {"header": {**wrong, "sizeBytes": 30_000_000}}, data=b"ab")
     await call("UploadArtifact", {"header": {**wrong, "offset": 9}}, data=b"ab")
-    await call("DeleteArtifact", {"name": name}, who="auditor")
+    await call("DeleteArtifact", {"name": name}, caller="auditor")
     await call("DeleteArtifact", {"name": name})
 
 
 async def of_models(walker: Walker) -> None:
     call, project = walker.call, walker.project
-    await call("CreateModel", {"parent": project, "modelId": "net", "model": {}, "requestId": ID})
-    await call("CreateModel", {"parent": project, "modelId": "net", "model": {}, "requestId": ID})
-    await call("CreateModel", {"parent": project, "modelId": "other", "model": {}, "requestId": ID})
+    await call("CreateModel", {"parent": project, "modelId": "net", "model": {}, "requestId": MODEL_REQUEST})
+    await call("CreateModel", {"parent": project, "modelId": "net", "model": {}, "requestId": MODEL_REQUEST})
+    await call("CreateModel", {"parent": project, "modelId": "other", "model": {}, "requestId": MODEL_REQUEST})
     await call("CreateModel", {"parent": project, "modelId": "No!"})
     await call("CreateModel", {"parent": project, "modelId": "spare"})
     await call("GetModel", {"name": f"{project}/models/net"})
@@ -258,6 +256,8 @@ async def of_audits(walker: Walker) -> None:
     gradient = [{"threshold": 0.9, "method": "SEARCH_METHOD_BATCHED_GRADIENT"}]
     await create("x", modelVersions=[f"{project}/models/net/versions/3"], searches=gradient)
     await create("x", searches=[{"threshold": 2}])
+    exact = [{"threshold": 0.9, "method": "SEARCH_METHOD_BACKSELECT"}]
+    await create("x", searches=exact, canvas={"channels": 3, "height": 67, "width": 67})
     other = {"threshold": 0.9, "targetRule": "TARGET_RULE_RANDOM_OTHER"}
     await call("CreateAudit", {**requested, "audit": specification(project, searches=[other])})
     await create("x", searches=[other, {**other, "matched": True}])
@@ -279,7 +279,7 @@ async def of_audits(walker: Walker) -> None:
     await call("StopAudit", {"name": f"{project}/audits/first"})
     await call("StopAudit", {"name": f"{project}/audits/second"})
     await call("StopAudit", {"name": f"{project}/audits/gone", "why": "no more is needed"})
-    await call("CancelAudit", {"name": f"{project}/audits/second"}, who="viewer")
+    await call("CancelAudit", {"name": f"{project}/audits/second"}, caller="viewer")
     await call("CancelAudit", {"name": f"{project}/audits/second"})
     await call("WatchAudit", {"name": f"{project}/audits/second"})
     await call("WatchAudit", {"name": f"{project}/audits/second", "afterSequence": "-1"})
@@ -310,20 +310,26 @@ async def of_verdicts(walker: Walker) -> None:
         "JudgeAudit", {"name": audit, "policy": "version: 1\nrules: {spott: error}\n", "policyFile": "gate.yaml"}
     )
     await call("JudgeAudit", {"name": audit, "policy": POLICY, "baseline": "projects/elsewhere/audits/first"})
-    await call("JudgeAudit", {"name": audit, "policy": POLICY}, who="viewer")
+    await call("JudgeAudit", {"name": audit, "policy": POLICY}, caller="viewer")
     await call("JudgeAudit", {"name": audit, "policy": POLICY, "validateOnly": True})
-    judged = {"name": audit, "policy": POLICY, "baseline": audit, "policyFile": "gate.yaml", "requestId": JUDGED}
+    judged = {
+        "name": audit,
+        "policy": POLICY,
+        "baseline": audit,
+        "policyFile": "gate.yaml",
+        "requestId": VERDICT_REQUEST,
+    }
     name = (await call("JudgeAudit", judged))["verdict"]["name"]
     await call("JudgeAudit", judged)
     await call("JudgeAudit", {**judged, "policy": "version: 1"})
-    await call("GetVerdict", {"name": name}, who="viewer")
+    await call("GetVerdict", {"name": name}, caller="viewer")
     await call("GetVerdict", {"name": f"{project}/verdicts/gone"})
     await call("GetVerdict", {"name": f"{project}/verdicts/No!"})
     await call("ListVerdicts", {"parent": project, "filter": f"outcome = FAIL AND audit = {audit}"})
     await call("ListVerdicts", {"parent": project, "filter": "state = RUNNING"})
     await call("ListVerdicts", {"parent": project, "pageSize": 1, "pageToken": "invented"})
     await call("DeleteAudit", {"name": audit})
-    await call("DeleteVerdict", {"name": name}, who="auditor")
+    await call("DeleteVerdict", {"name": name}, caller="auditor")
     await call("DeleteVerdict", {"name": name})
     await call("JudgeAudit", judged)
     await call("DeleteAudit", {"name": damaged})
@@ -343,24 +349,24 @@ async def of_reviews(walker: Walker) -> None:
     await call("CreateReview", {"parent": f"{project}/audits/gone"})
     await call("CreateReview", {"parent": audit, "review": {"largestFraction": 2}})
     await call("CreateReview", {"parent": audit, "review": {"searchIndex": 1}})
-    await call("CreateReview", {"parent": audit}, who="viewer")
+    await call("CreateReview", {"parent": audit}, caller="viewer")
     await call("CreateReview", {"parent": audit, "review": {"seed": "7"}, "validateOnly": True})
-    wanted = {"parent": audit, "review": {"seed": "7"}, "requestId": REVIEWED}
+    wanted = {"parent": audit, "review": {"seed": "7"}, "requestId": REVIEW_REQUEST}
     name = (await call("CreateReview", wanted))["name"]
     await call("CreateReview", wanted)
     await call("CreateReview", {**wanted, "review": {"seed": "8"}})
-    await call("InviteReviewer", {"name": name, "displayName": "Ada"}, who="viewer")
+    await call("InviteReviewer", {"name": name, "displayName": "Ada"}, caller="viewer")
     await call("InviteReviewer", {"name": f"{audit}/reviews/gone"})
     await call("InviteReviewer", {"name": name, "displayName": "A\nda"})
     for _ in range(MOST_REVIEWERS + 1):
         await call("InviteReviewer", {"name": name, "displayName": "Ada"})
-    await call("GetReview", {"name": name}, who="viewer")
+    await call("GetReview", {"name": name}, caller="viewer")
     await call("GetReview", {"name": f"{audit}/reviews/No!"})
     await call("ListReviews", {"parent": audit, "pageSize": 1})
     await call("ListReviews", {"parent": audit, "pageToken": "invented"})
     await call("ListReviews", {"parent": f"{project}/audits/gone"})
     await call("DeleteAudit", {"name": audit})
-    await call("DeleteReview", {"name": name}, who="auditor")
+    await call("DeleteReview", {"name": name}, caller="auditor")
     await call("DeleteReview", {"name": name})
     await call("CreateReview", wanted)
     for ended in (audit, empty):

@@ -8,6 +8,7 @@ import modicum
 import pytest
 from modicum import AsyncClient, Client
 from modicum.gate.verdict import Outcome
+from modicum.resource_names import short_version
 from modicum.v1 import verdict_pb2
 from modicum.verdicts import AsyncJudging, verdict_value
 
@@ -46,6 +47,8 @@ async def test_a_verdict_is_stored_read_and_deleted(served, audit, policy):
         assert await client.verdicts.get(judged.name) == judged
         assert [one.name async for one in client.verdicts.list()] == [again.name, judged.name]
         assert [one async for one in client.verdicts.list("outcome = PASS")] == []
+        for filter_ in ("audit = first", f"model_version = {short_version(judged.model_versions[0])}"):
+            assert len([one async for one in client.verdicts.list(filter_)]) == 2
         assert await client.verdicts.document(judged.name) == document
         await client.verdicts.delete(judged.name)
         with pytest.raises(modicum.NotFound):

@@ -96,6 +96,14 @@ def test_an_unknown_fill_is_refused_with_the_known_names():
         fills("grey")
 
 
+def test_a_fill_that_is_known_but_not_made_is_not_silently_another_one():
+    made = fills("marginal", donors=donors_of(0, 1, 1))
+    made.name = "stripes"
+
+    with pytest.raises(AssertionError, match="the fill stripes is known, but is not made here"):
+        made.of(torch.ones(3, 2, 2) / 2, "x", 2)
+
+
 def test_the_pool_is_drawn_by_seed_and_holds_at_most_64():
     classifier = linear_classifier(torch.zeros(8, 8))
     images = random_images(70)[:, :1]

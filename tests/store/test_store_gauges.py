@@ -3,7 +3,7 @@
 from modicum_server.domain.audits import AuditFailure, Stage
 from modicum_server.domain.verdicts import Verdict, VerdictOutcome
 
-from tests.borders.filled_records import filled
+from tests.borders.filling import filled
 from tests.store.store_scene import PROJECT
 
 

@@ -163,6 +163,25 @@ def test_pixel_subsets_need_a_search_for_the_predicted_class():
         check_draft(given(searches=(other,), controls=(PIXELS,)), PROJECT)
 
 
+@pytest.mark.parametrize(("side", "fraction"), [(66, 0.0), (224, 0.05)])
+def test_backselect_is_taken_where_an_image_costs_at_most_ten_million_passes(side, fraction):
+    search = replace(SEARCH, method=SearchMethod.BACKSELECT, fraction=fraction)
+
+    filled = fill_in(given(searches=(search,), canvas=Canvas(3, side, side)), [version()], Settings())
+
+    assert filled.searches == (search,)
+
+
+def test_backselect_is_refused_where_an_image_costs_more():
+    exact = replace(SEARCH, method=SearchMethod.BACKSELECT)
+    asked = given(searches=(SEARCH, exact), canvas=Canvas(3, 67, 67))
+
+    with pytest.raises(
+        FieldInvalid, match=r"searches\[1\]\.fraction: expected at most 10,000,000 passes .* 10,077,816 on"
+    ):
+        fill_in(asked, [version()], Settings())
+
+
 def test_pixel_subsets_are_refused_on_a_canvas_whose_masks_are_too_large_to_send():
     wide, wider = Canvas(3, 1024, 2048), Canvas(3, 1025, 2048)
     fill_in(given(canvas=wide, controls=(PIXELS,)), [version()], Settings())

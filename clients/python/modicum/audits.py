@@ -9,7 +9,7 @@ from modicum.datasets import Dataset
 from modicum.errors import InvalidArgument
 from modicum.gate.stopping import Stopping
 from modicum.models import version_name
-from modicum.resource_names import checked_text, resource_name
+from modicum.resource_names import checked_text, full_filter, resource_name
 from modicum.searches import (
     AuditSpecification,
     Canvas,
@@ -96,8 +96,8 @@ class AsyncAudits:
                 The ensemble and all of its members must be among the models.
             out_of_distribution: for an ensemble mitigation check: a second, labelled data set, or its name, on which
                 accuracy must hold too. The ensemble and all of its members must be among the models.
-            counterfactual: a data set of the same pictures without a suspected cue, or by another camera; or its name.
-                Its items are paired with those of `dataset` by item name; labels come from `dataset`.
+            counterfactual: a data set of the same pictures without a suspected cue, or taken with another camera; or
+                its name. Its items are paired with those of `dataset` by item name; labels come from `dataset`.
             level: level of every interval in the result, 0.5 to 0.999. Default: 0.95.
             alpha: the overinterpretation rate counts subsets of at most this share of the pixels. Default: 0.05.
             ratio_limit: an ensemble is MITIGATED only if the interval of the ratio of subset fractions lies above this,
@@ -180,14 +180,14 @@ class AsyncAudits:
         return AsyncAudit(self._connection, snapshot_of(message))
 
     async def list(self, filter: str = "") -> AsyncIterator[AsyncAudit]:  # noqa: A002  # the word of the service
-        """List the audits, newest first. An example of `filter` is "state = RUNNING".
+        """List the audits, newest first. Examples of `filter` are "state = RUNNING" and "model_version = resnet18/3".
 
         Raises:
-            InvalidArgument: the server does not understand the filter.
+            InvalidArgument: the filter is not understood.
         """
         stub = self._connection.audits
-        checked = checked_text(filter, "filter")
-        request = audit_service_pb2.ListAuditsRequest(parent=self._connection.project, filter=checked)
+        full = full_filter(self._connection.project, filter)
+        request = audit_service_pb2.ListAuditsRequest(parent=self._connection.project, filter=full)
         async for message in self._connection.pages(stub.ListAudits, request, lambda page: page.audits):
             yield AsyncAudit(self._connection, snapshot_of(message))
 

@@ -6,6 +6,9 @@ from typing import Protocol
 from modicum.errors import InvalidArgument
 
 ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+#: A condition of a filter that takes a resource name, and the collection of what is no version.
+CONDITION = re.compile(r'(?<!\w)(audit|dataset|model_version)(\s*=\s*"?)([^\s"=]+)')
+COLLECTIONS = {"audit": "audits", "dataset": "datasets"}
 ID_RULE = "1 to 63 characters from a-z, 0-9, hyphen, underscore and dot, the first a letter or a digit"
 
 
@@ -44,6 +47,26 @@ def resource_name(project: str, collection: str, name: str) -> str:
     if name.startswith("projects/"):
         return name
     return f"{project}/{collection}/{name.removeprefix(f'{collection}/')}"
+
+
+def full_filter(project: str, text: str) -> str:
+    """A filter of a list with full names for short ones: model_version = resnet18/3, audit = first.
+
+    Raises:
+        InvalidArgument: it names a model where a version is expected, or is not valid UTF-8.
+    """
+    return CONDITION.sub(lambda found: _full_condition(project, *found.groups()), checked_text(text, "filter"))
+
+
+def _full_condition(project: str, field: str, between: str, name: str) -> str:
+    if field != "model_version":
+        return f"{field}{between}{resource_name(project, COLLECTIONS[field], name)}"
+    if name.startswith("projects/"):
+        return f"{field}{between}{name}"
+    model, _, number = name.removeprefix("models/").partition("/")
+    if not number:
+        raise InvalidArgument(f"filter: expected model_version = MODEL/VERSION, such as resnet18/3; got {name}")
+    return f"{field}{between}{project}/models/{model}/versions/{number.removeprefix('versions/')}"
 
 
 def printable(text: str) -> str:

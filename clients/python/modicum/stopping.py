@@ -20,7 +20,7 @@ def share_limit(text: str) -> ShareLimit:
     if found is None or not 0 < float(found[3]) < 1:
         raise InvalidArgument(
             f"--stop-at: expected MEASURE<=SHARE or MEASURE>=SHARE with a share above 0 and below 1, for example "
-            f"overinterpretation-rate<=0.1; got {text!r}"
+            f"'overinterpretation-rate<=0.1' in quotes, because of the shell; got {text!r}"
         )
     name, share = found[1].replace("-", "_"), float(found[3])
     if found[2] == "<=":

@@ -16,7 +16,7 @@ from modicum.gate.policy_file import policy_of, policy_text
 from modicum.gate.stopping import stopping_of
 from modicum.gate.verdict import Outcome
 from modicum.models import version_name
-from modicum.resource_names import Named, checked_text, resource_name
+from modicum.resource_names import Named, full_filter, resource_name
 from modicum.searches import DEFAULT_THRESHOLD
 from modicum.timestamps import time_value
 from modicum.transfers import download
@@ -210,14 +210,14 @@ class AsyncVerdicts:
         return verdict_value(await self._connection.call(self._connection.verdicts.GetVerdict, request))
 
     async def list(self, filter: str = "") -> AsyncIterator[Verdict]:  # noqa: A002  # the word of the service
-        """List the verdicts, newest first. An example of `filter` is "outcome = FAIL".
+        """List the verdicts, newest first. Examples of `filter` are "outcome = FAIL" and "model_version = resnet18/3".
 
         Raises:
-            InvalidArgument: the server does not understand the filter.
+            InvalidArgument: the filter is not understood.
         """
         stub = self._connection.verdicts
-        checked = checked_text(filter, "filter")
-        request = verdict_service_pb2.ListVerdictsRequest(parent=self._connection.project, filter=checked)
+        full = full_filter(self._connection.project, filter)
+        request = verdict_service_pb2.ListVerdictsRequest(parent=self._connection.project, filter=full)
         async for message in self._connection.pages(stub.ListVerdicts, request, lambda page: page.verdicts):
             yield verdict_value(message)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import shlex
 import signal
 from collections import Counter
 from contextlib import aclosing, suppress
@@ -47,13 +48,13 @@ class Seen:
 
 def verify(
     rate: Annotated[str, typer.Option(metavar="BYTES", help="Most bytes to read a second, such as 50MB.")] = "",
-    after: Annotated[str, typer.Option(metavar="DIGEST", help="Go on behind this digest.")] = "",
+    after: Annotated[str, typer.Option(metavar="DIGEST", help="Go on after this digest of an earlier run.")] = "",
     data: Data = None,
 ) -> None:
     """Hash all artifacts, and compare them with the database. Nothing is changed, and the server may run meanwhile.
 
-    Prints a row for each artifact that is MISSING, CORRUPT, UNREADABLE or ORPHANED (held by no project: it costs space
-    alone). Ends with 1 where one is missing, corrupt or unreadable, else with 0. Ctrl-C, and a database or store that
+    Prints a row for each artifact that is MISSING, CORRUPT, UNREADABLE or ORPHANED (no project holds it: it only takes
+    space). Ends with 1 where one is missing, corrupt or unreadable, else with 0. Ctrl-C, and a database or store that
     goes away, end with 3, and print how to go on.
     """
     bytes_per_second = rate_of(rate) if rate else None
@@ -65,14 +66,19 @@ def verify(
     except (Stopped, DependencyUnavailable) as early:
         if not seen.counts and isinstance(early, DependencyUnavailable):
             raise
-        again = {"--after": seen.last, "--rate": rate, "--data": data}
-        rest = "".join(f" {option} {value}" for option, value in again.items() if value)
         typer.echo(_summary(seen.counts))
-        end(NOT_COMPLETED, f"{early}; go on with: modicum-server verify{rest}")
+        end(NOT_COMPLETED, f"{early}; go on with: {rest_command(seen.last, rate, data)}")
     counts = seen.counts
     typer.echo(_summary(counts))
     if any(counts[state] for state in HARM):
         raise SystemExit(DAMAGED)
+
+
+def rest_command(after: str, rate: str, data: Path | None) -> str:
+    """Return the command that goes on after a digest, with the same options, as a shell takes it."""
+    given = {"--after": after, "--rate": rate, "--data": data}
+    options = "".join(f" {option} {shlex.quote(str(value))}" for option, value in given.items() if value)
+    return f"modicum-server verify{options}"
 
 
 def rate_of(text: str) -> float:

@@ -84,7 +84,8 @@ def create(
             IMAGES,
             "--counterfactual",
             "NAME",
-            "Name of a data set of the same images without a suspected cue, or by another camera, paired by item name.",
+            "Name of a data set of the same images without a suspected cue, or taken with another camera. Pairs have "
+            "the same item name.",
         ),
     ] = "",
     search: options.SearchOptions,

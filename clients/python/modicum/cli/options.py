@@ -36,6 +36,15 @@ METHODS = "; ".join(
         (SearchMethod.BATCHED_GRADIENT, "removes pixels by their gradients, fast but coarse"),
     )
 )
+FILL_WORDS = {
+    Fill.MEAN: "the mean colour of the model's input",
+    Fill.BLACK: "the lowest value",
+    Fill.WHITE: "the highest value",
+    Fill.NOISE: "random values",
+    Fill.BLUR: "the image itself, blurred",
+    Fill.MARGINAL: "the pixel of another image of the data set",
+}
+FILLS = "; ".join(f"{fill}: {FILL_WORDS[fill]}" for fill in Fill)
 CONTROL_NAMES = ", ".join(control for control in Control if control is not Control.PIXEL_SUBSETS)
 SEARCHING_CONTROLS = " and ".join(
     f"{control} (at least {passes})"
@@ -96,8 +105,8 @@ Counterfactuals = Annotated[
         IMAGES,
         "--counterfactual",
         "PHOTOS",
-        "The same images without a suspected cue, or by another camera, under the same names. Each is predicted once "
-        "and compared with its original. Labels come from the audited images.",
+        "The same images without a suspected cue, or taken with another camera, under the same names. Each is "
+        "predicted once and compared with its original. Labels come from the audited images.",
     ),
 ]
 Combination = Annotated[
@@ -246,9 +255,7 @@ class SearchOptions:
             f"pass 2. {SERVER_CHOOSES}",
         ),
     ] = 0
-    fill: Annotated[
-        Fill, option(SEARCH, "--fill", "FILL", f"What replaces a masked pixel: {', '.join(Fill)} (another image).")
-    ] = Fill.MEAN
+    fill: Annotated[Fill, option(SEARCH, "--fill", "FILL", f"What replaces a masked pixel. {FILLS}.")] = Fill.MEAN
     seed: Annotated[int, option(SEARCH, "--seed", "N", "Seed of everything that is drawn at random.")] = 0
 
 
@@ -360,8 +367,8 @@ StopAt = Annotated[
         RUN,
         "--stop-at",
         "LIMIT",
-        "End once it is clear whether a share keeps a limit, such as overinterpretation-rate<=0.1. Repeat for several: "
-        "the audit ends when one is broken or all are kept.",
+        "End once it is clear whether a share keeps a limit, such as 'overinterpretation-rate<=0.1' (in quotes, "
+        "because of the shell). Repeat for several: the audit ends when one is broken or all are kept.",
     ),
 ]
 

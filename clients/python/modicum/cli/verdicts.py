@@ -21,7 +21,9 @@ def list_verdicts(
     *,
     only: Annotated[
         str,
-        option(OUTPUT, "--filter", "TEXT", 'List only some, for example "outcome = FAIL" or "model_version = NAME".'),
+        option(
+            OUTPUT, "--filter", "TEXT", 'List only some, for example "outcome = FAIL" or "model_version = resnet18/3".'
+        ),
     ] = "",
     as_json: options.Json = False,
 ) -> None:

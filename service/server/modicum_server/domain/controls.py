@@ -40,6 +40,7 @@ class ControlFacts:
 
     Attributes:
         result: the field of `FindingControls` that holds its result; empty if its results are of no single image.
+        variants: names of the variants that it scores. Report and command have words for each; a test compares.
         images: which images it runs on.
         by_default: whether it runs unless the caller names the controls.
         default_images: on how many images it runs by default; 0 is all.
@@ -54,6 +55,7 @@ class ControlFacts:
     """
 
     result: str = ""
+    variants: tuple[str, ...] = ()
     images: Images = Images.WITH_SUBSET
     by_default: bool = True
     default_images: int = 0
@@ -83,11 +85,17 @@ CONTROLS: Final[Mapping[Control, ControlFacts]] = {
         uses_donors=True,
         predicted_class_only=True,
     ),
-    Control.DILATED: ControlFacts("variants", scoring_passes=1),
-    Control.MASK_ONLY: ControlFacts("variants", scoring_passes=2),  # white on the mean, and black on the mean
-    Control.RANDOM: ControlFacts("variants", scoring_passes=1),
+    Control.DILATED: ControlFacts("variants", ("dilated",), scoring_passes=1),
+    Control.MASK_ONLY: ControlFacts("variants", ("white_on_mean", "black_on_mean"), scoring_passes=2),
+    Control.RANDOM: ControlFacts("variants", ("random",), scoring_passes=1),
     Control.TRANSFER: ControlFacts("transfers", asks_others=True, after_searches=True),
-    Control.SHORTCUT: ControlFacts("variants", images=Images.LABELLED, scoring_passes=1, predicted_class_only=True),
+    Control.SHORTCUT: ControlFacts(
+        "variants",
+        ("ring_filled", "outside_filled"),
+        images=Images.LABELLED,
+        scoring_passes=1,
+        predicted_class_only=True,
+    ),
     Control.PIXEL_SUBSETS: ControlFacts(
         "pixel_subset",
         images=Images.SCORED,

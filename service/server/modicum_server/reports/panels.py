@@ -20,7 +20,7 @@ Mask = NDArray[np.bool_]
 
 JPEG_QUALITY = 90
 COARSE_PIXELS = 96 * 96
-"""Canvases up to this side are encoded without loss, because each pixel is visible on the page."""
+"""Canvases of up to so many pixels are encoded without loss, because each of them is visible on the page."""
 THUMBNAIL_PIXELS = 88
 MOST_OUTLINE_EDGES = 1600
 """About 400 scattered pixels. More are visible without an outline, and would disappear behind it."""
@@ -30,8 +30,10 @@ NEUTRAL = (128, 128, 128)
 MASK_PAPER, MASK_INK = (247, 245, 240), (29, 28, 26)
 SHADE = (16, 16, 20, 205)
 CLEAR = (0, 0, 0, 0)
-BLUR_DIVISOR = 16
-"""The sigma of the blur fill is min(H, W) / 16 (docs/method.md, "What a small subset does not prove")."""
+SHOWN_ON_GREY = frozenset(Fill) - {Fill.MEAN, Fill.BLACK, Fill.WHITE, Fill.BLUR}
+"""Fills that the page does not draw: subsets found on them stand on grey, and the page says so."""
+BLUR_SIGMAS_PER_SIDE = 16
+"""The sigma of the blur fill is min(H, W) / 16, as in the library. A test compares the two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,7 @@ def fill_layer_uri(mask: Mask, colour: tuple[int, int, int]) -> str:
 
 def blurred_subset_uri(pixels: Pixels, mask: Mask) -> str:
     """Return the subset on the blurred photograph."""
-    sigma = min(mask.shape) / BLUR_DIVISOR
+    sigma = min(mask.shape) / BLUR_SIGMAS_PER_SIDE
     blurred = np.asarray(Image.fromarray(pixels).filter(ImageFilter.GaussianBlur(sigma)))
     return photograph_uri(np.where(mask[..., None], pixels, blurred))
 
@@ -159,7 +161,7 @@ def densest_window(mask: Mask) -> Window:
 
 
 def _runs(edges: Mask) -> list[tuple[int, int, int]]:
-    """Yield the runs of True along each row: (row, start, length)."""
+    """Return the runs of True along each row: (row, start, length)."""
     padded = np.pad(edges, ((0, 0), (1, 1))).astype(np.int8)
     changes = np.diff(padded, axis=1)
     starts, ends = np.argwhere(changes == 1), np.argwhere(changes == -1)

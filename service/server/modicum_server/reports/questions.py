@@ -13,18 +13,8 @@ from modicum_server.measures.measure_sets import Titles
 from modicum_server.reports.lines import Line, Measures, line, ordered, title_of
 from modicum_server.reports.outcomes import Tag, tag_of
 
-PREFIXES = {
-    "class_targeted": "class_targeted_",
-    "fill": "fill_survival_",
-    "fill_robust": "fill_robust_",
-    "dilated": "dilated_",
-    "mask_only": "mask_only_",
-    "random": "random_",
-    "shortcut": "shortcut_",
-    "pixel_subsets": "pixel_subsets_",
-    "transfer": "transfer_",
-}
-"""By control: how the names of its measures begin. Other controls have no figures here."""
+PREFIXES = {"fill": "fill_survival_"}
+"""How the names of a control's measures begin, where it is not with the control's own name."""
 ELSEWHERE = frozenset({"spot", "counterfactual"})
 """Controls whose readings stand in their own section."""
 TOO_FEW = f"Fewer than {SMALLEST_SAMPLE} images could be measured for these questions, so they stay open."
@@ -71,8 +61,8 @@ def sentence(text: str) -> str:
 
 def _answer(reading: Mapping[str, Any], measures: Measures, known: Titles) -> Answer:
     control = reading["control"]
-    question, prefix = QUESTIONS.get(control, control.replace("_", " ").capitalize()), PREFIXES.get(control, "")
-    names = [name for name in ordered(measures, known) if prefix and name.startswith(prefix)]
+    question = QUESTIONS.get(control, control.replace("_", " ").capitalize())
+    names = [name for name in ordered(measures, known) if name.startswith(PREFIXES.get(control, f"{control}_"))]
     return Answer(
         question,
         tag_of(reading["outcome"]),

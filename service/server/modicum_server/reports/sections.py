@@ -20,12 +20,11 @@ from modicum_server.reports.choice import MOST_CARDS, Choice, choose, rule_text
 from modicum_server.reports.classes import Classes, classes
 from modicum_server.reports.gallery import Card, Remainder, Scene, card, remainder
 from modicum_server.reports.lines import Figure, Line, figures, lines
-from modicum_server.reports.panels import is_pictured
+from modicum_server.reports.panels import SHOWN_ON_GREY, is_pictured
 from modicum_server.reports.questions import Answers, answers
 from modicum_server.reports.wording import budget_text, class_text
 
 DESCENT = "pixel_subsets_confidence_mean"
-FILLS_SHOWN_ON_GREY = frozenset({Fill.NOISE.value, Fill.MARGINAL.value})
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +125,7 @@ class Sketch:
             subsets=self._choice.subsets,
             which=rule_text(self._choice),
             photograph_note=photograph_note(self.scene.canvas),
-            fill_note=" (the fill is shown as grey)" if search["fill"] in FILLS_SHOWN_ON_GREY else "",
+            fill_note=" (the fill is shown as grey)" if search["fill"] in SHOWN_ON_GREY else "",
             remainder=self._remainder(),
             without=self._choice.without,
             lines=lines(measures, titles),

@@ -2,6 +2,7 @@
 
 from modicum_server.domain.audits import Audit, AuditState
 from modicum_server.domain.projects import Principal, Role
+from modicum_server.domain.searches import Canvas
 from modicum_server.domain.stopping import ASKED
 from modicum_server.errors import AuditNotEnded, AuditNotFound, AuditNotStoppable, AuditNotSucceeded
 from modicum_server.ports import Store, Transaction
@@ -11,6 +12,7 @@ from modicum_server.usecases.models import refuse_in_use
 from modicum_server.usecases.pages import LARGE_NUMBERS, Page, PageRequest, read_page
 from modicum_server.usecases.resource_names import project_of
 from modicum_server.usecases.rules import check
+from modicum_server.usecases.specifications import usual_canvas
 from modicum_server.usecases.stopping import cut_scores, stop_searches
 
 
@@ -29,6 +31,16 @@ class Audits:
         authorise(principal, project_of("audit", name), Role.VIEWER)
         async with self._store.transaction() as transaction:
             return await require_audit(transaction, name)
+
+    async def usual_canvas(self, audit: Audit) -> Canvas | None:
+        """Return the canvas that an audit of these versions has unless it names one; None where a version is gone.
+
+        The caller may see the audit.
+        """
+        names = audit.specification.model_versions
+        async with self._store.transaction() as transaction:
+            versions = await transaction.models.versions_named(names)
+        return usual_canvas([versions[name] for name in names]) if set(names) <= set(versions) else None
 
     async def page(self, principal: Principal, parent: str, filter_text: str, request: PageRequest) -> Page[Audit]:
         """List the audits of a project, newest first.

@@ -13,7 +13,7 @@ from modicum_server.domain.searches import Canvas, Control, ControlPlan, Search,
 from modicum_server.errors import CanvasUnfit, FieldInvalid, GradientMissing
 from modicum_server.settings import Settings
 from modicum_server.usecases.controls import carrier, default_controls
-from modicum_server.usecases.costs import default_pixels_per_step
+from modicum_server.usecases.costs import default_pixels_per_step, search_passes
 from modicum_server.usecases.resource_names import project_of
 from modicum_server.usecases.rules import check
 from modicum_server.usecases.stopping import check_stopping
@@ -22,6 +22,8 @@ FIELD = "audit.specification"
 SECOND_FIELD = f"{FIELD}.out_of_distribution_dataset"
 COUNTERFACTUAL_FIELD = f"{FIELD}.counterfactual_dataset"
 AUTO = "auto"
+MOST_BACKSELECT_PASSES = 10_000_000
+"""Passes of backselect on one image, at most. The exact search takes them at 66 x 66 pixels, in hours on a CPU."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,12 +175,14 @@ def fill_in(draft: AuditDraft, versions: Sequence[ModelVersion], settings: Setti
 
     Raises:
         CanvasUnfit: the versions have no canvas in common, or cannot take the one that was asked for.
-        FieldInvalid: a control cannot run on the canvas.
+        FieldInvalid: a control cannot run on the canvas, or backselect would take days there.
     """
     asked = draft.specification
     inputs = [(version.name, version.input) for version in versions if version.input is not None]
-    canvas = asked.canvas if asked.canvas.channels else _smallest_canvas([given for _, given in inputs])
+    canvas = asked.canvas if asked.canvas.channels else usual_canvas(versions)
     _require_fit(canvas, inputs)
+    for place, search in enumerate(asked.searches):
+        _refuse_slow_backselect(f"{FIELD}.searches[{place}].fraction", search, canvas)
     # 0 passes of a control stay 0: they mean the passes of the search, which differ between searches
     controls = _filled_controls(draft, len(versions), canvas)
     return replace(
@@ -213,7 +217,9 @@ def _filled_pixel_subsets(plan: ControlPlan) -> ControlPlan:
     return replace(plan, method=method, passes=plan.passes or passes)
 
 
-def _smallest_canvas(inputs: Sequence[InputSpecification]) -> Canvas:
+def usual_canvas(versions: Sequence[ModelVersion]) -> Canvas:
+    """Return the canvas of an audit that names none: the smallest input size of its versions."""
+    inputs = [version.input for version in versions if version.input is not None]
     smallest = min(inputs, key=lambda given: (given.height * given.width, given.height))
     return Canvas(channels=smallest.channels, height=smallest.height, width=smallest.width)
 
@@ -234,6 +240,19 @@ def _require_fit(canvas: Canvas, inputs: Sequence[tuple[str, InputSpecification]
                 f"values from {first.lower_bound:g} to {first.upper_bound:g}; audit them in separate audits",
                 model_version=name,
             )
+
+
+def _refuse_slow_backselect(field: str, search: Search, canvas: Canvas) -> None:
+    if search.method is not SearchMethod.BACKSELECT:
+        return
+    passes = search_passes(search, canvas)
+    if passes > MOST_BACKSELECT_PASSES:
+        raise FieldInvalid(
+            field,
+            f"expected at most {MOST_BACKSELECT_PASSES:,} passes per image; with {search.fraction:g}, backselect takes "
+            f"{passes:,} on a canvas of {canvas.height} x {canvas.width} pixels; remove more pixels in each step, for "
+            f"example 0.05, use a smaller canvas, or search with {SearchMethod.MASK_OPTIMIZATION}",
+        )
 
 
 def _filled_search(search: Search, canvas: Canvas, settings: Settings) -> Search:

@@ -69,8 +69,9 @@ class Fills:
                 return self._noise(image, digest)
             case "blur":
                 return blurred(image)
-            case _:
+            case "marginal":
                 return self._donor(image, digest, target_class)
+        raise AssertionError(f"the fill {self.name} is known, but is not made here")
 
     def _noise(self, image: Tensor, digest: str) -> Tensor:
         low, high = self._classifier.bounds

@@ -14,7 +14,7 @@ from modicum_server.errors import InvalidArgument, ResultIncomplete
 from modicum_server.transports.http.pages import headers
 from modicum_server.transports.http.pages.door import Page
 from modicum_server.transports.http.pages.pictures import is_shown
-from modicum_server.transports.http.pages.repeating import command_of, python_of
+from modicum_server.transports.http.pages.repeating import repetition
 from modicum_server.transports.http.pages.streaming import Streamed
 from modicum_server.transports.http.pages.views.projects import FIRST_COMMANDS
 from modicum_server.transports.http.pages.visits import Visit
@@ -71,8 +71,7 @@ async def _audit(visit: Visit) -> Response:
         reviews=await visit.use_cases.reviews.page(visit.principal, audit.name, PageRequest(REVIEWS_SHOWN)),
         facts=await visit.use_cases.overviews.facts(audit),
         others=await _others(visit, audit),
-        command=command_of(audit.specification),
-        python=python_of(audit.specification),
+        again=repetition(audit.specification, await visit.use_cases.audits.usual_canvas(audit)),
         **await _progress_of(visit, watched),
     )
 

@@ -31,7 +31,7 @@ from modicum_server.domain.tasks import (
 )
 from modicum_server.domain.verdicts import Verdict, VerdictOutcome
 
-from tests.borders.filled_records import filled
+from tests.borders.filling import filled
 
 SOURCES = {
     "weights": filled(Weights),
