@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import structlog
 import typer
@@ -32,13 +32,19 @@ Exit codes: 0 done, 1 `selftest` found a wrong verdict or `verify` damage, 2 wro
 
 
 app = typer.Typer(cls=Group, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=HELP)
-app.add_typer(token_commands.app, name="token")
-app.command("verify", cls=Command)(verify_command.verify)
-
 AwaitSchema = Annotated[bool, typer.Option("--await-schema", hidden=True, help="Wait for the database's schema.")]
-Port = Annotated[
-    int | None, typer.Option(min=0, max=65535, metavar="PORT", help="Port to listen on. 0: any free port.")
-]
+
+
+def _port(setting: str, serves: str) -> Any:
+    """An option for a port: what listens on it, and the port where neither the option nor the setting is given."""
+    usual = Settings.model_fields[setting].default
+    text = f"Port of {serves}. 0: any free port. Default: MODICUM_{setting.upper()}, else {usual}."
+    return typer.Option(min=0, max=65535, metavar="PORT", help=text)
+
+
+GrpcPort = Annotated[int | None, _port("grpc_port", "the gRPC API")]
+HttpPort = Annotated[int | None, _port("http_port", "pages, REST and metrics")]
+MetricsPort = Annotated[int | None, _port("worker_metrics_port", "the worker's metrics")]
 
 
 @app.command(cls=Command)
@@ -47,8 +53,8 @@ def up(
         Path | None,
         typer.Option(metavar="FOLDER", help="Folder of the database, files and logs. Default: the user's data folder."),
     ] = None,
-    grpc_port: Port = None,
-    http_port: Port = None,
+    grpc_port: GrpcPort = None,
+    http_port: HttpPort = None,
     until_unused: Annotated[bool, typer.Option(hidden=True, help="Stop when no command uses the server.")] = False,
 ) -> None:
     """Run a whole server on this machine: Postgres, API, worker and TorchServe. Ctrl-C stops it."""
@@ -95,8 +101,8 @@ def _say_folder(path: Path) -> None:
 
 @app.command(cls=Command)
 def serve(
-    grpc_port: Port = None,
-    http_port: Port = None,
+    grpc_port: GrpcPort = None,
+    http_port: HttpPort = None,
     ready_file: Annotated[
         Path | None, typer.Option(hidden=True, help="Write the addresses to this file once the server is ready.")
     ] = None,
@@ -126,7 +132,7 @@ def serve(
 
 @app.command(cls=Command)
 def worker(
-    metrics_port: Port = None,
+    metrics_port: MetricsPort = None,
     await_schema: AwaitSchema = False,
 ) -> None:
     """Run a worker with its own TorchServe. Needs MODICUM_DATABASE_URL and MODICUM_ARTIFACTS_URL."""
@@ -162,6 +168,10 @@ def selftest(
     except ImportError as error:
         end(USAGE, f"the self-test needs more packages ({error}); install them: pip install 'modicum-server[selftest]'")
     raise SystemExit(run(seed, say=typer.echo))
+
+
+app.command("verify", cls=Command)(verify_command.verify)
+app.add_typer(token_commands.app, name="token")
 
 
 def _required(settings: Settings, *, artifacts: bool = True) -> Settings:

@@ -30,9 +30,15 @@ TokenId = Annotated[str, typer.Argument(metavar="ID", help="Id of the token, as 
 
 @app.command("create", cls=Command)
 def create(  # noqa: PLR0917 - options, which typer gives by name
-    principal: Annotated[str, typer.Option(metavar="NAME", help="Who uses the token.")],
+    principal: Annotated[
+        str, typer.Option(metavar="NAME", help="Who uses the token: the name of a person or a program.")
+    ],
     role: Annotated[
-        str, typer.Option(metavar="ROLE", help="Role of the principal in the project: viewer, auditor or admin.")
+        str,
+        typer.Option(
+            metavar="ROLE",
+            help="Role in the project: viewer (reads), auditor (creates and judges, too), admin (manages members, too).",
+        ),
     ] = "auditor",
     project: Annotated[
         str, typer.Option(metavar="ID", help="Id of the project in which to give the role.")
@@ -46,9 +52,10 @@ def create(  # noqa: PLR0917 - options, which typer gives by name
     ] = False,
     data: Data = None,
 ) -> None:
-    """Give a principal a role in a project, and print a token. It cannot be shown again: only its SHA-256 is stored.
+    """Give a person or a program (a principal) a role in a project, and print a token. It cannot be shown again.
 
-    A token carries all grants of its principal. A principal that has another role in the project is refused.
+    Only the SHA-256 of the token is stored. It carries all roles of its principal. A principal that has another role in
+    the project is refused.
     """
     if role not in set(Role):
         end(USAGE, f"--role: expected viewer, auditor or admin, got {role!r}")
@@ -83,8 +90,10 @@ def list_tokens(
 
 @app.command("revoke", cls=Command)
 def revoke(
-    token: Annotated[str, typer.Argument(metavar="ID", help="Id of one token to revoke; grants stay.")] = "",
-    principal: Annotated[str, typer.Option(metavar="NAME", help="Revoke all tokens and all grants of this one.")] = "",
+    token: Annotated[str, typer.Argument(metavar="ID", help="Id of one token to revoke; roles stay.")] = "",
+    principal: Annotated[
+        str, typer.Option(metavar="NAME", help="Revoke all tokens and all roles of this principal.")
+    ] = "",
     data: Data = None,
 ) -> None:
     """Revoke one token by its id, or all tokens and grants of a principal. Open watches and uploads end in seconds."""

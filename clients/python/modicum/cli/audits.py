@@ -27,7 +27,7 @@ from modicum.statistics import Statistics
 from modicum.stopping import stopping_at
 
 app = typer.Typer(
-    cls=Group, no_args_is_help=True, help="Create, list, show, watch, cancel, report, export and delete audits."
+    cls=Group, no_args_is_help=True, help="Create, list, show, watch, stop, cancel, report, export and delete audits."
 )
 
 SUBSETS = "Subsets"
@@ -75,7 +75,7 @@ def create(
     *,
     model: Annotated[
         list[str],
-        option(MODEL, "--model", "VERSION", "MODEL (its newest READY version) or MODEL/VERSION. Repeat for several."),
+        option(MODEL, "--model", "VERSION", f"{options.VERSION} Repeat for several."),
     ],
     dataset: Annotated[str, option(IMAGES, "--dataset", "NAME", "Name of the data set.")],
     counterfactual: Annotated[

@@ -28,7 +28,9 @@ app = typer.Typer(cls=Group, no_args_is_help=True, help="Write the file that a p
 def update(
     result: Annotated[
         str,
-        typer.Argument(metavar="RESULT", help="A result with its rows in a FILE.json, or the name of an audit."),
+        typer.Argument(
+            metavar="RESULT", help="A result in a FILE.json that has its findings (`rows`), or the name of an audit."
+        ),
     ],
     *,
     policy: Annotated[Path, options.option(POLICY, "--policy", "FILE", "The policy that names the baseline file.")] = (

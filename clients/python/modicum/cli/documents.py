@@ -20,7 +20,12 @@ from modicum.sources.contents import whole_file
 RESULT = "Result"
 Findings = Annotated[
     Path | None,
-    option(RESULT, "--findings", "FILE", "The findings artifact of the result, where the result has no rows."),
+    option(
+        RESULT,
+        "--findings",
+        "FILE",
+        "The findings of the result, as the server stores them, where the result has no `rows`: one for each image.",
+    ),
 ]
 
 

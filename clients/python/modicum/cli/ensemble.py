@@ -47,7 +47,7 @@ def check(
             MODEL,
             "--member",
             "VERSION",
-            "A member: MODEL (its newest READY version) or MODEL/VERSION. Give two or more.",
+            f"A member: {options.VERSION} Give two or more.",
         ),
     ],
     combine: options.Combination = Combine.MEAN_LOGITS,
@@ -96,8 +96,8 @@ def check(
 ) -> None:
     """Audit an ensemble and its members on the same images. Say whether the ensemble overinterprets less.
 
-    Each member is searched twice: as it is, with the controls; and without controls, at a temperature at which it is
-    confident on as many images as the ensemble.
+    Each member is searched twice: as it is, with the controls; and without controls, at a temperature (by which its
+    logits are divided) at which it is confident on as many images as the ensemble.
 
     Exit codes: 0 MITIGATED, 1 NOT_MITIGATED, 4 INCONCLUSIVE; 2 wrong usage, 3 not completed, 5 model or data refused,
     130 interrupted.

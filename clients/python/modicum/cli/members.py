@@ -15,8 +15,13 @@ app = typer.Typer(
     cls=Group, no_args_is_help=True, help="List and change the members of a project. Needs the role admin."
 )
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the principal.")]
-RoleName = Annotated[str, typer.Argument(metavar="ROLE", help="viewer, auditor or admin.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of a person or a program that uses the server.")]
+RoleName = Annotated[
+    str,
+    typer.Argument(
+        metavar="ROLE", help="viewer (reads), auditor (creates and judges, too), admin (manages members, too)."
+    ),
+]
 
 
 @command(app, "list")
@@ -35,7 +40,7 @@ def list_members(*, project: options.Project = "default", as_json: options.Json 
 
 @command(app)
 def add(name: Name, role: RoleName, *, project: options.Project = "default", as_json: options.Json = False) -> None:
-    """Give a principal a role. One that has another role is refused: `set-role` changes it."""
+    """Give somebody a role in the project. A member with another role is refused: `set-role` changes it."""
     with Client(project=project) as client:
         _show(client.members.add(name, role), as_json=as_json)
 

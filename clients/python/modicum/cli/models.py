@@ -28,7 +28,7 @@ DROPOUT = "Input dropout"
 #: Verdicts that a list of models looks through.
 MOST_VERDICTS = 1_000
 
-Name = Annotated[str, typer.Argument(metavar="VERSION", help="MODEL (its newest READY version) or MODEL/VERSION.")]
+Name = Annotated[str, typer.Argument(metavar="VERSION", help=options.VERSION)]
 NoWait = Annotated[bool, option(RUN, "--no-wait", FLAG, "Return without waiting until a worker has checked it.")]
 
 
@@ -121,9 +121,7 @@ def ensemble(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the ensemble. It is a model like any other.")],
     members: Annotated[
         list[str],
-        typer.Argument(
-            metavar="MEMBER...", help="Two or more versions: MODEL (its newest READY version) or MODEL/VERSION."
-        ),
+        typer.Argument(metavar="MEMBER...", help=f"Two or more versions, each {options.VERSION}"),
     ],
     *,
     combine: options.Combination = Combine.MEAN_LOGITS,
@@ -142,9 +140,7 @@ def input_dropout(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the new model.")],
     member: Annotated[
         str,
-        typer.Argument(
-            metavar="MEMBER", help="The version to wrap: MODEL (its newest READY version) or MODEL/VERSION."
-        ),
+        typer.Argument(metavar="MEMBER", help=f"The version to wrap: {options.VERSION}"),
     ],
     *,
     keep_probability: Annotated[

@@ -27,6 +27,7 @@ OUTPUT = "Output"
 
 #: The value of an option that takes none.
 FLAG = ""
+VERSION = "MODEL (its newest READY version: one that was loaded and checked) or MODEL/VERSION."
 SERVER_CHOOSES = "With 0, the server chooses."
 METHODS = "; ".join(
     f"{method}: {words}"
