@@ -37,7 +37,7 @@ def create(  # noqa: PLR0917 - options, which typer gives by name
         str,
         typer.Option(
             metavar="ROLE",
-            help="Role in the project: viewer (reads), auditor (creates and judges, too), admin (manages members, too).",
+            help="Role in the project: viewer reads, auditor also creates and judges, admin also manages members.",
         ),
     ] = "auditor",
     project: Annotated[

@@ -18,9 +18,7 @@ app = typer.Typer(
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of a person or a program that uses the server.")]
 RoleName = Annotated[
     str,
-    typer.Argument(
-        metavar="ROLE", help="viewer (reads), auditor (creates and judges, too), admin (manages members, too)."
-    ),
+    typer.Argument(metavar="ROLE", help="viewer reads, auditor also creates and judges, admin also manages members."),
 ]
 
 

@@ -263,9 +263,7 @@ Global___FillFinding: typing_extensions.TypeAlias = FillFinding
 
 @typing.final
 class ScoredVariant(google.protobuf.message.Message):
-    """A scored variant. Of a subset: dilated, mask-only or random. Of the whole image: with its ring, or everything outside its
-    objects, filled with the mean.
-    """
+    """A scored variant, which a control makes: of a subset, or of the whole image with a part of it filled with the mean."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
