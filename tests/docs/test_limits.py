@@ -19,7 +19,7 @@ from modicum_server.transports.grpc.server import (
 )
 from modicum_server.transports.http import connections
 from modicum_server.transports.http.rest import protojson
-from modicum_server.usecases import artifacts, costs, manifests, objects, pages, rules
+from modicum_server.usecases import artifacts, costs, manifests, objects, pages, rules, specifications
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "limits.md").read_text()
 MEBIBYTE, KIBIBYTE = 1024**2, 1024
@@ -84,6 +84,7 @@ def test_the_page_names_every_limit_that_can_be_set_and_its_default(name):
         f"| an HTTP response of which its caller reads nothing | {BOUNDS.stuck_seconds:.0f} s |",
         f"{MOST_OPEN_FILES:,} at most | the log says so once in {NO_MORE_FILES_SECONDS:.0f} s",
         f"| pixels of a canvas with `pixel_subsets` | {pixel_subsets.MOST_PIXELS:,} |",
+        f"| passes of `backselect` on one image | {specifications.MOST_BACKSELECT_PASSES:,} |",
         f"| passes of `pixel_subsets` | {pixel_subsets.FEWEST_PASSES} to 2^40 |",
         (
             "| passes of `fill_robust`, of `class_targeted` | "
