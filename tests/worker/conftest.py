@@ -1,7 +1,6 @@
 """Fixtures of the worker's tests."""
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -22,10 +21,10 @@ async def scene(database_url: str, tmp_path: Path) -> AsyncIterator[Scene]:
     yield scene
     for stop in scene.stops:
         stop.set()
-    with contextlib.suppress(asyncio.CancelledError):
-        await asyncio.gather(*scene.tasks)
+    ends = await asyncio.gather(*scene.tasks, return_exceptions=True)  # a killed one was cancelled; wait for all others
     scene.collect()
     await store.close()
+    assert [end for end in ends if end is not None and not isinstance(end, asyncio.CancelledError)] == []
 
 
 @pytest.fixture(autouse=True)
