@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from modicum.errors import PolicyError
 from modicum.gate.assumed import IMAGES, assumed_document, assumed_passes, assumed_spot
+from modicum.gate.intervals import TAILS
 from modicum.gate.planning import COMPARES, IN_WORDS, MORE_PASSES, planned
 from modicum.gate.policy_file import policy_of
 from modicum.gate.scaling import scaled
@@ -188,6 +189,20 @@ def test_a_reading_that_is_known_at_one_tail_needs_the_images_that_make_a_smalle
 
     assert (found.outcome, found.enough) == (Outcome.PASS, False)
     assert found.images / 200 == pytest.approx((2.326 / 1.645) ** 2, rel=0.25)
+
+
+def test_a_reading_that_is_open_at_every_tail_is_derived_anew_from_its_counts():
+    """Of 20 random subsets 7 suffice: the upper end is above a half at every tail, and with more images it is below."""
+    measures = {"random_sufficient_share": share(7, 20)}
+    outcomes = [[tail, "INCONCLUSIVE"] for tail in TAILS]
+    reading = {"control": "random", "outcome": "INCONCLUSIVE", "text": "t", "outcomes": outcomes, "statements": 1}
+    given = document(measures, readings=[reading])
+    given["dataset"]["audited"] = 20
+
+    found = need("rules:\n  spot: off\n  random: {expect: [THESE_PIXELS]}", given)
+
+    assert found.outcome == "PASS"
+    assert 20 < found.images <= 60
 
 
 def test_a_reading_with_as_many_images_is_what_it_was():

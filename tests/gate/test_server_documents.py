@@ -3,26 +3,46 @@
 import hashlib
 import io
 import json
+from dataclasses import replace
 from datetime import date
 
 import pytest
-from modicum.gate import paired
+from modicum.gate import paired, recount
 from modicum.gate.judging import judge
-from modicum.gate.other_alpha import at_alpha
+from modicum.gate.measured_again import MEASURES
+from modicum.gate.other_alpha import OF_ENSEMBLE, at_alpha
 from modicum.gate.policy_file import policy_of
 from modicum.gate.recount import first_difference, stored_digest
 from modicum.gate.spots import _row
-from modicum_server.domain.findings import MEASURED_REASONS
-from modicum_server.domain.searches import Control, ControlPlan
+from modicum_server.domain.findings import (
+    MEASURED_REASONS,
+    FillRobustFinding,
+    FindingControls,
+    FindingReason,
+    ObjectsFinding,
+    Passes,
+    ScoredVariant,
+)
+from modicum_server.domain.searches import Control, ControlPlan, TargetRule
 from modicum_server.domain.spots import SpotKind, SpotOutcomes, SpotPlace, SpotRow, SpotTrial
 from modicum_server.domain.statistics import Statistics
+from modicum_server.measures import by_class
 from modicum_server.measures.document import canonical_json
 from modicum_server.measures.registry import measure_titles
 from modicum_server.measures.rows import finding_row, write_findings
 from modicum_server.measures.spots import places_of
 from modicum_server.reports.json_report import JsonReport
 
-from tests.measures.example_audit import OTHER_VERSION, VERSION, controls, document_and_rows, finding, mixed_findings
+from tests.measures.example_audit import (
+    OTHER_VERSION,
+    SEARCH,
+    VERSION,
+    controls,
+    document_and_rows,
+    finding,
+    mixed_findings,
+    variants,
+)
 
 CATS, IMAGES = 40, 80
 FINDINGS = [
@@ -157,6 +177,33 @@ def test_rates_are_counted_again_at_another_alpha_as_the_server_counts_them():
         }
 
 
+def test_the_verdict_on_an_ensemble_is_the_same_at_another_alpha():
+    given = reported(every_outcome())
+    check = {"ensemble": VERSION, "verdict": "MITIGATED", "measures": {OF_ENSEMBLE: {}, "subset_fraction_ratio": {}}}
+
+    again = at_alpha({**given, "mitigation": [check]}, 0.2)
+
+    assert [(one["verdict"], list(one["measures"])) for one in again["mitigation"]] == [
+        ("MITIGATED", ["subset_fraction_ratio"])
+    ]
+
+
+LOST = {"shortcut": ("NONE_SEEN", "SHORTCUT"), "random": ("THESE_PIXELS", "ANY_PIXELS")}
+
+
+@pytest.mark.parametrize(("control", "expected"), [(name, one[0]) for name, one in LOST.items()])
+def test_readings_fail_at_their_share_of_the_budget(control, expected):
+    filled = (*variants().variants, ScoredVariant("ring_filled", 0.6, sufficient=False, predicted_class=1))
+    document, _ = document_and_rows([finding(at, controls=FindingControls(variants=filled)) for at in range(60)])
+
+    verdict = judged(document, f"rules: {{spot: off, {control}: {{expect: [{expected}]}}}}")
+
+    (rule,) = [one for one in verdict.rules if one.rule.id == control]
+    assert str(rule.outcome) == "FAIL"
+    assert rule.p <= 1e-4
+    assert rule.worst.subject == LOST[control][1]
+
+
 def counts(measure):
     return measure["value"], measure["n"], measure["parameters"].get("successes", 0)
 
@@ -166,15 +213,47 @@ def test_the_gate_and_the_server_tell_failed_images_by_the_same_reasons():
 
 
 def every_outcome():
-    """Findings of every kind, with labels, controls and images that failed."""
+    """Findings of every kind, with labels, controls, objects and images that failed."""
+    robust = FillRobustFinding(20, 2.0, 12, 11, 0.93, False, Passes(9, 9))  # a record of the domain
+    whole = replace(variants().variants[0], variant="outside_filled", predicted_class=1)
+    more = [
+        replace(
+            controls(at % 20 or None, black=at % 3 > 0),
+            variants=(*variants(sufficient=at % 4 > 0, confidence=at / 61, predicted=at % 2).variants, whole),
+            fill_robust=replace(robust, size=at + 1, reason=FindingReason.NOT_FOUND if at == 25 else None),
+            objects=ObjectsFinding(area=at % 11 / 10, share=at / 61),
+        )
+        for at in range(20, 60)
+    ]
     return [
         *mixed_findings(),
-        *(finding(at, at % 30 + 1, controls=controls(at % 20), label=at % 2) for at in range(20, 60)),
+        *(
+            finding(at, at % 30 + 1, controls=one, label=at % 2, predicted_class=at % 3 % 2, target_class=at % 3 % 2)
+            for at, one in enumerate(more, 20)
+        ),
+        finding(60, image_digest=finding(21).image_digest, label=1),
     ]
 
 
-def test_a_result_of_the_server_says_what_its_rows_say():
-    assert first_difference(reported(every_outcome())) == ""
+OTHER_CLASS = replace(SEARCH, target_rule=TargetRule.RANDOM_OTHER)
+RESULTS = {
+    "for the predicted class": {},
+    "for another class": {"searches": (OTHER_CLASS,)},
+    "at another level": {"statistics": Statistics(level=0.8, alpha=0.2)},
+}
+"""Options of results that hold every measure, in each kind of search."""
+NOT_TAKEN = {"border_share_median", *(name for name in measure_titles() if name.startswith("pixel_subsets_"))}
+"""Measures of what the rows of a report lack."""
+
+
+@pytest.mark.parametrize("options", RESULTS.values(), ids=RESULTS)
+def test_a_result_of_the_server_says_what_its_rows_say(options):
+    assert first_difference(reported(every_outcome(), **options)) == ""
+
+
+def test_every_measure_but_those_of_what_a_report_lacks_is_taken_again():
+    assert {*MEASURES, "shortcut_accuracy_drop"} == set(measure_titles()) - NOT_TAKEN
+    assert recount.MOST_CLASSES == by_class.MOST_CLASSES
 
 
 #: What a person might edit: a path into the search of a result, and another number.
@@ -183,17 +262,29 @@ EDITS = [
     *((("counts", name), 30) for name in ("baseline_confident", "budget_exhausted", "saturated")),
     *(
         (("measures", name, *path), 999)
-        for name in ("accuracy", "eligible_share", "baseline_confident_share", *RATES)
+        for name in ("accuracy", "eligible_share", "baseline_confident_share", "fill_survival_black", *RATES)
         for path in (("n",), ("parameters", "successes"))
     ),
     *((("measures", name, "groups", "0", "n"), 900) for name in ("overinterpretation_rate", "accuracy")),
+    *(
+        (("measures", name, *path), 0.123)
+        for name in ("subset_fraction_median", "dilated_confidence_median", "object_share_median")
+        for path in (("value",), ("interval", "low"), ("evidence", "ends", 2, 1))
+    ),
     (("measures", "accuracy", "value"), 0.99),
+    (("measures", "accuracy", "interval", "high"), 0.99),
+    (("measures", "subset_fraction_median", "groups", "1", "value"), 0.99),
+    (("measures", "shortcut_accuracy_drop", "value"), 0.0),
+    (("measures", "shortcut_accuracy_drop", "groups", "0", "parameters", "differing"), 0),
+    (("readings", 0, "outcome"), "THIS_CLASS"),
+    (("readings", 0, "statements"), 1),
+    (("readings", 1, "outcomes", 14, 1), "SURVIVES"),
 ]
 
 
-@pytest.mark.parametrize(("path", "number"), EDITS, ids=[".".join(path) for path, _ in EDITS])
-def test_an_edited_count_is_named(path, number):
-    result = reported(every_outcome())
+@pytest.mark.parametrize(("path", "number"), EDITS, ids=[".".join(map(str, path)) for path, _ in EDITS])
+def test_an_edited_number_is_named(path, number):
+    result = json.loads(json.dumps(reported(every_outcome())))
     part = result["models"][0]["searches"][0]
     for name in path[:-1]:
         part = part[name]
@@ -202,7 +293,50 @@ def test_an_edited_count_is_named(path, number):
 
     differs = first_difference(result)
 
-    assert differs.startswith(f"models[0].searches[0].{'.'.join(path)} is {number}, but ")
+    assert differs.startswith("models[0].searches[0]." + path[0])
+    assert f" is {number}, but " in differs or f"{number}" in differs
+
+
+def test_a_class_that_was_removed_is_noticed():
+    result = json.loads(json.dumps(reported(every_outcome())))
+    del result["models"][0]["searches"][0]["measures"]["accuracy"]["groups"]["1"]
+
+    assert (
+        first_difference(result) == "models[0].searches[0].measures.accuracy.groups.1 is missing, but one was counted"
+    )
+
+
+def test_a_result_without_rows_that_contradicts_itself_is_noticed():
+    document, _ = document_and_rows(every_outcome())
+    reading = next(one for one in document["models"][0]["searches"][0]["readings"] if one["control"] == "dilated")
+    assert first_difference(document) == ""
+
+    reading["outcome"] = "DESTROYED"
+
+    assert first_difference(document).endswith("].outcome is DESTROYED, but SURVIVES was counted")
+
+
+SPOT_EDITS = [
+    (("outcome",), "NONE_FOUND"),
+    (("rows", 1, "whole_outcome"), "NONE_FOUND"),
+    (("rows", 1, "outcome"), "NONE_FOUND"),
+    (("rows", 1, "places", 0, "measures", "spot_pasted_difference", "value"), 0.01),
+    (("rows", 1, "places", 0, "measures", "spot_pasted_difference", "interval", "high"), 0.02),
+    (("rows", 1, "places", 0, "pasted", 0, "here"), 0),
+]
+
+
+@pytest.mark.parametrize(("path", "value"), SPOT_EDITS, ids=[".".join(map(str, path)) for path, _ in SPOT_EDITS])
+def test_an_edited_spot_test_is_noticed(path, value):
+    document, _ = served(trial(EVERYONE[:CATS], follow=True))
+    document = json.loads(json.dumps(document))
+    assert first_difference(document) == ""
+    part = document["spots"][0]
+    for name in path[:-1]:
+        part = part[name]
+    part[path[-1]] = value
+
+    assert first_difference(document).startswith("spots[0].")
 
 
 def test_a_row_that_was_removed_is_noticed():

@@ -210,3 +210,12 @@ def test_a_pair_whose_original_is_a_copy_of_an_earlier_one_is_left_out():
     (entry,) = document["counterfactuals"]
     assert entry["pairs"] == entry["measures"]["counterfactual_changed_share"]["n"] == PAIRS - 1
     assert {row["label"]: row["pairs"] for row in entry["classes"]} == {"cat": 19, "dog": 20, "owl": 20}
+
+
+def test_the_document_has_the_outcome_of_the_set_at_every_tail_of_which_the_rules_own_is_one():
+    _, reading, _ = told(paired())
+    _, few, _ = told(paired(pairs=range(36)))
+
+    outcomes, of_few = (dict(map(tuple, one["outcomes"])) for one in (reading, few))
+    assert (outcomes[0.05], outcomes[1e-4]) == (reading["outcome"], "ACCURACY_FALLS")
+    assert (of_few[0.05], of_few[1e-6]) == ("ACCURACY_FALLS", "INCONCLUSIVE")

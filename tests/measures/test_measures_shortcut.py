@@ -160,6 +160,22 @@ def test_every_class_is_read_by_itself(counts, lost, outcome):
     assert reading_of(of_classes(counts, lost))["outcome"] == outcome
 
 
+@pytest.mark.parametrize("findings", [*(case.values[0] for case in RING_CASES), of_classes([30] * 10, [0] * 9 + [12])])
+def test_the_rule_at_the_results_own_tail_gives_its_own_outcome(findings):
+    reading = reading_of(findings)
+
+    assert dict(map(tuple, reading["outcomes"]))[0.025] == reading["outcome"]
+
+
+def test_a_class_that_rests_on_the_ring_is_found_at_the_tails_that_its_share_of_the_error_allows():
+    strong, weak = (
+        dict(map(tuple, reading_of(of_classes([30] * 10, [0] * 9 + [lost]))["outcomes"])) for lost in (27, 12)
+    )
+
+    assert (strong[0.025], strong[1e-4]) == ("SHORTCUT", "SHORTCUT")
+    assert (weak[0.025], weak[1e-4]) == ("SHORTCUT", "INCONCLUSIVE")
+
+
 def test_the_sentence_names_the_classes_that_rest_on_the_ring():
     text = reading_of(of_classes([30] * 10, [27, 0, *[0] * 7, 28]))["text"]
 

@@ -1,105 +1,66 @@
 """A result as it would be at another alpha: overinterpretation rates are counted again from the rows. Searches nothing.
 
-The definitions are those of `modicum_server.measures.overinterpretation`; a test compares both on every measure.
-Verdicts on ensembles use alpha, too, and are left out: they are not counted again.
+The verdict on an ensemble holds at every alpha: it goes by sizes and accuracy. What stands beside it about the rate is
+left out.
 """
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from modicum.gate.copies import counted_rows
-from modicum.gate.paired import is_small, measured_size
+from modicum.gate.measured_again import again, taken_by
+from modicum.gate.row_facts import RowFacts
+from modicum.gate.searched import searched
 
 Document = Mapping[str, Any]
-RATE = "overinterpretation_rate"
-WITH_CONFIDENT = "overinterpretation_rate_with_baseline_confident"
-OF_OTHER_CLASS = "overinterpretation_rate_class_targeted"
-Row = Mapping[str, Any]
+OF_ENSEMBLE = "overinterpretation_rate_difference"
+RATES = (
+    "overinterpretation_rate",
+    "overinterpretation_rate_with_baseline_confident",
+    "overinterpretation_rate_class_targeted",
+)
 
 
 def at_alpha(document: Document, alpha: float) -> dict[str, Any]:
-    """Return the document with its rates at `alpha`; it must have rows. What else alpha decides is left out."""
-    canvas = document["specification"]["canvas"]
-    pixels = canvas["height"] * canvas["width"]
-    asked = [{name: one[name] for name in one if name != "digest"} for one in document["specification"]["searches"]]
+    """Return the document with its rates at `alpha`; it must have rows."""
     statistics = {**document["specification"]["statistics"], "alpha": alpha}
-    rows = counted_rows(document)
     models = [
         {
             **model,
             "searches": [
-                _counted_again(search, _rows(rows, model, asked.index(search["search"])), pixels, alpha)
-                for search in model["searches"]
+                {**search, "measures": {**search["measures"], **_rates(search["measures"], images, alpha)}}
+                for search, images in searches
             ],
         }
-        for model in document["models"]
+        for model, searches in searched(document)
     ]
     specification = {**document["specification"], "statistics": statistics}
-    return {**document, "specification": specification, "models": models, "mitigation": []}
+    return {**document, "specification": specification, "models": models, "mitigation": list(_checks(document))}
 
 
-def _rows(rows: Sequence[Row], model: Document, search: int) -> list[Row]:
-    version = model["model_version"]
-    return [row for row in rows if (row["model_version"], row["search_index"]) == (version, search)]
+def _checks(document: Document) -> Iterator[dict[str, Any]]:
+    """The checks of ensembles without what is about the rate at the result's alpha."""
+    for check in document.get("mitigation", ()):
+        measures = {name: one for name, one in check.get("measures", {}).items() if name != OF_ENSEMBLE}
+        yield {**check, "measures": measures, "cautions": []}
 
 
-def _counted_again(search: Document, rows: Sequence[Row], pixels: int, alpha: float) -> dict[str, Any]:
-    if search["search"]["target_rule"] != "predicted":
-        return dict(search)
-    sizes = [(row, _size(row, pixels)) for row in rows]
-    measured = [(row, size) for row, size in sizes if not math.isnan(size)]
-    counted: Mapping[str, Callable[[], Sequence[tuple[Row, float]]]] = {
-        RATE: lambda: measured,
-        WITH_CONFIDENT: lambda: [
-            *measured,
-            *((row, 0.0) for row in rows if row["baseline_confident"] and _is_searchable(row)),
-        ],
-        OF_OTHER_CLASS: lambda: [(row, size) for row, _ in measured if (size := _other_size(row)) is not None],
-    }
-
-    def small(size: float) -> bool:
-        return bool(is_small(size, pixels, alpha))
-
-    measures = {
-        name: _share(search["measures"][name], images(), small, alpha)
-        for name, images in counted.items()
-        if name in search["measures"]
-    }
-    return {**search, "measures": {**search["measures"], **measures}}
+def _rates(measures: Document, images: Sequence[RowFacts], alpha: float) -> dict[str, Any]:
+    """The rates of a search at another alpha. Intervals are made again at the level that a policy asks for."""
+    moved = [replace(one, scene=replace(one.scene, alpha=alpha)) for one in images]
+    return {name: _rate(name, measures[name], moved, alpha) for name in RATES if name in measures}
 
 
-def _share(
-    measure: Document, images: Sequence[tuple[Row, float]], small: Callable[[float], bool], alpha: float
-) -> dict[str, Any]:
-    """The measure with its counts at the new alpha, by predicted class where it was."""
+def _rate(name: str, measure: Document, images: Sequence[RowFacts], alpha: float) -> dict[str, Any]:
+    taken = taken_by(name, measure)
+    assert taken is not None, "rates are counted"
+    counted = again(taken, images, 0.95, list(measure.get("groups", {})))
     groups = {
-        index: _share(group, [one for one in images if str(one[0]["predicted_class"]) == index], small, alpha)
-        for index, group in measure.get("groups", {}).items()
+        index: _with(group, counted["groups"][index], alpha) for index, group in measure.get("groups", {}).items()
     }
-    successes, n = sum(small(size) for _, size in images), len(images)
-    parameters = {**measure["parameters"], "alpha": alpha, "successes": successes}
-    counted = {**measure, "value": successes / n if n else None, "n": n, "parameters": parameters, "interval": None}
-    return {**counted, "groups": groups} if groups else counted
+    return {**_with(measure, counted, alpha), **({"groups": groups} if groups else {})}
 
 
-def _is_searchable(row: Row) -> bool:
-    return bool(row["eligible"]) and row["reason"] is None
-
-
-def _size(row: Row, pixels: int) -> float:
-    return measured_size(
-        reason=row["reason"],
-        subset=None if row["subset"] is None else row["subset"]["size"],
-        budget_exhausted=row["budget_exhausted"],
-        baseline_confident=row["baseline_confident"],
-        pixels=pixels,
-    )
-
-
-def _other_size(row: Row) -> float | None:
-    """Pixels of the subset for a random other class; None where it was not searched, infinite where none was found."""
-    found = row["controls"].get("class_targeted")
-    if found is None or (found["found"] and found["size"] == 0):
-        return None
-    return float(found["size"]) if found["found"] else math.inf
+def _with(measure: Document, counted: Document, alpha: float) -> dict[str, Any]:
+    parameters = {**measure["parameters"], **counted["parameters"], "alpha": alpha}
+    return {**measure, "n": counted["n"], "value": counted["value"], "interval": None, "parameters": parameters}

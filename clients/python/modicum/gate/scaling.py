@@ -2,8 +2,9 @@
 
 Shares and paired differences keep their values, and their counts grow. The deviation of a mean stays. Other intervals,
 and the ends of a quantile, narrow with the root of the number. Each source of the spot test stands for as many like it,
-and so does each image beside a baseline. A reading has at a tail the outcome that it now has at the tail whose end lies
-as far from the estimate, by the normal distribution.
+and so does each image beside a baseline. Readings are derived anew by their rules. One about classes or versions
+has at a tail the outcome that it now has at the tail whose end lies as far from the estimate, by the normal
+distribution.
 """
 
 import math
@@ -13,10 +14,13 @@ from statistics import NormalDist
 from typing import Any
 
 from modicum.gate.baseline_file import Compared, baseline_document, sealed
+from modicum.gate.intervals import TAILS
+from modicum.gate.reading_rules import RULES, told_at
 from modicum.gate.recount import BESIDE_THE_RESULT
 
 Document = Mapping[str, Any]
 MEASURE = {"value", "unit", "n"}
+SEARCHED = {"measures", "readings"}
 COUNTED = ("pasted", "covered")
 COUNTS = ("successes", "differing")
 UNSETTLED = "INCONCLUSIVE"
@@ -66,7 +70,8 @@ def _scaled(value: Any, factor: float) -> Any:
     if isinstance(value, Mapping):
         if value.keys() >= MEASURE:
             return _measure(value, factor)
-        return {name: _entry(name, one, factor) for name, one in value.items()}
+        grown = {name: _entry(name, one, factor) for name, one in value.items()}
+        return {**grown, "readings": _read_anew(grown)} if value.keys() >= SEARCHED else grown
     return [_scaled(one, factor) for one in value] if isinstance(value, list | tuple) else value
 
 
@@ -78,6 +83,16 @@ def _entry(name: str, value: Any, factor: float) -> Any:
     if name == "counts":
         return {count: round(number * factor) for count, number in value.items()}
     return round(value * factor) if name == "sources" else _scaled(value, factor)
+
+
+def _read_anew(search: Document) -> list[Document]:
+    """The readings of a search that has grown, by their rules; the others as they have grown."""
+    return [
+        {**one, "outcomes": [(tail, rule.outcome(told_at(search["measures"], tail))) for tail in TAILS]}
+        if (rule := RULES.get(one["control"])) is not None and rule.is_about(search["measures"])
+        else one
+        for one in search["readings"]
+    ]
 
 
 def _outcomes(outcomes: Sequence[tuple[float, str]], factor: float) -> Iterator[tuple[float, str]]:
@@ -122,13 +137,17 @@ def _counts(measure: Document, n: int, factor: float) -> dict[str, Any]:
 
 
 def _evidence(evidence: Document, value: float, factor: float) -> Document:
-    """The ends of a quantile narrow like any interval; the deviation of a mean stays."""
-    root = math.sqrt(factor)
-    ends = [
-        [tail, *(None if end is None else value + (end - value) / root for end in both)]
-        for tail, *both in evidence.get("ends", ())
-    ]
-    return {**evidence, "ends": ends} if ends else evidence
+    """The ends of a quantile narrow like any interval, those of further tails too; the deviation of a mean stays."""
+    known = {tail: both for tail, *both in evidence.get("ends", ())}
+    if not known:
+        return evidence
+    normal, root, smallest = NormalDist(), math.sqrt(factor), min(known)
+    ends = []
+    for tail in TAILS:
+        farther = 1.0 if tail in known else normal.inv_cdf(tail) / normal.inv_cdf(smallest)
+        both = known.get(tail, known[smallest])
+        ends.append([tail, *(None if end is None else value + (end - value) * farther / root for end in both)])
+    return {**evidence, "ends": ends}
 
 
 def _narrowed(interval: Document | None, value: float, factor: float) -> Document | None:

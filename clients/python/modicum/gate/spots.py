@@ -74,13 +74,13 @@ def spot_checks(rule: Rule, document: Document, version: str, accept: Sequence[A
 
 def _outcome(row: _Row, outcomes: Mapping[int, SpotOutcome]) -> SpotOutcome | None:
     """The outcome of a row: what is found outside the objects stands before what the whole images say."""
-    outside = outcomes.get(_number(row.number, outside=True))
+    outside = outcomes.get(~row.number)
     return outside if outside in FOUND else outcomes.get(row.number)
 
 
-def _number(row: int, *, outside: bool) -> int:
-    """The number by which places of a row are judged together."""
-    return ~row if outside else row
+def place_number(row: int, place: Document) -> int:
+    """Return the number by which places of a row are judged together; those outside the objects by themselves."""
+    return ~row if place.get("outside") else row
 
 
 def accepted_places(document: Document, version: str, accept: Sequence[Acceptance]) -> list[str]:
@@ -112,7 +112,7 @@ def _row(number: int, entry: Document, accept: Sequence[Acceptance]) -> _Row:
     for place in entry["places"]:
         by = next((one for one in accept if one.class_label == label and _is_inside(one, place)), None)
         if by is None:
-            places.append(_tested(place, _number(number, outside=place.get("outside", False))))
+            places.append(as_tested(place, place_number(number, place)))
         else:
             accepted.append(by)
     return _Row(number, label, entry, tuple(places), tuple(accepted))
@@ -127,13 +127,14 @@ def _is_inside(acceptance: Acceptance, place: Document) -> bool:
     )
 
 
-def _tested(place: Document, number: int = 0) -> TestedPlace:
+def as_tested(place: Document, number: int = 0) -> TestedPlace:
+    """Return a place of a document with the differences of its sources, under the number of what it is judged with."""
     pairs = np.array([one["pairs"] for one in place["pasted"]], dtype=np.int64)
-    return TestedPlace(number, place["own"], _by_source(place["pasted"]), _by_source(place["covered"]), pairs)
+    return TestedPlace(number, place["own"], by_source(place["pasted"]), by_source(place["covered"]), pairs)
 
 
-def _by_source(counts: Sequence[Document]) -> Floats:
-    """The mean difference of each source, as `spot_rule.by_source` has it of the pairs."""
+def by_source(counts: Sequence[Document]) -> Floats:
+    """Return the mean difference of each source, as `spot_rule.by_source` has it of the pairs."""
     return np.array([(one["here"] - one["elsewhere"]) / one["pairs"] for one in counts], dtype=np.float64)
 
 
@@ -176,7 +177,7 @@ def _strongest(row: _Row) -> Document | None:
 
 
 def _is_found_at_one_position(place: Document) -> bool:
-    return not place["own"] and _tested(place).p <= ALPHA
+    return not place["own"] and as_tested(place).p <= ALPHA
 
 
 def _limit(place: Document | None) -> float:
@@ -200,7 +201,7 @@ def _reason(row: _Row, place: Document | None, outcome: SpotOutcome | None) -> s
 
 def _carried(place: Document) -> Iterator[str]:
     """Yield on how many images the place does it, if these are at most half."""
-    if few := _tested(place).few_carriers:
+    if few := as_tested(place).few_carriers:
         carrying, counted = few
         yield f"{carrying} of {counted} pictures of the class make at least {CARRIED_SHARE:.0%} of the others the class"
 

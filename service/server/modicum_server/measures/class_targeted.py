@@ -18,10 +18,9 @@ from modicum_server.measures.measure import Measure, Measured, Parameters, Readi
 from modicum_server.measures.measure_sets import MeasureSet, Title
 from modicum_server.measures.number_words import interval_text, ratio_text, share_text, times_text
 from modicum_server.measures.observations import Observations
+from modicum_server.measures.reading_outcomes import HALF, LARGER_RATIO, decided
 
 CONTROL = "class_targeted"
-FOUND_LIMIT = 0.5
-RATIO_LIMIT = 2.0
 NOT_RUN = "the class_targeted control ran on no image"
 ALL_BARE = "wherever the class_targeted control ran, the bare fill alone reaches the threshold for the other class"
 
@@ -80,29 +79,17 @@ def class_targeted_reading(measured: Measured) -> Reading | None:
         fact += f", in the median at least {times_text(ratio.interval.low)} as large as for the predicted class"
     if bare.value:
         fact += f"; for {share_text(bare.value)} the bare fill alone suffices{interval_text(bare.interval)}"
-    outcome = _outcome(found, bare, ratio)
-    return concluded(CONTROL, fact, _conclusion(outcome, found, bare, ratio), outcome, statements=3)
-
-
-def _outcome(found: Measure, bare: Measure, ratio: Measure) -> str:
-    if _low(bare) > FOUND_LIMIT:
-        return "ANY_CLASS"
-    if found.interval is None or ratio.interval is None:
-        return "INCONCLUSIVE"
-    if _low(found) > FOUND_LIMIT and _high(ratio) <= RATIO_LIMIT:
-        return "ANY_CLASS"
-    if _high(found) < FOUND_LIMIT or (_low(ratio) > RATIO_LIMIT and _high(bare) < FOUND_LIMIT):
-        return "THIS_CLASS"
-    return "INCONCLUSIVE"
+    outcome, statements = decided(CONTROL, measured)
+    return concluded(CONTROL, fact, _conclusion(outcome, found, bare, ratio), outcome, statements=statements)
 
 
 def _conclusion(outcome: str, found: Measure, bare: Measure, ratio: Measure) -> str:
-    if outcome == "ANY_CLASS" and _low(bare) > FOUND_LIMIT:
+    if outcome == "ANY_CLASS" and _low(bare) > HALF:
         return "on most images the fill alone makes the model confident of another class, so another fill is needed"
     if outcome == "ANY_CLASS":
         return (
             "on most images this search argues for another class with subsets at most "
-            f"{times_text(RATIO_LIMIT)} as large, so what it finds for the predicted class shows no more than that"
+            f"{times_text(LARGER_RATIO)} as large, so what it finds for the predicted class shows no more than that"
         )
     if outcome == "THIS_CLASS":
         return f"this search argues more easily for the predicted class than for another{_fewer_passes(found)}"
@@ -118,12 +105,12 @@ def _fewer_passes(found: Measure) -> str:
 
 
 def _open_question(found: Measure, ratio: Measure) -> str:
-    if _low(found) <= FOUND_LIMIT:
+    if _low(found) <= HALF:
         return "it is open whether a search finds one for more than half of such images"
     if ratio.interval is None:
         return f"the sizes of fewer than {SMALLEST_SAMPLE} subsets can be compared"
-    if _low(ratio) <= RATIO_LIMIT:
-        return f"it is open whether subsets for other classes are more than {times_text(RATIO_LIMIT)} as large"
+    if _low(ratio) <= LARGER_RATIO:
+        return f"it is open whether subsets for other classes are more than {times_text(LARGER_RATIO)} as large"
     return "it is open whether the bare fill alone suffices for more than half of such images"
 
 

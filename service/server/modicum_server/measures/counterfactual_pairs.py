@@ -20,6 +20,7 @@ from modicum_server.measures.comparisons import difference_of
 from modicum_server.measures.counterfactual_rule import ALL, CounterfactualOutcome, Floats, judge_losses, judge_network
 from modicum_server.measures.counterfactual_set import CounterfactualSet
 from modicum_server.measures.document_lists import Audited
+from modicum_server.measures.intervals import TAILS
 from modicum_server.measures.measure import Measure, Measured, share
 from modicum_server.measures.number_words import class_label
 from modicum_server.measures.observations import UNKNOWN, Booleans, Observations
@@ -118,6 +119,7 @@ class CounterfactualTest:
     Attributes:
         outcome: of the network: that of its classes, or of all pairs.
         pooled_outcome: of all pairs by themselves.
+        outcomes: of the network at each one-sided tail.
         classes: rows by label, most pairs first; empty without labels.
         predicted: rows by the class predicted on the original, most pairs first.
         examples: the changed predictions that are shown, as JSON values.
@@ -128,6 +130,7 @@ class CounterfactualTest:
     search_index: int
     outcome: CounterfactualOutcome
     pooled_outcome: CounterfactualOutcome
+    outcomes: tuple[tuple[float, str], ...]
     measures: Measured
     classes: tuple[ClassRow, ...]
     predicted: tuple[PredictedRow, ...]
@@ -178,11 +181,13 @@ def _test(version: ModelVersion, index: int, given: CounterfactualSet, seen: Obs
     losses = _losses(paired)
     outcomes = judge_losses(losses)
     measures = _measures(paired, np.ones(len(paired.position), dtype=np.bool_), seen.level)
+    accuracy = measures["counterfactual_original_accuracy"].value or 0.0
     return CounterfactualTest(
         version.name,
         index,
-        judge_network(outcomes, losses, measures["counterfactual_original_accuracy"].value or 0.0),
+        judge_network(outcomes, losses, accuracy),
         outcomes[ALL],
+        tuple((tail, judge_network(judge_losses(losses, tail), losses, accuracy).value) for tail in TAILS),
         measures,
         classes=_class_rows(version, paired, outcomes, seen.level),
         predicted=_predicted_rows(version, paired, seen.level),

@@ -41,10 +41,13 @@ class CounterfactualOutcome(StrEnum):
     INCONCLUSIVE = "INCONCLUSIVE"
 
 
-def judge_losses(losses: Mapping[int, Floats]) -> dict[int, CounterfactualOutcome]:
-    """Return the outcome of each class, and of all pairs, whose losses these are (by class index, or `ALL`)."""
-    fallen = _fallen({key: values for key, values in losses.items() if len(values) >= SMALLEST_SAMPLE})
-    return {key: _outcome(key, values, fell=key in fallen) for key, values in losses.items()}
+def judge_losses(losses: Mapping[int, Floats], alpha: float = ALPHA) -> dict[int, CounterfactualOutcome]:
+    """Return the outcome of each class, and of all pairs, whose losses these are (by class index, or `ALL`).
+
+    One-sided at `alpha`.
+    """
+    fallen = _fallen({key: values for key, values in losses.items() if len(values) >= SMALLEST_SAMPLE}, alpha)
+    return {key: _outcome(key, values, alpha, fell=key in fallen) for key, values in losses.items()}
 
 
 def judge_network(
@@ -59,22 +62,22 @@ def judge_network(
     return CounterfactualOutcome.INCONCLUSIVE
 
 
-def _fallen(losses: Mapping[int, Floats]) -> frozenset[int]:
+def _fallen(losses: Mapping[int, Floats], alpha: float) -> frozenset[int]:
     """Holm's procedure, by ends of intervals: what passes among m is left out, and the rest is asked among fewer."""
     fallen: set[int] = set()
     while rest := losses.keys() - fallen:
-        passed = {key for key in rest if _low(_ends(losses[key], ALPHA / len(rest))) > LOSS_LIMIT}
+        passed = {key for key in rest if _low(_ends(losses[key], alpha / len(rest))) > LOSS_LIMIT}
         if not passed:
             break
         fallen |= passed
     return frozenset(fallen)
 
 
-def _outcome(key: int, values: Floats, *, fell: bool) -> CounterfactualOutcome:
+def _outcome(key: int, values: Floats, alpha: float, *, fell: bool) -> CounterfactualOutcome:
     if fell:
         return CounterfactualOutcome.ACCURACY_FALLS
     limit = HOLDS_LIMIT if key == ALL else CLASS_LIMIT
-    if _high(_ends(values, ALPHA)) < limit:
+    if _high(_ends(values, alpha)) < limit:
         return CounterfactualOutcome.ACCURACY_HOLDS
     return CounterfactualOutcome.INCONCLUSIVE
 

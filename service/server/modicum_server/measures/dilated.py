@@ -9,11 +9,12 @@ insufficient.) Otherwise, or below n = 10, INCONCLUSIVE.
 import numpy as np
 
 from modicum_server.measures.intervals import SMALLEST_SAMPLE
-from modicum_server.measures.measure import Measure, Measured, Reading, concluded, share
+from modicum_server.measures.measure import Measured, Reading, concluded, share
 from modicum_server.measures.measure_sets import MeasureSet, Title
 from modicum_server.measures.number_words import interval_text, share_text
 from modicum_server.measures.observations import Observations
-from modicum_server.measures.rescored import LESS, MORE, against_limit, rescored
+from modicum_server.measures.reading_outcomes import decided
+from modicum_server.measures.rescored import rescored
 
 CONTROL = "dilated"
 
@@ -42,18 +43,8 @@ def dilated_reading(measured: Measured) -> Reading | None:
     )
     if kept.value is not None:
         fact += f", and {share_text(kept.value)}{interval_text(kept.interval)} keep their class"
-    outcome = _outcome(survived, kept)
-    return concluded(CONTROL, fact, _conclusion(outcome, survived.n), outcome, statements=2)
-
-
-def _outcome(survived: Measure, kept: Measure) -> str:
-    if against_limit(survived) == MORE:
-        return "SURVIVES"
-    if against_limit(kept) == LESS:
-        return "DESTROYED"
-    if (against_limit(survived), against_limit(kept)) == (LESS, MORE):
-        return "WEAKENED"
-    return "INCONCLUSIVE"
+    outcome, statements = decided(CONTROL, measured)
+    return concluded(CONTROL, fact, _conclusion(outcome, survived.n), outcome, statements=statements)
 
 
 def _conclusion(outcome: str, n: int) -> str:

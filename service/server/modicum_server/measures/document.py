@@ -18,7 +18,7 @@ from modicum_server.domain.models import ModelVersion
 from modicum_server.domain.searches import Control, Search, SearchMethod
 from modicum_server.domain.spots import SpotRow
 from modicum_server.domain.stopping import ENDED_EARLY, NOTED, Stopped, cut_in_words, stopped_of
-from modicum_server.measures import counterfactuals, nothing_eligible, registry, spots, transfer
+from modicum_server.measures import counterfactuals, nothing_eligible, registry, spots
 from modicum_server.measures.counterfactual_set import CounterfactualSet
 from modicum_server.measures.document_lists import Audited, Entry
 from modicum_server.measures.measure import Measured
@@ -277,7 +277,7 @@ def _search_json(
         if listed.reading
     )
     readings = [*registry.read_controls(measured), *(reading for reading in told if reading is not None)]
-    anew = outcomes_by_tail(measured, audited, across[transfer.DOCUMENT_LIST.key], version, index)
+    anew = outcomes_by_tail(measured, audited, across, version, index)
     blind = version in audited.parameters.get("gradient_free", ())
     return {
         "search": asdict(seen.search),

@@ -11,23 +11,19 @@ can find nothing: it would only say that the budget was small. If nothing smalle
 the whole image. If nothing was found, it is larger than all.
 """
 
-import math
-
 from modicum_server.domain.controls import FINDING_CLIMB_PASSES
 from modicum_server.measures.intervals import SMALLEST_SAMPLE
 from modicum_server.measures.measure import Measure, Measured, Parameters, Reading, concluded, quantile_measure, share
 from modicum_server.measures.measure_sets import MeasureSet, Title
 from modicum_server.measures.number_words import asked_text, interval_text, ratio_text, share_text, times_text
 from modicum_server.measures.observations import Observations
+from modicum_server.measures.reading_outcomes import FEW_PIXELS, HALF, decided
 
 CONTROL = "fill_robust"
 NEEDED_SHARE = 0.9
 """Of the verifying donors, with which a subset must suffice."""
 FEWEST_VERIFYING = 8
 """Donors that must verify a subset."""
-FRACTION_LIMIT = 0.05
-RATIO_LIMIT = 2.0
-FOUND_LIMIT = 0.5
 NOT_RUN = "the fill_robust control ran on no image; it needs a subset, and a version with a useful gradient"
 
 
@@ -63,8 +59,8 @@ def fill_robust_reading(measured: Measured) -> Reading | None:
         fact += f", {times_text(ratio.value)} the search's own subset{interval_text(ratio.interval, ratio_text)}"
     if exhausted := found.n - found.parameters["successes"]:
         fact += f"; for {exhausted} of them the search verified nothing smaller than the whole image within its passes"
-    outcome = _outcome(measured)
-    return concluded(CONTROL, fact, _conclusion(outcome, found), outcome, statements=3)
+    outcome, statements = decided(CONTROL, measured)
+    return concluded(CONTROL, fact, _conclusion(outcome, found), outcome, statements=statements)
 
 
 def _empty(seen: Observations) -> str:
@@ -96,25 +92,14 @@ def _donors_text(parameters: Parameters) -> str:
     return str(most) if fewest == most else f"{fewest} to {most}"
 
 
-def _outcome(measured: Measured) -> str:
-    fraction, ratio = measured["fill_robust_fraction_median"], measured["fill_robust_size_ratio_median"]
-    found = measured["fill_robust_found_share"]
-    if fraction.interval is None or ratio.interval is None:
-        return "INCONCLUSIVE"
-    if (math.inf if fraction.interval.high is None else fraction.interval.high) <= FRACTION_LIMIT:
-        return "FEW_PIXELS"
-    larger = ratio.interval.low is not None and ratio.interval.low > RATIO_LIMIT
-    return "THE_FILL" if larger and _is_found_for_most(found) else "INCONCLUSIVE"
-
-
 def _is_found_for_most(found: Measure) -> bool:
-    return found.interval is not None and found.interval.low is not None and found.interval.low > FOUND_LIMIT
+    return found.interval is not None and found.interval.low is not None and found.interval.low > HALF
 
 
 def _conclusion(outcome: str, found: Measure) -> str:
     if outcome == "FEW_PIXELS":
         return (
-            f"on half of the images or more, {asked_text(FRACTION_LIMIT)} of the pixels or fewer suffice with nine in "
+            f"on half of the images or more, {asked_text(FEW_PIXELS)} of the pixels or fewer suffice with nine in "
             "ten of the images that were tried as the fill"
         )
     if outcome == "THE_FILL":

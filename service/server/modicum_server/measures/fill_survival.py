@@ -15,10 +15,10 @@ from modicum_server.measures.measure import Measure, Measured, Reading, conclude
 from modicum_server.measures.measure_sets import MeasureSet, Title
 from modicum_server.measures.number_words import enumeration, share_text
 from modicum_server.measures.observations import Observations
+from modicum_server.measures.reading_outcomes import HALF, decided
 
 CONTROL = "fill"
 PREFIX = "fill_survival_"
-LIMIT = 0.5
 
 
 def fill_survival(seen: Observations) -> Measured:
@@ -51,11 +51,11 @@ def fill_reading(measured: Measured) -> Reading | None:
     searched = next(iter(survival.values())).parameters["searched_fill"]
     n = max(measure.n for measure in survival.values())
     shares = enumeration([_share_on(fill, measure, n) for fill, measure in survival.items()])
-    outcome = _outcome(tried)
+    outcome, statements = decided(CONTROL, measured)
     fact = f"Of {n} subsets found on the {searched} fill, {shares} still suffice"
     if missing := tried.keys() - survival.keys():
         fact += f"; none could be scored on {enumeration(sorted(missing))}"
-    return concluded(CONTROL, fact, _conclusion(outcome, survival, n), outcome, statements=len(tried))
+    return concluded(CONTROL, fact, _conclusion(outcome, survival, n), outcome, statements=statements)
 
 
 def _share_on(fill: str, measure: Measure, n: int) -> str:
@@ -63,19 +63,9 @@ def _share_on(fill: str, measure: Measure, n: int) -> str:
     return f"{share_text(measure.value or 0.0)}{'' if measure.n == n else f' of {measure.n}'} on {fill}"
 
 
-def _outcome(tried: Mapping[str, Measure]) -> str:
-    intervals = [measure.interval for measure in tried.values()]
-    known = [interval for interval in intervals if interval is not None]
-    if any(_fails_for_most(measure) for measure in tried.values()):
-        return "DEPENDS_ON_FILL"
-    if len(known) == len(intervals) and all(interval.low is not None and interval.low > LIMIT for interval in known):
-        return "SURVIVES"
-    return "INCONCLUSIVE"
-
-
 def _fails_for_most(measure: Measure) -> bool:
     interval = measure.interval
-    return interval is not None and interval.high is not None and interval.high < LIMIT
+    return interval is not None and interval.high is not None and interval.high < HALF
 
 
 def _conclusion(outcome: str, survival: Mapping[str, Measure], n: int) -> str:

@@ -5,15 +5,43 @@ order statistics, distribution-free, equal tails (David and Nagaraja, "Order Sta
 a search that found nothing is larger than every search that found something, and ranks need no more than that. Means of
 ratios: percentile bootstrap over images (Efron and Tibshirani, "An Introduction to the Bootstrap", 13). Paired
 differences of shares: `square_and_add`, which also holds where few images differ.
+
+Ends that the gate takes again come from its `intervals`; other measures take them from here.
 """
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
-from modicum.gate.tails import share_ends
+from modicum.gate.intervals import (
+    EXACT_TAIL,
+    TAILS,
+    difference_ends,
+    normal_quantile,
+    order_ends,
+    quantile,
+    quantile_ends,
+    share_ends_at,
+    wilson_ends,
+)
 from numpy.typing import NDArray
+
+__all__ = [
+    "TAILS",
+    "Interval",
+    "bootstrap_mean",
+    "bootstrap_means",
+    "images_without_difference",
+    "newcombe_ends",
+    "normal_quantile",
+    "order_ends",
+    "order_statistics",
+    "quantile",
+    "share_interval",
+    "square_and_add",
+    "wilson",
+    "wilson_ends",
+]
 
 LEVEL = 0.95
 SMALLEST_SAMPLE = 10
@@ -22,10 +50,6 @@ RESAMPLES = 10_000
 DRAWN_AT_ONCE = 1_000_000
 """Values drawn at once by a bootstrap: memory does not grow with the number of images."""
 BOOTSTRAP_SEED = 0
-EXACT_TAIL = 1 / 200
-"""Below this tail the interval of a share is the exact one: Wilson's rests on the normal distribution."""
-TAILS = (0.05, 0.025, 0.01, 5e-3, 2e-3, 1e-3, 5e-4, 2e-4, 1e-4, 5e-5, 2e-5, 1e-5, 5e-6, 2e-6, 1e-6)
-"""One-sided tails at which a stored result can be judged again: those of a policy's share of its error budget."""
 IMAGES_ADDED = 2
 """Images that differ by the most, added when the typical size of a difference is taken: it is not known from a few."""
 
@@ -82,21 +106,8 @@ def square_and_add(differences: NDArray[np.float64], *, most: float = 1.0, level
     sizes = np.abs(differences) / most
     size = float(((sizes**2).sum() + IMAGES_ADDED) / (sizes.sum() + IMAGES_ADDED))
     gained, lost = (min(1.0, float(sizes[which].sum()) / size / n) for which in (differences > 0, differences < 0))
-    low, high = _difference_ends(gained, lost, n, level)
+    low, high = difference_ends(gained, lost, n, level)
     return Interval(low * size * most, high * size * most, "square and add", n, level)
-
-
-def quantile(values: NDArray[np.float64], q: float) -> float:
-    """Return the sample quantile: the mean of the two values at a jump of the distribution function, else one value.
-
-    At q = 0.5 the usual median. Infinite values rank last and are returned as such. `values` must not be empty.
-    """
-    ordered = np.sort(values)
-    place = len(ordered) * q
-    below = round(place)
-    if math.isclose(place, below) and 0 < below < len(ordered):
-        return float((ordered[below - 1] + ordered[below]) / 2)
-    return float(ordered[min(len(ordered) - 1, math.floor(place))])
 
 
 def order_statistics(values: NDArray[np.float64], q: float, level: float = LEVEL) -> Interval | None:
@@ -105,41 +116,15 @@ def order_statistics(values: NDArray[np.float64], q: float, level: float = LEVEL
     The lower end is the largest order statistic that lies above the quantile with a probability of at most
     (1 - level) / 2, the upper end its mirror image; an end that no order statistic gives, or that is infinite, is open.
     """
-    n = len(values)
-    if n < SMALLEST_SAMPLE:
-        return None
-    low_rank, high_rank = _ranks(n, q, (1 - level) / 2)
-    ordered = np.sort(values)
-    return Interval(
-        low=_end(ordered, low_rank),
-        high=_end(ordered, high_rank),
-        method="order statistics",
-        n=n,
-        level=level,
-    )
-
-
-def order_ends(values: NDArray[np.float64], q: float) -> list[list[float | None]]:
-    """Return [tail, low, high] for each of `TAILS`: between which values the q-quantile lies, one-sided at that tail.
-
-    An end is None where no value gives one. Tails without both ends are left out, and so are all of a small sample.
-    """
-    n = len(values)
-    if n < SMALLEST_SAMPLE:
-        return []
-    ordered = np.sort(values)
-    ends = [
-        [tail, *(_end(ordered, rank) for rank in ranks)] for tail, ranks in zip(TAILS, _tail_ranks(n, q), strict=True)
-    ]
-    return [one for one in ends if one[1:] != [None, None]]
+    ends = quantile_ends(values, q, (1 - level) / 2)
+    return None if ends is None else Interval(*ends, "order statistics", len(values), level)
 
 
 def share_interval(successes: int, n: int, level: float) -> Interval | None:
     """Return Wilson's interval of a share, and the exact one where the tail is below `EXACT_TAIL`."""
-    tail = (1 - level) / 2
-    if n < SMALLEST_SAMPLE or tail >= EXACT_TAIL:
-        return wilson(successes, n, level)
-    return Interval(*share_ends(successes, n, tail), "exact", n, level)
+    ends = share_ends_at(successes, n, level)
+    method = "exact" if (1 - level) / 2 < EXACT_TAIL else "wilson"
+    return None if ends is None else Interval(*ends, method, n, level)
 
 
 def bootstrap_mean(
@@ -191,29 +176,6 @@ def _times_drawn(source: np.random.Generator, n: int, resamples: int) -> NDArray
     return np.bincount(drawn.ravel(), minlength=resamples * n).reshape(resamples, n).astype(np.float64)
 
 
-def _difference_ends(gained: float, lost: float, n: int, level: float) -> tuple[float, float]:
-    """Both ends of the difference of two shares, of which an image can have only one (Newcombe, as above)."""
-    together = gained * lost / ((1 - gained) * (1 - lost)) if gained and lost else 0.0  # the squared correlation
-
-    def apart(below: float, above: float) -> float:
-        return math.sqrt(below**2 + above**2 + 2 * math.sqrt(together) * below * above)
-
-    least_gained, most_gained = wilson_ends(gained, n, level)
-    least_lost, most_lost = wilson_ends(lost, n, level)
-    difference = gained - lost
-    return (
-        difference - apart(gained - least_gained, most_lost - lost),
-        difference + apart(most_gained - gained, lost - least_lost),
-    )
-
-
-def normal_quantile(level: float) -> float:
-    """Return how many standard deviations on either side hold this share of a normal variable."""
-    from scipy.special import ndtri  # type: ignore[import-untyped]  # noqa: PLC0415  takes long to read, see below
-
-    return float(ndtri((1 + level) / 2))
-
-
 def images_without_difference(limit: float, level: float = LEVEL) -> int | None:
     """Return the least images, of which none differs, whose `square_and_add` lies above a limit below 0.
 
@@ -222,38 +184,3 @@ def images_without_difference(limit: float, level: float = LEVEL) -> int | None:
     if limit >= 0:
         return None
     return max(SMALLEST_SAMPLE, math.floor(normal_quantile(level) ** 2 * (1 + limit) / -limit) + 1)
-
-
-def wilson_ends(share: float, n: int, level: float = LEVEL) -> tuple[float, float]:
-    """Return both ends of the Wilson interval of a share.
-
-    It holds for any mean of values within 0 and 1, too: they vary at most as much as ones that are all 0 or 1.
-    """
-    z = normal_quantile(level)
-    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    reach = z / (1 + z**2 / n) * math.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    low = 0.0 if share == 0 else max(0.0, centre - reach)
-    high = 1.0 if share == 1 else min(1.0, centre + reach)
-    return low, high
-
-
-def _ranks(n: int, q: float, tail: float) -> tuple[int, int]:
-    """Ranks (1 to n) of both ends; 0 and n + 1 where there is none. The count below the quantile is Binomial(n, q)."""
-    from scipy.special import bdtr, bdtrc  # noqa: PLC0415  a third of a second that no process's start should wait for
-
-    ranks = np.arange(1, n + 1)
-    low = ranks[bdtr(ranks - 1, n, q) <= tail]
-    high = ranks[bdtrc(ranks - 1, n, q) <= tail]
-    return (int(low[-1]) if len(low) else 0), (int(high[0]) if len(high) else n + 1)
-
-
-@lru_cache(maxsize=4096)
-def _tail_ranks(n: int, q: float) -> tuple[tuple[int, int], ...]:
-    return tuple(_ranks(n, q, tail) for tail in TAILS)
-
-
-def _end(ordered: NDArray[np.float64], rank: int) -> float | None:
-    if not 1 <= rank <= len(ordered):
-        return None
-    value = float(ordered[rank - 1])
-    return value if math.isfinite(value) else None

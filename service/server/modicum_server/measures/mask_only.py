@@ -9,7 +9,8 @@ from modicum_server.measures.measure import Measure, Measured, Reading, conclude
 from modicum_server.measures.measure_sets import MeasureSet, Title
 from modicum_server.measures.number_words import confidence_text, enumeration, interval_text
 from modicum_server.measures.observations import Observations
-from modicum_server.measures.rescored import LESS, MORE, against_limit, rescored
+from modicum_server.measures.reading_outcomes import decided
+from modicum_server.measures.rescored import rescored
 
 CONTROL = "mask_only"
 PAINTS = {"white_on_mean": "white", "black_on_mean": "black"}
@@ -29,12 +30,11 @@ def mask_only_reading(measured: Measured) -> Reading | None:
     kept = {paint: median for paint, median in medians.items() if median.value is not None}
     if not kept:
         return None
-    settled = [against_limit(median) for median in medians.values()]  # a paint that was not scored settles nothing
-    outcome = "SHAPE" if MORE in settled else "NOT_THE_SHAPE" if set(settled) == {LESS} else "INCONCLUSIVE"
+    outcome, statements = decided(CONTROL, measured)
     n = max(median.n for median in kept.values())
     left = enumeration([_left(paint, median) for paint, median in kept.items()])
     fact = f"The bare shapes of {n} masks, painted on the mean, leave a median confidence of {left}"
-    return concluded(CONTROL, fact, _conclusion(outcome, n), outcome, statements=len(PAINTS))
+    return concluded(CONTROL, fact, _conclusion(outcome, n), outcome, statements=statements)
 
 
 def _left(paint: str, median: Measure) -> str:

@@ -23,7 +23,7 @@ from modicum_server.measures.measure_sets import MeasureSet, Title
 from modicum_server.measures.number_words import interval_text, share_text
 from modicum_server.measures.observations import Booleans, Floats, Observations
 from modicum_server.measures.pixel_subset_curves import GRID
-from modicum_server.measures.rescored import LESS, MORE, against_limit
+from modicum_server.measures.reading_outcomes import decided
 
 CONTROL = "pixel_subsets"
 NOT_LABELLED = "no image with a pixel subset has a label"
@@ -126,8 +126,8 @@ def pixel_subsets_reading(measured: Measured) -> Reading | None:
         f"{share_text(by_chance.value or 0.0)}{interval_text(by_chance.interval)}{_accuracy_text(measured)}"
         f"{_left_out_text(kept)}"
     )
-    outcome = _outcome(measured)
-    return concluded(CONTROL, fact, _conclusion(outcome, kept.n), outcome, statements=3)
+    outcome, statements = decided(CONTROL, measured)
+    return concluded(CONTROL, fact, _conclusion(outcome, kept.n), outcome, statements=statements)
 
 
 def _accuracy_text(measured: Measured) -> str:
@@ -142,15 +142,6 @@ def _accuracy_text(measured: Measured) -> str:
 def _left_out_text(kept: Measure) -> str:
     left_out = kept.parameters["left_out"]
     return f"; {left_out:,} {'image has' if left_out == 1 else 'images have'} no pixel subset" if left_out else ""
-
-
-def _outcome(measured: Measured) -> str:
-    kept, gain = measured["pixel_subsets_class_kept_share"], measured["pixel_subsets_class_kept_gain"].interval
-    if against_limit(measured["pixel_subsets_random_class_kept_share"]) == MORE:
-        return "ANY_PIXELS"
-    if against_limit(kept) == MORE and gain is not None and (gain.low or 0.0) > 0:
-        return "FEW_PIXELS"
-    return "MORE_PIXELS" if against_limit(kept) == LESS else "INCONCLUSIVE"
 
 
 def _conclusion(outcome: str, n: int) -> str:

@@ -9,7 +9,8 @@ from modicum_server.measures.measure import Measure, Measured, Reading, conclude
 from modicum_server.measures.measure_sets import MeasureSet, Title
 from modicum_server.measures.number_words import interval_text, share_text
 from modicum_server.measures.observations import Observations
-from modicum_server.measures.rescored import LESS, MORE, against_limit, rescored
+from modicum_server.measures.reading_outcomes import decided
+from modicum_server.measures.rescored import rescored
 
 CONTROL = "random"
 NOT_LABELLED = "no random subset of a labelled image was scored"
@@ -33,12 +34,12 @@ def random_reading(measured: Measured) -> Reading | None:
     sufficient = measured["random_sufficient_share"]
     if sufficient.value is None:
         return None
-    outcome = {MORE: "ANY_PIXELS", LESS: "THESE_PIXELS"}.get(against_limit(sufficient), "INCONCLUSIVE")
+    outcome, statements = decided(CONTROL, measured)
     fact = (
         f"As many random pixels suffice on {share_text(sufficient.value)} of {sufficient.n} images"
         f"{interval_text(sufficient.interval)}"
     )
-    return concluded(CONTROL, fact, _conclusion(outcome, sufficient.n), outcome)
+    return concluded(CONTROL, fact, _conclusion(outcome, sufficient.n), outcome, statements=statements)
 
 
 def _conclusion(outcome: str, n: int) -> str:

@@ -2,7 +2,8 @@
 
 A policy judges a reading at its share of the error budget, and the document holds one interval of each measure. So it
 also holds the outcome at each of `TAILS`. Intervals are exact below 1/200 (`share_interval`), those of quantiles are
-order statistics. Not derived anew: `shortcut` and `counterfactual`, whose rules judge by class at their own levels.
+order statistics. The rules of `shortcut` and of the counterfactual set divide a tail among classes, as they divide an
+error. Not derived anew: the spot test, which has a rule of its own.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,28 +12,54 @@ from typing import Any
 
 import numpy as np
 
-from modicum_server.measures import counterfactuals, registry, shortcut, spots, transfer
+from modicum_server.measures import counterfactuals, registry, transfer
 from modicum_server.measures.document_lists import Audited
 from modicum_server.measures.intervals import TAILS, Interval, share_interval, square_and_add
 from modicum_server.measures.measure import Measure, Measured
 
-AT_ONE_LEVEL = frozenset({shortcut.CONTROL, counterfactuals.CONTROL, spots.CONTROL})
+DROP = "shortcut_accuracy_drop"
 Outcomes = Mapping[str, Sequence[tuple[float, str]]]
 
 
 def outcomes_by_tail(
-    measured: Measured, audited: Audited, transfers: Sequence[Any], version: str, index: int
+    measured: Measured, audited: Audited, across: Mapping[str, Sequence[Any]], version: str, index: int
 ) -> Outcomes:
-    """Return the outcomes of the readings of one version under one search, by control: one for each tail."""
+    """Return the outcomes of the readings of one version under one search, by control: one for each tail.
+
+    `across` are the lists of the document across versions.
+    """
     whole = {name: replace(one, groups={}) for name, one in measured.items()}
     found: dict[str, list[tuple[float, str]]] = {}
     for tail in TAILS:
-        pairs = [replace(one, measures=_all_at(one.measures, tail)) for one in transfers]
-        own = registry.read_controls(_all_at(whole, tail))
+        pairs = [replace(one, measures=_all_at(one.measures, tail)) for one in across[transfer.DOCUMENT_LIST.key]]
+        own = registry.read_controls({**_all_at(whole, tail), DROP: drop_at(measured[DROP], tail)})
         for reading in (*own, transfer.reading_of(audited, pairs, version, index)):
-            if reading is not None and reading.control not in AT_ONE_LEVEL:
+            if reading is not None:
                 found.setdefault(reading.control, []).append((tail, reading.outcome))
+    for test in across[counterfactuals.DOCUMENT_LIST.key]:
+        if (test.model_version, test.search_index) == (version, index):
+            found[counterfactuals.CONTROL] = list(test.outcomes)
     return found
+
+
+def drop_at(drop: Measure, tail: float) -> Measure:
+    """Return the drop of the shortcut rule with what the rule needs at a tail: classes have their parts of it."""
+    anew = at_tail(drop, tail)
+    if drop.value is None:
+        return anew
+    judged = sum(group.interval is not None for group in anew.groups.values())
+    groups = {index: _among(group, tail / max(1, judged)) for index, group in anew.groups.items()}
+    right = round((drop.parameters["accuracy_filled"] + drop.value) * drop.n)
+    accuracy = share_interval(right, drop.n, 1 - 2 * tail)
+    low = {"accuracy_low": None if accuracy is None else accuracy.low}
+    return replace(anew, groups=groups, parameters={**anew.parameters, **low})
+
+
+def _among(group: Measure, tail: float) -> Measure:
+    """The drop of a class, its lower end among all classes that the rule judges."""
+    interval = at_tail(group, tail).interval
+    low = {} if interval is None else {"low_over_classes": interval.low}
+    return replace(group, parameters={**group.parameters, **low})
 
 
 def at_tail(measure: Measure, tail: float) -> Measure:

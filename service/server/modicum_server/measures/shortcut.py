@@ -41,6 +41,8 @@ DROP_LIMIT = 0.10
 LEAST_IMAGES = 30
 SMALLEST_SIDE = 28
 """Pixels; the ring of a smaller canvas takes in too much of what it should surround."""
+STATEMENTS = 2
+"""That could lead to SHORTCUT by chance: of all images, and of the classes, which share the error of one."""
 RING, OUTSIDE = "ring", "outside the objects"
 NOT_RUN = "the shortcut control ran on no labelled image"
 TOO_SMALL = f"the shortcut control does not run on canvases below {SMALLEST_SIDE}x{SMALLEST_SIDE}"
@@ -107,7 +109,8 @@ def shortcut_reading(measured: Measured) -> Reading | None:
     outcome, why = judge(measured)
     outside = _is_outside(drop)
     where = measured["object_share_median" if outside else "border_share_median"]
-    return concluded(CONTROL, fact_text(drop, losing_classes(drop), where, outside=outside), why, outcome)
+    fact = fact_text(drop, losing_classes(drop), where, outside=outside)
+    return concluded(CONTROL, fact, why, outcome, statements=STATEMENTS)
 
 
 def judge(measured: Measured) -> tuple[str, str]:

@@ -1,0 +1,74 @@
+"""Whether a result document contradicts itself. Needs no rows.
+
+Shares are compared with their counts and their intervals, readings with the intervals that decide them, and spot tests
+with the counts of every source. Somebody who edits all of it in accord is not noticed.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from modicum.gate.differing import Differences, differing, differing_fields
+from modicum.gate.intervals import wilson_ends
+from modicum.gate.reading_rules import RULES, Ends, Told, told_at
+from modicum.gate.spots_again import spots_differing
+from modicum.gate.tails import FEWEST_PAIRS
+
+Document = Mapping[str, Any]
+MEASURE = frozenset({"value", "unit", "n"})
+NOT_MEASURES = frozenset({"rows", "spots", "review", "spot_pictures"})
+"""Parts of a report without measures that have counts."""
+
+
+def contradictions(document: Document) -> Differences:
+    """Yield where a result document contradicts itself."""
+    parts = {name: part for name, part in document.items() if name not in NOT_MEASURES}
+    for path, measure in _measures("", parts):
+        yield from _of_its_counts(path, measure)
+    for at, model in enumerate(document["models"]):
+        for index, search in enumerate(model["searches"]):
+            yield from _readings(f"models[{at}].searches[{index}].readings", search)
+    yield from spots_differing(document)
+
+
+def _measures(path: str, value: Any) -> Iterator[tuple[str, Document]]:
+    """Yield every measure with its path, those of classes too."""
+    if isinstance(value, Mapping):
+        if value.keys() >= MEASURE:
+            yield path, value
+        for name, one in value.items():
+            yield from _measures(f"{path}.{name}" if path else name, one)
+    elif isinstance(value, list | tuple):
+        for at, one in enumerate(value):
+            yield from _measures(f"{path}[{at}]", one)
+
+
+def _of_its_counts(path: str, measure: Document) -> Differences:
+    successes, n = (measure.get("parameters") or {}).get("successes"), measure["n"]
+    if measure["unit"] != "share" or successes is None or not n or measure["value"] is None:
+        return
+    yield from differing(f"{path}.value", measure["value"], successes / n)
+    interval = measure.get("interval") or {}
+    if interval.get("method") == "wilson" and n >= FEWEST_PAIRS:
+        low, high = wilson_ends(successes / n, n, interval["level"])
+        yield from differing_fields(f"{path}.interval", interval, {"low": low, "high": high})
+
+
+def _readings(path: str, search: Document) -> Differences:
+    """Readings whose outcome is not what their rule makes of the intervals, at the result's level and at each tail."""
+    measures = search["measures"]
+    stated: Told = {name: _stated(measure) for name, measure in measures.items()}
+    for at, reading in enumerate(search["readings"]):
+        rule = RULES.get(reading["control"])
+        if rule is None:
+            continue
+        yield from differing(f"{path}[{at}].outcome", reading["outcome"], rule.outcome(stated))
+        if "statements" in reading:
+            yield from differing(f"{path}[{at}].statements", reading["statements"], rule.statements(stated))
+        for place, (tail, outcome) in enumerate(reading.get("outcomes", ())):
+            again = rule.outcome(told_at(measures, tail))
+            yield from differing(f"{path}[{at}].outcomes[{place}]", outcome, again)
+
+
+def _stated(measure: Document) -> Ends | None:
+    interval = measure.get("interval")
+    return None if interval is None else (interval["low"], interval["high"])

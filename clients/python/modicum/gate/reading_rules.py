@@ -1,0 +1,153 @@
+"""The rules of readings: from the intervals of a control's measures to its outcome. The method defines them.
+
+A rule is applied when a result is summarised, at each tail at which it may be judged, and again when it is judged: so
+an edited outcome is noticed. Not here: the spot test's rule (`spot_rule`), and those that look at classes.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from modicum.gate.intervals import difference_ends, share_ends_at
+from modicum.gate.tails import FEWEST_PAIRS, number_of
+
+Ends = tuple[float | None, float | None]
+Told = Mapping[str, Ends | None]
+"""The interval of each measure by name; None where it has none. An end that is None is open."""
+
+HALF = 0.5
+"""Share of the images, and confidence, that counts as most of it."""
+FEW_PIXELS = 0.05
+"""Of the canvas: the largest median subset that is called a few pixels."""
+LARGER_RATIO = 2.0
+"""Of two sizes of subsets: above it one is called larger."""
+INCONCLUSIVE = "INCONCLUSIVE"
+SURVIVAL = "fill_survival_"
+PAINTED = ("mask_only_white_on_mean_confidence_median", "mask_only_black_on_mean_confidence_median")
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingRule:
+    """A rule of a control.
+
+    Attributes:
+        outcome: the rule.
+        statements: how many statements about intervals could each have led to another outcome by chance.
+        prefix: of the names of the control's measures.
+    """
+
+    outcome: Callable[[Told], str]
+    statements: Callable[[Told], int]
+    prefix: str
+
+    def is_about(self, measures: Iterable[str]) -> bool:
+        """Return whether some of these are measures of the control."""
+        return any(name.startswith(self.prefix) for name in measures)
+
+
+def _low(told: Told, name: str) -> float:
+    """The lower end of a measure; an open end counts as beyond every limit."""
+    ends = told.get(name)
+    return -math.inf if ends is None or ends[0] is None else ends[0]
+
+
+def _high(told: Told, name: str) -> float:
+    ends = told.get(name)
+    return math.inf if ends is None or ends[1] is None else ends[1]
+
+
+def _class_targeted(told: Told) -> str:
+    found, bare, ratio = (
+        f"class_targeted_{name}" for name in ("found_share", "baseline_confident_share", "size_ratio_median")
+    )
+    if _low(told, bare) > HALF:
+        return "ANY_CLASS"
+    if told.get(found) is None or told.get(ratio) is None:
+        return INCONCLUSIVE
+    if _low(told, found) > HALF and _high(told, ratio) <= LARGER_RATIO:
+        return "ANY_CLASS"
+    if _high(told, found) < HALF or (_low(told, ratio) > LARGER_RATIO and _high(told, bare) < HALF):
+        return "THIS_CLASS"
+    return INCONCLUSIVE
+
+
+def _fill(told: Told) -> str:
+    tried = [name for name in told if name.startswith(SURVIVAL)]
+    if any(_high(told, name) < HALF for name in tried):
+        return "DEPENDS_ON_FILL"
+    return "SURVIVES" if all(_low(told, name) > HALF for name in tried) else INCONCLUSIVE
+
+
+def _fill_robust(told: Told) -> str:
+    fraction, ratio = "fill_robust_fraction_median", "fill_robust_size_ratio_median"
+    if told.get(fraction) is None or told.get(ratio) is None:
+        return INCONCLUSIVE
+    if _high(told, fraction) <= FEW_PIXELS:
+        return "FEW_PIXELS"
+    larger = _low(told, ratio) > LARGER_RATIO and _low(told, "fill_robust_found_share") > HALF
+    return "THE_FILL" if larger else INCONCLUSIVE
+
+
+def _dilated(told: Told) -> str:
+    survived, kept = "dilated_sufficient_share", "dilated_class_kept_share"
+    if _low(told, survived) > HALF:
+        return "SURVIVES"
+    if _high(told, kept) < HALF:
+        return "DESTROYED"
+    return "WEAKENED" if _high(told, survived) < HALF < _low(told, kept) else INCONCLUSIVE
+
+
+def _mask_only(told: Told) -> str:
+    if any(_low(told, name) > HALF for name in PAINTED):
+        return "SHAPE"
+    return "NOT_THE_SHAPE" if all(_high(told, name) < HALF for name in PAINTED) else INCONCLUSIVE
+
+
+def _random(told: Told) -> str:
+    if _low(told, "random_sufficient_share") > HALF:
+        return "ANY_PIXELS"
+    return "THESE_PIXELS" if _high(told, "random_sufficient_share") < HALF else INCONCLUSIVE
+
+
+def _pixel_subsets(told: Told) -> str:
+    kept = "pixel_subsets_class_kept_share"
+    if _low(told, "pixel_subsets_random_class_kept_share") > HALF:
+        return "ANY_PIXELS"
+    if _low(told, kept) > HALF and _low(told, "pixel_subsets_class_kept_gain") > 0:
+        return "FEW_PIXELS"
+    return "MORE_PIXELS" if _high(told, kept) < HALF else INCONCLUSIVE
+
+
+def _tried_fills(told: Told) -> int:
+    return sum(name.startswith(SURVIVAL) for name in told)
+
+
+RULES: Mapping[str, ReadingRule] = {
+    "class_targeted": ReadingRule(_class_targeted, lambda _: 3, "class_targeted_"),
+    "fill": ReadingRule(_fill, _tried_fills, SURVIVAL),
+    "fill_robust": ReadingRule(_fill_robust, lambda _: 3, "fill_robust_"),
+    "dilated": ReadingRule(_dilated, lambda _: 2, "dilated_"),
+    "mask_only": ReadingRule(_mask_only, lambda _: len(PAINTED), "mask_only_"),
+    "random": ReadingRule(_random, lambda _: 1, "random_"),
+    "pixel_subsets": ReadingRule(_pixel_subsets, lambda _: 3, "pixel_subsets_"),
+}
+"""By control."""
+
+
+def told_at(measures: Mapping[str, Mapping[str, Any]], tail: float) -> Told:
+    """Return the intervals of a document's measures whose ends are one-sided at `tail`."""
+    return {name: _ends_at(measure, tail) for name, measure in measures.items()}
+
+
+def _ends_at(measure: Mapping[str, Any], tail: float) -> Ends | None:
+    """None where the document does not tell it."""
+    number, level = number_of(measure), 1 - 2 * tail
+    if number.successes is not None:
+        return share_ends_at(number.successes, number.n, level)
+    for told, low, high in number.ends:
+        if told == tail:
+            return low, high
+    if number.pairs is not None and number.n >= FEWEST_PAIRS:
+        return difference_ends(number.pairs.gained / number.n, number.pairs.lost / number.n, number.n, level)
+    return None

@@ -1,0 +1,37 @@
+"""Searches of a result beside what its rows say of each image. Judges nothing."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from modicum.gate.copies import counted_rows
+from modicum.gate.row_facts import RowFacts, Scene, facts_of
+
+Document = Mapping[str, Any]
+Searched = tuple[Document, Sequence[RowFacts]]
+
+
+def searched(document: Document) -> Iterator[tuple[Document, list[Searched]]]:
+    """Yield each version with its searches, each beside the images that it counts. The document must have rows."""
+    specification, rows = document["specification"], _by_search(document)
+    pixels = specification["canvas"]["height"] * specification["canvas"]["width"]
+    asked = [{name: one[name] for name in one if name != "digest"} for one in specification["searches"]]
+    for model in document["models"]:
+        each: list[Searched] = []
+        for search in model["searches"]:
+            scene = Scene(pixels, _alpha(document, search), search["search"]["target_rule"] == "predicted")
+            found = rows.get((model["model_version"], asked.index(search["search"])), ())
+            each.append((search, [facts_of(row, scene) for row in found]))
+        yield model, each
+
+
+def _by_search(document: Document) -> dict[tuple[str, int], list[Document]]:
+    rows: dict[tuple[str, int], list[Document]] = {}
+    for row in counted_rows(document):
+        rows.setdefault((row["model_version"], row["search_index"]), []).append(row)
+    return rows
+
+
+def _alpha(document: Document, search: Document) -> float:
+    """The alpha of a search's rate; older documents tell it there alone."""
+    told = search["measures"].get("overinterpretation_rate", {}).get("parameters", {})
+    return float(document["specification"]["statistics"].get("alpha", told.get("alpha", 0.0)))

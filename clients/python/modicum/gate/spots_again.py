@@ -1,0 +1,62 @@
+"""The spot tests of a document, judged again from the counts of every source: what its outcomes and figures must be."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from modicum.gate.differing import Differences, differing, differing_fields
+from modicum.gate.spot_rule import SpotOutcome, high_end, judge_network, judge_rows, low_end
+from modicum.gate.spots import as_tested, by_source, place_number
+
+Document = Mapping[str, Any]
+SHORTCUT = "SHORTCUT"
+"""Outcome of a place that decides and is called so; why stands beside it."""
+DIFFERENCES = {"spot_pasted_difference": "pasted", "spot_covered_difference": "covered"}
+"""Measures of a place, and the counts that they are made of."""
+
+
+def spots_differing(document: Document) -> Differences:
+    """Yield where the spot tests of a document do not say what their counts say."""
+    for at, test in enumerate(document.get("spots", ())):
+        yield from _test_differing(f"spots[{at}]", test)
+
+
+def _test_differing(path: str, test: Document) -> Differences:
+    rows: Sequence[Document] = test["rows"]
+    places = [(number, place) for number, row in enumerate(rows) for place in row["places"]]
+    outcomes = judge_rows([as_tested(place, place_number(number, place)) for number, place in places])
+    whole = {number: outcomes.get(number, SpotOutcome.INCONCLUSIVE) for number in range(len(rows))}
+    for number, row in enumerate(rows):
+        if "whole_outcome" in row:  # older documents tell neither
+            told = {"whole_outcome": whole[number], "outside_outcome": outcomes.get(~number)}
+            yield from differing_fields(f"{path}.rows[{number}]", row, told)
+            yield from differing(f"{path}.rows[{number}].outcome", row["outcome"], _called(row, whole[number]))
+        for at, place in enumerate(row["places"]):
+            yield from _place_differing(f"{path}.rows[{number}].places[{at}].measures", place)
+    if "outcome" in test and all("whole_outcome" in row for row in rows):
+        called = SHORTCUT if any(row["shortcut"] for row in rows) else judge_network(whole)
+        yield from differing(f"{path}.outcome", test["outcome"], called)
+
+
+def _called(row: Document, outcome: SpotOutcome) -> str:
+    return SHORTCUT if row["shortcut"] else outcome
+
+
+def _place_differing(path: str, place: Document) -> Differences:
+    for name, counts in DIFFERENCES.items():
+        if name in place["measures"]:
+            measure = place["measures"][name]
+            yield from differing_fields(f"{path}.{name}", measure, dict(_difference(place[counts], measure)))
+
+
+def _difference(counts: Sequence[Document], measure: Document) -> Iterator[tuple[str, Any]]:
+    """The fields of the difference of a place, from the counts of its sources."""
+    values, interval = by_source(counts), measure.get("interval")
+    yield "n", len(values)
+    yield "value", float(values.mean()) if len(values) else None
+    if interval is not None:
+        tail = (1 - interval["level"]) / 2
+        yield "interval", {"low": max(-1.0, low_end(values, tail)), "high": min(1.0, high_end(values, tail))}
+    pairs = sum(one["pairs"] for one in counts)
+    if pairs:
+        shares = {side: sum(one[side] for one in counts) / pairs for side in ("here", "elsewhere")}
+        yield "parameters", {"pairs": pairs, **shares}
