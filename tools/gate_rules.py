@@ -16,6 +16,7 @@ FILE = Path(__file__).resolve().parents[1] / "clients/python/modicum/gate/rules.
 VERDICTS = {
     "spot": (spots.DOCUMENT_LIST.key, "outcome", "Spot test: whether a small place decides"),
     "mitigation": (mitigation.DOCUMENT_LIST.key, "verdict", "Whether an ensemble mitigates overinterpretation"),
+    "review": ("review", "outcome", "Blind review: whether people see the predicted class in the subsets"),
 }
 #: Lists whose measures are rules: with an entry for each version, or for each pair of versions.
 MEASURED = {

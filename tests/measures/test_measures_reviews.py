@@ -6,7 +6,7 @@ from collections import Counter
 import numpy as np
 import pytest
 from modicum_server.domain.reviews import PictureKind, ReviewOutcome
-from modicum_server.measures.reviews import LIMIT
+from modicum_server.measures.reviews import LIMIT, outcomes_by_tail
 
 from tests.measures.reviewed import drawn, figures_of, plan_of, review_of
 
@@ -30,6 +30,17 @@ def test_people_who_see_the_class_on_whole_pictures_alone_confirm():
     )
     assert figures.nothing[PictureKind.SUBSET].value == 1
     assert figures.answers_needed is None
+
+
+def test_an_outcome_is_told_at_each_tail_at_which_its_intervals_hold():
+    review = review_of(PLAN, 4, naming(PictureKind.WHOLE))
+
+    told = dict(outcomes_by_tail(review))
+
+    assert list(told) == [0.05, 0.025, 0.01, 0.005]
+    assert told[0.025] is figures_of(review).outcome
+    assert set(told.values()) == {ReviewOutcome.CONFIRMED}
+    assert dict(outcomes_by_tail(review_of(PLAN, 1, naming(PictureKind.WHOLE))))[0.005] is ReviewOutcome.INCONCLUSIVE
 
 
 def test_people_who_see_the_class_in_subsets_but_not_in_random_pixels_see_it():

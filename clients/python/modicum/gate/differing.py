@@ -11,9 +11,10 @@ CLOSE = 1e-9
 
 
 def differing_fields(path: str, said: Mapping[str, Any], counted: Mapping[str, Any]) -> Differences:
-    """Yield where a part of a document differs from what was counted. Fields that older ones lack are not compared."""
+    """Yield where a part of a document differs from what was counted. What it does not tell is not compared."""
     for name, value in counted.items():
-        if name in said:
+        untold = name not in said or (said[name] is None and isinstance(value, Mapping))
+        if not untold:
             yield from differing(f"{path}.{name}", said[name], value)
 
 

@@ -25,6 +25,8 @@ from modicum.gate.measures import checks_of, class_labels, measure_in, outcome_c
 from modicum.gate.notes import notes
 from modicum.gate.other_alpha import at_alpha
 from modicum.gate.policy import Kind, Level, Policy, Rule
+from modicum.gate.reviews import RULE as REVIEW
+from modicum.gate.reviews import review_check
 from modicum.gate.spot_rule import holm
 from modicum.gate.spots import spot_checks
 from modicum.gate.tails import ONE_SIDED, bonferroni
@@ -169,7 +171,7 @@ def _checks(rule: Rule, document: Document, policy: Policy, baseline: Compared |
     checks: list[Check] = []
     if other := _of_another_dataset(rule, document):
         return [Check(model_version="", judgeable=False, reason=other)]
-    if rule.known.kind is Kind.VERDICT and not rule.known.is_spot:
+    if rule.known.kind is Kind.VERDICT and not (rule.known.is_spot or rule.id == REVIEW):
         checks = [_verdict_check(rule, entry, document) for entry in document.get(rule.known.name, ())]
     elif rule.known.kind is not Kind.BASELINE:
         checks = [check for model in document["models"] for check in _of_model(rule, document, model, policy)]
@@ -213,13 +215,18 @@ def _of_model(rule: Rule, document: Document, model: Document, policy: Policy) -
     if search is None:
         yield Check(model_version=version, judgeable=False, reason=NOT_AS_ASKED)
         return
-    checks = (
-        spot_checks(rule, document, version, policy.accept)
-        if rule.known.is_spot
-        else checks_of(rule, document, model, search)
-    )
-    for check in checks:
+    for check in _each(rule, document, model, search, policy):
         yield _unless_weak(check, document, search, policy)
+
+
+def _each(rule: Rule, document: Document, model: Document, search: Document, policy: Policy) -> Iterator[Check]:
+    version = model["model_version"]
+    if rule.known.is_spot:
+        yield from spot_checks(rule, document, version, policy.accept)
+    elif rule.id == REVIEW:
+        yield review_check(rule, document, version)
+    else:
+        yield from checks_of(rule, document, model, search)
 
 
 def _search(rule: Rule, model: Document, policy: Policy) -> Document | None:

@@ -47,7 +47,7 @@ class Share:
         n, successes = len(held), sum(held)
         ends = None if n < FEWEST_PAIRS else wilson_ends(successes / n, n, level)
         value = successes / n if n else None
-        return {"n": n, "value": value, "parameters": {"successes": successes} if n else {}, **_interval(ends)}
+        return {"n": n, "parameters": {"successes": successes} if n else {}, "value": value, **_interval(ends)}
 
 
 @dataclass(frozen=True, slots=True)

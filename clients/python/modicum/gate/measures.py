@@ -110,11 +110,11 @@ def _reading(rule: Rule, version: str, search: Document, document: Document) -> 
         return Check(model_version=version, judgeable=False, reason=reason)
     if not reading.get("outcomes"):
         return outcome_check(rule, version, reading["outcome"], document, reading["text"])
-    return _reading_anew(rule, version, reading)
+    return check_at_tails(rule, version, reading)
 
 
-def _reading_anew(rule: Rule, version: str, reading: Document) -> Check:
-    """The check of a reading whose outcome the document has at several one-sided tails.
+def check_at_tails(rule: Rule, version: str, reading: Document) -> Check:
+    """Return the check of a reading whose outcome the document has at several one-sided tails.
 
     Each of its statements could have led to an outcome by chance, so p is the tail times their number.
     """

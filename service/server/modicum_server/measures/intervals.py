@@ -27,6 +27,7 @@ from modicum.gate.intervals import (
 from numpy.typing import NDArray
 
 __all__ = [
+    "EXACT_TAIL",
     "TAILS",
     "Interval",
     "bootstrap_mean",

@@ -26,7 +26,7 @@ from modicum_server.domain.reviews import (
     ReviewShare,
 )
 from modicum_server.measures.agreement import krippendorff_alpha
-from modicum_server.measures.intervals import LEVEL, SMALLEST_SAMPLE, newcombe_ends, wilson_ends
+from modicum_server.measures.intervals import EXACT_TAIL, LEVEL, SMALLEST_SAMPLE, TAILS, newcombe_ends, wilson_ends
 from modicum_server.measures.review_words import Facts, sentence
 
 LIMIT = 0.2
@@ -83,6 +83,17 @@ def review_figures(review: Review, *, answers_a_subset: float, level: float = LE
         pictures_shared=shared,
         answers_needed=needed,
     )
+
+
+def outcomes_by_tail(review: Review) -> list[tuple[float, ReviewOutcome]]:
+    """Return the outcome at each one-sided tail at which it may be judged.
+
+    Not below `EXACT_TAIL`: there the intervals, which rest on the normal distribution, are not exact enough.
+    """
+    named, _ = _both(review.plan, review.reviewers, LEVEL)
+    samples = {kind: _Sample(one.value, one.n) for kind, one in named.items() if one.value is not None}
+    chance = _chance(review)
+    return [(tail, _outcome(samples, chance, 1 - 2 * tail)) for tail in TAILS if tail >= EXACT_TAIL]
 
 
 def _both(

@@ -8,7 +8,7 @@ from modicum_server.domain.audits import Audit
 from modicum_server.domain.documents import REVIEW_PLAN, document_of
 from modicum_server.domain.reviews import Review, ReviewFigures
 from modicum_server.measures.document import canonical_json
-from modicum_server.measures.reviews import review_figures
+from modicum_server.measures.reviews import outcomes_by_tail, review_figures
 from modicum_server.usecases.review_plans import ANSWERS, NEW
 
 
@@ -34,6 +34,7 @@ def reported_review(read: ReadReview) -> dict[str, Any]:
         "name": read.review.name,
         "model_version": read.review.plan.model_version,
         "outcome": read.figures.outcome.value,
+        "outcomes": [[tail, outcome.value] for tail, outcome in outcomes_by_tail(read.review)],
         "text": read.figures.text,
         "answers": sum(len(one.answers) for one in read.review.reviewers),
         "digest": read.digest,
