@@ -38,9 +38,7 @@ def ruled(expect, told, **more):
             "SEEN", review("SEEN", version=f"{VERSION}0"), "INCONCLUSIVE", "is of m/10; ask people", id="of another"
         ),
         pytest.param("CONFIRMED", review("CONFIRMED"), "PASS", "", id="asked for: that nobody sees it"),
-        pytest.param(
-            "SEEN, INCONCLUSIVE", review("INCONCLUSIVE"), "PASS", "", id="not confirmed: not settled"
-        ),
+        pytest.param("SEEN, INCONCLUSIVE", review("INCONCLUSIVE"), "PASS", "", id="not confirmed: not settled"),
         pytest.param("SEEN, INCONCLUSIVE", review("CONFIRMED"), "FAIL", "", id="not confirmed: confirmed"),
         pytest.param("SEEN, INCONCLUSIVE", None, "INCONCLUSIVE", "no blind review", id="not confirmed: no review"),
     ],

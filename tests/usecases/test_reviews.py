@@ -359,6 +359,7 @@ async def test_a_report_names_the_newest_review_with_answers_and_the_result_stay
         "name": first,
         "model_version": read.review.plan.model_version,
         "outcome": "INCONCLUSIVE",
+        "outcomes": [[tail, "INCONCLUSIVE"] for tail in (0.05, 0.025, 0.01, 0.005)],
         "text": read.figures.text,
         "answers": 1,
         "digest": read.digest,

@@ -59,7 +59,7 @@ def _readings(path: str, search: Document) -> Differences:
     stated: Told = {name: _stated(measure) for name, measure in measures.items()}
     for at, reading in enumerate(search["readings"]):
         rule = RULES.get(reading["control"])
-        if rule is None:
+        if rule is None or not rule.is_about(measures):
             continue
         yield from differing(f"{path}[{at}].outcome", reading["outcome"], rule.outcome(stated))
         if "statements" in reading:
