@@ -37,6 +37,7 @@ from tests.borders.records import (
     SPOT_ROW,
     STOPPED,
     TRANSFER,
+    TRIAL,
     VALID_STATISTICS,
     VERDICT,
 )
@@ -178,6 +179,19 @@ async def test_every_field_of_a_review_is_stored(store):
     # what was answered is the choice at the place of its picture
     answers = frozenset({"reviewers.0.answers.0.picture.image"})
     assert_crosses(review, came, but=answers | {"create_time"})
+
+
+async def test_every_field_of_a_trial_of_a_spot_is_stored(store):
+    trial = replace(TRIAL, name="projects/default/trials/one")
+
+    async with store.transaction() as transaction:
+        await transaction.spot_trials.create(replace(trial, scores={}, failure=None))
+        for version, scores in trial.scores.items():
+            await transaction.spot_trials.add_scores(trial.name, version, scores)
+        await transaction.spot_trials.fail(trial.name, trial.failure)
+        came = await transaction.spot_trials.get(trial.name)
+
+    assert_crosses(trial, came, but={"create_time"})
 
 
 async def test_every_field_of_a_grant_is_stored(store):

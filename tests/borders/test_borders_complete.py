@@ -1,7 +1,7 @@
 """No record of the domain is forgotten as a whole by the tests beside this one."""
 
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from importlib import import_module
 
@@ -29,6 +29,7 @@ from tests.borders.records import (
     STOPPED,
     TOKEN,
     TRANSFER,
+    TRIAL,
     VERDICT,
 )
 
@@ -60,6 +61,7 @@ CROSSING = (
     TRANSFER,
     STOPPED,
     REVIEW,
+    TRIAL,
     GRANT,
     TOKEN,
     NEW_TOKEN,
@@ -90,6 +92,8 @@ def kinds_in(value: object) -> set[type]:
         return {type(value)}.union(*map(kinds_in, parts))
     if isinstance(value, (tuple, list)):
         return set().union(*map(kinds_in, value))
+    if isinstance(value, Mapping):
+        return kinds_in([*value.values()])
     return set()
 
 

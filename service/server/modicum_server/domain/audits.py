@@ -27,9 +27,14 @@ class AuditState(StrEnum):
 
 
 class Stage(StrEnum):
-    """The stage of an audit, and the kind of a shard. CHECK loads a version once and belongs to no audit."""
+    """The stage of an audit, and the kind of a shard.
+
+    CHECK loads a version once and belongs to no audit. TRIAL belongs to a trial of a spot, whose name stands in place
+    of an audit's.
+    """
 
     CHECK = "CHECK"
+    TRIAL = "TRIAL"
     SEARCH = "SEARCH"
     SCORE = "SCORE"
     SUMMARISE = "SUMMARISE"

@@ -18,6 +18,7 @@ from modicum_server.ports.notices import Changes, Wakeups, Watch
 from modicum_server.ports.overviews import Gauges, Overviews
 from modicum_server.ports.reports import CanvasWriter, JsonWriter, ReportRenderer
 from modicum_server.ports.reviews import Reviews
+from modicum_server.ports.spot_trials import SpotTrials
 from modicum_server.ports.store import Store, Transaction
 from modicum_server.ports.verdicts import VerdictFilter, Verdicts
 
@@ -46,6 +47,7 @@ __all__ = [
     "Reviews",
     "Sessions",
     "Shards",
+    "SpotTrials",
     "Spots",
     "Store",
     "Transaction",

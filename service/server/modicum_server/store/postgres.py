@@ -29,6 +29,7 @@ from modicum_server.store.reviews import PostgresReviews
 from modicum_server.store.schema import schema_of
 from modicum_server.store.sessions import PostgresSessions
 from modicum_server.store.shards import PostgresShards
+from modicum_server.store.spot_trials import PostgresSpotTrials
 from modicum_server.store.spots import PostgresSpots
 from modicum_server.store.verdicts import PostgresVerdicts
 
@@ -53,6 +54,7 @@ class PostgresTransaction:
     findings: ports.Findings
     predictions: ports.Predictions
     spots: ports.Spots
+    spot_trials: ports.SpotTrials
     verdicts: ports.Verdicts
     reviews: ports.Reviews
     gauges: ports.Gauges
@@ -94,6 +96,7 @@ class PostgresStore:
             findings=PostgresFindings(connection),
             predictions=PostgresPredictions(connection),
             spots=PostgresSpots(connection),
+            spot_trials=PostgresSpotTrials(connection),
             verdicts=PostgresVerdicts(connection),
             reviews=PostgresReviews(connection),
             gauges=PostgresGauges(connection),

@@ -27,6 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from modicum_server.domain.audits import LeaseState, NewShard, Shard, Stage
 from modicum_server.domain.models import VersionState
+from modicum_server.domain.spot_trials import TrialState
 from modicum_server.postgres.connections import driver_connection
 from modicum_server.postgres.wake_jobs import WakeJobs
 from modicum_server.store import tables
@@ -38,7 +39,7 @@ _AUDITS = tables.audits.c
 _NOW = func.clock_timestamp()
 _GIVEN_UP = {"lease_until": None, "worker": "", "passes_done": 0}
 #: Stages that load the version: they wait until it is READY.
-_NEEDS_READY = (Stage.SEARCH.value, Stage.SCORE.value)
+_NEEDS_READY = (Stage.SEARCH.value, Stage.SCORE.value, Stage.TRIAL.value)
 
 
 class PostgresShards:
@@ -217,7 +218,8 @@ class PostgresShards:
         await self._wake_jobs.defer(await driver_connection(self._connection), len(rows))
 
     async def _wanted(self, audit: str, stage: str) -> bool:
-        return bool(await self._connection.scalar(select(exists().where(*_running(audit), _is_in(stage)))))
+        wanted = _open_trial(audit) if stage == Stage.TRIAL else exists().where(*_running(audit), _is_in(stage))
+        return bool(await self._connection.scalar(select(wanted)))
 
     async def _note_served(self, project: str) -> None:
         """Record that the project was served last. Does not wait for another claim that does so at the same moment."""
@@ -260,6 +262,11 @@ def _running(audit: "str | ColumnElement[str]") -> tuple[ColumnElement[bool], ..
     return _AUDITS.name == audit, _AUDITS.state.in_(["QUEUED", "RUNNING"])
 
 
+def _open_trial(trial: "str | ColumnElement[str]") -> ColumnElement[bool]:
+    trials = tables.spot_trials.c
+    return exists().where(trials.name == trial, trials.state == TrialState.QUEUED.value)
+
+
 def _is_in(stage: "str | ColumnElement[str]") -> ColumnElement[bool]:
     """Whether an audit is in the stage of a shard, or in none yet. One that left a stage wants no more of it."""
     return _AUDITS.stage.is_(None) | (_AUDITS.stage == stage)
@@ -280,7 +287,9 @@ def _oldest_claimable(project: str) -> Select[tuple[int]]:
             _SHARDS.project == project,
             _SHARDS.lease_until.is_(None),
             _SHARDS.not_before <= _NOW,
-            (_SHARDS.audit == "") | exists().where(*_running(_SHARDS.audit), _is_in(_SHARDS.stage)),
+            (_SHARDS.audit == "")
+            | exists().where(*_running(_SHARDS.audit), _is_in(_SHARDS.stage))
+            | _open_trial(_SHARDS.audit),
             _SHARDS.stage.not_in(_NEEDS_READY) | ready,
         )
         .order_by(_SHARDS.id)
@@ -290,9 +299,12 @@ def _oldest_claimable(project: str) -> Select[tuple[int]]:
 
 
 def _sweep() -> Any:
-    """Delete queued shards whose audit has ended or is gone."""
+    """Delete queued shards whose audit or trial has ended or is gone."""
     unwanted = select(_SHARDS.id).where(
-        _SHARDS.lease_until.is_(None), _SHARDS.audit != "", ~exists().where(*_running(_SHARDS.audit))
+        _SHARDS.lease_until.is_(None),
+        _SHARDS.audit != "",
+        ~exists().where(*_running(_SHARDS.audit)),
+        ~_open_trial(_SHARDS.audit),
     )
     return delete(tables.shards).where(_SHARDS.id.in_(unwanted.with_for_update(skip_locked=True)))
 

@@ -92,7 +92,7 @@ class Comparing:
             audits = [await require_audit(transaction, side.audit) for side in (left, right)]
             for audit in audits:
                 require_succeeded(audit)
-            versions = [_version(side, audit) for side, audit in zip((left, right), audits, strict=True)]
+            versions = [version_of(side, audit) for side, audit in zip((left, right), audits, strict=True)]
             seen = [
                 await _pictures(transaction, audit, version) for audit, version in zip(audits, versions, strict=True)
             ]
@@ -108,7 +108,12 @@ class Comparing:
         )
 
 
-def _version(side: Side, audit: Audit) -> str:
+def version_of(side: Side, audit: Audit) -> str:
+    """Return the version of a side.
+
+    Raises:
+        FieldInvalid: its audit does not name the version.
+    """
     named = audit.specification.model_versions
     if side.model_version and side.model_version not in named:
         raise FieldInvalid("version", f"expected a version of {audit.name}, got {side.model_version[:200]}")

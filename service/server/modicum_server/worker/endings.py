@@ -6,6 +6,7 @@ from enum import StrEnum
 from modicum_server.domain.audits import AuditFailure
 from modicum_server.domain.findings import FindingReason
 from modicum_server.domain.models import ModelCheck
+from modicum_server.domain.spot_trials import TrialScore
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class IsolateImage:
 
 @dataclass(frozen=True, slots=True)
 class FailAudit:
-    """The audit cannot be done."""
+    """The audit, or the trial of a spot, cannot be done."""
 
     failure: AuditFailure
 
@@ -57,6 +58,13 @@ class RejectVersion:
 
     reason: str
     detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class EndTrial:
+    """A version has scored all pictures of a trial."""
+
+    scores: tuple[TrialScore, ...]
 
 
 Ending = EndShard | DropShard | HandBack | IsolateImage | FailAudit | AcceptVersion | RejectVersion

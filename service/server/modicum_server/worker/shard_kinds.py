@@ -1,4 +1,4 @@
-"""The six kinds of shards. Each is planned, run and settled.
+"""The seven kinds of shards. Each is planned, run and settled.
 
 Every function works on a claim to the end of its shard and raises ShardInterrupted when the shard is no longer wanted.
 What was found until then is stored, unless the lease was lost.
@@ -11,18 +11,20 @@ from typing import Any, Generic, TypeVar
 from modicum_server.domain.audits import COUNTERFACTUAL, OUT_OF_DISTRIBUTION, SPOTS, Shard, Stage, retested_version
 from modicum_server.domain.tasks import Task
 from modicum_server.worker.context import Claim, WorkerContext
-from modicum_server.worker.endings import Ending, Outcome
+from modicum_server.worker.endings import Ending, EndTrial, Outcome
 from modicum_server.worker.plan.check import plan_check
 from modicum_server.worker.plan.prediction_task import plan_predictions
 from modicum_server.worker.plan.score import ScorePlan, plan_score
 from modicum_server.worker.plan.search import SearchPlan, plan_search
 from modicum_server.worker.plan.spots import plan_spots
 from modicum_server.worker.plan.summary import Subject, plan_summary
+from modicum_server.worker.plan.trial import plan_trial
 from modicum_server.worker.run.beginning import begin_audit
 from modicum_server.worker.run.check import run_check
 from modicum_server.worker.run.results import findings, predictions, spots, transfers
 from modicum_server.worker.run.summary import run_summary, summary_folder
 from modicum_server.worker.run.task import run_task
+from modicum_server.worker.run.trial import run_trial
 from modicum_server.worker.settle.remaining import (
     RemainingFindings,
     RemainingPredictions,
@@ -31,6 +33,7 @@ from modicum_server.worker.settle.remaining import (
 )
 from modicum_server.worker.settle.shards import settle
 from modicum_server.worker.settle.summary import settle_summary
+from modicum_server.worker.settle.trials import end_trial
 
 P = TypeVar("P")
 
@@ -58,6 +61,12 @@ class ShardKind(Generic[P]):
 async def _check(context: WorkerContext, claim: Claim, task: Task) -> Outcome:
     """CHECK: load a version once, and accept or reject it."""
     return await settle(context, claim, await run_check(context, claim, task))
+
+
+async def _try_spot(context: WorkerContext, claim: Claim, task: Task) -> Outcome:
+    """TRIAL: one version scores the pictures of a trial of a spot."""
+    ending = await run_trial(context, claim, task)
+    return await (end_trial(context, claim, ending) if isinstance(ending, EndTrial) else settle(context, claim, ending))
 
 
 async def _search(context: WorkerContext, claim: Claim, plan: SearchPlan) -> Outcome:
@@ -100,6 +109,7 @@ _BY_STAGE: Mapping[Stage, ShardKind[Any]] = {
     Stage.SEARCH: ShardKind(plan_search, _search),
     Stage.SCORE: ShardKind(plan_score, _score),
     Stage.SUMMARISE: ShardKind(plan_summary, _summarise),
+    Stage.TRIAL: ShardKind(plan_trial, _try_spot),
 }
 
 

@@ -19,6 +19,7 @@ from modicum_server.transports.http.pages.views import (
     reviews,
     side_by_side,
     signing,
+    spot_trials,
     tokens,
     verdicts,
 )
@@ -36,6 +37,7 @@ NOUNS = (
     datasets,
     new_audit,
     side_by_side,
+    spot_trials,
     members,
     tokens,
 )

@@ -1,5 +1,7 @@
 """Two versions beside each other."""
 
+from urllib.parse import urlencode
+
 from starlette.responses import Response
 
 from modicum_server.errors import FieldInvalid
@@ -13,7 +15,7 @@ PICTURES_SHOWN = 60
 
 
 async def _side_by_side(visit: Visit) -> Response:
-    left, right = (_side(visit, name) for name in ("left", "right"))
+    left, right = (side_of(visit, name) for name in ("left", "right"))
     both = await visit.use_cases.comparing.of(visit.principal, left, right)
     return visit.render(
         "side-by-side.html.j2",
@@ -22,10 +24,24 @@ async def _side_by_side(visit: Visit) -> Response:
         differing=sum(pair.differs for pair in both.pictures),
         looked_at=IMAGES_LOOKED_AT,
         is_shown=is_shown,
+        sides=sides_query(Side(both.left.name, both.versions[0]), Side(both.right.name, both.versions[1])),
     )
 
 
-def _side(visit: Visit, name: str) -> Side:
+def sides_query(left: Side, right: Side) -> str:
+    """Return the query by which a page names two sides."""
+    return urlencode(
+        {
+            "left": left.audit,
+            "left_version": left.model_version,
+            "right": right.audit,
+            "right_version": right.model_version,
+        },
+        safe="/",
+    )
+
+
+def side_of(visit: Visit, name: str) -> Side:
     """Return a side that the query names: an audit of the project, and perhaps a version.
 
     Raises:

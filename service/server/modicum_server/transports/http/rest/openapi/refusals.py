@@ -48,6 +48,8 @@ OF_PAGES = (
     errors.ReviewerUnknown,
     errors.SessionMissing,
     errors.SignInLinkUsed,
+    errors.SpotTrialNotFound,
+    errors.TooManyTrials,
 )
 """What only the pages in a browser raise."""
 

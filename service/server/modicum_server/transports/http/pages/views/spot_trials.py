@@ -1,0 +1,145 @@
+"""Trials of a spot: the form, and a trial as it stands."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+from uuid import uuid4
+
+from starlette.responses import Response
+
+from modicum_server.domain.models import ModelVersion
+from modicum_server.domain.projects import Role
+from modicum_server.domain.spot_trials import VIEWS, SpotTrial, TrialScore, TrialView
+from modicum_server.domain.spots import SpotKind, SpotPlace
+from modicum_server.errors import FieldInvalid, ModicumError, PageNotFound
+from modicum_server.transports.http.pages import headers
+from modicum_server.transports.http.pages.door import Page
+from modicum_server.transports.http.pages.mistakes import mistake
+from modicum_server.transports.http.pages.views.side_by_side import side_of, sides_query
+from modicum_server.transports.http.pages.visits import Visit
+from modicum_server.usecases.request_ids import CreateOptions
+from modicum_server.usecases.side_by_side import Side, SideBySide
+from modicum_server.usecases.spot_trials import AskedTrial
+
+PICTURES_OFFERED = 100
+LABELS = {
+    "source": "The picture with the spot",
+    "other": "The other picture",
+    "top": "From the top",
+    "left_edge": "From the left",
+    "height": "Height",
+    "width": "Width",
+}
+TITLES: Mapping[TrialView, str] = {
+    TrialView.SOURCE: "The picture with the spot",
+    TrialView.COVERED: "The spot covered by pixels of the other picture",
+    TrialView.OTHER: "The other picture",
+    TrialView.PASTED: "The spot pasted onto the other picture",
+}
+
+
+async def _form(visit: Visit) -> Response:
+    left, right = side_of(visit, "left"), side_of(visit, "right")
+    place = await visit.use_cases.spot_trials.proposed_place(visit.principal, left, visit.query("source"))
+    typed = {"top": place.top, "left_edge": place.left, "height": place.height, "width": place.width}
+    return await _page(visit, left, right, typed={key: str(value) for key, value in typed.items()})
+
+
+async def _create(visit: Visit) -> Response:
+    left, right = side_of(visit, "left"), side_of(visit, "right")
+    form = visit.form
+    options = CreateOptions(request_id=form.text("request_id"))
+    try:
+        place = SpotPlace(
+            SpotKind.WINDOW, form.whole("height"), form.whole("width"), form.whole("top"), form.whole("left_edge")
+        )
+        asked = AskedTrial(left, right, visit.query("source"), form.text("other"), place)
+        trial = await visit.use_cases.spot_trials.create(visit.principal, asked, options)
+    except ModicumError as error:
+        typed = {key: form.text(key) for key in ("top", "left_edge", "height", "width", "other")}
+        return await _page(visit, left, right, typed=typed, problem=mistake(error, LABELS))
+    return visit.redirect_to(f"/{trial.name}")
+
+
+async def _page(visit: Visit, left: Side, right: Side, *, typed: Mapping[str, str], problem: str = "") -> Response:
+    both = await visit.use_cases.comparing.of(visit.principal, left, right)
+    source = next((pair for pair in both.pictures if pair.image_digest == visit.query("source")), None)
+    if source is None:
+        raise FieldInvalid("source", f"expected a picture that both audits took, got {visit.query('source')[:80]!r}")
+    others = [pair for pair in both.pictures if pair is not source][:PICTURES_OFFERED]
+    return visit.render(
+        "new-trial.html.j2",
+        status=HTTPStatus.BAD_REQUEST if problem else HTTPStatus.OK,
+        both=both,
+        sides=_sides(both),
+        source=source,
+        others=others,
+        canvas=both.left.specification.canvas,
+        typed={"other": "", **typed},
+        problem=problem,
+        request_id=typed.get("request_id") or str(uuid4()),
+    )
+
+
+def _sides(both: SideBySide) -> str:
+    return sides_query(Side(both.left.name, both.versions[0]), Side(both.right.name, both.versions[1]))
+
+
+async def _trial(visit: Visit) -> Response:
+    return visit.render("trial.html.j2", **await _shown(visit))
+
+
+async def _progress(visit: Visit) -> Response:
+    return visit.render("trial-state.html.j2", **await _shown(visit))
+
+
+async def _shown(visit: Visit) -> Mapping[str, Any]:
+    trial = await visit.use_cases.spot_trials.get(visit.principal, _name(visit))
+    versions = [await visit.use_cases.versions.get(visit.principal, name) for name in trial.plan.model_versions]
+    rows = [(place, view, TITLES[view], _said(trial, versions, view)) for place, view in enumerate(VIEWS)]
+    return {"trial": trial, "rows": rows, "place": trial.plan.place, "canvas": trial.plan.canvas}
+
+
+def _said(trial: SpotTrial, versions: list[ModelVersion], view: TrialView) -> list[tuple[TrialScore, str] | None]:
+    """Return what each version says of a view, with its class in words; None where it has not said anything yet."""
+    return [_of_version(version, trial.scores.get(version.name, ()), view) for version in versions]
+
+
+def _of_version(
+    version: ModelVersion, scores: tuple[TrialScore, ...], view: TrialView
+) -> tuple[TrialScore, str] | None:
+    score = next((one for one in scores if one.view is view), None)
+    if score is None:
+        return None
+    number, labels = score.predicted_class, version.class_labels
+    if number is None:
+        return score, ""
+    return score, labels[number] if number < len(labels) else f"class {number}"
+
+
+async def _cancel(visit: Visit) -> Response:
+    await visit.use_cases.spot_trials.cancel(visit.principal, _name(visit))
+    return visit.redirect_to(f"/{_name(visit)}")
+
+
+async def _picture(visit: Visit) -> Response:
+    text = visit.request.path_params["place"]
+    if not (text.isascii() and text.isdigit() and len(text) == 1):
+        raise PageNotFound(f"a trial has the pictures 0 to {len(VIEWS) - 1}")
+    drawn = await visit.use_cases.spot_trials.picture(visit.principal, _name(visit), int(text))
+    return Response(drawn, headers=headers.PICTURE, media_type="image/png")
+
+
+def _name(visit: Visit) -> str:
+    return visit.named("trials", "trial")
+
+
+_NEW, _TRIAL = "/projects/{project}/new-trial", "/projects/{project}/trials/{trial}"
+PAGES = (
+    Page("new_trial_form", _NEW, _form, needs=Role.AUDITOR),
+    Page("new_trial", _NEW, _create, takes_form=True, needs=Role.AUDITOR),
+    Page("trial", _TRIAL, _trial),
+    Page("trial_progress", f"{_TRIAL}/progress", _progress),
+    Page("trial_cancel", f"{_TRIAL}/cancel", _cancel, takes_form=True, needs=Role.AUDITOR),
+    Page("trial_picture", f"{_TRIAL}/pictures/{{place}}", _picture),
+)

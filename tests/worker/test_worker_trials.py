@@ -1,0 +1,115 @@
+"""Trials of a spot: each version scores the four pictures once; a cancelled or impossible trial ends."""
+
+from modicum_server.domain.audits import AuditFailure, NewShard, Stage
+from modicum_server.domain.searches import Canvas
+from modicum_server.domain.spot_trials import VIEWS, SpotTrial, TrialPlan, TrialState
+from modicum_server.domain.spots import SpotKind, SpotPlace
+from modicum_server.domain.tasks import ScoreWork
+from modicum_server.model_server import TaskFailed
+
+from tests.waiting import until
+from tests.worker.arithmetic_model_server import ArithmeticModelServer
+from tests.worker.worker_scene import INPUT, PROJECT, Scene
+
+TRIAL = f"{PROJECT}/trials/one"
+
+
+async def queued(scene: Scene, *versions: str) -> None:
+    """Store a trial, as the door does."""
+    plan = TrialPlan(
+        audit=f"{PROJECT}/audits/any",
+        canvas=Canvas(3, 4, 4),
+        framing=INPUT,
+        model_versions=versions,
+        target_classes=tuple(range(1, len(versions) + 1)),
+        target_label="b",
+        source="a.png",
+        other="b.png",
+        place=SpotPlace(SpotKind.WINDOW, 1, 1, 0, 0),
+        pictures=tuple(f"{place:064x}" for place in range(len(VIEWS))),
+    )
+    shards = [NewShard(Stage.TRIAL, version, positions=(0, 1, 2, 3), passes_planned=4) for version in versions]
+    async with scene.store.transaction() as transaction:
+        await transaction.spot_trials.create(SpotTrial(TRIAL, plan, "someone"))
+        await transaction.shards.add(PROJECT, TRIAL, shards)
+
+
+async def stored(scene: Scene) -> SpotTrial:
+    async with scene.store.transaction() as transaction:
+        return await transaction.spot_trials.get(TRIAL)
+
+
+async def left(scene: Scene) -> int:
+    async with scene.store.transaction() as transaction:
+        return await transaction.shards.remaining(TRIAL, Stage.TRIAL)
+
+
+async def ended(scene: Scene) -> SpotTrial:
+    async def over() -> bool:
+        return not (await stored(scene)).is_open
+
+    await until(over)
+    return await stored(scene)
+
+
+async def test_each_version_scores_the_four_pictures_once_for_its_own_class(scene: Scene):
+    versions = [await scene.register(digest=digest * 64) for digest in "25"]
+    await queued(scene, *versions)
+    server = ArithmeticModelServer()
+    scene.work(server)
+
+    trial = await ended(scene)
+
+    assert trial.state is TrialState.SUCCEEDED
+    assert {name: [one.view for one in scores] for name, scores in trial.scores.items()} == {
+        name: list(VIEWS) for name in versions
+    }
+    # the model adds to the class that is asked for whether a position is odd
+    assert {name: [one.predicted_class for one in scores] for name, scores in trial.scores.items()} == {
+        name: [own, own + 1, own, own + 1] for own, name in enumerate(versions, 1)
+    }
+    works = {task.model_version.name: task.work for task in server.tasks if isinstance(task.work, ScoreWork)}
+    assert [{given.target_class for given in works[name].subsets} for name in versions] == [{1}, {2}]
+    assert await left(scene) == 0
+
+
+async def test_a_trial_that_was_cancelled_is_not_worked_on(scene: Scene):
+    version = await scene.register()
+    await queued(scene, version)
+    async with scene.store.transaction() as transaction:
+        await transaction.spot_trials.cancel(TRIAL)
+    server = ArithmeticModelServer()
+    scene.work(server)
+
+    audit = await scene.ended(await scene.audit(version, images=1))
+
+    assert audit.state.terminal
+    assert (await stored(scene)).scores == {}
+    assert not [task for task in server.tasks if isinstance(task.work, ScoreWork)]
+
+
+async def test_a_trial_whose_model_fails_ends_with_the_reason(scene: Scene):
+    version = await scene.register()
+    await queued(scene, version)
+    failure = TaskFailed("MODEL_INVALID", "the model gives no scores", model_at_fault=True)
+    server = ArithmeticModelServer(deadly_scores={2: failure})
+    scene.work(server)
+
+    trial = await ended(scene)
+
+    assert trial.state is TrialState.FAILED
+    assert trial.failure == AuditFailure("MODEL_INVALID", "the model gives no scores")
+    assert await left(scene) == 0
+
+
+async def test_expiry_keeps_the_shards_of_an_open_trial_and_sweeps_those_of_an_ended_one(scene: Scene):
+    await queued(scene, await scene.register())
+
+    async with scene.store.transaction() as transaction:
+        await transaction.shards.expire()
+    kept = await left(scene)
+    async with scene.store.transaction() as transaction:
+        await transaction.spot_trials.cancel(TRIAL)
+        await transaction.shards.expire()
+
+    assert (kept, await left(scene)) == (1, 0)
