@@ -5,7 +5,8 @@ import re
 import pytest
 
 from tests.pages.browsing import NEEDS_CHROMIUM, every_page, sign_in, widths_of, window_on
-from tests.pages.pages_stage import PROJECT, TOKENS, Scene
+from tests.pages.pages_stage import PROJECT, TOKENS, Scene, picture
+from tests.pages.test_page_axe import objections
 
 TINY, FEW = f"{PROJECT}/models/tiny/versions/1", f"{PROJECT}/datasets/few"
 
@@ -190,3 +191,23 @@ WEAK_TEXTS = """() => {
   }
   return weak;
 }"""
+
+
+def test_a_spot_is_tried_from_two_audits_side_by_side(page, scene: Scene):
+    pictures = scene.run(scene.dataset("spotted", 4))
+    digests = [scene.run(scene.hold(picture(place))) for place in range(4)]
+    for name in ("spotted-1", "spotted-2"):
+        audit = scene.run(scene.audit(name, TINY, pictures))
+        scene.run(scene.succeed(audit, changes=lambda place: {"image_digest": digests[place]}))
+    sign_in(page, "otto")
+    page.goto(f"/{PROJECT}/side-by-side?left={PROJECT}/audits/spotted-1&right={PROJECT}/audits/spotted-2")
+    page.get_by_role("link", name="Try a spot of it").first.click()
+    page.get_by_role("heading", name="Try a spot of").wait_for()
+    found = objections(page)
+    page.get_by_role("button", name="Try it").click()
+    page.get_by_role("heading", name="tried on").wait_for()
+    found += objections(page)
+    page.get_by_role("button", name="Cancel the trial").click()
+    page.get_by_text("It was cancelled.").wait_for()
+
+    assert found == []
