@@ -6,22 +6,19 @@ import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import psutil
 
-PROGRAMS = Path(sys.executable).parent
-COMMAND_SECONDS = 150
-START_SECONDS = 90
-POLL_SECONDS = 0.05
-READY = b"worker_started"
+from tests.waiting import PATIENCE_SECONDS, eventually
 
-T = TypeVar("T")
+PROGRAMS = Path(sys.executable).parent
+COMMAND_SECONDS = 300
+READY = b"worker_started"
 
 
 @dataclass(frozen=True)
@@ -147,7 +144,7 @@ def running_server(folder: Path, **variables: str) -> Iterator[Running]:
         yield running
         members = {*members, *family(running.process.pid)}
         running.process.send_signal(signal.SIGINT)
-        assert running.process.wait(timeout=60) == 0
+        assert running.process.wait(PATIENCE_SECONDS) == 0
     expect_gone(members, seconds=0)
     assert place.leftovers == []
 
@@ -159,7 +156,7 @@ def started_server(place: Place) -> Iterator[Running]:
     seen = bytes_of(log).count(READY)
     words = ("up", "--data", place.data, "--grpc-port", 0, "--http-port", 0)
     with place.started("modicum-server", *words, stdout=subprocess.DEVNULL) as process:
-        eventually(lambda: bytes_of(log).count(READY) > seen, seconds=START_SECONDS)
+        eventually(lambda: bytes_of(log).count(READY) > seen, f"a worker that has started; {log}")
         yield Running(place, process)
 
 
@@ -185,15 +182,6 @@ def expect_gone(members: set[psutil.Process], *, seconds: float) -> None:
     lives = psutil.wait_procs(members, timeout=seconds)[1]
     lives = [each for each in lives if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
     assert not lives, f"expected no process to live on, these do: {[command_line(each) for each in lives]}"
-
-
-def eventually(look: Callable[[], T], *, seconds: float = 60.0) -> T:
-    """Poll until there is something to see."""
-    end = time.monotonic() + seconds
-    while not (seen := look()):
-        assert time.monotonic() < end, f"nothing to see within {seconds:g} s"
-        time.sleep(POLL_SECONDS)
-    return seen
 
 
 def bytes_of(path: Path) -> bytes:

@@ -2,17 +2,18 @@
 
 import json
 import math
-import time
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from tests.acceptance.acceptance_running import COMMAND_SECONDS
 from tests.acceptance.acceptance_stage import ARCHITECTURE, CLASSES, patches
+from tests.waiting import eventually
 
+#: Looking for a budget takes several audits.
+pytestmark = pytest.mark.timeout(1800)
 PHOTOGRAPHS = 160
-#: What a busy machine may take to start Python and to end it.
-GRACE_SECONDS = 5
 #: How often a test looks for passes and a budget at which an audit is cut.
 TRIES = 4
 MODEL = (
@@ -72,19 +73,21 @@ def test_an_audit_ends_at_a_limit_that_the_command_names(many):
     assert "the audit ended after 32 of 160 images: every share lies within its limits" in done.output
 
 
+def gated_within(place, seconds):
+    budget = ("--budget", f"{seconds}s", "--output", "verdict.json")
+    return place.run("modicum", "gate", "many", *MODEL, *budget, seconds=4 * COMMAND_SECONDS)
+
+
 def test_a_budget_cuts_the_audit_and_the_verdict_is_about_what_was_looked_at(many):
     """A machine too fast to be cut gets more passes, one too busy to do four images gets more time."""
     passes, seconds = 600, 40
     for _ in range(TRIES):
         write_policy(many, passes=str(passes))
-        began = time.monotonic()
-        gate = many.run("modicum", "gate", "many", *MODEL, "--budget", f"{seconds}s", "--output", "verdict.json")
-        assert time.monotonic() - began < seconds + GRACE_SECONDS
+        gate = gated_within(many, seconds)
         verdict = json.loads((many.folder / "verdict.json").read_text())
-        measured = verdict["result"].get("stopping", {}).get("images", 0)
-        if 0 < measured < PHOTOGRAPHS:
+        if 0 < verdict["result"].get("stopping", {}).get("images", 0) < PHOTOGRAPHS:
             break
-        passes, seconds = (8 * passes, seconds) if measured else (passes, 2 * seconds)
+        passes, seconds = (passes, 2 * seconds) if "unmeasured" in verdict["result"] else (8 * passes, seconds)
 
     stopping = verdict["result"]["stopping"]
     assert 0 < stopping["images"] < stopping["planned"] == PHOTOGRAPHS
@@ -100,9 +103,7 @@ def test_a_budget_cuts_the_spot_test_and_the_verdict_says_so(many):
         seconds = round(math.sqrt(shortest * longest))
         text = f"version: 1\naudit: {{passes: 1200, controls: [spot], seed: {seed}}}\n"
         (many.folder / "modicum.yaml").write_text(text)
-        began = time.monotonic()
-        gate = many.run("modicum", "gate", "many", *MODEL, "--budget", f"{seconds}s", "--output", "verdict.json")
-        assert time.monotonic() - began < seconds + GRACE_SECONDS
+        gate = gated_within(many, seconds)
         verdict = json.loads((many.folder / "verdict.json").read_text())
         stopping = verdict["result"].get("stopping", {"cut": []})
         if stopping["cut"]:
@@ -123,12 +124,10 @@ def test_a_budget_cuts_the_spot_test_and_the_verdict_says_so(many):
 
 def test_a_budget_in_which_nothing_can_be_measured_is_inconclusive_and_says_what_it_cut(many):
     write_policy(many, passes="5000000")
-    began = time.monotonic()
 
     gate = many.run("modicum", "gate", "many", *MODEL, "--budget", "12s", "--output", "verdict.json")
     audit = many.run("modicum", "audit", "many", *MODEL, "--passes", 5_000_000, "--budget", "6s")
 
-    assert time.monotonic() - began < 12 + 6 + 2 * GRACE_SECONDS
     assert gate.code == 4, gate.messages
     assert gate.output.startswith("INCONCLUSIVE: the budget of 12s was spent while ")
     assert json.loads((many.folder / "verdict.json").read_text())["outcome"] == "INCONCLUSIVE"
@@ -137,10 +136,12 @@ def test_a_budget_in_which_nothing_can_be_measured_is_inconclusive_and_says_what
 
 
 def test_a_person_stops_an_audit_that_may_be_stopped_and_no_other(many):
-    many.run("modicum", "audit", "many", *MODEL, "--name", "stopped", "--passes", 20, "--no-controls", "--sample", 1)
-    create = ("modicum", "audits", "create", "--model", "stopped", "--dataset", dataset(many), "--no-controls")
+    many.run("modicum", "models", "create", "stopped", *MODEL)
+    many.run("modicum", "datasets", "create", "stopped", "many")
+    create = ("modicum", "audits", "create", "--model", "stopped", "--dataset", "stopped", "--no-controls")
     many.run(*create, "--passes", 3000, "--name", "open", "--stop-at", "accuracy<=0.999")
     many.run(*create, "--passes", 3000, "--name", "closed")
+    eventually(lambda: images_done(many, "open"), "an image to be done")
 
     refused = many.run("modicum", "audits", "stop", "closed")
     many.run("modicum", "audits", "cancel", "closed")
@@ -153,6 +154,5 @@ def test_a_person_stops_an_audit_that_may_be_stopped_and_no_other(many):
     assert "of 160 images: enough is known" in watched.output
 
 
-def dataset(place):
-    listed = place.run("modicum", "datasets", "list", "--json").document
-    return next(one["name"].rsplit("/", 1)[-1] for one in listed if "/many-" in one["name"])
+def images_done(place, audit):
+    return place.run("modicum", "audits", "show", audit, "--json").document["images_done"]

@@ -10,8 +10,9 @@ import psutil
 import pytest
 from modicum import Client
 
-from tests.acceptance.acceptance_running import Place, eventually, started_server
+from tests.acceptance.acceptance_running import Place, started_server
 from tests.acceptance.acceptance_stage import ARCHITECTURE, CLASSES, patches
+from tests.waiting import PATIENCE_SECONDS, eventually
 
 ITEMS = 24
 #: Short leases, so that work that was lost with the database is repeated soon.
@@ -57,11 +58,11 @@ def test_a_killed_postgres_is_started_again_and_the_audit_ends_with_every_findin
             os.kill(first, signal.SIGKILL)
 
             eventually(lambda: not psutil.pid_exists(first))
-            eventually(lambda: is_ready(running.http), seconds=120)
+            eventually(lambda: is_ready(running.http), "the service to be ready")
             audit.wait()
             findings = audit.result().findings
         running.process.terminate()
-        assert running.process.wait(timeout=60) == 0
+        assert running.process.wait(timeout=PATIENCE_SECONDS) == 0
 
     assert sorted(finding.item for finding in findings) == [f"{number:02d}" for number in range(ITEMS)]
     assert [(finding.item, finding.reason) for finding in findings if finding.reason or not finding.subset] == []

@@ -2,13 +2,14 @@
 
 import json
 import re
+import urllib.error
 import urllib.request
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.acceptance.acceptance_running import eventually
 from tests.acceptance.acceptance_stage import ARCHITECTURE
+from tests.waiting import eventually
 
 AUDIT = ("audit", "flat", "--weights", "w.safetensors", "--architecture", ARCHITECTURE, "--input", "input.toml")
 LABELS = frozenset(
@@ -22,7 +23,7 @@ OF_MODELS = "modicum_model_"
 
 
 def fetched(url: str) -> str:
-    with urllib.request.urlopen(url, timeout=10) as response:
+    with urllib.request.urlopen(url, timeout=60) as response:
         return response.read().decode()
 
 
@@ -85,4 +86,14 @@ def test_labels_are_few_and_bounded_and_contain_no_users_name(server, audited):
 
 def test_probes_report_liveness_and_readiness(server):
     assert fetched(f"{server.http}/healthz") == "alive\n"
-    assert all(json.loads(fetched(f"{server.http}/readyz")).values())
+    assert eventually(lambda: dependencies(server), "a probe that did not wait too long for a dependency")
+
+
+def dependencies(server):
+    """What the service depends on, if it can use all of it."""
+    try:
+        states = json.loads(fetched(f"{server.http}/readyz"))
+    except urllib.error.HTTPError as error:
+        error.close()
+        return None
+    return states if all(states.values()) else None

@@ -19,13 +19,13 @@ from modicum import Client
 from tests.acceptance.acceptance_running import (
     Place,
     Running,
-    eventually,
     expect_gone,
     family,
     running_server,
     started_server,
 )
 from tests.acceptance.acceptance_stage import ARCHITECTURE, CLASSES, patches
+from tests.waiting import PATIENCE_SECONDS, eventually
 
 #: Short leases, so that the death of a worker is seen soon.
 SHORT_LEASES = {"MODICUM_LEASE_SECONDS": "3", "MODICUM_RENEW_SECONDS": "1"}
@@ -104,7 +104,7 @@ def test_ctrl_c_cancels_the_audit_and_the_server_stops(local_place):
         members = family(server_pid(local_place))
 
         command.send_signal(signal.SIGINT)
-        said = command.communicate(timeout=60)[1]
+        said = command.communicate(timeout=PATIENCE_SECONDS)[1]
 
     assert command.returncode == 130, said
     assert "cancelling" in said
@@ -124,7 +124,7 @@ def test_ctrl_c_while_the_server_starts_leaves_nothing(local_place):
         members = family(command.pid) - {psutil.Process(command.pid)}
 
         command.send_signal(signal.SIGINT)
-        said = command.communicate(timeout=60)[1]
+        said = command.communicate(timeout=PATIENCE_SECONDS)[1]
 
     assert command.returncode == 130, said
     assert "Traceback" not in said

@@ -3,8 +3,9 @@
 import re
 from pathlib import Path
 
-from tests.acceptance.acceptance_running import Place, eventually
+from tests.acceptance.acceptance_running import Place
 from tests.acceptance.acceptance_stage import write_imagenet_materials
+from tests.waiting import eventually
 
 README = Path(__file__).parents[2] / "README.md"
 LOOK = """

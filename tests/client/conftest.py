@@ -41,5 +41,5 @@ def address(script):
 
 @pytest.fixture
 def client(address, quick_retries):
-    with Client(address, token="secret", timeout_seconds=10) as client:
+    with Client(address, token="secret", timeout_seconds=60) as client:
         yield client

@@ -13,8 +13,8 @@ folder = Path(sys.argv[sys.argv.index("--data") + 1])
 if os.environ.get("STAND_IN") == "fails":
     sys.stderr.write("the disk is full\n")
     sys.exit(3)
-if os.environ.get("STAND_IN") == "lingers":  # like the real server, it takes a while to stop
-    signal.signal(signal.SIGTERM, lambda *_: (time.sleep(8), sys.exit(0)))
+if os.environ.get("STAND_IN") == "lingers":  # as a server that takes long to stop
+    signal.signal(signal.SIGTERM, lambda *_: time.sleep(600))
 with (folder / "starts").open("a") as starts:
     starts.write(f"{os.getpid()} {os.getsid(0)}\n")
 if os.environ.get("STAND_IN") in {"hangs", "lingers"}:

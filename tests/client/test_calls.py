@@ -1,7 +1,6 @@
 """One call: tokens, retries with one request id, deadlines, errors, pages."""
 
 import asyncio
-import time
 from datetime import UTC, datetime
 
 import grpc
@@ -146,13 +145,10 @@ def test_deleting_what_does_not_exist_is_an_error(client, script):
 
 
 def test_a_slow_server_exceeds_the_deadline(address, script):
-    script.steps["GetModel"] = [60.0]
-    begun = time.monotonic()
+    script.steps["GetModel"] = [600.0]
 
     with Client(address, timeout_seconds=0.3) as client, pytest.raises(errors.DeadlineExceeded, match="in time"):
         client.models.get("m")
-
-    assert time.monotonic() - begun < 30
 
 
 def test_an_unreachable_server_is_named_with_what_to_check(quick_retries):

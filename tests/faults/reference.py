@@ -21,4 +21,5 @@ def undisturbed(stage: Stage, signs: Iterable[Sign]) -> Reference:
     for sign in signs:
         shown = sign.seen(stage, before, audits[SUBJECT].name)
         assert not shown, f"expected a sign that undisturbed audits do not show, got {sign}: {sign!r}"
-    return Reference(documents, seconds, {"api": peak_bytes(stage.api.pid), "worker": peak_bytes(stage.worker.pid)})
+    peaks = {"api": peak_bytes(stage.api.pid), "worker": peak_bytes(stage.worker.pid)}
+    return Reference(documents, seconds, peaks, stage.start_seconds)

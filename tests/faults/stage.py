@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import tempfile
+import time
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -63,6 +64,8 @@ class Stage:
         #: Acknowledged audits by project, and how many more may exist because their acknowledgement was lost.
         self.acknowledged: dict[str, set[str]] = {project: set() for project in TOKENS}
         self.unacknowledged: Counter[str] = Counter()
+        #: How long the parts took to start, the model's process included.
+        self.start_seconds = 0.0
         self._clients: dict[str, Client] = {}
 
     @property
@@ -235,6 +238,7 @@ class Stage:
         api = Part("api", words, self.environment, self.folder / "api.log", ready=self._api_responds)
         self.parts = [api, self._part_worker(1, {})]
         self.all_parts = [*self.parts]
+        began = time.monotonic()
         for part in reversed(self.parts):
             part.start()
         text = eventually(lambda: ready_file.exists() and ready_file.read_text(), f"the API to come up; {api.log}")
@@ -242,6 +246,7 @@ class Stage:
         # On a restart it listens on the ports that its clients know.
         api.words[-3], api.words[-1] = found["grpc"], found["http"]
         self.worker.wait_ready()
+        self.start_seconds = time.monotonic() - began
 
     def _part_worker(self, number: int, variables: Mapping[str, str]) -> Part:
         run_folder = {"MODICUM_RUN_FOLDER": str(self.folder / f"run{number}")}

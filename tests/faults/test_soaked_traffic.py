@@ -11,7 +11,7 @@ from tests.faults.fault import Reference
 from tests.faults.stage import BESIDE
 from tests.faults.traffic import Traffic
 
-REFERENCE = Reference(documents={BESIDE: {}}, seconds=1.0, peak_bytes={})
+REFERENCE = Reference(documents={BESIDE: {}}, seconds=1.0, peak_bytes={}, start_seconds=1.0)
 
 
 class AcknowledgedAudit:

@@ -94,7 +94,7 @@ class Prometheus:
         return {tuple(sorted(each["metric"].items())): float(each["value"][1]) for each in data["result"]}
 
     def value(self, expression: str) -> float | None:
-        """The single sample of an expression, or None."""
+        """The single sample of an expression, or None: also where the last scrape of a busy target took too long."""
         samples = self.samples(expression)
         assert len(samples) <= 1, f"{expression}: expected one sample, got {samples}"
         return next(iter(samples.values()), None)

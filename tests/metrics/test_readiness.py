@@ -148,8 +148,8 @@ def test_a_failing_dependency_turns_readiness_and_not_liveness_and_comes_back(
 def test_without_a_database_the_scrape_works_and_has_a_gap(watched):
     with postgres_stopped(watched.stage):
         eventually(lambda: not watched.prometheus.samples("modicum_queue_age_seconds"), "the queue's age to be unknown")
-        assert watched.prometheus.value('up{job="modicum-api"}') == 1
-        assert watched.prometheus.value('modicum_model_overinterpretation_rate{model="m"}') is not None
+        watched.prometheus.until('up{job="modicum-api"}', lambda up: up == 1)
+        watched.prometheus.until('modicum_model_overinterpretation_rate{model="m"}')
 
     watched.prometheus.until("modicum_queue_age_seconds")
 

@@ -29,7 +29,7 @@ def test_the_headline_and_its_companion_are_those_of_the_audits_result_with_thei
     measured = watched.audit.result().models[0].first.measure(name)
     version = 'project="default", model="m", version="1"'
 
-    shown = [watched.prometheus.value(f"modicum_model_{name}{end}{{{version}}}") for end in ENDS]
+    shown = [watched.prometheus.until(f"modicum_model_{name}{end}{{{version}}}") for end in ENDS]
 
     assert shown == [measured.value, measured.low, measured.high]
 
@@ -37,20 +37,20 @@ def test_the_headline_and_its_companion_are_those_of_the_audits_result_with_thei
 def test_the_images_are_those_of_the_headline(watched):
     rate = watched.audit.result().models[0].overinterpretation_rate
 
-    assert watched.prometheus.value('modicum_model_audited_images{model="m", version="1"}') == rate.n
+    assert watched.prometheus.until('modicum_model_audited_images{model="m", version="1"}') == rate.n
 
 
 def test_one_query_gives_the_trend_over_a_models_versions_with_the_audit_behind_each(watched):
     trend = (
         'modicum_model_overinterpretation_rate{model="m"} * on (project, model, version) group_left (audit, dataset)'
     )
-    samples = watched.prometheus.samples(f"{trend} modicum_model_last_audit_info")
+    samples = eventually(lambda: watched.prometheus.samples(f"{trend} modicum_model_last_audit_info"), "the trend")
 
     [labels] = [dict(labels) for labels in samples]
     assert labels["version"] == "1"
     assert labels["audit"] == watched.audit.name.rpartition("/")[2]
     assert labels["dataset"] == "pictures"
-    assert watched.prometheus.value("time() - modicum_model_last_audit_timestamp_seconds") < 3600
+    assert watched.prometheus.until("time() - modicum_model_last_audit_timestamp_seconds") < 3600
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_a_model_that_is_deleted_leaves_no_series_behind(watched):
     client.models.delete("short-lived")
 
     eventually(lambda: not prometheus.samples('{model="short-lived"}'), "its series to be gone")
-    assert prometheus.value('modicum_model_overinterpretation_rate{model="m"}') is not None
+    prometheus.until('modicum_model_overinterpretation_rate{model="m"}')
 
 
 @pytest.mark.long

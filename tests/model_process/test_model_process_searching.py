@@ -2,7 +2,6 @@
 
 import gc
 import threading
-import time
 import weakref
 
 import numpy as np
@@ -142,11 +141,9 @@ def test_a_cancel_mark_ends_the_task_between_steps(stage):
     work.search.fraction = 0.0
     canceller = threading.Timer(1.0, (stage.folder / "cancel").touch)
     canceller.start()
-    started = time.monotonic()
 
     chunks = stage.run(version, work)
 
-    assert time.monotonic() - started < 30
     assert chunks[-1].failure.reason == "CANCELLED"
     assert not chunks[-1].failure.model_at_fault
     assert not any(f.reason == finding_pb2.FINDING_REASON_STOPPED for f in findings(chunks).values())

@@ -15,9 +15,10 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from modicum_server.processes.file_limits import raise_open_files
 
+from tests.waiting import PATIENCE_SECONDS, eventually
+
 OPEN_FILES = 256
 FLOOD = 3 * OPEN_FILES
-PATIENCE_SECONDS = 90
 LARGEST_LOG_BYTES = 1_000_000
 SHOW_LIMIT = "import resource; print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])"
 
@@ -41,11 +42,8 @@ def api(database_url, tmp_path):
         ) as process,
     ):
         try:
-            end = time.monotonic() + PATIENCE_SECONDS
-            while not ready.exists():
-                assert process.poll() is None, log.read_text()
-                assert time.monotonic() < end, "it is not ready in time"
-                time.sleep(0.05)
+            eventually(lambda: ready.exists() or process.poll() is not None, "the API to be ready")
+            assert process.poll() is None, log.read_text()
             yield {**json.loads(ready.read_text()), "log": log, "pid": process.pid}
             process.terminate()
             assert process.wait(PATIENCE_SECONDS) == 0
@@ -61,13 +59,6 @@ def answers(http_address: str) -> bool:
         return False
 
 
-def eventually_answers(http_address: str) -> None:
-    end = time.monotonic() + PATIENCE_SECONDS
-    while not answers(http_address):
-        assert time.monotonic() < end, "it does not answer"
-        time.sleep(0.2)
-
-
 def test_a_flood_of_connections_that_say_nothing_is_survived_by_both_doors_and_by_the_log(api):
     host, port = api["http_address"].split(":")
     raise_open_files()
@@ -77,15 +68,15 @@ def test_a_flood_of_connections_that_say_nothing_is_survived_by_both_doors_and_b
             connection.setblocking(False)
             connection.connect_ex((host, int(port)))
 
-        eventually_answers(api["http_address"])
+        eventually(lambda: answers(api["http_address"]), "an answer beside the flood")
         with grpc.insecure_channel(api["grpc_address"]) as channel:
             health = health_pb2_grpc.HealthStub(channel)
             liveness = health_pb2.HealthCheckRequest(service="liveness")
             assert health.Check(liveness, timeout=PATIENCE_SECONDS, wait_for_ready=True).status == 1
         time.sleep(3)
-    eventually_answers(api["http_address"])
+    eventually(lambda: answers(api["http_address"]), "an answer after the flood")
 
-    assert len(list(Path(f"/proc/{api['pid']}/fd").iterdir())) < OPEN_FILES // 2
+    eventually(lambda: len(list(Path(f"/proc/{api['pid']}/fd").iterdir())) < OPEN_FILES // 2, "the flood to be let go")
     assert api["log"].stat().st_size < LARGEST_LOG_BYTES
 
 

@@ -266,10 +266,7 @@ async def test_a_watcher_that_leaves_frees_its_place(served):
     assert full.reason == "TOO_MANY_WATCHERS"
     assert full.details["RetryInfo"].retry_delay.seconds == 5
     watches[0].cancel()
-    for _ in range(100):
-        if b"modicum_watchers 2.0" in served.metrics.expose(Snapshot())[0]:
-            break
-        await asyncio.sleep(0.02)
+    await until(lambda: b"modicum_watchers 2.0" in served.metrics.expose(Snapshot())[0])
     late = caller.audits.WatchAudit(request, metadata=caller.metadata)
     assert (await late.read()).audit.name == audit.name
     for watch in (*watches, late):

@@ -1,6 +1,7 @@
 """A wrong token is refused only after a while, by both doors; a good one is not kept waiting."""
 
 import asyncio
+from types import SimpleNamespace
 
 import grpc
 import pytest
@@ -12,14 +13,13 @@ from tests.transports.transports_stage import seen
 
 @pytest.fixture
 def pauses(monkeypatch) -> list[float]:
-    """The pauses that anybody makes, which are left out."""
-    made, sleep = [], asyncio.sleep
+    """The pauses that layers make, which are left out."""
+    made = []
 
     async def pause(seconds: float) -> None:
         made.append(seconds)
-        await sleep(0)
 
-    monkeypatch.setattr(layers.asyncio, "sleep", pause)
+    monkeypatch.setattr(layers, "asyncio", SimpleNamespace(**{**vars(asyncio), "sleep": pause}))
     return made
 
 

@@ -25,7 +25,7 @@ async def fetch(served, path: str, token: str = "") -> tuple[int, str]:
 
     def answer() -> tuple[int, str]:
         try:
-            with urllib.request.urlopen(request, timeout=5) as response:
+            with urllib.request.urlopen(request, timeout=60) as response:
                 return response.status, response.read().decode()
         except urllib.error.HTTPError as error:
             with error:

@@ -12,9 +12,9 @@ from modicum_server.domain.projects import Role
 from modicum_server.transports.call_limits import Bounds
 
 from tests.transports.transports_stage import PROJECT, seen
+from tests.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.parametrize("bounds", [Bounds(recheck_seconds=0.1)])
-PATIENCE_SECONDS = 30
 
 
 async def revoke(access):

@@ -102,7 +102,8 @@ class ArithmeticIsolation:
 class ArithmeticModelServer:
     """`deadly` raises when the search comes to that position, `deadly_scores` when a score does, `grey` at a check.
 
-    `deadly_rows` raises at a row of the spot test, one error a try, and `row_gates` holds it until the event.
+    `deadly_rows` raises at a row of the spot test, one error a try, and `row_gates` holds it until the event. `gate`
+    holds searches after so many `free_images`, and `score_gate` scores after so many `free_scores`.
     """
 
     slots: int = 1
@@ -117,7 +118,9 @@ class ArithmeticModelServer:
     deadly_scores: dict[int, ModelServerError] = field(default_factory=dict)
     forgotten_scores: frozenset[int] = frozenset()
     unscored: dict[int, FindingReason] = field(default_factory=dict)
+    free_images: int = 0
     score_gate: asyncio.Event | None = None
+    free_scores: int = 0
     deadly_rows: dict[int, list[ModelServerError]] = field(default_factory=dict)
     forgotten_rows: frozenset[int] = frozenset()
     deadly_retests: bool = False
@@ -196,7 +199,7 @@ class ArithmeticModelServer:
         passes = 0
         for item in work.items:
             if self.gate is not None:
-                while not self.gate.is_set():
+                while self.searched.total() >= self.free_images and not self.gate.is_set():
                     yield TaskHeartbeat(passes, "searching")
                     await asyncio.sleep(0.02)
                     self._leave_if(cancelled)
@@ -213,7 +216,7 @@ class ArithmeticModelServer:
     async def _score(self, task: Task, work: ScoreWork, cancelled: Cancellation) -> AsyncIterator[TaskEvent]:
         """An even image's subset keeps its class with the others, at a confidence of 0.95; an odd one's does not."""
         for passes, given in enumerate(work.subsets, start=1):
-            while self.score_gate is not None and not self.score_gate.is_set():
+            while self.score_gate is not None and self._is_held(self.score_gate):
                 yield TaskHeartbeat(passes, "scoring")
                 await asyncio.sleep(0.02)
                 self._leave_if(cancelled)
@@ -225,6 +228,9 @@ class ArithmeticModelServer:
             if given.position not in self.forgotten_scores:
                 yield TaskScores((self._scored(given),), passes)
         yield TaskFinished(len(work.subsets), 0)
+
+    def _is_held(self, score_gate: asyncio.Event) -> bool:
+        return self.scored.total() >= self.free_scores and not score_gate.is_set()
 
     def _scored(self, given: GivenSubset) -> SubsetScore:
         if given.position in self.unscored:

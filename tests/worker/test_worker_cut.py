@@ -107,7 +107,7 @@ async def test_a_kind_of_scores_is_left_out_as_a_whole(scene: Scene):
     """One version has scored all subsets of the other, which has scored a few."""
     versions = [await scene.register(digest=digest * 64) for digest in "25"]
     audit = await audited(scene, *versions, controls=(SPOT, TRANSFER))
-    model_server = ArithmeticModelServer(image_seconds=0.005)
+    model_server = ArithmeticModelServer(score_gate=asyncio.Event(), free_scores=IMAGES + 3)
     scene.work(model_server)
     await until(lambda: len(model_server.scored) > IMAGES)
 

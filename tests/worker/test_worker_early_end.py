@@ -149,9 +149,9 @@ async def test_looks_are_taken_only_when_a_shard_completes_one(scene: Scene, mon
 
 async def test_after_a_worker_is_killed_the_audit_ends_at_the_same_look(scene: Scene):
     audit = await of(scene, WITHIN)
-    first = ArithmeticModelServer(image_seconds=0.05)
+    first = ArithmeticModelServer(gate=asyncio.Event(), free_images=10)
     scene.work(first, lease_seconds=0.5)
-    await until(lambda: len(first.searched) >= 10)
+    await until(lambda: len(first.searched) == 10)
     await scene.kill()
 
     scene.work(ArithmeticModelServer())

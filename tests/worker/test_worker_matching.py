@@ -7,6 +7,7 @@ from modicum_server.domain.audits import AuditState
 from modicum_server.domain.models import Ensemble
 from modicum_server.measures.matched_temperatures import TEMPERATURES
 
+from tests.waiting import until
 from tests.worker.arithmetic_model_server import ArithmeticModelServer
 from tests.worker.worker_scene import SEARCH, Scene
 
@@ -61,10 +62,9 @@ async def test_a_worker_that_dies_between_the_two_leaves_them_once(scene: Scene)
     _, name = await audit_of_an_ensemble(scene)
     server = ArithmeticModelServer(image_seconds=0.02)
     scene.work(server, lease_seconds=1.0, renew_seconds=0.2)
-    while not any(task.work.search.matched for task in server.tasks):
-        await scene.pause()
+    await until(lambda: any(task.work.search.matched for task in server.tasks))
     await scene.kill()
-    scene.work(ArithmeticModelServer(), lease_seconds=1.0, renew_seconds=0.2)
+    scene.work(ArithmeticModelServer())
 
     audit = await scene.ended(name)
 

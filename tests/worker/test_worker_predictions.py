@@ -148,14 +148,15 @@ async def test_a_task_that_forgets_an_image_is_not_done(scene: Scene):
 
 async def test_a_worker_that_is_killed_leaves_each_prediction_once(scene: Scene):
     together, _, name = await audit_of_an_ensemble(scene)
-    scene.work(ArithmeticModelServer(image_seconds=0.05), lease_seconds=1.0, renew_seconds=0.2)
+    first = ArithmeticModelServer(score_gate=asyncio.Event(), free_scores=3)
+    scene.work(first, lease_seconds=1.0, renew_seconds=0.2)
     await until(lambda: any_stored(scene, name, together))
     await scene.kill()
     kept = {
         (version, place) for version, found in (await predictions(scene, name, together)).items() for place in found
     }
     following = ArithmeticModelServer()
-    scene.work(following, lease_seconds=1.0, renew_seconds=0.2)
+    scene.work(following)
 
     audit = await scene.ended(name)
 

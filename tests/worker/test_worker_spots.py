@@ -146,7 +146,7 @@ async def test_a_worker_killed_between_rows_loses_nothing_and_doubles_nothing(sc
     kept = await rows_of(scene, name, version)
     await scene.kill()
 
-    scene.work(following, lease_seconds=1.0, renew_seconds=0.2)
+    scene.work(following)
     audit = await scene.ended(name)
 
     assert audit.state is AuditState.SUCCEEDED

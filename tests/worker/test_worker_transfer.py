@@ -215,13 +215,13 @@ async def test_a_class_that_the_version_does_not_have_is_the_models_fault(scene:
 
 async def test_a_worker_that_is_killed_while_it_scores_leaves_each_score_once(scene: Scene):
     _, name = await audit_of_two(scene)
-    server = ArithmeticModelServer(image_seconds=0.02)
+    server = ArithmeticModelServer(score_gate=asyncio.Event(), free_scores=3)
     scene.work(server, lease_seconds=1.0, renew_seconds=0.2)
     await until(lambda: enough_scored(scene, name, 3))
     await scene.kill()
     kept = await scored_keys(scene, name)
     second = ArithmeticModelServer()
-    scene.work(second, lease_seconds=1.0, renew_seconds=0.2)
+    scene.work(second)
 
     audit = await scene.ended(name)
 
