@@ -41,7 +41,7 @@ INPUT = InputSpecification(
     std=(1.0,) * 3,
 )
 #: The waits themselves are tested with the rules, and by the store.
-SHORT_PAUSES = Pauses(write=0.02, retry=0.01, down=0.01)
+SHORT_PAUSES = Pauses(write=0.02, retry=0.01, down=0.01, away=0.01)
 
 
 class NoWakeups:
@@ -190,10 +190,6 @@ class Scene:
                 ]
             await transaction.shards.add(PROJECT, audit.name, cut)
         return audit.name
-
-    async def pause(self) -> None:
-        """Let others get on."""
-        await asyncio.sleep(0.02)
 
     def work(
         self,

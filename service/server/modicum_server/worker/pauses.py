@@ -15,6 +15,8 @@ class Pauses:
     """Before the first retry of a shard. Each one after it waits twice as long."""
     down: float = 5.0
     """Before a shard is tried again whose model server was away."""
+    away: float = 2.0
+    """Before the database or the artifact store is tried again that was away."""
 
 
 PAUSES = Pauses()

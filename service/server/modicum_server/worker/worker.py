@@ -32,8 +32,6 @@ from modicum_server.worker.shard_kinds import work_on
 
 #: Seconds between two looks for expired leases.
 EXPIRY_SECONDS = 5.0
-#: Seconds to wait when the database or the artifact store is away.
-AWAY_SECONDS = 2.0
 #: Share of the grace time in which shards may finish. What still runs then is handed back.
 FINISH_SHARE = 0.5
 
@@ -123,7 +121,7 @@ class Worker:
                 shard = await self._claim(slot, finishing=shard.audit if shard else "")
             except Exception as error:  # noqa: BLE001 - one bad reply must not end the worker, nor its other slots
                 _log.warning("claim_failed", slot=slot, error=str(error), exc_info=not isinstance(error, Unavailable))
-                await _until(stop, AWAY_SECONDS)
+                await _until(stop, self._context.pauses.away)
                 continue
             if shard is None:
                 await self._idle(stop)
@@ -146,7 +144,7 @@ class Worker:
         results = await asyncio.gather(*done, *pending, return_exceptions=True)
         if any(isinstance(result, Exception) for result in results):
             # Without wake-ups the slot looks at the rows all the same, only later.
-            await _until(stop, AWAY_SECONDS)
+            await _until(stop, self._context.pauses.away)
 
     async def _work(self, slot: int, shard: Shard) -> None:
         settings, clock = self._context.settings, asyncio.get_running_loop().time
@@ -182,25 +180,27 @@ class Worker:
             log.error("artifact_corrupt", **error.metadata)  # noqa: TRY400 - the bytes are wrong, not the code
             self.metrics.artifacts_corrupt.inc()
             return await self._unless_away(self._refuse(claim, error))
+        except ArtifactNotFound as error:
+            log.exception("shard_failed")
+            return await self._unless_away(self._look_again(claim, error))
         except Exception as error:
             if _is_temporary(error):
                 log.warning("shard_put_off", error=str(error), away_seconds=round(claim.shard.away_seconds, 1))
                 return await self._unless_away(self._put_off(claim, error))
             log.exception("shard_failed")
-            return await self._unless_away(self._give_up(claim, error))
+            return await self._unless_away(self._give_up(claim))
 
     async def _put_off(self, claim: Claim, error: Exception) -> Outcome:
         """Hand a claim back because something that it needs is away, or end it where that was so for too long.
 
         An attempt that got on begins a new wait.
         """
+        pause = self._context.pauses.away
         waited = 0.0 if claim.lease.passes_done else claim.shard.away_seconds
         if waited > self._context.settings.away_seconds:
             return await self._refuse(claim, _waited_too_long(error, waited, claim.shard.stage))
-        await asyncio.sleep(AWAY_SECONDS)
-        return await settle(
-            self._context, claim, HandBack(claim.shard.failed_tries, AWAY_SECONDS, waited + AWAY_SECONDS)
-        )
+        await asyncio.sleep(pause)
+        return await settle(self._context, claim, HandBack(claim.shard.failed_tries, pause, waited + pause))
 
     async def _leave(self, claim: Claim) -> Outcome:
         """End a claim that is no longer wanted."""
@@ -219,20 +219,23 @@ class Worker:
             return await settle(self._context, claim, RejectVersion(error.reason, str(error)))
         return await settle(self._context, claim, FailAudit(AuditFailure(error.reason, str(error))))
 
-    async def _give_up(self, claim: Claim, error: Exception) -> Outcome:
-        """End a claim on which our own code failed, or whose bytes are gone: try again, then fail the audit so it ends.
+    async def _look_again(self, claim: Claim, error: ModicumError) -> Outcome:
+        """End a claim whose bytes are gone: try again, because a shared file system may show a new file late."""
+        if claim.shard.failed_tries + 1 < TRIES:
+            return await self._try_again(claim)
+        return await self._refuse(claim, error)
 
-        A file system that is shared may show a new file late, so bytes that are gone are looked for again, too.
-        """
-        failed_tries = claim.shard.failed_tries + 1
-        ours = not isinstance(error, ArtifactNotFound)
-        if failed_tries < TRIES or (ours and claim.shard.stage is Stage.CHECK):
-            delay = retry_delay(min(failed_tries, TRIES), self._context.pauses)
-            return await settle(self._context, claim, HandBack(failed_tries, delay))
-        if isinstance(error, ArtifactNotFound):
-            return await self._refuse(claim, error)
+    async def _give_up(self, claim: Claim) -> Outcome:
+        """End a claim on which our own code failed: try again. An audit fails in the end, a check never does."""
+        if claim.shard.failed_tries + 1 < TRIES or claim.shard.stage is Stage.CHECK:
+            return await self._try_again(claim)
         detail = f"the server failed in the stage {claim.shard.stage.value}. Its log says why"
         return await settle(self._context, claim, FailAudit(AuditFailure("INTERNAL", detail)))
+
+    async def _try_again(self, claim: Claim) -> Outcome:
+        failed_tries = claim.shard.failed_tries + 1
+        delay = retry_delay(min(failed_tries, TRIES), self._context.pauses)
+        return await settle(self._context, claim, HandBack(failed_tries, delay))
 
     async def _unless_away(self, ending: Awaitable[Outcome]) -> Outcome:
         """Await the ending. Without the database the lease expires, which returns the shard later."""
