@@ -12,6 +12,7 @@ from modicum_server.domain.audits import AuditState
 from modicum_server.domain.gauges import NewestAudits, VersionAudit, VersionVerdict
 from modicum_server.domain.verdicts import VerdictOutcome
 from modicum_server.store import tables
+from modicum_server.store.newest_rows import newest_ids, version_itself, versions_in
 
 #: Reasons of failed audits that are told apart, the most frequent ones: some come from models' processes.
 MOST_REASONS = 20
@@ -63,33 +64,22 @@ class PostgresGauges:
 
     async def newest_verdicts(self, versions: Sequence[str]) -> Mapping[str, VersionVerdict]:
         """The newest verdict of each of these versions, by version. A version without a verdict has no entry."""
-        newest = _newest_verdicts(versions)
-        columns = (newest.c.version, _VERDICTS.name, _VERDICTS.audit, _VERDICTS.outcome, _VERDICTS.create_time)
+        named = _VERDICTS.model_versions.overlap(list(versions))
+        newest = newest_ids(tables.verdicts, version_itself, versions, named)
+        columns = (newest.c.of, _VERDICTS.name, _VERDICTS.audit, _VERDICTS.outcome, _VERDICTS.create_time)
         query = select(*columns).join(newest, newest.c.id == _VERDICTS.id)
         found = [
-            VersionVerdict(row.version, row.name, row.audit, VerdictOutcome(row.outcome), row.create_time)
+            VersionVerdict(row.of, row.name, row.audit, VerdictOutcome(row.outcome), row.create_time)
             for row in await self._connection.execute(query)
         ]
         return {verdict.model_version: verdict for verdict in found}
-
-
-def _newest_verdicts(versions: Sequence[str]) -> Subquery:
-    """One row for each of these versions that was judged: the id of its newest verdict."""
-    named = func.unnest(_VERDICTS.model_versions).table_valued("version", name="named").render_derived()
-    return (
-        select(named.c.version, func.max(_VERDICTS.id).label("id"))
-        .select_from(tables.verdicts.join(named, true()))
-        .where(_VERDICTS.model_versions.overlap(list(versions)), named.c.version.in_(versions))
-        .group_by(named.c.version)
-        .subquery()
-    )
 
 
 def _newest() -> Subquery:
     """One row a registered version that has a SUCCEEDED audit: the newest one."""
     versions = tables.model_versions.c
     # Audits are taken apart into their versions, so that the join is by name: half a second for 50,000 audits.
-    named = func.unnest(_AUDITS.model_versions).table_valued("version", name="named").render_derived()
+    named = versions_in(tables.audits)
     newest_first = func.row_number().over(
         partition_by=versions.name, order_by=(_AUDITS.end_time.desc(), _AUDITS.id.desc())
     )

@@ -1,22 +1,20 @@
 """What pages show of a project at once: the newest of each model, and what is left to do."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
-from sqlalchemy import ColumnElement, Subquery, Table, func, select, true
+from sqlalchemy import Subquery, func, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from modicum_server.domain.audits import Audit, AuditState
 from modicum_server.domain.verdicts import Verdict
 from modicum_server.store import tables
 from modicum_server.store.audit_rows import AUDIT, audit_of
+from modicum_server.store.newest_rows import model_of, newest_ids, version_itself, versions_in
 from modicum_server.store.projects import project_of
 from modicum_server.store.verdicts import verdict_of
 
 _AUDITS, _SHARDS, _VERDICTS = tables.audits.c, tables.shards.c, tables.verdicts.c
 _UNENDED = [state.value for state in AuditState if not state.terminal]
-#: What follows a model's name in the name of its version.
-_VERSION_PART = "/versions/[0-9]+$"
 
 
 class PostgresOverviews:
@@ -27,30 +25,30 @@ class PostgresOverviews:
 
     async def newest_verdicts(self, project: str, models: Sequence[str]) -> Mapping[str, Verdict]:
         """The newest verdict of each of these models, by model. A model without a verdict has no entry."""
-        return await self._verdicts(_newest(tables.verdicts, _model_of, models, _VERDICTS.project == project))
+        return await self._verdicts(newest_ids(tables.verdicts, model_of, models, _VERDICTS.project == project))
 
     async def verdicts_of_versions(self, project: str, versions: Sequence[str]) -> Mapping[str, Verdict]:
         """The newest verdict on each of these versions, by version; those that were judged."""
-        return await self._verdicts(_newest(tables.verdicts, _itself, versions, _VERDICTS.project == project))
+        return await self._verdicts(newest_ids(tables.verdicts, version_itself, versions, _VERDICTS.project == project))
 
     async def newest_audits(self, project: str, models: Sequence[str]) -> Mapping[str, Audit]:
         """The newest SUCCEEDED audit of a version of each of these models, by model; those that have one."""
         succeeded = _AUDITS.state == AuditState.SUCCEEDED.value
-        return await self._audits(_newest(tables.audits, _model_of, models, _AUDITS.project == project, succeeded))
+        return await self._audits(newest_ids(tables.audits, model_of, models, _AUDITS.project == project, succeeded))
 
     async def audits_of_versions(self, project: str, versions: Sequence[str]) -> Mapping[str, Audit]:
         """The newest audit of each of these versions in whatever state, by version; those that have one."""
-        return await self._audits(_newest(tables.audits, _itself, versions, _AUDITS.project == project))
+        return await self._audits(newest_ids(tables.audits, version_itself, versions, _AUDITS.project == project))
 
     async def audits_of_model(self, model: str, *, limit: int) -> list[Audit]:
         """The SUCCEEDED audits of any version of a model, newest first."""
-        named = _versions_in(tables.audits)
+        named = versions_in(tables.audits)
         ids = (
             select(_AUDITS.id)
             .distinct()
             .select_from(tables.audits.join(named, true()))
             .where(_AUDITS.project == project_of(model), _AUDITS.state == AuditState.SUCCEEDED.value)
-            .where(_model_of(named.c.version) == model)
+            .where(model_of(named.c.version) == model)
             .order_by(_AUDITS.id.desc())
             .limit(limit)
         )
@@ -61,8 +59,8 @@ class PostgresOverviews:
         self, project: str, models: Sequence[str], *, limit: int
     ) -> Mapping[str, Sequence[Audit]]:
         """At most `limit` SUCCEEDED audits of each of these models, newest first; those that have one."""
-        named = _versions_in(tables.audits)
-        of = _model_of(named.c.version)
+        named = versions_in(tables.audits)
+        of = model_of(named.c.version)
         pairs = (
             select(of.label("of"), _AUDITS.id)
             .distinct()
@@ -112,33 +110,3 @@ class PostgresOverviews:
         rows = await self._connection.execute(AUDIT.where(_AUDITS.id.in_(set(ids.values()))))
         audits = {row.id: audit_of(row) for row in rows}
         return {name: audits[audit_id] for name, audit_id in ids.items()}
-
-
-def _newest(
-    table: Table,
-    key: Callable[[ColumnElement[str]], ColumnElement[str]],
-    names: Sequence[str],
-    *criteria: ColumnElement[bool],
-) -> Subquery:
-    """One row for each of these names that has one: the largest id. `key` makes the name of that of a version."""
-    named = _versions_in(table)
-    of = key(named.c.version)
-    return (
-        select(of.label("of"), func.max(table.c.id).label("id"))
-        .select_from(table.join(named, true()))
-        .where(*criteria, of.in_(list(names)))
-        .group_by(of)
-        .subquery()
-    )
-
-
-def _itself(version: ColumnElement[str]) -> ColumnElement[str]:
-    return version
-
-
-def _versions_in(table: Table) -> Any:
-    return func.unnest(table.c.model_versions).table_valued("version", name="named").render_derived()
-
-
-def _model_of(version: ColumnElement[str]) -> ColumnElement[str]:
-    return func.regexp_replace(version, _VERSION_PART, "")
