@@ -15,6 +15,7 @@ from pydantic import SecretStr
 
 from modicum_server.command_parts import NOT_COMPLETED, USAGE, end, settings_with
 from modicum_server.database_option import Data, database_url
+from modicum_server.domain.digests import is_digest
 from modicum_server.errors import DependencyUnavailable
 from modicum_server.settings import Settings
 from modicum_server.usecases.verifying import Checked, State
@@ -58,7 +59,7 @@ def verify(
     goes away, end with 3, and print how to go on.
     """
     bytes_per_second = rate_of(rate) if rate else None
-    if after and re.fullmatch("[0-9a-f]{64}", after) is None:
+    if after and not is_digest(after):
         end(USAGE, f"--after: expected a digest of 64 hexadecimal digits, as an earlier run printed it; got {after!r}")
     seen = Seen(after)
     try:

@@ -5,7 +5,6 @@ Everything here blocks; the stores call it in threads.
 
 import hashlib
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -13,18 +12,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+from modicum_server.domain.digests import is_digest
 from modicum_server.errors import ArtifactCorrupt, DependencyUnavailable, DiskFull, FieldInvalid, ModicumError
 from modicum_server.processes.full_disks import is_disk_full
 
 PIECE_BYTES = 256 * 1024
 #: Readable for all who may enter the folder and writable for none, because a file is linked into a model's slot.
 STORED_MODE = 0o444
-_DIGEST = re.compile(r"[0-9a-f]{64}")
-
-
-def is_digest(name: str) -> bool:
-    """Whether a name is a SHA-256 in lower-case hexadecimal digits."""
-    return _DIGEST.fullmatch(name) is not None
 
 
 def folder_names(folder: Path) -> list[str]:

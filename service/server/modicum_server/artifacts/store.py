@@ -24,7 +24,6 @@ from modicum_server.artifacts.files import (
     folder_names,
     hash_first,
     hash_rest,
-    is_digest,
     link_or_copy,
     move_in,
     place_of,
@@ -34,6 +33,7 @@ from modicum_server.artifacts.files import (
 )
 from modicum_server.artifacts.opening import closed, opened
 from modicum_server.artifacts.uploads import Uploads
+from modicum_server.domain.digests import is_digest
 from modicum_server.errors import ArtifactCorrupt, ArtifactNotFound, DependencyUnavailable, OffsetInvalid
 from modicum_server.ports import ArtifactStore, Upload
 

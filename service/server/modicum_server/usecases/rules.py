@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from modicum_server.domain.digests import DIGEST
 from modicum_server.domain.models import MOST_CHANNELS
 from modicum_server.domain.searches import LEAST_SEARCH_PASSES
 from modicum_server.errors import FieldInvalid
@@ -122,7 +123,7 @@ RULES: Mapping[str, Rule] = {
     ),
     "overlap_seconds": Rule(f"0 to {LONGEST_OVERLAP_SECONDS:,}", _between(0, LONGEST_OVERLAP_SECONDS)),
     "request_id": Rule("a UUID, or empty", _matches(f"({UUID})?")),
-    "digest": Rule("a SHA-256 digest of 64 lower-case hexadecimal digits", _matches("[0-9a-f]{64}")),
+    "digest": Rule("a SHA-256 digest of 64 lower-case hexadecimal digits", _matches(DIGEST)),
     "digests": Rule(f"at most {MOST_DIGESTS:,} digests", _counts(0, MOST_DIGESTS)),
     "page_size": Rule("0 or more", _between(0, LARGEST_INT32)),
     "offset": Rule("0 or more", _between(0, LARGEST_INT64)),

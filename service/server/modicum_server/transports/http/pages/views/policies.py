@@ -1,7 +1,6 @@
 """Policies: those that verdicts of the project used, and one in words with the verdicts under it."""
 
 import asyncio
-import re
 from datetime import UTC, datetime
 from itertools import groupby
 
@@ -10,6 +9,7 @@ from modicum.gate.explanation import explained
 from modicum.gate.policy_file import policy_of
 from starlette.responses import Response
 
+from modicum_server.domain.digests import is_digest
 from modicum_server.errors import PageNotFound
 from modicum_server.transports.http.pages.door import Page
 from modicum_server.transports.http.pages.visits import Visit
@@ -18,7 +18,6 @@ from modicum_server.usecases.pages import PageRequest
 POLICIES_SHOWN = 50
 VERDICTS_SHOWN = 50
 CALLED = "This policy"
-DIGEST = "[0-9a-f]{64}"
 
 
 async def _list(visit: Visit) -> Response:
@@ -29,7 +28,7 @@ async def _list(visit: Visit) -> Response:
 
 async def _policy(visit: Visit) -> Response:
     digest = visit.request.path_params["digest"]
-    if re.fullmatch(DIGEST, digest, re.ASCII) is None:
+    if not is_digest(digest):
         raise PageNotFound("a policy is known by its SHA-256, 64 digits 0 to 9 and a to f")
     request = PageRequest(VERDICTS_SHOWN, visit.query("page"))
     about = f'policy_digest = "{digest}"'
