@@ -55,6 +55,13 @@ Facts = Mapping[str, VersionFacts]
 """By the name of the version."""
 
 
+def differing(one: Mapping[str, str], other: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    """Return the conditions in which two figures differ: the name, and what each has ("none" where it has none)."""
+    names = dict.fromkeys([*one, *other])
+    pairs = ((name, one.get(name, "none"), other.get(name, "none")) for name in names)
+    return [(name, mine, theirs) for name, mine, theirs in pairs if mine != theirs]
+
+
 OnCorrupt = Callable[[ArtifactCorrupt], object]
 
 

@@ -16,7 +16,7 @@ from modicum_server.usecases.access import authorise
 from modicum_server.usecases.audits import require_audit, require_succeeded
 from modicum_server.usecases.draws import draw_order
 from modicum_server.usecases.resource_names import project_of
-from modicum_server.usecases.result_facts import Figure, ResultFacts, VersionFacts
+from modicum_server.usecases.result_facts import Figure, ResultFacts, VersionFacts, differing
 from modicum_server.usecases.seen_pictures import Seen, seen_in
 from modicum_server.usecases.versions import require_version
 
@@ -102,7 +102,7 @@ class Comparing:
             left=audits[0],
             right=audits[1],
             versions=(versions[0], versions[1]),
-            conditions=_conditions(one.conditions, other.conditions),
+            conditions=differing(one.conditions, other.conditions),
             figures=_figures(one.figures, other.figures),
             pictures=_paired(*seen),
         )
@@ -164,9 +164,3 @@ def _are_apart(one: Figure, other: Figure) -> bool:
     if one.low is None or one.high is None or other.low is None or other.high is None:
         return False
     return one.high < other.low or other.high < one.low
-
-
-def _conditions(left: Mapping[str, str], right: Mapping[str, str]) -> list[tuple[str, str, str]]:
-    names = dict.fromkeys([*left, *right])
-    changes = ((name, left.get(name, "none"), right.get(name, "none")) for name in names)
-    return [change for change in changes if change[1] != change[2]]

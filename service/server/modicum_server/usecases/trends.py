@@ -10,7 +10,7 @@ from modicum_server.ports import Store
 from modicum_server.usecases.access import authorise
 from modicum_server.usecases.models import require_model
 from modicum_server.usecases.resource_names import project_of
-from modicum_server.usecases.result_facts import Figure, ResultFacts, VersionFacts
+from modicum_server.usecases.result_facts import Figure, ResultFacts, VersionFacts, differing
 
 AUDITS_SHOWN = 40
 GLANCED_AUDITS = 8
@@ -118,6 +118,4 @@ def _trend(name: str, readings: Sequence[_Reading]) -> Trend:
 
 def _difference(before: Mapping[str, str], after: Mapping[str, str]) -> str:
     """Return in words what differs between the conditions of two figures; empty where nothing does."""
-    names = dict.fromkeys([*before, *after])
-    changes = ((name, before.get(name, "none"), after.get(name, "none")) for name in names)
-    return ", ".join(f"{name} {old} became {new}" for name, old, new in changes if old != new)
+    return ", ".join(f"{name} {old} became {new}" for name, old, new in differing(before, after))
