@@ -7,9 +7,11 @@ from enum import StrEnum
 
 from modicum.connection import Connection, new_request_id
 from modicum.errors import InvalidArgument
+from modicum.models import version_name
 from modicum.resource_names import Named, checked_text, resource_name
 from modicum.timestamps import time_value
 from modicum.v1 import review_pb2, review_service_pb2
+from modicum.versions import Model, ModelVersion
 
 
 class ReviewOutcome(StrEnum):
@@ -118,7 +120,7 @@ class AsyncReviews:
         self,
         audit: Named | str,
         *,
-        version: Named | str = "",
+        version: Model | ModelVersion | str = "",
         search: int = 0,
         seed: int = 0,
         largest_fraction: float = 0.0,
@@ -128,7 +130,8 @@ class AsyncReviews:
 
         Args:
             audit: the audit, or its name.
-            version: a version of the audit, or its resource name. Default: the audit's first.
+            version: a version of the audit, its name such as `resnet18/2`, or a model for its newest READY version.
+                Default: the audit's first.
             search: which search of the audit, from 0. It must search for the predicted class.
             seed: equal seeds show equal pictures.
             largest_fraction: show subsets of at most this share of the pixels. Default: the audit's alpha.
@@ -140,7 +143,7 @@ class AsyncReviews:
             InvalidArgument
         """
         review = review_pb2.Review(
-            model_version=version if isinstance(version, str) else version.name,
+            model_version=await version_name(self._connection, version, "version") if version else "",
             search_index=search,
             seed=seed,
             largest_fraction=largest_fraction,
