@@ -8,11 +8,9 @@ from typing import Any
 
 import numpy as np
 from modicum.gate.spot_rule import FOUND, SpotOutcome, TestedPlace, judge_network, judge_rows
+from modicum_sis.spots.trials import MOST_PASTED
 
 from benchmarks.planted.audits import uncounted
-
-MOST_PASTED = 400
-"""Most pairs of a half, as in the library."""
 
 
 def places_of(audit: Mapping[str, Any]) -> list[TestedPlace]:

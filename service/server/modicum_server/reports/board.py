@@ -38,6 +38,11 @@ class BoardRow:
     fraction: str
     accuracy: str
 
+    @property
+    def is_ensemble(self) -> bool:
+        """Whether it is the ensemble that was checked."""
+        return self.part == ENSEMBLE
+
 
 @dataclass(frozen=True, slots=True)
 class Board:

@@ -19,7 +19,7 @@ MODELS_SHOWN = 20
 AUDITS_SHOWN = 10
 
 
-class Attention(StrEnum):
+class Need(StrEnum):
     """Why something needs a person."""
 
     VERSION_REJECTED = "VERSION_REJECTED"
@@ -32,7 +32,7 @@ class Attention(StrEnum):
 class Needed:
     """Something that needs a person: what, by resource name, whose it is (a model or an audit), what is known of it."""
 
-    need: Attention
+    need: Need
     name: str
     of: str
     detail: str
@@ -213,14 +213,14 @@ def _of_models(lines: Sequence[ModelLine]) -> list[Needed]:
     for line in lines:
         if line.version is not None and line.version.state is VersionState.REJECTED:
             detail = f"{line.version.reject_reason}: {line.version.reject_detail}"
-            needed.append(Needed(Attention.VERSION_REJECTED, line.version.name, line.model.name, detail))
+            needed.append(Needed(Need.VERSION_REJECTED, line.version.name, line.model.name, detail))
         if line.verdict is not None and line.verdict.outcome is VerdictOutcome.FAIL:
-            needed.append(Needed(Attention.VERDICT_FAILS, line.verdict.name, line.model.name, line.verdict.summary))
+            needed.append(Needed(Need.VERDICT_FAILS, line.verdict.name, line.model.name, line.verdict.summary))
         if line.verdict is not None and line.verdict.outcome is VerdictOutcome.INCONCLUSIVE:
-            needed.append(Needed(Attention.VERDICT_OPEN, line.verdict.name, line.model.name, line.verdict.summary))
+            needed.append(Needed(Need.VERDICT_OPEN, line.verdict.name, line.model.name, line.verdict.summary))
     return needed
 
 
 def _failed(audit: Audit) -> Needed:
     detail = "" if audit.failure is None else f"{audit.failure.reason}: {audit.failure.detail}"
-    return Needed(Attention.AUDIT_FAILED, audit.name, audit.name, detail)
+    return Needed(Need.AUDIT_FAILED, audit.name, audit.name, detail)

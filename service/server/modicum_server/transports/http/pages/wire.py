@@ -58,11 +58,11 @@ class PageWire:
             if self.is_part:
                 return Response(status_code=HTTPStatus.UNAUTHORIZED, headers={"HX-Redirect": there})
             return RedirectResponse(there, HTTPStatus.SEE_OTHER)
-        told = {} if refusal.retry_seconds is None else {"Retry-After": f"{refusal.retry_seconds:.0f}"}
+        retry = {} if refusal.retry_seconds is None else {"Retry-After": f"{refusal.retry_seconds:.0f}"}
         if self.is_part:
-            return PlainTextResponse(refusal.text, refusal.http_status, told)
+            return PlainTextResponse(refusal.text, refusal.http_status, retry)
         page = rendered("error.html.j2", refusal=refusal, title=HTTPStatus(refusal.http_status).phrase)
-        return HTMLResponse(page, refusal.http_status, told)
+        return HTMLResponse(page, refusal.http_status, retry)
 
     def _here(self) -> str:
         url = self.request.url

@@ -120,8 +120,8 @@ async def _report(visit: Visit) -> Response:
 async def _download(visit: Visit) -> Response:
     ending = visit.request.path_params["form"]
     report = await visit.use_cases.reports.render(visit.principal, _name(visit), FORMS.get(ending))
-    told = headers.attached(f"{id_of(_name(visit))}.{ending}")
-    return Streamed(report.pieces, headers=told, media_type=report.media_type)
+    attached = headers.attached(f"{id_of(_name(visit))}.{ending}")
+    return Streamed(report.pieces, headers=attached, media_type=report.media_type)
 
 
 async def _cancel(visit: Visit) -> Response:

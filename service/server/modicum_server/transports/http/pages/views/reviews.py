@@ -94,8 +94,8 @@ async def _shown(visit: Visit, invitation: Invitation | None, problem: str = "")
 
 async def _document(visit: Visit) -> Response:
     read = await visit.use_cases.reviews.get(visit.principal, _name(visit))
-    told = headers.attached(f"review-{visit.request.path_params['review']}.json")
-    return Response(review_document(read.review), headers=dict(told), media_type="application/json")
+    attached = headers.attached(f"review-{visit.request.path_params['review']}.json")
+    return Response(review_document(read.review), headers=dict(attached), media_type="application/json")
 
 
 def _name(visit: Visit) -> str:

@@ -112,8 +112,8 @@ async def _output(visit: Visit) -> Response:
     if suffix not in FORMS:
         raise PageNotFound(f"expected an output of a verdict, {', '.join(FORMS)}, got {suffix[:40]}")
     data = await asyncio.to_thread(FORMS[suffix], await _document(visit))
-    told = headers.attached(f"verdict-{visit.request.path_params['verdict']}{suffix}")
-    return Response(data, headers=dict(told), media_type=MEDIA_TYPES[f".{suffix.rpartition('.')[2]}"])
+    attached = headers.attached(f"verdict-{visit.request.path_params['verdict']}{suffix}")
+    return Response(data, headers=dict(attached), media_type=MEDIA_TYPES[f".{suffix.rpartition('.')[2]}"])
 
 
 async def _document(visit: Visit) -> Document:
