@@ -6,7 +6,7 @@ The rule is in `counterfactual_rule`; the words are in `counterfactuals`.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -119,23 +119,23 @@ class CounterfactualTest:
     Attributes:
         outcome: of the network: that of its classes, or of all pairs.
         pooled_outcome: of all pairs by themselves.
-        outcomes: of the network at each one-sided tail.
         classes: rows by label, most pairs first; empty without labels.
         predicted: rows by the class predicted on the original, most pairs first.
         examples: the changed predictions that are shown, as JSON values.
         source: the data set, and what of it could not be used, as JSON values.
+        outcomes: of the network at each one-sided tail.
     """
 
     model_version: str
     search_index: int
     outcome: CounterfactualOutcome
     pooled_outcome: CounterfactualOutcome
-    outcomes: tuple[tuple[float, str], ...]
     measures: Measured
     classes: tuple[ClassRow, ...]
     predicted: tuple[PredictedRow, ...]
     examples: tuple[Mapping[str, Any], ...]
     source: Mapping[str, Any]
+    outcomes: Sequence[tuple[float, str]] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return it as JSON values."""
@@ -187,12 +187,12 @@ def _test(version: ModelVersion, index: int, given: CounterfactualSet, seen: Obs
         index,
         judge_network(outcomes, losses, accuracy),
         outcomes[ALL],
-        tuple((tail, judge_network(judge_losses(losses, tail), losses, accuracy).value) for tail in TAILS),
         measures,
         classes=_class_rows(version, paired, outcomes, seen.level),
         predicted=_predicted_rows(version, paired, seen.level),
         examples=_examples(given, paired),
         source=given.as_json(version.name),
+        outcomes=[(tail, judge_network(judge_losses(losses, tail), losses, accuracy).value) for tail in TAILS],
     )
 
 
