@@ -78,5 +78,5 @@ class Place:
             capture_output=True,
             text=True,
             check=False,
-            timeout=100,
+            timeout=300,
         )

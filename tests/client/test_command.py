@@ -241,7 +241,7 @@ def test_an_interrupt_cancels_the_audit_and_ends_with_130(place, address, script
     with started(address) as process:
         until(lambda: script.calls["WatchAudit"])
         process.send_signal(number)
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=300)
 
     assert process.returncode == 130
     created = script.calls["CreateAudit"][0].audit_id
@@ -305,7 +305,7 @@ def test_images_become_a_data_set_named_after_their_folder_and_content(place, ad
     script.watches = FAILING_WATCHES[:]
     options = ("--quiet", "--seed", "7", "--passes", "100", "--level", "0.9", "--alpha", "0.1", "--no-reuse")
     with started(address, *options) as process:
-        out, said = process.communicate(timeout=60)
+        out, said = process.communicate(timeout=300)
 
     request = script.calls["CreateAudit"][0]
     assert process.returncode == 3

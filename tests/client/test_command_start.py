@@ -32,7 +32,7 @@ def test_an_interrupt_during_the_imports_ends_the_command_with_130_and_no_traceb
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "importing\n"
         process.send_signal(number)
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=300)
 
     assert process.returncode == 130
     assert said == "modicum: interrupted\n"
@@ -114,7 +114,7 @@ def test_an_interrupt_while_the_local_server_starts_ends_the_command_at_once(tmp
     ) as process:
         eventually(lambda: starts.exists() and starts.read_text(), "the server to start")
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=300)
 
     assert process.returncode == 130
     assert said == "modicum: interrupted\n"

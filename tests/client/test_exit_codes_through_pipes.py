@@ -41,7 +41,7 @@ def shell(tmp_path, address, script, forked_modicum):
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=300,
         )
 
     return run

@@ -39,7 +39,7 @@ def shell(tmp_path, address, forked_modicum):
             capture_output=True,
             text=True,
             check=False,
-            timeout=100,
+            timeout=300,
         )
 
     return run

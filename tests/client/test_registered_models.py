@@ -110,7 +110,7 @@ def shell(tmp_path, address):
 
 
 def finished(process):
-    output, messages = process.communicate(timeout=120)
+    output, messages = process.communicate(timeout=300)
     return process.returncode, output, messages
 
 

@@ -101,7 +101,7 @@ def test_the_server_migrates_an_empty_database_with_the_contents_of_its_wheel(wh
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=300,
     )
 
     assert done.stdout.split() == ["True", str(tmp_path / "modicum_server" / "migrations")], done.stderr

@@ -1,6 +1,6 @@
 """Faults of an audit that may end early: wherever it is struck, it ends after the same images with the same verdict."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import numpy as np
@@ -46,15 +46,15 @@ def ended_as_without_the_kill(trial: Trial) -> None:
     stopping = got["stopping"]
     assert (stopping["images"], stopping["planned"], stopping["reason"]) == (len(FIRST_LOOK), MANY_ITEMS, "SETTLED")
     assert got == expected, f"expected the undisturbed run's document, got {stopping}"
-    verdicts = [_verdict(document) for document in (got, expected)]
+    today = datetime.now(UTC).date()
+    verdicts = [_verdict(document, today) for document in (got, expected)]
     assert verdicts[0] == verdicts[1]
     assert verdicts[0]["outcome"] == "PASS"
     trial.note(f"ended after {stopping['images']} of {MANY_ITEMS} images: PASS")
 
 
-def _verdict(document: dict[str, Any]) -> dict[str, Any]:
+def _verdict(document: dict[str, Any], today: date) -> dict[str, Any]:
     nameless = {**document, "audit": "", "created": ""}
-    today = datetime.now(UTC).date()
     return judge(nameless, policy_of(POLICY, "modicum.yaml", today=today), today=today).as_json()
 
 

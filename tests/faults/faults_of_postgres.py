@@ -91,10 +91,8 @@ def refuse(trial: Trial) -> None:
 def _require_away(stage: Stage) -> None:
     """Check that the API runs, reports the database as away, and fails calls with a code that clients retry."""
     assert urllib.request.urlopen(f"{stage.http_url}/healthz", timeout=60).status == 200
-    with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(f"{stage.http_url}/readyz", timeout=60)
-    ready = json.loads(refused.value.read())
-    assert (refused.value.code, ready["database"], ready["artifact_store"]) == (503, False, True), ready
+    away = (503, False, True)
+    eventually(lambda: _readiness(stage) == away, "the database to be away, and the artifact store not")
     request = audit_service_pb2.ListAuditsRequest(parent=SUBJECT)
     with grpc.insecure_channel(stage.address) as channel:
         audits = audit_service_pb2_grpc.AuditServiceStub(channel)
@@ -102,6 +100,17 @@ def _require_away(stage: Stage) -> None:
             audits.ListAudits(request, metadata=metadata(), timeout=60)
     assert failed.value.code() is grpc.StatusCode.UNAVAILABLE
     assert "not available" in failed.value.details()
+
+
+def _readiness(stage: Stage) -> tuple[int, bool, bool]:
+    """The status of readiness, and whether the database and the artifact store can be used."""
+    try:
+        with urllib.request.urlopen(f"{stage.http_url}/readyz", timeout=60) as response:
+            status, states = response.status, json.load(response)
+    except urllib.error.HTTPError as error:
+        with error:
+            status, states = error.code, json.load(error)
+    return status, states["database"], states["artifact_store"]
 
 
 def back(trial: Trial) -> None:

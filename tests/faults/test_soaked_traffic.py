@@ -37,16 +37,19 @@ def acknowledged(monkeypatch):
         return audits.pop(0)
 
     monkeypatch.setattr(module, "submitted", submitted)
-    monkeypatch.setattr(module, "AWAY_SECONDS", 0.01)
     monkeypatch.setattr(module, "comparable", lambda _: {})
     return audits
+
+
+def beside() -> Traffic:
+    return Traffic(SimpleNamespace(), REFERENCE, away_seconds=0.01)
 
 
 def test_an_audit_is_waited_for_again_when_the_api_was_away(acknowledged):
     audit = AcknowledgedAudit(Unreachable(), None)
     acknowledged.append(audit)
 
-    with Traffic(SimpleNamespace(), REFERENCE).running() as traffic, traffic.paused():
+    with beside().running() as traffic, traffic.paused():
         pass
 
     assert (audit.ends, traffic.audits) == ([], 1)
@@ -55,5 +58,5 @@ def test_an_audit_is_waited_for_again_when_the_api_was_away(acknowledged):
 def test_an_audit_that_fails_after_the_last_fault_ends_the_soak(acknowledged):
     acknowledged.append(AcknowledgedAudit(RuntimeError("lost")))
 
-    with pytest.raises(RuntimeError, match="lost"), Traffic(SimpleNamespace(), REFERENCE).running():
+    with pytest.raises(RuntimeError, match="lost"), beside().running():
         pass

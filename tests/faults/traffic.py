@@ -20,8 +20,8 @@ AWAY_SECONDS = 1.0
 class Traffic:
     """Runs audits of the other project one after the other in a thread. It pauses while invariants are checked."""
 
-    def __init__(self, stage: Stage, reference: Reference) -> None:
-        self._stage, self._reference = stage, reference
+    def __init__(self, stage: Stage, reference: Reference, *, away_seconds: float = AWAY_SECONDS) -> None:
+        self._stage, self._reference, self._away_seconds = stage, reference, away_seconds
         self._wanted, self._resting, self._over = threading.Event(), threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._go_on, name="traffic", daemon=True)
         self.failure: Exception | None = None
@@ -83,7 +83,7 @@ class Traffic:
         try:
             audit = submitted(self._stage, BESIDE)
         except Unreachable:
-            self._over.wait(AWAY_SECONDS)
+            self._over.wait(self._away_seconds)
             return
         document = self._document(audit)
         assert document == self._reference.documents[BESIDE], f"expected the undisturbed result: {audit}"
@@ -96,4 +96,4 @@ class Traffic:
                 audit.wait()
                 return comparable(audit)
             except Unreachable:
-                time.sleep(AWAY_SECONDS)
+                time.sleep(self._away_seconds)

@@ -26,7 +26,7 @@ def shell(tmp_path, forked_modicum):
             capture_output=True,
             text=True,
             check=False,
-            timeout=100,
+            timeout=300,
         )
 
     return run

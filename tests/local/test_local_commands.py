@@ -31,7 +31,7 @@ def words(*arguments: object) -> list[str]:
 
 def run(*arguments: object, **variables: str) -> "subprocess.CompletedProcess[str]":
     done = subprocess.run(
-        words(*arguments), capture_output=True, text=True, timeout=60, check=False, env=environment(**variables)
+        words(*arguments), capture_output=True, text=True, timeout=300, check=False, env=environment(**variables)
     )
     assert "Traceback" not in done.stdout + done.stderr, done.stderr
     return done
@@ -164,7 +164,7 @@ def test_a_process_that_waits_for_its_schema_stops_on_sigterm(empty_database_url
                 time.sleep(0.05)
             time.sleep(1.0)
             process.terminate()
-            said = process.communicate(timeout=30)[1]
+            said = process.communicate(timeout=300)[1]
         finally:
             process.kill()
 

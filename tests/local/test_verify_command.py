@@ -64,7 +64,7 @@ def test_a_signal_tells_how_to_go_on(settings, tmp_path):
     with subprocess.Popen(command, env=environment(**settings), text=True, stdout=-1, stderr=-1) as process:
         rows = [process.stdout.readline() for _ in range(2)]
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=120)
+        _, said = process.communicate(timeout=300)
 
     assert (process.returncode, rows[1].split()[:2]) == (3, ["MISSING", first])
     assert f"modicum-server verify --after {first} --rate 1" in said

@@ -76,7 +76,7 @@ def test_promtool_finds_nothing_wrong_with_any_metric(watched):
             input=fetched(f"{url}/metrics"),
             capture_output=True,
             check=False,
-            timeout=60,
+            timeout=300,
         )
 
         assert (done.returncode, done.stdout + done.stderr) == (0, b"")

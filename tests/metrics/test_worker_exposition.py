@@ -14,7 +14,7 @@ from modicum_server.worker.exposition import exposed
 
 async def get(host: str, port: int) -> str:
     def read() -> str:
-        with urllib.request.urlopen(f"http://{host}:{port}/metrics", timeout=10) as response:
+        with urllib.request.urlopen(f"http://{host}:{port}/metrics", timeout=60) as response:
             text: str = response.read().decode()
             return text
 

@@ -87,7 +87,7 @@ def test_the_limit_of_open_files_is_raised_to_what_is_allowed():
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=300,
     )
 
     assert int(done.stdout) == OPEN_FILES

@@ -1,7 +1,7 @@
 """Documents, policies and calls for tests of verdicts."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from modicum_server.usecases.judging import AskedPolicy
 from modicum_server.usecases.pages import PageRequest
@@ -9,12 +9,9 @@ from modicum_server.usecases.reports import ReportFormat
 from modicum_server.usecases.request_ids import CreateOptions
 
 from tests.gate.documents import CLEAN, document, place, row, share
-from tests.usecases.usecases_stage import AUDITOR, PROJECT, VIEWER
+from tests.usecases.usecases_stage import AUDITOR, PROJECT, TODAY, VIEWER
 
 REQUEST_ID = "123e4567-e89b-12d3-a456-426614174000"
-
-
-TODAY = datetime.now(UTC).date()
 
 
 PLAIN = "version: 1\n"

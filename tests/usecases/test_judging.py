@@ -25,14 +25,13 @@ from tests.usecases.judging_stage import (
     COMPARED,
     DOCUMENTS,
     PLAIN,
-    TODAY,
     WAIVED,
     bytes_of,
     count,
     judged,
     report_of,
 )
-from tests.usecases.usecases_stage import AUDITOR, PROJECT, VIEWER, draft
+from tests.usecases.usecases_stage import AUDITOR, PROJECT, TODAY, VIEWER, draft
 
 
 @pytest.mark.parametrize("policy", [PLAIN, ACCURACY, WAIVED], ids=["preset", "measure", "waiver"])

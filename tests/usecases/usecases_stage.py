@@ -5,7 +5,7 @@ import io
 import json
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from modicum_server.artifacts.store import FolderArtifactStore
@@ -37,6 +37,8 @@ from modicum_server.usecases.watching import Watching
 
 PROJECT = "projects/default"
 NO_CANVAS = Canvas(0, 0, 0)
+TODAY = date(2026, 12, 1)
+"""The day on which verdicts are made there."""
 
 ADMIN = Principal("ada", {PROJECT: Role.ADMIN})
 AUDITOR = Principal("otto", {PROJECT: Role.AUDITOR})
@@ -88,7 +90,7 @@ class Place:
         self.findings = Findings(self.store)
         self.watching = Watching(self.store, self.changes, self.settings)
         self.reports = Reports(self.store, self.artifact_store, Renderer())
-        self.judging = Judging(self.store, self.artifact_store, self.reports)
+        self.judging = Judging(self.store, self.artifact_store, self.reports, today=lambda: TODAY)
         self.verdicts = Verdicts(self.store, self.artifact_store)
 
     async def upload(self, data: bytes) -> str:

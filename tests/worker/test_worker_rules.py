@@ -164,7 +164,7 @@ async def test_a_metrics_port_that_is_taken_is_named_with_the_way_out():
 
 async def get(port: int, path: str) -> str:
     def read() -> str:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as response:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=60) as response:
             return response.read().decode()
 
     return await asyncio.to_thread(read)

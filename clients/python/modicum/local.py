@@ -76,8 +76,8 @@ def data_folder(environment: Mapping[str, str] = os.environ) -> Path:
     return (Path(home) if home else Path.home() / ".local" / "share") / "modicum"
 
 
-def attach(data: Path | None = None) -> Attachment:
-    """Use the local server of a data folder; start one if none runs.
+def attach(data: Path | None = None, *, start_seconds: float = START_SECONDS) -> Attachment:
+    """Use the local server of a data folder; start one if none runs, which may take so long.
 
     Raises:
         ServerNotInstalled: no server runs, and none is installed.
@@ -93,7 +93,7 @@ def attach(data: Path | None = None) -> Attachment:
             users_lock = (folder / "users.lock").open("ab")
             try:
                 fcntl.flock(users_lock, fcntl.LOCK_SH)
-                running = running_server(folder) or _started(folder)
+                running = running_server(folder) or _started(folder, start_seconds)
                 token = (folder / "token").read_text(encoding="utf-8").strip()
                 return Attachment(parsed_endpoint(running.grpc_address, token), users_lock)
             except BaseException:
@@ -151,7 +151,7 @@ def _read(folder: Path) -> Running | None:
         return None
 
 
-def _started(folder: Path) -> Running:
+def _started(folder: Path, start_seconds: float) -> Running:
     """Start a server in its own session and wait until it is ready. Stop it if the wait is interrupted."""
     log = folder / "server.log"
     if log.exists():
@@ -163,7 +163,7 @@ def _started(folder: Path) -> Running:
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
         )
     try:
-        running = _awaited(process, folder, log)
+        running = _awaited(process, folder, log, start_seconds)
     except KeyboardInterrupt:
         _ask_to_stop(process)
         raise
@@ -175,8 +175,8 @@ def _started(folder: Path) -> Running:
     return running
 
 
-def _awaited(process: subprocess.Popen[bytes], folder: Path, log: Path) -> Running:
-    deadline = time.monotonic() + START_SECONDS
+def _awaited(process: subprocess.Popen[bytes], folder: Path, log: Path, start_seconds: float) -> Running:
+    deadline = time.monotonic() + start_seconds
     while time.monotonic() < deadline:
         code = process.poll()
         if code is not None:
@@ -186,7 +186,7 @@ def _awaited(process: subprocess.Popen[bytes], folder: Path, log: Path) -> Runni
             return running
         time.sleep(POLL_SECONDS)
     raise ServerDidNotStart(
-        f"the local server was not ready after {START_SECONDS:.0f} s; the end of {log}:\n{_end_of(log)}"
+        f"the local server was not ready after {start_seconds:g} s; the end of {log}:\n{_end_of(log)}"
     )
 
 
