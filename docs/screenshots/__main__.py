@@ -14,17 +14,26 @@ PROJECT = "/projects/default"
 DESKTOP, PHONE = {"width": 1180, "height": 820}, {"width": 390, "height": 844}
 SHOTS = {
     "overview": "",
+    "audits": "/audits",
     "audit": "/audits/summer",
     "progress": "/audits/thorough",
     "new-audit": f"/new-audit?model={PROJECT[1:]}/models/digits/versions/2",
     "model": "/models/digits",
+    "version": "/models/digits/versions/2",
     "side-by-side": f"/side-by-side?left={PROJECT[1:]}/audits/spring&right={PROJECT[1:]}/audits/summer",
+    "datasets": "/datasets",
     "dataset": "/datasets/marked-pictures",
+    "canvas": f"/datasets/marked-pictures?seen_by={PROJECT[1:]}/audits/summer",
+    "judge": "/audits/summer/judge",
+    "new-review": "/audits/summer/new-review",
     "verdicts": "/verdicts",
+    "policies": "/policies",
     "members": "/members",
+    "tokens": "/tokens",
 }
 """By the name of the picture, the page that it shows."""
 SETTLED_MILLISECONDS = 3000
+TRIAL_MILLISECONDS = 180_000
 UNDER_WAY_MILLISECONDS = 40_000
 """After this, the audit that runs says how long it takes."""
 
@@ -43,9 +52,16 @@ def main() -> None:
         page.goto(f"{server.http_url}{PROJECT}/audits/summer")
         page.locator("#verdicts ~ ul a").first.click()
         _take(page, "verdict", page.url)
+        page.goto(f"{server.http_url}{PROJECT}/policies")
+        page.locator("main a").first.click()
+        _take(page, "policy", page.url)
+        _take(page, "projects", f"{server.http_url}/projects")
+        _take(page, "rest", f"{server.http_url}/docs#ListModels")
+        _try_spot(page, f"{server.http_url}{PROJECT}{SHOTS['side-by-side']}")
         asked = AskedReview.about(page, f"{server.http_url}{PROJECT}/audits/summer")
         answer_as_people_do(browser, asked, str(IMAGES / "pages-review-picture.png"))
         _take(page, "review", asked.address)
+        _take(browser.new_page(viewport=DESKTOP), "sign-in", f"{server.http_url}/sign-in")
         _take(_signed_in(browser, server, viewport=PHONE), "phone", f"{server.http_url}{PROJECT}")
         dark = _signed_in(browser, server, viewport=DESKTOP, color_scheme="dark")
         _take(dark, "dark", f"{server.http_url}{PROJECT}/models/digits")
@@ -60,6 +76,16 @@ def _signed_in(browser: Browser, server: AuditedServer, **look: object) -> Page:
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url(f"**{PROJECT}")
     return page
+
+
+def _try_spot(page: Page, both: str) -> None:
+    """Take the form of a trial of a spot, and a trial that has ended."""
+    page.goto(both)
+    page.get_by_role("link", name="Try a spot of it").first.click()
+    _take(page, "new-trial", page.url)
+    page.get_by_role("button", name="Try it").click()
+    page.get_by_text("SUCCEEDED").wait_for(timeout=TRIAL_MILLISECONDS)
+    _take(page, "trial", page.url)
 
 
 def _take(page: Page, name: str, url: str) -> None:

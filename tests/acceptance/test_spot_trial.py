@@ -33,7 +33,7 @@ def test_two_versions_say_what_they_see_when_a_spot_is_pasted(server, place):
     trial = browser.send(form, form, other=other, **typed).headers["Location"]
 
     ended = eventually(lambda: ended_text(browser, trial))
-    shares = [float(share) for share in re.findall(r"</strong>, \w+ ([\d.]+)%", ended)]
+    shares = [float(share) for share in re.findall(r"confidence in \w+: ([\d.]+)%", ended)]
     assert "SUCCEEDED" in ended
     assert len(shares) == 8
     assert shares[0] > 50  # the class that the version sees in the picture with the spot

@@ -105,10 +105,10 @@ def test_what_each_version_says_is_shown_as_it_comes(scene, pair):
 
     assert 'hx-trigger="every 2s"' in waiting.text
     assert "tiny version 1: not yet" in whole(waiting)
-    assert "The spot pasted onto the other picture tiny version 1: cat , cat 75%" in half
+    assert "The spot pasted onto the other picture tiny version 1: cat ; confidence in cat: 75%" in half
     assert "tried version 1: not yet" in half
     assert part.strip().startswith('<div id="trial" hx-get=')
-    assert "tried version 1: dog , cat 75%" in whole(done)
+    assert "tried version 1: dog ; confidence in cat: 75%" in whole(done)
     assert "every 2s" not in done.text
 
 

@@ -102,6 +102,17 @@ async def test_a_trial_whose_model_fails_ends_with_the_reason(scene: Scene):
     assert await left(scene) == 0
 
 
+async def test_a_trial_comes_before_older_work_of_its_project(scene: Scene):
+    version = await scene.register()
+    await scene.audit(version, images=2)
+    await queued(scene, version)
+
+    first, second = await scene.claim(), await scene.claim()
+
+    assert (first.stage, first.audit) == (Stage.TRIAL, TRIAL)
+    assert second.stage is Stage.SEARCH
+
+
 async def test_expiry_keeps_the_shards_of_an_open_trial_and_sweeps_those_of_an_ended_one(scene: Scene):
     await queued(scene, await scene.register())
 

@@ -88,8 +88,9 @@ class Shards(Protocol):
     async def claim(self, worker: str, *, lease_seconds: float, finishing: str = "") -> Shard | None:
         """The fairest: project with the fewest held, then the longest unserved, then the oldest shard; attempt + 1.
 
-        SEARCH shards of a version that is not READY are skipped. The summary of the audit `finishing` comes first: an
-        audit whose search is done does not wait behind newer ones.
+        Trials of a spot come before the other shards of their project. Shards of a version that is not READY are
+        skipped. The summary of the audit `finishing` comes first: an audit whose search is done does not wait behind
+        newer ones.
         """
 
     async def renew(self, shard: Shard, *, lease_seconds: float, passes_done: int) -> LeaseState:

@@ -39,7 +39,7 @@ _AUDITS = tables.audits.c
 _NOW = func.clock_timestamp()
 _GIVEN_UP = {"lease_until": None, "worker": "", "passes_done": 0}
 #: Stages that load the version: they wait until it is READY.
-_NEEDS_READY = (Stage.SEARCH.value, Stage.SCORE.value, Stage.TRIAL.value)
+_NEEDS_READY = (Stage.SEARCH.value, Stage.SCORE.value)
 
 
 class PostgresShards:
@@ -58,15 +58,17 @@ class PostgresShards:
     async def claim(self, worker: str, *, lease_seconds: float, finishing: str = "") -> Shard | None:
         """The fairest: project with the fewest held, then the longest unserved, then the oldest shard; attempt + 1.
 
-        The summary of the audit `finishing` comes before all else.
+        The summary of the audit `finishing` comes before all else. A trial of a spot comes before the other shards of
+        its project: it is a few passes, and somebody waits for it.
         """
         values = {"attempt": _SHARDS.attempt + 1, "worker": worker, "passes_done": 0, "lease_until": _in(lease_seconds)}
         if finishing and (shard := await self._take(_claimable_summary(finishing), values)):
             return shard
         for project in (await self._connection.scalars(projects_by_turn())).all():
-            if shard := await self._take(_oldest_claimable(project), values):
-                await self._note_served(project)
-                return shard
+            for claimable in (_oldest_trial(project), _oldest_claimable(project)):
+                if shard := await self._take(claimable, values):
+                    await self._note_served(project)
+                    return shard
         return None
 
     async def renew(self, shard: Shard, *, lease_seconds: float, passes_done: int) -> LeaseState:
@@ -278,19 +280,38 @@ def _claimable_summary(audit: str) -> Select[tuple[int]]:
     return select(_SHARDS.id).where(*summary, *waits).limit(1).with_for_update(skip_locked=True)
 
 
-def _oldest_claimable(project: str) -> Select[tuple[int]]:
+def _oldest_trial(project: str) -> Select[tuple[int]]:
+    trials = tables.spot_trials.c
+    return (
+        select(_SHARDS.id)
+        .join(tables.spot_trials, trials.name == _SHARDS.audit)
+        .where(
+            trials.project == project,
+            trials.state == TrialState.QUEUED.value,
+            _SHARDS.lease_until.is_(None),
+            _SHARDS.not_before <= _NOW,
+            _version_is_ready(),
+        )
+        .order_by(_SHARDS.id)
+        .limit(1)
+        .with_for_update(skip_locked=True, of=tables.shards)
+    )
+
+
+def _version_is_ready() -> ColumnElement[bool]:
     versions = tables.model_versions.c
-    ready = exists().where(versions.name == _SHARDS.model_version, versions.state == VersionState.READY.value)
+    return exists().where(versions.name == _SHARDS.model_version, versions.state == VersionState.READY.value)
+
+
+def _oldest_claimable(project: str) -> Select[tuple[int]]:
     return (
         select(_SHARDS.id)
         .where(
             _SHARDS.project == project,
             _SHARDS.lease_until.is_(None),
             _SHARDS.not_before <= _NOW,
-            (_SHARDS.audit == "")
-            | exists().where(*_running(_SHARDS.audit), _is_in(_SHARDS.stage))
-            | _open_trial(_SHARDS.audit),
-            _SHARDS.stage.not_in(_NEEDS_READY) | ready,
+            (_SHARDS.audit == "") | exists().where(*_running(_SHARDS.audit), _is_in(_SHARDS.stage)),
+            _SHARDS.stage.not_in(_NEEDS_READY) | _version_is_ready(),
         )
         .order_by(_SHARDS.id)
         .limit(1)

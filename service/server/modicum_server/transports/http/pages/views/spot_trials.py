@@ -42,7 +42,7 @@ async def _form(visit: Visit) -> Response:
     left, right = side_of(visit, "left"), side_of(visit, "right")
     place = await visit.use_cases.spot_trials.proposed_place(visit.principal, left, visit.query("source"))
     typed = {"top": place.top, "left_edge": place.left, "height": place.height, "width": place.width}
-    return await _page(visit, left, right, typed={key: str(value) for key, value in typed.items()})
+    return await _page(visit, left, right, typed={key: str(value) for key, value in typed.items()}, place=place)
 
 
 async def _create(visit: Visit) -> Response:
@@ -61,7 +61,15 @@ async def _create(visit: Visit) -> Response:
     return visit.redirect_to(f"/{trial.name}")
 
 
-async def _page(visit: Visit, left: Side, right: Side, *, typed: Mapping[str, str], problem: str = "") -> Response:
+async def _page(
+    visit: Visit,
+    left: Side,
+    right: Side,
+    *,
+    typed: Mapping[str, str],
+    place: SpotPlace | None = None,
+    problem: str = "",
+) -> Response:
     both = await visit.use_cases.comparing.of(visit.principal, left, right)
     source = next((pair for pair in both.pictures if pair.image_digest == visit.query("source")), None)
     if source is None:
@@ -76,6 +84,7 @@ async def _page(visit: Visit, left: Side, right: Side, *, typed: Mapping[str, st
         others=others,
         canvas=both.left.specification.canvas,
         typed={"other": "", **typed},
+        place=place,
         problem=problem,
         request_id=typed.get("request_id") or str(uuid4()),
     )
