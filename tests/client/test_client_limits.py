@@ -17,7 +17,6 @@ from modicum_server.domain.controls import CONTROLS
 from modicum_server.domain.searches import LEAST_SEARCH_PASSES, Control, Fill
 from modicum_server.domain.statistics import DEFAULTS
 from modicum_server.images import arrays, pictures
-from modicum_server.reports import wording
 from modicum_server.usecases import rules, specifications
 
 from tests.docs.documents import ROOT
@@ -27,7 +26,6 @@ LIMITS = {
     "fewest passes of a search": (requests.FEWEST_PASSES, LEAST_SEARCH_PASSES),
     "most passes of backselect": (requests.MOST_BACKSELECT_PASSES, specifications.MOST_BACKSELECT_PASSES),
     "variants of subsets that have words": (set(result_tables.VARIANTS), VARIANTS),
-    "variants of subsets that the report has words for": (set(wording.VARIANTS), VARIANTS),
     "fills of a policy": (policy_schema()["properties"]["audit"]["properties"]["fill"]["enum"], list(Fill)),
     "fills of the command": (list(FILL_WORDS), list(Fill)),
     "channels of an input": (npy.MOST_CHANNELS, models.MOST_CHANNELS),

@@ -8,7 +8,6 @@ from modicum_server.domain.findings import FindingControls, TransferFinding
 from modicum_server.domain.models import Ensemble, InputDropout
 from modicum_server.domain.searches import Control, ControlPlan, TargetRule
 from modicum_server.measures import registry
-from modicum_server.measures.control_questions import QUESTIONS
 from modicum_server.measures.measure import Measure
 from modicum_server.measures.measure_sets import MeasureSet, PairMeasureSet, Place, Title
 from modicum_server.reports import render_html
@@ -206,7 +205,3 @@ def test_an_input_dropout_version_is_said_to_be_inference_only_wherever_it_is_na
     assert f'<th scope="row">{said}</th>' in page
     assert "tiny, version 1 (inference only)" not in page
     assert "The mark of an input-dropout version" in read(page).text
-
-
-def test_every_control_has_a_question():
-    assert set(QUESTIONS) == set(Control)

@@ -4,7 +4,7 @@ A new control is a line here, beside the code that runs it. Must not run or meas
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
@@ -39,8 +39,9 @@ class ControlFacts:
     """One control.
 
     Attributes:
+        question: what it answers, as a reader would ask it.
         result: the field of `FindingControls` that holds its result; empty if its results are of no single image.
-        variants: names of the variants that it scores. Report and command have words for each; a test compares.
+        variants: the variants that it scores, by name, in words.
         images: which images it runs on.
         by_default: whether it runs unless the caller names the controls.
         default_images: on how many images it runs by default; 0 is all.
@@ -54,8 +55,9 @@ class ControlFacts:
         predicted_class_only: whether it runs only in searches for the predicted class.
     """
 
+    question: str
     result: str = ""
-    variants: tuple[str, ...] = ()
+    variants: Mapping[str, str] = field(default_factory=dict)
     images: Images = Images.WITH_SUBSET
     by_default: bool = True
     default_images: int = 0
@@ -75,9 +77,17 @@ class ControlFacts:
 
 
 CONTROLS: Final[Mapping[Control, ControlFacts]] = {
-    Control.CLASS_TARGETED: ControlFacts("class_targeted", least_passes=LEAST_SEARCH_PASSES, predicted_class_only=True),
-    Control.FILL: ControlFacts("fills", scoring_passes=len(Fill) - 1, uses_donors=True),
+    Control.CLASS_TARGETED: ControlFacts(
+        "Could the same search argue for any class?",
+        "class_targeted",
+        least_passes=LEAST_SEARCH_PASSES,
+        predicted_class_only=True,
+    ),
+    Control.FILL: ControlFacts(
+        "Do the subsets suffice on another fill?", "fills", scoring_passes=len(Fill) - 1, uses_donors=True
+    ),
     Control.FILL_ROBUST: ControlFacts(
+        "How much is needed when other images are the fill?",
         "fill_robust",
         default_images=FILL_ROBUST_IMAGES,
         default_passes=600,
@@ -85,18 +95,34 @@ CONTROLS: Final[Mapping[Control, ControlFacts]] = {
         uses_donors=True,
         predicted_class_only=True,
     ),
-    Control.DILATED: ControlFacts("variants", ("dilated",), scoring_passes=1),
-    Control.MASK_ONLY: ControlFacts("variants", ("white_on_mean", "black_on_mean"), scoring_passes=2),
-    Control.RANDOM: ControlFacts("variants", ("random",), scoring_passes=1),
-    Control.TRANSFER: ControlFacts("transfers", asks_others=True, after_searches=True),
-    Control.SHORTCUT: ControlFacts(
+    Control.DILATED: ControlFacts(
+        "Do the subsets suffice beside their neighbouring pixels?",
         "variants",
-        ("ring_filled", "outside_filled"),
+        {"dilated": "neighbours added"},
+        scoring_passes=1,
+    ),
+    Control.MASK_ONLY: ControlFacts(
+        "Is the shape of the mask the evidence?",
+        "variants",
+        {"white_on_mean": "shape in white", "black_on_mean": "shape in black"},
+        scoring_passes=2,
+    ),
+    Control.RANDOM: ControlFacts(
+        "Would as many random pixels do?", "variants", {"random": "random pixels"}, scoring_passes=1
+    ),
+    Control.TRANSFER: ControlFacts(
+        "Do the other versions see the class in the same pixels?", "transfers", asks_others=True, after_searches=True
+    ),
+    Control.SHORTCUT: ControlFacts(
+        "Does the model need what lies at the edge or outside the objects?",
+        "variants",
+        {"ring_filled": "whole image, ring filled", "outside_filled": "objects alone"},
         images=Images.LABELLED,
         scoring_passes=1,
         predicted_class_only=True,
     ),
     Control.PIXEL_SUBSETS: ControlFacts(
+        "Do few pixels keep the class of all images?",
         "pixel_subset",
         images=Images.SCORED,
         by_default=False,
@@ -104,7 +130,11 @@ CONTROLS: Final[Mapping[Control, ControlFacts]] = {
         predicted_class_only=True,
     ),
     Control.SPOT: ControlFacts(
-        images=Images.SCORED, default_images=SPOT_IMAGES, least_images=LEAST_SPOT_IMAGES, after_searches=True
+        "Does a small spot decide?",
+        images=Images.SCORED,
+        default_images=SPOT_IMAGES,
+        least_images=LEAST_SPOT_IMAGES,
+        after_searches=True,
     ),
 }
 

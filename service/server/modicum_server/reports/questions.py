@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from modicum_server.measures.control_questions import QUESTIONS
+from modicum_server.domain.controls import CONTROLS
+from modicum_server.domain.searches import Control
 from modicum_server.measures.intervals import SMALLEST_SAMPLE
 from modicum_server.measures.measure_sets import Titles
 from modicum_server.reports.lines import Line, Measures, line, ordered, title_of
@@ -61,7 +62,7 @@ def sentence(text: str) -> str:
 
 def _answer(reading: Mapping[str, Any], measures: Measures, known: Titles) -> Answer:
     control = reading["control"]
-    question = QUESTIONS.get(control, control.replace("_", " ").capitalize())
+    question = CONTROLS[Control(control)].question if control in CONTROLS else control.replace("_", " ").capitalize()
     names = [name for name in ordered(measures, known) if name.startswith(PREFIXES.get(control, f"{control}_"))]
     return Answer(
         question,

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from modicum_server.domain.controls import CONTROLS
 from modicum_server.domain.findings import FindingReason
 from modicum_server.domain.searches import SearchMethod
 from modicum_server.measures.intervals import SMALLEST_SAMPLE
@@ -31,14 +32,7 @@ REASONS: Mapping[str, str] = {
     FindingReason.STOPPED: "the audit was stopped before this image was done",
 }
 
-VARIANTS = {
-    "dilated": "neighbours added",
-    "white_on_mean": "shape in white",
-    "black_on_mean": "shape in black",
-    "random": "random pixels",
-    "ring_filled": "whole image, ring filled",
-    "outside_filled": "objects alone",
-}
+VARIANTS = {name: words for facts in CONTROLS.values() for name, words in facts.variants.items()}
 
 NO_VALUE = "none"
 FINE_RATIO = 10

@@ -7,12 +7,12 @@ from http import HTTPStatus
 from starlette.responses import Response
 
 from modicum_server.domain.audits import Audit
+from modicum_server.domain.controls import CONTROLS
 from modicum_server.domain.datasets import Dataset
 from modicum_server.domain.models import Model, VersionState
 from modicum_server.domain.projects import Role
-from modicum_server.domain.searches import Fill
+from modicum_server.domain.searches import Control, Fill
 from modicum_server.errors import ModicumError
-from modicum_server.measures.control_questions import QUESTIONS
 from modicum_server.transports.http.pages.audit_form import LABELS, OFFERED, AuditForm, draft_of
 from modicum_server.transports.http.pages.door import Page
 from modicum_server.transports.http.pages.mistakes import mistake
@@ -88,10 +88,14 @@ async def _page(visit: Visit, asked: AuditForm, *, cost: Cost | None = None, pro
         models=_newest(models),
         datasets=[dataset.name for dataset in datasets],
         others=await _others(visit, asked, models),
-        controls=[(name, QUESTIONS[name], asked.controls is None or name in asked.controls) for name in OFFERED],
+        controls=[(name, CONTROLS[Control(name)].question, _is_asked(asked, name)) for name in OFFERED],
         fills=[fill.value for fill in Fill],
         default_passes=visit.settings.default_passes,
     )
+
+
+def _is_asked(asked: AuditForm, control: str) -> bool:
+    return asked.controls is None or control in asked.controls
 
 
 async def _choices(visit: Visit) -> tuple[Sequence[Model], Sequence[Dataset]]:
