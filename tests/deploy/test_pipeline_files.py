@@ -42,6 +42,24 @@ def test_the_header_and_the_job_of_the_component_are_valid(tmp_path):
     assert complaints(jobs, "gitlab-ci") == ""
 
 
+def warnings(*files: Path) -> str:
+    """What zizmor warns of in files for GitHub, without the network; empty if nothing. Actions may be named by tags."""
+    config = REPOSITORY / "tests" / "deploy" / "zizmor.yml"
+    options = ("--offline", "--no-progress", "--quiet", "--config", config)
+    done = subprocess.run(
+        [Path(sys.executable).with_name("zizmor"), *options, *files], capture_output=True, text=True, check=False
+    )
+    return "" if done.returncode == 0 else done.stdout + done.stderr
+
+
+def test_the_files_for_github_leave_no_secret_lying_and_run_no_text_of_a_caller(tmp_path):
+    careless = tmp_path / "action.yml"
+    careless.write_text(ACTION.read_text().replace("run: |", "run: |\n        echo ${{ inputs.arguments }}", 1))
+
+    assert warnings(ACTION, CI / "github" / "workflow.yml") == ""
+    assert "template-injection" in warnings(careless)
+
+
 def test_a_file_that_is_not_valid_is_seen(tmp_path):
     broken = tmp_path / "action.yml"
     broken.write_text(ACTION.read_text().replace("using: composite", "using: compost"))

@@ -58,8 +58,11 @@ def test_a_rule_that_compares_is_planned_where_its_baseline_can_be_read(shell, t
     with_it = shell("modicum plan new.json")
     (tmp_path / "main.json").unlink()
     without = shell("modicum plan new.json")
+    assumed = shell("modicum plan")
 
     assert (with_it.returncode, without.returncode) == (0, 0), with_it.stderr + without.stderr
+    assert "more         accuracy (error): " in assumed.stdout
+    assert "assumes: the ratio of sizes to the baseline lies half-way between its limit and 1" in assumed.stdout
     assert "more         accuracy (error): 390 images for a PASS in half of such audits" in with_it.stdout
     assert "unknown      accuracy (error): it compares with a baseline" in without.stdout
 

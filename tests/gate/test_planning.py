@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 from modicum.errors import PolicyError
-from modicum.gate.assumed import IMAGES, assumed_document, assumed_passes, assumed_spot
+from modicum.gate.assumed import DIFFERING, IMAGES, assumed_document, assumed_passes, assumed_spot
+from modicum.gate.assumed_pairs import SPREAD, with_assumed_rows
 from modicum.gate.intervals import TAILS
 from modicum.gate.planning import COMPARES, IN_WORDS, MORE_PASSES, planned
 from modicum.gate.policy_file import policy_of
@@ -178,6 +179,25 @@ def test_a_comparison_without_rows_or_with_too_few_passes_is_not_planned():
 
     assert against(rule, {name: one for name, one in ours.items() if name != "rows"}, before).reason == COMPARES
     assert (larger.images, larger.reason) == (None, MORE_PASSES)
+
+
+def assumed_need(rule, classes=10):
+    """What a rule that compares needs where nothing was measured."""
+    asked = policy(COMPARED + rule)
+    ours, before = with_assumed_rows(assumed_document(asked, classes), asked, classes)
+    needs = planned(ours, asked, today=TODAY, assumed=True, baseline=before).needs
+    return next(one for one in needs if one.rule.needs_baseline)
+
+
+def test_without_a_result_a_comparison_needs_what_the_assumed_pairs_need():
+    """1.645 standard errors are 2 points of accuracy, less for the lost pair that is added, or half of log 0.8."""
+    accuracy = assumed_need("  accuracy: {level: error, max_regression: 0.02}")
+    sizes = assumed_need("  subset-fraction: {min_ratio_to_baseline: 0.8}")
+
+    assert (accuracy.outcome, sizes.outcome) == (Outcome.PASS, Outcome.PASS)
+    least = (1.645 / 0.02) ** 2 * DIFFERING
+    assert least < accuracy.images < 2 * least
+    assert sizes.images == pytest.approx((1.645 * SPREAD / (np.log(1 / 0.8) / 2)) ** 2, rel=0.35)
 
 
 def test_a_reading_that_is_known_at_one_tail_needs_the_images_that_make_a_smaller_one_of_it():

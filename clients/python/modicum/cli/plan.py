@@ -19,9 +19,11 @@ from modicum.cli.verdict_outputs import DEFAULT_POLICY, POLICY
 from modicum.client import Client
 from modicum.errors import InvalidArgument
 from modicum.gate.assumed import ASSUMPTIONS, assumed_document, assumed_passes, assumed_spot
+from modicum.gate.assumed_pairs import PAIR_ASSUMPTIONS, with_assumed_rows
 from modicum.gate.planning import MOST_IMAGES, SURER, Need, Plan, SpotPasses, planned
 from modicum.gate.policy import Level, Policy
 
+Document = Mapping[str, Any]
 TIMED_PASSES = 3
 """What is timed when a version is registered: a forward pass, and a backward pass that counts as two."""
 SECONDS = 60
@@ -96,9 +98,8 @@ def plan(
     Exit codes: 0 planned, 2 wrong usage or policy, 3 not completed, 130 interrupted.
     """
     read = policy_from(policy)
-    document = assumed_document(read, classes) if result is None else result_named(result)
     with refusing_parts(result or ""):
-        baseline = None if result is None else _baseline(read, document)
+        document, baseline = _assumed(read, classes) if result is None else _measured(read, result)
         made = planned(document, read, today=datetime.now(UTC).date(), assumed=result is None, baseline=baseline)
     rate = _rate(result, document, model=model, given=passes_per_second)
     costed = _costed(made, read, rate)
@@ -109,9 +110,24 @@ def plan(
         print_text(stdout(), line)
 
 
-def _baseline(policy: Policy, document: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def _assumed(policy: Policy, classes: int) -> tuple[Document, Document | None]:
+    """The result that is assumed, and the baseline where a rule compares with one."""
+    document = assumed_document(policy, classes)
+    return with_assumed_rows(document, policy, classes) if _compares(policy) else (document, None)
+
+
+def _measured(policy: Policy, result: str) -> tuple[Document, Document | None]:
+    document = result_named(result)
+    return document, _baseline(policy, document)
+
+
+def _compares(policy: Policy) -> bool:
+    return any(rule.needs_baseline for rule in policy.rules)
+
+
+def _baseline(policy: Policy, document: Document) -> Document | None:
     """The baseline that rules compare with; None where there is nothing to compare, or nothing to compare with."""
-    if "rows" not in document or not any(rule.needs_baseline for rule in policy.rules):
+    if "rows" not in document or not _compares(policy):
         return None
     path = baseline_path(policy)
     if path is not None and not path.exists():
@@ -122,15 +138,16 @@ def _baseline(policy: Policy, document: Mapping[str, Any]) -> Mapping[str, Any] 
 def _costed(made: Plan, policy: Policy, rate: Rate | None) -> Costed:
     passes, spot, assumptions = made.passes_an_image, made.spot, ["further images are like those of the result"]
     if not made.audited:
-        assumptions, assumed = list(ASSUMPTIONS), assumed_spot(policy)
+        beside = PAIR_ASSUMPTIONS if _compares(policy) else ()
+        assumptions, assumed = [*ASSUMPTIONS, *beside], assumed_spot(policy)
         spot = None if assumed is None else SpotPasses(*assumed)
     if passes is None:
         passes, how = assumed_passes(policy)
         assumptions.append(how)
     else:
         raised = "" if made.more_passes == 1 else f", times {made.more_passes:.2g} for the larger budget of the policy"
-        beside = "" if spot is None else " beside the spot test"
-        assumptions.append(f"an image takes {passes:,.0f} passes, controls included{beside}, as in the result{raised}")
+        apart = "" if spot is None else " beside the spot test"
+        assumptions.append(f"an image takes {passes:,.0f} passes, controls included{apart}, as in the result{raised}")
         passes *= made.more_passes
     if spot is not None:
         assumptions.append(

@@ -102,7 +102,7 @@ def _class_names(policy: Policy, classes: int) -> list[str]:
 def _measure(rule: Rule) -> dict[str, Any] | None:
     """The assumed measure of a rule; None where its spread cannot be assumed, as of a median."""
     words = set(rule.id.split("-"))
-    if rule.known.kind is not Kind.MEASURE or (rule.max is None and rule.min is None):
+    if rule.known.kind is not Kind.MEASURE or (rule.max is None and rule.min is None and not rule.needs_baseline):
         return None
     if words & DIFFERENCE_WORDS:
         return {"value": 0.0, "unit": "difference", "n": IMAGES, "parameters": {"differing": DIFFERING * IMAGES}}

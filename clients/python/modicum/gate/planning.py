@@ -105,7 +105,7 @@ def planned(
     verdicts = _judged(_with_passes(document, policy), policy, 1 if assumed else audited, today, side)
     smallest, first = next(verdicts)
     needs = {one.rule.id: _need(one, smallest, at_hand=not assumed) for one in first.rules}
-    measured = {one.rule.id for one in first.rules if any(map(_grows, one.checks))}
+    measured = {one.rule.id for one in first.rules if one.rule.needs_baseline or any(map(_grows, one.checks))}
     for images, verdict in verdicts:
         for one in verdict.rules:
             if needs[one.rule.id].images is None:
