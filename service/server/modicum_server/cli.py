@@ -27,7 +27,8 @@ ANY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not li
 
 HELP = """Run and administer a Modicum server.
 
-Exit codes: 0 done, 1 `selftest` found a wrong verdict or `verify` damage, 2 wrong usage or settings, 3 not completed.
+Exit codes: 0 done, 1 `selftest` found a wrong verdict, or `verify` found
+damage, 2 wrong usage or settings, 3 not completed.
 """
 
 
@@ -51,7 +52,10 @@ MetricsPort = Annotated[int | None, _port("worker_metrics_port", "the worker's m
 def up(
     data: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="Folder of the database, files and logs. Default: the user's data folder."),
+        typer.Option(
+            metavar="FOLDER",
+            help="Folder of the database, files and logs. Default: MODICUM_DATA, else the user's data folder.",
+        ),
     ] = None,
     grpc_port: GrpcPort = None,
     http_port: HttpPort = None,

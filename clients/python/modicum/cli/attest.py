@@ -70,7 +70,7 @@ def attest(
         ),
     ] = None,
 ) -> None:
-    """Sign what a verdict says of a model's weights, as other tools read it: an in-toto statement in a Sigstore bundle.
+    """Sign what a verdict says of a model's weights: an in-toto statement in a Sigstore bundle, for other tools.
 
     Exit codes: 0 signed, whatever the verdict; 2 wrong usage, 3 not completed, 130 interrupted.
     """

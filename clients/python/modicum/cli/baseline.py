@@ -42,15 +42,15 @@ def update(
             POLICY,
             "--reason",
             "TEXT",
-            "Why it replaces a baseline that it cannot be compared with; or why it is the first one.",
+            "Why this result becomes the baseline. Needed for a first one, or where the two cannot be compared.",
         ),
     ] = "",
     findings: Findings = None,
 ) -> None:
     """Make a result the baseline: write the file that the policy names.
 
-    Nothing is written unless the result passes all rules of level error, the comparison with the baseline that it
-    replaces included. Where that comparison cannot be made, `--reason` says why it is replaced all the same.
+    The file is written only if the result passes all rules of level error, and the comparison with the old baseline.
+    If there is none yet, or the two cannot be compared, give `--reason`.
 
     Exit codes: 0 written, 1 a rule fails, 4 a rule is inconclusive; 2 wrong usage or policy, or a reason is needed, 3
     not completed, 130 interrupted.

@@ -24,7 +24,7 @@ Findings = Annotated[
         RESULT,
         "--findings",
         "FILE",
-        "The findings of the result, as the server stores them, where the result has no `rows`: one for each image.",
+        "The file of the result's findings, as the server stores it. Needed where RESULT has no `rows`.",
     ),
 ]
 

@@ -51,12 +51,15 @@ def gate(
     ] = None,
     budget: options.Budget = None,
     no_reuse: Annotated[
-        bool, options.option(options.RUN, "--no-reuse", options.FLAG, "Audit again even if an equal result is stored.")
+        bool,
+        options.option(
+            options.RUN, "--no-reuse", options.FLAG, "Audit again even if the result of an identical audit is stored."
+        ),
     ] = False,
     local: options.Local = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Audit a model as a policy asks, or reuse an equal result, and judge it: PASS, FAIL or INCONCLUSIVE.
+    """Audit a model as a policy asks, or reuse an identical audit, and judge it: PASS, FAIL or INCONCLUSIVE.
 
     The policy says under `audit` what is measured. The server is the one in MODICUM_ADDRESS. If that is not set,
     a local server is started.

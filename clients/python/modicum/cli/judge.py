@@ -32,7 +32,7 @@ def judge(
     findings: Findings = None,
     judging: VerdictOptions,
 ) -> None:
-    """Judge a stored result by a policy: PASS, FAIL or INCONCLUSIVE. A file needs no server.
+    """Judge a stored result by a policy: PASS, FAIL or INCONCLUSIVE. A result in a file needs no server.
 
     Exit codes: 0 PASS, 1 FAIL, 4 INCONCLUSIVE; 2 wrong usage or policy, 3 not completed, 130 interrupted.
     """

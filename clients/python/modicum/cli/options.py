@@ -72,8 +72,7 @@ Places = Annotated[
     typer.Argument(
         metavar="[MODEL] PHOTOS",
         help="PHOTOS: a folder of images, with or without class folders; a .csv of file,label; an .npz; or one image. "
-        "Before it, "
-        "instead of --weights, MODEL: a version in MLflow, as models:/NAME/VERSION or models:/NAME@ALIAS.",
+        "MODEL, in place of --weights: a model in MLflow, models:/NAME/VERSION or models:/NAME@ALIAS.",
     ),
 ]
 Json = Annotated[bool, option(OUTPUT, "--json", FLAG, "Print JSON to stdout.")]
@@ -317,7 +316,7 @@ class ControlOptions:
             CONTROLS,
             "--pixel-subsets",
             "PASSES",
-            "Also measure the accuracy on the best 5% of the pixels that a search finds. Budget per image: "
+            "Also search for the best 5% of each image's pixels, and measure the accuracy on these. Budget per image: "
             f"{FEWEST_CONTROL_PASSES[Control.PIXEL_SUBSETS]} or more, or 0 to let the server choose.",
         ),
     ] = None
@@ -368,8 +367,9 @@ StopAt = Annotated[
         RUN,
         "--stop-at",
         "LIMIT",
-        "End once it is clear whether a share keeps a limit, such as 'overinterpretation-rate<=0.1' (in quotes, "
-        "because of the shell). Repeat for several: the audit ends when one is broken or all are kept.",
+        "End the audit once it is clear whether a share stays within a limit, such as "
+        "'overinterpretation-rate<=0.1' (in quotes, because of the shell). Repeat for several: the audit "
+        "ends when one is broken or all are kept.",
     ),
 ]
 

@@ -22,7 +22,7 @@ Promote = Annotated[
         MODEL,
         "--promote",
         "ALIAS",
-        "Let ALIAS of the registered model point to the audited version if the verdict is PASS, and if neither alias "
+        "In MLflow only: let ALIAS point to the audited version if the verdict is PASS, and if neither alias "
         "nor version changed since the model was fetched.",
     ),
 ]

@@ -22,7 +22,7 @@ def render(
     output: VerdictOutputs = None,
     as_json: options.Json = False,
 ) -> None:
-    """Write outputs of a stored verdict, and print it. Nothing is judged again: the exit code is not the outcome.
+    """Write a verdict in a file in other forms, and print it. Nothing is judged again: no exit code says the outcome.
 
     Exit codes: 0 written, 2 wrong usage or no verdict, 3 not completed, 130 interrupted.
     """

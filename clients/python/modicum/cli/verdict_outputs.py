@@ -50,7 +50,7 @@ class VerdictOptions:
     ] = False
     save: Annotated[
         bool,
-        option(OUTPUT, "--save", FLAG, "The server that has the audit judges it too, and stores the verdict."),
+        option(OUTPUT, "--save", FLAG, "Let the server judge the audit too, and store the verdict there."),
     ] = False
     output: VerdictOutputs = None
     as_json: options.Json = False
