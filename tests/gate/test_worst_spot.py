@@ -13,6 +13,8 @@ PLACE = "{top: 8, left: 8, height: 4, width: 4}"
 SAID = "The model then says another class than cat in 3 of 4 tries; in 0 of 4 when another place is covered."
 PASTED = "in 1 of 9 when another place is pasted"
 BOX = {"kind": "WINDOW", "height": 4, "width": 4, "top": 8, "left": 8}
+PATTERN = {"kind": "PATTERN", "height": 3, "width": 2, "top": 1, "left": 2, "size": 2, "pixels": "hA=="}
+"""The first and the last pixel of its window."""
 
 
 def pictured(label, target_class=0, **changes):
@@ -54,6 +56,15 @@ def test_the_worst_spot_says_what_the_model_says_of_each_picture():
     ]
 
 
+def test_a_pattern_is_told_beside_the_same_one_filled_from_other_pictures():
+    told = judged(planted("cat", 0), CLEAN[2], spot_pictures=[pictured("cat", place=PATTERN)])
+
+    _, covered, _, pasted = (one["text"] for one in told["worst_spot"]["pictures"])
+    assert covered.endswith("in 3 of 4 tries; in 0 of 4 when another picture of its class covers it.")
+    assert pasted == "The model now says cat in 8 of 9 tries; in 1 of 9 when its pixels come from another class."
+    assert Draft202012Validator(verdict_schema()).is_valid(told)
+
+
 def test_a_failing_class_comes_before_an_inconclusive_one():
     open_class = row(1, place((6, 6)), label="dog")
     pictures = [pictured("dog", 1), pictured("cat")]
@@ -82,8 +93,20 @@ def test_a_spot_of_all_classes_is_told_by_the_class_of_its_photograph():
             f"accept: [{{rule: spot, class: cat, place: {PLACE}, reason: x, owner: us}}]",
             {"spot_pictures": [pictured("cat")]},
         ),
+        (
+            (row(0, place((20, 0)), place((20, 0), top=20), label="cat"), CLEAN[2]),
+            f"accept: [{{rule: spot, class: cat, place: {PLACE}, reason: x, owner: us}}]",
+            {"spot_pictures": [pictured("cat", place={**PATTERN, "top": 9, "left": 9})]},
+        ),
     ],
-    ids=["nothing is found", "no pictures", "of another class", "of another version", "the place was accepted"],
+    ids=[
+        "nothing is found",
+        "no pictures",
+        "of another class",
+        "of another version",
+        "the place was accepted",
+        "the pattern lies within a place that was accepted",
+    ],
 )
 def test_nothing_is_shown_that_is_not_the_spot_that_fails(spots, policy, more):
     assert judged(*spots, policy=policy, **more)["worst_spot"] is None
@@ -125,6 +148,8 @@ def test_markdown_stays_below_1_mib_and_says_what_is_left_out():
         ({**BOX, "height": 2, "width": 4, "top": 0, "left": 0}, (4, 4), ["🟥🟥🟥🟥"] * 2 + ["⬜⬜⬜⬜"] * 2),
         ({**BOX, "kind": "RING", "width": 1}, (4, 4), ["🟥🟥🟥🟥", "🟥⬜⬜🟥", "🟥⬜⬜🟥", "🟥🟥🟥🟥"]),
         ({**BOX, "height": 1, "width": 1, "top": 0, "left": 31}, (16, 32), ["⬜" * 15 + "🟥"] + ["⬜" * 16] * 7),
+        (PATTERN, (4, 4), ["⬜⬜⬜⬜", "⬜⬜🟥⬜", "⬜⬜⬜⬜", "⬜⬜⬜🟥"]),
+        ({**PATTERN, "top": 2, "left": 3}, (4, 4), ["⬜⬜⬜⬜", "⬜⬜⬜⬜", "⬜⬜⬜🟥", "⬜⬜⬜⬜"]),
     ],
 )
 def test_the_drawing_has_the_form_of_the_canvas_and_marks_every_cell_that_the_spot_touches(place_of, canvas, lines):

@@ -174,6 +174,19 @@ def test_each_half_has_its_own_place_and_its_own_counts():
     assert "By itself the first makes 100% of 10 of them, and the second 0% of 10." in said
 
 
+def test_a_pattern_is_named_with_its_pixels_where_it_was_tested_and_in_the_examples():
+    place = SpotPlace(SpotKind.PATTERN, 3, 2, 1, 4, b"\x84")
+
+    _, cats, said = spot_test(replace(trial(follow=True), place=place))
+
+    described = {"kind": "PATTERN", "height": 3, "width": 2, "top": 1, "left": 4, "size": 2, "pixels": "hA=="}
+    for told in (cats["places"][0]["places"][0], cats["examples"][0]):
+        assert {name: told[name] for name in described} == described
+    assert "follows a pattern of 2 pixels (within 3x2 pixels, 1 from the top, 4 from the left)" in said
+    assert "(0% with the same pattern copied from another class)" in said
+    assert "(0% with the same pattern covered from its own class)" in said
+
+
 def test_a_place_across_the_objects_is_left_to_a_person():
     _, cats, said = spot_test(trial(follow=True, share=0.3))
 

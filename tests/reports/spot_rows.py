@@ -11,6 +11,8 @@ from tests.measures.example_audit import SIDE, VERSION, finding
 CAT_IMAGES, IMAGES = 20, 40
 """Images 0 to 19 are cats, 20 to 39 are dogs."""
 CORNER = SpotPlace(SpotKind.WINDOW, 2, 3, 1, 4)
+PATTERN = SpotPlace(SpotKind.PATTERN, 3, 2, 1, 4, b"\x84")
+"""The first and the last pixel of its window."""
 NOTHING = SpotOutcomes()
 FINDINGS = [
     finding(at, predicted_class=int(at >= CAT_IMAGES), target_class=int(at >= CAT_IMAGES), label=int(at >= CAT_IMAGES))

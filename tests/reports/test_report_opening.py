@@ -12,7 +12,7 @@ from modicum_server.reports.outcomes import SHAPES, TONES, Tone, tag_of
 from tests.measures import test_measures_counterfactuals as pairs
 from tests.measures.example_audit import OTHER_VERSION, PLANS, VERSION, controls, finding, not_eligible
 from tests.reports.report_pages import page_of, read
-from tests.reports.spot_rows import CAT_IMAGES, CORNER, FINDINGS, NOTHING, bright, outcomes, rows
+from tests.reports.spot_rows import CAT_IMAGES, CORNER, FINDINGS, NOTHING, PATTERN, bright, outcomes, rows
 from tests.reports.test_report_counterfactuals import shade
 
 FEW = [finding(place, 2, label=place % 2, controls=controls(4, black=True)) for place in range(12)]
@@ -46,6 +46,16 @@ def test_the_first_screen_of_a_spot_that_decides_shows_the_spot_and_its_swap():
         "model says dog",
     ]
     assert "the spot pasted onto it; so in 1 of 1 tries, 0 of 1 with a random spot" in text
+
+
+def test_a_pattern_is_told_beside_the_same_one_filled_from_other_pictures():
+    text = said(FINDINGS, load_image=bright, spots=rows(PATTERN))
+
+    assert "the spot (a pattern of 2 pixels) turns 100% of them into “cat”" in text
+    assert "“cat”; the same pattern copied from another class turns 0%" in text
+    assert "lose “cat”; with the same pattern covered from its own class, 0%." in text
+    assert "so in 1 of 1 tries, 0 of 1 with its pixels from another class" in text
+    assert "its spot covered by other pictures' pixels; 0 of 1 with pixels of its own class" in text
 
 
 def test_a_spot_that_is_enough_is_not_said_to_be_needed():

@@ -9,6 +9,7 @@ from modicum_server.reports.spot_pictures import MOST_CLASSES, spot_pictures
 from PIL import Image
 
 from tests.measures.example_audit import INPUT, LABELS, SIDE, VERSION, document_and_rows
+from tests.reports.spot_rows import PATTERN
 from tests.reports.test_report_spots import FINDINGS, bright, rows
 
 
@@ -34,6 +35,15 @@ def test_the_spot_is_covered_and_pasted_where_it_lies():
     assert (shown["covered"][region] == shown["other"][region]).all()
     assert ((shown["pasted"] != shown["other"]).any(axis=2) == region).all()
     assert (shown["pasted"][region] == shown["photograph"][region]).all()
+
+
+def test_an_entry_of_a_pattern_has_its_pixels():
+    (entry,) = entries(rows(PATTERN))
+
+    sides = {"kind": "PATTERN", "height": 3, "width": 2, "top": 1, "left": 4}
+    assert entry["place"] == {**sides, "size": 2, "pixels": "hA=="}
+    changed = (pixels(entry["pictures"]["pasted"]) != pixels(entry["pictures"]["other"])).any(axis=2)
+    assert np.argwhere(changed).tolist() == [[1, 4], [3, 5]]
 
 
 def test_an_entry_says_what_the_model_says_and_how_often_the_class_followed():

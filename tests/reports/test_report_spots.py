@@ -24,7 +24,7 @@ from PIL import Image
 
 from tests.measures.example_audit import SIDE, VERSION
 from tests.reports.report_pages import page_of, read
-from tests.reports.spot_rows import CAT_IMAGES, CORNER, FINDINGS, bright, outcomes, rows
+from tests.reports.spot_rows import CAT_IMAGES, CORNER, FINDINGS, PATTERN, bright, outcomes, rows
 
 
 def pictures_of(page: str) -> list[np.ndarray]:
@@ -48,6 +48,7 @@ def test_the_table_says_what_each_class_follows_and_where():
     [
         (SpotPlace(SpotKind.RING, 1, 1), "a ring of 1 pixel at the edge 100%"),
         (SpotPlace(SpotKind.OWN, 2, 2), "2 pixels high and 2 wide, where the subset of each picture is densest"),
+        (PATTERN, "a pattern of 2 pixels, 3 pixels high and 2 wide, 1 from the top, 4 from the left 100% (0%)"),
     ],
 )
 def test_places_of_every_kind_are_named(place, said):
@@ -113,6 +114,14 @@ def test_copies_are_captioned_with_the_share_of_copies_that_worked():
     spots = {VERSION: [tested[0], replace(tested[1], trials=(replace(trial, pasted=some),))]}
 
     assert "cat Examples of the 75% of copies that worked." in read(page_of(FINDINGS, spots=spots)).text
+
+
+def test_of_a_pattern_its_own_pixels_are_copied():
+    source, other, copy, *_ = pictures_of(page_of(FINDINGS, load_image=bright, spots=rows(PATTERN)))
+
+    changed = (copy != other).any(axis=2)
+    assert np.argwhere(changed).tolist() == [[1, 4], [3, 5]]
+    assert (copy[changed] == source[changed]).all()
 
 
 def test_an_own_window_is_shown_where_it_lies_in_its_source():

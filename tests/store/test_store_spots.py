@@ -17,7 +17,8 @@ PASTED = SpotOutcomes(
 COVERED = replace(PASTED, here=(False, False, True, False))
 FIXED = SpotTrial(0, SpotPlace(SpotKind.WINDOW, 2, 1, 1, 3), (), PASTED, COVERED)
 OWN = SpotTrial(1, SpotPlace(SpotKind.OWN, 2, 2), (SpotWindow(0, 1, 2), SpotWindow(1, 0, 0)), PASTED, COVERED)
-CAT = SpotRow(0, 7, (FIXED, OWN), 120)
+PATTERN = replace(FIXED, half=1, place=SpotPlace(SpotKind.PATTERN, 3, 2, 1, 2, b"\x84"))
+CAT = SpotRow(0, 7, (FIXED, PATTERN, OWN), 120)
 EVERYONE = SpotRow(None, 8, (FIXED,), 60)
 
 

@@ -57,9 +57,14 @@ SPOT_TASK = Task("s", 1, VERSION, SpotWork(CANVAS, 0, ITEMS, (2, 3), {}, rows=(0
 PAIR = SpotOutcomes((4,), (5,), (True,), (False,), (0,), (0,))
 OWN = SpotTrial(0, SpotPlace(SpotKind.OWN, 2, 2), (SpotWindow(4, 2, 2),), PAIR, PAIR)
 RING = SpotTrial(1, SpotPlace(SpotKind.RING, 1, 1), (), PAIR, PAIR)
+PATTERN = replace(RING, place=SpotPlace(SpotKind.PATTERN, 3, 2, 1, 2, b"\x84"))
 OUTSIDE = replace(RING, outside=True, on_objects=SpotObjects((4,), (0.5,)), regions=(SpotRegion(4, 5, subset_of(1)),))
 ROW = SpotRow(2, 1, (OWN, RING, OUTSIDE), passes=7)
 CHECK_TASK = Task("s", 1, VERSION, CheckWork())
+
+
+def with_pixels(pixels: bytes, kind: SpotKind = SpotKind.PATTERN) -> SpotTrial:
+    return replace(PATTERN, place=replace(PATTERN.place, kind=kind, pixels=pixels))
 
 
 def found(position: int) -> TaskFindings:
@@ -192,6 +197,12 @@ def test_rows_of_the_spot_test_that_were_asked_for_pass_as_they_are():
     expected.require_all()
 
 
+def test_a_pattern_on_the_canvas_is_accepted():
+    row = replace(ROW, trials=(PATTERN,))
+
+    assert ExpectedResults(SPOT_TASK).accept(spots(row)).rows == (row,)
+
+
 @pytest.mark.parametrize(
     "row",
     [
@@ -220,6 +231,12 @@ def test_a_row_that_was_not_asked_for_or_cannot_be_is_refused(row):
         pytest.param(replace(OWN, place=SpotPlace(SpotKind.WINDOW, 2, 2, -1, 0)), id="a negative top"),
         pytest.param(replace(RING, place=SpotPlace(SpotKind.RING, 4, 4)), id="a ring wider than the canvas"),
         pytest.param(replace(RING, place=SpotPlace(SpotKind.RING, 0, 0)), id="a ring of no width"),
+        pytest.param(with_pixels(b""), id="a pattern without its pixels"),
+        pytest.param(with_pixels(b"\x00"), id="a pattern of no pixel"),
+        pytest.param(with_pixels(b"\x85"), id="a pattern with a pixel beyond its window"),
+        pytest.param(with_pixels(b"\x84\x00"), id="a pattern with pixels of a larger window"),
+        pytest.param(replace(PATTERN, place=replace(PATTERN.place, top=2)), id="a pattern beyond the canvas"),
+        pytest.param(with_pixels(b"\x84", SpotKind.WINDOW), id="a window with pixels of its own"),
         pytest.param(replace(RING, on_objects=SpotObjects((6,), (0.5,))), id="objects of another image"),
         pytest.param(replace(RING, on_objects=SpotObjects((4,), ())), id="objects without a share"),
         pytest.param(replace(RING, on_objects=SpotObjects((4,), (1.5,))), id="a share above 1"),

@@ -4,7 +4,7 @@ Beyond a few hundred images it takes fewer an image: what chooses the places doe
 into so many images at most.
 """
 
-CHOICE_PASSES = 10592
+CHOICE_PASSES = 11264
 """Most forward passes by which one row chooses its places. A test compares with the library."""
 MOST_SCANNED = 60
 """Most images of one row that are scanned for their evidence. A test compares with the library."""

@@ -212,6 +212,8 @@ def _place_words(tested: Document) -> str:
     one: Document = tested["places"][0]
     if "top" in one:
         size, place = f"{one['height']}x{one['width']}", f"{one['top']} from the top and {one['left']} from the left"
+        if "size" in one:
+            return f"a pattern of {one['size']} pixels (within {size}, {place})"
         return f"a spot of {size} pixels ({place})"
     return f"a {one['kind'].lower().replace('_', ' ')} of {one['width']} pixels at the edge"
 

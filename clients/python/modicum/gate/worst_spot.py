@@ -39,7 +39,7 @@ def _subject(entry: Document) -> str:
 
 
 def _is_accepted(entry: Document, accept: Sequence[Acceptance]) -> bool:
-    fixed = entry["place"]["kind"] == "WINDOW"
+    fixed = entry["place"]["kind"] in {"WINDOW", "PATTERN"}
     return fixed and any(one.class_label == _subject(entry) and one.place.holds(entry["place"]) for one in accept)
 
 
@@ -62,25 +62,34 @@ def _told(entry: Document) -> Iterator[tuple[str, str, str]]:
     source, other = entry["source"], entry["other"]
     followed = source["class"] if entry["target_class"] is None else entry["label"]
     yield "photograph", source["item"], f"The model says {_answer(source)}."
-    yield "covered", "The spot covered by pixels of another picture", _covered_words(entry["covered"], source["class"])
+    yield "covered", "The spot covered by pixels of another picture", _covered_words(entry, source["class"])
     yield "other", other["item"], f"The model says {_answer(other)}."
-    yield "pasted", f"The spot pasted onto {other['item']}", _pasted_words(entry["pasted"], followed)
+    yield "pasted", f"The spot pasted onto {other['item']}", _pasted_words(entry, followed)
 
 
 def _answer(image: Document) -> str:
     return f"{image['class']} ({percent(image['confidence'])})"
 
 
-def _covered_words(counts: Document | None, label: str) -> str:
+def _covered_words(entry: Document, label: str) -> str:
+    counts = entry["covered"]
     if counts is None:
         return "This spot was not tested by covering it."
-    return f"The model then says another class than {label} {_tries(counts)} is covered."
+    instead = "another picture of its class covers it" if _is_pattern(entry) else "another place is covered"
+    return f"The model then says another class than {label} {_tries(counts, instead)}."
 
 
-def _pasted_words(counts: Document | None, label: str) -> str:
-    return f"The model now says {label}" + ("." if counts is None else f" {_tries(counts)} is pasted.")
+def _pasted_words(entry: Document, label: str) -> str:
+    counts = entry["pasted"]
+    instead = "its pixels come from another class" if _is_pattern(entry) else "another place is pasted"
+    return f"The model now says {label}" + ("." if counts is None else f" {_tries(counts, instead)}.")
 
 
-def _tries(counts: Document) -> str:
+def _is_pattern(entry: Document) -> bool:
+    """Whether the spot is compared with itself, filled from other pictures."""
+    return bool(entry["place"]["kind"] == "PATTERN")
+
+
+def _tries(counts: Document, instead: str) -> str:
     pairs = counts["pairs"]
-    return f"in {counts['here']} of {pairs} tries; in {counts['elsewhere']} of {pairs} when another place"
+    return f"in {counts['here']} of {pairs} tries; in {counts['elsewhere']} of {pairs} when {instead}"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 
 from modicum_server.domain.findings import FindingReason, Subset
+from modicum_server.domain.json_types import Base64
 from modicum_server.domain.searches import Canvas
 
 LEAST_CLASS_IMAGES = 8
@@ -22,17 +23,28 @@ class SpotKind(StrEnum):
     WINDOW = "WINDOW"
     RING = "RING"
     OWN = "OWN"
+    PATTERN = "PATTERN"
 
 
 @dataclass(frozen=True, slots=True)
 class SpotPlace:
-    """A place, in pixels: a window at one position, a ring of a width at the edge, or each image's own window."""
+    """A place, in pixels: a window, a ring of a width at the edge, each image's own window, or a pattern of pixels.
+
+    Of a pattern, the sides and the position are those of the smallest window that holds it, and `pixels` are a mask of
+    that window, packed as in `Subset`.
+    """
 
     kind: SpotKind
     height: int
     width: int
     top: int = 0
     left: int = 0
+    pixels: Base64 = b""
+
+    @property
+    def size(self) -> int:
+        """Pixels of a pattern; 0 for other kinds."""
+        return int.from_bytes(self.pixels).bit_count()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +64,9 @@ class SpotOutcomes:
         sources: position of the image whose place is copied or covered.
         others: position of the image that it is copied into, or covered from.
         here: whether the class followed the place.
-        elsewhere: the same for the place of comparison.
-        tops: of the window of comparison; 0 where it is a band.
-        lefts: of the window of comparison; 0 where it is a band.
+        elsewhere: the same for the place of comparison; of a pattern, for the same place with what it should not hold.
+        tops: of the window of comparison; 0 for a ring and a pattern.
+        lefts: of the window of comparison; 0 for a ring and a pattern.
     """
 
     sources: tuple[int, ...] = ()
@@ -144,6 +156,8 @@ def is_on_canvas(row: SpotRow, canvas: Canvas) -> bool:
 
 def _is_place(trial: SpotTrial, canvas: Canvas) -> bool:
     place = trial.place
+    if not _has_its_pixels(place):
+        return False
     if place.kind is SpotKind.RING:
         return 0 < place.height == place.width < min(canvas.height, canvas.width)
     corners = [(place.top, place.left), *((window.top, window.left) for window in trial.windows)]
@@ -151,6 +165,15 @@ def _is_place(trial: SpotTrial, canvas: Canvas) -> bool:
         0 <= top < top + place.height <= canvas.height and 0 <= left < left + place.width <= canvas.width
         for top, left in corners
     )
+
+
+def _has_its_pixels(place: SpotPlace) -> bool:
+    """Whether a pattern has pixels, all of them of its window, and another place has none."""
+    if place.kind is not SpotKind.PATTERN:
+        return not place.pixels
+    beyond = -place.height * place.width % 8
+    whole = len(place.pixels) == -(-place.height * place.width // 8)
+    return whole and place.size > 0 and int.from_bytes(place.pixels) % 2**beyond == 0
 
 
 def is_plausible(row: SpotRow, images: int) -> bool:

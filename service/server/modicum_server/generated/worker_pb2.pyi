@@ -39,6 +39,8 @@ class _SpotKindEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumT
     """A ring at the edge."""
     SPOT_KIND_OWN: _SpotKind.ValueType  # 3
     """A window at each image's own position."""
+    SPOT_KIND_PATTERN: _SpotKind.ValueType  # 4
+    """Any set of pixels at one position."""
 
 class SpotKind(_SpotKind, metaclass=_SpotKindEnumTypeWrapper):
     """The kind of a place."""
@@ -51,6 +53,8 @@ SPOT_KIND_RING: SpotKind.ValueType  # 2
 """A ring at the edge."""
 SPOT_KIND_OWN: SpotKind.ValueType  # 3
 """A window at each image's own position."""
+SPOT_KIND_PATTERN: SpotKind.ValueType  # 4
+"""Any set of pixels at one position."""
 Global___SpotKind: typing_extensions.TypeAlias = SpotKind
 
 @typing.final
@@ -836,16 +840,19 @@ class SpotPlace(google.protobuf.message.Message):
     WIDTH_FIELD_NUMBER: builtins.int
     TOP_FIELD_NUMBER: builtins.int
     LEFT_FIELD_NUMBER: builtins.int
+    PIXELS_FIELD_NUMBER: builtins.int
     kind: Global___SpotKind.ValueType
     """Its kind."""
     height: builtins.int
-    """Height of the window, or width of the ring."""
+    """Height of the window, or of the smallest one that holds the pattern; width of the ring."""
     width: builtins.int
-    """Width of the window, or of the ring."""
+    """Width of the window, or of the smallest one that holds the pattern; width of the ring."""
     top: builtins.int
-    """Top of the window; 0 for other kinds."""
+    """Top of that window; 0 for a ring and an own window."""
     left: builtins.int
-    """Left of the window; 0 for other kinds."""
+    """Left of that window; 0 for a ring and an own window."""
+    pixels: builtins.bytes
+    """Which pixels of that window a pattern has: row-major, eight a byte, most significant bit first, 1 = in it."""
     def __init__(
         self,
         *,
@@ -854,8 +861,9 @@ class SpotPlace(google.protobuf.message.Message):
         width: builtins.int = ...,
         top: builtins.int = ...,
         left: builtins.int = ...,
+        pixels: builtins.bytes = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["height", b"height", "kind", b"kind", "left", b"left", "top", b"top", "width", b"width"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["height", b"height", "kind", b"kind", "left", b"left", "pixels", b"pixels", "top", b"top", "width", b"width"]) -> None: ...
 
 Global___SpotPlace: typing_extensions.TypeAlias = SpotPlace
 
@@ -911,15 +919,15 @@ class SpotOutcomes(google.protobuf.message.Message):
 
     @property
     def elsewhere(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.bool]:
-        """The same for the place of comparison."""
+        """The same for the place of comparison; of a pattern, for the same place with what it should not hold."""
 
     @property
     def tops(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]:
-        """Top of the window of comparison; 0 where it is a band."""
+        """Top of the window of comparison; 0 for a ring and a pattern."""
 
     @property
     def lefts(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]:
-        """Left of the window of comparison; 0 where it is a band."""
+        """Left of the window of comparison; 0 for a ring and a pattern."""
 
     def __init__(
         self,

@@ -8,7 +8,7 @@ NONE_FOUND is about the places that were tried.
 
 import base64
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from modicum.gate.spot_rule import ALPHA, FOUND, SpotOutcome, TestedPlace, low_end
@@ -201,8 +201,8 @@ def _examples(trials: Sequence[SpotTrial]) -> list[dict[str, Any]]:
                 sources.add(source)
                 region = regions.get((source, other))
                 top, left = corners.get(source, (trial.place.top, trial.place.left))
-                moved = {} if region is None else {"mask": base64.b64encode(region.mask).decode()}
-                place = asdict(replace(trial.place, top=top, left=left))
+                moved = {} if region is None else {"mask": _encoded(region.mask)}
+                place = _position_json(replace(trial.place, top=top, left=left))
                 shown.append({"source": source, "other": other, **place, **moved})
     return shown
 
@@ -227,6 +227,21 @@ def _place_json(place: SpotPlace) -> dict[str, Any]:
     described: dict[str, Any] = {"kind": place.kind.value, "width": place.width}
     if place.kind is not SpotKind.RING:
         described["height"] = place.height
-    if place.kind is SpotKind.WINDOW:
+    if place.kind in {SpotKind.WINDOW, SpotKind.PATTERN}:
         described |= {"top": place.top, "left": place.left}
-    return described
+    return described | _pixels_json(place)
+
+
+def _position_json(place: SpotPlace) -> dict[str, Any]:
+    """A place in one picture, where an own window has a position, too."""
+    sides = {"kind": place.kind.value, "height": place.height, "width": place.width}
+    return {**sides, "top": place.top, "left": place.left, **_pixels_json(place)}
+
+
+def _pixels_json(place: SpotPlace) -> dict[str, Any]:
+    """How many pixels of its window a pattern has, and which, packed; empty for other places."""
+    return {"size": place.size, "pixels": _encoded(place.pixels)} if place.kind is SpotKind.PATTERN else {}
+
+
+def _encoded(packed: bytes) -> str:
+    return base64.b64encode(packed).decode()

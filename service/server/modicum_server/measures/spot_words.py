@@ -49,7 +49,10 @@ def _found_sentences(test: SpotTest) -> list[str]:
 
 def _nothing_sentences(test: SpotTest) -> list[str]:
     classes = [row for row in test.rows if row.row.target_class is not None]
-    looked = "windows of up to 10% of the area, stripes, rings at the edge, and each image's own densest window"
+    looked = (
+        "windows of up to 10% of the area, stripes, rings at the edge, patterns of up to 5%, and each image's own "
+        "densest window"
+    )
     images = max((row.row.sources for row in test.rows), default=0)
     scope = f"{len(classes)} {'class' if len(classes) == 1 else 'classes'}" if classes else "all classes together"
     after = [_outside_text(test), _untested_text(test.untested)]
@@ -157,7 +160,7 @@ def covered_text(row: JudgedRow, place: JudgedPlace) -> str:
     subject = "their class" if row.row.target_class is None else row.label
     return (
         f" When it is covered, {_here(covered)} of the pictures lose {subject} ({_elsewhere(covered)} with "
-        f"{elsewhere_text(place)})."
+        f"{_elsewhere_covered_text(place)})."
     )
 
 
@@ -166,10 +169,18 @@ def _outcome_at(row: JudgedRow, place: JudgedPlace) -> SpotOutcome | None:
 
 
 def elsewhere_text(place: JudgedPlace) -> str:
-    """Return what the place is compared with."""
-    rings = {trial.place.kind is SpotKind.RING for trial in place.trials}
-    names = {True: "a band of about its area further in", False: "a random spot of that size"}
-    return " or ".join(names[ring] for ring in sorted(rings))
+    """Return what the place is compared with where it is copied."""
+    return _compared(place, "the same pattern copied from another class")
+
+
+def _elsewhere_covered_text(place: JudgedPlace) -> str:
+    return _compared(place, "the same pattern covered from its own class")
+
+
+def _compared(place: JudgedPlace, pattern: str) -> str:
+    said = {SpotKind.RING: "a band of about its area further in", SpotKind.PATTERN: pattern}
+    others = (said.get(trial.place.kind, "a random spot of that size") for trial in place.trials)
+    return " or ".join(dict.fromkeys(others))
 
 
 def halves_text(place: JudgedPlace) -> str:
@@ -234,7 +245,10 @@ def _shape_text(place: SpotPlace) -> str:
         return f"a spot of {place.height}x{place.width} pixels whose place differs from picture to picture"
     if place.kind is SpotKind.RING:
         return f"the ring of {pixels_text(place.width)} at the edge"
-    return f"a spot of {place.height}x{place.width} pixels ({place.top} from the top, {place.left} from the left)"
+    sides, position = f"{place.height}x{place.width}", f"{place.top} from the top, {place.left} from the left"
+    if place.kind is SpotKind.PATTERN:
+        return f"a pattern of {pixels_text(place.size)} (within {sides} pixels, {position})"
+    return f"a spot of {sides} pixels ({position})"
 
 
 def _here(measure: Measure) -> str:

@@ -19,7 +19,7 @@ def _trial(trial: spots.SpotTrial, target_class: int | None, indices: Mapping[in
     return SpotTrial(
         target_class=target_class,
         half=trial.half,
-        place=Place(PlaceKind[place.kind.name], place.height, place.width, place.top, place.left),
+        place=Place(PlaceKind[place.kind.name], place.height, place.width, place.top, place.left, place.pixels),
         windows={indices[window.source]: (window.top, window.left) for window in trial.windows},
         pasted=_outcomes(trial.pasted, indices),
         covered=_outcomes(trial.covered, indices),

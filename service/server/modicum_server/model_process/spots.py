@@ -136,7 +136,8 @@ class SpotRun:
 
 def place_of(place: Place) -> spots.SpotPlace:
     """Return the library's place as the domain's."""
-    return spots.SpotPlace(spots.SpotKind[place.kind.name], place.height, place.width, place.top, place.left)
+    kind = spots.SpotKind[place.kind.name]
+    return spots.SpotPlace(kind, place.height, place.width, place.top, place.left, place.pixels)
 
 
 def prepare_spots(work: SpotWork, loaded: Loaded, slot: Slot, progress: ProgressCounts) -> SpotRun:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from modicum_server.domain.spots import SpotKind
 from modicum_server.measures.number_words import confidence_text
 from modicum_server.reports.counterfactuals import ShownPair
 from modicum_server.reports.gallery import Card, Scene
@@ -121,10 +122,11 @@ def _of_copied(entry: Mapping[str, Any]) -> Iterable[Picture]:
     yield Picture(pictures["photograph"], "", outline, f"model says {source['class']}", f"a picture, {_sure(source)}")
     if entry["covered"] is not None:
         lost, others = _tries(entry["covered"])
-        text = f"its spot covered by other pictures' pixels; {others} with a random spot"
+        compared = "pixels of its own class" if _is_pattern(entry) else "a random spot"
+        text = f"its spot covered by other pictures' pixels; {others} with {compared}"
         yield Picture(pictures["covered"], "", outline, f"not {source['class']} in {lost} tries", text)
     yield Picture(pictures["other"], "", "", f"model says {other['class']}", f"another picture, {_sure(other)}")
-    yield Picture(pictures["pasted"], "", outline, f"model says {followed}", _pasted(entry["pasted"]))
+    yield Picture(pictures["pasted"], "", outline, f"model says {followed}", _pasted(entry))
 
 
 def _sure(image: Mapping[str, Any]) -> str:
@@ -137,8 +139,14 @@ def _tries(counts: Mapping[str, int]) -> tuple[str, str]:
     return here, elsewhere
 
 
-def _pasted(counts: Mapping[str, int] | None) -> str:
-    if counts is None:
+def _pasted(entry: Mapping[str, Any]) -> str:
+    if entry["pasted"] is None:
         return "the spot pasted onto it"
-    followed, others = _tries(counts)
-    return f"the spot pasted onto it; so in {followed} tries, {others} with a random spot"
+    followed, others = _tries(entry["pasted"])
+    compared = "its pixels from another class" if _is_pattern(entry) else "a random spot"
+    return f"the spot pasted onto it; so in {followed} tries, {others} with {compared}"
+
+
+def _is_pattern(entry: Mapping[str, Any]) -> bool:
+    """Whether the spot is compared with itself, filled otherwise."""
+    return bool(entry["place"]["kind"] == SpotKind.PATTERN)

@@ -11,13 +11,15 @@ from modicum.gate.spot_rule import ALPHA, SpotOutcome
 
 from modicum_server.domain.spots import SpotKind
 from modicum_server.measures.measure import measure_from_json
-from modicum_server.measures.number_words import asked_text, enumeration, part_text, points_number
+from modicum_server.measures.number_words import asked_text, enumeration, part_text, pixels_text, points_number
 from modicum_server.reports.spots import ordered_rows, place_text, shown_place, spot_anchor
 
 MOST_NAMED = 3
 """Classes that a claim names; of more it gives the number."""
 MOST_LINES = 5
 """Classes of the table; of more it gives the number."""
+COPIED, COVERED, FILLED = "copied from another class", "covered from its own class", "filled from other pictures"
+"""Of what a pattern is compared with: itself, where it holds what it should not."""
 HOW_SURE = f"The risk of a false alarm is at most {asked_text(ALPHA)}, over all classes together."
 
 Row = Mapping[str, Any]
@@ -108,7 +110,8 @@ def quoted(label: str) -> str:
 def _of_several(classes: Sequence[Row]) -> tuple[str, ...]:
     covers = any(_matters_covered(row) for row in classes)
     lost = "; covered, it takes the class away" if covers else ""
-    compared = "In brackets: the same for a random spot of its size."
+    others = dict.fromkeys(_compared(shown_place(row), FILLED) for row in classes)
+    compared = f"In brackets: the same for {' or '.join(others)}."
     return (f"Pasted onto other pictures, each spot turns them into its class{lost}. {compared}", HOW_SURE)
 
 
@@ -118,15 +121,17 @@ def _of_one(row: Row) -> tuple[str, ...]:
     all_classes = row["target_class"] is None
     made, lost = ("the class that it came from", "their class") if all_classes else (quoted(row["label"]),) * 2
     here, elsewhere = _shares(pasted)
-    other = _compared(place)
     said = (
         f"Pasted onto {pasted['parameters']['pairs']:,} other pictures, the spot ({_where(place)}) turns {here} of "
-        f"them into {made}; {other} turns {elsewhere}{_difference(pasted)}."
+        f"them into {made}; {_compared(place, COPIED)} turns {elsewhere}{_difference(pasted)}."
     )
     if not _matters_covered(row):
         return (said,)
     here, elsewhere = _shares(covered)
-    return said, f"With the spot covered, {here} of the pictures lose {lost}; with {other}, {elsewhere}."
+    return (
+        said,
+        f"With the spot covered, {here} of the pictures lose {lost}; with {_compared(place, COVERED)}, {elsewhere}.",
+    )
 
 
 def _matters_covered(row: Row) -> bool:
@@ -150,15 +155,16 @@ def _size(place: Row) -> str:
     """How large a spot is. Where it lies is in the pictures, and in the table of all classes."""
     if place["kind"] == SpotKind.RING:
         return place_text(place)
+    if place["kind"] == SpotKind.PATTERN:
+        return f"a pattern of {pixels_text(place['size'])}"
     moves = ", elsewhere in each" if place["kind"] == SpotKind.OWN else ""
     return f"{place['height']} by {place['width']} pixels{moves}"
 
 
-def _compared(place: Row) -> str:
-    """With what the spot is compared: a band inside a ring, a random spot of its size otherwise."""
-    rings = dict.fromkeys(one["kind"] == SpotKind.RING for one in place["places"])
-    said = {True: "a band of about its area further in", False: "a random spot of its size"}
-    return " or ".join(said[ring] for ring in rings)
+def _compared(place: Row, pattern: str) -> str:
+    """With what the spot is compared; `pattern` says it of a pattern."""
+    said = {SpotKind.RING: "a band of about its area further in", SpotKind.PATTERN: f"the same pattern {pattern}"}
+    return " or ".join(dict.fromkeys(said.get(one["kind"], "a random spot of its size") for one in place["places"]))
 
 
 def _difference(measure: Row) -> str:

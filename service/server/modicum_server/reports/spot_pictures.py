@@ -16,7 +16,8 @@ from modicum_server.reports.spots import ExampleImage, copied_region, example_im
 from modicum_server.reports.wording import class_text
 
 MOST_CLASSES = 10
-PLACE = ("kind", "height", "width", "top", "left")
+PLACE = ("kind", "height", "width", "top", "left", "size", "pixels")
+"""The last two are of patterns alone."""
 COUNTS = ("pairs", "here", "elsewhere")
 
 
@@ -82,7 +83,7 @@ def copied_spot(
         "model_version": test["model_version"],
         "target_class": row["target_class"],
         "label": row["label"],
-        "place": {name: example[name] for name in PLACE},
+        "place": {name: example[name] for name in PLACE if name in example},
         "source": _image_json(source, scene.labels),
         "other": _image_json(other, scene.labels),
         "pasted": _counts(place["pasted"], example["source"]),

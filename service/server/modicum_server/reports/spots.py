@@ -251,6 +251,8 @@ def place_text(place: Mapping[str, Any]) -> str:
             return f"a ring of {pixels_text(place['width'])} at the edge"
         case SpotKind.OWN:
             return f"{sides}, where the subset of each picture is densest"
+        case SpotKind.PATTERN:
+            sides = f"a pattern of {pixels_text(place['size'])}, {sides}"
     return f"{sides}, {place['top']} from the top, {place['left']} from the left"
 
 
@@ -315,5 +317,7 @@ def copied_region(example: Mapping[str, Any], canvas: tuple[int, ...]) -> panels
         return region
     region = np.zeros((height, width), dtype=np.bool_)
     top, left = example["top"], example["left"]
-    region[top : top + example["height"], left : left + example["width"]] = True
+    height, width = example["height"], example["width"]
+    held = unpacked(base64.b64decode(example["pixels"]), height, width) if "pixels" in example else True
+    region[top : top + height, left : left + width] = held
     return region

@@ -1,4 +1,4 @@
-"""Places of a canvas that a spot test can try: windows, rings at the edge, and each image's own densest window.
+"""Places of a canvas that a spot test can try: windows, rings, patterns, and each image's own densest window.
 
 See docs/method.md, "The spot test". Nothing here runs a model.
 """
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -39,6 +40,7 @@ class PlaceKind(StrEnum):
     WINDOW = "window"
     RING = "ring"
     OWN = "own"
+    PATTERN = "pattern"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +48,14 @@ class Place:
     """A place, in pixels.
 
     Attributes:
-        kind: a window at one position, a ring at the edge, or a window at each image's own position.
-        height: of the window; of a ring, its width.
-        width: of the window; of a ring, its width.
-        top: of the window; 0 for other kinds.
-        left: of the window; 0 for other kinds.
+        kind: a window at one position, a ring at the edge, a window at each image's own position, or a pattern: any
+            set of pixels.
+        height: of the window, or of the smallest one that holds the pattern; of a ring, its width.
+        width: of the window, or of the smallest one that holds the pattern; of a ring, its width.
+        top: of that window; 0 for a ring and an own window.
+        left: of that window; 0 for a ring and an own window.
+        pixels: which pixels of its window a pattern has: row-major, eight a byte, most significant bit first, 1 = in
+            it. Empty for other kinds.
     """
 
     kind: PlaceKind
@@ -58,17 +63,24 @@ class Place:
     width: int
     top: int = 0
     left: int = 0
+    pixels: bytes = b""
 
     def region(self, canvas: tuple[int, int]) -> Tensor:
         """The place as a mask (H, W). An own window has no region without its image: it is at the upper left."""
         if self.kind is PlaceKind.RING:
             return band(canvas, 0, self.width)
-        return window(canvas, self.top, self.left, self.height, self.width)
+        region = window(canvas, self.top, self.left, self.height, self.width)
+        if self.kind is PlaceKind.PATTERN:
+            held = slice(self.top, self.top + self.height), slice(self.left, self.left + self.width)
+            region[held] = _unpacked(self.pixels, self.height, self.width)
+        return region
 
     def area(self, canvas: tuple[int, int]) -> int:
         """How many pixels it covers."""
         if self.kind is PlaceKind.RING:
             return band_area(canvas, 0, self.width)
+        if self.kind is PlaceKind.PATTERN:
+            return int(_unpacked(self.pixels, self.height, self.width).sum())
         return self.height * self.width
 
     def at(self, top: int, left: int) -> "Place":
@@ -185,3 +197,8 @@ def own_windows(canvas: tuple[int, int]) -> list[Place]:
 
 def _steps(room: int, count: int) -> list[int]:
     return sorted({round(step * room / (count - 1)) for step in range(count)})
+
+
+def _unpacked(pixels: bytes, height: int, width: int) -> Tensor:
+    bits = np.unpackbits(np.frombuffer(pixels, dtype=np.uint8), count=height * width)
+    return torch.from_numpy(bits.astype(np.bool_)).view(height, width)

@@ -3,8 +3,13 @@
 GitHub removes data: addresses from Markdown, so there the words and the drawing of the place must suffice.
 """
 
+from base64 import b64decode
 from collections.abc import Iterator
 from html import escape
+from math import ceil, floor
+
+import numpy as np
+from numpy.typing import NDArray
 
 from modicum.gate.rendering.words import Document
 from modicum.gate.verdict import class_words
@@ -36,28 +41,31 @@ def _figure(spot: Document, picture: Document) -> str:
 
 def drawn_place(spot: Document) -> Iterator[str]:
     """Yield the lines of a drawing of the canvas in which the cells that the spot touches are red."""
-    height, width = spot["canvas"]["height"], spot["canvas"]["width"]
+    region = _region(spot["place"], spot["canvas"])
+    height, width = region.shape
     side = max(height, width) / min(CELLS, max(height, width))
     for row in range(max(1, round(height / side))):
+        line = region[floor(row * side) : ceil((row + 1) * side)]
         cells = (
-            _touches(spot, (row * side, (row + 1) * side), (column * side, (column + 1) * side))
-            for column in range(max(1, round(width / side)))
+            line[:, floor(column * side) : ceil((column + 1) * side)] for column in range(max(1, round(width / side)))
         )
-        yield "".join(SPOT if touched else ELSEWHERE for touched in cells)
+        yield "".join(SPOT if cell.any() else ELSEWHERE for cell in cells)
 
 
-def _touches(spot: Document, rows: tuple[float, float], columns: tuple[float, float]) -> bool:
-    place, canvas = spot["place"], spot["canvas"]
+def _region(place: Document, canvas: Document) -> NDArray[np.bool_]:
+    """The pixels of a place (H, W)."""
+    region = np.zeros((canvas["height"], canvas["width"]), dtype=np.bool_)
     if place["kind"] == "RING":
-        width = place["width"]
-        inside = (width <= start and end <= side - width for (start, end), side in _sides(canvas, rows, columns))
-        return not all(inside)
-    top, left = place["top"], place["left"]
-    below, beside = top + place["height"], left + place["width"]
-    return bool(rows[0] < below and rows[1] > top and columns[0] < beside and columns[1] > left)
+        ring = place["width"]
+        region[:] = True
+        region[ring : region.shape[0] - ring, ring : region.shape[1] - ring] = False
+        return region
+    held = region[place["top"] : place["top"] + place["height"], place["left"] : place["left"] + place["width"]]
+    held[:] = _mask(place)[: held.shape[0], : held.shape[1]] if "pixels" in place else True
+    return region
 
 
-def _sides(
-    canvas: Document, rows: tuple[float, float], columns: tuple[float, float]
-) -> tuple[tuple[tuple[float, float], int], ...]:
-    return (rows, canvas["height"]), (columns, canvas["width"])
+def _mask(place: Document) -> NDArray[np.bool_]:
+    """Which pixels of its window a pattern has (height, width)."""
+    packed, count = np.frombuffer(b64decode(place["pixels"]), np.uint8), place["height"] * place["width"]
+    return np.unpackbits(packed, count=count).astype(np.bool_).reshape(place["height"], place["width"])
