@@ -88,7 +88,7 @@ def test_the_chosen_place_is_refined_and_holds_the_patch():
 
 def test_a_place_that_makes_fewer_than_a_tenth_the_class_is_not_refined():
     interventions, split = staged(with_patch(slice(1, 2)))
-    tried = [*fixed_places(CANVAS, []), *places.stripes(CANVAS)]
+    tried = [*fixed_places(torch.zeros(CANVAS)), *places.stripes(CANVAS)]
 
     assert all(choose_fixed(interventions, split, 1, half) in tried for half in sources.HALVES)
 

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from modicum_sis.spots.copying import PASTE
 from modicum_sis.spots.evidence import EvidenceMaps
 from modicum_sis.spots.interventions import Composite, Interventions
+from modicum_sis.spots.patterns import densest_patterns
 from modicum_sis.spots.places import Place, PlaceKind, densest, densest_windows, grid, own_windows, rings, stripes
 from modicum_sis.spots.refinement import PAIRS, refined
 from modicum_sis.spots.sources import Pair, SplitImages
@@ -21,9 +23,13 @@ ROUNDS = ((16, 8), (32, 3), (64, 1))
 """Pairs that each place is tried on in a round, and how many places stay."""
 MOST_OWN_SOURCES = 30
 """Most images of a class and a half whose own windows are sought."""
-STRIPE_LEAD = 0.15
-"""By how large a share of the pairs a stripe must beat every other place to be chosen. A stripe across the whole canvas
-draws edges of its own, which move some images of clean networks. So its share is counted less its `share_by_edges`."""
+LEAD = 0.15
+"""By how large a share of the pairs a stripe must beat windows and rings to be chosen, and a pattern all of them. Both
+draw edges of their own, which move some images of clean networks. So their share is counted less its
+`share_by_edges`."""
+TIMES_ITS_EDGES = 3
+"""How many times what its edges do a pattern must do. Nearly every pixel of a pattern may be an edge, and all lie where
+the class's evidence does, so in clean networks its edges alone make up to a third of other images the class."""
 LEAST_REFINED = 0.10
 """The share of the pairs below which a place is not moved: SUFFICIENT needs more than a tenth on the other half."""
 
@@ -36,9 +42,9 @@ class Tried:
     share: float
 
 
-def fixed_places(canvas: tuple[int, int], masks: Iterable[Tensor]) -> list[Place]:
-    """The places at one position to try, but for stripes: where subsets lie most densely, a grid, and rings."""
-    density = sum_of_shares(canvas, masks)
+def fixed_places(density: Tensor) -> list[Place]:
+    """The windows and rings to try, but for stripes: where subsets lie most densely (H, W), a grid, and rings."""
+    canvas = int(density.shape[0]), int(density.shape[1])
     dense = densest_windows(density) if bool(density.any()) else ()
     return [*dict.fromkeys([*dense, *grid(canvas), *rings(canvas)])]
 
@@ -56,19 +62,22 @@ def choose_fixed(
 ) -> Place | None:
     """The place at one position that makes most images the class; None without sources or others.
 
-    A stripe is chosen only where what it holds leads by more than `STRIPE_LEAD`. A window that does enough is refined.
+    A stripe or a pattern is chosen only where what it holds leads by more than `LEAD`. A window that does enough is
+    refined.
     """
     sources, canvas = images.of_class(target_class, half), interventions.canvas[1:]
-    places = fixed_places(canvas, (images.masks[index] for index in sources if index in images.subsets))
+    density = sum_of_shares(canvas, (images.masks[index] for index in sources if index in images.subsets))
     pairs = images.pairs(sources, half, f"choice {target_class}", most=sum(count for count, _ in ROUNDS))
-    window, stripe = (
+    best, *edged = (
         _best(interventions, images, kind, pairs, lambda place, _: place.region(canvas))
-        for kind in (places, stripes(canvas))
+        for kind in (fixed_places(density), stripes(canvas), densest_patterns(density))
     )
-    if window is None or stripe is None:
+    if best is None:
         return None
-    best = stripe if _leads(interventions, images, stripe, window, pairs) else window
-    if best.place.kind is PlaceKind.RING or best.share < LEAST_REFINED:
+    for one in edged:
+        if one is not None and _leads(interventions, images, one, best, pairs):
+            best = one
+    if best.place.kind is not PlaceKind.WINDOW or best.share < LEAST_REFINED:
         return best.place
     compared = images.pairs(sources, half, f"refinement {target_class}", most=PAIRS)
     return refined(interventions, images, best.place, compared)
@@ -77,17 +86,13 @@ def choose_fixed(
 def share_by_edges(interventions: Interventions, images: SplitImages, place: Place, pairs: Sequence[Pair]) -> float:
     """The share of the pairs in which the place makes the other image the class, but holds what another class shows.
 
-    What is copied comes from the other image of the next pair; pairs where that is of the same class are left out.
+    What is copied comes from the next image of another class among the pairs.
     """
-    swapped = [
-        (pair, following.other)
-        for pair, following in zip(pairs, [*pairs[1:], *pairs[:1]], strict=True)
-        if images.predicted[following.other] != images.predicted[pair.source]
-    ]
     region = place.region(interventions.canvas[1:])
-    seen = interventions.search_classes(Composite(inside, pair.other, region) for pair, inside in swapped)
-    hits = sum(one == images.predicted[pair.source] for one, (pair, _) in zip(seen, swapped, strict=True))
-    return hits / len(swapped) if swapped else 0.0
+    refilled = PASTE.refilled(pairs, images.predicted)
+    seen = interventions.search_classes(PASTE.composite(pair, region) for pair in refilled)
+    hits = sum(one == images.predicted[pair.source] for one, pair in zip(seen, pairs, strict=True))
+    return hits / len(pairs) if pairs else 0.0
 
 
 def choose_own(maps: EvidenceMaps, target_class: int | None, half: int) -> Place | None:
@@ -112,11 +117,15 @@ def own_place(place: Place, density: Tensor) -> Place:
 
 
 def _leads(
-    interventions: Interventions, images: SplitImages, stripe: Tried, window: Tried, pairs: Sequence[Pair]
+    interventions: Interventions, images: SplitImages, edged: Tried, other: Tried, pairs: Sequence[Pair]
 ) -> bool:
-    """Whether a stripe does more than every other place, by what it holds and not by its edges."""
-    least = window.share + STRIPE_LEAD
-    return stripe.share > least and (stripe.share - share_by_edges(interventions, images, stripe.place, pairs) > least)
+    """Whether a stripe or a pattern does more than another place, by what it holds and not by its edges."""
+    least = other.share + LEAD
+    if edged.share <= least:
+        return False
+    by_edges = share_by_edges(interventions, images, edged.place, pairs)
+    many_edges = edged.place.kind is PlaceKind.PATTERN and edged.share <= TIMES_ITS_EDGES * by_edges
+    return edged.share - by_edges > least and not many_edges
 
 
 def _best(

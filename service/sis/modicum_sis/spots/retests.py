@@ -12,7 +12,7 @@ from torch import Tensor
 from modicum_sis.errors import ParameterError
 from modicum_sis.images.source import Images, ImageSource
 from modicum_sis.model.classifier import Classifier
-from modicum_sis.spots.copying import COVER, PASTE, Intervention, comparison, followed
+from modicum_sis.spots.copying import COVER, PASTE, Attempt, Intervention, followed_elsewhere, followed_here
 from modicum_sis.spots.interventions import Interventions, Stopped
 from modicum_sis.spots.places import Place
 from modicum_sis.spots.sources import Pair
@@ -88,16 +88,15 @@ class _Retest:
     def _outcomes(
         self, interventions: Interventions, trial: SpotTrial, given: Outcomes, intervention: Intervention
     ) -> Outcomes:
-        canvas = interventions.canvas[1:]
         pairs = [Pair(source, other) for source, other in zip(given.sources, given.others, strict=True)]
-        corners = list(zip(given.tops, given.lefts, strict=True))
-        places = [_place_of(trial, pair.source) for pair in pairs]
-        here = (place.region(canvas) for place in places)
-        elsewhere = (comparison(place, corner, canvas) for place, corner in zip(places, corners, strict=True))
+        corners = zip(given.tops, given.lefts, strict=True)
+        attempts = [
+            Attempt(pair, _place_of(trial, pair.source), corner) for pair, corner in zip(pairs, corners, strict=True)
+        ]
         return replace(
             given,
-            here=followed(interventions, intervention, pairs, here, self.predicted),
-            elsewhere=followed(interventions, intervention, pairs, elsewhere, self.predicted),
+            here=followed_here(interventions, intervention, attempts, self.predicted),
+            elsewhere=followed_elsewhere(interventions, intervention, attempts, self.predicted),
         )
 
     def _passes(self) -> int:

@@ -3,7 +3,8 @@
 See docs/method.md, "The spot test". A place is tested in two ways. *Pasted*: it is copied into images of other classes;
 how many become the class? *Covered*: it is filled with what stands there in an image of another class; how many no
 longer keep the class? Each is compared, in pairs, with the same done elsewhere: at a random place of the same size, or
-for a ring on an inner band of about its area. Nothing is judged here.
+for a ring on an inner band of about its area. A pattern is compared with itself, filled otherwise (`copying`). Nothing
+is judged here.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -17,7 +18,7 @@ from modicum_sis.images.source import Images, ImageSource
 from modicum_sis.model.classifier import Classifier
 from modicum_sis.numerics.seeding import generator
 from modicum_sis.spots.choice import MOST_OWN_SOURCES, choose_fixed, choose_own, own_place
-from modicum_sis.spots.copying import COVER, PASTE, Intervention, comparison, followed
+from modicum_sis.spots.copying import COVER, PASTE, Attempt, Intervention, followed_elsewhere, followed_here
 from modicum_sis.spots.evidence import EvidenceMaps
 from modicum_sis.spots.interventions import Composite, Interventions, Stopped
 from modicum_sis.spots.outside import dividing, images_with_objects, overlap
@@ -42,9 +43,10 @@ class Outcomes:
         sources: the image whose place is copied or covered.
         others: the image that it is copied into, or covered from.
         here: whether the class followed the place: it appeared with the copy, or was lost under the cover.
-        elsewhere: the same for the place of comparison in the same two images.
-        tops: of the window of comparison, in pixels; 0 where it is a band.
-        lefts: of the window of comparison, in pixels; 0 where it is a band.
+        elsewhere: the same for the place of comparison in the same two images; of a pattern, for the same place with
+            what it should not hold.
+        tops: of the window of comparison, in pixels; 0 for a ring and a pattern.
+        lefts: of the window of comparison, in pixels; 0 for a ring and a pattern.
     """
 
     sources: tuple[int, ...]
@@ -262,24 +264,23 @@ def _outcomes(
     pairs: Sequence[Pair],
     intervention: Intervention,
 ) -> Outcomes:
-    canvas = interventions.canvas[1:]
     drawn = generator(images.seed, "", f"spot comparison {intervention.name}")
-    corners = [_corner(places[pair.source], canvas, drawn) for pair in pairs]
-    here = (places[pair.source].region(canvas) for pair in pairs)
-    elsewhere = (comparison(places[pair.source], corner, canvas) for pair, corner in zip(pairs, corners, strict=True))
+    placed = [places[pair.source] for pair in pairs]
+    corners = [_corner(place, interventions.canvas[1:], drawn) for place in placed]
+    attempts = [Attempt(*one) for one in zip(pairs, placed, corners, strict=True)]
     return Outcomes(
         sources=tuple(pair.source for pair in pairs),
         others=tuple(pair.other for pair in pairs),
-        here=followed(interventions, intervention, pairs, here, images.predicted),
-        elsewhere=followed(interventions, intervention, pairs, elsewhere, images.predicted),
+        here=followed_here(interventions, intervention, attempts, images.predicted),
+        elsewhere=followed_elsewhere(interventions, intervention, attempts, images.predicted),
         tops=tuple(top for top, _ in corners),
         lefts=tuple(left for _, left in corners),
     )
 
 
 def _corner(place: Place, canvas: tuple[int, int], drawn: torch.Generator) -> tuple[int, int]:
-    """Top and left of a random window of the place's size; (0, 0) for a ring, which is compared with a band."""
-    if place.kind is PlaceKind.RING:
+    """Top and left of a random window of the place's size; (0, 0) for a ring and a pattern, which need none."""
+    if place.kind in {PlaceKind.RING, PlaceKind.PATTERN}:
         return 0, 0
     top, left = (
         int(torch.randint(room - size + 1, (1,), generator=drawn))
