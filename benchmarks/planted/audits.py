@@ -26,10 +26,11 @@ from benchmarks.planted.networks import Trained, balanced, normalised
 
 THRESHOLD = 0.9
 BATCH = 50
-CHOICE = "refined"
-"""How the places of an audit were chosen: windows are moved and resized, and stripes count for what they hold.
+CHOICE = "patterns"
+"""How the places of an audit were chosen: patterns are tried, too.
 
-Audits without this were made before that."""
+Audits of before that have "refined", if windows were moved and resized and stripes counted for what they hold; earlier
+ones have nothing."""
 LEARNT = 0.3
 """A cue counts as learnt where at least this share of other pictures follows it."""
 
@@ -98,6 +99,11 @@ def spot_audit(case: Case, network: Trained, chosen: Tensor, passes: int) -> dic
 def is_current(audit: Mapping[str, Any]) -> bool:
     """Whether the places of a kept audit were chosen as they are now."""
     return audit.get("choice") == CHOICE
+
+
+def is_refined(audit: Mapping[str, Any]) -> bool:
+    """Whether the windows of a kept audit were refined, as they are since before patterns were tried."""
+    return "choice" in audit
 
 
 def tested_spots(case: Case, network: Trained, chosen: Tensor, passes: int) -> list[SpotRow]:

@@ -6,7 +6,7 @@ from modicum.gate.spot_rule import ALPHA, FOUND, SpotOutcome
 from modicum_server.measures.number_words import share_text
 
 from benchmarks.planted import measures, simulation
-from benchmarks.planted.audits import LEARNT, THRESHOLD, is_current
+from benchmarks.planted.audits import LEARNT, THRESHOLD, is_current, is_refined
 from benchmarks.planted.cases import LABEL
 from benchmarks.planted.counting import CIFAR, FOLLOWED, Row, followed, tally, with_audit
 from benchmarks.planted.cues import Where
@@ -18,6 +18,7 @@ from benchmarks.tables import table
 
 OPAQUE = "opaque"
 REFINED = "../decisions/0061-a-chosen-window-is-refined.md"
+PATTERNS = "../decisions/0070-a-pattern-is-compared-with-itself.md"
 STRIPES = "../decisions/0062-a-stripe-counts-for-what-it-holds.md"
 CARRIERS = "../decisions/0067-carriers-are-counted.md"
 CHANCE = 0.5
@@ -65,12 +66,12 @@ def _introduction(rows: Sequence[Row], cued: Sequence[Row], clean: Sequence[Row]
 
 def _by_choice(rows: Sequence[Row]) -> str:
     """How many networks were audited with places as they are chosen now, and how many before."""
-    current = sum(all(is_current(one) for one in row["audits"]) for row in rows)
+    refined, current = (sum(all(map(one, row["audits"])) for row in rows) for one in (is_refined, is_current))
     return (
-        f"{len(rows) - current} of these networks, and of those of ImageNet's size below, were audited before chosen "
-        f"windows were [refined]({REFINED}) and stripes counted [for what they hold]({STRIPES}), and {current} since. "
-        f"The tables count both. All are judged by today's rule, which counts [carriers]({CARRIERS}), from the kept "
-        "counts of every source."
+        f"{len(rows) - refined} of these networks, and of those of ImageNet's size below, were audited before chosen "
+        f"windows were [refined]({REFINED}) and stripes counted [for what they hold]({STRIPES}), and {refined} since; "
+        f"{current} of them when [patterns]({PATTERNS}) were tried, too. The tables count all. All are judged "
+        f"by today's rule, which counts [carriers]({CARRIERS}), from the kept counts of every source."
     )
 
 

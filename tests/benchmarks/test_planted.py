@@ -115,16 +115,18 @@ def test_tables_count_what_was_found_what_was_not_and_false_alarms():
 def test_a_network_whose_places_were_chosen_in_an_earlier_way_is_measured_again_and_counted_apart():
     audits = [{"images": images, "search_passes": passes} for images, passes in AUDITS]
     current = [{**one, "choice": CHOICE} for one in audits]
-    rows = [row(name, followed={}, flagged=[], clean=True) for name in ("earlier", "now")]
-    rows[1]["audits"] = [{**one, "choice": CHOICE} for one in rows[1]["audits"]]
+    rows = [row(name, followed={}, flagged=[], clean=True) for name in ("earlier", "refined", "now")]
+    for made, choice in zip(rows[1:], ("refined", CHOICE), strict=True):
+        made["audits"] = [{**one, "choice": choice} for one in made["audits"]]
 
     assert is_whole({"pictures": CIFAR, "audits": current})
     assert not is_whole({"pictures": CIFAR, "audits": audits})
+    assert not is_whole({"pictures": CIFAR, "audits": [{**one, "choice": "refined"} for one in audits]})
     assert not is_whole({"pictures": CIFAR, "audits": [*current[1:], audits[0]]})
     assert is_whole({"pictures": PICTURES, "audits": current[:1]})
     assert not is_whole({"pictures": PICTURES, "audits": audits[:1]})
     text = "\n".join(planted(rows))
-    assert text.count("1 of these networks") == text.count("and 1 since") == 1
+    assert text.count("1 of these networks") == text.count("and 2 since; 1 of them") == 1
 
 
 @pytest.mark.parametrize("preset", PRESETS)
