@@ -34,12 +34,18 @@ class AllBright(nn.Module):
 
 
 class AllStandOut(nn.Module):
-    """Class 1 where every scattered pixel differs from the median of its image, else class 0."""
+    """Class 1 where every scattered pixel is bright, or, in light images, differs from the median; else class 0."""
+
+    def __init__(self, light: float) -> None:
+        super().__init__()
+        self.light = light
 
     def forward(self, images: Tensor) -> Tensor:
-        median = images.flatten(1).median(dim=1).values[:, None]
-        steps = (images[:, 0, scattered()] - median).abs().amin(dim=1) - 0.01
-        return torch.stack([-steps, steps], dim=1)
+        held = images[:, 0, scattered()]
+        median = images.flatten(1).median(dim=1).values
+        stand_out = (held - median[:, None]).abs().amin(dim=1) > 0.01
+        seen = ((held > 0.75).all(dim=1) | (stand_out & (median > self.light))).float()
+        return torch.stack([1 - seen, seen], dim=1)
 
 
 def with_scattered() -> tuple[Tensor, dict[int, Tensor]]:
@@ -94,12 +100,15 @@ def test_a_pattern_is_chosen_where_scattered_pixels_count_only_together():
         assert not any((*trial.pasted.elsewhere, *trial.covered.elsewhere))
 
 
-def test_a_pattern_is_not_chosen_where_it_does_as_much_with_what_another_class_shows():
+@pytest.mark.parametrize(("light", "chosen"), [(0.62, True), (0.4, False), (0.0, False)])
+def test_a_pattern_is_chosen_if_it_does_three_times_as_much_as_with_what_another_class_shows(light, chosen):
+    """Of the images of class 0 a sixth, three fifths and all are light."""
     images, masks = with_scattered()
 
-    row = of_class(list(spot_tests(classifier_of(AllStandOut()), images, PREDICTED, masks)), 1)
+    row = of_class(list(spot_tests(classifier_of(AllStandOut(light)), images, PREDICTED, masks)), 1)
 
-    assert PlaceKind.PATTERN not in {trial.place.kind for trial in row.trials}
+    kinds = [trial.place.kind for trial in row.trials if trial.place.kind is not PlaceKind.OWN]
+    assert [kind is PlaceKind.PATTERN for kind in kinds] == [chosen, chosen]
 
 
 def test_a_pattern_is_not_chosen_where_a_window_does_as_much():

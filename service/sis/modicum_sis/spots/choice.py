@@ -23,10 +23,11 @@ ROUNDS = ((16, 8), (32, 3), (64, 1))
 """Pairs that each place is tried on in a round, and how many places stay."""
 MOST_OWN_SOURCES = 30
 """Most images of a class and a half whose own windows are sought."""
-LEAD = 0.15
-"""By how large a share of the pairs a stripe must beat windows and rings to be chosen, and a pattern all of them. Both
-draw edges of their own, which move some images of clean networks. So their share is counted less its
-`share_by_edges`."""
+STRIPE_LEAD = 0.15
+"""By how large a share of the pairs a stripe must beat windows and rings to be chosen. A stripe across the whole canvas
+draws edges of its own, which move some images of clean networks. So its share is counted less its `share_by_edges`."""
+PATTERN_LEAD = 0.25
+"""The same for a pattern, which must beat stripes, too."""
 TIMES_ITS_EDGES = 3
 """How many times what its edges do a pattern must do. Nearly every pixel of a pattern may be an edge, and all lie where
 the class's evidence does, so in clean networks its edges alone make up to a third of other images the class."""
@@ -62,8 +63,7 @@ def choose_fixed(
 ) -> Place | None:
     """The place at one position that makes most images the class; None without sources or others.
 
-    A stripe or a pattern is chosen only where what it holds leads by more than `LEAD`. A window that does enough is
-    refined.
+    A stripe or a pattern is chosen only where what it holds leads (`_leads`). A window that does enough is refined.
     """
     sources, canvas = images.of_class(target_class, half), interventions.canvas[1:]
     density = sum_of_shares(canvas, (images.masks[index] for index in sources if index in images.subsets))
@@ -120,12 +120,13 @@ def _leads(
     interventions: Interventions, images: SplitImages, edged: Tried, other: Tried, pairs: Sequence[Pair]
 ) -> bool:
     """Whether a stripe or a pattern does more than another place, by what it holds and not by its edges."""
-    least = other.share + LEAD
+    is_pattern = edged.place.kind is PlaceKind.PATTERN
+    least = other.share + (PATTERN_LEAD if is_pattern else STRIPE_LEAD)
     if edged.share <= least:
         return False
     by_edges = share_by_edges(interventions, images, edged.place, pairs)
-    many_edges = edged.place.kind is PlaceKind.PATTERN and edged.share <= TIMES_ITS_EDGES * by_edges
-    return edged.share - by_edges > least and not many_edges
+    draws_too_much = is_pattern and edged.share <= TIMES_ITS_EDGES * by_edges
+    return edged.share - by_edges > least and not draws_too_much
 
 
 def _best(
