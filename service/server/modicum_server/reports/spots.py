@@ -318,6 +318,6 @@ def copied_region(example: Mapping[str, Any], canvas: tuple[int, ...]) -> panels
     region = np.zeros((height, width), dtype=np.bool_)
     top, left = example["top"], example["left"]
     height, width = example["height"], example["width"]
-    held = unpacked(base64.b64decode(example["pixels"]), height, width) if "pixels" in example else True
+    held = mask_of_bits(base64.b64decode(example["pixels"]), height, width) if "pixels" in example else True
     region[top : top + height, left : left + width] = held
     return region
