@@ -69,7 +69,7 @@ def _answer(
         window.locator(".looked-at").evaluate("one => one.decode()")
         if taken and place == SHOWN_AT:
             window.screenshot(path=taken)
-        window.keyboard.press(str(_key(plan, one, source)))
+        window.locator(f'#answer button[value="{_key(plan, one, source)}"]').click()
     window.get_by_role("heading", name="Thank you").wait_for()
 
 

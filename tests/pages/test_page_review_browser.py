@@ -5,6 +5,7 @@ import re
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from modicum_server.domain.reviews import PictureKind
+from modicum_server.transports.http.pages.views.reviewing import keys_of
 
 from tests.pages.browsing import NEEDS_CHROMIUM, sign_in, window_on
 from tests.pages.pages_stage import Scene
@@ -35,6 +36,19 @@ def test_a_session_is_answered_by_keys_alone(page, asked: OpenReview):
     page.get_by_role("heading", name="Thank you").wait_for()
     answers = asked.review.reviewers[-1].answers
     assert [one.choice is None for one in answers] == [True] * 20 + [False] * 4
+
+
+def test_a_letter_is_a_key_where_classes_are_called_by_digits(page, asked: OpenReview):
+    page.goto(asked.link())
+    wait_for(page, 1)
+    page.evaluate("document.querySelector('#answer button[value=\"2\"]').dataset.key = 'b'")
+    page.keyboard.press("2")
+    page.keyboard.press("Shift+B")
+
+    wait_for(page, 2)
+    told = asked.review.reviewers[-1].answers
+    assert [one.choice for one in told] == [asked.review.plan.images[told[0].picture.image].options[1]]
+    assert (keys_of(["cat", "12"]), keys_of(["cat", "dog"])) == ("xabcdefghi", "0123456789")
 
 
 def test_a_link_leaves_the_address_bar_and_a_reload_goes_on(page, asked: OpenReview):

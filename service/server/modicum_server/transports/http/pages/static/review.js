@@ -1,4 +1,4 @@
-// The page of a reviewer. The keys 0 to 9 press the buttons of the same number.
+// The page of a reviewer. A key presses the button that names it.
 "use strict";
 // A picture is answered once, and only when it can be seen: a key that was pressed twice says nothing of the next one,
 // and one that could not be loaded does not say "nothing there".
@@ -15,6 +15,6 @@ function tellFailure() {
 picture?.addEventListener("error", tellFailure);
 if (picture?.complete && picture.naturalWidth === 0) tellFailure();
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.altKey || event.metaKey || event.repeat || !/^[0-9]$/.test(event.key)) return;
-  document.querySelector(`#answer button[value="${event.key}"]`)?.click();
+  if (event.ctrlKey || event.altKey || event.metaKey || event.repeat || !/^[0-9a-z]$/i.test(event.key)) return;
+  document.querySelector(`#answer button[data-key="${event.key.toLowerCase()}"]`)?.click();
 });

@@ -4,6 +4,7 @@ Nothing here may tell what kind a picture is, or what the model says of it: not 
 """
 
 import asyncio
+from collections.abc import Sequence
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -19,7 +20,8 @@ from modicum_server.transports.layers import GUESS_SECONDS
 from modicum_server.usecases.reviews import LINK_SECONDS, PATH
 
 NOTHING = 0
-"""The key for "nothing there"."""
+"""The value for "nothing there"; options count from 1."""
+DIGITS, LETTERS = "0123456789", "xabcdefghi"
 
 
 async def _picture_page(visit: Visit) -> Response:
@@ -33,7 +35,12 @@ async def _picture_page(visit: Visit) -> Response:
         return public_page(visit, "review-closed.html.j2", error)
     if shown is None:
         return public_page(visit, "review-end.html.j2")
-    return public_page(visit, "review-picture.html.j2", shown=shown)
+    return public_page(visit, "review-picture.html.j2", shown=shown, keys=keys_of(shown.options))
+
+
+def keys_of(options: Sequence[str]) -> str:
+    """Return the keys of "nothing there" and of the options. They are letters where an option is called by a digit."""
+    return LETTERS if any(option.isdecimal() for option in options) else DIGITS
 
 
 async def _take_link(visit: Visit) -> Response:
