@@ -18,7 +18,7 @@ from benchmarks.tables import table
 
 OPAQUE = "opaque"
 REFINED = "../decisions/0061-a-chosen-window-is-refined.md"
-PATTERNS = "../decisions/0070-a-pattern-is-compared-with-itself.md"
+PATTERNS = "../decisions/0071-a-pattern-is-compared-with-itself.md"
 STRIPES = "../decisions/0062-a-stripe-counts-for-what-it-holds.md"
 CARRIERS = "../decisions/0067-carriers-are-counted.md"
 CHANCE = 0.5

@@ -3,7 +3,7 @@
 Each is compared with the same done elsewhere, so that what any place does is not taken for what this one does. A window
 is compared with a window of its size, and a ring with a band of its area. A pattern has as many edges as pixels, and
 they alone move images. So it is compared with itself, filled otherwise: copied from an image of another class, or
-covered from an image of the same class. See docs/decisions/0070-a-pattern-is-compared-with-itself.md.
+covered from an image of the same class. See docs/decisions/0071-a-pattern-is-compared-with-itself.md.
 """
 
 from collections.abc import Iterator, Sequence
