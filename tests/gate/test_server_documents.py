@@ -316,6 +316,18 @@ def test_a_result_without_rows_that_contradicts_itself_is_noticed():
     assert first_difference(document).endswith("].outcome is DESTROYED, but SURVIVES was counted")
 
 
+def test_a_result_of_an_older_release_is_compared_by_counts_and_shares_alone():
+    result = json.loads(json.dumps(reported(every_outcome()[:-1])))
+    del result["dataset"]["pictures"]
+    search = result["models"][0]["searches"][0]
+    search["measures"]["subset_fraction_median"]["value"] = search["readings"][0]["outcome"] = "as it was called then"
+    assert first_difference(result) == ""
+
+    search["measures"]["accuracy"]["n"] += 1
+
+    assert first_difference(result).startswith("models[0].searches[0].measures.accuracy.n is ")
+
+
 SPOT_EDITS = [
     (("outcome",), "NONE_FOUND"),
     (("rows", 1, "whole_outcome"), "NONE_FOUND"),

@@ -1,14 +1,16 @@
 """Whether a result document contradicts itself. Needs no rows.
 
 Shares are compared with their counts and their intervals, readings with the intervals that decide them, and spot tests
-with the counts of every source. Somebody who edits all of it in accord is not noticed.
+with the counts of every source. Somebody who edits all of it in accord is not noticed. Older releases had other rules:
+of their results shares alone are compared.
 """
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from modicum.gate.copies import counts_pictures
 from modicum.gate.differing import Differences, differing, differing_fields
-from modicum.gate.intervals import wilson_ends
+from modicum.gate.intervals import TAILS, wilson_ends
 from modicum.gate.reading_rules import RULES, Ends, Told, told_at
 from modicum.gate.spots_again import spots_differing
 from modicum.gate.tails import FEWEST_PAIRS
@@ -24,6 +26,8 @@ def contradictions(document: Document) -> Differences:
     parts = {name: part for name, part in document.items() if name not in NOT_MEASURES}
     for path, measure in _measures("", parts):
         yield from _of_its_counts(path, measure)
+    if not counts_pictures(document):
+        return  # an older release summarised it, by rules of its own
     for at, model in enumerate(document["models"]):
         for index, search in enumerate(model["searches"]):
             yield from _readings(f"models[{at}].searches[{index}].readings", search)
@@ -62,9 +66,9 @@ def _readings(path: str, search: Document) -> Differences:
         if rule is None or not rule.is_about(measures):
             continue
         yield from differing(f"{path}[{at}].outcome", reading["outcome"], rule.outcome(stated))
-        if "statements" in reading:
-            yield from differing(f"{path}[{at}].statements", reading["statements"], rule.statements(stated))
-        for place, (tail, outcome) in enumerate(reading.get("outcomes", ())):
+        yield from differing(f"{path}[{at}].statements", reading["statements"], rule.statements(stated))
+        yield from differing(f"{path}[{at}].outcomes", [tail for tail, _ in reading["outcomes"]], list(TAILS))
+        for place, (tail, outcome) in enumerate(reading["outcomes"]):
             again = rule.outcome(told_at(measures, tail))
             yield from differing(f"{path}[{at}].outcomes[{place}]", outcome, again)
 

@@ -10,8 +10,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from modicum.gate.consistency import contradictions
+from modicum.gate.copies import counts_pictures
 from modicum.gate.differing import Differences, differing, differing_fields
 from modicum.gate.measured_again import Taken, again, taken_by
+from modicum.gate.other_alpha import RATES
 from modicum.gate.row_facts import RowFacts
 from modicum.gate.searched import searched
 
@@ -21,6 +23,8 @@ BESIDE_THE_RESULT = frozenset({"review", "rows", "spot_pictures"})
 MOST_CLASSES = 1_000
 """Of a measure: a result leaves out the others. A test compares with the server."""
 USUAL_LEVEL = 0.95
+OF_ALL_RELEASES = frozenset({"accuracy", "eligible_share", "baseline_confident_share", *RATES})
+"""Measures that older releases took in the same way; of the results of these no other is compared."""
 
 
 def first_difference(document: Document) -> str:
@@ -43,12 +47,13 @@ def _of_its_rows(document: Document) -> Differences:
     rows = document["rows"]
     if "rows" in document["findings"]:
         yield from differing("findings.rows", document["findings"]["rows"], len(rows))
-    level = document["specification"]["statistics"].get("level", USUAL_LEVEL)
+    level, whole = document["specification"]["statistics"].get("level", USUAL_LEVEL), counts_pictures(document)
     for at, (_, searches) in enumerate(searched(document)):
         for index, (search, images) in enumerate(searches):
             path = f"models[{at}].searches[{index}]"
             yield from differing_fields(f"{path}.counts", search["counts"], _counts(images))
-            yield from _measures_differing(f"{path}.measures", search["measures"], images, level)
+            compared = {name: one for name, one in search["measures"].items() if whole or name in OF_ALL_RELEASES}
+            yield from _measures_differing(f"{path}.measures", compared, images, level)
     yield from contradictions(document)
 
 
