@@ -30,7 +30,8 @@ rules:
 
 
 def test_the_gate_and_a_later_judgement_of_its_result_give_one_verdict(place):
-    (place.folder / "modicum.yaml").write_text(POLICY.replace("RATE", "0.3"))
+    controls = "class_targeted, fill, fill_robust, dilated, mask_only, random, shortcut, pixel_subsets"
+    (place.folder / "modicum.yaml").write_text(POLICY.replace("RATE", "0.3").replace("fill", controls))
     outputs = ("--result", "result.json", "--output", "verdict.json", "--output", "verdict.xml")
 
     gate = place.run("modicum", "gate", "photos", *MODEL, *outputs)
