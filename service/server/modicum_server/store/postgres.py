@@ -1,11 +1,14 @@
 """`ports.Store` over Postgres: one pool a process, one database transaction a `Transaction`."""
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.pool import QueuePool
 
 from modicum_server import ports
 from modicum_server.errors import DependencyUnavailable, SchemaOutdated
@@ -33,6 +36,9 @@ from modicum_server.store.spot_trials import PostgresSpotTrials
 from modicum_server.store.spots import PostgresSpots
 from modicum_server.store.verdicts import PostgresVerdicts
 
+#: How long a store that is closed waits for the connections in use, and how often it looks.
+GIVEN_BACK_SECONDS = 5.0
+LOOK_SECONDS = 0.01
 #: Of procrastinate; without its schema every write that queues work fails.
 QUEUE_TABLE = "procrastinate_jobs"
 
@@ -145,5 +151,13 @@ class PostgresStore:
             )
 
     async def close(self) -> None:
-        """Close every connection."""
+        """Close every connection. One in use is waited for a little: the pool forgets those that come back later."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(GIVEN_BACK_SECONDS):
+                while self._in_use():  # noqa: ASYNC110 - the pool tells nobody
+                    await asyncio.sleep(LOOK_SECONDS)
         await self._engine.dispose()
+
+    def _in_use(self) -> int:
+        pool = self._engine.pool
+        return pool.checkedout() if isinstance(pool, QueuePool) else 0
