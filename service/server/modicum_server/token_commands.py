@@ -54,8 +54,7 @@ def create(  # noqa: PLR0917 - options, which typer gives by name
 ) -> None:
     """Give a person or a program (a principal) a role in a project, and print a token. It cannot be shown again.
 
-    Only the SHA-256 of the token is stored. It carries all roles of its principal. A principal that has another role in
-    the project is refused.
+    Only its SHA-256 is stored. It carries all roles of its principal. One that has another role there is refused.
     """
     if role not in set(Role):
         end(USAGE, f"--role: expected viewer, auditor or admin, got {role!r}")
