@@ -30,6 +30,7 @@ PAGES = (
     "/datasets/few",
     "/new-audit",
     "/policies",
+    "/trials",
     "/members",
     "/tokens",
     "/audits/none",

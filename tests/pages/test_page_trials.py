@@ -1,13 +1,20 @@
 """A spot of one picture is tried on another: composed at the door, scored by a worker, shown on a page."""
 
+import asyncio
 import io
 import re
 
 import numpy as np
 import pytest
 from modicum_server.domain.audits import AuditFailure, Stage
-from modicum_server.domain.spot_trials import VIEWS, TrialScore
+from modicum_server.domain.spot_trials import VIEWS, TrialScore, TrialView
+from modicum_server.domain.spots import SpotKind, SpotPlace
+from modicum_server.errors import TooManyTrials
 from modicum_server.images.pictures import canvas_array
+from modicum_server.usecases.pages import PageRequest
+from modicum_server.usecases.request_ids import CreateOptions
+from modicum_server.usecases.side_by_side import Side
+from modicum_server.usecases.spot_trials import MOST_OPEN, AskedTrial
 from PIL import Image
 
 from tests.measures.example_audit import INPUT
@@ -94,6 +101,7 @@ def test_what_each_version_says_is_shown_as_it_comes(scene, pair):
 
     scene.run(said(scene, trial, left, [0, 1, 1, 0]))
     half, part = whole(browser.get(trial)), browser.get(f"{trial}/progress").text
+    nothing_new = browser.get(f"{trial}/progress?after=1").status
     scene.run(said(scene, trial, right, [0, 0, 1, 1]))
 
     async def end() -> None:
@@ -108,8 +116,12 @@ def test_what_each_version_says_is_shown_as_it_comes(scene, pair):
     assert "The spot pasted onto the other picture tiny version 1: cat ; confidence in cat: 75%" in half
     assert "tried version 1: not yet" in half
     assert part.strip().startswith('<div id="trial" hx-get=')
+    assert "Pasting the spot makes it see cat. With the spot covered it no longer sees cat." in half
+    assert nothing_new == 204  # so the focus stays where it is
     assert "tried version 1: dog ; confidence in cat: 75%" in whole(done)
     assert "every 2s" not in done.text
+    assert "Pasting the spot changes nothing: it sees dog before and after." in whole(done)
+    assert "With the spot covered it still sees cat." in whole(done)
 
 
 def test_a_trial_can_be_cancelled_and_leaves_no_work(scene, pair):
@@ -124,6 +136,90 @@ def test_a_trial_can_be_cancelled_and_leaves_no_work(scene, pair):
 
     assert "It was cancelled." in whole(browser.get(trial))
     assert scene.run(left()) == 0
+
+
+def test_trials_are_listed_and_an_admin_deletes_one_with_its_pictures(scene, pair):
+    browser, sent = begun(scene, pair, top="0", left_edge="0", height="2", width="5")  # pictures of no other trial
+    trial = sent.headers["Location"]
+    plan = scene.run(scene.services.use_cases.spot_trials.get(ADA, trial.removeprefix("/"))).plan
+    browser.send(trial, f"{trial}/cancel")
+    admin = scene.browser("ada")
+    listed = admin.get(f"/{PROJECT}/trials")
+
+    refused = browser.post(f"{trial}/delete", {"form_token": listed_token(browser, pair)})
+    admin.send(trial, f"{trial}/delete")
+
+    async def held(digest: str) -> bool:
+        async with scene.store.transaction() as transaction:
+            return await transaction.artifacts.get(PROJECT, digest) is not None
+
+    assert trial in listed.text
+    assert refused.status == 403
+    assert browser.get(trial).status == 404
+    assert trial not in admin.get(f"/{PROJECT}/trials").text
+    assert not scene.run(held(plan.pictures[VIEWS.index(TrialView.PASTED)]))
+
+
+def listed_token(browser, pair: str) -> str:
+    """A seal of a form of this browser."""
+    return browser.get(f"/{PROJECT}/new-audit").form_token
+
+
+def test_a_version_is_not_deleted_under_an_open_trial(scene, pair):
+    browser, sent = begun(scene, pair, top="5")
+    trial = sent.headers["Location"].removeprefix("/")
+
+    async def referrers() -> list[str]:
+        async with scene.store.transaction() as transaction:
+            return await transaction.models.audits_of(f"{PROJECT}/models/tried/versions/1")
+
+    waiting = scene.run(referrers())
+    browser.send(f"/{trial}", f"/{trial}/cancel")
+
+    assert trial in waiting
+    assert trial not in scene.run(referrers())
+
+
+def test_composed_pictures_are_not_deleted_under_a_trial(scene, pair):
+    _, sent = begun(scene, pair, left_edge="3")
+    trial = sent.headers["Location"].removeprefix("/")
+    plan = scene.run(scene.services.use_cases.spot_trials.get(ADA, trial)).plan
+
+    async def referrers(digest: str) -> list[str]:
+        async with scene.store.transaction() as transaction:
+            return await transaction.artifacts.referrers(PROJECT, digest)
+
+    assert trial in scene.run(referrers(plan.pictures[1]))
+
+
+def test_many_trials_at_once_stay_within_the_bound(scene, pair):
+    """In a project of its own the bound is counted exactly; here others have trials, too."""
+    trials = scene.services.use_cases.spot_trials
+    side = Side(f"{PROJECT}/audits/tried-left")
+    source, other = digest_of(scene, 0), digest_of(scene, 1)
+
+    async def one(number: int) -> bool:
+        place = SpotPlace(SpotKind.WINDOW, 1, 1, number // 8, number % 8)
+        try:
+            await trials.create(ADA, AskedTrial(side, side, source, other, place), CreateOptions())
+        except TooManyTrials:
+            return False
+        return True
+
+    async def all_at_once() -> tuple[list[bool], int]:
+        begun = await asyncio.gather(*(one(number) for number in range(MOST_OPEN + 8)))
+        async with scene.store.transaction() as transaction:
+            return begun, await transaction.spot_trials.open_count(PROJECT)
+
+    async def cancel_all() -> None:
+        for trial in (await trials.page(ADA, PROJECT, PageRequest(100))).rows:
+            await trials.cancel(ADA, trial.name)
+
+    begun, count = scene.run(all_at_once())
+    scene.run(cancel_all())
+
+    assert count == MOST_OPEN
+    assert not all(begun)
 
 
 def test_a_trial_that_failed_says_why(scene, pair):

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from modicum_server.domain.audits import AuditFailure
 from modicum_server.domain.spot_trials import SpotTrial, TrialScore
+from modicum_server.ports.lists import Keyed
 
 
 class SpotTrials(Protocol):
@@ -15,6 +16,10 @@ class SpotTrials(Protocol):
         """Get it; no other transaction changes it before this one ends."""
 
     async def create(self, trial: SpotTrial) -> SpotTrial: ...
+    async def page(self, project: str, *, after: str, limit: int) -> list[Keyed[SpotTrial]]:
+        """Newest first."""
+
+    async def delete(self, name: str) -> None: ...
     async def open_count(self, project: str) -> int:
         """How many of the project wait or are at work."""
 

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, Select, func, insert, literal, select, update
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import Row, Select, delete, func, insert, literal, select, update
+from sqlalchemy.dialects.postgresql import JSONB, array
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from modicum_server.domain.audits import AuditFailure
 from modicum_server.domain.documents import TRIAL_PLAN, TRIAL_SCORE, document_of, value_of
 from modicum_server.domain.spot_trials import SpotTrial, TrialScore, TrialState
+from modicum_server.ports import Keyed
 from modicum_server.store.spot_trial_tables import spot_trials
 from modicum_server.usecases.resource_names import parent_of
 
@@ -40,6 +41,17 @@ class PostgresSpotTrials:
             "state": trial.state.value,
         }
         return _trial((await self._connection.execute(insert(spot_trials).values(values).returning(spot_trials))).one())
+
+    async def page(self, project: str, *, after: str, limit: int) -> list[Keyed[SpotTrial]]:
+        """List those of a project, newest first."""
+        query = select(spot_trials).where(_TRIALS.project == project).order_by(_TRIALS.name.desc()).limit(limit)
+        if after:
+            query = query.where(_TRIALS.name < after)
+        return [(row.name, _trial(row)) for row in await self._connection.execute(query)]
+
+    async def delete(self, name: str) -> None:
+        """Delete it."""
+        await self._connection.execute(delete(spot_trials).where(_TRIALS.name == name))
 
     async def open_count(self, project: str) -> int:
         """Return how many of the project wait or are at work."""
@@ -72,6 +84,12 @@ class PostgresSpotTrials:
     async def _one(self, query: Select[Any]) -> SpotTrial | None:
         row = (await self._connection.execute(query)).one_or_none()
         return None if row is None else _trial(row)
+
+
+def open_trials_of(versions: Sequence[str]) -> Select[tuple[str]]:
+    """Return the names of the trials that have not ended and that let one of these versions look."""
+    names = _TRIALS.plan["model_versions"].has_any(array(versions))
+    return select(_TRIALS.name).where(_TRIALS.state == TrialState.QUEUED.value, names)
 
 
 def _trial(row: Row[Any]) -> SpotTrial:

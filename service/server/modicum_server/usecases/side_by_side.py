@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from modicum_server.domain.audits import Audit
+from modicum_server.domain.classes import same_classes
 from modicum_server.domain.projects import Principal, Role
 from modicum_server.domain.searches import whole_image_search
 from modicum_server.errors import FieldInvalid
@@ -63,7 +64,10 @@ class PicturePair:
 
 @dataclass(frozen=True, slots=True)
 class SideBySide:
-    """Both sides. What differs comes first; `conditions` says what else differs than the version."""
+    """Both sides. What differs comes first; `conditions` says what else differs than the version.
+
+    `same_classes`: both versions have the same classes, so that a spot can be tried on both.
+    """
 
     left: Audit
     right: Audit
@@ -71,6 +75,7 @@ class SideBySide:
     conditions: Sequence[tuple[str, str, str]]
     figures: Sequence[FigurePair]
     pictures: Sequence[PicturePair]
+    same_classes: bool
 
 
 class Comparing:
@@ -93,6 +98,7 @@ class Comparing:
             for audit in audits:
                 require_succeeded(audit)
             versions = [version_of(side, audit) for side, audit in zip((left, right), audits, strict=True)]
+            alike = same_classes(*[await require_version(transaction, name) for name in versions]) is not None
             seen = [
                 await _pictures(transaction, audit, version) for audit, version in zip(audits, versions, strict=True)
             ]
@@ -105,6 +111,7 @@ class Comparing:
             conditions=differing(one.conditions, other.conditions),
             figures=_figures(one.figures, other.figures),
             pictures=_paired(*seen),
+            same_classes=alike,
         )
 
 

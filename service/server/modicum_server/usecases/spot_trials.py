@@ -4,7 +4,9 @@ The pictures are composed here, on the canvas of an audit, and stored as arrays.
 """
 
 import asyncio
+import contextlib
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,12 +20,14 @@ from modicum_server.domain.projects import Principal, Role
 from modicum_server.domain.searches import Canvas, whole_image_search
 from modicum_server.domain.spot_trials import VIEWS, SpotTrial, TrialPlan
 from modicum_server.domain.spots import SpotKind, SpotPlace
-from modicum_server.errors import FieldInvalid, SpotTrialNotFound, TooManyTrials
+from modicum_server.errors import ArtifactNotFound, FieldInvalid, ResourceInUse, SpotTrialNotFound, TooManyTrials
 from modicum_server.images.pictures import PictureTooLarge, PictureUnreadable, canvas_array
 from modicum_server.ports import ArtifactStore, ReportRenderer, Store, Transaction
 from modicum_server.settings import Settings
 from modicum_server.usecases.access import authorise
+from modicum_server.usecases.artifacts import Artifacts
 from modicum_server.usecases.audits import require_audit, require_succeeded
+from modicum_server.usecases.pages import Page, PageRequest, read_page
 from modicum_server.usecases.reports import Reports
 from modicum_server.usecases.request_ids import CreateOptions, identify
 from modicum_server.usecases.resource_names import new_resource_id, project_of
@@ -68,6 +72,7 @@ class SpotTrials:
         self, store: Store, artifacts: ArtifactStore, renderer: ReportRenderer, reports: Reports, settings: Settings
     ) -> None:
         self._store = store
+        self._held = Artifacts(store, artifacts, settings)
         self._artifacts = artifacts
         self._renderer = renderer
         self._reports = reports
@@ -94,7 +99,7 @@ class SpotTrials:
             audit = await require_audit(transaction, side.audit)
             require_succeeded(audit)
             found = await _finding(transaction, audit, version_of(side, audit), "source", source)
-        return _densest(found, audit.specification.canvas)
+        return await asyncio.to_thread(_densest, found, audit.specification.canvas)
 
     async def create(self, principal: Principal, asked: AskedTrial, options: CreateOptions) -> SpotTrial:
         """Create a trial and queue it, once for each version.
@@ -107,7 +112,7 @@ class SpotTrials:
         if project_of("audit", asked.right.audit, "right") != project:
             raise FieldInvalid("right", f"expected an audit of {project}, got {asked.right.audit}")
         authorise(principal, project, Role.AUDITOR)
-        request = identify(project, "TrySpot", options, {"trial": asked})
+        request = identify(project, "TrySpot", options, _identity(asked))
         async with self._store.transaction() as transaction:
             if known := await request.recall(transaction):
                 return _there(await transaction.spot_trials.get(known), known)
@@ -121,6 +126,7 @@ class SpotTrials:
         async with self._store.transaction() as transaction:
             if known := await request.recall(transaction):
                 return _there(await transaction.spot_trials.get(known), known)
+            await transaction.audits.queue_in_turn(project)  # of many at once, each sees those before it
             await _require_room(transaction, project)
             for digest, data in sorted(zip(digests, pictures, strict=True)):
                 await transaction.artifacts.lock(digest)
@@ -143,6 +149,38 @@ class SpotTrials:
                 await transaction.spot_trials.cancel(name)
                 await transaction.shards.withdraw(name, Stage.TRIAL)
             return _there(await transaction.spot_trials.get(name), name)
+
+    async def page(self, principal: Principal, parent: str, request: PageRequest) -> Page[SpotTrial]:
+        """List the trials of a project, newest first.
+
+        Raises:
+            FieldInvalid, ProjectNotFound, PageTokenInvalid
+        """
+        authorise(principal, project_of("project", parent, "parent"), Role.VIEWER)
+        async with self._store.transaction() as transaction:
+            return await read_page(
+                request,
+                f"trials of {parent}",
+                lambda after, limit: transaction.spot_trials.page(parent, after=after, limit=limit),
+            )
+
+    async def delete(self, principal: Principal, name: str) -> None:
+        """Delete a trial that has ended, and its composed pictures where nothing else refers to them.
+
+        Raises:
+            FieldInvalid, ProjectNotFound, RoleInsufficient, SpotTrialNotFound
+            ResourceInUse: it has not ended; cancel it first.
+        """
+        project = project_of("trial", name)
+        authorise(principal, project, Role.ADMIN)
+        async with self._store.transaction() as transaction:
+            trial = _there(await transaction.spot_trials.lock(name), name)
+            if trial.is_open:
+                raise ResourceInUse(f"{name} has not ended; cancel it first")
+            await transaction.spot_trials.delete(name)
+        for digest in dict.fromkeys(trial.plan.pictures):
+            with contextlib.suppress(ArtifactNotFound, ResourceInUse):
+                await self._held.delete(principal, f"{project}/artifacts/{digest}")
 
     async def picture(self, principal: Principal, name: str, position: int) -> bytes:
         """Return a picture of a trial as PNG, by its position among `VIEWS`.
@@ -172,9 +210,18 @@ class SpotTrials:
         return [_array_file(view) for view in views]
 
 
+def _identity(asked: AskedTrial) -> Mapping[str, object]:
+    """Return what tells this trial from another, as plain values."""
+    place = asked.place
+    window = (place.height, place.width, place.top, place.left)
+    return {"left": asked.left, "right": asked.right, "source": asked.source, "other": asked.other, "window": window}
+
+
 async def _require_room(transaction: Transaction, project: str) -> None:
     if await transaction.spot_trials.open_count(project) >= MOST_OPEN:
-        raise TooManyTrials(f"{project} has {MOST_OPEN} trials that have not ended; cancel some, or wait")
+        raise TooManyTrials(
+            f"{project} has {MOST_OPEN} trials of a spot that have not ended; wait, or cancel some (page of trials)"
+        )
 
 
 async def _load(transaction: Transaction, asked: AskedTrial) -> _Stored:
@@ -224,8 +271,9 @@ def _densest(found: Finding, canvas: Canvas) -> SpotPlace:
         return SpotPlace(SpotKind.WINDOW, high, wide, (canvas.height - high) // 2, (canvas.width - wide) // 2)
     bits = np.unpackbits(np.frombuffer(found.subset.mask, np.uint8), count=canvas.height * canvas.width)
     mask = bits.reshape(canvas.height, canvas.width).astype(np.int64)
-    windows = np.lib.stride_tricks.sliding_window_view(mask, (high, wide)).sum(axis=(2, 3))
-    top, left = np.unravel_index(int(windows.argmax()), windows.shape)
+    sums = np.pad(mask, ((1, 0), (1, 0))).cumsum(axis=0).cumsum(axis=1)
+    kept = sums[high:, wide:] - sums[:-high, wide:] - sums[high:, :-wide] + sums[:-high, :-wide]
+    top, left = np.unravel_index(int(kept.argmax()), kept.shape)
     return SpotPlace(SpotKind.WINDOW, high, wide, int(top), int(left))
 
 

@@ -3,24 +3,26 @@
 Each picture is a subset that keeps every pixel. Nothing is masked, so the fill does not matter.
 """
 
-from modicum_server.domain.audits import AuditItem, Shard
+from modicum_server.domain.audits import AuditFailure, AuditItem, Shard
 from modicum_server.domain.findings import whole_subset
 from modicum_server.domain.searches import Fill
 from modicum_server.domain.spot_trials import VIEWS, TrialPlan
 from modicum_server.domain.tasks import GivenSubset, ScoreWork, Task
 from modicum_server.worker.context import WorkerContext
-from modicum_server.worker.endings import DropShard
+from modicum_server.worker.endings import DropShard, FailAudit
 from modicum_server.worker.plan.tasks import task_of
 from modicum_server.worker.stored_work import parts_of
 
 
-async def plan_trial(context: WorkerContext, shard: Shard) -> Task | DropShard:
+async def plan_trial(context: WorkerContext, shard: Shard) -> Task | DropShard | FailAudit:
     """Plan what a version is to score, where the trial is still wanted."""
     async with context.store.transaction() as transaction:
         trial = await transaction.spot_trials.get(shard.audit)
         version = await transaction.models.version(shard.model_version)
-        if trial is None or not trial.is_open or version is None:
+        if trial is None or not trial.is_open:
             return DropShard()
+        if version is None:
+            return FailAudit(AuditFailure("MODEL_VERSION_NOT_FOUND", f"{shard.model_version} was deleted"))
         parts = await parts_of(transaction, version)
     work = _work(trial.plan, shard.model_version, context.settings.max_image_pixels)
     return task_of(shard, work, version=version, parts=parts, device=context.settings.device)

@@ -1,27 +1,29 @@
 """Trials of a spot: the form, and a trial as it stands."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 from uuid import uuid4
 
 from starlette.responses import Response
 
-from modicum_server.domain.models import ModelVersion
 from modicum_server.domain.projects import Role
-from modicum_server.domain.spot_trials import VIEWS, SpotTrial, TrialScore, TrialView
+from modicum_server.domain.spot_trials import VIEWS, SpotTrial, TrialView
 from modicum_server.domain.spots import SpotKind, SpotPlace
-from modicum_server.errors import FieldInvalid, ModicumError, PageNotFound
+from modicum_server.errors import FieldInvalid, ModelVersionNotFound, ModicumError, PageNotFound
 from modicum_server.transports.http.pages import headers
 from modicum_server.transports.http.pages.door import Page
 from modicum_server.transports.http.pages.mistakes import mistake
+from modicum_server.transports.http.pages.trial_words import SaidOfTrial
 from modicum_server.transports.http.pages.views.side_by_side import side_of, sides_query
 from modicum_server.transports.http.pages.visits import Visit
+from modicum_server.usecases.pages import PageRequest
 from modicum_server.usecases.request_ids import CreateOptions
 from modicum_server.usecases.side_by_side import Side, SideBySide
 from modicum_server.usecases.spot_trials import AskedTrial
 
 PICTURES_OFFERED = 100
+TRIALS_SHOWN = 50
 LABELS = {
     "source": "The picture with the spot",
     "other": "The other picture",
@@ -29,6 +31,7 @@ LABELS = {
     "left_edge": "From the left",
     "height": "Height",
     "width": "Width",
+    "right": "The right version",
 }
 TITLES: Mapping[TrialView, str] = {
     TrialView.SOURCE: "The picture with the spot",
@@ -74,7 +77,10 @@ async def _page(
     source = next((pair for pair in both.pictures if pair.image_digest == visit.query("source")), None)
     if source is None:
         raise FieldInvalid("source", f"expected a picture that both audits took, got {visit.query('source')[:80]!r}")
-    others = [pair for pair in both.pictures if pair is not source][:PICTURES_OFFERED]
+    others = sorted(
+        (pair for pair in both.pictures if pair is not source),
+        key=lambda pair: pair.left.predicted == source.left.predicted,  # another class comes first: it can change
+    )[:PICTURES_OFFERED]
     return visit.render(
         "new-trial.html.j2",
         status=HTTPStatus.BAD_REQUEST if problem else HTTPStatus.OK,
@@ -99,31 +105,41 @@ async def _trial(visit: Visit) -> Response:
 
 
 async def _progress(visit: Visit) -> Response:
-    return visit.render("trial-state.html.j2", **await _shown(visit))
+    """Return what is new as a part for htmx; nothing where nothing is, so that the focus stays."""
+    shown = await _shown(visit)
+    trial: SpotTrial = shown["trial"]
+    if trial.is_open and visit.query("after") == str(len(trial.scores)):
+        return Response(status_code=HTTPStatus.NO_CONTENT)
+    return visit.render("trial-state.html.j2", **shown)
 
 
 async def _shown(visit: Visit) -> Mapping[str, Any]:
     trial = await visit.use_cases.spot_trials.get(visit.principal, _name(visit))
-    versions = [await visit.use_cases.versions.get(visit.principal, name) for name in trial.plan.model_versions]
-    rows = [(place, view, TITLES[view], _said(trial, versions, view)) for place, view in enumerate(VIEWS)]
-    return {"trial": trial, "rows": rows, "place": trial.plan.place, "canvas": trial.plan.canvas}
+    said = [
+        SaidOfTrial.of(trial, version, await _labels(visit, version), target)
+        for version, target in zip(trial.plan.model_versions, trial.plan.target_classes, strict=True)
+    ]
+    rows = [(place, view, TITLES[view]) for place, view in enumerate(VIEWS)]
+    return {"trial": trial, "rows": rows, "said": said, "place": trial.plan.place, "canvas": trial.plan.canvas}
 
 
-def _said(trial: SpotTrial, versions: list[ModelVersion], view: TrialView) -> list[tuple[TrialScore, str] | None]:
-    """Return what each version says of a view, with its class in words; None where it has not said anything yet."""
-    return [_of_version(version, trial.scores.get(version.name, ()), view) for version in versions]
+async def _labels(visit: Visit, version: str) -> Sequence[str]:
+    """Return the class labels of a version; none where it was deleted since."""
+    try:
+        return (await visit.use_cases.versions.get(visit.principal, version)).class_labels
+    except ModelVersionNotFound:
+        return ()
 
 
-def _of_version(
-    version: ModelVersion, scores: tuple[TrialScore, ...], view: TrialView
-) -> tuple[TrialScore, str] | None:
-    score = next((one for one in scores if one.view is view), None)
-    if score is None:
-        return None
-    number, labels = score.predicted_class, version.class_labels
-    if number is None:
-        return score, ""
-    return score, labels[number] if number < len(labels) else f"class {number}"
+async def _list(visit: Visit) -> Response:
+    asked = PageRequest(TRIALS_SHOWN, visit.query("page"))
+    page = await visit.use_cases.spot_trials.page(visit.principal, visit.project, asked)
+    return visit.render("trials.html.j2", page=page, first=not visit.query("page"))
+
+
+async def _delete(visit: Visit) -> Response:
+    await visit.use_cases.spot_trials.delete(visit.principal, _name(visit))
+    return visit.redirect_to(f"/{visit.project}/trials")
 
 
 async def _cancel(visit: Visit) -> Response:
@@ -147,7 +163,9 @@ _NEW, _TRIAL = "/projects/{project}/new-trial", "/projects/{project}/trials/{tri
 PAGES = (
     Page("new_trial_form", _NEW, _form, needs=Role.AUDITOR),
     Page("new_trial", _NEW, _create, takes_form=True, needs=Role.AUDITOR),
+    Page("trials", "/projects/{project}/trials", _list),
     Page("trial", _TRIAL, _trial),
+    Page("trial_delete", f"{_TRIAL}/delete", _delete, takes_form=True, needs=Role.ADMIN),
     Page("trial_progress", f"{_TRIAL}/progress", _progress),
     Page("trial_cancel", f"{_TRIAL}/cancel", _cancel, takes_form=True, needs=Role.AUDITOR),
     Page("trial_picture", f"{_TRIAL}/pictures/{{place}}", _picture),
