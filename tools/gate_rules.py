@@ -7,16 +7,29 @@ python tools/gate_rules.py --check    only says whether that file differs
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
+from modicum.gate.reading_rules import INCONCLUSIVE, RULES
+from modicum_server.domain.reviews import ReviewOutcome
 from modicum_server.domain.searches import Control
-from modicum_server.measures import counterfactuals, mitigation, registry, spots, transfer
+from modicum_server.measures import counterfactuals, mitigation, mitigation_rule, registry, shortcut, spots, transfer
+from modicum_server.measures.counterfactual_rule import CounterfactualOutcome
 
 FILE = Path(__file__).resolve().parents[1] / "clients/python/modicum/gate/rules.json"
 #: Lists of the document whose entries end in one of a few words.
 VERDICTS = {
     "spot": (spots.DOCUMENT_LIST.key, "outcome", "Spot test: whether a small place decides"),
     "mitigation": (mitigation.DOCUMENT_LIST.key, "verdict", "Whether an ensemble mitigates overinterpretation"),
-    "review": ("review", "outcome", "Blind review: whether people see the predicted class in the subsets"),
+    "review": ("reviews", "outcome", "Blind review: whether people see the predicted class in the subsets"),
+}
+#: By the id of a rule, the outcomes that a policy may expect.
+OUTCOMES = {
+    **{name.replace("_", "-"): [*rule.outcomes, INCONCLUSIVE] for name, rule in RULES.items()},
+    "transfer": list(transfer.OUTCOMES),
+    "shortcut": list(shortcut.OUTCOMES),
+    "mitigation": list(mitigation_rule.OUTCOMES),
+    counterfactuals.CONTROL: [outcome.value for outcome in CounterfactualOutcome],
+    "review": [outcome.value for outcome in ReviewOutcome],
 }
 #: Lists whose measures are rules: with an entry for each version, or for each pair of versions.
 MEASURED = {
@@ -30,7 +43,7 @@ MEASURED = {
 AGAINST_BASELINE = {"subset-fraction": "subset_fraction_ratio"}
 
 
-def rules() -> list[dict[str, str]]:
+def rules() -> list[dict[str, Any]]:
     """Return the rules in the order of the document."""
     measures = [
         {"id": name.replace("_", "-"), "kind": "measure", "name": name, "title": title.text}
@@ -67,7 +80,8 @@ def rules() -> list[dict[str, str]]:
         }
         for name, ratio in AGAINST_BASELINE.items()
     ]
-    return [*verdicts, *measures, *of_lists, *readings, *compared]
+    whole: list[dict[str, Any]] = [*verdicts, *measures, *of_lists, *readings, *compared]
+    return [{**one, "outcomes": OUTCOMES[one["id"]]} if one["id"] in OUTCOMES else one for one in whole]
 
 
 def text() -> str:

@@ -220,7 +220,7 @@ def test_what_a_result_holds_at_its_own_level_alone_is_not_judged_at_another():
     number, check = at_level(
         "  shortcut-accuracy-drop: {level: error, max: 0.9}", {"shortcut_accuracy_drop": {**only, "interval": interval}}
     )
-    worded, read = at_level("  shortcut: {expect: [RELIES_ON_RING]}", {}, readings=[reading])
+    worded, read = at_level("  shortcut: {expect: [NONE_SEEN]}", {}, readings=[reading])
 
     assert (str(number.outcome), str(worded.outcome)) == ("INCONCLUSIVE", "INCONCLUSIVE")
     assert check.reason == read.reason == "the policy asks for level 0.99, and the result holds this at 0.95 alone"

@@ -10,6 +10,7 @@ from modicum.errors import InvalidSource
 
 from tests.gate.documents import DOCUMENTS, VERSION, document, share
 from tests.gate.test_one_version import OTHER, of_two
+from tests.gate.test_review_rule import review
 
 
 @pytest.mark.parametrize(("name", "code"), [("clean", 0), ("planted", 1), ("open", 4)])
@@ -96,6 +97,26 @@ def test_a_class_of_few_images_is_judged_by_its_counts(shell, tmp_path):
 
     assert ended.returncode == 1
     assert "FAIL         accuracy (error): class cat: 60%, limit at least 80%" in ended.stdout
+
+
+@pytest.mark.parametrize(
+    ("reviews", "code", "says"),
+    [
+        ([review("INCONCLUSIVE", could_confirm=False)], 4, "could not have been CONFIRMED"),
+        ([review("INCONCLUSIVE")], 0, "PASS review"),
+        ([review("INCONCLUSIVE"), review("CONFIRMED")], 1, "FAIL review"),
+        ([], 4, "there is no blind review of it"),
+    ],
+)
+def test_a_review_that_could_confirm_nothing_is_no_pass(shell, tmp_path, reviews, code, says):
+    (tmp_path / "some.json").write_text(json.dumps(document(reviews=reviews)), encoding="utf-8")
+    policy = "version: 1\nrules: {spot: off, review: {expect: [SEEN, INCONCLUSIVE]}}\n"
+    (tmp_path / "modicum.yaml").write_text(policy, encoding="utf-8")
+
+    ended = shell("modicum judge some.json")
+
+    assert ended.returncode == code, ended.stdout
+    assert says in " ".join(ended.stdout.split())
 
 
 @pytest.mark.parametrize(("version", "code"), [("m/1", 0), ("other/1", 1), ("", 1), ("third/1", 2)])

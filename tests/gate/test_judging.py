@@ -374,11 +374,11 @@ REVIEW = {
 
 
 def test_a_verdict_names_the_blind_review_that_its_report_tells_of():
-    (note,) = verdict("", {**document(), "review": REVIEW}).notes
+    (note,) = verdict("", {**document(), "reviews": [REVIEW]}).notes
 
     assert note == f"a blind review of m/1 is CONFIRMED: {REVIEW['text']} (sha256:{'d' * 64})"
-    assert stored_digest({**document(), "review": REVIEW}) == stored_digest(document())
+    assert stored_digest({**document(), "reviews": [REVIEW]}) == stored_digest(document())
 
 
 def test_a_blind_review_of_another_version_is_not_named():
-    assert verdict("", {**document(), "review": {**REVIEW, "model_version": f"{VERSION}0"}}).notes == ()
+    assert verdict("", {**document(), "reviews": [{**REVIEW, "model_version": f"{VERSION}0"}]}).notes == ()

@@ -11,7 +11,7 @@ from modicum.errors import PolicyError
 from modicum.gate.catalogue import known_rules
 from modicum.gate.explanation import explained
 from modicum.gate.marked_yaml import marked_yaml
-from modicum.gate.policy import Level
+from modicum.gate.policy import Kind, Level
 from modicum.gate.policy_file import policy_of, policy_schema
 from modicum.gate.presets import PRESETS
 
@@ -110,6 +110,30 @@ def test_off_yes_and_dates_are_text_and_numbers_are_numbers():
 )
 def test_what_is_wrong_is_said_with_its_place_and_what_was_expected(text, says):
     assert says in refused(text)
+
+
+@pytest.mark.parametrize("rule", [rule for rule in known_rules().values() if rule.outcomes], ids=lambda rule: rule.id)
+def test_an_outcome_that_a_rule_does_not_have_is_refused_with_those_that_it_has(rule):
+    (accepted,) = (
+        one for one in policy(f"rules: {{{rule.id}: {{expect: {list(rule.outcomes)}}}}}").rules if one.expect
+    )
+
+    assert accepted.expect == rule.outcomes
+    assert (
+        f"rules.{rule.id}.expect.1: expected one of {', '.join(rule.outcomes)}, got the text 'SEEM'"
+        in refused(f"rules:\n  {rule.id}: {{expect: [INCONCLUSIVE, SEEM]}}").splitlines()[0]
+    )
+
+
+def test_every_rule_of_a_reading_or_a_verdict_has_outcomes_but_the_spot_rule():
+    without = [
+        rule.id for rule in known_rules().values() if rule.kind in {Kind.READING, Kind.VERDICT} and not rule.outcomes
+    ]
+
+    assert without == ["spot"]
+    assert "modicum.yaml:3:10: spot has no expect: it passes where no small place decides; remove it" in refused(
+        "rules:\n  spot: {expect: [NONE_FOUND]}"
+    )
 
 
 def test_a_digest_of_digits_alone_is_text():

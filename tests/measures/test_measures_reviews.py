@@ -6,7 +6,7 @@ from collections import Counter
 import numpy as np
 import pytest
 from modicum_server.domain.reviews import PictureKind, ReviewOutcome
-from modicum_server.measures.reviews import LIMIT, outcomes_by_tail
+from modicum_server.measures.reviews import LIMIT, could_confirm, outcomes_by_tail
 
 from tests.measures.reviewed import drawn, figures_of, plan_of, review_of
 
@@ -41,6 +41,15 @@ def test_an_outcome_is_told_at_each_tail_at_which_its_intervals_hold():
     assert told[0.025] is figures_of(review).outcome
     assert set(told.values()) == {ReviewOutcome.CONFIRMED}
     assert dict(outcomes_by_tail(review_of(PLAN, 1, naming(PictureKind.WHOLE))))[0.005] is ReviewOutcome.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(
+    ("people", "kinds", "could"),
+    [(1, NAMED, False), (2, NAMED, False), (3, NAMED, True), (6, NAMED[:2], False), (6, NAMED[2:], True)],
+    ids=["4 whole pictures", "8 whole pictures", "12 whole pictures", "no whole one named", "confirmed"],
+)
+def test_without_ten_whole_pictures_that_are_named_nothing_could_be_confirmed(people, kinds, could):
+    assert could_confirm(review_of(PLAN, people, naming(*kinds))) is could
 
 
 def test_people_who_see_the_class_in_subsets_but_not_in_random_pixels_see_it():

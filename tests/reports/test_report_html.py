@@ -343,12 +343,14 @@ def test_a_page_tells_what_people_see_and_by_which_answers():
     }
     document, rows = document_and_rows(FEW)
 
-    told = render_html({**document, "review": review}, rows, lambda _: None, inputs={}, labels={}).decode()
+    reviews = [review, {**review, "outcome": "SEEN", "answers": 72}]
+    told = render_html({**document, "reviews": reviews}, rows, lambda _: None, inputs={}, labels={}).decode()
     without = render_html(document, rows, lambda _: None, inputs={}, labels={}).decode()
 
     assert "Do people see anything in the subsets?" in told
     assert "in &lt;b&gt;subsets&lt;/b&gt;." in told
     assert "1,072 answers of a blind review of tiny, version 1" in told
+    assert "72 answers of a blind review" in told.replace("1,072", "")
     assert "d" * 64 in told
     assert read(told).unbalanced == []
     assert "blind review" not in without

@@ -13,6 +13,7 @@ from modicum_server.domain.audits import Audit
 from modicum_server.domain.findings import Finding
 from modicum_server.domain.reviews import PictureKind, ReviewOutcome, Seat
 from modicum_server.domain.searches import TargetRule
+from modicum_server.domain.verdicts import VerdictOutcome
 from modicum_server.errors import (
     AuditNotFound,
     AuditNotSucceeded,
@@ -33,6 +34,7 @@ from modicum_server.reports.renderer import Renderer
 from modicum_server.store.reviews import PostgresReviews
 from modicum_server.usecases.pages import PageRequest
 from modicum_server.usecases.read_reviews import review_document
+from modicum_server.usecases.reports import REVIEWS_READ
 from modicum_server.usecases.request_ids import CreateOptions
 from modicum_server.usecases.reviewing import Reviewing
 from modicum_server.usecases.reviews import AskedReview, Reviews
@@ -40,7 +42,9 @@ from modicum_server.usecases.rules import MOST_REVIEWERS
 from modicum_server.usecases.stored_results import read_document
 from PIL import Image
 
+from tests.gate.documents import VERSION, document
 from tests.measures.example_audit import finding, subset
+from tests.usecases.judging_stage import judged
 from tests.usecases.usecases_stage import ADMIN, AUDITOR, CHECK, SEARCH, STRANGER, VIEWER, Place, draft
 
 LABELS = tuple(f"kind {index}" for index in range(10))
@@ -76,6 +80,29 @@ class Reviewed:
         invitation = await self.reviews.invite(AUDITOR, name, "Ada")
         return await self.reviewing.take_link(invitation.path.partition("#")[2])
 
+    async def create_many(self, count: int) -> None:
+        """Store so many reviews that nobody answers."""
+        drawn = (await self.create()).review
+        async with self.place.store.transaction() as transaction:
+            for number in range(count):
+                await transaction.reviews.create(replace(drawn, name=f"{drawn.name}-{number}"))
+
+    async def answer(self, name: str, *, people: int, naming: list[PictureKind]) -> None:
+        """Let people answer every picture: the class on pictures of these kinds, and else that nothing is there."""
+        for _ in range(people):
+            secret = await self.reviewer(name)
+            review = (await self.reviews.get(VIEWER, name)).review
+            for planned in review.reviewers[-1].pictures:
+                shown = await self.reviewing.now(secret)
+                label = LABELS[review.plan.images[planned.image].predicted_class]
+                option = shown.options.index(label) + 1 if planned.kind in naming else None
+                await self.reviewing.answer(secret, shown.picture_id, option)
+
+    async def reported(self) -> list[dict]:
+        """What a report says of the reviews."""
+        result = await read_document(self.place.artifact_store, self.audit.result_digest)
+        return (await self.place.reports.as_reported(self.audit, result)).get("reviews", [])
+
     async def pixels(self, secret: str, picture_id: str) -> np.ndarray:
         return np.asarray(Image.open(io.BytesIO(await self.reviewing.picture(secret, picture_id))))
 
@@ -90,7 +117,8 @@ async def audited(place: Place, found: list[Finding], **changes) -> Reviewed:
         stored.append(replace(one, model_version=version.name, image_digest=digest))
     async with place.store.transaction() as transaction:
         await transaction.findings.add(audit.name, stored)
-    await place.succeed(audit.name, findings=stored)
+    result = json.loads(json.dumps(document(spots=(), audit=audit.name)).replace(VERSION, version.name))
+    await place.succeed(audit.name, result, stored)
     audit = await place.audits.get(AUDITOR, audit.name)
     reviews = Reviews(place.store, place.artifact_store)
     reviewing = Reviewing(place.store, place.artifact_store, Renderer(), place.reports, place.settings)
@@ -327,15 +355,7 @@ async def test_answers_move_the_figures_and_the_digest_which_is_that_of_the_docu
 
 async def test_people_who_recognise_whole_pictures_alone_confirm(reviewed):
     name = (await reviewed.create()).review.name
-    for _ in range(3):
-        secret = await reviewed.reviewer(name)
-        session = (await reviewed.reviews.get(VIEWER, name)).review.reviewers[-1]
-        for planned in session.pictures:
-            shown = await reviewed.reviewing.now(secret)
-            image = (await reviewed.reviews.get(VIEWER, name)).review.plan.images[planned.image]
-            seen = shown.options.index(LABELS[image.predicted_class]) + 1
-            option = seen if planned.kind is PictureKind.WHOLE else None
-            await reviewed.reviewing.answer(secret, shown.picture_id, option)
+    await reviewed.answer(name, people=3, naming=[PictureKind.WHOLE])
 
     assert (await reviewed.reviews.get(VIEWER, name)).figures.outcome is ReviewOutcome.CONFIRMED
 
@@ -344,24 +364,63 @@ def test_masks_of_this_module_keep_their_first_pixels():
     assert subset(5).fraction == 5 / PIXELS
 
 
-async def test_a_report_names_the_newest_review_with_answers_and_the_result_stays(reviewed):
-    document = await read_document(reviewed.place.artifact_store, reviewed.audit.result_digest)
-    assert await reviewed.place.reports.as_reported(reviewed.audit, document) == document
+async def test_a_report_names_a_review_from_its_first_ended_session_on_and_the_result_stays(reviewed):
+    result = await read_document(reviewed.place.artifact_store, reviewed.audit.result_digest)
     first = (await reviewed.create()).review.name
     secret = await reviewed.reviewer(first)
     await reviewed.reviewing.answer(secret, (await reviewed.reviewing.now(secret)).picture_id, None)
-    await reviewed.create(replace(SMALL, seed=9))
+    assert await reviewed.reported() == []
+    assert await reviewed.place.reports.as_reported(reviewed.audit, result) == result
 
-    told = (await reviewed.place.reports.as_reported(reviewed.audit, document))["review"]
+    await reviewed.answer(first, people=1, naming=[])
 
     read = await reviewed.reviews.get(VIEWER, first)
-    assert told == {
-        "name": first,
-        "model_version": read.review.plan.model_version,
-        "outcome": "INCONCLUSIVE",
-        "outcomes": [[tail, "INCONCLUSIVE"] for tail in (0.05, 0.025, 0.01, 0.005)],
-        "text": read.figures.text,
-        "answers": 1,
-        "digest": read.digest,
-    }
+    assert await reviewed.reported() == [
+        {
+            "name": first,
+            "model_version": read.review.plan.model_version,
+            "outcome": "INCONCLUSIVE",
+            "outcomes": [[tail, "INCONCLUSIVE"] for tail in (0.05, 0.025, 0.01, 0.005)],
+            "could_confirm": False,
+            "text": read.figures.text,
+            "answers": 25,
+            "digest": read.digest,
+        }
+    ]
     assert (await reviewed.place.audits.get(VIEWER, reviewed.audit.name)).result_digest == reviewed.audit.result_digest
+
+
+SEEING = [PictureKind.SUBSET, PictureKind.WHOLE]
+REFUSES_CONFIRMED = "version: 1\nrules: {spot: off, review: {expect: [SEEN, INCONCLUSIVE]}}\n"
+
+
+async def test_no_newer_review_hides_one_that_is_confirmed(reviewed):
+    confirmed = (await reviewed.create()).review.name
+    await reviewed.answer(confirmed, people=4, naming=[PictureKind.WHOLE])
+    await reviewed.create_many(REVIEWS_READ)
+    unsettled, begun, seen = [(await reviewed.create(replace(SMALL, seed=seed))).review.name for seed in (7, 8, 9)]
+    await reviewed.answer(unsettled, people=1, naming=[])
+    secret = await reviewed.reviewer(begun)
+    await reviewed.reviewing.answer(secret, (await reviewed.reviewing.now(secret)).picture_id, None)
+
+    before = [(one["name"], one["outcome"]) for one in await reviewed.reported()]
+    await reviewed.answer(seen, people=3, naming=SEEING)
+    after = [(one["name"], one["outcome"]) for one in await reviewed.reported()]
+
+    assert before == [(confirmed, "CONFIRMED")]
+    assert after == [(seen, "SEEN"), (confirmed, "CONFIRMED")]
+    stored = await judged(reviewed.place, reviewed.audit.name, REFUSES_CONFIRMED)
+    assert (stored.outcome, [rule.check_count for rule in stored.rules]) == (VerdictOutcome.FAIL, [2])
+
+
+async def test_a_stored_verdict_passes_by_no_review_that_could_have_confirmed_nothing(reviewed):
+    name = (await reviewed.create()).review.name
+    secret = await reviewed.reviewer(name)
+    await reviewed.reviewing.answer(secret, (await reviewed.reviewing.now(secret)).picture_id, None)
+    one_answer = await judged(reviewed.place, reviewed.audit.name, REFUSES_CONFIRMED)
+    await reviewed.answer(name, people=1, naming=[PictureKind.WHOLE])
+    one_session = await judged(reviewed.place, reviewed.audit.name, REFUSES_CONFIRMED)
+
+    assert [one.outcome for one in (one_answer, one_session)] == [VerdictOutcome.INCONCLUSIVE] * 2
+    assert "there is no blind review of it" in one_answer.rules[0].worst.reason
+    assert "could not have been CONFIRMED" in one_session.rules[0].worst.reason

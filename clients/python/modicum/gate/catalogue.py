@@ -16,7 +16,8 @@ PUT_MOST = 8
 def known_rules() -> Mapping[str, KnownRule]:
     """Return every rule by its id."""
     text = resources.files("modicum.gate").joinpath("rules.json").read_text(encoding="utf-8")
-    return {one["id"]: KnownRule(**{**one, "kind": Kind(one["kind"])}) for one in json.loads(text)}
+    rules = [{**one, "kind": Kind(one["kind"]), "outcomes": tuple(one.get("outcomes", ()))} for one in json.loads(text)]
+    return {one["id"]: KnownRule(**one) for one in rules}
 
 
 def did_you_mean(given: str, names: Iterable[str]) -> str:

@@ -17,7 +17,7 @@ from modicum.gate.tails import FEWEST_PAIRS
 
 Document = Mapping[str, Any]
 MEASURE = frozenset({"value", "unit", "n"})
-NOT_MEASURES = frozenset({"rows", "spots", "review", "spot_pictures"})
+NOT_MEASURES = frozenset({"rows", "spots", "reviews", "spot_pictures"})
 """Parts of a report without measures that have counts."""
 
 

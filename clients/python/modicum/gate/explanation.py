@@ -63,7 +63,7 @@ def _needs(rule: Rule) -> str:
     if rule.known.is_spot:
         return "the control spot: images of at least two predicted classes, from about 100 images on"
     if rule.id == "review":
-        return "a blind review of the audit with answers, so the audit is judged by its name"
+        return "a blind review of the audit in which a person answered every picture; judge the audit by its name"
     if rule.id == "counterfactual":
         return "a counterfactual data set"
     if rule.known.kind is Kind.READING:

@@ -26,7 +26,7 @@ from modicum.gate.notes import notes
 from modicum.gate.other_alpha import at_alpha
 from modicum.gate.policy import Kind, Level, Policy, Rule
 from modicum.gate.reviews import RULE as REVIEW
-from modicum.gate.reviews import review_check
+from modicum.gate.reviews import review_checks
 from modicum.gate.spot_rule import holm
 from modicum.gate.spots import spot_checks
 from modicum.gate.tails import ONE_SIDED, bonferroni
@@ -224,7 +224,7 @@ def _each(rule: Rule, document: Document, model: Document, search: Document, pol
     if rule.known.is_spot:
         yield from spot_checks(rule, document, version, policy.accept)
     elif rule.id == REVIEW:
-        yield review_check(rule, document, version)
+        yield from review_checks(rule, document, version)
     else:
         yield from checks_of(rule, document, model, search)
 
@@ -309,11 +309,15 @@ def _decided(rule: Rule, checks: Sequence[Check], share: float, excuses: Excuses
         elif check.passes and check.judgeable:
             yield replace(check, outcome=Outcome.PASS)
         else:
-            told = [check.reason, check.unsettled or (_why_unsettled(check) if check.judgeable else "")]
+            told = [check.reason, check.unsettled or (_why_unsettled(rule, check) if check.judgeable else "")]
             yield replace(check, outcome=Outcome.INCONCLUSIVE, reason="; ".join(text for text in told if text))
 
 
-def _why_unsettled(check: Check) -> str:
-    if check.p <= ONE_SIDED:
+def _why_unsettled(rule: Rule, check: Check) -> str:
+    beyond = check.p <= ONE_SIDED
+    if rule.expect:
+        which = "another outcome than the policy expects" if beyond else "no outcome"
+        return f"{which} is settled at 5%{', but not within the error budget' if beyond else ''}"
+    if beyond:
         return "beyond the limit at 5%, not within this policy's error budget"
     return "the evidence lies on both sides of the limit"

@@ -22,7 +22,7 @@ def notes(
     """Yield the notes of a verdict."""
     yield from stop_notes(document)
     yield from filter(None, (level_note(document), copies_note(document)))
-    yield from _review_note(document)
+    yield from _review_notes(document)
     if baseline is not None:
         yield f"the baseline is {baseline.result['audit']}, sha256:{baseline.digest}"
     for model in document["models"]:
@@ -36,14 +36,15 @@ def notes(
     yield from idle_excuses(policy, document, judged, excuses)
 
 
-def _review_note(document: Document) -> Iterator[str]:
-    """What people see in the subsets of a judged version, where a report tells of a blind review."""
-    review = document.get("review")
-    if review is not None and review["model_version"] in {model["model_version"] for model in document["models"]}:
-        yield (
-            f"a blind review of {short_version(review['model_version'])} is {review['outcome']}: {review['text']} "
-            f"(sha256:{review['digest']})"
-        )
+def _review_notes(document: Document) -> Iterator[str]:
+    """What people see in the subsets of a judged version, where a report tells of blind reviews."""
+    judged = {model["model_version"] for model in document["models"]}
+    for review in document.get("reviews", ()):
+        if review["model_version"] in judged:
+            yield (
+                f"a blind review of {short_version(review['model_version'])} is {review['outcome']}: {review['text']} "
+                f"(sha256:{review['digest']})"
+            )
 
 
 def _not_measured(model: Document) -> Iterator[str]:

@@ -60,7 +60,8 @@ class KnownRule:
     """A rule that a policy may name.
 
     `name` is that of the measure, the control, or the part of the document that holds a verdict; `field` the verdict's
-    key there. `part` is the part whose entries hold the measure, empty where a search does.
+    key there. `part` is the part whose entries hold the measure, empty where a search does. `outcomes` are those that a
+    policy may expect; empty for a rule with limits, and for that of the spot test.
     """
 
     id: str
@@ -69,6 +70,7 @@ class KnownRule:
     title: str
     field: str = ""
     part: str = ""
+    outcomes: tuple[str, ...] = ()
 
     @property
     def is_spot(self) -> bool:

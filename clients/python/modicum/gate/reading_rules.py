@@ -33,11 +33,13 @@ class ReadingRule:
 
     Attributes:
         outcome: the rule.
+        outcomes: what it can come to, beside INCONCLUSIVE.
         statements: how many statements about intervals could each have led to another outcome by chance.
         prefix: of the names of the control's measures.
     """
 
     outcome: Callable[[Told], str]
+    outcomes: tuple[str, ...]
     statements: Callable[[Told], int]
     prefix: str
 
@@ -124,13 +126,15 @@ def _tried_fills(told: Told) -> int:
 
 
 RULES: Mapping[str, ReadingRule] = {
-    "class_targeted": ReadingRule(_class_targeted, lambda _: 3, "class_targeted_"),
-    "fill": ReadingRule(_fill, _tried_fills, SURVIVAL),
-    "fill_robust": ReadingRule(_fill_robust, lambda _: 3, "fill_robust_"),
-    "dilated": ReadingRule(_dilated, lambda _: 2, "dilated_"),
-    "mask_only": ReadingRule(_mask_only, lambda _: len(PAINTED), "mask_only_"),
-    "random": ReadingRule(_random, lambda _: 1, "random_"),
-    "pixel_subsets": ReadingRule(_pixel_subsets, lambda _: 3, "pixel_subsets_"),
+    "class_targeted": ReadingRule(_class_targeted, ("THIS_CLASS", "ANY_CLASS"), lambda _: 3, "class_targeted_"),
+    "fill": ReadingRule(_fill, ("SURVIVES", "DEPENDS_ON_FILL"), _tried_fills, SURVIVAL),
+    "fill_robust": ReadingRule(_fill_robust, ("FEW_PIXELS", "THE_FILL"), lambda _: 3, "fill_robust_"),
+    "dilated": ReadingRule(_dilated, ("SURVIVES", "WEAKENED", "DESTROYED"), lambda _: 2, "dilated_"),
+    "mask_only": ReadingRule(_mask_only, ("NOT_THE_SHAPE", "SHAPE"), lambda _: len(PAINTED), "mask_only_"),
+    "random": ReadingRule(_random, ("THESE_PIXELS", "ANY_PIXELS"), lambda _: 1, "random_"),
+    "pixel_subsets": ReadingRule(
+        _pixel_subsets, ("FEW_PIXELS", "MORE_PIXELS", "ANY_PIXELS"), lambda _: 3, "pixel_subsets_"
+    ),
 }
 """By control."""
 

@@ -18,7 +18,7 @@ from modicum.gate.row_facts import RowFacts
 from modicum.gate.searched import searched
 
 Document = Mapping[str, Any]
-BESIDE_THE_RESULT = frozenset({"review", "rows", "spot_pictures"})
+BESIDE_THE_RESULT = frozenset({"reviews", "rows", "spot_pictures"})
 """Parts that a report adds to the stored result."""
 MOST_CLASSES = 1_000
 """Of a measure: a result leaves out the others. A test compares with the server."""

@@ -1,35 +1,46 @@
-"""The rule `review`: what people see in the subsets of a version, by the newest blind review that a report tells of.
+"""The rule `review`: what people see in the subsets of a version, by the blind reviews that a report tells of.
 
-A review belongs to one audit, so one of another version or of other images never counts. Nothing passes without a
-review of the judged version that has answers. One that settles nothing passes only where INCONCLUSIVE is expected too.
+A review belongs to one audit, so one of another version or of other images never counts. A report tells of reviews
+with an ended session alone: the newest of each settled outcome, so every one of them must be expected. One that is
+INCONCLUSIVE passes where that is expected, and CONFIRMED was within reach of its answers.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 from modicum.gate.measures import check_at_tails
 from modicum.gate.policy import Rule
+from modicum.gate.tails import ONE_SIDED
 from modicum.gate.verdict import Check
-from modicum.resource_names import short_version
 
 Document = Mapping[str, Any]
 RULE = "review"
 INCONCLUSIVE = "INCONCLUSIVE"
-NO_REVIEW = "there is no blind review of it with answers; ask people, then judge the audit again by its name"
-NO_TAILS = "an older server told of its blind review, so it is not known how sure that is; judge the audit again"
+NO_REVIEW = (
+    "there is no blind review of it in which a person answered every picture; ask people, then judge the audit again "
+    "by its name"
+)
+OUT_OF_REACH = (
+    "these answers could not have been CONFIRMED: that takes ten pictures of each kind, and people who name the class "
+    "on most whole pictures; ask more people"
+)
 
 
-def review_check(rule: Rule, document: Document, version: str) -> Check:
-    """Return the check of a version by the newest blind review of its audit."""
-    review = document.get(RULE)
-    if review is None:
-        return Check(model_version=version, judgeable=False, reason=NO_REVIEW)
-    if review["model_version"] != version:
-        other = f"the newest blind review is of {short_version(review['model_version'])}; ask people about this version"
-        return Check(model_version=version, judgeable=False, reason=other)
-    if "outcomes" not in review:
-        return Check(model_version=version, subject=review["outcome"], judgeable=False, reason=NO_TAILS)
+def review_checks(rule: Rule, document: Document, version: str) -> Iterator[Check]:
+    """Yield a check of a version for each blind review of it that the report tells of."""
+    reviews = [review for review in document.get("reviews", ()) if review["model_version"] == version]
+    if not reviews:
+        yield Check(model_version=version, judgeable=False, reason=NO_REVIEW)
+    for review in reviews:
+        yield _check(rule, version, review)
+
+
+def _check(rule: Rule, version: str, review: Document) -> Check:
+    is_open, told = review["outcome"] == INCONCLUSIVE, f"{review['text']} (sha256:{review['digest']})"
+    if is_open and not review["could_confirm"]:
+        reason = f"{told}; {OUT_OF_REACH}"
+        return Check(model_version=version, subject=review["outcome"], judgeable=False, reason=reason)
     check = check_at_tails(rule, version, {**review, "statements": 1})
-    accepted = review["outcome"] == INCONCLUSIVE and INCONCLUSIVE in rule.expect
-    return replace(check, passes=check.passes or accepted, reason=f"{review['text']} (sha256:{review['digest']})")
+    accepted = is_open and INCONCLUSIVE in rule.expect and check.p > ONE_SIDED
+    return replace(check, passes=check.passes or accepted, reason=told)

@@ -108,6 +108,11 @@ class Review:
     principal: str
     create_time: datetime
 
+    @property
+    def counts(self) -> bool:
+        """Whether a session has come to its end. Reports and verdicts name no other review."""
+        return any(one.is_done for one in self.reviewers)
+
 
 @dataclass(frozen=True, slots=True)
 class ReviewShare:

@@ -25,6 +25,8 @@ from modicum_server.measures.out_of_distribution import DIFFERENCE
 
 LEAST_IMAGES = 30
 MITIGATED = "MITIGATED"
+OUTCOMES = (MITIGATED, "NOT_MITIGATED", "INCONCLUSIVE")
+"""Of the check."""
 
 
 def judge(

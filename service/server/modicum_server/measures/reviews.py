@@ -90,10 +90,22 @@ def outcomes_by_tail(review: Review) -> list[tuple[float, ReviewOutcome]]:
 
     Not below `EXACT_TAIL`: there the intervals, which rest on the normal distribution, are not exact enough.
     """
-    named, _ = _both(review.plan, review.reviewers, LEVEL)
-    samples = {kind: _Sample(one.value, one.n) for kind, one in named.items() if one.value is not None}
-    chance = _chance(review)
+    samples, chance = _samples(review), _chance(review)
     return [(tail, _outcome(samples, chance, 1 - 2 * tail)) for tail in TAILS if tail >= EXACT_TAIL]
+
+
+def could_confirm(review: Review, *, level: float = LEVEL) -> bool:
+    """Return whether the outcome could have been CONFIRMED by all but what people say of the subsets.
+
+    So it is where ten pictures of each kind have answers, and people name the class on most whole ones. Only then does
+    INCONCLUSIVE say that CONFIRMED was looked for and not found.
+    """
+    return _could_confirm(_samples(review), level)
+
+
+def _samples(review: Review) -> Mapping[PictureKind, _Sample]:
+    named, _ = _both(review.plan, review.reviewers, LEVEL)
+    return {kind: _Sample(one.value, one.n) for kind, one in named.items() if one.value is not None}
 
 
 def _both(
@@ -165,13 +177,19 @@ def _difference(value: float, ends: tuple[float, float], n: int) -> ReviewShare:
 
 def _outcome(samples: Mapping[PictureKind, _Sample], chance: float | None, level: float) -> ReviewOutcome:
     excesses = _excesses(samples, chance, level)
-    whole = samples.get(PictureKind.WHOLE)
     if all(one.low is not None and one.low > LIMIT for one in excesses):
         return ReviewOutcome.SEEN
-    able = whole is not None and whole.n >= SMALLEST_SAMPLE and wilson_ends(whole.share, whole.n, level)[0] > RECOGNISED
-    if able and all(one.high is not None and one.high < LIMIT for one in excesses):
+    if _could_confirm(samples, level) and all(one.high is not None and one.high < LIMIT for one in excesses):
         return ReviewOutcome.CONFIRMED
     return ReviewOutcome.INCONCLUSIVE
+
+
+def _could_confirm(samples: Mapping[PictureKind, _Sample], level: float) -> bool:
+    """Whether there are enough pictures of each kind, and people name the class on most whole ones."""
+    if any(kind not in samples or samples[kind].n < SMALLEST_SAMPLE for kind in PictureKind):
+        return False
+    whole = samples[PictureKind.WHOLE]
+    return wilson_ends(whole.share, whole.n, level)[0] > RECOGNISED
 
 
 def _subsets_needed(samples: Mapping[PictureKind, _Sample], chance: float | None, level: float) -> int | None:

@@ -38,6 +38,8 @@ from modicum_server.measures.shortcut_words import (
 
 CONTROL = "shortcut"
 DROP_LIMIT = 0.10
+OUTCOMES = ("SHORTCUT", "NONE_SEEN", "CLEAR", "INCONCLUSIVE")
+"""Of the reading. CLEAR is that of results of older releases alone."""
 LEAST_IMAGES = 30
 SMALLEST_SIDE = 28
 """Pixels; the ring of a smaller canvas takes in too much of what it should surround."""

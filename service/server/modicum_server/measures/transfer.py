@@ -37,6 +37,8 @@ NOTHING_SCORED = "no subset of this version was scored by the other one"
 NONE_AGREED = "no subset was scored of an image on which both versions are confident of the same class"
 MOST_NAMED = 3
 """Classes that a sentence names."""
+OUTCOMES = ("PATTERN", "QUIRK", "MIXED", "INCONCLUSIVE")
+"""Of the reading."""
 OF_CLASSES = "the versions do not share the pattern of every class"
 OTHER_CLASSES = "the two versions do not have the same classes"
 

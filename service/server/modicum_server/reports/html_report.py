@@ -73,7 +73,7 @@ def render_html(
         opening=screen.opening,
         board=screen.board,
         overview=overview([section.figures for section in drawn.values()]),
-        review=_review(document),
+        reviews=_reviews(document),
     ).encode()
 
 
@@ -100,10 +100,9 @@ def _frame(document: Mapping[str, Any], called: Callable[[str], str]) -> dict[st
     }
 
 
-def _review(document: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """What a blind review says, which a report may have beside the result."""
-    review = document.get("review")
-    return None if review is None else {**review, "tag": tag_of(review["outcome"])}
+def _reviews(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """What blind reviews say, which a report may have beside the result."""
+    return [{**review, "tag": tag_of(review["outcome"])} for review in document.get("reviews", ())]
 
 
 def _part(name: str) -> str:

@@ -1,14 +1,15 @@
 """Blind reviews as they are read: with what their answers say, and a digest of what is stored."""
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from modicum_server.domain.audits import Audit
 from modicum_server.domain.documents import REVIEW_PLAN, document_of
-from modicum_server.domain.reviews import Review, ReviewFigures
+from modicum_server.domain.reviews import Review, ReviewFigures, ReviewOutcome
 from modicum_server.measures.document import canonical_json
-from modicum_server.measures.reviews import outcomes_by_tail, review_figures
+from modicum_server.measures.reviews import could_confirm, outcomes_by_tail, review_figures
 from modicum_server.usecases.review_plans import ANSWERS, NEW
 
 
@@ -28,13 +29,31 @@ def read_review(review: Review, audit: Audit) -> ReadReview:
     return ReadReview(review, figures, hashlib.sha256(review_document(review)).hexdigest())
 
 
+def named_reviews(newest_first: Iterable[Review], audit: Audit) -> list[ReadReview]:
+    """Return the reviews that reports and verdicts name, newest first.
+
+    Of each version these are the newest CONFIRMED and the newest SEEN one. Only where it has neither, it is the newest
+    INCONCLUSIVE one. So no review hides another outcome. Reviews without an ended session count for nothing.
+    """
+    newest: dict[tuple[str, ReviewOutcome], ReadReview] = {}
+    for read in (read_review(review, audit) for review in newest_first if review.counts):
+        newest.setdefault((read.review.plan.model_version, read.figures.outcome), read)
+    settled = {version for version, outcome in newest if outcome is not ReviewOutcome.INCONCLUSIVE}
+    return [
+        read
+        for (version, outcome), read in newest.items()
+        if outcome is not ReviewOutcome.INCONCLUSIVE or version not in settled
+    ]
+
+
 def reported_review(read: ReadReview) -> dict[str, Any]:
-    """Return what a report says of a review: its outcome in words, and the digest of its plan and answers."""
+    """Return what a report says of a review: its outcome, how sure that is, and the digest of its plan and answers."""
     return {
         "name": read.review.name,
         "model_version": read.review.plan.model_version,
         "outcome": read.figures.outcome.value,
         "outcomes": [[tail, outcome.value] for tail, outcome in outcomes_by_tail(read.review)],
+        "could_confirm": could_confirm(read.review, level=read.figures.level),
         "text": read.figures.text,
         "answers": sum(len(one.answers) for one in read.review.reviewers),
         "digest": read.digest,

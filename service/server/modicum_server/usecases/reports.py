@@ -10,12 +10,13 @@ from typing import Any, TypeVar
 from modicum_server.domain.audits import Audit
 from modicum_server.domain.models import InputSpecification
 from modicum_server.domain.projects import Principal
+from modicum_server.domain.reviews import Review
 from modicum_server.errors import ArtifactNotFound, FormatUnknown
 from modicum_server.measures import FindingsArtifact
 from modicum_server.ports import ArtifactStore, ReportRenderer, Store
 from modicum_server.usecases.audits import Audits, require_succeeded
 from modicum_server.usecases.input_specifications import first_part, framing_of
-from modicum_server.usecases.read_reviews import read_review, reported_review
+from modicum_server.usecases.read_reviews import named_reviews, reported_review
 from modicum_server.usecases.stored_results import read_beside, read_document, read_whole, require_undamaged
 from modicum_server.usecases.versions import require_version
 
@@ -30,10 +31,10 @@ class ReportFormat(StrEnum):
 
 SPOT_PICTURES = "spot_pictures"
 """The key of a JSON report that holds pictures of copied spots."""
-REVIEW = "review"
-"""The key of a report that holds what the newest blind review says."""
+REVIEWS = "reviews"
+"""The key of a report that holds what blind reviews say."""
 REVIEWS_READ = 20
-"""Reviews among which the newest with answers is looked for."""
+"""Reviews that are read at once."""
 
 Drawn = TypeVar("Drawn")
 
@@ -93,22 +94,29 @@ class Reports:
         yield report.end()
 
     async def as_reported(self, audit: Audit, document: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return the document with what stands beside it: pictures of copied spots, and the newest blind review."""
-        reported = await self._with_review(audit, document)
+        """Return the document with what stands beside it: pictures of copied spots, and blind reviews."""
+        reported = await self._with_reviews(audit, document)
         if not any(row["examples"] for test in document.get("spots", ()) for row in test["rows"]):
             return reported
         return {**reported, SPOT_PICTURES: await self._drawn(audit, document, self._renderer.spot_pictures)}
 
-    async def _with_review(self, audit: Audit, document: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return the document with the newest blind review that has answers, if there is one."""
+    async def _with_reviews(self, audit: Audit, document: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the document with the blind reviews that it names, if there are any."""
+        named = named_reviews(await self._reviews(audit), audit)
+        return {**document, REVIEWS: [reported_review(one) for one in named]} if named else document
+
+    async def _reviews(self, audit: Audit) -> list[Review]:
+        """Return every review of an audit, newest first."""
         async with self._store.transaction() as transaction:
-            newest = await transaction.reviews.page(audit.name, after="", limit=REVIEWS_READ)
-        answered = next((review for _, review in newest if any(one.answers for one in review.reviewers)), None)
-        return document if answered is None else {**document, REVIEW: reported_review(read_review(answered, audit))}
+            page = found = await transaction.reviews.page(audit.name, after="", limit=REVIEWS_READ)
+            while len(page) == REVIEWS_READ:
+                page = await transaction.reviews.page(audit.name, after=page[-1][0], limit=REVIEWS_READ)
+                found = [*found, *page]
+        return [review for _, review in found]
 
     async def _page(self, audit: Audit, document: Mapping[str, Any]) -> AsyncGenerator[bytes]:
         """Yield the page as one piece: its size is bounded. The findings that it is chosen from are read twice."""
-        yield await self._drawn(audit, await self._with_review(audit, document), self._renderer.html)
+        yield await self._drawn(audit, await self._with_reviews(audit, document), self._renderer.html)
 
     async def _drawn(self, audit: Audit, document: Mapping[str, Any], draw: Callable[..., Drawn]) -> Drawn:
         """Return what a function of the renderer draws from findings and images, in a thread while the loop reads."""
