@@ -1,6 +1,8 @@
 """Policies: what is valid, and what is said of what is not."""
 
+import inspect
 import json
+import re
 import subprocess
 import sys
 from datetime import date, timedelta
@@ -14,6 +16,7 @@ from modicum.gate.marked_yaml import marked_yaml
 from modicum.gate.policy import Kind, Level
 from modicum.gate.policy_file import policy_of, policy_schema
 from modicum.gate.presets import PRESETS
+from modicum.gate.reading_rules import RULES
 
 from tools import gate_rules
 
@@ -123,6 +126,13 @@ def test_an_outcome_that_a_rule_does_not_have_is_refused_with_those_that_it_has(
         f"rules.{rule.id}.expect.1: expected one of {', '.join(rule.outcomes)}, got the text 'SEEM'"
         in refused(f"rules:\n  {rule.id}: {{expect: [INCONCLUSIVE, SEEM]}}").splitlines()[0]
     )
+
+
+@pytest.mark.parametrize("control", RULES)
+def test_a_reading_can_be_expected_to_end_as_its_rule_ends(control):
+    written = set(re.findall(r'"([A-Z_]+)"', inspect.getsource(RULES[control].outcome)))
+
+    assert set(known_rules()[control.replace("_", "-")].outcomes) == written | {"INCONCLUSIVE"}
 
 
 def test_every_rule_of_a_reading_or_a_verdict_has_outcomes_but_the_spot_rule():
