@@ -9,6 +9,7 @@ import shlex
 import sys
 from functools import partial
 from pathlib import Path
+from urllib.parse import parse_qs
 
 import pytest
 from google.protobuf import json_format, symbol_database
@@ -23,6 +24,7 @@ from modicum_server.transports.http.rest.openapi.page import prose, reasons, ren
 from modicum_server.transports.http.rest.openapi.refusals import OF_PAGES
 from modicum_server.transports.http.rest.openapi.trying import trial_of
 from modicum_server.transports.http.rest.routes import bindings_of
+from modicum_server.usecases.resource_names import project_of
 from openapi_spec_validator import validate
 
 from tests.rest.rest_stage import PROJECT, TOKENS, Rest
@@ -229,9 +231,26 @@ def test_every_operation_has_a_line_of_curl_without_gaps():
     for path, verbs in document()["paths"].items():
         for verb, operation in verbs.items():
             words = shlex.split(trial_of(verb.upper(), path, operation, resolve).curl)
-            assert words[-1].startswith("$SERVER/v1/projects")
-            assert not {"{", "}"} & set(words[-1])
-            assert "//" not in words[-1]
+            needed = {one["name"] for one in map(resolve, operation["parameters"]) if one.get("required")}
+            address, _, query = words[-1].partition("?")
+            assert address.startswith("$SERVER/v1/projects")
+            assert not {"{", "}"} & set(address)
+            assert "//" not in address
+            assert {name for name in needed if f"{{{name}}}" not in path} == parse_qs(query).keys()
+
+
+@pytest.mark.parametrize("kind", ["project", "model", "dataset", "member"])
+def test_a_line_of_curl_names_what_it_creates(described, kind):
+    create = described["paths"]["/v1/projects" if kind == "project" else f"/v1/projects/{{project}}/{kind}s"]["post"]
+    (given,) = [one for one in create["parameters"] if one.get("in") == "query" and one.get("required")]
+
+    assert given["name"] == f"{kind}Id"
+    assert project_of(kind, "/".join((*parents(kind), f"{kind}s", given["example"])))
+    assert f'value="{given["example"]}" required' in render_page(described)
+
+
+def parents(kind: str) -> tuple[str, ...]:
+    return () if kind == "project" else ("projects", IDS["projects"])
 
 
 def test_a_form_sends_no_file_and_waits_for_no_endless_stream():

@@ -20,6 +20,14 @@ IDS: Mapping[str, str] = {
     "reviews": "019ac5a1b7e2-9b30c4d2e1",
 }
 
+#: Values of required fields in queries: the id of what is created. The project `default` always exists.
+IN_QUERIES: Mapping[str, str] = {
+    "project_id": "birds",
+    "model_id": IDS["models"],
+    "dataset_id": IDS["datasets"],
+    "member_id": IDS["members"],
+}
+
 _IMAGENET = {
     "channels": 3,
     "height": 224,

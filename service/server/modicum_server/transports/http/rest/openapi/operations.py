@@ -9,7 +9,7 @@ from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescript
 from modicum_server.transports.http.rest.downloads import ANY_BYTES
 from modicum_server.transports.http.rest.events import MEDIA_TYPE as EVENTS
 from modicum_server.transports.http.rest.openapi.comments import comment_on, summary_of
-from modicum_server.transports.http.rest.openapi.examples import EXAMPLES, IDS
+from modicum_server.transports.http.rest.openapi.examples import EXAMPLES, IDS, IN_QUERIES
 from modicum_server.transports.http.rest.openapi.refusals import refusals_of
 from modicum_server.transports.http.rest.openapi.schemas import (
     Body,
@@ -132,7 +132,7 @@ def _in_query(binding: Binding) -> Iterator[dict[str, Any]]:
         parameter = {"name": json_name, "in": "query", "description": comment_on(field.full_name)}
         required = has_behaviour(field, "REQUIRED") and not binding.method.client_streaming
         schema = schema_of_field(field) if field.enum_type is None else _enum_in_query(field.enum_type)
-        yield parameter | {"schema": schema} | ({"required": True} if required else {})
+        yield parameter | {"schema": schema} | ({"required": True, "example": IN_QUERIES[name]} if required else {})
 
 
 def _enum_in_query(enum: EnumDescriptor) -> dict[str, Any]:

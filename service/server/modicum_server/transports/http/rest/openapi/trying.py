@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from modicum_server.transports.http.rest.events import MEDIA_TYPE as EVENTS
 
@@ -41,22 +42,26 @@ def trial_of(verb: str, path: str, operation: Mapping[str, Any], resolve: Resolv
     return Trial(
         verb,
         path,
-        _curl(verb, path, parameters, sent, body),
+        _curl(verb, _address(path, parameters), sent, body),
         [one for one in parameters if one["in"] in {"path", "query"}],
         body,
         by_form=not set(sent) - {JSON} and EVENTS not in received,
     )
 
 
-def _curl(
-    verb: str, path: str, parameters: Sequence[Mapping[str, Any]], sent: Mapping[str, Any], body: str | None
-) -> str:
+def _address(path: str, parameters: Sequence[Mapping[str, Any]]) -> str:
+    """Return the path with the examples' ids, and the query that the operation requires."""
     for one in parameters:
         path = path.replace(f"{{{one['name']}}}", str(one.get("example", "")))
+    query = {one["name"]: one["example"] for one in parameters if one["in"] == "query" and one.get("required")}
+    return f"{path}?{urlencode(query)}" if query else path
+
+
+def _curl(verb: str, address: str, sent: Mapping[str, Any], body: str | None) -> str:
     words = ["curl"] if verb == "GET" else [f"curl -X {verb}"]
     words.append('-H "Authorization: Bearer $MODICUM_TOKEN"')
     if body is not None:
         words += [f"-H 'Content-Type: {JSON}'", f"--data '{json.dumps(json.loads(body))}'"]
     elif sent:
         words += [f"-H 'Content-Type: {next(iter(sent))}'", "--data-binary @FILE"]
-    return " \\\n     ".join([*words, f'"$SERVER{path}"'])
+    return " \\\n     ".join([*words, f'"$SERVER{address}"'])
