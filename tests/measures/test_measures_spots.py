@@ -129,7 +129,7 @@ def test_a_spot_is_called_a_shortcut_where_the_counterfactual_set_shows_a_loss_f
     assert cats["shortcut"] == "the counterfactual set shows a loss for cat"
     assert said.endswith(
         "It is called a shortcut because the counterfactual set shows a loss for cat, from 100% accuracy to 0%. That "
-        "holds if the set changes this spot and nothing else, which only its maker knows."
+        "holds if the counterfactual set changes this spot and nothing else, which only its maker knows."
     )
 
 

@@ -8,7 +8,7 @@ from modicum_server.measures.observation_builder import ObservationBuilder
 from modicum_server.reports import panels, plots
 from modicum_server.reports.choice import FEWEST_CARDS, MOST_CARDS, cards_of_a_section, choose, rule_text
 from modicum_server.reports.questions import answers
-from modicum_server.reports.wording import brief_names, plain_number
+from modicum_server.reports.wording import brief_names, plain_number, versions_text
 
 from tests.measures.example_audit import CANVAS, SEARCH, controls, finding, variants
 from tests.reports.report_pages import page_of, read
@@ -118,3 +118,17 @@ def test_names_are_as_short_as_tells_versions_apart(versions, names):
     full = [f"projects/p/models/{one.split('/')[0]}/versions/{one.split('/')[1]}" for one in versions]
 
     assert list(brief_names(full).values()) == names
+
+
+@pytest.mark.parametrize(
+    ("versions", "text"),
+    [
+        (["a/1", "a/2"], "a, 2 versions"),
+        (["a/1", "b/2", "a/2"], "a and b, 3 versions"),
+        (["a/1", "b/1", "c/1"], "3 versions of 3 models"),
+    ],
+)
+def test_a_title_names_the_models_of_its_versions(versions, text):
+    full = [f"projects/p/models/{one.split('/')[0]}/versions/{one.split('/')[1]}" for one in versions]
+
+    assert versions_text(full) == text

@@ -168,7 +168,9 @@ def test_several_versions_open_with_one_table_one_chart_and_the_worst_in_picture
         "version 2",
     ]
     assert page.count('<details class="result"') == 2
-    assert "2 versions on the data set few" in read(page).text
+    assert "tiny, 2 versions on the data set few" in read(page).text
+    text = read(f'<section class="opening{opening}</section>').text
+    assert "What was tested of version 1: Small spots not tested Loss with the edge" in text
     assert "The summary in full" not in page
     assert page.count("Not tested: whether a small spot decides") == 2, "each version's own stands in its part"
 

@@ -73,6 +73,16 @@ def test_axe_core_finds_nothing(opened, text, scheme):
     assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found] == []
 
 
+@pytest.mark.parametrize("screen", SCREENS)
+def test_a_long_name_of_a_class_leaves_the_page_as_wide_as_the_window(opened, screen):
+    named = page_of(FINDINGS, load_image=bright, spots=rows(), labels=("c" * 208, "dog", "owl"))
+    page = opened(named, viewport=SCREENS[screen])
+    page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true;")
+
+    assert page.locator(".copies figure").count() > 0
+    assert page.evaluate("document.documentElement.scrollWidth") <= SCREENS[screen]["width"]
+
+
 def shown(page) -> list[str]:
     return page.eval_on_selector_all(
         "[data-cards] > article:not([hidden])", "cards => cards.map(card => card.querySelector('.item').textContent)"

@@ -21,7 +21,7 @@ NAMED = 6
 """Classes that a sentence names; of more it gives the number."""
 DESCRIBED = 3
 """Classes that are described with their places; further ones are only named."""
-ONLY_THIS = "That holds if the set changes this spot and nothing else, which only its maker knows."
+ONLY_THIS = "That holds if the counterfactual set changes this spot and nothing else, which only its maker knows."
 
 
 def spot_sentence(test: SpotTest) -> str:

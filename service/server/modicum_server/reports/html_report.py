@@ -30,7 +30,7 @@ from modicum_server.reports.outcomes import tag_of
 from modicum_server.reports.questions import TOO_FEW
 from modicum_server.reports.sections import Sketch, sections
 from modicum_server.reports.spots import example_images, spot_pages
-from modicum_server.reports.wording import acceleration_text, reason_text, version_names
+from modicum_server.reports.wording import acceleration_text, reason_text, version_names, versions_text
 
 
 def render_html(
@@ -142,7 +142,7 @@ def _whose(document: Mapping[str, Any], called: Callable[[str], str]) -> str:
         return called(models[0]["model_version"])
     if checks and len(models) == 1 + len(checks[0]["members"]):
         return f"{called(checks[0]['ensemble'])}, an ensemble, and its {len(checks[0]['members'])} members"
-    return f"{len(models)} versions"
+    return versions_text([model["model_version"] for model in models])
 
 
 def _environment() -> Environment:

@@ -13,6 +13,7 @@ from modicum_server.measures.number_words import (
     OPEN_END,
     class_label,
     confidence_text,
+    enumeration,
     points_number,
     ratio_text,
     share_text,
@@ -36,6 +37,8 @@ VARIANTS = {name: words for facts in CONTROLS.values() for name, words in facts.
 
 NO_VALUE = "none"
 FINE_RATIO = 10
+MODELS_NAMED = 2
+"""Models that a title names; of more it gives the number."""
 
 
 def version_names(document: Mapping[str, Any]) -> Callable[[str], str]:
@@ -63,6 +66,17 @@ def brief_names(versions: Sequence[str]) -> dict[str, str]:
     if len(models) == 1:
         return {version: f"version {parts[5]}" for version, parts in known.items()}
     return {version: f"{parts[3]} {parts[5]}" for version, parts in known.items()}
+
+
+def versions_text(versions: Sequence[str]) -> str:
+    """Return how many versions there are, and of which models: "digits, 2 versions". Of many models it has the number.
+
+    A version that is no resource name counts as a model of its own.
+    """
+    models = list(dict.fromkeys(version.split("/versions/")[0].rsplit("/", 1)[-1] for version in versions))
+    if len(models) > MODELS_NAMED:
+        return f"{len(versions)} versions of {len(models)} models"
+    return f"{enumeration(models)}, {len(versions)} versions"
 
 
 def reason_text(reason: str) -> str:
