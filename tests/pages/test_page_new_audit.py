@@ -79,6 +79,7 @@ def test_a_new_audit_offers_the_newest_version_that_is_ready(scene):
         ({"model": f"{OTHER}/models/hidden/versions/1"}, f"expected a model version of {PROJECT}"),
         ({"dataset": f"{PROJECT}/datasets/none"}, "there is no data set with this name"),
         ({"fill": "pink"}, "expected mean, black"),
+        ({"audit_id": "good"}, "Name: this project has an audit good already; choose another name."),
         ({"counterfactual": FEW}, "The same pictures without a suspected cue: expected"),
     ],
 )
@@ -88,7 +89,7 @@ def test_a_mistake_in_a_new_audit_is_told_and_what_was_typed_stays(scene, change
     seen = browser.send(f"/{PROJECT}/new-audit", f"/{PROJECT}/new-audit", **fields(scene, **changed))
 
     assert seen.status == 400
-    assert said in whole(seen)
+    assert whole(seen).count(said) == 1
     (typed,) = changed.values()
     assert f'value="{typed}"' in seen.text
 
@@ -130,6 +131,39 @@ def test_only_the_questions_that_are_ticked_are_asked(scene, chosen, controls):
     browser.send(form, form, **fields(scene, seed="62", audit_id=name, controls_offered="yes", control=chosen))
 
     assert {plan.control.value for plan in stored(scene, name).specification.controls} == controls
+
+
+def test_a_question_about_other_versions_is_refused_alone(scene):
+    browser, form = scene.browser("otto"), f"/{PROJECT}/new-audit"
+    alone = fields(scene, seed="64", audit_id="asks-no-other", controls_offered="yes", control=["transfer"])
+
+    seen = browser.send(form, form, **alone)
+
+    assert seen.status == 400
+    assert "Questions: transfer asks other versions, and none was chosen; choose one under Compare" in whole(seen)
+    assert browser.get(f"/{PROJECT}/audits/asks-no-other").status == 404
+
+
+def test_a_cost_without_questions_says_that_there_are_no_controls(scene):
+    browser, form = scene.browser("otto"), f"/{PROJECT}/new-audit"
+
+    seen = browser.send(form, f"{form}/cost", **fields(scene, seed="65", controls_offered="yes"))
+
+    assert "pixels, with no controls." in whole(seen)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("good", "Name: this project has an audit good already"), ("No Name", "Name: expected 1 to 63")]
+)
+def test_the_cost_says_that_a_name_is_not_to_be_had(scene, name, said):
+    browser, form = scene.browser("otto"), f"/{PROJECT}/new-audit"
+    sent = {"form_token": browser.get(form).form_token, **fields(scene, seed="66", audit_id=name)}
+
+    part = browser.post(f"{form}/cost", sent, hx_request="true")
+
+    assert part.status == 200
+    assert said in part.text
+    assert "At most" not in part.text
 
 
 def test_all_questions_ticked_are_the_default_ones(scene):

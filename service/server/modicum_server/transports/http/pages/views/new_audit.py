@@ -12,7 +12,7 @@ from modicum_server.domain.datasets import Dataset
 from modicum_server.domain.models import Model, VersionState
 from modicum_server.domain.projects import Role
 from modicum_server.domain.searches import Control, Fill
-from modicum_server.errors import ModicumError
+from modicum_server.errors import AuditExists, ModicumError
 from modicum_server.transports.http.pages.audit_form import LABELS, OFFERED, AuditForm, draft_of
 from modicum_server.transports.http.pages.door import Page
 from modicum_server.transports.http.pages.mistakes import mistake
@@ -41,14 +41,14 @@ async def _form(visit: Visit) -> Response:
 async def _cost(visit: Visit) -> Response:
     """Return the cost: as a part for htmx, else on the whole page."""
     asked = AuditForm.of(visit.form)
-    cost, problem = None, None
+    cost, problem = None, ""
     try:
         cost = await _cost_of(visit, asked)
     except ModicumError as error:
-        problem = mistake(error, LABELS)
+        problem = _problem(error, asked)
     if visit.request.headers.get("hx-request") == "true":
-        return visit.render("cost.html.j2", cost=cost, problem=problem or "")
-    return await _page(visit, asked, cost=cost, problem=problem or "")
+        return visit.render("cost.html.j2", cost=cost, problem=problem, is_part=True)
+    return await _page(visit, asked, cost=cost, problem=problem)
 
 
 async def _beside(visit: Visit) -> Response:
@@ -65,12 +65,18 @@ async def _create(visit: Visit) -> Response:
         draft = draft_of(asked, visit.form)
         audit = await visit.use_cases.audit_creation.create(visit.principal, visit.project, draft, options)
     except ModicumError as error:
-        return await _page(visit, asked, problem=mistake(error, LABELS))
+        return await _page(visit, asked, problem=_problem(error, asked))
     return visit.redirect_to(f"/{audit.name}")
 
 
+def _problem(error: ModicumError, asked: AuditForm) -> str:
+    if isinstance(error, AuditExists):
+        return f"{LABELS['audit_id']}: this project has an audit {asked.audit_id} already; choose another name"
+    return mistake(error, LABELS)
+
+
 async def _cost_of(visit: Visit, asked: AuditForm) -> Cost:
-    options = AuditOptions(validate_only=True)
+    options = AuditOptions(validate_only=True, audit_id=asked.audit_id)
     draft = draft_of(asked, visit.form)
     audit = await visit.use_cases.audit_creation.create(visit.principal, visit.project, draft, options)
     versions = [await visit.use_cases.versions.get(visit.principal, name) for name in asked.versions]
@@ -85,6 +91,7 @@ async def _page(visit: Visit, asked: AuditForm, *, cost: Cost | None = None, pro
         asked=asked,
         cost=cost,
         problem=problem,
+        is_part=False,
         models=_newest(models),
         datasets=[dataset.name for dataset in datasets],
         others=await _others(visit, asked, models),
