@@ -41,7 +41,8 @@ def test_a_project_without_a_role_is_no_project(scene, path):
 
     assert mine.status == 404
     assert "there is no project with this name in which ada has a role" in whole(mine)
-    assert "hidden" not in mine.text
+    assert "models/hidden" not in mine.text
+    assert "hidden" not in whole(mine)
     assert theirs.status == 200
 
 
@@ -63,6 +64,24 @@ def test_an_unknown_page_and_an_unknown_audit_are_told_as_pages(scene):
     assert f"There is no page /{PROJECT}/nowhere" in whole(nowhere)
     assert "there is no audit with this name" in whole(unknown)
     assert unknown.headers["X-Request-ID"] in unknown.text
+
+
+def test_the_page_of_an_error_keeps_the_navigation_of_those_signed_in(scene):
+    browser = scene.browser("vera")
+
+    own, foreign = (browser.get(f"/{project}/audits/nothing") for project in (PROJECT, OTHER))
+
+    assert f'<a href="/{PROJECT}/audits">Audits</a>' in own.text
+    assert f'href="/{OTHER}/audits"' not in foreign.text
+    assert all("Sign out" in seen.text for seen in (own, foreign))
+    assert browser.post("/sign-out", {"form_token": own.form_token}).status == 303
+
+
+def test_a_mistake_in_an_address_is_told_once(scene):
+    seen = scene.browser().get(f"/{PROJECT}/audits?state=GOING")
+
+    assert seen.status == 400
+    assert whole(seen).count("GOING") == 1
 
 
 def test_a_fault_of_the_server_is_told_without_its_text(scene, monkeypatch):

@@ -46,7 +46,22 @@ def test_a_data_set_links_to_what_each_audit_saw_of_it(scene, seen):
     (link,) = re.findall(rf'href="([^"]+seen_by={audit.name})"', browser.get(f"/{pictures}").text)
 
     assert "As they were uploaded" in whole(browser.get(link))
-    assert "on the canvas" not in browser.get(f"/{pictures}?seen_by={PROJECT}/audits/good").text
+
+
+@pytest.mark.parametrize(
+    ("audit", "status", "said"),
+    [
+        ("good", 400, f"seen_by: expected an audit of {PROJECT}/datasets/on-canvas that succeeded, got"),
+        ("nothing", 404, f"{PROJECT}/audits/nothing: there is no audit with this name"),
+    ],
+)
+def test_an_audit_that_did_not_see_the_data_set_is_refused(scene, seen, audit, status, said):
+    _, pictures = seen
+
+    refused = scene.browser("vera").get(f"/{pictures}?seen_by={PROJECT}/audits/{audit}")
+
+    assert refused.status == status
+    assert whole(refused).count(said) == 1
 
 
 def test_what_cannot_be_drawn_is_not_found(scene, seen):
@@ -57,7 +72,11 @@ def test_what_cannot_be_drawn_is_not_found(scene, seen):
 
     said = browser.get(f"/{audit.name}/pictures/{text}")
 
-    assert said.status == 404
+    within = browser.get(f"/{audit.name}/pictures/{text}", accept="image/avif,image/webp,*/*")
+
+    assert said.status == within.status == 404
     assert "Expected a complete picture" in whole(said)
+    assert within.headers["Content-Type"] == "image/svg+xml"
+    assert "cannot be drawn" in within.text
     assert browser.get(f"/{audit.name}/pictures/{foreign}").status == 404
     assert browser.get(f"/{PROJECT}/audits/none/pictures/{text}").status == 404

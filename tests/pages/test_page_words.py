@@ -3,7 +3,9 @@
 from datetime import UTC, datetime
 
 import pytest
+from modicum_server.errors import FieldInvalid
 from modicum_server.transports.http.pages import words
+from modicum_server.transports.http.pages.forms import Form
 
 
 @pytest.mark.parametrize(
@@ -30,3 +32,31 @@ def test_the_first_sentence_of_a_text_does_not_end_within_a_number():
     text = "It has 0.5 of them, e.g. dogs. The rest has none."
 
     assert words.first_sentence(text) == "It has 0.5 of them, e.g. dogs."
+
+
+@pytest.mark.parametrize(
+    ("message", "text"),
+    [
+        ("the form is too large", "The form is too large."),
+        ("projects/a/audits/b: there is none.", "projects/a/audits/b: there is none."),
+        ("seen_by: expected an audit", "seen_by: expected an audit."),
+    ],
+)
+def test_a_sentence_begins_with_a_capital_letter_but_for_names(message, text):
+    assert words.sentence(message) == text
+
+
+@pytest.mark.parametrize("typed", ["\u0663", "1_0", "\uff11", "\u00bd", "one"])
+def test_numbers_in_forms_are_written_in_the_digits_0_to_9(typed):
+    form = Form({"field": [typed]})
+
+    for read in (form.whole, form.number):
+        with pytest.raises(FieldInvalid, match="expected a"):
+            read("field")
+
+
+def test_numbers_in_forms_are_read_as_people_write_them():
+    form = Form({"whole": ["12,000"], "signed": ["-1"], "part": ["0.9"], "small": ["1e-3"]})
+
+    assert (form.whole("whole"), form.whole("signed")) == (12_000, -1)
+    assert (form.number("part"), form.number("small")) == (0.9, 0.001)

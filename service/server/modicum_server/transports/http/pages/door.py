@@ -110,6 +110,7 @@ class _PageEndpoint:
         async with AsyncExitStack() as stack:
             await open_layers(stack, self._services.public if self._page.public else self._services.private, call)
             visit = Visit(wire.request, self._services.use_cases, self._services.settings, call.principal or NOBODY)
+            wire.visited(visit)
             if self._page.needs is not None:
                 authorise(visit.principal, visit.project, self._page.needs)
             form = await self._form(wire.request) if self._page.takes_form else EMPTY

@@ -46,7 +46,7 @@ class Form:
         Raises:
             FieldInvalid
         """
-        return self._number(name, "", float, "a number")
+        return self._number(name, "", _decimal_number, "a number")
 
     def _number(self, name: str, default: str, read: Callable[[str], float], expected: str) -> float:
         text = self.text(name) or default
@@ -60,8 +60,19 @@ EMPTY = Form({})
 
 
 def _whole_number(text: str) -> int:
-    """Read a whole number, which may have commas between its thousands."""
-    return int(text.replace(",", ""))
+    """Read a whole number in digits 0 to 9, which may have commas between its thousands."""
+    return int(_plain(text).replace(",", ""))
+
+
+def _decimal_number(text: str) -> float:
+    return float(_plain(text))
+
+
+def _plain(text: str) -> str:
+    """Return a number as it was typed; refuse digits of other scripts and underscores, which Python would read."""
+    if not text.isascii() or "_" in text:
+        raise ValueError(text)
+    return text
 
 
 async def read_form(request: Request, most: int) -> Form:

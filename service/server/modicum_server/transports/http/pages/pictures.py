@@ -13,6 +13,11 @@ _BEGINNINGS: Mapping[bytes, str] = {
     b"GIF89a": "image/gif",
     b"BM": "image/bmp",
 }
+NOT_DRAWN = (
+    b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 160 160" font-family="sans-serif" font-size="13" '
+    b'text-anchor="middle" fill="#808080"><text x="80" y="84">cannot be drawn</text></svg>'
+)
+"""What stands in the place of a picture that cannot be drawn, as SVG."""
 _SHOWN = frozenset({".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp"})
 
 

@@ -15,6 +15,7 @@ from modicum_server.settings import Settings
 from modicum_server.transports.http.pages.cookies import form_token, secret_of
 from modicum_server.transports.http.pages.forms import EMPTY, TOKEN_FIELD, Form
 from modicum_server.transports.http.pages.rendering import rendered
+from modicum_server.transports.refusals import Refusal
 from modicum_server.transports.services import UseCases
 from modicum_server.usecases.access import may
 
@@ -58,7 +59,18 @@ class Visit:
     def render(self, template: str, *, status: int = HTTPStatus.OK, secret: str = "", **shown: Any) -> Response:
         """Return a page. Its forms are sealed with the browser's secret, or with the one that it is about to get."""
         sealed = partial(_seal, secret or secret_of(self.request))
-        return HTMLResponse(rendered(template, visit=self, sealed=sealed, **self._template_context(), **shown), status)
+        context = {**self._template_context(), **shown}
+        return HTMLResponse(rendered(template, visit=self, sealed=sealed, **context), status)
+
+    def refused(self, refusal: Refusal) -> Response:
+        """Return the page of an error, with the navigation of the project only where the visitor has a role in it."""
+        return self.render(
+            "error.html.j2",
+            status=refusal.http_status,
+            refusal=refusal,
+            title=HTTPStatus(refusal.http_status).phrase,
+            project=self.project if may(self.principal, self.project, Role.VIEWER) else "",
+        )
 
     def _template_context(self) -> Mapping[str, Any]:
         return {

@@ -12,6 +12,7 @@ from starlette.types import Message, Send
 
 from modicum_server.transports.http.pages import headers
 from modicum_server.transports.http.pages.rendering import rendered
+from modicum_server.transports.http.pages.visits import Visit
 from modicum_server.transports.layers import REQUEST_ID_HEADER
 from modicum_server.transports.refusals import Refusal
 
@@ -28,6 +29,11 @@ class PageWire:
         self._send = send
         self._request_id = ""
         self._started = False
+        self._visit: Visit | None = None
+
+    def visited(self, visit: Visit) -> None:
+        """Take the visit once it is known who asks, so that the page of an error has their navigation."""
+        self._visit = visit
 
     @property
     def is_part(self) -> bool:
@@ -61,8 +67,15 @@ class PageWire:
         retry = {} if refusal.retry_seconds is None else {"Retry-After": f"{refusal.retry_seconds:.0f}"}
         if self.is_part:
             return PlainTextResponse(refusal.text, refusal.http_status, retry)
+        page = self._page(refusal)
+        page.headers.update(retry)
+        return page
+
+    def _page(self, refusal: Refusal) -> Response:
+        if self._visit is not None:
+            return self._visit.refused(refusal)
         page = rendered("error.html.j2", refusal=refusal, title=HTTPStatus(refusal.http_status).phrase)
-        return HTMLResponse(page, refusal.http_status, retry)
+        return HTMLResponse(page, refusal.http_status)
 
     def _here(self) -> str:
         url = self.request.url

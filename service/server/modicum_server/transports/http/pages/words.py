@@ -68,5 +68,10 @@ def lower_first(text: str) -> str:
 
 
 def sentence(message: str) -> str:
-    """Return a message as a sentence: these begin with a small letter and have no full stop."""
-    return f"{message[:1].upper()}{message[1:]}{'' if message.endswith(('.', '?')) else '.'}"
+    """Return a message as a sentence: these begin with a small letter and have no full stop.
+
+    A name at its beginning, of a resource or a field, stays as it is.
+    """
+    first, *_ = message.split(" ", 1)
+    begun = message if "/" in first or "_" in first else f"{message[:1].upper()}{message[1:]}"
+    return f"{begun}{'' if message.endswith(('.', '?')) else '.'}"

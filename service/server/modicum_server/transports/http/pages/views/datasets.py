@@ -1,18 +1,20 @@
 """Data sets: the list, one data set with its pictures, and a picture."""
 
 from collections.abc import Sequence
+from http import HTTPStatus
 
 from starlette.responses import Response
 
 from modicum_server.domain.audits import Audit, AuditState
-from modicum_server.errors import PageNotFound
+from modicum_server.errors import FieldInvalid, PageNotFound
 from modicum_server.transports.http.pages import headers
 from modicum_server.transports.http.pages.door import Page
-from modicum_server.transports.http.pages.pictures import LARGEST_BYTES, is_shown, media_type_of
+from modicum_server.transports.http.pages.pictures import LARGEST_BYTES, NOT_DRAWN, is_shown, media_type_of
 from modicum_server.transports.http.pages.streaming import Streamed
 from modicum_server.transports.http.pages.visits import Visit
 from modicum_server.usecases.pages import PageRequest
 from modicum_server.usecases.result_facts import MOST_FAILURES
+from modicum_server.usecases.rules import shown
 
 DATASETS_SHOWN = 50
 ITEMS_SHOWN = 60
@@ -32,7 +34,7 @@ async def _dataset(visit: Visit) -> Response:
     about = f'dataset = "{name}" AND state = {AuditState.SUCCEEDED}'
     audits = await visit.use_cases.audits.page(visit.principal, visit.project, about, PageRequest(AUDITS_SHOWN))
     skipped = await _skipped(visit, audits.rows[:1])
-    seen_by = next((audit for audit in audits.rows if audit.name == visit.query("seen_by")), None)
+    seen_by = await _seen_by(visit, name)
     return visit.render(
         "dataset.html.j2",
         dataset=dataset,
@@ -44,6 +46,22 @@ async def _dataset(visit: Visit) -> Response:
         more_skipped=len(skipped) >= MOST_FAILURES,
         first=not visit.query("page"),
     )
+
+
+async def _seen_by(visit: Visit, dataset: str) -> Audit | None:
+    """Return the audit on whose canvas the pictures are shown; None where none is named.
+
+    Raises:
+        FieldInvalid: it is no audit of the data set that succeeded.
+        ProjectNotFound, AuditNotFound
+    """
+    name = visit.query("seen_by")
+    if not name:
+        return None
+    audit = await visit.use_cases.audits.get(visit.principal, name)
+    if audit.specification.dataset != dataset or audit.state is not AuditState.SUCCEEDED:
+        raise FieldInvalid("seen_by", f"expected an audit of {dataset} that succeeded, got {shown(name)}")
+    return audit
 
 
 async def _skipped(visit: Visit, audits: Sequence[Audit]) -> dict[str, str]:
@@ -66,9 +84,17 @@ async def _picture(visit: Visit) -> Response:
 
 
 async def _on_canvas(visit: Visit) -> Response:
-    """Return a picture of the project on the canvas of an audit."""
+    """Return a picture of the project on the canvas of an audit.
+
+    Within a page, one that cannot be drawn is a drawing that says so; opened by itself, a page that says why.
+    """
     audit, digest = visit.named("audits", "audit"), visit.request.path_params["digest"]
-    drawn = await visit.use_cases.canvas_pictures.drawn(visit.principal, audit, digest)
+    try:
+        drawn = await visit.use_cases.canvas_pictures.drawn(visit.principal, audit, digest)
+    except PageNotFound:
+        if not visit.request.headers.get("accept", "").startswith("image/"):
+            raise
+        return Response(NOT_DRAWN, HTTPStatus.NOT_FOUND, headers.PICTURE, "image/svg+xml")
     return Response(drawn, headers=headers.PICTURE, media_type="image/png")
 
 
