@@ -84,6 +84,20 @@ def test_an_audit_is_started_from_a_form_that_says_what_it_costs(page, scene: Sc
     page.get_by_text("The audit was cancelled").wait_for()
 
 
+def test_a_refused_audit_says_why_once_until_the_form_is_mended(page):
+    sign_in(page, "otto")
+    page.goto(f"/{PROJECT}/new-audit?dataset={PROJECT}/datasets/few")
+    page.get_by_label("Name").fill("good")
+    page.locator("#cost").get_by_text("has an audit good already").wait_for()
+    page.get_by_role("button", name="Start the audit").click()
+    page.get_by_role("alert").wait_for()
+
+    assert page.get_by_text("has an audit good already").count() == 1
+    page.get_by_label("Name").fill("good-again")
+    page.locator("#cost").get_by_text("At most").wait_for()
+    assert page.get_by_role("alert").count() == 0
+
+
 def test_a_policy_is_judged_in_the_browser(page):
     sign_in(page, "otto")
     page.goto(f"/{PROJECT}/audits/to-judge/judge")
@@ -107,6 +121,18 @@ def test_pictures_are_drawn_as_large_as_the_canvas_of_an_audit(page, scene: Scen
     page.get_by_text("As the models of").wait_for()
 
     assert widths_of(page.locator(".pictures img")) == [audit.specification.canvas.width] * 5
+
+
+def test_a_picture_that_cannot_be_drawn_is_a_drawing_that_says_so(page, scene: Scene):
+    digest = scene.run(scene.hold(b"no picture"))
+    sign_in(page)
+
+    width = page.evaluate(
+        "address => { const one = new Image(); one.src = address; return one.decode().then(() => one.naturalWidth); }",
+        f"/{PROJECT}/audits/good/pictures/{digest}",
+    )
+
+    assert width > 0
 
 
 def test_two_audits_are_put_side_by_side_from_the_page_of_one(page, scene: Scene):

@@ -6,7 +6,7 @@ import pytest
 
 from tests.measures.example_audit import LABELS
 from tests.pages.page_reading import whole
-from tests.pages.pages_stage import POLICY, PROJECT
+from tests.pages.pages_stage import ADA, POLICY, PROJECT
 
 GOOD, QUEUED = f"{PROJECT}/audits/good", f"{PROJECT}/audits/queued"
 TINY, FEW = f"{PROJECT}/models/tiny/versions/1", f"{PROJECT}/datasets/few"
@@ -270,6 +270,8 @@ def test_two_audits_stand_side_by_side_with_differences_first(scene):
     for name, labels, size in (("left", LABELS, 3), ("right", (*LABELS, "fox"), 30)):
         version = scene.run(scene.model("beside", labels=labels))
         scene.run(scene.succeed(scene.run(scene.audit(f"beside-{name}", version, few)), size))
+        if name == "left":
+            scene.run(scene.judge(scene.run(scene.services.use_cases.audits.get(ADA, f"{PROJECT}/audits/beside-left"))))
     browser = scene.browser("vera")
     audits = [f"{PROJECT}/audits/beside-{name}" for name in ("left", "right")]
 
@@ -277,9 +279,12 @@ def test_two_audits_stand_side_by_side_with_differences_first(scene):
     chosen = browser.get(f"/{audits[0]}").text
 
     assert "beside version 1 beside beside version 2" in said
+    found = said.partition("What was found")[2].partition("Figures")[0]
+    assert re.search(r"beside version 1 Spot test: none ran \w.+\. Newest verdict: FAIL \d+ \w+ \d{4} beside v", found)
+    assert re.search(r"beside version 2 Spot test: none ran \w.+\. Not judged yet\.", found)
     assert "12 pictures of the 500 that were drawn from each audit are the same." in said
     assert "The figures do not compare" not in said
-    rates = "Overinterpretation rate 0.333 share 0.138 to 0.609 n = 12 0 share"
+    rates = "Overinterpretation rate 33% 14% to 61% n = 12 0% 0% to"
     assert rates in said
     assert "cat at 0.97, subset 4.69% cat at 0.97, subset 46.9%" in said
     assert f'<option value="{audits[1]}">beside-right: beside version 2</option>' in chosen

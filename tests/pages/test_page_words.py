@@ -17,6 +17,22 @@ def test_numbers_are_written_as_people_write_them(value, text):
 
 
 @pytest.mark.parametrize(
+    ("unit", "value", "apart", "reach"),
+    [
+        ("share", "1.4%", "1.4 points", "1.4% to 50%"),
+        ("pixels share", "1.4%", "1.4 points", "1.4% to 50%"),
+        ("difference", "1.4 points", "1.4 points", "1.4 to 50"),
+        ("ratio", "0.014 times", "0.014", "0.014 to 0.5"),
+        ("pixels", "0.014 pixels", "0.014 pixels", "0.014 to 0.5"),
+    ],
+)
+def test_figures_are_written_as_their_unit_is_read(unit, value, apart, reach):
+    assert words.amount(0.014, unit) == value
+    assert words.apart(0.014, unit) == apart
+    assert words.reach(0.014, 0.5, unit) == reach
+
+
+@pytest.mark.parametrize(
     ("seconds", "text"),
     [(0.2, "1 s"), (59, "59 s"), (90, "2 min"), (7200, "2 h"), (9000, "2.5 h"), (200_000, "2 days")],
 )

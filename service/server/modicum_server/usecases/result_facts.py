@@ -42,13 +42,15 @@ class VersionFacts:
     """What a result says of a version: sentences, the most important first, and the figures of one search.
 
     That is the first search for the predicted class. Two figures compare if their `conditions` are equal. `failures`
-    are the items that gave no result, each with its reason, MOST_FAILURES at most.
+    are the items that gave no result, each with its reason, MOST_FAILURES at most. `spots` is the outcome of its spot
+    test; empty where none ran.
     """
 
     sentences: Sequence[str] = ()
     figures: Mapping[str, Figure] = field(default_factory=dict)
     conditions: Mapping[str, str] = field(default_factory=dict)
     failures: Mapping[str, str] = field(default_factory=dict)
+    spots: str = ""
 
 
 Facts = Mapping[str, VersionFacts]
@@ -108,17 +110,25 @@ class ResultFacts:
 
 
 def _facts(model: Mapping[str, Any], document: Mapping[str, Any]) -> VersionFacts:
-    sentences, failures = tuple(model.get("summary", ())), _failures(model["model_version"], document)
+    version, sentences = model["model_version"], tuple(model.get("summary", ()))
+    failures, spots = _failures(version, document), _spots(version, document)
     searches = [one for one in model.get("searches", ()) if _is_for_the_prediction(one.get("search", {}))]
     if not searches:
-        return VersionFacts(sentences, failures=failures)
+        return VersionFacts(sentences, failures=failures, spots=spots)
     figures = {name: _figure(name, one) for name, one in searches[0]["measures"].items()}
-    return VersionFacts(sentences, figures, _conditions(searches[0]["search"], document["specification"]), failures)
+    conditions = _conditions(searches[0]["search"], document["specification"])
+    return VersionFacts(sentences, figures, conditions, failures, spots)
 
 
 def _failures(version: str, document: Mapping[str, Any]) -> Mapping[str, str]:
     rows = (row for row in document.get("failures", ()) if row["model_version"] == version)
     return {row["item"]: row["reason"] for row in islice(rows, MOST_FAILURES)}
+
+
+def _spots(version: str, document: Mapping[str, Any]) -> str:
+    """Return the outcome of the spot test of a version; empty where it has none, or where no row could be tested."""
+    own = (test for test in document.get("spots", ()) if test["model_version"] == version)
+    return next((test["outcome"] for test in own if any(row["reason"] is None for row in test["rows"])), "")
 
 
 def _is_for_the_prediction(search: Mapping[str, Any]) -> bool:

@@ -11,6 +11,7 @@ from modicum_server.domain.audits import Audit
 from modicum_server.domain.classes import same_classes
 from modicum_server.domain.projects import Principal, Role
 from modicum_server.domain.searches import whole_image_search
+from modicum_server.domain.verdicts import Verdict
 from modicum_server.errors import FieldInvalid
 from modicum_server.ports import Store, Transaction
 from modicum_server.usecases.access import authorise
@@ -63,6 +64,20 @@ class PicturePair:
 
 
 @dataclass(frozen=True, slots=True)
+class Found:
+    """What is known of a version by an audit, with the newest verdict on it by any audit.
+
+    `spots` is the outcome of its spot test and `sentence` the most important one of its summary, both empty without.
+    """
+
+    version: str
+    audit: Audit
+    spots: str
+    sentence: str
+    verdict: Verdict | None
+
+
+@dataclass(frozen=True, slots=True)
 class SideBySide:
     """Both sides. What differs comes first; `conditions` says what else differs than the version.
 
@@ -72,6 +87,7 @@ class SideBySide:
     left: Audit
     right: Audit
     versions: tuple[str, str]
+    found: tuple[Found, Found]
     conditions: Sequence[tuple[str, str, str]]
     figures: Sequence[FigurePair]
     pictures: Sequence[PicturePair]
@@ -102,17 +118,26 @@ class Comparing:
             seen = [
                 await _pictures(transaction, audit, version) for audit, version in zip(audits, versions, strict=True)
             ]
+            judged = await transaction.overviews.verdicts_of_versions(project_of("audit", left.audit), versions)
         documents = await asyncio.gather(*(self._facts.of(audit.result_digest) for audit in audits))
-        one, other = (found.get(name, VersionFacts()) for found, name in zip(documents, versions, strict=True))
+        one, other = (facts.get(name, VersionFacts()) for facts, name in zip(documents, versions, strict=True))
         return SideBySide(
             left=audits[0],
             right=audits[1],
             versions=(versions[0], versions[1]),
+            found=(
+                _found(audits[0], versions[0], one, judged.get(versions[0])),
+                _found(audits[1], versions[1], other, judged.get(versions[1])),
+            ),
             conditions=differing(one.conditions, other.conditions),
             figures=_figures(one.figures, other.figures),
             pictures=_paired(*seen),
             same_classes=alike,
         )
+
+
+def _found(audit: Audit, version: str, facts: VersionFacts, verdict: Verdict | None) -> Found:
+    return Found(version, audit, facts.spots, next(iter(facts.sentences), ""), verdict)
 
 
 def version_of(side: Side, audit: Audit) -> str:

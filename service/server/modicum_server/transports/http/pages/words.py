@@ -3,8 +3,12 @@
 import re
 from datetime import UTC, datetime
 
+from modicum_server.measures.number_words import points_number, share_text, short_points_text
+
 MINUTE, HOUR, DAY = 60, 3600, 86400
 DIGITS = 3
+SHARES = frozenset({"share", "pixels share"})
+"""Units of figures between 0 and 1 that people read as per cent."""
 
 
 def id_of(name: str) -> str:
@@ -55,6 +59,28 @@ def decimal(value: float) -> str:
         return f"{value:,.0f}"
     text = f"{value:.{DIGITS}g}"
     return f"{value:.{DIGITS + 5}f}".rstrip("0") if "e" in text else text
+
+
+def amount(value: float, unit: str) -> str:
+    """Return a figure with its unit; shares as per cent, as a report writes them."""
+    if unit in SHARES:
+        return share_text(value)
+    if unit == "difference":
+        return short_points_text(value)
+    return f"{decimal(value)} {'times' if unit == 'ratio' else unit}"
+
+
+def apart(difference: float, unit: str) -> str:
+    """Return by how much two figures of a unit differ, with its sign; shares in percentage points."""
+    if unit in {*SHARES, "difference"}:
+        return short_points_text(difference)
+    return f"{decimal(difference)} {'' if unit == 'ratio' else unit}".rstrip()
+
+
+def reach(low: float, high: float, unit: str) -> str:
+    """Return the ends of an interval: in per cent of shares, without the unit of others, which the value has."""
+    ends = share_text if unit in SHARES else points_number if unit == "difference" else decimal
+    return f"{ends(low)} to {ends(high)}"
 
 
 def first_sentence(text: str) -> str:
