@@ -158,7 +158,8 @@ def test_the_death_of_a_worker_with_an_audit_raises_an_alert(watched):
             models=["m"], dataset="pictures", thresholds=[0.9], passes=100, controls=[], reuse=False
         )
         gate.wait_reached()
-        assert not {"ModicumNoWorker", "ModicumWorkerDown"} & prometheus.firing()
+        # on a machine under load the worker may have come to the audit late: then an alert was right, and ends now
+        eventually(lambda: not {"ModicumNoWorker", "ModicumWorkerDown"} & prometheus.firing(), "no alert before")
         with stage.worker.away():
             stage.worker.kill()
             gate.open()
