@@ -2,10 +2,13 @@
 
 import asyncio
 import signal
+import sys
 import threading
 
 import pytest
 from modicum.event_loop_thread import Portal
+
+from tests.waiting import until
 
 
 class Interrupted(KeyboardInterrupt):
@@ -24,12 +27,21 @@ def interrupt(monkeypatch):
     signal.signal(signal.SIGUSR1, before)
 
 
+def main_thread_waits() -> bool:
+    """Whether the main thread waits for the result of a call."""
+    frame = sys._current_frames()[threading.main_thread().ident]
+    while frame is not None and frame.f_code.co_name != "result":
+        frame = frame.f_back
+    return frame is not None
+
+
 def test_a_second_interrupt_ends_an_iteration_that_is_slow_to_end_like_the_first(interrupt):
     ended = []
 
     async def rows():
         yield 1
         try:
+            await until(main_thread_waits)
             interrupt()
             await asyncio.sleep(600)
         finally:
