@@ -86,6 +86,8 @@ def _try_spot(page: Page, both: str) -> None:
     page.get_by_role("button", name="Try it").click()
     page.get_by_text("SUCCEEDED").wait_for(timeout=TRIAL_MILLISECONDS)
     _take(page, "trial", page.url)
+    page.get_by_role("link", name="Trials of a spot").click()
+    _take(page, "trials", page.url)
 
 
 def _take(page: Page, name: str, url: str) -> None:
