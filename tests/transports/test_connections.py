@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -26,11 +27,13 @@ async def opened(served, data: bytes = b""):
 
 
 async def end_of(reader: asyncio.StreamReader) -> bytes:
-    """What comes until the other side closes."""
-    try:
-        return await asyncio.wait_for(reader.read(), PATIENCE_SECONDS)
-    except ConnectionResetError:
-        return b""
+    """What comes until the other side closes, or resets the connection."""
+    came = b""
+    with suppress(ConnectionResetError):
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while piece := await reader.read(65_536):
+                came += piece
+    return came
 
 
 async def drip(writer: asyncio.StreamWriter) -> None:
