@@ -33,7 +33,7 @@ SHOTS = {
 }
 """By the name of the picture, the page that it shows."""
 SETTLED_MILLISECONDS = 3000
-TRIAL_MILLISECONDS = 180_000
+SWAP_MILLISECONDS = 180_000
 UNDER_WAY_MILLISECONDS = 40_000
 """After this, the audit that runs says how long it takes."""
 
@@ -57,7 +57,7 @@ def main() -> None:
         _take(page, "policy", page.url)
         _take(page, "projects", f"{server.http_url}/projects")
         _take(page, "rest", f"{server.http_url}/docs#ListModels")
-        _try_spot(page, f"{server.http_url}{PROJECT}{SHOTS['side-by-side']}")
+        _swap_spot(page, f"{server.http_url}{PROJECT}{SHOTS['side-by-side']}")
         asked = AskedReview.about(page, f"{server.http_url}{PROJECT}/audits/summer")
         answer_as_people_do(browser, asked, str(IMAGES / "pages-review-picture.png"))
         _take(page, "review", asked.address)
@@ -78,16 +78,16 @@ def _signed_in(browser: Browser, server: AuditedServer, **look: object) -> Page:
     return page
 
 
-def _try_spot(page: Page, both: str) -> None:
-    """Take the form of a trial of a spot, and a trial that has ended."""
+def _swap_spot(page: Page, both: str) -> None:
+    """Take the form of a swap of a spot, and a swap that has ended."""
     page.goto(both)
     page.get_by_role("link", name="Try a spot of it").first.click()
-    _take(page, "new-trial", page.url)
+    _take(page, "new-swap", page.url)
     page.get_by_role("button", name="Try it").click()
-    page.get_by_text("SUCCEEDED").wait_for(timeout=TRIAL_MILLISECONDS)
-    _take(page, "trial", page.url)
-    page.get_by_role("link", name="Trials of a spot").click()
-    _take(page, "trials", page.url)
+    page.get_by_text("SUCCEEDED").wait_for(timeout=SWAP_MILLISECONDS)
+    _take(page, "swap", page.url)
+    page.get_by_role("link", name="Swaps of a spot").click()
+    _take(page, "swaps", page.url)
 
 
 def _take(page: Page, name: str, url: str) -> None:

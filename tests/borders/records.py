@@ -11,7 +11,7 @@ from modicum_server.domain.models import (
     Weights,
 )
 from modicum_server.domain.reviews import Review
-from modicum_server.domain.spot_trials import SpotTrial, TrialState
+from modicum_server.domain.spot_swaps import SpotSwap, SwapState
 from modicum_server.domain.spots import SpotRow
 from modicum_server.domain.statistics import Statistics
 from modicum_server.domain.stopping import Stopped
@@ -59,7 +59,7 @@ PREDICTION = filled(Prediction, reason=None)  # a prediction or a reason
 TRANSFER = filled(Transfer)
 STOPPED = filled(Stopped)
 REVIEW = filled(Review)
-TRIAL = filled(SpotTrial, state=TrialState.FAILED)
+SWAP = filled(SpotSwap, state=SwapState.FAILED)
 GRANT, TOKEN, NEW_TOKEN = filled(Grant), filled(Token), filled(NewToken)
 
 #: What the model process says of a task, by the body of its chunk.

@@ -36,8 +36,8 @@ from tests.borders.records import (
     SOURCES,
     SPOT_ROW,
     STOPPED,
+    SWAP,
     TRANSFER,
-    TRIAL,
     VALID_STATISTICS,
     VERDICT,
 )
@@ -181,17 +181,17 @@ async def test_every_field_of_a_review_is_stored(store):
     assert_crosses(review, came, but=answers | {"create_time"})
 
 
-async def test_every_field_of_a_trial_of_a_spot_is_stored(store):
-    trial = replace(TRIAL, name="projects/default/trials/one")
+async def test_every_field_of_a_swap_of_a_spot_is_stored(store):
+    swap = replace(SWAP, name="projects/default/swaps/one")
 
     async with store.transaction() as transaction:
-        await transaction.spot_trials.create(replace(trial, scores={}, failure=None))
-        for version, scores in trial.scores.items():
-            await transaction.spot_trials.add_scores(trial.name, version, scores)
-        await transaction.spot_trials.fail(trial.name, trial.failure)
-        came = await transaction.spot_trials.get(trial.name)
+        await transaction.spot_swaps.create(replace(swap, scores={}, failure=None))
+        for version, scores in swap.scores.items():
+            await transaction.spot_swaps.add_scores(swap.name, version, scores)
+        await transaction.spot_swaps.fail(swap.name, swap.failure)
+        came = await transaction.spot_swaps.get(swap.name)
 
-    assert_crosses(trial, came, but={"create_time"})
+    assert_crosses(swap, came, but={"create_time"})
 
 
 async def test_every_field_of_a_grant_is_stored(store):

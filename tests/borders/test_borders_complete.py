@@ -27,9 +27,9 @@ from tests.borders.records import (
     SPOT_ROW,
     SPOT_TASK,
     STOPPED,
+    SWAP,
     TOKEN,
     TRANSFER,
-    TRIAL,
     VERDICT,
 )
 
@@ -61,7 +61,7 @@ CROSSING = (
     TRANSFER,
     STOPPED,
     REVIEW,
-    TRIAL,
+    SWAP,
     GRANT,
     TOKEN,
     NEW_TOKEN,

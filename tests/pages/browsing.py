@@ -30,7 +30,7 @@ PAGES = (
     "/datasets/few",
     "/new-audit",
     "/policies",
-    "/trials",
+    "/swaps",
     "/members",
     "/tokens",
     "/audits/none",

@@ -233,7 +233,7 @@ def test_a_spot_is_tried_from_two_audits_side_by_side(page, scene: Scene):
     page.get_by_role("button", name="Try it").click()
     page.get_by_role("heading", name="tried on").wait_for()
     found += objections(page)
-    page.get_by_role("button", name="Cancel the trial").click()
+    page.get_by_role("button", name="Cancel the swap").click()
     page.get_by_text("It was cancelled.").wait_for()
 
     assert found == []

@@ -22,7 +22,7 @@ from modicum_server.transports.http.rest.openapi.examples import EXAMPLES, IDS
 from modicum_server.transports.http.rest.openapi.operations import body_of
 from modicum_server.transports.http.rest.openapi.page import prose, reasons, render_page, resolved
 from modicum_server.transports.http.rest.openapi.refusals import OF_PAGES
-from modicum_server.transports.http.rest.openapi.trying import trial_of
+from modicum_server.transports.http.rest.openapi.trying import tried
 from modicum_server.transports.http.rest.routes import bindings_of
 from modicum_server.usecases.resource_names import project_of
 from openapi_spec_validator import validate
@@ -230,7 +230,7 @@ def test_every_operation_has_a_line_of_curl_without_gaps():
 
     for path, verbs in document()["paths"].items():
         for verb, operation in verbs.items():
-            words = shlex.split(trial_of(verb.upper(), path, operation, resolve).curl)
+            words = shlex.split(tried(verb.upper(), path, operation, resolve).curl)
             needed = {one["name"] for one in map(resolve, operation["parameters"]) if one.get("required")}
             address, _, query = words[-1].partition("?")
             assert address.startswith("$SERVER/v1/projects")
@@ -255,13 +255,13 @@ def parents(kind: str) -> tuple[str, ...]:
 
 def test_a_form_sends_no_file_and_waits_for_no_endless_stream():
     resolve = partial(resolved, document())
-    trials = {
-        operation["operationId"]: trial_of(verb.upper(), path, operation, resolve)
+    all_tried = {
+        operation["operationId"]: tried(verb.upper(), path, operation, resolve)
         for path, verbs in document()["paths"].items()
         for verb, operation in verbs.items()
     }
 
-    assert {name for name, trial in trials.items() if not trial.by_form} == {
+    assert {name for name, one in all_tried.items() if not one.by_form} == {
         "UploadArtifact",
         "UploadArtifactByPut",
         "WatchAudit",

@@ -6,7 +6,7 @@
     │                     DatasetTooLarge, AuditTooLarge, ArchitectureUnknown, UploadInvalid, MediaTypeUnknown
     ├── NotFound ─ ProjectNotFound, ModelNotFound, ModelVersionNotFound, DatasetNotFound, ArtifactNotFound,
     │              AuditNotFound, FindingNotFound, VerdictNotFound, PageNotFound, MemberNotFound, TokenNotFound,
-    │              ReviewNotFound, SpotTrialNotFound
+    │              ReviewNotFound, SpotSwapNotFound
     ├── AlreadyExists ─ ProjectExists, DatasetDiffers, RequestIdReused, AuditExists, MemberExists
     ├── FailedPrecondition ─ ResourceInUse, ArtifactMissing, ExecutableNotAllowed, ModelRejected, LabelUnknown,
     │                        CanvasUnfit, GradientMissing, AuditNotEnded, AuditNotSucceeded,
@@ -15,7 +15,7 @@
     │                     ReviewerUnknown
     ├── PermissionDenied ─ RoleInsufficient, FormForeign, HostUnknown
     ├── ResourceExhausted ─ ArtifactTooLarge, RequestTooLarge, DiskFull, TooManyCalls, TooManyQueued,
-    │                        TooManyWatchers, TooManyTrials, ShareExceeded
+    │                        TooManyWatchers, ShareExceeded
     ├── Aborted ─ UploadBusy
     ├── OutOfRange ─ UploadTruncated, OffsetInvalid
     ├── DataLoss ─ DigestMismatch
@@ -161,8 +161,8 @@ class PageNotFound(NotFound):
     """There is no such page: begin at the overview."""
 
 
-class SpotTrialNotFound(NotFound):
-    """There is no trial of a spot with this name."""
+class SpotSwapNotFound(NotFound):
+    """There is no swap of a spot with this name."""
 
 
 class MemberNotFound(NotFound):
@@ -323,10 +323,6 @@ class DiskFull(ResourceExhausted):
 
 class TooManyQueued(ResourceExhausted):
     """The project has as many queued audits as this server allows. Wait for some of them to end."""
-
-
-class TooManyTrials(ResourceExhausted):
-    """The project has as many trials of a spot as may wait. Wait for some of them to end, or cancel them."""
 
 
 class TooManyCalls(ResourceExhausted):

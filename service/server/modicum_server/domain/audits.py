@@ -29,12 +29,12 @@ class AuditState(StrEnum):
 class Stage(StrEnum):
     """The stage of an audit, and the kind of a shard.
 
-    CHECK loads a version once and belongs to no audit. TRIAL belongs to a trial of a spot, whose name stands in place
+    CHECK loads a version once and belongs to no audit. SWAP belongs to a swap of a spot, whose name stands in place
     of an audit's.
     """
 
     CHECK = "CHECK"
-    TRIAL = "TRIAL"
+    SWAP = "SWAP"
     SEARCH = "SEARCH"
     SCORE = "SCORE"
     SUMMARISE = "SUMMARISE"
@@ -198,7 +198,10 @@ def scoring_of(search_index: int) -> Scoring:
 
 @dataclass(frozen=True, slots=True)
 class NewShard:
-    """Work to be queued: items of one version and one search, about 60 s of planned passes."""
+    """Work to be queued: items of one version and one search, about 60 s of planned passes.
+
+    A CHECK has no items, and those of a SWAP are its pictures.
+    """
 
     stage: Stage
     model_version: str

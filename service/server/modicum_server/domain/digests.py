@@ -1,5 +1,6 @@
 """How a SHA-256 is written."""
 
+import hashlib
 import re
 
 DIGEST = "[0-9a-f]{64}"
@@ -9,3 +10,8 @@ DIGEST = "[0-9a-f]{64}"
 def is_digest(text: str) -> bool:
     """Whether a text is a digest."""
     return re.fullmatch(DIGEST, text, re.ASCII) is not None
+
+
+def digest_of(data: bytes) -> str:
+    """Return the SHA-256 of bytes, by which they are known."""
+    return hashlib.sha256(data).hexdigest()

@@ -12,7 +12,7 @@ from modicum_server.domain.audits import AuditSpecification
 from modicum_server.domain.findings import Finding, TransferFinding
 from modicum_server.domain.models import InputSpecification, ModelCheck
 from modicum_server.domain.reviews import ReviewPicture, ReviewPlan
-from modicum_server.domain.spot_trials import TrialPlan, TrialScore
+from modicum_server.domain.spot_swaps import SwapPlan, SwapScore
 from modicum_server.domain.spots import SpotRow
 from modicum_server.domain.verdicts import VerdictRule
 
@@ -25,8 +25,8 @@ SPECIFICATION: Final = TypeAdapter(AuditSpecification)
 INPUT: Final = TypeAdapter(InputSpecification)
 CHECK: Final = TypeAdapter(ModelCheck)
 SPOT_ROW: Final = TypeAdapter(SpotRow)
-TRIAL_PLAN: Final = TypeAdapter(TrialPlan)
-TRIAL_SCORE: Final = TypeAdapter(TrialScore)
+SWAP_PLAN: Final = TypeAdapter(SwapPlan)
+SWAP_SCORE: Final = TypeAdapter(SwapScore)
 VERDICT_RULE: Final = TypeAdapter(VerdictRule)
 REVIEW_PLAN: Final = TypeAdapter(ReviewPlan)
 REVIEW_PICTURE: Final = TypeAdapter(ReviewPicture)

@@ -18,7 +18,7 @@ from modicum_server.ports.notices import Changes, Wakeups, Watch
 from modicum_server.ports.overviews import Gauges, Overviews
 from modicum_server.ports.reports import CanvasWriter, JsonWriter, ReportRenderer
 from modicum_server.ports.reviews import Reviews
-from modicum_server.ports.spot_trials import SpotTrials
+from modicum_server.ports.spot_swaps import SpotSwaps
 from modicum_server.ports.store import Store, Transaction
 from modicum_server.ports.verdicts import VerdictFilter, Verdicts
 
@@ -47,7 +47,7 @@ __all__ = [
     "Reviews",
     "Sessions",
     "Shards",
-    "SpotTrials",
+    "SpotSwaps",
     "Spots",
     "Store",
     "Transaction",

@@ -88,7 +88,7 @@ class Shards(Protocol):
     async def claim(self, worker: str, *, lease_seconds: float, finishing: str = "") -> Shard | None:
         """The fairest: project with the fewest held, then the longest unserved, then the oldest shard; attempt + 1.
 
-        Trials of a spot come before the other shards of their project. Shards of a version that is not READY are
+        Swaps of a spot come before the other shards of their project. Shards of a version that is not READY are
         skipped. The summary of the audit `finishing` comes first: an audit whose search is done does not wait behind
         newer ones.
         """

@@ -30,7 +30,7 @@ class Models(Protocol):
 
     async def delete_version(self, name: str) -> None: ...
     async def audits_of(self, name: str) -> list[str]:
-        """Names of at most 10 audits, open trials or versions that refer to a version or to any version of a model."""
+        """Names of at most 10 audits, open swaps or versions that refer to a version or to any version of a model."""
 
     async def accept(self, name: str, check: ModelCheck) -> None: ...
     async def reject(self, name: str, *, reason: str, detail: str) -> None: ...
@@ -83,7 +83,7 @@ class Artifacts(Protocol):
         """Record it, or return the record."""
 
     async def referrers(self, project: str, digest: str) -> list[str]:
-        """Names of at most 10 versions, data sets, audits, verdicts and trials of the project that refer to it."""
+        """Names of at most 10 versions, data sets, audits, verdicts and swaps of the project that refer to it."""
 
     async def delete(self, project: str, digest: str) -> bool:
         """Delete the record; True when no project holds the bytes any more."""

@@ -9,7 +9,7 @@ from modicum_server.ports.catalogue import Artifacts, Datasets, Models
 from modicum_server.ports.identity import Identity
 from modicum_server.ports.overviews import Gauges, Overviews
 from modicum_server.ports.reviews import Reviews
-from modicum_server.ports.spot_trials import SpotTrials
+from modicum_server.ports.spot_swaps import SpotSwaps
 from modicum_server.ports.verdicts import Verdicts
 
 
@@ -29,7 +29,7 @@ class Transaction(Protocol):
     findings: Findings
     predictions: Predictions
     spots: Spots
-    spot_trials: SpotTrials
+    spot_swaps: SpotSwaps
     verdicts: Verdicts
     reviews: Reviews
     gauges: Gauges

@@ -14,6 +14,7 @@ from PIL import Image, ImageFilter
 from modicum_server.domain.models import InputSpecification
 from modicum_server.domain.searches import Fill
 from modicum_server.images.pictures import PICTURE_CHANNELS
+from modicum_server.measures.masks import densest_corner
 
 Pixels = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -154,10 +155,8 @@ def densest_window(mask: Mask) -> Window:
     """Return the window of a quarter of the canvas' sides with the most kept pixels; among equals the upper left."""
     height, width = mask.shape
     high, wide = max(1, round(height / MAGNIFIED)), max(1, round(width / MAGNIFIED))
-    sums = np.pad(mask, ((1, 0), (1, 0))).astype(np.int64).cumsum(axis=0).cumsum(axis=1)
-    kept = sums[high:, wide:] - sums[:-high, wide:] - sums[high:, :-wide] + sums[:-high, :-wide]
-    top, left = np.unravel_index(int(kept.argmax()), kept.shape)
-    return Window(int(top), int(left), high, wide, MAGNIFIED)
+    top, left = densest_corner(mask, high, wide)
+    return Window(top, left, high, wide, MAGNIFIED)
 
 
 def _runs(edges: Mask) -> list[tuple[int, int, int]]:

@@ -60,14 +60,14 @@ class PostgresArtifacts:
         return record
 
     async def referrers(self, project: str, digest: str) -> list[str]:
-        """Return at most 10 names of versions, data sets, audits, verdicts and trials that refer to it.
+        """Return at most 10 names of versions, data sets, audits, verdicts and swaps that refer to it.
 
         Locks the record.
         """
         record = select(tables.artifacts).filter_by(project=project, digest=digest)
         await self._connection.execute(record.with_for_update())
         found: list[str] = []
-        for query in (_versions(digest), _datasets(digest), _audits(digest), _verdicts(digest), _trials(digest)):
+        for query in (_versions(digest), _datasets(digest), _audits(digest), _verdicts(digest), _swaps(digest)):
             here = query.where(query.selected_columns.project == project)
             rows = await self._connection.execute(here.order_by("name").limit(REFERRERS - len(found)))
             found += [row.name for row in rows]
@@ -109,6 +109,6 @@ def _verdicts(digest: str) -> Named:
     return select(verdicts.name, verdicts.project).where(verdicts.artifact_digests.contains([digest]))
 
 
-def _trials(digest: str) -> Named:
-    trials = tables.spot_trials.c
-    return select(trials.name, trials.project).where(trials.plan["pictures"].has_key(digest))
+def _swaps(digest: str) -> Named:
+    swaps = tables.spot_swaps.c
+    return select(swaps.name, swaps.project).where(swaps.plan["pictures"].has_key(digest))

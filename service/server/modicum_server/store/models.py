@@ -16,7 +16,7 @@ from modicum_server.postgres.wake_jobs import WakeJobs
 from modicum_server.store import tables
 from modicum_server.store.projects import project_of
 from modicum_server.store.source_documents import parts_of, source_document, source_of
-from modicum_server.store.spot_trials import open_trials_of
+from modicum_server.store.spot_swaps import open_swaps_of
 
 REFERRERS = 10
 _VERSIONS = tables.model_versions.c
@@ -127,7 +127,7 @@ class PostgresModels:
         await self._connection.execute(delete(tables.model_versions).filter_by(name=name))
 
     async def audits_of(self, name: str) -> list[str]:
-        """Return at most 10 names of audits, open trials and versions that refer to a version or any one of a model.
+        """Return at most 10 names of audits, open swaps and versions that refer to a version or any one of a model.
 
         Locks the versions, so that no audit can begin to refer to them until the transaction ends.
         """
@@ -137,7 +137,7 @@ class PostgresModels:
         queries = (
             select(audits.name).where(audits.model_versions.overlap(names)),
             select(versions.name).where(versions.parts.overlap(names), versions.name.not_in(names)),
-            open_trials_of(names),
+            open_swaps_of(names),
         )
         found: list[str] = []
         for query in queries if names else ():

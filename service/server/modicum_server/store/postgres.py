@@ -32,7 +32,7 @@ from modicum_server.store.reviews import PostgresReviews
 from modicum_server.store.schema import schema_of
 from modicum_server.store.sessions import PostgresSessions
 from modicum_server.store.shards import PostgresShards
-from modicum_server.store.spot_trials import PostgresSpotTrials
+from modicum_server.store.spot_swaps import PostgresSpotSwaps
 from modicum_server.store.spots import PostgresSpots
 from modicum_server.store.verdicts import PostgresVerdicts
 
@@ -60,7 +60,7 @@ class PostgresTransaction:
     findings: ports.Findings
     predictions: ports.Predictions
     spots: ports.Spots
-    spot_trials: ports.SpotTrials
+    spot_swaps: ports.SpotSwaps
     verdicts: ports.Verdicts
     reviews: ports.Reviews
     gauges: ports.Gauges
@@ -102,7 +102,7 @@ class PostgresStore:
             findings=PostgresFindings(connection),
             predictions=PostgresPredictions(connection),
             spots=PostgresSpots(connection),
-            spot_trials=PostgresSpotTrials(connection),
+            spot_swaps=PostgresSpotSwaps(connection),
             verdicts=PostgresVerdicts(connection),
             reviews=PostgresReviews(connection),
             gauges=PostgresGauges(connection),

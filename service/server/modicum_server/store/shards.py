@@ -27,7 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from modicum_server.domain.audits import LeaseState, NewShard, Shard, Stage
 from modicum_server.domain.models import VersionState
-from modicum_server.domain.spot_trials import TrialState
+from modicum_server.domain.spot_swaps import SwapState
 from modicum_server.postgres.connections import driver_connection
 from modicum_server.postgres.wake_jobs import WakeJobs
 from modicum_server.store import tables
@@ -58,14 +58,14 @@ class PostgresShards:
     async def claim(self, worker: str, *, lease_seconds: float, finishing: str = "") -> Shard | None:
         """The fairest: project with the fewest held, then the longest unserved, then the oldest shard; attempt + 1.
 
-        The summary of the audit `finishing` comes before all else. A trial of a spot comes before the other shards of
+        The summary of the audit `finishing` comes before all else. A swap of a spot comes before the other shards of
         its project: it is a few passes, and somebody waits for it.
         """
         values = {"attempt": _SHARDS.attempt + 1, "worker": worker, "passes_done": 0, "lease_until": _in(lease_seconds)}
         if finishing and (shard := await self._take(_claimable_summary(finishing), values)):
             return shard
         for project in (await self._connection.scalars(projects_by_turn())).all():
-            for claimable in (_oldest_trial(project), _oldest_claimable(project)):
+            for claimable in (_oldest_swap(project), _oldest_claimable(project)):
                 if shard := await self._take(claimable, values):
                     await self._note_served(project)
                     return shard
@@ -220,7 +220,7 @@ class PostgresShards:
         await self._wake_jobs.defer(await driver_connection(self._connection), len(rows))
 
     async def _wanted(self, audit: str, stage: str) -> bool:
-        wanted = _open_trial(audit) if stage == Stage.TRIAL else exists().where(*_running(audit), _is_in(stage))
+        wanted = _open_swap(audit) if stage == Stage.SWAP else exists().where(*_running(audit), _is_in(stage))
         return bool(await self._connection.scalar(select(wanted)))
 
     async def _note_served(self, project: str) -> None:
@@ -264,9 +264,9 @@ def _running(audit: "str | ColumnElement[str]") -> tuple[ColumnElement[bool], ..
     return _AUDITS.name == audit, _AUDITS.state.in_(["QUEUED", "RUNNING"])
 
 
-def _open_trial(trial: "str | ColumnElement[str]") -> ColumnElement[bool]:
-    trials = tables.spot_trials.c
-    return exists().where(trials.name == trial, trials.state == TrialState.QUEUED.value)
+def _open_swap(swap: "str | ColumnElement[str]") -> ColumnElement[bool]:
+    swaps = tables.spot_swaps.c
+    return exists().where(swaps.name == swap, swaps.state == SwapState.QUEUED.value)
 
 
 def _is_in(stage: "str | ColumnElement[str]") -> ColumnElement[bool]:
@@ -274,23 +274,30 @@ def _is_in(stage: "str | ColumnElement[str]") -> ColumnElement[bool]:
     return _AUDITS.stage.is_(None) | (_AUDITS.stage == stage)
 
 
+def _waits() -> tuple[ColumnElement[bool], ...]:
+    return _SHARDS.lease_until.is_(None), _SHARDS.not_before <= _NOW
+
+
 def _claimable_summary(audit: str) -> Select[tuple[int]]:
     summary = _SHARDS.audit == audit, _SHARDS.stage == Stage.SUMMARISE.value
-    waits = _SHARDS.lease_until.is_(None), _SHARDS.not_before <= _NOW, exists().where(*_running(audit))
-    return select(_SHARDS.id).where(*summary, *waits).limit(1).with_for_update(skip_locked=True)
-
-
-def _oldest_trial(project: str) -> Select[tuple[int]]:
-    trials = tables.spot_trials.c
     return (
         select(_SHARDS.id)
-        .join(tables.spot_trials, trials.name == _SHARDS.audit)
+        .where(*summary, *_waits(), exists().where(*_running(audit)))
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+
+
+def _oldest_swap(project: str) -> Select[tuple[int]]:
+    """A query of its own, by the few swaps that are open: an order by stage would sort all that the project queues."""
+    swaps = tables.spot_swaps.c
+    return (
+        select(_SHARDS.id)
+        .join(tables.spot_swaps, swaps.name == _SHARDS.audit)
         .where(
-            trials.project == project,
-            trials.state == TrialState.QUEUED.value,
-            _SHARDS.lease_until.is_(None),
-            _SHARDS.not_before <= _NOW,
-            _version_is_ready(),
+            swaps.project == project,
+            swaps.state == SwapState.QUEUED.value,
+            *_waits(),
         )
         .order_by(_SHARDS.id)
         .limit(1)
@@ -298,20 +305,16 @@ def _oldest_trial(project: str) -> Select[tuple[int]]:
     )
 
 
-def _version_is_ready() -> ColumnElement[bool]:
-    versions = tables.model_versions.c
-    return exists().where(versions.name == _SHARDS.model_version, versions.state == VersionState.READY.value)
-
-
 def _oldest_claimable(project: str) -> Select[tuple[int]]:
+    versions = tables.model_versions.c
+    ready = exists().where(versions.name == _SHARDS.model_version, versions.state == VersionState.READY.value)
     return (
         select(_SHARDS.id)
         .where(
             _SHARDS.project == project,
-            _SHARDS.lease_until.is_(None),
-            _SHARDS.not_before <= _NOW,
+            *_waits(),
             (_SHARDS.audit == "") | exists().where(*_running(_SHARDS.audit), _is_in(_SHARDS.stage)),
-            _SHARDS.stage.not_in(_NEEDS_READY) | _version_is_ready(),
+            _SHARDS.stage.not_in(_NEEDS_READY) | ready,
         )
         .order_by(_SHARDS.id)
         .limit(1)
@@ -320,12 +323,12 @@ def _oldest_claimable(project: str) -> Select[tuple[int]]:
 
 
 def _sweep() -> Any:
-    """Delete queued shards whose audit or trial has ended or is gone."""
+    """Delete queued shards whose audit or swap has ended or is gone."""
     unwanted = select(_SHARDS.id).where(
         _SHARDS.lease_until.is_(None),
         _SHARDS.audit != "",
         ~exists().where(*_running(_SHARDS.audit)),
-        ~_open_trial(_SHARDS.audit),
+        ~_open_swap(_SHARDS.audit),
     )
     return delete(tables.shards).where(_SHARDS.id.in_(unwanted.with_for_update(skip_locked=True)))
 

@@ -32,10 +32,10 @@ from modicum_server.domain.projects import Role
 from modicum_server.domain.verdicts import OVERALL
 from modicum_server.store.identity_table import store_identity
 from modicum_server.store.review_tables import review_answers, reviewers, reviews
-from modicum_server.store.spot_trial_tables import spot_trials
+from modicum_server.store.spot_swap_tables import spot_swaps
 from modicum_server.store.table_parts import NAME, TIME, counter, created, metadata, one_of
 
-__all__ = ["metadata", "review_answers", "reviewers", "reviews", "spot_trials", "store_identity"]
+__all__ = ["metadata", "review_answers", "reviewers", "reviews", "spot_swaps", "store_identity"]
 """Declared elsewhere; all below is public, too."""
 
 EMPTY_TEXTS = text("'{}'::text[]")
@@ -254,7 +254,7 @@ shards = Table(
     metadata,
     Column("id", BigInteger, Identity(always=True), primary_key=True),
     Column("project", NAME, nullable=False),
-    Column("audit", NAME, nullable=False, comment="the audit or the trial of a spot; empty for the check of a version"),
+    Column("audit", NAME, nullable=False, comment="the audit or the swap of a spot; empty for the check of a version"),
     Column("stage", Text, nullable=False),
     Column("model_version", NAME, nullable=False, comment="empty for SUMMARISE"),
     Column("search_index", Integer, nullable=False),

@@ -44,7 +44,6 @@ TABLE: Mapping[type[errors.ModicumError], ErrorStatus] = {
     errors.DiskFull: ErrorStatus(Code.RESOURCE_EXHAUSTED, 507),
     errors.TooManyCalls: ErrorStatus(Code.RESOURCE_EXHAUSTED, 429, retry_seconds=1.0),
     errors.TooManyQueued: ErrorStatus(Code.RESOURCE_EXHAUSTED, 429, retry_seconds=60.0),
-    errors.TooManyTrials: ErrorStatus(Code.RESOURCE_EXHAUSTED, 429, retry_seconds=60.0),
     errors.TooManyWatchers: ErrorStatus(Code.RESOURCE_EXHAUSTED, 429, retry_seconds=5.0),
     errors.ShareExceeded: ErrorStatus(Code.RESOURCE_EXHAUSTED, 429, retry_seconds=1.0),
     errors.Aborted: ErrorStatus(Code.ABORTED, 409, retry_seconds=1.0),

@@ -38,7 +38,7 @@ from modicum_server.usecases.reviews import Reviews
 from modicum_server.usecases.sessions import Sessions
 from modicum_server.usecases.shares import CallRate
 from modicum_server.usecases.side_by_side import Comparing
-from modicum_server.usecases.spot_trials import SpotTrials
+from modicum_server.usecases.spot_swaps import SpotSwaps
 from modicum_server.usecases.trends import Trends
 from modicum_server.usecases.verdicts import Verdicts
 from modicum_server.usecases.versions import Versions
@@ -73,7 +73,7 @@ class UseCases:
     overviews: Overviews
     trends: Trends
     comparing: Comparing
-    spot_trials: SpotTrials
+    spot_swaps: SpotSwaps
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ def build_services(
         overviews=Overviews(store, facts),
         trends=Trends(store, facts),
         comparing=Comparing(store, facts),
-        spot_trials=SpotTrials(store, artifacts, renderer, reports, settings),
+        spot_swaps=SpotSwaps(store, artifacts, renderer, reports, settings),
     )
     return Services(
         projects=ProjectMethods(use_cases.projects),

@@ -1,11 +1,12 @@
 """Artifacts: bytes by SHA-256. A project holds only what it uploaded itself, even where the store has the bytes."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 
 from modicum_server.domain.datasets import Artifact
+from modicum_server.domain.digests import digest_of
 from modicum_server.domain.projects import Principal, Role
 from modicum_server.errors import ArtifactNotFound, ArtifactTooLarge, OffsetInvalid, UploadInvalid, UploadTruncated
 from modicum_server.ports import ArtifactStore, Store, Transaction, Upload
@@ -164,6 +165,14 @@ class Artifacts:
         async with self._store.transaction() as transaction:
             if not await transaction.artifacts.lock(digest):
                 await self._artifacts.delete(digest)
+
+
+async def hold_files(transaction: Transaction, artifacts: ArtifactStore, project: str, files: Iterable[bytes]) -> None:
+    """Store files and their records for a project. Each is locked first, so that no deletion comes between the two."""
+    for digest, data in sorted({digest_of(data): data for data in files}.items()):
+        await transaction.artifacts.lock(digest)
+        await artifacts.put(data)
+        await transaction.artifacts.add(project, digest, len(data))
 
 
 async def _copy(chunks: AsyncIterator[bytes], upload: Upload, header: UploadHeader, *, idle_seconds: float) -> None:

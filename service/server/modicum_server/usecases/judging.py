@@ -4,7 +4,6 @@ Nothing is searched. A verdict is stored with two documents: the policy's text a
 """
 
 import asyncio
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
@@ -19,6 +18,7 @@ from modicum.gate.policy import Policy
 from modicum.gate.policy_file import LIMITS, policy_of
 
 from modicum_server.domain.audits import Audit
+from modicum_server.domain.digests import digest_of
 from modicum_server.domain.projects import Principal, Role
 from modicum_server.domain.verdicts import (
     RuleLevel,
@@ -35,6 +35,7 @@ from modicum_server.measures.document import canonical_json
 from modicum_server.measures.rows import light_row
 from modicum_server.ports import ArtifactStore, Store, Transaction
 from modicum_server.usecases.access import authorise
+from modicum_server.usecases.artifacts import hold_files
 from modicum_server.usecases.audits import audit_not_found, require_audit, require_succeeded
 from modicum_server.usecases.baselines import baseline_name, newest_of_version
 from modicum_server.usecases.reports import Reports
@@ -156,9 +157,7 @@ class Judging:
         async with self._store.transaction() as transaction:
             if known := await request.recall(transaction):  # the same request may have come twice at once
                 return await require_verdict(transaction, known)
-            for data in sorted(documents, key=_digest):
-                await transaction.artifacts.lock(_digest(data))
-                await transaction.artifacts.add(project, await self._artifacts.put(data), len(data))
+            await hold_files(transaction, self._artifacts, project, documents)
             created = await transaction.verdicts.create(verdict)
             if created is None:
                 raise audit_not_found(verdict.audit)
@@ -245,7 +244,7 @@ def _verdict(found: engine.Verdict, judged: _Judged, document: bytes, principal:
         policy_digest=found.policy.digest,
         baseline="" if judged.baseline is None else judged.baseline.name,
         baseline_digest="" if judged.baseline is None else judged.baseline.result_digest,
-        document_digest=_digest(document),
+        document_digest=digest_of(document),
         principal=principal.name,
         create_time=datetime.now(UTC),
     )
@@ -280,7 +279,3 @@ def _check(one: engine.Check) -> VerdictCheck:
         reason=one.reason,
         waived=one.waived,
     )
-
-
-def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()

@@ -6,7 +6,7 @@ from enum import StrEnum
 from modicum_server.domain.audits import AuditFailure
 from modicum_server.domain.findings import FindingReason
 from modicum_server.domain.models import ModelCheck
-from modicum_server.domain.spot_trials import TrialScore
+from modicum_server.domain.spot_swaps import SwapScore
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class IsolateImage:
 
 @dataclass(frozen=True, slots=True)
 class FailAudit:
-    """The audit, or the trial of a spot, cannot be done."""
+    """The audit, or the swap of a spot, cannot be done."""
 
     failure: AuditFailure
 
@@ -61,13 +61,13 @@ class RejectVersion:
 
 
 @dataclass(frozen=True, slots=True)
-class EndTrial:
-    """A version has scored all pictures of a trial."""
+class EndSwap:
+    """A version has scored all pictures of a swap."""
 
-    scores: tuple[TrialScore, ...]
+    scores: tuple[SwapScore, ...]
 
 
-Ending = EndShard | DropShard | HandBack | IsolateImage | FailAudit | AcceptVersion | RejectVersion
+Ending = EndShard | DropShard | HandBack | IsolateImage | FailAudit | AcceptVersion | RejectVersion | EndSwap
 
 
 class Outcome(StrEnum):

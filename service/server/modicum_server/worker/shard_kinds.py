@@ -11,20 +11,20 @@ from typing import Any, Generic, TypeVar
 from modicum_server.domain.audits import COUNTERFACTUAL, OUT_OF_DISTRIBUTION, SPOTS, Shard, Stage, retested_version
 from modicum_server.domain.tasks import Task
 from modicum_server.worker.context import Claim, WorkerContext
-from modicum_server.worker.endings import Ending, EndTrial, Outcome
+from modicum_server.worker.endings import Ending, Outcome
 from modicum_server.worker.plan.check import plan_check
 from modicum_server.worker.plan.prediction_task import plan_predictions
 from modicum_server.worker.plan.score import ScorePlan, plan_score
 from modicum_server.worker.plan.search import SearchPlan, plan_search
 from modicum_server.worker.plan.spots import plan_spots
 from modicum_server.worker.plan.summary import Subject, plan_summary
-from modicum_server.worker.plan.trial import plan_trial
+from modicum_server.worker.plan.swap import plan_swap
 from modicum_server.worker.run.beginning import begin_audit
 from modicum_server.worker.run.check import run_check
 from modicum_server.worker.run.results import findings, predictions, spots, transfers
 from modicum_server.worker.run.summary import run_summary, summary_folder
+from modicum_server.worker.run.swap import run_swap
 from modicum_server.worker.run.task import run_task
-from modicum_server.worker.run.trial import run_trial
 from modicum_server.worker.settle.remaining import (
     RemainingFindings,
     RemainingPredictions,
@@ -33,7 +33,6 @@ from modicum_server.worker.settle.remaining import (
 )
 from modicum_server.worker.settle.shards import settle
 from modicum_server.worker.settle.summary import settle_summary
-from modicum_server.worker.settle.trials import end_trial
 
 P = TypeVar("P")
 
@@ -63,10 +62,9 @@ async def _check(context: WorkerContext, claim: Claim, task: Task) -> Outcome:
     return await settle(context, claim, await run_check(context, claim, task))
 
 
-async def _try_spot(context: WorkerContext, claim: Claim, task: Task) -> Outcome:
-    """TRIAL: one version scores the pictures of a trial of a spot."""
-    ending = await run_trial(context, claim, task)
-    return await (end_trial(context, claim, ending) if isinstance(ending, EndTrial) else settle(context, claim, ending))
+async def _swap_spot(context: WorkerContext, claim: Claim, task: Task) -> Outcome:
+    """SWAP: one version scores the pictures of a swap of a spot."""
+    return await settle(context, claim, await run_swap(context, claim, task))
 
 
 async def _search(context: WorkerContext, claim: Claim, plan: SearchPlan) -> Outcome:
@@ -109,7 +107,7 @@ _BY_STAGE: Mapping[Stage, ShardKind[Any]] = {
     Stage.SEARCH: ShardKind(plan_search, _search),
     Stage.SCORE: ShardKind(plan_score, _score),
     Stage.SUMMARISE: ShardKind(plan_summary, _summarise),
-    Stage.TRIAL: ShardKind(plan_trial, _try_spot),
+    Stage.SWAP: ShardKind(plan_swap, _swap_spot),
 }
 
 

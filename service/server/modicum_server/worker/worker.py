@@ -211,7 +211,7 @@ class Worker:
         return await settle(self._context, claim, DropShard())
 
     async def _refuse(self, claim: Claim, error: ModicumError) -> Outcome:
-        """End a claim that no other try can help: the audit fails, or the version is rejected, with the error's reason.
+        """End a claim that no other try can help: the audit or swap fails, or the version is rejected, for that reason.
 
         The documents of an audit name digests, so it must not go on with other bytes.
         """
@@ -265,10 +265,14 @@ class Worker:
             self.metrics.audits.ended(audit, "failed")
 
 
+_AGAIN = {Stage.CHECK: "register the version again", Stage.SWAP: "swap the spot again"}
+"""What whoever asked for the work does once that is mended; of an audit, it is run again."""
+
+
 def _waited_too_long(error: Exception, seconds: float, stage: Stage) -> ModicumError:
     """Return the error by which an audit or a check ends that waited for something, in words for who asked for it."""
     known = error if isinstance(error, ModicumError) else DiskFull("a disk of the worker is full")
-    again = "register the version again" if stage is Stage.CHECK else "run the audit again"
+    again = _AGAIN.get(stage, "run the audit again")
     return type(known)(f"{known}. The work waited for {seconds:.0f} s; once that is mended, {again}")
 
 

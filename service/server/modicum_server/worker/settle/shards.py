@@ -14,6 +14,7 @@ from modicum_server.worker.endings import (
     DropShard,
     Ending,
     EndShard,
+    EndSwap,
     FailAudit,
     HandBack,
     IsolateImage,
@@ -24,7 +25,7 @@ from modicum_server.worker.failures import ending_after, report_failure
 from modicum_server.worker.settle.early_end import is_settled_by
 from modicum_server.worker.settle.next_stage import open_next_stage
 from modicum_server.worker.settle.remaining import RemainingWork
-from modicum_server.worker.settle.trials import fail_trial
+from modicum_server.worker.settle.swaps import end_swap, fail_swap
 from modicum_server.worker.settle.versions import accept_version, reject_version
 
 
@@ -37,6 +38,8 @@ async def settle(
             return await _end_complete_shard(context, claim, remaining)
         case EndShard():
             return await _end_shard(context, claim)
+        case EndSwap():
+            return await end_swap(context, claim, ending)
         case DropShard():
             return await _drop_shard(context, claim)
         case HandBack():
@@ -118,10 +121,10 @@ async def _hand_back(context: WorkerContext, claim: Claim, ending: HandBack) -> 
 
 
 async def _fail_audit(context: WorkerContext, claim: Claim, failure: AuditFailure) -> Outcome:
-    """End the audit of the shard, or its trial of a spot, without a result, and the shard with it."""
+    """End the audit of the shard, or its swap of a spot, without a result, and the shard with it."""
     shard = claim.shard
-    if shard.stage is Stage.TRIAL:
-        return await fail_trial(context, claim, failure)
+    if shard.stage is Stage.SWAP:
+        return await fail_swap(context, claim, failure)
     async with context.store.transaction() as transaction:
         if not await transaction.shards.hold(shard):
             return Outcome.LOST

@@ -1,6 +1,5 @@
 """What the form of a new audit asks for, and the draft of an audit that it makes."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 from uuid import uuid4
@@ -113,8 +112,3 @@ def _controls(asked: AuditForm) -> tuple[ControlPlan, ...] | None:
 
 def _asks_none(control: Control) -> bool:
     return control not in ASKING_OTHERS
-
-
-def named_first(names: Sequence[str], chosen: str) -> list[str]:
-    """Return the names that a list offers, with the chosen one among them even if the list was too long for it."""
-    return [*([chosen] if chosen and chosen not in names else []), *names]

@@ -19,7 +19,7 @@ from modicum_server.transports.http.pages.views import (
     reviews,
     side_by_side,
     signing,
-    spot_trials,
+    spot_swaps,
     tokens,
     verdicts,
 )
@@ -37,7 +37,7 @@ NOUNS = (
     datasets,
     new_audit,
     side_by_side,
-    spot_trials,
+    spot_swaps,
     members,
     tokens,
 )

@@ -23,7 +23,7 @@ from modicum_server.transports.errors import (
     reason_of,
     status_of_error,
 )
-from modicum_server.transports.http.rest.openapi.trying import trial_of
+from modicum_server.transports.http.rest.openapi.trying import tried
 from modicum_server.transports.http.rest.problems import METHOD_NOT_ALLOWED, PATH_UNKNOWN, REQUEST_MALFORMED
 
 
@@ -53,7 +53,7 @@ def render_page(document: dict[str, Any]) -> str:
         return resolved(document, one)
 
     operations = [
-        (trial_of(verb.upper(), path, operation, resolve), operation)
+        (tried(verb.upper(), path, operation, resolve), operation)
         for path, verbs in document["paths"].items()
         for verb, operation in verbs.items()
     ]

@@ -48,8 +48,7 @@ OF_PAGES = (
     errors.ReviewerUnknown,
     errors.SessionMissing,
     errors.SignInLinkUsed,
-    errors.SpotTrialNotFound,
-    errors.TooManyTrials,
+    errors.SpotSwapNotFound,
 )
 """What only the pages in a browser raise."""
 

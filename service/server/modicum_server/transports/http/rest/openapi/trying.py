@@ -13,7 +13,7 @@ Resolve = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class TriedOperation:
     """One operation.
 
     Attributes:
@@ -33,13 +33,13 @@ class Trial:
     by_form: bool
 
 
-def trial_of(verb: str, path: str, operation: Mapping[str, Any], resolve: Resolve) -> Trial:
+def tried(verb: str, path: str, operation: Mapping[str, Any], resolve: Resolve) -> TriedOperation:
     """Return an operation as the page tries it. `resolve` returns the target of a reference."""
     parameters = [resolve(given) for given in operation["parameters"]]
     sent = operation.get("requestBody", {}).get("content", {})
     body = json.dumps(sent[JSON].get("example", {}), indent=2) if JSON in sent else None
     received = {media for one in operation["responses"].values() for media in resolve(one).get("content", {})}
-    return Trial(
+    return TriedOperation(
         verb,
         path,
         _curl(verb, _address(path, parameters), sent, body),

@@ -1,4 +1,4 @@
-"""Trials of a spot, and the kind of shards that works on them."""
+"""Swaps of a spot, and the kind of shards that works on them."""
 
 from collections.abc import Sequence
 
@@ -12,14 +12,14 @@ branch_labels: Sequence[str] | None = None
 depends_on: Sequence[str] | None = None
 
 BEFORE = "stage IN ('CHECK', 'SEARCH', 'SCORE', 'SUMMARISE')"
-SINCE = "stage IN ('CHECK', 'TRIAL', 'SEARCH', 'SCORE', 'SUMMARISE')"
+SINCE = "stage IN ('CHECK', 'SWAP', 'SEARCH', 'SCORE', 'SUMMARISE')"
 OWNER_BEFORE = "empty for the check of a version"
-OWNER_SINCE = "the audit or the trial of a spot; empty for the check of a version"
+OWNER_SINCE = "the audit or the swap of a spot; empty for the check of a version"
 
 
 def upgrade() -> None:
     op.create_table(
-        "spot_trials",
+        "spot_swaps",
         sa.Column("name", sa.String(collation="C"), nullable=False),
         sa.Column("project", sa.String(collation="C"), nullable=False),
         sa.Column("plan", postgresql.JSONB(), nullable=False, comment="pictures, place and versions"),
@@ -35,19 +35,19 @@ def upgrade() -> None:
         ),
         sa.Column("failure_reason", sa.Text(), server_default="", nullable=False),
         sa.Column("failure_detail", sa.Text(), server_default="", nullable=False),
-        sa.PrimaryKeyConstraint("name", name=op.f("spot_trials_pkey")),
+        sa.PrimaryKeyConstraint("name", name=op.f("spot_swaps_pkey")),
         sa.CheckConstraint(
-            "state IN ('QUEUED', 'SUCCEEDED', 'FAILED', 'CANCELLED')", name=op.f("spot_trials_state_check")
+            "state IN ('QUEUED', 'SUCCEEDED', 'FAILED', 'CANCELLED')", name=op.f("spot_swaps_state_check")
         ),
     )
-    op.create_index("spot_trials_open_idx", "spot_trials", ["project"], postgresql_where=sa.text("state = 'QUEUED'"))
+    op.create_index("spot_swaps_open_idx", "spot_swaps", ["project"], postgresql_where=sa.text("state = 'QUEUED'"))
     _owner_of_shards(SINCE, comment=OWNER_SINCE, before=OWNER_BEFORE)
 
 
 def downgrade() -> None:
-    op.execute("DELETE FROM shards WHERE stage = 'TRIAL'")
+    op.execute("DELETE FROM shards WHERE stage = 'SWAP'")
     _owner_of_shards(BEFORE, comment=OWNER_BEFORE, before=OWNER_SINCE)
-    op.drop_table("spot_trials")
+    op.drop_table("spot_swaps")
 
 
 def _owner_of_shards(stages: str, *, comment: str, before: str) -> None:

@@ -7,14 +7,15 @@ import re
 import numpy as np
 import pytest
 from modicum_server.domain.audits import AuditFailure, Stage
-from modicum_server.domain.spot_trials import VIEWS, TrialScore, TrialView
+from modicum_server.domain.findings import Subset
+from modicum_server.domain.spot_swaps import VIEWS, SwapScore, SwapView
 from modicum_server.domain.spots import SpotKind, SpotPlace
-from modicum_server.errors import TooManyTrials
+from modicum_server.errors import ShareExceeded
 from modicum_server.images.pictures import canvas_array
 from modicum_server.usecases.pages import PageRequest
 from modicum_server.usecases.request_ids import CreateOptions
 from modicum_server.usecases.side_by_side import Side
-from modicum_server.usecases.spot_trials import MOST_OPEN, AskedTrial
+from modicum_server.usecases.spot_swaps import MOST_OPEN, AskedSwap
 from PIL import Image
 
 from tests.measures.example_audit import INPUT
@@ -32,8 +33,15 @@ def pair(scene):
     for name, version in (("tried-left", TINY), ("tried-right", second)):
         audit = scene.run(scene.audit(name, version, pictures))
         digests = [digest_of(scene, place) for place in range(5)]
-        scene.run(scene.succeed(audit, changes=lambda place, held=digests: {"image_digest": held[place]}))
+        scene.run(
+            scene.succeed(audit, changes=lambda place, held=digests: {"image_digest": held[place], **found(place)})
+        )
     return f"left={PROJECT}/audits/tried-left&right={PROJECT}/audits/tried-right"
+
+
+def found(place: int) -> dict[str, Subset]:
+    """The subset of the first picture is one pixel, in row 6 and column 5."""
+    return {"subset": Subset(np.packbits(np.arange(64) == 6 * 8 + 5).tobytes(), 8, 8, 1)} if place == 0 else {}
 
 
 def digest_of(scene, item: int) -> str:
@@ -48,39 +56,41 @@ def asked(scene, **changed: str) -> dict[str, str]:
 def begun(scene, pair: str, **changed: str):
     """Send the form; returns what came."""
     browser = scene.browser("otto")
-    form = f"/{PROJECT}/new-trial?{pair}&source={digest_of(scene, 0)}"
+    form = f"/{PROJECT}/new-swap?{pair}&source={digest_of(scene, 0)}"
     return browser, browser.send(form, form, **asked(scene, **changed))
 
 
-def drawn(browser, trial: str, place: int) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(browser.get(f"{trial}/pictures/{place}").body))).astype(int)
+def drawn(browser, swap: str, place: int) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(browser.get(f"{swap}/pictures/{place}").body))).astype(int)
 
 
-async def said(scene, trial: str, version: str, classes: list[int]) -> None:
+async def said(scene, swap: str, version: str, classes: list[int]) -> None:
     """Let a version say what it sees, as a worker would."""
     scores = [
-        TrialScore(view, number, 0.25 * place) for place, (view, number) in enumerate(zip(VIEWS, classes, strict=True))
+        SwapScore(view, number, 0.25 * place) for place, (view, number) in enumerate(zip(VIEWS, classes, strict=True))
     ]
     async with scene.store.transaction() as transaction:
-        await transaction.spot_trials.add_scores(trial.removeprefix("/"), version, scores)
+        await transaction.spot_swaps.add_scores(swap.removeprefix("/"), version, scores)
 
 
 def test_the_form_proposes_where_the_subset_lies(scene, pair):
     browser = scene.browser("otto")
-    links = re.findall(r'href="(/[^"]+/new-trial[^"]+)"', browser.get(f"/{PROJECT}/side-by-side?{pair}").text)
+    links = re.findall(r'href="(/[^"]+/new-swap[^"]+)"', browser.get(f"/{PROJECT}/side-by-side?{pair}").text)
 
-    form = browser.get(links[0].replace("&amp;", "&"))
+    (first,) = [link for link in links if digest_of(scene, 0) in link]
+    form = browser.get(first.replace("&amp;", "&"))
 
     assert form.status == 200
     assert len(links) == 5
-    values = [int(re.search(rf'name="{name}" value="(\d+)"', form.text)[1]) for name in ("height", "width", "top")]
-    assert values[:2] == [2, 2]  # a quarter of the canvas of 8 x 8
+    names = ("height", "width", "top", "left_edge")
+    values = [int(re.search(rf'name="{name}" value="(\d+)"', form.text)[1]) for name in names]
+    assert values == [2, 2, 5, 4]  # a quarter of the canvas of 8 x 8, over the only pixels of the subset
     assert len(re.findall(r"<option", form.text)) == 4
 
 
 def test_the_pictures_are_composed_on_the_canvas(scene, pair):
     browser, sent = begun(scene, pair)
-    trial = sent.headers["Location"]
+    swap = sent.headers["Location"]
     canvas = scene.run(scene.services.use_cases.audits.get(ADA, f"{PROJECT}/audits/tried-left")).specification.canvas
     source, other = [
         (canvas_array(picture(place), INPUT, canvas) * 255).round().astype(int).transpose(1, 2, 0) for place in (0, 1)
@@ -89,33 +99,33 @@ def test_the_pictures_are_composed_on_the_canvas(scene, pair):
     covered, pasted = source.copy(), other.copy()
     covered[1:4, 2:4], pasted[1:4, 2:4] = other[1:4, 2:4], source[1:4, 2:4]
     for place, expected in enumerate((source, covered, other, pasted)):
-        np.testing.assert_allclose(drawn(browser, trial, place), expected, atol=1)
+        np.testing.assert_allclose(drawn(browser, swap, place), expected, atol=1)
     assert (covered != source).any()
 
 
 def test_what_each_version_says_is_shown_as_it_comes(scene, pair):
     browser, sent = begun(scene, pair, top="0")
-    trial = sent.headers["Location"]
-    waiting = browser.get(trial)
+    swap = sent.headers["Location"]
+    waiting = browser.get(swap)
     left, right = TINY, f"{PROJECT}/models/tried/versions/1"
 
-    scene.run(said(scene, trial, left, [0, 1, 1, 0]))
-    half, part = whole(browser.get(trial)), browser.get(f"{trial}/progress").text
-    nothing_new = browser.get(f"{trial}/progress?after=1").status
-    scene.run(said(scene, trial, right, [0, 0, 1, 1]))
+    scene.run(said(scene, swap, left, [0, 1, 1, 0]))
+    half, part = whole(browser.get(swap)), browser.get(f"{swap}/progress").text
+    nothing_new = browser.get(f"{swap}/progress?after=1").status
+    scene.run(said(scene, swap, right, [0, 0, 1, 1]))
 
     async def end() -> None:
         async with scene.store.transaction() as transaction:
-            await transaction.spot_trials.succeed(trial.removeprefix("/"))
+            await transaction.spot_swaps.succeed(swap.removeprefix("/"))
 
     scene.run(end())
-    done = browser.get(trial)
+    done = browser.get(swap)
 
     assert 'hx-trigger="every 2s"' in waiting.text
     assert "tiny version 1: not yet" in whole(waiting)
     assert "The spot pasted onto the other picture tiny version 1: cat ; confidence in cat: 75%" in half
     assert "tried version 1: not yet" in half
-    assert part.strip().startswith('<div id="trial" hx-get=')
+    assert part.strip().startswith('<div id="swap" hx-get=')
     assert "Pasting the spot makes it see cat. With the spot covered it no longer sees cat." in half
     assert nothing_new == 204  # so the focus stays where it is
     assert "tried version 1: dog ; confidence in cat: 75%" in whole(done)
@@ -124,96 +134,91 @@ def test_what_each_version_says_is_shown_as_it_comes(scene, pair):
     assert "With the spot covered it still sees cat." in whole(done)
 
 
-def test_a_trial_can_be_cancelled_and_leaves_no_work(scene, pair):
+def test_a_swap_can_be_cancelled_and_leaves_no_work(scene, pair):
     browser, sent = begun(scene, pair, top="2")
-    trial = sent.headers["Location"]
+    swap = sent.headers["Location"]
 
-    browser.send(trial, f"{trial}/cancel")
+    browser.send(swap, f"{swap}/cancel")
 
     async def left() -> int:
         async with scene.store.transaction() as transaction:
-            return await transaction.shards.remaining(trial.removeprefix("/"), Stage.TRIAL)
+            return await transaction.shards.remaining(swap.removeprefix("/"), Stage.SWAP)
 
-    assert "It was cancelled." in whole(browser.get(trial))
+    assert "It was cancelled." in whole(browser.get(swap))
     assert scene.run(left()) == 0
 
 
-def test_trials_are_listed_and_an_admin_deletes_one_with_its_pictures(scene, pair):
-    browser, sent = begun(scene, pair, top="0", left_edge="0", height="2", width="5")  # pictures of no other trial
-    trial = sent.headers["Location"]
-    plan = scene.run(scene.services.use_cases.spot_trials.get(ADA, trial.removeprefix("/"))).plan
-    browser.send(trial, f"{trial}/cancel")
+def test_swaps_are_listed_and_an_admin_deletes_one_with_its_pictures(scene, pair):
+    browser, sent = begun(scene, pair, top="0", left_edge="0", height="2", width="5")  # pictures of no other swap
+    swap = sent.headers["Location"]
+    plan = scene.run(scene.services.use_cases.spot_swaps.get(ADA, swap.removeprefix("/"))).plan
+    browser.send(swap, f"{swap}/cancel")
     admin = scene.browser("ada")
-    listed = admin.get(f"/{PROJECT}/trials")
+    listed = admin.get(f"/{PROJECT}/swaps")
 
-    refused = browser.post(f"{trial}/delete", {"form_token": listed_token(browser, pair)})
-    admin.send(trial, f"{trial}/delete")
+    refused = browser.post(f"{swap}/delete", {"form_token": browser.get(f"/{PROJECT}/new-audit").form_token})
+    admin.send(swap, f"{swap}/delete")
 
     async def held(digest: str) -> bool:
         async with scene.store.transaction() as transaction:
             return await transaction.artifacts.get(PROJECT, digest) is not None
 
-    assert trial in listed.text
+    assert swap in listed.text
     assert refused.status == 403
-    assert browser.get(trial).status == 404
-    assert trial not in admin.get(f"/{PROJECT}/trials").text
-    assert not scene.run(held(plan.pictures[VIEWS.index(TrialView.PASTED)]))
+    assert browser.get(swap).status == 404
+    assert swap not in admin.get(f"/{PROJECT}/swaps").text
+    assert not scene.run(held(plan.pictures[VIEWS.index(SwapView.PASTED)]))
 
 
-def listed_token(browser, pair: str) -> str:
-    """A seal of a form of this browser."""
-    return browser.get(f"/{PROJECT}/new-audit").form_token
-
-
-def test_a_version_is_not_deleted_under_an_open_trial(scene, pair):
+def test_a_version_is_not_deleted_under_an_open_swap(scene, pair):
     browser, sent = begun(scene, pair, top="5")
-    trial = sent.headers["Location"].removeprefix("/")
+    swap = sent.headers["Location"].removeprefix("/")
 
     async def referrers() -> list[str]:
         async with scene.store.transaction() as transaction:
             return await transaction.models.audits_of(f"{PROJECT}/models/tried/versions/1")
 
     waiting = scene.run(referrers())
-    browser.send(f"/{trial}", f"/{trial}/cancel")
+    browser.send(f"/{swap}", f"/{swap}/cancel")
 
-    assert trial in waiting
-    assert trial not in scene.run(referrers())
+    assert swap in waiting
+    assert swap not in scene.run(referrers())
 
 
-def test_composed_pictures_are_not_deleted_under_a_trial(scene, pair):
+def test_composed_pictures_are_not_deleted_under_a_swap(scene, pair):
     _, sent = begun(scene, pair, left_edge="3")
-    trial = sent.headers["Location"].removeprefix("/")
-    plan = scene.run(scene.services.use_cases.spot_trials.get(ADA, trial)).plan
+    swap = sent.headers["Location"].removeprefix("/")
+    plan = scene.run(scene.services.use_cases.spot_swaps.get(ADA, swap)).plan
 
     async def referrers(digest: str) -> list[str]:
         async with scene.store.transaction() as transaction:
             return await transaction.artifacts.referrers(PROJECT, digest)
 
-    assert trial in scene.run(referrers(plan.pictures[1]))
+    assert swap in scene.run(referrers(plan.pictures[1]))
 
 
-def test_many_trials_at_once_stay_within_the_bound(scene, pair):
-    """In a project of its own the bound is counted exactly; here others have trials, too."""
-    trials = scene.services.use_cases.spot_trials
+def test_many_swaps_at_once_stay_within_the_bound(scene, pair):
+    """Swaps of other tests count, too."""
+    swaps = scene.services.use_cases.spot_swaps
     side = Side(f"{PROJECT}/audits/tried-left")
     source, other = digest_of(scene, 0), digest_of(scene, 1)
 
     async def one(number: int) -> bool:
         place = SpotPlace(SpotKind.WINDOW, 1, 1, number // 8, number % 8)
         try:
-            await trials.create(ADA, AskedTrial(side, side, source, other, place), CreateOptions())
-        except TooManyTrials:
+            await swaps.create(ADA, AskedSwap(side, side, source, other, place), CreateOptions())
+        except ShareExceeded:
             return False
         return True
 
     async def all_at_once() -> tuple[list[bool], int]:
         begun = await asyncio.gather(*(one(number) for number in range(MOST_OPEN + 8)))
         async with scene.store.transaction() as transaction:
-            return begun, await transaction.spot_trials.open_count(PROJECT)
+            return begun, await transaction.spot_swaps.open_count(PROJECT)
 
     async def cancel_all() -> None:
-        for trial in (await trials.page(ADA, PROJECT, PageRequest(100))).rows:
-            await trials.cancel(ADA, trial.name)
+        for swap in (await swaps.page(ADA, PROJECT, PageRequest(100))).rows:
+            await swaps.cancel(ADA, swap.name)
 
     begun, count = scene.run(all_at_once())
     scene.run(cancel_all())
@@ -222,20 +227,20 @@ def test_many_trials_at_once_stay_within_the_bound(scene, pair):
     assert not all(begun)
 
 
-def test_a_trial_that_failed_says_why(scene, pair):
+def test_a_swap_that_failed_says_why(scene, pair):
     browser, sent = begun(scene, pair, top="3")
-    trial = sent.headers["Location"]
+    swap = sent.headers["Location"]
 
     async def fail() -> None:
         async with scene.store.transaction() as transaction:
-            await transaction.spot_trials.fail(trial.removeprefix("/"), AuditFailure("MODEL_DIED", "its process ended"))
+            await transaction.spot_swaps.fail(swap.removeprefix("/"), AuditFailure("MODEL_DIED", "its process ended"))
 
     scene.run(fail())
 
-    assert "Its process ended. MODEL_DIED" in whole(browser.get(trial))
+    assert "Its process ended. MODEL_DIED" in whole(browser.get(swap))
 
 
-def test_a_form_that_is_sent_twice_makes_one_trial(scene, pair):
+def test_a_form_that_is_sent_twice_makes_one_swap(scene, pair):
     request = "7e6a8d8e-7a30-4b5c-9d1a-1a2b3c4d5e6f"
 
     _, first = begun(scene, pair, request_id=request)
@@ -268,13 +273,13 @@ def test_a_picture_is_not_tried_on_itself(scene, pair):
     assert "The other picture: expected another picture" in whole(came)
 
 
-def test_only_members_see_a_trial_and_only_auditors_begin_one(scene, pair):
+def test_only_members_see_a_swap_and_only_auditors_begin_one(scene, pair):
     _, sent = begun(scene, pair, left_edge="0")
-    trial = sent.headers["Location"]
-    form = f"/{PROJECT}/new-trial?{pair}&source={digest_of(scene, 0)}"
+    swap = sent.headers["Location"]
+    form = f"/{PROJECT}/new-swap?{pair}&source={digest_of(scene, 0)}"
 
-    assert scene.browser("vera").get(trial).status == 200
+    assert scene.browser("vera").get(swap).status == 200
     assert scene.browser("vera").get(form).status == 403
-    assert scene.browser("eve").get(trial).status == 404
-    assert scene.browser("vera").get(f"{trial}/pictures/4").status == 404
-    assert scene.browser("vera").get(f"/{PROJECT}/trials/none").status == 404
+    assert scene.browser("eve").get(swap).status == 404
+    assert scene.browser("vera").get(f"{swap}/pictures/4").status == 404
+    assert scene.browser("vera").get(f"/{PROJECT}/swaps/none").status == 404

@@ -1,26 +1,26 @@
-"""Runs the task of a trial of a spot."""
+"""Runs the task of a swap of a spot."""
 
 from contextlib import aclosing
 
 from modicum_server.domain.audits import AuditFailure
-from modicum_server.domain.spot_trials import VIEWS, TrialScore
+from modicum_server.domain.spot_swaps import VIEWS, SwapScore
 from modicum_server.domain.tasks import SubsetScore, Task, TaskScores
 from modicum_server.errors import ModelServerError
 from modicum_server.model_server import ExpectedResults
 from modicum_server.worker.context import Claim, WorkerContext
-from modicum_server.worker.endings import EndTrial, FailAudit, HandBack, IsolateImage
+from modicum_server.worker.endings import EndSwap, FailAudit, HandBack, IsolateImage
 from modicum_server.worker.failures import ending_after, failure_of, report_failure
 from modicum_server.worker.run.events import task_events
 
 
-async def run_trial(context: WorkerContext, claim: Claim, task: Task) -> EndTrial | HandBack | FailAudit:
+async def run_swap(context: WorkerContext, claim: Claim, task: Task) -> EndSwap | HandBack | FailAudit:
     """Let one version score the pictures.
 
     Raises:
-        ShardInterrupted: the trial is no longer wanted.
+        ShardInterrupted: the swap is no longer wanted.
     """
     try:
-        return EndTrial(await _scores(context, claim, task))
+        return EndSwap(await _scores(context, claim, task))
     except ModelServerError as error:
         claim.lease.check()
         report_failure(context, claim, error)
@@ -31,9 +31,9 @@ async def run_trial(context: WorkerContext, claim: Claim, task: Task) -> EndTria
         return ending
 
 
-async def _scores(context: WorkerContext, claim: Claim, task: Task) -> tuple[TrialScore, ...]:
+async def _scores(context: WorkerContext, claim: Claim, task: Task) -> tuple[SwapScore, ...]:
     expected = ExpectedResults(task)
-    scores: list[TrialScore] = []
+    scores: list[SwapScore] = []
     async with aclosing(task_events(context.model_server, claim, expected)) as events:
         async for event in events:
             if isinstance(event, TaskScores):
@@ -42,5 +42,5 @@ async def _scores(context: WorkerContext, claim: Claim, task: Task) -> tuple[Tri
     return tuple(sorted(scores, key=lambda score: VIEWS.index(score.view)))
 
 
-def _score(score: SubsetScore) -> TrialScore:
-    return TrialScore(VIEWS[score.given.position], score.predicted_class, score.confidence, score.reason)
+def _score(score: SubsetScore) -> SwapScore:
+    return SwapScore(VIEWS[score.given.position], score.predicted_class, score.confidence, score.reason)

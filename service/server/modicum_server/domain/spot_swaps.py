@@ -1,6 +1,6 @@
-"""Trials of a spot: a place of one picture is copied into another, and versions say what they then see.
+"""Swaps of a spot: a place of one picture is copied into another, and versions say what they then see.
 
-A trial shows one pair of pictures. It tests nothing; the spot test does, on many pairs.
+A swap shows one pair of pictures. It tests nothing; the spot test does, on many pairs.
 """
 
 from collections.abc import Mapping
@@ -16,8 +16,8 @@ from modicum_server.domain.searches import Canvas
 from modicum_server.domain.spots import SpotPlace
 
 
-class TrialState(StrEnum):
-    """The state of a trial."""
+class SwapState(StrEnum):
+    """The state of a swap."""
 
     QUEUED = "QUEUED"
     SUCCEEDED = "SUCCEEDED"
@@ -25,7 +25,7 @@ class TrialState(StrEnum):
     CANCELLED = "CANCELLED"
 
 
-class TrialView(StrEnum):
+class SwapView(StrEnum):
     """A picture that the versions see."""
 
     SOURCE = "SOURCE"
@@ -38,12 +38,12 @@ class TrialView(StrEnum):
     """The same, with the spot at its place."""
 
 
-VIEWS: Final = tuple(TrialView)
+VIEWS: Final = tuple(SwapView)
 """The views in the order of their positions."""
 
 
 @dataclass(frozen=True, slots=True)
-class TrialPlan:
+class SwapPlan:
     """What is tried.
 
     Attributes:
@@ -72,31 +72,33 @@ class TrialPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class TrialScore:
-    """What a version says of a view: its class, and its confidence in the class that is tried. A reason says why not.
+class SwapScore:
+    """What a version says of a view: its class, and its confidence in the class that is tried.
+
+    With a `reason` it was not scored, and no other field counts.
 
     `predicted_class` is in the version's own classes.
     """
 
-    view: TrialView
+    view: SwapView
     predicted_class: int | None
     confidence: float
     reason: FindingReason | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class SpotTrial:
-    """A trial as it stands. `scores` has the versions that are done."""
+class SpotSwap:
+    """A swap as it stands. `scores` has the versions that are done."""
 
     name: str
-    plan: TrialPlan
+    plan: SwapPlan
     principal: str
-    state: TrialState = TrialState.QUEUED
+    state: SwapState = SwapState.QUEUED
     create_time: datetime | None = None
-    scores: Mapping[str, tuple[TrialScore, ...]] = field(default_factory=dict)
+    scores: Mapping[str, tuple[SwapScore, ...]] = field(default_factory=dict)
     failure: AuditFailure | None = None
 
     @property
     def is_open(self) -> bool:
         """Whether it waits for a worker, or a worker is at it."""
-        return self.state is TrialState.QUEUED
+        return self.state is SwapState.QUEUED

@@ -26,13 +26,13 @@ def test_two_versions_say_what_they_see_when_a_spot_is_pasted(server, place):
     assert browser.sign_in(server.token).status == 303
 
     both = browser.get(f"/projects/default/side-by-side?left={audits[0]}&right={audits[1]}").text
-    form = html.unescape(re.search(r'href="(/projects/default/new-trial[^"]+)"', both)[1])
+    form = html.unescape(re.search(r'href="(/projects/default/new-swap[^"]+)"', both)[1])
     page = browser.get(form).text
     typed = dict(re.findall(r'<input id="(\w+)" name="\w+" value="(\d+)"', page))
     other = re.search(r'<option value="([0-9a-f]{64})"', page)[1]
-    trial = browser.send(form, form, other=other, **typed).headers["Location"]
+    swap = browser.send(form, form, other=other, **typed).headers["Location"]
 
-    ended = eventually(lambda: ended_text(browser, trial))
+    ended = eventually(lambda: ended_text(browser, swap))
     shares = [float(share) for share in re.findall(r"confidence in \w+: ([\d.]+)%", ended)]
     assert "SUCCEEDED" in ended
     assert len(shares) == 8
@@ -40,7 +40,7 @@ def test_two_versions_say_what_they_see_when_a_spot_is_pasted(server, place):
     assert shares[::2] == shares[1::2]  # both versions have the same weights
 
 
-def ended_text(browser: PlainBrowser, trial: str) -> str:
-    """Return the page of a trial once it asks for no more news; empty before."""
-    text = browser.get(trial).text
+def ended_text(browser: PlainBrowser, swap: str) -> str:
+    """Return the page of a swap once it asks for no more news; empty before."""
+    text = browser.get(swap).text
     return "" if "every 2s" in text else text

@@ -1,4 +1,4 @@
-"""Trials of a spot: the form, and a trial as it stands."""
+"""Swaps of a spot: the form, and a swap as it stands."""
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -8,22 +8,22 @@ from uuid import uuid4
 from starlette.responses import Response
 
 from modicum_server.domain.projects import Role
-from modicum_server.domain.spot_trials import VIEWS, SpotTrial, TrialView
+from modicum_server.domain.spot_swaps import VIEWS, SpotSwap, SwapView
 from modicum_server.domain.spots import SpotKind, SpotPlace
 from modicum_server.errors import FieldInvalid, ModelVersionNotFound, ModicumError, PageNotFound
 from modicum_server.transports.http.pages import headers
 from modicum_server.transports.http.pages.door import Page
 from modicum_server.transports.http.pages.mistakes import mistake
-from modicum_server.transports.http.pages.trial_words import SaidOfTrial
+from modicum_server.transports.http.pages.swap_words import SaidOfSwap
 from modicum_server.transports.http.pages.views.side_by_side import side_of, sides_query
 from modicum_server.transports.http.pages.visits import Visit
 from modicum_server.usecases.pages import PageRequest
 from modicum_server.usecases.request_ids import CreateOptions
 from modicum_server.usecases.side_by_side import Side, SideBySide
-from modicum_server.usecases.spot_trials import AskedTrial
+from modicum_server.usecases.spot_swaps import AskedSwap
 
 PICTURES_OFFERED = 100
-TRIALS_SHOWN = 50
+SWAPS_SHOWN = 50
 LABELS = {
     "source": "The picture with the spot",
     "other": "The other picture",
@@ -33,17 +33,17 @@ LABELS = {
     "width": "Width",
     "right": "The right version",
 }
-TITLES: Mapping[TrialView, str] = {
-    TrialView.SOURCE: "The picture with the spot",
-    TrialView.COVERED: "The spot covered by pixels of the other picture",
-    TrialView.OTHER: "The other picture",
-    TrialView.PASTED: "The spot pasted onto the other picture",
+TITLES: Mapping[SwapView, str] = {
+    SwapView.SOURCE: "The picture with the spot",
+    SwapView.COVERED: "The spot covered by pixels of the other picture",
+    SwapView.OTHER: "The other picture",
+    SwapView.PASTED: "The spot pasted onto the other picture",
 }
 
 
 async def _form(visit: Visit) -> Response:
     left, right = side_of(visit, "left"), side_of(visit, "right")
-    place = await visit.use_cases.spot_trials.proposed_place(visit.principal, left, visit.query("source"))
+    place = await visit.use_cases.spot_swaps.proposed_place(visit.principal, left, visit.query("source"))
     typed = {"top": place.top, "left_edge": place.left, "height": place.height, "width": place.width}
     return await _page(visit, left, right, typed={key: str(value) for key, value in typed.items()}, place=place)
 
@@ -56,12 +56,12 @@ async def _create(visit: Visit) -> Response:
         place = SpotPlace(
             SpotKind.WINDOW, form.whole("height"), form.whole("width"), form.whole("top"), form.whole("left_edge")
         )
-        asked = AskedTrial(left, right, visit.query("source"), form.text("other"), place)
-        trial = await visit.use_cases.spot_trials.create(visit.principal, asked, options)
+        asked = AskedSwap(left, right, visit.query("source"), form.text("other"), place)
+        swap = await visit.use_cases.spot_swaps.create(visit.principal, asked, options)
     except ModicumError as error:
         typed = {key: form.text(key) for key in ("top", "left_edge", "height", "width", "other")}
         return await _page(visit, left, right, typed=typed, problem=mistake(error, LABELS))
-    return visit.redirect_to(f"/{trial.name}")
+    return visit.redirect_to(f"/{swap.name}")
 
 
 async def _page(
@@ -82,7 +82,7 @@ async def _page(
         key=lambda pair: pair.left.predicted == source.left.predicted,  # another class comes first: it can change
     )[:PICTURES_OFFERED]
     return visit.render(
-        "new-trial.html.j2",
+        "new-swap.html.j2",
         status=HTTPStatus.BAD_REQUEST if problem else HTTPStatus.OK,
         both=both,
         sides=_sides(both),
@@ -92,7 +92,7 @@ async def _page(
         typed={"other": "", **typed},
         place=place,
         problem=problem,
-        request_id=typed.get("request_id") or str(uuid4()),
+        request_id=str(uuid4()),
     )
 
 
@@ -100,27 +100,27 @@ def _sides(both: SideBySide) -> str:
     return sides_query(Side(both.left.name, both.versions[0]), Side(both.right.name, both.versions[1]))
 
 
-async def _trial(visit: Visit) -> Response:
-    return visit.render("trial.html.j2", **await _shown(visit))
+async def _swap(visit: Visit) -> Response:
+    return visit.render("swap.html.j2", **await _shown(visit))
 
 
 async def _progress(visit: Visit) -> Response:
     """Return what is new as a part for htmx; nothing where nothing is, so that the focus stays."""
     shown = await _shown(visit)
-    trial: SpotTrial = shown["trial"]
-    if trial.is_open and visit.query("after") == str(len(trial.scores)):
+    swap: SpotSwap = shown["swap"]
+    if swap.is_open and visit.query("after") == str(len(swap.scores)):
         return Response(status_code=HTTPStatus.NO_CONTENT)
-    return visit.render("trial-state.html.j2", **shown)
+    return visit.render("swap-state.html.j2", **shown)
 
 
 async def _shown(visit: Visit) -> Mapping[str, Any]:
-    trial = await visit.use_cases.spot_trials.get(visit.principal, _name(visit))
+    swap = await visit.use_cases.spot_swaps.get(visit.principal, _name(visit))
     said = [
-        SaidOfTrial.of(trial, version, await _labels(visit, version), target)
-        for version, target in zip(trial.plan.model_versions, trial.plan.target_classes, strict=True)
+        SaidOfSwap.of(swap, version, await _labels(visit, version), target)
+        for version, target in zip(swap.plan.model_versions, swap.plan.target_classes, strict=True)
     ]
     rows = [(place, view, TITLES[view]) for place, view in enumerate(VIEWS)]
-    return {"trial": trial, "rows": rows, "said": said, "place": trial.plan.place, "canvas": trial.plan.canvas}
+    return {"swap": swap, "rows": rows, "said": said, "place": swap.plan.place, "canvas": swap.plan.canvas}
 
 
 async def _labels(visit: Visit, version: str) -> Sequence[str]:
@@ -132,41 +132,41 @@ async def _labels(visit: Visit, version: str) -> Sequence[str]:
 
 
 async def _list(visit: Visit) -> Response:
-    asked = PageRequest(TRIALS_SHOWN, visit.query("page"))
-    page = await visit.use_cases.spot_trials.page(visit.principal, visit.project, asked)
-    return visit.render("trials.html.j2", page=page, first=not visit.query("page"))
+    asked = PageRequest(SWAPS_SHOWN, visit.query("page"))
+    page = await visit.use_cases.spot_swaps.page(visit.principal, visit.project, asked)
+    return visit.render("swaps.html.j2", page=page, first=not visit.query("page"))
 
 
 async def _delete(visit: Visit) -> Response:
-    await visit.use_cases.spot_trials.delete(visit.principal, _name(visit))
-    return visit.redirect_to(f"/{visit.project}/trials")
+    await visit.use_cases.spot_swaps.delete(visit.principal, _name(visit))
+    return visit.redirect_to(f"/{visit.project}/swaps")
 
 
 async def _cancel(visit: Visit) -> Response:
-    await visit.use_cases.spot_trials.cancel(visit.principal, _name(visit))
+    await visit.use_cases.spot_swaps.cancel(visit.principal, _name(visit))
     return visit.redirect_to(f"/{_name(visit)}")
 
 
 async def _picture(visit: Visit) -> Response:
     text = visit.request.path_params["place"]
     if not (text.isascii() and text.isdigit() and len(text) == 1):
-        raise PageNotFound(f"a trial has the pictures 0 to {len(VIEWS) - 1}")
-    drawn = await visit.use_cases.spot_trials.picture(visit.principal, _name(visit), int(text))
+        raise PageNotFound(f"a swap has the pictures 0 to {len(VIEWS) - 1}")
+    drawn = await visit.use_cases.spot_swaps.picture(visit.principal, _name(visit), int(text))
     return Response(drawn, headers=headers.PICTURE, media_type="image/png")
 
 
 def _name(visit: Visit) -> str:
-    return visit.named("trials", "trial")
+    return visit.named("swaps", "swap")
 
 
-_NEW, _TRIAL = "/projects/{project}/new-trial", "/projects/{project}/trials/{trial}"
+_NEW, _SWAP = "/projects/{project}/new-swap", "/projects/{project}/swaps/{swap}"
 PAGES = (
-    Page("new_trial_form", _NEW, _form, needs=Role.AUDITOR),
-    Page("new_trial", _NEW, _create, takes_form=True, needs=Role.AUDITOR),
-    Page("trials", "/projects/{project}/trials", _list),
-    Page("trial", _TRIAL, _trial),
-    Page("trial_delete", f"{_TRIAL}/delete", _delete, takes_form=True, needs=Role.ADMIN),
-    Page("trial_progress", f"{_TRIAL}/progress", _progress),
-    Page("trial_cancel", f"{_TRIAL}/cancel", _cancel, takes_form=True, needs=Role.AUDITOR),
-    Page("trial_picture", f"{_TRIAL}/pictures/{{place}}", _picture),
+    Page("new_swap_form", _NEW, _form, needs=Role.AUDITOR),
+    Page("new_swap", _NEW, _create, takes_form=True, needs=Role.AUDITOR),
+    Page("swaps", "/projects/{project}/swaps", _list),
+    Page("swap", _SWAP, _swap),
+    Page("swap_delete", f"{_SWAP}/delete", _delete, takes_form=True, needs=Role.ADMIN),
+    Page("swap_progress", f"{_SWAP}/progress", _progress),
+    Page("swap_cancel", f"{_SWAP}/cancel", _cancel, takes_form=True, needs=Role.AUDITOR),
+    Page("swap_picture", f"{_SWAP}/pictures/{{place}}", _picture),
 )
