@@ -90,7 +90,12 @@ def document(
         "schema_version": 1,
         "audit": "projects/default/audits/a",
         "created": "2026-11-27T00:00:00Z",
-        "specification": {"seed": seed, "sample": 0, "statistics": {"level": level, "alpha": 0.05}},
+        "specification": {
+            "seed": seed,
+            "sample": 0,
+            "statistics": {"level": level, "alpha": 0.05},
+            "searches": [{**entry["search"], "digest": "12" * 32}],
+        },
         "specification_digest": "cd" * 32,
         "findings": {"digest": "ef" * 32},
         "dataset": {"name": "projects/default/datasets/photos", "labelled": 200, "audited": 200},

@@ -7,14 +7,17 @@ from tests.gate.documents import VERSION, document, verdict
 TAILS = (0.05, 0.025, 0.01, 0.005)
 
 
+LARGER = "it shows subsets of at most 0.5 of the pixels by search 0, so it says nothing of those of at most 0.05"
 OUT_OF_REACH = "these answers could not have been CONFIRMED"
 
 
-def review(outcome, *, until=0.005, version=VERSION, could_confirm=True):
+def review(outcome, *, until=0.005, version=VERSION, could_confirm=True, largest_fraction=0.05, search_index=0):
     """A review with an outcome at its level and down to a tail, and none below."""
     return {
         "name": "projects/default/audits/a/reviews/r",
         "model_version": version,
+        "search_index": search_index,
+        "largest_fraction": largest_fraction,
         "outcome": outcome if until <= TAILS[1] else "INCONCLUSIVE",
         "outcomes": [[tail, outcome if tail >= until else "INCONCLUSIVE"] for tail in TAILS],
         "could_confirm": could_confirm,
@@ -66,6 +69,17 @@ def ruled(expect, *told):
         pytest.param("SEEN, CONFIRMED", [review("SEEN"), review("CONFIRMED")], "PASS", "", id="both are expected"),
         pytest.param(
             "SEEN", [review("CONFIRMED", version=f"{VERSION}0"), review("SEEN")], "PASS", "", id="each of its version"
+        ),
+        pytest.param(
+            "SEEN", [review("SEEN", largest_fraction=0.5)], "INCONCLUSIVE", LARGER, id="of larger subsets alone"
+        ),
+        pytest.param("SEEN", [review("SEEN", search_index=1)], "INCONCLUSIVE", "by search 1", id="of another search"),
+        pytest.param("SEEN", [review("SEEN", largest_fraction=0.02)], "PASS", "", id="of smaller subsets"),
+        pytest.param(
+            "SEEN", [review("SEEN", largest_fraction=0.5), review("CONFIRMED")], "FAIL", "", id="of larger ones beside"
+        ),
+        pytest.param(
+            "SEEN", [review("CONFIRMED", search_index=1), review("SEEN")], "PASS", "", id="of another search beside"
         ),
     ],
 )

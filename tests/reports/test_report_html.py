@@ -336,6 +336,8 @@ def test_a_page_tells_what_people_see_and_by_which_answers():
     review = {
         "name": "projects/default/audits/a/reviews/r",
         "model_version": VERSION,
+        "search_index": 0,
+        "largest_fraction": 0.05,
         "outcome": "CONFIRMED",
         "text": "People do not see the predicted class in <b>subsets</b>.",
         "answers": 1072,
@@ -349,7 +351,7 @@ def test_a_page_tells_what_people_see_and_by_which_answers():
 
     assert "Do people see anything in the subsets?" in told
     assert "in &lt;b&gt;subsets&lt;/b&gt;." in told
-    assert "1,072 answers of a blind review of tiny, version 1" in told
+    assert "1,072 answers of a blind review of tiny, version 1, with subsets of at most 5.0% of the pixels" in told
     assert "72 answers of a blind review" in told.replace("1,072", "")
     assert "d" * 64 in told
     assert read(told).unbalanced == []

@@ -118,6 +118,7 @@ async def audited(place: Place, found: list[Finding], **changes) -> Reviewed:
     async with place.store.transaction() as transaction:
         await transaction.findings.add(audit.name, stored)
     result = json.loads(json.dumps(document(spots=(), audit=audit.name)).replace(VERSION, version.name))
+    result["specification"]["statistics"]["alpha"] = SMALL.largest_fraction
     await place.succeed(audit.name, result, stored)
     audit = await place.audits.get(AUDITOR, audit.name)
     reviews = Reviews(place.store, place.artifact_store)
@@ -379,6 +380,8 @@ async def test_a_report_names_a_review_from_its_first_ended_session_on_and_the_r
         {
             "name": first,
             "model_version": read.review.plan.model_version,
+            "search_index": 0,
+            "largest_fraction": 0.2,
             "outcome": "INCONCLUSIVE",
             "outcomes": [[tail, "INCONCLUSIVE"] for tail in (0.05, 0.025, 0.01, 0.005)],
             "could_confirm": False,
@@ -411,6 +414,27 @@ async def test_no_newer_review_hides_one_that_is_confirmed(reviewed):
     assert after == [(seen, "SEEN"), (confirmed, "CONFIRMED")]
     stored = await judged(reviewed.place, reviewed.audit.name, REFUSES_CONFIRMED)
     assert (stored.outcome, [rule.check_count for rule in stored.rules]) == (VerdictOutcome.FAIL, [2])
+
+
+async def test_reviews_of_larger_subsets_neither_hide_those_of_small_ones_nor_pass_for_them(reviewed):
+    larger = [replace(SMALL, largest_fraction=0.5, seed=seed) for seed in (7, 8)]
+    seen = (await reviewed.create(larger[0])).review.name
+    await reviewed.answer(seen, people=3, naming=SEEING)
+    alone = await judged(
+        reviewed.place, reviewed.audit.name, "version: 1\nrules: {spot: off, review: {expect: [SEEN]}}\n"
+    )
+    small = (await reviewed.create()).review.name
+    await reviewed.answer(small, people=4, naming=[PictureKind.WHOLE])
+    newest = (await reviewed.create(larger[1])).review.name
+    await reviewed.answer(newest, people=4, naming=[PictureKind.WHOLE])
+
+    told = [(one["name"], one["outcome"], one["largest_fraction"]) for one in await reviewed.reported()]
+
+    assert told == [(newest, "CONFIRMED", 0.5), (small, "CONFIRMED", 0.2), (seen, "SEEN", 0.5)]
+    assert alone.outcome is VerdictOutcome.INCONCLUSIVE
+    assert "it shows subsets of at most 0.5 of the pixels" in alone.rules[0].worst.reason
+    stored = await judged(reviewed.place, reviewed.audit.name, REFUSES_CONFIRMED)
+    assert (stored.outcome, [rule.check_count for rule in stored.rules]) == (VerdictOutcome.FAIL, [1])
 
 
 async def test_a_stored_verdict_passes_by_no_review_that_could_have_confirmed_nothing(reviewed):

@@ -224,7 +224,7 @@ def _each(rule: Rule, document: Document, model: Document, search: Document, pol
     if rule.known.is_spot:
         yield from spot_checks(rule, document, version, policy.accept)
     elif rule.id == REVIEW:
-        yield from review_checks(rule, document, version)
+        yield from review_checks(rule, document, version, search)
     else:
         yield from checks_of(rule, document, model, search)
 

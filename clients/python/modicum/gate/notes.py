@@ -42,7 +42,8 @@ def _review_notes(document: Document) -> Iterator[str]:
     for review in document.get("reviews", ()):
         if review["model_version"] in judged:
             yield (
-                f"a blind review of {short_version(review['model_version'])} is {review['outcome']}: {review['text']} "
+                f"a blind review of {short_version(review['model_version'])}, with subsets of at most "
+                f"{review['largest_fraction']:g} of the pixels, is {review['outcome']}: {review['text']} "
                 f"(sha256:{review['digest']})"
             )
 

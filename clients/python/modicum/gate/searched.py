@@ -14,14 +14,20 @@ def searched(document: Document) -> Iterator[tuple[Document, list[Searched]]]:
     """Yield each version with its searches, each beside the images that it counts. The document must have rows."""
     specification, rows = document["specification"], _by_search(document)
     pixels = specification["canvas"]["height"] * specification["canvas"]["width"]
-    asked = [{name: one[name] for name in one if name != "digest"} for one in specification["searches"]]
+    asked = asked_searches(document)
     for model in document["models"]:
         each: list[Searched] = []
         for search in model["searches"]:
-            scene = Scene(pixels, _alpha(document, search), search["search"]["target_rule"] == "predicted")
+            scene = Scene(pixels, alpha_of(document, search), search["search"]["target_rule"] == "predicted")
             found = rows.get((model["model_version"], asked.index(search["search"])), ())
             each.append((search, [facts_of(row, scene) for row in found]))
         yield model, each
+
+
+def asked_searches(document: Document) -> list[dict[str, Any]]:
+    """Return the searches that were asked for, in the order of their indices, as each version has those it ran."""
+    searches = document["specification"]["searches"]
+    return [{name: one[name] for name in one if name != "digest"} for one in searches]
 
 
 def _by_search(document: Document) -> dict[tuple[str, int], list[Document]]:
@@ -31,7 +37,7 @@ def _by_search(document: Document) -> dict[tuple[str, int], list[Document]]:
     return rows
 
 
-def _alpha(document: Document, search: Document) -> float:
-    """The alpha of a search's rate; older documents tell it there alone."""
+def alpha_of(document: Document, search: Document) -> float:
+    """Return the alpha of a search's rate; older documents tell it there alone."""
     told = search["measures"].get("overinterpretation_rate", {}).get("parameters", {})
     return float(document["specification"]["statistics"].get("alpha", told.get("alpha", 0.0)))

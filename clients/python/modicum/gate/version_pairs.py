@@ -10,6 +10,7 @@ from typing import Any
 
 from modicum.gate.paired import is_softer
 from modicum.gate.policy import Rule
+from modicum.gate.searched import asked_searches
 from modicum.gate.verdict import Check
 from modicum.resource_names import short_version
 
@@ -25,7 +26,7 @@ def entries_of(rule: Rule, document: Document, version: str, search: Document) -
     A version that is only ever the second of a pair has none.
     """
     first, second = PAIRED[rule.known.part]
-    asked = [{name: one[name] for name in one if name != "digest"} for one in document["specification"]["searches"]]
+    asked = asked_searches(document)
     for entry in document.get(rule.known.part, ()):
         measure = entry["measures"].get(rule.known.name)
         if entry[first] == version and asked[entry["search_index"]] == search["search"] and measure is not None:

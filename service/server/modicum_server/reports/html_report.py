@@ -18,7 +18,7 @@ from markupsafe import Markup
 from modicum_server.domain.findings import Finding
 from modicum_server.domain.models import InputSpecification
 from modicum_server.domain.statistics import DEFAULTS
-from modicum_server.measures.number_words import asked_text, confidence_text, short_name
+from modicum_server.measures.number_words import asked_text, confidence_text, share_text, short_name
 from modicum_server.reports.choice import cards_of_a_section
 from modicum_server.reports.comparisons import checks, pairs
 from modicum_server.reports.counterfactuals import CounterfactualPage, counterfactual_pages
@@ -157,6 +157,7 @@ def _environment() -> Environment:
         acceleration=acceleration_text,
         confidence=confidence_text,
         reason=reason_text,
+        share=share_text,
         short_name=short_name,
         thousands=lambda number: f"{number:,}",
     )

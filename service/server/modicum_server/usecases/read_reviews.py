@@ -7,10 +7,13 @@ from typing import Any
 
 from modicum_server.domain.audits import Audit
 from modicum_server.domain.documents import REVIEW_PLAN, document_of
-from modicum_server.domain.reviews import Review, ReviewFigures, ReviewOutcome
+from modicum_server.domain.reviews import Review, ReviewFigures, ReviewOutcome, ReviewPlan
 from modicum_server.measures.document import canonical_json
 from modicum_server.measures.reviews import could_confirm, outcomes_by_tail, review_figures
 from modicum_server.usecases.review_plans import ANSWERS, NEW
+
+_Shown = tuple[str, int, float]
+"""Which subsets a review is of: model version, search index and largest fraction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,25 +35,32 @@ def read_review(review: Review, audit: Audit) -> ReadReview:
 def named_reviews(newest_first: Iterable[Review], audit: Audit) -> list[ReadReview]:
     """Return the reviews that reports and verdicts name, newest first.
 
-    Of each version these are the newest CONFIRMED and the newest SEEN one. Only where it has neither, it is the newest
-    INCONCLUSIVE one. So no review hides another outcome. Reviews without an ended session count for nothing.
+    Of each version, search and largest fraction these are the newest CONFIRMED and the newest SEEN one. Only where
+    there is neither, it is the newest INCONCLUSIVE one. So no review hides another outcome, and none hides a review
+    that showed other subsets. Reviews without an ended session count for nothing.
     """
-    newest: dict[tuple[str, ReviewOutcome], ReadReview] = {}
+    newest: dict[tuple[_Shown, ReviewOutcome], ReadReview] = {}
     for read in (read_review(review, audit) for review in newest_first if review.counts):
-        newest.setdefault((read.review.plan.model_version, read.figures.outcome), read)
-    settled = {version for version, outcome in newest if outcome is not ReviewOutcome.INCONCLUSIVE}
+        newest.setdefault((_shown(read.review.plan), read.figures.outcome), read)
+    settled = {shown for shown, outcome in newest if outcome is not ReviewOutcome.INCONCLUSIVE}
     return [
         read
-        for (version, outcome), read in newest.items()
-        if outcome is not ReviewOutcome.INCONCLUSIVE or version not in settled
+        for (shown, outcome), read in newest.items()
+        if outcome is not ReviewOutcome.INCONCLUSIVE or shown not in settled
     ]
 
 
+def _shown(plan: ReviewPlan) -> _Shown:
+    return plan.model_version, plan.search_index, plan.largest_fraction
+
+
 def reported_review(read: ReadReview) -> dict[str, Any]:
-    """Return what a report says of a review: its outcome, how sure that is, and the digest of its plan and answers."""
+    """Return what a report says of a review: what it showed, its outcome, how sure that is, and its digest."""
     return {
         "name": read.review.name,
         "model_version": read.review.plan.model_version,
+        "search_index": read.review.plan.search_index,
+        "largest_fraction": read.review.plan.largest_fraction,
         "outcome": read.figures.outcome.value,
         "outcomes": [[tail, outcome.value] for tail, outcome in outcomes_by_tail(read.review)],
         "could_confirm": could_confirm(read.review, level=read.figures.level),
