@@ -282,12 +282,13 @@ async def test_a_database_that_goes_away_for_a_while_costs_no_finding(
 ):
     version = await scene.register()
     audit = await scene.audit(version, images=40)
-    model_server = ArithmeticModelServer(image_seconds=0.05)
+    model_server = ArithmeticModelServer(gate=asyncio.Event(), free_images=10)  # it can end only with its lease
     scene.work(model_server, lease_seconds=3.0, renew_seconds=0.5)
     await until(lambda: stored(scene, audit, 3))
 
     async with away(postgres_url, database_url):
         await until(lambda: model_server.closed, "the task whose lease cannot be renewed to be left")
+    model_server.gate.set()
     ended = await scene.ended(audit)
 
     assert ended.state is AuditState.SUCCEEDED
