@@ -41,8 +41,9 @@ def test_a_session_is_answered_by_keys_alone(page, asked: OpenReview):
 def test_a_letter_is_a_key_where_classes_are_called_by_digits(page, asked: OpenReview):
     page.goto(asked.link())
     wait_for(page, 1)
-    page.evaluate("document.querySelector('#answer button[value=\"2\"]').dataset.key = 'b'")
-    page.keyboard.press("2")
+    for number, key in ((2, "b"), (3, "c")):
+        page.evaluate(f"document.querySelector('#answer button[value=\"{number}\"]').dataset.key = '{key}'")
+    page.keyboard.press("3")
     page.keyboard.press("Shift+B")
 
     wait_for(page, 2)
