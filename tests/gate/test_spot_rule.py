@@ -66,6 +66,11 @@ def test_a_place_that_all_follow_is_decisive_and_one_that_only_copies_is_suffici
     assert outcome(place(pasted=np.zeros(30), covered=np.ones(30))) is SpotOutcome.NONE_FOUND
 
 
+@pytest.mark.parametrize(("covered", "says"), [(0, "SUFFICIENT"), (7, "SUFFICIENT"), (8, "DECISIVE")])
+def test_a_place_is_not_decisive_unless_eight_sources_were_covered(covered, says):
+    assert outcome(place(pasted=np.ones(30), covered=np.ones(covered))) == says
+
+
 def test_what_is_found_at_one_place_stands_before_none_at_another():
     assert outcome(place(pasted=np.zeros(30)), place(pasted=np.ones(30), own=True)) is SpotOutcome.SUFFICIENT
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from modicum_server.domain.models import Ensemble
 from modicum_server.domain.searches import Control, ControlPlan
-from modicum_server.domain.spots import SpotRow
+from modicum_server.domain.spots import SpotKind, SpotPlace, SpotRow
 from modicum_server.reports.outcomes import SHAPES, TONES, Tone, tag_of
 
 from tests.measures import test_measures_counterfactuals as pairs
@@ -67,6 +67,24 @@ def test_a_spot_that_is_enough_is_not_said_to_be_needed():
 
     assert text.startswith("sufficient One small spot turns other pictures into “cat”.")
     assert "With the spot covered" not in text
+
+
+def test_what_a_cover_costs_is_not_told_of_a_pattern_that_could_not_be_covered():
+    """The class is DECISIVE by another place, each picture's own window."""
+    tested = rows(PATTERN)[VERSION]
+    pattern = replace(tested[1].trials[0], covered=NOTHING)
+    seen = replace(pattern.pasted, here=(True,) * 15 + (False,) * 5)
+    own = replace(pattern, place=SpotPlace(SpotKind.OWN, 2, 3), pasted=seen, covered=outcomes(follow=True))
+    spots = {VERSION: [tested[0], replace(tested[1], trials=(pattern, own))]}
+
+    text = said(FINDINGS, spots=spots)
+    page = read(page_of(FINDINGS, spots=spots)).text
+
+    assert text.startswith("decisive “cat” is decided by one small spot.")
+    assert "the same pattern copied from another class turns 0%" in text
+    assert "With the spot covered" not in text
+    assert "The decision for cat can be made by a pattern of 2 pixels" in page
+    assert "When it is covered" not in page
 
 
 def test_a_spot_outside_the_objects_is_told_as_a_shortcut():

@@ -24,7 +24,7 @@ from PIL import Image
 
 from tests.measures.example_audit import SIDE, VERSION
 from tests.reports.report_pages import page_of, read
-from tests.reports.spot_rows import CAT_IMAGES, CORNER, FINDINGS, PATTERN, bright, outcomes, rows
+from tests.reports.spot_rows import CAT_IMAGES, CORNER, FINDINGS, NOTHING, PATTERN, bright, outcomes, rows
 
 
 def pictures_of(page: str) -> list[np.ndarray]:
@@ -98,6 +98,21 @@ def test_places_that_the_halves_chose_have_shares_of_their_own():
 
     places = [f"2 pixels high and 3 wide, {top} from the top, 4 from the left" for top in (1, 0)]
     assert f"{' / '.join(places)} 100% (0%) / 0% (0%)" in said
+
+
+def test_a_pattern_that_could_not_be_covered_is_said_not_to_be_tested_so():
+    (trial,) = rows(PATTERN)[VERSION][1].trials
+    uncovered = replace(trial, covered=NOTHING)
+    other = replace(trial, half=1, place=CORNER)
+
+    alone, both = (
+        read(page_of(FINDINGS, spots={VERSION: [rows()[VERSION][0], SpotRow(0, CAT_IMAGES, trials)]})).text
+        for trials in ((uncovered,), (uncovered, other))
+    )
+
+    assert "100% (0%); by 85 to 100 points more not tested 20" in alone
+    assert "cat sufficient" in alone
+    assert "points more not tested / 100% (0%); by 85 to 100 points more" in both
 
 
 def test_a_difference_is_in_percentage_points():

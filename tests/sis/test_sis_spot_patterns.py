@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from modicum_sis.spots.copying import COVER, PASTE
+from modicum_sis.spots.copying import COVER, PASTE, comparable
 from modicum_sis.spots.patterns import densest_patterns, pattern
 from modicum_sis.spots.places import Place, PlaceKind
 from modicum_sis.spots.retests import spot_retests
@@ -46,6 +46,27 @@ class AllStandOut(nn.Module):
         stand_out = (held - median[:, None]).abs().amin(dim=1) > 0.01
         seen = ((held > 0.75).all(dim=1) | (stand_out & (median > self.light))).float()
         return torch.stack([1 - seen, seen], dim=1)
+
+
+class ClassByLevel(nn.Module):
+    """Class 1, 2, … where all scattered pixels have the level of the class, else class 0."""
+
+    def __init__(self, levels: Tensor) -> None:
+        super().__init__()
+        self.levels = levels
+
+    def forward(self, images: Tensor) -> Tensor:
+        distances = (images[:, 0, scattered()][:, None] - self.levels[:, None]).abs().amax(dim=2)
+        seen = (distances < 0.005).float()
+        return torch.cat([0.5 * torch.ones(len(images), 1), seen], dim=1)
+
+
+def of_many_classes(predicted: list[int]) -> tuple[Tensor, ClassByLevel]:
+    """Dim images whose scattered pixels have the level of their class, and the module that goes by it."""
+    levels = torch.linspace(0.5, 1.0, max(predicted))
+    images = dim_images(len(predicted))
+    images[:, 0, scattered()] = levels[torch.tensor(predicted) - 1][:, None]
+    return images, ClassByLevel(levels)
 
 
 def with_scattered() -> tuple[Tensor, dict[int, Tensor]]:
@@ -130,12 +151,46 @@ def test_a_copy_is_compared_with_the_same_pixels_of_the_next_image_of_another_cl
 
 
 def test_a_cover_is_compared_with_one_from_another_source_of_the_class():
-    pairs = [Pair(0, 5), Pair(0, 6), Pair(1, 7), Pair(2, 8), Pair(4, 8)]
+    pairs = [Pair(0, 5), Pair(0, 6), Pair(1, 7), Pair(2, 8)]
     predicted = [0, 0, 0, None, 3, 1, 1, 1, 1]
 
     refilled = COVER.refilled(pairs, predicted)
 
-    assert refilled == [Pair(0, 1), Pair(0, 2), Pair(1, 0), Pair(2, 0), Pair(4, 4)]
+    assert refilled == [Pair(0, 1), Pair(0, 2), Pair(1, 0), Pair(2, 1)]
+
+
+def test_only_covers_of_sources_whose_class_another_source_has_are_comparable():
+    pairs = [Pair(0, 2), Pair(0, 3), Pair(1, 0), Pair(2, 0), Pair(3, 1)]
+    predicted = [0, 1, 2, 0, 1]
+
+    assert comparable(pairs, predicted) == [Pair(0, 2), Pair(0, 3), Pair(3, 1)]
+    assert comparable(pairs[:2], predicted) == [], "two pairs of one source are one source"
+
+
+ONCE = [*range(1, 17), *range(1, 17)]
+"""Sixteen classes, each of one image in each half."""
+SOME_TWICE = [*range(1, 11), *range(1, 11), *(1, 2, 3), *(1, 2, 3)]
+"""Ten classes: three have two images in each half, the others one."""
+
+
+@pytest.mark.parametrize(("predicted", "covered"), [(ONCE, set()), (SOME_TWICE, {1, 2, 3})])
+def test_a_pattern_is_covered_only_where_the_class_has_another_image_in_the_half(predicted, covered):
+    """Covered with what another class shows, each image loses its class: without a comparison that says nothing."""
+    images, module = of_many_classes(predicted)
+    model = classifier_of(module)
+
+    row = of_class(list(spot_tests(model, images, predicted, dict.fromkeys(range(len(images)), scattered()))), None)
+
+    trials = [trial for trial in row.trials if trial.place.kind is PlaceKind.PATTERN]
+    assert [trial.half for trial in trials] == [0, 1]
+    for trial in trials:
+        assert share(trial.pasted.here) == 1.0
+        assert not any(trial.pasted.elsewhere)
+        assert {predicted[source] for source in trial.covered.sources} == covered
+        assert all(trial.covered.here)
+        assert not any(trial.covered.elsewhere)
+    again = next(spot_retests(model, images, [row], predicted))
+    assert [trial.covered for trial in again.trials] == [trial.covered for trial in row.trials]
 
 
 def test_outcomes_elsewhere_are_those_of_the_same_pixels_filled_otherwise():

@@ -38,7 +38,7 @@ LEAST_PAIRS = 5
 """Of a source with fewer pairs it is not told whether it is a carrier: of four, two are half by chance too often."""
 ALPHA = 0.05
 LEAST_SOURCES = 8
-"""Below this many sources a place is not judged."""
+"""Below this many sources a place is not judged, and below this many that were covered it is not DECISIVE."""
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -64,7 +64,7 @@ class TestedPlace:
         row: the number of the row.
         own: whether it is each image's own window.
         pasted: (n,) of copies of the place.
-        covered: (m,) of covers of the place.
+        covered: (m,) of covers of the place; of a pattern, in the sources alone whose class another one has.
         pairs: (n,) how many images each source was copied into.
     """
 
@@ -100,6 +100,11 @@ class TestedPlace:
     def p(self) -> float:
         """One-sided p of the hypothesis that copies of the place do nothing: neither on the mean nor by carriers."""
         return self.p_at(self.limit)
+
+    @property
+    def p_covered(self) -> float:
+        """One-sided p of the hypothesis that covers of the place cost little; 1 with too few covered sources."""
+        return p_value_above(self.covered, COVERED_LIMIT) if len(self.covered) >= LEAST_SOURCES else 1.0
 
     def p_at(self, limit: float) -> float:
         """The same with another limit of the mean."""
@@ -157,9 +162,7 @@ def judge_rows(places: Sequence[TestedPlace]) -> Mapping[int, SpotOutcome]:
     """The outcome of each row with a tested place."""
     judged = [place for place in places if place.judged]
     sufficient = [place.p for place in judged]
-    decisive = [
-        max(p, p_value_above(place.covered, COVERED_LIMIT)) for p, place in zip(sufficient, judged, strict=True)
-    ]
+    decisive = [max(p, place.p_covered) for p, place in zip(sufficient, judged, strict=True)]
     outcomes = {place.row: SpotOutcome.INCONCLUSIVE for place in places}
     for row in outcomes:
         ends = [high_end(place.pasted, ALPHA) for place in judged if place.row == row]

@@ -132,7 +132,7 @@ def _found_text(row: JudgedRow) -> str:
 
 def opening_text(row: JudgedRow, place: JudgedPlace) -> str:
     """Return that the class follows the place, or that the place suffices where covering it was not shown to matter."""
-    follows = _outcome_at(row, place) is SpotOutcome.DECISIVE
+    follows = _is_decisive(row, place)
     if row.row.target_class is None:
         return f"Of all classes together, a decision {'follows' if follows else 'can be made by'} {place_text(place)}"
     if follows:
@@ -153,8 +153,8 @@ def carriers_text(row: JudgedRow, place: JudgedPlace) -> str:
 
 
 def covered_text(row: JudgedRow, place: JudgedPlace) -> str:
-    """Return what covering the place costs, where it is DECISIVE; empty otherwise."""
-    if _outcome_at(row, place) is not SpotOutcome.DECISIVE:
+    """Return what covering the place costs, where it was covered and is DECISIVE; empty otherwise."""
+    if not _is_decisive(row, place):
         return ""
     covered = place.measures["spot_covered_difference"]
     subject = "their class" if row.row.target_class is None else row.label
@@ -164,8 +164,10 @@ def covered_text(row: JudgedRow, place: JudgedPlace) -> str:
     )
 
 
-def _outcome_at(row: JudgedRow, place: JudgedPlace) -> SpotOutcome | None:
-    return row.outside_outcome if place.outside else row.outcome
+def _is_decisive(row: JudgedRow, place: JudgedPlace) -> bool:
+    """Whether the row is DECISIVE where the place was tested, and the place was covered: not every pattern is."""
+    outcome = row.outside_outcome if place.outside else row.outcome
+    return outcome is SpotOutcome.DECISIVE and place.measures["spot_covered_difference"].value is not None
 
 
 def elsewhere_text(place: JudgedPlace) -> str:

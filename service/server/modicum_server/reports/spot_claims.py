@@ -135,7 +135,9 @@ def _of_one(row: Row) -> tuple[str, ...]:
 
 
 def _matters_covered(row: Row) -> bool:
-    return SpotOutcome.DECISIVE in {row["outcome"], row.get("whole_outcome"), row.get("outside_outcome")}
+    """Whether covering was seen to matter, and the place that is shown was covered: not every pattern is."""
+    decisive = SpotOutcome.DECISIVE in {row["outcome"], row.get("whole_outcome"), row.get("outside_outcome")}
+    return decisive and shown_place(row)["measures"]["spot_covered_difference"]["value"] is not None
 
 
 def _line(row: Row, model: str) -> ClassLine:

@@ -36,6 +36,8 @@ OUTCOMES = (
     SpotOutcome.NONE_FOUND,
 )
 """In the order in which classes are shown."""
+UNTESTED = "not tested"
+"""Stands in place of shares where there was no pair, as where a pattern could not be covered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,12 +263,18 @@ def _shares_text(strongest: Mapping[str, Any], kind: str, together: Measure) -> 
     places = strongest["places"]
     several = len({place_text(place) for place in places}) > 1 and all(kind in place for place in places)
     shares = [place[kind] for place in places] if several else [together.parameters]
-    return " / ".join(f"{share_text(one['here'] or 0.0)} ({share_text(one['elsewhere'] or 0.0)})" for one in shares)
+    return " / ".join(map(_both_shares_text, shares))
+
+
+def _both_shares_text(shares: Mapping[str, Any]) -> str:
+    if shares["here"] is None or shares["elsewhere"] is None:
+        return UNTESTED
+    return f"{share_text(shares['here'])} ({share_text(shares['elsewhere'])})"
 
 
 def _difference_text(measure: Measure, shares: str) -> str:
     if measure.value is None:
-        return "none"
+        return UNTESTED
     if measure.interval is None or measure.interval.low is None or measure.interval.high is None:
         return shares
     low, high = points_number(measure.interval.low), short_points_text(measure.interval.high)

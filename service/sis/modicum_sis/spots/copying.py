@@ -3,9 +3,11 @@
 Each is compared with the same done elsewhere, so that what any place does is not taken for what this one does. A window
 is compared with a window of its size, and a ring with a band of its area. A pattern has as many edges as pixels, and
 they alone move images. So it is compared with itself, filled otherwise: copied from an image of another class, or
-covered from an image of the same class. See docs/decisions/0071-a-pattern-is-compared-with-itself.md.
+covered from an image of the same class. An image without another of its class has no such cover, so a pattern is not
+covered in it (`comparable`). See docs/decisions/0071-a-pattern-is-compared-with-itself.md.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -70,22 +72,28 @@ class _Cover:
         return Composite(inside=pair.other, outside=pair.source, region=region)
 
     def refilled(self, pairs: Sequence[Pair], predicted: Predicted) -> list[Pair]:
-        """The cover comes from another source of the source's class; where there is none, the source stays as it is."""
+        """The cover comes from another source of the source's class; all pairs are `comparable`.
+
+        The search for it may start at any source. It starts one further for each pair, so that the pairs of a source
+        get different covers where there are several.
+        """
         sources = list(dict.fromkeys(pair.source for pair in pairs))
-        inside = (
-            next(
-                (one for one in _after(sources, at) if one != pair.source and predicted[one] == predicted[pair.source]),
-                pair.source,
-            )
+        return [
+            Pair(pair.source, _other_of_its_class(pair.source, _after(sources, at), predicted))
             for at, pair in enumerate(pairs)
-        )
-        return [Pair(pair.source, one) for one, pair in zip(inside, pairs, strict=True)]
+        ]
 
     def followed(self, seen: int, target_class: int | None) -> bool:
         return seen not in {target_class, UNKNOWN_CLASS}
 
 
 PASTE, COVER = _Paste(), _Cover()
+
+
+def comparable(pairs: Sequence[Pair], predicted: Predicted) -> list[Pair]:
+    """The pairs in which a pattern can be covered: another of their sources has the source's class."""
+    counts = Counter(predicted[source] for source in {pair.source for pair in pairs})
+    return [pair for pair in pairs if counts[predicted[pair.source]] > 1]
 
 
 def followed_here(
@@ -104,19 +112,20 @@ def followed_here(
 def followed_elsewhere(
     interventions: Interventions, intervention: Intervention, attempts: Sequence[Attempt], predicted: Predicted
 ) -> tuple[bool, ...]:
-    """Whether that class followed what each place is compared with.
+    """Whether that class followed what each place is compared with. All places are of one kind.
 
     Raises:
         Stopped: the caller asked to stop.
     """
     canvas = interventions.canvas[1:]
-    refilled = intervention.refilled([one.pair for one in attempts], predicted)
-    composites = (
-        intervention.composite(other, one.place.region(canvas))
-        if one.place.kind is PlaceKind.PATTERN
-        else intervention.composite(one.pair, _compared(one, canvas))
-        for one, other in zip(attempts, refilled, strict=True)
-    )
+    if any(one.place.kind is PlaceKind.PATTERN for one in attempts):
+        refilled = intervention.refilled([one.pair for one in attempts], predicted)
+        composites = (
+            intervention.composite(other, one.place.region(canvas))
+            for one, other in zip(attempts, refilled, strict=True)
+        )
+    else:
+        composites = (intervention.composite(one.pair, _compared(one, canvas)) for one in attempts)
     return _followed(interventions, intervention, attempts, composites, predicted)
 
 
@@ -139,6 +148,12 @@ def _compared(attempt: Attempt, canvas: tuple[int, int]) -> Tensor:
     if place.kind is PlaceKind.RING:
         return inner_band(canvas, place.area(canvas))
     return window(canvas, *attempt.corner, place.height, place.width)
+
+
+def _other_of_its_class(source: int, images: Iterator[int], predicted: Predicted) -> int:
+    other = next((one for one in images if one != source and predicted[one] == predicted[source]), None)
+    assert other is not None, "a pattern is covered only where another source has the class"
+    return other
 
 
 def _after(images: Sequence[int], at: int) -> Iterator[int]:

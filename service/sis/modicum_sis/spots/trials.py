@@ -18,7 +18,15 @@ from modicum_sis.images.source import Images, ImageSource
 from modicum_sis.model.classifier import Classifier
 from modicum_sis.numerics.seeding import generator
 from modicum_sis.spots.choice import MOST_OWN_SOURCES, choose_fixed, choose_own, own_place
-from modicum_sis.spots.copying import COVER, PASTE, Attempt, Intervention, followed_elsewhere, followed_here
+from modicum_sis.spots.copying import (
+    COVER,
+    PASTE,
+    Attempt,
+    Intervention,
+    comparable,
+    followed_elsewhere,
+    followed_here,
+)
 from modicum_sis.spots.evidence import EvidenceMaps
 from modicum_sis.spots.interventions import Composite, Interventions, Stopped
 from modicum_sis.spots.outside import dividing, images_with_objects, overlap
@@ -67,7 +75,7 @@ class SpotTrial:
         place: the place.
         windows: for an own place, the top and left of each source's window, by its index.
         pasted: the outcomes of copying it.
-        covered: the outcomes of covering it.
+        covered: the outcomes of covering it; of a pattern, in the sources alone whose class another one has.
         outside: whether only pixels outside the objects of both images were copied and covered.
         on_objects: by index of a source with objects, the `overlap` of the place and its objects.
         regions: outside the objects, by source and other, the pixels (H, W) that were copied, of a few pairs in which
@@ -206,6 +214,8 @@ class _Run:
         purpose = f"{target_class} {place.kind}"
         pasted = images.pairs(sources, half, f"pasted {purpose}", most=MOST_PASTED)
         covered = images.donors(sources, half, f"covered {purpose}", each=COVERINGS)[:MOST_COVERED]
+        if place.kind is PlaceKind.PATTERN:
+            covered = comparable(covered, images.predicted)
         outcomes = _outcomes(interventions, images, places, pasted, PASTE)
         return SpotTrial(
             target_class=target_class,
