@@ -27,7 +27,7 @@ STRIPE_LEAD = 0.15
 """By how large a share of the pairs a stripe must beat windows and rings to be chosen. A stripe across the whole canvas
 draws edges of its own, which move some images of clean networks. So its share is counted less its `share_by_edges`."""
 PATTERN_LEAD = 0.25
-"""The same for a pattern, which must beat stripes, too."""
+"""The same for a pattern. It must beat the place chosen so far: a stripe only where that was chosen."""
 TIMES_ITS_EDGES = 3
 """How many times what its edges do a pattern must do. Nearly every pixel of a pattern may be an edge, and all lie where
 the class's evidence does, so in clean networks its edges alone make up to a third of other images the class."""
