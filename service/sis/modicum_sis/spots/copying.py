@@ -5,6 +5,9 @@ is compared with a window of its size, and a ring with a band of its area. A pat
 they alone move images. So it is compared with itself, filled otherwise: copied from an image of another class, or
 covered from an image of the same class. An image without another of its class has no such cover, so a pattern is not
 covered in it (`comparable`). See docs/decisions/0071-a-pattern-is-compared-with-itself.md.
+
+Outside known objects, no pixel on an object of either image moves. A pattern's comparison is filled from another image,
+whose objects lie elsewhere, so it moves other pixels of the pattern than the copy or the cover does.
 """
 
 from collections import Counter
