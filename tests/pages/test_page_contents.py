@@ -162,6 +162,13 @@ def test_a_viewer_sees_no_buttons_and_may_not_press_them(scene):
     assert "this needs the role auditor".capitalize() in whole(seen)
 
 
+def test_a_viewer_is_not_shown_a_form_that_only_an_auditor_may_send(scene):
+    seen = scene.browser("vera").get(f"/{TO_JUDGE}/judge")
+
+    assert seen.status == 403
+    assert "this needs the role auditor" in whole(seen).lower()
+
+
 def test_an_audit_is_judged_by_the_policy_in_a_form(scene):
     browser = scene.browser("otto")
     form = browser.get(f"/{TO_JUDGE}/judge")

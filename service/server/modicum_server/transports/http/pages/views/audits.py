@@ -193,6 +193,6 @@ PAGES = (
     Page("report_download", f"{_AUDIT}/report.{{form}}", _download, streams=True),
     Page("cancel", f"{_AUDIT}/cancel", _cancel, takes_form=True, needs=Role.AUDITOR),
     Page("stop", f"{_AUDIT}/stop", _stop, takes_form=True, needs=Role.AUDITOR),
-    Page("judge_form", f"{_AUDIT}/judge", _judge_form),
+    Page("judge_form", f"{_AUDIT}/judge", _judge_form, needs=Role.AUDITOR),
     Page("judge", f"{_AUDIT}/judge", _judge, takes_form=True, needs=Role.AUDITOR),
 )
