@@ -1,18 +1,10 @@
 """axe-core finds nothing to object to on any page, with everything opened, in the light and in the dark."""
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 
-from tests.pages.browsing import NEEDS_CHROMIUM, every_page, sign_in, window_on
+from tests.pages.browsing import NEEDS_CHROMIUM, every_page, objections, sign_in, window_on
 
 pytestmark = NEEDS_CHROMIUM
-OPEN_ALL = "for (const one of document.querySelectorAll('details')) one.open = true;"
-
-
-def objections(page) -> list:
-    page.evaluate(OPEN_ALL)
-    found = Axe().run(page).response["violations"]
-    return [(page.url, one["id"], [node["html"] for node in one["nodes"]]) for one in found]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -4,9 +4,8 @@ import re
 
 import pytest
 
-from tests.pages.browsing import NEEDS_CHROMIUM, every_page, sign_in, widths_of, window_on
+from tests.pages.browsing import NEEDS_CHROMIUM, every_page, objections, sign_in, widths_of, window_on
 from tests.pages.pages_stage import PROJECT, TOKENS, Scene, picture
-from tests.pages.test_page_axe import objections
 
 TINY, FEW = f"{PROJECT}/models/tiny/versions/1", f"{PROJECT}/datasets/few"
 

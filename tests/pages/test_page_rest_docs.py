@@ -4,19 +4,16 @@ import json
 
 import pytest
 
-from tests.pages.browsing import NEEDS_CHROMIUM
+from tests.pages.browsing import NEEDS_CHROMIUM, objections
 from tests.pages.pages_stage import PROJECT, TOKENS
-from tests.pages.test_page_axe import objections
 
 pytestmark = NEEDS_CHROMIUM
 
 
 @pytest.fixture
-def docs(chromium, scene):
-    window = chromium.new_page(base_url=f"http://127.0.0.1:{scene.http_port}")
-    window.goto("/docs")
-    yield window
-    window.close()
+def docs(page):
+    page.goto("/docs")
+    return page
 
 
 def opened(docs, operation: str):

@@ -3,11 +3,10 @@
 import re
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from modicum_server.domain.reviews import PictureKind
 from modicum_server.transports.http.pages.views.reviewing import keys_of
 
-from tests.pages.browsing import NEEDS_CHROMIUM, sign_in, window_on
+from tests.pages.browsing import NEEDS_CHROMIUM, objections, sign_in, window_on
 from tests.pages.pages_stage import Scene
 from tests.pages.reviewing import OpenReview, audited
 
@@ -92,7 +91,7 @@ def test_the_page_of_a_picture_fits_a_phone_and_axe_core_finds_nothing(
     wait_for(window, 1)
 
     assert window.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    assert Axe().run(window).response["violations"] == []
+    assert objections(window) == []
     window.context.close()
 
 
