@@ -256,34 +256,48 @@ def test_every_measure_but_those_of_what_a_report_lacks_is_taken_again():
     assert recount.MOST_CLASSES == by_class.MOST_CLASSES
 
 
-#: What a person might edit: a path into the search of a result, and another number.
+def dotted(path):
+    """A path as differences name it: models[0].counts."""
+    return "".join(f"[{name}]" if isinstance(name, int) else f".{name}" for name in path).removeprefix(".")
+
+
+def edit(*path, to, named=""):
+    """A path into the search of a result, another value, and how the difference that must be named begins."""
+    return pytest.param(path, to, named or f"{dotted(path)} is {to}, but ", id=dotted(path))
+
+
+#: What a person might edit.
 EDITS = [
-    *((("counts", name), 3) for name in ("images", "eligible", "not_eligible", "with_subset", "failed")),
-    *((("counts", name), 30) for name in ("baseline_confident", "budget_exhausted", "saturated")),
+    *(edit("counts", name, to=3) for name in ("images", "eligible", "not_eligible", "with_subset", "failed")),
+    *(edit("counts", name, to=30) for name in ("baseline_confident", "budget_exhausted", "saturated")),
     *(
-        (("measures", name, *path), 999)
+        edit("measures", name, *path, to=999)
         for name in ("accuracy", "eligible_share", "baseline_confident_share", "fill_survival_black", *RATES)
         for path in (("n",), ("parameters", "successes"))
     ),
-    *((("measures", name, "groups", "0", "n"), 900) for name in ("overinterpretation_rate", "accuracy")),
+    *(edit("measures", name, "groups", "0", "n", to=900) for name in ("overinterpretation_rate", "accuracy")),
     *(
-        (("measures", name, *path), 0.123)
+        edit("measures", name, *path, to=0.123)
         for name in ("subset_fraction_median", "dilated_confidence_median", "object_share_median")
-        for path in (("value",), ("interval", "low"), ("evidence", "ends", 2, 1))
+        for path in (("value",), ("interval", "low"))
     ),
-    (("measures", "accuracy", "value"), 0.99),
-    (("measures", "accuracy", "interval", "high"), 0.99),
-    (("measures", "subset_fraction_median", "groups", "1", "value"), 0.99),
-    (("measures", "shortcut_accuracy_drop", "value"), 0.0),
-    (("measures", "shortcut_accuracy_drop", "groups", "0", "parameters", "differing"), 0),
-    (("readings", 0, "outcome"), "THIS_CLASS"),
-    (("readings", 0, "statements"), 1),
-    (("readings", 1, "outcomes", 14, 1), "SURVIVES"),
+    *(
+        edit("measures", name, "evidence", "ends", 2, 1, to=0.123, named=f"measures.{name}.evidence.ends is [[0.05, ")
+        for name in ("subset_fraction_median", "dilated_confidence_median", "object_share_median")
+    ),
+    edit("measures", "accuracy", "value", to=0.99),
+    edit("measures", "accuracy", "interval", "high", to=0.99),
+    edit("measures", "subset_fraction_median", "groups", "1", "value", to=0.99),
+    edit("measures", "shortcut_accuracy_drop", "value", to=0.0),
+    edit("measures", "shortcut_accuracy_drop", "groups", "0", "parameters", "differing", to=0),
+    edit("readings", 0, "outcome", to="THIS_CLASS"),
+    edit("readings", 0, "statements", to=1),
+    edit("readings", 1, "outcomes", 14, 1, to="SURVIVES", named="readings[1].outcomes[14] is SURVIVES, but "),
 ]
 
 
-@pytest.mark.parametrize(("path", "number"), EDITS, ids=[".".join(map(str, path)) for path, _ in EDITS])
-def test_an_edited_number_is_named(path, number):
+@pytest.mark.parametrize(("path", "number", "named"), EDITS)
+def test_an_edited_number_is_named(path, number, named):
     result = json.loads(json.dumps(reported(every_outcome())))
     part = result["models"][0]["searches"][0]
     for name in path[:-1]:
@@ -291,10 +305,7 @@ def test_an_edited_number_is_named(path, number):
     assert part[path[-1]] != number
     part[path[-1]] = number
 
-    differs = first_difference(result)
-
-    assert differs.startswith("models[0].searches[0]." + path[0])
-    assert f" is {number}, but " in differs or f"{number}" in differs
+    assert first_difference(result).startswith(f"models[0].searches[0].{named}")
 
 
 def test_a_class_that_was_removed_is_noticed():
