@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
-from modicum.gate import paired, recount
+from modicum.gate import intervals, paired, reading_rules, recount
 from modicum.gate.judging import judge
 from modicum.gate.measured_again import MEASURES
 from modicum.gate.other_alpha import OF_ENSEMBLE, at_alpha
@@ -317,6 +317,73 @@ def test_a_class_that_was_removed_is_noticed():
     )
 
 
+@pytest.mark.parametrize("name", ["accuracy", "subset_fraction_median", "shortcut_accuracy_drop"])
+def test_the_removal_of_all_classes_is_noticed(name):
+    result = json.loads(json.dumps(reported(every_outcome())))
+    del result["models"][0]["searches"][0]["measures"][name]["groups"]
+
+    assert first_difference(result) == f"models[0].searches[0].measures.{name}.groups.0 is missing, but one was counted"
+
+
+def test_a_result_of_an_older_release_may_lack_all_classes():
+    result = json.loads(json.dumps(reported(every_outcome()[:-1])))
+    del result["dataset"]["pictures"]
+    del result["models"][0]["searches"][0]["measures"]["accuracy"]["groups"]
+
+    assert first_difference(result) == ""
+
+
+READ = {
+    "class_targeted": "THIS_CLASS",
+    "fill": "SURVIVES",
+    "fill_robust": "FEW_PIXELS",
+    "dilated": "SURVIVES",
+    "mask_only": "SHAPE",
+    "random": "THESE_PIXELS",
+    "pixel_subsets": "FEW_PIXELS",
+}
+"""A settled outcome of each control whose rule stands in the client."""
+
+
+@pytest.mark.parametrize("control", READ)
+def test_a_reading_whose_measures_were_removed_is_noticed(control):
+    document, _ = document_and_rows(every_outcome())
+    search = json.loads(json.dumps(document["models"][0]["searches"][0]))
+    rule = reading_rules.RULES[control]
+    search["measures"] = {name: one for name, one in search["measures"].items() if not name.startswith(rule.prefix)}
+    said = {"control": control, "outcome": READ[control], "statements": 3}
+    search["readings"] = [{**said, "outcomes": [[tail, READ[control]] for tail in intervals.TAILS]}]
+
+    differs = first_difference({**document, "models": [{**document["models"][0], "searches": [search]}]})
+
+    assert differs == f"models[0].searches[0].readings[0].outcome is {READ[control]}, but INCONCLUSIVE was counted"
+
+
+@pytest.mark.parametrize(("successes", "told"), [(999, "at most 60"), (-1, "at least 0")])
+def test_a_count_that_cannot_be_is_noticed_without_rows(successes, told):
+    document, _ = document_and_rows(every_outcome())
+    document = json.loads(json.dumps(document))
+    measure = document["models"][0]["searches"][0]["measures"]["fill_survival_black"]
+    measure["parameters"]["successes"] = successes
+    told = told.replace("60", str(measure["n"]))
+
+    assert first_difference(document) == (
+        "models[0].searches[0].measures.fill_survival_black.parameters.successes is "
+        f"{successes}, but {told} was counted"
+    )
+
+
+@pytest.mark.parametrize("field", [{"value": None}, {"unit": "ratio"}])
+def test_a_count_that_cannot_be_is_noticed_whatever_else_was_edited(field):
+    document, _ = document_and_rows(every_outcome())
+    document = json.loads(json.dumps(document))
+    measure = document["models"][0]["searches"][0]["measures"]["fill_survival_black"]
+    measure["parameters"]["successes"] = 999
+    measure |= field
+
+    assert "fill_survival_black.parameters.successes is 999" in first_difference(document)
+
+
 def test_a_result_without_rows_that_contradicts_itself_is_noticed():
     document, _ = document_and_rows(every_outcome())
     reading = next(one for one in document["models"][0]["searches"][0]["readings"] if one["control"] == "dilated")
@@ -360,6 +427,18 @@ def test_an_edited_spot_test_is_noticed(path, value):
     part[path[-1]] = value
 
     assert first_difference(document).startswith("spots[0].")
+
+
+@pytest.mark.parametrize("path", [("outcome",), ("rows", 1, "whole_outcome"), ("rows", 1, "outcome")])
+def test_an_outcome_of_a_spot_test_that_was_removed_is_noticed(path):
+    document, _ = served(trial(EVERYONE[:CATS], follow=True))
+    document = json.loads(json.dumps(document))
+    part = document["spots"][0]
+    for name in path[:-1]:
+        part = part[name]
+    del part[path[-1]]
+
+    assert first_difference(document) == f"spots[0].{dotted(path)} is None, but DECISIVE was counted"
 
 
 def test_a_row_that_was_removed_is_noticed():

@@ -48,6 +48,9 @@ def _measures(path: str, value: Any) -> Iterator[tuple[str, Document]]:
 
 def _of_its_counts(path: str, measure: Document) -> Differences:
     successes, n = (measure.get("parameters") or {}).get("successes"), measure["n"]
+    if successes is not None and not 0 <= successes <= n:
+        yield f"{path}.parameters.successes", successes, f"at most {n}" if successes > n else "at least 0"
+        return
     if measure["unit"] != "share" or successes is None or not n or measure["value"] is None:
         return
     yield from differing(f"{path}.value", measure["value"], successes / n)
@@ -63,7 +66,7 @@ def _readings(path: str, search: Document) -> Differences:
     stated: Told = {name: _stated(measure) for name, measure in measures.items()}
     for at, reading in enumerate(search["readings"]):
         rule = RULES.get(reading["control"])
-        if rule is None or not rule.is_about(measures):
+        if rule is None:
             continue
         yield from differing(f"{path}[{at}].outcome", reading["outcome"], rule.outcome(stated))
         yield from differing(f"{path}[{at}].statements", reading["statements"], rule.statements(stated))

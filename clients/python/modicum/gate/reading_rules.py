@@ -78,7 +78,7 @@ def _fill(told: Told) -> str:
     tried = [name for name in told if name.startswith(SURVIVAL)]
     if any(_high(told, name) < HALF for name in tried):
         return "DEPENDS_ON_FILL"
-    return "SURVIVES" if all(_low(told, name) > HALF for name in tried) else INCONCLUSIVE
+    return "SURVIVES" if tried and all(_low(told, name) > HALF for name in tried) else INCONCLUSIVE
 
 
 def _fill_robust(told: Told) -> str:

@@ -53,11 +53,13 @@ def _of_its_rows(document: Document) -> Differences:
             path = f"models[{at}].searches[{index}]"
             yield from differing_fields(f"{path}.counts", search["counts"], _counts(images))
             compared = {name: one for name, one in search["measures"].items() if whole or name in OF_ALL_RELEASES}
-            yield from _measures_differing(f"{path}.measures", compared, images, level)
+            yield from _measures_differing(f"{path}.measures", compared, images, level, whole=whole)
     yield from contradictions(document)
 
 
-def _measures_differing(path: str, measures: Document, images: Sequence[RowFacts], level: float) -> Differences:
+def _measures_differing(
+    path: str, measures: Document, images: Sequence[RowFacts], level: float, *, whole: bool
+) -> Differences:
     for name, measure in measures.items():
         taken = taken_by(name, measure)
         if taken is not None:
@@ -65,7 +67,8 @@ def _measures_differing(path: str, measures: Document, images: Sequence[RowFacts
             told = again(taken, images, level, list(groups))
             yield from differing_fields(f"{path}.{name}", measure, told)
             yield from _missing(f"{path}.{name}", measure, told)
-            yield from _missing_classes(f"{path}.{name}.groups", groups, taken, images)
+            if groups or whole:  # an older release may have grouped fewer measures
+                yield from _missing_classes(f"{path}.{name}.groups", groups, taken, images)
 
 
 def _missing(path: str, measure: Document, told: Document) -> Differences:
@@ -76,8 +79,6 @@ def _missing(path: str, measure: Document, told: Document) -> Differences:
 
 def _missing_classes(path: str, groups: Document, taken: Taken, images: Sequence[RowFacts]) -> Differences:
     """Classes that a result had to have. It has those with the most images, so of very many none is asked for."""
-    if not groups:
-        return
     classes = {taken.class_of(one) for one in images if taken.counts(one)} - {None}
     if len(classes) <= MOST_CLASSES:
         for missing in sorted(set(map(str, classes)) - groups.keys()):

@@ -26,19 +26,17 @@ def _test_differing(path: str, test: Document) -> Differences:
     outcomes = judge_rows([as_tested(place, place_number(number, place)) for number, place in places])
     whole = {number: outcomes.get(number, SpotOutcome.INCONCLUSIVE) for number in range(len(rows))}
     for number, row in enumerate(rows):
-        if "whole_outcome" in row:  # older documents tell neither
-            told = {"whole_outcome": whole[number], "outside_outcome": outcomes.get(~number)}
-            yield from differing_fields(f"{path}.rows[{number}]", row, told)
-            yield from differing(f"{path}.rows[{number}].outcome", row["outcome"], _called(row, whole[number]))
+        told = {"whole_outcome": whole[number], "outside_outcome": outcomes.get(~number)}
+        for name, outcome in {**told, "outcome": _called(row, whole[number])}.items():
+            yield from differing(f"{path}.rows[{number}].{name}", row.get(name), outcome)
         for at, place in enumerate(row["places"]):
             yield from _place_differing(f"{path}.rows[{number}].places[{at}].measures", place)
-    if "outcome" in test and all("whole_outcome" in row for row in rows):
-        called = SHORTCUT if any(row["shortcut"] for row in rows) else judge_network(whole)
-        yield from differing(f"{path}.outcome", test["outcome"], called)
+    called = SHORTCUT if any(row.get("shortcut") for row in rows) else judge_network(whole)
+    yield from differing(f"{path}.outcome", test.get("outcome"), called)
 
 
 def _called(row: Document, outcome: SpotOutcome) -> str:
-    return SHORTCUT if row["shortcut"] else outcome
+    return SHORTCUT if row.get("shortcut") else outcome
 
 
 def _place_differing(path: str, place: Document) -> Differences:
