@@ -365,6 +365,8 @@ def test_a_verdict_in_place_of_a_result_is_refused():
 
 REVIEW = {
     "name": "projects/default/audits/a/reviews/r",
+    "search_index": 0,
+    "largest_fraction": 0.05,
     "model_version": VERSION,
     "outcome": "CONFIRMED",
     "text": "People do not see the predicted class in the subsets.",
@@ -376,7 +378,10 @@ REVIEW = {
 def test_a_verdict_names_the_blind_review_that_its_report_tells_of():
     (note,) = verdict("", {**document(), "reviews": [REVIEW]}).notes
 
-    assert note == f"a blind review of m/1 is CONFIRMED: {REVIEW['text']} (sha256:{'d' * 64})"
+    assert note == (
+        "a blind review of m/1, with subsets of at most 0.05 of the pixels, is CONFIRMED: "
+        f"{REVIEW['text']} (sha256:{'d' * 64})"
+    )
     assert stored_digest({**document(), "reviews": [REVIEW]}) == stored_digest(document())
 
 
