@@ -9,7 +9,9 @@ from modicum_server.store.changes import PostgresChanges
 from modicum_server.store.postgres import PostgresStore
 from modicum_server.usecases.specifications import AuditDraft
 
+from tests.usecases import reviews_stage
 from tests.usecases.judging_stage import DOCUMENTS
+from tests.usecases.reviews_stage import IMAGES, Reviewed, found_on
 from tests.usecases.usecases_stage import Place, draft
 
 
@@ -43,3 +45,9 @@ async def audited(place, audit_draft):
         return audit.name
 
     return make
+
+
+@pytest.fixture
+async def reviewed(place) -> Reviewed:
+    """An audit that can be reviewed."""
+    return await reviews_stage.audited(place, [found_on(number, 4 + number % 5) for number in range(IMAGES)])
