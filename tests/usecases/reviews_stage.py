@@ -84,13 +84,14 @@ class Reviewed:
         return np.asarray(Image.open(io.BytesIO(await self.reviewing.picture(secret, picture_id))))
 
 
-async def audited(place: Place, found: list[Finding], **changes) -> Reviewed:
+async def audited(place: Place, found: list[Finding], *, copies: dict[int, int] | None = None, **changes) -> Reviewed:
+    """An audit with these findings. `copies` has the positions of copies, and of what each is a copy."""
     version = await place.register(class_labels=LABELS, check=replace(CHECK, class_count=10))
     asked = draft(versions=(version.name,), dataset=await place.dataset(count=3, labels=LABELS[:2]), **changes)
     audit = await place.audit(asked)
     stored = []
     for one in found:
-        digest = await place.upload(picture(one.position))
+        digest = await place.upload(picture((copies or {}).get(one.position, one.position)))
         stored.append(replace(one, model_version=version.name, image_digest=digest))
     async with place.store.transaction() as transaction:
         await transaction.findings.add(audit.name, stored)

@@ -46,6 +46,15 @@ async def test_small_verified_subsets_alone_are_shown(place):
     assert {one.position for one in shown} == {0, 5}
 
 
+async def test_of_copies_the_first_one_alone_is_shown(place):
+    found = [found_on(0), found_on(1), found_on(2), found_on(3, 60), found_on(4)]
+    reviewed = await audited(place, found, copies={2: 0, 4: 3})
+
+    shown = (await reviewed.create()).review.plan.images
+
+    assert {one.position for one in shown} == {0, 1}
+
+
 async def test_without_a_fraction_the_alpha_of_the_audit_counts(place):
     reviewed = await audited(place, [found_on(0, 3), found_on(1, 4)])
 

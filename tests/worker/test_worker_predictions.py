@@ -19,15 +19,17 @@ SECOND = f"{PROJECT}/datasets/others"
 IMAGES, OTHERS = 4, 12
 
 
-async def audit_of_an_ensemble(scene: Scene, *, labels=LABELS):
+async def audit_of_an_ensemble(scene: Scene, *, labels=LABELS, pictures=OTHERS):
     """Two members, their ensemble and a version that is no part of it, audited with a second data set of 12 images.
 
-    The model predicts class 0 on even images and class 1 on odd ones.
+    The model predicts class 0 on even images and class 1 on odd ones. Images beyond `pictures` are copies of the first.
     """
     members = [await scene.register(digest=digest * 64) for digest in "25"]
     ensemble = await scene.register(digest="6" * 64, source=Ensemble(tuple(members)))
     alone = await scene.register(digest="7" * 64)
-    items = [DatasetItem(f"other-{place}.png", f"{place + 50:064x}", labels[place % 2]) for place in range(OTHERS)]
+    items = [
+        DatasetItem(f"other-{place}.png", f"{place % pictures + 50:064x}", labels[place % 2]) for place in range(OTHERS)
+    ]
     async with scene.store.transaction() as transaction:
         await transaction.datasets.create(SECOND, "8" * 64, items)
     together = (*members, ensemble)
@@ -92,6 +94,18 @@ async def test_the_result_has_the_accuracy_on_it(scene: Scene):
         "manifest_digest": "8" * 64,
         "used": OTHERS,
     }
+
+
+async def test_copies_on_it_count_once(scene: Scene):
+    _, _, name = await audit_of_an_ensemble(scene, pictures=10)
+    scene.work(ArithmeticModelServer())
+    await scene.ended(name)
+
+    check = await check_of(scene, name)
+
+    outside = check["out_of_distribution"]
+    assert (outside["item_count"], outside["labelled"], outside["used"]) == (OTHERS, 10, 10)
+    assert check["measures"]["ood_accuracy_difference"]["n"] == 10
 
 
 async def test_an_audit_names_its_stage_while_it_lasts_and_a_cancelled_audit_ends_in_it(scene: Scene):

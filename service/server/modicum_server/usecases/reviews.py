@@ -17,6 +17,7 @@ from modicum_server.domain.reviews import Review, Reviewer, ReviewPlan
 from modicum_server.domain.searches import TargetRule
 from modicum_server.errors import FieldInvalid, ReviewFull, ReviewImpossible, ReviewNotFound
 from modicum_server.measures import FindingsArtifact
+from modicum_server.measures.pictures import Pictures
 from modicum_server.ports import ArtifactStore, Store, Transaction
 from modicum_server.usecases.access import authorise, token_digest
 from modicum_server.usecases.audits import audit_not_found, require_audit, require_succeeded
@@ -216,10 +217,13 @@ def _require_part_of(audit: Audit, asked: AskedReview) -> None:
 def _candidates(
     findings: FindingsArtifact, version: str, search_index: int, largest_fraction: float
 ) -> Sequence[Candidate]:
+    """The images that a review may show: of several copies of a picture the first alone."""
+    pictures = Pictures()
     return [
         Candidate(one.position, one.predicted_class, one.subset.size)
         for one in findings
-        if (one.model_version, one.search_index) == (version, search_index)
+        if not pictures.is_copy(one)
+        and (one.model_version, one.search_index) == (version, search_index)
         and one.subset is not None
         and one.predicted_class is not None
         and _is_proved(one)

@@ -41,11 +41,16 @@ async def ood_predictions(
 
 
 async def _labels(transaction: Transaction, dataset: str) -> dict[int, str]:
-    """The labels that are there, by the item's index."""
+    """The labels that are there, by the item's index. Of several copies of a picture the first item counts."""
     labels: dict[int, str] = {}
+    first: dict[str, int] = {}
     after = -1
     while page := await transaction.datasets.items(dataset, after=after, limit=PAGE_ITEMS):
-        labels |= {index: item.label for index, item in page if item.label}
+        labels |= {
+            index: item.label
+            for index, item in page
+            if first.setdefault(item.image_digest, index) == index and item.label
+        }
         after = page[-1][0]
     return labels
 
