@@ -92,10 +92,10 @@ EVERYONE = row(None, "all classes together", SpotOutcome.NONE_FOUND, sources=300
 CAT = row(3, "cat", SpotOutcome.DECISIVE, followed=0.6)
 WHERE = "a spot of 10x10 pixels (4 from the top, 3 from the left)"
 BRINGS = (
-    "copied, it makes 60% of 30 other pictures cat, and a random spot of that size 0% of them. The difference is 60 "
+    "copied, it makes 60% of 30 other pictures cat, and a random spot of its size 0% of them. The difference is 60 "
     "percentage points (95% interval 40 to 79) over 30 pictures that were copied from."
 )
-COVERED = "When it is covered, 60% of the pictures lose cat (0% with a random spot of that size)."
+COVERED = "When it is covered, 60% of the pictures lose cat (0% with a random spot of its size)."
 CAT_FOLLOWS = f"The decision for cat follows {WHERE}: {BRINGS} {COVERED}"
 OUTSIDE_IS_ENOUGH = f"The decision for cat can be made by {WHERE}, as far as it lies outside the objects: {BRINGS}"
 INSIDE = (
@@ -108,7 +108,7 @@ MANY = f"For 90% of 100 searched images (95% interval 83% to 94%), {SUFFICE} {MO
 FEW = f"For 5 of 6 searched images, {SUFFICE} {MORE}"
 NONE_BRINGS = (
     "Pasted onto other pictures, no tested spot turns 20 percentage points more of them into its class than a random "
-    "spot does (one-sided, 95%)."
+    "spot of its size does (one-sided, 95%)."
 )
 ANY = (
     f"For 90% of 100 searched images (95% interval 83% to 94%), {SUFFICE} Such subsets exist "
@@ -128,7 +128,7 @@ TWO_PLACES = CAT_FOLLOWS.replace(
     f"{WHERE}: copied", f"{WHERE} or, for the other half of the pictures, {WHERE.replace('4', '20')}: copied"
 ).replace("copied from.", "copied from. By itself the first makes 100% of 15 of them, and the second 20% of 15.")
 RING_FOLLOWS = CAT_FOLLOWS.replace(WHERE, "the ring of 2 pixels at the edge").replace(
-    "a random spot of that size", "a band of about its area further in"
+    "a random spot of its size", "a band of about its area further in"
 )
 
 
@@ -174,7 +174,7 @@ RING_COSTS = (
 TOO_FEW = f"Not tested: whether a small spot decides (that takes at least 30 images of two predicted classes), {OTHERS}"
 FEW_FOLLOW = (
     f"The decision for cat can be made by {WHERE}: copied, it makes 8 of 9 other pictures cat, and a random spot of "
-    "that size 0 of them. The difference is 89 percentage points (95% interval 50 to 100) over 9 pictures that were "
+    "its size 0 of them. The difference is 89 percentage points (95% interval 50 to 100) over 9 pictures that were "
     "copied from."
 )
 

@@ -45,7 +45,7 @@ def test_the_first_screen_of_a_spot_that_decides_shows_the_spot_and_its_swap():
         "not cat in 1 of 1 tries",
         "model says dog",
     ]
-    assert "the spot pasted onto it; so in 1 of 1 tries, 0 of 1 with a random spot" in text
+    assert "the spot pasted onto it; so in 1 of 1 tries, 0 of 1 with a random spot of its size" in text
 
 
 def test_a_pattern_is_told_beside_the_same_one_filled_from_other_pictures():
@@ -54,8 +54,16 @@ def test_a_pattern_is_told_beside_the_same_one_filled_from_other_pictures():
     assert "the spot (a pattern of 2 pixels) turns 100% of them into “cat”" in text
     assert "“cat”; the same pattern copied from another class turns 0%" in text
     assert "lose “cat”; with the same pattern covered from its own class, 0%." in text
-    assert "so in 1 of 1 tries, 0 of 1 with its pixels from another class" in text
-    assert "its spot covered by other pictures' pixels; 0 of 1 with pixels of its own class" in text
+    assert "so in 1 of 1 tries, 0 of 1 with the same pattern copied from another class" in text
+    assert "its spot covered by other pictures' pixels; 0 of 1 with the same pattern covered from its own class" in text
+
+
+def test_a_ring_is_told_beside_a_band_further_in():
+    text = said(FINDINGS, load_image=bright, spots=rows(SpotPlace(SpotKind.RING, 1, 1)))
+
+    assert "“cat”; a band of about its area further in turns 0%" in text
+    assert "so in 1 of 1 tries, 0 of 1 with a band of about its area further in" in text
+    assert "a random spot" not in text
 
 
 def test_a_spot_that_is_enough_is_not_said_to_be_needed():
@@ -246,6 +254,27 @@ def test_several_classes_with_a_spot_are_listed_the_worst_first_with_the_way_to_
     assert "kind 7 85% (0%) 100% (0%)" in text
     assert all(read(page).ids.count(anchor) == 1 for anchor, _ in links)
     assert "What to do next. Look at each outlined spot: does it belong to its class?" in text
+
+
+def test_what_stands_in_brackets_is_said_of_each_kind_of_place():
+    spots = several_spots(2)
+    spots[VERSION][1] = replace(spots[VERSION][1], trials=rows(PATTERN)[VERSION][1].trials)
+
+    text = said(FINDINGS, spots=spots)
+
+    assert "how often a random spot of its size does so" in text
+    assert "how often the same pattern does so when it is filled from other pictures" in text
+
+
+def test_what_was_not_found_is_told_beside_what_each_kind_of_place_is_compared_with():
+    (trial,) = rows(PATTERN, follow=False)[VERSION][1].trials
+    cats = SpotRow(0, 20, (trial, replace(trial, half=1, place=SpotPlace(SpotKind.RING, 1, 1))))
+    spots = {VERSION: [replace(cats, target_class=None, sources=40), cats]}
+
+    assert (
+        "into its class than the same pattern copied from another class or a band of about its area further in does"
+        in said(FINDINGS, spots=spots)
+    )
 
 
 def test_the_worst_classes_are_each_shown_with_their_spot_and_its_copy():

@@ -1,6 +1,6 @@
 """The sentences about the spot test of a version. Decides nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from modicum.gate.spot_rule import CARRIED_SHARE, NONE_LIMIT, SpotOutcome
 
@@ -21,6 +21,8 @@ NAMED = 6
 """Classes that a sentence names; of more it gives the number."""
 DESCRIBED = 3
 """Classes that are described with their places; further ones are only named."""
+COPIED, COVERED = "copied from another class", "covered from its own class"
+"""How a pattern that is copied, and one that is covered, is filled where it is compared with itself."""
 ONLY_THIS = "That holds if the counterfactual set changes this spot and nothing else, which only its maker knows."
 
 
@@ -59,7 +61,7 @@ def _nothing_sentences(test: SpotTest) -> list[str]:
     if test.outcome is SpotOutcome.NONE_FOUND:
         return [
             f"No spot was found that decides, in {scope} with {images} images; tried were {looked}.",
-            none_text(),
+            none_text(kinds_of(test.rows)),
             *after,
         ]
     open_rows = [row for row in test.rows if row.outcome is SpotOutcome.INCONCLUSIVE]
@@ -72,12 +74,17 @@ def _nothing_sentences(test: SpotTest) -> list[str]:
     ]
 
 
-def none_text() -> str:
-    """Return what NONE_FOUND says: each spot that was tested moves few images more than a random spot does."""
+def none_text(kinds: Iterable[str]) -> str:
+    """Return what NONE_FOUND says of spots of these kinds: each moves few images more than what it is compared with."""
     return (
         f"Pasted onto other pictures, no tested spot turns {points_text(NONE_LIMIT)} more of them into its class than "
-        "a random spot does (one-sided, 95%)."
+        f"{compared_text(kinds, COPIED)} does (one-sided, 95%)."
     )
+
+
+def kinds_of(rows: Sequence[JudgedRow]) -> list[SpotKind]:
+    """Return the kinds of the places that were tested on whole images."""
+    return [trial.place.kind for row in rows for place in row.places for trial in place.trials]
 
 
 def needed_text(unsettled: Sequence[JudgedRow]) -> str:
@@ -170,19 +177,20 @@ def _is_decisive(row: JudgedRow, place: JudgedPlace) -> bool:
     return outcome is SpotOutcome.DECISIVE and place.measures["spot_covered_difference"].value is not None
 
 
+def compared_text(kinds: Iterable[str], filled: str) -> str:
+    """Return what places of these kinds are compared with, each once; `filled` says how a pattern is (`COPIED`)."""
+    said = {SpotKind.RING: "a band of about its area further in", SpotKind.PATTERN: f"the same pattern {filled}"}
+    *first, last = dict.fromkeys(said.get(SpotKind(kind), "a random spot of its size") for kind in kinds)
+    return f"{', '.join(first)} or {last}" if first else last
+
+
 def elsewhere_text(place: JudgedPlace) -> str:
     """Return what the place is compared with where it is copied."""
-    return _compared(place, "the same pattern copied from another class")
+    return compared_text((trial.place.kind for trial in place.trials), COPIED)
 
 
 def _elsewhere_covered_text(place: JudgedPlace) -> str:
-    return _compared(place, "the same pattern covered from its own class")
-
-
-def _compared(place: JudgedPlace, pattern: str) -> str:
-    said = {SpotKind.RING: "a band of about its area further in", SpotKind.PATTERN: pattern}
-    others = (said.get(trial.place.kind, "a random spot of that size") for trial in place.trials)
-    return " or ".join(dict.fromkeys(others))
+    return compared_text((trial.place.kind for trial in place.trials), COVERED)
 
 
 def halves_text(place: JudgedPlace) -> str:

@@ -30,6 +30,7 @@ from modicum_server.measures.spot_words import (
     covered_text,
     elsewhere_text,
     halves_text,
+    kinds_of,
     location_text,
     needed_text,
     none_text,
@@ -124,7 +125,7 @@ def _about_no_spot(rows: Sequence[JudgedRow]) -> list[str]:
     if unsettled:
         text = f"These {images} images do not settle whether a spot decides for {_names(unsettled)}."
         return [one for one in (text, needed_text(unsettled)) if one]
-    return [f"No spot that decides was found in {_scope(rows)}, over {images} images.", none_text()]
+    return [f"No spot that decides was found in {_scope(rows)}, over {images} images.", none_text(kinds_of(rows))]
 
 
 def _about_rest(rows: Sequence[JudgedRow]) -> list[str]:

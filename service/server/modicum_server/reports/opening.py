@@ -164,7 +164,8 @@ def _of_nothing(rows: Sequence[Row]) -> Finding:
     images = max(row["sources"] for row in rows)
     unsettled = [row for row in rows if row["outcome"] == SpotOutcome.INCONCLUSIVE]
     if not unsettled:
-        said = f"Over {images:,} images, {none_text()[:1].lower()}{none_text()[1:]}"
+        none = none_text(one["kind"] for row in rows for place in row["places"] for one in place["places"])
+        said = f"Over {images:,} images, {none[:1].lower()}{none[1:]}"
         return SpotOutcome.NONE_FOUND.value, "No small spot was found that decides a class.", (said,), NOTHING_TO_MEND
     needed = max((row["sources_needed"] or 0 for row in named(unsettled)), default=0)
     whose = "of each class" if named(unsettled)[0]["target_class"] is not None else "in all"

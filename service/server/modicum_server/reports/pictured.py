@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from modicum_server.domain.spots import SpotKind
 from modicum_server.measures.number_words import confidence_text
+from modicum_server.measures.spot_words import COPIED, COVERED, compared_text
 from modicum_server.reports.counterfactuals import ShownPair
 from modicum_server.reports.gallery import Card, Scene
 from modicum_server.reports.spot_claims import named
@@ -16,7 +16,9 @@ from modicum_server.reports.spots import ExampleImage
 MOST_PAIRS = 2
 MOST_CLASSES = 3
 """Classes whose spots are shown."""
-CLEAREST = "Of the stored examples of this class, this is the one where the spot does most beyond a random one."
+CLEAREST = (
+    "Of the stored examples of this class, this is the one where the spot does most beyond what it is compared with."
+)
 OF_EACH = "Of each class: a picture with its spot outlined, and that spot pasted onto a picture of another class."
 DESCRIBED = (
     "The fewest pixels that were found to keep the model's answer. Nearly every network has such subsets, good ones "
@@ -85,7 +87,7 @@ def _clearest(
 
 
 def _clearness(entry: Mapping[str, Any]) -> tuple[float, float]:
-    """How much more often the class is lost with the spot covered than with a random one, and follows it if pasted."""
+    """How much more often the class is lost with the spot covered than in comparison, and follows it if pasted."""
     covered, pasted = entry["covered"], entry["pasted"]
     return _surplus(covered), _surplus(pasted)
 
@@ -122,7 +124,7 @@ def _of_copied(entry: Mapping[str, Any]) -> Iterable[Picture]:
     yield Picture(pictures["photograph"], "", outline, f"model says {source['class']}", f"a picture, {_sure(source)}")
     if entry["covered"] is not None:
         lost, others = _tries(entry["covered"])
-        compared = "pixels of its own class" if _is_pattern(entry) else "a random spot"
+        compared = compared_text([entry["place"]["kind"]], COVERED)
         text = f"its spot covered by other pictures' pixels; {others} with {compared}"
         yield Picture(pictures["covered"], "", outline, f"not {source['class']} in {lost} tries", text)
     yield Picture(pictures["other"], "", "", f"model says {other['class']}", f"another picture, {_sure(other)}")
@@ -134,7 +136,7 @@ def _sure(image: Mapping[str, Any]) -> str:
 
 
 def _tries(counts: Mapping[str, int]) -> tuple[str, str]:
-    """In how many tries it happened with the spot, and with a random one."""
+    """In how many tries it happened with the spot, and with what it is compared with."""
     here, elsewhere = (f"{counts[name]} of {counts['pairs']}" for name in ("here", "elsewhere"))
     return here, elsewhere
 
@@ -143,10 +145,5 @@ def _pasted(entry: Mapping[str, Any]) -> str:
     if entry["pasted"] is None:
         return "the spot pasted onto it"
     followed, others = _tries(entry["pasted"])
-    compared = "its pixels from another class" if _is_pattern(entry) else "a random spot"
+    compared = compared_text([entry["place"]["kind"]], COPIED)
     return f"the spot pasted onto it; so in {followed} tries, {others} with {compared}"
-
-
-def _is_pattern(entry: Mapping[str, Any]) -> bool:
-    """Whether the spot is compared with itself, filled otherwise."""
-    return bool(entry["place"]["kind"] == SpotKind.PATTERN)

@@ -1,6 +1,6 @@
 """What a spot test found, in the words of a first screen: a claim, its sentences, and a line for each class.
 
-Judges nothing. All shares stand beside those of a spot of the same size elsewhere.
+Judges nothing. Every share stands beside that of what the spot is compared with.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,14 +12,13 @@ from modicum.gate.spot_rule import ALPHA, SpotOutcome
 from modicum_server.domain.spots import SpotKind
 from modicum_server.measures.measure import measure_from_json
 from modicum_server.measures.number_words import asked_text, enumeration, part_text, pixels_text, points_number
+from modicum_server.measures.spot_words import COPIED, COVERED, compared_text
 from modicum_server.reports.spots import ordered_rows, place_text, shown_place, spot_anchor
 
 MOST_NAMED = 3
 """Classes that a claim names; of more it gives the number."""
 MOST_LINES = 5
 """Classes of the table; of more it gives the number."""
-COPIED, COVERED, FILLED = "copied from another class", "covered from its own class", "filled from other pictures"
-"""Of what a pattern is compared with: itself, where it holds what it should not."""
 HOW_SURE = f"The risk of a false alarm is at most {asked_text(ALPHA)}, over all classes together."
 
 Row = Mapping[str, Any]
@@ -27,7 +26,7 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class ClassLine:
-    """A class with a spot: what the spot does where it is pasted and covered, and in brackets what a random one does.
+    """A class with a spot: what the spot does where it is pasted and covered, and in brackets what it is compared with.
 
     `covered` is empty where covering was not seen to matter; `anchor` is where the page tells more.
     """
@@ -110,9 +109,18 @@ def quoted(label: str) -> str:
 def _of_several(classes: Sequence[Row]) -> tuple[str, ...]:
     covers = any(_matters_covered(row) for row in classes)
     lost = "; covered, it takes the class away" if covers else ""
-    others = dict.fromkeys(_compared(shown_place(row), FILLED) for row in classes)
-    compared = f"In brackets: the same for {' or '.join(others)}."
-    return (f"Pasted onto other pictures, each spot turns them into its class{lost}. {compared}", HOW_SURE)
+    shown = (one["kind"] for row in classes for one in shown_place(row)["places"])
+    compared = ", or ".join(dict.fromkeys(f"how often {_does_so(kind)}" for kind in shown))
+    return (
+        f"Pasted onto other pictures, each spot turns them into its class{lost}. In brackets: {compared}.",
+        HOW_SURE,
+    )
+
+
+def _does_so(kind: str) -> str:
+    if kind == SpotKind.PATTERN:
+        return "the same pattern does so when it is filled from other pictures"
+    return f"{compared_text([kind], COPIED)} does so"
 
 
 def _of_one(row: Row) -> tuple[str, ...]:
@@ -120,18 +128,17 @@ def _of_one(row: Row) -> tuple[str, ...]:
     pasted, covered = (place["measures"][f"spot_{name}_difference"] for name in ("pasted", "covered"))
     all_classes = row["target_class"] is None
     made, lost = ("the class that it came from", "their class") if all_classes else (quoted(row["label"]),) * 2
+    kinds = [one["kind"] for one in place["places"]]
     here, elsewhere = _shares(pasted)
     said = (
         f"Pasted onto {pasted['parameters']['pairs']:,} other pictures, the spot ({_where(place)}) turns {here} of "
-        f"them into {made}; {_compared(place, COPIED)} turns {elsewhere}{_difference(pasted)}."
+        f"them into {made}; {compared_text(kinds, COPIED)} turns {elsewhere}{_difference(pasted)}."
     )
     if not _matters_covered(row):
         return (said,)
     here, elsewhere = _shares(covered)
-    return (
-        said,
-        f"With the spot covered, {here} of the pictures lose {lost}; with {_compared(place, COVERED)}, {elsewhere}.",
-    )
+    compared = compared_text(kinds, COVERED)
+    return said, f"With the spot covered, {here} of the pictures lose {lost}; with {compared}, {elsewhere}."
 
 
 def _matters_covered(row: Row) -> bool:
@@ -161,12 +168,6 @@ def _size(place: Row) -> str:
         return f"a pattern of {pixels_text(place['size'])}"
     moves = ", elsewhere in each" if place["kind"] == SpotKind.OWN else ""
     return f"{place['height']} by {place['width']} pixels{moves}"
-
-
-def _compared(place: Row, pattern: str) -> str:
-    """With what the spot is compared; `pattern` says it of a pattern."""
-    said = {SpotKind.RING: "a band of about its area further in", SpotKind.PATTERN: f"the same pattern {pattern}"}
-    return " or ".join(dict.fromkeys(said.get(one["kind"], "a random spot of its size") for one in place["places"]))
 
 
 def _difference(measure: Row) -> str:
