@@ -4,15 +4,14 @@
     ├── InvalidArgument ─ FieldInvalid ─ PolicyInvalid
     │                     PageTokenInvalid, FilterInvalid, ManifestInvalid, ObjectsInvalid, DatasetEmpty, FormatUnknown,
     │                     DatasetTooLarge, AuditTooLarge, ArchitectureUnknown, UploadInvalid, MediaTypeUnknown
-    ├── NotFound ─ ProjectNotFound, ModelNotFound, ModelVersionNotFound, DatasetNotFound, ArtifactNotFound,
-    │              AuditNotFound, FindingNotFound, VerdictNotFound, PageNotFound, MemberNotFound, TokenNotFound,
-    │              ReviewNotFound, SpotSwapNotFound
+    ├── NotFound ─ ProjectNotFound, ModelNotFound, ModelVersionNotFound, DatasetNotFound, ArtifactNotFound, AuditNotFound,
+    │              FindingNotFound, VerdictNotFound, PageNotFound, MemberNotFound, TokenNotFound, ReviewNotFound,
+    │              SpotSwapNotFound
     ├── AlreadyExists ─ ProjectExists, DatasetDiffers, RequestIdReused, AuditExists, MemberExists
-    ├── FailedPrecondition ─ ResourceInUse, ArtifactMissing, ExecutableNotAllowed, ModelRejected, LabelUnknown,
-    │                        CanvasUnfit, GradientMissing, AuditNotEnded, AuditNotSucceeded,
-    │                        AuditNotStoppable, ResultIncomplete, LastAdmin, TokenShared, ReviewImpossible, ReviewFull
-    ├── Unauthenticated ─ TokenMissing, TokenInvalid, SessionMissing, SignInLinkUsed, ReviewLinkUsed,
-    │                     ReviewerUnknown
+    ├── FailedPrecondition ─ ResourceInUse, ArtifactMissing, ExecutableNotAllowed, ModelRejected, LabelUnknown, CanvasUnfit,
+    │                        GradientMissing, AuditNotEnded, AuditNotSucceeded, AuditNotStoppable, ResultIncomplete,
+    │                        LastAdmin, TokenShared, ReviewImpossible, ReviewFull
+    ├── Unauthenticated ─ TokenMissing, TokenInvalid, SessionMissing, SignInLinkUsed, ReviewLinkUsed, ReviewerUnknown
     ├── PermissionDenied ─ RoleInsufficient, FormForeign, HostUnknown
     ├── ResourceExhausted ─ ArtifactTooLarge, RequestTooLarge, DiskFull, TooManyCalls, TooManyQueued,
     │                        TooManyWatchers, ShareExceeded
@@ -28,6 +27,7 @@
 A message says what is wrong, what was expected, what came and what to do. It is safe to show to any caller.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Self
 
@@ -49,10 +49,7 @@ class ModicumError(Exception):
     @property
     def reason(self) -> str:
         """The class's name in upper case with underscores: what programs decide on."""
-        name = type(self).__name__
-        return "".join(
-            f"_{letter}" if letter.isupper() and place else letter for place, letter in enumerate(name)
-        ).upper()
+        return re.sub(r"(?<!^)(?=[A-Z])", "_", type(self).__name__).upper()
 
 
 class InvalidArgument(ModicumError):
