@@ -4,13 +4,13 @@
     ├── InvalidArgument ─ FieldInvalid ─ PolicyInvalid
     │                     PageTokenInvalid, FilterInvalid, ManifestInvalid, ObjectsInvalid, DatasetEmpty, FormatUnknown,
     │                     DatasetTooLarge, AuditTooLarge, ArchitectureUnknown, UploadInvalid, MediaTypeUnknown
-    ├── NotFound ─ ProjectNotFound, ModelNotFound, ModelVersionNotFound, DatasetNotFound, ArtifactNotFound, AuditNotFound,
-    │              FindingNotFound, VerdictNotFound, PageNotFound, MemberNotFound, TokenNotFound, ReviewNotFound,
-    │              SpotSwapNotFound
+    ├── NotFound ─ ProjectNotFound, ModelNotFound, ModelVersionNotFound, DatasetNotFound, ArtifactNotFound,
+    │              AuditNotFound, FindingNotFound, VerdictNotFound, PageNotFound, MemberNotFound, TokenNotFound,
+    │              ReviewNotFound, SpotSwapNotFound
     ├── AlreadyExists ─ ProjectExists, DatasetDiffers, RequestIdReused, AuditExists, MemberExists
-    ├── FailedPrecondition ─ ResourceInUse, ArtifactMissing, ExecutableNotAllowed, ModelRejected, LabelUnknown, CanvasUnfit,
-    │                        GradientMissing, AuditNotEnded, AuditNotSucceeded, AuditNotStoppable, ResultIncomplete,
-    │                        LastAdmin, TokenShared, ReviewImpossible, ReviewFull
+    ├── FailedPrecondition ─ ResourceInUse, ArtifactMissing, ExecutableNotAllowed, ModelRejected, LabelUnknown,
+    │                        CanvasUnfit, GradientMissing, AuditNotEnded, AuditNotSucceeded, AuditNotStoppable,
+    │                        ResultIncomplete, LastAdmin, TokenShared, ReviewImpossible, ReviewFull
     ├── Unauthenticated ─ TokenMissing, TokenInvalid, SessionMissing, SignInLinkUsed, ReviewLinkUsed, ReviewerUnknown
     ├── PermissionDenied ─ RoleInsufficient, FormForeign, HostUnknown
     ├── ResourceExhausted ─ ArtifactTooLarge, RequestTooLarge, DiskFull, TooManyCalls, TooManyQueued,
