@@ -2,8 +2,6 @@
 
 import os
 import signal
-import urllib.error
-import urllib.request
 
 import numpy as np
 import psutil
@@ -12,6 +10,7 @@ from modicum import Client
 
 from tests.acceptance.acceptance_running import Place, started_server
 from tests.acceptance.acceptance_stage import ARCHITECTURE, CLASSES, patches
+from tests.readiness import readiness
 from tests.waiting import PATIENCE_SECONDS, eventually
 
 ITEMS = 24
@@ -36,14 +35,6 @@ def begun(client: Client, materials, folder):
     return audit
 
 
-def is_ready(http: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"{http}/readyz", timeout=10) as response:
-            return response.status == 200
-    except (urllib.error.HTTPError, OSError):
-        return False
-
-
 def postmaster(folder) -> int:
     return int((folder / "data" / "postgres" / "cluster" / "postmaster.pid").read_text().split()[0])
 
@@ -58,7 +49,7 @@ def test_a_killed_postgres_is_started_again_and_the_audit_ends_with_every_findin
             os.kill(first, signal.SIGKILL)
 
             eventually(lambda: not psutil.pid_exists(first))
-            eventually(lambda: is_ready(running.http), "the service to be ready")
+            eventually(lambda: readiness(running.http), "the service to be ready")
             audit.wait()
             findings = audit.result().findings
         running.process.terminate()

@@ -1,14 +1,13 @@
 """The metrics and probes of a running server."""
 
-import json
 import re
-import urllib.error
 import urllib.request
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.acceptance.acceptance_stage import ARCHITECTURE
+from tests.readiness import readiness
 from tests.waiting import eventually
 
 AUDIT = ("audit", "flat", "--weights", "w.safetensors", "--architecture", ARCHITECTURE, "--input", "input.toml")
@@ -91,9 +90,5 @@ def test_probes_report_liveness_and_readiness(server):
 
 def dependencies(server):
     """What the service depends on, if it can use all of it."""
-    try:
-        states = json.loads(fetched(f"{server.http}/readyz"))
-    except urllib.error.HTTPError as error:
-        error.close()
-        return None
-    return states if all(states.values()) else None
+    told = readiness(server.http)
+    return told.states if told and all(told.states.values()) else None

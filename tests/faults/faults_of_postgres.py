@@ -1,9 +1,7 @@
 """Faults of Postgres during an audit: stopped, killed, connections cut or silent, connections refused."""
 
 import contextlib
-import json
 import time
-import urllib.error
 import urllib.request
 
 import grpc
@@ -20,6 +18,7 @@ from tests.faults.parts import descendants, eventually
 from tests.faults.proxy import proxied
 from tests.faults.signs import Line
 from tests.faults.stage import SUBJECT, Stage
+from tests.readiness import readiness
 
 REFUSED_SECONDS = 30.0
 WITHIN_A_SHARD = (1, 5, 9)
@@ -104,25 +103,13 @@ def _require_away(stage: Stage) -> None:
 
 def _readiness(stage: Stage) -> tuple[int, bool, bool]:
     """The status of readiness, and whether the database and the artifact store can be used."""
-    try:
-        with urllib.request.urlopen(f"{stage.http_url}/readyz", timeout=60) as response:
-            status, states = response.status, json.load(response)
-    except urllib.error.HTTPError as error:
-        with error:
-            status, states = error.code, json.load(error)
-    return status, states["database"], states["artifact_store"]
+    told = readiness(stage.http_url)
+    return told.status, told.states["database"], told.states["artifact_store"]
 
 
 def back(trial: Trial) -> None:
     """Check that the API becomes ready again."""
-    eventually(lambda: _ready(trial.stage), "the API to be ready")
-
-
-def _ready(stage: Stage) -> bool:
-    try:
-        return urllib.request.urlopen(f"{stage.http_url}/readyz", timeout=60).status == 200
-    except urllib.error.HTTPError:
-        return False
+    eventually(lambda: readiness(trial.stage.http_url), "the API to be ready")
 
 
 FAULTS = (

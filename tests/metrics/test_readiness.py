@@ -1,10 +1,8 @@
 """Each failing dependency changes readiness (HTTP, gRPC, metrics) but not liveness, and readiness recovers."""
 
 import contextlib
-import json
 import os
 import signal
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +15,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from tests.faults.stage import Stage
 from tests.metrics.prometheus_running import eventually
+from tests.readiness import readiness
 from tests.tiers import long
 
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
@@ -84,19 +83,10 @@ def artifact_folder_unwritable(stage: Stage) -> Iterator[None]:
         away.rename(scratch)
 
 
-def ready(stage: Stage) -> tuple[int, dict[str, bool]]:
-    try:
-        with urllib.request.urlopen(f"{stage.http_url}/readyz", timeout=30) as response:
-            return response.status, json.load(response)
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, json.load(error)
-
-
 def down(stage: Stage) -> tuple[int, set[str]]:
     """The status of readiness, and which dependencies are down. On a busy machine a slow probe counts as one, too."""
-    status, states = ready(stage)
-    return status, {name for name, up in states.items() if not up}
+    told = readiness(stage.http_url)
+    return told.status, {name for name, up in told.states.items() if not up}
 
 
 def lives(stage: Stage) -> bool:
@@ -124,7 +114,7 @@ def test_a_failing_dependency_turns_readiness_and_not_liveness_and_comes_back(
     watched, failing: Callable[[Stage], Iterator[None]], dependencies: set[str]
 ):
     stage = watched.stage
-    eventually(lambda: ready(stage)[0] == 200, "the service to be ready")
+    eventually(lambda: readiness(stage.http_url), "the service to be ready")
 
     with failing(stage):
         eventually(lambda: down(stage) == (503, dependencies), f"{dependencies} to be down, and nothing else")
@@ -138,7 +128,7 @@ def test_a_failing_dependency_turns_readiness_and_not_liveness_and_comes_back(
         pages = {"ModicumDatabaseUnreachable", "ModicumNotReady"}
         eventually(lambda: pages & watched.prometheus.firing() == {alert}, f"{alert} to fire, and it alone")
 
-    eventually(lambda: ready(stage)[0] == 200, "readiness to come back")
+    eventually(lambda: readiness(stage.http_url), "readiness to come back")
     for service in ("", AUDITS):
         eventually(lambda name=service: health(stage, name) == SERVING, f"{service!r} to be SERVING again")
     for name in dependencies:
@@ -164,5 +154,5 @@ def test_a_hanging_database_delays_no_scrape_and_is_reported_down(watched):
             assert "\nmodicum_queue_age_seconds " not in text
             assert "\nmodicum_rpcs_total{" in text
 
-    eventually(lambda: ready(stage)[0] == 200, "readiness to come back")
+    eventually(lambda: readiness(stage.http_url), "readiness to come back")
     watched.prometheus.until("modicum_queue_age_seconds")

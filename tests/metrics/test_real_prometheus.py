@@ -1,8 +1,6 @@
 """The real Prometheus scrapes the API and a worker during an audit, and gives results for an operator's queries."""
 
-import json
 import subprocess
-import urllib.error
 import urllib.request
 
 import pytest
@@ -10,6 +8,7 @@ import pytest
 from tests.faults.gates import Point, closed
 from tests.faults.stage import SUBJECT
 from tests.metrics.prometheus_running import eventually, require
+from tests.readiness import readiness
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0"
 
@@ -20,15 +19,6 @@ def fetched(url: str, accept: str = "text/plain") -> bytes:
     with urllib.request.urlopen(urllib.request.Request(url, headers={"Accept": accept}), timeout=30) as response:
         content: bytes = response.read()
         return content
-
-
-def fetched_if_ready(url: str) -> bytes:
-    """Fetch; empty while a dependency does not answer in time, as may be on a machine under load."""
-    try:
-        return fetched(url)
-    except urllib.error.HTTPError as error:
-        error.close()
-        return b""
 
 
 ENDS = ("", "_low", "_high")
@@ -182,7 +172,7 @@ def test_openmetrics_are_served_on_request(watched):
 
 
 def test_each_dependency_stands_on_a_line_of_its_own(watched):
-    text = eventually(lambda: fetched_if_ready(f"{watched.stage.http_url}/readyz"), "the service to be ready").decode()
+    told = eventually(lambda: readiness(watched.stage.http_url), "the service to be ready")
 
-    assert json.loads(text) == dict.fromkeys(("database", "schema", "queue", "artifact_store"), True)
-    assert len(text.splitlines()) == 6
+    assert told.states == dict.fromkeys(("database", "schema", "queue", "artifact_store"), True)
+    assert len(told.text.splitlines()) == 6
