@@ -205,7 +205,7 @@ class Served:
         """
         async with self.store.transaction() as transaction:
             versions = (await transaction.audits.get(audit)).specification.model_versions
-            plain = [Finding(place, f"{place}.png", "ab" * 32, versions[0], 0) for place in range(findings)]
+            plain = [Finding(place, f"{place}.png", f"{place:02x}" * 32, versions[0], 0) for place in range(findings)]
             found = [replace(one, **(each or {})) for one in plain]
             await transaction.findings.add(audit, found)
         packed = io.BytesIO()
