@@ -1,4 +1,4 @@
-"""Our documents in Markdown: their text, links and headings."""
+"""Our files, and of those in Markdown the text, links and headings."""
 
 import re
 import subprocess
@@ -14,14 +14,14 @@ _FENCED = re.compile(r"^( *)(```+|~~~+).*?^\1\2`*\s*$", re.MULTILINE | re.DOTALL
 
 def documents() -> list[Path]:
     """Every Markdown file of the repository, relative to its root."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return sorted(Path(line) for line in listed.stdout.splitlines() if (ROOT / line).exists())
+    return files("*.md")
+
+
+def files(*patterns: str) -> list[Path]:
+    """Every file of the repository with such a name, relative to its root; what git ignores is left out."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", *patterns]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    return sorted(Path(line) for line in listed if (ROOT / line).is_file())
 
 
 @cache

@@ -1,26 +1,19 @@
 """What code and tests cite of our documents is there: the page, and the heading."""
 
 import re
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.docs.documents import ROOT, headings
+from tests.docs.documents import ROOT, files, headings
 
 READ = ("*.py", "*.proto", "*.toml", "*.yml", "*.yaml", "*.json", "*.html.j2", "Makefile", "Dockerfile")
 _PAGE = re.compile(r"\bdocs/[\w./-]+\.md\b")
 _CITATION = re.compile(r'(docs/[\w./-]+\.md),\s+(?:#\s*)?"([^"]+)"')
 _ELSEWHERE = re.compile(r"\b(?:METHOD|DESIGN|TORCHSERVE)(?:\.md|\s+sections?\b)")
-
-
-def files() -> list[str]:
-    """Every file with code or configuration, relative to the root; this one names what it refuses."""
-    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", *READ]
-    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
-    return [file for file in listed if (ROOT / file).is_file() and not file.endswith(Path(__file__).name)]
-
-
-TEXTS = {file: (ROOT / file).read_text(encoding="utf-8") for file in files()}
+#: By file with code or configuration, its text; this one names what it refuses.
+TEXTS = {
+    str(file): (ROOT / file).read_text(encoding="utf-8") for file in files(*READ) if file.name != Path(__file__).name
+}
 
 
 def test_every_page_that_is_named_exists():
