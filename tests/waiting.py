@@ -12,12 +12,14 @@ POLL_SECONDS = 0.02
 T = TypeVar("T")
 
 
-def eventually(look: Callable[[], T], what: str = "") -> T:
-    """Look until there is something to see; return it."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+def eventually(
+    look: Callable[[], T], what: str = "", *, seconds: float = PATIENCE_SECONDS, pause_seconds: float = POLL_SECONDS
+) -> T:
+    """Look until there is something to see; return it. A look that costs much has longer pauses."""
+    deadline = time.monotonic() + seconds
     while not (seen := look()):
-        assert time.monotonic() < deadline, f"not seen within {PATIENCE_SECONDS:g} s: {what or look}"
-        time.sleep(POLL_SECONDS)
+        assert time.monotonic() < deadline, f"waited {seconds:g} s for {what or look}"
+        time.sleep(pause_seconds)
     return seen
 
 
@@ -25,7 +27,7 @@ async def until(look: Callable[[], T | Awaitable[T]], what: str = "") -> T:
     """Look until there is something to see, while the event loop goes on; return it."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not (seen := await _seen(look())):
-        assert time.monotonic() < deadline, f"not seen within {PATIENCE_SECONDS:g} s: {what or look}"
+        assert time.monotonic() < deadline, f"waited {PATIENCE_SECONDS:g} s for {what or look}"
         await asyncio.sleep(POLL_SECONDS)
     return seen
 

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from types import SimpleNamespace
 
 import pytest
@@ -14,6 +13,8 @@ from modicum.cli.command import app
 from modicum.cli.exit_codes import exit_code
 from modicum.cli.requests import MOST_BACKSELECT_PASSES, backselect_passes
 from modicum.v1 import search_pb2
+
+from tests.waiting import eventually
 
 COMMAND = [sys.executable, "-c", "from modicum.cli import main; main()"]
 
@@ -229,17 +230,10 @@ def started(address, *options):
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def until(condition, seconds=60.0):
-    deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert condition()
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_cancels_the_audit_and_ends_with_130(place, address, script, number):
     with started(address) as process:
-        until(lambda: script.calls["WatchAudit"])
+        eventually(lambda: script.calls["WatchAudit"], "the watch")
         process.send_signal(number)
         _, said = process.communicate(timeout=300)
 
@@ -254,9 +248,9 @@ def test_an_interrupt_cancels_the_audit_and_ends_with_130(place, address, script
 def test_a_second_interrupt_ends_the_command_at_once(place, address, script):
     script.steps["GetAudit"] = [600.0]
     with started(address) as process:
-        until(lambda: script.calls["WatchAudit"])
+        eventually(lambda: script.calls["WatchAudit"], "the watch")
         process.send_signal(signal.SIGINT)
-        until(lambda: script.calls["GetAudit"])
+        eventually(lambda: script.calls["GetAudit"], "a look at the audit")
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=50)  # GetAudit would have been waited for longer
 

@@ -12,6 +12,8 @@ import pytest
 from modicum import Client, errors, local
 from modicum.endpoints import Endpoint, parsed_endpoint
 
+from tests.waiting import eventually
+
 STAND_IN = Path(__file__).with_name("local_server_stand_in.py")
 ATTACHING = f"""
 import sys, time
@@ -102,8 +104,7 @@ def test_a_killed_server_is_replaced(data):
     held = local.attach(data)
     pid = int(starts(data)[0].split()[0])
     os.kill(pid, signal.SIGKILL)
-    while alive(pid):
-        time.sleep(0.01)
+    eventually(lambda: not alive(pid), "the end of the server")
     assert (data / "server.json").exists()
 
     again = local.attach(data)

@@ -5,7 +5,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -15,6 +14,8 @@ from modicum.sources.inputs import InputSpecification
 from modicum_server.model_process.cifar_resnet import build_cifar_resnet
 from PIL import Image
 from safetensors.torch import load_file, save_file
+
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(600)]
 
@@ -181,11 +182,8 @@ def _expect_command(place, model):
     assert b"<html" in (place / "r.html").read_bytes()[:200]
 
 
-def _expect_silence(place, seconds=60.0):
+def _expect_silence(place):
     """The server stops when no client uses it."""
-    deadline = time.monotonic() + seconds
-    while (place / "data" / "server.json").exists() and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert not (place / "data" / "server.json").exists()
+    eventually(lambda: not (place / "data" / "server.json").exists(), "the server to stop")
     with (place / "data" / "server.lock").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +18,7 @@ from tests.client.test_exit_codes_through_pipes import succeeded
 from tests.forked.command import FRESH
 from tests.gate.documents import CLEAN, document, place, row
 from tests.tiers import long
+from tests.waiting import eventually
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -169,8 +169,7 @@ def test_an_alias_that_somebody_moves_meanwhile_stays_where_they_put_it(store, s
     script.steps["CreateAudit"] = [60.0]
 
     process = shell(f"{GATE} --promote champion")
-    while not script.calls["CreateAudit"]:
-        time.sleep(0.05)
+    eventually(lambda: script.calls["CreateAudit"], "the audit to be created")
     store.client.set_registered_model_alias("cats", "champion", "3")
     script.ended.set()
     ended, output, messages = finished(process)
@@ -190,8 +189,7 @@ def test_a_registry_that_fails_after_the_audit_does_not_turn_a_failure_into_some
     script.steps["CreateAudit"] = [60.0]
 
     process = shell(f"{GATE} --promote champion")
-    while not script.calls["CreateAudit"]:
-        time.sleep(0.05)
+    eventually(lambda: script.calls["CreateAudit"], "the audit to be created")
     store.client.delete_model_version("cats", "2")
     script.ended.set()
     ended, output, messages = finished(process)

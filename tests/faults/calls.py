@@ -11,9 +11,9 @@ from modicum.searches import AuditSpecification, Fill, Search, SearchMethod, spe
 from modicum.v1 import artifact_service_pb2_grpc, audit_pb2, audit_service_pb2, audit_service_pb2_grpc
 
 from tests.faults.fault import SPECIFICATION, Trial
-from tests.faults.parts import PATIENCE_SECONDS
 from tests.faults.signs import Before
 from tests.faults.stage import SUBJECT, TOKENS, Stage
+from tests.waiting import PATIENCE_SECONDS
 
 
 def metadata(project: str = SUBJECT) -> tuple[tuple[str, str], ...]:

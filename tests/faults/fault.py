@@ -24,7 +24,7 @@ another project. It waits until a transaction reaches the gate, calls `strike`, 
 audits have ended. `invariants.check` then checks every invariant, and after them what the fault names in `also`.
 
 `strike` may open the gate (`trial.gate.open()`), start another worker (`with trial.stage.another_worker()`), wait for a
-condition (`parts.eventually`), and query the database (`trial.stage.sql`). It draws random values from `trial.random`
+condition (`waiting.eventually`), and query the database (`trial.stage.sql`). It draws random values from `trial.random`
 and records them with `trial.note`. With `submits=False`, `strike` calls `trial.submit()` itself; faults of CreateAudit
 need that. The fault is over when `strike` returns. A `strike` that waits for the end of the audit calls
 `trial.ended()` first, because the audit's time counts from there. Undisturbed audits must not show any of the `signs`.
@@ -42,10 +42,11 @@ from modicum import AuditState
 from modicum.errors import Unreachable
 
 from tests.faults.gates import Gate, Point, closed
-from tests.faults.parts import PATIENCE_SECONDS, Part, eventually
+from tests.faults.parts import Part
 from tests.faults.signs import Before, Sign
 from tests.faults.stage import BESIDE, SUBJECT, Stage
 from tests.faults.watcher import Watcher
+from tests.waiting import PATIENCE_SECONDS, eventually
 
 #: The specification of every trial's audit, as the client takes it.
 SPECIFICATION: Mapping[str, Any] = {

@@ -14,9 +14,9 @@ from modicum_server.store.schema import REVISIONS
 
 from tests.faults.fault import WITHOUT_MECHANISM, Fault, Trial
 from tests.faults.gates import Point
-from tests.faults.parts import PATIENCE_SECONDS, eventually
 from tests.faults.signs import Line
 from tests.faults.stage import Stage
+from tests.waiting import PATIENCE_SECONDS, eventually
 
 NEXT = "0999"
 WITHIN_A_SHARD = (1, 5, 9)

@@ -11,10 +11,10 @@ from safetensors.torch import save_file
 from tests.faults.calls import RpcLogged
 from tests.faults.fault import Fault, Trial
 from tests.faults.gates import Point
-from tests.faults.parts import eventually
 from tests.faults.signs import Line, lines_of
 from tests.faults.stage import BESIDE, ITEMS, SUBJECT
 from tests.faults.subject import ARCHITECTURE, exact_network
+from tests.waiting import eventually
 
 ONE_ROW = "CancelAudit and every transaction that ends a shard lock the audit's row. Whichever locks it first decides."
 CANCELLED = frozenset({AuditState.CANCELLED})

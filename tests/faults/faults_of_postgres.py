@@ -14,11 +14,12 @@ from sqlalchemy import make_url
 from tests.faults.calls import RpcLogged, metadata
 from tests.faults.fault import WITHOUT_MECHANISM, Fault, Trial
 from tests.faults.gates import Point
-from tests.faults.parts import descendants, eventually
+from tests.faults.parts import descendants
 from tests.faults.proxy import proxied
 from tests.faults.signs import Line
 from tests.faults.stage import SUBJECT, Stage
 from tests.readiness import readiness
+from tests.waiting import eventually
 
 REFUSED_SECONDS = 30.0
 WITHIN_A_SHARD = (1, 5, 9)

@@ -13,9 +13,9 @@ from modicum.v1 import artifact_service_pb2
 from tests.faults.calls import RpcLogged, caller, metadata
 from tests.faults.fault import WITHOUT_MECHANISM, Fault, Trial
 from tests.faults.gates import Point
-from tests.faults.parts import PATIENCE_SECONDS, eventually
 from tests.faults.stage import SUBJECT, TOKENS
 from tests.faults.uploading import MEBIBYTE, drawn, received, require_whole, send
+from tests.waiting import PATIENCE_SECONDS, eventually
 
 #: More than the API's connections to its database.
 SLOW_READERS = 24

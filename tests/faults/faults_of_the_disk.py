@@ -13,10 +13,11 @@ from modicum.errors import ResourceExhausted
 from tests.faults.calls import RpcLogged, caller, create_request
 from tests.faults.fault import WITHOUT_MECHANISM, Fault, Trial
 from tests.faults.gates import Point
-from tests.faults.parts import Part, eventually
+from tests.faults.parts import Part
 from tests.faults.signs import Line
 from tests.faults.stage import BESIDE, SUBJECT, Stage
 from tests.faults.uploading import MEBIBYTE, drawn, received, require_whole, send
+from tests.waiting import eventually
 
 UPLOAD_BYTES = 8 * MEBIBYTE
 ROOM_BYTES = 2 * MEBIBYTE

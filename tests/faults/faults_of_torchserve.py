@@ -14,10 +14,11 @@ from safetensors.torch import save_file
 
 from tests.faults.fault import Fault, Trial, submitted
 from tests.faults.gates import Point
-from tests.faults.parts import PATIENCE_SECONDS, eventually, lives
+from tests.faults.parts import lives
 from tests.faults.signs import Line, Metric, Reason
 from tests.faults.stage import BESIDE, SUBJECT
 from tests.faults.subject import CLASSES
+from tests.waiting import PATIENCE_SECONDS, eventually
 
 COMPUTING = "The model's process is computing."
 #: Findings stored when a shard is claimed. The number tells which of the three shards it is.

@@ -4,9 +4,10 @@ import signal
 
 from tests.faults.fault import WITHOUT_MECHANISM, Fault, Trial
 from tests.faults.gates import Point
-from tests.faults.parts import Part, eventually
+from tests.faults.parts import Part
 from tests.faults.signs import Line, Metric
 from tests.faults.stage import SUBJECT
+from tests.waiting import eventually
 
 FENCED = "Every write names its attempt. A worker that has lost its lease can store nothing."
 LOST = Metric("worker", "modicum_worker_lease_losses")

@@ -14,7 +14,7 @@ import psycopg
 from modicum_server.domain.audits import OUT_OF_DISTRIBUTION
 from psycopg.rows import dict_row
 
-from tests.faults.parts import eventually
+from tests.waiting import eventually
 
 KEY = 7400
 #: A lease that ends later than this from now, by the database's clock, is too long to wait for.

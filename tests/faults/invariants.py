@@ -13,9 +13,10 @@ from modicum import AuditState
 
 from tests.faults.documents import comparable, items_of
 from tests.faults.fault import Trial
-from tests.faults.parts import PATIENCE_SECONDS, command_line, eventually
+from tests.faults.parts import command_line
 from tests.faults.stage import BESIDE, ITEMS, SUBJECT, TOKENS
 from tests.faults.stale_tasks import places_written_once, shards_ended_by_holders
+from tests.waiting import PATIENCE_SECONDS, eventually
 
 #: The queue forgets a dead worker after a minute. Another worker then removes its jobs.
 QUEUE_FORGETS_SECONDS = 60 + 30

@@ -14,28 +14,16 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import psutil
 
-#: Seconds for a part to start, or for a condition to become true, on a slow and loaded machine.
-PATIENCE_SECONDS = 120.0
-POLL_SECONDS = 0.03
+from tests.waiting import eventually
+
 #: Seconds between the end of a part and its restart, as with an orchestrator.
 RESTART_SECONDS = 0.2
 #: Ends the process with the thread that started it. That thread lives as long as the part.
 PARENT_DEATH = "modicum_server.torchserve.confinement.parent_death"
-
-T = TypeVar("T")
-
-
-def eventually(look: Callable[[], T], what: str, *, seconds: float = PATIENCE_SECONDS) -> T:
-    """Poll `look` until it returns something, and return that. On a timeout, the error names `what`."""
-    end = time.monotonic() + seconds
-    while not (seen := look()):
-        assert time.monotonic() < end, f"expected {what} within {seconds:.0f} s; it did not come"
-        time.sleep(POLL_SECONDS)
-    return seen
 
 
 class Part:

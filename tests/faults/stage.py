@@ -28,8 +28,9 @@ from psycopg.rows import dict_row
 
 from tests.faults import gates
 from tests.faults.database import Database
-from tests.faults.parts import PATIENCE_SECONDS, Part, command_line, descendants, eventually, lives
+from tests.faults.parts import Part, command_line, descendants, lives
 from tests.faults.subject import ARCHITECTURE, pictures, write_subject
+from tests.waiting import PATIENCE_SECONDS, eventually
 
 SUBJECT, BESIDE = "projects/default", "projects/beside"
 #: Six shards and one. First come, first served would make the one wait longer than its turn.

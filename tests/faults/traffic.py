@@ -10,8 +10,8 @@ from modicum.errors import Unreachable
 
 from tests.faults.documents import comparable
 from tests.faults.fault import Reference, submitted
-from tests.faults.parts import eventually
 from tests.faults.stage import BESIDE, Stage
+from tests.waiting import eventually
 
 #: Pause before the next attempt when the API is away.
 AWAY_SECONDS = 1.0

@@ -13,8 +13,8 @@ from modicum.v1 import artifact_service_pb2
 
 from tests.faults.calls import caller, metadata
 from tests.faults.fault import Trial
-from tests.faults.parts import PATIENCE_SECONDS
 from tests.faults.stage import SUBJECT, TOKENS, Stage
+from tests.waiting import PATIENCE_SECONDS
 
 MEBIBYTE = 1024 * 1024
 

@@ -5,7 +5,6 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Callable
 
 import psycopg
 import pytest
@@ -13,7 +12,7 @@ from modicum_server.local.postgres import EmbeddedPostgres
 from modicum_server.local.postgres_binaries import LocalPostgresError
 from modicum_server.local.postgres_keeper import keep_running
 
-PATIENCE_SECONDS = 120
+from tests.waiting import PATIENCE_SECONDS, until
 
 
 @pytest.fixture
@@ -22,13 +21,6 @@ async def postgres(short_folder):
     await postgres.start()
     yield postgres
     await postgres.stop()
-
-
-async def until(it: Callable[[], object]) -> None:
-    end = time.monotonic() + PATIENCE_SECONDS
-    while not it():
-        assert time.monotonic() < end, "it does not come"
-        await asyncio.sleep(0.05)
 
 
 async def query(postgres: EmbeddedPostgres, statement: str) -> list:

@@ -3,7 +3,6 @@ import signal
 import stat
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psycopg
@@ -11,6 +10,8 @@ import pytest
 from modicum_server.local import postgres_binaries
 from modicum_server.local.postgres import EmbeddedPostgres, FolderInUseError
 from modicum_server.local.postgres_binaries import LocalPostgresError
+
+from tests.waiting import eventually
 
 #: Starts a server, prints its pid and URL, and waits to be killed.
 VICTIM = """
@@ -38,13 +39,6 @@ def alive(pid: int) -> bool:
 
 def start_victim(folder: Path) -> "subprocess.Popen[str]":
     return subprocess.Popen([sys.executable, "-c", VICTIM, str(folder)], stdout=subprocess.PIPE, text=True)
-
-
-def wait_until_gone(pid: int) -> None:
-    end = time.monotonic() + 20
-    while alive(pid):
-        assert time.monotonic() < end, "it lives on"
-        time.sleep(0.02)
 
 
 async def test_it_listens_only_on_a_private_socket_and_keeps_its_data(short_folder):
@@ -92,7 +86,7 @@ async def test_it_ends_with_the_process_that_started_it_and_starts_again_at_once
     again = EmbeddedPostgres(folder)
     await again.start()
 
-    wait_until_gone(int(pid))
+    eventually(lambda: not alive(int(pid)), "the end of PostgreSQL")
     with psycopg.connect(again.url) as connection:
         assert connection.execute("SELECT count(*) FROM kept").fetchone() == (0,)
     await again.stop()

@@ -5,25 +5,26 @@ import os
 import shutil
 import socket
 import subprocess
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 import yaml
 
+from tests import waiting
+
 REPOSITORY = Path(__file__).parents[2]
 RULES = REPOSITORY / "deploy" / "prometheus" / "rules.yml"
-PATIENCE_SECONDS = 120.0
-POLL_SECONDS = 0.2
 
-T = TypeVar("T")
+#: With pauses, because each look asks a program over HTTP for what changes once a second.
+eventually = partial(waiting.eventually, pause_seconds=0.2)
 
 
 def require(program: str) -> str:
@@ -42,15 +43,6 @@ def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         return port
-
-
-def eventually(look: Callable[[], T], what: str) -> T:
-    """Poll until there is something to see."""
-    end = time.monotonic() + PATIENCE_SECONDS
-    while not (seen := look()):
-        assert time.monotonic() < end, f"expected {what} within {PATIENCE_SECONDS:.0f} s; it did not come"
-        time.sleep(POLL_SECONDS)
-    return seen
 
 
 def shipped_rules() -> dict[str, Any]:

@@ -5,7 +5,7 @@ import hashlib
 import http.client
 import io
 import json
-from collections.abc import AsyncIterator, Callable, Container, Iterable, Mapping
+from collections.abc import AsyncIterator, Container, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import cache
@@ -216,10 +216,3 @@ class Served:
         digest = await self.artifact_store.put(json.dumps(whole).encode())
         async with self.store.transaction() as transaction:
             await transaction.audits.succeed(audit, result_digest=digest, artifacts=[stored])
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    """Wait until a condition holds."""
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while not holds():  # noqa: ASYNC110 - nothing tells it
-            await asyncio.sleep(0.02)

@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 import json
+from functools import partial
 
 import modicum
 import pytest
@@ -14,6 +15,7 @@ from modicum.verdicts import AsyncJudging, verdict_value
 
 from tests.gate.documents import image, with_rows
 from tests.rest.rest_stage import TOKENS
+from tests.waiting import until
 
 RESULT = with_rows([image(at, predicted=at % 2) for at in range(200)])
 POLICY = "version: 1\nrules: {spot: off, accuracy: {min: 0.9}}\n"
@@ -109,15 +111,19 @@ async def test_what_cannot_be_judged_is_refused_by_its_reason(served, policy):
     assert refused.value.reason == "AUDIT_NOT_SUCCEEDED"
 
 
+async def two_queued(client):
+    """The queued audits once there are two."""
+    audits = [one async for one in client.audits.list("state = QUEUED")]
+    return audits if len(audits) > 1 else []
+
+
 async def test_the_gate_audits_as_the_policy_asks_and_judges(served, policy):
     await served.audit()
     policy.write_text(POLICY + "audit: {threshold: 0.8, passes: 40, seed: 3, controls: []}\n", encoding="utf-8")
 
     async with client_of(served) as client:
         gate = asyncio.create_task(client.gate("net", "photos", policy))
-        async with asyncio.timeout(60):
-            while len(audits := [one async for one in client.audits.list("state = QUEUED")]) < 2:  # noqa: ASYNC110 - nothing tells it
-                await asyncio.sleep(0.05)
+        audits = await until(partial(two_queued, client), "the audit of the gate")
         asked = audits[0].snapshot.specification
         await served.succeed(audits[0].name, findings=0, result={**RESULT, "audit": audits[0].name})
         judged = await gate

@@ -71,9 +71,7 @@ async def soon(response):
 
 async def codes_logged(lines) -> list[str]:
     """Codes of the ended calls. The log line is written once the response is under way."""
-    while not (codes := [line["code"] for line in lines if line["event"] == "rpc"]):  # noqa: ASYNC110 - lines set no event
-        await asyncio.sleep(0.01)
-    return codes
+    return await until(lambda: [line["code"] for line in lines if line["event"] == "rpc"], "the line of a call")
 
 
 @pytest.mark.parametrize("path", ["/v1/projects", f"/v1/{PROJECT}/audits/a:watch"])

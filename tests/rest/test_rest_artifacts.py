@@ -11,8 +11,9 @@ import pytest
 from modicum_server.artifacts.uploads import PartialUpload
 from prometheus_client import generate_latest
 
-from tests.rest.rest_stage import PROJECT, TOKENS, until
+from tests.rest.rest_stage import PROJECT, TOKENS
 from tests.rest.two_doors import by_grpc
+from tests.waiting import until
 
 DATA = bytes(range(256)) * 20_000
 DIGEST = hashlib.sha256(DATA).hexdigest()
@@ -28,6 +29,15 @@ async def received(served, digest=DIGEST):
     found = await served.rest().ask("POST", f"/v1/{PROJECT}/artifacts:findMissing", {"digests": [digest]})
     missing = found.json["missing"]
     return int(missing[0]["receivedBytes"]) if missing else None
+
+
+async def until_received(served, size):
+    """Wait until so many bytes of an upload have come."""
+
+    async def enough():
+        return (await received(served) or 0) >= size
+
+    await until(enough, f"{size} bytes")
 
 
 async def test_an_artifact_is_downloaded_as_it_was_uploaded(served):
@@ -70,9 +80,7 @@ async def test_bytes_that_do_not_match_their_digest_are_discarded(served):
 async def test_an_upload_that_breaks_can_be_resumed(served):
     connection = socket.create_connection(("127.0.0.1", served.http_port))
     await asyncio.to_thread(connection.sendall, head(len(DATA)) + DATA[:1_000_000])
-    async with asyncio.timeout(60):
-        while await received(served) < 1_000_000 - 65_536:  # noqa: ASYNC110 - nothing tells it
-            await asyncio.sleep(0.02)
+    await until_received(served, 1_000_000 - 65_536)
     connection.close()
     code = 'code="OUT_OF_RANGE",method="/modicum.v1.ArtifactService/UploadArtifact"'
     await until(lambda: code in generate_latest(served.metrics.registry).decode())
@@ -102,9 +110,7 @@ async def test_an_upload_may_come_in_parts(served):
 async def test_a_second_concurrent_upload_is_refused_at_both_doors(served):
     connection = socket.create_connection(("127.0.0.1", served.http_port))
     await asyncio.to_thread(connection.sendall, head(len(DATA)) + DATA[:1_000_000])
-    async with asyncio.timeout(60):
-        while not await received(served):  # noqa: ASYNC110 - nothing tells it
-            await asyncio.sleep(0.02)
+    await until_received(served, 1)
     header = {"parent": PROJECT, "digest": DIGEST, "sizeBytes": len(DATA)}
     by_right = await served.rest().ask("PUT", PLACE, raw=b"", headers={"Content-Length": "0"})
     by_left = await by_grpc(served.channel, TOKENS["admin"], "UploadArtifact", {"header": header})

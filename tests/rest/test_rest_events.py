@@ -9,7 +9,7 @@ from modicum_server.metrics.api import ApiMetrics
 from modicum_server.transports.call_limits import Bounds
 from prometheus_client import generate_latest
 
-from tests.rest.rest_stage import until
+from tests.waiting import until
 
 
 def watchers(metrics: ApiMetrics) -> float:

@@ -9,7 +9,8 @@ import pytest
 import yaml
 from prometheus_client import generate_latest
 
-from tests.rest.rest_stage import PROJECT, until
+from tests.rest.rest_stage import PROJECT
+from tests.waiting import until
 
 RULES = Path(__file__).parents[2] / "deploy" / "prometheus" / "rules.yml"
 DATA = bytes(range(256)) * 20_000

@@ -23,6 +23,7 @@ from modicum_server.torchserve.isolation import candidates
 from tests.tiers import long
 from tests.torchserve import hostile_programs as hostile
 from tests.torchserve.hostile_stage import Programs, Stage, listening, read_report
+from tests.waiting import until
 
 PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "isolation.md"
 LEVELS = (Level.BUBBLEWRAP, Level.LANDLOCK)
@@ -185,14 +186,6 @@ async def test_a_greedy_program_ends_typed_and_its_neighbour_and_the_next_task_g
     assert isinstance(after[-1], TaskFinished)
     assert isinstance((await neighbour)[-1], TaskFinished)
     assert list((await stage.tmp()).iterdir()) == []
-
-
-async def until(holds):
-    """Wait until it is so."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not holds():
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.05)
 
 
 def page_table(corner):

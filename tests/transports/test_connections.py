@@ -2,12 +2,13 @@
 
 import asyncio
 import json
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
 import pytest
 from modicum_server.transports.call_limits import Bounds
+
+from tests.waiting import until
 
 HEAD_SECONDS = 1.0
 IMPATIENT = Bounds(head_seconds=HEAD_SECONDS, spare_connections=5)
@@ -40,12 +41,6 @@ async def drip(writer: asyncio.StreamWriter) -> None:
     while not writer.transport.is_closing():
         writer.write(b"a")
         await asyncio.sleep(0.05)
-
-
-async def until(it: Callable[[], object]) -> None:
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while not it():  # noqa: ASYNC110 - nothing tells of it
-            await asyncio.sleep(0.02)
 
 
 async def status_of(served, path: str = "/healthz") -> bytes:

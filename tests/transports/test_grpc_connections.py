@@ -12,6 +12,8 @@ from modicum_server.settings import Settings
 from modicum_server.transports.call_limits import BOUNDS, Bounds
 from modicum_server.transports.grpc import server
 
+from tests.waiting import until
+
 #: What opens HTTP/2: its words, and settings that say nothing.
 HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\x04\0\0\0\0\0"
 PATIENCE_SECONDS = 60.0
@@ -43,9 +45,7 @@ async def test_a_connection_too_many_is_closed_and_one_that_ends_makes_room(serv
                 assert await asyncio.wait_for(fifth.read(1), PATIENCE_SECONDS) == b""
             assert not await is_healthy(served.grpc_port)
 
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while not await is_healthy(served.grpc_port):  # noqa: ASYNC110 - the server tells nobody
-                await asyncio.sleep(0.05)
+        await until(lambda: is_healthy(served.grpc_port), "room for a connection")
 
 
 @pytest.mark.parametrize("bounds", [Bounds(handshake_seconds=0.2)])
