@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from modicum_server.domain.spots import SpotKind
 
 from tests.docs.documents import ROOT
+from tests.gate.server_documents import CATS, EVERYONE, served, trial
 
 GOLDEN = ROOT / "tests" / "measures" / "golden"
 PAGE = (ROOT / "docs" / "reference" / "result-document.md").read_text(encoding="utf-8")
@@ -29,3 +31,29 @@ ROW = json.loads((GOLDEN / "finding.jsonl").read_text(encoding="utf-8").splitlin
 )
 def test_the_page_names_every_key(part: Mapping[str, Any]):
     assert set(part) - NAMED == set()
+
+
+def section(title: str) -> str:
+    """The part of the page under a heading."""
+    return PAGE.split(f"## {title}\n")[1].split("\n## ")[0]
+
+
+def keys(value: Any) -> set[str]:
+    """Every key at any depth; measures have keys of their own."""
+    if isinstance(value, list):
+        return {name for one in value for name in keys(one)}
+    if isinstance(value, Mapping):
+        within = (keys(one) for name, one in value.items() if name != "measures")
+        return {*value, *value.get("measures", ()), *(name for names in within for name in names)}
+    return set()
+
+
+def test_the_tables_of_the_spot_test_name_every_key_of_it():
+    sources = EVERYONE[:CATS]
+    document, _ = served(trial(sources, follow=True), trial(sources, follow=False, half=1, kind=SpotKind.PATTERN))
+
+    missing = {
+        key for key in keys(document["spots"]) if f"`{key}`" not in section("Of each spot test").replace("[]", "")
+    }
+
+    assert missing == set()
