@@ -16,7 +16,7 @@ class Interrupted(KeyboardInterrupt):
 
 
 @pytest.fixture
-def interrupt(monkeypatch):
+def interrupt():
     """Interrupts the main thread."""
 
     def raising(*_):

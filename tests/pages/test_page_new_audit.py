@@ -28,14 +28,14 @@ def test_a_new_audit_has_its_cost_before_it_starts(scene):
     browser = scene.browser("otto")
     form = f"/{PROJECT}/new-audit"
 
-    shown = browser.send(form, f"{form}/cost", **fields(scene, passes="600", sample="6"))
+    shown = browser.send(form, f"{form}/cost", **fields(scene, passes="600", sample="6", audit_id="only-priced"))
     less = browser.send(form, f"{form}/cost", **fields(scene, passes="300", sample="6"))
 
     cost, smaller = passes(shown), passes(less)
     assert cost > smaller > 6 * 300
     assert f"{round(cost * 0.001)} s in one slot of a worker" in whole(shown)
     assert "6 images on a canvas of 8" in whole(shown)
-    assert "audits/again" not in browser.get(f"/{PROJECT}/audits").text
+    assert browser.get(f"/{PROJECT}/audits/only-priced").status == 404
 
 
 def test_the_name_of_a_new_audit_is_asked_before_what_is_folded_away(scene):
