@@ -1,11 +1,20 @@
 """Names, times and numbers as pages write them."""
 
+import re
 from datetime import UTC, datetime
+from importlib import resources
 
 import pytest
+from modicum_server.domain.audits import AuditState
+from modicum_server.domain.models import VersionState
+from modicum_server.domain.reviews import ReviewOutcome
+from modicum_server.domain.spot_swaps import SwapState
+from modicum_server.domain.verdicts import VerdictOutcome
 from modicum_server.errors import FieldInvalid
 from modicum_server.transports.http.pages import words
 from modicum_server.transports.http.pages.forms import Form
+
+TEMPLATES = resources.files("modicum_server.transports.http.pages") / "templates"
 
 
 @pytest.mark.parametrize(
@@ -76,3 +85,12 @@ def test_numbers_in_forms_are_read_as_people_write_them():
 
     assert (form.whole("whole"), form.whole("signed")) == (12_000, -1)
     assert (form.number("part"), form.number("small")) == (0.9, 0.001)
+
+
+@pytest.mark.parametrize("kind", [AuditState, VersionState, SwapState, VerdictOutcome, ReviewOutcome])
+def test_every_state_and_outcome_has_a_shape(kind):
+    parts = (TEMPLATES / "parts.html.j2").read_text(encoding="utf-8")
+
+    shapes = re.search(r"{% set SHAPES = ({.*?}) %}", parts, re.DOTALL)[1]
+
+    assert set(kind) <= set(re.findall(r'"(\w+)":', shapes))

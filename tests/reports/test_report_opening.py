@@ -4,9 +4,12 @@ import re
 from dataclasses import replace
 
 import pytest
+from modicum.gate.catalogue import known_rules
+from modicum.gate.spot_rule import SpotOutcome
 from modicum_server.domain.models import Ensemble
 from modicum_server.domain.searches import Control, ControlPlan
 from modicum_server.domain.spots import SpotKind, SpotPlace, SpotRow
+from modicum_server.domain.verdicts import VerdictOutcome
 from modicum_server.reports.outcomes import SHAPES, TONES, Tone, tag_of
 
 from tests.measures import test_measures_counterfactuals as pairs
@@ -307,6 +310,13 @@ def test_every_outcome_has_one_tone_and_no_two_tones_share_a_shape():
     assert len(set(SHAPES.values())) == len(Tone)
     assert tag_of("SUFFICIENT").shape != tag_of("DECISIVE").shape
     assert tag_of("OF_TOMORROW").tone is Tone.OPEN
+
+
+def test_every_outcome_of_a_rule_and_of_a_verdict_has_a_tone():
+    ends = {outcome for rule in known_rules().values() for outcome in rule.outcomes}
+
+    for outcome in {*ends, *SpotOutcome, *VerdictOutcome} - {"INCONCLUSIVE"}:
+        assert tag_of(outcome).tone is not Tone.OPEN, outcome
 
 
 def test_the_example_whose_class_is_lost_most_often_is_shown():
