@@ -54,14 +54,18 @@ def up(
         Path | None,
         typer.Option(
             metavar="FOLDER",
-            help="Folder of the database, files and logs. Default: MODICUM_DATA, else the user's data folder.",
+            help="Folder of the database, files and logs. Default: MODICUM_DATA, else ~/.local/share/modicum (as root "
+            "/var/lib/modicum).",
         ),
     ] = None,
     grpc_port: GrpcPort = None,
     http_port: HttpPort = None,
     until_unused: Annotated[bool, typer.Option(hidden=True, help="Stop when no command uses the server.")] = False,
 ) -> None:
-    """Run a whole server on this machine: Postgres, API, worker and TorchServe. Ctrl-C stops it."""
+    """Run a whole server on this machine: Postgres, API, worker and TorchServe.
+
+    Prints the address of its pages. Ctrl-C stops it.
+    """
     from modicum_server.local.folder import DataFolder, FolderInUse, ServerAddresses, default_folder
     from modicum_server.local.supervisor import LocalServer, StartFailed
 
@@ -112,7 +116,10 @@ def serve(
     ] = None,
     await_schema: AwaitSchema = False,
 ) -> None:
-    """Serve the API. Needs MODICUM_DATABASE_URL and MODICUM_ARTIFACTS_URL. Run `migrate` first."""
+    """Serve the API. Run `migrate` first.
+
+    Needs MODICUM_DATABASE_URL and MODICUM_ARTIFACTS_URL (a folder, or a URL such as s3://bucket/prefix).
+    """
     from modicum_server.bootstrap import running_api, schema_appears
     from modicum_server.transports import api  # noqa: F401  imported while the database starts, to save time
 
@@ -139,7 +146,10 @@ def worker(
     metrics_port: MetricsPort = None,
     await_schema: AwaitSchema = False,
 ) -> None:
-    """Run a worker with its own TorchServe. Needs MODICUM_DATABASE_URL and MODICUM_ARTIFACTS_URL."""
+    """Run a worker with its own TorchServe.
+
+    Needs MODICUM_DATABASE_URL and MODICUM_ARTIFACTS_URL (a folder, or a URL such as s3://bucket/prefix).
+    """
     from modicum_server.bootstrap import SCHEMA_SECONDS, run_worker
 
     settings = _required(settings_with(worker_metrics_port=metrics_port))

@@ -18,7 +18,10 @@ from modicum_server.usecases.operator_tokens import OperatorTokens
 T = TypeVar("T")
 
 app = typer.Typer(
-    cls=Group, no_args_is_help=True, help="Create, list, rotate and revoke the tokens with which clients log in."
+    cls=Group,
+    no_args_is_help=True,
+    help="Create, list, rotate and revoke tokens, as the operator, who has the database. A project's admin uses "
+    "`modicum tokens`.",
 )
 
 NEVER = "never"

@@ -52,7 +52,7 @@ def verify(
     after: Annotated[str, typer.Option(metavar="DIGEST", help="Go on after this digest of an earlier run.")] = "",
     data: Data = None,
 ) -> None:
-    """Hash all artifacts, and compare them with the database. Nothing is changed, and the server may run meanwhile.
+    """Check that every stored file is whole and known to the database. Changes nothing; the server may run meanwhile.
 
     Prints a row for each artifact that is MISSING, CORRUPT, UNREADABLE or ORPHANED (no project holds it: it only takes
     space). Ends with 1 where one is missing, corrupt or unreadable, else with 0. Ctrl-C, and a database or store that

@@ -70,7 +70,7 @@ def attest(
         ),
     ] = None,
 ) -> None:
-    """Sign what a verdict says of a model's weights: an in-toto statement in a Sigstore bundle, for other tools.
+    """Sign a verdict together with the digest of the weights: an in-toto statement in a Sigstore bundle.
 
     Exit codes: 0 signed, whatever the verdict; 2 wrong usage, 3 not completed, 130 interrupted.
     """

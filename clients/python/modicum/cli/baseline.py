@@ -1,4 +1,4 @@
-"""`modicum baseline`: the file that a policy compares with."""
+"""`modicum baseline`: keeps a result as the file that a policy compares later results with."""
 
 import json
 from pathlib import Path
@@ -21,7 +21,9 @@ from modicum.gate.baseline_file import baseline_document, baseline_side
 from modicum.gate.baseline_update import refusal
 from modicum.gate.verdict import Outcome
 
-app = typer.Typer(cls=Group, no_args_is_help=True, help="Write the file that a policy compares with.")
+app = typer.Typer(
+    cls=Group, no_args_is_help=True, help="Keep a result as the baseline that later models are compared with."
+)
 
 
 @command(app)

@@ -24,7 +24,9 @@ from modicum.results import Result
 from modicum.statistics import Statistics
 from modicum.versions import Combine, ModelVersion
 
-app = typer.Typer(cls=Group, no_args_is_help=True, help="Check ensembles of registered models.")
+app = typer.Typer(
+    cls=Group, no_args_is_help=True, help="Decide whether an ensemble overinterprets less than its members."
+)
 
 FEWEST_MEMBERS = 2
 LONGEST_NAME = 63
@@ -34,7 +36,7 @@ CODES = (("NOT_MITIGATED", VIOLATED), ("INCONCLUSIVE", INCONCLUSIVE), ("MITIGATE
 
 @app.callback()
 def _ensembles() -> None:
-    """Check ensembles of registered models."""
+    """Decide whether an ensemble overinterprets less than its members."""
 
 
 @command(app)

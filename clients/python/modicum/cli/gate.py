@@ -46,7 +46,7 @@ def gate(
             options.OUTPUT,
             "--result",
             "FILE",
-            "Keep the result document in FILE.json, or its page in FILE.html. Repeatable.",
+            "Also write the audit's result, as `modicum audit --output` does: FILE.json or FILE.html. Repeatable.",
         ),
     ] = None,
     budget: options.Budget = None,
@@ -61,8 +61,8 @@ def gate(
 ) -> None:
     """Audit a model as a policy asks, or reuse an identical audit, and judge it: PASS, FAIL or INCONCLUSIVE.
 
-    The policy says under `audit` what is measured. The server is the one in MODICUM_ADDRESS. If that is not set,
-    a local server is started.
+    Threshold, sample, controls and all else that is measured come from `audit` in the policy, not from options. The
+    server is the one in MODICUM_ADDRESS. If that is not set, a local server is started.
 
     Exit codes: 0 PASS, 1 FAIL, 4 INCONCLUSIVE; 2 wrong usage or policy, 3 not completed, 5 model or data refused, 130
     interrupted.

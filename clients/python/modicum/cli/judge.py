@@ -21,13 +21,16 @@ def judge(
     result: Annotated[
         str,
         typer.Argument(
-            metavar="RESULT", help="A result document in a FILE.json, or the name of an audit on the server."
+            metavar="RESULT",
+            help="A result document in a FILE.json, or the name of an audit on the server; with --save, that name.",
         ),
     ],
     *,
     version: Annotated[
         str,
-        options.option(options.MODEL, "--version", "MODEL/NUMBER", "Judge this version of a result of several alone."),
+        options.option(
+            options.MODEL, "--version", "MODEL/NUMBER", "If the result is about several versions: judge only this one."
+        ),
     ] = "",
     findings: Findings = None,
     judging: VerdictOptions,

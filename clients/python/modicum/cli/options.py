@@ -71,8 +71,9 @@ Places = Annotated[
     list[str],
     typer.Argument(
         metavar="[MODEL] PHOTOS",
-        help="PHOTOS: a folder of images, with or without class folders; a .csv of file,label; an .npz; or one image. "
-        "MODEL, in place of --weights: a model in MLflow, models:/NAME/VERSION or models:/NAME@ALIAS.",
+        help="PHOTOS (required): a folder of images, with or without class folders; a .csv of file,label; an .npz; or "
+        "one image. MODEL (optional, in place of --weights): a model in MLflow, models:/NAME/VERSION or "
+        "models:/NAME@ALIAS.",
     ),
 ]
 Json = Annotated[bool, option(OUTPUT, "--json", FLAG, "Print JSON to stdout.")]
@@ -142,8 +143,8 @@ class ModelOptions:
             MODEL,
             "--exported",
             "FILE",
-            "Instead of weights: a torch.export program (.pt2), where the server allows programs "
-            "(MODICUM_ALLOW_EXECUTABLES).",
+            "Instead of weights: a torch.export program (.pt2), where the server allows programs: it was started with "
+            "MODICUM_ALLOW_EXECUTABLES=true.",
         ),
     ] = None
     torchscript: Annotated[
@@ -241,8 +242,8 @@ class SearchOptions:
             SEARCH,
             "--threshold",
             "T",
-            "The confidence, from 0 to 1, from which on an image is searched and a subset suffices. Repeat for several "
-            "thresholds.",
+            "How sure the model must be (0 to 1): on a whole image for it to be searched, and on a subset for that to "
+            "suffice. Repeat for several thresholds.",
         ),
     ] = field(default_factory=lambda: [DEFAULT_THRESHOLD])
     passes: Annotated[
@@ -252,7 +253,7 @@ class SearchOptions:
             "--passes",
             "N",
             "Budget of mask_optimization for one search of one image, 10 or more. A forward pass costs 1, a backward "
-            f"pass 2. {SERVER_CHOOSES}",
+            "pass 2. With 0, the server chooses: 600, unless its operator set another number.",
         ),
     ] = 0
     fill: Annotated[Fill, option(SEARCH, "--fill", "FILL", f"What replaces a masked pixel. {FILLS}.")] = Fill.MEAN
@@ -306,7 +307,7 @@ class ControlOptions:
             "CONTROL",
             "Run only the named controls; repeat for several. NAME:IMAGES limits the images (0: all). "
             f"NAME:IMAGES:PASSES also sets the budget per image, for {SEARCHING_CONTROLS}. Names: {CONTROL_NAMES}. "
-            "docs/method.md says what each one asks.",
+            "A report (--output FILE.html) says what each one asks.",
         ),
     ] = None
     no_controls: Annotated[bool, option(CONTROLS, "--no-controls", FLAG, "Run no controls.")] = False

@@ -91,7 +91,7 @@ def plan(
     ] = 0.0,
     as_json: options.Json = False,
 ) -> None:
-    """Say how many images each rule of a policy needs to pass or fail, and the passes and time that takes.
+    """Say how many images each rule of a policy needs to pass or fail, and what that costs in passes and time.
 
     With a RESULT, further images are taken to be like those it has. Every assumption is printed.
 

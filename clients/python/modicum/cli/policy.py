@@ -34,7 +34,7 @@ def policy_from(path: Path) -> Policy:
 
 @command(app)
 def init(file: PolicyFile = DEFAULT_FILE) -> None:
-    """Write a policy with comments, to begin with. A file that exists is left as it is."""
+    """Write a policy with comments, to begin with. Refuses, with exit code 2, if the file exists."""
     text = resources.files("modicum.gate").joinpath("starting_policy.yaml").read_text(encoding="utf-8")
     try:
         with file.open("x", encoding="utf-8") as output:
@@ -48,7 +48,7 @@ def init(file: PolicyFile = DEFAULT_FILE) -> None:
 
 @command(app)
 def check(file: PolicyFile = DEFAULT_FILE, *, as_json: options.Json = False) -> None:
-    """Check a policy. Every problem is printed with its line and column, and ends with exit code 2.
+    """Check a policy. Prints each problem with its line and column; exit code 2 if there is one.
 
     It also warns of what fails or is inconclusive whatever the model is, now or soon: a waiver that has expired or will
     within 14 days, and a baseline file that is missing or damaged.

@@ -22,9 +22,9 @@ def render(
     output: VerdictOutputs = None,
     as_json: options.Json = False,
 ) -> None:
-    """Write a verdict in a file in other forms, and print it. Nothing is judged again: no exit code says the outcome.
+    """Convert a verdict file to other formats and print it, without judging again.
 
-    Exit codes: 0 written, 2 wrong usage or no verdict, 3 not completed, 130 interrupted.
+    Exit codes: 0 written, whatever the verdict; 2 wrong usage or no verdict, 3 not completed, 130 interrupted.
     """
     outputs = verdict_outputs(output or ())
     document = read_verdict(verdict)
