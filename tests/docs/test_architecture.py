@@ -10,6 +10,7 @@ from tests.docs.documents import ROOT
 
 PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 SERVER = ROOT / "service" / "server" / "modicum_server"
+NAMED_PATH = re.compile(r"`([\w.-]+(?:/[\w.-]+)*(?:/|\.(?:py|proto|md|json|j2|ya?ml|toml)))`")
 PLACES = (
     ROOT,
     SERVER,
@@ -42,9 +43,16 @@ def test_every_folder_on_the_way_exists(folder):
     assert (ROOT / folder / "__init__.py").exists()
 
 
-@pytest.mark.parametrize("path", sorted(set(re.findall(r"`([\w.]+(?:/[\w.]+)*(?:/|\.py|\.proto|\.md))`", PAGE))))
+@pytest.mark.parametrize("path", sorted(set(re.findall(NAMED_PATH, PAGE))))
 def test_every_path_that_the_page_names_exists(path):
     assert any((place / path).exists() for place in PLACES)
+
+
+def test_every_folder_of_tests_that_the_page_names_exists():
+    named = set(re.findall(r"\btests/(\w+)", PAGE))
+
+    assert len(named) > 15
+    assert [name for name in sorted(named) if not (ROOT / "tests" / name).is_dir()] == []
 
 
 def test_every_folder_of_the_repository_is_on_the_map():
