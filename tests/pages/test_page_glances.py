@@ -49,6 +49,23 @@ def test_each_model_of_the_overview_has_a_small_trend_of_its_last_audits(scene, 
     assert f'id="{element_id(SINGLE)}"' not in trends.text  # one audit is no trend
 
 
+def test_what_was_found_on_an_earlier_version_is_not_told_of_the_newest(scene):
+    def card() -> str:
+        seen = scene.browser("vera").get(f"/{PROJECT}")
+        (own,) = (one for one in seen.text.split("<li>") if f'id="{element_id(f"{PROJECT}/models/renewed")}"' in one)
+        return own
+
+    few = scene.run(scene.dataset("renewed"))
+    first = scene.run(scene.model("renewed"))
+    scene.run(scene.succeed(scene.run(scene.audit("renewed-first", first, few)), 3))
+    assert "earlier version" not in card()
+
+    scene.run(scene.model("renewed", labels=(*LABELS, "more")))
+
+    assert '<p class="found"><span class="quiet">An earlier version:</span> ' in card()
+    assert ", of an earlier version" in card()
+
+
 def test_trends_are_those_of_the_page_that_is_shown_and_of_ones_own_projects(scene, audited):
     browser = scene.browser("vera")
 

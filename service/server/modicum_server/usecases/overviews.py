@@ -53,6 +53,11 @@ class ModelLine:
         """Whether the newest version is none of those that the verdict judged."""
         return self.verdict is not None and self.model.latest_version not in self.verdict.model_versions
 
+    @property
+    def is_audit_older(self) -> bool:
+        """Whether the newest version is none of those that the newest audit is of."""
+        return self.audit is not None and self.model.latest_version not in self.audit.specification.model_versions
+
 
 @dataclass(frozen=True, slots=True)
 class WaitingAudit:

@@ -49,7 +49,8 @@ def side_of(visit: Visit, name: str) -> Side:
     """
     audit = visit.query(name)
     if not audit.startswith(f"{visit.project}/audits/"):
-        raise FieldInvalid(name, f"expected an audit of {visit.project}, got {shown(audit)}")
+        got = shown(audit) if audit else "none. Choose two audits on the page of a data set or of an audit"
+        raise FieldInvalid(name, f"expected an audit of {visit.project}, got {got}")
     return Side(audit, visit.query(f"{name}_version"))
 
 
