@@ -15,7 +15,9 @@ from pathlib import Path
 import fsspec
 import pytest
 from modicum_server.artifacts import files, uploads
-from modicum_server.artifacts.store import FolderArtifactStore, RemoteArtifactStore, open_artifact_store
+from modicum_server.artifacts.folder_store import FolderArtifactStore
+from modicum_server.artifacts.remote_store import RemoteArtifactStore
+from modicum_server.artifacts.store import open_artifact_store
 from modicum_server.errors import (
     ArtifactNotFound,
     DependencyUnavailable,

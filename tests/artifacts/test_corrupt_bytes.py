@@ -4,7 +4,8 @@ import hashlib
 import uuid
 
 import pytest
-from modicum_server.artifacts.store import FolderArtifactStore, open_artifact_store
+from modicum_server.artifacts.folder_store import FolderArtifactStore
+from modicum_server.artifacts.store import open_artifact_store
 from modicum_server.errors import ArtifactCorrupt
 from modicum_server.ports import ArtifactStore
 from modicum_server.usecases.result_facts import ResultFacts

@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import numpy as np
-from modicum_server.artifacts.store import FolderArtifactStore
+from modicum_server.artifacts.folder_store import FolderArtifactStore
 from modicum_server.bootstrap import open_artifact_store
 from modicum_server.domain.audits import Audit, AuditFailure, AuditSpecification, Stage
 from modicum_server.domain.models import ModelCheck, OutputKind, Weights

@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 
 import grpc
-from modicum_server.artifacts.store import FolderArtifactStore
+from modicum_server.artifacts.folder_store import FolderArtifactStore
 from modicum_server.domain.findings import Finding
 from modicum_server.domain.models import ModelCheck, OutputKind
 from modicum_server.measures.rows import write_findings

@@ -10,7 +10,7 @@ import pytest
 import structlog
 from modicum.v1.project_service_pb2 import ListProjectsRequest
 from modicum.v1.project_service_pb2_grpc import ProjectServiceStub
-from modicum_server.artifacts.store import FolderArtifactStore
+from modicum_server.artifacts.folder_store import FolderArtifactStore
 from modicum_server.bootstrap import build_api
 from modicum_server.errors import DependencyUnavailable
 from modicum_server.metrics.api import ApiMetrics

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import grpc
 import pytest
-from modicum_server.artifacts.store import FolderArtifactStore
+from modicum_server.artifacts.folder_store import FolderArtifactStore
 from modicum_server.bootstrap import build_api
 from modicum_server.domain.projects import Role
 from modicum_server.metrics.api import ApiMetrics

@@ -9,7 +9,7 @@ from asyncio import to_thread
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from modicum_server.artifacts.store import FolderArtifactStore
+from modicum_server.artifacts.folder_store import FolderArtifactStore
 from modicum_server.bootstrap import build_api
 from modicum_server.settings import Settings
 from modicum_server.store.changes import PostgresChanges
@@ -28,7 +28,7 @@ sys.meta_path.insert(0, Absent())
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from modicum_server.artifacts.store import FolderArtifactStore
+from modicum_server.artifacts.folder_store import FolderArtifactStore
 from modicum_server.settings import Settings
 from modicum_server.store.changes import PostgresChanges
 from modicum_server.store.postgres import PostgresStore

@@ -34,7 +34,7 @@ from modicum.v1 import (
 from modicum.v1 import (
     model_service_pb2 as models,
 )
-from modicum_server.artifacts.store import FolderArtifactStore
+from modicum_server.artifacts.folder_store import FolderArtifactStore
 from modicum_server.domain.models import ModelCheck, OutputKind
 from modicum_server.metrics.api import ApiMetrics
 from modicum_server.store.postgres import PostgresStore

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
-from modicum_server.artifacts.store import FolderArtifactStore
+from modicum_server.artifacts.folder_store import FolderArtifactStore
 from modicum_server.domain.audits import AuditSpecification
 from modicum_server.domain.findings import Finding
 from modicum_server.domain.models import InputSpecification, ModelCheck, ModelVersion, OutputKind, Weights

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import structlog
-from modicum_server.artifacts.store import FolderArtifactStore
+from modicum_server.artifacts.folder_store import FolderArtifactStore
 from modicum_server.settings import Settings
 from modicum_server.store.postgres import PostgresStore
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from modicum_server.artifacts.store import FolderArtifactStore
+from modicum_server.artifacts.folder_store import FolderArtifactStore
 from modicum_server.domain.audits import Audit, AuditProgress, AuditSpecification, AuditState, NewShard, Shard, Stage
 from modicum_server.domain.datasets import DatasetItem
 from modicum_server.domain.findings import Finding

@@ -1,0 +1,161 @@
+"""The artifact store in a local folder."""
+
+import asyncio
+import hashlib
+import tempfile
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import ParamSpec
+
+from modicum_server.artifacts.files import (
+    copy_in,
+    digest_of,
+    disk_errors,
+    folder_names,
+    link_or_copy,
+    move_in,
+    place_of,
+    stage,
+    write_in,
+)
+from modicum_server.artifacts.stored_bytes import STORE_ID, digests_behind, is_whole, not_found, pieces
+from modicum_server.artifacts.uploads import Uploads
+from modicum_server.errors import DependencyUnavailable
+from modicum_server.ports import Upload
+
+P = ParamSpec("P")
+
+
+class FolderArtifactStore:
+    """`ports.ArtifactStore` over a local folder. Many processes may share it."""
+
+    def __init__(self, root: Path) -> None:
+        """Take the folder. A missing one is created, for its owner alone."""
+        self._root = root.absolute()
+        self._uploads = Uploads(self._root / "uploads")
+        self._scratch = self._root / "scratch"
+        with disk_errors():
+            if not self._root.exists():
+                self._root.mkdir(parents=True, mode=0o700)
+            self._scratch.mkdir(exist_ok=True)
+            self._uploads.forget_old()
+
+    async def received(self, project: str, digest: str) -> int:
+        """Return how many bytes a broken upload of this project left."""
+        return await self._uploads.received(project, digest)
+
+    def upload(self, project: str, digest: str, *, size_bytes: int, offset: int) -> AbstractAsyncContextManager[Upload]:
+        """Begin or resume; raises UploadInvalid when `offset` is not what was received, UploadBusy beside another."""
+
+        async def deliver(path: Path) -> None:
+            await asyncio.to_thread(_guarded, move_in, path, self._path(digest))
+
+        return self._uploads.open(project, digest, size_bytes=size_bytes, offset=offset, deliver=deliver)
+
+    def read(self, digest: str, *, offset: int = 0) -> AsyncGenerator[bytes]:
+        """Yield the bytes from `offset` in pieces of 256 KiB; the last comes once the whole has its digest.
+
+        Raises:
+            ArtifactNotFound, ArtifactCorrupt, OffsetInvalid
+        """
+        return pieces(digest, self._path(digest).open, offset, self._errors)
+
+    async def put(self, data: bytes) -> str:
+        """Store whole bytes and return their digest. Damaged ones that are there are replaced."""
+        digest = hashlib.sha256(data).hexdigest()
+        path = self._path(digest)
+        if not await asyncio.to_thread(is_whole, path.open, digest):
+            await asyncio.to_thread(_guarded, write_in, data, path, self._scratch)
+        return digest
+
+    async def put_file(self, path: Path) -> str:
+        """Store a local file and return its digest. Damaged bytes that are there are replaced."""
+        digest = await asyncio.to_thread(digest_of, path)
+        place = self._path(digest)
+        if not await asyncio.to_thread(is_whole, place.open, digest):
+            await asyncio.to_thread(_guarded, copy_in, path, place, self._scratch)
+        return digest
+
+    async def fetch(self, digest: str, destination: Path) -> None:
+        """Put the bytes at a local path, by hard link where that can be; nobody may write to them there.
+
+        Raises:
+            ArtifactNotFound, ArtifactCorrupt, DiskFull
+        """
+        with not_found(digest, self._errors):
+            await asyncio.to_thread(stage, digest, partial(link_or_copy, self._path(digest)), destination)
+
+    async def delete(self, digest: str) -> None:
+        """Delete the bytes, if they exist."""
+        await asyncio.to_thread(_guarded, self._path(digest).unlink, True)
+
+    async def stored(self, after: str) -> AsyncGenerator[str]:
+        """Yield the digests of all stored bytes behind `after`, rising.
+
+        Raises:
+            DependencyUnavailable
+        """
+        async for digest in digests_behind(self._names, after, self._errors):
+            yield digest
+
+    async def store_id(self) -> str | None:
+        """Return the id that the folder was given; None where it was given none.
+
+        Raises:
+            DependencyUnavailable
+        """
+        with self._errors():
+            return await asyncio.to_thread(self._read_id)
+
+    async def set_store_id(self, store_id: str) -> None:
+        """Give the folder an id."""
+        await asyncio.to_thread(_guarded, write_in, store_id.encode(), self._root / STORE_ID, self._scratch)
+
+    async def ping(self) -> None:
+        """Check that the folder exists and that a file can be created in it.
+
+        Raises:
+            DependencyUnavailable; DiskFull: there is not even room for an empty file.
+        """
+        await asyncio.to_thread(self._require_there)
+        await asyncio.to_thread(_guarded, _make_a_file, self._scratch)
+
+    def _path(self, digest: str) -> Path:
+        return self._root / "sha256" / place_of(digest)
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Turn errors of the disk into the domain's. Where the whole folder is gone, no file of it is said to be."""
+        try:
+            with disk_errors():
+                yield
+        except DependencyUnavailable as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                self._require_there()
+            raise
+
+    def _require_there(self) -> None:
+        if not self._scratch.is_dir():
+            raise DependencyUnavailable("the folder of the artifact store does not exist; mount it, then try again")
+
+    def _read_id(self) -> str | None:
+        self._require_there()
+        place = self._root / STORE_ID
+        return place.read_text().strip() if place.exists() else None
+
+    def _names(self, part: str) -> list[str]:
+        self._require_there()
+        return folder_names(self._root / "sha256" / part)
+
+
+def _make_a_file(folder: Path) -> None:
+    with tempfile.TemporaryFile(dir=folder, prefix="ping-"):
+        """Made, and gone again: permissions alone say nothing of a disk that is mounted read-only."""
+
+
+def _guarded(work: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
+    """Do blocking work in a thread. Errors of the disk become the domain's."""
+    with disk_errors():
+        work(*args, **kwargs)

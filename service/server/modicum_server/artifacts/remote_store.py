@@ -1,0 +1,160 @@
+"""The artifact store behind an fsspec URL, such as a bucket."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager
+from functools import partial
+from pathlib import Path
+from typing import Any, ParamSpec
+
+import fsspec  # type: ignore[import-untyped]
+
+from modicum_server.artifacts.files import digest_of, disk_errors, driver_errors, place_of, stage
+from modicum_server.artifacts.stored_bytes import STORE_ID, digests_behind, is_whole, not_found, pieces
+from modicum_server.artifacts.uploads import Uploads
+from modicum_server.ports import Upload
+
+P = ParamSpec("P")
+
+
+class RemoteArtifactStore:
+    """`ports.ArtifactStore` over fsspec. Uploads are collected in a local folder, and then stored as a whole."""
+
+    def __init__(self, url: str, spool: Path) -> None:
+        """Take the URL (fsspec finds the credentials itself) and the folder of unfinished uploads."""
+        self._files: Any
+        # Other processes store files too, so no listing may be kept.
+        self._files, root = fsspec.url_to_fs(url, use_listings_cache=False)
+        self._root = f"{root.rstrip('/')}/sha256"
+        self._id_place = f"{root.rstrip('/')}/{STORE_ID}"
+        self._uploads = Uploads(spool)
+        with disk_errors():
+            spool.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._uploads.forget_old()
+
+    async def received(self, project: str, digest: str) -> int:
+        """Return how many bytes a broken upload of this project left on this machine."""
+        return await self._uploads.received(project, digest)
+
+    def upload(self, project: str, digest: str, *, size_bytes: int, offset: int) -> AbstractAsyncContextManager[Upload]:
+        """Begin or resume; raises UploadInvalid when `offset` is not what was received, UploadBusy beside another."""
+
+        async def deliver(path: Path) -> None:
+            await asyncio.to_thread(_driven, self._send, path, digest)
+
+        return self._uploads.open(project, digest, size_bytes=size_bytes, offset=offset, deliver=deliver)
+
+    def read(self, digest: str, *, offset: int = 0) -> AsyncGenerator[bytes]:
+        """Yield the bytes from `offset` in pieces of 256 KiB; the last comes once the whole has its digest.
+
+        Raises:
+            ArtifactNotFound, ArtifactCorrupt, OffsetInvalid
+        """
+        return pieces(digest, partial(self._files.open, self._path(digest)), offset, driver_errors)
+
+    async def put(self, data: bytes) -> str:
+        """Store whole bytes and return their digest. Damaged ones that are there are replaced."""
+        digest = hashlib.sha256(data).hexdigest()
+        if not await asyncio.to_thread(self._has_whole, digest):
+            await asyncio.to_thread(_driven, self._store, data, self._path(digest))
+        return digest
+
+    async def put_file(self, path: Path) -> str:
+        """Store a local file and return its digest. Damaged bytes that are there are replaced."""
+        digest = await asyncio.to_thread(digest_of, path)
+        if not await asyncio.to_thread(self._has_whole, digest):
+            await asyncio.to_thread(_driven, self._store_file, path, self._path(digest))
+        return digest
+
+    async def fetch(self, digest: str, destination: Path) -> None:
+        """Put a copy of the bytes at a local path.
+
+        Raises:
+            ArtifactNotFound, ArtifactCorrupt, DiskFull
+        """
+        with not_found(digest, driver_errors):
+            await asyncio.to_thread(self._get, digest, destination)
+
+    async def delete(self, digest: str) -> None:
+        """Delete the bytes, if they exist."""
+        await asyncio.to_thread(_driven, self._remove, self._path(digest))
+
+    async def stored(self, after: str) -> AsyncGenerator[str]:
+        """Yield the digests of all stored bytes behind `after`, rising.
+
+        Raises:
+            DependencyUnavailable
+        """
+        async for digest in digests_behind(self._names, after, driver_errors):
+            yield digest
+
+    async def store_id(self) -> str | None:
+        """Return the id that the store was given; None where it was given none.
+
+        Raises:
+            DependencyUnavailable
+        """
+        with driver_errors():
+            return await asyncio.to_thread(self._read_id)
+
+    async def set_store_id(self, store_id: str) -> None:
+        """Give the store an id."""
+        await asyncio.to_thread(_driven, self._store, store_id.encode(), self._id_place)
+
+    async def ping(self) -> None:
+        """Check that the store replies.
+
+        Raises:
+            DependencyUnavailable
+        """
+        await asyncio.to_thread(_driven, self._files.exists, self._root)
+
+    def _path(self, digest: str) -> str:
+        return f"{self._root}/{place_of(digest)}"
+
+    def _send(self, path: Path, digest: str) -> None:
+        target = self._path(digest)
+        self._files.makedirs(target.rpartition("/")[0], exist_ok=True)
+        self._files.put_file(str(path), target)
+        path.unlink()
+
+    def _has_whole(self, digest: str) -> bool:
+        return is_whole(partial(self._files.open, self._path(digest)), digest)
+
+    def _store(self, data: bytes, target: str) -> None:
+        self._files.makedirs(target.rpartition("/")[0], exist_ok=True)
+        self._files.pipe_file(target, data)
+
+    def _store_file(self, path: Path, target: str) -> None:
+        self._files.makedirs(target.rpartition("/")[0], exist_ok=True)
+        self._files.put_file(str(path), target)
+
+    def _get(self, digest: str, destination: Path) -> None:
+        stage(digest, lambda fresh: self._files.get_file(self._path(digest), str(fresh)), destination)
+
+    def _names(self, part: str) -> list[str]:
+        """Return the names in a part of the store; none where there is no such part."""
+        try:
+            names = self._files.ls(f"{self._root}/{part}".rstrip("/"), detail=False)
+        except FileNotFoundError:
+            return []
+        return [name.rstrip("/").rpartition("/")[2] for name in names]
+
+    def _read_id(self) -> str | None:
+        """Return the id. Many drivers' `exists` says False of a store that is away, so the file itself is read."""
+        try:
+            found: bytes = self._files.cat_file(self._id_place)
+        except FileNotFoundError:
+            return None
+        return found.decode().strip()
+
+    def _remove(self, path: str) -> None:
+        if self._files.exists(path):
+            self._files.rm_file(path)
+
+
+def _driven(work: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
+    """Do blocking work of a driver in a thread. Its errors become the domain's."""
+    with driver_errors():
+        work(*args, **kwargs)
