@@ -4,8 +4,8 @@ import re
 from itertools import takewhile
 
 import pytest
-from modicum_server.transports.http.pages.door import Page
 from modicum_server.transports.http.pages.mounting import PAGES
+from modicum_server.transports.http.pages.page import Page
 
 from tests.docs.documents import ROOT
 

@@ -1,9 +1,32 @@
 """Mistakes in a form, in words for whoever filled it in: fields are called by their labels."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
+from typing import Protocol
+
+from starlette.responses import Response
 
 from modicum_server.errors import FieldInvalid, ModicumError, PermissionDenied
 from modicum_server.transports.errors import status_of_error
+from modicum_server.transports.http.pages.visits import Show, Visit
+
+
+class Told(Protocol):
+    """A page that has a form and says what is wrong with what was sent."""
+
+    def __call__(self, visit: Visit, *, problem: str) -> Awaitable[Response]:
+        """Show the page with the problem above its form."""
+
+
+def telling(act: Show, page: Told, labels: Mapping[str, str]) -> Show:
+    """Return an action that shows its page again where its form holds a mistake, as `mistake` tells it."""
+
+    async def show(visit: Visit) -> Response:
+        try:
+            return await act(visit)
+        except ModicumError as error:
+            return await page(visit, problem=mistake(error, labels))
+
+    return show
 
 
 def mistake(error: ModicumError, labels: Mapping[str, str]) -> str:

@@ -6,7 +6,7 @@ from modicum_server.settings import Settings
 from modicum_server.transports.call_limits import Bounds
 from modicum_server.transports.call_metrics import CallMetrics
 from modicum_server.transports.http.pages.assets import asset_route
-from modicum_server.transports.http.pages.door import PageServices, routes_of
+from modicum_server.transports.http.pages.page import PageServices, routes_of
 from modicum_server.transports.http.pages.views import (
     audits,
     datasets,

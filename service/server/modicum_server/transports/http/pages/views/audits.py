@@ -12,7 +12,7 @@ from modicum_server.domain.audits import Audit, AuditState, Stage
 from modicum_server.domain.projects import Role
 from modicum_server.errors import InvalidArgument, ResultIncomplete
 from modicum_server.transports.http.pages import headers
-from modicum_server.transports.http.pages.door import Page
+from modicum_server.transports.http.pages.page import Page
 from modicum_server.transports.http.pages.pictures import is_shown
 from modicum_server.transports.http.pages.repeating import repetition
 from modicum_server.transports.http.pages.streaming import Streamed

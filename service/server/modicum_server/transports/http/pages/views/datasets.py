@@ -8,7 +8,7 @@ from starlette.responses import Response
 from modicum_server.domain.audits import Audit, AuditState
 from modicum_server.errors import FieldInvalid, PageNotFound
 from modicum_server.transports.http.pages import headers
-from modicum_server.transports.http.pages.door import Page
+from modicum_server.transports.http.pages.page import Page
 from modicum_server.transports.http.pages.pictures import LARGEST_BYTES, NOT_DRAWN, is_shown, media_type_of
 from modicum_server.transports.http.pages.streaming import Streamed
 from modicum_server.transports.http.pages.visits import Visit

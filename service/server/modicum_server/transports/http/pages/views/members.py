@@ -5,10 +5,9 @@ from http import HTTPStatus
 from starlette.responses import Response
 
 from modicum_server.domain.projects import Role
-from modicum_server.errors import ModicumError
-from modicum_server.transports.http.pages.door import Page
 from modicum_server.transports.http.pages.forms import Form
-from modicum_server.transports.http.pages.mistakes import mistake
+from modicum_server.transports.http.pages.mistakes import telling
+from modicum_server.transports.http.pages.page import Page
 from modicum_server.transports.http.pages.visits import Visit
 from modicum_server.usecases.pages import PageRequest
 
@@ -21,27 +20,17 @@ async def _list(visit: Visit) -> Response:
 
 
 async def _add(visit: Visit) -> Response:
-    member = visit.form.text("member")
-    try:
-        await visit.use_cases.members.add(visit.principal, visit.project, member, _role(visit.form))
-    except ModicumError as error:
-        return await _page(visit, problem=mistake(error, LABELS), member=member)
+    await visit.use_cases.members.add(visit.principal, visit.project, visit.form.text("member"), _role(visit.form))
     return visit.redirect_to(_path(visit))
 
 
 async def _change(visit: Visit) -> Response:
-    try:
-        await visit.use_cases.members.set_role(visit.principal, _member(visit), _role(visit.form))
-    except ModicumError as error:
-        return await _page(visit, problem=mistake(error, LABELS))
+    await visit.use_cases.members.set_role(visit.principal, _member(visit), _role(visit.form))
     return visit.redirect_to(_path(visit))
 
 
 async def _remove(visit: Visit) -> Response:
-    try:
-        await visit.use_cases.members.remove(visit.principal, _member(visit))
-    except ModicumError as error:
-        return await _page(visit, problem=mistake(error, LABELS))
+    await visit.use_cases.members.remove(visit.principal, _member(visit))
     return visit.redirect_to(_path(visit))
 
 
@@ -56,6 +45,11 @@ async def _page(visit: Visit, *, problem: str = "", member: str = "") -> Respons
         member=member,
         first=not visit.query("page"),
     )
+
+
+async def _page_as_typed(visit: Visit, *, problem: str) -> Response:
+    """Show the page with the name of a member who was to be added."""
+    return await _page(visit, problem=problem, member=visit.form.text("member"))
 
 
 def _member(visit: Visit) -> str:
@@ -75,7 +69,7 @@ def _path(visit: Visit) -> str:
 _MEMBERS = "/projects/{project}/members"
 PAGES = (
     Page("members", _MEMBERS, _list, needs=Role.ADMIN),
-    Page("add_member", _MEMBERS, _add, takes_form=True, needs=Role.ADMIN),
-    Page("change_member", f"{_MEMBERS}/role", _change, takes_form=True, needs=Role.ADMIN),
-    Page("remove_member", f"{_MEMBERS}/remove", _remove, takes_form=True, needs=Role.ADMIN),
+    Page("add_member", _MEMBERS, telling(_add, _page_as_typed, LABELS), takes_form=True, needs=Role.ADMIN),
+    Page("change_member", f"{_MEMBERS}/role", telling(_change, _page, LABELS), takes_form=True, needs=Role.ADMIN),
+    Page("remove_member", f"{_MEMBERS}/remove", telling(_remove, _page, LABELS), takes_form=True, needs=Role.ADMIN),
 )

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from starlette.responses import Response
 
 from modicum_server.domain.models import Ensemble, Executable, InputDropout, ModelVersion, Weights
-from modicum_server.transports.http.pages.door import Page
+from modicum_server.transports.http.pages.page import Page
 from modicum_server.transports.http.pages.trend_drawing import drawing_of
 from modicum_server.transports.http.pages.visits import Visit
 from modicum_server.transports.http.pages.words import label_of

@@ -14,8 +14,8 @@ from modicum_server.domain.projects import Role
 from modicum_server.domain.searches import Control, Fill
 from modicum_server.errors import AuditExists, ModicumError
 from modicum_server.transports.http.pages.audit_form import LABELS, OFFERED, AuditForm, draft_of
-from modicum_server.transports.http.pages.door import Page
 from modicum_server.transports.http.pages.mistakes import mistake
+from modicum_server.transports.http.pages.page import Page
 from modicum_server.transports.http.pages.visits import Visit
 from modicum_server.usecases.audit_creation import AuditOptions
 from modicum_server.usecases.durations import longest_seconds

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from modicum_server.domain.digests import is_digest
 from modicum_server.errors import PageNotFound
-from modicum_server.transports.http.pages.door import Page
+from modicum_server.transports.http.pages.page import Page
 from modicum_server.transports.http.pages.visits import Visit
 from modicum_server.usecases.pages import PageRequest
 

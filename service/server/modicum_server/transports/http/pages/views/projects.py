@@ -6,7 +6,7 @@ from typing import Any
 from starlette.responses import Response
 
 from modicum_server.errors import PageNotFound
-from modicum_server.transports.http.pages.door import Page
+from modicum_server.transports.http.pages.page import Page
 from modicum_server.transports.http.pages.trend_drawing import small_drawing_of
 from modicum_server.transports.http.pages.visits import Visit
 from modicum_server.usecases.overviews import Work

@@ -12,8 +12,8 @@ from starlette.responses import Response
 from modicum_server.errors import PageNotFound, ReviewerUnknown, ReviewLinkUsed
 from modicum_server.transports.http.pages import headers
 from modicum_server.transports.http.pages.cookies import LONGEST_SECRET, is_encrypted
-from modicum_server.transports.http.pages.door import Page
 from modicum_server.transports.http.pages.hosts import port_of
+from modicum_server.transports.http.pages.page import Page
 from modicum_server.transports.http.pages.public_pages import public_page
 from modicum_server.transports.http.pages.visits import Visit
 from modicum_server.transports.layers import GUESS_SECONDS

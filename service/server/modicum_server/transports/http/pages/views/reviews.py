@@ -11,8 +11,8 @@ from modicum_server.domain.projects import Role
 from modicum_server.errors import ModicumError
 from modicum_server.transports.http.pages import headers
 from modicum_server.transports.http.pages.cookies import is_encrypted
-from modicum_server.transports.http.pages.door import Page
 from modicum_server.transports.http.pages.mistakes import mistake
+from modicum_server.transports.http.pages.page import Page
 from modicum_server.transports.http.pages.review_drawing import drawing_of
 from modicum_server.transports.http.pages.visits import Visit
 from modicum_server.usecases.read_reviews import review_document

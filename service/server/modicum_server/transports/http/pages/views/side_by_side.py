@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from modicum_server.errors import FieldInvalid
-from modicum_server.transports.http.pages.door import Page
+from modicum_server.transports.http.pages.page import Page
 from modicum_server.transports.http.pages.pictures import is_shown
 from modicum_server.transports.http.pages.visits import Visit
 from modicum_server.usecases.rules import shown

@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from modicum_server.errors import ModicumError, SignInLinkUsed, TokenInvalid
 from modicum_server.transports.http.pages.cookies import forget_secret, secret_of, set_secret
-from modicum_server.transports.http.pages.door import Page
+from modicum_server.transports.http.pages.page import Page
 from modicum_server.transports.http.pages.public_pages import public_page
 from modicum_server.transports.http.pages.visits import Visit
 from modicum_server.transports.layers import GUESS_SECONDS

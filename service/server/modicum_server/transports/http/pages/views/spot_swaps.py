@@ -12,8 +12,8 @@ from modicum_server.domain.spot_swaps import VIEWS, SpotSwap, SwapView
 from modicum_server.domain.spots import SpotKind, SpotPlace
 from modicum_server.errors import FieldInvalid, ModelVersionNotFound, ModicumError, PageNotFound
 from modicum_server.transports.http.pages import headers
-from modicum_server.transports.http.pages.door import Page
 from modicum_server.transports.http.pages.mistakes import mistake
+from modicum_server.transports.http.pages.page import Page
 from modicum_server.transports.http.pages.swap_words import SaidOfSwap
 from modicum_server.transports.http.pages.views.side_by_side import side_of, sides_query
 from modicum_server.transports.http.pages.visits import Visit

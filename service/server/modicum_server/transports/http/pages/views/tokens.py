@@ -6,10 +6,10 @@ from http import HTTPStatus
 from starlette.responses import Response
 
 from modicum_server.domain.projects import Role
-from modicum_server.errors import FieldInvalid, ModicumError
-from modicum_server.transports.http.pages.door import Page
+from modicum_server.errors import FieldInvalid
 from modicum_server.transports.http.pages.forms import Form
-from modicum_server.transports.http.pages.mistakes import mistake
+from modicum_server.transports.http.pages.mistakes import telling
+from modicum_server.transports.http.pages.page import Page
 from modicum_server.transports.http.pages.visits import Visit
 from modicum_server.usecases.members import LONGEST_LIFETIME
 from modicum_server.usecases.pages import PageRequest
@@ -35,32 +35,23 @@ async def _list(visit: Visit) -> Response:
 
 async def _create(visit: Visit) -> Response:
     form = visit.form
-    try:
-        made = await visit.use_cases.tokens.create(
-            visit.principal,
-            visit.project,
-            form.text("member"),
-            display_name=form.text("display_name"),
-            expire_time=datetime.now(UTC) + _lifetime(form),
-        )
-    except ModicumError as error:
-        return await _page(visit, problem=mistake(error, LABELS))
+    made = await visit.use_cases.tokens.create(
+        visit.principal,
+        visit.project,
+        form.text("member"),
+        display_name=form.text("display_name"),
+        expire_time=datetime.now(UTC) + _lifetime(form),
+    )
     return _shown_once(visit, made)
 
 
 async def _rotate(visit: Visit) -> Response:
-    try:
-        made = await visit.use_cases.tokens.rotate(visit.principal, _token(visit), visit.form.whole("overlap"))
-    except ModicumError as error:
-        return await _page(visit, problem=mistake(error, LABELS))
+    made = await visit.use_cases.tokens.rotate(visit.principal, _token(visit), visit.form.whole("overlap"))
     return _shown_once(visit, made)
 
 
 async def _revoke(visit: Visit) -> Response:
-    try:
-        await visit.use_cases.tokens.delete(visit.principal, _token(visit))
-    except ModicumError as error:
-        return await _page(visit, problem=mistake(error, LABELS))
+    await visit.use_cases.tokens.delete(visit.principal, _token(visit))
     return visit.redirect_to(f"/{visit.project}/tokens")
 
 
@@ -104,7 +95,7 @@ def _token(visit: Visit) -> str:
 _TOKENS = "/projects/{project}/tokens"
 PAGES = (
     Page("tokens", _TOKENS, _list, needs=Role.ADMIN),
-    Page("create_token", _TOKENS, _create, takes_form=True, needs=Role.ADMIN),
-    Page("rotate_token", f"{_TOKENS}/rotate", _rotate, takes_form=True, needs=Role.ADMIN),
-    Page("revoke_token", f"{_TOKENS}/revoke", _revoke, takes_form=True, needs=Role.ADMIN),
+    Page("create_token", _TOKENS, telling(_create, _page, LABELS), takes_form=True, needs=Role.ADMIN),
+    Page("rotate_token", f"{_TOKENS}/rotate", telling(_rotate, _page, LABELS), takes_form=True, needs=Role.ADMIN),
+    Page("revoke_token", f"{_TOKENS}/revoke", telling(_revoke, _page, LABELS), takes_form=True, needs=Role.ADMIN),
 )

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from modicum_server.domain.verdicts import OVERALL
 from modicum_server.errors import ArtifactNotFound, PageNotFound
 from modicum_server.transports.http.pages import headers
-from modicum_server.transports.http.pages.door import Page
+from modicum_server.transports.http.pages.page import Page
 from modicum_server.transports.http.pages.pictures import media_type_of
 from modicum_server.transports.http.pages.visits import Visit
 from modicum_server.usecases.pages import PageRequest

@@ -1,4 +1,4 @@
-"""Serves one page: opens the layers around the call, checks host, session and form, and lets the page answer."""
+"""A page, and how it is served: layers open around the call, host, session and form are checked, the page answers."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
