@@ -212,6 +212,12 @@ class Scene:
             name = f"{verdict.name}-{digest[:6]}"
             return await transaction.verdicts.create(replace(verdict, name=name, document_digest=digest))
 
+    async def store_again(self, verdict: Verdict, times: int) -> None:
+        """Store a verdict as many times again, under names of their own."""
+        async with self.store.transaction() as transaction:
+            for number in range(times):
+                await transaction.verdicts.create(replace(verdict, name=f"{verdict.name}-again-{number}"))
+
     async def under_policy(self, verdict: Verdict, policy_digest: str) -> Verdict:
         """Store a verdict again as one by another policy."""
         async with self.store.transaction() as transaction:

@@ -7,6 +7,7 @@ import pytest
 from modicum.gate.explanation import explained
 from modicum.gate.policy_file import policy_of
 from modicum_server.domain.projects import Principal, Role
+from modicum_server.transports.http.pages.views.policies import VERDICTS_SHOWN
 
 from tests.pages.browsing import NEEDS_CHROMIUM, sign_in
 from tests.pages.page_reading import whole
@@ -65,17 +66,17 @@ def test_a_policy_that_this_release_cannot_read_is_shown_as_text(scene, judged):
     assert verdict.summary in said
 
 
-def test_verdicts_under_a_policy_have_pages(scene, judged, monkeypatch):
-    monkeypatch.setattr("modicum_server.transports.http.pages.views.policies.VERDICTS_SHOWN", 1)
-    names = [judged(STRICT + "# paged\n").name for _ in range(2)]
+def test_verdicts_under_a_policy_have_pages(scene, judged):
+    oldest = judged(STRICT + "# paged\n")
+    scene.run(scene.store_again(oldest, VERDICTS_SHOWN))
     browser, path = scene.browser(), f"{POLICIES}/{digest_of(STRICT + '# paged' + chr(10))}"
 
     first = browser.get(path)
     following = first.text.partition('rel="next" href="')[2].partition('"')[0]
     second = browser.get(following)
 
-    assert [name in first.text for name in names] == [False, True]
-    assert [name in second.text for name in names] == [True, False]
+    assert [page.text.count(f'href="/{oldest.name}-again-') for page in (first, second)] == [VERDICTS_SHOWN, 0]
+    assert [f'href="/{oldest.name}"' in page.text for page in (first, second)] == [False, True]
 
 
 def test_a_policy_of_another_project_or_of_nobody_is_not_shown(scene):
