@@ -59,7 +59,7 @@ def test_the_first_baseline_needs_a_reason_and_a_verdict_names_its_digest(update
     judged = shell("modicum judge larger.json --output v.json")
 
     assert (without.returncode, written.returncode, judged.returncode) == (2, 0, 0)
-    assert "main.json: the first baseline is compared with nothing; say with --reason TEXT" in without.stderr
+    assert "main.json: there is no baseline to compare the first one with; say with --reason TEXT" in without.stderr
     assert written.stdout == f"wrote main.json, sha256:{first['digest']}\n"
     assert f"note: the baseline is projects/default/audits/a, sha256:{first['digest']}" in judged.stdout
     assert json.loads((tmp_path / "v.json").read_text())["result"]["baseline"]["digest"] == first["digest"]

@@ -144,9 +144,10 @@ class _Rows(Generic[R]):
         return await anext(self._rows)
 
     async def close(self) -> None:
-        """End what is still asked for, and close a generator: only one that does nothing can be closed.
+        """Cancel the row that is still asked for, wait until it has ended, and close the rows if they are a generator.
 
-        An interrupt cancels what is asked for. Another one may come before that has ended.
+        A generator cannot be closed while it runs. An interrupt may have cancelled the row already; it is not
+        cancelled twice.
         """
         if self._asking is not None and not self._asking.done():
             if not self._asking.cancelling():

@@ -6,8 +6,9 @@ from typing import Protocol
 from modicum.errors import InvalidArgument
 
 ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
-#: A condition of a filter that takes a resource name, and the collection of what is no version.
+#: A condition of a filter whose value is a resource name.
 CONDITION = re.compile(r'(?<!\w)(audit|dataset|model_version)(\s*=\s*"?)([^\s"=]+)')
+#: The collection in which such a name lies, by field. A version lies in that of its model.
 COLLECTIONS = {"audit": "audits", "dataset": "datasets"}
 ID_RULE = "1 to 63 characters from a-z, 0-9, hyphen, underscore and dot, the first a letter or a digit"
 

@@ -13,7 +13,7 @@ from modicum.gate.verdict import Check, Outcome, Verdict
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a result may not become the baseline. Of outcome PASS it lacks nothing but a reason."""
+    """Why a result may not become the baseline. With outcome PASS a person's reason is all that is missing."""
 
     outcome: Outcome
     text: str
@@ -34,12 +34,13 @@ def refusal(verdict: Verdict, *, reason: str, first: bool) -> Refusal | None:
         return None
     if first:
         return Refusal(
-            Outcome.PASS, "the first baseline is compared with nothing; say with --reason TEXT why this result is it"
+            Outcome.PASS,
+            "there is no baseline to compare the first one with; say with --reason TEXT why this result is a good one",
         )
     return Refusal(
         Outcome.PASS,
-        f"it cannot be compared with the baseline that it replaces: {impossible[0]}; say with --reason TEXT why it is "
-        "replaced",
+        f"it cannot be compared with the baseline that it replaces: {impossible[0]}; say with --reason TEXT why the "
+        "baseline is replaced all the same",
     )
 
 

@@ -14,7 +14,7 @@ from modicum.gate.tails import FEWEST_PAIRS, number_of
 
 Ends = tuple[float | None, float | None]
 Told = Mapping[str, Ends | None]
-"""The interval of each measure by name; None where it has none. An end that is None is open."""
+"""Intervals by the names of measures. A measure without an interval has None. An end that is open is None."""
 
 HALF = 0.5
 """Share of the images, and confidence, that counts as most of it."""

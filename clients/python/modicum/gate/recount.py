@@ -1,7 +1,7 @@
 """Whether a result document says what it was made of: its numbers are taken again from its rows. Judges nothing.
 
-What is taken again from rows stands in `measured_again`, and what of readings and spot tests is judged again from the
-document's own numbers in `consistency`. A document whose digest is known is compared by that (`stored_digest`).
+`measured_again` takes measures again from the rows. `consistency` judges readings and spot tests again, from numbers of
+the document itself. Where the digest of the stored result is known, that is compared first (`stored_digest`).
 """
 
 import hashlib

@@ -69,9 +69,10 @@ def brief_names(versions: Sequence[str]) -> dict[str, str]:
 
 
 def versions_text(versions: Sequence[str]) -> str:
-    """Return how many versions there are, and of which models: "digits, 2 versions". Of many models it has the number.
+    """Return the models and the number of their versions: "digits, 2 versions".
 
-    A version that is no resource name counts as a model of its own.
+    More than `MODELS_NAMED` models are counted, not named: "9 versions of 4 models". A version whose name is no
+    resource name counts as a model of its own.
     """
     models = list(dict.fromkeys(version.split("/versions/")[0].rsplit("/", 1)[-1] for version in versions))
     if len(models) > MODELS_NAMED:
