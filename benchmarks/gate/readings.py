@@ -6,13 +6,13 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from modicum.gate.reading_rules import HALF
 from modicum_server.domain.searches import Fill
 from modicum_server.measures.fill_survival import PREFIX, fill_reading
 from modicum_server.measures.intervals import TAILS
 from modicum_server.measures.measure import Measure, Measured, Reading, share
 from modicum_server.measures.random_subset import random_reading
 from modicum_server.measures.readings_anew import at_tail
-from modicum_server.measures.rescored import LIMIT
 
 from benchmarks.gate.documents import IMAGES, document, outcome, policy
 from benchmarks.gate.rows import AT_LIMIT, BEYOND, WITHIN, Drawn, Row, Truths
@@ -33,8 +33,8 @@ def fill(truth: float, drawn: Drawn) -> dict[str, Measure]:
 
 #: By the control: the outcome that passes, the true shares, what draws the measures, and what reads them.
 KINDS: Mapping[str, tuple[str, Truths, Callable[[float, Drawn], dict[str, Measure]], Read]] = {
-    "random": ("THESE_PIXELS", Truths(LIMIT, LIMIT - 0.15, LIMIT + 0.15), random, random_reading),
-    "fill": ("SURVIVES", Truths(LIMIT, LIMIT + 0.15, LIMIT - 0.15), fill, fill_reading),
+    "random": ("THESE_PIXELS", Truths(HALF, HALF - 0.15, HALF + 0.15), random, random_reading),
+    "fill": ("SURVIVES", Truths(HALF, HALF + 0.15, HALF - 0.15), fill, fill_reading),
 }
 
 

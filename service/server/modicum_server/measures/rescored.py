@@ -5,9 +5,8 @@ Whole images (budget exhausted) are left out: they have nothing to change. Must 
 
 from modicum_server.measures.measure import Measure, Measured, quantile_measure, share
 from modicum_server.measures.observations import Observations
+from modicum_server.measures.reading_outcomes import HALF
 
-LIMIT = 0.5
-"""Share of the subsets, and confidence, that counts as most of it."""
 MORE, LESS, UNSETTLED = 1, -1, 0
 
 
@@ -34,10 +33,10 @@ def rescored(seen: Observations, variant: str, name: str) -> Measured:
     }
 
 
-def against_limit(measure: Measure) -> int:
-    """Return MORE or LESS when the whole interval lies above or below the limit, else UNSETTLED."""
+def against_half(measure: Measure) -> int:
+    """Return MORE or LESS when the whole interval lies above or below `HALF`, else UNSETTLED."""
     if measure.interval is None:
         return UNSETTLED
-    if measure.interval.low is not None and measure.interval.low > LIMIT:
+    if measure.interval.low is not None and measure.interval.low > HALF:
         return MORE
-    return LESS if measure.interval.high is not None and measure.interval.high < LIMIT else UNSETTLED
+    return LESS if measure.interval.high is not None and measure.interval.high < HALF else UNSETTLED

@@ -29,7 +29,7 @@ from modicum_server.measures.measure import Measure, Measured, Reading, conclude
 from modicum_server.measures.measure_sets import Title
 from modicum_server.measures.number_words import enumeration, interval_text, share_text, short_name
 from modicum_server.measures.observations import UNKNOWN, Booleans, Observations, Rescored
-from modicum_server.measures.rescored import LESS, MORE, UNSETTLED, against_limit
+from modicum_server.measures.rescored import LESS, MORE, UNSETTLED, against_half
 
 CONTROL = "transfer"
 AGREED = "transfer_agreed"
@@ -108,7 +108,7 @@ def transfer_reading(pairs: Sequence[Transfer]) -> Reading | None:
         return None
     shares = enumeration([_share_with(name, measure) for name, measure in known.items()])
     exceptions = _exceptions(known)
-    outcome = _outcome([against_limit(measure) for measure in kept.values()])  # who cannot be compared settles nothing
+    outcome = _outcome([against_half(measure) for measure in kept.values()])  # who cannot be compared settles nothing
     if exceptions and outcome != "INCONCLUSIVE":
         outcome = "MIXED"
     fact = f"Of images on which both versions are confident of the same class, the subset keeps that class {shares}"
@@ -198,7 +198,7 @@ def _exceptions(known: Mapping[str, Measure]) -> list[str]:
         f"{group.parameters['label']} with {short_name(scorer)} for {share_text(group.value or 0.0)} of {group.n}"
         f"{interval_text(group.interval)}"
         for scorer, measure, group in classes
-        if against_limit(measure) * against_limit(_among(group, len(classes))) < 0
+        if against_half(measure) * against_half(_among(group, len(classes))) < 0
     ]
 
 

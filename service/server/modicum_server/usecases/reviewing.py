@@ -22,6 +22,7 @@ from modicum_server.errors import (
     ReviewerUnknown,
     ReviewLinkUsed,
 )
+from modicum_server.measures.masks import subset_mask
 from modicum_server.ports import ArtifactStore, ReportRenderer, Store, Transaction
 from modicum_server.settings import Settings
 from modicum_server.usecases.access import token_digest
@@ -154,8 +155,7 @@ class Reviewing:
         mask: NDArray[np.bool_] | None = None
         height, width = finding.subset.height, finding.subset.width
         if session.picture.kind is PictureKind.SUBSET:
-            bits = np.unpackbits(np.frombuffer(finding.subset.mask, np.uint8), count=height * width)
-            mask = bits.astype(np.bool_).reshape(height, width)
+            mask = subset_mask(finding.subset)
         elif session.picture.kind is PictureKind.RANDOM:
             mask = random_mask(session.review.plan, session.picture.image, height=height, width=width)
         data, framing = await self._file(finding.image_digest), await self._reports.framing(audit)
