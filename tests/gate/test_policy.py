@@ -222,6 +222,12 @@ def test_a_policy_is_explained_in_words():
     assert "Waived by us until 2027-01-01: spot for cat (ticket 12)." in text
 
 
+def test_a_rule_of_outcomes_is_explained_with_all_of_them():
+    text = "\n".join(explained(policy("rules: {random: {expect: [THESE_PIXELS]}}")))
+
+    assert "passes with the outcome THESE_PIXELS\n  can end as THESE_PIXELS, ANY_PIXELS, INCONCLUSIVE\n  needs" in text
+
+
 def test_the_gate_imports_neither_the_network_nor_protobuf_nor_torch():
     program = (
         "import sys, pkgutil, importlib, modicum.gate\n"

@@ -15,6 +15,8 @@ from modicum.gate.spots import _row
 from modicum_server.domain.findings import MEASURED_REASONS, FindingControls, ScoredVariant
 from modicum_server.domain.statistics import Statistics
 from modicum_server.measures.document import canonical_json
+from modicum_server.measures.measure import Measure
+from modicum_server.measures.mitigation_rule import cautions
 from modicum_server.measures.rows import write_findings
 from modicum_server.measures.spots import places_of
 from modicum_server.reports.json_report import JsonReport
@@ -130,13 +132,21 @@ def test_rates_are_counted_again_at_another_alpha_as_the_server_counts_them():
 
 def test_the_verdict_on_an_ensemble_is_the_same_at_another_alpha():
     given = reported(every_outcome())
-    check = {"ensemble": VERSION, "verdict": "MITIGATED", "measures": {OF_ENSEMBLE: {}, "subset_fraction_ratio": {}}}
+    check = {
+        "verdict": "MITIGATED",
+        "measures": {OF_ENSEMBLE: {}, "subset_fraction_ratio": {}},
+        "cautions": ["the searches disagree", cautions({OF_ENSEMBLE: Measure(0.1, "difference", 99)})[-1]],
+        "versions": {VERSION: {"measures": {"overinterpretation_rate": {}, "accuracy": {}}, "plain_passes": 1}},
+    }
 
-    again = at_alpha({**given, "mitigation": [check]}, 0.2)
+    (again,) = at_alpha({**given, "mitigation": [check]}, 0.2)["mitigation"]
 
-    assert [(one["verdict"], list(one["measures"])) for one in again["mitigation"]] == [
-        ("MITIGATED", ["subset_fraction_ratio"])
-    ]
+    assert again == {
+        "verdict": "MITIGATED",
+        "measures": {"subset_fraction_ratio": {}},
+        "cautions": ["the searches disagree"],
+        "versions": {VERSION: {"measures": {"accuracy": {}}, "plain_passes": 1}},
+    }
 
 
 LOST = {"shortcut": ("NONE_SEEN", "SHORTCUT"), "random": ("THESE_PIXELS", "ANY_PIXELS")}

@@ -12,18 +12,17 @@ from modicum.gate.copies import counts_pictures
 from modicum.gate.differing import Differences, differing, differing_fields
 from modicum.gate.intervals import TAILS, wilson_ends
 from modicum.gate.reading_rules import RULES, Ends, Told, told_at
+from modicum.gate.report_parts import LEFT_AS_THEY_ARE
 from modicum.gate.spots_again import spots_differing
 from modicum.gate.tails import FEWEST_PAIRS
 
 Document = Mapping[str, Any]
 MEASURE = frozenset({"value", "unit", "n"})
-NOT_MEASURES = frozenset({"rows", "spots", "reviews", "spot_pictures"})
-"""Parts of a report without measures that have counts."""
 
 
 def contradictions(document: Document) -> Differences:
     """Yield where a result document contradicts itself."""
-    parts = {name: part for name, part in document.items() if name not in NOT_MEASURES}
+    parts = {name: part for name, part in document.items() if name not in LEFT_AS_THEY_ARE}
     for path, measure in _measures("", parts):
         yield from _of_its_counts(path, measure)
     if not counts_pictures(document):

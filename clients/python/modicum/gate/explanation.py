@@ -53,6 +53,8 @@ def _rule(rule: Rule) -> Iterator[str]:
     origin = "preset" if rule.mark is None else f"line {rule.mark.line}"
     yield f"{rule.id} ({rule.level}, {origin}): {rule.known.title}"
     yield f"  passes with {requirement(rule)}"
+    if rule.known.outcomes:
+        yield f"  can end as {', '.join(rule.known.outcomes)}"
     yield f"  needs {_needs(rule)}"
     scope = _scope(rule)
     if scope:
@@ -62,7 +64,7 @@ def _rule(rule: Rule) -> Iterator[str]:
 def _needs(rule: Rule) -> str:
     if rule.known.is_spot:
         return "the control spot: images of at least two predicted classes, from about 100 images on"
-    if rule.id == "review":
+    if rule.known.is_review:
         return "a blind review of the audit in which a person answered every picture; judge the audit by its name"
     if rule.id == "counterfactual":
         return "a counterfactual data set"

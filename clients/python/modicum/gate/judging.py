@@ -25,7 +25,6 @@ from modicum.gate.measures import checks_of, class_labels, measure_in, outcome_c
 from modicum.gate.notes import notes
 from modicum.gate.other_alpha import at_alpha
 from modicum.gate.policy import Kind, Level, Policy, Rule
-from modicum.gate.reviews import RULE as REVIEW
 from modicum.gate.reviews import review_checks
 from modicum.gate.spot_rule import holm
 from modicum.gate.spots import spot_checks
@@ -171,7 +170,7 @@ def _checks(rule: Rule, document: Document, policy: Policy, baseline: Compared |
     checks: list[Check] = []
     if other := _of_another_dataset(rule, document):
         return [Check(model_version="", judgeable=False, reason=other)]
-    if rule.known.kind is Kind.VERDICT and not (rule.known.is_spot or rule.id == REVIEW):
+    if rule.known.kind is Kind.VERDICT and not (rule.known.is_spot or rule.known.is_review):
         checks = [_verdict_check(rule, entry, document) for entry in document.get(rule.known.name, ())]
     elif rule.known.kind is not Kind.BASELINE:
         checks = [check for model in document["models"] for check in _of_model(rule, document, model, policy)]
@@ -223,7 +222,7 @@ def _each(rule: Rule, document: Document, model: Document, search: Document, pol
     version = model["model_version"]
     if rule.known.is_spot:
         yield from spot_checks(rule, document, version, policy.accept)
-    elif rule.id == REVIEW:
+    elif rule.known.is_review:
         yield from review_checks(rule, document, version, search)
     else:
         yield from checks_of(rule, document, model, search)

@@ -11,12 +11,11 @@ from typing import Any
 
 from modicum.gate.means import mean_ends
 from modicum.gate.policy import Policy
-from modicum.gate.recount import BESIDE_THE_RESULT
+from modicum.gate.report_parts import LEFT_AS_THEY_ARE
 from modicum.gate.tails import FEWEST_PAIRS, Number, number_of, paired_ends, share_ends
 
 Document = Mapping[str, Any]
 Ends = tuple[float | None, float | None]
-LEFT_AS_THEY_ARE = BESIDE_THE_RESULT | {"spots"}
 MEASURE = frozenset({"value", "unit", "n", "interval"})
 UNDECIDED = "undecided"
 """Key of what a document holds at its own level alone, with the reason."""

@@ -1,7 +1,7 @@
 """A result as it would be at another alpha: overinterpretation rates are counted again from the rows. Searches nothing.
 
-The verdict on an ensemble holds at every alpha: it goes by sizes and accuracy. What stands beside it about the rate is
-left out.
+The verdict on an ensemble holds at every alpha: it goes by sizes and accuracy. Rates that stand beside it are left out,
+and so is the caution about them; other cautions stay.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +14,8 @@ from modicum.gate.searched import searched
 
 Document = Mapping[str, Any]
 OF_ENSEMBLE = "overinterpretation_rate_difference"
+RATE_CAUTION = "the overinterpretation rate is not clearly lower than the members'"
+"""What stands beside a verdict MITIGATED, at the result's alpha."""
 RATES = (
     "overinterpretation_rate",
     "overinterpretation_rate_with_baseline_confident",
@@ -41,8 +43,14 @@ def at_alpha(document: Document, alpha: float) -> dict[str, Any]:
 def _checks(document: Document) -> Iterator[dict[str, Any]]:
     """The checks of ensembles without what is about the rate at the result's alpha."""
     for check in document.get("mitigation", ()):
-        measures = {name: one for name, one in check.get("measures", {}).items() if name != OF_ENSEMBLE}
-        yield {**check, "measures": measures, "cautions": []}
+        cautions = [caution for caution in check.get("cautions", ()) if caution != RATE_CAUTION]
+        versions = {name: _without_rates(one) for name, one in check.get("versions", {}).items()}
+        yield {**_without_rates(check), "cautions": cautions, "versions": versions}
+
+
+def _without_rates(part: Document) -> dict[str, Any]:
+    measures = {name: one for name, one in part.get("measures", {}).items() if name not in {OF_ENSEMBLE, *RATES}}
+    return {**part, "measures": measures}
 
 
 def _rates(measures: Document, images: Sequence[RowFacts], alpha: float) -> dict[str, Any]:

@@ -77,6 +77,11 @@ class KnownRule:
         """Whether it is the rule of the spot test, which is judged row by row and has limits of its own."""
         return self.id == "spot"
 
+    @property
+    def is_review(self) -> bool:
+        """Whether it is the rule of blind reviews, of which a version may have several."""
+        return self.id == "review"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:

@@ -14,12 +14,11 @@ from modicum.gate.copies import counts_pictures
 from modicum.gate.differing import Differences, differing, differing_fields
 from modicum.gate.measured_again import Taken, again, taken_by
 from modicum.gate.other_alpha import RATES
+from modicum.gate.report_parts import BESIDE_THE_RESULT
 from modicum.gate.row_facts import RowFacts
 from modicum.gate.searched import searched
 
 Document = Mapping[str, Any]
-BESIDE_THE_RESULT = frozenset({"reviews", "rows", "spot_pictures"})
-"""Parts that a report adds to the stored result."""
 MOST_CLASSES = 1_000
 """Of a measure: a result leaves out the others. A test compares with the server."""
 USUAL_LEVEL = 0.95

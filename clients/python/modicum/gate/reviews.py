@@ -17,7 +17,6 @@ from modicum.gate.tails import ONE_SIDED
 from modicum.gate.verdict import Check
 
 Document = Mapping[str, Any]
-RULE = "review"
 INCONCLUSIVE = "INCONCLUSIVE"
 OTHER_SUBSETS = (
     "it shows subsets of at most {largest_fraction:g} of the pixels by search {search_index}, so it says nothing of "

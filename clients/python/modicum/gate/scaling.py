@@ -16,7 +16,7 @@ from typing import Any
 from modicum.gate.baseline_file import Compared, baseline_document, sealed
 from modicum.gate.intervals import TAILS
 from modicum.gate.reading_rules import RULES, told_at
-from modicum.gate.recount import BESIDE_THE_RESULT
+from modicum.gate.report_parts import BESIDE_THE_RESULT
 
 Document = Mapping[str, Any]
 MEASURE = {"value", "unit", "n"}

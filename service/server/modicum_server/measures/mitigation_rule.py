@@ -13,6 +13,7 @@ See docs/method.md, "The ensemble mitigation check".
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
+from modicum.gate.other_alpha import RATE_CAUTION
 from modicum.gate.paired import MOST_APART
 
 from modicum_server.domain.searches import Search
@@ -90,7 +91,7 @@ def cautions(measures: Mapping[str, Measure]) -> tuple[str, ...]:
     rate = measures["overinterpretation_rate_difference"]
     told = "the ensemble needs larger subsets under this search; another search may say otherwise"
     if rate.value is not None and _end(rate, low=False) >= 0:
-        return told, "the overinterpretation rate is not clearly lower than the members'"
+        return told, RATE_CAUTION
     return (told,)
 
 
