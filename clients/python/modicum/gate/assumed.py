@@ -10,7 +10,7 @@ from typing import Any
 
 from modicum.gate.policy import Kind, Policy, Rule
 
-VERSION = "projects/default/models/assumed/versions/1"
+VERSION, OTHER = (f"projects/default/models/assumed/versions/{number}" for number in (1, 2))
 IMAGES = 1000
 """A round number of images, so that counts are whole. A plan scales it."""
 DIFFERING = 0.04
@@ -82,7 +82,7 @@ def assumed_document(policy: Policy, classes: int) -> dict[str, Any]:
         "schema_version": 2,
         "audit": "",
         "created": "",
-        "specification": {**settings, "statistics": statistics},
+        "specification": {**settings, "statistics": statistics, "searches": [searched["search"]]},
         "specification_digest": "",
         "findings": {"digest": ""},
         "dataset": {"name": "", "labelled": IMAGES, "audited": IMAGES},
@@ -120,7 +120,9 @@ def _of_class(measure: Mapping[str, Any], classes: int) -> dict[str, Any]:
 
 
 def _entry(measures: Mapping[str, Any]) -> dict[str, Any]:
-    return {"model_version": VERSION, "measures": measures, "classes": []}
+    """An entry of a part of the document: of the version, or of it beside another one."""
+    pair = {"source": VERSION, "scorer": OTHER, "first": VERSION, "second": OTHER, "note": ""}
+    return {"model_version": VERSION, **pair, "search_index": 0, "measures": measures, "classes": []}
 
 
 def _rows(names: list[str]) -> Iterator[dict[str, Any]]:

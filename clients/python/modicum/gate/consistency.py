@@ -1,6 +1,6 @@
 """Whether a result document contradicts itself. Needs no rows.
 
-Shares are compared with their counts and their intervals, readings with the intervals that decide them, and spot tests
+Shares are compared with their counts and their intervals, readings with the numbers that decide them, and spot tests
 with the counts of every source. Somebody who edits all of it in accord is not noticed. Older releases had other rules:
 of their results shares alone are compared.
 """
@@ -10,8 +10,8 @@ from typing import Any
 
 from modicum.gate.copies import counts_pictures
 from modicum.gate.differing import Differences, differing, differing_fields
-from modicum.gate.intervals import TAILS, wilson_ends
-from modicum.gate.reading_rules import RULES, Ends, Told, told_at
+from modicum.gate.intervals import wilson_ends
+from modicum.gate.readings_again import readings_differing
 from modicum.gate.report_parts import LEFT_AS_THEY_ARE
 from modicum.gate.spots_again import spots_differing
 from modicum.gate.tails import FEWEST_PAIRS
@@ -27,9 +27,7 @@ def contradictions(document: Document) -> Differences:
         yield from _of_its_counts(path, measure)
     if not counts_pictures(document):
         return  # an older release summarised it, by rules of its own
-    for at, model in enumerate(document["models"]):
-        for index, search in enumerate(model["searches"]):
-            yield from _readings(f"models[{at}].searches[{index}].readings", search)
+    yield from readings_differing(document)
     yield from spots_differing(document)
 
 
@@ -57,24 +55,3 @@ def _of_its_counts(path: str, measure: Document) -> Differences:
     if interval.get("method") == "wilson" and n >= FEWEST_PAIRS:
         low, high = wilson_ends(successes / n, n, interval["level"])
         yield from differing_fields(f"{path}.interval", interval, {"low": low, "high": high})
-
-
-def _readings(path: str, search: Document) -> Differences:
-    """Readings whose outcome is not what their rule makes of the intervals, at the result's level and at each tail."""
-    measures = search["measures"]
-    stated: Told = {name: _stated(measure) for name, measure in measures.items()}
-    for at, reading in enumerate(search["readings"]):
-        rule = RULES.get(reading["control"])
-        if rule is None:
-            continue
-        yield from differing(f"{path}[{at}].outcome", reading["outcome"], rule.outcome(stated))
-        yield from differing(f"{path}[{at}].statements", reading["statements"], rule.statements(stated))
-        yield from differing(f"{path}[{at}].outcomes", [tail for tail, _ in reading["outcomes"]], list(TAILS))
-        for place, (tail, outcome) in enumerate(reading["outcomes"]):
-            again = rule.outcome(told_at(measures, tail))
-            yield from differing(f"{path}[{at}].outcomes[{place}]", outcome, again)
-
-
-def _stated(measure: Document) -> Ends | None:
-    interval = measure.get("interval")
-    return None if interval is None else (interval["low"], interval["high"])

@@ -9,13 +9,13 @@ has one of its own.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from modicum.gate.intervals import Ends
 from modicum.gate.means import mean_ends
 from modicum.gate.policy import Policy
 from modicum.gate.report_parts import LEFT_AS_THEY_ARE
 from modicum.gate.tails import FEWEST_PAIRS, Number, number_of, paired_ends, share_ends
 
 Document = Mapping[str, Any]
-Ends = tuple[float | None, float | None]
 MEASURE = frozenset({"value", "unit", "n", "interval"})
 UNDECIDED = "undecided"
 """Key of what a document holds at its own level alone, with the reason."""

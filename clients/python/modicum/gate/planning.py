@@ -173,11 +173,16 @@ def _with_passes(document: Document, policy: Policy) -> Document:
         {**model, "searches": [_search_with(search, least) for search in model["searches"]]}
         for model in document["models"]
     ]
-    return {**document, "models": models}
+    asked = {"searches": [_with_least(one, least) for one in document["specification"]["searches"]]}
+    return {**document, "models": models, "specification": {**document["specification"], **asked}}
 
 
 def _search_with(search: Document, least: int) -> Document:
-    return {**search, "search": {**search["search"], "passes": max(least, _budget(search))}}
+    return {**search, "search": _with_least(search["search"], least)}
+
+
+def _with_least(asked: Document, passes: int) -> Document:
+    return {**asked, "passes": max(passes, asked.get("passes", 0))}
 
 
 def _budget(search: Document) -> int:

@@ -1,18 +1,20 @@
 """The rules of readings: from the intervals of a control's measures to its outcome. The method defines them.
 
 A rule is applied when a result is summarised, at each tail at which it may be judged, and again when it is judged: so
-an edited outcome is noticed. Not here: the spot test's rule (`spot_rule`), and those that look at classes.
+an edited outcome is noticed. Not here: the spot test's rule (`spot_rule`), and those that look at classes or at other
+versions (`class_rules`).
 """
 
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import Any
 
-from modicum.gate.intervals import difference_ends, share_ends_at
+from modicum.gate.intervals import Ends, difference_ends, share_ends_at
 from modicum.gate.tails import FEWEST_PAIRS, number_of
 
-Ends = tuple[float | None, float | None]
+Document = Mapping[str, Any]
 Told = Mapping[str, Ends | None]
 """Intervals by the names of measures. A measure without an interval has None. An end that is open is None."""
 
@@ -46,6 +48,21 @@ class ReadingRule:
     def is_about(self, measures: Iterable[str]) -> bool:
         """Return whether some of these are measures of the control."""
         return any(name.startswith(self.prefix) for name in measures)
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedRule:
+    """The rule of a control with the numbers of a document.
+
+    Attributes:
+        outcome: at a one-sided tail; for None at the level at which the result states it.
+        statements: how many statements about intervals could each have led to another outcome by chance.
+        has_numbers: whether the document has what the rule looks at. Without it every outcome is INCONCLUSIVE.
+    """
+
+    outcome: Callable[[float | None], str]
+    statements: int
+    has_numbers: bool
 
 
 def _low(told: Told, name: str) -> float:
@@ -139,13 +156,30 @@ RULES: Mapping[str, ReadingRule] = {
 """By control."""
 
 
-def told_at(measures: Mapping[str, Mapping[str, Any]], tail: float) -> Told:
-    """Return the intervals of a document's measures whose ends are one-sided at `tail`."""
-    return {name: _ends_at(measure, tail) for name, measure in measures.items()}
+def plain_rules(measures: Mapping[str, Document]) -> dict[str, AppliedRule]:
+    """Return `RULES` with the measures of a search of a document, by control."""
+
+    @cache
+    def told(tail: float | None) -> Told:
+        return {name: ends_at(measure, tail) if tail else stated(measure) for name, measure in measures.items()}
+
+    def outcome(rule: ReadingRule, tail: float | None) -> str:
+        return rule.outcome(told(tail))
+
+    return {
+        control: AppliedRule(partial(outcome, rule), rule.statements(told(None)), rule.is_about(measures))
+        for control, rule in RULES.items()
+    }
 
 
-def _ends_at(measure: Mapping[str, Any], tail: float) -> Ends | None:
-    """None where the document does not tell it."""
+def stated(measure: Document) -> Ends | None:
+    """Return the interval that a document has of a measure."""
+    interval = measure.get("interval")
+    return None if interval is None else (interval["low"], interval["high"])
+
+
+def ends_at(measure: Document, tail: float) -> Ends | None:
+    """Return the interval of a measure whose ends are one-sided at `tail`; None where the document does not tell it."""
     number, level = number_of(measure), 1 - 2 * tail
     if number.successes is not None:
         return share_ends_at(number.successes, number.n, level)

@@ -2,8 +2,8 @@
 
 Shares and paired differences keep their values, and their counts grow. The deviation of a mean stays. Other intervals,
 and the ends of a quantile, narrow with the root of the number. Each source of the spot test stands for as many like it,
-and so does each image beside a baseline. Readings are derived anew by their rules. One about classes or versions
-has at a tail the outcome that it now has at the tail whose end lies as far from the estimate, by the normal
+and so does each image beside a baseline. Readings are derived anew by their rules. One whose numbers the document does
+not have takes at a tail the outcome that it now has at the tail whose end lies as far from the estimate, by the normal
 distribution.
 """
 
@@ -15,14 +15,15 @@ from typing import Any
 
 from modicum.gate.baseline_file import Compared, baseline_document, sealed
 from modicum.gate.intervals import TAILS
-from modicum.gate.reading_rules import RULES, told_at
+from modicum.gate.readings_again import applied_rules
 from modicum.gate.report_parts import BESIDE_THE_RESULT
 
 Document = Mapping[str, Any]
 MEASURE = {"value", "unit", "n"}
-SEARCHED = {"measures", "readings"}
 COUNTED = ("pasted", "covered")
 COUNTS = ("successes", "differing")
+SHARES = ("accuracy_filled", "chance_accuracy")
+"""Parameters of a paired difference that stay: what the rule of `shortcut` looks at beside it."""
 UNSETTLED = "INCONCLUSIVE"
 ROUNDING = 1e-9
 """Of a tail that is turned into a distance and back."""
@@ -32,6 +33,7 @@ def scaled(document: Document, factor: float) -> Document:
     """Return the document with `factor` times as many images, each row repeated."""
     left = BESIDE_THE_RESULT | {"stopping"}
     grown = {name: _scaled(value, factor) for name, value in document.items() if name not in left}
+    grown["models"] = _read_anew(grown)
     if "rows" not in document:
         return grown
     copies = _copies({row["image_digest"] for row in document["rows"]}, factor)
@@ -70,8 +72,7 @@ def _scaled(value: Any, factor: float) -> Any:
     if isinstance(value, Mapping):
         if value.keys() >= MEASURE:
             return _measure(value, factor)
-        grown = {name: _entry(name, one, factor) for name, one in value.items()}
-        return {**grown, "readings": _read_anew(grown)} if value.keys() >= SEARCHED else grown
+        return {name: _entry(name, one, factor) for name, one in value.items()}
     return [_scaled(one, factor) for one in value] if isinstance(value, list | tuple) else value
 
 
@@ -85,14 +86,24 @@ def _entry(name: str, value: Any, factor: float) -> Any:
     return round(value * factor) if name == "sources" else _scaled(value, factor)
 
 
-def _read_anew(search: Document) -> list[Document]:
-    """The readings of a search that has grown, by their rules; the others as they have grown."""
+def _read_anew(document: Document) -> list[Document]:
+    """The versions of a document that has grown, with their readings by their rules."""
     return [
-        {**one, "outcomes": [(tail, rule.outcome(told_at(search["measures"], tail))) for tail in TAILS]}
-        if (rule := RULES.get(one["control"])) is not None and rule.is_about(search["measures"])
+        {**model, "searches": [_search_anew(document, model, search) for search in model["searches"]]}
+        for model in document["models"]
+    ]
+
+
+def _search_anew(document: Document, model: Document, search: Document) -> Document:
+    """A search with its readings anew; one of which the document has no numbers stays as it has grown."""
+    rules = applied_rules(document, model["model_version"], search)
+    readings = [
+        {**one, "outcomes": [(tail, rule.outcome(tail)) for tail in TAILS]}
+        if (rule := rules.get(one["control"])) is not None and rule.has_numbers
         else one
         for one in search["readings"]
     ]
+    return {**search, "readings": readings}
 
 
 def _outcomes(outcomes: Sequence[tuple[float, str]], factor: float) -> Iterator[tuple[float, str]]:
@@ -132,7 +143,8 @@ def _counts(measure: Document, n: int, factor: float) -> dict[str, Any]:
         net, differing = measure["value"] * measure["n"], parameters["differing"]
         gained, lost = (round((differing + side * net) / 2 * factor) for side in (1, -1))
         value = (gained - lost) / n if n else measure["value"]
-        return {"value": value, "parameters": {"differing": gained + lost}}
+        shares = {name: measure["parameters"][name] for name in SHARES if name in measure["parameters"]}
+        return {"value": value, "parameters": {**shares, "differing": gained + lost}}
     return {"parameters": {}}
 
 

@@ -1,0 +1,143 @@
+"""The rules of readings that look at classes or at other versions: `shortcut`, `transfer` and `counterfactual`.
+
+Each takes an outcome from the numbers of a document, at the level at which they were measured or at a one-sided tail.
+The server has the same rules on arrays, with their sentences: `modicum_server.measures.shortcut`, `transfer` and
+`counterfactual_rule` define them. A test compares both. Other readings are in `reading_rules`.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from modicum.gate.intervals import Ends, share_ends_at
+from modicum.gate.reading_rules import HALF, INCONCLUSIVE, AppliedRule, ends_at, stated
+from modicum.gate.searched import asked_searches
+from modicum.gate.tails import FEWEST_PAIRS, number_of
+
+Document = Mapping[str, Any]
+DROP, KEPT, LOSS = "shortcut_accuracy_drop", "transfer_agreed_class_kept_share", "counterfactual_accuracy_loss"
+DROP_LIMIT = 0.10
+LEAST_IMAGES = 30
+SHORTCUT_STATEMENTS = 2
+"""Of all images, and of the classes, which share the error of one."""
+LOSS_LIMIT, HOLDS_LIMIT, CLASS_LIMIT = 0.10, 0.05, 0.20
+LEAST_ACCURACY = 0.5
+LOSS_TAIL = 0.05
+"""Of the counterfactual set, at which its outcome is decided whatever the level of the result."""
+MOST_CLASSES = 1_000
+"""A document with more classes of pairs leaves some out, so its outcome cannot be taken again."""
+
+
+def class_rules(document: Document, version: str, search: Document) -> dict[str, AppliedRule]:
+    """Return the rules with the numbers of a document, for a version under one of its searches, by control.
+
+    A counterfactual set of which the document leaves classes out has none: its outcome cannot be taken again.
+    """
+    index = asked_searches(document).index(search["search"])
+    drop = search["measures"].get(DROP, {"value": None, "n": 0})
+    pairs = [one["measures"] for one in document.get("transfer", ()) if _is_of(one, "source", version, index)]
+    kept = [measures[KEPT] for measures in pairs if KEPT in measures]
+    tests = [one for one in document.get("counterfactuals", ()) if _is_of(one, "model_version", version, index)]
+    rules = {
+        "shortcut": AppliedRule(lambda tail: _shortcut(drop, tail), SHORTCUT_STATEMENTS, drop["value"] is not None),
+        "transfer": AppliedRule(lambda tail: _transfer(kept, tail), len(kept) + 1, bool(kept)),
+    }
+    if all(len(one["classes"]) < MOST_CLASSES for one in tests):
+        rules["counterfactual"] = AppliedRule(lambda tail: _counterfactual(tests, tail or LOSS_TAIL), 1, bool(tests))
+    return rules
+
+
+def _is_of(entry: Document, key: str, version: str, index: int) -> bool:
+    return (entry[key], entry["search_index"]) == (version, index)
+
+
+def _shortcut(drop: Document, tail: float | None) -> str:
+    if drop["n"] < LEAST_IMAGES:
+        return INCONCLUSIVE
+    low, high = _known(ends_at(drop, tail) if tail else stated(drop))
+    judged = [one for one in drop.get("groups", {}).values() if one["n"] >= FEWEST_PAIRS]
+    if low > DROP_LIMIT or any(one > DROP_LIMIT for one in _class_lows(judged, tail)):
+        return "SHORTCUT"
+    parameters = drop["parameters"]
+    least = _accuracy_low(drop, tail) if tail else parameters["accuracy_low"]
+    if least is None or least <= parameters["chance_accuracy"] or any(one["value"] > DROP_LIMIT for one in judged):
+        return INCONCLUSIVE
+    return "NONE_SEEN" if high < DROP_LIMIT else INCONCLUSIVE
+
+
+def _class_lows(judged: Sequence[Document], tail: float | None) -> Iterator[float]:
+    """The lower end of the drop of each class, among so many classes."""
+    for one in judged:
+        low = _known(ends_at(one, tail / len(judged)))[0] if tail else one["parameters"].get("low_over_classes")
+        yield -math.inf if low is None else low
+
+
+def _accuracy_low(drop: Document, tail: float) -> float | None:
+    """The lower end of the accuracy on the whole images."""
+    n = drop["n"]
+    ends = share_ends_at(round((drop["parameters"]["accuracy_filled"] + drop["value"]) * n), n, 1 - 2 * tail)
+    return None if ends is None else ends[0]
+
+
+def _transfer(kept: Sequence[Document], tail: float | None) -> str:
+    """PATTERN or QUIRK where all versions say so; MIXED where they differ, or where a class does."""
+    sides = [_side(ends_at(one, tail) if tail else stated(one)) for one in kept]
+    if not sides or 0 in sides:
+        return INCONCLUSIVE
+    if len(set(sides)) > 1 or _has_exception(kept, sides, tail):
+        return "MIXED"
+    return "PATTERN" if sides[0] > 0 else "QUIRK"
+
+
+def _has_exception(kept: Sequence[Document], sides: Sequence[int], tail: float | None) -> bool:
+    """Whether a class lies on the other side of a half than all classes with that version."""
+    classes = [
+        (side, group)
+        for side, measure in zip(sides, kept, strict=True)
+        for group in measure.get("groups", {}).values()
+        if group["n"] >= FEWEST_PAIRS
+    ]
+    return any(side * _side(_among(group, tail, len(classes))) < 0 for side, group in classes)
+
+
+def _among(group: Document, tail: float | None, classes: int) -> Ends | None:
+    """The interval of a class among so many."""
+    whole = tail or (1 - number_of(group).level) / 2
+    return ends_at(group, whole / classes)
+
+
+def _side(ends: Ends | None) -> int:
+    """1 where an interval lies above a half, -1 where it lies below, else 0."""
+    low, high = _known(ends)
+    return 1 if low > HALF else -1 if high < HALF else 0
+
+
+def _counterfactual(tests: Sequence[Document], tail: float) -> str:
+    """Whether accuracy falls on all pairs or on those of a class (Holm's procedure), or holds on each."""
+    if not tests:
+        return INCONCLUSIVE
+    (test,) = tests
+    whole = test["measures"][LOSS]
+    classes = [row["measures"][LOSS] for row in test["classes"] if row["measures"][LOSS]["n"] >= FEWEST_PAIRS]
+    judged = [whole, *classes] if whole["n"] >= FEWEST_PAIRS else classes
+    if _falls(judged, tail):
+        return "ACCURACY_FALLS"
+    accuracy = test["measures"]["counterfactual_original_accuracy"]["value"] or 0.0
+    holds = _holds(whole, HOLDS_LIMIT, tail) and all(_holds(one, CLASS_LIMIT, tail) for one in classes)
+    return "ACCURACY_HOLDS" if holds and accuracy > LEAST_ACCURACY else INCONCLUSIVE
+
+
+def _falls(losses: Iterable[Document], tail: float) -> bool:
+    """Whether one of them falls: the first step of Holm's procedure decides that."""
+    asked = list(losses)
+    return any(_known(ends_at(one, tail / len(asked)))[0] > LOSS_LIMIT for one in asked)
+
+
+def _holds(loss: Document, limit: float, tail: float) -> bool:
+    return _known(ends_at(loss, tail))[1] < limit
+
+
+def _known(ends: Ends | None) -> tuple[float, float]:
+    """Both ends; one that is not known is as bad as can be."""
+    low, high = (None, None) if ends is None else ends
+    return (-math.inf if low is None else low), (math.inf if high is None else high)
