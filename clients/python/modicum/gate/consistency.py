@@ -1,8 +1,8 @@
 """Whether a result document contradicts itself. Needs no rows.
 
-Shares are compared with their counts and their intervals, readings with the numbers that decide them, and spot tests
-with the counts of every source. Somebody who edits all of it in accord is not noticed. Older releases had other rules:
-of their results shares alone are compared.
+Shares are compared with their counts and their intervals, readings and verdicts on ensembles with the numbers that
+decide them, and spot tests with the counts of every source. Somebody who edits all of it in accord is not noticed.
+Older releases had other rules: of their results shares alone are compared.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,6 +10,7 @@ from typing import Any
 
 from modicum.gate.copies import counts_pictures
 from modicum.gate.differing import Differences, differing, differing_fields
+from modicum.gate.ensembles import ensembles_differing
 from modicum.gate.intervals import wilson_ends
 from modicum.gate.readings_again import readings_differing
 from modicum.gate.report_parts import LEFT_AS_THEY_ARE
@@ -29,6 +30,7 @@ def contradictions(document: Document) -> Differences:
         return  # an older release summarised it, by rules of its own
     yield from readings_differing(document)
     yield from spots_differing(document)
+    yield from ensembles_differing(document)
 
 
 def _measures(path: str, value: Any) -> Iterator[tuple[str, Document]]:

@@ -17,6 +17,7 @@ from modicum.gate.baseline_file import WAY_OUT, Compared, baseline_side, compare
 from modicum.gate.baselines import Comparison, baseline_checks
 from modicum.gate.copies import distinct
 from modicum.gate.early_stop import is_whole
+from modicum.gate.ensembles import can_be_judged, ensemble_check
 from modicum.gate.excuses import Excuses, excuses_of, expired_waivers, waived_words
 from modicum.gate.explanation import requirement
 from modicum.gate.identity import identity
@@ -204,6 +205,8 @@ def _unless_weak(check: Check, document: Document, search: Document, policy: Pol
 
 
 def _verdict_check(rule: Rule, entry: Document, document: Document) -> Check:
+    if can_be_judged(entry):
+        return ensemble_check(rule, entry)
     version = entry["model_version"] if "model_version" in entry else entry["ensemble"]
     return outcome_check(rule, version, entry[rule.known.field], document, "; ".join(entry.get("reasons", ())))
 

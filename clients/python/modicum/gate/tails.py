@@ -4,9 +4,10 @@ Shares have exact binomial tails (Clopper and Pearson, 1934); those of an audit 
 Paired differences of -1, 0 and 1 have the tail of Student's t over pairs, with one pair added that speaks against the
 claim, as the spot rule adds a source; where no pair differs the other way, the exact binomial tail counts if it is
 larger. Those of means are in `means`. Of a quantile the document holds the ends that order statistics give at several
-tails (exact, binomial), and p is the smallest tail whose end lies beyond the limit. Of any other number it holds an
-interval at one level, so only a bound is known: where the interval lies beyond the limit, p is at most its tail. 10,000
-resamples have no tail below 1/200, so a bootstrap's bound is never smaller than that.
+tails (exact, binomial), and of a difference from the mean of several versions those of its interval; p is the smallest
+tail whose end lies beyond the limit. Of any other number it holds an interval at one level, so only a bound is known:
+where the interval lies beyond the limit, p is at most its tail. 10,000 resamples have no tail below 1/200, so a
+bootstrap's bound is never smaller than that.
 """
 
 import math
@@ -93,9 +94,14 @@ def number_of(measure: Mapping[str, Any], looks: Looks = Looks.ONCE) -> Number:
 
 
 def _pairs(measure: Mapping[str, Any]) -> Pairs | None:
-    """The counts of a paired difference, from its mean and the pairs that differ; None if these are no whole pairs."""
+    """The counts of a paired difference, from its mean and the pairs that differ; None if these are no whole pairs.
+
+    A difference from the mean of several versions has values in between. It has ends at several tails.
+    """
     differing = (measure.get("parameters") or {}).get("differing")
     if measure.get("unit") != "difference" or differing is None or measure.get("value") is None:
+        return None
+    if "ends" in (measure.get("evidence") or {}):
         return None
     n, net = measure["n"], measure["value"] * measure["n"]
     gained = (differing + round(net)) / 2

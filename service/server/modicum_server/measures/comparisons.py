@@ -16,7 +16,7 @@ from modicum.gate.paired import Sizes, log_ratios
 from numpy.typing import NDArray
 
 from modicum_server.domain.searches import TargetRule
-from modicum_server.measures.intervals import LEVEL, SMALLEST_SAMPLE, Interval, bootstrap_mean, square_and_add
+from modicum_server.measures.intervals import LEVEL, SMALLEST_SAMPLE, TAILS, Interval, bootstrap_mean, square_and_add
 from modicum_server.measures.measure import Measure, Measured
 from modicum_server.measures.measure_sets import PairMeasureSet, Title
 from modicum_server.measures.observations import Observations
@@ -120,14 +120,27 @@ def difference_of(differences: NDArray[np.float64], *, empty: str, most: float =
 def difference_to_mean(shown: NDArray[np.int64], *, empty: str, level: float = LEVEL) -> Measure:
     """Return the first row less the mean of the others, a column an image, as `difference_of` does.
 
-    Sums of whole numbers are exact, so that nothing is left where nothing differs.
+    Sums of whole numbers are exact, so that nothing is left where nothing differs. Its evidence are the ends of its
+    interval at each of `TAILS`: a number of images does not tell how much they differ.
     """
     others = len(shown) - 1
     gains = (others * shown[0] - shown[1:].sum(axis=0)).astype(np.float64)
     total = difference_of(gains, most=others, level=level, empty=empty)
     if total.value is None:
         return total
-    return replace(total, value=total.value / others, interval=_divided(total.interval, others))
+    ends = [[tail, *_ends_at(gains, others, tail)] for tail in TAILS] if total.interval else []
+    return replace(
+        total,
+        value=total.value / others,
+        interval=_divided(total.interval, others),
+        evidence={"ends": ends} if ends else {},
+    )
+
+
+def _ends_at(gains: NDArray[np.float64], others: int, tail: float) -> tuple[float | None, float | None]:
+    """Both ends of the mean of differences from so many others, one-sided at a tail."""
+    interval = _divided(square_and_add(gains, most=others, level=1 - 2 * tail), others)
+    return (None, None) if interval is None else (interval.low, interval.high)
 
 
 def _divided(interval: Interval | None, divisor: int) -> Interval | None:

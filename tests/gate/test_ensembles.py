@@ -1,0 +1,133 @@
+"""Verdicts on ensembles: the gate judges them by the measures beside them, at any share of the error budget."""
+
+import json
+import math
+from dataclasses import replace
+
+import pytest
+from modicum.gate.ensembles import p_values
+from modicum.gate.judging import judge
+from modicum.gate.policy_file import policy_of
+from modicum.gate.recount import first_difference
+from modicum.gate.tails import number_of
+from modicum_server.domain.models import Ensemble
+from modicum_server.measures.intervals import TAILS
+from scipy.stats import ttest_1samp
+
+from tests.gate.documents import TODAY
+from tests.measures.ensemble_audit import BOTH, CHECK, LARGER, MATCHED, ONE, TWO, audit_of
+from tests.measures.example_audit import SEARCH, document_and_rows
+
+SMALLER = {(ONE, 0): 9, (TWO, 0): 9, (BOTH, 0): 8, (ONE, 1): 9, (TWO, 1): 9}
+ALIKE = {(ONE, 0): 9, (TWO, 0): 9, (BOTH, 0): 10, (ONE, 1): 9, (TWO, 1): 9}
+
+
+def result(sizes, *, count=200, spread=lambda at: at % 2, wrong=None):
+    """A result of two members and their ensemble; `wrong` says which version is wrong on which image."""
+    found = audit_of(sizes, count=count, spread=spread)
+    if wrong is not None:
+        found = [replace(one, predicted_class=1) if wrong(one.model_version, one.position) else one for one in found]
+    document, _ = document_and_rows(
+        found, versions=(ONE, TWO, BOTH), searches=(SEARCH, MATCHED), sources={BOTH: Ensemble((ONE, TWO))}, check=CHECK
+    )
+    return document
+
+
+def judged(document, expect="MITIGATED", keys=""):
+    text = f"version: 1\n{keys}\nrules: {{spot: off, mitigation: {{expect: [{expect}]}}}}"
+    verdict = judge(document, policy_of(text, "modicum.yaml", today=TODAY), today=TODAY)
+    return next(one for one in verdict.rules if one.rule.id == "mitigation")
+
+
+CASES = {
+    "larger subsets": (result(LARGER), "MITIGATED"),
+    "larger subsets of many images": (result(LARGER, count=600), "MITIGATED"),
+    "smaller subsets": (result(SMALLER), "NOT_MITIGATED"),
+    "subsets about as large": (result(ALIKE, spread=lambda at: 13 if at % 2 else -3), "INCONCLUSIVE"),
+    "larger subsets of few images": (result(LARGER, count=29), "INCONCLUSIVE"),
+    "larger subsets, too few images for the accuracy": (result(LARGER, count=100), "INCONCLUSIVE"),
+    "smaller subsets of a hundred images": (result(SMALLER, count=100), "NOT_MITIGATED"),
+    "larger subsets, lost accuracy": (result(LARGER, wrong=lambda one, at: one == BOTH and at < 20), "INCONCLUSIVE"),
+    "larger subsets, one member wrong": (result(LARGER, wrong=lambda one, at: one == TWO and at < 20), "MITIGATED"),
+}
+"""By what was seen: a result of the server, and its verdict."""
+
+
+@pytest.mark.parametrize(("document", "verdict"), CASES.values(), ids=CASES)
+def test_the_gate_comes_to_the_verdict_of_the_server(document, verdict):
+    (entry,) = document["mitigation"]
+
+    assert entry["verdict"] == verdict
+    assert first_difference(document) == ""
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_an_edited_verdict_is_noticed(case):
+    document, verdict = CASES[case]
+    edited = json.loads(json.dumps(document))
+    edited["mitigation"][0]["verdict"] = "NOT_MITIGATED" if verdict == "MITIGATED" else "MITIGATED"
+
+    assert first_difference(edited).endswith(f"but {verdict} was counted")
+
+
+OUTCOMES = {
+    "larger subsets": {"MITIGATED": "PASS", "NOT_MITIGATED": "INCONCLUSIVE"},
+    "larger subsets of many images": {"MITIGATED": "PASS", "NOT_MITIGATED": "FAIL"},
+    "smaller subsets": {"MITIGATED": "FAIL", "NOT_MITIGATED": "PASS", "MITIGATED, INCONCLUSIVE": "FAIL"},
+    "subsets about as large": {"MITIGATED": "INCONCLUSIVE", "MITIGATED, INCONCLUSIVE": "PASS"},
+    "larger subsets of few images": {"MITIGATED": "INCONCLUSIVE", "NOT_MITIGATED": "INCONCLUSIVE"},
+}
+
+
+@pytest.mark.parametrize(
+    ("case", "expect", "outcome"), [(case, *each) for case, told in OUTCOMES.items() for each in told.items()]
+)
+def test_a_verdict_fails_at_the_rules_share_of_the_error_budget(case, expect, outcome):
+    assert str(judged(CASES[case][0], expect).outcome) == outcome
+
+
+def test_p_of_not_mitigated_is_that_of_the_ratio():
+    (entry,) = CASES["smaller subsets of a hundred images"][0]["mitigation"]
+    logs = [math.log((8 + at % 2) / (9 + at % 2)) for at in range(100)]
+
+    p = p_values(entry)
+
+    limit = math.log(entry["limits"]["ratio"])
+    by_t = ttest_1samp([*logs, limit], limit, alternative="less").pvalue
+    assert by_t <= p["NOT_MITIGATED"] <= 2 * by_t  # the other tail is that of Hall's transformation
+    assert p["MITIGATED"] == 1.0
+
+
+@pytest.mark.parametrize(("case", "p"), [("larger subsets", 0.025), ("larger subsets of many images", 5e-4)])
+def test_p_of_mitigated_is_that_of_the_statement_that_is_least_sure(case, p):
+    (entry,) = CASES[case][0]["mitigation"]
+
+    # Where nobody is wrong the accuracy's lower end is -z^2 / (n + z^2). That is above -0.02 for z = 1.96 and 200
+    # images, and for z = 3.29 and 600, but not at the next smaller tail.
+    assert p_values(entry)["MITIGATED"] == p
+
+
+def test_a_difference_from_the_mean_of_members_is_judged_by_its_ends():
+    (entry,) = CASES["larger subsets, one member wrong"][0]["mitigation"]
+
+    number = number_of(entry["measures"]["accuracy_difference"])
+
+    assert number.pairs is None
+    assert [tail for tail, *_ in number.ends] == list(TAILS)
+
+
+def test_a_verdict_is_judged_at_another_level_than_the_results():
+    rule = judged(CASES["smaller subsets"][0], keys="audit: {level: 0.99}")
+
+    assert str(rule.outcome) == "FAIL"
+    assert rule.p < 1e-6
+
+
+def test_a_verdict_of_an_older_result_without_measures_has_p_of_the_results_level():
+    document, _ = CASES["smaller subsets"]
+    entry = {name: document["mitigation"][0][name] for name in ("ensemble", "verdict", "reasons")}
+
+    rule = judged({**document, "mitigation": [entry]})
+
+    assert rule.p == pytest.approx(0.05)
+    assert str(rule.outcome) == "INCONCLUSIVE"
