@@ -7,9 +7,11 @@ from dataclasses import replace
 import pytest
 from modicum.gate.ensembles import p_values
 from modicum.gate.judging import judge
+from modicum.gate.planning import STEP, planned
 from modicum.gate.policy_file import policy_of
 from modicum.gate.recount import first_difference
 from modicum.gate.tails import number_of
+from modicum.gate.verdict import Outcome
 from modicum_server.domain.models import Ensemble
 from modicum_server.measures.intervals import TAILS
 from scipy.stats import ttest_1samp
@@ -121,6 +123,19 @@ def test_a_verdict_is_judged_at_another_level_than_the_results():
 
     assert str(rule.outcome) == "FAIL"
     assert rule.p < 1e-6
+
+
+def test_a_plan_knows_how_many_images_a_verdict_takes():
+    document, _ = CASES["larger subsets, too few images for the accuracy"]
+    text = "version: 1\nrules: {spot: off, mitigation: {expect: [MITIGATED]}}"
+
+    plan = planned(document, policy_of(text, "modicum.yaml", today=TODAY), today=TODAY)
+
+    (need,) = [one for one in plan.needs if one.rule.id == "mitigation"]
+    assert need.outcome is Outcome.PASS
+    # The interval narrows with the root, from -0.037 with 100 images to -0.02 with 342. Where no prediction differs,
+    # 189 would do.
+    assert 342 <= need.images <= 342 * STEP
 
 
 def test_a_verdict_of_an_older_result_without_measures_has_p_of_the_results_level():

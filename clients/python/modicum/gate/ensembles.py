@@ -60,10 +60,11 @@ def ensembles_differing(document: Document) -> Differences:
     """Yield verdicts on ensembles that are not what the intervals beside them say."""
     for at, entry in enumerate(document.get("mitigation", ())):
         if can_be_judged(entry):
-            yield from differing(f"mitigation[{at}].verdict", entry["verdict"], _stated_verdict(entry))
+            yield from differing(f"mitigation[{at}].verdict", entry["verdict"], stated_verdict(entry))
 
 
-def _stated_verdict(entry: Document) -> str:
+def stated_verdict(entry: Document) -> str:
+    """Return the verdict on an ensemble by the intervals beside it."""
     p = _of_statements(entry, above=partial(_unless_beyond, end=0), below=partial(_unless_beyond, end=1))
     return next((verdict for verdict, one in p.items() if not one), INCONCLUSIVE)
 

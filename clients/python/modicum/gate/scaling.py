@@ -14,6 +14,7 @@ from statistics import NormalDist
 from typing import Any
 
 from modicum.gate.baseline_file import Compared, baseline_document, sealed
+from modicum.gate.ensembles import can_be_judged, stated_verdict
 from modicum.gate.intervals import TAILS
 from modicum.gate.readings_again import applied_rules
 from modicum.gate.report_parts import BESIDE_THE_RESULT
@@ -34,6 +35,7 @@ def scaled(document: Document, factor: float) -> Document:
     left = BESIDE_THE_RESULT | {"stopping"}
     grown = {name: _scaled(value, factor) for name, value in document.items() if name not in left}
     grown["models"] = _read_anew(grown)
+    grown["mitigation"] = [_ensemble_anew(one) for one in grown.get("mitigation", ())]
     if "rows" not in document:
         return grown
     copies = _copies({row["image_digest"] for row in document["rows"]}, factor)
@@ -104,6 +106,11 @@ def _search_anew(document: Document, model: Document, search: Document) -> Docum
         for one in search["readings"]
     ]
     return {**search, "readings": readings}
+
+
+def _ensemble_anew(entry: Document) -> Document:
+    """The verdict on an ensemble by intervals that have narrowed."""
+    return {**entry, "verdict": stated_verdict(entry)} if can_be_judged(entry) else entry
 
 
 def _outcomes(outcomes: Sequence[tuple[float, str]], factor: float) -> Iterator[tuple[float, str]]:
