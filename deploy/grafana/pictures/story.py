@@ -22,10 +22,11 @@ from modicum import AuditCancelled, ModicumError
 from safetensors.torch import load_file, save_file
 
 from deploy.grafana.pictures.queries import Window, boards, results_of
-from tests.faults.parts import Part, eventually
+from tests.faults.parts import Part
 from tests.faults.stage import Stage, stage
 from tests.faults.subject import ARCHITECTURE
 from tests.metrics.prometheus_running import Prometheus, free_port, running_prometheus, shipped_rules
+from tests.waiting import eventually
 
 SCRAPE_SECONDS = 5.0
 #: The worker's defaults, which the faults' stage shortens. Shards take ten seconds, because the pictures span minutes.
