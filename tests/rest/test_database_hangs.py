@@ -45,9 +45,13 @@ async def served_by_wire(wire, tmp_path, settings, bounds) -> AsyncIterator[Serv
     )
     api = build_api(store, changes, artifacts, settings, metrics=metrics, bounds=bounds)
     grpc_port, http_port = await api.start()
+
+    async def has_asked_it() -> bool:
+        return (await Rest(http_port).ask("GET", "/v1/projects")).reason == "TOKEN_INVALID"
+
     try:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{grpc_port}") as channel:
-            assert (await Rest(http_port).ask("GET", "/v1/projects")).reason == "TOKEN_INVALID"
+            await until(has_asked_it, "an answer from the database within the bounds")
             yield Served(api, store, artifacts, metrics, grpc_port, http_port, channel)
     finally:
         wire.mend()
