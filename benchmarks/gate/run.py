@@ -23,7 +23,7 @@ KINDS: Sequence[Callable[[], Iterator[Row]]] = (
 
 
 def measure(*, quick: bool) -> dict[str, Any]:
-    """Simulate all rows: ten minutes on a free core."""
+    """Simulate all rows: a quarter of an hour on a free core."""
     verdicts = QUICK_VERDICTS if quick else VERDICTS
     return {"verdicts": verdicts, "rows": [asdict(one) for one in simulated(verdicts)]}
 
