@@ -27,10 +27,11 @@ from benchmarks.planted.networks import Trained, balanced, normalised
 THRESHOLD = 0.9
 BATCH = 50
 CHOICE = "patterns"
-"""How the places of an audit were chosen: patterns are tried, too.
+"""How an audit chooses places today. Each kept audit says how its own were chosen, as `choice`:
 
-Audits of before that have "refined", if windows were moved and resized and stripes counted for what they hold; earlier
-ones have nothing."""
+- "patterns": windows are moved and resized, stripes count for what they hold, and patterns are tried;
+- "refined": the same without patterns;
+- no `choice`: the oldest audits, without any of these."""
 LEARNT = 0.3
 """A cue counts as learnt where at least this share of other pictures follows it."""
 
@@ -102,7 +103,7 @@ def is_current(audit: Mapping[str, Any]) -> bool:
 
 
 def is_refined(audit: Mapping[str, Any]) -> bool:
-    """Whether the windows of a kept audit were refined, as they are since before patterns were tried."""
+    """Whether the windows of a kept audit were moved and resized; patterns may have been tried or not."""
     return "choice" in audit
 
 

@@ -68,10 +68,11 @@ def _by_choice(rows: Sequence[Row]) -> str:
     """How many networks were audited with places as they are chosen now, and how many before."""
     refined, current = (sum(all(map(one, row["audits"])) for row in rows) for one in (is_refined, is_current))
     return (
-        f"{len(rows) - refined} of these networks, and of those of ImageNet's size below, were audited before chosen "
-        f"windows were [refined]({REFINED}) and stripes counted [for what they hold]({STRIPES}), and {refined} since; "
-        f"{current} of them when [patterns]({PATTERNS}) were tried, too. The tables count all. All are judged "
-        f"by today's rule, which counts [carriers]({CARRIERS}), from the kept counts of every source."
+        f"Places were chosen in three ways. Today chosen windows are [refined]({REFINED}), stripes count [for what "
+        f"they hold]({STRIPES}), and [patterns]({PATTERNS}) are tried. That holds for {current} of the networks here "
+        f"and of ImageNet's size below. Places of {refined - current} were chosen before patterns were tried, and of "
+        f"{len(rows) - refined} before any of the three. The tables count all. All are judged by today's rule, which "
+        f"counts [carriers]({CARRIERS}), from the kept counts of every source."
     )
 
 
