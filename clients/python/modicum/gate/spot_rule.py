@@ -58,13 +58,13 @@ FOUND = frozenset({SpotOutcome.DECISIVE, SpotOutcome.SUFFICIENT})
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TestedPlace:
-    """The differences at one kind of place of one class, from both halves; one value a source.
+    """The differences at the fixed places of a class, or at its own windows: one value a source, both halves together.
 
     Attributes:
         row: the number of the row.
         own: whether it is each image's own window.
         pasted: (n,) of copies of the place.
-        covered: (m,) of covers of the place; of a pattern, in the sources alone whose class another one has.
+        covered: (m,) of covers of the place. A pattern is covered only in sources whose class has another picture.
         pairs: (n,) how many images each source was copied into.
     """
 

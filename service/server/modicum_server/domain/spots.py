@@ -177,7 +177,11 @@ def _has_its_pixels(place: SpotPlace) -> bool:
 
 
 def is_plausible(row: SpotRow, images: int) -> bool:
-    """Return whether its counts are possible with so many images, and each half has at most one place of a kind."""
+    """Return whether an audit of so many images can have this row.
+
+    Its counts must be possible. Each half has at most one fixed place and one own window, and at most one of each that
+    was tested outside the objects.
+    """
     places = [(trial.half, trial.place.kind is SpotKind.OWN, trial.outside) for trial in row.trials]
     halves = {half for half, *_ in places} <= {0, 1}
     return halves and len(set(places)) == len(places) and 0 <= row.sources <= images and row.passes >= 0

@@ -324,8 +324,8 @@ def copied_region(example: Mapping[str, Any], canvas: tuple[int, ...]) -> panels
         region[ring : height - ring, ring : width - ring] = False
         return region
     region = np.zeros((height, width), dtype=np.bool_)
-    top, left = example["top"], example["left"]
-    height, width = example["height"], example["width"]
-    held = mask_of_bits(base64.b64decode(example["pixels"]), height, width) if "pixels" in example else True
-    region[top : top + height, left : left + width] = held
+    top, left, rows, columns = (example[name] for name in ("top", "left", "height", "width"))
+    is_pattern = "pixels" in example
+    held = mask_of_bits(base64.b64decode(example["pixels"]), rows, columns) if is_pattern else True
+    region[top : top + rows, left : left + columns] = held
     return region

@@ -12,11 +12,11 @@ class Pauses:
     write: float = 0.5
     """Before results are written: a short task has one batch, and progress goes out at most twice a second."""
     retry: float = 1.0
-    """Before the first retry of a shard. Each one after it waits twice as long."""
+    """Before the first retry of a shard. Each further retry waits twice as long as the one before."""
     down: float = 5.0
-    """Before a shard is tried again whose model server was away."""
+    """Before another try of a shard, after its model server was away."""
     away: float = 2.0
-    """Before the database or the artifact store is tried again that was away."""
+    """Before another try, after the database or the artifact store was away."""
 
 
 PAUSES = Pauses()

@@ -44,7 +44,10 @@ class Tried:
 
 
 def fixed_places(density: Tensor) -> list[Place]:
-    """The windows and rings to try, but for stripes: where subsets lie most densely (H, W), a grid, and rings."""
+    """The windows and rings to try: the densest windows of `density` (H, W), a grid of windows, and the rings.
+
+    Stripes and patterns are tried beside these.
+    """
     canvas = int(density.shape[0]), int(density.shape[1])
     dense = densest_windows(density) if bool(density.any()) else ()
     return [*dict.fromkeys([*dense, *grid(canvas), *rings(canvas)])]
