@@ -161,12 +161,12 @@ def test_a_finding_without_a_subset_says_why(result):
 
 
 def test_a_document_of_another_schema_is_refused():
-    with pytest.raises(ServiceError, match="schema 3, this client reads 1 and 2"):
-        document_of(b'{"schema_version": 3}')
+    with pytest.raises(ServiceError, match="schema 4, this client reads 1, 2 and 3"):
+        document_of(b'{"schema_version": 4}')
 
 
-@pytest.mark.parametrize("version", [1, 2])
-def test_a_document_of_this_schema_and_of_the_one_before_is_read(version):
+@pytest.mark.parametrize("version", [1, 2, 3])
+def test_a_document_of_this_schema_and_of_those_before_is_read(version):
     assert document_of(json.dumps({"schema_version": version}).encode()) == {"schema_version": version}
 
 

@@ -34,7 +34,7 @@ def rows_of(lines):
         ({"spot": "DECISIVE", "shortcut": "INCONCLUSIVE"}, "one/1: DECISIVE by the spot test"),
         (
             {"spot": "SHORTCUT", "shortcut": "SHORTCUT", "counterfactual": "ACCURACY_FALLS"},
-            "one/1: SHORTCUT by the spot test and the shortcut rule",
+            "one/1: SHORTCUT by the spot test and the test of edge and background",
         ),
         ({"spot": "NONE_FOUND", "counterfactual": "INCONCLUSIVE"}, "one/1: INCONCLUSIVE by the counterfactual set"),
         ({"spot": "NEW_WORD", "shortcut": "NONE_SEEN"}, "one/1: NEW_WORD by the spot test"),

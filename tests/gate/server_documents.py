@@ -47,11 +47,12 @@ def reported(findings, **more):
 def every_outcome():
     """Findings of every kind, with labels, controls, objects and images that failed."""
     robust = FillRobustFinding(20, 2.0, 12, 11, 0.93, False, Passes(9, 9))  # a record of the domain
-    whole = replace(variants().variants[0], variant="outside_filled", predicted_class=1)
+    outside = replace(variants().variants[0], variant="outside_filled", predicted_class=1)
+    filled = (outside, replace(outside, variant="objects_filled", predicted_class=0))
     more = [
         replace(
             controls(at % 20 or None, black=at % 3 > 0),
-            variants=(*variants(sufficient=at % 4 > 0, confidence=at / 61, predicted=at % 2).variants, whole),
+            variants=(*variants(sufficient=at % 4 > 0, confidence=at / 61, predicted=at % 2).variants, *filled),
             fill_robust=replace(robust, size=at + 1, reason=FindingReason.NOT_FOUND if at == 25 else None),
             objects=ObjectsFinding(area=at % 11 / 10, share=at / 61),
         )

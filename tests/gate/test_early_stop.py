@@ -123,7 +123,7 @@ def test_nothing_is_left_out_of_the_verdict_on_an_audit_that_was_cut():
 
     whole, early = (verdict(preset, document(spots=(), stopping=stopping)) for stopping in (None, cut(0)))
 
-    assert "shortcut-accuracy-drop" in whole.left_out
+    assert "shortcut-accuracy-excess" in whole.left_out
     assert not early.left_out
     assert early.outcome == "INCONCLUSIVE"
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 from modicum.gate import intervals, reading_rules, recount
-from modicum.gate.measured_again import MEASURES
+from modicum.gate.measured_again import BY_REGION, MEASURES
 from modicum.gate.recount import first_difference
 from modicum_server.domain.searches import TargetRule
 from modicum_server.domain.statistics import Statistics
@@ -32,7 +32,7 @@ def test_a_result_of_the_server_says_what_its_rows_say(options):
 
 
 def test_every_measure_but_those_of_what_a_report_lacks_is_taken_again():
-    assert {*MEASURES, "shortcut_accuracy_drop"} == set(measure_titles()) - NOT_TAKEN
+    assert {*MEASURES, *BY_REGION["ring"]} == set(measure_titles()) - NOT_TAKEN
     assert recount.MOST_CLASSES == by_class.MOST_CLASSES
 
 
@@ -69,6 +69,7 @@ EDITS = [
     edit("measures", "accuracy", "interval", "high", to=0.99),
     edit("measures", "subset_fraction_median", "groups", "1", "value", to=0.99),
     edit("measures", "shortcut_accuracy_drop", "value", to=0.0),
+    edit("measures", "shortcut_accuracy_excess", "value", to=0.99),
     edit("measures", "shortcut_accuracy_drop", "groups", "0", "parameters", "differing", to=0),
     edit("readings", 0, "outcome", to="THIS_CLASS"),
     edit("readings", 0, "statements", to=1),

@@ -18,7 +18,7 @@ def test_a_clean_network_passes_the_spot_rule():
 
     assert (given.outcome, outcomes(given)) == ("PASS", {"spot": "PASS"})
     assert given.left_out == dict.fromkeys(
-        ("shortcut-accuracy-drop", "counterfactual-accuracy-loss"), "the result has nothing for it"
+        ("shortcut-accuracy-excess", "counterfactual-accuracy-loss"), "the result has nothing for it"
     )
 
 

@@ -39,7 +39,7 @@ def test_a_policy_of_one_line_has_the_rules_of_the_recommended_preset():
 
     assert [(rule.id, rule.level) for rule in rules] == [
         ("spot", Level.ERROR),
-        ("shortcut-accuracy-drop", Level.WARN),
+        ("shortcut-accuracy-excess", Level.WARN),
         ("counterfactual-accuracy-loss", Level.WARN),
     ]
 
@@ -50,10 +50,10 @@ def test_every_preset_is_valid_by_itself(preset):
 
 
 def test_a_rule_of_the_policy_replaces_that_of_the_preset_and_keeps_its_limit():
-    rules = {rule.id: rule for rule in policy("rules:\n  spot: off\n  shortcut-accuracy-drop: error").rules}
+    rules = {rule.id: rule for rule in policy("rules:\n  spot: off\n  shortcut-accuracy-excess: error").rules}
 
-    assert set(rules) == {"shortcut-accuracy-drop", "counterfactual-accuracy-loss"}
-    assert (rules["shortcut-accuracy-drop"].level, rules["shortcut-accuracy-drop"].max) == (Level.ERROR, 0.05)
+    assert set(rules) == {"shortcut-accuracy-excess", "counterfactual-accuracy-loss"}
+    assert (rules["shortcut-accuracy-excess"].level, rules["shortcut-accuracy-excess"].max) == (Level.ERROR, 0.05)
 
 
 def test_off_yes_and_dates_are_text_and_numbers_are_numbers():

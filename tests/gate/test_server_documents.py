@@ -149,12 +149,15 @@ def test_the_verdict_on_an_ensemble_is_the_same_at_another_alpha():
     }
 
 
+REGIONS = (("ring", 1), ("band", 0))
+"""What is filled, and the class that is predicted then."""
 LOST = {"shortcut": ("NONE_SEEN", "SHORTCUT"), "random": ("THESE_PIXELS", "ANY_PIXELS")}
 
 
 @pytest.mark.parametrize(("control", "expected"), [(name, one[0]) for name, one in LOST.items()])
 def test_readings_fail_at_their_share_of_the_budget(control, expected):
-    filled = (*variants().variants, ScoredVariant("ring_filled", 0.6, sufficient=False, predicted_class=1))
+    ring, band = (ScoredVariant(f"{name}_filled", 0.6, sufficient=False, predicted_class=of) for name, of in REGIONS)
+    filled = (*variants().variants, ring, band)
     document, _ = document_and_rows([finding(at, controls=FindingControls(variants=filled)) for at in range(60)])
 
     verdict = judged(document, f"rules: {{spot: off, {control}: {{expect: [{expected}]}}}}")

@@ -8,6 +8,7 @@ from modicum_server.domain.findings import FindingControls, ObjectsFinding, Scor
 from modicum_server.domain.searches import Canvas
 from modicum_server.measures import canonical_json, registry
 from modicum_server.measures.observation_builder import observe
+from modicum_server.measures.observations import COMPARED_WITH
 from modicum_server.measures.ring import Ring
 
 from tests.measures.example_audit import SEARCH, SIDE, document_and_rows, finding, measures_of, not_eligible
@@ -23,18 +24,23 @@ def subset_in(mask: np.ndarray, size: int = 4) -> Subset:
     return Subset(np.packbits(kept).tobytes(), SIDE, SIDE, size)
 
 
-def filled(variant: str, predicted: int, objects: ObjectsFinding | None = None) -> FindingControls:
-    scored = ScoredVariant(variant, 0.6, sufficient=False, predicted_class=predicted)
-    return FindingControls(variants=(scored,), objects=objects)
+def filled(variant: str, still: int, elsewhere: int, objects: ObjectsFinding | None = None) -> FindingControls:
+    """Predictions with the region filled, and with the comparison filled."""
+    scored = {variant: still, COMPARED_WITH[variant]: elsewhere}
+    variants = tuple(ScoredVariant(name, 0.6, sufficient=False, predicted_class=one) for name, one in scored.items())
+    return FindingControls(variants=variants, objects=objects)
 
 
-def images(count: int = COUNT, *, in_ring: bool, lost: float = 0.0, wrong: float = 0.0, **changes):
-    """Two classes in turn, with shares of images that are lost without the ring and of images that are always wrong."""
+def images(
+    count: int = COUNT, *, in_ring: bool, lost: float = 0.0, elsewhere: float = 0.0, wrong: float = 0.0, **changes
+):
+    """Two classes in turn, with shares of images that are lost without the ring, without the band, and always wrong."""
     found = []
     for place in range(count):
         label = place % 2
         predicted = 1 - label if place < wrong * count else label
         still = 1 - predicted if place >= (1 - lost) * count else predicted
+        inside = 1 - predicted if place >= (1 - elsewhere) * count else predicted
         found.append(
             finding(
                 place,
@@ -43,19 +49,22 @@ def images(count: int = COUNT, *, in_ring: bool, lost: float = 0.0, wrong: float
                 predicted_class=predicted,
                 target_class=predicted,
                 subset=subset_in(RING if in_ring else ~RING),
-                controls=filled("ring_filled", still),
+                controls=filled("ring_filled", still, inside),
                 **changes,
             )
         )
     return found
 
 
-def with_objects(count: int = COUNT, *, area: float, share: float, lost: float = 0.0, first: int = 0):
+def with_objects(
+    count: int = COUNT, *, area: float, share: float, lost: float = 0.0, elsewhere: float = 0.0, first: int = 0
+):
     found = []
     for place in range(first, first + count):
         label = place % 2
         still = 1 - label if place - first < lost * count else label
-        controls = filled("outside_filled", still, ObjectsFinding(area, share))
+        without_objects = 1 - label if place - first < elsewhere * count else label
+        controls = filled("outside_filled", still, without_objects, ObjectsFinding(area, share))
         found.append(finding(place, 4, label=label, predicted_class=label, target_class=label, controls=controls))
     return found
 
@@ -75,6 +84,14 @@ RING_CASES = [
     pytest.param(images(in_ring=False, lost=0.05), "INCONCLUSIVE", id="the drop's upper end is above the limit"),
     pytest.param(images(29, in_ring=True, lost=0.5), "INCONCLUSIVE", id="29 images"),
     pytest.param(images(30, in_ring=True, lost=0.5), "SHORTCUT", id="30 images"),
+    pytest.param(
+        images(in_ring=True, lost=0.5, elsewhere=0.5), "INCONCLUSIVE", id="the band costs as much as the ring"
+    ),
+    pytest.param(
+        images(in_ring=True, lost=0.5, elsewhere=0.35), "INCONCLUSIVE", id="the excess's lower end is below the limit"
+    ),
+    pytest.param(images(in_ring=True, lost=0.5, elsewhere=0.1), "SHORTCUT", id="the band costs clearly less"),
+    pytest.param(images(in_ring=False, elsewhere=0.5), "NONE_SEEN", id="the band is missed, and the ring is not"),
     pytest.param(images(in_ring=False, wrong=0.5), "INCONCLUSIVE", id="accuracy at chance"),
     pytest.param(images(in_ring=False, wrong=0.4), "INCONCLUSIVE", id="accuracy whose interval holds chance"),
     pytest.param(images(in_ring=False, wrong=0.1), "NONE_SEEN", id="accuracy whose interval lies above chance"),
@@ -91,6 +108,11 @@ OBJECT_CASES = [
     pytest.param(with_objects(area=0.4, share=0.9), "NONE_SEEN", id="subsets in the objects, and nothing is missed"),
     pytest.param(with_objects(area=0.4, share=0.0), "NONE_SEEN", id="subsets outside, but that is not missed"),
     pytest.param(with_objects(area=0.15, share=0.0, lost=0.5), "SHORTCUT", id="small objects, and the rest is missed"),
+    pytest.param(
+        with_objects(area=0.4, share=0.0, lost=0.5, elsewhere=0.5),
+        "INCONCLUSIVE",
+        id="the objects are missed as much as the rest",
+    ),
     pytest.param(
         images(in_ring=True, lost=0.5) + with_objects(29, area=0.4, share=0.9, first=COUNT),
         "INCONCLUSIVE",
@@ -126,20 +148,21 @@ def test_the_rule_needs_thirty_labelled_images_and_no_subset():
         >= {
             "control": "shortcut",
             "outcome": "NONE_SEEN",
-            "text": "Filling the ring at the canvas' edge with the mean costs 0 percentage points of accuracy (95% "
-            "interval -8.8 to 8.8); "
+            "text": "Filling the ring at the edge with the mean costs 0 percentage points of accuracy (95% "
+            "interval -8.8 to 8.8), and filling a band of about its area further in costs 0; "
             "no subset was found, so where it lies is not known: no reliance on the ring was seen.",
         }.items()
     )
 
 
-def of_classes(counts, lost):
-    """Images that are all right: so many of each class, and so many of them lost without the ring."""
-    found = []
+def of_classes(counts, lost, elsewhere=None):
+    """Images that are all right: so many of each class, of them lost without the ring, and lost without the band."""
+    found, inside = [], elsewhere or [0] * len(counts)
     for label, (count, gone) in enumerate(zip(counts, lost, strict=True)):
         for place in range(count):
-            still = (label + 1) % len(counts) if place < gone else label
-            controls = filled("ring_filled", still)
+            other = (label + 1) % len(counts)
+            still, kept = (other if place < many else label for many in (gone, inside[label]))
+            controls = filled("ring_filled", still, kept)
             named = {"label": label, "predicted_class": label, "target_class": label}
             found.append(finding(len(found), 4, subset=subset_in(~RING), controls=controls, **named))
     return found
@@ -158,6 +181,46 @@ CLASS_CASES = [
 @pytest.mark.parametrize(("counts", "lost", "outcome"), CLASS_CASES)
 def test_every_class_is_read_by_itself(counts, lost, outcome):
     assert reading_of(of_classes(counts, lost))["outcome"] == outcome
+
+
+def test_a_class_that_loses_as_much_without_the_band_does_not_rest_on_the_ring():
+    ships = of_classes([30] * 10, [0] * 9 + [14], [0] * 9 + [12])
+
+    reading = reading_of(ships)
+
+    assert reading["outcome"] == "INCONCLUSIVE"
+    assert (
+        "by predicted class 47 percentage points (95% interval 27 to 64) for class 9 (the band: 40);" in reading["text"]
+    )
+    assert reading["text"].endswith(
+        ": the ring does not clearly cost more than a band of about its area further in, so the loss may be that of "
+        "any fill."
+    )
+
+
+@pytest.mark.parametrize("findings", [images(in_ring=True, lost=0.5), of_classes([30] * 10, [0] * 9 + [27])])
+def test_without_a_comparison_nothing_is_called_a_shortcut(findings):
+    alone = [replace(one, controls=replace(one.controls, variants=one.controls.variants[:1])) for one in findings]
+
+    reading = reading_of(alone)
+
+    assert reading["outcome"] == "INCONCLUSIVE"
+    assert "no labelled image was scored with the comparison filled, so the loss may be" in reading["text"]
+    assert measures_of(alone)["shortcut_accuracy_excess"]["unavailable"]
+
+
+def test_the_excess_says_what_the_comparison_costs_over_all_images_and_by_class():
+    excess = measures_of(of_classes([30] * 10, [0] * 9 + [27], [0] * 9 + [6]))["shortcut_accuracy_excess"]
+
+    assert (excess["value"], excess["n"]) == (pytest.approx(0.07), 300)
+    assert excess["parameters"] == {
+        "region": "ring",
+        "compared_with": "a band further in",
+        "elsewhere": 0.02,
+        "differing": 21,
+    }
+    assert excess["groups"]["9"]["value"] == 0.7
+    assert excess["groups"]["9"]["parameters"].items() >= {"label": "class 9", "elsewhere": 0.2}.items()
 
 
 @pytest.mark.parametrize("findings", [*(case.values[0] for case in RING_CASES), of_classes([30] * 10, [0] * 9 + [12])])
@@ -179,9 +242,11 @@ def test_a_class_that_rests_on_the_ring_is_found_at_the_tails_that_its_share_of_
 def test_the_sentence_names_the_classes_that_rest_on_the_ring():
     text = reading_of(of_classes([30] * 10, [27, 0, *[0] * 7, 28]))["text"]
 
-    assert ", by predicted class 93 percentage points (95% interval 75 to 98) for class 9 and 90 percentage" in text
-    assert "for cat;" in text
-    assert text.endswith("to what was there or to the fill; a person must say whether there is evidence in it.")
+    assert "; by predicted class 93 percentage points (95% interval 75 to 98) for class 9 (the band: 0) and 90 " in text
+    assert "for cat (the band: 0);" in text
+    assert text.endswith(
+        "more than on a band of about its area further in; a person must say whether there is evidence in it."
+    )
 
 
 def test_the_sentence_names_three_classes_and_bounds_the_losses_of_the_others():
@@ -248,7 +313,7 @@ def test_of_few_images_the_document_is_written_without_an_end_of_their_accuracy(
 
 
 def test_the_drop_counts_every_labelled_image_eligible_or_not():
-    below = [not_eligible(COUNT + place, label=0, controls=filled("ring_filled", 1)) for place in range(10)]
+    below = [not_eligible(COUNT + place, label=0, controls=filled("ring_filled", 1, 0)) for place in range(10)]
 
     drop = measures_of(images(in_ring=True) + below)["shortcut_accuracy_drop"]
 
@@ -266,7 +331,7 @@ def test_the_drop_counts_every_labelled_image_eligible_or_not():
 def test_an_image_that_is_right_only_without_its_ring_makes_up_for_one_that_is_lost():
     found = images(in_ring=False, wrong=0.25, lost=0.25)
     gained = [
-        finding(COUNT + place, 4, label=0, predicted_class=1, target_class=1, controls=filled("ring_filled", 0))
+        finding(COUNT + place, 4, label=0, predicted_class=1, target_class=1, controls=filled("ring_filled", 0, 1))
         for place in range(10)
     ]
 
@@ -298,8 +363,19 @@ def test_without_objects_the_object_share_says_so():
 
 def test_the_sentence_gives_drop_share_and_chance():
     assert reading_of(images(in_ring=True, lost=0.5))["text"] == (
-        "Filling the ring at the canvas' edge with the mean costs 50 percentage points of accuracy (95% interval "
-        "33 to 65), by predicted class 50 percentage points (95% interval 24 to 70) for cat and 50 percentage points "
-        "(95% interval 24 to 70) for dog; 100% of the median subset lies in the ring (chance 44%): decisions react "
-        "when the ring is filled, to what was there or to the fill; a person must say whether there is evidence in it."
+        "Filling the ring at the edge with the mean costs 50 percentage points of accuracy (95% interval 33 to 65), "
+        "and filling a band of about its area further in costs 0; by predicted class 50 percentage points (95% "
+        "interval 24 to 70) for cat (the band: 0) and 50 percentage points (95% interval 24 to 70) for dog (the "
+        "band: 0); 100% of the median subset lies in the ring (chance 44%): decisions rest on the ring more than on a "
+        "band of about its area further in; a person must say whether there is evidence in it."
     )
+
+
+def test_the_sentence_about_what_lies_outside_compares_it_with_the_objects():
+    text = reading_of(with_objects(area=0.4, share=0.0, lost=0.5, elsewhere=0.1))["text"]
+
+    assert text.startswith(
+        "Filling everything outside the objects with the mean costs 50 percentage points of accuracy"
+    )
+    assert ", and filling the objects costs 10; by predicted class" in text
+    assert text.endswith(": decisions rest on what lies outside the objects more than on the objects.")

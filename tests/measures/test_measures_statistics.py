@@ -60,7 +60,7 @@ def every_control(place: int, version: str) -> FindingControls:
         scored,
         class_targeted=controls(place + 1).class_targeted,
         fills=controls(place + 1, black=place % 3 > 0).fills,
-        variants=(*scored.variants, outside),
+        variants=(*scored.variants, outside, replace(outside, variant="objects_filled", predicted_class=place % 2)),
         objects=ObjectsFinding(0.3, place / 50),
         transfers=others,
         fill_robust=replace(ROBUST, size=10 + place),

@@ -16,8 +16,10 @@ from modicum_server.measures.judged_spots import JudgedRow, SpotTest
 from modicum_server.measures.measure import Measure, share
 from modicum_server.measures.spots import places_of
 from modicum_server.measures.summary import (
+    EDGE_STEP,
     LOSS_STEP,
     NEXT_STEP,
+    OUTSIDE_STEP,
     SHORTCUT_STEP,
     WITHOUT_A_PLACE,
     summary_of,
@@ -55,7 +57,11 @@ def rate(successes, count) -> dict[str, Measure]:
 
 def drop(region) -> dict[str, Measure]:
     interval = Interval(0.3, 0.5, "bootstrap", 100)
-    return {"shortcut_accuracy_drop": Measure(0.4, "difference", 100, interval, {"region": region})}
+    parameters = {"region": region, "elsewhere": 0.04}
+    return {
+        "shortcut_accuracy_drop": Measure(0.4, "difference", 100, interval, {"region": region}),
+        "shortcut_accuracy_excess": Measure(0.36, "difference", 100, interval, parameters),
+    }
 
 
 def paired(outcome: CounterfactualOutcome, *, after: int) -> CounterfactualTest:
@@ -168,8 +174,12 @@ class Situation:
 
 
 RING_COSTS = (
-    "Filling the ring at the edge with the mean costs 40 percentage points of accuracy (95% interval 30 to 50). If no "
-    "evidence lies there and the fill itself does not disturb, it is a shortcut."
+    "Filling the ring at the edge with the mean costs 40 percentage points of accuracy (95% interval 30 to 50), and "
+    f"filling a band of about its area further in costs 4.0. {EDGE_STEP}"
+)
+SURROUNDINGS_COST = (
+    "Filling everything outside the objects with the mean costs 40 percentage points of accuracy (95% interval 30 to "
+    f"50), and filling the objects costs 4.0. {OUTSIDE_STEP}"
 )
 TOO_FEW = f"Not tested: whether a small spot decides (that takes at least 30 images of two predicted classes), {OTHERS}"
 FEW_FOLLOW = (
@@ -197,6 +207,24 @@ SITUATIONS = {
         ),
         outcomes={"shortcut": "SHORTCUT"},
         measured={**rate(90, 100), **drop("ring")},
+        asked=False,
+    ),
+    "a shortcut comes before that no spot was found": Situation(
+        (
+            RING_COSTS,
+            "No spot that decides was found in all classes together, over 300 images.",
+            NONE_BRINGS,
+            MANY,
+            NOT_TESTED,
+        ),
+        spot_test(EVERYONE),
+        outcomes={"shortcut": "SHORTCUT"},
+        measured={**rate(90, 100), **drop("ring")},
+    ),
+    "a shortcut outside the objects is compared with the objects": Situation(
+        (SURROUNDINGS_COST, MANY, NOT_ASKED),
+        outcomes={"shortcut": "SHORTCUT"},
+        measured={**rate(90, 100), **drop("outside the objects")},
         asked=False,
     ),
     "too few images for the spot test that was asked for": Situation(

@@ -1,4 +1,4 @@
-"""The shortcut control's pass, and where subsets lie among the objects, on a model that a person can check."""
+"""The shortcut control's passes, and where subsets lie among the objects, on a model that a person can check."""
 
 import io
 import json
@@ -69,8 +69,9 @@ def test_without_its_ring_the_image_is_predicted_by_what_is_left(stage, audited)
     (found,) = audited(labelled(stage, [BOTH])).values()
 
     assert found.predicted_class == 0
-    (scored,) = found.controls.variants
+    scored, compared = found.controls.variants
     assert (scored.variant, scored.predicted_class) == ("ring_filled", 1)
+    assert (compared.variant, compared.predicted_class) == ("band_filled", 0)
     assert scored.confidence == pytest.approx(1 / (1 + np.exp(16)), rel=1e-4)  # of class 0, that the search argues for
     assert not scored.sufficient
 
@@ -79,7 +80,7 @@ def test_an_image_that_is_not_eligible_is_asked_too(stage, audited):
     (faint,) = audited(labelled(stage, [png(corner=2, centre=1)])).values()
 
     assert faint.reason == finding_pb2.FINDING_REASON_NOT_ELIGIBLE
-    assert [one.variant for one in faint.controls.variants] == ["ring_filled"]
+    assert [one.variant for one in faint.controls.variants] == ["ring_filled", "band_filled"]
 
 
 def test_images_without_a_label_or_excluded_are_not_asked(stage, audited):
@@ -91,10 +92,19 @@ def test_images_without_a_label_or_excluded_are_not_asked(stage, audited):
     assert [len(one.controls.variants) for one in found.values()] == [0, 0, 0]
 
 
+def test_the_band_around_the_middle_is_filled_in_the_comparison(stage, audited):
+    (found,) = audited(labelled(stage, [png(corner=0, centre=255)], label=1)).values()
+
+    assert found.predicted_class == 1
+    ring, band = found.controls.variants
+    assert ring.confidence == pytest.approx(1 / (1 + np.exp(-16)), rel=1e-4)  # the middle is left
+    assert band.confidence == pytest.approx(0.5)  # the middle is in the band of a small canvas
+
+
 def test_without_the_control_no_pass_is_spent(stage, audited):
     asked, silent = audited(labelled(stage, [BOTH])), audited(labelled(stage, [BOTH]), plans=[])
 
-    assert len(asked[0].controls.variants) == 1
+    assert len(asked[0].controls.variants) == 2
     assert not silent[0].controls.variants
 
 
@@ -107,8 +117,9 @@ def with_boxes(stage, *boxes, label: int = 0):
 def test_with_boxes_all_outside_them_is_filled(stage, audited):
     (found,) = audited(with_boxes(stage, [12, 12, 16, 16])).values()
 
-    (scored,) = found.controls.variants
+    scored, compared = found.controls.variants
     assert (scored.variant, scored.predicted_class) == ("outside_filled", 1)
+    assert (compared.variant, compared.predicted_class) == ("objects_filled", 0)
     assert found.controls.objects.area == pytest.approx(16 / SIDE**2)
     assert found.controls.objects.share == 0.0
 

@@ -136,8 +136,8 @@ def test_a_search_for_a_random_other_class_costs_a_pass_more_and_has_no_control_
     assert planned_passes(requested, [version(1.0)], 10) == 10 * (101 + 1)
 
 
-@pytest.mark.parametrize(("side", "passes"), [(27, 1000), (28, 1000 + 10)])
-def test_the_shortcut_control_costs_a_pass_where_the_canvas_is_large_enough_for_it(side, passes):
+@pytest.mark.parametrize(("side", "passes"), [(27, 1000), (28, 1000 + 20)])
+def test_the_shortcut_control_costs_two_passes_where_the_canvas_is_large_enough_for_it(side, passes):
     requested = replace(specification(controls=(ControlPlan(Control.SHORTCUT),)), canvas=Canvas(3, side, side))
 
     assert planned_passes(requested, [version(1.0)], 10) == passes

@@ -13,7 +13,7 @@ from modicum.measures import Measure, measures_of
 from modicum.resource_names import short_version
 
 #: Of the result documents that this client reads. In 1 the outcome NONE_SEEN was called CLEAR, by another rule.
-SCHEMA_VERSIONS = (1, 2)
+SCHEMA_VERSIONS = (1, 2, 3)
 
 #: Measures that are only half the truth, with what must stand beside them.
 BESIDE = {"overinterpretation_rate": {"class-targeted": "overinterpretation_rate_class_targeted"}}
@@ -108,6 +108,11 @@ class ModelResult:
         return self.first.measure("shortcut_accuracy_drop")
 
     @property
+    def shortcut_accuracy_excess(self) -> Measure:
+        """What that costs beyond filling a band further in, or the objects."""
+        return self.first.measure("shortcut_accuracy_excess")
+
+    @property
     def pixel_subsets_accuracy(self) -> Measure:
         """Accuracy on the 5% of the pixels that a search chose; where the pixel-subsets control ran."""
         return self.first.measure("pixel_subsets_accuracy")
@@ -124,7 +129,8 @@ class ModelResult:
     def shortcut(self) -> str:
         """SHORTCUT, NONE_SEEN or INCONCLUSIVE by the shortcut rule; empty where its control did not run.
 
-        A result of schema 1 has CLEAR instead of NONE_SEEN, by a rule that also asked where the subsets lie.
+        SHORTCUT of a result of schema 1 or 2 is a loss that was compared with no other fill. A result of schema 1 has
+        CLEAR instead of NONE_SEEN, by a rule that also asked where the subsets lie.
         """
         return self._outcome("shortcut")
 
@@ -174,7 +180,8 @@ def document_of(data: bytes) -> Mapping[str, Any]:
     """
     document: Mapping[str, Any] = json.loads(data)
     if document.get("schema_version") not in SCHEMA_VERSIONS:
-        told = " and ".join(map(str, SCHEMA_VERSIONS))
+        *older, newest = map(str, SCHEMA_VERSIONS)
+        told = f"{', '.join(older)} and {newest}"
         raise ServiceError(
             f"the result is of schema {document.get('schema_version')!r}, this client reads {told}; "
             "install a modicum that fits the server",

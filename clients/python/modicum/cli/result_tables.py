@@ -26,7 +26,9 @@ VARIANTS = {
     "black_on_mean": "as black shape",
     "random": "of random pixels",
     "ring_filled": "without its ring",
+    "band_filled": "without a band inside",
     "outside_filled": "of its objects alone",
+    "objects_filled": "without its objects",
 }
 COLUMNS = (
     Column("image", prose=True),

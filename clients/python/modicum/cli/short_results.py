@@ -11,7 +11,11 @@ from modicum.results import ModelResult, Result
 MOST_LINES = 10
 LINE_COLUMNS = 80
 #: The controls whose outcome is about the model as a whole, in words.
-DECIDING = {"spot": "the spot test", "counterfactual": "the counterfactual set", "shortcut": "the shortcut rule"}
+DECIDING = {
+    "spot": "the spot test",
+    "counterfactual": "the counterfactual set",
+    "shortcut": "the test of edge and background",
+}
 #: What they can say, the worst first. What is open comes before what was not found.
 WORST_FIRST = (
     "SHORTCUT",
@@ -24,7 +28,9 @@ WORST_FIRST = (
     "NONE_SEEN",
     "CLEAR",
 )
-NO_OUTCOME = "no outcome: neither the spot test, the shortcut rule nor a counterfactual set says something"
+NO_OUTCOME = (
+    "no outcome: neither the spot test, the test of edge and background nor a counterfactual set says something"
+)
 
 
 def report_command(audit: str) -> str:

@@ -40,7 +40,7 @@ NOT_AS_ASKED = "no search of the result was measured as the policy asks"
 #: What `modicum gate` adds to the name of a folder, to name its data set.
 ADDED_DIGEST = re.compile("-[0-9a-f]{8}$")
 #: Of the result documents that it judges.
-SCHEMA_VERSIONS = (1, 2)
+SCHEMA_VERSIONS = (1, 2, 3)
 
 
 def judge(document: Document, policy: Policy, *, today: date, baseline: Document | None = None) -> Verdict:
@@ -81,7 +81,8 @@ def refuse_other_documents(document: Document) -> None:
     if document.get("kind") == KIND:
         raise PolicyError("expected a result document, got a verdict; judge the result that it is about")
     if document.get("schema_version") not in SCHEMA_VERSIONS or "models" not in document:
-        known = " or ".join(map(str, SCHEMA_VERSIONS))
+        *older, newest = map(str, SCHEMA_VERSIONS)
+        known = f"{', '.join(older)} or {newest}"
         raise PolicyError(
             f"expected a result document of schema version {known}, as `modicum audit --output FILE.json` writes it"
         )

@@ -187,6 +187,18 @@ def _drop(variant: str, one: RowFacts) -> int | None:
     return int(one.correct) - int(one.variants[variant].predicted == one.label)
 
 
+def _excess(variant: str, one: RowFacts) -> int | None:
+    """1 where filling the region loses what filling the comparison keeps, -1 the other way round."""
+    compared = COMPARED_WITH[variant]
+    if variant not in one.variants or compared not in one.variants or not one.labelled:
+        return None
+    return int(one.variants[compared].predicted == one.label) - int(one.variants[variant].predicted == one.label)
+
+
+def _known_class(one: RowFacts) -> int | None:
+    return one.predicted
+
+
 def _rescored(variant: str, name: str) -> dict[str, Taken]:
     return {
         f"{name}_sufficient_share": Share(partial(_sufficient, variant)),
@@ -225,15 +237,18 @@ MEASURES: Mapping[str, Taken] = {
     "random_accuracy": Share(_random_correct),
 }
 """How each measure is taken, by its name in the result document."""
-DROP_BY_REGION: Mapping[str, Taken] = {
-    "ring": Paired(partial(_drop, "ring_filled"), lambda one: one.predicted),
-    "outside the objects": Paired(partial(_drop, "outside_filled"), lambda one: one.predicted),
+COMPARED_WITH = {"ring_filled": "band_filled", "outside_filled": "objects_filled"}
+"""What each variant of the shortcut control is compared with."""
+BY_REGION: Mapping[str, Mapping[str, Taken]] = {
+    region: {
+        "shortcut_accuracy_drop": Paired(partial(_drop, variant), _known_class),
+        "shortcut_accuracy_excess": Paired(partial(_excess, variant), _known_class),
+    }
+    for region, variant in (("ring", "ring_filled"), ("outside the objects", "outside_filled"))
 }
-"""`shortcut_accuracy_drop`, by what was filled."""
+"""The measures of the shortcut control, by what was filled."""
 
 
 def taken_by(name: str, measure: Mapping[str, Any]) -> Taken | None:
     """Return how a measure of a document is taken; None where it is not taken again."""
-    if name == "shortcut_accuracy_drop":
-        return DROP_BY_REGION.get(measure["parameters"].get("region", ""))
-    return MEASURES.get(name)
+    return MEASURES.get(name) or BY_REGION.get(measure["parameters"].get("region", ""), {}).get(name)

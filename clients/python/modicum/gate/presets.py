@@ -8,9 +8,9 @@ docs/reference/benchmarks.md, "Planted cues". The limits of the other rules are 
 from collections.abc import Mapping
 from typing import Any
 
-MOST_ACCURACY_DROP = 0.05
-"""Accuracy that filling the ring, or all that lies outside the objects, may cost."""
-STRICT_ACCURACY_DROP = 0.02
+MOST_ACCURACY_EXCESS = 0.05
+"""Accuracy that filling the ring may cost beyond a band further in, or what lies outside objects beyond the objects."""
+STRICT_ACCURACY_EXCESS = 0.02
 MOST_COUNTERFACTUAL_LOSS = 0.05
 """Accuracy that may be lost when pictures are replaced by their counterfactuals."""
 MIN_ASSESSED = 0.9
@@ -22,18 +22,18 @@ Rules = Mapping[str, Mapping[str, Any]]
 PRESETS: Mapping[str, Rules] = {
     "recommended": {
         "spot": {"level": "error", "min_assessed": MIN_ASSESSED},
-        "shortcut-accuracy-drop": {"level": "warn", "max": MOST_ACCURACY_DROP},
+        "shortcut-accuracy-excess": {"level": "warn", "max": MOST_ACCURACY_EXCESS},
         "counterfactual-accuracy-loss": {"level": "warn", "max": MOST_COUNTERFACTUAL_LOSS},
     },
     "strict": {
         "spot": {"level": "error", "min_assessed": STRICT_ASSESSED},
-        "shortcut-accuracy-drop": {"level": "error", "max": STRICT_ACCURACY_DROP},
+        "shortcut-accuracy-excess": {"level": "error", "max": STRICT_ACCURACY_EXCESS},
         "counterfactual-accuracy-loss": {"level": "error", "max": MOST_COUNTERFACTUAL_LOSS},
         "mitigation": {"level": "error", "expect": ["MITIGATED"]},
     },
     "report-only": {
         "spot": {"level": "warn", "min_assessed": MIN_ASSESSED},
-        "shortcut-accuracy-drop": {"level": "warn", "max": MOST_ACCURACY_DROP},
+        "shortcut-accuracy-excess": {"level": "warn", "max": MOST_ACCURACY_EXCESS},
         "counterfactual-accuracy-loss": {"level": "warn", "max": MOST_COUNTERFACTUAL_LOSS},
     },
 }

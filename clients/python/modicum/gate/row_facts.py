@@ -14,7 +14,7 @@ from modicum.gate.baseline_file import NOT_FINITE
 from modicum.gate.paired import MEASURED_REASONS, is_small, measured_size
 
 Document = Mapping[str, Any]
-OF_WHOLE_IMAGES = frozenset({"ring_filled", "outside_filled"})
+OF_WHOLE_IMAGES = frozenset({"ring_filled", "band_filled", "outside_filled", "objects_filled"})
 """Variants of the whole image, scored whether there is a subset or not; all others are of the subset."""
 
 

@@ -134,9 +134,10 @@ class _ControlEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTy
     versions or more; refused for one version.
     """
     CONTROL_SHORTCUT: _Control.ValueType  # 8
-    """Does the decision rest on what lies beside the object? Every labelled image, eligible or not, is predicted once more with
-    the ring at the canvas' edge filled with the mean, or everything outside the objects if the item has objects. A default
-    control on canvases of at least 28x28; it does not run on smaller ones.
+    """Does the decision rest on what lies beside the object? Every labelled image, eligible or not, is predicted twice more: with
+    the ring at the canvas' edge filled with the mean, and with a band of about its area further in. If the item has objects:
+    with everything outside the objects filled, and with the objects filled. A default control on canvases of at least 28x28;
+    it does not run on smaller ones.
     """
     CONTROL_PIXEL_SUBSETS: _Control.ValueType  # 9
     """Does the model still recognise the class in the best 5% of the pixels that a search finds? It runs on every image that could
@@ -171,9 +172,10 @@ CONTROL_TRANSFER: Control.ValueType  # 7
 versions or more; refused for one version.
 """
 CONTROL_SHORTCUT: Control.ValueType  # 8
-"""Does the decision rest on what lies beside the object? Every labelled image, eligible or not, is predicted once more with
-the ring at the canvas' edge filled with the mean, or everything outside the objects if the item has objects. A default
-control on canvases of at least 28x28; it does not run on smaller ones.
+"""Does the decision rest on what lies beside the object? Every labelled image, eligible or not, is predicted twice more: with
+the ring at the canvas' edge filled with the mean, and with a band of about its area further in. If the item has objects:
+with everything outside the objects filled, and with the objects filled. A default control on canvases of at least 28x28;
+it does not run on smaller ones.
 """
 CONTROL_PIXEL_SUBSETS: Control.ValueType  # 9
 """Does the model still recognise the class in the best 5% of the pixels that a search finds? It runs on every image that could

@@ -116,9 +116,14 @@ CONTROLS: Final[Mapping[Control, ControlFacts]] = {
     Control.SHORTCUT: ControlFacts(
         "Does the model need what lies at the edge or outside the objects?",
         "variants",
-        {"ring_filled": "whole image, ring filled", "outside_filled": "objects alone"},
+        {
+            "ring_filled": "whole image, ring filled",
+            "band_filled": "whole image, band filled",
+            "outside_filled": "objects alone",
+            "objects_filled": "objects filled",
+        },
         images=Images.LABELLED,
-        scoring_passes=1,
+        scoring_passes=2,
         predicted_class_only=True,
     ),
     Control.PIXEL_SUBSETS: ControlFacts(

@@ -16,8 +16,8 @@ from modicum_server.measures import counterfactuals, registry, transfer
 from modicum_server.measures.document_lists import Audited
 from modicum_server.measures.intervals import TAILS, Interval, share_interval, square_and_add
 from modicum_server.measures.measure import Measure, Measured
+from modicum_server.measures.shortcut import DROP, EXCESS
 
-DROP = "shortcut_accuracy_drop"
 Outcomes = Mapping[str, Sequence[tuple[float, str]]]
 
 
@@ -32,7 +32,7 @@ def outcomes_by_tail(
     found: dict[str, list[tuple[float, str]]] = {}
     for tail in TAILS:
         pairs = [replace(one, measures=_all_at(one.measures, tail)) for one in across[transfer.DOCUMENT_LIST.key]]
-        own = registry.read_controls({**_all_at(whole, tail), DROP: drop_at(measured[DROP], tail)})
+        own = registry.read_controls({**_all_at(whole, tail), **shortcut_at(measured, tail)})
         for reading in (*own, transfer.reading_of(audited, pairs, version, index)):
             if reading is not None:
                 found.setdefault(reading.control, []).append((tail, reading.outcome))
@@ -42,21 +42,26 @@ def outcomes_by_tail(
     return found
 
 
-def drop_at(drop: Measure, tail: float) -> Measure:
-    """Return the drop of the shortcut rule with what the rule needs at a tail: classes have their parts of it."""
-    anew = at_tail(drop, tail)
-    if drop.value is None:
-        return anew
+def shortcut_at(measured: Measured, tail: float) -> dict[str, Measure]:
+    """Return the measures of the shortcut rule with what the rule needs at a tail: classes have their parts of it."""
+    drop = _with_classes_at(measured[DROP], tail)
+    if drop.value is not None:
+        right = round((drop.parameters["accuracy_filled"] + drop.value) * drop.n)
+        accuracy = share_interval(right, drop.n, 1 - 2 * tail)
+        low = {"accuracy_low": None if accuracy is None else accuracy.low}
+        drop = replace(drop, parameters={**drop.parameters, **low})
+    return {DROP: drop, EXCESS: _with_classes_at(measured[EXCESS], tail)}
+
+
+def _with_classes_at(measure: Measure, tail: float) -> Measure:
+    anew = at_tail(measure, tail)
     judged = sum(group.interval is not None for group in anew.groups.values())
     groups = {index: _among(group, tail / max(1, judged)) for index, group in anew.groups.items()}
-    right = round((drop.parameters["accuracy_filled"] + drop.value) * drop.n)
-    accuracy = share_interval(right, drop.n, 1 - 2 * tail)
-    low = {"accuracy_low": None if accuracy is None else accuracy.low}
-    return replace(anew, groups=groups, parameters={**anew.parameters, **low})
+    return replace(anew, groups=groups)
 
 
 def _among(group: Measure, tail: float) -> Measure:
-    """The drop of a class, its lower end among all classes that the rule judges."""
+    """The measure of a class, its lower end among all classes that the rule judges."""
     interval = at_tail(group, tail).interval
     low = {} if interval is None else {"low_over_classes": interval.low}
     return replace(group, parameters={**group.parameters, **low})

@@ -2,14 +2,17 @@
 
 The region is the ring at the canvas' edge. If an image of the audit has boxes or a mask, the region is what lies
 outside its objects, and only images with objects count. The drop is the paired loss of accuracy when the region is
-filled with `mean`, over all images and by predicted class. The rule never sees where a mark was planted. Where the
-subsets lie is described and decides nothing.
+filled with `mean`, over all images and by predicted class. A fill is a change that no model was trained on, and costs
+any model some accuracy, so the excess is what the region costs beyond a comparison, in pairs: a ring beside a band of
+about its area further in, what lies outside the objects beside the objects. The rule never sees where a mark was
+planted. Where the subsets lie is described and decides nothing.
 
-SHORTCUT: the lower end of the drop is above 0.10, over all images or for a class. A class needs ten images; its lower
-end is that of an interval whose error is divided by the number of such classes (Bonferroni). NONE_SEEN: otherwise, the
-upper end over all images is below 0.10, no class of ten images loses more than 0.10, and the interval of the accuracy
-lies above chance. INCONCLUSIVE: otherwise, or with fewer than 30 images. Chance is the share of the most frequent
-label, which a constant prediction would reach; both are over the images of the drop. Not for canvases below 28x28.
+SHORTCUT: the lower ends of the drop and of the excess are above 0.10, over all images or for a class. A class needs ten
+images; its lower ends are those of intervals whose error is divided by the number of such classes (Bonferroni).
+NONE_SEEN: otherwise, the upper end of the drop over all images is below 0.10, no class of ten images loses more than
+0.10, and the interval of the accuracy lies above chance. INCONCLUSIVE: otherwise, or with fewer than 30 images. Chance
+is the share of the most frequent label, which a constant prediction would reach; both are over the images of the drop.
+Not for canvases below 28x28.
 """
 
 import math
@@ -25,10 +28,18 @@ from modicum_server.measures.comparisons import difference_of
 from modicum_server.measures.intervals import square_and_add
 from modicum_server.measures.measure import Measure, Measured, Reading, concluded, share
 from modicum_server.measures.measure_sets import MeasureSet, Title
-from modicum_server.measures.observations import OUTSIDE_FILLED, RING_FILLED, Booleans, Floats, Observations, Rescored
+from modicum_server.measures.observations import (
+    COMPARED_WITH,
+    OUTSIDE_FILLED,
+    RING_FILLED,
+    Booleans,
+    Floats,
+    Observations,
+)
 from modicum_server.measures.shortcut_words import (
     fact_text,
     near_chance_text,
+    no_more_text,
     none_seen_text,
     open_classes_text,
     reacts_text,
@@ -37,6 +48,7 @@ from modicum_server.measures.shortcut_words import (
 )
 
 CONTROL = "shortcut"
+DROP, EXCESS = "shortcut_accuracy_drop", "shortcut_accuracy_excess"
 DROP_LIMIT = 0.10
 OUTCOMES = ("SHORTCUT", "NONE_SEEN", "CLEAR", "INCONCLUSIVE")
 """Of the reading. CLEAR is that of results of older releases alone."""
@@ -46,24 +58,41 @@ SMALLEST_SIDE = 28
 STATEMENTS = 2
 """That could lead to SHORTCUT by chance: of all images, and of the classes, which share the error of one."""
 RING, OUTSIDE = "ring", "outside the objects"
+COMPARISONS = {RING: "a band further in", OUTSIDE: "the objects"}
+"""What is filled in the comparison of each region."""
 NOT_RUN = "the shortcut control ran on no labelled image"
+NOT_COMPARED = "no labelled image was scored with the comparison filled"
 TOO_SMALL = f"the shortcut control does not run on canvases below {SMALLEST_SIDE}x{SMALLEST_SIDE}"
 
 
 def shortcut(seen: Observations) -> Measured:
-    """Return `shortcut_accuracy_drop`: accuracy on the whole images less that with the region filled, in pairs.
+    """Return `shortcut_accuracy_drop` and `shortcut_accuracy_excess`, in pairs.
 
-    Its parameters are what the rule needs beside it: `region`, `accuracy_low`, the lower end of the accuracy on the
-    whole images (None of so few that there is no interval), `accuracy_filled`, `chance_accuracy`. Its groups, by
-    predicted class, have the class's `label` and `low_over_classes`, the lower end that the rule uses.
+    The drop is accuracy on the whole images less that with the region filled. Its parameters are what the rule needs
+    beside it: `region`, `accuracy_low`, the lower end of the accuracy on the whole images (None of so few that there is
+    no interval), `accuracy_filled`, `chance_accuracy`. The excess is accuracy with the comparison filled less that with
+    the region filled; its parameters are `region`, `compared_with` and `elsewhere`, what filling the comparison costs.
+    Groups, by predicted class, have the class's `label` and `low_over_classes`, the lower end that the rule uses.
     """
     outside = bool((~np.isnan(seen.object_area)).any())
-    filled = seen.variants.get(OUTSIDE_FILLED if outside else RING_FILLED)
-    parameters: dict[str, Any] = {"region": OUTSIDE if outside else RING}
+    variant = OUTSIDE_FILLED if outside else RING_FILLED
+    region = {"region": OUTSIDE if outside else RING}
+    compared = {**region, "compared_with": COMPARISONS[region["region"]]}
+    filled = seen.variants.get(variant)
     if filled is None or not (filled.ran & seen.labelled).any():
         why = NOT_RUN if is_large_enough(seen.canvas) else TOO_SMALL
-        return {"shortcut_accuracy_drop": Measure(None, "difference", 0, parameters=parameters, unavailable=why)}
-    return {"shortcut_accuracy_drop": _drop(seen, filled, parameters)}
+        return {
+            DROP: Measure(None, "difference", 0, parameters=region, unavailable=why),
+            EXCESS: Measure(None, "difference", 0, parameters=compared, unavailable=why),
+        }
+    counted, still = filled.ran & seen.labelled, filled.predicted == seen.label
+    elsewhere = seen.variants.get(COMPARED_WITH[variant])
+    both = np.zeros_like(counted) if elsewhere is None else counted & elsewhere.ran
+    kept = still if elsewhere is None else elsewhere.predicted == seen.label
+    return {
+        DROP: _with(_drop(seen, counted, still), region),
+        EXCESS: _with(_excess(seen, both, still, kept), compared),
+    }
 
 
 def is_large_enough(canvas: Canvas) -> bool:
@@ -71,10 +100,12 @@ def is_large_enough(canvas: Canvas) -> bool:
     return min(canvas.height, canvas.width) >= SMALLEST_SIDE
 
 
-def _drop(seen: Observations, filled: Rescored, parameters: Mapping[str, Any]) -> Measure:
-    counted, still = filled.ran & seen.labelled, filled.predicted == seen.label
-    lost = seen.correct.astype(np.float64) - still
-    drop = by_class(lambda where: difference_of(lost[where], level=seen.level, empty=NOT_RUN), counted, seen.predicted)
+def _with(measure: Measure, parameters: Mapping[str, Any]) -> Measure:
+    return replace(measure, parameters={**measure.parameters, **parameters})
+
+
+def _drop(seen: Observations, counted: Booleans, still: Booleans) -> Measure:
+    drop = _by_class(seen, counted, seen.correct.astype(np.float64) - still, empty=NOT_RUN)
     _, counts = np.unique(seen.label[counted], return_counts=True)
     whole = share(seen.correct[counted], level=seen.level, empty=NOT_RUN).interval
     known = {
@@ -82,50 +113,63 @@ def _drop(seen: Observations, filled: Rescored, parameters: Mapping[str, Any]) -
         "accuracy_filled": float(still[counted].mean()),
         "chance_accuracy": float(counts.max() / counted.sum()),
     }
-    groups = _classes_with_facts(seen, lost, counted, drop.groups)
-    return replace(drop, parameters={**drop.parameters, **parameters, **known}, groups=groups)
+    return _with(drop, known)
 
 
-def _classes_with_facts(
-    seen: Observations, lost: Floats, counted: Booleans, groups: Mapping[str, Measure]
-) -> Mapping[str, Measure]:
-    """The groups with what the rule needs of each: its name, and its lower end among so many classes."""
-    judged = sum(group.interval is not None for group in groups.values())
+def _excess(seen: Observations, counted: Booleans, still: Booleans, kept: Booleans) -> Measure:
+    """`still` is right with the region filled, `kept` with the comparison filled."""
+    excess = _by_class(seen, counted, kept.astype(np.float64) - still, empty=NOT_COMPARED)
+    lost = seen.correct.astype(np.float64) - kept
+
+    def told(measure: Measure, where: Booleans) -> Measure:
+        return _with(measure, {"elsewhere": float(lost[where].mean())}) if measure.n else measure
+
+    groups = {index: told(group, counted & (seen.predicted == int(index))) for index, group in excess.groups.items()}
+    return replace(told(excess, counted), groups=groups)
+
+
+def _by_class(seen: Observations, counted: Booleans, differences: Floats, *, empty: str) -> Measure:
+    """The mean difference, its groups with what the rule needs of each: its name, its lower end among so many."""
+    mean = by_class(
+        lambda where: difference_of(differences[where], level=seen.level, empty=empty), counted, seen.predicted
+    )
+    judged = sum(group.interval is not None for group in mean.groups.values())
     level = 1 - (1 - seen.level) / max(1, judged)
 
     def facts_of(index: str) -> dict[str, Any]:
-        interval = square_and_add(lost[counted & (seen.predicted == int(index))], level=level)
+        interval = square_and_add(differences[counted & (seen.predicted == int(index))], level=level)
         low = {} if interval is None else {"low_over_classes": interval.low}
         return {"label": seen.class_name(int(index)), **low}
 
-    return {
-        index: replace(group, parameters={**group.parameters, **facts_of(index)}) for index, group in groups.items()
-    }
+    return replace(mean, groups={index: _with(group, facts_of(index)) for index, group in mean.groups.items()})
 
 
 def shortcut_reading(measured: Measured) -> Reading | None:
     """Return the verdict and its sentence; None when the control did not run."""
-    drop = measured["shortcut_accuracy_drop"]
+    drop = measured[DROP]
     if drop.value is None:
         return None
     outcome, why = judge(measured)
     outside = _is_outside(drop)
     where = measured["object_share_median" if outside else "border_share_median"]
-    fact = fact_text(drop, losing_classes(drop), where, outside=outside)
+    classes = losing_classes(measured) or reacting_classes(measured)
+    fact = fact_text(measured[EXCESS], drop, classes, where, outside=outside)
     return concluded(CONTROL, fact, why, outcome, statements=STATEMENTS)
 
 
 def judge(measured: Measured) -> tuple[str, str]:
     """Return the verdict by the rule above, and its sentence."""
-    drop = measured["shortcut_accuracy_drop"]
+    drop = measured[DROP]
     outside = _is_outside(drop)
     if drop.n < LEAST_IMAGES:
         return "INCONCLUSIVE", too_few_text(drop.n, LEAST_IMAGES)
-    if loses_everywhere(drop) or losing_classes(drop):
+    if loses_everywhere(measured) or losing_classes(measured):
         return "SHORTCUT", reacts_text(outside=outside)
     low, chance = drop.parameters["accuracy_low"], drop.parameters["chance_accuracy"]
     if low is None or low <= chance:
         return "INCONCLUSIVE", near_chance_text(chance)
+    if _reacts(drop) or reacting_classes(measured):
+        return "INCONCLUSIVE", no_more_text(measured[EXCESS], outside=outside)
     open_classes = [group for group in drop.groups.values() if group.interval and (group.value or 0.0) > DROP_LIMIT]
     if open_classes:
         return "INCONCLUSIVE", open_classes_text(open_classes, outside=outside)
@@ -134,15 +178,37 @@ def judge(measured: Measured) -> tuple[str, str]:
     return "INCONCLUSIVE", unsettled_text(outside=outside)
 
 
-def loses_everywhere(drop: Measure) -> bool:
-    """Return whether the drop over all images is a finding."""
-    return drop.n >= LEAST_IMAGES and _ends(drop)[0] > DROP_LIMIT
+def loses_everywhere(measured: Measured) -> bool:
+    """Return whether the loss over all images is a finding: it and its excess are above the limit."""
+    return _reacts(measured[DROP]) and _reacts(measured[EXCESS])
 
 
-def losing_classes(drop: Measure) -> list[Measure]:
-    """Return the drops of the classes for which it is a finding, the largest first."""
-    found = [group for group in drop.groups.values() if group.parameters.get("low_over_classes", 0.0) > DROP_LIMIT]
-    return sorted(found, key=lambda group: -(group.value or 0.0))
+def losing_classes(measured: Measured) -> list[tuple[Measure, Measure]]:
+    """Return the drop and the excess of the classes for which both are above the limit, the largest drop first."""
+    return [
+        (drop, excess)
+        for drop, excess in _pairs_of_classes(measured)
+        if excess is not None and _stands_out(drop) and _stands_out(excess)
+    ]
+
+
+def reacting_classes(measured: Measured) -> list[tuple[Measure, Measure | None]]:
+    """Return the drops above the limit, with their excess or not, the largest first."""
+    return [(drop, excess) for drop, excess in _pairs_of_classes(measured) if _stands_out(drop)]
+
+
+def _pairs_of_classes(measured: Measured) -> list[tuple[Measure, Measure | None]]:
+    excesses = measured[EXCESS].groups
+    pairs = [(drop, excesses.get(index)) for index, drop in measured[DROP].groups.items()]
+    return sorted(pairs, key=lambda pair: -(pair[0].value or 0.0))
+
+
+def _reacts(measure: Measure) -> bool:
+    return measure.n >= LEAST_IMAGES and _ends(measure)[0] > DROP_LIMIT
+
+
+def _stands_out(group: Measure) -> bool:
+    return bool(group.parameters.get("low_over_classes", 0.0) > DROP_LIMIT)
 
 
 def _is_outside(drop: Measure) -> bool:
@@ -158,6 +224,9 @@ def _ends(measure: Measure) -> tuple[float, float]:
 
 MEASURE_SET = MeasureSet(
     shortcut,
-    {"shortcut_accuracy_drop": Title("Accuracy lost when the ring, or what lies outside objects, is filled")},
+    {
+        DROP: Title("Accuracy lost when the ring, or what lies outside objects, is filled"),
+        EXCESS: Title("Accuracy lost beyond what filling a band further in, or the objects, costs"),
+    },
     shortcut_reading,
 )

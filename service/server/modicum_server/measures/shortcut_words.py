@@ -19,12 +19,29 @@ def too_few_text(images: int, least: int) -> str:
     return f"fewer than {least} labelled images without that region ({images}), so no verdict"
 
 
+def elsewhere_text(*, outside: bool) -> str:
+    """Return what is filled in the comparison."""
+    return "the objects" if outside else "a band of about its area further in"
+
+
 def reacts_text(*, outside: bool) -> str:
     """Return what a loss means, and what it does not."""
-    reacts = f"decisions react when {place_text(outside=outside)} is filled, to what was there or to the fill"
     if outside:
-        return f"{reacts}; no object lies there"
-    return f"{reacts}; a person must say whether there is evidence in it"
+        return "decisions rest on what lies outside the objects more than on the objects"
+    return (
+        "decisions rest on the ring more than on a band of about its area further in; a person must say whether there "
+        "is evidence in it"
+    )
+
+
+def no_more_text(excess: Measure, *, outside: bool) -> str:
+    """Return why a loss is no finding: a fill costs that much elsewhere, or it was not tried."""
+    if excess.value is None:
+        return f"{excess.unavailable}, so the loss may be that of any fill"
+    return (
+        f"{place_text(outside=outside)} does not clearly cost more than {elsewhere_text(outside=outside)}, so the loss "
+        "may be that of any fill"
+    )
 
 
 def near_chance_text(chance: float) -> str:
@@ -35,7 +52,8 @@ def near_chance_text(chance: float) -> str:
 def open_classes_text(groups: Sequence[Measure], *, outside: bool) -> str:
     """Return the classes that may lose too much."""
     largest_first = sorted(groups, key=lambda group: -(group.value or 0.0))
-    return f"filling {place_text(outside=outside)} costs {class_losses_text(largest_first)}, on too few images to tell"
+    losses = class_losses_text([(group, None) for group in largest_first], outside=outside)
+    return f"filling {place_text(outside=outside)} costs {losses}, on too few images to tell"
 
 
 def none_seen_text(drop: Measure, *, outside: bool) -> str:
@@ -51,24 +69,51 @@ def unsettled_text(*, outside: bool) -> str:
     return f"these images do not settle whether decisions react when {place_text(outside=outside)} is filled"
 
 
-def class_losses_text(groups: Sequence[Measure]) -> str:
-    """Return "50 percentage points (95% interval 40 to 60) for cat and ... for dog"; beyond three, how many more."""
+def class_losses_text(pairs: Sequence[tuple[Measure, Measure | None]], *, outside: bool) -> str:
+    """Return "50 percentage points (95% interval 40 to 60) for cat (the band: 5)", and how many classes more.
+
+    The pairs are the drop and the excess of a class; in brackets is what filling the comparison costs it.
+    """
     named = [
-        f"{points_text(group.value or 0.0)}{interval_text(group.interval, points_number)} for "
-        f"{group.parameters['label']}"
-        for group in groups[:MOST_NAMED]
+        f"{points_text(drop.value or 0.0)}{interval_text(drop.interval, points_number)} for "
+        f"{drop.parameters['label']}{_compared(excess, outside=outside)}"
+        for drop, excess in pairs[:MOST_NAMED]
     ]
-    more = len(groups) - MOST_NAMED
+    more = len(pairs) - MOST_NAMED
     return enumeration([*named, f"at most as much for {more} more"] if more > 0 else named)
 
 
-def fact_text(drop: Measure, classes: Sequence[Measure], where: Measure, *, outside: bool) -> str:
+def _compared(excess: Measure | None, *, outside: bool) -> str:
+    if excess is None or excess.value is None:
+        return ""
+    return f" ({'the objects' if outside else 'the band'}: {points_number(excess.parameters['elsewhere'])})"
+
+
+def loss_text(excess: Measure, drop: Measure, *, outside: bool) -> str:
+    """Return what filling the region costs over all images, and what filling the comparison costs."""
+    region = "everything outside the objects" if outside else "the ring at the edge"
+    lost = (
+        f"Filling {region} with the mean costs {points_text(drop.value or 0.0)} of accuracy"
+        f"{interval_text(drop.interval, points_number)}"
+    )
+    if excess.value is None:
+        return lost
+    return (
+        f"{lost}, and filling {elsewhere_text(outside=outside)} costs {points_number(excess.parameters['elsewhere'])}"
+    )
+
+
+def fact_text(
+    excess: Measure,
+    drop: Measure,
+    classes: Sequence[tuple[Measure, Measure | None]],
+    where: Measure,
+    *,
+    outside: bool,
+) -> str:
     """Return what filling the region costs, which classes lose most, and where the subsets lie."""
-    region = "what lies outside the objects" if outside else "the ring at the canvas' edge"
-    fact = f"Filling {region} with the mean costs {points_text(drop.value or 0.0)} of accuracy"
-    fact += interval_text(drop.interval, points_number)
-    fact += f", by predicted class {class_losses_text(classes)}" if classes else ""
-    return fact + _where_text(where, outside=outside)
+    by_class = f"; by predicted class {class_losses_text(classes, outside=outside)}" if classes else ""
+    return f"{loss_text(excess, drop, outside=outside)}{by_class}{_where_text(where, outside=outside)}"
 
 
 def _where_text(where: Measure, *, outside: bool) -> str:

@@ -22,8 +22,8 @@ from modicum_server.measures.number_words import (
     points_number,
     points_text,
 )
-from modicum_server.measures.shortcut import RING, loses_everywhere, losing_classes
-from modicum_server.measures.shortcut_words import class_losses_text
+from modicum_server.measures.shortcut import DROP, EXCESS, RING, losing_classes
+from modicum_server.measures.shortcut_words import class_losses_text, loss_text
 from modicum_server.measures.spot_words import (
     ONLY_THIS,
     carriers_text,
@@ -47,6 +47,14 @@ WITHOUT_A_PLACE = (
 )
 SHORTCUT_STEP = "That lies outside the objects: a shortcut. Add pictures without it, or cover it in training."
 LOSS_STEP = f"{ONLY_THIS} If so, add pictures without it, or cover it in training."
+EDGE_STEP = (
+    "The model needs the edge more than what lies further in. If no evidence lies there, that is a shortcut: vary the "
+    "edge in training, or crop it away."
+)
+OUTSIDE_STEP = (
+    "The model needs the surroundings more than the objects, and no object lies there: a shortcut. Vary the "
+    "surroundings in training, or crop to the objects."
+)
 NEXT_STEP = "Is that evidence? If not, add pictures without it, or cover it in training."
 
 
@@ -81,12 +89,14 @@ def summary_of(
     tested = [] if test is None else [row for row in test.rows if row.row.reason is None]
     paired = [] if counterfactual is None else counterfactuals.findings(counterfactual)
     fell = counterfactual is not None and counterfactual.outcome is CounterfactualOutcome.ACCURACY_FALLS
+    found = _about_found(tested)
     return [
         *(paired if fell else []),
-        *(_about_found(tested) or _about_no_spot(tested)),
+        *found,
         *_about_rest(tested),
-        *([] if fell else paired),
         *_about_shortcut(measured, outcomes),
+        *([] if found else _about_no_spot(tested)),
+        *([] if fell else paired),
         _about_subsets(measured, outcomes),
         _not_tested(test, counterfactual, spot_asked=spot_asked),
         WITHOUT_A_PLACE,
@@ -178,15 +188,14 @@ def _spots_not_tested(test: SpotTest | None, *, spot_asked: bool) -> str:
 
 
 def _about_shortcut(measured: Measured, outcomes: Mapping[str, str]) -> list[str]:
-    drop = measured.get("shortcut_accuracy_drop")
-    if outcomes.get("shortcut") != "SHORTCUT" or drop is None:
+    """What was filled, what that cost, and compared with what."""
+    if outcomes.get("shortcut") != "SHORTCUT" or DROP not in measured:
         return []
-    on_ring = drop.parameters["region"] == RING
-    region = "the ring at the edge" if on_ring else "everything outside the objects"
-    everywhere = f"{points_text(drop.value or 0.0)} of accuracy{interval_text(drop.interval, points_number)}"
-    lost = everywhere if loses_everywhere(drop) else f"accuracy: {class_losses_text(losing_classes(drop))}"
-    what = "If no evidence lies there and" if on_ring else "No object lies there. If"
-    return [f"Filling {region} with the mean costs {lost}. {what} the fill itself does not disturb, it is a shortcut."]
+    outside = measured[DROP].parameters["region"] != RING
+    classes = losing_classes(measured)
+    lost = loss_text(measured[EXCESS], measured[DROP], outside=outside)
+    by_class = f"; by predicted class {class_losses_text(classes, outside=outside)}" if classes else ""
+    return [f"{lost}{by_class}. {OUTSIDE_STEP if outside else EDGE_STEP}"]
 
 
 def _about_subsets(measured: Measured, outcomes: Mapping[str, str]) -> str:

@@ -1,7 +1,9 @@
 """The region outside an image's objects: how much of the subset is in it, and what the model predicts without it.
 
-The shortcut control scores the whole image once more, with everything outside its objects filled with the mean, or
-without objects the ring at the canvas' edge (docs/method.md, "The shortcut rule"). A measure interprets the result.
+The shortcut control scores the whole image twice more: with everything outside its objects filled with the mean, and
+with its objects filled; without objects with the ring at the canvas' edge filled, and with a band of about its area
+further in, the one that the spot test compares rings with (docs/method.md, "The shortcut rule"). A measure interprets
+the results.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,10 +13,11 @@ import modicum_sis.findings as sis
 import torch
 from modicum_sis import Classifier
 from modicum_sis.scoring.verification import confidence_of
+from modicum_sis.spots.places import inner_band
 from torch import Tensor
 
 from modicum_server.domain.findings import FindingControls, ObjectsFinding, ScoredVariant
-from modicum_server.measures.observations import OUTSIDE_FILLED, RING_FILLED
+from modicum_server.measures.observations import COMPARED_WITH, OUTSIDE_FILLED, RING_FILLED
 from modicum_server.measures.ring import Ring
 from modicum_server.measures.shortcut import is_large_enough
 from modicum_server.model_process.controls import PlannedControl, Searched
@@ -58,27 +61,33 @@ class OutsideObjects:
         )
 
     def _without_rest(self, one: Searched, objects: Mask | None) -> Iterator[ScoredVariant]:
-        """Yield the result on the image without the region; nothing when the region is empty or the whole image."""
-        kept = ~Ring.of(self.decoder.canvas).mask if objects is None else objects
-        if kept.all() or not kept.any():
-            return
-        image = self.images[one.found.index].to(device=self.classifier.device, dtype=self.classifier.dtype)
-        logits = self.classifier.plain_logits(self._filled(image, kept))
-        self.progress.passes_done += 1
-        if bool(torch.isfinite(logits).all()):
-            confidence = confidence_of(logits, one.found.target_class)
-            yield ScoredVariant(
-                variant=RING_FILLED if objects is None else OUTSIDE_FILLED,
-                confidence=confidence,
-                sufficient=confidence >= self.threshold,
-                predicted_class=int(logits.argmax()),
-            )
+        """Yield the results without the region and without what it is compared with, where the logits are finite.
 
-    def _filled(self, image: Tensor, kept: Mask) -> Tensor:
-        """Return the image with the mean where it is not kept."""
-        return torch.where(
-            torch.from_numpy(kept).to(image.device), image, self.classifier.fill_mean.expand(image.shape)
-        )
+        Nothing when the region is empty or the whole image.
+        """
+        ring = Ring.of(self.decoder.canvas).mask
+        region = ring if objects is None else ~objects
+        if region.all() or not region.any():
+            return
+        variant = RING_FILLED if objects is None else OUTSIDE_FILLED
+        compared = self._band(int(ring.sum())) if objects is None else objects
+        for name, filled in ((variant, region), (COMPARED_WITH[variant], compared)):
+            logits = self._logits_without(filled, one.found.index)
+            if bool(torch.isfinite(logits).all()):
+                confidence = confidence_of(logits, one.found.target_class)
+                yield ScoredVariant(name, confidence, confidence >= self.threshold, int(logits.argmax()))
+
+    def _band(self, area: int) -> Mask:
+        canvas = self.decoder.canvas
+        band: Mask = inner_band((canvas.height, canvas.width), area).numpy()
+        return band
+
+    def _logits_without(self, filled: Mask, index: int) -> Tensor:
+        """Return the logits of an image with the mean where it is filled."""
+        image = self.images[index].to(device=self.classifier.device, dtype=self.classifier.dtype)
+        where = torch.from_numpy(filled).to(image.device)
+        self.progress.passes_done += 1
+        return self.classifier.plain_logits(torch.where(where, self.classifier.fill_mean.expand(image.shape), image))
 
 
 def _objects_finding(objects: Mask, found: sis.Finding) -> ObjectsFinding:
