@@ -249,6 +249,12 @@ def test_the_sentence_names_the_classes_that_rest_on_the_ring():
     )
 
 
+def test_a_loss_of_one_class_is_not_said_of_all_decisions():
+    text = reading_of(of_classes([30] * 10, [0] * 9 + [27]))["text"]
+
+    assert ": decisions for these classes rest on the ring more than on a band" in text
+
+
 def test_the_sentence_names_three_classes_and_bounds_the_losses_of_the_others():
     text = reading_of(of_classes([30] * 10, [27, 28, 29, 26, 25, *[0] * 5]))["text"]
 

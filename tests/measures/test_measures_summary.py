@@ -3,17 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-import numpy as np
 import pytest
-from modicum.gate.spot_rule import SpotOutcome, judge_network
-from modicum_server.domain.findings import FindingReason
-from modicum_server.domain.spots import SpotKind, SpotObjects, SpotOutcomes, SpotPlace, SpotRow, SpotTrial
+from modicum.gate.spot_rule import SpotOutcome
+from modicum_server.domain.spots import SpotKind, SpotOutcomes, SpotPlace
 from modicum_server.measures import counterfactuals
-from modicum_server.measures.counterfactual_pairs import ClassRow, CounterfactualTest
+from modicum_server.measures.counterfactual_pairs import CounterfactualTest
 from modicum_server.measures.counterfactual_rule import CounterfactualOutcome
-from modicum_server.measures.intervals import Interval
 from modicum_server.measures.judged_spots import JudgedRow, SpotTest
-from modicum_server.measures.measure import Measure, share
+from modicum_server.measures.measure import Measure
 from modicum_server.measures.spots import places_of
 from modicum_server.measures.summary import (
     EDGE_STEP,
@@ -26,57 +23,7 @@ from modicum_server.measures.summary import (
     summary_without_search,
 )
 
-RIVAL = SpotPlace(SpotKind.WINDOW, 10, 10, 4, 3)
-
-
-def row(target_class, label, outcome, *, followed=0.0, needed=None, sources=30, share=None, outside=None) -> JudgedRow:
-    here = tuple(place < round(followed * sources) for place in range(sources))
-    places = tuple(range(sources))
-    outcomes = SpotOutcomes(places, places[::-1], here, (False,) * sources, places, places)
-    trial = SpotTrial(0, RIVAL, pasted=outcomes, covered=outcomes)
-    on_objects = SpotObjects() if share is None else SpotObjects(places, (share,) * sources)
-    tested = SpotRow(target_class, sources, (replace(trial, on_objects=on_objects), replace(trial, outside=True)))
-    whole, beside = (places_of(tested, 0.95, outside=where) for where in (False, True))
-    return JudgedRow(tested, label, outcome, whole, needed, beside, outside)
-
-
-def failed(target_class, label) -> JudgedRow:
-    tested = SpotRow(target_class, reason=FindingReason.MODEL_DIED)
-    return JudgedRow(tested, label, SpotOutcome.INCONCLUSIVE, (), None)
-
-
-def spot_test(*rows: JudgedRow) -> SpotTest:
-    outcome = judge_network({one.row.number: one.outcome for one in rows})
-    return SpotTest("version", 0, outcome, rows, 0, {})
-
-
-def rate(successes, count) -> dict[str, Measure]:
-    small = share(np.arange(count) < successes, empty="no image is eligible", parameters={"alpha": 0.05})
-    return {"overinterpretation_rate": small}
-
-
-def drop(region) -> dict[str, Measure]:
-    interval = Interval(0.3, 0.5, "bootstrap", 100)
-    parameters = {"region": region, "elsewhere": 0.04}
-    return {
-        "shortcut_accuracy_drop": Measure(0.4, "difference", 100, interval, {"region": region}),
-        "shortcut_accuracy_excess": Measure(0.36, "difference", 100, interval, parameters),
-    }
-
-
-def paired(outcome: CounterfactualOutcome, *, after: int) -> CounterfactualTest:
-    """What the counterfactual set says of a class cat: 95 of 100 originals are right, and `after` counterfactuals."""
-    measures = {
-        "counterfactual_original_accuracy": share(np.arange(100) < 95, empty=""),
-        "counterfactual_accuracy": share(np.arange(100) < after, empty=""),
-        "counterfactual_accuracy_loss": Measure((95 - after) / 100, "difference", 100),
-        "counterfactual_changed_share": share(np.arange(100) < 95 - after, empty=""),
-    }
-    cat = ClassRow(3, "cat", 100, outcome, measures)
-    return CounterfactualTest(
-        "version", 0, outcome, outcome, measures, (cat,), (), (), {"unpaired": 0, "failed": 0, "same_picture": 0}
-    )
-
+from tests.measures.summary_facts import RIVAL, drop, failed, paired, rate, row, spot_test
 
 CAT_FALLS = (
     "Accuracy falls from 95% to 3.0% on class cat when the picture is replaced by its counterfactual: a loss of 92 "
@@ -175,11 +122,11 @@ class Situation:
 
 RING_COSTS = (
     "Filling the ring at the edge with the mean costs 40 percentage points of accuracy (95% interval 30 to 50), and "
-    f"filling a band of about its area further in costs 4.0. {EDGE_STEP}"
+    f"filling a band of about its area further in costs 4.0. The model needs {EDGE_STEP}"
 )
 SURROUNDINGS_COST = (
     "Filling everything outside the objects with the mean costs 40 percentage points of accuracy (95% interval 30 to "
-    f"50), and filling the objects costs 4.0. {OUTSIDE_STEP}"
+    f"50), and filling the objects costs 4.0. The model needs {OUTSIDE_STEP}"
 )
 TOO_FEW = f"Not tested: whether a small spot decides (that takes at least 30 images of two predicted classes), {OTHERS}"
 FEW_FOLLOW = (

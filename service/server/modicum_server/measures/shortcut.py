@@ -163,8 +163,10 @@ def judge(measured: Measured) -> tuple[str, str]:
     outside = _is_outside(drop)
     if drop.n < LEAST_IMAGES:
         return "INCONCLUSIVE", too_few_text(drop.n, LEAST_IMAGES)
-    if loses_everywhere(measured) or losing_classes(measured):
-        return "SHORTCUT", reacts_text(outside=outside)
+    if loses_everywhere(measured):
+        return "SHORTCUT", reacts_text("decisions", outside=outside)
+    if losing_classes(measured):
+        return "SHORTCUT", reacts_text("decisions for these classes", outside=outside)
     low, chance = drop.parameters["accuracy_low"], drop.parameters["chance_accuracy"]
     if low is None or low <= chance:
         return "INCONCLUSIVE", near_chance_text(chance)

@@ -24,13 +24,13 @@ def elsewhere_text(*, outside: bool) -> str:
     return "the objects" if outside else "a band of about its area further in"
 
 
-def reacts_text(*, outside: bool) -> str:
-    """Return what a loss means, and what it does not."""
+def reacts_text(decisions: str, *, outside: bool) -> str:
+    """Return what a loss means, and what it does not; `decisions` says whether it is about all or some classes."""
     if outside:
-        return "decisions rest on what lies outside the objects more than on the objects"
+        return f"{decisions} rest on what lies outside the objects more than on the objects"
     return (
-        "decisions rest on the ring more than on a band of about its area further in; a person must say whether there "
-        "is evidence in it"
+        f"{decisions} rest on the ring more than on a band of about its area further in; a person must say whether "
+        "there is evidence in it"
     )
 
 

@@ -22,7 +22,7 @@ from modicum_server.measures.number_words import (
     points_number,
     points_text,
 )
-from modicum_server.measures.shortcut import DROP, EXCESS, RING, losing_classes
+from modicum_server.measures.shortcut import DROP, EXCESS, RING, loses_everywhere, losing_classes
 from modicum_server.measures.shortcut_words import class_losses_text, loss_text
 from modicum_server.measures.spot_words import (
     ONLY_THIS,
@@ -48,11 +48,11 @@ WITHOUT_A_PLACE = (
 SHORTCUT_STEP = "That lies outside the objects: a shortcut. Add pictures without it, or cover it in training."
 LOSS_STEP = f"{ONLY_THIS} If so, add pictures without it, or cover it in training."
 EDGE_STEP = (
-    "The model needs the edge more than what lies further in. If no evidence lies there, that is a shortcut: vary the "
+    "the edge more than what lies further in. If no evidence lies there, that is a shortcut: vary the "
     "edge in training, or crop it away."
 )
 OUTSIDE_STEP = (
-    "The model needs the surroundings more than the objects, and no object lies there: a shortcut. Vary the "
+    "the surroundings more than the objects, and no object lies there: a shortcut. Vary the "
     "surroundings in training, or crop to the objects."
 )
 NEXT_STEP = "Is that evidence? If not, add pictures without it, or cover it in training."
@@ -195,7 +195,8 @@ def _about_shortcut(measured: Measured, outcomes: Mapping[str, str]) -> list[str
     classes = losing_classes(measured)
     lost = loss_text(measured[EXCESS], measured[DROP], outside=outside)
     by_class = f"; by predicted class {class_losses_text(classes, outside=outside)}" if classes else ""
-    return [f"{lost}{by_class}. {OUTSIDE_STEP if outside else EDGE_STEP}"]
+    needs = "The model needs" if loses_everywhere(measured) else "These classes need"
+    return [f"{lost}{by_class}. {needs} {OUTSIDE_STEP if outside else EDGE_STEP}"]
 
 
 def _about_subsets(measured: Measured, outcomes: Mapping[str, str]) -> str:

@@ -31,7 +31,7 @@ DO_THEY_BELONG = (
     f"Look at each outlined spot: does it belong to its class? If so, the model may rely on it. If not, {MEND}."
 )
 OUTSIDE_OBJECTS = f"No object lies there: {MEND}."
-NEEDS_THE_EDGE = "The model needs the edge more than what lies further in, or the background more than the objects."
+ACCURACY_FALLS = "Accuracy falls when the edge or the background is covered."
 VARY_THE_EDGE = "Say whether that region belongs to the class. If not, vary it or crop it away in training."
 NOTHING_TO_MEND = (
     "Nothing to mend. A spot test cannot see a texture or a colour cast: if you suspect one, audit with a "
@@ -129,7 +129,7 @@ def _finding(facts: OpeningFacts) -> Finding:
         return _of_spots(found, facts.rows)
     if edge is not None and edge["outcome"] == SHORTCUT:
         conclusion = sentence(edge.get("conclusion") or edge["text"])
-        return SHORTCUT, NEEDS_THE_EDGE, (conclusion,), VARY_THE_EDGE
+        return SHORTCUT, ACCURACY_FALLS, (conclusion,), VARY_THE_EDGE
     if facts.rows:
         return _of_nothing(facts.rows)
     return _of_subsets(facts)
