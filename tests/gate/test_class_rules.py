@@ -15,6 +15,7 @@ from modicum_server.domain.searches import Control, ControlPlan
 from modicum_server.domain.statistics import Statistics
 from modicum_server.measures import by_class, counterfactual_rule, shortcut
 from modicum_server.measures.counterfactual_set import CounterfactualSet, Pair
+from modicum_server.measures.observations import COMPARED_WITH, RING_FILLED
 
 from tests.gate.documents import TODAY
 from tests.measures.example_audit import OTHER_VERSION, VERSION, document_and_rows, finding
@@ -33,8 +34,9 @@ def filled(lost, *, images=IMAGES, wrong=()):
     found = []
     for at in range(images):
         after = (at + 1) % CLASSES if lost(at) else at % CLASSES
-        variant = ScoredVariant("ring_filled", 0.6, sufficient=False, predicted_class=after)
-        one = right(at, controls=FindingControls(variants=(variant,)))
+        ring = ScoredVariant(RING_FILLED, 0.6, sufficient=False, predicted_class=after)
+        band = ScoredVariant(COMPARED_WITH[RING_FILLED], 0.6, sufficient=False, predicted_class=at % CLASSES)
+        one = right(at, controls=FindingControls(variants=(ring, band)))
         found.append(replace(one, predicted_class=(at + 1) % CLASSES) if at in wrong else one)
     return document_and_rows(found)[0]
 

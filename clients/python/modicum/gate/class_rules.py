@@ -6,7 +6,7 @@ The server has the same rules on arrays, with their sentences: `modicum_server.m
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from modicum.gate.intervals import Ends, share_ends_at
@@ -15,7 +15,8 @@ from modicum.gate.searched import asked_searches
 from modicum.gate.tails import FEWEST_PAIRS, number_of
 
 Document = Mapping[str, Any]
-DROP, KEPT, LOSS = "shortcut_accuracy_drop", "transfer_agreed_class_kept_share", "counterfactual_accuracy_loss"
+DROP, EXCESS = "shortcut_accuracy_drop", "shortcut_accuracy_excess"
+KEPT, LOSS = "transfer_agreed_class_kept_share", "counterfactual_accuracy_loss"
 DROP_LIMIT = 0.10
 LEAST_IMAGES = 30
 SHORTCUT_STATEMENTS = 2
@@ -34,12 +35,14 @@ def class_rules(document: Document, version: str, search: Document) -> dict[str,
     A counterfactual set of which the document leaves classes out has none: its outcome cannot be taken again.
     """
     index = asked_searches(document).index(search["search"])
-    drop = search["measures"].get(DROP, {"value": None, "n": 0})
+    drop, excess = (search["measures"].get(name, {"value": None, "n": 0}) for name in (DROP, EXCESS))
     pairs = [one["measures"] for one in document.get("transfer", ()) if _is_of(one, "source", version, index)]
     kept = [measures[KEPT] for measures in pairs if KEPT in measures]
     tests = [one for one in document.get("counterfactuals", ()) if _is_of(one, "model_version", version, index)]
     rules = {
-        "shortcut": AppliedRule(lambda tail: _shortcut(drop, tail), SHORTCUT_STATEMENTS, drop["value"] is not None),
+        "shortcut": AppliedRule(
+            lambda tail: _shortcut(drop, excess, tail), SHORTCUT_STATEMENTS, drop["value"] is not None
+        ),
         "transfer": AppliedRule(lambda tail: _transfer(kept, tail), len(kept) + 1, bool(kept)),
     }
     if all(len(one["classes"]) < MOST_CLASSES for one in tests):
@@ -51,30 +54,43 @@ def _is_of(entry: Document, key: str, version: str, index: int) -> bool:
     return (entry[key], entry["search_index"]) == (version, index)
 
 
-def _shortcut(drop: Document, tail: float | None) -> str:
+def _shortcut(drop: Document, excess: Document, tail: float | None) -> str:
+    """SHORTCUT where both lie above the limit, over all images or for a class."""
     if drop["n"] < LEAST_IMAGES:
         return INCONCLUSIVE
-    low, high = _known(ends_at(drop, tail) if tail else stated(drop))
-    judged = [one for one in drop.get("groups", {}).values() if one["n"] >= FEWEST_PAIRS]
-    if low > DROP_LIMIT or any(one > DROP_LIMIT for one in _class_lows(judged, tail)):
+    reacting, beyond = _reacting(drop, tail), _reacting(excess, tail)
+    if reacting & beyond:
         return "SHORTCUT"
-    parameters = drop["parameters"]
-    least = _accuracy_low(drop, tail) if tail else parameters["accuracy_low"]
-    if least is None or least <= parameters["chance_accuracy"] or any(one["value"] > DROP_LIMIT for one in judged):
+    least, chance = _accuracy_low(drop, tail), drop["parameters"]["chance_accuracy"]
+    is_open = any(one["value"] > DROP_LIMIT for one in _judged(drop).values())
+    if least is None or least <= chance or reacting or is_open:
         return INCONCLUSIVE
-    return "NONE_SEEN" if high < DROP_LIMIT else INCONCLUSIVE
+    return "NONE_SEEN" if _known(ends_at(drop, tail) if tail else stated(drop))[1] < DROP_LIMIT else INCONCLUSIVE
 
 
-def _class_lows(judged: Sequence[Document], tail: float | None) -> Iterator[float]:
-    """The lower end of the drop of each class, among so many classes."""
-    for one in judged:
-        low = _known(ends_at(one, tail / len(judged)))[0] if tail else one["parameters"].get("low_over_classes")
-        yield -math.inf if low is None else low
+def _reacting(measure: Document, tail: float | None) -> set[str]:
+    """The classes whose loss is above the limit, among so many classes; an empty name stands for all images."""
+    judged = _judged(measure)
+    found = {index for index, one in judged.items() if _class_low(one, tail, len(judged)) > DROP_LIMIT}
+    low, _ = _known(ends_at(measure, tail) if tail else stated(measure))
+    return found | {""} if measure["n"] >= LEAST_IMAGES and low > DROP_LIMIT else found
 
 
-def _accuracy_low(drop: Document, tail: float) -> float | None:
+def _judged(measure: Document) -> dict[str, Document]:
+    return {index: one for index, one in measure.get("groups", {}).items() if one["n"] >= FEWEST_PAIRS}
+
+
+def _class_low(group: Document, tail: float | None, classes: int) -> float:
+    low = _known(ends_at(group, tail / classes))[0] if tail else group["parameters"].get("low_over_classes")
+    return -math.inf if low is None else low
+
+
+def _accuracy_low(drop: Document, tail: float | None) -> float | None:
     """The lower end of the accuracy on the whole images."""
     n = drop["n"]
+    if tail is None:
+        low: float | None = drop["parameters"]["accuracy_low"]
+        return low
     ends = share_ends_at(round((drop["parameters"]["accuracy_filled"] + drop["value"]) * n), n, 1 - 2 * tail)
     return None if ends is None else ends[0]
 
