@@ -112,7 +112,7 @@ def test_a_spot_outside_the_objects_is_told_as_a_shortcut():
 
 def test_where_nothing_was_found_that_is_said_with_the_three_smallest_subsets():
     cats = rows(follow=False)[VERSION][1]
-    spots = {VERSION: [replace(cats, target_class=None, sources=40), cats]}
+    spots = {VERSION: [replace(cats, target_class=None, sources=40), cats, replace(cats, target_class=1)]}
 
     page = page_of(FINDINGS, load_image=bright, spots=spots)
 
@@ -122,6 +122,25 @@ def test_where_nothing_was_found_that_is_said_with_the_three_smallest_subsets():
     assert "Nearly every network has such subsets, good ones too, so the outcome does not rest on them." in text
     assert opening_of(page).count("<figure>") == 6
     assert "model still says cat 3 pixels (4.7%) alone, confidence 0.920" in text
+
+
+@pytest.mark.parametrize(
+    ("tested", "told"),
+    [
+        (True, "none found No small spot was found that decides the one class tested. 1 class has too few images"),
+        (False, "none found in all together No small spot was found in all classes together. 2 classes have too few"),
+    ],
+)
+def test_classes_that_were_not_tested_do_not_read_as_cleared(tested, told):
+    cats = rows(follow=False)[VERSION][1]
+    spots = {VERSION: [replace(cats, target_class=None, sources=40), *([cats] if tested else [])]}
+
+    text = said(FINDINGS, load_image=bright, spots=spots)
+
+    assert text.startswith(told)
+    assert "Nothing to mend" not in text
+    assert "A class is tested by itself from 8 images on" in text
+    assert ("Small spots none found in all together" in text) is not tested
 
 
 def test_what_is_not_settled_says_how_many_images_would_settle_it():

@@ -12,11 +12,12 @@ from modicum.gate.spot_rule import FOUND, SpotOutcome
 
 from modicum_server.domain.controls import LEAST_SPOT_IMAGES
 from modicum_server.domain.searches import Canvas
+from modicum_server.domain.spots import LEAST_CLASS_IMAGES
 from modicum_server.measures import counterfactuals
 from modicum_server.measures.judged_spots import SHORTCUT
 from modicum_server.measures.spot_words import ONLY_THIS, none_text
 from modicum_server.reports.counterfactuals import CounterfactualPage
-from modicum_server.reports.outcomes import NOT_TESTED, Tag, tag_of
+from modicum_server.reports.outcomes import NONE_IN_ALL, NOT_TESTED, Tag, tag_of
 from modicum_server.reports.pictured import Shown, of_pairs, of_subsets
 from modicum_server.reports.questions import reading_of, sentence
 from modicum_server.reports.sections import Section
@@ -33,9 +34,11 @@ DO_THEY_BELONG = (
 OUTSIDE_OBJECTS = f"No object lies there: {MEND}."
 ACCURACY_FALLS = "Accuracy falls when the edge or the background is covered."
 VARY_THE_EDGE = "Say whether that region belongs to the class. If not, vary it or crop it away in training."
-NOTHING_TO_MEND = (
-    "Nothing to mend. A spot test cannot see a texture or a colour cast: if you suspect one, audit with a "
-    "counterfactual set."
+NO_TEXTURE = "A spot test cannot see a texture or a colour cast: if you suspect one, audit with a counterfactual set."
+NOTHING_TO_MEND = f"Nothing to mend. {NO_TEXTURE}"
+TEST_CLASSES = (
+    f"Audit more images. A class is tested by itself from {LEAST_CLASS_IMAGES} images on that the model predicts as "
+    f"it; to settle it takes more. {NO_TEXTURE}"
 )
 ASK_FOR_SPOTS = (
     f"Ask for the control spot, with at least {LEAST_SPOT_IMAGES} images: it tests whether a small spot decides."
@@ -96,6 +99,11 @@ class OpeningFacts:
         """The rows of the spot test that were tested."""
         return [] if self.spots is None else [row for row in self.spots["rows"] if row["reason"] is None]
 
+    @property
+    def untested_classes(self) -> int:
+        """How many classes have too few images for a test of their own."""
+        return 0 if self.spots is None else self.spots["untested_classes"]
+
 
 def opening_of(facts: OpeningFacts) -> Opening:
     """Return the opening of a version."""
@@ -131,7 +139,7 @@ def _finding(facts: OpeningFacts) -> Finding:
         conclusion = sentence(edge.get("conclusion") or edge["text"])
         return SHORTCUT, ACCURACY_FALLS, (conclusion,), VARY_THE_EDGE
     if facts.rows:
-        return _of_nothing(facts.rows)
+        return _of_nothing(facts.rows, facts.untested_classes)
     return _of_subsets(facts)
 
 
@@ -161,13 +169,27 @@ def _classes(facts: OpeningFacts, outcome: str) -> ClassTable | None:
     return table_of(rows, facts.section.model) if rows and outcome in {*FOUND, SHORTCUT} else None
 
 
-def _of_nothing(rows: Sequence[Row]) -> Finding:
-    images = max(row["sources"] for row in rows)
+def _of_nothing(rows: Sequence[Row], untested: int) -> Finding:
     unsettled = [row for row in rows if row["outcome"] == SpotOutcome.INCONCLUSIVE]
-    if not unsettled:
-        none = none_text(one["kind"] for row in rows for place in row["places"] for one in place["places"])
-        said = f"Over {images:,} images, {none[:1].lower()}{none[1:]}"
+    return _of_open(rows, unsettled) if unsettled else _of_none(rows, untested)
+
+
+def _of_none(rows: Sequence[Row], untested: int) -> Finding:
+    none = none_text(one["kind"] for row in rows for place in row["places"] for one in place["places"])
+    said = f"Over {_most_images(rows):,} images, {none[:1].lower()}{none[1:]}"
+    tested = sum(row["target_class"] is not None for row in rows)
+    if not untested:
         return SpotOutcome.NONE_FOUND.value, "No small spot was found that decides a class.", (said,), NOTHING_TO_MEND
+    few = f"{untested:,} {'class has' if untested == 1 else 'classes have'} too few images for a test of their own."
+    if not tested:
+        return NONE_IN_ALL, "No small spot was found in all classes together.", (few, said), TEST_CLASSES
+    which = "the one class" if tested == 1 else f"any of the {tested} classes"
+    claim = f"No small spot was found that decides {which} tested."
+    return SpotOutcome.NONE_FOUND.value, claim, (few, said), TEST_CLASSES
+
+
+def _of_open(rows: Sequence[Row], unsettled: Sequence[Row]) -> Finding:
+    images = _most_images(rows)
     needed = max((row["sources_needed"] or 0 for row in named(unsettled)), default=0)
     whose = "of each class" if named(unsettled)[0]["target_class"] is not None else "in all"
     more = f"about {needed:,} {whose}, if they are like these" if needed else f"more than these {images:,}"
@@ -178,6 +200,10 @@ def _of_nothing(rows: Sequence[Row]) -> Finding:
         (said,),
         f"Audit more images: {more}. {NEITHER}",
     )
+
+
+def _most_images(rows: Sequence[Row]) -> int:
+    return max(row["sources"] for row in rows)
 
 
 def _of_subsets(facts: OpeningFacts) -> Finding:
@@ -203,6 +229,8 @@ def _scores(facts: OpeningFacts) -> tuple[Score, ...]:
     """The outcomes of the tests that speak of the model; NOT_TESTED for one that did not run."""
     edge = facts.reading("shortcut")
     spots = NOT_TESTED if not facts.rows or facts.spots is None else facts.spots["outcome"]
+    if spots == SpotOutcome.NONE_FOUND and all(row["target_class"] is None for row in facts.rows):
+        spots = NONE_IN_ALL
     return (
         Score("Small spots", tag_of(spots)),
         Score("Loss with the edge or background covered", tag_of(NOT_TESTED if edge is None else edge["outcome"])),

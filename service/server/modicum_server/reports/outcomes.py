@@ -9,6 +9,8 @@ from enum import StrEnum
 
 NOT_TESTED = "NOT_TESTED"
 """Stands where a test did not run. No result has this outcome."""
+NONE_IN_ALL = "NONE_FOUND_IN_ALL_TOGETHER"
+"""Stands where no spot was found in all classes together, and no class was tested by itself. No result has it."""
 
 
 class Tone(StrEnum):
@@ -57,7 +59,7 @@ TONES = {
         "PATTERN",
         "SEEN",
     ),
-    Tone.OPEN: ("INCONCLUSIVE", NOT_TESTED),
+    Tone.OPEN: ("INCONCLUSIVE", NOT_TESTED, NONE_IN_ALL),
 }
 _TONE_OF = {outcome: tone for tone, outcomes in TONES.items() for outcome in outcomes}
 
