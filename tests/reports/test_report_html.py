@@ -152,9 +152,9 @@ def test_the_page_says_that_there_are_too_few_images():
     ("findings", "sentence"),
     [
         ([], "There were no images to audit."),
-        ([not_eligible(0)], "On none of the 1 images does the model's confidence reach the threshold of 0.900."),
+        ([not_eligible(0)], "On none of the 1 images does the model's confidence reach the threshold of 0.9."),
         ([failed(0), failed(1)], "All 2 images failed; the reasons are listed below."),
-        (BASELINE, "the bare fill alone reaches the threshold of 0.900"),
+        (BASELINE, "the bare fill alone reaches the threshold of 0.9"),
         (
             [not_eligible(0), WITHOUT_FILL],
             "The 1 image that is eligible could not be searched; the reasons are listed below.",

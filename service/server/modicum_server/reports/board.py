@@ -58,6 +58,11 @@ class Board:
     name: str
 
     @property
+    def has_check(self) -> bool:
+        """Whether an ensemble was checked."""
+        return any(row.part for row in self.rows)
+
+    @property
     def has_outcomes(self) -> bool:
         """Whether a test of any version has an outcome."""
         return any(row.tag != NO_VERDICT for row in self.rows)

@@ -208,6 +208,8 @@ def _most_images(rows: Sequence[Row]) -> int:
 
 def _of_subsets(facts: OpeningFacts) -> Finding:
     section = facts.section
+    if section.advice:
+        return NOT_TESTED, section.headline, section.advice[:1], " ".join(section.advice[1:])
     if section.subsets == 0:
         return NOT_TESTED, section.headline, section.sentences, ""
     next_step = MORE_FOR_SPOTS if facts.spot_asked else ASK_FOR_SPOTS

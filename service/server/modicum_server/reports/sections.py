@@ -9,7 +9,7 @@ import numpy as np
 
 from modicum_server.domain.findings import Finding
 from modicum_server.domain.searches import Canvas, Fill, Search, SearchMethod, TargetRule
-from modicum_server.measures import registry
+from modicum_server.measures import nothing_eligible, registry
 from modicum_server.measures.intervals import SMALLEST_SAMPLE
 from modicum_server.measures.measure import Measure, measure_from_json
 from modicum_server.measures.observation_builder import ObservationBuilder
@@ -29,7 +29,7 @@ DESCENT = "pixel_subsets_confidence_mean"
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """The section of one version under one search."""
+    """The section of one version under one search. `advice` says why no image is eligible, then what to do."""
 
     anchor: str
     model: str
@@ -38,6 +38,7 @@ class Section:
     claim: str
     headline: str
     sentences: tuple[str, ...]
+    advice: tuple[str, ...]
     figures: Mapping[str, Figure]
     readings: tuple[Mapping[str, Any], ...]
     answers: Answers
@@ -111,6 +112,7 @@ class Sketch:
             claim=summary.claim(measured),
             headline=summary.headline(measured),
             sentences=(*summary.sentences(measured, self.result["counts"], search), *summary.caveats(self.result)),
+            advice=tuple(nothing_eligible.advice(seen)),
             figures=figures(measures, titles),
             readings=tuple(self.result["readings"]),
             answers=answers(self.result["readings"], measures, titles),

@@ -6,7 +6,7 @@ from typing import Any
 from modicum_server.measures.class_targeted import search_text
 from modicum_server.measures.intervals import SMALLEST_SAMPLE
 from modicum_server.measures.measure import Measure, Measured
-from modicum_server.measures.number_words import asked_text, confidence_text, interval_text, share_text
+from modicum_server.measures.number_words import asked_text, interval_text, share_text
 
 GRADIENT_FREE = (
     "This version has no useful gradient. Its subsets come from a search by forward passes alone and are larger than "
@@ -78,7 +78,7 @@ def _of_another_class(measured: Measured, counts: Mapping[str, int]) -> list[str
 
 
 def _nothing_searched(counts: Mapping[str, int], search: Mapping[str, Any]) -> list[str]:
-    threshold = confidence_text(search["threshold"])
+    threshold = f"{search['threshold']:g}"
     if counts["images"] == 0:
         return ["There were no images to audit."]
     if counts["failed"] == counts["images"]:
