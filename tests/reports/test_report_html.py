@@ -169,6 +169,11 @@ def test_an_audit_that_searched_nothing_says_why(findings, sentence):
     assert sentence in text
 
 
+def test_images_without_a_result_are_told_under_the_title():
+    assert "2 images audited (1 without a result)," in read(page_of([finding(0), failed(1)])).text
+    assert "without a result" not in read(page_of([finding(0)])).text
+
+
 def test_an_eligible_image_without_a_fill_is_counted_among_the_failed_alone():
     without_fill = replace(WITHOUT_FILL, position=3, image_digest="3" * 64)
 

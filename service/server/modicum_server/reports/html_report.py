@@ -89,6 +89,7 @@ def _frame(document: Mapping[str, Any], called: Callable[[str], str]) -> dict[st
     style, script = _part("style.css"), _part("report.js")
     return {
         "title": _title(document, called),
+        "failed": _failed(document["models"]),
         "summaries": [(called(m["model_version"]), m.get("summary", ())) for m in document["models"]],
         "too_few": TOO_FEW,
         "level": asked_text(asked["level"]),
@@ -133,6 +134,14 @@ def _sketches(
 
 def _title(document: Mapping[str, Any], called: Callable[[str], str]) -> str:
     return f"{_whose(document, called)} on the data set {short_name(document['dataset']['name'])}"
+
+
+def _failed(models: Sequence[Mapping[str, Any]]) -> str:
+    """How many images have no result; of several versions, where most have none. Empty where all have one."""
+    most = max((search["counts"]["failed"] for model in models for search in model["searches"]), default=0)
+    if not most:
+        return ""
+    return f" ({most:,} without a result{' under one version' if len(models) > 1 else ''})"
 
 
 def _whose(document: Mapping[str, Any], called: Callable[[str], str]) -> str:
