@@ -120,3 +120,13 @@ def test_the_verdict_of_an_ensemble_comes_first():
     lines = short_lines(result_with(model(), model("two"), mitigation=[check]), **COMMANDS)
 
     assert lines[0] == "INCONCLUSIVE: one/1 against its members two/1"
+
+
+def test_images_without_a_result_have_a_line():
+    one = model(spot="NONE_FOUND")
+    one["searches"][0]["counts"] = {**COUNTS, "failed": 2}
+
+    lines = short_lines(result_with(one), **COMMANDS)
+
+    assert lines[1] == "2 of 40 images have no result"
+    assert not any("no result" in line for line in short_lines(result_with(model(spot="NONE_FOUND")), **COMMANDS))

@@ -249,7 +249,7 @@ def uploaded(client: Client, photos: Path, images: Sequence[Image], shown: View)
     total = len(images)
     manifest = manifest_of(images, lambda done: shown.show("reading images", done / total, f"{done} of {total}"))
     name = f"{suggested_id(photos.absolute().stem)}-{manifest.digest[:8]}"
-    return client.datasets.upload(name, manifest, progress=upload_progress(shown, "uploading images"))
+    return client.datasets.upload(name, manifest, progress=upload_progress(shown, "uploading the data set"))
 
 
 def _uploaded_counterfactuals(client: Client, request: AuditRequest, shown: View) -> Dataset | str:

@@ -85,7 +85,7 @@ def create(
     manifest = manifest_of(with_objects(found.images, boxes=images.boxes, masks=images.masks))
     with view(quiet=quiet) as shown, Client() as client:
         say_skipped(shown, source, found.skipped)
-        dataset = client.datasets.upload(name, manifest, progress=upload_progress(shown, "uploading images"))
+        dataset = client.datasets.upload(name, manifest, progress=upload_progress(shown, "uploading the data set"))
     if as_json:
         print_json(dataset)
     else:

@@ -1,6 +1,6 @@
 """A result in ten lines of 80 columns: the outcome, the summary, where the report is. What does not fit is counted."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from modicum.cli.consoles import wrapped
 from modicum.cli.result_tables import headline, mitigation_lines
@@ -28,9 +28,7 @@ WORST_FIRST = (
     "NONE_SEEN",
     "CLEAR",
 )
-NO_OUTCOME = (
-    "no outcome: neither the spot test, the test of edge and background nor a counterfactual set says something"
-)
+NO_OUTCOME = "no outcome: neither the spot test, the test of edge and background nor a counterfactual set says anything"
 
 
 def report_command(audit: str) -> str:
@@ -62,7 +60,7 @@ def short_lines(result: Result, *, report: str, tables: str) -> list[str]:
         tables: the command that prints the tables and all sentences.
     """
     heads = [next(iter(mitigation_lines(check, result.called))) for check in result.mitigation]
-    ended = list(stop_notes(result.document))
+    ended = [*stop_notes(result.document), *_without_result(result.models)]
     if len(result.models) == 1:
         (model,) = result.models
         heads += [_head(model, result), *ended]
@@ -75,6 +73,19 @@ def short_lines(result: Result, *, report: str, tables: str) -> list[str]:
     free = MOST_LINES - _rows(f"report: {report}", _more(tables, 0, len(paragraphs)))
     shown = next((n for n in range(len(paragraphs), 1, -1) if _rows(*paragraphs[:n]) <= free), 1)
     return [*paragraphs[:shown], f"report: {report}", _more(tables, 0, len(paragraphs) - shown)]
+
+
+def _without_result(models: Sequence[ModelResult]) -> list[str]:
+    """The line on images without a result, if there are any; of several models, that on where most have none."""
+    counts = max((search.counts for model in models for search in model.searches), key=_failed)
+    if not counts["failed"]:
+        return []
+    under = " of one model" if len(models) > 1 else ""
+    return [f"{counts['failed']:,} of {counts['images']:,} images{under} have no result"]
+
+
+def _failed(counts: Mapping[str, int]) -> int:
+    return counts["failed"]
 
 
 def _head(model: ModelResult, result: Result) -> str:

@@ -102,7 +102,7 @@ class OpeningFacts:
     @property
     def untested_classes(self) -> int:
         """How many classes have too few images for a test of their own."""
-        return 0 if self.spots is None else self.spots["untested_classes"]
+        return 0 if self.spots is None else int(self.spots["untested_classes"])
 
 
 def opening_of(facts: OpeningFacts) -> Opening:
@@ -203,7 +203,7 @@ def _of_open(rows: Sequence[Row], unsettled: Sequence[Row]) -> Finding:
 
 
 def _most_images(rows: Sequence[Row]) -> int:
-    return max(row["sources"] for row in rows)
+    return max(int(row["sources"]) for row in rows)
 
 
 def _of_subsets(facts: OpeningFacts) -> Finding:
