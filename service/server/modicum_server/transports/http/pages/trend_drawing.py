@@ -1,18 +1,18 @@
 """Draws trends as SVG: a dot for each figure, a bar for its interval, a line between figures that compare."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from modicum.measures import percent
-
-from modicum_server.transports.http.pages.words import decimal, label_of
+from modicum_server.transports.http.pages.words import amount, label_of, reach
 from modicum_server.usecases.trends import Trend, TrendPoint
 
 WIDTH, HEIGHT = 640.0, 170.0
-LEFT, RIGHT, TOP, BOTTOM = 44.0, 16.0, 14.0, 26.0
+LEFT, RIGHT, TOP, BOTTOM = 76.0, 16.0, 14.0, 26.0
 TICKS = 3
 SMALL_WIDTH, SMALL_HEIGHT, MARGIN = 150.0, 34.0, 4.0
-SHARE = (0.0, 1.0)
+ROUND = (1.0, 2.0, 5.0, 10.0)
+"""The first digits of the ends of an axis."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,7 @@ class TrendDrawing:
     ticks: Sequence[Tick]
     width: float = WIDTH
     height: float = HEIGHT
+    left: float = LEFT
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ def small_drawing_of(trend: Trend) -> SmallDrawing:
         for place, point in enumerate(trend.points)
     ]
     figure = trend.points[-1].figure
-    newest = (percent if figure.unit == "share" else decimal)(figure.value or 0.0)
+    newest = amount(figure.value or 0.0, figure.unit)
     return SmallDrawing(trend, dots, newest, "; ".join(map(_text, trend.points)))
 
 
@@ -108,18 +109,26 @@ def drawing_of(trend: Trend) -> TrendDrawing:
         for place, point in enumerate(trend.points)
     ]
     values = [bottom + (top - bottom) * place / (TICKS - 1) for place in range(TICKS)]
-    return TrendDrawing(trend, dots, [Tick(y_of(value), decimal(value)) for value in values])
+    return TrendDrawing(
+        trend, dots, [Tick(y_of(value), amount(value, trend.points[-1].figure.unit)) for value in values]
+    )
 
 
 def _range(points: Sequence[TrendPoint]) -> tuple[float, float]:
-    """Return the ends of the axis: 0 to 1 where all lies within, and otherwise what holds every interval and 0."""
+    """Return the ends of the axis: 0, and round numbers that hold every figure with its interval."""
     ends = [
         end for point in points for end in (point.figure.value, point.figure.low, point.figure.high) if end is not None
     ]
-    if SHARE[0] <= min(ends) and max(ends) <= SHARE[1]:
-        return SHARE
-    low, high = min(0.0, *ends), max(0.0, *ends)
+    low, high = -_rounded_up(-min(ends)), _rounded_up(max(ends))
     return low, high if high > low else low + 1.0
+
+
+def _rounded_up(value: float) -> float:
+    """Return the next round number that is not below; 0 for what is not above 0."""
+    if value <= 0:
+        return 0.0
+    digit = 10.0 ** math.floor(math.log10(value))
+    return digit * next(one for one in ROUND if value <= digit * one * (1 + 1e-9))
 
 
 def _y(value: float, ends: tuple[float, float], upper: float, lower: float) -> float:
@@ -132,5 +141,5 @@ def _text(point: TrendPoint) -> str:
     figure = point.figure
     interval = ""
     if figure.low is not None and figure.high is not None:
-        interval = f" ({decimal(figure.low)} to {decimal(figure.high)})"
-    return f"{label_of(point.model_version)}: {decimal(figure.value or 0.0)}{interval}, n = {figure.n:,}"
+        interval = f" ({reach(figure.low, figure.high, figure.unit)})"
+    return f"{label_of(point.model_version)}: {amount(figure.value or 0.0, figure.unit)}{interval}, n = {figure.n:,}"
