@@ -9,7 +9,7 @@ from tests.client.scripted_service import Script, serve
 
 @pytest.fixture(autouse=True)
 def _no_server_of_the_developer(monkeypatch, tmp_path):
-    for name in ("MODICUM_ADDRESS", "MODICUM_TOKEN", "MODICUM_INSECURE"):
+    for name in ("MODICUM_ADDRESS", "MODICUM_TOKEN", "MODICUM_INSECURE", "MODICUM_PROJECT"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("MODICUM_DATA", str(tmp_path / "data"))
 

@@ -123,3 +123,19 @@ def test_unknown_methods_and_fills_are_refused_with_the_known_names():
         search_method("gradient")
     with pytest.raises(InvalidArgument, match="marginal"):
         fill_of("grey")
+
+
+@pytest.mark.parametrize(
+    ("variable", "argument", "project"),
+    [
+        pytest.param("", None, "projects/default", id="neither"),
+        pytest.param("vision", None, "projects/vision", id="the variable"),
+        pytest.param("vision", "speech", "projects/speech", id="the argument first"),
+        pytest.param("projects/vision", None, "projects/vision", id="a resource name"),
+    ],
+)
+def test_the_project_is_that_of_the_argument_or_of_the_environment(monkeypatch, variable, argument, project):
+    monkeypatch.setenv("MODICUM_PROJECT", variable)
+
+    with Client("127.0.0.1:1", project=argument) as client:
+        assert client._connection.project == project

@@ -1,6 +1,7 @@
 """Policies that verdicts used: the list, one in words, and its verdicts."""
 
 import hashlib
+import re
 from urllib.parse import quote
 
 import pytest
@@ -130,6 +131,18 @@ def test_a_project_without_verdicts_leads_to_its_audits_before_commands(scene, p
     said = whole(seen)
     assert said.index(first) < said.index("Judge it by a policy") < said.index(command)
     assert f'href="/{project}/audits?state=SUCCEEDED"' in seen.text
+
+
+@pytest.mark.parametrize("path", ["", "audits", "datasets", "new-audit", "policies", "verdicts"])
+def test_every_command_of_a_page_acts_in_the_project_of_the_page(scene, path):
+    project = f"projects/acting-{path}".rstrip("-")
+
+    seen = founded(scene, project).get(f"/{project}/{path}".rstrip("/"))
+
+    commands = [line for block in re.findall(r"data-copy>([^<]*)<", seen.text) for line in block.splitlines()]
+    assert commands
+    for line in commands:
+        assert line.startswith(f"MODICUM_PROJECT={project.removeprefix('projects/')} modicum ")
 
 
 def test_the_form_says_first_that_the_policy_to_begin_with_can_stay(scene):

@@ -246,6 +246,17 @@ def test_a_canvas_is_named_where_the_usual_one_is_not_known():
     assert again.beyond_command == ("a canvas of 64 x 64 pixels and 3 channels",)
 
 
+def test_an_audit_of_another_project_is_asked_for_there():
+    asked = specification(
+        model_versions=("projects/vision/models/net/versions/2",), dataset="projects/vision/datasets/few"
+    )
+
+    again = told(asked)
+
+    assert again.command.startswith("MODICUM_PROJECT=vision modicum audits create --model net/2 ")
+    assert "with Client(project='vision') as client:" in again.python
+
+
 def test_what_is_the_default_is_left_out():
     again = told(specification())
 

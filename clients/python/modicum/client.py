@@ -168,7 +168,7 @@ class Client:
         token: the bearer token. Default: MODICUM_TOKEN. The token of a local server is found by itself.
         local: use the local server even if MODICUM_ADDRESS is set.
         data: data folder of the local server. Default: MODICUM_DATA, else the user's data folder.
-        project: id of the project to work in.
+        project: id of the project to work in. Default: MODICUM_PROJECT, else `default`.
         timeout_seconds: deadline of one call, with its retries.
 
     Raises:
@@ -184,7 +184,7 @@ class Client:
         token: str | None = None,
         local: bool = False,
         data: str | Path | None = None,
-        project: str = "default",
+        project: str | None = None,
         timeout_seconds: float = TIMEOUT_SECONDS,
     ) -> None:
         self._attachment = resolved(address, token=token, local=local, data=data)
@@ -256,7 +256,7 @@ class AsyncClient:
         token: str | None = None,
         local: bool = False,
         data: str | Path | None = None,
-        project: str = "default",
+        project: str | None = None,
         timeout_seconds: float = TIMEOUT_SECONDS,
     ) -> None:
         self._resolve = lambda: resolved(address, token=token, local=local, data=data)
@@ -339,5 +339,6 @@ def resolved(address: str | None, *, token: str | None, local: bool, data: str |
     return Attachment(Endpoint(endpoint.host, endpoint.port, tls=endpoint.tls, token=token))
 
 
-async def _open(endpoint: Endpoint, *, project: str, timeout_seconds: float) -> Connection:
-    return opened(endpoint, project=f"projects/{project.removeprefix('projects/')}", timeout_seconds=timeout_seconds)
+async def _open(endpoint: Endpoint, *, project: str | None, timeout_seconds: float) -> Connection:
+    asked = project or os.environ.get("MODICUM_PROJECT") or "default"
+    return opened(endpoint, project=f"projects/{asked.removeprefix('projects/')}", timeout_seconds=timeout_seconds)

@@ -83,7 +83,9 @@ Verbose = Annotated[
         OUTPUT, "--verbose", FLAG, "Print the whole summary, the readings and the tables of the result.", short="-v"
     ),
 ]
-Project = Annotated[str, option(RUN, "--project", "ID", "The project to work in.")]
+Project = Annotated[
+    str, option(RUN, "--project", "ID", "The project to work in. Default: MODICUM_PROJECT, else default.")
+]
 Quiet = Annotated[bool, option(OUTPUT, "--quiet", FLAG, "Show no progress.")]
 Outputs = Annotated[
     list[Path] | None,

@@ -26,7 +26,7 @@ TokenId = Annotated[str, typer.Argument(metavar="ID", help="Id of the token.")]
 
 
 @command(app, "list")
-def list_tokens(*, project: options.Project = "default", as_json: options.Json = False) -> None:
+def list_tokens(*, project: options.Project = "", as_json: options.Json = False) -> None:
     """List the tokens that are good in the project, with those that have expired."""
     with Client(project=project) as client:
         tokens = list(client.tokens.list())
@@ -48,7 +48,7 @@ def create(
     *,
     name: Annotated[str, option(RUN, "--name", "TEXT", "What the token is for.")] = "",
     expires: Annotated[str, option(RUN, "--expires", "TIME", "How long it is good: 12h or 30d, at most 366d.")] = "90d",
-    project: options.Project = "default",
+    project: options.Project = "",
     as_json: options.Json = False,
 ) -> None:
     """Make a token of a member, good in this project alone, and print its secret. It cannot be shown again."""
@@ -62,7 +62,7 @@ def rotate(
     token: TokenId,
     *,
     overlap: Annotated[str, option(RUN, "--overlap", "TIME", "How long the old one stays good, such as 1h.")] = "0m",
-    project: options.Project = "default",
+    project: options.Project = "",
     as_json: options.Json = False,
 ) -> None:
     """Print the secret of a new token with the member, name and lifetime of this one, which then ends."""
@@ -72,7 +72,7 @@ def rotate(
 
 
 @command(app)
-def revoke(token: TokenId, *, project: options.Project = "default", as_json: options.Json = False) -> None:
+def revoke(token: TokenId, *, project: options.Project = "", as_json: options.Json = False) -> None:
     """Revoke a token. Its open watches and uploads end within seconds."""
     with Client(project=project) as client:
         client.tokens.revoke(token)

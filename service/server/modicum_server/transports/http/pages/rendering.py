@@ -28,6 +28,7 @@ def _environment() -> Environment:
     environment.filters.update(
         {
             **review_words.FILTERS,
+            "acting_in": words.acting_in,
             "id": words.id_of,
             "label": words.label_of,
             "element_id": words.element_id,

@@ -15,8 +15,9 @@ from modicum_server.domain.pixel_subsets import METHODS
 from modicum_server.domain.searches import Canvas, Control, ControlPlan, Fill, SearchMethod, TargetRule
 from modicum_server.domain.statistics import DEFAULTS
 from modicum_server.domain.stopping import ShareLimit, Stopping
-from modicum_server.transports.http.pages.words import id_of
+from modicum_server.transports.http.pages.words import acting_in, id_of
 from modicum_server.usecases.controls import default_controls
+from modicum_server.usecases.resource_names import DEFAULT_PROJECT
 
 IMPORTED = (Canvas, ShareLimit, Stopping)
 """Values that the lines of Python make by name."""
@@ -66,10 +67,11 @@ class _Argument:
 def repetition(specification: AuditSpecification, usual_canvas: Canvas | None) -> Repetition:
     """Return how to ask for an audit again; `usual_canvas` is the canvas where nobody names one, None if unknown."""
     given = [one for one in _arguments(specification, usual_canvas) if one.value != one.default]
+    project = specification.dataset.partition("/datasets/")[0]
     options = [text for one in given if one.option for text in one.options]
     return Repetition(
-        command=" ".join(["modicum audits create", *options]),
-        python=_lines(given),
+        command=acting_in(" ".join(["modicum audits create", *options]), project),
+        python=_lines(given, project),
         beyond_command=tuple(one.words for one in given if not one.option),
         beyond_both=tuple(_beyond_both(specification)),
     )
@@ -183,12 +185,13 @@ def _short(version: str) -> str:
     return f"{model}/{number}"
 
 
-def _lines(given: Sequence[_Argument]) -> str:
+def _lines(given: Sequence[_Argument], project: str) -> str:
     arguments = "".join(f"        {one.name}={_written(one.value)},\n" for one in given)
     names = ["Client", *(kind.__name__ for kind in IMPORTED if f"{kind.__name__}(" in arguments)]
+    client = "Client()" if project == DEFAULT_PROJECT else f"Client(project={id_of(project)!r})"
     return (
         f"from modicum import {', '.join(sorted(names))}\n\n"
-        f"with Client() as client:\n    audit = client.audits.create(\n{arguments}    )\n"
+        f"with {client} as client:\n    audit = client.audits.create(\n{arguments}    )\n"
     )
 
 

@@ -4,6 +4,7 @@ import re
 from datetime import UTC, datetime
 
 from modicum_server.measures.number_words import points_number, share_text, short_points_text
+from modicum_server.usecases.resource_names import DEFAULT_PROJECT
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 DIGITS = 3
@@ -25,6 +26,13 @@ def label_of(version: str) -> str:
 def element_id(name: str) -> str:
     """Return the id of the element that is about a resource. It has no character with a meaning in selectors."""
     return f"of-{name.encode().hex()}"
+
+
+def acting_in(commands: str, project: str) -> str:
+    """Return commands, one a line, as they act in a project: for another than `default` each line names it."""
+    if project == DEFAULT_PROJECT:
+        return commands
+    return "\n".join(f"MODICUM_PROJECT={id_of(project)} {line}" for line in commands.splitlines())
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:
