@@ -8,7 +8,7 @@ import io
 import json
 import re
 import threading
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,6 +22,7 @@ from modicum_server.domain.audits import Audit, AuditFailure, AuditSpecification
 from modicum_server.domain.models import ModelCheck, OutputKind, Weights
 from modicum_server.domain.projects import Principal, Role
 from modicum_server.domain.searches import Canvas, Search, SearchMethod
+from modicum_server.domain.spots import SpotRow
 from modicum_server.domain.verdicts import Verdict
 from modicum_server.measures import FindingsArtifact, result_document
 from modicum_server.measures.document import canonical_json
@@ -162,6 +163,7 @@ class Scene:
         size: int = 3,
         failed_places: tuple[int, ...] = (),
         changes: Callable[[int], Mapping[str, Any]] = lambda _: {},
+        spots: Sequence[SpotRow] | None = None,
     ) -> None:
         """End an audit as a worker would, with subsets of about so many pixels, and findings changed by their place."""
         names = audit.specification.model_versions
@@ -183,6 +185,7 @@ class Scene:
             findings=FindingsArtifact(lambda: (packed,)),
             parameters={"device": "cpu", "chunk_size": 4, "versions": {"torch": "2.4"}, "donor_digests": []},
             findings_digest=hashlib.sha256(packed).hexdigest(),
+            spots=None if spots is None else {names[0]: spots},
         )
         rows = await self.artifacts.put(packed)
         digest = await self.artifacts.put(canonical_json(document))

@@ -12,6 +12,7 @@ from tests.measures.example_audit import LABELS
 from tests.pages.browsing import NEEDS_CHROMIUM, sign_in
 from tests.pages.page_reading import whole
 from tests.pages.pages_stage import OTHER, PROJECT, PlainBrowser
+from tests.reports.spot_rows import FINDINGS, rows
 from tests.tokens import add_token
 
 EMPTY = "projects/empty"
@@ -64,6 +65,40 @@ def test_what_was_found_on_an_earlier_version_is_not_told_of_the_newest(scene):
 
     assert '<p class="found"><span class="quiet">An earlier version:</span> ' in card()
     assert ", of an earlier version" in card()
+
+
+def test_a_model_on_a_spot_that_nobody_judged_is_marked_and_needs_a_person(scene):
+    audit = scene.run(
+        scene.audit(
+            "decisive-1", scene.run(scene.model("decisive")), scene.run(scene.dataset("decisive", count=len(FINDINGS)))
+        )
+    )
+    (spots,) = rows().values()
+    scene.run(scene.succeed(audit, changes=by_halves, spots=spots))
+
+    def needed(seen) -> str:
+        return seen.text.partition('<ul class="needs">')[2].partition("</ul>")[0]
+
+    browser = scene.browser("vera")
+    seen = browser.get(f"/{PROJECT}")
+    (card,) = (one for one in seen.text.split("<li>") if f'id="{element_id(f"{PROJECT}/models/decisive")}"' in one)
+    listed = browser.get(f"/{PROJECT}/audits?state=SUCCEEDED").text
+    (line,) = (one for one in listed.split("<tr>") if f'href="/{audit.name}"' in one)
+
+    said = re.search(r'<p class="found">(<span class="mark decisive">.*?DECISIVE</span>) ([^<]+)</p>', card)
+    headline = said[2].removesuffix(".")
+    assert 10 < len(headline) < 100
+    assert f"{said[1]} {headline}</td>" in line
+    assert f'<a href="/{audit.name}">decisive: nobody judged what the newest audit found</a>' in needed(seen)
+
+    scene.run(scene.judge(scene.run(scene.services.use_cases.audits.get(scene.principals[PROJECT], audit.name))))
+    assert "decisive: nobody judged" not in needed(browser.get(f"/{PROJECT}"))
+
+
+def by_halves(place: int) -> dict[str, int]:
+    """What the model says of a picture of the spot test: the first half are cats, the second dogs."""
+    half = FINDINGS[place].predicted_class
+    return {"predicted_class": half, "target_class": half, "label": half}
 
 
 def test_trends_are_those_of_the_page_that_is_shown_and_of_ones_own_projects(scene, audited):

@@ -1,6 +1,5 @@
 """The list of audits: each in one row, with what was found in one sentence."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -8,14 +7,13 @@ from modicum.cli.short_results import worst_model, worst_outcome
 from modicum.cli.tables import Column, Grid
 from modicum.client import Audit
 from modicum.errors import ModicumError
+from modicum.gate.outcomes import beginning
 from modicum.resource_names import last_part, printable, short_version
 from modicum.results import models_of
 from modicum.snapshots import AuditSnapshot, AuditState
 
 #: Audits whose result is fetched. A result document may have megabytes.
 MOST_RESULTS = 50
-#: What ends the beginning of a sentence: what follows are figures.
-BEGINNING = re.compile(r"[.:] ")
 COLUMNS = (
     Column("audit", prose=True),
     Column("state"),
@@ -65,7 +63,7 @@ def _outcome_of(audit: Audit) -> AuditOutcome:
         return AuditOutcome("", f"the result cannot be read: {error}")
     worst = worst_model(models)
     first = next(iter(worst.summary), "")
-    return AuditOutcome(worst_outcome(worst), BEGINNING.split(first, maxsplit=1)[0].rstrip("."))
+    return AuditOutcome(worst_outcome(worst), beginning(first))
 
 
 def _row(snapshot: AuditSnapshot, found: AuditOutcome) -> Sequence[str]:

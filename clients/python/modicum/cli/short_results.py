@@ -5,29 +5,12 @@ from collections.abc import Mapping, Sequence
 from modicum.cli.consoles import wrapped
 from modicum.cli.result_tables import headline, mitigation_lines
 from modicum.gate.early_stop import ENDED_EARLY, stop_notes
+from modicum.gate.outcomes import DECIDING, badness, worst
 from modicum.resource_names import last_part
 from modicum.results import ModelResult, Result
 
 MOST_LINES = 10
 LINE_COLUMNS = 80
-#: The controls whose outcome is about the model as a whole, in words.
-DECIDING = {
-    "spot": "the spot test",
-    "counterfactual": "the counterfactual set",
-    "shortcut": "the test of edge and background",
-}
-#: What they can say, the worst first. What is open comes before what was not found.
-WORST_FIRST = (
-    "SHORTCUT",
-    "ACCURACY_FALLS",
-    "DECISIVE",
-    "SUFFICIENT",
-    "INCONCLUSIVE",
-    "NONE_FOUND",
-    "ACCURACY_HOLDS",
-    "NONE_SEEN",
-    "CLEAR",
-)
 NO_OUTCOME = "no outcome: neither the spot test, the test of edge and background nor a counterfactual set says anything"
 
 
@@ -43,12 +26,12 @@ def tables_command(audit: str) -> str:
 
 def worst_outcome(model: ModelResult) -> str:
     """The worst outcome of the controls that decide; empty where none of them ran."""
-    return min(_outcomes(model).values(), key=_badness, default="")
+    return worst(_outcomes(model).values())
 
 
 def worst_model(models: Sequence[ModelResult]) -> ModelResult:
     """The model with the worst outcome; the first of several. One without an outcome counts as open."""
-    return min(models, key=lambda model: _badness(worst_outcome(model)))
+    return min(models, key=lambda model: badness(worst_outcome(model)))
 
 
 def short_lines(result: Result, *, report: str, tables: str) -> list[str]:
@@ -108,11 +91,6 @@ def _sentences(model: ModelResult) -> list[str]:
 
 def _outcomes(model: ModelResult) -> dict[str, str]:
     return {control: outcome for control in DECIDING if (outcome := getattr(model, control))}
-
-
-def _badness(outcome: str) -> int:
-    """The place of an outcome; one that this client does not know counts as open."""
-    return WORST_FIRST.index(outcome if outcome in WORST_FIRST else "INCONCLUSIVE")
 
 
 def _fitting(sentences: Sequence[str], free: int) -> int:

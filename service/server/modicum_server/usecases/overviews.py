@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from modicum.gate.outcomes import WORST_FIRST
+
 from modicum_server.domain.audits import Audit, AuditState
 from modicum_server.domain.models import Model, ModelVersion, VersionState
 from modicum_server.domain.projects import Principal, Role
@@ -17,6 +19,8 @@ from modicum_server.usecases.result_facts import Facts, ResultFacts
 
 MODELS_SHOWN = 20
 AUDITS_SHOWN = 10
+NEED_A_VERDICT = frozenset(WORST_FIRST[: WORST_FIRST.index("DECISIVE") + 1])
+"""Outcomes of an audit by which a model rests on what it should not."""
 
 
 class Need(StrEnum):
@@ -25,6 +29,7 @@ class Need(StrEnum):
     VERSION_REJECTED = "VERSION_REJECTED"
     VERDICT_FAILS = "VERDICT_FAILS"
     VERDICT_OPEN = "VERDICT_OPEN"
+    FOUND = "FOUND"
     AUDIT_FAILED = "AUDIT_FAILED"
 
 
@@ -40,18 +45,28 @@ class Needed:
 
 @dataclass(frozen=True, slots=True)
 class ModelLine:
-    """A model with its newest version, verdict and audit; None where there is none. `sentence` says what was found."""
+    """A model with its newest version, verdict and audit; None where there is none.
+
+    `outcome` and `headline` say what the audit found of the model; empty without.
+    """
 
     model: Model
     version: ModelVersion | None
     verdict: Verdict | None
     audit: Audit | None
-    sentence: str
+    outcome: str = ""
+    headline: str = ""
 
     @property
     def is_verdict_older(self) -> bool:
         """Whether the newest version is none of those that the verdict judged."""
         return self.verdict is not None and self.model.latest_version not in self.verdict.model_versions
+
+    @property
+    def is_unjudged(self) -> bool:
+        """Whether nobody judged anything of the model since its newest audit ended."""
+        ended = None if self.audit is None else self.audit.end_time
+        return ended is not None and (self.verdict is None or self.verdict.create_time < ended)
 
     @property
     def is_audit_older(self) -> bool:
@@ -117,7 +132,7 @@ class Overviews:
             models = await _models(transaction, project, request)
             work = await _work(transaction, project)
             failed = await _newest(transaction, project, AuditState.FAILED)
-        lines = await asyncio.gather(*map(self._with_sentence, models.rows))
+        lines = await asyncio.gather(*map(self._with_outcome, models.rows))
         return Overview(
             models=Page(tuple(lines), models.next_token),
             work=work,
@@ -161,12 +176,15 @@ class Overviews:
         """Return what the result of an audit says of each version, by name. The caller may see the audit."""
         return await self._facts.of(audit.result_digest) if audit.result_digest else {}
 
-    async def _with_sentence(self, line: ModelLine) -> ModelLine:
+    async def _with_outcome(self, line: ModelLine) -> ModelLine:
         if line.audit is None:
             return line
         facts = await self.facts(line.audit)
         own = [name for name in line.audit.specification.model_versions if _is_of(line.model, name) and name in facts]
-        return replace(line, sentence=next(iter(facts[own[-1]].sentences), "") if own else "")
+        if not own:
+            return line
+        found = facts[own[-1]]
+        return replace(line, outcome=found.outcome, headline=found.headline)
 
 
 def _is_of(model: Model, version: str) -> bool:
@@ -193,7 +211,6 @@ async def _models(transaction: Transaction, project: str, request: PageRequest) 
             versions.get(model.latest_version),
             verdicts.get(model.name),
             audits.get(model.name),
-            "",
         )
         for model in page.rows
     ]
@@ -223,6 +240,8 @@ def _of_models(lines: Sequence[ModelLine]) -> list[Needed]:
             needed.append(Needed(Need.VERDICT_FAILS, line.verdict.name, line.model.name, line.verdict.summary))
         if line.verdict is not None and line.verdict.outcome is VerdictOutcome.INCONCLUSIVE:
             needed.append(Needed(Need.VERDICT_OPEN, line.verdict.name, line.model.name, line.verdict.summary))
+        if line.audit is not None and line.outcome in NEED_A_VERDICT and line.is_unjudged:
+            needed.append(Needed(Need.FOUND, line.audit.name, line.model.name, f"{line.outcome}: {line.headline}"))
     return needed
 
 

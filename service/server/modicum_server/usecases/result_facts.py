@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
+from modicum.gate.outcomes import DECIDING, badness, beginning, worst
+
 from modicum_server.domain.searches import TargetRule
 from modicum_server.domain.statistics import DEFAULTS
 from modicum_server.errors import ArtifactCorrupt, ArtifactNotFound
@@ -43,7 +45,7 @@ class VersionFacts:
 
     That is the first search for the predicted class. Two figures compare if their `conditions` are equal. `failures`
     are the items that gave no result, each with its reason, MOST_FAILURES at most. `spots` is the outcome of its spot
-    test; empty where none ran.
+    test; empty where none ran. `outcome` is the worst of all controls that decide; empty where none of them ran.
     """
 
     sentences: Sequence[str] = ()
@@ -51,10 +53,21 @@ class VersionFacts:
     conditions: Mapping[str, str] = field(default_factory=dict)
     failures: Mapping[str, str] = field(default_factory=dict)
     spots: str = ""
+    outcome: str = ""
+
+    @property
+    def headline(self) -> str:
+        """The beginning of the most important sentence, before its figures."""
+        return beginning(next(iter(self.sentences), ""))
 
 
 Facts = Mapping[str, VersionFacts]
 """By the name of the version."""
+
+
+def worst_of(facts: Facts) -> VersionFacts:
+    """Return the facts of the version with the worst outcome, the first of several; empty ones of no version."""
+    return min(facts.values(), key=lambda one: badness(one.outcome), default=VersionFacts())
 
 
 def differing(one: Mapping[str, str], other: Mapping[str, str]) -> list[tuple[str, str, str]]:
@@ -111,13 +124,19 @@ class ResultFacts:
 
 def _facts(model: Mapping[str, Any], document: Mapping[str, Any]) -> VersionFacts:
     version, sentences = model["model_version"], tuple(model.get("summary", ()))
-    failures, spots = _failures(version, document), _spots(version, document)
+    failures, spots, outcome = _failures(version, document), _spots(version, document), _outcome(model)
     searches = [one for one in model.get("searches", ()) if _is_for_the_prediction(one.get("search", {}))]
     if not searches:
-        return VersionFacts(sentences, failures=failures, spots=spots)
+        return VersionFacts(sentences, failures=failures, spots=spots, outcome=outcome)
     figures = {name: _figure(name, one) for name, one in searches[0]["measures"].items()}
     conditions = _conditions(searches[0]["search"], document["specification"])
-    return VersionFacts(sentences, figures, conditions, failures, spots)
+    return VersionFacts(sentences, figures, conditions, failures, spots, outcome)
+
+
+def _outcome(model: Mapping[str, Any]) -> str:
+    first = next(iter(model.get("searches", ())), {})
+    found = {reading["control"]: reading.get("outcome", "") for reading in first.get("readings", ())}
+    return worst(found[control] for control in DECIDING if found.get(control))
 
 
 def _failures(version: str, document: Mapping[str, Any]) -> Mapping[str, str]:

@@ -1,6 +1,7 @@
 """Audits: the list, one audit while it runs and when it has ended, its report, and what can be done with it."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
@@ -23,6 +24,7 @@ from modicum_server.usecases.judging import AskedPolicy, starting_policy
 from modicum_server.usecases.pages import PageRequest
 from modicum_server.usecases.reports import ReportFormat
 from modicum_server.usecases.request_ids import CreateOptions
+from modicum_server.usecases.result_facts import VersionFacts, worst_of
 from modicum_server.usecases.watching import Watched, remaining_seconds
 
 AUDITS_SHOWN = 50
@@ -53,11 +55,17 @@ async def _list(visit: Visit) -> Response:
     return visit.render(
         "audits.html.j2",
         page=page,
+        found=dict(zip([one.name for one in page.rows], await _found(visit, page.rows), strict=True)),
         state=state,
         states=[one.value for one in AuditState],
         first=not visit.query("page"),
         first_commands=FIRST_COMMANDS,
     )
+
+
+async def _found(visit: Visit, audits: Sequence[Audit]) -> list[VersionFacts]:
+    """Return what each audit found of the version with the worst outcome."""
+    return [worst_of(facts) for facts in await asyncio.gather(*map(visit.use_cases.overviews.facts, audits))]
 
 
 async def _audit(visit: Visit) -> Response:
