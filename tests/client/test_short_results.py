@@ -4,7 +4,8 @@ import gzip
 
 import pytest
 from modicum.cli.consoles import wrapped
-from modicum.cli.short_results import NO_OUTCOME, WORST_FIRST, short_lines, worst_outcome
+from modicum.cli.short_results import NO_OUTCOME, short_lines, worst_outcome
+from modicum.gate.outcomes import WORST_FIRST
 from modicum.results import result_of
 
 COUNTS = {"images": 40, "eligible": 30, "with_subset": 28, "baseline_confident": 1, "failed": 0}
