@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.pages.browsing import NEEDS_CHROMIUM, objections
+from tests.pages.browsing import NEEDS_CHROMIUM, objections, sign_in, window_on
 from tests.pages.pages_stage import PROJECT, TOKENS
 
 pytestmark = NEEDS_CHROMIUM
@@ -64,5 +64,21 @@ def test_a_refusal_is_shown_and_the_token_is_gone_with_the_page(docs):
     assert docs.evaluate("[localStorage.length, sessionStorage.length, document.cookie]") == [0, 0, ""]
 
 
-def test_axe_core_finds_nothing_on_it(docs):
-    assert objections(docs) == []
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_core_finds_nothing_on_it(chromium, scene, scheme):
+    window = window_on(chromium, scene, color_scheme=scheme)
+    window.goto("/docs")
+    found = objections(window)
+    window.context.close()
+
+    assert found == []
+
+
+def test_a_link_leads_back_to_the_pages(page):
+    sign_in(page)
+    page.get_by_role("link", name="REST").click()
+    page.wait_for_url("**/docs")
+
+    page.get_by_role("link", name="Pages").click()
+
+    page.wait_for_url(f"**/{PROJECT}")
