@@ -134,7 +134,7 @@ def _facts(model: Mapping[str, Any], document: Mapping[str, Any]) -> VersionFact
 
 
 def _outcome(model: Mapping[str, Any]) -> str:
-    first = next(iter(model.get("searches", ())), {})
+    first: Mapping[str, Any] = next(iter(model.get("searches", ())), {})
     found = {reading["control"]: reading.get("outcome", "") for reading in first.get("readings", ())}
     return worst(found[control] for control in DECIDING if found.get(control))
 
