@@ -149,7 +149,8 @@ def test_the_rule_needs_thirty_labelled_images_and_no_subset():
             "control": "shortcut",
             "outcome": "NONE_SEEN",
             "text": "Filling the ring at the edge with the mean costs 0 percentage points of accuracy (95% "
-            "interval -8.8 to 8.8), and filling a band of about its area further in costs 0; "
+            "interval -8.8 to 8.8); filling a band of about its area further in costs 0, and the difference is 0 "
+            "percentage points (95% interval -8.8 to 8.8); "
             "no subset was found, so where it lies is not known: no reliance on the ring was seen.",
         }.items()
     )
@@ -193,8 +194,8 @@ def test_a_class_that_loses_as_much_without_the_band_does_not_rest_on_the_ring()
         "by predicted class 47 percentage points (95% interval 27 to 64) for class 9 (the band: 40);" in reading["text"]
     )
     assert reading["text"].endswith(
-        ": the ring does not clearly cost more than a band of about its area further in, so the loss may be that of "
-        "any fill."
+        ": filling the ring does not clearly cost 10 percentage points more than filling a band of about its area "
+        "further in, so the loss may be that of any fill."
     )
 
 
@@ -369,12 +370,23 @@ def test_without_objects_the_object_share_says_so():
 
 def test_the_sentence_gives_drop_share_and_chance():
     assert reading_of(images(in_ring=True, lost=0.5))["text"] == (
-        "Filling the ring at the edge with the mean costs 50 percentage points of accuracy (95% interval 33 to 65), "
-        "and filling a band of about its area further in costs 0; by predicted class 50 percentage points (95% "
+        "Filling the ring at the edge with the mean costs 50 percentage points of accuracy (95% interval 33 to 65); "
+        "filling a band of about its area further in costs 0, and the difference is 50 percentage points (95% interval "
+        "33 to 65); by predicted class 50 percentage points (95% "
         "interval 24 to 70) for cat (the band: 0) and 50 percentage points (95% interval 24 to 70) for dog (the "
         "band: 0); 100% of the median subset lies in the ring (chance 44%): decisions rest on the ring more than on a "
         "band of about its area further in; a person must say whether there is evidence in it."
     )
+
+
+def test_the_sentence_says_on_how_many_images_both_fills_were_tried():
+    some = images(in_ring=True, lost=0.5)
+    ring_alone = [replace(one.controls, variants=one.controls.variants[:1]) for one in some[:10]]
+    without = [replace(one, controls=controls) for one, controls in zip(some, ring_alone, strict=False)]
+
+    text = reading_of([*without, *some[10:]])["text"]
+
+    assert f"over the {len(some) - 10} images with both fills" in text
 
 
 def test_the_sentence_about_what_lies_outside_compares_it_with_the_objects():
@@ -383,5 +395,5 @@ def test_the_sentence_about_what_lies_outside_compares_it_with_the_objects():
     assert text.startswith(
         "Filling everything outside the objects with the mean costs 50 percentage points of accuracy"
     )
-    assert ", and filling the objects costs 10; by predicted class" in text
+    assert "; filling the objects costs 10, and the difference is 40 percentage points (95% interval" in text
     assert text.endswith(": decisions rest on what lies outside the objects more than on the objects.")

@@ -121,12 +121,14 @@ class Situation:
 
 
 RING_COSTS = (
-    "Filling the ring at the edge with the mean costs 40 percentage points of accuracy (95% interval 30 to 50), and "
-    f"filling a band of about its area further in costs 4.0. The model needs {EDGE_STEP}"
+    "Filling the ring at the edge with the mean costs 40 percentage points of accuracy (95% interval 30 to 50); "
+    "filling a band of about its area further in costs 4.0, and the difference is 36 percentage points (95% interval "
+    f"30 to 50). The model needs {EDGE_STEP}"
 )
 SURROUNDINGS_COST = (
     "Filling everything outside the objects with the mean costs 40 percentage points of accuracy (95% interval 30 to "
-    f"50), and filling the objects costs 4.0. The model needs {OUTSIDE_STEP}"
+    "50); filling the objects costs 4.0, and the difference is 36 percentage points (95% interval 30 to 50). "
+    f"The model needs {OUTSIDE_STEP}"
 )
 TOO_FEW = f"Not tested: whether a small spot decides (that takes at least 30 images of two predicted classes), {OTHERS}"
 FEW_FOLLOW = (

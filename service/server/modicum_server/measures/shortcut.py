@@ -171,7 +171,7 @@ def judge(measured: Measured) -> tuple[str, str]:
     if low is None or low <= chance:
         return "INCONCLUSIVE", near_chance_text(chance)
     if _reacts(drop) or reacting_classes(measured):
-        return "INCONCLUSIVE", no_more_text(measured[EXCESS], outside=outside)
+        return "INCONCLUSIVE", no_more_text(measured[EXCESS], DROP_LIMIT, outside=outside)
     open_classes = [group for group in drop.groups.values() if group.interval and (group.value or 0.0) > DROP_LIMIT]
     if open_classes:
         return "INCONCLUSIVE", open_classes_text(open_classes, outside=outside)

@@ -34,13 +34,13 @@ def reacts_text(decisions: str, *, outside: bool) -> str:
     )
 
 
-def no_more_text(excess: Measure, *, outside: bool) -> str:
-    """Return why a loss is no finding: a fill costs that much elsewhere, or it was not tried."""
+def no_more_text(excess: Measure, limit: float, *, outside: bool) -> str:
+    """Return why a loss is no finding: by less than `limit` more than a fill elsewhere, or none was tried."""
     if excess.value is None:
         return f"{excess.unavailable}, so the loss may be that of any fill"
     return (
-        f"{place_text(outside=outside)} does not clearly cost more than {elsewhere_text(outside=outside)}, so the loss "
-        "may be that of any fill"
+        f"filling {place_text(outside=outside)} does not clearly cost {points_text(limit)} more than filling "
+        f"{elsewhere_text(outside=outside)}, so the loss may be that of any fill"
     )
 
 
@@ -98,8 +98,11 @@ def loss_text(excess: Measure, drop: Measure, *, outside: bool) -> str:
     )
     if excess.value is None:
         return lost
+    apart = f"{points_text(excess.value)}{interval_text(excess.interval, points_number)}"
+    fewer = "" if excess.n == drop.n else f" over the {excess.n:,} images with both fills"
     return (
-        f"{lost}, and filling {elsewhere_text(outside=outside)} costs {points_number(excess.parameters['elsewhere'])}"
+        f"{lost}; filling {elsewhere_text(outside=outside)} costs {points_number(excess.parameters['elsewhere'])}, and "
+        f"the difference is {apart}{fewer}"
     )
 
 

@@ -52,8 +52,8 @@ EDGE_STEP = (
     "edge in training, or crop it away."
 )
 OUTSIDE_STEP = (
-    "the surroundings more than the objects, and no object lies there: a shortcut. Vary the "
-    "surroundings in training, or crop to the objects."
+    "the surroundings more than the objects. No object lies there, so that is a shortcut unless the fill itself "
+    "disturbs: vary the surroundings in training, or crop to the objects."
 )
 NEXT_STEP = "Is that evidence? If not, add pictures without it, or cover it in training."
 
