@@ -129,5 +129,8 @@ def test_images_without_a_result_have_a_line():
 
     lines = short_lines(result_with(one), **COMMANDS)
 
+    both = short_lines(result_with(one, model("two", spot="NONE_FOUND")), **COMMANDS)
+
     assert lines[1] == "2 of 40 images have no result"
+    assert both[0] == "at most 2 of 40 images have no result"
     assert not any("no result" in line for line in short_lines(result_with(model(spot="NONE_FOUND")), **COMMANDS))

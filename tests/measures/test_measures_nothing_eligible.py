@@ -47,8 +47,8 @@ def test_the_summary_begins_with_the_confidences_and_the_thresholds_that_would_h
     told = summary_of(unsure(*confidences))
 
     assert told[0] == f"No image is eligible: the model's confidence reaches the threshold of 0.9 {why}"
-    assert told[1 : 1 + len(thresholds)] == thresholds
-    assert told[1 + len(thresholds)].startswith("Check first that")
+    assert told[2 : 2 + len(thresholds)] == thresholds
+    assert told[1].startswith("Check first that")
 
 
 @pytest.mark.parametrize(

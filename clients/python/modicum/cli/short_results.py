@@ -1,6 +1,6 @@
 """A result in ten lines of 80 columns: the outcome, the summary, where the report is. What does not fit is counted."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from modicum.cli.consoles import wrapped
 from modicum.cli.result_tables import headline, mitigation_lines
@@ -59,16 +59,13 @@ def short_lines(result: Result, *, report: str, tables: str) -> list[str]:
 
 
 def _without_result(models: Sequence[ModelResult]) -> list[str]:
-    """The line on images without a result, if there are any; of several models, that on where most have none."""
-    counts = max((search.counts for model in models for search in model.searches), key=_failed)
-    if not counts["failed"]:
+    """The line on images without a result, if there are any: the most, where models differ."""
+    counts = [search.counts for model in models for search in model.searches]
+    numbers = {one["failed"] for one in counts}
+    if not any(numbers):
         return []
-    under = " of one model" if len(models) > 1 else ""
-    return [f"{counts['failed']:,} of {counts['images']:,} images{under} have no result"]
-
-
-def _failed(counts: Mapping[str, int]) -> int:
-    return counts["failed"]
+    at_most = "at most " if len(numbers) > 1 else ""
+    return [f"{at_most}{max(numbers):,} of {counts[0]['images']:,} images have no result"]
 
 
 def _head(model: ModelResult, result: Result) -> str:

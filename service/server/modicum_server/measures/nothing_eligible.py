@@ -16,7 +16,7 @@ def advice(seen: Observations) -> list[str]:
     confidences = seen.confidence[seen.scored]
     if seen.search.target_rule is not TargetRule.PREDICTED or not confidences.size or seen.eligible.any():
         return []
-    return [_why(confidences, seen.search.threshold), *_thresholds(confidences, seen.search.threshold), _check(seen)]
+    return [_why(confidences, seen.search.threshold), _check(seen), *_thresholds(confidences, seen.search.threshold)]
 
 
 def _why(confidences: Floats, threshold: float) -> str:

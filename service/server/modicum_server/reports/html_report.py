@@ -137,11 +137,10 @@ def _title(document: Mapping[str, Any], called: Callable[[str], str]) -> str:
 
 
 def _failed(models: Sequence[Mapping[str, Any]]) -> str:
-    """How many images have no result; of several versions, where most have none. Empty where all have one."""
-    most = max((search["counts"]["failed"] for model in models for search in model["searches"]), default=0)
-    if not most:
-        return ""
-    return f" ({most:,} without a result{' under one version' if len(models) > 1 else ''})"
+    """How many images have no result: the most, where versions differ. Empty where all have one."""
+    counts = {search["counts"]["failed"] for model in models for search in model["searches"]}
+    most = max(counts, default=0)
+    return f" ({'at most ' if len(counts) > 1 else ''}{most:,} without a result)" if most else ""
 
 
 def _whose(document: Mapping[str, Any], called: Callable[[str], str]) -> str:
