@@ -287,5 +287,5 @@ def test_a_measure_without_a_value_says_why(findings):
 def test_registered_measures_have_different_names():
     measured = measures_of(mixed_findings())
 
-    assert len(measured) == 41
+    assert len(measured) == 42
     assert len(MEASURE_SETS) == len(set(map(id, MEASURE_SETS)))
