@@ -33,6 +33,11 @@ def difference(low, high, *, level=0.95, method="bootstrap", **parameters):
     }
 
 
+def paired(gained, lost, n):
+    """A paired difference with its counts."""
+    return {**difference(0.0, 0.0, differing=gained + lost), "value": (gained - lost) / n, "n": n}
+
+
 def place(pasted, *, own=False, top=8, left=8, outside=False, pairs=4):
     """A place of a spot row: (sources that follow, sources that do not), each in all of its pairs or in none."""
     follow, stay = pasted

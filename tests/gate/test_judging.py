@@ -20,6 +20,7 @@ from tests.gate.documents import (
     difference,
     document,
     outcomes,
+    paired,
     place,
     row,
     share,
@@ -50,10 +51,6 @@ def test_tails_of_shares_are_exact():
 )
 def test_of_an_interval_only_the_bound_of_its_tail_is_known(measure, p):
     assert p_above(number_of(measure), 0.1) == pytest.approx(p)
-
-
-def paired(gained, lost, n):
-    return {**difference(0.0, 0.0, differing=gained + lost), "value": (gained - lost) / n, "n": n}
 
 
 def test_paired_differences_are_judged_by_their_counts_at_any_level():

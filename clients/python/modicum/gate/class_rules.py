@@ -27,6 +27,7 @@ LOSS_TAIL = 0.05
 """Of the counterfactual set, at which its outcome is decided whatever the level of the result."""
 MOST_CLASSES = 1_000
 """A document with more classes of pairs leaves some out, so its outcome cannot be taken again."""
+NOT_COMPARED = "this result did not compare the fill with one elsewhere; audit again"
 
 
 def class_rules(document: Document, version: str, search: Document) -> dict[str, AppliedRule]:
@@ -48,6 +49,15 @@ def class_rules(document: Document, version: str, search: Document) -> dict[str,
     if all(len(one["classes"]) < MOST_CLASSES for one in tests):
         rules["counterfactual"] = AppliedRule(lambda tail: _counterfactual(tests, tail or LOSS_TAIL), 1, bool(tests))
     return rules
+
+
+def is_uncompared(measures: Document) -> bool:
+    """Return whether a search knows what filling the region costs, but not what filling elsewhere costs.
+
+    So it is in results of older releases, and in those of images that workers of an older release scored.
+    """
+    drop, excess = (measures.get(name, {"value": None}) for name in (DROP, EXCESS))
+    return drop["value"] is not None and excess["value"] is None
 
 
 def _is_of(entry: Document, key: str, version: str, index: int) -> bool:

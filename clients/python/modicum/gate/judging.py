@@ -15,6 +15,7 @@ from typing import Any
 from modicum.errors import PolicyError
 from modicum.gate.baseline_file import WAY_OUT, Compared, baseline_side, compared
 from modicum.gate.baselines import Comparison, baseline_checks
+from modicum.gate.class_rules import EXCESS, is_uncompared
 from modicum.gate.copies import distinct
 from modicum.gate.early_stop import is_whole
 from modicum.gate.ensembles import can_be_judged, ensemble_check
@@ -160,6 +161,8 @@ def _has_evidence(rule: Rule, document: Document) -> bool:
     searches = [search for model in document["models"] for search in model["searches"]]
     if rule.known.kind is Kind.READING:
         return any(one["control"] == rule.known.name for search in searches for one in search["readings"])
+    if rule.known.name == EXCESS and any(is_uncompared(search["measures"]) for search in searches):
+        return True  # of a loss that was not compared with one elsewhere: judged, and inconclusive
     measures = [
         measure_in(rule, document, model["model_version"], search)
         for model in document["models"]

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from modicum.gate.class_rules import EXCESS, NOT_COMPARED, is_uncompared
 from modicum.gate.early_stop import Looks, looks_of
 from modicum.gate.levels import UNDECIDED
 from modicum.gate.policy import Kind, Rule
@@ -22,6 +23,9 @@ def checks_of(rule: Rule, document: Document, model: Document, search: Document)
         return
     if rule.known.part in PAIRED:
         yield from _of_pairs(rule, document, version, search)
+        return
+    if rule.known.name == EXCESS and is_uncompared(search["measures"]):
+        yield Check(model_version=version, judgeable=False, reason=NOT_COMPARED)
         return
     measure = measure_in(rule, document, version, search)
     if measure is None:
