@@ -29,16 +29,35 @@ def right(at, **changes):
     return finding(at, label=at % CLASSES, predicted_class=at % CLASSES, target_class=at % CLASSES, **changes)
 
 
-def filled(lost, *, images=IMAGES, wrong=()):
-    """A result in which filling the ring loses the predictions that `lost` says; some are wrong before."""
+def first(images):
+    """Whether an image is among so many of all classes."""
+    return lambda at: at < images
+
+
+def of_class(index, images):
+    """Whether an image is among so many, and of a class."""
+    return lambda at: at < images and at % CLASSES == index
+
+
+NO_IMAGE = first(0)
+
+
+def filled(lost, *, images=IMAGES, wrong=(), beside=NO_IMAGE, compared=True):
+    """A result in which filling the ring loses the predictions that `lost` says; some are wrong before.
+
+    Filling the band loses those that `beside` says. Of workers of the previous release there is no band.
+    """
     found = []
     for at in range(images):
-        after = (at + 1) % CLASSES if lost(at) else at % CLASSES
-        ring = ScoredVariant(RING_FILLED, 0.6, sufficient=False, predicted_class=after)
-        band = ScoredVariant(COMPARED_WITH[RING_FILLED], 0.6, sufficient=False, predicted_class=at % CLASSES)
-        one = right(at, controls=FindingControls(variants=(ring, band)))
+        ring, band = _after(RING_FILLED, at, lost), _after(COMPARED_WITH[RING_FILLED], at, beside)
+        one = right(at, controls=FindingControls(variants=(ring, band) if compared else (ring,)))
         found.append(replace(one, predicted_class=(at + 1) % CLASSES) if at in wrong else one)
     return document_and_rows(found)[0]
+
+
+def _after(variant, at, lost):
+    """What an image is predicted as once the variant is filled."""
+    return ScoredVariant(variant, 0.6, sufficient=False, predicted_class=(at + lost(at)) % CLASSES)
 
 
 def scored(keeps, *, both=EVERYONE):
@@ -67,22 +86,25 @@ def paired(lost, *, level=0.95, pairs=EVERYONE, labels=True):
     return document_and_rows(found, counterfactual=given, statistics=Statistics(level=level))[0]
 
 
-def first(images):
-    """Whether an image is among so many of all classes."""
-    return lambda at: at < images
-
-
-def of_class(index, images):
-    """Whether an image is among so many, and of a class."""
-    return lambda at: at < images and at % CLASSES == index
-
-
 CASES = {
     "no accuracy is lost beside the object": ("shortcut", filled(first(0)), "NONE_SEEN"),
     "little accuracy is lost beside the object": ("shortcut", filled(first(9)), "INCONCLUSIVE"),
     "accuracy is lost beside the object": ("shortcut", filled(first(40)), "SHORTCUT"),
     "one class is lost beside the object": ("shortcut", filled(of_class(1, 45)), "SHORTCUT"),
     "a class may be lost beside the object": ("shortcut", filled(of_class(1, 21)), "INCONCLUSIVE"),
+    "the band loses as much as the ring": ("shortcut", filled(first(60), beside=first(60)), "INCONCLUSIVE"),
+    "the band loses as much as the ring for a class": (
+        "shortcut",
+        filled(of_class(1, 60), beside=of_class(1, 60)),
+        "INCONCLUSIVE",
+    ),
+    "the band loses little of what the ring loses": ("shortcut", filled(first(60), beside=first(6)), "SHORTCUT"),
+    "one class loses in the ring, another in the band": (
+        "shortcut",
+        filled(of_class(1, 60), beside=of_class(2, 60)),
+        "SHORTCUT",
+    ),
+    "the ring was compared with no band": ("shortcut", filled(first(60), compared=False), "INCONCLUSIVE"),
     "predictions are near chance": ("shortcut", filled(first(0), wrong=range(90)), "INCONCLUSIVE"),
     "predictions are above chance": ("shortcut", filled(first(0), wrong=range(60)), "NONE_SEEN"),
     "few images were filled": ("shortcut", filled(first(20), images=29), "INCONCLUSIVE"),
@@ -160,6 +182,44 @@ def test_a_counterfactual_set_with_more_classes_than_a_document_holds_is_not_tak
 
     assert control in class_rules.class_rules(document, VERSION, search)
     assert control not in class_rules.class_rules({**document, "counterfactuals": [cut]}, VERSION, search)
+
+
+def of_schema_two(document, outcome):
+    """The result as the release before it stated it: without an excess, with the outcome that the loss alone had."""
+    older = json.loads(json.dumps({**document, "schema_version": 2}))
+    (search,) = older["models"][0]["searches"]
+    del search["measures"][class_rules.EXCESS]
+    reading_of(older, "shortcut")["outcome"] = outcome
+    return older
+
+
+LOSSES = {
+    "accuracy is lost beside the object": "SHORTCUT",
+    "one class is lost beside the object": "SHORTCUT",
+    "no accuracy is lost beside the object": "NONE_SEEN",
+    "little accuracy is lost beside the object": "INCONCLUSIVE",
+}
+"""Cases in which the band loses nothing, so that the release before came to the same outcome at each tail."""
+
+
+@pytest.mark.parametrize(("case", "outcome"), LOSSES.items(), ids=LOSSES)
+def test_a_result_from_before_the_comparison_is_read_by_the_loss_alone(case, outcome):
+    older = of_schema_two(CASES[case][1], outcome)
+
+    assert first_difference(older) == ""
+
+
+def test_a_plan_reads_a_grown_result_from_before_the_comparison_by_the_loss_alone():
+    grown = scaled(of_schema_two(CASES["accuracy is lost beside the object"][1], "SHORTCUT"), 2)
+
+    assert {told for _, told in reading_of(grown, "shortcut")["outcomes"]} == {"SHORTCUT"}
+
+
+def test_a_result_of_this_version_needs_the_excess():
+    document = json.loads(json.dumps(CASES["accuracy is lost beside the object"][1]))
+    del document["models"][0]["searches"][0]["measures"][class_rules.EXCESS]
+
+    assert first_difference(document).endswith("].outcome is SHORTCUT, but INCONCLUSIVE was counted")
 
 
 def of_first_version(document):

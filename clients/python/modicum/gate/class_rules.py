@@ -27,6 +27,8 @@ LOSS_TAIL = 0.05
 """Of the counterfactual set, at which its outcome is decided whatever the level of the result."""
 MOST_CLASSES = 1_000
 """A document with more classes of pairs leaves some out, so its outcome cannot be taken again."""
+COMPARED_SINCE = 3
+"""Version of the result from which on SHORTCUT also needs the excess."""
 NOT_COMPARED = "this result did not compare the fill with one elsewhere; audit again"
 
 
@@ -36,7 +38,7 @@ def class_rules(document: Document, version: str, search: Document) -> dict[str,
     A counterfactual set of which the document leaves classes out has none: its outcome cannot be taken again.
     """
     index = asked_searches(document).index(search["search"])
-    drop, excess = (search["measures"].get(name, {"value": None, "n": 0}) for name in (DROP, EXCESS))
+    drop, excess = _losses(document, search["measures"])
     pairs = [one["measures"] for one in document.get("transfer", ()) if _is_of(one, "source", version, index)]
     kept = [measures[KEPT] for measures in pairs if KEPT in measures]
     tests = [one for one in document.get("counterfactuals", ()) if _is_of(one, "model_version", version, index)]
@@ -58,6 +60,14 @@ def is_uncompared(measures: Document) -> bool:
     """
     drop, excess = (measures.get(name, {"value": None}) for name in (DROP, EXCESS))
     return drop["value"] is not None and excess["value"] is None
+
+
+def _losses(document: Document, measures: Document) -> tuple[Document, Document]:
+    """The drop and its excess; of a result from before there was an excess, the drop alone decides, so it is both."""
+    nothing: Document = {"value": None, "n": 0}
+    drop = measures.get(DROP, nothing)
+    alone = document["schema_version"] < COMPARED_SINCE and EXCESS not in measures
+    return drop, drop if alone else measures.get(EXCESS, nothing)
 
 
 def _is_of(entry: Document, key: str, version: str, index: int) -> bool:
