@@ -31,6 +31,7 @@ from modicum_server.errors import (
 )
 from modicum_server.measures import FindingsArtifact, write_findings
 from modicum_server.settings import Settings
+from modicum_server.usecases import stored_results
 from modicum_server.usecases.audit_creation import AuditCreation, AuditOptions
 from modicum_server.usecases.pages import PageRequest
 from modicum_server.usecases.reports import ReportFormat
@@ -267,6 +268,19 @@ async def test_the_reuse_key_depends_on_every_digest_and_the_device(place, audit
     }
 
     assert len(keys) == 7
+
+
+async def test_a_result_of_an_older_schema_is_not_reused(place, audit_draft, monkeypatch):
+    with monkeypatch.context() as older_release:
+        older_release.setattr(stored_results, "SCHEMA_VERSION", stored_results.SCHEMA_VERSION - 1)
+        older = await place.audit(audit_draft)
+        await place.succeed(older.name)
+
+    newer = await place.audit(audit_draft)
+    await place.succeed(newer.name)
+
+    assert newer.reused_from == ""
+    assert (await place.audit(audit_draft)).reused_from == newer.name
 
 
 async def test_a_result_of_another_device_than_workers_choose_now_is_not_reused(place, audit_draft):

@@ -12,6 +12,7 @@ from typing import Any
 from modicum_server.domain.audits import Audit, AuditSpecification
 from modicum_server.domain.datasets import Dataset
 from modicum_server.domain.models import ModelVersion
+from modicum_server.measures.document import SCHEMA_VERSION
 from modicum_server.ports import ArtifactStore, Transaction
 from modicum_server.settings import Settings
 from modicum_server.usecases.request_ids import canonical_digest
@@ -29,10 +30,12 @@ def reuse_key(
     second: Dataset | None = None,
     counterfactual: Dataset | None = None,
 ) -> str:
-    """Return the SHA-256 of specification, digests, library version, dtype, device kind and the limit on image files.
+    """Return the SHA-256 of specification, digests, versions, dtype, device kind and the limit on image files.
 
-    `second` is the out-of-distribution data set, where there is one, and `counterfactual` the counterfactual one. Keys
-    of audits from before there were counterfactual data sets stay valid.
+    The versions are those of the library and of the result's schema: an older schema lacks numbers, or means others by
+    an outcome. So a stored result is reused only by a server that would write the same.
+
+    `second` is the out-of-distribution data set, where there is one, and `counterfactual` the counterfactual one.
 
     Where the specification leaves the device open, the workers' setting is used. Where that leaves it open too, the key
     says "auto", and `reusable_audit` compares the devices that the workers chose.
@@ -44,6 +47,7 @@ def reuse_key(
             "manifest_digest": dataset.manifest_digest,
             "second_manifest_digest": "" if second is None else second.manifest_digest,
             "libraries": library_versions(),
+            "schema_version": SCHEMA_VERSION,
             "dtype": DTYPE,
             "device": settings.device if specification.device == AUTO else specification.device,
             "max_image_pixels": settings.max_image_pixels,
