@@ -88,6 +88,24 @@ def test_a_verdict_fails_at_the_rules_share_of_the_error_budget(case, expect, ou
     assert str(judged(CASES[case][0], expect).outcome) == outcome
 
 
+WEAKER = {
+    "require: {images: 5000}": "the policy requires 5000 images, the result has 200",
+    "require: {passes: 99999}": "the policy requires 99999 passes an image, the result has ",
+    "audit: {passes: 99999}": "the policy requires 99999 passes an image, the result has ",
+    "audit: {seed: 77}": "the policy asks for seed 77, the result was measured with ",
+    "audit: {threshold: 0.55}": "no search of the result was measured as the policy asks",
+}
+
+
+@pytest.mark.parametrize(("keys", "why"), WEAKER.items(), ids=WEAKER)
+@pytest.mark.parametrize("case", ["larger subsets", "smaller subsets"])
+def test_a_verdict_on_weaker_evidence_than_the_policy_asks_is_inconclusive(case, keys, why):
+    rule = judged(CASES[case][0], keys=keys)
+
+    assert rule.outcome is Outcome.INCONCLUSIVE
+    assert rule.worst.reason.startswith(why)
+
+
 def test_p_of_not_mitigated_is_that_of_the_ratio():
     (entry,) = CASES["smaller subsets of a hundred images"][0]["mitigation"]
     logs = [math.log((8 + at % 2) / (9 + at % 2)) for at in range(100)]

@@ -28,6 +28,7 @@ from modicum.gate.notes import notes
 from modicum.gate.other_alpha import at_alpha
 from modicum.gate.policy import Kind, Level, Policy, Rule
 from modicum.gate.reviews import review_checks
+from modicum.gate.searched import asked_searches
 from modicum.gate.spot_rule import holm
 from modicum.gate.spots import spot_checks
 from modicum.gate.tails import ONE_SIDED, bonferroni
@@ -176,7 +177,7 @@ def _checks(rule: Rule, document: Document, policy: Policy, baseline: Compared |
     if other := _of_another_dataset(rule, document):
         return [Check(model_version="", judgeable=False, reason=other)]
     if rule.known.kind is Kind.VERDICT and not (rule.known.is_spot or rule.known.is_review):
-        checks = [_verdict_check(rule, entry, document) for entry in document.get(rule.known.name, ())]
+        checks = list(_of_ensembles(rule, document, policy))
     elif rule.known.kind is not Kind.BASELINE:
         checks = [check for model in document["models"] for check in _of_model(rule, document, model, policy)]
     if rule.needs_baseline:
@@ -206,6 +207,30 @@ def _unless_weak(check: Check, document: Document, search: Document, policy: Pol
     weak = _measured_otherwise(document, policy) or _too_weak(document, search, policy)
     nothing = replace(check, judgeable=False, passes=False, against_baseline=False, reason=weak, unsettled="")
     return nothing if weak else check
+
+
+def _of_ensembles(rule: Rule, document: Document, policy: Policy) -> Iterator[Check]:
+    """The checks of ensembles under each search that was measured as the policy asks; without one, inconclusive.
+
+    An entry that names no search is of the first one.
+    """
+    asked, entries = asked_searches(document), document.get(rule.known.name, ())
+    found = [(entry, asked[entry.get("search_index", 0)]) for entry in entries]
+    as_asked = [(entry, search) for entry, search in found if _is_as_asked(search, policy)]
+    for entry, search in as_asked:
+        yield _of_ensemble(rule, entry, search, document, policy)
+    if entries and not as_asked:
+        yield Check(model_version="", judgeable=False, reason=NOT_AS_ASKED)
+
+
+def _of_ensemble(rule: Rule, entry: Document, search: Document, document: Document, policy: Policy) -> Check:
+    """The check of an ensemble; inconclusive where the evidence of it or of a member is weaker than the policy asks."""
+    check = _verdict_check(rule, entry, document)
+    for model in document["models"]:
+        if model["model_version"] in {entry["ensemble"], *entry.get("members", ())}:
+            for one in model["searches"]:
+                check = _unless_weak(check, document, one, policy) if one["search"] == search else check
+    return check
 
 
 def _verdict_check(rule: Rule, entry: Document, document: Document) -> Check:
@@ -241,11 +266,14 @@ def _search(rule: Rule, model: Document, policy: Policy) -> Document | None:
         searches = model["searches"]
         return searches[rule.search] if rule.search < len(searches) else None
     for search in model["searches"]:
-        asked = {name: policy.audit[name] for name in AS_ASKED if name in policy.audit}
         plain = search["search"]["target_rule"] == "predicted" and not search["search"].get("matched", False)
-        if plain and all(search["search"][name] == value for name, value in asked.items()):
+        if plain and _is_as_asked(search["search"], policy):
             return dict(search)
     return None
+
+
+def _is_as_asked(search: Document, policy: Policy) -> bool:
+    return all(search[name] == policy.audit[name] for name in AS_ASKED if name in policy.audit)
 
 
 def _measured_otherwise(document: Document, policy: Policy) -> str:
