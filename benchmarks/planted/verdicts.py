@@ -103,7 +103,7 @@ def _document(audit: Mapping[str, Any]) -> dict[str, Any]:
     searched = {"search": search, "measures": {}, "readings": [], "counts": counts}
     test = {"model_version": VERSION, "untested_classes": 0, "rows": list(_rows(audit))}
     return {
-        "schema_version": 2,
+        "schema_version": 3,
         "audit": "",
         "created": "",
         "specification": {"statistics": {"level": LEVEL}},

@@ -34,3 +34,20 @@ def test_a_preset_leaves_the_excess_out_where_nothing_was_filled():
 
     for measures in ({}, nothing):
         assert "shortcut-accuracy-excess" in verdict("preset: strict", document(measures)).left_out
+
+
+COMPARED = {"shortcut_accuracy_drop": paired(3, 0, 300), "shortcut_accuracy_excess": paired(0, 0, 300)}
+
+
+@pytest.mark.parametrize(
+    ("read", "outcome"), [("SHORTCUT", "FAIL"), ("INCONCLUSIVE", "INCONCLUSIVE"), ("NONE_SEEN", "PASS")]
+)
+def test_an_excess_within_its_limit_does_not_pass_what_the_reading_calls_otherwise(read, outcome):
+    """The excess is zero on 300 images, so it passes by itself."""
+    reading = {"control": "shortcut", "outcome": read, "text": "what was seen"}
+
+    given = verdict("preset: strict", document(COMPARED, readings=[reading], level=0.999))
+
+    found = {one.rule.id: str(one.outcome) for one in given.rules}
+    assert (given.outcome, found["shortcut"]) == (outcome, outcome)
+    assert found["shortcut-accuracy-excess"] == "PASS"
