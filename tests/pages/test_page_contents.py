@@ -293,7 +293,7 @@ def test_two_audits_stand_side_by_side_with_differences_first(scene):
     assert "The figures do not compare" not in said
     rates = "Overinterpretation rate 33% 14% to 61% n = 12 0% 0% to"
     assert rates in said
-    assert "cat at 0.97, subset 4.69% cat at 0.97, subset 46.9%" in said
+    assert "cat, confidence 0.970, subset 4.7% cat, confidence 0.970, subset 47%" in said
     assert f'<option value="{audits[1]}">beside-right: beside version 2</option>' in chosen
 
 

@@ -123,12 +123,12 @@ def test_what_each_version_says_is_shown_as_it_comes(scene, pair):
 
     assert 'hx-trigger="every 2s"' in waiting.text
     assert "tiny version 1: not yet" in whole(waiting)
-    assert "The spot pasted onto the other picture tiny version 1: cat ; confidence in cat: 75%" in half
+    assert "The spot pasted onto the other picture tiny version 1: cat ; confidence in cat: 0.750" in half
     assert "tried version 1: not yet" in half
     assert part.strip().startswith('<div id="swap" hx-get=')
     assert "Pasting the spot makes it see cat. With the spot covered it no longer sees cat." in half
     assert nothing_new == 204  # so the focus stays where it is
-    assert "tried version 1: dog ; confidence in cat: 75%" in whole(done)
+    assert "tried version 1: dog ; confidence in cat: 0.750" in whole(done)
     assert "every 2s" not in done.text
     assert "Pasting the spot changes nothing: it sees dog before and after." in whole(done)
     assert "With the spot covered it still sees cat." in whole(done)

@@ -6,6 +6,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from modicum.gate.rendering import words as gate_words
 
+from modicum_server.measures.number_words import confidence_text, share_text
 from modicum_server.transports.http.pages import review_words, words
 from modicum_server.transports.http.pages.assets import asset
 
@@ -37,6 +38,8 @@ def _environment() -> Environment:
             "moment": words.moment,
             "span": words.span,
             "decimal": words.decimal,
+            "confidence": confidence_text,
+            "share": share_text,
             "amount": words.amount,
             "apart": words.apart,
             "reach": words.reach,
