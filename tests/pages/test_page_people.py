@@ -44,6 +44,7 @@ def test_a_member_is_added_changed_and_removed(scene):
     removed = browser.send(MEMBERS, f"{MEMBERS}/remove", member="lin@example.org")
 
     assert (added.status, changed.status, removed.status) == (303, 303, 303)
+    assert added.headers["Location"] == f"{MEMBERS}?added=lin%40example.org"
     assert "lin@example.org" in whole(listed)
     assert "<option selected>auditor</option>" in options
     assert "lin@example.org" not in browser.get(MEMBERS).text
@@ -54,7 +55,7 @@ def test_a_member_is_added_changed_and_removed(scene):
     [
         ("", {"member": "Not A Name", "role": "viewer"}, "Name: expected 1 to 127 characters"),
         ("", {"member": "somebody", "role": "owner"}, "Role: expected ROLE_VIEWER"),
-        ("", {"member": "vera", "role": "admin"}, "vera has the role viewer"),
+        ("", {"member": "vera", "role": "admin"}, "vera has the role viewer already. Change it in the row of vera."),
         ("/role", {"member": "ada", "role": "viewer"}, "ada is the only admin"),
         ("/remove", {"member": "ada"}, "ada is the only admin"),
         ("/remove", {"member": "nobody"}, "nobody has no role"),
@@ -65,6 +66,25 @@ def test_a_mistake_with_members_is_told_in_words(scene, path, fields, said):
 
     assert seen.status == 400
     assert said in whole(seen)
+
+
+def test_who_was_added_is_said_also_where_they_were_a_member_before(scene):
+    browser = scene.browser()
+    first, again = add(browser, "mia"), add(browser, "mia")
+
+    assert first.headers["Location"] == again.headers["Location"]
+    assert "mia is a member with the role viewer." in whole(browser.get(again.headers["Location"]))
+    assert "is a member with the role" not in whole(browser.get(f"{MEMBERS}?added=nobody"))
+
+
+def test_a_role_that_was_chosen_stays_chosen_after_a_mistake(scene):
+    seen = scene.browser().send(MEMBERS, MEMBERS, member="Not A Name", role="admin")
+
+    assert (
+        '<select id="role" name="role"><option>viewer</option><option>auditor</option><option selected>admin'
+        in seen.text
+    )
+    assert '<p class="problem" role="alert" tabindex="-1" autofocus>' in seen.text
 
 
 def test_a_token_is_made_and_its_secret_is_shown_once_and_signs_in(scene):

@@ -1,10 +1,12 @@
 """Members of a project: the list, and forms that add, change and remove them. For its admins."""
 
 from http import HTTPStatus
+from urllib.parse import quote
 
 from starlette.responses import Response
 
 from modicum_server.domain.projects import Role
+from modicum_server.errors import MemberExists
 from modicum_server.transports.http.pages.forms import Form
 from modicum_server.transports.http.pages.mistakes import telling
 from modicum_server.transports.http.pages.page import Page
@@ -20,8 +22,13 @@ async def _list(visit: Visit) -> Response:
 
 
 async def _add(visit: Visit) -> Response:
-    await visit.use_cases.members.add(visit.principal, visit.project, visit.form.text("member"), _role(visit.form))
-    return visit.redirect_to(_path(visit))
+    member = visit.form.text("member")
+    try:
+        await visit.use_cases.members.add(visit.principal, visit.project, member, _role(visit.form))
+    except MemberExists as error:
+        held = f"{member} has the role {error.metadata['role']} already. Change it in the row of {member}."
+        return await _page_as_typed(visit, problem=held)
+    return visit.redirect_to(f"{_path(visit)}?added={quote(member)}")
 
 
 async def _change(visit: Visit) -> Response:
@@ -34,22 +41,25 @@ async def _remove(visit: Visit) -> Response:
     return visit.redirect_to(_path(visit))
 
 
-async def _page(visit: Visit, *, problem: str = "", member: str = "") -> Response:
+async def _page(visit: Visit, *, problem: str = "", member: str = "", role: str = Role.VIEWER) -> Response:
     request = PageRequest(MEMBERS_SHOWN, visit.query("page"))
+    page = await visit.use_cases.members.page(visit.principal, visit.project, request)
     return visit.render(
         "members.html.j2",
         status=HTTPStatus.BAD_REQUEST if problem else HTTPStatus.OK,
-        page=await visit.use_cases.members.page(visit.principal, visit.project, request),
+        page=page,
+        added=next((one for one in page.rows if one.principal == visit.query("added")), None),
         roles=[role.value for role in Role],
         problem=problem,
         member=member,
+        role=role,
         first=not visit.query("page"),
     )
 
 
 async def _page_as_typed(visit: Visit, *, problem: str) -> Response:
-    """Show the page with the name of a member who was to be added."""
-    return await _page(visit, problem=problem, member=visit.form.text("member"))
+    """Show the page with the name and the role of a member who was to be added."""
+    return await _page(visit, problem=problem, member=visit.form.text("member"), role=visit.form.text("role"))
 
 
 def _member(visit: Visit) -> str:
