@@ -33,11 +33,11 @@ def test_two_versions_say_what_they_see_when_a_spot_is_pasted(server, place):
     swap = browser.send(form, form, other=other, **typed).headers["Location"]
 
     ended = eventually(lambda: ended_text(browser, swap))
-    shares = [float(share) for share in re.findall(r"confidence in \w+: ([\d.]+)%", ended)]
+    confidences = [float(one) for one in re.findall(r"confidence in \w+: (?:> )?([\d.]+)", ended)]
     assert "SUCCEEDED" in ended
-    assert len(shares) == 8
-    assert shares[0] > 50  # the class that the version sees in the picture with the spot
-    assert shares[::2] == shares[1::2]  # both versions have the same weights
+    assert len(confidences) == 8
+    assert confidences[0] > 0.5  # the class that the version sees in the picture with the spot
+    assert confidences[::2] == confidences[1::2]  # both versions have the same weights
 
 
 def ended_text(browser: PlainBrowser, swap: str) -> str:

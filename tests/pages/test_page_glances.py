@@ -141,7 +141,7 @@ def test_an_audit_that_runs_shows_its_last_pictures_with_size_and_confidence(sce
     news = browser.get(f"/{PROJECT}/audits/going/progress?after=0", HX_Request="true")
 
     assert "The last pictures so far" in whole(page)
-    assert re.search(r"cat at 0\.97, subset [\d.]+% image-2\.png", whole(page))
+    assert re.search(r"cat, confidence 0\.970, subset [\d.]+% image-2\.png", whole(page))
     assert [news.text.index(f"image-{place}.png</span>") for place in (2, 1, 0)] == sorted(
         news.text.index(f"image-{place}.png</span>") for place in range(3)
     )

@@ -39,7 +39,7 @@ def _environment() -> Environment:
             "span": words.span,
             "decimal": words.decimal,
             "confidence": confidence_text,
-            "share": share_text,
+            "percent": share_text,
             "amount": words.amount,
             "apart": words.apart,
             "reach": words.reach,
