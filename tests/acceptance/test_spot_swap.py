@@ -33,7 +33,7 @@ def test_two_versions_say_what_they_see_when_a_spot_is_pasted(server, place):
     swap = browser.send(form, form, other=other, **typed).headers["Location"]
 
     ended = eventually(lambda: ended_text(browser, swap))
-    confidences = [float(one) for one in re.findall(r"confidence in \w+: (?:> )?([\d.]+)", ended)]
+    confidences = [float(one) for one in re.findall(r"confidence in \w+: (?:&gt; )?([\d.]+)", ended)]
     assert "SUCCEEDED" in ended
     assert len(confidences) == 8
     assert confidences[0] > 0.5  # the class that the version sees in the picture with the spot
