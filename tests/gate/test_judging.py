@@ -177,6 +177,17 @@ def test_a_reading_passes_by_its_outcome_and_fails_only_at_a_level_within_the_bu
 
 
 @pytest.mark.parametrize(
+    ("more", "said"), [({"conclusion": "the pixels matter"}, "the pixels matter"), ({}, "3 of 4: the pixels matter")]
+)
+def test_of_a_reading_the_conclusion_is_told_and_all_of_one_without(more, said):
+    reading = {"control": "random", "outcome": "THESE_PIXELS", "text": "3 of 4: the pixels matter.", **more}
+
+    given = verdict(f"{NO_SPOT}  random: {{expect: [THESE_PIXELS]}}", document(readings=[reading]))
+
+    assert given.rules[0].worst.reason == said
+
+
+@pytest.mark.parametrize(
     ("more", "reason"),
     [
         ({"counts": {"eligible": 99}}, "the policy requires 100 eligible images, the result has 99"),

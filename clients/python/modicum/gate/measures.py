@@ -113,7 +113,7 @@ def _reading(rule: Rule, version: str, search: Document, document: Document) -> 
         reason = f"the result has no reading of the control {rule.known.name}; run that control"
         return Check(model_version=version, judgeable=False, reason=reason)
     if not reading.get("outcomes"):
-        return outcome_check(rule, version, reading["outcome"], document, reading["text"])
+        return outcome_check(rule, version, reading["outcome"], document, conclusion_of(reading))
     return check_at_tails(rule, version, reading)
 
 
@@ -129,10 +129,16 @@ def check_at_tails(rule: Rule, version: str, reading: Document) -> Check:
     return Check(
         model_version=version,
         subject=reading["outcome"],
-        reason=reading["text"],
+        reason=conclusion_of(reading),
         p=min(1.0, statements * min(unexpected, default=1.0)),
         passes=statements * min(expected, default=1.0) <= ONE_SIDED,
     )
+
+
+def conclusion_of(reading: Document) -> str:
+    """Return what a reading concludes, without the figures that the result has beside it; all of an older reading."""
+    said: str = reading.get("conclusion") or reading["text"]
+    return said.removesuffix(".")
 
 
 def _known(reading: Document) -> set[str]:
