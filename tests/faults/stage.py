@@ -14,7 +14,6 @@ import urllib.request
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +29,7 @@ from tests.faults import gates
 from tests.faults.database import Database
 from tests.faults.parts import Part, command_line, descendants, lives
 from tests.faults.subject import ARCHITECTURE, pictures, write_subject
+from tests.readiness import readiness
 from tests.waiting import PATIENCE_SECONDS, eventually
 
 SUBJECT, BESIDE = "projects/default", "projects/beside"
@@ -257,9 +257,7 @@ class Stage:
 
     def _api_responds(self, api: Part) -> bool:
         with contextlib.suppress(OSError):
-            address = f"{self.http_url}/readyz"
-            with urllib.request.urlopen(address, timeout=10) as response:
-                return bool(response.status == HTTPStatus.OK)
+            return bool(readiness(self.http_url))
         return False
 
     def _descendant(self, worker: Part, words: str) -> psutil.Process:
