@@ -128,7 +128,6 @@ def test_images_without_a_result_have_a_line():
     one["searches"][0]["counts"] = {**COUNTS, "failed": 2}
 
     lines = short_lines(result_with(one), **COMMANDS)
-
     both = short_lines(result_with(one, model("two", spot="NONE_FOUND")), **COMMANDS)
 
     assert lines[1] == "2 of 40 images have no result"

@@ -17,7 +17,8 @@ NO_PAGE = re.compile(
     r"/(progress|work|begun|trends|report)$"  # parts, which a page loads
     r"|/(pictures|spot)/\{[^/]+\}$"  # pictures
     r"|\.[^/]+$"  # downloads
-    r"|^/$|\{rest:path\}$"  # leads to the overview; answers what is no page
+    r"|^/$"  # the root, which leads on
+    r"|\{rest:path\}$"  # all other addresses, which are not found
 )
 SHOWN = [page for page in PAGES if not page.takes_form and not NO_PAGE.search(page.path)]
 

@@ -8,7 +8,6 @@ from modicum_server.domain.reviews import PictureKind, Seat
 from modicum_server.errors import FieldInvalid, FindingNotFound, PageNotFound, ReviewerUnknown, ReviewLinkUsed
 from modicum_server.store.reviews import PostgresReviews
 
-from tests.measures.example_audit import subset
 from tests.usecases.reviews_stage import GREY, IMAGES, LABELS, PIXELS, picture
 from tests.usecases.usecases_stage import ADMIN, AUDITOR, VIEWER
 
@@ -63,10 +62,6 @@ async def test_pictures_are_what_the_plan_says_and_all_have_one_length(reviewed)
 
     assert await reviewed.reviewing.now(secret) is None
     assert len(lengths) == 1
-
-
-def test_masks_of_this_module_keep_their_first_pixels():
-    assert subset(5).fraction == 5 / PIXELS
 
 
 async def test_only_the_picture_whose_turn_it_is_is_given_away(reviewed):
