@@ -304,6 +304,15 @@ def test_what_was_not_found_is_told_beside_what_each_kind_of_place_is_compared_w
     )
 
 
+def test_what_was_not_found_says_nothing_of_places_that_were_tested_outside_the_objects_alone():
+    (trial,) = rows(PATTERN, follow=False)[VERSION][1].trials
+    beside = replace(trial, half=1, place=SpotPlace(SpotKind.RING, 1, 1), outside=True)
+    cats = SpotRow(0, 20, (trial, replace(trial, half=1), beside))
+    spots = {VERSION: [replace(cats, target_class=None, sources=40), cats]}
+
+    assert "into its class than the same pattern copied from another class does" in said(FINDINGS, spots=spots)
+
+
 def test_the_worst_classes_are_each_shown_with_their_spot_and_its_copy():
     page = opening_of(page_of(FINDINGS, load_image=bright, spots=several_spots(2)))
 

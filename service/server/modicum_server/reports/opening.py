@@ -175,7 +175,8 @@ def _of_nothing(rows: Sequence[Row], untested: int) -> Finding:
 
 
 def _of_none(rows: Sequence[Row], untested: int) -> Finding:
-    none = none_text(one["kind"] for row in rows for place in row["places"] for one in place["places"])
+    places = [place for row in rows for place in row["places"] if not place.get("outside")]
+    none = none_text(one["kind"] for place in places for one in place["places"])
     said = f"Over {_most_images(rows):,} images, {none[:1].lower()}{none[1:]}"
     tested = sum(row["target_class"] is not None for row in rows)
     if not untested:
