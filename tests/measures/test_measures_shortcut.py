@@ -246,7 +246,7 @@ def test_the_sentence_names_the_classes_that_rest_on_the_ring():
     assert "; by predicted class 93 percentage points (95% interval 75 to 98) for class 9 (the band: 0) and 90 " in text
     assert "for cat (the band: 0);" in text
     assert text.endswith(
-        "more than on a band of about its area further in; a person must say whether there is evidence in it."
+        "more than on a band of about its area further in; a person must say whether there is evidence in the ring."
     )
 
 
@@ -375,7 +375,7 @@ def test_the_sentence_gives_drop_share_and_chance():
         "33 to 65); by predicted class 50 percentage points (95% "
         "interval 24 to 70) for cat (the band: 0) and 50 percentage points (95% interval 24 to 70) for dog (the "
         "band: 0); 100% of the median subset lies in the ring (chance 44%): decisions rest on the ring more than on a "
-        "band of about its area further in; a person must say whether there is evidence in it."
+        "band of about its area further in; a person must say whether there is evidence in the ring."
     )
 
 

@@ -26,16 +26,12 @@ def elsewhere_text(*, outside: bool) -> str:
 
 def reacts_text(decisions: str, *, outside: bool) -> str:
     """Return what a loss means, and what it does not; `decisions` says whether it is about all or some classes."""
-    if outside:
-        return f"{decisions} rest on what lies outside the objects more than on the objects"
-    return (
-        f"{decisions} rest on the ring more than on a band of about its area further in; a person must say whether "
-        "there is evidence in it"
-    )
+    rests = f"{decisions} rest on {place_text(outside=outside)} more than on {elsewhere_text(outside=outside)}"
+    return rests if outside else f"{rests}; a person must say whether there is evidence in the ring"
 
 
 def no_more_text(excess: Measure, limit: float, *, outside: bool) -> str:
-    """Return why a loss is no finding: by less than `limit` more than a fill elsewhere, or none was tried."""
+    """Return why a loss is no finding: it is not clearly `limit` above that of a fill elsewhere, or there was none."""
     if excess.value is None:
         return f"{excess.unavailable}, so the loss may be that of any fill"
     return (
