@@ -1,8 +1,8 @@
 """The rules of readings that look at classes or at other versions: `shortcut`, `transfer` and `counterfactual`.
 
 Each takes an outcome from the numbers of a document, at the level at which they were measured or at a one-sided tail.
-The server has the same rules on arrays, with their sentences: `modicum_server.measures.shortcut`, `transfer` and
-`counterfactual_rule` define them. A test compares both. Other readings are in `reading_rules`.
+The server defines these rules, with their sentences, in `modicum_server.measures.shortcut`, `transfer` and
+`counterfactual_rule`; a test compares both. The rules of other readings are in `reading_rules`.
 """
 
 import math
@@ -26,7 +26,7 @@ LEAST_ACCURACY = 0.5
 LOSS_TAIL = 0.05
 """Of the counterfactual set, at which its outcome is decided whatever the level of the result."""
 MOST_CLASSES = 1_000
-"""A document with more classes of pairs leaves some out, so its outcome cannot be taken again."""
+"""That a document holds of a measure, or of pairs. It leaves out the others. A test compares with the server."""
 COMPARED_SINCE = 3
 """Version of the result from which on SHORTCUT also needs the excess."""
 NOT_COMPARED = "this result did not compare the fill with one elsewhere; audit again"
@@ -35,7 +35,7 @@ NOT_COMPARED = "this result did not compare the fill with one elsewhere; audit a
 def class_rules(document: Document, version: str, search: Document) -> dict[str, AppliedRule]:
     """Return the rules with the numbers of a document, for a version under one of its searches, by control.
 
-    A counterfactual set of which the document leaves classes out has none: its outcome cannot be taken again.
+    A counterfactual set with classes that the document leaves out has no rule: its outcome cannot be taken again.
     """
     index = asked_searches(document).index(search["search"])
     drop, excess = _losses(document, search["measures"])
@@ -56,14 +56,14 @@ def class_rules(document: Document, version: str, search: Document) -> dict[str,
 def is_uncompared(measures: Document) -> bool:
     """Return whether a search knows what filling the region costs, but not what filling elsewhere costs.
 
-    So it is in results of older releases, and in those of images that workers of an older release scored.
+    That is so in results of older releases, and where workers of an older release scored the images.
     """
     drop, excess = (measures.get(name, {"value": None}) for name in (DROP, EXCESS))
     return drop["value"] is not None and excess["value"] is None
 
 
 def _losses(document: Document, measures: Document) -> tuple[Document, Document]:
-    """The drop and its excess; of a result from before there was an excess, the drop alone decides, so it is both."""
+    """The drop and its excess. Before version 3 of the result the drop alone decided, so it stands for both."""
     nothing: Document = {"value": None, "n": 0}
     drop = measures.get(DROP, nothing)
     alone = document["schema_version"] < COMPARED_SINCE and EXCESS not in measures

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from modicum.gate.intervals import difference_ends, order_ends, quantile, quantile_ends, wilson_ends
-from modicum.gate.row_facts import RowFacts
+from modicum.gate.row_facts import COMPARED_WITH, RowFacts
 from modicum.gate.tails import FEWEST_PAIRS
 
 Told = dict[str, Any]
@@ -195,7 +195,8 @@ def _excess(variant: str, one: RowFacts) -> int | None:
     return int(one.variants[compared].predicted == one.label) - int(one.variants[variant].predicted == one.label)
 
 
-def _known_class(one: RowFacts) -> int | None:
+def _predicted_in_any_search(one: RowFacts) -> int | None:
+    """The class by which measures of whole images are grouped, whatever class is searched for."""
     return one.predicted
 
 
@@ -237,12 +238,10 @@ MEASURES: Mapping[str, Taken] = {
     "random_accuracy": Share(_random_correct),
 }
 """How each measure is taken, by its name in the result document."""
-COMPARED_WITH = {"ring_filled": "band_filled", "outside_filled": "objects_filled"}
-"""What each variant of the shortcut control is compared with."""
 BY_REGION: Mapping[str, Mapping[str, Taken]] = {
     region: {
-        "shortcut_accuracy_drop": Paired(partial(_drop, variant), _known_class),
-        "shortcut_accuracy_excess": Paired(partial(_excess, variant), _known_class),
+        "shortcut_accuracy_drop": Paired(partial(_drop, variant), _predicted_in_any_search),
+        "shortcut_accuracy_excess": Paired(partial(_excess, variant), _predicted_in_any_search),
     }
     for region, variant in (("ring", "ring_filled"), ("outside the objects", "outside_filled"))
 }

@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from modicum.gate.class_rules import MOST_CLASSES
 from modicum.gate.consistency import contradictions
 from modicum.gate.copies import counts_pictures
 from modicum.gate.differing import Differences, differing, differing_fields
@@ -19,8 +20,6 @@ from modicum.gate.row_facts import RowFacts
 from modicum.gate.searched import searched
 
 Document = Mapping[str, Any]
-MOST_CLASSES = 1_000
-"""Of a measure: a result leaves out the others. A test compares with the server."""
 USUAL_LEVEL = 0.95
 OF_ALL_RELEASES = frozenset({"accuracy", "eligible_share", "baseline_confident_share", *RATES})
 """Measures that older releases took in the same way; of the results of these no other is compared."""
