@@ -226,10 +226,11 @@ def _of_ensembles(rule: Rule, document: Document, policy: Policy) -> Iterator[Ch
 def _of_ensemble(rule: Rule, entry: Document, search: Document, document: Document, policy: Policy) -> Check:
     """The check of an ensemble; inconclusive where the evidence of it or of a member is weaker than the policy asks."""
     check = _verdict_check(rule, entry, document)
+    versions = {entry["ensemble"], *entry.get("members", ())}
     for model in document["models"]:
-        if model["model_version"] in {entry["ensemble"], *entry.get("members", ())}:
-            for one in model["searches"]:
-                check = _unless_weak(check, document, one, policy) if one["search"] == search else check
+        for one in model["searches"]:
+            if model["model_version"] in versions and one["search"] == search:
+                check = _unless_weak(check, document, one, policy)
     return check
 
 

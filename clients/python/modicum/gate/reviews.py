@@ -45,11 +45,15 @@ def review_checks(rule: Rule, document: Document, version: str, search: Document
     alpha, asked = alpha_of(document, search), enumerate(asked_searches(document))
     indices = {index for index, one in asked if one == search["search"]}
     counted = [one for one in reviews if one["search_index"] in indices and one["largest_fraction"] <= alpha]
-    for review in counted:
-        yield _check(rule, version, review)
-    for review in reviews if not counted else ():
-        reason = f"{_told(review)}; {OTHER_SUBSETS.format(**review, alpha=alpha)}"
-        yield Check(model_version=version, subject=review["outcome"], judgeable=False, reason=reason)
+    if counted:
+        yield from (_check(rule, version, review) for review in counted)
+    else:
+        yield from (_of_other_subsets(version, review, alpha) for review in reviews)
+
+
+def _of_other_subsets(version: str, review: Document, alpha: float) -> Check:
+    reason = f"{_told(review)}; {OTHER_SUBSETS.format(**review, alpha=alpha)}"
+    return Check(model_version=version, subject=review["outcome"], judgeable=False, reason=reason)
 
 
 def _told(review: Document) -> str:
