@@ -13,5 +13,5 @@ def is_digest(text: str) -> bool:
 
 
 def digest_of(data: bytes) -> str:
-    """Return the SHA-256 of bytes, by which they are known."""
+    """Return the SHA-256 of bytes, as it is written."""
     return hashlib.sha256(data).hexdigest()

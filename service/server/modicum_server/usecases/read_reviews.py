@@ -1,11 +1,11 @@
 """Blind reviews as they are read: with what their answers say, and a digest of what is stored."""
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from modicum_server.domain.audits import Audit
+from modicum_server.domain.digests import digest_of
 from modicum_server.domain.documents import REVIEW_PLAN, document_of
 from modicum_server.domain.reviews import Review, ReviewFigures, ReviewOutcome, ReviewPlan
 from modicum_server.measures.document import canonical_json
@@ -29,7 +29,7 @@ def read_review(review: Review, audit: Audit) -> ReadReview:
     """Return a review with what its answers say."""
     level = audit.specification.statistics.level
     figures = review_figures(review, answers_a_subset=ANSWERS / NEW, level=level)
-    return ReadReview(review, figures, hashlib.sha256(review_document(review)).hexdigest())
+    return ReadReview(review, figures, digest_of(review_document(review)))
 
 
 def named_reviews(newest_first: Iterable[Review], audit: Audit) -> list[ReadReview]:

@@ -1,8 +1,8 @@
 """Stores a result, and lets its audit succeed."""
 
 import asyncio
-import hashlib
 
+from modicum_server.domain.digests import digest_of
 from modicum_server.worker.context import Claim, WorkerContext
 from modicum_server.worker.endings import Outcome
 from modicum_server.worker.run.summary import Summary
@@ -10,7 +10,7 @@ from modicum_server.worker.run.summary import Summary
 
 async def settle_summary(context: WorkerContext, claim: Claim, summary: Summary) -> Outcome:
     """Store both artifacts, record them for the project and let the audit succeed, in one transaction."""
-    shard, result_digest = claim.shard, hashlib.sha256(summary.document).hexdigest()
+    shard, result_digest = claim.shard, digest_of(summary.document)
     sizes = {summary.findings_digest: summary.findings.stat().st_size, result_digest: len(summary.document)}
     async with context.store.transaction() as transaction:
         for digest in sorted(sizes):
