@@ -44,7 +44,7 @@ VIEWS: Final = tuple(SwapView)
 
 @dataclass(frozen=True, slots=True)
 class SwapPlan:
-    """What is tried.
+    """What is copied where, and which versions look at it.
 
     Attributes:
         audit: whose canvas and framing the pictures have.
@@ -73,7 +73,7 @@ class SwapPlan:
 
 @dataclass(frozen=True, slots=True)
 class SwapScore:
-    """What a version says of a view: its class, and its confidence in the class that is tried.
+    """What a version says of a view: its class, and its confidence in the plan's target class.
 
     With a `reason` it was not scored, and no other field counts.
 

@@ -1,9 +1,9 @@
 """The region outside an image's objects: how much of the subset is in it, and what the model predicts without it.
 
-The shortcut control scores the whole image twice more: with everything outside its objects filled with the mean, and
-with its objects filled; without objects with the ring at the canvas' edge filled, and with a band of about its area
-further in, the one that the spot test compares rings with (docs/method.md, "The shortcut rule"). A measure interprets
-the results.
+The shortcut control scores the whole image twice more, each time with the mean in a part of it. In an image with
+objects that is everything outside them, then the objects. In any other it is the ring at the canvas' edge, then the
+band further in with which the spot test compares rings (docs/method.md, "The shortcut rule"). A measure interprets the
+results.
 """
 
 from collections.abc import Iterator, Sequence

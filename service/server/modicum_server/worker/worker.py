@@ -226,7 +226,7 @@ class Worker:
         return await self._refuse(claim, error)
 
     async def _give_up(self, claim: Claim) -> Outcome:
-        """End a claim on which our own code failed: try again. An audit fails in the end, a check never does."""
+        """End a claim on which our own code failed: try again. An audit or a swap fails in the end, a check never."""
         if claim.shard.failed_tries + 1 < TRIES or claim.shard.stage is Stage.CHECK:
             return await self._try_again(claim)
         detail = f"the server failed in the stage {claim.shard.stage.value}. Its log says why"
@@ -266,11 +266,11 @@ class Worker:
 
 
 _AGAIN = {Stage.CHECK: "register the version again", Stage.SWAP: "swap the spot again"}
-"""What whoever asked for the work does once that is mended; of an audit, it is run again."""
+"""What to do once the cause is mended, by stage. The other stages are those of an audit, which is run again."""
 
 
 def _waited_too_long(error: Exception, seconds: float, stage: Stage) -> ModicumError:
-    """Return the error by which an audit or a check ends that waited for something, in words for who asked for it."""
+    """Return the error by which work ends that waited too long, in words for whoever asked for it."""
     known = error if isinstance(error, ModicumError) else DiskFull("a disk of the worker is full")
     again = _AGAIN.get(stage, "run the audit again")
     return type(known)(f"{known}. The work waited for {seconds:.0f} s; once that is mended, {again}")
