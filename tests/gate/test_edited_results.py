@@ -2,6 +2,8 @@
 
 import json
 from dataclasses import replace
+from functools import reduce
+from operator import getitem
 
 import pytest
 from modicum.gate import intervals, reading_rules, recount
@@ -39,6 +41,11 @@ def test_every_measure_but_those_of_what_a_report_lacks_is_taken_again():
 def dotted(path):
     """A path as differences name it: models[0].counts."""
     return "".join(f"[{name}]" if isinstance(name, int) else f".{name}" for name in path).removeprefix(".")
+
+
+def holder(part, path):
+    """What holds the last name of a path."""
+    return reduce(getitem, path[:-1], part)
 
 
 def edit(*path, to, named=""):
@@ -80,9 +87,7 @@ EDITS = [
 @pytest.mark.parametrize(("path", "number", "named"), EDITS)
 def test_an_edited_number_is_named(path, number, named):
     result = json.loads(json.dumps(reported(every_outcome())))
-    part = result["models"][0]["searches"][0]
-    for name in path[:-1]:
-        part = part[name]
+    part = holder(result["models"][0]["searches"][0], path)
     assert part[path[-1]] != number
     part[path[-1]] = number
 
@@ -201,9 +206,7 @@ def test_an_edited_spot_test_is_noticed(path, value):
     document, _ = served(trial(EVERYONE[:CATS], follow=True))
     document = json.loads(json.dumps(document))
     assert first_difference(document) == ""
-    part = document["spots"][0]
-    for name in path[:-1]:
-        part = part[name]
+    part = holder(document["spots"][0], path)
     part[path[-1]] = value
 
     assert first_difference(document).startswith("spots[0].")
@@ -213,9 +216,7 @@ def test_an_edited_spot_test_is_noticed(path, value):
 def test_an_outcome_of_a_spot_test_that_was_removed_is_noticed(path):
     document, _ = served(trial(EVERYONE[:CATS], follow=True))
     document = json.loads(json.dumps(document))
-    part = document["spots"][0]
-    for name in path[:-1]:
-        part = part[name]
+    part = holder(document["spots"][0], path)
     del part[path[-1]]
 
     assert first_difference(document) == f"spots[0].{dotted(path)} is None, but DECISIVE was counted"
