@@ -1,5 +1,7 @@
 """Audits that exist: read, listed, stopped, cancelled, deleted. `audit_creation` creates them."""
 
+from functools import partial
+
 from modicum_server.domain.audits import Audit, AuditState
 from modicum_server.domain.projects import Principal, Role
 from modicum_server.domain.searches import Canvas
@@ -54,7 +56,7 @@ class Audits:
             return await read_page(
                 request,
                 f"audits of {parent}, {criteria}",
-                lambda after, limit: transaction.audits.page(parent, criteria, after=after, limit=limit),
+                partial(transaction.audits.page, parent, criteria),
                 keys=LARGE_NUMBERS,
             )
 

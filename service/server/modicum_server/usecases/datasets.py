@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
+from functools import partial
 
 from modicum_server.domain.datasets import Dataset, DatasetItem
 from modicum_server.domain.projects import Principal, Role
 from modicum_server.errors import ArtifactMissing, DatasetDiffers, DatasetNotFound, ManifestInvalid
-from modicum_server.ports import ArtifactStore, ObjectsCheck, Store, Transaction
+from modicum_server.ports import ArtifactStore, Keyed, ObjectsCheck, Store, Transaction
 from modicum_server.settings import Settings
 from modicum_server.usecases.access import authorise
 from modicum_server.usecases.manifests import read_manifest
@@ -53,11 +54,7 @@ class Datasets:
         """
         authorise(principal, project_of("project", parent, "parent"), Role.VIEWER)
         async with self._store.transaction() as transaction:
-            return await read_page(
-                request,
-                f"datasets of {parent}",
-                lambda after, limit: transaction.datasets.page(parent, after=after, limit=limit),
-            )
+            return await read_page(request, f"datasets of {parent}", partial(transaction.datasets.page, parent))
 
     async def newest(self, principal: Principal, project: str, *, limit: int) -> Sequence[Dataset]:
         """Return the data sets of a project that were created last, the newest first.
@@ -79,7 +76,7 @@ class Datasets:
         async with self._store.transaction() as transaction:
             await require_dataset(transaction, parent)
 
-            async def fetch(after: str, limit: int) -> list[tuple[str, DatasetItem]]:
+            async def fetch(*, after: str, limit: int) -> list[Keyed[DatasetItem]]:
                 rows = await transaction.datasets.items(parent, after=int(after or -1), limit=limit)
                 return [(str(index), item) for index, item in rows]
 

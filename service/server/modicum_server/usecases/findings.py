@@ -1,6 +1,7 @@
 """Findings of an audit. An audit that reuses an earlier result has the findings of the earlier audit."""
 
 from dataclasses import dataclass
+from functools import partial
 
 from modicum_server.domain.audits import Audit
 from modicum_server.domain.findings import Finding
@@ -58,7 +59,7 @@ class Findings:
             page = await read_page(
                 request,
                 f"findings of {parent}",
-                lambda after, limit: transaction.findings.page(_owner(audit), after=after, limit=limit),
+                partial(transaction.findings.page, _owner(audit)),
                 weigh=_weight,
             )
         return Page(tuple(_named(audit, finding) for finding in page.rows), page.next_token)

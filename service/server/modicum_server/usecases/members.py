@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from modicum_server.domain.access import Grant, Token
 from modicum_server.domain.projects import Principal, Role
@@ -33,7 +34,7 @@ class Members:
             return await read_page(
                 request,
                 f"members of {project}",
-                lambda after, limit: transaction.access.members(project, after=after, limit=limit),
+                partial(transaction.access.members, project),
                 keys=PRINCIPAL,
             )
 
@@ -101,11 +102,7 @@ class Tokens:
         """
         project = _administered(principal, parent)
         async with self._store.transaction() as transaction:
-            return await read_page(
-                request,
-                f"tokens of {project}",
-                lambda after, limit: transaction.access.tokens(project, after=after, limit=limit),
-            )
+            return await read_page(request, f"tokens of {project}", partial(transaction.access.tokens, project))
 
     async def create(
         self, principal: Principal, parent: str, member: str, *, display_name: str, expire_time: datetime | None

@@ -1,6 +1,7 @@
 """Models: names under which versions are registered."""
 
 from datetime import UTC, datetime
+from functools import partial
 
 from modicum_server.domain.models import Model
 from modicum_server.domain.projects import Principal, Role
@@ -37,11 +38,7 @@ class Models:
         """
         authorise(principal, project_of("project", parent, "parent"), Role.VIEWER)
         async with self._store.transaction() as transaction:
-            return await read_page(
-                request,
-                f"models of {parent}",
-                lambda after, limit: transaction.models.page(parent, after=after, limit=limit),
-            )
+            return await read_page(request, f"models of {parent}", partial(transaction.models.page, parent))
 
     async def create(self, principal: Principal, parent: str, model_id: str, options: CreateOptions) -> Model:
         """Create a model, or return the existing one of that name.

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
 
 from modicum.gate.outcomes import WORST_FIRST
 
@@ -195,7 +196,7 @@ async def _page(transaction: Transaction, project: str, request: PageRequest) ->
     return await read_page(
         PageRequest(request.size or MODELS_SHOWN, request.token),
         f"models of {project}",
-        lambda after, limit: transaction.models.page(project, after=after, limit=limit),
+        partial(transaction.models.page, project),
     )
 
 

@@ -6,9 +6,10 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from modicum_server.errors import PageTokenInvalid
+from modicum_server.ports import Keyed
 from modicum_server.usecases.rules import check
 
 DEFAULT_PAGE_SIZE = 100
@@ -42,17 +43,24 @@ class Page(Generic[T]):
     next_token: str = ""
 
 
+class Fetch(Protocol[T]):
+    """A list of the store."""
+
+    def __call__(self, *, after: str, limit: int) -> Awaitable[list[Keyed[T]]]:
+        """Return at most `limit` rows behind the key `after`, each with its key; from the first where it is empty."""
+
+
 async def read_page(
     request: PageRequest,
     listing: str,
-    fetch: Callable[[str, int], Awaitable[list[tuple[str, T]]]],
+    fetch: Fetch[T],
     *,
     weigh: Callable[[T], int] = lambda _: 0,
     keys: str = NAMES,
 ) -> Page[T]:
     """Read one page. `listing` identifies the list: what is listed, its parent and its filter.
 
-    `fetch(after, limit)` returns rows with their keys; one row more than the page shows whether another page follows.
+    One row more than the page is fetched, which shows whether another page follows.
     `weigh` estimates the bytes of a row: a page ends early before its message becomes too large. `keys` is the form
     that a key must have: the seal of a token only tells lists apart, and is not a secret, so a token may be forged.
 
@@ -61,7 +69,7 @@ async def read_page(
     """
     check("page_size", request.size)
     size = min(request.size or DEFAULT_PAGE_SIZE, LARGEST_PAGE_SIZE)
-    keyed = await fetch(_opened(request.token, listing, keys), size + 1)
+    keyed = await fetch(after=_opened(request.token, listing, keys), limit=size + 1)
     weights = accumulate(weigh(row) for _, row in keyed[:size])
     light = sum(1 for weight in weights if weight <= LARGEST_PAGE_BYTES)
     shown = keyed[: max(1, light)]

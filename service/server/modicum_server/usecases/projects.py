@@ -1,6 +1,7 @@
 """Projects, which are the tenants."""
 
 from datetime import UTC, datetime
+from functools import partial
 
 from modicum_server.domain.projects import Principal, Project, Role
 from modicum_server.errors import ProjectExists, ProjectNotFound, ResourceInUse
@@ -39,9 +40,7 @@ class Projects:
         """
         async with self._store.transaction() as transaction:
             return await read_page(
-                request,
-                f"projects of {principal.name}",
-                lambda after, limit: transaction.projects.page(principal.name, after=after, limit=limit),
+                request, f"projects of {principal.name}", partial(transaction.projects.page, principal.name)
             )
 
     async def create(self, principal: Principal, project_id: str, options: CreateOptions) -> Project:

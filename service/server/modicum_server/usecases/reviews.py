@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 
 from modicum_server.domain.audits import Audit
 from modicum_server.domain.findings import Finding
@@ -87,7 +88,7 @@ class Reviews:
             page = await read_page(
                 request,
                 f"reviews of {parent}",
-                lambda after, limit: transaction.reviews.page(parent, after=after, limit=limit),
+                partial(transaction.reviews.page, parent),
                 weigh=lambda review: FIXED_BYTES + REVIEWER_BYTES * len(review.reviewers),
                 keys=LARGE_NUMBERS,
             )

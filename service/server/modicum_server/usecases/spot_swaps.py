@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from modicum_server.domain.audits import Audit, NewShard, Stage
 from modicum_server.domain.classes import same_classes
@@ -149,11 +150,7 @@ class SpotSwaps:
         """
         authorise(principal, project_of("project", parent, "parent"), Role.VIEWER)
         async with self._store.transaction() as transaction:
-            return await read_page(
-                request,
-                f"swaps of {parent}",
-                lambda after, limit: transaction.spot_swaps.page(parent, after=after, limit=limit),
-            )
+            return await read_page(request, f"swaps of {parent}", partial(transaction.spot_swaps.page, parent))
 
     async def delete(self, principal: Principal, name: str) -> None:
         """Delete a swap that has ended, and its composed pictures where nothing else refers to them.

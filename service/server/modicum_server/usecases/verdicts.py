@@ -1,6 +1,7 @@
 """Verdicts that are stored: read, listed, deleted. `judging` makes them."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from modicum_server.domain.projects import Principal, Role
@@ -66,7 +67,7 @@ class Verdicts:
             return await read_page(
                 request,
                 f"verdicts of {parent}, {criteria}",
-                lambda after, limit: transaction.verdicts.page(parent, criteria, after=after, limit=limit),
+                partial(transaction.verdicts.page, parent, criteria),
                 weigh=_bytes_of,
                 keys=LARGE_NUMBERS,
             )
@@ -82,7 +83,7 @@ class Verdicts:
             return await read_page(
                 request,
                 f"policies of {parent}",
-                lambda after, limit: transaction.verdicts.policies(parent, after=after, limit=limit),
+                partial(transaction.verdicts.policies, parent),
                 keys=LARGE_NUMBERS,
             )
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from modicum_server.domain.audits import NewShard, Stage
 from modicum_server.domain.models import Ensemble, InputDropout, InputSpecification, ModelVersion, Source, VersionState
@@ -66,7 +67,7 @@ class Versions:
             return await read_page(
                 request,
                 f"versions of {parent}",
-                lambda after, limit: transaction.models.versions(parent, after=after, limit=limit),
+                partial(transaction.models.versions, parent),
                 weigh=lambda version: FIXED_BYTES + sum(map(len, version.class_labels)),
                 keys=NUMBERS,
             )
