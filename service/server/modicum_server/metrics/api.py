@@ -6,6 +6,7 @@ one request for each bucket, which lead from a spike to a line of the log.
 """
 
 from collections.abc import Callable
+from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -14,6 +15,7 @@ from modicum_server.errors import ResourceExhausted
 from modicum_server.metrics.corrupt_artifacts import corrupt_artifacts
 from modicum_server.metrics.store_metrics import Snapshot, SnapshotCollector
 from modicum_server.metrics.text_format import exemplar, exposed_text
+from modicum_server.metrics.zeros import counter_from_zero
 
 #: Most calls take milliseconds, uploads and reports take seconds, and watches last as long as audits.
 RPC_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
@@ -30,57 +32,32 @@ class ApiMetrics:
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         self.registry = registry or CollectorRegistry()
+        counted = partial(counter_from_zero, self.registry)
         self._rpcs = Counter(
             "modicum_rpcs", "Calls that ended, by method and gRPC code.", ["method", "code"], registry=self.registry
         )
-        self._limits = Counter(
+        self._limits = counted(
             "modicum_limits_reached",
             "Calls that were refused because a limit was reached, by reason.",
             ["reason"],
-            registry=self.registry,
+            [(kind().reason,) for kind in ResourceExhausted.__subclasses__()],
         )
-        for kind in ResourceExhausted.__subclasses__():
-            self._limits.labels(kind().reason)
-        self._rpc_seconds = Histogram(
-            "modicum_rpc_duration_seconds",
-            "Time from the start of a call to its end, by method.",
-            ["method"],
-            buckets=RPC_BUCKETS,
-            registry=self.registry,
-        )
-        self._unrouted = Counter(
+        self._rpc_seconds = _rpc_seconds(self.registry)
+        self._unrouted = counted(
             "modicum_requests_lost",
             "Requests that reached no method, by door and reason.",
             ["door", "reason"],
-            registry=self.registry,
+            UNROUTED,
         )
-        for transport, reason in UNROUTED:
-            self._unrouted.labels(transport, reason)
         self._watchers = Gauge("modicum_watchers", "Open watches of audits.", registry=self.registry)
         self._upload_bytes = Counter(
             "modicum_upload_bytes", "Bytes of artifacts that were uploaded.", registry=self.registry
         )
         self._corrupt = corrupt_artifacts(self.registry)
-        self._audits = Counter(
-            "modicum_audit_creations",
-            "Audits that were created, by outcome: queued, or a stored result was reused.",
-            ["outcome"],
-            registry=self.registry,
+        self._audits, self._audits_by_former_name = _audit_creations(self.registry)
+        self._verdicts = counted(
+            "modicum_verdicts", "Verdicts that were stored, by outcome.", ["outcome"], [(one,) for one in OVERALL]
         )
-        self._audits_by_former_name = Counter(
-            "modicum_audits_acknowledged",
-            "The former name of modicum_audit_creations. The next release removes it.",
-            ["answer"],
-            registry=self.registry,
-        )
-        for outcome in ("queued", "reused"):
-            self._audits.labels(outcome)  # present from the start, so that the first one is a rise
-            self._audits_by_former_name.labels(outcome)
-        self._verdicts = Counter(
-            "modicum_verdicts", "Verdicts that were stored, by outcome.", ["outcome"], registry=self.registry
-        )
-        for overall in OVERALL:
-            self._verdicts.labels(overall)
         self._stored = SnapshotCollector()
         self.registry.register(self._stored)
 
@@ -125,3 +102,33 @@ class ApiMetrics:
         """Return the text for Prometheus, and its media type by the Accept header."""
         self._stored.snapshot = snapshot
         return exposed_text(self.registry, accept)
+
+
+def _rpc_seconds(registry: CollectorRegistry) -> Histogram:
+    return Histogram(
+        "modicum_rpc_duration_seconds",
+        "Time from the start of a call to its end, by method.",
+        ["method"],
+        buckets=RPC_BUCKETS,
+        registry=registry,
+    )
+
+
+def _audit_creations(registry: CollectorRegistry) -> tuple[Counter, Counter]:
+    """Return the counter of created audits, and the same under its former name."""
+    outcomes = [("queued",), ("reused",)]
+    creations = counter_from_zero(
+        registry,
+        "modicum_audit_creations",
+        "Audits that were created, by outcome: queued, or a stored result was reused.",
+        ["outcome"],
+        outcomes,
+    )
+    by_former_name = counter_from_zero(
+        registry,
+        "modicum_audits_acknowledged",
+        "The former name of modicum_audit_creations. The next release removes it.",
+        ["answer"],
+        outcomes,
+    )
+    return creations, by_former_name

@@ -16,6 +16,7 @@ from modicum_server.domain.findings import Finding, FindingReason, Prediction, T
 from modicum_server.domain.spots import SpotRow
 from modicum_server.metrics.corrupt_artifacts import corrupt_artifacts
 from modicum_server.metrics.text_format import exemplar
+from modicum_server.metrics.zeros import counter_from_zero
 from modicum_server.model_server import Isolation, ModelServerHealth
 
 #: A shard is planned to take a minute. Checks and summaries take a second, a large model on a CPU many minutes.
@@ -119,8 +120,12 @@ class AuditMetrics:
     """Audits that this worker ended, and their time."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._audits = Counter(
-            "modicum_worker_audits_ended", "Audits that this worker ended, by outcome.", ["outcome"], registry=registry
+        self._audits = counter_from_zero(
+            registry,
+            "modicum_worker_audits_ended",
+            "Audits that this worker ended, by outcome.",
+            ["outcome"],
+            [(outcome,) for outcome in AUDIT_OUTCOMES],
         )
         self._seconds = Histogram(
             "modicum_worker_audit_duration_seconds",
@@ -129,8 +134,6 @@ class AuditMetrics:
             buckets=AUDIT_BUCKETS,
             registry=registry,
         )
-        for outcome in AUDIT_OUTCOMES:
-            self._audits.labels(outcome)
 
     def ended(self, audit: Audit, outcome: str) -> None:
         """Count an audit (as it was before it ended) and record its time."""
@@ -144,11 +147,12 @@ class ModelMetrics:
     """How models are confined, how often their processes died, and the state of the model server."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._deaths = Counter(
+        self._deaths = counter_from_zero(
+            registry,
             "modicum_worker_model_deaths",
             "Deaths of a model's process during a task, by reason.",
             ["reason"],
-            registry=registry,
+            [(reason,) for reason in DEATH_REASONS],
         )
         self._confinement = Gauge(
             "modicum_worker_confinement",
@@ -158,8 +162,6 @@ class ModelMetrics:
         )
         self._server = ModelServerCollector()
         registry.register(self._server)
-        for reason in DEATH_REASONS:
-            self._deaths.labels(reason)
 
     def watch_server(self, look: Callable[[], ModelServerHealth]) -> None:
         """Read the state of the model server from here at every scrape."""
