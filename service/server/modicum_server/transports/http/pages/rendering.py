@@ -1,5 +1,6 @@
 """Renders templates. Whatever stands in a variable is escaped; a name that a template misses is an error."""
 
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
@@ -9,6 +10,31 @@ from modicum.gate.rendering import words as gate_words
 from modicum_server.measures.number_words import confidence_text, share_text
 from modicum_server.transports.http.pages import review_words, words
 from modicum_server.transports.http.pages.assets import asset
+
+FILTERS: Mapping[str, Callable[..., Any]] = dict(
+    **review_words.FILTERS,
+    acting_in=words.acting_in,
+    id=words.id_of,
+    label=words.label_of,
+    element_id=words.element_id,
+    counted=words.counted,
+    day=words.day,
+    moment=words.moment,
+    span=words.span,
+    decimal=words.decimal,
+    confidence=confidence_text,
+    percent=share_text,
+    amount=words.amount,
+    apart=words.apart,
+    reach=words.reach,
+    first_sentence=words.first_sentence,
+    lower_first=words.lower_first,
+    sentence=words.sentence,
+    rule_line=gate_words.rule_line,
+    tested=gate_words.tested,
+    figure=gate_words.figure,
+)
+"""By the name that templates use. Python refuses a name that is given twice, here or in `review_words`."""
 
 
 def rendered(template: str, **shown: Any) -> str:
@@ -26,29 +52,5 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
     )
     environment.globals["asset"] = asset
-    environment.filters.update(
-        {
-            **review_words.FILTERS,
-            "acting_in": words.acting_in,
-            "id": words.id_of,
-            "label": words.label_of,
-            "element_id": words.element_id,
-            "count": words.counted,
-            "day": words.day,
-            "moment": words.moment,
-            "span": words.span,
-            "decimal": words.decimal,
-            "confidence": confidence_text,
-            "percent": share_text,
-            "amount": words.amount,
-            "apart": words.apart,
-            "reach": words.reach,
-            "first_sentence": words.first_sentence,
-            "lower_first": words.lower_first,
-            "sentence": words.sentence,
-            "rule_line": gate_words.rule_line,
-            "tested": gate_words.tested,
-            "figure": gate_words.figure,
-        }
-    )
+    environment.filters.update(FILTERS)
     return environment
