@@ -3,11 +3,10 @@
 import asyncio
 import hashlib
 import tempfile
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import ParamSpec
 
 from modicum_server.artifacts.files import (
     copy_in,
@@ -24,8 +23,6 @@ from modicum_server.artifacts.stored_bytes import STORE_ID, digests_behind, is_w
 from modicum_server.artifacts.uploads import Uploads
 from modicum_server.errors import DependencyUnavailable
 from modicum_server.ports import Upload
-
-P = ParamSpec("P")
 
 
 class FolderArtifactStore:
@@ -50,7 +47,8 @@ class FolderArtifactStore:
         """Begin or resume; raises UploadInvalid when `offset` is not what was received, UploadBusy beside another."""
 
         async def deliver(path: Path) -> None:
-            await asyncio.to_thread(_guarded, move_in, path, self._path(digest))
+            with disk_errors():
+                await asyncio.to_thread(move_in, path, self._path(digest))
 
         return self._uploads.open(project, digest, size_bytes=size_bytes, offset=offset, deliver=deliver)
 
@@ -67,7 +65,8 @@ class FolderArtifactStore:
         digest = hashlib.sha256(data).hexdigest()
         path = self._path(digest)
         if not await asyncio.to_thread(is_whole, path.open, digest):
-            await asyncio.to_thread(_guarded, write_in, data, path, self._scratch)
+            with disk_errors():
+                await asyncio.to_thread(write_in, data, path, self._scratch)
         return digest
 
     async def put_file(self, path: Path) -> str:
@@ -75,7 +74,8 @@ class FolderArtifactStore:
         digest = await asyncio.to_thread(digest_of, path)
         place = self._path(digest)
         if not await asyncio.to_thread(is_whole, place.open, digest):
-            await asyncio.to_thread(_guarded, copy_in, path, place, self._scratch)
+            with disk_errors():
+                await asyncio.to_thread(copy_in, path, place, self._scratch)
         return digest
 
     async def fetch(self, digest: str, destination: Path) -> None:
@@ -89,7 +89,8 @@ class FolderArtifactStore:
 
     async def delete(self, digest: str) -> None:
         """Delete the bytes, if they exist."""
-        await asyncio.to_thread(_guarded, self._path(digest).unlink, True)
+        with disk_errors():
+            await asyncio.to_thread(self._path(digest).unlink, missing_ok=True)
 
     async def stored(self, after: str) -> AsyncGenerator[str]:
         """Yield the digests of all stored bytes behind `after`, rising.
@@ -111,7 +112,8 @@ class FolderArtifactStore:
 
     async def set_store_id(self, store_id: str) -> None:
         """Give the folder an id."""
-        await asyncio.to_thread(_guarded, write_in, store_id.encode(), self._root / STORE_ID, self._scratch)
+        with disk_errors():
+            await asyncio.to_thread(write_in, store_id.encode(), self._root / STORE_ID, self._scratch)
 
     async def ping(self) -> None:
         """Check that the folder exists and that a file can be created in it.
@@ -120,7 +122,8 @@ class FolderArtifactStore:
             DependencyUnavailable; DiskFull: there is not even room for an empty file.
         """
         await asyncio.to_thread(self._require_there)
-        await asyncio.to_thread(_guarded, _make_a_file, self._scratch)
+        with disk_errors():
+            await asyncio.to_thread(_make_a_file, self._scratch)
 
     def _path(self, digest: str) -> Path:
         return self._root / "sha256" / place_of(digest)
@@ -153,9 +156,3 @@ class FolderArtifactStore:
 def _make_a_file(folder: Path) -> None:
     with tempfile.TemporaryFile(dir=folder, prefix="ping-"):
         """Made, and gone again: permissions alone say nothing of a disk that is mounted read-only."""
-
-
-def _guarded(work: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
-    """Do blocking work in a thread. Errors of the disk become the domain's."""
-    with disk_errors():
-        work(*args, **kwargs)

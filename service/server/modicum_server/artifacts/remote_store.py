@@ -2,11 +2,11 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from pathlib import Path
-from typing import Any, ParamSpec
+from typing import Any
 
 import fsspec  # type: ignore[import-untyped]
 
@@ -14,8 +14,6 @@ from modicum_server.artifacts.files import digest_of, disk_errors, driver_errors
 from modicum_server.artifacts.stored_bytes import STORE_ID, digests_behind, is_whole, not_found, pieces
 from modicum_server.artifacts.uploads import Uploads
 from modicum_server.ports import Upload
-
-P = ParamSpec("P")
 
 
 class RemoteArtifactStore:
@@ -41,7 +39,8 @@ class RemoteArtifactStore:
         """Begin or resume; raises UploadInvalid when `offset` is not what was received, UploadBusy beside another."""
 
         async def deliver(path: Path) -> None:
-            await asyncio.to_thread(_driven, self._send, path, digest)
+            with driver_errors():
+                await asyncio.to_thread(self._send, path, digest)
 
         return self._uploads.open(project, digest, size_bytes=size_bytes, offset=offset, deliver=deliver)
 
@@ -57,14 +56,16 @@ class RemoteArtifactStore:
         """Store whole bytes and return their digest. Damaged ones that are there are replaced."""
         digest = hashlib.sha256(data).hexdigest()
         if not await asyncio.to_thread(self._has_whole, digest):
-            await asyncio.to_thread(_driven, self._store, data, self._path(digest))
+            with driver_errors():
+                await asyncio.to_thread(self._store, data, self._path(digest))
         return digest
 
     async def put_file(self, path: Path) -> str:
         """Store a local file and return its digest. Damaged bytes that are there are replaced."""
         digest = await asyncio.to_thread(digest_of, path)
         if not await asyncio.to_thread(self._has_whole, digest):
-            await asyncio.to_thread(_driven, self._store_file, path, self._path(digest))
+            with driver_errors():
+                await asyncio.to_thread(self._store_file, path, self._path(digest))
         return digest
 
     async def fetch(self, digest: str, destination: Path) -> None:
@@ -78,7 +79,8 @@ class RemoteArtifactStore:
 
     async def delete(self, digest: str) -> None:
         """Delete the bytes, if they exist."""
-        await asyncio.to_thread(_driven, self._remove, self._path(digest))
+        with driver_errors():
+            await asyncio.to_thread(self._remove, self._path(digest))
 
     async def stored(self, after: str) -> AsyncGenerator[str]:
         """Yield the digests of all stored bytes behind `after`, rising.
@@ -100,7 +102,8 @@ class RemoteArtifactStore:
 
     async def set_store_id(self, store_id: str) -> None:
         """Give the store an id."""
-        await asyncio.to_thread(_driven, self._store, store_id.encode(), self._id_place)
+        with driver_errors():
+            await asyncio.to_thread(self._store, store_id.encode(), self._id_place)
 
     async def ping(self) -> None:
         """Check that the store replies.
@@ -108,7 +111,8 @@ class RemoteArtifactStore:
         Raises:
             DependencyUnavailable
         """
-        await asyncio.to_thread(_driven, self._files.exists, self._root)
+        with driver_errors():
+            await asyncio.to_thread(self._files.exists, self._root)
 
     def _path(self, digest: str) -> str:
         return f"{self._root}/{place_of(digest)}"
@@ -152,9 +156,3 @@ class RemoteArtifactStore:
     def _remove(self, path: str) -> None:
         if self._files.exists(path):
             self._files.rm_file(path)
-
-
-def _driven(work: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
-    """Do blocking work of a driver in a thread. Its errors become the domain's."""
-    with driver_errors():
-        work(*args, **kwargs)
