@@ -18,7 +18,7 @@ class Told(Protocol):
 
 
 def telling(act: Show, page: Told, labels: Mapping[str, str]) -> Show:
-    """Return an action that shows its page again where its form holds a mistake, as `mistake` tells it."""
+    """Return the action as one that shows its page again, with the message of `mistake`, where its form has one."""
 
     async def show(visit: Visit) -> Response:
         try:
@@ -30,7 +30,7 @@ def telling(act: Show, page: Told, labels: Mapping[str, str]) -> Show:
 
 
 def mistake(error: ModicumError, labels: Mapping[str, str]) -> str:
-    """Return the message of a mistake; raise again what is none, such as a missing role.
+    """Return the message of a mistake in a form. Any other error, such as a missing role, is raised again.
 
     `labels` are those of the fields, by the last part of their path in the API.
     """

@@ -17,7 +17,7 @@ from modicum_server.domain.statistics import DEFAULTS
 from modicum_server.domain.stopping import ShareLimit, Stopping
 from modicum_server.transports.http.pages.words import acting_in, id_of
 from modicum_server.usecases.controls import default_controls
-from modicum_server.usecases.resource_names import DEFAULT_PROJECT
+from modicum_server.usecases.resource_names import DEFAULT_PROJECT, project_of
 
 IMPORTED = (Canvas, ShareLimit, Stopping)
 """Values that the lines of Python make by name."""
@@ -67,7 +67,7 @@ class _Argument:
 def repetition(specification: AuditSpecification, usual_canvas: Canvas | None) -> Repetition:
     """Return how to ask for an audit again; `usual_canvas` is the canvas where nobody names one, None if unknown."""
     given = [one for one in _arguments(specification, usual_canvas) if one.value != one.default]
-    project = specification.dataset.partition("/datasets/")[0]
+    project = project_of("dataset", specification.dataset)
     options = [text for one in given if one.option for text in one.options]
     return Repetition(
         command=acting_in(" ".join(["modicum audits create", *options]), project),

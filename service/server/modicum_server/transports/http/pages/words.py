@@ -29,7 +29,7 @@ def element_id(name: str) -> str:
 
 
 def acting_in(commands: str, project: str) -> str:
-    """Return commands, one a line, as they act in a project: for another than `default` each line names it."""
+    """Return commands, one a line, for a project. Each line names the project, unless that is `default`."""
     if project == DEFAULT_PROJECT:
         return commands
     return "\n".join(f"MODICUM_PROJECT={id_of(project)} {line}" for line in commands.splitlines())
