@@ -48,8 +48,8 @@ WITHOUT_A_PLACE = (
 SHORTCUT_STEP = "That lies outside the objects: a shortcut. Add pictures without it, or cover it in training."
 LOSS_STEP = f"{ONLY_THIS} If so, add pictures without it, or cover it in training."
 EDGE_STEP = (
-    "the edge more than what lies further in. If no evidence lies there, that is a shortcut: vary the "
-    "edge in training, or crop it away."
+    "the edge more than what lies further in. If there is no evidence at the edge, that is a shortcut: vary the edge "
+    "in training, or crop it away."
 )
 OUTSIDE_STEP = (
     "the surroundings more than the objects. No object lies there, so that is a shortcut unless the fill itself "
