@@ -5,6 +5,7 @@ from modicum_server.domain.searches import Canvas
 from modicum_server.domain.spot_swaps import VIEWS, SpotSwap, SwapPlan, SwapState
 from modicum_server.domain.spots import SpotKind, SpotPlace
 from modicum_server.domain.tasks import ScoreWork
+from modicum_server.errors import DiskFull
 from modicum_server.model_server import TaskFailed
 
 from tests.waiting import until
@@ -113,6 +114,27 @@ async def test_a_swap_whose_version_is_gone_ends_with_the_reason(scene: Scene):
 
     assert swap.state is SwapState.FAILED
     assert swap.failure.reason == "MODEL_VERSION_NOT_FOUND"
+
+
+class FullDisk(ArithmeticModelServer):
+    """Has no room for the artifacts of a task."""
+
+    async def run(self, slot, task, cancelled):
+        if isinstance(task.work, ScoreWork):
+            raise DiskFull("the disk is full")
+        async for event in super().run(slot, task, cancelled):
+            yield event
+
+
+async def test_a_swap_that_waited_for_too_long_says_to_swap_again(scene: Scene):
+    await queued(scene, await scene.register())
+    scene.work(FullDisk(), away_seconds=0.05)
+
+    swap = await ended(scene)
+
+    assert swap.state is SwapState.FAILED
+    assert swap.failure.detail.startswith("the disk is full. The work waited for ")
+    assert swap.failure.detail.endswith("once that is mended, swap the spot again")
 
 
 async def test_a_swap_comes_before_older_work_of_its_project(scene: Scene):
