@@ -139,7 +139,7 @@ def test_classes_that_were_not_tested_do_not_read_as_cleared(tested, told):
 
     assert text.startswith(told)
     assert "Nothing to mend" not in text
-    assert "A class is tested by itself from 8 images on" in text
+    assert "A class gets a test of its own if the model predicts it for 8 images or more." in text
     assert ("Small spots none found in all together" in text) is not tested
 
 

@@ -137,7 +137,7 @@ def _title(document: Mapping[str, Any], called: Callable[[str], str]) -> str:
 
 
 def _failed(models: Sequence[Mapping[str, Any]]) -> str:
-    """How many images have no result: the most, where versions differ. Empty where all have one."""
+    """Return in words how many images have no result: where searches differ, the most. Empty where all have one."""
     counts = {search["counts"]["failed"] for model in models for search in model["searches"]}
     most = max(counts, default=0)
     return f" ({'at most ' if len(counts) > 1 else ''}{most:,} without a result)" if most else ""

@@ -37,8 +37,8 @@ VARY_THE_EDGE = "Say whether that region belongs to the class. If not, vary it o
 NO_TEXTURE = "A spot test cannot see a texture or a colour cast: if you suspect one, audit with a counterfactual set."
 NOTHING_TO_MEND = f"Nothing to mend. {NO_TEXTURE}"
 TEST_CLASSES = (
-    f"Audit more images. A class is tested by itself from {LEAST_CLASS_IMAGES} images on that the model predicts as "
-    f"it; to settle it takes more. {NO_TEXTURE}"
+    f"Audit more images. A class gets a test of its own if the model predicts it for {LEAST_CLASS_IMAGES} images or "
+    f"more. A clear outcome takes more than that. {NO_TEXTURE}"
 )
 ASK_FOR_SPOTS = (
     f"Ask for the control spot, with at least {LEAST_SPOT_IMAGES} images: it tests whether a small spot decides."
