@@ -118,9 +118,7 @@ class RemoteArtifactStore:
         return f"{self._root}/{place_of(digest)}"
 
     def _send(self, path: Path, digest: str) -> None:
-        target = self._path(digest)
-        self._files.makedirs(target.rpartition("/")[0], exist_ok=True)
-        self._files.put_file(str(path), target)
+        self._store_file(path, self._path(digest))
         path.unlink()
 
     def _has_whole(self, digest: str) -> bool:

@@ -21,7 +21,7 @@ from modicum_server.usecases.result_facts import Facts, ResultFacts
 MODELS_SHOWN = 20
 AUDITS_SHOWN = 10
 NEED_A_VERDICT = frozenset(WORST_FIRST[: WORST_FIRST.index("DECISIVE") + 1])
-"""Outcomes of an audit by which a model rests on what it should not."""
+"""Outcomes that say that a model relies on what it should not."""
 
 
 class Need(StrEnum):

@@ -1,4 +1,4 @@
-"""A page, and how it is served: layers open around the call, host, session and form are checked, the page answers."""
+"""A page, and how it is served: within the layers of a call, after checks of host, session and form."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager

@@ -109,9 +109,8 @@ def drawing_of(trend: Trend) -> TrendDrawing:
         for place, point in enumerate(trend.points)
     ]
     values = [bottom + (top - bottom) * place / (TICKS - 1) for place in range(TICKS)]
-    return TrendDrawing(
-        trend, dots, [Tick(y_of(value), amount(value, trend.points[-1].figure.unit)) for value in values]
-    )
+    unit = trend.points[-1].figure.unit
+    return TrendDrawing(trend, dots, [Tick(y_of(value), amount(value, unit)) for value in values])
 
 
 def _range(points: Sequence[TrendPoint]) -> tuple[float, float]:

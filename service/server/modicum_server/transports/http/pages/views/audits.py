@@ -55,7 +55,7 @@ async def _list(visit: Visit) -> Response:
     return visit.render(
         "audits.html.j2",
         page=page,
-        found=dict(zip([one.name for one in page.rows], await _found(visit, page.rows), strict=True)),
+        found=await _found(visit, page.rows),
         state=state,
         states=[one.value for one in AuditState],
         first=not visit.query("page"),
@@ -63,9 +63,10 @@ async def _list(visit: Visit) -> Response:
     )
 
 
-async def _found(visit: Visit, audits: Sequence[Audit]) -> list[VersionFacts]:
-    """Return what each audit found of the version with the worst outcome."""
-    return [worst_of(facts) for facts in await asyncio.gather(*map(visit.use_cases.overviews.facts, audits))]
+async def _found(visit: Visit, audits: Sequence[Audit]) -> Mapping[str, VersionFacts]:
+    """Return, by the name of the audit, what each found of the version with the worst outcome."""
+    facts = await asyncio.gather(*map(visit.use_cases.overviews.facts, audits))
+    return {audit.name: worst_of(of_audit) for audit, of_audit in zip(audits, facts, strict=True)}
 
 
 async def _audit(visit: Visit) -> Response:
