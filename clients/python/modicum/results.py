@@ -9,11 +9,9 @@ from modicum.comparisons import Comparison, Mitigation, Transfer, comparison_of,
 from modicum.counterfactuals import CounterfactualTest, counterfactual_of
 from modicum.errors import ServiceError
 from modicum.findings import Finding, findings_of
+from modicum.gate.result_schema import SCHEMA_VERSIONS, versions_in_words
 from modicum.measures import Measure, measures_of
 from modicum.resource_names import short_version
-
-#: Of the result documents that this client reads. In 1 the outcome NONE_SEEN was called CLEAR, by another rule.
-SCHEMA_VERSIONS = (1, 2, 3)
 
 #: Measures that are only half the truth, with what must stand beside them.
 BESIDE = {"overinterpretation_rate": {"class-targeted": "overinterpretation_rate_class_targeted"}}
@@ -180,10 +178,8 @@ def document_of(data: bytes) -> Mapping[str, Any]:
     """
     document: Mapping[str, Any] = json.loads(data)
     if document.get("schema_version") not in SCHEMA_VERSIONS:
-        *older, newest = map(str, SCHEMA_VERSIONS)
-        told = f"{', '.join(older)} and {newest}"
         raise ServiceError(
-            f"the result is of schema {document.get('schema_version')!r}, this client reads {told}; "
+            f"the result is of schema {document.get('schema_version')!r}, this client reads {versions_in_words()}; "
             "install a modicum that fits the server",
             reason="SCHEMA_UNKNOWN",
         )

@@ -27,6 +27,7 @@ from modicum.gate.measures import checks_of, class_labels, measure_in, outcome_c
 from modicum.gate.notes import notes
 from modicum.gate.other_alpha import at_alpha
 from modicum.gate.policy import Kind, Level, Policy, Rule
+from modicum.gate.result_schema import SCHEMA_VERSIONS, versions_in_words
 from modicum.gate.reviews import review_checks
 from modicum.gate.searched import asked_searches
 from modicum.gate.spot_rule import holm
@@ -41,8 +42,6 @@ AS_ASKED = ("threshold", "fill")
 NOT_AS_ASKED = "no search of the result was measured as the policy asks"
 #: What `modicum gate` adds to the name of a folder, to name its data set.
 ADDED_DIGEST = re.compile("-[0-9a-f]{8}$")
-#: Of the result documents that it judges.
-SCHEMA_VERSIONS = (1, 2, 3)
 
 
 def judge(document: Document, policy: Policy, *, today: date, baseline: Document | None = None) -> Verdict:
@@ -83,10 +82,9 @@ def refuse_other_documents(document: Document) -> None:
     if document.get("kind") == KIND:
         raise PolicyError("expected a result document, got a verdict; judge the result that it is about")
     if document.get("schema_version") not in SCHEMA_VERSIONS or "models" not in document:
-        *older, newest = map(str, SCHEMA_VERSIONS)
-        known = f"{', '.join(older)} or {newest}"
         raise PolicyError(
-            f"expected a result document of schema version {known}, as `modicum audit --output FILE.json` writes it"
+            f"expected a result document of schema version {versions_in_words()}, as `modicum audit --output "
+            "FILE.json` writes it"
         )
 
 

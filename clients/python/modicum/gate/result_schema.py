@@ -1,0 +1,10 @@
+"""The versions of the result document that this client reads and judges."""
+
+SCHEMA_VERSIONS = (1, 2, 3)
+"""In 1 the outcome NONE_SEEN was called CLEAR, by another rule; before 3 SHORTCUT had no comparison."""
+
+
+def versions_in_words() -> str:
+    """Return the versions as a message has them: "1, 2 or 3"."""
+    *older, newest = map(str, SCHEMA_VERSIONS)
+    return f"{', '.join(older)} or {newest}"
