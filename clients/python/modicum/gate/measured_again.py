@@ -1,7 +1,7 @@
 """Measures of a search, taken again from its rows. The definitions are those of `modicum_server.measures`.
 
-A test compares both on every measure of a document. Not here are measures of what rows of a report lack: masks (the
-border share), pixel subsets and scores by other versions.
+A test compares both on every measure of a document. Not here are measures of what the rows lack that the
+server judges: masks (the border share), pixel subsets and scores by other versions.
 """
 
 import math
