@@ -6,7 +6,7 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import hypothesis
@@ -17,7 +17,7 @@ from modicum_server.store.migrate import migrate
 from psycopg import sql
 from sqlalchemy import make_url
 
-from tests import scheduling
+from tests import scheduling, service_logs
 from tests.forked.command import forked_command
 
 TEMPLATE = "modicum_template"
@@ -58,12 +58,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--write-faults-page", action="store_true", help="write docs/reference/faults.md from what is seen")
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show the logs of the service with a test that failed."""
+    report = yield
+    if report.failed:
+        report.sections.extend(service_logs.ends())
+    return report
+
+
 @pytest.fixture
 def short_folder() -> Iterator[Path]:
     """A folder that every user may enter, and whose path is short enough for sockets."""
     folder = Path(tempfile.mkdtemp(prefix="mt-"))
     folder.chmod(0o711)
-    yield folder
+    with service_logs.shown(folder):
+        yield folder
     shutil.rmtree(folder, ignore_errors=True)
 
 

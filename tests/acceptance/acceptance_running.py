@@ -14,6 +14,7 @@ from typing import Any
 
 import psutil
 
+from tests.living import lives
 from tests.waiting import PATIENCE_SECONDS, eventually
 
 PROGRAMS = Path(sys.executable).parent
@@ -179,9 +180,8 @@ def command_line(process: psutil.Process) -> list[str]:
 
 def expect_gone(members: set[psutil.Process], *, seconds: float) -> None:
     """Check that each ends in time."""
-    lives = psutil.wait_procs(members, timeout=seconds)[1]
-    lives = [each for each in lives if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
-    assert not lives, f"expected no process to live on, these do: {[command_line(each) for each in lives]}"
+    left = [each for each in psutil.wait_procs(members, timeout=seconds)[1] if lives(each)]
+    assert not left, f"expected no process to live on, these do: {[command_line(each) for each in left]}"
 
 
 def bytes_of(path: Path) -> bytes:

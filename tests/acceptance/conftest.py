@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import service_logs
 from tests.acceptance.acceptance_running import Place, Running, running_server
 from tests.acceptance.acceptance_stage import write_materials
 
@@ -30,7 +31,7 @@ def server() -> Iterator[Running]:
     """One server for all tests that do not change it. It accepts programs."""
     folder = Path(tempfile.mkdtemp(prefix="ma-"))
     folder.chmod(0o711)
-    with running_server(folder, MODICUM_ALLOW_EXECUTABLES="true") as running:
+    with service_logs.shown(folder), running_server(folder, MODICUM_ALLOW_EXECUTABLES="true") as running:
         yield running
     shutil.rmtree(folder)
 

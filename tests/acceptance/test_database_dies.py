@@ -4,12 +4,12 @@ import os
 import signal
 
 import numpy as np
-import psutil
 import pytest
 from modicum import Client
 
 from tests.acceptance.acceptance_running import Place, started_server
 from tests.acceptance.acceptance_stage import ARCHITECTURE, CLASSES, patches
+from tests.living import lives
 from tests.readiness import readiness
 from tests.waiting import PATIENCE_SECONDS, eventually
 
@@ -48,7 +48,7 @@ def test_a_killed_postgres_is_started_again_and_the_audit_ends_with_every_findin
 
             os.kill(first, signal.SIGKILL)
 
-            eventually(lambda: not psutil.pid_exists(first))
+            eventually(lambda: not lives(first))
             eventually(lambda: readiness(running.http), "the service to be ready")
             audit.wait()
             findings = audit.result().findings

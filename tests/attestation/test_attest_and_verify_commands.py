@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
+from tests import machine
 from tests.attestation.attestation_stage import key_pair, private_pem, public_pem
 
 SIGN = "modicum attest pass.json --key k.pem --output v.sigstore.json"
@@ -177,8 +178,10 @@ def test_a_key_of_another_kind_does_not_sign(place, key):
 
 
 def test_keys_that_openssl_makes_sign_and_verify(place):
+    openssl = machine.program("openssl", package="openssl")
+
     made = place.shell(
-        "openssl ecparam -name prime256v1 -genkey -noout -out k.pem && openssl ec -in k.pem -pubout -out k.pub"
+        f"{openssl} ecparam -name prime256v1 -genkey -noout -out k.pem && {openssl} ec -in k.pem -pubout -out k.pub"
     )
 
     assert made.returncode == 0, made.stderr

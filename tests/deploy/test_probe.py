@@ -10,6 +10,7 @@ from modicum_server.settings import Settings
 from modicum_server.worker.exposition import exposed
 from prometheus_client import CollectorRegistry
 
+from tests import machine
 from tests.deploy.dockerfile_reading import REPOSITORY
 from tests.waiting import until
 
@@ -49,8 +50,9 @@ async def test_an_api_that_can_serve_is_healthy(settings):
 def certificate(tmp_path):
     """A certificate for another machine's name, and its key."""
     cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
-    making = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=service.example"]
-    subprocess.run([*making, "-keyout", key, "-out", cert], check=True, capture_output=True)
+    openssl = machine.program("openssl", package="openssl")
+    making = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=service.example"]
+    subprocess.run([openssl, *making, "-keyout", key, "-out", cert], check=True, capture_output=True)
     return cert, key
 
 

@@ -64,7 +64,7 @@ def test_the_script_for_a_watermark_says_that_it_wrote_nothing(tmp_path):
 def test_the_notebook_runs_and_draws_its_pictures():
     notebook = nbformat.read(EXAMPLES / "digits.ipynb", as_version=4)
 
-    NotebookClient(notebook, timeout=240, kernel_name="python3").execute()
+    NotebookClient(notebook, timeout=240, startup_timeout=240, kernel_name="python3").execute()
 
     assert pictures(notebook) == 2
 

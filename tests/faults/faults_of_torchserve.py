@@ -14,10 +14,10 @@ from safetensors.torch import save_file
 
 from tests.faults.fault import Fault, Trial, submitted
 from tests.faults.gates import Point
-from tests.faults.parts import lives
 from tests.faults.signs import Line, Metric, Reason
 from tests.faults.stage import BESIDE, SUBJECT
 from tests.faults.subject import CLASSES
+from tests.living import lives
 from tests.waiting import PATIENCE_SECONDS, eventually
 
 COMPUTING = "The model's process is computing."

@@ -18,6 +18,7 @@ from typing import Any
 
 import psutil
 
+from tests.living import lives
 from tests.waiting import eventually
 
 #: Seconds between the end of a part and its restart, as with an orchestrator.
@@ -96,7 +97,7 @@ class Part:
 
     def wait_gone(self, pid: int) -> None:
         """Wait until one of its processes is gone."""
-        eventually(lambda: not psutil.pid_exists(pid), f"process {pid} of {self.name} to be gone")
+        eventually(lambda: not lives(pid), f"process {pid} of {self.name} to be gone")
 
     @contextmanager
     def away(self) -> Iterator[None]:
@@ -179,11 +180,3 @@ def command_line(process: psutil.Process) -> str:
         return " ".join(process.cmdline())
     except psutil.Error:
         return ""
-
-
-def lives(process: psutil.Process) -> bool:
-    """Whether it runs. A zombie does not."""
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False

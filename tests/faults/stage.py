@@ -25,10 +25,12 @@ from modicum import Client
 from modicum.v1 import audit_service_pb2, audit_service_pb2_grpc
 from psycopg.rows import dict_row
 
+from tests import service_logs
 from tests.faults import gates
 from tests.faults.database import Database
-from tests.faults.parts import Part, command_line, descendants, lives
+from tests.faults.parts import Part, command_line, descendants
 from tests.faults.subject import ARCHITECTURE, pictures, write_subject
+from tests.living import lives
 from tests.readiness import readiness
 from tests.waiting import PATIENCE_SECONDS, eventually
 
@@ -276,8 +278,9 @@ def stage(**variables: str) -> Iterator[Stage]:
     folder = Path(tempfile.mkdtemp(prefix="mf-"))
     playing = Stage(folder, variables)
     try:
-        playing.open()
-        yield playing
+        with service_logs.shown(folder):
+            playing.open()
+            yield playing
     finally:
         playing.close()
         shutil.rmtree(folder, ignore_errors=True)

@@ -11,6 +11,7 @@ from modicum_server.local import postgres_binaries
 from modicum_server.local.postgres import EmbeddedPostgres, FolderInUseError
 from modicum_server.local.postgres_binaries import LocalPostgresError
 
+from tests.living import lives
 from tests.waiting import eventually
 
 #: Starts a server, prints its pid and URL, and waits to be killed.
@@ -27,14 +28,6 @@ async def main():
 
 asyncio.run(main())
 """
-
-
-def alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def start_victim(folder: Path) -> "subprocess.Popen[str]":
@@ -56,7 +49,7 @@ async def test_it_listens_only_on_a_private_socket_and_keeps_its_data(short_fold
         assert stat.S_IMODE(Path(sockets).stat().st_mode) == 0o700
         pid = postgres.pid
         await postgres.stop()
-        assert not alive(pid)
+        assert not lives(pid)
         assert not Path(sockets).exists()
 
 
@@ -86,7 +79,7 @@ async def test_it_ends_with_the_process_that_started_it_and_starts_again_at_once
     again = EmbeddedPostgres(folder)
     await again.start()
 
-    eventually(lambda: not alive(int(pid)), "the end of PostgreSQL")
+    eventually(lambda: not lives(int(pid)), "the end of PostgreSQL")
     with psycopg.connect(again.url) as connection:
         assert connection.execute("SELECT count(*) FROM kept").fetchone() == (0,)
     await again.stop()

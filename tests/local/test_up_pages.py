@@ -12,6 +12,7 @@ import pytest
 from modicum_server.cli import _say_folder, _say_pages
 
 from tests.local.test_local_commands import environment, words
+from tests.waiting import PATIENCE_SECONDS
 
 LINK = re.compile(r"(http://127\.0\.0\.1:\d+/sign-in)#([\w-]{43})  ")
 
@@ -48,7 +49,7 @@ def test_a_terminal_shows_a_link_and_no_log_has_it(short_folder):
         status = connection.getresponse().status
         connection.close()
         process.send_signal(signal.SIGTERM)
-        assert process.wait(60) == 0
+        assert process.wait(PATIENCE_SECONDS) == 0
     os.close(ours)
 
     assert said.startswith("pages  http://127.0.0.1:")

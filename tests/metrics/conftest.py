@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from tests import machine
 from tests.faults.stage import Stage, stage
-from tests.metrics.prometheus_running import Prometheus, free_port, require, running_prometheus
+from tests.metrics.prometheus_running import Prometheus, free_port, running_prometheus
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Watched:
 @pytest.fixture(scope="package")
 def watched(tmp_path_factory) -> Iterator[Watched]:
     """One for all tests. A test undoes its changes."""
-    require("prometheus")
+    machine.program("prometheus", package="prometheus")
     port = str(free_port())
     # A fixed port: a restarted worker is found again.
     with stage(MODICUM_WORKER_METRICS_PORT=port, MODICUM_METRICS_SECONDS="0.2") as playing:

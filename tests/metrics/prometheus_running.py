@@ -1,8 +1,6 @@
 """A real Prometheus for the tests. It scrapes its targets each second and evaluates PromQL over HTTP."""
 
 import json
-import os
-import shutil
 import socket
 import subprocess
 import urllib.error
@@ -18,24 +16,13 @@ from typing import Any
 import pytest
 import yaml
 
-from tests import waiting
+from tests import machine, waiting
 
 REPOSITORY = Path(__file__).parents[2]
 RULES = REPOSITORY / "deploy" / "prometheus" / "rules.yml"
 
 #: With pauses, because each look asks a program over HTTP for what changes once a second.
 eventually = partial(waiting.eventually, pause_seconds=0.2)
-
-
-def require(program: str) -> str:
-    """The path of a program of Debian's package prometheus. Without it the test is skipped, but fails in CI."""
-    found = shutil.which(program)
-    if found is None:
-        reason = f"there is no {program}: apt-get install --no-install-recommends prometheus"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return found
 
 
 def free_port() -> int:
@@ -115,7 +102,7 @@ def running_prometheus(
     scrape_seconds: float = 1.0,
 ) -> Iterator[Prometheus]:
     """Yield a Prometheus that scrapes the host:ports of each job, by the shipped rules without waiting times."""
-    program, port = require("prometheus"), free_port()
+    program, port = machine.program("prometheus", package="prometheus"), free_port()
     folder.mkdir()
     (folder / "rules.yml").write_text(yaml.safe_dump(rules or rules_without_patience()))
     jobs = [{"job_name": name, "static_configs": [{"targets": list(each)}]} for name, each in targets.items()]

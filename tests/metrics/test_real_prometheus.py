@@ -5,9 +5,10 @@ import urllib.request
 
 import pytest
 
+from tests import machine
 from tests.faults.gates import Point, closed
 from tests.faults.stage import SUBJECT
-from tests.metrics.prometheus_running import eventually, require
+from tests.metrics.prometheus_running import eventually
 from tests.readiness import readiness
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0"
@@ -72,7 +73,7 @@ def test_an_operators_queries_have_results(watched, expression, least):
 def test_promtool_finds_nothing_wrong_with_any_metric(watched):
     for url in (watched.stage.http_url, watched.worker_url):
         done = subprocess.run(
-            [require("promtool"), "check", "metrics"],
+            [machine.program("promtool", package="prometheus"), "check", "metrics"],
             input=fetched(f"{url}/metrics"),
             capture_output=True,
             check=False,

@@ -9,7 +9,8 @@ import pytest
 import yaml
 from modicum_server.settings import Settings
 
-from tests.metrics.prometheus_running import REPOSITORY, RULES, require
+from tests import machine
+from tests.metrics.prometheus_running import REPOSITORY, RULES
 
 FOLDER = RULES.parent
 PAGE = (REPOSITORY / "docs" / "how-to" / "answer-alerts.md").read_text()
@@ -18,7 +19,7 @@ ALERTS = [rule for group in yaml.safe_load(RULES.read_text())["groups"] for rule
 
 
 def promtool(*words: str, folder: Path = FOLDER) -> "subprocess.CompletedProcess[str]":
-    program = require("promtool")
+    program = machine.program("promtool", package="prometheus")
     return subprocess.run([program, *words], cwd=folder, capture_output=True, text=True, check=False, timeout=120)
 
 
@@ -71,15 +72,6 @@ def test_every_alert_links_to_its_instructions(alert):
     assert anchor == alert["alert"].lower()
     assert re.search(rf"^\#\# {alert['alert']}\n\n\S.{{40,}}", PAGE, re.MULTILINE)
     assert alert["labels"]["severity"] in {"page", "ticket"}
-
-
-@pytest.mark.parametrize(("ci", "outcome"), [("", pytest.skip.Exception), ("true", pytest.fail.Exception)])
-def test_without_prometheus_a_test_is_skipped_with_the_reason_and_fails_where_ci_runs(monkeypatch, ci, outcome):
-    monkeypatch.setenv("PATH", "")
-    monkeypatch.setenv("CI", ci)
-
-    with pytest.raises(outcome, match="apt-get install --no-install-recommends prometheus"):
-        require("prometheus")
 
 
 def test_the_scrape_configuration_knows_the_ports_of_the_service():

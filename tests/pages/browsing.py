@@ -1,22 +1,14 @@
 """What the tests in a real browser share: the browser, who signs in, every page, and what axe-core objects to."""
 
-import os
-import shutil
 from hashlib import sha256
 
-import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from tests.pages.pages_stage import POLICY, PROJECT, TOKENS, Scene
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
 PATIENCE_MILLISECONDS = 120_000
 OPEN_ALL = "for (const one of document.querySelectorAll('details')) one.open = true;"
-NEEDS_CHROMIUM = [
-    pytest.mark.acceptance,
-    pytest.mark.skipif(CHROMIUM is None and "CI" not in os.environ, reason="no Chromium: apt-get install chromium"),
-]
 
 PAGES = (
     "",

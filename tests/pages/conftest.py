@@ -10,9 +10,11 @@ import psycopg
 import pytest
 from modicum_server.domain.audits import Audit
 from modicum_server.store.migrate import migrate
+from playwright.sync_api import sync_playwright
 from sqlalchemy import make_url
 
-from tests.pages.browsing import ARGUMENTS, CHROMIUM, PATIENCE_MILLISECONDS, window_on
+from tests import machine
+from tests.pages.browsing import ARGUMENTS, PATIENCE_MILLISECONDS, window_on
 from tests.pages.pages_stage import OTHER, PROJECT, Scene, served
 from tests.pages.reviewing import OpenReview, ReviewerBrowser
 
@@ -77,9 +79,9 @@ def _reviewed(scene: Scene) -> str:
 
 @pytest.fixture(scope="module")
 def chromium():
-    playwright = pytest.importorskip("playwright.sync_api", reason="the dev extra is not installed")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS, timeout=PATIENCE_MILLISECONDS)
+    path = machine.chromium()
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=path, args=ARGUMENTS, timeout=PATIENCE_MILLISECONDS)
         yield browser
         browser.close()
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.pages.browsing import NEEDS_CHROMIUM, every_page, objections, sign_in, window_on
+from tests.pages.browsing import every_page, objections, sign_in, window_on
 
-pytestmark = NEEDS_CHROMIUM
+pytestmark = pytest.mark.acceptance
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -4,12 +4,12 @@ import re
 
 import pytest
 
-from tests.pages.browsing import NEEDS_CHROMIUM, every_page, objections, sign_in, widths_of, window_on
+from tests.pages.browsing import every_page, objections, sign_in, widths_of, window_on
 from tests.pages.pages_stage import PROJECT, TOKENS, Scene, picture
 
 TINY, FEW = f"{PROJECT}/models/tiny/versions/1", f"{PROJECT}/datasets/few"
 
-pytestmark = NEEDS_CHROMIUM
+pytestmark = pytest.mark.acceptance
 
 
 def test_a_token_signs_in_and_a_button_signs_out(page):

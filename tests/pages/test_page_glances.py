@@ -9,7 +9,7 @@ from modicum_server.usecases.pages import PageRequest
 from sqlalchemy import event
 
 from tests.measures.example_audit import LABELS
-from tests.pages.browsing import NEEDS_CHROMIUM, sign_in
+from tests.pages.browsing import sign_in
 from tests.pages.page_reading import whole
 from tests.pages.pages_stage import OTHER, PROJECT, PlainBrowser
 from tests.reports.spot_rows import FINDINGS, rows
@@ -184,7 +184,7 @@ def test_an_audit_that_has_just_begun_does_not_count_to_none(scene):
 class TestInABrowser:
     """What comes later is put into its place."""
 
-    pytestmark = NEEDS_CHROMIUM
+    pytestmark = pytest.mark.acceptance
 
     def test_small_trends_come_into_the_cards_of_their_models(self, page, audited):
         sign_in(page, "vera")

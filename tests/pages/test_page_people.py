@@ -7,7 +7,7 @@ import pytest
 from modicum_server.transports.http.pages.mounting import PAGES
 from sqlalchemy import text
 
-from tests.pages.browsing import NEEDS_CHROMIUM, sign_in
+from tests.pages.browsing import sign_in
 from tests.pages.page_reading import whole
 from tests.pages.pages_stage import PROJECT, PlainBrowser
 
@@ -228,7 +228,7 @@ def test_a_session_counts_as_a_use_of_its_token_once_a_minute(scene):
 class TestInABrowser:
     """By keyboard and on a phone."""
 
-    pytestmark = NEEDS_CHROMIUM
+    pytestmark = pytest.mark.acceptance
 
     def test_an_admin_adds_a_member_and_hands_out_a_token(self, page):
         page.set_viewport_size({"width": 390, "height": 844})

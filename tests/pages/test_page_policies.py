@@ -10,7 +10,7 @@ from modicum.gate.policy_file import policy_of
 from modicum_server.domain.projects import Principal, Role
 from modicum_server.transports.http.pages.views.policies import VERDICTS_SHOWN
 
-from tests.pages.browsing import NEEDS_CHROMIUM, sign_in
+from tests.pages.browsing import sign_in
 from tests.pages.page_reading import whole
 from tests.pages.pages_stage import OTHER, POLICY, PROJECT, PlainBrowser
 from tests.tokens import add_token
@@ -164,7 +164,7 @@ def test_the_form_says_first_that_the_policy_to_begin_with_can_stay(scene):
 class TestInABrowser:
     """From a verdict to its policy and back."""
 
-    pytestmark = NEEDS_CHROMIUM
+    pytestmark = pytest.mark.acceptance
 
     def test_a_verdict_leads_to_its_policy_in_words(self, page, scene):
         sign_in(page, "vera")

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from tests.pages.browsing import NEEDS_CHROMIUM, objections, sign_in, window_on
+from tests.pages.browsing import objections, sign_in, window_on
 from tests.pages.pages_stage import PROJECT, TOKENS
 
-pytestmark = NEEDS_CHROMIUM
+pytestmark = pytest.mark.acceptance
 
 
 @pytest.fixture

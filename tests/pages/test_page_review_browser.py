@@ -6,11 +6,11 @@ import pytest
 from modicum_server.domain.reviews import PictureKind
 from modicum_server.transports.http.pages.views.reviewing import keys_of
 
-from tests.pages.browsing import NEEDS_CHROMIUM, objections, sign_in, window_on
+from tests.pages.browsing import objections, sign_in, window_on
 from tests.pages.pages_stage import Scene
 from tests.pages.reviewing import OpenReview, audited
 
-pytestmark = NEEDS_CHROMIUM
+pytestmark = pytest.mark.acceptance
 PICTURES = "**/review/pictures/*"
 
 

@@ -7,7 +7,7 @@ import pytest
 from modicum.gate.rendering import words
 from modicum.gate.rendering.forms import FORMS
 
-from tests.pages.browsing import NEEDS_CHROMIUM, sign_in, widths_of
+from tests.pages.browsing import sign_in, widths_of
 from tests.pages.page_reading import whole
 from tests.pages.pages_stage import POLICY, PROJECT
 
@@ -125,7 +125,7 @@ def test_a_verdict_without_its_document_says_so_and_keeps_its_outcome(scene, oft
 class TestInABrowser:
     """The pictures are drawn, with the outline of the spot over each."""
 
-    pytestmark = NEEDS_CHROMIUM
+    pytestmark = pytest.mark.acceptance
 
     def test_pictures_of_the_spot_are_loaded(self, page, scene):
         sign_in(page, "vera")

@@ -1,10 +1,10 @@
 """A real browser for the tests of pages."""
 
-import shutil
-
 import pytest
+from playwright.sync_api import sync_playwright
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+from tests import machine
+
 WITHOUT_NETWORK = [
     "--no-sandbox",
     "--disable-gpu",
@@ -16,10 +16,8 @@ WITHOUT_NETWORK = [
 
 @pytest.fixture(scope="module")
 def browser():
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on this machine: apt-get install chromium")
-    playwright = pytest.importorskip("playwright.sync_api", reason="the dev extra is not installed")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=WITHOUT_NETWORK)
+    path = machine.chromium()
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=path, args=WITHOUT_NETWORK)
         yield browser
         browser.close()

@@ -5,7 +5,6 @@ import gzip
 import json
 import os
 import re
-import shutil
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from modicum_server.domain.findings import Finding, Subset
 from modicum_server.domain.models import VersionState
 from modicum_server.settings import Settings
 
+from tests import machine
 from tests.rest.rest_stage import PROJECT, TOKENS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "rest.md").read_text()
@@ -67,9 +67,7 @@ async def end(served) -> None:
 
 
 async def test_the_examples_work(served, photos):
-    if shutil.which("curl") is None:
-        assert "CI" not in os.environ, "curl is not installed"
-        pytest.skip("curl is not installed")
+    machine.program("curl", package="curl")
     working = asyncio.create_task(work(served))
     script = "set -euo pipefail\nset -x\n" + "\n".join(BLOCKS)
     variables = {"MODICUM_URL": f"http://127.0.0.1:{served.http_port}", "MODICUM_TOKEN": TOKENS["admin"]}

@@ -6,7 +6,6 @@ import subprocess
 import sys
 from dataclasses import replace
 
-import psutil
 import pytest
 from modicum_server.domain.tasks import TaskHeartbeat
 from modicum_server.torchserve.confinement import bubblewrap
@@ -15,8 +14,11 @@ from modicum_server.torchserve.confinement.plan import Level, Plan, Rules
 from modicum_server.torchserve.confinement.seccomp import ARCHITECTURES, program, supported
 from modicum_server.torchserve.confinement.systemcalls import INSPECTED, MACHINES, REFUSED, numbers
 from modicum_server.torchserve.folders import create_server_folder
-from modicum_server.torchserve.isolation import CODE_MUST_NOT, Isolation, _probe, candidates, find_bubblewrap
+from modicum_server.torchserve.isolation import CODE_MUST_NOT, Isolation, _probe, find_bubblewrap
 
+from tests.living import lives
+from tests.machine import missing
+from tests.torchserve.levels import require
 from tests.torchserve.torchserve_stage import heard
 from tests.waiting import PATIENCE_SECONDS, until
 
@@ -119,8 +121,7 @@ def test_code_is_enclosed_only_when_everything_is_closed():
 @pytest.mark.acceptance
 @pytest.mark.parametrize("level", list(Level))
 async def test_a_probing_process_reaches_what_its_level_leaves_open(level):
-    if level not in candidates():
-        pytest.skip(f"no {level} on this machine")
+    require(level)
     folder = create_server_folder()
     try:
         plan = Plan(level, sys.executable, find_bubblewrap(), str(folder.workers), {}, 1)
@@ -133,13 +134,6 @@ async def test_a_probing_process_reaches_what_its_level_leaves_open(level):
     assert reached == (
         set() if level in strong else CODE_MUST_NOT if level is Level.NONE else reached & {"files", "environment"}
     )
-
-
-def alive(pid):
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 async def test_a_probe_that_is_given_up_takes_along_what_it_started(tmp_path):
@@ -157,7 +151,7 @@ async def test_a_probe_that_is_given_up_takes_along_what_it_started(tmp_path):
     finally:
         folder.delete()
 
-    await until(lambda: not alive(int(child)), "the end of the child")
+    await until(lambda: not lives(int(child)), "the end of the child")
 
 
 @pytest.mark.acceptance
@@ -176,7 +170,7 @@ class TestInTorchServe:
     async def test_a_handler_reaches_its_slot_and_its_tmp_and_nothing_else(self, server):
         running = await server._supervisor.ready(30)
         if not server.isolation.encloses_code:
-            pytest.skip(f"this machine confines by {server.isolation}")
+            missing(f"nothing encloses programs here; models are confined by {server.isolation}")
 
         facts = await self.told(server, f"reach:{running.folder.keys}:{running.process.pid}")
 

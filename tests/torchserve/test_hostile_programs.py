@@ -18,11 +18,11 @@ from modicum_server.model_server import TaskFailed
 from modicum_server.settings import Settings
 from modicum_server.torchserve.adapter import TorchServe
 from modicum_server.torchserve.confinement.plan import Level
-from modicum_server.torchserve.isolation import candidates
 
 from tests.tiers import long
 from tests.torchserve import hostile_programs as hostile
 from tests.torchserve.hostile_stage import Programs, Stage, listening, read_report
+from tests.torchserve.levels import require
 from tests.waiting import until
 
 PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "isolation.md"
@@ -41,8 +41,7 @@ pytestmark = [pytest.mark.acceptance, pytest.mark.asyncio(loop_scope="module")]
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=[LEVELS[0], long(LEVELS[1])])
 async def stage(request, tmp_path_factory):
     level = request.param
-    if level not in candidates():
-        pytest.skip(f"no {level} on this machine")
+    require(level)
     folder = tmp_path_factory.mktemp(level)
     programs = Programs(tmp_path_factory.mktemp("artifacts"))
     settings = Settings(

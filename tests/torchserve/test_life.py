@@ -17,6 +17,7 @@ from modicum_server.torchserve import java
 from modicum_server.torchserve.adapter import TorchServe
 from modicum_server.torchserve.folders import PREFIX, create_server_folder
 
+from tests.living import lives
 from tests.torchserve.torchserve_stage import HANDLER, FolderOfArtifacts
 from tests.waiting import eventually, until
 
@@ -38,7 +39,7 @@ def children_of(pid):
 
 def wait_ended(pid):
     """Wait until a process is gone."""
-    eventually(lambda: not Path(f"/proc/{pid}").exists(), f"the end of process {pid}")
+    eventually(lambda: not lives(pid), f"the end of process {pid}")
 
 
 async def test_without_java_the_message_says_what_to_install(monkeypatch, tmp_path):

@@ -15,6 +15,8 @@ from modicum_server.settings import Settings
 from modicum_server.store.changes import PostgresChanges
 from modicum_server.store.postgres import PostgresStore
 
+from tests import machine
+
 WITHOUT_TORCH = """
 import asyncio, sys
 from pathlib import Path
@@ -76,7 +78,7 @@ def certificate(tmp_path):
     """A certificate for 127.0.0.1 and its key."""
     cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
     command = [
-        "openssl",
+        machine.program("openssl", package="openssl"),
         "req",
         "-x509",
         "-newkey",
