@@ -55,13 +55,13 @@ INSIDE = (
     "It lies inside the objects: 90% of the smaller one lies in the other (95% interval 81% to 91%), over 30 "
     "pictures whose objects are known."
 )
-SUFFICE = "the search found that 5% of the pixels or fewer suffice on its fill."
+SUFFICE = "the search found that 5% of the pixels or fewer suffice, with the rest filled in."
 MORE = "A stronger search may find more."
 MANY = f"For 90% of 100 searched images (95% interval 83% to 94%), {SUFFICE} {MORE}"
 FEW = f"For 5 of 6 searched images, {SUFFICE} {MORE}"
 NONE_BRINGS = (
-    "Pasted onto other pictures, no tested spot turns 20 percentage points more of them into its class than a random "
-    "spot of its size does (one-sided, 95%)."
+    "Pasted onto other pictures, each tested spot turns less than 20 percentage points more of them into its class "
+    "than a random spot of its size does (one-sided, with 95% confidence)."
 )
 ANY = (
     f"For 90% of 100 searched images (95% interval 83% to 94%), {SUFFICE} Such subsets exist "

@@ -64,7 +64,7 @@ def test_an_audit_that_ended_shows_what_was_found_its_verdicts_and_its_report(sc
     seen = scene.browser().get(f"/{GOOD}")
 
     said = whole(seen)
-    assert "the search found that 5% of the pixels or fewer suffice on its fill" in said
+    assert "the search found that 5% of the pixels or fewer suffice, with the rest filled in" in said
     assert "FAIL" in said
     assert re.search(rf'<iframe [^>]*src="/{GOOD}/report" sandbox="allow-scripts"', seen.text)
     assert "modicum audits create --model tiny/1 --dataset few --threshold 0.9 --passes 600" in said

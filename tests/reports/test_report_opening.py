@@ -33,13 +33,13 @@ def test_the_first_screen_of_a_spot_that_decides_shows_the_spot_and_its_swap():
     page = opening_of(page_of(FINDINGS, load_image=bright, spots=rows()))
 
     text = said(FINDINGS, load_image=bright, spots=rows())
-    assert text.startswith("decisive “cat” is decided by one small spot.")
+    assert text.startswith("decisive “cat” follows one small spot.")
     assert (
         "Pasted onto 20 other pictures, the spot (2 by 3 pixels) turns 100% of them into “cat”; a random spot of its "
         "size turns 0% (difference: 85 to 100 percentage points, 95% interval)." in text
     )
     assert "With the spot covered, 100% of the pictures lose “cat”; with a random spot of its size, 0%." in text
-    assert "The risk of a false alarm is at most 5%, over all classes together." in text
+    assert "Of models that follow no spot, this test wrongly names at most 5%." in text
     assert "What to do next. Look at the outlined spot: does it belong to the class?" in text
     assert "Counterfactual set no set was given" in text
     assert page.count("<figure>") == 4
@@ -48,7 +48,7 @@ def test_the_first_screen_of_a_spot_that_decides_shows_the_spot_and_its_swap():
         "not cat in 1 of 1 tries",
         "model says dog",
     ]
-    assert "the spot pasted onto it; so in 1 of 1 tries, 0 of 1 with a random spot of its size" in text
+    assert "the spot pasted onto it: 1 of 1 tries; with a random spot of its size: 0 of 1" in text
 
 
 def test_a_pattern_is_told_beside_the_same_one_filled_from_other_pictures():
@@ -57,15 +57,17 @@ def test_a_pattern_is_told_beside_the_same_one_filled_from_other_pictures():
     assert "the spot (a pattern of 2 pixels) turns 100% of them into “cat”" in text
     assert "“cat”; the same pattern copied from another class turns 0%" in text
     assert "lose “cat”; with the same pattern covered from its own class, 0%." in text
-    assert "so in 1 of 1 tries, 0 of 1 with the same pattern copied from another class" in text
-    assert "its spot covered by other pictures' pixels; 0 of 1 with the same pattern covered from its own class" in text
+    assert "1 of 1 tries; with the same pattern copied from another class: 0 of 1" in text
+    assert (
+        "its spot covered by other pictures' pixels; with the same pattern covered from its own class: 0 of 1" in text
+    )
 
 
 def test_a_ring_is_told_beside_a_band_further_in():
     text = said(FINDINGS, load_image=bright, spots=rows(SpotPlace(SpotKind.RING, 1, 1)))
 
     assert "“cat”; a band of about its area further in turns 0%" in text
-    assert "so in 1 of 1 tries, 0 of 1 with a band of about its area further in" in text
+    assert "1 of 1 tries; with a band of about its area further in: 0 of 1" in text
     assert "a random spot" not in text
 
 
@@ -91,7 +93,7 @@ def test_what_a_cover_costs_is_not_told_of_a_pattern_that_could_not_be_covered()
     text = said(FINDINGS, spots=spots)
     page = read(page_of(FINDINGS, spots=spots)).text
 
-    assert text.startswith("decisive “cat” is decided by one small spot.")
+    assert text.startswith("decisive “cat” follows one small spot.")
     assert "the same pattern copied from another class turns 0%" in text
     assert "With the spot covered" not in text
     assert "The decision for cat can be made by a pattern of 2 pixels" in page
@@ -105,9 +107,9 @@ def test_a_spot_outside_the_objects_is_told_as_a_shortcut():
 
     text = said(FINDINGS, spots=spots)
 
-    assert text.startswith("shortcut “cat” is decided by a shortcut.")
+    assert text.startswith("shortcut “cat” follows a shortcut.")
     assert "Called a shortcut because only what lies outside the objects was copied and covered." in text
-    assert "What to do next. No object lies there: add pictures without it" in text
+    assert "What to do next. No object lies there: train with it covered" in text
 
 
 def test_where_nothing_was_found_that_is_said_with_the_three_smallest_subsets():
@@ -117,9 +119,12 @@ def test_where_nothing_was_found_that_is_said_with_the_three_smallest_subsets():
     page = page_of(FINDINGS, load_image=bright, spots=spots)
 
     text = said(FINDINGS, load_image=bright, spots=spots)
-    assert text.startswith("none found No small spot was found that decides a class. Over 40 images,")
+    assert text.startswith("none found No small spot was found that decides a class. The test looked at 40 images.")
     assert "Nothing to mend. A spot test cannot see a texture" in text
-    assert "Nearly every network has such subsets, good ones too, so the outcome does not rest on them." in text
+    assert (
+        "Nearly every network has such small subsets, good ones too, so they do not count in the outcome beside them."
+        in text
+    )
     assert opening_of(page).count("<figure>") == 6
     assert "model still says cat 3 pixels (4.7%) alone, confidence 0.920" in text
 
@@ -127,8 +132,14 @@ def test_where_nothing_was_found_that_is_said_with_the_three_smallest_subsets():
 @pytest.mark.parametrize(
     ("tested", "told"),
     [
-        (True, "none found No small spot was found that decides the one class tested. 1 class has too few images"),
-        (False, "none found in all together No small spot was found in all classes together. 2 classes have too few"),
+        (
+            True,
+            "none found No small spot was found that decides the one class tested. 1 predicted class has too few",
+        ),
+        (
+            False,
+            "none found with classes pooled No small spot was found, but no class was tested by itself. 2 predicted",
+        ),
     ],
 )
 def test_classes_that_were_not_tested_do_not_read_as_cleared(tested, told):
@@ -140,7 +151,7 @@ def test_classes_that_were_not_tested_do_not_read_as_cleared(tested, told):
     assert text.startswith(told)
     assert "Nothing to mend" not in text
     assert "A class gets a test of its own if the model predicts it for 8 images or more." in text
-    assert ("Small spots none found in all together" in text) is not tested
+    assert ("Small spots none found with classes pooled" in text) is not tested
 
 
 def test_what_is_not_settled_says_how_many_images_would_settle_it():
@@ -160,7 +171,7 @@ def test_without_a_test_of_spots_the_subsets_are_told_and_what_to_ask_for():
     text = said(FEW)
 
     assert text.startswith(
-        "no verdict yet On 100% of the searched images, 5% of the pixels are enough. That is 12 of 12"
+        "no outcome yet On 100% of the searched images, 5% of the pixels are enough. That is 12 of 12"
     )
     assert "What to do next. Ask for the control spot" in text
     assert "Small spots not tested" in text
@@ -169,13 +180,14 @@ def test_without_a_test_of_spots_the_subsets_are_told_and_what_to_ask_for():
 def test_a_test_of_spots_that_had_too_few_images_says_how_many_it_takes():
     text = said(FEW, plans=(*PLANS, ControlPlan(Control.SPOT)))
 
-    assert "What to do next. Audit at least 30 images of two predicted classes: so many tell" in text
+    assert text.startswith("no outcome yet Small spots were not tested. On 100% of the searched images,")
+    assert "What to do next. Audit at least 30 images in all, of two or more predicted classes." in text
 
 
 def test_an_audit_that_searched_nothing_says_what_to_change():
     text = said([not_eligible(place) for place in range(3)])
 
-    assert text.startswith("no verdict yet No image could be searched")
+    assert text.startswith("no outcome yet No image could be searched")
     assert re.search(
         r"No image is eligible: the model's confidence reaches the threshold of 0\.\d+ on none of 3 images", text
     )
@@ -223,7 +235,7 @@ def test_several_versions_open_with_one_table_one_chart_and_the_worst_in_picture
     assert page.count('<details class="result"') == 2
     assert "tiny, 2 versions on the data set few" in read(page).text
     text = read(f'<section class="opening{opening}</section>').text
-    assert "What was tested of version 1: Small spots not tested Loss with the edge" in text
+    assert "What was tested of version 1: Small spots not tested Accuracy lost with the edge" in text
     assert "The summary in full" not in page
     assert page.count("Not tested: whether a small spot decides") == 2, "each version's own stands in its part"
 
@@ -254,7 +266,7 @@ def test_the_ensemble_and_its_members_are_marked_and_its_own_pictures_shown():
     ]  # fmt: skip
     assert '<tr class="found"><th scope="row"><a href="#model-3-search-1">both</a>' in opening
     assert "both: On 0% of the searched images" in text
-    assert "no verdict yet" not in opening, "a column in which no version has an outcome is left out"
+    assert "no outcome yet" not in opening, "a column in which no version has an outcome is left out"
 
 
 def several_spots(classes: int) -> dict:
@@ -276,7 +288,7 @@ def test_several_classes_with_a_spot_are_listed_the_worst_first_with_the_way_to_
     opening = opening_of(page)
     text = read(f'<section class="opening{opening}</section>').text
     links = re.findall(r'<a href="#([^"]*)">([^<]*)</a>', opening)
-    assert text.startswith("decisive 8 of 8 classes are each decided by one small spot.")
+    assert text.startswith("decisive 8 of 8 classes each follow one small spot.")
     assert [name for _, name in links] == ["kind 7", "kind 6", "kind 5", "kind 4", "kind 3", "and 3 more"]
     assert "kind 7 85% (0%) 100% (0%)" in text
     assert all(read(page).ids.count(anchor) == 1 for anchor, _ in links)

@@ -205,7 +205,7 @@ def _about_subsets(measured: Measured, outcomes: Mapping[str, str]) -> str:
         return f"Nothing is known of small subsets: {rate.unavailable}."
     few = asked_text(rate.parameters["alpha"])
     images = f"{part_text(rate.value, rate.n)} of {rate.n} searched images{interval_text(rate.interval)}"
-    text = f"For {images}, the search found that {few} of the pixels or fewer suffice on its fill"
+    text = f"For {images}, the search found that {few} of the pixels or fewer suffice, with the rest filled in"
     if outcomes.get("class_targeted") == "ANY_CLASS":
         return (
             f"{text}. Such subsets exist for other classes as well, which says more about what masks can do than about "

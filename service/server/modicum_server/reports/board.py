@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from modicum_server.reports import plots
 from modicum_server.reports.comparisons import Check
-from modicum_server.reports.opening import NO_VERDICT, Opening
+from modicum_server.reports.opening import NO_OUTCOME, Opening
 from modicum_server.reports.outcomes import Tag, Tone, tag_of
 from modicum_server.reports.sections import Section
 from modicum_server.reports.spot_claims import quoted
@@ -65,7 +65,7 @@ class Board:
     @property
     def has_outcomes(self) -> bool:
         """Whether a test of any version has an outcome."""
-        return any(row.tag != NO_VERDICT for row in self.rows)
+        return any(row.tag != NO_OUTCOME for row in self.rows)
 
 
 def board_of(

@@ -24,12 +24,12 @@ from modicum_server.reports.sections import Section
 from modicum_server.reports.spot_claims import ClassTable, Row, decided, moved, named, names, quoted, table_of, turned
 
 LOSES = "ACCURACY_FALLS"
-MEND = "add pictures without it, or cover it in training, and audit again"
+MEND = "train with it covered, or with pictures of the class that lack it, and audit again"
 DOES_IT_BELONG = (
-    f"Look at the outlined spot: does it belong to the class? If so, the model may rely on it. If not, {MEND}."
+    f"Look at the outlined spot: does it belong to the class? If so, the model is right to use it. If not, {MEND}."
 )
 DO_THEY_BELONG = (
-    f"Look at each outlined spot: does it belong to its class? If so, the model may rely on it. If not, {MEND}."
+    f"Look at each outlined spot: does it belong to its class? If so, the model is right to use it. If not, {MEND}."
 )
 OUTSIDE_OBJECTS = f"No object lies there: {MEND}."
 ACCURACY_FALLS = "Accuracy falls when the edge or the background is covered."
@@ -38,16 +38,18 @@ NO_TEXTURE = "A spot test cannot see a texture or a colour cast: if you suspect 
 NOTHING_TO_MEND = f"Nothing to mend. {NO_TEXTURE}"
 TEST_CLASSES = (
     f"Audit more images. A class gets a test of its own if the model predicts it for {LEAST_CLASS_IMAGES} images or "
-    f"more. A clear outcome takes more than that. {NO_TEXTURE}"
+    f"more. The more there are, the sooner its test is conclusive. {NO_TEXTURE}"
 )
 ASK_FOR_SPOTS = (
     f"Ask for the control spot, with at least {LEAST_SPOT_IMAGES} images: it tests whether a small spot decides."
 )
 MORE_FOR_SPOTS = (
-    f"Audit at least {LEAST_SPOT_IMAGES} images of two predicted classes: so many tell whether a small spot decides."
+    f"Audit at least {LEAST_SPOT_IMAGES} images in all, of two or more predicted classes. With fewer, no test can tell "
+    "whether a small spot decides."
 )
 NEITHER = "Until then this audit neither clears nor blames the model."
-NO_VERDICT = replace(tag_of(NOT_TESTED), text="no verdict yet")
+NO_OUTCOME = replace(tag_of(NOT_TESTED), text="no outcome yet")
+EDGE_COVERED = "Accuracy lost with the edge or background covered"
 NO_SET = replace(tag_of(NOT_TESTED), text="no set was given")
 
 
@@ -76,7 +78,7 @@ class Opening:
     @property
     def tag(self) -> Tag:
         """How its outcome is shown."""
-        return NO_VERDICT if self.outcome == NOT_TESTED else tag_of(self.outcome)
+        return NO_OUTCOME if self.outcome == NOT_TESTED else tag_of(self.outcome)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,13 +179,14 @@ def _of_nothing(rows: Sequence[Row], untested: int) -> Finding:
 def _of_none(rows: Sequence[Row], untested: int) -> Finding:
     places = [place for row in rows for place in row["places"] if not place.get("outside")]
     none = none_text(one["kind"] for place in places for one in place["places"])
-    said = f"Over {_most_images(rows):,} images, {none[:1].lower()}{none[1:]}"
+    said = f"The test looked at {_most_images(rows):,} images. {none}"
     tested = sum(row["target_class"] is not None for row in rows)
     if not untested:
         return SpotOutcome.NONE_FOUND.value, "No small spot was found that decides a class.", (said,), NOTHING_TO_MEND
-    few = f"{untested:,} {'class has' if untested == 1 else 'classes have'} too few images for a test of their own."
+    have = "class has" if untested == 1 else "classes have"
+    few = f"{untested:,} predicted {have} too few images for a test of their own."
     if not tested:
-        return NONE_IN_ALL, "No small spot was found in all classes together.", (few, said), TEST_CLASSES
+        return NONE_IN_ALL, "No small spot was found, but no class was tested by itself.", (few, said), TEST_CLASSES
     which = "the one class" if tested == 1 else f"any of the {tested} classes"
     claim = f"No small spot was found that decides {which} tested."
     return SpotOutcome.NONE_FOUND.value, claim, (few, said), TEST_CLASSES
@@ -213,8 +216,10 @@ def _of_subsets(facts: OpeningFacts) -> Finding:
         return NOT_TESTED, section.headline, section.advice[:1], " ".join(section.advice[1:])
     if section.subsets == 0:
         return NOT_TESTED, section.headline, section.sentences, ""
-    next_step = MORE_FOR_SPOTS if facts.spot_asked else ASK_FOR_SPOTS
-    return NOT_TESTED, section.claim, section.sentences[:1], next_step
+    of_subsets = (section.claim, *section.sentences[:1])
+    if not facts.spot_asked:
+        return NOT_TESTED, of_subsets[0], of_subsets[1:], ASK_FOR_SPOTS
+    return NOT_TESTED, "Small spots were not tested.", (" ".join(of_subsets),), MORE_FOR_SPOTS
 
 
 def _pair_sentences(facts: OpeningFacts) -> tuple[str, ...]:
@@ -236,7 +241,7 @@ def _scores(facts: OpeningFacts) -> tuple[Score, ...]:
         spots = NONE_IN_ALL
     return (
         Score("Small spots", tag_of(spots)),
-        Score("Loss with the edge or background covered", tag_of(NOT_TESTED if edge is None else edge["outcome"])),
+        Score(EDGE_COVERED, tag_of(NOT_TESTED if edge is None else edge["outcome"])),
         Score("Counterfactual set", NO_SET if facts.pairs is None else tag_of(facts.pairs["outcome"])),
     )
 

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 NOT_TESTED = "NOT_TESTED"
 """Stands where a test did not run. No result has this outcome."""
-NONE_IN_ALL = "NONE_FOUND_IN_ALL_TOGETHER"
+NONE_IN_ALL = "NONE_FOUND_WITH_CLASSES_POOLED"
 """Stands where no spot was found in all classes together, and no class was tested by itself. No result has it."""
 
 

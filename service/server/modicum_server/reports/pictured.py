@@ -16,13 +16,11 @@ from modicum_server.reports.spots import ExampleImage
 MOST_PAIRS = 2
 MOST_CLASSES = 3
 """Classes whose spots are shown."""
-CLEAREST = (
-    "Of the stored examples of this class, this is the one where the spot does most beyond what it is compared with."
-)
+CLEAREST = "Of the stored examples of this class, this is the one with the largest effect of the spot."
 OF_EACH = "Of each class: a picture with its spot outlined, and that spot pasted onto a picture of another class."
 DESCRIBED = (
-    "The fewest pixels that were found to keep the model's answer. Nearly every network has such subsets, good ones "
-    "too, so the outcome does not rest on them. A policy can limit the share of images that have one."
+    "The fewest pixels found that keep the model's answer. Nearly every network has such small subsets, good ones "
+    "too, so they do not count in the outcome beside them. A policy can limit how many images have one."
 )
 """Beside pictures of subsets, which look like a fault to who sees them first."""
 
@@ -125,7 +123,7 @@ def _of_copied(entry: Mapping[str, Any]) -> Iterable[Picture]:
     if entry["covered"] is not None:
         lost, others = _tries(entry["covered"])
         compared = compared_text([entry["place"]["kind"]], COVERED)
-        text = f"its spot covered by other pictures' pixels; {others} with {compared}"
+        text = f"its spot covered by other pictures' pixels; with {compared}: {others}"
         yield Picture(pictures["covered"], "", outline, f"not {source['class']} in {lost} tries", text)
     yield Picture(pictures["other"], "", "", f"model says {other['class']}", f"another picture, {_sure(other)}")
     yield Picture(pictures["pasted"], "", outline, f"model says {followed}", _pasted(entry))
@@ -146,4 +144,4 @@ def _pasted(entry: Mapping[str, Any]) -> str:
         return "the spot pasted onto it"
     followed, others = _tries(entry["pasted"])
     compared = compared_text([entry["place"]["kind"]], COPIED)
-    return f"the spot pasted onto it; so in {followed} tries, {others} with {compared}"
+    return f"the spot pasted onto it: {followed} tries; with {compared}: {others}"

@@ -19,7 +19,7 @@ MOST_NAMED = 3
 """Classes that a claim names; of more it gives the number."""
 MOST_LINES = 5
 """Classes of the table; of more it gives the number."""
-HOW_SURE = f"The risk of a false alarm is at most {asked_text(ALPHA)}, over all classes together."
+HOW_SURE = f"Of models that follow no spot, this test wrongly names at most {asked_text(ALPHA)}."
 
 Row = Mapping[str, Any]
 
@@ -67,19 +67,18 @@ def names(rows: Sequence[Row], tested: Sequence[Row] = ()) -> str:
 
 
 def decided(rows: Sequence[Row], by: str, tested: Sequence[Row]) -> str:
-    """Return the claim that these classes, of those that were tested, are decided by something."""
+    """Return the claim that these classes, of those that were tested, follow something."""
     classes = named(rows)
     if classes[0]["target_class"] is None:
-        return f"Of all classes together, decisions are moved by {by}."
-    each = " each" if len(classes) > 1 else ""
-    return f"{names(rows, tested)} {'is' if len(classes) == 1 else 'are'}{each} decided by {by}."
+        return f"With all classes pooled, decisions follow {by}."
+    return f"{names(rows, tested)} {'follows' if len(classes) == 1 else 'each follow'} {by}."
 
 
 def turned(rows: Sequence[Row], tested: Sequence[Row]) -> str:
     """Return the claim that a spot is enough, where covering it was not seen to matter."""
     classes = named(rows)
     if classes[0]["target_class"] is None:
-        return "Of all classes together, decisions can be made by one small spot."
+        return "With all classes pooled, one small spot can turn other pictures."
     spots = "One small spot turns" if len(classes) == 1 else "Small spots turn"
     return f"{spots} other pictures into {names(rows, tested)}."
 

@@ -105,7 +105,7 @@ def _certainty(rate: Measure) -> str:
             "Read what follows as single cases."
         )
     ends = interval_text(rate.interval).strip(" ()")
-    return f"That is {_tally(rate)} ({ends}). It is a lower bound: a stronger search may find smaller subsets."
+    return f"That is {_tally(rate)} ({ends}). A stronger search can only find more."
 
 
 def _bound(rate: Measure) -> str:
