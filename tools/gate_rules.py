@@ -9,11 +9,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from modicum.gate.counterfactual_rule import CounterfactualOutcome
 from modicum.gate.reading_rules import INCONCLUSIVE, RULES
 from modicum_server.domain.reviews import ReviewOutcome
 from modicum_server.domain.searches import Control
 from modicum_server.measures import counterfactuals, mitigation, mitigation_rule, registry, shortcut, spots, transfer
-from modicum_server.measures.counterfactual_rule import CounterfactualOutcome
 
 FILE = Path(__file__).resolve().parents[1] / "clients/python/modicum/gate/rules.json"
 #: Lists of the document whose entries end in one of a few words.

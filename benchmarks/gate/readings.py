@@ -6,13 +6,12 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from modicum.gate.reading_rules import HALF
+from modicum.gate.reading_rules import HALF, plain_rules
 from modicum_server.domain.searches import Fill
 from modicum_server.measures.fill_survival import PREFIX, fill_reading
 from modicum_server.measures.intervals import TAILS
 from modicum_server.measures.measure import Measure, Measured, Reading, share
 from modicum_server.measures.random_subset import random_reading
-from modicum_server.measures.readings_anew import at_tail
 
 from benchmarks.gate.documents import IMAGES, document, outcome, policy
 from benchmarks.gate.rows import AT_LIMIT, BEYOND, WITHIN, Drawn, Row, Truths
@@ -55,14 +54,10 @@ def _drawing(
 
 def _reading(measured: Measured, read: Read) -> dict[str, Any]:
     """The reading as a document has it: with its outcome at each tail."""
-    outcomes = [(tail, _told(read, {name: at_tail(one, tail) for name, one in measured.items()})) for tail in TAILS]
-    return {**asdict(_told(read, measured)), "outcomes": [(tail, one.outcome) for tail, one in outcomes]}
-
-
-def _told(read: Read, measured: Measured) -> Reading:
     reading = read(measured)
     assert reading is not None, "the control ran"
-    return reading
+    rule = plain_rules({name: one.as_json() for name, one in measured.items()})[reading.control]
+    return {**asdict(reading), "outcomes": [(tail, rule.outcome(tail)) for tail in TAILS]}
 
 
 def _share(truth: float, drawn: Drawn, **parameters: str) -> Measure:

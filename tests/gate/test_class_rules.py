@@ -13,7 +13,6 @@ from modicum.gate.verdict import Outcome
 from modicum_server.domain.findings import FindingControls, FindingReason, Prediction, ScoredVariant, TransferFinding
 from modicum_server.domain.searches import Control, ControlPlan
 from modicum_server.domain.statistics import Statistics
-from modicum_server.measures import by_class, counterfactual_rule, shortcut
 from modicum_server.measures.counterfactual_set import CounterfactualSet, Pair
 from modicum_server.measures.observations import COMPARED_WITH, RING_FILLED
 
@@ -248,12 +247,3 @@ def test_a_plan_knows_what_settles_a_reading_that_is_open_at_every_tail(case, ex
     assert IMAGES < need.images < need.surer
     grown = scaled(document, need.images / IMAGES)
     assert {told for _, told in reading_of(grown, control)["outcomes"]} > {"INCONCLUSIVE"}
-
-
-def test_the_gate_and_the_server_have_the_same_limits():
-    rule = counterfactual_rule
-    assert (class_rules.DROP_LIMIT, class_rules.LEAST_IMAGES) == (shortcut.DROP_LIMIT, shortcut.LEAST_IMAGES)
-    assert class_rules.SHORTCUT_STATEMENTS == shortcut.STATEMENTS
-    assert (class_rules.LOSS_LIMIT, class_rules.HOLDS_LIMIT) == (rule.LOSS_LIMIT, rule.HOLDS_LIMIT)
-    assert (class_rules.CLASS_LIMIT, class_rules.LEAST_ACCURACY) == (rule.CLASS_LIMIT, rule.LEAST_ACCURACY)
-    assert (class_rules.LOSS_TAIL, class_rules.MOST_CLASSES) == (rule.ALPHA, by_class.MOST_CLASSES)

@@ -6,12 +6,11 @@ from functools import reduce
 from operator import getitem
 
 import pytest
-from modicum.gate import intervals, reading_rules, recount
+from modicum.gate import intervals, reading_rules
 from modicum.gate.measured_again import BY_REGION, MEASURES
 from modicum.gate.recount import first_difference
 from modicum_server.domain.searches import TargetRule
 from modicum_server.domain.statistics import Statistics
-from modicum_server.measures import by_class
 from modicum_server.measures.registry import measure_titles
 
 from tests.gate.server_documents import CATS, EVERYONE, RATES, every_outcome, reported, served, trial
@@ -35,7 +34,6 @@ def test_a_result_of_the_server_says_what_its_rows_say(options):
 
 def test_every_measure_but_those_of_what_a_report_lacks_is_taken_again():
     assert {*MEASURES, *BY_REGION["ring"]} == set(measure_titles()) - NOT_TAKEN
-    assert recount.MOST_CLASSES == by_class.MOST_CLASSES
 
 
 def dotted(path):

@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 import numpy as np
+from modicum.gate.counterfactual_rule import CounterfactualOutcome
 from modicum.gate.spot_rule import SpotOutcome, judge_network
 from modicum_server.domain.findings import FindingReason
 from modicum_server.domain.spots import SpotKind, SpotObjects, SpotOutcomes, SpotPlace, SpotRow, SpotTrial
 from modicum_server.measures.counterfactual_pairs import ClassRow, CounterfactualTest
-from modicum_server.measures.counterfactual_rule import CounterfactualOutcome
 from modicum_server.measures.intervals import Interval
 from modicum_server.measures.judged_spots import JudgedRow, SpotTest
 from modicum_server.measures.measure import Measure, share

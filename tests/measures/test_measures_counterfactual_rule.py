@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from modicum_server.measures.counterfactual_rule import (
+from modicum.gate.counterfactual_rule import (
     ALL,
     CLASS_LIMIT,
     HOLDS_LIMIT,
@@ -11,12 +11,18 @@ from modicum_server.measures.counterfactual_rule import (
     judge_losses,
     judge_network,
 )
+from modicum_server.measures.comparisons import difference_of
 
 FALLS, HOLDS, OPEN = (
     CounterfactualOutcome.ACCURACY_FALLS,
     CounterfactualOutcome.ACCURACY_HOLDS,
     CounterfactualOutcome.INCONCLUSIVE,
 )
+
+
+def told(values):
+    """Losses as a document has them."""
+    return {key: difference_of(one, empty="no pair").as_json() for key, one in values.items()}
 
 
 def losses(pairs: int, *, lost: int = 0, gained: int = 0):
@@ -33,7 +39,7 @@ def together(**classes):
 
 
 def judged(*, accuracy: float = 0.9, **classes) -> tuple[CounterfactualOutcome, dict]:
-    given = together(**classes)
+    given = told(together(**classes))
     outcomes = judge_losses(given)
     return judge_network(outcomes, given, accuracy), outcomes
 
@@ -101,6 +107,7 @@ def test_a_loss_at_the_limit_is_seldom_said_to_hold(limit, pairs):
     source = np.random.default_rng(1)
     key = ALL if limit == HOLDS_LIMIT else 0
 
-    held = [judge_losses({key: drawn(source, loss=limit, back=0.03, pairs=pairs)})[key] is HOLDS for _ in range(400)]
+    every = [told({key: drawn(source, loss=limit, back=0.03, pairs=pairs)}) for _ in range(400)]
+    held = [judge_losses(one)[key] is HOLDS for one in every]
 
     assert np.mean(held) <= 0.075

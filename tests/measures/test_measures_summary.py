@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import pytest
+from modicum.gate.counterfactual_rule import CounterfactualOutcome
 from modicum.gate.spot_rule import SpotOutcome
 from modicum_server.domain.spots import SpotKind, SpotOutcomes, SpotPlace
 from modicum_server.measures import counterfactuals
 from modicum_server.measures.counterfactual_pairs import CounterfactualTest
-from modicum_server.measures.counterfactual_rule import CounterfactualOutcome
 from modicum_server.measures.judged_spots import JudgedRow, SpotTest
 from modicum_server.measures.measure import Measure
 from modicum_server.measures.spots import places_of

@@ -1,16 +1,17 @@
 """The rules of readings that look at classes or at other versions: `shortcut`, `transfer` and `counterfactual`.
 
 Each takes an outcome from the numbers of a document, at the level at which they were measured or at a one-sided tail.
-The server defines these rules, with their sentences, in `modicum_server.measures.shortcut`, `transfer` and
-`counterfactual_rule`; a test compares both. The rules of other readings are in `reading_rules`.
+The server takes its outcomes from here, and puts them into sentences. The rule of the counterfactual set is in
+`counterfactual_rule`, those of other readings are in `reading_rules`.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from modicum.gate.counterfactual_rule import ALL, ALPHA, judge_losses, judge_network
 from modicum.gate.intervals import Ends, share_ends_at
-from modicum.gate.reading_rules import HALF, INCONCLUSIVE, AppliedRule, ends_at, stated
+from modicum.gate.reading_rules import HALF, INCONCLUSIVE, AppliedRule, ends_at, known, stated
 from modicum.gate.searched import asked_searches
 from modicum.gate.tails import FEWEST_PAIRS, number_of
 
@@ -21,12 +22,8 @@ DROP_LIMIT = 0.10
 LEAST_IMAGES = 30
 SHORTCUT_STATEMENTS = 2
 """Of all images, and of the classes, which share the error of one."""
-LOSS_LIMIT, HOLDS_LIMIT, CLASS_LIMIT = 0.10, 0.05, 0.20
-LEAST_ACCURACY = 0.5
-LOSS_TAIL = 0.05
-"""Of the counterfactual set, at which its outcome is decided whatever the level of the result."""
 MOST_CLASSES = 1_000
-"""That a document holds of a measure, or of pairs. It leaves out the others. A test compares with the server."""
+"""That a document holds of a measure, or of pairs. It leaves out the others, those with the fewest images."""
 COMPARED_SINCE = 3
 """Version of the result from which on SHORTCUT also needs the excess."""
 NOT_COMPARED = "this result did not compare the fill with one elsewhere; audit again"
@@ -44,12 +41,12 @@ def class_rules(document: Document, version: str, search: Document) -> dict[str,
     tests = [one for one in document.get("counterfactuals", ()) if _is_of(one, "model_version", version, index)]
     rules = {
         "shortcut": AppliedRule(
-            lambda tail: _shortcut(drop, excess, tail), SHORTCUT_STATEMENTS, drop["value"] is not None
+            lambda tail: shortcut_outcome(drop, excess, tail), SHORTCUT_STATEMENTS, drop["value"] is not None
         ),
-        "transfer": AppliedRule(lambda tail: _transfer(kept, tail), len(kept) + 1, bool(kept)),
+        "transfer": AppliedRule(lambda tail: transfer_outcome(kept, tail), len(kept) + 1, bool(kept)),
     }
     if all(len(one["classes"]) < MOST_CLASSES for one in tests):
-        rules["counterfactual"] = AppliedRule(lambda tail: _counterfactual(tests, tail or LOSS_TAIL), 1, bool(tests))
+        rules["counterfactual"] = AppliedRule(lambda tail: _counterfactual(tests, tail or ALPHA), 1, bool(tests))
     return rules
 
 
@@ -74,8 +71,11 @@ def _is_of(entry: Document, key: str, version: str, index: int) -> bool:
     return (entry[key], entry["search_index"]) == (version, index)
 
 
-def _shortcut(drop: Document, excess: Document, tail: float | None) -> str:
-    """SHORTCUT where both lie above the limit, over all images or for a class."""
+def shortcut_outcome(drop: Document, excess: Document, tail: float | None = None) -> str:
+    """SHORTCUT where both lie above the limit, over all images or for a class. The method defines the rule.
+
+    `tail` is one-sided; None stands for the level of the result.
+    """
     if drop["n"] < LEAST_IMAGES:
         return INCONCLUSIVE
     reacting, beyond = _reacting(drop, tail), _reacting(excess, tail)
@@ -85,14 +85,14 @@ def _shortcut(drop: Document, excess: Document, tail: float | None) -> str:
     is_open = any(one["value"] > DROP_LIMIT for one in _judged(drop).values())
     if least is None or least <= chance or reacting or is_open:
         return INCONCLUSIVE
-    return "NONE_SEEN" if _known(ends_at(drop, tail) if tail else stated(drop))[1] < DROP_LIMIT else INCONCLUSIVE
+    return "NONE_SEEN" if known(ends_at(drop, tail) if tail else stated(drop))[1] < DROP_LIMIT else INCONCLUSIVE
 
 
 def _reacting(measure: Document, tail: float | None) -> set[str]:
     """The classes whose loss is above the limit, among so many classes; an empty name stands for all images."""
     judged = _judged(measure)
     found = {index for index, one in judged.items() if _class_low(one, tail, len(judged)) > DROP_LIMIT}
-    low, _ = _known(ends_at(measure, tail) if tail else stated(measure))
+    low, _ = known(ends_at(measure, tail) if tail else stated(measure))
     return found | {""} if measure["n"] >= LEAST_IMAGES and low > DROP_LIMIT else found
 
 
@@ -101,7 +101,7 @@ def _judged(measure: Document) -> dict[str, Document]:
 
 
 def _class_low(group: Document, tail: float | None, classes: int) -> float:
-    low = _known(ends_at(group, tail / classes))[0] if tail else group["parameters"].get("low_over_classes")
+    low = known(ends_at(group, tail / classes))[0] if tail else group["parameters"].get("low_over_classes")
     return -math.inf if low is None else low
 
 
@@ -115,8 +115,11 @@ def _accuracy_low(drop: Document, tail: float | None) -> float | None:
     return None if ends is None else ends[0]
 
 
-def _transfer(kept: Sequence[Document], tail: float | None) -> str:
-    """PATTERN or QUIRK where all versions say so; MIXED where they differ, or where a class does."""
+def transfer_outcome(kept: Sequence[Document], tail: float | None = None) -> str:
+    """PATTERN or QUIRK where all versions say so; MIXED where they differ, or where a class does.
+
+    `kept` are the shares of agreed subsets that keep their class, one for each version that scored.
+    """
     sides = [_side(ends_at(one, tail) if tail else stated(one)) for one in kept]
     if not sides or 0 in sides:
         return INCONCLUSIVE
@@ -144,36 +147,15 @@ def _among(group: Document, tail: float | None, classes: int) -> Ends | None:
 
 def _side(ends: Ends | None) -> int:
     """1 where an interval lies above a half, -1 where it lies below, else 0."""
-    low, high = _known(ends)
+    low, high = known(ends)
     return 1 if low > HALF else -1 if high < HALF else 0
 
 
 def _counterfactual(tests: Sequence[Document], tail: float) -> str:
-    """Whether accuracy falls on all pairs or on those of a class (Holm's procedure), or holds on each."""
+    """The outcome of the network that the counterfactual set was shown to."""
     if not tests:
         return INCONCLUSIVE
     (test,) = tests
-    whole = test["measures"][LOSS]
-    classes = [row["measures"][LOSS] for row in test["classes"] if row["measures"][LOSS]["n"] >= FEWEST_PAIRS]
-    judged = [whole, *classes] if whole["n"] >= FEWEST_PAIRS else classes
-    if _falls(judged, tail):
-        return "ACCURACY_FALLS"
+    losses = {ALL: test["measures"][LOSS], **{at: row["measures"][LOSS] for at, row in enumerate(test["classes"])}}
     accuracy = test["measures"]["counterfactual_original_accuracy"]["value"] or 0.0
-    holds = _holds(whole, HOLDS_LIMIT, tail) and all(_holds(one, CLASS_LIMIT, tail) for one in classes)
-    return "ACCURACY_HOLDS" if holds and accuracy > LEAST_ACCURACY else INCONCLUSIVE
-
-
-def _falls(losses: Iterable[Document], tail: float) -> bool:
-    """Whether one of them falls: the first step of Holm's procedure decides that."""
-    asked = list(losses)
-    return any(_known(ends_at(one, tail / len(asked)))[0] > LOSS_LIMIT for one in asked)
-
-
-def _holds(loss: Document, limit: float, tail: float) -> bool:
-    return _known(ends_at(loss, tail))[1] < limit
-
-
-def _known(ends: Ends | None) -> tuple[float, float]:
-    """Both ends; one that is not known is as bad as can be."""
-    low, high = (None, None) if ends is None else ends
-    return (-math.inf if low is None else low), (math.inf if high is None else high)
+    return judge_network(judge_losses(losses, tail), losses, accuracy).value

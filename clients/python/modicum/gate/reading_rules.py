@@ -67,13 +67,11 @@ class AppliedRule:
 
 def _low(told: Told, name: str) -> float:
     """The lower end of a measure; an open end counts as beyond every limit."""
-    ends = told.get(name)
-    return -math.inf if ends is None or ends[0] is None else ends[0]
+    return known(told.get(name))[0]
 
 
 def _high(told: Told, name: str) -> float:
-    ends = told.get(name)
-    return math.inf if ends is None or ends[1] is None else ends[1]
+    return known(told.get(name))[1]
 
 
 def _class_targeted(told: Told) -> str:
@@ -176,6 +174,12 @@ def stated(measure: Document) -> Ends | None:
     """Return the interval that a document has of a measure."""
     interval = measure.get("interval")
     return None if interval is None else (interval["low"], interval["high"])
+
+
+def known(ends: Ends | None) -> tuple[float, float]:
+    """Return both ends; one that is not known is as bad as can be."""
+    low, high = (None, None) if ends is None else ends
+    return (-math.inf if low is None else low), (math.inf if high is None else high)
 
 
 def ends_at(measure: Document, tail: float) -> Ends | None:

@@ -4,13 +4,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+from modicum.gate.class_rules import MOST_CLASSES
 from numpy.typing import NDArray
 
 from modicum_server.measures.measure import Measure
 from modicum_server.measures.observations import UNKNOWN, Booleans
-
-MOST_CLASSES = 1_000
-"""Of a measure: those with the most images. A document of 100,000 classes would be read by nobody."""
 
 
 def by_class(

@@ -2,7 +2,7 @@
 
 Pairs of the same picture are left out of all of it; `CounterfactualSet.predicted` has the others.
 
-The rule is in `counterfactual_rule`; the words are in `counterfactuals`.
+The rule is in the client's `gate/counterfactual_rule.py`; the words are in `counterfactuals`.
 """
 
 from collections import Counter
@@ -11,19 +11,19 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from modicum.gate.class_rules import MOST_CLASSES
+from modicum.gate.counterfactual_rule import ALL, CounterfactualOutcome, Loss, judge_losses, judge_network
 from numpy.typing import NDArray
 
 from modicum_server.domain.models import ModelVersion
 from modicum_server.domain.searches import whole_image_search
-from modicum_server.measures.by_class import MOST_CLASSES
 from modicum_server.measures.comparisons import difference_of
-from modicum_server.measures.counterfactual_rule import ALL, CounterfactualOutcome, Floats, judge_losses, judge_network
 from modicum_server.measures.counterfactual_set import CounterfactualSet
 from modicum_server.measures.document_lists import Audited
 from modicum_server.measures.intervals import TAILS
 from modicum_server.measures.measure import Measure, Measured, share
 from modicum_server.measures.number_words import class_label
-from modicum_server.measures.observations import UNKNOWN, Booleans, Observations
+from modicum_server.measures.observations import UNKNOWN, Booleans, Floats, Observations
 
 EXAMPLES = 12
 """Pairs that are shown, those with the highest confidence on the original first."""
@@ -210,10 +210,11 @@ def _paired(version: str, given: CounterfactualSet, seen: Observations) -> Paire
     )
 
 
-def _losses(paired: PairedPredictions) -> dict[int, Floats]:
+def _losses(paired: PairedPredictions) -> dict[int, Loss]:
     """The losses of all labelled pairs, and of each class."""
     losses, labels = paired.losses[paired.labelled], paired.label[paired.labelled]
-    return {ALL: losses} | {int(index): losses[labels == index] for index in np.unique(labels)}
+    each = {ALL: losses} | {int(index): losses[labels == index] for index in np.unique(labels)}
+    return {key: difference_of(values, empty=NO_LABEL).as_json() for key, values in each.items()}
 
 
 def _measures(paired: PairedPredictions, where: Booleans, level: float) -> Measured:

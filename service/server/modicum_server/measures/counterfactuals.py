@@ -6,8 +6,9 @@ labels they only tell of predictions that change, and what nobody changed was no
 
 from collections.abc import Sequence
 
+from modicum.gate.counterfactual_rule import CounterfactualOutcome
+
 from modicum_server.measures.counterfactual_pairs import ClassRow, CounterfactualTest, counterfactual_tests_of
-from modicum_server.measures.counterfactual_rule import CounterfactualOutcome
 from modicum_server.measures.document_lists import Audited, DocumentList
 from modicum_server.measures.intervals import SMALLEST_SAMPLE
 from modicum_server.measures.measure import Measure, Measured, Reading

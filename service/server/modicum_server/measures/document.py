@@ -277,7 +277,7 @@ def _search_json(
         if listed.reading
     )
     readings = [*registry.read_controls(measured), *(reading for reading in told if reading is not None)]
-    anew = outcomes_by_tail(measured, audited, across, version, index)
+    anew = outcomes_by_tail(measured, across, version, index)
     blind = version in audited.parameters.get("gradient_free", ())
     return {
         "search": asdict(seen.search),

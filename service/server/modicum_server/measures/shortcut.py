@@ -12,15 +12,16 @@ images; its lower ends are those of intervals whose error is divided by the numb
 NONE_SEEN: otherwise, the upper end of the drop over all images is below 0.10, no class of ten images loses more than
 0.10, and the interval of the accuracy lies above chance. INCONCLUSIVE: otherwise, or with fewer than 30 images. Chance
 is the share of the most frequent label, which a constant prediction would reach; both are over the images of the drop.
-Not for canvases below 28x28.
+Not for canvases below 28x28. The rule is the client's (`gate/class_rules.py`); here are its measures and its sentences.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from modicum.gate.class_rules import DROP, DROP_LIMIT, EXCESS, LEAST_IMAGES, SHORTCUT_STATEMENTS, shortcut_outcome
+from modicum.gate.reading_rules import INCONCLUSIVE
 
 from modicum_server.domain.searches import Canvas
 from modicum_server.measures.by_class import by_class
@@ -48,15 +49,10 @@ from modicum_server.measures.shortcut_words import (
 )
 
 CONTROL = "shortcut"
-DROP, EXCESS = "shortcut_accuracy_drop", "shortcut_accuracy_excess"
-DROP_LIMIT = 0.10
 OUTCOMES = ("SHORTCUT", "NONE_SEEN", "CLEAR", "INCONCLUSIVE")
 """Of the reading. CLEAR is that of results of older releases alone."""
-LEAST_IMAGES = 30
 SMALLEST_SIDE = 28
 """Pixels; the ring of a smaller canvas takes in too much of what it should surround."""
-STATEMENTS = 2
-"""That could lead to SHORTCUT by chance: of all images, and of the classes, which share the error of one."""
 RING, OUTSIDE = "ring", "outside the objects"
 COMPARISONS = {RING: "a band further in", OUTSIDE: "the objects"}
 """What is filled in the comparison of each region."""
@@ -149,35 +145,36 @@ def shortcut_reading(measured: Measured) -> Reading | None:
     drop = measured[DROP]
     if drop.value is None:
         return None
-    outcome, why = judge(measured)
+    outcome = shortcut_outcome(drop.as_json(), measured[EXCESS].as_json())
     outside = _is_outside(drop)
     where = measured["object_share_median" if outside else "border_share_median"]
     classes = losing_classes(measured) or reacting_classes(measured)
     fact = fact_text(measured[EXCESS], drop, classes, where, outside=outside)
-    return concluded(CONTROL, fact, why, outcome, statements=STATEMENTS)
+    why = _unsettled(measured) if outcome == INCONCLUSIVE else _settled(outcome, measured)
+    return concluded(CONTROL, fact, why, outcome, statements=SHORTCUT_STATEMENTS)
 
 
-def judge(measured: Measured) -> tuple[str, str]:
-    """Return the verdict by the rule above, and its sentence."""
+def _settled(outcome: str, measured: Measured) -> str:
+    """The sentence about an outcome that the rule came to."""
+    outside = _is_outside(measured[DROP])
+    if outcome == "NONE_SEEN":
+        return none_seen_text(measured[DROP], outside=outside)
+    return reacts_text("decisions" if loses_everywhere(measured) else "decisions for these classes", outside=outside)
+
+
+def _unsettled(measured: Measured) -> str:
+    """The sentence about what keeps the rule from an outcome."""
     drop = measured[DROP]
     outside = _is_outside(drop)
     if drop.n < LEAST_IMAGES:
-        return "INCONCLUSIVE", too_few_text(drop.n, LEAST_IMAGES)
-    if loses_everywhere(measured):
-        return "SHORTCUT", reacts_text("decisions", outside=outside)
-    if losing_classes(measured):
-        return "SHORTCUT", reacts_text("decisions for these classes", outside=outside)
+        return too_few_text(drop.n, LEAST_IMAGES)
     low, chance = drop.parameters["accuracy_low"], drop.parameters["chance_accuracy"]
     if low is None or low <= chance:
-        return "INCONCLUSIVE", near_chance_text(chance)
+        return near_chance_text(chance)
     if _reacts(drop) or reacting_classes(measured):
-        return "INCONCLUSIVE", no_more_text(measured[EXCESS], DROP_LIMIT, outside=outside)
+        return no_more_text(measured[EXCESS], DROP_LIMIT, outside=outside)
     open_classes = [group for group in drop.groups.values() if group.interval and (group.value or 0.0) > DROP_LIMIT]
-    if open_classes:
-        return "INCONCLUSIVE", open_classes_text(open_classes, outside=outside)
-    if _ends(drop)[1] < DROP_LIMIT:
-        return "NONE_SEEN", none_seen_text(drop, outside=outside)
-    return "INCONCLUSIVE", unsettled_text(outside=outside)
+    return open_classes_text(open_classes, outside=outside) if open_classes else unsettled_text(outside=outside)
 
 
 def loses_everywhere(measured: Measured) -> bool:
@@ -206,7 +203,8 @@ def _pairs_of_classes(measured: Measured) -> list[tuple[Measure, Measure | None]
 
 
 def _reacts(measure: Measure) -> bool:
-    return measure.n >= LEAST_IMAGES and _ends(measure)[0] > DROP_LIMIT
+    low = None if measure.interval is None else measure.interval.low
+    return measure.n >= LEAST_IMAGES and low is not None and low > DROP_LIMIT
 
 
 def _stands_out(group: Measure) -> bool:
@@ -215,13 +213,6 @@ def _stands_out(group: Measure) -> bool:
 
 def _is_outside(drop: Measure) -> bool:
     return bool(drop.parameters["region"] == OUTSIDE)
-
-
-def _ends(measure: Measure) -> tuple[float, float]:
-    """The interval. An unknown end is as bad as can be."""
-    interval = measure.interval
-    low, high = (None, None) if interval is None else (interval.low, interval.high)
-    return (-math.inf if low is None else low), (math.inf if high is None else high)
 
 
 MEASURE_SET = MeasureSet(

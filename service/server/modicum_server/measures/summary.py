@@ -5,13 +5,14 @@ All rules are here, and a test holds them to a table of situations. Computes no 
 
 from collections.abc import Mapping, Sequence
 
+from modicum.gate.class_rules import DROP, EXCESS
+from modicum.gate.counterfactual_rule import CounterfactualOutcome
 from modicum.gate.spot_rule import SpotOutcome
 
 from modicum_server.domain.controls import LEAST_SPOT_IMAGES
 from modicum_server.domain.spots import LEAST_CLASS_IMAGES
 from modicum_server.measures import counterfactuals
 from modicum_server.measures.counterfactual_pairs import CounterfactualTest
-from modicum_server.measures.counterfactual_rule import CounterfactualOutcome
 from modicum_server.measures.judged_spots import JudgedRow, SpotTest
 from modicum_server.measures.measure import Measured
 from modicum_server.measures.number_words import (
@@ -22,7 +23,7 @@ from modicum_server.measures.number_words import (
     points_number,
     points_text,
 )
-from modicum_server.measures.shortcut import DROP, EXCESS, RING, loses_everywhere, losing_classes
+from modicum_server.measures.shortcut import RING, loses_everywhere, losing_classes
 from modicum_server.measures.shortcut_words import class_losses_text, loss_text
 from modicum_server.measures.spot_words import (
     ONLY_THIS,

@@ -9,7 +9,7 @@ every version that scored. QUIRK: its upper end is below 0.5 with every one. MIX
 or a class lies on the other side of 0.5 than all of them together: most subsets can be shared while those of one
 class, which has a cue of its own, are not. A class needs ten such images, and its interval's error is divided by the
 number of such classes and versions. Otherwise, or below n = 10, INCONCLUSIVE. Versions can share a pattern that is
-wrong: they may have learned one shortcut.
+wrong: they may have learned one shortcut. The rule is the client's (`gate/class_rules.py`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,6 +18,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from modicum.gate.class_rules import transfer_outcome
 
 from modicum_server.domain.classes import same_classes
 from modicum_server.domain.models import ModelVersion
@@ -29,7 +30,7 @@ from modicum_server.measures.measure import Measure, Measured, Reading, conclude
 from modicum_server.measures.measure_sets import Title
 from modicum_server.measures.number_words import enumeration, interval_text, share_text, short_name
 from modicum_server.measures.observations import UNKNOWN, Booleans, Observations, Rescored
-from modicum_server.measures.rescored import LESS, MORE, UNSETTLED, against_half
+from modicum_server.measures.rescored import against_half
 
 CONTROL = "transfer"
 AGREED = "transfer_agreed"
@@ -100,17 +101,23 @@ def transfer(source: ModelVersion, scorer: ModelVersion, seen: Seen, index: int)
     }
 
 
-def transfer_reading(pairs: Sequence[Transfer]) -> Reading | None:
-    """Return the sentence about one version's subsets from its pairs, None if no other version scored any."""
-    kept = {pair.scorer: pair.measures[f"{AGREED}_class_kept_share"] for pair in pairs}
+def kept_shares(transfers: Sequence[Transfer], version: str, index: int) -> Measured:
+    """Return the shares of agreed subsets of a version that keep their class, by the version that scored them."""
+    return {
+        pair.scorer: pair.measures[f"{AGREED}_class_kept_share"]
+        for pair in transfers
+        if (pair.source, pair.search_index) == (version, index)
+    }
+
+
+def transfer_reading(kept: Measured) -> Reading | None:
+    """Return the sentence about one version's subsets from its `kept_shares`, None if no other version scored any."""
     known = {name: measure for name, measure in kept.items() if measure.value is not None}
     if not known:
         return None
     shares = enumeration([_share_with(name, measure) for name, measure in known.items()])
     exceptions = _exceptions(known)
-    outcome = _outcome([against_half(measure) for measure in kept.values()])  # who cannot be compared settles nothing
-    if exceptions and outcome != "INCONCLUSIVE":
-        outcome = "MIXED"
+    outcome = transfer_outcome([one.as_json() for one in kept.values()])  # who cannot be compared settles nothing
     fact = f"Of images on which both versions are confident of the same class, the subset keeps that class {shares}"
     if unknown := sorted(kept.keys() - known.keys()):
         fact += f"; there are no such images with {enumeration([short_name(name) for name in unknown])}"
@@ -131,7 +138,7 @@ def reading_of(audited: Audited, transfers: Sequence[Transfer], version: str, in
     """
     if audited.specification.searches[index].target_rule is not TargetRule.PREDICTED:
         return None
-    return transfer_reading([one for one in transfers if (one.source, one.search_index) == (version, index)])
+    return transfer_reading(kept_shares(transfers, version, index))
 
 
 def _agreed(ours: Observations, theirs: Observations, classes: Sequence[int]) -> Booleans:
@@ -212,14 +219,6 @@ def _among(group: Measure, count: int) -> Measure:
 def _share_with(scorer: str, kept: Measure) -> str:
     assert kept.value is not None, "only known shares are shown"
     return f"with {short_name(scorer)} for {share_text(kept.value)} of {kept.n}{interval_text(kept.interval)}"
-
-
-def _outcome(settled: Sequence[int]) -> str:
-    if UNSETTLED in settled:
-        return "INCONCLUSIVE"
-    if set(settled) == {MORE}:
-        return "PATTERN"
-    return "QUIRK" if set(settled) == {LESS} else "MIXED"
 
 
 def _conclusion(outcome: str, n: int) -> str:
