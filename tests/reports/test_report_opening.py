@@ -121,10 +121,7 @@ def test_where_nothing_was_found_that_is_said_with_the_three_smallest_subsets():
     text = said(FINDINGS, load_image=bright, spots=spots)
     assert text.startswith("none found No small spot was found that decides a class. The test looked at 40 images.")
     assert "Nothing to mend. A spot test cannot see a texture" in text
-    assert (
-        "Nearly every network has such small subsets, good ones too, so they do not count in the outcome beside them."
-        in text
-    )
+    assert "Nearly every network has such small subsets, good ones too: alone they are no fault." in text
     assert opening_of(page).count("<figure>") == 6
     assert "model still says cat 3 pixels (4.7%) alone, confidence 0.920" in text
 
@@ -251,7 +248,10 @@ def test_an_ensemble_opens_with_what_its_check_says_and_what_settles_it():
 
     text = read(f'<section class="opening{opening_of(page)}</section>').text
     assert text.startswith("inconclusive It is open whether the ensemble “both” mitigates overinterpretation.")
-    assert "Its subsets are 2.0 times as large as its members' on average (95% interval 2.0 to 2.0)." in text
+    assert (
+        "It needs 2.0 times as many pixels of an image as its members do, on average (95% interval 2.0 to 2.0)." in text
+    )
+    assert "2.0). More than 1.1 times as many would count as mitigated." in text
     assert "Open: fewer than 30 images were searched with the ensemble and all members (12); the members were" in text
     assert "What to do next. Audit about 189 images; this audit could compare 12. Run modicum ensemble check" in text
     assert "both, version 1, an ensemble, and its 2 members on the data set few" in page

@@ -102,19 +102,22 @@ def checks(document: Mapping[str, Any], called: Called) -> list[Check]:
             latency_ratio=_rounded(entry.get("latency_ratio")),
             limits=entry["limits"],
             second=entry.get("out_of_distribution"),
-            ratio=_ratio_sentence(measure_from_json(entry["measures"]["subset_fraction_ratio"])),
+            ratio=_ratio_sentence(
+                measure_from_json(entry["measures"]["subset_fraction_ratio"]), entry["limits"]["ratio"]
+            ),
             next_step=next_step(entry),
         )
         for entry in document.get("mitigation", ())
     ]
 
 
-def _ratio_sentence(ratio: Measure) -> str:
-    """What was measured, as a sentence."""
+def _ratio_sentence(ratio: Measure, limit: float) -> str:
+    """What was measured, and from where on it counts, in two sentences."""
     if ratio.value is None:
-        return f"How large its subsets are beside its members' is not known: {ratio.unavailable}."
+        return f"How many pixels it needs beside its members is not known: {ratio.unavailable}."
     interval = interval_text(ratio.interval, ratio_text)
-    return f"Its subsets are {times_text(ratio.value)} as large as its members' on average{interval}."
+    needs = f"It needs {times_text(ratio.value)} as many pixels of an image as its members do, on average{interval}."
+    return f"{needs} More than {times_text(limit)} as many would count as mitigated."
 
 
 def _titles_of(key: str) -> Titles:

@@ -10,7 +10,7 @@ from modicum_server.measures.mitigation_power import IMAGES_NEEDED
 
 SETTLED = {
     "MITIGATED": "Nothing to mend. Each decision of the ensemble costs a pass of every member.",
-    "NOT_MITIGATED": "Do not count on this ensemble against overinterpretation: deploy a member, or mend the members.",
+    "NOT_MITIGATED": "Do not count on this ensemble against overinterpretation. Judge each member by its own outcome.",
 }
 MATCH = "Run modicum ensemble check: it also searches the members at matched temperatures."
 LABEL = "Label the images: without labels its accuracy is not known."

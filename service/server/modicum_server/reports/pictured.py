@@ -20,7 +20,7 @@ CLEAREST = "Of the stored examples of this class, this is the one with the large
 OF_EACH = "Of each class: a picture with its spot outlined, and that spot pasted onto a picture of another class."
 DESCRIBED = (
     "The fewest pixels found that keep the model's answer. Nearly every network has such small subsets, good ones "
-    "too, so they do not count in the outcome beside them. A policy can limit how many images have one."
+    "too: alone they are no fault. A policy can limit how many images have one."
 )
 """Beside pictures of subsets, which look like a fault to who sees them first."""
 
