@@ -26,6 +26,7 @@ WORDS: Mapping[str, str] = {
     "store": "Postgres",
     "queue": "wakes workers",
     "artifacts": "bytes by digest",
+    "issuers": "identity tokens",
     "torchserve": "model server",
     "model_process": "model process",
     "metrics": "Prometheus",

@@ -24,7 +24,8 @@
     └── ModelServerError (never leaves the worker; its kinds are in `model_server`) ─
               ModelDied, ModelOutOfMemory, ModelHung, ModelServerDown, TaskFailed ─ ExecutableNotEnclosed
 
-A message says what is wrong, what was expected, what came and what to do. It is safe to show to any caller.
+Those of trust in pipelines are in `ports.trust_errors`. A message says what is wrong, what was expected, what came
+and what to do. It is safe to show to any caller.
 """
 
 import re

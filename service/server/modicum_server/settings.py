@@ -1,5 +1,6 @@
 """Every setting of the server. A field here is MODICUM_<FIELD> in the environment."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -53,6 +54,15 @@ class Settings(BaseSettings):
     metrics_seconds: float = Field(15.0, gt=0, description="seconds between two looks of /metrics for newer audits")
     tls_cert: Path | None = Field(None, description="certificate chain (PEM) of the gRPC and HTTP ports")
     tls_key: Path | None = Field(None, description="private key (PEM) of the certificate")
+    trusted_issuers: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="issuers whose identity tokens projects may trust, such as "
+        "https://token.actions.githubusercontent.com, separated by commas; none by default",
+    )
+    allow_private_issuers: bool = Field(
+        False,
+        description="ask trusted issuers for their keys at addresses that are not public too, and on loopback by http",
+    )
     allow_executables: bool = Field(False, description="accept torch.export programs and TorchScript, which are code")
     device: str = Field("auto", description="device of the worker: auto, cpu or cuda")
     slots: int = Field(1, ge=1, description="tasks that a worker runs at once, each in its own model process")
@@ -122,6 +132,21 @@ class Settings(BaseSettings):
         if isinstance(hosts, str):
             return tuple(host.strip().lower() for host in hosts.split(",") if host.strip())
         return hosts
+
+    @field_validator("trusted_issuers", mode="before")
+    @classmethod
+    def _are_addresses(cls, issuers: object) -> object:
+        if isinstance(issuers, str):
+            return tuple(issuer.strip() for issuer in issuers.split(",") if issuer.strip())
+        return issuers
+
+    @field_validator("trusted_issuers")
+    @classmethod
+    def _are_https(cls, issuers: tuple[str, ...]) -> tuple[str, ...]:
+        for issuer in issuers:
+            if re.fullmatch("https?://[!-~]{1,500}", issuer, re.ASCII) is None or re.search("[?#@]", issuer):
+                raise ValueError(f"expected addresses such as https://issuer.example.org, got {issuer[:80]!r}")
+        return issuers
 
     @field_validator("database_url")
     @classmethod

@@ -20,6 +20,16 @@ from modicum_server.ports.reports import CanvasWriter, JsonWriter, ReportRendere
 from modicum_server.ports.reviews import Reviews
 from modicum_server.ports.spot_swaps import SpotSwaps
 from modicum_server.ports.store import Store, Transaction
+from modicum_server.ports.trust import IdentityTokens, Trust
+from modicum_server.ports.trust_errors import (
+    IdentityNotTrusted,
+    IdentityTokenInvalid,
+    IdentityTokenUsed,
+    IssuerUnavailable,
+    TrustRuleExists,
+    TrustRuleNotFound,
+    TrustRulesFull,
+)
 from modicum_server.ports.verdicts import VerdictFilter, Verdicts
 
 __all__ = [
@@ -34,6 +44,11 @@ __all__ = [
     "Findings",
     "Gauges",
     "Identity",
+    "IdentityNotTrusted",
+    "IdentityTokenInvalid",
+    "IdentityTokenUsed",
+    "IdentityTokens",
+    "IssuerUnavailable",
     "JsonWriter",
     "Keyed",
     "Models",
@@ -51,6 +66,10 @@ __all__ = [
     "Spots",
     "Store",
     "Transaction",
+    "Trust",
+    "TrustRuleExists",
+    "TrustRuleNotFound",
+    "TrustRulesFull",
     "Upload",
     "VerdictFilter",
     "Verdicts",

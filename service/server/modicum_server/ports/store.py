@@ -10,6 +10,7 @@ from modicum_server.ports.identity import Identity
 from modicum_server.ports.overviews import Gauges, Overviews
 from modicum_server.ports.reviews import Reviews
 from modicum_server.ports.spot_swaps import SpotSwaps
+from modicum_server.ports.trust import Trust
 from modicum_server.ports.verdicts import Verdicts
 
 
@@ -20,6 +21,7 @@ class Transaction(Protocol):
     projects: Projects
     sessions: Sessions
     access: Access
+    trust: Trust
     requests: Requests
     models: Models
     datasets: Datasets
