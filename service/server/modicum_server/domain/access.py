@@ -21,6 +21,7 @@ class Token:
 
     `project`: the only project in which it is good; empty for one that carries all grants of its principal.
     `expire_time`: None for one that does not expire. `last_used_time`: to the minute; None for one never used.
+    `trust_rule`: the rule that gave it to a job, and its role; empty for all others.
     """
 
     id: str
@@ -30,6 +31,7 @@ class Token:
     create_time: datetime
     expire_time: datetime | None
     last_used_time: datetime | None
+    trust_rule: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ class NewToken:
     display_name: str = ""
     project: str = ""
     expire_time: datetime | None = None
+    trust_rule: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from modicum_server.domain.projects import Principal, Role
 from modicum_server.ports import Keyed
 from modicum_server.store import tables
 
-_ROLES, _TOKENS = tables.roles.c, tables.tokens.c
+_ROLES, _TOKENS, _RULES = tables.roles.c, tables.tokens.c, tables.trust_rules.c
 #: A use is stored at most once a minute: otherwise every call would write.
 _USE_IS_STALE = or_(
     _TOKENS.last_used_time.is_(None), _TOKENS.last_used_time < func.now() - func.make_interval(0, 0, 0, 0, 0, 1)
@@ -90,6 +90,7 @@ class PostgresAccess:
             display_name=token.display_name,
             project=token.project or None,
             expire_time=token.expire_time,
+            trust_rule=token.trust_rule or None,
         )
         return await self._one(row.on_conflict_do_nothing(index_elements=["digest"]).returning(tables.tokens))
 
@@ -141,13 +142,25 @@ class PostgresAccess:
 
 
 def principal_query() -> Select[Any]:
-    """Select tokens that are good, each with a row for every grant that it carries, or one row without a grant."""
+    """Select tokens that are good, each with a row for every grant that it carries, or one row without a grant.
+
+    A token that a trust rule gave carries the role of the rule and no grant.
+    """
     carried = and_(
-        _ROLES.principal == _TOKENS.principal, or_(_TOKENS.project.is_(None), _TOKENS.project == _ROLES.project)
+        _TOKENS.trust_rule.is_(None),
+        _ROLES.principal == _TOKENS.principal,
+        or_(_TOKENS.project.is_(None), _TOKENS.project == _ROLES.project),
     )
     return (
-        select(_TOKENS.id, _TOKENS.principal, _ROLES.project, _ROLES.role, _USE_IS_STALE.label("use_is_stale"))
+        select(
+            _TOKENS.id,
+            _TOKENS.principal,
+            func.coalesce(_RULES.project, _ROLES.project).label("project"),
+            func.coalesce(_RULES.role, _ROLES.role).label("role"),
+            _USE_IS_STALE.label("use_is_stale"),
+        )
         .outerjoin(tables.roles, carried)
+        .outerjoin(tables.trust_rules, _RULES.name == _TOKENS.trust_rule)
         .where(or_(_TOKENS.expire_time.is_(None), _TOKENS.expire_time > func.now()))
     )
 
@@ -175,4 +188,5 @@ def _token(row: Row[Any]) -> Token:
         create_time=row.create_time,
         expire_time=row.expire_time,
         last_used_time=row.last_used_time,
+        trust_rule=row.trust_rule or "",
     )

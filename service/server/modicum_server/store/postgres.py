@@ -34,6 +34,7 @@ from modicum_server.store.sessions import PostgresSessions
 from modicum_server.store.shards import PostgresShards
 from modicum_server.store.spot_swaps import PostgresSpotSwaps
 from modicum_server.store.spots import PostgresSpots
+from modicum_server.store.trust import PostgresTrust
 from modicum_server.store.verdicts import PostgresVerdicts
 
 #: How long a store that is closed waits for the connections in use, and how often it looks.
@@ -51,6 +52,7 @@ class PostgresTransaction:
     projects: ports.Projects
     sessions: ports.Sessions
     access: ports.Access
+    trust: ports.Trust
     requests: ports.Requests
     models: ports.Models
     datasets: ports.Datasets
@@ -93,6 +95,7 @@ class PostgresStore:
             projects=PostgresProjects(connection),
             sessions=PostgresSessions(connection),
             access=PostgresAccess(connection),
+            trust=PostgresTrust(connection),
             requests=PostgresRequests(connection),
             models=PostgresModels(connection, self._wake_jobs),
             datasets=PostgresDatasets(connection),

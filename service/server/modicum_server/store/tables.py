@@ -28,19 +28,31 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from modicum_server.domain.audits import AuditState, Stage
 from modicum_server.domain.findings import FindingReason
 from modicum_server.domain.models import VersionState
-from modicum_server.domain.projects import Role
 from modicum_server.domain.verdicts import OVERALL
+from modicum_server.store.access_tables import roles, sessions, sign_in_links, tokens
 from modicum_server.store.identity_table import store_identity
 from modicum_server.store.review_tables import review_answers, reviewers, reviews
 from modicum_server.store.spot_swap_tables import spot_swaps
 from modicum_server.store.table_parts import NAME, TIME, counter, created, metadata, one_of
+from modicum_server.store.trust_tables import trust_rules, used_identity_tokens
 
-__all__ = ["metadata", "review_answers", "reviewers", "reviews", "spot_swaps", "store_identity"]
+__all__ = [
+    "metadata",
+    "review_answers",
+    "reviewers",
+    "reviews",
+    "roles",
+    "sessions",
+    "sign_in_links",
+    "spot_swaps",
+    "store_identity",
+    "tokens",
+    "trust_rules",
+    "used_identity_tokens",
+]
 """Declared elsewhere; all below is public, too."""
 
 EMPTY_TEXTS = text("'{}'::text[]")
-#: 16 hexadecimal digits, for tokens of the previous release, which stores no id.
-NEW_TOKEN_ID = text("\"left\"(replace((gen_random_uuid())::text, '-'::text, ''::text), 16)")
 
 projects = Table(
     "projects",
@@ -50,60 +62,6 @@ projects = Table(
     Column("served_time", TIME, comment="when a shard of it was last claimed: fairness"),
     counter("expired_shards"),
 )
-
-roles = Table(
-    "roles",
-    metadata,
-    Column("principal", NAME, nullable=False),
-    Column("project", NAME, ForeignKey("projects.name", ondelete="CASCADE"), nullable=False),
-    Column("role", Text, nullable=False),
-    PrimaryKeyConstraint("principal", "project"),
-    one_of("role", Role),
-    Index(None, "project"),
-)
-
-tokens = Table(
-    "tokens",
-    metadata,
-    Column("digest", NAME, primary_key=True, comment="SHA-256 of the token; the token itself is nowhere"),
-    Column("principal", NAME, nullable=False),
-    created(),
-    Column("id", NAME, nullable=False, unique=True, server_default=NEW_TOKEN_ID, comment="shown in lists; no secret"),
-    Column("display_name", Text, nullable=False, server_default=text("''::text")),
-    Column(
-        "project",
-        NAME,
-        ForeignKey("projects.name", ondelete="CASCADE"),
-        comment="the only project that it is for; null: all of its principal's",
-    ),
-    Column("expire_time", TIME, comment="null: it does not expire"),
-    Column("last_used_time", TIME, comment="to the minute"),
-    Index(None, "principal"),
-    Index(None, "project", "id"),
-)
-
-
-def _standing_for_a_token(name: str, holder: str) -> Table:
-    """A table of secrets that stand for a token until a time."""
-    return Table(
-        name,
-        metadata,
-        Column("digest", NAME, primary_key=True, comment=f"SHA-256 of what is in the {holder}; that itself is nowhere"),
-        Column(
-            "token_digest",
-            NAME,
-            ForeignKey("tokens.digest", ondelete="CASCADE"),
-            nullable=False,
-            comment="the token that it stands for",
-        ),
-        Column("expire_time", TIME, nullable=False),
-        Index(None, "token_digest"),
-        Index(None, "expire_time"),
-    )
-
-
-sessions = _standing_for_a_token("sessions", "cookie")
-sign_in_links = _standing_for_a_token("sign_in_links", "link")
 
 requests = Table(
     "requests",

@@ -22,11 +22,24 @@ class MadeToken:
 
 
 async def make_token(
-    transaction: Transaction, principal: str, *, project: str, display_name: str, expire_time: datetime | None
+    transaction: Transaction,
+    principal: str,
+    *,
+    project: str,
+    display_name: str,
+    expire_time: datetime | None,
+    trust_rule: str = "",
 ) -> MadeToken:
-    """Store a new token. `project`: the only one in which it is good, or empty."""
+    """Store a new token. `project`: the only one in which it is good, or empty. `trust_rule`: of a job's token."""
     secret = new_token()
-    new = NewToken(new_token_id(), principal, display_name=display_name, project=project, expire_time=expire_time)
+    new = NewToken(
+        new_token_id(),
+        principal,
+        display_name=display_name,
+        project=project,
+        expire_time=expire_time,
+        trust_rule=trust_rule,
+    )
     token = await transaction.access.add_token(token_digest(secret), new)
     assert token is not None, "238 random bits do not repeat"
     return MadeToken(token, secret)
@@ -42,6 +55,7 @@ async def replace_token(transaction: Transaction, old: Token, *, project: str, o
         project=project,
         display_name=old.display_name,
         expire_time=None if lifetime is None else now + lifetime,
+        trust_rule=old.trust_rule,
     )
     await transaction.access.expire_token(old.id, now + timedelta(seconds=overlap_seconds))
     return made
