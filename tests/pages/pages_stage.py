@@ -24,6 +24,7 @@ from modicum_server.domain.projects import Principal, Role
 from modicum_server.domain.searches import Canvas, Search, SearchMethod
 from modicum_server.domain.spots import SpotRow
 from modicum_server.domain.verdicts import Verdict
+from modicum_server.issuers.identity_tokens import JwtIdentityTokens
 from modicum_server.measures import FindingsArtifact, result_document
 from modicum_server.measures.document import canonical_json
 from modicum_server.metrics.api import ApiMetrics
@@ -273,7 +274,15 @@ def served(database_url: str, folder: Path, **given: Any) -> Iterator[Scene]:
         settings = Settings(grpc_port=0, http_port=0, grace_seconds=1, **given)
         store, changes, metrics = PostgresStore(database_url), PostgresChanges(database_url), ApiMetrics()
         artifacts = open_artifact_store(str(folder / "artifacts"))
-        services = build_services(store, changes, artifacts, Renderer(), settings=settings, metrics=metrics)
+        services = build_services(
+            store,
+            changes,
+            artifacts,
+            Renderer(),
+            identity_tokens=JwtIdentityTokens(settings),
+            settings=settings,
+            metrics=metrics,
+        )
         readiness = Readiness(store, artifacts)
         exposition = Scrapes(store, artifacts, readiness.check, settings=settings, metrics=metrics)
         api = Api(services, store, readiness=readiness, exposition=exposition, settings=settings, metrics=metrics)

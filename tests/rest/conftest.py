@@ -1,6 +1,6 @@
 """A served API over the real store, on free ports of loopback, for callers of REST."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import grpc
 import pytest
@@ -13,13 +13,16 @@ from modicum_server.store.changes import PostgresChanges
 from modicum_server.store.postgres import PostgresStore
 from modicum_server.transports.call_limits import BOUNDS, Bounds
 
+from tests.issuer import Issuer, running_issuer
 from tests.rest.rest_stage import PROJECT, TOKENS, Served
 from tests.tokens import add_token
 
 
 @pytest.fixture
-def settings() -> Settings:
+def settings(issuer) -> Settings:
     return Settings(
+        trusted_issuers=(issuer.address,),
+        allow_private_issuers=True,
         grpc_port=0,
         http_port=0,
         max_watchers=2,
@@ -29,6 +32,13 @@ def settings() -> Settings:
         max_audit_shards=2,
         grace_seconds=1,
     )
+
+
+@pytest.fixture
+def issuer() -> Iterator[Issuer]:
+    """An issuer of identity tokens, which `settings` allow."""
+    with running_issuer() as running:
+        yield running
 
 
 @pytest.fixture

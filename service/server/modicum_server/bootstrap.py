@@ -106,7 +106,8 @@ def build_api(
     Raises:
         ValueError: the settings name a certificate without its key, or a key without its certificate.
     """
-    from modicum_server.metrics.api import ApiMetrics  # noqa: PLC0415 - a worker serves no calls
+    from modicum_server.issuers.identity_tokens import JwtIdentityTokens  # noqa: PLC0415 - a worker serves no calls
+    from modicum_server.metrics.api import ApiMetrics  # noqa: PLC0415
     from modicum_server.metrics.scrapes import Scrapes  # noqa: PLC0415
     from modicum_server.reports.renderer import Renderer  # noqa: PLC0415
     from modicum_server.transports.api import Api  # noqa: PLC0415
@@ -116,7 +117,15 @@ def build_api(
     metrics = metrics or ApiMetrics()
     readiness = Readiness(store, artifacts)
     return Api(
-        build_services(store, changes, artifacts, Renderer(), settings=settings, metrics=metrics),
+        build_services(
+            store,
+            changes,
+            artifacts,
+            Renderer(),
+            identity_tokens=JwtIdentityTokens(settings),
+            settings=settings,
+            metrics=metrics,
+        ),
         store,
         readiness=readiness,
         exposition=Scrapes(store, artifacts, readiness.check, settings=settings, metrics=metrics),

@@ -10,6 +10,7 @@ from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from modicum_server.domain.trust import ExchangeOutcome
 from modicum_server.domain.verdicts import OVERALL, VerdictOutcome
 from modicum_server.errors import ResourceExhausted
 from modicum_server.metrics.corrupt_artifacts import corrupt_artifacts
@@ -58,6 +59,12 @@ class ApiMetrics:
         self._verdicts = counted(
             "modicum_verdicts", "Verdicts that were stored, by outcome.", ["outcome"], [(one,) for one in OVERALL]
         )
+        self._exchanges = counted(
+            "modicum_token_exchanges",
+            "Identity tokens of jobs that were exchanged or refused, by outcome.",
+            ["outcome"],
+            [(one,) for one in ExchangeOutcome],
+        )
         self._stored = SnapshotCollector()
         self.registry.register(self._stored)
 
@@ -97,6 +104,10 @@ class ApiMetrics:
     def verdict_stored(self, outcome: VerdictOutcome) -> None:
         """Count a stored verdict."""
         self._verdicts.labels(outcome).inc()
+
+    def token_exchanged(self, outcome: ExchangeOutcome) -> None:
+        """Count an identity token that was exchanged or refused."""
+        self._exchanges.labels(outcome).inc()
 
     def expose(self, snapshot: Snapshot, accept: str = "") -> tuple[bytes, str]:
         """Return the text for Prometheus, and its media type by the Accept header."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Protocol
 
+from modicum_server.domain.trust import ExchangeOutcome
 from modicum_server.domain.verdicts import VerdictOutcome
 
 
@@ -32,6 +33,9 @@ class CallMetrics(Protocol):
 
     def verdict_stored(self, outcome: VerdictOutcome) -> None:
         """Count a verdict that was stored."""
+
+    def token_exchanged(self, outcome: ExchangeOutcome) -> None:
+        """Count an identity token that was exchanged or refused."""
 
 
 class Exposition(Protocol):

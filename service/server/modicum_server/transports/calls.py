@@ -56,12 +56,17 @@ class Call:
     wire: Wire
     probe: bool = False
     """Whether it is a probe, which needs no token and is only logged when it fails."""
+    open: bool = False
+    """Whether it needs no token, because it is how a job gets one."""
     request_id: str = ""
     principal: Principal | None = None
     code: grpc.StatusCode = grpc.StatusCode.OK
     reason: str = ""
     failure: BaseException | None = None
 
+
+NOBODY = Principal(name="", roles={})
+"""The caller of an open call. All of them share one principal's limits."""
 
 CURRENT: ContextVar[Call] = ContextVar("modicum_call")
 

@@ -14,6 +14,7 @@ from modicum.v1 import (
     model_service_pb2,
     project_service_pb2,
     review_service_pb2,
+    trust_service_pb2,
     verdict_service_pb2,
 )
 
@@ -22,6 +23,7 @@ from modicum_server.transports.services import Services
 _MODULES: Mapping[str, Any] = {
     "projects": project_service_pb2,
     "access": access_service_pb2,
+    "trust": trust_service_pb2,
     "models": model_service_pb2,
     "datasets": dataset_service_pb2,
     "artifacts": artifact_service_pb2,
@@ -30,6 +32,9 @@ _MODULES: Mapping[str, Any] = {
     "reviews": review_service_pb2,
 }
 """By attribute of `Services`, the module whose service it serves."""
+
+OPEN_METHODS = frozenset({"/modicum.v1.TrustService/ExchangeToken"})
+"""Methods that need no token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,11 @@ class ServedMethod:
     def path(self) -> str:
         """The method's path in gRPC. It is also its name in metrics and logs, for both transports."""
         return path_of(self.descriptor)
+
+    @property
+    def open(self) -> bool:
+        """Whether it needs no token."""
+        return self.path in OPEN_METHODS
 
     @property
     def streaming(self) -> bool:

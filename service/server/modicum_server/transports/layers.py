@@ -25,11 +25,11 @@ from modicum_server.errors import (
     TokenInvalid,
     TooManyCalls,
 )
-from modicum_server.ports import Store
+from modicum_server.ports import IdentityNotTrusted, IdentityTokenInvalid, IdentityTokenUsed, Store
 from modicum_server.transports.authentication import authenticate
 from modicum_server.transports.call_limits import Bounds
 from modicum_server.transports.call_metrics import CallMetrics
-from modicum_server.transports.calls import CURRENT, Call, CallerLeft, Wire
+from modicum_server.transports.calls import CURRENT, NOBODY, Call, CallerLeft, Wire
 from modicum_server.transports.errors import status_of_error
 from modicum_server.transports.open_streams import OpenStreams
 from modicum_server.transports.refusals import Refusal, deadline_refusal, refusal_of
@@ -44,6 +44,7 @@ REQUEST_ID_HEADER = "x-request-id"
 CORRUPT_REASON = ArtifactCorrupt().reason
 GUESS_SECONDS = 1.0
 """A wrong token is refused after this time, so that guessing is slow."""
+GUESSES = (TokenInvalid, IdentityTokenInvalid, IdentityNotTrusted, IdentityTokenUsed)
 log = structlog.get_logger("modicum.rpc")
 
 
@@ -110,7 +111,7 @@ async def logged(call: Call) -> AsyncIterator[None]:
             "method": call.method,
             "code": call.code.name,
             "seconds": round(time.perf_counter() - start, 6),
-            "principal": call.principal.name if call.principal else None,
+            "principal": (call.principal.name or None) if call.principal else None,
         }
         if call.failure is not None:
             log.error("rpc", exc_info=call.failure, **facts)
@@ -134,7 +135,7 @@ async def errors_refused(call: Call) -> AsyncIterator[None]:
     except _DeadlineMissed as error:
         await _refuse(call, deadline_refusal(error.seconds, call.request_id))
     except ModicumError as error:
-        if isinstance(error, TokenInvalid):
+        if isinstance(error, GUESSES):
             await asyncio.sleep(GUESS_SECONDS)
         unexpected = isinstance(error, ArtifactCorrupt) or error.__cause__ is not None
         if unexpected or not status_of_error(type(error)).public:
@@ -173,11 +174,13 @@ def bounded(most: int) -> Layer:
 
 
 def authenticated(find: FindPrincipal, longest_seconds: float) -> Layer:
-    """Find the principal of the call; only probes need none."""
+    """Find the principal of the call. Probes and open calls need no token."""
 
     @asynccontextmanager
     async def layer(call: Call) -> AsyncIterator[None]:
-        if not call.probe:
+        if call.open:
+            call.principal = NOBODY
+        elif not call.probe:
             call.principal = await _principal(find, call, longest_seconds)
             call.wire.remaining_seconds()  # a bad deadline is reported only to callers with a token
         yield

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import structlog
 
 from modicum_server.domain.audits import Audit
+from modicum_server.domain.trust import ExchangeOutcome
 from modicum_server.domain.verdicts import Verdict
 from modicum_server.errors import ArtifactCorrupt
 from modicum_server.images.objects import check_objects
-from modicum_server.ports import ArtifactStore, Changes, ReportRenderer, Store
+from modicum_server.ports import ArtifactStore, Changes, IdentityTokens, ReportRenderer, Store
 from modicum_server.settings import Settings
 from modicum_server.transports.call_metrics import CallMetrics
 from modicum_server.transports.methods.access import AccessMethods
@@ -18,6 +19,7 @@ from modicum_server.transports.methods.datasets import DatasetMethods
 from modicum_server.transports.methods.models import ModelMethods
 from modicum_server.transports.methods.projects import ProjectMethods
 from modicum_server.transports.methods.reviews import ReviewMethods
+from modicum_server.transports.methods.trust import TrustMethods
 from modicum_server.transports.methods.verdicts import VerdictMethods
 from modicum_server.usecases.artifacts import Artifacts
 from modicum_server.usecases.audit_creation import AuditCreation
@@ -39,7 +41,9 @@ from modicum_server.usecases.sessions import Sessions
 from modicum_server.usecases.shares import CallRate
 from modicum_server.usecases.side_by_side import Comparing
 from modicum_server.usecases.spot_swaps import SpotSwaps
+from modicum_server.usecases.token_exchange import Exchanged, TokenExchange
 from modicum_server.usecases.trends import Trends
+from modicum_server.usecases.trust_rules import TrustRules
 from modicum_server.usecases.verdicts import Verdicts
 from modicum_server.usecases.versions import Versions
 from modicum_server.usecases.watching import Watching
@@ -55,6 +59,8 @@ class UseCases:
     sessions: Sessions
     members: Members
     tokens: Tokens
+    trust_rules: TrustRules
+    token_exchange: TokenExchange
     models: Models
     versions: Versions
     datasets: Datasets
@@ -82,6 +88,7 @@ class Services:
 
     projects: ProjectMethods
     access: AccessMethods
+    trust: TrustMethods
     models: ModelMethods
     datasets: DatasetMethods
     artifacts: ArtifactMethods
@@ -103,6 +110,7 @@ def build_services(
     artifacts: ArtifactStore,
     renderer: ReportRenderer,
     *,
+    identity_tokens: IdentityTokens,
     settings: Settings,
     metrics: CallMetrics,
 ) -> Services:
@@ -115,6 +123,10 @@ def build_services(
         sessions=Sessions(store),
         members=Members(store),
         tokens=Tokens(store),
+        trust_rules=TrustRules(store, settings),
+        token_exchange=TokenExchange(
+            store, identity_tokens, on_exchange=lambda outcome, made: _exchanged(outcome, made, metrics)
+        ),
         models=Models(store),
         versions=Versions(store, settings),
         datasets=Datasets(store, artifacts, settings, check_objects=check_objects),
@@ -138,6 +150,7 @@ def build_services(
     return Services(
         projects=ProjectMethods(use_cases.projects),
         access=AccessMethods(use_cases.members, use_cases.tokens),
+        trust=TrustMethods(use_cases.trust_rules, use_cases.token_exchange),
         models=ModelMethods(use_cases.models, use_cases.versions),
         datasets=DatasetMethods(use_cases.datasets),
         artifacts=ArtifactMethods(use_cases.artifacts, metrics),
@@ -160,6 +173,14 @@ def _corrupt(error: ArtifactCorrupt, metrics: CallMetrics) -> None:
     """Count damaged bytes without which a page goes on, and log which they are."""
     metrics.artifact_corrupt()
     log.error("artifact_corrupt", **error.metadata)
+
+
+def _exchanged(outcome: ExchangeOutcome, exchanged: Exchanged | None, metrics: CallMetrics) -> None:
+    """Count the exchange, and log which job got which token. No token is in the log."""
+    metrics.token_exchanged(outcome)
+    if exchanged is not None:
+        token = exchanged.made.token
+        log.info("token_exchanged", rule=exchanged.rule.name, token=token.id, subject=token.display_name)
 
 
 def _judged(verdict: Verdict, metrics: CallMetrics) -> None:

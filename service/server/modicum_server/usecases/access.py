@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from modicum_server.domain.projects import Principal, Role
 from modicum_server.errors import ProjectNotFound, RoleInsufficient
 
-#: The service of the contract that only admins may call.
-OF_ADMINS = "AccessService"
+#: The services of the contract that only admins may call.
+OF_ADMINS = frozenset({"AccessService", "TrustService"})
 _RANKS: Mapping[Role, int] = {Role.VIEWER: 0, Role.AUDITOR: 1, Role.ADMIN: 2}
 
 
@@ -19,12 +19,17 @@ def token_digest(token: str) -> str:
 def authorise_body(principal: Principal, project: str, service: str) -> None:
     """Refuse a request with a body before it is read: each of them changes something, which a viewer may not.
 
-    Those of the service of members and tokens need an admin.
+    Those of members, tokens and trust rules need an admin.
 
     Raises:
         ProjectNotFound, RoleInsufficient
     """
-    authorise(principal, project, Role.ADMIN if service == OF_ADMINS else Role.AUDITOR)
+    authorise(principal, project, Role.ADMIN if service in OF_ADMINS else Role.AUDITOR)
+
+
+def rank(role: Role) -> int:
+    """Return the place of a role in their order."""
+    return _RANKS[role]
 
 
 def covers(now: Principal | None, before: Principal) -> bool:

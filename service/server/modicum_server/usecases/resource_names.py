@@ -23,6 +23,7 @@ PATTERNS: Mapping[str, str] = {
     "swap": f"{_PROJECT}/swaps/{RESOURCE_ID}",
     "member": f"{_PROJECT}/members/{PRINCIPAL}",
     "token": f"{_PROJECT}/tokens/[0-9a-f]{{16}}",
+    "trust rule": f"{_PROJECT}/trustRules/{RESOURCE_ID}",
     "finding": f"{_PROJECT}/audits/{RESOURCE_ID}/findings/[0-9]{{1,9}}-[0-9]{{1,9}}-[0-9]{{1,9}}",
 }
 FORMS: Mapping[str, str] = {
@@ -37,6 +38,7 @@ FORMS: Mapping[str, str] = {
     "swap": "projects/PROJECT/swaps/SWAP",
     "member": "projects/PROJECT/members/PRINCIPAL",
     "token": "projects/PROJECT/tokens/ID",
+    "trust rule": "projects/PROJECT/trustRules/RULE",
     "finding": "projects/PROJECT/audits/AUDIT/findings/VERSION-SEARCH-POSITION",
 }
 

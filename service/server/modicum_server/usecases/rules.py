@@ -54,6 +54,10 @@ LONGEST_FILE_CHARACTERS = 1024
 LONGEST_TOKEN_NAME_CHARACTERS = 128
 #: How long a token that was replaced may stay good: a week.
 LONGEST_OVERLAP_SECONDS = 7 * 24 * 3600
+#: Of the token that a job gets for its identity token.
+SHORTEST_JOB_SECONDS, LONGEST_JOB_SECONDS = 60, 7200
+MOST_CLAIMS = 16
+LONGEST_CLAIM_CHARACTERS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +124,16 @@ RULES: Mapping[str, Rule] = {
     "display_name": Rule(
         f"at most {LONGEST_TOKEN_NAME_CHARACTERS} characters, with {PLAIN}",
         _is_text(0, LONGEST_TOKEN_NAME_CHARACTERS),
+    ),
+    "audience": Rule("1 to 256 visible ASCII characters, without spaces", _matches("[!-~]{1,256}")),
+    "lifetime_seconds": Rule(
+        f"0 (the default), or {SHORTEST_JOB_SECONDS} to {LONGEST_JOB_SECONDS:,} seconds",
+        lambda value: value == 0 or SHORTEST_JOB_SECONDS <= value <= LONGEST_JOB_SECONDS,
+    ),
+    "claims": Rule(f"1 to {MOST_CLAIMS} claims", _counts(1, MOST_CLAIMS)),
+    "claim_name": Rule("1 to 128 visible ASCII characters, without spaces", _matches("[!-~]{1,128}")),
+    "claim_value": Rule(
+        f"1 to {LONGEST_CLAIM_CHARACTERS} characters, with {PLAIN}", _is_text(1, LONGEST_CLAIM_CHARACTERS)
     ),
     "overlap_seconds": Rule(f"0 to {LONGEST_OVERLAP_SECONDS:,}", _between(0, LONGEST_OVERLAP_SECONDS)),
     "request_id": Rule("a UUID, or empty", _matches(f"({UUID})?")),

@@ -9,6 +9,7 @@ import grpc
 
 from modicum_server.errors import FieldInvalid
 from modicum_server.transports.calls import Call
+from modicum_server.transports.contract import OPEN_METHODS
 from modicum_server.transports.grpc.wire import OPEN_SERVICES, GrpcWire
 from modicum_server.transports.layers import REQUEST_ID_HEADER, Layer, open_layers, request_id_of
 from modicum_server.transports.unrouted_log import UnroutedRequests
@@ -57,7 +58,8 @@ class Layering(grpc.aio.ServerInterceptor):
 
         def call_of(context: Context) -> Call:
             probe = method.startswith(OPEN_SERVICES)
-            return Call(method=method, streaming=streaming, wire=GrpcWire(context, self.pages), probe=probe)
+            wire = GrpcWire(context, self.pages)
+            return Call(method=method, streaming=streaming, wire=wire, probe=probe, open=method in OPEN_METHODS)
 
         async def reply(data: Any, context: Context) -> Any:
             async with AsyncExitStack() as stack:

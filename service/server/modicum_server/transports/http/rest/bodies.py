@@ -1,7 +1,9 @@
 """Bodies that are messages. Who may send one is asked before a byte is read, and all share a budget."""
 
+import json
 import re
 from contextlib import ExitStack
+from urllib.parse import parse_qsl
 
 from starlette.requests import ClientDisconnect
 
@@ -17,8 +19,12 @@ from modicum_server.usecases.rules import PROJECT_ID
 from modicum_server.usecases.shares import Share, Shares
 
 JSON = "application/json"
+FORM = "application/x-www-form-urlencoded"
+"""As RFC 8693 sends the exchange of a token."""
 LARGEST_BODY_BYTES = 4 * MEBIBYTE
 """As large as a gRPC message."""
+LARGEST_OPEN_BODY_BYTES = 64 * 1024
+"""Of a call that needs no token."""
 BODIES = Share("bytes of unread requests", of_principal=16 * MEBIBYTE, of_project=64 * MEBIBYTE)
 _PROJECT = re.compile(f"(projects/{PROJECT_ID})(/|$)", re.ASCII)
 
@@ -37,18 +43,22 @@ class Bodies:
             ShareExceeded, RequestTooLarge, MediaTypeUnknown, CallerLeft
         """
         project = _project_of(found)
-        if found.route.binding.body and project:
+        opened = found.route.method.open
+        most_bytes = LARGEST_OPEN_BODY_BYTES if opened else LARGEST_BODY_BYTES
+        if found.route.binding.body and project and not opened:
             authorise_body(principal, project, found.route.binding.method.containing_service.name)
         body = bytearray()
         try:
             async for data in wire.request.stream():
                 held.enter_context(self._shares.taken(principal, project, len(data)))
                 body += data
-                if len(body) > LARGEST_BODY_BYTES:
-                    raise RequestTooLarge(f"expected a body of at most {LARGEST_BODY_BYTES:,} bytes, got more")
+                if len(body) > most_bytes:
+                    raise RequestTooLarge(f"expected a body of at most {most_bytes:,} bytes, got more")
         except ClientDisconnect:
             raise CallerLeft from None
         media_type = wire.header("content-type").partition(";")[0].strip().lower()
+        if opened and media_type == FORM:
+            return json.dumps(dict(parse_qsl(body.decode("latin-1")))).encode()
         if body and media_type not in {"", JSON}:
             raise MediaTypeUnknown(f"expected a body of media type {JSON}, got {media_type[:80]!r}")
         return bytes(body)

@@ -72,7 +72,7 @@ class RestEndpoint:
 
     async def _serve(self, found: Found, wire: HttpWire) -> None:
         method = found.route.method
-        call = Call(method=method.path, streaming=method.streaming, wire=wire)
+        call = Call(method=method.path, streaming=method.streaming, wire=wire, open=method.open)
         async with AsyncExitStack() as stack:
             await open_layers(stack, self._layers, call)
             assert call.principal is not None, "the authentication layer lets no other call through"

@@ -16,6 +16,7 @@ IDS: Mapping[str, str] = {
     "findings": "0-0-3",
     "members": "ci",
     "tokens": "5b1c0f3e9a7d2468",
+    "trustRules": "main",
     "verdicts": "019ac5a1b7e2-5c1d0e9f3a",
     "reviews": "019ac5a1b7e2-9b30c4d2e1",
 }
@@ -26,6 +27,7 @@ IN_QUERIES: Mapping[str, str] = {
     "model_id": IDS["models"],
     "dataset_id": IDS["datasets"],
     "member_id": IDS["members"],
+    "trust_rule_id": IDS["trustRules"],
 }
 
 _IMAGENET = {
@@ -62,6 +64,20 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "modicum.v1.Member": {"role": "ROLE_AUDITOR"},
     "modicum.v1.SetMemberRoleRequest": {"role": "ROLE_VIEWER"},
     "modicum.v1.Token": {"principal": "ci", "displayName": "nightly"},
+    "modicum.v1.TrustRule": {
+        "issuer": "https://token.actions.githubusercontent.com",
+        "audience": "https://modicum.example.org",
+        "claims": [
+            {"name": "repository_id", "value": "1296269"},
+            {"name": "ref", "value": "refs/heads/main"},
+        ],
+        "role": "ROLE_AUDITOR",
+    },
+    "modicum.v1.ExchangeTokenRequest": {
+        "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
+        "subject_token": "HEADER.CLAIMS.SIGNATURE",
+        "subject_token_type": "urn:ietf:params:oauth:token-type:id_token",
+    },
     "modicum.v1.RotateTokenRequest": {"overlapSeconds": 3600},
     "modicum.v1.FindMissingArtifactsRequest": {"digests": [_DIGEST]},
     "modicum.v1.CancelAuditRequest": {},

@@ -6,6 +6,8 @@ from typing import Any
 
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 
+from modicum_server.transports.contract import OPEN_METHODS
+from modicum_server.transports.contract import path_of as method_path
 from modicum_server.transports.http.rest.downloads import ANY_BYTES
 from modicum_server.transports.http.rest.events import MEDIA_TYPE as EVENTS
 from modicum_server.transports.http.rest.openapi.comments import comment_on, summary_of
@@ -87,6 +89,8 @@ def operation_of(binding: Binding, *, main: bool) -> dict[str, Any]:
             "default": {"$ref": "#/components/responses/Problem"},
         },
     }
+    if method_path(binding.method) in OPEN_METHODS:
+        operation["security"] = []
     if binding.body:
         operation["requestBody"] = _body(binding)
     return operation

@@ -9,6 +9,7 @@ from http import HTTPStatus
 from typing import Any
 
 from modicum_server import errors
+from modicum_server.ports import TrustRuleExists
 from modicum_server.transports.errors import (
     DEADLINE,
     DEADLINE_REASON,
@@ -101,9 +102,13 @@ def _adds_a_member(binding: Binding) -> bool:
     return binding.method.name == "CreateMember"
 
 
+def _adds_a_trust_rule(binding: Binding) -> bool:
+    return binding.method.name == "CreateTrustRule"
+
+
 def _needs_a_role(binding: Binding) -> bool:
     """Return whether there is a role that reads the project and may not do this."""
-    return _changes(binding) or binding.method.containing_service.name == OF_ADMINS
+    return _changes(binding) or binding.method.containing_service.name in OF_ADMINS
 
 
 def _names_something(binding: Binding) -> bool:
@@ -116,6 +121,7 @@ _MET: Mapping[type[errors.ModicumError], Condition] = {
     errors.NotFound: _names_something,
     errors.AlreadyExists: _creates,
     errors.MemberExists: _adds_a_member,
+    TrustRuleExists: _adds_a_trust_rule,
     errors.FailedPrecondition: _names_something,
     errors.Unauthenticated: _always,
     errors.PermissionDenied: _needs_a_role,
