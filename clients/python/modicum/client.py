@@ -13,12 +13,14 @@ from modicum.connection import Connection, opened
 from modicum.datasets import AsyncDatasets, Dataset
 from modicum.endpoints import Endpoint, parsed_endpoint
 from modicum.event_loop_thread import Portal, blocking, blocking_into, streaming, streaming_into
+from modicum.job_identity import has_identity, log_in
 from modicum.local import Attachment, attach, token_for
 from modicum.members import AsyncMembers, AsyncTokens
 from modicum.models import AsyncModels
 from modicum.resource_names import Named
 from modicum.reviews import AsyncReviews
 from modicum.snapshots import AuditSnapshot, AuditState
+from modicum.trust import AsyncTrust
 from modicum.verdicts import AsyncJudging, AsyncVerdicts, Verdict
 from modicum.versions import Model, ModelVersion
 
@@ -159,13 +161,26 @@ class Tokens:
     revoke = blocking(AsyncTokens.revoke)
 
 
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """Trust rules of a project, which its admins manage."""
+
+    _portal: Portal
+    _async: AsyncTrust
+
+    list = streaming(AsyncTrust.list)
+    add = blocking(AsyncTrust.add)
+    remove = blocking(AsyncTrust.remove)
+
+
 class Client:
     """A synchronous client. It connects when it is created; `with` or `close` closes it.
 
     Args:
         address: host:port, or https://host:port for TLS. Default: MODICUM_ADDRESS. Without either, a local server is
             used; it is started if none runs, and stops when its last client closes.
-        token: the bearer token. Default: MODICUM_TOKEN. The token of a local server is found by itself.
+        token: the bearer token. Default: MODICUM_TOKEN. The token of a local server is found by itself. Without one, a
+            job of a pipeline logs in by its identity (MODICUM_ID_TOKEN, or GitHub's own variables).
         local: use the local server even if MODICUM_ADDRESS is set.
         data: data folder of the local server. Default: MODICUM_DATA, else the user's data folder.
         project: id of the project to work in. Default: MODICUM_PROJECT, else `default`.
@@ -205,6 +220,7 @@ class Client:
         self.reviews = Reviews(self._portal, AsyncReviews(connection))
         self.members = Members(self._portal, AsyncMembers(connection))
         self.tokens = Tokens(self._portal, AsyncTokens(connection))
+        self.trust = Trust(self._portal, AsyncTrust(connection))
         self._async = AsyncJudging(connection)
 
     judge = blocking(AsyncJudging.judge)
@@ -224,7 +240,7 @@ class Client:
         if self._attachment.released:
             return
         try:
-            self._portal.run(self._connection.channel.close())
+            self._portal.run(self._connection.close())
         finally:
             self._portal.close()
             self._attachment.release()
@@ -248,6 +264,7 @@ class AsyncClient:
     reviews: AsyncReviews
     members: AsyncMembers
     tokens: AsyncTokens
+    trust: AsyncTrust
 
     def __init__(
         self,
@@ -281,6 +298,7 @@ class AsyncClient:
         self.reviews = AsyncReviews(self._connection)
         self.members = AsyncMembers(self._connection)
         self.tokens = AsyncTokens(self._connection)
+        self.trust = AsyncTrust(self._connection)
         self._judging = AsyncJudging(self._connection)
         return self
 
@@ -318,7 +336,7 @@ class AsyncClient:
     async def close(self) -> None:
         """Close the connection and release the local server, if one is used. Closing twice does nothing."""
         if self._connection:
-            await self._connection.channel.close()
+            await self._connection.close()
         if self._attachment:
             self._attachment.release()
 
@@ -341,4 +359,13 @@ def resolved(address: str | None, *, token: str | None, local: bool, data: str |
 
 async def _open(endpoint: Endpoint, *, project: str | None, timeout_seconds: float) -> Connection:
     asked = project or os.environ.get("MODICUM_PROJECT") or "default"
-    return opened(endpoint, project=f"projects/{asked.removeprefix('projects/')}", timeout_seconds=timeout_seconds)
+    connection = opened(
+        endpoint, project=f"projects/{asked.removeprefix('projects/')}", timeout_seconds=timeout_seconds
+    )
+    if not endpoint.token and has_identity():
+        try:
+            await log_in(connection)
+        except BaseException:
+            await connection.close()
+            raise
+    return connection

@@ -22,6 +22,7 @@ from modicum.v1.audit_service_pb2_grpc import AuditServiceStub
 from modicum.v1.dataset_service_pb2_grpc import DatasetServiceStub
 from modicum.v1.model_service_pb2_grpc import ModelServiceStub
 from modicum.v1.review_service_pb2_grpc import ReviewServiceStub
+from modicum.v1.trust_service_pb2_grpc import TrustServiceStub
 from modicum.v1.verdict_service_pb2_grpc import VerdictServiceStub
 from modicum.version import VERSION
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:  # the generated stubs alone know these names
     from modicum.v1.dataset_service_pb2_grpc import DatasetServiceAsyncStub
     from modicum.v1.model_service_pb2_grpc import ModelServiceAsyncStub
     from modicum.v1.review_service_pb2_grpc import ReviewServiceAsyncStub
+    from modicum.v1.trust_service_pb2_grpc import TrustServiceAsyncStub
     from modicum.v1.verdict_service_pb2_grpc import VerdictServiceAsyncStub
 
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
@@ -70,6 +72,8 @@ class Connection:
 
     `pages_address` is where browsers find the pages of the server, as its replies say; empty until then, and where they
     do not say it.
+
+    `renewal` replaces the token of a job before it ends (`job_identity`).
     """
 
     endpoint: Endpoint
@@ -83,6 +87,8 @@ class Connection:
     verdicts: "VerdictServiceAsyncStub" = field(repr=False)
     access: "AccessServiceAsyncStub" = field(repr=False)
     reviews: "ReviewServiceAsyncStub" = field(repr=False)
+    trust: "TrustServiceAsyncStub" = field(repr=False)
+    renewal: asyncio.Task[None] | None = field(default=None, init=False, repr=False)
     replied: bool = field(default=False, init=False)
     pages_address: str = field(default="", init=False)
 
@@ -142,7 +148,13 @@ class Connection:
 
     def stream_attempts(self) -> StreamAttempts:
         """The attempts at a stream of this server."""
-        return StreamAttempts(self.endpoint.target, STREAMS)
+        return StreamAttempts(self.endpoint.target, STREAMS, token=lambda: self.endpoint.token)
+
+    async def close(self) -> None:
+        """End the renewal and close the channel."""
+        if self.renewal:
+            self.renewal.cancel()
+        await self.channel.close()
 
     async def _attempts(
         self, method: grpc.aio.UnaryUnaryMultiCallable[Request, Response], request: Request
@@ -211,6 +223,7 @@ def opened(endpoint: Endpoint, *, project: str, timeout_seconds: float) -> Conne
         verdicts=VerdictServiceStub(channel),
         access=AccessServiceStub(channel),
         reviews=ReviewServiceStub(channel),
+        trust=TrustServiceStub(channel),
     )
 
 

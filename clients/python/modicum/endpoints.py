@@ -38,6 +38,11 @@ class Endpoint:
             return False
 
 
+def address_of(endpoint: Endpoint) -> str:
+    """The address of a server as a URL, by which identity tokens name it."""
+    return f"{'https' if endpoint.tls else 'http'}://{endpoint.target}"
+
+
 def parsed_endpoint(address: str, token: str = "") -> Endpoint:
     """The endpoint of an address. The default port is 7400.
 

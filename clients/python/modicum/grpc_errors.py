@@ -74,7 +74,7 @@ def _message(failure: grpc.aio.AioRpcError, violations: list[str], *, address: s
     """The message. `reason` is None if the reply did not come from a Modicum server."""
     text = failure.details() or ""
     if reason is not None:
-        advice = [SET_TOKEN] if failure.code() is grpc.StatusCode.UNAUTHENTICATED else []
+        advice = [SET_TOKEN] if reason in {"TOKEN_MISSING", "TOKEN_INVALID"} else []
         advice += [ADVICE_OF_REASON[reason]] if reason in ADVICE_OF_REASON else []
         parts = [text, *(violation for violation in violations if violation not in text), *advice]
         return "; ".join([*(part.removesuffix(".") for part in parts[:-1]), parts[-1]])

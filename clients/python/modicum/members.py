@@ -83,7 +83,7 @@ class AsyncMembers:
         request = access_service_pb2.CreateMemberRequest(
             parent=self._connection.project,
             member_id=checked_text(principal, "name of the member"),
-            member=access_pb2.Member(role=_number(role)),
+            member=access_pb2.Member(role=role_number(role)),
         )
         return _member(await self._connection.call(self._connection.access.CreateMember, request))
 
@@ -94,7 +94,7 @@ class AsyncMembers:
             NotFound: the principal has no role in this project.
             FailedPrecondition: it is the only admin.
         """
-        request = access_service_pb2.SetMemberRoleRequest(name=self._name(principal), role=_number(role))
+        request = access_service_pb2.SetMemberRoleRequest(name=self._name(principal), role=role_number(role))
         return _member(await self._connection.call(self._connection.access.SetMemberRole, request))
 
     async def remove(self, principal: str) -> None:
@@ -176,16 +176,26 @@ class AsyncTokens:
         return resource_name(self._connection.project, "tokens", token_id)
 
 
-def _number(role: Role | str) -> "project_pb2.Project.Role.ValueType":
+def role_number(role: Role | str) -> "project_pb2.Project.Role.ValueType":
+    """The number of a role in the contract.
+
+    Raises:
+        InvalidArgument: there is no such role.
+    """
     if role not in set(Role):
         raise InvalidArgument(f"role: expected {', '.join(Role)}; got {role!r}")
     return project_pb2.Project.Role.Value(f"ROLE_{Role(role).name}")
 
 
+def role_of(number: "project_pb2.Project.Role.ValueType") -> Role | None:
+    """The role of a number in the contract; None for one of a later release."""
+    known = number in project_pb2.Project.Role.values()
+    name = project_pb2.Project.Role.Name(number).removeprefix("ROLE_") if known else ""
+    return Role.__members__.get(name)
+
+
 def _member(message: access_pb2.Member) -> Member:
-    known = message.role in project_pb2.Project.Role.values()
-    name = project_pb2.Project.Role.Name(message.role).removeprefix("ROLE_") if known else ""
-    return Member(name=message.name, principal=last_part(message.name), role=Role.__members__.get(name))
+    return Member(name=message.name, principal=last_part(message.name), role=role_of(message.role))
 
 
 def _token(message: access_pb2.Token) -> Token:

@@ -49,6 +49,7 @@ from modicum.snapshots import AuditSnapshot, AuditState
 from modicum.sources.inputs import InputSpecification
 from modicum.statistics import Statistics
 from modicum.transfers import TransferProgress
+from modicum.trust import TrustRule
 from modicum.verdicts import JudgedCheck, JudgedRule, Verdict
 from modicum.version import VERSION as __version__  # noqa: N811  # the name that Python users expect
 from modicum.versions import Combine, Model, ModelVersion, VersionState
@@ -130,6 +131,7 @@ __all__ = [
     "Token",
     "Transfer",
     "TransferProgress",
+    "TrustRule",
     "Unauthenticated",
     "Unreachable",
     "Verdict",

@@ -52,7 +52,7 @@ def create(
     as_json: options.Json = False,
 ) -> None:
     """Make a token of a member, good in this project alone, and print its secret. It cannot be shown again."""
-    lifetime = _duration("--expires", expires)
+    lifetime = duration("--expires", expires)
     with Client(project=project) as client:
         _show(client.tokens.create(member, display_name=name, lifetime=lifetime), as_json=as_json)
 
@@ -66,7 +66,7 @@ def rotate(
     as_json: options.Json = False,
 ) -> None:
     """Print the secret of a new token with the member, name and lifetime of this one, which then ends."""
-    time = _duration("--overlap", overlap)
+    time = duration("--overlap", overlap)
     with Client(project=project) as client:
         _show(client.tokens.rotate(token, overlap=time), as_json=as_json)
 
@@ -82,7 +82,12 @@ def revoke(token: TokenId, *, project: options.Project = "", as_json: options.Js
         stderr().print(f"revoked {token}", markup=False)
 
 
-def _duration(name: str, text: str) -> timedelta:
+def duration(name: str, text: str) -> timedelta:
+    """The time that an option gives, such as 12h.
+
+    Raises:
+        InvalidArgument: it has another form.
+    """
     found = re.fullmatch("([0-9]{1,6})([mhd])", text, re.ASCII)
     if found is None:
         raise InvalidArgument(f"{name}: expected a number and m, h or d, such as 12h or 90d; got {text!r}")

@@ -1,0 +1,105 @@
+"""`modicum trust`: which jobs of a pipeline may log in without a secret."""
+
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from modicum.cli import options
+from modicum.cli.consoles import print_json, stderr, stdout
+from modicum.cli.options import RUN, option
+from modicum.cli.registration import Group, command
+from modicum.cli.tokens import duration
+from modicum.client import Client
+from modicum.errors import InvalidArgument
+from modicum.resource_names import last_part, printable
+from modicum.trust import TrustRule
+
+app = typer.Typer(
+    cls=Group,
+    no_args_is_help=True,
+    help="Say which jobs of a pipeline may log in with their identity, as an admin of the project.",
+)
+
+RuleId = Annotated[str, typer.Argument(metavar="RULE", help="Name of the rule.")]
+
+
+@command(app, "list")
+def list_rules(*, project: options.Project = "", as_json: options.Json = False) -> None:
+    """List the trust rules."""
+    with Client(project=project) as client:
+        rules = list(client.trust.list())
+    if as_json:
+        print_json(rules)
+        return
+    table = Table("rule", "issuer", "audience", "claims", "role", "minutes")
+    for rule in rules:
+        table.add_row(
+            last_part(rule.name),
+            escape(rule.issuer),
+            escape(rule.audience),
+            escape(printable(_claims(rule))),
+            rule.role or "of a later release",
+            f"{rule.lifetime_seconds / 60:g}",
+        )
+    stdout().print(table)
+
+
+@command(app)
+def add(
+    rule: RuleId,
+    *,
+    issuer: Annotated[str, option(RUN, "--issuer", "URL", "Who signs the identity tokens, as the operator allows.")],
+    claim: Annotated[
+        list[str],
+        option(
+            RUN,
+            "--claim",
+            "NAME=VALUE",
+            "What the identity token must say, as a whole; repeat for several. One is an id that stays, such as "
+            "repository_id (GitHub) or project_id (GitLab).",
+        ),
+    ],
+    role: Annotated[str, option(RUN, "--role", "ROLE", "viewer or auditor.")] = "auditor",
+    audience: Annotated[
+        str, option(RUN, "--audience", "TEXT", "Whom the identity token must be for. Default: MODICUM_ADDRESS.")
+    ] = "",
+    lifetime: Annotated[str, option(RUN, "--lifetime", "TIME", "How long a job's token is good, 1m to 120m.")] = "30m",
+    project: options.Project = "",
+    as_json: options.Json = False,
+) -> None:
+    """Trust the jobs whose identity token has all of these claims."""
+    claims, time = _named(claim), duration("--lifetime", lifetime)
+    with Client(project=project) as client:
+        made = client.trust.add(rule, issuer=issuer, claims=claims, role=role, audience=audience, lifetime=time)
+    if as_json:
+        print_json(made)
+    else:
+        stdout().print(f"{made.name}: {made.role} for {made.audience} if {_claims(made)}", markup=False, soft_wrap=True)
+
+
+@command(app)
+def remove(rule: RuleId, *, project: options.Project = "", as_json: options.Json = False) -> None:
+    """Delete a rule. Tokens that it gave end within seconds."""
+    with Client(project=project) as client:
+        client.trust.remove(rule)
+    if as_json:
+        print_json({"removed": rule})
+    else:
+        stderr().print(f"removed {rule}", markup=False)
+
+
+def _named(claims: list[str]) -> dict[str, str]:
+    named: dict[str, str] = {}
+    for claim in claims:
+        name, sign, value = claim.partition("=")
+        if not (name and sign and value):
+            raise InvalidArgument(f"--claim: expected NAME=VALUE, such as ref=refs/heads/main; got {claim!r}")
+        if named.setdefault(name, value) != value:
+            raise InvalidArgument(f"--claim: {name} has two values; give it once")
+    return named
+
+
+def _claims(rule: TrustRule) -> str:
+    return ", ".join(f"{name}={value}" for name, value in rule.claims.items())
