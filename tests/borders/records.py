@@ -10,6 +10,7 @@ from modicum_server.domain.models import (
     InputDropout,
     Weights,
 )
+from modicum_server.domain.projects import Role
 from modicum_server.domain.reviews import Review
 from modicum_server.domain.spot_swaps import SpotSwap, SwapState
 from modicum_server.domain.spots import SpotRow
@@ -30,6 +31,7 @@ from modicum_server.domain.tasks import (
     TaskSpots,
     TaskStarted,
 )
+from modicum_server.domain.trust import NewTrustRule, TrustRule
 from modicum_server.domain.verdicts import Verdict, VerdictOutcome
 
 from tests.borders.filling import filled
@@ -60,7 +62,10 @@ TRANSFER = filled(Transfer)
 STOPPED = filled(Stopped)
 REVIEW = filled(Review)
 SWAP = filled(SpotSwap, state=SwapState.FAILED)
-GRANT, TOKEN, NEW_TOKEN = filled(Grant), filled(Token), filled(NewToken)
+GRANT, TOKEN = filled(Grant), filled(Token)
+TRUST_RULE = filled(TrustRule)
+NEW_TRUST_RULE = filled(NewTrustRule, name="projects/one/trustRules/main", role=Role.AUDITOR)
+NEW_TOKEN = filled(NewToken, project="projects/one", trust_rule=NEW_TRUST_RULE.name)
 
 #: What the model process says of a task, by the body of its chunk.
 EVENTS = {

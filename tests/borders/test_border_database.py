@@ -31,6 +31,7 @@ from tests.borders.filling import DAY, filled
 from tests.borders.records import (
     GRANT,
     NEW_TOKEN,
+    NEW_TRUST_RULE,
     PREDICTION,
     REVIEW,
     SOURCES,
@@ -206,6 +207,7 @@ async def test_every_field_of_a_grant_is_stored(store):
 async def test_every_field_of_a_token_is_stored(store):
     async with store.transaction() as transaction:
         await transaction.projects.create(NEW_TOKEN.project, admin="an-admin")
+        await transaction.trust.add(NEW_TRUST_RULE)
         created = await transaction.access.add_token("1" * 64, NEW_TOKEN)
         await transaction.access.note_use(NEW_TOKEN.id)
         came = await transaction.access.token(NEW_TOKEN.id)
@@ -213,6 +215,16 @@ async def test_every_field_of_a_token_is_stored(store):
     assert_crosses(NEW_TOKEN, came)
     assert replace(came, last_used_time=None) == created
     assert {field.name for field in fields(came) if not getattr(came, field.name)} == set()
+
+
+async def test_every_field_of_a_trust_rule_is_stored(store):
+    async with store.transaction() as transaction:
+        await transaction.projects.create("projects/one", admin="an-admin")
+        created = await transaction.trust.add(NEW_TRUST_RULE)
+        came = await transaction.trust.get(NEW_TRUST_RULE.name)
+
+    assert_crosses(NEW_TRUST_RULE, came)
+    assert came == created
 
 
 async def test_every_field_of_an_audit_is_stored(store):

@@ -3,7 +3,18 @@
 from dataclasses import replace
 
 import pytest
-from modicum_server.codec import access, artifacts, audits, datasets, findings, models, projects, searches, verdicts
+from modicum_server.codec import (
+    access,
+    artifacts,
+    audits,
+    datasets,
+    findings,
+    models,
+    projects,
+    searches,
+    trust,
+    verdicts,
+)
 from modicum_server.domain.datasets import Artifact, Dataset, DatasetItem
 from modicum_server.domain.models import (
     InputSpecification,
@@ -16,7 +27,7 @@ from modicum_server.domain.statistics import Statistics
 
 from tests.borders.crossing import assert_crosses, unset
 from tests.borders.filling import filled
-from tests.borders.records import AUDIT, FINDING, GRANT, NOT_TOLD_OF_AUDITS, SOURCES, TOKEN, VERDICT
+from tests.borders.records import AUDIT, FINDING, GRANT, NOT_TOLD_OF_AUDITS, SOURCES, TOKEN, TRUST_RULE, VERDICT
 
 THERE_AND_BACK = {
     "finding": (FINDING, findings.finding_message, lambda message: findings.finding_value(message, FINDING.position)),
@@ -51,6 +62,7 @@ ONE_WAY = {
     "verdict": (VERDICT, verdicts.verdict_message(VERDICT), frozenset()),
     "project": (filled(Project), projects.project_message(filled(Project), Role.ADMIN), frozenset()),
     "member": (GRANT, access.member_message(GRANT), frozenset({"principal", "project"})),  # in its name
+    "trust rule": (TRUST_RULE, trust.trust_rule_message(TRUST_RULE), frozenset()),
     "token": (TOKEN, access.token_message(replace(TOKEN, project=""), "projects/one"), frozenset({"id", "project"})),
 }
 

@@ -19,6 +19,7 @@ from tests.borders.records import (
     FINDING,
     GRANT,
     NEW_TOKEN,
+    NEW_TRUST_RULE,
     PREDICTION,
     REVIEW,
     SCORE_TASK,
@@ -30,6 +31,7 @@ from tests.borders.records import (
     SWAP,
     TOKEN,
     TRANSFER,
+    TRUST_RULE,
     VERDICT,
 )
 
@@ -47,6 +49,7 @@ WITHIN_A_PROCESS: dict[str, set[str]] = {
     "reviews": {"ReviewFigures", "ReviewShare", "ReviewerShares", "Seat"},  # counted, or from a query to a call
     "store_identity": {"StoreIdentity"},  # from a query to a check at start
     "tasks": {"CheckWork"},  # nothing to fill
+    "trust": {"Identity"},  # from an identity token to the rules
     "verdicts": {"UsedPolicy"},  # from a query to a page
 }
 CROSSING = (
@@ -65,6 +68,8 @@ CROSSING = (
     GRANT,
     TOKEN,
     NEW_TOKEN,
+    TRUST_RULE,
+    NEW_TRUST_RULE,
     *EVENTS.values(),
     *SOURCES.values(),
     *map(filled, (Model, Dataset, DatasetItem, Artifact, Project)),

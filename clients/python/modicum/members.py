@@ -37,6 +37,7 @@ class Token:
         all_projects: whether it carries all roles of its principal, also in other projects.
         expire_time: None for one that does not expire.
         last_used_time: to the minute; None for one that was never used.
+        trust_rule: the rule that gave it to a job, and whose role it has; empty for all other tokens.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Token:
     create_time: datetime
     expire_time: datetime | None
     last_used_time: datetime | None
+    trust_rule: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,4 +209,5 @@ def _token(message: access_pb2.Token) -> Token:
         create_time=time_value(message.create_time),
         expire_time=optional_time(message.expire_time, present=message.HasField("expire_time")),
         last_used_time=optional_time(message.last_used_time, present=message.HasField("last_used_time")),
+        trust_rule=message.trust_rule,
     )

@@ -28,7 +28,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from modicum.v1 import project_pb2 as modicum_dot_v1_dot_project__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17modicum/v1/access.proto\x12\nmodicum.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18modicum/v1/project.proto\"\x95\x01\n\x06Member\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12,\n\x04role\x18\x02 \x01(\x0e\x32\x18.modicum.v1.Project.RoleB\x04\xe2\x41\x01\x02:I\xea\x41\x46\n\x0emodicum/Member\x12#projects/{project}/members/{member}*\x07members2\x06member\"\xdb\x02\n\x05Token\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x18\n\tprincipal\x18\x02 \x01(\tB\x05\xe2\x41\x02\x02\x05\x12\x1a\n\x0c\x64isplay_name\x18\x03 \x01(\tB\x04\xe2\x41\x01\x05\x12\x1a\n\x0c\x61ll_projects\x18\x04 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x65xpire_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x05\x12\x38\n\x0elast_used_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03:D\xea\x41\x41\n\rmodicum/Token\x12!projects/{project}/tokens/{token}*\x06tokens2\x05tokenb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17modicum/v1/access.proto\x12\nmodicum.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18modicum/v1/project.proto\"\x95\x01\n\x06Member\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12,\n\x04role\x18\x02 \x01(\x0e\x32\x18.modicum.v1.Project.RoleB\x04\xe2\x41\x01\x02:I\xea\x41\x46\n\x0emodicum/Member\x12#projects/{project}/members/{member}*\x07members2\x06member\"\xf5\x02\n\x05Token\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x18\n\tprincipal\x18\x02 \x01(\tB\x05\xe2\x41\x02\x02\x05\x12\x1a\n\x0c\x64isplay_name\x18\x03 \x01(\tB\x04\xe2\x41\x01\x05\x12\x1a\n\x0c\x61ll_projects\x18\x04 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x65xpire_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x05\x12\x38\n\x0elast_used_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x18\n\ntrust_rule\x18\x08 \x01(\tB\x04\xe2\x41\x01\x03:D\xea\x41\x41\n\rmodicum/Token\x12!projects/{project}/tokens/{token}*\x06tokens2\x05tokenb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -55,10 +55,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TOKEN'].fields_by_name['expire_time']._serialized_options = b'\342A\001\005'
   _globals['_TOKEN'].fields_by_name['last_used_time']._loaded_options = None
   _globals['_TOKEN'].fields_by_name['last_used_time']._serialized_options = b'\342A\001\003'
+  _globals['_TOKEN'].fields_by_name['trust_rule']._loaded_options = None
+  _globals['_TOKEN'].fields_by_name['trust_rule']._serialized_options = b'\342A\001\003'
   _globals['_TOKEN']._loaded_options = None
   _globals['_TOKEN']._serialized_options = b'\352AA\n\rmodicum/Token\022!projects/{project}/tokens/{token}*\006tokens2\005token'
   _globals['_MEMBER']._serialized_start=159
   _globals['_MEMBER']._serialized_end=308
   _globals['_TOKEN']._serialized_start=311
-  _globals['_TOKEN']._serialized_end=658
+  _globals['_TOKEN']._serialized_end=684
 # @@protoc_insertion_point(module_scope)

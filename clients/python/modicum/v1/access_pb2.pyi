@@ -53,6 +53,7 @@ class Token(google.protobuf.message.Message):
     CREATE_TIME_FIELD_NUMBER: builtins.int
     EXPIRE_TIME_FIELD_NUMBER: builtins.int
     LAST_USED_TIME_FIELD_NUMBER: builtins.int
+    TRUST_RULE_FIELD_NUMBER: builtins.int
     name: builtins.str
     """Resource name. Its last part says nothing of the secret."""
     principal: builtins.str
@@ -61,6 +62,8 @@ class Token(google.protobuf.message.Message):
     """What it is for, in at most 128 characters."""
     all_projects: builtins.bool
     """Whether it carries all roles of its principal, also in other projects. Only the operator of the server makes such tokens."""
+    trust_rule: builtins.str
+    """Resource name of the trust rule that gave it to a job, and whose role it has; empty for all other tokens."""
     @property
     def create_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """When it was made."""
@@ -83,8 +86,9 @@ class Token(google.protobuf.message.Message):
         create_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         expire_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         last_used_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        trust_rule: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["create_time", b"create_time", "expire_time", b"expire_time", "last_used_time", b"last_used_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["all_projects", b"all_projects", "create_time", b"create_time", "display_name", b"display_name", "expire_time", b"expire_time", "last_used_time", b"last_used_time", "name", b"name", "principal", b"principal"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["all_projects", b"all_projects", "create_time", b"create_time", "display_name", b"display_name", "expire_time", b"expire_time", "last_used_time", b"last_used_time", "name", b"name", "principal", b"principal", "trust_rule", b"trust_rule"]) -> None: ...
 
 Global___Token: typing_extensions.TypeAlias = Token

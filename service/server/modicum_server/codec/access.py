@@ -29,4 +29,5 @@ def token_message(value: Token, project: str) -> access_pb2.Token:
         create_time=time_message(value.create_time),
         expire_time=time_message(value.expire_time),
         last_used_time=time_message(value.last_used_time),
+        trust_rule=value.trust_rule,
     )

@@ -65,7 +65,7 @@ class Call:
     failure: BaseException | None = None
 
 
-NOBODY = Principal(name="", roles={})
+NOBODY = Principal(name="a caller without a token", roles={})
 """The caller of an open call. All of them share one principal's limits."""
 
 CURRENT: ContextVar[Call] = ContextVar("modicum_call")

@@ -111,7 +111,7 @@ async def logged(call: Call) -> AsyncIterator[None]:
             "method": call.method,
             "code": call.code.name,
             "seconds": round(time.perf_counter() - start, 6),
-            "principal": (call.principal.name or None) if call.principal else None,
+            "principal": call.principal.name if call.principal else None,
         }
         if call.failure is not None:
             log.error("rpc", exc_info=call.failure, **facts)

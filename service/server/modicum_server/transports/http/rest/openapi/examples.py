@@ -65,8 +65,8 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "modicum.v1.SetMemberRoleRequest": {"role": "ROLE_VIEWER"},
     "modicum.v1.Token": {"principal": "ci", "displayName": "nightly"},
     "modicum.v1.TrustRule": {
-        "issuer": "https://token.actions.githubusercontent.com",
-        "audience": "https://modicum.example.org",
+        "issuer": "ISSUER",
+        "audience": "AUDIENCE",
         "claims": [
             {"name": "repository_id", "value": "1296269"},
             {"name": "ref", "value": "refs/heads/main"},

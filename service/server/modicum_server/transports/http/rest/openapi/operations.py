@@ -8,6 +8,7 @@ from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescript
 
 from modicum_server.transports.contract import OPEN_METHODS
 from modicum_server.transports.contract import path_of as method_path
+from modicum_server.transports.http.rest.bodies import FORM
 from modicum_server.transports.http.rest.downloads import ANY_BYTES
 from modicum_server.transports.http.rest.events import MEDIA_TYPE as EVENTS
 from modicum_server.transports.http.rest.openapi.comments import comment_on, summary_of
@@ -197,7 +198,8 @@ def _body(binding: Binding) -> dict[str, Any]:
     content = {"schema": reference(body.message, Direction.REQUEST)} | ({} if example is None else {"example": example})
     whole = binding.body == WHOLE_BODY
     needed = bool(required_of(body)) if whole else has_behaviour(_body_field(binding), "REQUIRED")
-    return {"required": needed, "content": {JSON: content}}
+    kinds = (JSON, FORM) if method_path(binding.method) in OPEN_METHODS else (JSON,)
+    return {"required": needed, "content": dict.fromkeys(kinds, content)}
 
 
 def _responses(binding: Binding) -> dict[str, Any]:
