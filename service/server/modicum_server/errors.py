@@ -24,8 +24,7 @@
     └── ModelServerError (never leaves the worker; its kinds are in `model_server`) ─
               ModelDied, ModelOutOfMemory, ModelHung, ModelServerDown, TaskFailed ─ ExecutableNotEnclosed
 
-Those of trust in pipelines are in `ports.trust_errors`. A message says what is wrong, what was expected, what came
-and what to do. It is safe to show to any caller.
+`ports.trust_errors` has more. A message says what is wrong, what was expected, what came and what to do, to any caller.
 """
 
 import re
