@@ -6,25 +6,25 @@
     │                     DatasetTooLarge, AuditTooLarge, ArchitectureUnknown, UploadInvalid, MediaTypeUnknown
     ├── NotFound ─ ProjectNotFound, ModelNotFound, ModelVersionNotFound, DatasetNotFound, ArtifactNotFound,
     │              AuditNotFound, FindingNotFound, VerdictNotFound, PageNotFound, MemberNotFound, TokenNotFound,
-    │              ReviewNotFound, SpotSwapNotFound
-    ├── AlreadyExists ─ ProjectExists, DatasetDiffers, RequestIdReused, AuditExists, MemberExists
+    │              ReviewNotFound, SpotSwapNotFound, TrustRuleNotFound
+    ├── AlreadyExists ─ ProjectExists, DatasetDiffers, RequestIdReused, AuditExists, MemberExists, TrustRuleExists
     ├── FailedPrecondition ─ ResourceInUse, ArtifactMissing, ExecutableNotAllowed, ModelRejected, LabelUnknown,
     │                        CanvasUnfit, GradientMissing, AuditNotEnded, AuditNotSucceeded, AuditNotStoppable,
-    │                        ResultIncomplete, LastAdmin, TokenShared, ReviewImpossible, ReviewFull
-    ├── Unauthenticated ─ TokenMissing, TokenInvalid, SessionMissing, SignInLinkUsed, ReviewLinkUsed, ReviewerUnknown
+    │                        ResultIncomplete, LastAdmin, TokenShared, ReviewImpossible, ReviewFull, TrustRulesFull
+    ├── Unauthenticated ─ TokenMissing, TokenInvalid, SessionMissing, SignInLinkUsed, ReviewLinkUsed, ReviewerUnknown,
+    │                     IdentityTokenInvalid, IdentityNotTrusted, IdentityTokenUsed (with all of trust in `ports.trust_errors`)
     ├── PermissionDenied ─ RoleInsufficient, FormForeign, HostUnknown
     ├── ResourceExhausted ─ ArtifactTooLarge, RequestTooLarge, DiskFull, TooManyCalls, TooManyQueued,
     │                        TooManyWatchers, ShareExceeded
     ├── Aborted ─ UploadBusy
     ├── OutOfRange ─ UploadTruncated, OffsetInvalid
     ├── DataLoss ─ DigestMismatch
-    ├── ArtifactCorrupt
-    ├── StoresMixed (ends a process at its start; it is in `usecases.store_identity`)
-    ├── Unavailable ─ DependencyUnavailable ─ DatabaseFull, SchemaOutdated, ServerStopping
+    ├── ArtifactCorrupt, StoresMixed (ends a process at its start; it is in `usecases.store_identity`)
+    ├── Unavailable ─ DependencyUnavailable ─ DatabaseFull, SchemaOutdated, ServerStopping, IssuerUnavailable
     └── ModelServerError (never leaves the worker; its kinds are in `model_server`) ─
               ModelDied, ModelOutOfMemory, ModelHung, ModelServerDown, TaskFailed ─ ExecutableNotEnclosed
 
-`ports.trust_errors` has more. A message says what is wrong, what was expected, what came and what to do, to any caller.
+A message says what is wrong, what was expected, what came and what to do. It is safe to show to any caller.
 """
 
 import re
