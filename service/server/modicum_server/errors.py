@@ -12,7 +12,7 @@
     │                        CanvasUnfit, GradientMissing, AuditNotEnded, AuditNotSucceeded, AuditNotStoppable,
     │                        ResultIncomplete, LastAdmin, TokenShared, ReviewImpossible, ReviewFull, TrustRulesFull
     ├── Unauthenticated ─ TokenMissing, TokenInvalid, SessionMissing, SignInLinkUsed, ReviewLinkUsed, ReviewerUnknown,
-    │                     IdentityTokenInvalid, IdentityNotTrusted, IdentityTokenUsed (with all of trust in `ports.trust_errors`)
+    │                     IdentityTokenInvalid, IdentityNotTrusted, IdentityTokenUsed (`ports.trust_errors`)
     ├── PermissionDenied ─ RoleInsufficient, FormForeign, HostUnknown
     ├── ResourceExhausted ─ ArtifactTooLarge, RequestTooLarge, DiskFull, TooManyCalls, TooManyQueued,
     │                        TooManyWatchers, ShareExceeded
