@@ -152,13 +152,19 @@ def running_server(folder: Path, **variables: str) -> Iterator[Running]:
 
 @contextmanager
 def started_server(place: Place) -> Iterator[Running]:
-    """Yield a local server whose worker is ready. Kill it if it still runs at the end of the block."""
+    """Yield a local server that is ready, with its worker. Kill it if it still runs at the end of the block."""
     log = place.data / "worker.log"
     seen = bytes_of(log).count(READY)
     words = ("up", "--data", place.data, "--grpc-port", 0, "--http-port", 0)
     with place.started("modicum-server", *words, stdout=subprocess.DEVNULL) as process:
         eventually(lambda: bytes_of(log).count(READY) > seen, f"a worker that has started; {log}")
+        eventually(lambda: _announces(place, process.pid), f"the addresses of the server; {place.data}")
         yield Running(place, process)
+
+
+def _announces(place: Place, pid: int) -> bool:
+    """Whether a server says where it listens. What a killed one said is still there."""
+    return f'"pid": {pid},'.encode() in bytes_of(place.data / "server.json")
 
 
 def family(pid: int) -> set[psutil.Process]:

@@ -16,9 +16,9 @@ import pytest
 from modicum import Client, errors
 
 from tests.tiers import long
+from tests.waiting import PATIENCE_SECONDS
 
 USAGE, NOT_COMPLETED = 2, 3
-READY_SECONDS = 60
 
 
 def environment(**variables: str) -> dict[str, str]:
@@ -44,7 +44,7 @@ def running(ready: Path, *arguments: object, **variables: str) -> Iterator["subp
         words(*arguments), env=environment(**variables), text=True, stderr=subprocess.PIPE
     ) as process:
         try:
-            end = time.monotonic() + READY_SECONDS
+            end = time.monotonic() + PATIENCE_SECONDS
             while not ready.exists():
                 assert process.poll() is None, process.stderr.read()
                 assert time.monotonic() < end, "it is not ready in time"
@@ -52,7 +52,7 @@ def running(ready: Path, *arguments: object, **variables: str) -> Iterator["subp
             yield process
             process.send_signal(signal.SIGTERM)
             process.stderr.read()
-            assert process.wait(30) == 0
+            assert process.wait(PATIENCE_SECONDS) == 0
         finally:
             process.kill()
 
@@ -157,7 +157,7 @@ def test_a_process_that_waits_for_its_schema_stops_on_sigterm(empty_database_url
         words(*command, "--await-schema"), env=environment(**settings), text=True, stderr=subprocess.PIPE
     ) as process:
         try:
-            end = time.monotonic() + READY_SECONDS
+            end = time.monotonic() + PATIENCE_SECONDS
             while not _heeds_signals(process.pid):
                 assert process.poll() is None, process.stderr.read()
                 assert time.monotonic() < end, "it does not wait for its schema"

@@ -118,6 +118,17 @@ def test_code_is_enclosed_only_when_everything_is_closed():
     assert not Isolation(Level.SECCOMP, CODE_MUST_NOT - {"files"}, frozenset({"files"})).encloses_code
 
 
+def test_where_a_container_refuses_namespaces_the_tests_of_bubblewrap_are_skipped_and_say_so(tmp_path, monkeypatch):
+    refused = tmp_path / "bwrap"
+    refused.write_text("#!/bin/sh\necho 'bwrap: no permissions' >&2\nexit 1\n")
+    refused.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("CI", "true")
+
+    with pytest.raises(pytest.skip.Exception, match="this machine refuses namespaces: bwrap: no permissions"):
+        require(Level.BUBBLEWRAP)
+
+
 @pytest.mark.acceptance
 @pytest.mark.parametrize("level", list(Level))
 async def test_a_probing_process_reaches_what_its_level_leaves_open(level):

@@ -21,6 +21,8 @@ from tests.torchserve.hostile_stage import LISTENING, Programs, check_task, list
 from tests.torchserve.torchserve_stage import Never
 
 PATIENCE_SECONDS = 60
+CAP_SYS_ADMIN = 21
+"""The number of the capability that a namespace takes. A container around the tests may have taken it away."""
 PLANTED = (Path("/dev/shm/modicum-planted"), Path("/dev/modicum-planted"))
 
 
@@ -44,8 +46,15 @@ def test_each_attempt_comes_through_where_nothing_confines_it(short_folder):
                 path.unlink(missing_ok=True)
         visitors = listener.visitors()
 
-    assert answers == dict.fromkeys(hostile_payload.ATTEMPTS, "done")
+    refused = {} if may_make_namespaces() else {"enter a namespace of its own": "refused"}
+    assert answers == dict.fromkeys(hostile_payload.ATTEMPTS, "done") | refused
     assert visitors > 0
+
+
+def may_make_namespaces():
+    lines = Path("/proc/self/status").read_text().splitlines()
+    effective = next(line for line in lines if line.startswith("CapEff:")).split()[1]
+    return bool(int(effective, 16) >> CAP_SYS_ADMIN & 1)
 
 
 def plan_of(folder, listener, server):
