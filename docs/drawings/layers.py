@@ -16,6 +16,7 @@ WORDS: Mapping[str, str] = {
     "cli": "modicum-server",
     "demo": "make demo",
     "token_commands": "modicum-server token",
+    "trail_commands": "modicum-server trail",
     "verify_command": "modicum-server verify",
     "database_option": "--data",
     "local": "modicum-server up",
@@ -107,6 +108,6 @@ def _row(y: float, boxes: Sequence[tuple[str, str, str]]) -> Iterator[str]:
 def _colour(name: str) -> str:
     if name in CORE_PACKAGES:
         return CORE
-    programs = {"cli", "demo", "token_commands", "verify_command", "database_option", "command_parts"}
-    programs |= {"local", "selftest", "bootstrap", "worker"}
+    programs = {"cli", "demo", "token_commands", "trail_commands", "verify_command", "command_parts"}
+    programs |= {"database_option", "local", "selftest", "bootstrap", "worker"}
     return PROGRAMS if name in programs else ADAPTERS

@@ -30,6 +30,7 @@ SHOTS = {
     "policies": "/policies",
     "members": "/members",
     "tokens": "/tokens",
+    "trail": "/trail",
 }
 """By the name of the picture, the page that it shows."""
 SETTLED_MILLISECONDS = 3000

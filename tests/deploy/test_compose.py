@@ -6,6 +6,7 @@ import shlex
 import pytest
 import yaml
 from modicum_server.settings import Settings
+from sqlalchemy import make_url
 
 from tests.deploy.dockerfile_reading import REPOSITORY, environment, lineage, read_stages
 from tests.deploy.service_commands import commands, options
@@ -112,11 +113,24 @@ def test_every_service_waits_for_the_schema():
         assert SERVICES[name]["depends_on"]["migrate"]["condition"] == "service_completed_successfully"
 
 
-def test_the_only_secret_is_required_and_has_no_default():
+def test_the_secrets_are_required_and_have_no_default():
     values = re.findall(r"PASSWORD: (.*)", TEXT)
 
-    assert len(values) == 2
-    assert all(value.startswith("${POSTGRES_PASSWORD:?") for value in values)
+    assert len(values) == 4
+    assert all(re.match(r"\$\{(POSTGRES|SERVICE)_PASSWORD:\?", value) for value in values)
+
+
+def test_what_serves_does_not_know_the_owner_of_the_tables():
+    for name in ("api", "worker"):
+        given = SERVICES[name]["environment"]
+        assert "MODICUM_OWNER_DATABASE_URL" not in given
+        assert given["PGPASSWORD"].startswith("${SERVICE_PASSWORD:?")
+    owner = make_url(SERVICES["migrate"]["environment"]["MODICUM_OWNER_DATABASE_URL"])
+    serving = make_url(SERVICES["api"]["environment"]["MODICUM_DATABASE_URL"])
+
+    assert owner.username == SERVICES["postgres"]["environment"]["POSTGRES_USER"] != serving.username
+    assert f"CREATE ROLE {serving.username} LOGIN" in (REPOSITORY / "deploy/postgres/service-role.sh").read_text()
+    assert "./postgres:/docker-entrypoint-initdb.d:ro" in SERVICES["postgres"]["volumes"]
 
 
 def test_grafana_finds_its_dashboards_where_its_provider_looks():

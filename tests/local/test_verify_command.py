@@ -52,7 +52,7 @@ def test_damage_is_told_in_a_table_and_ends_with_1(settings, tmp_path):
 
     done = run("verify", "--rate", "1MB", **settings)
 
-    rows = {line.split()[1]: line.split()[0] for line in done.stdout.splitlines()[1:-1]}
+    rows = {line.split()[1]: line.split()[0] for line in done.stdout.splitlines()[2:-1]}
     assert (done.returncode, rows) == (1, {DIGESTS[0]: "MISSING", DIGESTS[1]: "CORRUPT", DIGESTS[2]: "UNREADABLE"})
     assert "projects/default" in done.stdout
 
@@ -62,11 +62,11 @@ def test_a_signal_tells_how_to_go_on(settings, tmp_path):
     place_of(tmp_path, first).unlink()
     command = words("verify", "--rate", "1")
     with subprocess.Popen(command, env=environment(**settings), text=True, stdout=-1, stderr=-1) as process:
-        rows = [process.stdout.readline() for _ in range(2)]
+        rows = [process.stdout.readline() for _ in range(3)]
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=300)
 
-    assert (process.returncode, rows[1].split()[:2]) == (3, ["MISSING", first])
+    assert (process.returncode, rows[2].split()[:2]) == (3, ["MISSING", first])
     assert f"modicum-server verify --after {first} --rate 1" in said
     rest = run("verify", "--after", first, **settings)
     assert rest.stdout.splitlines()[-1].startswith("2 artifacts:")

@@ -27,6 +27,7 @@ PAGES = (
     "/swaps",
     "/members",
     "/tokens",
+    "/trail",
     "/audits/none",
     f"/side-by-side?left={PROJECT}/audits/good&right={PROJECT}/audits/good",
 )

@@ -48,6 +48,7 @@ class Walker:
     issuer: Issuer
     outcomes: list[tuple[str, Outcome]] = field(default_factory=list)
     methods: set[str] = field(default_factory=set)
+    trail: list[dict[str, Any]] = field(default_factory=list)
 
     async def call(self, method: str, request: Any, *, caller: str | None = "admin", data: bytes = b"") -> Any:
         """Call a method, as the principal of a role, with a token that nobody has, or with none."""
@@ -89,6 +90,7 @@ async def walk(walker: Walker) -> None:
     await of_verdicts(walker)
     await of_reviews(walker)
     await of_deleting(walker)
+    await of_the_trail(walker)
 
 
 async def of_projects(walker: Walker) -> None:
@@ -143,6 +145,17 @@ async def of_tokens(walker: Walker) -> None:
     await call("RotateToken", {"name": name, "overlapSeconds": -1})
     await call("DeleteToken", {"name": rotated})
     await call("DeleteToken", {"name": rotated})
+
+
+async def of_the_trail(walker: Walker) -> None:
+    call, project = walker.call, walker.project
+    walker.trail = (await call("ListTrailEntries", {"parent": project, "pageSize": 1000}))["entries"]
+    await call("ListTrailEntries", {"parent": project, "filter": "verb = DeleteMember AND principal = admin"})
+    await call("ListTrailEntries", {"parent": project, "filter": "color = red"})
+    await call("ListTrailEntries", {"parent": project, "chained": True, "afterSequence": "3"})
+    await call("ListTrailEntries", {"parent": project, "afterSequence": "-1"})
+    await call("ListTrailEntries", {"parent": project}, caller="auditor")
+    await call("ListTrailEntries", {"parent": "projects/nowhere"})
 
 
 async def of_artifacts(walker: Walker) -> None:

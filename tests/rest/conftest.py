@@ -12,6 +12,7 @@ from modicum_server.settings import Settings
 from modicum_server.store.changes import PostgresChanges
 from modicum_server.store.postgres import PostgresStore
 from modicum_server.transports.call_limits import BOUNDS, Bounds
+from modicum_server.usecases.refused_attempts import RefusedAttempts
 
 from tests.issuer import Issuer, running_issuer
 from tests.rest.rest_stage import PROJECT, TOKENS, Served
@@ -54,10 +55,11 @@ async def served(database_url, tmp_path, settings, bounds) -> AsyncIterator[Serv
         for role, token in TOKENS.items():
             await add_token(transaction, token, principal=role, project=PROJECT, role=Role(role))
     artifact_store = FolderArtifactStore(tmp_path / "artifacts")
-    api = build_api(store, changes, artifact_store, settings, metrics=metrics, bounds=bounds)
+    refused = RefusedAttempts(store)
+    api = build_api(store, changes, artifact_store, settings, metrics=metrics, bounds=bounds, refused=refused)
     grpc_port, http_port = await api.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{grpc_port}") as channel:
-        yield Served(api, store, artifact_store, metrics, grpc_port, http_port, channel)
+        yield Served(api, store, artifact_store, metrics, grpc_port, http_port, channel, refused)
     await api.stop(grace=0)
     await changes.close()
     await store.close()

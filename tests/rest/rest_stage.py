@@ -23,6 +23,7 @@ from modicum_server.transports.contract import services_of_contract
 from modicum_server.transports.http.rest.openapi.document import document
 from modicum_server.transports.http.rest.openapi.operations import path_of
 from modicum_server.transports.http.rest.routes import Binding, bindings_of
+from modicum_server.usecases.refused_attempts import RefusedAttempts
 
 PROJECT = "projects/default"
 TOKENS = {"admin": "token-of-ada", "auditor": "token-of-otto", "viewer": "token-of-vera"}
@@ -153,6 +154,7 @@ class Served:
     grpc_port: int
     http_port: int
     channel: grpc.aio.Channel
+    refused: RefusedAttempts
 
     def rest(self, who: str = "admin") -> Rest:
         return Rest(self.http_port, TOKENS[who])

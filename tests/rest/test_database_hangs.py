@@ -18,6 +18,7 @@ from modicum_server.postgres.connections import POOL_SIZE
 from modicum_server.store.changes import CHANNEL, PostgresChanges
 from modicum_server.store.postgres import PostgresStore
 from modicum_server.transports.call_limits import Bounds
+from modicum_server.usecases.refused_attempts import RefusedAttempts
 
 from tests.rest.rest_stage import PATIENCE_SECONDS, PROJECT, TOKENS, Rest, Served
 from tests.waiting import until
@@ -43,7 +44,8 @@ async def served_by_wire(wire, tmp_path, settings, bounds) -> AsyncIterator[Serv
         FolderArtifactStore(tmp_path),
         ApiMetrics(),
     )
-    api = build_api(store, changes, artifacts, settings, metrics=metrics, bounds=bounds)
+    refused = RefusedAttempts(store)
+    api = build_api(store, changes, artifacts, settings, metrics=metrics, bounds=bounds, refused=refused)
     grpc_port, http_port = await api.start()
 
     async def has_asked_it() -> bool:
@@ -52,7 +54,7 @@ async def served_by_wire(wire, tmp_path, settings, bounds) -> AsyncIterator[Serv
     try:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{grpc_port}") as channel:
             await until(has_asked_it, "an answer from the database within the bounds")
-            yield Served(api, store, artifacts, metrics, grpc_port, http_port, channel)
+            yield Served(api, store, artifacts, metrics, grpc_port, http_port, channel, refused)
     finally:
         wire.mend()
         await api.stop(grace=0)

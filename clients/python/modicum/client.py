@@ -20,6 +20,7 @@ from modicum.models import AsyncModels
 from modicum.resource_names import Named
 from modicum.reviews import AsyncReviews
 from modicum.snapshots import AuditSnapshot, AuditState
+from modicum.trail import AsyncTrail
 from modicum.trust import AsyncTrust
 from modicum.verdicts import AsyncJudging, AsyncVerdicts, Verdict
 from modicum.versions import Model, ModelVersion
@@ -173,6 +174,17 @@ class Trust:
     remove = blocking(AsyncTrust.remove)
 
 
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """The trail (audit log) of a project, which its admins read."""
+
+    _portal: Portal
+    _async: AsyncTrail
+
+    list = streaming(AsyncTrail.list)
+    export = streaming(AsyncTrail.export)
+
+
 class Client:
     """A synchronous client. It connects when it is created; `with` or `close` closes it.
 
@@ -221,6 +233,7 @@ class Client:
         self.members = Members(self._portal, AsyncMembers(connection))
         self.tokens = Tokens(self._portal, AsyncTokens(connection))
         self.trust = Trust(self._portal, AsyncTrust(connection))
+        self.trail = Trail(self._portal, AsyncTrail(connection))
         self._async = AsyncJudging(connection)
 
     judge = blocking(AsyncJudging.judge)
@@ -265,6 +278,7 @@ class AsyncClient:
     members: AsyncMembers
     tokens: AsyncTokens
     trust: AsyncTrust
+    trail: AsyncTrail
 
     def __init__(
         self,
@@ -299,6 +313,7 @@ class AsyncClient:
         self.members = AsyncMembers(self._connection)
         self.tokens = AsyncTokens(self._connection)
         self.trust = AsyncTrust(self._connection)
+        self.trail = AsyncTrail(self._connection)
         self._judging = AsyncJudging(self._connection)
         return self
 

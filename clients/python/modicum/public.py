@@ -48,6 +48,7 @@ from modicum.searches import Canvas, Control, ControlPlan, Fill, Search, SearchM
 from modicum.snapshots import AuditSnapshot, AuditState
 from modicum.sources.inputs import InputSpecification
 from modicum.statistics import Statistics
+from modicum.trail import TrailEntry, TrailOutcome
 from modicum.transfers import TransferProgress
 from modicum.trust import TrustRule
 from modicum.verdicts import JudgedCheck, JudgedRule, Verdict
@@ -129,6 +130,8 @@ __all__ = [
     "Subset",
     "TargetRule",
     "Token",
+    "TrailEntry",
+    "TrailOutcome",
     "Transfer",
     "TransferProgress",
     "TrustRule",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from modicum_server.store.postgres import PostgresStore
     from modicum_server.torchserve.adapter import TorchServe
     from modicum_server.transports.api import Api
+    from modicum_server.usecases.refused_attempts import RefusedAttempts
     from modicum_server.usecases.store_identity import Place
 
 #: How long a process waits for a database that is started at the same time, and how often it looks.
@@ -100,8 +101,9 @@ def build_api(
     *,
     metrics: "ApiMetrics | None" = None,
     bounds: Bounds = BOUNDS,
+    refused: "RefusedAttempts | None" = None,
 ) -> "Api":
-    """Build the API process over these adapters.
+    """Build the API process over these adapters. It counts in `refused`, which the caller writes into the trail.
 
     Raises:
         ValueError: the settings name a certificate without its key, or a key without its certificate.
@@ -125,6 +127,7 @@ def build_api(
             identity_tokens=JwtIdentityTokens(settings),
             settings=settings,
             metrics=metrics,
+            refused=refused,
         ),
         store,
         readiness=readiness,
@@ -139,6 +142,8 @@ def build_api(
 async def running_api(settings: Settings) -> AsyncIterator[tuple[int, int]]:
     """Serve gRPC and HTTP while the context is open; yields their ports."""
     from modicum_server.store.changes import PostgresChanges  # noqa: PLC0415 - as for the store
+    from modicum_server.usecases.refused_attempts import RefusedAttempts, keep_writing  # noqa: PLC0415
+    from modicum_server.usecases.trail_sealing import keep_sealing  # noqa: PLC0415
 
     database_url = settings.database_url.get_secret_value()
     changes = PostgresChanges(database_url)
@@ -146,15 +151,52 @@ async def running_api(settings: Settings) -> AsyncIterator[tuple[int, int]]:
         await store.require_schema()
         artifacts = open_artifact_store(settings.artifacts_url)
         await require_one_store(store, artifacts, settings)
-        api = build_api(store, changes, artifacts, settings)
+        await _warn_of_one_role(store)
+        refused = RefusedAttempts(store)
+        api = build_api(store, changes, artifacts, settings, refused=refused)
         grpc_port, http_port = await api.start()
         _log.info("api_started", grpc_port=grpc_port, http_port=http_port)
+        sealing = asyncio.create_task(keep_sealing(store, _say_trail_failed))
+        writing = asyncio.create_task(keep_writing(refused, _say_trail_failed))
         try:
             yield grpc_port, http_port
         finally:
             await api.stop(settings.grace_seconds)
+            await _cancelled(sealing, writing)
+            await _write_last(refused)
             await changes.close()
             _log.info("api_stopped")
+
+
+async def _warn_of_one_role(store: "PostgresStore") -> None:
+    """Say in the log where the role that serves could change the trail (audit log), and what to do."""
+    if await store.may_change_trail():
+        _log.warning(
+            "trail_not_protected",
+            why="the database role of this server owns its tables, so it could change or delete entries of the trail",
+            do="set MODICUM_OWNER_DATABASE_URL for `modicum-server migrate`, and name another role in "
+            "MODICUM_DATABASE_URL; docs/how-to/operate.md has the steps",
+        )
+
+
+def _say_trail_failed(error: Exception) -> None:
+    """Log that entries wait for their seal, or refused attempts for being written. Both are tried again."""
+    _log.warning("trail_behind", exc_info=error)
+
+
+async def _write_last(refused: "RefusedAttempts") -> None:
+    """Write the attempts of the last minute, where the database can still be reached."""
+    try:
+        await refused.write()
+    except DependencyUnavailable as error:
+        _say_trail_failed(error)
+
+
+async def _cancelled(*tasks: "asyncio.Task[None]") -> None:
+    """Cancel tasks and wait for their end."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def run_worker(settings: Settings, stop: asyncio.Event, *, schema_seconds: float = 0.0) -> None:

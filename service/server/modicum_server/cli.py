@@ -1,4 +1,4 @@
-"""The `modicum-server` command: up, serve, worker, migrate, token, verify, selftest."""
+"""The `modicum-server` command: up, serve, worker, migrate, token, trail, verify, selftest."""
 
 import asyncio
 import json
@@ -14,7 +14,7 @@ import structlog
 import typer
 from pydantic import ValidationError
 
-from modicum_server import token_commands, verify_command
+from modicum_server import token_commands, trail_commands, verify_command
 from modicum_server.command_parts import NOT_COMPLETED, USAGE, Command, Group, end, settings_with
 from modicum_server.errors import DependencyUnavailable, ModicumError
 from modicum_server.logs import log_as_json, log_for_people
@@ -23,6 +23,8 @@ from modicum_server.settings import Settings
 
 LARGEST_SEED = 2**63 - 1  # the same as for an audit
 LOOPBACK = "127.0.0.1"
+#: Settings that may hold a password, as messages name them.
+SECRETS = ("MODICUM_DATABASE_URL: ", "MODICUM_OWNER_DATABASE_URL: ")
 ANY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not listened on
 
 HELP = """Run and administer a Modicum server.
@@ -159,13 +161,22 @@ def worker(
 
 @app.command(cls=Command)
 def migrate() -> None:
-    """Migrate the database in MODICUM_DATABASE_URL to the schema of this release."""
+    """Migrate the database in MODICUM_DATABASE_URL to the schema of this release.
+
+    With MODICUM_OWNER_DATABASE_URL it does so as that role, and gives the role in MODICUM_DATABASE_URL what serving
+    takes: it owns no tables then, and cannot change the trail (audit log).
+    """
     from modicum_server.store.migrate import migrate as apply
+    from modicum_server.store.service_role import ServiceRoleUnfit
 
     settings = settings_with()
-    if not settings.database_url.get_secret_value():
+    service_url = settings.database_url.get_secret_value()
+    if not service_url:
         end(USAGE, "MODICUM_DATABASE_URL is not set; set it to postgresql://user:password@host/database")
-    apply(settings.database_url.get_secret_value())
+    try:
+        apply(settings.owner_database_url.get_secret_value() or service_url, service_url=service_url)
+    except ServiceRoleUnfit as error:
+        end(USAGE, str(error))
     typer.echo("the schema is current")
 
 
@@ -186,6 +197,7 @@ def selftest(
 
 app.command("verify", cls=Command)(verify_command.verify)
 app.add_typer(token_commands.app, name="token")
+app.add_typer(trail_commands.app, name="trail")
 
 
 def _required(settings: Settings, *, artifacts: bool = True) -> Settings:
@@ -228,7 +240,7 @@ def _wrong_settings(error: ValidationError) -> str:
     words = []
     for entry in error.errors(include_url=False):
         name = f"MODICUM_{entry['loc'][0]}: ".upper() if entry["loc"] else ""
-        came = "" if name in {"", "MODICUM_DATABASE_URL: "} else f", got {entry['input']!r}"
+        came = "" if name in {"", *SECRETS} else f", got {entry['input']!r}"
         words.append(f"{name}{entry['msg'].removeprefix('Value error, ')}{came}")
     return "; ".join(words)
 

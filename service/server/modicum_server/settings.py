@@ -19,6 +19,11 @@ class Settings(BaseSettings):
     database_url: SecretStr = Field(
         SecretStr(""), description="database of the store and the queue: postgresql://user:password@host/database"
     )
+    owner_database_url: SecretStr = Field(
+        SecretStr(""),
+        description="the same database for the role that owns its tables; only `migrate` and `up` read it. The role in "
+        "MODICUM_DATABASE_URL then owns nothing, and cannot change the trail",
+    )
     artifacts_url: str = Field(
         "",
         description="where artifacts are stored: a folder, or an fsspec URL (s3://bucket/prefix) "
@@ -148,7 +153,7 @@ class Settings(BaseSettings):
                 raise ValueError(f"expected addresses such as https://issuer.example.org, got {issuer[:80]!r}")
         return issuers
 
-    @field_validator("database_url")
+    @field_validator("database_url", "owner_database_url")
     @classmethod
     def _names_postgres(cls, url: SecretStr) -> SecretStr:
         if url.get_secret_value() and not url.get_secret_value().startswith(DATABASE_SCHEMES):

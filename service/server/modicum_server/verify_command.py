@@ -1,10 +1,12 @@
-"""`modicum-server verify`: compares the artifact store with the database, and tells what is damaged."""
+"""`modicum-server verify`: checks the trail, and the artifact store against the database; tells what is damaged."""
 
 import asyncio
+import json
 import re
 import shlex
 import signal
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,8 +18,11 @@ from pydantic import SecretStr
 from modicum_server.command_parts import NOT_COMPLETED, USAGE, end, settings_with
 from modicum_server.database_option import Data, database_url
 from modicum_server.domain.digests import is_digest
+from modicum_server.domain.trail import Seal
 from modicum_server.errors import DependencyUnavailable
 from modicum_server.settings import Settings
+from modicum_server.usecases.trail_verifying import Checked as CheckedTrail
+from modicum_server.usecases.trail_verifying import Flaw, FlawKind, verify_trail
 from modicum_server.usecases.verifying import Checked, State
 from modicum_server.usecases.verifying import verify as verified
 
@@ -50,20 +55,29 @@ class Seen:
 def verify(
     rate: Annotated[str, typer.Option(metavar="BYTES", help="Most bytes to read a second, such as 50MB.")] = "",
     after: Annotated[str, typer.Option(metavar="DIGEST", help="Go on after this digest of an earlier run.")] = "",
+    heads: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Heads of the trail that `trail heads` printed before.")
+    ] = None,
+    trail_only: Annotated[bool, typer.Option("--trail-only", metavar="", help="Check the trail alone.")] = False,
     data: Data = None,
 ) -> None:
-    """Check that every stored file is whole and known to the database. Changes nothing; the server may run meanwhile.
+    """Check the trail, and that every stored file is whole and known. Changes nothing; the server may run meanwhile.
 
-    Prints a row for each artifact that is MISSING, CORRUPT, UNREADABLE or ORPHANED (no project holds it: it only takes
-    space). Ends with 1 where one is missing, corrupt or unreadable, else with 0. Ctrl-C, and a database or store that
-    goes away, end with 3, and print how to go on.
+    Prints a row for each entry of the trail that was CHANGED, DELETED, INSERTED or REPLACED, or is UNSEALED; then for
+    each artifact that is MISSING, CORRUPT, UNREADABLE or ORPHANED (no project holds it: it only takes space). Ends with
+    1 where an entry has a row, or an artifact is missing, corrupt or unreadable, else with 0. Ctrl-C, and a database or
+    store that goes away, end with 3, and print how to go on.
     """
     bytes_per_second = rate_of(rate) if rate else None
     if after and not is_digest(after):
         end(USAGE, f"--after: expected a digest of 64 hexadecimal digits, as an earlier run printed it; got {after!r}")
-    seen = Seen(after)
+    seen, known_heads = Seen(after), () if heads is None else _read_heads(heads)
+    settings = _settings(data)
+    flawed = False if after else asyncio.run(_trail_has_flaws(settings, known_heads))
+    if trail_only:
+        raise SystemExit(DAMAGED if flawed else 0)
     try:
-        asyncio.run(_run(_settings(data), seen, bytes_per_second))
+        asyncio.run(_run(settings, seen, bytes_per_second))
     except (Stopped, DependencyUnavailable) as early:
         if not seen.counts and isinstance(early, DependencyUnavailable):
             raise
@@ -71,7 +85,7 @@ def verify(
         end(NOT_COMPLETED, f"{early}; go on with: {rest_command(seen.last, rate, data)}")
     counts = seen.counts
     typer.echo(_summary(counts))
-    if any(counts[state] for state in HARM):
+    if flawed or any(counts[state] for state in HARM):
         raise SystemExit(DAMAGED)
 
 
@@ -101,6 +115,49 @@ def _settings(data: Path | None) -> Settings:
     if not artifacts_url:
         end(USAGE, "not set: MODICUM_ARTIFACTS_URL (a folder or an fsspec URL)")
     return given.model_copy(update={"database_url": SecretStr(url), "artifacts_url": artifacts_url})
+
+
+def _read_heads(path: Path) -> tuple[Seal, ...]:
+    """Return the heads in a file that `heads` wrote, or end the command with a message."""
+    try:
+        return tuple(_head(json.loads(line)) for line in path.read_text().splitlines() if line.strip())
+    except OSError as error:
+        end(USAGE, f"--heads: {path}: {error.strerror}")
+    except (ValueError, KeyError, TypeError):
+        end(USAGE, f"--heads: {path}: expected lines that `modicum-server trail heads` printed")
+
+
+def _head(told: dict[str, object]) -> Seal:
+    project, sequence, digest = told["project"], told["sequence"], told["hash"]
+    if not (isinstance(project, str) and isinstance(sequence, int) and isinstance(digest, str)):
+        raise TypeError
+    return Seal(project, sequence, 0, digest)
+
+
+async def _trail_has_flaws(settings: Settings, known_heads: Sequence[Seal]) -> bool:
+    """Print each flaw of the trail, and how much was checked.
+
+    Raises:
+        DependencyUnavailable
+    """
+    from modicum_server.bootstrap import open_store
+
+    checked, counts = CheckedTrail(), Counter[FlawKind]()
+    async with open_store(settings.database_url.get_secret_value()) as store:
+        await store.require_schema()
+        async with aclosing(verify_trail(store, checked, known_heads=known_heads)) as flaws:
+            async for flaw in flaws:
+                counts[flaw.kind] += 1
+                typer.echo(_flaw_row(flaw))
+    kinds = ", ".join(f"{counts[kind]:,} {kind.lower()}" for kind in FlawKind)
+    typer.echo(f"{checked.entries:,} entries of the trail in {checked.chains:,} chains: {kinds}")
+    return bool(counts)
+
+
+def _flaw_row(flaw: Flaw) -> str:
+    place = f"sequence {flaw.sequence:,}" if flaw.sequence else "without a seal"
+    entry = f", entry {flaw.entry_id:,}" if flaw.entry_id else ""
+    return f"{flaw.kind:<10}  {flaw.project or 'the server'}, {place}{entry}"
 
 
 async def _run(settings: Settings, seen: Seen, bytes_per_second: float | None) -> None:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from modicum.cli import audits, baseline, datasets, ensemble, members, models, policy, tokens, trust, verdicts
+from modicum.cli import audits, baseline, datasets, ensemble, members, models, policy, tokens, trail, trust, verdicts
 from modicum.cli.attest import attest
 from modicum.cli.audit import audit
 from modicum.cli.gate import gate
@@ -37,6 +37,7 @@ app.add_typer(verdicts.app, name="verdicts")
 app.add_typer(members.app, name="members")
 app.add_typer(tokens.app, name="tokens")
 app.add_typer(trust.app, name="trust")
+app.add_typer(trail.app, name="trail")
 app.add_typer(ensemble.app, name="ensemble")
 app.add_typer(policy.app, name="policy")
 app.add_typer(baseline.app, name="baseline")

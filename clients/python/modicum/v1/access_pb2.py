@@ -28,7 +28,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from modicum.v1 import project_pb2 as modicum_dot_v1_dot_project__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17modicum/v1/access.proto\x12\nmodicum.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18modicum/v1/project.proto\"\x95\x01\n\x06Member\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12,\n\x04role\x18\x02 \x01(\x0e\x32\x18.modicum.v1.Project.RoleB\x04\xe2\x41\x01\x02:I\xea\x41\x46\n\x0emodicum/Member\x12#projects/{project}/members/{member}*\x07members2\x06member\"\xf5\x02\n\x05Token\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x18\n\tprincipal\x18\x02 \x01(\tB\x05\xe2\x41\x02\x02\x05\x12\x1a\n\x0c\x64isplay_name\x18\x03 \x01(\tB\x04\xe2\x41\x01\x05\x12\x1a\n\x0c\x61ll_projects\x18\x04 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x65xpire_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x05\x12\x38\n\x0elast_used_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x18\n\ntrust_rule\x18\x08 \x01(\tB\x04\xe2\x41\x01\x03:D\xea\x41\x41\n\rmodicum/Token\x12!projects/{project}/tokens/{token}*\x06tokens2\x05tokenb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17modicum/v1/access.proto\x12\nmodicum.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18modicum/v1/project.proto\"\x95\x01\n\x06Member\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12,\n\x04role\x18\x02 \x01(\x0e\x32\x18.modicum.v1.Project.RoleB\x04\xe2\x41\x01\x02:I\xea\x41\x46\n\x0emodicum/Member\x12#projects/{project}/members/{member}*\x07members2\x06member\"\xf5\x02\n\x05Token\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x18\n\tprincipal\x18\x02 \x01(\tB\x05\xe2\x41\x02\x02\x05\x12\x1a\n\x0c\x64isplay_name\x18\x03 \x01(\tB\x04\xe2\x41\x01\x05\x12\x1a\n\x0c\x61ll_projects\x18\x04 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x65xpire_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x05\x12\x38\n\x0elast_used_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x18\n\ntrust_rule\x18\x08 \x01(\tB\x04\xe2\x41\x01\x03:D\xea\x41\x41\n\rmodicum/Token\x12!projects/{project}/tokens/{token}*\x06tokens2\x05token\"\xec\x03\n\nTrailEntry\x12\x10\n\x02id\x18\x01 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12.\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x15\n\x07project\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12\x17\n\tprincipal\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03\x12\x16\n\x08token_id\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03\x12\x12\n\x04verb\x18\x06 \x01(\tB\x04\xe2\x41\x01\x03\x12\x16\n\x08resource\x18\x07 \x01(\tB\x04\xe2\x41\x01\x03\x12\x35\n\x07outcome\x18\x08 \x01(\x0e\x32\x1e.modicum.v1.TrailEntry.OutcomeB\x04\xe2\x41\x01\x03\x12\x14\n\x06reason\x18\t \x01(\tB\x04\xe2\x41\x01\x03\x12\x14\n\x06\x64\x65tail\x18\n \x01(\tB\x04\xe2\x41\x01\x03\x12\x16\n\x08\x61ttempts\x18\x0b \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x18\n\nrequest_id\x18\x0c \x01(\tB\x04\xe2\x41\x01\x03\x12\x1c\n\x0e\x63lient_address\x18\r \x01(\tB\x04\xe2\x41\x01\x03\x12\x16\n\x08sequence\x18\x0e \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x12\n\x04hash\x18\x0f \x01(\tB\x04\xe2\x41\x01\x03\"I\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x10\n\x0cOUTCOME_DONE\x10\x01\x12\x13\n\x0fOUTCOME_REFUSED\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -59,8 +59,42 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TOKEN'].fields_by_name['trust_rule']._serialized_options = b'\342A\001\003'
   _globals['_TOKEN']._loaded_options = None
   _globals['_TOKEN']._serialized_options = b'\352AA\n\rmodicum/Token\022!projects/{project}/tokens/{token}*\006tokens2\005token'
+  _globals['_TRAILENTRY'].fields_by_name['id']._loaded_options = None
+  _globals['_TRAILENTRY'].fields_by_name['id']._serialized_options = b'\342A\001\003'
+  _globals['_TRAILENTRY'].fields_by_name['time']._loaded_options = None
+  _globals['_TRAILENTRY'].fields_by_name['time']._serialized_options = b'\342A\001\003'
+  _globals['_TRAILENTRY'].fields_by_name['project']._loaded_options = None
+  _globals['_TRAILENTRY'].fields_by_name['project']._serialized_options = b'\342A\001\003'
+  _globals['_TRAILENTRY'].fields_by_name['principal']._loaded_options = None
+  _globals['_TRAILENTRY'].fields_by_name['principal']._serialized_options = b'\342A\001\003'
+  _globals['_TRAILENTRY'].fields_by_name['token_id']._loaded_options = None
+  _globals['_TRAILENTRY'].fields_by_name['token_id']._serialized_options = b'\342A\001\003'
+  _globals['_TRAILENTRY'].fields_by_name['verb']._loaded_options = None
+  _globals['_TRAILENTRY'].fields_by_name['verb']._serialized_options = b'\342A\001\003'
+  _globals['_TRAILENTRY'].fields_by_name['resource']._loaded_options = None
+  _globals['_TRAILENTRY'].fields_by_name['resource']._serialized_options = b'\342A\001\003'
+  _globals['_TRAILENTRY'].fields_by_name['outcome']._loaded_options = None
+  _globals['_TRAILENTRY'].fields_by_name['outcome']._serialized_options = b'\342A\001\003'
+  _globals['_TRAILENTRY'].fields_by_name['reason']._loaded_options = None
+  _globals['_TRAILENTRY'].fields_by_name['reason']._serialized_options = b'\342A\001\003'
+  _globals['_TRAILENTRY'].fields_by_name['detail']._loaded_options = None
+  _globals['_TRAILENTRY'].fields_by_name['detail']._serialized_options = b'\342A\001\003'
+  _globals['_TRAILENTRY'].fields_by_name['attempts']._loaded_options = None
+  _globals['_TRAILENTRY'].fields_by_name['attempts']._serialized_options = b'\342A\001\003'
+  _globals['_TRAILENTRY'].fields_by_name['request_id']._loaded_options = None
+  _globals['_TRAILENTRY'].fields_by_name['request_id']._serialized_options = b'\342A\001\003'
+  _globals['_TRAILENTRY'].fields_by_name['client_address']._loaded_options = None
+  _globals['_TRAILENTRY'].fields_by_name['client_address']._serialized_options = b'\342A\001\003'
+  _globals['_TRAILENTRY'].fields_by_name['sequence']._loaded_options = None
+  _globals['_TRAILENTRY'].fields_by_name['sequence']._serialized_options = b'\342A\001\003'
+  _globals['_TRAILENTRY'].fields_by_name['hash']._loaded_options = None
+  _globals['_TRAILENTRY'].fields_by_name['hash']._serialized_options = b'\342A\001\003'
   _globals['_MEMBER']._serialized_start=159
   _globals['_MEMBER']._serialized_end=308
   _globals['_TOKEN']._serialized_start=311
   _globals['_TOKEN']._serialized_end=684
+  _globals['_TRAILENTRY']._serialized_start=687
+  _globals['_TRAILENTRY']._serialized_end=1179
+  _globals['_TRAILENTRY_OUTCOME']._serialized_start=1106
+  _globals['_TRAILENTRY_OUTCOME']._serialized_end=1179
 # @@protoc_insertion_point(module_scope)

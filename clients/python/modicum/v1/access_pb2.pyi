@@ -5,6 +5,7 @@ Who may do what in a project, and with which tokens."""
 
 import builtins
 import google.protobuf.descriptor
+import google.protobuf.internal.enum_type_wrapper
 import google.protobuf.message
 import google.protobuf.timestamp_pb2
 import modicum.v1.project_pb2
@@ -92,3 +93,105 @@ class Token(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["all_projects", b"all_projects", "create_time", b"create_time", "display_name", b"display_name", "expire_time", b"expire_time", "last_used_time", b"last_used_time", "name", b"name", "principal", b"principal", "trust_rule", b"trust_rule"]) -> None: ...
 
 Global___Token: typing_extensions.TypeAlias = Token
+
+@typing.final
+class TrailEntry(google.protobuf.message.Message):
+    """An entry of the trail (audit log) of a project: who did what. It is written in the transaction of what it tells of, and never
+    changed.
+    """
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    class _Outcome:
+        ValueType = typing.NewType("ValueType", builtins.int)
+        V: typing_extensions.TypeAlias = ValueType
+
+    class _OutcomeEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[TrailEntry._Outcome.ValueType], builtins.type):
+        DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+        OUTCOME_UNSPECIFIED: TrailEntry._Outcome.ValueType  # 0
+        """Not used."""
+        OUTCOME_DONE: TrailEntry._Outcome.ValueType  # 1
+        """It was done."""
+        OUTCOME_REFUSED: TrailEntry._Outcome.ValueType  # 2
+        """It was not done: the caller was not allowed to."""
+
+    class Outcome(_Outcome, metaclass=_OutcomeEnumTypeWrapper):
+        """Whether it was done."""
+
+    OUTCOME_UNSPECIFIED: TrailEntry.Outcome.ValueType  # 0
+    """Not used."""
+    OUTCOME_DONE: TrailEntry.Outcome.ValueType  # 1
+    """It was done."""
+    OUTCOME_REFUSED: TrailEntry.Outcome.ValueType  # 2
+    """It was not done: the caller was not allowed to."""
+
+    ID_FIELD_NUMBER: builtins.int
+    TIME_FIELD_NUMBER: builtins.int
+    PROJECT_FIELD_NUMBER: builtins.int
+    PRINCIPAL_FIELD_NUMBER: builtins.int
+    TOKEN_ID_FIELD_NUMBER: builtins.int
+    VERB_FIELD_NUMBER: builtins.int
+    RESOURCE_FIELD_NUMBER: builtins.int
+    OUTCOME_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
+    DETAIL_FIELD_NUMBER: builtins.int
+    ATTEMPTS_FIELD_NUMBER: builtins.int
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    CLIENT_ADDRESS_FIELD_NUMBER: builtins.int
+    SEQUENCE_FIELD_NUMBER: builtins.int
+    HASH_FIELD_NUMBER: builtins.int
+    id: builtins.int
+    """Id of the entry. Ids rise with time, with gaps."""
+    project: builtins.str
+    """Resource name of the project."""
+    principal: builtins.str
+    """Who did it. `system:operator` is the operator of the server in its own shell; empty: nobody who is known."""
+    token_id: builtins.str
+    """Id of the token that was used; empty for the operator."""
+    verb: builtins.str
+    """What was done: the name of the method, such as CreateAudit."""
+    resource: builtins.str
+    """Name of the resource that it was done to. Of refused attempts: the one that was tried first."""
+    outcome: Global___TrailEntry.Outcome.ValueType
+    """Whether it was done."""
+    reason: builtins.str
+    """Of a refused attempt: the reason of its error, such as ROLE_INSUFFICIENT."""
+    detail: builtins.str
+    """What the resource does not say, such as the role that a member got."""
+    attempts: builtins.int
+    """How many attempts the entry stands for: above 1 where equal ones were refused within a minute."""
+    request_id: builtins.str
+    """Id of the request, as in the log and in the reply."""
+    client_address: builtins.str
+    """Network address of the caller, or of a proxy in front of the server."""
+    sequence: builtins.int
+    """Place in the chain of the project, from 1; 0 until the entry is sealed, which takes seconds."""
+    hash: builtins.str
+    """SHA-256 of the entry and of the hash of the entry before, in hexadecimal digits; empty until it is sealed."""
+    @property
+    def time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """When it was written, by the clock of the database."""
+
+    def __init__(
+        self,
+        *,
+        id: builtins.int = ...,
+        time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        project: builtins.str = ...,
+        principal: builtins.str = ...,
+        token_id: builtins.str = ...,
+        verb: builtins.str = ...,
+        resource: builtins.str = ...,
+        outcome: Global___TrailEntry.Outcome.ValueType = ...,
+        reason: builtins.str = ...,
+        detail: builtins.str = ...,
+        attempts: builtins.int = ...,
+        request_id: builtins.str = ...,
+        client_address: builtins.str = ...,
+        sequence: builtins.int = ...,
+        hash: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["time", b"time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["attempts", b"attempts", "client_address", b"client_address", "detail", b"detail", "hash", b"hash", "id", b"id", "outcome", b"outcome", "principal", b"principal", "project", b"project", "reason", b"reason", "request_id", b"request_id", "resource", b"resource", "sequence", b"sequence", "time", b"time", "token_id", b"token_id", "verb", b"verb"]) -> None: ...
+
+Global___TrailEntry: typing_extensions.TypeAlias = TrailEntry

@@ -28,7 +28,7 @@ if _version_not_supported:
 
 
 class AccessServiceStub(object):
-    """Members and tokens of projects. Every method needs the role admin. ProjectService lists the errors that every method can
+    """Members, tokens and trails of projects. Every method needs the role admin. ProjectService lists the errors that every method can
     return.
     """
 
@@ -78,10 +78,15 @@ class AccessServiceStub(object):
                 request_serializer=modicum_dot_v1_dot_access__service__pb2.DeleteTokenRequest.SerializeToString,
                 response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
                 _registered_method=True)
+        self.ListTrailEntries = channel.unary_unary(
+                '/modicum.v1.AccessService/ListTrailEntries',
+                request_serializer=modicum_dot_v1_dot_access__service__pb2.ListTrailEntriesRequest.SerializeToString,
+                response_deserializer=modicum_dot_v1_dot_access__service__pb2.ListTrailEntriesResponse.FromString,
+                _registered_method=True)
 
 
 class AccessServiceServicer(object):
-    """Members and tokens of projects. Every method needs the role admin. ProjectService lists the errors that every method can
+    """Members, tokens and trails of projects. Every method needs the role admin. ProjectService lists the errors that every method can
     return.
     """
 
@@ -146,6 +151,13 @@ class AccessServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListTrailEntries(self, request, context):
+        """Lists the trail (audit log) of a project: who did what. Errors: INVALID_ARGUMENT (PAGE_TOKEN_INVALID, FILTER_INVALID).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AccessServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -189,6 +201,11 @@ def add_AccessServiceServicer_to_server(servicer, server):
                     request_deserializer=modicum_dot_v1_dot_access__service__pb2.DeleteTokenRequest.FromString,
                     response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
             ),
+            'ListTrailEntries': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTrailEntries,
+                    request_deserializer=modicum_dot_v1_dot_access__service__pb2.ListTrailEntriesRequest.FromString,
+                    response_serializer=modicum_dot_v1_dot_access__service__pb2.ListTrailEntriesResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'modicum.v1.AccessService', rpc_method_handlers)
@@ -198,7 +215,7 @@ def add_AccessServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AccessService(object):
-    """Members and tokens of projects. Every method needs the role admin. ProjectService lists the errors that every method can
+    """Members, tokens and trails of projects. Every method needs the role admin. ProjectService lists the errors that every method can
     return.
     """
 
@@ -408,6 +425,33 @@ class AccessService(object):
             '/modicum.v1.AccessService/DeleteToken',
             modicum_dot_v1_dot_access__service__pb2.DeleteTokenRequest.SerializeToString,
             google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListTrailEntries(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/modicum.v1.AccessService/ListTrailEntries',
+            modicum_dot_v1_dot_access__service__pb2.ListTrailEntriesRequest.SerializeToString,
+            modicum_dot_v1_dot_access__service__pb2.ListTrailEntriesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -1,4 +1,4 @@
-"""Members and tokens."""
+"""Members, tokens, and entries of a trail."""
 
 from modicum.v1 import access_pb2, project_pb2
 
@@ -6,6 +6,7 @@ from modicum_server.codec.enums import enum_number, enum_value
 from modicum_server.codec.timestamps import time_message
 from modicum_server.domain.access import Grant, Token
 from modicum_server.domain.projects import Role
+from modicum_server.domain.trail import TrailEntry
 
 
 def member_message(value: Grant) -> access_pb2.Member:
@@ -30,4 +31,25 @@ def token_message(value: Token, project: str) -> access_pb2.Token:
         expire_time=time_message(value.expire_time),
         last_used_time=time_message(value.last_used_time),
         trust_rule=value.trust_rule,
+    )
+
+
+def trail_entry_message(value: TrailEntry) -> access_pb2.TrailEntry:
+    """TrailEntry."""
+    return access_pb2.TrailEntry(
+        id=value.id,
+        time=time_message(value.time),
+        project=value.project,
+        principal=value.principal,
+        token_id=value.token_id,
+        verb=value.verb,
+        resource=value.resource,
+        outcome=enum_number(access_pb2.TrailEntry.Outcome, "OUTCOME", value.outcome),
+        reason=value.reason,
+        detail=value.detail,
+        attempts=value.attempts,
+        request_id=value.request_id,
+        client_address=value.client_address,
+        sequence=value.sequence,
+        hash=value.hash,
     )

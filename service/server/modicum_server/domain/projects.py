@@ -1,7 +1,7 @@
 """Projects, and who may do what in them. Must not know how a token is stored or looked up."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -15,16 +15,28 @@ class Role(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a call comes from: its request id, and the network address of the caller. Both are empty elsewhere."""
+
+    request_id: str = ""
+    client_address: str = ""
+
+
+NOWHERE = Origin()
+
+
+@dataclass(frozen=True, slots=True)
 class Principal:
     """Who calls, and their role in each project that their token is good for.
 
-    `use_is_stale`: the stored time of the token's last use is older than a minute.
+    `use_is_stale`: the stored time of the token's last use is older than a minute. `origin`: of this call.
     """
 
     name: str
     roles: Mapping[str, Role]
     token_id: str = ""
     use_is_stale: bool = False
+    origin: Origin = field(default=NOWHERE, compare=False)
 
     @property
     def share(self) -> tuple[str, ...]:

@@ -17,16 +17,10 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from modicum_server.local.postgres_binaries import LocalPostgresError, open_to_others, program_of
+from modicum_server.local.postgres_roles import DATABASE, OWNER, SERVICE, access_rules, create_database, url_of
 
-if TYPE_CHECKING:
-    import psycopg
-
-DATABASE = "modicum"
-ROLE = "modicum"
 #: The file, beside the cluster, that names the folder of the socket.
 SOCKET_NOTE = "socket-folder"
 UNPRIVILEGED_USER = "nobody"
@@ -102,10 +96,18 @@ class EmbeddedPostgres:
 
     @property
     def url(self) -> str:
-        """The `postgresql://` address of the database. It exists after `reserve` and works after `start`."""
+        """The `postgresql://` address of the database for its owner. It exists after `reserve`, works after `start`."""
+        return self._url_of(OWNER)
+
+    @property
+    def service_url(self) -> str:
+        """The same for the role that serves, which owns nothing. `migrate` gives it its rights."""
+        return self._url_of(SERVICE)
+
+    def _url_of(self, role: str) -> str:
         if self._socket_folder is None:
             raise LocalPostgresError("the local PostgreSQL is not running; start() it first")
-        return url_of(self._socket_folder)
+        return url_of(self._socket_folder, role)
 
     @property
     def pid(self) -> int | None:
@@ -230,7 +232,7 @@ class EmbeddedPostgres:
         """Create the cluster in another folder and move it to its place, so that an incomplete one is never used."""
         unfinished = self._folder / "cluster.unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
-        options = ["--username", ROLE, "--auth", "peer", "--encoding", "UTF8", "--no-instructions"]
+        options = ["--username", OWNER, "--auth", "peer", "--encoding", "UTF8", "--no-instructions"]
         options += ["--locale-provider", "builtin", "--locale", "C.UTF-8", "--pgdata", str(unfinished)]
         if sys.platform == "linux":
             options += ["--sync-method", "syncfs"]  # one call for all files: a third of the time
@@ -247,8 +249,8 @@ class EmbeddedPostgres:
     def _write_access_rules(self) -> None:
         """Allow only the operating system's user who starts it to connect, over the socket."""
         user = pwd.getpwuid(os.geteuid()).pw_name
-        (self._cluster / "pg_hba.conf").write_text("local all all peer map=owner\n")
-        (self._cluster / "pg_ident.conf").write_text(f'owner "{user}" {ROLE}\n')
+        for name, text in access_rules(user).items():
+            (self._cluster / name).write_text(text)
 
     def _new_socket_folder(self) -> Path:
         """Create a short private folder for the socket, and delete the one that a killed process left."""
@@ -304,7 +306,7 @@ class EmbeddedPostgres:
                 await asyncio.sleep(POLL_SECONDS)
                 continue
             async with connection:
-                await _create_database(connection)
+                await create_database(connection)
             return
         raise LocalPostgresError(
             f"PostgreSQL did not respond within {START_TIMEOUT_SECONDS:.0f} s:\n{self._log_tail()}"
@@ -316,18 +318,6 @@ class EmbeddedPostgres:
         except OSError:
             return "(no log)"
         return "\n".join(lines[-LOG_TAIL_LINES:])
-
-
-def url_of(socket_folder: Path) -> str:
-    """Return the `postgresql://` address of our database behind the socket in a folder."""
-    return f"postgresql://{ROLE}@/{DATABASE}?host={quote(str(socket_folder), safe='')}"
-
-
-async def _create_database(connection: "psycopg.AsyncConnection[tuple[object, ...]]") -> None:
-    """Create our database the first time."""
-    cursor = await connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (DATABASE,))
-    if await cursor.fetchone() is None:
-        await connection.execute(f"CREATE DATABASE {DATABASE}".encode())
 
 
 async def _ended(process: "subprocess.Popen[bytes]", timeout_seconds: float | None) -> int:

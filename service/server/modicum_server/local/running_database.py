@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from modicum_server.local.postgres import SOCKET_NOTE, url_of
+from modicum_server.local.postgres import SOCKET_NOTE
+from modicum_server.local.postgres_roles import url_of
 
 SOCKET = ".s.PGSQL.5432"
 

@@ -79,7 +79,8 @@ class LocalServer:
         """Yield the database while it starts, so that what needs it can start at the same time."""
         given = self.settings.database_url.get_secret_value()
         if given:
-            yield _Database(given, _nothing, asyncio.Event().wait)
+            owner = self.settings.owner_database_url.get_secret_value() or given
+            yield _Database(given, owner, _nothing, asyncio.Event().wait)
             return
         from modicum_server.local.postgres import EmbeddedPostgres  # noqa: PLC0415
         from modicum_server.local.postgres_binaries import LocalPostgresError  # noqa: PLC0415
@@ -88,7 +89,7 @@ class LocalServer:
         postgres = EmbeddedPostgres(self.folder.path / "postgres")
         try:
             await postgres.reserve()
-            yield _Database(postgres.url, postgres.start, partial(keep_running, postgres))
+            yield _Database(postgres.service_url, postgres.url, postgres.start, partial(keep_running, postgres))
         except LocalPostgresError as error:
             raise StartFailed(str(error)) from error
         finally:
@@ -105,7 +106,7 @@ class LocalServer:
         from modicum_server.store.migrate import migrate  # noqa: PLC0415
         from modicum_server.usecases.sessions import new_link  # noqa: PLC0415
 
-        await asyncio.to_thread(migrate, database.url)
+        await asyncio.to_thread(migrate, database.owner_url, service_url=database.url)
         token = self.folder.token()
         async with open_store(database.url) as store:
             await self._require_one_store(store, database.url)
@@ -144,6 +145,7 @@ class LocalServer:
         folder, settings = self.folder.path, self.settings
         environment = {
             "MODICUM_DATABASE_URL": database_url,
+            "MODICUM_OWNER_DATABASE_URL": "",  # not for those who serve
             "MODICUM_ARTIFACTS_URL": self._artifacts_url,
         }
         ready_file = folder / "api.json"
@@ -178,9 +180,10 @@ def _see_parts(settings: Settings) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Database:
-    """A database: its address, what starts it, and what keeps it running until that fails."""
+    """A database: its addresses, to serve and for the owner of its tables; what starts it, and keeps it running."""
 
     url: str
+    owner_url: str
     start: Callable[[], Awaitable[None]]
     keep: Callable[[], Coroutine[Any, Any, object]]
 

@@ -20,6 +20,7 @@ from modicum_server.ports.reports import CanvasWriter, JsonWriter, ReportRendere
 from modicum_server.ports.reviews import Reviews
 from modicum_server.ports.spot_swaps import SpotSwaps
 from modicum_server.ports.store import Store, Transaction
+from modicum_server.ports.trail import Link, Trail, TrailFilter, Unsealed
 from modicum_server.ports.trust import IdentityTokens, Trust
 from modicum_server.ports.trust_errors import (
     IdentityNotTrusted,
@@ -51,6 +52,7 @@ __all__ = [
     "IssuerUnavailable",
     "JsonWriter",
     "Keyed",
+    "Link",
     "Models",
     "ObjectsCheck",
     "Overviews",
@@ -65,11 +67,14 @@ __all__ = [
     "SpotSwaps",
     "Spots",
     "Store",
+    "Trail",
+    "TrailFilter",
     "Transaction",
     "Trust",
     "TrustRuleExists",
     "TrustRuleNotFound",
     "TrustRulesFull",
+    "Unsealed",
     "Upload",
     "VerdictFilter",
     "Verdicts",

@@ -10,6 +10,7 @@ from modicum_server.ports.identity import Identity
 from modicum_server.ports.overviews import Gauges, Overviews
 from modicum_server.ports.reviews import Reviews
 from modicum_server.ports.spot_swaps import SpotSwaps
+from modicum_server.ports.trail import Trail
 from modicum_server.ports.trust import Trust
 from modicum_server.ports.verdicts import Verdicts
 
@@ -34,6 +35,7 @@ class Transaction(Protocol):
     spot_swaps: SpotSwaps
     verdicts: Verdicts
     reviews: Reviews
+    trail: Trail
     gauges: Gauges
     overviews: Overviews
 

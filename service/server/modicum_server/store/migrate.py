@@ -9,25 +9,32 @@ from typing import Final
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, NullPool, create_engine, text
+from sqlalchemy import Connection, Engine, NullPool, create_engine, make_url, text
 
 from modicum_server.postgres.connections import CONNECT_TIMEOUT_SECONDS, sqlalchemy_url
 from modicum_server.store.database_errors import translated
+from modicum_server.store.service_role import grant_rights
 
 #: Key of the advisory lock that one migrating process holds.
 MIGRATION_LOCK: Final = 0x6D6F646963756D  # "modicum"
 REPOSITORY_DEPTH: Final = 4  # store, modicum_server, server, service
 
 
-def migrate(database_url: str) -> None:
+def migrate(database_url: str, *, service_url: str = "") -> None:
     """Apply what is missing, in one transaction; `projects/default` is there afterwards. Blocks.
+
+    `service_url`: the address by which processes serve. Where its role is another one, it gets its rights here.
 
     Raises:
         DependencyUnavailable: The database is away.
+        ServiceRoleUnfit: The role that is to serve does not exist, or could change the trail.
     """
     with translated(), _engine(database_url).begin() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
         command.upgrade(_config(connection), "head")
+        role = make_url(service_url).username if service_url else None
+        if role is not None and role != make_url(database_url).username:
+            grant_rights(connection, role)
 
 
 def migrations_folder() -> Path:

@@ -30,10 +30,12 @@ from modicum_server.store.projects import PostgresProjects
 from modicum_server.store.request_ids import PostgresRequests
 from modicum_server.store.reviews import PostgresReviews
 from modicum_server.store.schema import schema_of
+from modicum_server.store.service_role import MAY_CHANGE
 from modicum_server.store.sessions import PostgresSessions
 from modicum_server.store.shards import PostgresShards
 from modicum_server.store.spot_swaps import PostgresSpotSwaps
 from modicum_server.store.spots import PostgresSpots
+from modicum_server.store.trail import PostgresTrail
 from modicum_server.store.trust import PostgresTrust
 from modicum_server.store.verdicts import PostgresVerdicts
 
@@ -65,6 +67,7 @@ class PostgresTransaction:
     spot_swaps: ports.SpotSwaps
     verdicts: ports.Verdicts
     reviews: ports.Reviews
+    trail: ports.Trail
     gauges: ports.Gauges
     overviews: ports.Overviews
 
@@ -108,6 +111,7 @@ class PostgresStore:
             spot_swaps=PostgresSpotSwaps(connection),
             verdicts=PostgresVerdicts(connection),
             reviews=PostgresReviews(connection),
+            trail=PostgresTrail(connection),
             gauges=PostgresGauges(connection),
             overviews=PostgresOverviews(connection),
         )
@@ -131,7 +135,7 @@ class PostgresStore:
         async with self._probing.connection() as connection:
             state = await connection.run_sync(schema_of)
         if state.outdated:
-            has = f"has schema {state.present}" if state.present else "has no schema of Modicum"
+            has = f"has schema {state.present}" if state.present else "has no schema of Modicum that its role may read"
             raise SchemaOutdated(
                 f"the database {has}; this release needs schema {state.needed}; run modicum-server migrate",
                 present=state.present,
@@ -152,6 +156,15 @@ class PostgresStore:
                 "names the right database and that the role may use the table's schema; restore a backup only if the "
                 "table is really gone"
             )
+
+    async def may_change_trail(self) -> bool:
+        """Whether the role of this store could change or delete entries of the trail.
+
+        Raises:
+            DependencyUnavailable
+        """
+        async with self._probing.connection() as connection:
+            return bool(await connection.scalar(text(MAY_CHANGE)))
 
     async def close(self) -> None:
         """Close every connection. One in use is waited for a little: the pool forgets those that come back later."""

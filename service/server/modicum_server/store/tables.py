@@ -34,6 +34,7 @@ from modicum_server.store.identity_table import store_identity
 from modicum_server.store.review_tables import review_answers, reviewers, reviews
 from modicum_server.store.spot_swap_tables import spot_swaps
 from modicum_server.store.table_parts import NAME, TIME, counter, created, metadata, one_of
+from modicum_server.store.trail_tables import trail_entries, trail_pending, trail_seals
 from modicum_server.store.trust_tables import trust_rules, used_identity_tokens
 
 __all__ = [
@@ -47,6 +48,9 @@ __all__ = [
     "spot_swaps",
     "store_identity",
     "tokens",
+    "trail_entries",
+    "trail_pending",
+    "trail_seals",
     "trust_rules",
     "used_identity_tokens",
 ]

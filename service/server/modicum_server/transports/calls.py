@@ -5,11 +5,11 @@ Each call is a task of its own, so a context variable holds it. A `Wire` hides w
 
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 import grpc
 
-from modicum_server.domain.projects import Principal
+from modicum_server.domain.projects import Origin, Principal
 from modicum_server.transports.refusals import Refusal
 
 
@@ -25,6 +25,9 @@ class Wire(Protocol):
 
     def header(self, name: str) -> str:
         """Return a header of the request by its lower-case name; empty when it has none."""
+
+    def client_address(self) -> str:
+        """Return the network address of whoever opened the connection: the caller, or a proxy; empty if unknown."""
 
     def remaining_seconds(self) -> float | None:
         """Return the time until the caller's deadline; None without a deadline.
@@ -47,8 +50,8 @@ class Wire(Protocol):
 class Call:
     """One call.
 
-    `code` says how it ended, and `reason` why it was refused. `failure` is the exception that ended it, if that was a
-    fault of ours.
+    `code` says how it ended, and `reason` why it was refused. `resource` is the name in the request, as the caller
+    wrote it, once that was read. `failure` is the exception that ended it, if that was a fault of ours.
     """
 
     method: str
@@ -62,13 +65,25 @@ class Call:
     principal: Principal | None = None
     code: grpc.StatusCode = grpc.StatusCode.OK
     reason: str = ""
+    resource: str = ""
     failure: BaseException | None = None
+
+    @property
+    def origin(self) -> Origin:
+        """Where it comes from, for the trail."""
+        return Origin(self.request_id, self.wire.client_address())
 
 
 NOBODY = Principal(name="a caller without a token", roles={})
 """The caller of an open call. All of them share one principal's limits."""
 
 CURRENT: ContextVar[Call] = ContextVar("modicum_call")
+
+
+def note_resource(request: Any) -> None:
+    """Note for the trail which resource the request of the current call names, where it names one."""
+    fields = request.DESCRIPTOR.fields_by_name
+    CURRENT.get().resource = next((getattr(request, field) for field in ("name", "parent") if field in fields), "")
 
 
 def current_principal() -> Principal:

@@ -3,7 +3,7 @@
 Each layer is an async context manager around the next, the same for gRPC and HTTP. The layer of errors is outside
 those of deadline and authentication, so that a missed deadline and a refused token become replies like any other error.
 The deadline is outside authentication, because that asks the database, which may hang. The innermost layer ends streams
-whose token is no longer good.
+whose token is no longer good. A layer inside that of errors counts what is refused because of who calls.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 
 import grpc
 import structlog
@@ -22,8 +23,12 @@ from modicum_server.errors import (
     DependencyUnavailable,
     FieldInvalid,
     ModicumError,
+    PermissionDenied,
+    ProjectNotFound,
+    SessionMissing,
     TokenInvalid,
     TooManyCalls,
+    Unauthenticated,
 )
 from modicum_server.ports import IdentityNotTrusted, IdentityTokenInvalid, IdentityTokenUsed, Store
 from modicum_server.transports.authentication import authenticate
@@ -34,6 +39,7 @@ from modicum_server.transports.errors import status_of_error
 from modicum_server.transports.open_streams import OpenStreams
 from modicum_server.transports.refusals import Refusal, deadline_refusal, refusal_of
 from modicum_server.usecases.members import Tokens
+from modicum_server.usecases.refused_attempts import Attempt, RefusedAttempts
 from modicum_server.usecases.shares import CallRate
 
 Layer = Callable[[Call], AbstractAsyncContextManager[None]]
@@ -49,14 +55,21 @@ log = structlog.get_logger("modicum.rpc")
 
 
 def layers_of(
-    store: Store, metrics: CallMetrics, call_rate: CallRate, *, bounds: Bounds, most_calls: int | None = None
+    store: Store,
+    metrics: CallMetrics,
+    call_rate: CallRate,
+    refused: RefusedAttempts,
+    *,
+    bounds: Bounds,
+    most_calls: int | None = None,
 ) -> Sequence[Layer]:
     """Return the layers, from outside in. Without `most_calls`, the transport itself bounds the number of calls."""
     counted = () if most_calls is None else (bounded(most_calls),)
     limit = limited(bounds.longest_call_seconds)
     known = authenticated(lambda wire, seconds: _by_token(store, wire, seconds), bounds.authentication_seconds)
     good = OpenStreams(Tokens(store).principals, recheck_seconds=bounds.recheck_seconds).layer
-    return (identified, measured(metrics), logged, errors_refused, *counted, limit, known, paced(call_rate), good)
+    seen = (identified, measured(metrics), logged, errors_refused, noted(refused))
+    return (*seen, *counted, limit, known, paced(call_rate), good)
 
 
 async def open_layers(stack: AsyncExitStack, layers: Sequence[Layer], call: Call) -> None:
@@ -151,6 +164,34 @@ async def _refuse(call: Call, refusal: Refusal) -> None:
     await call.wire.refuse(refusal)
 
 
+def noted(attempts: RefusedAttempts) -> Layer:
+    """Count attempts that are refused because of who calls, for the trail."""
+
+    @asynccontextmanager
+    async def layer(call: Call) -> AsyncIterator[None]:
+        try:
+            yield
+        except (Unauthenticated, PermissionDenied, ProjectNotFound) as error:
+            if not isinstance(error, SessionMissing):  # sessions end every day
+                attempts.note(attempt_of(call, error))
+            raise
+
+    return layer
+
+
+def attempt_of(call: Call, error: ModicumError) -> Attempt:
+    """Return what the trail says of a refused call."""
+    return Attempt(
+        principal=call.principal,
+        verb=call.method.rsplit("/", 1)[-1],
+        resource=call.resource,
+        reason=error.reason,
+        project=error.metadata.get("project", ""),
+        request_id=call.request_id,
+        client_address=call.wire.client_address(),
+    )
+
+
 def bounded(most: int) -> Layer:
     """Refuse calls beyond this number at once. Probes pass without being counted: a full server is alive."""
     open_calls: set[int] = set()
@@ -179,9 +220,9 @@ def authenticated(find: FindPrincipal, longest_seconds: float) -> Layer:
     @asynccontextmanager
     async def layer(call: Call) -> AsyncIterator[None]:
         if call.open:
-            call.principal = NOBODY
+            call.principal = replace(NOBODY, origin=call.origin)
         elif not call.probe:
-            call.principal = await _principal(find, call, longest_seconds)
+            call.principal = replace(await _principal(find, call, longest_seconds), origin=call.origin)
             call.wire.remaining_seconds()  # a bad deadline is reported only to callers with a token
         yield
 

@@ -33,6 +33,7 @@ from modicum_server.usecases.members import Members, Tokens
 from modicum_server.usecases.models import Models
 from modicum_server.usecases.overviews import Overviews
 from modicum_server.usecases.projects import Projects
+from modicum_server.usecases.refused_attempts import RefusedAttempts
 from modicum_server.usecases.reports import Reports
 from modicum_server.usecases.result_facts import ResultFacts
 from modicum_server.usecases.reviewing import Reviewing
@@ -42,6 +43,7 @@ from modicum_server.usecases.shares import CallRate
 from modicum_server.usecases.side_by_side import Comparing
 from modicum_server.usecases.spot_swaps import SpotSwaps
 from modicum_server.usecases.token_exchange import Exchanged, TokenExchange
+from modicum_server.usecases.trail import Trail
 from modicum_server.usecases.trends import Trends
 from modicum_server.usecases.trust_rules import TrustRules
 from modicum_server.usecases.verdicts import Verdicts
@@ -61,6 +63,7 @@ class UseCases:
     tokens: Tokens
     trust_rules: TrustRules
     token_exchange: TokenExchange
+    trail: Trail
     models: Models
     versions: Versions
     datasets: Datasets
@@ -97,6 +100,7 @@ class Services:
     reviews: ReviewMethods
     use_cases: UseCases
     call_rate: CallRate
+    refused: RefusedAttempts
 
     @property
     def watching(self) -> Watching:
@@ -113,6 +117,7 @@ def build_services(
     identity_tokens: IdentityTokens,
     settings: Settings,
     metrics: CallMetrics,
+    refused: RefusedAttempts | None = None,
 ) -> Services:
     """Build every use case over these adapters."""
     reports, watching = Reports(store, artifacts, renderer), Watching(store, changes, settings)
@@ -127,6 +132,7 @@ def build_services(
         token_exchange=TokenExchange(
             store, identity_tokens, on_exchange=lambda outcome, made: _exchanged(outcome, made, metrics)
         ),
+        trail=Trail(store),
         models=Models(store),
         versions=Versions(store, settings),
         datasets=Datasets(store, artifacts, settings, check_objects=check_objects),
@@ -149,8 +155,8 @@ def build_services(
     )
     return Services(
         projects=ProjectMethods(use_cases.projects),
-        access=AccessMethods(use_cases.members, use_cases.tokens),
         trust=TrustMethods(use_cases.trust_rules, use_cases.token_exchange),
+        access=AccessMethods(use_cases.members, use_cases.tokens, use_cases.trail),
         models=ModelMethods(use_cases.models, use_cases.versions),
         datasets=DatasetMethods(use_cases.datasets),
         artifacts=ArtifactMethods(use_cases.artifacts, metrics),
@@ -166,6 +172,7 @@ def build_services(
         reviews=ReviewMethods(use_cases.reviews),
         use_cases=use_cases,
         call_rate=CallRate(settings.max_calls_per_second),
+        refused=refused or RefusedAttempts(store),
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from modicum_server.domain.datasets import Artifact
 from modicum_server.domain.digests import digest_of
 from modicum_server.domain.projects import Principal, Role
+from modicum_server.domain.trail import Verb
 from modicum_server.errors import ArtifactNotFound, ArtifactTooLarge, OffsetInvalid, UploadInvalid, UploadTruncated
 from modicum_server.ports import ArtifactStore, Store, Transaction, Upload
 from modicum_server.settings import Settings
@@ -16,6 +17,7 @@ from modicum_server.usecases.models import refuse_in_use
 from modicum_server.usecases.resource_names import project_of
 from modicum_server.usecases.rules import check
 from modicum_server.usecases.shares import Share, Shares
+from modicum_server.usecases.trail import record
 
 MEBIBYTE = 1024 * 1024
 LARGEST_MESSAGE_BYTES = MEBIBYTE
@@ -93,9 +95,10 @@ class Artifacts:
         """
         project = self._checked(principal, header)
         with self._shares.taken(principal, project):
-            return await self._store_bytes(project, header, chunks)
+            return await self._store_bytes(principal, header, chunks)
 
-    async def _store_bytes(self, project: str, header: UploadHeader, chunks: AsyncIterator[bytes]) -> Artifact:
+    async def _store_bytes(self, principal: Principal, header: UploadHeader, chunks: AsyncIterator[bytes]) -> Artifact:
+        project = header.parent
         async with self._store.transaction() as transaction:
             present = await transaction.artifacts.get(project, header.digest)
         if present is not None:
@@ -110,6 +113,8 @@ class Artifacts:
                 await transaction.artifacts.lock(header.digest)
                 # puts the bytes in their place, so that no deletion comes between them and the record
                 await uploading.aclose()
+                name = f"{project}/artifacts/{header.digest}"
+                await record(transaction, principal, Verb.UPLOAD_ARTIFACT, name)
                 return await transaction.artifacts.add(project, header.digest, header.size_bytes)
 
     def _checked(self, principal: Principal, header: UploadHeader) -> str:
@@ -157,6 +162,7 @@ class Artifacts:
             artifact = await _require(transaction, project, name)
             refuse_in_use(name, await transaction.artifacts.referrers(project, artifact.digest))
             unheld = await transaction.artifacts.delete(project, artifact.digest)
+            await record(transaction, principal, Verb.DELETE_ARTIFACT, name)
         if unheld:
             await self._delete_bytes(artifact.digest)
 

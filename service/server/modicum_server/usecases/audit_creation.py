@@ -11,6 +11,7 @@ from modicum_server.domain.audits import Audit, AuditProgress, AuditSpecificatio
 from modicum_server.domain.datasets import Dataset
 from modicum_server.domain.models import ModelVersion, VersionState
 from modicum_server.domain.projects import Principal, Role
+from modicum_server.domain.trail import Verb
 from modicum_server.errors import AuditExists, AuditTooLarge, FieldInvalid, ModelRejected, TooManyQueued
 from modicum_server.ports import Store, Transaction
 from modicum_server.settings import Settings
@@ -35,6 +36,7 @@ from modicum_server.usecases.specifications import (
     require_second,
 )
 from modicum_server.usecases.stored_results import reusable_audit, reuse_key
+from modicum_server.usecases.trail import record
 from modicum_server.usecases.versions import require_version
 
 FIRST_SEQUENCE = 1
@@ -100,6 +102,7 @@ class AuditCreation:
             if options.validate_only:
                 return audit
             created = await self._write(transaction, project, replace(plan, audit=audit))
+            await record(transaction, principal, Verb.CREATE_AUDIT, name)
             await request.remember(transaction, name)
         self._on_created(created)
         return created

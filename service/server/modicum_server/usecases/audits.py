@@ -6,6 +6,7 @@ from modicum_server.domain.audits import Audit, AuditState
 from modicum_server.domain.projects import Principal, Role
 from modicum_server.domain.searches import Canvas
 from modicum_server.domain.stopping import ASKED
+from modicum_server.domain.trail import Verb
 from modicum_server.errors import AuditNotEnded, AuditNotFound, AuditNotStoppable, AuditNotSucceeded
 from modicum_server.ports import Store, Transaction
 from modicum_server.usecases.access import authorise
@@ -16,6 +17,7 @@ from modicum_server.usecases.resource_names import project_of
 from modicum_server.usecases.rules import check
 from modicum_server.usecases.specifications import usual_canvas
 from modicum_server.usecases.stopping import cut_scores, stop_searches
+from modicum_server.usecases.trail import record
 
 
 class Audits:
@@ -68,7 +70,10 @@ class Audits:
         """
         authorise(principal, project_of("audit", name), Role.AUDITOR)
         async with self._store.transaction() as transaction:
-            _authorise_owner(principal, await require_audit(transaction, name))
+            before = await require_audit(transaction, name)
+            _authorise_owner(principal, before)
+            if not before.state.terminal:
+                await record(transaction, principal, Verb.CANCEL_AUDIT, name)
             audit = await transaction.audits.cancel(name)
         if audit is None:
             raise audit_not_found(name)
@@ -91,6 +96,8 @@ class Audits:
                 raise AuditNotStoppable(f"{name} was created without `stopping`; cancel it instead", name=name)
             end = cut_scores if without_scores else stop_searches
             await end(transaction, name, why or ASKED)
+            if not audit.state.terminal:
+                await record(transaction, principal, Verb.STOP_AUDIT, name, why)
             return await require_audit(transaction, name)
 
     async def delete(self, principal: Principal, name: str) -> None:
@@ -115,6 +122,7 @@ class Audits:
                 users += await transaction.artifacts.referrers(project, audit.result_digest)
             refuse_in_use(name, [user for user in dict.fromkeys(users) if user != name])
             await transaction.audits.delete(name)
+            await record(transaction, principal, Verb.DELETE_AUDIT, name)
 
 
 def _authorise_owner(principal: Principal, audit: Audit) -> None:

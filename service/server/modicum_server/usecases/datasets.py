@@ -7,6 +7,7 @@ from functools import partial
 
 from modicum_server.domain.datasets import Dataset, DatasetItem
 from modicum_server.domain.projects import Principal, Role
+from modicum_server.domain.trail import Verb
 from modicum_server.errors import ArtifactMissing, DatasetDiffers, DatasetNotFound, ManifestInvalid
 from modicum_server.ports import ArtifactStore, Keyed, ObjectsCheck, Store, Transaction
 from modicum_server.settings import Settings
@@ -20,6 +21,7 @@ from modicum_server.usecases.request_ids import CreateOptions, IdentifiedRequest
 from modicum_server.usecases.resource_names import project_of
 from modicum_server.usecases.rules import check
 from modicum_server.usecases.stored_results import require_undamaged
+from modicum_server.usecases.trail import record
 
 DIGESTS_AT_ONCE = 5_000
 
@@ -113,6 +115,8 @@ class Datasets:
             created = await transaction.datasets.create(name, manifest_digest, items)
             if created is None:  # another request was faster
                 created = _same(await require_dataset(transaction, name), manifest_digest)
+            else:
+                await record(transaction, principal, Verb.CREATE_DATASET, name)
             await request.remember(transaction, name)
             return created
 
@@ -149,6 +153,7 @@ class Datasets:
             await require_dataset(transaction, name)
             refuse_in_use(name, await transaction.datasets.audits_of(name))
             await transaction.datasets.delete(name)
+            await record(transaction, principal, Verb.DELETE_DATASET, name)
 
 
 async def _present(

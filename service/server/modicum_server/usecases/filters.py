@@ -4,9 +4,10 @@ import re
 from collections.abc import Callable, Sequence
 
 from modicum_server.domain.audits import AuditState
+from modicum_server.domain.trail import TrailOutcome
 from modicum_server.domain.verdicts import OVERALL, VerdictOutcome
 from modicum_server.errors import FilterInvalid
-from modicum_server.ports import AuditFilter, VerdictFilter
+from modicum_server.ports import AuditFilter, TrailFilter, VerdictFilter
 from modicum_server.usecases.rules import check, shown
 
 TERM = re.compile(r'\s*(\w+)\s*=\s*(?:"([^"]*)"|([^\s"=]+))\s*')
@@ -49,6 +50,26 @@ def verdict_filter(text: str) -> VerdictFilter:
         audit=found.get("audit", ""),
         model_version=found.get("model_version", ""),
         policy_digest=found.get("policy_digest", ""),
+    )
+
+
+def trail_filter(text: str) -> TrailFilter:
+    """Read a filter of the entries of a trail; empty text filters nothing.
+
+    Raises:
+        FilterInvalid: the text is not such a filter.
+        FieldInvalid: it is not plain text.
+    """
+    refused = _refused("principal, verb, resource or outcome", f"outcomes being {', '.join(TrailOutcome)}")
+    found = _terms(text, ("principal", "verb", "resource", "outcome"), refused)
+    outcome = found.get("outcome")
+    if outcome is not None and outcome not in TrailOutcome.__members__:
+        raise refused(f"outcome = {outcome}")
+    return TrailFilter(
+        principal=found.get("principal", ""),
+        verb=found.get("verb", ""),
+        resource=found.get("resource", ""),
+        outcome=None if outcome is None else TrailOutcome[outcome],
     )
 
 

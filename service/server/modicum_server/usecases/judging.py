@@ -20,6 +20,7 @@ from modicum.gate.policy_file import LIMITS, policy_of
 from modicum_server.domain.audits import Audit
 from modicum_server.domain.digests import digest_of
 from modicum_server.domain.projects import Principal, Role
+from modicum_server.domain.trail import Verb
 from modicum_server.domain.verdicts import (
     RuleLevel,
     Verdict,
@@ -43,6 +44,7 @@ from modicum_server.usecases.request_ids import CreateOptions, IdentifiedRequest
 from modicum_server.usecases.resource_names import new_resource_id, project_of
 from modicum_server.usecases.rules import check, shown
 from modicum_server.usecases.stored_results import read_beside, read_document, require_undamaged
+from modicum_server.usecases.trail import record
 from modicum_server.usecases.verdicts import require_verdict
 
 DEFAULT_FILE = "modicum.yaml"
@@ -128,7 +130,7 @@ class Judging:
         if options.validate_only:
             return replace(verdict, document_digest="")
         named = replace(verdict, name=f"{project}/verdicts/{new_resource_id()}")
-        return await self._write(project, named, (asked.text.encode(), document), request)
+        return await self._write(principal, named, (asked.text.encode(), document), request)
 
     async def _read(self, audit: Audit, baseline: Audit | None, policy: Policy, versions: tuple[str, ...]) -> _Judged:
         """Read the documents as reports have them: with pictures, and with rows where the engine needs them."""
@@ -152,15 +154,17 @@ class Judging:
         return {**document, "rows": await asyncio.to_thread(_rows, findings)}
 
     async def _write(
-        self, project: str, verdict: Verdict, documents: tuple[bytes, ...], request: IdentifiedRequest
+        self, principal: Principal, verdict: Verdict, documents: tuple[bytes, ...], request: IdentifiedRequest
     ) -> Verdict:
         async with self._store.transaction() as transaction:
             if known := await request.recall(transaction):  # the same request may have come twice at once
                 return await require_verdict(transaction, known)
-            await hold_files(transaction, self._artifacts, project, documents)
+            await hold_files(transaction, self._artifacts, request.project, documents)
             created = await transaction.verdicts.create(verdict)
             if created is None:
                 raise audit_not_found(verdict.audit)
+            judged = f"{created.audit}: {created.outcome}"
+            await record(transaction, principal, Verb.JUDGE_AUDIT, created.name, judged)
             await request.remember(transaction, created.name)
         self._on_judged(created)
         return created

@@ -6,6 +6,7 @@ from functools import partial
 
 from modicum_server.domain.access import Grant, Token
 from modicum_server.domain.projects import Principal, Role
+from modicum_server.domain.trail import Verb
 from modicum_server.errors import FieldInvalid, LastAdmin, MemberNotFound, TokenNotFound, TokenShared
 from modicum_server.ports import Store, Transaction
 from modicum_server.usecases.access import authorise
@@ -13,6 +14,7 @@ from modicum_server.usecases.pages import Page, PageRequest, read_page
 from modicum_server.usecases.resource_names import project_of
 from modicum_server.usecases.rules import PRINCIPAL, check
 from modicum_server.usecases.token_making import DEFAULT_LIFETIME, MadeToken, make_token, other_role, replace_token
+from modicum_server.usecases.trail import record
 
 LONGEST_LIFETIME = timedelta(days=366)
 
@@ -48,9 +50,12 @@ class Members:
         check("member_id", member_id, "principal")
         project, wanted = _administered(principal, parent), _given(role, "member.role")
         async with self._store.transaction() as transaction:
+            is_new = await transaction.access.member(project, member_id) is None
             held = await transaction.access.grant(member_id, project, wanted)
             if held is not wanted:
                 raise other_role(member_id, held, project, wanted)
+            if is_new:
+                await record(transaction, principal, Verb.CREATE_MEMBER, f"{project}/members/{member_id}", wanted)
         return Grant(member_id, project, wanted)
 
     async def set_role(self, principal: Principal, name: str, role: Role | None) -> Grant:
@@ -66,6 +71,7 @@ class Members:
             await _leave_an_admin(transaction, project, "" if wanted is Role.ADMIN else member)
             await _require_member(transaction, project, member)
             await transaction.access.change_role(member, project, wanted)
+            await record(transaction, principal, Verb.SET_MEMBER_ROLE, name, wanted)
         return Grant(member, project, wanted)
 
     async def remove(self, principal: Principal, name: str) -> None:
@@ -81,6 +87,7 @@ class Members:
             await _leave_an_admin(transaction, project, member)
             await _require_member(transaction, project, member)
             await transaction.access.remove_member(project, member)
+            await record(transaction, principal, Verb.DELETE_MEMBER, name)
 
 
 class Tokens:
@@ -118,7 +125,9 @@ class Tokens:
         project = _administered(principal, parent)
         async with self._store.transaction() as transaction:
             await _require_member(transaction, project, member)
-            return await make_token(transaction, member, project=project, display_name=display_name, expire_time=ending)
+            made = await make_token(transaction, member, project=project, display_name=display_name, expire_time=ending)
+            await record(transaction, principal, Verb.CREATE_TOKEN, f"{project}/tokens/{made.token.id}", member)
+        return made
 
     async def rotate(self, principal: Principal, name: str, overlap_seconds: int) -> MadeToken:
         """Make a token like this one, good in this project alone; this one expires after the overlap.
@@ -132,7 +141,9 @@ class Tokens:
         authorise(principal, project, Role.ADMIN)
         async with self._store.transaction() as transaction:
             old = await _require_token(transaction, project, _last(name))
-            return await replace_token(transaction, old, project=project, overlap_seconds=overlap_seconds)
+            made = await replace_token(transaction, old, project=project, overlap_seconds=overlap_seconds)
+            await record(transaction, principal, Verb.ROTATE_TOKEN, name, f"{old.principal}, now {made.token.id}")
+        return made
 
     async def delete(self, principal: Principal, name: str) -> None:
         """Revoke a token.
@@ -146,6 +157,7 @@ class Tokens:
         async with self._store.transaction() as transaction:
             token = await _require_token(transaction, project, _last(name))
             await transaction.access.delete_token(token.id)
+            await record(transaction, principal, Verb.DELETE_TOKEN, name, token.principal)
 
 
 def _administered(principal: Principal, parent: str) -> str:

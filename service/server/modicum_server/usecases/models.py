@@ -5,6 +5,7 @@ from functools import partial
 
 from modicum_server.domain.models import Model
 from modicum_server.domain.projects import Principal, Role
+from modicum_server.domain.trail import Verb
 from modicum_server.errors import ModelNotFound, ResourceInUse
 from modicum_server.ports import Store, Transaction
 from modicum_server.usecases.access import authorise
@@ -12,6 +13,7 @@ from modicum_server.usecases.pages import Page, PageRequest, read_page
 from modicum_server.usecases.request_ids import CreateOptions, identify
 from modicum_server.usecases.resource_names import project_of
 from modicum_server.usecases.rules import check
+from modicum_server.usecases.trail import record
 
 
 class Models:
@@ -58,9 +60,11 @@ class Models:
                 return _there(present, name)
             if options.validate_only:
                 return present or Model(name=name, create_time=datetime.now(UTC))
-            model = present or await transaction.models.create(name)
             await request.remember(transaction, name)
-            return model
+            if present is not None:
+                return present
+            await record(transaction, principal, Verb.CREATE_MODEL, name)
+            return await transaction.models.create(name)
 
     async def delete(self, principal: Principal, name: str) -> None:
         """Delete a model with its versions.
@@ -74,6 +78,7 @@ class Models:
                 raise model_not_found(name)
             refuse_in_use(name, await transaction.models.audits_of(name))
             await transaction.models.delete(name)
+            await record(transaction, principal, Verb.DELETE_MODEL, name)
 
 
 def _there(model: Model | None, name: str) -> Model:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from modicum_server.domain.projects import Principal, Project, Role
+from modicum_server.domain.trail import Verb
 from modicum_server.errors import ProjectExists, ProjectNotFound, ResourceInUse
 from modicum_server.ports import Store
 from modicum_server.usecases.access import authorise
@@ -11,6 +12,7 @@ from modicum_server.usecases.pages import Page, PageRequest, read_page
 from modicum_server.usecases.request_ids import CreateOptions, identify
 from modicum_server.usecases.resource_names import DEFAULT_PROJECT, project_of
 from modicum_server.usecases.rules import check
+from modicum_server.usecases.trail import record
 
 
 class Projects:
@@ -65,6 +67,7 @@ class Projects:
             project = await transaction.projects.create(name, admin=principal.name)
             if project is None:
                 raise ProjectExists(f"{name}: a project with this name already exists; choose another project_id")
+            await record(transaction, principal, Verb.CREATE_PROJECT, name)
             await request.remember(transaction, name)
             return project
 
@@ -84,6 +87,7 @@ class Projects:
                 raise ResourceInUse(
                     f"{name} is not empty; delete its verdicts, audits, data sets, models and artifacts first"
                 )
+            await record(transaction, principal, Verb.DELETE_PROJECT, name)
 
 
 def _there(project: Project | None) -> Project:

@@ -16,6 +16,7 @@ from modicum_server.domain.models import ModelVersion
 from modicum_server.domain.projects import Principal, Role
 from modicum_server.domain.reviews import Review, Reviewer, ReviewPlan
 from modicum_server.domain.searches import TargetRule
+from modicum_server.domain.trail import Verb
 from modicum_server.errors import FieldInvalid, ReviewFull, ReviewImpossible, ReviewNotFound
 from modicum_server.measures import FindingsArtifact
 from modicum_server.measures.pictures import Pictures
@@ -30,6 +31,7 @@ from modicum_server.usecases.review_plans import Candidate, draw_images, session
 from modicum_server.usecases.rules import MOST_REVIEWERS, check
 from modicum_server.usecases.sessions import new_secret
 from modicum_server.usecases.stored_results import read_beside, read_document, require_undamaged
+from modicum_server.usecases.trail import record
 from modicum_server.usecases.versions import require_version
 
 LINK_SECONDS = 14 * 24 * 3600.0
@@ -121,6 +123,7 @@ class Reviews:
             created = await transaction.reviews.create(replace(review, name=f"{parent}/reviews/{new_resource_id()}"))
             if created is None:
                 raise audit_not_found(parent)
+            await record(transaction, principal, Verb.CREATE_REVIEW, created.name)
             await request.remember(transaction, created.name)
         return read_review(created, audit)
 
@@ -142,6 +145,7 @@ class Reviews:
                 raise ReviewFull(f"{name} has {number} reviewers, which is the most; create another review", name=name)
             reviewer = Reviewer(number, display_name, session(review.plan, number))
             end = await transaction.reviews.add_reviewer(name, reviewer, token_digest(secret), seconds=LINK_SECONDS)
+            await record(transaction, principal, Verb.INVITE_REVIEWER, name, f"reviewer {number + 1}")
         return Invitation(reviewer, f"{PATH}#{secret}", end)
 
     async def delete(self, principal: Principal, name: str) -> None:
@@ -154,6 +158,7 @@ class Reviews:
         async with self._store.transaction() as transaction:
             await require_review(transaction, name)
             await transaction.reviews.delete(name)
+            await record(transaction, principal, Verb.DELETE_REVIEW, name)
 
     async def _plan(self, audit: Audit, version: ModelVersion, asked: AskedReview) -> ReviewPlan:
         fraction = asked.largest_fraction or audit.specification.statistics.alpha

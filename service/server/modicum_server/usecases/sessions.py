@@ -5,12 +5,15 @@ knows every session.
 """
 
 import secrets
+from dataclasses import replace
 
-from modicum_server.domain.projects import Principal
+from modicum_server.domain.projects import Origin, Principal
+from modicum_server.domain.trail import Verb
 from modicum_server.errors import SessionMissing, SignInLinkUsed, TokenInvalid
 from modicum_server.ports import Store, Transaction
 from modicum_server.usecases.access import token_digest
 from modicum_server.usecases.token_use import note_use
+from modicum_server.usecases.trail import record
 
 SECRET_BYTES = 32
 SESSION_SECONDS = 12 * 3600.0
@@ -28,16 +31,16 @@ class Sessions:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def sign_in(self, token: str) -> str:
+    async def sign_in(self, token: str, origin: Origin) -> str:
         """Begin a session with a token; returns its secret.
 
         Raises:
             TokenInvalid
         """
         async with self._store.transaction() as transaction:
-            return await _begin(transaction, token_digest(token))
+            return await _begin(transaction, token_digest(token), origin)
 
-    async def sign_in_by_link(self, link_secret: str) -> str:
+    async def sign_in_by_link(self, link_secret: str, origin: Origin) -> str:
         """Begin a session with the secret of a link, which works once; returns the session's secret.
 
         Raises:
@@ -47,7 +50,7 @@ class Sessions:
             token = await transaction.sessions.take_link(token_digest(link_secret))
             if token is None:
                 raise SignInLinkUsed
-            return await _begin(transaction, token)
+            return await _begin(transaction, token, origin)
 
     async def sign_out(self, secret: str) -> None:
         """End a session. One that has ended stays so."""
@@ -82,10 +85,17 @@ async def new_link(store: Store, token: str) -> str:
     return secret
 
 
-async def _begin(transaction: Transaction, token: str) -> str:
+async def _begin(transaction: Transaction, token: str, origin: Origin) -> str:
     principal, secret = await transaction.projects.authenticate(token), new_secret()
     if principal is None:
         raise TokenInvalid
     await transaction.sessions.create(token_digest(secret), token, seconds=SESSION_SECONDS)
     await transaction.access.note_use(principal.token_id)
+    await record(transaction, replace(principal, origin=origin), Verb.SIGN_IN, _token_name(principal))
     return secret
+
+
+def _token_name(principal: Principal) -> str:
+    """Name the token in the trail: of the only project where it has a role, or of the server."""
+    project = f"{next(iter(principal.roles))}/" if len(principal.roles) == 1 else ""
+    return f"{project}tokens/{principal.token_id}"

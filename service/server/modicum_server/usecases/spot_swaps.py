@@ -18,6 +18,7 @@ from modicum_server.domain.projects import Principal, Role
 from modicum_server.domain.searches import whole_image_search
 from modicum_server.domain.spot_swaps import VIEWS, SpotSwap, SwapPlan
 from modicum_server.domain.spots import SpotPlace
+from modicum_server.domain.trail import Verb
 from modicum_server.errors import ArtifactNotFound, FieldInvalid, ResourceInUse, ShareExceeded, SpotSwapNotFound
 from modicum_server.images.pictures import PictureTooLarge, PictureUnreadable, canvas_array
 from modicum_server.ports import ArtifactStore, ReportRenderer, Store, Transaction
@@ -33,6 +34,7 @@ from modicum_server.usecases.rules import shown
 from modicum_server.usecases.side_by_side import Side, positions_looked_at, version_of
 from modicum_server.usecases.stored_results import read_whole
 from modicum_server.usecases.swapped_pictures import check_place, composed, proposed_place
+from modicum_server.usecases.trail import record
 from modicum_server.usecases.versions import require_version
 
 MOST_OPEN = 20
@@ -124,6 +126,7 @@ class SpotSwaps:
             await _require_room(transaction, project)
             await hold_files(transaction, self._artifacts, project, pictures)
             created = await transaction.spot_swaps.create(swap)
+            await record(transaction, principal, Verb.SWAP_SPOT, created.name)
             await request.remember(transaction, created.name)
             await transaction.shards.add(project, created.name, [_shard(name) for name in plan.model_versions])
         return created
@@ -140,6 +143,7 @@ class SpotSwaps:
             if swap.is_open:
                 await transaction.spot_swaps.cancel(name)
                 await transaction.shards.withdraw(name, Stage.SWAP)
+                await record(transaction, principal, Verb.CANCEL_SWAP, name)
             return _there(await transaction.spot_swaps.get(name), name)
 
     async def page(self, principal: Principal, parent: str, request: PageRequest) -> Page[SpotSwap]:
@@ -166,6 +170,7 @@ class SpotSwaps:
             if swap.is_open:
                 raise ResourceInUse(f"{name} has not ended; cancel it first")
             await transaction.spot_swaps.delete(name)
+            await record(transaction, principal, Verb.DELETE_SWAP, name)
         for digest in dict.fromkeys(swap.plan.pictures):
             with contextlib.suppress(ArtifactNotFound, ResourceInUse):
                 await self._held.delete(principal, f"{project}/artifacts/{digest}")

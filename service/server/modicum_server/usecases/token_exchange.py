@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from modicum_server.domain.projects import NOWHERE, Origin, Principal
+from modicum_server.domain.trail import Verb
 from modicum_server.domain.trust import ExchangeOutcome, Identity, TrustRule
 from modicum_server.errors import FieldInvalid, ShareExceeded
 from modicum_server.ports import (
@@ -23,6 +25,7 @@ from modicum_server.usecases.access import rank
 from modicum_server.usecases.resource_names import project_of
 from modicum_server.usecases.rules import LONGEST_TOKEN_NAME_CHARACTERS, NOT_PLAIN, shown
 from modicum_server.usecases.token_making import MadeToken, make_token
+from modicum_server.usecases.trail import record
 
 GRANT_TYPE = "urn:ietf:params:oauth:grant-type:token-exchange"
 TOKEN_TYPES = ("urn:ietf:params:oauth:token-type:id_token", "urn:ietf:params:oauth:token-type:jwt")
@@ -58,7 +61,9 @@ class TokenExchange:
         self._on_exchange = on_exchange
         self._open = 0
 
-    async def exchange(self, parent: str, *, grant_type: str, token: str, token_type: str) -> Exchanged:
+    async def exchange(
+        self, parent: str, *, grant_type: str, token: str, token_type: str, origin: Origin = NOWHERE
+    ) -> Exchanged:
         """Make a token with the role of the rule that trusts the job; of several, the one with the highest role.
 
         Raises:
@@ -70,14 +75,14 @@ class TokenExchange:
         _check_one_of("subject_token_type", token_type, TOKEN_TYPES)
         try:
             with self._place():
-                exchanged = await self._exchange(project, token)
+                exchanged = await self._exchange(project, token, origin)
         except tuple(_OUTCOMES) as error:
             self._on_exchange(_OUTCOMES[type(error)], None)
             raise
         self._on_exchange(ExchangeOutcome.EXCHANGED, exchanged)
         return exchanged
 
-    async def _exchange(self, project: str, token: str) -> Exchanged:
+    async def _exchange(self, project: str, token: str, origin: Origin) -> Exchanged:
         issuer = self._identity_tokens.issuer_of(token)
         async with self._store.transaction() as transaction:
             rules = await transaction.trust.of_issuer(project, issuer)
@@ -86,9 +91,9 @@ class TokenExchange:
         trusting = [rule for rule in rules if rule.trusts(identity)]
         if not trusting:
             raise IdentityNotTrusted.of(identity)
-        return await self._make(max(trusting, key=lambda rule: rank(rule.role)), project, identity)
+        return await self._make(max(trusting, key=lambda rule: rank(rule.role)), project, identity, origin)
 
-    async def _make(self, rule: TrustRule, project: str, identity: Identity) -> Exchanged:
+    async def _make(self, rule: TrustRule, project: str, identity: Identity, origin: Origin) -> Exchanged:
         remembered = identity.expire_time + timedelta(seconds=REMEMBERED_SECONDS)
         async with self._store.transaction() as transaction:
             if await transaction.trust.get(rule.name) is None:
@@ -104,6 +109,9 @@ class TokenExchange:
                 expire_time=datetime.now(UTC) + timedelta(seconds=rule.lifetime_seconds),
                 trust_rule=rule.name,
             )
+            job = Principal(rule.principal, {project: rule.role}, made.token.id, origin=origin)
+            name = f"{project}/tokens/{made.token.id}"
+            await record(transaction, job, Verb.EXCHANGE_TOKEN, name, f"{rule.name}: {made.token.display_name}")
         return Exchanged(made, rule)
 
     @contextmanager

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from modicum_server.domain.projects import Principal, Role
+from modicum_server.domain.trail import Verb
 from modicum_server.domain.trust import IMMUTABLE_CLAIMS, Claim, NewTrustRule, TrustRule
 from modicum_server.errors import FieldInvalid
 from modicum_server.ports import Store, TrustRuleExists, TrustRuleNotFound, TrustRulesFull
@@ -12,6 +13,7 @@ from modicum_server.usecases.access import authorise
 from modicum_server.usecases.pages import Page, PageRequest, read_page
 from modicum_server.usecases.resource_names import project_of
 from modicum_server.usecases.rules import check, shown
+from modicum_server.usecases.trail import record
 
 MOST_RULES = 100
 DEFAULT_LIFETIME_SECONDS = 1800
@@ -75,6 +77,8 @@ class TrustRules:
             if stored is None and await transaction.trust.count(project) >= MOST_RULES:
                 raise TrustRulesFull(f"{project} has {MOST_RULES} trust rules, the most it can have; delete one first")
             made = stored or await transaction.trust.add(new)
+            if stored is None and made is not None:
+                await record(transaction, principal, Verb.CREATE_TRUST_RULE, new.name, f"{new.role} for {issuer}")
         if made is None or not _same(made, new):
             raise TrustRuleExists(f"{new.name} is another rule; delete it first, or choose another id")
         return made
@@ -89,6 +93,7 @@ class TrustRules:
         async with self._store.transaction() as transaction:
             if not await transaction.trust.delete(name):
                 raise TrustRuleNotFound(f"there is no trust rule {name}; `modicum trust list` shows them")
+            await record(transaction, principal, Verb.DELETE_TRUST_RULE, name)
 
     def _check_issuer(self, issuer: str) -> None:
         if issuer not in self._issuers:

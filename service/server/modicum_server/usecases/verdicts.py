@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 from modicum_server.domain.projects import Principal, Role
+from modicum_server.domain.trail import Verb
 from modicum_server.domain.verdicts import UsedPolicy, Verdict
 from modicum_server.errors import ArtifactNotFound, VerdictNotFound
 from modicum_server.ports import ArtifactStore, Store, Transaction
@@ -13,6 +14,7 @@ from modicum_server.usecases.filters import verdict_filter
 from modicum_server.usecases.pages import LARGE_NUMBERS, Page, PageRequest, read_page
 from modicum_server.usecases.resource_names import project_of
 from modicum_server.usecases.stored_results import read_document, read_whole
+from modicum_server.usecases.trail import record
 
 FIXED_BYTES = 1024
 
@@ -97,6 +99,7 @@ class Verdicts:
         async with self._store.transaction() as transaction:
             await require_verdict(transaction, name)
             await transaction.verdicts.delete(name)
+            await record(transaction, principal, Verb.DELETE_VERDICT, name)
 
 
 async def require_verdict(transaction: Transaction, name: str) -> Verdict:

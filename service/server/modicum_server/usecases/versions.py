@@ -7,6 +7,7 @@ from functools import partial
 from modicum_server.domain.audits import NewShard, Stage
 from modicum_server.domain.models import Ensemble, InputDropout, InputSpecification, ModelVersion, Source, VersionState
 from modicum_server.domain.projects import Principal, Role
+from modicum_server.domain.trail import Verb
 from modicum_server.errors import ModelVersionNotFound
 from modicum_server.ports import Store, Transaction
 from modicum_server.settings import Settings
@@ -18,6 +19,7 @@ from modicum_server.usecases.pages import NUMBERS, Page, PageRequest, read_page
 from modicum_server.usecases.request_ids import CreateOptions, canonical_digest, identify
 from modicum_server.usecases.resource_names import project_of
 from modicum_server.usecases.rules import check
+from modicum_server.usecases.trail import record
 
 FIXED_BYTES = 1024
 
@@ -99,6 +101,8 @@ class Versions:
             stored = present or await transaction.models.create_version(parent, version)
             if stored.state is not VersionState.READY:
                 stored = await _with_check(transaction, project, stored)
+            if present is None or present.state is VersionState.REJECTED:
+                await record(transaction, principal, Verb.CREATE_MODEL_VERSION, stored.name)
             await request.remember(transaction, stored.name)
             return stored
 
@@ -113,6 +117,7 @@ class Versions:
             await require_version(transaction, name)
             refuse_in_use(name, await transaction.models.audits_of(name))
             await transaction.models.delete_version(name)
+            await record(transaction, principal, Verb.DELETE_MODEL_VERSION, name)
 
     def _checked(self, new: NewVersion) -> ModelVersion:
         check_source(new.source, new.input, executables=self._settings.allow_executables)

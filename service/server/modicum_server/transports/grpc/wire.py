@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
+from urllib.parse import unquote
 
 import grpc
 
@@ -31,6 +32,10 @@ class GrpcWire:
                 return value
         return ""
 
+    def client_address(self) -> str:
+        """Return the address of whoever opened the connection, without its port."""
+        return address_of(self.context.peer())
+
     def remaining_seconds(self) -> float | None:
         """Return the time until the caller's deadline."""
         return self.context.time_remaining()
@@ -50,3 +55,9 @@ class GrpcWire:
         """Return the code with which health or reflection ended its call."""
         number = self.context.code()
         return next((code for code in grpc.StatusCode if number in (code, code.value[0])), grpc.StatusCode.UNKNOWN)
+
+
+def address_of(peer: str) -> str:
+    """Return the address in gRPC's name of a peer: `ipv4:10.0.0.7:4711` is 10.0.0.7, `ipv6:%5B::1%5D:4711` is ::1."""
+    family, _, place = unquote(peer).partition(":")
+    return place.rpartition(":")[0].strip("[]") if family in {"ipv4", "ipv6"} else ""

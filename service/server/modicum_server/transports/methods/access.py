@@ -3,20 +3,22 @@
 from google.protobuf.empty_pb2 import Empty
 from modicum.v1 import access_pb2, access_service_pb2
 
-from modicum_server.codec.access import member_message, role_value, token_message
+from modicum_server.codec.access import member_message, role_value, token_message, trail_entry_message
 from modicum_server.codec.timestamps import time_value
 from modicum_server.domain.projects import Principal
 from modicum_server.usecases.members import Members, Tokens
 from modicum_server.usecases.pages import PageRequest
 from modicum_server.usecases.resource_names import parent_of
+from modicum_server.usecases.trail import AskedEntries, Trail
 
 
 class AccessMethods:
     """The methods of AccessService."""
 
-    def __init__(self, members: Members, tokens: Tokens) -> None:
+    def __init__(self, members: Members, tokens: Tokens, trail: Trail) -> None:
         self._members = members
         self._tokens = tokens
+        self._trail = trail
 
     async def list_members(
         self, principal: Principal, request: access_service_pb2.ListMembersRequest
@@ -81,3 +83,13 @@ class AccessMethods:
         """DeleteToken."""
         await self._tokens.delete(principal, request.name)
         return Empty()
+
+    async def list_trail_entries(
+        self, principal: Principal, request: access_service_pb2.ListTrailEntriesRequest
+    ) -> access_service_pb2.ListTrailEntriesResponse:
+        """ListTrailEntries."""
+        wanted = AskedEntries(request.filter, request.chained, request.after_sequence)
+        asked = PageRequest(request.page_size, request.page_token)
+        page = await self._trail.page(principal, request.parent, wanted, asked)
+        entries = [trail_entry_message(entry) for entry in page.rows]
+        return access_service_pb2.ListTrailEntriesResponse(entries=entries, next_page_token=page.next_token)

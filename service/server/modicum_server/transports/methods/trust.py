@@ -51,7 +51,7 @@ class TrustMethods:
         return Empty()
 
     async def exchange_token(
-        self, _nobody: Principal, request: trust_service_pb2.ExchangeTokenRequest
+        self, nobody: Principal, request: trust_service_pb2.ExchangeTokenRequest
     ) -> trust_service_pb2.ExchangeTokenResponse:
         """ExchangeToken. It needs no token."""
         exchanged = await self._exchange.exchange(
@@ -59,6 +59,7 @@ class TrustMethods:
             grant_type=request.grant_type,
             token=request.subject_token,
             token_type=request.subject_token_type,
+            origin=nobody.origin,
         )
         return trust_service_pb2.ExchangeTokenResponse(
             access_token=exchanged.made.secret,

@@ -21,6 +21,7 @@ from modicum_server.transports.http.pages.views import (
     signing,
     spot_swaps,
     tokens,
+    trail,
     verdicts,
 )
 from modicum_server.transports.services import Services
@@ -40,6 +41,7 @@ NOUNS = (
     spot_swaps,
     members,
     tokens,
+    trail,
 )
 PAGES = (*(page for noun in NOUNS for page in noun.PAGES), *projects.UNKNOWN)
 

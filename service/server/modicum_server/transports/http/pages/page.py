@@ -31,18 +31,21 @@ from modicum_server.transports.http.pages.visits import NOBODY, Show, Visit
 from modicum_server.transports.http.pages.wire import PageWire
 from modicum_server.transports.layers import (
     Layer,
+    attempt_of,
     authenticated,
     errors_refused,
     identified,
     limited,
     logged,
     measured,
+    noted,
     open_layers,
     paced,
 )
 from modicum_server.transports.open_streams import OpenStreams
 from modicum_server.transports.services import Services, UseCases
 from modicum_server.usecases.access import authorise
+from modicum_server.usecases.refused_attempts import RefusedAttempts
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,7 @@ class PageServices:
     settings: Settings
     public: Sequence[Layer]
     private: Sequence[Layer]
+    refused: RefusedAttempts
 
     @classmethod
     def of(cls, services: Services, settings: Settings, metrics: CallMetrics, bounds: Bounds) -> "PageServices":
@@ -80,6 +84,7 @@ class PageServices:
             measured(metrics),
             logged,
             errors_refused,
+            noted(services.refused),
             limited(bounds.longest_call_seconds),
             _expected(Hosts(settings)),
         )
@@ -89,7 +94,8 @@ class PageServices:
 
         known = authenticated(by_session, bounds.authentication_seconds)
         good = OpenStreams(use_cases.tokens.principals, recheck_seconds=bounds.recheck_seconds).layer
-        return cls(use_cases, settings, public, (*public, known, paced(services.call_rate), good))
+        private = (*public, known, paced(services.call_rate), good)
+        return cls(use_cases, settings, public, private, services.refused)
 
     def route(self, page: Page) -> Route:
         """Return the route of a page."""
@@ -106,10 +112,22 @@ class _PageEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         wire = PageWire(Request(scope, receive), send)
-        call = Call(method=f"/modicum.pages/{self._page.name}", streaming=self._page.streams, wire=wire)
+        call = Call(
+            method=f"/modicum.pages/{self._page.name}",
+            streaming=self._page.streams,
+            wire=wire,
+            resource=wire.request.url.path.lstrip("/"),
+        )
         async with AsyncExitStack() as stack:
             await open_layers(stack, self._services.public if self._page.public else self._services.private, call)
-            visit = Visit(wire.request, self._services.use_cases, self._services.settings, call.principal or NOBODY)
+            visit = Visit(
+                wire.request,
+                self._services.use_cases,
+                self._services.settings,
+                call.principal or NOBODY,
+                origin=call.origin,
+                tell_refused=lambda error: self._services.refused.note(attempt_of(call, error)),
+            )
             wire.visited(visit)
             if self._page.needs is not None:
                 authorise(visit.principal, visit.project, self._page.needs)

@@ -10,7 +10,8 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from modicum_server.domain.projects import Principal, Role
+from modicum_server.domain.projects import NOWHERE, Origin, Principal, Role
+from modicum_server.errors import ModicumError
 from modicum_server.settings import Settings
 from modicum_server.transports.http.pages.cookies import form_token, secret_of
 from modicum_server.transports.http.pages.forms import EMPTY, TOKEN_FIELD, Form
@@ -31,6 +32,9 @@ class Visit:
     settings: Settings
     principal: Principal = NOBODY
     form: Form = EMPTY
+    origin: Origin = NOWHERE
+    tell_refused: Callable[[ModicumError], None] = lambda _: None
+    """Tells the trail of a refusal that a page answers itself."""
 
     @property
     def project(self) -> str:

@@ -44,6 +44,10 @@ class PageWire:
         """Return a header of the request; empty when it is missing."""
         return self.request.headers.get(name, "")
 
+    def client_address(self) -> str:
+        """Return the address of whoever opened the connection."""
+        return self.request.client.host if self.request.client else ""
+
     def remaining_seconds(self) -> float | None:
         """Return None: a browser gives no deadline."""
         return None

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from modicum_server.domain.projects import Principal
-from modicum_server.transports.calls import Call
+from modicum_server.transports.calls import Call, note_resource
 from modicum_server.transports.contract import served_methods
 from modicum_server.transports.http.rest.bodies import Bodies
 from modicum_server.transports.http.rest.downloads import carries_bytes, extent_of, stream_artifact, stream_report
@@ -85,6 +85,7 @@ class RestEndpoint:
             await wire.respond(await response_of(reply, binding, wire.request))
             return
         message = await self._request_of(found, wire, principal)
+        note_resource(message)
         if method.descriptor.server_streaming:
             await self._stream(found, wire, principal, message)
         else:

@@ -28,7 +28,7 @@ def rest_routes(services: Services, store: Store, metrics: CallMetrics, bounds: 
     async def page(_request: Request) -> Response:
         return HTMLResponse(rendered(), headers={"Content-Security-Policy": security()})
 
-    layers = layers_of(store, metrics, services.call_rate, bounds=bounds)
+    layers = layers_of(store, metrics, services.call_rate, services.refused, bounds=bounds)
     endpoint = RestEndpoint(services, layers, UnroutedRequests(metrics), heartbeat_seconds=bounds.heartbeat_seconds)
     return [
         Route("/openapi.json", description),

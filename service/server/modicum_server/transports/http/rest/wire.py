@@ -38,6 +38,10 @@ class HttpWire:
         """Return a header of the request; empty when it is missing."""
         return self.request.headers.get(name, "")
 
+    def client_address(self) -> str:
+        """Return the address of whoever opened the connection."""
+        return self.request.client.host if self.request.client else ""
+
     def remaining_seconds(self) -> float | None:
         """Return the time that the caller gives in our own header."""
         text = self.request.headers.get(TIMEOUT_HEADER)

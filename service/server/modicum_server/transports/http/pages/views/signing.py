@@ -21,8 +21,9 @@ async def _sign_in_form(visit: Visit) -> Response:
 
 async def _sign_in(visit: Visit) -> Response:
     try:
-        secret = await visit.use_cases.sessions.sign_in(visit.form.text("token")[:LONGEST_TOKEN])
+        secret = await visit.use_cases.sessions.sign_in(visit.form.text("token")[:LONGEST_TOKEN], visit.origin)
     except TokenInvalid as error:
+        visit.tell_refused(error)
         await asyncio.sleep(GUESS_SECONDS)
         return _form(visit, visit.form.text("next"), error)
     return _signed_in(visit, secret, _within(visit.form.text("next")))
@@ -30,8 +31,10 @@ async def _sign_in(visit: Visit) -> Response:
 
 async def _sign_in_by_link(visit: Visit) -> Response:
     try:
-        secret = await visit.use_cases.sessions.sign_in_by_link(visit.form.text("link")[:LONGEST_TOKEN])
+        link = visit.form.text("link")[:LONGEST_TOKEN]
+        secret = await visit.use_cases.sessions.sign_in_by_link(link, visit.origin)
     except SignInLinkUsed as error:
+        visit.tell_refused(error)
         await asyncio.sleep(GUESS_SECONDS)
         return _form(visit, HOME, error)
     return _signed_in(visit, secret, HOME)

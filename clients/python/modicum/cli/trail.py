@@ -1,0 +1,79 @@
+"""`modicum trail`: who did what in the project."""
+
+import json
+from itertools import islice
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from modicum.cli import options
+from modicum.cli.consoles import print_json, stdout
+from modicum.cli.options import OUTPUT, option
+from modicum.cli.registration import Group, command
+from modicum.client import Client
+from modicum.resource_names import printable
+from modicum.trail import TrailEntry
+
+app = typer.Typer(
+    cls=Group, no_args_is_help=True, help="Show and export the trail (audit log) of a project. Needs the role admin."
+)
+
+
+@command(app, "list")
+def list_entries(
+    *,
+    only: Annotated[
+        str,
+        option(
+            OUTPUT,
+            "--filter",
+            "TEXT",
+            'List only some: principal, verb, resource, outcome; for example "principal = ci AND outcome = REFUSED".',
+        ),
+    ] = "",
+    last: Annotated[int, option(OUTPUT, "--last", "N", "How many entries to list, at most.", min=1)] = 50,
+    project: options.Project = "",
+    as_json: options.Json = False,
+) -> None:
+    """List the last entries, the newest first."""
+    with Client(project=project) as client:
+        entries = list(islice(client.trail.list(only), last))
+    if as_json:
+        print_json(entries)
+        return
+    table = Table("time (UTC)", "principal", "verb", "resource", "outcome", "from")
+    for entry in entries:
+        table.add_row(*map(escape, map(printable, _row(entry))))
+    stdout().print(table)
+
+
+@command(app)
+def export(
+    *,
+    after: Annotated[
+        int, option(OUTPUT, "--after", "N", "Only entries behind this sequence, the last of an earlier export.", min=0)
+    ] = 0,
+    project: options.Project = "",
+) -> None:
+    """Print sealed entries as JSON lines, the oldest first, each with its hash. An entry is sealed within seconds."""
+    with Client(project=project) as client:
+        for entry in client.trail.export(after=after):
+            line = json.dumps(entry.as_json(), ensure_ascii=False)
+            stdout().print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _row(entry: TrailEntry) -> tuple[str, ...]:
+    count = f" ({entry.attempts} attempts)" if entry.attempts > 1 else ""
+    outcome = f"{entry.outcome or 'of a later release'}{f': {entry.reason}' if entry.reason else ''}{count}"
+    detail = f" ({entry.detail})" if entry.detail else ""
+    resource = entry.resource.removeprefix(f"{entry.project}/")
+    return (
+        f"{entry.time:%Y-%m-%d %H:%M:%S}",
+        entry.principal or "-",
+        entry.verb,
+        f"{resource}{detail}",
+        outcome,
+        entry.client_address or "-",
+    )

@@ -1,0 +1,91 @@
+"""`modicum-server trail`: the operator exports all trails (audit logs), and the heads of their chains."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from modicum_server.command_parts import USAGE, Command, Group, end
+from modicum_server.database_option import Data, database_url
+from modicum_server.domain.trail import SERVER, hashed_fields
+from modicum_server.ports import Store
+
+PAGE = 1000
+
+app = typer.Typer(
+    cls=Group,
+    no_args_is_help=True,
+    help="Export the trail (audit log) of every project, and of the server, as the operator, who has the database. A "
+    "project's admin uses `modicum trail`.",
+)
+
+
+@app.command("export", cls=Command)
+def export(
+    project: Annotated[
+        str, typer.Option(metavar="ID", help="Id of one project. Default: all, and what belongs to no project.")
+    ] = "",
+    after: Annotated[
+        int, typer.Option(metavar="N", min=0, help="With --project: only entries behind this sequence.")
+    ] = 0,
+    data: Data = None,
+) -> None:
+    """Print sealed entries as JSON lines, chain after chain, each in its order, with its sequence and hash."""
+    if after and not project:
+        end(USAGE, "--after: expected --project as well, because each project counts its own entries")
+
+    async def write(store: Store) -> None:
+        for chain in [f"projects/{project}"] if project else await _chains(store):
+            await _write_chain(store, chain, after)
+
+    _with_store(data, write)
+
+
+@app.command("heads", cls=Command)
+def heads(data: Data = None) -> None:
+    """Print the last sequence and hash of each chain, as JSON lines. Keep them elsewhere: `verify --heads` reads it."""
+
+    async def write(store: Store) -> None:
+        async with store.transaction() as transaction:
+            for seal in await transaction.trail.heads():
+                _line({"project": seal.project, "sequence": seal.sequence, "hash": seal.hash})
+
+    _with_store(data, write)
+
+
+async def _chains(store: Store) -> list[str]:
+    async with store.transaction() as transaction:
+        return [seal.project for seal in await transaction.trail.heads()] or [SERVER]
+
+
+async def _write_chain(store: Store, project: str, after: int) -> None:
+    while True:
+        async with store.transaction() as transaction:
+            links = await transaction.trail.links(project, after=after, limit=PAGE)
+        for link in links:
+            said = {} if link.entry is None else hashed_fields(link.entry)
+            _line({**said, "project": project, "sequence": link.seal.sequence, "hash": link.seal.hash})
+            after = link.seal.sequence
+        if len(links) < PAGE:
+            return
+
+
+def _line(said: dict[str, object]) -> None:
+    sys.stdout.write(json.dumps(said, ensure_ascii=False) + "\n")
+
+
+def _with_store(data: Path | None, work: Callable[[Store], Awaitable[None]]) -> None:
+    from modicum_server.bootstrap import open_store
+
+    url = database_url(data)
+
+    async def run() -> None:
+        async with open_store(url) as store:
+            await store.require_schema()
+            await work(store)
+
+    asyncio.run(run())
