@@ -31,6 +31,7 @@ from modicum_server.domain.tasks import (
     TaskSpots,
     TaskStarted,
 )
+from modicum_server.domain.trail import NewTrailEntry, Seal, TrailEntry
 from modicum_server.domain.trust import NewTrustRule, TrustRule
 from modicum_server.domain.verdicts import Verdict, VerdictOutcome
 
@@ -66,6 +67,7 @@ GRANT, TOKEN = filled(Grant), filled(Token)
 TRUST_RULE = filled(TrustRule)
 NEW_TRUST_RULE = filled(NewTrustRule, name="projects/one/trustRules/main", role=Role.AUDITOR)
 NEW_TOKEN = filled(NewToken, project="projects/one", trust_rule=NEW_TRUST_RULE.name)
+TRAIL_ENTRY, NEW_TRAIL_ENTRY, SEAL = filled(TrailEntry), filled(NewTrailEntry), filled(Seal)
 
 #: What the model process says of a task, by the body of its chunk.
 EVENTS = {

@@ -10,9 +10,10 @@ from modicum import findings as client_findings
 from modicum import measures as client_measures
 from modicum import results as client_results
 from modicum import snapshots as client_snapshots
+from modicum import trail as client_trail
 from modicum import verdicts as client_verdicts
 from modicum import versions as client_versions
-from modicum_server.codec import audits, datasets, models, verdicts
+from modicum_server.codec import access, audits, datasets, models, verdicts
 from modicum_server.domain.datasets import Dataset
 from modicum_server.domain.models import (
     InputSpecification,
@@ -29,7 +30,7 @@ from modicum_server.measures.transfer import Transfer as TransferPair
 
 from tests.borders.crossing import assert_crosses, leaves_of
 from tests.borders.filling import filled
-from tests.borders.records import AUDIT, FINDING, NOT_TOLD_OF_AUDITS, SOURCES, VERDICT
+from tests.borders.records import AUDIT, FINDING, NOT_TOLD_OF_AUDITS, SOURCES, TRAIL_ENTRY, VERDICT
 
 
 def test_every_field_of_a_finding_reaches_the_client():
@@ -50,6 +51,10 @@ def test_every_field_of_an_audit_reaches_the_client():
     # who asked is told to the server's administrators
     assert_crosses(AUDIT, came, but=NOT_TOLD_OF_AUDITS | {"principal"}, renamed=renamed | progress)
     assert (came.audits_ahead, came.waits_for_worker) == (3, True)
+
+
+def test_every_field_of_an_entry_of_the_trail_reaches_the_client():
+    assert_crosses(TRAIL_ENTRY, client_trail.trail_entry(access.trail_entry_message(TRAIL_ENTRY)))
 
 
 def test_every_field_of_a_verdict_reaches_the_client():

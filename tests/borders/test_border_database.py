@@ -31,9 +31,11 @@ from tests.borders.filling import DAY, filled
 from tests.borders.records import (
     GRANT,
     NEW_TOKEN,
+    NEW_TRAIL_ENTRY,
     NEW_TRUST_RULE,
     PREDICTION,
     REVIEW,
+    SEAL,
     SOURCES,
     SPOT_ROW,
     STOPPED,
@@ -202,6 +204,17 @@ async def test_every_field_of_a_grant_is_stored(store):
         came = await transaction.access.member(GRANT.project, GRANT.principal)
 
     assert came == GRANT
+
+
+async def test_every_field_of_an_entry_of_the_trail_and_of_its_seal_is_stored(store):
+    async with store.transaction() as transaction:
+        await transaction.trail.write(NEW_TRAIL_ENTRY)
+        (came,) = await transaction.trail.waiting(2)
+        await transaction.trail.seal([SEAL])
+        head = await transaction.trail.head(SEAL.project)
+
+    assert_crosses(NEW_TRAIL_ENTRY, came)
+    assert head == SEAL
 
 
 async def test_every_field_of_a_token_is_stored(store):

@@ -27,7 +27,17 @@ from modicum_server.domain.statistics import Statistics
 
 from tests.borders.crossing import assert_crosses, unset
 from tests.borders.filling import filled
-from tests.borders.records import AUDIT, FINDING, GRANT, NOT_TOLD_OF_AUDITS, SOURCES, TOKEN, TRUST_RULE, VERDICT
+from tests.borders.records import (
+    AUDIT,
+    FINDING,
+    GRANT,
+    NOT_TOLD_OF_AUDITS,
+    SOURCES,
+    TOKEN,
+    TRAIL_ENTRY,
+    TRUST_RULE,
+    VERDICT,
+)
 
 THERE_AND_BACK = {
     "finding": (FINDING, findings.finding_message, lambda message: findings.finding_value(message, FINDING.position)),
@@ -64,6 +74,7 @@ ONE_WAY = {
     "member": (GRANT, access.member_message(GRANT), frozenset({"principal", "project"})),  # in its name
     "trust rule": (TRUST_RULE, trust.trust_rule_message(TRUST_RULE), frozenset()),
     "token": (TOKEN, access.token_message(replace(TOKEN, project=""), "projects/one"), frozenset({"id", "project"})),
+    "trail entry": (TRAIL_ENTRY, access.trail_entry_message(TRAIL_ENTRY), frozenset()),
 }
 
 

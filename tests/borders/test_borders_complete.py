@@ -19,10 +19,12 @@ from tests.borders.records import (
     FINDING,
     GRANT,
     NEW_TOKEN,
+    NEW_TRAIL_ENTRY,
     NEW_TRUST_RULE,
     PREDICTION,
     REVIEW,
     SCORE_TASK,
+    SEAL,
     SEARCH_TASK,
     SOURCES,
     SPOT_ROW,
@@ -30,6 +32,7 @@ from tests.borders.records import (
     STOPPED,
     SWAP,
     TOKEN,
+    TRAIL_ENTRY,
     TRANSFER,
     TRUST_RULE,
     VERDICT,
@@ -45,7 +48,7 @@ WITHIN_A_PROCESS: dict[str, set[str]] = {
     "findings": {"FoundSubset", "PredictedImage"},  # on their way from a query to a task
     "gauges": {"NewestAudits", "VersionAudit", "VersionVerdict"},  # from a query to the metrics
     "pixel_subsets": {"Descent"},  # follows from a search and a canvas
-    "projects": {"Principal"},  # from a query to a call
+    "projects": {"Origin", "Principal"},  # from a query to a call
     "reviews": {"ReviewFigures", "ReviewShare", "ReviewerShares", "Seat"},  # counted, or from a query to a call
     "store_identity": {"StoreIdentity"},  # from a query to a check at start
     "tasks": {"CheckWork"},  # nothing to fill
@@ -70,6 +73,9 @@ CROSSING = (
     NEW_TOKEN,
     TRUST_RULE,
     NEW_TRUST_RULE,
+    TRAIL_ENTRY,
+    NEW_TRAIL_ENTRY,
+    SEAL,
     *EVENTS.values(),
     *SOURCES.values(),
     *map(filled, (Model, Dataset, DatasetItem, Artifact, Project)),

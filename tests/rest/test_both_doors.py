@@ -57,8 +57,8 @@ def alike(outcome: Outcome, project: str) -> Outcome:
     told = outcome.reply
     if isinstance(told, dict) and "tokens" in told:  # in the order of their ids, which are random
         told = {**told, "tokens": sorted(told["tokens"], key=lambda token: json.dumps({**token, "name": ""}))}
-    if isinstance(told, dict) and "entries" in told:  # ids, addresses and hashes differ
-        kept = ("principal", "verb", "resource", "outcome", "detail")
+    if isinstance(told, dict) and "entries" in told:  # ids and hashes differ, and the ids of tokens in details
+        kept = ("principal", "verb", "resource", "outcome")
         told = {**told, "entries": [{name: entry.get(name) for name in kept} for entry in told["entries"]]}
     reply = told if isinstance(told, bytes) else even(json.dumps(told, sort_keys=True))
     return replace(

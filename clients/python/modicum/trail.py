@@ -95,10 +95,11 @@ class AsyncTrail:
     async def _entries(self, request: access_service_pb2.ListTrailEntriesRequest) -> AsyncIterator[TrailEntry]:
         stub = self._connection.access
         async for message in self._connection.pages(stub.ListTrailEntries, request, lambda page: page.entries):
-            yield _entry(message)
+            yield trail_entry(message)
 
 
-def _entry(message: access_pb2.TrailEntry) -> TrailEntry:
+def trail_entry(message: access_pb2.TrailEntry) -> TrailEntry:
+    """The entry in a message."""
     kinds = access_pb2.TrailEntry.Outcome
     name = kinds.Name(message.outcome).removeprefix("OUTCOME_") if message.outcome in kinds.values() else ""
     return TrailEntry(
