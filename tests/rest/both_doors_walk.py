@@ -15,6 +15,7 @@ from PIL import Image
 from tests.gate.documents import image, with_rows
 from tests.issuer import Issuer
 from tests.rest.rest_stage import INPUT, TOKENS, Rest, Served
+from tests.rest.trail_walk import of_the_trail
 from tests.rest.trust_walk import of_trust
 from tests.rest.two_doors import Outcome, by_grpc, by_rest
 from tests.tokens import add_token
@@ -145,17 +146,6 @@ async def of_tokens(walker: Walker) -> None:
     await call("RotateToken", {"name": name, "overlapSeconds": -1})
     await call("DeleteToken", {"name": rotated})
     await call("DeleteToken", {"name": rotated})
-
-
-async def of_the_trail(walker: Walker) -> None:
-    call, project = walker.call, walker.project
-    walker.trail = (await call("ListTrailEntries", {"parent": project, "pageSize": 1000}))["entries"]
-    await call("ListTrailEntries", {"parent": project, "filter": "verb = DeleteMember AND principal = admin"})
-    await call("ListTrailEntries", {"parent": project, "filter": "color = red"})
-    await call("ListTrailEntries", {"parent": project, "chained": True, "afterSequence": "3"})
-    await call("ListTrailEntries", {"parent": project, "afterSequence": "-1"})
-    await call("ListTrailEntries", {"parent": project}, caller="auditor")
-    await call("ListTrailEntries", {"parent": "projects/nowhere"})
 
 
 async def of_artifacts(walker: Walker) -> None:
