@@ -14,6 +14,7 @@ import grpc.aio
 from modicum.endpoints import Endpoint, refuse_malformed_token, refuse_unencrypted_token
 from modicum.errors import NotFound
 from modicum.grpc_errors import error_of, told_seconds
+from modicum.own_certificate import channel_credentials
 from modicum.retrying import BROKEN_CALL, CALLS, CALLS_TO_KNOWN_SERVER, STREAMS
 from modicum.stream_attempts import StreamAttempts
 from modicum.v1.access_service_pb2_grpc import AccessServiceStub
@@ -208,7 +209,7 @@ def opened(endpoint: Endpoint, *, project: str, timeout_seconds: float) -> Conne
         ("grpc.max_reconnect_backoff_ms", 2000),
     ]
     if endpoint.tls:
-        channel = grpc.aio.secure_channel(endpoint.target, grpc.ssl_channel_credentials(), options=options)
+        channel = grpc.aio.secure_channel(endpoint.target, channel_credentials(), options=options)
     else:
         channel = grpc.aio.insecure_channel(endpoint.target, options=options)
     return Connection(

@@ -57,8 +57,15 @@ class Settings(BaseSettings):
         description="how many model versions the API's /metrics shows, the last audited first; the others are counted",
     )
     metrics_seconds: float = Field(15.0, gt=0, description="seconds between two looks of /metrics for newer audits")
-    tls_cert: Path | None = Field(None, description="certificate chain (PEM) of the gRPC and HTTP ports")
+    tls_cert: Path | None = Field(
+        None, description="certificate chain (PEM) of the gRPC and HTTP ports; read anew when the file changes"
+    )
     tls_key: Path | None = Field(None, description="private key (PEM) of the certificate")
+    tls_client_ca: Path | None = Field(
+        None,
+        description="certificates (PEM) of the authorities of clients: both ports then take only callers with a "
+        "certificate that one of these signed, besides their token",
+    )
     trusted_issuers: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
         description="issuers whose identity tokens projects may trust, such as "
@@ -164,4 +171,6 @@ class Settings(BaseSettings):
     def _have_a_whole_certificate(self) -> Self:
         if (self.tls_cert is None) != (self.tls_key is None):
             raise ValueError("set both MODICUM_TLS_CERT and MODICUM_TLS_KEY, or neither")
+        if self.tls_client_ca is not None and self.tls_cert is None:
+            raise ValueError("MODICUM_TLS_CLIENT_CA needs MODICUM_TLS_CERT and MODICUM_TLS_KEY: set them, too")
         return self

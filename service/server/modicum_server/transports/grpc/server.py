@@ -13,6 +13,8 @@ from modicum_server.processes.file_limits import most_open_files
 from modicum_server.settings import MEBIBYTE, Settings
 from modicum_server.transports.call_limits import Bounds
 from modicum_server.transports.call_metrics import CallMetrics
+from modicum_server.transports.certificates import certificates_of
+from modicum_server.transports.grpc.credentials import credentials_of
 from modicum_server.transports.grpc.handlers import handlers_of
 from modicum_server.transports.grpc.layering import Layering
 from modicum_server.transports.layers import layers_of
@@ -108,10 +110,10 @@ class GrpcServer:
         host, port = self._settings.host, self._settings.grpc_port
         address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         try:
-            if self._settings.tls_cert is None or self._settings.tls_key is None:
+            certificates = certificates_of(self._settings)
+            if certificates is None:
                 return self._server.add_insecure_port(address)
-            pair = (self._settings.tls_key.read_bytes(), self._settings.tls_cert.read_bytes())
-            return self._server.add_secure_port(address, grpc.ssl_server_credentials([pair]))
+            return self._server.add_secure_port(address, credentials_of(certificates))
         except RuntimeError as error:
             raise OSError(errno.EADDRINUSE, f"cannot listen for gRPC on {address}; choose another port") from error
 

@@ -19,6 +19,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
 from modicum_server.transports.call_limits import Bounds
+from modicum_server.transports.certificates import Certificates
 from modicum_server.transports.http.rest.problems import request_malformed
 from modicum_server.transports.layers import request_id_of
 
@@ -71,7 +72,7 @@ class OpenConnections(ServerState):
         super().__init__()
         self._most = most
         self.bounds = bounds
-        self.tls: ssl.SSLContext | None = None
+        self.certificates: Certificates | None = None
         self._asking: dict[Connection, asyncio.TimerHandle] = {}
         self._handshakes: dict[Connection, asyncio.Task[None]] = {}
         self._told = float("-inf")
@@ -132,10 +133,12 @@ class Connection(H11Protocol):
         super().connection_made(plain)
         self._open.asks(self)
         self._open.make_room(self)
-        if self._open.tls is not None:
+        if self._open.certificates is not None:
             plain.pause_reading()  # what comes belongs to the handshake
             self._shakes_hands = True
-            self._open.shakes_hands(self, self.loop.create_task(self._secure(plain, self._open.tls)))
+            self._open.shakes_hands(
+                self, self.loop.create_task(self._secure(plain, self._open.certificates.current().context))
+            )
 
     async def _secure(self, plain: asyncio.Transport, context: ssl.SSLContext) -> None:
         """Speak TLS from here on, or close the connection. Its time goes on meanwhile."""

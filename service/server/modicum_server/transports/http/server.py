@@ -3,7 +3,6 @@
 import asyncio
 import os
 import socket
-import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -13,6 +12,7 @@ from starlette.applications import Starlette
 from modicum_server.processes.file_limits import most_open_files
 from modicum_server.settings import Settings
 from modicum_server.transports.call_limits import Bounds
+from modicum_server.transports.certificates import certificates_of
 from modicum_server.transports.http.connections import (
     BACKLOG,
     IDLE_SECONDS,
@@ -64,7 +64,7 @@ class HttpServer:
         Raises:
             OSError: the port is taken, or the certificate or its key cannot be read.
         """
-        self._state.tls = _tls_of(self._settings)
+        self._state.certificates = certificates_of(self._settings)
         host, port = self._settings.host, self._settings.http_port
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
@@ -87,15 +87,6 @@ class HttpServer:
         self._server.should_exit = True
         if self._serving is not None:
             await self._serving
-
-
-def _tls_of(settings: Settings) -> ssl.SSLContext | None:
-    """Return the TLS of the configured certificate; None without one. The connections begin it themselves."""
-    if settings.tls_cert is None:
-        return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(settings.tls_cert, settings.tls_key)
-    return context
 
 
 def most_connections(settings: Settings, bounds: Bounds) -> int:
