@@ -8,6 +8,8 @@ from modicum import errors
 
 DETAILS_KEY = "grpc-status-details-bin"
 SET_TOKEN = "set MODICUM_TOKEN to one that `modicum-server token create` printed"  # noqa: S105  # advice, not a token
+#: How the reasons begin for which the identity of a job was refused.
+OF_JOBS = "IDENTITY_"
 
 CLASS_OF_CODE: dict[grpc.StatusCode, type[errors.ModicumError]] = {
     grpc.StatusCode.INVALID_ARGUMENT: errors.InvalidArgument,
@@ -74,7 +76,8 @@ def _message(failure: grpc.aio.AioRpcError, violations: list[str], *, address: s
     """The message. `reason` is None if the reply did not come from a Modicum server."""
     text = failure.details() or ""
     if reason is not None:
-        advice = [SET_TOKEN] if reason in {"TOKEN_MISSING", "TOKEN_INVALID"} else []
+        by_token = failure.code() is grpc.StatusCode.UNAUTHENTICATED and not reason.startswith(OF_JOBS)
+        advice = [SET_TOKEN] if by_token else []
         advice += [ADVICE_OF_REASON[reason]] if reason in ADVICE_OF_REASON else []
         parts = [text, *(violation for violation in violations if violation not in text), *advice]
         return "; ".join([*(part.removesuffix(".") for part in parts[:-1]), parts[-1]])

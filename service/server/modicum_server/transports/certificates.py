@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Pems:
-    """What the files hold, and TLS for HTTP made of it. `client_authority` is empty where clients show no certificate."""
+    """What the files hold, and TLS for HTTP made of it. `client_authority`: empty where clients show no certificate."""
 
     certificate: bytes
     key: bytes
