@@ -1,5 +1,8 @@
 """TLS of the gRPC port: each handshake gets the certificate that is good then."""
 
+from collections.abc import Callable
+from typing import cast
+
 import grpc
 
 from modicum_server.transports.certificates import Certificates, Pems
@@ -15,8 +18,9 @@ def credentials_of(certificates: Certificates) -> grpc.ServerCredentials:
         before, told = told, certificates.current()
         return None if told is before else _configuration(told)
 
+    asked = cast("Callable[[], grpc.ServerCertificateConfiguration]", newer)  # the stubs do not know of None
     return grpc.dynamic_ssl_server_credentials(
-        _configuration(told), newer, require_client_authentication=bool(told.client_authority)
+        _configuration(told), asked, require_client_authentication=bool(told.client_authority)
     )
 
 
