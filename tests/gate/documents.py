@@ -46,7 +46,8 @@ def place(pasted, *, own=False, top=8, left=8, outside=False, pairs=4):
         for source in range(follow + stay)
     ]
     value = follow / (follow + stay)
-    box = {"half": 0, "kind": "WINDOW", "width": 4, "height": 4, "top": top, "left": left}
+    fixed = {"kind": "WINDOW", "width": 4, "height": 4, "top": top, "left": left}
+    box = {"half": 0, **({"kind": "OWN", "width": 4, "height": 4} if own else fixed)}
     measure = {"value": value, "unit": "difference", "n": follow + stay, "interval": None, "parameters": {}}
     return {
         "own": own,

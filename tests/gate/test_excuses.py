@@ -7,7 +7,7 @@ import pytest
 from modicum.gate.rendering.forms import FORMS
 from modicum.gate.rendering.terminal import terminal_lines
 
-from tests.gate.documents import DOCUMENTS, document, image, share, verdict, with_rows
+from tests.gate.documents import CLEAN, DOCUMENTS, document, image, place, row, share, verdict, with_rows
 
 PLANTED = DOCUMENTS["planted"]
 CANVAS = {"canvas": {"channels": 3, "height": 32, "width": 32}}
@@ -62,6 +62,14 @@ def on_canvas(of):
             ),
             id="a place with nothing inside",
         ),
+        pytest.param(
+            "accept:\n  - {rule: spot, class: cat, place: moving, reason: the lesion, owner: us}\n",
+            (
+                "the accept of spot for class cat by us excuses nothing: no place that differs from picture to picture "
+                "was tested for class cat"
+            ),
+            id="a moving place where none was tested",
+        ),
     ],
 )
 def test_what_excuses_nothing_is_named_with_the_reason_in_every_output(policy, says):
@@ -73,6 +81,17 @@ def test_what_excuses_nothing_is_named_with_the_reason_in_every_output(policy, s
     assert f"note: {given.notes[0]}" in terminal_lines(told)
     for form in (".json", ".xml", ".sarif", ".md", ".html", ".codequality.json"):
         assert "by us excuses nothing" in FORMS[form](told).decode(), form
+
+
+def test_of_a_box_that_holds_no_place_that_moves_the_verdict_says_what_would():
+    moving = document(spots=(*CLEAN[:1], row(0, place((24, 0), own=True), label="cat"), CLEAN[2]))
+
+    (note,) = verdict(accept("cat", 0), on_canvas(moving)).notes
+
+    assert note.endswith(
+        "lies inside it (one that differs from picture to picture lies in no box; `place: moving` accepts it); "
+        "correct or remove it"
+    )
 
 
 def test_what_excuses_something_is_not_named_so():

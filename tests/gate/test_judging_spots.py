@@ -122,7 +122,66 @@ def test_a_place_inside_an_accepted_box_of_its_class_passes_and_is_shown(class_l
     given = verdict(ACCEPT.format(class_label, top), document(spots=PLANTED))
 
     assert given.outcome == outcome
-    assert ("accepted by us, for class cat: the lesion" in given.notes) == (outcome == "PASS")
+    place_words = "for class cat, a spot of 4x4 pixels (8 from the top and 8 from the left)"
+    assert (f"accepted by us: {place_words}; reason: the lesion" in given.notes) == (outcome == "PASS")
+
+
+WHOLE = "{top: 0, left: 0, height: 64, width: 64}"
+MOVES = "a spot whose place differs from picture to picture"
+
+
+def accepting(*places, label="cat"):
+    entries = (f"{{rule: spot, class: {label}, place: {one}, reason: its shape, owner: us}}" for one in places)
+    return f"accept: [{', '.join(entries)}]"
+
+
+def with_cats(*places):
+    return document(spots=(CLEAN[0], row(0, *places, label="cat"), CLEAN[2]))
+
+
+MOVING, FIXED = place((24, 0), own=True), place((20, 4))
+
+
+@pytest.mark.parametrize(
+    ("policy", "places", "outcome"),
+    [
+        (accepting("moving"), [MOVING], "PASS"),
+        (accepting("moving"), [MOVING, place((0, 60))], "PASS"),
+        (accepting("moving", label="dog"), [MOVING], "FAIL"),
+        (accepting("moving"), [MOVING, FIXED], "FAIL"),
+        (accepting("moving"), [place((24, 0), own=True, outside=True)], "FAIL"),
+        (accepting(WHOLE), [MOVING], "FAIL"),
+        (accepting(WHOLE), [MOVING, FIXED], "FAIL"),
+        (accepting(WHOLE, "moving"), [MOVING, FIXED], "PASS"),
+    ],
+)
+def test_a_place_that_moves_is_excused_by_an_accept_of_moving_places_of_its_class_alone(policy, places, outcome):
+    assert verdict(policy, with_cats(*places)).outcome == outcome
+
+
+def test_what_was_accepted_is_named_and_what_fails_beside_it_is_another_place():
+    given = verdict(accepting(WHOLE), with_cats(MOVING, FIXED))
+
+    fixed = "for class cat, a spot of 4x4 pixels (8 from the top and 8 from the left)"
+    assert given.notes == (f"accepted by us: {fixed}; reason: its shape",)
+    assert given.rules[0].worst.value == 1.0
+    assert given.rules[0].worst.reason == (
+        f"{MOVES} decides; it lies in no box, so only an accept with `place: moving` holds it"
+    )
+
+
+def test_an_accepted_place_that_moves_is_shown_where_the_class_passes():
+    given = verdict(accepting("moving"), with_cats(MOVING, place((0, 60))))
+
+    assert given.notes == (f"accepted by us: for class cat, {MOVES}; reason: its shape",)
+    assert "no place was found that decides, beside what was accepted" in [one.reason for one in given.rules[0].checks]
+
+
+def test_an_accepted_place_that_is_not_found_to_decide_is_said_to_be_so():
+    given = verdict(accepting("moving"), with_cats(place((4, 20), own=True), place((0, 60))))
+
+    note = f"accepted by us: for class cat, {MOVES}, which is not found to decide; reason: its shape"
+    assert (given.outcome, given.notes) == ("PASS", (note,))
 
 
 def test_classes_that_the_spot_test_has_no_row_of_are_named():

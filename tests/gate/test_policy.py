@@ -62,6 +62,20 @@ def test_off_yes_and_dates_are_text_and_numbers_are_numbers():
     assert value == {"a": "off", "b": "yes", "c": "2027-03-01", "d": 1, "e": 0.001, "f": "1", "g": True, "h": ".nan"}
 
 
+def test_an_explanation_says_that_the_spot_rule_fails_a_network_for_its_objects_too():
+    (said,) = (line for line in explained(policy("")) if "the object" in line)
+
+    assert said.endswith("it fails where the object itself is a small place, unless `accept` says so")
+
+
+def test_an_explanation_says_that_moving_places_are_accepted_and_of_which_class():
+    accept = "accept: [{rule: spot, class: kite, place: moving, reason: the kite itself, owner: us}]"
+
+    told = list(explained(policy(accept)))
+
+    assert told[-1] == "Accepted by us, for kite: places that differ from picture to picture (the kite itself)."
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -102,6 +116,10 @@ def test_off_yes_and_dates_are_text_and_numbers_are_numbers():
         (
             "waivers:\n  - {rule: spot, reason: r, owner: o, expires: 2027-02-30}",
             "modicum.yaml:3:48: waivers.0.expires: expected a day as YYYY-MM-DD, got '2027-02-30'",
+        ),
+        (
+            "accept:\n  - {rule: spot, class: kite, place: movin, reason: r, owner: o}",
+            "accept.0.place: expected one of moving (did you mean 'moving'?), got the text 'movin'",
         ),
         ("a: &x 1\nb: *x", "modicum.yaml:2:4: expected a value without anchor, alias or tag; write the value out"),
         ("a: 1\nb: *x", "modicum.yaml:3:4: expected YAML; found undefined alias"),

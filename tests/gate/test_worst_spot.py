@@ -98,6 +98,11 @@ def test_a_spot_of_all_classes_is_told_by_the_class_of_its_photograph():
             f"accept: [{{rule: spot, class: cat, place: {PLACE}, reason: x, owner: us}}]",
             {"spot_pictures": [pictured("cat", place={**PATTERN, "top": 9, "left": 9})]},
         ),
+        (
+            (row(0, place((20, 0)), place((20, 0), own=True), label="cat"), CLEAN[2]),
+            "accept: [{rule: spot, class: cat, place: moving, reason: x, owner: us}]",
+            {"spot_pictures": [pictured("cat", place={**BOX, "kind": "OWN"})]},
+        ),
     ],
     ids=[
         "nothing is found",
@@ -106,6 +111,7 @@ def test_a_spot_of_all_classes_is_told_by_the_class_of_its_photograph():
         "of another version",
         "the place was accepted",
         "the pattern lies within a place that was accepted",
+        "the place that moves was accepted",
     ],
 )
 def test_nothing_is_shown_that_is_not_the_spot_that_fails(spots, policy, more):

@@ -10,8 +10,8 @@ from datetime import date, timedelta
 from typing import Any
 
 from modicum.gate.catalogue import did_you_mean
-from modicum.gate.policy import ALL_TOGETHER, Acceptance, Box, Policy, Rule, Waiver
-from modicum.gate.spots import accepting
+from modicum.gate.policy import ALL_TOGETHER, MOVING, Acceptance, Box, Policy, Rule, Waiver
+from modicum.gate.spots import accepting, has_moving_place
 from modicum.gate.verdict import Check, RuleVerdict, class_words
 
 Document = Mapping[str, Any]
@@ -92,10 +92,15 @@ def _called(one: Waiver | Acceptance) -> str:
 def _why_not_accepted(accept: Acceptance, document: Document) -> str:
     if unknown := _unknown_class(accept.class_label, document, ()):
         return unknown
+    called = class_words(accept.class_label)
+    if not isinstance(accept.place, Box):
+        return f"no place that differs from picture to picture was tested for {called}"
     canvas = document["specification"].get("canvas")
     if canvas is not None and not _lies_on(accept.place, canvas):
         return f"its place lies outside the canvas of {canvas['height']}x{canvas['width']} pixels"
-    return f"no place that was tested for {class_words(accept.class_label)} lies inside it"
+    moving = has_moving_place(document, accept.class_label)
+    only = f" (one that differs from picture to picture lies in no box; `place: {MOVING}` accepts it)" if moving else ""
+    return f"no place that was tested for {called} lies inside it{only}"
 
 
 def _lies_on(box: Box, canvas: Document) -> bool:

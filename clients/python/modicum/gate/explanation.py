@@ -5,6 +5,9 @@ from collections.abc import Iterator
 from modicum.gate.policy import Inconclusive, Kind, Level, Policy, Rule
 
 ONE_SIDED = "95%"
+CANNOT_TELL = (
+    "cannot tell the object from a cue: it fails where the object itself is a small place, unless `accept` says so"
+)
 INCONCLUSIVE_WORDS = {
     Inconclusive.FAIL: "ends with exit code 4",
     Inconclusive.WARN: "ends with exit code 0 and a warning",
@@ -53,6 +56,8 @@ def _rule(rule: Rule) -> Iterator[str]:
     origin = "preset" if rule.mark is None else f"line {rule.mark.line}"
     yield f"{rule.id} ({rule.level}, {origin}): {rule.known.title}"
     yield f"  passes with {requirement(rule)}"
+    if rule.known.is_spot:
+        yield f"  {CANNOT_TELL}"
     if rule.known.outcomes:
         yield f"  can end as {', '.join(rule.known.outcomes)}"
     yield f"  needs {_needs(rule)}"
@@ -95,11 +100,7 @@ def _exceptions(policy: Policy) -> Iterator[str]:
     if policy.accept or policy.waivers:
         yield ""
     for one in policy.accept:
-        box = one.place
-        yield (
-            f"Accepted by {one.owner}, for {one.class_label}: places inside {box.height}x{box.width} pixels, "
-            f"{box.top} from the top and {box.left} from the left ({one.reason})."
-        )
+        yield f"Accepted by {one.owner}, for {one.class_label}: {one.place.words} ({one.reason})."
     for waiver in policy.waivers:
         of = f" for {waiver.class_label}" if waiver.class_label else ""
         yield f"Waived by {waiver.owner} until {waiver.expires}: {waiver.rule}{of} ({waiver.reason})."

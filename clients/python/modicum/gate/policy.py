@@ -14,6 +14,12 @@ ALL_TOGETHER = "all classes together"
 """What the spot test calls its row of all classes."""
 
 
+MOVING = "moving"
+"""What a policy calls places that differ from picture to picture."""
+OWN_WINDOW, RING = "OWN", "RING"
+"""Kinds of places in a result that no box holds: each image's own window, and a ring at the edge."""
+
+
 class Kind(StrEnum):
     """What of a result document a rule is about. BASELINE is of the document and its baseline together."""
 
@@ -121,8 +127,8 @@ class Box:
     width: int
 
     def holds(self, place: Mapping[str, Any]) -> bool:
-        """Return whether a place of the document lies inside it; one without a position does not."""
-        if "top" not in place or "left" not in place:
+        """Return whether a place of the document lies inside it; one without a position of its own does not."""
+        if place["kind"] in {OWN_WINDOW, RING}:
             return False
         return bool(
             self.top <= place["top"]
@@ -131,6 +137,22 @@ class Box:
             and place["left"] + place["width"] <= self.left + self.width
         )
 
+    @property
+    def words(self) -> str:
+        """Which places it accepts."""
+        return f"places inside {self.height}x{self.width} pixels, {self.top} from the top and {self.left} from the left"
+
+
+@dataclass(frozen=True, slots=True)
+class Moving:
+    """Places that differ from picture to picture, wherever they are."""
+
+    words = "places that differ from picture to picture"
+
+    def holds(self, place: Mapping[str, Any]) -> bool:
+        """Return whether a place of the document is each image's own window; one at a fixed position is not."""
+        return bool(place["kind"] == OWN_WINDOW)
+
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
@@ -138,7 +160,7 @@ class Acceptance:
 
     rule: str
     class_label: str
-    place: Box
+    place: Box | Moving
     reason: str
     owner: str
     mark: Mark

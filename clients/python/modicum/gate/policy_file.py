@@ -21,6 +21,7 @@ from modicum.gate.policy import (
     Kind,
     KnownRule,
     Level,
+    Moving,
     Policy,
     Rule,
     Waiver,
@@ -285,7 +286,8 @@ def _rules(marked: Marked) -> Iterator[Rule]:
 
 def _acceptance(marked: Marked, index: int, given: Mapping[str, Any]) -> Acceptance:
     mark = marked.value_mark(("accept", index))
-    return Acceptance(given["rule"], given["class"], Box(**given["place"]), given["reason"], given["owner"], mark)
+    place = Box(**given["place"]) if isinstance(given["place"], dict) else Moving()
+    return Acceptance(given["rule"], given["class"], place, given["reason"], given["owner"], mark)
 
 
 def _waiver(marked: Marked, index: int, given: Mapping[str, Any]) -> Waiver:

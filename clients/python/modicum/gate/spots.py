@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from modicum.gate.early_stop import cut_reason
-from modicum.gate.policy import ALL_TOGETHER, Acceptance, Rule
+from modicum.gate.policy import ALL_TOGETHER, MOVING, Acceptance, Rule
 from modicum.gate.spot_rule import (
     ALPHA,
     CARRIED_SHARE,
@@ -38,14 +38,28 @@ MOST_NAMED = 10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class _Accepted:
+    """A place that a person accepted, and by which entry of the policy."""
+
+    by: Acceptance
+    place: Document
+
+    def __str__(self) -> str:
+        found = "" if as_tested(self.place).p <= ALPHA else ", which is not found to decide"
+        about = f"for {class_words(self.by.class_label)}, {_place_words(self.place)}{found}"
+        return f"accepted by {self.by.owner}: {about}; reason: {self.by.reason}"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class _Row:
-    """A row, its places that were not accepted, and how many were."""
+    """A row, its places that are judged, as the document has them and as tested, and those that a person accepted."""
 
     number: int
     label: str
     entry: Document
+    judged: tuple[Document, ...]
     places: tuple[TestedPlace, ...]
-    accepted: tuple[Acceptance, ...]
+    accepted: tuple[_Accepted, ...]
 
     @property
     def p(self) -> float:
@@ -87,17 +101,23 @@ def accepted_places(document: Document, version: str, accept: Sequence[Acceptanc
     """Return which places were accepted, in words."""
     test: Document = next((one for one in document.get("spots", ()) if one["model_version"] == version), {"rows": ()})
     rows = [_row(number, entry, accept) for number, entry in enumerate(test["rows"])]
-    return [_accepted_words(one) for row in rows for one in row.accepted]
+    return [str(one) for row in rows for one in row.accepted]
 
 
 def accepting(document: Document, accept: Sequence[Acceptance]) -> list[Acceptance]:
     """Return those of the acceptances that accept a place of any version."""
     entries = [entry for test in document.get("spots", ()) for entry in test["rows"]]
-    return [one for number, entry in enumerate(entries) for one in _row(number, entry, accept).accepted]
+    return [one.by for number, entry in enumerate(entries) for one in _row(number, entry, accept).accepted]
 
 
-def _accepted_words(one: Acceptance) -> str:
-    return f"accepted by {one.owner}, for {class_words(one.class_label)}: {one.reason}"
+def has_moving_place(document: Document, label: str) -> bool:
+    """Return whether a place that differs from picture to picture was tested for a class, on the whole images."""
+    entries = [entry for test in document.get("spots", ()) for entry in test["rows"] if _label(entry) == label]
+    return any(_is_moving(place) for entry in entries for place in entry["places"])
+
+
+def _is_moving(place: Document) -> bool:
+    return bool(place["own"]) and not place.get("outside")
 
 
 def _is_wanted(row: _Row, rule: Rule) -> bool:
@@ -107,18 +127,23 @@ def _is_wanted(row: _Row, rule: Rule) -> bool:
 
 
 def _row(number: int, entry: Document, accept: Sequence[Acceptance]) -> _Row:
-    label = ALL_TOGETHER if entry["target_class"] is None else entry["label"]
-    places, accepted = [], []
+    label = _label(entry)
+    judged, accepted = [], []
     for place in entry["places"]:
-        by = next((one for one in accept if one.class_label == label and _is_inside(one, place)), None)
+        by = next((one for one in accept if one.class_label == label and _holds(one, place)), None)
         if by is None:
-            places.append(as_tested(place, place_number(number, place)))
+            judged.append(place)
         else:
-            accepted.append(by)
-    return _Row(number, label, entry, tuple(places), tuple(accepted))
+            accepted.append(_Accepted(by, place))
+    tested = tuple(as_tested(place, place_number(number, place)) for place in judged)
+    return _Row(number, label, entry, tuple(judged), tested, tuple(accepted))
 
 
-def _is_inside(acceptance: Acceptance, place: Document) -> bool:
+def _label(entry: Document) -> str:
+    return ALL_TOGETHER if entry["target_class"] is None else str(entry["label"])
+
+
+def _holds(acceptance: Acceptance, place: Document) -> bool:
     """Whether a place was accepted. What was copied outside the objects alone is no evidence, and never is."""
     return (
         not place.get("outside")
@@ -142,7 +167,7 @@ def _check(row: _Row, outcome: SpotOutcome | None, version: str) -> Check:
     place = _strongest(row)
     measure: Document = {} if place is None else place["measures"][PASTED]
     interval = measure.get("interval") or {}
-    all_accepted = bool(row.accepted) and not row.places
+    all_accepted = bool(row.accepted) and not row.judged
     return Check(
         model_version=version,
         subject=row.label,
@@ -156,19 +181,18 @@ def _check(row: _Row, outcome: SpotOutcome | None, version: str) -> Check:
         limits=Limits(at_most=_limit(place), passes_below=NONE_LIMIT),
         p=row.p,
         passes=outcome is SpotOutcome.NONE_FOUND or all_accepted,
-        reason="; ".join([*map(_accepted_words, row.accepted), *_called(row)])
-        if all_accepted
-        else _reason(row, place, outcome),
+        reason="; ".join([*map(str, row.accepted), *_called(row)]) if all_accepted else _reason(row, place, outcome),
         unsettled=FOUND_AT_5 if outcome in FOUND else _unsettled(row),
     )
 
 
 def _strongest(row: _Row) -> Document | None:
-    """The place that copies follow most often; accepted places too, so that they stay visible.
+    """The place that copies follow most often, of those that are judged; where all were accepted, of these.
 
     A place at one position that is found at 5% stands before own windows: they find it too, and say no position.
     """
-    measured = [place for place in row.entry["places"] if place["measures"][PASTED]["value"] is not None]
+    shown = row.judged or row.entry["places"]
+    measured = [place for place in shown if place["measures"][PASTED]["value"] is not None]
     return max(
         measured,
         key=lambda place: (_is_found_at_one_position(place), float(place["measures"][PASTED]["value"])),
@@ -194,9 +218,16 @@ def _reason(row: _Row, place: Document | None, outcome: SpotOutcome | None) -> s
     if place is None or outcome is None or outcome is SpotOutcome.INCONCLUSIVE:
         return ""
     if outcome is SpotOutcome.NONE_FOUND:
-        return "no place was found that decides"
+        return "no place was found that decides" + (", beside what was accepted" if row.accepted else "")
     where = ", as far as it lies outside the objects," if place.get("outside") else ""
-    return "; ".join([f"{_place_words(place)}{where} decides", *_carried(place), *_called(row)])
+    decides = f"{_place_words(place)}{where} decides"
+    return "; ".join([decides, *_carried(place), *_outside_every_box(row, place), *_called(row)])
+
+
+def _outside_every_box(row: _Row, place: Document) -> Iterator[str]:
+    """Yield why a place that moves was not accepted, where another one of its class was."""
+    if row.accepted and _is_moving(place):
+        yield f"it lies in no box, so only an accept with `place: {MOVING}` holds it"
 
 
 def _carried(place: Document) -> Iterator[str]:
