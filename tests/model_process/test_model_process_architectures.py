@@ -1,6 +1,7 @@
 """Architectures by name, against weights that were trained elsewhere."""
 
 import importlib.util
+import re
 import sys
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from modicum_server.model_process.architectures import build_architecture, class
 from modicum_server.model_process.failure_reasons import ModelRefused, TaskFailure
 from modicum_server.model_process.weights import fit_weights, read_weights
 
+ROOT = Path(__file__).resolve().parents[2]
 EFFICIENTNET_LITE0_INPUT = InputSpecification(
     channels=3,
     height=224,
@@ -175,6 +177,16 @@ def test_an_unknown_name_is_refused_with_advice(architecture, advice):
         build_architecture(architecture, 10)
 
     assert refusal.value.reason == "ARCHITECTURE_UNKNOWN"
+
+
+@pytest.mark.parametrize("architecture", ["torchvision:resnet19", "mine:tiny"])
+def test_the_refusal_of_an_unknown_name_says_which_page_adds_architectures(architecture):
+    with pytest.raises(ModelRefused) as refusal:
+        build_architecture(architecture, 10)
+
+    page = re.search(r"\((docs/\S+\.md)\)", str(refusal.value))
+    assert page is not None
+    assert (ROOT / page[1]).read_text(encoding="utf-8").startswith("# Add your own architecture\n")
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ BUILT_CHANNELS = 3
 PROBE_CLASS_COUNTS = (7, 11)
 """An architecture is built with both class counts: the tensors whose shapes differ belong to the head."""
 CLOSE_MATCHES = 3
+ADD_YOUR_OWN = f"a package with an entry point {ENTRY_POINTS!r} adds your own (docs/how-to/add-an-architecture.md)"
 Size = tuple[int, int]
 """Height and width of the images that a module is built for."""
 TORCHVISION_SIZE = (224, 224)
@@ -135,7 +136,8 @@ def _group(group: str, architecture: str) -> Build:
     if group not in points:
         known = ", ".join(f"{name}:NAME" for name in sorted(points))
         raise ModelRefused(
-            "ARCHITECTURE_UNKNOWN", f"expected an architecture of the form {known}; got {architecture!r}"
+            "ARCHITECTURE_UNKNOWN",
+            f"expected an architecture of the form {known}; got {architecture!r}; {ADD_YOUR_OWN}",
         )
     try:
         build: Build = points[group].load()
@@ -148,7 +150,9 @@ def _unknown(group: str, name: str, known: Sequence[str]) -> ModelRefused:
     close = [f"{group}:{match}" for match in difflib.get_close_matches(name, known, n=CLOSE_MATCHES)]
     first = [f"{group}:{match}" for match in sorted(known)[:10]]
     advice = f"did you mean {' or '.join(close)}?" if close else f"known are {', '.join(first)} ..."
-    return ModelRefused("ARCHITECTURE_UNKNOWN", f"the architecture {group}:{name} does not exist; {advice}")
+    return ModelRefused(
+        "ARCHITECTURE_UNKNOWN", f"the architecture {group}:{name} does not exist; {advice}; {ADD_YOUR_OWN}"
+    )
 
 
 def _unavailable(group: str, error: ImportError) -> TaskFailure:
