@@ -78,6 +78,18 @@ def test_the_page_of_an_error_keeps_the_navigation_of_those_signed_in(scene):
     assert browser.post("/sign-out", {"form_token": own.form_token}).status == 303
 
 
+def test_an_unknown_page_of_a_project_keeps_the_navigation_and_asks_strangers_to_sign_in(scene):
+    browser = scene.browser("vera")
+
+    own, foreign = (browser.get(f"/{project}/nowhere/at/all") for project in (PROJECT, OTHER))
+    stranger = PlainBrowser(browser.port, browser.host).get(f"/{PROJECT}/nowhere/at/all")
+
+    assert (own.status, foreign.status, stranger.status) == (404, 404, 303)
+    assert f'<a href="/{PROJECT}/audits">Audits</a>' in own.text
+    assert f'href="/{OTHER}/audits"' not in foreign.text
+    assert stranger.headers["Location"].startswith("/sign-in?next=")
+
+
 def test_a_mistake_in_an_address_is_told_once(scene):
     seen = scene.browser().get(f"/{PROJECT}/audits?state=GOING")
 

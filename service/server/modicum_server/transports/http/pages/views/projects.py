@@ -85,5 +85,5 @@ PAGES = (
     Page("begun", "/projects/{project}/begun", _begun),
     Page("trends", "/projects/{project}/trends", _trends),
 )
-UNKNOWN = (Page("unknown", "/projects/{rest:path}", _unknown, public=True),)
+UNKNOWN = (Page("unknown", "/projects/{project}/{rest:path}", _unknown),)
 """What comes after all other pages of a project."""
