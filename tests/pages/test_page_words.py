@@ -31,7 +31,8 @@ def test_numbers_are_written_as_people_write_them(value, text):
         ("share", "1.4%", "1.4 points", "1.4% to 50%"),
         ("pixels share", "1.4%", "1.4 points", "1.4% to 50%"),
         ("difference", "1.4 points", "1.4 points", "1.4 to 50"),
-        ("ratio", "0.014 times", "0.014", "0.014 to 0.5"),
+        ("ratio", "0.01 times", "0.01", "0.01 to 0.50"),
+        ("confidence", "0.014", "0.014", "0.014 to 0.500"),
         ("pixels", "0.014 pixels", "0.014 pixels", "0.014 to 0.5"),
     ],
 )

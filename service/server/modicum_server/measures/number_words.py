@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from modicum_server.measures.intervals import SMALLEST_SAMPLE, Interval
 
 OPEN_END = "open"
+FINE_RATIO = 10
+"""Below it, a ratio in a table has a second decimal."""
 
 
 def share_text(share: float) -> str:
@@ -40,6 +42,11 @@ def short_points_text(difference: float) -> str:
 def ratio_text(ratio: float) -> str:
     """Return a ratio with one decimal, without one from 100 on."""
     return f"{ratio:.1f}" if ratio < 100 else f"{ratio:,.0f}"  # noqa: PLR2004
+
+
+def fine_ratio_text(ratio: float) -> str:
+    """Return a ratio for a table. Near 1 it has a second decimal, to show on which side of a limit it is."""
+    return f"{ratio:.2f}" if ratio < FINE_RATIO else ratio_text(ratio)
 
 
 def times_text(ratio: float) -> str:

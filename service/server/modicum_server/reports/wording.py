@@ -14,8 +14,8 @@ from modicum_server.measures.number_words import (
     class_label,
     confidence_text,
     enumeration,
+    fine_ratio_text,
     points_number,
-    ratio_text,
     share_text,
     short_name,
     short_points_text,
@@ -36,7 +36,6 @@ REASONS: Mapping[str, str] = {
 VARIANTS = {name: words for facts in CONTROLS.values() for name, words in facts.variants.items()}
 
 NO_VALUE = "none"
-FINE_RATIO = 10
 MODELS_NAMED = 2
 """Models that a title names; of more it gives the number."""
 
@@ -109,7 +108,7 @@ def number_text(value: float, unit: str) -> str:
     if unit in {"share", "pixels share"}:
         return share_text(value)
     if unit == "ratio":
-        return f"{_ratio_text(value)} times"
+        return f"{fine_ratio_text(value)} times"
     if unit == "images":
         return f"{value:,.0f}"
     if unit == "pixels":
@@ -130,15 +129,10 @@ def plain_number(value: float) -> str:
     return text.rstrip("0").rstrip(".") if decimals else text
 
 
-def _ratio_text(ratio: float) -> str:
-    """Return a ratio for a table. Near 1 it has a second decimal, to show on which side of a limit it is."""
-    return f"{ratio:.2f}" if ratio < FINE_RATIO else ratio_text(ratio)
-
-
 def _end_text(value: float, unit: str) -> str:
     """Return an end of an interval. The unit is with the value already, except for the per cent sign."""
     if unit == "ratio":
-        return _ratio_text(value)
+        return fine_ratio_text(value)
     if unit == "difference":
         return points_number(value)
     return f"{value:,.0f}" if unit == "pixels" else number_text(value, unit)

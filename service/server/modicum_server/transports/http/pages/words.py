@@ -1,15 +1,29 @@
 """Names, times and numbers as people read them."""
 
 import re
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
-from modicum_server.measures.number_words import points_number, share_text, short_points_text
+from modicum_server.measures.number_words import (
+    confidence_text,
+    fine_ratio_text,
+    points_number,
+    share_text,
+    short_points_text,
+)
 from modicum_server.usecases.resource_names import DEFAULT_PROJECT
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 DIGITS = 3
 SHARES = frozenset({"share", "pixels share"})
 """Units of figures between 0 and 1 that people read as per cent."""
+ENDS: Mapping[str, Callable[[float], str]] = {
+    **dict.fromkeys(SHARES, share_text),
+    "difference": points_number,
+    "ratio": fine_ratio_text,
+    "confidence": confidence_text,
+}
+"""By the unit of a figure, how an end of its interval is written; others as a decimal."""
 
 
 def id_of(name: str) -> str:
@@ -70,24 +84,26 @@ def decimal(value: float) -> str:
 
 
 def amount(value: float, unit: str) -> str:
-    """Return a figure with its unit; shares as per cent, as a report writes them."""
+    """Return a figure with its unit, as a report writes it."""
     if unit in SHARES:
         return share_text(value)
     if unit == "difference":
         return short_points_text(value)
-    return f"{decimal(value)} {'times' if unit == 'ratio' else unit}"
+    if unit == "confidence":
+        return confidence_text(value)
+    return f"{fine_ratio_text(value)} times" if unit == "ratio" else f"{decimal(value)} {unit}"
 
 
 def apart(difference: float, unit: str) -> str:
     """Return by how much two figures of a unit differ, with its sign; shares in percentage points."""
     if unit in {*SHARES, "difference"}:
         return short_points_text(difference)
-    return f"{decimal(difference)} {'' if unit == 'ratio' else unit}".rstrip()
+    return ENDS[unit](difference) if unit in ENDS else f"{decimal(difference)} {unit}"
 
 
 def reach(low: float, high: float, unit: str) -> str:
     """Return the ends of an interval: in per cent of shares, without the unit of others, which the value has."""
-    ends = share_text if unit in SHARES else points_number if unit == "difference" else decimal
+    ends = ENDS.get(unit, decimal)
     return f"{ends(low)} to {ends(high)}"
 
 
