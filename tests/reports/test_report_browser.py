@@ -31,6 +31,7 @@ def test_no_term_of_a_card_is_broken_within_a_word(browser, tmp_path: Path, widt
     page.close()
 
 
+LINE_PIXELS = 26
 LONG = tuple(f"projects/default/models/efficientnet-of-the-holdout-of-spring-{one}/versions/1" for one in "abc")
 
 
@@ -61,6 +62,23 @@ def test_the_names_of_versions_stand_on_few_lines_in_the_tables(browser, tmp_pat
     )
     assert len(lines) == 6  # of the ensemble's table, and side by side
     assert max(lines) <= 3
+    page.close()
+
+
+def test_the_box_of_what_to_do_next_is_as_tall_as_its_words_beside_a_tall_table(browser, tmp_path: Path):
+    file = tmp_path / "report.html"
+    file.write_text(page_of_an_ensemble(), encoding="utf-8")
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+
+    page.goto(file.as_uri())
+
+    box, words = page.evaluate(
+        "() => { document.querySelector('.board').style.minHeight = '1200px';"
+        " const box = document.querySelector('.opening .next'); const range = document.createRange();"
+        " range.selectNodeContents(box);"
+        " return [box.getBoundingClientRect().height, range.getBoundingClientRect().height]; }"
+    )
+    assert box - words < LINE_PIXELS
     page.close()
 
 
