@@ -2,11 +2,14 @@
 
 import pytest
 from modicum_server.artifacts.store import open_artifact_store
+from modicum_server.domain.models import Ensemble
 from modicum_server.measures.document import canonical_json
 from modicum_server.usecases.result_facts import ResultFacts
 
-from tests.measures.example_audit import VERSION, document_and_rows
+from tests.measures.example_audit import VERSION, document_and_rows, finding
 from tests.reports.spot_rows import FINDINGS, rows
+
+ENSEMBLE = tuple(f"projects/default/models/{name}/versions/1" for name in ("other", "both"))
 
 
 @pytest.mark.parametrize(("spots", "outcome"), [(rows(), "DECISIVE"), (rows(follow=False), "INCONCLUSIVE"), ({}, "")])
@@ -18,3 +21,15 @@ async def test_a_version_has_the_outcome_of_its_spot_test(tmp_path, spots, outco
 
     assert (facts[VERSION].spots, facts[VERSION].outcome) == (outcome, outcome)
     assert facts[VERSION].sentences
+
+
+async def test_an_ensemble_has_the_verdict_of_its_check_and_its_members_have_none(tmp_path):
+    store, (one, other, both) = open_artifact_store(str(tmp_path)), (VERSION, *ENSEMBLE)
+    findings = [finding(place, 2, model_version=name) for name in (one, other, both) for place in range(12)]
+    document, _ = document_and_rows(findings, versions=(one, other, both), sources={both: Ensemble((one, other))})
+    (check,) = document["mitigation"]
+
+    facts = await ResultFacts(store).of(await store.put(canonical_json(document)))
+
+    assert (facts[one].mitigation, facts[both].mitigation) == ("", check["verdict"])
+    assert facts[both].mitigation

@@ -6,7 +6,7 @@ A document never changes, so what was read of it is kept for a while.
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
@@ -46,6 +46,7 @@ class VersionFacts:
     That is the first search for the predicted class. Two figures compare if their `conditions` are equal. `failures`
     are the items that gave no result, each with its reason, MOST_FAILURES at most. `spots` is the outcome of its spot
     test; empty where none ran. `outcome` is the worst of all controls that decide; empty where none of them ran.
+    `mitigation` is the verdict of the first check of an ensemble; empty for a version that is none.
     """
 
     sentences: Sequence[str] = ()
@@ -54,6 +55,7 @@ class VersionFacts:
     failures: Mapping[str, str] = field(default_factory=dict)
     spots: str = ""
     outcome: str = ""
+    mitigation: str = ""
 
     @property
     def headline(self) -> str:
@@ -124,13 +126,19 @@ class ResultFacts:
 
 def _facts(model: Mapping[str, Any], document: Mapping[str, Any]) -> VersionFacts:
     version, sentences = model["model_version"], tuple(model.get("summary", ()))
-    failures, spots, outcome = _failures(version, document), _spots(version, document), _outcome(model)
+    told = VersionFacts(
+        sentences,
+        failures=_failures(version, document),
+        spots=_spots(version, document),
+        outcome=_outcome(model),
+        mitigation=_mitigation(version, document),
+    )
     searches = [one for one in model.get("searches", ()) if _is_for_the_prediction(one.get("search", {}))]
     if not searches:
-        return VersionFacts(sentences, failures=failures, spots=spots, outcome=outcome)
+        return told
     figures = {name: _figure(name, one) for name, one in searches[0]["measures"].items()}
     conditions = _conditions(searches[0]["search"], document["specification"])
-    return VersionFacts(sentences, figures, conditions, failures, spots, outcome)
+    return replace(told, figures=figures, conditions=conditions)
 
 
 def _outcome(model: Mapping[str, Any]) -> str:
@@ -148,6 +156,10 @@ def _spots(version: str, document: Mapping[str, Any]) -> str:
     """Return the outcome of the spot test of a version; empty where it has none, or where no row could be tested."""
     own = (test for test in document.get("spots", ()) if test["model_version"] == version)
     return next((test["outcome"] for test in own if any(row["reason"] is None for row in test["rows"])), "")
+
+
+def _mitigation(version: str, document: Mapping[str, Any]) -> str:
+    return next((check["verdict"] for check in document.get("mitigation", ()) if check["ensemble"] == version), "")
 
 
 def _is_for_the_prediction(search: Mapping[str, Any]) -> bool:
