@@ -31,6 +31,7 @@ SHOTS = {
     "members": "/members",
     "tokens": "/tokens",
     "trail": "/trail",
+    "not-found": "/audits/winter",
 }
 """By the name of the picture, the page that it shows."""
 SETTLED_MILLISECONDS = 3000
@@ -58,9 +59,12 @@ def main() -> None:
         _take(page, "policy", page.url)
         _take(page, "projects", f"{server.http_url}/projects")
         _take(page, "rest", f"{server.http_url}/docs#ListModels")
+        _make_token(page, f"{server.http_url}{PROJECT}/tokens")
         _swap_spot(page, f"{server.http_url}{PROJECT}{SHOTS['side-by-side']}")
         asked = AskedReview.about(page, f"{server.http_url}{PROJECT}/audits/summer")
-        answer_as_people_do(browser, asked, str(IMAGES / "pages-review-picture.png"))
+        answer_as_people_do(
+            browser, asked, picture=IMAGES / "pages-review-picture.png", end=IMAGES / "pages-review-end.png"
+        )
         _take(page, "review", asked.address)
         _take(browser.new_page(viewport=DESKTOP), "sign-in", f"{server.http_url}/sign-in")
         _take(_signed_in(browser, server, viewport=PHONE), "phone", f"{server.http_url}{PROJECT}")
@@ -77,6 +81,16 @@ def _signed_in(browser: Browser, server: AuditedServer, **look: object) -> Page:
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url(f"**{PROJECT}")
     return page
+
+
+def _make_token(page: Page, tokens: str) -> None:
+    """Take the page of a new token, which shows its secret once."""
+    page.goto(tokens)
+    page.get_by_label("Member").fill("local")
+    page.get_by_label("What it is for").fill("nightly gate")
+    page.get_by_role("button", name="Make the token").click()
+    page.get_by_role("heading", name="The new token").wait_for()
+    page.screenshot(path=IMAGES / "pages-new-token.png")
 
 
 def _swap_spot(page: Page, both: str) -> None:

@@ -6,6 +6,7 @@ They name the class on whole pictures, and mostly see nothing in the others.
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from modicum_server.domain.documents import REVIEW_PLAN, value_of
@@ -51,18 +52,21 @@ class AskedReview:
         return plan
 
 
-def answer_as_people_do(browser: Browser, asked: AskedReview, picture: str) -> None:
-    """Let every reviewer answer, and take a screenshot of a picture on the way."""
+def answer_as_people_do(browser: Browser, asked: AskedReview, *, picture: Path, end: Path) -> None:
+    """Let every reviewer answer. Of the first, take a screenshot of a picture on the way, and of the end."""
     plan = asked.plan()
     for number, name in enumerate(REVIEWERS):
         window = browser.new_page(viewport={"width": 1180, "height": 820})
         window.goto(asked.link(name))
-        _answer(window, plan, session(plan, number), np.random.default_rng(number), picture if number == 0 else "")
+        taken = picture if number == 0 else None
+        _answer(window, plan, session(plan, number), np.random.default_rng(number), taken)
+        if number == 0:
+            window.screenshot(path=end)
         window.close()
 
 
 def _answer(
-    window: Page, plan: ReviewPlan, pictures: Sequence[ReviewPicture], source: np.random.Generator, taken: str
+    window: Page, plan: ReviewPlan, pictures: Sequence[ReviewPicture], source: np.random.Generator, taken: Path | None
 ) -> None:
     for place, one in enumerate(pictures, 1):
         window.get_by_text(f"Picture {place} of {len(pictures)}").wait_for()
