@@ -1,5 +1,7 @@
 """The text of a page, and what must hold of every page."""
 
+import re
+
 from tests.pages.pages_stage import Seen
 from tests.reports.report_pages import read
 
@@ -11,3 +13,11 @@ def whole(seen: Seen) -> str:
     assert reading.pictures_without_text == 0
     assert reading.elements.count("h1") == reading.elements.count("main") == 1
     return reading.text
+
+
+def marked(seen: Seen) -> list[str]:
+    """The ids of the fields that are marked as those with the mistake that the page tells."""
+    assert seen.text.count('id="problem"') == 1
+    return re.findall(
+        r'<(?:input|select|textarea) id="(\w+)"[^>]* aria-invalid="true" aria-errormessage="problem"', seen.text
+    )

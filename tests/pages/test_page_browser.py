@@ -10,6 +10,8 @@ from tests.pages.pages_stage import PROJECT, TOKENS, Scene, picture
 TINY, FEW = f"{PROJECT}/models/tiny/versions/1", f"{PROJECT}/datasets/few"
 
 pytestmark = pytest.mark.acceptance
+READABLE_PIXELS = 11
+"""The least height of a line of words."""
 
 
 def test_a_token_signs_in_and_a_button_signs_out(page):
@@ -104,10 +106,24 @@ def test_a_policy_is_judged_in_the_browser(page):
     page.get_by_label("Policy").fill("version: 1\nrules: {nothing: error}")
     page.get_by_role("button", name="Judge").click()
     page.get_by_role("alert").wait_for()
+    shadow = "one => getComputedStyle(one).boxShadow"
+    assert page.get_by_label("Policy").evaluate(shadow) != page.get_by_label("Baseline").evaluate(shadow) == "none"
     page.get_by_label("Policy").fill("version: 1\npreset: report-only\n")
     page.get_by_role("button", name="Judge").click()
 
     page.get_by_role("heading", name="Rules").wait_for()
+
+
+def test_the_words_of_charts_can_be_read_on_a_phone(page, scene: Scene):
+    page.set_viewport_size({"width": 390, "height": 844})
+    sign_in(page, "vera")
+
+    for address in (f"/{PROJECT}/models/tiny", f"/{scene.reviewed}"):
+        page.goto(address)
+        boxes = page.locator(".trend text").evaluate_all("all => all.map(one => one.getBoundingClientRect().toJSON())")
+        assert boxes
+        assert min(box["height"] for box in boxes) >= READABLE_PIXELS
+        assert min(box["left"] for box in boxes) >= 0
 
 
 def test_pictures_are_drawn_as_large_as_the_canvas_of_an_audit(page, scene: Scene):

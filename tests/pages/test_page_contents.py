@@ -3,9 +3,10 @@
 import re
 
 import pytest
+from modicum_server.usecases.result_facts import Facts, ResultFacts, VersionFacts
 
 from tests.measures.example_audit import LABELS
-from tests.pages.page_reading import whole
+from tests.pages.page_reading import marked, whole
 from tests.pages.pages_stage import ADA, POLICY, PROJECT
 
 GOOD, QUEUED = f"{PROJECT}/audits/good", f"{PROJECT}/audits/queued"
@@ -191,6 +192,18 @@ def test_a_policy_with_a_mistake_comes_back_with_what_is_wrong(scene):
     assert seen.status == 400
     said = whole(seen)
     assert said.count("no-such-rule") == 2
+    assert marked(seen) == ["policy"]
+
+
+def test_a_baseline_that_does_not_exist_leaves_the_policy_as_it_was_typed(scene):
+    browser, typed = scene.browser("otto"), f"{POLICY}# typed on a phone\n"
+
+    seen = browser.send(f"/{GOOD}/judge", f"/{GOOD}/judge", policy=typed, baseline="none-such")
+
+    assert seen.status == 400
+    assert "Baseline: projects/default/audits/none-such: there is no audit with this name." in whole(seen)
+    assert "# typed on a phone" in seen.text
+    assert marked(seen) == ["baseline"]
 
 
 def test_a_model_shows_versions_verdicts_and_a_trend(scene):
@@ -307,3 +320,14 @@ def test_audits_under_other_conditions_are_said_not_to_compare(scene):
     said = whole(scene.browser().get(f"/{PROJECT}/side-by-side?{sides}"))
 
     assert "The figures do not compare: threshold is 0.9 on the left and 0.95 on the right." in said
+
+
+def test_the_verdict_of_the_check_of_an_ensemble_stands_on_the_page_of_its_audit(scene, monkeypatch):
+    async def of(*_: object) -> Facts:
+        return {TINY: VersionFacts(("Something was found.",), mitigation="NOT_MITIGATED")}
+
+    monkeypatch.setattr(ResultFacts, "of", of)
+
+    said = whole(scene.browser().get(f"/{GOOD}"))
+
+    assert "Something was found. ✕ NOT_MITIGATED The check of the ensemble" in said

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.pages.page_reading import whole
+from tests.pages.page_reading import marked, whole
 from tests.pages.pages_stage import ADA, LABELS, OTHER, PROJECT
 
 TINY, FEW = f"{PROJECT}/models/tiny/versions/1", f"{PROJECT}/datasets/few"
@@ -92,6 +92,25 @@ def test_a_mistake_in_a_new_audit_is_told_and_what_was_typed_stays(scene, change
     assert whole(seen).count(said) == 1
     (typed,) = changed.values()
     assert f'value="{typed}"' in seen.text
+
+
+@pytest.mark.parametrize(
+    ("field", "typed"),
+    [
+        ("threshold", "1.5"),
+        ("sample", "13"),
+        ("seed", "-1"),
+        ("fill", "pink"),
+        ("audit_id", "good"),
+        ("counterfactual", FEW),
+    ],
+)
+def test_the_field_with_the_mistake_is_marked_and_no_other(scene, field, typed):
+    form = f"/{PROJECT}/new-audit"
+
+    seen = scene.browser("otto").send(form, form, **fields(scene, **{field: typed}))
+
+    assert marked(seen) == [field]
 
 
 def test_an_audit_of_two_versions_is_priced_and_created(scene):

@@ -8,7 +8,7 @@ from modicum_server.transports.http.pages.mounting import PAGES
 from sqlalchemy import text
 
 from tests.pages.browsing import sign_in
-from tests.pages.page_reading import whole
+from tests.pages.page_reading import marked, whole
 from tests.pages.pages_stage import PROJECT, PlainBrowser
 
 MEMBERS, TOKENS = f"/{PROJECT}/members", f"/{PROJECT}/tokens"
@@ -84,7 +84,8 @@ def test_a_role_that_was_chosen_stays_chosen_after_a_mistake(scene):
         '<select id="role" name="role"><option>viewer</option><option>auditor</option><option selected>admin'
         in seen.text
     )
-    assert '<p class="problem" role="alert" tabindex="-1" autofocus>' in seen.text
+    assert '<p class="problem" id="problem" role="alert" tabindex="-1" autofocus>' in seen.text
+    assert marked(seen) == ["member"]
 
 
 def test_a_token_is_made_and_its_secret_is_shown_once_and_signs_in(scene):

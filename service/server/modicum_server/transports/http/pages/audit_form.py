@@ -24,6 +24,7 @@ LABELS: Final = {
     "fill": "What replaces a masked pixel",
     "seed": "Seed",
     "audit_id": "Name",
+    "counterfactual": "The same pictures without a suspected cue",
     "counterfactual_dataset": "The same pictures without a suspected cue",
     "controls": "Questions",
 }

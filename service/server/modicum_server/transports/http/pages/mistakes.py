@@ -1,6 +1,7 @@
-"""Mistakes in a form, in words for whoever filled it in: fields are called by their labels."""
+"""Mistakes in a form, in words for whoever filled it in: fields are called by their labels, and marked."""
 
 from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 from starlette.responses import Response
@@ -10,10 +11,18 @@ from modicum_server.transports.errors import status_of_error
 from modicum_server.transports.http.pages.visits import Show, Visit
 
 
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """What is wrong with a form, and the name of the field that is to be marked; empty where it is about none."""
+
+    text: str
+    field: str = ""
+
+
 class Told(Protocol):
     """A page that has a form and says what is wrong with what was sent."""
 
-    def __call__(self, visit: Visit, *, problem: str) -> Awaitable[Response]:
+    def __call__(self, visit: Visit, *, problem: Mistake) -> Awaitable[Response]:
         """Show the page with the problem above its form."""
 
 
@@ -29,15 +38,17 @@ def telling(act: Show, page: Told, labels: Mapping[str, str]) -> Show:
     return show
 
 
-def mistake(error: ModicumError, labels: Mapping[str, str]) -> str:
-    """Return the message of a mistake in a form. Any other error, such as a missing role, is raised again.
+def mistake(error: ModicumError, labels: Mapping[str, str]) -> Mistake:
+    """Return what is wrong with a form. Any other error, such as a missing role, is raised again.
 
-    `labels` are those of the fields, by the last part of their path in the API.
+    `labels` are those of the fields, by their name in the form and by the last part of their path in the API. Of the
+    names with the same label, the first is that in the form.
     """
     if isinstance(error, PermissionDenied) or not status_of_error(type(error)).public:
         raise error
     if not isinstance(error, FieldInvalid):
-        return str(error)
+        return Mistake(str(error))
     last = error.field.rpartition(".")[2].partition("[")[0]
     label = labels.get(last, error.field)
-    return f"{label}: {str(error).removeprefix(f'{error.field}: ')}"
+    field = next((name for name, one in labels.items() if one == label), "")
+    return Mistake(f"{label}: {str(error).removeprefix(f'{error.field}: ')}", field)

@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from modicum_server.errors import ModicumError
 from modicum_server.transports.http.pages.cookies import secret_of, set_secret
+from modicum_server.transports.http.pages.mistakes import Mistake
 from modicum_server.transports.http.pages.visits import Visit
 from modicum_server.usecases.sessions import new_secret
 
@@ -16,7 +17,7 @@ def public_page(visit: Visit, template: str, error: ModicumError | None = None, 
     known = secret_of(visit.request)
     secret = known or new_secret()
     status = HTTPStatus.OK if error is None else HTTPStatus.UNAUTHORIZED
-    problem = "" if error is None else str(error)
+    problem = None if error is None else Mistake(str(error))
     response = visit.render(template, status=status, secret=secret, problem=problem, **shown)
     if not known:
         set_secret(visit.request, response, secret)

@@ -11,8 +11,9 @@ from starlette.responses import Response
 
 from modicum_server.domain.audits import Audit, AuditState, Stage
 from modicum_server.domain.projects import Role
-from modicum_server.errors import InvalidArgument, ResultIncomplete
+from modicum_server.errors import AuditNotFound, ModicumError
 from modicum_server.transports.http.pages import headers
+from modicum_server.transports.http.pages.mistakes import Mistake, mistake
 from modicum_server.transports.http.pages.page import Page
 from modicum_server.transports.http.pages.pictures import is_shown
 from modicum_server.transports.http.pages.repeating import repetition
@@ -36,6 +37,7 @@ STAGES: Mapping[Stage | None, str] = {
     Stage.SCORE: "What was found is scored",
     Stage.SUMMARISE: "The result is put together",
 }
+LABELS = {"policy": "Policy", "baseline": "Baseline"}
 FORMS = {"html": ReportFormat.HTML, "json": ReportFormat.JSON, "zip": ReportFormat.CANVAS}
 BEGUN = (
     "The policy can stay as it is: it fails a model if one small spot decides for a class, "
@@ -159,11 +161,21 @@ async def _judge(visit: Visit) -> Response:
     if asked.baseline and "/" not in asked.baseline:
         asked = AskedPolicy(asked.text, "", f"{visit.project}/audits/{asked.baseline}")
     options = CreateOptions(request_id=visit.form.text("request_id"))
+    audit = await visit.use_cases.audits.get(visit.principal, _name(visit))
     try:
-        verdict = await visit.use_cases.judging.judge(visit.principal, _name(visit), asked, options)
-    except (InvalidArgument, ResultIncomplete) as error:
-        return _judging(visit, _name(visit), policy=asked.text, baseline=asked.baseline, problem=str(error))
+        verdict = await visit.use_cases.judging.judge(visit.principal, audit.name, asked, options)
+    except ModicumError as error:
+        problem = _problem(error, asked)
+        return _judging(visit, audit.name, policy=asked.text, baseline=asked.baseline, problem=problem)
     return visit.redirect_to(f"/{verdict.name}")
+
+
+def _problem(error: ModicumError, asked: AskedPolicy) -> Mistake:
+    """Return what is wrong with the form. An audit that is not found is the baseline: the audit itself was read."""
+    if isinstance(error, AuditNotFound):
+        field = "baseline" if asked.baseline else "policy"
+        return Mistake(f"{LABELS[field]}: {error}", field)
+    return mistake(error, LABELS)
 
 
 def _judging(
@@ -174,7 +186,7 @@ def _judging(
     origin: str = "",
     in_words: str = "",
     baseline: str = "",
-    problem: str = "",
+    problem: Mistake | None = None,
 ) -> Response:
     return visit.render(
         "judge.html.j2",

@@ -8,13 +8,13 @@ from starlette.responses import Response
 from modicum_server.domain.projects import Role
 from modicum_server.errors import MemberExists
 from modicum_server.transports.http.pages.forms import Form
-from modicum_server.transports.http.pages.mistakes import telling
+from modicum_server.transports.http.pages.mistakes import Mistake, telling
 from modicum_server.transports.http.pages.page import Page
 from modicum_server.transports.http.pages.visits import Visit
 from modicum_server.usecases.pages import PageRequest
 
 MEMBERS_SHOWN = 50
-LABELS = {"member_id": "Name", "role": "Role", "name": "Member"}
+LABELS = {"member": "Name", "member_id": "Name", "role": "Role", "name": "Member"}
 
 
 async def _list(visit: Visit) -> Response:
@@ -27,7 +27,7 @@ async def _add(visit: Visit) -> Response:
         await visit.use_cases.members.add(visit.principal, visit.project, member, _role(visit.form))
     except MemberExists as error:
         held = f"{member} has the role {error.metadata['role']} already. Change it in the row of {member}."
-        return await _page_as_typed(visit, problem=held)
+        return await _page_as_typed(visit, problem=Mistake(held, "member"))
     return visit.redirect_to(f"{_path(visit)}?added={quote(member)}")
 
 
@@ -41,7 +41,7 @@ async def _remove(visit: Visit) -> Response:
     return visit.redirect_to(_path(visit))
 
 
-async def _page(visit: Visit, *, problem: str = "", member: str = "", role: str = Role.VIEWER) -> Response:
+async def _page(visit: Visit, *, problem: Mistake | None = None, member: str = "", role: str = Role.VIEWER) -> Response:
     request = PageRequest(MEMBERS_SHOWN, visit.query("page"))
     page = await visit.use_cases.members.page(visit.principal, visit.project, request)
     return visit.render(
@@ -57,7 +57,7 @@ async def _page(visit: Visit, *, problem: str = "", member: str = "", role: str 
     )
 
 
-async def _page_as_typed(visit: Visit, *, problem: str) -> Response:
+async def _page_as_typed(visit: Visit, *, problem: Mistake) -> Response:
     """Show the page with the name and the role of a member who was to be added."""
     return await _page(visit, problem=problem, member=visit.form.text("member"), role=visit.form.text("role"))
 

@@ -14,7 +14,7 @@ from modicum_server.domain.projects import Role
 from modicum_server.domain.searches import Control, Fill
 from modicum_server.errors import AuditExists, ModicumError
 from modicum_server.transports.http.pages.audit_form import LABELS, OFFERED, AuditForm, draft_of
-from modicum_server.transports.http.pages.mistakes import mistake
+from modicum_server.transports.http.pages.mistakes import Mistake, mistake
 from modicum_server.transports.http.pages.page import Page
 from modicum_server.transports.http.pages.visits import Visit
 from modicum_server.usecases.audit_creation import AuditOptions
@@ -41,7 +41,7 @@ async def _form(visit: Visit) -> Response:
 async def _cost(visit: Visit) -> Response:
     """Return the cost: as a part for htmx, else on the whole page."""
     asked = AuditForm.of(visit.form)
-    cost, problem = None, ""
+    cost, problem = None, None
     try:
         cost = await _cost_of(visit, asked)
     except ModicumError as error:
@@ -69,9 +69,10 @@ async def _create(visit: Visit) -> Response:
     return visit.redirect_to(f"/{audit.name}")
 
 
-def _problem(error: ModicumError, asked: AuditForm) -> str:
+def _problem(error: ModicumError, asked: AuditForm) -> Mistake:
     if isinstance(error, AuditExists):
-        return f"{LABELS['audit_id']}: this project has an audit {asked.audit_id} already; choose another name"
+        held = f"{LABELS['audit_id']}: this project has an audit {asked.audit_id} already; choose another name"
+        return Mistake(held, "audit_id")
     return mistake(error, LABELS)
 
 
@@ -83,7 +84,9 @@ async def _cost_of(visit: Visit, asked: AuditForm) -> Cost:
     return Cost(audit, longest_seconds(audit.progress.passes_planned, versions))
 
 
-async def _page(visit: Visit, asked: AuditForm, *, cost: Cost | None = None, problem: str = "") -> Response:
+async def _page(
+    visit: Visit, asked: AuditForm, *, cost: Cost | None = None, problem: Mistake | None = None
+) -> Response:
     models, datasets = await _choices(visit)
     return visit.render(
         "new-audit.html.j2",

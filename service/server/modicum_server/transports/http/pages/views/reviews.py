@@ -11,7 +11,7 @@ from modicum_server.domain.projects import Role
 from modicum_server.errors import ModicumError
 from modicum_server.transports.http.pages import headers
 from modicum_server.transports.http.pages.cookies import is_encrypted
-from modicum_server.transports.http.pages.mistakes import mistake
+from modicum_server.transports.http.pages.mistakes import Mistake, mistake
 from modicum_server.transports.http.pages.page import Page
 from modicum_server.transports.http.pages.review_drawing import drawing_of
 from modicum_server.transports.http.pages.visits import Visit
@@ -23,6 +23,7 @@ LARGEST_SEED = 2**31
 LABELS = {
     "fraction": "Largest subset",
     "largest_fraction": "Largest subset",
+    "version": "Model",
     "model_version": "Model",
     "display_name": "Name of a reviewer",
 }
@@ -47,7 +48,7 @@ async def _create(visit: Visit) -> Response:
     return visit.redirect_to(f"/{read.review.name}")
 
 
-def _form(visit: Visit, audit: Audit, fraction: float | str, seed: int, problem: str = "") -> Response:
+def _form(visit: Visit, audit: Audit, fraction: float | str, seed: int, problem: Mistake | None = None) -> Response:
     return visit.render(
         "new-review.html.j2",
         status=HTTPStatus.BAD_REQUEST if problem else HTTPStatus.OK,
@@ -73,7 +74,7 @@ async def _invite(visit: Visit) -> Response:
     return await _shown(visit, invitation)
 
 
-async def _shown(visit: Visit, invitation: Invitation | None, problem: str = "") -> Response:
+async def _shown(visit: Visit, invitation: Invitation | None, problem: Mistake | None = None) -> Response:
     """Return the page of a review; the link of an invitation is shown here alone."""
     read = await visit.use_cases.reviews.get(visit.principal, _name(visit))
     scheme = "https" if is_encrypted(visit.request) else "http"

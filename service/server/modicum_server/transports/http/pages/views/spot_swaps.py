@@ -12,7 +12,7 @@ from modicum_server.domain.spot_swaps import VIEWS, SpotSwap, SwapView
 from modicum_server.domain.spots import SpotKind, SpotPlace
 from modicum_server.errors import FieldInvalid, ModelVersionNotFound, ModicumError, PageNotFound
 from modicum_server.transports.http.pages import headers
-from modicum_server.transports.http.pages.mistakes import mistake
+from modicum_server.transports.http.pages.mistakes import Mistake, mistake
 from modicum_server.transports.http.pages.page import Page
 from modicum_server.transports.http.pages.swap_words import SaidOfSwap
 from modicum_server.transports.http.pages.views.side_by_side import side_of, sides_query
@@ -71,7 +71,7 @@ async def _page(
     *,
     typed: Mapping[str, str],
     place: SpotPlace | None = None,
-    problem: str = "",
+    problem: Mistake | None = None,
 ) -> Response:
     both = await visit.use_cases.comparing.of(visit.principal, left, right)
     source = next((pair for pair in both.pictures if pair.image_digest == visit.query("source")), None)

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from modicum_server.domain.projects import Role
 from modicum_server.errors import FieldInvalid
 from modicum_server.transports.http.pages.forms import Form
-from modicum_server.transports.http.pages.mistakes import telling
+from modicum_server.transports.http.pages.mistakes import Mistake, telling
 from modicum_server.transports.http.pages.page import Page
 from modicum_server.transports.http.pages.visits import Visit
 from modicum_server.usecases.members import LONGEST_LIFETIME
@@ -19,6 +19,7 @@ TOKENS_SHOWN = 50
 OVERLAPS = {"at once": 0, "in an hour": 3600, "in a day": 86_400}
 """When a token that is rotated ends, in seconds."""
 LABELS = {
+    "member": "Member",
     "principal": "Member",
     "display_name": "What it is for",
     "days": "Days",
@@ -71,7 +72,7 @@ def _lifetime(form: Form) -> timedelta:
     return timedelta(days=days)
 
 
-async def _page(visit: Visit, *, problem: str = "") -> Response:
+async def _page(visit: Visit, *, problem: Mistake | None = None) -> Response:
     form, request = visit.form, PageRequest(TOKENS_SHOWN, visit.query("page"))
     return visit.render(
         "tokens.html.j2",

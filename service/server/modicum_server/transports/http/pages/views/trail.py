@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from modicum_server.domain.projects import Role
 from modicum_server.domain.trail import TrailOutcome, Verb
-from modicum_server.transports.http.pages.mistakes import telling
+from modicum_server.transports.http.pages.mistakes import Mistake, telling
 from modicum_server.transports.http.pages.page import Page
 from modicum_server.transports.http.pages.visits import Visit
 from modicum_server.usecases.pages import Page as Rows
@@ -26,11 +26,11 @@ async def _list(visit: Visit) -> Response:
     return _shown(visit, page=await visit.use_cases.trail.page(visit.principal, visit.project, asked, request))
 
 
-async def _page(visit: Visit, *, problem: str) -> Response:
+async def _page(visit: Visit, *, problem: Mistake) -> Response:
     return _shown(visit, page=Rows(()), problem=problem)
 
 
-def _shown(visit: Visit, *, page: object, problem: str = "") -> Response:
+def _shown(visit: Visit, *, page: object, problem: Mistake | None = None) -> Response:
     chosen = _chosen(visit)
     given = {name: value for name, value in chosen.items() if value}
     return visit.render(
