@@ -110,9 +110,16 @@ def result():
 def test_a_rate_prints_with_its_interval_and_the_measure_beside_it(result):
     rate = result.models[0].overinterpretation_rate
 
-    assert str(rate) == "0.62 (0.55 to 0.69), class-targeted 0.58"
+    assert str(rate) == "0.62 (0.55 to 0.69), class-targeted 0.58 (n = 58, no interval)"
     assert (rate.value, rate.low, rate.high, rate.n, float(rate)) == (0.62, 0.55, 0.69, 58, 0.62)
     assert rate.beside["class-targeted"].value == 0.58
+
+
+def test_the_measure_beside_a_rate_prints_with_its_own_interval(result):
+    rate = result.models[0].overinterpretation_rate
+    companion = replace(rate.beside["class-targeted"], low=0.51, high=0.65, method="wilson")
+
+    assert str(replace(rate, beside={"class-targeted": companion})).endswith("), class-targeted 0.58 (0.51 to 0.65)")
 
 
 def test_a_measure_says_why_it_is_unavailable_and_that_it_has_no_interval(result):
@@ -264,7 +271,9 @@ def test_the_headline_tells_counts_rate_and_readings(result):
     lines = list(headline(result.models[0].searches[0]))
 
     assert lines[0].startswith("2 images: 1 eligible")
-    assert lines[1].endswith("at most 5% of the pixels is sufficient): 0.62 (0.55 to 0.69), class-targeted 0.58")
+    assert lines[1].endswith(
+        "at most 5% of the pixels is sufficient): 0.62 (0.55 to 0.69), class-targeted 0.58 (n = 58, no interval)"
+    )
     assert lines[-1] == "fill: few survive"
 
 

@@ -47,6 +47,30 @@ def test_the_first_line_is_the_worst_outcome_and_who_says_so(outcomes, head):
     assert short_lines(result_with(model(**outcomes)), **COMMANDS)[0] == head
 
 
+@pytest.mark.parametrize(
+    ("outcomes", "named"),
+    [
+        ({"cat": "NONE_FOUND"}, ""),
+        ({"cat": "SUFFICIENT", "dog": "NONE_FOUND"}, "; a spot was found for cat"),
+        ({"cat": "SUFFICIENT", "dog": "INCONCLUSIVE", "ship": "SHORTCUT"}, "; spots were found for ship and cat"),
+        (dict.fromkeys("abcde", "DECISIVE"), "; spots were found for a, b, c and 2 more"),
+    ],
+    ids=["none", "one", "the worst first", "many"],
+)
+def test_the_first_line_names_the_classes_with_a_spot(outcomes, named):
+    classes = [
+        {"target_class": index, "label": label, "outcome": outcome}
+        for index, (label, outcome) in enumerate(outcomes.items())
+    ]
+    whole = {"target_class": None, "label": "all classes together", "outcome": "DECISIVE"}
+    one = model(spot="DECISIVE")
+    tests = [{"model_version": name, "rows": [whole, *classes]} for name in (one["model_version"], "another")]
+
+    lines = short_lines(result_with(one, spots=tests), **COMMANDS)
+
+    assert lines[0] == f"one/1: DECISIVE by the spot test{named}"
+
+
 def test_what_is_open_is_worse_than_what_was_not_found():
     clean = {"spot": "NONE_FOUND", "shortcut": "NONE_SEEN", "counterfactual": "ACCURACY_HOLDS"}
 

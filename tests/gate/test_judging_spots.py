@@ -81,7 +81,10 @@ def test_a_spot_that_a_fifth_of_the_pictures_carry_fails_where_it_is_told_which_
 
     reason = given.rules[0].worst.reason
     assert (given.outcome, given.rules[0].worst.subject) == (outcome, "cat")
-    says = "decides; 12 of 60 pictures of the class make at least 50% of the others the class"
+    says = (
+        "decides; in 12 of 60 pictures of the class, what stands there makes at least 50% of the others the class, "
+        "less those elsewhere"
+    )
     assert reason.endswith(says) is (outcome == "FAIL")
 
 
@@ -108,6 +111,21 @@ def test_a_row_that_cannot_be_judged_is_inconclusive_and_never_fails(places):
     given = verdict("", document(spots=(CLEAN[0], row(0, *places, label="cat"), CLEAN[2])))
 
     assert (given.outcome, given.rules[0].worst.subject) == ("INCONCLUSIVE", "cat")
+
+
+@pytest.mark.parametrize(
+    ("needed", "told"),
+    [
+        (40, "; if more images are like these, NONE_FOUND takes about 40 of it"),
+        (None, "; more images like these would not lead to NONE_FOUND"),
+    ],
+)
+def test_an_open_class_says_whether_more_images_like_these_would_settle_it(needed, told):
+    open_class = {**row(1, place((10, 30)), label="dog"), "sources_needed": needed}
+
+    given = verdict("rules:\n  spot: {classes: [dog]}", document(spots=(*CLEAN[:2], open_class)))
+
+    assert given.rules[0].worst.reason == f"not settled with 100 images{told}"
 
 
 ACCEPT = """accept:

@@ -39,6 +39,19 @@ def test_a_bare_fill_that_is_sufficient_for_another_class_is_not_evidence_for_th
     assert "the bare fill alone suffices" in readings["class_targeted"]["text"]
 
 
+def test_shares_of_subsets_that_survive_a_fill_stand_beside_their_intervals():
+    def on(place):
+        fills = (FillFinding(Fill.BLACK, 0.95, True), FillFinding(Fill.WHITE, 0.95 if place < 5 else 0.2, place < 5))
+        return FindingControls(fills=fills)
+
+    readings = readings_of([finding(place, 3, controls=on(place)) for place in range(20)])
+
+    assert readings["fill"]["text"].startswith(
+        "Of 20 subsets found on the mean fill, 100% on black (95% interval 84% to 100%) and 25% on white (11% to 47%) "
+        "still suffice"
+    )
+
+
 def test_the_requested_level_of_an_interval_is_shown():
     interval = Interval(0.2, 0.4, "wilson", 60, level=0.999)
 

@@ -69,7 +69,7 @@ def test_a_spot_that_decides_is_no_shortcut_where_nothing_is_known_of_objects():
 
 
 @pytest.mark.parametrize(("carriers", "outcome"), [(5, "SUFFICIENT"), (2, "INCONCLUSIVE"), (20, "SUFFICIENT")])
-def test_a_spot_that_few_pictures_hold_is_found_and_their_number_is_told_if_at_most_half_do(carriers, outcome):
+def test_a_spot_that_decides_from_few_pictures_is_found_and_their_number_is_told_if_at_most_half_do(carriers, outcome):
     sources = tuple(at for at in CAT_IMAGES for _ in range(PAIRS))
     others = tuple(range(CATS, IMAGES)) * PAIRS
     none = (False,) * len(sources)
@@ -80,8 +80,30 @@ def test_a_spot_that_few_pictures_hold_is_found_and_their_number_is_told_if_at_m
     _, cats, said = spot_test(SpotTrial(0, CORNER, (), made, replace(made, here=none)))
 
     assert cats["outcome"] == outcome
-    told = "5 of 20 pictures hold it: from each of them it makes at least 50% of the others cat."
+    told = (
+        "In 5 of 20 pictures, what stands there makes at least 50% of the others cat, less those that a random spot of "
+        "its size makes."
+    )
     assert (told in said) is (carriers == 5)
+
+
+def test_a_cue_that_all_pictures_hold_but_that_moves_fewer_than_half_is_not_said_to_be_held_by_few():
+    """Every second picture moves three of five others, the rest two: all hold what decides."""
+    sources = tuple(at for at in CAT_IMAGES for _ in range(PAIRS))
+    here = tuple(pair < 2 + source % 2 for source in CAT_IMAGES for pair in range(PAIRS))
+    made = SpotOutcomes(
+        sources,
+        tuple(range(CATS, IMAGES)) * PAIRS,
+        here,
+        (False,) * len(sources),
+        (0,) * len(sources),
+        (0,) * len(sources),
+    )
+
+    _, _, said = spot_test(SpotTrial(0, CORNER, (), made, made))
+
+    assert "hold it" not in said
+    assert "In 10 of 20 pictures, what stands there makes at least 50% of the others cat, less" in said
 
 
 def test_a_spot_on_the_objects_is_said_to_be_inside_and_no_shortcut():

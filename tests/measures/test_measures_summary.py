@@ -48,7 +48,10 @@ BRINGS = (
     "copied, it makes 60% of 30 other pictures cat, and a random spot of its size 0% of them. The difference is 60 "
     "percentage points (95% interval 40 to 79) over 30 pictures that were copied from."
 )
-COVERED = "When it is covered, 60% of the pictures lose cat (0% with a random spot of its size)."
+COVERED = (
+    "When it is covered, 60% of the pictures lose cat (0% with a random spot of its size): a difference of 60 "
+    "percentage points (95% interval 40 to 79) over 30 pictures."
+)
 CAT_FOLLOWS = f"The decision for cat follows {WHERE}: {BRINGS} {COVERED}"
 OUTSIDE_IS_ENOUGH = f"The decision for cat can be made by {WHERE}, as far as it lies outside the objects: {BRINGS}"
 INSIDE = (
@@ -138,6 +141,7 @@ FEW_FOLLOW = (
 )
 
 
+TAKES_45 = "If more images are like these, NONE_FOUND takes about 45 of a class."
 SITUATIONS = {
     "an audit without the spot test opens with its subsets": Situation((MANY, NOT_ASKED), asked=False),
     "few images are counted": Situation((FEW, NOT_ASKED), measured=rate(5, 6), asked=False),
@@ -257,11 +261,24 @@ SITUATIONS = {
     "what is not settled says how many images would": Situation(
         (
             "These 300 images do not settle whether a spot decides for cat.",
-            "If more images are like these, NONE_FOUND takes about 45 of a class.",
+            TAKES_45,
             MANY,
             NOT_TESTED,
         ),
         spot_test(EVERYONE, row(3, "cat", SpotOutcome.INCONCLUSIVE, needed=45)),
+    ),
+    "a class of which no number of such images would settle it is named": Situation(
+        (
+            "These 300 images do not settle whether a spot decides for cat and dog.",
+            f"{TAKES_45} For dog, more images like these would not lead to NONE_FOUND.",
+            MANY,
+            NOT_TESTED,
+        ),
+        spot_test(
+            EVERYONE,
+            row(3, "cat", SpotOutcome.INCONCLUSIVE, needed=45),
+            row(4, "dog", SpotOutcome.INCONCLUSIVE, needed=None),
+        ),
     ),
     "a class that the counterfactual set loses comes before everything else": Situation(
         (CAT_FALLS, counterfactuals.NEXT_STEP, CAT_FOLLOWS, CAT_IS_LOST, MANY, UNCHANGED),

@@ -38,7 +38,10 @@ def test_the_first_screen_of_a_spot_that_decides_shows_the_spot_and_its_swap():
         "Pasted onto 20 other pictures, the spot (2 by 3 pixels) turns 100% of them into “cat”; a random spot of its "
         "size turns 0% (difference: 85 to 100 percentage points, 95% interval)." in text
     )
-    assert "With the spot covered, 100% of the pictures lose “cat”; with a random spot of its size, 0%." in text
+    assert (
+        "With the spot covered, 100% of the pictures lose “cat”; with a random spot of its size, 0% (difference: 85 to "
+        "100 percentage points, 95% interval, over 20 pictures)." in text
+    )
     assert "Of models that follow no spot, this test wrongly names at most 5%." in text
     assert "What to do next. Look at the outlined spot: does it belong to the class?" in text
     assert "Counterfactual set no set was given" in text
@@ -56,7 +59,7 @@ def test_a_pattern_is_told_beside_the_same_one_filled_from_other_pictures():
 
     assert "the spot (a pattern of 2 pixels) turns 100% of them into “cat”" in text
     assert "“cat”; the same pattern copied from another class turns 0%" in text
-    assert "lose “cat”; with the same pattern covered from its own class, 0%." in text
+    assert "lose “cat”; with the same pattern covered from its own class, 0% (difference: 85 to 100" in text
     assert "1 of 1 tries; with the same pattern copied from another class: 0 of 1" in text
     assert (
         "its spot covered by other pictures' pixels; with the same pattern covered from its own class: 0 of 1" in text
@@ -120,7 +123,10 @@ def test_where_nothing_was_found_that_is_said_with_the_three_smallest_subsets():
 
     text = said(FINDINGS, load_image=bright, spots=spots)
     assert text.startswith("none found No small spot was found that decides a class. The test looked at 40 images.")
-    assert "Nothing to mend. A spot test cannot see a texture" in text
+    assert "No counterfactual set was given, so a texture or a colour cast was not tested." in text
+    assert "The edge and the background were not tested." in text
+    assert "What to do next. For the edge and the background, ask for the control shortcut" in text
+    assert "For a texture or a colour cast, audit with a counterfactual set" in text
     assert "Nearly every network has such small subsets, good ones too: alone they are no fault." in text
     assert opening_of(page).count("<figure>") == 6
     assert "model still says cat 3 pixels (4.7%) alone, confidence 0.920" in text
@@ -146,7 +152,8 @@ def test_classes_that_were_not_tested_do_not_read_as_cleared(tested, told):
     text = said(FINDINGS, load_image=bright, spots=spots)
 
     assert text.startswith(told)
-    assert "Nothing to mend" not in text
+    assert "to mend" not in text
+    assert "For a texture or a colour cast, audit with a counterfactual set" in text
     assert "A class gets a test of its own if the model predicts it for 8 images or more." in text
     assert ("Small spots none found with classes pooled" in text) is not tested
 
@@ -162,6 +169,24 @@ def test_what_is_not_settled_says_how_many_images_would_settle_it():
     assert text.startswith("inconclusive It is not settled whether a small spot decides a class.")
     assert "images do not settle it for “cat”." in text
     assert re.search(r"Audit more images: about [\d,]+ of each class, if they are like these. Until then", text)
+
+
+def test_a_class_of_which_no_number_of_such_images_would_settle_it_is_named():
+    """Of the cats a spot moves few, and of the dogs so many that more like them would never be fewer than a fifth."""
+    (trial,) = rows()[VERSION][1].trials
+    tested = [rows()[VERSION][0]]
+    for target, followed in ((0, 3), (1, 5)):
+        pasted = replace(trial.pasted, here=tuple(place < followed for place in range(20)))
+        tested.append(SpotRow(target, 20, (replace(trial, pasted=pasted, covered=NOTHING),)))
+
+    text = said(FINDINGS, spots={VERSION: tested})
+
+    assert text.startswith("inconclusive It is not settled whether a small spot decides a class.")
+    assert re.search(
+        r"Audit more images: about [\d,]+ of each class, if they are like these. For “dog”, more images like these "
+        r"would not show that no spot decides; they may show that one does. Until then",
+        text,
+    )
 
 
 def test_without_a_test_of_spots_the_subsets_are_told_and_what_to_ask_for():
@@ -290,7 +315,10 @@ def test_several_classes_with_a_spot_are_listed_the_worst_first_with_the_way_to_
     links = re.findall(r'<a href="#([^"]*)">([^<]*)</a>', opening)
     assert text.startswith("decisive 8 of 8 classes each follow one small spot.")
     assert [name for _, name in links] == ["kind 7", "kind 6", "kind 5", "kind 4", "kind 3", "and 3 more"]
-    assert "kind 7 85% (0%) 100% (0%)" in text
+    assert re.search(
+        r"kind 7 85% \(0%\) by \d\d to \d+ points more 100% \(0%\) by 85 to 100 points more 20 kind 6", text
+    )
+    assert "In brackets: how often a random spot of its size does so. “By … points more” is the 95% interval of" in text
     assert all(read(page).ids.count(anchor) == 1 for anchor, _ in links)
     assert "What to do next. Look at each outlined spot: does it belong to its class?" in text
 

@@ -47,7 +47,7 @@ def test_the_table_says_what_each_class_follows_and_where():
     ("place", "said"),
     [
         (SpotPlace(SpotKind.RING, 1, 1), "a ring of 1 pixel at the edge 100%"),
-        (SpotPlace(SpotKind.OWN, 2, 2), "2 pixels high and 2 wide, where the subset of each picture is densest"),
+        (SpotPlace(SpotKind.OWN, 2, 2), "2 pixels high and 2 wide, where each picture's own evidence is densest"),
         (PATTERN, "a pattern of 2 pixels, 3 pixels high and 2 wide, 1 from the top, 4 from the left 100% (0%)"),
     ],
 )
@@ -118,7 +118,9 @@ def test_a_pattern_that_could_not_be_covered_is_said_not_to_be_tested_so():
 def test_a_difference_is_in_percentage_points():
     difference = Measure(-0.035, "difference", 40, Interval(-0.12, 0.006, "", 40))
 
-    assert "100% (0%); by 85 to 100 points more" in read(page_of(FINDINGS, spots=rows())).text
+    page = read(page_of(FINDINGS, spots=rows())).text
+    assert "100% (0%); by 85 to 100 points more" in page
+    assert "“By … points more” is the 95% interval of the difference." in page
     assert (value_text(difference), interval_ends(difference)) == ("-3.5 points", "-12 to 0.60")
 
 

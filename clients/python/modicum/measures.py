@@ -41,8 +41,8 @@ class Measure:
         return float("nan") if self.value is None else self.value
 
     def __str__(self) -> str:
-        """E.g. 0.62 (0.55 to 0.69), class-targeted 0.58."""
-        others = [f"{label} {number(measure.value)}" for label, measure in self.beside.items()]
+        """E.g. 0.62 (0.55 to 0.69), class-targeted 0.58 (0.51 to 0.65)."""
+        others = [f"{label} {measure}" for label, measure in self.beside.items()]
         return ", ".join([self._alone(), *others])
 
     def _alone(self) -> str:

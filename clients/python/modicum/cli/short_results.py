@@ -5,12 +5,14 @@ from collections.abc import Sequence
 from modicum.cli.consoles import wrapped
 from modicum.cli.result_tables import headline, mitigation_lines
 from modicum.gate.early_stop import ENDED_EARLY, stop_notes
-from modicum.gate.outcomes import DECIDING, badness, worst
+from modicum.gate.outcomes import DECIDING, WITH_A_SPOT, badness, worst
 from modicum.resource_names import last_part
 from modicum.results import ModelResult, Result
 
 MOST_LINES = 10
 LINE_COLUMNS = 80
+MOST_NAMED = 3
+"""Classes with a spot that the first line names."""
 NO_OUTCOME = "no outcome: neither the spot test, the test of edge and background nor a counterfactual set says anything"
 
 
@@ -73,7 +75,20 @@ def _head(model: ModelResult, result: Result) -> str:
     if not outcome:
         return f"{result.called(model.model_version)}: {NO_OUTCOME}"
     by = [words for control, words in DECIDING.items() if _outcomes(model).get(control) == outcome]
-    return f"{result.called(model.model_version)}: {outcome} by {' and '.join(by)}"
+    return f"{result.called(model.model_version)}: {outcome} by {' and '.join(by)}{_with_a_spot(model, result)}"
+
+
+def _with_a_spot(model: ModelResult, result: Result) -> str:
+    """The classes that a spot was found for, the worst first, and how many beyond `MOST_NAMED`; empty without one."""
+    tests = (test for test in result.document.get("spots", ()) if test["model_version"] == model.model_version)
+    rows = [row for test in tests for row in test["rows"] if row["target_class"] is not None]
+    found = sorted((row for row in rows if row["outcome"] in WITH_A_SPOT), key=lambda row: badness(row["outcome"]))
+    if not found:
+        return ""
+    more = len(found) - MOST_NAMED
+    labels = [str(row["label"]) for row in found[:MOST_NAMED]] + ([f"{more} more"] if more > 0 else [])
+    named = " and ".join(filter(None, (", ".join(labels[:-1]), labels[-1])))
+    return f"; {'a spot was' if len(found) == 1 else 'spots were'} found for {named}"
 
 
 def _paragraph(model: ModelResult, result: Result) -> str:

@@ -21,6 +21,8 @@ WORST_FIRST = (
     "NONE_SEEN",
     "CLEAR",
 )
+#: What the spot test says of a class that it found a spot for.
+WITH_A_SPOT = frozenset({"SHORTCUT", "DECISIVE", "SUFFICIENT"})
 #: What ends the beginning of a sentence: what follows are figures.
 BEGINNING = re.compile(r"[.:] ")
 

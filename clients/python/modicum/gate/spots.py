@@ -231,10 +231,13 @@ def _outside_every_box(row: _Row, place: Document) -> Iterator[str]:
 
 
 def _carried(place: Document) -> Iterator[str]:
-    """Yield on how many images the place does it, if these are at most half."""
+    """Yield in how many images what stands there does it to most others, if these are at most half."""
     if few := as_tested(place).few_carriers:
         carrying, counted = few
-        yield f"{carrying} of {counted} pictures of the class make at least {CARRIED_SHARE:.0%} of the others the class"
+        yield (
+            f"in {carrying} of {counted} pictures of the class, what stands there makes at least {CARRIED_SHARE:.0%} "
+            "of the others the class, less those elsewhere"
+        )
 
 
 def _place_words(tested: Document) -> str:
@@ -250,9 +253,16 @@ def _place_words(tested: Document) -> str:
 
 
 def _unsettled(row: _Row) -> str:
-    needed = row.entry.get("sources_needed")
-    enough = f"; if more images are like these, NONE_FOUND takes about {needed} of it" if needed else ""
-    return f"not settled with {row.entry['sources']} images{enough}"
+    return f"not settled with {row.entry['sources']} images{_needed(row.entry)}"
+
+
+def _needed(entry: Document) -> str:
+    """How many images like these NONE_FOUND takes, or that no number does; empty where the document does not say."""
+    needed = entry.get("sources_needed", 0)
+    if needed:
+        return f"; if more images are like these, NONE_FOUND takes about {needed} of it"
+    measured = any(place["pasted"] for place in entry["places"])
+    return "; more images like these would not lead to NONE_FOUND" if needed is None and measured else ""
 
 
 def classes_without_row(document: Document, model: Document) -> Iterator[str]:

@@ -13,7 +13,7 @@ from modicum_server.domain.searches import Fill
 from modicum_server.measures.intervals import SMALLEST_SAMPLE
 from modicum_server.measures.measure import Measure, Measured, Reading, concluded, share
 from modicum_server.measures.measure_sets import MeasureSet, Title
-from modicum_server.measures.number_words import enumeration, share_text
+from modicum_server.measures.number_words import ends_text, enumeration, interval_text, share_text
 from modicum_server.measures.observations import Observations
 from modicum_server.measures.reading_outcomes import HALF, decided
 
@@ -50,7 +50,8 @@ def fill_reading(measured: Measured) -> Reading | None:
         return None
     searched = next(iter(survival.values())).parameters["searched_fill"]
     n = max(measure.n for measure in survival.values())
-    shares = enumeration([_share_on(fill, measure, n) for fill, measure in survival.items()])
+    first = next(iter(survival))
+    shares = enumeration([_share_on(fill, one, n, is_first=fill == first) for fill, one in survival.items()])
     outcome, statements = decided(CONTROL, measured)
     fact = f"Of {n} subsets found on the {searched} fill, {shares} still suffice"
     if missing := tried.keys() - survival.keys():
@@ -58,9 +59,12 @@ def fill_reading(measured: Measured) -> Reading | None:
     return concluded(CONTROL, fact, _conclusion(outcome, survival, n), outcome, statements=statements)
 
 
-def _share_on(fill: str, measure: Measure, n: int) -> str:
-    """With the number of subsets, where that is not the one that the sentence begins with."""
-    return f"{share_text(measure.value or 0.0)}{'' if measure.n == n else f' of {measure.n}'} on {fill}"
+def _share_on(fill: str, measure: Measure, n: int, *, is_first: bool) -> str:
+    """With the number of subsets, where that is not the one that the sentence begins with; the first says the level."""
+    share_of = f"{share_text(measure.value or 0.0)}{'' if measure.n == n else f' of {measure.n}'} on {fill}"
+    if measure.interval is None:
+        return share_of
+    return f"{share_of}{interval_text(measure.interval)}" if is_first else f"{share_of} ({ends_text(measure.interval)})"
 
 
 def _fails_for_most(measure: Measure) -> bool:

@@ -56,10 +56,13 @@ def times_text(ratio: float) -> str:
 
 def interval_text(interval: Interval | None, number: Callable[[float], str] = share_text) -> str:
     """Return " (95% interval LOW to HIGH)"; an unknown end is "open". Empty without an interval."""
-    if interval is None:
-        return ""
+    return "" if interval is None else f" ({asked_text(interval.level)} interval {ends_text(interval, number)})"
+
+
+def ends_text(interval: Interval, number: Callable[[float], str] = share_text) -> str:
+    """Return "LOW to HIGH"; an unknown end is "open"."""
     low, high = (OPEN_END if end is None else number(end) for end in (interval.low, interval.high))
-    return f" ({asked_text(interval.level)} interval {low} to {high})"
+    return f"{low} to {high}"
 
 
 def asked_text(share: float) -> str:

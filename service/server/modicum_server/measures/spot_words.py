@@ -12,6 +12,7 @@ from modicum_server.measures.number_words import (
     interval_text,
     part_text,
     pixels_text,
+    points_number,
     points_text,
     share_text,
 )
@@ -52,8 +53,8 @@ def _found_sentences(test: SpotTest) -> list[str]:
 def _nothing_sentences(test: SpotTest) -> list[str]:
     classes = [row for row in test.rows if row.row.target_class is not None]
     looked = (
-        "windows of up to 10% of the area, stripes, rings at the edge, patterns of up to 5%, and each image's own "
-        "densest window"
+        "windows of up to 10% of the area, stripes, rings at the edge, patterns of up to 5% where subsets lie, and in "
+        "each image a window of its own"
     )
     images = max((row.row.sources for row in test.rows), default=0)
     scope = f"{len(classes)} {'class' if len(classes) == 1 else 'classes'}" if classes else "all classes together"
@@ -88,11 +89,24 @@ def kinds_of(rows: Sequence[JudgedRow]) -> list[SpotKind]:
 
 
 def needed_text(unsettled: Sequence[JudgedRow]) -> str:
-    """Return how many images would settle it, or nothing; the row of all classes counts where no class is open."""
+    """Return how many images would settle it, and where none would; all classes together count if no class is open."""
     classes = [row for row in unsettled if row.row.target_class is not None]
-    needed = max((row.needed for row in classes or unsettled if row.needed), default=0)
+    tested = [row for row in classes or unsettled if row.row.reason is None]
+    needed = max((row.needed for row in tested if row.needed), default=0)
     whose = "of a class" if classes else "in all"
-    return f"If more images are like these, NONE_FOUND takes about {needed} {whose}." if needed else ""
+    takes = f"If more images are like these, NONE_FOUND takes about {needed} {whose}." if needed else ""
+    return " ".join(text for text in (takes, never_text(_never(tested))) if text)
+
+
+def _never(rows: Sequence[JudgedRow]) -> list[str]:
+    """The classes with a place that was measured, for which no number of images like these leads to NONE_FOUND."""
+    measured = [row for row in rows if any(len(place.tested.pasted) for place in row.places)]
+    return [row.label for row in measured if row.needed is None]
+
+
+def never_text(labels: Sequence[str]) -> str:
+    """Return that more images like these would not lead to NONE_FOUND for these classes; empty without one."""
+    return f"For {_some(labels)}, more images like these would not lead to NONE_FOUND." if labels else ""
 
 
 def _failed(rows: Sequence[JudgedRow]) -> bool:
@@ -148,15 +162,19 @@ def opening_text(row: JudgedRow, place: JudgedPlace) -> str:
 
 
 def carriers_text(row: JudgedRow, place: JudgedPlace) -> str:
-    """Return how many pictures of the class hold what decides, if at most half do; empty otherwise."""
+    """Return from how many pictures copies of the place mostly work, if from at most half; empty otherwise.
+
+    A picture may hold what decides and still not be counted: what it holds may turn fewer of the others.
+    """
     few = place.tested.few_carriers
     if few is None:
         return ""
     carrying, counted = few
-    subject = "their class" if row.row.target_class is None else row.label
-    share = share_text(CARRIED_SHARE)
-    effect = f"it makes at least {share} of the others {subject}"
-    return f" {carrying} of {counted} pictures hold it: from each of them {effect}."
+    made = "their class" if row.row.target_class is None else row.label
+    return (
+        f" In {carrying} of {counted} pictures, what stands there makes at least {share_text(CARRIED_SHARE)} of the "
+        f"others {made}, less those that {elsewhere_text(place)} makes."
+    )
 
 
 def covered_text(row: JudgedRow, place: JudgedPlace) -> str:
@@ -165,9 +183,10 @@ def covered_text(row: JudgedRow, place: JudgedPlace) -> str:
         return ""
     covered = place.measures["spot_covered_difference"]
     subject = "their class" if row.row.target_class is None else row.label
+    difference = f"{points_text(covered.value or 0.0)}{interval_text(covered.interval, points_number)}"
     return (
         f" When it is covered, {_here(covered)} of the pictures lose {subject} ({_elsewhere(covered)} with "
-        f"{_elsewhere_covered_text(place)})."
+        f"{_elsewhere_covered_text(place)}): a difference of {difference} over {covered.n} pictures."
     )
 
 

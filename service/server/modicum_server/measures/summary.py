@@ -43,8 +43,9 @@ MOST_ROWS = 3
 OTHER_CUES = ("other backgrounds", "cues without a place")
 UNCHANGED_CUES = ("what the counterfactual set leaves unchanged",)
 WITHOUT_A_PLACE = (
-    "The spot test does not look for cues without a place, such as a texture, a colour cast or JPEG quality, nor for "
-    "thin lines at an angle and scattered pixels. That takes a counterfactual set."
+    "The spot test does not look for cues without a place, such as a texture, a colour cast or JPEG quality. Thin "
+    "lines at an angle and scattered pixels it looks for only where subsets lie, so it misses them in a class of which "
+    "few images have a subset. Both take a counterfactual set."
 )
 SHORTCUT_STEP = "That lies outside the objects: a shortcut. Add pictures without it, or cover it in training."
 LOSS_STEP = f"{ONLY_THIS} If so, add pictures without it, or cover it in training."

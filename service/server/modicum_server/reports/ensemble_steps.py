@@ -9,7 +9,10 @@ from modicum_server.measures.measure import measure_from_json
 from modicum_server.measures.mitigation_power import IMAGES_NEEDED
 
 SETTLED = {
-    "MITIGATED": "Nothing to mend. Each decision of the ensemble costs a pass of every member.",
+    "MITIGATED": (
+        "The check is about overinterpretation alone. Whether a version follows a spot or needs the edge, its own "
+        "outcome says. Each decision of the ensemble costs a pass of every member."
+    ),
     "NOT_MITIGATED": "Do not count on this ensemble against overinterpretation. Judge each member by its own outcome.",
 }
 MATCH = "Run modicum ensemble check: it also searches the members at matched temperatures."

@@ -15,8 +15,10 @@ from modicum_server.domain.searches import Canvas
 from modicum_server.domain.spots import LEAST_CLASS_IMAGES
 from modicum_server.measures import counterfactuals
 from modicum_server.measures.judged_spots import SHORTCUT
+from modicum_server.measures.measure import Measured
 from modicum_server.measures.spot_words import ONLY_THIS, none_text
 from modicum_server.reports.counterfactuals import CounterfactualPage
+from modicum_server.reports.open_tests import open_tests
 from modicum_server.reports.outcomes import NONE_IN_ALL, NOT_TESTED, Tag, tag_of
 from modicum_server.reports.pictured import Shown, of_pairs, of_subsets
 from modicum_server.reports.questions import reading_of, sentence
@@ -34,11 +36,9 @@ DO_THEY_BELONG = (
 OUTSIDE_OBJECTS = f"No object lies there: {MEND}."
 ACCURACY_FALLS = "Accuracy falls when the edge or the background is covered."
 VARY_THE_EDGE = "Say whether that region belongs to the class. If not, vary it or crop it away in training."
-NO_TEXTURE = "A spot test cannot see a texture or a colour cast: if you suspect one, audit with a counterfactual set."
-NOTHING_TO_MEND = f"Nothing to mend. {NO_TEXTURE}"
 TEST_CLASSES = (
     f"Audit more images. A class gets a test of its own if the model predicts it for {LEAST_CLASS_IMAGES} images or "
-    f"more. The more there are, the sooner its test is conclusive. {NO_TEXTURE}"
+    "more. The more there are, the sooner its test is conclusive."
 )
 ASK_FOR_SPOTS = (
     f"Ask for the control spot, with at least {LEAST_SPOT_IMAGES} images: it tests whether a small spot decides."
@@ -83,9 +83,10 @@ class Opening:
 
 @dataclass(frozen=True, slots=True)
 class OpeningFacts:
-    """What is known of a version: its section, its spot test and its counterfactual set as the document has them."""
+    """What is known of a version: its section and measures, its spot test and counterfactual set in the document."""
 
     section: Section
+    measured: Measured
     spots: Mapping[str, Any] | None
     pairs: Mapping[str, Any] | None
     spot_asked: bool
@@ -141,7 +142,7 @@ def _finding(facts: OpeningFacts) -> Finding:
         conclusion = sentence(edge.get("conclusion") or edge["text"])
         return SHORTCUT, ACCURACY_FALLS, (conclusion,), VARY_THE_EDGE
     if facts.rows:
-        return _of_nothing(facts.rows, facts.untested_classes)
+        return _of_nothing(facts)
     return _of_subsets(facts)
 
 
@@ -171,25 +172,30 @@ def _classes(facts: OpeningFacts, outcome: str) -> ClassTable | None:
     return table_of(rows, facts.section.model) if rows and outcome in {*FOUND, SHORTCUT} else None
 
 
-def _of_nothing(rows: Sequence[Row], untested: int) -> Finding:
-    unsettled = [row for row in rows if row["outcome"] == SpotOutcome.INCONCLUSIVE]
-    return _of_open(rows, unsettled) if unsettled else _of_none(rows, untested)
+def _of_nothing(facts: OpeningFacts) -> Finding:
+    unsettled = [row for row in facts.rows if row["outcome"] == SpotOutcome.INCONCLUSIVE]
+    if unsettled:
+        return _of_open(facts.rows, unsettled)
+    others = open_tests(facts.reading("shortcut"), facts.measured, facts.pairs)
+    outcome, claim, sentences = _of_none(facts.rows, facts.untested_classes)
+    step = " ".join((TEST_CLASSES, *others.steps)) if facts.untested_classes else others.next_step
+    return outcome, claim, (*sentences, *others.said), step
 
 
-def _of_none(rows: Sequence[Row], untested: int) -> Finding:
+def _of_none(rows: Sequence[Row], untested: int) -> tuple[str, str, tuple[str, ...]]:
     places = [place for row in rows for place in row["places"] if not place.get("outside")]
     none = none_text(one["kind"] for place in places for one in place["places"])
     said = f"The test looked at {_most_images(rows):,} images. {none}"
     tested = sum(row["target_class"] is not None for row in rows)
     if not untested:
-        return SpotOutcome.NONE_FOUND.value, "No small spot was found that decides a class.", (said,), NOTHING_TO_MEND
+        return SpotOutcome.NONE_FOUND.value, "No small spot was found that decides a class.", (said,)
     have = "class has" if untested == 1 else "classes have"
     few = f"{untested:,} predicted {have} too few images for a test of their own."
     if not tested:
-        return NONE_IN_ALL, "No small spot was found, but no class was tested by itself.", (few, said), TEST_CLASSES
+        return NONE_IN_ALL, "No small spot was found, but no class was tested by itself.", (few, said)
     which = "the one class" if tested == 1 else f"any of the {tested} classes"
     claim = f"No small spot was found that decides {which} tested."
-    return SpotOutcome.NONE_FOUND.value, claim, (few, said), TEST_CLASSES
+    return SpotOutcome.NONE_FOUND.value, claim, (few, said)
 
 
 def _of_open(rows: Sequence[Row], unsettled: Sequence[Row]) -> Finding:
@@ -202,7 +208,18 @@ def _of_open(rows: Sequence[Row], unsettled: Sequence[Row]) -> Finding:
         SpotOutcome.INCONCLUSIVE.value,
         "It is not settled whether a small spot decides a class.",
         (said,),
-        f"Audit more images: {more}. {NEITHER}",
+        " ".join(text for text in (f"Audit more images: {more}.", _never(named(unsettled)), NEITHER) if text),
+    )
+
+
+def _never(unsettled: Sequence[Row]) -> str:
+    """For which classes no number of images like these leads to NONE_FOUND; empty without one."""
+    measured = [row for row in unsettled if any(place["pasted"] for place in row["places"])]
+    never = [row for row in measured if row["sources_needed"] is None]
+    if not never:
+        return ""
+    return (
+        f"For {names(never)}, more images like these would not show that no spot decides; they may show that one does."
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from modicum_server.domain.searches import Control, TargetRule
+from modicum_server.measures.measure import measure_from_json
 from modicum_server.reports.board import Board, board_of
 from modicum_server.reports.comparisons import Check
 from modicum_server.reports.counterfactuals import CounterfactualPage
@@ -66,6 +67,7 @@ def _facts(
     index = _search_told(model) if spots is None else spots["search_index"]
     return OpeningFacts(
         section=drawn.sections[version, index],
+        measured={name: measure_from_json(one) for name, one in model["searches"][index]["measures"].items()},
         spots=spots,
         pairs=pairs,
         spot_asked=any(plan["control"] == Control.SPOT for plan in document["specification"]["controls"]),

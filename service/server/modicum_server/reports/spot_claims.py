@@ -13,7 +13,7 @@ from modicum_server.domain.spots import SpotKind
 from modicum_server.measures.measure import measure_from_json
 from modicum_server.measures.number_words import asked_text, enumeration, part_text, pixels_text, points_number
 from modicum_server.measures.spot_words import COPIED, COVERED, compared_text
-from modicum_server.reports.spots import ordered_rows, place_text, shown_place, spot_anchor
+from modicum_server.reports.spots import interval_note, more_text, ordered_rows, place_text, shown_place, spot_anchor
 
 MOST_NAMED = 3
 """Classes that a claim names; of more it gives the number."""
@@ -25,16 +25,25 @@ Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class ClassLine:
-    """A class with a spot: what the spot does where it is pasted and covered, and in brackets what it is compared with.
+class Effect:
+    """How often a spot does it, in brackets what it is compared with, and the ends of the difference's interval."""
 
-    `covered` is empty where covering was not seen to matter; `anchor` is where the page tells more.
+    shares: str
+    difference: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClassLine:
+    """A class with a spot: what the spot does where it is pasted and covered, and from how many pictures.
+
+    `covered` is None where covering was not seen to matter; `anchor` is where the page tells more.
     """
 
     label: str
     anchor: str
-    pasted: str
-    covered: str
+    pasted: Effect
+    covered: Effect | None
+    pictures: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +56,7 @@ class ClassTable:
     @property
     def with_covers(self) -> bool:
         """Whether covering was seen to matter for any of them."""
-        return any(line.covered for line in self.lines)
+        return any(line.covered is not None for line in self.lines)
 
 
 def named(rows: Sequence[Row]) -> Sequence[Row]:
@@ -111,7 +120,8 @@ def _of_several(classes: Sequence[Row]) -> tuple[str, ...]:
     shown = (one["kind"] for row in classes for one in shown_place(row)["places"])
     compared = ", or ".join(dict.fromkeys(f"how often {_does_so(kind)}" for kind in shown))
     return (
-        f"Pasted onto other pictures, each spot turns them into its class{lost}. In brackets: {compared}.",
+        f"Pasted onto other pictures, each spot turns them into its class{lost}. In brackets: {compared}. "
+        f"{interval_note(shown_place(row) for row in classes)}".rstrip(),
         HOW_SURE,
     )
 
@@ -137,7 +147,8 @@ def _of_one(row: Row) -> tuple[str, ...]:
         return (said,)
     here, elsewhere = _shares(covered)
     compared = compared_text(kinds, COVERED)
-    return said, f"With the spot covered, {here} of the pictures lose {lost}; with {compared}, {elsewhere}."
+    difference = _difference(covered, f", over {covered['n']:,} pictures")
+    return said, f"With the spot covered, {here} of the pictures lose {lost}; with {compared}, {elsewhere}{difference}."
 
 
 def _matters_covered(row: Row) -> bool:
@@ -148,10 +159,13 @@ def _matters_covered(row: Row) -> bool:
 
 def _line(row: Row, model: str) -> ClassLine:
     measures = shown_place(row)["measures"]
-    pasted, covered = (
-        "{} ({})".format(*_shares(measures[f"spot_{name}_difference"])) for name in ("pasted", "covered")
-    )
-    return ClassLine(row["label"], spot_anchor(model, row), pasted, covered if _matters_covered(row) else "")
+    pasted, covered = (measures[f"spot_{name}_difference"] for name in ("pasted", "covered"))
+    cover = _effect(covered) if _matters_covered(row) else None
+    return ClassLine(row["label"], spot_anchor(model, row), _effect(pasted), cover, int(pasted["n"]))
+
+
+def _effect(measure: Row) -> Effect:
+    return Effect("{} ({})".format(*_shares(measure)), more_text(measure_from_json(measure)))
 
 
 def _where(place: Row) -> str:
@@ -169,13 +183,13 @@ def _size(place: Row) -> str:
     return f"{place['height']} by {place['width']} pixels{moves}"
 
 
-def _difference(measure: Row) -> str:
-    """The interval of the difference, in brackets; empty without one."""
+def _difference(measure: Row, over: str = "") -> str:
+    """The interval of the difference, in brackets with what it is taken over; empty without an interval."""
     interval = measure_from_json(measure).interval
     if interval is None or interval.low is None or interval.high is None:
         return ""
     ends = f"{points_number(interval.low)} to {points_number(interval.high)}"
-    return f" (difference: {ends} percentage points, {asked_text(interval.level)} interval)"
+    return f" (difference: {ends} percentage points, {asked_text(interval.level)} interval{over})"
 
 
 def _shares(measure: Row) -> tuple[str, str]:

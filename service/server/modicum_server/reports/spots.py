@@ -16,6 +16,7 @@ from modicum_server.measures.judged_spots import SHORTCUT
 from modicum_server.measures.masks import mask_of_bits
 from modicum_server.measures.measure import Measure, measure_from_json
 from modicum_server.measures.number_words import (
+    asked_text,
     interval_text,
     pixels_text,
     points_number,
@@ -87,10 +88,11 @@ class SpotLine:
 
 @dataclass(frozen=True, slots=True)
 class SpotPage:
-    """The spot test of one version. `conclusion` is what it says."""
+    """The spot test of one version. `conclusion` is what it says, `note` what intervals its table has."""
 
     model: str
     conclusion: str
+    note: str
     lines: tuple[SpotLine, ...]
     pictures: tuple[SpotPictures, ...]
     canvas: Canvas
@@ -154,7 +156,8 @@ def _page(
     lines = tuple(
         _line(row, "" if (anchor := spot_anchor(model, row)) in pictured else anchor) for row in rows if row["places"]
     )
-    return SpotPage(model, _conclusion(document, test), lines, pictures, scene.canvas)
+    note = interval_note(shown_place(row) for row in rows if row["places"])
+    return SpotPage(model, _conclusion(document, test), note, lines, pictures, scene.canvas)
 
 
 def _conclusion(document: Mapping[str, Any], test: Mapping[str, Any]) -> str:
@@ -252,7 +255,7 @@ def place_text(place: Mapping[str, Any]) -> str:
         case SpotKind.RING:
             return f"a ring of {pixels_text(place['width'])} at the edge"
         case SpotKind.OWN:
-            return f"{sides}, where the subset of each picture is densest"
+            return f"{sides}, where each picture's own evidence is densest"
         case SpotKind.PATTERN:
             sides = f"a pattern of {pixels_text(place['size'])}, {sides}"
     return f"{sides}, {place['top']} from the top, {place['left']} from the left"
@@ -275,10 +278,22 @@ def _both_shares_text(shares: Mapping[str, Any]) -> str:
 def _difference_text(measure: Measure, shares: str) -> str:
     if measure.value is None:
         return UNTESTED
+    more = more_text(measure)
+    return f"{shares}; {more}" if more else shares
+
+
+def more_text(measure: Measure) -> str:
+    """Return the interval of a difference as a table has it ("by 4.0 to 18 points more"); empty without one."""
     if measure.interval is None or measure.interval.low is None or measure.interval.high is None:
-        return shares
-    low, high = points_number(measure.interval.low), short_points_text(measure.interval.high)
-    return f"{shares}; by {low} to {high} more"
+        return ""
+    return f"by {points_number(measure.interval.low)} to {short_points_text(measure.interval.high)} more"
+
+
+def interval_note(places: Iterable[Mapping[str, Any]]) -> str:
+    """Return what intervals a table of these places has, with their level; empty without one."""
+    found = (measure_from_json(place["measures"]["spot_pasted_difference"]).interval for place in places)
+    level = next((interval.level for interval in found if interval is not None), None)
+    return "" if level is None else f"“By … points more” is the {asked_text(level)} interval of the difference."
 
 
 def _copies(
