@@ -34,7 +34,7 @@ def test_the_command_of_the_readme_writes_ten_lines_a_result_and_a_page(place):
     *_, report, more = done.output.splitlines()
     assert len(done.output.splitlines()) <= 10
     assert report == "report: result.json, report.html"
-    tables = place.run(*more.removeprefix("more: ").removesuffix(" (the tables)").split())
+    tables = place.run(*more.removeprefix("more: ").partition(" (")[0].split())
     assert "overinterpretation rate" in tables.output
     assert all(f"{number}.png" in tables.output for number in range(PHOTOGRAPHS))
     result = json.loads((place.folder / "result.json").read_text())

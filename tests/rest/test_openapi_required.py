@@ -31,6 +31,17 @@ SPECIFICATION = {
     "controls": [{"control": "CONTROL_FILL"}],
     "stopping": {"limits": [{"measure": "overinterpretation_rate", "atMost": 0.5}]},
 }
+RULE = {
+    "issuer": "https://issuer.example",
+    "audience": "modicum",
+    "claims": [{"name": "repository_id", "value": "1"}],
+    "role": "ROLE_AUDITOR",
+}
+EXCHANGE = {
+    "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
+    "subject_token": "x",
+    "subject_token_type": "urn:ietf:params:oauth:token-type:id_token",
+}
 #: Requests with every field that is required somewhere, by path and the schema of their body.
 REQUESTS: list[tuple[str, str, dict[str, Any]]] = [
     (NET, "ModelVersionInput", {"weights": WEIGHTS, "input": INPUT, "classLabels": ["cat", "dog"]}),
@@ -42,6 +53,8 @@ REQUESTS: list[tuple[str, str, dict[str, Any]]] = [
     (f"/v1/{PROJECT}/members?memberId=m", "MemberInput", {"role": "ROLE_VIEWER"}),
     (f"/v1/{PROJECT}/members/m:setRole", "SetMemberRoleRequestInput", {"role": "ROLE_VIEWER"}),
     (f"/v1/{PROJECT}/tokens", "TokenInput", {"principal": "m"}),
+    (f"/v1/{PROJECT}/trustRules?trustRuleId=r", "TrustRuleInput", RULE),
+    (f"/v1/{PROJECT}:exchangeToken", "ExchangeTokenRequestInput", EXCHANGE),
     (f"/v1/{PROJECT}/audits/a:judge", "JudgeAuditRequestInput", {"policy": "version: 1"}),
 ]
 REPORT = "/v1/projects/{project}/audits/{audit}:report"

@@ -14,6 +14,7 @@ from modicum_server.domain.models import MOST_CHANNELS
 from modicum_server.domain.reviews import PictureKind
 from modicum_server.errors import FieldInvalid
 from modicum_server.usecases.rules import (
+    MOST_CLAIMS,
     MOST_CLASS_LABELS,
     MOST_CONTROLS,
     MOST_DIGESTS,
@@ -38,6 +39,7 @@ MOST: Mapping[str, int] = {
     "Review.reviewers": MOST_REVIEWERS,
     "Review.Reviewer.shares": len(PictureKind),
     "Review.Figures.shares": len(PictureKind),
+    "TrustRule.claims": MOST_CLAIMS,
 }
 PACKAGE = "modicum.v1."
 

@@ -73,6 +73,8 @@ class TokenExchange:
         project = project_of("project", parent, "parent")
         _check_one_of("grant_type", grant_type, (GRANT_TYPE,))
         _check_one_of("subject_token_type", token_type, TOKEN_TYPES)
+        if not token:
+            raise FieldInvalid("subject_token", "expected the identity token of the job; none came")
         try:
             with self._place():
                 exchanged = await self._exchange(project, token, origin)
