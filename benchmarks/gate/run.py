@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.gate import early, measures, medians, ratios, readings, spot
+from benchmarks.gate import early, ensembles, measures, medians, ratios, readings, spot
 from benchmarks.gate.rows import Row, Simulated
 
 VERDICTS, QUICK_VERDICTS = 10_000, 500
@@ -18,6 +18,7 @@ KINDS: Sequence[Callable[[], Iterator[Row]]] = (
     medians.rows,
     readings.rows,
     ratios.rows,
+    ensembles.rows,
     spot.rows,
 )
 

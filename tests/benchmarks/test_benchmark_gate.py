@@ -48,6 +48,14 @@ def test_a_rule_that_lies_beyond_never_passes(rows):
     assert {outcomes.get("PASS", 0) for (_, _, case), outcomes in rows.items() if case == "one beyond"} == {0}
 
 
+@pytest.mark.parametrize("form", ["normal", "skewed"])
+def test_an_ensemble_passes_within_its_limits_and_fails_beyond(rows, form):
+    kind = f"ensemble, {form} logarithms"
+
+    assert rows[kind, 1, WITHIN].get("PASS", 0) >= 18
+    assert rows[kind, 1, BEYOND].get("FAIL", 0) >= 18
+
+
 def test_a_row_draws_the_same_whatever_rows_come_before_it(found):
     alone = next(islice(run.simulated(20), 1))
 
