@@ -29,8 +29,8 @@ def gate(part: Mapping[str, Any]) -> Iterator[str]:
         f"its rows lie, and passes below {NONE_LIMIT:g}, so a PASS at its limit is no error.\n"
     )
     yield (
-        "Of an ensemble, the ratios at plain and at matched temperatures lie where the row says, and the loss of accuracy "
-        f'lies at its limit in "{AT_LIMIT}" alone. The stated verdict takes the intervals of the ratios from '
+        "Of an ensemble, the ratios at plain and at matched temperatures lie where the row says, and the loss of "
+        f'accuracy lies at its limit in "{AT_LIMIT}" alone. The stated verdict takes the intervals of the ratios from '
         "Student's t instead of a bootstrap.\n"
     )
     for kind, rows in groupby(part["rows"], key=lambda row: str(row["kind"])):
