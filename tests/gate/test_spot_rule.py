@@ -75,6 +75,19 @@ def test_what_is_found_at_one_place_stands_before_none_at_another():
     assert outcome(place(pasted=np.zeros(30)), place(pasted=np.ones(30), own=True)) is SpotOutcome.SUFFICIENT
 
 
+def test_each_place_earns_an_outcome_of_its_own():
+    copied, both, nothing, few = (
+        place(pasted=np.ones(8), covered=np.zeros(8)),
+        place(pasted=np.ones(8), covered=np.ones(8), own=True),
+        place(pasted=np.zeros(30)),
+        place(pasted=np.ones(3)),
+    )
+
+    earned = spot_rule.judge_places([copied, both, nothing, few])
+
+    assert earned == ["SUFFICIENT", "DECISIVE", "NONE_FOUND", "INCONCLUSIVE"]
+
+
 def test_none_is_found_only_where_every_place_says_so():
     # a place with too few sources is not tested, and keeps its class from nothing
     assert outcome(place(pasted=np.zeros(30)), place(pasted=np.zeros(3), own=True)) is SpotOutcome.NONE_FOUND

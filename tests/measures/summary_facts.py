@@ -9,7 +9,7 @@ from modicum_server.domain.findings import FindingReason
 from modicum_server.domain.spots import SpotKind, SpotObjects, SpotOutcomes, SpotPlace, SpotRow, SpotTrial
 from modicum_server.measures.counterfactual_pairs import ClassRow, CounterfactualTest
 from modicum_server.measures.intervals import Interval
-from modicum_server.measures.judged_spots import JudgedRow, SpotTest
+from modicum_server.measures.judged_spots import JudgedPlace, JudgedRow, SpotTest
 from modicum_server.measures.measure import Measure, share
 from modicum_server.measures.spots import places_of
 
@@ -23,8 +23,14 @@ def row(target_class, label, outcome, *, followed=0.0, needed=None, sources=30, 
     trial = SpotTrial(0, RIVAL, pasted=outcomes, covered=outcomes)
     on_objects = SpotObjects() if share is None else SpotObjects(places, (share,) * sources)
     tested = SpotRow(target_class, sources, (replace(trial, on_objects=on_objects), replace(trial, outside=True)))
-    whole, beside = (places_of(tested, 0.95, outside=where) for where in (False, True))
+    whole, beside = earning(outcome, tested), earning(outside, tested, outside=True)
     return JudgedRow(tested, label, outcome, whole, needed, beside, outside)
+
+
+def earning(outcome, tested, *, outside=False) -> tuple[JudgedPlace, ...]:
+    """The places of a row, all with an outcome; of places that were not judged there is none."""
+    places = places_of(tested, 0.95, outside=outside)
+    return tuple(replace(place, outcome=outcome or place.outcome) for place in places)
 
 
 def failed(target_class, label) -> JudgedRow:

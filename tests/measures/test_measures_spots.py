@@ -4,12 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from modicum.gate.spot_rule import SpotOutcome
 from modicum_server.domain.findings import Prediction, Subset
 from modicum_server.domain.searches import Control, ControlPlan
 from modicum_server.domain.spots import SpotKind, SpotObjects, SpotOutcomes, SpotPlace, SpotRegion, SpotRow, SpotTrial
 from modicum_server.measures.counterfactual_set import CounterfactualSet, Pair
-from modicum_server.measures.judged_spots import EXAMPLES
+from modicum_server.measures.judged_spots import EXAMPLES, JudgedRow
 from modicum_server.measures.spot_objects import Location, location_of, object_overlap
+from modicum_server.measures.spots import places_of
 from modicum_sis.spots.trials import SHOWN
 
 from tests.measures.example_audit import SIDE, VERSION, document_and_rows, finding
@@ -104,6 +106,46 @@ def test_a_cue_that_all_pictures_hold_but_that_moves_fewer_than_half_is_not_said
 
     assert "hold it" not in said
     assert "In 10 of 20 pictures, what stands there makes at least 50% of the others cat, less" in said
+
+
+def own_window(*, followed: int, covered: bool = True, share: float | None = None) -> SpotTrial:
+    """The test of own windows, which the class follows in so many of its sources."""
+    plain = trial(follow=covered, share=share)
+    here = tuple(at < followed for at in CAT_IMAGES)
+    return replace(plain, place=SpotPlace(SpotKind.OWN, 2, 2), pasted=replace(plain.pasted, here=here))
+
+
+def test_the_place_that_is_shown_is_one_that_earned_the_outcome_of_its_row():
+    copied_alone = replace(trial(follow=True), covered=trial(follow=False).covered)
+
+    test, cats, said = spot_test(copied_alone, own_window(followed=16))
+
+    assert [place["outcome"] for place in cats["places"]] == ["SUFFICIENT", "DECISIVE"]
+    assert (cats["outcome"], cats["shown"]) == ("DECISIVE", 1)
+    assert "The decision for cat follows a spot of 2x2 pixels whose place differs from picture to picture" in said
+    assert "When it is covered, 100% of the pictures lose cat" in said
+    assert test["measures"]["spot_covered_difference"]["value"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("fixed", "own", "shown", "verdict"),
+    [
+        ("INCONCLUSIVE", "SUFFICIENT", 1, "SUFFICIENT"),
+        ("SUFFICIENT", "INCONCLUSIVE", 0, "SHORTCUT"),
+        ("SUFFICIENT", "DECISIVE", 0, "SHORTCUT"),
+    ],
+)
+def test_a_place_outside_the_objects_is_a_shortcut_if_it_decides_itself(fixed, own, shown, verdict):
+    outside = replace(trial(follow=True), on_objects=SpotObjects(tuple(range(40)), (0.0,) * 40))
+    row = SpotRow(0, CATS, (outside, own_window(followed=10, share=0.95)))
+    earned = [SpotOutcome(fixed), SpotOutcome(own)]
+
+    places = tuple(replace(one, outcome=said) for one, said in zip(places_of(row, 0.95), earned, strict=True))
+    judged = JudgedRow(row, "cat", min(earned, key=list(SpotOutcome).index), places, None)
+
+    assert [place.location for place in places] == [Location.OUTSIDE, Location.INSIDE]
+    assert judged.shown is places[shown], "the fixed place is the one that copies follow most surely"
+    assert judged.verdict == verdict
 
 
 def test_a_spot_on_the_objects_is_said_to_be_inside_and_no_shortcut():

@@ -11,7 +11,6 @@ from modicum_server.measures import counterfactuals
 from modicum_server.measures.counterfactual_pairs import CounterfactualTest
 from modicum_server.measures.judged_spots import JudgedRow, SpotTest
 from modicum_server.measures.measure import Measure
-from modicum_server.measures.spots import places_of
 from modicum_server.measures.summary import (
     EDGE_STEP,
     LOSS_STEP,
@@ -23,7 +22,7 @@ from modicum_server.measures.summary import (
     summary_without_search,
 )
 
-from tests.measures.summary_facts import RIVAL, drop, failed, paired, rate, row, spot_test
+from tests.measures.summary_facts import RIVAL, drop, earning, failed, paired, rate, row, spot_test
 
 CAT_FALLS = (
     "Accuracy falls from 95% to 3.0% on class cat when the picture is replaced by its counterfactual: a loss of 92 "
@@ -97,7 +96,7 @@ def two_places() -> JudgedRow:
         for half, top, one in ((0, 4, outcomes_of(range(15), 15)), (1, 20, outcomes_of(range(15, 30), 3)))
     ]
     tested = replace(CAT.row, trials=tuple(halves))
-    return replace(CAT, row=tested, places=places_of(tested, 0.95), outside=())
+    return replace(CAT, row=tested, places=earning(CAT.outcome, tested), outside=())
 
 
 def outcomes_of(sources, followed) -> SpotOutcomes:
@@ -108,7 +107,7 @@ def outcomes_of(sources, followed) -> SpotOutcomes:
 
 def ring() -> JudgedRow:
     tested = replace(CAT.row, trials=(replace(CAT.row.trials[0], place=SpotPlace(SpotKind.RING, 2, 2)),))
-    return replace(CAT, row=tested, places=places_of(tested, 0.95), outside=())
+    return replace(CAT, row=tested, places=earning(CAT.outcome, tested), outside=())
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ INCONCLUSIVE: otherwise.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -158,31 +158,46 @@ def high_end(values: Floats, alpha: float) -> float:
     return _end(np.append(values, 1.0), 1, alpha)
 
 
+def judge_places(places: Sequence[TestedPlace]) -> list[SpotOutcome]:
+    """What each place earns by itself, in their order; Holm's procedure takes all that are judged together."""
+    judged = [number for number, place in enumerate(places) if place.judged]
+    sufficient = [places[number].p for number in judged]
+    decisive = [max(p, places[number].p_covered) for p, number in zip(sufficient, judged, strict=True)]
+    outcomes = [SpotOutcome.INCONCLUSIVE] * len(places)
+    for number in judged:
+        if high_end(places[number].pasted, ALPHA) < NONE_LIMIT:
+            outcomes[number] = SpotOutcome.NONE_FOUND
+    for outcome, values in ((SpotOutcome.SUFFICIENT, sufficient), (SpotOutcome.DECISIVE, decisive)):
+        for number, found in zip(judged, holm(values, ALPHA), strict=True):
+            if found:
+                outcomes[number] = outcome
+    return outcomes
+
+
+def row_outcomes(places: Sequence[TestedPlace], earned: Sequence[SpotOutcome]) -> Mapping[int, SpotOutcome]:
+    """The outcome of each row with a tested place, from what its places earned; those not judged say nothing."""
+    of_row: dict[int, list[SpotOutcome]] = {place.row: [] for place in places}
+    for place, outcome in zip(places, earned, strict=True):
+        if place.judged:
+            of_row[place.row].append(outcome)
+    return {row: _strongest(outcomes) for row, outcomes in of_row.items()}
+
+
 def judge_rows(places: Sequence[TestedPlace]) -> Mapping[int, SpotOutcome]:
     """The outcome of each row with a tested place."""
-    judged = [place for place in places if place.judged]
-    sufficient = [place.p for place in judged]
-    decisive = [max(p, place.p_covered) for p, place in zip(sufficient, judged, strict=True)]
-    outcomes = {place.row: SpotOutcome.INCONCLUSIVE for place in places}
-    for row in outcomes:
-        ends = [high_end(place.pasted, ALPHA) for place in judged if place.row == row]
-        if ends and max(ends) < NONE_LIMIT:
-            outcomes[row] = SpotOutcome.NONE_FOUND
-    for outcome, values in ((SpotOutcome.SUFFICIENT, sufficient), (SpotOutcome.DECISIVE, decisive)):
-        for place, found in zip(judged, holm(values, ALPHA), strict=True):
-            if found:
-                outcomes[place.row] = outcome
-    return outcomes
+    return row_outcomes(places, judge_places(places))
 
 
 def judge_network(rows: Mapping[int, SpotOutcome]) -> SpotOutcome:
     """The outcome of a network: the strongest of its rows; NONE_FOUND only if that is so in every row."""
+    return _strongest(rows.values())
+
+
+def _strongest(outcomes: Collection[SpotOutcome]) -> SpotOutcome:
     for found in (SpotOutcome.DECISIVE, SpotOutcome.SUFFICIENT):
-        if found in rows.values():
+        if found in outcomes:
             return found
-    if rows and set(rows.values()) == {SpotOutcome.NONE_FOUND}:
-        return SpotOutcome.NONE_FOUND
-    return SpotOutcome.INCONCLUSIVE
+    return SpotOutcome.NONE_FOUND if set(outcomes) == {SpotOutcome.NONE_FOUND} else SpotOutcome.INCONCLUSIVE
 
 
 def sources_needed(places: Sequence[TestedPlace]) -> int | None:

@@ -24,12 +24,15 @@ from modicum.gate.spot_rule import (
     Floats,
     SpotOutcome,
     TestedPlace,
-    judge_rows,
+    judge_places,
+    row_outcomes,
 )
 from modicum.gate.tails import bonferroni
 from modicum.gate.verdict import Check, Limits, class_words
 
 Document = Mapping[str, Any]
+Earned = Mapping[TestedPlace, SpotOutcome]
+"""What each place earned among all that are judged together."""
 NOT_TESTED = "the result has no spot test; run the control spot on at least 30 images of two predicted classes"
 FOUND_AT_5 = "found at 5%, not within this policy's error budget"
 PASTED = "spot_pasted_difference"
@@ -74,10 +77,12 @@ def spot_checks(rule: Rule, document: Document, version: str, accept: Sequence[A
         yield Check(model_version=version, judgeable=False, reason=cut_reason(document, "spot") or NOT_TESTED)
         return
     rows = [_row(number, entry, accept) for number, entry in enumerate(test["rows"])]
-    outcomes = judge_rows([place for row in rows for place in row.places])
+    places = [place for row in rows for place in row.places]
+    earned = dict(zip(places, judge_places(places), strict=True))
+    outcomes = row_outcomes(places, list(earned.values()))
     wanted = [row for row in rows if _is_wanted(row, rule)]
     for row in wanted:
-        yield _check(row, _outcome(row, outcomes), version)
+        yield _check(row, _outcome(row, outcomes), earned, version)
     for name in rule.classes if isinstance(rule.classes, tuple) else ():
         if name not in {row.label for row in rows}:
             missing = "this class has no row of its own"
@@ -163,8 +168,8 @@ def by_source(counts: Sequence[Document]) -> Floats:
     return np.array([(one["here"] - one["elsewhere"]) / one["pairs"] for one in counts], dtype=np.float64)
 
 
-def _check(row: _Row, outcome: SpotOutcome | None, version: str) -> Check:
-    place = _strongest(row)
+def _check(row: _Row, outcome: SpotOutcome | None, earned: Earned, version: str) -> Check:
+    place = _named(row, earned)
     measure: Document = {} if place is None else place["measures"][PASTED]
     interval = measure.get("interval") or {}
     all_accepted = bool(row.accepted) and not row.judged
@@ -186,22 +191,17 @@ def _check(row: _Row, outcome: SpotOutcome | None, version: str) -> Check:
     )
 
 
-def _strongest(row: _Row) -> Document | None:
-    """The place that copies follow most often, of those that are judged; where all were accepted, of these.
+def _named(row: _Row, earned: Earned) -> Document | None:
+    """The place that copies follow most often: of those that are found, else of the judged; of all if all are accepted.
 
-    A place at one position that is found at 5% stands before own windows: they find it too, and say no position.
+    Of those that are found, one at one position stands before own windows: they find it too, and say no position.
     """
-    shown = row.judged or row.entry["places"]
-    measured = [place for place in shown if place["measures"][PASTED]["value"] is not None]
-    return max(
-        measured,
-        key=lambda place: (_is_found_at_one_position(place), float(place["measures"][PASTED]["value"])),
-        default=None,
-    )
-
-
-def _is_found_at_one_position(place: Document) -> bool:
-    return not place["own"] and as_tested(place).p <= ALPHA
+    both = list(zip(row.judged, row.places, strict=True))
+    found = [place for place, tested in both if earned[tested] in FOUND]
+    fixed = [place for place in found if not place["own"]]
+    named = fixed or found or row.judged or row.entry["places"]
+    measured = [place for place in named if place["measures"][PASTED]["value"] is not None]
+    return max(measured, key=lambda place: float(place["measures"][PASTED]["value"]), default=None)
 
 
 def _limit(place: Document | None) -> float:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from modicum.gate.differing import Differences, differing, differing_fields
-from modicum.gate.spot_rule import SpotOutcome, high_end, judge_network, judge_rows, low_end
+from modicum.gate.spot_rule import SpotOutcome, high_end, judge_network, judge_places, low_end, row_outcomes
 from modicum.gate.spots import as_tested, by_source, place_number
 
 Document = Mapping[str, Any]
@@ -23,14 +23,16 @@ def spots_differing(document: Document) -> Differences:
 def _test_differing(path: str, test: Document) -> Differences:
     rows: Sequence[Document] = test["rows"]
     places = [(number, place) for number, row in enumerate(rows) for place in row["places"]]
-    outcomes = judge_rows([as_tested(place, place_number(number, place)) for number, place in places])
+    tested = [as_tested(place, place_number(number, place)) for number, place in places]
+    judged = judge_places(tested)
+    earned, outcomes = iter(judged), row_outcomes(tested, judged)
     whole = {number: outcomes.get(number, SpotOutcome.INCONCLUSIVE) for number in range(len(rows))}
     for number, row in enumerate(rows):
         told = {"whole_outcome": whole[number], "outside_outcome": outcomes.get(~number)}
         for name, outcome in {**told, "outcome": _called(row, whole[number])}.items():
             yield from differing(f"{path}.rows[{number}].{name}", row.get(name), outcome)
         for at, place in enumerate(row["places"]):
-            yield from _place_differing(f"{path}.rows[{number}].places[{at}].measures", place)
+            yield from _place_differing(f"{path}.rows[{number}].places[{at}]", place, next(earned))
     called = SHORTCUT if any(row.get("shortcut") for row in rows) else judge_network(whole)
     yield from differing(f"{path}.outcome", test.get("outcome"), called)
 
@@ -39,11 +41,13 @@ def _called(row: Document, outcome: SpotOutcome) -> str:
     return SHORTCUT if row.get("shortcut") else outcome
 
 
-def _place_differing(path: str, place: Document) -> Differences:
+def _place_differing(path: str, place: Document, earned: SpotOutcome) -> Differences:
+    """What a place says that its counts do not. Places of older documents do not say what they earned."""
+    yield from differing(f"{path}.outcome", place.get("outcome", earned), earned)
     for name, counts in DIFFERENCES.items():
         if name in place["measures"]:
             measure = place["measures"][name]
-            yield from differing_fields(f"{path}.{name}", measure, dict(_difference(place[counts], measure)))
+            yield from differing_fields(f"{path}.measures.{name}", measure, dict(_difference(place[counts], measure)))
 
 
 def _difference(counts: Sequence[Document], measure: Document) -> Iterator[tuple[str, Any]]:

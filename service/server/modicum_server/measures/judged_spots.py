@@ -32,12 +32,14 @@ class JudgedPlace:
         trials: its tests.
         measures: the differences and, where images have objects, how far the place overlaps them.
         location: where it lies; None where no image has objects.
+        outcome: what it earned by itself.
     """
 
     tested: TestedPlace
     trials: tuple[SpotTrial, ...]
     measures: Measured
     location: Location | None = None
+    outcome: SpotOutcome = SpotOutcome.INCONCLUSIVE
 
     @property
     def outside(self) -> bool:
@@ -50,6 +52,7 @@ class JudgedPlace:
             "own": self.tested.own,
             "outside": self.outside,
             "location": self.location,
+            "outcome": self.outcome.value,
             "places": [_trial_json(trial) for trial in self.trials],
             "measures": {name: measure.as_json() for name, measure in self.measures.items()},
             "pasted": [count for trial in self.trials for count in _counts(trial.half, trial.pasted)],
@@ -84,7 +87,7 @@ class JudgedRow:
 
     def as_json(self) -> dict[str, Any]:
         """Return it as JSON values."""
-        shown, places = self.shortcut or self.strongest, (*self.places, *self.outside)
+        shown, places = self.shown, (*self.places, *self.outside)
         return {
             "target_class": self.row.target_class,
             "label": self.label,
@@ -101,18 +104,23 @@ class JudgedRow:
         }
 
     @property
+    def shown(self) -> JudgedPlace | None:
+        """The place that words and pictures are about: one that earned the row's outcome, if any was found."""
+        return self.shortcut or self.strongest
+
+    @property
     def strongest(self) -> JudgedPlace | None:
-        """The place on the whole images whose copies the class follows most surely."""
-        return _strongest(self.places)
+        """The place on the whole images that the class follows most surely, of those that earned the outcome."""
+        return _strongest(self.places, self.outcome)
 
     @property
     def beside_objects(self) -> JudgedPlace | None:
         """The place outside the objects that decides, if there is one."""
         if self.outside_outcome in FOUND:
-            return _strongest(self.outside)
-        place = self.strongest
-        beside = place is not None and place.location is Location.OUTSIDE
-        return place if beside and self.outcome in FOUND else None
+            return _strongest(self.outside, self.outside_outcome)
+        beside = [place for place in self.places if place.location is Location.OUTSIDE and place.outcome in FOUND]
+        decisive = any(place.outcome is SpotOutcome.DECISIVE for place in beside)
+        return _strongest(beside, SpotOutcome.DECISIVE if decisive else SpotOutcome.SUFFICIENT)
 
     @property
     def shortcut(self) -> JudgedPlace | None:
@@ -171,8 +179,10 @@ class SpotTest:
         }
 
 
-def _strongest(places: Sequence[JudgedPlace]) -> JudgedPlace | None:
-    return max(places, key=lambda place: low_end(place.tested.pasted, ALPHA), default=None)
+def _strongest(places: Sequence[JudgedPlace], outcome: SpotOutcome | None) -> JudgedPlace | None:
+    """The place that the class follows most surely; where the outcome is of a place that decides, of those that are."""
+    earned = [place for place in places if place.outcome is outcome] if outcome in FOUND else places
+    return max(earned, key=lambda place: low_end(place.tested.pasted, ALPHA), default=None)
 
 
 def _counts(half: int, outcomes: SpotOutcomes) -> list[dict[str, int]]:

@@ -139,7 +139,7 @@ def _some(labels: Sequence[str]) -> str:
 
 
 def _found_text(row: JudgedRow) -> str:
-    place = row.shortcut or row.strongest
+    place = row.shown
     assert place is not None, "a row is found at a place"
     pasted = place.measures["spot_pasted_difference"]
     subject = "its class" if row.row.target_class is None else row.label
@@ -153,7 +153,7 @@ def _found_text(row: JudgedRow) -> str:
 
 def opening_text(row: JudgedRow, place: JudgedPlace) -> str:
     """Return that the class follows the place, or that the place suffices where covering it was not shown to matter."""
-    follows = _is_decisive(row, place)
+    follows = place.outcome is SpotOutcome.DECISIVE
     if row.row.target_class is None:
         return f"Of all classes together, a decision {'follows' if follows else 'can be made by'} {place_text(place)}"
     if follows:
@@ -178,8 +178,8 @@ def carriers_text(row: JudgedRow, place: JudgedPlace) -> str:
 
 
 def covered_text(row: JudgedRow, place: JudgedPlace) -> str:
-    """Return what covering the place costs, where it was covered and is DECISIVE; empty otherwise."""
-    if not _is_decisive(row, place):
+    """Return what covering the place costs, where it is DECISIVE; empty otherwise."""
+    if place.outcome is not SpotOutcome.DECISIVE:
         return ""
     covered = place.measures["spot_covered_difference"]
     subject = "their class" if row.row.target_class is None else row.label
@@ -188,12 +188,6 @@ def covered_text(row: JudgedRow, place: JudgedPlace) -> str:
         f" When it is covered, {_here(covered)} of the pictures lose {subject} ({_elsewhere(covered)} with "
         f"{_elsewhere_covered_text(place)}): a difference of {difference} over {covered.n} pictures."
     )
-
-
-def _is_decisive(row: JudgedRow, place: JudgedPlace) -> bool:
-    """Whether the row is DECISIVE where the place was tested, and the place was covered: not every pattern is."""
-    outcome = row.outside_outcome if place.outside else row.outcome
-    return outcome is SpotOutcome.DECISIVE and place.measures["spot_covered_difference"].value is not None
 
 
 def compared_text(kinds: Iterable[str], filled: str) -> str:

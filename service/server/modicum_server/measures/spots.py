@@ -6,20 +6,23 @@ shows a loss for its class; otherwise a person must say whether it is evidence. 
 tried.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 from modicum.gate.spot_rule import (
     ALPHA,
+    FOUND,
     Floats,
     SpotOutcome,
     TestedPlace,
     by_source,
     high_end,
     judge_network,
-    judge_rows,
+    judge_places,
     low_end,
     pairs_by_source,
+    row_outcomes,
     sources_needed,
 )
 
@@ -71,8 +74,11 @@ def _spot_test(
     index = audited.spot_search
     assert index is not None, "a spot test needs a search for the predicted class"
     seen = audited.seen[version.name, index]
-    tested = [(row, places_of(row, seen.level), places_of(row, seen.level, outside=True)) for row in rows]
-    outcomes = judge_rows([place.tested for _, *both in tested for places in both for place in places])
+    whole, outside = ([places_of(row, seen.level, outside=where) for row in rows] for where in (False, True))
+    tested = [place.tested for places in (*whole, *outside) for place in places]
+    earned = judge_places(tested)
+    outcomes, each = row_outcomes(tested, earned), iter(earned)
+    whole, outside = ([_with_outcomes(places, each) for places in kind] for kind in (whole, outside))
     judged = tuple(
         JudgedRow(
             row,
@@ -84,18 +90,18 @@ def _spot_test(
             outcomes.get(_key(row, outside=True)),
             None if paired is None else paired.lost(row.target_class),
         )
-        for row, places, beside in tested
+        for row, places, beside in zip(rows, whole, outside, strict=True)
     )
     predicted = np.unique(seen.predicted[seen.predicted >= 0])
     own_rows = sum(row.target_class is not None for row in rows)
-    return SpotTest(
-        version.name,
-        index,
-        judge_network({row.row.number: row.outcome for row in judged}),
-        judged,
-        max(0, len(predicted) - own_rows),
-        _headline(judged),
-    )
+    outcome = judge_network({row.row.number: row.outcome for row in judged})
+    untested = max(0, len(predicted) - own_rows)
+    return SpotTest(version.name, index, outcome, judged, untested, _headline(judged, outcome))
+
+
+def _with_outcomes(places: Sequence[JudgedPlace], earned: Iterator[SpotOutcome]) -> tuple[JudgedPlace, ...]:
+    """The places with the next outcomes, one each."""
+    return tuple(replace(place, outcome=next(earned)) for place in places)
 
 
 def _key(row: SpotRow, *, outside: bool) -> int:
@@ -149,9 +155,10 @@ def _difference(values: Floats, outcomes: Sequence[SpotOutcomes], level: float) 
     return Measure(float(values.mean()), "difference", len(values), interval, parameters)
 
 
-def _headline(rows: Sequence[JudgedRow]) -> Measured:
-    """The measures of the place that the copies follow most surely, with its class."""
-    strongest = [(row, place) for row in rows if (place := row.strongest) is not None and place.tested.judged]
+def _headline(rows: Sequence[JudgedRow], outcome: SpotOutcome) -> Measured:
+    """The measures of the place that copies follow most surely, with its class: of the rows found like the network."""
+    like = [row for row in rows if row.outcome is outcome] if outcome in FOUND else rows
+    strongest = [(row, place) for row in like if (place := row.strongest) is not None and place.tested.judged]
     if not strongest:
         nothing = Measure(None, "difference", 0, unavailable=TOO_FEW)
         return {"spot_pasted_difference": nothing, "spot_covered_difference": nothing}

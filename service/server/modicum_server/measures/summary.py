@@ -153,7 +153,7 @@ def _about_rest(rows: Sequence[JudgedRow]) -> list[str]:
 
 
 def _found(row: JudgedRow) -> str:
-    place = row.shortcut or row.strongest
+    place = row.shown
     assert place is not None, "a row is found at a place"
     pasted = place.measures["spot_pasted_difference"]
     pairs = pasted.parameters["pairs"]

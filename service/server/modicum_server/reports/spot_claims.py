@@ -152,9 +152,12 @@ def _of_one(row: Row) -> tuple[str, ...]:
 
 
 def _matters_covered(row: Row) -> bool:
-    """Whether covering was seen to matter, and the place that is shown was covered: not every pattern is."""
+    """Whether covering the place that is shown was seen to matter. Older documents say so of the row alone."""
+    place = shown_place(row)
+    if "outcome" in place:
+        return bool(place["outcome"] == SpotOutcome.DECISIVE)
     decisive = SpotOutcome.DECISIVE in {row["outcome"], row.get("whole_outcome"), row.get("outside_outcome")}
-    return decisive and shown_place(row)["measures"]["spot_covered_difference"]["value"] is not None
+    return decisive and place["measures"]["spot_covered_difference"]["value"] is not None
 
 
 def _line(row: Row, model: str) -> ClassLine:
