@@ -15,10 +15,13 @@ PROGRAMS, ADAPTERS, CORE, OTHERS = "#efe7dc", "#e3edf3", "#e6f0e2", "#f3e6ec"
 WORDS: Mapping[str, str] = {
     "cli": "modicum-server",
     "demo": "make demo",
+    "backup_commands": "modicum-server backup",
+    "collect_command": "modicum-server collect",
     "token_commands": "modicum-server token",
     "trail_commands": "modicum-server trail",
     "verify_command": "modicum-server verify",
     "database_option": "--data",
+    "amount_options": "50MB, 30d",
     "local": "modicum-server up",
     "selftest": "planted shortcuts",
     "bootstrap": "joins ports and adapters",
@@ -28,6 +31,7 @@ WORDS: Mapping[str, str] = {
     "queue": "wakes workers",
     "artifacts": "bytes by digest",
     "issuers": "identity tokens",
+    "backups": "their files",
     "torchserve": "model server",
     "model_process": "model process",
     "metrics": "Prometheus",
@@ -108,6 +112,6 @@ def _row(y: float, boxes: Sequence[tuple[str, str, str]]) -> Iterator[str]:
 def _colour(name: str) -> str:
     if name in CORE_PACKAGES:
         return CORE
-    programs = {"cli", "demo", "token_commands", "trail_commands", "verify_command", "command_parts"}
-    programs |= {"database_option", "local", "selftest", "bootstrap", "worker"}
+    programs = {"cli", "demo", "backup_commands", "collect_command", "token_commands", "trail_commands", "verify_command"}
+    programs |= {"amount_options", "command_parts", "database_option", "local", "selftest", "bootstrap", "worker"}
     return PROGRAMS if name in programs else ADAPTERS

@@ -15,7 +15,11 @@ from modicum_server.settings import Settings
 from modicum_server.transports.call_limits import BOUNDS, Bounds
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from modicum_server.backups.folder import FolderBackup
     from modicum_server.metrics.api import ApiMetrics
+    from modicum_server.store.database_copies import PostgresCopies
     from modicum_server.store.postgres import PostgresStore
     from modicum_server.torchserve.adapter import TorchServe
     from modicum_server.transports.api import Api
@@ -39,6 +43,25 @@ async def open_store(database_url: str) -> AsyncIterator["PostgresStore"]:
         yield store
     finally:
         await store.close()
+
+
+@asynccontextmanager
+async def open_copies(database_url: str) -> AsyncIterator["PostgresCopies"]:
+    """Open what copies a database out and in, for the length of the context."""
+    from modicum_server.store.database_copies import PostgresCopies  # noqa: PLC0415 - only backups need it
+
+    copies = PostgresCopies(database_url)
+    try:
+        yield copies
+    finally:
+        await copies.close()
+
+
+def open_backup(path: "Path") -> "FolderBackup":
+    """Open the folder of a backup, which exists."""
+    from modicum_server.backups.folder import ARTIFACTS, FolderBackup  # noqa: PLC0415 - as above
+
+    return FolderBackup(path, open_artifact_store(str((path / ARTIFACTS).absolute())))
 
 
 async def require_one_store(store: Store, artifacts: ArtifactStore, settings: Settings) -> None:

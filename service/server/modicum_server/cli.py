@@ -1,4 +1,4 @@
-"""The `modicum-server` command: up, serve, worker, migrate, token, trail, verify, selftest."""
+"""The `modicum-server` command: up, serve, worker, migrate, and what operators run."""
 
 import asyncio
 import json
@@ -14,7 +14,7 @@ import structlog
 import typer
 from pydantic import ValidationError
 
-from modicum_server import token_commands, trail_commands, verify_command
+from modicum_server import backup_commands, collect_command, token_commands, trail_commands, verify_command
 from modicum_server.command_parts import NOT_COMPLETED, USAGE, Command, Group, end, settings_with
 from modicum_server.errors import DependencyUnavailable, ModicumError
 from modicum_server.logs import log_as_json, log_for_people
@@ -29,8 +29,9 @@ ANY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not li
 
 HELP = """Run and administer a Modicum server.
 
-Exit codes: 0 done, 1 `selftest` found a wrong verdict, or `verify` found
-damage, 2 wrong usage or settings, 3 not completed.
+Exit codes: 0 done, 1 `selftest` found a wrong verdict, or `verify`,
+`backup` or `restore` found damage, 2 wrong usage or settings, 3 not
+completed.
 """
 
 
@@ -196,6 +197,9 @@ def selftest(
 
 
 app.command("verify", cls=Command)(verify_command.verify)
+app.command("backup", cls=Command)(backup_commands.backup)
+app.command("restore", cls=Command)(backup_commands.restore)
+app.command("collect", cls=Command)(collect_command.collect)
 app.add_typer(token_commands.app, name="token")
 app.add_typer(trail_commands.app, name="trail")
 

@@ -1,11 +1,13 @@
-"""The option --data: which server's database a command of the operator is for."""
+"""The option --data: which server's database and artifacts a command of the operator is for."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import SecretStr
 
 from modicum_server.command_parts import USAGE, end, settings_with
+from modicum_server.settings import Settings
 
 Data = Annotated[
     Path | None,
@@ -29,3 +31,16 @@ def database_url(data: Path | None) -> str:
         return running_database_url(data or default_folder())
     except NoServerRuns as error:
         end(USAGE, str(error))
+
+
+def store_settings(data: Path | None) -> Settings:
+    """Return settings with the database and the artifacts of one store: the configured one, or a data folder's."""
+    from modicum_server.local.folder import default_folder
+
+    given = settings_with()
+    url = database_url(data)
+    own = data is not None or not given.database_url.get_secret_value()
+    artifacts_url = str((data or default_folder()) / "artifacts") if own else given.artifacts_url
+    if not artifacts_url:
+        end(USAGE, "not set: MODICUM_ARTIFACTS_URL (a folder or an fsspec URL)")
+    return given.model_copy(update={"database_url": SecretStr(url), "artifacts_url": artifacts_url})

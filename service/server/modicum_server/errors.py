@@ -20,6 +20,8 @@
     ├── OutOfRange ─ UploadTruncated, OffsetInvalid
     ├── DataLoss ─ DigestMismatch
     ├── ArtifactCorrupt, StoresMixed (ends a process at its start; it is in `usecases.store_identity`)
+    ├── BackupUnderWay, BackupPlaceTaken, BackupUnknown, BackupDamaged, StoreNotEmpty (of the operator's commands;
+    │   they are in `usecases.backup_errors`)
     ├── Unavailable ─ DependencyUnavailable ─ DatabaseFull, SchemaOutdated, ServerStopping, IssuerUnavailable
     └── ModelServerError (never leaves the worker; its kinds are in `model_server`) ─
               ModelDied, ModelOutOfMemory, ModelHung, ModelServerDown, TaskFailed ─ ExecutableNotEnclosed

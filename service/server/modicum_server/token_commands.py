@@ -1,7 +1,6 @@
 """`modicum-server token`: the operator creates, lists, rotates and revokes the tokens with which clients log in."""
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
+from modicum_server.amount_options import duration_of
 from modicum_server.command_parts import USAGE, Command, Group, end
 from modicum_server.database_option import Data, database_url
 from modicum_server.domain.access import Token
@@ -25,7 +25,6 @@ app = typer.Typer(
 )
 
 NEVER = "never"
-UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 LONGEST_LIFETIME = timedelta(days=3650)
 
 TokenId = Annotated[str, typer.Argument(metavar="ID", help="Id of the token, as `modicum-server token list` shows it.")]
@@ -123,7 +122,7 @@ def rotate(
     data: Data = None,
 ) -> None:
     """Print a new token with the principal, name and lifetime of this one, which then ends."""
-    seconds = int(_duration("--overlap", overlap).total_seconds())
+    seconds = int(duration_of("--overlap", overlap).total_seconds())
     made = _with_tokens(data, lambda tokens: tokens.rotate(token, overlap_seconds=seconds))
     typer.echo(made.secret)
     typer.echo(f"id {made.token.id}, expires {_day(made.token.expire_time)}", err=True)
@@ -133,17 +132,10 @@ def lifetime_of(text: str) -> timedelta | None:
     """Return the time in an option such as 90d; None for never."""
     if text == NEVER:
         return None
-    lifetime = _duration("--expires", text)
+    lifetime = duration_of("--expires", text)
     if not timedelta(0) < lifetime <= LONGEST_LIFETIME:
         end(USAGE, f"--expires: expected more than 0 and at most {LONGEST_LIFETIME.days}d, or {NEVER}; got {text!r}")
     return lifetime
-
-
-def _duration(option: str, text: str) -> timedelta:
-    found = re.fullmatch("([0-9]{1,6})([mhd])", text, re.ASCII)
-    if found is None:
-        end(USAGE, f"{option}: expected a number and m, h or d, such as 12h or 90d; got {text!r}")
-    return timedelta(**{UNITS[found[2]]: int(found[1])})
 
 
 def _with_tokens(data: Path | None, work: Callable[[OperatorTokens], Awaitable[T]]) -> T:

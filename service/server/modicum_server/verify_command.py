@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import re
 import shlex
 import signal
 from collections import Counter
@@ -13,10 +12,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import SecretStr
 
-from modicum_server.command_parts import NOT_COMPLETED, USAGE, end, settings_with
-from modicum_server.database_option import Data, database_url
+from modicum_server.amount_options import Rate, rate_of
+from modicum_server.command_parts import NOT_COMPLETED, USAGE, end
+from modicum_server.database_option import Data, store_settings
 from modicum_server.domain.digests import is_digest
 from modicum_server.domain.trail import Seal
 from modicum_server.errors import DependencyUnavailable
@@ -28,7 +27,6 @@ from modicum_server.usecases.verifying import verify as verified
 
 DAMAGED = 1
 HARM = (State.MISSING, State.CORRUPT, State.UNREADABLE)
-UNITS = {"": 1, "kB": 1_000, "MB": 1_000_000, "GB": 1_000_000_000}
 ROW = "{:<10}  {:<64}  {:>15}  {}"
 
 
@@ -53,7 +51,7 @@ class Seen:
 
 
 def verify(
-    rate: Annotated[str, typer.Option(metavar="BYTES", help="Most bytes to read a second, such as 50MB.")] = "",
+    rate: Rate = "",
     after: Annotated[str, typer.Option(metavar="DIGEST", help="Go on after this digest of an earlier run.")] = "",
     heads: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Heads of the trail that `trail heads` printed before.")
@@ -68,11 +66,11 @@ def verify(
     1 where an entry has a row, or an artifact is missing, corrupt or unreadable, else with 0. Ctrl-C, and a database or
     store that goes away, end with 3, and print how to go on.
     """
-    bytes_per_second = rate_of(rate) if rate else None
+    bytes_per_second = rate_of(rate)
     if after and not is_digest(after):
         end(USAGE, f"--after: expected a digest of 64 hexadecimal digits, as an earlier run printed it; got {after!r}")
     seen, known_heads = Seen(after), () if heads is None else _read_heads(heads)
-    settings = _settings(data)
+    settings = store_settings(data)
     flawed = False if after else asyncio.run(_trail_has_flaws(settings, known_heads))
     if trail_only:
         raise SystemExit(DAMAGED if flawed else 0)
@@ -94,27 +92,6 @@ def rest_command(after: str, rate: str, data: Path | None) -> str:
     given = {"--after": after, "--rate": rate, "--data": data}
     options = "".join(f" {option} {shlex.quote(str(value))}" for option, value in given.items() if value)
     return f"modicum-server verify{options}"
-
-
-def rate_of(text: str) -> float:
-    """Return the bytes a second in an option such as 50MB."""
-    found = re.fullmatch("([0-9]{1,9})(|kB|MB|GB)", text, re.ASCII)
-    if found is None or int(found[1]) == 0:
-        end(USAGE, f"--rate: expected a number of bytes, kB, MB or GB, such as 50MB; got {text!r}")
-    return float(int(found[1]) * UNITS[found[2]])
-
-
-def _settings(data: Path | None) -> Settings:
-    """Return settings with the database and the artifacts of one store: the configured one, or a data folder's."""
-    from modicum_server.local.folder import default_folder
-
-    given = settings_with()
-    url = database_url(data)
-    own = data is not None or not given.database_url.get_secret_value()
-    artifacts_url = str((data or default_folder()) / "artifacts") if own else given.artifacts_url
-    if not artifacts_url:
-        end(USAGE, "not set: MODICUM_ARTIFACTS_URL (a folder or an fsspec URL)")
-    return given.model_copy(update={"database_url": SecretStr(url), "artifacts_url": artifacts_url})
 
 
 def _read_heads(path: Path) -> tuple[Seal, ...]:

@@ -25,7 +25,15 @@ FACT_GAUGES: Mapping[str, tuple[str, str]] = {
     "last_claim": ("modicum_queue_last_claim_timestamp_seconds", "Unix time of the last claim of a shard by a worker."),
     "audits_stalled": ("modicum_audits_stalled", "RUNNING audits without a shard held by a worker."),
     "database_bytes": ("modicum_database_size_bytes", "Size of the database."),
+    "collectable_bytes": (
+        "modicum_artifact_store_collectable_bytes",
+        "Bytes to which nothing referred at the newest collection and that it left, because it was a dry run.",
+    ),
 }
+COLLECTED = (
+    "modicum_artifact_store_collected_bytes",
+    "Bytes of artifacts that collections deleted, since the database was created.",
+)
 EXPIRED = ("modicum_queue_leases_expired", "Leases that expired, since the database was created.")
 VERSION_LABELS = ("project", "model", "version")
 RATE = "modicum_model_overinterpretation_rate"
@@ -96,6 +104,7 @@ def _stored(stored: Stored | None) -> Iterator[Metric]:
     for fact, (name, text) in FACT_GAUGES.items():
         yield GaugeMetricFamily(name, text, value=facts.get(fact))
     yield CounterMetricFamily(*EXPIRED, value=facts.get("expired_total"))
+    yield CounterMetricFamily(*COLLECTED, value=facts.get("collected_bytes_total"))
     audits = {} if stored is None else {state.value: stored.audits.get(state, 0) for state in AuditState}
     yield _by_label("modicum_audits", "Stored audits, by state.", "state", audits)
     failed = {} if stored is None else stored.failed

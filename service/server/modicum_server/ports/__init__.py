@@ -11,7 +11,9 @@ and each row comes with its key.
 from modicum_server.ports.access import Access, Projects, RememberedRequest, Requests, Sessions
 from modicum_server.ports.artifacts import ArtifactStore, ObjectsCheck, Upload
 from modicum_server.ports.audits import AuditFilter, Audits, Findings, Predictions, Shards, Spots
+from modicum_server.ports.backups import BackupFolder, DatabaseCopies, DatabaseSnapshot
 from modicum_server.ports.catalogue import Artifacts, Datasets, Models
+from modicum_server.ports.collections import Collections
 from modicum_server.ports.identity import Identity
 from modicum_server.ports.lists import Keyed
 from modicum_server.ports.notices import Changes, Wakeups, Watch
@@ -39,8 +41,12 @@ __all__ = [
     "Artifacts",
     "AuditFilter",
     "Audits",
+    "BackupFolder",
     "CanvasWriter",
     "Changes",
+    "Collections",
+    "DatabaseCopies",
+    "DatabaseSnapshot",
     "Datasets",
     "Findings",
     "Gauges",

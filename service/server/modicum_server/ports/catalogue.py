@@ -70,11 +70,17 @@ class Artifacts(Protocol):
     async def held(self, project: str, digests: Sequence[str]) -> frozenset[str]:
         """Which of them the project holds; they are not deleted until the transaction ends."""
 
+    async def use(self, project: str, digests: Sequence[str]) -> frozenset[str]:
+        """As `held`, and note to the hour that the project needs them: a collection leaves them for its grace time."""
+
     async def lock(self, digest: str) -> bool:
         """Be alone with the digest until the transaction ends, to bring or delete its bytes; whether it is held.
 
         Bytes are stored together with their record, and deleted only when no project has one.
         """
+
+    async def may_delete_bytes(self) -> bool:
+        """Whether no backup copies bytes now; if so, none begins until the transaction ends."""
 
     async def all_held(self, *, after: str, limit: int) -> list[HeldArtifact]:
         """What any project holds, by rising digest, behind `after`."""

@@ -12,7 +12,10 @@ class Gauges(Protocol):
     """What the metrics show besides the facts of the queue, over all projects."""
 
     async def facts(self) -> Mapping[str, float]:
-        """`leases_overdue`, `audits_stalled`, `database_bytes`, and `last_claim` (Unix time) if there was a claim."""
+        """`leases_overdue`, `audits_stalled`, `database_bytes` and `collected_bytes_total`.
+
+        Also `last_claim` (Unix time) and `collectable_bytes`, if there was a claim and a collection.
+        """
 
     async def failed_audits(self) -> Mapping[str, int]:
         """FAILED audits that are stored, by reason: a bounded number of reasons."""

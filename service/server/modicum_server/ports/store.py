@@ -6,6 +6,7 @@ from typing import Protocol
 from modicum_server.ports.access import Access, Projects, Requests, Sessions
 from modicum_server.ports.audits import Audits, Findings, Predictions, Shards, Spots
 from modicum_server.ports.catalogue import Artifacts, Datasets, Models
+from modicum_server.ports.collections import Collections
 from modicum_server.ports.identity import Identity
 from modicum_server.ports.overviews import Gauges, Overviews
 from modicum_server.ports.reviews import Reviews
@@ -27,6 +28,7 @@ class Transaction(Protocol):
     models: Models
     datasets: Datasets
     artifacts: Artifacts
+    collections: Collections
     audits: Audits
     shards: Shards
     findings: Findings

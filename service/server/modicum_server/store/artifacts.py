@@ -1,9 +1,25 @@
 """Which project holds which artifacts."""
 
+import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import ARRAY, Select, Text, any_, delete, exists, func, literal, or_, select
-from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Select,
+    Text,
+    any_,
+    cast,
+    delete,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import aggregate_order_by, array, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from modicum_server.domain.datasets import Artifact, HeldArtifact
@@ -12,6 +28,10 @@ from modicum_server.store import tables
 from modicum_server.store.projects import advisory_key
 
 REFERRERS = 10
+#: A use is noted at most this often: a question for many digests writes little.
+USE_NOTED_SECONDS = 3600.0
+#: A backup holds it alone; a deletion of bytes shares it.
+COPYING_LOCK = advisory_key("artifacts", "copying")
 
 
 class PostgresArtifacts:
@@ -22,7 +42,8 @@ class PostgresArtifacts:
 
     async def get(self, project: str, digest: str) -> Artifact | None:
         """Get the record."""
-        query = select(tables.artifacts).filter_by(project=project, digest=digest)
+        fields = [tables.artifacts.c[field.name] for field in dataclasses.fields(Artifact)]
+        query = select(*fields).where(tables.artifacts.c.project == project, tables.artifacts.c.digest == digest)
         row = (await self._connection.execute(query)).mappings().one_or_none()
         return Artifact(**row) if row else None
 
@@ -37,11 +58,26 @@ class PostgresArtifacts:
         )
         return frozenset((await self._connection.scalars(query)).all())
 
+    async def use(self, project: str, digests: Sequence[str]) -> frozenset[str]:
+        """Note that the project needs them now, and return which of them it holds."""
+        held = await self.held(project, digests)
+        records = tables.artifacts.c
+        stale = records.used_time < func.now() - func.make_interval(0, 0, 0, 0, 0, 0, USE_NOTED_SECONDS)
+        ours = records.project == project, records.digest == any_(literal(sorted(held), ARRAY(Text))), stale
+        turn = select(records.digest).where(*ours).order_by(records.digest).with_for_update(key_share=True)
+        noted = update(tables.artifacts).where(records.project == project, records.digest.in_(turn))
+        await self._connection.execute(noted.values(used_time=func.now()))
+        return held
+
     async def lock(self, digest: str) -> bool:
         """Hold the digest alone until the transaction ends, to store or delete its bytes. Return whether it is held."""
         patience = func.set_config(IDLE_TIMEOUT, IDLE_ARTIFACT_TRANSACTION, True)
         await self._connection.execute(select(func.pg_advisory_xact_lock(advisory_key("artifact", digest)), patience))
         return await self._held_anywhere(digest)
+
+    async def may_delete_bytes(self) -> bool:
+        """Return whether no backup copies bytes now; if so, none begins until the transaction ends."""
+        return bool(await self._connection.scalar(select(func.pg_try_advisory_xact_lock_shared(COPYING_LOCK))))
 
     async def all_held(self, *, after: str, limit: int) -> list[HeldArtifact]:
         """Return what any project holds, by rising digest, behind `after`."""
@@ -67,7 +103,7 @@ class PostgresArtifacts:
         record = select(tables.artifacts).filter_by(project=project, digest=digest)
         await self._connection.execute(record.with_for_update())
         found: list[str] = []
-        for query in (_versions(digest), _datasets(digest), _audits(digest), _verdicts(digest), _swaps(digest)):
+        for query in (each(literal(digest)) for each in (*ROWS_THAT_REFER, _swaps)):
             here = query.where(query.selected_columns.project == project)
             rows = await self._connection.execute(here.order_by("name").limit(REFERRERS - len(found)))
             found += [row.name for row in rows]
@@ -83,32 +119,42 @@ class PostgresArtifacts:
 
 
 Named = Select[tuple[str, str]]
+Digest = ColumnElement[str]
 
 
-def _versions(digest: str) -> Named:
+def _versions(digest: Digest) -> Named:
     versions = tables.model_versions.c
     return select(versions.name, versions.project).where(versions.artifact_digest == digest)
 
 
-def _datasets(digest: str) -> Named:
+def _datasets(digest: Digest) -> Named:
     datasets, items = tables.datasets.c, tables.dataset_items.c
     by_item = [
-        datasets.id.in_(select(items.dataset_id).where(column == digest, column != ""))
+        datasets.id.in_(select(items.dataset_id).where(column == digest, column != "").correlate(tables.artifacts))
         for column in (items.image_digest, items.boxes_digest, items.mask_digest)
     ]
     return select(datasets.name, datasets.project).where(or_(datasets.manifest_digest == digest, *by_item))
 
 
-def _audits(digest: str) -> Named:
+def _audits(digest: Digest) -> Named:
     audits = tables.audits.c
-    return select(audits.name, audits.project).where(audits.artifact_digests.contains([digest]))
+    return select(audits.name, audits.project).where(audits.artifact_digests.contains(_alone(digest)))
 
 
-def _verdicts(digest: str) -> Named:
+def _verdicts(digest: Digest) -> Named:
     verdicts = tables.verdicts.c
-    return select(verdicts.name, verdicts.project).where(verdicts.artifact_digests.contains([digest]))
+    named = verdicts.artifact_digests.contains(_alone(digest))
+    return select(verdicts.name, verdicts.project).where(named)
 
 
-def _swaps(digest: str) -> Named:
+def _swaps(digest: Digest) -> Named:
     swaps = tables.spot_swaps.c
     return select(swaps.name, swaps.project).where(swaps.plan["pictures"].has_key(digest))
+
+
+def _alone(digest: Digest) -> ColumnElement[Any]:
+    return cast(array([digest]), ARRAY(Text))
+
+
+#: What refers to a digest, by indices. Swaps do too; they have no index, and are asked for one digest at a time.
+ROWS_THAT_REFER = (_versions, _datasets, _audits, _verdicts)

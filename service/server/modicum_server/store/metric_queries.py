@@ -4,8 +4,9 @@ Everything is over all projects: metrics are the operator's.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-from sqlalchemy import Select, Subquery, exists, func, select, true
+from sqlalchemy import Label, Select, Subquery, case, exists, func, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from modicum_server.domain.audits import AuditState
@@ -31,7 +32,7 @@ class PostgresGauges:
         self._connection = connection
 
     async def facts(self) -> Mapping[str, float]:
-        """`leases_overdue`, `audits_stalled`, `database_bytes`, and `last_claim` (Unix time) if there was one."""
+        """Return the facts by name: counts, bytes, and Unix times. What never happened is left out."""
         overdue = select(func.count()).select_from(tables.shards).where(_SHARDS.lease_until < _NOW)
         claimed = func.extract("epoch", func.max(tables.projects.c.served_time))
         query = select(
@@ -39,6 +40,7 @@ class PostgresGauges:
             _stalled().scalar_subquery().label("audits_stalled"),
             select(claimed).scalar_subquery().label("last_claim"),
             func.pg_database_size(func.current_database()).label("database_bytes"),
+            *_collections(),
         )
         row = (await self._connection.execute(query)).mappings().one()
         return {name: float(value) for name, value in row.items() if value is not None}
@@ -73,6 +75,17 @@ class PostgresGauges:
             for row in await self._connection.execute(query)
         ]
         return {verdict.model_version: verdict for verdict in found}
+
+
+def _collections() -> list[Label[Any]]:
+    """What collections deleted in all, and what the newest one left because it only looked."""
+    rows = tables.collections.c
+    deleted = select(func.coalesce(func.sum(rows.artifact_bytes), 0)).where(~rows.dry_run)
+    left = select(case((rows.dry_run, rows.artifact_bytes), else_=0)).order_by(rows.id.desc()).limit(1)
+    return [
+        deleted.scalar_subquery().label("collected_bytes_total"),
+        left.scalar_subquery().label("collectable_bytes"),
+    ]
 
 
 def _newest() -> Subquery:

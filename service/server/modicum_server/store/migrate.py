@@ -31,10 +31,15 @@ def migrate(database_url: str, *, service_url: str = "") -> None:
     """
     with translated(), _engine(database_url).begin() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
-        command.upgrade(_config(connection), "head")
+        upgrade(connection, "head")
         role = make_url(service_url).username if service_url else None
         if role is not None and role != make_url(database_url).username:
             grant_rights(connection, role)
+
+
+def upgrade(connection: Connection, revision: str) -> None:
+    """Apply the steps up to a revision, or to "head", in the transaction of the connection. Blocks."""
+    command.upgrade(_config(connection), revision)
 
 
 def migrations_folder() -> Path:

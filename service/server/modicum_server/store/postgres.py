@@ -17,6 +17,7 @@ from modicum_server.postgres.wake_jobs import WakeJobs
 from modicum_server.store.access import PostgresAccess
 from modicum_server.store.artifacts import PostgresArtifacts
 from modicum_server.store.audits import PostgresAudits
+from modicum_server.store.collections import PostgresCollections
 from modicum_server.store.database_errors import translated
 from modicum_server.store.datasets import PostgresDatasets
 from modicum_server.store.findings import PostgresFindings
@@ -59,6 +60,7 @@ class PostgresTransaction:
     models: ports.Models
     datasets: ports.Datasets
     artifacts: ports.Artifacts
+    collections: ports.Collections
     audits: ports.Audits
     shards: ports.Shards
     findings: ports.Findings
@@ -103,6 +105,7 @@ class PostgresStore:
             models=PostgresModels(connection, self._wake_jobs),
             datasets=PostgresDatasets(connection),
             artifacts=PostgresArtifacts(connection),
+            collections=PostgresCollections(connection),
             audits=PostgresAudits(connection),
             shards=PostgresShards(connection, self._wake_jobs),
             findings=PostgresFindings(connection),

@@ -30,6 +30,7 @@ from modicum_server.domain.findings import FindingReason
 from modicum_server.domain.models import VersionState
 from modicum_server.domain.verdicts import OVERALL
 from modicum_server.store.access_tables import roles, sessions, sign_in_links, tokens
+from modicum_server.store.collection_table import collections
 from modicum_server.store.identity_table import store_identity
 from modicum_server.store.review_tables import review_answers, reviewers, reviews
 from modicum_server.store.spot_swap_tables import spot_swaps
@@ -38,6 +39,7 @@ from modicum_server.store.trail_tables import trail_entries, trail_pending, trai
 from modicum_server.store.trust_tables import trust_rules, used_identity_tokens
 
 __all__ = [
+    "collections",
     "metadata",
     "review_answers",
     "reviewers",
@@ -77,6 +79,7 @@ requests = Table(
     Column("answer", Text, nullable=False),
     created(),
     PrimaryKeyConstraint("project", "request_id"),
+    Index(None, "create_time"),
 )
 
 artifacts = Table(
@@ -86,6 +89,13 @@ artifacts = Table(
     Column("digest", NAME, nullable=False),
     Column("size_bytes", BigInteger, nullable=False),
     created(),
+    Column(
+        "used_time",
+        TIME,
+        nullable=False,
+        server_default=func.now(),
+        comment="when it was last brought or asked for, to the hour",
+    ),
     PrimaryKeyConstraint("project", "digest"),
     CheckConstraint("size_bytes >= 0", name="size_bytes"),
     Index(None, "digest"),

@@ -80,7 +80,7 @@ class Artifacts:
         for place, digest in enumerate(digests):
             check(f"digests[{place}]", digest, "digest")
         async with self._store.transaction() as transaction:
-            held = await transaction.artifacts.held(project, digests)
+            held = await transaction.artifacts.use(project, digests)
         missing = [digest for digest in dict.fromkeys(digests) if digest not in held]
         return [MissingArtifact(digest, await self._artifacts.received(project, digest)) for digest in missing]
 
@@ -100,6 +100,7 @@ class Artifacts:
     async def _store_bytes(self, principal: Principal, header: UploadHeader, chunks: AsyncIterator[bytes]) -> Artifact:
         project = header.parent
         async with self._store.transaction() as transaction:
+            await transaction.artifacts.use(project, [header.digest])
             present = await transaction.artifacts.get(project, header.digest)
         if present is not None:
             return present
@@ -160,17 +161,25 @@ class Artifacts:
         authorise(principal, project, Role.ADMIN)
         async with self._store.transaction() as transaction:
             artifact = await _require(transaction, project, name)
+            await transaction.artifacts.lock(artifact.digest)  # who stores what refers to it holds this, too
             refuse_in_use(name, await transaction.artifacts.referrers(project, artifact.digest))
             unheld = await transaction.artifacts.delete(project, artifact.digest)
             await record(transaction, principal, Verb.DELETE_ARTIFACT, name)
         if unheld:
-            await self._delete_bytes(artifact.digest)
+            await delete_unheld(self._store, self._artifacts, artifact.digest)
 
-    async def _delete_bytes(self, digest: str) -> None:
-        """Delete bytes that no project holds, after that was committed. Another upload may have brought them back."""
-        async with self._store.transaction() as transaction:
-            if not await transaction.artifacts.lock(digest):
-                await self._artifacts.delete(digest)
+
+async def delete_unheld(store: Store, artifacts: ArtifactStore, digest: str) -> bool:
+    """Delete bytes that no project holds, after that was committed; whether it was done.
+
+    Another upload may have brought them back. While a backup runs they stay, held by nobody: it may be of a moment at
+    which a project held them.
+    """
+    async with store.transaction() as transaction:
+        if not await transaction.artifacts.may_delete_bytes() or await transaction.artifacts.lock(digest):
+            return False
+        await artifacts.delete(digest)
+    return True
 
 
 async def hold_files(transaction: Transaction, artifacts: ArtifactStore, project: str, files: Iterable[bytes]) -> None:

@@ -1,0 +1,76 @@
+"""`modicum-server collect`: deletes what nothing refers to, or says what that is."""
+
+import asyncio
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from modicum_server.amount_options import duration_of
+from modicum_server.command_parts import USAGE, end
+from modicum_server.database_option import Data, store_settings
+from modicum_server.settings import Settings
+
+if TYPE_CHECKING:
+    from modicum_server.domain.collections import Collection, Unreferred
+    from modicum_server.usecases.collecting import Wanted
+
+#: Who uploads refers to it within minutes. Less would take what is on its way.
+SHORTEST_GRACE = timedelta(hours=1)
+ROW = "{:<10}  {:<64}  {:>15}  {}"
+
+
+def collect(
+    grace: Annotated[
+        str, typer.Option(metavar="TIME", help="Keep what was brought or asked for within this time.")
+    ] = "30d",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", metavar="", help="Delete nothing; print what would go.")
+    ] = False,
+    orphans: Annotated[
+        bool,
+        typer.Option(
+            "--orphans",
+            metavar="",
+            help="Also delete bytes that no project holds. They may be of a later moment than a restored database.",
+        ),
+    ] = False,
+    data: Data = None,
+) -> None:
+    """Delete artifacts to which nothing refers any more, and request ids, after a grace time. The server may run.
+
+    A version, a data set, an audit, a verdict and a swap refer to their artifacts. Prints a row for each artifact.
+    """
+    from modicum_server.usecases.collecting import Wanted
+
+    seconds = duration_of("--grace", grace).total_seconds()
+    if seconds < SHORTEST_GRACE.total_seconds():
+        end(USAGE, f"--grace: expected at least 1h, because uploads are referred to only later; got {grace!r}")
+    wanted = Wanted(grace_seconds=seconds, dry_run=dry_run, orphans=orphans)
+    typer.echo(_summary(asyncio.run(_run(store_settings(data), wanted))))
+
+
+async def _run(settings: Settings, wanted: "Wanted") -> "Collection":
+    from modicum_server.artifacts.store import open_artifact_store
+    from modicum_server.bootstrap import open_store, refuse_mixed_stores
+    from modicum_server.usecases.collecting import collect as collected
+
+    async with open_store(settings.database_url.get_secret_value()) as store:
+        await store.require_schema()
+        artifacts = open_artifact_store(settings.artifacts_url)
+        await refuse_mixed_stores(store, artifacts, settings)
+        typer.echo(ROW.format("KIND", "DIGEST", "BYTES", "HELD BY"))
+        return await collected(store, artifacts, wanted, _tell)
+
+
+def _tell(one: "Unreferred") -> None:
+    kind, size = ("ARTIFACT", f"{one.size_bytes:,}") if one.project else ("ORPHAN", "-")
+    typer.echo(ROW.format(kind, one.digest, size, one.project or "-"))
+
+
+def _summary(done: "Collection") -> str:
+    what = (
+        f"{done.artifacts:,} artifacts of {done.artifact_bytes:,} bytes, {done.orphans:,} orphans, "
+        f"{done.request_ids:,} request ids"
+    )
+    return f"nothing was deleted; would go: {what}" if done.dry_run else f"deleted: {what}"
