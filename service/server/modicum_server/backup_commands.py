@@ -112,12 +112,13 @@ async def _restore(folder: Path, digest: str, throttle: Throttle, data: Path | N
 async def _verify(settings: Settings, made: "Backup", shown: "View") -> int:
     """Give the restored store its id, read all of it, and print what is not whole; return how much that is."""
     from modicum_server.artifacts.store import open_artifact_store
-    from modicum_server.bootstrap import open_store, require_one_store
+    from modicum_server.bootstrap import open_store
+    from modicum_server.usecases.store_identity import give_new_id
 
     artifacts = open_artifact_store(settings.artifacts_url)
     lost, done, count = [], 0, made.artifacts.count
     async with open_store(settings.database_url.get_secret_value()) as store:
-        await require_one_store(store, artifacts, settings)
+        await give_new_id(store, artifacts)
         async with aclosing(verify(store, artifacts)) as checks:
             async for one in checks:
                 done += 1

@@ -59,6 +59,21 @@ async def require_one_store(store: Store, artifacts: ArtifactStore, place: Place
         await transaction.identity.confirm()
 
 
+async def give_new_id(store: Store, artifacts: ArtifactStore) -> None:
+    """Give one id to a database and an artifact store that were filled from one backup, and have none.
+
+    Raises:
+        DependencyUnavailable
+    """
+    new = uuid.uuid4().hex
+    async with store.transaction() as transaction:
+        await transaction.identity.lock()
+        await transaction.identity.begin(new)
+    await artifacts.set_store_id(new)
+    async with store.transaction() as transaction:
+        await transaction.identity.confirm()
+
+
 async def refuse_mixed_stores(store: Store, artifacts: ArtifactStore, place: Place) -> None:
     """Check that neither has an id that the other lacks. Changes nothing: before the first start both have none.
 
