@@ -112,6 +112,7 @@ def _row(y: float, boxes: Sequence[tuple[str, str, str]]) -> Iterator[str]:
 def _colour(name: str) -> str:
     if name in CORE_PACKAGES:
         return CORE
-    programs = {"cli", "demo", "backup_commands", "collect_command", "token_commands", "trail_commands", "verify_command"}
-    programs |= {"amount_options", "command_parts", "database_option", "local", "selftest", "bootstrap", "worker"}
+    programs = {"cli", "demo", "backup_commands", "collect_command", "token_commands", "trail_commands"}
+    programs |= {"verify_command", "amount_options", "command_parts", "database_option"}
+    programs |= {"local", "selftest", "bootstrap", "worker"}
     return PROGRAMS if name in programs else ADAPTERS

@@ -95,6 +95,7 @@ async def _restore(folder: Path, digest: str, throttle: Throttle, data: Path | N
     from modicum_server.artifacts.store import open_artifact_store
     from modicum_server.backups.folder import read_manifest
     from modicum_server.bootstrap import open_backup, open_copies
+    from modicum_server.store.migrate import migrate
     from modicum_server.usecases.restoring import restore as fill
 
     made, found = read_manifest(folder)
@@ -104,8 +105,11 @@ async def _restore(folder: Path, digest: str, throttle: Throttle, data: Path | N
     with view(quiet=False) as shown:
         async with _empty_place(data) as settings:
             artifacts = open_artifact_store(settings.artifacts_url)
-            async with open_copies(settings.database_url.get_secret_value()) as copies:
+            service_url = settings.database_url.get_secret_value()
+            owner_url = settings.owner_database_url.get_secret_value() or service_url
+            async with open_copies(owner_url) as copies:
                 await fill(open_backup(folder), made, copies, artifacts, throttle=throttle, show=_show(shown))
+            await asyncio.to_thread(migrate, owner_url, service_url=service_url)  # rights for the role that serves
             return await _verify(settings, made, shown)
 
 
@@ -146,8 +150,12 @@ async def _empty_place(data: Path | None) -> AsyncIterator[Settings]:
 
     path = data or default_folder()
     try:
-        async with empty_server(path) as url:
-            place = {"database_url": SecretStr(url), "artifacts_url": str(path.absolute() / "artifacts")}
+        async with empty_server(path) as urls:
+            place = {
+                "database_url": SecretStr(urls.service),
+                "owner_database_url": SecretStr(urls.owner),
+                "artifacts_url": str(path.absolute() / "artifacts"),
+            }
             yield given.model_copy(update=place)
     except StartFailed as error:
         end(NOT_COMPLETED, str(error))

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from modicum_server.local.folder import DataFolder, FolderInUse
@@ -10,9 +11,17 @@ from modicum_server.local.postgres_binaries import LocalPostgresError
 from modicum_server.local.supervisor import StartFailed
 
 
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """The addresses of a database: for the owner of its tables, and for the role that serves."""
+
+    owner: str
+    service: str
+
+
 @asynccontextmanager
-async def empty_server(path: Path) -> AsyncIterator[str]:
-    """Hold a data folder and run its Postgres; yield the address of its database. Nothing of it says it is empty.
+async def empty_server(path: Path) -> AsyncIterator[Addresses]:
+    """Hold a data folder and run its Postgres; yield the addresses of its database. That it is empty is not checked.
 
     Raises:
         StartFailed: a server runs in the folder, or Postgres does not start.
@@ -23,7 +32,7 @@ async def empty_server(path: Path) -> AsyncIterator[str]:
         with folder.held():
             folder.close_to_others()
             await postgres.start()
-            yield postgres.url
+            yield Addresses(postgres.url, postgres.service_url)
     except (FolderInUse, LocalPostgresError) as error:
         raise StartFailed(str(error)) from error
     finally:
