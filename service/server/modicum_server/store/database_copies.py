@@ -105,7 +105,7 @@ class PostgresCopies:
                     isolation_level="REPEATABLE READ", postgresql_readonly=True
                 )
                 present = await reading.run_sync(_current_schema)
-                moment = await reading.scalar(select(func.now()))
+                moment: datetime = (await reading.execute(select(func.now()))).scalar_one()
                 store_id = await reading.scalar(select(tables.store_identity.c.id)) or ""
                 yield PostgresSnapshot(present, store_id, moment, copied_tables(), reading)
 
