@@ -11,7 +11,8 @@ import pytest
 from modicum import errors
 from modicum.cli.command import app
 from modicum.cli.exit_codes import exit_code
-from modicum.cli.requests import MOST_BACKSELECT_PASSES, backselect_passes
+from modicum.cli.requests import MOST_BACKSELECT_PASSES
+from modicum.gate.search_passes import backselect_passes
 from modicum.v1 import search_pb2
 
 from tests.waiting import eventually
@@ -135,9 +136,12 @@ def test_wrong_limits_of_an_ensemble_check_are_refused_before_any_call(place, op
 
 
 def test_backselect_is_allowed_where_its_cost_is_bounded():
-    assert backselect_passes(32 * 32, 0.0) == 524_800
-    assert backselect_passes(64 * 64, 0.0) < MOST_BACKSELECT_PASSES < backselect_passes(80 * 80, 0.0)
-    assert backselect_passes(224 * 224, 0.05) < MOST_BACKSELECT_PASSES
+    def passes(side, fraction):
+        return backselect_passes(side * side, fraction, most=MOST_BACKSELECT_PASSES)
+
+    assert passes(32, 0.0) == 524_800
+    assert passes(64, 0.0) < MOST_BACKSELECT_PASSES < passes(80, 0.0)
+    assert passes(224, 0.05) < MOST_BACKSELECT_PASSES
 
 
 def test_the_help_shows_the_default_threshold(run):

@@ -194,6 +194,13 @@ async def test_an_input_of_more_values_than_memory_is_planned_for_is_refused(pla
         await place.register(input=huge)
 
 
+async def test_two_classes_of_one_name_are_refused(place):
+    with pytest.raises(FieldInvalid, match="classes 1 and 3 are both called 'dog'; rename one of them") as caught:
+        await place.register(class_labels=("cat", "dog", "owl", "dog"))
+
+    assert caught.value.field == "model_version.class_labels[3]"
+
+
 async def test_a_version_without_a_model_is_refused(place):
     weights = Weights(await place.upload(b"weights"), "timm:x")
 

@@ -1,6 +1,5 @@
 """What a user asked for, checked as far as possible on this machine before anything is sent."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from modicum.cli.options import (
     SearchOptions,
 )
 from modicum.errors import InvalidArgument
+from modicum.gate.search_passes import backselect_passes
 from modicum.resource_names import checked_id, printable, suggested_id
 from modicum.searches import (
     FEWEST_CONTROL_PASSES,
@@ -207,7 +207,7 @@ def refuse_slow_backselect(search: SearchRequest, input_: InputSpecification) ->
     """
     if search.method is not SearchMethod.BACKSELECT:
         return
-    passes = backselect_passes(input_.height * input_.width, search.fraction)
+    passes = backselect_passes(input_.height * input_.width, search.fraction, most=MOST_BACKSELECT_PASSES)
     if passes > MOST_BACKSELECT_PASSES:
         cost = f"{passes:,} passes per image" if search.fraction == 0 else "more"
         raise InvalidArgument(
@@ -215,20 +215,6 @@ def refuse_slow_backselect(search: SearchRequest, input_: InputSpecification) ->
             f"{input_.width} pixels with --fraction {search.fraction:g} it would take {cost}: remove more pixels in "
             "each step, for example --fraction 0.05, or use --method mask_optimization"
         )
-
-
-def backselect_passes(pixels: int, fraction: float) -> int:
-    """Passes of backselect on one image; counting stops above MOST_BACKSELECT_PASSES.
-
-    Each step costs a pass for every pixel that remains: p(p+1)/2 in all where a step removes one pixel.
-    """
-    if fraction == 0:
-        return pixels * (pixels + 1) // 2
-    passes = 0
-    while pixels and passes <= MOST_BACKSELECT_PASSES:
-        passes += pixels
-        pixels -= max(1, math.ceil(fraction * pixels))
-    return passes
 
 
 def refuse_wrong_channels(images: Sequence[Image], input_: InputSpecification) -> None:

@@ -9,7 +9,7 @@ By class, accuracy is that of the images with the class as their label. Sizes ar
 to be of the class.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,6 +18,7 @@ import numpy as np
 from modicum.gate.baseline_file import Compared, Document, ImageResult, SearchResult, without_images
 from modicum.gate.logit_scale import Images, Scale, Seen, scale_of
 from modicum.gate.means import Mean, mean_ends
+from modicum.gate.named_classes import NamedClasses
 from modicum.gate.paired import Sizes, log_ratios
 from modicum.gate.policy import Rule
 from modicum.gate.tails import FEWEST_PAIRS, Number, Pairs, p_above, p_below, paired_ends
@@ -48,14 +49,14 @@ class Comparison:
         ours: its side.
         search: what was asked.
         baseline: the other side.
-        labels: names of the version's classes, by index.
+        classes: those of the version.
     """
 
     version: str
     ours: Compared
     search: Mapping[str, Any]
     baseline: Compared
-    labels: Mapping[str, str]
+    classes: NamedClasses
 
 
 def baseline_checks(rule: Rule, beside: Comparison) -> Iterator[Check]:
@@ -99,13 +100,25 @@ def _by_class(rule: Rule, whole: Check, pairs: Images, beside: Comparison) -> It
     found: dict[str, list[tuple[ImageResult, ImageResult]]] = {}
     for both in pairs:
         if (index := _class_of(rule, both)) is not None:
-            found.setdefault(beside.labels.get(str(index), f"class {index}"), []).append(both)
-    for label in sorted(found) if named is None else named:
-        check = replace(whole, subject=f"{label} {AGAINST}", class_label=label)
-        if label in found:
-            yield check, found[label]
+            found.setdefault(str(index), []).append(both)
+    for label, index in _asked_classes(named, beside.classes, found):
+        subject = label if index is None else beside.classes.subject(index)
+        check = replace(whole, subject=f"{subject} {AGAINST}", class_label=label)
+        if index in found:
+            yield check, found[index]
         else:
-            yield _unjudged(check, f"no image of {class_words(label)} is in both results"), ()
+            yield _unjudged(check, f"no image of {class_words(subject)} is in both results"), ()
+
+
+def _asked_classes(
+    named: Sequence[str] | None, classes: NamedClasses, found: Iterable[str]
+) -> Iterator[tuple[str, str | None]]:
+    """The classes that a rule names, or all that were found, each with its index; None where no class has the name."""
+    if named is None:
+        yield from sorted((classes.label(index), index) for index in found)
+        return
+    for name in named:
+        yield from ((name, index) for index in classes.called(name, found) or [None])
 
 
 def _class_of(rule: Rule, both: tuple[ImageResult, ImageResult]) -> int | None:

@@ -13,17 +13,18 @@ from datetime import date
 from typing import Any
 
 from modicum.errors import PolicyError
+from modicum.gate.as_asked import is_as_asked, weakness
 from modicum.gate.baseline_file import WAY_OUT, Compared, baseline_side, compared
 from modicum.gate.baselines import Comparison, baseline_checks
 from modicum.gate.class_rules import EXCESS, is_uncompared
-from modicum.gate.copies import distinct
 from modicum.gate.early_stop import is_whole
 from modicum.gate.ensembles import can_be_judged, ensemble_check
 from modicum.gate.excuses import Excuses, excuses_of, expired_waivers, waived_words
 from modicum.gate.explanation import requirement
 from modicum.gate.identity import identity
 from modicum.gate.levels import at_asked_level
-from modicum.gate.measures import checks_of, class_labels, measure_in, outcome_check
+from modicum.gate.measures import checks_of, measure_in, outcome_check
+from modicum.gate.named_classes import classes_of
 from modicum.gate.notes import notes
 from modicum.gate.other_alpha import at_alpha
 from modicum.gate.policy import Kind, Level, Policy, Rule
@@ -37,8 +38,6 @@ from modicum.gate.verdict import KIND, Check, Outcome, RuleVerdict, Verdict, ove
 from modicum.gate.worst_spot import worst_spot
 
 Document = Mapping[str, Any]
-#: What of the audit a search of the document must have been measured with.
-AS_ASKED = ("threshold", "fill")
 NOT_AS_ASKED = "no search of the result was measured as the policy asks"
 #: What `modicum gate` adds to the name of a folder, to name its data set.
 ADDED_DIGEST = re.compile("-[0-9a-f]{8}$")
@@ -195,14 +194,14 @@ def _against(
         yield Check(model_version=version, judgeable=False, reason=NOT_AS_ASKED)
     else:
         ours = compared(document, version, called="the result")
-        beside = Comparison(version, ours, search["search"], baseline, class_labels(document, version))
+        beside = Comparison(version, ours, search["search"], baseline, classes_of(document, version))
         for check in baseline_checks(rule, beside):
             yield _unless_weak(check, document, search, policy)
 
 
 def _unless_weak(check: Check, document: Document, search: Document, policy: Policy) -> Check:
     """The check; inconclusive where the evidence is weaker than the policy asks, or was measured otherwise."""
-    weak = _measured_otherwise(document, policy) or _too_weak(document, search, policy)
+    weak = weakness(document, search, policy)
     nothing = replace(check, judgeable=False, passes=False, against_baseline=False, reason=weak, unsettled="")
     return nothing if weak else check
 
@@ -214,7 +213,7 @@ def _of_ensembles(rule: Rule, document: Document, policy: Policy) -> Iterator[Ch
     """
     asked, entries = asked_searches(document), document.get(rule.known.name, ())
     found = [(entry, asked[entry.get("search_index", 0)]) for entry in entries]
-    as_asked = [(entry, search) for entry, search in found if _is_as_asked(search, policy)]
+    as_asked = [(entry, search) for entry, search in found if is_as_asked(search, policy)]
     for entry, search in as_asked:
         yield _of_ensemble(rule, entry, search, document, policy)
     if entries and not as_asked:
@@ -266,37 +265,9 @@ def _search(rule: Rule, model: Document, policy: Policy) -> Document | None:
         return searches[rule.search] if rule.search < len(searches) else None
     for search in model["searches"]:
         plain = search["search"]["target_rule"] == "predicted" and not search["search"].get("matched", False)
-        if plain and _is_as_asked(search["search"], policy):
+        if plain and is_as_asked(search["search"], policy):
             return dict(search)
     return None
-
-
-def _is_as_asked(search: Document, policy: Policy) -> bool:
-    return all(search[name] == policy.audit[name] for name in AS_ASKED if name in policy.audit)
-
-
-def _measured_otherwise(document: Document, policy: Policy) -> str:
-    """What of the whole audit differs from what the policy asks; empty if nothing."""
-    specification = document["specification"]
-    has = {**{name: specification.get(name) for name in ("seed", "sample")}, **specification["statistics"]}
-    for name in ("seed", "sample", "alpha"):
-        if name in policy.audit and has.get(name) != policy.audit[name]:
-            return f"the policy asks for {name} {policy.audit[name]}, the result was measured with {has.get(name)}"
-    return ""
-
-
-def _too_weak(document: Document, search: Document, policy: Policy) -> str:
-    """What the evidence lacks of the policy's floors; empty if nothing."""
-    counts, passes = search["counts"], search["search"].get("passes", 0)
-    has = {"images": counts["images"] - counts["failed"], "eligible_images": counts["eligible"]}
-    for name, number in has.items():
-        least, different = policy.require.get(name, 0), distinct(document, number)
-        if different < least:
-            once = f", of which at least {different} are different pictures" if different < number else ""
-            return f"the policy requires {least} {name.replace('_', ' ')}, the result has {number}{once}"
-    if 0 < passes < policy.least_passes:
-        return f"the policy requires {policy.least_passes} passes an image, the result has {passes}"
-    return ""
 
 
 def _judged(rules: Sequence[tuple[Rule, list[Check]]], policy: Policy, excuses: Excuses) -> list[RuleVerdict]:

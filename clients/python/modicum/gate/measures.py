@@ -1,18 +1,27 @@
 """Rules of measures, readings and verdicts: what each says of a result document. The spot rule is in `spots`."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from modicum.gate.class_rules import EXCESS, NOT_COMPARED, is_uncompared
 from modicum.gate.early_stop import Looks, looks_of
 from modicum.gate.levels import UNDECIDED
+from modicum.gate.named_classes import NamedClasses, classes_of
 from modicum.gate.policy import Kind, Rule
 from modicum.gate.tails import ONE_SIDED, number_of, p_beyond, p_within
 from modicum.gate.verdict import Check, Limits, class_words
 from modicum.gate.version_pairs import PAIRED, beside, entries_of
 
 Document = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a measure is of, and the name of its class; both are empty for all classes together."""
+
+    text: str = ""
+    label: str = ""
 
 
 def checks_of(rule: Rule, document: Document, model: Document, search: Document) -> Iterator[Check]:
@@ -34,16 +43,16 @@ def checks_of(rule: Rule, document: Document, model: Document, search: Document)
         return
     if rule.max is None and rule.min is None:
         return  # the baseline alone decides
-    labels, looks = class_labels(document, version), looks_of(document)
-    for subject, one in _subjects(rule, measure, labels):
+    classes, looks = classes_of(document, version), looks_of(document)
+    for subject, one in _subjects(rule, measure, classes):
         yield _measured(rule, version, subject, one, looks)
 
 
 def _of_pairs(rule: Rule, document: Document, version: str, search: Document) -> Iterator[Check]:
     """The checks of a version beside each other one that a part of the document pairs it with."""
-    labels, looks = class_labels(document, version), looks_of(document)
+    classes, looks = classes_of(document, version), looks_of(document)
     for measure, unequal in entries_of(rule, document, version, search):
-        for subject, one in _subjects(rule, measure, labels):
+        for subject, one in _subjects(rule, measure, classes):
             yield beside(_measured(rule, version, subject, one, looks), measure, unequal)
 
 
@@ -61,36 +70,28 @@ def measure_in(rule: Rule, document: Document, version: str, search: Document) -
     return {**entry["measures"][rule.known.name], "groups": groups}
 
 
-def _subjects(rule: Rule, measure: Document, labels: Mapping[str, str]) -> Iterator[tuple[str, Document | None]]:
-    """The measure itself or those of its classes, by class label where the document knows one."""
-    groups = {labels.get(index, f"class {index}"): one for index, one in measure.get("groups", {}).items()}
+def _subjects(rule: Rule, measure: Document, classes: NamedClasses) -> Iterator[tuple[Subject, Document | None]]:
+    """The measure itself or those of its classes. Each index is judged by itself, also where names are equal."""
+    groups = measure.get("groups", {})
     if isinstance(rule.classes, tuple):
         for name in rule.classes:
-            yield name, groups.get(name, groups.get(f"class {name}"))
+            found = classes.called(name, groups)
+            yield from ((Subject(classes.subject(index), name), groups.get(index)) for index in found)
+            if not found:
+                yield Subject(name, name), None
         return
-    yield "", measure
+    yield Subject(), measure
     if rule.classes == "all":
-        yield from groups.items()
+        yield from ((Subject(classes.subject(index), classes.label(index)), one) for index, one in groups.items())
 
 
-def class_labels(document: Document, version: str) -> dict[str, str]:
-    """Return the names of a version's classes by index, in older documents as far as other parts of them tell."""
-    model = next(one for one in document["models"] if one["model_version"] == version)
-    tested = [(row["target_class"], row["label"]) for test in document.get("spots", ()) for row in test["rows"]]
-    paired = [(row["class"], row["label"]) for test in document.get("counterfactuals", ()) for row in test["classes"]]
-    told = {str(index): label for index, label in (*paired, *tested) if index is not None}
-    return {**told, **{str(index): label for index, label in enumerate(model.get("class_labels", ()))}}
-
-
-def _measured(rule: Rule, version: str, subject: str, measure: Document | None, looks: Looks) -> Check:
+def _measured(rule: Rule, version: str, subject: Subject, measure: Document | None, looks: Looks) -> Check:
+    about = Check(model_version=version, subject=subject.text, class_label=subject.label)
     if measure is None:
-        missing = f"the result has no {class_words(subject)}"
-        return Check(model_version=version, subject=subject, class_label=subject, judgeable=False, reason=missing)
+        return replace(about, judgeable=False, reason=f"the result has no {class_words(subject.text)}")
     number, limits = number_of(measure, looks), Limits(at_most=rule.max, at_least=rule.min)
-    check = Check(
-        model_version=version,
-        subject=subject,
-        class_label=subject,
+    check = replace(
+        about,
         value=number.value,
         unit=number.unit,
         n=number.n,

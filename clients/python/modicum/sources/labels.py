@@ -20,7 +20,7 @@ def class_names(source: str | Path | Sequence[str] | None) -> tuple[str, ...]:
     The file is text with one name per line, or a JSON list of strings.
 
     Raises:
-        InvalidSource: the file cannot be read, is empty, or has an empty name in it.
+        InvalidSource: the file cannot be read, is empty, or has an empty name or one name twice in it.
     """
     if source is None:
         return ()
@@ -31,7 +31,20 @@ def class_names(source: str | Path | Sequence[str] | None) -> tuple[str, ...]:
     for place, name in enumerate(names, start=1):
         if not isinstance(name, str) or not name.strip():
             raise InvalidSource(f"{where}: expected a class name at position {place}, got {name!r}")
-    return tuple(name.strip() for name in names)
+    stripped = tuple(name.strip() for name in names)
+    _refuse_equal_names(stripped, where)
+    return stripped
+
+
+def _refuse_equal_names(names: Sequence[str], where: str) -> None:
+    first: dict[str, int] = {}
+    for index, name in enumerate(names):
+        before = first.setdefault(name, index)
+        if before != index:
+            raise InvalidSource(
+                f"{where}: expected another name for each class, but classes {before} and {index} (counted from 0) are "
+                f"both called {printable(name)}; rename one of them"
+            )
 
 
 def true_labels(path: Path) -> dict[str, str]:

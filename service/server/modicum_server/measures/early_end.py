@@ -47,18 +47,17 @@ class SharesSoFar:
         if any(int(one.eligible.sum()) < least for one in seen.values()):
             return ()
         measured = [
-            [_measure(limit, seen[version, limit.search_index]) for version in self._versions]
+            [one for version in self._versions for one in _measures(limit, seen[version, limit.search_index])]
             for limit in self._stopping.limits
         ]
         return settled(self._stopping, measured)
 
 
-def _measure(limit: ShareLimit, seen: Observations) -> Mapping[str, Any] | None:
-    """The measure of a limit, or that of its class; None where there is none yet."""
+def _measures(limit: ShareLimit, seen: Observations) -> Sequence[Mapping[str, Any] | None]:
+    """The measure of a limit, or that of each class of its name; None where there is none yet."""
     one = next(one for one in registry.MEASURE_SETS if limit.measure in one.titles)
     measure = one.measures(seen)[limit.measure]
     if not limit.class_label:
-        return measure.as_json()
-    groups = {seen.class_name(int(index)): group for index, group in measure.groups.items()}
-    found = groups.get(limit.class_label)
-    return None if found is None else found.as_json()
+        return [measure.as_json()]
+    groups = measure.groups.items()
+    return [group.as_json() for index, group in groups if seen.class_name(int(index)) == limit.class_label] or [None]

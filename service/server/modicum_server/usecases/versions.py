@@ -1,5 +1,6 @@
 """Versions of models: immutable, identified by a digest, and READY when a worker has loaded them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -8,7 +9,7 @@ from modicum_server.domain.audits import NewShard, Stage
 from modicum_server.domain.models import Ensemble, InputDropout, InputSpecification, ModelVersion, Source, VersionState
 from modicum_server.domain.projects import Principal, Role
 from modicum_server.domain.trail import Verb
-from modicum_server.errors import ModelVersionNotFound
+from modicum_server.errors import FieldInvalid, ModelVersionNotFound
 from modicum_server.ports import Store, Transaction
 from modicum_server.settings import Settings
 from modicum_server.usecases.access import authorise
@@ -18,7 +19,7 @@ from modicum_server.usecases.models import model_not_found, refuse_in_use
 from modicum_server.usecases.pages import NUMBERS, Page, PageRequest, read_page
 from modicum_server.usecases.request_ids import CreateOptions, canonical_digest, identify
 from modicum_server.usecases.resource_names import project_of
-from modicum_server.usecases.rules import check
+from modicum_server.usecases.rules import check, shown
 from modicum_server.usecases.trail import record
 
 FIXED_BYTES = 1024
@@ -125,6 +126,7 @@ class Versions:
         check(f"{FIELD}.class_labels", new.class_labels)
         for place, label in enumerate(new.class_labels):
             check(f"{FIELD}.class_labels[{place}]", label, "class_label")
+        _refuse_equal_names(new.class_labels)
         return ModelVersion(
             name="",
             source=new.source,
@@ -134,6 +136,19 @@ class Versions:
             state=VersionState.PENDING,
             create_time=datetime.now(UTC),
         )
+
+
+def _refuse_equal_names(class_labels: Sequence[str]) -> None:
+    """Refuse names that two classes share: a verdict on one of them could be taken for one on the other."""
+    first: dict[str, int] = {}
+    for place, label in enumerate(class_labels):
+        before = first.setdefault(label, place)
+        if before != place:
+            raise FieldInvalid(
+                f"{FIELD}.class_labels[{place}]",
+                f"expected another name for each class, but classes {before} and {place} are both called "
+                f"{shown(label)}; rename one of them",
+            )
 
 
 async def _with_check(transaction: Transaction, project: str, version: ModelVersion) -> ModelVersion:
