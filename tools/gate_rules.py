@@ -46,11 +46,18 @@ AGAINST_BASELINE = {"subset-fraction": "subset_fraction_ratio"}
 def rules() -> list[dict[str, Any]]:
     """Return the rules in the order of the document."""
     measures = [
-        {"id": name.replace("_", "-"), "kind": "measure", "name": name, "title": title.text}
+        {"id": name.replace("_", "-"), "kind": "measure", "name": name, "title": title.text, "range": title.range}
         for name, title in registry.measure_titles().items()
     ]
     of_lists = [
-        {"id": name.replace("_", "-"), "kind": "measure", "name": name, "part": key, "title": title.text}
+        {
+            "id": name.replace("_", "-"),
+            "kind": "measure",
+            "name": name,
+            "part": key,
+            "title": title.text,
+            "range": title.range,
+        }
         for key, titles in MEASURED.items()
         for name, title in titles.items()
     ]
@@ -77,6 +84,7 @@ def rules() -> list[dict[str, Any]]:
             "kind": "baseline",
             "name": ratio,
             "title": f"{registry.pair_titles()[ratio].text} to the baseline",
+            "range": registry.pair_titles()[ratio].range,
         }
         for name, ratio in AGAINST_BASELINE.items()
     ]

@@ -6,10 +6,12 @@ import json
 import pytest
 from modicum.attestation.statement import attestable_verdict, canonical, result_statement, summary_statement
 from modicum.errors import InvalidSource
+from modicum.gate.policy_file import policy_of
+from modicum.gate.unmeasured import unmeasured
 from sigstore.dsse import Statement
 
 from tests.attestation.attestation_stage import OPEN, PLANTED, WAIVED, WEIGHTS_DIGEST, told
-from tests.gate.documents import DIGEST, VERSION, share
+from tests.gate.documents import DIGEST, TODAY, VERSION, share
 
 MEASURES = {"accuracy": share(85, 100), "eligible_share": share(10, 100)}
 RULES = "rules:\n  accuracy: {min: 0.8}\n  eligible-share: {level: warn, min: 0.9}\n"
@@ -150,3 +152,28 @@ def test_a_verdict_whose_rules_do_not_follow_from_their_checks_is_refused():
 
     with pytest.raises(InvalidSource, match="spot is PASS, but its checks say FAIL"):
         attestable_verdict(json.dumps(edited).encode(), "v.json")
+
+
+def cut(**more):
+    """The verdict of an audit that was cut before anything was measured, with weights that it cannot have."""
+    verdict = unmeasured(policy_of("version: 1", "modicum.yaml", today=TODAY), "cut", today=TODAY).as_json()
+    return {**verdict, "result": {**verdict["result"], "weights_digests": {VERSION: WEIGHTS_DIGEST}}, **more}
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        (
+            {"outcome": "PASS"},
+            "nothing was measured, so the outcome is INCONCLUSIVE, but it says PASS and 'INCONCLUSIVE: cut'",
+        ),
+        (
+            {"summary": "PASS: x"},
+            "nothing was measured, so the outcome is INCONCLUSIVE, but it says INCONCLUSIVE and 'PASS: x'",
+        ),
+        ({"rules": told()["rules"]}, "nothing was measured, but a rule is PASS"),
+    ],
+)
+def test_a_verdict_without_a_result_that_passes_is_refused(more, says):
+    with pytest.raises(InvalidSource, match=says):
+        attestable_verdict(json.dumps(cut(**more)).encode(), "v.json")

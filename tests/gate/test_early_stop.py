@@ -202,6 +202,24 @@ def test_a_policy_that_requires_more_than_shares_ends_an_audit_only_where_it_fai
     assert not given.within_ends
 
 
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "class-targeted-size-ratio-median: {min: 1.5}",
+        "class-targeted-size-ratio-median: {min: 0.9}",
+        "shortcut-accuracy-excess: {level: error, min: -0.5, max: 0.02}",
+        "shortcut-accuracy-excess: {level: error, max: 0.02}",
+        "overinterpretation-rate: {max: 1}",
+        "overinterpretation-rate: {min: 0, max: 0.5}",
+        "subset-size-median: {max: 400}",
+    ],
+)
+def test_what_is_not_a_share_within_0_and_1_is_not_looked_at_before_the_end(rule):
+    assert stopping(f"rules:\n  spot: off\n  {rule}\n") == Stopping()
+    both = stopping(f"rules:\n  spot: off\n  accuracy: {{min: 0.8}}\n  {rule}\n")
+    assert ([one.measure for one in both.limits], both.within_ends) == (["accuracy"], False)
+
+
 def test_a_rule_of_named_classes_gives_each_its_part_of_the_error():
     given = stopping("error_budget: 0.02\nrules:\n  spot: off\n  accuracy: {min: 0.8, classes: [cat, dog]}\n")
 

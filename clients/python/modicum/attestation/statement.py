@@ -55,7 +55,7 @@ def attestable_verdict(data: bytes, source: str) -> Document:
 def _contradiction(verdict: Document) -> str:
     """What in a verdict does not follow from its checks, as after an edit; empty if all does."""
     if "unmeasured" in verdict["result"]:
-        return ""  # the audit was cut before there was a result, so no check decides
+        return _measured_anyway(verdict)
     for rule in verdict["rules"]:
         of_checks = worst_of([Outcome(check["outcome"]) for check in rule["checks"]])
         if rule["outcome"] != of_checks:
@@ -67,6 +67,17 @@ def _contradiction(verdict: Document) -> str:
     if not verdict["summary"].startswith(f"{decided}:"):
         return f"the outcome is {decided}, but the summary says {verdict['summary']!r}"
     return ""
+
+
+def _measured_anyway(verdict: Document) -> str:
+    """What a verdict says that was given without a result, as if there were one; empty if nothing."""
+    outcome = Outcome.FAIL if verdict["expired_waivers"] else Outcome.INCONCLUSIVE
+    if verdict["outcome"] != outcome or not verdict["summary"].startswith(f"{outcome}:"):
+        said = f"{verdict['outcome']} and {verdict['summary']!r}"
+        return f"nothing was measured, so the outcome is {outcome}, but it says {said}"
+    checks = [check["outcome"] for rule in verdict["rules"] for check in rule["checks"]]
+    decided = [one for one in (*(rule["outcome"] for rule in verdict["rules"]), *checks) if one != Outcome.INCONCLUSIVE]
+    return f"nothing was measured, but a rule is {decided[0]}" if decided else ""
 
 
 def canonical(statement: Document) -> bytes:

@@ -16,8 +16,9 @@ PUT_MOST = 8
 def known_rules() -> Mapping[str, KnownRule]:
     """Return every rule by its id."""
     text = resources.files("modicum.gate").joinpath("rules.json").read_text(encoding="utf-8")
-    rules = [{**one, "kind": Kind(one["kind"]), "outcomes": tuple(one.get("outcomes", ()))} for one in json.loads(text)]
-    return {one["id"]: KnownRule(**one) for one in rules}
+    rules = [{**one, "kind": Kind(one["kind"])} for one in json.loads(text)]
+    lists = [{key: tuple(value) for key, value in one.items() if isinstance(value, list)} for one in rules]
+    return {one["id"]: KnownRule(**{**one, **own}) for one, own in zip(rules, lists, strict=True)}
 
 
 def did_you_mean(given: str, names: Iterable[str]) -> str:

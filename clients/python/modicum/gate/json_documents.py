@@ -1,6 +1,7 @@
 """Documents in JSON, as results, verdicts and baselines are stored. Must not know what they hold."""
 
 import json
+import math
 from typing import Any
 
 from modicum.errors import InvalidSource
@@ -13,9 +14,20 @@ def json_document(data: bytes, source: str, *, called: str) -> dict[str, Any]:
         InvalidSource: it is no JSON object.
     """
     try:
-        document = json.loads(data)
+        document = json.loads(data, parse_constant=_refuse_constant, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise InvalidSource(f"{source}: expected {called} in JSON; {error}") from error
     if not isinstance(document, dict):
         raise InvalidSource(f"{source}: expected {called}, got {type(document).__name__}")
     return document
+
+
+def _refuse_constant(text: str) -> float:
+    raise ValueError(f"{text} is not valid JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"{text} is larger than any number that can be held")
+    return number

@@ -4,6 +4,7 @@ The values are those of YAML 1.2's core schema: `off`, `yes` and dates are text.
 because a policy is read by people; so is a key that comes twice.
 """
 
+import math
 import re
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
@@ -114,7 +115,10 @@ class _Reading:
             return [self.value(one, (*path, index)) for index, one in enumerate(node.value)]
         self._refuse_unprintable(node)
         quoted = isinstance(node, yaml.ScalarNode) and node.style is not None
-        return node.value if quoted else scalar(node.value)
+        value = node.value if quoted else scalar(node.value)
+        if isinstance(value, float) and not math.isfinite(value):
+            raise PolicyError(f"{here}: expected a finite number, got {node.value}")
+        return value
 
     def _refuse_unprintable(self, node: "yaml.Node") -> None:
         found = UNPRINTABLE.search(node.value)

@@ -67,7 +67,8 @@ class KnownRule:
 
     `name` is that of the measure, the control, or the part of the document that holds a verdict; `field` the verdict's
     key there. `part` is the part whose entries hold the measure, empty where a search does. `outcomes` are those that a
-    policy may expect; empty for a rule with limits, and for that of the spot test.
+    policy may expect; empty for a rule with limits, and for that of the spot test. `range` is the least and the largest
+    value of the measure, within which its limits lie; None where there is none.
     """
 
     id: str
@@ -77,6 +78,7 @@ class KnownRule:
     field: str = ""
     part: str = ""
     outcomes: tuple[str, ...] = ()
+    range: tuple[float | None, float | None] = (None, None)
 
     @property
     def is_spot(self) -> bool:

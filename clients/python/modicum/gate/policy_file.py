@@ -26,10 +26,13 @@ from modicum.gate.policy import (
     Rule,
     Waiver,
 )
+from modicum.gate.policy_numbers import crossed, outside_range
 from modicum.gate.presets import PRESETS
 
 LONGEST_WAIVER = timedelta(days=180)
 MOST_BYTES = 1024 * 1024
+NOT_BLANK = r"\S"
+"""The schema's pattern of a text that says something."""
 LIMITS = ("max", "min", "max_regression", "min_ratio_to_baseline")
 #: By a limit against the baseline, the rule that may have it.
 WITH_BASELINE = {"max_regression": "accuracy", "min_ratio_to_baseline": "subset-fraction"}
@@ -106,7 +109,7 @@ def policy_schema() -> dict[str, Any]:
 
 
 def _refuse(problems: Iterator[Problem]) -> None:
-    found = sorted(problems, key=lambda problem: (problem[0].line, problem[0].column))
+    found = sorted(set(problems), key=lambda problem: (problem[0].line, problem[0].column, problem[1]))
     if found:
         raise PolicyError("\n".join(f"{mark}: {text}" for mark, text in found))
 
@@ -116,9 +119,15 @@ def _form_problems(marked: Marked) -> Iterator[Problem]:
         import jsonschema  # noqa: PLC0415  # of the extra `gate`
     except ImportError as error:
         raise PolicyError(NEEDS_EXTRA, reason="GATE_NOT_INSTALLED") from error
-    validator = jsonschema.Draft202012Validator(policy_schema())
-    for found in validator.iter_errors(marked.value):
+    checker = jsonschema.Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: _is_whole(value))
+    validator = jsonschema.validators.extend(jsonschema.Draft202012Validator, type_checker=checker)
+    for found in validator(policy_schema()).iter_errors(marked.value):
         yield from _form_problem(marked, tuple(found.absolute_path), found)
+
+
+def _is_whole(value: Any) -> bool:
+    """Whether a number is written as a whole one; JSON Schema would take 1.0 and 2e1 for such."""
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _form_problem(marked: Marked, path: Path, error: Any) -> Iterator[Problem]:
@@ -132,7 +141,8 @@ def _form_problem(marked: Marked, path: Path, error: Any) -> Iterator[Problem]:
         for name in missing:
             yield marked.mark(path), f"{_called(path)} has no {name!r}; add it: {_about(error.schema, name)}"
     else:
-        yield marked.value_mark(path), f"{_called(path)}: expected {_expected(error)}, got {_came(error.instance)}"
+        expected, hint = _expected(error), _hint(error)
+        yield marked.value_mark(path), f"{_called(path)}: expected {expected}, got {_came(error.instance)}{hint}"
 
 
 def _about(schema: Mapping[str, Any], name: str) -> str:
@@ -157,9 +167,22 @@ def _expected(error: Any) -> str:
         "minLength": lambda: "some text",
         "minProperties": lambda: "one key",
         "maxProperties": lambda: "one key alone",
-        "pattern": lambda: str(error.schema.get("description", wanted)).rstrip("."),
+        "pattern": lambda: "some text" if wanted == NOT_BLANK else _described(error.schema),
     }
     return words[error.validator]()
+
+
+def _described(schema: Mapping[str, Any]) -> str:
+    return str(schema["description"]).rstrip(".")
+
+
+def _hint(error: Any) -> str:
+    """What was probably meant: a whole number that was written as a fraction, or the nearest name of a control."""
+    given = error.instance
+    if error.validator == "type" and isinstance(given, float) and given.is_integer():
+        return f"; write {given:.0f}"
+    names = error.schema.get("examples", ()) if error.validator == "pattern" else ()
+    return f"; {did_you_mean(given.partition(':')[0], names)}" if names else ""
 
 
 def _nearest(given: Any, names: list[Any]) -> str:
@@ -200,6 +223,10 @@ def _rule_problems(marked: Marked, name: str, given: Mapping[str, Any]) -> Itera
     limits = [limit for limit in LIMITS if limit in given]
     for limit in limits:
         yield from _limit_problems(marked, known, limit)
+        if outside := outside_range(known, limit, given[limit]):
+            yield marked.value_mark((*path, limit)), outside
+    for problem in crossed(given):
+        yield marked.value_mark((*path, "min")), f"{name}: {problem}"
     if known.kind in {Kind.MEASURE, Kind.BASELINE} and "expect" in given:
         yield marked.mark((*path, "expect")), f"{name} has no outcome; expected {EXPECTED[known.kind]}"
     if known.is_spot and "expect" in given:

@@ -11,6 +11,8 @@ from modicum.gate.tails import ONE_SIDED, Number, number_of, p_beyond, p_within
 LOOK_IMAGES = 32
 """Images between two looks, at least."""
 MOST_LOOKS = 64
+SHARES = (0, 1)
+"""The range of a share."""
 ALL_WITHIN = "every share lies within its limits"
 
 
@@ -81,11 +83,15 @@ def _limits_of(rule: Rule, error: float) -> Iterator[ShareLimit]:
 
 
 def _is_limit(rule: Rule) -> bool:
-    """Whether a rule is about a measure of the first search, as a whole or of classes that it names."""
+    """Whether a rule is about a share of the first search, as a whole or of classes that it names.
+
+    A limit of 0 or 1 settles nothing early, and nothing but shares is looked at before the end.
+    """
     of_search = rule.known.kind is Kind.MEASURE and not rule.known.part and rule.search in {None, 0}
-    limited = rule.max is not None or rule.min is not None
+    limits = [limit for limit in (rule.max, rule.min) if limit is not None]
+    of_share = rule.known.range == SHARES and bool(limits) and all(0 < limit < 1 for limit in limits)
     known = rule.classes is None or isinstance(rule.classes, tuple)
-    return of_search and limited and known and rule.dataset is None and not rule.needs_baseline
+    return of_search and of_share and known and rule.dataset is None and not rule.needs_baseline
 
 
 def look_images(planned: int) -> int:
@@ -98,8 +104,8 @@ def settled(stopping: Stopping, measured: Sequence[Sequence[Mapping[str, Any] | 
 
     Args:
         stopping: the limits.
-        measured: for each limit the measures of all versions, as in the result document, or those of its class; None
-            where there is none.
+        measured: for each limit the measures of all versions, as in the result document, or those of the classes of
+            its name; None where there is none.
     """
     each = [
         (limit, [Number(None, "", 0) if one is None else number_of(one, Looks.EARLY) for one in measures])

@@ -15,7 +15,7 @@ import math
 
 from modicum_server.measures.intervals import SMALLEST_SAMPLE
 from modicum_server.measures.measure import Measure, Measured, Parameters, Reading, concluded, quantile_measure, share
-from modicum_server.measures.measure_sets import MeasureSet, Title
+from modicum_server.measures.measure_sets import POSITIVE, MeasureSet, Title
 from modicum_server.measures.number_words import interval_text, ratio_text, share_text, times_text
 from modicum_server.measures.observations import Observations
 from modicum_server.measures.reading_outcomes import HALF, LARGER_RATIO, decided
@@ -129,7 +129,7 @@ MEASURE_SET = MeasureSet(
     {
         "class_targeted_found_share": Title("Random other class: subset found"),
         "class_targeted_baseline_confident_share": Title("Random other class: the bare fill alone suffices"),
-        "class_targeted_size_ratio_median": Title("Random other class: size ratio, median"),
+        "class_targeted_size_ratio_median": Title("Random other class: size ratio, median", range=POSITIVE),
     },
     class_targeted_reading,
 )

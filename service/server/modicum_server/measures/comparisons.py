@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from modicum_server.domain.searches import TargetRule
 from modicum_server.measures.intervals import LEVEL, SMALLEST_SAMPLE, TAILS, Interval, bootstrap_mean, square_and_add
 from modicum_server.measures.measure import Measure, Measured
-from modicum_server.measures.measure_sets import PairMeasureSet, Title
+from modicum_server.measures.measure_sets import DIFFERENCES, POSITIVE, PairMeasureSet, Title
 from modicum_server.measures.observations import Observations
 
 NONE_IN_BOTH = "no image was searched to its end with both versions"
@@ -158,7 +158,7 @@ def _exponential(interval: Interval | None) -> Interval | None:
 MEASURE_SET = PairMeasureSet(
     comparison,
     {
-        "subset_fraction_ratio": Title("Ratio of subset fractions"),
-        "accuracy_difference": Title("Difference in accuracy"),
+        "subset_fraction_ratio": Title("Ratio of subset fractions", range=POSITIVE),
+        "accuracy_difference": Title("Difference in accuracy", range=DIFFERENCES),
     },
 )

@@ -12,7 +12,7 @@ from modicum_server.measures.counterfactual_pairs import ClassRow, Counterfactua
 from modicum_server.measures.document_lists import Audited, DocumentList
 from modicum_server.measures.intervals import SMALLEST_SAMPLE
 from modicum_server.measures.measure import Measure, Measured, Reading
-from modicum_server.measures.measure_sets import Place, Title
+from modicum_server.measures.measure_sets import DIFFERENCES, Place, Title
 from modicum_server.measures.number_words import (
     interval_text,
     part_text,
@@ -141,7 +141,7 @@ DOCUMENT_LIST = DocumentList(
     counterfactual_tests_of,
     {
         "counterfactual_accuracy_loss": Title(
-            "Accuracy lost when pictures are replaced by their counterfactuals", Place.HEADLINE
+            "Accuracy lost when pictures are replaced by their counterfactuals", Place.HEADLINE, range=DIFFERENCES
         ),
         "counterfactual_original_accuracy": Title("Accuracy on the originals of the pairs"),
         "counterfactual_accuracy": Title("Accuracy on the counterfactuals"),

@@ -14,7 +14,7 @@ the whole image. If nothing was found, it is larger than all.
 from modicum_server.domain.controls import FINDING_CLIMB_PASSES
 from modicum_server.measures.intervals import SMALLEST_SAMPLE
 from modicum_server.measures.measure import Measure, Measured, Parameters, Reading, concluded, quantile_measure, share
-from modicum_server.measures.measure_sets import MeasureSet, Title
+from modicum_server.measures.measure_sets import POSITIVE, MeasureSet, Title
 from modicum_server.measures.number_words import asked_text, interval_text, ratio_text, share_text, times_text
 from modicum_server.measures.observations import Observations
 from modicum_server.measures.reading_outcomes import FEW_PIXELS, HALF, decided
@@ -117,7 +117,7 @@ MEASURE_SET = MeasureSet(
         "fill_robust_found_share": Title("With other images as the fill: a part suffices on 9 in 10 of them"),
         "fill_robust_fraction_median": Title("With other images as the fill: subset fraction, median"),
         "fill_robust_size_ratio_median": Title(
-            "With other images as the fill: size over the search's own subset, median"
+            "With other images as the fill: size over the search's own subset, median", range=POSITIVE
         ),
     },
     fill_robust_reading,

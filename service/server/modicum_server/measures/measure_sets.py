@@ -21,12 +21,21 @@ class Place(StrEnum):
     DETAIL = "detail"
 
 
+Range = tuple[float, float | None]
+"""The least and the largest value that a measure can have; None where there is no largest."""
+SHARES: Range = (0, 1)
+DIFFERENCES: Range = (-1, 1)
+POSITIVE: Range = (0, None)
+"""Of ratios and of numbers of pixels."""
+
+
 @dataclass(frozen=True, slots=True)
 class Title:
-    """The name of a measure in tables, and its place."""
+    """The name of a measure in tables, and its place. A policy's limits of the measure must lie within its `range`."""
 
     text: str
     place: Place = Place.DETAIL
+    range: Range = SHARES
 
 
 Titles = Mapping[str, Title]

@@ -8,7 +8,7 @@ objects cover the whole canvas or were cropped away: a subset could lie nowhere 
 import numpy as np
 
 from modicum_server.measures.measure import Measured, quantile_measure
-from modicum_server.measures.measure_sets import MeasureSet, Title
+from modicum_server.measures.measure_sets import DIFFERENCES, MeasureSet, Title
 from modicum_server.measures.observations import Booleans, Observations
 
 NO_OBJECTS = "no item with a subset has boxes or a mask"
@@ -42,6 +42,6 @@ MEASURE_SET = MeasureSet(
     object_share,
     {
         "object_share_median": Title("Object share, median"),
-        "object_share_excess_median": Title("Object share minus the objects' area, median"),
+        "object_share_excess_median": Title("Object share minus the objects' area, median", range=DIFFERENCES),
     },
 )

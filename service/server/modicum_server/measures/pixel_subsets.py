@@ -19,7 +19,7 @@ from modicum_server.domain.pixel_subsets import KEPT_SHARE, kept_pixels
 from modicum_server.measures.comparisons import difference_of, mean_of
 from modicum_server.measures.intervals import SMALLEST_SAMPLE, bootstrap_means
 from modicum_server.measures.measure import Measure, Measured, Parameters, Reading, concluded, share
-from modicum_server.measures.measure_sets import MeasureSet, Title
+from modicum_server.measures.measure_sets import DIFFERENCES, MeasureSet, Title
 from modicum_server.measures.number_words import interval_text, share_text
 from modicum_server.measures.observations import Booleans, Floats, Observations
 from modicum_server.measures.pixel_subset_curves import GRID
@@ -162,12 +162,12 @@ MEASURE_SET = MeasureSet(
         "pixel_subsets_accuracy": Title("Accuracy on the chosen 5% of the pixels"),
         "pixel_subsets_random_accuracy": Title("Accuracy on a random 5% of the pixels, the same images"),
         "pixel_subsets_whole_accuracy": Title("Accuracy on whole images, the same images"),
-        "pixel_subsets_accuracy_gain": Title("Accuracy on the chosen 5% minus that on a random 5%"),
-        "pixel_subsets_accuracy_drop": Title("Accuracy on whole images minus that on the chosen 5%"),
+        "pixel_subsets_accuracy_gain": Title("Accuracy on the chosen 5% minus that on a random 5%", range=DIFFERENCES),
+        "pixel_subsets_accuracy_drop": Title("Accuracy on whole images minus that on the chosen 5%", range=DIFFERENCES),
         "pixel_subsets_class_kept_share": Title("Images that keep their class on the chosen 5% of the pixels"),
         "pixel_subsets_random_class_kept_share": Title("Images that keep their class on a random 5% of the pixels"),
         "pixel_subsets_class_kept_gain": Title(
-            "Images that keep their class on the chosen 5% minus those on a random 5%"
+            "Images that keep their class on the chosen 5% minus those on a random 5%", range=DIFFERENCES
         ),
         "pixel_subsets_confidence_mean": Title("Confidence on the chosen 5% of the pixels, mean"),
         "pixel_subsets_random_confidence_mean": Title("Confidence on a random 5% of the pixels, mean"),

@@ -28,7 +28,7 @@ from modicum_server.measures.by_class import by_class
 from modicum_server.measures.comparisons import difference_of
 from modicum_server.measures.intervals import square_and_add
 from modicum_server.measures.measure import Measure, Measured, Reading, concluded, share
-from modicum_server.measures.measure_sets import MeasureSet, Title
+from modicum_server.measures.measure_sets import DIFFERENCES, MeasureSet, Title
 from modicum_server.measures.observations import (
     COMPARED_WITH,
     OUTSIDE_FILLED,
@@ -218,8 +218,8 @@ def _is_outside(drop: Measure) -> bool:
 MEASURE_SET = MeasureSet(
     shortcut,
     {
-        DROP: Title("Accuracy lost when the ring, or what lies outside objects, is filled"),
-        EXCESS: Title("Accuracy lost beyond what filling a band further in, or the objects, costs"),
+        DROP: Title("Accuracy lost when the ring, or what lies outside objects, is filled", range=DIFFERENCES),
+        EXCESS: Title("Accuracy lost beyond what filling a band further in, or the objects, costs", range=DIFFERENCES),
     },
     shortcut_reading,
 )

@@ -16,14 +16,19 @@ import numpy as np
 from modicum_server.domain.spots import LEAST_CLASS_IMAGES, SpotOutcomes, SpotRow, SpotTrial
 from modicum_server.measures.intervals import Interval
 from modicum_server.measures.measure import Measure, Measured
-from modicum_server.measures.measure_sets import Title
+from modicum_server.measures.measure_sets import Range, Title
 from modicum_server.measures.observations import Observations
 
 METHOD = "t over sources, one at 1 and one at -1 added"
 NO_PAIRS = "no pair of images on which both versions agree"
+OF_DIFFERENCES: Range = (-2, 2)
 TITLES: Mapping[str, Title] = {
-    "spot_pasted_version_difference": Title("Difference in how often a copied spot brings its class"),
-    "spot_covered_version_difference": Title("Difference in how often a covered spot loses its class"),
+    "spot_pasted_version_difference": Title(
+        "Difference in how often a copied spot brings its class", range=OF_DIFFERENCES
+    ),
+    "spot_covered_version_difference": Title(
+        "Difference in how often a covered spot loses its class", range=OF_DIFFERENCES
+    ),
 }
 
 

@@ -1,7 +1,7 @@
 """The size of a subset in pixels of the canvas."""
 
 from modicum_server.measures.measure import Measured, quantile_measure
-from modicum_server.measures.measure_sets import MeasureSet, Title
+from modicum_server.measures.measure_sets import POSITIVE, MeasureSet, Title
 from modicum_server.measures.observations import Observations
 
 
@@ -19,4 +19,4 @@ def subset_size(seen: Observations) -> Measured:
     }
 
 
-MEASURE_SET = MeasureSet(subset_size, {"subset_size_median": Title("Subset size, median")})
+MEASURE_SET = MeasureSet(subset_size, {"subset_size_median": Title("Subset size, median", range=POSITIVE)})

@@ -13,7 +13,7 @@ from modicum.gate.rendering.words import Document
 
 def as_json(verdict: Document) -> bytes:
     """Return the verdict itself."""
-    return (json.dumps(verdict, indent=2, ensure_ascii=False) + "\n").encode()
+    return (json.dumps(verdict, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
 #: The first suffix that a file's name ends in decides.

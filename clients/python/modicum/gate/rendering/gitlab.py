@@ -26,7 +26,7 @@ def code_quality(verdict: Document) -> bytes:
     ]
     issues += [_aside(verdict, text, "expired-waiver", "blocker") for text in verdict["expired_waivers"]]
     issues += [_aside(verdict, text, "note", "info") for text in beside_rules(verdict)]
-    return json.dumps(issues, indent=2, ensure_ascii=False).encode()
+    return json.dumps(issues, indent=2, ensure_ascii=False, allow_nan=False).encode()
 
 
 def _aside(verdict: Document, text: str, name: str, severity: str) -> dict[str, Any]:

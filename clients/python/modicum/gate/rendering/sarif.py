@@ -29,7 +29,9 @@ def sarif(verdict: Document) -> bytes:
         "invocations": [{"executionSuccessful": True, "toolExecutionNotifications": list(_notes(verdict))}],
         "properties": {"outcome": verdict["outcome"], "summary": verdict["summary"]},
     }
-    return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2, ensure_ascii=False).encode()
+    return json.dumps(
+        {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2, ensure_ascii=False, allow_nan=False
+    ).encode()
 
 
 def _result(verdict: Document, rule: Document) -> dict[str, Any]:

@@ -1,0 +1,33 @@
+"""Numbers of a policy: limits within the range of their measure, with what was probably meant. Judges nothing."""
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from modicum.gate.policy import KnownRule
+
+PERCENT = 100
+#: By a limit, the range that it has whatever the measure is.
+RANGES = {"max_regression": (0, 1), "min_ratio_to_baseline": (0, None)}
+
+
+def outside_range(known: KnownRule, limit: str, value: float) -> str:
+    """Return what is wrong with a limit that the measure of a rule never reaches; empty if nothing."""
+    low, high = RANGES.get(limit, known.range)
+    if (low is None or low <= value) and (high is None or value <= high):
+        return ""
+    expected = f"{low:g} or more" if high is None else f"a number from {low:g} to {high:g}"
+    return f"{known.id}.{limit}: expected {expected}, got {value}{_percent_hint(value, high)}"
+
+
+def _percent_hint(value: float, high: float | None) -> str:
+    """What was meant by a percentage, where the measure is a share or a difference of shares."""
+    if high is None or not high < abs(value) <= PERCENT:
+        return ""
+    return f"; did you mean {value / PERCENT:g}?"
+
+
+def crossed(given: Mapping[str, Any]) -> Iterator[str]:
+    """Yield that the limits of a rule leave nothing between them."""
+    if given.get("min", -math.inf) > given.get("max", math.inf):
+        yield f"expected min to be at most max, {given['max']}, got {given['min']}: nothing passes"
