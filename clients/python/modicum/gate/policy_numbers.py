@@ -8,7 +8,7 @@ from modicum.gate.policy import KnownRule
 
 PERCENT = 100
 #: By a limit, the range that it has whatever the measure is.
-RANGES = {"max_regression": (0, 1), "min_ratio_to_baseline": (0, None)}
+RANGES: Mapping[str, tuple[float | None, float | None]] = {"max_regression": (0, 1), "min_ratio_to_baseline": (0, None)}
 
 
 def outside_range(known: KnownRule, limit: str, value: float) -> str:
