@@ -101,11 +101,11 @@ def _by_class(rule: Rule, whole: Check, pairs: Images, beside: Comparison) -> It
     for both in pairs:
         if (index := _class_of(rule, both)) is not None:
             found.setdefault(str(index), []).append(both)
-    for label, index in _asked_classes(named, beside.classes, found):
-        subject = label if index is None else beside.classes.subject(index)
+    for label, asked in _asked_classes(named, beside.classes, found):
+        subject = label if asked is None else beside.classes.subject(asked)
         check = replace(whole, subject=f"{subject} {AGAINST}", class_label=label)
-        if index in found:
-            yield check, found[index]
+        if asked is not None and asked in found:
+            yield check, found[asked]
         else:
             yield _unjudged(check, f"no image of {class_words(subject)} is in both results"), ()
 
@@ -118,7 +118,8 @@ def _asked_classes(
         yield from sorted((classes.label(index), index) for index in found)
         return
     for name in named:
-        yield from ((name, index) for index in classes.called(name, found) or [None])
+        indexes: Sequence[str | None] = classes.called(name, found) or (None,)
+        yield from ((name, index) for index in indexes)
 
 
 def _class_of(rule: Rule, both: tuple[ImageResult, ImageResult]) -> int | None:
