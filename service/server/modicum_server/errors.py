@@ -19,9 +19,7 @@
     ├── Aborted ─ UploadBusy
     ├── OutOfRange ─ UploadTruncated, OffsetInvalid
     ├── DataLoss ─ DigestMismatch
-    ├── ArtifactCorrupt, StoresMixed (ends a process at its start; it is in `usecases.store_identity`)
-    ├── BackupUnderWay, BackupPlaceTaken, BackupUnknown, BackupDamaged, StoreNotEmpty (of the operator's commands;
-    │   they are in `usecases.backup_errors`)
+    ├── ArtifactCorrupt, StoresMixed (of `usecases.store_identity`), and what `usecases.backup_errors` lists
     ├── Unavailable ─ DependencyUnavailable ─ DatabaseFull, SchemaOutdated, ServerStopping, IssuerUnavailable
     └── ModelServerError (never leaves the worker; its kinds are in `model_server`) ─
               ModelDied, ModelOutOfMemory, ModelHung, ModelServerDown, TaskFailed ─ ExecutableNotEnclosed
