@@ -76,7 +76,7 @@ async def test_it_ends_with_the_process_that_started_it_and_starts_again_at_once
     victim.kill()
     victim.wait()
     victim.stdout.close()
-    again = EmbeddedPostgres(folder)
+    again = EmbeddedPostgres(folder, lock_timeout_seconds=60)
     await again.start()
 
     eventually(lambda: not lives(int(pid)), "the end of PostgreSQL")

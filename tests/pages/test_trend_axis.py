@@ -25,7 +25,7 @@ def trend(unit, *figures):
         ("share", [(0.62, 0.5, 0.97)], ["0%", "50%", "100%"]),
         ("share", [(1.0, None, None)], ["0%", "50%", "100%"]),
         ("difference", [(0.03, -0.04, 0.1)], ["-5.0 points", "2.5 points", "10 points"]),
-        ("ratio", [(1.2, 1.1, 1.3)], ["0 times", "1 times", "2 times"]),
+        ("ratio", [(1.2, 1.1, 1.3)], ["0.00 times", "1.00 times", "2.00 times"]),
         ("share", [(0.0, None, None)], ["0%", "50%", "100%"]),
     ],
 )
