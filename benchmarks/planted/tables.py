@@ -20,7 +20,7 @@ OPAQUE = "opaque"
 REFINED = "../decisions/0061-a-chosen-window-is-refined.md"
 PATTERNS = "../decisions/0071-a-pattern-is-compared-with-itself.md"
 STRIPES = "../decisions/0062-a-stripe-counts-for-what-it-holds.md"
-CARRIERS = "../decisions/0067-carriers-are-counted.md"
+CARRIERS = "../decisions/0076-luck-brings-carriers-too.md"
 CHANCE = 0.5
 COLUMNS = tuple(f"{images:,} images, {passes} passes" for images, passes in AUDITS)
 

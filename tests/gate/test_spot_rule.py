@@ -121,21 +121,67 @@ def carried_by(carriers, *, of=30):
     return np.array([1.0] * carriers + [0.0] * (of - carriers))
 
 
-@pytest.mark.parametrize(("carriers", "pairs", "says"), [(5, 9, True), (4, 9, False), (5, 4, False), (5, 5, True)])
+@pytest.mark.parametrize(("carriers", "pairs", "says"), [(6, 9, True), (5, 9, False), (6, 4, False), (6, 6, True)])
 def test_a_place_that_few_sources_carry_is_found_where_it_is_told_which_do(carriers, pairs, says):
     found = outcome(place(pasted=carried_by(carriers), pairs=pairs))
 
-    # 5 of 30 at a twentieth: p 0.0156, three times that is below 0.05; 4 of 30: p 0.0608. The mean alone is too small
+    # 9 pairs: 5.9% are seen by luck at most. 6 of 30: p 0.0076, three times that is below 0.05; 5 of 30: p 0.0278.
+    # 6 pairs: 6.1%, p 0.0088. The mean alone is too small
     assert p_value_above(carried_by(carriers), spot_rule.PASTED_LIMIT) > spot_rule.ALPHA
     assert (found is SpotOutcome.SUFFICIENT) is says
 
 
-def test_a_carrier_makes_half_of_the_others_the_class_in_five_pairs_or_more():
+def test_words_count_sources_that_make_half_of_the_others_the_class_in_five_pairs_or_more():
     tested = spot_rule.TestedPlace(1, False, np.array([1.0, 0.5, 0.4, 1.0]), NOTHING, np.array([5, 6, 9, 4]))
 
     assert tested.carriers == (2, 3)
-    assert spot_rule.p_of_carriers(0, 30) == 1.0
-    assert spot_rule.p_of_carriers(30, 30) == pytest.approx(0.05**30)
+
+
+@pytest.mark.parametrize(("followed", "says"), [(6, True), (5, False)])
+def test_a_carrier_is_seen_where_three_quarters_of_its_copies_are_followed(followed, says):
+    found = outcome(place(pasted=carried_by(7) * followed / 8, pairs=8))
+
+    assert (found is SpotOutcome.SUFFICIENT) is says
+
+
+def test_the_p_of_carriers_is_the_tail_at_what_luck_brings():
+    assert spot_rule.p_of_carriers(0, np.full(30, 5)) == 1.0
+    assert spot_rule.p_of_carriers(30, np.full(30, 5)) == pytest.approx(spot_rule.seen_by_luck(5) ** 30)
+
+
+def test_what_luck_brings_is_the_largest_over_all_distributions_within_both_limits():
+    # of five pairs four or five are seen: 6 / 32 at a half. A twentieth at 0.98 (0.9962) takes 0.049 of the mean; the
+    # other 0.051 is 10.2% of the sources at a half
+    assert spot_rule.seen_by_luck(5) == pytest.approx(0.05 * 0.9962 + 0.102 * 6 / 32, abs=1e-4)
+    # with many pairs luck brings nothing: what is left are the carriers that are allowed
+    assert spot_rule.seen_by_luck(400) == pytest.approx(0.05, abs=1e-4)
+
+
+def test_sources_with_fewer_pairs_make_all_sources_less_telling():
+    one_with_five = np.array([5, *[9] * 29])
+
+    assert spot_rule.p_of_carriers(6, one_with_five) == spot_rule.p_of_carriers(6, np.full(30, 5))
+    assert spot_rule.p_of_carriers(6, np.full(30, 9)) < spot_rule.p_of_carriers(6, np.full(30, 5))
+
+
+WORST = ((0.05, 0.98), (0.102, 0.5), (0.848, 0.0))
+"""Shares of sources and the rates at which they move others: of mean 0.10, it brings most carriers by luck."""
+
+
+@pytest.mark.parametrize("alpha", [0.05, 0.0025])
+@pytest.mark.parametrize(("sources", "pairs"), [(15, 5), (30, 9), (143, 6)])
+@pytest.mark.parametrize("mixed", [WORST, ((0.24, 0.4), (0.76, 0.0))], ids=["worst", "no carrier at all"])
+def test_carriers_that_luck_brings_are_found_no_more_often_than_meant(mixed, sources, pairs, alpha):
+    draw = np.random.default_rng(3)
+    shares, rates = zip(*mixed, strict=True)
+
+    def found():
+        values = simulated(draw, draw.choice(rates, size=sources, p=shares), pairs=pairs)
+        return place(pasted=values, pairs=pairs).p <= alpha
+
+    draws = 400
+    most = alpha * draws + 3 * math.sqrt(alpha * draws) + 1
+    assert sum(found() for _ in range(draws)) <= most
 
 
 def test_pairs_are_counted_in_the_order_of_the_values():

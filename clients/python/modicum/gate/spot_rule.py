@@ -7,16 +7,18 @@ are all alike, t alone would be certain (Bonett and Price, 2012, add such pairs 
 distribution).
 
 SUFFICIENT: the share of other images that the place makes the class is above `PASTED_LIMIT`, and for an own window
-above `OWN_LIMIT`; or more than `CARRIERS_LIMIT` of the sources are *carriers*, whose place makes at least half of the
-other images the class (`CARRIED_SHARE`). The second finds a cue that only a part of the class's images have: the others
-have nothing to copy, and dilute the mean. Its p is exact (binomial). The error is divided between the two: `MEAN_PART`
-of it goes to the mean. DECISIVE: and the share of the class's images that lose it under a cover is above
+above `OWN_LIMIT`; or more sources are *carriers* than such a mean and `CARRIERS_LIMIT` of them can explain. The second
+finds a cue that only a part of the class's images have: the others have nothing to copy, and dilute the mean. Carriers
+are seen by their copies, so some sources look like one by luck: the binomial p allows for as many as any distribution
+of sources within both limits can bring (`seen_by_luck`). The error is divided between the two: `MEAN_PART` of it goes
+to the mean. DECISIVE: and the share of the class's images that lose it under a cover is above
 `COVERED_LIMIT`. One-sided at 5% over all classes and places of a network (Holm, "A simple sequentially rejective
 multiple test procedure", 1979).
 NONE_FOUND: neither, and at every place the upper end of the first share, one-sided at 5%, is below `NONE_LIMIT`.
 INCONCLUSIVE: otherwise.
 """
 
+import functools
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,9 +31,14 @@ PASTED_LIMIT = 0.10
 OWN_LIMIT = 0.10
 COVERED_LIMIT = 0.20
 NONE_LIMIT = 0.20
+CARRIER_RATE = 0.5
+"""A source is a carrier if its place makes at least this share of all other images the class."""
+SEEN_SHARE = 0.75
+"""It is seen to be one if the class follows it in at least this share of its pairs, less those elsewhere."""
 CARRIED_SHARE = 0.5
-"""A source is a carrier if the class follows its place in at least this share of its pairs, less those elsewhere."""
+"""Words count the sources of which the class followed at least this share of the pairs; no p does."""
 CARRIERS_LIMIT = 0.05
+"""Share of the sources that may be carriers at a place that does not decide."""
 MEAN_PART = 2 / 3
 """The part of a place's error that goes to the mean; the rest goes to the carriers."""
 LEAST_PAIRS = 5
@@ -86,7 +93,7 @@ class TestedPlace:
 
     @property
     def carriers(self) -> tuple[int, int]:
-        """How many sources are carriers, and how many have the `LEAST_PAIRS` pairs without which nobody can say."""
+        """How many sources the class followed mostly, and how many have the `LEAST_PAIRS` pairs that this takes."""
         counted = self.pairs >= LEAST_PAIRS
         return int((self.pasted[counted] >= CARRIED_SHARE).sum()), int(counted.sum())
 
@@ -109,10 +116,11 @@ class TestedPlace:
     def p_at(self, limit: float) -> float:
         """The same with another limit of the mean."""
         followed = p_value_above(self.pasted, limit)
-        carrying, counted = self.carriers
-        if counted < LEAST_SOURCES:
+        counted = self.pairs >= LEAST_PAIRS
+        if counted.sum() < LEAST_SOURCES:
             return followed
-        return min(1.0, followed / MEAN_PART, p_of_carriers(carrying, counted) / (1 - MEAN_PART))
+        carried = p_of_carriers(int((self.pasted[counted] >= SEEN_SHARE).sum()), self.pairs[counted])
+        return min(1.0, followed / MEAN_PART, carried / (1 - MEAN_PART))
 
 
 def by_source(sources: Sequence[int], here: Sequence[bool], elsewhere: Sequence[bool]) -> Floats:
@@ -130,11 +138,34 @@ def pairs_by_source(sources: Sequence[int]) -> Counts:
     return counts
 
 
-def p_of_carriers(carrying: int, counted: int) -> float:
-    """Exact one-sided p of the hypothesis that at most `CARRIERS_LIMIT` of the class's images are carriers."""
+def p_of_carriers(carrying: int, pairs: Counts) -> float:
+    """One-sided p of the hypothesis that luck explains so many carriers of sources that have these numbers of pairs.
+
+    Sources are independent, and each is seen as a carrier with at most the largest `seen_by_luck` of them. So the
+    binomial tail at that probability bounds the p, also where sources have different numbers of pairs.
+    """
+    if not carrying:
+        return 1.0
     from scipy.special import bdtrc  # type: ignore[import-untyped]  # noqa: PLC0415  takes long to read
 
-    return float(bdtrc(carrying - 1, counted, CARRIERS_LIMIT)) if carrying else 1.0
+    return float(bdtrc(carrying - 1, len(pairs), max(map(seen_by_luck, set(pairs.tolist())))))
+
+
+@functools.cache
+def seen_by_luck(pairs: int) -> float:
+    """The largest probability that a source with so many pairs is seen as a carrier at a place that does not decide.
+
+    The largest is over all distributions of the rate r at which a source's place makes other images the class, of mean
+    at most `PASTED_LIMIT` and with at most `CARRIERS_LIMIT` of the sources at `CARRIER_RATE` or above. A source is seen
+    with the binomial tail g(r), which is convex below `CARRIER_RATE`. So what the mean leaves there brings most as
+    sources just below it, g(r) / r for each unit of mean; and the allowed carriers stand where they add most to that.
+    """
+    from scipy.special import bdtrc  # noqa: PLC0415  takes long to read
+
+    rates = np.linspace(CARRIER_RATE, 1.0, 501)
+    seen = bdtrc(math.ceil(SEEN_SHARE * pairs) - 1, pairs, rates)
+    by_mean = seen[0] / CARRIER_RATE
+    return float(by_mean * PASTED_LIMIT + CARRIERS_LIMIT * (seen - by_mean * rates).max())
 
 
 def p_value_above(values: Floats, limit: float) -> float:
