@@ -20,7 +20,7 @@ OPAQUE = "opaque"
 REFINED = "../decisions/0061-a-chosen-window-is-refined.md"
 PATTERNS = "../decisions/0071-a-pattern-is-compared-with-itself.md"
 STRIPES = "../decisions/0062-a-stripe-counts-for-what-it-holds.md"
-CARRIERS = "../decisions/0076-luck-brings-carriers-too.md"
+CARRIERS = "../decisions/0078-luck-brings-carriers-too.md"
 CHANCE = 0.5
 COLUMNS = tuple(f"{images:,} images, {passes} passes" for images, passes in AUDITS)
 
@@ -31,14 +31,16 @@ def planted(all_rows: Sequence[Row]) -> Iterator[str]:
     clean = [row for row in rows if row["clean"]]
     labelled = [row for row in rows if row["scope"] == LABEL]
     cued = [row for row in rows if not row["clean"] and row["scope"] != LABEL]
-    local = [row for row in cued if row["cue"]["where"] != Where.WHOLE.value]
+    on_photographs = [row for row in cued if row["pictures"] == CIFAR]
+    local = [row for row in on_photographs if row["cue"]["where"] != Where.WHOLE.value]
     yield from _introduction(rows, cued, clean)
     yield f"{_by_choice(all_rows)}\n"
     yield from _by_network(local)
     yield from _by_class(local)
     yield from _by_kind(local)
     yield from _clean(clean)
-    yield from _whole(cued)
+    yield from _digits([row for row in cued if row["pictures"] != CIFAR])
+    yield from _whole(on_photographs)
     if labelled:
         yield from _labelled(labelled)
     if photographs := [row for row in all_rows if row["pictures"] == PICTURES]:
@@ -47,6 +49,19 @@ def planted(all_rows: Sequence[Row]) -> Iterator[str]:
     yield from _limits(local, clean)
     yield from _simulated()
     yield from _measures([row for row in (*local, *clean) if row["pictures"] == CIFAR])
+
+
+def _digits(cued: Sequence[Row]) -> Iterator[str]:
+    """Networks of digits with cues: their strokes are found too, so that a cue is found says nothing there."""
+    if not cued:
+        return
+    learnt = [row for row in cued if row["cue"]["where"] != Where.WHOLE.value and followed(row) >= LEARNT]
+    found = tally(learnt, AUDITS[0], _is_found)
+    yield (
+        f"{len(cued)} networks of digits have cues. Of the {len(learnt)} whose cue has a place and is followed by at "
+        f"least {share_text(LEARNT)}, {found} were found at {COLUMNS[0]}. That shows little, because the clean ones "
+        "are flagged just so. No other table counts them.\n"
+    )
 
 
 def _introduction(rows: Sequence[Row], cued: Sequence[Row], clean: Sequence[Row]) -> Iterator[str]:
@@ -60,7 +75,7 @@ def _introduction(rows: Sequence[Row], cued: Sequence[Row], clean: Sequence[Row]
     yield (
         "*Follow* is the share of other pictures that become the class when they get its cue. Found: DECISIVE or "
         "SUFFICIENT for a class that has a cue. Kinds that were set aside took no part in choosing a limit. Intervals "
-        "are Wilson's, 95%.\n"
+        "are Wilson's, 95%. Networks with cues are those on photographs, if nothing else is said.\n"
     )
 
 
