@@ -331,4 +331,4 @@ def test_the_verdict_of_the_check_of_an_ensemble_stands_on_the_page_of_its_audit
     seen = scene.browser().get(f"/{GOOD}")
 
     assert "Something was found. NOT_MITIGATED The check of the ensemble" in whole(seen)
-    assert '<span aria-hidden="true">✕</span> NOT_MITIGATED' in seen.text
+    assert '<span aria-hidden="true">◆</span> NOT_MITIGATED' in seen.text

@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime
 from importlib import resources
+from itertools import chain
 
 import pytest
 from modicum_server.domain.audits import AuditState
@@ -11,10 +12,14 @@ from modicum_server.domain.reviews import ReviewOutcome
 from modicum_server.domain.spot_swaps import SwapState
 from modicum_server.domain.verdicts import VerdictOutcome
 from modicum_server.errors import FieldInvalid
+from modicum_server.reports.outcomes import TONES, tag_of
 from modicum_server.transports.http.pages import words
 from modicum_server.transports.http.pages.forms import Form
 
-TEMPLATES = resources.files("modicum_server.transports.http.pages") / "templates"
+PAGES = resources.files("modicum_server.transports.http.pages")
+TEMPLATES = PAGES / "templates"
+OF_VERDICTS = {"PASS", "FAIL", "WAIVED"}
+"""Words that pages mark in their own way: a report gives no verdict."""
 
 
 @pytest.mark.parametrize(
@@ -90,8 +95,23 @@ def test_numbers_in_forms_are_read_as_people_write_them():
 
 @pytest.mark.parametrize("kind", [AuditState, VersionState, SwapState, VerdictOutcome, ReviewOutcome])
 def test_every_state_and_outcome_has_a_shape(kind):
+    assert set(kind) <= set(shapes())
+
+
+def test_an_outcome_has_the_shape_and_the_tone_of_the_report():
+    style = (PAGES / "static" / "pages.css").read_text(encoding="utf-8")
+    tones = dict(re.findall(r"^(\.mark\.[^{]*) \{ color: var\(--(\w+)\); \}$", style, re.MULTILINE))
+    of_reports = set(chain(*TONES.values())) - OF_VERDICTS
+    told = {word: shape for word, shape in shapes().items() if word in of_reports}
+
+    assert told.keys() >= {"SHORTCUT", "DECISIVE", "SUFFICIENT", "NONE_FOUND", "INCONCLUSIVE", "CONFIRMED", "SEEN"}
+    for word, shape in told.items():
+        (tone,) = (tone for classes, tone in tones.items() if f".mark.{word.lower()}" in classes.split(", "))
+        assert (shape, tone) == (tag_of(word).shape, tag_of(word).tone), word
+
+
+def shapes() -> dict[str, str]:
+    """The shape of each word that a page marks."""
     parts = (TEMPLATES / "parts.html.j2").read_text(encoding="utf-8")
-
-    shapes = re.search(r"{% set SHAPES = ({.*?}) %}", parts, re.DOTALL)[1]
-
-    assert set(kind) <= set(re.findall(r'"(\w+)":', shapes))
+    written = re.search(r"{% set SHAPES = ({.*?}) %}", parts, re.DOTALL)[1]
+    return dict(re.findall(r'"(\w+)": "(.)"', written))
