@@ -43,6 +43,8 @@ MODULES = tuple(sorted(found.name for found in pkgutil.iter_modules(domain.__pat
 WITHIN_A_PROCESS: dict[str, set[str]] = {
     "access": {"Revoked"},  # made of grants and tokens
     "audits": {"NewShard", "Shard"},  # columns, written and read by name in tests/store
+    "backups": {"ArtifactList", "Backup", "Damaged", "HeldBytes", "TableCopy", "TableShape", "WrittenFile"},  # in files
+    "collections": {"Collection", "Unreferred"},  # from a query to the words of a command
     "controls": {"ControlFacts"},  # a table in the code
     "datasets": {"HeldArtifact"},  # from a query to the sweep of stored bytes
     "findings": {"FoundSubset", "PredictedImage"},  # on their way from a query to a task

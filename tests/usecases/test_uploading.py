@@ -13,6 +13,7 @@ from modicum_server.errors import (
     UploadInvalid,
     UploadTruncated,
 )
+from modicum_server.usecases import artifacts
 from modicum_server.usecases.artifacts import Artifacts, UploadHeader
 from modicum_server.usecases.request_ids import CreateOptions
 
@@ -96,13 +97,13 @@ async def test_deleted_bytes_stay_while_another_project_holds_them(place, tmp_pa
 
 async def test_bytes_that_come_again_while_they_are_deleted_stay(place, monkeypatch):
     digest = await place.upload(b"data")
-    delete_bytes = place.artifacts._delete_bytes
+    delete_unheld = artifacts.delete_unheld
 
-    async def upload_first(digest):
+    async def upload_first(*arguments):
         await place.upload(b"data")
-        await delete_bytes(digest)
+        return await delete_unheld(*arguments)
 
-    monkeypatch.setattr(place.artifacts, "_delete_bytes", upload_first)
+    monkeypatch.setattr(artifacts, "delete_unheld", upload_first)
 
     await place.artifacts.delete(ADMIN, f"{PROJECT}/artifacts/{digest}")
 

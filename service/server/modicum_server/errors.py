@@ -19,7 +19,8 @@
     ├── Aborted ─ UploadBusy
     ├── OutOfRange ─ UploadTruncated, OffsetInvalid
     ├── DataLoss ─ DigestMismatch
-    ├── ArtifactCorrupt, StoresMixed (of `usecases.store_identity`), and what `usecases.backup_errors` lists
+    ├── ArtifactCorrupt, StoresMixed (of `usecases.store_identity`)
+    ├── BackupError ─ BackupUnderWay, BackupPlaceTaken, BackupUnknown, BackupDamaged, StoreNotEmpty
     ├── Unavailable ─ DependencyUnavailable ─ DatabaseFull, SchemaOutdated, ServerStopping, IssuerUnavailable
     └── ModelServerError (never leaves the worker; its kinds are in `model_server`) ─
               ModelDied, ModelOutOfMemory, ModelHung, ModelServerDown, TaskFailed ─ ExecutableNotEnclosed
@@ -368,12 +369,9 @@ class ArtifactCorrupt(ModicumError):
     @classmethod
     def of(cls, digest: str, found_digest: str) -> Self:
         """Return the error of an artifact whose bytes have another digest."""
-        return cls(
-            f"the stored bytes of the artifact {digest} are damaged: their SHA-256 is {found_digest}. The server's "
-            "operator must put the right bytes back",
-            digest=digest,
-            found_digest=found_digest,
-        )
+        found = f"the stored bytes of the artifact {digest} are damaged: their SHA-256 is {found_digest}"
+        told = f"{found}. The server's operator must put the right bytes back"
+        return cls(told, digest=digest, found_digest=found_digest)
 
 
 class Unavailable(ModicumError):

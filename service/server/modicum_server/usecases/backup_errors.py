@@ -3,21 +3,25 @@
 from modicum_server.errors import ModicumError
 
 
-class BackupUnderWay(ModicumError):
+class BackupError(ModicumError):
+    """A backup or a restore does not go on."""
+
+
+class BackupUnderWay(BackupError):
     """Another backup of this store is under way; wait until it has ended."""
 
 
-class BackupPlaceTaken(ModicumError):
+class BackupPlaceTaken(BackupError):
     """The folder for the backup is not empty."""
 
 
-class BackupUnknown(ModicumError):
+class BackupUnknown(BackupError):
     """There is no finished backup in a form that this release reads."""
 
 
-class BackupDamaged(ModicumError):
+class BackupDamaged(BackupError):
     """The backup is damaged."""
 
 
-class StoreNotEmpty(ModicumError):
+class StoreNotEmpty(BackupError):
     """What is to be restored to is not empty."""

@@ -23,6 +23,7 @@ from modicum_server.transports.http.rest.problems import MEDIA_TYPE
 from modicum_server.transports.http.rest.requests import REQUEST_ID_FIELD
 from modicum_server.transports.http.rest.routes import Binding
 from modicum_server.usecases.access import OF_ADMINS
+from modicum_server.usecases.backup_errors import BackupError
 from modicum_server.usecases.store_identity import StoresMixed
 
 Condition = Callable[[Binding], bool]
@@ -138,6 +139,7 @@ _MET: Mapping[type[errors.ModicumError], Condition] = {
     errors.OffsetInvalid: _downloads,
     errors.DataLoss: _uploads,
     errors.ArtifactCorrupt: _always,
+    BackupError: _never,  # it ends a command of the operator
     StoresMixed: _never,  # it ends a process at its start
     errors.Unavailable: _always,
     errors.ModelServerError: _never,  # it never leaves the worker
