@@ -26,11 +26,7 @@ def alarms(monkeypatch):
 def silent(alarms, script):
     """A step of a call that is not answered: the next alarm comes while it is waited for."""
 
-    def strike():
-        alarms.strike()
-        script.ended.wait(600)
-
-    return strike
+    return lambda: alarms.strike_while(script.ended.wait)
 
 
 @pytest.fixture
