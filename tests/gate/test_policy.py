@@ -122,7 +122,7 @@ def test_an_explanation_says_that_moving_places_are_accepted_and_of_which_class(
         ),
         (
             "accept:\n  - {rule: spot, class: kite, place: movin, reason: r, owner: o}",
-            "accept.0.place: expected one of moving (did you mean 'moving'?), got the text 'movin'",
+            "accept.0.place: expected moving (did you mean 'moving'?), got the text 'movin'",
         ),
         ("a: &x 1\nb: *x", "modicum.yaml:2:4: expected a value without anchor, alias or tag; write the value out"),
         ("a: 1\nb: *x", "modicum.yaml:3:4: expected YAML; found undefined alias"),

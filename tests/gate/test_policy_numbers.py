@@ -64,6 +64,10 @@ MAIN = "baseline: {file: main.json}\n"
             "waivers:\n  - {rule: spot, reason: r, owner: '', expires: 2027-01-01}",
             "modicum.yaml:3:36: waivers.0.owner: expected some text, got the text ''",
         ),
+        (
+            "waivers:\n  - {rule: spot, model_digest: 'sha256:0', reason: r, owner: o, expires: 2027-01-01}",
+            "waivers.0.model_digest: expected the digest of the model's version, sha256: and 64 hexadecimal digits,",
+        ),
     ],
 )
 def test_what_no_result_can_have_is_refused_with_its_place_and_what_was_meant(text, says):

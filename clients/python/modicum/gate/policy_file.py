@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from functools import cache
 from importlib import resources
@@ -157,7 +157,7 @@ def _expected(error: Any) -> str:
     wanted = error.validator_value
     words: dict[str, Callable[[], str]] = {
         "const": lambda: str(wanted),
-        "enum": lambda: f"one of {', '.join(map(str, wanted))}{_nearest(error.instance, wanted)}",
+        "enum": lambda: f"{_one_of(wanted)}{_nearest(error.instance, wanted)}",
         "type": lambda: " or ".join(TYPE_WORDS[one] for one in ([wanted] if isinstance(wanted, str) else wanted)),
         "minimum": lambda: f"{wanted} or more",
         "maximum": lambda: f"at most {wanted}",
@@ -172,8 +172,14 @@ def _expected(error: Any) -> str:
     return words[error.validator]()
 
 
+def _one_of(names: Sequence[Any]) -> str:
+    return f"{'one of ' if len(names) > 1 else ''}{', '.join(map(str, names))}"
+
+
 def _described(schema: Mapping[str, Any]) -> str:
-    return str(schema["description"]).rstrip(".")
+    """The first sentence of a description, to stand within another; one that begins in capitals keeps them."""
+    told, *_ = str(schema["description"]).rstrip(".").split(". ")
+    return told if told[:2].isupper() else told[:1].lower() + told[1:]
 
 
 def _hint(error: Any) -> str:
