@@ -82,8 +82,8 @@ def test_a_spot_that_a_fifth_of_the_pictures_carry_fails_where_it_is_told_which_
     reason = given.rules[0].worst.reason
     assert (given.outcome, given.rules[0].worst.subject) == (outcome, "cat")
     says = (
-        "decides; in 12 of 60 pictures of the class, what stands there makes at least 50% of the others the class, "
-        "less those elsewhere"
+        "decides; in 12 of 60 pictures of the class, what stands there turns at least 50 percentage points more of the "
+        "others into the class than a place elsewhere does"
     )
     assert reason.endswith(says) is (outcome == "FAIL")
 

@@ -83,8 +83,8 @@ def test_a_spot_that_decides_from_few_pictures_is_found_and_their_number_is_told
 
     assert cats["outcome"] == outcome
     told = (
-        "In 5 of 20 pictures, what stands there makes at least 50% of the others cat, less those that a random spot of "
-        "its size makes."
+        "In 5 of 20 pictures, what stands there turns at least 50 percentage points more of the others into cat than a "
+        "random spot of its size does."
     )
     assert (told in said) is (carriers == 5)
 
@@ -105,7 +105,7 @@ def test_a_cue_that_all_pictures_hold_but_that_moves_fewer_than_half_is_not_said
     _, _, said = spot_test(SpotTrial(0, CORNER, (), made, made))
 
     assert "hold it" not in said
-    assert "In 10 of 20 pictures, what stands there makes at least 50% of the others cat, less" in said
+    assert "In 10 of 20 pictures, what stands there turns at least 50 percentage points more" in said
 
 
 def own_window(*, followed: int, covered: bool = True, share: float | None = None) -> SpotTrial:

@@ -235,8 +235,8 @@ def _carried(place: Document) -> Iterator[str]:
     if few := as_tested(place).few_carriers:
         carrying, counted = few
         yield (
-            f"in {carrying} of {counted} pictures of the class, what stands there makes at least {CARRIED_SHARE:.0%} "
-            "of the others the class, less those elsewhere"
+            f"in {carrying} of {counted} pictures of the class, what stands there turns at least "
+            f"{100 * CARRIED_SHARE:.0f} percentage points more of the others into the class than a place elsewhere does"
         )
 
 

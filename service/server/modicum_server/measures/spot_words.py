@@ -172,8 +172,8 @@ def carriers_text(row: JudgedRow, place: JudgedPlace) -> str:
     carrying, counted = few
     made = "their class" if row.row.target_class is None else row.label
     return (
-        f" In {carrying} of {counted} pictures, what stands there makes at least {share_text(CARRIED_SHARE)} of the "
-        f"others {made}, less those that {elsewhere_text(place)} makes."
+        f" In {carrying} of {counted} pictures, what stands there turns at least {points_text(CARRIED_SHARE)} more of "
+        f"the others into {made} than {elsewhere_text(place)} does."
     )
 
 
