@@ -46,7 +46,7 @@ class VersionFacts:
     That is the first search for the predicted class. Two figures compare if their `conditions` are equal. `failures`
     are the items that gave no result, each with its reason, MOST_FAILURES at most. `spots` is the outcome of its spot
     test; empty where none ran. `outcome` is the worst of all controls that decide; empty where none of them ran.
-    `mitigation` is the verdict of the first check of an ensemble; empty for a version that is none.
+    `mitigation` is the verdict of the first check of the version as an ensemble; empty for other versions.
     """
 
     sentences: Sequence[str] = ()
