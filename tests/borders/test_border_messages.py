@@ -73,7 +73,11 @@ ONE_WAY = {
     "project": (filled(Project), projects.project_message(filled(Project), Role.ADMIN), frozenset()),
     "member": (GRANT, access.member_message(GRANT), frozenset({"principal", "project"})),  # in its name
     "trust rule": (TRUST_RULE, trust.trust_rule_message(TRUST_RULE), frozenset()),
-    "token": (TOKEN, access.token_message(replace(TOKEN, project=""), "projects/one"), frozenset({"id", "project"})),
+    "token": (
+        TOKEN,
+        access.token_message(replace(TOKEN, project=""), "projects/one"),
+        frozenset({"id", "project", "reads_metrics"}),
+    ),
     "trail entry": (TRAIL_ENTRY, access.trail_entry_message(TRAIL_ENTRY), frozenset()),
 }
 

@@ -54,6 +54,17 @@ async def test_a_second_token_with_another_role_is_refused_and_the_first_keeps_i
     assert "ci has the role admin in projects/team-a" in second.stderr
 
 
+async def test_a_token_for_metrics_is_listed_as_one_and_is_for_all_projects(store, token):
+    made = token("create", "--principal", "prometheus", "--metrics", "--expires", "never")
+    narrowed = token("create", "--principal", "prometheus", "--metrics", "--project-only")
+
+    assert await roles_of(store, made.stdout) is None
+    assert [line.split()[3] for line in token("list", "--principal", "prometheus").stdout.splitlines()[1:]] == [
+        "metrics"
+    ]
+    assert (narrowed.returncode, narrowed.stdout) == (USAGE, "")
+
+
 async def test_data_names_a_running_server_of_which_the_tokens_are_made_and_listed(short_folder):
     postgres = EmbeddedPostgres(short_folder / "data" / "postgres")
     before = run("token", "list", "--data", short_folder / "data")

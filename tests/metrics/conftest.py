@@ -30,7 +30,8 @@ def watched(tmp_path_factory) -> Iterator[Watched]:
     machine.program("prometheus", package="prometheus")
     port = str(free_port())
     # A fixed port: a restarted worker is found again.
-    with stage(MODICUM_WORKER_METRICS_PORT=port, MODICUM_METRICS_SECONDS="0.2") as playing:
+    shown = {"MODICUM_METRICS_NAMES": "true", "MODICUM_METRICS_SECONDS": "0.2"}
+    with stage(MODICUM_WORKER_METRICS_PORT=port, **shown) as playing:
         targets = {"modicum-api": [playing.http_url.removeprefix("http://")], "modicum-worker": [f"127.0.0.1:{port}"]}
         with running_prometheus(tmp_path_factory.mktemp("prometheus") / "run", targets) as prometheus:
             for job in targets:  # seen before anything happens, so that every event is a rise

@@ -35,8 +35,12 @@ def document(
         },
         "subset_fraction_median": {"value": None, "n": 20, "interval": None},
     }
-    search = {"search": {"method": "MASK_OPTIMIZATION", "threshold": 0.9}, "measures": measures}
-    return json.dumps({"models": [{"model_version": version, "searches": [search, {}]}]}).encode()
+    terms = {"method": "MASK_OPTIMIZATION", "threshold": 0.9, "fill": "MEAN", "passes": 600}
+    searches = [{"search": terms, "measures": measures}, {}]
+    specification = {"canvas": {"channels": 3, "height": 24, "width": 32}}
+    return json.dumps(
+        {"specification": specification, "models": [{"model_version": version, "searches": searches}]}
+    ).encode()
 
 
 def audit(number: int) -> VersionAudit:
@@ -194,9 +198,10 @@ async def test_the_rate_stands_with_its_class_targeted_companion_and_both_with_t
 
 
 async def test_the_parameters_of_the_audit_stand_beside_the_numbers(reader):
-    labels = 'alpha="0.05",audit="2",dataset="d",method="mask_optimization",model="net",project="p",threshold="0.9"'
+    search = 'method="mask_optimization",model="net",passes="600",project="p",threshold="0.9",version="2"'
+    labels = f'alpha="0.05",audit="2",canvas="3x24x32",dataset="d",fill="mean",{search}'
 
-    assert f'modicum_model_last_audit_info{{{labels},version="2"}} 1.0' in await exposed(reader)
+    assert f"modicum_model_last_audit_info{{{labels}}} 1.0" in await exposed(reader)
 
 
 def verdict(number: int, outcome: VerdictOutcome) -> VersionVerdict:

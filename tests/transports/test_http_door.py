@@ -12,7 +12,7 @@ from modicum_server.domain.audits import AuditState
 from modicum_server.errors import DependencyUnavailable
 from modicum_server.metrics.api import ApiMetrics
 from modicum_server.metrics.store_metrics import FACT_GAUGES, Snapshot, Stored
-from modicum_server.transports.http import probes as door
+from modicum_server.transports.http import scrapers as door
 
 from tests.waiting import until
 
@@ -95,7 +95,7 @@ async def test_metrics_from_beyond_loopback_take_a_token(served, monkeypatch):
 
 
 async def test_whose_token_was_good_still_reads_metrics_while_the_database_is_away(served, monkeypatch):
-    async def away(*_):
+    async def away(*_, **__):
         raise DependencyUnavailable
 
     monkeypatch.setattr(door, "_on_loopback", lambda _request: False)
@@ -108,7 +108,7 @@ async def test_whose_token_was_good_still_reads_metrics_while_the_database_is_aw
 
 
 async def test_a_token_that_was_revoked_is_not_good_any_more(served, monkeypatch):
-    async def away(*_):
+    async def away(*_, **__):
         raise DependencyUnavailable
 
     monkeypatch.setattr(door, "_on_loopback", lambda _request: False)

@@ -141,3 +141,17 @@ def test_a_token_has_a_prefix_and_a_checksum_that_a_changed_character_breaks():
     assert not is_damaged(token)
     assert [is_damaged(text) for text in (changed, token[:-1], token + "0")] == [True] * 3
     assert not is_damaged("a-token-of-an-earlier-release")
+
+
+async def test_a_token_for_metrics_carries_no_role_and_stays_one_when_it_is_replaced(place, tokens):
+    await tokens.create("ci", PROJECT, Role.VIEWER)
+    made = await tokens.create_for_metrics("ci", lifetime=None)
+
+    replaced = await tokens.rotate(made.token.id)
+
+    async with place.store.transaction() as transaction:
+        readers = [await transaction.access.metrics_reader(token_digest(one.secret)) for one in (made, replaced)]
+    assert [await roles_of(place, one.secret) for one in (made, replaced)] == [None, None]
+    assert readers[0] is None
+    assert (readers[1].name, dict(readers[1].roles), readers[1].reads_metrics) == ("ci", {}, True)
+    assert made.token.expire_time is None

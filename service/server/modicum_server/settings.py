@@ -57,6 +57,11 @@ class Settings(BaseSettings):
         description="how many model versions the API's /metrics shows, the last audited first; the others are counted",
     )
     metrics_seconds: float = Field(15.0, gt=0, description="seconds between two looks of /metrics for newer audits")
+    metrics_names: bool = Field(
+        False,
+        description="show names of projects, models and audits to callers of /metrics without a token: of the API on "
+        "loopback, of a worker everywhere; `up` sets it",
+    )
     tls_cert: Path | None = Field(
         None, description="certificate chain (PEM) of the gRPC and HTTP ports; read anew when the file changes"
     )

@@ -14,6 +14,7 @@ from modicum_server.database_option import Data, database_url
 from modicum_server.domain.access import Token
 from modicum_server.domain.projects import Role
 from modicum_server.usecases.operator_tokens import OperatorTokens
+from modicum_server.usecases.token_making import MadeToken
 
 T = TypeVar("T")
 
@@ -52,6 +53,12 @@ def create(  # noqa: PLR0917 - options, which typer gives by name
     project_only: Annotated[
         bool, typer.Option("--project-only", metavar="", help="Good in this project alone, whatever else is granted.")
     ] = False,
+    metrics: Annotated[
+        bool,
+        typer.Option(
+            "--metrics", metavar="", help="For Prometheus: good for /metrics of all projects alone, without a role."
+        ),
+    ] = False,
     data: Data = None,
 ) -> None:
     """Give a person or a program (a principal) a role in a project, and print a token. It cannot be shown again.
@@ -60,20 +67,17 @@ def create(  # noqa: PLR0917 - options, which typer gives by name
     """
     if role not in set(Role):
         end(USAGE, f"--role: expected viewer, auditor or admin, got {role!r}")
+    if metrics and project_only:
+        end(USAGE, "--metrics is for all projects, so it cannot be used with --project-only; leave one out")
     lifetime = lifetime_of(expires)
-    made = _with_tokens(
-        data,
-        lambda tokens: tokens.create(
-            principal,
-            f"projects/{project}",
-            Role(role),
-            display_name=name,
-            lifetime=lifetime,
-            project_only=project_only,
-        ),
-    )
-    typer.echo(made.secret)
-    typer.echo(f"id {made.token.id}, expires {_day(made.token.expire_time)}", err=True)
+
+    def make(tokens: OperatorTokens) -> Awaitable[MadeToken]:
+        if metrics:
+            return tokens.create_for_metrics(principal, display_name=name, lifetime=lifetime)
+        parent, given = f"projects/{project}", Role(role)
+        return tokens.create(principal, parent, given, display_name=name, lifetime=lifetime, project_only=project_only)
+
+    _show(_with_tokens(data, make))
 
 
 @app.command("list", cls=Command)
@@ -123,9 +127,7 @@ def rotate(
 ) -> None:
     """Print a new token with the principal, name and lifetime of this one, which then ends."""
     seconds = int(duration_of("--overlap", overlap).total_seconds())
-    made = _with_tokens(data, lambda tokens: tokens.rotate(token, overlap_seconds=seconds))
-    typer.echo(made.secret)
-    typer.echo(f"id {made.token.id}, expires {_day(made.token.expire_time)}", err=True)
+    _show(_with_tokens(data, lambda tokens: tokens.rotate(token, overlap_seconds=seconds)))
 
 
 def lifetime_of(text: str) -> timedelta | None:
@@ -151,12 +153,17 @@ def _with_tokens(data: Path | None, work: Callable[[OperatorTokens], Awaitable[T
     return asyncio.run(run())
 
 
+def _show(made: MadeToken) -> None:
+    typer.echo(made.secret)
+    typer.echo(f"id {made.token.id}, expires {_day(made.token.expire_time)}", err=True)
+
+
 def _row(token: Token) -> tuple[str, ...]:
     return (
         token.id,
         token.principal,
         token.display_name or "-",
-        token.project or "all",
+        "metrics" if token.reads_metrics else token.project or "all",
         _day(token.create_time),
         _day(token.expire_time),
         "never" if token.last_used_time is None else f"{token.last_used_time:%Y-%m-%d %H:%M}",

@@ -22,6 +22,7 @@ class Token:
     `project`: the only project in which it is good; empty for one that carries all grants of its principal.
     `expire_time`: None for one that does not expire. `last_used_time`: to the minute; None for one never used.
     `trust_rule`: the rule that gave it to a job, and its role; empty for all others.
+    `reads_metrics`: it carries no role, and shows the names of all projects in /metrics.
     """
 
     id: str
@@ -32,6 +33,7 @@ class Token:
     expire_time: datetime | None
     last_used_time: datetime | None
     trust_rule: str = ""
+    reads_metrics: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,7 @@ class NewToken:
     project: str = ""
     expire_time: datetime | None = None
     trust_rule: str = ""
+    reads_metrics: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,26 @@
-"""What the metrics show about model versions, from their newest audits."""
+"""What the metrics show about model versions, from their newest audits, and to whom."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from modicum_server.domain.verdicts import VerdictOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """Of which projects a caller of /metrics sees names: of these, or `of_all`."""
+
+    projects: frozenset[str] = frozenset()
+    of_all: bool = False
+
+    def covers(self, name: str) -> bool:
+        """Return whether it includes the project in which a resource lives, by its name."""
+        return self.of_all or "/".join(name.split("/", 2)[:2]) in self.projects
+
+
+NO_NAMES = Sight()
+ALL_NAMES = Sight(of_all=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,12 +30,14 @@ class Principal:
     """Who calls, and their role in each project that their token is good for.
 
     `use_is_stale`: the stored time of the token's last use is older than a minute. `origin`: of this call.
+    `reads_metrics`: the token is good for the names of all projects in /metrics, and for nothing else.
     """
 
     name: str
     roles: Mapping[str, Role]
     token_id: str = ""
     use_is_stale: bool = False
+    reads_metrics: bool = False
     origin: Origin = field(default=NOWHERE, compare=False)
 
     @property

@@ -130,6 +130,11 @@ class LocalServer:
     def _artifacts_url(self) -> str:
         return self.settings.artifacts_url or str(self.folder.path / "artifacts")
 
+    @property
+    def _metrics_names(self) -> bool:
+        """Whoever uses this machine is trusted with names, unless the setting says otherwise."""
+        return self.settings.metrics_names or "metrics_names" not in self.settings.model_fields_set
+
     @asynccontextmanager
     async def _children(self, database_url: str) -> AsyncIterator["_Children"]:
         """Start API and worker together. They wait for the schema of the database themselves."""
@@ -147,6 +152,7 @@ class LocalServer:
             "MODICUM_DATABASE_URL": database_url,
             "MODICUM_OWNER_DATABASE_URL": "",  # not for those who serve
             "MODICUM_ARTIFACTS_URL": self._artifacts_url,
+            "MODICUM_METRICS_NAMES": str(self._metrics_names).lower(),
         }
         ready_file = folder / "api.json"
         ready_file.unlink(missing_ok=True)

@@ -5,6 +5,7 @@ count what audits cost and how they end. As exemplars, a counter has the request
 one request for each bucket, which lead from a spike to a line of the log.
 """
 
+import threading
 from collections.abc import Callable
 from functools import partial
 
@@ -67,6 +68,7 @@ class ApiMetrics:
         )
         self._stored = SnapshotCollector()
         self.registry.register(self._stored)
+        self._exposing = threading.Lock()
 
     def rpc_ended(self, method: str, code: str, seconds: float, *, request_id: str = "") -> None:
         """Count a call and take its time; `method` is one that the server has."""
@@ -110,9 +112,10 @@ class ApiMetrics:
         self._exchanges.labels(outcome).inc()
 
     def expose(self, snapshot: Snapshot, accept: str = "") -> tuple[bytes, str]:
-        """Return the text for Prometheus, and its media type by the Accept header."""
-        self._stored.snapshot = snapshot
-        return exposed_text(self.registry, accept)
+        """Return the text for Prometheus, and its media type by the Accept header. Blocks; any thread may call it."""
+        with self._exposing:  # two scrapes may see different names
+            self._stored.snapshot = snapshot
+            return exposed_text(self.registry, accept)
 
 
 def _rpc_seconds(registry: CollectorRegistry) -> Histogram:

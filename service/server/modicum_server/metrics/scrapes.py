@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 import structlog
 
+from modicum_server.domain.gauges import Sight
 from modicum_server.errors import Unavailable
 from modicum_server.metrics.api import ApiMetrics
 from modicum_server.metrics.store_metrics import Disk, Snapshot, Stored
@@ -81,9 +82,10 @@ class Scrapes:
             self._reading = asyncio.create_task(self._read(), name="metrics-scrape")
         return await asyncio.shield(self._reading)
 
-    async def expose(self, accept: str) -> tuple[bytes, str]:
-        """Return the text for Prometheus, and its media type by the Accept header."""
-        return await asyncio.to_thread(self._metrics.expose, await self.read(), accept)
+    async def expose(self, accept: str, sight: Sight) -> tuple[bytes, str]:
+        """Return the text for Prometheus with the names in sight, and its media type by the Accept header."""
+        snapshot = (await self.read()).within(sight)
+        return await asyncio.to_thread(self._metrics.expose, snapshot, accept)
 
     async def close(self) -> None:
         """Cancel what still reads."""

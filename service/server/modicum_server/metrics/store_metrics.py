@@ -5,12 +5,13 @@ models are names that users chose; the setting `metrics_models` bounds their num
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from modicum_server.domain.audits import AuditState
+from modicum_server.domain.gauges import Sight
 from modicum_server.metrics.versions import VersionReading, VersionReadings
 
 #: Facts of the store, with their help texts. Each is a gauge.
@@ -36,6 +37,8 @@ COLLECTED = (
 )
 EXPIRED = ("modicum_queue_leases_expired", "Leases that expired, since the database was created.")
 VERSION_LABELS = ("project", "model", "version")
+#: Rates compare only where all of these are equal. The canvas is channels x height x width.
+TERMS = ("method", "threshold", "alpha", "fill", "canvas", "passes")
 RATE = "modicum_model_overinterpretation_rate"
 HEADLINE_GAUGES: Mapping[str, tuple[str, str]] = {
     "rate": (RATE, "Overinterpretation rate in the version's newest audit."),
@@ -77,6 +80,10 @@ class Snapshot:
     stored: Stored | None = None
     versions: VersionReadings = field(default_factory=VersionReadings)
     disk: Disk | None = None
+
+    def within(self, sight: Sight) -> "Snapshot":
+        """Return this snapshot without the series that have names of projects beyond the sight."""
+        return replace(self, versions=self.versions.within(sight))
 
 
 class SnapshotCollector(Collector):
@@ -141,8 +148,9 @@ def _audits_of_versions(versions: VersionReadings) -> Iterator[Metric]:
     )
     described = GaugeMetricFamily(
         "modicum_model_last_audit_info",
-        "Always 1. The labels are the version's newest audit, its data set and the search of the measures.",
-        labels=(*VERSION_LABELS, "audit", "dataset", "method", "threshold", "alpha"),
+        "Always 1. The labels are the version's newest audit, its data set and the search of the measures. Rates "
+        "compare only where data set and search are equal.",
+        labels=(*VERSION_LABELS, "audit", "dataset", *TERMS),
     )
     for reading in versions.readings:
         ended.add_metric(_names(reading), reading.audit.end_time.timestamp())
@@ -171,7 +179,8 @@ def _verdicts_of_versions(versions: VersionReadings) -> Iterator[Metric]:
 def _terms(reading: VersionReading) -> tuple[str, ...]:
     audit, headline = reading.audit, reading.headline
     limits = (f"{limit:g}" for limit in (headline.threshold, headline.alpha))
-    return (_last(audit.audit), _last(audit.dataset), headline.method.lower(), *limits)
+    names = (_last(audit.audit), _last(audit.dataset), headline.method.lower())
+    return (*names, *limits, headline.fill.lower(), headline.canvas, str(headline.passes))
 
 
 def _names(reading: VersionReading) -> list[str]:

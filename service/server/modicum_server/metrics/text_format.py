@@ -1,10 +1,15 @@
 """The text for Prometheus, in the format that it accepts, and the labels of exemplars."""
 
+from collections.abc import Callable
+
 from prometheus_client import CollectorRegistry, disable_created_metrics
 from prometheus_client.exposition import choose_encoder
 
 #: Most characters of all labels of an exemplar, by the OpenMetrics specification.
 LONGEST_EXEMPLAR = 128
+
+#: Makes the labels of an exemplar, or None for no exemplar.
+Exemplars = Callable[..., dict[str, str] | None]
 
 # The creation time of each series would add half as many series again, and nobody uses it.
 disable_created_metrics()  # type: ignore[no-untyped-call]  # has no types
@@ -17,6 +22,10 @@ def exposed_text(registry: CollectorRegistry, accept: str) -> tuple[bytes, str]:
     """
     encoder, media_type = choose_encoder(accept)
     return encoder(registry), media_type
+
+
+def unnamed(**_labels: str) -> None:
+    """Return no exemplar, in place of `exemplar`, where names are not shown."""
 
 
 def exemplar(**labels: str) -> dict[str, str] | None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 
-from modicum_server.domain.gauges import NewestAudits, VersionAudit, VersionVerdict
+from modicum_server.domain.gauges import NewestAudits, Sight, VersionAudit, VersionVerdict
 from modicum_server.domain.searches import TargetRule
 from modicum_server.errors import ArtifactCorrupt, ArtifactNotFound, ModicumError
 from modicum_server.ports import ArtifactStore, Store
@@ -35,12 +35,16 @@ log = structlog.get_logger(__name__)
 class Headline:
     """Measures of one version by an audit's first search for the predicted class; None where unavailable.
 
-    `rate` is R(threshold, alpha) over this many `images`; `companion` is the rate for a random other class.
+    `rate` is R(threshold, alpha) over this many `images`; `companion` is the rate for a random other class. `canvas` is
+    channels x height x width. `passes` is the search's budget on one image, 0 for a method without one.
     """
 
     method: str
     threshold: float
     alpha: float
+    fill: str
+    canvas: str
+    passes: int
     images: int
     rate: float | None
     rate_low: float | None
@@ -67,14 +71,22 @@ class VersionReadings:
     readings: Sequence[VersionReading] = ()
     left_out: int = 0
 
+    def within(self, sight: Sight) -> "VersionReadings":
+        """Return only the versions in sight. The number of those that are left out tells no name, and stays."""
+        seen = [reading for reading in self.readings if sight.covers(reading.audit.model_version)]
+        return VersionReadings(seen, self.left_out)
+
 
 def headlines_of(document: bytes) -> Mapping[str, Headline]:
     """Return the headline of each version in the bytes of a result document."""
+    told = json.loads(document)
+    sides = told["specification"]["canvas"]
+    canvas = "x".join(str(sides[side]) for side in ("channels", "height", "width"))
     searches = {
         model["model_version"]: [one for one in model["searches"] if _is_for_the_prediction(one)]
-        for model in json.loads(document)["models"]
+        for model in told["models"]
     }
-    return {version: _headline(found[0]) for version, found in searches.items() if found}
+    return {version: _headline(found[0], canvas) for version, found in searches.items() if found}
 
 
 def _is_for_the_prediction(search: Mapping[str, Any]) -> bool:
@@ -82,7 +94,7 @@ def _is_for_the_prediction(search: Mapping[str, Any]) -> bool:
     return rule == PREDICTED
 
 
-def _headline(search: Mapping[str, Any]) -> Headline:
+def _headline(search: Mapping[str, Any], canvas: str) -> Headline:
     rate, companion, median = (search["measures"][name] for name in SHOWN)
     rate_low, rate_high = _ends(rate)
     companion_low, companion_high = _ends(companion)
@@ -90,6 +102,9 @@ def _headline(search: Mapping[str, Any]) -> Headline:
         method=search["search"]["method"],
         threshold=search["search"]["threshold"],
         alpha=rate["parameters"]["alpha"],
+        fill=search["search"]["fill"],
+        canvas=canvas,
+        passes=search["search"]["passes"],
         images=rate["n"],
         rate=rate["value"],
         rate_low=rate_low,

@@ -1,7 +1,7 @@
 """The metrics of a worker: work done, its time, failures, and the state of its TorchServe.
 
-Labels have values from short fixed lists: no project, audit, model or image. Audits and shards are in exemplars, by
-name, which lead from a spike to an audit.
+Labels have values from short fixed lists: no project, audit, model or image. Where the setting `metrics_names` shows
+names, exemplars have those of audits, which lead from a spike to an audit.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -15,7 +15,7 @@ from modicum_server.domain.audits import Audit, Shard
 from modicum_server.domain.findings import Finding, FindingReason, Prediction, Transfer
 from modicum_server.domain.spots import SpotRow
 from modicum_server.metrics.corrupt_artifacts import corrupt_artifacts
-from modicum_server.metrics.text_format import exemplar
+from modicum_server.metrics.text_format import Exemplars, exemplar, unnamed
 from modicum_server.metrics.zeros import counter_from_zero
 from modicum_server.model_server import Isolation, ModelServerHealth
 
@@ -82,7 +82,8 @@ class PassMetrics:
 class ShardMetrics:
     """How long shards waited and took, and how many were lost."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(self, registry: CollectorRegistry, named: Exemplars) -> None:
+        self._named = named
         self._seconds = Histogram(
             "modicum_worker_shard_duration_seconds",
             "Time from the claim of a shard to the end of the work on it, by stage and outcome.",
@@ -106,12 +107,12 @@ class ShardMetrics:
     def claimed(self, shard: Shard) -> None:
         """Record how long a shard waited."""
         waited = self._wait_seconds.labels(shard.stage.value.lower())
-        waited.observe(shard.waited_seconds, exemplar=exemplar(audit=shard.audit))
+        waited.observe(shard.waited_seconds, exemplar=self._named(audit=shard.audit))
 
     def ended(self, shard: Shard, outcome: str, seconds: float) -> None:
         """Record how long a shard took."""
         took = self._seconds.labels(shard.stage.value.lower(), outcome)
-        took.observe(seconds, exemplar=exemplar(audit=shard.audit))
+        took.observe(seconds, exemplar=self._named(audit=shard.audit))
         if outcome == "lost":
             self._lease_losses.inc()
 
@@ -119,7 +120,8 @@ class ShardMetrics:
 class AuditMetrics:
     """Audits that this worker ended, and their time."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(self, registry: CollectorRegistry, named: Exemplars) -> None:
+        self._named = named
         self._audits = counter_from_zero(
             registry,
             "modicum_worker_audits_ended",
@@ -137,7 +139,7 @@ class AuditMetrics:
 
     def ended(self, audit: Audit, outcome: str) -> None:
         """Count an audit (as it was before it ended) and record its time."""
-        named = exemplar(audit=audit.name)
+        named = self._named(audit=audit.name)
         self._audits.labels(outcome).inc(exemplar=named)
         seconds = (datetime.now(UTC) - audit.create_time).total_seconds()
         self._seconds.labels(outcome).observe(seconds, exemplar=named)
@@ -178,13 +180,17 @@ class ModelMetrics:
 
 
 class WorkerMetrics:
-    """The metrics of one worker process, in a registry of their own unless one is given."""
+    """The metrics of one worker process, in a registry of their own unless one is given.
 
-    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+    `names`: whether exemplars name audits.
+    """
+
+    def __init__(self, registry: CollectorRegistry | None = None, *, names: bool = False) -> None:
         self.registry = registry or CollectorRegistry()
+        named = exemplar if names else unnamed
         self.passes = PassMetrics(self.registry)
-        self.shards = ShardMetrics(self.registry)
-        self.audits = AuditMetrics(self.registry)
+        self.shards = ShardMetrics(self.registry, named)
+        self.audits = AuditMetrics(self.registry, named)
         self.models = ModelMetrics(self.registry)
         self.artifacts_corrupt = corrupt_artifacts(self.registry)
         self.slots_busy = Gauge(

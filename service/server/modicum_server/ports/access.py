@@ -60,6 +60,9 @@ class Access(Protocol):
     async def principals(self, token_ids: Sequence[str]) -> list[Principal]:
         """The principals of those of these tokens that are good, with their roles of now."""
 
+    async def metrics_reader(self, token_digest: str) -> Principal | None:
+        """The principal of a token that reads the metrics of all projects, and that has not expired."""
+
     async def add_token(self, digest: str, token: NewToken) -> Token | None:
         """Store a token by its SHA-256; None when it is stored already."""
 

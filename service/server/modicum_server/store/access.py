@@ -18,6 +18,8 @@ _ROLES, _TOKENS, _RULES = tables.roles.c, tables.tokens.c, tables.trust_rules.c
 _USE_IS_STALE = or_(
     _TOKENS.last_used_time.is_(None), _TOKENS.last_used_time < func.now() - func.make_interval(0, 0, 0, 0, 0, 1)
 )
+#: It has not expired.
+_IS_GOOD = or_(_TOKENS.expire_time.is_(None), _TOKENS.expire_time > func.now())
 
 
 class PostgresAccess:
@@ -81,6 +83,15 @@ class PostgresAccess:
             rows.setdefault(row.id, []).append(row)
         return [principal_of(of_token) for of_token in rows.values()]
 
+    async def metrics_reader(self, token_digest: str) -> Principal | None:
+        """Get the principal of a good token that reads the metrics of all projects."""
+        columns = (_TOKENS.id, _TOKENS.principal, _USE_IS_STALE.label("use_is_stale"))
+        query = select(*columns).where(_TOKENS.digest == token_digest, _TOKENS.reads_metrics, _IS_GOOD)
+        row = (await self._connection.execute(query)).one_or_none()
+        if row is None:
+            return None
+        return Principal(row.principal, {}, token_id=row.id, use_is_stale=row.use_is_stale, reads_metrics=True)
+
     async def add_token(self, digest: str, token: NewToken) -> Token | None:
         """Store a token by its SHA-256; None when it is stored already."""
         row = insert(tables.tokens).values(
@@ -91,6 +102,7 @@ class PostgresAccess:
             project=token.project or None,
             expire_time=token.expire_time,
             trust_rule=token.trust_rule or None,
+            reads_metrics=token.reads_metrics,
         )
         return await self._one(row.on_conflict_do_nothing(index_elements=["digest"]).returning(tables.tokens))
 
@@ -102,7 +114,7 @@ class PostgresAccess:
         """The tokens that are good in this project, by id. Some may have expired."""
         members = select(_ROLES.principal).where(_ROLES.project == project)
         reach = or_(_TOKENS.project == project, and_(_TOKENS.project.is_(None), _TOKENS.principal.in_(members)))
-        query = select(tables.tokens).where(reach, _TOKENS.id > after)
+        query = select(tables.tokens).where(reach, ~_TOKENS.reads_metrics, _TOKENS.id > after)
         rows = await self._connection.execute(query.order_by(_TOKENS.id).limit(limit))
         return [(row.id, _token(row)) for row in rows]
 
@@ -144,7 +156,7 @@ class PostgresAccess:
 def principal_query() -> Select[Any]:
     """Select tokens that are good, each with a row for every grant that it carries, or one row without a grant.
 
-    A token that a trust rule gave carries the role of the rule and no grant.
+    A token that a trust rule gave carries the role of the rule and no grant. One that reads metrics is left out.
     """
     carried = and_(
         _TOKENS.trust_rule.is_(None),
@@ -161,7 +173,7 @@ def principal_query() -> Select[Any]:
         )
         .outerjoin(tables.roles, carried)
         .outerjoin(tables.trust_rules, _RULES.name == _TOKENS.trust_rule)
-        .where(or_(_TOKENS.expire_time.is_(None), _TOKENS.expire_time > func.now()))
+        .where(_IS_GOOD, ~_TOKENS.reads_metrics)
     )
 
 
@@ -189,4 +201,5 @@ def _token(row: Row[Any]) -> Token:
         expire_time=row.expire_time,
         last_used_time=row.last_used_time,
         trust_rule=row.trust_rule or "",
+        reads_metrics=row.reads_metrics,
     )

@@ -1,6 +1,6 @@
 """The declared tables of grants, tokens, and sessions of browsers."""
 
-from sqlalchemy import Column, ForeignKey, Index, PrimaryKeyConstraint, Table, Text, text
+from sqlalchemy import Boolean, Column, ForeignKey, Index, PrimaryKeyConstraint, Table, Text, text
 
 from modicum_server.domain.projects import Role
 from modicum_server.store.table_parts import NAME, TIME, created, metadata, one_of
@@ -40,6 +40,13 @@ tokens = Table(
         NAME,
         ForeignKey("trust_rules.name", ondelete="CASCADE"),
         comment="the rule that gave it to a job, and its role",
+    ),
+    Column(
+        "reads_metrics",
+        Boolean,
+        nullable=False,
+        server_default=text("false"),
+        comment="it carries no role, and shows all names in /metrics",
     ),
     Index(None, "principal"),
     Index(None, "project", "id"),

@@ -1,17 +1,19 @@
 """Finds the principal of a call by the SHA-256 of its bearer token, for gRPC and REST."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from modicum_server.domain.projects import Principal
 from modicum_server.errors import TokenInvalid, TokenMissing
-from modicum_server.ports import Store
+from modicum_server.ports import Store, Transaction
 from modicum_server.usecases.access import token_digest
 from modicum_server.usecases.bearer_tokens import is_damaged
 from modicum_server.usecases.token_use import note_use
 
 SCHEME = "bearer"
+FindByDigest = Callable[[Transaction, str], Awaitable[Principal | None]]
+"""Finds the principal of a token by its digest; None where there is no good one."""
 
 
 def bearer_token(authorization: str) -> str:
@@ -26,14 +28,22 @@ def bearer_token(authorization: str) -> str:
     return token.strip()
 
 
-async def authenticate(store: Store, authorization: str, seconds: float) -> Principal:
+async def _by_roles(transaction: Transaction, digest: str) -> Principal | None:
+    return await transaction.projects.authenticate(digest)
+
+
+async def authenticate(
+    store: Store, authorization: str, seconds: float, *, find: FindByDigest = _by_roles
+) -> Principal:
     """Return the principal whose token is in an authorization header. A missing token is refused without the store.
+
+    `find` looks for the token; without one, for a token with roles.
 
     Raises:
         TokenMissing, TokenInvalid, DependencyUnavailable
         TimeoutError: the store did not reply within `seconds`.
     """
-    return await within(_principal_of(store, bearer_token(authorization)), seconds)
+    return await within(_principal_of(store, bearer_token(authorization), find), seconds)
 
 
 async def within(lookup: Coroutine[Any, Any, Principal], seconds: float) -> Principal:
@@ -54,11 +64,11 @@ async def within(lookup: Coroutine[Any, Any, Principal], seconds: float) -> Prin
     return asked.result()
 
 
-async def _principal_of(store: Store, token: str) -> Principal:
+async def _principal_of(store: Store, token: str, find: FindByDigest) -> Principal:
     if is_damaged(token):
         raise TokenInvalid("the bearer token is damaged: its checksum does not fit; set the whole token")
     async with store.transaction() as transaction:
-        principal = await transaction.projects.authenticate(token_digest(token))
+        principal = await find(transaction, token_digest(token))
     if principal is None:
         raise TokenInvalid
     await note_use(store, principal)

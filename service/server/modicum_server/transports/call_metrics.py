@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Protocol
 
+from modicum_server.domain.gauges import Sight
 from modicum_server.domain.trust import ExchangeOutcome
 from modicum_server.domain.verdicts import VerdictOutcome
 
@@ -41,8 +42,8 @@ class CallMetrics(Protocol):
 class Exposition(Protocol):
     """Reads all metrics of this process."""
 
-    async def expose(self, accept: str) -> tuple[bytes, str]:
-        """Return the text for Prometheus, and its media type by the Accept header."""
+    async def expose(self, accept: str, sight: Sight) -> tuple[bytes, str]:
+        """Return the text for Prometheus with the names in sight, and its media type by the Accept header."""
 
     async def close(self) -> None:
         """Stop reading."""

@@ -217,7 +217,7 @@ async def _require_token(transaction: Transaction, project: str, token_id: str) 
         TokenNotFound, TokenShared
     """
     token = await transaction.access.token(token_id)
-    if token is None or token.project not in {"", project}:
+    if token is None or token.reads_metrics or token.project not in {"", project}:
         raise TokenNotFound(f"{project} has no token {token_id}")
     if not token.project:
         projects = await transaction.access.projects_of(token.principal)

@@ -46,7 +46,6 @@ class OperatorTokens:
         check("principal", principal)
         check("display_name", display_name)
         check("project_id", project.removeprefix("projects/"))
-        expire_time = None if lifetime is None else datetime.now(UTC) + lifetime
         async with self._store.transaction() as transaction:
             await _admit(transaction, principal, project, role)
             made = await make_token(
@@ -54,9 +53,31 @@ class OperatorTokens:
                 principal,
                 project=project if project_only else "",
                 display_name=display_name,
-                expire_time=expire_time,
+                expire_time=_end_of(lifetime),
             )
             await record(transaction, THE_OPERATOR, Verb.CREATE_TOKEN, f"{project}/tokens/{made.token.id}", principal)
+        return made
+
+    async def create_for_metrics(
+        self, principal: str, *, display_name: str = "", lifetime: timedelta | None = DEFAULT_LIFETIME
+    ) -> MadeToken:
+        """Make a token that shows the names of all projects in /metrics, and is good for nothing else.
+
+        Raises:
+            FieldInvalid
+        """
+        check("principal", principal)
+        check("display_name", display_name)
+        async with self._store.transaction() as transaction:
+            made = await make_token(
+                transaction,
+                principal,
+                project="",
+                display_name=display_name,
+                expire_time=_end_of(lifetime),
+                reads_metrics=True,
+            )
+            await record(transaction, THE_OPERATOR, Verb.CREATE_TOKEN, _name(made.token), principal)
         return made
 
     async def list(self, principal: str = "") -> list[Token]:
@@ -136,6 +157,10 @@ async def _admit(transaction: Transaction, principal: str, project: str, role: R
         raise other_role(principal, held, project, role)
     if is_new:
         await record(transaction, THE_OPERATOR, Verb.CREATE_MEMBER, f"{project}/members/{principal}", role)
+
+
+def _end_of(lifetime: timedelta | None) -> datetime | None:
+    return None if lifetime is None else datetime.now(UTC) + lifetime
 
 
 def _name(token: Token) -> str:

@@ -29,8 +29,12 @@ async def make_token(
     display_name: str,
     expire_time: datetime | None,
     trust_rule: str = "",
+    reads_metrics: bool = False,
 ) -> MadeToken:
-    """Store a new token. `project`: the only one in which it is good, or empty. `trust_rule`: of a job's token."""
+    """Store a new token. `project`: the only one in which it is good, or empty. `trust_rule`: of a job's token.
+
+    `reads_metrics`: it is good for the metrics of all projects, and for nothing else.
+    """
     secret = new_token()
     new = NewToken(
         new_token_id(),
@@ -39,6 +43,7 @@ async def make_token(
         project=project,
         expire_time=expire_time,
         trust_rule=trust_rule,
+        reads_metrics=reads_metrics,
     )
     token = await transaction.access.add_token(token_digest(secret), new)
     assert token is not None, "238 random bits do not repeat"
@@ -56,6 +61,7 @@ async def replace_token(transaction: Transaction, old: Token, *, project: str, o
         display_name=old.display_name,
         expire_time=None if lifetime is None else now + lifetime,
         trust_rule=old.trust_rule,
+        reads_metrics=old.reads_metrics,
     )
     await transaction.access.expire_token(old.id, now + timedelta(seconds=overlap_seconds))
     return made

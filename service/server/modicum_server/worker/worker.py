@@ -58,7 +58,7 @@ class Worker:
         pauses: Pauses = PAUSES,
     ) -> None:
         """Take what it works with. `prepare` is awaited while the model server starts, which takes seconds."""
-        self.metrics = metrics or WorkerMetrics()
+        self.metrics = metrics or WorkerMetrics(names=settings.metrics_names)
         #: The port of /metrics once the worker runs.
         self.metrics_port = 0
         self._context = WorkerContext(store, artifact_store, model_server, settings, self.metrics, pauses)

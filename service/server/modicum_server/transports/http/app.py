@@ -11,6 +11,7 @@ from modicum_server.transports.http.middleware import middleware_of, respond_to_
 from modicum_server.transports.http.pages.mounting import page_routes
 from modicum_server.transports.http.probes import probe_routes
 from modicum_server.transports.http.rest.mounting import rest_routes
+from modicum_server.transports.http.scrapers import Scrapers
 from modicum_server.transports.readiness import Readiness
 from modicum_server.transports.services import Services
 from modicum_server.transports.unrouted_log import UnroutedRequests
@@ -27,9 +28,10 @@ def build_app(
     bounds: Bounds,
 ) -> Starlette:
     """Return the application."""
+    scrapers = Scrapers(store, names_on_loopback=settings.metrics_names)
     app = Starlette(
         routes=[
-            *probe_routes(store, readiness, exposition),
+            *probe_routes(scrapers, readiness, exposition),
             *rest_routes(services, store, metrics, bounds),
             *page_routes(services, settings, metrics, bounds),
         ],
