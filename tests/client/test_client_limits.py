@@ -9,7 +9,7 @@ from modicum import Statistics, searches
 from modicum.cli import requests, result_tables
 from modicum.cli.options import FILL_WORDS
 from modicum.errors import InvalidArgument
-from modicum.gate.policy_file import policy_schema
+from modicum.gate.schemas import POLICY, schema_of
 from modicum.sources import inputs, npy
 from modicum.statistics import RANGES
 from modicum_server.domain import models
@@ -26,7 +26,7 @@ LIMITS = {
     "fewest passes of a search": (requests.FEWEST_PASSES, LEAST_SEARCH_PASSES),
     "most passes of backselect": (requests.MOST_BACKSELECT_PASSES, specifications.MOST_BACKSELECT_PASSES),
     "variants of subsets that have words": (set(result_tables.VARIANTS), VARIANTS),
-    "fills of a policy": (policy_schema()["properties"]["audit"]["properties"]["fill"]["enum"], list(Fill)),
+    "fills of a policy": (schema_of(POLICY)["properties"]["audit"]["properties"]["fill"]["enum"], list(Fill)),
     "fills of the command": (list(FILL_WORDS), list(Fill)),
     "channels of an input": (npy.MOST_CHANNELS, models.MOST_CHANNELS),
     "channels of a picture": (npy.PICTURE_CHANNELS, pictures.PICTURE_CHANNELS),

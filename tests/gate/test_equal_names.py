@@ -6,8 +6,9 @@ import pytest
 from modicum.gate.stopping import ShareLimit, Stopping
 from modicum_server.measures.early_end import SharesSoFar
 
-from tests.gate.documents import document, image, outcomes, share, verdict, with_rows
+from tests.gate.documents import document, image, outcomes, place, row, share, verdict, with_rows
 from tests.gate.test_baselines import judged
+from tests.gate.test_worst_spot import pictured
 from tests.measures.example_audit import audit, finding, version
 
 NAMES = ["circle", "square", "triangle", "cross", "circle"]
@@ -76,3 +77,32 @@ def test_an_audit_ends_early_where_any_class_of_a_shared_name_is_beyond_the_limi
     shares.add(finding(at, label=4, predicted_class=4, target_class=4) for at in range(40, 80))
 
     assert shares.why() == ("accuracy of circle lies beyond its limit (0 of 40)",)
+
+
+def with_spots(*indexes):
+    """A result whose spot test has a row without a spot of each of these classes."""
+    rows = [row(index, place((0, 60)), label=NAMES[index]) for index in indexes]
+    result = document(spots=(row(None, place((0, 60)), sources=100 * len(rows)), *rows))
+    result["models"][0]["class_labels"] = NAMES
+    return result
+
+
+def test_a_spot_rule_asks_for_a_row_of_each_class_of_a_shared_name():
+    policy = "rules: {spot: {classes: [circle]}}"
+
+    one, both = verdict(policy, with_spots(0)), verdict(policy, with_spots(0, 4))
+
+    assert (one.outcome, both.outcome) == ("INCONCLUSIVE", "PASS")
+    assert one.rules[0].worst.about == "class circle (index 4)"
+    assert one.rules[0].worst.reason == "this class has no row of its own"
+    assert [check.subject for check in both.rules[0].checks] == ["circle (index 0)", "circle (index 4)"]
+
+
+def test_the_picture_of_the_worst_spot_is_of_the_class_that_fails():
+    result = with_spots(0, 4)
+    result["spots"][0]["rows"][2] = row(4, place((20, 0)), label="circle")
+    result["spot_pictures"] = [pictured("circle", at, outline=f"M{at} 0h4") for at in (0, 4)]
+
+    found = verdict("", result).worst_spot
+
+    assert (found["subject"], found["outline"]) == ("circle (index 4)", "M4 0h4")

@@ -48,3 +48,14 @@ def test_the_skewness_is_that_of_the_values():
     values = np.random.default_rng(0).exponential(size=50)
 
     assert Mean.of(values).skewness == pytest.approx(skew(values))
+
+
+@pytest.mark.parametrize("limit", [0.0, -1.0])
+def test_a_geometric_mean_lies_above_0_and_every_limit_below(limit):
+    mean = Mean.of(np.linspace(-9.0, 9.0, 20), logarithms=True)
+
+    assert (mean_above(mean, limit), mean_below(mean, limit)) == (0.0, 1.0)
+
+
+def test_an_end_that_no_number_can_hold_is_open():
+    assert mean_ends(Mean(10, 0.0, 1e15, logarithms=True), 0.95) == (0.0, None)

@@ -121,3 +121,30 @@ def test_a_control_with_less_than_the_policy_asks_is_inconclusive(asked, plan, r
 
     assert given.outcome == ("INCONCLUSIVE" if reason else "PASS")
     assert reason in given.rules[0].worst.reason
+
+
+@pytest.mark.parametrize(
+    ("asked", "reason"),
+    [
+        ("threshold: 0.9", "the policy asks for threshold 0.9, this search was measured with 0.5"),
+        ("fill: mean", "the policy asks for fill mean, this search was measured with black"),
+    ],
+)
+def test_a_search_that_a_rule_names_by_its_number_is_held_to_the_policy_too(asked, reason):
+    policy = "rules: {spot: off, overinterpretation-rate: {max: 0.45, search: 1}}"
+    result = document({"overinterpretation_rate": share(0, 200)})
+    other = {"threshold": 0.5, "fill": "black"}
+    for searches in (result["specification"]["searches"], result["models"][0]["searches"]):
+        searches.append({**searches[0], **other})
+    result["models"][0]["searches"][1]["search"] = {**result["models"][0]["searches"][0]["search"], **other}
+
+    held, free = verdict(f"audit: {{{asked}}}\n{policy}", result), verdict(policy, result)
+
+    assert (held.outcome, held.rules[0].worst.reason) == ("INCONCLUSIVE", reason)
+    assert free.outcome == "PASS"
+
+
+def test_a_search_that_the_result_does_not_have_is_named():
+    given = verdict("rules: {spot: off, accuracy: {min: 0.5, search: 2}}", document({"accuracy": share(90, 100)}))
+
+    assert given.rules[0].worst.reason == "the rule is about search 2, but the result's are numbered 0 to 0"

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 from modicum.errors import PolicyError
+from modicum.gate import schemas
 from modicum.gate.catalogue import known_rules
 from modicum.gate.explanation import explained
 from modicum.gate.marked_yaml import marked_yaml
 from modicum.gate.policy import Kind, Level
-from modicum.gate.policy_file import policy_of, policy_schema
+from modicum.gate.policy_file import policy_of
 from modicum.gate.presets import PRESETS
 from modicum.gate.reading_rules import RULES
 
@@ -196,7 +197,7 @@ def test_a_text_that_is_no_mapping_is_refused():
 def test_the_schema_is_valid_and_describes_every_key():
     import jsonschema  # noqa: PLC0415
 
-    schema = policy_schema()
+    schema = schemas.schema_of(schemas.POLICY)
     jsonschema.Draft202012Validator.check_schema(schema)
 
     undescribed = [name for name, one in keys_of(schema) if "description" not in one]
@@ -207,7 +208,7 @@ def test_the_schema_is_valid_and_describes_every_key():
 def test_the_page_of_the_policy_names_every_key():
     page = PAGE.read_text(encoding="utf-8")
 
-    assert [name for name, _ in keys_of(policy_schema()) if f"`{name}`" not in page] == []
+    assert [name for name, _ in keys_of(schemas.schema_of(schemas.POLICY)) if f"`{name}`" not in page] == []
 
 
 def keys_of(schema):
@@ -288,4 +289,6 @@ def test_a_wrong_policy_ends_the_command_with_2_and_its_place(tmp_path):
 def test_the_schema_is_published_as_json_at_its_place():
     root = Path(__file__).resolve().parents[2]
 
-    assert json.loads((root / "clients/python/modicum/schemas/policy-v1.json").read_text()) == policy_schema()
+    assert json.loads((root / "clients/python/modicum/schemas/policy-v1.json").read_text()) == schemas.schema_of(
+        schemas.POLICY
+    )

@@ -7,7 +7,7 @@ from modicum.errors import InvalidSource
 from modicum.gate.catalogue import known_rules
 from modicum.gate.json_documents import json_document
 from modicum.gate.policy import Kind
-from modicum.gate.policy_file import policy_schema
+from modicum.gate.schemas import POLICY, schema_of
 from modicum.searches import Control
 
 from tests.gate.test_policy import policy, refused
@@ -103,7 +103,7 @@ def test_each_key_that_a_waiver_lacks_is_said_once():
 
 
 def test_a_policy_may_name_every_control_and_its_numbers():
-    names = policy_schema()["properties"]["audit"]["properties"]["controls"]["items"]["examples"]
+    names = schema_of(POLICY)["properties"]["audit"]["properties"]["controls"]["items"]["examples"]
 
     assert names == list(Control)
     assert policy(f"audit: {{controls: [{', '.join(names)}, 'spot:64', 'class_targeted:0:600']}}")

@@ -4,7 +4,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from modicum.gate.rendering.forms import FORMS
 from modicum.gate.rendering.spots import drawn_place
-from modicum.gate.verdict_file import verdict_schema
+from modicum.gate.schemas import VERDICT, schema_of
 
 from tests.gate.documents import CLEAN, VERSION, document, place, row, verdict
 
@@ -62,7 +62,7 @@ def test_a_pattern_is_told_beside_the_same_one_filled_from_other_pictures():
     _, covered, _, pasted = (one["text"] for one in told["worst_spot"]["pictures"])
     assert covered.endswith("in 3 of 4 tries; in 0 of 4 when another picture of its class covers it.")
     assert pasted == "The model now says cat in 8 of 9 tries; in 1 of 9 when its pixels come from another class."
-    assert Draft202012Validator(verdict_schema()).is_valid(told)
+    assert Draft202012Validator(schema_of(VERDICT)).is_valid(told)
 
 
 def test_a_failing_class_comes_before_an_inconclusive_one():
@@ -168,6 +168,6 @@ def test_a_picture_that_is_no_picture_is_not_of_the_published_form():
     told = judged(planted("cat", 0), CLEAN[2], spot_pictures=[pictured("cat")])
     hostile = {**told, "worst_spot": {**told["worst_spot"], "pictures": [{"title": "", "text": "", "uri": "x)(http:"}]}}
 
-    check = Draft202012Validator(verdict_schema())
+    check = Draft202012Validator(schema_of(VERDICT))
     assert check.is_valid(told)
     assert not check.is_valid(hostile)

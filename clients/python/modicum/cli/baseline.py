@@ -8,7 +8,7 @@ import typer
 
 from modicum.cli import options
 from modicum.cli.consoles import print_error, print_text, stdout
-from modicum.cli.documents import Findings, read_document, refuse_edited, with_findings
+from modicum.cli.documents import Findings, read_baseline, refuse_edited, with_findings
 from modicum.cli.exit_codes import INCONCLUSIVE, VIOLATED
 from modicum.cli.judge import result_named
 from modicum.cli.outputs import write_file
@@ -63,7 +63,7 @@ def update(
         raise InvalidArgument(f"{policy}: expected `baseline: {{file: FILE.json}}`, got no file to write; add it")
     document = with_findings(result_named(result), findings)
     refuse_edited(document, result)
-    earlier = read_document(file) if file.exists() else None
+    earlier = read_baseline(file) if file.exists() else None
     refused = refusal(judged(document, by, result, baseline=earlier), reason=reason, first=earlier is None)
     if refused is not None and refused.outcome is Outcome.PASS:
         raise InvalidArgument(f"{file}: {refused.text}")

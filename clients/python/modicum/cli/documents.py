@@ -12,9 +12,9 @@ from typing import Annotated, Any
 from modicum.cli.options import option
 from modicum.errors import InvalidSource, PolicyError
 from modicum.gate.json_documents import json_document
-from modicum.gate.judging import refuse_other_documents
 from modicum.gate.marked_yaml import NEEDS_EXTRA
 from modicum.gate.recount import first_difference
+from modicum.gate.result_form import refuse_damaged_baseline, refuse_damaged_result
 from modicum.sources.contents import whole_file
 
 RESULT = "Result"
@@ -30,32 +30,50 @@ Findings = Annotated[
 ]
 
 
-def read_document(path: Path) -> Mapping[str, Any]:
-    """Read a result document.
+def read_result(path: Path) -> Mapping[str, Any]:
+    """Read a result document that can be judged.
 
     Raises:
-        InvalidSource: it cannot be read, or is not a JSON object.
+        InvalidSource: it cannot be read, or is damaged.
+        PolicyError: it is no result document, or the extra `gate` is missing.
     """
-    return json_document(whole_file(path), str(path), called="a result document")
+    document = json_document(whole_file(path), str(path), called="a result document")
+    refuse_damaged_result(document, str(path))
+    return document
+
+
+def read_baseline(path: Path) -> Mapping[str, Any]:
+    """Read a baseline file, or a result document that stands in for one.
+
+    Raises:
+        InvalidSource: it cannot be read, or is damaged.
+        PolicyError: the extra `gate` is missing.
+    """
+    document = json_document(whole_file(path), str(path), called="a baseline")
+    refuse_damaged_baseline(document, str(path))
+    return document
 
 
 def with_findings(document: Mapping[str, Any], path: Path | None) -> Mapping[str, Any]:
     """Return a result document with the rows in its findings artifact; as it is without a path.
 
     Raises:
-        InvalidSource: the file cannot be read, or is not the artifact that the document names.
+        InvalidSource: the file cannot be read, is not the artifact that the document names, or its rows are damaged.
+        PolicyError: the extra `gate` is missing.
     """
     if path is None:
         return document
     packed = whole_file(path)
-    digest, named = hashlib.sha256(packed).hexdigest(), document.get("findings", {}).get("digest")
+    digest, named = hashlib.sha256(packed).hexdigest(), document["findings"]["digest"]
     if digest != named:
         raise InvalidSource(f"{path}: expected the findings of this result, sha256:{named}, got sha256:{digest}")
     try:
         rows = [json.loads(line) for line in gzip.decompress(packed).splitlines()]
     except (OSError, EOFError, zlib.error, ValueError) as error:
         raise InvalidSource(f"{path}: expected JSON lines packed by gzip; {error}") from error
-    return {**document, "rows": rows}
+    found = {**document, "rows": rows}
+    refuse_damaged_result(found, str(path))
+    return found
 
 
 def refuse_edited(document: Mapping[str, Any], source: str) -> None:
@@ -63,9 +81,7 @@ def refuse_edited(document: Mapping[str, Any], source: str) -> None:
 
     Raises:
         InvalidSource: a field differs, or a part is missing; names `source`.
-        PolicyError: it is no result document.
     """
-    refuse_other_documents(document)
     with refusing_parts(source):
         differs = first_difference(document)
     if differs:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from modicum.cli import options
-from modicum.cli.documents import Findings, read_document, refuse_edited, refusing_parts, with_findings
+from modicum.cli.documents import Findings, read_result, refuse_edited, refusing_parts, with_findings
 from modicum.cli.policy import policy_from
 from modicum.cli.saving import refuse_unsaved, save
 from modicum.cli.stored_baselines import baseline_stored, report_of
@@ -85,7 +85,7 @@ def result_named(result: str) -> Mapping[str, Any]:
         InvalidSource: the file cannot be read, or is not a JSON object.
     """
     if is_file(result):
-        return read_document(Path(result))
+        return read_result(Path(result))
     from modicum.client import Client  # noqa: PLC0415  # a file is judged without gRPC
 
     with Client() as client:

@@ -10,7 +10,7 @@ import typer
 
 from modicum.cli import options
 from modicum.cli.consoles import print_error, print_json, print_text, stdout
-from modicum.cli.documents import read_document, refusing_parts
+from modicum.cli.documents import read_baseline, refusing_parts
 from modicum.cli.registration import Group, command
 from modicum.cli.stored_baselines import baseline_path
 from modicum.errors import InvalidArgument, InvalidSource, OutputNotWritten, PolicyError
@@ -77,7 +77,7 @@ def _warnings(policy: Policy) -> Iterator[str]:
         return
     try:
         with refusing_parts(str(path)):
-            baseline_side(read_document(path))
+            baseline_side(read_baseline(path))
     except (InvalidSource, PolicyError) as error:
         yield str(error)
 

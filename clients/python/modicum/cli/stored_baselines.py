@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from modicum.cli.documents import read_document
+from modicum.cli.documents import read_baseline
 from modicum.errors import InvalidSource, PolicyError
 from modicum.gate.baselines import measured_otherwise
 from modicum.gate.policy import BaselineKind, BaselineSource, Policy
@@ -26,7 +26,7 @@ def baseline_in_file(policy: Policy) -> Document | None:
         InvalidSource: it cannot be read.
     """
     path = baseline_path(policy)
-    return None if path is None else read_document(path)
+    return None if path is None else read_baseline(path)
 
 
 def baseline_path(policy: Policy) -> Path | None:

@@ -47,7 +47,13 @@ def _device(document: Document) -> str:
 
 
 def _searched_otherwise(search: Document, policy: Policy) -> str:
-    """That the policy asks for a budget and the method has none: other methods find subsets of other sizes."""
+    """What of a search differs from what the policy asks, as of one that a rule names by its number.
+
+    Where the policy asks for a budget and the method has none, its subsets are of other sizes.
+    """
+    for name in OF_A_SEARCH:
+        if name in policy.audit and search[name] != policy.audit[name]:
+            return f"the policy asks for {name} {policy.audit[name]}, this search was measured with {search[name]}"
     if "passes" not in policy.audit or has_budget(search):
         return ""
     return (

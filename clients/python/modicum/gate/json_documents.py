@@ -14,7 +14,7 @@ def json_document(data: bytes, source: str, *, called: str) -> dict[str, Any]:
         InvalidSource: it is no JSON object.
     """
     try:
-        document = json.loads(data, parse_constant=_refuse_constant, parse_float=_finite)
+        document = json.loads(data, parse_constant=_refuse_constant, parse_float=_finite, parse_int=_whole)
     except (ValueError, RecursionError) as error:
         raise InvalidSource(f"{source}: expected {called} in JSON; {error}") from error
     if not isinstance(document, dict):
@@ -31,3 +31,8 @@ def _finite(text: str) -> float:
     if math.isinf(number):
         raise ValueError(f"{text} is larger than any number that can be held")
     return number
+
+
+def _whole(text: str) -> int:
+    _finite(text)
+    return int(text)

@@ -191,7 +191,7 @@ def _against(
     if baseline is None:
         yield Check(model_version=version, judgeable=False, against_baseline=True, reason="there is no baseline")
     elif search is None:
-        yield Check(model_version=version, judgeable=False, reason=NOT_AS_ASKED)
+        yield Check(model_version=version, judgeable=False, reason=_why_no_search(rule, model))
     else:
         ours = compared(document, version, called="the result")
         beside = Comparison(version, ours, search["search"], baseline, classes_of(document, version))
@@ -242,7 +242,7 @@ def _of_model(rule: Rule, document: Document, model: Document, policy: Policy) -
     version = model["model_version"]
     search = _search(rule, model, policy)
     if search is None:
-        yield Check(model_version=version, judgeable=False, reason=NOT_AS_ASKED)
+        yield Check(model_version=version, judgeable=False, reason=_why_no_search(rule, model))
         return
     for check in _each(rule, document, model, search, policy):
         yield _unless_weak(check, document, search, policy)
@@ -268,6 +268,13 @@ def _search(rule: Rule, model: Document, policy: Policy) -> Document | None:
         if plain and is_as_asked(search["search"], policy):
             return dict(search)
     return None
+
+
+def _why_no_search(rule: Rule, model: Document) -> str:
+    if rule.search is None:
+        return NOT_AS_ASKED
+    last = len(model["searches"]) - 1
+    return f"the rule is about search {rule.search}, but the result's are numbered 0 to {last}"
 
 
 def _judged(rules: Sequence[tuple[Rule, list[Check]]], policy: Policy, excuses: Excuses) -> list[RuleVerdict]:

@@ -7,10 +7,14 @@ removal of skewness by transformation", 1992).
 """
 
 import math
+import sys
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+LARGEST_LOGARITHM = math.log(sys.float_info.max)
+"""Of a number that can be held. An end beyond it is open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +63,18 @@ def mean_ends(mean: Mean, level: float) -> tuple[float | None, float | None]:
 
 
 def _end(mean: Mean, end: float) -> float | None:
-    if not math.isfinite(end):
+    if not math.isfinite(end) or (mean.logarithms and end > LARGEST_LOGARITHM):
         return None
     return math.exp(end) if mean.logarithms else end
 
 
 def _both(mean: Mean, limit: float) -> tuple[float, float]:
-    """Student's t against a limit, with one image added that lies at it, and its transformation."""
+    """Student's t against a limit, with one image added that lies at it, and its transformation.
+
+    A geometric mean lies above 0, and above every limit below it.
+    """
+    if mean.logarithms and limit <= 0:
+        return math.inf, math.inf
     apart = mean.mean - (math.log(limit) if mean.logarithms else limit)
     if apart == 0:
         return 0.0, 0.0

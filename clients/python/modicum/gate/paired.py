@@ -51,10 +51,13 @@ def measured_size(
 
 
 def log_ratios(first: Sizes, second: Sizes) -> Floats:
-    """Return the logarithms of the ratios of sizes, first to second, over the images measured in both."""
+    """Return the logarithms of the ratios of sizes, first to second, over the images measured in both.
+
+    An empty subset has no ratio. The bare fill suffices there, so no search measures one.
+    """
     _, ours, theirs = np.intersect1d(first.images, second.images, assume_unique=True, return_indices=True)
     mine, others = first.sizes[ours], second.sizes[theirs]
-    both = np.isfinite(mine) & np.isfinite(others)
+    both = np.isfinite(mine) & np.isfinite(others) & (mine > 0) & (others > 0)
     logs: Floats = np.log(mine[both] / others[both])
     return logs
 

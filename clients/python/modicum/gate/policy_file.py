@@ -1,17 +1,14 @@
 """From the file `modicum.yaml` to a policy. What is wrong is said with its place, what was expected and what came."""
 
 import hashlib
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
-from functools import cache
-from importlib import resources
 from pathlib import Path as FilePath
 from typing import Any
 
 from modicum.errors import PolicyError
 from modicum.gate.catalogue import did_you_mean, known_rules
-from modicum.gate.marked_yaml import NEEDS_EXTRA, Mark, Marked, Path, marked_yaml
+from modicum.gate.marked_yaml import Mark, Marked, Path, marked_yaml
 from modicum.gate.policy import (
     Acceptance,
     BaselineKind,
@@ -28,11 +25,10 @@ from modicum.gate.policy import (
 )
 from modicum.gate.policy_numbers import crossed, outside_range
 from modicum.gate.presets import PRESETS
+from modicum.gate.schemas import POLICY, came, expected_by, validator_of
 
 LONGEST_WAIVER = timedelta(days=180)
 MOST_BYTES = 1024 * 1024
-NOT_BLANK = r"\S"
-"""The schema's pattern of a text that says something."""
 LIMITS = ("max", "min", "max_regression", "min_ratio_to_baseline")
 #: By a limit against the baseline, the rule that may have it.
 WITH_BASELINE = {"max_regression": "accuracy", "min_ratio_to_baseline": "subset-fraction"}
@@ -43,15 +39,6 @@ EXPECTED = {
     Kind.READING: "the outcomes that pass, in `expect`",
     Kind.VERDICT: "the outcomes that pass, in `expect`",
 }
-TYPE_WORDS = {
-    "object": "a mapping",
-    "array": "a list",
-    "string": "text",
-    "integer": "a whole number",
-    "number": "a number",
-    "boolean": "true or false",
-}
-
 
 Problem = tuple[Mark, str]
 """What is wrong with a policy, and where."""
@@ -93,19 +80,11 @@ def policy_of(text: str, file: str, *, today: date) -> Policy:
     marked = marked_yaml(text, file)
     if not isinstance(marked.value, dict):
         raise PolicyError(
-            f"{marked.mark(())}: expected a mapping that begins with `version: 1`, got {_came(marked.value)}"
+            f"{marked.mark(())}: expected a mapping that begins with `version: 1`, got {came(marked.value)}"
         )
     _refuse(_form_problems(marked))
     _refuse(_meaning_problems(marked, today))
     return _policy(marked, hashlib.sha256(text.encode()).hexdigest())
-
-
-@cache
-def policy_schema() -> dict[str, Any]:
-    """Return the JSON Schema of a policy."""
-    text = resources.files("modicum").joinpath("schemas", "policy-v1.json").read_text(encoding="utf-8")
-    schema: dict[str, Any] = json.loads(text)
-    return schema
 
 
 def _refuse(problems: Iterator[Problem]) -> None:
@@ -115,19 +94,8 @@ def _refuse(problems: Iterator[Problem]) -> None:
 
 
 def _form_problems(marked: Marked) -> Iterator[Problem]:
-    try:
-        import jsonschema  # noqa: PLC0415  # of the extra `gate`
-    except ImportError as error:
-        raise PolicyError(NEEDS_EXTRA, reason="GATE_NOT_INSTALLED") from error
-    checker = jsonschema.Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: _is_whole(value))
-    validator = jsonschema.validators.extend(jsonschema.Draft202012Validator, type_checker=checker)
-    for found in validator(policy_schema()).iter_errors(marked.value):
+    for found in validator_of(POLICY).iter_errors(marked.value):
         yield from _form_problem(marked, tuple(found.absolute_path), found)
-
-
-def _is_whole(value: Any) -> bool:
-    """Whether a number is written as a whole one; JSON Schema would take 1.0 and 2e1 for such."""
-    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _form_problem(marked: Marked, path: Path, error: Any) -> Iterator[Problem]:
@@ -141,8 +109,8 @@ def _form_problem(marked: Marked, path: Path, error: Any) -> Iterator[Problem]:
         for name in missing:
             yield marked.mark(path), f"{_called(path)} has no {name!r}; add it: {_about(error.schema, name)}"
     else:
-        expected, hint = _expected(error), _hint(error)
-        yield marked.value_mark(path), f"{_called(path)}: expected {expected}, got {_came(error.instance)}{hint}"
+        expected, hint = expected_by(error), _hint(error)
+        yield marked.value_mark(path), f"{_called(path)}: expected {expected}, got {came(error.instance)}{hint}"
 
 
 def _about(schema: Mapping[str, Any], name: str) -> str:
@@ -153,35 +121,6 @@ def _called(path: Path) -> str:
     return ".".join(map(str, path)) or "the policy"
 
 
-def _expected(error: Any) -> str:
-    wanted = error.validator_value
-    words: dict[str, Callable[[], str]] = {
-        "const": lambda: str(wanted),
-        "enum": lambda: f"{_one_of(wanted)}{_nearest(error.instance, wanted)}",
-        "type": lambda: " or ".join(TYPE_WORDS[one] for one in ([wanted] if isinstance(wanted, str) else wanted)),
-        "minimum": lambda: f"{wanted} or more",
-        "maximum": lambda: f"at most {wanted}",
-        "exclusiveMinimum": lambda: f"a number above {wanted}",
-        "exclusiveMaximum": lambda: f"a number below {wanted}",
-        "minItems": lambda: "a list with at least one entry",
-        "minLength": lambda: "some text",
-        "minProperties": lambda: "one key",
-        "maxProperties": lambda: "one key alone",
-        "pattern": lambda: "some text" if wanted == NOT_BLANK else _described(error.schema),
-    }
-    return words[error.validator]()
-
-
-def _one_of(names: Sequence[Any]) -> str:
-    return f"{'one of ' if len(names) > 1 else ''}{', '.join(map(str, names))}"
-
-
-def _described(schema: Mapping[str, Any]) -> str:
-    """The first sentence of a description, to stand within another; one that begins in capitals keeps them."""
-    told, *_ = str(schema["description"]).rstrip(".").split(". ")
-    return told if told[:2].isupper() else told[:1].lower() + told[1:]
-
-
 def _hint(error: Any) -> str:
     """What was probably meant: a whole number that was written as a fraction, or the nearest name of a control."""
     given = error.instance
@@ -189,23 +128,6 @@ def _hint(error: Any) -> str:
         return f"; write {given:.0f}"
     names = error.schema.get("examples", ()) if error.validator == "pattern" else ()
     return f"; {did_you_mean(given.partition(':')[0], names)}" if names else ""
-
-
-def _nearest(given: Any, names: list[Any]) -> str:
-    hint = did_you_mean(str(given), map(str, names))
-    return f" ({hint})" if hint.startswith("did") else ""
-
-
-def _came(value: Any) -> str:
-    if value is None:
-        return "nothing"
-    if isinstance(value, dict):
-        return "a mapping"
-    if isinstance(value, list):
-        return "an empty list" if not value else "a list"
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f"the text {value!r}" if isinstance(value, str) else str(value)
 
 
 def _meaning_problems(marked: Marked, today: date) -> Iterator[Problem]:

@@ -7,12 +7,13 @@ the whole images. Places that a person accepted are left out of all of it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from modicum.gate.early_stop import cut_reason
+from modicum.gate.named_classes import NamedClasses, classes_of
 from modicum.gate.policy import ALL_TOGETHER, MOVING, Acceptance, Rule
 from modicum.gate.spot_rule import (
     ALPHA,
@@ -34,6 +35,7 @@ Document = Mapping[str, Any]
 Earned = Mapping[TestedPlace, SpotOutcome]
 """What each place earned among all that are judged together."""
 NOT_TESTED = "the result has no spot test; run the control spot on at least 30 images of two predicted classes"
+NO_ROW = "this class has no row of its own"
 FOUND_AT_5 = "found at 5%, not within this policy's error budget"
 PASTED = "spot_pasted_difference"
 #: Classes in a note.
@@ -80,15 +82,30 @@ def spot_checks(rule: Rule, document: Document, version: str, accept: Sequence[A
     places = [place for row in rows for place in row.places]
     earned = dict(zip(places, judge_places(places), strict=True))
     outcomes = row_outcomes(places, list(earned.values()))
-    wanted = [row for row in rows if _is_wanted(row, rule)]
+    classes, wanted = classes_of(document, version), [row for row in rows if _is_wanted(row, rule)]
     for row in wanted:
-        yield _check(row, _outcome(row, outcomes), earned, version)
+        yield replace(_check(row, _outcome(row, outcomes), earned, version), subject=spot_subject(row.entry, classes))
     for name in rule.classes if isinstance(rule.classes, tuple) else ():
-        if name not in {row.label for row in rows}:
-            missing = "this class has no row of its own"
-            yield Check(model_version=version, subject=name, class_label=name, judgeable=False, reason=missing)
+        for subject in _without_row(name, classes, rows):
+            yield Check(model_version=version, subject=subject, class_label=name, judgeable=False, reason=NO_ROW)
     if rule.classes is None or rule.classes == "all":
         yield _assessed(rule, test, version)
+
+
+def _without_row(name: str, classes: NamedClasses, rows: Sequence[_Row]) -> Iterator[str]:
+    """Yield the classes that a name of a policy means and that have no row, as a verdict calls them."""
+    if name == ALL_TOGETHER:
+        return
+    tested = {str(row.entry["target_class"]) for row in rows}
+    meant = classes.called(name, tested - {"None"})
+    yield from (classes.subject(index) for index in meant if index not in tested)
+    if not meant:
+        yield name
+
+
+def spot_subject(entry: Document, classes: NamedClasses) -> str:
+    """Return what a verdict calls a row: its class, with its index where another class has the same name."""
+    return ALL_TOGETHER if entry["target_class"] is None else classes.subject(str(entry["target_class"]))
 
 
 def _outcome(row: _Row, outcomes: Mapping[int, SpotOutcome]) -> SpotOutcome | None:

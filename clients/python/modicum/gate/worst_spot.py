@@ -6,7 +6,9 @@ The pictures come from a report in JSON, which holds one copy of each class with
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from modicum.gate.named_classes import classes_of
 from modicum.gate.policy import ALL_TOGETHER, Acceptance
+from modicum.gate.spots import spot_subject
 from modicum.gate.verdict import Check, Outcome, RuleVerdict
 from modicum.measures import percent
 
@@ -17,8 +19,9 @@ def worst_spot(document: Document, judged: Iterable[RuleVerdict], accept: Sequen
     """Return the worst spot that the rule `spot` does not pass; None where there is none, or no picture of it."""
     pictured = [entry for entry in document.get("spot_pictures", ()) if not _is_accepted(entry, accept)]
     for check in _worst_first(judged):
-        for entry in pictured:
-            if (entry["model_version"], _subject(entry)) == (check.model_version, check.subject):
+        of_version = [entry for entry in pictured if entry["model_version"] == check.model_version]
+        for entry in of_version:
+            if spot_subject(entry, classes_of(document, check.model_version)) == check.subject:
                 return _shown(entry, check)
     return None
 
@@ -34,12 +37,9 @@ def _worst_first(judged: Iterable[RuleVerdict]) -> list[Check]:
     return sorted(checks, key=lambda check: (order.index(check.outcome), check.p))
 
 
-def _subject(entry: Document) -> str:
-    return ALL_TOGETHER if entry["target_class"] is None else str(entry["label"])
-
-
 def _is_accepted(entry: Document, accept: Sequence[Acceptance]) -> bool:
-    return any(one.class_label == _subject(entry) and one.place.holds(entry["place"]) for one in accept)
+    label = ALL_TOGETHER if entry["target_class"] is None else entry["label"]
+    return any(one.class_label == label and one.place.holds(entry["place"]) for one in accept)
 
 
 def _shown(entry: Document, check: Check) -> Document:
