@@ -45,6 +45,15 @@ async def test_labels_are_the_different_ones_without_the_empty_one(store):
         assert await transaction.datasets.labels(NAME) == {"a", "b"}
 
 
+async def test_labels_of_a_data_set_of_an_earlier_release_are_read_from_its_items(store, run_sql):
+    async with store.transaction() as transaction:
+        await transaction.datasets.create(NAME, "m" * 64, items(5))
+    run_sql("UPDATE datasets SET labels = NULL")
+
+    async with store.transaction() as transaction:
+        assert await transaction.datasets.labels(NAME) == {"cat"}
+
+
 async def test_a_name_is_taken_once_also_by_two_at_the_same_time(store):
     async def create():
         async with store.transaction() as transaction:

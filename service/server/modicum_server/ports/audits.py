@@ -113,7 +113,9 @@ class Shards(Protocol):
     async def split(self, shard: Shard) -> bool:
         """Replace it by two shards with half of its positions each, and no failed tries."""
 
-    async def remaining(self, audit: str, stage: Stage) -> int: ...
+    async def remaining(self, audit: str, stage: Stage, *, at_most: int | None = None) -> int:
+        """How many shards of the stage are queued or held, counted no further than `at_most`."""
+
     async def drop_unbegun(self, audit: str, stage: Stage, *, kept: Collection[int]) -> None:
         """Delete the stage's shards that nobody ever held. The caller holds the audit's row.
 
@@ -136,7 +138,11 @@ class Findings(Protocol):
     async def add(self, audit: str, findings: Sequence[Finding]) -> None:
         """Upsert them (the first one stays)."""
 
-    async def done_positions(self, audit: str, model_version: str, search_index: int) -> frozenset[int]: ...
+    async def done_positions(
+        self, audit: str, model_version: str, search_index: int, among: Sequence[int] | None = None
+    ) -> frozenset[int]:
+        """Positions that have a finding, all or those `among` these."""
+
     async def positions(self, audit: str) -> frozenset[int]:
         """Positions that have a finding of any version under any search."""
 
@@ -188,8 +194,10 @@ class Predictions(Protocol):
     async def add(self, audit: str, model_version: str, search_index: int, predictions: Sequence[Prediction]) -> None:
         """Add them (the first one stays); no effect on an audit that has ended or is gone."""
 
-    async def of(self, audit: str, model_version: str, search_index: int) -> Mapping[int, Prediction]:
-        """By position."""
+    async def of(
+        self, audit: str, model_version: str, search_index: int, among: Sequence[int] | None = None
+    ) -> Mapping[int, Prediction]:
+        """By position, all or those `among` these."""
 
 
 class Spots(Protocol):

@@ -120,15 +120,16 @@ class PostgresAudits:
     async def items(self, name: str, positions: Sequence[int]) -> list[tuple[int, DatasetItem]]:
         """(position, item) of the audit's items at these positions, in order."""
         places, items = tables.audit_items.c, tables.dataset_items.c
+        dataset = tables.datasets.c
+        dataset_id = select(dataset.id).join(tables.audits, _AUDITS.dataset == dataset.name).where(_AUDITS.name == name)
         query = (
             select(places.position, tables.dataset_items)
-            .join(tables.audits, _AUDITS.id == places.audit_id)
-            .join(tables.datasets, tables.datasets.c.name == _AUDITS.dataset)
-            .join(
-                tables.dataset_items,
-                (items.dataset_id == tables.datasets.c.id) & (items.item_index == places.item_index),
+            .join(tables.dataset_items, items.item_index == places.item_index)
+            .where(
+                items.dataset_id == dataset_id.scalar_subquery(),
+                places.audit_id == select(_AUDITS.id).where(_AUDITS.name == name).scalar_subquery(),
+                places.position == any_(literal(list(positions), ARRAY(Integer))),
             )
-            .where(_AUDITS.name == name, places.position == any_(literal(list(positions), ARRAY(Integer))))
             .order_by(places.position)
         )
         return [(row.position, item_of(row)) for row in await self._connection.execute(query)]

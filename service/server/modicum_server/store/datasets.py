@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ARRAY, Integer, Row, Text, any_, delete, func, insert, literal, or_, select
+from sqlalchemy import ARRAY, Integer, Row, ScalarSelect, Select, Text, any_, delete, func, insert, literal, or_, select
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -16,7 +16,6 @@ REFERRERS = 10
 ITEM_COLUMNS = ("item", "image_digest", "label", "boxes_digest", "mask_digest")
 _DATASETS = tables.datasets.c
 _ITEMS = tables.dataset_items.c
-_ITEMS_OF = select(tables.dataset_items).join(tables.datasets, _DATASETS.id == _ITEMS.dataset_id)
 
 
 class PostgresDatasets:
@@ -50,6 +49,7 @@ class PostgresDatasets:
             manifest_digest=manifest_digest,
             item_count=len(items),
             labelled_count=sum(1 for item in items if item.label),
+            labels=sorted({item.label for item in items if item.label}),
         )
         row = (await self._connection.execute(query.on_conflict_do_nothing().returning(tables.datasets))).one_or_none()
         if row is None:
@@ -63,29 +63,29 @@ class PostgresDatasets:
 
     async def items(self, name: str, *, after: int, limit: int) -> list[tuple[int, DatasetItem]]:
         """Items whose index is greater than `after` (-1 at the start), in order."""
-        query = (
-            _ITEMS_OF.where(_DATASETS.name == name, _ITEMS.item_index > after).order_by(_ITEMS.item_index).limit(limit)
-        )
+        query = _items_of(name).where(_ITEMS.item_index > after).order_by(_ITEMS.item_index).limit(limit)
         return [(row.item_index, item_of(row)) for row in await self._connection.execute(query)]
 
     async def items_at(self, name: str, indices: Sequence[int]) -> list[DatasetItem]:
         """Return the items at these indices, in the order given."""
         wanted = any_(literal(list(indices), ARRAY(Integer)))
-        query = _ITEMS_OF.where(_DATASETS.name == name, _ITEMS.item_index == wanted)
+        query = _items_of(name).where(_ITEMS.item_index == wanted)
         found = {row.item_index: item_of(row) for row in await self._connection.execute(query)}
         return [found[index] for index in indices]
 
     async def named(self, name: str, items: Sequence[str]) -> dict[str, DatasetItem]:
         """Return those of the items that the data set has, by item name."""
         wanted = any_(literal(list(items), ARRAY(Text)))
-        query = _ITEMS_OF.where(_DATASETS.name == name, _ITEMS.item == wanted)
+        query = _items_of(name).where(_ITEMS.item == wanted)
         return {row.item: item_of(row) for row in await self._connection.execute(query)}
 
     async def labels(self, name: str) -> frozenset[str]:
         """Return the distinct labels, without the empty one."""
-        query = select(_ITEMS.label).join(tables.datasets, _DATASETS.id == _ITEMS.dataset_id)
-        query = query.where(_DATASETS.name == name, _ITEMS.label != "").distinct()
-        return frozenset((await self._connection.scalars(query)).all())
+        stored = await self._connection.scalar(select(_DATASETS.labels).where(_DATASETS.name == name))
+        if stored is None:
+            query = select(_ITEMS.label).where(_ITEMS.dataset_id == _id_of(name), _ITEMS.label != "").distinct()
+            stored = (await self._connection.scalars(query)).all()
+        return frozenset(stored)
 
     async def audits_of(self, name: str) -> list[str]:
         """Return at most 10 names of audits of it. Locks it, so that no audit can begin to refer to it."""
@@ -97,6 +97,15 @@ class PostgresDatasets:
         ]
         query = select(audits.name).where(or_(audits.dataset == name, *others)).order_by("name").limit(REFERRERS)
         return list((await self._connection.scalars(query)).all())
+
+
+def _items_of(name: str) -> Select[Any]:
+    """The items of a data set: by its id itself, so that their index gives their order too."""
+    return select(tables.dataset_items).where(_ITEMS.dataset_id == _id_of(name))
+
+
+def _id_of(name: str) -> ScalarSelect[int]:
+    return select(_DATASETS.id).where(_DATASETS.name == name).scalar_subquery()
 
 
 def _items_insert(dataset_id: int, items: Sequence[DatasetItem]) -> Any:

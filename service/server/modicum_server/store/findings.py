@@ -45,7 +45,6 @@ _FINDINGS = tables.findings.c
 _AUDITS = tables.audits.c
 _KEY = (_FINDINGS.version_index, _FINDINGS.search_index, _FINDINGS.position)
 _FINDING_ID = re.compile(r"(\d{1,4})-(\d{1,4})-(\d{1,9})")
-_WITH_VERSIONS = select(tables.findings, _AUDITS.model_versions).join(tables.audits, _AUDITS.id == _FINDINGS.audit_id)
 
 
 class PostgresFindings:
@@ -105,7 +104,7 @@ class PostgresFindings:
                 _AUDITS.name == audit,
                 version != scorer,
                 _FINDINGS.search_index == search_index,
-                _FINDINGS.position == any_(literal(list(positions), ARRAY(Integer))),
+                _is_at(positions),
                 *_EVIDENCE,
                 ~_FINDINGS.controls.contains(_result_of(scorer)),
             )
@@ -141,20 +140,23 @@ class PostgresFindings:
             for row in await self._connection.execute(query)
         }
 
-    async def done_positions(self, audit: str, model_version: str, search_index: int) -> frozenset[int]:
-        """Positions that have a finding."""
+    async def done_positions(
+        self, audit: str, model_version: str, search_index: int, among: Sequence[int] | None = None
+    ) -> frozenset[int]:
+        """Positions that have a finding, all or those `among` these."""
         query = _of_search(select(_FINDINGS.position), audit, model_version, search_index)
+        if among is not None:
+            query = query.where(_is_at(among))
         return frozenset((await self._connection.scalars(query)).all())
 
     async def positions(self, audit: str) -> frozenset[int]:
         """Positions that have a finding of any version under any search."""
-        query = select(_FINDINGS.position).join(tables.audits, _AUDITS.id == _FINDINGS.audit_id)
-        return frozenset((await self._connection.scalars(query.where(_AUDITS.name == audit).distinct())).all())
+        query = select(_FINDINGS.position).where(_is_of(audit)).distinct()
+        return frozenset((await self._connection.scalars(query)).all())
 
     async def at(self, audit: str, positions: Sequence[int]) -> list[Finding]:
         """All findings at these positions, by version, search and position."""
-        here = _FINDINGS.position == any_(literal(list(positions), ARRAY(Integer)))
-        query = _WITH_VERSIONS.where(_AUDITS.name == audit, here).order_by(*_KEY)
+        query = _with_versions(audit).where(_is_at(positions)).order_by(*_KEY)
         return [finding_of(row) for row in await self._connection.execute(query)]
 
     async def keep(self, audit: str, positions: Sequence[int]) -> None:
@@ -185,7 +187,7 @@ class PostgresFindings:
         if match is None:
             return None
         key = tuple(int(part) for part in match.groups())
-        query = _WITH_VERSIONS.where(_AUDITS.name == audit, tuple_(*_KEY) == key)
+        query = _with_versions(audit).where(tuple_(*_KEY) == key)
         row = (await self._connection.execute(query)).one_or_none()
         return finding_of(row) if row else None
 
@@ -195,7 +197,7 @@ class PostgresFindings:
         Raises:
             PageTokenInvalid: `after` is no key of a finding.
         """
-        query = _WITH_VERSIONS.where(_AUDITS.name == audit).order_by(*_KEY).limit(limit)
+        query = _with_versions(audit).order_by(*_KEY).limit(limit)
         if after:
             match = _FINDING_ID.fullmatch(after)
             if match is None:
@@ -205,7 +207,7 @@ class PostgresFindings:
 
     async def last(self, audit: str, *, limit: int) -> list[Finding]:
         """The last in the order of version, search and position, the last one first."""
-        query = _WITH_VERSIONS.where(_AUDITS.name == audit).order_by(*(key.desc() for key in _KEY)).limit(limit)
+        query = _with_versions(audit).order_by(*(key.desc() for key in _KEY)).limit(limit)
         return [finding_of(row) for row in await self._connection.execute(query)]
 
     async def _lock_running(self, audit: str) -> Row[Any] | None:
@@ -254,11 +256,27 @@ _COUNTED = (
 
 def _of_search(query: Select[Any], audit: str, model_version: str, search_index: int) -> Select[Any]:
     """Restrict a query to the findings of one version and one search of an audit."""
-    return query.join(tables.audits, _AUDITS.id == _FINDINGS.audit_id).where(
-        _AUDITS.name == audit,
-        _AUDITS.model_versions[_FINDINGS.version_index + 1] == model_version,
+    version_index = func.array_position(_AUDITS.model_versions, model_version) - 1
+    return query.where(
+        _is_of(audit),
+        _FINDINGS.version_index == select(version_index).where(_AUDITS.name == audit).scalar_subquery(),
         _FINDINGS.search_index == search_index,
     )
+
+
+def _with_versions(audit: str) -> Select[Any]:
+    """The findings of an audit, each with the audit's versions."""
+    query = select(tables.findings, _AUDITS.model_versions).join(tables.audits, _AUDITS.id == _FINDINGS.audit_id)
+    return query.where(_is_of(audit))
+
+
+def _is_of(audit: str) -> ColumnElement[bool]:
+    """Whether a finding is the audit's: by the id itself, so that the index of the findings gives their order too."""
+    return _FINDINGS.audit_id == select(_AUDITS.id).where(_AUDITS.name == audit).scalar_subquery()
+
+
+def _is_at(positions: Sequence[int]) -> ColumnElement[bool]:
+    return _FINDINGS.position == any_(literal(list(positions), ARRAY(Integer)))
 
 
 def _key(row: Row[Any]) -> str:

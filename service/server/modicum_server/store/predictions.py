@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import select
+from sqlalchemy import ARRAY, Integer, any_, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -43,17 +43,18 @@ class PostgresPredictions:
         ]
         await self._connection.execute(insert(tables.predictions).on_conflict_do_nothing(), values)
 
-    async def of(self, audit: str, model_version: str, search_index: int) -> Mapping[int, Prediction]:
-        """Return the predictions by position."""
-        query = (
-            select(tables.predictions)
-            .join(tables.audits, _AUDITS.id == _PREDICTIONS.audit_id)
-            .where(
-                _AUDITS.name == audit,
-                _AUDITS.model_versions[_PREDICTIONS.version_index + 1] == model_version,
-                _PREDICTIONS.search_index == search_index,
-            )
+    async def of(
+        self, audit: str, model_version: str, search_index: int, among: Sequence[int] | None = None
+    ) -> Mapping[int, Prediction]:
+        """Return the predictions by position, all or those `among` these."""
+        version_index = func.array_position(_AUDITS.model_versions, model_version) - 1
+        query = select(tables.predictions).where(
+            _PREDICTIONS.audit_id == select(_AUDITS.id).where(_AUDITS.name == audit).scalar_subquery(),
+            _PREDICTIONS.version_index == select(version_index).where(_AUDITS.name == audit).scalar_subquery(),
+            _PREDICTIONS.search_index == search_index,
         )
+        if among is not None:
+            query = query.where(_PREDICTIONS.position == any_(literal(list(among), ARRAY(Integer))))
         return {
             row.position: Prediction(
                 row.position,

@@ -142,10 +142,10 @@ class PostgresShards:
         await self._queue([{**_columns(row.project, row.audit, half), "attempt": row.attempt} for half in _halves(row)])
         return True
 
-    async def remaining(self, audit: str, stage: Stage) -> int:
-        """Return how many shards of the stage are queued or held."""
-        query = select(func.count()).select_from(tables.shards).filter_by(audit=audit, stage=stage.value)
-        return await self._connection.scalar(query) or 0
+    async def remaining(self, audit: str, stage: Stage, *, at_most: int | None = None) -> int:
+        """Return how many shards of the stage are queued or held. It counts no further than `at_most`."""
+        some = select(_SHARDS.id).filter_by(audit=audit, stage=stage.value).limit(at_most).subquery()
+        return await self._connection.scalar(select(func.count()).select_from(some)) or 0
 
     async def drop_unbegun(self, audit: str, stage: Stage, *, kept: Collection[int]) -> None:
         """Delete the stage's shards that nobody ever held, but for those that overlap with what has begun."""
@@ -289,19 +289,22 @@ def _claimable_summary(audit: str) -> Select[tuple[int]]:
 
 
 def _oldest_swap(project: str) -> Select[tuple[int]]:
-    """A query of its own, by the few swaps that are open: an order by stage would sort all that the project queues."""
+    """A query of its own, by the few swaps that are open: an order by stage would sort all that the project queues.
+
+    An array of their names, and no join: without statistics of the swaps a join would read all shards.
+    """
     swaps = tables.spot_swaps.c
+    names = select(swaps.name).where(swaps.project == project, swaps.state == SwapState.QUEUED.value)
     return (
         select(_SHARDS.id)
-        .join(tables.spot_swaps, swaps.name == _SHARDS.audit)
         .where(
-            swaps.project == project,
-            swaps.state == SwapState.QUEUED.value,
+            _SHARDS.audit == any_(func.array(names.scalar_subquery())),
+            _SHARDS.stage == Stage.SWAP.value,
             *_waits(),
         )
         .order_by(_SHARDS.id)
         .limit(1)
-        .with_for_update(skip_locked=True, of=tables.shards)
+        .with_for_update(skip_locked=True)
     )
 
 

@@ -146,6 +146,7 @@ datasets = Table(
     Column("manifest_digest", NAME, nullable=False),
     Column("item_count", Integer, nullable=False),
     Column("labelled_count", Integer, nullable=False),
+    Column("labels", ARRAY(Text), comment="the distinct ones, sorted; null where an earlier release made the data set"),
     created(),
     Index(None, "project", "name"),
 )
@@ -161,6 +162,7 @@ dataset_items = Table(
     Column("boxes_digest", NAME, nullable=False),
     Column("mask_digest", NAME, nullable=False),
     PrimaryKeyConstraint("dataset_id", "item_index"),
+    Index(None, "dataset_id", "item"),
     Index(None, "image_digest"),
     Index(None, "boxes_digest", postgresql_where=text("boxes_digest <> ''")),
     Index(None, "mask_digest", postgresql_where=text("mask_digest <> ''")),

@@ -1,5 +1,6 @@
 """Controls of an audit: which run unless asked otherwise, and on which images."""
 
+import functools
 from collections.abc import Sequence
 
 from modicum_server.domain.audits import AuditSpecification
@@ -54,11 +55,21 @@ def _plan_of(specification: AuditSpecification, control: Control) -> ControlPlan
     return next((plan for plan in specification.controls if plan.control is control), None)
 
 
+def takes_all(plan: ControlPlan, item_count: int) -> bool:
+    """Return whether a control runs on every image of the audit that has a subset."""
+    return plan.images == 0 or plan.images >= item_count
+
+
 def control_positions(plan: ControlPlan, *, seed: int, item_count: int) -> frozenset[int]:
     """Return the positions on which a control runs if they have a subset: the first `images` of a seeded order.
 
     All controls of an audit use the same order, so a control with more images covers those of one with fewer.
     """
-    if plan.images == 0 or plan.images >= item_count:
+    if takes_all(plan, item_count):
         return frozenset(range(item_count))
-    return frozenset(draw_order(seed=seed, item_count=item_count)[: plan.images])
+    return _first_in_order(plan.images, seed=seed, item_count=item_count)
+
+
+@functools.lru_cache(maxsize=8)  # every shard asks for those of its audit
+def _first_in_order(images: int, *, seed: int, item_count: int) -> frozenset[int]:
+    return frozenset(draw_order(seed=seed, item_count=item_count)[:images])

@@ -63,7 +63,7 @@ async def stop_searches(transaction: Transaction, name: str, why: str) -> None:
     if STOP_ASKED not in await transaction.audits.parameters(name):
         await transaction.audits.note_parameters(name, {STOP_ASKED: why})
     await begin_no_more(transaction, name)
-    if await transaction.shards.remaining(name, Stage.SEARCH) == 0:
+    if await transaction.shards.remaining(name, Stage.SEARCH, at_most=1) == 0:
         closing = NewShard(Stage.SEARCH, audit.specification.model_versions[0])
         await transaction.shards.add(parent_of(name), name, [closing])
 

@@ -51,7 +51,9 @@ async def dataset_in_use(transaction: Transaction, name: str) -> Dataset:
 
 async def positions_without_finding(transaction: Transaction, shard: Shard) -> tuple[int, ...]:
     """Return the positions of a SEARCH shard that are still to be searched, rising."""
-    done = await transaction.findings.done_positions(shard.audit, shard.model_version, shard.search_index)
+    done = await transaction.findings.done_positions(
+        shard.audit, shard.model_version, shard.search_index, shard.positions
+    )
     return tuple(sorted(set(shard.positions) - done))
 
 
@@ -83,7 +85,7 @@ async def original_predictions(transaction: Transaction, audit: Audit, version: 
 
 async def positions_without_prediction(transaction: Transaction, shard: Shard) -> tuple[int, ...]:
     """Return the positions of a shard of another data set that are still to be predicted, rising."""
-    done = await transaction.predictions.of(shard.audit, shard.model_version, shard.search_index)
+    done = await transaction.predictions.of(shard.audit, shard.model_version, shard.search_index, shard.positions)
     return tuple(sorted(set(shard.positions) - done.keys()))
 
 

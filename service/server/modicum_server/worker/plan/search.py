@@ -19,7 +19,7 @@ from modicum_server.errors import GradientMissing, LabelUnknown
 from modicum_server.measures.matched_temperatures import temperature_of
 from modicum_server.ports import Transaction
 from modicum_server.settings import Settings
-from modicum_server.usecases.controls import control_positions, plans_beside
+from modicum_server.usecases.controls import control_positions, plans_beside, takes_all
 from modicum_server.usecases.costs import wants_temperatures
 from modicum_server.usecases.input_specifications import framing_of
 from modicum_server.usecases.labels import labels_of, require_labels
@@ -150,5 +150,7 @@ def _items(stored: StoredSearch) -> tuple[AuditItem, ...]:
 
 def _excluded(plan: ControlPlan, audit: Audit, items: Sequence[AuditItem]) -> frozenset[int]:
     """The positions on which a control does not run."""
+    if takes_all(plan, audit.item_count):
+        return frozenset()
     planned = control_positions(plan, seed=audit.specification.seed, item_count=audit.item_count)
     return frozenset(item.position for item in items) - planned

@@ -84,7 +84,7 @@ async def _end_shard(context: WorkerContext, claim: Claim, remaining: RemainingW
             return Outcome.CANCELLED
         if settled:
             await begin_no_more(transaction, shard.audit)
-        if await transaction.shards.remaining(shard.audit, shard.stage) == 0:
+        if await transaction.shards.remaining(shard.audit, shard.stage, at_most=1) == 0:
             await open_next_stage(transaction, shard, audit, shard_seconds=context.settings.shard_seconds)
         else:
             await transaction.audits.add_progress(shard.audit, passes_done=claim.lease.passes_done)
