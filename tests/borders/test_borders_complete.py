@@ -48,7 +48,7 @@ WITHIN_A_PROCESS: dict[str, set[str]] = {
     "controls": {"ControlFacts"},  # a table in the code
     "datasets": {"HeldArtifact"},  # from a query to the sweep of stored bytes
     "findings": {"FoundSubset", "PredictedImage"},  # on their way from a query to a task
-    "gauges": {"NewestAudits", "VersionAudit", "VersionVerdict"},  # from a query to the metrics
+    "gauges": {"NewestAudits", "Sight", "VersionAudit", "VersionVerdict"},  # between a query and the metrics
     "pixel_subsets": {"Descent"},  # follows from a search and a canvas
     "projects": {"Origin", "Principal"},  # from a query to a call
     "reviews": {"ReviewFigures", "ReviewShare", "ReviewerShares", "Seat"},  # counted, or from a query to a call
