@@ -203,7 +203,9 @@ def test_evidence_below_a_floor_is_inconclusive(more, reason):
 def test_a_result_at_another_threshold_is_inconclusive():
     given = verdict("audit: {threshold: 0.5}", document())
 
-    assert given.rules[0].worst.reason == "no search of the result was measured as the policy asks"
+    assert given.rules[0].worst.reason == (
+        "no search of the result was measured as the policy asks, with threshold 0.5; the result has threshold 0.9"
+    )
     assert given.outcome == "INCONCLUSIVE"
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from modicum.gate.copies import distinct
 from modicum.gate.policy import Policy
 from modicum.gate.search_passes import WITH_BUDGET, has_budget, passes_an_image
+from modicum.gate.searched import asked_searches
 
 Document = Mapping[str, Any]
 #: What of the audit a search of the document must have been measured with.
@@ -16,6 +17,20 @@ ANY_DEVICE = "auto"
 def is_as_asked(search: Document, policy: Policy) -> bool:
     """Return whether a search was asked for with the policy's threshold and fill."""
     return all(search[name] == policy.audit[name] for name in OF_A_SEARCH if name in policy.audit)
+
+
+def not_as_asked(document: Document, policy: Policy) -> str:
+    """Return that no search of the result was, and what the policy asks for and the result has where that differs."""
+    asked = _settings(policy.audit, policy)
+    if not asked:
+        return "no search of the result was measured as the policy asks"
+    has = "; ".join(dict.fromkeys(_settings(search, policy) for search in asked_searches(document)))
+    return f"no search of the result was measured as the policy asks, with {asked}; the result has {has}"
+
+
+def _settings(given: Document, policy: Policy) -> str:
+    """What decides of a search, where the policy asks for it: "threshold 0.9, fill mean"."""
+    return ", ".join(f"{name} {given[name]}" for name in OF_A_SEARCH if name in policy.audit)
 
 
 def weakness(document: Document, search: Document, policy: Policy) -> str:

@@ -13,7 +13,7 @@ from datetime import date
 from typing import Any
 
 from modicum.errors import PolicyError
-from modicum.gate.as_asked import is_as_asked, weakness
+from modicum.gate.as_asked import is_as_asked, not_as_asked, weakness
 from modicum.gate.baseline_file import WAY_OUT, Compared, baseline_side, compared
 from modicum.gate.baselines import Comparison, baseline_checks
 from modicum.gate.class_rules import EXCESS, is_uncompared
@@ -38,7 +38,6 @@ from modicum.gate.verdict import KIND, Check, Outcome, RuleVerdict, Verdict, ove
 from modicum.gate.worst_spot import worst_spot
 
 Document = Mapping[str, Any]
-NOT_AS_ASKED = "no search of the result was measured as the policy asks"
 #: What `modicum gate` adds to the name of a folder, to name its data set.
 ADDED_DIGEST = re.compile("-[0-9a-f]{8}$")
 
@@ -191,7 +190,7 @@ def _against(
     if baseline is None:
         yield Check(model_version=version, judgeable=False, against_baseline=True, reason="there is no baseline")
     elif search is None:
-        yield Check(model_version=version, judgeable=False, reason=_why_no_search(rule, model))
+        yield Check(model_version=version, judgeable=False, reason=_why_no_search(rule, document, model, policy))
     else:
         ours = compared(document, version, called="the result")
         beside = Comparison(version, ours, search["search"], baseline, classes_of(document, version))
@@ -217,7 +216,7 @@ def _of_ensembles(rule: Rule, document: Document, policy: Policy) -> Iterator[Ch
     for entry, search in as_asked:
         yield _of_ensemble(rule, entry, search, document, policy)
     if entries and not as_asked:
-        yield Check(model_version="", judgeable=False, reason=NOT_AS_ASKED)
+        yield Check(model_version="", judgeable=False, reason=not_as_asked(document, policy))
 
 
 def _of_ensemble(rule: Rule, entry: Document, search: Document, document: Document, policy: Policy) -> Check:
@@ -242,7 +241,7 @@ def _of_model(rule: Rule, document: Document, model: Document, policy: Policy) -
     version = model["model_version"]
     search = _search(rule, model, policy)
     if search is None:
-        yield Check(model_version=version, judgeable=False, reason=_why_no_search(rule, model))
+        yield Check(model_version=version, judgeable=False, reason=_why_no_search(rule, document, model, policy))
         return
     for check in _each(rule, document, model, search, policy):
         yield _unless_weak(check, document, search, policy)
@@ -270,9 +269,9 @@ def _search(rule: Rule, model: Document, policy: Policy) -> Document | None:
     return None
 
 
-def _why_no_search(rule: Rule, model: Document) -> str:
+def _why_no_search(rule: Rule, document: Document, model: Document, policy: Policy) -> str:
     if rule.search is None:
-        return NOT_AS_ASKED
+        return not_as_asked(document, policy)
     last = len(model["searches"]) - 1
     return f"the rule is about search {rule.search}, but the result's are numbered 0 to {last}"
 
