@@ -38,10 +38,14 @@ def rows_of(lines):
             "one/1: SHORTCUT by the spot test and the test of edge and background",
         ),
         ({"spot": "NONE_FOUND", "counterfactual": "INCONCLUSIVE"}, "one/1: INCONCLUSIVE by the counterfactual set"),
+        (
+            {"shortcut": "INCONCLUSIVE"},
+            "one/1: INCONCLUSIVE by the test of edge and background; small spots were not tested",
+        ),
         ({"spot": "NEW_WORD", "shortcut": "NONE_SEEN"}, "one/1: NEW_WORD by the spot test"),
         ({"fill": "SURVIVES"}, f"one/1: {NO_OUTCOME}"),
     ],
-    ids=["found", "two controls agree", "open", "unknown to this client", "none ran"],
+    ids=["found", "two controls agree", "open", "no spot test", "unknown to this client", "none ran"],
 )
 def test_the_first_line_is_the_worst_outcome_and_who_says_so(outcomes, head):
     assert short_lines(result_with(model(**outcomes)), **COMMANDS)[0] == head

@@ -13,6 +13,7 @@ MOST_LINES = 10
 LINE_COLUMNS = 80
 MOST_NAMED = 3
 """Classes with a spot that the first line names."""
+NO_SPOTS = "; small spots were not tested"
 NO_OUTCOME = "no outcome: neither the spot test, the test of edge and background nor a counterfactual set says anything"
 
 
@@ -74,8 +75,10 @@ def _head(model: ModelResult, result: Result) -> str:
     outcome = worst_outcome(model)
     if not outcome:
         return f"{result.called(model.model_version)}: {NO_OUTCOME}"
-    by = [words for control, words in DECIDING.items() if _outcomes(model).get(control) == outcome]
-    return f"{result.called(model.model_version)}: {outcome} by {' and '.join(by)}{_with_a_spot(model, result)}"
+    outcomes = _outcomes(model)
+    by = [words for control, words in DECIDING.items() if outcomes.get(control) == outcome]
+    beside = _with_a_spot(model, result) if "spot" in outcomes else NO_SPOTS
+    return f"{result.called(model.model_version)}: {outcome} by {' and '.join(by)}{beside}"
 
 
 def _with_a_spot(model: ModelResult, result: Result) -> str:
