@@ -31,6 +31,7 @@ SHOTS = {
     "members": "/members",
     "tokens": "/tokens",
     "trail": "/trail",
+    "words": "/words",
     "not-found": "/audits/winter",
 }
 """By the name of the picture, the page that it shows."""

@@ -28,6 +28,7 @@ PAGES = (
     "/members",
     "/tokens",
     "/trail",
+    "/words",
     "/audits/none",
     f"/side-by-side?left={PROJECT}/audits/good&right={PROJECT}/audits/good",
 )

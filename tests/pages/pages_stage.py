@@ -136,12 +136,20 @@ class Scene:
         return made.name
 
     async def audit(
-        self, audit: str, version: str, dataset: str, *, threshold: float = 0.9, passes: int = 600, seed: int = 0
+        self,
+        audit: str,
+        version: str,
+        dataset: str,
+        *,
+        threshold: float = 0.9,
+        passes: int = 600,
+        seed: int = 0,
+        beside: Sequence[str] = (),
     ) -> Audit:
-        """Queue an audit."""
+        """Queue an audit of a version, and of others beside it."""
         project = "/".join(version.split("/")[:2])
         search = Search(SearchMethod.MASK_OPTIMIZATION, threshold, passes=passes)
-        asked = AuditSpecification((version,), dataset, Canvas(0, 0, 0), (search,), (), seed, 0, "")
+        asked = AuditSpecification((version, *beside), dataset, Canvas(0, 0, 0), (search,), (), seed, 0, "")
         return await self.services.use_cases.audit_creation.create(
             self.principals[project], project, AuditDraft(asked), AuditOptions(audit_id=audit, no_reuse=True)
         )

@@ -146,7 +146,7 @@ def test_a_path_of_nobody_is_a_page_for_browsers_and_a_problem_for_programs(scen
     problem = browser.get("/nowhere", Accept="*/*")
 
     assert (page.status, problem.status) == (404, 404)
-    assert "There is no page /nowhere" in whole(page)
+    assert "Modicum Overview Projects Not Found There is no page /nowhere" in whole(page)
     assert "unsafe" not in page.headers["Content-Security-Policy"]
     assert problem.headers["Content-Type"] == "application/problem+json"
 

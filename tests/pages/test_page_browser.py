@@ -17,7 +17,7 @@ READABLE_PIXELS = 11
 def test_a_token_signs_in_and_a_button_signs_out(page):
     sign_in(page)
 
-    assert page.get_by_role("heading", level=1).inner_text() == "default"
+    assert page.get_by_role("heading", level=1).inner_text() == "Project default"
     page.get_by_role("button", name="Sign out").click()
     page.wait_for_url("**/sign-in")
 

@@ -17,6 +17,7 @@ from modicum_server.usecases.access import authorise
 from modicum_server.usecases.pages import Page, PageRequest, read_page
 from modicum_server.usecases.resource_names import project_of
 from modicum_server.usecases.result_facts import Facts, ResultFacts
+from modicum_server.usecases.verdict_lines import found_line
 
 MODELS_SHOWN = 20
 AUDITS_SHOWN = 10
@@ -48,7 +49,8 @@ class Needed:
 class ModelLine:
     """A model with its newest version, verdict and audit; None where there is none.
 
-    `outcome` and `headline` say what the audit found of the model; empty without.
+    `outcome` and `headline` say what the audit found of the model, `mitigation` what its check as an ensemble says;
+    empty without.
     """
 
     model: Model
@@ -57,6 +59,7 @@ class ModelLine:
     audit: Audit | None
     outcome: str = ""
     headline: str = ""
+    mitigation: str = ""
 
     @property
     def is_verdict_older(self) -> bool:
@@ -185,7 +188,7 @@ class Overviews:
         if not own:
             return line
         found = facts[own[-1]]
-        return replace(line, outcome=found.outcome, headline=found.headline)
+        return replace(line, outcome=found.outcome, headline=found.headline, mitigation=found.mitigation)
 
 
 def _is_of(model: Model, version: str) -> bool:
@@ -238,9 +241,9 @@ def _of_models(lines: Sequence[ModelLine]) -> list[Needed]:
             detail = f"{line.version.reject_reason}: {line.version.reject_detail}"
             needed.append(Needed(Need.VERSION_REJECTED, line.version.name, line.model.name, detail))
         if line.verdict is not None and line.verdict.outcome is VerdictOutcome.FAIL:
-            needed.append(Needed(Need.VERDICT_FAILS, line.verdict.name, line.model.name, line.verdict.summary))
+            needed.append(Needed(Need.VERDICT_FAILS, line.verdict.name, line.model.name, found_line(line.verdict)))
         if line.verdict is not None and line.verdict.outcome is VerdictOutcome.INCONCLUSIVE:
-            needed.append(Needed(Need.VERDICT_OPEN, line.verdict.name, line.model.name, line.verdict.summary))
+            needed.append(Needed(Need.VERDICT_OPEN, line.verdict.name, line.model.name, found_line(line.verdict)))
         if line.audit is not None and line.outcome in NEED_A_VERDICT and line.is_unjudged:
             needed.append(Needed(Need.FOUND, line.audit.name, line.model.name, f"{line.outcome}: {line.headline}"))
     return needed

@@ -44,7 +44,8 @@ class VersionFacts:
     """What a result says of a version: sentences, the most important first, and the figures of one search.
 
     That is the first search for the predicted class. Two figures compare if their `conditions` are equal. `failures`
-    are the items that gave no result, each with its reason, MOST_FAILURES at most. `spots` is the outcome of its spot
+    are the items that gave no result, each with its reason: one more than MOST_FAILURES at most, so that
+    whoever shows these knows whether there are others. `spots` is the outcome of its spot
     test; empty where none ran. `outcome` is the worst of all controls that decide; empty where none of them ran.
     `mitigation` is the verdict of the first check of the version as an ensemble; empty for other versions.
     """
@@ -70,6 +71,11 @@ Facts = Mapping[str, VersionFacts]
 def worst_of(facts: Facts) -> VersionFacts:
     """Return the facts of the version with the worst outcome, the first of several; empty ones of no version."""
     return min(facts.values(), key=lambda one: badness(one.outcome), default=VersionFacts())
+
+
+def mitigation_of(facts: Facts) -> str:
+    """Return the verdict of the first check of an ensemble; empty where none was made."""
+    return next((one.mitigation for one in facts.values() if one.mitigation), "")
 
 
 def differing(one: Mapping[str, str], other: Mapping[str, str]) -> list[tuple[str, str, str]]:
@@ -149,7 +155,7 @@ def _outcome(model: Mapping[str, Any]) -> str:
 
 def _failures(version: str, document: Mapping[str, Any]) -> Mapping[str, str]:
     rows = (row for row in document.get("failures", ()) if row["model_version"] == version)
-    return {row["item"]: row["reason"] for row in islice(rows, MOST_FAILURES)}
+    return {row["item"]: row["reason"] for row in islice(rows, MOST_FAILURES + 1)}
 
 
 def _spots(version: str, document: Mapping[str, Any]) -> str:

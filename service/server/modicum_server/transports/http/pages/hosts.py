@@ -33,6 +33,12 @@ class Hosts:
             )
 
 
+def is_loopback(host: str) -> bool:
+    """Return whether a Host header names this machine itself, so that an address of it opens nowhere else."""
+    named = _NAME.fullmatch(host.lower())
+    return named is not None and named["name"] in LOOPBACK
+
+
 def port_of(host: str) -> str:
     """Return the port in a Host header, in digits; empty where it has none."""
     named = _NAME.fullmatch(host.lower())

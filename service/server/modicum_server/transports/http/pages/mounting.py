@@ -23,6 +23,7 @@ from modicum_server.transports.http.pages.views import (
     tokens,
     trail,
     verdicts,
+    words,
 )
 from modicum_server.transports.services import Services
 
@@ -42,6 +43,7 @@ NOUNS = (
     members,
     tokens,
     trail,
+    words,
 )
 PAGES = (*(page for noun in NOUNS for page in noun.PAGES), *projects.UNKNOWN)
 

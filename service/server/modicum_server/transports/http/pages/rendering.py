@@ -10,6 +10,7 @@ from modicum.gate.rendering import words as gate_words
 from modicum_server.measures.number_words import confidence_text, share_text
 from modicum_server.transports.http.pages import review_words, words
 from modicum_server.transports.http.pages.assets import asset
+from modicum_server.usecases.verdict_lines import found_line
 
 FILTERS: Mapping[str, Callable[..., Any]] = dict(
     **review_words.FILTERS,
@@ -30,6 +31,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = dict(
     first_sentence=words.first_sentence,
     lower_first=words.lower_first,
     sentence=words.sentence,
+    found_line=found_line,
     rule_line=gate_words.rule_line,
     tested=gate_words.tested,
     figure=gate_words.figure,

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
@@ -11,7 +12,7 @@ from starlette.responses import Response
 
 from modicum_server.domain.audits import Audit, AuditState, Stage
 from modicum_server.domain.projects import Role
-from modicum_server.errors import AuditNotFound, ModicumError
+from modicum_server.errors import AuditNotFound, ModelVersionNotFound, ModicumError
 from modicum_server.transports.http.pages import headers
 from modicum_server.transports.http.pages.mistakes import Mistake, mistake
 from modicum_server.transports.http.pages.page import Page
@@ -21,11 +22,12 @@ from modicum_server.transports.http.pages.streaming import Streamed
 from modicum_server.transports.http.pages.views.projects import FIRST_COMMANDS
 from modicum_server.transports.http.pages.visits import Visit
 from modicum_server.transports.http.pages.words import id_of
+from modicum_server.usecases.durations import longest_seconds
 from modicum_server.usecases.judging import AskedPolicy, starting_policy
 from modicum_server.usecases.pages import PageRequest
 from modicum_server.usecases.reports import ReportFormat
 from modicum_server.usecases.request_ids import CreateOptions
-from modicum_server.usecases.result_facts import VersionFacts, worst_of
+from modicum_server.usecases.result_facts import VersionFacts, mitigation_of, worst_of
 from modicum_server.usecases.watching import Watched, remaining_seconds
 
 AUDITS_SHOWN = 50
@@ -66,9 +68,16 @@ async def _list(visit: Visit) -> Response:
 
 
 async def _found(visit: Visit, audits: Sequence[Audit]) -> Mapping[str, VersionFacts]:
-    """Return, by the name of the audit, what each found of the version with the worst outcome."""
+    """Return, by the name of the audit, what each found of the version with the worst outcome.
+
+    Beside it stands what its check of an ensemble says. An audit whose result can no longer be read is left out.
+    """
     facts = await asyncio.gather(*map(visit.use_cases.overviews.facts, audits))
-    return {audit.name: worst_of(of_audit) for audit, of_audit in zip(audits, facts, strict=True)}
+    return {
+        audit.name: replace(worst_of(of_audit), mitigation=mitigation_of(of_audit))
+        for audit, of_audit in zip(audits, facts, strict=True)
+        if of_audit
+    }
 
 
 async def _audit(visit: Visit) -> Response:
@@ -118,8 +127,25 @@ async def _progress_of(visit: Visit, watched: Watched) -> dict[str, Any]:
         "ahead": watched.waiting.audits_ahead or 0,
         "waits": watched.waiting.for_worker,
         "stage": STAGES.get(audit.stage, "The audit runs"),
-        "remaining": remaining_seconds(audit, datetime.now(UTC)),
+        **await _time_left(visit, audit),
     }
+
+
+async def _time_left(visit: Visit, audit: Audit) -> dict[str, float | None]:
+    """Return the seconds that are left: by what was done so far, or else at most, by the time of a pass.
+
+    The second is that of one slot of a worker; None where a version was not timed, or is gone.
+    """
+    remaining = remaining_seconds(audit, datetime.now(UTC))
+    if remaining is not None or audit.state is not AuditState.RUNNING:
+        return {"remaining": remaining, "longest": None}
+    left = audit.progress.passes_planned - audit.progress.passes_done
+    names = audit.specification.model_versions
+    try:
+        versions = [await visit.use_cases.versions.get(visit.principal, name) for name in names]
+    except ModelVersionNotFound:
+        return {"remaining": None, "longest": None}
+    return {"remaining": None, "longest": longest_seconds(left, versions)}
 
 
 async def _report(visit: Visit) -> Response:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from http import HTTPStatus
+from itertools import islice
 
 from starlette.responses import Response
 
@@ -34,6 +35,7 @@ async def _dataset(visit: Visit) -> Response:
     about = f'dataset = "{name}" AND state = {AuditState.SUCCEEDED}'
     audits = await visit.use_cases.audits.page(visit.principal, visit.project, about, PageRequest(AUDITS_SHOWN))
     skipped = await _skipped(visit, audits.rows[:1])
+    first_skipped = dict(islice(skipped.items(), MOST_FAILURES))
     seen_by = await _seen_by(visit, name)
     return visit.render(
         "dataset.html.j2",
@@ -42,8 +44,8 @@ async def _dataset(visit: Visit) -> Response:
         is_shown=is_shown,
         audits=audits,
         seen_by=seen_by,
-        skipped=skipped,
-        more_skipped=len(skipped) >= MOST_FAILURES,
+        skipped=first_skipped,
+        more_skipped=len(skipped) > MOST_FAILURES,
         first=not visit.query("page"),
     )
 

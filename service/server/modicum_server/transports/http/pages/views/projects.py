@@ -19,6 +19,14 @@ FIRST_COMMANDS = f"""{MODEL_COMMAND}
 modicum datasets create holdout photos/
 modicum audits create --name first --model resnet18 --dataset holdout --threshold 0.9"""
 
+FILES = {
+    "w.safetensors": "the weights of your network",
+    "torchvision:resnet18": "its architecture; also timm:NAME, efficientnet_lite:NAME or modicum:small_cnn",
+    "labels.txt": "the names of its classes, one a line, in the order of its outputs",
+    "photos/": "pictures that it was not trained on, one folder for each class",
+}
+"""What the words of FIRST_COMMANDS stand for that a reader replaces."""
+
 
 async def _first(visit: Visit) -> Response:
     """Lead to the only project of the visitor, or to the list."""
@@ -37,6 +45,7 @@ async def _overview(visit: Visit) -> Response:
     return visit.render(
         "overview.html.j2",
         first_commands=FIRST_COMMANDS,
+        files=FILES,
         model_command=MODEL_COMMAND,
         first=not visit.query("page"),
         asked_page=visit.query("page"),

@@ -11,6 +11,7 @@ from modicum_server.domain.projects import Role
 from modicum_server.errors import ModicumError
 from modicum_server.transports.http.pages import headers
 from modicum_server.transports.http.pages.cookies import is_encrypted
+from modicum_server.transports.http.pages.hosts import is_loopback
 from modicum_server.transports.http.pages.mistakes import Mistake, mistake
 from modicum_server.transports.http.pages.page import Page
 from modicum_server.transports.http.pages.review_drawing import drawing_of
@@ -77,8 +78,9 @@ async def _invite(visit: Visit) -> Response:
 async def _shown(visit: Visit, invitation: Invitation | None, problem: Mistake | None = None) -> Response:
     """Return the page of a review; the link of an invitation is shown here alone."""
     read = await visit.use_cases.reviews.get(visit.principal, _name(visit))
+    host = visit.request.headers["host"]
     scheme = "https" if is_encrypted(visit.request) else "http"
-    address = f"{scheme}://{visit.request.headers['host']}"
+    address = f"{scheme}://{host}"
     return visit.render(
         "review.html.j2",
         status=HTTPStatus.BAD_REQUEST if problem else HTTPStatus.OK,
@@ -88,6 +90,7 @@ async def _shown(visit: Visit, invitation: Invitation | None, problem: Mistake |
         digest=read.digest,
         drawing=drawing_of(read.figures),
         link="" if invitation is None else f"{address}{invitation.path}",
+        is_loopback=is_loopback(host),
         invitation=invitation,
         problem=problem,
     )

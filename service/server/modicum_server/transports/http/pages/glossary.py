@@ -1,0 +1,78 @@
+"""The words of the pages, for whoever has read no manual. `docs/method.md` defines them exactly."""
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word, and what it says in a sentence or two."""
+
+    word: str
+    meaning: str
+
+    @property
+    def id(self) -> str:
+        """Of its element, so that other pages can lead to it."""
+        return self.word.lower().replace(" ", "-").replace("_", "-")
+
+
+MEASURING: Final = (
+    Word("Audit", "One examination of one or more versions of models on the pictures of a data set."),
+    Word("Canvas", "The grid of pixels on which a model sees a picture, after it was resized and cut."),
+    Word("Confidence", "How sure the model is of a class: its softmax probability, from 0 to 1."),
+    Word(
+        "Threshold",
+        "The confidence from which on a decision counts as confident. Only pictures that reach it whole are searched "
+        "(they are eligible), and pixels suffice if they reach it alone.",
+    ),
+    Word(
+        "Subset",
+        "As few pixels as the search found that suffice for the same class, with all others painted over. "
+        "In full: sufficient input subset.",
+    ),
+    Word(
+        "Fill",
+        "What is painted over the pixels that a subset leaves out: usually the mean colour, or black, white, noise, "
+        "a blurred copy, or another picture (marginal).",
+    ),
+    Word(
+        "Pass",
+        "One evaluation of a model on one picture, by which cost is counted. One with its gradient counts as three: "
+        "one forward, and two for the way back.",
+    ),
+    Word("Slot", "Room of a worker for one piece of work at a time. More slots or workers end an audit sooner."),
+    Word(
+        "Control",
+        "A question beside the search that shows how much a subset proves, such as whether random pixels suffice, too.",
+    ),
+    Word(
+        "Spot",
+        "A small place in a picture that decides for a class. The spot test pastes such places into other pictures, "
+        "and covers them in their own.",
+    ),
+    Word("Overinterpretation rate", "The share of searched pictures for which a small part of the pixels suffices."),
+)
+OUTCOMES: Final = (
+    Word("SHORTCUT", "The model relies on something beside the object."),
+    Word("DECISIVE", "A spot turns other pictures into its class, and covering it loses the class."),
+    Word("SUFFICIENT", "A spot turns other pictures into its class; covering it does not lose the class."),
+    Word("ACCURACY_FALLS", "Without the suspected cue, the model is right less often. ACCURACY_HOLDS: it is not."),
+    Word("INCONCLUSIVE", "The pictures do not settle it. That is neither good nor bad; more of them may settle it."),
+    Word("NONE_FOUND", "No spot was found among the places that were tried. NONE_SEEN says so of edge and background."),
+    Word(
+        "MITIGATED",
+        "An ensemble needs larger subsets than its members, and is about as often right. NOT_MITIGATED: it needs none "
+        "that are larger.",
+    ),
+)
+JUDGING: Final = (
+    Word("Policy", "The rules that a model must keep. Rules of level error decide, those of level warn only tell."),
+    Word("Verdict", "What a policy says of an audit: PASS, FAIL or INCONCLUSIVE. An audit alone gives none."),
+    Word("Baseline", "An earlier audit that rules compare with, so that a model may not become worse."),
+    Word(
+        "Blind review",
+        "People look at subsets without the answer, and say what they see. CONFIRMED: they do not see the class there, "
+        "but do in whole pictures. SEEN: they see it in the subsets, too.",
+    ),
+)

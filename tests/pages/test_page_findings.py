@@ -1,0 +1,99 @@
+"""What pages say of results and verdicts: what was found, what can no longer be read, and what the words mean."""
+
+import re
+from urllib.parse import urlencode
+
+import pytest
+from modicum_server.transports.http.pages.views import datasets
+from modicum_server.usecases.result_facts import Facts, ResultFacts, VersionFacts
+
+from tests.measures.example_audit import LABELS
+from tests.pages.page_reading import whole
+from tests.pages.pages_stage import PROJECT
+
+GOOD = f"{PROJECT}/audits/good"
+TINY, FEW = f"{PROJECT}/models/tiny/versions/1", f"{PROJECT}/datasets/few"
+SUCCEEDED = f"/{PROJECT}/audits?state=SUCCEEDED"
+SIDES = ("left_version", "right_version")
+
+
+def test_the_verdict_of_the_check_of_an_ensemble_stands_on_the_page_of_its_audit(scene, monkeypatch):
+    async def of(*_: object) -> Facts:
+        return {TINY: VersionFacts(("Something was found.",), mitigation="NOT_MITIGATED")}
+
+    monkeypatch.setattr(ResultFacts, "of", of)
+
+    browser = scene.browser()
+    seen, overview, listed = (browser.get(path) for path in (f"/{GOOD}", f"/{PROJECT}", SUCCEEDED))
+
+    assert "Something was found. NOT_MITIGATED The check of the ensemble" in whole(seen)
+    assert '<span aria-hidden="true">◆</span> NOT_MITIGATED' in seen.text
+    assert "Something was found. NOT_MITIGATED the check of the ensemble" in whole(overview)
+    assert "NOT_MITIGATED the check of the ensemble against its members Something was found" in whole(listed)
+
+
+def test_a_result_that_can_no_longer_be_read_is_said_to_be_gone(scene, monkeypatch):
+    async def of(*_: object) -> Facts:
+        return {}
+
+    monkeypatch.setattr(ResultFacts, "of", of)
+    browser = scene.browser()
+
+    assert "The result of its newest audit can no longer be read." in whole(browser.get(f"/{PROJECT}"))
+    listed = whole(browser.get(SUCCEEDED))
+    assert "good SUCCEEDED its result can no longer be read tiny version 1" in listed
+    assert "can no longer be read" not in whole(browser.get(f"/{PROJECT}/audits?state=QUEUED"))
+
+
+@pytest.mark.parametrize(("skipped", "said"), [(2, "has no result for 2 images:"), (3, "more than 2 images:")])
+def test_the_page_of_a_data_set_says_whether_more_was_skipped_than_it_names(scene, monkeypatch, skipped, said):
+    async def of(*_: object) -> Facts:
+        return {TINY: VersionFacts(failures={f"{number}.png": "IMAGE_UNREADABLE" for number in range(skipped)})}
+
+    monkeypatch.setattr(ResultFacts, "of", of)
+    monkeypatch.setattr(datasets, "MOST_FAILURES", 2)
+
+    seen = whole(scene.browser().get(f"/{FEW}"))
+
+    assert said in seen
+    assert seen.count("IMAGE_UNREADABLE") == 2
+
+
+def test_two_versions_of_one_audit_are_put_side_by_side_from_its_page(scene):
+    few, labels = scene.run(scene.dataset("both-sides")), (*LABELS, "fox")
+    versions = [scene.run(scene.model("both-sides", labels=one)) for one in (LABELS, labels)]
+    audit = scene.run(scene.audit("both-sides", versions[0], few, beside=versions[1:]))
+    scene.run(scene.succeed(audit))
+    browser = scene.browser()
+
+    page = browser.get(f"/{audit.name}").text
+    sides = {name: re.search(f'name="{name}">.*?value="([^"]+)" selected', page)[1] for name in SIDES}
+    both = whole(browser.get(f"/{PROJECT}/side-by-side?left={audit.name}&right={audit.name}&{urlencode(sides)}"))
+
+    assert both.startswith("both-sides version 1 beside both-sides version 2", both.index("both-sides version 1"))
+
+
+def test_a_failed_audit_says_what_to_do_and_leads_to_the_form(scene):
+    seen = scene.browser("otto").get(f"/{PROJECT}/audits/broken")
+
+    assert f'/{PROJECT}/new-audit?model={TINY}&amp;dataset={FEW}">ask again</a>' in seen.text
+    assert "tell whoever runs the server the name of this audit" in whole(seen)
+
+
+def test_a_line_of_a_verdict_says_what_was_found_and_its_outcome_once(scene, often_judged):
+    verdict = scene.run(scene.judge(often_judged))
+
+    for path in (often_judged.name, f"{PROJECT}/verdicts", verdict.name):
+        said = whole(scene.browser().get(f"/{path}"))
+        assert "FAIL Overinterpretation rate: 33% (14% to 61%), limit at most 1%, n = 12" in said
+        assert "FAIL:" not in said
+
+
+def test_words_lead_to_their_meaning(scene):
+    browser = scene.browser("vera")
+    seen, words = browser.get(f"/{GOOD}").text, browser.get(f"/{PROJECT}/words")
+
+    named = set(re.findall(f'href="/{PROJECT}/words#([^"]+)"', seen))
+    assert {"canvas", "pass", "fill", "control"} <= named
+    assert named <= set(re.findall(r'<div id="([^"]+)"><dt>', words.text))
+    assert "one evaluation of a model on one picture" in whole(words).lower()
