@@ -27,7 +27,7 @@ from modicum_server.model_server import ModelDied, ModelHung, ModelOutOfMemory, 
 from modicum_server.torchserve.memory import memory_kills
 from modicum_server.torchserve.messages import chunk_of, event_of, task_message
 from modicum_server.torchserve.progress import ChunkSequence, Progress, hang_seconds
-from modicum_server.torchserve.slots import digests_of
+from modicum_server.torchserve.slots import pictures_of, weights_of
 from modicum_server.torchserve.stream_errors import busy, failure_of
 
 from tests.torchserve.torchserve_stage import DIGEST, task
@@ -170,7 +170,7 @@ def test_a_score_task_is_written_whole():
     assert list(message.subset_items) == [0, 0, 1]
     assert list(message.target_classes) == [1, 2, 0]
     assert [one.size for one in message.subsets] == [32] * 3
-    assert digests_of(score_task()) == {DIGEST, "a" * 64, "b" * 64, "c" * 64}
+    assert weights_of(score_task()) | pictures_of(score_task()) == {DIGEST, "a" * 64, "b" * 64, "c" * 64}
 
 
 def test_a_score_is_told_with_the_subset_that_was_given():
@@ -208,7 +208,8 @@ def test_a_check_is_written_as_one():
 
 
 def test_weights_images_and_donors_are_staged():
-    assert digests_of(search_task()) == {DIGEST, "a" * 64, "b" * 64, "c" * 64}
+    assert weights_of(search_task()) == {DIGEST}
+    assert pictures_of(search_task()) == {"a" * 64, "b" * 64, "c" * 64}
 
 
 def test_boxes_and_masks_are_staged_and_named():
@@ -218,7 +219,7 @@ def test_boxes_and_masks_are_staged_and_named():
     )
     boxed = replace(search_task(), work=replace(search_task().work, items=items, donors=()))
 
-    assert digests_of(boxed) == {DIGEST, *(letter * 64 for letter in "abde")}
+    assert pictures_of(boxed) == {letter * 64 for letter in "abde"}
     told = [(item.boxes_digest, item.mask_digest) for item in task_message(boxed, 1).search.items]
     assert told == [("d" * 64, ""), ("", "e" * 64)]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from modicum_server.artifacts.store import open_artifact_store
+from modicum_server.artifacts.store import open_artifact_store, weights_source
 from modicum_server.errors import DependencyUnavailable, SchemaOutdated
 from modicum_server.ports import ArtifactStore, Changes, Store
 from modicum_server.processes.work_until_stop import done_before
@@ -227,13 +227,14 @@ async def run_worker(settings: Settings, stop: asyncio.Event, *, schema_seconds:
     from modicum_server.torchserve.adapter import TorchServe  # noqa: PLC0415 - only the `worker` extra has it
 
     artifacts = open_artifact_store(settings.artifacts_url)
-    model_server = TorchServe(settings, artifacts)
-    model_server.begin()  # this takes longest, so it comes before the other imports
-    try:
-        await asyncio.to_thread(_read_worker)
-        await _run_beside(model_server, artifacts, settings, stop, schema_seconds)
-    finally:
-        await model_server.stop()
+    with weights_source(artifacts, settings.run_folder, settings.kept_weights_bytes) as weights:
+        model_server = TorchServe(settings, artifacts, weights=weights)
+        model_server.begin()  # this takes longest, so it comes before the other imports
+        try:
+            await asyncio.to_thread(_read_worker)
+            await _run_beside(model_server, artifacts, settings, stop, schema_seconds)
+        finally:
+            await model_server.stop()
 
 
 async def _run_beside(

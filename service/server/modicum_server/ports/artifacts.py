@@ -21,7 +21,14 @@ class ObjectsCheck(Protocol):
         """Raises ObjectsInvalid, with what was expected and what came."""
 
 
-class ArtifactStore(Protocol):
+class ArtifactSource(Protocol):
+    """Where a worker gets the bytes of a digest from."""
+
+    async def fetch(self, digest: str, destination: Path) -> None:
+        """Put the bytes at a local path, by hard link if possible; raises ArtifactCorrupt, and puts nothing there."""
+
+
+class ArtifactStore(ArtifactSource, Protocol):
     """Bytes by SHA-256, in a folder or at any fsspec URL. The Store knows who may see which digest."""
 
     async def received(self, project: str, digest: str) -> int:
@@ -41,9 +48,6 @@ class ArtifactStore(Protocol):
 
     async def put_file(self, path: Path) -> str:
         """Store a local file of any size and return its digest."""
-
-    async def fetch(self, digest: str, destination: Path) -> None:
-        """Put the bytes at a local path, by hard link if possible; raises ArtifactCorrupt, and puts nothing there."""
 
     async def delete(self, digest: str) -> None: ...
     def stored(self, after: str) -> AsyncGenerator[str]:

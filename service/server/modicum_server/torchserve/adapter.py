@@ -12,7 +12,7 @@ import structlog
 
 from modicum_server.domain.tasks import Task, TaskEvent
 from modicum_server.model_server import Cancellation, ExecutableNotEnclosed, ModelServerDown, ModelServerHealth
-from modicum_server.ports import ArtifactStore
+from modicum_server.ports import ArtifactSource
 from modicum_server.processes.locked_folders import LockedFolder, create_locked_folder
 from modicum_server.settings import Settings
 from modicum_server.torchserve.archive import HANDLER_MODULE
@@ -42,11 +42,20 @@ class TorchServe:
     """A TorchServe of our own, with a few slots."""
 
     def __init__(
-        self, settings: Settings, artifact_store: ArtifactStore, *, handler: str | Path = HANDLER_MODULE
+        self,
+        settings: Settings,
+        artifacts: ArtifactSource,
+        *,
+        weights: ArtifactSource | None = None,
+        handler: str | Path = HANDLER_MODULE,
     ) -> None:
-        """Take the settings, the artifact store, and the module of the handler (or its file)."""
+        """Take the settings, where artifacts come from, and the module of the handler (or its file).
+
+        `weights` is where weights come from, if that is another place.
+        """
         self._settings = settings
-        self._artifacts = artifact_store
+        self._pictures = artifacts
+        self._weights = weights or artifacts
         self._handler = handler
         self._isolation: Isolation | None = None
         self._thorough = False
@@ -139,7 +148,7 @@ class TorchServe:
         async with self._locks[slot]:
             place = self._slots[slot]
             server = await self._renewal.renewed(self._supervisor, place, COMEBACK_SECONDS)
-            async with place.staged(task, self._artifacts):
+            async with place.staged(task, self._pictures, self._weights):
                 run = Run(self._supervisor, server, place, task, cancelled=cancelled, limits=self._limits(task))
                 events = run.events()
                 try:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from modicum_server.domain.models import Executable, Weights
 from modicum_server.domain.tasks import ScoreWork, SearchWork, SpotWork, Task
-from modicum_server.ports import ArtifactStore
+from modicum_server.ports import ArtifactSource
 from modicum_server.torchserve.messages import task_message
 
 LEASE_SECONDS = 2.0
@@ -44,14 +44,14 @@ class Slot:
         (self.folder / "cancel").touch()
 
     @asynccontextmanager
-    async def staged(self, task: Task, artifacts: ArtifactStore) -> AsyncIterator[None]:
+    async def staged(self, task: Task, pictures: ArtifactSource, weights: ArtifactSource) -> AsyncIterator[None]:
         """Put the task and its artifacts into the folder, renew its lease, and clear the folder at the end."""
         await asyncio.to_thread(self.make)
         lease = self.folder / "lease"
         lease.touch()
         beating = asyncio.create_task(_touch(lease), name=f"lease-{self.name}")
         try:
-            await self._fetch(task, artifacts)
+            await self._fetch(task, pictures, weights)
             message = task_message(task, self.threads).SerializeToString()
             await asyncio.to_thread((self.folder / "task.binpb").write_bytes, message)
             yield
@@ -61,27 +61,34 @@ class Slot:
                 await beating
             await asyncio.to_thread(self.clear)
 
-    async def _fetch(self, task: Task, artifacts: ArtifactStore) -> None:
+    async def _fetch(self, task: Task, pictures: ArtifactSource, weights: ArtifactSource) -> None:
         place = self.folder / "artifacts"
         place.mkdir(mode=0o700)
         room = asyncio.Semaphore(FETCHES_AT_ONCE)
 
-        async def fetch(digest: str) -> None:
+        async def fetch(source: ArtifactSource, digest: str) -> None:
             async with room:
-                await artifacts.fetch(digest, place / digest)
+                await source.fetch(digest, place / digest)
 
         try:
             async with asyncio.TaskGroup() as group:
-                for digest in sorted(digests_of(task)):
-                    group.create_task(fetch(digest))
+                for digest in sorted(weights_of(task)):
+                    group.create_task(fetch(weights, digest))
+                for digest in sorted(pictures_of(task)):
+                    group.create_task(fetch(pictures, digest))
         except BaseExceptionGroup as errors:
             raise errors.exceptions[0] from errors
 
 
-def digests_of(task: Task) -> frozenset[str]:
-    """Return the digests of all artifacts that a task needs."""
+def weights_of(task: Task) -> frozenset[str]:
+    """Return the digests of the weights and programs that a task loads."""
     versions = (task.model_version, *task.parts)
-    digests = {version.source.digest for version in versions if isinstance(version.source, Weights | Executable)}
+    return frozenset(version.source.digest for version in versions if isinstance(version.source, Weights | Executable))
+
+
+def pictures_of(task: Task) -> frozenset[str]:
+    """Return the digests of the images that a task needs, with their boxes and masks."""
+    digests: set[str] = set()
     if isinstance(task.work, SearchWork | ScoreWork):
         digests |= {item.image_digest for item in task.work.donors}
     if isinstance(task.work, SearchWork | ScoreWork | SpotWork):
