@@ -17,8 +17,8 @@ LABELS = frozenset(
         *("slot", "level", "programs"),
     }
 )
-#: Only these metrics have labels with users' names, for a bounded number of model versions.
-OF_MODELS = "modicum_model_"
+#: Only these metrics have labels with users' names, for a bounded number of model versions and of projects.
+WITH_NAMES = ("modicum_model_", "modicum_project_")
 
 
 def fetched(url: str) -> str:
@@ -78,7 +78,7 @@ def ended(values):
 
 def test_labels_are_few_and_bounded_and_contain_no_users_name(server, audited):
     for text in (fetched(f"{server.http}/metrics"), fetched(f"{server.worker_http}/metrics")):
-        plain = "\n".join(line for line in text.splitlines() if not line.startswith(OF_MODELS))
+        plain = "\n".join(line for line in text.splitlines() if not line.startswith(WITH_NAMES))
         assert "projects/" not in text
         assert set(re.findall(r'[{,](\w+)="', plain)) <= LABELS
 

@@ -42,13 +42,19 @@ MODULES = tuple(sorted(found.name for found in pkgutil.iter_modules(domain.__pat
 #: Records that are not written down anywhere by themselves, by their module.
 WITHIN_A_PROCESS: dict[str, set[str]] = {
     "access": {"Revoked"},  # made of grants and tokens
-    "audits": {"NewShard", "Shard"},  # columns, written and read by name in tests/store
+    "audits": {"NewShard", "Shard", "Unended"},  # columns, by name in tests/store; from a query to a check
     "backups": {"ArtifactList", "Backup", "Damaged", "HeldBytes", "TableCopy", "TableShape", "WrittenFile"},  # in files
     "collections": {"Collection", "Unreferred"},  # from a query to the words of a command
     "controls": {"ControlFacts"},  # a table in the code
     "datasets": {"HeldArtifact"},  # from a query to the sweep of stored bytes
     "findings": {"FoundSubset", "PredictedImage"},  # on their way from a query to a task
-    "gauges": {"NewestAudits", "Sight", "VersionAudit", "VersionVerdict"},  # between a query and the metrics
+    "gauges": {
+        "NewestAudits",
+        "ProjectUse",
+        "Sight",
+        "VersionAudit",
+        "VersionVerdict",
+    },  # between a query and the metrics
     "pixel_subsets": {"Descent"},  # follows from a search and a canvas
     "projects": {"Origin", "Principal"},  # from a query to a call
     "reviews": {"ReviewFigures", "ReviewShare", "ReviewerShares", "Seat"},  # counted, or from a query to a call

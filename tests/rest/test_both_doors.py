@@ -27,11 +27,13 @@ NOT_WALKED = {
     "DISK_FULL",
     "ISSUER_UNAVAILABLE",  # tests/rest/test_trust.py
     "MEDIA_TYPE_UNKNOWN",  # only HTTP
+    "PROJECT_FULL",  # tests/usecases/test_project_limits.py
     "REQUEST_TOO_LARGE",  # gRPC itself replies with those
     "SCHEMA_OUTDATED",
     "TOO_MANY_CALLS",  # tests/transports/test_many_calls.py
     "SERVER_STOPPING",
     "SHARE_EXCEEDED",  # tests/rest/test_rest_bodies.py
+    "TOO_MANY_PASSES",  # tests/usecases/test_project_limits.py
     "TOO_MANY_WATCHERS",
     "TRUST_RULES_FULL",  # tests/usecases/test_trust_rules.py
     "UPLOAD_BUSY",  # tests/rest/test_rest_artifacts.py

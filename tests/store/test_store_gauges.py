@@ -1,6 +1,7 @@
 """What the metrics read from the store."""
 
 from modicum_server.domain.audits import AuditFailure, Stage
+from modicum_server.domain.gauges import ProjectUse
 from modicum_server.domain.verdicts import Verdict, VerdictOutcome
 
 from tests.borders.filling import filled
@@ -131,3 +132,22 @@ async def test_a_version_has_the_newest_verdict_on_any_of_its_audits(scene):
     assert (named, shown.verdict, shown.audit) == (version, f"{PROJECT}/verdicts/late", second.name)
     assert shown.outcome is VerdictOutcome.FAIL
     assert nothing == {}
+
+
+async def test_what_projects_use_is_told_of_those_that_store_most(scene):
+    waiting = await scene.audit("waiting")
+    ended = await scene.audit("ended")
+    await succeed(scene, ended.name, "1" * 64)
+    async with scene.store.transaction() as transaction:
+        before = await transaction.artifacts.stored_bytes(PROJECT)
+        for project in ("projects/large", "projects/small"):
+            await transaction.projects.create(project, admin="ann")
+        await transaction.artifacts.add("projects/large", "4" * 64, before + 100)
+
+    async with scene.store.transaction() as transaction:
+        largest = await transaction.gauges.project_use(limit=2)
+        every = await transaction.gauges.project_use(limit=10)
+
+    left = waiting.progress.passes_planned
+    assert largest == [ProjectUse("projects/large", before + 100, 0, 0), ProjectUse(PROJECT, before, 1, left)]
+    assert every[2:] == [ProjectUse("projects/small", 0, 0, 0)]

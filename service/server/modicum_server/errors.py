@@ -15,7 +15,7 @@
     │                     IdentityTokenInvalid, IdentityNotTrusted, IdentityTokenUsed (`ports.trust_errors`)
     ├── PermissionDenied ─ RoleInsufficient, FormForeign, HostUnknown
     ├── ResourceExhausted ─ ArtifactTooLarge, RequestTooLarge, DiskFull, TooManyCalls, TooManyQueued,
-    │                        TooManyWatchers, ShareExceeded
+    │                        TooManyWatchers, ShareExceeded, TooManyPasses, ProjectFull (`usecases.limit_errors`)
     ├── Aborted ─ UploadBusy
     ├── OutOfRange ─ UploadTruncated, OffsetInvalid
     ├── DataLoss ─ DigestMismatch
@@ -320,7 +320,7 @@ class DiskFull(ResourceExhausted):
 
 
 class TooManyQueued(ResourceExhausted):
-    """The project has as many queued audits as this server allows. Wait for some of them to end."""
+    """There are as many queued audits of the project or of the caller as this server allows. Wait for some to end."""
 
 
 class TooManyCalls(ResourceExhausted):

@@ -122,6 +122,17 @@ class Settings(BaseSettings):
     )
     max_audit_shards: int = Field(50_000, gt=0, description="largest number of shards in an audit")
     max_queued_audits: int = Field(20_000, gt=0, description="largest number of queued audits in a project")
+    max_queued_audits_per_principal: int = Field(
+        15_000, gt=0, description="largest number of queued audits of a principal in a project"
+    )
+    max_project_passes: int = Field(
+        100_000_000_000,
+        gt=0,
+        description="largest number of passes that the audits of a project may have left together",
+    )
+    max_project_bytes: int = Field(
+        1024 * 1024 * MEBIBYTE, gt=0, description="bytes of artifacts that a project may store, results included"
+    )
     max_watchers: int = Field(2_000, gt=0, description="largest number of open watches in an API process")
     max_watchers_per_principal: int = Field(
         500, gt=0, description="largest number of open watches of a principal in an API process"

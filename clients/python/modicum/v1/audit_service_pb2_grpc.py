@@ -117,7 +117,8 @@ class AuditServiceServicer(object):
         """Creates an audit and queues it. With `validate_only`, it returns the audit with every default filled in and the cost as
         `progress.passes_planned`, and stores nothing. Errors: NOT_FOUND (MODEL_VERSION_NOT_FOUND, DATASET_NOT_FOUND),
         INVALID_ARGUMENT (AUDIT_TOO_LARGE),
-        FAILED_PRECONDITION (MODEL_REJECTED, LABEL_UNKNOWN, CANVAS_UNFIT, GRADIENT_MISSING), RESOURCE_EXHAUSTED (TOO_MANY_QUEUED),
+        FAILED_PRECONDITION (MODEL_REJECTED, LABEL_UNKNOWN, CANVAS_UNFIT, GRADIENT_MISSING), RESOURCE_EXHAUSTED (TOO_MANY_QUEUED,
+        TOO_MANY_PASSES),
         ALREADY_EXISTS (AUDIT_EXISTS, REQUEST_ID_REUSED), NOT_FOUND (AUDIT_NOT_FOUND: the audit of a repeated request id was
         deleted).
         """

@@ -43,6 +43,10 @@ class FolderArtifactStore:
         """Return how many bytes a broken upload of this project left."""
         return await self._uploads.received(project, digest)
 
+    async def unfinished_bytes(self, project: str, *, but: str) -> int:
+        """Return the bytes of this project's uploads that are not finished, but for one of the digest `but`."""
+        return await self._uploads.unfinished_bytes(project, but=but)
+
     def upload(self, project: str, digest: str, *, size_bytes: int, offset: int) -> AbstractAsyncContextManager[Upload]:
         """Begin or resume; raises UploadInvalid when `offset` is not what was received, UploadBusy beside another."""
 

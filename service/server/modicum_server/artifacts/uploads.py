@@ -92,6 +92,10 @@ class Uploads:
         """Bytes that a broken upload of this project left."""
         return await asyncio.to_thread(_size, self._path(project, digest))
 
+    async def unfinished_bytes(self, project: str, *, but: str) -> int:
+        """Bytes of this project's uploads that are not finished, but for that of one digest."""
+        return await asyncio.to_thread(self._unfinished, project, but)
+
     @asynccontextmanager
     async def open(
         self, project: str, digest: str, *, size_bytes: int, offset: int, deliver: Deliver
@@ -122,8 +126,14 @@ class Uploads:
             path.unlink(missing_ok=True)
         return len(old)
 
+    def _unfinished(self, project: str, but: str) -> int:
+        return sum(_size(path) for path in self._of(project).glob("*") if path.name != but)
+
     def _path(self, project: str, digest: str) -> Path:
-        return self._folder / quote(project, safe="") / checked(digest)
+        return self._of(project) / checked(digest)
+
+    def _of(self, project: str) -> Path:
+        return self._folder / quote(project, safe="")
 
 
 def _open(path: Path, offset: int) -> FileIO:

@@ -104,6 +104,15 @@ class AuditProgress:
 
 
 @dataclass(frozen=True, slots=True)
+class Unended:
+    """What a project has of audits that have not ended: those queued, in all and of one principal, and passes left."""
+
+    queued: int
+    queued_by_principal: int
+    passes: int
+
+
+@dataclass(frozen=True, slots=True)
 class AuditFailure:
     """Why an audit failed. `detail` is safe to show to callers."""
 

@@ -24,6 +24,16 @@ ALL_NAMES = Sight(of_all=True)
 
 
 @dataclass(frozen=True, slots=True)
+class ProjectUse:
+    """What a project uses of what is limited: bytes of artifacts, queued audits, and passes left of its audits."""
+
+    project: str
+    stored_bytes: int
+    queued_audits: int
+    passes_left: int
+
+
+@dataclass(frozen=True, slots=True)
 class VersionAudit:
     """The newest SUCCEEDED audit of a registered model version, by resource names."""
 

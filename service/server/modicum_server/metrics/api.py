@@ -18,6 +18,7 @@ from modicum_server.metrics.corrupt_artifacts import corrupt_artifacts
 from modicum_server.metrics.store_metrics import Snapshot, SnapshotCollector
 from modicum_server.metrics.text_format import exemplar, exposed_text
 from modicum_server.metrics.zeros import counter_from_zero
+from modicum_server.usecases import limit_errors as _limit_errors  # noqa: F401 - its reasons are counted, too
 
 #: Most calls take milliseconds, uploads and reports take seconds, and watches last as long as audits.
 RPC_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)

@@ -24,6 +24,8 @@ from modicum_server.settings import Settings
 
 #: Less than the ten seconds that Prometheus gives a scrape by default.
 STORE_SECONDS = 3.0
+#: Most projects of which a scrape shows what they use, those that store most.
+MOST_PROJECTS = 1_000
 
 Readiness = Callable[[], Awaitable[Mapping[str, bool]]]
 Value = TypeVar("Value")
@@ -106,7 +108,8 @@ class Scrapes:
             async with asyncio.timeout(STORE_SECONDS), self._store.transaction() as transaction:
                 facts = {**await transaction.shards.facts(), **await transaction.gauges.facts()}
                 audits = await transaction.audits.count_by_state()
-                return Stored(facts, audits, await transaction.gauges.failed_audits())
+                failed = await transaction.gauges.failed_audits()
+                return Stored(facts, audits, failed, await transaction.gauges.project_use(limit=MOST_PROJECTS))
         except Exception as error:  # a gap; the rest is shown all the same
             if not isinstance(error, Unavailable | TimeoutError):
                 log.warning("metrics_not_read", error=str(error), exc_info=error)

@@ -4,14 +4,14 @@ When facts are unknown, because the database is away, their family has no sample
 models are names that users chose; the setting `metrics_models` bounds their number.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from modicum_server.domain.audits import AuditState
-from modicum_server.domain.gauges import Sight
+from modicum_server.domain.gauges import ProjectUse, Sight
 from modicum_server.metrics.versions import VersionReading, VersionReadings
 
 #: Facts of the store, with their help texts. Each is a gauge.
@@ -55,13 +55,29 @@ HEADLINE_GAUGES: Mapping[str, tuple[str, str]] = {
 }
 
 
+#: Of what is limited: what each project uses.
+PROJECT_GAUGES: Mapping[str, tuple[str, str]] = {
+    "stored_bytes": ("modicum_project_stored_bytes", "Bytes of the project's artifacts, results included."),
+    "queued_audits": ("modicum_project_queued_audits", "Audits of the project that no worker has begun."),
+    "passes_left": (
+        "modicum_project_passes_left",
+        "Passes that are planned for the project's audits and not made yet, in pass-equivalents.",
+    ),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What was read from the store: facts, audits by state, and failed audits by reason."""
+    """What was read from the store: facts, audits by state, failed audits by reason, and what projects use."""
 
     facts: Mapping[str, float]
     audits: Mapping[AuditState, int]
     failed: Mapping[str, int]
+    projects: Sequence[ProjectUse] = ()
+
+    def within(self, sight: Sight) -> "Stored":
+        """Return it with the projects in sight only."""
+        return replace(self, projects=[use for use in self.projects if sight.covers(use.project)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +99,8 @@ class Snapshot:
 
     def within(self, sight: Sight) -> "Snapshot":
         """Return this snapshot without the series that have names of projects beyond the sight."""
-        return replace(self, versions=self.versions.within(sight))
+        stored = None if self.stored is None else self.stored.within(sight)
+        return replace(self, stored=stored, versions=self.versions.within(sight))
 
 
 class SnapshotCollector(Collector):
@@ -116,6 +133,10 @@ def _stored(stored: Stored | None) -> Iterator[Metric]:
     yield _by_label("modicum_audits", "Stored audits, by state.", "state", audits)
     failed = {} if stored is None else stored.failed
     yield _by_label("modicum_audits_failed", "Stored FAILED audits, by reason.", "reason", failed)
+    projects = () if stored is None else stored.projects
+    for field_name, (name, text) in PROJECT_GAUGES.items():
+        used = {_last(use.project): float(getattr(use, field_name)) for use in projects}
+        yield _by_label(name, text, "project", used)
 
 
 def _disk(disk: Disk | None) -> Iterator[Metric]:

@@ -34,6 +34,9 @@ class ArtifactStore(ArtifactSource, Protocol):
     async def received(self, project: str, digest: str) -> int:
         """Bytes that a broken upload of this project left."""
 
+    async def unfinished_bytes(self, project: str, *, but: str) -> int:
+        """Bytes of this project's uploads that are in progress, or broken and kept, but for one of the digest `but`."""
+
     def upload(self, project: str, digest: str, *, size_bytes: int, offset: int) -> AbstractAsyncContextManager[Upload]:
         """Begin or resume; raises UploadInvalid when `offset` is not what was received, UploadBusy beside another."""
 

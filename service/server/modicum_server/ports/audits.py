@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from modicum_server.domain.audits import Audit, AuditFailure, AuditState, LeaseState, NewShard, Shard, Stage
+from modicum_server.domain.audits import Audit, AuditFailure, AuditState, LeaseState, NewShard, Shard, Stage, Unended
 from modicum_server.domain.datasets import DatasetItem
 from modicum_server.domain.findings import Finding, FoundSubset, PredictedImage, Prediction, Transfer
 from modicum_server.domain.spots import SpotRow
@@ -39,10 +39,15 @@ class Audits(Protocol):
     async def newest_device(self) -> str | None:
         """The device that workers chose last, in an audit that left the device open."""
 
-    async def queue_in_turn(self, project: str) -> None:
-        """Wait for all transactions of this project that called this before; later ones wait for this one."""
+    async def queue_in_turn(self, project: str, *, alone: bool = True) -> None:
+        """Wait for all transactions of this project that called this before; later ones wait for this one.
 
-    async def queued_count(self, project: str) -> int: ...
+        Those that need not be `alone` wait only for one that is, and such a one for them.
+        """
+
+    async def unended(self, project: str, principal: str) -> Unended:
+        """What the audits that have not ended take, and how many of the queued ones the principal created."""
+
     async def count_by_state(self) -> Mapping[AuditState, int]:
         """The number of audits of all projects in each state; every state has a count."""
 

@@ -86,7 +86,14 @@ class Artifacts(Protocol):
         """What any project holds, by rising digest, behind `after`."""
 
     async def add(self, project: str, digest: str, size_bytes: int) -> Artifact:
-        """Record it, or return the record."""
+        """Record it, or return the record.
+
+        What a project stores is counted in one row. It stays locked until the transaction ends, so lock nothing else
+        after this.
+        """
+
+    async def stored_bytes(self, project: str) -> int:
+        """The bytes of all artifacts that the project holds."""
 
     async def referrers(self, project: str, digest: str) -> list[str]:
         """Names of at most 10 versions, data sets, audits, verdicts and swaps of the project that refer to it."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from modicum_server.domain.audits import Audit, AuditState
-from modicum_server.domain.gauges import NewestAudits, VersionVerdict
+from modicum_server.domain.gauges import NewestAudits, ProjectUse, VersionVerdict
 from modicum_server.domain.verdicts import Verdict
 
 
@@ -19,6 +19,9 @@ class Gauges(Protocol):
 
     async def failed_audits(self) -> Mapping[str, int]:
         """FAILED audits that are stored, by reason: a bounded number of reasons."""
+
+    async def project_use(self, *, limit: int) -> list[ProjectUse]:
+        """What projects use of what is limited, of the `limit` projects that store most."""
 
     async def newest_audits(self, *, limit: int) -> NewestAudits:
         """The newest SUCCEEDED audit of each registered version, of the `limit` versions audited last."""

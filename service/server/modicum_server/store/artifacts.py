@@ -88,9 +88,11 @@ class PostgresArtifacts:
         return [HeldArtifact(digest, size_bytes, tuple(held)) for digest, size_bytes, held in rows]
 
     async def add(self, project: str, digest: str, size_bytes: int) -> Artifact:
-        """Store the record, or return the one that is there."""
+        """Store the record, or return the one that is there. What the project stores stays locked."""
         row = insert(tables.artifacts).values(project=project, digest=digest, size_bytes=size_bytes)
-        await self._connection.execute(row.on_conflict_do_nothing())
+        added = row.on_conflict_do_nothing().returning(tables.artifacts.c.digest)
+        if await self._connection.scalar(added) is not None:
+            await self._count(project, size_bytes)
         record = await self.get(project, digest)
         assert record is not None, "it was inserted, or was there"
         return record
@@ -111,8 +113,24 @@ class PostgresArtifacts:
 
     async def delete(self, project: str, digest: str) -> bool:
         """Delete the record. Return whether no project holds the bytes any more."""
-        await self._connection.execute(delete(tables.artifacts).filter_by(project=project, digest=digest))
+        gone = (
+            delete(tables.artifacts).filter_by(project=project, digest=digest).returning(tables.artifacts.c.size_bytes)
+        )
+        size_bytes = await self._connection.scalar(gone)
+        if size_bytes is not None:
+            await self._count(project, -size_bytes)
         return not await self._held_anywhere(digest)
+
+    async def stored_bytes(self, project: str) -> int:
+        """Return the bytes of all artifacts that the project holds, as they are counted in one row."""
+        query = select(tables.project_totals.c.artifact_bytes).filter_by(project=project)
+        return await self._connection.scalar(query) or 0
+
+    async def _count(self, project: str, size_bytes: int) -> None:
+        totals = tables.project_totals
+        row = insert(totals).values(project=project, artifact_bytes=func.greatest(size_bytes, 0))
+        counted = {"artifact_bytes": func.greatest(totals.c.artifact_bytes + size_bytes, 0)}
+        await self._connection.execute(row.on_conflict_do_update(index_elements=["project"], set_=counted))
 
     async def _held_anywhere(self, digest: str) -> bool:
         return bool(await self._connection.scalar(select(exists().where(tables.artifacts.c.digest == digest))))

@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from modicum_server.domain.audits import Audit, AuditFailure, AuditState, Stage
+from modicum_server.domain.audits import Audit, AuditFailure, AuditState, Stage, Unended
 from modicum_server.domain.datasets import DatasetItem
 from modicum_server.domain.models import VersionState
 from modicum_server.domain.stopping import STOPPED, StopReason
@@ -101,15 +101,25 @@ class PostgresAudits:
         query = select(device).where(_AUDITS.specification["device"].astext == "auto", device.is_not(None))
         return await self._connection.scalar(query.order_by(_AUDITS.id.desc()).limit(1))
 
-    async def queue_in_turn(self, project: str) -> None:
-        """Wait for the transactions of this project that did so before; those that come wait for this one."""
-        key = advisory_key("queue", project)
-        await self._connection.execute(select(func.pg_advisory_xact_lock(key)))
+    async def queue_in_turn(self, project: str, *, alone: bool = True) -> None:
+        """Wait for the transactions of this project that did so before; those that come wait for this one.
 
-    async def queued_count(self, project: str) -> int:
-        """How many wait for a worker."""
-        query = select(func.count()).select_from(tables.audits).filter_by(project=project, state="QUEUED")
-        return await self._connection.scalar(query) or 0
+        Two that need not be alone do not wait for each other.
+        """
+        lock = func.pg_advisory_xact_lock if alone else func.pg_advisory_xact_lock_shared
+        await self._connection.execute(select(lock(advisory_key("queue", project))))
+
+    async def unended(self, project: str, principal: str) -> Unended:
+        """What the audits that have not ended take, and how many of the queued ones the principal created."""
+        queued, left = _AUDITS.state == "QUEUED", func.greatest(_AUDITS.passes_planned - _AUDITS.passes_done, 0)
+        query = select(
+            func.count().filter(queued),
+            func.count().filter(queued, _AUDITS.principal == principal),
+            func.coalesce(func.sum(left), 0),
+        )
+        # in the words of the index of unended audits, so that it is used
+        rows = query.where(_AUDITS.project == project, _AUDITS.state.in_(["QUEUED", "RUNNING"]))
+        return Unended(*map(int, (await self._connection.execute(rows)).one()))
 
     async def count_by_state(self) -> Mapping[AuditState, int]:
         """How many audits of all projects stand where; every state has its count."""

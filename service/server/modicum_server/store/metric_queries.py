@@ -10,7 +10,7 @@ from sqlalchemy import Label, Select, Subquery, case, exists, func, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from modicum_server.domain.audits import AuditState
-from modicum_server.domain.gauges import NewestAudits, VersionAudit, VersionVerdict
+from modicum_server.domain.gauges import NewestAudits, ProjectUse, VersionAudit, VersionVerdict
 from modicum_server.domain.verdicts import VerdictOutcome
 from modicum_server.store import tables
 from modicum_server.store.newest_rows import newest_ids, version_itself, versions_in
@@ -54,6 +54,31 @@ class PostgresGauges:
         if rest := sum(count for _, count in rows[most_reasons:]):
             counts[OTHER_REASONS] = counts.get(OTHER_REASONS, 0) + rest
         return counts
+
+    async def project_use(self, *, limit: int) -> list[ProjectUse]:
+        """What projects use of what is limited, of the `limit` projects that store most."""
+        projects, totals = tables.projects.c, tables.project_totals.c
+        left = func.greatest(_AUDITS.passes_planned - _AUDITS.passes_done, 0)
+        unended = (
+            select(
+                _AUDITS.project,
+                func.count().filter(_AUDITS.state == AuditState.QUEUED.value).label("queued"),
+                func.sum(left).label("passes"),
+            )
+            .where(_AUDITS.state.in_([AuditState.QUEUED.value, AuditState.RUNNING.value]))
+            .group_by(_AUDITS.project)
+            .subquery()
+        )
+        stored = func.coalesce(totals.artifact_bytes, 0)
+        query = (
+            select(projects.name, stored, func.coalesce(unended.c.queued, 0), func.coalesce(unended.c.passes, 0))
+            .outerjoin(tables.project_totals, totals.project == projects.name)
+            .outerjoin(unended, unended.c.project == projects.name)
+            .order_by(stored.desc(), projects.name)
+            .limit(limit)
+        )
+        rows = await self._connection.execute(query)
+        return [ProjectUse(name, int(size), int(queued), int(passes)) for name, size, queued, passes in rows]
 
     async def newest_audits(self, *, limit: int) -> NewestAudits:
         """The newest SUCCEEDED audit of each registered version, of the `limit` versions audited last."""

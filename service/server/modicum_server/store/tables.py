@@ -101,6 +101,14 @@ artifacts = Table(
     Index(None, "digest"),
 )
 
+#: A row of its own for each project: that of `projects` is locked and read for other reasons.
+project_totals = Table(
+    "project_totals",
+    metadata,
+    Column("project", NAME, ForeignKey("projects.name", ondelete="CASCADE"), primary_key=True),
+    Column("artifact_bytes", BigInteger, nullable=False, comment="of all its artifacts together"),
+)
+
 models = Table(
     "models",
     metadata,

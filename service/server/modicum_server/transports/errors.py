@@ -11,6 +11,7 @@ import grpc
 
 from modicum_server import errors
 from modicum_server.usecases.backup_errors import BackupError
+from modicum_server.usecases.limit_errors import ProjectFull, TooManyPasses
 from modicum_server.usecases.store_identity import StoresMixed
 
 Code = grpc.StatusCode
@@ -45,6 +46,8 @@ TABLE: Mapping[type[errors.ModicumError], ErrorStatus] = {
     errors.DiskFull: ErrorStatus(Code.RESOURCE_EXHAUSTED, 507),
     errors.TooManyCalls: ErrorStatus(Code.RESOURCE_EXHAUSTED, 429, retry_seconds=1.0),
     errors.TooManyQueued: ErrorStatus(Code.RESOURCE_EXHAUSTED, 429, retry_seconds=60.0),
+    TooManyPasses: ErrorStatus(Code.RESOURCE_EXHAUSTED, 429, retry_seconds=60.0),
+    ProjectFull: ErrorStatus(Code.RESOURCE_EXHAUSTED, 429, retry_seconds=60.0),
     errors.TooManyWatchers: ErrorStatus(Code.RESOURCE_EXHAUSTED, 429, retry_seconds=5.0),
     errors.ShareExceeded: ErrorStatus(Code.RESOURCE_EXHAUSTED, 429, retry_seconds=1.0),
     errors.Aborted: ErrorStatus(Code.ABORTED, 409, retry_seconds=1.0),

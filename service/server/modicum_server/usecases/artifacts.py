@@ -9,10 +9,17 @@ from modicum_server.domain.datasets import Artifact
 from modicum_server.domain.digests import digest_of
 from modicum_server.domain.projects import Principal, Role
 from modicum_server.domain.trail import Verb
-from modicum_server.errors import ArtifactNotFound, ArtifactTooLarge, OffsetInvalid, UploadInvalid, UploadTruncated
+from modicum_server.errors import (
+    ArtifactNotFound,
+    ArtifactTooLarge,
+    OffsetInvalid,
+    UploadInvalid,
+    UploadTruncated,
+)
 from modicum_server.ports import ArtifactStore, Store, Transaction, Upload
 from modicum_server.settings import Settings
 from modicum_server.usecases.access import authorise
+from modicum_server.usecases.limit_errors import ProjectFull
 from modicum_server.usecases.models import refuse_in_use
 from modicum_server.usecases.resource_names import project_of
 from modicum_server.usecases.rules import check
@@ -91,7 +98,7 @@ class Artifacts:
 
         Raises:
             FieldInvalid, ProjectNotFound, RoleInsufficient, ArtifactTooLarge, UploadInvalid, UploadBusy,
-            UploadTruncated, DigestMismatch, DiskFull, ShareExceeded
+            UploadTruncated, DigestMismatch, DiskFull, ShareExceeded, ProjectFull
         """
         project = self._checked(principal, header)
         with self._shares.taken(principal, project):
@@ -102,21 +109,43 @@ class Artifacts:
         async with self._store.transaction() as transaction:
             await transaction.artifacts.use(project, [header.digest])
             present = await transaction.artifacts.get(project, header.digest)
+            stored = await transaction.artifacts.stored_bytes(project)
         if present is not None:
             return present
+        others = await self._artifacts.unfinished_bytes(project, but=header.digest)
+        self._require_bytes(project, stored + others + header.size_bytes)
         async with AsyncExitStack() as uploading:
             upload = await uploading.enter_async_context(
                 self._artifacts.upload(project, header.digest, size_bytes=header.size_bytes, offset=header.offset)
             )
             await _copy(chunks, upload, header, idle_seconds=self._idle_seconds)
             await upload.commit()
-            async with self._store.transaction() as transaction:
-                await transaction.artifacts.lock(header.digest)
-                # puts the bytes in their place, so that no deletion comes between them and the record
-                await uploading.aclose()
-                name = f"{project}/artifacts/{header.digest}"
-                await record(transaction, principal, Verb.UPLOAD_ARTIFACT, name)
-                return await transaction.artifacts.add(project, header.digest, header.size_bytes)
+            try:
+                return await self._record(principal, header, uploading)
+            except ProjectFull:
+                await delete_unheld(self._store, self._artifacts, header.digest)
+                raise
+
+    async def _record(self, principal: Principal, header: UploadHeader, uploading: AsyncExitStack) -> Artifact:
+        project = header.parent
+        async with self._store.transaction() as transaction:
+            await transaction.artifacts.lock(header.digest)
+            # puts the bytes in their place, so that no deletion comes between them and the record
+            await uploading.aclose()
+            await record(transaction, principal, Verb.UPLOAD_ARTIFACT, f"{project}/artifacts/{header.digest}")
+            added = await transaction.artifacts.add(project, header.digest, header.size_bytes)
+            self._require_bytes(project, await transaction.artifacts.stored_bytes(project))
+            return added
+
+    def _require_bytes(self, project: str, stored: int) -> None:
+        """Refuse an upload with which the project would store so many bytes, if these are too many."""
+        most = self._settings.max_project_bytes
+        if stored > most:
+            raise ProjectFull(
+                f"with this artifact {project} would store {stored:,} bytes, unfinished uploads included, but this "
+                f"server allows a project {most:,}; delete artifacts that nothing refers to, or ask the operator for "
+                "more"
+            )
 
     def _checked(self, principal: Principal, header: UploadHeader) -> str:
         project = project_of("project", header.parent, "header.parent")
@@ -183,10 +212,13 @@ async def delete_unheld(store: Store, artifacts: ArtifactStore, digest: str) -> 
 
 
 async def hold_files(transaction: Transaction, artifacts: ArtifactStore, project: str, files: Iterable[bytes]) -> None:
-    """Store files and their records for a project. Each is locked first, so that no deletion comes between the two."""
-    for digest, data in sorted({digest_of(data): data for data in files}.items()):
+    """Store files and their records for a project. All are locked first, so that no deletion comes between the two."""
+    held = sorted({digest_of(data): data for data in files}.items())
+    for digest, _ in held:
         await transaction.artifacts.lock(digest)
+    for _, data in held:
         await artifacts.put(data)
+    for digest, data in held:
         await transaction.artifacts.add(project, digest, len(data))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from modicum_server.domain.audits import Audit, AuditProgress, AuditSpecification, AuditState
+from modicum_server.domain.audits import Audit, AuditProgress, AuditSpecification, AuditState, Unended
 from modicum_server.domain.datasets import Dataset
 from modicum_server.domain.models import ModelVersion, VersionState
 from modicum_server.domain.projects import Principal, Role
@@ -23,6 +23,7 @@ from modicum_server.usecases.counterfactuals import Counterfactual, require_coun
 from modicum_server.usecases.datasets import require_dataset
 from modicum_server.usecases.draws import draw_sample
 from modicum_server.usecases.labels import labels_of, require_labels
+from modicum_server.usecases.limit_errors import TooManyPasses
 from modicum_server.usecases.request_ids import CreateOptions, identify
 from modicum_server.usecases.resource_names import new_resource_id, project_of
 from modicum_server.usecases.rules import check
@@ -41,8 +42,10 @@ from modicum_server.usecases.versions import require_version
 
 FIRST_SEQUENCE = 1
 REQUESTS_AT_ONCE = 1000
-"""This near to the limit of queued audits, requests wait for each other, so that together they do not pass it. All API
-processes together never have more transactions than this under way."""
+"""All API processes together never have more transactions of one project under way."""
+ROOMY = 0.9
+"""While less than this share of each limit is used, requests need not wait for each other: together they fit into the
+rest, each with a thousandth of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +82,26 @@ class AuditCreation:
         Raises:
             FieldInvalid, ProjectNotFound, RoleInsufficient, ModelVersionNotFound, DatasetNotFound,
             ModelRejected, CanvasUnfit, LabelUnknown, GradientMissing, AuditTooLarge, TooManyQueued, AuditExists,
-            RequestIdReused
+            TooManyPasses, RequestIdReused
         """
         project = project_of("project", parent, "parent")
         if options.audit_id:
             check("audit_id", options.audit_id, "resource_id")
         authorise(principal, project, Role.AUDITOR)
         check_draft(draft, project)
+        try:
+            return await self._create(principal, project, draft, options, alone=False)
+        except _RoomIsNarrow:
+            return await self._create(principal, project, draft, options, alone=True)
+
+    async def _create(
+        self, principal: Principal, project: str, draft: AuditDraft, options: AuditOptions, *, alone: bool
+    ) -> Audit:
+        """Create it beside other requests of the project, or after them: `alone`.
+
+        Raises:
+            _RoomIsNarrow: not alone, it might pass a limit together with others.
+        """
         body = {"draft": draft, "audit_id": options.audit_id, "no_reuse": options.no_reuse}
         request = identify(project, "CreateAudit", options, body)
         name = f"{project}/audits/{options.audit_id or new_resource_id()}"
@@ -97,7 +113,7 @@ class AuditCreation:
                 raise _audit_exists(name)
             stored = None if options.no_reuse else await reusable_audit(transaction, project, plan.audit)
             if stored is None:
-                await self._require_room(transaction, project)
+                await self._require_room(transaction, project, plan.audit, alone=alone)
             audit = plan.audit if stored is None else _reusing(stored, plan.audit)
             if options.validate_only:
                 return audit
@@ -208,15 +224,25 @@ class AuditCreation:
                 most=str(most),
             )
 
-    async def _require_room(self, transaction: Transaction, project: str) -> None:
-        queued = await transaction.audits.queued_count(project)
-        if queued + REQUESTS_AT_ONCE > self._settings.max_queued_audits:
-            await transaction.audits.queue_in_turn(project)
-            queued = await transaction.audits.queued_count(project)
-        if queued >= self._settings.max_queued_audits:
-            raise TooManyQueued(
-                f"{project} has {queued:,} queued audits, as many as this server allows; wait for some to end"
-            )
+    async def _require_room(self, transaction: Transaction, project: str, audit: Audit, *, alone: bool) -> None:
+        """Check the limits on audits of the project that have not ended.
+
+        Raises:
+            TooManyQueued, TooManyPasses, AuditTooLarge
+            _RoomIsNarrow
+        """
+        settings, asked = self._settings, audit.progress.passes_planned
+        await transaction.audits.queue_in_turn(project, alone=alone)
+        held = await transaction.audits.unended(project, audit.principal)
+        counts = (
+            (held.queued, 1, settings.max_queued_audits),
+            (held.queued_by_principal, 1, settings.max_queued_audits_per_principal),
+            (held.passes, asked, settings.max_project_passes),
+        )
+        if not alone and any(map(_is_narrow, counts)):
+            raise _RoomIsNarrow
+        _require_place(project, audit.principal, held, settings)
+        _require_passes(project, held, asked, settings.max_project_passes)
 
     async def _write(self, transaction: Transaction, project: str, plan: _Plan) -> Audit:
         audit = plan.audit
@@ -230,6 +256,43 @@ class AuditCreation:
         )
         await transaction.shards.add(project, audit.name, shards)
         return created
+
+
+class _RoomIsNarrow(Exception):
+    """Requests that are under way might together pass a limit, so this one has to be alone."""
+
+
+def _is_narrow(count: tuple[int, int, int]) -> bool:
+    """Return whether (held, asked, most) needs requests to wait for each other."""
+    held, asked, most = count
+    return held > ROOMY * most or asked * REQUESTS_AT_ONCE > (1 - ROOMY) * most
+
+
+def _require_place(project: str, principal: str, held: Unended, settings: Settings) -> None:
+    if held.queued >= settings.max_queued_audits:
+        raise TooManyQueued(
+            f"{project} has {held.queued:,} queued audits, as many as this server allows; wait for some to end"
+        )
+    if held.queued_by_principal >= settings.max_queued_audits_per_principal:
+        raise TooManyQueued(
+            f"{principal} has {held.queued_by_principal:,} queued audits in {project}, as many as this server allows a "
+            "principal; wait for some to end"
+        )
+
+
+def _require_passes(project: str, held: Unended, asked: int, most: int) -> None:
+    if asked > most:
+        raise AuditTooLarge(
+            f"the audit needs {asked:,} passes, but this server allows the audits of a project {most:,} together; "
+            "audit a sample, or run fewer searches and controls",
+            passes=str(asked),
+            most=str(most),
+        )
+    if held.passes + asked > most:
+        raise TooManyPasses(
+            f"the audits of {project} have {held.passes:,} passes left, and this one needs {asked:,}, but this server "
+            f"allows {most:,} together; wait for some to end"
+        )
 
 
 async def _object_count(transaction: Transaction, specification: AuditSpecification, indices: Sequence[int]) -> int:

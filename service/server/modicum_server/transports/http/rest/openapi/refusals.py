@@ -24,6 +24,7 @@ from modicum_server.transports.http.rest.requests import REQUEST_ID_FIELD
 from modicum_server.transports.http.rest.routes import Binding
 from modicum_server.usecases.access import OF_ADMINS
 from modicum_server.usecases.backup_errors import BackupError
+from modicum_server.usecases.limit_errors import ProjectFull, TooManyPasses
 from modicum_server.usecases.store_identity import StoresMixed
 
 Condition = Callable[[Binding], bool]
@@ -132,6 +133,8 @@ _MET: Mapping[type[errors.ModicumError], Condition] = {
     **dict.fromkeys(OF_PAGES, _never),
     errors.TooManyCalls: _never,  # gRPC only: HTTP bounds its connections instead
     errors.TooManyQueued: _queues,
+    TooManyPasses: _queues,
+    ProjectFull: _uploads,
     errors.ShareExceeded: _always,
     errors.TooManyWatchers: _watches,
     errors.Aborted: _uploads,

@@ -1,0 +1,182 @@
+"""What a project may store and have left to do, and a principal may queue: exact, also when many ask at once."""
+
+import asyncio
+from functools import partial
+
+import pytest
+from modicum_server.domain.audits import AuditState
+from modicum_server.errors import AuditTooLarge, TooManyQueued, UploadTruncated
+from modicum_server.usecases.artifacts import Artifacts, UploadHeader, hold_files
+from modicum_server.usecases.audit_creation import AuditCreation, AuditOptions
+from modicum_server.usecases.limit_errors import ProjectFull, TooManyPasses
+
+from tests.lock_waits import until_one_waits
+from tests.usecases.usecases_stage import ADMIN, AUDITOR, OTHER_AUDITOR, PROJECT, digest_of, parts
+
+SIZE = 1000
+
+
+def bytes_of(number: int) -> bytes:
+    return f"{number:04}".encode() * (SIZE // 4)
+
+
+async def stored(place) -> int:
+    async with place.store.transaction() as transaction:
+        return await transaction.artifacts.stored_bytes(PROJECT)
+
+
+async def on_disk(place) -> set[str]:
+    return {digest async for digest in place.artifact_store.stored("")}
+
+
+def limited_artifacts(place, most: int) -> Artifacts:
+    return Artifacts(place.store, place.artifact_store, place.settings.model_copy(update={"max_project_bytes": most}))
+
+
+async def upload(artifacts: Artifacts, data: bytes) -> None:
+    await artifacts.upload(AUDITOR, UploadHeader(PROJECT, digest_of(data), len(data), 0), parts(data))
+
+
+async def test_an_upload_beyond_the_bytes_of_a_project_is_refused_before_a_byte_is_read(place):
+    artifacts, read = limited_artifacts(place, 2 * SIZE), []
+
+    async def chunks():
+        read.append(1)
+        yield bytes_of(2)
+
+    await upload(artifacts, bytes_of(0))
+    await upload(artifacts, bytes_of(1))
+    await upload(artifacts, bytes_of(1))  # is there already
+    with pytest.raises(ProjectFull, match="would store 3,000 bytes"):
+        await artifacts.upload(AUDITOR, UploadHeader(PROJECT, digest_of(bytes_of(2)), SIZE, 0), chunks())
+
+    assert (read, await stored(place)) == ([], 2 * SIZE)
+
+
+async def test_what_is_deleted_makes_room(place):
+    artifacts = limited_artifacts(place, SIZE)
+    await upload(artifacts, bytes_of(0))
+
+    await artifacts.delete(ADMIN, f"{PROJECT}/artifacts/{digest_of(bytes_of(0))}")
+    await upload(artifacts, bytes_of(1))
+
+    assert await stored(place) == SIZE
+
+
+async def test_uploads_at_once_do_not_pass_the_limit_together_and_leave_no_bytes_behind(place):
+    artifacts, begun, all_begun = limited_artifacts(place, 5 * SIZE), [], asyncio.Event()
+
+    async def slowly(data: bytes):
+        begun.append(data)
+        if len(begun) == 12:
+            all_begun.set()
+        await all_begun.wait()  # each was let in while nothing was stored
+        yield data
+
+    def send(number: int):
+        data = bytes_of(number)
+        return artifacts.upload(AUDITOR, UploadHeader(PROJECT, digest_of(data), SIZE, 0), slowly(data))
+
+    outcomes = await asyncio.gather(*map(send, range(12)), return_exceptions=True)
+
+    kept = {digest_of(bytes_of(number)) for number in range(12) if not isinstance(outcomes[number], Exception)}
+    assert [type(one) for one in outcomes if isinstance(one, Exception)] == [ProjectFull] * 7, outcomes
+    assert (len(kept), await stored(place)) == (5, 5 * SIZE)
+    assert await on_disk(place) == kept
+
+
+async def test_uploads_that_were_begun_and_left_count_too(place):
+    artifacts = limited_artifacts(place, 2 * SIZE)
+    for number in range(2):
+        data = bytes_of(number)
+        with pytest.raises(UploadTruncated):
+            await artifacts.upload(AUDITOR, UploadHeader(PROJECT, digest_of(data), SIZE, 0), parts(data[:900]))
+
+    with pytest.raises(ProjectFull):
+        await upload(artifacts, bytes_of(2))
+    resumed = UploadHeader(PROJECT, digest_of(bytes_of(0)), SIZE, 900)
+    await artifacts.upload(AUDITOR, resumed, parts(bytes_of(0)[900:]))
+
+    assert await stored(place) == SIZE
+
+
+async def test_files_of_one_request_and_an_upload_of_one_of_them_do_not_wait_for_each_other_forever(
+    place, database_url
+):
+    files = sorted((bytes_of(number) for number in range(2)), key=digest_of)
+    async with place.store.transaction() as first:
+        await first.artifacts.lock(digest_of(files[1]))
+
+        async def hold() -> None:
+            async with place.store.transaction() as second:
+                await hold_files(second, place.artifact_store, PROJECT, files)
+
+        holding = asyncio.create_task(hold())
+        await until_one_waits(database_url)
+        await first.artifacts.add(PROJECT, digest_of(files[1]), SIZE)
+    await holding
+
+    assert await stored(place) == 2 * SIZE
+
+
+def limited_creation(place, **settings: int) -> AuditCreation:
+    return AuditCreation(place.store, place.settings.model_copy(update=settings))
+
+
+async def test_a_principal_queues_its_share_and_another_one_its_own(place, audit_draft):
+    creation = limited_creation(place, max_queued_audits_per_principal=2)
+    for _ in range(2):
+        await creation.create(AUDITOR, PROJECT, audit_draft, AuditOptions())
+
+    with pytest.raises(TooManyQueued, match="otto has 2 queued audits in projects/default"):
+        await creation.create(AUDITOR, PROJECT, audit_draft, AuditOptions())
+    other = await creation.create(OTHER_AUDITOR, PROJECT, audit_draft, AuditOptions())
+
+    assert other.state is AuditState.QUEUED
+
+
+async def test_requests_at_once_do_not_pass_the_share_of_their_principal_together(place, audit_draft):
+    creation = limited_creation(place, max_queued_audits_per_principal=3)
+    create = partial(creation.create, AUDITOR, PROJECT, audit_draft)
+
+    outcomes = await asyncio.gather(*(create(AuditOptions()) for _ in range(10)), return_exceptions=True)
+
+    assert [type(one) for one in outcomes if isinstance(one, Exception)] == [TooManyQueued] * 7, outcomes
+
+
+async def test_audits_at_once_do_not_pass_the_passes_of_a_project_together(place, audit_draft):
+    one = (await place.audit(audit_draft, validate_only=True)).progress.passes_planned
+    creation = limited_creation(place, max_project_passes=3 * one)
+    create = partial(creation.create, AUDITOR, PROJECT, audit_draft)
+
+    outcomes = await asyncio.gather(*(create(AuditOptions()) for _ in range(8)), return_exceptions=True)
+    refused = [outcome for outcome in outcomes if isinstance(outcome, Exception)]
+    queued = next(outcome for outcome in outcomes if not isinstance(outcome, Exception))
+    await place.audits.cancel(AUDITOR, queued.name)
+    again = await create(AuditOptions())
+
+    assert [type(outcome) for outcome in refused] == [TooManyPasses] * 5, outcomes
+    assert f"have {3 * one:,} passes left, and this one needs {one:,}" in str(refused[0])
+    assert again.state is AuditState.QUEUED
+
+
+async def test_an_audit_that_no_waiting_would_help_is_too_large(place, audit_draft):
+    one = (await place.audit(audit_draft, validate_only=True)).progress.passes_planned
+    creation = limited_creation(place, max_project_passes=one - 1)
+
+    with pytest.raises(AuditTooLarge, match="audit a sample"):
+        await creation.create(AUDITOR, PROJECT, audit_draft, AuditOptions())
+
+
+async def test_far_from_a_limit_requests_do_not_wait_for_each_other_and_near_it_they_do(
+    place, audit_draft, database_url
+):
+    roomy = limited_creation(place, max_queued_audits=20_000)
+    async with place.store.transaction() as other:
+        await other.audits.queue_in_turn(PROJECT, alone=False)
+        beside = await roomy.create(AUDITOR, PROJECT, audit_draft, AuditOptions())
+        waiting = asyncio.create_task(place.audit(audit_draft))
+        await until_one_waits(database_url)
+        assert not waiting.done()
+
+    assert {beside.state, (await waiting).state} == {AuditState.QUEUED}
