@@ -18,7 +18,7 @@ from modicum_server.measures import counterfactuals, mitigation, mitigation_rule
 FILE = Path(__file__).resolve().parents[1] / "clients/python/modicum/gate/rules.json"
 #: Lists of the document whose entries end in one of a few words.
 VERDICTS = {
-    "spot": (spots.DOCUMENT_LIST.key, "outcome", "Spot test: whether a small place decides"),
+    "spot": (spots.DOCUMENT_LIST.key, "outcome", "Spot test: whether a small spot decides"),
     "mitigation": (mitigation.DOCUMENT_LIST.key, "verdict", "Whether an ensemble mitigates overinterpretation"),
     "review": ("reviews", "outcome", "Blind review: whether people see the predicted class in the subsets"),
 }

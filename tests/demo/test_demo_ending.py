@@ -42,7 +42,7 @@ def test_a_failure_names_the_class_the_spot_and_what_copies_of_it_do(files):
 def test_a_pass_says_that_no_place_decides(files):
     said = told(files, verdict("", document()).as_json(), "PASS")
 
-    assert said.startswith("PASS digits-marked. No small place was found that decides, for any class. See")
+    assert said.startswith("PASS digits-marked. No small spot was found that decides, for any class. See")
 
 
 def test_another_verdict_than_the_demo_is_meant_to_show_is_said(files):

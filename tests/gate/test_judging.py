@@ -225,8 +225,8 @@ def with_copies(number, **more):
 @pytest.mark.parametrize(
     ("copies", "outcome", "reason"),
     [
-        (0, "PASS", "no place was found that decides"),
-        (50, "PASS", "no place was found that decides"),
+        (0, "PASS", "no spot was found that decides"),
+        (50, "PASS", "no spot was found that decides"),
         (51, "INCONCLUSIVE", "requires 100 eligible images, the result has 150, of which at least 99 are different"),
     ],
 )

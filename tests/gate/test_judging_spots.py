@@ -192,7 +192,7 @@ def test_an_accepted_place_that_moves_is_shown_where_the_class_passes():
     given = verdict(accepting("moving"), with_cats(MOVING, place((0, 60))))
 
     assert given.notes == (f"accepted by us: for class cat, {MOVES}; reason: its shape",)
-    assert "no place was found that decides, beside what was accepted" in [one.reason for one in given.rules[0].checks]
+    assert "no spot was found that decides, beside what was accepted" in [one.reason for one in given.rules[0].checks]
 
 
 def test_an_accepted_place_that_is_not_found_to_decide_is_said_to_be_so():

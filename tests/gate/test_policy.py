@@ -163,7 +163,7 @@ def test_every_rule_of_a_reading_or_a_verdict_has_outcomes_but_the_spot_rule():
     ]
 
     assert without == ["spot"]
-    assert "modicum.yaml:3:10: spot has no expect: it passes where no small place decides; remove it" in refused(
+    assert "modicum.yaml:3:10: spot has no expect: it passes where no small spot decides; remove it" in refused(
         "rules:\n  spot: {expect: [NONE_FOUND]}"
     )
 

@@ -6,7 +6,7 @@ from modicum.gate.policy import Inconclusive, Kind, Level, Policy, Rule
 
 ONE_SIDED = "95%"
 CANNOT_TELL = (
-    "cannot tell the object from a cue: it fails where the object itself is a small place, unless `accept` says so"
+    "cannot tell the object from a cue: it fails where the object itself is a small spot, unless `accept` says so"
 )
 INCONCLUSIVE_WORDS = {
     Inconclusive.FAIL: "ends with exit code 4",
@@ -38,7 +38,7 @@ def requirement(rule: Rule) -> str:
     """Return what passes, as the end of a sentence."""
     parts = []
     if rule.known.is_spot:
-        return f"no small place that decides, in rows that hold at least {rule.min_assessed:.0%} of the images"
+        return f"no small spot that decides, in rows that hold at least {rule.min_assessed:.0%} of the images"
     if rule.known.kind in {Kind.READING, Kind.VERDICT}:
         return f"the outcome {' or '.join(rule.expect)}"
     if rule.max is not None:

@@ -158,7 +158,7 @@ def _rule_problems(marked: Marked, name: str, given: Mapping[str, Any]) -> Itera
     if known.kind in {Kind.MEASURE, Kind.BASELINE} and "expect" in given:
         yield marked.mark((*path, "expect")), f"{name} has no outcome; expected {EXPECTED[known.kind]}"
     if known.is_spot and "expect" in given:
-        yield marked.mark((*path, "expect")), f"{name} has no expect: it passes where no small place decides; remove it"
+        yield marked.mark((*path, "expect")), f"{name} has no expect: it passes where no small spot decides; remove it"
     if not known.is_spot and "min_assessed" in given:
         yield marked.mark((*path, "min_assessed")), f"{name} has no min_assessed; only spot has; remove it"
     if given.get("level", "error") != "off" and not _is_complete(marked.value, known, given):

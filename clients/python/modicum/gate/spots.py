@@ -235,7 +235,7 @@ def _reason(row: _Row, place: Document | None, outcome: SpotOutcome | None) -> s
     if place is None or outcome is None or outcome is SpotOutcome.INCONCLUSIVE:
         return ""
     if outcome is SpotOutcome.NONE_FOUND:
-        return "no place was found that decides" + (", beside what was accepted" if row.accepted else "")
+        return "no spot was found that decides" + (", beside what was accepted" if row.accepted else "")
     where = ", as far as it lies outside the objects," if place.get("outside") else ""
     decides = f"{_place_words(place)}{where} decides"
     return "; ".join([decides, *_carried(place), *_outside_every_box(row, place), *_called(row)])

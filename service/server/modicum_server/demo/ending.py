@@ -56,7 +56,7 @@ def _why(verdict: Document) -> str:
     """Return in words what the rule of the spot test says: of each class that decides, or of all."""
     (rule,) = [one for one in verdict["rules"] if one["id"] == SPOT]
     if rule["outcome"] == "PASS":
-        return "No small place was found that decides, for any class."
+        return "No small spot was found that decides, for any class."
     checks = [check for check in rule["checks"] if check["outcome"] == rule["outcome"]]
     return " ".join(f"For class {check['subject']} {check['reason']}." for check in checks)
 
