@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from modicum.cli.documents import refusing_parts
 from modicum.errors import ModicumError
 from modicum.gate.baseline_file import baseline_document, baseline_side
 from modicum.gate.catalogue import known_rules
@@ -154,16 +155,18 @@ class Case:
 
     def _judge(self, found: Any) -> dict[str, str]:
         refuse_damaged_result(found, "it.json")
-        if first_difference(found):
-            return {}
         beside = with_margins() if self._policy.baseline else None
-        given = judge(found, self._policy, today=TODAY, baseline=beside)
+        with refusing_parts("it.json"):
+            if first_difference(found):
+                return {}
+            given = judge(found, self._policy, today=TODAY, baseline=beside)
         self._render(given.as_json())
         return {"": str(given.outcome), **{one.rule.id: str(one.outcome) for one in given.rules}}
 
     def _plan(self, found: Any) -> dict[str, str]:
         refuse_damaged_result(found, "it.json")
-        planned(found, self._policy, today=TODAY)
+        with refusing_parts("it.json"):
+            planned(found, self._policy, today=TODAY)
         return {"": "PLANNED"}
 
     def _beside(self, found: Any) -> dict[str, str]:

@@ -3,10 +3,13 @@
 import numpy as np
 import pytest
 from modicum.errors import PolicyError
-from modicum.gate.assumed import DIFFERING, IMAGES, assumed_document, assumed_passes, assumed_spot
+from modicum.gate.assumed import assumed_document, assumed_passes, assumed_spot
+from modicum.gate.assumed_measures import DIFFERING, IMAGES
 from modicum.gate.assumed_pairs import SPREAD, with_assumed_rows
+from modicum.gate.catalogue import known_rules
 from modicum.gate.intervals import TAILS
-from modicum.gate.planning import COMPARES, IN_WORDS, MORE_PASSES, planned
+from modicum.gate.planning import COMPARES, IN_WORDS, MORE_PASSES, UNASSUMED, planned
+from modicum.gate.policy import Kind
 from modicum.gate.policy_file import policy_of
 from modicum.gate.scaling import scaled
 from modicum.gate.verdict import KIND, Outcome
@@ -181,6 +184,16 @@ def test_a_comparison_without_rows_or_with_too_few_passes_is_not_planned():
     assert (larger.images, larger.reason) == (None, MORE_PASSES)
 
 
+EXPECTED = [
+    (one, outcome)
+    for one in known_rules().values()
+    if one.kind is Kind.READING
+    for outcome in one.outcomes
+    if outcome not in {"MIXED", "CLEAR", "INCONCLUSIVE"}
+]
+"""Every reading with each outcome that numbers can be assumed for."""
+
+
 def assumed_need(rule, classes=10):
     """What a rule that compares needs where nothing was measured."""
     asked = policy(COMPARED + rule)
@@ -263,7 +276,7 @@ def test_shares_and_pairs_keep_their_values_and_intervals_narrow_with_the_root()
 
 
 def test_without_a_result_the_plan_rests_on_what_is_assumed():
-    asked = policy("rules:\n  accuracy: {min: 0.8}\n  subset-fraction-median: {min: 0.1}")
+    asked = policy("rules:\n  accuracy: {min: 0.8}\n  subset-fraction-ratio: {min: 0.1}")
 
     made = planned(assumed_document(asked, 10), asked, today=TODAY, assumed=True)
 
@@ -272,7 +285,61 @@ def test_without_a_result_the_plan_rests_on_what_is_assumed():
     assert (found["spot"].outcome, found["accuracy"].outcome) == (Outcome.PASS, Outcome.PASS)
     assert 200 < found["spot"].images < 400
     assert 40 < found["accuracy"].images < 80
-    assert found["subset-fraction-median"].images is None
+    assert found["subset-fraction-ratio"].images is None
+
+
+def assumed_rule(rule, classes=10):
+    """What one rule needs where nothing was measured."""
+    asked = policy(f"rules: {{spot: off, {rule}}}")
+    made = planned(assumed_document(asked, classes), asked, today=TODAY, assumed=True)
+    return next(one for one in made.needs if rule.startswith(one.rule.id))
+
+
+@pytest.mark.parametrize(
+    ("rule", "beyond", "quantile"),
+    [
+        ("subset-fraction-median: {max: 0.2}", 0.5 * 0.2 / 0.3, 0.5),
+        ("dilated-confidence-median: {min: 0.5}", 0.5 * 0.5 / 0.75, 0.5),
+        ("subset-fraction-upper-quartile: {max: 0.4}", 0.25 * 0.4 / 0.6, 0.25),
+        ("subset-size-median: {min: 100}", 0.5 * 100 / 150, 0.5),
+    ],
+)
+def test_without_a_result_a_median_needs_what_evenly_spread_values_need(rule, beyond, quantile):
+    """A share `beyond` the limit must be shown to be less than that beyond the quantile itself."""
+    found = assumed_rule(rule)
+
+    least = (1.645 / (quantile - beyond)) ** 2 * quantile * (1 - quantile)
+    assert found.outcome == Outcome.PASS
+    assert 0.8 * least < found.images < 1.7 * least + 10
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        *(f"{one.id}: {{expect: [{outcome}]}}" for one, outcome in EXPECTED),
+        "pixel-subsets-confidence-mean: {min: 0.5}",
+        "fill-survival-black: {min: 0.5}",
+        "pixel-subsets-class-kept-gain: {min: -0.1}",
+        "class-targeted-size-ratio-median: {min: 2}",
+        "shortcut: {expect: [NONE_SEEN]}, shortcut-accuracy-drop: {max: 0.1}",
+    ],
+)
+def test_without_a_result_every_reading_and_mean_needs_some_images(rule):
+    found = assumed_rule(rule)
+
+    assert (found.outcome, found.enough) == (Outcome.PASS, False)
+    assert 5 <= found.images <= 500
+
+
+@pytest.mark.parametrize("rule", ["transfer: {expect: [MIXED]}", "shortcut: {expect: [CLEAR]}"])
+def test_without_a_result_an_outcome_that_nothing_is_assumed_for_is_unknown(rule):
+    found = assumed_rule(rule)
+
+    assert (found.images, found.reason) == (None, UNASSUMED)
+
+
+def test_a_median_of_fewer_than_ten_images_settles_nothing():
+    assert assumed_rule("subset-fraction-median: {min: 0.05}").images == 10  # no value lies below
 
 
 def test_more_classes_need_more_images():

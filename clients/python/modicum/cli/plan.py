@@ -106,7 +106,7 @@ def plan(
     if as_json:
         print_json(_as_json(costed))
         return
-    for line in _lines(costed, result or "no result", read):
+    for line in _lines(costed, f"by {result}" if result else "without a result", read):
         print_text(stdout(), line)
 
 
@@ -186,7 +186,7 @@ def _rate_of_version(name: str) -> Rate:
 
 def _lines(costed: Costed, source: str, policy: Policy) -> Iterator[str]:
     deciding = [one for one in costed.plan.needs if one.rule.level is Level.ERROR]
-    yield f"{policy.file}, by {source}: {_overall(costed, deciding)}"
+    yield f"{policy.file}, {source}: {_overall(costed, deciding)}"
     for need in costed.plan.needs:
         yield f"{_state(need):<12} {need.rule.id} ({need.rule.level}): {_need_words(costed, need)}"
     for name, why in costed.plan.left_out.items():
@@ -206,7 +206,7 @@ def _overall(costed: Costed, deciding: Sequence[Need]) -> str:
     if not deciding:
         return "no rule of level error, so nothing is required"
     if unknown:
-        return f"it is not known how many images {', '.join(unknown)} needs"
+        return f"it is not known how many images {', '.join(unknown)} {'needs' if len(unknown) == 1 else 'need'}"
     if all(one.enough for one in deciding):
         return f"the {costed.plan.audited:,} images of the result settle every rule of level error"
     most = max(one.surer or 0 for one in deciding)

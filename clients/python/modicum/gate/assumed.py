@@ -1,19 +1,19 @@
 """A result document that nobody measured: what a plan assumes where there is no result yet. Judges nothing.
 
-A share lies half-way between its limit and the best that it can be. As many paired images are gained as lost, 4% of all
-differ. In each class the spot test finds what it found in the class nearest to its limit of the median clean network of
-the benchmark of planted cues (300 images, 150 passes): a source makes on average 8% of the other pictures its class.
+What measures and readings are is in `assumed_measures` and `assumed_readings`. In each class the spot test finds what
+it found in the class nearest to its limit of the median clean network of the benchmark of planted cues (300 images, 150
+passes): a source makes on average 8% of the other pictures its class.
 """
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from modicum.gate.policy import Kind, Policy, Rule
+from modicum.gate.assumed_measures import DIFFERING, IMAGES, MOST_TIMES, assumed_measure, of_class
+from modicum.gate.assumed_readings import assumed_numbers, open_reading
+from modicum.gate.policy import Policy
+from modicum.gate.readings_again import applied_rules
 
 VERSION, OTHER = (f"projects/default/models/assumed/versions/{number}" for number in (1, 2))
-IMAGES = 1000
-"""A round number of images, so that counts are whole. A plan scales it."""
-DIFFERING = 0.04
 DEFAULT_PASSES = 600
 """The budget that a server gives a search if nobody changed it."""
 SPOT_PASSES, SPOT_IMAGES, SPOT_ROWS = 400, 300, 11
@@ -22,14 +22,13 @@ OTHER_PASSES = 12
 """Of an image, what other controls take."""
 FOLLOWED, OF_SOURCES, SHARE = 11, 40, 0.29
 """Of 40 sources 11 make 29% of the other pictures their class, and the others none: 8% on average."""
-SHARE_WORDS = {"accuracy", "share", "rate"}
-DIFFERENCE_WORDS = {"drop", "loss", "difference"}
-"""Words in the ids of rules about shares, and about paired differences."""
 
 ASSUMPTIONS = (
     "no result is at hand, so the spread is assumed: name a RESULT for better estimates",
     "each class has as many images as any other",
-    "a share lies half-way between its limit and the best that it can be",
+    "a number lies half-way between its limit and the best that it can be, or twice its limit where nothing bounds it",
+    f"values behind a median or a quartile spread evenly from it to 0 and to {MOST_TIMES} times it, within their range",
+    "a reading comes to the first outcome that its rule expects: each share that decides it is 75% or 25%",
     f"of paired images {DIFFERING:.0%} differ, as many gained as lost",
     "in each class the spot test finds what it found in the worst class of a typical clean network of the benchmark",
 )
@@ -61,15 +60,7 @@ def assumed_document(policy: Policy, classes: int) -> dict[str, Any]:
     names = _class_names(policy, classes)
     asked = {name: policy.audit[name] for name in ("threshold", "fill") if name in policy.audit}
     passes = policy.least_passes
-    measures: dict[str, dict[str, Any]] = {"": {}}
-    for rule in policy.rules:
-        measure = _measure(rule)
-        if measure is not None:
-            part = measures.setdefault(rule.known.part, {})
-            part[rule.known.name] = {
-                **measure,
-                "groups": {str(at): _of_class(measure, len(names)) for at in range(len(names))},
-            }
+    measures = _measures(policy, len(names))
     searched = {
         "search": {"threshold": 0.9, "fill": "mean", "target_rule": "predicted", "passes": passes, **asked},
         "measures": measures[""],
@@ -78,7 +69,7 @@ def assumed_document(policy: Policy, classes: int) -> dict[str, Any]:
     }
     settings = {name: policy.audit.get(name, 0) for name in ("seed", "sample")}
     statistics = {"level": policy.audit.get("level", 0.95), "alpha": policy.audit.get("alpha", 0.05)}
-    return {
+    document: dict[str, Any] = {
         "schema_version": 3,
         "audit": "",
         "created": "",
@@ -91,32 +82,35 @@ def assumed_document(policy: Policy, classes: int) -> dict[str, Any]:
         "mitigation": [],
         **{part: [_entry(found)] for part, found in measures.items() if part},
     }
+    rules = applied_rules(document, VERSION, searched)
+    read = {rule.known.name for rule in policy.rules if assumed_numbers(rule) is not None}
+    searched["readings"] = [open_reading(name, rules[name].statements) for name in sorted(read)]
+    return document
+
+
+def _measures(policy: Policy, classes: int) -> dict[str, dict[str, Any]]:
+    """The measures that rules are about, by the part that holds them; those of a search under an empty name.
+
+    Where a reading needs a difference, its own counts, because that of a rule is nothing anyway.
+    """
+    found: dict[str, dict[str, Any]] = {"": {}}
+    for rule in policy.rules:
+        if (numbers := assumed_numbers(rule)) is not None:
+            name, measures = numbers
+            found.setdefault(name, {}).update(measures)
+    for rule in policy.rules:
+        if (measure := assumed_measure(rule)) is not None:
+            part = found.setdefault(rule.known.part, {})
+            whole = part.get(rule.known.name, measure) if measure["unit"] == "difference" else measure
+            groups = {str(at): of_class(whole, classes) for at in range(classes)}
+            part[rule.known.name] = {**whole, "groups": groups}
+    return found
 
 
 def _class_names(policy: Policy, classes: int) -> list[str]:
     """The classes that rules name, and as many others as are asked for."""
     named = dict.fromkeys(name for rule in policy.rules if isinstance(rule.classes, tuple) for name in rule.classes)
     return [*named, *(f"class {at}" for at in range(len(named), classes))]
-
-
-def _measure(rule: Rule) -> dict[str, Any] | None:
-    """The assumed measure of a rule; None where its spread cannot be assumed, as of a median."""
-    words = set(rule.id.split("-"))
-    if rule.known.kind is not Kind.MEASURE or (rule.max is None and rule.min is None and not rule.needs_baseline):
-        return None
-    if words & DIFFERENCE_WORDS:
-        return {"value": 0.0, "unit": "difference", "n": IMAGES, "parameters": {"differing": DIFFERING * IMAGES}}
-    if words & SHARE_WORDS:
-        low, high = rule.min or 0.0, 1.0 if rule.max is None else rule.max
-        value = (low + high) / 2
-        return {"value": value, "unit": "share", "n": IMAGES, "parameters": {"successes": round(value * IMAGES)}}
-    return None
-
-
-def _of_class(measure: Mapping[str, Any], classes: int) -> dict[str, Any]:
-    """The same measure of one of so many classes."""
-    parameters = {name: number / classes for name, number in measure["parameters"].items()}
-    return {**measure, "n": measure["n"] / classes, "parameters": parameters}
 
 
 def _entry(measures: Mapping[str, Any]) -> dict[str, Any]:

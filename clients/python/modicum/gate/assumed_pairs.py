@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from statistics import NormalDist
 from typing import Any
 
-from modicum.gate.assumed import DIFFERING, IMAGES, VERSION
+from modicum.gate.assumed import VERSION
+from modicum.gate.assumed_measures import DIFFERING, IMAGES
 from modicum.gate.policy import Policy
 
 SPREAD = 0.7

@@ -29,6 +29,7 @@ MOST_IMAGES = 10_000
 """Above this nothing is tried."""
 IN_WORDS = "it judges an outcome in words, of which no number of images is known"
 COMPARES = "it compares with a baseline; name a RESULT with its rows, and a baseline that can be read"
+UNASSUMED = "without a result nothing is assumed of it; name a RESULT that has it"
 MORE_PASSES = "it compares with a baseline, and the policy asks for more passes than the result was measured with"
 
 
@@ -112,6 +113,8 @@ def planned(
                 needs[one.rule.id] = _need(one, images, at_hand=False)
         if all(needs[name].images is not None for name in measured):
             break
+    if assumed:
+        needs |= {one.rule.id: _unknown(one.rule, UNASSUMED) for one in first.rules if one.rule.id not in measured}
     if side is None:
         why = MORE_PASSES if comparable else COMPARES
         needs |= {rule.id: _unknown(rule, why) for rule in policy.rules if rule.needs_baseline}
@@ -121,7 +124,7 @@ def planned(
         passes_an_image=None if assumed else _passes_an_image(document),
         spot=None if assumed else _spot_passes(document),
         more_passes=1.0 if assumed else more_passes,
-        left_out=first.left_out,
+        left_out=dict.fromkeys(first.left_out, UNASSUMED) if assumed else first.left_out,
     )
 
 

@@ -1,10 +1,10 @@
 """A result document as if it had more images, or fewer, of the same kind. Judges nothing.
 
 Shares and paired differences keep their values, and their counts grow. The deviation of a mean stays. Other intervals,
-and the ends of a quantile, narrow with the root of the number. Each source of the spot test stands for as many like it,
-and so does each image beside a baseline. Readings are derived anew by their rules. One whose numbers the document does
-not have takes at a tail the outcome that it now has at the tail whose end lies as far from the estimate, by the normal
-distribution.
+and the ends of a quantile, narrow with the root of the number; of fewer than ten images there are none. Each source of
+the spot test stands for as many like it, and so does each image beside a baseline. Readings are derived anew by their
+rules. One whose numbers the document does not have takes at a tail the outcome that it now has at the tail whose end
+lies as far from the estimate, by the normal distribution.
 """
 
 import math
@@ -18,6 +18,7 @@ from modicum.gate.ensembles import can_be_judged, stated_verdict
 from modicum.gate.intervals import TAILS
 from modicum.gate.readings_again import applied_rules
 from modicum.gate.report_parts import BESIDE_THE_RESULT
+from modicum.gate.tails import FEWEST_PAIRS
 
 Document = Mapping[str, Any]
 MEASURE = {"value", "unit", "n"}
@@ -135,8 +136,9 @@ def _measure(measure: Document, factor: float) -> Document:
         grown["groups"] = {name: _measure(one, factor) for name, one in measure["groups"].items()}
     if measure["value"] is None:
         return grown
-    grown["interval"] = _narrowed(measure.get("interval"), measure["value"], factor)
-    grown["evidence"] = _evidence(measure.get("evidence") or {}, measure["value"], factor)
+    has_ends = n >= FEWEST_PAIRS
+    grown["interval"] = _narrowed(measure.get("interval"), measure["value"], factor) if has_ends else None
+    grown["evidence"] = _evidence(measure.get("evidence") or {}, measure["value"], factor) if has_ends else {}
     return {**grown, **_counts(measure, n, factor)}
 
 
