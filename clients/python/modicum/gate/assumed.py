@@ -61,7 +61,7 @@ def assumed_document(policy: Policy, classes: int) -> dict[str, Any]:
     asked = {name: policy.audit[name] for name in ("threshold", "fill") if name in policy.audit}
     passes = policy.least_passes
     measures = _measures(policy, len(names))
-    searched = {
+    searched: dict[str, Any] = {
         "search": {"threshold": 0.9, "fill": "mean", "target_rule": "predicted", "passes": passes, **asked},
         "measures": measures[""],
         "readings": [],
