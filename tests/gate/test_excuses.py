@@ -153,9 +153,9 @@ def baseline(tmp_path, content):
     ("content", "says"),
     [
         pytest.param(None, "warning: the baseline main.json does not exist; `modicum baseline update", id="absent"),
-        pytest.param("{", "warning: main.json: expected a result document in JSON", id="half a file"),
+        pytest.param("{", "warning: main.json: expected a baseline in JSON", id="half a file"),
         pytest.param(json.dumps(document()), "warning: the baseline has no rows", id="without rows"),
-        pytest.param('{"kind": "modicum.baseline", "schema_version": 1}', "it has no 'conditions'", id="a part"),
+        pytest.param('{"kind": "modicum.baseline", "schema_version": 1}', "it has no 'digest'", id="a part"),
         pytest.param(json.dumps(with_rows([image(0)])), "", id="whole"),
     ],
 )
