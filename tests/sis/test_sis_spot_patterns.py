@@ -2,7 +2,10 @@
 
 import pytest
 import torch
-from modicum_sis.spots.copying import COVER, PASTE, comparable
+from modicum_sis.images.source import ImageSource
+from modicum_sis.spots.comparison import refilled_attempts
+from modicum_sis.spots.copying import COVER, PASTE
+from modicum_sis.spots.interventions import Interventions
 from modicum_sis.spots.patterns import densest_patterns, pattern
 from modicum_sis.spots.places import Place, PlaceKind
 from modicum_sis.spots.retests import spot_retests
@@ -16,6 +19,11 @@ SCATTERED = [(0, 11), (3, 2), (6, 7), (9, 4), (11, 0)]
 """Pixels that no window, stripe or ring of a tenth of the canvas holds together."""
 IMAGES = 32
 PREDICTED = [index % 2 for index in range(IMAGES)]
+
+
+def any_fits(*_: Pair) -> bool:
+    """Whether an image may fill the place of a pair: any may."""
+    return True
 
 
 def scattered() -> Tensor:
@@ -145,7 +153,7 @@ def test_a_copy_is_compared_with_the_same_pixels_of_the_next_image_of_another_cl
     pairs = [Pair(0, 5), Pair(1, 6), Pair(2, 7), Pair(0, 8)]
     predicted = [0, 0, 1, None, None, 1, 1, 0, 2]
 
-    refilled = PASTE.refilled(pairs, predicted)
+    refilled = PASTE.refilled(pairs, predicted, any_fits)
 
     assert refilled == [Pair(6, 5), Pair(8, 6), Pair(8, 7), Pair(5, 8)]
 
@@ -154,17 +162,22 @@ def test_a_cover_is_compared_with_one_from_another_source_of_the_class():
     pairs = [Pair(0, 5), Pair(0, 6), Pair(1, 7), Pair(2, 8)]
     predicted = [0, 0, 0, None, 3, 1, 1, 1, 1]
 
-    refilled = COVER.refilled(pairs, predicted)
+    refilled = COVER.refilled(pairs, predicted, any_fits)
 
     assert refilled == [Pair(0, 1), Pair(0, 2), Pair(1, 0), Pair(2, 1)]
 
 
-def test_only_covers_of_sources_whose_class_another_source_has_are_comparable():
+def test_only_covers_of_sources_whose_class_another_source_has_are_compared():
+    images, predicted = dim_images(5), [0, 1, 2, 0, 1]
+    interventions = Interventions(classifier_of(AllBright()), ImageSource(classifier_of(AllBright()), images, "abcde"))
     pairs = [Pair(0, 2), Pair(0, 3), Pair(1, 0), Pair(2, 0), Pair(3, 1)]
-    predicted = [0, 1, 2, 0, 1]
 
-    assert comparable(pairs, predicted) == [Pair(0, 2), Pair(0, 3), Pair(3, 1)]
-    assert comparable(pairs[:2], predicted) == [], "two pairs of one source are one source"
+    def compared(given: list[Pair]) -> list[Pair]:
+        placed = [(pair, pattern(scattered())) for pair in given]
+        return [one.pair for one in refilled_attempts(interventions, COVER, placed, predicted)]
+
+    assert compared(pairs) == [Pair(0, 2), Pair(0, 3), Pair(3, 1)]
+    assert compared(pairs[:2]) == [], "two pairs of one source are one source"
 
 
 ONCE = [*range(1, 17), *range(1, 17)]
@@ -203,7 +216,9 @@ def test_outcomes_elsewhere_are_those_of_the_same_pixels_filled_otherwise():
     for trial in (trial for trial in row.trials if trial.place.kind is PlaceKind.PATTERN):
         for outcomes, intervention in ((trial.pasted, PASTE), (trial.covered, COVER)):
             pairs = [Pair(*pair) for pair in zip(outcomes.sources, outcomes.others, strict=True)]
-            for pair, elsewhere in zip(intervention.refilled(pairs, PREDICTED), outcomes.elsewhere, strict=True):
+            for pair, elsewhere in zip(
+                intervention.refilled(pairs, PREDICTED, any_fits), outcomes.elsewhere, strict=True
+            ):
                 made = intervention.composite(pair, scattered())
                 seen = module(torch.where(made.region, images[made.inside], images[made.outside])[None])
                 assert elsewhere is intervention.followed(int(seen.argmax()), 1)

@@ -77,7 +77,7 @@ def test_a_ring_is_compared_with_the_inner_band_of_nearest_area(canvas):
     for ring in places.rings(canvas):
         area = ring.area(canvas)
 
-        inner = places.inner_band(canvas, area)
+        inner = places.inner_band(canvas, area).region(canvas)
 
         assert not bool(inner[:offset].any() | inner[:, :offset].any())
         assert abs(int(inner.sum()) - area) == min(abs(int(band.sum()) - area) for band in bands)

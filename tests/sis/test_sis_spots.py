@@ -128,7 +128,7 @@ def test_every_outcome_is_what_the_model_says_of_the_composite_made_by_hand():
                 if here.kind is PlaceKind.PATTERN:
                     continue  # what it is compared with has a test of its own
                 if here.kind is PlaceKind.RING:
-                    elsewhere = places.inner_band((SIDE, SIDE), here.area((SIDE, SIDE)))
+                    elsewhere = places.inner_band((SIDE, SIDE), here.area((SIDE, SIDE))).region((SIDE, SIDE))
                 else:
                     elsewhere = here.at(outcomes.tops[place], outcomes.lefts[place]).region((SIDE, SIDE))
                 for region, answer in (

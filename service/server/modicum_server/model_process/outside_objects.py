@@ -79,7 +79,8 @@ class OutsideObjects:
 
     def _band(self, area: int) -> Mask:
         canvas = self.decoder.canvas
-        band: Mask = inner_band((canvas.height, canvas.width), area).numpy()
+        sides = canvas.height, canvas.width
+        band: Mask = inner_band(sides, area).region(sides).numpy()
         return band
 
     def _logits_without(self, filled: Mask, index: int) -> Tensor:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from modicum_sis.spots.comparison import refilled_attempts
 from modicum_sis.spots.copying import PASTE
 from modicum_sis.spots.evidence import EvidenceMaps
 from modicum_sis.spots.interventions import Composite, Interventions
@@ -53,6 +54,16 @@ def fixed_places(density: Tensor) -> list[Place]:
     return [*dict.fromkeys([*dense, *grid(canvas), *rings(canvas)])]
 
 
+def moving(interventions: Interventions, places: Sequence[Place], pairs: Sequence[Pair]) -> Sequence[Place]:
+    """The places that move a pixel in a pair, on the mean over the pairs. Outside objects some lie on all objects."""
+    movable = [interventions.movable(pair.source, pair.other) for pair in pairs]
+    known = [one for one in movable if one is not None]
+    if not known:
+        return places
+    shares = torch.stack(known).double().mean(dim=0)
+    return [place for place in places if float(shares[place.region(interventions.canvas[1:])].sum()) >= 1]
+
+
 def sum_of_shares(canvas: tuple[int, int], masks: Iterable[Tensor]) -> Tensor:
     """How densely subsets lie (H, W); each counts once, whatever its size. Holds one mask at a time."""
     density = torch.zeros(canvas, dtype=torch.float64)
@@ -72,7 +83,7 @@ def choose_fixed(
     density = sum_of_shares(canvas, (images.masks[index] for index in sources if index in images.subsets))
     pairs = images.pairs(sources, half, f"choice {target_class}", most=sum(count for count, _ in ROUNDS))
     best, *edged = (
-        _best(interventions, images, kind, pairs, lambda place, _: place.region(canvas))
+        _best(interventions, images, moving(interventions, kind, pairs), pairs, lambda place, _: place.region(canvas))
         for kind in (fixed_places(density), stripes(canvas), densest_patterns(density))
     )
     if best is None:
@@ -89,13 +100,13 @@ def choose_fixed(
 def share_by_edges(interventions: Interventions, images: SplitImages, place: Place, pairs: Sequence[Pair]) -> float:
     """The share of the pairs in which the place makes the other image the class, but holds what another class shows.
 
-    What is copied comes from the next image of another class among the pairs.
+    What is copied comes from the next image of another class among the pairs. 1 where no pair can be compared so.
     """
     region = place.region(interventions.canvas[1:])
-    refilled = PASTE.refilled(pairs, images.predicted)
-    seen = interventions.search_classes(PASTE.composite(pair, region) for pair in refilled)
-    hits = sum(one == images.predicted[pair.source] for one, pair in zip(seen, pairs, strict=True))
-    return hits / len(pairs) if pairs else 0.0
+    attempts = refilled_attempts(interventions, PASTE, [(pair, place) for pair in pairs], images.predicted)
+    seen = interventions.search_classes(PASTE.composite(one.compared_pair, region) for one in attempts)
+    hits = sum(one == images.predicted[attempt.pair.source] for one, attempt in zip(seen, attempts, strict=True))
+    return hits / len(attempts) if attempts else 1.0
 
 
 def choose_own(maps: EvidenceMaps, target_class: int | None, half: int) -> Place | None:

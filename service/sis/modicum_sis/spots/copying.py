@@ -1,37 +1,38 @@
 """Copying a place into another image, and covering it from one: which composite the model sees, and what follows.
 
-Each is compared with the same done elsewhere, so that what any place does is not taken for what this one does. A window
-is compared with a window of its size, and a ring with a band of its area. A pattern has as many edges as pixels, and
-they alone move images. So it is compared with itself, filled otherwise: copied from an image of another class, or
-covered from an image of the same class. An image without another of its class has no such cover, so a pattern is not
-covered in it (`comparable`). See docs/decisions/0071-a-pattern-is-compared-with-itself.md.
-
-Outside known objects, no pixel on an object of either image moves. A pattern's comparison is filled from another image,
-whose objects lie elsewhere, so it moves other pixels of the pattern than the copy or the cover does.
+Each is compared with the same done elsewhere (`comparison`), or, for a pattern and the edges of a stripe, with the same
+place filled from another image, of which no class should follow.
 """
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Protocol
 
 from torch import Tensor
 
 from modicum_sis.spots.interventions import UNKNOWN_CLASS, Composite, Interventions
-from modicum_sis.spots.places import Place, PlaceKind, inner_band, window
+from modicum_sis.spots.places import Band, Place
 from modicum_sis.spots.sources import Pair
 
 Predicted = Sequence[int | None]
 """The class of each image."""
 
 
+Fits = Callable[[Pair, Pair], bool]
+"""Whether a pair may be compared with another one that fills its place."""
+MOST_TRIED = 32
+"""Images that are tried for one that fills the place of a pair."""
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A place to copy or to cover in a pair of images; `corner` is where a window is compared, in pixels."""
+    """A place to copy or to cover in a pair of images, and what it is compared with: a place in a pair of images."""
 
     pair: Pair
     place: Place
-    corner: tuple[int, int]
+    compared_pair: Pair
+    compared_place: Place | Band
 
 
 class Intervention(Protocol):
@@ -42,8 +43,11 @@ class Intervention(Protocol):
     def composite(self, pair: Pair, region: Tensor) -> Composite:
         """The image that the model sees."""
 
-    def refilled(self, pairs: Sequence[Pair], predicted: Predicted) -> list[Pair]:
-        """The pairs with another image in the place, and the same around it: one from which no class should follow."""
+    def refilled(self, pairs: Sequence[Pair], predicted: Predicted, fits: Fits) -> list[Pair | None]:
+        """The pairs with another image in the place, and the same around it: one from which no class should follow.
+
+        It is the first that `fits`, in an order that follows from the pairs; None where there is none.
+        """
 
     def followed(self, seen: int, target_class: int | None) -> bool:
         """Whether the class followed, where the model sees the class `seen`."""
@@ -55,14 +59,17 @@ class _Paste:
     def composite(self, pair: Pair, region: Tensor) -> Composite:
         return Composite(inside=pair.source, outside=pair.other, region=region)
 
-    def refilled(self, pairs: Sequence[Pair], predicted: Predicted) -> list[Pair]:
+    def refilled(self, pairs: Sequence[Pair], predicted: Predicted, fits: Fits) -> list[Pair | None]:
         """The place comes from an image of another class than the source's."""
         others = [pair.other for pair in pairs]
-        inside = (
-            next(one for one in _after(others, at) if predicted[one] != predicted[pair.source])
+        return [
+            _first(
+                (Pair(one, pair.other) for one in _after(others, at) if predicted[one] != predicted[pair.source]),
+                pair,
+                fits,
+            )
             for at, pair in enumerate(pairs)
-        )
-        return [Pair(one, pair.other) for one, pair in zip(inside, pairs, strict=True)]
+        ]
 
     def followed(self, seen: int, target_class: int | None) -> bool:
         return seen == target_class
@@ -74,15 +81,23 @@ class _Cover:
     def composite(self, pair: Pair, region: Tensor) -> Composite:
         return Composite(inside=pair.other, outside=pair.source, region=region)
 
-    def refilled(self, pairs: Sequence[Pair], predicted: Predicted) -> list[Pair]:
-        """The cover comes from another source of the source's class; all pairs are `comparable`.
+    def refilled(self, pairs: Sequence[Pair], predicted: Predicted, fits: Fits) -> list[Pair | None]:
+        """The cover comes from another source of the source's class; None where it is the only one.
 
         The search for it may start at any source. It starts one further for each pair, so that the pairs of a source
         get different covers where there are several.
         """
         sources = list(dict.fromkeys(pair.source for pair in pairs))
         return [
-            Pair(pair.source, _other_of_its_class(pair.source, _after(sources, at), predicted))
+            _first(
+                (
+                    Pair(pair.source, one)
+                    for one in _after(sources, at)
+                    if one != pair.source and predicted[one] == predicted[pair.source]
+                ),
+                pair,
+                fits,
+            )
             for at, pair in enumerate(pairs)
         ]
 
@@ -91,12 +106,6 @@ class _Cover:
 
 
 PASTE, COVER = _Paste(), _Cover()
-
-
-def comparable(pairs: Sequence[Pair], predicted: Predicted) -> list[Pair]:
-    """The pairs in which a pattern can be covered: another of their sources has the source's class."""
-    counts = Counter(predicted[source] for source in {pair.source for pair in pairs})
-    return [pair for pair in pairs if counts[predicted[pair.source]] > 1]
 
 
 def followed_here(
@@ -115,20 +124,13 @@ def followed_here(
 def followed_elsewhere(
     interventions: Interventions, intervention: Intervention, attempts: Sequence[Attempt], predicted: Predicted
 ) -> tuple[bool, ...]:
-    """Whether that class followed what each place is compared with. All places are of one kind.
+    """Whether that class followed what each place is compared with.
 
     Raises:
         Stopped: the caller asked to stop.
     """
     canvas = interventions.canvas[1:]
-    if any(one.place.kind is PlaceKind.PATTERN for one in attempts):
-        refilled = intervention.refilled([one.pair for one in attempts], predicted)
-        composites = (
-            intervention.composite(other, one.place.region(canvas))
-            for one, other in zip(attempts, refilled, strict=True)
-        )
-    else:
-        composites = (intervention.composite(one.pair, _compared(one, canvas)) for one in attempts)
+    composites = (intervention.composite(one.compared_pair, one.compared_place.region(canvas)) for one in attempts)
     return _followed(interventions, intervention, attempts, composites, predicted)
 
 
@@ -145,18 +147,8 @@ def _followed(
     )
 
 
-def _compared(attempt: Attempt, canvas: tuple[int, int]) -> Tensor:
-    """A window of the place's size at the corner, or for a ring a band of its area, as a mask (H, W)."""
-    place = attempt.place
-    if place.kind is PlaceKind.RING:
-        return inner_band(canvas, place.area(canvas))
-    return window(canvas, *attempt.corner, place.height, place.width)
-
-
-def _other_of_its_class(source: int, images: Iterator[int], predicted: Predicted) -> int:
-    other = next((one for one in images if one != source and predicted[one] == predicted[source]), None)
-    assert other is not None, "a pattern is covered only where another source has the class"
-    return other
+def _first(refills: Iterator[Pair], pair: Pair, fits: Fits) -> Pair | None:
+    return next((one for one in islice(refills, MOST_TRIED) if fits(pair, one)), None)
 
 
 def _after(images: Sequence[int], at: int) -> Iterator[int]:

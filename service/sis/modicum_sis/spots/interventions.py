@@ -91,9 +91,14 @@ class Interventions:
 
     def moved(self, composite: Composite) -> Tensor:
         """The pixels that a composite moves (H, W)."""
+        movable = self.movable(composite.inside, composite.outside)
+        return composite.region if movable is None else composite.region & movable
+
+    def movable(self, first: int, second: int) -> Tensor | None:
+        """The pixels that may move between two images (H, W), in either direction; None where all may."""
         if self._objects is None:
-            return composite.region
-        return composite.region & ~(self._objects[composite.inside] | self._objects[composite.outside])
+            return None
+        return ~(self._objects[first] | self._objects[second])
 
     def _chunks(self, composites: Iterable[Composite]) -> Iterator[Sequence[Composite]]:
         coming = iter(composites)

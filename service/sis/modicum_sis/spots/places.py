@@ -88,6 +88,18 @@ class Place:
         return Place(PlaceKind.WINDOW, self.height, self.width, top, left)
 
 
+@dataclass(frozen=True, slots=True)
+class Band:
+    """A ring of a width that begins `offset` pixels inside the edge: what a ring is compared with."""
+
+    offset: int
+    width: int
+
+    def region(self, canvas: tuple[int, int]) -> Tensor:
+        """The band as a mask (H, W)."""
+        return band(canvas, self.offset, self.width)
+
+
 def window(canvas: tuple[int, int], top: int, left: int, height: int, width: int) -> Tensor:
     """A window as a mask (H, W)."""
     region = torch.zeros(canvas, dtype=torch.bool)
@@ -115,11 +127,16 @@ def band_area(canvas: tuple[int, int], offset: int, width: int) -> int:
     return inside(offset) - inside(offset + width)
 
 
-def inner_band(canvas: tuple[int, int], area: int) -> Tensor:
+def inner_band(canvas: tuple[int, int], area: int) -> Band:
     """The band around the middle whose area is nearest to `area`: what a ring is compared with."""
-    offset = min(canvas) // 4
+    offset = innermost_offset(canvas)
     widths = range(1, max(1, min(canvas) // 2 - offset) + 1)
-    return band(canvas, offset, min(widths, key=lambda width: abs(band_area(canvas, offset, width) - area)))
+    return Band(offset, min(widths, key=lambda width: abs(band_area(canvas, offset, width) - area)))
+
+
+def innermost_offset(canvas: tuple[int, int]) -> int:
+    """How far inside the edge the band begins that a ring is compared with, in pixels."""
+    return min(canvas) // 4
 
 
 def window_sizes(canvas: tuple[int, int]) -> list[tuple[int, int]]:
@@ -175,11 +192,16 @@ def scan(canvas: tuple[int, int]) -> tuple[Place, ...]:
 
 def densest(density: Tensor, height: int, width: int) -> tuple[int, int]:
     """Top and left of the window of this size with the largest sum of a density (H, W); the first of equals."""
-    sums = density.double().cumsum(0).cumsum(1)
-    sums = torch.nn.functional.pad(sums, (1, 0, 1, 0))
-    totals = sums[height:, width:] - sums[:-height, width:] - sums[height:, :-width] + sums[:-height, :-width]
+    totals = window_sums(density, height, width)
     place = int(totals.flatten().argmax())
     return place // totals.shape[1], place % totals.shape[1]
+
+
+def window_sums(density: Tensor, height: int, width: int) -> Tensor:
+    """The sum of a density (H, W) in the window of this size at every top and left (H - height + 1, W - width + 1)."""
+    sums = density.double().cumsum(0).cumsum(1)
+    sums = torch.nn.functional.pad(sums, (1, 0, 1, 0))
+    return sums[height:, width:] - sums[:-height, width:] - sums[height:, :-width] + sums[:-height, :-width]
 
 
 def densest_windows(density: Tensor) -> Iterator[Place]:

@@ -12,11 +12,13 @@ from torch import Tensor
 from modicum_sis.errors import ParameterError
 from modicum_sis.images.source import Images, ImageSource
 from modicum_sis.model.classifier import Classifier
-from modicum_sis.spots.copying import COVER, PASTE, Attempt, Intervention, followed_elsewhere, followed_here
+from modicum_sis.spots.comparison import given_attempts
+from modicum_sis.spots.copying import COVER, PASTE, Intervention
 from modicum_sis.spots.interventions import Interventions, Stopped
+from modicum_sis.spots.outcomes import Outcomes, outcomes_of
 from modicum_sis.spots.places import Place
 from modicum_sis.spots.sources import Pair
-from modicum_sis.spots.trials import Outcomes, SpotRow, SpotTrial
+from modicum_sis.spots.trials import SpotRow, SpotTrial
 
 
 def spot_retests(
@@ -89,15 +91,11 @@ class _Retest:
         self, interventions: Interventions, trial: SpotTrial, given: Outcomes, intervention: Intervention
     ) -> Outcomes:
         pairs = [Pair(source, other) for source, other in zip(given.sources, given.others, strict=True)]
+        placed = [(pair, _place_of(trial, pair.source)) for pair in pairs]
         corners = zip(given.tops, given.lefts, strict=True)
-        attempts = [
-            Attempt(pair, _place_of(trial, pair.source), corner) for pair, corner in zip(pairs, corners, strict=True)
-        ]
-        return replace(
-            given,
-            here=followed_here(interventions, intervention, attempts, self.predicted),
-            elsewhere=followed_elsewhere(interventions, intervention, attempts, self.predicted),
-        )
+        attempts = given_attempts(interventions, intervention, placed, self.predicted, corners)
+        left_out = given.left_out + len(pairs) - len(attempts)
+        return outcomes_of(interventions, intervention, attempts, self.predicted, left_out=left_out)
 
     def _passes(self) -> int:
         return self.whole.passes + (0 if self.outside is None else self.outside.passes)

@@ -3,14 +3,13 @@
 See docs/method.md, "The spot test". A place is tested in two ways. *Pasted*: it is copied into images of other classes;
 how many become the class? *Covered*: it is filled with what stands there in an image of another class; how many no
 longer keep the class? Each is compared, in pairs, with the same done elsewhere: at a random place of the same size, or
-for a ring on an inner band of about its area. A pattern is compared with itself, filled otherwise (`copying`). Nothing
-is judged here.
+for a ring on an inner band of about its area. A pattern is compared with itself, filled otherwise (`comparison`).
+Nothing is judged here.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from modicum_sis.errors import ParameterError
@@ -18,17 +17,11 @@ from modicum_sis.images.source import Images, ImageSource
 from modicum_sis.model.classifier import Classifier
 from modicum_sis.numerics.seeding import generator
 from modicum_sis.spots.choice import MOST_OWN_SOURCES, choose_fixed, choose_own, own_place
-from modicum_sis.spots.copying import (
-    COVER,
-    PASTE,
-    Attempt,
-    Intervention,
-    comparable,
-    followed_elsewhere,
-    followed_here,
-)
+from modicum_sis.spots.comparison import drawn_attempts
+from modicum_sis.spots.copying import COVER, PASTE, Intervention
 from modicum_sis.spots.evidence import EvidenceMaps
 from modicum_sis.spots.interventions import Composite, Interventions, Stopped
+from modicum_sis.spots.outcomes import Outcomes, outcomes_of
 from modicum_sis.spots.outside import dividing, images_with_objects, overlap
 from modicum_sis.spots.places import Place, PlaceKind
 from modicum_sis.spots.sources import HALVES, Pair, SplitImages, split_images
@@ -41,28 +34,6 @@ MOST_COVERED = 400
 """Most pairs of a half in which a place is covered."""
 SHOWN = 3
 """Pairs of a half whose copied pixels are kept, so that they can be shown."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcomes:
-    """What happened in each pair of images. All tuples have one entry a pair.
-
-    Attributes:
-        sources: the image whose place is copied or covered.
-        others: the image that it is copied into, or covered from.
-        here: whether the class followed the place: it appeared with the copy, or was lost under the cover.
-        elsewhere: the same for the place of comparison in the same two images; of a pattern, for the same place with
-            what it should not hold.
-        tops: of the window of comparison, in pixels; 0 for a ring and a pattern.
-        lefts: of the window of comparison, in pixels; 0 for a ring and a pattern.
-    """
-
-    sources: tuple[int, ...]
-    others: tuple[int, ...]
-    here: tuple[bool, ...]
-    elsewhere: tuple[bool, ...]
-    tops: tuple[int, ...]
-    lefts: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,8 +185,6 @@ class _Run:
         purpose = f"{target_class} {place.kind}"
         pasted = images.pairs(sources, half, f"pasted {purpose}", most=MOST_PASTED)
         covered = images.donors(sources, half, f"covered {purpose}", each=COVERINGS)[:MOST_COVERED]
-        if place.kind is PlaceKind.PATTERN:
-            covered = comparable(covered, images.predicted)
         outcomes = _outcomes(interventions, images, places, pasted, PASTE)
         return SpotTrial(
             target_class=target_class,
@@ -275,25 +244,7 @@ def _outcomes(
     intervention: Intervention,
 ) -> Outcomes:
     drawn = generator(images.seed, "", f"spot comparison {intervention.name}")
-    placed = [places[pair.source] for pair in pairs]
-    corners = [_corner(place, interventions.canvas[1:], drawn) for place in placed]
-    attempts = [Attempt(*one) for one in zip(pairs, placed, corners, strict=True)]
-    return Outcomes(
-        sources=tuple(pair.source for pair in pairs),
-        others=tuple(pair.other for pair in pairs),
-        here=followed_here(interventions, intervention, attempts, images.predicted),
-        elsewhere=followed_elsewhere(interventions, intervention, attempts, images.predicted),
-        tops=tuple(top for top, _ in corners),
-        lefts=tuple(left for _, left in corners),
-    )
-
-
-def _corner(place: Place, canvas: tuple[int, int], drawn: torch.Generator) -> tuple[int, int]:
-    """Top and left of a random window of the place's size; (0, 0) for a ring and a pattern, which need none."""
-    if place.kind in {PlaceKind.RING, PlaceKind.PATTERN}:
-        return 0, 0
-    top, left = (
-        int(torch.randint(room - size + 1, (1,), generator=drawn))
-        for room, size in zip(canvas, (place.height, place.width), strict=True)
-    )
-    return top, left
+    placed = [(pair, places[pair.source]) for pair in pairs]
+    attempts = drawn_attempts(interventions, intervention, placed, images.predicted, drawn)
+    left_out = len(pairs) - len(attempts)
+    return outcomes_of(interventions, intervention, attempts, images.predicted, left_out=left_out)
