@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from modicum.gate import schemas
 from modicum.gate.result_form import refuse_damaged_result
+from modicum.gate.result_schema import SCHEMA_VERSIONS
 
 from tests.gate.damage import CASES, complaint, trials
 from tests.gate.documents import DOCUMENTS, document, image, share, with_rows
@@ -133,3 +134,7 @@ def test_the_golden_result_of_the_server_is_whole():
 @pytest.mark.parametrize("name", [schemas.POLICY, schemas.RESULT, schemas.VERDICT, schemas.BASELINE])
 def test_every_form_is_a_valid_schema(name):
     schemas.validator_of(name).check_schema(schemas.schema_of(name))
+
+
+def test_the_form_of_a_result_is_that_of_every_schema_that_is_judged():
+    assert schemas.schema_of(schemas.RESULT)["properties"]["schema_version"]["enum"] == list(SCHEMA_VERSIONS)

@@ -70,7 +70,7 @@ def assumed_document(policy: Policy, classes: int) -> dict[str, Any]:
     settings = {name: policy.audit.get(name, 0) for name in ("seed", "sample")}
     statistics = {"level": policy.audit.get("level", 0.95), "alpha": policy.audit.get("alpha", 0.05)}
     document: dict[str, Any] = {
-        "schema_version": 3,
+        "schema_version": 4,
         "audit": "",
         "created": "",
         "specification": {**settings, "statistics": statistics, "searches": [searched["search"]]},

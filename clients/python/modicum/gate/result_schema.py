@@ -1,10 +1,13 @@
 """The versions of the result document that this client reads and judges."""
 
-SCHEMA_VERSIONS = (1, 2, 3)
-"""In 1 the outcome NONE_SEEN was called CLEAR, by another rule; before 3 SHORTCUT had no comparison."""
+SCHEMA_VERSIONS = (1, 2, 3, 4)
+"""In 1 the outcome NONE_SEEN was called CLEAR, by another rule; before 3 SHORTCUT had no comparison.
+
+Before 4 a spot outside known objects may have been compared with one that moves fewer pixels.
+"""
 
 
 def versions_in_words() -> str:
-    """Return the versions as a message has them: "1, 2 or 3"."""
+    """Return the versions as a message has them: "1, 2, 3 or 4"."""
     *older, newest = map(str, SCHEMA_VERSIONS)
     return f"{', '.join(older)} or {newest}"

@@ -67,6 +67,8 @@ class SpotOutcomes:
         elsewhere: the same for the place of comparison; of a pattern, for the same place with what it should not hold.
         tops: of the window of comparison; 0 for a ring and a pattern.
         lefts: of the window of comparison; 0 for a ring and a pattern.
+        left_out: further pairs that were drawn, but have nothing to be compared with. None in rows of earlier releases,
+            whose comparisons outside objects may have moved fewer pixels.
     """
 
     sources: tuple[int, ...] = ()
@@ -75,6 +77,7 @@ class SpotOutcomes:
     elsewhere: tuple[bool, ...] = ()
     tops: tuple[int, ...] = ()
     lefts: tuple[int, ...] = ()
+    left_out: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,13 +187,23 @@ def is_plausible(row: SpotRow, images: int) -> bool:
     """
     places = [(trial.half, trial.place.kind is SpotKind.OWN, trial.outside) for trial in row.trials]
     halves = {half for half, *_ in places} <= {0, 1}
-    return halves and len(set(places)) == len(places) and 0 <= row.sources <= images and row.passes >= 0
+    counts = [one.left_out or 0 for trial in row.trials for one in (trial.pasted, trial.covered)]
+    return (
+        halves
+        and min(counts, default=0) >= 0
+        and len(set(places)) == len(places)
+        and 0 <= row.sources <= images
+        and row.passes >= 0
+    )
 
 
 def is_whole(row: SpotRow) -> bool:
     """Return whether every pair has all of its entries, and every share on objects is one."""
     listed = (one for trial in row.trials for one in (trial.pasted, trial.covered, trial.on_objects))
     shares = (share for trial in row.trials for share in trial.on_objects.shares)
-    return all(len({len(getattr(one, field.name)) for field in fields(one)}) == 1 for one in listed) and all(
-        0 <= share <= 1 for share in shares
-    )
+    return all(len(set(_lengths(one))) == 1 for one in listed) and all(0 <= share <= 1 for share in shares)
+
+
+def _lengths(record: SpotOutcomes | SpotObjects) -> list[int]:
+    """How many entries each of its lists has."""
+    return [len(value) for field in fields(record) if isinstance(value := getattr(record, field.name), tuple)]

@@ -905,6 +905,11 @@ class SpotOutcomes(google.protobuf.message.Message):
     ELSEWHERE_FIELD_NUMBER: builtins.int
     TOPS_FIELD_NUMBER: builtins.int
     LEFTS_FIELD_NUMBER: builtins.int
+    LEFT_OUT_FIELD_NUMBER: builtins.int
+    left_out: builtins.int
+    """Further pairs that were drawn, but have nothing to be compared with. Unset by workers of a release that did not ask
+    comparisons outside objects to move as many pixels.
+    """
     @property
     def sources(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]:
         """Position of the image whose place is copied or covered."""
@@ -938,8 +943,11 @@ class SpotOutcomes(google.protobuf.message.Message):
         elsewhere: collections.abc.Iterable[builtins.bool] | None = ...,
         tops: collections.abc.Iterable[builtins.int] | None = ...,
         lefts: collections.abc.Iterable[builtins.int] | None = ...,
+        left_out: builtins.int | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["elsewhere", b"elsewhere", "here", b"here", "lefts", b"lefts", "others", b"others", "sources", b"sources", "tops", b"tops"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_left_out", b"_left_out", "left_out", b"left_out"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_left_out", b"_left_out", "elsewhere", b"elsewhere", "here", b"here", "left_out", b"left_out", "lefts", b"lefts", "others", b"others", "sources", b"sources", "tops", b"tops"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["_left_out", b"_left_out"]) -> typing.Literal["left_out"] | None: ...
 
 Global___SpotOutcomes: typing_extensions.TypeAlias = SpotOutcomes
 

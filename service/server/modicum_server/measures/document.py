@@ -30,7 +30,7 @@ from modicum_server.measures.pictures import Pictures
 from modicum_server.measures.readings_anew import outcomes_by_tail
 from modicum_server.measures.summary import summary_of, summary_without_search
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 FINDINGS_FORMAT = "jsonl+gzip"
 INFERENCE_ONLY = "inference only"
 """Stamp of input dropout, also as a member: the authors train with it, here it is put around what was not."""

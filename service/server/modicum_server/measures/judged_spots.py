@@ -46,11 +46,23 @@ class JudgedPlace:
         """Whether only what lies outside the objects was copied and covered."""
         return self.trials[0].outside
 
+    @property
+    def matched(self) -> bool:
+        """Whether what it is compared with outside the objects moves as many pixels. In older rows it need not."""
+        return self.outside and self.left_out is not None
+
+    @property
+    def left_out(self) -> int | None:
+        """Pairs that were drawn for a copy and have nothing to be compared with; None in older rows."""
+        counts = [trial.pasted.left_out for trial in self.trials]
+        return None if None in counts else sum(one or 0 for one in counts)
+
     def as_json(self) -> dict[str, Any]:
         """Return it as JSON values, with the counts of every source, so that it can be judged at another level."""
         return {
             "own": self.tested.own,
             "outside": self.outside,
+            "matched": self.matched,
             "location": self.location,
             "outcome": self.outcome.value,
             "places": [_trial_json(trial) for trial in self.trials],
@@ -102,6 +114,11 @@ class JudgedRow:
             "shown": next((index for index, place in enumerate(places) if place is shown), None),
             "examples": _examples(shown.trials) if self.found and shown else [],
         }
+
+    @property
+    def tested_outside(self) -> bool:
+        """Whether a place outside the objects has enough sources."""
+        return any(place.tested.judged for place in self.outside)
 
     @property
     def shown(self) -> JudgedPlace | None:
@@ -230,7 +247,7 @@ def _trial_json(trial: SpotTrial) -> dict[str, Any]:
 def _shares(outcomes: SpotOutcomes) -> dict[str, Any]:
     pairs = len(outcomes.here)
     shares = {"here": sum(outcomes.here) / pairs, "elsewhere": sum(outcomes.elsewhere) / pairs} if pairs else {}
-    return {"pairs": pairs, "here": None, "elsewhere": None, **shares}
+    return {"pairs": pairs, "left_out": outcomes.left_out, "here": None, "elsewhere": None, **shares}
 
 
 def _place_json(place: SpotPlace) -> dict[str, Any]:

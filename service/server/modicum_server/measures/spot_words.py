@@ -115,13 +115,22 @@ def _failed(rows: Sequence[JudgedRow]) -> bool:
 
 def _outside_text(test: SpotTest) -> str:
     """What the test outside the objects says where it found nothing; empty where no image has objects."""
-    tested = [row for row in test.rows if row.outside_outcome is not None]
-    if not tested:
-        return ""
+    known = [row for row in test.rows if row.outside or any(place.location is not None for place in row.places)]
+    tested = [row for row in known if row.tested_outside]
     unsettled = [row.label for row in tested if row.outside_outcome is SpotOutcome.INCONCLUSIVE]
-    if not unsettled:
-        return "None was found outside the objects either."
-    return f"Whether a spot outside the objects decides is not settled for {_some(unsettled)}."
+    few = _untested_outside_text([row.label for row in known if not row.tested_outside])
+    if unsettled:
+        return f"Whether a spot outside the objects decides is not settled for {_some(unsettled)}. {few}".rstrip()
+    if few:
+        return f"{few} For the others none was found there either." if tested else few
+    return "None was found outside the objects either." if tested else ""
+
+
+def _untested_outside_text(labels: Sequence[str]) -> str:
+    if not labels:
+        return ""
+    reason = "too few pairs of pictures could be compared there"
+    return f"Outside the objects no spot was tested for {_some(labels)}: {reason}."
 
 
 def _untested_text(classes: int) -> str:
@@ -146,7 +155,7 @@ def _found_text(row: JudgedRow) -> str:
     text = (
         f"{opening_text(row, place)}: copied onto other pictures it makes {_here(pasted)} of them {subject} "
         f"({_elsewhere(pasted)} with {elsewhere_text(place)}).{carriers_text(row, place)}{halves_text(place)}"
-        f"{covered_text(row, place)}"
+        f"{covered_text(row, place)}{left_out_text(place)}"
     )
     return f"{text}{location_text(place)}{_shortcut_text(row)}"
 
@@ -190,20 +199,33 @@ def covered_text(row: JudgedRow, place: JudgedPlace) -> str:
     )
 
 
-def compared_text(kinds: Iterable[str], filled: str) -> str:
-    """Return what places of these kinds are compared with, each once; `filled` says how a pattern is (`COPIED`)."""
-    said = {SpotKind.RING: "a band of about its area further in", SpotKind.PATTERN: f"the same pattern {filled}"}
+def compared_text(kinds: Iterable[str], filled: str, *, matched: bool = False) -> str:
+    """Return what places of these kinds are compared with, each once.
+
+    `filled` says how a pattern is (`COPIED`), and `matched` that it moves as many pixels outside the objects.
+    """
+    band = "a band further in" if matched else "a band of about its area further in"
+    said = {SpotKind.RING: band, SpotKind.PATTERN: f"the same pattern {filled}"}
     *first, last = dict.fromkeys(said.get(SpotKind(kind), "a random spot of its size") for kind in kinds)
-    return f"{', '.join(first)} or {last}" if first else last
+    compared = f"{', '.join(first)} or {last}" if first else last
+    return f"{compared} that moves at least 90% as many pixels" if matched else compared
 
 
 def elsewhere_text(place: JudgedPlace) -> str:
     """Return what the place is compared with where it is copied."""
-    return compared_text((trial.place.kind for trial in place.trials), COPIED)
+    return compared_text((trial.place.kind for trial in place.trials), COPIED, matched=place.matched)
 
 
 def _elsewhere_covered_text(place: JudgedPlace) -> str:
-    return compared_text((trial.place.kind for trial in place.trials), COVERED)
+    return compared_text((trial.place.kind for trial in place.trials), COVERED, matched=place.matched)
+
+
+def left_out_text(place: JudgedPlace) -> str:
+    """Return in how many pairs a copy outside the objects had nothing to be compared with; empty where in none."""
+    if not place.matched or not place.left_out:
+        return ""
+    pairs = place.left_out + sum(len(trial.pasted.here) for trial in place.trials)
+    return f" {place.left_out} of {pairs} pairs of pictures were left out: nothing else there moves as many pixels."
 
 
 def halves_text(place: JudgedPlace) -> str:

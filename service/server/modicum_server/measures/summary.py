@@ -32,6 +32,7 @@ from modicum_server.measures.spot_words import (
     elsewhere_text,
     halves_text,
     kinds_of,
+    left_out_text,
     location_text,
     needed_text,
     none_text,
@@ -164,7 +165,7 @@ def _found(row: JudgedRow) -> str:
         f"{opening_text(row, place)}: copied, it makes {here} of {pairs} other pictures {made}, and "
         f"{elsewhere_text(place)} {elsewhere} of them. The difference is {difference} over {pasted.n} pictures that "
         f"were copied from.{carriers_text(row, place)}{halves_text(place)}{covered_text(row, place)}"
-        f"{location_text(place)}"
+        f"{left_out_text(place)}{location_text(place)}"
     )
 
 

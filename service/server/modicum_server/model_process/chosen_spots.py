@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 
+from modicum_sis.spots.outcomes import Outcomes
 from modicum_sis.spots.places import Place, PlaceKind
-from modicum_sis.spots.trials import Outcomes, SpotRow, SpotTrial
+from modicum_sis.spots.trials import SpotRow, SpotTrial
 
 from modicum_server.domain import spots
 
@@ -37,4 +38,5 @@ def _outcomes(outcomes: spots.SpotOutcomes, indices: Mapping[int, int]) -> Outco
         elsewhere=outcomes.elsewhere,
         tops=outcomes.tops,
         lefts=outcomes.lefts,
+        left_out=outcomes.left_out or 0,
     )

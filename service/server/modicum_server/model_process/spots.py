@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 from modicum.v1.finding_pb2 import Subset
 from modicum_sis import Classifier
+from modicum_sis.spots.outcomes import Outcomes
 from modicum_sis.spots.places import Place
 from modicum_sis.spots.retests import spot_retests
-from modicum_sis.spots.trials import Outcomes, SpotTrial, spot_tests
 from modicum_sis.spots.trials import SpotRow as TestedRow
+from modicum_sis.spots.trials import SpotTrial, spot_tests
 from torch import Tensor
 
 from modicum_server.codec.models import input_value
@@ -128,6 +129,7 @@ class SpotRun:
             elsewhere=outcomes.elsewhere,
             tops=outcomes.tops,
             lefts=outcomes.lefts,
+            left_out=outcomes.left_out,
         )
 
     def _position(self, index: int) -> int:

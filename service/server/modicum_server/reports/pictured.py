@@ -122,7 +122,7 @@ def _of_copied(entry: Mapping[str, Any]) -> Iterable[Picture]:
     yield Picture(pictures["photograph"], "", outline, f"model says {source['class']}", f"a picture, {_sure(source)}")
     if entry["covered"] is not None:
         lost, others = _tries(entry["covered"])
-        compared = compared_text([entry["place"]["kind"]], COVERED)
+        compared = compared_text([entry["place"]["kind"]], COVERED, matched=entry["matched"])
         text = f"its spot covered by other pictures' pixels; with {compared}: {others}"
         yield Picture(pictures["covered"], "", outline, f"not {source['class']} in {lost} tries", text)
     yield Picture(pictures["other"], "", "", f"model says {other['class']}", f"another picture, {_sure(other)}")
@@ -143,5 +143,5 @@ def _pasted(entry: Mapping[str, Any]) -> str:
     if entry["pasted"] is None:
         return "the spot pasted onto it"
     followed, others = _tries(entry["pasted"])
-    compared = compared_text([entry["place"]["kind"]], COPIED)
+    compared = compared_text([entry["place"]["kind"]], COPIED, matched=entry["matched"])
     return f"the spot pasted onto it: {followed} tries; with {compared}: {others}"

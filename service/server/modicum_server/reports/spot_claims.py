@@ -117,8 +117,9 @@ def quoted(label: str) -> str:
 def _of_several(classes: Sequence[Row]) -> tuple[str, ...]:
     covers = any(_matters_covered(row) for row in classes)
     lost = "; covered, it takes the class away" if covers else ""
-    shown = (one["kind"] for row in classes for one in shown_place(row)["places"])
-    compared = ", or ".join(dict.fromkeys(f"how often {_does_so(kind)}" for kind in shown))
+    places = [shown_place(row) for row in classes]
+    shown = (_does_so(one["kind"], matched=place.get("matched", False)) for place in places for one in place["places"])
+    compared = ", or ".join(dict.fromkeys(f"how often {each}" for each in shown))
     return (
         f"Pasted onto other pictures, each spot turns them into its class{lost}. In brackets: {compared}. "
         f"{interval_note(shown_place(row) for row in classes)}".rstrip(),
@@ -126,10 +127,10 @@ def _of_several(classes: Sequence[Row]) -> tuple[str, ...]:
     )
 
 
-def _does_so(kind: str) -> str:
+def _does_so(kind: str, *, matched: bool) -> str:
     if kind == SpotKind.PATTERN:
         return "the same pattern does so when it is filled from other pictures"
-    return f"{compared_text([kind], COPIED)} does so"
+    return f"{compared_text([kind], COPIED, matched=matched)} does so"
 
 
 def _of_one(row: Row) -> tuple[str, ...]:
@@ -137,16 +138,16 @@ def _of_one(row: Row) -> tuple[str, ...]:
     pasted, covered = (place["measures"][f"spot_{name}_difference"] for name in ("pasted", "covered"))
     all_classes = row["target_class"] is None
     made, lost = ("the class that it came from", "their class") if all_classes else (quoted(row["label"]),) * 2
-    kinds = [one["kind"] for one in place["places"]]
+    kinds, matched = [one["kind"] for one in place["places"]], place.get("matched", False)
     here, elsewhere = _shares(pasted)
     said = (
         f"Pasted onto {pasted['parameters']['pairs']:,} other pictures, the spot ({_where(place)}) turns {here} of "
-        f"them into {made}; {compared_text(kinds, COPIED)} turns {elsewhere}{_difference(pasted)}."
+        f"them into {made}; {compared_text(kinds, COPIED, matched=matched)} turns {elsewhere}{_difference(pasted)}."
     )
     if not _matters_covered(row):
         return (said,)
     here, elsewhere = _shares(covered)
-    compared = compared_text(kinds, COVERED)
+    compared = compared_text(kinds, COVERED, matched=matched)
     difference = _difference(covered, f", over {covered['n']:,} pictures")
     return said, f"With the spot covered, {here} of the pictures lose {lost}; with {compared}, {elsewhere}{difference}."
 

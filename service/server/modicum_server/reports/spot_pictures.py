@@ -84,6 +84,7 @@ def copied_spot(
         "target_class": row["target_class"],
         "label": row["label"],
         "place": {name: example[name] for name in PLACE if name in example},
+        "matched": place.get("matched", False),
         "source": _image_json(source, scene.labels),
         "other": _image_json(other, scene.labels),
         "pasted": _counts(place["pasted"], example["source"]),
