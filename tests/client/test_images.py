@@ -45,6 +45,67 @@ def test_a_folder_without_class_folders_has_labels_only_from_a_csv(tmp_path):
     assert labels_of(find_images(tmp_path)) == {"a.jpg": "tabby cat", "b.jpg": ""}
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("metadata.csv", "file_name,text,label\ncat/a.jpg,a cat,tabby\nb.jpg,,\n"),
+        ("metadata.csv", "label,file_name\ntabby,cat/a.jpg\n"),
+        ("metadata.jsonl", '{"file_name": "cat/a.jpg", "label": "tabby"}\n\n{"file_name": "b.jpg", "label": null}\n'),
+    ],
+)
+def test_the_metadata_of_an_imagefolder_has_labels(tmp_path, name, text):
+    write(tmp_path, "cat/a.jpg", "b.jpg")
+    (tmp_path / name).write_text(text)
+
+    assert labels_of(find_images(tmp_path)) == {"cat/a.jpg": "tabby", "b.jpg": ""}
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("metadata.csv", "file_name,text\ncat/a.jpg,a cat\n"),
+        ("metadata.jsonl", '{"file_name": "cat/a.jpg", "text": "a cat"}\n'),
+        ("metadata.jsonl", "not JSON\n"),
+        ("metadata.jsonl", ""),
+    ],
+)
+def test_metadata_without_labels_leaves_those_of_class_folders(tmp_path, name, text):
+    write(tmp_path, "cat/a.jpg")
+    (tmp_path / name).write_text(text)
+
+    assert labels_of(find_images(tmp_path)) == {"cat/a.jpg": "cat"}
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('{"file_name": "a.jpg", "label": 3}\n{"file_name": "a.jpg", "label": 4}', "line 2: a.jpg already has a label"),
+        ('{"file_name": "a.jpg", "label": 3}\n{"label": 4}', "line 2: expected file_name, and label"),
+        ('{"file_name": "a.jpg", "label": 3}\n{"file_name": "b.jpg", "label": [4]}', "line 2: expected file_name, and"),
+        ('{"file_name": "a.jpg", "label": true}', "line 1: expected file_name, and label"),
+        (
+            '{"file_name": "a.jpg", "label": 3}\n{',
+            "line 2: expected JSON with file_name and label, but it is not valid",
+        ),
+        ('{"file_name": "a.jpg", "label": 3}\n[]', "line 2: expected JSON with file_name and label, got"),
+    ],
+)
+def test_metadata_that_is_wrong_is_refused_with_its_line(tmp_path, text, told):
+    write(tmp_path, "a.jpg", "b.jpg")
+    (tmp_path / "metadata.jsonl").write_text(text)
+
+    with pytest.raises(InvalidSource, match=told):
+        find_images(tmp_path)
+
+
+def test_a_row_of_metadata_with_too_few_columns_is_refused(tmp_path):
+    write(tmp_path, "a.jpg")
+    (tmp_path / "metadata.csv").write_text("file_name,text,label\na.jpg,tabby\n")
+
+    with pytest.raises(InvalidSource, match="line 2: expected the columns file_name,text,label"):
+        find_images(tmp_path)
+
+
 def test_a_given_csv_of_labels_wins_over_that_in_the_folder(tmp_path):
     photos = write(tmp_path / "photos", "a.jpg")
     (photos / "labels.csv").write_text("a.jpg,1\n")

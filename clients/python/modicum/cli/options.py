@@ -98,8 +98,8 @@ PhotoLabels = Annotated[
         IMAGES,
         "--photo-labels",
         "FILE.csv",
-        "The true class of each image, for a folder without class folders: rows of file,label. Default: labels.csv "
-        "in the folder.",
+        "The true class of each image: rows of file,label. Default: labels.csv in the folder, or its metadata.csv or "
+        "metadata.jsonl with columns file_name and label; else the names of class folders.",
     ),
 ]
 Counterfactuals = Annotated[
@@ -188,8 +188,9 @@ class ImageOptions:
         option(
             IMAGES,
             "--boxes",
-            "FILE",
-            "Where the objects are: a CSV of file,left,top,right,bottom, or JSON with a list of boxes per file.",
+            "PATH",
+            "Where the objects are: a CSV of file,left,top,right,bottom, JSON with a list of boxes per file, a COCO "
+            "file, or a folder of Pascal VOC files.",
         ),
     ] = None
     masks: Annotated[

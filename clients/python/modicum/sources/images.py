@@ -20,12 +20,11 @@ from modicum.errors import InvalidSource
 from modicum.resource_names import printable
 from modicum.sources import converted, npy, png
 from modicum.sources.contents import Content, file_content, made_content, require_file
-from modicum.sources.labels import true_labels
+from modicum.sources.labels import labels_beside, true_labels
 from modicum.sources.paths import refuse_outside_links
 from modicum.sources.skipped import NOTHING_SKIPPED, Skipped
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".ppm", ".pgm", ".tif", ".tiff", npy.SUFFIX})
-LABELS_FILE = "labels.csv"
 EXPECTED = "a folder of images, a .csv, an .npz, or one image"
 #: What numpy raises for a file that is damaged, encrypted, or not an .npz.
 DAMAGED = (
@@ -83,7 +82,9 @@ def found_in(source: str | Path, labels: str | Path | None = None) -> Found:
     """The images of `source`, and what is skipped.
 
     - a folder with class folders: the name of a class folder is the label of its images;
-    - a folder without class folders: labels from `labels` (a CSV of file,label), or from a labels.csv in it, or none;
+    - a folder with labels in a file: `labels` (a CSV of file,label), a labels.csv in it, or the metadata.csv or
+      metadata.jsonl of a Hugging Face `imagefolder`;
+    - any other folder: no labels;
     - a .csv file: the files that it names, relative to its folder;
     - an .npz file: `images` (N, H, W) or (N, H, W, C), uint8, uint16 or float32, and optionally `labels` (N,) and
       `classes`;
@@ -127,7 +128,7 @@ def _mode(path: Path) -> int:
 
 def _folder(folder: Path, labels: Path | None) -> Found:
     files = sorted(_files(folder), key=lambda path: path.as_posix())
-    labels = labels or (folder / LABELS_FILE if (folder / LABELS_FILE).is_file() else None)
+    labels = labels or labels_beside(folder)
     found = [_checked_path(path, folder) for path in files if _is_image(path)]
     skipped = Skipped(tuple(path.as_posix() for path in files if not _is_image(path) and folder / path != labels))
     if not found:

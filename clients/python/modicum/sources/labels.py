@@ -2,7 +2,8 @@
 
 import csv
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,11 @@ from modicum.sources.contents import require_file
 from modicum.sources.paths import name_inside
 
 HEADER = ("file", "label")
+LABELS_FILE = "labels.csv"
+JSON_LINES = ".jsonl"
+#: Of a Hugging Face `imagefolder`.
+METADATA_FILES = ("metadata.csv", "metadata.jsonl")
+METADATA_KEYS = frozenset({"file_name", "label"})
 
 
 def class_names(source: str | Path | Sequence[str] | None) -> tuple[str, ...]:
@@ -48,24 +54,82 @@ def _refuse_equal_names(names: Sequence[str], where: str) -> None:
 
 
 def true_labels(path: Path) -> dict[str, str]:
-    """Labels by file name, from a CSV of two columns. The first row may be the header `file,label`.
+    """Labels by file name, from a CSV of two columns whose first row may be the header `file,label`.
+
+    Or from the metadata of a Hugging Face `imagefolder`: a CSV with columns `file_name` and `label` among others, or
+    JSON lines with these keys. A label there is a name or a class index; null stands for none.
 
     Raises:
-        InvalidSource: the file cannot be read, a row is not `file,label`, or a file lies outside the folder.
+        InvalidSource: the file cannot be read, a row has another form, or a file lies outside the folder.
     """
     labels: dict[str, str] = {}
-    for number, row in csv_rows(path):
-        cells = tuple(cell.strip() for cell in row)
-        if not any(cells) or (number == 1 and tuple(cell.lower() for cell in cells) == HEADER):
-            continue
-        if len(cells) != len(HEADER) or not cells[0]:
-            raise InvalidSource(f"{path} line {number}: expected two columns, file and label, got {','.join(row)!r}")
-        if cells[0] in labels:
-            raise InvalidSource(f"{path} line {number}: {cells[0]} already has a label; remove one of the rows")
-        labels[name_inside(cells[0], f"{path} line {number}")] = cells[1]
+    for where, name, label in _json_lines(path) if path.suffix.lower() == JSON_LINES else _csv_lines(path):
+        if name in labels:
+            raise InvalidSource(f"{where}: {name} already has a label; remove one of the rows")
+        labels[name_inside(name, where)] = label
     if not labels:
         raise InvalidSource(f"{path}: expected rows of file,label; found none")
     return labels
+
+
+def labels_beside(folder: Path) -> Path | None:
+    """The file in a folder of images that has their labels: labels.csv, or metadata with labels. None without one."""
+    if (folder / LABELS_FILE).is_file():
+        return folder / LABELS_FILE
+    return next((folder / name for name in METADATA_FILES if _has_labels(folder / name)), None)
+
+
+def _has_labels(path: Path) -> bool:
+    """Whether a file is there whose first row or line has labels. Metadata may be of other things alone."""
+    keys: frozenset[str] = frozenset()
+    with suppress(InvalidSource):
+        if path.is_file() and path.suffix.lower() == JSON_LINES:
+            keys = next((frozenset(entry) for _, entry in _entries(path)), keys)
+        elif path.is_file():
+            keys = next((frozenset(_lowered(row)) for _, row in csv_rows(path)), keys)
+    return keys >= METADATA_KEYS
+
+
+def _csv_lines(path: Path) -> Iterator[tuple[str, str, str]]:
+    """Yield where a row stands, its file and its label."""
+    header: tuple[str, ...] = HEADER
+    columns = (0, 1)
+    for number, row in csv_rows(path):
+        cells, where = tuple(cell.strip() for cell in row), f"{path} line {number}"
+        if number == 1 and frozenset(_lowered(cells)) >= METADATA_KEYS:
+            header = _lowered(cells)
+            columns = (header.index("file_name"), header.index("label"))
+        elif any(cells) and not (number == 1 and _lowered(cells) == HEADER):
+            if len(cells) != len(header) or not cells[columns[0]]:
+                wanted = "two columns, file and label" if header == HEADER else f"the columns {','.join(header)}"
+                raise InvalidSource(f"{where}: expected {wanted}, got {','.join(row)!r}")
+            yield where, cells[columns[0]], cells[columns[1]]
+
+
+def _json_lines(path: Path) -> Iterator[tuple[str, str, str]]:
+    """Yield where a line stands, its file and its label."""
+    for where, entry in _entries(path):
+        name, label = entry.get("file_name"), entry.get("label")
+        is_label = label is None or (isinstance(label, str | int) and not isinstance(label, bool))
+        if not isinstance(name, str) or not name or not is_label:
+            raise InvalidSource(
+                f"{where}: expected file_name, and label as a name or a class index; got {str(entry)[:80]}"
+            )
+        yield where, name, "" if label is None else str(label)
+
+
+def _entries(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    for number, line in enumerate(text_of(path).splitlines(), start=1):
+        where = f"{path} line {number}"
+        if line.strip():
+            entry = json_in(line, f"{where}: expected JSON with file_name and label")
+            if not isinstance(entry, dict):
+                raise InvalidSource(f"{where}: expected JSON with file_name and label, got {line[:80]}")
+            yield where, entry
+
+
+def _lowered(cells: Iterable[str]) -> tuple[str, ...]:
+    return tuple(cell.strip().lower() for cell in cells)
 
 
 def _read_names(path: Path) -> list[str]:
@@ -97,7 +161,15 @@ def json_of(path: Path, expected: str) -> Any:
     Raises:
         InvalidSource: the file cannot be read, is not valid JSON, or has a key twice.
     """
-    text = text_of(path)
+    return json_in(text_of(path), expected)
+
+
+def json_in(text: str, expected: str) -> Any:
+    """The value of JSON text. `expected` is the beginning of the error message.
+
+    Raises:
+        InvalidSource: it is not valid JSON, or has a key twice.
+    """
     try:
         return json.loads(text, object_pairs_hook=_refuse_duplicate_keys)
     except RecursionError as error:

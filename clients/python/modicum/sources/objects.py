@@ -1,16 +1,18 @@
-"""Where the objects of images are: boxes in a CSV or JSON file, or a folder of mask images.
+"""Where the objects of images are: boxes in a CSV or JSON file, as COCO or Pascal VOC has them, or mask images.
 
 Images are not decoded here. The server checks that a box lies within its image, and that a mask has its size.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from modicum.errors import InvalidArgument, InvalidSource
 from modicum.resource_names import printable
+from modicum.sources.annotations import Box, Boxes, coco_boxes, is_coco, voc_boxes
 from modicum.sources.contents import bytes_content, file_content, require_file
 from modicum.sources.images import SUFFIXES, Image, Objects
 from modicum.sources.labels import csv_rows, json_of
@@ -18,9 +20,7 @@ from modicum.sources.paths import name_inside, refuse_outside_links
 
 HEADER = ("file", "left", "top", "right", "bottom")
 EXPECTED = "expected left, top, right and bottom in pixels, with 0 <= left < right and 0 <= top < bottom"
-
-#: Left, top, right, bottom; right and bottom exclusive.
-Box = tuple[float, float, float, float]
+FORM = "{file: [[left, top, right, bottom], ...]}"
 
 
 def with_objects(
@@ -31,7 +31,8 @@ def with_objects(
     Args:
         images: the images of the data set.
         boxes: a CSV of file,left,top,right,bottom with one box per row, or JSON: `{file: [[left, top, right, bottom],
-            ...]}`. Files are named like the items of the data set.
+            ...]}`. Files are named like the items of the data set. Or a COCO file (.json), or a folder of Pascal VOC
+            files (.xml): these may name pictures without their folders, and others that are not in the data set.
         masks: a folder of mask images. Each has the size and name of its image; the suffix may differ. Pixels that are
             neither black nor transparent belong to an object.
 
@@ -48,14 +49,49 @@ def with_objects(
 
 
 def _boxed(images: Sequence[Image], path: Path) -> list[Image]:
-    boxes_of_item = _read_json(path) if path.suffix.lower() == ".json" else _read_csv(path)
-    _refuse_unknown_items(boxes_of_item, [image.item for image in images], path)
+    boxes_of_item = _boxes_of_items([image.item for image in images], path)
     return [
         replace(image, objects=_box_list(boxes_of_item[image.item], image.item))
         if image.item in boxes_of_item
         else image
         for image in images
     ]
+
+
+def _boxes_of_items(items: Sequence[str], path: Path) -> Mapping[str, Sequence[Box]]:
+    if path.is_dir():
+        return _those_of(items, voc_boxes(path), path, _stem_of_item)
+    if path.suffix.lower() != ".json":
+        boxes = _read_csv(path)
+    else:
+        document = json_of(path, f"{path}: expected JSON of the form {FORM}")
+        if is_coco(document):
+            return _those_of(items, coco_boxes(document, path), path, str)
+        boxes = _read_json(document, path)
+    _refuse_unknown_items(boxes, items, path)
+    return boxes
+
+
+def _those_of(items: Sequence[str], boxes: Boxes, origin: Path, name_of: Callable[[str], str]) -> Boxes:
+    """The boxes of the items, by item: found by the item's name, or by that name without folders where it is unique.
+
+    Raises:
+        InvalidSource: no item has boxes.
+    """
+    names = {name_of(item): item for item in items}
+    alone = Counter(name.rpartition("/")[2] for name in names)
+    names |= {short: item for name, item in names.items() if alone[short := name.rpartition("/")[2]] == 1}
+    found = {names[name]: some for name, some in boxes.items() if name in names}
+    if not found:
+        raise InvalidSource(
+            f"{origin}: expected boxes of images of the data set, like {printable(items[0])}; got those of "
+            f"{len(boxes)} others, like {printable(min(boxes))}"
+        )
+    return found
+
+
+def _stem_of_item(item: str) -> str:
+    return _stem(Path(item))
 
 
 def _box_list(boxes: Sequence[Box], item: str) -> Objects:
@@ -82,11 +118,9 @@ def _read_csv(path: Path) -> dict[str, list[Box]]:
     return boxes_of_item
 
 
-def _read_json(path: Path) -> dict[str, list[Box]]:
-    form = "{file: [[left, top, right, bottom], ...]}"
-    document = json_of(path, f"{path}: expected JSON of the form {form}")
+def _read_json(document: Any, path: Path) -> dict[str, list[Box]]:
     if not isinstance(document, dict) or not document:
-        raise InvalidSource(f"{path}: expected JSON of the form {form} with at least one file")
+        raise InvalidSource(f"{path}: expected JSON of the form {FORM} with at least one file, or a COCO file")
     return {
         name_inside(name, str(path)): _json_boxes(boxes, f"{path}: {printable(name)}")
         for name, boxes in document.items()

@@ -1,0 +1,165 @@
+"""Boxes as data sets of object detection keep them: a COCO file, or a folder of Pascal VOC files.
+
+Both may describe more pictures than are audited. A box that reaches beyond its picture is cut at the picture's edge, as
+rounded annotations often reach half a pixel beyond. A box without area marks nothing, and is left out.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from xml.parsers import expat
+
+from modicum.errors import InvalidSource
+from modicum.resource_names import printable
+from modicum.sources.contents import require_file
+from modicum.sources.paths import name_inside, refuse_outside_links
+
+#: Left, top, right, bottom; right and bottom exclusive.
+Box = tuple[float, float, float, float]
+#: The boxes by the name of their picture.
+Boxes = dict[str, list[Box]]
+
+COCO_KEYS = frozenset({"images", "annotations"})
+VOC_FORM = "<annotation> with <size> and, for each <object>, a <bndbox> of <xmin>, <ymin>, <xmax> and <ymax>"
+#: An annotation of one picture has a few kilobytes.
+MOST_XML_BYTES = 4 * 1024**2
+
+
+def is_coco(document: object) -> bool:
+    """Whether a JSON document has the form of COCO's object detection."""
+    return isinstance(document, dict) and document.keys() >= COCO_KEYS and isinstance(document["images"], list)
+
+
+def coco_boxes(document: Mapping[str, Any], path: Path) -> Boxes:
+    """The boxes of a COCO document, by `file_name`. `bbox` is left, top, width and height, from 0.
+
+    Raises:
+        InvalidSource: an image or an annotation lacks what it needs, or an annotation is of no image.
+    """
+    sizes: dict[Any, tuple[str, float, float]] = {}
+    for place, image in enumerate(_list_of(document, "images", path)):
+        where = f"{path}: images[{place}]"
+        name = _field(image, "file_name", str, where)
+        size = (_field(image, key, (int, float), where) for key in ("width", "height"))
+        sizes[_field(image, "id", (int, str), where)] = (name_inside(name, where), *size)
+    if len({name for name, _, _ in sizes.values()}) < len(sizes):
+        raise InvalidSource(f"{path}: expected another file_name for each of the images; one occurs twice")
+    boxes: Boxes = {}
+    for place, annotation in enumerate(_list_of(document, "annotations", path)):
+        where = f"{path}: annotations[{place}]"
+        identity = _field(annotation, "image_id", (int, str), where)
+        if identity not in sizes:
+            raise InvalidSource(f"{where}: expected the id of one of the images, got {identity!r}")
+        name, width, height = sizes[identity]
+        left, top, *extent = _four(_field(annotation, "bbox", list, where), where)
+        box = _cut((left, top, left + extent[0], top + extent[1]), width, height)
+        boxes.setdefault(name, []).extend([box] if box else [])
+    return _with_boxes(boxes, path)
+
+
+def voc_boxes(folder: Path) -> Boxes:
+    """The boxes of a folder of Pascal VOC files, by the name of each file without its suffix.
+
+    VOC counts pixels from 1, and `xmax` and `ymax` are within the box. Here a pixel is counted from 0, and they are
+    behind it.
+
+    Raises:
+        InvalidSource: there is no such file, or one is not of the form of VOC.
+    """
+    files = sorted(path for path in folder.rglob("*.xml") if not path.name.startswith("."))
+    if not files:
+        raise InvalidSource(f"{folder}: expected Pascal VOC files (.xml), one for each picture; found none")
+    refuse_outside_links(folder, [path.relative_to(folder) for path in files])
+    return _with_boxes({path.relative_to(folder).with_suffix("").as_posix(): _voc_file(path) for path in files}, folder)
+
+
+def _voc_file(path: Path) -> list[Box]:
+    found: dict[str, list[float]] = {}
+    for place, value in _numbers(path):
+        found.setdefault(place, []).append(value)
+    corners = [found.get(f"annotation/object/bndbox/{key}", []) for key in ("xmin", "ymin", "xmax", "ymax")]
+    sizes = [found.get(f"annotation/size/{key}", []) for key in ("width", "height")]
+    if len({len(values) for values in corners}) != 1 or any(len(values) != 1 for values in sizes):
+        raise InvalidSource(f"{path}: expected {VOC_FORM}")
+    (width,), (height,) = sizes
+    cut = [
+        _cut((left - 1, top - 1, right, bottom), width, height)
+        for left, top, right, bottom in zip(*corners, strict=True)
+    ]
+    return [box for box in cut if box]
+
+
+def _numbers(path: Path) -> Iterator[tuple[str, float]]:
+    """Yield what stands in each element that has a number, with its path from the root. Declarations are refused."""
+    require_file(path)
+    if path.stat().st_size > MOST_XML_BYTES:
+        raise InvalidSource(f"{path}: expected the annotation of one picture, of at most 4 MiB")
+    within: list[str] = []
+    text: dict[str, str] = {}
+    found: list[tuple[str, float]] = []
+
+    def begin(name: str, _: object) -> None:
+        within.append(name)
+        text["/".join(within)] = ""
+
+    def read(data: str) -> None:
+        text["/".join(within)] += data
+
+    def end(_: str) -> None:
+        place = "/".join(within)
+        within.pop()
+        with suppress(ValueError):
+            number = float(text[place])
+            if math.isfinite(number):
+                found.append((place, number))
+
+    def refuse(*_: object) -> None:
+        raise InvalidSource(f"{path}: expected {VOC_FORM}, without declarations (<!DOCTYPE>)")
+
+    parser = expat.ParserCreate()
+    parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = begin, end, read
+    parser.StartDoctypeDeclHandler = refuse
+    try:
+        parser.Parse(path.read_bytes(), True)
+    except (expat.ExpatError, OSError) as error:
+        raise InvalidSource(f"{path}: expected {VOC_FORM}; not valid XML: {error}") from error
+    return iter(found)
+
+
+def _list_of(document: Mapping[str, Any], key: str, path: Path) -> list[Any]:
+    value = document[key]
+    if not isinstance(value, list):
+        raise InvalidSource(f"{path}: expected {key} to be a list, as in a COCO file; got {type(value).__name__}")
+    return value
+
+
+def _field(entry: Any, key: str, kind: type | tuple[type, ...], where: str) -> Any:
+    value = entry.get(key) if isinstance(entry, dict) else None
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise InvalidSource(f"{where}: expected an entry of a COCO file with {key}; got {str(entry)[:80]}")
+    return value
+
+
+def _four(numbers: list[Any], where: str) -> list[float]:
+    if len(numbers) != 4 or not all(map(_is_finite, numbers)):  # noqa: PLR2004
+        raise InvalidSource(f"{where}: expected bbox to be left, top, width and height; got {str(numbers)[:80]}")
+    return numbers
+
+
+def _is_finite(number: object) -> bool:
+    return type(number) in {int, float} and math.isfinite(number)  # type: ignore[arg-type]
+
+
+def _cut(box: Box, width: float, height: float) -> Box | None:
+    """The part of a box within its picture; None where it has no area."""
+    left, top, right, bottom = max(box[0], 0), max(box[1], 0), min(box[2], width), min(box[3], height)
+    return (left, top, right, bottom) if left < right and top < bottom else None
+
+
+def _with_boxes(boxes: Boxes, origin: Path) -> Boxes:
+    kept = {name: some for name, some in boxes.items() if some}
+    if not kept:
+        raise InvalidSource(f"{printable(str(origin))}: expected boxes with an area within their pictures; found none")
+    return kept

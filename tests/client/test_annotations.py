@@ -1,0 +1,133 @@
+"""Boxes of COCO and Pascal VOC are read as they are, and refused if they are wrong."""
+
+import json
+
+import pytest
+from modicum.errors import InvalidSource
+from modicum.sources.images import find_images
+from modicum.sources.objects import with_objects
+
+IMAGES = [
+    {"id": 7, "file_name": "a.jpg", "width": 40, "height": 30},
+    {"id": 8, "file_name": "elsewhere.jpg", "width": 40, "height": 30},
+]
+VOC = """<annotation><folder>f</folder><filename>whatever.jpg</filename>
+<size><width>40</width><height>30</height><depth>3</depth></size>
+<object><name>cat</name><bndbox><xmin>1</xmin><ymin>11</ymin><xmax>20</xmax><ymax>30</ymax></bndbox>
+<part><name>head</name><bndbox><xmin>2</xmin><ymin>2</ymin><xmax>3</xmax><ymax>3</ymax></bndbox></part></object>
+<object><name>dog</name><bndbox><xmin>5.5</xmin><ymin>2</ymin><xmax>44</xmax><ymax>9</ymax></bndbox></object>
+</annotation>"""
+
+
+@pytest.fixture
+def photos(tmp_path):
+    folder = tmp_path / "photos"
+    for name in ("cat/a.jpg", "dog/b.jpg", "dog/c.jpg", "cat/c.jpg"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(name.encode())
+    return folder
+
+
+def boxes_of(photos, given) -> dict[str, list]:
+    found = {}
+    for image in with_objects(find_images(photos), boxes=given):
+        if image.objects is not None:
+            with image.objects.content().open() as stream:
+                found[image.item] = json.loads(stream.read())
+    return found
+
+
+def coco(tmp_path, *annotations, images=IMAGES):
+    path = tmp_path / "instances.json"
+    path.write_text(json.dumps({"images": images, "annotations": list(annotations), "categories": []}))
+    return path
+
+
+def voc(tmp_path, **files):
+    folder = tmp_path / "Annotations"
+    for name, text in files.items():
+        (folder / f"{name}.xml").parent.mkdir(parents=True, exist_ok=True)
+        (folder / f"{name}.xml").write_text(text)
+    return folder
+
+
+def box(image, *numbers):
+    return {"id": 1, "image_id": image, "category_id": 1, "bbox": list(numbers)}
+
+
+def test_a_coco_file_gives_left_top_right_and_bottom_of_the_pictures_that_are_audited(photos, tmp_path):
+    given = coco(tmp_path, box(7, 1, 2, 3.5, 4), box(8, 0, 0, 9, 9), box(7, 30, 20, 10.4, 10))
+
+    assert boxes_of(photos, given) == {"cat/a.jpg": [[1, 2, 4.5, 6], [30, 20, 40, 30]]}
+
+
+def test_a_box_of_coco_without_area_marks_nothing(photos, tmp_path):
+    assert boxes_of(photos, coco(tmp_path, box(7, 1, 2, 0, 4), box(7, 1, 2, 3, 4))) == {"cat/a.jpg": [[1, 2, 4, 6]]}
+
+
+def test_voc_counts_from_one_and_parts_are_within_their_object(photos, tmp_path):
+    assert boxes_of(photos, voc(tmp_path, a=VOC, other=VOC)) == {"cat/a.jpg": [[0, 10, 20, 30], [4.5, 1, 40, 9]]}
+
+
+def test_a_name_that_two_pictures_share_needs_its_folder(photos, tmp_path):
+    assert set(boxes_of(photos, voc(tmp_path, a=VOC, c=VOC, **{"dog/c": VOC}))) == {"cat/a.jpg", "dog/c.jpg"}
+
+
+@pytest.mark.parametrize(
+    ("annotations", "told"),
+    [
+        ([], "expected boxes with an area within their pictures; found none"),
+        ([box(7, 41, 0, 5, 5)], "expected boxes with an area within their pictures; found none"),
+        ([box(9, 1, 2, 3, 4)], r"annotations\[0\]: expected the id of one of the images, got 9"),
+        ([box(7, 1, 2, 3)], "expected bbox to be left, top, width and height"),
+        ([box(7, 1, 2, 3, float("nan"))], "expected bbox to be left, top, width and height"),
+        ([{"image_id": 7}], "expected an entry of a COCO file with bbox"),
+        ([box(8, 1, 2, 3, 4)], "expected boxes of images of the data set, like cat/a.jpg; got those of 1 others"),
+    ],
+)
+def test_a_coco_file_that_is_wrong_is_refused_with_the_place(photos, tmp_path, annotations, told):
+    with pytest.raises(InvalidSource, match=told):
+        boxes_of(photos, coco(tmp_path, *annotations))
+
+
+@pytest.mark.parametrize(
+    ("image", "told"),
+    [
+        ({"id": 7, "file_name": "../a.jpg", "width": 1, "height": 1}, r"without '\.\.'"),
+        ({"id": 7, "width": 1, "height": 1}, r"images\[0\]: expected an entry of a COCO file with file_name"),
+        ("a.jpg", r"images\[0\]: expected an entry of a COCO file with file_name"),
+    ],
+)
+def test_an_image_of_coco_needs_its_name_and_size(photos, tmp_path, image, told):
+    with pytest.raises(InvalidSource, match=told):
+        boxes_of(photos, coco(tmp_path, box(7, 1, 2, 3, 4), images=[image]))
+
+
+def test_a_name_of_coco_that_occurs_twice_is_refused(photos, tmp_path):
+    twice = [*IMAGES, {**IMAGES[0], "id": 9}]
+
+    with pytest.raises(InvalidSource, match="expected another file_name for each of the images"):
+        boxes_of(photos, coco(tmp_path, box(7, 1, 2, 3, 4), images=twice))
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("<annotation>", "not valid XML"),
+        ('<!DOCTYPE a [<!ENTITY b "c">]><annotation>&b;</annotation>', "without declarations"),
+        ("<annotation><size><width>4</width></size></annotation>", "expected <annotation> with <size>"),
+        (VOC.replace("<ymax>9</ymax>", ""), "expected <annotation> with <size>"),
+        (VOC.replace("5.5", "nan"), "expected <annotation> with <size>"),
+        (VOC.replace("<object>", "<thing>").replace("</object>", "</thing>"), "expected boxes with an area"),
+    ],
+)
+def test_a_voc_file_that_is_wrong_is_refused(photos, tmp_path, text, told):
+    with pytest.raises(InvalidSource, match=told):
+        boxes_of(photos, voc(tmp_path, a=text))
+
+
+def test_a_folder_without_voc_files_is_refused(photos, tmp_path):
+    (tmp_path / "empty").mkdir()
+
+    with pytest.raises(InvalidSource, match="expected Pascal VOC files"):
+        boxes_of(photos, tmp_path / "empty")
