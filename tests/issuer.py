@@ -4,12 +4,12 @@ import json
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, TypeVar
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -44,26 +44,36 @@ def jwk_of(key: Any, key_id: str, **more: str) -> dict[str, Any]:
     return {**json.loads(algorithm.to_jwk(key.public_key())), "kid": key_id, "use": "sig", **more}
 
 
+Reply = tuple[int, bytes, Mapping[str, str]]
+"""Status, body and headers."""
+
+
 @dataclass
 class Issuer:
     """What it serves and signs. Tests change it; the server takes each reply from here."""
 
     address: str
     keys: list[dict[str, Any]] = field(default_factory=lambda: [jwk_of(rsa_key(), "one")])
-    replies: dict[str, tuple[int, bytes, Mapping[str, str]]] = field(default_factory=dict)
+    replies: dict[str, Reply] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     bearers: list[str] = field(default_factory=list)
     byte_seconds: float = 0.0
 
-    def reply(self, path: str) -> tuple[int, bytes, Mapping[str, str]]:
+    def reply(self, path: str) -> Reply:
         self.asked.append(path)
         if path in self.replies:
             return self.replies[path]
-        documents = {
-            "/.well-known/openid-configuration": {"issuer": self.address, "jwks_uri": f"{self.address}/keys"},
-            "/keys": {"keys": self.keys},
-        }
+        documents = {"/.well-known/openid-configuration": self.discovery(), "/keys": {"keys": self.keys}}
         return (200, json.dumps(documents[path]).encode(), {}) if path in documents else (404, b"", {})
+
+    def discovery(self) -> dict[str, Any]:
+        """What its discovery document says."""
+        return {"issuer": self.address, "jwks_uri": f"{self.address}/keys"}
+
+    def answer(self, path: str, _form: bytes, _headers: Mapping[str, str]) -> Reply:
+        """What it answers to a form: an issuer takes none."""
+        self.asked.append(path)
+        return 404, b"", {}
 
     def token(
         self,
@@ -90,37 +100,24 @@ class Issuer:
         return jwt.encode(said, rsa_key() if key is None else key, algorithm, headers={**named, **(headers or {})})
 
 
-@contextmanager
-def running_issuer() -> Iterator[Issuer]:
+Kind = TypeVar("Kind", bound=Issuer)
+
+
+def running_issuer() -> AbstractContextManager[Issuer]:
     """Start an issuer on a free port of loopback."""
+    return running(Issuer)
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            status, body, headers = issuer.reply(self.path)
-            if "Authorization" in self.headers:
-                issuer.bearers.append(self.headers["Authorization"])
-            self.send_response(status)
-            for name, value in {"Content-Length": str(len(body)), **headers}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            try:
-                self._send(body)
-            except OSError:
-                return  # the reader has gone
 
-        def _send(self, body: bytes) -> None:
-            if not issuer.byte_seconds:
-                self.wfile.write(body)
-                return
-            for at in range(len(body)):
-                self.wfile.write(body[at : at + 1])
-                time.sleep(issuer.byte_seconds)
+@contextmanager
+def running(kind: Callable[[str], Kind]) -> Iterator[Kind]:
+    """Start an issuer of a kind on a free port of loopback."""
 
-        def log_message(self, *_args: Any) -> None:
-            """Say nothing."""
+    class Handler(_Handler):
+        def of(self) -> Issuer:
+            return issuer
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    issuer = Issuer(f"http://127.0.0.1:{server.server_address[1]}")
+    issuer = kind(f"http://127.0.0.1:{server.server_address[1]}")
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:
@@ -129,3 +126,42 @@ def running_issuer() -> Iterator[Issuer]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """Serves what an issuer answers."""
+
+    def of(self) -> Issuer:
+        raise NotImplementedError
+
+    def do_GET(self) -> None:
+        if "Authorization" in self.headers:
+            self.of().bearers.append(self.headers["Authorization"])
+        self._send_reply(self.of().reply(self.path))
+
+    def do_POST(self) -> None:
+        form = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        self._send_reply(self.of().answer(self.path, form, self.headers))
+
+    def _send_reply(self, reply: Reply) -> None:
+        status, body, headers = reply
+        self.send_response(status)
+        for name, value in {"Content-Length": str(len(body)), **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        try:
+            self._send(body)
+        except OSError:
+            return  # the reader has gone
+
+    def _send(self, body: bytes) -> None:
+        seconds = self.of().byte_seconds
+        if not seconds:
+            self.wfile.write(body)
+            return
+        for at in range(len(body)):
+            self.wfile.write(body[at : at + 1])
+            time.sleep(seconds)
+
+    def log_message(self, *_args: Any) -> None:
+        """Say nothing."""

@@ -8,7 +8,8 @@ import pytest
 
 from tests import machine
 from tests.faults.stage import Stage, stage
-from tests.metrics.prometheus_running import Prometheus, free_port, running_prometheus
+from tests.metrics.prometheus_running import Prometheus, running_prometheus
+from tests.ports import free_port
 
 
 @dataclass(frozen=True)

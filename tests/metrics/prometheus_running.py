@@ -1,7 +1,6 @@
 """A real Prometheus for the tests. It scrapes its targets each second and evaluates PromQL over HTTP."""
 
 import json
-import socket
 import subprocess
 import urllib.error
 import urllib.parse
@@ -17,19 +16,13 @@ import pytest
 import yaml
 
 from tests import machine, waiting
+from tests.ports import free_port
 
 REPOSITORY = Path(__file__).parents[2]
 RULES = REPOSITORY / "deploy" / "prometheus" / "rules.yml"
 
 #: With pauses, because each look asks a program over HTTP for what changes once a second.
 eventually = partial(waiting.eventually, pause_seconds=0.2)
-
-
-def free_port() -> int:
-    """A free port of loopback."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def shipped_rules() -> dict[str, Any]:

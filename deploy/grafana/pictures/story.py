@@ -25,7 +25,8 @@ from deploy.grafana.pictures.queries import Window, boards, results_of
 from tests.faults.parts import Part
 from tests.faults.stage import Stage, stage
 from tests.faults.subject import ARCHITECTURE
-from tests.metrics.prometheus_running import Prometheus, free_port, running_prometheus, shipped_rules
+from tests.metrics.prometheus_running import Prometheus, running_prometheus, shipped_rules
+from tests.ports import free_port
 from tests.waiting import eventually
 
 SCRAPE_SECONDS = 5.0

@@ -1,7 +1,6 @@
-"""`ports.IdentityTokens`: verifies identity tokens of OpenID Connect with PyJWT.
+"""`ports.IdentityTokens`: verifies the identity tokens of jobs.
 
-The issuer is compared with the operator's list before anything is read from the network. The key, and with it the
-algorithm, comes from the issuer's own JWK set; no header of a token leads anywhere else.
+The issuer is compared with the operator's list before anything is read from the network.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,22 +11,15 @@ from typing import Any
 import jwt
 
 from modicum_server.domain.trust import Identity
-from modicum_server.issuers.fetching import FetchBounds, FetchRefused, fetch_json
+from modicum_server.issuers.discovery import read_discovery, read_keys
+from modicum_server.issuers.fetching import FetchBounds, fetch_json
 from modicum_server.issuers.issuer_keys import IssuerKeys
-from modicum_server.issuers.key_sets import ALGORITHMS, keys_of
+from modicum_server.issuers.signed_tokens import audience_of, decoded, key_id_of, unverified
 from modicum_server.ports import IdentityNotTrusted, IdentityTokenInvalid
 from modicum_server.settings import Settings
 
-LONGEST_TOKEN_CHARACTERS = 16_384
 LONGEST_ID_CHARACTERS = 1024
-#: How much the clocks of issuer and server may differ.
-SKEW_SECONDS = 60
-#: A token may live for a day, so its id is remembered for about that long.
-LONGEST_LIFE_SECONDS = 86_400
 REQUIRED = ("iss", "sub", "aud", "exp", "iat", "jti")
-#: Headers that tell where a key is, or change how a token is read.
-REFUSED_HEADERS = frozenset({"jku", "x5u", "jwk", "x5c", "crit", "b64", "zip"})
-DISCOVERY = "/.well-known/openid-configuration"
 
 
 class JwtIdentityTokens:
@@ -46,7 +38,7 @@ class JwtIdentityTokens:
         Raises:
             IdentityTokenInvalid
         """
-        issuer = _unverified(token)[1].get("iss")
+        issuer = unverified(token)[1].get("iss")
         if not isinstance(issuer, str) or issuer not in self._keys:
             raise IdentityTokenInvalid(
                 "the issuer of the identity token is none that this server accepts; its operator lists them in "
@@ -61,10 +53,10 @@ class JwtIdentityTokens:
             IdentityTokenInvalid, IssuerUnavailable
             IdentityNotTrusted: it is for another audience.
         """
-        key = await self._keys[issuer].find(_key_id(_unverified(token)[0]))
+        key = await self._keys[issuer].find(key_id_of(unverified(token)[0]))
         if key is None:
             raise IdentityTokenInvalid("the issuer has no key with the key id (kid) of the identity token")
-        identity = _identity(_decoded(token, key, issuer))
+        identity = _identity(decoded(token, key, issuer, required=REQUIRED))
         if identity.audience not in audiences:
             raise IdentityNotTrusted.of(identity)
         return identity
@@ -76,94 +68,16 @@ class JwtIdentityTokens:
             FetchRefused
         """
         fetch = partial(fetch_json, private=self._private, bounds=self._bounds)
-        discovery = await fetch(issuer.rstrip("/") + DISCOVERY)
-        place = discovery.get("jwks_uri")
-        if discovery.get("issuer") != issuer or not isinstance(place, str):
-            raise FetchRefused(f"{issuer}: the discovery document names another issuer, or no jwks_uri")
-        try:
-            return keys_of(await fetch(place))
-        except ValueError as error:
-            raise FetchRefused(f"{place}: {error}") from error
-
-
-def _unverified(token: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    """Return header and claims of a token, of which nothing is verified.
-
-    Raises:
-        IdentityTokenInvalid: it is no token that could be.
-    """
-    if len(token) > LONGEST_TOKEN_CHARACTERS:
-        raise IdentityTokenInvalid(
-            f"expected an identity token of at most {LONGEST_TOKEN_CHARACTERS:,} characters, got {len(token):,}"
-        )
-    try:
-        read = jwt.decode_complete(token, options={"verify_signature": False})
-    except (jwt.PyJWTError, ValueError, RecursionError):
-        raise IdentityTokenInvalid("the identity token cannot be read; expected a signed JSON Web Token") from None
-    return read["header"], read["payload"]
-
-
-def _key_id(header: Mapping[str, Any]) -> str:
-    """Return the key id of a header that has nothing suspicious.
-
-    Raises:
-        IdentityTokenInvalid
-    """
-    if header.get("alg") not in ALGORITHMS.values():
-        accepted = ", ".join(ALGORITHMS.values())
-        raise IdentityTokenInvalid(f"the algorithm of the identity token is not accepted; expected one of {accepted}")
-    if refused := sorted(REFUSED_HEADERS & header.keys()):
-        raise IdentityTokenInvalid(f"the identity token has the header {refused[0]}, which is not accepted")
-    key_id = header.get("kid")
-    if str(header.get("typ", "JWT")).upper() != "JWT" or not isinstance(key_id, str):
-        raise IdentityTokenInvalid("expected an identity token with a key id (kid), of the type JWT")
-    return key_id
-
-
-def _decoded(token: str, key: jwt.PyJWK, issuer: str) -> Mapping[str, Any]:
-    """Return the claims of a token whose signature, issuer and times hold.
-
-    Raises:
-        IdentityTokenInvalid
-    """
-    try:
-        claims: Mapping[str, Any] = jwt.decode(
-            token,
-            key,
-            algorithms=[key.algorithm_name],
-            issuer=issuer,
-            leeway=SKEW_SECONDS,
-            options={"require": list(REQUIRED), "verify_aud": False},  # compared as a whole by `verified`
-        )
-        life = int(claims["exp"]) - int(claims["iat"])
-    except jwt.ExpiredSignatureError:
-        raise IdentityTokenInvalid("the identity token has expired; ask the issuer for another one") from None
-    except jwt.ImmatureSignatureError:
-        raise IdentityTokenInvalid(
-            f"the identity token is from the future; the clocks may differ by {SKEW_SECONDS} s"
-        ) from None
-    except jwt.MissingRequiredClaimError as error:
-        raise IdentityTokenInvalid(f"the identity token lacks the claim {error.claim}") from None
-    except (jwt.PyJWTError, ValueError, RecursionError):
-        raise IdentityTokenInvalid("the signature or a claim of the identity token is not valid") from None
-    if not 0 < life <= LONGEST_LIFE_SECONDS:
-        raise IdentityTokenInvalid(
-            f"expected an identity token that lives for at most {LONGEST_LIFE_SECONDS:,} s, got {life:,} s"
-        )
-    return claims
+        return await read_keys(await read_discovery(issuer, fetch), fetch)
 
 
 def _identity(claims: Mapping[str, Any]) -> Identity:
-    """Return the identity in verified claims. A token for several audiences could be used by each of them.
+    """Return the identity in verified claims.
 
     Raises:
         IdentityTokenInvalid: it has several audiences, or an id that is empty or too long.
     """
-    audience = claims["aud"]
-    if isinstance(audience, list) and len(audience) == 1:
-        audience = audience[0]
-    if not isinstance(audience, str) or not audience:
-        raise IdentityTokenInvalid("expected an identity token for one audience")
+    audience = audience_of(claims)
     if not all(
         isinstance(claims[name], str) and 0 < len(claims[name]) <= LONGEST_ID_CHARACTERS for name in ("sub", "jti")
     ):

@@ -4,15 +4,14 @@ A refusal says nothing of the project that a stranger could not know: whether it
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from modicum_server.domain.projects import NOWHERE, Origin, Principal
 from modicum_server.domain.trail import Verb
 from modicum_server.domain.trust import ExchangeOutcome, Identity, TrustRule
-from modicum_server.errors import FieldInvalid, ShareExceeded
+from modicum_server.errors import FieldInvalid
 from modicum_server.ports import (
     IdentityNotTrusted,
     IdentityTokenInvalid,
@@ -22,6 +21,7 @@ from modicum_server.ports import (
     Store,
 )
 from modicum_server.usecases.access import rank
+from modicum_server.usecases.places import Places
 from modicum_server.usecases.resource_names import project_of
 from modicum_server.usecases.rules import LONGEST_TOKEN_NAME_CHARACTERS, NOT_PLAIN, shown
 from modicum_server.usecases.token_making import MadeToken, make_token
@@ -59,7 +59,7 @@ class TokenExchange:
         self._store = store
         self._identity_tokens = identity_tokens
         self._on_exchange = on_exchange
-        self._open = 0
+        self._places = Places(MOST_AT_ONCE, share="exchanges", doing="exchanging {} identity tokens")
 
     async def exchange(
         self, parent: str, *, grant_type: str, token: str, token_type: str, origin: Origin = NOWHERE
@@ -76,7 +76,7 @@ class TokenExchange:
         if not token:
             raise FieldInvalid("subject_token", "expected the identity token of the job; none came")
         try:
-            with self._place():
+            with self._places.place():
                 exchanged = await self._exchange(project, token, origin)
         except tuple(_OUTCOMES) as error:
             self._on_exchange(_OUTCOMES[type(error)], None)
@@ -115,20 +115,6 @@ class TokenExchange:
             name = f"{project}/tokens/{made.token.id}"
             await record(transaction, job, Verb.EXCHANGE_TOKEN, name, f"{rule.name}: {made.token.display_name}")
         return Exchanged(made, rule)
-
-    @contextmanager
-    def _place(self) -> Iterator[None]:
-        """Hold one of the places for exchanges of this process."""
-        if self._open >= MOST_AT_ONCE:
-            raise ShareExceeded(
-                f"this server is exchanging {MOST_AT_ONCE} identity tokens, the most at once; try again in a moment",
-                share="exchanges",
-            )
-        self._open += 1
-        try:
-            yield
-        finally:
-            self._open -= 1
 
 
 def _check_one_of(field: str, value: str, expected: tuple[str, ...]) -> None:
