@@ -27,6 +27,8 @@ def _shown(name: str, default: Any) -> str:
         return str(default).lower()
     if name.endswith("_bytes") and default:
         return f"{default // GIBIBYTE} GiB"
+    if isinstance(default, tuple):
+        return " ".join(default)
     if name.endswith("_port") or isinstance(default, str | Path):
         return str(default)
     return f"{default:,g}" if isinstance(default, float) else f"{default:,}"

@@ -1,5 +1,6 @@
 """Writes the screenshots: python -m docs.screenshots."""
 
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -35,6 +36,13 @@ SHOTS = {
     "not-found": "/audits/winter",
 }
 """By the name of the picture, the page that it shows."""
+PROVIDER = {
+    "MODICUM_SIGN_IN_ISSUER": "https://login.example.org",
+    "MODICUM_SIGN_IN_NAME": "Example",
+    "MODICUM_SIGN_IN_CLIENT_ID": "modicum",
+    "MODICUM_PAGES_URL": "http://127.0.0.1:7401",
+}
+"""Settings with which the page to sign in offers a provider. Nobody signs in there."""
 SETTLED_MILLISECONDS = 3000
 SWAP_MILLISECONDS = 180_000
 UNDER_WAY_MILLISECONDS = 40_000
@@ -43,6 +51,7 @@ UNDER_WAY_MILLISECONDS = 40_000
 
 def main() -> None:
     """Fill a server, and take all screenshots."""
+    os.environ.update(PROVIDER)
     chromium = shutil.which("chromium")
     folder = Path(tempfile.mkdtemp(prefix="md-"))
     folder.chmod(0o711)

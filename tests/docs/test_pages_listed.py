@@ -18,6 +18,7 @@ NO_PAGE = re.compile(
     r"|/(pictures|spot)/\{[^/]+\}$"  # pictures
     r"|\.[^/]+$"  # downloads
     r"|^/$"  # the root, which leads on
+    r"|^/sign-in/(provider|callback)$"  # the way to a provider and back, which lead on
     r"|\{rest:path\}$"  # all other addresses, which are not found
 )
 SHOWN = [page for page in PAGES if not page.takes_form and not NO_PAGE.search(page.path)]

@@ -4,7 +4,9 @@ import itertools
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -14,9 +16,11 @@ from playwright.sync_api import sync_playwright
 from sqlalchemy import make_url
 
 from tests import machine
+from tests.openid_provider import CLIENT, SECRET, OpenIdProvider, running_provider
 from tests.pages.browsing import ARGUMENTS, PATIENCE_MILLISECONDS, window_on
 from tests.pages.pages_stage import OTHER, PROJECT, Scene, served
 from tests.pages.reviewing import OpenReview, ReviewerBrowser
+from tests.ports import free_port
 
 _numbers = itertools.count(1)
 
@@ -24,16 +28,49 @@ _numbers = itertools.count(1)
 @pytest.fixture(scope="package")
 def scene(postgres_url: str) -> Iterator[Scene]:
     """An API whose store holds what `fill` puts there. Tests may add to it under names of their own."""
+    with _peopled(postgres_url) as stage:
+        stage.run(_fill(stage))
+        stage.reviewed = _reviewed(stage)
+        yield stage
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[OpenIdProvider]:
+    """A provider at which people sign in. Whoever changes it puts it back."""
+    with running_provider() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def provided(postgres_url: str, provider: OpenIdProvider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    """An API with projects and their people, at which people can sign in at the provider, too."""
+    port, secret = free_port(), tmp_path_factory.mktemp("client") / "secret"
+    secret.write_text(SECRET)
+    provider.redirect_uri = f"http://127.0.0.1:{port}/sign-in/callback"
+    with _peopled(
+        postgres_url,
+        http_port=port,
+        pages_url=f"http://127.0.0.1:{port}",
+        sign_in_issuer=provider.address,
+        sign_in_name="Octo",
+        sign_in_client_id=CLIENT,
+        sign_in_client_secret_file=secret,
+        allow_private_issuers=True,
+    ) as stage:
+        yield stage
+
+
+@contextmanager
+def _peopled(postgres_url: str, **given: Any) -> Iterator[Scene]:
+    """An API with two projects and the tokens of everybody, over a database of its own."""
     name = f"pages_{next(_numbers)}"
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
     url = make_url(postgres_url).set(database=name).render_as_string(hide_password=False)
     migrate(url)
     folder = Path(tempfile.mkdtemp(prefix="mp-"))
-    with served(url, folder) as stage:
+    with served(url, folder, **given) as stage:
         stage.run(stage.people())
-        stage.run(_fill(stage))
-        stage.reviewed = _reviewed(stage)
         yield stage
     shutil.rmtree(folder)
 

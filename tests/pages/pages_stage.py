@@ -25,6 +25,7 @@ from modicum_server.domain.searches import Canvas, Search, SearchMethod
 from modicum_server.domain.spots import SpotRow
 from modicum_server.domain.verdicts import Verdict
 from modicum_server.issuers.identity_tokens import JwtIdentityTokens
+from modicum_server.issuers.openid_provider import OpenIdProvider
 from modicum_server.measures import FindingsArtifact, result_document
 from modicum_server.measures.document import canonical_json
 from modicum_server.metrics.api import ApiMetrics
@@ -279,7 +280,7 @@ def served(database_url: str, folder: Path, **given: Any) -> Iterator[Scene]:
         return asyncio.run_coroutine_threadsafe(work, loop).result(PATIENCE_SECONDS)
 
     async def start() -> tuple[Api, PostgresChanges, Scene]:
-        settings = Settings(grpc_port=0, http_port=0, grace_seconds=1, **given)
+        settings = Settings(**{"grpc_port": 0, "http_port": 0, "grace_seconds": 1, **given})
         store, changes, metrics = PostgresStore(database_url), PostgresChanges(database_url), ApiMetrics()
         artifacts = open_artifact_store(str(folder / "artifacts"))
         services = build_services(
@@ -288,6 +289,7 @@ def served(database_url: str, folder: Path, **given: Any) -> Iterator[Scene]:
             artifacts,
             Renderer(),
             identity_tokens=JwtIdentityTokens(settings),
+            sign_in_provider=OpenIdProvider(settings) if settings.sign_in_issuer else None,
             settings=settings,
             metrics=metrics,
         )

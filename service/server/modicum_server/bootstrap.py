@@ -129,9 +129,12 @@ def build_api(
     """Build the API process over these adapters. It counts in `refused`, which the caller writes into the trail.
 
     Raises:
-        ValueError: the settings name a certificate without its key, or a key without its certificate.
+        ValueError: the settings name a certificate without its key, or a key without its certificate; or the file of
+            the client's secret is empty.
+        OSError: that file cannot be read.
     """
     from modicum_server.issuers.identity_tokens import JwtIdentityTokens  # noqa: PLC0415 - a worker serves no calls
+    from modicum_server.issuers.openid_provider import OpenIdProvider  # noqa: PLC0415
     from modicum_server.metrics.api import ApiMetrics  # noqa: PLC0415
     from modicum_server.metrics.scrapes import Scrapes  # noqa: PLC0415
     from modicum_server.reports.renderer import Renderer  # noqa: PLC0415
@@ -148,6 +151,7 @@ def build_api(
             artifacts,
             Renderer(),
             identity_tokens=JwtIdentityTokens(settings),
+            sign_in_provider=OpenIdProvider(settings) if settings.sign_in_issuer else None,
             settings=settings,
             metrics=metrics,
             refused=refused,

@@ -12,7 +12,8 @@
     │                        CanvasUnfit, GradientMissing, AuditNotEnded, AuditNotSucceeded, AuditNotStoppable,
     │                        ResultIncomplete, LastAdmin, TokenShared, ReviewImpossible, ReviewFull, TrustRulesFull
     ├── Unauthenticated ─ TokenMissing, TokenInvalid, SessionMissing, SignInLinkUsed, ReviewLinkUsed, ReviewerUnknown,
-    │                     IdentityTokenInvalid, IdentityNotTrusted, IdentityTokenUsed (`ports.trust_errors`)
+    │                     IdentityTokenInvalid, IdentityNotTrusted, IdentityTokenUsed (`ports.trust_errors`),
+    │                     SignInRefused (`ports.sign_in`)
     ├── PermissionDenied ─ RoleInsufficient, FormForeign, HostUnknown
     ├── ResourceExhausted ─ ArtifactTooLarge, RequestTooLarge, DiskFull, TooManyCalls, TooManyQueued,
     │                        TooManyWatchers, ShareExceeded, TooManyPasses, ProjectFull (`usecases.limit_errors`)
@@ -21,7 +22,8 @@
     ├── DataLoss ─ DigestMismatch
     ├── ArtifactCorrupt, StoresMixed (of `usecases.store_identity`)
     ├── BackupError ─ BackupUnderWay, BackupPlaceTaken, BackupUnknown, BackupDamaged, StoreNotEmpty
-    ├── Unavailable ─ DependencyUnavailable ─ DatabaseFull, SchemaOutdated, ServerStopping, IssuerUnavailable
+    ├── Unavailable ─ DependencyUnavailable ─ DatabaseFull, SchemaOutdated, ServerStopping, IssuerUnavailable,
+    │                                       ProviderUnavailable (`ports.sign_in`)
     └── ModelServerError (never leaves the worker; its kinds are in `model_server`) ─
               ModelDied, ModelOutOfMemory, ModelHung, ModelServerDown, TaskFailed ─ ExecutableNotEnclosed
 

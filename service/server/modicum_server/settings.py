@@ -3,11 +3,15 @@
 import re
 from pathlib import Path
 from typing import Annotated, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from modicum_server.domain.sign_in import NamedBy
+
 MEBIBYTE = 1024 * 1024
+LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 DATABASE_SCHEMES = ("postgresql://", "postgres://")
 
 
@@ -78,7 +82,32 @@ class Settings(BaseSettings):
     )
     allow_private_issuers: bool = Field(
         False,
-        description="ask trusted issuers for their keys at addresses that are not public too, and on loopback by http",
+        description="ask trusted issuers, and the one of MODICUM_SIGN_IN_ISSUER, at addresses that are not public too, "
+        "and on loopback by http",
+    )
+    sign_in_issuer: str = Field(
+        "",
+        description="OpenID provider at which people sign in to the pages, such as https://login.example.org; it needs "
+        "MODICUM_SIGN_IN_CLIENT_ID and MODICUM_PAGES_URL, too",
+    )
+    sign_in_name: str = Field(
+        "", max_length=40, description="what people call that provider; by default the host of its address"
+    )
+    sign_in_client_id: str = Field(
+        "", pattern="^[!-~]{0,256}$", description="the id under which the provider knows this server"
+    )
+    sign_in_client_secret_file: Path | None = Field(
+        None,
+        description="file with the secret of that client, read anew for each sign-in; without it, the client is a "
+        "public one and proves itself by PKCE alone",
+    )
+    sign_in_scopes: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("openid", "email"), description="what the provider is asked for, separated by spaces; openid must be in it"
+    )
+    sign_in_claim: NamedBy = Field(
+        NamedBy.SUBJECT,
+        description="what names a person here: sub, the provider's id of the person, as oidc- and a digest of issuer "
+        "and id; or email, an address that the provider says it has verified",
     )
     allow_executables: bool = Field(False, description="accept torch.export programs and TorchScript, which are code")
     device: str = Field("auto", description="device of the worker: auto, cpu or cuda")
@@ -178,9 +207,27 @@ class Settings(BaseSettings):
     @classmethod
     def _are_https(cls, issuers: tuple[str, ...]) -> tuple[str, ...]:
         for issuer in issuers:
-            if re.fullmatch("https?://[!-~]{1,500}", issuer, re.ASCII) is None or re.search("[?#@]", issuer):
-                raise ValueError(f"expected addresses such as https://issuer.example.org, got {issuer[:80]!r}")
+            _require_issuer(issuer)
         return issuers
+
+    @field_validator("sign_in_issuer")
+    @classmethod
+    def _is_https(cls, issuer: str) -> str:
+        if issuer:
+            _require_issuer(issuer)
+        return issuer
+
+    @field_validator("sign_in_scopes", mode="before")
+    @classmethod
+    def _are_separated_by_spaces(cls, scopes: object) -> object:
+        return tuple(scopes.split()) if isinstance(scopes, str) else scopes
+
+    @field_validator("sign_in_scopes")
+    @classmethod
+    def _begin_with_openid(cls, scopes: tuple[str, ...]) -> tuple[str, ...]:
+        if "openid" not in scopes:
+            raise ValueError(f"expected scopes with openid among them, got {' '.join(scopes)[:80]!r}")
+        return scopes
 
     @field_validator("database_url", "owner_database_url")
     @classmethod
@@ -196,3 +243,26 @@ class Settings(BaseSettings):
         if self.tls_client_ca is not None and self.tls_cert is None:
             raise ValueError("MODICUM_TLS_CLIENT_CA needs MODICUM_TLS_CERT and MODICUM_TLS_KEY: set them, too")
         return self
+
+    @model_validator(mode="after")
+    def _know_where_browsers_come_back(self) -> Self:
+        if not self.sign_in_issuer:
+            return self
+        if not self.sign_in_client_id:
+            raise ValueError("MODICUM_SIGN_IN_ISSUER needs MODICUM_SIGN_IN_CLIENT_ID: set it, too")
+        pages = urlsplit(self.pages_url.rstrip("/"))
+        if not pages.hostname or pages.path or pages.query or pages.fragment or pages.username is not None:
+            raise ValueError(
+                "MODICUM_SIGN_IN_ISSUER needs MODICUM_PAGES_URL, the address at which browsers come back, such as "
+                f"https://modicum.example.org; got {self.pages_url[:80]!r}"
+            )
+        if pages.scheme != "https" and pages.hostname not in LOOPBACK_NAMES:
+            raise ValueError(
+                f"people sign in over https, or on this machine; got MODICUM_PAGES_URL {self.pages_url[:80]!r}"
+            )
+        return self
+
+
+def _require_issuer(issuer: str) -> None:
+    if re.fullmatch("https?://[!-~]{1,500}", issuer, re.ASCII) is None or re.search("[?#@]", issuer):
+        raise ValueError(f"expected addresses such as https://issuer.example.org, got {issuer[:80]!r}")

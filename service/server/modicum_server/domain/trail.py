@@ -27,6 +27,7 @@ class Verb(StrEnum):
     ROTATE_TOKEN = "RotateToken"  # noqa: S105
     DELETE_TOKEN = "DeleteToken"  # noqa: S105
     SIGN_IN = "SignIn"
+    SIGN_OUT = "SignOut"
     CREATE_TRUST_RULE = "CreateTrustRule"
     DELETE_TRUST_RULE = "DeleteTrustRule"
     EXCHANGE_TOKEN = "ExchangeToken"  # noqa: S105

@@ -20,6 +20,7 @@ from modicum_server.ports.notices import Changes, Wakeups, Watch
 from modicum_server.ports.overviews import Gauges, Overviews
 from modicum_server.ports.reports import CanvasWriter, JsonWriter, ReportRenderer
 from modicum_server.ports.reviews import Reviews
+from modicum_server.ports.sign_in import ProviderUnavailable, SignInProvider, SignInRefused
 from modicum_server.ports.spot_swaps import SpotSwaps
 from modicum_server.ports.store import Store, Transaction
 from modicum_server.ports.trail import Link, Trail, TrailFilter, Unsealed
@@ -65,12 +66,15 @@ __all__ = [
     "Overviews",
     "Predictions",
     "Projects",
+    "ProviderUnavailable",
     "RememberedRequest",
     "ReportRenderer",
     "Requests",
     "Reviews",
     "Sessions",
     "Shards",
+    "SignInProvider",
+    "SignInRefused",
     "SpotSwaps",
     "Spots",
     "Store",

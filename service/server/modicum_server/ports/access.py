@@ -66,7 +66,9 @@ class Access(Protocol):
     async def add_token(self, digest: str, token: NewToken) -> Token | None:
         """Store a token by its SHA-256; None when it is stored already."""
 
-    async def token(self, token_id: str) -> Token | None: ...
+    async def token(self, token_id: str) -> Token | None:
+        """Get a token by its id, but for those of `Sessions.add_person`, which no list has."""
+
     async def tokens(self, project: str, *, after: str, limit: int) -> list[Keyed[Token]]:
         """Those that are good in this project, by id. Some may have expired."""
 
@@ -93,7 +95,15 @@ class Sessions(Protocol):
     async def token_digest(self, digest: str) -> str | None:
         """The digest of the token that a session stands for; None when it has ended."""
 
-    async def delete(self, digest: str) -> None: ...
+    async def add_person(self, token_digest: str, token: NewToken, *, issuer: str, seconds: float, most: int) -> None:
+        """Store a token for the session of somebody who signed in at an issuer. Lists of tokens leave it out.
+
+        Those that have expired are deleted, and the oldest of the principal where it would have more than `most`.
+        """
+
+    async def delete(self, digest: str) -> str:
+        """End one, with the token of `add_person`; its issuer, or empty for a session by token or none."""
+
     async def add_link(self, digest: str, token_digest: str, *, seconds: float) -> bool:
         """Store a link that begins one session; False when there is no such token."""
 

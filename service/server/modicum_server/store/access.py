@@ -20,6 +20,8 @@ _USE_IS_STALE = or_(
 )
 #: It has not expired.
 _IS_GOOD = or_(_TOKENS.expire_time.is_(None), _TOKENS.expire_time > func.now())
+#: A token that stands behind the session of a person is no token that anybody could hold.
+_IS_LISTED = _TOKENS.sign_in_issuer.is_(None)
 
 
 class PostgresAccess:
@@ -107,20 +109,20 @@ class PostgresAccess:
         return await self._one(row.on_conflict_do_nothing(index_elements=["digest"]).returning(tables.tokens))
 
     async def token(self, token_id: str) -> Token | None:
-        """Get a token by its id."""
-        return await self._one(select(tables.tokens).filter_by(id=token_id))
+        """Get a token by its id, but for those of `Sessions.add_person`, which no list has."""
+        return await self._one(select(tables.tokens).where(_TOKENS.id == token_id, _IS_LISTED))
 
     async def tokens(self, project: str, *, after: str, limit: int) -> list[Keyed[Token]]:
         """The tokens that are good in this project, by id. Some may have expired."""
         members = select(_ROLES.principal).where(_ROLES.project == project)
         reach = or_(_TOKENS.project == project, and_(_TOKENS.project.is_(None), _TOKENS.principal.in_(members)))
-        query = select(tables.tokens).where(reach, ~_TOKENS.reads_metrics, _TOKENS.id > after)
+        query = select(tables.tokens).where(reach, ~_TOKENS.reads_metrics, _IS_LISTED, _TOKENS.id > after)
         rows = await self._connection.execute(query.order_by(_TOKENS.id).limit(limit))
         return [(row.id, _token(row)) for row in rows]
 
     async def all_tokens(self, principal: str) -> list[Token]:
         """All tokens of a principal, or of everybody if it is empty: by principal, the oldest first."""
-        query = select(tables.tokens).order_by(_TOKENS.principal, _TOKENS.create_time, _TOKENS.id)
+        query = select(tables.tokens).where(_IS_LISTED).order_by(_TOKENS.principal, _TOKENS.create_time, _TOKENS.id)
         rows = await self._connection.execute(query.filter_by(principal=principal) if principal else query)
         return list(map(_token, rows))
 

@@ -48,9 +48,15 @@ tokens = Table(
         server_default=text("false"),
         comment="it carries no role, and shows all names in /metrics",
     ),
+    Column(
+        "sign_in_issuer",
+        Text,
+        comment="where its principal signed in: a session alone stands for it, and its secret is nowhere",
+    ),
     Index(None, "principal"),
     Index(None, "project", "id"),
     Index(None, "trust_rule", "expire_time", postgresql_where=text("trust_rule IS NOT NULL")),
+    Index(None, "expire_time", postgresql_where=text("sign_in_issuer IS NOT NULL")),
 )
 
 

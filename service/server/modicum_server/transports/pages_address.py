@@ -1,9 +1,8 @@
 """Where browsers find the pages of a server. Replies of gRPC say it, so that commands can print links."""
 
-from modicum_server.settings import Settings
+from modicum_server.settings import LOOPBACK_NAMES, Settings
 
 PAGES_HEADER = "modicum-pages"
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 def pages_address(settings: Settings, http_port: int) -> str:
@@ -13,7 +12,7 @@ def pages_address(settings: Settings, http_port: int) -> str:
     """
     if settings.pages_url:
         return settings.pages_url.rstrip("/")
-    if settings.host not in LOOPBACK:
+    if settings.host not in LOOPBACK_NAMES:
         return ""
     scheme = "http" if settings.tls_cert is None else "https"
     host = f"[{settings.host}]" if ":" in settings.host else settings.host

@@ -9,7 +9,7 @@ from modicum_server.domain.trust import ExchangeOutcome
 from modicum_server.domain.verdicts import Verdict
 from modicum_server.errors import ArtifactCorrupt
 from modicum_server.images.objects import check_objects
-from modicum_server.ports import ArtifactStore, Changes, IdentityTokens, ReportRenderer, Store
+from modicum_server.ports import ArtifactStore, Changes, IdentityTokens, ReportRenderer, SignInProvider, Store
 from modicum_server.settings import Settings
 from modicum_server.transports.call_metrics import CallMetrics
 from modicum_server.transports.methods.access import AccessMethods
@@ -33,6 +33,7 @@ from modicum_server.usecases.members import Members, Tokens
 from modicum_server.usecases.models import Models
 from modicum_server.usecases.overviews import Overviews
 from modicum_server.usecases.projects import Projects
+from modicum_server.usecases.provider_sign_in import ProviderSignIn
 from modicum_server.usecases.refused_attempts import RefusedAttempts
 from modicum_server.usecases.reports import Reports
 from modicum_server.usecases.result_facts import ResultFacts
@@ -59,6 +60,7 @@ class UseCases:
 
     projects: Projects
     sessions: Sessions
+    provider_sign_in: ProviderSignIn
     members: Members
     tokens: Tokens
     trust_rules: TrustRules
@@ -117,15 +119,17 @@ def build_services(
     identity_tokens: IdentityTokens,
     settings: Settings,
     metrics: CallMetrics,
+    sign_in_provider: SignInProvider | None = None,
     refused: RefusedAttempts | None = None,
 ) -> Services:
-    """Build every use case over these adapters."""
+    """Build every use case over these adapters. Without a `sign_in_provider`, people sign in by token alone."""
     reports, watching = Reports(store, artifacts, renderer), Watching(store, changes, settings)
     facts = ResultFacts(artifacts, on_corrupt=lambda error: _corrupt(error, metrics))
     metrics.count_watchers(lambda: watching.count)
     use_cases = UseCases(
         projects=Projects(store),
         sessions=Sessions(store),
+        provider_sign_in=ProviderSignIn(store, sign_in_provider, settings),
         members=Members(store),
         tokens=Tokens(store),
         trust_rules=TrustRules(store, settings),

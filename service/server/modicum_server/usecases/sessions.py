@@ -1,5 +1,7 @@
 """Sessions of browsers. A session stands for a token, and ends with it.
 
+That of somebody who signed in at a provider stands for a token of its own, which ends with the session.
+
 The browser holds a random secret, the store its SHA-256. Nothing that a browser keeps is a token, and every API process
 knows every session.
 """
@@ -52,10 +54,15 @@ class Sessions:
                 raise SignInLinkUsed
             return await _begin(transaction, token, origin)
 
-    async def sign_out(self, secret: str) -> None:
-        """End a session. One that has ended stays so."""
+    async def sign_out(self, principal: Principal, secret: str) -> str:
+        """End a session; returns the issuer at which its principal signed in, or an empty text.
+
+        One that has ended stays so.
+        """
         async with self._store.transaction() as transaction:
-            await transaction.sessions.delete(token_digest(secret))
+            issuer = await transaction.sessions.delete(token_digest(secret))
+            await record(transaction, principal, Verb.SIGN_OUT, token_name(principal))
+        return issuer
 
     async def principal(self, secret: str) -> Principal:
         """Return who signed in, with the roles of now. A session's use is a use of its token.
@@ -91,11 +98,11 @@ async def _begin(transaction: Transaction, token: str, origin: Origin) -> str:
         raise TokenInvalid
     await transaction.sessions.create(token_digest(secret), token, seconds=SESSION_SECONDS)
     await transaction.access.note_use(principal.token_id)
-    await record(transaction, replace(principal, origin=origin), Verb.SIGN_IN, _token_name(principal))
+    await record(transaction, replace(principal, origin=origin), Verb.SIGN_IN, token_name(principal))
     return secret
 
 
-def _token_name(principal: Principal) -> str:
+def token_name(principal: Principal) -> str:
     """Name the token in the trail: of the only project where it has a role, or of the server."""
     project = f"{next(iter(principal.roles))}/" if len(principal.roles) == 1 else ""
     return f"{project}tokens/{principal.token_id}"

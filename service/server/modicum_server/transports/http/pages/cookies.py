@@ -17,6 +17,7 @@ from modicum_server.transports.http.pages.hosts import port_of
 
 SALT_BYTES = 16
 LONGEST_SECRET = 200
+FLOW_PATH = "/sign-in"
 
 
 def cookie_name(request: Request) -> str:
@@ -34,16 +35,42 @@ def is_encrypted(request: Request) -> bool:
     return request.url.scheme == "https" or request.headers.get("origin", "").startswith("https://")
 
 
-def set_secret(request: Request, response: Response, secret: str) -> None:
-    """Give the browser a secret until it is closed."""
-    response.set_cookie(
-        cookie_name(request), secret, path="/", httponly=True, samesite="lax", secure=is_encrypted(request)
-    )
+def set_secret(request: Request, response: Response, secret: str, *, encrypted: bool = False) -> None:
+    """Give the browser a secret until it is closed. `encrypted`: it speaks TLS, even if no header shows it."""
+    secure = encrypted or is_encrypted(request)
+    response.set_cookie(cookie_name(request), secret, path="/", httponly=True, samesite="lax", secure=secure)
 
 
 def forget_secret(request: Request, response: Response) -> None:
     """Take the secret from the browser."""
     response.delete_cookie(cookie_name(request), path="/", httponly=True, samesite="lax", secure=is_encrypted(request))
+
+
+def flow_of(request: Request) -> str:
+    """Return the sign-in at a provider that the browser began; empty without one."""
+    return request.cookies.get(_flow_cookie(request), "")
+
+
+def set_flow(request: Request, response: Response, flow: str, *, seconds: int, encrypted: bool) -> None:
+    """Let the browser keep a sign-in that it begins. `SameSite=Lax` lets it come along on the way back."""
+    response.set_cookie(
+        _flow_cookie(request),
+        flow,
+        max_age=seconds,
+        path=FLOW_PATH,
+        httponly=True,
+        samesite="lax",
+        secure=encrypted or is_encrypted(request),
+    )
+
+
+def forget_flow(request: Request, response: Response) -> None:
+    """Take the sign-in from the browser."""
+    response.delete_cookie(_flow_cookie(request), path=FLOW_PATH, httponly=True, samesite="lax")
+
+
+def _flow_cookie(request: Request) -> str:
+    return f"modicum_sign_in_{port_of(request.headers.get('host', ''))}"
 
 
 def form_token(secret: str) -> str:

@@ -15,6 +15,7 @@ from modicum_server.transports.http.pages.views import (
     new_audit,
     policies,
     projects,
+    provider_signing,
     reviewing,
     reviews,
     side_by_side,
@@ -29,6 +30,7 @@ from modicum_server.transports.services import Services
 
 NOUNS = (
     signing,
+    provider_signing,
     reviewing,
     projects,
     audits,

@@ -6,6 +6,7 @@ from typing import Any
 from starlette.responses import Response
 
 from modicum_server.errors import ModicumError
+from modicum_server.transports.errors import status_of_error
 from modicum_server.transports.http.pages.cookies import secret_of, set_secret
 from modicum_server.transports.http.pages.mistakes import Mistake
 from modicum_server.transports.http.pages.visits import Visit
@@ -16,7 +17,7 @@ def public_page(visit: Visit, template: str, error: ModicumError | None = None, 
     """Return a page that says the error. A browser without a secret gets one, because forms are sealed with it."""
     known = secret_of(visit.request)
     secret = known or new_secret()
-    status = HTTPStatus.OK if error is None else HTTPStatus.UNAUTHORIZED
+    status = HTTPStatus.OK if error is None else status_of_error(type(error)).http_status
     problem = None if error is None else Mistake(str(error))
     response = visit.render(template, status=status, secret=secret, problem=problem, **shown)
     if not known:

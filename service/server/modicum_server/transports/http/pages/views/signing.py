@@ -4,19 +4,20 @@ import asyncio
 
 from starlette.responses import Response
 
-from modicum_server.errors import ModicumError, SignInLinkUsed, TokenInvalid
-from modicum_server.transports.http.pages.cookies import forget_secret, secret_of, set_secret
+from modicum_server.errors import SignInLinkUsed, TokenInvalid
+from modicum_server.transports.http.pages.cookies import forget_secret, secret_of
 from modicum_server.transports.http.pages.page import Page
-from modicum_server.transports.http.pages.public_pages import public_page
+from modicum_server.transports.http.pages.sign_in_page import HOME, sign_in_page, signed_in, within
 from modicum_server.transports.http.pages.visits import Visit
 from modicum_server.transports.layers import GUESS_SECONDS
 
-HOME = "/"
+AT_PROVIDER = "provider"
+"""In the address of the sign-in page after a session that was begun at a provider."""
 LONGEST_TOKEN = 1000
 
 
 async def _sign_in_form(visit: Visit) -> Response:
-    return _form(visit, visit.query("next"))
+    return sign_in_page(visit, visit.query("next"), left=visit.query("left") == AT_PROVIDER)
 
 
 async def _sign_in(visit: Visit) -> Response:
@@ -25,8 +26,8 @@ async def _sign_in(visit: Visit) -> Response:
     except TokenInvalid as error:
         visit.tell_refused(error)
         await asyncio.sleep(GUESS_SECONDS)
-        return _form(visit, visit.form.text("next"), error)
-    return _signed_in(visit, secret, _within(visit.form.text("next")))
+        return sign_in_page(visit, visit.form.text("next"), error)
+    return signed_in(visit, secret, within(visit.form.text("next")))
 
 
 async def _sign_in_by_link(visit: Visit) -> Response:
@@ -36,32 +37,15 @@ async def _sign_in_by_link(visit: Visit) -> Response:
     except SignInLinkUsed as error:
         visit.tell_refused(error)
         await asyncio.sleep(GUESS_SECONDS)
-        return _form(visit, HOME, error)
-    return _signed_in(visit, secret, HOME)
+        return sign_in_page(visit, HOME, error)
+    return signed_in(visit, secret, HOME)
 
 
 async def _sign_out(visit: Visit) -> Response:
-    await visit.use_cases.sessions.sign_out(secret_of(visit.request))
-    response = visit.redirect_to("/sign-in")
+    issuer = await visit.use_cases.sessions.sign_out(visit.principal, secret_of(visit.request))
+    response = visit.redirect_to(f"/sign-in?left={AT_PROVIDER}" if issuer else "/sign-in")
     forget_secret(visit.request, response)
     return response
-
-
-def _form(visit: Visit, path: str, error: ModicumError | None = None) -> Response:
-    return public_page(visit, "sign-in.html.j2", error, next=_within(path))
-
-
-def _signed_in(visit: Visit, secret: str, path: str) -> Response:
-    """Give the browser the secret of its session, which is another one than before."""
-    response = visit.redirect_to(path)
-    set_secret(visit.request, response, secret)
-    return response
-
-
-def _within(path: str) -> str:
-    """Return a path of this server; the first page for what would lead elsewhere."""
-    plain = path.startswith("/") and not path.startswith("//") and "\\" not in path and path.isprintable()
-    return path if plain else HOME
 
 
 PAGES = (

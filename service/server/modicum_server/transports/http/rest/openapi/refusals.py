@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import Any
 
 from modicum_server import errors
-from modicum_server.ports import TrustRuleExists
+from modicum_server.ports import ProviderUnavailable, SignInRefused, TrustRuleExists
 from modicum_server.transports.errors import (
     DEADLINE,
     DEADLINE_REASON,
@@ -52,6 +52,8 @@ OF_PAGES = (
     errors.SessionMissing,
     errors.SignInLinkUsed,
     errors.SpotSwapNotFound,
+    ProviderUnavailable,
+    SignInRefused,
 )
 """What only the pages in a browser raise."""
 
