@@ -58,6 +58,7 @@ WITHIN_A_PROCESS: dict[str, set[str]] = {
     "pixel_subsets": {"Descent"},  # follows from a search and a canvas
     "projects": {"Origin", "Principal"},  # from a query to a call
     "reviews": {"ReviewFigures", "ReviewShare", "ReviewerShares", "Seat"},  # counted, or from a query to a call
+    "sign_in": {"Person", "ProviderAnswer", "SignInFlow"},  # between a browser, its cookie and the provider
     "store_identity": {"StoreIdentity"},  # from a query to a check at start
     "tasks": {"CheckWork"},  # nothing to fill
     "trust": {"Identity"},  # from an identity token to the rules
