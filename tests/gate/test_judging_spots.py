@@ -113,15 +113,20 @@ def test_a_row_that_cannot_be_judged_is_inconclusive_and_never_fails(places):
     assert (given.outcome, given.rules[0].worst.subject) == ("INCONCLUSIVE", "cat")
 
 
+TAKES_40 = "; if more images are like these, NONE_FOUND takes about 40 of it"
+
+
 @pytest.mark.parametrize(
-    ("needed", "told"),
+    ("sources", "needed", "told"),
     [
-        (40, "; if more images are like these, NONE_FOUND takes about 40 of it"),
-        (None, "; more images like these would not lead to NONE_FOUND"),
+        ((0, 8), 40, TAKES_40),
+        ((6, 34), 40, f"{TAKES_40}, unless they show first that a spot decides"),
+        ((10, 30), None, "; more images like these would not lead to NONE_FOUND"),
     ],
+    ids=["none follow", "15% follow", "25% follow"],
 )
-def test_an_open_class_says_whether_more_images_like_these_would_settle_it(needed, told):
-    open_class = {**row(1, place((10, 30)), label="dog"), "sources_needed": needed}
+def test_an_open_class_says_whether_more_images_like_these_would_settle_it(sources, needed, told):
+    open_class = {**row(1, place(sources), label="dog"), "sources_needed": needed}
 
     given = verdict("rules:\n  spot: {classes: [dog]}", document(spots=(*CLEAN[:2], open_class)))
 

@@ -104,6 +104,21 @@ def test_a_network_is_as_strong_as_its_strongest_row_and_none_only_if_all_are():
     assert network({}) is unclear
 
 
+@pytest.mark.parametrize(
+    ("followed", "pairs", "may"),
+    [
+        pytest.param([0.09] * 30, 5, False, id="a mean below the limit"),
+        pytest.param([0.12] * 30, 5, True, id="a mean above it"),
+        pytest.param([0.8] * 3 + [0.0] * 27, 5, True, id="carriers on a tenth, with a mean of 8%"),
+        pytest.param([0.8] * 3 + [0.0] * 27, 4, False, id="of too few pairs"),
+        pytest.param([0.8] + [0.0] * 29, 5, False, id="no more carriers than luck brings"),
+        pytest.param([], 5, False, id="nothing"),
+    ],
+)
+def test_sources_may_show_a_place_to_decide_by_their_mean_or_by_carriers(followed, pairs, may):
+    assert place(pasted=np.array(followed), pairs=pairs).may_be_found is may
+
+
 def test_the_sources_that_are_needed_would_settle_it():
     few = place(pasted=np.zeros(8))
 

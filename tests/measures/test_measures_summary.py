@@ -258,13 +258,21 @@ SITUATIONS = {
         ),
     ),
     "what is not settled says how many images would": Situation(
+        ("These 300 images do not settle whether a spot decides for cat.", TAKES_45, MANY, NOT_TESTED),
+        spot_test(EVERYONE, row(3, "cat", SpotOutcome.INCONCLUSIVE, needed=45)),
+    ),
+    "what such images may find first is said beside how many would settle it": Situation(
         (
-            "These 300 images do not settle whether a spot decides for cat.",
-            TAKES_45,
+            "These 300 images do not settle whether a spot decides for cat and dog.",
+            f"{TAKES_45} For dog, they may show first that a spot decides.",
             MANY,
             NOT_TESTED,
         ),
-        spot_test(EVERYONE, row(3, "cat", SpotOutcome.INCONCLUSIVE, needed=45)),
+        spot_test(
+            EVERYONE,
+            row(3, "cat", SpotOutcome.INCONCLUSIVE, needed=45, followed=0.1),
+            row(4, "dog", SpotOutcome.INCONCLUSIVE, needed=40, followed=0.15),
+        ),
     ),
     "a class of which no number of such images would settle it is named": Situation(
         (

@@ -168,7 +168,10 @@ def test_what_is_not_settled_says_how_many_images_would_settle_it():
 
     assert text.startswith("inconclusive It is not settled whether a small spot decides a class.")
     assert "images do not settle it for “cat”." in text
-    assert re.search(r"Audit more images: about [\d,]+ of each class, if they are like these. Until then", text)
+    first = "For “cat”, they may show first that a spot decides."
+    assert re.search(
+        rf"Audit more images: about [\d,]+ of each class, if they are like these. {first} Until then", text
+    )
 
 
 def test_a_class_of_which_no_number_of_such_images_would_settle_it_is_named():
@@ -182,11 +185,8 @@ def test_a_class_of_which_no_number_of_such_images_would_settle_it_is_named():
     text = said(FINDINGS, spots={VERSION: tested})
 
     assert text.startswith("inconclusive It is not settled whether a small spot decides a class.")
-    assert re.search(
-        r"Audit more images: about [\d,]+ of each class, if they are like these. For “dog”, more images like these "
-        r"would not show that no spot decides; they may show that one does. Until then",
-        text,
-    )
+    none = "For “dog”, more images like these would not show that no spot decides; they may show that one does."
+    assert "if they are like these. For “cat”, they may show first that a spot decides. " + none + " Until then" in text
 
 
 def test_without_a_test_of_spots_the_subsets_are_told_and_what_to_ask_for():

@@ -104,6 +104,14 @@ class TestedPlace:
         return (carrying, counted) if 0 < 2 * carrying <= counted else None
 
     @property
+    def may_be_found(self) -> bool:
+        """Whether sources like those seen, if there are enough, show that the place decides: by mean or by carriers."""
+        counted = self.pairs >= LEAST_PAIRS
+        seen = self.pasted[counted] >= SEEN_SHARE
+        carried = len(seen) > 0 and float(seen.mean()) > max(map(seen_by_luck, set(self.pairs[counted].tolist())))
+        return carried or (len(self.pasted) > 0 and float(self.pasted.mean()) > self.limit)
+
+    @property
     def p(self) -> float:
         """One-sided p of the hypothesis that copies of the place do nothing: neither on the mean nor by carriers."""
         return self.p_at(self.limit)

@@ -277,9 +277,15 @@ def _needed(entry: Document) -> str:
     """How many images like these NONE_FOUND takes, or that no number does; empty where the document does not say."""
     needed = entry.get("sources_needed", 0)
     if needed:
-        return f"; if more images are like these, NONE_FOUND takes about {needed} of it"
+        first = ", unless they show first that a spot decides" if may_show_first(entry) else ""
+        return f"; if more images are like these, NONE_FOUND takes about {needed} of it{first}"
     measured = any(place["pasted"] for place in entry["places"])
     return "; more images like these would not lead to NONE_FOUND" if needed is None and measured else ""
+
+
+def may_show_first(entry: Document) -> bool:
+    """Return whether more images like these may show that a place of a row decides before they show that none does."""
+    return any(as_tested(place).may_be_found for place in entry["places"] if not place.get("outside"))
 
 
 def classes_without_row(document: Document, model: Document) -> Iterator[str]:

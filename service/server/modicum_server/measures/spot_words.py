@@ -95,13 +95,19 @@ def needed_text(unsettled: Sequence[JudgedRow]) -> str:
     needed = max((row.needed for row in tested if row.needed), default=0)
     whose = "of a class" if classes else "in all"
     takes = f"If more images are like these, NONE_FOUND takes about {needed} {whose}." if needed else ""
-    return " ".join(text for text in (takes, never_text(_never(tested))) if text)
+    first = [row.label for row in tested if row.needed and any(place.tested.may_be_found for place in row.places)]
+    return " ".join(text for text in (takes, first_text(first), never_text(_never(tested))) if text)
 
 
 def _never(rows: Sequence[JudgedRow]) -> list[str]:
     """The classes with a place that was measured, for which no number of images like these leads to NONE_FOUND."""
     measured = [row for row in rows if any(len(place.tested.pasted) for place in row.places)]
     return [row.label for row in measured if row.needed is None]
+
+
+def first_text(labels: Sequence[str]) -> str:
+    """Return that images like these may find a spot before they lead to NONE_FOUND; empty without a class."""
+    return f"For {_some(labels)}, they may show first that a spot decides." if labels else ""
 
 
 def never_text(labels: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from modicum.gate.spot_rule import FOUND, SpotOutcome
+from modicum.gate.spots import may_show_first
 
 from modicum_server.domain.controls import LEAST_SPOT_IMAGES
 from modicum_server.domain.searches import Canvas
@@ -204,12 +205,19 @@ def _of_open(rows: Sequence[Row], unsettled: Sequence[Row]) -> Finding:
     whose = "of each class" if named(unsettled)[0]["target_class"] is not None else "in all"
     more = f"about {needed:,} {whose}, if they are like these" if needed else f"more than these {images:,}"
     said = f"{images:,} images do not settle it for {names(unsettled)}."
+    ahead = (f"Audit more images: {more}.", _first(named(unsettled)), _never(named(unsettled)), NEITHER)
     return (
         SpotOutcome.INCONCLUSIVE.value,
         "It is not settled whether a small spot decides a class.",
         (said,),
-        " ".join(text for text in (f"Audit more images: {more}.", _never(named(unsettled)), NEITHER) if text),
+        " ".join(text for text in ahead if text),
     )
+
+
+def _first(unsettled: Sequence[Row]) -> str:
+    """For which classes images like these may find a spot before they lead to NONE_FOUND; empty without one."""
+    first = [row for row in unsettled if row["sources_needed"] and may_show_first(row)]
+    return f"For {names(first)}, they may show first that a spot decides." if first else ""
 
 
 def _never(unsettled: Sequence[Row]) -> str:
