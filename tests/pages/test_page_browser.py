@@ -196,6 +196,7 @@ def test_the_keyboard_reaches_the_content_first_and_then_all_else(page):
 @pytest.mark.parametrize("width", [360, 1280])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_page_is_wider_than_the_window_and_text_stands_out(chromium, scene: Scene, width, scheme):
+    scene.run(scene.dataset(f"{'w' * 50}-{scheme}-{width}"))
     window = window_on(chromium, scene, viewport={"width": width, "height": 800}, color_scheme=scheme)
     sign_in(window)
     for path in every_page(scene):
