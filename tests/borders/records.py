@@ -2,6 +2,7 @@
 
 from modicum_server.domain.access import Grant, NewToken, Token
 from modicum_server.domain.audits import Audit, AuditItem, AuditSpecification
+from modicum_server.domain.erasures import Erasure, ErasureState
 from modicum_server.domain.findings import Finding, Prediction, Subset, Transfer
 from modicum_server.domain.models import (
     Ensemble,
@@ -62,6 +63,7 @@ PREDICTION = filled(Prediction, reason=None)  # a prediction or a reason
 TRANSFER = filled(Transfer)
 STOPPED = filled(Stopped)
 REVIEW = filled(Review)
+ERASURE = filled(Erasure, name="projects/default/erasures/one", state=ErasureState.RUNNING)
 SWAP = filled(SpotSwap, state=SwapState.FAILED)
 GRANT, TOKEN = filled(Grant), filled(Token)
 TRUST_RULE = filled(TrustRule)

@@ -29,6 +29,7 @@ from modicum_server.store.postgres import PostgresStore
 from tests.borders.crossing import assert_crosses
 from tests.borders.filling import DAY, filled
 from tests.borders.records import (
+    ERASURE,
     GRANT,
     NEW_TOKEN,
     NEW_TRAIL_ENTRY,
@@ -238,6 +239,16 @@ async def test_every_field_of_a_trust_rule_is_stored(store):
 
     assert_crosses(NEW_TRUST_RULE, came)
     assert came == created
+
+
+async def test_every_field_of_an_erasure_is_stored(store):
+    async with store.transaction() as transaction:
+        created = await transaction.erasures.begin(ERASURE, files=["1" * 64])
+        work = await transaction.erasures.lock(ERASURE.name)
+
+    times = frozenset({"create_time", "end_time"})
+    assert_crosses(ERASURE, created, but=times)
+    assert (work.erasure, work.files) == (created, ("1" * 64,))
 
 
 async def test_every_field_of_an_audit_is_stored(store):

@@ -8,6 +8,7 @@ from modicum_server.codec import (
     artifacts,
     audits,
     datasets,
+    erasures,
     findings,
     models,
     projects,
@@ -29,6 +30,7 @@ from tests.borders.crossing import assert_crosses, unset
 from tests.borders.filling import filled
 from tests.borders.records import (
     AUDIT,
+    ERASURE,
     FINDING,
     GRANT,
     NOT_TOLD_OF_AUDITS,
@@ -72,6 +74,12 @@ ONE_WAY = {
     "verdict": (VERDICT, verdicts.verdict_message(VERDICT), frozenset()),
     "project": (filled(Project), projects.project_message(filled(Project), Role.ADMIN), frozenset()),
     "member": (GRANT, access.member_message(GRANT), frozenset({"principal", "project"})),  # in its name
+    "erasure": (
+        ERASURE,
+        erasures.erasure_message(ERASURE),
+        frozenset({"receipt"}),
+    ),  # beside the others
+    "receipt": (ERASURE.receipt, erasures.erasure_message(ERASURE), frozenset()),
     "trust rule": (TRUST_RULE, trust.trust_rule_message(TRUST_RULE), frozenset()),
     "token": (
         TOKEN,

@@ -15,6 +15,7 @@ from modicum_server.domain.projects import Project
 from tests.borders.filling import filled
 from tests.borders.records import (
     AUDIT,
+    ERASURE,
     EVENTS,
     FINDING,
     GRANT,
@@ -46,6 +47,7 @@ WITHIN_A_PROCESS: dict[str, set[str]] = {
     "backups": {"ArtifactList", "Backup", "Damaged", "HeldBytes", "TableCopy", "TableShape", "WrittenFile"},  # in files
     "collections": {"Collection", "Unreferred"},  # from a query to the words of a command
     "controls": {"ControlFacts"},  # a table in the code
+    "erasures": {"PictureUse"},  # from a query to what is removed
     "datasets": {"HeldArtifact"},  # from a query to the sweep of stored bytes
     "findings": {"FoundSubset", "PredictedImage"},  # on their way from a query to a task
     "gauges": {
@@ -77,6 +79,7 @@ CROSSING = (
     STOPPED,
     REVIEW,
     SWAP,
+    ERASURE,
     GRANT,
     TOKEN,
     NEW_TOKEN,

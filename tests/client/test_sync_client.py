@@ -10,8 +10,8 @@ from typing import get_type_hints
 import modicum
 import pytest
 import typer
+from modicum import administration, errors
 from modicum import client as client_module
-from modicum import errors
 from modicum.cli.command import app
 from modicum.client import AsyncClient, Client
 from modicum.sources.inputs import BUILT_IN, IMAGENET_MEAN, input_specification
@@ -23,8 +23,9 @@ def methods(kind):
 
 PAIRS = {
     kind: get_type_hints(kind)["_async"]
-    for kind in vars(client_module).values()
-    if inspect.isclass(kind) and kind.__module__ == client_module.__name__ and "_async" in get_type_hints(kind)
+    for module in (client_module, administration)
+    for kind in vars(module).values()
+    if inspect.isclass(kind) and kind.__module__ == module.__name__ and "_async" in get_type_hints(kind)
 }
 
 

@@ -14,6 +14,7 @@ from PIL import Image
 
 from tests.gate.documents import image, with_rows
 from tests.issuer import Issuer
+from tests.rest.erasure_walk import of_erasing
 from tests.rest.rest_stage import INPUT, TOKENS, Rest, Served
 from tests.rest.trail_walk import of_the_trail
 from tests.rest.trust_walk import of_trust
@@ -90,6 +91,7 @@ async def walk(walker: Walker) -> None:
     await of_an_ended_audit(walker)
     await of_verdicts(walker)
     await of_reviews(walker)
+    await of_erasing(walker)
     await of_deleting(walker)
     await of_the_trail(walker)
 

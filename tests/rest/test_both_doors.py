@@ -28,6 +28,7 @@ NOT_WALKED = {
     "ISSUER_UNAVAILABLE",  # tests/rest/test_trust.py
     "MEDIA_TYPE_UNKNOWN",  # only HTTP
     "PROJECT_FULL",  # tests/usecases/test_project_limits.py
+    "RESULT_ERASED",  # tests/usecases/test_erasing.py
     "REQUEST_TOO_LARGE",  # gRPC itself replies with those
     "SCHEMA_OUTDATED",
     "TOO_MANY_CALLS",  # tests/transports/test_many_calls.py
@@ -51,7 +52,7 @@ def alike(outcome: Outcome, project: str) -> Outcome:
     def even(text: str) -> str:
         text = text.replace(project, "projects/P").replace(project.split("/")[1], "P")
         text = re.sub(r"tokens/[0-9a-f]{16}|token [0-9a-f]{16}|modicum_[0-9A-Za-z]{46}", "TOKEN", text)
-        text = re.sub(r"(verdicts|reviews)/[0-9a-f]{12}-[0-9a-f]{10}", r"\1/ID", text)
+        text = re.sub(r"(verdicts|reviews|erasures)/[0-9a-f]{12}-[0-9a-f]{10}", r"\1/ID", text)
         text = re.sub(r"/review#[\w-]{43}", "LINK", text)
         text = re.sub(r'"digest": "[0-9a-f]{64}"', "DIGEST", text) if "overRandom" in text else text
         return re.sub(r"\d{4}-\d\d-\d\dT[0-9:.]+Z", "TIME", re.sub(r'"nextPageToken": "[^"]+"', "TOKEN", text))

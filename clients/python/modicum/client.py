@@ -7,11 +7,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from modicum.administration import Erasures, Members, Tokens, Trail, Trust
 from modicum.audit import AsyncAudit
 from modicum.audits import AsyncAudits
 from modicum.connection import Connection, opened
 from modicum.datasets import AsyncDatasets, Dataset
 from modicum.endpoints import Endpoint, parsed_endpoint
+from modicum.erasures import AsyncErasures
 from modicum.event_loop_thread import Portal, blocking, blocking_into, streaming, streaming_into
 from modicum.job_identity import has_identity, log_in
 from modicum.local import Attachment, attach, token_for
@@ -136,55 +138,6 @@ class Reviews:
     delete = blocking(AsyncReviews.delete)
 
 
-@dataclass(frozen=True, slots=True)
-class Members:
-    """Members of a project, which its admins manage."""
-
-    _portal: Portal
-    _async: AsyncMembers
-
-    list = streaming(AsyncMembers.list)
-    add = blocking(AsyncMembers.add)
-    set_role = blocking(AsyncMembers.set_role)
-    remove = blocking(AsyncMembers.remove)
-
-
-@dataclass(frozen=True, slots=True)
-class Tokens:
-    """Tokens of the members of a project, which its admins manage."""
-
-    _portal: Portal
-    _async: AsyncTokens
-
-    list = streaming(AsyncTokens.list)
-    create = blocking(AsyncTokens.create)
-    rotate = blocking(AsyncTokens.rotate)
-    revoke = blocking(AsyncTokens.revoke)
-
-
-@dataclass(frozen=True, slots=True)
-class Trust:
-    """Trust rules of a project, which its admins manage."""
-
-    _portal: Portal
-    _async: AsyncTrust
-
-    list = streaming(AsyncTrust.list)
-    add = blocking(AsyncTrust.add)
-    remove = blocking(AsyncTrust.remove)
-
-
-@dataclass(frozen=True, slots=True)
-class Trail:
-    """The trail (audit log) of a project, which its admins read."""
-
-    _portal: Portal
-    _async: AsyncTrail
-
-    list = streaming(AsyncTrail.list)
-    export = streaming(AsyncTrail.export)
-
-
 class Client:
     """A synchronous client. It connects when it is created; `with` or `close` closes it.
 
@@ -234,6 +187,7 @@ class Client:
         self.tokens = Tokens(self._portal, AsyncTokens(connection))
         self.trust = Trust(self._portal, AsyncTrust(connection))
         self.trail = Trail(self._portal, AsyncTrail(connection))
+        self.erasures = Erasures(self._portal, AsyncErasures(connection))
         self._async = AsyncJudging(connection)
 
     judge = blocking(AsyncJudging.judge)
@@ -279,6 +233,7 @@ class AsyncClient:
     tokens: AsyncTokens
     trust: AsyncTrust
     trail: AsyncTrail
+    erasures: AsyncErasures
 
     def __init__(
         self,
@@ -314,6 +269,7 @@ class AsyncClient:
         self.tokens = AsyncTokens(self._connection)
         self.trust = AsyncTrust(self._connection)
         self.trail = AsyncTrail(self._connection)
+        self.erasures = AsyncErasures(self._connection)
         self._judging = AsyncJudging(self._connection)
         return self
 

@@ -21,6 +21,7 @@ from modicum.v1.access_service_pb2_grpc import AccessServiceStub
 from modicum.v1.artifact_service_pb2_grpc import ArtifactServiceStub
 from modicum.v1.audit_service_pb2_grpc import AuditServiceStub
 from modicum.v1.dataset_service_pb2_grpc import DatasetServiceStub
+from modicum.v1.erasure_service_pb2_grpc import ErasureServiceStub
 from modicum.v1.model_service_pb2_grpc import ModelServiceStub
 from modicum.v1.review_service_pb2_grpc import ReviewServiceStub
 from modicum.v1.trust_service_pb2_grpc import TrustServiceStub
@@ -32,6 +33,7 @@ if TYPE_CHECKING:  # the generated stubs alone know these names
     from modicum.v1.artifact_service_pb2_grpc import ArtifactServiceAsyncStub
     from modicum.v1.audit_service_pb2_grpc import AuditServiceAsyncStub
     from modicum.v1.dataset_service_pb2_grpc import DatasetServiceAsyncStub
+    from modicum.v1.erasure_service_pb2_grpc import ErasureServiceAsyncStub
     from modicum.v1.model_service_pb2_grpc import ModelServiceAsyncStub
     from modicum.v1.review_service_pb2_grpc import ReviewServiceAsyncStub
     from modicum.v1.trust_service_pb2_grpc import TrustServiceAsyncStub
@@ -89,6 +91,7 @@ class Connection:
     access: "AccessServiceAsyncStub" = field(repr=False)
     reviews: "ReviewServiceAsyncStub" = field(repr=False)
     trust: "TrustServiceAsyncStub" = field(repr=False)
+    erasures: "ErasureServiceAsyncStub" = field(repr=False)
     renewal: asyncio.Task[None] | None = field(default=None, init=False, repr=False)
     replied: bool = field(default=False, init=False)
     pages_address: str = field(default="", init=False)
@@ -225,6 +228,7 @@ def opened(endpoint: Endpoint, *, project: str, timeout_seconds: float) -> Conne
         access=AccessServiceStub(channel),
         reviews=ReviewServiceStub(channel),
         trust=TrustServiceStub(channel),
+        erasures=ErasureServiceStub(channel),
     )
 
 

@@ -5,6 +5,7 @@ from modicum.client import AsyncClient, Audit, Client
 from modicum.comparisons import CheckedVersion, Comparison, Mitigation, Transfer
 from modicum.counterfactuals import CounterfactualClass, CounterfactualPrediction, CounterfactualTest
 from modicum.datasets import Dataset, DatasetItem
+from modicum.erasures import ErasedItem, ErasedOutcome, ErasedResult, Erasure, ErasureState
 from modicum.errors import (
     AliasMoved,
     AlreadyExists,
@@ -81,6 +82,11 @@ __all__ = [
     "Dataset",
     "DatasetItem",
     "DeadlineExceeded",
+    "ErasedItem",
+    "ErasedOutcome",
+    "ErasedResult",
+    "Erasure",
+    "ErasureState",
     "FailedPrecondition",
     "Fill",
     "Finding",

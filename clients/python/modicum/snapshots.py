@@ -33,7 +33,7 @@ class AuditSnapshot:
     `mean_subset_fraction` are None while they are unknown. While the audit is queued, `audits_ahead` counts the older
     audits of the project that have not ended; else it is None. `waits_for_worker`: it runs, and no worker works on it.
     Lists have neither. `failure_reason` is empty unless the audit failed. `reused_from` names the audit whose stored
-    result was reused; else it is empty.
+    result was reused; else it is empty. `erased` counts pictures that were erased after it ended.
     """
 
     name: str
@@ -58,6 +58,7 @@ class AuditSnapshot:
     create_time: datetime
     start_time: datetime | None
     end_time: datetime | None
+    erased: int = 0
 
 
 def snapshot_of(message: audit_pb2.Audit) -> AuditSnapshot:
@@ -87,6 +88,7 @@ def snapshot_of(message: audit_pb2.Audit) -> AuditSnapshot:
         create_time=time_value(message.create_time),
         start_time=optional_time(message.start_time, present=message.HasField("start_time")),
         end_time=optional_time(message.end_time, present=message.HasField("end_time")),
+        erased=message.erased,
     )
 
 

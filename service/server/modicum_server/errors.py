@@ -6,11 +6,13 @@
     │                     DatasetTooLarge, AuditTooLarge, ArchitectureUnknown, UploadInvalid, MediaTypeUnknown
     ├── NotFound ─ ProjectNotFound, ModelNotFound, ModelVersionNotFound, DatasetNotFound, ArtifactNotFound,
     │              AuditNotFound, FindingNotFound, VerdictNotFound, PageNotFound, MemberNotFound, TokenNotFound,
-    │              ReviewNotFound, SpotSwapNotFound, TrustRuleNotFound
+    │              ReviewNotFound, SpotSwapNotFound, TrustRuleNotFound,
+    │              PictureUnknown, ErasureNotFound (`ports.erasures`)
     ├── AlreadyExists ─ ProjectExists, DatasetDiffers, RequestIdReused, AuditExists, MemberExists, TrustRuleExists
     ├── FailedPrecondition ─ ResourceInUse, ArtifactMissing, ExecutableNotAllowed, ModelRejected, LabelUnknown,
     │                        CanvasUnfit, GradientMissing, AuditNotEnded, AuditNotSucceeded, AuditNotStoppable,
-    │                        ResultIncomplete, LastAdmin, TokenShared, ReviewImpossible, ReviewFull, TrustRulesFull
+    │                        ResultIncomplete, LastAdmin, TokenShared, ReviewImpossible, ReviewFull, TrustRulesFull,
+    │                        ResultErased (`ports.erasures`)
     ├── Unauthenticated ─ TokenMissing, TokenInvalid, SessionMissing, SignInLinkUsed, ReviewLinkUsed, ReviewerUnknown,
     │                     IdentityTokenInvalid, IdentityNotTrusted, IdentityTokenUsed (`ports.trust_errors`),
     │                     SignInRefused (`ports.sign_in`)

@@ -263,8 +263,9 @@ def _show_state(audit: Audit) -> None:
     snapshot = audit.snapshot
     failure = f"; {snapshot.failure_reason}: {snapshot.failure_detail}" if snapshot.failure_reason else ""
     reused = f"; reuses the result of {snapshot.reused_from}" if snapshot.reused_from else ""
+    erased = f"; erased since: {snapshot.erased:,}" if snapshot.erased else ""
     print_text(
         stdout(),
         f"{snapshot.name}: {snapshot.state.lower()}, {snapshot.images_done} of "
-        f"{snapshot.images_total} images, at most {snapshot.passes_planned:,} passes{reused}{failure}",
+        f"{snapshot.images_total} images, at most {snapshot.passes_planned:,} passes{erased}{reused}{failure}",
     )

@@ -7,6 +7,8 @@ import typer
 from modicum.cli import audits, baseline, datasets, ensemble, members, models, policy, tokens, trail, trust, verdicts
 from modicum.cli.attest import attest
 from modicum.cli.audit import audit
+from modicum.cli.erase import app as erasures
+from modicum.cli.erase import erase
 from modicum.cli.gate import gate
 from modicum.cli.judge import judge
 from modicum.cli.options import FLAG
@@ -30,6 +32,7 @@ command(app)(render)
 command(app)(plan)
 command(app)(attest)
 command(app)(verify)
+command(app)(erase)
 app.add_typer(models.app, name="models")
 app.add_typer(datasets.app, name="datasets")
 app.add_typer(audits.app, name="audits")
@@ -38,6 +41,7 @@ app.add_typer(members.app, name="members")
 app.add_typer(tokens.app, name="tokens")
 app.add_typer(trust.app, name="trust")
 app.add_typer(trail.app, name="trail")
+app.add_typer(erasures, name="erasures")
 app.add_typer(ensemble.app, name="ensemble")
 app.add_typer(policy.app, name="policy")
 app.add_typer(baseline.app, name="baseline")

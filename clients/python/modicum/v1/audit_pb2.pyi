@@ -385,6 +385,7 @@ class Audit(google.protobuf.message.Message):
     START_TIME_FIELD_NUMBER: builtins.int
     END_TIME_FIELD_NUMBER: builtins.int
     ITEM_COUNT_FIELD_NUMBER: builtins.int
+    ERASED_FIELD_NUMBER: builtins.int
     name: builtins.str
     """Resource name."""
     state: Global___Audit.State.ValueType
@@ -401,6 +402,10 @@ class Audit(google.protobuf.message.Message):
     """The principal that created it."""
     item_count: builtins.int
     """Number of audited items."""
+    erased: builtins.int
+    """Number of its pictures, over all of its data sets, that were erased after it ended. Its result is about the others. With any, no
+    other audit reuses the result, and it is no baseline.
+    """
     @property
     def specification(self) -> Global___AuditSpecification:
         """What the audit does, with every default filled in."""
@@ -442,9 +447,10 @@ class Audit(google.protobuf.message.Message):
         start_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         end_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         item_count: builtins.int = ...,
+        erased: builtins.int = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["create_time", b"create_time", "end_time", b"end_time", "failure", b"failure", "progress", b"progress", "specification", b"specification", "start_time", b"start_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["create_time", b"create_time", "end_time", b"end_time", "failure", b"failure", "item_count", b"item_count", "name", b"name", "principal", b"principal", "progress", b"progress", "result_digest", b"result_digest", "reused_from", b"reused_from", "sequence", b"sequence", "specification", b"specification", "stage", b"stage", "start_time", b"start_time", "state", b"state"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["create_time", b"create_time", "end_time", b"end_time", "erased", b"erased", "failure", b"failure", "item_count", b"item_count", "name", b"name", "principal", b"principal", "progress", b"progress", "result_digest", b"result_digest", "reused_from", b"reused_from", "sequence", b"sequence", "specification", b"specification", "stage", b"stage", "start_time", b"start_time", "state", b"state"]) -> None: ...
 
 Global___Audit: typing_extensions.TypeAlias = Audit
 

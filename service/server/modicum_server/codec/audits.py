@@ -116,4 +116,5 @@ def audit_message(
         start_time=time_message(value.start_time),
         end_time=time_message(value.end_time),
         item_count=value.item_count,
+        erased=value.erased,
     )

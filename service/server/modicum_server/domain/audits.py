@@ -122,7 +122,10 @@ class AuditFailure:
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """An audit as it stands. Audits of equal `reuse_key` have equal results."""
+    """An audit as it stands. Audits of equal `reuse_key` have equal results.
+
+    `erased` counts its pictures, over all of its data sets, that were erased after it ended.
+    """
 
     name: str
     specification: AuditSpecification
@@ -139,6 +142,7 @@ class Audit:
     reused_from: str = ""
     start_time: datetime | None = None
     end_time: datetime | None = None
+    erased: int = 0
 
     def wants(self, stage: Stage) -> bool:
         """Whether work of this stage is still wanted."""

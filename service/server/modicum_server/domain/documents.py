@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 from pydantic import TypeAdapter
 
 from modicum_server.domain.audits import AuditSpecification
+from modicum_server.domain.erasures import Receipt
 from modicum_server.domain.findings import Finding, TransferFinding
 from modicum_server.domain.models import InputSpecification, ModelCheck
 from modicum_server.domain.reviews import ReviewPicture, ReviewPlan
@@ -28,6 +29,7 @@ SPOT_ROW: Final = TypeAdapter(SpotRow)
 SWAP_PLAN: Final = TypeAdapter(SwapPlan)
 SWAP_SCORE: Final = TypeAdapter(SwapScore)
 VERDICT_RULE: Final = TypeAdapter(VerdictRule)
+RECEIPT: Final = TypeAdapter(Receipt)
 REVIEW_PLAN: Final = TypeAdapter(ReviewPlan)
 REVIEW_PICTURE: Final = TypeAdapter(ReviewPicture)
 

@@ -4,8 +4,10 @@ The records of `modicum_sis.spots`, with positions of audit items in place of in
 test". Nothing is judged here.
 """
 
-from dataclasses import dataclass, fields
+from collections.abc import Container
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
+from typing import Any
 
 from modicum_server.domain.findings import FindingReason, Subset
 from modicum_server.domain.json_types import Base64
@@ -146,6 +148,46 @@ def positions_of(row: SpotRow) -> set[int]:
     objects = {source for trial in row.trials for source in trial.on_objects.sources}
     regions = {place for trial in row.trials for one in trial.regions for place in (one.source, one.other)}
     return windows.union(objects, regions, *((*one.sources, *one.others) for one in outcomes))
+
+
+def without_positions(row: SpotRow, gone: Container[int]) -> SpotRow:
+    """Return the row without the images at some positions. A trial goes that has no pair left.
+
+    Places that were chosen over many images stay.
+    """
+    trials = tuple(_trial_without(trial, gone) for trial in row.trials)
+    sources = {place for trial in row.trials for place in (*trial.pasted.sources, *trial.covered.sources)}
+    return replace(
+        row,
+        sources=max(0, row.sources - sum(place in gone for place in sources)),
+        trials=tuple(trial for trial in trials if trial.pasted.sources or trial.covered.sources),
+    )
+
+
+def _trial_without(trial: SpotTrial, gone: Container[int]) -> SpotTrial:
+    objects = trial.on_objects
+    kept = [place for place, source in enumerate(objects.sources) if source not in gone]
+    return replace(
+        trial,
+        windows=tuple(window for window in trial.windows if window.source not in gone),
+        pasted=_pairs_without(trial.pasted, gone),
+        covered=_pairs_without(trial.covered, gone),
+        on_objects=SpotObjects(
+            tuple(objects.sources[place] for place in kept), tuple(objects.shares[place] for place in kept)
+        ),
+        regions=tuple(one for one in trial.regions if one.source not in gone and one.other not in gone),
+    )
+
+
+def _pairs_without(outcomes: SpotOutcomes, gone: Container[int]) -> SpotOutcomes:
+    pairs = enumerate(zip(outcomes.sources, outcomes.others, strict=True))
+    kept = [place for place, both in pairs if not any(one in gone for one in both)]
+    lists: dict[str, Any] = {
+        field.name: tuple(value[place] for place in kept)
+        for field in fields(outcomes)
+        if isinstance(value := getattr(outcomes, field.name), tuple)
+    }
+    return replace(outcomes, **lists)
 
 
 def is_on_canvas(row: SpotRow, canvas: Canvas) -> bool:

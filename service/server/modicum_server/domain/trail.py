@@ -51,6 +51,7 @@ class Verb(StrEnum):
     SWAP_SPOT = "SwapSpot"
     CANCEL_SWAP = "CancelSwap"
     DELETE_SWAP = "DeleteSwap"
+    ERASE_IMAGE = "EraseImage"
 
 
 class TrailOutcome(StrEnum):

@@ -90,6 +90,7 @@ def result_document(
         counterfactual=None if counterfactual is None else counterfactual.without(copies),
     )
     stopped = stopped_of(parameters)
+    notes = [*_copies_in_words(len(copies)), *_erased_in_words(audit.erased, left_out_of(audit, dataset))]
     across = {listed.key: listed.entries(audited) for listed in registry.DOCUMENT_LISTS}
     return {
         "schema_version": SCHEMA_VERSION,
@@ -111,9 +112,11 @@ def result_document(
             "labelled": dataset.labelled_count,
             "copies": len(copies),
             "pictures": len(tally.pictures),
+            "erased": audit.erased,
+            "left_out": left_out_of(audit, dataset),
         },
         "stopping": _stopping_json(audit, stopped),
-        "models": [_model_json(version, audited, across, len(copies)) for version in versions],
+        "models": [_model_json(version, audited, across, notes) for version in versions],
         "comparisons": [_entry_json(pair, registry.pair_titles()) for pair in registry.compared(audited)],
         **{
             listed.key: [_entry_json(one, listed.titles) for one in across[listed.key]]
@@ -209,7 +212,9 @@ def _other_passes(specification: AuditSpecification, search: Search) -> int:
     return next((plan.passes for plan in specification.controls if plan.control is Control.CLASS_TARGETED), 0)
 
 
-def _model_json(version: ModelVersion, audited: Audited, across: AcrossVersions, copies: int) -> dict[str, Any]:
+def _model_json(
+    version: ModelVersion, audited: Audited, across: AcrossVersions, notes: Sequence[str]
+) -> dict[str, Any]:
     searched = [index for index in range(len(audited.specification.searches)) if version.name in audited.ran(index)]
     measured = {index: registry.measure(audited.seen[version.name, index]) for index in searched}
     return {
@@ -219,7 +224,7 @@ def _model_json(version: ModelVersion, audited: Audited, across: AcrossVersions,
         "class_labels": list(version.class_labels),
         "mean_fill": list(mean_fill(version, audited.known)),
         "stamp": INFERENCE_ONLY if holds_input_dropout(version, audited.known) else "",
-        "summary": [*_summary(version.name, measured, audited, across), *_copies_in_words(copies)],
+        "summary": [*_summary(version.name, measured, audited, across), *notes],
         "searches": [_search_json(version.name, index, measured[index], audited, across) for index in searched],
     }
 
@@ -247,6 +252,23 @@ def _copies_in_words(copies: int) -> list[str]:
         return []
     said = "1 image is a copy of another" if copies == 1 else f"{copies:,} images are copies of others"
     return [f"{said}, byte for byte; each picture counts once."]
+
+
+def left_out_of(audit: Audit, dataset: Dataset) -> int:
+    """Return how many drawn items were not audited, because their pictures had been erased before."""
+    drawn = min(audit.specification.sample or dataset.item_count, dataset.item_count)
+    return max(0, drawn - audit.item_count)
+
+
+def _erased_in_words(erased: int, left_out: int) -> list[str]:
+    """The sentences about pictures that were erased after the audit, and before it; none without any."""
+    later = "1 image was" if erased == 1 else f"{erased:,} images were"
+    before = "1 image was" if left_out == 1 else f"{left_out:,} images were"
+    said = {
+        f"{later} erased after the audit; these figures are those of the others.": erased,
+        f"{before} left out of the audit: erased from the data set before.": left_out,
+    }
+    return [sentence for sentence, count in said.items() if count]
 
 
 def _end_in_words(audited: Audited) -> list[str]:

@@ -14,6 +14,14 @@ from modicum_server.ports.audits import AuditFilter, Audits, Findings, Predictio
 from modicum_server.ports.backups import BackupFolder, DatabaseCopies, DatabaseSnapshot
 from modicum_server.ports.catalogue import Artifacts, Datasets, Models
 from modicum_server.ports.collections import Collections
+from modicum_server.ports.erasures import (
+    ErasureNotFound,
+    Erasures,
+    ErasureWork,
+    NewResult,
+    PictureUnknown,
+    ResultErased,
+)
 from modicum_server.ports.identity import Identity
 from modicum_server.ports.lists import Keyed
 from modicum_server.ports.notices import Changes, Wakeups, Watch
@@ -50,6 +58,9 @@ __all__ = [
     "DatabaseCopies",
     "DatabaseSnapshot",
     "Datasets",
+    "ErasureNotFound",
+    "ErasureWork",
+    "Erasures",
     "Findings",
     "Gauges",
     "Identity",
@@ -62,14 +73,17 @@ __all__ = [
     "Keyed",
     "Link",
     "Models",
+    "NewResult",
     "ObjectsCheck",
     "Overviews",
+    "PictureUnknown",
     "Predictions",
     "Projects",
     "ProviderUnavailable",
     "RememberedRequest",
     "ReportRenderer",
     "Requests",
+    "ResultErased",
     "Reviews",
     "Sessions",
     "Shards",

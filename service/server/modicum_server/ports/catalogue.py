@@ -1,6 +1,6 @@
 """What is audited: models, data sets, and which project may see which artifact."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from modicum_server.domain.datasets import Artifact, Dataset, DatasetItem, HeldArtifact
@@ -57,6 +57,12 @@ class Datasets(Protocol):
     async def named(self, name: str, items: Sequence[str]) -> Mapping[str, DatasetItem]:
         """Those of the items that the data set has, by item name."""
 
+    async def hold(self, names: Sequence[str]) -> None:
+        """Let no picture of these data sets be erased until the transaction ends."""
+
+    async def indices_of(self, name: str, images: Collection[str]) -> frozenset[int]:
+        """Indices of the items that hold one of these pictures."""
+
     async def labels(self, name: str) -> frozenset[str]:
         """The distinct labels, without the empty one."""
 
@@ -95,8 +101,11 @@ class Artifacts(Protocol):
     async def stored_bytes(self, project: str) -> int:
         """The bytes of all artifacts that the project holds."""
 
-    async def referrers(self, project: str, digest: str) -> list[str]:
-        """Names of at most 10 versions, data sets, audits, verdicts and swaps of the project that refer to it."""
+    async def referrers(self, project: str, digest: str, *, besides: str = "") -> list[str]:
+        """Names of at most 10 versions, data sets, audits, verdicts and swaps of the project that refer to it.
+
+        With `besides`, items that hold the picture of that digest do not count.
+        """
 
     async def delete(self, project: str, digest: str) -> bool:
         """Delete the record; True when no project holds the bytes any more."""

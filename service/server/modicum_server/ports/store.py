@@ -7,6 +7,7 @@ from modicum_server.ports.access import Access, Projects, Requests, Sessions
 from modicum_server.ports.audits import Audits, Findings, Predictions, Shards, Spots
 from modicum_server.ports.catalogue import Artifacts, Datasets, Models
 from modicum_server.ports.collections import Collections
+from modicum_server.ports.erasures import Erasures
 from modicum_server.ports.identity import Identity
 from modicum_server.ports.overviews import Gauges, Overviews
 from modicum_server.ports.reviews import Reviews
@@ -29,6 +30,7 @@ class Transaction(Protocol):
     datasets: Datasets
     artifacts: Artifacts
     collections: Collections
+    erasures: Erasures
     audits: Audits
     shards: Shards
     findings: Findings

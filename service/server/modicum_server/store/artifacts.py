@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from sqlalchemy import (
@@ -97,15 +98,16 @@ class PostgresArtifacts:
         assert record is not None, "it was inserted, or was there"
         return record
 
-    async def referrers(self, project: str, digest: str) -> list[str]:
+    async def referrers(self, project: str, digest: str, *, besides: str = "") -> list[str]:
         """Return at most 10 names of versions, data sets, audits, verdicts and swaps that refer to it.
 
-        Locks the record.
+        Locks the record. With `besides`, items that hold the picture of that digest do not count.
         """
         record = select(tables.artifacts).filter_by(project=project, digest=digest)
         await self._connection.execute(record.with_for_update())
         found: list[str] = []
-        for query in (each(literal(digest)) for each in (*ROWS_THAT_REFER, _swaps)):
+        datasets = partial(_datasets, besides=besides)
+        for query in (each(literal(digest)) for each in (_versions, datasets, _audits, _verdicts, _swaps)):
             here = query.where(query.selected_columns.project == project)
             rows = await self._connection.execute(here.order_by("name").limit(REFERRERS - len(found)))
             found += [row.name for row in rows]
@@ -145,10 +147,13 @@ def _versions(digest: Digest) -> Named:
     return select(versions.name, versions.project).where(versions.artifact_digest == digest)
 
 
-def _datasets(digest: Digest) -> Named:
+def _datasets(digest: Digest, *, besides: str = "") -> Named:
     datasets, items = tables.datasets.c, tables.dataset_items.c
+    counted = (items.image_digest != besides,) if besides else ()
     by_item = [
-        datasets.id.in_(select(items.dataset_id).where(column == digest, column != "").correlate(tables.artifacts))
+        datasets.id.in_(
+            select(items.dataset_id).where(column == digest, column != "", *counted).correlate(tables.artifacts)
+        )
         for column in (items.image_digest, items.boxes_digest, items.mask_digest)
     ]
     return select(datasets.name, datasets.project).where(or_(datasets.manifest_digest == digest, *by_item))

@@ -55,6 +55,7 @@ def audit_columns(audit: Audit) -> dict[str, Any]:
         "result_digest": audit.result_digest,
         "artifact_digests": _artifacts_of(audit),
         "reused_from": audit.reused_from,
+        "erased": audit.erased,
     }
 
 
@@ -92,4 +93,5 @@ def audit_of(row: Row[Any]) -> Audit:
         reused_from=row.reused_from,
         start_time=row.start_time,
         end_time=row.end_time,
+        erased=row.erased,
     )

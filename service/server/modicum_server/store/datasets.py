@@ -1,6 +1,6 @@
 """Data sets and their items."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import ARRAY, Integer, Row, ScalarSelect, Select, Text, any_, delete, func, insert, literal, or_, select
@@ -78,6 +78,19 @@ class PostgresDatasets:
         wanted = any_(literal(list(items), ARRAY(Text)))
         query = _items_of(name).where(_ITEMS.item == wanted)
         return {row.item: item_of(row) for row in await self._connection.execute(query)}
+
+    async def hold(self, names: Sequence[str]) -> None:
+        """Let no picture of these data sets be erased until the transaction ends."""
+        held = select(_DATASETS.id).where(_DATASETS.name.in_(names)).order_by(_DATASETS.name)
+        await self._connection.execute(held.with_for_update(key_share=True, read=True))
+
+    async def indices_of(self, name: str, images: Collection[str]) -> frozenset[int]:
+        """Return the indices of the items that hold one of these pictures."""
+        if not images:
+            return frozenset()
+        query = select(_ITEMS.item_index).join(tables.datasets, _DATASETS.id == _ITEMS.dataset_id)
+        query = query.where(_DATASETS.name == name, _ITEMS.image_digest == any_(literal(sorted(images), ARRAY(Text))))
+        return frozenset((await self._connection.scalars(query)).all())
 
     async def labels(self, name: str) -> frozenset[str]:
         """Return the distinct labels, without the empty one."""

@@ -20,6 +20,7 @@ from modicum_server.store.audits import PostgresAudits
 from modicum_server.store.collections import PostgresCollections
 from modicum_server.store.database_errors import translated
 from modicum_server.store.datasets import PostgresDatasets
+from modicum_server.store.erasures import PostgresErasures
 from modicum_server.store.findings import PostgresFindings
 from modicum_server.store.identity import PostgresIdentity
 from modicum_server.store.metric_queries import PostgresGauges
@@ -61,6 +62,7 @@ class PostgresTransaction:
     datasets: ports.Datasets
     artifacts: ports.Artifacts
     collections: ports.Collections
+    erasures: ports.Erasures
     audits: ports.Audits
     shards: ports.Shards
     findings: ports.Findings
@@ -106,6 +108,7 @@ class PostgresStore:
             datasets=PostgresDatasets(connection),
             artifacts=PostgresArtifacts(connection),
             collections=PostgresCollections(connection),
+            erasures=PostgresErasures(connection),
             audits=PostgresAudits(connection),
             shards=PostgresShards(connection, self._wake_jobs),
             findings=PostgresFindings(connection),

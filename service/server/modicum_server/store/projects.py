@@ -50,7 +50,8 @@ class PostgresProjects:
         """Delete it; False when anything still lives in it."""
         await self._connection.execute(select(tables.projects).filter_by(name=name).with_for_update())
         lives = [exists().where(table.c.project == name) for table in TENANTS]
-        if any((await self._connection.execute(select(*lives))).one()):
+        erasing = exists().where(tables.erasures.c.project == name, tables.erasures.c.state == "RUNNING")
+        if any((await self._connection.execute(select(*lives, erasing))).one()):
             return False
         await self._connection.execute(delete(tables.projects).filter_by(name=name))
         return True

@@ -31,6 +31,7 @@ from modicum_server.domain.models import VersionState
 from modicum_server.domain.verdicts import OVERALL
 from modicum_server.store.access_tables import roles, sessions, sign_in_links, tokens
 from modicum_server.store.collection_table import collections
+from modicum_server.store.erasure_table import erasures
 from modicum_server.store.identity_table import store_identity
 from modicum_server.store.review_tables import review_answers, reviewers, reviews
 from modicum_server.store.spot_swap_tables import spot_swaps
@@ -40,6 +41,7 @@ from modicum_server.store.trust_tables import trust_rules, used_identity_tokens
 
 __all__ = [
     "collections",
+    "erasures",
     "metadata",
     "review_answers",
     "reviewers",
@@ -210,6 +212,7 @@ audits = Table(
     Column("artifact_digests", ARRAY(Text), nullable=False, server_default=EMPTY_TEXTS),
     Column("reused_from", NAME, nullable=False),
     Column("parameters", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
+    counter("erased"),
     one_of("state", AuditState),
     one_of("stage", Stage),
     Index(None, "project", "id"),

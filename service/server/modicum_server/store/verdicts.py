@@ -1,4 +1,4 @@
-"""Verdicts. A stored one never changes."""
+"""Verdicts. A stored one never changes, but for the pictures in its document that were erased."""
 
 from typing import Any
 

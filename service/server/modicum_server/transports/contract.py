@@ -11,6 +11,7 @@ from modicum.v1 import (
     artifact_service_pb2,
     audit_service_pb2,
     dataset_service_pb2,
+    erasure_service_pb2,
     model_service_pb2,
     project_service_pb2,
     review_service_pb2,
@@ -30,6 +31,7 @@ _MODULES: Mapping[str, Any] = {
     "audits": audit_service_pb2,
     "verdicts": verdict_service_pb2,
     "reviews": review_service_pb2,
+    "erasures": erasure_service_pb2,
 }
 """By attribute of `Services`, the module whose service it serves."""
 

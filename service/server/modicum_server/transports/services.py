@@ -16,6 +16,7 @@ from modicum_server.transports.methods.access import AccessMethods
 from modicum_server.transports.methods.artifacts import ArtifactMethods
 from modicum_server.transports.methods.audits import AuditMethods
 from modicum_server.transports.methods.datasets import DatasetMethods
+from modicum_server.transports.methods.erasures import ErasureMethods
 from modicum_server.transports.methods.models import ModelMethods
 from modicum_server.transports.methods.projects import ProjectMethods
 from modicum_server.transports.methods.reviews import ReviewMethods
@@ -26,6 +27,7 @@ from modicum_server.usecases.audit_creation import AuditCreation
 from modicum_server.usecases.audits import Audits
 from modicum_server.usecases.canvas_pictures import CanvasPictures
 from modicum_server.usecases.datasets import Datasets
+from modicum_server.usecases.erasing import Erasing
 from modicum_server.usecases.findings import Findings
 from modicum_server.usecases.found_so_far import FoundSoFar
 from modicum_server.usecases.judging import Judging
@@ -85,6 +87,7 @@ class UseCases:
     trends: Trends
     comparing: Comparing
     spot_swaps: SpotSwaps
+    erasing: Erasing
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +103,7 @@ class Services:
     audits: AuditMethods
     verdicts: VerdictMethods
     reviews: ReviewMethods
+    erasures: ErasureMethods
     use_cases: UseCases
     call_rate: CallRate
     refused: RefusedAttempts
@@ -156,6 +160,7 @@ def build_services(
         trends=Trends(store, facts),
         comparing=Comparing(store, facts),
         spot_swaps=SpotSwaps(store, artifacts, renderer, reports, settings),
+        erasing=Erasing(store),
     )
     return Services(
         projects=ProjectMethods(use_cases.projects),
@@ -174,6 +179,7 @@ def build_services(
         ),
         verdicts=VerdictMethods(use_cases.verdicts),
         reviews=ReviewMethods(use_cases.reviews),
+        erasures=ErasureMethods(use_cases.erasing),
         use_cases=use_cases,
         call_rate=CallRate(settings.max_calls_per_second),
         refused=refused or RefusedAttempts(store),

@@ -3,7 +3,7 @@
 When the transaction has ended, the audit is queued for good. The caller gets no reply before that.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -25,7 +25,7 @@ from modicum_server.usecases.draws import draw_sample
 from modicum_server.usecases.labels import labels_of, require_labels
 from modicum_server.usecases.limit_errors import TooManyPasses
 from modicum_server.usecases.request_ids import CreateOptions, identify
-from modicum_server.usecases.resource_names import new_resource_id, project_of
+from modicum_server.usecases.resource_names import new_resource_id, parent_of, project_of
 from modicum_server.usecases.rules import check
 from modicum_server.usecases.specifications import (
     FIELD,
@@ -127,6 +127,8 @@ class AuditCreation:
         asked = draft.specification
         versions = tuple([await require_version(transaction, version) for version in asked.model_versions])
         dataset = await require_dataset(transaction, asked.dataset)
+        await transaction.datasets.hold(asked.datasets)  # before it is read what was erased
+        erased = await transaction.erasures.erased(parent_of(name))
         _require_sample(asked.sample, dataset)
         for version in versions:
             _require_usable(version)
@@ -138,16 +140,12 @@ class AuditCreation:
         labels = await labels_of(transaction, specification)
         for version in versions:
             require_labels(labels, version)
-        indices = draw_sample(
-            seed=specification.seed,
-            manifest_digest=dataset.manifest_digest,
-            item_count=dataset.item_count,
-            sample=specification.sample,
-        )
+        left_out = await _left_out(transaction, specification, erased)
+        indices = _drawn(specification, dataset, left_out[dataset.name])
         counterfactual = None
         if asked.counterfactual_dataset:
             counterfactual = await require_counterfactual(
-                transaction, asked.counterfactual_dataset, dataset, indices, versions
+                transaction, asked.counterfactual_dataset, dataset, indices, versions, erased=erased
             )
         audit = self._described(
             principal,
@@ -158,6 +156,7 @@ class AuditCreation:
             second=second,
             counterfactual=counterfactual,
             item_count=len(indices),
+            left_out=left_out,
             object_count=await _object_count(transaction, specification, indices),
         )
         return _Plan(audit, versions, indices)
@@ -173,6 +172,7 @@ class AuditCreation:
         second: Dataset | None,
         counterfactual: Counterfactual | None,
         item_count: int,
+        left_out: Mapping[str, frozenset[int]],
         object_count: int,
     ) -> Audit:
         others = OtherImages(
@@ -193,6 +193,7 @@ class AuditCreation:
                 self._settings,
                 second=second,
                 counterfactual=None if counterfactual is None else counterfactual.dataset,
+                left_out=left_out,
             ),
             item_count=item_count,
             state=AuditState.QUEUED,
@@ -305,6 +306,28 @@ async def _object_count(transaction: Transaction, specification: AuditSpecificat
         specification.dataset, [indices[position] for position in sorted(positions)]
     )
     return sum(item.has_objects for item in items)
+
+
+async def _left_out(
+    transaction: Transaction, specification: AuditSpecification, erased: frozenset[str]
+) -> dict[str, frozenset[int]]:
+    """Return the indices of items whose pictures were erased, by data set of the audit."""
+    return {name: await transaction.datasets.indices_of(name, erased) for name in specification.datasets}
+
+
+def _drawn(specification: AuditSpecification, dataset: Dataset, left_out: frozenset[int]) -> tuple[int, ...]:
+    """Return the indices of the audited items: those that are drawn from the whole data set, without some."""
+    drawn = draw_sample(
+        seed=specification.seed,
+        manifest_digest=dataset.manifest_digest,
+        item_count=dataset.item_count,
+        sample=specification.sample,
+    )
+    left = tuple(index for index in drawn if index not in left_out)
+    if not left:
+        rule = f"expected a data set with pictures, but all that this audit would look at in {dataset.name} were erased"
+        raise FieldInvalid(f"{FIELD}.dataset", rule)
+    return left
 
 
 async def _second_dataset(

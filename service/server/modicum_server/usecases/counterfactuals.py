@@ -1,6 +1,6 @@
 """The counterfactual data set of an audit: which of its items pair with audited ones, and what is refused."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
 from modicum_server.domain.classes import class_index, classes_by_name
@@ -22,9 +22,15 @@ class Counterfactual:
 
 
 async def require_counterfactual(
-    transaction: Transaction, name: str, dataset: Dataset, indices: Sequence[int], versions: Sequence[ModelVersion]
+    transaction: Transaction,
+    name: str,
+    dataset: Dataset,
+    indices: Sequence[int],
+    versions: Sequence[ModelVersion],
+    *,
+    erased: Container[str] = (),
 ) -> Counterfactual:
-    """Return the counterfactual data set of an audit of the items at these indices.
+    """Return the counterfactual data set of an audit of the items at these indices. Erased pictures are no partners.
 
     Raises:
         DatasetNotFound
@@ -32,7 +38,8 @@ async def require_counterfactual(
     """
     given = await require_dataset(transaction, name)
     items = await transaction.datasets.items_at(dataset.name, indices)
-    partners = await transaction.datasets.named(name, [item.item for item in items])
+    named = await transaction.datasets.named(name, [item.item for item in items])
+    partners = {item: partner for item, partner in named.items() if partner.image_digest not in erased}
     paired = [item for item in items if item.item in partners]
     if not paired:
         raise await _nothing_pairs(transaction, given, items)

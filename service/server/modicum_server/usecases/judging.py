@@ -34,7 +34,7 @@ from modicum_server.errors import FieldInvalid, PolicyInvalid, ResultIncomplete
 from modicum_server.measures import FindingsArtifact
 from modicum_server.measures.document import canonical_json
 from modicum_server.measures.rows import light_row
-from modicum_server.ports import ArtifactStore, Store, Transaction
+from modicum_server.ports import ArtifactStore, ResultErased, Store, Transaction
 from modicum_server.usecases.access import authorise
 from modicum_server.usecases.artifacts import hold_files
 from modicum_server.usecases.audits import audit_not_found, require_audit, require_succeeded
@@ -111,7 +111,7 @@ class Judging:
 
         Raises:
             FieldInvalid, ProjectNotFound, RoleInsufficient, AuditNotFound, AuditNotSucceeded, PolicyInvalid,
-            ResultIncomplete, RequestIdReused, VerdictNotFound
+            ResultIncomplete, ResultErased, RequestIdReused, VerdictNotFound
         """
         project = _checked_project(name, asked)
         authorise(principal, project, Role.AUDITOR)
@@ -163,6 +163,9 @@ class Judging:
             created = await transaction.verdicts.create(verdict)
             if created is None:
                 raise audit_not_found(verdict.audit)
+            current = await transaction.audits.get(created.audit)  # its row is locked since the verdict is stored
+            if current is None or current.result_digest != created.result_digest:
+                raise ResultErased
             judged = f"{created.audit}: {created.outcome}"
             await record(transaction, principal, Verb.JUDGE_AUDIT, created.name, judged)
             await request.remember(transaction, created.name)

@@ -124,6 +124,7 @@ class SpotSwaps:
                 return _there(await transaction.spot_swaps.get(known), known)
             await transaction.audits.queue_in_turn(project)  # of many at once, each sees those before it
             await _require_room(transaction, project)
+            await _require_pictures(transaction, project, asked)
             await hold_files(transaction, self._artifacts, project, pictures)
             created = await transaction.spot_swaps.create(swap)
             await record(transaction, principal, Verb.SWAP_SPOT, created.name)
@@ -242,6 +243,14 @@ async def _finding(transaction: Transaction, audit: Audit, version: str, field: 
         if ours and found.image_digest == digest and found.predicted_class is not None:
             return found
     raise FieldInvalid(field, f"expected the digest of a picture that {audit.name} shows, got {shown(digest)}")
+
+
+async def _require_pictures(transaction: Transaction, project: str, asked: AskedSwap) -> None:
+    """Refuse pictures that were erased while they were composed."""
+    held = await transaction.artifacts.held(project, [asked.source, asked.other])
+    for digest in (asked.source, asked.other):
+        if digest not in held:
+            raise ArtifactNotFound(f"{project} does not hold the picture {digest} any more", digest=digest)
 
 
 def _plan(stored: _Stored, place: SpotPlace, framing: InputSpecification, pictures: Sequence[bytes]) -> SwapPlan:

@@ -5,8 +5,9 @@ An audit's reuse key digests all that its result depends on. Audits of equal key
 
 import asyncio
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
+from types import MappingProxyType
 from typing import Any
 
 from modicum_server.domain.audits import Audit, AuditSpecification
@@ -29,6 +30,7 @@ def reuse_key(
     *,
     second: Dataset | None = None,
     counterfactual: Dataset | None = None,
+    left_out: Mapping[str, Collection[int]] = MappingProxyType({}),
 ) -> str:
     """Return the SHA-256 of specification, digests, versions, dtype, device kind and the limit on image files.
 
@@ -39,7 +41,10 @@ def reuse_key(
 
     Where the specification leaves the device open, the workers' setting is used. Where that leaves it open too, the key
     says "auto", and `reusable_audit` compares the devices that the workers chose.
+
+    `left_out` are indices of items whose pictures were erased before, by data set.
     """
+    gone = [sorted(left_out.get(name, ())) for name in specification.datasets]
     return canonical_digest(
         {
             "specification": specification.digest,
@@ -52,6 +57,7 @@ def reuse_key(
             "device": settings.device if specification.device == AUTO else specification.device,
             "max_image_pixels": settings.max_image_pixels,
             **({} if counterfactual is None else {"counterfactual_manifest_digest": counterfactual.manifest_digest}),
+            **({"left_out": gone} if any(gone) else {}),
         }
     )
 

@@ -15,6 +15,8 @@ class Pauses:
     """Before the first retry of a shard. Each further retry waits twice as long as the one before."""
     down: float = 5.0
     """Before another try of a shard, after its model server was away."""
+    erasures: float = 2.0
+    """Before erasures are looked for again."""
     away: float = 2.0
     """Before another try, after the database or the artifact store was away."""
 

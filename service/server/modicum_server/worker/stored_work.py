@@ -13,6 +13,7 @@ from modicum_server.domain.stopping import stopped_of
 from modicum_server.ports import Transaction
 from modicum_server.usecases.controls import carrier, control_positions, spot_plan
 from modicum_server.usecases.draws import draw_order
+from modicum_server.usecases.resource_names import parent_of
 
 
 async def held_audit(transaction: Transaction, shard: Shard) -> Audit | None:
@@ -72,9 +73,16 @@ async def counterfactual_items(
     name = audit.specification.counterfactual_dataset
     if not name:
         return {}
-    items = await transaction.audits.items(audit.name, positions)
-    partners = await transaction.datasets.named(name, [item.item for _, item in items])
+    erased = await erased_pictures(transaction, audit)
+    items = [one for one in await transaction.audits.items(audit.name, positions) if one[1].image_digest not in erased]
+    named = await transaction.datasets.named(name, [item.item for _, item in items])
+    partners = {item: partner for item, partner in named.items() if partner.image_digest not in erased}
     return {position: partners[item.item] for position, item in items if item.item in partners}
+
+
+async def erased_pictures(transaction: Transaction, audit: Audit) -> frozenset[str]:
+    """Return the digests of pictures that were erased from the audit's project."""
+    return await transaction.erasures.erased(parent_of(audit.name))
 
 
 async def original_predictions(transaction: Transaction, audit: Audit, version: str) -> Mapping[int, Prediction]:

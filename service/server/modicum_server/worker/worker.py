@@ -1,4 +1,4 @@
-"""The worker process: one loop a slot that claims shards, and one loop that returns expired leases to the queue.
+"""The worker process: a loop a slot that claims shards, one that returns expired leases, one that carries on erasures.
 
 What is done with a shard is in `shard_kinds`.
 """
@@ -22,6 +22,7 @@ from modicum_server.processes.work_until_stop import done_before
 from modicum_server.settings import Settings
 from modicum_server.worker.context import Claim, WorkerContext
 from modicum_server.worker.endings import DropShard, FailAudit, HandBack, Outcome, RejectVersion
+from modicum_server.worker.erasing import carry_on_all
 from modicum_server.worker.exposition import exposed
 from modicum_server.worker.failures import TRIES, retry_delay
 from modicum_server.worker.lease import Lease, ShardInterrupted
@@ -91,6 +92,7 @@ class Worker:
         _log.info("worker_started", worker=self._name, slots=len(slots), metrics_port=self.metrics_port)
         loops = [asyncio.create_task(self._serve_slot(slot, stop), name=f"slot-{slot}") for slot in slots]
         loops.append(asyncio.create_task(self._expire_leases(stop), name="expiry"))
+        loops.append(asyncio.create_task(self._carry_on_erasures(stop), name="erasures"))
         drain = asyncio.create_task(self._drain(stop, loops), name="drain")
         try:
             await asyncio.gather(*loops)
@@ -252,6 +254,14 @@ class Worker:
             except Exception as error:  # noqa: BLE001 - as in _serve_slot
                 _log.warning("expiry_failed", error=str(error), exc_info=not isinstance(error, Unavailable))
             await _until(stop, EXPIRY_SECONDS)
+
+    async def _carry_on_erasures(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            try:
+                await carry_on_all(self._context)
+            except Exception as error:  # noqa: BLE001 - as in _serve_slot
+                _log.warning("erasures_failed", error=str(error), exc_info=not isinstance(error, Unavailable))
+            await _until(stop, self._context.pauses.erasures)
 
     async def _expire_once(self) -> None:
         async with self._context.store.transaction() as transaction:

@@ -69,7 +69,7 @@ async def _load(transaction: Transaction, shard: Shard) -> StoredSubsets | None:
         parts=await parts_of(transaction, scorer_of(shard, versions)),
         subsets=subsets,
         items=await transaction.audits.items(shard.audit, sorted({one.position for one in subsets})),
-        donors=await donors_of(transaction, audit.specification) if marginal else (),
+        donors=await donors_of(transaction, audit) if marginal else (),
     )
 
 

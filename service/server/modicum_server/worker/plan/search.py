@@ -92,7 +92,7 @@ async def _load(transaction: Transaction, shard: Shard) -> StoredSearch | None:
         parts=await parts_of(transaction, version),
         labels=await labels_of(transaction, specification),
         items=await transaction.audits.items(shard.audit, await positions_without_finding(transaction, shard)),
-        donors=await donors_of(transaction, specification) if with_donors else (),
+        donors=await donors_of(transaction, audit) if with_donors else (),
         parameters=await transaction.audits.parameters(audit.name),
     )
 

@@ -10,6 +10,7 @@ from modicum_server.worker.stored_work import (
     audited_positions,
     counterfactual_items,
     dataset_in_use,
+    erased_pictures,
     original_predictions,
 )
 
@@ -23,7 +24,9 @@ async def counterfactual_set(
         return None
     dataset = await dataset_in_use(transaction, name)
     positions = await audited_positions(transaction, audit)
-    items = dict(await transaction.audits.items(audit.name, positions))
+    erased = await erased_pictures(transaction, audit)
+    audited = await transaction.audits.items(audit.name, positions)
+    items = {place: item for place, item in audited if item.image_digest not in erased}
     partners = await counterfactual_items(transaction, audit, positions)
     return CounterfactualSet(
         name,

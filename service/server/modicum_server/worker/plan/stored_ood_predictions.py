@@ -1,6 +1,6 @@
 """Reads what the versions of a mitigation check predicted on the out-of-distribution data set, beside its labels."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from modicum_server.domain.findings import Prediction
 from modicum_server.domain.models import ModelVersion
 from modicum_server.measures.out_of_distribution import OutOfDistribution, VersionPredictions
 from modicum_server.ports import Transaction
-from modicum_server.worker.stored_work import dataset_in_use
+from modicum_server.worker.stored_work import dataset_in_use, erased_pictures
 
 #: Items that are read from the store at once.
 PAGE_ITEMS = 1000
@@ -28,7 +28,7 @@ async def ood_predictions(
     if not name:
         return None
     dataset = await dataset_in_use(transaction, name)
-    labels = await _labels(transaction, name)
+    labels = await _labels(transaction, name, await erased_pictures(transaction, audit))
     compared = {
         version.name: _compared(
             labels,
@@ -40,8 +40,11 @@ async def ood_predictions(
     return OutOfDistribution(name, dataset.manifest_digest, dataset.item_count, compared)
 
 
-async def _labels(transaction: Transaction, dataset: str) -> dict[int, str]:
-    """The labels that are there, by the item's index. Of several copies of a picture the first item counts."""
+async def _labels(transaction: Transaction, dataset: str, erased: Container[str]) -> dict[int, str]:
+    """The labels that are there, by the item's index. Of several copies of a picture the first item counts.
+
+    Erased pictures do not count.
+    """
     labels: dict[int, str] = {}
     first: dict[str, int] = {}
     after = -1
@@ -49,7 +52,7 @@ async def _labels(transaction: Transaction, dataset: str) -> dict[int, str]:
         labels |= {
             index: item.label
             for index, item in page
-            if first.setdefault(item.image_digest, index) == index and item.label
+            if first.setdefault(item.image_digest, index) == index and item.label and item.image_digest not in erased
         }
         after = page[-1][0]
     return labels

@@ -36,29 +36,34 @@ class Subject:
 
 
 async def plan_summary(context: WorkerContext, shard: Shard) -> Subject | DropShard:
-    """Read everything but the findings. What was cut is left out, also where a part of it was stored."""
+    """Read everything but the findings."""
     async with context.store.transaction() as transaction:
         audit = await transaction.audits.get(shard.audit)
         if audit is None or audit.state.terminal:
             return DropShard()
-        versions = await audited_versions(transaction, audit.specification)
-        parameters = await transaction.audits.parameters(audit.name)
-        stopped = stopped_of(parameters)
-        cut = frozenset(stopped.cut if stopped else ())
-        second = await ood_predictions(transaction, audit, versions, cut=Scoring.OUT_OF_DISTRIBUTION in cut)
-        paired = None if Scoring.COUNTERFACTUAL in cut else await counterfactual_set(transaction, audit, versions)
-        return Subject(
-            audit,
-            await dataset_in_use(transaction, audit.specification.dataset),
-            tuple(versions),
-            parameters=parameters,
-            ood_predictions=second,
-            spots={} if Scoring.SPOT in cut else await _spots(transaction, audit),
-            counterfactual=paired,
-            retests={} if Scoring.SPOT_COMPARISON in cut else await _retests(transaction, audit),
-            with_transfers=Scoring.TRANSFER not in cut,
-            parts=tuple([part for version in versions for part in await parts_of(transaction, version)]),
-        )
+        return await subject_of(transaction, audit)
+
+
+async def subject_of(transaction: Transaction, audit: Audit) -> Subject:
+    """Read what a result is made from. What was cut is left out, also where a part of it was stored."""
+    versions = await audited_versions(transaction, audit.specification)
+    parameters = await transaction.audits.parameters(audit.name)
+    stopped = stopped_of(parameters)
+    cut = frozenset(stopped.cut if stopped else ())
+    second = await ood_predictions(transaction, audit, versions, cut=Scoring.OUT_OF_DISTRIBUTION in cut)
+    paired = None if Scoring.COUNTERFACTUAL in cut else await counterfactual_set(transaction, audit, versions)
+    return Subject(
+        audit,
+        await dataset_in_use(transaction, audit.specification.dataset),
+        tuple(versions),
+        parameters=parameters,
+        ood_predictions=second,
+        spots={} if Scoring.SPOT in cut else await _spots(transaction, audit),
+        counterfactual=paired,
+        retests={} if Scoring.SPOT_COMPARISON in cut else await _retests(transaction, audit),
+        with_transfers=Scoring.TRANSFER not in cut,
+        parts=tuple([part for version in versions for part in await parts_of(transaction, version)]),
+    )
 
 
 async def _spots(transaction: Transaction, audit: Audit) -> Mapping[str, Sequence[SpotRow]]:

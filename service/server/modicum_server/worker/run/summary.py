@@ -7,7 +7,7 @@ Memory is bounded, however many findings there are: they go from the store to a 
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -52,21 +52,30 @@ async def run_summary(context: WorkerContext, claim: Claim, subject: Subject, fo
     Raises:
         ShardInterrupted: the shard is no longer wanted.
     """
-    findings = _findings(context.store, claim, asyncio.get_running_loop())
-    if not subject.with_transfers:
-        findings = map(_without_transfers, findings)
-    # Packing and measuring are arithmetic. They run beside the loop, which keeps the lease.
-    summary = await asyncio.to_thread(_pack_and_summarise, subject, findings, folder / "findings")
+    summary = await summary_of(context.store, subject, folder, check=claim.lease.check)
     claim.lease.check()
     return summary
 
 
-def _findings(store: Store, claim: Claim, loop: asyncio.AbstractEventLoop) -> Iterator[Finding]:
+async def summary_of(
+    store: Store, subject: Subject, folder: Path, *, check: Callable[[], None] = lambda: None
+) -> Summary:
+    """Make both artifacts of what is stored. `check` is called now and then, and ends it by an error."""
+    findings = _findings(store, subject.audit.name, asyncio.get_running_loop(), check)
+    if not subject.with_transfers:
+        findings = map(_without_transfers, findings)
+    # Packing and measuring are arithmetic. They run beside the loop, which keeps the lease.
+    return await asyncio.to_thread(_pack_and_summarise, subject, findings, folder / "findings")
+
+
+def _findings(
+    store: Store, audit: str, loop: asyncio.AbstractEventLoop, check: Callable[[], None]
+) -> Iterator[Finding]:
     """The audit's findings in order, for a thread beside the loop. One page is in memory at a time."""
     after = ""
     while True:
-        claim.lease.check()
-        page = asyncio.run_coroutine_threadsafe(_page(store, claim.shard.audit, after), loop).result()
+        check()
+        page = asyncio.run_coroutine_threadsafe(_page(store, audit, after), loop).result()
         if not page:
             return
         for _, finding in page:

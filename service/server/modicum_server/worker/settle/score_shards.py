@@ -30,6 +30,7 @@ from modicum_server.worker.stored_work import (
     audited_positions,
     counterfactual_items,
     dataset_in_use,
+    erased_pictures,
     original_predictions,
     predicted_images,
 )
@@ -41,7 +42,7 @@ async def score_shards(
     """Return the shards of the SCORE stage of an audit whose searches have ended."""
     return [
         *await _transfer_shards(transaction, audit, versions, shard_seconds=shard_seconds),
-        *await _prediction_shards(transaction, audit.specification, versions, shard_seconds=shard_seconds),
+        *await _prediction_shards(transaction, audit, versions, shard_seconds=shard_seconds),
         *await _counterfactual_shards(transaction, audit, versions, shard_seconds=shard_seconds),
         *[shard for version in versions for shard in await _spot_shards(transaction, audit, version.name)],
     ]
@@ -90,16 +91,14 @@ def _cut_transfers(
 
 
 async def _prediction_shards(
-    transaction: Transaction,
-    specification: AuditSpecification,
-    versions: Sequence[ModelVersion],
-    *,
-    shard_seconds: float,
+    transaction: Transaction, audit: Audit, versions: Sequence[ModelVersion], *, shard_seconds: float
 ) -> list[NewShard]:
-    """The shards of the out-of-distribution data set, for each version of a mitigation check."""
+    """The shards of the out-of-distribution data set without erased pictures, for each version of a check."""
+    specification = audit.specification
     if not specification.out_of_distribution_dataset:
         return []
     dataset = await dataset_in_use(transaction, specification.out_of_distribution_dataset)
+    erased = await transaction.datasets.indices_of(dataset.name, await erased_pictures(transaction, audit))
     return [
         shard
         for version in checked_together(versions)
@@ -107,7 +106,7 @@ async def _prediction_shards(
             specification,
             version,
             OUT_OF_DISTRIBUTION,
-            range(dataset.item_count),
+            [index for index in range(dataset.item_count) if index not in erased],
             sources=1,
             shard_seconds=shard_seconds,
         )

@@ -15,7 +15,7 @@ async def settle_summary(context: WorkerContext, claim: Claim, summary: Summary)
     async with context.store.transaction() as transaction:
         for digest in sorted(sizes):
             await transaction.artifacts.lock(digest)  # before the rows: a large artifact takes its time
-        await _put(context, summary)
+        await put_summary(context, summary)
         if not await transaction.shards.hold(shard):
             return Outcome.LOST
         audit = await transaction.audits.lock(shard.audit)
@@ -29,7 +29,7 @@ async def settle_summary(context: WorkerContext, claim: Claim, summary: Summary)
     return Outcome.DONE
 
 
-async def _put(context: WorkerContext, summary: Summary) -> None:
+async def put_summary(context: WorkerContext, summary: Summary) -> None:
     """Store both at once: most of the time is spent waiting for the disk. Neither goes on when this returns."""
     puts = context.artifact_store.put_file(summary.findings), context.artifact_store.put(summary.document)
     for outcome in await asyncio.gather(*puts, return_exceptions=True):

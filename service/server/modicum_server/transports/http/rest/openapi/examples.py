@@ -19,6 +19,7 @@ IDS: Mapping[str, str] = {
     "trustRules": "main",
     "verdicts": "019ac5a1b7e2-5c1d0e9f3a",
     "reviews": "019ac5a1b7e2-9b30c4d2e1",
+    "erasures": "019ac5a1b7e2-2f6e8a0b4c",
 }
 
 #: Values of required fields in queries: the id of what is created. The project `default` always exists.
@@ -78,6 +79,7 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
         "subject_token": "HEADER.CLAIMS.SIGNATURE",
         "subject_token_type": "urn:ietf:params:oauth:token-type:id_token",
     },
+    "modicum.v1.EraseImageRequest": {"imageDigest": _DIGEST},
     "modicum.v1.RotateTokenRequest": {"overlapSeconds": 3600},
     "modicum.v1.FindMissingArtifactsRequest": {"digests": [_DIGEST]},
     "modicum.v1.CancelAuditRequest": {},

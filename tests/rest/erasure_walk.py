@@ -1,0 +1,36 @@
+"""The part of the walk through every method that erases pictures."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.rest.both_doors_walk import Walker
+
+UNKNOWN = "0" * 64
+
+
+async def of_erasing(walker: Walker) -> None:
+    """Erase a picture by its item, ask for the receipt, and for what cannot be erased."""
+    call, project = walker.call, walker.project
+    image, used = await walker.upload(b"to be erased"), await walker.upload(b"image")
+    manifest = await walker.upload(json.dumps({"item": "a.png", "image": image}).encode())
+    await call("CreateDataset", {"parent": project, "datasetId": "faces", "dataset": {"manifestDigest": manifest}})
+    named = {"parent": project, "dataset": f"{project}/datasets/faces", "item": "a.png"}
+    await call("EraseImage", named, caller="auditor")
+    await call("EraseImage", {"parent": project})
+    await call("EraseImage", {**named, "imageDigest": image})
+    await call("EraseImage", {**named, "item": "b.png"})
+    await call("EraseImage", {**named, "dataset": f"{project}/datasets/none"})
+    await call("EraseImage", {"parent": project, "imageDigest": UNKNOWN})
+    await call("EraseImage", {"parent": project, "imageDigest": manifest})
+    await call("EraseImage", {"parent": project, "imageDigest": used})  # an audit of it is queued
+    erased = (await call("EraseImage", named))["name"]
+    await call("EraseImage", {"parent": project, "imageDigest": image})
+    await call("GetErasure", {"name": erased})
+    await call("GetErasure", {"name": erased}, caller="viewer")
+    await call("GetErasure", {"name": f"{project}/erasures/none"})
+    await call("ListErasures", {"parent": project, "pageSize": 1})
+    await call("ListErasures", {"parent": project}, caller="auditor")
+    await call("ListErasures", {"parent": project, "pageToken": "invented"})
