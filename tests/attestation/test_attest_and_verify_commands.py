@@ -149,7 +149,7 @@ def test_json_says_the_same(signed):
     assert {check["name"]: check["holds"] for check in told["checks"]} == dict.fromkeys(
         ("signature", "verdict", "weights", "policy", "age"), True
     )
-    assert len(told["unchecked"]) == 4
+    assert len(told["unchecked"]) == 5
 
 
 def test_a_key_with_a_password_signs(place):

@@ -9,7 +9,7 @@ import pytest
 from modicum.attestation.model_signature import ModelSignature
 from modicum.attestation.sealing import seal_with, signer_with
 from modicum.attestation.statement import canonical, result_statement, summary_statement
-from modicum.attestation.verification import Expected, verification_of
+from modicum.attestation.verification import Expected, StoredResult, verification_of
 
 from tests.attestation.attestation_stage import OPEN, PLANTED, TODAY, WAIVED, WEIGHTS_DIGEST, key_pair, told
 from tests.gate.documents import DIGEST, VERSION
@@ -58,12 +58,54 @@ def test_what_was_not_asked_is_said_to_be_unchecked():
     assert [line[:38] for line in found.unchecked] == [
         "whether the audit ran and found what t",
         "whether the weights run with the audit",
+        "whether pictures were erased from the ",
         "by which policy: no --policy was given",
         "the age of the verdict: no --max-age w",
         "the age of the audit: it was created a",
         "where the weights come from: no --mode",
     ]
     assert f"({VERSION} is {DIGEST})" in found.unchecked[1]
+
+
+@pytest.mark.parametrize(
+    ("stored", "says"),
+    [
+        (
+            StoredResult("0" * 64, erased=1),
+            "1 picture was erased from {audit} since: the findings",
+        ),
+        (StoredResult("0" * 64, erased=2), "2 pictures were erased from {audit} since: the findings"),
+        (StoredResult("0" * 64), "this is another audit of that name"),
+        (
+            StoredResult("", 1, "it is FAILED IMAGE_ERASED"),
+            "{audit} has no findings any more: it is FAILED IMAGE",
+        ),
+    ],
+    ids=["one erased", "two erased", "another audit", "no result any more"],
+)
+def test_findings_that_the_server_no_longer_has_are_refused_with_the_reason(stored, says):
+    verdict = told()
+
+    found = verified(verdict, stored=lambda _: stored)
+
+    assert failed(found) == ["findings"]
+    assert says.format(audit=verdict["result"]["audit"]) in text(found, "findings")
+
+
+def test_findings_that_the_server_still_has_are_verified():
+    verdict = told()
+    asked = []
+
+    def stored(audit):
+        asked.append(audit)
+        return StoredResult(verdict["result"]["findings_digest"])
+
+    found = verified(verdict, stored=stored)
+
+    assert found.verified
+    assert asked == [verdict["result"]["audit"]]
+    assert text(found, "findings").startswith(f"{asked[0]} still has the findings that were judged, SHA-256 ")
+    assert not [line for line in found.unchecked if "erased" in line]
 
 
 def test_without_a_key_of_the_model_signature_its_signer_is_unchecked():

@@ -4,7 +4,7 @@ Every check says what it compared. What was not checked is listed beside them: a
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -17,9 +17,23 @@ from modicum.attestation.statement import STATEMENT_TYPE, TEST_RESULT, WEIGHTS
 Document = Mapping[str, Any]
 
 SIGNER_SAYS = "whether the audit ran and found what the statement says, and on which day: its signer says so"
+#: The roles of resources that are findings.
+EVIDENCE = ("findings", "baseline findings")
 VERSIONS = (
     "whether the weights run with the audited architecture, input and labels, which the version's digest stands for"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class StoredResult:
+    """What a server has of an audit now: the digest of its findings, empty without, and how many pictures were erased.
+
+    `why` says why there are no findings.
+    """
+
+    findings_digest: str
+    erased: int = 0
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,12 +45,14 @@ class Expected:
         policy: the name and the SHA-256 of the policy's file.
         most_days: how many days ago, at most, the verdict was reached.
         model_signature: what `model-signing` says of the weights.
+        stored: tells what a server has now of an audit, by its name.
     """
 
     weights: Mapping[str, str]
     policy: tuple[str, str] | None = None
     most_days: int | None = None
     model_signature: ModelSignature | None = None
+    stored: Callable[[str], StoredResult] | None = None
 
 
 def verification_of(data: bytes, signer: Signer, expected: Expected, *, today: date) -> Verification:
@@ -113,6 +129,8 @@ def _checks(claim: _Claim, expected: Expected, today: date) -> Iterator[Check]:
         yield _waivers(claim.first_expiry, today)
     if expected.most_days is not None:
         yield _age(claim.judged_on, today, expected.most_days)
+    if expected.stored is not None:
+        yield from _stored(claim, expected.stored)
     if expected.model_signature is not None:
         yield from model_signature_check(expected.model_signature, expected.weights)
 
@@ -171,9 +189,34 @@ def _age(judged_on: date, today: date, most_days: int) -> Check:
     return Check("age", holds=days <= most_days, text=told)
 
 
+def _stored(claim: _Claim, look_up: Callable[[str], StoredResult]) -> Iterator[Check]:
+    """The server still has the findings that were judged, and those of the baseline."""
+    for role in EVIDENCE:
+        signed = claim.resources.get(role)
+        if signed is not None:
+            audit, digest = signed["name"], signed["digest"]["sha256"]
+            found = look_up(audit)
+            holds = found.findings_digest == digest
+            yield Check(role, holds=holds, text=_stored_words(audit, digest, found))
+
+
+def _stored_words(audit: str, signed: str, found: StoredResult) -> str:
+    if found.findings_digest == signed:
+        return f"{audit} still has the findings that were judged, SHA-256 {signed}"
+    if not found.findings_digest:
+        return f"{audit} has no findings any more: {found.why}; audit and gate again"
+    now = f"the findings that were judged have the SHA-256 {signed}, those of {audit} now have {found.findings_digest}"
+    if not found.erased:
+        return f"{now}; this is another audit of that name"
+    pictures = "1 picture was" if found.erased == 1 else f"{found.erased:,} pictures were"
+    return f"{pictures} erased from {audit} since: {now}; gate again"
+
+
 def _unchecked(claim: _Claim, expected: Expected) -> Iterator[str]:
     yield SIGNER_SAYS
     yield f"{VERSIONS} ({', '.join(f'{name} is {digest}' for name, digest in claim.versions.items())})"
+    if expected.stored is None:
+        yield "whether pictures were erased from the result since: no --stored was given"
     if expected.policy is None:
         yield "by which policy: no --policy was given"
     if expected.most_days is None:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -15,14 +15,16 @@ from modicum.cli import options
 from modicum.cli.attest import SIGNATURE
 from modicum.cli.consoles import print_json, print_text, printing, stdout
 from modicum.cli.exit_codes import DONE, VIOLATED
-from modicum.cli.options import option
-from modicum.errors import InvalidArgument
+from modicum.cli.options import FLAG, option
+from modicum.client import Client
+from modicum.errors import InvalidArgument, NotFound
 from modicum.resource_names import printable
 from modicum.sources.contents import file_content, whole_file
 
 if TYPE_CHECKING:
     from modicum.attestation.model_signature import ModelSignature
     from modicum.attestation.sealing import Signer
+    from modicum.attestation.verification import StoredResult
 
 COMPARED = "Compared with"
 DAYS = re.compile(r"(\d{1,5})d")
@@ -61,6 +63,15 @@ class ComparedOptions:
         Path | None,
         option(COMPARED, "--model-signature", "FILE", "The OpenSSF `model.sig` that must list the weights."),
     ] = None
+    stored: Annotated[
+        bool,
+        option(
+            COMPARED,
+            "--stored",
+            FLAG,
+            "The server must still have the findings that were judged: no picture was erased from them since.",
+        ),
+    ] = False
     model_key: Annotated[
         Path | None,
         option(
@@ -99,8 +110,27 @@ def verify(
         most_days=None if compared.max_age is None else _days(compared.max_age),
         model_signature=_model_signature(compared),
     )
-    data = whole_file(attestation)
-    _end_with(verification_of(data, _signer(signer), expected, today=datetime.now(UTC).date()), as_json=as_json)
+    data, signed_by, today = whole_file(attestation), _signer(signer), datetime.now(UTC).date()
+    if not compared.stored:
+        _end_with(verification_of(data, signed_by, expected, today=today), as_json=as_json)
+    with Client() as client:
+        asking = replace(expected, stored=lambda audit: _stored(client, audit))
+        found = verification_of(data, signed_by, asking, today=today)
+    _end_with(found, as_json=as_json)
+
+
+def _stored(client: Client, name: str) -> "StoredResult":
+    """Return what the server has of an audit now."""
+    from modicum.attestation.verification import StoredResult  # noqa: PLC0415  # of the extra `attest`
+
+    try:
+        audit = client.audits.get(name)
+    except NotFound:
+        return StoredResult("", why="the server does not know the audit, or the caller may not see it")
+    snapshot = audit.snapshot
+    if not snapshot.result_digest:
+        return StoredResult("", snapshot.erased, f"it is {snapshot.state} {snapshot.failure_reason}".rstrip())
+    return StoredResult(audit.document()["findings"]["digest"], snapshot.erased)
 
 
 def _signer(asked: SignerOptions) -> "Signer":

@@ -114,7 +114,7 @@ def baseline_side(document: Document) -> Compared:
     """Return the baseline's side: of a baseline file, or of a result of one version with its rows.
 
     Raises:
-        PolicyError: it is neither, or the file was changed.
+        PolicyError: it is neither, the file was changed, or pictures were erased from the result.
     """
     if document.get("kind") == KIND:
         return _of_file(document)
@@ -122,10 +122,20 @@ def baseline_side(document: Document) -> Compared:
         raise PolicyError(
             "the baseline: expected a baseline file or a result document; `modicum baseline update` writes one"
         )
+    if erased := erased_in(document):
+        raise PolicyError(
+            f"the baseline: {erased:,} pictures were erased from this result, so it is no baseline; audit again, and "
+            "compare with that"
+        )
     versions = [model["model_version"] for model in document["models"]]
     if len(versions) != 1:
         raise PolicyError(f"the baseline: expected a result of one version, got {len(versions)}")
     return compared(document, versions[0], called="the baseline")
+
+
+def erased_in(document: Document) -> int:
+    """Return how many pictures were erased from a result after its audit; older releases erased none."""
+    return int(document["dataset"].get("erased", 0))
 
 
 def baseline_document(side: Compared, *, reason: str) -> dict[str, Any]:

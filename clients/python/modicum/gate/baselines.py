@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from modicum.gate.baseline_file import Compared, Document, ImageResult, SearchResult, without_images
+from modicum.gate.baseline_file import Compared, Document, ImageResult, SearchResult, erased_in, without_images
 from modicum.gate.logit_scale import Images, Scale, Seen, scale_of
 from modicum.gate.means import Mean, mean_ends
 from modicum.gate.named_classes import NamedClasses
@@ -133,8 +133,11 @@ def _class_of(rule: Rule, both: tuple[ImageResult, ImageResult]) -> int | None:
 def measured_otherwise(document: Document, baseline: Document) -> str:
     """Return the first field in which two results of one version were measured otherwise; empty if in none.
 
-    Rows are not looked at. The searches are those for the predicted class that come first.
+    Rows are not looked at. The searches are those for the predicted class that come first. A baseline from which
+    pictures were erased is none.
     """
+    if erased_in(baseline):
+        return "pictures that were erased from it"
     ours, theirs = (without_images(one, one["models"][0]["model_version"]) for one in (document, baseline))
     search = next((one.search for one in ours.searches if one.search["target_rule"] == "predicted"), None)
     if search is None or not theirs.searches:
