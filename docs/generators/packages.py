@@ -9,8 +9,9 @@ import modicum
 import modicum_sis
 
 #: What `client.models` and the like are; their classes are not public names themselves.
-PARTS_OF_A_CLIENT = tuple(
-    f"modicum.client.{name}" for name in ("Models", "Datasets", "Audits", "Verdicts", "Reviews", "Trail")
+PARTS_OF_A_CLIENT = (
+    *(f"modicum.client.{name}" for name in ("Models", "Datasets", "Audits", "Verdicts", "Reviews")),
+    *(f"modicum.administration.{name}" for name in ("Trail", "Erasures")),
 )
 
 
