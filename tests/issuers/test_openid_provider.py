@@ -251,6 +251,25 @@ async def test_a_forged_or_foreign_identity_token_is_refused(client, provider, w
     assert "/token" in provider.asked
 
 
+async def test_a_token_may_leave_out_which_key_signed_it_where_there_is_one_key_alone(client, provider):
+    provider.sign = lambda said: provider.token(key_id=None, **said)
+    person = await signed_in(client)
+
+    provider.sign = lambda said: provider.token(rsa_key("other"), key_id=None, **said)
+    with pytest.raises(IdentityTokenInvalid, match="signature"):
+        await signed_in(client)
+
+    assert person.subject == provider.person["sub"]
+
+
+async def test_a_token_that_leaves_out_which_of_two_keys_signed_it_is_refused(client, provider):
+    provider.keys.append(jwk_of(rsa_key("other"), "two"))
+    provider.sign = lambda said: provider.token(key_id=None, **said)
+
+    with pytest.raises(IdentityTokenInvalid, match="or several"):
+        await signed_in(client)
+
+
 async def test_a_reply_without_an_identity_token_is_refused(client, provider):
     provider.replies["/token"] = (200, b'{"access_token": "x"}', {})
 

@@ -8,8 +8,14 @@ import pytest
 from modicum_server.domain.projects import Role
 from modicum_server.domain.trail import SERVER, TrailOutcome
 from modicum_server.ports import TrailFilter
+from modicum_server.settings import Settings
+from modicum_server.transports.http.pages.cookies import set_flow
+from modicum_server.transports.http.pages.sign_in_page import signed_in
+from modicum_server.transports.http.pages.views.provider_signing import _is_encrypted
+from modicum_server.transports.http.pages.visits import Visit
 from modicum_server.usecases.provider_sign_in import MOST_SESSIONS
 from sqlalchemy import text
+from starlette.requests import Request
 
 from tests.openid_provider import OpenIdProvider, way_back
 from tests.pages.browsing import window_on
@@ -127,6 +133,23 @@ def test_the_cookie_of_a_sign_in_is_kept_for_ten_minutes_and_from_scripts_and_ot
     parts = set(given.split("; "))
     assert given.startswith(f"modicum_sign_in_{provided.http_port}=")
     assert {"HttpOnly", "SameSite=lax", "Path=/sign-in", "Max-Age=600"} <= parts
+
+
+@pytest.mark.parametrize(
+    ("address", "secure"), [("https://modicum.example.org", True), ("http://localhost:7401", False)]
+)
+def test_cookies_are_secure_where_people_open_the_pages_by_https(provided, address, secure):
+    """The way back is no form with an Origin, and a proxy may speak http with the server."""
+    request = Request(
+        {"type": "http", "method": "GET", "path": "/", "scheme": "http", "query_string": b"", "headers": []}
+    )
+    visit = Visit(request, provided.services.use_cases, Settings(pages_url=address))
+
+    response = signed_in(visit, "secret", "/", encrypted=_is_encrypted(visit))
+    set_flow(request, response, "flow", seconds=600, encrypted=_is_encrypted(visit))
+
+    given = [one.split("; ") for one in response.headers.getlist("set-cookie")]
+    assert [("Secure" in parts) for parts in given] == [secure, secure]
 
 
 def test_a_sign_in_gives_another_secret_and_takes_the_cookie_of_the_way(provided, provider):

@@ -53,7 +53,10 @@ class JwtIdentityTokens:
             IdentityTokenInvalid, IssuerUnavailable
             IdentityNotTrusted: it is for another audience.
         """
-        key = await self._keys[issuer].find(key_id_of(unverified(token)[0]))
+        key_id = key_id_of(unverified(token)[0])
+        if key_id is None:
+            raise IdentityTokenInvalid("expected an identity token with a key id (kid)")
+        key = await self._keys[issuer].find(key_id)
         if key is None:
             raise IdentityTokenInvalid("the issuer has no key with the key id (kid) of the identity token")
         identity = _identity(decoded(token, key, issuer, required=REQUIRED))

@@ -35,8 +35,8 @@ class IssuerKeys:
         self._read_at = self._looked_at = float("-inf")
         self._looking: asyncio.Task[None] | None = None
 
-    async def find(self, key_id: str) -> jwt.PyJWK | None:
-        """Return the key with this id; None when the issuer has none.
+    async def find(self, key_id: str | None) -> jwt.PyJWK | None:
+        """Return the key with this id; None when the issuer has none. Without an id it is the only key that there is.
 
         Raises:
             IssuerUnavailable: no keys could be read within the last hour.
@@ -44,17 +44,22 @@ class IssuerKeys:
         if self._looking is None and self._is_due(key_id):
             self._looked_at = self._clock()
             self._looking = asyncio.create_task(self._look())
-        if self._looking is not None and (key_id not in self._keys or self._is_old()):
+        if self._looking is not None and (self._known(key_id) is None or self._is_old()):
             await asyncio.shield(self._looking)
         if self._is_old():
             raise IssuerUnavailable(f"the keys of {self._issuer} cannot be read now; try again in a minute")
-        return self._keys.get(key_id)
+        return self._known(key_id)
+
+    def _known(self, key_id: str | None) -> jwt.PyJWK | None:
+        if key_id is not None:
+            return self._keys.get(key_id)
+        return next(iter(self._keys.values())) if len(self._keys) == 1 else None
 
     def _is_old(self) -> bool:
         return self._clock() - self._read_at > LONGEST_SECONDS
 
-    def _is_due(self, key_id: str) -> bool:
-        known = key_id in self._keys and self._clock() - self._read_at <= FRESH_SECONDS
+    def _is_due(self, key_id: str | None) -> bool:
+        known = self._known(key_id) is not None and self._clock() - self._read_at <= FRESH_SECONDS
         return not known and self._clock() - self._looked_at >= LOOK_SECONDS
 
     async def _look(self) -> None:

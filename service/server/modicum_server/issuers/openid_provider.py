@@ -155,7 +155,9 @@ class OpenIdProvider:
             raise IdentityTokenInvalid(f"{self.name} gave no identity token; the scopes must include openid")
         key = await self._keys.find(key_id_of(unverified(token)[0]))
         if key is None:
-            raise IdentityTokenInvalid(f"{self.name} has no key with the key id (kid) of the identity token")
+            raise IdentityTokenInvalid(
+                f"{self.name} has no key with the key id (kid) of the identity token, or several"
+            )
         claims = decoded(token, key, self.issuer, required=REQUIRED)
         client = self._settings.sign_in_client_id
         if audience_of(claims) != client or claims.get("azp", client) != client:

@@ -37,8 +37,8 @@ def unverified(token: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     return read["header"], read["payload"]
 
 
-def key_id_of(header: Mapping[str, Any]) -> str:
-    """Return the key id of a header that has nothing suspicious.
+def key_id_of(header: Mapping[str, Any]) -> str | None:
+    """Return the key id of a header that has nothing suspicious; None where it has none.
 
     Raises:
         IdentityTokenInvalid
@@ -49,8 +49,8 @@ def key_id_of(header: Mapping[str, Any]) -> str:
     if refused := sorted(REFUSED_HEADERS & header.keys()):
         raise IdentityTokenInvalid(f"the identity token has the header {refused[0]}, which is not accepted")
     key_id = header.get("kid")
-    if str(header.get("typ", "JWT")).upper() != "JWT" or not isinstance(key_id, str):
-        raise IdentityTokenInvalid("expected an identity token with a key id (kid), of the type JWT")
+    if str(header.get("typ", "JWT")).upper() != "JWT" or not isinstance(key_id, str | None):
+        raise IdentityTokenInvalid("expected an identity token of the type JWT, with a text as key id (kid)")
     return key_id
 
 
