@@ -6,16 +6,14 @@
     │                     DatasetTooLarge, AuditTooLarge, ArchitectureUnknown, UploadInvalid, MediaTypeUnknown
     ├── NotFound ─ ProjectNotFound, ModelNotFound, ModelVersionNotFound, DatasetNotFound, ArtifactNotFound,
     │              AuditNotFound, FindingNotFound, VerdictNotFound, PageNotFound, MemberNotFound, TokenNotFound,
-    │              ReviewNotFound, SpotSwapNotFound, TrustRuleNotFound,
-    │              PictureUnknown, ErasureNotFound (`ports.erasures`)
+    │              ReviewNotFound, SpotSwapNotFound, TrustRuleNotFound, PictureUnknown, ErasureNotFound
     ├── AlreadyExists ─ ProjectExists, DatasetDiffers, RequestIdReused, AuditExists, MemberExists, TrustRuleExists
     ├── FailedPrecondition ─ ResourceInUse, ArtifactMissing, ExecutableNotAllowed, ModelRejected, LabelUnknown,
     │                        CanvasUnfit, GradientMissing, AuditNotEnded, AuditNotSucceeded, AuditNotStoppable,
-    │                        ResultIncomplete, LastAdmin, TokenShared, ReviewImpossible, ReviewFull, TrustRulesFull,
-    │                        ResultErased (`ports.erasures`)
+    │                        ResultIncomplete, ResultErased, LastAdmin, TokenShared, ReviewImpossible, ReviewFull,
+    │                        TrustRulesFull
     ├── Unauthenticated ─ TokenMissing, TokenInvalid, SessionMissing, SignInLinkUsed, ReviewLinkUsed, ReviewerUnknown,
-    │                     IdentityTokenInvalid, IdentityNotTrusted, IdentityTokenUsed (`ports.trust_errors`),
-    │                     SignInRefused (`ports.sign_in`)
+    │                     IdentityTokenInvalid, IdentityNotTrusted, IdentityTokenUsed, SignInRefused
     ├── PermissionDenied ─ RoleInsufficient, FormForeign, HostUnknown
     ├── ResourceExhausted ─ ArtifactTooLarge, RequestTooLarge, DiskFull, TooManyCalls, TooManyQueued,
     │                        TooManyWatchers, ShareExceeded, TooManyPasses, ProjectFull (`usecases.limit_errors`)
@@ -29,7 +27,8 @@
     └── ModelServerError (never leaves the worker; its kinds are in `model_server`) ─
               ModelDied, ModelOutOfMemory, ModelHung, ModelServerDown, TaskFailed ─ ExecutableNotEnclosed
 
-A message says what is wrong, what was expected, what came and what to do. It is safe to show to any caller.
+A message says what is wrong, what was expected, what came and what to do. It is safe to show to any caller. Kinds that
+are not declared here stand in `ports`, as those of trust, signing in and erasing, or in `usecases`.
 """
 
 import re
