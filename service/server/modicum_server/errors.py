@@ -1,4 +1,4 @@
-"""Every error that a caller can see, as one tree. They know no transport; a table maps them to codes.
+"""Every error that a caller can see, as one tree; some stand in `ports` and `usecases`. A table maps them to codes.
 
     ModicumError
     ├── InvalidArgument ─ FieldInvalid ─ PolicyInvalid
@@ -27,8 +27,7 @@
     └── ModelServerError (never leaves the worker; its kinds are in `model_server`) ─
               ModelDied, ModelOutOfMemory, ModelHung, ModelServerDown, TaskFailed ─ ExecutableNotEnclosed
 
-A message says what is wrong, what was expected, what came and what to do. It is safe to show to any caller. Kinds that
-are not declared here stand in `ports`, as those of trust, signing in and erasing, or in `usecases`.
+A message says what is wrong, what was expected, what came and what to do. It is safe to show to any caller.
 """
 
 import re
