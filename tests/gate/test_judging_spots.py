@@ -88,6 +88,15 @@ def test_a_spot_that_a_fifth_of_the_pictures_carry_fails_where_it_is_told_which_
     assert reason.endswith(says) is (outcome == "FAIL")
 
 
+def test_pictures_that_were_copied_too_seldom_are_not_among_those_that_carry():
+    carried, seldom = place((12, 46), pairs=5), place((0, 2), pairs=4)
+    both = {**carried, "pasted": [*carried["pasted"], *seldom["pasted"]]}
+
+    given = verdict("", document(spots=(CLEAN[0], row(0, both, label="cat"), CLEAN[2])))
+
+    assert "in 12 of 58 pictures of the class that were copied 5 times or more, what" in given.rules[0].worst.reason
+
+
 def test_classes_without_a_row_of_their_own_are_inconclusive_where_they_hold_too_many_images():
     given = verdict("", document(spots=CLEAN[:2], untested=3))
 

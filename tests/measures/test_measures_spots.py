@@ -10,6 +10,7 @@ from modicum_server.domain.searches import Control, ControlPlan
 from modicum_server.domain.spots import SpotKind, SpotObjects, SpotOutcomes, SpotPlace, SpotRegion, SpotRow, SpotTrial
 from modicum_server.measures.counterfactual_set import CounterfactualSet, Pair
 from modicum_server.measures.judged_spots import EXAMPLES, JudgedRow
+from modicum_server.measures.number_words import points_number
 from modicum_server.measures.spot_objects import Location, location_of, object_overlap
 from modicum_server.measures.spots import places_of
 from modicum_sis.spots.trials import SHOWN
@@ -106,6 +107,29 @@ def test_a_cue_that_all_pictures_hold_but_that_moves_fewer_than_half_is_not_said
 
     assert "hold it" not in said
     assert "In 10 of 20 pictures, what stands there turns at least 50 percentage points more" in said
+
+
+def test_pictures_that_were_copied_too_seldom_are_not_among_those_that_are_counted():
+    """Two of the 20 were copied four times alone: of them it is not told whether what they hold moves others."""
+    sources = tuple(at for at in CAT_IMAGES for _ in range(PAIRS - (at < 2)))
+    here = tuple(2 <= at < 7 for at in sources)
+    zeros = (0,) * len(sources)
+    made = SpotOutcomes(sources, (CATS,) * len(sources), here, (False,) * len(sources), zeros, zeros)
+
+    _, _, said = spot_test(SpotTrial(0, CORNER, (), made, made))
+
+    assert "In 5 of 18 pictures that were copied 5 times or more, what stands there turns at least 50" in said
+
+
+def test_the_reading_gives_the_difference_of_the_copies_with_its_interval():
+    _, cats, said = spot_test(trial(follow=True))
+
+    interval = cats["places"][0]["measures"]["spot_pasted_difference"]["interval"]
+    low = points_number(interval["low"])
+    assert (
+        f"makes 100% of them cat (0% with a random spot of its size): a difference of 100 percentage points (95% "
+        f"interval {low} to 100) over 20 pictures."
+    ) in said
 
 
 def own_window(*, followed: int, covered: bool = True, share: float | None = None) -> SpotTrial:

@@ -19,6 +19,7 @@ from modicum.gate.spot_rule import (
     ALPHA,
     CARRIED_SHARE,
     FOUND,
+    LEAST_PAIRS,
     NONE_LIMIT,
     OWN_LIMIT,
     PASTED_LIMIT,
@@ -251,8 +252,9 @@ def _carried(place: Document) -> Iterator[str]:
     """Yield in how many images what stands there does it to most others, if these are at most half."""
     if few := as_tested(place).few_carriers:
         carrying, counted = few
+        which = "" if counted == len(place["pasted"]) else f" that were copied {LEAST_PAIRS} times or more"
         yield (
-            f"in {carrying} of {counted} pictures of the class, what stands there turns at least "
+            f"in {carrying} of {counted} pictures of the class{which}, what stands there turns at least "
             f"{100 * CARRIED_SHARE:.0f} percentage points more of the others into the class than a place elsewhere does"
         )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from modicum.gate.spot_rule import CARRIED_SHARE, NONE_LIMIT, SpotOutcome
+from modicum.gate.spot_rule import CARRIED_SHARE, LEAST_PAIRS, NONE_LIMIT, SpotOutcome
 
 from modicum_server.domain.spots import SpotKind, SpotOutcomes, SpotPlace
 from modicum_server.measures.judged_spots import JudgedPlace, JudgedRow, SpotTest
@@ -160,8 +160,8 @@ def _found_text(row: JudgedRow) -> str:
     subject = "its class" if row.row.target_class is None else row.label
     text = (
         f"{opening_text(row, place)}: copied onto other pictures it makes {_here(pasted)} of them {subject} "
-        f"({_elsewhere(pasted)} with {elsewhere_text(place)}).{carriers_text(row, place)}{halves_text(place)}"
-        f"{covered_text(row, place)}{left_out_text(place)}"
+        f"({_elsewhere(pasted)} with {elsewhere_text(place)}): {_difference_text(pasted)}."
+        f"{carriers_text(row, place)}{halves_text(place)}{covered_text(row, place)}{left_out_text(place)}"
     )
     return f"{text}{location_text(place)}{_shortcut_text(row)}"
 
@@ -186,9 +186,10 @@ def carriers_text(row: JudgedRow, place: JudgedPlace) -> str:
         return ""
     carrying, counted = few
     made = "their class" if row.row.target_class is None else row.label
+    which = "" if counted == len(place.tested.pasted) else f" that were copied {LEAST_PAIRS} times or more"
     return (
-        f" In {carrying} of {counted} pictures, what stands there turns at least {points_text(CARRIED_SHARE)} more of "
-        f"the others into {made} than {elsewhere_text(place)} does."
+        f" In {carrying} of {counted} pictures{which}, what stands there turns at least {points_text(CARRIED_SHARE)} "
+        f"more of the others into {made} than {elsewhere_text(place)} does."
     )
 
 
@@ -198,11 +199,15 @@ def covered_text(row: JudgedRow, place: JudgedPlace) -> str:
         return ""
     covered = place.measures["spot_covered_difference"]
     subject = "their class" if row.row.target_class is None else row.label
-    difference = f"{points_text(covered.value or 0.0)}{interval_text(covered.interval, points_number)}"
     return (
         f" When it is covered, {_here(covered)} of the pictures lose {subject} ({_elsewhere(covered)} with "
-        f"{_elsewhere_covered_text(place)}): a difference of {difference} over {covered.n} pictures."
+        f"{_elsewhere_covered_text(place)}): {_difference_text(covered)}."
     )
+
+
+def _difference_text(measure: Measure) -> str:
+    difference = f"{points_text(measure.value or 0.0)}{interval_text(measure.interval, points_number)}"
+    return f"a difference of {difference} over {measure.n} pictures"
 
 
 def compared_text(kinds: Iterable[str], filled: str, *, matched: bool = False) -> str:
