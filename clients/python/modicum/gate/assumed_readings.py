@@ -6,6 +6,7 @@ nothing.
 """
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from modicum.gate.assumed_measures import Told, assumed_difference, assumed_quantile, assumed_share
@@ -24,97 +25,100 @@ Part = str
 """A part of the result whose entries hold measures; empty for a search."""
 Measures = Mapping[str, Told]
 
-ASSUMED: Mapping[str, tuple[Part, Mapping[str, Measures]]] = {
-    "class_targeted": (
-        "",
-        {
-            "THIS_CLASS": {
-                "class_targeted_found_share": FEW,
-                "class_targeted_baseline_confident_share": FEW,
-                "class_targeted_size_ratio_median": assumed_quantile(1.5 * LARGER_RATIO, RATIOS),
+
+@cache  # made when it is asked for, because the ends of a median take scipy
+def assumed_outcomes() -> Mapping[str, tuple[Part, Mapping[str, Measures]]]:
+    """Return by control which part holds its numbers, and what they are for each outcome."""
+    return {
+        "class_targeted": (
+            "",
+            {
+                "THIS_CLASS": {
+                    "class_targeted_found_share": FEW,
+                    "class_targeted_baseline_confident_share": FEW,
+                    "class_targeted_size_ratio_median": assumed_quantile(1.5 * LARGER_RATIO, RATIOS),
+                },
+                "ANY_CLASS": {"class_targeted_baseline_confident_share": MOST},
             },
-            "ANY_CLASS": {"class_targeted_baseline_confident_share": MOST},
-        },
-    ),
-    "fill": (
-        "",
-        {
-            "SURVIVES": {f"{SURVIVAL}{fill}": MOST for fill in OTHER_FILLS},
-            "DEPENDS_ON_FILL": {f"{SURVIVAL}{fill}": FEW for fill in OTHER_FILLS},
-        },
-    ),
-    "fill_robust": (
-        "",
-        {
-            "FEW_PIXELS": {
-                "fill_robust_fraction_median": assumed_quantile(FEW_PIXELS / 2, SHARES),
-                "fill_robust_size_ratio_median": assumed_quantile(1.0, RATIOS),
+        ),
+        "fill": (
+            "",
+            {
+                "SURVIVES": {f"{SURVIVAL}{fill}": MOST for fill in OTHER_FILLS},
+                "DEPENDS_ON_FILL": {f"{SURVIVAL}{fill}": FEW for fill in OTHER_FILLS},
             },
-            "THE_FILL": {
-                "fill_robust_fraction_median": assumed_quantile(0.5, SHARES),
-                "fill_robust_size_ratio_median": assumed_quantile(1.5 * LARGER_RATIO, RATIOS),
-                "fill_robust_found_share": MOST,
+        ),
+        "fill_robust": (
+            "",
+            {
+                "FEW_PIXELS": {
+                    "fill_robust_fraction_median": assumed_quantile(FEW_PIXELS / 2, SHARES),
+                    "fill_robust_size_ratio_median": assumed_quantile(1.0, RATIOS),
+                },
+                "THE_FILL": {
+                    "fill_robust_fraction_median": assumed_quantile(0.5, SHARES),
+                    "fill_robust_size_ratio_median": assumed_quantile(1.5 * LARGER_RATIO, RATIOS),
+                    "fill_robust_found_share": MOST,
+                },
             },
-        },
-    ),
-    "dilated": (
-        "",
-        {
-            "SURVIVES": {"dilated_sufficient_share": MOST, "dilated_class_kept_share": MOST},
-            "WEAKENED": {"dilated_sufficient_share": FEW, "dilated_class_kept_share": MOST},
-            "DESTROYED": {"dilated_sufficient_share": FEW, "dilated_class_kept_share": FEW},
-        },
-    ),
-    "mask_only": (
-        "",
-        {
-            "SHAPE": {name: assumed_quantile(0.75, SHARES) for name in PAINTED},
-            "NOT_THE_SHAPE": {name: assumed_quantile(0.25, SHARES) for name in PAINTED},
-        },
-    ),
-    "random": (
-        "",
-        {
-            "THESE_PIXELS": {"random_sufficient_share": FEW},
-            "ANY_PIXELS": {"random_sufficient_share": MOST},
-        },
-    ),
-    "pixel_subsets": (
-        "",
-        {
-            "FEW_PIXELS": {
-                "pixel_subsets_class_kept_share": MOST,
-                "pixel_subsets_random_class_kept_share": FEW,
-                "pixel_subsets_class_kept_gain": assumed_difference(0.5),
+        ),
+        "dilated": (
+            "",
+            {
+                "SURVIVES": {"dilated_sufficient_share": MOST, "dilated_class_kept_share": MOST},
+                "WEAKENED": {"dilated_sufficient_share": FEW, "dilated_class_kept_share": MOST},
+                "DESTROYED": {"dilated_sufficient_share": FEW, "dilated_class_kept_share": FEW},
             },
-            "MORE_PIXELS": {"pixel_subsets_class_kept_share": FEW, "pixel_subsets_random_class_kept_share": FEW},
-            "ANY_PIXELS": {"pixel_subsets_random_class_kept_share": MOST},
-        },
-    ),
-    "shortcut": (
-        "",
-        {
-            "NONE_SEEN": {DROP: NOTHING_LOST, EXCESS: NOTHING_LOST},
-            "SHORTCUT": {DROP: MUCH_LOST, EXCESS: MUCH_LOST},
-        },
-    ),
-    "transfer": ("transfer", {"PATTERN": {KEPT: MOST}, "QUIRK": {KEPT: FEW}}),
-    "counterfactual": (
-        "counterfactuals",
-        {
-            "ACCURACY_HOLDS": {LOSS: NOTHING_LOST, "counterfactual_original_accuracy": assumed_share(0.9)},
-            "ACCURACY_FALLS": {LOSS: MUCH_LOST, "counterfactual_original_accuracy": assumed_share(0.9)},
-        },
-    ),
-}
-"""By control: which part holds its numbers, and what they are for each outcome."""
+        ),
+        "mask_only": (
+            "",
+            {
+                "SHAPE": {name: assumed_quantile(0.75, SHARES) for name in PAINTED},
+                "NOT_THE_SHAPE": {name: assumed_quantile(0.25, SHARES) for name in PAINTED},
+            },
+        ),
+        "random": (
+            "",
+            {
+                "THESE_PIXELS": {"random_sufficient_share": FEW},
+                "ANY_PIXELS": {"random_sufficient_share": MOST},
+            },
+        ),
+        "pixel_subsets": (
+            "",
+            {
+                "FEW_PIXELS": {
+                    "pixel_subsets_class_kept_share": MOST,
+                    "pixel_subsets_random_class_kept_share": FEW,
+                    "pixel_subsets_class_kept_gain": assumed_difference(0.5),
+                },
+                "MORE_PIXELS": {"pixel_subsets_class_kept_share": FEW, "pixel_subsets_random_class_kept_share": FEW},
+                "ANY_PIXELS": {"pixel_subsets_random_class_kept_share": MOST},
+            },
+        ),
+        "shortcut": (
+            "",
+            {
+                "NONE_SEEN": {DROP: NOTHING_LOST, EXCESS: NOTHING_LOST},
+                "SHORTCUT": {DROP: MUCH_LOST, EXCESS: MUCH_LOST},
+            },
+        ),
+        "transfer": ("transfer", {"PATTERN": {KEPT: MOST}, "QUIRK": {KEPT: FEW}}),
+        "counterfactual": (
+            "counterfactuals",
+            {
+                "ACCURACY_HOLDS": {LOSS: NOTHING_LOST, "counterfactual_original_accuracy": assumed_share(0.9)},
+                "ACCURACY_FALLS": {LOSS: MUCH_LOST, "counterfactual_original_accuracy": assumed_share(0.9)},
+            },
+        ),
+    }
 
 
 def assumed_numbers(rule: Rule) -> tuple[Part, Measures] | None:
     """Return what is assumed for a rule of a reading: the first expected outcome that some numbers stand for."""
     if rule.known.kind is not Kind.READING:
         return None
-    part, outcomes = ASSUMED[rule.known.name]
+    part, outcomes = assumed_outcomes()[rule.known.name]
     return next(((part, outcomes[one]) for one in rule.expect if one in outcomes), None)
 
 
