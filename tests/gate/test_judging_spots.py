@@ -97,6 +97,16 @@ def test_pictures_that_were_copied_too_seldom_are_not_among_those_that_carry():
     assert "in 12 of 58 pictures of the class that were copied 5 times or more, what" in given.rules[0].worst.reason
 
 
+@pytest.mark.parametrize("matched", [True, False])
+def test_a_spot_outside_the_objects_of_an_earlier_result_fails_and_says_how_it_was_compared(matched):
+    beside = {**place((30, 10), outside=True), **({"matched": True} if matched else {})}
+
+    given = verdict("", document(spots=(CLEAN[0], row(0, place((0, 40)), beside, label="cat"), CLEAN[2])))
+
+    assert given.outcome == "FAIL"
+    assert ("may have moved fewer pixels: audit again" in given.rules[0].worst.reason) is not matched
+
+
 def test_classes_without_a_row_of_their_own_are_inconclusive_where_they_hold_too_many_images():
     given = verdict("", document(spots=CLEAN[:2], untested=3))
 

@@ -103,18 +103,6 @@ def test_a_decisive_class_shows_its_decisive_place_and_no_pattern_that_could_not
     assert "When it is covered, 100% of the pictures lose cat" in page
 
 
-def test_a_spot_outside_the_objects_is_told_as_a_shortcut():
-    (trial,) = rows()[VERSION][1].trials
-    tested = rows()[VERSION]
-    spots = {VERSION: [tested[0], replace(tested[1], trials=(trial, replace(trial, outside=True)))]}
-
-    text = said(FINDINGS, spots=spots)
-
-    assert text.startswith("shortcut “cat” follows a shortcut.")
-    assert "Called a shortcut because only what lies outside the objects was copied and covered." in text
-    assert "What to do next. No object lies there: train with it covered" in text
-
-
 def test_where_nothing_was_found_that_is_said_with_the_three_smallest_subsets():
     cats = rows(follow=False)[VERSION][1]
     spots = {VERSION: [replace(cats, target_class=None, sources=40), cats, replace(cats, target_class=1)]}

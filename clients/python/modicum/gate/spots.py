@@ -239,13 +239,19 @@ def _reason(row: _Row, place: Document | None, outcome: SpotOutcome | None) -> s
         return "no spot was found that decides" + (", beside what was accepted" if row.accepted else "")
     where = ", as far as it lies outside the objects," if place.get("outside") else ""
     decides = f"{_place_words(place)}{where} decides"
-    return "; ".join([decides, *_carried(place), *_outside_every_box(row, place), *_called(row)])
+    return "; ".join([decides, *_carried(place), *_unmatched(place), *_outside_every_box(row, place), *_called(row)])
 
 
 def _outside_every_box(row: _Row, place: Document) -> Iterator[str]:
     """Yield why a place that moves was not accepted, where another one of its class was."""
     if row.accepted and _is_moving(place):
         yield f"it lies in no box, so only an accept with `place: {MOVING}` holds it"
+
+
+def _unmatched(place: Document) -> Iterator[str]:
+    """Yield that the comparison may have moved fewer pixels, as in results of before schema 4."""
+    if place.get("outside") and not place.get("matched", False):
+        yield "what it was compared with may have moved fewer pixels: audit again"
 
 
 def _carried(place: Document) -> Iterator[str]:

@@ -24,7 +24,18 @@ from modicum_server.reports.outcomes import NONE_IN_ALL, NOT_TESTED, Tag, tag_of
 from modicum_server.reports.pictured import Shown, of_pairs, of_subsets
 from modicum_server.reports.questions import reading_of, sentence
 from modicum_server.reports.sections import Section
-from modicum_server.reports.spot_claims import ClassTable, Row, decided, moved, named, names, quoted, table_of, turned
+from modicum_server.reports.spot_claims import (
+    ClassTable,
+    Row,
+    all_lost_covered,
+    decided,
+    moved,
+    named,
+    names,
+    quoted,
+    table_of,
+    turned,
+)
 
 LOSES = "ACCURACY_FALLS"
 MEND = "train with it covered, or with pictures of the class that lack it, and audit again"
@@ -34,7 +45,7 @@ DOES_IT_BELONG = (
 DO_THEY_BELONG = (
     f"Look at each outlined spot: does it belong to its class? If so, the model is right to use it. If not, {MEND}."
 )
-OUTSIDE_OBJECTS = f"No object lies there: {MEND}."
+OUTSIDE_OBJECTS = f"It lies outside the known objects: {MEND}."
 ACCURACY_FALLS = "Accuracy falls when the edge or the background is covered."
 VARY_THE_EDGE = "Say whether that region belongs to the class. If not, vary it or crop it away in training."
 TEST_CLASSES = (
@@ -152,7 +163,8 @@ def _of_shortcuts(rows: Sequence[Row], tested: Sequence[Row]) -> Finding:
     why = f"Called a shortcut because {worst['shortcut']}."
     by_loss = worst["shortcut"].startswith("the counterfactual set")
     next_step = f"{ONLY_THIS} If so, {MEND}." if by_loss else OUTSIDE_OBJECTS
-    return SHORTCUT, decided(rows, "a shortcut", tested), (*moved(rows), why), next_step
+    claim = decided(rows, "a shortcut", tested) if all_lost_covered(rows) else turned(rows, tested, called="a shortcut")
+    return SHORTCUT, claim, (*moved(rows), why), next_step
 
 
 def _of_spots(rows: Sequence[Row], tested: Sequence[Row]) -> Finding:

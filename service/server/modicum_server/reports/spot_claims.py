@@ -20,6 +20,10 @@ MOST_NAMED = 3
 MOST_LINES = 5
 """Classes of the table; of more it gives the number."""
 HOW_SURE = f"Of models that follow no spot, this test wrongly names at most {asked_text(ALPHA)}."
+UNMATCHED = (
+    "An earlier release tested this outside the objects, and compared it with what may have moved fewer pixels. So the "
+    "number of pixels may be what the class follows: audit again."
+)
 
 Row = Mapping[str, Any]
 
@@ -83,13 +87,18 @@ def decided(rows: Sequence[Row], by: str, tested: Sequence[Row]) -> str:
     return f"{names(rows, tested)} {'follows' if len(classes) == 1 else 'each follow'} {by}."
 
 
-def turned(rows: Sequence[Row], tested: Sequence[Row]) -> str:
-    """Return the claim that a spot is enough, where covering it was not seen to matter."""
-    classes = named(rows)
+def turned(rows: Sequence[Row], tested: Sequence[Row], *, called: str = "") -> str:
+    """Return the claim that a spot is enough, where covering it was not seen to matter, and what that is called."""
+    classes, end = named(rows), f": {called}." if called else "."
     if classes[0]["target_class"] is None:
-        return "With all classes pooled, one small spot can turn other pictures."
+        return f"With all classes pooled, one small spot can turn other pictures{end}"
     spots = "One small spot turns" if len(classes) == 1 else "Small spots turn"
-    return f"{spots} other pictures into {names(rows, tested)}."
+    return f"{spots} other pictures into {names(rows, tested)}{end}"
+
+
+def all_lost_covered(rows: Sequence[Row]) -> bool:
+    """Return whether covering was seen to matter for the spot of each of these classes."""
+    return all(map(_matters_covered, named(rows)))
 
 
 def moved(rows: Sequence[Row]) -> tuple[str, ...]:
@@ -97,7 +106,7 @@ def moved(rows: Sequence[Row]) -> tuple[str, ...]:
     classes = named(rows)
     if len(classes) > 1:
         return _of_several(classes)
-    return (*_of_one(classes[0]), HOW_SURE)
+    return (*_of_one(classes[0]), _how_sure(classes))
 
 
 def table_of(rows: Sequence[Row], model: str) -> ClassTable | None:
@@ -123,8 +132,15 @@ def _of_several(classes: Sequence[Row]) -> tuple[str, ...]:
     return (
         f"Pasted onto other pictures, each spot turns them into its class{lost}. In brackets: {compared}. "
         f"{interval_note(shown_place(row) for row in classes)}".rstrip(),
-        HOW_SURE,
+        _how_sure(classes),
     )
+
+
+def _how_sure(classes: Sequence[Row]) -> str:
+    """How often the test errs, where it was compared with what moves as many pixels."""
+    places = map(shown_place, classes)
+    unmatched = any(place.get("outside", False) and not place.get("matched", False) for place in places)
+    return UNMATCHED if unmatched else HOW_SURE
 
 
 def _does_so(kind: str, *, matched: bool) -> str:
