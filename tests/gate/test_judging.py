@@ -341,7 +341,8 @@ def test_a_rule_of_labels_without_labels_is_an_error():
     )
 
     with pytest.raises(
-        PolicyError, match=r"modicum.yaml:4:3: accuracy needs labels, but no image of the result has one"
+        PolicyError,
+        match=r"modicum.yaml:4:3: accuracy needs labels, but no image has one: audit images that are",
     ):
         verdict(f"{NO_SPOT}  accuracy: {{min: 0.8}}", unlabelled)
 

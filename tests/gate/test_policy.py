@@ -272,7 +272,7 @@ def test_the_command_writes_checks_and_explains_a_policy_and_never_overwrites_on
     again = command(tmp_path, "init")
 
     assert [one.returncode for one in (written, checked, explanation, again)] == [0, 0, 0, 2]
-    assert checked.stdout == "modicum.yaml: valid; 1 rules of level error, 2 of level warn\n"
+    assert checked.stdout == "modicum.yaml: valid; 1 rule of level error, 2 of level warn\n"
     assert "spot (error, line 26)" in explanation.stdout
     assert "expected a new file, but it exists" in again.stderr
 

@@ -164,7 +164,7 @@ def _weights(claim: _Claim, files: Mapping[str, str]) -> Iterator[Check]:
             yield Check("weights", holds=False, text=f"{file} has the SHA-256 {digest}; the verdict is about {about}")
     for name, digest in claim.weights.items():
         if digest not in files.values():
-            yield Check("weights", holds=False, text=f"the verdict is also about the file of {name}; give it, too")
+            yield Check("weights", holds=False, text=f"no file that was given is that of {name}, SHA-256 {digest}")
 
 
 def _policy(claim: _Claim, file: str, digest: str) -> Check:

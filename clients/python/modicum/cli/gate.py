@@ -24,7 +24,7 @@ from modicum.cli.stored_baselines import baseline_in_file
 from modicum.cli.verdict_outputs import VerdictOptions, exit_code_of, judged, show_verdict, verdict_outputs
 from modicum.client import Client
 from modicum.errors import DeadlineExceeded, RegistryError
-from modicum.gate.judging import refuse_unlabelled
+from modicum.gate.judging import refuse_unmeasurable
 from modicum.gate.policy import Policy
 from modicum.gate.stopping import stopping_of
 from modicum.gate.unmeasured import unmeasured
@@ -83,8 +83,8 @@ def gate(
                 request = audit_request(
                     of, search=search_of(policy.audit), outputs=results, reuse=not no_reuse, ends=ends
                 )
-                if not any(image.label for image in request.images):
-                    refuse_unlabelled(policy)
+                labelled = any(image.label for image in request.images)
+                refuse_unmeasurable(policy, labelled=labelled, paired=request.counterfactuals is not None)
                 found = measured(
                     request, local=local, quiet=quiet, needs_report=has_copied_spots, baseline=policy.baseline
                 )

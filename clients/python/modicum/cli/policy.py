@@ -62,7 +62,8 @@ def check(file: PolicyFile = DEFAULT_FILE, *, as_json: options.Json = False) -> 
     for text in warnings:
         print_error(f"warning: {text}")
     errors = sum(rule.level is Level.ERROR for rule in policy.rules)
-    print_text(stdout(), f"{file}: valid; {errors} rules of level error, {len(policy.rules) - errors} of level warn")
+    counted = "1 rule" if errors == 1 else f"{errors} rules"
+    print_text(stdout(), f"{file}: valid; {counted} of level error, {len(policy.rules) - errors} of level warn")
 
 
 def _warnings(policy: Policy) -> Iterator[str]:

@@ -38,6 +38,8 @@ from modicum.gate.verdict import KIND, Check, Outcome, RuleVerdict, Verdict, ove
 from modicum.gate.worst_spot import worst_spot
 
 Document = Mapping[str, Any]
+COUNTERFACTUALS = "counterfactual_dataset"
+"""Key of the specification; empty of an audit without a counterfactual set. Older results do not have it."""
 #: What `modicum gate` adds to the name of a folder, to name its data set.
 ADDED_DIGEST = re.compile("-[0-9a-f]{8}$")
 
@@ -113,35 +115,41 @@ def _at_its_alpha(document: Document, policy: Policy) -> Document:
 def _left_out(policy: Policy, document: Document) -> Iterator[tuple[str, str]]:
     """Rules of the preset that the document has nothing for. The policy's own rule of that kind is an error.
 
-    An audit that was cut may lack what it would have had in the end, so nothing is left out there.
+    An audit that was cut may lack what it would have had in the end, so only what no audit of this kind has is left out
+    there.
     """
-    labelled, whole = document["dataset"]["labelled"], is_whole(document)
+    labelled = document["dataset"]["labelled"] > 0
+    paired = document["specification"].get(COUNTERFACTUALS) != "" or bool(document.get("counterfactuals"))
     for rule in policy.rules:
         if _of_another_dataset(rule, document):
             continue  # it is judged, and inconclusive
-        if rule.mark is None and not rule.known.is_spot and whole and not _has_evidence(rule, document):
+        lacks = _lacking(rule, labelled=labelled, paired=paired)
+        if lacks and rule.mark is not None:
+            raise PolicyError(f"{rule.mark}: {rule.id} needs {lacks}; or remove the rule")
+        if rule.mark is None and (lacks or (is_whole(document) and not _has_evidence(rule, document))):
             yield rule.id, "the result has nothing for it"
-        elif _needs_labels(rule) and not labelled:
-            raise _unlabelled(rule, "no image of the result has one: audit images with labels")
 
 
-def refuse_unlabelled(policy: Policy) -> None:
-    """Refuse a policy before an audit of images of which none has a label.
+def refuse_unmeasurable(policy: Policy, *, labelled: bool, paired: bool) -> None:
+    """Refuse a policy before an audit of images of which none is labelled, or none paired with a counterfactual.
 
     Raises:
-        PolicyError: one of its own rules needs labels.
+        PolicyError: one of its own rules needs what there is not.
     """
     for rule in policy.rules:
-        if rule.mark is not None and rule.dataset is None and _needs_labels(rule):
-            raise _unlabelled(rule, "no image has one: put the images of a class into a folder of its name")
+        lacks = _lacking(rule, labelled=labelled, paired=paired)
+        if lacks and rule.mark is not None and rule.dataset is None:
+            raise PolicyError(f"{rule.mark}: {rule.id} needs {lacks}; or remove the rule")
 
 
-def _needs_labels(rule: Rule) -> bool:
-    return rule.known.kind is Kind.MEASURE and "accuracy" in rule.known.name
-
-
-def _unlabelled(rule: Rule, why: str) -> PolicyError:
-    return PolicyError(f"{rule.mark}: {rule.id} needs labels, but {why}; or remove the rule")
+def _lacking(rule: Rule, *, labelled: bool, paired: bool) -> str:
+    """What a rule needs of the audited images and they do not have, and what to do; empty if nothing."""
+    if not labelled and rule.known.kind is Kind.MEASURE and "accuracy" in rule.known.name:
+        return "labels, but no image has one: audit images that are in a folder for each class"
+    about_pairs = rule.known.part == "counterfactuals" or rule.known.name == "counterfactual"
+    if not paired and about_pairs:
+        return "a counterfactual set, but there is none: audit with --counterfactual FOLDER"
+    return ""
 
 
 def _of_another_dataset(rule: Rule, document: Document) -> str:
@@ -153,6 +161,8 @@ def _of_another_dataset(rule: Rule, document: Document) -> str:
 
 
 def _has_evidence(rule: Rule, document: Document) -> bool:
+    if rule.known.is_spot:
+        return True  # judged, and inconclusive without a spot test
     if rule.known.kind is Kind.VERDICT:
         return bool(document.get(rule.known.name))
     searches = [search for model in document["models"] for search in model["searches"]]
