@@ -32,6 +32,20 @@ def test_the_verdict_of_the_check_of_an_ensemble_stands_on_the_page_of_its_audit
     assert "NOT_MITIGATED the check of the ensemble against its members Something was found" in whole(listed)
 
 
+@pytest.mark.parametrize(
+    ("spots", "said"), [("", "Small spots were not tested. Something"), ("INCONCLUSIVE", "Something")]
+)
+def test_an_open_outcome_says_whether_small_spots_were_tested(scene, monkeypatch, spots, said):
+    async def of(*_: object) -> Facts:
+        return {TINY: VersionFacts(("Something was found.",), outcome="INCONCLUSIVE", spots=spots)}
+
+    monkeypatch.setattr(ResultFacts, "of", of)
+    browser = scene.browser()
+
+    for path in (f"/{GOOD}", SUCCEEDED):
+        assert f"INCONCLUSIVE {said} was found" in whole(browser.get(path))
+
+
 def test_a_result_that_can_no_longer_be_read_is_said_to_be_gone(scene, monkeypatch):
     async def of(*_: object) -> Facts:
         return {}
