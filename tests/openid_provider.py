@@ -18,6 +18,9 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 from tests.issuer import Issuer, Reply, running
 
 CLIENT, SECRET = "modicum", "a secret: of/the+client"
+PAGES = "http://127.0.0.1:7401"
+"""Where a client of no served pages says that browsers come back."""
+REDIRECT = f"{PAGES}/sign-in/callback"
 PATIENCE_SECONDS = 60.0
 TEXT = {"Content-Type": "text/html; charset=utf-8"}
 

@@ -4,8 +4,6 @@ import asyncio
 import base64
 import json
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import jwt
@@ -15,41 +13,12 @@ from modicum_server.issuers.fetching import FetchBounds
 from modicum_server.issuers.openid_provider import OpenIdProvider, _token_hash
 from modicum_server.ports import IdentityTokenInvalid, ProviderUnavailable, SignInRefused
 from modicum_server.settings import Settings
-from pydantic import ValidationError
 
 from tests.issuer import ec_key, jwk_of, rsa_key, running_issuer
 from tests.issuers.test_identity_tokens import PUBLIC, by_shared_secret, text_of
-from tests.openid_provider import CLIENT, SECRET, running_provider, way_back
-from tests.openid_provider import OpenIdProvider as Provider
+from tests.openid_provider import CLIENT, REDIRECT, SECRET, way_back
 
-PAGES = "http://127.0.0.1:7401"
-REDIRECT = f"{PAGES}/sign-in/callback"
 BOUNDS = FetchBounds(seconds=1.0, document_bytes=20_000)
-
-
-@pytest.fixture
-def provider() -> Iterator[Provider]:
-    with running_provider() as running:
-        running.redirect_uri = REDIRECT
-        yield running
-
-
-@pytest.fixture
-def secret_file(tmp_path: Path) -> Path:
-    file = tmp_path / "secret"
-    file.write_text(f"{SECRET}\n")
-    return file
-
-
-@pytest.fixture
-def settings(provider: Provider, secret_file: Path) -> dict[str, object]:
-    return {
-        "sign_in_issuer": provider.address,
-        "sign_in_client_id": CLIENT,
-        "sign_in_client_secret_file": secret_file,
-        "pages_url": PAGES,
-        "allow_private_issuers": True,
-    }
 
 
 @pytest.fixture
@@ -376,33 +345,6 @@ async def test_where_to_sign_out_is_known_once_the_provider_has_said_it(client, 
     await client.sign_in_url(new_flow(), REDIRECT)
 
     assert (before, client.sign_out_url) == ("", f"{provider.address}/end?client_id={CLIENT}")
-
-
-def test_a_client_needs_the_file_of_its_secret(settings, tmp_path):
-    empty = tmp_path / "empty"
-    empty.touch()
-
-    with pytest.raises(OSError, match="missing"):
-        client_of(settings, sign_in_client_secret_file=tmp_path / "missing")
-    with pytest.raises(ValueError, match="empty file"):
-        client_of(settings, sign_in_client_secret_file=empty)
-
-
-@pytest.mark.parametrize(
-    ("changed", "words"),
-    [
-        ({"sign_in_client_id": ""}, "MODICUM_SIGN_IN_CLIENT_ID"),
-        ({"pages_url": ""}, "MODICUM_PAGES_URL"),
-        ({"pages_url": "https://modicum.example.org/under"}, "MODICUM_PAGES_URL"),
-        ({"pages_url": "http://modicum.example.org"}, "over https"),
-        ({"sign_in_issuer": "ftp://x"}, "expected addresses such as"),
-        ({"sign_in_scopes": "email"}, "openid"),
-        ({"sign_in_claim": "preferred_username"}, "'sub' or 'email'"),
-    ],
-)
-def test_settings_that_cannot_work_are_refused_at_the_start(settings, changed, words):
-    with pytest.raises(ValidationError, match=words):
-        Settings(**{**settings, **changed})
 
 
 def test_the_hash_of_an_access_token_is_that_of_the_specification():

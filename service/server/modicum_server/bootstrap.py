@@ -129,9 +129,8 @@ def build_api(
     """Build the API process over these adapters. It counts in `refused`, which the caller writes into the trail.
 
     Raises:
-        ValueError: the settings name a certificate without its key, or a key without its certificate; or the file of
-            the client's secret is empty.
-        OSError: that file cannot be read.
+        ValueError: the settings name a certificate without its key, or a key without its certificate.
+        OSError: the file of the secret with which people are signed in cannot be read, or is empty.
     """
     from modicum_server.issuers.identity_tokens import JwtIdentityTokens  # noqa: PLC0415 - a worker serves no calls
     from modicum_server.issuers.openid_provider import OpenIdProvider  # noqa: PLC0415

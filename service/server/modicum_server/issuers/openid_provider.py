@@ -41,7 +41,7 @@ class OpenIdProvider:
         """Take the provider of the settings.
 
         Raises:
-            OSError, ValueError: the file of the client's secret cannot be read, or is empty.
+            OSError: the file of the client's secret cannot be read, or is empty.
         """
         self.issuer = settings.sign_in_issuer
         self.name = settings.sign_in_name or str(urlsplit(self.issuer).hostname)
@@ -131,7 +131,7 @@ class OpenIdProvider:
         headers: dict[str, str] = {}
         try:
             secret = self._secret()
-        except (OSError, ValueError) as error:
+        except OSError as error:
             raise FetchRefused(f"the secret of the client cannot be read: {error}") from error
         if secret:
             if _takes_basic(discovery):
@@ -202,9 +202,9 @@ class OpenIdProvider:
         file = self._settings.sign_in_client_secret_file
         if file is None:
             return ""
-        secret = file.read_text(encoding="utf-8").strip()
+        secret = file.read_text(encoding="utf-8", errors="replace").strip()
         if not secret:
-            raise ValueError(f"{file}: expected the secret of the client at the provider, got an empty file")
+            raise OSError(f"{file}: expected the secret of the client at the provider, got an empty file")
         return secret
 
     def _unavailable(self, cause: Exception) -> ProviderUnavailable:
