@@ -43,6 +43,7 @@ PROVIDER = {
     "MODICUM_PAGES_URL": "http://127.0.0.1:7401",
 }
 """Settings with which the page to sign in offers a provider. Nobody signs in there."""
+ISSUER = "https://token.actions.githubusercontent.com"
 SETTLED_MILLISECONDS = 3000
 SWAP_MILLISECONDS = 180_000
 UNDER_WAY_MILLISECONDS = 40_000
@@ -51,7 +52,7 @@ UNDER_WAY_MILLISECONDS = 40_000
 
 def main() -> None:
     """Fill a server, and take all screenshots."""
-    os.environ.update(PROVIDER)
+    os.environ.update({**PROVIDER, "MODICUM_TRUSTED_ISSUERS": ISSUER})
     chromium = shutil.which("chromium")
     folder = Path(tempfile.mkdtemp(prefix="md-"))
     folder.chmod(0o711)
@@ -70,6 +71,7 @@ def main() -> None:
         _take(page, "projects", f"{server.http_url}/projects")
         _take(page, "rest", f"{server.http_url}/docs#ListModels")
         _make_token(page, f"{server.http_url}{PROJECT}/tokens")
+        _trust_a_branch(page, f"{server.http_url}{PROJECT}/trust")
         _swap_spot(page, f"{server.http_url}{PROJECT}{SHOTS['side-by-side']}")
         asked = AskedReview.about(page, f"{server.http_url}{PROJECT}/audits/summer")
         answer_as_people_do(
@@ -101,6 +103,17 @@ def _make_token(page: Page, tokens: str) -> None:
     page.get_by_role("button", name="Make the token").click()
     page.get_by_role("heading", name="The new token").wait_for()
     page.screenshot(path=IMAGES / "pages-new-token.png")
+
+
+def _trust_a_branch(page: Page, rules: str) -> None:
+    """Take the page of trust rules with a rule."""
+    page.goto(rules)
+    page.get_by_label("Name", exact=True).fill("main")
+    page.get_by_label("Audience").fill("https://modicum.example.org:7400")
+    page.get_by_label("Claims").fill("repository_id=1296269\nref=refs/heads/main")
+    page.get_by_role("button", name="Trust these jobs").click()
+    page.get_by_role("status").wait_for()
+    _take(page, "trust", page.url)
 
 
 def _swap_spot(page: Page, both: str) -> None:

@@ -27,6 +27,7 @@ PAGES = (
     "/swaps",
     "/members",
     "/tokens",
+    "/trust",
     "/trail",
     "/words",
     "/audits/none",

@@ -18,7 +18,7 @@ from sqlalchemy import make_url
 from tests import machine
 from tests.openid_provider import CLIENT, SECRET, OpenIdProvider, running_provider
 from tests.pages.browsing import ARGUMENTS, PATIENCE_MILLISECONDS, window_on
-from tests.pages.pages_stage import OTHER, PROJECT, Scene, served
+from tests.pages.pages_stage import ISSUER, OTHER, PROJECT, Scene, served
 from tests.pages.reviewing import OpenReview, ReviewerBrowser
 from tests.ports import free_port
 
@@ -28,7 +28,7 @@ _numbers = itertools.count(1)
 @pytest.fixture(scope="package")
 def scene(postgres_url: str) -> Iterator[Scene]:
     """An API whose store holds what `fill` puts there. Tests may add to it under names of their own."""
-    with _peopled(postgres_url) as stage:
+    with _peopled(postgres_url, trusted_issuers=(ISSUER, "https://gitlab.com")) as stage:
         stage.run(_fill(stage))
         stage.reviewed = _reviewed(stage)
         yield stage

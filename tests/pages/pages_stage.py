@@ -54,6 +54,8 @@ EVE = Principal("eve", {OTHER: Role.ADMIN})
 TOKENS = {"ada": "token-of-ada", "otto": "token-of-otto", "vera": "token-of-vera", "eve": "token-of-eve"}
 ROLES = {"ada": Role.ADMIN, "otto": Role.AUDITOR, "vera": Role.VIEWER}
 PATIENCE_SECONDS = 60.0
+ISSUER = "https://token.actions.githubusercontent.com"
+"""Whose identity tokens the server accepts. Nothing asks it."""
 POLICY = """version: 1
 require: {eligible_images: 10, passes: 100}
 preset: report-only

@@ -33,6 +33,7 @@ HOSTILE = "<img src=x onerror=alert(1)>&\"'"
         f"/{OTHER}/policies",
         f"/{OTHER}/members",
         f"/{OTHER}/tokens",
+        f"/{OTHER}/trust",
         f"/{OTHER}/trail",
         f"/{OTHER}/side-by-side?left={OTHER}/audits/kept&right={OTHER}/audits/kept",
     ],

@@ -23,6 +23,7 @@ from modicum_server.transports.http.pages.views import (
     spot_swaps,
     tokens,
     trail,
+    trust,
     verdicts,
     words,
 )
@@ -44,6 +45,7 @@ NOUNS = (
     spot_swaps,
     members,
     tokens,
+    trust,
     trail,
     words,
 )
