@@ -4,7 +4,8 @@ import pytest
 from modicum.errors import InvalidArgument, PolicyError
 from modicum.gate.one_version import of_version, version_called
 
-from tests.gate.documents import VERSION, document, share
+from tests.gate.documents import VERSION, document, outcomes, share, verdict
+from tests.gate.test_class_rules import scored
 
 OTHER, ENSEMBLE = (f"projects/default/models/{name}/versions/1" for name in ("other", "ensemble"))
 
@@ -24,6 +25,16 @@ def test_only_what_is_about_the_version_is_left(version):
     assert [test["model_version"] for test in alone["spots"]] == [version]
     assert alone["mitigation"] == []
     assert alone["dataset"] == of_two()["dataset"]
+
+
+def test_a_version_is_still_compared_with_the_others_of_its_audit():
+    both = scored(lambda at: at < 110)  # of 150 images; any number serves
+    policy = "rules: {spot: off, subset-fraction-ratio: {min: 0.5}}"
+
+    given = verdict(policy, of_version(both, both["comparisons"][0]["first"]))
+
+    assert [check.subject for check in given.rules[0].checks] == ["with tiny/2"]
+    assert outcomes(given) == outcomes(verdict(policy, both)) == {"subset-fraction-ratio": "PASS"}
 
 
 def test_a_version_that_the_result_does_not_have_is_refused():

@@ -1,6 +1,7 @@
 """A result document as if its audit had been of one of its versions alone. Judges nothing.
 
-What the audit says of pairs of versions stays: a rule looks there for the version that it is about.
+What the audit says of pairs of versions stays: a rule looks there for the version that it is about, and under
+`OTHERS` for the version beside it.
 """
 
 from collections.abc import Mapping
@@ -10,6 +11,8 @@ from modicum.errors import InvalidArgument, PolicyError
 from modicum.resource_names import short_version
 
 Document = Mapping[str, Any]
+OTHERS = "others"
+"""Key of the versions that are not judged."""
 
 
 def version_called(document: Document, text: str) -> str:
@@ -41,6 +44,7 @@ def of_version(document: Document, version: str) -> Document:
     return {
         **document,
         "models": [model for model in document["models"] if model["model_version"] == version],
+        OTHERS: [model for model in document["models"] if model["model_version"] != version],
         **{name: part for name, part in parts.items() if name in document},
     }
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from modicum.gate.one_version import OTHERS
 from modicum.gate.paired import is_softer
 from modicum.gate.policy import Rule
 from modicum.gate.searched import asked_searches
@@ -45,7 +46,8 @@ def _unequal(entry: Document, document: Document, search: Document) -> str:
 
 
 def _eligible(document: Document, version: str, search: Document) -> int:
-    model = next(one for one in document["models"] if one["model_version"] == version)
+    models = (*document["models"], *document.get(OTHERS, ()))
+    model = next(one for one in models if one["model_version"] == version)
     counts = next(one["counts"] for one in model["searches"] if one["search"] == search["search"])
     return int(counts["eligible"])
 
