@@ -53,7 +53,7 @@ def backup(folder: NewFolder, rate: Rate = "", data: Data = None) -> None:
 
 
 def restore(folder: OldFolder, digest: Digest = "", rate: Rate = "", data: EmptyData = None) -> None:
-    """Fill an empty database and an empty artifact store from a backup, and verify them. No server may run on them.
+    """Fill an empty database and an empty artifact store from a backup, and verify both. No server may use them.
 
     If it was interrupted, run it again. Ends with 1 where artifacts are missing that the backup could not have: they
     are printed.

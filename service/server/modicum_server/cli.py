@@ -29,9 +29,8 @@ ANY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not li
 
 HELP = """Run and administer a Modicum server.
 
-Exit codes: 0 done, 1 `selftest` found a wrong verdict, or `verify`,
-`backup` or `restore` found damage, 2 wrong usage or settings, 3 not
-completed.
+Exit codes: 0 done; 1 a wrong verdict (`selftest`) or damage (`verify`,
+`backup`, `restore`); 2 wrong usage or settings; 3 not completed.
 """
 
 
@@ -67,7 +66,8 @@ def up(
 ) -> None:
     """Run a whole server on this machine: Postgres, API, worker and TorchServe.
 
-    Prints the address of its pages. Ctrl-C stops it.
+    Prints the address of its pages. Commands on this machine find it; with --data, set MODICUM_DATA for them to that
+    folder. Ctrl-C stops it.
     """
     from modicum_server.local.folder import DataFolder, FolderInUse, ServerAddresses, default_folder
     from modicum_server.local.supervisor import LocalServer, StartFailed

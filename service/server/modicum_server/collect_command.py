@@ -37,7 +37,7 @@ def collect(
     ] = False,
     data: Data = None,
 ) -> None:
-    """Delete artifacts to which nothing refers any more, and request ids, after a grace time. The server may run.
+    """Delete artifacts that nothing refers to, and ids of old requests, after a grace time. The server may run.
 
     A version, a data set, an audit, a verdict and a swap refer to their artifacts. Prints a row for each artifact.
     """

@@ -21,8 +21,8 @@ T = TypeVar("T")
 app = typer.Typer(
     cls=Group,
     no_args_is_help=True,
-    help="Create, list, rotate and revoke tokens, as the operator, who has the database. A project's admin uses "
-    "`modicum tokens`.",
+    help="Create, list, rotate and revoke tokens, for the operator: it needs MODICUM_DATABASE_URL or --data. A "
+    "project's admin uses `modicum tokens`.",
 )
 
 NEVER = "never"

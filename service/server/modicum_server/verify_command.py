@@ -59,12 +59,12 @@ def verify(
     trail_only: Annotated[bool, typer.Option("--trail-only", metavar="", help="Check the trail alone.")] = False,
     data: Data = None,
 ) -> None:
-    """Check the trail, and that every stored file is whole and known. Changes nothing; the server may run meanwhile.
+    """Check the trail, and that every stored file is undamaged and in the database. The server may run.
 
-    Prints a row for each entry of the trail that was CHANGED, DELETED, INSERTED or REPLACED, or is UNSEALED; then for
-    each artifact that is MISSING, CORRUPT, UNREADABLE or ORPHANED (no project holds it: it only takes space). Ends with
-    1 where an entry has a row, or an artifact is missing, corrupt or unreadable, else with 0. Ctrl-C, and a database or
-    store that goes away, end with 3, and print how to go on.
+    Changes nothing. Prints a row for each entry of the trail that was CHANGED, DELETED, INSERTED or REPLACED, or is
+    UNSEALED; then for each artifact that is MISSING, CORRUPT, UNREADABLE or ORPHANED (no project holds it: it only
+    takes space). Ends with 1 where an entry has a row, or an artifact is missing, corrupt or unreadable, else with 0.
+    Ctrl-C, and a database or store that goes away, end with 3, and print how to go on.
     """
     bytes_per_second = rate_of(rate)
     if after and not is_digest(after):

@@ -80,7 +80,8 @@ def audit(
 ) -> None:
     """Find the few pixels on which a model stays confident, and run controls that show how much this proves.
 
-    The server is the one in MODICUM_ADDRESS. If that is not set, a local server is started.
+    The server is the one in MODICUM_ADDRESS. If that is not set, it is the local one, which is started if it does not
+    run.
 
     Exit codes: 0 done, 2 wrong usage, 3 not completed, 5 model or data refused, 130 interrupted.
     """

@@ -61,8 +61,9 @@ def gate(
 ) -> None:
     """Audit a model as a policy asks, or reuse an identical audit, and judge it: PASS, FAIL or INCONCLUSIVE.
 
-    Threshold, sample, controls and all else that is measured come from `audit` in the policy, not from options. The
-    server is the one in MODICUM_ADDRESS. If that is not set, a local server is started.
+    How the audit runs (threshold, sample, controls and so on) comes from `audit` in the policy. Only the model and the
+    images are given here. The server is the one in MODICUM_ADDRESS. If that is not set, it is the local one, which is
+    started if it does not run.
 
     Exit codes: 0 PASS, 1 FAIL, 4 INCONCLUSIVE; 2 wrong usage or policy, 3 not completed, 5 model or data refused, 130
     interrupted.

@@ -32,7 +32,7 @@ SERVER_CHOOSES = "With 0, the server chooses."
 METHODS = "; ".join(
     f"{method}: {words}"
     for method, words in (
-        (SearchMethod.MASK_OPTIMIZATION, "finds the smallest subsets for its passes"),
+        (SearchMethod.MASK_OPTIMIZATION, "finds the smallest subsets within a budget (--passes)"),
         (SearchMethod.BACKSELECT, "removes the least useful pixel again and again, exact but slow"),
         (SearchMethod.BATCHED_GRADIENT, "removes pixels by their gradients, fast but coarse"),
     )
@@ -71,9 +71,8 @@ Places = Annotated[
     list[str],
     typer.Argument(
         metavar="[MODEL] PHOTOS",
-        help="PHOTOS (required): a folder of images, with or without class folders; a .csv of file,label; an .npz; or "
-        "one image. MODEL (optional, in place of --weights): a model in MLflow, models:/NAME/VERSION or "
-        "models:/NAME@ALIAS.",
+        help="MODEL, in place of --weights: a model in MLflow, models:/NAME/VERSION or models:/NAME@ALIAS. PHOTOS: a "
+        "folder of images, with or without class folders; a .csv of file,label; an .npz; or one image.",
     ),
 ]
 Json = Annotated[bool, option(OUTPUT, "--json", FLAG, "Print JSON to stdout.")]
@@ -89,7 +88,13 @@ Project = Annotated[
 Quiet = Annotated[bool, option(OUTPUT, "--quiet", FLAG, "Show no progress.")]
 Outputs = Annotated[
     list[Path] | None,
-    option(OUTPUT, "--output", "FILE", "Write the result to FILE.json or FILE.html. Repeatable.", short="-o"),
+    option(
+        OUTPUT,
+        "--output",
+        "FILE",
+        "Write the result to this file; its suffix, .json or .html, says in which form. Repeatable.",
+        short="-o",
+    ),
 ]
 Local = Annotated[bool, option(RUN, "--local", FLAG, "Use the local server even if MODICUM_ADDRESS names another.")]
 PhotoLabels = Annotated[
@@ -136,7 +141,8 @@ class ModelOptions:
             MODEL,
             "--architecture",
             "NAME",
-            "Architecture of the weights: torchvision:resnet18, timm:NAME, or modicum:small_cnn for small pictures.",
+            "Architecture of the weights, such as torchvision:resnet18, timm:NAME, efficientnet_lite:NAME or, for "
+            "small pictures, modicum:small_cnn.",
         ),
     ] = None
     exported: Annotated[
@@ -145,7 +151,7 @@ class ModelOptions:
             MODEL,
             "--exported",
             "FILE",
-            "Instead of weights: a torch.export program (.pt2), where the server allows programs: it was started with "
+            "A torch.export program (.pt2) instead of weights. Only on a server that was started with "
             "MODICUM_ALLOW_EXECUTABLES=true.",
         ),
     ] = None
@@ -155,7 +161,7 @@ class ModelOptions:
             MODEL,
             "--torchscript",
             "FILE",
-            "Instead of weights: a TorchScript program, where the server allows programs.",
+            "A TorchScript program instead of weights. Allowed where --exported is.",
         ),
     ] = None
     input_name: Annotated[
@@ -189,8 +195,8 @@ class ImageOptions:
             IMAGES,
             "--boxes",
             "PATH",
-            "Where the objects are: a CSV of file,left,top,right,bottom, JSON with a list of boxes per file, a COCO "
-            "file, or a folder of Pascal VOC files.",
+            "Where the objects are, in pixels: a CSV of file,left,top,right,bottom; JSON with a list of such boxes for "
+            "each file; a COCO file; or a folder of Pascal VOC files.",
         ),
     ] = None
     masks: Annotated[
@@ -245,8 +251,8 @@ class SearchOptions:
             SEARCH,
             "--threshold",
             "T",
-            "How sure the model must be (0 to 1): on a whole image for it to be searched, and on a subset for that to "
-            "suffice. Repeat for several thresholds.",
+            "Confidence from 0 to 1. Images below it are not searched, and a subset must reach it. Repeat for several "
+            "thresholds.",
         ),
     ] = field(default_factory=lambda: [DEFAULT_THRESHOLD])
     passes: Annotated[
@@ -255,8 +261,8 @@ class SearchOptions:
             SEARCH,
             "--passes",
             "N",
-            "Budget of mask_optimization for one search of one image, 10 or more. A forward pass costs 1, a backward "
-            "pass 2. With 0, the server chooses: 600, unless its operator set another number.",
+            "Budget for one search of one image by mask_optimization, the usual method: 10 or more. A forward pass "
+            "costs 1, a backward pass 2. With 0, the server chooses: 600, unless its operator set another number.",
         ),
     ] = 0
     fill: Annotated[Fill, option(SEARCH, "--fill", "FILL", f"What replaces a masked pixel. {FILLS}.")] = Fill.MEAN
@@ -330,8 +336,8 @@ class ControlOptions:
             CONTROLS,
             "--pixel-subsets-method",
             "METHOD",
-            "The search of --pixel-subsets: mask_optimization, or batched_gradient, which also draws how confidence "
-            "falls as pixels are removed. Default: mask_optimization.",
+            "The search of --pixel-subsets: mask_optimization, or batched_gradient, with which the report also plots "
+            "how confidence falls as pixels are removed. Default: mask_optimization.",
         ),
     ] = None
 
@@ -361,8 +367,8 @@ Budget = Annotated[
         RUN,
         "--budget",
         "TIME",
-        "Time for the whole command, upload and start included: 90s, 10m, 1h. Shortly before it is over, no new "
-        "image is started, and the result covers the images that are done.",
+        "Time for the whole command, upload and start included: 90s, 10m, 1h. Shortly before the time is over, no "
+        "new image is started, and the result covers the images that are done.",
     ),
 ]
 StopAt = Annotated[
@@ -371,9 +377,9 @@ StopAt = Annotated[
         RUN,
         "--stop-at",
         "LIMIT",
-        "End the audit once it is clear whether a share stays within a limit, such as "
-        "'overinterpretation-rate<=0.1' (in quotes, because of the shell). Repeat for several: the audit "
-        "ends when one is broken or all are kept.",
+        "End the audit once it is clear whether a share of the result keeps a limit: 'MEASURE<=SHARE' or "
+        "'MEASURE>=SHARE', such as 'overinterpretation-rate<=0.1' (in quotes, because of the shell). With several, the "
+        "audit ends once one is broken or all are kept.",
     ),
 ]
 

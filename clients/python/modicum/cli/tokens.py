@@ -18,7 +18,7 @@ from modicum.members import NewToken
 from modicum.resource_names import last_part, printable
 
 app = typer.Typer(
-    cls=Group, no_args_is_help=True, help="List, make, rotate and revoke tokens of a project, as its admin."
+    cls=Group, no_args_is_help=True, help="List, make, rotate and revoke tokens of a project. Needs the role admin."
 )
 
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}

@@ -19,7 +19,7 @@ from modicum.trust import TrustRule
 app = typer.Typer(
     cls=Group,
     no_args_is_help=True,
-    help="Say which jobs of a pipeline may log in with their identity, as an admin of the project.",
+    help="Choose which pipeline jobs may log in by their identity. Needs the role admin.",
 )
 
 RuleId = Annotated[str, typer.Argument(metavar="RULE", help="Name of the rule.")]

@@ -50,7 +50,7 @@ class VerdictOptions:
     ] = False
     save: Annotated[
         bool,
-        option(OUTPUT, "--save", FLAG, "Let the server judge the audit too, and store the verdict there."),
+        option(OUTPUT, "--save", FLAG, "Also have the server judge the audit, and store its verdict."),
     ] = False
     output: VerdictOutputs = None
     as_json: options.Json = False

@@ -17,7 +17,7 @@ MODEL_COMMAND = (
 )
 FIRST_COMMANDS = f"""{MODEL_COMMAND}
 modicum datasets create holdout photos/
-modicum audits create --name first --model resnet18 --dataset holdout --threshold 0.9"""
+modicum audits create --name audit-1 --model resnet18 --dataset holdout --threshold 0.9"""
 
 FILES = {
     "w.safetensors": "the weights of your network",
