@@ -4,6 +4,7 @@ from modicum_server.domain.access import Grant, NewToken, Token
 from modicum_server.domain.audits import Audit, AuditItem, AuditSpecification
 from modicum_server.domain.erasures import Erasure, ErasureState
 from modicum_server.domain.findings import Finding, Prediction, Subset, Transfer
+from modicum_server.domain.holds import Hold, NewHold
 from modicum_server.domain.models import (
     Ensemble,
     Executable,
@@ -63,6 +64,8 @@ PREDICTION = filled(Prediction, reason=None)  # a prediction or a reason
 TRANSFER = filled(Transfer)
 STOPPED = filled(Stopped)
 REVIEW = filled(Review)
+HOLD = filled(Hold)
+NEW_HOLD = filled(NewHold, name="projects/default/holds/one")
 ERASURE = filled(Erasure, name="projects/default/erasures/one", state=ErasureState.RUNNING)
 SWAP = filled(SpotSwap, state=SwapState.FAILED)
 GRANT, TOKEN = filled(Grant), filled(Token)

@@ -31,6 +31,7 @@ from tests.borders.filling import DAY, filled
 from tests.borders.records import (
     ERASURE,
     GRANT,
+    NEW_HOLD,
     NEW_TOKEN,
     NEW_TRAIL_ENTRY,
     NEW_TRUST_RULE,
@@ -249,6 +250,15 @@ async def test_every_field_of_an_erasure_is_stored(store):
     times = frozenset({"create_time", "end_time"})
     assert_crosses(ERASURE, created, but=times)
     assert (work.erasure, work.files) == (created, ("1" * 64,))
+
+
+async def test_every_field_of_a_hold_is_stored(store):
+    async with store.transaction() as transaction:
+        created = await transaction.holds.add(NEW_HOLD)
+        came = await transaction.holds.on([NEW_HOLD.held])
+
+    assert_crosses(NEW_HOLD, created)
+    assert came == [created]
 
 
 async def test_every_field_of_an_audit_is_stored(store):

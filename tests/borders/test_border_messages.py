@@ -10,6 +10,7 @@ from modicum_server.codec import (
     datasets,
     erasures,
     findings,
+    holds,
     models,
     projects,
     searches,
@@ -33,6 +34,7 @@ from tests.borders.records import (
     ERASURE,
     FINDING,
     GRANT,
+    HOLD,
     NOT_TOLD_OF_AUDITS,
     SOURCES,
     TOKEN,
@@ -80,6 +82,7 @@ ONE_WAY = {
         frozenset({"receipt"}),
     ),  # beside the others
     "receipt": (ERASURE.receipt, erasures.erasure_message(ERASURE), frozenset()),
+    "hold": (HOLD, holds.hold_message(HOLD), frozenset()),
     "trust rule": (TRUST_RULE, trust.trust_rule_message(TRUST_RULE), frozenset()),
     "token": (
         TOKEN,

@@ -26,6 +26,11 @@ async def of_erasing(walker: Walker) -> None:
     await call("EraseImage", {"parent": project, "imageDigest": UNKNOWN})
     await call("EraseImage", {"parent": project, "imageDigest": manifest})
     await call("EraseImage", {"parent": project, "imageDigest": used})  # an audit of it is queued
+    await of_holds(walker)
+    await call("EraseImage", named)  # its data set is held
+    await call("DeleteDataset", {"name": f"{project}/datasets/faces"})
+    await call("DeleteHold", {"name": f"{project}/holds/evidence"})
+    await call("DeleteHold", {"name": f"{project}/holds/evidence"})
     erased = (await call("EraseImage", named))["name"]
     await call("EraseImage", {"parent": project, "imageDigest": image})
     await call("GetErasure", {"name": erased})
@@ -34,3 +39,25 @@ async def of_erasing(walker: Walker) -> None:
     await call("ListErasures", {"parent": project, "pageSize": 1})
     await call("ListErasures", {"parent": project}, caller="auditor")
     await call("ListErasures", {"parent": project, "pageToken": "invented"})
+
+
+async def of_holds(walker: Walker) -> None:
+    """Hold a data set, and ask for what cannot be held."""
+    call, project = walker.call, walker.project
+    hold = {"held": f"{project}/datasets/faces", "reason": "an incident"}
+    wanted = {"parent": project, "holdId": "evidence", "hold": hold}
+    await call("CreateHold", wanted, caller="auditor")
+    for _ in range(2):
+        await call("CreateHold", wanted)
+    for other in (
+        {"held": f"{project}/audits/first"},
+        {"held": f"{project}/audits/none"},
+        {"held": f"{project}/datasets/none"},
+        {"held": "projects/elsewhere/audits/first"},
+        {"held": f"{project}/models/net"},
+        {"reason": ""},
+    ):
+        await call("CreateHold", {**wanted, "hold": {**hold, **other}})
+    await call("ListHolds", {"parent": project})
+    await call("ListHolds", {"parent": project}, caller="viewer")
+    await call("ListHolds", {"parent": project, "pageToken": "invented"})

@@ -1,9 +1,10 @@
-"""What the admins of a project do, as the synchronous client has it: members, tokens, trust rules, trail, erasures."""
+"""What the admins of a project do, as the synchronous client has it: members, tokens, trust, trail, erasures, holds."""
 
 from dataclasses import dataclass
 
 from modicum.erasures import AsyncErasures
 from modicum.event_loop_thread import Portal, blocking, streaming
+from modicum.holds import AsyncHolds
 from modicum.members import AsyncMembers, AsyncTokens
 from modicum.trail import AsyncTrail
 from modicum.trust import AsyncTrust
@@ -69,3 +70,15 @@ class Erasures:
     wait = blocking(AsyncErasures.wait)
     get = blocking(AsyncErasures.get)
     list = streaming(AsyncErasures.list)
+
+
+@dataclass(frozen=True, slots=True)
+class Holds:
+    """Holds on what is evidence, which the admins of a project manage."""
+
+    _portal: Portal
+    _async: AsyncHolds
+
+    list = streaming(AsyncHolds.list)
+    add = blocking(AsyncHolds.add)
+    release = blocking(AsyncHolds.release)

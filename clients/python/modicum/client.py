@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from modicum.administration import Erasures, Members, Tokens, Trail, Trust
+from modicum.administration import Erasures, Holds, Members, Tokens, Trail, Trust
 from modicum.audit import AsyncAudit
 from modicum.audits import AsyncAudits
 from modicum.connection import Connection, opened
@@ -15,6 +15,7 @@ from modicum.datasets import AsyncDatasets, Dataset
 from modicum.endpoints import Endpoint, parsed_endpoint
 from modicum.erasures import AsyncErasures
 from modicum.event_loop_thread import Portal, blocking, blocking_into, streaming, streaming_into
+from modicum.holds import AsyncHolds
 from modicum.job_identity import has_identity, log_in
 from modicum.local import Attachment, attach, token_for
 from modicum.members import AsyncMembers, AsyncTokens
@@ -188,6 +189,7 @@ class Client:
         self.trust = Trust(self._portal, AsyncTrust(connection))
         self.trail = Trail(self._portal, AsyncTrail(connection))
         self.erasures = Erasures(self._portal, AsyncErasures(connection))
+        self.holds = Holds(self._portal, AsyncHolds(connection))
         self._async = AsyncJudging(connection)
 
     judge = blocking(AsyncJudging.judge)
@@ -234,6 +236,7 @@ class AsyncClient:
     trust: AsyncTrust
     trail: AsyncTrail
     erasures: AsyncErasures
+    holds: AsyncHolds
 
     def __init__(
         self,
@@ -270,6 +273,7 @@ class AsyncClient:
         self.trust = AsyncTrust(self._connection)
         self.trail = AsyncTrail(self._connection)
         self.erasures = AsyncErasures(self._connection)
+        self.holds = AsyncHolds(self._connection)
         self._judging = AsyncJudging(self._connection)
         return self
 

@@ -22,6 +22,7 @@ from modicum.v1.artifact_service_pb2_grpc import ArtifactServiceStub
 from modicum.v1.audit_service_pb2_grpc import AuditServiceStub
 from modicum.v1.dataset_service_pb2_grpc import DatasetServiceStub
 from modicum.v1.erasure_service_pb2_grpc import ErasureServiceStub
+from modicum.v1.hold_service_pb2_grpc import HoldServiceStub
 from modicum.v1.model_service_pb2_grpc import ModelServiceStub
 from modicum.v1.review_service_pb2_grpc import ReviewServiceStub
 from modicum.v1.trust_service_pb2_grpc import TrustServiceStub
@@ -34,6 +35,7 @@ if TYPE_CHECKING:  # the generated stubs alone know these names
     from modicum.v1.audit_service_pb2_grpc import AuditServiceAsyncStub
     from modicum.v1.dataset_service_pb2_grpc import DatasetServiceAsyncStub
     from modicum.v1.erasure_service_pb2_grpc import ErasureServiceAsyncStub
+    from modicum.v1.hold_service_pb2_grpc import HoldServiceAsyncStub
     from modicum.v1.model_service_pb2_grpc import ModelServiceAsyncStub
     from modicum.v1.review_service_pb2_grpc import ReviewServiceAsyncStub
     from modicum.v1.trust_service_pb2_grpc import TrustServiceAsyncStub
@@ -92,6 +94,7 @@ class Connection:
     reviews: "ReviewServiceAsyncStub" = field(repr=False)
     trust: "TrustServiceAsyncStub" = field(repr=False)
     erasures: "ErasureServiceAsyncStub" = field(repr=False)
+    holds: "HoldServiceAsyncStub" = field(repr=False)
     renewal: asyncio.Task[None] | None = field(default=None, init=False, repr=False)
     replied: bool = field(default=False, init=False)
     pages_address: str = field(default="", init=False)
@@ -229,6 +232,7 @@ def opened(endpoint: Endpoint, *, project: str, timeout_seconds: float) -> Conne
         reviews=ReviewServiceStub(channel),
         trust=TrustServiceStub(channel),
         erasures=ErasureServiceStub(channel),
+        holds=HoldServiceStub(channel),
     )
 
 

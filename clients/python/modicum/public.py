@@ -40,6 +40,7 @@ from modicum.errors import (
 )
 from modicum.findings import Finding, Subset
 from modicum.gate.stopping import ShareLimit, Stopping
+from modicum.holds import Hold
 from modicum.masked_sets import MaskedSet
 from modicum.measures import Measure
 from modicum.members import Member, NewToken, Role, Token
@@ -90,6 +91,7 @@ __all__ = [
     "FailedPrecondition",
     "Fill",
     "Finding",
+    "Hold",
     "InputSpecification",
     "InsecureAddress",
     "InvalidArgument",

@@ -6,20 +6,20 @@
     │                     DatasetTooLarge, AuditTooLarge, ArchitectureUnknown, UploadInvalid, MediaTypeUnknown
     ├── NotFound ─ ProjectNotFound, ModelNotFound, ModelVersionNotFound, DatasetNotFound, ArtifactNotFound,
     │              AuditNotFound, FindingNotFound, VerdictNotFound, PageNotFound, MemberNotFound, TokenNotFound,
-    │              ReviewNotFound, SpotSwapNotFound, TrustRuleNotFound, PictureUnknown, ErasureNotFound
-    ├── AlreadyExists ─ ProjectExists, DatasetDiffers, RequestIdReused, AuditExists, MemberExists, TrustRuleExists
-    ├── FailedPrecondition ─ ResourceInUse, ArtifactMissing, ExecutableNotAllowed, ModelRejected, LabelUnknown,
-    │                        CanvasUnfit, GradientMissing, AuditNotEnded, AuditNotSucceeded, AuditNotStoppable,
-    │                        ResultIncomplete, ResultErased, LastAdmin, TokenShared, ReviewImpossible, ReviewFull,
-    │                        TrustRulesFull
+    │              ReviewNotFound, SpotSwapNotFound, TrustRuleNotFound, PictureUnknown, ErasureNotFound, HoldNotFound
+    ├── AlreadyExists ─ ProjectExists, DatasetDiffers, RequestIdReused, AuditExists, MemberExists, TrustRuleExists,
+    │                   HoldExists
+    ├── FailedPrecondition ─ ResourceInUse, ResourceHeld, ArtifactMissing, ExecutableNotAllowed, ModelRejected,
+    │                        LabelUnknown, CanvasUnfit, GradientMissing, AuditNotEnded, AuditNotSucceeded,
+    │                        AuditNotStoppable, ResultIncomplete, ResultErased, LastAdmin, TokenShared,
+    │                        ReviewImpossible, ReviewFull, TrustRulesFull
     ├── Unauthenticated ─ TokenMissing, TokenInvalid, SessionMissing, SignInLinkUsed, ReviewLinkUsed, ReviewerUnknown,
     │                     IdentityTokenInvalid, IdentityNotTrusted, IdentityTokenUsed, SignInRefused
     ├── PermissionDenied ─ RoleInsufficient, FormForeign, HostUnknown
     ├── ResourceExhausted ─ ArtifactTooLarge, RequestTooLarge, DiskFull, TooManyCalls, TooManyQueued,
     │                        TooManyWatchers, ShareExceeded, TooManyPasses, ProjectFull (`usecases.limit_errors`)
-    ├── Aborted ─ UploadBusy
+    ├── Aborted ─ UploadBusy;  DataLoss ─ DigestMismatch
     ├── OutOfRange ─ UploadTruncated, OffsetInvalid
-    ├── DataLoss ─ DigestMismatch
     ├── ArtifactCorrupt, StoresMixed (of `usecases.store_identity`)
     ├── BackupError ─ BackupUnderWay, BackupPlaceTaken, BackupUnknown, BackupDamaged, StoreNotEmpty
     ├── Unavailable ─ DependencyUnavailable ─ DatabaseFull, SchemaOutdated, ServerStopping, IssuerUnavailable,

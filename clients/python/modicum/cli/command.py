@@ -4,7 +4,20 @@ from typing import Annotated
 
 import typer
 
-from modicum.cli import audits, baseline, datasets, ensemble, members, models, policy, tokens, trail, trust, verdicts
+from modicum.cli import (
+    audits,
+    baseline,
+    datasets,
+    ensemble,
+    holds,
+    members,
+    models,
+    policy,
+    tokens,
+    trail,
+    trust,
+    verdicts,
+)
 from modicum.cli.attest import attest
 from modicum.cli.audit import audit
 from modicum.cli.erase import app as erasures
@@ -42,6 +55,7 @@ app.add_typer(tokens.app, name="tokens")
 app.add_typer(trust.app, name="trust")
 app.add_typer(trail.app, name="trail")
 app.add_typer(erasures, name="erasures")
+app.add_typer(holds.app, name="holds")
 app.add_typer(ensemble.app, name="ensemble")
 app.add_typer(policy.app, name="policy")
 app.add_typer(baseline.app, name="baseline")

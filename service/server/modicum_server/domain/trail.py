@@ -52,6 +52,8 @@ class Verb(StrEnum):
     CANCEL_SWAP = "CancelSwap"
     DELETE_SWAP = "DeleteSwap"
     ERASE_IMAGE = "EraseImage"
+    CREATE_HOLD = "CreateHold"
+    DELETE_HOLD = "DeleteHold"
 
 
 class TrailOutcome(StrEnum):

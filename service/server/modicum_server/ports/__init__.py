@@ -22,6 +22,7 @@ from modicum_server.ports.erasures import (
     PictureUnknown,
     ResultErased,
 )
+from modicum_server.ports.holds import HoldExists, HoldNotFound, Holds, ResourceHeld
 from modicum_server.ports.identity import Identity
 from modicum_server.ports.lists import Keyed
 from modicum_server.ports.notices import Changes, Wakeups, Watch
@@ -63,6 +64,9 @@ __all__ = [
     "Erasures",
     "Findings",
     "Gauges",
+    "HoldExists",
+    "HoldNotFound",
+    "Holds",
     "Identity",
     "IdentityNotTrusted",
     "IdentityTokenInvalid",
@@ -83,6 +87,7 @@ __all__ = [
     "RememberedRequest",
     "ReportRenderer",
     "Requests",
+    "ResourceHeld",
     "ResultErased",
     "Reviews",
     "Sessions",

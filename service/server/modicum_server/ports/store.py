@@ -8,6 +8,7 @@ from modicum_server.ports.audits import Audits, Findings, Predictions, Shards, S
 from modicum_server.ports.catalogue import Artifacts, Datasets, Models
 from modicum_server.ports.collections import Collections
 from modicum_server.ports.erasures import Erasures
+from modicum_server.ports.holds import Holds
 from modicum_server.ports.identity import Identity
 from modicum_server.ports.overviews import Gauges, Overviews
 from modicum_server.ports.reviews import Reviews
@@ -31,6 +32,7 @@ class Transaction(Protocol):
     artifacts: Artifacts
     collections: Collections
     erasures: Erasures
+    holds: Holds
     audits: Audits
     shards: Shards
     findings: Findings

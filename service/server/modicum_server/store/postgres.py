@@ -22,6 +22,7 @@ from modicum_server.store.database_errors import translated
 from modicum_server.store.datasets import PostgresDatasets
 from modicum_server.store.erasures import PostgresErasures
 from modicum_server.store.findings import PostgresFindings
+from modicum_server.store.holds import PostgresHolds
 from modicum_server.store.identity import PostgresIdentity
 from modicum_server.store.metric_queries import PostgresGauges
 from modicum_server.store.models import PostgresModels
@@ -63,6 +64,7 @@ class PostgresTransaction:
     artifacts: ports.Artifacts
     collections: ports.Collections
     erasures: ports.Erasures
+    holds: ports.Holds
     audits: ports.Audits
     shards: ports.Shards
     findings: ports.Findings
@@ -109,6 +111,7 @@ class PostgresStore:
             artifacts=PostgresArtifacts(connection),
             collections=PostgresCollections(connection),
             erasures=PostgresErasures(connection),
+            holds=PostgresHolds(connection),
             audits=PostgresAudits(connection),
             shards=PostgresShards(connection, self._wake_jobs),
             findings=PostgresFindings(connection),

@@ -32,6 +32,7 @@ from modicum_server.domain.verdicts import OVERALL
 from modicum_server.store.access_tables import roles, sessions, sign_in_links, tokens
 from modicum_server.store.collection_table import collections
 from modicum_server.store.erasure_table import erasures
+from modicum_server.store.hold_table import holds
 from modicum_server.store.identity_table import store_identity
 from modicum_server.store.review_tables import review_answers, reviewers, reviews
 from modicum_server.store.spot_swap_tables import spot_swaps
@@ -42,6 +43,7 @@ from modicum_server.store.trust_tables import trust_rules, used_identity_tokens
 __all__ = [
     "collections",
     "erasures",
+    "holds",
     "metadata",
     "review_answers",
     "reviewers",

@@ -12,6 +12,7 @@ from modicum.v1 import (
     audit_service_pb2,
     dataset_service_pb2,
     erasure_service_pb2,
+    hold_service_pb2,
     model_service_pb2,
     project_service_pb2,
     review_service_pb2,
@@ -32,6 +33,7 @@ _MODULES: Mapping[str, Any] = {
     "verdicts": verdict_service_pb2,
     "reviews": review_service_pb2,
     "erasures": erasure_service_pb2,
+    "holds": hold_service_pb2,
 }
 """By attribute of `Services`, the module whose service it serves."""
 

@@ -17,6 +17,7 @@ from modicum_server.transports.methods.artifacts import ArtifactMethods
 from modicum_server.transports.methods.audits import AuditMethods
 from modicum_server.transports.methods.datasets import DatasetMethods
 from modicum_server.transports.methods.erasures import ErasureMethods
+from modicum_server.transports.methods.holds import HoldMethods
 from modicum_server.transports.methods.models import ModelMethods
 from modicum_server.transports.methods.projects import ProjectMethods
 from modicum_server.transports.methods.reviews import ReviewMethods
@@ -30,6 +31,7 @@ from modicum_server.usecases.datasets import Datasets
 from modicum_server.usecases.erasing import Erasing
 from modicum_server.usecases.findings import Findings
 from modicum_server.usecases.found_so_far import FoundSoFar
+from modicum_server.usecases.holds import Holds
 from modicum_server.usecases.judging import Judging
 from modicum_server.usecases.members import Members, Tokens
 from modicum_server.usecases.models import Models
@@ -88,6 +90,7 @@ class UseCases:
     comparing: Comparing
     spot_swaps: SpotSwaps
     erasing: Erasing
+    holds: Holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +107,7 @@ class Services:
     verdicts: VerdictMethods
     reviews: ReviewMethods
     erasures: ErasureMethods
+    holds: HoldMethods
     use_cases: UseCases
     call_rate: CallRate
     refused: RefusedAttempts
@@ -161,6 +165,7 @@ def build_services(
         comparing=Comparing(store, facts),
         spot_swaps=SpotSwaps(store, artifacts, renderer, reports, settings),
         erasing=Erasing(store),
+        holds=Holds(store),
     )
     return Services(
         projects=ProjectMethods(use_cases.projects),
@@ -180,6 +185,7 @@ def build_services(
         verdicts=VerdictMethods(use_cases.verdicts),
         reviews=ReviewMethods(use_cases.reviews),
         erasures=ErasureMethods(use_cases.erasing),
+        holds=HoldMethods(use_cases.holds),
         use_cases=use_cases,
         call_rate=CallRate(settings.max_calls_per_second),
         refused=refused or RefusedAttempts(store),

@@ -7,7 +7,7 @@ from modicum_server.domain.projects import Principal, Role
 from modicum_server.errors import ProjectNotFound, RoleInsufficient
 
 #: The services of the contract that only admins may call.
-OF_ADMINS = frozenset({"AccessService", "ErasureService", "TrustService"})
+OF_ADMINS = frozenset({"AccessService", "ErasureService", "HoldService", "TrustService"})
 _RANKS: Mapping[Role, int] = {Role.VIEWER: 0, Role.AUDITOR: 1, Role.ADMIN: 2}
 
 
@@ -19,7 +19,7 @@ def token_digest(token: str) -> str:
 def authorise_body(principal: Principal, project: str, service: str) -> None:
     """Refuse a request with a body before it is read: each of them changes something, which a viewer may not.
 
-    Those of members, tokens, trust rules and erasures need an admin.
+    Those of members, tokens, trust rules, erasures and holds need an admin.
 
     Raises:
         ProjectNotFound, RoleInsufficient

@@ -11,6 +11,7 @@ from modicum_server.errors import AuditNotEnded, AuditNotFound, AuditNotStoppabl
 from modicum_server.ports import Store, Transaction
 from modicum_server.usecases.access import authorise
 from modicum_server.usecases.filters import audit_filter
+from modicum_server.usecases.held_resources import refuse_held
 from modicum_server.usecases.models import refuse_in_use
 from modicum_server.usecases.pages import LARGE_NUMBERS, Page, PageRequest, read_page
 from modicum_server.usecases.resource_names import project_of
@@ -106,7 +107,7 @@ class Audits:
         Only an admin may delete an audit of someone else.
 
         Raises:
-            FieldInvalid, ProjectNotFound, RoleInsufficient, AuditNotFound, AuditNotEnded, ResourceInUse
+            FieldInvalid, ProjectNotFound, RoleInsufficient, AuditNotFound, AuditNotEnded, ResourceHeld, ResourceInUse
         """
         project = project_of("audit", name)
         authorise(principal, project, Role.AUDITOR)
@@ -120,6 +121,7 @@ class Audits:
             users = await transaction.verdicts.of_audit(name) + await transaction.reviews.of_audit(name)
             if audit.result_digest and not audit.reused_from:
                 users += await transaction.artifacts.referrers(project, audit.result_digest)
+            await refuse_held(transaction, [name])
             refuse_in_use(name, [user for user in dict.fromkeys(users) if user != name])
             await transaction.audits.delete(name)
             await record(transaction, principal, Verb.DELETE_AUDIT, name)

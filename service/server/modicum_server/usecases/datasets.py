@@ -12,6 +12,7 @@ from modicum_server.errors import ArtifactMissing, DatasetDiffers, DatasetNotFou
 from modicum_server.ports import ArtifactStore, Keyed, ObjectsCheck, Store, Transaction
 from modicum_server.settings import Settings
 from modicum_server.usecases.access import authorise
+from modicum_server.usecases.held_resources import refuse_held
 from modicum_server.usecases.manifests import read_manifest
 from modicum_server.usecases.model_sources import require_artifact
 from modicum_server.usecases.models import refuse_in_use
@@ -146,12 +147,14 @@ class Datasets:
         """Delete a data set.
 
         Raises:
-            FieldInvalid, ProjectNotFound, RoleInsufficient, DatasetNotFound, ResourceInUse
+            FieldInvalid, ProjectNotFound, RoleInsufficient, DatasetNotFound, ResourceHeld, ResourceInUse
         """
         authorise(principal, project_of("dataset", name), Role.ADMIN)
         async with self._store.transaction() as transaction:
             await require_dataset(transaction, name)
-            refuse_in_use(name, await transaction.datasets.audits_of(name))
+            users = await transaction.datasets.audits_of(name)
+            await refuse_held(transaction, [name])
+            refuse_in_use(name, users)
             await transaction.datasets.delete(name)
             await record(transaction, principal, Verb.DELETE_DATASET, name)
 

@@ -199,6 +199,7 @@ RULES: Mapping[str, Rule] = {
     "seed": Rule("0 or more", _between(0, LARGEST_INT64)),
     "sample": Rule("0 or more", _between(0, LARGEST_INT32)),
     "device": Rule("'auto', 'cpu', 'cuda', or empty", lambda value: value in {"", "auto", "cpu", "cuda"}),
+    "hold_reason": Rule(f"1 to {LONGEST_WHY_CHARACTERS} characters, with {PLAIN}", _is_text(1, LONGEST_WHY_CHARACTERS)),
     "why": Rule(f"at most {LONGEST_WHY_CHARACTERS} characters, with {PLAIN}", _is_text(0, LONGEST_WHY_CHARACTERS)),
     "filter": Rule(
         f"at most {LONGEST_FILTER_CHARACTERS:,} characters, with {PLAIN}", _is_text(0, LONGEST_FILTER_CHARACTERS)

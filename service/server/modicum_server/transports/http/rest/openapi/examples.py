@@ -20,6 +20,7 @@ IDS: Mapping[str, str] = {
     "verdicts": "019ac5a1b7e2-5c1d0e9f3a",
     "reviews": "019ac5a1b7e2-9b30c4d2e1",
     "erasures": "019ac5a1b7e2-2f6e8a0b4c",
+    "holds": "incident-12",
 }
 
 #: Values of required fields in queries: the id of what is created. The project `default` always exists.
@@ -29,6 +30,7 @@ IN_QUERIES: Mapping[str, str] = {
     "dataset_id": IDS["datasets"],
     "member_id": IDS["members"],
     "trust_rule_id": IDS["trustRules"],
+    "hold_id": IDS["holds"],
 }
 
 _IMAGENET = {
@@ -79,6 +81,7 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
         "subject_token": "HEADER.CLAIMS.SIGNATURE",
         "subject_token_type": "urn:ietf:params:oauth:token-type:id_token",
     },
+    "modicum.v1.Hold": {"held": "projects/default/audits/first", "reason": "evidence of incident 12"},
     "modicum.v1.EraseImageRequest": {"imageDigest": _DIGEST},
     "modicum.v1.RotateTokenRequest": {"overlapSeconds": 3600},
     "modicum.v1.FindMissingArtifactsRequest": {"digests": [_DIGEST]},

@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import Any
 
 from modicum_server import errors
-from modicum_server.ports import ProviderUnavailable, SignInRefused, TrustRuleExists
+from modicum_server.ports import HoldExists, ProviderUnavailable, SignInRefused, TrustRuleExists
 from modicum_server.transports.errors import (
     DEADLINE,
     DEADLINE_REASON,
@@ -106,6 +106,10 @@ def _adds_a_member(binding: Binding) -> bool:
     return binding.method.name == "CreateMember"
 
 
+def _adds_a_hold(binding: Binding) -> bool:
+    return binding.method.name == "CreateHold"
+
+
 def _adds_a_trust_rule(binding: Binding) -> bool:
     return binding.method.name == "CreateTrustRule"
 
@@ -126,6 +130,7 @@ _MET: Mapping[type[errors.ModicumError], Condition] = {
     errors.AlreadyExists: _creates,
     errors.MemberExists: _adds_a_member,
     TrustRuleExists: _adds_a_trust_rule,
+    HoldExists: _adds_a_hold,
     errors.FailedPrecondition: _names_something,
     errors.Unauthenticated: _always,
     errors.PermissionDenied: _needs_a_role,

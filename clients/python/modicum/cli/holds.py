@@ -1,0 +1,71 @@
+"""`modicum holds`: what must stay because it is evidence."""
+
+from typing import Annotated
+
+import typer
+
+from modicum.cli import options
+from modicum.cli.consoles import print_json, print_text, stderr, stdout
+from modicum.cli.options import RUN, option
+from modicum.cli.registration import Group, command
+from modicum.cli.tables import Column, Grid, print_grid
+from modicum.client import Client
+from modicum.errors import InvalidArgument
+from modicum.resource_names import last_part, printable
+
+app = typer.Typer(
+    cls=Group,
+    no_args_is_help=True,
+    help="Hold audits and data sets that are evidence: nothing of them is deleted or erased. Needs the role admin.",
+)
+
+HoldId = Annotated[str, typer.Argument(metavar="HOLD", help="Name of the hold.")]
+
+
+@command(app, "list")
+def list_holds(*, project: options.Project = "", as_json: options.Json = False) -> None:
+    """List the holds."""
+    with Client(project=project) as client:
+        holds = list(client.holds.list())
+    if as_json:
+        print_json(holds)
+        return
+    names = ("hold", "holds", "reason", "by", "since")
+    rows = [
+        (last_part(one.name), one.held, printable(one.reason), one.creator, f"{one.create_time:%Y-%m-%d %H:%M}")
+        for one in holds
+    ]
+    prose = {"holds", "reason"}
+    print_grid(stdout(), Grid(columns=[Column(name, prose=name in prose) for name in names], rows=rows))
+
+
+@command(app)
+def add(
+    hold: HoldId,
+    *,
+    reason: Annotated[str, option(RUN, "--reason", "TEXT", "Why. Whoever is refused reads it.")],
+    audit: Annotated[str, option(RUN, "--audit", "NAME", "The audit to hold, with its result.")] = "",
+    dataset: Annotated[str, option(RUN, "--dataset", "NAME", "The data set to hold.")] = "",
+    project: options.Project = "",
+    as_json: options.Json = False,
+) -> None:
+    """Hold an audit or a data set: it is not deleted, and no picture of it is erased, until it is released."""
+    if bool(audit) == bool(dataset):
+        raise InvalidArgument("expected --audit NAME or --dataset NAME")
+    with Client(project=project) as client:
+        made = client.holds.add(hold, reason=reason, audit=audit, dataset=dataset)
+    if as_json:
+        print_json(made)
+    else:
+        print_text(stdout(), printable(f"{made.name} holds {made.held}: {made.reason}"))
+
+
+@command(app)
+def release(hold: HoldId, *, project: options.Project = "", as_json: options.Json = False) -> None:
+    """Release what a hold holds."""
+    with Client(project=project) as client:
+        client.holds.release(hold)
+    if as_json:
+        print_json({"released": hold})
+    else:
+        stderr().print(f"released {hold}", markup=False)

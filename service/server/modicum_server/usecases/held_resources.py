@@ -1,0 +1,20 @@
+"""The refusal to delete or erase what is held as evidence."""
+
+from collections.abc import Collection
+
+from modicum_server.ports import ResourceHeld, Transaction
+
+
+async def refuse_held(transaction: Transaction, names: Collection[str]) -> None:
+    """Refuse to delete or erase anything of these audits and data sets while one is held.
+
+    Raises:
+        ResourceHeld: names the holds and what to do.
+    """
+    holds = await transaction.holds.on(names)
+    if holds:
+        said = "; ".join(f"{hold.held} by {hold.name} of {hold.creator} ({hold.reason})" for hold in holds)
+        raise ResourceHeld(
+            f"held as evidence: {said}. If it is no longer, an admin releases it with `modicum holds release`",
+            held_by=", ".join(hold.name for hold in holds),
+        )
