@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 from modicum_server.domain.spots import SpotKind
+from modicum_server.measures.rows import finding_row
 
+from tests.borders.records import FINDING
 from tests.docs.documents import ROOT
 from tests.gate.server_documents import CATS, EVERYONE, served, trial
 
@@ -16,7 +18,7 @@ PAGE = (ROOT / "docs" / "reference" / "result-document.md").read_text(encoding="
 NAMED = {word.strip("[]") for name in re.findall(r"`([\w.\[\]]+)`", PAGE) for word in name.split(".")}
 DOCUMENT = json.loads((GOLDEN / "result.json").read_text(encoding="utf-8"))
 SEARCH = DOCUMENT["models"][0]["searches"][0]
-ROW = json.loads((GOLDEN / "finding.jsonl").read_text(encoding="utf-8").splitlines()[0])
+ROW = finding_row(FINDING)
 
 
 @pytest.mark.parametrize(

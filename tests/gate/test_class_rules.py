@@ -9,12 +9,12 @@ from modicum.gate.planning import planned
 from modicum.gate.policy_file import policy_of
 from modicum.gate.recount import first_difference
 from modicum.gate.scaling import scaled
+from modicum.gate.variants import COMPARED_WITH, RING_FILLED
 from modicum.gate.verdict import Outcome
 from modicum_server.domain.findings import FindingControls, FindingReason, Prediction, ScoredVariant, TransferFinding
 from modicum_server.domain.searches import Control, ControlPlan
 from modicum_server.domain.statistics import Statistics
 from modicum_server.measures.counterfactual_set import CounterfactualSet, Pair
-from modicum_server.measures.observations import COMPARED_WITH, RING_FILLED
 
 from tests.gate.documents import TODAY
 from tests.measures.example_audit import OTHER_VERSION, VERSION, document_and_rows, finding

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from modicum.gate.variants import COMPARED_WITH
 from modicum_server.domain.findings import FindingControls, ObjectsFinding, ScoredVariant, Subset
 from modicum_server.domain.searches import Canvas
 from modicum_server.measures import canonical_json, registry
 from modicum_server.measures.observation_builder import observe
-from modicum_server.measures.observations import COMPARED_WITH
 from modicum_server.measures.ring import Ring
 
 from tests.measures.example_audit import SEARCH, SIDE, document_and_rows, finding, measures_of, not_eligible

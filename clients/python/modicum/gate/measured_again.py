@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from modicum.gate.intervals import difference_ends, order_ends, quantile, quantile_ends, wilson_ends
-from modicum.gate.row_facts import COMPARED_WITH, RowFacts
+from modicum.gate.row_facts import RowFacts
 from modicum.gate.tails import FEWEST_PAIRS
+from modicum.gate.variants import COMPARED_WITH
 
 Told = dict[str, Any]
 """Fields of a measure as its document has them."""

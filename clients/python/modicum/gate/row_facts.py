@@ -12,12 +12,9 @@ import numpy as np
 
 from modicum.gate.baseline_file import NOT_FINITE
 from modicum.gate.paired import MEASURED_REASONS, is_small, measured_size
+from modicum.gate.variants import OF_WHOLE_IMAGES
 
 Document = Mapping[str, Any]
-COMPARED_WITH = {"ring_filled": "band_filled", "outside_filled": "objects_filled"}
-"""What each variant of the shortcut control is compared with."""
-OF_WHOLE_IMAGES = frozenset({*COMPARED_WITH, *COMPARED_WITH.values()})
-"""Variants of the whole image, scored whether there is a subset or not; all others are of the subset."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from modicum.gate.paired import measured_size
+from modicum.gate.variants import OF_WHOLE_IMAGES
 from numpy.typing import NDArray
 
 from modicum_server.domain.findings import (
@@ -26,14 +27,7 @@ from modicum_server.domain.findings import (
 from modicum_server.domain.searches import Canvas, Search
 from modicum_server.domain.statistics import DEFAULTS, Statistics
 from modicum_server.measures.masks import subset_mask
-from modicum_server.measures.observations import (
-    OF_WHOLE_IMAGES,
-    UNKNOWN,
-    Booleans,
-    Observations,
-    Rescored,
-    Transferred,
-)
+from modicum_server.measures.observations import UNKNOWN, Booleans, Observations, Rescored, Transferred
 from modicum_server.measures.pixel_subset_curves import DescentColumns
 from modicum_server.measures.ring import Ring
 

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from modicum.gate.class_rules import DROP, DROP_LIMIT, EXCESS, LEAST_IMAGES, SHORTCUT_STATEMENTS, shortcut_outcome
 from modicum.gate.reading_rules import INCONCLUSIVE
+from modicum.gate.variants import COMPARED_WITH, OUTSIDE_FILLED, RING_FILLED
 
 from modicum_server.domain.searches import Canvas
 from modicum_server.measures.by_class import by_class
@@ -29,14 +30,7 @@ from modicum_server.measures.comparisons import difference_of
 from modicum_server.measures.intervals import square_and_add
 from modicum_server.measures.measure import Measure, Measured, Reading, concluded, share
 from modicum_server.measures.measure_sets import DIFFERENCES, MeasureSet, Title
-from modicum_server.measures.observations import (
-    COMPARED_WITH,
-    OUTSIDE_FILLED,
-    RING_FILLED,
-    Booleans,
-    Floats,
-    Observations,
-)
+from modicum_server.measures.observations import Booleans, Floats, Observations
 from modicum_server.measures.shortcut_words import (
     fact_text,
     near_chance_text,

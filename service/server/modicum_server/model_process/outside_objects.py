@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 
 import modicum_sis.findings as sis
 import torch
+from modicum.gate.variants import COMPARED_WITH, OUTSIDE_FILLED, RING_FILLED
 from modicum_sis import Classifier
 from modicum_sis.scoring.verification import confidence_of
 from modicum_sis.spots.places import inner_band
 from torch import Tensor
 
 from modicum_server.domain.findings import FindingControls, ObjectsFinding, ScoredVariant
-from modicum_server.measures.observations import COMPARED_WITH, OUTSIDE_FILLED, RING_FILLED
 from modicum_server.measures.ring import Ring
 from modicum_server.measures.shortcut import is_large_enough
 from modicum_server.model_process.controls import PlannedControl, Searched
