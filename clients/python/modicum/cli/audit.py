@@ -30,6 +30,7 @@ from modicum.cli.requests import (
 from modicum.cli.result_tables import reason_text, show_result
 from modicum.cli.short_results import report_command, short_lines, tables_command
 from modicum.cli.stored_baselines import baseline_beside, report_of
+from modicum.cli.subjects import SubjectOptions
 from modicum.cli.watching import say_where
 from modicum.client import Audit, Client
 from modicum.datasets import Dataset
@@ -66,7 +67,7 @@ class AuditRequest:
 
 def audit(
     *,
-    subject: options.SubjectOptions,
+    subject: SubjectOptions,
     search: options.SearchOptions,
     method: options.MethodOptions,
     controls: options.ControlOptions,
@@ -107,7 +108,7 @@ def audit(
 
 
 def audit_request(
-    subject: options.SubjectOptions, *, search: SearchRequest, outputs: tuple[Output, ...], reuse: bool, ends: Ends
+    subject: SubjectOptions, *, search: SearchRequest, outputs: tuple[Output, ...], reuse: bool, ends: Ends
 ) -> AuditRequest:
     """The request, checked as far as possible before anything is sent.
 

@@ -21,6 +21,7 @@ from modicum.cli.registered import Promote, candidate_of, settle, subject_with
 from modicum.cli.requests import SearchRequest, search_request
 from modicum.cli.saving import refuse_unsaved, save
 from modicum.cli.stored_baselines import baseline_in_file
+from modicum.cli.subjects import SubjectOptions
 from modicum.cli.verdict_outputs import VerdictOptions, exit_code_of, judged, show_verdict, verdict_outputs
 from modicum.client import Client
 from modicum.errors import DeadlineExceeded, RegistryError
@@ -37,7 +38,7 @@ from modicum.statistics import Statistics
 
 def gate(
     *,
-    subject: options.SubjectOptions,
+    subject: SubjectOptions,
     judging: VerdictOptions,
     promote: Promote = None,
     result: Annotated[

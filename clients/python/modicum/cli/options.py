@@ -10,8 +10,6 @@ from typing import Annotated, Any
 
 import typer
 
-from modicum.errors import InvalidArgument
-from modicum.registries.port import is_registered
 from modicum.searches import DEFAULT_THRESHOLD, FEWEST_CONTROL_PASSES, Control, Fill, SearchMethod, TargetRule
 from modicum.sources.inputs import BUILT_IN
 from modicum.versions import Combine
@@ -65,14 +63,6 @@ Photos = Annotated[
     typer.Argument(
         metavar="PHOTOS",
         help="A folder of images, with or without class folders; a .csv of file,label; an .npz; or one image.",
-    ),
-]
-Places = Annotated[
-    list[str],
-    typer.Argument(
-        metavar="[MODEL] PHOTOS",
-        help="MODEL, in place of --weights: a model in MLflow, models:/NAME/VERSION or models:/NAME@ALIAS. PHOTOS: a "
-        "folder of images, with or without class folders; a .csv of file,label; an .npz; or one image.",
     ),
 ]
 Json = Annotated[bool, option(OUTPUT, "--json", FLAG, "Print JSON to stdout.")]
@@ -209,36 +199,6 @@ class ImageOptions:
             "is background, anything else is object.",
         ),
     ] = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SubjectOptions:
-    """What an audit is about: a model, and images."""
-
-    places: Places
-    model: ModelOptions
-    name: Annotated[str | None, option(MODEL, "--name", "NAME", "Name of the model. Default: its file's name.")] = None
-    images: ImageOptions
-    counterfactual: Counterfactuals = None
-
-    @property
-    def registered(self) -> str | None:
-        """The model's name in a registry, if it is in one.
-
-        Raises:
-            InvalidArgument: PHOTOS are missing, or there are too many arguments.
-        """
-        *models, photos = self.places
-        if is_registered(photos):
-            raise InvalidArgument(f"expected PHOTOS after {photos}: a folder of images, a .csv or an .npz")
-        if len(models) > 1 or not all(map(is_registered, models)):
-            raise InvalidArgument(f"expected one folder of images, a .csv or an .npz; got {', '.join(self.places)}")
-        return models[0] if models else None
-
-    @property
-    def photos(self) -> Path:
-        """The images."""
-        return Path(self.places[-1])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from modicum.cli.consoles import print_error
-from modicum.cli.options import MODEL, SubjectOptions, option
+from modicum.cli.options import MODEL, option
+from modicum.cli.subjects import SubjectOptions
 from modicum.errors import InvalidArgument
 from modicum.gate.verdict import Outcome, Verdict
 from modicum.registries.candidate import Candidate, fetched
