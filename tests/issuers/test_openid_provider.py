@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import jwt
 import pytest
 from modicum_server.domain.sign_in import Person, ProviderAnswer, SignInFlow
+from modicum_server.issuers import openid_provider
 from modicum_server.issuers.fetching import FetchBounds
 from modicum_server.issuers.openid_provider import OpenIdProvider, _token_hash
 from modicum_server.ports import IdentityTokenInvalid, ProviderUnavailable, SignInRefused
@@ -340,11 +341,22 @@ async def test_many_who_begin_at_once_ask_for_the_document_once(client, provider
     assert provider.asked == ["/.well-known/openid-configuration"]
 
 
-async def test_where_to_sign_out_is_known_once_the_provider_has_said_it(client, provider):
-    before = client.sign_out_url
-    await client.sign_in_url(new_flow(), REDIRECT)
+async def test_the_provider_says_where_to_sign_out(client, provider):
+    assert await client.sign_out_url() == f"{provider.address}/end?client_id={CLIENT}"
 
-    assert (before, client.sign_out_url) == ("", f"{provider.address}/end?client_id={CLIENT}")
+
+@pytest.mark.parametrize("more", [{"end_session_endpoint": None}, {"issuer": "https://other.example.org"}])
+async def test_without_a_place_to_sign_out_none_is_named(client, provider, more):
+    provider.more = more
+
+    assert await client.sign_out_url() == ""
+
+
+async def test_whoever_signs_out_waits_for_no_slow_provider(client, provider, monkeypatch):
+    monkeypatch.setattr(openid_provider, "SIGN_OUT_SECONDS", 0.01)
+    provider.byte_seconds = 0.002
+
+    assert await client.sign_out_url() == ""
 
 
 def test_the_hash_of_an_access_token_is_that_of_the_specification():

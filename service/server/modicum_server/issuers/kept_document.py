@@ -29,8 +29,7 @@ class KeptDocument:
         self._clock = clock
         self._reading: asyncio.Task[None] | None = None
         self._read_at = self._tried_at = float("-inf")
-        self.kept: Mapping[str, Any] = {}
-        """What was read last; empty before."""
+        self._kept: Mapping[str, Any] = {}
 
     async def get(self) -> Mapping[str, Any]:
         """Return the document. After ten minutes it is read anew; while that fails, the old one is good for an hour.
@@ -46,14 +45,14 @@ class KeptDocument:
             await asyncio.shield(self._reading)
         if self._is_old():
             raise FetchRefused("the document cannot be read now")
-        return self.kept
+        return self._kept
 
     def _is_old(self) -> bool:
         return self._clock() - self._read_at > LONGEST_SECONDS
 
     async def _look(self) -> None:
         try:
-            self.kept = await self._read()
+            self._kept = await self._read()
             self._read_at = self._clock()
         except FetchRefused as error:
             log.warning("provider_unavailable", cause=str(error))

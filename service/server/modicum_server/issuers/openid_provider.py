@@ -4,6 +4,7 @@ Discovery and the token request go through `fetching`, keys and signatures throu
 the browser is compared before the provider is asked anything. The access token is thrown away.
 """
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -28,6 +29,8 @@ REQUIRED = ("iss", "sub", "aud", "exp", "iat", "nonce")
 #: OpenID Connect allows no longer one.
 LONGEST_SUBJECT_CHARACTERS = 255
 LONGEST_EMAIL_CHARACTERS = 254
+#: Whoever signs out has done so; they wait no longer than this to be told where else.
+SIGN_OUT_SECONDS = 2.0
 #: The hash of an access token is the left half of this one, by the algorithm that signs.
 HASHES = {"RS256": hashlib.sha256, "ES256": hashlib.sha256, "ES384": hashlib.sha384}
 
@@ -53,12 +56,12 @@ class OpenIdProvider:
         self._keys = IssuerKeys(self.issuer, self._read_keys)
         self._secret()
 
-    @property
-    def sign_out_url(self) -> str:
-        """Where a browser ends its session with the provider; empty where the provider has said none yet."""
+    async def sign_out_url(self) -> str:
+        """Return where a browser ends its session with the provider; empty where it names no such place, or not now."""
         try:
-            place = self._address("end_session_endpoint", self._discovery.kept)
-        except FetchRefused:
+            async with asyncio.timeout(SIGN_OUT_SECONDS):
+                place = self._address("end_session_endpoint", await self._discovery.get())
+        except (FetchRefused, TimeoutError):
             return ""
         return _with_query(place, {"client_id": self._settings.sign_in_client_id})
 

@@ -23,9 +23,8 @@ class SignInProvider(Protocol):
     def name(self) -> str:
         """What people call it."""
 
-    @property
-    def sign_out_url(self) -> str:
-        """Where a browser ends its session with the provider; empty where the provider has said none yet."""
+    async def sign_out_url(self) -> str:
+        """Where a browser ends its session with the provider; empty where it names no such place, or not now."""
 
     async def sign_in_url(self, flow: SignInFlow, redirect_uri: str) -> str:
         """Where to send a browser.

@@ -77,10 +77,9 @@ class ProviderSignIn:
         """What people call the provider; empty where there is none."""
         return "" if self._provider is None else self._provider.name
 
-    @property
-    def sign_out_url(self) -> str:
-        """Where a browser ends its session with the provider; empty where none is known."""
-        return "" if self._provider is None else self._provider.sign_out_url
+    async def sign_out_url(self) -> str:
+        """Return where a browser ends its session with the provider; empty where none is known."""
+        return "" if self._provider is None else await self._provider.sign_out_url()
 
     async def begin(self, path: str) -> Begun:
         """Begin a sign-in that leads to a path of the pages.

@@ -10,8 +10,19 @@ from modicum_server.transports.http.pages.visits import Visit
 HOME = "/"
 
 
-def sign_in_page(visit: Visit, path: str, error: ModicumError | None = None, *, left: bool = False) -> Response:
-    """Return the page, for somebody who then goes to a path. `left`: a session that was begun at the provider ended."""
+async def signed_out_page(visit: Visit) -> Response:
+    """Return the page for somebody whose session ended that was begun at the provider, where theirs goes on."""
+    return _page(visit, HOME, left=True, sign_out_url=await visit.use_cases.provider_sign_in.sign_out_url())
+
+
+def sign_in_page(visit: Visit, path: str, error: ModicumError | None = None) -> Response:
+    """Return the page, for somebody who then goes to a path."""
+    return _page(visit, path, error)
+
+
+def _page(
+    visit: Visit, path: str, error: ModicumError | None = None, *, left: bool = False, sign_out_url: str = ""
+) -> Response:
     provider = visit.use_cases.provider_sign_in
     # the provider sends browsers back to this address, and the cookie has to be the same there
     begin = f"{visit.settings.pages_url.rstrip('/')}/sign-in/provider" if provider.name else ""
@@ -23,7 +34,7 @@ def sign_in_page(visit: Visit, path: str, error: ModicumError | None = None, *, 
         provider=provider.name,
         begin=begin,
         left=left,
-        sign_out_url=provider.sign_out_url if left else "",
+        sign_out_url=sign_out_url,
     )
 
 

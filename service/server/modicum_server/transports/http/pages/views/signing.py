@@ -7,7 +7,7 @@ from starlette.responses import Response
 from modicum_server.errors import SignInLinkUsed, TokenInvalid
 from modicum_server.transports.http.pages.cookies import forget_secret, secret_of
 from modicum_server.transports.http.pages.page import Page
-from modicum_server.transports.http.pages.sign_in_page import HOME, sign_in_page, signed_in, within
+from modicum_server.transports.http.pages.sign_in_page import HOME, sign_in_page, signed_in, signed_out_page, within
 from modicum_server.transports.http.pages.visits import Visit
 from modicum_server.transports.layers import GUESS_SECONDS
 
@@ -17,7 +17,9 @@ LONGEST_TOKEN = 1000
 
 
 async def _sign_in_form(visit: Visit) -> Response:
-    return sign_in_page(visit, visit.query("next"), left=visit.query("left") == AT_PROVIDER)
+    if visit.query("left") == AT_PROVIDER:
+        return await signed_out_page(visit)
+    return sign_in_page(visit, visit.query("next"))
 
 
 async def _sign_in(visit: Visit) -> Response:
