@@ -18,7 +18,7 @@ from sqlalchemy import text
 from starlette.requests import Request
 
 from tests.openid_provider import OpenIdProvider, way_back
-from tests.pages.browsing import window_on
+from tests.pages.browsing import objections, window_on
 from tests.pages.page_reading import whole
 from tests.pages.pages_stage import PROJECT, PlainBrowser, Scene, Seen
 
@@ -364,17 +364,22 @@ def test_a_person_signs_in_and_out_in_a_browser(provided, provider, chromium):
     page.on("console", lambda said: forbidden.append(said.text) if "Content Security" in said.text else None)
 
     page.goto(f"/{PROJECT}")
+    objected = objections(page)
     page.get_by_role("link", name="Sign in with Octo").click()
     page.get_by_role("link", name="Continue").click()
     page.get_by_role("heading", name="Not Found").wait_for()
     page.get_by_role("link", name="To the overview").click()
     name = NAME.search(page.get_by_role("main").inner_text())[0]
+    objected += objections(page)
     admit(provided, name, Role.AUDITOR)
     page.goto(f"/{PROJECT}")
     page.get_by_role("link", name="New audit").first.wait_for()
     page.get_by_role("button", name="Sign out").click()
-    page.get_by_role("status").get_by_role("link", name="Sign out of Octo, too").click()
+    page.get_by_role("status").wait_for()
+    objected += objections(page)
+    page.get_by_role("link", name="Sign out of Octo, too").click()
     page.get_by_role("heading", name="Signed out of the provider").wait_for()
     page.context.close()
 
     assert forbidden == []
+    assert objected == []
