@@ -22,6 +22,7 @@ WORDS: Mapping[str, str] = {
     "verify_command": "modicum-server verify",
     "database_option": "--data",
     "amount_options": "50MB, 30d",
+    "trail_checks": "flaws, in words",
     "local": "modicum-server up",
     "selftest": "planted shortcuts",
     "bootstrap": "joins ports and adapters",
@@ -113,6 +114,6 @@ def _colour(name: str) -> str:
     if name in CORE_PACKAGES:
         return CORE
     programs = {"cli", "demo", "backup_commands", "collect_command", "token_commands", "trail_commands"}
-    programs |= {"verify_command", "amount_options", "command_parts", "database_option"}
+    programs |= {"verify_command", "amount_options", "command_parts", "database_option", "trail_checks"}
     programs |= {"local", "selftest", "bootstrap", "worker"}
     return PROGRAMS if name in programs else ADAPTERS

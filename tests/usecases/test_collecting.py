@@ -8,7 +8,7 @@ import pytest
 from modicum_server.artifacts.store import open_artifact_store
 from modicum_server.domain.datasets import DatasetItem
 from modicum_server.domain.projects import Principal, Role
-from modicum_server.ports import RememberedRequest
+from modicum_server.ports import RememberedRequest, TrailFilter
 from modicum_server.settings import Settings
 from modicum_server.store.database_copies import PostgresCopies
 from modicum_server.store.postgres import PostgresStore
@@ -173,6 +173,29 @@ async def test_nothing_is_collected_beside_a_backup(server):
             await server.collect()
 
     assert await server.left() == set(CONTENTS)
+
+
+async def test_the_trails_of_the_server_and_of_the_project_say_what_went(server):
+    async def told() -> list[tuple[str, str, str, str]]:
+        async with server.store.transaction() as transaction:
+            rows = [
+                entry
+                for project in ("", PROJECT)
+                for _, entry in await transaction.trail.page(project, TrailFilter(), after="", limit=10)
+            ]
+        return [(entry.project, entry.verb, entry.principal, entry.detail) for entry in rows]
+
+    size = len(CONTENTS["unneeded"])
+
+    await server.collect(dry_run=True)
+    looked = await told()
+    await server.collect()
+
+    assert looked == []
+    assert await told() == [
+        ("", "Collect", "system:operator", f"1 artifacts of {size} bytes, 0 orphans, 0 request ids"),
+        (PROJECT, "Collect", "system:operator", f"1 artifacts of {size} bytes"),
+    ]
 
 
 async def test_old_request_ids_are_forgotten(server):

@@ -55,8 +55,8 @@ def backup(folder: NewFolder, rate: Rate = "", data: Data = None) -> None:
 def restore(folder: OldFolder, digest: Digest = "", rate: Rate = "", data: EmptyData = None) -> None:
     """Fill an empty database and an empty artifact store from a backup, and verify both. No server may use them.
 
-    If it was interrupted, run it again. Ends with 1 where artifacts are missing that the backup could not have: they
-    are printed.
+    If it was interrupted, run it again. Ends with 1 where artifacts are missing that the backup could not have, or the
+    trail has flaws: they are printed.
     """
     throttle = Throttle(rate_of(rate), monotonic, asyncio.sleep)
     if asyncio.run(_restore(folder, digest, throttle, data)):
@@ -71,6 +71,7 @@ async def _back_up(folder: Path, settings: Settings, throttle: Throttle) -> int:
     from modicum_server.backups.folder import make_place
     from modicum_server.bootstrap import open_backup, open_copies, open_store, refuse_mixed_stores
     from modicum_server.usecases.backing_up import back_up
+    from modicum_server.usecases.operator_trail import note_backup
 
     url = settings.database_url.get_secret_value()
     artifacts = open_artifact_store(settings.artifacts_url)
@@ -83,6 +84,8 @@ async def _back_up(folder: Path, settings: Settings, throttle: Throttle) -> int:
             to = open_backup(folder)
             release, show = version("modicum-server"), _show(shown)
             made, digest = await back_up(copies, artifacts, to, release=release, throttle=throttle, show=show)
+    async with open_store(url) as store:
+        await note_backup(store, made, digest)
     _say(folder, made)
     typer.echo(f"SHA-256 {digest}")
     return len(made.damaged)
@@ -110,19 +113,26 @@ async def _restore(folder: Path, digest: str, throttle: Throttle, data: Path | N
             async with open_copies(owner_url) as copies:
                 await fill(open_backup(folder), made, copies, artifacts, throttle=throttle, show=_show(shown))
             await asyncio.to_thread(migrate, owner_url, service_url=service_url)  # rights for the role that serves
-            return await _verify(settings, made, shown)
+            return await _verify(settings, made, found, shown)
 
 
-async def _verify(settings: Settings, made: "Backup", shown: "View") -> int:
-    """Give the restored store its id, read all of it, and print what is not whole; return how much that is."""
+async def _verify(settings: Settings, made: "Backup", digest: str, shown: "View") -> int:
+    """Give the restored store its id, read all of it, and print what is not whole; return how much that is.
+
+    The trail is checked as of the moment of the backup, before the restore is its next entry.
+    """
     from modicum_server.artifacts.store import open_artifact_store
     from modicum_server.bootstrap import open_store
+    from modicum_server.trail_checks import trail_has_flaws
+    from modicum_server.usecases.operator_trail import note_restore
     from modicum_server.usecases.store_identity import give_new_id
 
     artifacts = open_artifact_store(settings.artifacts_url)
     lost, done, count = [], 0, made.artifacts.count
     async with open_store(settings.database_url.get_secret_value()) as store:
         await give_new_id(store, artifacts)
+        flawed = await trail_has_flaws(store, now=made.create_time)
+        await note_restore(store, made, digest)
         async with aclosing(verify(store, artifacts)) as checks:
             async for one in checks:
                 done += 1
@@ -131,7 +141,7 @@ async def _verify(settings: Settings, made: "Backup", shown: "View") -> int:
     for one in lost:
         shown.say(f"{one.state:<10}  {one.digest}")
     typer.echo(f"restored and verified: {done:,} artifacts, {len(lost):,} missing or damaged")
-    return len(lost)
+    return len(lost) + flawed
 
 
 @asynccontextmanager

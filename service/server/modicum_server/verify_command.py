@@ -20,8 +20,7 @@ from modicum_server.domain.digests import is_digest
 from modicum_server.domain.trail import Seal
 from modicum_server.errors import DependencyUnavailable
 from modicum_server.settings import Settings
-from modicum_server.usecases.trail_verifying import Checked as CheckedTrail
-from modicum_server.usecases.trail_verifying import Flaw, FlawKind, verify_trail
+from modicum_server.trail_checks import trail_has_flaws
 from modicum_server.usecases.verifying import Checked, State
 from modicum_server.usecases.verifying import verify as verified
 
@@ -112,29 +111,16 @@ def _head(told: dict[str, object]) -> Seal:
 
 
 async def _trail_has_flaws(settings: Settings, known_heads: Sequence[Seal]) -> bool:
-    """Print each flaw of the trail, and how much was checked.
+    """Print what is wrong with the trail; whether anything is.
 
     Raises:
         DependencyUnavailable
     """
     from modicum_server.bootstrap import open_store
 
-    checked, counts = CheckedTrail(), Counter[FlawKind]()
     async with open_store(settings.database_url.get_secret_value()) as store:
         await store.require_schema()
-        async with aclosing(verify_trail(store, checked, known_heads=known_heads)) as flaws:
-            async for flaw in flaws:
-                counts[flaw.kind] += 1
-                typer.echo(_flaw_row(flaw))
-    kinds = ", ".join(f"{counts[kind]:,} {kind.lower()}" for kind in FlawKind)
-    typer.echo(f"{checked.entries:,} entries of the trail in {checked.chains:,} chains: {kinds}")
-    return bool(counts)
-
-
-def _flaw_row(flaw: Flaw) -> str:
-    place = f"sequence {flaw.sequence:,}" if flaw.sequence else "without a seal"
-    entry = f", entry {flaw.entry_id:,}" if flaw.entry_id else ""
-    return f"{flaw.kind:<10}  {flaw.project or 'the server'}, {place}{entry}"
+        return await trail_has_flaws(store, known_heads=known_heads)
 
 
 async def _run(settings: Settings, seen: Seen, bytes_per_second: float | None) -> None:

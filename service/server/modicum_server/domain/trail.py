@@ -52,6 +52,9 @@ class Verb(StrEnum):
     CANCEL_SWAP = "CancelSwap"
     DELETE_SWAP = "DeleteSwap"
     ERASE_IMAGE = "EraseImage"
+    BACK_UP = "BackUp"
+    RESTORE = "Restore"
+    COLLECT = "Collect"
     CREATE_HOLD = "CreateHold"
     DELETE_HOLD = "DeleteHold"
 

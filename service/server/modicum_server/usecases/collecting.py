@@ -12,6 +12,7 @@ from modicum_server.domain.collections import Collection, Unreferred
 from modicum_server.ports import ArtifactStore, Store
 from modicum_server.usecases.artifacts import delete_unheld
 from modicum_server.usecases.backup_errors import BackupUnderWay
+from modicum_server.usecases.operator_trail import Collected, note_collection
 
 PAGE = 1000
 
@@ -40,9 +41,11 @@ async def collect(
         if not await transaction.artifacts.may_delete_bytes():
             raise BackupUnderWay("a backup of this store is under way; collect when it has ended")
     count = size = orphans = 0
+    projects = Collected()
     async with aclosing(_unreferred(store, artifacts, wanted, page)) as found:
         async for one in found:
             tell(one)
+            projects.note(one)
             count, size = count + 1, size + one.size_bytes
     async with aclosing(_orphans(store, artifacts, wanted, page)) as found:
         async for one in found:
@@ -58,6 +61,8 @@ async def collect(
     )
     async with store.transaction() as transaction:
         await transaction.collections.note(done)
+        if not wanted.dry_run:
+            await note_collection(transaction, done, projects)
     return done
 
 

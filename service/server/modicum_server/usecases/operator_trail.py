@@ -1,0 +1,57 @@
+"""Entries of the trail on what the operator does with the whole store: in the trail of the server, and of projects."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from modicum_server.domain.backups import Backup
+from modicum_server.domain.collections import Collection, Unreferred
+from modicum_server.domain.trail import Verb
+from modicum_server.ports import Store, Transaction
+from modicum_server.usecases.trail import THE_OPERATOR, record
+
+
+@dataclass(slots=True)
+class Collected:
+    """What goes from each project: how many artifacts, and their bytes."""
+
+    artifacts: Counter[str] = field(default_factory=Counter)
+    size_bytes: Counter[str] = field(default_factory=Counter)
+
+    def note(self, one: Unreferred) -> None:
+        """Count an artifact of a project."""
+        self.artifacts[one.project] += 1
+        self.size_bytes[one.project] += one.size_bytes
+
+
+async def note_backup(store: Store, backup: Backup, digest: str) -> None:
+    """Write that a backup was made, under its SHA-256."""
+    lost = f", {len(backup.damaged):,} of them missing or damaged" if backup.damaged else ""
+    held = backup.artifacts
+    async with store.transaction() as transaction:
+        detail = f"{held.count:,} artifacts of {held.total_bytes:,} bytes{lost}"
+        await record(transaction, THE_OPERATOR, Verb.BACK_UP, _name(digest), detail)
+
+
+async def note_restore(store: Store, backup: Backup, digest: str) -> None:
+    """Write into the trail that was restored that it was, and from what: what came after the backup is not in it."""
+    moment = backup.create_time.strftime("%Y-%m-%dT%H:%M:%SZ")
+    async with store.transaction() as transaction:
+        await record(transaction, THE_OPERATOR, Verb.RESTORE, _name(digest), f"store {backup.store_id} as of {moment}")
+
+
+async def note_collection(transaction: Transaction, done: Collection, projects: Collected) -> None:
+    """Write what a collection deleted, in the trail of each project that lost something, too."""
+    counts: Mapping[str, int] = projects.artifacts
+    for project in sorted(counts):
+        detail = f"{counts[project]:,} artifacts of {projects.size_bytes[project]:,} bytes"
+        await record(transaction, THE_OPERATOR, Verb.COLLECT, project, detail)
+    detail = (
+        f"{done.artifacts:,} artifacts of {done.artifact_bytes:,} bytes, {done.orphans:,} orphans, "
+        f"{done.request_ids:,} request ids"
+    )
+    await record(transaction, THE_OPERATOR, Verb.COLLECT, "collections", detail)
+
+
+def _name(digest: str) -> str:
+    return f"backups/{digest}"
