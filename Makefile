@@ -1,4 +1,4 @@
-# The whole vocabulary: setup demo test test-all soak check docs fmt proto migrate bench wheels version
+# The whole vocabulary: setup demo test test-all soak check dependencies docs fmt proto migrate bench wheels version
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -11,7 +11,7 @@ PROTO_VENV := .venv-proto
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all soak check docs fmt proto migrate bench wheels version
+.PHONY: help setup demo test test-all soak check dependencies docs fmt proto migrate bench wheels version
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -49,6 +49,9 @@ check: setup ## lint, types, import rules, API contract
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.contract.lint
 
+dependencies: setup ## list what is installed (sbom.cdx.json), and fail on known vulnerabilities that have a fix
+	$(BIN)/python tools/dependency_audit.py
+
 docs: setup ## the documentation as a site, in docs/_build
 	$(BIN)/python -m sphinx --builder html --fail-on-warning --keep-going --quiet docs docs/_build
 
@@ -68,7 +71,7 @@ proto: $(PROTO_VENV)/.installed ## generate the code of the API contract and of 
 migrate: setup ## apply migrations to the database in MODICUM_DATABASE_URL
 	$(BIN)/modicum-server migrate
 
-bench: setup ## measure: PART=search|service|memory|load|growth|report|trust|gate|paper, QUICK=1, MODICUM_BENCH_DATA=DIR
+bench: setup ## measure: PART=search|service|memory|load|growth|attack|report|trust|gate|paper, QUICK=1, MODICUM_BENCH_DATA=DIR
 	$(BIN)/python -m benchmarks $(if $(PART),--part $(PART)) $(if $(QUICK),--quick)
 
 $(BIN)/python:

@@ -11,6 +11,7 @@ import torch
 import typer
 
 from benchmarks import growth, load, loop, machine, memory, report, results, search, service, trust
+from benchmarks.attack import run as attack
 from benchmarks.gate import run as gate
 from benchmarks.page import PAGE, write_page
 from benchmarks.paper.page import PAGE as PAPER_PAGE
@@ -27,7 +28,8 @@ TRUST = "trust"
 
 def main(
     part: Annotated[
-        str, typer.Option(help="search, service, memory, load, growth, report, trust, gate or paper; default: all")
+        str,
+        typer.Option(help="search, service, memory, load, growth, attack, report, trust, gate or paper; default: all"),
     ] = "",
     quick: Annotated[bool, typer.Option("--quick", help="fewer images and budgets")] = False,  # noqa: FBT002  a flag
     threads: Annotated[int, typer.Option(min=0, help="torch threads; 0: one a core")] = 0,
@@ -71,6 +73,7 @@ def parts(chosen: str) -> Mapping[str, Callable[[bool], dict[str, Any]]]:
         "memory": lambda quick: memory.measure(quick=quick),
         "load": lambda quick: load.measure(quick=quick),
         "growth": lambda quick: growth.measure(quick=quick),
+        "attack": lambda quick: attack.measure(quick=quick),
         "report": lambda quick: report.measure(quick=quick),
         TRUST: lambda quick: trust.measure(quick=quick),
         "gate": lambda quick: gate.measure(quick=quick),

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import growth_tables, load_tables, report_tables, tables, trust_tables
+from benchmarks.attack import tables as attack_tables
 from benchmarks.gate import tables as gate_tables
 from benchmarks.picture import draw
 from benchmarks.planted import tables as planted_tables
@@ -17,8 +18,8 @@ PICTURE = Path("docs") / "images" / "benchmarks-search.png"
 INTRODUCTION = """# Benchmarks
 
 `make bench` writes this page. It measures on the machine where it runs.
-`PART=search|service|memory|load|growth|report|trust|gate` runs one part, and `QUICK=1` takes fewer images and budgets.
-`PART=paper` writes [its own page](paper.md).
+`PART=search|service|memory|load|growth|attack|report|trust|gate` runs one part, and `QUICK=1` takes fewer images
+and budgets. `PART=paper` writes [its own page](paper.md).
 `MODICUM_BENCH_DATA` names the folder of outside data: `cifar10-test-1k/`, `cifar_resnet20.safetensors`,
 `cifar_resnet32.safetensors`. All figures are in [benchmarks.json](../../benchmarks/results/benchmarks.json).
 
@@ -32,6 +33,7 @@ QUICK = {
     "adds ResNet-32, EfficientNet-Lite1 and 2, budgets from 50 passes on, backselect with a fraction of 0.2, and more "
     "images. It was not run for this page.\n",
     "service": "Run with `QUICK=1`: fewer images, the service on one model only.\n",
+    "attack": "Run with `QUICK=1`: a smaller and shorter attack.\n",
     "growth": "Run with `QUICK=1`: the larger audit has 100,000 items, not 1,000,000.\n",
     "report": "Run with `QUICK=1`: 200 images, not 1,000.\n",
     "memory": "Run with `QUICK=1`: the largest audit has 2,000 images, not 10,000.\n",
@@ -77,13 +79,14 @@ def page_text(
             chain(
                 load_tables.budgets(parts.get("load")),
                 growth_tables.budgets(parts.get("growth")),
+                attack_tables.budgets(parts.get("attack")),
                 report_tables.budgets(parts.get("report")),
             ),
         ),
         *_search(parts.get("search"), exact),
     ]
     sections += [*_service(parts.get("service")), *_memory(parts.get("memory")), *_load(parts.get("load"))]
-    sections += [*_growth(parts.get("growth")), *_report(parts.get("report"))]
+    sections += [*_growth(parts.get("growth")), *_attack(parts.get("attack")), *_report(parts.get("report"))]
     sections += _trust(parts.get("trust"))
     sections += _planted(networks, objects)
     sections += _gate(parts.get("gate"))
@@ -133,6 +136,15 @@ def _load(part: dict[str, Any] | None) -> Iterator[str]:
         return
     yield from _extent(part, "load")
     yield from load_tables.load(part)
+
+
+def _attack(part: dict[str, Any] | None) -> Iterator[str]:
+    yield "\n## Under attack\n"
+    if part is None:
+        yield "Not measured yet: `make bench PART=attack`."
+        return
+    yield from _extent(part, "attack")
+    yield from attack_tables.attack(part)
 
 
 def _growth(part: dict[str, Any] | None) -> Iterator[str]:

@@ -38,6 +38,7 @@ from modicum_server.transports.calls import CURRENT, NOBODY, Call, CallerLeft, W
 from modicum_server.transports.errors import status_of_error
 from modicum_server.transports.open_streams import OpenStreams
 from modicum_server.transports.refusals import Refusal, deadline_refusal, refusal_of
+from modicum_server.transports.token_turns import TokenTurns
 from modicum_server.usecases.members import Tokens
 from modicum_server.usecases.refused_attempts import Attempt, RefusedAttempts
 from modicum_server.usecases.shares import CallRate
@@ -66,7 +67,14 @@ def layers_of(
     """Return the layers, from outside in. Without `most_calls`, the transport itself bounds the number of calls."""
     counted = () if most_calls is None else (bounded(most_calls),)
     limit = limited(bounds.longest_call_seconds)
-    known = authenticated(lambda wire, seconds: _by_token(store, wire, seconds), bounds.authentication_seconds)
+    turns = TokenTurns()
+
+    async def by_token(wire: Wire, seconds: float) -> Principal:
+        authorization = wire.header("authorization")
+        async with turns.taken(authorization, seconds):
+            return await authenticate(store, authorization, seconds)
+
+    known = authenticated(by_token, bounds.authentication_seconds)
     good = OpenStreams(Tokens(store).principals, recheck_seconds=bounds.recheck_seconds).layer
     seen = (identified, measured(metrics), logged, errors_refused, noted(refused))
     return (*seen, *counted, limit, known, paced(call_rate), good)
@@ -239,10 +247,6 @@ def paced(call_rate: CallRate) -> Layer:
         yield
 
     return layer
-
-
-async def _by_token(store: Store, wire: Wire, seconds: float) -> Principal:
-    return await authenticate(store, wire.header("authorization"), seconds)
 
 
 async def _principal(find: FindPrincipal, call: Call, longest_seconds: float) -> Principal:

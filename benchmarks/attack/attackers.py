@@ -1,0 +1,224 @@
+"""The attack, as a process of its own: `python -m benchmarks.attack.attackers`, which reads a `Plan` as JSON.
+
+It goes on until its standard input ends, and then prints how often each part met which outcome. It opens what it was
+given, again and again, and reads no file.
+"""
+
+import asyncio
+import json
+import logging
+import ssl
+import sys
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import grpc.aio
+from modicum.v1 import audit_service_pb2
+from modicum.v1.audit_service_pb2_grpc import AuditServiceStub
+from modicum_server.processes.file_limits import raise_open_files
+
+#: The first byte of a TLS handshake. Nothing comes after it.
+BEGUN = b"\x16"
+#: Of a body that is announced, as much as no reader needs in one piece, and never all of it.
+BODY_BYTES, PIECE = 4_000_000, bytes(65_536)
+#: Pause before a part that was refused or ended begins again.
+PAUSE_SECONDS = 5.0
+#: How long a download waits without reading, and a request for its reply.
+SILENT_SECONDS = 90.0
+Tally = dict[str, Counter[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How many at once of each part: handshakes at each door, bodies, watches, downloads, and guesses of tokens."""
+
+    silent: int
+    bodies: int
+    watches: int
+    downloads: int
+    guesses: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Whom to attack, by addresses and the file of its certificate, and with which tokens of one project."""
+
+    grpc_address: str
+    http_address: str
+    certificate: str
+    auditor: str
+    viewer: str
+    project: str
+    audit: str
+    artifact: str
+    sizes: Sizes
+
+    def as_json(self) -> str:
+        """Return it as one line."""
+        return json.dumps(asdict(self))
+
+
+def plan_of(text: str) -> Plan:
+    """Read a plan."""
+    told = json.loads(text)
+    return Plan(**{**told, "sizes": Sizes(**told["sizes"])})
+
+
+class Attackers:
+    """Every part of the attack, and what it met."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._tls = ssl.create_default_context(cafile=plan.certificate)
+        self.tally: Tally = {}
+
+    async def attack(self, told_to_end: Awaitable[object]) -> None:
+        """Attack until the end is told."""
+        sizes, plan = self._plan.sizes, self._plan
+        parts: list[tuple[str, int, Callable[[], Awaitable[str]]]] = [
+            ("silent, HTTP", sizes.silent, partial(self._silent, plan.http_address)),
+            ("silent, gRPC", sizes.silent, partial(self._silent, plan.grpc_address)),
+            ("bodies of a viewer", sizes.bodies // 2, partial(self._body, plan.viewer)),
+            ("bodies of an auditor", sizes.bodies - sizes.bodies // 2, partial(self._body, plan.auditor)),
+            ("downloads", sizes.downloads, self._download),
+            ("guesses, HTTP", sizes.guesses // 2, self._guess),
+        ]
+        async with self._channel() as channel:
+            stub = AuditServiceStub(channel)
+            parts += [
+                ("watches", sizes.watches, partial(self._watch, stub)),
+                ("guesses, gRPC", sizes.guesses - sizes.guesses // 2, partial(self._guess_by_grpc, stub)),
+            ]
+            tasks = [
+                asyncio.create_task(self._again_and_again(name, part))
+                for name, count, part in parts
+                for _ in range(count)
+            ]
+            await told_to_end
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _again_and_again(self, name: str, part: Callable[[], Awaitable[str]]) -> None:
+        outcomes = self.tally.setdefault(name, Counter())
+        while True:
+            outcomes["begun"] += 1
+            try:
+                outcome = await part()
+            except (OSError, asyncio.IncompleteReadError) as error:
+                outcome = type(error).__name__
+            outcomes[outcome] += 1
+            await asyncio.sleep(PAUSE_SECONDS)
+
+    async def _silent(self, address: str) -> str:
+        host, port = address.rsplit(":", 1)
+        reader, writer = await asyncio.open_connection(host, int(port))
+        try:
+            writer.write(BEGUN)
+            await reader.read()
+        finally:
+            writer.close()
+        return "closed"
+
+    async def _body(self, token: str) -> str:
+        async with self._asked("POST", f"/v1/{self._plan.project}/audits", token, length=BODY_BYTES) as (
+            reader,
+            writer,
+        ):
+            sending = asyncio.create_task(_send_most(writer))
+            try:
+                return await _status(reader)
+            finally:
+                sending.cancel()
+                await asyncio.gather(sending, return_exceptions=True)
+
+    async def _download(self) -> str:
+        async with self._asked("GET", f"/v1/{self._plan.artifact}:download", self._plan.viewer) as (reader, _):
+            status = await _status(reader)
+            await asyncio.sleep(SILENT_SECONDS)  # and read nothing more
+            return status
+
+    async def _guess(self) -> str:
+        async with self._asked("GET", f"/v1/{self._plan.project}/audits", "guessed") as (reader, _):
+            return await _status(reader)
+
+    async def _guess_by_grpc(self, stub: AuditServiceStub) -> str:
+        request = audit_service_pb2.ListAuditsRequest(parent=self._plan.project)
+        return await _code(stub.ListAudits(request, metadata=_metadata("guessed"), timeout=SILENT_SECONDS))
+
+    async def _watch(self, stub: AuditServiceStub) -> str:
+        request = audit_service_pb2.WatchAuditRequest(name=self._plan.audit)
+        watch = stub.WatchAudit(request, metadata=_metadata(self._plan.viewer))
+        try:
+            async for _ in watch:
+                self.tally["watches"]["events"] += 1
+        except grpc.aio.AioRpcError as error:
+            return str(error.code().name)
+        return "OK"
+
+    @asynccontextmanager
+    async def _asked(self, verb: str, path: str, token: str, length: int = 0) -> Any:
+        """Connect, send the head of a request, and yield both ends."""
+        host, port = self._plan.http_address.rsplit(":", 1)
+        reader, writer = await asyncio.open_connection(host, int(port), ssl=self._tls, limit=1024)
+        try:
+            head = f"{verb} {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\n"
+            body = f"Content-Type: application/json\r\nContent-Length: {length}\r\n" if length else ""
+            writer.write(f"{head}{body}\r\n".encode())
+            yield reader, writer
+        finally:
+            writer.transport.abort()
+
+    @asynccontextmanager
+    async def _channel(self) -> Any:
+        credentials = grpc.ssl_channel_credentials(Path(self._plan.certificate).read_bytes())
+        async with grpc.aio.secure_channel(self._plan.grpc_address, credentials) as channel:
+            yield channel
+
+
+async def _send_most(writer: asyncio.StreamWriter) -> None:
+    """Send a body but for its end."""
+    for _ in range(BODY_BYTES // len(PIECE)):
+        writer.write(PIECE)
+        await writer.drain()
+
+
+async def _status(reader: asyncio.StreamReader) -> str:
+    """Return the status of a reply, or how it failed to come."""
+    try:
+        async with asyncio.timeout(SILENT_SECONDS):
+            line = await reader.readline()
+    except TimeoutError:
+        return "no reply"
+    return line.split()[1].decode() if line else "closed"
+
+
+async def _code(call: Awaitable[object]) -> str:
+    try:
+        await call
+    except grpc.aio.AioRpcError as error:
+        return str(error.code().name)
+    return "OK"
+
+
+def _metadata(token: str) -> tuple[tuple[str, str]]:
+    return (("authorization", f"Bearer {token}"),)
+
+
+async def main() -> None:
+    """Read the plan, attack until the input ends, and print the tally."""
+    raise_open_files()
+    logging.disable()  # a line for each connection that the server closes
+    attackers = Attackers(plan_of(sys.stdin.readline()))
+    with suppress(KeyboardInterrupt):
+        await attackers.attack(asyncio.to_thread(sys.stdin.read))
+    print(json.dumps(attackers.tally), flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,70 @@
+"""The attack's budgets and tables in Markdown: pure functions of the results."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from benchmarks.tables import met, table
+
+#: The API may take this much more under the attack than before it.
+MOST_MIB = 512
+WHEN = ("without", "under attack")
+
+
+def budgets(part: dict[str, Any] | None) -> Iterator[tuple[str, ...]]:
+    """Budgets: the memory that the attack takes, and the other team's calls that it makes fail."""
+    if part is None:
+        return
+    memory = part["memory_mib"]
+    taken = memory["peak"] - memory["before"]
+    yield (
+        "memory of the API that an attack takes",
+        f"at most {MOST_MIB} MiB",
+        f"{taken:.0f} MiB",
+        met(taken <= MOST_MIB),
+    )
+    failed = sum(part["failures"]["under attack"].values())
+    calls = failed + sum(figures["calls"] for figures in part["calls"]["under attack"].values())
+    yield "calls of another team that fail under the attack", "none", f"{failed} of {calls:,}", met(failed == 0)
+
+
+def attack(part: dict[str, Any]) -> Iterator[str]:
+    """What the attack was, what it met, what it took, and what it did to another team's calls."""
+    sizes, seconds = part["sizes"], part["seconds"]
+    yield (
+        "A caller with an auditor's and a viewer's token of one project attacks a server with its default settings "
+        f"behind TLS, on loopback, for {seconds['during']:g} s: {sizes['silent']:,} connections to each door that "
+        f"begin a handshake and say no more, {sizes['bodies']} REST requests whose body of 4 MB never ends, "
+        f"{sizes['watches']:,} watches by the viewer, {sizes['downloads']} downloads of 32 MiB of which nothing is "
+        f"read, and {sizes['guesses']} guessers of tokens. What is refused or ended begins again after 5 s. The "
+        "attackers share the server's cores.\n"
+    )
+    yield "Calls of another team, one after another. The time of a call is that until its reply:\n"
+    yield from table(
+        ("call", *(f"{when}, {figure}" for when in WHEN for figure in ("calls", "median", "p99"))), _calls(part)
+    )
+    memory = part["memory_mib"]
+    yield (
+        f"Resident memory of the API: {memory['before']:.0f} MiB before, {memory['peak']:.0f} MiB at most during the "
+        f"attack, {memory['after']:.0f} MiB {seconds['after']:g} s after it.\n"
+    )
+    yield "What the attackers met, by how often:\n"
+    yield from table(("part", "begun", "ended or refused with"), _met(part["met"]))
+
+
+def _calls(part: dict[str, Any]) -> Iterator[tuple[str, ...]]:
+    for method in part["calls"]["without"]:
+        cells = []
+        for when in WHEN:
+            figures = part["calls"][when].get(method, {"calls": 0, "p50_ms": None, "p99_ms": None})
+            cells += [f"{figures['calls']:,}", *(_milliseconds(figures[name]) for name in ("p50_ms", "p99_ms"))]
+        yield method, *cells
+
+
+def _milliseconds(value: float | None) -> str:
+    return "" if value is None else f"{value:,.1f} ms"
+
+
+def _met(met_by_part: dict[str, dict[str, int]]) -> Iterator[tuple[str, ...]]:
+    for part, outcomes in sorted(met_by_part.items()):
+        others = ((name, count) for name, count in sorted(outcomes.items()) if name != "begun")
+        yield part, f"{outcomes['begun']:,}", ", ".join(f"{name}: {count:,}" for name, count in others) or "nothing"
