@@ -304,9 +304,9 @@ async def test_every_field_of_a_refusal_is_stored(store):
 async def test_every_field_of_a_data_set_and_its_items_is_stored(store):
     item = filled(DatasetItem)
     async with store.transaction() as transaction:
-        await transaction.datasets.create(PHOTOS, "3" * 64, [item])
+        await transaction.datasets.create(PHOTOS, "3" * 64, [item], "somebody")
         dataset = await transaction.datasets.get(PHOTOS)
         ((_, came),) = await transaction.datasets.items(PHOTOS, after=-1, limit=1)
 
     assert_crosses(item, came)
-    assert_crosses(Dataset(PHOTOS, "3" * 64, 1, 1, DAY), dataset, but=frozenset({"create_time"}))
+    assert_crosses(Dataset(PHOTOS, "3" * 64, 1, 1, DAY, "somebody"), dataset, but=frozenset({"create_time"}))

@@ -65,6 +65,12 @@ async def test_models_versions_data_sets_audits_and_their_end_are_entries(place,
     ]
 
 
+async def test_a_version_and_a_data_set_name_who_made_them(place):
+    version, dataset = await place.register(), await place.dataset(count=2)
+
+    assert (version.principal, (await place.datasets.get(VIEWER, dataset)).principal) == ("otto", "otto")
+
+
 async def test_what_changes_nothing_leaves_no_entry(place, audit_draft):
     before = await verbs_of(place)
 

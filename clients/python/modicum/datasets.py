@@ -25,6 +25,7 @@ class Dataset:
     item_count: int
     labelled_count: int
     create_time: datetime
+    principal: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,4 +143,5 @@ def _dataset_value(message: dataset_pb2.Dataset) -> Dataset:
         item_count=message.item_count,
         labelled_count=message.labelled_count,
         create_time=time_value(message.create_time),
+        principal=message.principal,
     )

@@ -63,6 +63,7 @@ class ModelVersion:
     pass_milliseconds: float
     create_time: datetime
     check_time: datetime | None
+    principal: str = ""
 
     def class_name(self, index: int | None) -> str:
         """The label of a class; its index if it has no label; empty for None."""
@@ -106,6 +107,7 @@ def version_value(message: model_pb2.ModelVersion) -> ModelVersion:
         pass_milliseconds=message.pass_milliseconds,
         create_time=time_value(message.create_time),
         check_time=optional_time(message.check_time, present=message.HasField("check_time")),
+        principal=message.principal,
     )
 
 

@@ -206,6 +206,7 @@ def _show(version: ModelVersion) -> None:
         ("gradient", "not useful: mask_optimization searches with forward passes only" if no_gradient else ""),
         ("digest", version.digest),
         ("created", f"{version.create_time:%Y-%m-%d %H:%M}"),
+        ("by", version.principal),
     ):
         if value:
             table.add_row(label, value)

@@ -28,6 +28,7 @@ class Dataset(google.protobuf.message.Message):
     ITEM_COUNT_FIELD_NUMBER: builtins.int
     LABELLED_COUNT_FIELD_NUMBER: builtins.int
     CREATE_TIME_FIELD_NUMBER: builtins.int
+    PRINCIPAL_FIELD_NUMBER: builtins.int
     name: builtins.str
     """Resource name."""
     manifest_digest: builtins.str
@@ -38,6 +39,8 @@ class Dataset(google.protobuf.message.Message):
     """Number of items."""
     labelled_count: builtins.int
     """Number of items with a label."""
+    principal: builtins.str
+    """The principal that created it; empty for one of before that was stored."""
     @property
     def create_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """When it was created."""
@@ -50,9 +53,10 @@ class Dataset(google.protobuf.message.Message):
         item_count: builtins.int = ...,
         labelled_count: builtins.int = ...,
         create_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        principal: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["create_time", b"create_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["create_time", b"create_time", "item_count", b"item_count", "labelled_count", b"labelled_count", "manifest_digest", b"manifest_digest", "name", b"name"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["create_time", b"create_time", "item_count", b"item_count", "labelled_count", b"labelled_count", "manifest_digest", b"manifest_digest", "name", b"name", "principal", b"principal"]) -> None: ...
 
 Global___Dataset: typing_extensions.TypeAlias = Dataset
 

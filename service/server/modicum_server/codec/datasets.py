@@ -14,6 +14,7 @@ def dataset_message(value: Dataset) -> dataset_pb2.Dataset:
         item_count=value.item_count,
         labelled_count=value.labelled_count,
         create_time=time_message(value.create_time),
+        principal=value.principal,
     )
 
 

@@ -106,6 +106,7 @@ def version_message(value: ModelVersion) -> model_pb2.ModelVersion:
         reject_detail=value.reject_detail,
         create_time=time_message(value.create_time),
         check_time=time_message(value.check_time),
+        principal=value.principal,
     )
     put_source(message, value.source)
     if value.check is not None:
@@ -146,4 +147,5 @@ def version_value(message: model_pb2.ModelVersion) -> ModelVersion:
         check_time=time_value(message.check_time) if message.HasField("check_time") else None,
         reject_reason=message.reject_reason,
         reject_detail=message.reject_detail,
+        principal=message.principal,
     )

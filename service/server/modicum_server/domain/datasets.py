@@ -22,13 +22,14 @@ class DatasetItem:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """An immutable manifest."""
+    """An immutable manifest. `principal` created it; empty for one of before that was stored."""
 
     name: str
     manifest_digest: str
     item_count: int
     labelled_count: int
     create_time: datetime
+    principal: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,7 +129,8 @@ class ModelCheck:
 class ModelVersion:
     """An immutable version. `name` is its resource name; a READY version has a `check`.
 
-    `input` is None only for an ensemble or a wrapper that takes its members' input.
+    `input` is None only for an ensemble or a wrapper that takes its members' input. `principal` registered it; empty
+    for one of before that was stored.
     """
 
     name: str
@@ -143,3 +144,4 @@ class ModelVersion:
     check_time: datetime | None = None
     reject_reason: str = ""
     reject_detail: str = ""
+    principal: str = ""

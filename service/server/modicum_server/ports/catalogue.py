@@ -46,7 +46,9 @@ class Datasets(Protocol):
     async def newest(self, project: str, *, limit: int) -> list[Dataset]:
         """The data sets that were created last, the newest first."""
 
-    async def create(self, name: str, manifest_digest: str, items: Sequence[DatasetItem]) -> Dataset | None:
+    async def create(
+        self, name: str, manifest_digest: str, items: Sequence[DatasetItem], principal: str = ""
+    ) -> Dataset | None:
         """Store it; None when one of that name exists (the caller compares)."""
 
     async def delete(self, name: str) -> None: ...

@@ -41,7 +41,9 @@ class PostgresDatasets:
         query = query.order_by(_DATASETS.create_time.desc(), _DATASETS.name).limit(limit)
         return [_dataset(row) for row in await self._connection.execute(query)]
 
-    async def create(self, name: str, manifest_digest: str, items: Sequence[DatasetItem]) -> Dataset | None:
+    async def create(
+        self, name: str, manifest_digest: str, items: Sequence[DatasetItem], principal: str = ""
+    ) -> Dataset | None:
         """Store it. Return None if there is one of that name; the caller compares the two."""
         query = postgresql.insert(tables.datasets).values(
             name=name,
@@ -50,6 +52,7 @@ class PostgresDatasets:
             item_count=len(items),
             labelled_count=sum(1 for item in items if item.label),
             labels=sorted({item.label for item in items if item.label}),
+            principal=principal,
         )
         row = (await self._connection.execute(query.on_conflict_do_nothing().returning(tables.datasets))).one_or_none()
         if row is None:
@@ -142,4 +145,5 @@ def _dataset(row: Row[Any]) -> Dataset:
         item_count=row.item_count,
         labelled_count=row.labelled_count,
         create_time=row.create_time,
+        principal=row.principal,
     )

@@ -192,6 +192,7 @@ def _columns(model: str, number: int, version: ModelVersion) -> dict[str, Any]:
         "input": document_of(INPUT, version.input) if version.input else None,
         "class_labels": list(version.class_labels),
         "state": version.state.value,
+        "principal": version.principal,
     }
 
 
@@ -218,4 +219,5 @@ def _version(row: Row[Any]) -> ModelVersion:
         check_time=row.check_time,
         reject_reason=row.reject_reason,
         reject_detail=row.reject_detail,
+        principal=row.principal,
     )

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, DateTime, MetaData, String, func, text
+from sqlalchemy import BigInteger, CheckConstraint, Column, DateTime, MetaData, String, Text, func, text
 
 metadata = MetaData(
     naming_convention={
@@ -27,6 +27,12 @@ def one_of(column: str, values: Iterable[StrEnum]) -> CheckConstraint:
 def created() -> "Column[object]":
     """Return the column that says when a row was made."""
     return Column("create_time", TIME, nullable=False, server_default=func.now())
+
+
+def maker() -> "Column[str]":
+    """Return the column that says which principal made what a row stands for."""
+    words = "who made it; empty before that was stored"
+    return Column("principal", Text, nullable=False, server_default=text("''::text"), comment=words)
 
 
 def counter(name: str) -> "Column[int]":

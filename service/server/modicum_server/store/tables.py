@@ -36,7 +36,7 @@ from modicum_server.store.hold_table import holds
 from modicum_server.store.identity_table import store_identity
 from modicum_server.store.review_tables import review_answers, reviewers, reviews
 from modicum_server.store.spot_swap_tables import spot_swaps
-from modicum_server.store.table_parts import NAME, TIME, counter, created, metadata, one_of
+from modicum_server.store.table_parts import NAME, TIME, counter, created, maker, metadata, one_of
 from modicum_server.store.trail_tables import trail_entries, trail_pending, trail_seals
 from modicum_server.store.trust_tables import trust_rules, used_identity_tokens
 
@@ -142,6 +142,7 @@ model_versions = Table(
     Column("check_answer", JSONB),
     Column("reject_reason", Text, nullable=False, server_default=""),
     Column("reject_detail", Text, nullable=False, server_default=""),
+    maker(),
     UniqueConstraint("model", "number"),
     UniqueConstraint("model", "digest"),
     one_of("state", VersionState),
@@ -160,6 +161,7 @@ datasets = Table(
     Column("labelled_count", Integer, nullable=False),
     Column("labels", ARRAY(Text), comment="the distinct ones, sorted; null where an earlier release made the data set"),
     created(),
+    maker(),
     Index(None, "project", "name"),
 )
 

@@ -110,10 +110,10 @@ class Datasets:
         async with self._store.transaction() as transaction:
             await _require_all(transaction, project, manifest_digest, items)
             if options.validate_only:
-                return _described(name, manifest_digest, items)
+                return _described(name, manifest_digest, items, principal)
             if present := await _present(transaction, request, name, manifest_digest):
                 return present
-            created = await transaction.datasets.create(name, manifest_digest, items)
+            created = await transaction.datasets.create(name, manifest_digest, items, principal.name)
             if created is None:  # another request was faster
                 created = _same(await require_dataset(transaction, name), manifest_digest)
             else:
@@ -184,9 +184,9 @@ def _same(present: Dataset, manifest_digest: str) -> Dataset:
     return present
 
 
-def _described(name: str, manifest_digest: str, items: Sequence[DatasetItem]) -> Dataset:
+def _described(name: str, manifest_digest: str, items: Sequence[DatasetItem], principal: Principal) -> Dataset:
     labelled = sum(1 for item in items if item.label)
-    return Dataset(name, manifest_digest, len(items), labelled, datetime.now(UTC))
+    return Dataset(name, manifest_digest, len(items), labelled, datetime.now(UTC), principal.name)
 
 
 async def _require_all(

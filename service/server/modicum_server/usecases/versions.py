@@ -86,7 +86,7 @@ class Versions:
         """
         project = project_of("model", parent, "parent")
         authorise(principal, project, Role.AUDITOR)
-        version = self._checked(new)
+        version = self._checked(new, principal)
         request = identify(project, "CreateModelVersion", options, {"parent": parent, "digest": version.digest})
         async with self._store.transaction() as transaction:
             if created := await request.recall(transaction):
@@ -120,7 +120,7 @@ class Versions:
             await transaction.models.delete_version(name)
             await record(transaction, principal, Verb.DELETE_MODEL_VERSION, name)
 
-    def _checked(self, new: NewVersion) -> ModelVersion:
+    def _checked(self, new: NewVersion, principal: Principal) -> ModelVersion:
         check_source(new.source, new.input, executables=self._settings.allow_executables)
         assert new.source is not None, "check_source refuses it"
         check(f"{FIELD}.class_labels", new.class_labels)
@@ -135,6 +135,7 @@ class Versions:
             digest=new.digest,
             state=VersionState.PENDING,
             create_time=datetime.now(UTC),
+            principal=principal.name,
         )
 
 
