@@ -16,8 +16,12 @@ def whole(seen: Seen) -> str:
 
 
 def marked(seen: Seen) -> list[str]:
-    """The ids of the fields that are marked as those with the mistake that the page tells."""
+    """The ids of the fields that are marked as those with a mistake that the page tells, each with its own words."""
     assert seen.text.count('id="problem"') == 1
-    return re.findall(
-        r'<(?:input|select|textarea) id="(\w+)"[^>]* aria-invalid="true" aria-errormessage="problem"', seen.text
+    found = re.findall(
+        r'<(?:input|select|textarea) id="(\w+)"[^>]* aria-invalid="true" aria-errormessage="([\w-]+)"', seen.text
     )
+    for field, words in found:
+        assert words == ("problem" if len(found) == 1 else f"problem-{field}")
+        assert seen.text.count(f'id="{words}"') == 1
+    return [field for field, _ in found]

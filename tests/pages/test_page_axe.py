@@ -3,6 +3,7 @@
 import pytest
 
 from tests.pages.browsing import every_page, objections, sign_in, window_on
+from tests.pages.pages_stage import PROJECT
 
 pytestmark = pytest.mark.acceptance
 
@@ -19,6 +20,21 @@ def test_axe_core_finds_nothing(chromium, scene, scheme):
     window.context.close()
 
     assert found == []
+
+
+def test_axe_core_finds_nothing_in_a_form_that_tells_several_mistakes(chromium, scene):
+    window = window_on(chromium, scene)
+    sign_in(window)
+    window.goto(f"/{PROJECT}/new-audit")
+    window.locator("#threshold").fill("much")
+    window.locator("#audit_id").fill("No Name")
+    window.get_by_role("button", name="Start the audit").click()
+    window.locator("#problem-audit_id").wait_for()
+
+    assert window.locator("[aria-invalid]").evaluate_all("all => all.map(one => one.id)") == ["threshold", "audit_id"]
+    assert window.evaluate("document.activeElement.id") == "problem"
+    assert objections(window) == []
+    window.context.close()
 
 
 def test_axe_core_sees_what_is_wrong(chromium, scene):

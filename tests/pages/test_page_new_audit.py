@@ -113,6 +113,37 @@ def test_the_field_with_the_mistake_is_marked_and_no_other(scene, field, typed):
     assert marked(seen) == [field]
 
 
+def test_all_mistakes_of_a_form_are_told_and_marked_at_once(scene):
+    form = f"/{PROJECT}/new-audit"
+    typed = fields(scene, threshold="much", passes="2", sample="-3", seed="x", audit_id="No Name", dataset="")
+
+    seen = scene.browser("otto").send(form, form, **typed)
+
+    assert seen.status == 400
+    assert set(marked(seen)) == {"dataset", "threshold", "passes", "sample", "seed", "audit_id"}
+    words = (
+        "Data set: choose one.",
+        "Images: expected 0 or more, got -3.",
+        "Threshold: expected a number, got 'much'.",
+        "Name: expected 1 to 63 characters",
+        "Passes of the search of one image: expected 0 (the server's default), or",
+        "Seed: expected a whole number, got 'x'.",
+    )
+    places = [whole(seen).index(one) for one in words]
+    assert places == sorted(places)
+
+
+def test_all_mistakes_are_told_in_place_of_the_cost(scene):
+    form = f"/{PROJECT}/new-audit"
+    browser = scene.browser("otto")
+
+    sent = {"form_token": browser.get(form).form_token, **fields(scene, threshold="2", seed="x")}
+    part = browser.post(f"{form}/cost", sent, hx_request="true")
+
+    assert "Threshold: expected above 0 and below 1" in part.text
+    assert "Seed: expected a whole number" in part.text
+
+
 def test_an_audit_of_two_versions_is_priced_and_created(scene):
     other = scene.run(scene.model("second-of-two"))
     browser, form = scene.browser("otto"), f"/{PROJECT}/new-audit"

@@ -88,6 +88,14 @@ def test_a_role_that_was_chosen_stays_chosen_after_a_mistake(scene):
     assert marked(seen) == ["member"]
 
 
+def test_all_mistakes_in_a_new_token_are_told_and_marked_at_once(scene):
+    seen = make(scene.browser(), "Not A Name", display_name="n" * 129, days="soon")
+
+    assert seen.status == 400
+    assert marked(seen) == ["member", "display_name", "days"]
+    assert "Days: expected a whole number, got 'soon'." in whole(seen)
+
+
 def test_a_token_is_made_and_its_secret_is_shown_once_and_signs_in(scene):
     browser = scene.browser()
     add(browser, "robot", "auditor")

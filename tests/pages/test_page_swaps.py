@@ -19,7 +19,7 @@ from modicum_server.usecases.spot_swaps import MOST_OPEN, AskedSwap
 from PIL import Image
 
 from tests.measures.example_audit import INPUT
-from tests.pages.page_reading import whole
+from tests.pages.page_reading import marked, whole
 from tests.pages.pages_stage import ADA, PROJECT, picture
 
 TINY = f"{PROJECT}/models/tiny/versions/1"
@@ -265,6 +265,12 @@ def test_a_mistake_is_told_and_what_was_typed_stays(scene, pair, changed, text):
     assert came.status == 400
     assert text in whole(came)
     assert typed in came.text or "other" in changed
+
+
+def test_all_numbers_of_a_place_that_cannot_be_read_are_marked_at_once(scene, pair):
+    _, came = begun(scene, pair, top="high", width="wide")
+
+    assert marked(came) == ["top", "width"]
 
 
 def test_a_picture_is_not_tried_on_itself(scene, pair):

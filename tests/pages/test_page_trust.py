@@ -82,6 +82,16 @@ def test_a_mistake_is_told_in_the_form_which_keeps_what_was_typed(scene, changed
     assert "mistaken" not in rules(scene)
 
 
+def test_all_mistakes_in_a_rule_are_told_and_marked_at_once(scene):
+    wrong = {"rule": "Not A Name", "audience": "two words", "claims": "ref", "role": "admin", "minutes": "soon"}
+
+    seen = add(scene.browser(), **wrong)
+
+    assert marked(seen) == list(wrong)
+    assert "Claims: expected NAME=VALUE in each line, got 'ref'." in whole(seen)
+    assert "expected 1 to 16 claims" not in whole(seen)
+
+
 def test_another_rule_of_the_same_name_is_refused(scene):
     browser = scene.browser()
     add(browser, "taken")

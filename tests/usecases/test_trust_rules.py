@@ -7,7 +7,7 @@ from modicum_server.errors import FieldInvalid, ProjectNotFound, RoleInsufficien
 from modicum_server.ports import TrustRuleExists, TrustRuleNotFound, TrustRulesFull
 from modicum_server.settings import Settings
 from modicum_server.usecases.pages import PageRequest
-from modicum_server.usecases.trust_rules import MOST_RULES, TrustRules
+from modicum_server.usecases.trust_rules import MOST_RULES, AskedRule, TrustRules
 
 from tests.usecases.usecases_stage import ADMIN, AUDITOR, PROJECT, STRANGER, Place
 
@@ -28,8 +28,8 @@ def rules(place: Place) -> TrustRules:
 
 
 async def test_a_rule_is_listed_until_it_is_deleted(rules):
-    made = await rules.create(ADMIN, PROJECT, "main", **RULE)
-    again = await rules.create(ADMIN, PROJECT, "main", **{**RULE, "claims": (BRANCH, REPOSITORY)})
+    made = await rules.create(ADMIN, PROJECT, AskedRule("main", **RULE))
+    again = await rules.create(ADMIN, PROJECT, AskedRule("main", **{**RULE, "claims": (BRANCH, REPOSITORY)}))
     listed = (await rules.page(ADMIN, PROJECT, PageRequest())).rows
     await rules.delete(ADMIN, made.name)
 
@@ -46,10 +46,10 @@ async def test_a_rule_is_listed_until_it_is_deleted(rules):
 
 
 async def test_another_rule_of_the_same_id_is_refused(rules):
-    await rules.create(ADMIN, PROJECT, "main", **RULE)
+    await rules.create(ADMIN, PROJECT, AskedRule("main", **RULE))
 
     with pytest.raises(TrustRuleExists):
-        await rules.create(ADMIN, PROJECT, "main", **{**RULE, "role": Role.VIEWER})
+        await rules.create(ADMIN, PROJECT, AskedRule("main", **{**RULE, "role": Role.VIEWER}))
 
 
 REFUSED = {
@@ -73,14 +73,14 @@ REFUSED = {
 @pytest.mark.parametrize(("changed", "words"), REFUSED.values(), ids=REFUSED.keys())
 async def test_a_rule_that_could_fit_somebody_else_or_give_too_much_is_refused(rules, changed, words):
     with pytest.raises(FieldInvalid, match=words):
-        await rules.create(ADMIN, PROJECT, "main", **{**RULE, **changed})
+        await rules.create(ADMIN, PROJECT, AskedRule("main", **{**RULE, **changed}))
 
 
 @pytest.mark.parametrize(("who", "refusal"), [(AUDITOR, RoleInsufficient), (STRANGER, ProjectNotFound)])
 async def test_only_an_admin_sees_and_changes_rules(rules, who, refusal):
     for call in (
         rules.page(who, PROJECT, PageRequest()),
-        rules.create(who, PROJECT, "main", **RULE),
+        rules.create(who, PROJECT, AskedRule("main", **RULE)),
         rules.delete(who, f"{PROJECT}/trustRules/main"),
     ):
         with pytest.raises(refusal):
@@ -89,8 +89,8 @@ async def test_only_an_admin_sees_and_changes_rules(rules, who, refusal):
 
 async def test_a_project_has_at_most_a_hundred_rules(rules):
     for number in range(MOST_RULES):
-        await rules.create(ADMIN, PROJECT, f"rule-{number}", **RULE)
+        await rules.create(ADMIN, PROJECT, AskedRule(f"rule-{number}", **RULE))
 
     with pytest.raises(TrustRulesFull):
-        await rules.create(ADMIN, PROJECT, "one-more", **RULE)
+        await rules.create(ADMIN, PROJECT, AskedRule("one-more", **RULE))
     assert len((await rules.page(ADMIN, PROJECT, PageRequest(size=1000))).rows) == MOST_RULES

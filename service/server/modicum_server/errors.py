@@ -19,8 +19,7 @@
     ├── ResourceExhausted ─ ArtifactTooLarge, RequestTooLarge, DiskFull, TooManyCalls, TooManyQueued,
     │                        TooManyWatchers, ShareExceeded, TooManyPasses, ProjectFull (`usecases.limit_errors`)
     ├── Aborted ─ UploadBusy;  DataLoss ─ DigestMismatch
-    ├── OutOfRange ─ UploadTruncated, OffsetInvalid
-    ├── ArtifactCorrupt, StoresMixed (of `usecases.store_identity`)
+    ├── OutOfRange ─ UploadTruncated, OffsetInvalid;  ArtifactCorrupt;  StoresMixed (of `usecases.store_identity`)
     ├── BackupError ─ BackupUnderWay, BackupPlaceTaken, BackupUnknown, BackupDamaged, StoreNotEmpty
     ├── Unavailable ─ DependencyUnavailable ─ DatabaseFull, SchemaOutdated, ServerStopping, IssuerUnavailable,
     │                                       ProviderUnavailable (`ports.sign_in`)
@@ -60,13 +59,14 @@ class InvalidArgument(ModicumError):
 
 
 class FieldInvalid(InvalidArgument):
-    """A field has an invalid value."""
+    """A field has an invalid value. `also`: mistakes in other fields, where they were sought."""
 
     def __init__(self, field: str, rule: str) -> None:
         """Name the field by its path, and the rule with what came."""
         super().__init__(f"{field}: {rule}", field=field)
         self.field = field
         self.rule = rule
+        self.also: tuple[FieldInvalid, ...] = ()
 
 
 class PolicyInvalid(FieldInvalid):

@@ -3,9 +3,10 @@
 When the transaction has ended, the audit is queued for good. The caller gets no reply before that.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 
 from modicum_server.domain.audits import Audit, AuditProgress, AuditSpecification, AuditState, Unended
 from modicum_server.domain.datasets import Dataset
@@ -26,7 +27,7 @@ from modicum_server.usecases.labels import labels_of, require_labels
 from modicum_server.usecases.limit_errors import TooManyPasses
 from modicum_server.usecases.request_ids import CreateOptions, identify
 from modicum_server.usecases.resource_names import new_resource_id, parent_of, project_of
-from modicum_server.usecases.rules import check
+from modicum_server.usecases.rules import check, failing, refuse_first
 from modicum_server.usecases.specifications import (
     FIELD,
     AuditDraft,
@@ -85,8 +86,7 @@ class AuditCreation:
             TooManyPasses, RequestIdReused
         """
         project = project_of("project", parent, "parent")
-        if options.audit_id:
-            check("audit_id", options.audit_id, "resource_id")
+        refuse_first(id_mistakes(options.audit_id))
         authorise(principal, project, Role.AUDITOR)
         check_draft(draft, project)
         try:
@@ -257,6 +257,11 @@ class AuditCreation:
         )
         await transaction.shards.add(project, audit.name, shards)
         return created
+
+
+def id_mistakes(audit_id: str) -> Iterator[FieldInvalid]:
+    """Yield what is wrong with the id that was asked for, if one was."""
+    return failing(partial(check, "audit_id", audit_id, "resource_id")) if audit_id else iter(())
 
 
 class _RoomIsNarrow(Exception):

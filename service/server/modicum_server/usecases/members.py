@@ -1,6 +1,6 @@
 """The members of a project, and their tokens for it. Its admins decide on both."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -12,7 +12,7 @@ from modicum_server.ports import Store, Transaction
 from modicum_server.usecases.access import authorise
 from modicum_server.usecases.pages import Page, PageRequest, read_page
 from modicum_server.usecases.resource_names import project_of
-from modicum_server.usecases.rules import PRINCIPAL, check
+from modicum_server.usecases.rules import PRINCIPAL, check, failing, refuse_first
 from modicum_server.usecases.token_making import DEFAULT_LIFETIME, MadeToken, make_token, other_role, replace_token
 from modicum_server.usecases.trail import record
 
@@ -119,8 +119,7 @@ class Tokens:
         Raises:
             FieldInvalid, ProjectNotFound, RoleInsufficient, MemberNotFound
         """
-        check("token.principal", member)
-        check("token.display_name", display_name)
+        refuse_first(token_mistakes(member, display_name))
         ending = _checked_end(expire_time)
         project = _administered(principal, parent)
         async with self._store.transaction() as transaction:
@@ -174,6 +173,11 @@ def _given(role: Role | None, field: str) -> Role:
     if role is None:
         raise FieldInvalid(field, "expected ROLE_VIEWER, ROLE_AUDITOR or ROLE_ADMIN, got none of them")
     return role
+
+
+def token_mistakes(member: str, display_name: str) -> Iterator[FieldInvalid]:
+    """Yield what is wrong with the fields of a new token, without a look at what is stored."""
+    return failing(partial(check, "token.principal", member), partial(check, "token.display_name", display_name))
 
 
 def _checked_end(expire_time: datetime | None) -> datetime:

@@ -4,7 +4,7 @@ A rule sees one field. Checks across fields, or against what is stored, are in t
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -220,6 +220,21 @@ def check(field: str, value: Any, rule: str = "") -> None:
     row = RULES[rule or field.rsplit(".", 1)[-1]]
     if not row.holds(value):
         raise FieldInvalid(field, f"expected {row.text}, got {shown(value)}")
+
+
+def failing(*checks: Callable[[], object]) -> Iterator[FieldInvalid]:
+    """Make checks that do not need each other, and yield the mistakes that they raise."""
+    for one in checks:
+        try:
+            one()
+        except FieldInvalid as mistake:
+            yield mistake
+
+
+def refuse_first(mistakes: Iterator[FieldInvalid]) -> None:
+    """Raise the first mistake, if there is one. Checks behind it are not made."""
+    for mistake in mistakes:
+        raise mistake
 
 
 def shown(value: Any) -> str:

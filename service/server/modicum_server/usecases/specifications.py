@@ -1,7 +1,8 @@
 """Specifications of audits: their rules, and the defaults for what a caller left out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 
 from modicum_server.domain.audits import AuditSpecification
 from modicum_server.domain.controls import ASKING_OTHERS, CONTROLS, EXTRA
@@ -15,7 +16,7 @@ from modicum_server.settings import Settings
 from modicum_server.usecases.controls import carrier, default_controls
 from modicum_server.usecases.costs import default_pixels_per_step, search_passes
 from modicum_server.usecases.resource_names import project_of
-from modicum_server.usecases.rules import check
+from modicum_server.usecases.rules import check, failing, refuse_first
 from modicum_server.usecases.stopping import check_stopping
 
 FIELD = "audit.specification"
@@ -38,32 +39,40 @@ def check_draft(draft: AuditDraft, project: str) -> None:
     """Refuse a draft whose fields break their rules or name resources of another project.
 
     Raises:
-        FieldInvalid
+        FieldInvalid: the first of `draft_mistakes`.
     """
+    refuse_first(draft_mistakes(draft, project))
+
+
+def draft_mistakes(draft: AuditDraft, project: str) -> Iterator[FieldInvalid]:
+    """Yield which fields of a draft break their rules or name resources of another project, in their order."""
     asked = draft.specification
-    check(f"{FIELD}.model_versions", asked.model_versions)
-    for place, name in enumerate(asked.model_versions):
+    return failing(
+        partial(_check_versions, asked.model_versions, project),
+        partial(_check_name, f"{FIELD}.dataset", "dataset", asked.dataset, project),
+        partial(_check_other_dataset, SECOND_FIELD, asked.out_of_distribution_dataset, project),
+        partial(_check_other_dataset, COUNTERFACTUAL_FIELD, asked.counterfactual_dataset, project),
+        *_search_checks(asked.searches),
+        partial(check, f"{FIELD}.seed", asked.seed),
+        partial(check, f"{FIELD}.sample", asked.sample),
+        partial(check, f"{FIELD}.device", asked.device),
+        *(partial(check, f"{FIELD}.statistics.{name}", value) for name, value in asdict(asked.statistics).items()),
+        partial(check_stopping, f"{FIELD}.stopping", asked),
+        partial(_check_controls, draft),
+        partial(_check_canvas, asked.canvas),
+    )
+
+
+def _check_versions(names: Sequence[str], project: str) -> None:
+    check(f"{FIELD}.model_versions", names)
+    for place, name in enumerate(names):
         _check_name(f"{FIELD}.model_versions[{place}]", "model version", name, project)
-    _check_distinct(f"{FIELD}.model_versions", asked.model_versions)
-    _check_name(f"{FIELD}.dataset", "dataset", asked.dataset, project)
-    if asked.out_of_distribution_dataset:
-        _check_name(SECOND_FIELD, "dataset", asked.out_of_distribution_dataset, project)
-    if asked.counterfactual_dataset:
-        _check_name(COUNTERFACTUAL_FIELD, "dataset", asked.counterfactual_dataset, project)
-    check(f"{FIELD}.searches", asked.searches)
-    for place, search in enumerate(asked.searches):
-        _check_search(f"{FIELD}.searches[{place}]", search)
-    _check_distinct(f"{FIELD}.searches", asked.searches)
-    _check_matched(asked.searches)
-    check(f"{FIELD}.seed", asked.seed)
-    check(f"{FIELD}.sample", asked.sample)
-    check(f"{FIELD}.device", asked.device)
-    for name, value in asdict(asked.statistics).items():
-        check(f"{FIELD}.statistics.{name}", value)
-    check_stopping(f"{FIELD}.stopping", asked)
-    _check_controls(draft)
-    if any((asked.canvas.channels, asked.canvas.height, asked.canvas.width)):  # width without height, or the reverse
-        _check_canvas(asked.canvas)
+    _check_distinct(f"{FIELD}.model_versions", names)
+
+
+def _check_other_dataset(field: str, name: str, project: str) -> None:
+    if name:
+        _check_name(field, "dataset", name, project)
 
 
 def _check_name(field: str, kind: str, name: str, project: str) -> None:
@@ -77,11 +86,19 @@ def _check_distinct(field: str, values: Sequence[object]) -> None:
             raise FieldInvalid(f"{field}[{place}]", "this entry repeats an earlier one; give each once")
 
 
+def _search_checks(searches: Sequence[Search]) -> Iterator[Callable[[], None]]:
+    """Yield the checks of searches: of each number, of each search as a whole, and of all of them together."""
+    yield partial(check, f"{FIELD}.searches", searches)
+    for place, search in enumerate(searches):
+        field = f"{FIELD}.searches[{place}]"
+        for name in ("threshold", "passes", "pixels_per_step", "fraction"):
+            yield partial(check, f"{field}.{name}", getattr(search, name))
+        yield partial(_check_search, field, search)
+    yield partial(_check_distinct, f"{FIELD}.searches", searches)
+    yield partial(_check_matched, searches)
+
+
 def _check_search(field: str, search: Search) -> None:
-    check(f"{field}.threshold", search.threshold)
-    check(f"{field}.passes", search.passes)
-    check(f"{field}.pixels_per_step", search.pixels_per_step)
-    check(f"{field}.fraction", search.fraction)
     if search.target_rule is TargetRule.RANDOM_OTHER and search.matched:
         raise FieldInvalid(
             f"{field}.matched",
@@ -163,6 +180,9 @@ def _check_method(field: str, plan: ControlPlan) -> None:
 
 
 def _check_canvas(canvas: Canvas) -> None:
+    """Check a canvas that was asked for: one with any of its sides, such as a width without a height."""
+    if not any((canvas.channels, canvas.height, canvas.width)):
+        return
     check(f"{FIELD}.canvas.channels", canvas.channels)
     check(f"{FIELD}.canvas.height", canvas.height, "side")
     check(f"{FIELD}.canvas.width", canvas.width, "side")

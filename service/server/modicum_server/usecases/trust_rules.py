@@ -1,6 +1,7 @@
 """Trust rules of a project: which jobs of a pipeline may log in. Its admins decide on them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from modicum_server.domain.projects import Principal, Role
@@ -12,7 +13,7 @@ from modicum_server.settings import Settings
 from modicum_server.usecases.access import authorise
 from modicum_server.usecases.pages import Page, PageRequest, read_page
 from modicum_server.usecases.resource_names import project_of
-from modicum_server.usecases.rules import check, shown
+from modicum_server.usecases.rules import check, failing, refuse_first, shown
 from modicum_server.usecases.trail import record
 
 MOST_RULES = 100
@@ -21,6 +22,18 @@ ROLES_OF_JOBS = (Role.VIEWER, Role.AUDITOR)
 #: Claims that every token has, and that are compared otherwise.
 REGISTERED_CLAIMS = frozenset({"iss", "aud", "exp", "nbf", "iat", "jti"})
 WILDCARDS = frozenset("*?")
+
+
+@dataclass(frozen=True, slots=True)
+class AskedRule:
+    """A rule that is to be made. `role` is None where none was given; a lifetime of 0 means the default one."""
+
+    rule_id: str
+    issuer: str
+    audience: str
+    claims: Sequence[Claim]
+    role: Role | None
+    lifetime_seconds: int
 
 
 class TrustRules:
@@ -40,36 +53,32 @@ class TrustRules:
         async with self._store.transaction() as transaction:
             return await read_page(request, f"trust rules of {project}", partial(transaction.trust.page, project))
 
-    async def create(
-        self,
-        principal: Principal,
-        parent: str,
-        rule_id: str,
-        *,
-        issuer: str,
-        audience: str,
-        claims: Sequence[Claim],
-        role: Role | None,
-        lifetime_seconds: int,
-    ) -> TrustRule:
+    def mistakes(self, asked: AskedRule) -> Iterator[FieldInvalid]:
+        """Yield what is wrong with the fields of a rule, without a look at what is stored."""
+        return failing(
+            partial(check, "trust_rule_id", asked.rule_id, "resource_id"),
+            partial(check, "trust_rule.audience", asked.audience),
+            partial(check, "trust_rule.lifetime_seconds", asked.lifetime_seconds),
+            partial(self._check_issuer, asked.issuer),
+            partial(_check_claims, asked.claims),
+            partial(_of_job, asked.role),
+        )
+
+    async def create(self, principal: Principal, parent: str, asked: AskedRule) -> TrustRule:
         """Make a rule. One that is equal already is returned.
 
         Raises:
             FieldInvalid, ProjectNotFound, RoleInsufficient, TrustRuleExists, TrustRulesFull
         """
         project = _administered(principal, parent)
-        check("trust_rule_id", rule_id, "resource_id")
-        check("trust_rule.audience", audience)
-        check("trust_rule.lifetime_seconds", lifetime_seconds)
-        self._check_issuer(issuer)
-        _check_claims(claims)
+        refuse_first(self.mistakes(asked))
         new = NewTrustRule(
-            f"{project}/trustRules/{rule_id}",
-            issuer=issuer,
-            audience=audience,
-            claims=tuple(sorted(claims, key=lambda claim: claim.name)),
-            role=_of_job(role),
-            lifetime_seconds=lifetime_seconds or DEFAULT_LIFETIME_SECONDS,
+            f"{project}/trustRules/{asked.rule_id}",
+            issuer=asked.issuer,
+            audience=asked.audience,
+            claims=tuple(sorted(asked.claims, key=lambda claim: claim.name)),
+            role=_of_job(asked.role),
+            lifetime_seconds=asked.lifetime_seconds or DEFAULT_LIFETIME_SECONDS,
             creator=principal.name,
         )
         async with self._store.transaction() as transaction:
@@ -78,7 +87,7 @@ class TrustRules:
                 raise TrustRulesFull(f"{project} has {MOST_RULES} trust rules, the most it can have; delete one first")
             made = stored or await transaction.trust.add(new)
             if stored is None and made is not None:
-                await record(transaction, principal, Verb.CREATE_TRUST_RULE, new.name, f"{new.role} for {issuer}")
+                await record(transaction, principal, Verb.CREATE_TRUST_RULE, new.name, f"{new.role} for {new.issuer}")
         if made is None or not _same(made, new):
             raise TrustRuleExists(f"{new.name} is another rule; delete it first, or choose another id")
         return made

@@ -8,7 +8,7 @@ from modicum_server.codec.trust import claims_value, trust_rule_message
 from modicum_server.domain.projects import Principal
 from modicum_server.usecases.pages import PageRequest
 from modicum_server.usecases.token_exchange import TokenExchange
-from modicum_server.usecases.trust_rules import TrustRules
+from modicum_server.usecases.trust_rules import AskedRule, TrustRules
 
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - the name of a kind
 
@@ -33,9 +33,7 @@ class TrustMethods:
     ) -> trust_pb2.TrustRule:
         """CreateTrustRule."""
         asked = request.trust_rule
-        rule = await self._rules.create(
-            principal,
-            request.parent,
+        rule = AskedRule(
             request.trust_rule_id,
             issuer=asked.issuer,
             audience=asked.audience,
@@ -43,7 +41,7 @@ class TrustMethods:
             role=role_value(asked.role),
             lifetime_seconds=asked.lifetime_seconds,
         )
-        return trust_rule_message(rule)
+        return trust_rule_message(await self._rules.create(principal, request.parent, rule))
 
     async def delete_trust_rule(self, principal: Principal, request: trust_service_pb2.DeleteTrustRuleRequest) -> Empty:
         """DeleteTrustRule."""

@@ -1,6 +1,7 @@
 """What the form of a new audit asks for, and the draft of an audit that it makes."""
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 from uuid import uuid4
 
@@ -8,8 +9,9 @@ from modicum_server.domain.audits import AuditSpecification
 from modicum_server.domain.controls import ASKING_OTHERS, CONTROLS
 from modicum_server.domain.searches import Canvas, Control, ControlPlan, Fill, Search, SearchMethod
 from modicum_server.errors import FieldInvalid
-from modicum_server.transports.http.pages.forms import Form
-from modicum_server.usecases.specifications import AuditDraft
+from modicum_server.transports.http.pages.forms import Form, Reading
+from modicum_server.usecases.audit_creation import id_mistakes
+from modicum_server.usecases.specifications import AuditDraft, draft_mistakes
 
 DEFAULT_THRESHOLD: Final = "0.9"
 OFFERED: Final = tuple(control.value for control, facts in CONTROLS.items() if facts.by_default)
@@ -20,10 +22,10 @@ LABELS: Final = {
     "dataset": "Data set",
     "sample": "Images",
     "threshold": "Threshold",
+    "audit_id": "Name",
     "passes": "Passes of the search of one image",
     "fill": "What replaces a masked pixel",
     "seed": "Seed",
-    "audit_id": "Name",
     "counterfactual": "The same pictures without a suspected cue",
     "counterfactual_dataset": "The same pictures without a suspected cue",
     "controls": "Questions",
@@ -61,37 +63,49 @@ class AuditForm:
         return tuple(dict.fromkeys((self.model, *self.beside)))
 
 
-def draft_of(asked: AuditForm, form: Form) -> AuditDraft:
+def draft_of(asked: AuditForm, form: Form, project: str) -> AuditDraft:
     """Return the draft that a form asks for.
 
     Args:
         asked: its fields as they were typed.
         form: the same, to read numbers from.
+        project: in which the audit is to be.
 
     Raises:
-        FieldInvalid
+        FieldInvalid: with all mistakes that show without a look at what is stored.
     """
-    fill = asked.fill or Fill.MEAN.value
-    if fill not in set(Fill):
-        raise FieldInvalid("fill", f"expected {', '.join(Fill)}, got {fill[:40]!r}")
+    read = Reading(form)
+    read.note(FieldInvalid(name, "choose one") for name in ("model", "dataset") if not form.text(name))
     search = Search(
-        SearchMethod.MASK_OPTIMIZATION, form.number("threshold"), fill=Fill(fill), passes=form.whole("passes")
+        SearchMethod.MASK_OPTIMIZATION,
+        read.number("threshold", float(DEFAULT_THRESHOLD)),
+        fill=read.taken(partial(_fill, asked), Fill.MEAN),
+        passes=read.whole("passes"),
     )
-    if not asked.model or not asked.dataset:
-        raise FieldInvalid("model", "expected a model and a data set; choose both")
-    controls = _controls(asked)
+    controls = read.taken(partial(_controls, asked), None)
     specification = AuditSpecification(
         model_versions=asked.versions,
         dataset=asked.dataset,
         canvas=Canvas(0, 0, 0),
         searches=(search,),
         controls=controls or (),
-        seed=form.whole("seed"),
-        sample=form.whole("sample"),
+        seed=read.whole("seed"),
+        sample=read.whole("sample"),
         device="",
         counterfactual_dataset=asked.counterfactual,
     )
-    return AuditDraft(specification, no_controls=controls == ())
+    draft = AuditDraft(specification, no_controls=controls == ())
+    read.note(draft_mistakes(draft, project))
+    read.note(id_mistakes(asked.audit_id))
+    read.end()
+    return draft
+
+
+def _fill(asked: AuditForm) -> Fill:
+    fill = asked.fill or Fill.MEAN.value
+    if fill not in set(Fill):
+        raise FieldInvalid("fill", f"expected {', '.join(Fill)}, got {fill[:40]!r}")
+    return Fill(fill)
 
 
 def _controls(asked: AuditForm) -> tuple[ControlPlan, ...] | None:

@@ -1,7 +1,9 @@
 """Forms that a browser sends, as urlencoded fields."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 from urllib.parse import parse_qs
 
 from starlette.requests import ClientDisconnect, Request
@@ -16,6 +18,8 @@ LARGEST_PUBLIC_FORM_BYTES = MEBIBYTE // 16
 """Of what is read before anybody signed in."""
 MOST_FIELDS = 200
 TOKEN_FIELD = "form_token"  # noqa: S105 - the name of a field
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,48 @@ class Form:
 
 
 EMPTY = Form({})
+
+
+class Reading:
+    """Reads the fields of a form and goes on after a mistake, so that all are told at once.
+
+    A field that cannot be read has a default, which counts for nothing: `end` comes before anything is done.
+    """
+
+    def __init__(self, form: Form) -> None:
+        self._form = form
+        self._mistakes: list[FieldInvalid] = []
+
+    def whole(self, name: str, default: int = 0) -> int:
+        """Return a whole number."""
+        return self.taken(partial(self._form.whole, name, default), default)
+
+    def number(self, name: str, default: float) -> float:
+        """Return a number. An empty field is a mistake, too."""
+        return self.taken(partial(self._form.number, name), default)
+
+    def taken(self, read: Callable[[], Value], default: Value) -> Value:
+        """Return what a function reads."""
+        try:
+            return read()
+        except FieldInvalid as mistake:
+            self._mistakes.append(mistake)
+            return default
+
+    def note(self, mistakes: Iterable[FieldInvalid]) -> None:
+        """Take further mistakes."""
+        self._mistakes += mistakes
+
+    def end(self) -> None:
+        """Refuse a form with mistakes.
+
+        Raises:
+            FieldInvalid: the first mistake, with the others as its `also`.
+        """
+        if self._mistakes:
+            first, *others = self._mistakes
+            first.also = tuple(others)
+            raise first
 
 
 def _whole_number(text: str) -> int:

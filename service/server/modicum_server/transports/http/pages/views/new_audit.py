@@ -62,7 +62,7 @@ async def _create(visit: Visit) -> Response:
     asked = AuditForm.of(visit.form)
     options = AuditOptions(request_id=asked.request_id, audit_id=asked.audit_id)
     try:
-        draft = draft_of(asked, visit.form)
+        draft = draft_of(asked, visit.form, visit.project)
         audit = await visit.use_cases.audit_creation.create(visit.principal, visit.project, draft, options)
     except ModicumError as error:
         return await _page(visit, asked, problem=_problem(error, asked))
@@ -78,7 +78,7 @@ def _problem(error: ModicumError, asked: AuditForm) -> Mistake:
 
 async def _cost_of(visit: Visit, asked: AuditForm) -> Cost:
     options = AuditOptions(validate_only=True, audit_id=asked.audit_id)
-    draft = draft_of(asked, visit.form)
+    draft = draft_of(asked, visit.form, visit.project)
     audit = await visit.use_cases.audit_creation.create(visit.principal, visit.project, draft, options)
     versions = [await visit.use_cases.versions.get(visit.principal, name) for name in asked.versions]
     return Cost(audit, longest_seconds(audit.progress.passes_planned, versions))

@@ -12,6 +12,7 @@ from modicum_server.domain.spot_swaps import VIEWS, SpotSwap, SwapView
 from modicum_server.domain.spots import SpotKind, SpotPlace
 from modicum_server.errors import FieldInvalid, ModelVersionNotFound, ModicumError, PageNotFound
 from modicum_server.transports.http.pages import headers
+from modicum_server.transports.http.pages.forms import Form, Reading
 from modicum_server.transports.http.pages.mistakes import Mistake, mistake
 from modicum_server.transports.http.pages.page import Page
 from modicum_server.transports.http.pages.swap_words import SaidOfSwap
@@ -53,15 +54,25 @@ async def _create(visit: Visit) -> Response:
     form = visit.form
     options = CreateOptions(request_id=form.text("request_id"))
     try:
-        place = SpotPlace(
-            SpotKind.WINDOW, form.whole("height"), form.whole("width"), form.whole("top"), form.whole("left_edge")
-        )
+        place = _place(form)
         asked = AskedSwap(left, right, visit.query("source"), form.text("other"), place)
         swap = await visit.use_cases.spot_swaps.create(visit.principal, asked, options)
     except ModicumError as error:
         typed = {key: form.text(key) for key in ("top", "left_edge", "height", "width", "other")}
         return await _page(visit, left, right, typed=typed, problem=mistake(error, LABELS))
     return visit.redirect_to(f"/{swap.name}")
+
+
+def _place(form: Form) -> SpotPlace:
+    """Return the window of a form.
+
+    Raises:
+        FieldInvalid
+    """
+    read = Reading(form)
+    height, width, top, left = (read.whole(name) for name in ("height", "width", "top", "left_edge"))
+    read.end()
+    return SpotPlace(SpotKind.WINDOW, height, width, top, left)
 
 
 async def _page(

@@ -1,17 +1,18 @@
 """Tokens of a project: the list, and forms that make, rotate and revoke them. A secret is shown once. For admins."""
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from http import HTTPStatus
 
 from starlette.responses import Response
 
 from modicum_server.domain.projects import Role
 from modicum_server.errors import FieldInvalid
-from modicum_server.transports.http.pages.forms import Form
+from modicum_server.transports.http.pages.forms import Form, Reading
 from modicum_server.transports.http.pages.mistakes import Mistake, telling
 from modicum_server.transports.http.pages.page import Page
 from modicum_server.transports.http.pages.visits import Visit
-from modicum_server.usecases.members import LONGEST_LIFETIME
+from modicum_server.usecases.members import LONGEST_LIFETIME, token_mistakes
 from modicum_server.usecases.pages import PageRequest
 from modicum_server.usecases.token_making import DEFAULT_LIFETIME, MadeToken
 
@@ -36,12 +37,17 @@ async def _list(visit: Visit) -> Response:
 
 async def _create(visit: Visit) -> Response:
     form = visit.form
+    member, display_name = form.text("member"), form.text("display_name")
+    read = Reading(form)
+    lifetime = read.taken(partial(_lifetime, form), DEFAULT_LIFETIME)
+    read.note(token_mistakes(member, display_name))
+    read.end()
     made = await visit.use_cases.tokens.create(
         visit.principal,
         visit.project,
-        form.text("member"),
-        display_name=form.text("display_name"),
-        expire_time=datetime.now(UTC) + _lifetime(form),
+        member,
+        display_name=display_name,
+        expire_time=datetime.now(UTC) + lifetime,
     )
     return _shown_once(visit, made)
 

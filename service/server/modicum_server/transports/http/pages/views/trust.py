@@ -1,6 +1,7 @@
 """Trust rules of a project: which jobs of pipelines log in, and forms that add and remove rules. For its admins."""
 
 from collections.abc import Sequence
+from functools import partial
 from http import HTTPStatus
 from urllib.parse import quote
 
@@ -9,14 +10,14 @@ from starlette.responses import Response
 from modicum_server.domain.projects import Role
 from modicum_server.domain.trust import IMMUTABLE_CLAIMS, Claim
 from modicum_server.errors import FieldInvalid
-from modicum_server.transports.http.pages.forms import Form
+from modicum_server.transports.http.pages.forms import Form, Reading
 from modicum_server.transports.http.pages.mistakes import Mistake, telling
 from modicum_server.transports.http.pages.page import Page
 from modicum_server.transports.http.pages.visits import Visit
 from modicum_server.transports.http.pages.words import MINUTE
 from modicum_server.usecases.pages import PageRequest
 from modicum_server.usecases.rules import LONGEST_JOB_SECONDS
-from modicum_server.usecases.trust_rules import DEFAULT_LIFETIME_SECONDS, ROLES_OF_JOBS
+from modicum_server.usecases.trust_rules import DEFAULT_LIFETIME_SECONDS, ROLES_OF_JOBS, AskedRule
 
 RULES_SHOWN = 50
 MOST_MINUTES = LONGEST_JOB_SECONDS // MINUTE
@@ -39,16 +40,18 @@ async def _list(visit: Visit) -> Response:
 
 async def _add(visit: Visit) -> Response:
     form = visit.form
-    await visit.use_cases.trust_rules.create(
-        visit.principal,
-        visit.project,
+    rules, read = visit.use_cases.trust_rules, Reading(form)
+    asked = AskedRule(
         form.text("rule"),
         issuer=form.text("issuer"),
         audience=form.text("audience"),
-        claims=_claims(form),
+        claims=read.taken(partial(_claims, form), ()),
         role=Role(form.text("role")) if form.text("role") in set(Role) else None,
-        lifetime_seconds=_minutes(form) * MINUTE,
+        lifetime_seconds=read.taken(partial(_minutes, form), DEFAULT_LIFETIME_SECONDS // MINUTE) * MINUTE,
     )
+    read.note(rules.mistakes(asked))
+    read.end()
+    await rules.create(visit.principal, visit.project, asked)
     return visit.redirect_to(f"/{visit.project}/trust?added={quote(form.text('rule'))}")
 
 
