@@ -129,7 +129,19 @@ def test_several_models_have_a_line_each_and_the_rest_is_counted():
 
     assert len(rows_of(lines)) <= 10
     assert lines[0] == f"model0/1: DECISIVE by the spot test. {SENTENCE}"
-    assert lines[-1] == f"more: modicum audits show a1 -v ({22 - len(lines)} more models and the tables)"
+    assert lines[-1] == f"more: modicum audits show a1 -v ({22 - len(lines)} more models, none worse, and the tables)"
+
+
+@pytest.mark.parametrize("words", [20, 150], ids=["both fit", "one fits"])
+def test_the_worst_model_comes_first_and_those_left_out_are_not_worse(words):
+    summary = ["word " * words]
+    fine, bad = model("fine", summary, spot="INCONCLUSIVE"), model("bad", summary, spot="SUFFICIENT")
+
+    lines = short_lines(result_with(fine, bad), **COMMANDS)
+
+    assert lines[0].startswith("bad/1: SUFFICIENT by the spot test")
+    left_out = "the tables" if words == 20 else "1 more model, not worse, and the tables"
+    assert lines[-1] == f"more: modicum audits show a1 -v ({left_out})"
 
 
 def test_the_verdict_of_an_ensemble_comes_first():

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from modicum.cli.short_results import worst_model, worst_outcome
+from modicum.cli.short_results import worst_first, worst_outcome
 from modicum.cli.tables import Column, Grid
 from modicum.client import Audit
 from modicum.errors import ModicumError
@@ -61,7 +61,7 @@ def _outcome_of(audit: Audit) -> AuditOutcome:
         models = models_of(audit.document())
     except ModicumError as error:
         return AuditOutcome("", f"the result cannot be read: {error}")
-    worst = worst_model(models)
+    worst = worst_first(models)[0]
     first = next(iter(worst.summary), "")
     return AuditOutcome(worst_outcome(worst), beginning(first))
 

@@ -32,13 +32,15 @@ def worst_outcome(model: ModelResult) -> str:
     return worst(_outcomes(model).values())
 
 
-def worst_model(models: Sequence[ModelResult]) -> ModelResult:
-    """The model with the worst outcome; the first of several. One without an outcome counts as open."""
-    return min(models, key=lambda model: badness(worst_outcome(model)))
+def worst_first(models: Sequence[ModelResult]) -> list[ModelResult]:
+    """Models by their worst outcome; equal ones in the order of the audit. One without an outcome counts as open."""
+    return sorted(models, key=lambda model: badness(worst_outcome(model)))
 
 
 def short_lines(result: Result, *, report: str, tables: str) -> list[str]:
     """The result in lines that are not wrapped yet. At 80 columns they take ten, unless the first sentence is longer.
+
+    Of several models the worst comes first, so that those left out are never worse than one that is shown.
 
     Args:
         result: what to show.
@@ -55,10 +57,11 @@ def short_lines(result: Result, *, report: str, tables: str) -> list[str]:
         shown = _fitting(sentences, free)
         paragraph = " ".join(sentences[:shown])
         return [*heads, paragraph, f"report: {report}", _more(tables, len(sentences) - shown)]
-    paragraphs = [*heads, *ended, *(_paragraph(model, result) for model in result.models)]
-    free = MOST_LINES - _rows(f"report: {report}", _more(tables, 0, len(paragraphs)))
+    told = [*heads, *ended]
+    paragraphs = [_paragraph(model, result) for model in worst_first(result.models)]
+    free = MOST_LINES - _rows(*told, f"report: {report}", _more(tables, 0, len(paragraphs)))
     shown = next((n for n in range(len(paragraphs), 1, -1) if _rows(*paragraphs[:n]) <= free), 1)
-    return [*paragraphs[:shown], f"report: {report}", _more(tables, 0, len(paragraphs) - shown)]
+    return [*told, *paragraphs[:shown], f"report: {report}", _more(tables, 0, len(paragraphs) - shown)]
 
 
 def _without_result(models: Sequence[ModelResult]) -> list[str]:
@@ -118,6 +121,7 @@ def _rows(*lines: str) -> int:
 
 
 def _more(tables: str, sentences: int, models: int = 0) -> str:
-    counted = ((models, "model"), (sentences, "sentence"))
-    left_out = [f"{number} more {word}{'s' if number > 1 else ''}" for number, word in counted if number]
+    no_worse = f", {'none' if models > 1 else 'not'} worse," if models else ""
+    counted = ((models, "model", no_worse), (sentences, "sentence", ""))
+    left_out = [f"{number} more {word}{'s' if number > 1 else ''}{end}" for number, word, end in counted if number]
     return f"more: {tables} ({' and '.join([*left_out, 'the tables'])})"
