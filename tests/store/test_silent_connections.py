@@ -29,23 +29,23 @@ async def distant(wire) -> AsyncIterator[PostgresStore]:
 async def test_a_transaction_whose_connection_went_silent_ends_and_the_next_one_has_another(distant, wire):
     async def silenced() -> None:
         async with distant.transaction() as transaction:
-            await transaction.audits.queued_count(PROJECT)
+            await transaction.audits.unended(PROJECT, "someone")
             wire.forget()
-            await transaction.audits.queued_count(PROJECT)
+            await transaction.audits.unended(PROJECT, "someone")
 
     async with asyncio.timeout(PATIENCE_SECONDS):
         with pytest.raises(DependencyUnavailable):
             await silenced()
 
         async with distant.transaction() as transaction:
-            assert await transaction.audits.queued_count(PROJECT) == 0
+            assert (await transaction.audits.unended(PROJECT, "someone")).queued == 0
 
 
 async def test_a_connection_that_went_silent_in_the_pool_is_not_taken(distant, wire):
     async with asyncio.timeout(PATIENCE_SECONDS):
         async with distant.transaction() as transaction:
-            await transaction.audits.queued_count(PROJECT)
+            await transaction.audits.unended(PROJECT, "someone")
         wire.forget()
 
         async with distant.transaction() as transaction:
-            assert await transaction.audits.queued_count(PROJECT) == 0
+            assert (await transaction.audits.unended(PROJECT, "someone")).queued == 0

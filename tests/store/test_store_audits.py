@@ -158,7 +158,7 @@ async def test_the_newest_succeeded_audit_with_its_own_result_is_reused(store, s
         assert (await transaction.audits.reusable(PROJECT, "k")).name == newer.name
         assert await transaction.audits.reusable(PROJECT, "other") is None
         assert await transaction.audits.reusable("projects/other", "k") is None
-        assert await transaction.audits.queued_count(PROJECT) == 1
+        assert (await transaction.audits.unended(PROJECT, "someone")).queued == 1
         assert await transaction.artifacts.referrers(PROJECT, "r" * 64) == [
             newer.name,
             f"{PROJECT}/audits/older",
