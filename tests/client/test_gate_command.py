@@ -10,7 +10,7 @@ import pytest
 from modicum.v1 import audit_service_pb2, search_pb2, verdict_pb2
 
 from tests.client.test_exit_codes_through_pipes import succeeded, unmeasured
-from tests.gate.documents import CLEAN, VERSION, document, place, row
+from tests.gate.documents import CLEAN, VERSION, document, place, row, share
 
 GATE = "modicum gate photos --weights w.safetensors --architecture torchvision:resnet18 --labels labels.txt --quiet"
 SPOTS = {
@@ -80,6 +80,33 @@ def test_a_rule_that_needs_labels_is_refused_before_anything_is_uploaded(shell, 
     assert ended.returncode == 2
     assert "modicum.yaml:4:3: accuracy needs labels, but no image has one" in ended.stderr
     assert script.calls["CreateDataset"] == []
+
+
+@pytest.mark.parametrize("rule", ["object-share-median", "object-share-excess-median"])
+def test_a_rule_about_objects_is_refused_before_anything_is_uploaded_without_boxes_and_masks(
+    shell, script, tmp_path, rule
+):
+    with (tmp_path / "modicum.yaml").open("a") as policy:
+        policy.write(f"rules:\n  {rule}: {{min: 0}}\n")
+
+    ended = shell(GATE)
+
+    assert ended.returncode == 2
+    assert f"modicum.yaml:4:3: {rule} needs boxes or masks, but no image has any: audit with --boxes" in ended.stderr
+    assert script.calls["CreateDataset"] == []
+
+
+def test_a_rule_about_objects_is_judged_where_an_image_has_boxes(shell, script, tmp_path):
+    (tmp_path / "boxes.csv").write_text("file,left,top,right,bottom\ncat/a.jpg,0,0,8,8\n")
+    with (tmp_path / "modicum.yaml").open("a") as policy:
+        policy.write("rules:\n  object-share-median: {min: 0.5}\n")
+    measured = share(80, 100)
+    succeeded(script, document({"object_share_median": measured}, spots=SPOTS["clean"], level=0.99, seed=7))
+
+    ended = shell(f"{GATE} --boxes boxes.csv --json")
+
+    (rule,) = [one for one in json.loads(ended.stdout)["rules"] if one["id"] == "object-share-median"]
+    assert rule["outcome"] == "PASS"
 
 
 def test_a_wrong_policy_ends_the_gate_before_any_call(shell, script, tmp_path):

@@ -3,7 +3,7 @@
 import pytest
 from modicum.errors import PolicyError
 
-from tests.gate.documents import document, verdict
+from tests.gate.documents import document, share, verdict
 
 NO_SPOT = "rules:\n  spot: off\n"
 
@@ -27,3 +27,12 @@ def test_a_cut_audit_of_images_without_labels_leaves_out_what_needs_labels():
 
     assert given.outcome == "PASS"
     assert list(given.left_out) == ["shortcut-accuracy-excess", "counterfactual-accuracy-loss"]
+
+
+def test_a_rule_about_objects_is_inconclusive_where_no_searched_image_has_any():
+    nothing = {**share(0, 0), "value": None, "unavailable": "no item with a subset has boxes or a mask"}
+
+    given = verdict(f"{NO_SPOT}  object-share-median: {{min: 0}}", document({"object_share_median": nothing}))
+
+    assert given.outcome == "INCONCLUSIVE"
+    assert given.rules[0].checks[0].reason == "not measured: no item with a subset has boxes or a mask"

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from modicum.cli import options
-from modicum.cli.audit import Measured, audit_request, measured, refuse_unmeasured
+from modicum.cli.audit import AuditRequest, Measured, audit_request, measured, refuse_unmeasured
 from modicum.cli.budget import Budget, BudgetSpent, budget_of
 from modicum.cli.consoles import print_error
 from modicum.cli.ends import Ends
@@ -25,7 +25,7 @@ from modicum.cli.subjects import SubjectOptions
 from modicum.cli.verdict_outputs import VerdictOptions, exit_code_of, judged, show_verdict, verdict_outputs
 from modicum.client import Client
 from modicum.errors import DeadlineExceeded, RegistryError
-from modicum.gate.judging import refuse_unmeasurable
+from modicum.gate.needed import Given, refuse_unmeasurable
 from modicum.gate.policy import Policy
 from modicum.gate.stopping import stopping_of
 from modicum.gate.unmeasured import unmeasured
@@ -85,8 +85,7 @@ def gate(
                 request = audit_request(
                     of, search=search_of(policy.audit), outputs=results, reuse=not no_reuse, ends=ends
                 )
-                labelled = any(image.label for image in request.images)
-                refuse_unmeasurable(policy, labelled=labelled, paired=request.counterfactuals is not None)
+                refuse_unmeasurable(policy, _given(request))
                 found = measured(
                     request, local=local, quiet=quiet, needs_report=has_copied_spots, baseline=policy.baseline
                 )
@@ -103,6 +102,14 @@ def gate(
         if candidate is not None:
             _settled(candidate, verdict, code)
     raise typer.Exit(code)
+
+
+def _given(request: AuditRequest) -> Given:
+    return Given(
+        labels=any(image.label for image in request.images),
+        counterfactuals=request.counterfactuals is not None,
+        objects=any(image.objects is not None for image in request.images),
+    )
 
 
 def _verdict_on(found: Measured, policy: Policy, in_file: Mapping[str, Any] | None) -> Verdict:

@@ -25,6 +25,7 @@ from modicum.gate.identity import identity
 from modicum.gate.levels import at_asked_level
 from modicum.gate.measures import checks_of, measure_in, outcome_check
 from modicum.gate.named_classes import classes_of
+from modicum.gate.needed import Given, lacking, refuse_own_rule
 from modicum.gate.notes import notes
 from modicum.gate.other_alpha import at_alpha
 from modicum.gate.policy import Kind, Level, Policy, Rule
@@ -118,38 +119,23 @@ def _left_out(policy: Policy, document: Document) -> Iterator[tuple[str, str]]:
     An audit that was cut may lack what it would have had in the end, so only what no audit of this kind has is left out
     there.
     """
-    labelled = document["dataset"]["labelled"] > 0
-    paired = document["specification"].get(COUNTERFACTUALS) != "" or bool(document.get("counterfactuals"))
+    given = _given(document)
     for rule in policy.rules:
         if _of_another_dataset(rule, document):
             continue  # it is judged, and inconclusive
-        lacks = _lacking(rule, labelled=labelled, paired=paired)
-        if lacks and rule.mark is not None:
-            raise PolicyError(f"{rule.mark}: {rule.id} needs {lacks}; or remove the rule")
+        lacks = lacking(rule, given)
+        refuse_own_rule(rule, lacks)
         if rule.mark is None and (lacks or (is_whole(document) and not _has_evidence(rule, document))):
             yield rule.id, "the result has nothing for it"
 
 
-def refuse_unmeasurable(policy: Policy, *, labelled: bool, paired: bool) -> None:
-    """Refuse a policy before an audit of images of which none is labelled, or none paired with a counterfactual.
+def _given(document: Document) -> Given:
+    """What the audited images had. No result tells how many had boxes or masks: it has the objects of searched images.
 
-    Raises:
-        PolicyError: one of its own rules needs what there is not.
+    Where none of these had any, rules about objects are judged, and inconclusive.
     """
-    for rule in policy.rules:
-        lacks = _lacking(rule, labelled=labelled, paired=paired)
-        if lacks and rule.mark is not None and rule.dataset is None:
-            raise PolicyError(f"{rule.mark}: {rule.id} needs {lacks}; or remove the rule")
-
-
-def _lacking(rule: Rule, *, labelled: bool, paired: bool) -> str:
-    """What a rule needs of the audited images and they do not have, and what to do; empty if nothing."""
-    if not labelled and rule.known.kind is Kind.MEASURE and "accuracy" in rule.known.name:
-        return "labels, but no image has one: audit images that are in a folder for each class"
-    about_pairs = rule.known.part == "counterfactuals" or rule.known.name == "counterfactual"
-    if not paired and about_pairs:
-        return "a counterfactual set, but there is none: audit with --counterfactual FOLDER"
-    return ""
+    paired = document["specification"].get(COUNTERFACTUALS) != "" or bool(document.get("counterfactuals"))
+    return Given(labels=document["dataset"]["labelled"] > 0, counterfactuals=paired, objects=True)
 
 
 def _of_another_dataset(rule: Rule, document: Document) -> str:
