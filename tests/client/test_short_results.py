@@ -5,7 +5,7 @@ import gzip
 import pytest
 from modicum.cli.consoles import wrapped
 from modicum.cli.short_results import NO_OUTCOME, short_lines, worst_outcome
-from modicum.gate.outcomes import WORST_FIRST
+from modicum.gate.outcomes import WORST_FIRST, headline_of
 from modicum.results import result_of
 
 COUNTS = {"images": 40, "eligible": 30, "with_subset": 28, "baseline_confident": 1, "failed": 0}
@@ -75,10 +75,44 @@ def test_the_first_line_names_the_classes_with_a_spot(outcomes, named):
     assert lines[0] == f"one/1: DECISIVE by the spot test{named}"
 
 
+def test_a_model_of_which_no_class_was_tested_by_itself_is_not_cleared():
+    one = model(spot="NONE_FOUND")
+    row = {"target_class": None, "label": "all classes together", "outcome": "NONE_FOUND", "reason": None}
+    tests = [{"model_version": one["model_version"], "rows": [row]}]
+
+    lines = short_lines(result_with(one, spots=tests), **COMMANDS)
+
+    said = "NONE_FOUND_WITH_CLASSES_POOLED by the spot test; no class was tested by itself"
+    assert lines[0] == f"one/1: {said}"
+
+
+@pytest.mark.parametrize(("eligible", "said"), [(8, True), (20, False)])
+def test_the_first_line_says_that_most_images_could_not_be_searched(eligible, said):
+    one = model(spot="INCONCLUSIVE")
+    one["searches"][0]["counts"] = {**COUNTS, "eligible": eligible}
+
+    lines = short_lines(result_with(one), **COMMANDS)
+
+    assert ("; 32 of 40 images were not confident enough to be searched" in lines[0]) is said
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "said"),
+    [
+        ({"spot": "NONE_FOUND", "shortcut": "INCONCLUSIVE"}, "The test of edge and background is open"),
+        ({"spot": "DECISIVE", "shortcut": "SHORTCUT"}, "Accuracy falls when the edge or the background is covered"),
+        ({"spot": "INCONCLUSIVE", "shortcut": "INCONCLUSIVE"}, "These 40 images do not settle it"),
+    ],
+)
+def test_a_headline_is_about_the_test_with_the_worst_outcome(outcomes, said):
+    assert headline_of(outcomes, ["These 40 images do not settle it. More would."]) == said
+
+
 def test_what_is_open_is_worse_than_what_was_not_found():
     clean = {"spot": "NONE_FOUND", "shortcut": "NONE_SEEN", "counterfactual": "ACCURACY_HOLDS"}
 
-    assert worst_outcome(result_with(model(**clean)).models[0]) == "NONE_FOUND"
+    result = result_with(model(**clean))
+    assert worst_outcome(result.models[0], result.document) == "NONE_FOUND"
     assert WORST_FIRST.index("INCONCLUSIVE") < min(map(WORST_FIRST.index, clean.values()))
 
 

@@ -33,17 +33,27 @@ def test_the_verdict_of_the_check_of_an_ensemble_stands_on_the_page_of_its_audit
 
 
 @pytest.mark.parametrize(
-    ("spots", "said"), [("", "Small spots were not tested. Something"), ("INCONCLUSIVE", "Something")]
+    ("control", "spots", "said"),
+    [
+        ("shortcut", "", "INCONCLUSIVE Small spots were not tested. The test of edge and background is open."),
+        ("spot", "INCONCLUSIVE", "INCONCLUSIVE Something was found."),
+        (
+            "spot",
+            "NONE_FOUND_WITH_CLASSES_POOLED",
+            "NONE_FOUND_WITH_CLASSES_POOLED No small spot was found, but no class was tested by itself.",
+        ),
+    ],
 )
-def test_an_open_outcome_says_whether_small_spots_were_tested(scene, monkeypatch, spots, said):
+def test_an_open_outcome_says_which_test_is_open(scene, monkeypatch, control, spots, said):
     async def of(*_: object) -> Facts:
-        return {TINY: VersionFacts(("Something was found.",), outcome="INCONCLUSIVE", spots=spots)}
+        outcomes = {control: spots or "INCONCLUSIVE"}
+        return {TINY: VersionFacts(("Something was found.",), outcomes=outcomes, spots=spots)}
 
     monkeypatch.setattr(ResultFacts, "of", of)
     browser = scene.browser()
 
-    for path in (f"/{GOOD}", SUCCEEDED):
-        assert f"INCONCLUSIVE {said} was found" in whole(browser.get(path))
+    for path in (f"/{GOOD}", SUCCEEDED, f"/{PROJECT}"):
+        assert said.rstrip(".") in whole(browser.get(path))
 
 
 def test_a_result_that_can_no_longer_be_read_is_said_to_be_gone(scene, monkeypatch):

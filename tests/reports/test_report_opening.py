@@ -146,6 +146,15 @@ def test_classes_that_were_not_tested_do_not_read_as_cleared(tested, told):
     assert ("Small spots none found with classes pooled" in text) is not tested
 
 
+def test_the_first_screen_says_that_most_images_could_not_be_searched():
+    findings = [*FINDINGS[:8], *map(not_eligible, range(8, 40))]
+
+    few, enough = said(findings, spots=rows()), said([*FINDINGS[:30], *map(not_eligible, range(30, 40))], spots=rows())
+
+    assert "32 of 40 images were not confident enough to be searched." in few
+    assert "confident enough to be searched" not in enough.split("What was tested")[0]
+
+
 def test_what_is_not_settled_says_how_many_images_would_settle_it():
     (trial,) = rows()[VERSION][1].trials
     some = replace(trial.pasted, here=(True,) * 3 + (False,) * 17)

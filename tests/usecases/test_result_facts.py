@@ -1,5 +1,7 @@
 """What pages know of a version from its result document."""
 
+from dataclasses import replace
+
 import pytest
 from modicum_server.artifacts.store import open_artifact_store
 from modicum_server.domain.models import Ensemble
@@ -12,7 +14,19 @@ from tests.reports.spot_rows import FINDINGS, rows
 ENSEMBLE = tuple(f"projects/default/models/{name}/versions/1" for name in ("other", "both"))
 
 
-@pytest.mark.parametrize(("spots", "outcome"), [(rows(), "DECISIVE"), (rows(follow=False), "INCONCLUSIVE"), ({}, "")])
+POOLED = {VERSION: [replace(rows(follow=False)[VERSION][1], target_class=None, sources=40)]}
+"""No class has a row of its own."""
+
+
+@pytest.mark.parametrize(
+    ("spots", "outcome"),
+    [
+        (rows(), "DECISIVE"),
+        (rows(follow=False), "INCONCLUSIVE"),
+        ({}, ""),
+        (POOLED, "NONE_FOUND_WITH_CLASSES_POOLED"),
+    ],
+)
 async def test_a_version_has_the_outcome_of_its_spot_test(tmp_path, spots, outcome):
     store = open_artifact_store(str(tmp_path))
     document, _ = document_and_rows(FINDINGS, spots=spots)

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from modicum.cli.short_results import worst_first, worst_outcome
+from modicum.cli.short_results import outcomes_of, worst_first
 from modicum.cli.tables import Column, Grid
 from modicum.client import Audit
 from modicum.errors import ModicumError
-from modicum.gate.outcomes import beginning
+from modicum.gate.outcomes import headline_of, worst
 from modicum.resource_names import last_part, printable, short_version
 from modicum.results import models_of
 from modicum.snapshots import AuditSnapshot, AuditState
@@ -58,12 +58,13 @@ def audits_table(snapshots: Sequence[AuditSnapshot], outcomes: Mapping[str, Audi
 def _outcome_of(audit: Audit) -> AuditOutcome:
     """What the result says; nothing where it was deleted meanwhile or cannot be read."""
     try:
-        models = models_of(audit.document())
+        document = audit.document()
+        models = models_of(document)
     except ModicumError as error:
         return AuditOutcome("", f"the result cannot be read: {error}")
-    worst = worst_first(models)[0]
-    first = next(iter(worst.summary), "")
-    return AuditOutcome(worst_outcome(worst), beginning(first))
+    model = worst_first(models, document)[0]
+    outcomes = outcomes_of(model, document)
+    return AuditOutcome(worst(outcomes.values()), headline_of(outcomes, model.summary))
 
 
 def _row(snapshot: AuditSnapshot, found: AuditOutcome) -> Sequence[str]:

@@ -1,11 +1,22 @@
 """A result in ten lines of 80 columns: the outcome, the summary, where the report is. What does not fit is counted."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from modicum.cli.consoles import wrapped
 from modicum.cli.result_tables import headline, mitigation_lines
 from modicum.gate.early_stop import ENDED_EARLY, stop_notes
-from modicum.gate.outcomes import DECIDING, WITH_A_SPOT, badness, worst
+from modicum.gate.outcomes import (
+    DECIDING,
+    NONE_IN_ALL,
+    WITH_A_SPOT,
+    badness,
+    not_eligible,
+    shown_outcomes,
+    spot_rows,
+    unsearched,
+    worst,
+)
 from modicum.resource_names import last_part
 from modicum.results import ModelResult, Result
 
@@ -14,6 +25,7 @@ LINE_COLUMNS = 80
 MOST_NAMED = 3
 """Classes with a spot that the first line names."""
 NO_SPOTS = "; small spots were not tested"
+NO_CLASS = "; no class was tested by itself"
 NO_OUTCOME = "no outcome: neither the spot test, the test of edge and background nor a counterfactual set says anything"
 
 
@@ -27,14 +39,20 @@ def tables_command(audit: str) -> str:
     return f"modicum audits show {last_part(audit)} -v"
 
 
-def worst_outcome(model: ModelResult) -> str:
+def outcomes_of(model: ModelResult, document: Mapping[str, Any]) -> dict[str, str]:
+    """The outcomes of the controls that decide, by control, as reports and pages show them."""
+    found = {control: getattr(model, control) for control in DECIDING}
+    return shown_outcomes(found, spot_rows(document, model.model_version))
+
+
+def worst_outcome(model: ModelResult, document: Mapping[str, Any]) -> str:
     """The worst outcome of the controls that decide; empty where none of them ran."""
-    return worst(_outcomes(model).values())
+    return worst(outcomes_of(model, document).values())
 
 
-def worst_first(models: Sequence[ModelResult]) -> list[ModelResult]:
+def worst_first(models: Sequence[ModelResult], document: Mapping[str, Any]) -> list[ModelResult]:
     """Models by their worst outcome; equal ones in the order of the audit. One without an outcome counts as open."""
-    return sorted(models, key=lambda model: badness(worst_outcome(model)))
+    return sorted(models, key=lambda model: badness(worst_outcome(model, document)))
 
 
 def short_lines(result: Result, *, report: str, tables: str) -> list[str]:
@@ -58,7 +76,7 @@ def short_lines(result: Result, *, report: str, tables: str) -> list[str]:
         paragraph = " ".join(sentences[:shown])
         return [*heads, paragraph, f"report: {report}", _more(tables, len(sentences) - shown)]
     told = [*heads, *ended]
-    paragraphs = [_paragraph(model, result) for model in worst_first(result.models)]
+    paragraphs = [_paragraph(model, result) for model in worst_first(result.models, result.document)]
     free = MOST_LINES - _rows(*told, f"report: {report}", _more(tables, 0, len(paragraphs)))
     shown = next((n for n in range(len(paragraphs), 1, -1) if _rows(*paragraphs[:n]) <= free), 1)
     return [*told, *paragraphs[:shown], f"report: {report}", _more(tables, 0, len(paragraphs) - shown)]
@@ -75,19 +93,27 @@ def _without_result(models: Sequence[ModelResult]) -> list[str]:
 
 
 def _head(model: ModelResult, result: Result) -> str:
-    outcome = worst_outcome(model)
-    if not outcome:
-        return f"{result.called(model.model_version)}: {NO_OUTCOME}"
-    outcomes = _outcomes(model)
+    unsearched = _unsearched(model)
+    outcomes = outcomes_of(model, result.document)
+    if not outcomes:
+        return f"{result.called(model.model_version)}: {NO_OUTCOME}{unsearched}"
+    outcome = worst(outcomes.values())
     by = [words for control, words in DECIDING.items() if outcomes.get(control) == outcome]
-    beside = _with_a_spot(model, result) if "spot" in outcomes else NO_SPOTS
-    return f"{result.called(model.model_version)}: {outcome} by {' and '.join(by)}{beside}"
+    pooled = NO_CLASS if outcomes.get("spot") == NONE_IN_ALL else _with_a_spot(model, result)
+    beside = pooled if "spot" in outcomes else NO_SPOTS
+    return f"{result.called(model.model_version)}: {outcome} by {' and '.join(by)}{beside}{unsearched}"
+
+
+def _unsearched(model: ModelResult) -> str:
+    """How many images could not be searched for want of confidence, where that is most of them; empty otherwise."""
+    too_few = not_eligible(model.first.counts)
+    said = unsearched(too_few, too_few + model.first.counts["eligible"])
+    return f"; {said}" if said else ""
 
 
 def _with_a_spot(model: ModelResult, result: Result) -> str:
     """The classes that a spot was found for, the worst first, and how many beyond `MOST_NAMED`; empty without one."""
-    tests = (test for test in result.document.get("spots", ()) if test["model_version"] == model.model_version)
-    rows = [row for test in tests for row in test["rows"] if row["target_class"] is not None]
+    rows = [row for row in spot_rows(result.document, model.model_version) if row["target_class"] is not None]
     found = sorted((row for row in rows if row["outcome"] in WITH_A_SPOT), key=lambda row: badness(row["outcome"]))
     if not found:
         return ""
@@ -105,10 +131,6 @@ def _sentences(model: ModelResult) -> list[str]:
     """The summary without where the audit ended, which has a line of its own; the counts where there is none."""
     told = [sentence for sentence in model.summary if not sentence.startswith(ENDED_EARLY)]
     return told or list(headline(model.first))
-
-
-def _outcomes(model: ModelResult) -> dict[str, str]:
-    return {control: outcome for control in DECIDING if (outcome := getattr(model, control))}
 
 
 def _fitting(sentences: Sequence[str], free: int) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from modicum.gate.outcomes import EDGE_FALLS, NO_CLASS_TESTED, NONE_IN_ALL, spot_outcome, unsearched
 from modicum.gate.spot_rule import FOUND, SpotOutcome
 from modicum.gate.spots import may_show_first
 
@@ -20,7 +21,7 @@ from modicum_server.measures.measure import Measured
 from modicum_server.measures.spot_words import ONLY_THIS, none_text
 from modicum_server.reports.counterfactuals import CounterfactualPage
 from modicum_server.reports.open_tests import open_tests
-from modicum_server.reports.outcomes import NONE_IN_ALL, NOT_TESTED, Tag, tag_of
+from modicum_server.reports.outcomes import NOT_TESTED, Tag, tag_of
 from modicum_server.reports.pictured import Shown, of_pairs, of_subsets
 from modicum_server.reports.questions import reading_of, sentence
 from modicum_server.reports.sections import Section
@@ -46,7 +47,6 @@ DO_THEY_BELONG = (
     f"Look at each outlined spot: does it belong to its class? If so, the model is right to use it. If not, {MEND}."
 )
 OUTSIDE_OBJECTS = f"It lies outside the known objects: {MEND}."
-ACCURACY_FALLS = "Accuracy falls when the edge or the background is covered."
 VARY_THE_EDGE = "Say whether that region belongs to the class. If not, vary it or crop it away in training."
 TEST_CLASSES = (
     f"Audit more images. A class gets a test of its own if the model predicts it for {LEAST_CLASS_IMAGES} images or "
@@ -127,13 +127,22 @@ def opening_of(facts: OpeningFacts) -> Opening:
         model=facts.section.model,
         outcome=outcome,
         claim=claim,
-        sentences=sentences,
+        sentences=(*sentences, *_unsearched(facts)),
         classes=_classes(facts, outcome),
         next_step=next_step,
         scores=_scores(facts),
         shown=_shown(facts, outcome),
         canvas=facts.section.canvas,
     )
+
+
+def _unsearched(facts: OpeningFacts) -> tuple[str, ...]:
+    """How many images could not be searched, where that is most of them and the rest was."""
+    share = facts.measured.get("eligible_share")
+    if share is None or not share.value:
+        return ()
+    said = unsearched(share.n - round(share.value * share.n), share.n)
+    return (f"{said}.",) if said else ()
 
 
 Finding = tuple[str, str, tuple[str, ...], str]
@@ -152,7 +161,7 @@ def _finding(facts: OpeningFacts) -> Finding:
         return _of_spots(found, facts.rows)
     if edge is not None and edge["outcome"] == SHORTCUT:
         conclusion = sentence(edge.get("conclusion") or edge["text"])
-        return SHORTCUT, ACCURACY_FALLS, (conclusion,), VARY_THE_EDGE
+        return SHORTCUT, EDGE_FALLS, (conclusion,), VARY_THE_EDGE
     if facts.rows:
         return _of_nothing(facts)
     return _of_subsets(facts)
@@ -205,7 +214,7 @@ def _of_none(rows: Sequence[Row], untested: int) -> tuple[str, str, tuple[str, .
     have = "class has" if untested == 1 else "classes have"
     few = f"{untested:,} predicted {have} too few images for a test of their own."
     if not tested:
-        return NONE_IN_ALL, "No small spot was found, but no class was tested by itself.", (few, said)
+        return NONE_IN_ALL, NO_CLASS_TESTED, (few, said)
     which = "the one class" if tested == 1 else f"any of the {tested} classes"
     claim = f"No small spot was found that decides {which} tested."
     return SpotOutcome.NONE_FOUND.value, claim, (few, said)
@@ -274,10 +283,8 @@ def _scores(facts: OpeningFacts) -> tuple[Score, ...]:
     """The outcomes of the tests that speak of the model; NOT_TESTED for one that did not run."""
     edge = facts.reading("shortcut")
     spots = NOT_TESTED if not facts.rows or facts.spots is None else facts.spots["outcome"]
-    if spots == SpotOutcome.NONE_FOUND and all(row["target_class"] is None for row in facts.rows):
-        spots = NONE_IN_ALL
     return (
-        Score("Small spots", tag_of(spots)),
+        Score("Small spots", tag_of(spot_outcome(spots, facts.rows))),
         Score(EDGE_COVERED, tag_of(NOT_TESTED if edge is None else edge["outcome"])),
         Score("Counterfactual set", NO_SET if facts.pairs is None else tag_of(facts.pairs["outcome"])),
     )

@@ -7,10 +7,10 @@ listed here is shown like one that is open.
 from dataclasses import dataclass
 from enum import StrEnum
 
+from modicum.gate.outcomes import NONE_IN_ALL
+
 NOT_TESTED = "NOT_TESTED"
 """Stands where a test did not run. No result has this outcome."""
-NONE_IN_ALL = "NONE_FOUND_WITH_CLASSES_POOLED"
-"""Stands where no spot was found in all classes together, and no class was tested by itself. No result has it."""
 
 
 class Tone(StrEnum):

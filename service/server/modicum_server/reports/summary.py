@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from modicum.gate.outcomes import not_eligible
+
 from modicum_server.measures.class_targeted import search_text
 from modicum_server.measures.intervals import SMALLEST_SAMPLE
 from modicum_server.measures.measure import Measure, Measured
@@ -148,17 +150,12 @@ def _sizes(fraction: Measure) -> str:
 
 def _left_out(counts: Mapping[str, int]) -> str:
     kinds = (
-        (_not_eligible(counts), "not confident enough to be searched"),
+        (not_eligible(counts), "not confident enough to be searched"),
         (counts["baseline_confident"], "left out because the bare fill alone is confident"),
         (counts["failed"], "failed"),
     )
     named = [f"{number} {kind}" for number, kind in kinds if number > 0]
     return f"Of {_images(counts['images'])}, {'; '.join(named)}." if named else ""
-
-
-def _not_eligible(counts: Mapping[str, int]) -> int:
-    """Return the number of ineligible images, also for older documents, in which no eligible image could fail."""
-    return counts.get("not_eligible", counts["images"] - counts["eligible"] - counts["failed"])
 
 
 def _count(measure: Measure) -> str:

@@ -49,8 +49,8 @@ class Needed:
 class ModelLine:
     """A model with its newest version, verdict and audit; None where there is none.
 
-    `outcome` and `headline` say what the audit found of the model, `mitigation` what its check as an ensemble says;
-    empty without.
+    `outcome` and `headline` say what the audit found of the model, `spots` what its spot test did, `mitigation` what
+    its check as an ensemble says; empty without.
     """
 
     model: Model
@@ -59,6 +59,7 @@ class ModelLine:
     audit: Audit | None
     outcome: str = ""
     headline: str = ""
+    spots: str = ""
     mitigation: str = ""
 
     @property
@@ -188,7 +189,9 @@ class Overviews:
         if not own:
             return line
         found = facts[own[-1]]
-        return replace(line, outcome=found.outcome, headline=found.headline, mitigation=found.mitigation)
+        return replace(
+            line, outcome=found.outcome, headline=found.headline, spots=found.spots, mitigation=found.mitigation
+        )
 
 
 def _is_of(model: Model, version: str) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
-from modicum.gate.outcomes import DECIDING, badness, beginning, worst
+from modicum.gate.outcomes import badness, headline_of, shown_outcomes, spot_outcome, spot_rows, worst
 
 from modicum_server.domain.searches import TargetRule
 from modicum_server.domain.statistics import DEFAULTS
@@ -46,7 +46,7 @@ class VersionFacts:
     That is the first search for the predicted class. Two figures compare if their `conditions` are equal. `failures`
     are the items that gave no result, each with its reason: one more than MOST_FAILURES at most, so that
     whoever shows these knows whether there are others. `spots` is the outcome of its spot
-    test; empty where none ran. `outcome` is the worst of all controls that decide; empty where none of them ran.
+    test; empty where none ran. `outcomes` are those of the controls that decide, by control.
     `mitigation` is the verdict of the first check of the version as an ensemble; empty for other versions.
     """
 
@@ -55,13 +55,18 @@ class VersionFacts:
     conditions: Mapping[str, str] = field(default_factory=dict)
     failures: Mapping[str, str] = field(default_factory=dict)
     spots: str = ""
-    outcome: str = ""
+    outcomes: Mapping[str, str] = field(default_factory=dict)
     mitigation: str = ""
 
     @property
+    def outcome(self) -> str:
+        """The worst outcome; empty where no control that decides ran."""
+        return worst(self.outcomes.values())
+
+    @property
     def headline(self) -> str:
-        """The beginning of the most important sentence, before its figures."""
-        return beginning(next(iter(self.sentences), ""))
+        """The beginning of a sentence about the test with the worst outcome, before its figures."""
+        return headline_of(self.outcomes, self.sentences)
 
 
 Facts = Mapping[str, VersionFacts]
@@ -136,7 +141,7 @@ def _facts(model: Mapping[str, Any], document: Mapping[str, Any]) -> VersionFact
         sentences,
         failures=_failures(version, document),
         spots=_spots(version, document),
-        outcome=_outcome(model),
+        outcomes=_outcomes(model, document),
         mitigation=_mitigation(version, document),
     )
     searches = [one for one in model.get("searches", ()) if _is_for_the_prediction(one.get("search", {}))]
@@ -147,10 +152,10 @@ def _facts(model: Mapping[str, Any], document: Mapping[str, Any]) -> VersionFact
     return replace(told, figures=figures, conditions=conditions)
 
 
-def _outcome(model: Mapping[str, Any]) -> str:
+def _outcomes(model: Mapping[str, Any], document: Mapping[str, Any]) -> Mapping[str, str]:
     first: Mapping[str, Any] = next(iter(model.get("searches", ())), {})
     found = {reading["control"]: reading.get("outcome", "") for reading in first.get("readings", ())}
-    return worst(found[control] for control in DECIDING if found.get(control))
+    return shown_outcomes(found, spot_rows(document, model["model_version"]))
 
 
 def _failures(version: str, document: Mapping[str, Any]) -> Mapping[str, str]:
@@ -161,7 +166,8 @@ def _failures(version: str, document: Mapping[str, Any]) -> Mapping[str, str]:
 def _spots(version: str, document: Mapping[str, Any]) -> str:
     """Return the outcome of the spot test of a version; empty where it has none, or where no row could be tested."""
     own = (test for test in document.get("spots", ()) if test["model_version"] == version)
-    return next((test["outcome"] for test in own if any(row["reason"] is None for row in test["rows"])), "")
+    outcome = next((test["outcome"] for test in own if any(row["reason"] is None for row in test["rows"])), "")
+    return spot_outcome(outcome, spot_rows(document, version))
 
 
 def _mitigation(version: str, document: Mapping[str, Any]) -> str:

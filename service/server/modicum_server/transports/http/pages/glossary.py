@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
+from modicum.gate.outcomes import NONE_IN_ALL
+
 
 @dataclass(frozen=True, slots=True)
 class Word:
@@ -60,6 +62,7 @@ OUTCOMES: Final = (
     Word("ACCURACY_FALLS", "Without the suspected cue, the model is right less often. ACCURACY_HOLDS: it is not."),
     Word("INCONCLUSIVE", "The pictures do not settle it. That is neither good nor bad; more of them may settle it."),
     Word("NONE_FOUND", "No spot was found among the places that were tried. NONE_SEEN says so of edge and background."),
+    Word(NONE_IN_ALL, "No spot was found in all pictures together, but no class had enough of them for its own test."),
     Word(
         "MITIGATED",
         "An ensemble needs larger subsets than its members, and is about as often right. NOT_MITIGATED: it needs none "
