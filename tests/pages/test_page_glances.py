@@ -1,6 +1,7 @@
 """What pages show at a glance: small trends, the newest data set, and the last pictures of an audit that runs."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from modicum_server.domain.projects import Principal, Role
@@ -12,7 +13,7 @@ from tests.measures.example_audit import LABELS
 from tests.pages.browsing import sign_in
 from tests.pages.page_reading import whole
 from tests.pages.pages_stage import OTHER, PROJECT, PlainBrowser
-from tests.reports.spot_rows import FINDINGS, rows
+from tests.reports.spot_rows import FINDINGS, outcomes, rows
 from tests.tokens import add_token
 
 EMPTY = "projects/empty"
@@ -93,6 +94,28 @@ def test_a_model_on_a_spot_that_nobody_judged_is_marked_and_needs_a_person(scene
 
     scene.run(scene.judge(scene.run(scene.services.use_cases.audits.get(scene.principals[PROJECT], audit.name))))
     assert "decisive: nobody judged" not in needed(browser.get(f"/{PROJECT}"))
+
+
+def test_a_newer_audit_without_a_finding_leaves_an_older_one_that_nobody_judged(scene):
+    version = scene.run(scene.model("seen-before"))
+    few = scene.run(scene.dataset("seen-before", count=len(FINDINGS)))
+    (found,), (nothing,) = rows().values(), rows(follow=False).values()
+    enough = [replace(one, trials=(replace(one.trials[0], covered=outcomes(follow=False)),)) for one in found[1:]]
+    audits = [scene.run(scene.audit(f"seen-before-{name}", version, few)) for name in ("found", "nothing")]
+
+    def needed() -> str:
+        seen = whole(scene.browser("vera").get(f"/{PROJECT}"))
+        return seen[seen.index("Needs a person") : seen.index("At work")]
+
+    scene.run(scene.succeed(audits[0], changes=by_halves, spots=[found[0], *enough]))
+    assert "seen-before: nobody judged what the newest audit found SUFFICIENT: " in needed()
+
+    scene.run(scene.succeed(audits[1], changes=by_halves, spots=nothing))
+    assert "seen-before: nobody judged what an older audit of the version found" in needed()
+    assert "seen-before: nobody judged what the newest audit found" not in needed()
+
+    scene.run(scene.judge(scene.run(scene.services.use_cases.audits.get(scene.principals[PROJECT], audits[1].name))))
+    assert "seen-before: nobody judged" not in needed()
 
 
 def by_halves(place: int) -> dict[str, int]:

@@ -36,9 +36,6 @@ class Overviews(Protocol):
     async def newest_verdicts(self, project: str, models: Sequence[str]) -> Mapping[str, Verdict]:
         """The newest verdict on a version of each of these models, by model; those that were judged."""
 
-    async def newest_audits(self, project: str, models: Sequence[str]) -> Mapping[str, Audit]:
-        """The newest SUCCEEDED audit of a version of each of these models, by model; those that have one."""
-
     async def verdicts_of_versions(self, project: str, versions: Sequence[str]) -> Mapping[str, Verdict]:
         """The newest verdict on each of these versions, by version; those that were judged."""
 

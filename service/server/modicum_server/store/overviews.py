@@ -31,11 +31,6 @@ class PostgresOverviews:
         """The newest verdict on each of these versions, by version; those that were judged."""
         return await self._verdicts(newest_ids(tables.verdicts, version_itself, versions, _VERDICTS.project == project))
 
-    async def newest_audits(self, project: str, models: Sequence[str]) -> Mapping[str, Audit]:
-        """The newest SUCCEEDED audit of a version of each of these models, by model; those that have one."""
-        succeeded = _AUDITS.state == AuditState.SUCCEEDED.value
-        return await self._audits(newest_ids(tables.audits, model_of, models, _AUDITS.project == project, succeeded))
-
     async def audits_of_versions(self, project: str, versions: Sequence[str]) -> Mapping[str, Audit]:
         """The newest audit of each of these versions in whatever state, by version; those that have one."""
         return await self._audits(newest_ids(tables.audits, version_itself, versions, _AUDITS.project == project))

@@ -16,13 +16,15 @@ from modicum_server.ports import AuditFilter, Store, Transaction
 from modicum_server.usecases.access import authorise
 from modicum_server.usecases.pages import Page, PageRequest, read_page
 from modicum_server.usecases.resource_names import project_of
-from modicum_server.usecases.result_facts import Facts, ResultFacts
+from modicum_server.usecases.result_facts import Facts, ResultFacts, VersionFacts
 from modicum_server.usecases.verdict_lines import found_line
 
 MODELS_SHOWN = 20
 AUDITS_SHOWN = 10
-NEED_A_VERDICT = frozenset(WORST_FIRST[: WORST_FIRST.index("DECISIVE") + 1])
-"""Outcomes that say that a model relies on what it should not."""
+OLDER_READ = 8
+"""Audits of a model that are looked through, the newest first, for what nobody judged."""
+NEED_A_VERDICT = frozenset(WORST_FIRST[: WORST_FIRST.index("SUFFICIENT") + 1])
+"""Outcomes that say what a person must look at: the model may rely on what it should not."""
 
 
 class Need(StrEnum):
@@ -32,6 +34,7 @@ class Need(StrEnum):
     VERDICT_FAILS = "VERDICT_FAILS"
     VERDICT_OPEN = "VERDICT_OPEN"
     FOUND = "FOUND"
+    FOUND_BEFORE = "FOUND_BEFORE"
     AUDIT_FAILED = "AUDIT_FAILED"
 
 
@@ -50,7 +53,8 @@ class ModelLine:
     """A model with its newest version, verdict and audit; None where there is none.
 
     `outcome` and `headline` say what the audit found of the model, `spots` what its spot test did, `mitigation` what
-    its check as an ensemble says; empty without.
+    its check as an ensemble says; empty without. `before` are the older audits of the version that it is of, the newest
+    first, as far as they are read; `unjudged` is the newest of them with a finding that nobody judged since.
     """
 
     model: Model
@@ -61,6 +65,8 @@ class ModelLine:
     headline: str = ""
     spots: str = ""
     mitigation: str = ""
+    before: Sequence[Audit] = ()
+    unjudged: "OlderFinding | None" = None
 
     @property
     def is_verdict_older(self) -> bool:
@@ -70,13 +76,20 @@ class ModelLine:
     @property
     def is_unjudged(self) -> bool:
         """Whether nobody judged anything of the model since its newest audit ended."""
-        ended = None if self.audit is None else self.audit.end_time
-        return ended is not None and (self.verdict is None or self.verdict.create_time < ended)
+        return self.audit is not None and _is_unjudged(self.audit, self.verdict)
 
     @property
     def is_audit_older(self) -> bool:
         """Whether the newest version is none of those that the newest audit is of."""
         return self.audit is not None and self.model.latest_version not in self.audit.specification.model_versions
+
+
+@dataclass(frozen=True, slots=True)
+class OlderFinding:
+    """What an audit found before the newest one of the same version."""
+
+    audit: Audit
+    found: VersionFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,8 +203,27 @@ class Overviews:
             return line
         found = facts[own[-1]]
         return replace(
-            line, outcome=found.outcome, headline=found.headline, spots=found.spots, mitigation=found.mitigation
+            line,
+            outcome=found.outcome,
+            headline=found.headline,
+            spots=found.spots,
+            mitigation=found.mitigation,
+            unjudged=None if found.outcome in NEED_A_VERDICT else await self._unjudged(line, own[-1]),
         )
+
+    async def _unjudged(self, line: ModelLine, version: str) -> OlderFinding | None:
+        """Return the newest finding of a version that an audit made before the newest, and that nobody judged since."""
+        for audit in line.before:
+            if version in audit.specification.model_versions and _is_unjudged(audit, line.verdict):
+                found = (await self.facts(audit)).get(version, VersionFacts())
+                if found.outcome in NEED_A_VERDICT:
+                    return OlderFinding(audit, found)
+        return None
+
+
+def _is_unjudged(audit: Audit, verdict: Verdict | None) -> bool:
+    """Whether the newest verdict on a model is none, or was given before an audit of it ended."""
+    return audit.end_time is not None and (verdict is None or verdict.create_time < audit.end_time)
 
 
 def _is_of(model: Model, version: str) -> bool:
@@ -210,14 +242,15 @@ async def _models(transaction: Transaction, project: str, request: PageRequest) 
     page = await _page(transaction, project, request)
     names = [model.name for model in page.rows]
     verdicts = await transaction.overviews.newest_verdicts(project, names)
-    audits = await transaction.overviews.newest_audits(project, names)
+    audits = await transaction.overviews.audits_of_models(project, names, limit=1 + OLDER_READ)
     versions = await transaction.models.versions_named([model.latest_version for model in page.rows])
     lines = [
         ModelLine(
             model,
             versions.get(model.latest_version),
             verdicts.get(model.name),
-            audits.get(model.name),
+            next(iter(audits.get(model.name, ())), None),
+            before=audits.get(model.name, ())[1:],
         )
         for model in page.rows
     ]
@@ -249,6 +282,9 @@ def _of_models(lines: Sequence[ModelLine]) -> list[Needed]:
             needed.append(Needed(Need.VERDICT_OPEN, line.verdict.name, line.model.name, found_line(line.verdict)))
         if line.audit is not None and line.outcome in NEED_A_VERDICT and line.is_unjudged:
             needed.append(Needed(Need.FOUND, line.audit.name, line.model.name, f"{line.outcome}: {line.headline}"))
+        if line.unjudged is not None:
+            name, found = line.unjudged.audit.name, line.unjudged.found
+            needed.append(Needed(Need.FOUND_BEFORE, name, line.model.name, f"{found.outcome}: {found.headline}"))
     return needed
 
 
