@@ -10,6 +10,7 @@ from modicum_server.usecases.result_facts import Facts, ResultFacts, VersionFact
 from tests.measures.example_audit import LABELS
 from tests.pages.page_reading import whole
 from tests.pages.pages_stage import PROJECT
+from tests.reports.spot_rows import FINDINGS, rows
 
 GOOD = f"{PROJECT}/audits/good"
 TINY, FEW = f"{PROJECT}/models/tiny/versions/1", f"{PROJECT}/datasets/few"
@@ -54,6 +55,24 @@ def test_an_open_outcome_says_which_test_is_open(scene, monkeypatch, control, sp
 
     for path in (f"/{GOOD}", SUCCEEDED, f"/{PROJECT}"):
         assert said.rstrip(".") in whole(browser.get(path))
+
+
+def test_the_pages_of_a_model_and_of_a_version_say_what_its_newest_audit_found(scene):
+    few, version = scene.run(scene.dataset("own-page", count=len(FINDINGS))), scene.run(scene.model("own-page"))
+    (spots,) = rows().values()
+    scene.run(scene.succeed(scene.run(scene.audit("own-page", version, few)), changes=by_halves, spots=spots))
+    browser = scene.browser("vera")
+
+    for path in (version.rsplit("/versions/", 1)[0], version):
+        seen = browser.get(f"/{path}")
+        assert "own-page SUCCEEDED DECISIVE The decision for cat" in whole(seen).replace("✓ ", "").replace("▲ ", "")
+        assert '<span class="mark decisive"><span aria-hidden="true">▲</span> DECISIVE</span>' in seen.text
+
+
+def by_halves(place: int) -> dict[str, int]:
+    """What the model says of a picture of the spot test: the first half are cats, the second dogs."""
+    half = FINDINGS[place].predicted_class
+    return {"predicted_class": half, "target_class": half, "label": half}
 
 
 def test_a_result_that_can_no_longer_be_read_is_said_to_be_gone(scene, monkeypatch):

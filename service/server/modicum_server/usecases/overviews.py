@@ -125,11 +125,15 @@ class Overview:
 
 @dataclass(frozen=True, slots=True)
 class VersionLine:
-    """A version with its newest verdict and its newest audit; None where there is none."""
+    """A version with its newest verdict and its newest audit; None where there is none.
+
+    `found` is what that audit says of it; None before it ended, and where its result can no longer be read.
+    """
 
     version: ModelVersion
     verdict: Verdict | None
     audit: Audit | None
+    found: VersionFacts | None = None
 
 
 class Overviews:
@@ -188,11 +192,16 @@ class Overviews:
         async with self._store.transaction() as transaction:
             verdicts = await transaction.overviews.verdicts_of_versions(project, names)
             audits = await transaction.overviews.audits_of_versions(project, names)
-        return [VersionLine(one, verdicts.get(one.name), audits.get(one.name)) for one in versions]
+        lines = [VersionLine(one, verdicts.get(one.name), audits.get(one.name)) for one in versions]
+        return await asyncio.gather(*map(self._with_found, lines))
 
     async def facts(self, audit: Audit) -> Facts:
         """Return what the result of an audit says of each version, by name. The caller may see the audit."""
         return await self._facts.of(audit.result_digest) if audit.result_digest else {}
+
+    async def _with_found(self, line: VersionLine) -> VersionLine:
+        facts = {} if line.audit is None else await self.facts(line.audit)
+        return replace(line, found=facts.get(line.version.name))
 
     async def _with_outcome(self, line: ModelLine) -> ModelLine:
         if line.audit is None:

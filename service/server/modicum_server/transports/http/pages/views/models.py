@@ -1,5 +1,6 @@
 """Models: one model with its versions, verdicts and trends, and one version."""
 
+import asyncio
 from collections.abc import Sequence
 
 from starlette.responses import Response
@@ -47,11 +48,14 @@ async def _version(visit: Visit) -> Response:
     name = f"{visit.named('models', 'model')}/versions/{visit.request.path_params['version']}"
     version = await visit.use_cases.versions.get(visit.principal, name)
     about, newest = f'model_version = "{name}"', PageRequest(NEWEST)
+    audits = await visit.use_cases.audits.page(visit.principal, visit.project, about, newest)
+    facts = await asyncio.gather(*map(visit.use_cases.overviews.facts, audits.rows))
     return visit.render(
         "version.html.j2",
         version=version,
         source=_source(version),
-        audits=await visit.use_cases.audits.page(visit.principal, visit.project, about, newest),
+        audits=audits,
+        found={audit.name: one.get(name) for audit, one in zip(audits.rows, facts, strict=True)},
         verdicts=await visit.use_cases.verdicts.page(visit.principal, visit.project, about, newest),
     )
 
