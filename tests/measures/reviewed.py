@@ -16,7 +16,9 @@ from modicum_server.domain.reviews import (
 from modicum_server.measures.reviews import review_figures
 from modicum_server.usecases.review_plans import ANSWERS, NEW, Candidate, draw_images, session
 
-LABELS = tuple(f"kind {index}" for index in range(10))
+LABELS = tuple(f"kind {index}" for index in range(20))
+PREDICTED = 10
+"""Classes that a plan predicts, so that its pictures offer nine names and a guess names 11%."""
 VERSION = "projects/default/models/tiny/versions/1"
 CREATED = datetime(2026, 11, 1, tzinfo=UTC)
 Answering = Callable[[ReviewPlan, ReviewPicture], int | None]
@@ -29,7 +31,7 @@ def size_of(place: int) -> int:
 
 def plan_of(count: int, *, labels: tuple[str, ...] = LABELS, seed: int = 3) -> ReviewPlan:
     """A plan of so many images, whose subsets have 5 to 27 pixels."""
-    candidates = [Candidate(place, place % len(labels), size_of(place)) for place in range(count)]
+    candidates = [Candidate(place, place % min(PREDICTED, len(labels)), size_of(place)) for place in range(count)]
     return ReviewPlan(VERSION, 0, seed, 0.05, draw_images(candidates, labels, seed=seed))
 
 

@@ -1,12 +1,14 @@
 """Plans of blind reviews: seeded, spread over classes, and without a hint in options or order."""
 
+import random
 from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
-from modicum_server.domain.reviews import PictureKind
+from modicum_server.domain.reviews import PictureKind, ReviewPlan
 from modicum_server.usecases.review_plans import MOST_IMAGES, Candidate, draw_images, random_mask, session
 
-from tests.measures.reviewed import LABELS, plan_of, size_of
+from tests.measures.reviewed import LABELS, VERSION, plan_of, size_of
 
 THOUSAND = tuple(f"kind {index}" for index in range(1000))
 SUBSET, RANDOM, WHOLE = PictureKind.SUBSET, PictureKind.RANDOM, PictureKind.WHOLE
@@ -33,11 +35,63 @@ def test_a_plan_is_bounded():
     assert len(plan_of(MOST_IMAGES + 50).images) == MOST_IMAGES
 
 
-@pytest.mark.parametrize("labels", [LABELS[:4], LABELS, THOUSAND], ids=["4 classes", "10 classes", "1000 classes"])
-def test_options_hold_the_predicted_class_and_at_most_eight_others(labels):
+@pytest.mark.parametrize(
+    ("labels", "least"),
+    [(LABELS[:4], 4), (LABELS[:10], 5), (THOUSAND, 9)],
+    ids=["4 classes", "10 classes", "1000 classes"],
+)
+def test_options_hold_the_predicted_class_and_at_most_eight_others(labels, least):
     for image in plan_of(40, labels=labels).images:
         assert image.predicted_class in image.options
-        assert len(set(image.options)) == len(image.options) == min(9, len(labels))
+        assert least <= len(set(image.options)) == len(image.options) <= 9
+
+
+def most_often(seen: Sequence[tuple[int, ...]], option: int) -> int:
+    return sum(option in options for options in seen)
+
+
+def least_often(seen: Sequence[tuple[int, ...]], option: int) -> int:
+    return -most_often(seen, option)
+
+
+def newest(seen: Sequence[tuple[int, ...]], option: int) -> int:
+    return next((place for place, options in enumerate(seen) if option in options), len(seen))
+
+
+def guessed_right(plan: ReviewPlan, strategy: Callable[[Sequence[tuple[int, ...]], int], int]) -> Iterator[float]:
+    """How likely each answer of a session is right, and what a guess would be, by who looks at the options alone."""
+    seen: list[tuple[int, ...]] = []
+    for picture in session(plan, 0):
+        image = plan.images[picture.image]
+        seen.append(image.options)
+        scores = {option: strategy(seen, option) for option in image.options}
+        best = [option for option, score in scores.items() if score == max(scores.values())]
+        yield (image.predicted_class in best) / len(best) - 1 / len(image.options)
+
+
+@pytest.mark.parametrize("strategy", [most_often, least_often, newest])
+@pytest.mark.parametrize(
+    ("predicted", "labels"), [(2, 1000), (5, 1000), (10, 1000), (20, 1000), (10, 10), (12, 20), (5, 100)]
+)
+def test_what_recurs_among_the_options_names_no_more_than_a_guess(predicted, labels, strategy):
+    names = tuple(f"kind {index}" for index in range(labels))
+    excess = []
+    for seed in range(10):
+        classes = random.Random(seed).sample(range(labels), predicted)
+        uneven = [Candidate(place, classes[min(place % 30, predicted - 1)], 20) for place in range(120)]
+        images = draw_images(uneven, names, seed=seed)
+        excess += guessed_right(ReviewPlan(VERSION, 0, seed, 0.05, images), strategy)
+
+    assert sum(excess) / len(excess) == pytest.approx(0, abs=1e-9)
+
+
+def test_groups_share_the_predicted_names_and_no_name():
+    groups = {frozenset(one.options) for one in plan_of(40, labels=THOUSAND).images}
+    predicted = {one.predicted_class for one in plan_of(40, labels=THOUSAND).images}
+
+    assert [len(group) for group in groups] == [9, 9]
+    assert len(frozenset().union(*groups)) == 18
+    assert [len(group & predicted) for group in groups] == [5, 5]
 
 
 def test_up_to_nine_classes_have_the_same_keys_on_every_picture():

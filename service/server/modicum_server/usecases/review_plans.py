@@ -7,6 +7,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,8 @@ from modicum_server.domain.reviews import (
     ReviewPicture,
     ReviewPlan,
 )
+
+One = TypeVar("One")
 
 MOST_IMAGES = 200
 """Images of a plan: enough for 25 reviewers before one image is seen by more than two."""
@@ -45,7 +48,7 @@ def draw_images(candidates: Sequence[Candidate], labels: Sequence[str], *, seed:
     session rarely shows one image twice.
     """
     chosen = _classes_in_turn(candidates, seed)[:MOST_IMAGES]
-    order = _generator("classes", seed).permutation(len(labels)).tolist()
+    groups = _groups([one.predicted_class for one in chosen], labels, seed)
     half = len(chosen) // 2
     return tuple(
         ReviewImage(
@@ -53,7 +56,7 @@ def draw_images(candidates: Sequence[Candidate], labels: Sequence[str], *, seed:
             predicted_class=one.predicted_class,
             subset_size=one.size,
             random_size=chosen[(number - half) % len(chosen)].size,
-            options=_options(one.predicted_class, labels, order, _generator("options", seed, one.position)),
+            options=_options(one.predicted_class, labels, groups),
         )
         for number, one in enumerate(chosen)
     )
@@ -90,21 +93,30 @@ def _classes_in_turn(candidates: Sequence[Candidate], seed: int) -> list[Candida
     return [one for _, _, one in sorted(turns, key=lambda turn: turn[:2])]
 
 
-def _options(
-    predicted: int, labels: Sequence[str], order: Sequence[int], source: np.random.Generator
-) -> tuple[int, ...]:
-    """The predicted class and others of other names, in the order that all pictures of the review have."""
-    named = {labels[predicted]: predicted}
-    for one in source.permutation(len(labels)).tolist():
-        if len(named) == MOST_OPTIONS:
-            break
-        named.setdefault(labels[one], one)
-    chosen = set(named.values())
-    return tuple(one for one in order if one in chosen)
+def _groups(predicted: Sequence[int], labels: Sequence[str], seed: int) -> list[tuple[str, ...]]:
+    """The names that are offered together, each name in one group and all names of a group on the same pictures.
+
+    So no name of a picture was seen more often, or earlier, than those beside it, and what recurs tells nothing.
+    Groups have `MOST_OPTIONS` names, or fewer where the model has too few classes to fill them. The names that the plan
+    predicts are dealt first, so that each group has as many of them as any other, or one more.
+    """
+    shuffled = _shuffled(labels, _generator("classes", seed))
+    answers = {labels[one] for one in predicted}
+    names = list(dict.fromkeys(sorted(shuffled, key=lambda name: name not in answers)))
+    count = -(-len(answers) // MOST_OPTIONS)
+    dealt = [names[start : count * MOST_OPTIONS : count] for start in range(count)]
+    return [tuple(_shuffled(group, _generator("options", seed, number))) for number, group in enumerate(dealt)]
 
 
-def _shuffled(pictures: Sequence[ReviewPicture], source: np.random.Generator) -> list[ReviewPicture]:
-    return [pictures[place] for place in source.permutation(len(pictures)).tolist()]
+def _options(predicted: int, labels: Sequence[str], groups: Sequence[tuple[str, ...]]) -> tuple[int, ...]:
+    """The classes of the group of the predicted one, in the order that all its pictures have."""
+    name = labels[predicted]
+    group = next(names for names in groups if name in names)
+    return tuple(predicted if one == name else labels.index(one) for one in group)
+
+
+def _shuffled(ones: Sequence[One], source: np.random.Generator) -> list[One]:
+    return [ones[place] for place in source.permutation(len(ones)).tolist()]
 
 
 def _generator(purpose: str, seed: int, number: int = 0) -> np.random.Generator:
