@@ -94,3 +94,21 @@ def test_too_few_images_for_the_accuracy_condition_are_counted(statistics, n, mo
     assert reasons[0].startswith(said + more)
     assert reasons[1].startswith(f"on out-of-distribution images {said}{more}")
     assert all(("more images" in reason) == bool(more) for reason in reasons)
+
+
+@pytest.mark.parametrize(
+    ("matched", "said"), [((0.88, 1.08), "the ratio's interval lies below 1.1"), ((0.9, 1.2), "not clearly above 1.1")]
+)
+def test_a_matched_ratio_that_is_low_is_not_told_as_open(matched, said):
+    measures = {
+        "subset_fraction_ratio": measure(0.83, 1.03, n=28),
+        "matched_subset_fraction_ratio": measure(*matched, n=28),
+        "accuracy_difference": measure(-0.01, 0.05),
+    }
+
+    verdict, reasons = judge(measures, {})
+
+    assert verdict == "INCONCLUSIVE"
+    assert reasons[0].endswith("(28)")
+    assert reasons[1].startswith("at matched temperatures")
+    assert reasons[1].endswith(said)

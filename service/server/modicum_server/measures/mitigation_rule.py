@@ -47,6 +47,8 @@ def judge(
         reasons.append(f"the ratio's interval contains {limit:g}")
     if matched.value is None:
         reasons.append(matched.unavailable)
+    elif _end(matched, low=False) < limit:
+        reasons.append(f"at matched temperatures the ratio's interval lies below {limit:g}")
     elif matched.n < LEAST_IMAGES or _end(matched, low=True) <= limit:
         reasons.append(f"at matched temperatures the ratio is not clearly above {limit:g}")
     reasons.extend(_not_matched(name, counted) for name, counted in eligibility.items() if not counted.holds)
