@@ -201,9 +201,19 @@ def test_images_without_a_result_have_a_line():
     one = model(spot="NONE_FOUND")
     one["searches"][0]["counts"] = {**COUNTS, "failed": 2}
 
+    failures = [
+        {"item": item, "reason": "IMAGE_UNREADABLE", "model_version": one["model_version"], "search_index": 0}
+        for item in ("a.png", "a.png", "b.png", "c.png", "d.png", "e.png")
+    ]
+
     lines = short_lines(result_with(one), **COMMANDS)
+    named = short_lines(result_with(one, failures=failures), **COMMANDS)
     both = short_lines(result_with(one, model("two", spot="NONE_FOUND")), **COMMANDS)
 
     assert lines[1] == "2 of 40 images have no result"
+    assert named[1] == (
+        "2 of 40 images have no result: a.png (IMAGE_UNREADABLE), b.png (IMAGE_UNREADABLE), c.png (IMAGE_UNREADABLE), "
+        "2 more"
+    )
     assert both[0] == "at most 2 of 40 images have no result"
     assert not any("no result" in line for line in short_lines(result_with(model(spot="NONE_FOUND")), **COMMANDS))

@@ -1,6 +1,7 @@
 """A result in ten lines of 80 columns: the outcome, the summary, where the report is. What does not fit is counted."""
 
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from modicum.cli.consoles import wrapped
@@ -23,7 +24,7 @@ from modicum.results import ModelResult, Result
 MOST_LINES = 10
 LINE_COLUMNS = 80
 MOST_NAMED = 3
-"""Classes with a spot that the first line names."""
+"""Classes with a spot that the first line names, and images without a result that are named."""
 NO_SPOTS = "; small spots were not tested"
 NO_CLASS = "; no class was tested by itself"
 NO_OUTCOME = "no outcome: neither the spot test, the test of edge and background nor a counterfactual set says anything"
@@ -66,7 +67,7 @@ def short_lines(result: Result, *, report: str, tables: str) -> list[str]:
         tables: the command that prints the tables and all sentences.
     """
     heads = [next(iter(mitigation_lines(check, result.called))) for check in result.mitigation]
-    ended = [*stop_notes(result.document), *_without_result(result.models)]
+    ended = [*stop_notes(result.document), *_without_result(result)]
     if len(result.models) == 1:
         (model,) = result.models
         heads += [_head(model, result), *ended]
@@ -82,14 +83,22 @@ def short_lines(result: Result, *, report: str, tables: str) -> list[str]:
     return [*told, *paragraphs[:shown], f"report: {report}", _more(tables, 0, len(paragraphs) - shown)]
 
 
-def _without_result(models: Sequence[ModelResult]) -> list[str]:
-    """The line on images without a result, if there are any: the most, where models differ."""
-    counts = [search.counts for model in models for search in model.searches]
+def _without_result(result: Result) -> list[str]:
+    """The line on images without a result, if there are any: the most, where models differ, and the first by name."""
+    counts = [search.counts for model in result.models for search in model.searches]
     numbers = {one["failed"] for one in counts}
     if not any(numbers):
         return []
     at_most = "at most " if len(numbers) > 1 else ""
-    return [f"{at_most}{max(numbers):,} of {counts[0]['images']:,} images have no result"]
+    return [f"{at_most}{max(numbers):,} of {counts[0]['images']:,} images have no result{_failures(result)}"]
+
+
+def _failures(result: Result) -> str:
+    """The first items without a result, each with its reason, and how many more; empty where none is listed."""
+    reasons = {row["item"]: row["reason"] for row in result.document.get("failures", ())}
+    named = [f"{item} ({reason})" for item, reason in islice(reasons.items(), MOST_NAMED)]
+    more = len(reasons) - len(named)
+    return f": {', '.join([*named, *([f'{more:,} more'] if more else [])])}" if named else ""
 
 
 def _head(model: ModelResult, result: Result) -> str:
