@@ -31,6 +31,15 @@ def test_a_stranger_is_led_to_the_sign_in_and_from_there_back(scene):
     assert browser.get(f"/{PROJECT}").status == 200
 
 
+@pytest.mark.parametrize(
+    ("path", "said"), [("/sign-in", "A link that signs you in needs a script."), ("/review", "needs a script.")]
+)
+def test_a_browser_without_scripts_is_told_that_a_link_needs_one(scene, path, said):
+    seen = stranger(scene).get(path).text
+
+    assert said in seen.split("<noscript>")[1].split("</noscript>")[0]
+
+
 def test_a_wrong_token_is_refused_in_words(scene):
     seen = stranger(scene).sign_in("wrong")
 
