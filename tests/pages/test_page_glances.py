@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 
 import pytest
+from modicum_server.domain.audits import Stage
 from modicum_server.domain.projects import Principal, Role
 from modicum_server.transports.http.pages.words import element_id
 from modicum_server.usecases.pages import PageRequest
@@ -202,6 +203,41 @@ def test_an_audit_that_has_just_begun_does_not_count_to_none(scene):
     said = whole(scene.browser().get(f"/{audit.name}"))
 
     assert "Images none of 12 has ended yet" in said
+
+
+def test_an_audit_that_is_scored_says_that_its_searches_are_done(scene):
+    few = scene.run(scene.dataset("scored"))
+    audit = scene.run(scene.audit("scored", f"{PROJECT}/models/tiny/versions/1", few, seed=9))
+    scene.run(scene.begin(audit, audit.item_count))
+
+    async def score() -> None:
+        async with scene.store.transaction() as transaction:
+            await transaction.audits.start(audit.name, Stage.SCORE)
+
+    def said() -> list[str]:
+        pages = (whole(scene.browser().get(f"/{path}")) for path in (audit.name, PROJECT))
+        return [page for page in pages if "searched; scoring runs" in page]
+
+    assert said() == []
+    scene.run(score())
+    assert len(said()) == 2
+
+
+def test_a_card_says_that_its_verdict_is_on_an_earlier_audit(scene):
+    version, few = scene.run(scene.model("judged-before")), scene.run(scene.dataset("judged-before"))
+    first, second = (scene.run(scene.audit(f"judged-before-{name}", version, few)) for name in ("first", "second"))
+    named = element_id(f"{PROJECT}/models/judged-before")
+
+    def card() -> str:
+        seen = scene.browser().get(f"/{PROJECT}").text
+        return next(one for one in seen.split("<li>") if f'id="{named}"' in one)
+
+    scene.run(scene.succeed(first, 3))
+    scene.run(scene.judge(scene.run(scene.services.use_cases.audits.get(scene.principals[PROJECT], first.name))))
+    assert "on an earlier audit" not in card()
+
+    scene.run(scene.succeed(second, 3))
+    assert "on an earlier audit" in card()
 
 
 class TestInABrowser:

@@ -74,6 +74,11 @@ class ModelLine:
         return self.verdict is not None and self.model.latest_version not in self.verdict.model_versions
 
     @property
+    def is_verdict_of_other_audit(self) -> bool:
+        """Whether the verdict is on another audit than the newest."""
+        return self.verdict is not None and self.audit is not None and self.verdict.audit != self.audit.name
+
+    @property
     def is_unjudged(self) -> bool:
         """Whether nobody judged anything of the model since its newest audit ended."""
         return self.audit is not None and _is_unjudged(self.audit, self.verdict)
