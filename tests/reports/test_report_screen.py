@@ -9,6 +9,7 @@ from modicum_server.domain.models import Ensemble
 from tests.measures.example_audit import controls, finding, mixed_findings
 from tests.reports.report_pages import page_of
 from tests.reports.spot_rows import FINDINGS, bright, rows
+from tests.reports.test_report_transfer import page_of_two
 
 pytestmark = pytest.mark.acceptance
 
@@ -23,6 +24,11 @@ def planted() -> str:
 def several() -> str:
     findings = [finding(place, 2 + place, model_version=name) for name in NAMES for place in range(12)]
     return page_of(findings, versions=NAMES, sources={NAMES[2]: Ensemble(NAMES[:2])})
+
+
+def shaded() -> str:
+    """Two versions; the darkest cells of their matrix have an interval."""
+    return page_of_two(kept=12)
 
 
 def mixed() -> str:
@@ -60,7 +66,7 @@ def test_pictures_begin_in_the_first_screen(opened, text, screen):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("text", [planted, mixed, several])
+@pytest.mark.parametrize("text", [planted, mixed, several, shaded])
 def test_axe_core_finds_nothing(opened, text, scheme):
     page = opened(text(), viewport=SCREENS["desktop"], color_scheme=scheme)
     page.evaluate(
