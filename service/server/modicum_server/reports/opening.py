@@ -295,4 +295,4 @@ def _shown(facts: OpeningFacts, outcome: str) -> Shown:
         return facts.spot_pictures
     if facts.pair_page is not None and facts.pair_page.shown and outcome == LOSES:
         return of_pairs(facts.pair_page.shown)
-    return of_subsets(facts.section.telling)
+    return of_subsets(facts.section.telling, facts.measured["overinterpretation_rate"].parameters["alpha"])

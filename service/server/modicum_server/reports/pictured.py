@@ -18,11 +18,13 @@ MOST_CLASSES = 3
 """Classes whose spots are shown."""
 CLEAREST = "Of the stored examples of this class, this is the one with the largest effect of the spot."
 OF_EACH = "Of each class: a picture with its spot outlined, and that spot pasted onto a picture of another class."
-DESCRIBED = (
-    "The fewest pixels found that keep the model's answer. Nearly every network has such small subsets, good ones "
-    "too: alone they are no fault. A policy can limit how many images have one."
+DESCRIBED = "The fewest pixels found that keep the model's answer."
+"""Beside pictures of subsets."""
+NO_FAULT = (
+    "Nearly every network has such small subsets, good ones too: alone they are no fault. A policy can limit how many "
+    "images have one."
 )
-"""Beside pictures of subsets, which look like a fault to who sees them first."""
+"""Beside pictures of subsets of at most alpha, which look like a fault to who sees them first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +69,14 @@ def of_pairs(pairs: Sequence[ShownPair]) -> Shown:
     return Shown(tuple(picture for pair in pairs[:MOST_PAIRS] for picture in _of_pair(pair)))
 
 
-def of_subsets(cards: Sequence[Card]) -> Shown:
-    """Return photographs, each beside its subset alone."""
-    pictures = tuple(picture for card in cards if card.photograph for picture in _of_card(card))
-    return Shown(pictures, DESCRIBED if pictures else "")
+def of_subsets(cards: Sequence[Card], alpha: float) -> Shown:
+    """Return photographs, each beside its subset alone; `alpha` is the largest fraction that counts as small."""
+    drawn = [card for card in cards if card.photograph]
+    if not drawn:
+        return Shown()
+    are_small = all(card.facts.fraction <= alpha for card in drawn)
+    pictures = tuple(picture for card in drawn for picture in _of_card(card))
+    return Shown(pictures, f"{DESCRIBED} {NO_FAULT}" if are_small else DESCRIBED)
 
 
 def _clearest(
