@@ -120,20 +120,6 @@ def test_where_nothing_was_found_that_is_said_with_the_three_smallest_subsets():
     assert "model still says cat 3 pixels (4.7%) alone, confidence 0.920" in text
 
 
-def test_large_subsets_are_not_called_small():
-    text = said([finding(place, 46 + place) for place in range(12)])
-
-    assert "The fewest pixels found that keep the model's answer." in text
-    assert "small subsets" not in text
-
-
-def test_the_first_screen_says_where_a_verdict_stands_and_not_that_there_is_none():
-    text = said(FEW)
-
-    assert "PASS or FAIL is a verdict by your policy and stands beside this report" in text
-    assert "gives no PASS" not in text
-
-
 @pytest.mark.parametrize(
     ("tested", "told"),
     [
