@@ -148,3 +148,40 @@ def test_a_search_that_the_result_does_not_have_is_named():
     given = verdict("rules: {spot: off, accuracy: {min: 0.5, search: 2}}", document({"accuracy": share(90, 100)}))
 
     assert given.rules[0].worst.reason == "the rule is about search 2, but the result's are numbered 0 to 0"
+
+
+def searched_twice():
+    """A clean result of two searches, weak and as asked; its spot test ran beside the weak one."""
+    found = document(search={"threshold": 0.5, "passes": 10})
+    (weak,) = found["models"][0]["searches"]
+    strong = {**weak, "search": {**weak["search"], "threshold": 0.9, "passes": 300}}
+    found["models"][0]["searches"].append(strong)
+    found["specification"]["searches"].append({**strong["search"], "digest": "34" * 32})
+    return found
+
+
+@pytest.mark.parametrize(
+    ("policy", "reason"),
+    [
+        ("audit: {threshold: 0.9}", "the policy asks for threshold 0.9, this search was measured with 0.5"),
+        ("audit: {passes: 300}", "the policy requires 300 passes an image, the result has 10"),
+        ("require: {passes: 300}", "the policy requires 300 passes an image, the result has 10"),
+        (
+            "rules: {spot: {level: error, search: 1}}",
+            "the rule is about search 1, but the spot test ran beside another",
+        ),
+    ],
+)
+def test_a_spot_test_is_held_to_the_policy_by_the_search_beside_which_it_ran(policy, reason):
+    given = verdict(policy, searched_twice())
+
+    assert given.outcome == "INCONCLUSIVE"
+    assert given.rules[0].worst.reason.startswith(reason)
+
+
+@pytest.mark.parametrize("policy", ["audit: {threshold: 0.9, passes: 300}", "rules: {spot: {level: error, search: 1}}"])
+def test_a_spot_test_beside_the_search_that_was_asked_for_is_judged(policy):
+    found = searched_twice()
+    found["spots"][0]["search_index"] = 1
+
+    assert verdict(policy, found).outcome == "PASS"

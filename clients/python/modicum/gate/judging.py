@@ -31,7 +31,7 @@ from modicum.gate.reviews import review_checks
 from modicum.gate.rule_datasets import of_another_dataset
 from modicum.gate.searched import asked_searches
 from modicum.gate.spot_rule import holm
-from modicum.gate.spots import spot_checks
+from modicum.gate.spots import spot_checks, spot_tests
 from modicum.gate.tails import ONE_SIDED, bonferroni
 from modicum.gate.verdict import KIND, Check, Outcome, RuleVerdict, Verdict, overall, worst_of
 from modicum.gate.worst_spot import worst_spot
@@ -182,16 +182,32 @@ def _of_model(rule: Rule, document: Document, model: Document, policy: Policy) -
     if search is None:
         yield Check(model_version=version, judgeable=False, reason=_why_no_search(rule, document, model, policy))
         return
-    for check in _each(rule, document, model, search, policy):
+    if rule.known.is_spot:
+        yield from _of_spot_test(rule, document, model, search, policy)
+        return
+    for check in _each(rule, document, model, search):
         yield _unless_weak(check, document, search, policy)
 
 
-def _each(rule: Rule, document: Document, model: Document, search: Document, policy: Policy) -> Iterator[Check]:
-    version = model["model_version"]
-    if rule.known.is_spot:
-        yield from spot_checks(rule, document, version, policy.accept)
-    elif rule.known.is_review:
-        yield from review_checks(rule, document, version, search)
+def _of_spot_test(rule: Rule, document: Document, model: Document, search: Document, policy: Policy) -> Iterator[Check]:
+    """The checks of a version's spot test, held to the policy by the search beside which it ran.
+
+    That may be another than `search`, which the rule names or the policy asks for.
+    """
+    version, tests = model["model_version"], list(spot_tests(document, model))
+    wanted = [(test, own) for test, own in tests if own["search"] == search["search"]]
+    if tests and rule.search is not None and not wanted:
+        ran = f"the rule is about search {rule.search}, but the spot test ran beside another one"
+        yield Check(model_version=version, judgeable=False, reason=ran)
+        return
+    test, own = next(iter(wanted or tests), (None, search))
+    for check in spot_checks(rule, document, version, test, policy.accept):
+        yield _unless_weak(check, document, own, policy)
+
+
+def _each(rule: Rule, document: Document, model: Document, search: Document) -> Iterator[Check]:
+    if rule.known.is_review:
+        yield from review_checks(rule, document, model["model_version"], search)
     else:
         yield from checks_of(rule, document, model, search)
 
