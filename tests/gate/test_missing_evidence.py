@@ -114,3 +114,10 @@ def test_an_ensemble_beside_its_members_does_not_pass_without_its_check():
     assert "mitigation" in verdict("preset: strict", {**whole, "models": [ensemble]}).left_out
     given = verdict("preset: strict", {**whole, "models": [ensemble, *beside]})
     assert told(given)["mitigation"][0] == "INCONCLUSIVE"
+
+
+def test_a_measure_without_classes_does_not_pass_for_all_classes():
+    given = verdict(f"{NO_SPOT}  accuracy: {{min: 0.5, classes: all}}", document({"accuracy": share(199, 200)}))
+
+    assert given.outcome == "INCONCLUSIVE"
+    assert given.rules[0].worst.reason == "the result has no classes for it"

@@ -168,6 +168,14 @@ def test_every_rule_of_a_reading_or_a_verdict_has_outcomes_but_the_spot_rule():
     )
 
 
+@pytest.mark.parametrize("key", ["max", "min", "max_regression", "min_ratio_to_baseline"])
+def test_a_limit_of_the_spot_rule_is_refused_with_the_keys_that_it_has(key):
+    said = refused(f"rules:\n  spot: {{level: error, {key}: 0.9}}")
+
+    assert f"spot has no {key}: it passes where no small spot decides; remove it; its keys are level, classes" in said
+    assert "use `expect`" not in said
+
+
 def test_a_digest_of_digits_alone_is_text():
     assert marked_yaml(f"a: {'7' * 64}", "f").value == {"a": "7" * 64}
 

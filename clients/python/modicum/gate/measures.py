@@ -28,6 +28,11 @@ class Subject:
     label: str = ""
 
 
+EACH_CLASS = Subject("each class")
+"""Stands for the classes of a measure that has none."""
+NO_CLASSES = "the result has no classes for it"
+
+
 def checks_of(rule: Rule, document: Document, model: Document, search: Document) -> Iterator[Check]:
     """Yield the checks of a rule of a measure or a reading, for one version under one search."""
     version = model["model_version"]
@@ -112,12 +117,15 @@ def _subjects(rule: Rule, measure: Document, classes: NamedClasses) -> Iterator[
     yield Subject(), measure
     if rule.classes == "all":
         yield from ((Subject(classes.subject(index), classes.label(index)), one) for index, one in groups.items())
+        if not groups:
+            yield EACH_CLASS, None
 
 
 def _measured(rule: Rule, version: str, subject: Subject, measure: Document | None, looks: Looks) -> Check:
     about = Check(model_version=version, subject=subject.text, class_label=subject.label)
     if measure is None:
-        return replace(about, judgeable=False, reason=f"the result has no {class_words(subject.text)}")
+        missing = NO_CLASSES if subject == EACH_CLASS else f"the result has no {class_words(subject.text)}"
+        return replace(about, judgeable=False, reason=missing)
     number, limits = number_of(measure, looks), Limits(at_most=rule.max, at_least=rule.min)
     check = replace(
         about,
