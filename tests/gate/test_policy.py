@@ -104,7 +104,10 @@ def test_an_explanation_says_that_moving_places_are_accepted_and_of_which_class(
             "rules:\n  accuracy: warn",
             "modicum.yaml:3:3: accuracy: expected a limit: max, min or max_regression, got none",
         ),
-        ("rules:\n  spot: {max: 3}", "modicum.yaml:3:10: spot is a verdict and has no max; use `expect` or remove it"),
+        (
+            "rules:\n  spot: {max: 3}",
+            "modicum.yaml:3:10: spot has no max: it passes where no small spot decides; remove it; its keys are level",
+        ),
         (
             "rules:\n  accuracy: {max_regression: 0.02}",
             "modicum.yaml:3:14: max_regression needs `baseline: {file: FILE.json}`; add it or remove the limit",
