@@ -101,7 +101,6 @@ def document(
             "sample": 0,
             "statistics": {"level": level, "alpha": 0.05},
             "searches": [{**entry["search"], "digest": "12" * 32}],
-            "canvas": {"channels": 3, "height": 8, "width": 8},
         },
         "specification_digest": "cd" * 32,
         "findings": {"digest": "ef" * 32},

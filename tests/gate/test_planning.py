@@ -109,7 +109,7 @@ def test_a_share_exactly_at_its_limit_is_settled_by_no_number():
 @pytest.mark.parametrize(
     ("rule", "more", "reason"),
     [
-        ("random: {expect: [THESE_PIXELS]}", {}, "the control random did not run; audit with it"),
+        ("random: {expect: [THESE_PIXELS]}", {}, "the result has no reading of the control random; run that control"),
         (
             "random: {expect: [THESE_PIXELS]}",
             {"readings": [{"control": "random", "outcome": "INCONCLUSIVE", "text": "too few"}]},

@@ -104,10 +104,7 @@ def test_an_explanation_says_that_moving_places_are_accepted_and_of_which_class(
             "rules:\n  accuracy: warn",
             "modicum.yaml:3:3: accuracy: expected a limit: max, min or max_regression, got none",
         ),
-        (
-            "rules:\n  spot: {max: 3}",
-            "modicum.yaml:3:10: spot has no max: it passes where no small spot decides; remove it; its keys are level",
-        ),
+        ("rules:\n  spot: {max: 3}", "modicum.yaml:3:10: spot is a verdict and has no max; use `expect` or remove it"),
         (
             "rules:\n  accuracy: {max_regression: 0.02}",
             "modicum.yaml:3:14: max_regression needs `baseline: {file: FILE.json}`; add it or remove the limit",
@@ -169,14 +166,6 @@ def test_every_rule_of_a_reading_or_a_verdict_has_outcomes_but_the_spot_rule():
     assert "modicum.yaml:3:10: spot has no expect: it passes where no small spot decides; remove it" in refused(
         "rules:\n  spot: {expect: [NONE_FOUND]}"
     )
-
-
-@pytest.mark.parametrize("key", ["max", "min", "max_regression", "min_ratio_to_baseline"])
-def test_a_limit_of_the_spot_rule_is_refused_with_the_keys_that_it_has(key):
-    said = refused(f"rules:\n  spot: {{level: error, {key}: 0.9}}")
-
-    assert f"spot has no {key}: it passes where no small spot decides; remove it; its keys are level, classes" in said
-    assert "use `expect`" not in said
 
 
 def test_a_digest_of_digits_alone_is_text():

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from modicum.gate.class_rules import DROP, EXCESS, NOT_COMPARED, is_uncompared
+from modicum.gate.class_rules import EXCESS, NOT_COMPARED, is_uncompared
 from modicum.gate.early_stop import Looks, looks_of
 from modicum.gate.levels import UNDECIDED
 from modicum.gate.named_classes import NamedClasses, classes_of
@@ -16,21 +16,12 @@ from modicum.gate.version_pairs import PAIRED, beside, entries_of
 Document = Mapping[str, Any]
 
 
-SHORTCUT = "shortcut"
-"""The control whose measures presets have rules for."""
-
-
 @dataclass(frozen=True, slots=True)
 class Subject:
     """What a measure is of, and the name of its class; both are empty for all classes together."""
 
     text: str = ""
     label: str = ""
-
-
-EACH_CLASS = Subject("each class")
-"""Stands for the classes of a measure that has none."""
-NO_CLASSES = "the result has no classes for it"
 
 
 def checks_of(rule: Rule, document: Document, model: Document, search: Document) -> Iterator[Check]:
@@ -47,39 +38,14 @@ def checks_of(rule: Rule, document: Document, model: Document, search: Document)
         return
     measure = measure_in(rule, document, version, search)
     if measure is None:
-        yield Check(model_version=version, judgeable=False, reason=_missing_measure(rule, document))
+        reason = f"the result has no measure {rule.known.name}; run what it needs"
+        yield Check(model_version=version, judgeable=False, reason=reason)
         return
     if rule.max is None and rule.min is None:
         return  # the baseline alone decides
     classes, looks = classes_of(document, version), looks_of(document)
     for subject, one in _subjects(rule, measure, classes):
         yield _measured(rule, version, subject, one, looks)
-
-
-def control_of(rule: Rule) -> str:
-    """Return the control that what a rule is about comes from, where that is known; else nothing."""
-    if rule.known.kind is Kind.READING:
-        return rule.known.name
-    return SHORTCUT if rule.known.name in {DROP, EXCESS} else ""
-
-
-def was_asked_for(control: str, document: Document) -> bool:
-    """Return whether an audit was to run a control."""
-    return any(plan["control"] == control for plan in document["specification"].get("controls", ()))
-
-
-def _missing_measure(rule: Rule, document: Document) -> str:
-    control = control_of(rule)
-    return _missing(control, document) if control else f"the result has no measure {rule.known.name}; run what it needs"
-
-
-def _missing(control: str, document: Document) -> str:
-    """Why a result has nothing of a control, and what brings it."""
-    if control == "counterfactual":
-        return "the result has no reading of a counterfactual set; audit with --counterfactual FOLDER"
-    if was_asked_for(control, document):
-        return f"the result has nothing of the control {control}, which was asked for; audit again"
-    return f"the control {control} did not run; audit with it"
 
 
 def _of_pairs(rule: Rule, document: Document, version: str, search: Document) -> Iterator[Check]:
@@ -117,15 +83,12 @@ def _subjects(rule: Rule, measure: Document, classes: NamedClasses) -> Iterator[
     yield Subject(), measure
     if rule.classes == "all":
         yield from ((Subject(classes.subject(index), classes.label(index)), one) for index, one in groups.items())
-        if not groups:
-            yield EACH_CLASS, None
 
 
 def _measured(rule: Rule, version: str, subject: Subject, measure: Document | None, looks: Looks) -> Check:
     about = Check(model_version=version, subject=subject.text, class_label=subject.label)
     if measure is None:
-        missing = NO_CLASSES if subject == EACH_CLASS else f"the result has no {class_words(subject.text)}"
-        return replace(about, judgeable=False, reason=missing)
+        return replace(about, judgeable=False, reason=f"the result has no {class_words(subject.text)}")
     number, limits = number_of(measure, looks), Limits(at_most=rule.max, at_least=rule.min)
     check = replace(
         about,
@@ -148,7 +111,8 @@ def _measured(rule: Rule, version: str, subject: Subject, measure: Document | No
 def _reading(rule: Rule, version: str, search: Document, document: Document) -> Check:
     reading = next((one for one in search["readings"] if one["control"] == rule.known.name), None)
     if reading is None:
-        return Check(model_version=version, judgeable=False, reason=_missing(rule.known.name, document))
+        reason = f"the result has no reading of the control {rule.known.name}; run that control"
+        return Check(model_version=version, judgeable=False, reason=reason)
     if not reading.get("outcomes"):
         return outcome_check(rule, version, reading["outcome"], document, conclusion_of(reading))
     return check_at_tails(rule, version, reading)

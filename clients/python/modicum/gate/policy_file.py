@@ -40,10 +40,6 @@ EXPECTED = {
     Kind.VERDICT: "the outcomes that pass, in `expect`",
 }
 
-SPOT_KEYS = (
-    "spot has no {key}: it passes where no small spot decides; remove it; its keys are level, classes, search, dataset "
-    "and min_assessed"
-)
 Problem = tuple[Mark, str]
 """What is wrong with a policy, and where."""
 
@@ -162,7 +158,7 @@ def _rule_problems(marked: Marked, name: str, given: Mapping[str, Any]) -> Itera
     if known.kind in {Kind.MEASURE, Kind.BASELINE} and "expect" in given:
         yield marked.mark((*path, "expect")), f"{name} has no outcome; expected {EXPECTED[known.kind]}"
     if known.is_spot and "expect" in given:
-        yield marked.mark((*path, "expect")), SPOT_KEYS.format(key="expect")
+        yield marked.mark((*path, "expect")), f"{name} has no expect: it passes where no small spot decides; remove it"
     if not known.is_spot and "min_assessed" in given:
         yield marked.mark((*path, "min_assessed")), f"{name} has no min_assessed; only spot has; remove it"
     if given.get("level", "error") != "off" and not _is_complete(marked.value, known, given):
@@ -172,9 +168,7 @@ def _rule_problems(marked: Marked, name: str, given: Mapping[str, Any]) -> Itera
 def _limit_problems(marked: Marked, known: KnownRule, limit: str) -> Iterator[Problem]:
     """What is wrong with a limit of a rule, if anything."""
     mark, of = marked.mark(("rules", known.id, limit)), WITH_BASELINE.get(limit)
-    if known.is_spot:
-        yield mark, SPOT_KEYS.format(key=limit)
-    elif known.kind in {Kind.READING, Kind.VERDICT}:
+    if known.kind in {Kind.READING, Kind.VERDICT}:
         yield mark, f"{known.id} is a {known.kind} and has no {limit}; use `expect` or remove it"
     elif of is not None and known.id != of:
         yield mark, f"{limit} is of {of} alone; remove it from {known.id}"

@@ -15,7 +15,6 @@ import numpy as np
 from modicum.gate.early_stop import cut_reason
 from modicum.gate.named_classes import NamedClasses, classes_of
 from modicum.gate.policy import ALL_TOGETHER, MOVING, Acceptance, Rule
-from modicum.gate.searched import asked_searches
 from modicum.gate.spot_rule import (
     ALPHA,
     CARRIED_SHARE,
@@ -74,23 +73,9 @@ class _Row:
         return bonferroni([place.p for place in self.places if place.judged])
 
 
-def spot_tests(document: Document, model: Document) -> Iterator[tuple[Document, Document]]:
-    """Yield each spot test of a version and the search of the version beside which it ran, whose subsets it took."""
-    asked = asked_searches(document)
-    for test in document.get("spots", ()):
-        for search in model["searches"]:
-            is_own = test["model_version"] == model["model_version"]
-            if is_own and search["search"] == asked[test.get("search_index", 0)]:
-                yield test, search
-
-
-def spot_checks(
-    rule: Rule, document: Document, version: str, test: Document | None, accept: Sequence[Acceptance]
-) -> Iterator[Check]:
-    """Yield a check for each row of a version's spot test, and one for the images that the rows hold.
-
-    `test` is None where there is none.
-    """
+def spot_checks(rule: Rule, document: Document, version: str, accept: Sequence[Acceptance]) -> Iterator[Check]:
+    """Yield a check for each row of a version's spot test, and one for the images that the rows hold."""
+    test = next((one for one in document.get("spots", ()) if one["model_version"] == version), None)
     if test is None or not test["rows"]:
         yield Check(model_version=version, judgeable=False, reason=cut_reason(document, "spot") or NOT_TESTED)
         return
