@@ -23,103 +23,86 @@ OTHER_FILLS = ("black", "blur", "marginal", "noise", "white")
 """Fills that a subset is tried on, beside the mean."""
 Part = str
 """A part of the result whose entries hold measures; empty for a search."""
+PARTS: Mapping[str, Part] = {"transfer": "transfer", "counterfactual": "counterfactuals"}
+"""By control the part that holds its measures; those of all others are of a search."""
 Measures = Mapping[str, Told]
+Outcomes = Mapping[str, Measures]
+"""The measures from which a control's rule comes to an outcome, by outcome."""
+
+BY_COUNTS: Mapping[str, Outcomes] = {
+    "fill": {
+        "SURVIVES": {f"{SURVIVAL}{fill}": MOST for fill in OTHER_FILLS},
+        "DEPENDS_ON_FILL": {f"{SURVIVAL}{fill}": FEW for fill in OTHER_FILLS},
+    },
+    "dilated": {
+        "SURVIVES": {"dilated_sufficient_share": MOST, "dilated_class_kept_share": MOST},
+        "WEAKENED": {"dilated_sufficient_share": FEW, "dilated_class_kept_share": MOST},
+        "DESTROYED": {"dilated_sufficient_share": FEW, "dilated_class_kept_share": FEW},
+    },
+    "random": {
+        "THESE_PIXELS": {"random_sufficient_share": FEW},
+        "ANY_PIXELS": {"random_sufficient_share": MOST},
+    },
+    "pixel_subsets": {
+        "FEW_PIXELS": {
+            "pixel_subsets_class_kept_share": MOST,
+            "pixel_subsets_random_class_kept_share": FEW,
+            "pixel_subsets_class_kept_gain": assumed_difference(0.5),
+        },
+        "MORE_PIXELS": {"pixel_subsets_class_kept_share": FEW, "pixel_subsets_random_class_kept_share": FEW},
+        "ANY_PIXELS": {"pixel_subsets_random_class_kept_share": MOST},
+    },
+    "shortcut": {
+        "NONE_SEEN": {DROP: NOTHING_LOST, EXCESS: NOTHING_LOST},
+        "SHORTCUT": {DROP: MUCH_LOST, EXCESS: MUCH_LOST},
+    },
+    "transfer": {"PATTERN": {KEPT: MOST}, "QUIRK": {KEPT: FEW}},
+    "counterfactual": {
+        "ACCURACY_HOLDS": {LOSS: NOTHING_LOST, "counterfactual_original_accuracy": assumed_share(0.9)},
+        "ACCURACY_FALLS": {LOSS: MUCH_LOST, "counterfactual_original_accuracy": assumed_share(0.9)},
+    },
+}
+"""By control, where shares and differences decide."""
 
 
 @cache  # made when it is asked for, because the ends of a median take scipy
-def assumed_outcomes() -> Mapping[str, tuple[Part, Mapping[str, Measures]]]:
-    """Return by control which part holds its numbers, and what they are for each outcome."""
+def by_medians() -> Mapping[str, Outcomes]:
+    """Return the outcomes by control, where medians decide."""
+    larger = assumed_quantile(1.5 * LARGER_RATIO, RATIOS)
     return {
-        "class_targeted": (
-            "",
-            {
-                "THIS_CLASS": {
-                    "class_targeted_found_share": FEW,
-                    "class_targeted_baseline_confident_share": FEW,
-                    "class_targeted_size_ratio_median": assumed_quantile(1.5 * LARGER_RATIO, RATIOS),
-                },
-                "ANY_CLASS": {"class_targeted_baseline_confident_share": MOST},
+        "class_targeted": {
+            "THIS_CLASS": {
+                "class_targeted_found_share": FEW,
+                "class_targeted_baseline_confident_share": FEW,
+                "class_targeted_size_ratio_median": larger,
             },
-        ),
-        "fill": (
-            "",
-            {
-                "SURVIVES": {f"{SURVIVAL}{fill}": MOST for fill in OTHER_FILLS},
-                "DEPENDS_ON_FILL": {f"{SURVIVAL}{fill}": FEW for fill in OTHER_FILLS},
+            "ANY_CLASS": {"class_targeted_baseline_confident_share": MOST},
+        },
+        "fill_robust": {
+            "FEW_PIXELS": {
+                "fill_robust_fraction_median": assumed_quantile(FEW_PIXELS / 2, SHARES),
+                "fill_robust_size_ratio_median": assumed_quantile(1.0, RATIOS),
             },
-        ),
-        "fill_robust": (
-            "",
-            {
-                "FEW_PIXELS": {
-                    "fill_robust_fraction_median": assumed_quantile(FEW_PIXELS / 2, SHARES),
-                    "fill_robust_size_ratio_median": assumed_quantile(1.0, RATIOS),
-                },
-                "THE_FILL": {
-                    "fill_robust_fraction_median": assumed_quantile(0.5, SHARES),
-                    "fill_robust_size_ratio_median": assumed_quantile(1.5 * LARGER_RATIO, RATIOS),
-                    "fill_robust_found_share": MOST,
-                },
+            "THE_FILL": {
+                "fill_robust_fraction_median": assumed_quantile(0.5, SHARES),
+                "fill_robust_size_ratio_median": larger,
+                "fill_robust_found_share": MOST,
             },
-        ),
-        "dilated": (
-            "",
-            {
-                "SURVIVES": {"dilated_sufficient_share": MOST, "dilated_class_kept_share": MOST},
-                "WEAKENED": {"dilated_sufficient_share": FEW, "dilated_class_kept_share": MOST},
-                "DESTROYED": {"dilated_sufficient_share": FEW, "dilated_class_kept_share": FEW},
-            },
-        ),
-        "mask_only": (
-            "",
-            {
-                "SHAPE": {name: assumed_quantile(0.75, SHARES) for name in PAINTED},
-                "NOT_THE_SHAPE": {name: assumed_quantile(0.25, SHARES) for name in PAINTED},
-            },
-        ),
-        "random": (
-            "",
-            {
-                "THESE_PIXELS": {"random_sufficient_share": FEW},
-                "ANY_PIXELS": {"random_sufficient_share": MOST},
-            },
-        ),
-        "pixel_subsets": (
-            "",
-            {
-                "FEW_PIXELS": {
-                    "pixel_subsets_class_kept_share": MOST,
-                    "pixel_subsets_random_class_kept_share": FEW,
-                    "pixel_subsets_class_kept_gain": assumed_difference(0.5),
-                },
-                "MORE_PIXELS": {"pixel_subsets_class_kept_share": FEW, "pixel_subsets_random_class_kept_share": FEW},
-                "ANY_PIXELS": {"pixel_subsets_random_class_kept_share": MOST},
-            },
-        ),
-        "shortcut": (
-            "",
-            {
-                "NONE_SEEN": {DROP: NOTHING_LOST, EXCESS: NOTHING_LOST},
-                "SHORTCUT": {DROP: MUCH_LOST, EXCESS: MUCH_LOST},
-            },
-        ),
-        "transfer": ("transfer", {"PATTERN": {KEPT: MOST}, "QUIRK": {KEPT: FEW}}),
-        "counterfactual": (
-            "counterfactuals",
-            {
-                "ACCURACY_HOLDS": {LOSS: NOTHING_LOST, "counterfactual_original_accuracy": assumed_share(0.9)},
-                "ACCURACY_FALLS": {LOSS: MUCH_LOST, "counterfactual_original_accuracy": assumed_share(0.9)},
-            },
-        ),
+        },
+        "mask_only": {
+            "SHAPE": {name: assumed_quantile(0.75, SHARES) for name in PAINTED},
+            "NOT_THE_SHAPE": {name: assumed_quantile(0.25, SHARES) for name in PAINTED},
+        },
     }
 
 
 def assumed_numbers(rule: Rule) -> tuple[Part, Measures] | None:
     """Return what is assumed for a rule of a reading: the first expected outcome that some numbers stand for."""
+    control = rule.known.name
     if rule.known.kind is not Kind.READING:
         return None
-    part, outcomes = assumed_outcomes()[rule.known.name]
-    return next(((part, outcomes[one]) for one in rule.expect if one in outcomes), None)
+    outcomes = BY_COUNTS[control] if control in BY_COUNTS else by_medians()[control]
+    return next(((PARTS.get(control, ""), outcomes[one]) for one in rule.expect if one in outcomes), None)
 
 
 def open_reading(control: str, statements: int) -> dict[str, Any]:
