@@ -1,7 +1,6 @@
 """The committed page: a pure function of the results and of the exact reference. It measures nothing."""
 
-from collections.abc import Iterator, Sequence
-from itertools import chain
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ backward pass as 2. Square brackets hold 95% intervals (bootstrap over images, 1
 is no interval, and round brackets hold the lowest and the highest value instead. A plain float32 pass verified every
 subset.
 """
+NOT_MEASURED = "Not measured yet: `make bench PART={part}`."
 QUICK = {
     "search": "Run with `QUICK=1`: one CIFAR network and one ImageNet model, few images, few budgets. The full run "
     "adds ResNet-32, EfficientNet-Lite1 and 2, budgets from 50 passes on, backselect with a fraction of 0.2, and more "
@@ -41,6 +41,7 @@ QUICK = {
     "gate": "Run with `QUICK=1`: fewer verdicts; the full run has 10,000 for each row.\n",
     "load": "Run with `QUICK=1`: 500 audits and 100 watches; the full run has 10,000 and 1,000.\n",
 }
+"""What a quick run of a part left out."""
 
 
 def write_page(
@@ -73,130 +74,66 @@ def page_text(
     sections = [
         INTRODUCTION,
         "## Budgets\n",
-        *tables.budgets(
-            parts,
-            reference,
-            chain(
-                load_tables.budgets(parts.get("load")),
-                growth_tables.budgets(parts.get("growth")),
-                attack_tables.budgets(parts.get("attack")),
-                report_tables.budgets(parts.get("report")),
-            ),
-        ),
-        *_search(parts.get("search"), exact),
+        *tables.budgets(parts, reference, _further_budgets(parts)),
+        *_section("search", "## Subset size against passes", parts, lambda part: _search(part, reference)),
+        *_section("service", "## Time", parts, _service),
+        *_section("memory", "## Memory", parts, tables.memory),
+        *_section("load", "## Load", parts, load_tables.load),
+        *_section("growth", "## Large audits", parts, growth_tables.growth),
+        *_section("attack", "## Under attack", parts, attack_tables.attack),
+        *_section("report", "## The report", parts, report_tables.report),
+        *_section("trust", "## Trust in the verdicts", parts, trust_tables.trust),
+        *_planted(networks, objects),
+        *_section("gate", "### Verdicts of the gate", parts, gate_tables.gate),
+        *_runs(parts),
     ]
-    sections += [*_service(parts.get("service")), *_memory(parts.get("memory")), *_load(parts.get("load"))]
-    sections += [*_growth(parts.get("growth")), *_attack(parts.get("attack")), *_report(parts.get("report"))]
-    sections += _trust(parts.get("trust"))
-    sections += _planted(networks, objects)
-    sections += _gate(parts.get("gate"))
-    sections += _runs(parts)
     return wrapped("\n".join(sections).rstrip()) + "\n"
 
 
-def _search(part: dict[str, Any] | None, exact: dict[str, Any]) -> Iterator[str]:
-    yield "\n## Subset size against passes\n"
-    if part is None:
-        yield "Not measured yet: `make bench PART=search`."
+def _further_budgets(parts: dict[str, Any]) -> Iterator[tuple[str, ...]]:
+    yield from load_tables.budgets(parts.get("load"))
+    yield from growth_tables.budgets(parts.get("growth"))
+    yield from attack_tables.budgets(parts.get("attack"))
+    yield from report_tables.budgets(parts.get("report"))
+
+
+def _section(
+    name: str, title: str, parts: dict[str, Any], shown: Callable[[dict[str, Any]], Iterable[str]]
+) -> Iterator[str]:
+    """The section of a part: what a quick run left out, and what is shown of it; or how to measure it."""
+    yield f"\n{title}\n"
+    if name not in parts:
+        yield NOT_MEASURED.format(part=name)
         return
-    yield from _extent(part, "search")
+    if parts[name]["taken"]["quick"]:
+        yield QUICK[name]
+    yield from shown(parts[name])
+
+
+def _search(part: dict[str, Any], reference: dict[str, Any] | None) -> Iterator[str]:
     if part["subjects"]:
         yield f"![Mean subset size over passes for every search](../images/{PICTURE.name})\n"
     for subject in part["subjects"]:
         yield from tables.sizes(subject)
         yield from tables.ratios(subject)
-    yield from tables.exact(part["subjects"], exact["parts"].get("exact"))
+    yield from tables.exact(part["subjects"], reference)
     yield from _absent(part["absent"])
 
 
-def _service(part: dict[str, Any] | None) -> Iterator[str]:
-    yield "\n## Time\n"
-    if part is None:
-        yield "Not measured yet: `make bench PART=service`."
-        return
-    yield from _extent(part, "service")
+def _service(part: dict[str, Any]) -> Iterator[str]:
     yield from tables.loop(part["loop"]["rows"])
     yield from tables.service(part["service"]["rows"])
     yield from _absent(sorted({*part["loop"]["absent"], *part["service"]["absent"]}))
 
 
-def _memory(part: dict[str, Any] | None) -> Iterator[str]:
-    yield "\n## Memory\n"
-    if part is None:
-        yield "Not measured yet: `make bench PART=memory`."
-        return
-    yield from _extent(part, "memory")
-    yield from tables.memory(part)
-
-
-def _load(part: dict[str, Any] | None) -> Iterator[str]:
-    yield "\n## Load\n"
-    if part is None:
-        yield "Not measured yet: `make bench PART=load`."
-        return
-    yield from _extent(part, "load")
-    yield from load_tables.load(part)
-
-
-def _attack(part: dict[str, Any] | None) -> Iterator[str]:
-    yield "\n## Under attack\n"
-    if part is None:
-        yield "Not measured yet: `make bench PART=attack`."
-        return
-    yield from _extent(part, "attack")
-    yield from attack_tables.attack(part)
-
-
-def _growth(part: dict[str, Any] | None) -> Iterator[str]:
-    yield "\n## Large audits\n"
-    if part is None:
-        yield "Not measured yet: `make bench PART=growth`."
-        return
-    yield from _extent(part, "growth")
-    yield from growth_tables.growth(part)
-
-
-def _report(part: dict[str, Any] | None) -> Iterator[str]:
-    yield "\n## The report\n"
-    if part is None:
-        yield "Not measured yet: `make bench PART=report`."
-        return
-    yield from _extent(part, "report")
-    yield from report_tables.report(part)
-
-
-def _trust(part: dict[str, Any] | None) -> Iterator[str]:
-    yield "\n## Trust in the verdicts\n"
-    if part is None:
-        yield "Not measured yet: `make bench PART=trust`."
-        return
-    yield from _extent(part, "trust")
-    yield from trust_tables.trust(part)
-
-
 def _planted(networks: Sequence[dict[str, Any]], objects: Sequence[dict[str, Any]]) -> Iterator[str]:
     yield "\n### Planted cues\n"
     if not networks:
-        yield "Not measured yet: `make bench PART=trust`."
+        yield NOT_MEASURED.format(part="trust")
         return
     yield from planted_tables.planted(networks)
     if objects:
         yield from spots_among_objects(objects)
-
-
-def _gate(part: dict[str, Any] | None) -> Iterator[str]:
-    yield "\n### Verdicts of the gate\n"
-    if part is None:
-        yield "Not measured yet: `make bench PART=gate`."
-        return
-    yield from _extent(part, "gate")
-    yield from gate_tables.gate(part)
-
-
-def _extent(part: dict[str, Any], name: str) -> Iterator[str]:
-    """What a quick run left out."""
-    if part["taken"]["quick"]:
-        yield QUICK[name]
 
 
 def _absent(reasons: Sequence[str]) -> Iterator[str]:
