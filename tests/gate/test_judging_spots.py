@@ -117,6 +117,15 @@ def test_classes_without_a_row_of_their_own_are_inconclusive_where_they_hold_too
     assert verdict("rules:\n  spot: {classes: pooled}", document(spots=CLEAN[:2], untested=3)).outcome == "PASS"
 
 
+def test_a_row_of_all_classes_that_a_rule_names_and_the_result_lacks_is_inconclusive():
+    rule = "rules:\n  spot: {classes: [cat, all classes together]}"
+
+    with_it, without = (verdict(rule, document(spots=rows)) for rows in (CLEAN, CLEAN[1:]))
+
+    assert (with_it.outcome, without.outcome) == ("PASS", "INCONCLUSIVE")
+    assert without.rules[0].worst.subject == "all classes together"
+
+
 def test_images_that_the_spot_test_did_not_take_count_as_neither_assessed_nor_missing():
     assert verdict("", document(counts={"images": 5000})).outcome == "PASS"
 

@@ -95,7 +95,7 @@ def spot_checks(rule: Rule, document: Document, version: str, accept: Sequence[A
 
 def _without_row(name: str, classes: NamedClasses, rows: Sequence[_Row]) -> Iterator[str]:
     """Yield the classes that a name of a policy means and that have no row, as a verdict calls them."""
-    if name == ALL_TOGETHER:
+    if name == ALL_TOGETHER and any(row.label == name for row in rows):
         return
     tested = {str(row.entry["target_class"]) for row in rows}
     meant = classes.called(name, tested - {"None"})
