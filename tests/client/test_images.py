@@ -51,6 +51,7 @@ def test_a_folder_without_class_folders_has_labels_only_from_a_csv(tmp_path):
         ("metadata.csv", "file_name,text,label\ncat/a.jpg,a cat,tabby\nb.jpg,,\n"),
         ("metadata.csv", "label,file_name\ntabby,cat/a.jpg\n"),
         ("metadata.jsonl", '{"file_name": "cat/a.jpg", "label": "tabby"}\n\n{"file_name": "b.jpg", "label": null}\n'),
+        ("metadata.jsonl", '{"file_name": "cat/a.jpg", "text": "two\u2028lines", "label": "tabby"}\r\n'),
     ],
 )
 def test_the_metadata_of_an_imagefolder_has_labels(tmp_path, name, text):

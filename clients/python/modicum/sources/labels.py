@@ -119,7 +119,7 @@ def _json_lines(path: Path) -> Iterator[tuple[str, str, str]]:
 
 
 def _entries(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    for number, line in enumerate(text_of(path).splitlines(), start=1):
+    for number, line in enumerate(text_of(path).split("\n"), start=1):  # other separators may stand within JSON
         where = f"{path} line {number}"
         if line.strip():
             entry = json_in(line, f"{where}: expected JSON with file_name and label")
