@@ -70,7 +70,7 @@ def test_a_damaged_result_ends_with_2_and_is_named_with_the_part(shell, tmp_path
     judged, planned = shell("modicum judge it.json"), shell("modicum plan it.json")
 
     assert (judged.returncode, planned.returncode) == (2, 2)
-    expected = f"it.json: expected a whole result document, but {says}; it is damaged, or was edited"
+    expected = f"it.json: expected a whole result document, but {says}; it is damaged, or was edited: use it"
     assert expected in judged.stderr
     assert expected in planned.stderr
 

@@ -20,7 +20,7 @@ NOT_BLANK = r"\S"
 """The pattern of a text that says something."""
 MOST_SHOWN = 60
 """Characters of a value that a message shows."""
-DAMAGED = "{source}: expected a whole {called}, but {problem}; it is damaged, or was edited: take it as it was written"
+DAMAGED = "{source}: expected a whole {called}, but {problem}; it is damaged, or was edited: use it as it was written"
 TYPE_WORDS = {
     "object": "a mapping",
     "array": "a list",
@@ -65,9 +65,7 @@ def refuse_other_form(document: Mapping[str, Any], name: str, *, source: str, ca
     """
     error = next(validator_of(name).iter_errors(document), None)
     if error is not None:
-        raise InvalidSource(
-            f"{source}: expected a whole {called}, but {_differing(error)}; it is damaged, or was edited"
-        )
+        raise InvalidSource(DAMAGED.format(source=source, called=called, problem=_differing(error)))
 
 
 def _differing(error: Any) -> str:
