@@ -82,7 +82,8 @@ def result_named(result: str) -> Mapping[str, Any]:
     """Read the result document in a file, or the report of the audit of that name, with its rows.
 
     Raises:
-        InvalidSource: the file cannot be read, or is not a JSON object.
+        InvalidSource: the file cannot be read, or is damaged.
+        PolicyError: it is no result document, or the extra `gate` is missing.
     """
     if is_file(result):
         return read_result(Path(result))

@@ -102,18 +102,18 @@ def _failures(result: Result) -> str:
 
 
 def _head(model: ModelResult, result: Result) -> str:
-    unsearched = _unsearched(model)
+    too_few = _too_few_searched(model)
     outcomes = outcomes_of(model, result.document)
     if not outcomes:
-        return f"{result.called(model.model_version)}: {NO_OUTCOME}{unsearched}"
+        return f"{result.called(model.model_version)}: {NO_OUTCOME}{too_few}"
     outcome = worst(outcomes.values())
     by = [words for control, words in DECIDING.items() if outcomes.get(control) == outcome]
     pooled = NO_CLASS if outcomes.get("spot") == NONE_IN_ALL else _with_a_spot(model, result)
     beside = pooled if "spot" in outcomes else NO_SPOTS
-    return f"{result.called(model.model_version)}: {outcome} by {' and '.join(by)}{beside}{unsearched}"
+    return f"{result.called(model.model_version)}: {outcome} by {' and '.join(by)}{beside}{too_few}"
 
 
-def _unsearched(model: ModelResult) -> str:
+def _too_few_searched(model: ModelResult) -> str:
     """How many images could not be searched for want of confidence, where that is most of them; empty otherwise."""
     too_few = not_eligible(model.first.counts)
     said = unsearched(too_few, too_few + model.first.counts["eligible"])

@@ -20,7 +20,7 @@ def is_as_asked(search: Document, policy: Policy) -> bool:
 
 
 def not_as_asked(document: Document, policy: Policy) -> str:
-    """Return that no search of the result was, and what the policy asks for and the result has where that differs."""
+    """Return that no search was measured as the policy asks, with what it asks for and what the searches have."""
     asked = _settings(policy.audit, policy)
     if not asked:
         return "no search of the result was measured as the policy asks"
@@ -29,7 +29,7 @@ def not_as_asked(document: Document, policy: Policy) -> str:
 
 
 def _settings(given: Document, policy: Policy) -> str:
-    """What decides of a search, where the policy asks for it: "threshold 0.9, fill mean"."""
+    """The settings that a policy asks for, as `given` has them: "threshold 0.9, fill mean"."""
     return ", ".join(f"{name} {given[name]}" for name in OF_A_SEARCH if name in policy.audit)
 
 
@@ -62,9 +62,10 @@ def _device(document: Document) -> str:
 
 
 def _searched_otherwise(search: Document, policy: Policy) -> str:
-    """What of a search differs from what the policy asks, as of one that a rule names by its number.
+    """Return in what a search differs from what the policy asks; empty if in nothing.
 
-    Where the policy asks for a budget and the method has none, its subsets are of other sizes.
+    It may differ where a rule names it by its number. A method without a budget finds subsets of other sizes than one
+    with the budget that the policy asks for.
     """
     for name in OF_A_SEARCH:
         if name in policy.audit and search[name] != policy.audit[name]:

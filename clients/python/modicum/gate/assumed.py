@@ -91,7 +91,7 @@ def assumed_document(policy: Policy, classes: int) -> dict[str, Any]:
 def _measures(policy: Policy, classes: int) -> dict[str, dict[str, Any]]:
     """The measures that rules are about, by the part that holds them; those of a search under an empty name.
 
-    Where a reading needs a difference, its own counts, because that of a rule is nothing anyway.
+    A difference that a reading needs stays: a rule about the same difference would have one of nothing assumed.
     """
     found: dict[str, dict[str, Any]] = {"": {}}
     for rule in policy.rules:

@@ -55,7 +55,7 @@ def fixed_places(density: Tensor) -> list[Place]:
 
 
 def moving(interventions: Interventions, places: Sequence[Place], pairs: Sequence[Pair]) -> Sequence[Place]:
-    """The places that move a pixel in a pair, on the mean over the pairs. Outside objects some lie on all objects."""
+    """The places that move at least one pixel of a pair on average. One that lies on the objects moves none."""
     movable = [interventions.movable(pair.source, pair.other) for pair in pairs]
     known = [one for one in movable if one is not None]
     if not known:
