@@ -28,8 +28,8 @@ class NamedBy(StrEnum):
 class SignInFlow:
     """One sign-in that a browser began, kept in its cookie.
 
-    All that the provider is told follows from the secret, the time and the path: whoever changes one of them in the
-    cookie has another state than the one that comes back. `began`: seconds since 1970. `path`: where to go afterwards.
+    State, nonce and verifier are made of the secret, the time and the path. If one of these is changed in the cookie,
+    the state no longer equals the one that comes back. `began`: seconds since 1970. `path`: where to go afterwards.
     """
 
     secret: str
@@ -69,7 +69,7 @@ class SignInFlow:
 
     @property
     def challenge(self) -> str:
-        """The SHA-256 of the verifier, which the provider is told first."""
+        """The SHA-256 of the verifier. The provider gets it first, and the verifier only with the code."""
         return urlsafe_b64encode(hashlib.sha256(self.verifier.encode()).digest()).rstrip(b"=").decode()
 
     def is_over(self, now: float) -> bool:

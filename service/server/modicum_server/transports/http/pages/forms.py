@@ -64,9 +64,9 @@ EMPTY = Form({})
 
 
 class Reading:
-    """Reads the fields of a form and goes on after a mistake, so that all are told at once.
+    """Reads the fields of a form and collects all mistakes, so that the page shows them together.
 
-    A field that cannot be read has a default, which counts for nothing: `end` comes before anything is done.
+    A field that cannot be read gets its default. Nothing is done with it, because callers call `end` first.
     """
 
     def __init__(self, form: Form) -> None:
