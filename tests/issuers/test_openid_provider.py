@@ -184,6 +184,7 @@ FORGED = {
         lambda provider, said: by_shared_secret(signed(provider, said), PUBLIC, alg="HS256", kid="one"),
     ),
     "another key under the same id": ("signature", lambda p, said: p.token(rsa_key("other"), **said)),
+    "a key that the provider lacks": ("has no key with the key id", lambda p, said: p.token(key_id="two", **said)),
     "changed claims": ("signature", changed_later),
     "a key in the header": (
         "jwk",
@@ -236,7 +237,7 @@ async def test_a_token_that_leaves_out_which_of_two_keys_signed_it_is_refused(cl
     provider.keys.append(jwk_of(rsa_key("other"), "two"))
     provider.sign = lambda said: provider.token(key_id=None, **said)
 
-    with pytest.raises(IdentityTokenInvalid, match="or several"):
+    with pytest.raises(IdentityTokenInvalid, match="expected an identity token that names its key"):
         await signed_in(client)
 
 

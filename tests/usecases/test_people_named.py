@@ -46,8 +46,8 @@ def test_a_verified_address_is_a_name_in_small_letters(email, name):
 @pytest.mark.parametrize(
     ("email", "words"),
     [
-        ("", "no e-mail address of you that it has verified"),
-        ("ada", "characters that no name here can have"),
+        ("", "no verified e-mail address of you"),
+        ("ada", "cannot be a name here: expected 1 to 127 characters .*, with an @"),
         ("\u212adena@example.org", "characters"),  # the sign of kelvin, which becomes a k in small letters
         ("ada@ex\u00e4mple.org", "characters"),
         ("o'hara@example.org", "characters"),

@@ -156,10 +156,13 @@ class OpenIdProvider:
         token = tokens.get("id_token")
         if not isinstance(token, str):
             raise IdentityTokenInvalid(f"{self.name} gave no identity token; the scopes must include openid")
-        key = await self._keys.find(key_id_of(unverified(token)[0]))
+        key_id = key_id_of(unverified(token)[0])
+        key = await self._keys.find(key_id)
         if key is None:
             raise IdentityTokenInvalid(
-                f"{self.name} has no key with the key id (kid) of the identity token, or several"
+                f"expected an identity token that names its key (kid), because {self.name} does not have exactly one"
+                if key_id is None
+                else f"{self.name} has no key with the key id (kid) of the identity token"
             )
         claims = decoded(token, key, self.issuer, required=REQUIRED)
         client = self._settings.sign_in_client_id

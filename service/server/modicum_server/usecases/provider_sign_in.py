@@ -7,7 +7,6 @@ who somebody is, never what they may do.
 
 import hashlib
 import hmac
-import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from modicum_server.settings import Settings
 from modicum_server.usecases.access import token_digest
 from modicum_server.usecases.bearer_tokens import new_token_id
 from modicum_server.usecases.places import Places
-from modicum_server.usecases.rules import NOT_PLAIN, PRINCIPAL
+from modicum_server.usecases.rules import NOT_PLAIN, RULES
 from modicum_server.usecases.sessions import SESSION_SECONDS, new_secret, token_name
 from modicum_server.usecases.trail import record
 
@@ -133,19 +132,19 @@ def principal_of(person: Person, named_by: NamedBy) -> str:
     """Return the name of a person here.
 
     Raises:
-        SignInRefused: by e-mail address, and the provider has verified none, or one that is no name here.
+        SignInRefused: people are named by e-mail address, and the provider has verified none of this person, or the
+            address cannot be a name here.
     """
     if named_by is NamedBy.SUBJECT:
         return f"{SUBJECT_PREFIX}{_digest(person.issuer, person.subject)[:DIGEST_CHARACTERS]}"
     if not person.email:
-        raise SignInRefused(
-            "the provider says no e-mail address of you that it has verified; ask the operator of the server"
-        )
+        raise SignInRefused("the provider gave no verified e-mail address of you; ask the operator of the server")
     # other alphabets have letters that become one of a to z in lower case
-    name = person.email.lower() if person.email.isascii() else ""
-    if re.fullmatch(PRINCIPAL, name, re.ASCII) is None or "@" not in name:
+    name, rule = person.email.lower() if person.email.isascii() else "", RULES["principal"]
+    if not rule.holds(name) or "@" not in name:
         raise SignInRefused(
-            "your e-mail address has characters that no name here can have; ask the operator of the server"
+            f"your e-mail address cannot be a name here: expected {rule.text}, with an @; "
+            "ask the operator of the server"
         )
     return name
 
