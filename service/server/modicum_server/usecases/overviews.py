@@ -52,19 +52,16 @@ class Needed:
 class ModelLine:
     """A model with its newest version, verdict and audit; None where there is none.
 
-    `outcome` and `headline` say what the audit found of the model, `spots` what its spot test did, `mitigation` what
-    its check as an ensemble says; empty without. `before` are the older audits of the version that it is of, the newest
-    first, as far as they are read; `unjudged` is the newest of them with a finding that nobody judged since.
+    The audit is the newest that succeeded. `found` is what it says of the model; None where its result can no longer be
+    read. `before` are older audits of the model, the newest first, OLDER_READ at most. `unjudged` is the newest of
+    these with a finding of the same version that nobody judged since.
     """
 
     model: Model
     version: ModelVersion | None
     verdict: Verdict | None
     audit: Audit | None
-    outcome: str = ""
-    headline: str = ""
-    spots: str = ""
-    mitigation: str = ""
+    found: VersionFacts | None = None
     before: Sequence[Audit] = ()
     unjudged: "OlderFinding | None" = None
 
@@ -159,7 +156,7 @@ class Overviews:
             models = await _models(transaction, project, request)
             work = await _work(transaction, project)
             failed = await _newest(transaction, project, AuditState.FAILED)
-        lines = await asyncio.gather(*map(self._with_outcome, models.rows))
+        lines = await asyncio.gather(*map(self._with_findings, models.rows))
         return Overview(
             models=Page(tuple(lines), models.next_token),
             work=work,
@@ -208,7 +205,7 @@ class Overviews:
         facts = {} if line.audit is None else await self.facts(line.audit)
         return replace(line, found=facts.get(line.version.name))
 
-    async def _with_outcome(self, line: ModelLine) -> ModelLine:
+    async def _with_findings(self, line: ModelLine) -> ModelLine:
         if line.audit is None:
             return line
         facts = await self.facts(line.audit)
@@ -216,14 +213,8 @@ class Overviews:
         if not own:
             return line
         found = facts[own[-1]]
-        return replace(
-            line,
-            outcome=found.outcome,
-            headline=found.headline,
-            spots=found.spots,
-            mitigation=found.mitigation,
-            unjudged=None if found.outcome in NEED_A_VERDICT else await self._unjudged(line, own[-1]),
-        )
+        unjudged = None if found.outcome in NEED_A_VERDICT else await self._unjudged(line, own[-1])
+        return replace(line, found=found, unjudged=unjudged)
 
     async def _unjudged(self, line: ModelLine, version: str) -> OlderFinding | None:
         """Return the newest finding of a version that an audit made before the newest, and that nobody judged since."""
@@ -238,6 +229,10 @@ class Overviews:
 def _is_unjudged(audit: Audit, verdict: Verdict | None) -> bool:
     """Whether the newest verdict on a model is none, or was given before an audit of it ended."""
     return audit.end_time is not None and (verdict is None or verdict.create_time < audit.end_time)
+
+
+def _finding(found: VersionFacts) -> str:
+    return f"{found.outcome}: {found.headline}"
 
 
 def _is_of(model: Model, version: str) -> bool:
@@ -294,11 +289,12 @@ def _of_models(lines: Sequence[ModelLine]) -> list[Needed]:
             needed.append(Needed(Need.VERDICT_FAILS, line.verdict.name, line.model.name, found_line(line.verdict)))
         if line.verdict is not None and line.verdict.outcome is VerdictOutcome.INCONCLUSIVE:
             needed.append(Needed(Need.VERDICT_OPEN, line.verdict.name, line.model.name, found_line(line.verdict)))
-        if line.audit is not None and line.outcome in NEED_A_VERDICT and line.is_unjudged:
-            needed.append(Needed(Need.FOUND, line.audit.name, line.model.name, f"{line.outcome}: {line.headline}"))
+        if line.audit and line.found and line.found.outcome in NEED_A_VERDICT and line.is_unjudged:
+            needed.append(Needed(Need.FOUND, line.audit.name, line.model.name, _finding(line.found)))
         if line.unjudged is not None:
-            name, found = line.unjudged.audit.name, line.unjudged.found
-            needed.append(Needed(Need.FOUND_BEFORE, name, line.model.name, f"{found.outcome}: {found.headline}"))
+            needed.append(
+                Needed(Need.FOUND_BEFORE, line.unjudged.audit.name, line.model.name, _finding(line.unjudged.found))
+            )
     return needed
 
 
