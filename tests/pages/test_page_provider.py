@@ -183,12 +183,12 @@ def test_an_answer_for_another_browser_signs_nobody_in(provided, provider):
     assert provider.asked.count("/token") == asked
 
 
-@pytest.mark.parametrize("state", ["", "0" * 64, "twice", "\u00e9"])
+@pytest.mark.parametrize("state", ["", "0" * 64, "twice", "%C3%A9"])
 def test_an_answer_with_another_state_is_refused_before_the_provider_is_asked(provided, provider, state):
     browser, asked = stranger(provided), provider.asked.count("/token")
     back = begin(browser)
     kept = re.search(r"state=([0-9a-f]+)", back)[1]
-    changed = f"{kept}&state={kept}" if state == "twice" else state.encode().hex() if state.isascii() else "%C3%A9"
+    changed = f"{kept}&state={kept}" if state == "twice" else state
 
     seen = browser.get(back.replace(kept, changed))
 
