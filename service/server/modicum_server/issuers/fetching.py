@@ -26,7 +26,7 @@ class FetchRefused(Exception):
 
 
 class FormRefused(FetchRefused):
-    """The issuer refused a form. `code`: its OAuth error, such as `invalid_grant`; empty where it says none."""
+    """The issuer answered 400 or 401, as to a form. `code`: its OAuth error, such as `invalid_grant`; empty without."""
 
     def __init__(self, message: str, code: str) -> None:
         super().__init__(message)

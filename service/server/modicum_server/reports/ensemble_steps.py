@@ -53,7 +53,7 @@ def _is_low(check: Entry) -> bool:
 
 
 def _images_needed(check: Entry) -> int:
-    """The most images that accuracy or a ratio that is not low takes by what is known; 0 where none says a number."""
+    """The images that settle accuracy and a ratio that is not low, as far as that is known; 0 where nothing says it."""
     measures, limits = check["measures"], check["limits"]
     ratio, accuracy = (measure_from_json(measures[name]) for name in ("subset_fraction_ratio", "accuracy_difference"))
     level = DEFAULTS.level if accuracy.interval is None else accuracy.interval.level

@@ -9,14 +9,14 @@ from modicum.resource_names import short_version
 from modicum_server.domain.verdicts import RuleLevel, Verdict, VerdictCheck, VerdictOutcome, VerdictRule
 
 LIMITS: Mapping[str, str] = {"max": "at_most", "min": "at_least"}
-"""By the key of the policy, what a verdict's document calls a limit of a measure; limits of changes have no words."""
+"""The name of a limit in a verdict's document, by its key in the policy. Limits of changes are left out."""
 
 
 def found_line(verdict: Verdict) -> str:
     """Return what decides a verdict, without its outcome.
 
-    Of several rules that decide, the one with the smallest p speaks and the others are counted. Where none does (all
-    hold, or a waiver expired), it is the verdict's own summary.
+    Of several rules that decide, the line tells of the one with the smallest p and counts the others. Where no rule
+    decides, because all hold or a waiver expired, it is the verdict's own summary.
     """
     deciding = [rule for rule in verdict.rules if rule.level is RuleLevel.ERROR and rule.outcome is verdict.outcome]
     if verdict.outcome is VerdictOutcome.PASS or not deciding:

@@ -56,7 +56,7 @@ MEASURING: Final = (
     Word("Overinterpretation rate", "The share of searched pictures for which a small part of the pixels suffices."),
 )
 OUTCOMES: Final = (
-    Word("SHORTCUT", "The model relies on something beside the object."),
+    Word("SHORTCUT", "The model relies on something outside the object, or on the suspected cue."),
     Word("DECISIVE", "A spot turns other pictures into its class, and covering it loses the class."),
     Word("SUFFICIENT", "A spot turns other pictures into its class; covering it does not lose the class."),
     Word("ACCURACY_FALLS", "Without the suspected cue, the model is right less often. ACCURACY_HOLDS: it is not."),
@@ -65,12 +65,15 @@ OUTCOMES: Final = (
     Word(NONE_IN_ALL, "No spot was found in all pictures together, but no class had enough of them for its own test."),
     Word(
         "MITIGATED",
-        "An ensemble needs larger subsets than its members, and is about as often right. NOT_MITIGATED: it needs none "
-        "that are larger.",
+        "An ensemble needs larger subsets than its members, and is about as often right. NOT_MITIGATED: its "
+        "subsets are not larger.",
     ),
 )
 JUDGING: Final = (
-    Word("Policy", "The rules that a model must keep. Rules of level error decide, those of level warn only tell."),
+    Word(
+        "Policy",
+        "The rules that a model must keep. Rules of level error decide, those of level warn only say what they found.",
+    ),
     Word("Verdict", "What a policy says of an audit: PASS, FAIL or INCONCLUSIVE. An audit alone gives none."),
     Word("Baseline", "An earlier audit that rules compare with, so that a model may not become worse."),
     Word(
