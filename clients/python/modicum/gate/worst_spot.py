@@ -19,9 +19,9 @@ def worst_spot(document: Document, judged: Iterable[RuleVerdict], accept: Sequen
     """Return the worst spot that the rule `spot` does not pass; None where there is none, or no picture of it."""
     pictured = [entry for entry in document.get("spot_pictures", ()) if not _is_accepted(entry, accept)]
     for check in _worst_first(judged):
-        classes = classes_of(document, check.model_version)
-        for entry in pictured:
-            if entry["model_version"] == check.model_version and spot_subject(entry, classes) == check.subject:
+        of_version = [entry for entry in pictured if entry["model_version"] == check.model_version]
+        for entry in of_version:
+            if spot_subject(entry, classes_of(document, check.model_version)) == check.subject:
                 return _shown(entry, check)
     return None
 
