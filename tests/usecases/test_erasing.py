@@ -206,6 +206,21 @@ async def test_a_result_from_which_a_picture_was_erased_is_not_reused(place, aud
     assert (after.reused_from, after.state) == ("", AuditState.QUEUED)
 
 
+async def test_a_result_that_lost_a_picture_is_not_reused_when_the_picture_comes_back(place, audit_draft, erase):
+    """The new audit asks for all three pictures, as the old one did, whose result has two of them."""
+    name = await succeeded(place, audit_draft)
+    await erase()
+    await place.upload(b"image 1")
+
+    again = await place.audit(audit_draft)
+
+    async with place.store.transaction() as transaction:
+        old = await transaction.audits.get(name)
+    assert (old.state, old.erased) == (AuditState.SUCCEEDED, 1)
+    assert (again.reuse_key, again.item_count) == (old.reuse_key, old.item_count)
+    assert (again.reused_from, again.state) == ("", AuditState.QUEUED)
+
+
 async def test_later_audits_leave_the_picture_out_and_are_reused_among_themselves(place, audit_draft, erase):
     await erase()
 
