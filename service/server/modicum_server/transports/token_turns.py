@@ -41,7 +41,7 @@ class TokenTurns:
         digest = token_digest(authorization)
         turn = self._turns.setdefault(digest, _Turn())
         if turn.calls >= AT_ONCE + WAITING:
-            raise _too_many()
+            raise _refused(f"more than {AT_ONCE + WAITING} calls with this token came at once")
         turn.calls += 1
         try:
             await _take(turn.free, seconds)
@@ -60,11 +60,10 @@ async def _take(free: asyncio.Semaphore, seconds: float) -> None:
         async with asyncio.timeout(seconds):
             await free.acquire()
     except TimeoutError as error:
-        raise _too_many() from error
+        why = f"the call waited {seconds:g} s for its turn among other calls with this token"
+        raise _refused(why) from error
 
 
-def _too_many() -> ShareExceeded:
-    return ShareExceeded(
-        f"more than {AT_ONCE + WAITING} calls with this token came at once; wait a moment, and make fewer at once",
-        share="calls at once of a token",
-    )
+def _refused(why: str) -> ShareExceeded:
+    advice = "wait a moment, and make fewer at once"
+    return ShareExceeded(f"{why}; {advice}", share="calls at once of a token")
