@@ -19,8 +19,8 @@ _USE_IS_STALE = or_(
     _TOKENS.last_used_time.is_(None), _TOKENS.last_used_time < func.now() - func.make_interval(0, 0, 0, 0, 0, 1)
 )
 #: It has not expired.
-_IS_GOOD = or_(_TOKENS.expire_time.is_(None), _TOKENS.expire_time > func.now())
-#: A token that stands behind the session of a person is no token that anybody could hold.
+IS_GOOD = or_(_TOKENS.expire_time.is_(None), _TOKENS.expire_time > func.now())
+#: No list has the tokens behind the sessions of people who signed in: nobody holds their secrets.
 _IS_LISTED = _TOKENS.sign_in_issuer.is_(None)
 
 
@@ -88,7 +88,7 @@ class PostgresAccess:
     async def metrics_reader(self, token_digest: str) -> Principal | None:
         """Get the principal of a good token that reads the metrics of all projects."""
         columns = (_TOKENS.id, _TOKENS.principal, _USE_IS_STALE.label("use_is_stale"))
-        query = select(*columns).where(_TOKENS.digest == token_digest, _TOKENS.reads_metrics, _IS_GOOD)
+        query = select(*columns).where(_TOKENS.digest == token_digest, _TOKENS.reads_metrics, IS_GOOD)
         row = (await self._connection.execute(query)).one_or_none()
         if row is None:
             return None
@@ -175,7 +175,7 @@ def principal_query() -> Select[Any]:
         )
         .outerjoin(tables.roles, carried)
         .outerjoin(tables.trust_rules, _RULES.name == _TOKENS.trust_rule)
-        .where(_IS_GOOD, ~_TOKENS.reads_metrics)
+        .where(IS_GOOD, ~_TOKENS.reads_metrics)
     )
 
 

@@ -3,9 +3,7 @@
 from sqlalchemy import ARRAY, CheckConstraint, Column, ForeignKey, Index, Table, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 
-from modicum_server.store.table_parts import NAME, TIME, created, metadata
-
-NONE_YET = text("'{}'::text[]")
+from modicum_server.store.table_parts import EMPTY_TEXTS, NAME, TIME, created, metadata
 
 erasures = Table(
     "erasures",
@@ -16,8 +14,10 @@ erasures = Table(
     Column("state", Text, nullable=False),
     Column("principal", Text, nullable=False),
     Column("receipt", JSONB, nullable=False, comment="what was removed where"),
-    Column("verdicts", ARRAY(Text), nullable=False, server_default=NONE_YET, comment="whose documents still wait"),
-    Column("bytes", ARRAY(Text), nullable=False, server_default=NONE_YET, comment="digests of files that still wait"),
+    Column("verdicts", ARRAY(Text), nullable=False, server_default=EMPTY_TEXTS, comment="whose documents still wait"),
+    Column(
+        "bytes", ARRAY(Text), nullable=False, server_default=EMPTY_TEXTS, comment="digests of files that still wait"
+    ),
     created(),
     Column("end_time", TIME),
     CheckConstraint("state IN ('RUNNING', 'DONE')", name="state"),

@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from sqlalchemy import Table, delete, func, insert, literal, or_, select
+from sqlalchemy import Table, delete, func, insert, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from modicum_server.domain.access import NewToken
 from modicum_server.store import tables
+from modicum_server.store.access import IS_GOOD
 
 _TOKENS = tables.tokens.c
 
@@ -68,8 +69,7 @@ class PostgresSessions:
 
     async def _add(self, table: Table, digest: str, token_digest: str, seconds: float) -> bool:
         await self._connection.execute(delete(table).where(table.c.expire_time <= func.now()))
-        good = or_(_TOKENS.expire_time.is_(None), _TOKENS.expire_time > func.now())
-        known = select(literal(digest), _TOKENS.digest, _after(seconds)).where(_TOKENS.digest == token_digest, good)
+        known = select(literal(digest), _TOKENS.digest, _after(seconds)).where(_TOKENS.digest == token_digest, IS_GOOD)
         row = insert(table).from_select(["digest", "token_digest", "expire_time"], known)
         return await self._connection.scalar(row.returning(table.c.digest)) is not None
 

@@ -17,6 +17,7 @@ metadata = MetaData(
 
 NAME = String(collation="C")
 TIME = DateTime(timezone=True)
+EMPTY_TEXTS = text("'{}'::text[]")
 
 
 def one_of(column: str, values: Iterable[StrEnum]) -> CheckConstraint:

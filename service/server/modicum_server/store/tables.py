@@ -36,7 +36,7 @@ from modicum_server.store.hold_table import holds
 from modicum_server.store.identity_table import store_identity
 from modicum_server.store.review_tables import review_answers, reviewers, reviews
 from modicum_server.store.spot_swap_tables import spot_swaps
-from modicum_server.store.table_parts import NAME, TIME, counter, created, maker, metadata, one_of
+from modicum_server.store.table_parts import EMPTY_TEXTS, NAME, TIME, counter, created, maker, metadata, one_of
 from modicum_server.store.trail_tables import trail_entries, trail_pending, trail_seals
 from modicum_server.store.trust_tables import trust_rules, used_identity_tokens
 
@@ -61,8 +61,6 @@ __all__ = [
     "used_identity_tokens",
 ]
 """Declared elsewhere; all below is public, too."""
-
-EMPTY_TEXTS = text("'{}'::text[]")
 
 projects = Table(
     "projects",
