@@ -78,7 +78,7 @@ class Attackers:
         self.tally: Tally = {}
 
     async def attack(self, told_to_end: Awaitable[object]) -> None:
-        """Attack until the end is told."""
+        """Attack until `told_to_end` is done."""
         sizes, plan = self._plan.sizes, self._plan
         parts: list[tuple[str, int, Callable[[], Awaitable[str]]]] = [
             ("silent, HTTP", sizes.silent, partial(self._silent, plan.http_address)),

@@ -127,7 +127,7 @@ class AuditCreation:
         asked = draft.specification
         versions = tuple([await require_version(transaction, version) for version in asked.model_versions])
         dataset = await require_dataset(transaction, asked.dataset)
-        await transaction.datasets.hold(asked.datasets)  # before it is read what was erased
+        await transaction.datasets.hold(asked.datasets)  # before what was erased is read
         erased = await transaction.erasures.erased(parent_of(name))
         _require_sample(asked.sample, dataset)
         for version in versions:
@@ -321,7 +321,7 @@ async def _left_out(
 
 
 def _drawn(specification: AuditSpecification, dataset: Dataset, left_out: frozenset[int]) -> tuple[int, ...]:
-    """Return the indices of the audited items: those that are drawn from the whole data set, without some."""
+    """Return the indices of the audited items: those drawn from the whole data set, but for those left out."""
     drawn = draw_sample(
         seed=specification.seed,
         manifest_digest=dataset.manifest_digest,

@@ -158,7 +158,7 @@ async def release(
 async def delete_files(store: Store, artifacts: ArtifactStore, digests: Sequence[str]) -> bool:
     """Delete the bytes that no project holds; False where a backup that runs may still need them.
 
-    Bytes that another project holds stay there. Nobody is told.
+    Bytes that another project holds too are kept. The receipt does not say so, as it would tell what others hold.
     """
     for digest in digests:
         async with store.transaction() as transaction:

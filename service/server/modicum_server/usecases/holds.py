@@ -38,7 +38,7 @@ class Holds:
             raise FieldInvalid("hold.held", f"expected an audit or a data set of {project}, got {shown(held)}")
         new = NewHold(f"{project}/holds/{hold_id}", held, reason, principal.name)
         async with self._store.transaction() as transaction:
-            await transaction.erasures.take_turn(project)  # of two, a hold and an erasure, one comes first
+            await transaction.erasures.take_turn(project)  # a hold and an erasure at the same time wait for each other
             await _keep(transaction, kind, held)
             known = await transaction.holds.on([held])
             made = await transaction.holds.add(new)

@@ -1,7 +1,6 @@
 """Entries of the trail on what the operator does with the whole store: in the trail of the server, and of projects."""
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from modicum_server.domain.backups import Backup
@@ -42,9 +41,8 @@ async def note_restore(store: Store, backup: Backup, digest: str) -> None:
 
 async def note_collection(transaction: Transaction, done: Collection, projects: Collected) -> None:
     """Write what a collection deleted, in the trail of each project that lost something, too."""
-    counts: Mapping[str, int] = projects.artifacts
-    for project in sorted(counts):
-        detail = f"{counts[project]:,} artifacts of {projects.size_bytes[project]:,} bytes"
+    for project, count in sorted(projects.artifacts.items()):
+        detail = f"{count:,} artifacts of {projects.size_bytes[project]:,} bytes"
         await record(transaction, THE_OPERATOR, Verb.COLLECT, project, detail)
     detail = (
         f"{done.artifacts:,} artifacts of {done.artifact_bytes:,} bytes, {done.orphans:,} orphans, "
