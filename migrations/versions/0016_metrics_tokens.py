@@ -25,4 +25,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    # without the column they would carry all grants of their principals
+    op.execute("DELETE FROM tokens WHERE reads_metrics")
     op.drop_column("tokens", "reads_metrics")

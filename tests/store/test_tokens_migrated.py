@@ -1,4 +1,4 @@
-"""Tokens that an earlier release stored are as good after the migration as before it."""
+"""Tokens that an earlier release stored stay as good as before, and no migration makes one better, also backwards."""
 
 from alembic import command
 from modicum_server.domain.projects import Role
@@ -7,7 +7,7 @@ from modicum_server.store.postgres import PostgresStore
 from sqlalchemy import text
 
 DEFAULT, TEAM = "projects/default", "projects/team"
-BEFORE = "0008"
+BEFORE, BEFORE_METRICS = "0008", "0015"
 STORED = (
     "INSERT INTO projects (name) VALUES ('projects/team')",
     "INSERT INTO roles (principal, project, role) VALUES ('Old Name', 'projects/default', 'viewer')",
@@ -44,3 +44,13 @@ async def test_the_release_before_can_still_store_a_token(database_url):
     await store.close()
 
     assert (principal.name, len(principal.token_id)) == ("ann", 16)
+
+
+def test_without_its_column_a_token_for_metrics_is_gone_and_carries_no_role(database_url):
+    stored = "INSERT INTO tokens (digest, principal, reads_metrics) VALUES ('all', 'ann', true), ('own', 'ann', false)"
+    with _engine(database_url).begin() as connection:
+        connection.execute(text(stored))
+
+        command.downgrade(_config(connection), BEFORE_METRICS)
+
+        assert connection.scalars(text("SELECT digest FROM tokens")).all() == ["own"]
