@@ -172,11 +172,12 @@ class AsyncErasures:
 
 
 def _erasure(message: erasure_pb2.Erasure) -> Erasure:
-    state = erasure_pb2.Erasure.State.Name(message.state) if message.state in {1, 2} else ""
+    known = erasure_pb2.Erasure.State.values()
+    state = erasure_pb2.Erasure.State.Name(message.state) if message.state in known else ""
     return Erasure(
         name=message.name,
         image_digest=message.image_digest,
-        state=ErasureState(state.removeprefix("STATE_")) if state else None,
+        state=ErasureState.__members__.get(state.removeprefix("STATE_")),
         principal=message.principal,
         create_time=time_value(message.create_time),
         end_time=optional_time(message.end_time, present=message.HasField("end_time")),
