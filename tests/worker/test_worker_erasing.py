@@ -14,6 +14,7 @@ from modicum_server.domain.spots import positions_of
 from modicum_server.domain.verdicts import Verdict, VerdictOutcome
 from modicum_server.usecases.artifacts import hold_files
 from modicum_server.usecases.erasing import ErasedPicture, Erasing
+from modicum_server.worker import erasing
 
 from tests.waiting import until
 from tests.worker.arithmetic_model_server import ArithmeticModelServer
@@ -199,6 +200,27 @@ async def test_an_audit_of_that_picture_alone_has_no_result_any_more(scene: Scen
     assert after.failure is not None
     assert after.failure.reason == IMAGE_ERASED
     assert [one.outcome for one in erasure.receipt.results] == [ErasedOutcome.REMOVED]
+
+
+async def test_an_audit_that_was_gone_a_moment_ago_and_is_there_now_keeps_its_result(scene: Scene, monkeypatch):
+    """As when it is deleted and created again under its name, while the worker reads it."""
+    await dataset(scene, DATASET, range(20))
+    name = await scene.audit(await scene.register(), images=20)
+    scene.work(ArithmeticModelServer())
+    await scene.ended(name)
+    made, looks = erasing._anew, []
+
+    async def gone_at_first(*given):
+        looks.append(given)
+        return None if len(looks) == 1 else await made(*given)
+
+    monkeypatch.setattr(erasing, "_anew", gone_at_first)
+
+    erasure = await done(scene, await erase(scene))
+
+    assert [one.outcome for one in erasure.receipt.results] == [ErasedOutcome.SUMMARISED]
+    assert (await scene.get(name)).state is AuditState.SUCCEEDED
+    assert len(looks) == 2
 
 
 async def test_a_partner_and_a_picture_of_another_distribution_go_from_the_result(scene: Scene):

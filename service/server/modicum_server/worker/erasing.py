@@ -65,8 +65,8 @@ async def carry_on(context: WorkerContext, work: ErasureWork) -> bool:
     It waits for a worker that still holds a shard of a cancelled audit, and for a backup that runs.
     """
     name = work.erasure.name
-    for result in work.erasure.receipt.results:
-        async with context.store.transaction() as transaction:
+    async with context.store.transaction() as transaction:
+        for result in work.erasure.receipt.results:
             if await transaction.erasures.is_worked_on(result.audit):
                 return False
     while (audit := await _next_result(context, name)) is not None:
@@ -138,12 +138,17 @@ async def _replace(context: WorkerContext, name: str, audit: str, made: _Anew | 
         current = await transaction.audits.lock(audit)
         if work is None:
             return
-        if made is not None and (current is None or current.sequence != made.audit.sequence):
+        if _sequence(current) != _sequence(None if made is None else made.audit):
             return
         for digest, size in sizes.items():
             await transaction.artifacts.add(project, digest, size)
         gone = await transaction.erasures.replace_result(work, audit, new)
         await transaction.erasures.drop_files(work, await release(transaction, project, gone))
+
+
+def _sequence(audit: Audit | None) -> int | None:
+    """How often an audit changed; None where there is none."""
+    return None if audit is None else audit.sequence
 
 
 async def _next_verdict(context: WorkerContext, name: str) -> str | None:
