@@ -29,8 +29,12 @@ NOT_WRITTEN = Line("worker", "findings_not_written", names_audit=True)
 
 
 def stop_and_start(trial: Trial) -> None:
-    """Stop Postgres as an operator does during a worker's transaction, and start it again."""
+    """Stop Postgres as an operator does during a worker's transaction, and start it again.
+
+    A shutdown ends connections in any order. If it ended the gate's first, the waiting transaction could still commit.
+    """
     trial.gate.leave()
+    trial.gate.end_waiting()
     trial.stage.database.halt()
     try:
         _require_away(trial.stage)

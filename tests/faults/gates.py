@@ -199,6 +199,13 @@ class Gate:
         self._open = True
         self._connection.execute("DELETE FROM faults.gates")
 
+    def end_waiting(self) -> None:
+        """End the connections whose transactions wait, so that none of these can commit."""
+        query = (
+            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND objid = %s AND NOT granted"
+        )
+        self._connection.execute(query, [KEY])
+
 
 @contextmanager
 def closed(database_url: str, point: Point, *, project: str, stored: int = 0) -> Iterator[Gate]:
