@@ -23,7 +23,8 @@ FEWEST_CROWDED_DECADES = 4
 """With this many ticks or more, only every second one has a text."""
 MOST_ROWS, ROW_HEIGHT, ROW_LEFT, LONGEST_NAME = 20, 22, 168, 20
 """Classes of the drawing by class, the height of each, where their axis begins, and the letters of a name."""
-RANGE_HEIGHT = 28
+RANGE_LEFT, RANGE_RIGHT = 5, 95
+"""Where the axis of ranges begins and ends, in percent of the width that the page gives it."""
 MOST_TICKS = 150
 """Most images of a class that are drawn one by one."""
 MOST_POINTS = 1500
@@ -97,7 +98,6 @@ class Range:
     """A share and its interval in a row of its own; `value` is None if it is not known."""
 
     name: str
-    at: float
     value: float | None
     low: float
     high: float
@@ -105,10 +105,8 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Ranges:
-    """Shares side by side on one axis from 0% to 100%."""
+    """Shares below each other on one axis from 0% to 100%; places are in percent of the width."""
 
-    height: float
-    axis: float
     rows: tuple[Range, ...]
     ticks: tuple[Tick, ...]
 
@@ -224,21 +222,17 @@ def ranges(shares: Sequence[tuple[str, tuple[float, float, float] | None]]) -> R
         return None
 
     def across(share: float) -> float:
-        return round(ROW_LEFT + (RIGHT - ROW_LEFT) * share, 1)
+        return round(RANGE_LEFT + (RANGE_RIGHT - RANGE_LEFT) * share, 1)
 
-    bottom = len(shares) * RANGE_HEIGHT + 6
     return Ranges(
-        height=bottom + AXIS_HEIGHT,
-        axis=bottom,
         rows=tuple(
             Range(
-                name if len(name) <= LONGEST_NAME else f"…{name[1 - LONGEST_NAME :]}",
-                (place + 0.5) * RANGE_HEIGHT,
+                name,
                 None if bar is None else across(bar[0]),
                 across(0 if bar is None else bar[1]),
                 across(0 if bar is None else bar[2]),
             )
-            for place, (name, bar) in enumerate(shares)
+            for name, bar in shares
         ),
         ticks=tuple(Tick(across(share), share_text(share)) for share in (0.0, 0.25, 0.5, 0.75, 1.0)),
     )
