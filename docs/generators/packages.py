@@ -10,7 +10,7 @@ import modicum_sis
 
 #: What `client.models` and the like are; their classes are not public names themselves.
 PARTS_OF_A_CLIENT = (
-    *(f"modicum.client.{name}" for name in ("Models", "Datasets", "Audits", "Verdicts", "Reviews")),
+    *(f"modicum.client.{name}" for name in ("Models", "Datasets", "Artifacts", "Audits", "Verdicts", "Reviews")),
     *(f"modicum.administration.{name}" for name in ("Trail", "Erasures", "Holds")),
 )
 

@@ -17,7 +17,7 @@ from modicum_server.codec import (
     trust,
     verdicts,
 )
-from modicum_server.domain.datasets import Artifact, Dataset, DatasetItem
+from modicum_server.domain.datasets import Dataset, DatasetItem, UsedArtifact
 from modicum_server.domain.models import (
     InputSpecification,
     Model,
@@ -67,12 +67,13 @@ def test_every_field_survives_its_message(name):
     assert_crosses(record, value_of(type(message).FromString(message.SerializeToString())))
 
 
+USED = filled(UsedArtifact)
 ONE_WAY = {
     "audit": (AUDIT, audits.audit_message(AUDIT, 1.5, 3, waits_for_worker=True), NOT_TOLD_OF_AUDITS),
     "model": (filled(Model), models.model_message(filled(Model)), frozenset()),
     "data set": (filled(Dataset), datasets.dataset_message(filled(Dataset)), frozenset()),
     "item": (filled(DatasetItem), datasets.item_message(filled(DatasetItem)), frozenset()),
-    "artifact": (filled(Artifact), artifacts.artifact_message(filled(Artifact)), frozenset({"project"})),  # in its name
+    "artifact": (USED.artifact, artifacts.used_artifact_message(USED), frozenset({"project"})),  # in its name
     "verdict": (VERDICT, verdicts.verdict_message(VERDICT), frozenset()),
     "project": (filled(Project), projects.project_message(filled(Project), Role.ADMIN), frozenset()),
     "member": (GRANT, access.member_message(GRANT), frozenset({"principal", "project"})),  # in its name

@@ -7,7 +7,7 @@ from importlib import import_module
 
 import pytest
 from modicum_server import domain
-from modicum_server.domain.datasets import Artifact, Dataset, DatasetItem
+from modicum_server.domain.datasets import Dataset, DatasetItem, UsedArtifact
 from modicum_server.domain.findings import FindingControls, PixelSubsetFinding
 from modicum_server.domain.models import Model, ModelVersion, VersionState
 from modicum_server.domain.projects import Project
@@ -94,7 +94,7 @@ CROSSING = (
     SEAL,
     *EVENTS.values(),
     *SOURCES.values(),
-    *map(filled, (Model, Dataset, DatasetItem, Artifact, Project)),
+    *map(filled, (Model, Dataset, DatasetItem, UsedArtifact, Project)),
 )
 
 

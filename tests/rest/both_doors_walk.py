@@ -156,6 +156,10 @@ async def of_artifacts(walker: Walker) -> None:
     name = f"{project}/artifacts/{digest}"
     await call("GetArtifact", {"name": name})
     await call("GetArtifact", {"name": f"{project}/artifacts/{ABSENT}"})
+    await call("ListArtifacts", {"parent": project, "digest": digest[:20]}, caller="viewer")
+    await call("ListArtifacts", {"parent": project, "pageSize": 1})
+    await call("ListArtifacts", {"parent": project, "digest": "G"})
+    await call("ListArtifacts", {"parent": project, "pageToken": "invented"})
     await call("FindMissingArtifacts", {"parent": project, "digests": [digest, ABSENT]})
     await call("FindMissingArtifacts", {"parent": project, "digests": [digest]}, caller="viewer")
     await call("DownloadArtifact", {"name": name, "offset": "3"})

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from modicum.administration import Erasures, Holds, Members, Tokens, Trail, Trust
+from modicum.artifacts import AsyncArtifacts
 from modicum.audit import AsyncAudit
 from modicum.audits import AsyncAudits
 from modicum.connection import Connection, opened
@@ -100,6 +101,16 @@ class Datasets:
 
 
 @dataclass(frozen=True, slots=True)
+class Artifacts:
+    """Artifacts of a project."""
+
+    _portal: Portal
+    _async: AsyncArtifacts
+
+    list = streaming(AsyncArtifacts.list)
+
+
+@dataclass(frozen=True, slots=True)
 class Audits:
     """Audits of a project."""
 
@@ -181,6 +192,7 @@ class Client:
         self._connection = connection
         self.models = Models(self._portal, AsyncModels(connection))
         self.datasets = Datasets(self._portal, AsyncDatasets(connection))
+        self.artifacts = Artifacts(self._portal, AsyncArtifacts(connection))
         self.audits = Audits(self._portal, AsyncAudits(connection))
         self.verdicts = Verdicts(self._portal, AsyncVerdicts(connection))
         self.reviews = Reviews(self._portal, AsyncReviews(connection))
@@ -228,6 +240,7 @@ class AsyncClient:
 
     models: AsyncModels
     datasets: AsyncDatasets
+    artifacts: AsyncArtifacts
     audits: AsyncAudits
     verdicts: AsyncVerdicts
     reviews: AsyncReviews
@@ -265,6 +278,7 @@ class AsyncClient:
             raise
         self.models = AsyncModels(self._connection)
         self.datasets = AsyncDatasets(self._connection)
+        self.artifacts = AsyncArtifacts(self._connection)
         self.audits = AsyncAudits(self._connection)
         self.verdicts = AsyncVerdicts(self._connection)
         self.reviews = AsyncReviews(self._connection)

@@ -1,5 +1,6 @@
 """Every public name of the package. `modicum` imports this module when one of the names is first used."""
 
+from modicum.artifacts import Artifact
 from modicum.audit import AsyncAudit
 from modicum.client import AsyncClient, Audit, Client
 from modicum.comparisons import CheckedVersion, Comparison, Mitigation, Transfer
@@ -60,6 +61,7 @@ from modicum.versions import Combine, Model, ModelVersion, VersionState
 __all__ = [
     "AliasMoved",
     "AlreadyExists",
+    "Artifact",
     "AsyncAudit",
     "AsyncClient",
     "Audit",

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from modicum.cli import (
+    artifacts,
     audits,
     baseline,
     datasets,
@@ -48,6 +49,7 @@ command(app)(verify)
 command(app)(erase)
 app.add_typer(models.app, name="models")
 app.add_typer(datasets.app, name="datasets")
+app.add_typer(artifacts.app, name="artifacts")
 app.add_typer(audits.app, name="audits")
 app.add_typer(verdicts.app, name="verdicts")
 app.add_typer(members.app, name="members")

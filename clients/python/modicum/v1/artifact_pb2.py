@@ -27,7 +27,7 @@ from google.api import resource_pb2 as google_dot_api_dot_resource__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19modicum/v1/artifact.proto\x12\nmodicum.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xda\x01\n\x08\x41rtifact\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x14\n\x06\x64igest\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x18\n\nsize_bytes\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03:S\xea\x41P\n\x10modicum/Artifact\x12\'projects/{project}/artifacts/{artifact}*\tartifacts2\x08\x61rtifactb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19modicum/v1/artifact.proto\x12\nmodicum.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf1\x01\n\x08\x41rtifact\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x14\n\x06\x64igest\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x18\n\nsize_bytes\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x15\n\x07used_by\x18\x05 \x03(\tB\x04\xe2\x41\x01\x03:S\xea\x41P\n\x10modicum/Artifact\x12\'projects/{project}/artifacts/{artifact}*\tartifacts2\x08\x61rtifactb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,8 +42,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ARTIFACT'].fields_by_name['size_bytes']._serialized_options = b'\342A\001\003'
   _globals['_ARTIFACT'].fields_by_name['create_time']._loaded_options = None
   _globals['_ARTIFACT'].fields_by_name['create_time']._serialized_options = b'\342A\001\003'
+  _globals['_ARTIFACT'].fields_by_name['used_by']._loaded_options = None
+  _globals['_ARTIFACT'].fields_by_name['used_by']._serialized_options = b'\342A\001\003'
   _globals['_ARTIFACT']._loaded_options = None
   _globals['_ARTIFACT']._serialized_options = b'\352AP\n\020modicum/Artifact\022\'projects/{project}/artifacts/{artifact}*\tartifacts2\010artifact'
   _globals['_ARTIFACT']._serialized_start=135
-  _globals['_ARTIFACT']._serialized_end=353
+  _globals['_ARTIFACT']._serialized_end=376
 # @@protoc_insertion_point(module_scope)

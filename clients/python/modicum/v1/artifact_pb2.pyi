@@ -4,7 +4,9 @@ isort:skip_file
 Bytes by content."""
 
 import builtins
+import collections.abc
 import google.protobuf.descriptor
+import google.protobuf.internal.containers
 import google.protobuf.message
 import google.protobuf.timestamp_pb2
 import sys
@@ -27,6 +29,7 @@ class Artifact(google.protobuf.message.Message):
     DIGEST_FIELD_NUMBER: builtins.int
     SIZE_BYTES_FIELD_NUMBER: builtins.int
     CREATE_TIME_FIELD_NUMBER: builtins.int
+    USED_BY_FIELD_NUMBER: builtins.int
     name: builtins.str
     """Resource name; the last part is the digest."""
     digest: builtins.str
@@ -37,6 +40,12 @@ class Artifact(google.protobuf.message.Message):
     def create_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """When the upload was complete."""
 
+    @property
+    def used_by(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Names of at most 10 versions, data sets, audits, verdicts and swaps of the project that refer to it, in this order. Only
+        ListArtifacts tells them. Blind reviews show the pictures of an audit's data set, which is named here.
+        """
+
     def __init__(
         self,
         *,
@@ -44,8 +53,9 @@ class Artifact(google.protobuf.message.Message):
         digest: builtins.str = ...,
         size_bytes: builtins.int = ...,
         create_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        used_by: collections.abc.Iterable[builtins.str] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["create_time", b"create_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["create_time", b"create_time", "digest", b"digest", "name", b"name", "size_bytes", b"size_bytes"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["create_time", b"create_time", "digest", b"digest", "name", b"name", "size_bytes", b"size_bytes", "used_by", b"used_by"]) -> None: ...
 
 Global___Artifact: typing_extensions.TypeAlias = Artifact

@@ -8,6 +8,7 @@ import collections.abc
 import google.protobuf.descriptor
 import google.protobuf.internal.containers
 import google.protobuf.message
+import modicum.v1.artifact_pb2
 import sys
 import typing
 
@@ -35,6 +36,60 @@ class GetArtifactRequest(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["name", b"name"]) -> None: ...
 
 Global___GetArtifactRequest: typing_extensions.TypeAlias = GetArtifactRequest
+
+@typing.final
+class ListArtifactsRequest(google.protobuf.message.Message):
+    """Request of ListArtifacts."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    PARENT_FIELD_NUMBER: builtins.int
+    PAGE_SIZE_FIELD_NUMBER: builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    DIGEST_FIELD_NUMBER: builtins.int
+    parent: builtins.str
+    """Resource name of the project."""
+    page_size: builtins.int
+    """Largest number of entries in the page, 1 to 1000; 0 means 100."""
+    page_token: builtins.str
+    """`next_page_token` of the previous page."""
+    digest: builtins.str
+    """List only those whose digest is this, or begins so; empty lists all."""
+    def __init__(
+        self,
+        *,
+        parent: builtins.str = ...,
+        page_size: builtins.int = ...,
+        page_token: builtins.str = ...,
+        digest: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["digest", b"digest", "page_size", b"page_size", "page_token", b"page_token", "parent", b"parent"]) -> None: ...
+
+Global___ListArtifactsRequest: typing_extensions.TypeAlias = ListArtifactsRequest
+
+@typing.final
+class ListArtifactsResponse(google.protobuf.message.Message):
+    """Response of ListArtifacts."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ARTIFACTS_FIELD_NUMBER: builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    next_page_token: builtins.str
+    """Token of the next page; empty on the last page."""
+    @property
+    def artifacts(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[modicum.v1.artifact_pb2.Artifact]:
+        """The page, ordered by digest."""
+
+    def __init__(
+        self,
+        *,
+        artifacts: collections.abc.Iterable[modicum.v1.artifact_pb2.Artifact] | None = ...,
+        next_page_token: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["artifacts", b"artifacts", "next_page_token", b"next_page_token"]) -> None: ...
+
+Global___ListArtifactsResponse: typing_extensions.TypeAlias = ListArtifactsResponse
 
 @typing.final
 class FindMissingArtifactsRequest(google.protobuf.message.Message):

@@ -42,6 +42,11 @@ class ArtifactServiceStub(object):
                 request_serializer=modicum_dot_v1_dot_artifact__service__pb2.GetArtifactRequest.SerializeToString,
                 response_deserializer=modicum_dot_v1_dot_artifact__pb2.Artifact.FromString,
                 _registered_method=True)
+        self.ListArtifacts = channel.unary_unary(
+                '/modicum.v1.ArtifactService/ListArtifacts',
+                request_serializer=modicum_dot_v1_dot_artifact__service__pb2.ListArtifactsRequest.SerializeToString,
+                response_deserializer=modicum_dot_v1_dot_artifact__service__pb2.ListArtifactsResponse.FromString,
+                _registered_method=True)
         self.FindMissingArtifacts = channel.unary_unary(
                 '/modicum.v1.ArtifactService/FindMissingArtifacts',
                 request_serializer=modicum_dot_v1_dot_artifact__service__pb2.FindMissingArtifactsRequest.SerializeToString,
@@ -70,6 +75,13 @@ class ArtifactServiceServicer(object):
 
     def GetArtifact(self, request, context):
         """Gets the size and the creation time of an artifact. Errors: NOT_FOUND (ARTIFACT_NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListArtifacts(self, request, context):
+        """Lists the artifacts of a project with what refers to each, by digest. Errors: INVALID_ARGUMENT (PAGE_TOKEN_INVALID).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -115,6 +127,11 @@ def add_ArtifactServiceServicer_to_server(servicer, server):
                     servicer.GetArtifact,
                     request_deserializer=modicum_dot_v1_dot_artifact__service__pb2.GetArtifactRequest.FromString,
                     response_serializer=modicum_dot_v1_dot_artifact__pb2.Artifact.SerializeToString,
+            ),
+            'ListArtifacts': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListArtifacts,
+                    request_deserializer=modicum_dot_v1_dot_artifact__service__pb2.ListArtifactsRequest.FromString,
+                    response_serializer=modicum_dot_v1_dot_artifact__service__pb2.ListArtifactsResponse.SerializeToString,
             ),
             'FindMissingArtifacts': grpc.unary_unary_rpc_method_handler(
                     servicer.FindMissingArtifacts,
@@ -165,6 +182,33 @@ class ArtifactService(object):
             '/modicum.v1.ArtifactService/GetArtifact',
             modicum_dot_v1_dot_artifact__service__pb2.GetArtifactRequest.SerializeToString,
             modicum_dot_v1_dot_artifact__pb2.Artifact.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListArtifacts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/modicum.v1.ArtifactService/ListArtifacts',
+            modicum_dot_v1_dot_artifact__service__pb2.ListArtifactsRequest.SerializeToString,
+            modicum_dot_v1_dot_artifact__service__pb2.ListArtifactsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -43,6 +43,22 @@ _ArtifactServiceGetArtifactType = typing_extensions.TypeVar(
     ],
 )
 
+_ArtifactServiceListArtifactsType = typing_extensions.TypeVar(
+    '_ArtifactServiceListArtifactsType',
+    grpc.UnaryUnaryMultiCallable[
+        modicum.v1.artifact_service_pb2.ListArtifactsRequest,
+        modicum.v1.artifact_service_pb2.ListArtifactsResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        modicum.v1.artifact_service_pb2.ListArtifactsRequest,
+        modicum.v1.artifact_service_pb2.ListArtifactsResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        modicum.v1.artifact_service_pb2.ListArtifactsRequest,
+        modicum.v1.artifact_service_pb2.ListArtifactsResponse,
+    ],
+)
+
 _ArtifactServiceFindMissingArtifactsType = typing_extensions.TypeVar(
     '_ArtifactServiceFindMissingArtifactsType',
     grpc.UnaryUnaryMultiCallable[
@@ -107,7 +123,7 @@ _ArtifactServiceDeleteArtifactType = typing_extensions.TypeVar(
     ],
 )
 
-class ArtifactServiceStub(typing.Generic[_ArtifactServiceGetArtifactType, _ArtifactServiceFindMissingArtifactsType, _ArtifactServiceUploadArtifactType, _ArtifactServiceDownloadArtifactType, _ArtifactServiceDeleteArtifactType]):
+class ArtifactServiceStub(typing.Generic[_ArtifactServiceGetArtifactType, _ArtifactServiceListArtifactsType, _ArtifactServiceFindMissingArtifactsType, _ArtifactServiceUploadArtifactType, _ArtifactServiceDownloadArtifactType, _ArtifactServiceDeleteArtifactType]):
     """Bytes by SHA-256, held per project. ProjectService lists the errors that every method can return."""
 
     @typing.overload
@@ -115,6 +131,10 @@ class ArtifactServiceStub(typing.Generic[_ArtifactServiceGetArtifactType, _Artif
         grpc.UnaryUnaryMultiCallable[
             modicum.v1.artifact_service_pb2.GetArtifactRequest,
             modicum.v1.artifact_pb2.Artifact,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            modicum.v1.artifact_service_pb2.ListArtifactsRequest,
+            modicum.v1.artifact_service_pb2.ListArtifactsResponse,
         ],
         grpc.UnaryUnaryMultiCallable[
             modicum.v1.artifact_service_pb2.FindMissingArtifactsRequest,
@@ -141,6 +161,10 @@ class ArtifactServiceStub(typing.Generic[_ArtifactServiceGetArtifactType, _Artif
             modicum.v1.artifact_pb2.Artifact,
         ],
         grpc.aio.UnaryUnaryMultiCallable[
+            modicum.v1.artifact_service_pb2.ListArtifactsRequest,
+            modicum.v1.artifact_service_pb2.ListArtifactsResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
             modicum.v1.artifact_service_pb2.FindMissingArtifactsRequest,
             modicum.v1.artifact_service_pb2.FindMissingArtifactsResponse,
         ],
@@ -160,6 +184,9 @@ class ArtifactServiceStub(typing.Generic[_ArtifactServiceGetArtifactType, _Artif
 
     GetArtifact: _ArtifactServiceGetArtifactType
     """Gets the size and the creation time of an artifact. Errors: NOT_FOUND (ARTIFACT_NOT_FOUND)."""
+
+    ListArtifacts: _ArtifactServiceListArtifactsType
+    """Lists the artifacts of a project with what refers to each, by digest. Errors: INVALID_ARGUMENT (PAGE_TOKEN_INVALID)."""
 
     FindMissingArtifacts: _ArtifactServiceFindMissingArtifactsType
     """Returns those of the given digests that the project does not hold, with the bytes that a broken upload left of each."""
@@ -184,6 +211,10 @@ ArtifactServiceAsyncStub: typing_extensions.TypeAlias = ArtifactServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
         modicum.v1.artifact_service_pb2.GetArtifactRequest,
         modicum.v1.artifact_pb2.Artifact,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        modicum.v1.artifact_service_pb2.ListArtifactsRequest,
+        modicum.v1.artifact_service_pb2.ListArtifactsResponse,
     ],
     grpc.aio.UnaryUnaryMultiCallable[
         modicum.v1.artifact_service_pb2.FindMissingArtifactsRequest,
@@ -213,6 +244,14 @@ class ArtifactServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[modicum.v1.artifact_pb2.Artifact, collections.abc.Awaitable[modicum.v1.artifact_pb2.Artifact]]:
         """Gets the size and the creation time of an artifact. Errors: NOT_FOUND (ARTIFACT_NOT_FOUND)."""
+
+    @abc.abstractmethod
+    def ListArtifacts(
+        self,
+        request: modicum.v1.artifact_service_pb2.ListArtifactsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[modicum.v1.artifact_service_pb2.ListArtifactsResponse, collections.abc.Awaitable[modicum.v1.artifact_service_pb2.ListArtifactsResponse]]:
+        """Lists the artifacts of a project with what refers to each, by digest. Errors: INVALID_ARGUMENT (PAGE_TOKEN_INVALID)."""
 
     @abc.abstractmethod
     def FindMissingArtifacts(

@@ -43,6 +43,14 @@ class Artifact:
 
 
 @dataclass(frozen=True, slots=True)
+class UsedArtifact:
+    """An artifact, and the names of at most 10 versions, data sets, audits, verdicts and swaps that refer to it."""
+
+    artifact: Artifact
+    used_by: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class HeldArtifact:
     """Bytes that some projects hold."""
 

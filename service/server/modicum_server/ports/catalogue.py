@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
-from modicum_server.domain.datasets import Artifact, Dataset, DatasetItem, HeldArtifact
+from modicum_server.domain.datasets import Artifact, Dataset, DatasetItem, HeldArtifact, UsedArtifact
 from modicum_server.domain.models import Model, ModelCheck, ModelVersion
 from modicum_server.ports.lists import Keyed
 
@@ -75,6 +75,9 @@ class Artifacts(Protocol):
     """Which project holds which bytes."""
 
     async def get(self, project: str, digest: str) -> Artifact | None: ...
+    async def page(self, project: str, *, beginning: str, after: str, limit: int) -> list[Keyed[UsedArtifact]]:
+        """Those whose digest begins so, by rising digest."""
+
     async def held(self, project: str, digests: Sequence[str]) -> frozenset[str]:
         """Which of them the project holds; they are not deleted until the transaction ends."""
 

@@ -23,12 +23,13 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import aggregate_order_by, array, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from modicum_server.domain.datasets import Artifact, HeldArtifact
+from modicum_server.domain.datasets import Artifact, HeldArtifact, UsedArtifact
+from modicum_server.ports import Keyed
 from modicum_server.postgres.connections import IDLE_ARTIFACT_TRANSACTION, IDLE_TIMEOUT
 from modicum_server.store import tables
+from modicum_server.store.artifact_uses import REFERRERS, page_of_artifacts
 from modicum_server.store.projects import advisory_key
 
-REFERRERS = 10
 #: A use is noted at most this often: a question for many digests writes little.
 USE_NOTED_SECONDS = 3600.0
 #: A backup holds it alone; a deletion of bytes shares it.
@@ -47,6 +48,10 @@ class PostgresArtifacts:
         query = select(*fields).where(tables.artifacts.c.project == project, tables.artifacts.c.digest == digest)
         row = (await self._connection.execute(query)).mappings().one_or_none()
         return Artifact(**row) if row else None
+
+    async def page(self, project: str, *, beginning: str, after: str, limit: int) -> list[Keyed[UsedArtifact]]:
+        """Return those of a project whose digest begins so, by rising digest, each with what refers to it."""
+        return await page_of_artifacts(self._connection, project, beginning=beginning, after=after, limit=limit)
 
     async def held(self, project: str, digests: Sequence[str]) -> frozenset[str]:
         """Return which of them the project holds."""

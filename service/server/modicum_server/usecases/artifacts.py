@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
+from functools import partial
 
-from modicum_server.domain.datasets import Artifact
+from modicum_server.domain.datasets import Artifact, UsedArtifact
 from modicum_server.domain.digests import digest_of
 from modicum_server.domain.projects import Principal, Role
 from modicum_server.domain.trail import Verb
@@ -21,6 +22,7 @@ from modicum_server.settings import Settings
 from modicum_server.usecases.access import authorise
 from modicum_server.usecases.limit_errors import ProjectFull
 from modicum_server.usecases.models import refuse_in_use
+from modicum_server.usecases.pages import Page, PageRequest, read_page
 from modicum_server.usecases.resource_names import project_of
 from modicum_server.usecases.rules import check
 from modicum_server.usecases.shares import Share, Shares
@@ -74,6 +76,21 @@ class Artifacts:
         authorise(principal, project, Role.VIEWER)
         async with self._store.transaction() as transaction:
             return await _require(transaction, project, name)
+
+    async def page(
+        self, principal: Principal, parent: str, request: PageRequest, *, beginning: str = ""
+    ) -> Page[UsedArtifact]:
+        """List the artifacts of a project whose digest begins so, each with what refers to it.
+
+        Raises:
+            FieldInvalid, ProjectNotFound, PageTokenInvalid
+        """
+        project = project_of("project", parent, "parent")
+        authorise(principal, project, Role.VIEWER)
+        check("digest", beginning, "digest_beginning")
+        async with self._store.transaction() as transaction:
+            fetch = partial(transaction.artifacts.page, project, beginning=beginning)
+            return await read_page(request, f"artifacts of {project} that begin with {beginning}", fetch, weigh=_weight)
 
     async def find_missing(self, principal: Principal, parent: str, digests: Sequence[str]) -> list[MissingArtifact]:
         """Return the digests that the project does not hold, each once, in the order of the request.
@@ -255,3 +272,7 @@ async def _require(transaction: Transaction, project: str, name: str) -> Artifac
     if artifact is None:
         raise ArtifactNotFound(f"{project} does not hold the artifact {digest}", digest=digest)
     return artifact
+
+
+def _weight(listed: UsedArtifact) -> int:
+    return sum(map(len, listed.used_by))

@@ -137,6 +137,7 @@ RULES: Mapping[str, Rule] = {
     ),
     "overlap_seconds": Rule(f"0 to {LONGEST_OVERLAP_SECONDS:,}", _between(0, LONGEST_OVERLAP_SECONDS)),
     "request_id": Rule("a UUID, or empty", _matches(f"({UUID})?")),
+    "digest_beginning": Rule("up to 64 lower-case hexadecimal digits", _matches("[0-9a-f]{0,64}")),
     "digest": Rule("a SHA-256 digest of 64 lower-case hexadecimal digits", _matches(DIGEST)),
     "digests": Rule(f"at most {MOST_DIGESTS:,} digests", _counts(0, MOST_DIGESTS)),
     "page_size": Rule("0 or more", _between(0, LARGEST_INT32)),

@@ -6,11 +6,12 @@ from contextlib import aclosing
 from google.protobuf.empty_pb2 import Empty
 from modicum.v1 import artifact_pb2, artifact_service_pb2
 
-from modicum_server.codec.artifacts import artifact_message
+from modicum_server.codec.artifacts import artifact_message, used_artifact_message
 from modicum_server.domain.projects import Principal
 from modicum_server.errors import UploadInvalid
 from modicum_server.transports.call_metrics import CallMetrics
 from modicum_server.usecases.artifacts import Artifacts, UploadHeader
+from modicum_server.usecases.pages import PageRequest
 
 Part = artifact_service_pb2.UploadArtifactRequest
 
@@ -27,6 +28,15 @@ class ArtifactMethods:
     ) -> artifact_pb2.Artifact:
         """GetArtifact."""
         return artifact_message(await self._artifacts.get(principal, request.name))
+
+    async def list_artifacts(
+        self, principal: Principal, request: artifact_service_pb2.ListArtifactsRequest
+    ) -> artifact_service_pb2.ListArtifactsResponse:
+        """ListArtifacts."""
+        asked = PageRequest(request.page_size, request.page_token)
+        page = await self._artifacts.page(principal, request.parent, asked, beginning=request.digest)
+        artifacts = [used_artifact_message(listed) for listed in page.rows]
+        return artifact_service_pb2.ListArtifactsResponse(artifacts=artifacts, next_page_token=page.next_token)
 
     async def find_missing_artifacts(
         self, principal: Principal, request: artifact_service_pb2.FindMissingArtifactsRequest

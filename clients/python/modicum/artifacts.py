@@ -1,0 +1,54 @@
+"""Artifacts of a project: bytes by their SHA-256, with what refers to each. `transfers` brings and fetches them."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from modicum.connection import Connection
+from modicum.resource_names import checked_text
+from modicum.timestamps import time_value
+from modicum.v1 import artifact_pb2, artifact_service_pb2
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """Bytes that a project holds.
+
+    `used_by` names at most 10 versions, data sets, audits, verdicts and swaps that refer to it, in this order.
+    """
+
+    name: str
+    digest: str
+    size_bytes: int
+    create_time: datetime
+    used_by: tuple[str, ...]
+
+
+class AsyncArtifacts:
+    """Artifacts of a project."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def list(self, digest: str = "") -> AsyncIterator[Artifact]:
+        """List the artifacts with what refers to each, by digest.
+
+        Args:
+            digest: list only those whose digest is this, or begins so.
+        """
+        request = artifact_service_pb2.ListArtifactsRequest(
+            parent=self._connection.project, digest=checked_text(digest, "digest")
+        )
+        stub = self._connection.artifacts
+        async for message in self._connection.pages(stub.ListArtifacts, request, lambda page: page.artifacts):
+            yield _artifact(message)
+
+
+def _artifact(message: artifact_pb2.Artifact) -> Artifact:
+    return Artifact(
+        name=message.name,
+        digest=message.digest,
+        size_bytes=message.size_bytes,
+        create_time=time_value(message.create_time),
+        used_by=tuple(message.used_by),
+    )

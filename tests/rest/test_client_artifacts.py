@@ -1,0 +1,55 @@
+"""What a project stores, from Python and from the command, on a real server."""
+
+import asyncio
+import hashlib
+
+import pytest
+from modicum import AsyncClient, InvalidArgument
+from modicum.cli.command import app
+from modicum.sources.contents import bytes_content
+from modicum.transfers import upload
+from typer.testing import CliRunner
+
+from tests.rest.rest_stage import TOKENS
+
+FILES = {hashlib.sha256(data).hexdigest(): len(data) for data in (b"a file", b"another file", b"the third")}
+
+
+def client(served, role: str) -> AsyncClient:
+    return AsyncClient(f"127.0.0.1:{served.grpc_port}", token=TOKENS[role])
+
+
+@pytest.fixture
+async def stored(served):
+    async with client(served, "auditor") as auditor:
+        await upload(
+            auditor._connection, [bytes_content(data, "a file") for data in (b"a file", b"another file", b"the third")]
+        )
+
+
+async def test_a_viewer_lists_them_and_narrows_them_by_digest(served, stored):
+    async with client(served, "viewer") as viewer:
+        listed = {one.digest: one async for one in viewer.artifacts.list()}
+        digest = min(FILES)
+        narrowed = [one.digest async for one in viewer.artifacts.list(digest[:12])]
+        with pytest.raises(InvalidArgument, match="hexadecimal"):
+            [one async for one in viewer.artifacts.list("X")]
+
+    assert {name: listed[name].size_bytes for name in FILES} == FILES
+    assert listed[digest].name == f"projects/default/artifacts/{digest}"
+    assert listed[digest].used_by == ()
+    assert narrowed == [digest]
+
+
+async def test_the_command_says_when_it_does_not_list_all(served, stored, monkeypatch):
+    monkeypatch.setenv("MODICUM_ADDRESS", f"127.0.0.1:{served.grpc_port}")
+    monkeypatch.setenv("MODICUM_TOKEN", TOKENS["viewer"])
+
+    def run(*words: str):
+        return asyncio.to_thread(CliRunner().invoke, app, ["artifacts", "list", *words])
+
+    whole, some = await run("--json"), await run("--most", "1")
+
+    assert all(f'"digest": "{digest}"' in whole.stdout for digest in FILES)  # logs of the server stand between
+    assert "the first 1 are listed; --most N lists more" in some.stderr
+    assert "--most" not in whole.stderr
