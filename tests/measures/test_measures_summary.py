@@ -287,8 +287,8 @@ SITUATIONS = {
             row(4, "dog", SpotOutcome.INCONCLUSIVE, needed=None),
         ),
     ),
-    "a class that the counterfactual set loses comes before everything else": Situation(
-        (CAT_FALLS, counterfactuals.NEXT_STEP, CAT_FOLLOWS, CAT_IS_LOST, MANY, UNCHANGED),
+    "a spot that is called a shortcut comes before the loss that it was called so for": Situation(
+        (CAT_FOLLOWS, CAT_IS_LOST, CAT_FALLS, counterfactuals.NEXT_STEP, MANY, UNCHANGED),
         spot_test(EVERYONE, replace(CAT, lost=CAT_LOST.measures)),
         counterfactual=CAT_LOST,
     ),
@@ -298,7 +298,7 @@ SITUATIONS = {
         counterfactual=CAT_LOST,
     ),
     "a spot of all classes together is called a shortcut where accuracy falls over all pairs": Situation(
-        (CAT_FALLS, counterfactuals.NEXT_STEP, ALL_FOLLOW, ALL_ARE_LOST, MANY, UNCHANGED),
+        (ALL_FOLLOW, ALL_ARE_LOST, CAT_FALLS, counterfactuals.NEXT_STEP, MANY, UNCHANGED),
         spot_test(replace(row(None, "all", SpotOutcome.DECISIVE, followed=0.6), lost=CAT_LOST.measures)),
         counterfactual=CAT_LOST,
     ),
@@ -315,7 +315,7 @@ SITUATIONS = {
         counterfactual=CAT_LOST,
     ),
     "objects say more than the counterfactual set": Situation(
-        (CAT_FALLS, counterfactuals.NEXT_STEP, OUTSIDE_IS_ENOUGH, SHORTCUT_STEP, MANY, UNCHANGED),
+        (OUTSIDE_IS_ENOUGH, SHORTCUT_STEP, CAT_FALLS, counterfactuals.NEXT_STEP, MANY, UNCHANGED),
         spot_test(
             EVERYONE,
             replace(

@@ -244,7 +244,7 @@ def test_several_versions_open_with_one_table_one_chart_and_the_worst_in_picture
     page = page_of(findings, versions=(VERSION, OTHER_VERSION))
 
     opening = opening_of(page)
-    assert opening.count("<table") == opening.count('<svg class="plot"') == 1
+    assert opening.count("<table") == opening.count('<div class="ranges"') == 1
     assert re.findall(r'<th scope="row"><a href="#model-\d-search-1">([^<]*)</a>', opening) == [
         "version 1",
         "version 2",

@@ -1,6 +1,10 @@
 """The summary of a version in a few sentences: what was found, how sure that is, and what to do next.
 
 All rules are here, and a test holds them to a table of situations. Computes no measure: it reads verdicts.
+
+What was found is told in this order, the first that there is opening the summary: a spot that is called a shortcut,
+accuracy that falls with the counterfactual set, a spot that a person judges, an edge or a background that is needed,
+no spot. The report's first screen follows the same order, and lists take the first sentence for the worst outcome.
 """
 
 from collections.abc import Mapping, Sequence
@@ -92,13 +96,14 @@ def summary_of(
     tested = [] if test is None else [row for row in test.rows if row.row.reason is None]
     paired = [] if counterfactual is None else counterfactuals.findings(counterfactual)
     fell = counterfactual is not None and counterfactual.outcome is CounterfactualOutcome.ACCURACY_FALLS
-    found = _about_found(tested)
+    shortcuts, spots = _about_shortcuts(tested), _about_spots(tested)
     return [
+        *shortcuts,
         *(paired if fell else []),
-        *found,
+        *spots,
         *_about_rest(tested),
         *_about_shortcut(measured, outcomes),
-        *([] if found else _about_no_spot(tested)),
+        *([] if shortcuts or spots else _about_no_spot(tested)),
         *([] if fell else paired),
         _about_subsets(measured, outcomes),
         _not_tested(test, counterfactual, spot_asked=spot_asked),
@@ -106,12 +111,16 @@ def summary_of(
     ]
 
 
-def _about_found(rows: Sequence[JudgedRow]) -> list[str]:
-    """Classes with a shortcut come first, and say what to do; a person judges the others."""
+def _about_shortcuts(rows: Sequence[JudgedRow]) -> list[str]:
+    """Classes with a spot that is called a shortcut, and what to do."""
     beside = [row for row in rows if row.beside_objects is not None]
     lost = [row for row in rows if row.shortcut is not None and row.beside_objects is None]
-    others = [row for row in rows if row.found and row.shortcut is None]
-    return [*_of_kind(beside, SHORTCUT_STEP), *_of_kind(lost, _loss_step(lost)), *_of_kind(others, NEXT_STEP)]
+    return [*_of_kind(beside, SHORTCUT_STEP), *_of_kind(lost, _loss_step(lost))]
+
+
+def _about_spots(rows: Sequence[JudgedRow]) -> list[str]:
+    """Classes with a spot that a person judges."""
+    return _of_kind([row for row in rows if row.found and row.shortcut is None], NEXT_STEP)
 
 
 def _loss_step(rows: Sequence[JudgedRow]) -> str:

@@ -52,6 +52,8 @@ TEST_CLASSES = (
     f"Audit more images. A class gets a test of its own if the model predicts it for {LEAST_CLASS_IMAGES} images or "
     "more. The more there are, the sooner its test is conclusive."
 )
+DIED = "the model's process failed"
+AUDIT_AGAIN = "Audit again: a test without an outcome says nothing of its class."
 ASK_FOR_SPOTS = (
     f"Ask for the control spot, with at least {LEAST_SPOT_IMAGES} images: it tests whether a small spot decides."
 )
@@ -113,6 +115,11 @@ class OpeningFacts:
     def rows(self) -> list[Mapping[str, Any]]:
         """The rows of the spot test that were tested."""
         return [] if self.spots is None else [row for row in self.spots["rows"] if row["reason"] is None]
+
+    @property
+    def failed_tests(self) -> int:
+        """How many rows of the spot test have no outcome, because the model's process failed."""
+        return 0 if self.spots is None else len(self.spots["rows"]) - len(self.rows)
 
     @property
     def untested_classes(self) -> int:
@@ -199,25 +206,38 @@ def _of_nothing(facts: OpeningFacts) -> Finding:
     if unsettled:
         return _of_open(facts.rows, unsettled)
     others = open_tests(facts.reading("shortcut"), facts.measured, facts.pairs)
-    outcome, claim, sentences = _of_none(facts.rows, facts.untested_classes)
-    step = " ".join((TEST_CLASSES, *others.steps)) if facts.untested_classes else others.next_step
+    outcome, claim, sentences = _of_none(facts)
+    untested = [
+        step for step, have in ((TEST_CLASSES, facts.untested_classes), (AUDIT_AGAIN, facts.failed_tests)) if have
+    ]
+    step = " ".join((*untested, *others.steps)) if untested else others.next_step
     return outcome, claim, (*sentences, *others.said), step
 
 
-def _of_none(rows: Sequence[Row], untested: int) -> tuple[str, str, tuple[str, ...]]:
+def _of_none(facts: OpeningFacts) -> tuple[str, str, tuple[str, ...]]:
+    rows = facts.rows
     places = [place for row in rows for place in row["places"] if not place.get("outside")]
     none = none_text(one["kind"] for place in places for one in place["places"])
     said = f"The test looked at {_most_images(rows):,} images. {none}"
     tested = sum(row["target_class"] is not None for row in rows)
-    if not untested:
+    left = _left_untested(facts)
+    if not left:
         return SpotOutcome.NONE_FOUND.value, "No small spot was found that decides a class.", (said,)
-    have = "class has" if untested == 1 else "classes have"
-    few = f"{untested:,} predicted {have} too few images for a test of their own."
     if not tested:
-        return NONE_IN_ALL, NO_CLASS_TESTED, (few, said)
+        return NONE_IN_ALL, NO_CLASS_TESTED, (*left, said)
     which = "the one class" if tested == 1 else f"any of the {tested} classes"
     claim = f"No small spot was found that decides {which} tested."
-    return SpotOutcome.NONE_FOUND.value, claim, (few, said)
+    return SpotOutcome.NONE_FOUND.value, claim, (*left, said)
+
+
+def _left_untested(facts: OpeningFacts) -> tuple[str, ...]:
+    """Which classes no test speaks of, and why; empty where each has a test of its own."""
+    untested, failed = facts.untested_classes, facts.failed_tests
+    have = "class has" if untested == 1 else "classes have"
+    tests = "The test of 1 class has" if failed == 1 else f"The tests of {failed:,} classes have"
+    few = f"{untested:,} predicted {have} too few images for a test of their own."
+    died = f"{tests} no outcome, because {DIED}."
+    return tuple(text for text, count in ((few, untested), (died, failed)) if count)
 
 
 def _of_open(rows: Sequence[Row], unsettled: Sequence[Row]) -> Finding:
@@ -263,6 +283,8 @@ def _of_subsets(facts: OpeningFacts) -> Finding:
     if section.subsets == 0:
         return NOT_TESTED, section.headline, section.sentences, ""
     of_subsets = (section.claim, *section.sentences[:1])
+    if facts.failed_tests:
+        return NOT_TESTED, f"Small spots were not tested: {DIED}.", (" ".join(of_subsets),), AUDIT_AGAIN
     if not facts.spot_asked:
         return NOT_TESTED, of_subsets[0], of_subsets[1:], ASK_FOR_SPOTS
     return NOT_TESTED, "Small spots were not tested.", (" ".join(of_subsets),), MORE_FOR_SPOTS
