@@ -1,6 +1,7 @@
 """What the metrics read from the store."""
 
 from modicum_server.domain.audits import AuditFailure, Stage
+from modicum_server.domain.erasures import Erasure, ErasureState
 from modicum_server.domain.gauges import ProjectUse
 from modicum_server.domain.verdicts import Verdict, VerdictOutcome
 
@@ -151,3 +152,19 @@ async def test_what_projects_use_is_told_of_those_that_store_most(scene):
     left = waiting.progress.passes_planned
     assert largest == [ProjectUse("projects/large", before + 100, 0, 0), ProjectUse(PROJECT, before, 1, left)]
     assert every[2:] == [ProjectUse("projects/small", 0, 0, 0)]
+
+
+async def test_an_erasure_counts_with_its_age_until_it_is_done(scene):
+    erasure = Erasure(f"{PROJECT}/erasures/one", "1" * 64, ErasureState.RUNNING, "ada")
+    before = await facts(scene)
+    async with scene.store.transaction() as transaction:
+        await transaction.erasures.begin(erasure, files=[])
+    running = await facts(scene)
+    async with scene.store.transaction() as transaction:
+        await transaction.erasures.end(erasure.name)
+    after = await facts(scene)
+
+    assert (before["erasures_running"], before["erasure_age_seconds"]) == (0, 0)
+    assert running["erasures_running"] == 1
+    assert 0 < running["erasure_age_seconds"] < 3600
+    assert (after["erasures_running"], after["erasure_age_seconds"]) == (0, 0)

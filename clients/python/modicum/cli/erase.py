@@ -100,8 +100,8 @@ def _lines(erasure: Erasure) -> Iterator[str]:
     yield f"asked for by {erasure.principal}, {erasure.create_time:%Y-%m-%d %H:%M:%S} UTC{ended}"
     for item in erasure.items:
         yield f"  {item.dataset}: {item.item}"
-    yield f"deleted: {erasure.findings:,} findings, {erasure.predictions:,} predictions"
-    yield f"changed: {erasure.spot_rows:,} rows of the spot test"
+    yield f"deleted: {_counted(erasure.findings, 'finding')}, {_counted(erasure.predictions, 'prediction')}"
+    yield f"changed: {_counted(erasure.spot_rows, 'row')} of the spot test"
     for what, names in (("review", erasure.reviews), ("swap", erasure.swaps)):
         yield from (f"deleted: {what} {name}" for name in names)
     yield from (f"without its pictures: verdict {name}" for name in erasure.verdicts)
@@ -112,3 +112,7 @@ def _lines(erasure: Erasure) -> Iterator[str]:
     yield from (f"file deleted: {digest}" for digest in erasure.artifacts)
     yield from (f"file kept for {name}" for name in erasure.kept_for)
     yield NOT_REACHED
+
+
+def _counted(count: int, word: str) -> str:
+    return f"1 {word}" if count == 1 else f"{count:,} {word}s"

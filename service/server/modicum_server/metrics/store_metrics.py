@@ -25,6 +25,11 @@ FACT_GAUGES: Mapping[str, tuple[str, str]] = {
     "oldest_queued_seconds": ("modicum_queue_age_seconds", "How long the oldest waiting shard has waited."),
     "last_claim": ("modicum_queue_last_claim_timestamp_seconds", "Unix time of the last claim of a shard by a worker."),
     "audits_stalled": ("modicum_audits_stalled", "RUNNING audits without a shard held by a worker."),
+    "erasures_running": ("modicum_erasures_running", "Erasures of pictures that are not done."),
+    "erasure_age_seconds": (
+        "modicum_erasure_age_seconds",
+        "How long ago the oldest erasure that is not done was asked for; 0 without one.",
+    ),
     "database_bytes": ("modicum_database_size_bytes", "Size of the database."),
     "collectable_bytes": (
         "modicum_artifact_store_collectable_bytes",

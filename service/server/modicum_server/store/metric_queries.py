@@ -10,6 +10,7 @@ from sqlalchemy import Label, Select, Subquery, case, exists, func, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from modicum_server.domain.audits import AuditState
+from modicum_server.domain.erasures import ErasureState
 from modicum_server.domain.gauges import NewestAudits, ProjectUse, VersionAudit, VersionVerdict
 from modicum_server.domain.verdicts import VerdictOutcome
 from modicum_server.store import tables
@@ -40,6 +41,7 @@ class PostgresGauges:
             _stalled().scalar_subquery().label("audits_stalled"),
             select(claimed).scalar_subquery().label("last_claim"),
             func.pg_database_size(func.current_database()).label("database_bytes"),
+            *_erasures(),
             *_collections(),
         )
         row = (await self._connection.execute(query)).mappings().one()
@@ -100,6 +102,15 @@ class PostgresGauges:
             for row in await self._connection.execute(query)
         ]
         return {verdict.model_version: verdict for verdict in found}
+
+
+def _erasures() -> list[Label[Any]]:
+    """How many erasures are not done, and for how long the oldest of them."""
+    rows = tables.erasures.c
+    age = func.coalesce(func.extract("epoch", _NOW - func.min(rows.create_time)), 0)
+    running = [select(fact).where(rows.state == ErasureState.RUNNING.value) for fact in (func.count(rows.name), age)]
+    names = ("erasures_running", "erasure_age_seconds")
+    return [query.scalar_subquery().label(name) for query, name in zip(running, names, strict=True)]
 
 
 def _collections() -> list[Label[Any]]:
