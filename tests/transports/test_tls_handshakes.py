@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+import tracemalloc
 import urllib.request
 from asyncio import to_thread
 from collections.abc import AsyncIterator
@@ -20,6 +21,8 @@ from tests.transports.test_starting import certificate  # noqa: F401 - a fixture
 PATIENCE_SECONDS = 60
 #: The first byte of a handshake, and nothing after it.
 BEGUN = b"\x16"
+#: Memory of Python that a handshake may take. What OpenSSL takes is not counted.
+MOST_BYTES = 64 * 1024
 
 
 @pytest.fixture
@@ -80,3 +83,20 @@ async def test_of_too_many_handshakes_the_oldest_ends_and_a_caller_still_gets_in
         assert await fetch() == 200
 
         assert [await ended(reader) for reader in readers[:2]] == [b"", b""]
+
+
+@pytest.mark.parametrize("bounds", [Bounds(head_seconds=10 * PATIENCE_SECONDS)])
+async def test_a_handshake_takes_little_memory_until_it_ends(served_by_tls):
+    port, fetch = served_by_tls
+    await fetch()
+    count = 50
+
+    tracemalloc.start()
+    try:
+        async with silent(port, count):
+            await fetch()  # the server has seen all that connected before
+            taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert taken < count * MOST_BYTES

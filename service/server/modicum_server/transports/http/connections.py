@@ -4,8 +4,8 @@ The time starts with the connection, or with the end of its last response, and e
 complete. Single bytes in between do not extend it. When there are too many connections, the one that has taken longest
 is closed. A connection that does not read its response is closed too.
 
-A TLS connection is counted from its first moment on, and its handshake takes part of that time. TLS takes a third of a
-megabyte for each connection, so only so many handshakes may be open at once; the oldest is closed for a new one.
+A TLS connection is counted from its first moment on, and its handshake takes part of that time. A handshake costs memory
+and time, so only so many may be open at once; the oldest is closed for a new one.
 """
 
 import asyncio
@@ -27,8 +27,12 @@ IDLE_SECONDS = 5
 LARGEST_HEAD_BYTES = 16 * 1024
 #: Bytes between a header's name and its value, and after it.
 HEADER_MARKS = 4
-#: Connections that are accepted at once, before any of them can be refused.
-BACKLOG = 128
+#: Connections that are accepted in one turn of the event loop. Calls of others have theirs in between.
+ACCEPTED_AT_ONCE = 8
+#: Connections that the kernel holds until they are accepted.
+BACKLOG = 1024
+#: What TLS reads of a connection in one piece: two of its largest records. Every connection holds as much memory.
+TLS_READ_BYTES = 32 * 1024
 LOG_SECONDS = 5.0
 
 log = structlog.get_logger(__name__)
@@ -95,7 +99,7 @@ class OpenConnections(ServerState):
             next(iter(self._handshakes)).drop()
 
     def breaks_off(self, connection: "Connection") -> None:
-        """End a handshake. Only this table holds its task, which when cancelled keeps a third of a megabyte."""
+        """End a handshake. Only this table holds its task, which when cancelled keeps its memory."""
         if handshake := self._handshakes.pop(connection, None):
             handshake.cancel()
 

@@ -1,6 +1,7 @@
 """uvicorn on our own event loop: port, certificate, stop. The command handles the signals."""
 
 import asyncio
+import asyncio.sslproto
 import os
 import socket
 from collections.abc import Iterator
@@ -14,9 +15,11 @@ from modicum_server.settings import Settings
 from modicum_server.transports.call_limits import Bounds
 from modicum_server.transports.certificates import certificates_of
 from modicum_server.transports.http.connections import (
+    ACCEPTED_AT_ONCE,
     BACKLOG,
     IDLE_SECONDS,
     LARGEST_HEAD_BYTES,
+    TLS_READ_BYTES,
     Connection,
     OpenConnections,
 )
@@ -43,7 +46,7 @@ class HttpServer:
             app,
             http=Connection,
             ws="none",
-            backlog=BACKLOG,
+            backlog=ACCEPTED_AT_ONCE,
             timeout_keep_alive=IDLE_SECONDS,
             h11_max_incomplete_event_size=LARGEST_HEAD_BYTES,
             loop="none",
@@ -65,6 +68,8 @@ class HttpServer:
             OSError: the port is taken, or the certificate or its key cannot be read.
         """
         self._state.certificates = certificates_of(self._settings)
+        # asyncio takes a quarter of a megabyte for each connection, and fills it with zeros at the handshake.
+        asyncio.sslproto.SSLProtocol.max_size = TLS_READ_BYTES
         host, port = self._settings.host, self._settings.http_port
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
@@ -80,6 +85,7 @@ class HttpServer:
                 await self._serving
                 raise OSError(f"HTTP did not start on {host}:{bound}")
             await asyncio.sleep(STARTED_POLL_SECONDS)
+        listening.listen(BACKLOG)  # asyncio's one number is both how many it accepts at once and how many wait
         return bound
 
     async def stop(self) -> None:
