@@ -4,8 +4,8 @@ The time starts with the connection, or with the end of its last response, and e
 complete. Single bytes in between do not extend it. When there are too many connections, the one that has taken longest
 is closed. A connection that does not read its response is closed too.
 
-A TLS connection is counted from its first moment on, and its handshake takes part of that time. A handshake costs memory
-and time, so only so many may be open at once; the oldest is closed for a new one.
+A TLS connection is counted from its first moment on, and its handshake takes part of that time. A handshake costs
+memory and time, so only so many may be open at once; the oldest is closed for a new one.
 """
 
 import asyncio
