@@ -13,7 +13,7 @@ from hatchling.metadata.plugin.interface import MetadataHookInterface
 #: What reading a policy and judging by it take.
 GATE = ["jsonschema>=4.20", "pyyaml>=6", "scipy>=1.14"]
 #: What signing a verdict with a key, and verifying it, take.
-ATTEST = ["cryptography>=43", "rfc8785>=0.1.4"]
+ATTEST = ["cryptography>=43", "jsonschema>=4.20", "rfc8785>=0.1.4"]
 #: What signing for an identity takes beside.
 KEYLESS = [*ATTEST, "sigstore>=4"]
 #: What reading HEIC and AVIF pictures takes.

@@ -6,7 +6,10 @@ from modicum.errors import InvalidArgument
 
 ATTEST = "attest"
 KEYLESS = "keyless"
-PACKAGES = {ATTEST: ("cryptography", "rfc8785"), KEYLESS: ("cryptography", "rfc8785", "sigstore")}
+PACKAGES = {
+    ATTEST: ("cryptography", "jsonschema", "rfc8785"),
+    KEYLESS: ("cryptography", "jsonschema", "rfc8785", "sigstore"),
+}
 
 
 def require_extra(name: str, purpose: str) -> None:

@@ -11,23 +11,23 @@ from typing import Any
 
 import rfc8785
 
+from modicum.attestation.checks import Unverified
+from modicum.attestation.claim import STATEMENT_TYPE, TEST_RESULT, WEIGHTS, claim_of
 from modicum.errors import InvalidSource
 from modicum.gate.policy import Level
+from modicum.gate.schemas import VERDICT, refuse_other_form
 from modicum.gate.verdict import Outcome, overall, worst_of
 from modicum.gate.verdict_file import verdict_in
 from modicum.version import VERSION
 
 Document = Mapping[str, Any]
 
-STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
-TEST_RESULT = "https://in-toto.io/attestation/test-result/v0.1"
 SUMMARY = "https://in-toto.io/attestation/svr/v0.1"
 GATE_PASS = "MODICUM_GATE_PASS"  # noqa: S105  # no password
 VERIFIER = f"pkg:pypi/modicum@{VERSION}"
-#: The name of a subject that is the file of a version's weights: the version's name, and this.
-WEIGHTS = "/weights"
 #: Keys of a verdict that a statement is made of.
 NEEDED = ("outcome", "summary", "judged_on", "policy", "result", "rules", "expired_waivers", "left_out")
+NEEDED_OF_RESULT = ("specification_digest", "findings_digest", "dataset", "model_digests")
 NO_WEIGHTS = "{}: its result has no digest of the weights, as results of older releases; audit again with --no-reuse"
 
 
@@ -35,21 +35,34 @@ def attestable_verdict(data: bytes, source: str) -> Document:
     """Return the verdict in a file, if it may be signed; `source` names it in messages.
 
     Raises:
-        InvalidSource: it is not a whole verdict, is one of an older release, or is about weights without a digest.
+        InvalidSource: it is not a whole verdict, is one of an older release, or is about weights without a digest; or
+            its statement has no canonical form, or could not be read again.
     """
     verdict = verdict_in(data, source)
     missing = [name for name in NEEDED if name not in verdict]
     if missing:
         raise InvalidSource(f"{source}: the verdict has no {', '.join(missing)}; judge the result again")
-    try:
-        contradiction = _contradiction(verdict)
-    except (KeyError, TypeError, ValueError) as error:
-        raise InvalidSource(f"{source}: expected a whole verdict; its rules cannot be read: {error!r}") from error
-    if contradiction:
+    refuse_other_form(verdict, VERDICT, source=source, called="verdict")
+    if contradiction := _contradiction(verdict):
         raise InvalidSource(f"{source}: the verdict contradicts itself: {contradiction}; judge the result again")
     if not verdict["result"].get("weights_digests"):
         raise InvalidSource(NO_WEIGHTS.format(source))
+    missing = [name for name in NEEDED_OF_RESULT if name not in verdict["result"]]
+    if missing:
+        raise InvalidSource(f"{source}: the verdict's result has no {', '.join(missing)}; judge the result again")
+    _refuse_unreadable(result_statement(verdict, data, PurePath(source).name), source)
     return verdict
+
+
+def _refuse_unreadable(statement: Document, source: str) -> None:
+    """Refuse a verdict whose statement could not be signed, or not be read by who verifies it."""
+    try:
+        claim_of(canonical(statement))
+    except Unverified as error:
+        raise InvalidSource(f"{source}: the verdict cannot be signed; {error}") from error
+    except ValueError as error:
+        told = "a text in the verdict, or the file's name, is not valid Unicode"
+        raise InvalidSource(f"{source}: the verdict cannot be signed: {told}; write it again") from error
 
 
 def _contradiction(verdict: Document) -> str:

@@ -3,22 +3,19 @@
 Every check says what it compared. What was not checked is listed beside them: a bundle says no more than its signer.
 """
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 from modicum.attestation.checks import Check, Unverified, Verification
+from modicum.attestation.claim import EVIDENCE, Claim, claim_of
 from modicum.attestation.model_signature import ModelSignature, model_signature_check
 from modicum.attestation.sealing import Signer
-from modicum.attestation.statement import STATEMENT_TYPE, TEST_RESULT, WEIGHTS
 
-Document = Mapping[str, Any]
-
+PASS = "PASS"  # noqa: S105  # no password
+#: What a test result says of a verdict that passed.
+PASSING = frozenset({"PASSED", "WARNED"})
 SIGNER_SAYS = "whether the audit ran and found what the statement says, and on which day: its signer says so"
-#: The roles of resources that are findings.
-EVIDENCE = ("findings", "baseline findings")
 VERSIONS = (
     "whether the weights run with the audited architecture, input and labels, which the version's digest stands for"
 )
@@ -63,64 +60,13 @@ def verification_of(data: bytes, signer: Signer, expected: Expected, *, today: d
         return Verification((Check("signature", holds=False, text=str(error)),), ("everything else",))
     signature = Check("signature", holds=True, text=signed_by)
     try:
-        claim = _claim(payload)
+        claim = claim_of(payload)
     except Unverified as error:
         return Verification((signature, Check("statement", holds=False, text=str(error))), ("everything else",))
     return Verification((signature, *_checks(claim, expected, today)), tuple(_unchecked(claim, expected)))
 
 
-@dataclass(frozen=True, slots=True)
-class _Claim:
-    """What a test result says."""
-
-    subjects: Mapping[str, str]
-    predicate: Document
-    resources: Mapping[str, Document]
-
-    def told(self, role: str) -> Document:
-        annotations: Document = self.resources[role]["annotations"]
-        return annotations
-
-    @property
-    def weights(self) -> Mapping[str, str]:
-        """SHA-256 of the weights, by the name of the version that holds them."""
-        files = self.subjects.items()
-        return {name.removesuffix(WEIGHTS): digest for name, digest in files if name.endswith(WEIGHTS)}
-
-    @property
-    def versions(self) -> Mapping[str, str]:
-        return {name: digest for name, digest in self.subjects.items() if not name.endswith(WEIGHTS)}
-
-    @property
-    def judged_on(self) -> date:
-        return date.fromisoformat(self.told("verdict")["judged_on"])
-
-    @property
-    def first_expiry(self) -> date | None:
-        text = self.told("policy").get("first_expiry")
-        return None if text is None else date.fromisoformat(text)
-
-
-def _claim(payload: bytes) -> _Claim:
-    try:
-        statement = json.loads(payload)
-        kind = statement["_type"], statement["predicateType"]
-        if kind != (STATEMENT_TYPE, TEST_RESULT):
-            raise Unverified(f"expected a statement of the type {TEST_RESULT}, got {kind[1]}")
-        predicate = statement["predicate"]
-        claim = _Claim(
-            {one["name"]: one["digest"]["sha256"] for one in statement["subject"]},
-            predicate,
-            {one["annotations"]["role"]: one for one in predicate["configuration"]},
-        )
-        _ = claim.judged_on, claim.first_expiry, claim.told("findings")["created"], claim.told("verdict")["required"]
-        _ = claim.resources["policy"]["digest"]["sha256"], predicate["result"], predicate["failedTests"]
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
-        raise Unverified("expected the statement that `modicum attest` writes; it lacks a part") from error
-    return claim
-
-
-def _checks(claim: _Claim, expected: Expected, today: date) -> Iterator[Check]:
+def _checks(claim: Claim, expected: Expected, today: date) -> Iterator[Check]:
     yield _verdict(claim)
     yield from _weights(claim, expected.weights)
     if expected.policy is not None:
@@ -135,25 +81,24 @@ def _checks(claim: _Claim, expected: Expected, today: date) -> Iterator[Check]:
         yield from model_signature_check(expected.model_signature, expected.weights)
 
 
-def _verdict(claim: _Claim) -> Check:
+def _verdict(claim: Claim) -> Check:
     """The verdict passed, and its policy required something."""
-    predicate, told = claim.predicate, claim.told("verdict")
-    if predicate["result"] not in {"PASSED", "WARNED"} or predicate["failedTests"]:
-        failed = ", ".join(predicate["failedTests"]) or "nothing by name"
-        return Check("verdict", holds=False, text=f"{told['outcome']}; failed: {failed}")
-    if not told["required"]:
+    if claim.outcome != PASS or claim.result not in PASSING or claim.failed:
+        failed = ", ".join(claim.failed) or "nothing by name"
+        return Check("verdict", holds=False, text=f"{claim.outcome}; failed: {failed}")
+    if not claim.required:
         return Check(
             "verdict", holds=False, text="PASS, but the policy required nothing: it has no rule of level error"
         )
     words = (
-        ("PASS; required", told["required"]),
-        ("warned or waived", predicate.get("warnedTests")),
-        ("left out, because the result has nothing for it", told.get("left_out")),
+        ("PASS; required", claim.required),
+        ("warned or waived", claim.warned),
+        ("left out, because the result has nothing for it", claim.left_out),
     )
     return Check("verdict", holds=True, text="; ".join(f"{what}: {', '.join(names)}" for what, names in words if names))
 
 
-def _weights(claim: _Claim, files: Mapping[str, str]) -> Iterator[Check]:
+def _weights(claim: Claim, files: Mapping[str, str]) -> Iterator[Check]:
     """Each file is one that the verdict is about, and none of these is missing."""
     versions = {digest: name for name, digest in claim.weights.items()}
     for file, digest in files.items():
@@ -167,8 +112,8 @@ def _weights(claim: _Claim, files: Mapping[str, str]) -> Iterator[Check]:
             yield Check("weights", holds=False, text=f"no file that was given is that of {name}, SHA-256 {digest}")
 
 
-def _policy(claim: _Claim, file: str, digest: str) -> Check:
-    signed = claim.resources["policy"]["digest"]["sha256"]
+def _policy(claim: Claim, file: str, digest: str) -> Check:
+    signed = claim.policy_digest
     if signed != digest:
         return Check("policy", holds=False, text=f"{file} has the SHA-256 {digest}; the verdict is by {signed}")
     return Check("policy", holds=True, text=f"{file} is the policy of the verdict, SHA-256 {digest}")
@@ -189,15 +134,14 @@ def _age(judged_on: date, today: date, most_days: int) -> Check:
     return Check("age", holds=days <= most_days, text=told)
 
 
-def _stored(claim: _Claim, look_up: Callable[[str], StoredResult]) -> Iterator[Check]:
+def _stored(claim: Claim, look_up: Callable[[str], StoredResult]) -> Iterator[Check]:
     """The server still has the findings that were judged, and those of the baseline."""
     for role in EVIDENCE:
-        signed = claim.resources.get(role)
+        signed = claim.evidence.get(role)
         if signed is not None:
-            audit, digest = signed["name"], signed["digest"]["sha256"]
-            found = look_up(audit)
-            holds = found.findings_digest == digest
-            yield Check(role, holds=holds, text=_stored_words(audit, digest, found))
+            found = look_up(signed.name)
+            holds = found.findings_digest == signed.digest
+            yield Check(role, holds=holds, text=_stored_words(signed.name, signed.digest, found))
 
 
 def _stored_words(audit: str, signed: str, found: StoredResult) -> str:
@@ -212,7 +156,7 @@ def _stored_words(audit: str, signed: str, found: StoredResult) -> str:
     return f"{pictures} erased from {audit} since: {now}; gate again"
 
 
-def _unchecked(claim: _Claim, expected: Expected) -> Iterator[str]:
+def _unchecked(claim: Claim, expected: Expected) -> Iterator[str]:
     yield SIGNER_SAYS
     yield f"{VERSIONS} ({', '.join(f'{name} is {digest}' for name, digest in claim.versions.items())})"
     if expected.stored is None:
@@ -221,7 +165,7 @@ def _unchecked(claim: _Claim, expected: Expected) -> Iterator[str]:
         yield "by which policy: no --policy was given"
     if expected.most_days is None:
         yield f"the age of the verdict: no --max-age was given; it was judged on {claim.judged_on}"
-    yield f"the age of the audit: it was created at {claim.told('findings')['created']}"
+    yield f"the age of the audit: it was created at {claim.created}"
     if expected.model_signature is None:
         yield "where the weights come from: no --model-signature was given"
     elif expected.model_signature.key is None:
