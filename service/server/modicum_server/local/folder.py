@@ -21,7 +21,7 @@ from typing import IO
 from modicum_server.usecases.bearer_tokens import new_token
 
 LOCK_RETRY_SECONDS = 0.1
-#: Others may enter the folder but not list it, because under root Postgres runs as `nobody` in a subfolder.
+#: Others may enter the folder but not list it, because under root Postgres runs as another user in a subfolder.
 FOLDER_MODE = 0o711
 #: What only the server itself reads.
 PRIVATE_FOLDERS = ("artifacts", "run")

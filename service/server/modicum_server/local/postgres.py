@@ -1,8 +1,8 @@
 """PostgreSQL for one machine: a child of this process, from the binaries of a wheel, with nothing to install.
 
 It listens on a Unix socket in a short private folder, and on no port. Only the user who starts it can connect. It ends
-when this process ends, however that happens. When started by root it runs as `nobody`, because PostgreSQL refuses to
-run as root. It changes no permissions outside the data folder, and knows nothing of what is stored.
+when this process ends, however that happens. When started by root it runs as a user of its own (`postgres_user`). It
+changes no permissions outside the data folder, and knows nothing of what is stored.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ import os
 import pwd
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -20,10 +21,10 @@ from pathlib import Path
 
 from modicum_server.local.postgres_binaries import LocalPostgresError, open_to_others, program_of
 from modicum_server.local.postgres_roles import DATABASE, OWNER, SERVICE, access_rules, create_database, url_of
+from modicum_server.local.postgres_user import hand_over, postgres_user
 
 #: The file, beside the cluster, that names the folder of the socket.
 SOCKET_NOTE = "socket-folder"
-UNPRIVILEGED_USER = "nobody"
 START_TIMEOUT_SECONDS = 60.0
 STOP_TIMEOUT_SECONDS = 30.0
 #: A child whose parent was killed needs a moment to shut down. After this time the folder counts as in use.
@@ -89,7 +90,7 @@ class EmbeddedPostgres:
         self._folder = data_folder.absolute()
         self._settings = {**SETTINGS, **(settings or {})}
         self._lock_timeout_seconds = lock_timeout_seconds
-        self._owner = _owner()
+        self._owner = postgres_user()
         self._process: subprocess.Popen[bytes] | None = None
         self._socket_folder: Path | None = None
         self._lock_file: int | None = None
@@ -124,6 +125,8 @@ class EmbeddedPostgres:
         _make_private(self._folder, self._owner)
         await self._lock(self._lock_timeout_seconds)
         try:
+            if os.geteuid() == 0:
+                hand_over(self._folder, self._owner)
             if self.log.exists():
                 self.log.replace(self.log.with_suffix(".log.1"))
             _forget_dead_server(self._cluster)
@@ -212,7 +215,7 @@ class EmbeddedPostgres:
 
     async def _lock(self, timeout_seconds: float) -> None:
         """Lock the folder. The server inherits the lock, which is therefore free only when both are gone."""
-        self._lock_file = os.open(self._folder / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        self._lock_file = os.open(self._folder / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         deadline = asyncio.get_running_loop().time() + timeout_seconds
         while True:
             try:
@@ -255,8 +258,9 @@ class EmbeddedPostgres:
     def _new_socket_folder(self) -> Path:
         """Create a short private folder for the socket, and delete the one that a killed process left."""
         note = self._folder / SOCKET_NOTE
-        if note.exists():
-            shutil.rmtree(note.read_text(), ignore_errors=True)
+        if left := _own_text(note):
+            shutil.rmtree(left, ignore_errors=True)
+        note.unlink(missing_ok=True)
         folder = Path(tempfile.mkdtemp(prefix="modicum-pg-"))
         note.write_text(str(folder))
         if len(os.fsencode(folder)) > MAX_SOCKET_FOLDER_BYTES:
@@ -279,7 +283,8 @@ class EmbeddedPostgres:
         assert self._lock_file is not None
         launcher = [sys.executable, "-I", "-S", "-c", LAUNCHER]
         facts = [str(os.getpid()), str(int(signal.SIGINT)), str(self._owner.pw_uid), str(self._owner.pw_gid)]
-        with self.log.open("ab") as log:
+        appending = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(appending, "ab") as log:
             return subprocess.Popen(  # noqa: S603 - our own programs and arguments
                 [*launcher, *facts, *command],
                 stdin=subprocess.DEVNULL,
@@ -339,20 +344,20 @@ async def _end(process: "subprocess.Popen[bytes]") -> None:
         process.wait()
 
 
-def _owner() -> pwd.struct_passwd:
-    """Return the user whom the server runs as: us, or `nobody` when we are root."""
+def _own_text(path: Path) -> str:
+    """Return what we wrote into a file; nothing where the user that PostgreSQL runs as put another in its place."""
     try:
-        return pwd.getpwnam(UNPRIVILEGED_USER) if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
-    except KeyError:
-        raise LocalPostgresError(
-            f"PostgreSQL needs a named user, but the user database has no name for uid {os.geteuid()} or no user "
-            f"{UNPRIVILEGED_USER!r}; set MODICUM_DATABASE_URL to use another PostgreSQL"
-        ) from None
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return ""
+    with os.fdopen(descriptor) as file:
+        facts = os.fstat(descriptor)
+        return file.read() if stat.S_ISREG(facts.st_mode) and facts.st_uid == os.geteuid() else ""
 
 
 def _make_private(folder: Path, owner: pwd.struct_passwd) -> None:
-    """Create the data folder for its owner alone. The owner must be able to enter the folders above."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Create the data folder for one user alone, who must be able to enter the folders above."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     if os.geteuid() == 0:
         blocked = next((parent for parent in folder.parents if not open_to_others(parent, 0o001)), None)
         if blocked is not None:
@@ -360,7 +365,6 @@ def _make_private(folder: Path, owner: pwd.struct_passwd) -> None:
                 f"root runs PostgreSQL as {owner.pw_name!r}, who may not enter {blocked}; choose a data folder "
                 "that others can reach, such as /var/lib/modicum, or do not run as root"
             )
-        os.chown(folder, owner.pw_uid, owner.pw_gid)
     folder.chmod(0o700)
 
 
