@@ -55,6 +55,8 @@ async def of_holds(walker: Walker) -> None:
         {"held": f"{project}/datasets/none"},
         {"held": "projects/elsewhere/audits/first"},
         {"held": f"{project}/models/net"},
+        {"held": f"{project}/models/net/versions/99"},
+        {"held": f"{project}/verdicts/none"},
         {"reason": ""},
     ):
         await call("CreateHold", {**wanted, "hold": {**hold, **other}})

@@ -1,12 +1,16 @@
 """What is held as evidence is neither deleted nor erased, and the refusal says who holds it, why, and what to do."""
 
+from dataclasses import replace
+
 import pytest
-from modicum_server.errors import AuditNotFound, FieldInvalid, RoleInsufficient
+from modicum_server.domain.verdicts import Verdict, VerdictOutcome
+from modicum_server.errors import AuditNotFound, FieldInvalid, ModelVersionNotFound, RoleInsufficient, VerdictNotFound
 from modicum_server.ports import HoldExists, HoldNotFound, ResourceHeld, TrailFilter
 from modicum_server.usecases.erasing import ErasedPicture, Erasing
 from modicum_server.usecases.holds import Holds
 from modicum_server.usecases.pages import PageRequest
 
+from tests.borders.filling import filled
 from tests.usecases.usecases_stage import ADMIN, AUDITOR, PROJECT, Place, digest_of
 
 IMAGE = digest_of(b"image 1")
@@ -120,9 +124,11 @@ async def test_an_equal_hold_is_returned_and_another_of_that_name_is_refused(pla
     [
         (f"{PROJECT}/audits/none", AuditNotFound),
         (f"{PROJECT}/models/net", FieldInvalid),
+        (f"{PROJECT}/models/net/versions/1", ModelVersionNotFound),
+        (f"{PROJECT}/verdicts/none", VerdictNotFound),
         ("projects/elsewhere/audits/one", FieldInvalid),
     ],
-    ids=["gone", "a model", "of another project"],
+    ids=["gone", "a model", "no version", "no verdict", "of another project"],
 )
 async def test_what_cannot_be_held_is_refused(place, hold, name, error):
     with pytest.raises(error):
@@ -146,3 +152,58 @@ async def test_the_trail_says_who_held_and_released_what(place, audit_draft, hol
         ("CreateHold", made.name, f"{name}: {REASON}"),
     ]
     assert (await Holds(place.store).page(ADMIN, PROJECT, PageRequest())).rows == ()
+
+
+async def test_a_held_version_and_its_model_are_not_deleted(place, hold):
+    version = await place.register()
+    made = await hold(version.name)
+
+    with pytest.raises(ResourceHeld, match=SAID.format(held=version.name)):
+        await place.versions.delete(ADMIN, version.name)
+    with pytest.raises(ResourceHeld, match=SAID.format(held=version.name)):
+        await place.models.delete(ADMIN, f"{PROJECT}/models/net")
+
+    await Holds(place.store).release(ADMIN, made.name)
+    await place.models.delete(ADMIN, f"{PROJECT}/models/net")
+
+
+async def verdict(place: Place, audit: str, *, name: str = "one", baseline: str = "") -> str:
+    """A stored verdict on an audit."""
+    stored = replace(
+        filled(Verdict), name=f"{PROJECT}/verdicts/{name}", audit=audit, baseline=baseline, outcome=VerdictOutcome.PASS
+    )
+    async with place.store.transaction() as transaction:
+        await transaction.verdicts.create(stored)
+    return stored.name
+
+
+async def test_a_held_verdict_is_not_deleted(place, audit_draft, hold):
+    name = await verdict(place, await ended(place, audit_draft))
+    made = await hold(name)
+
+    with pytest.raises(ResourceHeld, match=SAID.format(held=name)):
+        await place.verdicts.delete(ADMIN, name)
+
+    await Holds(place.store).release(ADMIN, made.name)
+    await place.verdicts.delete(ADMIN, name)
+
+
+@pytest.mark.parametrize("role", ["audit", "baseline"])
+async def test_no_picture_goes_from_what_a_held_verdict_was_judged_from(place, audit_draft, hold, role):
+    used = await ended(place, audit_draft)
+    others = await place.dataset("others", count=1)
+    async with place.store.transaction() as transaction:
+        unused = await transaction.audits.get(used)
+        other = replace(
+            unused, name=f"{PROJECT}/audits/other", specification=replace(unused.specification, dataset=others)
+        )
+        await transaction.audits.create(other, ())
+    roles = (used, "") if role == "audit" else (other.name, used)
+    name = await verdict(place, roles[0], baseline=roles[1])
+    held = await hold(name)
+
+    with pytest.raises(ResourceHeld, match=SAID.format(held=name)):
+        await erase(place)
+
+    await Holds(place.store).release(ADMIN, held.name)
+    assert (await erase(place)).image_digest == IMAGE

@@ -1,4 +1,4 @@
-"""Holds on audits and data sets that are evidence. The admins of a project manage them."""
+"""Holds on what is evidence: audits, data sets, versions and verdicts. The admins of a project manage them."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -6,14 +6,17 @@ from datetime import datetime
 
 from modicum.connection import Connection
 from modicum.errors import InvalidArgument
-from modicum.resource_names import Named, checked_text, resource_name
+from modicum.resource_names import Named, checked_text, printable, resource_name
 from modicum.timestamps import time_value
 from modicum.v1 import hold_pb2, hold_service_pb2
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """An audit or a data set is held: it is not deleted, and no picture of it is erased, until the hold is released."""
+    """An audit, a data set, a version or a verdict is held: it is not deleted until the hold is released.
+
+    No picture of a held audit or data set is erased, nor of the audits of a held verdict.
+    """
 
     name: str
     held: str
@@ -38,32 +41,43 @@ class AsyncHolds:
         async for message in self._connection.pages(self._connection.holds.ListHolds, request, lambda page: page.holds):
             yield _hold(message)
 
-    async def add(self, hold_id: str, *, reason: str, audit: Named | str = "", dataset: Named | str = "") -> Hold:
-        """Hold an audit or a data set. A hold that is equal already is returned.
+    async def add(
+        self,
+        hold_id: str,
+        *,
+        reason: str,
+        audit: Named | str = "",
+        dataset: Named | str = "",
+        version: Named | str = "",
+        verdict: Named | str = "",
+    ) -> Hold:
+        """Hold an audit, a data set, a version or a verdict. A hold that is equal already is returned.
 
         Args:
             hold_id: name of the hold.
             reason: why; whoever is refused reads it.
             audit: the audit that is held, with its result.
             dataset: the data set that is held.
+            version: the version that is held, as MODEL/NUMBER.
+            verdict: the verdict that is held, with what it was judged from.
 
         Raises:
-            NotFound: there is no such audit or data set.
+            NotFound: there is no such audit, data set, version or verdict.
             AlreadyExists: another hold has this id.
             PermissionDenied: the caller is no admin.
         """
-        if bool(audit) == bool(dataset):
-            raise InvalidArgument("expected an audit or a data set to hold; give one of them")
-        given = audit or dataset
-        held = resource_name(
-            self._connection.project,
-            "audits" if audit else "datasets",
-            given if isinstance(given, str) else given.name,
-        )
+        given = {"audits": audit, "datasets": dataset, "models": version, "verdicts": verdict}
+        named = {collection: one for collection, one in given.items() if one}
+        if len(named) != 1:
+            raise InvalidArgument("expected an audit, a data set, a version or a verdict to hold; give one of them")
+        [(collection, one)] = named.items()
         request = hold_service_pb2.CreateHoldRequest(
             parent=self._connection.project,
             hold_id=checked_text(hold_id, "name of the hold"),
-            hold=hold_pb2.Hold(held=held, reason=checked_text(reason, "reason")),
+            hold=hold_pb2.Hold(
+                held=_held_name(self._connection.project, collection, one if isinstance(one, str) else one.name),
+                reason=checked_text(reason, "reason"),
+            ),
         )
         return _hold(await self._connection.call(self._connection.holds.CreateHold, request))
 
@@ -75,6 +89,16 @@ class AsyncHolds:
         """
         name = resource_name(self._connection.project, "holds", hold)
         await self._connection.delete(self._connection.holds.DeleteHold, hold_service_pb2.DeleteHoldRequest(name=name))
+
+
+def _held_name(project: str, collection: str, given: str) -> str:
+    """The full name of what is held. A version is given as MODEL/NUMBER."""
+    if collection != "models" or given.startswith("projects/"):
+        return resource_name(project, collection, given)
+    model, _, number = given.partition("/")
+    if not number.isdecimal():
+        raise InvalidArgument(f"expected a version, MODEL/NUMBER, got {printable(given)!r}")
+    return f"{resource_name(project, collection, model)}/versions/{number}"
 
 
 def _hold(message: hold_pb2.Hold) -> Hold:

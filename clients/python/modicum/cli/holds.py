@@ -16,7 +16,7 @@ from modicum.resource_names import last_part, printable
 app = typer.Typer(
     cls=Group,
     no_args_is_help=True,
-    help="Hold audits and data sets that are evidence: nothing of them is deleted or erased. Needs the role admin.",
+    help="Hold what is evidence: audits, data sets, versions, verdicts. It is not deleted or erased. Needs admin.",
 )
 
 HoldId = Annotated[str, typer.Argument(metavar="HOLD", help="Name of the hold.")]
@@ -46,14 +46,19 @@ def add(
     reason: Annotated[str, option(RUN, "--reason", "TEXT", "Why. Whoever is refused reads it.")],
     audit: Annotated[str, option(RUN, "--audit", "NAME", "The audit to hold, with its result.")] = "",
     dataset: Annotated[str, option(RUN, "--dataset", "NAME", "The data set to hold.")] = "",
+    version: Annotated[str, option(RUN, "--version", "MODEL/NUMBER", "The version to hold.")] = "",
+    verdict: Annotated[str, option(RUN, "--verdict", "NAME", "The verdict to hold.")] = "",
     project: options.Project = "",
     as_json: options.Json = False,
 ) -> None:
-    """Hold an audit or a data set: it is not deleted, and no picture of it is erased, until it is released."""
-    if bool(audit) == bool(dataset):
-        raise InvalidArgument("expected --audit NAME or --dataset NAME")
+    """Hold an audit, a data set, a version or a verdict: it is not deleted until it is released.
+
+    No picture of a held audit or data set is erased, nor of the audits of a held verdict.
+    """
+    if sum(map(bool, (audit, dataset, version, verdict))) != 1:
+        raise InvalidArgument("expected one of --audit, --dataset, --version and --verdict")
     with Client(project=project) as client:
-        made = client.holds.add(hold, reason=reason, audit=audit, dataset=dataset)
+        made = client.holds.add(hold, reason=reason, audit=audit, dataset=dataset, version=version, verdict=verdict)
     if as_json:
         print_json(made)
     else:

@@ -19,8 +19,8 @@ DESCRIPTOR: google.protobuf.descriptor.FileDescriptor
 
 @typing.final
 class Hold(google.protobuf.message.Message):
-    """A hold on an audit or a data set that is evidence. As long as it is there, what it holds is not deleted, and no picture of it is
-    erased.
+    """A hold on an audit, a data set, a model version or a verdict that is evidence. As long as it is there, what it holds is not deleted,
+    and no picture of a held audit or data set, or of the audits of a held verdict, is erased.
     """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
@@ -33,7 +33,7 @@ class Hold(google.protobuf.message.Message):
     name: builtins.str
     """Resource name."""
     held: builtins.str
-    """Resource name of the audit, with its result, or of the data set that is held."""
+    """Resource name of the audit, with its result, of the data set, of the model version or of the verdict that is held."""
     reason: builtins.str
     """Why, in at most 256 characters. Whoever is refused reads it."""
     creator: builtins.str

@@ -66,8 +66,9 @@ class HoldServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def CreateHold(self, request, context):
-        """Holds an audit or a data set. A hold that is equal already is returned. Errors: NOT_FOUND (AUDIT_NOT_FOUND, DATASET_NOT_FOUND),
-        ALREADY_EXISTS (HOLD_EXISTS) if another one has this id.
+        """Holds an audit, a data set, a model version or a verdict. A hold that is equal already is returned. Errors: NOT_FOUND
+        (AUDIT_NOT_FOUND, DATASET_NOT_FOUND, MODEL_VERSION_NOT_FOUND, VERDICT_NOT_FOUND), ALREADY_EXISTS (HOLD_EXISTS) if another one has
+        this id.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -114,8 +114,9 @@ class HoldServiceStub(typing.Generic[_HoldServiceListHoldsType, _HoldServiceCrea
     """Lists the holds of a project, by id. Errors: INVALID_ARGUMENT (PAGE_TOKEN_INVALID)."""
 
     CreateHold: _HoldServiceCreateHoldType
-    """Holds an audit or a data set. A hold that is equal already is returned. Errors: NOT_FOUND (AUDIT_NOT_FOUND, DATASET_NOT_FOUND),
-    ALREADY_EXISTS (HOLD_EXISTS) if another one has this id.
+    """Holds an audit, a data set, a model version or a verdict. A hold that is equal already is returned. Errors: NOT_FOUND
+    (AUDIT_NOT_FOUND, DATASET_NOT_FOUND, MODEL_VERSION_NOT_FOUND, VERDICT_NOT_FOUND), ALREADY_EXISTS (HOLD_EXISTS) if another one has
+    this id.
     """
 
     DeleteHold: _HoldServiceDeleteHoldType
@@ -153,8 +154,9 @@ class HoldServiceServicer(metaclass=abc.ABCMeta):
         request: modicum.v1.hold_service_pb2.CreateHoldRequest,
         context: _ServicerContext,
     ) -> typing.Union[modicum.v1.hold_pb2.Hold, collections.abc.Awaitable[modicum.v1.hold_pb2.Hold]]:
-        """Holds an audit or a data set. A hold that is equal already is returned. Errors: NOT_FOUND (AUDIT_NOT_FOUND, DATASET_NOT_FOUND),
-        ALREADY_EXISTS (HOLD_EXISTS) if another one has this id.
+        """Holds an audit, a data set, a model version or a verdict. A hold that is equal already is returned. Errors: NOT_FOUND
+        (AUDIT_NOT_FOUND, DATASET_NOT_FOUND, MODEL_VERSION_NOT_FOUND, VERDICT_NOT_FOUND), ALREADY_EXISTS (HOLD_EXISTS) if another one has
+        this id.
         """
 
     @abc.abstractmethod

@@ -16,7 +16,10 @@ class NewHold:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """An audit or a data set is held, for a reason. It is not deleted, and no picture of it is erased."""
+    """An audit, a data set, a version or a verdict is held, for a reason.
+
+    It is not deleted, and no picture of a held audit, data set or verdict is erased.
+    """
 
     name: str
     held: str

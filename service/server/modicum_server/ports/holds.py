@@ -30,7 +30,13 @@ class Holds(Protocol):
         """By id."""
 
     async def on(self, names: Collection[str]) -> list[Hold]:
-        """At most 10 holds on these audits and data sets, by name."""
+        """At most 10 holds on these resources, by name."""
+
+    async def on_versions_of(self, model: str) -> list[Hold]:
+        """The same, on versions of a model."""
+
+    async def on_verdicts_of(self, audits: Collection[str]) -> list[Hold]:
+        """The same, on verdicts that judge one of these audits or compare with it."""
 
     async def delete(self, name: str) -> Hold | None:
         """Delete a hold and return it; None when there is none of that name."""

@@ -1,15 +1,16 @@
-"""Holds on audits and data sets."""
+"""Holds on what is evidence."""
 
 from collections.abc import Collection
 from dataclasses import asdict, fields
 from typing import Any
 
-from sqlalchemy import Row, delete, select
+from sqlalchemy import ColumnElement, Row, delete, exists, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from modicum_server.domain.holds import Hold, NewHold
 from modicum_server.ports import Keyed
+from modicum_server.store import tables
 from modicum_server.store.hold_table import holds
 from modicum_server.store.projects import project_of
 
@@ -36,8 +37,23 @@ class PostgresHolds:
         return [(row.name.rsplit("/", 1)[-1], _hold(row)) for row in rows]
 
     async def on(self, names: Collection[str]) -> list[Hold]:
-        """At most 10 holds on these audits and data sets, by name."""
-        query = select(holds).where(_HOLDS.held.in_(names)).order_by(_HOLDS.name).limit(MOST_NAMED)
+        """At most 10 holds on these resources, by name."""
+        return await self._where(_HOLDS.held.in_(names))
+
+    async def on_versions_of(self, model: str) -> list[Hold]:
+        """The same, on versions of a model."""
+        versions = tables.model_versions.c
+        return await self._where(_HOLDS.held.in_(select(versions.name).where(versions.model == model)))
+
+    async def on_verdicts_of(self, audits: Collection[str]) -> list[Hold]:
+        """The same, on verdicts that judge one of these audits or compare with it."""
+        verdicts = tables.verdicts.c
+        about = or_(verdicts.audit.in_(audits), verdicts.baseline.in_(audits))
+        # from the holds, which are few, to their verdicts
+        return await self._where(exists().where(verdicts.name == _HOLDS.held, about))
+
+    async def _where(self, condition: ColumnElement[bool]) -> list[Hold]:
+        query = select(holds).where(condition).order_by(_HOLDS.name).limit(MOST_NAMED)
         return [_hold(row) for row in await self._connection.execute(query)]
 
     async def delete(self, name: str) -> Hold | None:

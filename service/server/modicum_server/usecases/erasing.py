@@ -22,7 +22,7 @@ from modicum_server.errors import FieldInvalid, ResourceInUse
 from modicum_server.ports import ArtifactStore, ErasureNotFound, PictureUnknown, Store, Transaction
 from modicum_server.usecases.access import authorise
 from modicum_server.usecases.datasets import require_dataset
-from modicum_server.usecases.held_resources import refuse_held
+from modicum_server.usecases.held_resources import refuse_held, refuse_holds
 from modicum_server.usecases.pages import Page, PageRequest, read_page
 from modicum_server.usecases.resource_names import new_resource_id, project_of
 from modicum_server.usecases.rules import check, shown
@@ -117,6 +117,7 @@ async def _begin(transaction: Transaction, project: str, digest: str, principal:
         raise PictureUnknown(f"{digest} is no picture of {project}, but belongs to {', '.join(users)}", digest=digest)
     uses = await transaction.erasures.uses(project, digest)
     await refuse_held(transaction, {*(one.dataset for one in items), *(use.audit for use in uses)})
+    refuse_holds(await transaction.holds.on_verdicts_of([use.audit for use in uses]))
     unended = await transaction.erasures.unended(items) or await transaction.erasures.open_swaps(uses)
     if unended:
         raise ResourceInUse(

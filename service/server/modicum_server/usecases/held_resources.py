@@ -1,17 +1,26 @@
 """The refusal to delete or erase what is held as evidence."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
+from modicum_server.domain.holds import Hold
 from modicum_server.ports import ResourceHeld, Transaction
 
 
 async def refuse_held(transaction: Transaction, names: Collection[str]) -> None:
-    """Refuse to delete or erase anything of these audits and data sets while one is held.
+    """Refuse to delete or erase anything of these resources while one is held.
 
     Raises:
         ResourceHeld: names the holds and what to do.
     """
-    holds = await transaction.holds.on(names)
+    refuse_holds(await transaction.holds.on(names))
+
+
+def refuse_holds(holds: Sequence[Hold]) -> None:
+    """Refuse where there is one of these holds.
+
+    Raises:
+        ResourceHeld
+    """
     if holds:
         said = "; ".join(f"{hold.held} by {hold.name} of {hold.creator} ({hold.reason})" for hold in holds)
         raise ResourceHeld(

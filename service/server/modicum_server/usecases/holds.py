@@ -1,5 +1,6 @@
 """Holds on what is evidence. What is held is not deleted, and no picture of it is erased, until it is released."""
 
+from collections.abc import Mapping
 from dataclasses import fields
 from functools import partial
 
@@ -15,6 +16,11 @@ from modicum_server.usecases.pages import Page, PageRequest, read_page
 from modicum_server.usecases.resource_names import project_of
 from modicum_server.usecases.rules import check, shown
 from modicum_server.usecases.trail import record
+from modicum_server.usecases.verdicts import require_verdict
+from modicum_server.usecases.versions import require_version
+
+#: What is held, by a part of its name. Every other name must be that of an audit.
+KINDS: Mapping[str, str] = {"/datasets/": "dataset", "/versions/": "model version", "/verdicts/": "verdict"}
 
 
 class Holds:
@@ -24,21 +30,23 @@ class Holds:
         self._store = store
 
     async def create(self, principal: Principal, parent: str, hold_id: str, *, held: str, reason: str) -> Hold:
-        """Hold an audit or a data set. A hold that is equal already is returned.
+        """Hold an audit, a data set, a version or a verdict. A hold that is equal already is returned.
 
         Raises:
-            FieldInvalid, ProjectNotFound, RoleInsufficient, AuditNotFound, DatasetNotFound, HoldExists
+            FieldInvalid, ProjectNotFound, RoleInsufficient, AuditNotFound, DatasetNotFound, ModelVersionNotFound,
+            VerdictNotFound, HoldExists
         """
         project = project_of("project", parent, "parent")
         authorise(principal, project, Role.ADMIN)
         check("hold_id", hold_id, "resource_id")
         check("hold.reason", reason, "hold_reason")
-        kind = "dataset" if "/datasets/" in held else "audit"
+        kind = next((kind for part, kind in KINDS.items() if part in held), "audit")
         if project_of(kind, held, "hold.held") != project:
-            raise FieldInvalid("hold.held", f"expected an audit or a data set of {project}, got {shown(held)}")
+            rule = f"expected an audit, a data set, a model version or a verdict of {project}, got {shown(held)}"
+            raise FieldInvalid("hold.held", rule)
         new = NewHold(f"{project}/holds/{hold_id}", held, reason, principal.name)
         async with self._store.transaction() as transaction:
-            await transaction.erasures.take_turn(project)  # a hold and an erasure at the same time wait for each other
+            await transaction.erasures.take_turn(project)  # a hold and what it forbids wait for each other
             await _keep(transaction, kind, held)
             known = await transaction.holds.on([held])
             made = await transaction.holds.add(new)
@@ -74,12 +82,17 @@ class Holds:
 
 async def _keep(transaction: Transaction, kind: str, held: str) -> None:
     """See that it is there, and let nobody delete it before the hold is stored."""
-    if kind == "audit":
-        if await transaction.audits.lock(held) is None:
-            raise audit_not_found(held)
-        return
-    await transaction.datasets.hold([held])
-    await require_dataset(transaction, held)
+    match kind:
+        case "audit":
+            if await transaction.audits.lock(held) is None:
+                raise audit_not_found(held)
+        case "dataset":
+            await transaction.datasets.hold([held])
+            await require_dataset(transaction, held)
+        case "model version":
+            await require_version(transaction, held)  # who deletes it waits for the turn
+        case _:
+            await require_verdict(transaction, held)  # the same
 
 
 def _same(made: Hold, new: NewHold) -> bool:

@@ -9,6 +9,7 @@ from modicum_server.domain.trail import Verb
 from modicum_server.errors import ModelNotFound, ResourceInUse
 from modicum_server.ports import Store, Transaction
 from modicum_server.usecases.access import authorise
+from modicum_server.usecases.held_resources import refuse_holds
 from modicum_server.usecases.pages import Page, PageRequest, read_page
 from modicum_server.usecases.request_ids import CreateOptions, identify
 from modicum_server.usecases.resource_names import project_of
@@ -70,12 +71,15 @@ class Models:
         """Delete a model with its versions.
 
         Raises:
-            FieldInvalid, ProjectNotFound, RoleInsufficient, ModelNotFound, ResourceInUse
+            FieldInvalid, ProjectNotFound, RoleInsufficient, ModelNotFound, ResourceHeld, ResourceInUse
         """
-        authorise(principal, project_of("model", name), Role.ADMIN)
+        project = project_of("model", name)
+        authorise(principal, project, Role.ADMIN)
         async with self._store.transaction() as transaction:
+            await transaction.erasures.take_turn(project)
             if await transaction.models.get(name) is None:
                 raise model_not_found(name)
+            refuse_holds(await transaction.holds.on_versions_of(name))
             refuse_in_use(name, await transaction.models.audits_of(name))
             await transaction.models.delete(name)
             await record(transaction, principal, Verb.DELETE_MODEL, name)

@@ -11,6 +11,7 @@ from modicum_server.errors import ArtifactNotFound, VerdictNotFound
 from modicum_server.ports import ArtifactStore, Store, Transaction
 from modicum_server.usecases.access import authorise
 from modicum_server.usecases.filters import verdict_filter
+from modicum_server.usecases.held_resources import refuse_held
 from modicum_server.usecases.pages import LARGE_NUMBERS, Page, PageRequest, read_page
 from modicum_server.usecases.resource_names import project_of
 from modicum_server.usecases.stored_results import read_document, read_whole
@@ -93,11 +94,14 @@ class Verdicts:
         """Delete a verdict. Only an admin may: whoever asked for a verdict cannot take it back.
 
         Raises:
-            FieldInvalid, ProjectNotFound, RoleInsufficient, VerdictNotFound
+            FieldInvalid, ProjectNotFound, RoleInsufficient, VerdictNotFound, ResourceHeld
         """
-        authorise(principal, project_of("verdict", name), Role.ADMIN)
+        project = project_of("verdict", name)
+        authorise(principal, project, Role.ADMIN)
         async with self._store.transaction() as transaction:
+            await transaction.erasures.take_turn(project)
             await require_verdict(transaction, name)
+            await refuse_held(transaction, [name])
             await transaction.verdicts.delete(name)
             await record(transaction, principal, Verb.DELETE_VERDICT, name)
 

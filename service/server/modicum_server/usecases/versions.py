@@ -14,6 +14,7 @@ from modicum_server.ports import Store, Transaction
 from modicum_server.settings import Settings
 from modicum_server.usecases.access import authorise
 from modicum_server.usecases.composites import with_parts
+from modicum_server.usecases.held_resources import refuse_held
 from modicum_server.usecases.model_sources import FIELD, check_source, require_source_artifact
 from modicum_server.usecases.models import model_not_found, refuse_in_use
 from modicum_server.usecases.pages import NUMBERS, Page, PageRequest, read_page
@@ -111,11 +112,14 @@ class Versions:
         """Delete a version.
 
         Raises:
-            FieldInvalid, ProjectNotFound, RoleInsufficient, ModelVersionNotFound, ResourceInUse
+            FieldInvalid, ProjectNotFound, RoleInsufficient, ModelVersionNotFound, ResourceHeld, ResourceInUse
         """
-        authorise(principal, project_of("model version", name), Role.ADMIN)
+        project = project_of("model version", name)
+        authorise(principal, project, Role.ADMIN)
         async with self._store.transaction() as transaction:
+            await transaction.erasures.take_turn(project)
             await require_version(transaction, name)
+            await refuse_held(transaction, [name])
             refuse_in_use(name, await transaction.models.audits_of(name))
             await transaction.models.delete_version(name)
             await record(transaction, principal, Verb.DELETE_MODEL_VERSION, name)
