@@ -154,13 +154,6 @@ def test_a_class_that_the_result_lacks_is_inconclusive_by_name():
     assert (given.outcome, given.rules[0].worst.reason) == ("INCONCLUSIVE", "the result has no class bird")
 
 
-def test_a_warning_decides_nothing():
-    given = verdict(f"{NO_SPOT}  accuracy: {{level: warn, min: 0.8}}", document({"accuracy": share(10, 100)}))
-
-    assert (given.outcome, outcomes(given)) == ("PASS", {"accuracy": "FAIL"})
-    assert given.summary == "PASS: the policy has no rule of level error, so nothing was required"
-
-
 def test_a_reading_passes_by_its_outcome_and_fails_only_at_a_level_within_the_budget():
     policy = f"{NO_SPOT}  random: {{expect: [THESE_PIXELS]}}"
 

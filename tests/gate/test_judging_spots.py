@@ -265,3 +265,46 @@ def test_a_place_at_one_position_that_is_not_found_among_all_is_not_named():
 
     assert worst.subject == "cat"
     assert worst.reason == "a spot whose place differs from picture to picture decides"
+
+
+STRICTER = {"threshold": 0.95, "fill": "mean", "passes": 300, "target_rule": "predicted", "matched": False}
+
+
+def with_a_second_search(*, tested):
+    """A result of two searches, at 0.9 and 0.95, whose spot test ran beside the search of that number."""
+    found = document(spots=CLEAN)
+    (model,) = found["models"]
+    model["searches"].append({**model["searches"][0], "search": STRICTER})
+    found["specification"]["searches"].append({**STRICTER, "digest": "34" * 32})
+    found["spots"][0]["search_index"] = tested
+    return found
+
+
+@pytest.mark.parametrize(
+    ("policy", "tested", "outcome"),
+    [
+        pytest.param("audit: {threshold: 0.95}", 0, "INCONCLUSIVE", id="the other threshold"),
+        pytest.param("audit: {threshold: 0.95}", 1, "PASS", id="the threshold that is asked for"),
+        pytest.param("audit: {threshold: 0.9}", 1, "INCONCLUSIVE", id="the first threshold"),
+        pytest.param("", 1, "PASS", id="any search"),
+        pytest.param("rules: {spot: {search: 1}}", 0, "INCONCLUSIVE", id="another number"),
+        pytest.param("rules: {spot: {search: 1}}", 1, "PASS", id="its number"),
+    ],
+)
+def test_the_spot_test_of_the_search_that_the_policy_asks_for_is_judged(policy, tested, outcome):
+    given = verdict(policy, with_a_second_search(tested=tested))
+
+    assert given.outcome == outcome
+    if outcome == "INCONCLUSIVE":
+        assert given.rules[0].worst.reason.startswith(
+            f"the rule is about search {1 - tested}, but the spot test ran beside search {tested}; audit with"
+        )
+
+
+def test_the_floors_are_those_of_the_search_beside_which_the_spot_test_ran():
+    found = with_a_second_search(tested=1)
+    found["models"][0]["searches"][1] |= {"counts": {"images": 200, "failed": 0, "eligible": 20}}
+
+    given = verdict("require: {eligible_images: 100}", found)
+
+    assert given.rules[0].worst.reason == "the policy requires 100 eligible images, the result has 20"

@@ -292,3 +292,11 @@ def test_the_schema_is_published_as_json_at_its_place():
     assert json.loads((root / "clients/python/modicum/schemas/policy-v1.json").read_text()) == schemas.schema_of(
         schemas.POLICY
     )
+
+
+@pytest.mark.parametrize(
+    "rule", ["shortcut: {expect: [NONE_SEEN], classes: all}", "mitigation: {expect: [MITIGATED], classes: [cat]}"]
+)
+def test_a_rule_without_classes_refuses_them(rule):
+    with pytest.raises(PolicyError, match="and has no classes; remove it"):
+        policy_of(f"version: 1\nrules:\n  {rule}\n", "modicum.yaml", today=TODAY)

@@ -74,7 +74,7 @@ def _contradiction(verdict: Document) -> str:
         if rule["outcome"] != of_checks:
             return f"{rule['id']} is {rule['outcome']}, but its checks say {of_checks}"
     errors = [Outcome(rule["outcome"]) for rule in verdict["rules"] if rule["level"] == Level.ERROR]
-    decided = overall(errors, verdict["expired_waivers"])
+    decided = overall(errors, verdict["expired_waivers"], verdict["policy"]["preset"])
     if verdict["outcome"] != decided:
         return f"the outcome is {verdict['outcome']}, but its rules say {decided}"
     if not verdict["summary"].startswith(f"{decided}:"):

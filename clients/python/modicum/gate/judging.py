@@ -33,7 +33,7 @@ from modicum.gate.result_schema import SCHEMA_VERSIONS, versions_in_words
 from modicum.gate.reviews import review_checks
 from modicum.gate.searched import asked_searches
 from modicum.gate.spot_rule import holm
-from modicum.gate.spots import spot_checks
+from modicum.gate.spots import spot_checks, spot_test
 from modicum.gate.tails import ONE_SIDED, bonferroni
 from modicum.gate.verdict import KIND, Check, Outcome, RuleVerdict, Verdict, overall, worst_of
 from modicum.gate.worst_spot import worst_spot
@@ -62,7 +62,7 @@ def judge(document: Document, policy: Policy, *, today: date, baseline: Document
     judged = _judged([(rule, _checks(rule, document, policy, side)) for rule in rules], policy, excuses)
     expired = expired_waivers(policy, today)
     return Verdict(
-        outcome=overall([one.outcome for one in judged if one.rule.level is Level.ERROR], expired),
+        outcome=overall([one.outcome for one in judged if one.rule.level is Level.ERROR], expired, policy.preset),
         policy=policy,
         judged_on=today,
         result={**identity(document), "baseline": None if side is None else {**side.result, "digest": side.digest}},
@@ -182,7 +182,7 @@ def _checks(rule: Rule, document: Document, policy: Policy, baseline: Compared |
 def _against(
     rule: Rule, document: Document, model: Document, policy: Policy, baseline: Compared | None
 ) -> Iterator[Check]:
-    version, search = model["model_version"], _search(rule, model, policy)
+    version, search = model["model_version"], _search(rule, document, model, policy)
     if baseline is None:
         yield Check(model_version=version, judgeable=False, against_baseline=True, reason="there is no baseline")
     elif search is None:
@@ -235,7 +235,7 @@ def _verdict_check(rule: Rule, entry: Document, document: Document) -> Check:
 
 def _of_model(rule: Rule, document: Document, model: Document, policy: Policy) -> Iterator[Check]:
     version = model["model_version"]
-    search = _search(rule, model, policy)
+    search = _search(rule, document, model, policy)
     if search is None:
         yield Check(model_version=version, judgeable=False, reason=_why_no_search(rule, document, model, policy))
         return
@@ -246,23 +246,31 @@ def _of_model(rule: Rule, document: Document, model: Document, policy: Policy) -
 def _each(rule: Rule, document: Document, model: Document, search: Document, policy: Policy) -> Iterator[Check]:
     version = model["model_version"]
     if rule.known.is_spot:
-        yield from spot_checks(rule, document, version, policy.accept)
+        yield from spot_checks(rule, document, version, search, policy.accept)
     elif rule.known.is_review:
         yield from review_checks(rule, document, version, search)
     else:
         yield from checks_of(rule, document, model, search)
 
 
-def _search(rule: Rule, model: Document, policy: Policy) -> Document | None:
-    """The search that a rule is about: by its number, else the first for the predicted class, as the policy asks."""
+def _search(rule: Rule, document: Document, model: Document, policy: Policy) -> Document | None:
+    """The search that a rule is about: by its number, else the first for the predicted class, as the policy asks.
+
+    The rule of the spot test is about the first of these that has a test.
+    """
     if rule.search is not None:
         searches = model["searches"]
         return searches[rule.search] if rule.search < len(searches) else None
-    for search in model["searches"]:
-        plain = search["search"]["target_rule"] == "predicted" and not search["search"].get("matched", False)
-        if plain and is_as_asked(search["search"], policy):
-            return dict(search)
-    return None
+    as_asked = [
+        dict(search) for search in model["searches"] if _is_plain(search) and is_as_asked(search["search"], policy)
+    ]
+    tested = [one for one in as_asked if rule.known.is_spot and spot_test(document, model["model_version"], one)]
+    return next(iter(tested or as_asked), None)
+
+
+def _is_plain(search: Document) -> bool:
+    """Whether it is a search for the predicted class, at the version's own temperature."""
+    return search["search"]["target_rule"] == "predicted" and not search["search"].get("matched", False)
 
 
 def _why_no_search(rule: Rule, document: Document, model: Document, policy: Policy) -> str:

@@ -46,6 +46,14 @@ def checks_of(rule: Rule, document: Document, model: Document, search: Document)
     classes, looks = classes_of(document, version), looks_of(document)
     for subject, one in _subjects(rule, measure, classes):
         yield _measured(rule, version, subject, one, looks)
+    yield from _without_classes(rule, version, measure)
+
+
+def _without_classes(rule: Rule, version: str, measure: Document) -> Iterator[Check]:
+    """Yield that a measure has no classes, where a rule asks for each of them: all images together prove no class."""
+    if rule.classes == "all" and not measure.get("groups"):
+        reason = f"the rule asks for each class, but the result has {rule.known.name} for all images together only"
+        yield Check(model_version=version, judgeable=False, reason=f"{reason}; leave out `classes`, or write `pooled`")
 
 
 def _of_pairs(rule: Rule, document: Document, version: str, search: Document) -> Iterator[Check]:
@@ -54,6 +62,7 @@ def _of_pairs(rule: Rule, document: Document, version: str, search: Document) ->
     for measure, unequal in entries_of(rule, document, version, search):
         for subject, one in _subjects(rule, measure, classes):
             yield beside(_measured(rule, version, subject, one, looks), measure, unequal)
+        yield from _without_classes(rule, version, measure)
 
 
 def measure_in(rule: Rule, document: Document, version: str, search: Document) -> Document | None:

@@ -10,6 +10,8 @@ from modicum.gate.marked_yaml import Mark
 
 DEFAULT_ERROR_BUDGET = 0.01
 DEFAULT_PRESET = "recommended"
+REPORT_ONLY = "report-only"
+"""The preset that requires nothing."""
 ALL_TOGETHER = "all classes together"
 """What the spot test calls its row of all classes."""
 

@@ -161,6 +161,8 @@ def _rule_problems(marked: Marked, name: str, given: Mapping[str, Any]) -> Itera
         yield marked.mark((*path, "expect")), f"{name} has no expect: it passes where no small spot decides; remove it"
     if not known.is_spot and "min_assessed" in given:
         yield marked.mark((*path, "min_assessed")), f"{name} has no min_assessed; only spot has; remove it"
+    if known.kind in {Kind.READING, Kind.VERDICT} and not known.is_spot and "classes" in given:
+        yield marked.mark((*path, "classes")), f"{name} is a {known.kind} and has no classes; remove it"
     if given.get("level", "error") != "off" and not _is_complete(marked.value, known, given):
         yield marked.mark(path), f"{name}: expected {EXPECTED[known.kind]}, got none, and the preset has none either"
 

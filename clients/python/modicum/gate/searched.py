@@ -30,6 +30,14 @@ def asked_searches(document: Document) -> list[dict[str, Any]]:
     return [{name: one[name] for name in one if name != "digest"} for one in searches]
 
 
+def search_index_of(document: Document, search: Mapping[str, Any]) -> int:
+    """Return the index of a search among those that were asked for; 0 where the document does not list these."""
+    if "searches" not in document["specification"]:
+        return 0
+    asked = asked_searches(document)
+    return asked.index(dict(search)) if search in asked else 0
+
+
 def _by_search(document: Document) -> dict[tuple[str, int], list[Document]]:
     rows: dict[tuple[str, int], list[Document]] = {}
     for row in counted_rows(document):

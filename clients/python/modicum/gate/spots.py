@@ -15,6 +15,7 @@ import numpy as np
 from modicum.gate.early_stop import cut_reason
 from modicum.gate.named_classes import NamedClasses, classes_of
 from modicum.gate.policy import ALL_TOGETHER, MOVING, Acceptance, Rule
+from modicum.gate.searched import search_index_of
 from modicum.gate.spot_rule import (
     ALPHA,
     CARRIED_SHARE,
@@ -36,6 +37,7 @@ Document = Mapping[str, Any]
 Earned = Mapping[TestedPlace, SpotOutcome]
 """What each place earned among all that are judged together."""
 NOT_TESTED = "the result has no spot test; run the control spot on at least 30 images of two predicted classes"
+ONE_SEARCH = "audit with the search that the policy asks for alone, or name the other one under `search`"
 NO_ROW = "this class has no row of its own"
 FOUND_AT_5 = "found at 5%, not within this policy's error budget"
 PASTED = "spot_pasted_difference"
@@ -73,11 +75,23 @@ class _Row:
         return bonferroni([place.p for place in self.places if place.judged])
 
 
-def spot_checks(rule: Rule, document: Document, version: str, accept: Sequence[Acceptance]) -> Iterator[Check]:
-    """Yield a check for each row of a version's spot test, and one for the images that the rows hold."""
-    test = next((one for one in document.get("spots", ()) if one["model_version"] == version), None)
+def spot_test(document: Document, version: str, search: Document) -> Document | None:
+    """Return the spot test of a version beside one of its searches; None if it has none."""
+    index = search_index_of(document, search["search"])
+    tests = (one for one in document.get("spots", ()) if one["model_version"] == version)
+    return next((one for one in tests if one.get("search_index", 0) == index), None)
+
+
+def spot_checks(
+    rule: Rule, document: Document, version: str, search: Document, accept: Sequence[Acceptance]
+) -> Iterator[Check]:
+    """Yield a check for each row of a version's spot test beside a search, and one for the images that the rows hold.
+
+    A test beside another search is not judged: that one may have another threshold, fill or budget.
+    """
+    test = spot_test(document, version, search)
     if test is None or not test["rows"]:
-        yield Check(model_version=version, judgeable=False, reason=cut_reason(document, "spot") or NOT_TESTED)
+        yield Check(model_version=version, judgeable=False, reason=_why_no_test(document, version, search))
         return
     rows = [_row(number, entry, accept) for number, entry in enumerate(test["rows"])]
     places = [place for row in rows for place in row.places]
@@ -91,6 +105,18 @@ def spot_checks(rule: Rule, document: Document, version: str, accept: Sequence[A
             yield Check(model_version=version, subject=subject, class_label=name, judgeable=False, reason=NO_ROW)
     if rule.classes is None or rule.classes == "all":
         yield _assessed(rule, test, version)
+
+
+def _why_no_test(document: Document, version: str, search: Document) -> str:
+    """Why a version has no spot test beside a search: it was cut, ran beside another search, or did not run."""
+    if cut := cut_reason(document, "spot"):
+        return cut
+    tests = (one for one in document.get("spots", ()) if one["model_version"] == version and one["rows"])
+    ran = next((one.get("search_index", 0) for one in tests), None)
+    index = search_index_of(document, search["search"])
+    if ran in {None, index}:
+        return NOT_TESTED
+    return f"the rule is about search {index}, but the spot test ran beside search {ran}; {ONE_SEARCH}"
 
 
 def _without_row(name: str, classes: NamedClasses, rows: Sequence[_Row]) -> Iterator[str]:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from modicum.gate.early_stop import Looks, extent, looks_of
-from modicum.gate.policy import ALL_TOGETHER, Level, Policy, Rule
+from modicum.gate.policy import ALL_TOGETHER, REPORT_ONLY, Level, Policy, Rule
 
 KIND = "modicum.verdict"
 SCHEMA_VERSION = 1
@@ -150,6 +150,8 @@ class Verdict:
         deciding = [one.rule.id for one in errors if one.outcome is self.outcome]
         if self.outcome is Outcome.PASS:
             return f"PASS: {_count(len(errors), 'rule')} of level error within limits" if errors else NOTHING_REQUIRED
+        if not errors and not self.expired:
+            return NOTHING_JUDGED
         if not deciding:
             return f"{self.outcome}: {_count(len(self.expired), 'waiver')} expired"
         return (
@@ -186,14 +188,23 @@ def worst_of(outcomes: Iterable[Outcome]) -> Outcome:
     return min(outcomes, key=ORDER.index)
 
 
-def overall(outcomes: Sequence[Outcome], expired: Sequence[str]) -> Outcome:
-    """Return the outcome of a verdict from those of its rules of level error and its expired waivers."""
+def overall(outcomes: Sequence[Outcome], expired: Sequence[str], preset: str) -> Outcome:
+    """Return the outcome of a verdict from those of its rules of level error and its expired waivers.
+
+    Without any rule of level error nothing was judged. That is no PASS, unless the preset only reports.
+    """
     if expired:
         return Outcome.FAIL
+    if not outcomes and preset != REPORT_ONLY:
+        return Outcome.INCONCLUSIVE
     worst = worst_of([*outcomes, Outcome.PASS])
     return Outcome.PASS if worst is Outcome.WAIVED else worst
 
 
+NOTHING_JUDGED = (
+    "INCONCLUSIVE: the policy has no rule of level error that applies here, so nothing was judged; give it one, or "
+    f"write `preset: {REPORT_ONLY}`"
+)
 NOTHING_REQUIRED = "PASS: the policy has no rule of level error, so nothing was required"
 
 
