@@ -72,6 +72,7 @@ def main() -> None:
         _take(page, "rest", f"{server.http_url}/docs#ListModels")
         _make_token(page, f"{server.http_url}{PROJECT}/tokens")
         _trust_a_branch(page, f"{server.http_url}{PROJECT}/trust")
+        _hold_an_audit(page, f"{server.http_url}{PROJECT}/audits/summer")
         _swap_spot(page, f"{server.http_url}{PROJECT}{SHOTS['side-by-side']}")
         asked = AskedReview.about(page, f"{server.http_url}{PROJECT}/audits/summer")
         answer_as_people_do(
@@ -114,6 +115,17 @@ def _trust_a_branch(page: Page, rules: str) -> None:
     page.get_by_role("button", name="Trust these jobs").click()
     page.get_by_role("status").wait_for()
     _take(page, "trust", page.url)
+
+
+def _hold_an_audit(page: Page, audit: str) -> None:
+    """Take the page of holds with one on an audit."""
+    page.goto(audit)
+    page.get_by_role("link", name="Hold it as evidence").click()
+    page.get_by_label("Name", exact=True).fill("incident-12")
+    page.get_by_label("Reason").fill("evidence of incident 12")
+    page.get_by_role("button", name="Hold it").click()
+    page.get_by_role("status").wait_for()
+    _take(page, "holds", page.url)
 
 
 def _swap_spot(page: Page, both: str) -> None:

@@ -28,6 +28,7 @@ PAGES = (
     "/members",
     "/tokens",
     "/trust",
+    "/holds",
     "/trail",
     "/words",
     "/audits/none",

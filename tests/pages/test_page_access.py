@@ -34,6 +34,7 @@ HOSTILE = "<img src=x onerror=alert(1)>&\"'"
         f"/{OTHER}/members",
         f"/{OTHER}/tokens",
         f"/{OTHER}/trust",
+        f"/{OTHER}/holds",
         f"/{OTHER}/trail",
         f"/{OTHER}/side-by-side?left={OTHER}/audits/kept&right={OTHER}/audits/kept",
     ],

@@ -1,6 +1,6 @@
 """Holds on what is evidence. What is held is not deleted, and no picture of it is erased, until it is released."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from functools import partial
 
@@ -9,7 +9,7 @@ from modicum_server.domain.projects import Principal, Role
 from modicum_server.domain.trail import Verb
 from modicum_server.errors import FieldInvalid
 from modicum_server.ports import HoldExists, HoldNotFound, Store, Transaction
-from modicum_server.usecases.access import authorise
+from modicum_server.usecases.access import authorise, may
 from modicum_server.usecases.audits import audit_not_found
 from modicum_server.usecases.datasets import require_dataset
 from modicum_server.usecases.pages import Page, PageRequest, read_page
@@ -65,6 +65,14 @@ class Holds:
         authorise(principal, project_of("project", parent, "parent"), Role.ADMIN)
         async with self._store.transaction() as transaction:
             return await read_page(request, f"holds of {parent}", partial(transaction.holds.page, parent))
+
+    async def on(self, principal: Principal, held: str) -> Sequence[Hold]:
+        """Return at most 10 holds on a resource, by name; none for who is no admin of its project."""
+        project = "/".join(held.split("/")[:2])
+        if not may(principal, project, Role.ADMIN):
+            return ()
+        async with self._store.transaction() as transaction:
+            return await transaction.holds.on([held])
 
     async def release(self, principal: Principal, name: str) -> None:
         """Release what a hold holds.

@@ -10,6 +10,7 @@ from modicum_server.transports.http.pages.page import PageServices, routes_of
 from modicum_server.transports.http.pages.views import (
     audits,
     datasets,
+    holding,
     members,
     models,
     new_audit,
@@ -45,6 +46,7 @@ NOUNS = (
     spot_swaps,
     members,
     tokens,
+    holding,
     trust,
     trail,
     words,

@@ -44,6 +44,7 @@ async def _dataset(visit: Visit) -> Response:
         is_shown=is_shown,
         audits=audits,
         seen_by=seen_by,
+        holds=await visit.use_cases.holds.on(visit.principal, name),
         skipped=first_skipped,
         more_skipped=len(skipped) > MOST_FAILURES,
         first=not visit.query("page"),
