@@ -21,6 +21,7 @@ from modicum.gate.spot_rule import (
     CARRIED_SHARE,
     FOUND,
     LEAST_PAIRS,
+    LEAST_SOURCES,
     NONE_LIMIT,
     OWN_LIMIT,
     PASTED_LIMIT,
@@ -40,6 +41,7 @@ NOT_TESTED = "the result has no spot test; run the control spot on at least 30 i
 ONE_SEARCH = "audit with the search that the policy asks for alone, or name the other one under `search`"
 NO_ROW = "this class has no row of its own"
 FOUND_AT_5 = "found at 5%, not within this policy's error budget"
+FEW_ACCEPTED = f"the accepted places were tested on fewer than {LEAST_SOURCES} images, so the class is not assessed"
 PASTED = "spot_pasted_difference"
 #: Classes in a note.
 MOST_NAMED = 10
@@ -217,6 +219,7 @@ def _check(row: _Row, outcome: SpotOutcome | None, earned: Earned, version: str)
     measure: Document = {} if place is None else place["measures"][PASTED]
     interval = measure.get("interval") or {}
     all_accepted = bool(row.accepted) and not row.judged
+    few = all_accepted and not any(as_tested(one.place).judged for one in row.accepted)
     return Check(
         model_version=version,
         subject=row.label,
@@ -229,9 +232,9 @@ def _check(row: _Row, outcome: SpotOutcome | None, earned: Earned, version: str)
         level=interval.get("level"),
         limits=Limits(at_most=_limit(place), passes_below=NONE_LIMIT),
         p=row.p,
-        passes=outcome is SpotOutcome.NONE_FOUND or all_accepted,
+        passes=outcome is SpotOutcome.NONE_FOUND or (all_accepted and not few),
         reason="; ".join([*map(str, row.accepted), *_called(row)]) if all_accepted else _reason(row, place, outcome),
-        unsettled=FOUND_AT_5 if outcome in FOUND else _unsettled(row),
+        unsettled=FEW_ACCEPTED if few else FOUND_AT_5 if outcome in FOUND else _unsettled(row),
     )
 
 
