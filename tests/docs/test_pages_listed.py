@@ -14,7 +14,7 @@ IMAGES = ROOT / "docs" / "images"
 OF_NO_VIEW = "/docs"
 """The page of REST, which the HTTP port serves beside the views."""
 NO_PAGE = re.compile(
-    r"/(progress|work|begun|trends|report)$"  # parts, which a page loads
+    r"/(progress|work|begun|trends|report|events)$"  # parts, which a page loads
     r"|/(pictures|spot)/\{[^/]+\}$"  # pictures
     r"|\.[^/]+$"  # downloads
     r"|^/$"  # the root, which leads on

@@ -25,6 +25,7 @@ from modicum_server.transports.methods.trust import TrustMethods
 from modicum_server.transports.methods.verdicts import VerdictMethods
 from modicum_server.usecases.artifacts import Artifacts
 from modicum_server.usecases.audit_creation import AuditCreation
+from modicum_server.usecases.audit_news import AuditNews
 from modicum_server.usecases.audits import Audits
 from modicum_server.usecases.canvas_pictures import CanvasPictures
 from modicum_server.usecases.datasets import Datasets
@@ -85,6 +86,7 @@ class UseCases:
     reviews: Reviews
     reviewing: Reviewing
     watching: Watching
+    audit_news: AuditNews
     overviews: Overviews
     trends: Trends
     comparing: Comparing
@@ -132,11 +134,12 @@ def build_services(
 ) -> Services:
     """Build every use case over these adapters. Without a `sign_in_provider`, people sign in by token alone."""
     reports, watching = Reports(store, artifacts, renderer), Watching(store, changes, settings)
+    sessions = Sessions(store)
     facts = ResultFacts(artifacts, on_corrupt=lambda error: _corrupt(error, metrics))
     metrics.count_watchers(lambda: watching.count)
     use_cases = UseCases(
         projects=Projects(store),
-        sessions=Sessions(store),
+        sessions=sessions,
         provider_sign_in=ProviderSignIn(store, sign_in_provider, settings),
         members=Members(store),
         tokens=Tokens(store),
@@ -160,6 +163,7 @@ def build_services(
         reviews=Reviews(store, artifacts),
         reviewing=Reviewing(store, artifacts, renderer, reports, settings),
         watching=watching,
+        audit_news=AuditNews(watching, sessions),
         overviews=Overviews(store, facts),
         trends=Trends(store, facts),
         comparing=Comparing(store, facts),

@@ -40,6 +40,8 @@ REPORT: Mapping[str, str] = {
     "Cache-Control": "private, no-cache",
 }
 """Of a report, which is one file with everything in it."""
+EVENTS: Mapping[str, str] = {**PAGE, "X-Accel-Buffering": "no"}
+"""Of a stream of events, which no proxy should hold back."""
 PICTURE: Mapping[str, str] = {
     **_COMMON,
     "Content-Security-Policy": "sandbox; default-src 'none'",

@@ -4,9 +4,8 @@ Each message of such a stream holds one other message. Its field names the event
 `end_time` marks the last one. A caller sends the last id that it saw as Last-Event-ID or as `after_sequence`.
 """
 
-import asyncio
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from http import HTTPStatus
 from typing import Any
@@ -19,6 +18,7 @@ from modicum_server.transports.http.rest.problems import written_problem
 from modicum_server.transports.http.rest.protojson import written
 from modicum_server.transports.http.rest.wire import HttpWire, while_there
 from modicum_server.transports.refusals import Refusal
+from modicum_server.usecases.heartbeats import with_heartbeats
 from modicum_server.usecases.rules import LARGEST_INT64, shown
 
 MEDIA_TYPE = "text/event-stream"
@@ -78,7 +78,7 @@ async def _send_all(
         await wire.send({"type": "http.response.body"})
         return
     async with aclosing(_unseen(first, messages, seen)) as news:
-        async for message in _with_heartbeats(news, heartbeat_seconds):
+        async for message in with_heartbeats(news, heartbeat_seconds):
             await _send(wire, _HEARTBEAT if message is None else await _event_of(message))
     await wire.send({"type": "http.response.body"})
 
@@ -98,22 +98,6 @@ async def _unseen(first: Message, messages: AsyncGenerator[Message], seen: int) 
 
 def _is_news(message: Message, seen: int) -> bool:
     return _is_last(message) or _sequence_of(message) > seen
-
-
-async def _with_heartbeats(messages: AsyncGenerator[Message], seconds: float) -> AsyncIterator[Message | None]:
-    """Yield the messages, and None when none came for a while."""
-    while True:
-        coming = asyncio.ensure_future(anext(messages, None))
-        try:
-            while not (await asyncio.wait({coming}, timeout=seconds))[0]:
-                yield None
-            message = coming.result()
-        finally:
-            coming.cancel()
-            await asyncio.gather(coming, return_exceptions=True)
-        if message is None:
-            return
-        yield message
 
 
 def _carried(message: Message) -> tuple[str, Any]:

@@ -1,4 +1,4 @@
-// What pages do beyond htmx: buttons that copy commands.
+// What pages do beyond htmx: buttons that copy commands, and events that say that an audit has news.
 "use strict";
 function addCopyButtons(root) {
   for (const code of root.querySelectorAll("[data-copy]:not([data-has-button])")) {
@@ -19,3 +19,36 @@ if (navigator.clipboard) {
   addCopyButtons(document);
   document.addEventListener("htmx:load", (event) => addCopyButtons(event.detail.elt.parentNode ?? document));
 }
+
+// A page that can be seen listens for events. One that is hidden closes its stream, because a browser opens few
+// connections to a server. Where there is no stream, the page asks every two seconds.
+const POLL_MILLISECONDS = 2000;
+const OPEN_MILLISECONDS = 8000;
+let stream = null;
+let polling = null;
+const listening = () => document.querySelector("[data-events]");
+function askForNews() {
+  const part = listening();
+  if (part) htmx.trigger(part, "news");
+}
+function closeStream() {
+  if (stream) stream.close();
+  stream = null;
+}
+function poll() {
+  closeStream();
+  polling ??= setInterval(askForNews, POLL_MILLISECONDS);
+}
+function listen() {
+  const part = listening();
+  if (!part || stream || polling || document.hidden) return;
+  if (!window.EventSource) { poll(); return; }
+  const opened = new EventSource(part.dataset.events);
+  stream = opened;
+  opened.addEventListener("news", askForNews);
+  opened.addEventListener("end", () => { closeStream(); askForNews(); });
+  opened.addEventListener("error", () => { if (opened.readyState === EventSource.CLOSED) poll(); });
+  setTimeout(() => { if (stream === opened && opened.readyState !== EventSource.OPEN) poll(); }, OPEN_MILLISECONDS);
+}
+document.addEventListener("visibilitychange", () => { if (document.hidden) closeStream(); else listen(); });
+listen();

@@ -1,7 +1,9 @@
 """Audits: the list, one audit while it runs and when it has ended, its report, and what can be done with it."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -14,6 +16,7 @@ from modicum_server.domain.audits import Audit, AuditState, Stage
 from modicum_server.domain.projects import Role
 from modicum_server.errors import AuditNotFound, ModelVersionNotFound, ModicumError
 from modicum_server.transports.http.pages import headers
+from modicum_server.transports.http.pages.cookies import secret_of
 from modicum_server.transports.http.pages.mistakes import Mistake, mistake
 from modicum_server.transports.http.pages.page import Page
 from modicum_server.transports.http.pages.pictures import is_shown
@@ -34,6 +37,9 @@ AUDITS_SHOWN = 50
 VERDICTS_SHOWN = 10
 REVIEWS_SHOWN = 5
 OTHERS_SHOWN = 30
+RETRY_MILLISECONDS = 3000
+STILL_THERE = b": still there\n\n"
+SEQUENCE = re.compile("[0-9]{1,18}", re.ASCII)
 STAGES: Mapping[Stage | None, str] = {
     Stage.SEARCH: "Subsets are searched",
     Stage.SCORE: "What was found is scored",
@@ -115,6 +121,29 @@ async def _progress(visit: Visit) -> Response:
     if str(audit.sequence) == visit.query("after") and waiting.audits_ahead is None and not waiting.for_worker:
         return Response(status_code=HTTPStatus.NO_CONTENT)
     return visit.render("polled.html.j2", news=True, **await _progress_of(visit, watched))
+
+
+async def _events(visit: Visit) -> Response:
+    """Return a stream of server-sent events: that there is news of an audit. The page then asks for its progress.
+
+    A browser that connects again is told only of what came after the last event that it has seen.
+    """
+    asked = visit.request.headers.get("last-event-id") or visit.query("after")
+    told = _told(visit, int(asked) if SEQUENCE.fullmatch(asked) else 0)
+    beginning = await anext(told)
+    return Streamed(told, beginning=beginning, headers=headers.EVENTS, media_type="text/event-stream")
+
+
+async def _told(visit: Visit, seen: int) -> AsyncGenerator[bytes]:
+    able, secret = visit.use_cases.audit_news, secret_of(visit.request)
+    async with aclosing(able.of(visit.principal, secret, _name(visit))) as news:
+        async for audit in news:
+            known, seen = audit is not None and audit.sequence <= seen, 0
+            if audit is None or (known and not audit.state.terminal):
+                yield STILL_THERE
+                continue
+            kind = "end" if audit.state.terminal else "news"
+            yield f"retry: {RETRY_MILLISECONDS}\nid: {audit.sequence}\nevent: {kind}\ndata:\n\n".encode()
 
 
 async def _progress_of(visit: Visit, watched: Watched) -> dict[str, Any]:
@@ -237,6 +266,7 @@ PAGES = (
     Page("audits", "/projects/{project}/audits", _list),
     Page("audit", _AUDIT, _audit),
     Page("progress", f"{_AUDIT}/progress", _progress),
+    Page("events", f"{_AUDIT}/events", _events, streams=True),
     Page("report", f"{_AUDIT}/report", _report, streams=True),
     Page("report_download", f"{_AUDIT}/report.{{form}}", _download, streams=True),
     Page("cancel", f"{_AUDIT}/cancel", _cancel, takes_form=True, needs=Role.AUDITOR),
