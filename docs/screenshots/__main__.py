@@ -83,6 +83,7 @@ def main() -> None:
         _take(_signed_in(browser, server, viewport=PHONE), "phone", f"{server.http_url}{PROJECT}")
         dark = _signed_in(browser, server, viewport=DESKTOP, color_scheme="dark")
         _take(dark, "dark", f"{server.http_url}{PROJECT}/models/digits")
+        _erase_a_picture(page, f"{server.http_url}{PROJECT}")
         browser.close()
     shutil.rmtree(folder)
 
@@ -126,6 +127,19 @@ def _hold_an_audit(page: Page, audit: str) -> None:
     page.get_by_role("button", name="Hold it").click()
     page.get_by_role("status").wait_for()
     _take(page, "holds", page.url)
+
+
+def _erase_a_picture(page: Page, project: str) -> None:
+    """Take the form that erases a picture, and the receipt. The audit that runs on the data set is cancelled before."""
+    page.goto(f"{project}/audits/thorough")
+    page.get_by_role("button", name="Cancel the audit").click()
+    page.goto(f"{project}/datasets/marked-pictures")
+    page.get_by_role("link", name="Erase").first.click()
+    _take(page, "erase", page.url)
+    page.get_by_label("Erase it for good").check()
+    page.get_by_role("button", name="Erase the picture").click()
+    page.get_by_role("heading", name="Erasure").wait_for()
+    _take(page, "erasure", page.url)
 
 
 def _swap_spot(page: Page, both: str) -> None:

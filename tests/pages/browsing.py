@@ -29,6 +29,7 @@ PAGES = (
     "/tokens",
     "/trust",
     "/holds",
+    f"/erase?dataset={PROJECT}/datasets/few&item=cat/0.png",
     "/trail",
     "/words",
     "/audits/none",

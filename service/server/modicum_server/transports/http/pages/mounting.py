@@ -10,6 +10,7 @@ from modicum_server.transports.http.pages.page import PageServices, routes_of
 from modicum_server.transports.http.pages.views import (
     audits,
     datasets,
+    erasing,
     holding,
     members,
     models,
@@ -46,6 +47,7 @@ NOUNS = (
     spot_swaps,
     members,
     tokens,
+    erasing,
     holding,
     trust,
     trail,
