@@ -29,7 +29,7 @@ class StagingModelServer(ArithmeticModelServer):
         self._artifacts, self._slot = scene.artifact_store, Slot("slot", folder, 1)
 
     async def run(self, slot, task, cancelled):
-        async with self._slot.staged(task, self._artifacts, self._artifacts):
+        async with self._slot.staged(task, self._artifacts):
             async for event in super().run(slot, task, cancelled):
                 yield event
 

@@ -14,7 +14,7 @@ from modicum_server.domain.findings import Finding
 from modicum_server.domain.models import InputSpecification, ModelVersion, Source, VersionState, Weights
 from modicum_server.domain.searches import Canvas, Control, ControlPlan, Search, SearchMethod
 from modicum_server.domain.stopping import Stopping
-from modicum_server.ports import Wakeups
+from modicum_server.ports import KeptArtifacts, Wakeups
 from modicum_server.settings import Settings
 from modicum_server.store.postgres import PostgresStore
 from modicum_server.usecases.costs import cut_shards, planned_images
@@ -197,13 +197,14 @@ class Scene:
         *,
         store: PostgresStore | None = None,
         wakeups: Wakeups | None = None,
+        kept: KeptArtifacts | None = None,
         pauses: Pauses = SHORT_PAUSES,
         **changes: object,
     ) -> Worker:
         """Let a worker run until the scene ends, over a store of its own if one is given."""
         settings = self.settings.model_copy(update=changes)
         store, wakeups = store or self.store, wakeups or NoWakeups()
-        worker = Worker(store, wakeups, self.artifact_store, model_server, settings, pauses=pauses)
+        worker = Worker(store, wakeups, self.artifact_store, model_server, settings, kept=kept, pauses=pauses)
         self.stops.append(asyncio.Event())
         self.tasks.append(asyncio.create_task(worker.run(self.stops[-1])))
         return worker

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from modicum_server.artifacts.store import open_artifact_store, weights_source
+from modicum_server.artifacts.store import kept_artifacts, open_artifact_store
 from modicum_server.errors import DependencyUnavailable, SchemaOutdated
-from modicum_server.ports import ArtifactStore, Changes, Store
+from modicum_server.ports import ArtifactStore, Changes, KeptArtifacts, Store
 from modicum_server.processes.work_until_stop import done_before
 from modicum_server.settings import Settings
 from modicum_server.transports.call_limits import BOUNDS, Bounds
@@ -230,18 +230,24 @@ async def run_worker(settings: Settings, stop: asyncio.Event, *, schema_seconds:
     from modicum_server.torchserve.adapter import TorchServe  # noqa: PLC0415 - only the `worker` extra has it
 
     artifacts = open_artifact_store(settings.artifacts_url)
-    with weights_source(artifacts, settings.run_folder, settings.kept_weights_bytes) as weights:
-        model_server = TorchServe(settings, artifacts, weights=weights)
+    with kept_artifacts(artifacts, settings.run_folder, settings.kept_artifacts_bytes) as kept:
+        model_server = TorchServe(settings, kept or artifacts)
         model_server.begin()  # this takes longest, so it comes before the other imports
         try:
             await asyncio.to_thread(_read_worker)
-            await _run_beside(model_server, artifacts, settings, stop, schema_seconds)
+            await _run_beside(model_server, artifacts, settings, stop, kept=kept, schema_seconds=schema_seconds)
         finally:
             await model_server.stop()
 
 
 async def _run_beside(
-    model_server: "TorchServe", artifacts: ArtifactStore, settings: Settings, stop: asyncio.Event, schema_seconds: float
+    model_server: "TorchServe",
+    artifacts: ArtifactStore,
+    settings: Settings,
+    stop: asyncio.Event,
+    *,
+    kept: KeptArtifacts | None,
+    schema_seconds: float,
 ) -> None:
     from modicum_server.queue.wakeups import QueueWakeups  # noqa: PLC0415 - only a worker listens
     from modicum_server.worker.worker import Worker  # noqa: PLC0415
@@ -255,7 +261,7 @@ async def _run_beside(
             await require_one_store(store, artifacts, settings)
             await opened.enter_async_context(wakeups)
 
-        await Worker(store, wakeups, artifacts, model_server, settings, prepare=prepare).run(stop)
+        await Worker(store, wakeups, artifacts, model_server, settings, kept=kept, prepare=prepare).run(stop)
 
 
 def _read_worker() -> None:

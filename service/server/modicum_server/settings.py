@@ -118,11 +118,11 @@ class Settings(BaseSettings):
         ge=0,
         description="memory of a model process; 0 shares four fifths of the machine's or container's among the slots",
     )
-    kept_weights_bytes: int = Field(
+    kept_artifacts_bytes: int = Field(
         10 * 1024 * MEBIBYTE,
         ge=0,
-        description="bytes of weights that a worker keeps beside its slots, so that a remote artifact store is asked "
-        "once for those of a version; 0 keeps none",
+        description="bytes of weights, images, boxes and masks that a worker keeps on its disk, beside its slots, so "
+        "that it asks a remote artifact store once for what several shards need; 0 keeps none",
     )
     run_folder: Path | None = Field(None, description="folder of the slots; by default a private temporary folder")
     java: Path | None = Field(

@@ -11,9 +11,9 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from modicum_server.artifacts.folder_store import FolderArtifactStore
-from modicum_server.artifacts.kept_weights import KeptWeights
+from modicum_server.artifacts.kept_artifacts import FolderKeptArtifacts
 from modicum_server.artifacts.remote_store import RemoteArtifactStore
-from modicum_server.ports import ArtifactSource, ArtifactStore
+from modicum_server.ports import ArtifactStore, KeptArtifacts
 from modicum_server.processes.locked_folders import create_locked_folder
 
 
@@ -30,18 +30,18 @@ def open_artifact_store(url: str, *, spool: Path | None = None) -> ArtifactStore
 
 
 @contextmanager
-def weights_source(store: ArtifactStore, run_folder: Path | None, most_bytes: int) -> Iterator[ArtifactSource]:
-    """Yield where a worker gets weights from: a remote store, through those that it keeps beside its slots meanwhile.
+def kept_artifacts(store: ArtifactStore, run_folder: Path | None, most_bytes: int) -> Iterator[KeptArtifacts | None]:
+    """Yield what a worker keeps of a remote store beside its slots, and delete it at the end.
 
-    A local folder needs none of that: its files are linked. `run_folder` None stands for a temporary folder.
+    None of a local folder, whose files are linked. `run_folder` None stands for a temporary folder.
     """
     if most_bytes == 0 or not isinstance(store, RemoteArtifactStore):
-        yield store
+        yield None
         return
     if run_folder is not None:
         run_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    folder = create_locked_folder("modicum-weights-", run_folder)
+    folder = create_locked_folder("modicum-kept-", run_folder)
     try:
-        yield KeptWeights(store, folder.path / "kept", most_bytes)
+        yield FolderKeptArtifacts(store, folder.path / "kept", most_bytes)
     finally:
         folder.delete()

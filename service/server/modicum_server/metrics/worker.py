@@ -15,6 +15,7 @@ from modicum_server.domain.audits import Audit, Shard
 from modicum_server.domain.findings import Finding, FindingReason, Prediction, Transfer
 from modicum_server.domain.spots import SpotRow
 from modicum_server.metrics.corrupt_artifacts import corrupt_artifacts
+from modicum_server.metrics.kept_artifacts import KeptCollector
 from modicum_server.metrics.text_format import Exemplars, exemplar, unnamed
 from modicum_server.metrics.zeros import counter_from_zero
 from modicum_server.model_server import Isolation, ModelServerHealth
@@ -193,6 +194,8 @@ class WorkerMetrics:
         self.audits = AuditMetrics(self.registry, named)
         self.models = ModelMetrics(self.registry)
         self.artifacts_corrupt = corrupt_artifacts(self.registry)
+        self.kept = KeptCollector()
+        self.registry.register(self.kept)
         self.slots_busy = Gauge(
             "modicum_worker_slots_busy", "Slots that are working on a shard.", registry=self.registry
         )

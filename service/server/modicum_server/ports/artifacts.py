@@ -1,7 +1,8 @@
 """Bytes: the artifact store, uploads, and the check of boxes and masks."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -26,6 +27,27 @@ class ArtifactSource(Protocol):
 
     async def fetch(self, digest: str, destination: Path) -> None:
         """Put the bytes at a local path, by hard link if possible; raises ArtifactCorrupt, and puts nothing there."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptUse:
+    """How often artifacts were kept (hits) or had to be fetched (misses), and how many bytes are kept now."""
+
+    hits: int = 0
+    misses: int = 0
+    size_bytes: int = 0
+
+
+class KeptArtifacts(ArtifactSource, Protocol):
+    """What a worker keeps on its disk between shards, in front of a store that is far away."""
+
+    @property
+    def use(self) -> KeptUse: ...
+    async def forget(self, digests: Iterable[str]) -> None:
+        """Delete these, if they are kept. One that is being fetched now may be kept afterwards."""
+
+    async def clear(self) -> None:
+        """Delete all that is kept, which makes room on the disk."""
 
 
 class ArtifactStore(ArtifactSource, Protocol):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from modicum_server.domain.erasures import ErasedItem, ErasedOutcome, Erasure, PictureUse, Receipt
@@ -101,6 +102,12 @@ class Erasures(Protocol):
 
     async def drop_files(self, work: ErasureWork, digests: Sequence[str]) -> None:
         """Note that these artifacts are no longer held, and that their bytes wait."""
+
+    async def since(self, moment: datetime | None) -> tuple[frozenset[str], datetime]:
+        """Return digests that erasures took away since ten minutes before a moment, with the database's present one.
+
+        They are those of pictures, boxes, masks and results. Whatever the moment, RUNNING erasures count.
+        """
 
     async def end(self, name: str) -> None:
         """DONE."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ARRAY, Row, Select, Text, cast, exists, func, insert, literal, or_, select, update
@@ -31,6 +32,8 @@ _VERDICTS = tables.verdicts.c
 _DATASETS = tables.datasets.c
 _ITEMS = tables.dataset_items.c
 _ARTIFACTS = tables.artifacts.c
+#: An erasure may be committed later than the time in its row says, and a worker may still be fetching what it erased.
+LOOK_BACK = timedelta(minutes=10)
 REMOVED_DETAIL = "a picture was erased, and its result could not be made without it; audit again"
 
 
@@ -169,6 +172,16 @@ class PostgresErasures:
         assert current is not None, "its row is locked"
         artifacts = tuple(sorted({*current.receipt.artifacts, *digests}))
         await self._note(current, replace(current.receipt, artifacts=artifacts), files=digests)
+
+    async def since(self, moment: datetime | None) -> tuple[frozenset[str], datetime]:
+        """Return digests that erasures took away since ten minutes before a moment, with the database's present one."""
+        now = (await self._connection.execute(select(func.now()))).scalar_one()
+        recent = _ERASURES.state == ErasureState.RUNNING.value
+        if moment is not None:
+            recent = or_(recent, _ERASURES.end_time > moment - LOOK_BACK)
+        rows = await self._connection.execute(select(_ERASURES.image_digest, _ERASURES.receipt).where(recent))
+        digests = {one for row in rows for one in (row.image_digest, *value_of(RECEIPT, row.receipt).artifacts)}
+        return frozenset(digests), now
 
     async def end(self, name: str) -> None:
         """DONE."""

@@ -41,21 +41,10 @@ log = structlog.get_logger(__name__)
 class TorchServe:
     """A TorchServe of our own, with a few slots."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        artifacts: ArtifactSource,
-        *,
-        weights: ArtifactSource | None = None,
-        handler: str | Path = HANDLER_MODULE,
-    ) -> None:
-        """Take the settings, where artifacts come from, and the module of the handler (or its file).
-
-        `weights` is where weights come from, if that is another place.
-        """
+    def __init__(self, settings: Settings, artifacts: ArtifactSource, *, handler: str | Path = HANDLER_MODULE) -> None:
+        """Take the settings, where artifacts come from, and the module of the handler (or its file)."""
         self._settings = settings
-        self._pictures = artifacts
-        self._weights = weights or artifacts
+        self._artifacts = artifacts
         self._handler = handler
         self._isolation: Isolation | None = None
         self._thorough = False
@@ -148,7 +137,7 @@ class TorchServe:
         async with self._locks[slot]:
             place = self._slots[slot]
             server = await self._renewal.renewed(self._supervisor, place, COMEBACK_SECONDS)
-            async with place.staged(task, self._pictures, self._weights):
+            async with place.staged(task, self._artifacts):
                 run = Run(self._supervisor, server, place, task, cancelled=cancelled, limits=self._limits(task))
                 events = run.events()
                 try:

@@ -44,14 +44,14 @@ class Slot:
         (self.folder / "cancel").touch()
 
     @asynccontextmanager
-    async def staged(self, task: Task, pictures: ArtifactSource, weights: ArtifactSource) -> AsyncIterator[None]:
+    async def staged(self, task: Task, artifacts: ArtifactSource) -> AsyncIterator[None]:
         """Put the task and its artifacts into the folder, renew its lease, and clear the folder at the end."""
         await asyncio.to_thread(self.make)
         lease = self.folder / "lease"
         lease.touch()
         beating = asyncio.create_task(_touch(lease), name=f"lease-{self.name}")
         try:
-            await self._fetch(task, pictures, weights)
+            await self._fetch(task, artifacts)
             message = task_message(task, self.threads).SerializeToString()
             await asyncio.to_thread((self.folder / "task.binpb").write_bytes, message)
             yield
@@ -61,21 +61,19 @@ class Slot:
                 await beating
             await asyncio.to_thread(self.clear)
 
-    async def _fetch(self, task: Task, pictures: ArtifactSource, weights: ArtifactSource) -> None:
+    async def _fetch(self, task: Task, artifacts: ArtifactSource) -> None:
         place = self.folder / "artifacts"
         place.mkdir(mode=0o700)
         room = asyncio.Semaphore(FETCHES_AT_ONCE)
 
-        async def fetch(source: ArtifactSource, digest: str) -> None:
+        async def fetch(digest: str) -> None:
             async with room:
-                await source.fetch(digest, place / digest)
+                await artifacts.fetch(digest, place / digest)
 
         try:
             async with asyncio.TaskGroup() as group:
-                for digest in sorted(weights_of(task)):
-                    group.create_task(fetch(weights, digest))
-                for digest in sorted(pictures_of(task)):
-                    group.create_task(fetch(pictures, digest))
+                for digest in (*sorted(weights_of(task)), *sorted(pictures_of(task))):
+                    group.create_task(fetch(digest))
         except BaseExceptionGroup as errors:
             raise errors.exceptions[0] from errors
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from modicum_server.domain.audits import Shard
 from modicum_server.metrics.worker import WorkerMetrics
 from modicum_server.model_server import ModelServer
-from modicum_server.ports import ArtifactStore, Store
+from modicum_server.ports import ArtifactStore, KeptArtifacts, Store
 from modicum_server.settings import Settings
 from modicum_server.worker.lease import Lease
 from modicum_server.worker.pauses import PAUSES, Pauses
@@ -13,7 +13,7 @@ from modicum_server.worker.pauses import PAUSES, Pauses
 
 @dataclass(frozen=True, slots=True)
 class WorkerContext:
-    """What every kind of shard needs."""
+    """What every kind of shard needs. `kept` is what this worker keeps on its disk; None where it keeps nothing."""
 
     store: Store
     artifact_store: ArtifactStore
@@ -21,6 +21,7 @@ class WorkerContext:
     settings: Settings
     metrics: WorkerMetrics
     pauses: Pauses = PAUSES
+    kept: KeptArtifacts | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,14 @@
 """Carries on erasures: makes results anew without the picture, takes pictures out of verdicts, deletes files.
 
-Every step ends in one transaction that also notes it, so that whichever worker comes next goes on behind it. Two
-workers may do the same step; the second one finds it done.
+Each worker deletes what it kept on its own disk. The rest is done by one for all: every step ends in one transaction
+that also notes it, so that whichever worker comes next goes on behind it. Two workers may do the same step; the second
+one finds it done.
 """
 
 import asyncio
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import structlog
@@ -35,6 +37,19 @@ class _Anew:
 
     audit: Audit
     summary: Summary | None
+
+
+async def forget_erased(context: WorkerContext, looked: datetime | None) -> datetime | None:
+    """Delete from this worker's disk what was erased since it last looked; return when it looked now.
+
+    It looks again for minutes at what was erased, because a task may have been fetching it.
+    """
+    if context.kept is None:
+        return None
+    async with context.store.transaction() as transaction:
+        erased, now = await transaction.erasures.since(looked)
+    await context.kept.forget(erased)
+    return now
 
 
 async def carry_on_all(context: WorkerContext) -> None:

@@ -9,6 +9,7 @@ import os
 import secrets
 import socket
 from collections.abc import Awaitable, Callable, Coroutine
+from datetime import datetime
 
 import structlog
 
@@ -16,13 +17,13 @@ from modicum_server.domain.audits import AuditFailure, Shard, Stage
 from modicum_server.errors import ArtifactCorrupt, ArtifactNotFound, DiskFull, ModicumError, Unavailable
 from modicum_server.metrics.worker import WorkerMetrics
 from modicum_server.model_server import ModelServer
-from modicum_server.ports import ArtifactStore, Store, Wakeups
+from modicum_server.ports import ArtifactStore, KeptArtifacts, Store, Wakeups
 from modicum_server.processes.full_disks import is_disk_full
 from modicum_server.processes.work_until_stop import done_before
 from modicum_server.settings import Settings
 from modicum_server.worker.context import Claim, WorkerContext
 from modicum_server.worker.endings import DropShard, FailAudit, HandBack, Outcome, RejectVersion
-from modicum_server.worker.erasing import carry_on_all
+from modicum_server.worker.erasing import carry_on_all, forget_erased
 from modicum_server.worker.exposition import exposed
 from modicum_server.worker.failures import TRIES, retry_delay
 from modicum_server.worker.lease import Lease, ShardInterrupted
@@ -54,15 +55,19 @@ class Worker:
         model_server: ModelServer,
         settings: Settings,
         *,
+        kept: KeptArtifacts | None = None,
         metrics: WorkerMetrics | None = None,
         prepare: Callable[[], Coroutine[object, object, None]] = _nothing,
         pauses: Pauses = PAUSES,
     ) -> None:
-        """Take what it works with. `prepare` is awaited while the model server starts, which takes seconds."""
+        """Take what it works with. `kept` is what the model server gets artifacts from, if it keeps any.
+
+        `prepare` is awaited while the model server starts, which takes seconds.
+        """
         self.metrics = metrics or WorkerMetrics(names=settings.metrics_names)
         #: The port of /metrics once the worker runs.
         self.metrics_port = 0
-        self._context = WorkerContext(store, artifact_store, model_server, settings, self.metrics, pauses)
+        self._context = WorkerContext(store, artifact_store, model_server, settings, self.metrics, pauses, kept)
         self._wakeups = wakeups
         self._prepare = prepare
         self._name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
@@ -88,6 +93,8 @@ class Worker:
         slots = range(self._context.model_server.slots)
         self.metrics.slots.set(len(slots))
         self.metrics.models.watch_server(lambda: self._context.model_server.health)
+        if self._context.kept is not None:
+            self.metrics.kept.watch(self._context.kept)
         self.metrics.models.confined(self._context.model_server.isolation)
         _log.info("worker_started", worker=self._name, slots=len(slots), metrics_port=self.metrics_port)
         loops = [asyncio.create_task(self._serve_slot(slot, stop), name=f"slot-{slot}") for slot in slots]
@@ -197,6 +204,8 @@ class Worker:
 
         An attempt that got on begins a new wait.
         """
+        if self._context.kept is not None and not isinstance(error, Unavailable):
+            await self._context.kept.clear()  # a disk is full: what is kept makes room for the next try
         pause = self._context.pauses.away
         waited = 0.0 if claim.lease.passes_done else claim.shard.away_seconds
         if waited > self._context.settings.away_seconds:
@@ -256,8 +265,10 @@ class Worker:
             await _until(stop, EXPIRY_SECONDS)
 
     async def _carry_on_erasures(self, stop: asyncio.Event) -> None:
+        looked: datetime | None = None
         while not stop.is_set():
             try:
+                looked = await forget_erased(self._context, looked)
                 await carry_on_all(self._context)
             except Exception as error:  # noqa: BLE001 - as in _serve_slot
                 _log.warning("erasures_failed", error=str(error), exc_info=not isinstance(error, Unavailable))

@@ -1,0 +1,52 @@
+"""Artifacts that a worker keeps on its disk: shards need the same weights and donors, and often the same images.
+
+They are in a private folder that is empty at the start. Like all staged files, they are hashed before each task.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from weakref import WeakValueDictionary
+
+from modicum_server.artifacts.kept_folder import KeptFolder
+from modicum_server.ports import ArtifactSource, KeptUse
+
+
+class FolderKeptArtifacts:
+    """`ports.KeptArtifacts` in a folder, in front of a store from which it fetches what it did not keep."""
+
+    def __init__(self, store: ArtifactSource, folder: Path, most_bytes: int) -> None:
+        """Take the store, and a folder that does not exist yet and that nobody else writes to."""
+        self._store = store
+        self._kept = KeptFolder(folder, most_bytes)
+        self._use = KeptUse()
+        #: A lock goes when no task holds it or waits for it.
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    @property
+    def use(self) -> KeptUse:
+        """How often it was asked, and how much it holds now."""
+        return replace(self._use, size_bytes=self._kept.size_bytes)
+
+    async def fetch(self, digest: str, destination: Path) -> None:
+        """Put the bytes at a local path. Tasks that need the same ones at once fetch them once.
+
+        Raises:
+            ArtifactNotFound, ArtifactCorrupt, DiskFull
+        """
+        async with self._turns.setdefault(digest, asyncio.Lock()):
+            if await asyncio.to_thread(self._kept.take, digest, destination):
+                self._use = replace(self._use, hits=self._use.hits + 1)
+                return
+            await self._store.fetch(digest, destination)
+            self._use = replace(self._use, misses=self._use.misses + 1)
+            await asyncio.to_thread(self._kept.keep, digest, destination)
+
+    async def forget(self, digests: Iterable[str]) -> None:
+        """Delete these, if they are kept. One that is being fetched now may be kept afterwards."""
+        await asyncio.to_thread(self._kept.drop, digests)
+
+    async def clear(self) -> None:
+        """Delete all that is kept."""
+        await asyncio.to_thread(self._kept.clear)
