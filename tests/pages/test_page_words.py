@@ -6,13 +6,13 @@ from importlib import resources
 from itertools import chain
 
 import pytest
+from modicum.gate.tones import NONE_IN_ALL, TONES, tag_of
 from modicum_server.domain.audits import AuditState
 from modicum_server.domain.models import VersionState
 from modicum_server.domain.reviews import ReviewOutcome
 from modicum_server.domain.spot_swaps import SwapState
 from modicum_server.domain.verdicts import VerdictOutcome
 from modicum_server.errors import FieldInvalid
-from modicum_server.reports.outcomes import NONE_IN_ALL, TONES, tag_of
 from modicum_server.transports.http.pages import words
 from modicum_server.transports.http.pages.forms import Form
 

@@ -6,11 +6,11 @@ from dataclasses import replace
 import pytest
 from modicum.gate.catalogue import known_rules
 from modicum.gate.spot_rule import SpotOutcome
+from modicum.gate.tones import SHAPES, TONES, Tone, tag_of
 from modicum_server.domain.models import Ensemble
 from modicum_server.domain.searches import Control, ControlPlan
 from modicum_server.domain.spots import SpotKind, SpotPlace, SpotRow
 from modicum_server.domain.verdicts import VerdictOutcome
-from modicum_server.reports.outcomes import SHAPES, TONES, Tone, tag_of
 
 from tests.measures import test_measures_counterfactuals as pairs
 from tests.measures.example_audit import OTHER_VERSION, PLANS, VERSION, controls, finding, not_eligible

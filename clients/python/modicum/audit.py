@@ -24,6 +24,7 @@ from modicum.masked_files import checked_target, refuse_unfit_for_png, reporting
 from modicum.masked_files import write as write_masked
 from modicum.masked_sets import MaskedSet, chosen_fill, chosen_kind, chosen_model, chosen_search, masked_set
 from modicum.models import AsyncModels
+from modicum.notebooks.audits import snapshot_card
 from modicum.resource_names import checked_text
 from modicum.results import Result, document_of, result_of
 from modicum.snapshots import AuditSnapshot, AuditState, snapshot_of
@@ -53,6 +54,9 @@ class AsyncAudit:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name} {self.state}>"
+
+    def _repr_html_(self) -> str:
+        return snapshot_card(self.snapshot)
 
     @property
     def name(self) -> str:

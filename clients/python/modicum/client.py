@@ -21,6 +21,7 @@ from modicum.job_identity import has_identity, log_in
 from modicum.local import Attachment, attach, token_for
 from modicum.members import AsyncMembers, AsyncTokens
 from modicum.models import AsyncModels
+from modicum.notebooks.audits import snapshot_card
 from modicum.resource_names import Named
 from modicum.reviews import AsyncReviews
 from modicum.snapshots import AuditSnapshot, AuditState
@@ -51,6 +52,9 @@ class Audit:
 
     def __repr__(self) -> str:
         return f"<Audit {self.name} {self.state}>"
+
+    def _repr_html_(self) -> str:
+        return snapshot_card(self.snapshot)
 
     @property
     def name(self) -> str:

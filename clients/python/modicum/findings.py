@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from modicum.notebooks.findings import finding_card
 from modicum.records import NAME, record_of
 
 
@@ -212,6 +213,9 @@ class Finding:
     trace: Trace | None = None
     controls: FindingControls = FindingControls()  # frozen, so one may stand for all
     narrowing: Narrowing | None = None
+
+    def _repr_html_(self) -> str:
+        return finding_card(self)
 
 
 def findings_of(artifact: bytes) -> Iterator[Finding]:

@@ -6,6 +6,8 @@ from typing import Any
 
 #: Of intervals that are printed without their level.
 USUAL_LEVEL = 0.95
+#: Units of shares, which people read in percent.
+SHARES = frozenset({"share", "pixels share"})
 #: Place of the measures that are read first.
 HEADLINE = "headline"
 
@@ -81,6 +83,35 @@ def points(difference: float) -> str:
     """A difference of two shares in percentage points, without the unit: 12, -3.5."""
     sign = "-" if difference < 0 else ""
     return f"{sign}{percent(abs(difference)).removesuffix('%')}"
+
+
+def value_text(measure: Measure) -> str:
+    """The value with its unit: 62%, 1.20 times, 28 pixels; a difference of shares in percentage points: 12 points."""
+    return "unavailable" if measure.value is None else _with_unit(measure.value, measure.unit, end=False)
+
+
+def interval_text(measure: Measure) -> str:
+    """The ends of the interval, or why there is none."""
+    if measure.value is None:
+        return measure.unavailable
+    if not measure.method:
+        return "none: too few images"
+    low, high = (
+        "open" if one is None else _with_unit(one, measure.unit, end=True) for one in (measure.low, measure.high)
+    )
+    return f"{low} to {high}"
+
+
+def _with_unit(value: float, unit: str, *, end: bool) -> str:
+    """A number with its unit. The end of an interval shows only the unit %."""
+    if unit in SHARES:
+        return percent(value)
+    if unit == "confidence":
+        return f"{value:.3f}"
+    if unit == "difference":
+        return points(value) if end else f"{points(value)} points"
+    text = f"{value:,.0f}" if unit == "pixels" and value == int(value) else number(value)
+    return text if end or not unit else f"{text} {'times' if unit == 'ratio' else unit}"
 
 
 def measure_of(name: str, entry: Mapping[str, Any]) -> Measure:

@@ -11,6 +11,7 @@ from modicum.errors import ServiceError
 from modicum.findings import Finding, findings_of
 from modicum.gate.result_schema import SCHEMA_VERSIONS, versions_in_words
 from modicum.measures import Measure, measures_of
+from modicum.notebooks.results import result_card
 from modicum.resource_names import short_version
 
 #: Measures that are only half the truth, with what must stand beside them.
@@ -55,7 +56,8 @@ class ModelResult:
     """What came of one version. The properties read its first search for the predicted class; `searches` has all.
 
     `stamp` is what must be said wherever the version is named: "inference only" of input dropout. `summary` is what was
-    found, how sure that is and what to do next, in a few sentences; older documents have none.
+    found, how sure that is and what to do next, in a few sentences; older documents have none. `class_labels` are the
+    names of its classes in the order of its outputs; empty if it has none.
     """
 
     model_version: str
@@ -63,6 +65,7 @@ class ModelResult:
     searches: tuple[SearchResult, ...]
     stamp: str = ""
     summary: tuple[str, ...] = ()
+    class_labels: tuple[str, ...] = ()
 
     @property
     def first(self) -> SearchResult:
@@ -169,6 +172,16 @@ class Result:
         stamp = stamps.get(model_version, "")
         return f"{short_version(model_version)} ({stamp})" if stamp else short_version(model_version)
 
+    def class_name(self, model_version: str, index: int | None) -> str:
+        """The name of a class of a version, or "class 7" where the version names none; empty where `index` is None."""
+        if index is None:
+            return ""
+        labels = next((one.class_labels for one in self.models if one.model_version == model_version), ())
+        return labels[index] if 0 <= index < len(labels) else f"class {index}"
+
+    def _repr_html_(self) -> str:
+        return result_card(self)
+
 
 def document_of(data: bytes) -> Mapping[str, Any]:
     """The result document in `data`.
@@ -212,6 +225,7 @@ def models_of(document: Mapping[str, Any]) -> tuple[ModelResult, ...]:
             tuple(map(_search_result, entry["searches"])),
             entry.get("stamp", ""),
             tuple(entry.get("summary", ())),
+            tuple(entry.get("class_labels", ())),
         )
         for entry in document["models"]
     )

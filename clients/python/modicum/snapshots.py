@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from modicum.notebooks.audits import snapshot_card
 from modicum.searches import AuditSpecification, specification_value
 from modicum.timestamps import optional_time, time_value
 from modicum.v1 import audit_pb2
@@ -59,6 +60,9 @@ class AuditSnapshot:
     start_time: datetime | None
     end_time: datetime | None
     erased: int = 0
+
+    def _repr_html_(self) -> str:
+        return snapshot_card(self)
 
 
 def snapshot_of(message: audit_pb2.Audit) -> AuditSnapshot:

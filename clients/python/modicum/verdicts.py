@@ -16,6 +16,7 @@ from modicum.gate.policy_file import policy_of, policy_text
 from modicum.gate.stopping import stopping_of
 from modicum.gate.verdict import Outcome
 from modicum.models import version_name
+from modicum.notebooks.verdicts import verdict_card
 from modicum.resource_names import Named, full_filter, resource_name
 from modicum.searches import DEFAULT_THRESHOLD
 from modicum.timestamps import time_value
@@ -98,6 +99,9 @@ class Verdict:
     document_digest: str
     principal: str
     create_time: datetime
+
+    def _repr_html_(self) -> str:
+        return verdict_card(self)
 
 
 class AsyncJudging:

@@ -27,7 +27,7 @@ from modicum.cli.requests import (
     refuse_wrong_channels,
     search_request,
 )
-from modicum.cli.result_tables import reason_text, show_result
+from modicum.cli.result_tables import show_result
 from modicum.cli.short_results import report_command, short_lines, tables_command
 from modicum.cli.stored_baselines import baseline_beside, report_of
 from modicum.cli.subjects import SubjectOptions
@@ -37,6 +37,7 @@ from modicum.datasets import Dataset
 from modicum.errors import DataRefused, DeadlineExceeded, ModicumError
 from modicum.gate.policy import BaselineKind, BaselineSource
 from modicum.local import data_folder
+from modicum.reasons import reason_text
 from modicum.resource_names import short_version, suggested_id
 from modicum.results import Result
 from modicum.sources.images import Image

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from modicum.cli.measure_tables import value_text
 from modicum.cli.tables import Column, Grid
 from modicum.comparisons import Comparison, Transfer
+from modicum.measures import value_text
 from modicum.resource_names import printable
 from modicum.results import Result
 

@@ -3,13 +3,12 @@
 from collections.abc import Callable, Iterable
 
 from modicum.cli.tables import Column, Grid
-from modicum.measures import Measure, exact_percent, number, percent, points
+from modicum.measures import Measure, exact_percent, interval_text, percent, value_text
 from modicum.results import SearchResult
 
 #: Rows of the table of classes. The other classes are only counted.
 MOST_CLASSES = 20
 FEWEST_CLASSES = 2
-SHARES = frozenset({"share", "pixels share"})
 
 
 def measures_table(search: SearchResult) -> Grid:
@@ -26,7 +25,7 @@ def measures_table(search: SearchResult) -> Grid:
             Column(_interval_title(measures), prose=True),
             Column("n", number=True),
         ),
-        rows=[(_title(one), value_text(one), _interval(one), f"{one.n:,}") for one in (*headline, *details)],
+        rows=[(_title(one), value_text(one), interval_text(one), f"{one.n:,}") for one in (*headline, *details)],
         sections=(len(headline) - 1,),
         caption=f"{without} more measures have no value; the report says why" if without else "",
     )
@@ -64,11 +63,6 @@ def classes_table(search: SearchResult, class_name: Callable[[int], str]) -> Gri
     )
 
 
-def value_text(measure: Measure) -> str:
-    """The value with its unit: 62%, 1.20 times, 28 pixels; a difference of shares in percentage points: 12 points."""
-    return "unavailable" if measure.value is None else _number(measure.value, measure.unit, end=False)
-
-
 def _title(measure: Measure) -> str:
     chance = measure.parameters.get("chance")
     return measure.title if chance is None else f"{measure.title} (chance level {percent(chance)})"
@@ -79,28 +73,7 @@ def _interval_title(measures: Iterable[Measure]) -> str:
     return "interval" if level is None else f"{exact_percent(level)} interval"
 
 
-def _interval(measure: Measure) -> str:
-    if measure.value is None:
-        return measure.unavailable
-    if not measure.method:
-        return "none: too few images"
-    low, high = ("open" if one is None else _number(one, measure.unit, end=True) for one in (measure.low, measure.high))
-    return f"{low} to {high}"
-
-
 def _cell(group: Measure) -> str:
     if group.value is None or not group.method:
         return value_text(group)
-    return f"{value_text(group)} ({_interval(group)})"
-
-
-def _number(value: float, unit: str, *, end: bool) -> str:
-    """A number with its unit. The end of an interval shows only the unit %."""
-    if unit in SHARES:
-        return percent(value)
-    if unit == "confidence":
-        return f"{value:.3f}"
-    if unit == "difference":
-        return points(value) if end else f"{points(value)} points"
-    text = f"{value:,.0f}" if unit == "pixels" and value == int(value) else number(value)
-    return text if end or not unit else f"{text} {'times' if unit == 'ratio' else unit}"
+    return f"{value_text(group)} ({interval_text(group)})"

@@ -13,6 +13,7 @@ from modicum.cli.tables import Column, Grid, print_grid
 from modicum.comparisons import CheckedVersion, Mitigation
 from modicum.findings import ClassTargetedFinding, FillRobustFinding, Finding, FindingControls, PixelSubsetFinding
 from modicum.measures import exact_percent, number, percent
+from modicum.reasons import reason_text
 from modicum.resource_names import last_part, printable, short_version
 from modicum.results import ModelResult, Result, SearchResult
 from modicum.versions import ModelVersion
@@ -43,23 +44,6 @@ COLUMNS = (
 GRADIENT_FREE = (
     "no useful gradient: searched with forward passes only, which finds larger subsets than a search with gradients"
 )
-
-REASONS = {
-    "NOT_ELIGIBLE": "confidence below the threshold: not searched",
-    "NOT_FOUND": "no subset found",
-    "IMAGE_UNREADABLE": "the image cannot be decoded, or does not have the channels of the input",
-    "IMAGE_TOO_LARGE": "the image has more pixels than the server decodes",
-    "NOT_FINITE": "the model's output is NaN or infinite",
-    "MODEL_DIED": "the model's process ended on this image",
-    "FILL_UNAVAILABLE": "too few other images for the fill",
-    "INTERNAL": "an error in the server; see its log",
-    "STOPPED": "stopped before the search ended",
-}
-
-
-def reason_text(reason: str) -> str:
-    """The reason of a finding without a subset, in words."""
-    return REASONS.get(reason, reason.lower().replace("_", " "))
 
 
 def show_result(console: Console, result: Result, versions: Mapping[str, ModelVersion]) -> None:

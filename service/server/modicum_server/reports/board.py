@@ -6,10 +6,11 @@ The versions stand in the order of the document. The page has pictures of the on
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from modicum.gate.tones import Tag, Tone, tag_of
+
 from modicum_server.reports import plots
 from modicum_server.reports.comparisons import Check
 from modicum_server.reports.opening import NO_OUTCOME, Opening
-from modicum_server.reports.outcomes import Tag, Tone, tag_of
 from modicum_server.reports.sections import Section
 from modicum_server.reports.spot_claims import quoted
 

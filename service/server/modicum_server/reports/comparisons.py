@@ -4,13 +4,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from modicum.gate.tones import Tag, tag_of
+
 from modicum_server.measures import registry
 from modicum_server.measures.measure import Measure, measure_from_json
 from modicum_server.measures.measure_sets import Titles
 from modicum_server.measures.number_words import interval_text, ratio_text, times_text
 from modicum_server.reports.ensemble_steps import next_step
 from modicum_server.reports.lines import Line, line, lines
-from modicum_server.reports.outcomes import Tag, tag_of
 from modicum_server.reports.wording import plain_number
 
 Called = Callable[[str], str]

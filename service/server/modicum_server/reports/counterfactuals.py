@@ -4,12 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from modicum.gate.tones import Tag, tag_of
+
 from modicum_server.measures.intervals import SMALLEST_SAMPLE
 from modicum_server.measures.measure import Measure, measure_from_json
 from modicum_server.measures.number_words import confidence_text, points_number, share_text
 from modicum_server.reports import panels
 from modicum_server.reports.gallery import Scene
-from modicum_server.reports.outcomes import Tag, tag_of
 from modicum_server.reports.wording import class_text
 
 MOST_ROWS = 20

@@ -14,6 +14,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
+from modicum.gate.tones import tag_of
 
 from modicum_server.domain.findings import Finding
 from modicum_server.domain.models import InputSpecification
@@ -26,7 +27,6 @@ from modicum_server.reports.gallery import LoadImage, scene_of
 from modicum_server.reports.lines import overview
 from modicum_server.reports.matrix import matrices
 from modicum_server.reports.openings import Drawn, first_screen
-from modicum_server.reports.outcomes import tag_of
 from modicum_server.reports.questions import TOO_FEW
 from modicum_server.reports.sections import Sketch, sections
 from modicum_server.reports.spots import example_images, spot_pages

@@ -11,6 +11,7 @@ from typing import Any
 from modicum.gate.outcomes import EDGE_FALLS, NO_CLASS_TESTED, NONE_IN_ALL, spot_outcome, unsearched
 from modicum.gate.spot_rule import FOUND, SpotOutcome
 from modicum.gate.spots import may_show_first
+from modicum.gate.tones import NOT_TESTED, Tag, tag_of
 
 from modicum_server.domain.controls import LEAST_SPOT_IMAGES
 from modicum_server.domain.searches import Canvas
@@ -21,7 +22,6 @@ from modicum_server.measures.measure import Measured
 from modicum_server.measures.spot_words import ONLY_THIS, none_text
 from modicum_server.reports.counterfactuals import CounterfactualPage
 from modicum_server.reports.open_tests import open_tests
-from modicum_server.reports.outcomes import NOT_TESTED, Tag, tag_of
 from modicum_server.reports.pictured import Shown, of_pairs, of_subsets
 from modicum_server.reports.questions import reading_of, sentence
 from modicum_server.reports.sections import Section

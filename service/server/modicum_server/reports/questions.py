@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from modicum.gate.tones import Tag, tag_of
+
 from modicum_server.domain.controls import CONTROLS
 from modicum_server.domain.searches import Control
 from modicum_server.measures.intervals import SMALLEST_SAMPLE
 from modicum_server.measures.measure_sets import Titles
 from modicum_server.reports.lines import Line, Measures, line, ordered, title_of
-from modicum_server.reports.outcomes import Tag, tag_of
 
 PREFIXES = {"fill": "fill_survival_"}
 """How the names of a control's measures begin, where it is not with the control's own name."""

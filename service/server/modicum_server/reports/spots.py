@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import numpy as np
 from modicum.gate.spot_rule import FOUND, SpotOutcome
+from modicum.gate.tones import Tag, tag_of
 
 from modicum_server.domain.findings import Finding
 from modicum_server.domain.searches import Canvas
@@ -25,7 +26,6 @@ from modicum_server.measures.number_words import (
 )
 from modicum_server.reports import panels
 from modicum_server.reports.gallery import Photograph, Scene
-from modicum_server.reports.outcomes import Tag, tag_of
 from modicum_server.reports.questions import reading_of
 from modicum_server.reports.wording import class_text
 

@@ -1,7 +1,7 @@
 """The palette of outcomes: a tone and a shape for each, so that none is told by its colour alone. Judges nothing.
 
-The style sheet gives each tone a colour with a contrast of at least 4.5 to 1 in light and dark. An outcome that is not
-listed here is shown like one that is open.
+The style sheet of reports and pages gives each tone a colour with a contrast of at least 4.5 to 1 in light and dark;
+`modicum.notebooks` has its own. An outcome that is not listed here is shown like one that is open.
 """
 
 from dataclasses import dataclass
