@@ -1,4 +1,4 @@
-"""The extras: `gate` (judging), `attest` and `keyless` (signing), `heif` (HEIC, AVIF), `mlflow`, `local` (the server).
+"""The extras: `gate` (judging), `attest`, `keyless` (signing), `heif`, `mlflow`, `notebook` (pandas), `local` (server).
 
 Wheels that `tools/wheels.py` builds, and builds outside the repository, require it by name and version. A build in a
 checkout requires the checkout's own server and search library, so that `pip install './clients/python[local]'` works.
@@ -20,6 +20,8 @@ KEYLESS = [*ATTEST, "sigstore>=4"]
 HEIF = ["pillow>=11.3", "pillow-heif>=1"]
 #: MLflow's client. The full mlflow holds it, and a database in place of a server needs that.
 MLFLOW = ["mlflow-skinny>=3"]
+#: What tables in notebooks take.
+NOTEBOOK = ["pandas>=2.2"]
 
 
 class LocalServer(MetadataHookInterface):
@@ -42,5 +44,6 @@ class LocalServer(MetadataHookInterface):
             "heif": HEIF,
             "keyless": KEYLESS,
             "mlflow": [*MLFLOW, *GATE],
+            "notebook": NOTEBOOK,
             "local": [*server, *GATE],
         }

@@ -3,16 +3,20 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from modicum.comparisons import Comparison, Mitigation, Transfer, comparison_of, mitigation_of, transfer_of
 from modicum.counterfactuals import CounterfactualTest, counterfactual_of
 from modicum.errors import ServiceError
 from modicum.findings import Finding, findings_of
+from modicum.frames import findings_frame, measures_frame
 from modicum.gate.result_schema import SCHEMA_VERSIONS, versions_in_words
 from modicum.measures import Measure, measures_of
 from modicum.notebooks.results import result_card
 from modicum.resource_names import short_version
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: Measures that are only half the truth, with what must stand beside them.
 BESIDE = {"overinterpretation_rate": {"class-targeted": "overinterpretation_rate_class_targeted"}}
@@ -178,6 +182,51 @@ class Result:
             return ""
         labels = next((one.class_labels for one in self.models if one.model_version == model_version), ())
         return labels[index] if 0 <= index < len(labels) else f"class {index}"
+
+    def to_pandas(self) -> "pd.DataFrame":
+        """The findings as a table of pandas, a row for each. A number that there is not is NA or NaN, a text empty.
+
+        The columns, in this order:
+
+        * item, position, image_digest: which image; position is its place among the audit's
+        * model_version, search_index: which version, by its resource name, and which of its searches, from 0
+        * label, predicted_class, target_class: the true class, the predicted one, and the one that the search argued
+          for, by number; after each its name (label_name, predicted_class_name, target_class_name)
+        * eligible, baseline_confident: whether the image was searched, and whether the bare fill alone suffices
+        * confidence, margin: those of the target class on the whole image: a probability, 0 to 1, and log-odds
+        * subset_size, subset_fraction: kept pixels, and kept pixels / pixels
+        * subset_height, subset_width: the size of the mask in pixels
+        * verified_confidence: the confidence on the subset alone, 0 to 1
+        * reason: why there is no subset, e.g. NOT_ELIGIBLE
+        * budget_exhausted, saturated: whether the budget ended before the search did, and whether probabilities leave
+          no room for a comparison
+        * passes_forward, passes_backward: passes of the search
+        * class_targeted_found, class_targeted_size: whether the same search found a subset for a random other class,
+          and its pixels; NA where that control did not run
+
+        Raises:
+            InvalidArgument: pandas is not installed (PANDAS_NOT_INSTALLED): run pip install pandas.
+        """
+        return findings_frame(self)
+
+    def measures_to_pandas(self) -> "pd.DataFrame":
+        """The measures as a table of pandas: a row for each version, search and measure, and one for each class of it.
+
+        The columns, in this order:
+
+        * model_version, search_index, threshold: which version, which of its searches, from 0, and the confidence that
+          counts as sufficient there
+        * measure, title: the measure's name in the result document, and in words
+        * class, class_name: the class by number and name; NA and empty for all classes together
+        * value, unit, n: the number in its unit (a share is 0 to 1), and the number of images behind it
+        * interval_low, interval_high, interval_level, interval_method: the interval in the same unit; NaN and empty
+          where there is none, and an end that is open is NaN
+        * unavailable: why there is no value
+
+        Raises:
+            InvalidArgument: pandas is not installed (PANDAS_NOT_INSTALLED): run pip install pandas.
+        """
+        return measures_frame(self)
 
     def _repr_html_(self) -> str:
         return result_card(self)

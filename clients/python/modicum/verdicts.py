@@ -5,12 +5,13 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from modicum.audits import AsyncAudits
 from modicum.connection import Connection, new_request_id
 from modicum.datasets import Dataset
 from modicum.errors import InvalidArgument
+from modicum.frames import rules_frame
 from modicum.gate.policy import Level
 from modicum.gate.policy_file import policy_of, policy_text
 from modicum.gate.stopping import stopping_of
@@ -23,6 +24,9 @@ from modicum.timestamps import time_value
 from modicum.transfers import download
 from modicum.v1 import audit_service_pb2, verdict_pb2, verdict_service_pb2
 from modicum.versions import Model, ModelVersion
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +103,28 @@ class Verdict:
     document_digest: str
     principal: str
     create_time: datetime
+
+    def to_pandas(self) -> "pd.DataFrame":
+        """The rules as a table of pandas, a row for each. The verdict's document has every check.
+
+        The columns, in this order:
+
+        * verdict, audit: resource names
+        * rule, title, level: the rule's id, what it is about, and error or warning
+        * outcome: PASS, FAIL, INCONCLUSIVE or WAIVED
+        * requirement: what the rule requires, in words
+        * max, min, max_regression, min_ratio_to_baseline: its limits by their keys in the policy; NaN where it has none
+        * p, share: the p-value, and the part of the error budget at which it was judged
+        * check_count: how many checks it has; what follows is of the worst
+        * model_version, subject: the version, and the class or what else the check is about
+        * value, unit, n: the number in its unit (a share is 0 to 1), and the images, pairs or sources behind it
+        * interval_low, interval_high, interval_level: the interval in the same unit; an end that is open is NaN
+        * reason, waived: what is missing or was found; who waived the failure, until when and why
+
+        Raises:
+            InvalidArgument: pandas is not installed (PANDAS_NOT_INSTALLED): run pip install pandas.
+        """
+        return rules_frame(self)
 
     def _repr_html_(self) -> str:
         return verdict_card(self)
