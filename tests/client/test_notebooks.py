@@ -135,9 +135,12 @@ def test_three_subsets_of_many_are_shown_by_their_size():
 
 
 def test_a_rate_stands_beside_its_class_targeted_companion():
-    measures = Page(result()._repr_html_()).text
+    measures = Page(told()._repr_html_()).text
 
-    assert re.search(r"Overinterpretation rate, class-targeted 58%", measures)
+    assert re.findall(r"Overinterpretation rate[^%]* \d+%", measures) == [
+        "Overinterpretation rate 62%",
+        "Overinterpretation rate, class-targeted 58%",
+    ]
 
 
 def test_a_finding_says_what_suffices_and_shows_its_mask():
@@ -298,6 +301,14 @@ def test_text_keeps_the_colour_of_the_notebook():
     ]
 
     assert {colour for found in coloured for colour in found} <= {"inherit", "transparent"}
+
+
+@pytest.mark.parametrize("value", [told(), finding_of(ROW), snapshot(), verdict()])
+def test_tables_take_the_colour_around_them_in_any_page(value):
+    tables = [attributes for tag, attributes in Page(value._repr_html_()).tags if tag == "table"]
+
+    assert tables
+    assert all("color:inherit" in attributes["style"] for attributes in tables)
 
 
 def test_the_classes_of_a_version_have_names():

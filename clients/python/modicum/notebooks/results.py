@@ -66,11 +66,13 @@ def _measures(model: "ModelResult") -> str:
     """The headline measures of the first search, with what must be read beside them."""
     measures = list(model.first.measures.values())
     headline = [one for one in measures if one.headline] or [one for one in measures if one.value is not None]
-    rows = [row for one in headline[:MOST_MEASURES] for row in _rows(one)]
-    counts = [f"{model.first.counts[name]:,} {name.replace('_', ' ')}" for name in COUNTS if name in model.first.counts]
+    companions = {beside.name for one in headline for beside in one.beside.values()}
+    rows = [row for one in headline[:MOST_MEASURES] if one.name not in companions for row in _rows(one)]
+    seen = model.first.counts
+    counts = [f"{seen[name]:,} {name.replace('_', ' ')}" for name in COUNTS if name in seen]
     further = len(model.searches) - 1
     others = f" {further} more searches are in its searches." if further > 0 else ""
-    told = f"Confidence {number(model.first.threshold)} suffices; of the images: {', '.join(counts)}.{others}"
+    told = f"Confidence {number(model.first.threshold)} suffices. {', '.join(counts)}.{others}"
     return table(("measure", "value", "interval", "n"), rows) + paragraph(text(told))
 
 
