@@ -52,7 +52,7 @@ async def cancel(scene, audit) -> None:
 
 
 def test_news_come_as_events_until_the_audit_has_ended(scene):
-    audit = running(scene, "told", 71)
+    audit = running(scene, "news-told", 71)
 
     with stream(scene.browser("vera"), audit.name) as response:
         first = message(response)
@@ -73,7 +73,7 @@ def test_news_come_as_events_until_the_audit_has_ended(scene):
 
 @pytest.mark.parametrize("by", ["header", "query"])
 def test_what_a_browser_has_seen_is_not_told_again(scene, by):
-    audit = running(scene, f"seen-by-{by}", 72 if by == "header" else 73)
+    audit = running(scene, f"news-seen-by-{by}", 72 if by == "header" else 73)
     last = {"Last_Event_ID": str(audit.sequence)} if by == "header" else {}
 
     with stream(scene.browser(), audit.name, audit.sequence if by == "query" else 0, **last) as response:
@@ -146,7 +146,7 @@ def listening(page, scene, name: str, seed: int):
 
 
 def test_a_page_shows_news_as_they_come_and_the_end_without_asking_in_between(page, scene):
-    audit, asked = listening(page, scene, "watched", 74), []
+    audit, asked = listening(page, scene, "news-watched", 74), []
     page.on("request", lambda request: asked.append(request.url.rsplit("/", 1)[1]))
 
     with page.expect_response(re.compile("/events")) as opened:
@@ -164,7 +164,7 @@ def test_a_page_shows_news_as_they_come_and_the_end_without_asking_in_between(pa
 
 
 def test_a_page_that_gets_no_stream_asks_every_few_seconds(page, scene):
-    audit = listening(page, scene, "polled", 75)
+    audit = listening(page, scene, "news-polled", 75)
     page.route("**/events*", lambda route: route.fulfill(status=429, body="too many"))
 
     page.goto(f"/{audit.name}")
