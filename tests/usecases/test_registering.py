@@ -24,7 +24,7 @@ from modicum_server.errors import (
     RoleInsufficient,
 )
 from modicum_server.usecases.pages import PageRequest
-from modicum_server.usecases.request_ids import CreateOptions
+from modicum_server.usecases.request_ids import CreateOptions, canonical_digest
 from modicum_server.usecases.versions import NewVersion
 
 from tests.lock_waits import until_one_waits
@@ -323,3 +323,47 @@ async def test_a_manifest_deleted_while_it_is_read_makes_no_data_set(place, monk
 
     with pytest.raises(ArtifactMissing, match=manifest):
         await place.datasets.create(AUDITOR, PROJECT, "photos", manifest, CreateOptions())
+
+
+@pytest.mark.parametrize(
+    ("architecture", "configuration", "says"),
+    [
+        ("transformers:vit", "", "config.json without names of classes, got nothing"),
+        ("transformers:vit", '{"auto_map": {"AutoModel": "a.B"}}', "would load Python code"),
+        ("transformers:vit", '{"hidden_size": 1e9}', "hidden_size: expected a number of at most"),
+        ("timm:vit_tiny_patch16_224", '{"checkpoint_path": "w.pth"}', "would load a file"),
+        ("timm:vit_tiny_patch16_224", "{", "not valid JSON"),
+        ("torchvision:resnet18", '{"depth": 3}', "expected none for torchvision:NAME"),
+    ],
+)
+async def test_a_configuration_that_is_not_plain_is_refused_at_the_door(place, architecture, configuration, says):
+    weights = Weights(await place.upload(b"weights"), architecture, configuration)
+    await place.models.create(AUDITOR, PROJECT, "net", CreateOptions())
+
+    with pytest.raises(FieldInvalid, match=says) as caught:
+        await place.versions.create(AUDITOR, MODEL, NewVersion(weights, INPUT, ()), CreateOptions())
+
+    assert caught.value.field == "model_version.weights.configuration"
+
+
+async def test_a_configuration_makes_another_version_and_is_kept(place):
+    digest = await place.upload(b"weights")
+    await place.models.create(AUDITOR, PROJECT, "net", CreateOptions())
+    names = []
+    for configuration in ('{"hidden_size":32}', '{"hidden_size":64}', '{"hidden_size":32}'):
+        new = NewVersion(Weights(digest, "transformers:vit", configuration), INPUT, ())
+        names.append((await place.versions.create(AUDITOR, MODEL, new, CreateOptions())).name)
+
+    assert names[0] == names[2] != names[1]
+    assert (await place.versions.get(VIEWER, names[1])).source.configuration == '{"hidden_size":64}'
+
+
+def test_versions_of_earlier_releases_keep_their_digests():
+    before = {
+        "source": {"kind": "Weights", "of": {"digest": "ab", "architecture": "timm:x"}},
+        "input": {key: getattr(INPUT, key) for key in INPUT.__slots__ if key not in {"stretched", "crop_rounded_down"}},
+        "class_labels": (),
+    }
+
+    assert NewVersion(Weights("ab", "timm:x"), INPUT, ()).digest == canonical_digest(before)
+    assert NewVersion(Weights("ab", "timm:x"), replace(INPUT, stretched=True), ()).digest != canonical_digest(before)

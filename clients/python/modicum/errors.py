@@ -1,7 +1,7 @@
 """Every error that this client raises, as one tree. `grpc_errors` maps the errors of a server onto it.
 
     ModicumError
-    ├── InvalidArgument ─ InvalidSource (a local file or folder), InsecureAddress, PolicyError
+    ├── InvalidArgument ─ InvalidSource (a local file or folder) ─ ModelFolderRefused, InsecureAddress, PolicyError
     ├── NotFound
     ├── AlreadyExists
     ├── FailedPrecondition ─ ModelRejected, DataRefused
@@ -56,6 +56,10 @@ class InvalidSource(InvalidArgument):
 
 class InsecureAddress(InvalidArgument):
     """The token would be sent unencrypted: use https://, or set MODICUM_INSECURE=1 if you trust the network."""
+
+
+class ModelFolderRefused(InvalidSource):
+    """The model in the folder cannot be read, or not safely."""
 
 
 class PolicyError(InvalidArgument):

@@ -9,9 +9,7 @@ from modicum.arguments import checked_list
 from modicum.connection import Connection, new_request_id
 from modicum.errors import DeadlineExceeded, InvalidArgument, ModelRejected, NotFound
 from modicum.resource_names import checked_id, checked_text, last_part, resource_name, short_version
-from modicum.sources.contents import file_content
-from modicum.sources.inputs import InputSpecification, input_specification
-from modicum.sources.labels import class_names
+from modicum.sources.inputs import InputSpecification
 from modicum.sources.model_files import model_file
 from modicum.transfers import ProgressCallback, upload
 from modicum.v1 import model_pb2, model_service_pb2
@@ -41,11 +39,12 @@ class AsyncModels:
         self,
         name: str,
         *,
+        model: str | Path | None = None,
         weights: str | Path | None = None,
         exported: str | Path | None = None,
         torchscript: str | Path | None = None,
         architecture: str | None = None,
-        input: str | Path | InputSpecification = "imagenet",  # noqa: A002  # the word of the service
+        input: str | Path | InputSpecification | None = None,  # noqa: A002  # the word of the service
         labels: str | Path | Sequence[str] | None = None,
         wait: bool = True,
         progress: ProgressCallback | None = None,
@@ -55,13 +54,16 @@ class AsyncModels:
 
         Args:
             name: name of the model. A changed file becomes a new version of it.
-            weights: safetensors, or a state dict of tensors only (.pt, .pth). Needs `architecture`.
-            exported: instead of weights: a torch.export program (.pt2). The server must allow programs.
-            torchscript: instead of weights: a TorchScript program. The server must allow programs.
+            model: a folder as `save_pretrained` of transformers or `save_for_hf` of timm writes it: config.json,
+                preprocessor_config.json and model.safetensors. It names its architecture, input and classes.
+            weights: instead of it: safetensors, or a state dict of tensors only (.pt, .pth). Needs `architecture`.
+            exported: instead: a torch.export program (.pt2). The server must allow programs.
+            torchscript: instead: a TorchScript program. The server must allow programs.
             architecture: architecture of the weights, e.g. torchvision:resnet18, timm:NAME, modicum:cifar_resnet20.
             input: how images are prepared: imagenet, cifar10, efficientnet_lite0 to 2, a .toml file, or a
-                specification.
-            labels: names of the classes in the order of the outputs: a list, or a file with one name per line.
+                specification. Default: as the folder of `model` says; imagenet for other models.
+            labels: names of the classes in the order of the outputs: a list, or a file with one name per line. Default:
+                those in the folder of `model`.
             wait: whether to wait until a worker has loaded and checked it.
             progress: called with the progress of the upload.
             timeout_seconds: how long to wait for the check.
@@ -71,15 +73,18 @@ class AsyncModels:
             ModelRejected: the server or the check rejected the model; `reason` says why.
             DeadlineExceeded: the check took longer than `timeout_seconds`.
         """
-        file = model_file(weights=weights, exported=exported, torchscript=torchscript, architecture=architecture)
-        specification, names = input_specification(input), class_names(labels)
+        file = model_file(
+            model=model, weights=weights, exported=exported, torchscript=torchscript, architecture=architecture
+        )
+        specification, names = file.input(input), file.labels(labels)
         checked_id(name, "model")
-        content = await asyncio.to_thread(file_content, file.path)
+        content = await asyncio.to_thread(file.content)
         await upload(self._connection, [content], progress)
         message = version_message(
             kind=file.kind,
             digest=content.digest,
             architecture=file.architecture,
+            configuration=file.configuration,
             specification=specification,
             class_labels=names,
         )

@@ -112,12 +112,20 @@ def version_value(message: model_pb2.ModelVersion) -> ModelVersion:
 
 
 def version_message(
-    *, kind: str, digest: str, architecture: str, specification: InputSpecification, class_labels: tuple[str, ...]
+    *,
+    kind: str,
+    digest: str,
+    architecture: str,
+    configuration: str = "",
+    specification: InputSpecification,
+    class_labels: tuple[str, ...],
 ) -> model_pb2.ModelVersion:
     """The message that registers a file as a version. `kind` is weights, exported or torchscript."""
     message = model_pb2.ModelVersion(input=_input_message(specification), class_labels=class_labels)
     if kind == "weights":
-        message.weights.CopyFrom(model_pb2.Weights(digest=digest, architecture=architecture))
+        message.weights.CopyFrom(
+            model_pb2.Weights(digest=digest, architecture=architecture, configuration=configuration)
+        )
     else:
         getattr(message, kind).CopyFrom(model_pb2.Executable(digest=digest))
     return message
@@ -156,6 +164,8 @@ def _input_message(value: InputSpecification) -> model_pb2.InputSpecification:
         mean=value.mean,
         std=value.std,
         fill_mean=value.fill_mean,
+        stretched=value.stretched,
+        crop_rounded_down=value.crop_rounded_down,
     )
 
 
@@ -171,4 +181,6 @@ def _input_value(message: model_pb2.InputSpecification) -> InputSpecification:
         mean=tuple(message.mean),
         std=tuple(message.std),
         fill_mean=tuple(message.fill_mean),
+        stretched=message.stretched,
+        crop_rounded_down=message.crop_rounded_down,
     )

@@ -26,6 +26,7 @@ INTERRUPTED = interrupts.INTERRUPTED
 CODE_OF_CLASS: tuple[tuple[type[errors.ModicumError], int], ...] = (
     (errors.ModelRejected, REFUSED),
     (errors.DataRefused, REFUSED),
+    (errors.ModelFolderRefused, REFUSED),
     (errors.InvalidArgument, USAGE),
     (errors.NotFound, USAGE),
     (errors.AlreadyExists, USAGE),

@@ -114,8 +114,18 @@ Combination = Annotated[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelOptions:
-    """A file that holds a model, and how the model is used."""
+    """What holds a model, and how the model is used."""
 
+    model: Annotated[
+        Path | None,
+        option(
+            MODEL,
+            "--model",
+            "FOLDER",
+            "A folder as save_pretrained of transformers or save_for_hf of timm writes it: config.json, "
+            "preprocessor_config.json and model.safetensors. It says architecture, --input and --labels.",
+        ),
+    ] = None
     weights: Annotated[
         Path | None,
         option(
@@ -155,14 +165,15 @@ class ModelOptions:
         ),
     ] = None
     input_name: Annotated[
-        str,
+        str | None,
         option(
             MODEL,
             "--input",
             "INPUT",
-            f"How images are resized and normalised: {', '.join(BUILT_IN)}, or a .toml file.",
+            f"How images are resized and normalised: {', '.join(BUILT_IN)}, or a .toml file. Default: as --model says, "
+            "else imagenet.",
         ),
-    ] = "imagenet"
+    ] = None
     labels: Annotated[
         Path | None,
         option(

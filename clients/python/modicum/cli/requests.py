@@ -28,8 +28,7 @@ from modicum.searches import (
     control_plan,
 )
 from modicum.sources.images import Found, Image, found_in
-from modicum.sources.inputs import InputSpecification, input_specification
-from modicum.sources.labels import class_names
+from modicum.sources.inputs import InputSpecification
 from modicum.sources.model_files import ModelFile, model_file
 from modicum.sources.npy import PICTURE_CHANNELS
 from modicum.statistics import Statistics
@@ -59,6 +58,8 @@ class ModelRequest:
     @property
     def arguments(self) -> dict[str, Any]:
         """The arguments of `client.models.register`."""
+        if self.file.folder:
+            return {"model": self.file.path, "input": self.input, "labels": self.labels or None}
         return {
             self.file.kind: self.file.path,
             "architecture": self.file.architecture or None,
@@ -102,13 +103,16 @@ def model_request(name: str | None, options: ModelOptions) -> ModelRequest:
         InvalidSource: a file is not what was expected.
     """
     file = model_file(
+        model=options.model,
         weights=options.weights,
         exported=options.exported,
         torchscript=options.torchscript,
         architecture=options.architecture,
     )
-    named = checked_id(name, "model") if name else suggested_id(file.path.stem)
-    return ModelRequest(named, file, input_specification(options.input_name), class_names(options.labels))
+    named = (
+        checked_id(name, "model") if name else suggested_id(file.path.resolve().name if file.folder else file.path.stem)
+    )
+    return ModelRequest(named, file, file.input(options.input_name), file.labels(options.labels))
 
 
 def search_request(

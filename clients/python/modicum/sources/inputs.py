@@ -3,7 +3,9 @@
 A file is TOML. Required: `height`, `width` (pixels after the crop), `mean`, `std` (a number per channel, for values
 within the bounds). Optional: `channels` (3; arrays may have 1 to 64), `bounds` ([0, 1]), `resize` (length of the
 shorter side before the centre crop; 0, the default, resizes to height x width directly), `interpolation` ("bilinear",
-"bicubic" or "nearest"), `fill_mean` (the colour of the mean fill, within the bounds; the default is `mean`).
+"bicubic" or "nearest"), `fill_mean` (the colour of the mean fill, within the bounds; the default is `mean`),
+`stretched` (false; true resizes both sides to `resize` before the crop), `crop_rounded_down` (false; true cuts out the
+centre as transformers does, where it falls between two pixels).
 """
 
 import math
@@ -17,7 +19,21 @@ from modicum.errors import InvalidArgument, InvalidSource
 from modicum.sources.npy import MOST_CHANNELS
 
 INTERPOLATIONS = ("bilinear", "bicubic", "nearest")
-KEYS = frozenset({"height", "width", "mean", "std", "channels", "bounds", "resize", "interpolation", "fill_mean"})
+KEYS = frozenset(
+    {
+        "bounds",
+        "channels",
+        "crop_rounded_down",
+        "fill_mean",
+        "height",
+        "interpolation",
+        "mean",
+        "resize",
+        "std",
+        "stretched",
+        "width",
+    }
+)
 #: Longest side: the largest number that fits the field of the message.
 MOST_PIXELS = 2**31 - 1
 REQUIRED_KEYS = ("height", "width", "mean", "std")
@@ -29,7 +45,8 @@ class InputSpecification:
 
     The shorter side is resized to `resize` pixels (0: the image is resized to height x width directly), the centre is
     cropped, and values are scaled to the bounds. The model gets `(canvas - mean) / std` per channel. `fill_mean` is a
-    colour within the bounds; empty means `mean`.
+    colour within the bounds; empty means `mean`. `stretched` resizes both sides to `resize`, whatever the image's
+    shape. `crop_rounded_down` cuts out the centre as transformers does where it falls between two pixels.
     """
 
     height: int
@@ -42,6 +59,8 @@ class InputSpecification:
     resize: int = 0
     interpolation: str = "bilinear"
     fill_mean: tuple[float, ...] = ()
+    stretched: bool = False
+    crop_rounded_down: bool = False
 
     def __post_init__(self) -> None:
         """Refuse values that are not valid.
@@ -64,6 +83,11 @@ class InputSpecification:
                 "resize",
                 f"0, or {largest} (the longer side of the crop) to {MOST_PIXELS}",
                 self.resize == 0 or largest <= self.resize <= MOST_PIXELS,
+            ),
+            (
+                "stretched",
+                "false where resize is 0, which stretches already",
+                not (self.stretched and self.resize == 0),
             ),
             ("interpolation", f"one of {', '.join(INTERPOLATIONS)}", self.interpolation in INTERPOLATIONS),
             ("upper_bound", "a number above the lower bound", self.lower_bound < self.upper_bound),
@@ -145,6 +169,8 @@ def _from_table(table: Mapping[str, Any]) -> InputSpecification:
         resize=_whole(table, "resize", 0),
         interpolation=str(table.get("interpolation", "bilinear")),
         fill_mean=_numbers(table, "fill_mean", ()),
+        stretched=_switch(table, "stretched"),
+        crop_rounded_down=_switch(table, "crop_rounded_down"),
     )
 
 
@@ -152,6 +178,13 @@ def _whole(table: Mapping[str, Any], key: str, default: int | None = None) -> in
     value = table.get(key, default)
     if not isinstance(value, int) or isinstance(value, bool):
         raise InvalidArgument(f"{key}: expected a whole number, got {value!r}")
+    return value
+
+
+def _switch(table: Mapping[str, Any], key: str) -> bool:
+    value = table.get(key, False)
+    if not isinstance(value, bool):
+        raise InvalidArgument(f"{key}: expected true or false, got {value!r}")
     return value
 
 

@@ -1,46 +1,101 @@
-"""The file that holds a model, and its architecture. The file is not loaded: only the server does that."""
+"""The file or folder that holds a model, and its architecture. Nothing is loaded: only the server does that."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from modicum.errors import InvalidArgument, InvalidSource
-from modicum.sources.contents import require_file
+from modicum.sources.contents import Content, file_content, require_file
+from modicum.sources.hub_folders import HubFolder, hub_folder
+from modicum.sources.inputs import InputSpecification, input_specification
+from modicum.sources.labels import class_names
+
+#: Where neither the caller nor the model says how its images are prepared.
+USUAL_INPUT = "imagenet"
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
-    """A file that holds a model. `kind` is weights, exported or torchscript. Only weights have an architecture."""
+    """What holds a model. `kind` is weights, exported or torchscript. Only weights have an architecture.
+
+    `folder` is the folder of Hugging Face that the weights lie in, if they do.
+    """
 
     path: Path
     kind: str
     architecture: str
+    folder: HubFolder | None = None
+
+    @property
+    def configuration(self) -> str:
+        """What the architecture is built from beside its name: JSON text, or empty."""
+        return self.folder.configuration if self.folder else ""
+
+    def content(self) -> Content:
+        """Its bytes, which are hashed.
+
+        Raises:
+            InvalidSource: a file cannot be read.
+        """
+        return self.folder.weights() if self.folder else file_content(self.path)
+
+    def input(self, given: str | Path | InputSpecification | None) -> InputSpecification:
+        """The input specification: the given one, that of the folder, or the usual one.
+
+        Raises:
+            InvalidArgument: the given one is not valid.
+            ModelFolderRefused: none is given, and that of the folder cannot be followed.
+        """
+        if given is not None:
+            return input_specification(given)
+        return self.folder.required_input() if self.folder else input_specification(USUAL_INPUT)
+
+    def labels(self, given: str | Path | Sequence[str] | None) -> tuple[str, ...]:
+        """The names of the classes: the given ones, or else those of the folder.
+
+        Raises:
+            InvalidSource: the given ones are not valid.
+        """
+        return self.folder.labels if given is None and self.folder else class_names(given)
 
 
 def model_file(
     *,
+    model: str | Path | None = None,
     weights: str | Path | None = None,
     exported: str | Path | None = None,
     torchscript: str | Path | None = None,
     architecture: str | None = None,
 ) -> ModelFile:
-    """The file that is given.
+    """The file or folder that is given.
 
     Raises:
-        InvalidArgument: not exactly one file is given, or the architecture is missing or superfluous.
-        InvalidSource: the file cannot be read, or is empty.
+        InvalidArgument: not exactly one is given, or the architecture is missing or superfluous.
+        InvalidSource: it cannot be read, or is empty.
     """
-    given = {"weights": weights, "exported": exported, "torchscript": torchscript}
+    given = {"model": model, "weights": weights, "exported": exported, "torchscript": torchscript}
     files = {kind: path for kind, path in given.items() if path is not None}
     if len(files) != 1:
         came = f"got {' and '.join(files)}" if files else "got none"
-        raise InvalidArgument(f"expected a model: one of weights, exported (.pt2) and torchscript; {came}")
+        raise InvalidArgument(
+            f"expected a model: one of model (a folder), weights, exported (.pt2) and torchscript; {came}"
+        )
     kind, path = files.popitem()
+    if kind == "model":
+        return _in_folder(Path(path), architecture)
     if kind == "weights" and not architecture:
         raise InvalidArgument("weights need the name of their architecture, e.g. torchvision:resnet18")
     if kind != "weights" and architecture:
         raise InvalidArgument(f"architecture: only weights take one; remove it, or give weights instead of {kind}")
     _refuse_unreadable(Path(path), kind)
     return ModelFile(Path(path), kind, architecture or "")
+
+
+def _in_folder(path: Path, architecture: str | None) -> ModelFile:
+    if architecture:
+        raise InvalidArgument("architecture: the folder of a model names its own; remove it, or give weights")
+    folder = hub_folder(path)
+    return ModelFile(path, "weights", folder.architecture, folder)
 
 
 def _refuse_unreadable(path: Path, kind: str) -> None:

@@ -121,6 +121,8 @@ class InputSpecification(google.protobuf.message.Message):
     MEAN_FIELD_NUMBER: builtins.int
     STD_FIELD_NUMBER: builtins.int
     FILL_MEAN_FIELD_NUMBER: builtins.int
+    STRETCHED_FIELD_NUMBER: builtins.int
+    CROP_ROUNDED_DOWN_FIELD_NUMBER: builtins.int
     channels: builtins.int
     """Number of channels, 1 to 64. Pictures become grey (1) or RGB (3). Any other number needs arrays with as many channels."""
     height: builtins.int
@@ -135,6 +137,12 @@ class InputSpecification(google.protobuf.message.Message):
     """Length of the shorter side in pixels after resizing, before the centre crop. 0 means resize directly to height x width."""
     interpolation: builtins.str
     """"bilinear", "bicubic" or "nearest"."""
+    stretched: builtins.bool
+    """Whether both sides are resized to `resize` pixels, whatever the picture's shape, before the centre crop."""
+    crop_rounded_down: builtins.bool
+    """Whether the crop begins at the pixel before the centre where its place falls between two, as in transformers. Otherwise it
+    begins at the even one, as in torchvision and timm.
+    """
     @property
     def mean(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.float]:
         """The mean of each channel, which is subtracted from the canvas."""
@@ -160,8 +168,10 @@ class InputSpecification(google.protobuf.message.Message):
         mean: collections.abc.Iterable[builtins.float] | None = ...,
         std: collections.abc.Iterable[builtins.float] | None = ...,
         fill_mean: collections.abc.Iterable[builtins.float] | None = ...,
+        stretched: builtins.bool = ...,
+        crop_rounded_down: builtins.bool = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["channels", b"channels", "fill_mean", b"fill_mean", "height", b"height", "interpolation", b"interpolation", "lower_bound", b"lower_bound", "mean", b"mean", "resize", b"resize", "std", b"std", "upper_bound", b"upper_bound", "width", b"width"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["channels", b"channels", "crop_rounded_down", b"crop_rounded_down", "fill_mean", b"fill_mean", "height", b"height", "interpolation", b"interpolation", "lower_bound", b"lower_bound", "mean", b"mean", "resize", b"resize", "std", b"std", "stretched", b"stretched", "upper_bound", b"upper_bound", "width", b"width"]) -> None: ...
 
 Global___InputSpecification: typing_extensions.TypeAlias = InputSpecification
 
@@ -173,17 +183,24 @@ class Weights(google.protobuf.message.Message):
 
     DIGEST_FIELD_NUMBER: builtins.int
     ARCHITECTURE_FIELD_NUMBER: builtins.int
+    CONFIGURATION_FIELD_NUMBER: builtins.int
     digest: builtins.str
     """Digest of a safetensors file, or of a state dict of tensors only."""
     architecture: builtins.str
-    """"torchvision:NAME", "timm:NAME", "modicum:cifar_resnetDEPTH", or another entry point of the server."""
+    """"torchvision:NAME", "timm:NAME", "transformers:TYPE", "modicum:cifar_resnetDEPTH", or another entry point of the server."""
+    configuration: builtins.str
+    """What the architecture is built from beside its name: a JSON object of at most 64 KiB of plain values. For transformers the
+    model's config.json without names of classes, with `num_labels`; for timm its `model_args`. Others take none. What would
+    load code or files is refused.
+    """
     def __init__(
         self,
         *,
         digest: builtins.str = ...,
         architecture: builtins.str = ...,
+        configuration: builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["architecture", b"architecture", "digest", b"digest"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["architecture", b"architecture", "configuration", b"configuration", "digest", b"digest"]) -> None: ...
 
 Global___Weights: typing_extensions.TypeAlias = Weights
 

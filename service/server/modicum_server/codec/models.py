@@ -53,7 +53,7 @@ def put_source(message: model_pb2.ModelVersion, source: Source) -> None:
     """Set the `source` of a version's message."""
     match source:
         case Weights():
-            message.weights.CopyFrom(model_pb2.Weights(digest=source.digest, architecture=source.architecture))
+            message.weights.CopyFrom(message_of(source, model_pb2.Weights))
         case Executable(kind=ExecutableKind.EXPORTED):
             message.exported.CopyFrom(model_pb2.Executable(digest=source.digest))
         case Executable():
@@ -75,7 +75,7 @@ def source_value(message: model_pb2.ModelVersion) -> Source | None:
     """Return the `source` of a version's message, None if it is unset."""
     match message.WhichOneof("source"):
         case "weights":
-            return Weights(digest=message.weights.digest, architecture=message.weights.architecture)
+            return record_of(message.weights, Weights)
         case "exported":
             return Executable(digest=message.exported.digest, kind=ExecutableKind.EXPORTED)
         case "torchscript":

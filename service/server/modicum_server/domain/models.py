@@ -44,7 +44,8 @@ class InputSpecification:
     The image is decoded to `channels` (numbers other than 1 and 3 are for arrays). Its shorter side is resized to
     `resize` pixels; with 0 the image is resized to height x width directly. The centre of height x width is cut out and
     scaled to the bounds. The model then computes `(canvas - mean) / std`. `fill_mean` is in canvas values; empty means
-    `mean`.
+    `mean`. `stretched` resizes both sides to `resize`. `crop_rounded_down` rounds the crop's place down, as
+    transformers does; otherwise it is rounded to even, as torchvision does.
     """
 
     channels: int
@@ -57,14 +58,20 @@ class InputSpecification:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     fill_mean: tuple[float, ...] = ()
+    stretched: bool = False
+    crop_rounded_down: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """Safetensors (or a state dict of tensors only) and the name of an architecture."""
+    """Safetensors (or a state dict of tensors only) and the name of an architecture.
+
+    `configuration` is what the architecture is built from beside its name: a JSON object, or empty.
+    """
 
     digest: str
     architecture: str
+    configuration: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,8 @@ def canvas_array(
 
     The shorter side is resized to `specification.resize`, and then the centre is cropped. Where the canvas has another
     size than the input, `resize` changes in proportion, but never below what the crop needs. With `resize` 0 the
-    picture is stretched to the canvas. The first frame of an animation is used. EXIF orientation is applied.
+    picture is stretched to the canvas, and where the specification is `stretched`, to a square of `resize`. The first
+    frame of an animation is used. EXIF orientation is applied.
 
     Raises:
         PictureUnreadable: it is neither a picture nor an array, is truncated, has no known range (a picture in floating
@@ -281,14 +282,26 @@ def fitted(picture: Image.Image, specification: InputSpecification, canvas: Canv
     resampling = RESAMPLING[specification.interpolation]
     if specification.resize == 0:
         return picture.resize((canvas.width, canvas.height), resampling)
-    picture = _trimmed(picture, canvas)
-    width, height = picture.size
+    size = _stretched_size(specification, canvas)
+    if not specification.stretched:
+        picture = _trimmed(picture, canvas)
+        size = _scaled_size(picture.size, specification, canvas)
+    resized = picture.resize(size, resampling)
+    spare = (size[0] - canvas.width, size[1] - canvas.height)
+    left, top = (one // 2 if specification.crop_rounded_down else round(one / 2) for one in spare)
+    return resized.crop((left, top, left + canvas.width, top + canvas.height))
+
+
+def _stretched_size(specification: InputSpecification, canvas: Canvas) -> tuple[int, int]:
+    side = int(_shorter_side(specification, canvas))
+    return max(canvas.width, side), max(canvas.height, side)
+
+
+def _scaled_size(given: tuple[int, int], specification: InputSpecification, canvas: Canvas) -> tuple[int, int]:
+    width, height = given
     scale = max(_shorter_side(specification, canvas) / min(width, height), canvas.width / width, canvas.height / height)
     # rounded down like torchvision's Resize, to match registered pipelines to the pixel
-    size = (max(canvas.width, int(width * scale + 1e-6)), max(canvas.height, int(height * scale + 1e-6)))
-    resized = picture.resize(size, resampling)
-    left, top = round((size[0] - canvas.width) / 2), round((size[1] - canvas.height) / 2)
-    return resized.crop((left, top, left + canvas.width, top + canvas.height))
+    return max(canvas.width, int(width * scale + 1e-6)), max(canvas.height, int(height * scale + 1e-6))
 
 
 def _shorter_side(specification: InputSpecification, canvas: Canvas) -> float:

@@ -4,10 +4,12 @@ To add architectures, an operator installs a package with an entry point in the 
 callable `build(name, class_count) -> torch.nn.Module` that raises `ArchitectureUnknown` for an unknown name. Class
 count and channels come from the weights, so a head of any size can be loaded, and a first convolution for any number of
 channels; `build` makes one for RGB. When the architectures are built for images of one size, as vision transformers
-are, `build` takes a third argument, `size`.
+are, `build` takes a third argument, `size`. One that builds from more than its name takes `configuration`, a mapping of
+plain values.
 """
 
 import difflib
+import functools
 import inspect
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -50,15 +52,22 @@ class Build(Protocol):
         ...
 
 
-def build_architecture(architecture: str, class_count: int, size: Size | None = None) -> nn.Module:
+def build_architecture(
+    architecture: str, class_count: int, size: Size | None = None, configuration: Mapping[str, Any] | None = None
+) -> nn.Module:
     """Build `GROUP:NAME` with a head for this many classes, and for images of (H, W) where its size is fixed.
 
+    `configuration` is what it is built from beside its name, for groups that take one.
+
     Raises:
-        ModelRefused: ARCHITECTURE_UNKNOWN, with close matches; INPUT_REFUSED when it cannot be built for this size.
+        ModelRefused: ARCHITECTURE_UNKNOWN, with close matches; INPUT_REFUSED when it cannot be built for this size;
+            CONFIGURATION_REFUSED when it cannot be built from this configuration.
         TaskFailure: ARCHITECTURE_UNAVAILABLE when a package is not installed here.
     """
     group, _, name = architecture.partition(":")
     build = _group(group, architecture)
+    if configuration:
+        build = _configured(build, architecture, configuration)
     try:
         if size is None or "size" not in inspect.signature(build).parameters:
             return build(name, class_count)
@@ -67,6 +76,13 @@ def build_architecture(architecture: str, class_count: int, size: Size | None = 
         raise _unknown(group, name, error.known) from error
     except ImportError as error:  # a group imports its packages when it is needed
         raise _unavailable(group, error) from error
+
+
+def _configured(build: Callable[..., nn.Module], architecture: str, configuration: Mapping[str, Any]) -> Build:
+    """The build with its configuration filled in. A configuration that does not fit is refused at each call."""
+    if "configuration" not in inspect.signature(build).parameters:
+        raise ModelRefused("CONFIGURATION_REFUSED", f"{architecture} takes no configuration; register it without one")
+    return functools.partial(build, configuration=configuration)
 
 
 def _build_for_size(build: Callable[..., nn.Module], architecture: str, class_count: int, size: Size) -> nn.Module:
@@ -105,13 +121,15 @@ def _given(weights: Mapping[str, Tensor], key: str) -> Tensor | None:
     return weights.get(key, weights.get(PARALLEL_PREFIX + key))
 
 
-def class_count_of(architecture: str, weights: Mapping[str, Tensor]) -> int:
+def class_count_of(
+    architecture: str, weights: Mapping[str, Tensor], configuration: Mapping[str, Any] | None = None
+) -> int:
     """Return the class count of the weights: the rows of the tensors whose shape depends on it.
 
     When the weights have none of these tensors, they belong to another architecture. Then 1000 is as good as any
     number: the comparison of keys that follows reports the mistake.
     """
-    few, many = (_shapes(architecture, count) for count in PROBE_CLASS_COUNTS)
+    few, many = (_shapes(architecture, count, configuration) for count in PROBE_CLASS_COUNTS)
     for key, shape in few.items():
         given = _given(weights, key)
         if shape != many.get(key) and shape[0] == PROBE_CLASS_COUNTS[0] and given is not None and given.dim():
@@ -119,15 +137,17 @@ def class_count_of(architecture: str, weights: Mapping[str, Tensor]) -> int:
     return 1000
 
 
-def _shapes(architecture: str, class_count: int) -> dict[str, tuple[int, ...]]:
+def _shapes(
+    architecture: str, class_count: int, configuration: Mapping[str, Any] | None = None
+) -> dict[str, tuple[int, ...]]:
     """Return the shapes of all tensors. They are built on the meta device, which needs no memory, where that works."""
     try:
         with torch.device("meta"):
-            module = build_architecture(architecture, class_count)
+            module = build_architecture(architecture, class_count, configuration=configuration)
     except TaskFailure:
         raise
     except Exception:  # noqa: BLE001  some architectures compute with values while they are built
-        module = build_architecture(architecture, class_count)
+        module = build_architecture(architecture, class_count, configuration=configuration)
     return {key: tuple(tensor.shape) for key, tensor in module.state_dict().items()}
 
 
@@ -180,8 +200,13 @@ def build_torchvision(name: str, class_count: int, size: Size = TORCHVISION_SIZE
     return module
 
 
-def build_timm(name: str, class_count: int, size: Size | None = None) -> nn.Module:
-    """Entry point `timm`: the models of timm, by the names of its own registry only (nothing is downloaded)."""
+def build_timm(
+    name: str, class_count: int, size: Size | None = None, configuration: Mapping[str, Any] | None = None
+) -> nn.Module:
+    """Entry point `timm`: the models of timm, by the names of its own registry only (nothing is downloaded).
+
+    `configuration` are arguments of the model, as timm writes them into `model_args` of a config.json.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # timm warns about its own old module names
         import timm  # noqa: PLC0415  as above
@@ -192,8 +217,25 @@ def build_timm(name: str, class_count: int, size: Size | None = None) -> nn.Modu
         own = timm.get_pretrained_cfg(name, allow_unregistered=True)
         resized = own is not None and own.fixed_input_size and size not in {None, tuple(own.input_size[1:])}
         options: dict[str, Any] = {"img_size": size} if resized else {}
-        module: nn.Module = timm.create_model(name, pretrained=False, num_classes=class_count, **options)
+        options |= dict(configuration or {}) | {"pretrained": False, "num_classes": class_count}
+        if configuration is None:
+            module: nn.Module = timm.create_model(name, **options)
+        else:
+            module = _from_arguments(functools.partial(timm.create_model, name), name, options)
     return module
+
+
+def _from_arguments(create: Callable[..., nn.Module], name: str, options: Mapping[str, Any]) -> nn.Module:
+    try:
+        return create(**options)
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        raise ModelRefused(
+            "CONFIGURATION_REFUSED",
+            f"timm cannot build {name} from the model_args of its config.json{first_line(error)}. Save the model "
+            "again, or use a worker with the release of timm that saved it",
+        ) from error
 
 
 def build_efficientnet_lite(name: str, class_count: int) -> nn.Module:

@@ -4,8 +4,10 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
+from modicum.sources.configurations import ConfigurationRefused, read_configuration
 from modicum_sis import Classifier
 from modicum_sis.numerics.out_of_memory import is_out_of_memory
 from torch import nn
@@ -20,6 +22,7 @@ from modicum_server.domain.models import (
     ModelVersion,
     Weights,
 )
+from modicum_server.model_process import transformers_models
 from modicum_server.model_process.architectures import build_architecture, class_count_of, take_channels
 from modicum_server.model_process.composites import EnsembleModule, InputDropoutModule, TemperedModule, mask_bank
 from modicum_server.model_process.donors import DonorPool
@@ -92,8 +95,8 @@ def load_version(slot: Slot, version: ModelVersion, parts: Mapping[str, ModelVer
         TaskFailure: the reason says what is wrong with it.
     """
     match version.source:
-        case Weights(digest=digest, architecture=architecture):
-            module = _module_of_weights(slot.artifact(digest), architecture, version.input)
+        case Weights() as source:
+            module = _module_of_weights(slot.artifact(source.digest), source, version.input)
         case Executable(digest=digest, kind=kind):
             module = _module_of_program(slot.artifact(digest), kind, device)
         case Ensemble() as source:
@@ -105,13 +108,26 @@ def load_version(slot: Slot, version: ModelVersion, parts: Mapping[str, ModelVer
     return Loaded(_classifier(module, version.input, device), version.input)
 
 
-def _module_of_weights(path: Path, architecture: str, specification: InputSpecification | None) -> nn.Module:
-    weights = read_weights(path)
+def _module_of_weights(path: Path, source: Weights, specification: InputSpecification | None) -> nn.Module:
+    weights, architecture, configuration = read_weights(path), source.architecture, _configuration(source)
+    group, _, name = architecture.partition(":")
+    if group == transformers_models.GROUP:
+        return transformers_models.load_classifier(name, configuration, weights)
     size = None if specification is None else (specification.height, specification.width)
-    module = build_architecture(architecture, class_count_of(architecture, weights), size)
+    module = build_architecture(
+        architecture, class_count_of(architecture, weights, configuration), size, configuration or None
+    )
     take_channels(module, weights)
     fit_weights(module, weights, architecture)
     return module
+
+
+def _configuration(source: Weights) -> dict[str, Any]:
+    """The configuration, checked again: this process believes nobody."""
+    try:
+        return read_configuration(source.configuration)
+    except ConfigurationRefused as error:
+        raise ModelRefused("CONFIGURATION_REFUSED", str(error)) from error
 
 
 def _module_of_program(path: Path, kind: ExecutableKind, device: torch.device) -> nn.Module:

@@ -33,6 +33,7 @@ LIBRARIES = (
     "torch",
     "torchvision",
     "timm",
+    "transformers",
     "efficientnet-lite-pytorch",
     "modicum-sis",
     "modicum-server",

@@ -4,6 +4,7 @@ The file is safetensors, or a state dict of tensors only, which torch's restrict
 process.
 """
 
+import struct
 import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -17,6 +18,8 @@ from torch import Tensor, nn
 from modicum_server.model_process.failure_reasons import ModelRefused
 
 ZIP_MAGIC, PICKLE_MAGIC = b"PK\x03\x04", b"\x80"
+HEADER = struct.Struct("<Q")
+"""The length of a safetensors file's header, in bytes."""
 NESTS = ("state_dict", "model_state_dict", "model", "net")
 """Keys under which checkpoints have their state dict."""
 PARALLEL_PREFIX = "module."
@@ -33,8 +36,8 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         ModelRefused: WEIGHTS_UNREADABLE, or WEIGHTS_NOT_TENSORS.
     """
     with path.open("rb") as file:
-        start = file.read(len(ZIP_MAGIC))
-    if start == ZIP_MAGIC or start.startswith(PICKLE_MAGIC):
+        start = file.read(HEADER.size + 1)
+    if start.startswith((ZIP_MAGIC, PICKLE_MAGIC)) and not _begins_as_safetensors(start, path.stat().st_size):
         return _read_state_dict(path)
     try:
         weights = dict(load_file(path))
@@ -48,6 +51,11 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         ) from error
     _refuse_unusable(weights)
     return weights
+
+
+def _begins_as_safetensors(start: bytes, size: int) -> bool:
+    """Return whether a length and a JSON object come first: some lengths begin with the byte that begins a pickle."""
+    return len(start) > HEADER.size and HEADER.unpack_from(start)[0] < size and start.endswith(b"{")
 
 
 def fit_weights(module: nn.Module, weights: Mapping[str, Tensor], architecture: str) -> None:

@@ -45,6 +45,8 @@ def _check_size(field: str, value: InputSpecification) -> None:
     check(field, value.channels * value.height * value.width, "values")
     check(f"{field}.resize", value.resize)
     check(f"{field}.interpolation", value.interpolation)
+    if value.stretched and value.resize == 0:
+        raise FieldInvalid(f"{field}.stretched", "expected false, because resize 0 stretches already; got true")
     longer = max(value.height, value.width)
     if 0 < value.resize < longer:
         raise FieldInvalid(

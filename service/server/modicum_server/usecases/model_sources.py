@@ -2,6 +2,8 @@
 
 import re
 
+from modicum.sources.configurations import ConfigurationRefused, read_configuration
+
 from modicum_server.domain.models import Ensemble, Executable, InputDropout, InputSpecification, Source, Weights
 from modicum_server.errors import ArchitectureUnknown, ArtifactMissing, ExecutableNotAllowed, FieldInvalid
 from modicum_server.ports import Transaction
@@ -11,6 +13,8 @@ from modicum_server.usecases.rules import check, shown
 
 ARCHITECTURE = r"[a-z][a-z0-9_]{0,62}:[A-Za-z0-9][A-Za-z0-9_.\-/]{0,254}"
 FIELD = "model_version"
+CONFIGURED = frozenset({"timm", "transformers"})
+"""Families that build from a configuration beside the name."""
 
 
 def check_source(source: Source | None, input_specification: InputSpecification | None, *, executables: bool) -> None:
@@ -32,6 +36,7 @@ def check_source(source: Source | None, input_specification: InputSpecification 
         case Weights():
             check(f"{FIELD}.weights.digest", source.digest)
             _check_architecture(source.architecture)
+            _check_configuration(source)
         case _:
             check(f"{FIELD}.{source.kind}.digest", source.digest)
             if not executables:
@@ -45,9 +50,25 @@ def _check_architecture(name: str) -> None:
     """Check the form only. Which names a family has is known on the worker, where its package is installed."""
     if re.fullmatch(ARCHITECTURE, name, re.ASCII) is None:
         raise ArchitectureUnknown(
-            f"expected FAMILY:NAME, e.g. torchvision:resnet18, timm:NAME or modicum:small_cnn, got {shown(name)}",
+            f"expected FAMILY:NAME, e.g. torchvision:resnet18, timm:NAME, transformers:TYPE or modicum:small_cnn, got "
+            f"{shown(name)}",
             architecture=name[:64],
         )
+
+
+def _check_configuration(source: Weights) -> None:
+    field = f"{FIELD}.weights.configuration"
+    family = source.architecture.partition(":")[0]
+    if source.configuration and family not in CONFIGURED:
+        raise FieldInvalid(
+            field, f"expected none for {family}:NAME, whose names say all; got {shown(source.configuration)}"
+        )
+    if not source.configuration and family == "transformers":
+        raise FieldInvalid(field, "expected the model's config.json without names of classes, got nothing")
+    try:
+        read_configuration(source.configuration)
+    except ConfigurationRefused as error:
+        raise FieldInvalid(field, str(error)) from error
 
 
 async def require_source_artifact(transaction: Transaction, project: str, source: Source) -> None:

@@ -1,9 +1,10 @@
 """Versions of models: immutable, identified by a digest, and READY when a worker has loaded them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 
 from modicum_server.domain.audits import NewShard, Stage
 from modicum_server.domain.models import Ensemble, InputDropout, InputSpecification, ModelVersion, Source, VersionState
@@ -24,6 +25,8 @@ from modicum_server.usecases.rules import check, shown
 from modicum_server.usecases.trail import record
 
 FIXED_BYTES = 1024
+ADDED_FIELDS = frozenset({"configuration", "crop_rounded_down", "stretched"})
+"""Fields that came after the first release."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +40,15 @@ class NewVersion:
     @property
     def digest(self) -> str:
         """SHA-256 of the canonical JSON of source, input and labels."""
-        source = {"kind": type(self.source).__name__, "of": self.source}
-        return canonical_digest({"source": source, "input": self.input, "class_labels": self.class_labels})
+        source = {"kind": type(self.source).__name__, "of": _as_before(self.source)}
+        return canonical_digest({"source": source, "input": _as_before(self.input), "class_labels": self.class_labels})
+
+
+def _as_before(value: Source | InputSpecification | None) -> dict[str, Any] | None:
+    """The fields of a record, without new ones that are unset: versions of earlier releases keep their digests."""
+    if value is None:
+        return None
+    return {key: one for key, one in asdict(value).items() if one or key not in ADDED_FIELDS}
 
 
 class Versions:

@@ -1,0 +1,273 @@
+"""A folder of Hugging Face: a model as `save_pretrained` of transformers or `save_for_hf` of timm writes it.
+
+Its configuration is read as plain JSON with bounds. Nothing of it is run, and no library of models is imported: only
+the server builds the model, in the model's process.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from modicum.errors import InvalidArgument, ModelFolderRefused
+from modicum.resource_names import printable
+from modicum.sources.configurations import ConfigurationRefused, check_configuration, read_configuration
+from modicum.sources.contents import Content, file_content, reason_of, require_file
+from modicum.sources.hub_inputs import InputUnknown, timm_input, transformers_input
+from modicum.sources.inputs import InputSpecification
+from modicum.sources.shards import INDEX, joined_shards
+
+CONFIGURATION = "config.json"
+PREPROCESSOR = "preprocessor_config.json"
+#: Since transformers 5, models with a processor of several parts keep that of images here.
+PROCESSOR = "processor_config.json"
+WEIGHTS = "model.safetensors"
+PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "model.bin")
+OTHER_FORMATS = {"tf_model.h5": "TensorFlow", "flax_model.msgpack": "Flax", "adapter_model.safetensors": "an adapter"}
+#: Of a JSON file. The names of 21,000 classes take 2 MiB, twice.
+MOST_JSON_BYTES = 16 * 1024 * 1024
+MOST_CLASSES = 100_000
+UNNAMED = "LABEL_"
+TASK = "ForImageClassification"
+#: Keys of a config.json that say nothing of what is built.
+LEFT_OUT = frozenset(
+    {
+        "_attn_implementation_autoset",
+        "_commit_hash",
+        "_name_or_path",
+        "dtype",
+        "finetuning_task",
+        "id2label",
+        "label2id",
+        "num_labels",
+        "problem_type",
+        "task_specific_params",
+        "torch_dtype",
+        "transformers_version",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class HubFolder:
+    """What a folder says of its model. `input` is None if it is not known, and `input_unknown` then says why."""
+
+    path: Path
+    architecture: str
+    configuration: str
+    input: InputSpecification | None
+    input_unknown: str
+    labels: tuple[str, ...]
+
+    def required_input(self) -> InputSpecification:
+        """The input specification.
+
+        Raises:
+            ModelFolderRefused: it is not known, or not one that can be followed.
+        """
+        if self.input is None:
+            raise ModelFolderRefused(self.input_unknown)
+        return self.input
+
+    def weights(self) -> Content:
+        """The weights: those of one file as they are, or those of several as one.
+
+        Raises:
+            ModelFolderRefused: a file is missing or damaged, or changed since it was looked for.
+        """
+        index = self.path / INDEX
+        return joined_shards(index) if index.is_file() else file_content(self.path / WEIGHTS)
+
+
+def is_hub_folder(path: Path) -> bool:
+    """Whether a path is a folder with a config.json."""
+    return (path / CONFIGURATION).is_file()
+
+
+def hub_folder(path: Path) -> HubFolder:
+    """Read a folder. Its weights are looked for, and not read.
+
+    Raises:
+        InvalidArgument: the path is no folder with a config.json.
+        ModelFolderRefused: a file is missing, damaged or out of bounds, or would load code.
+    """
+    if not path.is_dir():
+        raise InvalidArgument(
+            f"--model {path}: expected a folder with {CONFIGURATION} and {WEIGHTS}, as save_pretrained writes it. To "
+            "audit a registered model, use modicum audits create --model NAME"
+        )
+    if not is_hub_folder(path):
+        raise InvalidArgument(
+            f"--model {path}: expected {CONFIGURATION}, as save_pretrained of transformers or save_for_hf of timm "
+            "writes it. For weights alone, use --weights and --architecture"
+        )
+    values = _json_object(path / CONFIGURATION)
+    _refuse_without_weights(path)
+    if "architecture" in values:
+        return _timm_folder(path, values)
+    if "model_type" in values:
+        return _transformers_folder(path, values)
+    raise ModelFolderRefused(
+        f"{path / CONFIGURATION}: expected `model_type` (transformers) or `architecture` (timm). For weights alone, "
+        "use --weights and --architecture"
+    )
+
+
+def _json_object(path: Path) -> dict[str, Any]:
+    require_file(path)
+    try:
+        if path.stat().st_size > MOST_JSON_BYTES:
+            raise ModelFolderRefused(f"{path}: expected at most {MOST_JSON_BYTES // 1024**2} MiB of JSON")
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ModelFolderRefused(f"{path}: cannot be read: {reason_of(error)}") from error
+    except (ValueError, RecursionError) as error:
+        raise ModelFolderRefused(f"{path}: not valid JSON in UTF-8; save the model again") from error
+    if not isinstance(values, dict):
+        raise ModelFolderRefused(f"{path}: expected a JSON object, got {type(values).__name__}")
+    return values
+
+
+def _refuse_without_weights(path: Path) -> None:
+    if (path / WEIGHTS).is_file() or (path / INDEX).is_file():
+        return
+    again = "Save it again with save_pretrained of a recent transformers, or save_for_hf(..., safe_serialization=True)"
+    found = next((name for name in PICKLES if (path / name).exists()), None)
+    if found:
+        raise ModelFolderRefused(
+            f"{path}: expected {WEIGHTS}, got only {found}, which is a pickle and can run code when it is read. {again}"
+        )
+    for name, form in OTHER_FORMATS.items():
+        if (path / name).exists():
+            raise ModelFolderRefused(f"{path}: expected {WEIGHTS}, got only {name}, which is {form}. {again}")
+    raise ModelFolderRefused(f"{path}: {WEIGHTS} is missing. Download it into the folder, or save the model again")
+
+
+def _transformers_folder(path: Path, values: Mapping[str, Any]) -> HubFolder:
+    where = path / CONFIGURATION
+    _refuse_other_task(where, values)
+    kind = values["model_type"]
+    if kind == "timm_wrapper":
+        raise ModelFolderRefused(
+            f"{where}: a timm model inside transformers; save the timm model itself with save_for_hf"
+        )
+    labels = _labels(where, values.get("id2label"))
+    count = len(labels) or _class_count(where, values)
+    kept = {key: value for key, value in values.items() if key not in LEFT_OUT}
+    configuration = _plain(where, {**kept, "num_labels": count})
+    channels = values.get("num_channels", 3)
+    if not isinstance(channels, int):
+        raise ModelFolderRefused(f"{where}: num_channels: expected a whole number, got {printable(str(channels)[:64])}")
+    given, unknown = _transformers_input(path, channels)
+    return HubFolder(path, f"transformers:{kind}", configuration, given, unknown, _told(labels))
+
+
+def _refuse_other_task(where: Path, values: Mapping[str, Any]) -> None:
+    named = values.get("architectures")
+    names = named if isinstance(named, list) and all(isinstance(one, str) for one in named) else []
+    if values.get("auto_map"):
+        _plain(where, {"auto_map": values["auto_map"]})
+    if not isinstance(values["model_type"], str) or len(names) != 1 or TASK not in names[0]:
+        came = printable(", ".join(names)[:64]) or "none"
+        raise ModelFolderRefused(
+            f"{where}: expected an image classifier (architectures: one name with {TASK}), got {came}. Train a head "
+            "for classes first, and save that model"
+        )
+    if values.get("problem_type") not in {None, "single_label_classification"}:
+        raise ModelFolderRefused(
+            f"{where}: problem_type is {printable(str(values['problem_type'])[:64])}, but an audit needs a model that "
+            "chooses one class for each picture"
+        )
+
+
+def _transformers_input(path: Path, channels: int) -> tuple[InputSpecification | None, str]:
+    try:
+        if (path / PREPROCESSOR).is_file():
+            where, values = path / PREPROCESSOR, _json_object(path / PREPROCESSOR)
+        elif (path / PROCESSOR).is_file():
+            where, values = path / PROCESSOR, _json_object(path / PROCESSOR).get("image_processor") or {}
+        else:
+            return None, (
+                f"{path}: {PREPROCESSOR} is missing, which says how pictures are resized and normalised. Save the "
+                "image processor beside the model, or give --input: a built-in name or a file"
+            )
+        return transformers_input(values, channels), ""
+    except InputUnknown as error:
+        return None, f"{where}: {error}"
+
+
+def _timm_folder(path: Path, values: Mapping[str, Any]) -> HubFolder:
+    where = path / CONFIGURATION
+    own = values.get("pretrained_cfg", values)  # files of older releases have no level of their own
+    arguments = values.get("model_args") or {}
+    if not isinstance(values["architecture"], str) or not isinstance(own, Mapping) or not isinstance(arguments, dict):
+        raise ModelFolderRefused(
+            f"{where}: expected a config.json as save_for_hf of timm writes it; save the model again"
+        )
+    given, unknown = None, ""
+    try:
+        given = timm_input(own)
+    except InputUnknown as error:
+        unknown = f"{where}: {error}"
+    configuration = _plain(where, arguments) if arguments else ""
+    names = values.get("label_names") or own.get("label_names")
+    return HubFolder(path, f"timm:{values['architecture']}", configuration, given, unknown, _timm_labels(where, names))
+
+
+def _timm_labels(where: Path, names: Any) -> tuple[str, ...]:
+    if names is None:
+        return ()
+    if not isinstance(names, list) or not all(isinstance(one, str) for one in names):
+        raise ModelFolderRefused(f"{where}: label_names: expected a list of names; give --labels FILE")
+    return _told(names)
+
+
+def _labels(where: Path, given: Any) -> list[str]:
+    """The names in `id2label`, by their numbers; empty without."""
+    if given is None:
+        return []
+    names = given if isinstance(given, dict) else {}
+    try:
+        numbered = {int(number): name for number, name in names.items()}
+    except ValueError:
+        numbered = {}
+    if not numbered or sorted(numbered) != list(range(len(numbered))) or len(numbered) > MOST_CLASSES:
+        raise ModelFolderRefused(f"{where}: id2label: expected a name for each class from 0 on; mend it")
+    if not all(isinstance(name, str) and name.strip() for name in numbered.values()):
+        raise ModelFolderRefused(f"{where}: id2label: expected names, got an empty one or another value; mend it")
+    return [numbered[number] for number in range(len(numbered))]
+
+
+def _class_count(where: Path, values: Mapping[str, Any]) -> int:
+    """The count where there are no names. Without one, transformers takes two classes."""
+    count = values.get("num_labels", 2)
+    if not isinstance(count, int) or isinstance(count, bool) or not 0 < count <= MOST_CLASSES:
+        raise ModelFolderRefused(
+            f"{where}: num_labels: expected 1 to {MOST_CLASSES:,}, got {printable(str(count)[:64])}"
+        )
+    return count
+
+
+def _told(labels: Sequence[str]) -> tuple[str, ...]:
+    """The names, none if they are placeholders. Equal ones get their numbers: two classes of ImageNet are `crane`."""
+    names = [name.strip() for name in labels]
+    if all(name == f"{UNNAMED}{number}" for number, name in enumerate(names)):
+        return ()
+    equal = {name for name in names if names.count(name) > 1} if len(set(names)) < len(names) else set()
+    return tuple(f"{name} ({number})" if name in equal else name for number, name in enumerate(names))
+
+
+def _plain(where: Path, values: Mapping[str, Any]) -> str:
+    """The configuration as JSON text, checked by the rules of the server.
+
+    Raises:
+        ModelFolderRefused
+    """
+    try:
+        check_configuration(values)
+        text = json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        read_configuration(text)
+    except ConfigurationRefused as error:
+        raise ModelFolderRefused(f"{where}: {error}") from error
+    return text

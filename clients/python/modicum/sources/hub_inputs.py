@@ -1,0 +1,284 @@
+"""The input specification in what Hugging Face's libraries write beside a model.
+
+transformers has `preprocessor_config.json`, timm the `pretrained_cfg` of its `config.json`. Both are followed exactly
+or refused: a model that sees its pictures otherwise than it was trained on gives figures that look right and are not.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from modicum.errors import InvalidArgument
+from modicum.sources.inputs import IMAGENET_MEAN, IMAGENET_STD, InputSpecification
+
+#: Pillow's numbers.
+RESAMPLING = {0: "nearest", 2: "bilinear", 3: "bicubic"}
+OTHER_RESAMPLING = {1: "lanczos", 4: "box", 5: "hamming"}
+LARGEST_BYTE = 255
+#: From this size on, the processors of ConvNeXt and ResNet stretch the picture and crop nothing.
+CONVNEXT_STRETCHES_FROM = 384
+LEVIT_GROWTH = 256 / 224
+#: Steps of a processor that are not part of an input specification, by the key that switches them on.
+STEPS_REFUSED = {
+    "do_pad": "pads pictures",
+    "do_flip_channel_order": "exchanges red and blue",
+    "do_color_quantize": "replaces colours by clusters",
+    "do_thumbnail": "makes thumbnails",
+    "do_align_long_axis": "turns pictures",
+    "do_image_splitting": "splits pictures",
+}
+#: Processors that resize, crop, rescale and normalise as their keys say.
+PLAIN_PROCESSORS = frozenset(
+    {"Beit", "Bit", "CLIP", "DeiT", "EfficientNet", "MobileNetV1", "MobileNetV2", "Pvt", "Siglip", "ViT"}
+)
+PROCESSORS = PLAIN_PROCESSORS | {"ConvNext", "Levit", "PoolFormer"}
+#: Those for which a size of one number is height and width.
+SQUARE = frozenset({"Beit", "DeiT", "EfficientNet", "Pvt", "ViT"})
+#: Those that crop only where their file says so.
+UNCROPPED = frozenset({"Beit", "EfficientNet", "Pvt", "Siglip", "ViT"})
+ENDINGS = ("ImageProcessorFast", "ImageProcessorPil", "ImageProcessor", "FeatureExtractor")
+OWN_FILE = "give the preprocessing as a file: --input FILE.toml"
+TIMM_CROP_PCT = 0.875
+
+
+class InputUnknown(InvalidArgument):
+    """What the folder says about its preprocessing has no input specification."""
+
+
+def transformers_input(values: Mapping[str, Any], channels: int) -> InputSpecification:
+    """The input specification in a preprocessor_config.json.
+
+    Raises:
+        InputUnknown: it has a step that no input specification has, or lacks a key.
+    """
+    kind = _processor(values)
+    for key, does in STEPS_REFUSED.items():
+        if values.get(key):
+            raise InputUnknown(f"{key}: the processor {does}, which is not supported; {OWN_FILE}")
+    if not values.get("do_resize", True):
+        raise InputUnknown(f"do_resize is false, but pictures of all sizes must become one; {OWN_FILE}")
+    scale = _scale(values)
+    height, width, resize, stretched = _framing(kind, values)
+    return _specification(
+        channels=channels,
+        height=height,
+        width=width,
+        resize=resize,
+        stretched=stretched,
+        interpolation=_resampling(values.get("resample")),
+        bounds=scale,
+        normalization=_normalization(kind, values, channels),
+        crop_rounded_down=True,
+    )
+
+
+def timm_input(values: Mapping[str, Any]) -> InputSpecification:
+    """The input specification in a `pretrained_cfg` of timm.
+
+    Raises:
+        InputUnknown: as `transformers_input`.
+    """
+    channels, height, width = _whole_numbers(values, "input_size", 3)
+    share = _number(values, "crop_pct", TIMM_CROP_PCT)
+    mode = values.get("crop_mode") or "center"
+    if not 0 < share <= 1:
+        raise InputUnknown(f"crop_pct: expected a number above 0 and at most 1, got {share:g}; {OWN_FILE}")
+    if mode not in {"center", "squash"}:
+        raise InputUnknown(f"crop_mode: expected center or squash, got {mode!r}; {OWN_FILE}")
+    if values.get("crop_border_pixels"):
+        raise InputUnknown(f"crop_border_pixels: a trimmed border is not supported; {OWN_FILE}")
+    scaled = int(height / share), int(width / share)
+    if height != width and (mode == "center" or scaled != (height, width)):
+        raise InputUnknown(f"input_size: {height} x {width} is not square, and is cropped; {OWN_FILE}")
+    word = values.get("interpolation") or "bicubic"
+    interpolation = "bilinear" if word == "random" else word
+    if interpolation not in RESAMPLING.values():
+        raise InputUnknown(f"interpolation: expected {', '.join(RESAMPLING.values())}; got {word!r}; {OWN_FILE}")
+    stretched = mode == "squash"
+    return _specification(
+        channels=channels,
+        height=height,
+        width=width,
+        resize=0 if stretched and scaled == (height, width) else scaled[0],
+        stretched=stretched,
+        interpolation=interpolation,
+        bounds=(0.0, 1.0),
+        normalization=(
+            _per_channel(values.get("mean", IMAGENET_MEAN), "mean", channels),
+            _per_channel(values.get("std", IMAGENET_STD), "std", channels),
+        ),
+        crop_rounded_down=False,
+    )
+
+
+def _specification(
+    *,
+    channels: int,
+    height: int,
+    width: int,
+    resize: int,
+    stretched: bool,
+    interpolation: str,
+    bounds: tuple[float, float],
+    normalization: tuple[tuple[float, ...], tuple[float, ...]],
+    crop_rounded_down: bool,
+) -> InputSpecification:
+    mean, std = normalization
+    low, high = bounds
+    visible = any(mean) and all(low <= value <= high for value in mean)
+    try:
+        return InputSpecification(
+            channels=channels,
+            height=height,
+            width=width,
+            lower_bound=low,
+            upper_bound=high,
+            resize=resize,
+            stretched=stretched and resize > 0,
+            crop_rounded_down=crop_rounded_down and resize > 0,
+            interpolation=interpolation,
+            mean=mean,
+            std=std,
+            fill_mean=() if visible else ((low + high) / 2,) * channels,
+        )
+    except InvalidArgument as error:
+        raise InputUnknown(f"{error}; {OWN_FILE}") from error
+
+
+def _processor(values: Mapping[str, Any]) -> str:
+    """The kind of processor, without its ending; older files name a feature extractor."""
+    named = values.get("image_processor_type") or values.get("feature_extractor_type") or ""
+    if not isinstance(named, str) or not named:
+        raise InputUnknown(f"image_processor_type is missing; {OWN_FILE}")
+    ending = next((one for one in ENDINGS if named.endswith(one)), "")
+    kind = named.removesuffix(ending)
+    if not ending or kind not in PROCESSORS:
+        known = ", ".join(sorted(PROCESSORS))
+        raise InputUnknown(
+            f"the image processor {named[:64]} is not among those that are followed ({known}); {OWN_FILE}"
+        )
+    return kind
+
+
+def _framing(kind: str, values: Mapping[str, Any]) -> tuple[int, int, int, bool]:
+    """Height and width of what the model sees, the length to resize to (0: to these), and whether both sides are."""
+    shorter, both = _size(kind, values)
+    if kind == "ConvNext":
+        return _convnext_framing(shorter, both, values)
+    if kind == "Levit" and shorter:
+        shorter = int(LEVIT_GROWTH * shorter)
+    if kind == "PoolFormer" and values.get("crop_pct") is not None:
+        share = _number(values, "crop_pct", 1)
+        shorter, both = int((shorter or min(both)) / share), (0, 0)
+    crops = values.get("do_center_crop", kind not in UNCROPPED)
+    if not crops and shorter:
+        raise InputUnknown(f"size: pictures keep their shape and are not cropped, so each has another size; {OWN_FILE}")
+    if not crops:
+        return (*both, 0, True)
+    height, width = _crop_size(values)
+    if both == (height, width):
+        return height, width, 0, True
+    if both[0] != both[1]:
+        raise InputUnknown(f"size: {both[0]} x {both[1]} is not square, and is cropped; {OWN_FILE}")
+    return height, width, shorter or both[0], not shorter
+
+
+def _convnext_framing(shorter: int, both: tuple[int, int], values: Mapping[str, Any]) -> tuple[int, int, int, bool]:
+    """ConvNeXt and ResNet crop by a share of their size, and at large sizes not at all."""
+    side = shorter or (both[0] if both[0] == both[1] else 0)
+    if not side:
+        raise InputUnknown(f"size: expected shortest_edge, got {values.get('size')!r}; {OWN_FILE}")
+    if values.get("do_center_crop") and _crop_size(values) != (side, side):
+        raise InputUnknown(f"crop_size: expected {side} x {side}, the size; {OWN_FILE}")
+    if side >= CONVNEXT_STRETCHES_FROM:
+        return side, side, 0, True
+    share = _number(values, "crop_pct", 224 / 256)
+    if not 0 < share <= 1:
+        raise InputUnknown(f"crop_pct: expected a number above 0 and at most 1, got {share:g}; {OWN_FILE}")
+    return side, side, int(side / share), False
+
+
+def _size(kind: str, values: Mapping[str, Any]) -> tuple[int, tuple[int, int]]:
+    """The length of the shorter side, or else height and width; the other is 0. Older files have one number."""
+    given = values.get("size")
+    if isinstance(given, int) and not isinstance(given, bool):
+        return (0, (given, given)) if kind in SQUARE else (given, (0, 0))
+    if isinstance(given, Mapping):
+        if set(given) == {"shortest_edge"}:
+            return _length(given, "shortest_edge", "size"), (0, 0)
+        if set(given) == {"height", "width"}:
+            return 0, (_length(given, "height", "size"), _length(given, "width", "size"))
+    raise InputUnknown(f"size: expected shortest_edge, or height and width; got {str(given)[:64]}; {OWN_FILE}")
+
+
+def _crop_size(values: Mapping[str, Any]) -> tuple[int, int]:
+    given = values.get("crop_size")
+    if isinstance(given, int) and not isinstance(given, bool):
+        return given, given
+    if not isinstance(given, Mapping):
+        raise InputUnknown(f"crop_size: expected height and width; got {str(given)[:64]}; {OWN_FILE}")
+    return _length(given, "height", "crop_size"), _length(given, "width", "crop_size")
+
+
+def _length(values: Mapping[str, Any], key: str, where: str) -> int:
+    value = values.get(key)
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise InputUnknown(f"{where}.{key}: expected a number of pixels, got {str(value)[:64]}; {OWN_FILE}")
+    return value
+
+
+def _scale(values: Mapping[str, Any]) -> tuple[float, float]:
+    """The bounds of a canvas: what the darkest and the lightest byte become before the mean is subtracted."""
+    if not values.get("do_rescale", True):
+        return 0.0, float(LARGEST_BYTE)
+    factor = _number(values, "rescale_factor", 1 / LARGEST_BYTE)
+    if not factor > 0:
+        raise InputUnknown(f"rescale_factor: expected a number above 0, got {factor:g}; {OWN_FILE}")
+    lower = -1.0 if values.get("rescale_offset") else 0.0
+    upper = lower + factor * LARGEST_BYTE
+    return lower, round(upper, 6) if abs(upper - round(upper)) < 1e-5 else upper  # noqa: PLR2004  # 0.00392156862745098
+
+
+def _normalization(kind: str, values: Mapping[str, Any], channels: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    if not values.get("do_normalize", True):
+        return (0.0,) * channels, (1.0,) * channels
+    if "image_mean" not in values or "image_std" not in values:
+        raise InputUnknown(f"image_mean or image_std is missing; {OWN_FILE}")
+    mean = _per_channel(values["image_mean"], "image_mean", channels)
+    std = _per_channel(values["image_std"], "image_std", channels)
+    # With a head, EfficientNet divides by the deviation twice, as its first training did.
+    twice = kind == "EfficientNet" and values.get("include_top", True)
+    return mean, tuple(one**2 for one in std) if twice else std
+
+
+def _resampling(given: Any) -> str:
+    if given in RESAMPLING and not isinstance(given, bool):
+        return RESAMPLING[given]
+    named = OTHER_RESAMPLING.get(given, str(given)[:32]) if isinstance(given, int) else str(given)[:32]
+    raise InputUnknown(f"resample: expected {', '.join(RESAMPLING.values())}; got {named}; {OWN_FILE}")
+
+
+def _number(values: Mapping[str, Any], key: str, default: float) -> float:
+    value = values.get(key)
+    if value is None:
+        return default
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InputUnknown(f"{key}: expected a number, got {str(value)[:64]}; {OWN_FILE}")
+    return float(value)
+
+
+def _per_channel(given: Any, key: str, channels: int) -> tuple[float, ...]:
+    numbers: Sequence[Any] = given if isinstance(given, list | tuple) else [given] * channels
+    if not all(isinstance(one, int | float) and not isinstance(one, bool) for one in numbers):
+        raise InputUnknown(f"{key}: expected a number for each channel, got {str(given)[:64]}; {OWN_FILE}")
+    return tuple(float(one) for one in numbers)
+
+
+def _whole_numbers(values: Mapping[str, Any], key: str, count: int) -> tuple[int, ...]:
+    given = values.get(key)
+    if (
+        not isinstance(given, list | tuple)
+        or len(given) != count
+        or not all(isinstance(one, int) and not isinstance(one, bool) and one > 0 for one in given)
+    ):
+        raise InputUnknown(f"{key}: expected {count} whole numbers, got {str(given)[:64]}; {OWN_FILE}")
+    return tuple(given)

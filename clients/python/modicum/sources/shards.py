@@ -1,0 +1,209 @@
+"""Weights in several safetensors files, joined to one without holding them in memory.
+
+A safetensors file is the length of its header (8 bytes), the header (JSON: type, shape and place of each tensor), and
+the numbers. The joined file has the numbers of each file one after the other, and one header with places moved.
+"""
+
+import hashlib
+import io
+import json
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from modicum.errors import ModelFolderRefused
+from modicum.resource_names import printable
+from modicum.sources.contents import BLOCK_BYTES, Content, reason_of, require_file
+
+INDEX = "model.safetensors.index.json"
+LENGTH = struct.Struct("<Q")
+#: Of a header, and of the index.
+MOST_HEADER_BYTES = 16 * 1024 * 1024
+MOST_SHARDS = 1_000
+METADATA = "__metadata__"
+ALIGNMENT = 8
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Bytes of a file, or of memory if `path` is None."""
+
+    size: int
+    path: Path | None = None
+    start: int = 0
+    data: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class _Shard:
+    path: Path
+    tensors: Mapping[str, Any]
+    start: int
+    size: int
+
+
+def joined_shards(index: Path) -> Content:
+    """The content of the files that an index names, as one safetensors file.
+
+    Raises:
+        ModelFolderRefused: the index or a file is missing, damaged, out of bounds or outside the folder.
+    """
+    of_tensors = _weight_map(index)
+    names = sorted(set(of_tensors.values()))
+    shards = [_shard(index.parent / name) for name in names]
+    pieces = _pieces(index, of_tensors, shards)
+    digest = hashlib.sha256()
+    try:
+        with _open(pieces) as stream:
+            while block := stream.read(BLOCK_BYTES):
+                digest.update(block)
+    except OSError as error:
+        raise ModelFolderRefused(f"{index}: its files cannot be read: {reason_of(error)}") from error
+    size = sum(piece.size for piece in pieces)
+    return Content(digest.hexdigest(), size, str(index), lambda: _open(pieces))
+
+
+def _weight_map(index: Path) -> dict[str, str]:
+    """The file of each tensor."""
+    require_file(index)
+    try:
+        if index.stat().st_size > MOST_HEADER_BYTES:
+            raise ModelFolderRefused(f"{index}: expected at most {MOST_HEADER_BYTES // 1024**2} MiB of JSON")
+        values = json.loads(index.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ModelFolderRefused(f"{index}: cannot be read: {reason_of(error)}") from error
+    except (ValueError, RecursionError) as error:
+        raise ModelFolderRefused(f"{index}: not valid JSON; download it again, or save the model again") from error
+    files = values.get("weight_map") if isinstance(values, dict) else None
+    if not isinstance(files, dict) or not files or not all(isinstance(name, str) for name in files.values()):
+        raise ModelFolderRefused(f"{index}: expected a weight_map from tensors to files; save the model again")
+    if len(set(files.values())) > MOST_SHARDS:
+        raise ModelFolderRefused(f"{index}: expected at most {MOST_SHARDS:,} files; save the model in larger ones")
+    for name in files.values():
+        if Path(name).name != name or not name.endswith(".safetensors"):
+            raise ModelFolderRefused(
+                f"{index}: expected names of .safetensors files in the same folder, got {printable(name[:128])}"
+            )
+    return files
+
+
+def _shard(path: Path) -> _Shard:
+    if not path.is_file():
+        raise ModelFolderRefused(f"{path}: this part of the weights is missing; download it into the folder")
+    try:
+        with path.open("rb") as stream:
+            begin = stream.read(LENGTH.size)
+            length = LENGTH.unpack(begin)[0] if len(begin) == LENGTH.size else 0
+            header = stream.read(length) if 0 < length <= MOST_HEADER_BYTES else b""
+            size = stream.seek(0, io.SEEK_END) - LENGTH.size - length
+        tensors = json.loads(header)
+    except OSError as error:
+        raise ModelFolderRefused(f"{path}: cannot be read: {reason_of(error)}") from error
+    except (ValueError, RecursionError) as error:
+        raise _damaged(path) from error
+    if not isinstance(tensors, dict) or size < 0:
+        raise _damaged(path)
+    tensors.pop(METADATA, None)
+    if any(not _lies_within(entry, size) for entry in tensors.values()):
+        raise _damaged(path)
+    return _Shard(path, tensors, LENGTH.size + length, size)
+
+
+def _lies_within(entry: Any, size: int) -> bool:
+    """Whether a tensor's place lies within the numbers of its file."""
+    place = entry.get("data_offsets") if isinstance(entry, dict) else None
+    if not isinstance(place, list) or not all(type(one) is int for one in place):
+        return False
+    return len(place) == 2 and 0 <= place[0] <= place[1] <= size  # noqa: PLR2004  # begin and end
+
+
+def _damaged(path: Path) -> ModelFolderRefused:
+    return ModelFolderRefused(f"{path}: not a complete safetensors file; download it again, or save the model again")
+
+
+def _pieces(index: Path, of_tensors: Mapping[str, str], shards: Sequence[_Shard]) -> tuple[_Piece, ...]:
+    header: dict[str, Any] = {}
+    offset = 0
+    for shard in shards:
+        for name, entry in shard.tensors.items():
+            if of_tensors.get(name) != shard.path.name:
+                raise ModelFolderRefused(
+                    f"{index}: {printable(name[:128])} is in {shard.path.name}, but the index says otherwise; download "
+                    "both again, or save the model again"
+                )
+            begin, end = entry["data_offsets"]
+            header[name] = {**entry, "data_offsets": [begin + offset, end + offset]}
+        offset += shard.size
+    absent = next((name for name in of_tensors if name not in header), None)
+    if absent is not None:
+        raise ModelFolderRefused(
+            f"{index}: {printable(absent[:128])} is not in {of_tensors[absent]}; download both again, or save the "
+            "model again"
+        )
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % ALIGNMENT)
+    begin = LENGTH.pack(len(text)) + text
+    return (
+        _Piece(len(begin), data=begin),
+        *(_Piece(shard.size, path=shard.path, start=shard.start) for shard in shards),
+    )
+
+
+def _open(pieces: Sequence[_Piece]) -> BinaryIO:
+    return cast("BinaryIO", io.BufferedReader(_Joined(pieces), BLOCK_BYTES))
+
+
+class _Joined(io.RawIOBase):
+    """A stream of pieces, one after the other. A file is open while it is read."""
+
+    def __init__(self, pieces: Sequence[_Piece]) -> None:
+        super().__init__()
+        self._pieces = pieces
+        self._position = 0
+        self._opened: tuple[_Piece, BinaryIO] | None = None
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: sum(piece.size for piece in self._pieces)}
+        self._position = base[whence] + offset
+        return self._position
+
+    def readinto(self, buffer: Any) -> int:
+        offset = self._position
+        for piece in self._pieces:
+            if offset < piece.size:
+                data = self._bytes(piece, offset, min(len(buffer), piece.size - offset))
+                buffer[: len(data)] = data
+                self._position += len(data)
+                return len(data)
+            offset -= piece.size
+        return 0
+
+    def close(self) -> None:
+        self._leave()
+        super().close()
+
+    def _bytes(self, piece: _Piece, offset: int, size: int) -> bytes:
+        if piece.path is None:
+            return piece.data[offset : offset + size]
+        if self._opened is None or self._opened[0] is not piece:
+            self._leave()
+            self._opened = piece, piece.path.open("rb")
+        stream = self._opened[1]
+        stream.seek(piece.start + offset)
+        return stream.read(size)
+
+    def _leave(self) -> None:
+        if self._opened is not None:
+            self._opened[1].close()
+            self._opened = None

@@ -1,0 +1,163 @@
+"""Image classifiers of Hugging Face's transformers, from a configuration of plain values and weights.
+
+The class comes from the library's own table of image classifiers, so nothing is downloaded and no code of the model
+runs. The library puts the weights into the module itself, because it renames keys between its releases.
+"""
+
+import logging
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Any, TypeVar
+
+import torch
+from modicum_sis.numerics.out_of_memory import is_out_of_memory
+from torch import Tensor, nn
+
+from modicum_server.model_process.failure_reasons import ModelRefused, TaskFailure, first_line
+
+GROUP = "transformers"
+EXTRA_NUMBERS = 1.05
+"""A module may have this many times the numbers of its weights: shared ones are saved once, some are computed."""
+FEW_NUMBERS = 100_000
+NAMED_KEYS = 3
+BUILT_ELSEWHERE = frozenset({"timm_wrapper"})
+"""Types that are built by another library, by a name that this process does not check."""
+
+OUTPUT_KEYS = frozenset({"output_attentions", "output_hidden_states", "return_dict"})
+"""What changes the form of the outputs, and not the logits."""
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+class LogitsModule(nn.Module):
+    """A classifier of transformers as a plain module: images (N, C, H, W) to logits (N, classes)."""
+
+    def __init__(self, classifier: nn.Module) -> None:
+        super().__init__()
+        self.classifier = classifier
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits."""
+        logits: Tensor = self.classifier(pixel_values=images, return_dict=True).logits
+        return logits
+
+
+def load_classifier(kind: str, configuration: Mapping[str, Any], weights: Mapping[str, Tensor]) -> nn.Module:
+    """Build the classifier of this `model_type`, and put the weights into it. All of them must fit.
+
+    Raises:
+        ModelRefused: ARCHITECTURE_UNKNOWN, CONFIGURATION_REFUSED or STATE_DICT_MISMATCH.
+        TaskFailure: ARCHITECTURE_UNAVAILABLE when transformers is not installed here.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about its own old names
+        cls, own = _class_and_configuration(kind, configuration)
+        _refuse_other_size(kind, cls, own, weights)
+        return LogitsModule(_filled(kind, cls, own, weights))
+
+
+def _class_and_configuration(kind: str, configuration: Mapping[str, Any]) -> tuple[Any, Any]:
+    try:
+        from transformers.models.auto import configuration_auto, modeling_auto  # noqa: PLC0415  seconds, and an extra
+        from transformers.utils import logging as their_logging  # noqa: PLC0415
+    except ImportError as error:
+        raise TaskFailure(
+            "ARCHITECTURE_UNAVAILABLE",
+            f"architectures {GROUP}:TYPE need the package {error.name or GROUP}, which this worker does not have. "
+            "Install modicum-server[hub] on the worker",
+            model_at_fault=False,  # a worker with the package can load the version
+        ) from error
+    their_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    their_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    known = sorted(set(modeling_auto.MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES) - BUILT_ELSEWHERE)
+    if kind not in known:
+        raise ModelRefused(
+            "ARCHITECTURE_UNKNOWN",
+            f"transformers has no image classifier of the type {kind} here; it has {', '.join(known)}. Use a worker "
+            "with a newer transformers, or export the model (--exported)",
+        )
+    plain = {key: value for key, value in configuration.items() if key not in OUTPUT_KEYS}
+    own = _built(kind, partial(configuration_auto.CONFIG_MAPPING[kind].from_dict, plain))
+    found: Any = modeling_auto.MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING[type(own)]
+    classes = {one.__name__: one for one in (found if isinstance(found, tuple) else (found,))}
+    named = (own.architectures or [""])[0]
+    if named not in classes:
+        raise ModelRefused(
+            "CONFIGURATION_REFUSED",
+            f"expected `architectures` to name {' or '.join(classes)}, got {named or 'nothing'}. Save the image "
+            "classifier itself with save_pretrained",
+        )
+    return classes[named], own
+
+
+def _built(kind: str, build: Callable[[], T]) -> T:
+    """Build by the library, whose errors are about the configuration.
+
+    Raises:
+        ModelRefused: CONFIGURATION_REFUSED.
+    """
+    try:
+        return build()
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        log.exception("a %s could not be built from its configuration", kind)
+        raise ModelRefused(
+            "CONFIGURATION_REFUSED",
+            f"transformers cannot build a {kind} from this config.json{first_line(error)}. Save the model again with "
+            "save_pretrained, or use a worker with the release of transformers that saved it",
+        ) from error
+
+
+def _refuse_other_size(kind: str, cls: Any, own: Any, weights: Mapping[str, Tensor]) -> None:
+    """Refuse a configuration of more numbers than its weights have, before any memory is taken for them.
+
+    Raises:
+        ModelRefused: STATE_DICT_MISMATCH.
+    """
+    with torch.device("meta"):
+        module = _built(kind, lambda: cls(own))
+    described = sum(tensor.numel() for tensor in module.state_dict().values())
+    given = sum(tensor.numel() for tensor in weights.values())
+    if described > given * EXTRA_NUMBERS + FEW_NUMBERS:
+        raise ModelRefused(
+            "STATE_DICT_MISMATCH",
+            f"config.json describes a model of {described:,} numbers, but the weights hold {given:,}. Give the "
+            "config.json that was saved with these weights",
+        )
+
+
+def _filled(kind: str, cls: Any, own: Any, weights: Mapping[str, Tensor]) -> nn.Module:
+    try:
+        module, found = cls.from_pretrained(
+            None, config=own, state_dict=dict(weights), dtype=torch.float32, output_loading_info=True
+        )
+    except RuntimeError as error:
+        if is_out_of_memory(error):
+            raise
+        log.exception("the weights of a %s could not be loaded", kind)
+        raise ModelRefused(
+            "STATE_DICT_MISMATCH", f"the weights do not fit config.json: shapes differ. {_SAME}"
+        ) from error
+    complaints = [
+        _named("missing", found["missing_keys"]),
+        _named("unexpected", found["unexpected_keys"]),
+        _named("of another shape", [str(key) for key, *_ in found["mismatched_keys"]]),
+    ]
+    if any(complaints):
+        raise ModelRefused(
+            "STATE_DICT_MISMATCH", f"the weights do not fit config.json: {'; '.join(filter(None, complaints))}. {_SAME}"
+        )
+    classifier: nn.Module = module
+    return classifier
+
+
+_SAME = "Give the config.json and the model.safetensors that were saved together"
+
+
+def _named(what: str, keys: Iterable[str]) -> str:
+    listed = sorted(keys)
+    rest = f" and {len(listed) - NAMED_KEYS} more" if len(listed) > NAMED_KEYS else ""
+    return f"{what} {', '.join(listed[:NAMED_KEYS])}{rest}" if listed else ""

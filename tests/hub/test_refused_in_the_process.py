@@ -1,0 +1,109 @@
+"""What the model's process refuses of configuration and weights, whoever sent them."""
+
+import json
+import sys
+from dataclasses import dataclass
+
+import pytest
+import torch
+from modicum_server.domain.digests import digest_of
+from modicum_server.domain.models import ModelVersion, VersionState, Weights
+from modicum_server.model_process.failure_reasons import TaskFailure
+from modicum_server.model_process.loading import load_version
+from modicum_server.model_process.slot import Slot
+from safetensors.torch import load_file, save
+
+from tests.hub.hub_stage import family, quietly, saved
+
+
+@dataclass(frozen=True)
+class Vit:
+    """A saved tiny ViT: its configuration as a server has it, its weights, and an empty slot."""
+
+    configuration: dict
+    weights: dict
+    slot: Slot
+
+    def load(self, *, kind="transformers:vit", configuration=None, weights=None, text=None):
+        data = save(self.weights if weights is None else weights)
+        digest = digest_of(data)
+        (self.slot.folder / "artifacts" / digest).write_bytes(data)
+        text = json.dumps(configuration or self.configuration) if text is None else text
+        version = ModelVersion("", Weights(digest, kind, text), None, (), "", VersionState.PENDING, None)
+        quietly(lambda: load_version(self.slot, version, {}, torch.device("cpu")))
+
+    def refusal(self, **given) -> TaskFailure:
+        with pytest.raises(TaskFailure) as refused:
+            self.load(**given)
+        return refused.value
+
+
+@pytest.fixture
+def vit(tmp_path) -> Vit:
+    saved(family("vit"), tmp_path / "model")
+    written = json.loads((tmp_path / "model" / "config.json").read_text())
+    labels = {"id2label", "label2id"}
+    configuration = {key: value for key, value in written.items() if key not in labels} | {"num_labels": 5}
+    (tmp_path / "slot" / "artifacts").mkdir(parents=True)
+    return Vit(configuration, load_file(tmp_path / "model" / "model.safetensors"), Slot(tmp_path / "slot"))
+
+
+def test_the_saved_configuration_and_weights_are_loaded(vit):
+    assert vit.refusal().reason == "INPUT_MISSING"  # all else was in order
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason", "says"),
+    [
+        ({"hidden_size": 4096}, "STATE_DICT_MISMATCH", "config.json describes a model of"),
+        ({"intermediate_size": 65}, "STATE_DICT_MISMATCH", "do not fit config.json"),
+        ({"num_hidden_layers": 3}, "STATE_DICT_MISMATCH", "missing"),
+        ({"num_hidden_layers": 1}, "STATE_DICT_MISMATCH", "unexpected"),
+        ({"num_labels": 6}, "STATE_DICT_MISMATCH", "do not fit config.json"),
+        ({"hidden_act": "no_such"}, "CONFIGURATION_REFUSED", "cannot build a vit"),
+        ({"architectures": ["ViTModel"]}, "CONFIGURATION_REFUSED", "ViTForImageClassification, got ViTModel"),
+        ({"architectures": None}, "CONFIGURATION_REFUSED", "got nothing"),
+        ({"auto_map": {"AutoConfig": "a.B"}}, "CONFIGURATION_REFUSED", "would load Python code"),
+    ],
+    ids=lambda one: "-".join(one) if isinstance(one, dict) else None,
+)
+def test_what_does_not_fit_is_refused(vit, changes, reason, says):
+    refused = vit.refusal(configuration={**vit.configuration, **changes})
+
+    assert (refused.reason, refused.model_at_fault) == (reason, True)
+    assert says in refused.detail
+
+
+def test_a_type_without_image_classifiers_is_unknown(vit):
+    refused = vit.refusal(kind="transformers:bert")
+
+    assert refused.reason == "ARCHITECTURE_UNKNOWN"
+    assert "no image classifier of the type bert" in refused.detail
+    assert vit.refusal(kind="transformers:timm_wrapper").reason == "ARCHITECTURE_UNKNOWN"
+
+
+def test_a_worker_without_transformers_is_not_the_model_s_fault(vit, monkeypatch):
+    monkeypatch.setitem(sys.modules, "transformers.models.auto", None)
+
+    refused = vit.refusal()
+
+    assert (refused.reason, refused.model_at_fault) == ("ARCHITECTURE_UNAVAILABLE", False)
+    assert "Install modicum-server[hub]" in refused.detail
+
+
+def test_a_text_that_is_no_configuration_is_refused(vit):
+    for text in ("{", "[]", "NaN", '{"a": Infinity}', '{"a": "' + "x" * 70_000 + '"}'):
+        assert vit.refusal(text=text).reason == "CONFIGURATION_REFUSED"
+
+
+def test_other_families_take_no_configuration(vit):
+    refused = vit.refusal(kind="torchvision:resnet18")
+
+    assert (refused.reason, "takes no configuration" in refused.detail) == ("CONFIGURATION_REFUSED", True)
+
+
+def test_arguments_that_timm_does_not_know_are_refused(vit):
+    refused = vit.refusal(kind="timm:resnet10t", configuration={"no_such_argument": 3})
+
+    assert refused.reason == "CONFIGURATION_REFUSED"
+    assert "model_args of its config.json" in refused.detail
