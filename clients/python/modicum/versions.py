@@ -43,8 +43,8 @@ class Model:
 class ModelVersion:
     """An immutable version of a model. The fields from `class_count` on are empty until the version is READY.
 
-    `source` is weights, exported, torchscript, ensemble or input_dropout. `architecture` is that of the weights.
-    `parts` are the versions that an ensemble or an input-dropout version is made of.
+    `source` is weights, exported, torchscript, ensemble or input_dropout. `architecture` is that of the weights, and
+    `configuration` the JSON text that it is built from beside its name. `parts` are the versions that an ensemble or an input-dropout version is made of.
     """
 
     name: str
@@ -64,6 +64,7 @@ class ModelVersion:
     create_time: datetime
     check_time: datetime | None
     principal: str = ""
+    configuration: str = ""
 
     def class_name(self, index: int | None) -> str:
         """The label of a class; its index if it has no label; empty for None."""
@@ -108,6 +109,7 @@ def version_value(message: model_pb2.ModelVersion) -> ModelVersion:
         create_time=time_value(message.create_time),
         check_time=optional_time(message.check_time, present=message.HasField("check_time")),
         principal=message.principal,
+        configuration=message.weights.configuration,
     )
 
 
