@@ -77,7 +77,12 @@ def test_every_field_of_a_version_reaches_the_client(kind):
     came = client_versions.version_value(models.version_message(version))
 
     check = {f"check.{field.name}": field.name for field in fields(ModelCheck)}
-    source = {"source.architecture": "architecture", "source.members": "parts", "source.member": "parts.0"}
+    source = {
+        "source.architecture": "architecture",
+        "source.configuration": "configuration",
+        "source.members": "parts",
+        "source.member": "parts.0",
+    }
     # the client names the kind, and does not repeat what it was made with
     made_with = {f"source.{name}" for name in ("digest", "kind", "combine", "keep_probability", "samples", "seed")}
     assert_crosses(version, came, but=frozenset(made_with), renamed=check | source)

@@ -44,7 +44,8 @@ class ModelVersion:
     """An immutable version of a model. The fields from `class_count` on are empty until the version is READY.
 
     `source` is weights, exported, torchscript, ensemble or input_dropout. `architecture` is that of the weights, and
-    `configuration` the JSON text that it is built from beside its name. `parts` are the versions that an ensemble or an input-dropout version is made of.
+    `configuration` the JSON text that it is built from beside its name. `parts` are the versions that an ensemble or an
+    input-dropout version is made of.
     """
 
     name: str
