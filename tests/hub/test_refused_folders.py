@@ -154,7 +154,7 @@ def test_a_folder_without_a_file_ends_with_5(folder, run, remove, put, says):
     if put:
         (folder / put).write_bytes(b"x")
 
-    (folder.parent / "policy.yaml").write_text("version: 1\npreset: default\n")
+    assert run("policy", "init", "policy.yaml").code == 0
 
     for command in (("audit", "photos"), ("gate", "photos", "--policy", "policy.yaml")):
         ended = run(*command, "--model", "my-vit")
