@@ -37,7 +37,10 @@ class KeptFolder:
         return self._size_bytes
 
     def take(self, digest: str, destination: Path) -> bool:
-        """Put a file at a path once its bytes were hashed; False where there is none, or a damaged one, which goes."""
+        """Put a file at a path once its bytes were hashed.
+
+        False where it is not kept, or the disk is full. A damaged one is deleted, and counts as not kept.
+        """
         with self._lock:
             if digest not in self._sizes:
                 return False

@@ -2,9 +2,9 @@
 
 All rules are here, and a test holds them to a table of situations. Computes no measure: it reads verdicts.
 
-What was found is told in this order, the first that there is opening the summary: a spot that is called a shortcut,
-accuracy that falls with the counterfactual set, a spot that a person judges, an edge or a background that is needed,
-no spot. The report's first screen follows the same order, and lists take the first sentence for the worst outcome.
+The summary tells what was found in this order, and begins with the first of these that applies: a spot that is called a
+shortcut, accuracy that falls with the counterfactual set, a spot that a person judges, an edge or a background that is
+needed, no spot. The report's first screen has the same order. Lists show the first sentence beside the worst outcome.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,6 +1,6 @@
-"""News of an audit for the browsers that look at it: that there is some. What it is, the page asks for.
+"""Tells the browsers that show an audit that there is news of it. The page then asks what is new.
 
-A browser may have a few open at once. One ends with the session, with the audit, and when the server stops.
+A browser may have a few streams open at once. Each ends with its session, with its audit, and when the server stops.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ PAUSE_SECONDS = 1.0
 
 
 class AuditNews:
-    """Streams of news. Each is also a watch, of which a process, a principal and a project may have so many."""
+    """Streams of news. Each is also a watch, and counts as one of its process, its principal and its project."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class AuditNews:
 
         Args:
             principal: who looks.
-            secret: that of the session. It is looked at before each message but the first.
+            secret: that of the session, which is checked before each message but the first.
             name: of the audit.
 
         Raises:

@@ -1,4 +1,4 @@
-"""What is said between the messages of a stream, so that both ends know that the other is still there."""
+"""Heartbeats between the messages of a stream, so that each end notices when the other is gone."""
 
 import asyncio
 from collections.abc import AsyncGenerator

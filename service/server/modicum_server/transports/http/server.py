@@ -68,7 +68,8 @@ class HttpServer:
             OSError: the port is taken, or the certificate or its key cannot be read.
         """
         self._state.certificates = certificates_of(self._settings)
-        # asyncio takes a quarter of a megabyte for each connection, and fills it with zeros at the handshake.
+        # asyncio takes a quarter of a megabyte for each connection, and fills it with zeros at the handshake. It has no
+        # option for one server: this bounds the TLS connections of the whole process.
         asyncio.sslproto.SSLProtocol.max_size = TLS_READ_BYTES
         host, port = self._settings.host, self._settings.http_port
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
