@@ -17,16 +17,15 @@ from modicum_server.errors import FieldInvalid
 from modicum_server.transports.http.rest.problems import written_problem
 from modicum_server.transports.http.rest.protojson import written
 from modicum_server.transports.http.rest.wire import HttpWire, while_there
+from modicum_server.transports.http.server_sent_events import HEARTBEAT, MEDIA_TYPE, event
 from modicum_server.transports.refusals import Refusal
 from modicum_server.usecases.heartbeats import with_heartbeats
 from modicum_server.usecases.rules import LARGEST_INT64, shown
 
-MEDIA_TYPE = "text/event-stream"
 RETRY_MILLISECONDS = 1000
 LAST_EVENT_HEADER = "last-event-id"
 RESUME_FIELD = "after_sequence"
 END_FIELD = "end_time"
-_HEARTBEAT = b": still there\n\n"
 
 
 async def stream_events(
@@ -79,7 +78,7 @@ async def _send_all(
         return
     async with aclosing(_unseen(first, messages, seen)) as news:
         async for message in with_heartbeats(news, heartbeat_seconds):
-            await _send(wire, _HEARTBEAT if message is None else await _event_of(message))
+            await _send(wire, HEARTBEAT if message is None else await _event_of(message))
     await wire.send({"type": "http.response.body"})
 
 
@@ -117,9 +116,9 @@ def _is_last(message: Message) -> bool:
 
 async def _event_of(message: Message) -> bytes:
     name, value = _carried(message)
-    return b"id: %d\nevent: %s\ndata: %s\n\n" % (value.sequence, name.encode(), await written(value))
+    return event(name, await written(value), sequence=value.sequence)
 
 
 def _farewell(refusal: Refusal) -> bytes:
     """Return the last event of a stream that the server ends: why, and when to connect again."""
-    return b"retry: %d\nevent: problem\ndata: %s\n\n" % (RETRY_MILLISECONDS, written_problem(refusal))
+    return event("problem", written_problem(refusal), retry_milliseconds=RETRY_MILLISECONDS)

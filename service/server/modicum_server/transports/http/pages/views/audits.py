@@ -25,6 +25,7 @@ from modicum_server.transports.http.pages.streaming import Streamed
 from modicum_server.transports.http.pages.views.projects import FIRST_COMMANDS
 from modicum_server.transports.http.pages.visits import Visit
 from modicum_server.transports.http.pages.words import id_of
+from modicum_server.transports.http.server_sent_events import HEARTBEAT, MEDIA_TYPE, event
 from modicum_server.usecases.durations import longest_seconds
 from modicum_server.usecases.judging import AskedPolicy, starting_policy
 from modicum_server.usecases.pages import PageRequest
@@ -38,7 +39,6 @@ VERDICTS_SHOWN = 10
 REVIEWS_SHOWN = 5
 OTHERS_SHOWN = 30
 RETRY_MILLISECONDS = 3000
-STILL_THERE = b": still there\n\n"
 SEQUENCE = re.compile("[0-9]{1,18}", re.ASCII)
 STAGES: Mapping[Stage | None, str] = {
     Stage.SEARCH: "Subsets are searched",
@@ -126,24 +126,26 @@ async def _progress(visit: Visit) -> Response:
 async def _events(visit: Visit) -> Response:
     """Return a stream of server-sent events: that there is news of an audit. The page then asks for its progress.
 
-    A browser that connects again is told only of what came after the last event that it has seen.
+    A page says which state of the audit it shows. A browser that connects again says which event it saw last. News
+    begins after that.
     """
     asked = visit.request.headers.get("last-event-id") or visit.query("after")
     told = _told(visit, int(asked) if SEQUENCE.fullmatch(asked) else 0)
     beginning = await anext(told)
-    return Streamed(told, beginning=beginning, headers=headers.EVENTS, media_type="text/event-stream")
+    return Streamed(told, beginning=beginning, headers=headers.EVENTS, media_type=MEDIA_TYPE)
 
 
 async def _told(visit: Visit, seen: int) -> AsyncGenerator[bytes]:
-    able, secret = visit.use_cases.audit_news, secret_of(visit.request)
-    async with aclosing(able.of(visit.principal, secret, _name(visit))) as news:
+    audit_news, secret = visit.use_cases.audit_news, secret_of(visit.request)
+    async with aclosing(audit_news.of(visit.principal, secret, _name(visit))) as news:
         async for audit in news:
+            # later messages of the same sequence are news: what the audit waits for has changed
             known, seen = audit is not None and audit.sequence <= seen, 0
             if audit is None or (known and not audit.state.terminal):
-                yield STILL_THERE
+                yield HEARTBEAT
                 continue
             kind = "end" if audit.state.terminal else "news"
-            yield f"retry: {RETRY_MILLISECONDS}\nid: {audit.sequence}\nevent: {kind}\ndata:\n\n".encode()
+            yield event(kind, sequence=audit.sequence, retry_milliseconds=RETRY_MILLISECONDS)
 
 
 async def _progress_of(visit: Visit, watched: Watched) -> dict[str, Any]:

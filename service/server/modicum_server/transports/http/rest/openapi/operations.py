@@ -10,7 +10,6 @@ from modicum_server.transports.contract import OPEN_METHODS
 from modicum_server.transports.contract import path_of as method_path
 from modicum_server.transports.http.rest.bodies import FORM
 from modicum_server.transports.http.rest.downloads import ANY_BYTES
-from modicum_server.transports.http.rest.events import MEDIA_TYPE as EVENTS
 from modicum_server.transports.http.rest.openapi.comments import comment_on, summary_of
 from modicum_server.transports.http.rest.openapi.examples import EXAMPLES, IDS, IN_QUERIES
 from modicum_server.transports.http.rest.openapi.refusals import refusals_of
@@ -26,6 +25,7 @@ from modicum_server.transports.http.rest.protojson import field_of, is_nested
 from modicum_server.transports.http.rest.requests import REQUEST_ID_FIELD, common_prefix
 from modicum_server.transports.http.rest.responses import NEXT_TOKEN, is_resource
 from modicum_server.transports.http.rest.routes import WHOLE_BODY, Binding
+from modicum_server.transports.http.server_sent_events import MEDIA_TYPE as EVENTS
 from modicum_server.usecases.reports import MEDIA_TYPES, ReportFormat
 from modicum_server.usecases.resource_names import PATTERNS
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from modicum_server.transports.http.rest.events import MEDIA_TYPE as EVENTS
+from modicum_server.transports.http.server_sent_events import MEDIA_TYPE as EVENTS
 
 JSON = "application/json"
 Resolve = Callable[[Mapping[str, Any]], Mapping[str, Any]]
