@@ -4,8 +4,8 @@ To add architectures, an operator installs a package with an entry point in the 
 callable `build(name, class_count) -> torch.nn.Module` that raises `ArchitectureUnknown` for an unknown name. Class
 count and channels come from the weights, so a head of any size can be loaded, and a first convolution for any number of
 channels; `build` makes one for RGB. When the architectures are built for images of one size, as vision transformers
-are, `build` takes a third argument, `size`. One that builds from more than its name takes `configuration`, a mapping of
-plain values.
+are, `build` takes a third argument, `size`. `build_timm` also takes `configuration`, a mapping of plain values; the API
+accepts none for the groups of other packages.
 """
 
 import difflib
@@ -218,16 +218,14 @@ def build_timm(
         resized = own is not None and own.fixed_input_size and size not in {None, tuple(own.input_size[1:])}
         options: dict[str, Any] = {"img_size": size} if resized else {}
         options |= dict(configuration or {}) | {"pretrained": False, "num_classes": class_count}
-        if configuration is None:
-            module: nn.Module = timm.create_model(name, **options)
-        else:
-            module = _from_arguments(functools.partial(timm.create_model, name), name, options)
+        create = functools.partial(timm.create_model, name, **options)
+        module: nn.Module = create() if configuration is None else _configured_timm(create, name)
     return module
 
 
-def _from_arguments(create: Callable[..., nn.Module], name: str, options: Mapping[str, Any]) -> nn.Module:
+def _configured_timm(create: Callable[[], nn.Module], name: str) -> nn.Module:
     try:
-        return create(**options)
+        return create()
     except Exception as error:
         if is_out_of_memory(error):
             raise

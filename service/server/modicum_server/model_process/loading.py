@@ -114,9 +114,8 @@ def _module_of_weights(path: Path, source: Weights, specification: InputSpecific
     if group == transformers_models.GROUP:
         return transformers_models.load_classifier(name, configuration, weights)
     size = None if specification is None else (specification.height, specification.width)
-    module = build_architecture(
-        architecture, class_count_of(architecture, weights, configuration), size, configuration or None
-    )
+    class_count = class_count_of(architecture, weights, configuration)
+    module = build_architecture(architecture, class_count, size, configuration)
     take_channels(module, weights)
     fit_weights(module, weights, architecture)
     return module
