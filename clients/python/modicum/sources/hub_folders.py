@@ -13,7 +13,8 @@ from typing import Any
 from modicum.errors import InvalidArgument, ModelFolderRefused
 from modicum.resource_names import printable
 from modicum.sources.configurations import ConfigurationRefused, check_configuration, read_configuration
-from modicum.sources.contents import Content, file_content, reason_of, require_file
+from modicum.sources.contents import Content, file_content
+from modicum.sources.folder_json import json_object
 from modicum.sources.hub_inputs import InputUnknown, timm_input, transformers_input
 from modicum.sources.inputs import InputSpecification
 from modicum.sources.shards import INDEX, joined_shards
@@ -25,8 +26,6 @@ PROCESSOR = "processor_config.json"
 WEIGHTS = "model.safetensors"
 PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "model.bin")
 OTHER_FORMATS = {"tf_model.h5": "TensorFlow", "flax_model.msgpack": "Flax", "adapter_model.safetensors": "an adapter"}
-#: Of a JSON file. The names of 21,000 classes take 2 MiB, twice.
-MOST_JSON_BYTES = 16 * 1024 * 1024
 MOST_CLASSES = 100_000
 UNNAMED = "LABEL_"
 TASK = "ForImageClassification"
@@ -102,7 +101,7 @@ def hub_folder(path: Path) -> HubFolder:
             f"--model {path}: expected {CONFIGURATION}, as save_pretrained of transformers or save_for_hf of timm "
             "writes it. For weights alone, use --weights and --architecture"
         )
-    values = _json_object(path / CONFIGURATION)
+    values = json_object(path / CONFIGURATION)
     _refuse_without_weights(path)
     if "architecture" in values:
         return _timm_folder(path, values)
@@ -112,21 +111,6 @@ def hub_folder(path: Path) -> HubFolder:
         f"{path / CONFIGURATION}: expected `model_type` (transformers) or `architecture` (timm). For weights alone, "
         "use --weights and --architecture"
     )
-
-
-def _json_object(path: Path) -> dict[str, Any]:
-    require_file(path)
-    try:
-        if path.stat().st_size > MOST_JSON_BYTES:
-            raise ModelFolderRefused(f"{path}: expected at most {MOST_JSON_BYTES // 1024**2} MiB of JSON")
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ModelFolderRefused(f"{path}: cannot be read: {reason_of(error)}") from error
-    except (ValueError, RecursionError) as error:
-        raise ModelFolderRefused(f"{path}: not valid JSON in UTF-8; save the model again") from error
-    if not isinstance(values, dict):
-        raise ModelFolderRefused(f"{path}: expected a JSON object, got {type(values).__name__}")
-    return values
 
 
 def _refuse_without_weights(path: Path) -> None:
@@ -184,9 +168,9 @@ def _refuse_other_task(where: Path, values: Mapping[str, Any]) -> None:
 def _transformers_input(path: Path, channels: int) -> tuple[InputSpecification | None, str]:
     try:
         if (path / PREPROCESSOR).is_file():
-            where, values = path / PREPROCESSOR, _json_object(path / PREPROCESSOR)
+            where, values = path / PREPROCESSOR, json_object(path / PREPROCESSOR)
         elif (path / PROCESSOR).is_file():
-            where, values = path / PROCESSOR, _json_object(path / PROCESSOR).get("image_processor") or {}
+            where, values = path / PROCESSOR, json_object(path / PROCESSOR).get("image_processor") or {}
         else:
             return None, (
                 f"{path}: {PREPROCESSOR} is missing, which says how pictures are resized and normalised. Save the "

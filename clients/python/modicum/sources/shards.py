@@ -15,11 +15,11 @@ from typing import Any, BinaryIO, cast
 
 from modicum.errors import ModelFolderRefused
 from modicum.resource_names import printable
-from modicum.sources.contents import BLOCK_BYTES, Content, reason_of, require_file
+from modicum.sources.contents import BLOCK_BYTES, Content, reason_of
+from modicum.sources.folder_json import json_object
 
 INDEX = "model.safetensors.index.json"
 LENGTH = struct.Struct("<Q")
-#: Of a header, and of the index.
 MOST_HEADER_BYTES = 16 * 1024 * 1024
 MOST_SHARDS = 1_000
 METADATA = "__metadata__"
@@ -67,16 +67,7 @@ def joined_shards(index: Path) -> Content:
 
 def _weight_map(index: Path) -> dict[str, str]:
     """The file of each tensor."""
-    require_file(index)
-    try:
-        if index.stat().st_size > MOST_HEADER_BYTES:
-            raise ModelFolderRefused(f"{index}: expected at most {MOST_HEADER_BYTES // 1024**2} MiB of JSON")
-        values = json.loads(index.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ModelFolderRefused(f"{index}: cannot be read: {reason_of(error)}") from error
-    except (ValueError, RecursionError) as error:
-        raise ModelFolderRefused(f"{index}: not valid JSON; download it again, or save the model again") from error
-    files = values.get("weight_map") if isinstance(values, dict) else None
+    files = json_object(index).get("weight_map")
     if not isinstance(files, dict) or not files or not all(isinstance(name, str) for name in files.values()):
         raise ModelFolderRefused(f"{index}: expected a weight_map from tensors to files; save the model again")
     if len(set(files.values())) > MOST_SHARDS:

@@ -1,0 +1,34 @@
+"""JSON files in the folder of a model, read with a bound."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from modicum.errors import ModelFolderRefused
+from modicum.sources.contents import reason_of, require_file
+
+#: The names of 21,000 classes take 2 MiB, twice.
+MOST_JSON_BYTES = 16 * 1024 * 1024
+
+
+def json_object(path: Path) -> dict[str, Any]:
+    """The JSON object in a file.
+
+    Raises:
+        InvalidSource: the path does not exist, or is not a file.
+        ModelFolderRefused: the file cannot be read, is too large, or holds something else.
+    """
+    require_file(path)
+    try:
+        if path.stat().st_size > MOST_JSON_BYTES:
+            raise ModelFolderRefused(f"{path}: expected at most {MOST_JSON_BYTES // 1024**2} MiB of JSON")
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ModelFolderRefused(f"{path}: cannot be read: {reason_of(error)}") from error
+    except (ValueError, RecursionError) as error:
+        raise ModelFolderRefused(
+            f"{path}: not valid JSON in UTF-8; download it again, or save the model again"
+        ) from error
+    if not isinstance(values, dict):
+        raise ModelFolderRefused(f"{path}: expected a JSON object, got {type(values).__name__}")
+    return values
