@@ -1,6 +1,7 @@
 """Folders that are refused: each with exit code 5 and a sentence that says what to do, before anything is sent."""
 
 import json
+import math
 import struct
 from types import SimpleNamespace
 
@@ -90,6 +91,8 @@ def test_a_good_folder_says_all_that_registering_needs(folder):
         ({"backbone": "resnet50"}, "backbone would load a file or another model"),
         ({"attn_implementation": "someone/kernel"}, "would load a file or another model"),
         ({"quantization_config": {"bits": 4}}, "quantized. Save the floating point weights"),
+        ({"hidden_size": 10**400}, "hidden_size: expected a number of at most 1,000,000"),
+        ({"problem_type": []}, "one class for each picture"),
         ({"hidden_size": 10**9}, "hidden_size: expected a number of at most 1,000,000"),
         ({"num_hidden_layers": 5000}, "num_hidden_layers: expected a number of at most 1,000"),
         ({"inner": {"path": "/etc/passwd"}}, "path: expected a plain word, got a path"),
@@ -123,6 +126,11 @@ def test_a_configuration_that_is_not_plain_ends_with_5(folder, run, changes, say
         ({"size": {"longest_edge": 64}}, "expected shortest_edge, or height and width"),
         ({"image_mean": [0.5]}, "mean: expected 3 finite numbers"),
         ({"rescale_factor": 0}, "rescale_factor: expected a number above 0"),
+        ({"rescale_factor": math.inf}, "rescale_factor: expected a number of at most 1,000,000"),
+        ({"image_std": 10**400}, "image_std: expected a number for each channel"),
+        ({"resample": [2]}, "expected nearest, bilinear, bicubic; got [2]"),
+        ({"size": 10**400}, "size: expected a number of pixels"),
+        ({"image_processor_type": "PoolFormerImageProcessor", "crop_pct": 0}, "crop_pct: expected 0.001 to 1, got 0"),
         ({"do_center_crop": True, "crop_size": {"height": 96, "width": 96}}, "resize: expected 0, or 96"),
     ],
     ids=lambda one: one if isinstance(one, str) else "-".join(one),
@@ -277,11 +285,14 @@ def test_an_argument_of_timm_that_loads_a_file_is_refused(folder):
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
+        ({"crop_mode": ["center"]}, "crop_mode: expected center or squash"),
         ({"crop_mode": "border"}, "crop_mode: expected center or squash"),
         ({"interpolation": "lanczos"}, "interpolation: expected nearest"),
         ({"input_size": [3, 64, 96], "crop_pct": 0.9}, "64 x 96 is not square"),
         ({"input_size": None}, "input_size: expected 3 whole numbers"),
-        ({"crop_pct": 1.5}, "above 0 and at most 1"),
+        ({"input_size": [3, 10**400, 10**400]}, "input_size: expected 3 whole numbers"),
+        ({"crop_pct": 1.5}, r"crop_pct: expected 0\.001 to 1, got 1\.5"),
+        ({"crop_pct": 1e-320}, r"crop_pct: expected 0\.001 to 1"),
     ],
     ids=lambda one: one if isinstance(one, str) else "-".join(one),
 )
@@ -291,6 +302,15 @@ def test_a_preparation_of_timm_that_cannot_be_followed_is_refused(folder, change
     )
 
     with pytest.raises(ModelFolderRefused, match=says):
+        hub_folder(folder).required_input()
+
+
+@pytest.mark.parametrize("part", [None, True, "ViTImageProcessor", [GOOD_PREPROCESSOR]])
+def test_a_processor_that_is_no_object_is_refused(folder, part):
+    (folder / "preprocessor_config.json").unlink()
+    write(folder, "processor_config.json", {"image_processor": part})
+
+    with pytest.raises(ModelFolderRefused, match="image_processor: expected a JSON object"):
         hub_folder(folder).required_input()
 
 

@@ -93,6 +93,14 @@ def check_configuration(values: Mapping[str, Any]) -> None:
         _check_value(key, value)
 
 
+def _number_text(value: float) -> str:
+    """A number of JSON in few characters. JSON's whole numbers may be too large for a float."""
+    try:
+        return f"{value:.4g}"
+    except OverflowError:
+        return "one with hundreds of digits"
+
+
 def _entries(value: Any, key: str, depth: int) -> Iterator[tuple[str, Any, int]]:
     """Each value with the key that it stands under. Those of a list stand under the key of the list."""
     if depth > MOST_DEPTH:
@@ -135,6 +143,6 @@ def _check_value(key: str, value: Any) -> None:
     elif isinstance(value, int | float) and not isinstance(value, bool):
         most = MOST_LAYERS if LAYERS.search(key) else MOST_NUMBER
         if not -most <= value <= most:
-            raise ConfigurationRefused(f"{key}: expected a number of at most {most:,}, got {value:.4g}")
+            raise ConfigurationRefused(f"{key}: expected a number of at most {most:,}, got {_number_text(value)}")
     elif value is not None and not isinstance(value, bool | list | Mapping):
         raise ConfigurationRefused(f"{key}: expected a plain value of JSON, got {type(value).__name__}")

@@ -29,6 +29,7 @@ OTHER_FORMATS = {"tf_model.h5": "TensorFlow", "flax_model.msgpack": "Flax", "ada
 MOST_CLASSES = 100_000
 UNNAMED = "LABEL_"
 TASK = "ForImageClassification"
+PROBLEMS = (None, "single_label_classification")
 #: Keys of a config.json that say nothing of what is built.
 LEFT_OUT = frozenset(
     {
@@ -158,7 +159,7 @@ def _refuse_other_task(where: Path, values: Mapping[str, Any]) -> None:
             f"{where}: expected an image classifier (architectures: one name with {TASK}), got {came}. Train a head "
             "for classes first, and save that model"
         )
-    if values.get("problem_type") not in {None, "single_label_classification"}:
+    if values.get("problem_type") not in PROBLEMS:
         raise ModelFolderRefused(
             f"{where}: problem_type is {printable(str(values['problem_type'])[:64])}, but an audit needs a model that "
             "chooses one class for each picture"
@@ -166,11 +167,12 @@ def _refuse_other_task(where: Path, values: Mapping[str, Any]) -> None:
 
 
 def _transformers_input(path: Path, channels: int) -> tuple[InputSpecification | None, str]:
+    values: Any
     try:
         if (path / PREPROCESSOR).is_file():
             where, values = path / PREPROCESSOR, json_object(path / PREPROCESSOR)
         elif (path / PROCESSOR).is_file():
-            where, values = path / PROCESSOR, json_object(path / PROCESSOR).get("image_processor") or {}
+            where, values = path / PROCESSOR, json_object(path / PROCESSOR).get("image_processor")
         else:
             return None, (
                 f"{path}: {PREPROCESSOR} is missing, which says how pictures are resized and normalised. Save the "

@@ -5,9 +5,10 @@ or refused: a model that sees its pictures otherwise than it was trained on give
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 from modicum.errors import InvalidArgument
+from modicum.sources.configurations import MOST_NUMBER
 from modicum.sources.inputs import IMAGENET_MEAN, IMAGENET_STD, InputSpecification
 
 #: Pillow's numbers.
@@ -38,18 +39,23 @@ UNCROPPED = frozenset({"Beit", "EfficientNet", "Pvt", "Siglip", "ViT"})
 ENDINGS = ("ImageProcessorFast", "ImageProcessorPil", "ImageProcessor", "FeatureExtractor")
 OWN_FILE = "give the preprocessing as a file: --input FILE.toml"
 TIMM_CROP_PCT = 0.875
+TIMM_CROP_MODES = ("center", "squash")
+#: Of what is seen. A smaller one would resize pictures to more than a thousand times that.
+LEAST_CROP_SHARE = 0.001
 
 
 class InputUnknown(InvalidArgument):
     """What the folder says about its preprocessing has no input specification."""
 
 
-def transformers_input(values: Mapping[str, Any], channels: int) -> InputSpecification:
-    """The input specification in a preprocessor_config.json.
+def transformers_input(values: Any, channels: int) -> InputSpecification:
+    """The input specification in a preprocessor_config.json, or in that part of a processor_config.json.
 
     Raises:
         InputUnknown: it has a step that no input specification has, or lacks a key.
     """
+    if not isinstance(values, Mapping):
+        raise InputUnknown(f"image_processor: expected a JSON object, got {str(values)[:64]}; {OWN_FILE}")
     kind = _processor(values)
     for key, does in STEPS_REFUSED.items():
         if values.get(key):
@@ -78,12 +84,10 @@ def timm_input(values: Mapping[str, Any]) -> InputSpecification:
         InputUnknown: as `transformers_input`.
     """
     channels, height, width = _whole_numbers(values, "input_size", 3)
-    share = _number(values, "crop_pct", TIMM_CROP_PCT)
+    share = _crop_share(values, TIMM_CROP_PCT)
     mode = values.get("crop_mode") or "center"
-    if not 0 < share <= 1:
-        raise InputUnknown(f"crop_pct: expected a number above 0 and at most 1, got {share:g}; {OWN_FILE}")
-    if mode not in {"center", "squash"}:
-        raise InputUnknown(f"crop_mode: expected center or squash, got {mode!r}; {OWN_FILE}")
+    if mode not in TIMM_CROP_MODES:
+        raise InputUnknown(f"crop_mode: expected {' or '.join(TIMM_CROP_MODES)}, got {str(mode)[:64]}; {OWN_FILE}")
     if values.get("crop_border_pixels"):
         raise InputUnknown(f"crop_border_pixels: a trimmed border is not supported; {OWN_FILE}")
     scaled = int(height / share), int(width / share)
@@ -167,8 +171,7 @@ def _framing(kind: str, values: Mapping[str, Any]) -> tuple[int, int, int, bool]
     if kind == "Levit" and shorter:
         shorter = int(LEVIT_GROWTH * shorter)
     if kind == "PoolFormer" and values.get("crop_pct") is not None:
-        share = _number(values, "crop_pct", 1)
-        shorter, both = int((shorter or min(both)) / share), (0, 0)
+        shorter, both = int((shorter or min(both)) / _crop_share(values, 1)), (0, 0)
     crops = values.get("do_center_crop", kind not in UNCROPPED)
     if not crops and shorter:
         raise InputUnknown(f"size: pictures keep their shape and are not cropped, so each has another size; {OWN_FILE}")
@@ -191,39 +194,45 @@ def _convnext_framing(shorter: int, both: tuple[int, int], values: Mapping[str, 
         raise InputUnknown(f"crop_size: expected {side} x {side}, the size; {OWN_FILE}")
     if side >= CONVNEXT_STRETCHES_FROM:
         return side, side, 0, True
-    share = _number(values, "crop_pct", 224 / 256)
-    if not 0 < share <= 1:
-        raise InputUnknown(f"crop_pct: expected a number above 0 and at most 1, got {share:g}; {OWN_FILE}")
-    return side, side, int(side / share), False
+    return side, side, int(side / _crop_share(values, 224 / 256)), False
 
 
 def _size(kind: str, values: Mapping[str, Any]) -> tuple[int, tuple[int, int]]:
     """The length of the shorter side, or else height and width; the other is 0. Older files have one number."""
     given = values.get("size")
     if isinstance(given, int) and not isinstance(given, bool):
-        return (0, (given, given)) if kind in SQUARE else (given, (0, 0))
+        side = _length(values, "size")
+        return (0, (side, side)) if kind in SQUARE else (side, (0, 0))
     if isinstance(given, Mapping):
         if set(given) == {"shortest_edge"}:
-            return _length(given, "shortest_edge", "size"), (0, 0)
+            return _length(given, "shortest_edge", "size."), (0, 0)
         if set(given) == {"height", "width"}:
-            return 0, (_length(given, "height", "size"), _length(given, "width", "size"))
+            return 0, (_length(given, "height", "size."), _length(given, "width", "size."))
     raise InputUnknown(f"size: expected shortest_edge, or height and width; got {str(given)[:64]}; {OWN_FILE}")
 
 
 def _crop_size(values: Mapping[str, Any]) -> tuple[int, int]:
     given = values.get("crop_size")
     if isinstance(given, int) and not isinstance(given, bool):
-        return given, given
+        side = _length(values, "crop_size")
+        return side, side
     if not isinstance(given, Mapping):
         raise InputUnknown(f"crop_size: expected height and width; got {str(given)[:64]}; {OWN_FILE}")
-    return _length(given, "height", "crop_size"), _length(given, "width", "crop_size")
+    return _length(given, "height", "crop_size."), _length(given, "width", "crop_size.")
 
 
-def _length(values: Mapping[str, Any], key: str, where: str) -> int:
+def _length(values: Mapping[str, Any], key: str, within: str = "") -> int:
     value = values.get(key)
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise InputUnknown(f"{where}.{key}: expected a number of pixels, got {str(value)[:64]}; {OWN_FILE}")
+    if not _is_whole(value):
+        raise InputUnknown(f"{within}{key}: expected a number of pixels, got {str(value)[:64]}; {OWN_FILE}")
     return value
+
+
+def _crop_share(values: Mapping[str, Any], default: float) -> float:
+    share = _number(values, "crop_pct", default)
+    if not LEAST_CROP_SHARE <= share <= 1:
+        raise InputUnknown(f"crop_pct: expected {LEAST_CROP_SHARE} to 1, got {share:g}; {OWN_FILE}")
+    return share
 
 
 def _scale(values: Mapping[str, Any]) -> tuple[float, float]:
@@ -251,9 +260,10 @@ def _normalization(kind: str, values: Mapping[str, Any], channels: int) -> tuple
 
 
 def _resampling(given: Any) -> str:
-    if given in RESAMPLING and not isinstance(given, bool):
-        return RESAMPLING[given]
-    named = OTHER_RESAMPLING.get(given, str(given)[:32]) if isinstance(given, int) else str(given)[:32]
+    number = given if isinstance(given, int) and not isinstance(given, bool) else -1
+    if number in RESAMPLING:
+        return RESAMPLING[number]
+    named = OTHER_RESAMPLING.get(number, str(given)[:32])
     raise InputUnknown(f"resample: expected {', '.join(RESAMPLING.values())}; got {named}; {OWN_FILE}")
 
 
@@ -261,24 +271,28 @@ def _number(values: Mapping[str, Any], key: str, default: float) -> float:
     value = values.get(key)
     if value is None:
         return default
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InputUnknown(f"{key}: expected a number, got {str(value)[:64]}; {OWN_FILE}")
+    if not _is_number(value):
+        raise InputUnknown(f"{key}: expected a number of at most {MOST_NUMBER:,}, got {str(value)[:64]}; {OWN_FILE}")
     return float(value)
 
 
 def _per_channel(given: Any, key: str, channels: int) -> tuple[float, ...]:
     numbers: Sequence[Any] = given if isinstance(given, list | tuple) else [given] * channels
-    if not all(isinstance(one, int | float) and not isinstance(one, bool) for one in numbers):
+    if not all(map(_is_number, numbers)):
         raise InputUnknown(f"{key}: expected a number for each channel, got {str(given)[:64]}; {OWN_FILE}")
     return tuple(float(one) for one in numbers)
 
 
 def _whole_numbers(values: Mapping[str, Any], key: str, count: int) -> tuple[int, ...]:
     given = values.get(key)
-    if (
-        not isinstance(given, list | tuple)
-        or len(given) != count
-        or not all(isinstance(one, int) and not isinstance(one, bool) and one > 0 for one in given)
-    ):
+    if not isinstance(given, list | tuple) or len(given) != count or not all(map(_is_whole, given)):
         raise InputUnknown(f"{key}: expected {count} whole numbers, got {str(given)[:64]}; {OWN_FILE}")
     return tuple(given)
+
+
+def _is_number(value: Any) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= MOST_NUMBER
+
+
+def _is_whole(value: Any) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MOST_NUMBER
