@@ -48,7 +48,7 @@ def statement_of(verdict):
 
 
 def found_in(payload, seal=None):
-    """What a holder of the key and of the weights is told of a payload."""
+    """The verification of a payload, by someone who has the public key and the weights."""
     return verification_of((seal or seal_with(PRIVATE))(payload), signer_with(PUBLIC), EXPECTED, today=TODAY)
 
 

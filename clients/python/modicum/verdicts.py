@@ -110,7 +110,7 @@ class Verdict:
         The columns, in this order:
 
         * verdict, audit: resource names
-        * rule, title, level: the rule's id, what it is about, and error or warning
+        * rule, title, level: the rule's id, what it is about, and error or warn
         * outcome: PASS, FAIL, INCONCLUSIVE or WAIVED
         * requirement: what the rule requires, in words
         * max, min, max_regression, min_ratio_to_baseline: its limits by their keys in the policy; NaN where it has none

@@ -68,7 +68,7 @@ def claim_of(payload: bytes) -> Claim:
     """Read a statement.
 
     Raises:
-        Unverified: it is none, of another type, or a part is missing or of another type.
+        Unverified: it is not a statement, or not of a test result, or a part is missing or of another type.
     """
     statement = _mapping(_document(payload), "it")
     kind = _text(statement, "_type"), _text(statement, "predicateType")

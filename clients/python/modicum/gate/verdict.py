@@ -191,7 +191,7 @@ def worst_of(outcomes: Iterable[Outcome]) -> Outcome:
 def overall(outcomes: Sequence[Outcome], expired: Sequence[str], preset: str) -> Outcome:
     """Return the outcome of a verdict from those of its rules of level error and its expired waivers.
 
-    Without any rule of level error nothing was judged. That is no PASS, unless the preset only reports.
+    Without a rule of level error nothing was judged: INCONCLUSIVE, or PASS if the preset only reports.
     """
     if expired:
         return Outcome.FAIL

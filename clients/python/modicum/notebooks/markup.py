@@ -11,7 +11,7 @@ COLOURS = {Tone.BAD: "#d6453d", Tone.LOOK: "#b7791f", Tone.GOOD: "#2f8f52", Tone
 #: A line that can be seen on light and on dark.
 LINE = "1px solid #8886"
 CELL = f"text-align:left;vertical-align:top;padding:.15em .8em .15em 0;border-bottom:{LINE}"
-#: Where a page has no doctype, tables take neither colour nor font from around them unless they are told to.
+#: Colour and font are inherited explicitly: on a page without a doctype, tables do not inherit them by themselves.
 TABLE = "color:inherit;font:inherit;border-collapse:collapse;margin:0 0 .6em"
 #: Characters of a text; what is longer ends in three dots.
 MOST_TEXT = 300
