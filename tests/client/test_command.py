@@ -5,16 +5,15 @@ import os
 import signal
 import subprocess
 import sys
-from types import SimpleNamespace
 
 import pytest
 from modicum import errors
-from modicum.cli.command import app
 from modicum.cli.exit_codes import exit_code
 from modicum.cli.requests import MOST_BACKSELECT_PASSES
 from modicum.gate.search_passes import backselect_passes
 from modicum.v1 import search_pb2
 
+from tests.commands import run_command
 from tests.waiting import eventually
 
 COMMAND = [sys.executable, "-c", "from modicum.cli import main; main()"]
@@ -37,13 +36,7 @@ def place(tmp_path, monkeypatch):
 def run(capsys):
     """Runs the command in this process; gives its exit code, stdout and stderr."""
 
-    def run(*arguments):
-        with pytest.raises(SystemExit) as ended:
-            app(arguments)
-        out, said = capsys.readouterr()
-        return SimpleNamespace(exit_code=ended.value.code or 0, stdout=out, stderr=said)
-
-    return run
+    return lambda *arguments: run_command(arguments, capsys)
 
 
 NAMELESS = ("--weights", "w.safetensors", "--architecture", "torchvision:resnet18")

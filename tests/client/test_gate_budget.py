@@ -1,14 +1,12 @@
 """`modicum gate --budget`: whatever takes long, the command ends in time with a verdict that says what was cut."""
 
-from types import SimpleNamespace
-
 import pytest
-from modicum.cli.command import app
 from modicum.v1 import audit_pb2, audit_service_pb2
 
 from tests.client.alarms import Alarms
 from tests.client.test_exit_codes_through_pipes import succeeded, unmeasured
 from tests.client.test_gate_command import SPOTS
+from tests.commands import run_command
 from tests.gate.documents import document
 
 AUDIT = audit_pb2.Audit
@@ -41,13 +39,7 @@ def gate(tmp_path, monkeypatch, address, alarms, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MODICUM_ADDRESS", address)
 
-    def run(options):
-        with pytest.raises(SystemExit) as ended:
-            app([*GATE.split(), *options.split()])
-        said = capsys.readouterr()
-        return SimpleNamespace(code=ended.value.code or 0, stdout=said.out, stderr=said.err)
-
-    return run
+    return lambda options: run_command([*GATE.split(), *options.split()], capsys)
 
 
 def test_a_budget_stops_the_searches_and_then_cuts_what_follows_them(gate, script, alarms):
@@ -64,7 +56,7 @@ def test_a_budget_stops_the_searches_and_then_cuts_what_follows_them(gate, scrip
         (False, "the budget of 16s was spent"),
         (True, "the budget of 16s was spent"),
     ]
-    assert ended.code == 4, ended.stderr
+    assert ended.exit_code == 4, ended.stderr
     assert "the spot test was left out: the budget of 16s was spent" in ended.stdout
     assert "note: the audit ended after 200 of 200 images: the budget of 16s was spent; left out: the spot test" in (
         ended.stdout
@@ -81,7 +73,7 @@ def test_a_budget_that_is_spent_on_the_baseline_leaves_the_verdict_on_the_new_mo
 
     ended = gate("--budget 12s --save")
 
-    assert ended.code == 1, ended.stderr
+    assert ended.exit_code == 1, ended.stderr
     assert "FAIL         spot" in ended.stdout
     assert "INCONCLUSIVE accuracy (error)" in ended.stdout
     assert "note: the budget of 12s was spent while the baseline was audited" in ended.stdout
@@ -96,7 +88,7 @@ def test_a_budget_that_is_spent_before_an_image_began_measures_nothing(gate, scr
 
     ended = gate("--budget 12s")
 
-    assert ended.code == 4, ended.stderr
+    assert ended.exit_code == 4, ended.stderr
     assert ended.stdout.startswith("INCONCLUSIVE: the budget of 12s was spent while the audit waited to begin")
 
 
@@ -107,7 +99,7 @@ def test_a_budget_bounds_how_long_the_verdict_may_take_to_be_stored(gate, script
 
     ended = gate("--save --budget 12s")
 
-    assert ended.code == code, ended.stderr
+    assert ended.exit_code == code, ended.stderr
     assert "the verdict is not stored: the budget of 12s was spent while the verdict was stored" in ended.stderr
 
 
@@ -120,6 +112,6 @@ def test_a_server_that_does_not_answer_holds_up_no_verdict(gate, script, alarms,
 
     ended = gate("--budget 8s")
 
-    assert ended.code == 4, ended.stderr
+    assert ended.exit_code == 4, ended.stderr
     assert ended.stdout.startswith("INCONCLUSIVE: the budget of 8s was spent while the audit ran; nothing was measured")
     assert "may still run: no time was left to wait until it was cancelled" in ended.stderr

@@ -3,12 +3,12 @@
 import json
 import math
 import struct
-from types import SimpleNamespace
 
 import pytest
-from modicum.cli.command import app
 from modicum.errors import InvalidArgument, ModelFolderRefused
 from modicum.sources.hub_folders import hub_folder
+
+from tests.commands import run_command
 
 GOOD_CONFIG = {
     "architectures": ["ViTForImageClassification"],
@@ -54,13 +54,7 @@ def folder(tmp_path, monkeypatch):
 
 @pytest.fixture
 def run(capsys):
-    def run(*arguments):
-        with pytest.raises(SystemExit) as ended:
-            app(arguments)
-        out, said = capsys.readouterr()
-        return SimpleNamespace(code=ended.value.code or 0, out=out, said=" ".join(said.split()))
-
-    return run
+    return lambda *arguments: run_command(arguments, capsys)
 
 
 def write(folder, name, values):
@@ -109,7 +103,7 @@ def test_a_configuration_that_is_not_plain_ends_with_5(folder, run, changes, say
 
     ended = run("audit", "photos", "--model", "my-vit")
 
-    assert ended.code == 5
+    assert ended.exit_code == 5
     assert says in ended.said
     assert "[MODEL_FOLDER_REFUSED]" in ended.said
 
@@ -140,11 +134,11 @@ def test_a_processor_that_cannot_be_followed_ends_with_5_unless_an_input_is_give
 
     ended = run("audit", "photos", "--model", "my-vit")
 
-    assert ended.code == 5
+    assert ended.exit_code == 5
     assert says in ended.said
     assert "--input FILE.toml" in ended.said
     assert hub_folder(folder).architecture == "transformers:vit"
-    assert run("audit", "photos", "--model", "my-vit", "--input", "imagenet").code == 3  # no server
+    assert run("audit", "photos", "--model", "my-vit", "--input", "imagenet").exit_code == 3  # no server
 
 
 @pytest.mark.parametrize(
@@ -162,11 +156,11 @@ def test_a_folder_without_a_file_ends_with_5(folder, run, remove, put, says):
     if put:
         (folder / put).write_bytes(b"x")
 
-    assert run("policy", "init", "policy.yaml").code == 0
+    assert run("policy", "init", "policy.yaml").exit_code == 0
 
     for command in (("audit", "photos"), ("gate", "photos", "--policy", "policy.yaml")):
         ended = run(*command, "--model", "my-vit")
-        assert (ended.code, says in ended.said) == (5, True), ended.said
+        assert (ended.exit_code, says in ended.said) == (5, True), ended.said
 
 
 @pytest.mark.parametrize("content", [b"{", b"[]", b"\xff", b"[" * 100_000])
@@ -175,7 +169,7 @@ def test_a_damaged_configuration_ends_with_5(folder, run, content):
 
     ended = run("models", "create", "net", "--model", "my-vit")
 
-    assert ended.code == 5
+    assert ended.exit_code == 5
     assert "config.json" in ended.said
 
 
@@ -183,16 +177,16 @@ def test_a_path_that_is_no_folder_of_a_model_is_wrong_usage(folder, run):
     for given, says in [("vit/3", "modicum audits create --model NAME"), ("photos", "expected config.json")]:
         ended = run("audit", "photos", "--model", given)
 
-        assert (ended.code, says in ended.said) == (2, True), ended.said
+        assert (ended.exit_code, says in ended.said) == (2, True), ended.said
 
 
 def test_a_folder_and_another_model_exclude_each_other(folder, run):
     ended = run("audit", "photos", "--model", "my-vit", "--weights", "my-vit/model.safetensors")
 
-    assert ended.code == 2
+    assert ended.exit_code == 2
     assert "got model and weights" in ended.said
-    assert run("audit", "photos", "--model", "my-vit", "--architecture", "timm:x").code == 2
-    assert run("audit", "models:/cats/3", "photos", "--model", "my-vit").code == 2
+    assert run("audit", "photos", "--model", "my-vit", "--architecture", "timm:x").exit_code == 2
+    assert run("audit", "models:/cats/3", "photos", "--model", "my-vit").exit_code == 2
 
 
 @pytest.mark.parametrize(
