@@ -64,7 +64,8 @@ def shown_outcomes(found: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) 
 def headline_of(outcomes: Mapping[str, str], summary: Sequence[str]) -> str:
     """The beginning of a sentence about the test that has the worst outcome, without a full stop.
 
-    The summary begins with spots where there are any. A worse outcome of another test has a sentence of its own.
+    The summary begins with the worst outcome of the spot test or the counterfactual set. A worse one of another test
+    has a sentence of its own.
     """
     outcome = worst(outcomes.values())
     control = next((control for control, one in outcomes.items() if one == outcome), "spot")
