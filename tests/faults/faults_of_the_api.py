@@ -12,7 +12,7 @@ from tests.faults.gates import Point
 from tests.faults.proxy import Proxy, proxied
 from tests.faults.signs import Line
 from tests.faults.stage import BESIDE, SUBJECT, Stage
-from tests.faults.uploading import MEBIBYTE, drawn, require_whole, send
+from tests.faults.uploading import MEBIBYTE, drawn, require_whole, send, stored_bytes
 from tests.waiting import PATIENCE_SECONDS, eventually
 
 UPLOAD_BYTES = 16 * MEBIBYTE
@@ -39,11 +39,20 @@ def terminate_while_it_takes_an_upload(trial: Trial) -> None:
 
 
 def _upload_over(trial: Trial, end: Callable[[], object]) -> None:
+    """End the API in the middle of an upload. The next API must take exactly the bytes that this one had not stored."""
+    held = 0
+
+    def end_it() -> None:
+        nonlocal held
+        end()
+        held = stored_bytes(trial.stage, content)
+
     with drawn(trial, UPLOAD_BYTES) as content:
-        send(trial.stage, content, half_sent=end)
+        send(trial.stage, content, half_sent=end_it)
         require_whole(trial.stage, content)
         taken = trial.stage.metrics(trial.stage.api)["modicum_upload_bytes_total"]
-        assert taken <= UPLOAD_BYTES * 3 / 4, f"expected only the rest to be sent again, got {taken:,.0f} bytes"
+        assert held, "expected the API that ended to have stored some bytes"
+        assert taken == UPLOAD_BYTES - held, f"expected only the rest of {held:,} bytes to be sent, got {taken:,.0f}"
         trial.note(f"{taken / MEBIBYTE:.1f} of {UPLOAD_BYTES // MEBIBYTE} MiB were sent to the next API")
 
 

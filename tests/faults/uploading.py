@@ -67,6 +67,12 @@ def received(stage: Stage, content: Content) -> int:
     return asyncio.run(run()).get(content.digest, content.size_bytes)
 
 
+def stored_bytes(stage: Stage, content: Content) -> int:
+    """Bytes of an incomplete upload in the API's folder, whether an API runs or not."""
+    (path,) = (stage.artifacts / "uploads").glob(f"*/{content.digest}")
+    return path.stat().st_size
+
+
 def require_whole(stage: Stage, content: Content) -> None:
     """Check that every byte arrived. The client compares the digest."""
 
