@@ -27,7 +27,9 @@ def weights(tmp_path):
 
 
 def register(client, weights, **arguments):
-    return client.models.register("m", weights=weights, architecture="torchvision:resnet18", **arguments)
+    return client.models.register(
+        "m", weights=weights, architecture="torchvision:resnet18", input="imagenet", **arguments
+    )
 
 
 def test_every_call_carries_the_token(client, script):

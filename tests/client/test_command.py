@@ -39,7 +39,8 @@ def run(capsys):
     return lambda *arguments: run_command(arguments, capsys)
 
 
-NAMELESS = ("--weights", "w.safetensors", "--architecture", "torchvision:resnet18")
+UNPREPARED = ("--weights", "w.safetensors", "--architecture", "torchvision:resnet18")
+NAMELESS = (*UNPREPARED, "--input", "imagenet")
 GOOD = (*NAMELESS, "--labels", "labels.txt")
 
 
@@ -56,6 +57,10 @@ GOOD = (*NAMELESS, "--labels", "labels.txt")
         (("photos", *GOOD, "--output", "a.pdf"), "expected a file ending in .json or .html, got .pdf"),
         (("photos", *GOOD, "--output", "no/a.json"), "its folder does not exist"),
         (("photos", *GOOD, "--output", "empty"), "got no suffix"),
+        (
+            ("photos", *UNPREPARED),
+            "efficientnet_lite2, or a .toml file; got none, and w.safetensors does not say how its images are prepared",
+        ),
         (("photos", *GOOD, "--input", "absent.toml"), "the input file cannot be read"),
         (("photos", *GOOD, "--labels", "absent.txt"), "cannot be read: No such file or directory"),
         (("photos", *GOOD, "--photo-labels", "absent.csv"), "cannot be read: No such file or directory"),

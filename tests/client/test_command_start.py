@@ -64,7 +64,7 @@ def test_closed_streams_are_not_an_error(address, closed):
 
 
 def audit(folder, address, *more):
-    command = [*COMMAND, "audit", "photos", "--weights", "w.pt", "--architecture", "x:y", *more]
+    command = [*COMMAND, "audit", "photos", "--weights", "w.pt", "--architecture", "x:y", "--input", "imagenet", *more]
     environment = {**os.environ, "MODICUM_ADDRESS": address}
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 

@@ -12,7 +12,8 @@ from modicum.v1 import audit_pb2
 from tests.client.test_mitigation_results import CHECK
 
 ENSEMBLE = "ensemble check photos --member a --member b --quiet"
-AUDIT = "audit photos --weights w.safetensors --architecture torchvision:resnet18 --labels labels.txt --quiet"
+AUDIT = "audit photos --weights w.safetensors --architecture torchvision:resnet18 --input imagenet"
+AUDIT += " --labels labels.txt --quiet"
 VERSION = "projects/default/models/m/versions/1"
 #: What a shell may do with the output of a command; `%s` is the command.
 READERS = {

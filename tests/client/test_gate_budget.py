@@ -10,7 +10,8 @@ from tests.commands import run_command
 from tests.gate.documents import document
 
 AUDIT = audit_pb2.Audit
-GATE = "gate photos --weights w.safetensors --architecture torchvision:resnet18 --labels labels.txt --quiet"
+GATE = "gate photos --weights w.safetensors --architecture torchvision:resnet18 --input imagenet"
+GATE += " --labels labels.txt --quiet"
 RUNNING = ([(2, "RUNNING")], None)
 """A watch of an audit that goes on."""
 

@@ -12,7 +12,8 @@ from modicum.v1 import audit_service_pb2, search_pb2, verdict_pb2
 from tests.client.test_exit_codes_through_pipes import succeeded, unmeasured
 from tests.gate.documents import CLEAN, VERSION, document, place, row, share
 
-GATE = "modicum gate photos --weights w.safetensors --architecture torchvision:resnet18 --labels labels.txt --quiet"
+GATE = "modicum gate photos --weights w.safetensors --architecture torchvision:resnet18 --input imagenet"
+GATE += " --labels labels.txt --quiet"
 SPOTS = {
     "clean": CLEAN,
     "planted": (CLEAN[0], row(0, place((20, 0)), label="cat"), CLEAN[2]),

@@ -34,6 +34,18 @@ def test_an_incomplete_description_of_a_model_is_refused(given, says):
         model_file(**given)
 
 
+@pytest.mark.parametrize("kind", ["weights", "exported", "torchscript"])
+def test_a_file_that_does_not_say_its_input_needs_one(tmp_path, kind):
+    path = tmp_path / "model"
+    path.write_bytes(b"x")
+    file = model_file(**{kind: path}, architecture="x:y" if kind == "weights" else None)
+
+    assert file.input("imagenet") == BUILT_IN["imagenet"]
+    with pytest.raises(InvalidArgument, match=r"expected one of imagenet, .* or a .toml file; got none") as refused:
+        file.input(None)
+    assert refused.value.reason == "INPUT_MISSING"
+
+
 def test_an_empty_model_file_is_refused(tmp_path):
     (tmp_path / "w.pt").touch()
 

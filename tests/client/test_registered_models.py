@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")
 
 CATS = "models:/cats/2"
-GATE = f"{FRESH} gate {CATS} photos --labels labels.txt --architecture torchvision:resnet18 --quiet"
+GATE = f"{FRESH} gate {CATS} photos --labels labels.txt --architecture torchvision:resnet18 --input imagenet --quiet"
 SPOTS = {
     "PASS": CLEAN,
     "FAIL": (CLEAN[0], row(0, place((20, 0)), label="cat"), CLEAN[2]),

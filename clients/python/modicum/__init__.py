@@ -1,7 +1,7 @@
 """Client of Modicum, the service that audits image classifiers for overinterpretation.
 
 with Client() as client:
-    model = client.models.register("resnet18", weights="w.safetensors", architecture="torchvision:resnet18")
+    model = client.models.register("my-vit", model="my-vit/")
     photos = client.datasets.upload("holdout", "photos/")
     audit = client.audits.create(models=[model], dataset=photos, thresholds=[0.9])
     print(audit.result().models[0].overinterpretation_rate)

@@ -61,7 +61,7 @@ class AsyncModels:
             torchscript: instead: a TorchScript program. The server must allow programs.
             architecture: architecture of the weights, e.g. torchvision:resnet18, timm:NAME, modicum:cifar_resnet20.
             input: how images are prepared: imagenet, cifar10, efficientnet_lite0 to 2, a .toml file, or a
-                specification. Default: as the folder of `model` says; imagenet for other models.
+                specification. Default: as the folder of `model` says; other models need one.
             labels: names of the classes in the order of the outputs: a list, or a file with one name per line. Default:
                 those in the folder of `model`.
             wait: whether to wait until a worker has loaded and checked it.

@@ -170,8 +170,8 @@ class ModelOptions:
             MODEL,
             "--input",
             "INPUT",
-            f"How images are resized and normalised: {', '.join(BUILT_IN)}, or a .toml file. Default: as --model says, "
-            "else imagenet.",
+            f"How images are resized and normalised: {', '.join(BUILT_IN)}, or a .toml file. Required for "
+            "models other than --model FOLDER, which says it.",
         ),
     ] = None
     labels: Annotated[

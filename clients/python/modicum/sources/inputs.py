@@ -122,6 +122,9 @@ BUILT_IN: Mapping[str, InputSpecification] = {
     "efficientnet_lite2": _lite(260),
 }
 
+#: What names an input specification, in messages.
+EXPECTED_INPUT = f"one of {', '.join(BUILT_IN)}, or a .toml file"
+
 
 def input_specification(source: str | Path | InputSpecification) -> InputSpecification:
     """The input specification of that name or in that TOML file.
@@ -136,7 +139,7 @@ def input_specification(source: str | Path | InputSpecification) -> InputSpecifi
         return BUILT_IN[str(source)]
     path = Path(source)
     if path.suffix.lower() != ".toml":
-        raise InvalidArgument(f"input: expected one of {', '.join(BUILT_IN)}, or a .toml file; got {str(source)!r}")
+        raise InvalidArgument(f"input: expected {EXPECTED_INPUT}; got {str(source)!r}")
     try:
         return _from_table(tomllib.loads(path.read_text(encoding="utf-8")))
     except OSError as error:

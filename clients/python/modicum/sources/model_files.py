@@ -7,11 +7,8 @@ from pathlib import Path
 from modicum.errors import InvalidArgument, InvalidSource
 from modicum.sources.contents import Content, file_content, require_file
 from modicum.sources.hub_folders import HubFolder, hub_folder
-from modicum.sources.inputs import InputSpecification, input_specification
+from modicum.sources.inputs import EXPECTED_INPUT, InputSpecification, input_specification
 from modicum.sources.labels import class_names
-
-#: Where neither the caller nor the model says how its images are prepared.
-USUAL_INPUT = "imagenet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +37,21 @@ class ModelFile:
         return self.folder.weights() if self.folder else file_content(self.path)
 
     def input(self, given: str | Path | InputSpecification | None) -> InputSpecification:
-        """The input specification: the given one, that of the folder, or the usual one.
+        """The input specification: the given one, or that of the folder.
 
         Raises:
-            InvalidArgument: the given one is not valid.
+            InvalidArgument: the given one is not valid, or none is given for a model that is not a folder.
             ModelFolderRefused: none is given, and that of the folder cannot be followed.
         """
         if given is not None:
             return input_specification(given)
-        return self.folder.required_input() if self.folder else input_specification(USUAL_INPUT)
+        if self.folder is None:
+            raise InvalidArgument(
+                f"input: expected {EXPECTED_INPUT}; got none, and {self.path.name} does not say how its images are "
+                "prepared",
+                reason="INPUT_MISSING",
+            )
+        return self.folder.required_input()
 
     def labels(self, given: str | Path | Sequence[str] | None) -> tuple[str, ...]:
         """The names of the classes: the given ones, or else those of the folder.

@@ -13,7 +13,8 @@ from modicum_server.usecases.overviews import Work
 from modicum_server.usecases.pages import PageRequest
 
 MODEL_COMMAND = (
-    "modicum models create resnet18 --weights w.safetensors --architecture torchvision:resnet18 --labels labels.txt"
+    "modicum models create resnet18 --weights w.safetensors --architecture torchvision:resnet18 --input imagenet "
+    "--labels labels.txt"
 )
 FIRST_COMMANDS = f"""{MODEL_COMMAND}
 modicum datasets create holdout photos/
@@ -22,6 +23,7 @@ modicum audits create --name audit-1 --model resnet18 --dataset holdout --thresh
 FILES = {
     "w.safetensors": "the weights of your network",
     "torchvision:resnet18": "its architecture; also timm:NAME, efficientnet_lite:NAME or modicum:small_cnn",
+    "imagenet": "how its pictures are resized and normalised; also cifar10 or a .toml file",
     "labels.txt": "the names of its classes, one a line, in the order of its outputs",
     "photos/": "pictures that it was not trained on, one folder for each class",
 }
