@@ -15,7 +15,7 @@ OF_NO_VIEW = "/docs"
 """The page of REST, which the HTTP port serves beside the views."""
 NO_PAGE = re.compile(
     r"/(progress|work|begun|trends|report|events)$"  # parts, which a page loads
-    r"|/(pictures|spot)/\{[^/]+\}$"  # pictures
+    r"|/(pictures|thumbnails|spot)/\{[^/]+\}$"  # pictures
     r"|\.[^/]+$"  # downloads
     r"|^/$"  # the root, which leads on
     r"|^/sign-in/(provider|callback)$"  # the way to a provider and back, which lead on

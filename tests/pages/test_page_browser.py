@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from modicum_server.usecases.drawn_pictures import THUMBNAIL_SIDE
 
 from tests.pages.browsing import every_page, objections, sign_in, widths_of, window_on
 from tests.pages.pages_stage import PROJECT, TOKENS, Scene, picture
@@ -135,7 +136,8 @@ def test_pictures_are_drawn_as_large_as_the_canvas_of_an_audit(page, scene: Scen
     page.get_by_role("link", name="as in drawing").click()
     page.get_by_text("As the models of").wait_for()
 
-    assert widths_of(page.locator(".pictures img")) == [audit.specification.canvas.width] * 5
+    width = audit.specification.canvas.width
+    assert widths_of(page.locator(".pictures img")) == [THUMBNAIL_SIDE // width * width] * 5
 
 
 def test_a_picture_that_cannot_be_drawn_is_a_drawing_that_says_so(page, scene: Scene):
@@ -171,7 +173,7 @@ def test_pictures_of_a_data_set_are_shown(page):
 
     pictures = page.locator(".pictures img")
     assert pictures.count() == 12
-    assert widths_of(pictures) == [48] * 12
+    assert widths_of(pictures) == [288] * 12  # 48 pixels, each repeated six times
 
 
 def test_a_stranger_comes_back_to_where_the_sign_in_began(page):

@@ -29,7 +29,7 @@ def test_a_picture_is_shown_on_the_canvas_of_an_audit(scene, seen):
     browser = scene.browser("vera")
     page = browser.get(f"/{pictures}?seen_by={audit.name}")
 
-    (first, *_) = re.findall(r'src="([^"]+)" alt="cat/0.png on the canvas"', page.text)
+    (first, *_) = re.findall(r'href="([^"]+)"><img [^>]*alt="cat/0.png on the canvas"', page.text)
     shown = browser.get(first)
 
     drawn = np.asarray(Image.open(io.BytesIO(shown.body)))
@@ -77,6 +77,6 @@ def test_what_cannot_be_drawn_is_not_found(scene, seen):
     assert said.status == within.status == 404
     assert "Expected a complete picture" in whole(said)
     assert within.headers["Content-Type"] == "image/svg+xml"
-    assert "cannot be drawn" in within.text
+    assert "cannot be shown" in within.text
     assert browser.get(f"/{audit.name}/pictures/{foreign}").status == 404
     assert browser.get(f"/{PROJECT}/audits/none/pictures/{text}").status == 404

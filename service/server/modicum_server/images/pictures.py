@@ -10,6 +10,7 @@ channel in float32, a picture of 8 bits in 8 bits.
 """
 
 import io
+import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -87,10 +88,7 @@ def upright_size(data: bytes, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
         PictureUnreadable, PictureTooLarge: as `canvas_array`, as far as the header tells.
     """
     if is_array(data):
-        try:
-            header = array_header(data)
-        except ValueError as error:
-            raise PictureUnreadable(str(error)) from error
+        header = checked_header(data, max_pixels)
         return header.width, header.height
     picture = opened_picture(data, max_pixels)
     width, height = picture.size
@@ -147,7 +145,7 @@ def _within_bounds(shares: NDArray[np.floating], specification: InputSpecificati
 def _array_on_canvas(
     data: bytes, specification: InputSpecification, canvas: Canvas, max_pixels: int
 ) -> NDArray[np.float32]:
-    header = _checked_header(data, canvas, max_pixels)
+    header = checked_header(data, max_pixels, canvas.channels)
     values = header.values(data)
     image = np.empty((canvas.channels, canvas.height, canvas.width), dtype=np.float32)
     for channel in range(canvas.channels):  # one at a time: the array may be far larger than the canvas
@@ -162,14 +160,19 @@ def _array_on_canvas(
     return image
 
 
-def _checked_header(data: bytes, canvas: Canvas, max_pixels: int) -> ArrayHeader:
+def checked_header(data: bytes, max_pixels: int, channels: int = 0) -> ArrayHeader:
+    """Read the header of an array; with `channels`, one of so many.
+
+    Raises:
+        PictureUnreadable, PictureTooLarge: as `canvas_array`, as far as the header tells.
+    """
     try:
         header = array_header(data)
     except ValueError as error:
         raise PictureUnreadable(str(error)) from error
-    if header.channels != canvas.channels:
+    if channels and header.channels != channels:
         raise PictureUnreadable(
-            f"expected an array of {canvas.channels} channels; got {header.channels}. Channels come last, (H, W, C)"
+            f"expected an array of {channels} channels; got {header.channels}. Channels come last, (H, W, C)"
         )
     if header.pixels > max_pixels or header.pixels * header.channels > VALUES_A_PIXEL * max_pixels:
         raise PictureTooLarge(
@@ -177,6 +180,21 @@ def _checked_header(data: bytes, canvas: Canvas, max_pixels: int) -> ArrayHeader
             f"{header.width} x {header.height} pixels of {header.channels} channels"
         )
     return header
+
+
+def array_range(data: bytes, header: ArrayHeader) -> tuple[float, float]:
+    """Return bounds by which an array of unknown ones can be shown: 0 and 1, or its extremes where it leaves these.
+
+    Raises:
+        PictureUnreadable: it holds a value that is not finite.
+    """
+    if header.kind in LARGEST_VALUES:
+        return 0.0, 1.0
+    values = header.values(data)
+    low, high = float(values.min()), float(values.max())
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise PictureUnreadable(f"expected finite float32 values, got values from {low:g} to {high:g}")
+    return (0.0, 1.0) if low >= 0 and high <= 1 else (low, high if high > low else low + 1)
 
 
 def _check_floats(plane: NDArray[np.float32], specification: InputSpecification) -> None:

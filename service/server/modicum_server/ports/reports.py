@@ -39,8 +39,13 @@ class ReportRenderer(Protocol):
     def canvas_images(self, findings: Iterable[Finding]) -> list[str]:
         """Digests of the images for `canvas`, each once."""
 
-    def canvas_picture(self, data: bytes, framing: InputSpecification, canvas: Canvas, *, max_pixels: int) -> bytes:
-        """An image file on the canvas, as PNG."""
+    def canvas_picture(
+        self, data: bytes, framing: InputSpecification, canvas: Canvas, *, max_pixels: int, side: int = 0
+    ) -> bytes:
+        """An image file on the canvas, as PNG; with `side` at most so many pixels a side, as PNG or JPEG."""
+
+    def thumbnail(self, data: bytes, *, side: int, max_pixels: int) -> bytes:
+        """An image file with its proportions, at most `side` pixels a side, as PNG or JPEG."""
 
     def review_picture(
         self,

@@ -7,7 +7,7 @@ from modicum_server.domain.findings import Finding
 from modicum_server.domain.models import InputSpecification
 from modicum_server.domain.searches import Canvas, Fill
 from modicum_server.reports.canvas_archive import CanvasArchive, images_with_subsets
-from modicum_server.reports.canvas_pictures import canvas_picture
+from modicum_server.reports.canvas_pictures import canvas_picture, thumbnail
 from modicum_server.reports.gallery import LoadImage
 from modicum_server.reports.html_report import render_html
 from modicum_server.reports.json_report import JsonReport
@@ -55,9 +55,15 @@ class Renderer:
         """Return the digests of the images that belong in that archive."""
         return images_with_subsets(findings)
 
-    def canvas_picture(self, data: bytes, framing: InputSpecification, canvas: Canvas, *, max_pixels: int) -> bytes:
+    def canvas_picture(
+        self, data: bytes, framing: InputSpecification, canvas: Canvas, *, max_pixels: int, side: int = 0
+    ) -> bytes:
         """Return an image file on the canvas; see `reports.canvas_pictures`."""
-        return canvas_picture(data, framing, canvas, max_pixels=max_pixels)
+        return canvas_picture(data, framing, canvas, max_pixels=max_pixels, side=side)
+
+    def thumbnail(self, data: bytes, *, side: int, max_pixels: int) -> bytes:
+        """Return a small copy of an image file; see `reports.canvas_pictures`."""
+        return thumbnail(data, side=side, max_pixels=max_pixels)
 
     def review_picture(
         self,

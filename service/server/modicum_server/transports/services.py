@@ -27,8 +27,8 @@ from modicum_server.usecases.artifacts import Artifacts
 from modicum_server.usecases.audit_creation import AuditCreation
 from modicum_server.usecases.audit_news import AuditNews
 from modicum_server.usecases.audits import Audits
-from modicum_server.usecases.canvas_pictures import CanvasPictures
 from modicum_server.usecases.datasets import Datasets
+from modicum_server.usecases.drawn_pictures import DrawnPictures
 from modicum_server.usecases.erasing import Erasing
 from modicum_server.usecases.findings import Findings
 from modicum_server.usecases.found_so_far import FoundSoFar
@@ -75,7 +75,7 @@ class UseCases:
     versions: Versions
     datasets: Datasets
     artifacts: Artifacts
-    canvas_pictures: CanvasPictures
+    drawn_pictures: DrawnPictures
     audits: Audits
     audit_creation: AuditCreation
     findings: Findings
@@ -152,7 +152,7 @@ def build_services(
         versions=Versions(store, settings),
         datasets=Datasets(store, artifacts, settings, check_objects=check_objects),
         artifacts=Artifacts(store, artifacts, settings),
-        canvas_pictures=CanvasPictures(store, artifacts, renderer, reports, settings),
+        drawn_pictures=DrawnPictures(store, artifacts, renderer, reports, settings),
         audits=Audits(store),
         audit_creation=AuditCreation(store, settings, on_created=lambda audit: _acknowledged(audit, metrics)),
         findings=Findings(store),

@@ -50,6 +50,8 @@ PICTURE: Mapping[str, str] = {
 """Of a picture that somebody uploaded."""
 REVIEWED: Mapping[str, str] = {**PICTURE, "Cache-Control": "no-store"}
 """Of a picture of a blind review. Each is fetched when it is shown, so that no speed tells which were seen before."""
+IN_ITS_PLACE: Mapping[str, str] = REVIEWED
+"""Of what says that a picture cannot be shown. Who opens the page again asks for the picture again."""
 DOWNLOAD: Mapping[str, str] = {**_COMMON, "Content-Security-Policy": "sandbox", "Cache-Control": "private, no-cache"}
 """Of a file to keep."""
 

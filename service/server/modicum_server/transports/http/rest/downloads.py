@@ -11,7 +11,7 @@ from google.protobuf.message import Message
 from starlette.responses import Response
 
 from modicum_server.errors import ModicumError, OffsetInvalid
-from modicum_server.transports.http.rest.responses import matches
+from modicum_server.transports.http.etags import matches
 from modicum_server.transports.http.rest.wire import HttpWire, while_there
 
 ANY_BYTES = "application/octet-stream"

@@ -9,6 +9,7 @@ from google.protobuf.message import Message
 from starlette.requests import Request
 from starlette.responses import Response
 
+from modicum_server.transports.http.etags import matches
 from modicum_server.transports.http.rest.protojson import written
 from modicum_server.transports.http.rest.queries import query_of
 from modicum_server.transports.http.rest.routes import Binding
@@ -34,12 +35,6 @@ def is_resource(binding: Binding) -> bool:
     """Return whether a method gets one resource, which can have an ETag."""
     resource = binding.method.output_type.GetOptions().HasExtension(resource_pb2.resource)
     return binding.verb == "GET" and bool(resource)
-
-
-def matches(etag: str, if_none_match: str) -> bool:
-    """Return whether a caller's If-None-Match names this ETag."""
-    given = [one.strip().removeprefix("W/") for one in if_none_match.split(",")]
-    return etag in given or given == ["*"]
 
 
 def _etag_of(message: Message) -> str:

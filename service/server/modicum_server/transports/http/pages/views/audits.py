@@ -19,7 +19,6 @@ from modicum_server.transports.http.pages import headers
 from modicum_server.transports.http.pages.cookies import secret_of
 from modicum_server.transports.http.pages.mistakes import Mistake, mistake
 from modicum_server.transports.http.pages.page import Page
-from modicum_server.transports.http.pages.pictures import is_shown
 from modicum_server.transports.http.pages.repeating import repetition
 from modicum_server.transports.http.pages.streaming import Streamed
 from modicum_server.transports.http.pages.views.projects import FIRST_COMMANDS
@@ -154,7 +153,6 @@ async def _progress_of(visit: Visit, watched: Watched) -> dict[str, Any]:
         "found": await visit.use_cases.found_so_far.of(visit.principal, audit)
         if audit.state is AuditState.RUNNING
         else [],
-        "is_shown": is_shown,
         "audit": audit,
         "ahead": watched.waiting.audits_ahead or 0,
         "waits": watched.waiting.for_worker,

@@ -6,7 +6,6 @@ from starlette.responses import Response
 
 from modicum_server.errors import FieldInvalid
 from modicum_server.transports.http.pages.page import Page
-from modicum_server.transports.http.pages.pictures import is_shown
 from modicum_server.transports.http.pages.visits import Visit
 from modicum_server.usecases.rules import shown
 from modicum_server.usecases.side_by_side import IMAGES_LOOKED_AT, Side
@@ -23,7 +22,6 @@ async def _side_by_side(visit: Visit) -> Response:
         pictures=both.pictures[:PICTURES_SHOWN],
         differing=sum(pair.differs for pair in both.pictures),
         looked_at=IMAGES_LOOKED_AT,
-        is_shown=is_shown,
         sides=sides_query(Side(both.left.name, both.versions[0]), Side(both.right.name, both.versions[1])),
     )
 
