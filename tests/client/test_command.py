@@ -64,6 +64,7 @@ GOOD = (*NAMELESS, "--labels", "labels.txt")
         (("photos", *GOOD, "--input", "absent.toml"), "the input file cannot be read"),
         (("photos", *GOOD, "--labels", "absent.txt"), "cannot be read: No such file or directory"),
         (("photos", *GOOD, "--photo-labels", "absent.csv"), "cannot be read: No such file or directory"),
+        (("photos", *GOOD, "--label-names", "absent.txt"), "absent.txt: cannot be read: No such file or directory"),
         (("photos", *GOOD, "--control", "sanity"), "NAME:IMAGES"),
         (("photos", *GOOD, "--control", "fill", "--no-controls"), "exclude each other"),
         (("photos", *GOOD, "--device", "tpu"), "--device: expected one of auto, cpu, cuda, got 'tpu'"),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from modicum.connection import Connection, new_request_id
 from modicum.resource_names import checked_id, resource_name
-from modicum.sources.images import find_images
+from modicum.sources.label_names import found_with_names
 from modicum.sources.manifests import Manifest, manifest_of
 from modicum.sources.objects import with_objects
 from modicum.timestamps import time_value
@@ -51,6 +51,7 @@ class AsyncDatasets:
         source: str | Path | Manifest,
         *,
         labels: str | Path | None = None,
+        label_names: str | Path | None = None,
         boxes: str | Path | None = None,
         masks: str | Path | None = None,
         progress: ProgressCallback | None = None,
@@ -64,6 +65,8 @@ class AsyncDatasets:
             source: a folder with or without class folders, a .csv or an .npz (see `modicum.sources.images`), or a
                 manifest made from one of these.
             labels: a CSV of file,label for a folder without class folders.
+            label_names: what labels stand for that are ids, such as n01440764: text with an id and its name on each
+                line, or JSON of names by id (see `modicum.sources.label_names`).
             boxes: where the objects are: a CSV of file,left,top,right,bottom, or JSON (see `modicum.sources.objects`).
             masks: where the objects are: a folder of mask images.
             progress: called with the progress of the upload.
@@ -77,7 +80,7 @@ class AsyncDatasets:
         checked_id(name, "data set")
         manifest = source
         if not isinstance(manifest, Manifest):
-            found = with_objects(find_images(manifest, labels), boxes=boxes, masks=masks)
+            found = with_objects(found_with_names(manifest, labels, label_names).images, boxes=boxes, masks=masks)
             manifest = await asyncio.to_thread(manifest_of, found)
         await upload(self._connection, [*manifest.images, *manifest.objects, manifest.content], progress)
         request = dataset_service_pb2.CreateDatasetRequest(

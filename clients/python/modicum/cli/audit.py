@@ -119,12 +119,14 @@ def audit_request(
     """
     model = model_request(subject.name, subject.model)
     given, paired = subject.images, subject.counterfactual
-    found = checked_images(subject.photos, given.photo_labels, sample=search.sample)
+    found = checked_images(subject.photos, given.photo_labels, given.label_names, sample=search.sample)
     request = AuditRequest(
         photos=subject.photos,
         images=with_objects(found.images, boxes=given.boxes, masks=given.masks),
         skipped=found.skipped,
-        counterfactuals=None if paired is None else checked_counterfactuals(paired, found.images),
+        counterfactuals=(
+            None if paired is None else checked_counterfactuals(paired, found.images, names=given.label_names)
+        ),
         model=model,
         search=search,
         outputs=outputs,

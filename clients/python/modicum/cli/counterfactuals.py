@@ -15,6 +15,7 @@ from modicum.measures import Measure, percent, points
 from modicum.resource_names import printable
 from modicum.results import Result
 from modicum.sources.images import Image, found_in
+from modicum.sources.label_names import named
 from modicum.sources.skipped import NOTHING_SKIPPED, Skipped
 
 MOST_NAMED = 5
@@ -46,15 +47,15 @@ class Counterfactuals:
         return "; ".join(parts)
 
 
-def checked_counterfactuals(photos: Path, images: Sequence[Image]) -> Counterfactuals:
-    """The counterfactuals of the images to audit, paired by their names.
+def checked_counterfactuals(photos: Path, images: Sequence[Image], *, names: Path | None = None) -> Counterfactuals:
+    """The counterfactuals of the images to audit, paired by their names. `names` is a file with names for labels.
 
     Raises:
-        InvalidSource: there are no images.
+        InvalidSource: there are no images, or the names do not fit their labels.
         InvalidArgument: nothing pairs, or a counterfactual has the name of another class.
     """
     read = found_in(photos)
-    found = {image.item: image for image in read.images}
+    found = {image.item: image for image in (read.images if names is None else named(read.images, names))}
     originals = {image.item: image for image in images}
     paired = [found[item] for item in originals if item in found]
     if not paired:

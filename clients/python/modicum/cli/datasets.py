@@ -15,7 +15,7 @@ from modicum.cli.tables import Column, Grid, print_grid
 from modicum.client import Client
 from modicum.resource_names import last_part, printable
 from modicum.searches import INT32_MAX
-from modicum.sources.images import found_in
+from modicum.sources.label_names import found_with_names
 from modicum.sources.manifests import manifest_of
 from modicum.sources.objects import with_objects
 
@@ -81,7 +81,7 @@ def create(
     quiet: options.Quiet = False,
 ) -> None:
     """Create a data set from images. Only images that the server does not have yet are uploaded."""
-    found = found_in(source, images.photo_labels)
+    found = found_with_names(source, images.photo_labels, images.label_names)
     manifest = manifest_of(with_objects(found.images, boxes=images.boxes, masks=images.masks))
     with view(quiet=quiet) as shown, Client() as client:
         say_skipped(shown, source, found.skipped)

@@ -57,6 +57,7 @@ def check(
         str, option(MODEL, "--name", "NAME", "Name of the ensemble. Default: made of the members' names.")
     ] = "",
     photo_labels: options.PhotoLabels = None,
+    label_names: options.LabelNames = None,
     ood: Annotated[
         Path | None,
         option(
@@ -109,8 +110,8 @@ def check(
     outputs = checked_outputs(output.output or ())
     if ood_labels and ood is None:
         raise InvalidArgument("--ood-labels: expected --ood beside it; add --ood FOLDER")
-    images = checked_images(photos, photo_labels, sample=run.sample)
-    outside = None if ood is None else checked_images(ood, ood_labels, sample=0)
+    images = checked_images(photos, photo_labels, label_names, sample=run.sample)
+    outside = None if ood is None else checked_images(ood, ood_labels, label_names, sample=0)
     request = search_request(
         search,
         options.MethodOptions(),

@@ -97,6 +97,16 @@ PhotoLabels = Annotated[
         "metadata.jsonl with columns file_name and label; else the names of class folders.",
     ),
 ]
+LabelNames = Annotated[
+    Path | None,
+    option(
+        IMAGES,
+        "--label-names",
+        "FILE",
+        "What the labels stand for where they are ids, such as folders called n01440764: text with an id and its name "
+        "on each line, or JSON of names by id. A label without a name in it is refused.",
+    ),
+]
 Counterfactuals = Annotated[
     Path | None,
     option(
@@ -190,6 +200,7 @@ class ImageOptions:
     """What is known about the images: their classes, and where their objects are."""
 
     photo_labels: PhotoLabels = None
+    label_names: LabelNames = None
     boxes: Annotated[
         Path | None,
         option(

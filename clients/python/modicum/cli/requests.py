@@ -27,8 +27,9 @@ from modicum.searches import (
     TargetRule,
     control_plan,
 )
-from modicum.sources.images import Found, Image, found_in
+from modicum.sources.images import Found, Image
 from modicum.sources.inputs import InputSpecification
+from modicum.sources.label_names import found_with_names
 from modicum.sources.model_files import ModelFile, model_file
 from modicum.sources.npy import PICTURE_CHANNELS
 from modicum.statistics import Statistics
@@ -238,14 +239,14 @@ def refuse_wrong_channels(images: Sequence[Image], input_: InputSpecification) -
     )
 
 
-def checked_images(photos: Path, labels: Path | None, *, sample: int) -> Found:
-    """The images to audit, and the files that are skipped.
+def checked_images(photos: Path, labels: Path | None, names: Path | None, *, sample: int) -> Found:
+    """The images to audit, and the files that are skipped. `names` is a file with names for their labels.
 
     Raises:
-        InvalidSource: there are no images, or the labels do not fit them.
+        InvalidSource: there are no images, or the labels or their names do not fit them.
         InvalidArgument: the sample is larger than the number of images.
     """
-    found = found_in(photos, labels)
+    found = found_with_names(photos, labels, names)
     if sample > len(found.images):
         raise InvalidArgument(
             f"--sample: expected at most {len(found.images)}, the number of images in {photos}; got {sample}"
