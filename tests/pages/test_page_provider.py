@@ -320,7 +320,7 @@ def test_a_person_has_a_bounded_number_of_sessions_of_a_bounded_time(provided, p
         name=name,
     )
 
-    assert [float(seconds) for (seconds,) in kept] == [12 * 3600.0] * MOST_SESSIONS
+    assert [float(seconds) for (seconds,) in kept] == [24 * 3600.0] * MOST_SESSIONS
     assert browser.get("/projects").status == 303
 
 

@@ -175,6 +175,72 @@ def test_a_link_and_a_session_end_with_their_time(scene):
     assert browser.get(f"/{PROJECT}").status == 303
 
 
+HOUR = 3600.0
+
+
+def hours_left(scene, browser: PlainBrowser, expire: str = "", latest: str = "") -> float:
+    """The hours until the session of a browser ends; before, its times are set to SQL of a time."""
+    digest = token_digest(next(iter(browser.cookies.values())))
+    changes = {"expire_time": expire, "latest_end_time": latest}
+    changed = ", ".join(f"{column} = {time}" for column, time in changes.items() if time) or "digest = digest"
+
+    async def left() -> float:
+        async with scene.store._engine.begin() as connection:
+            query = f"UPDATE sessions SET {changed} WHERE digest = :digest RETURNING expire_time - now()"
+            found = await connection.scalar(text(query), {"digest": digest})
+            return found.total_seconds() / HOUR
+
+    return scene.run(left())
+
+
+def test_a_page_that_somebody_opens_prolongs_the_session(scene):
+    browser = scene.browser()
+    hours_left(scene, browser, "now() + interval '1 hour'")
+
+    browser.get(f"/{PROJECT}")
+
+    assert hours_left(scene, browser) == pytest.approx(12, abs=0.1)
+
+
+@pytest.mark.parametrize("headers", [{"hx_request": "true"}, {"accept": "text/event-stream"}], ids=["part", "events"])
+def test_what_a_page_asks_by_itself_does_not_prolong_the_session(scene, headers):
+    browser = scene.browser()
+    hours_left(scene, browser, "now() + interval '1 hour'")
+
+    path = f"/{PROJECT}/audits/good/events" if "accept" in headers else f"/{PROJECT}"
+    assert browser.get(path, **headers).status == 200
+
+    assert hours_left(scene, browser) == pytest.approx(1, abs=0.1)
+
+
+def test_a_session_ends_a_week_after_its_sign_in_however_much_it_is_used(scene):
+    browser = scene.browser()
+    hours_left(scene, browser, "now() + interval '1 hour'", "now() + interval '2 hours'")
+
+    browser.get(f"/{PROJECT}")
+
+    assert hours_left(scene, browser) == pytest.approx(2, abs=0.1)
+    assert hours_left(scene, scene.browser(), "latest_end_time") == pytest.approx(7 * 24, abs=0.1)
+
+
+def test_a_session_is_not_written_anew_for_every_page(scene):
+    browser = scene.browser()
+    before = hours_left(scene, browser, "now() + interval '12 hours' - interval '4 minutes'")
+
+    browser.get(f"/{PROJECT}")
+
+    assert hours_left(scene, browser) <= before
+
+
+def test_a_session_of_the_previous_release_ends_as_it_was_told(scene):
+    browser = scene.browser()
+    hours_left(scene, browser, "now() + interval '1 hour'", "NULL")
+
+    assert browser.get(f"/{PROJECT}").status == 200
+
+    assert hours_left(scene, browser) == pytest.approx(1, abs=0.1)
+
+
 @pytest.mark.parametrize("next_path", ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:1"])
 def test_a_sign_in_leads_to_no_other_site(scene, next_path):
     seen = stranger(scene).send("/sign-in", "/sign-in", token=TOKENS["ada"], next=next_path)

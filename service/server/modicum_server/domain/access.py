@@ -37,6 +37,15 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenSession:
+    """A session of a browser: the token for which it stands, and how long it lasts, unused and at the most."""
+
+    token_digest: str
+    seconds_left: float
+    most_seconds_left: float
+
+
+@dataclass(frozen=True, slots=True)
 class NewToken:
     """A token to store. Fields as those of `Token`."""
 

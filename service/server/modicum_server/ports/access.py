@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from modicum_server.domain.access import Grant, NewToken, Revoked, Token
+from modicum_server.domain.access import Grant, NewToken, OpenSession, Revoked, Token
 from modicum_server.domain.projects import Principal, Project, Role
 from modicum_server.ports.lists import Keyed
 
@@ -89,11 +89,14 @@ class Access(Protocol):
 class Sessions(Protocol):
     """Sessions of browsers, and links that begin one. Each stands for a token and ends with it."""
 
-    async def create(self, digest: str, token_digest: str, *, seconds: float) -> bool:
+    async def create(self, digest: str, token_digest: str, *, seconds: float, longest_seconds: float) -> bool:
         """Begin one for a token; False when there is no such token."""
 
-    async def token_digest(self, digest: str) -> str | None:
-        """The digest of the token that a session stands for; None when it has ended."""
+    async def find(self, digest: str) -> OpenSession | None:
+        """What a session stands for, and how long it is still good; None when it has ended."""
+
+    async def prolong(self, digest: str, *, seconds: float) -> None:
+        """Let a session end so many seconds from now, but no later than it may. One that has ended stays so."""
 
     async def add_person(self, token_digest: str, token: NewToken, *, issuer: str, seconds: float, most: int) -> None:
         """Store a token for the session of somebody who signed in at an issuer. Lists of tokens leave it out.

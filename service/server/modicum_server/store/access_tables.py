@@ -60,7 +60,7 @@ tokens = Table(
 )
 
 
-def _standing_for_a_token(name: str, holder: str) -> Table:
+def _standing_for_a_token(name: str, holder: str, *more: Column[object]) -> Table:
     """A table of secrets that stand for a token until a time."""
     return Table(
         name,
@@ -74,10 +74,19 @@ def _standing_for_a_token(name: str, holder: str) -> Table:
             comment="the token that it stands for",
         ),
         Column("expire_time", TIME, nullable=False),
+        *more,
         Index(None, "token_digest"),
         Index(None, "expire_time"),
     )
 
 
-sessions = _standing_for_a_token("sessions", "cookie")
+sessions = _standing_for_a_token(
+    "sessions",
+    "cookie",
+    Column(
+        "latest_end_time",
+        TIME,
+        comment="its use prolongs it up to here; null: not at all, as for sessions of the previous release",
+    ),
+)
 sign_in_links = _standing_for_a_token("sign_in_links", "link")

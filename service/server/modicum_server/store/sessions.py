@@ -1,15 +1,18 @@
 """Sessions of browsers, and links that begin one. All times are the database's."""
 
-from typing import Any
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final
 
-from sqlalchemy import Table, delete, func, insert, literal, select
+from sqlalchemy import ColumnElement, Double, Table, cast, delete, func, insert, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from modicum_server.domain.access import NewToken
+from modicum_server.domain.access import NewToken, OpenSession
 from modicum_server.store import tables
 from modicum_server.store.access import IS_GOOD
 
 _TOKENS = tables.tokens.c
+NOTHING_MORE: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 class PostgresSessions:
@@ -18,16 +21,27 @@ class PostgresSessions:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def create(self, digest: str, token_digest: str, *, seconds: float) -> bool:
+    async def create(self, digest: str, token_digest: str, *, seconds: float, longest_seconds: float) -> bool:
         """Begin one for a token; False when there is no such token. Those that have ended are deleted."""
-        return await self._add(tables.sessions, digest, token_digest, seconds)
+        latest = {"latest_end_time": _after(longest_seconds)}
+        return await self._add(tables.sessions, digest, token_digest, seconds, latest)
 
-    async def token_digest(self, digest: str) -> str | None:
-        """The digest of the token that a session stands for; None when it has ended."""
+    async def find(self, digest: str) -> OpenSession | None:
+        """What a session stands for, and how long it is still good; None when it has ended."""
         sessions = tables.sessions.c
-        query = select(sessions.token_digest).where(sessions.digest == digest, sessions.expire_time > func.now())
-        found: str | None = await self._connection.scalar(query)
-        return found
+        latest = func.coalesce(sessions.latest_end_time, sessions.expire_time)
+        query = select(sessions.token_digest, _seconds_to(sessions.expire_time), _seconds_to(latest))
+        row = (
+            await self._connection.execute(query.where(sessions.digest == digest, sessions.expire_time > func.now()))
+        ).one_or_none()
+        return None if row is None else OpenSession(*row)
+
+    async def prolong(self, digest: str, *, seconds: float) -> None:
+        """Let a session end so many seconds from now, but no later than it may. One that has ended stays so."""
+        sessions = tables.sessions.c
+        query = update(tables.sessions).where(sessions.digest == digest, sessions.expire_time > func.now())
+        end = func.least(_after(seconds), func.coalesce(sessions.latest_end_time, sessions.expire_time))
+        await self._connection.execute(query.values(expire_time=end))
 
     async def add_person(self, token_digest: str, token: NewToken, *, issuer: str, seconds: float, most: int) -> None:
         """Store a token for the session of somebody who signed in at an issuer. Lists of tokens leave it out.
@@ -67,11 +81,21 @@ class PostgresSessions:
         found: str | None = await self._connection.scalar(query.returning(links.token_digest))
         return found
 
-    async def _add(self, table: Table, digest: str, token_digest: str, seconds: float) -> bool:
+    async def _add(
+        self, table: Table, digest: str, token_digest: str, seconds: float, more: Mapping[str, Any] = NOTHING_MORE
+    ) -> bool:
         await self._connection.execute(delete(table).where(table.c.expire_time <= func.now()))
-        known = select(literal(digest), _TOKENS.digest, _after(seconds)).where(_TOKENS.digest == token_digest, IS_GOOD)
-        row = insert(table).from_select(["digest", "token_digest", "expire_time"], known)
+        known = select(literal(digest), _TOKENS.digest, _after(seconds), *more.values())
+        row = insert(table).from_select(
+            ["digest", "token_digest", "expire_time", *more],
+            known.where(_TOKENS.digest == token_digest, IS_GOOD),
+        )
         return await self._connection.scalar(row.returning(table.c.digest)) is not None
+
+
+def _seconds_to(time: ColumnElement[Any]) -> Any:
+    """Return the SQL of the seconds from now to a time, as a float."""
+    return cast(func.extract("epoch", time - func.now()), Double)
 
 
 def _after(seconds: float) -> Any:

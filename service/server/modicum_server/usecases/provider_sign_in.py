@@ -23,11 +23,13 @@ from modicum_server.usecases.access import token_digest
 from modicum_server.usecases.bearer_tokens import new_token_id
 from modicum_server.usecases.places import Places
 from modicum_server.usecases.rules import NOT_PLAIN, RULES
-from modicum_server.usecases.sessions import SESSION_SECONDS, new_secret, token_name
+from modicum_server.usecases.sessions import UNUSED_SECONDS, new_secret, token_name
 from modicum_server.usecases.trail import record
 
 CALLBACK = "/sign-in/callback"
 MOST_AT_ONCE = 32
+#: A session ends after this, however much it is used: who is locked out at the provider is out here after it.
+LONGEST_SECONDS = 24 * 3600.0
 #: The oldest session of a person ends where there would be more.
 MOST_SESSIONS = 20
 #: How long a flow that signed in is remembered: longer than its cookie is good.
@@ -154,9 +156,11 @@ async def _begin(transaction: Transaction, name: str, person: Person, origin: Or
     secret, token = new_secret(), NewToken(new_token_id(), name, display_name=f"signed in at {person.issuer}"[:100])
     digest = token_digest(new_secret())
     await transaction.sessions.add_person(
-        digest, token, issuer=person.issuer, seconds=SESSION_SECONDS, most=MOST_SESSIONS
+        digest, token, issuer=person.issuer, seconds=LONGEST_SECONDS, most=MOST_SESSIONS
     )
-    await transaction.sessions.create(token_digest(secret), digest, seconds=SESSION_SECONDS)
+    await transaction.sessions.create(
+        token_digest(secret), digest, seconds=UNUSED_SECONDS, longest_seconds=LONGEST_SECONDS
+    )
     principal = await transaction.projects.authenticate(digest)
     assert principal is not None, "its token was stored just now"
     who = Principal(name, principal.roles, token.id, origin=origin)

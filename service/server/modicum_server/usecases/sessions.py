@@ -7,18 +7,25 @@ knows every session.
 """
 
 import secrets
+from contextlib import suppress
 from dataclasses import replace
 
+from modicum_server.domain.access import OpenSession
 from modicum_server.domain.projects import Origin, Principal
 from modicum_server.domain.trail import Verb
-from modicum_server.errors import SessionMissing, SignInLinkUsed, TokenInvalid
+from modicum_server.errors import DependencyUnavailable, SessionMissing, SignInLinkUsed, TokenInvalid
 from modicum_server.ports import Store, Transaction
 from modicum_server.usecases.access import token_digest
 from modicum_server.usecases.token_use import note_use
 from modicum_server.usecases.trail import record
 
 SECRET_BYTES = 32
-SESSION_SECONDS = 12 * 3600.0
+UNUSED_SECONDS = 12 * 3600.0
+"""A session that nobody uses ends after this."""
+LONGEST_SECONDS = 7 * 24 * 3600.0
+"""A session ends after this, however much it is used."""
+PROLONGED_SECONDS = 300.0
+"""Use prolongs a session if that gives it at least so much more, so that few pages write."""
 LINK_SECONDS = 300.0
 
 
@@ -64,19 +71,30 @@ class Sessions:
             await record(transaction, principal, Verb.SIGN_OUT, token_name(principal))
         return issuer
 
-    async def principal(self, secret: str) -> Principal:
+    async def principal(self, secret: str, *, by_a_person: bool = False) -> Principal:
         """Return who signed in, with the roles of now. A session's use is a use of its token.
+
+        Use by a person prolongs the session, what a page asks by itself does not.
 
         Raises:
             SessionMissing: there is no such session, or no longer.
         """
+        digest = token_digest(secret)
         async with self._store.transaction() as transaction:
-            token = await transaction.sessions.token_digest(token_digest(secret))
-            principal = None if token is None else await transaction.projects.authenticate(token)
-        if principal is None:
+            session = await transaction.sessions.find(digest)
+            principal = None if session is None else await transaction.projects.authenticate(session.token_digest)
+        if session is None or principal is None:
             raise SessionMissing
         await note_use(self._store, principal)
+        if by_a_person and _is_worth_prolonging(session):
+            await self._prolong(digest)
         return principal
+
+    async def _prolong(self, digest: str) -> None:
+        """A database that cannot write now refuses no page for that."""
+        with suppress(DependencyUnavailable):
+            async with self._store.transaction() as transaction:
+                await transaction.sessions.prolong(digest, seconds=UNUSED_SECONDS)
 
 
 async def new_link(store: Store, token: str) -> str:
@@ -92,11 +110,17 @@ async def new_link(store: Store, token: str) -> str:
     return secret
 
 
+def _is_worth_prolonging(session: OpenSession) -> bool:
+    return min(UNUSED_SECONDS, session.most_seconds_left) - session.seconds_left >= PROLONGED_SECONDS
+
+
 async def _begin(transaction: Transaction, token: str, origin: Origin) -> str:
     principal, secret = await transaction.projects.authenticate(token), new_secret()
     if principal is None:
         raise TokenInvalid
-    await transaction.sessions.create(token_digest(secret), token, seconds=SESSION_SECONDS)
+    await transaction.sessions.create(
+        token_digest(secret), token, seconds=UNUSED_SECONDS, longest_seconds=LONGEST_SECONDS
+    )
     await transaction.access.note_use(principal.token_id)
     await record(transaction, replace(principal, origin=origin), Verb.SIGN_IN, token_name(principal))
     return secret

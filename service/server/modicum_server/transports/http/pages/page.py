@@ -90,7 +90,9 @@ class PageServices:
         )
 
         async def by_session(wire: Wire, seconds: float) -> Principal:
-            return await within(use_cases.sessions.principal(secret_of(cast("PageWire", wire).request)), seconds)
+            page = cast("PageWire", wire)
+            asked = use_cases.sessions.principal(secret_of(page.request), by_a_person=not page.is_asked_by_a_page)
+            return await within(asked, seconds)
 
         known = authenticated(by_session, bounds.authentication_seconds)
         good = OpenStreams(use_cases.tokens.principals, recheck_seconds=bounds.recheck_seconds).layer

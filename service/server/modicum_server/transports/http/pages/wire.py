@@ -13,6 +13,7 @@ from starlette.types import Message, Send
 from modicum_server.transports.http.pages import headers
 from modicum_server.transports.http.pages.rendering import rendered
 from modicum_server.transports.http.pages.visits import Visit
+from modicum_server.transports.http.server_sent_events import MEDIA_TYPE
 from modicum_server.transports.layers import REQUEST_ID_HEADER
 from modicum_server.transports.refusals import Refusal
 
@@ -39,6 +40,11 @@ class PageWire:
     def is_part(self) -> bool:
         """Whether htmx asks for a part of a page."""
         return self.header("hx-request") == "true"
+
+    @property
+    def is_asked_by_a_page(self) -> bool:
+        """Whether a page asks by itself for what is new, which it also does while nobody looks."""
+        return self.is_part or self.header("accept") == MEDIA_TYPE
 
     def header(self, name: str) -> str:
         """Return a header of the request; empty when it is missing."""
