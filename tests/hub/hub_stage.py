@@ -1,33 +1,41 @@
 """Folders of Hugging Face with tiny random models, as the libraries save them, and real photographs."""
 
+import importlib
 import importlib.util
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import torch
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # about their own old names
-    import timm
-    import transformers
-    from transformers.utils import logging as their_logging
-
-their_logging.disable_progress_bar()
-
 CLASSES = 5
+
+
+@cache
+def timm() -> Any:
+    """Return the library, which takes seconds to import: other tests do not need it."""
+    return quietly(lambda: importlib.import_module("timm"))
+
+
+@cache
+def transformers() -> Any:
+    """Return the library, which takes seconds to import: other tests do not need it."""
+    library = quietly(lambda: importlib.import_module("transformers"))
+    quietly(lambda: importlib.import_module("transformers.utils.logging")).disable_progress_bar()
+    return library
 
 
 @dataclass(frozen=True)
 class Family:
-    """How a tiny model of a family is made, and how its pictures are prepared."""
+    """How a tiny model of a family is made, and how its pictures are prepared; three classes of the library by name."""
 
     name: str
-    config: type[Any]
-    model: type[Any]
-    processor: type[Any]
+    config: str
+    model: str
+    processor: str
     sizes: Mapping[str, Any]
     preparing: Mapping[str, Any] = field(default_factory=dict)
 
@@ -42,89 +50,89 @@ _PATCHES = {"image_size": 64, "patch_size": 16}
 FAMILIES = (
     Family(
         "vit",
-        transformers.ViTConfig,
-        transformers.ViTForImageClassification,
-        transformers.ViTImageProcessor,
+        "ViTConfig",
+        "ViTForImageClassification",
+        "ViTImageProcessor",
         {**_TRANSFORMER, **_PATCHES},
         {"size": _crop(64)},
     ),
     Family(
         "swin",
-        transformers.SwinConfig,
-        transformers.SwinForImageClassification,
-        transformers.ViTImageProcessor,
+        "SwinConfig",
+        "SwinForImageClassification",
+        "ViTImageProcessor",
         {"image_size": 64, "embed_dim": 16, "depths": [1, 1], "num_heads": [2, 2], "window_size": 4},
         {"size": _crop(64), "resample": 3},
     ),
     Family(
         "convnext",
-        transformers.ConvNextConfig,
-        transformers.ConvNextForImageClassification,
-        transformers.ConvNextImageProcessor,
+        "ConvNextConfig",
+        "ConvNextForImageClassification",
+        "ConvNextImageProcessor",
         {"hidden_sizes": [8, 16, 16, 32], "depths": [1, 1, 1, 1]},
         {"size": {"shortest_edge": 96}},
     ),
     Family(
         "dinov2",
-        transformers.Dinov2Config,
-        transformers.Dinov2ForImageClassification,
-        transformers.BitImageProcessor,
+        "Dinov2Config",
+        "Dinov2ForImageClassification",
+        "BitImageProcessor",
         {**_TRANSFORMER, "image_size": 70, "patch_size": 14},
         {"size": {"shortest_edge": 80}, "crop_size": _crop(70)},
     ),
     Family(
         "resnet",
-        transformers.ResNetConfig,
-        transformers.ResNetForImageClassification,
-        transformers.ConvNextImageProcessor,
+        "ResNetConfig",
+        "ResNetForImageClassification",
+        "ConvNextImageProcessor",
         {"embedding_size": 8, "hidden_sizes": [8, 16], "depths": [1, 1], "layer_type": "basic"},
         {"size": {"shortest_edge": 64}},
     ),
     Family(
         "resnet_large",
-        transformers.ResNetConfig,
-        transformers.ResNetForImageClassification,
-        transformers.ConvNextImageProcessor,
+        "ResNetConfig",
+        "ResNetForImageClassification",
+        "ConvNextImageProcessor",
         {"embedding_size": 4, "hidden_sizes": [4, 8], "depths": [1, 1], "layer_type": "basic"},
         {"size": {"shortest_edge": 384}},
     ),
     Family(
         "beit",
-        transformers.BeitConfig,
-        transformers.BeitForImageClassification,
-        transformers.BeitImageProcessor,
+        "BeitConfig",
+        "BeitForImageClassification",
+        "BeitImageProcessor",
         {**_TRANSFORMER, **_PATCHES, "use_relative_position_bias": True},
         {"size": _crop(75), "crop_size": _crop(64), "do_center_crop": True},
     ),
     Family(
         "mobilenet_v2",
-        transformers.MobileNetV2Config,
-        transformers.MobileNetV2ForImageClassification,
-        transformers.MobileNetV2ImageProcessor,
+        "MobileNetV2Config",
+        "MobileNetV2ForImageClassification",
+        "MobileNetV2ImageProcessor",
         {"image_size": 64, "depth_multiplier": 0.25},
         {"size": {"shortest_edge": 75}, "crop_size": _crop(64)},
     ),
     Family(
         "deit",
-        transformers.DeiTConfig,
-        transformers.DeiTForImageClassificationWithTeacher,
-        transformers.DeiTImageProcessor,
+        "DeiTConfig",
+        "DeiTForImageClassificationWithTeacher",
+        "DeiTImageProcessor",
         {**_TRANSFORMER, **_PATCHES},
         {"size": _crop(73), "crop_size": _crop(64)},
     ),
     Family(
         "siglip",
-        transformers.SiglipConfig,
-        transformers.SiglipForImageClassification,
-        transformers.SiglipImageProcessor,
+        "SiglipConfig",
+        "SiglipForImageClassification",
+        "SiglipImageProcessor",
         {"vision_config": {**_TRANSFORMER, **_PATCHES}, "text_config": {**_TRANSFORMER, "vocab_size": 64}},
         {"size": _crop(64)},
     ),
     Family(
         "efficientnet",
-        transformers.EfficientNetConfig,
-        transformers.EfficientNetForImageClassification,
-        transformers.EfficientNetImageProcessor,
+        "EfficientNetConfig",
+        "EfficientNetForImageClassification",
+        "EfficientNetImageProcessor",
         {
             "image_size": 64,
             "width_coefficient": 0.25,
@@ -135,9 +143,9 @@ FAMILIES = (
     ),
     Family(
         "poolformer",
-        transformers.PoolFormerConfig,
-        transformers.PoolFormerForImageClassification,
-        transformers.PoolFormerImageProcessor,
+        "PoolFormerConfig",
+        "PoolFormerForImageClassification",
+        "PoolFormerImageProcessor",
         {"hidden_sizes": [8, 8, 16, 16], "depths": [1, 1, 1, 1]},
         {"size": {"shortest_edge": 64}, "crop_size": _crop(64)},
     ),
@@ -153,10 +161,11 @@ def saved(of: Family, folder: Path, **more: Any) -> torch.nn.Module:
     torch.manual_seed(1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        model = of.model(of.config(**of.sizes, num_labels=CLASSES, **more)).eval()
+        config, classifier, processor = (getattr(transformers(), one) for one in (of.config, of.model, of.processor))
+        model = classifier(config(**of.sizes, num_labels=CLASSES, **more)).eval()
         _wake(model, (3, side(of), side(of)))
         model.save_pretrained(folder)
-        of.processor(**of.preparing).save_pretrained(folder)
+        processor(**of.preparing).save_pretrained(folder)
     return model
 
 
@@ -193,9 +202,9 @@ def saved_timm(name: str, folder: Path, *, preparing: Mapping[str, Any], **argum
     torch.manual_seed(1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        model = timm.create_model(name, num_classes=CLASSES, **arguments)
+        model = timm().create_model(name, num_classes=CLASSES, **arguments)
         _wake(model, tuple(preparing["input_size"]))
-        timm.models.save_for_hf(
+        timm().models.save_for_hf(
             model,
             folder,
             model_config={"pretrained_cfg": dict(preparing)},
