@@ -18,7 +18,7 @@ from typing import Any
 import modicum_sis.findings as sis
 import numpy as np
 import torch
-from modicum_server.domain.audits import Audit, AuditSpecification, AuditState
+from modicum_server.domain.audits import Audit, AuditSpecification, AuditState, ItemCounts
 from modicum_server.domain.datasets import Dataset
 from modicum_server.domain.findings import Finding, Passes, Subset
 from modicum_server.domain.models import InputSpecification, ModelVersion, VersionState, Weights
@@ -184,6 +184,7 @@ def _document(findings: list[Finding]) -> dict[str, Any]:
     return result_document(
         audit=audit,
         dataset=Dataset(DATASET, "0" * 64, count, count, CREATED),
+        item_counts=ItemCounts(count, 0, 0),
         versions=[version],
         findings=findings,
         parameters={"device": "cpu", "chunk_size": 1, "versions": {}, "donor_digests": []},

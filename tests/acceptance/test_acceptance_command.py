@@ -38,7 +38,7 @@ def test_the_command_of_the_readme_writes_ten_lines_a_result_and_a_page(place):
     assert "overinterpretation rate" in tables.output
     assert all(f"{number}.png" in tables.output for number in range(PHOTOGRAPHS))
     result = json.loads((place.folder / "result.json").read_text())
-    assert result["dataset"]["labelled"] == PHOTOGRAPHS
+    assert result["dataset"]["labelled"] == result["dataset"]["with_labels"] == PHOTOGRAPHS
     (search,) = result["models"][0]["searches"]
     assert search["counts"]["with_subset"] == PHOTOGRAPHS
     assert search["measures"]["accuracy"]["value"] == 1.0

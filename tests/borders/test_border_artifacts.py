@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from modicum_server.domain import stopping
-from modicum_server.domain.audits import Audit
+from modicum_server.domain.audits import Audit, ItemCounts
 from modicum_server.domain.datasets import Dataset
 from modicum_server.measures.document import result_document, specification_json
 from modicum_server.measures.measure import Measure, measure_from_json
@@ -48,6 +48,7 @@ def document():
     return result_document(
         audit=audit,
         dataset=filled(Dataset),
+        item_counts=filled(ItemCounts),
         versions=(),
         findings=(),
         parameters={stopping.STOPPED: json.loads(json.dumps(asdict(STOPPED)))},
@@ -73,3 +74,9 @@ def test_every_key_of_a_part_of_the_document_is_named_in_its_row(part):
 
 def test_the_end_of_an_audit_that_ended_early_is_in_the_document():
     assert_crosses(STOPPED, document()["stopping"])
+
+
+def test_the_counts_of_what_items_have_are_in_the_document():
+    counts = filled(ItemCounts)
+
+    assert_crosses(counts, {name: document()["dataset"][name] for name in asdict(counts)})

@@ -7,6 +7,7 @@ from importlib import import_module
 
 import pytest
 from modicum_server import domain
+from modicum_server.domain.audits import ItemCounts
 from modicum_server.domain.datasets import Dataset, DatasetItem, UsedArtifact
 from modicum_server.domain.findings import FindingControls, PixelSubsetFinding
 from modicum_server.domain.models import Model, ModelVersion, VersionState
@@ -94,7 +95,7 @@ CROSSING = (
     SEAL,
     *EVENTS.values(),
     *SOURCES.values(),
-    *map(filled, (Model, Dataset, DatasetItem, UsedArtifact, Project)),
+    *map(filled, (Model, Dataset, DatasetItem, ItemCounts, UsedArtifact, Project)),
 )
 
 

@@ -168,11 +168,11 @@ def test_a_finding_without_a_subset_says_why(result):
 
 
 def test_a_document_of_another_schema_is_refused():
-    with pytest.raises(ServiceError, match="schema 5, this client reads 1, 2, 3 or 4"):
-        document_of(b'{"schema_version": 5}')
+    with pytest.raises(ServiceError, match="schema 6, this client reads 1, 2, 3, 4 or 5"):
+        document_of(b'{"schema_version": 6}')
 
 
-@pytest.mark.parametrize("version", [1, 2, 3, 4])
+@pytest.mark.parametrize("version", [1, 2, 3, 4, 5])
 def test_a_document_of_this_schema_and_of_those_before_is_read(version):
     assert document_of(json.dumps({"schema_version": version}).encode()) == {"schema_version": version}
 

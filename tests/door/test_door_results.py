@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from modicum_server.domain.audits import Audit, AuditSpecification, AuditState
+from modicum_server.domain.audits import Audit, AuditSpecification, AuditState, ItemCounts
 from modicum_server.domain.datasets import Dataset
 from modicum_server.domain.findings import Finding, FindingReason, Passes
 from modicum_server.domain.models import InputSpecification, ModelVersion, VersionState, Weights
@@ -36,6 +36,7 @@ def document_of(findings: list[Finding]) -> dict:
     return result_document(
         audit=audit,
         dataset=Dataset(DATASET, "3" * 64, len(findings), len(findings), BEGUN),
+        item_counts=ItemCounts(len(findings), 0, 0),
         versions=[version],
         findings=findings,
         parameters={},

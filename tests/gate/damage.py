@@ -195,6 +195,8 @@ def _cases() -> dict[str, Case]:
         test_class_rules.scored(lambda at: at < 110),
     )
     lost, ring = test_class_rules.paired(lambda at: at < 40), test_class_rules.filled(lambda at: at < 40)
+    for one in (ensemble, pairs, lost, ring):
+        one["dataset"]["with_boxes"] = one["dataset"]["audited"]  # without any, rules about objects are refused
     reviews = document({"accuracy": share(60, 100)}, reviews=[review("SEEN"), review("CONFIRMED")])
     return {
         "rows": Case(rows, AS_IT_IS),

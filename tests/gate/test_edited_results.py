@@ -1,6 +1,7 @@
 """What the gate notices in a result of the server that somebody edited."""
 
 import json
+import re
 from dataclasses import replace
 from functools import reduce
 from operator import getitem
@@ -228,3 +229,13 @@ def test_a_row_that_was_removed_is_noticed():
         first_difference({**result, "rows": result["rows"][1:]})
         == f"findings.rows is {rows}, but {rows - 1} was counted"
     )
+
+
+def test_an_accuracy_of_more_images_than_had_a_label_is_noticed():
+    edited = reported(every_outcome())
+    edited["dataset"]["with_labels"] = 0
+
+    (path, said, counted), *_ = re.findall(r"(.*) is (\d+), but at least (\d+) was counted", first_difference(edited))
+
+    assert (path, said) == ("dataset.with_labels", "0")
+    assert int(counted) > 0

@@ -363,7 +363,7 @@ def test_images_that_failed_are_counted_in_a_note():
 def test_a_verdict_in_place_of_a_result_is_refused():
     with pytest.raises(PolicyError, match="got a verdict; judge the result that it is about"):
         verdict("", verdict("", document()).as_json())
-    with pytest.raises(PolicyError, match="expected a result document of schema version 1, 2, 3 or 4"):
+    with pytest.raises(PolicyError, match="expected a result document of schema version 1, 2, 3, 4 or 5"):
         verdict("", {"models": []})
 
 

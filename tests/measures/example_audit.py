@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
-from modicum_server.domain.audits import Audit, AuditSpecification, AuditState
+from modicum_server.domain.audits import Audit, AuditSpecification, AuditState, ItemCounts
 from modicum_server.domain.datasets import Dataset
 from modicum_server.domain.findings import (
     ClassTargetedFinding,
@@ -129,6 +129,13 @@ def read(packed: bytes) -> FindingsArtifact:
     return FindingsArtifact(lambda: (packed,))
 
 
+def counts_of(findings: Sequence[Finding]) -> ItemCounts:
+    """How many images of the findings have labels and boxes."""
+    labelled = {one.position for one in findings if one.label is not None}
+    boxed = {one.position for one in findings if one.controls.objects is not None}
+    return ItemCounts(len(labelled), len(boxed), 0)
+
+
 def document_and_rows(
     findings: Sequence[Finding],
     *,
@@ -145,6 +152,7 @@ def document_and_rows(
     spots=None,
     retests=None,
     counterfactual=None,
+    item_counts=None,
     **parameters,
 ):
     packed = pack(findings)
@@ -152,6 +160,7 @@ def document_and_rows(
     document = result_document(
         audit=audit(versions=versions, searches=searches, count=images, plans=plans, statistics=statistics),
         dataset=Dataset("projects/default/datasets/few", "c" * 64, images, images, CREATED),
+        item_counts=item_counts or counts_of(findings),
         versions=[
             version(
                 name,

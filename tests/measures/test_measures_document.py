@@ -134,6 +134,7 @@ def test_each_version_names_the_files_of_weights_that_it_runs():
 
     files = [model["weights_digests"] for model in document["models"]]
     assert files == [{VERSION: "1a" * 32}, {VERSION: "1a" * 32, OTHER_VERSION: "2b" * 32}]
+    assert [model["members"] for model in document["models"]] == [[], [VERSION, OTHER_VERSION]]
 
 
 def test_copies_of_a_picture_are_counted_once_under_all_searches():

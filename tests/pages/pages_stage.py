@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 import numpy as np
 from modicum_server.artifacts.folder_store import FolderArtifactStore
 from modicum_server.bootstrap import open_artifact_store
-from modicum_server.domain.audits import Audit, AuditFailure, AuditSpecification, Stage
+from modicum_server.domain.audits import Audit, AuditFailure, AuditSpecification, ItemCounts, Stage
 from modicum_server.domain.models import ModelCheck, OutputKind, Weights
 from modicum_server.domain.projects import Principal, Role
 from modicum_server.domain.searches import Canvas, Search, SearchMethod
@@ -193,6 +193,7 @@ class Scene:
         document = result_document(
             audit=audit,
             dataset=dataset,
+            item_counts=ItemCounts(len(found), 0, 0),
             versions=versions,
             findings=FindingsArtifact(lambda: (packed,)),
             parameters={"device": "cpu", "chunk_size": 4, "versions": {"torch": "2.4"}, "donor_digests": []},

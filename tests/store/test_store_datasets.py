@@ -1,8 +1,10 @@
 import asyncio
+from dataclasses import replace
 
+from modicum_server.domain.audits import ItemCounts
 from modicum_server.domain.datasets import DatasetItem
 
-from tests.store.store_scene import PROJECT, items
+from tests.store.store_scene import PROJECT, Scene, items
 
 NAME = f"{PROJECT}/datasets/photos"
 
@@ -153,3 +155,30 @@ async def test_storing_and_deleting_the_same_bytes_wait_for_each_other(store, un
         assert await transaction.artifacts.lock(digest)
 
     await bringing
+
+
+async def test_what_the_drawn_items_have_is_counted_without_erased_pictures(store, scene: Scene):
+    first = await scene.audit()
+    given = [
+        DatasetItem("a.png", "a" * 64, "cat"),
+        DatasetItem("b.png", "b" * 64, "cat", boxes_digest="1" * 64),
+        DatasetItem("c.png", "c" * 64, "dog", mask_digest="2" * 64),
+        DatasetItem("d.png", "d" * 64, boxes_digest="3" * 64),
+    ]
+    dataset = f"{PROJECT}/datasets/with-objects"
+    drawn = replace(
+        first,
+        name=f"{PROJECT}/audits/with-objects",
+        specification=replace(first.specification, dataset=dataset),
+        item_count=3,
+    )
+
+    async with store.transaction() as transaction:
+        await transaction.datasets.create(dataset, "4" * 64, given)
+        await transaction.audits.create(drawn, [3, 1, 2])
+
+        counted = await transaction.audits.item_counts(drawn.name, without=frozenset())
+        left = await transaction.audits.item_counts(drawn.name, without={"b" * 64})
+
+    assert counted == ItemCounts(with_labels=2, with_boxes=2, with_masks=1)
+    assert left == ItemCounts(with_labels=1, with_boxes=1, with_masks=1)

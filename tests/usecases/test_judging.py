@@ -263,6 +263,17 @@ async def test_a_policy_that_asks_for_what_the_result_cannot_have_is_refused(pla
         await judged(place, await audited(unlabelled), ACCURACY)
 
 
+async def test_a_rule_about_objects_is_refused_where_no_audited_image_had_any(place, audited):
+    nothing = {"with_labels": 200, "with_boxes": 0, "with_masks": 0}
+    clean = DOCUMENTS["clean"]
+    bare, boxed = ({**clean, "dataset": {**clean["dataset"], **nothing, "with_boxes": boxes}} for boxes in (0, 3))
+    policy = ACCURACY.replace("accuracy", "object-share-median")
+
+    with pytest.raises(PolicyInvalid, match=r"modicum\.yaml:4:3: object-share-median needs boxes or masks"):
+        await judged(place, await audited(bare), policy)
+    assert (await judged(place, await audited(boxed), policy)).outcome == "INCONCLUSIVE"
+
+
 async def test_a_stored_result_that_lacks_something_is_told_from_a_wrong_policy(place, audited):
     damaged = {name: value for name, value in DOCUMENTS["clean"].items() if name != "specification"}
 

@@ -20,6 +20,8 @@ DROP, EXCESS = "shortcut_accuracy_drop", "shortcut_accuracy_excess"
 KEPT, LOSS = "transfer_agreed_class_kept_share", "counterfactual_accuracy_loss"
 DROP_LIMIT = 0.10
 LEAST_IMAGES = 30
+SMALLEST_SIDE = 28
+"""Pixels of a canvas; the ring of a smaller one takes in too much of what it should surround."""
 SHORTCUT_STATEMENTS = 2
 """Of all images, and of the classes, which share the error of one."""
 MOST_CLASSES = 1_000

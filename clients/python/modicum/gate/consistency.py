@@ -31,6 +31,16 @@ def contradictions(document: Document) -> Differences:
     yield from readings_differing(document)
     yield from spots_differing(document)
     yield from ensembles_differing(document)
+    yield from _labels_differing(document)
+
+
+def _labels_differing(document: Document) -> Differences:
+    """Yield where a result has an accuracy of more images than had a label. Older ones do not tell how many had."""
+    searches = [search for model in document["models"] for search in model["searches"]]
+    least = max((search["measures"].get("accuracy", {"n": 0})["n"] for search in searches), default=0)
+    said = document["dataset"].get("with_labels", least)
+    if said < least:
+        yield "dataset.with_labels", said, f"at least {least}"
 
 
 def _measures(path: str, value: Any) -> Iterator[tuple[str, Document]]:

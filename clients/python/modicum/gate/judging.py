@@ -6,7 +6,6 @@ PASS: every check lies within, one-sided at 95%; all must, so nothing is correct
 wherever something is missing. A rule of level warn is judged at the whole budget by itself, and decides nothing.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
@@ -16,21 +15,20 @@ from modicum.errors import PolicyError
 from modicum.gate.as_asked import is_as_asked, not_as_asked, weakness
 from modicum.gate.baseline_file import WAY_OUT, Compared, baseline_side, compared
 from modicum.gate.baselines import Comparison, baseline_checks
-from modicum.gate.class_rules import EXCESS, is_uncompared
-from modicum.gate.early_stop import is_whole
 from modicum.gate.ensembles import can_be_judged, ensemble_check
 from modicum.gate.excuses import Excuses, excuses_of, expired_waivers, waived_words
 from modicum.gate.explanation import requirement
 from modicum.gate.identity import identity
+from modicum.gate.left_out import left_out
 from modicum.gate.levels import at_asked_level
-from modicum.gate.measures import checks_of, measure_in, outcome_check
+from modicum.gate.measures import checks_of, outcome_check
 from modicum.gate.named_classes import classes_of
-from modicum.gate.needed import Given, lacking, refuse_own_rule
 from modicum.gate.notes import notes
 from modicum.gate.other_alpha import at_alpha
 from modicum.gate.policy import Kind, Level, Policy, Rule
 from modicum.gate.result_schema import SCHEMA_VERSIONS, versions_in_words
 from modicum.gate.reviews import review_checks
+from modicum.gate.rule_datasets import of_another_dataset
 from modicum.gate.searched import asked_searches
 from modicum.gate.spot_rule import holm
 from modicum.gate.spots import spot_checks, spot_test
@@ -39,10 +37,6 @@ from modicum.gate.verdict import KIND, Check, Outcome, RuleVerdict, Verdict, ove
 from modicum.gate.worst_spot import worst_spot
 
 Document = Mapping[str, Any]
-COUNTERFACTUALS = "counterfactual_dataset"
-"""Key of the specification; empty of an audit without a counterfactual set. Older results do not have it."""
-#: What `modicum gate` adds to the name of a folder, to name its data set.
-ADDED_DIGEST = re.compile("-[0-9a-f]{8}$")
 
 
 def judge(document: Document, policy: Policy, *, today: date, baseline: Document | None = None) -> Verdict:
@@ -55,8 +49,8 @@ def judge(document: Document, policy: Policy, *, today: date, baseline: Document
     """
     refuse_other_documents(document)
     document = at_asked_level(_at_its_alpha(document, policy), policy)
-    left_out = dict(_left_out(policy, document))
-    rules = [rule for rule in policy.rules if rule.id not in left_out]
+    without = dict(left_out(policy, document))
+    rules = [rule for rule in policy.rules if rule.id not in without]
     excuses = excuses_of(policy, document, today)
     side = None if baseline is None else baseline_side(baseline)
     judged = _judged([(rule, _checks(rule, document, policy, side)) for rule in rules], policy, excuses)
@@ -68,7 +62,7 @@ def judge(document: Document, policy: Policy, *, today: date, baseline: Document
         result={**identity(document), "baseline": None if side is None else {**side.result, "digest": side.digest}},
         rules=tuple(judged),
         expired=expired,
-        left_out=left_out,
+        left_out=without,
         notes=tuple(notes(document, policy, judged, side, excuses)),
         worst_spot=worst_spot(document, judged, policy.accept),
     )
@@ -113,60 +107,9 @@ def _at_its_alpha(document: Document, policy: Policy) -> Document:
     return at_alpha(document, alpha)
 
 
-def _left_out(policy: Policy, document: Document) -> Iterator[tuple[str, str]]:
-    """Rules of the preset that the document has nothing for. The policy's own rule of that kind is an error.
-
-    An audit that was cut may lack what it would have had in the end, so only what no audit of this kind has is left out
-    there.
-    """
-    given = _given(document)
-    for rule in policy.rules:
-        if _of_another_dataset(rule, document):
-            continue  # it is judged, and inconclusive
-        lacks = lacking(rule, given)
-        refuse_own_rule(rule, lacks)
-        if rule.mark is None and (lacks or (is_whole(document) and not _has_evidence(rule, document))):
-            yield rule.id, "the result has nothing for it"
-
-
-def _given(document: Document) -> Given:
-    """What the audited images had. No result tells how many had boxes or masks: it has the objects of searched images.
-
-    Where none of these had any, rules about objects are judged, and inconclusive.
-    """
-    paired = document["specification"].get(COUNTERFACTUALS) != "" or bool(document.get("counterfactuals"))
-    return Given(labels=document["dataset"]["labelled"] > 0, counterfactuals=paired, objects=True)
-
-
-def _of_another_dataset(rule: Rule, document: Document) -> str:
-    """Why a rule of one data set is not about this one; empty if it is. Its name may lack the digest of the gate."""
-    name = document["dataset"]["name"].rsplit("/", 1)[-1]
-    if rule.dataset in {None, name, ADDED_DIGEST.sub("", name)}:
-        return ""
-    return f"the rule is about the data set {rule.dataset}, the result is of {name}"
-
-
-def _has_evidence(rule: Rule, document: Document) -> bool:
-    if rule.known.is_spot:
-        return True  # judged, and inconclusive without a spot test
-    if rule.known.kind is Kind.VERDICT:
-        return bool(document.get(rule.known.name))
-    searches = [search for model in document["models"] for search in model["searches"]]
-    if rule.known.kind is Kind.READING:
-        return any(one["control"] == rule.known.name for search in searches for one in search["readings"])
-    if rule.known.name == EXCESS and any(is_uncompared(search["measures"]) for search in searches):
-        return True  # of a loss that was not compared with one elsewhere: judged, and inconclusive
-    measures = [
-        measure_in(rule, document, model["model_version"], search)
-        for model in document["models"]
-        for search in model["searches"]
-    ]
-    return any(measure is not None and measure["value"] is not None for measure in measures)
-
-
 def _checks(rule: Rule, document: Document, policy: Policy, baseline: Compared | None) -> list[Check]:
     checks: list[Check] = []
-    if other := _of_another_dataset(rule, document):
+    if other := of_another_dataset(rule, document):
         return [Check(model_version="", judgeable=False, reason=other)]
     if rule.known.kind is Kind.VERDICT and not (rule.known.is_spot or rule.known.is_review):
         checks = list(_of_ensembles(rule, document, policy))

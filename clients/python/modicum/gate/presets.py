@@ -21,6 +21,9 @@ MIN_ASSESSED = 0.9
 """Share of the images that rows of the spot test without a spot must hold."""
 STRICT_ASSESSED = 0.95
 
+DEMANDING = frozenset({"strict"})
+"""Presets whose rules are inconclusive, not left out, where an audit could have had what they are about."""
+
 Rules = Mapping[str, Mapping[str, Any]]
 
 PRESETS: Mapping[str, Rules] = {

@@ -164,6 +164,15 @@ class AuditItem:
     mask_digest: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class ItemCounts:
+    """How many images of an audit have a label, boxes, a mask. All that were drawn count, also where it ended early."""
+
+    with_labels: int
+    with_boxes: int
+    with_masks: int
+
+
 OUT_OF_DISTRIBUTION = -1
 """Search index of SCORE shards that are of no search: positions are items of the out-of-distribution data set."""
 

@@ -10,11 +10,11 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC
 from typing import Any
 
-from modicum_server.domain.audits import Audit, AuditSpecification
+from modicum_server.domain.audits import Audit, AuditSpecification, ItemCounts
 from modicum_server.domain.composites import holds_input_dropout, mean_fill, weights_digests
 from modicum_server.domain.datasets import Dataset
 from modicum_server.domain.findings import Finding
-from modicum_server.domain.models import ModelVersion
+from modicum_server.domain.models import Ensemble, ModelVersion
 from modicum_server.domain.searches import Control, Search, SearchMethod
 from modicum_server.domain.spots import SpotRow
 from modicum_server.domain.stopping import ENDED_EARLY, NOTED, Stopped, cut_in_words, stopped_of
@@ -30,7 +30,7 @@ from modicum_server.measures.pictures import Pictures
 from modicum_server.measures.readings_anew import outcomes_by_tail
 from modicum_server.measures.summary import summary_of, summary_without_search
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 FINDINGS_FORMAT = "jsonl+gzip"
 INFERENCE_ONLY = "inference only"
 """Stamp of input dropout, also as a member: the authors train with it, here it is put around what was not."""
@@ -41,6 +41,7 @@ def result_document(
     *,
     audit: Audit,
     dataset: Dataset,
+    item_counts: ItemCounts,
     versions: Sequence[ModelVersion],
     findings: Iterable[Finding],
     parameters: Mapping[str, Any],
@@ -56,6 +57,7 @@ def result_document(
     Args:
         audit: the audit; of its state nothing is used but what was asked.
         dataset: its data set.
+        item_counts: what its images have beside the picture.
         versions: its versions, in the order of the specification.
         findings: of all versions and searches, in any order; consumed once.
         parameters: what else influenced the numbers: `device`, `chunk_size`, `versions`, `donor_digests`,
@@ -110,6 +112,7 @@ def result_document(
             "item_count": dataset.item_count,
             "audited": audit.item_count if stopped is None else stopped.images,
             "labelled": dataset.labelled_count,
+            **asdict(item_counts),
             "copies": len(copies),
             "pictures": len(tally.pictures),
             "erased": audit.erased,
@@ -221,6 +224,7 @@ def _model_json(
         "model_version": version.name,
         "digest": version.digest,
         "weights_digests": weights_digests(version, audited.known),
+        "members": list(version.source.members) if isinstance(version.source, Ensemble) else [],
         "class_labels": list(version.class_labels),
         "mean_fill": list(mean_fill(version, audited.known)),
         "stamp": INFERENCE_ONLY if holds_input_dropout(version, audited.known) else "",

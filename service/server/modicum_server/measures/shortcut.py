@@ -20,7 +20,15 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from modicum.gate.class_rules import DROP, DROP_LIMIT, EXCESS, LEAST_IMAGES, SHORTCUT_STATEMENTS, shortcut_outcome
+from modicum.gate.class_rules import (
+    DROP,
+    DROP_LIMIT,
+    EXCESS,
+    LEAST_IMAGES,
+    SHORTCUT_STATEMENTS,
+    SMALLEST_SIDE,
+    shortcut_outcome,
+)
 from modicum.gate.reading_rules import INCONCLUSIVE
 from modicum.gate.variants import COMPARED_WITH, OUTSIDE_FILLED, RING_FILLED
 
@@ -45,8 +53,6 @@ from modicum_server.measures.shortcut_words import (
 CONTROL = "shortcut"
 OUTCOMES = ("SHORTCUT", "NONE_SEEN", "CLEAR", "INCONCLUSIVE")
 """Of the reading. CLEAR is that of results of older releases alone."""
-SMALLEST_SIDE = 28
-"""Pixels; the ring of a smaller canvas takes in too much of what it should surround."""
 RING, OUTSIDE = "ring", "outside the objects"
 COMPARISONS = {RING: "a band further in", OUTSIDE: "the objects"}
 """What is filled in the comparison of each region."""

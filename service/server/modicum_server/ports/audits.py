@@ -4,7 +4,17 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from modicum_server.domain.audits import Audit, AuditFailure, AuditState, LeaseState, NewShard, Shard, Stage, Unended
+from modicum_server.domain.audits import (
+    Audit,
+    AuditFailure,
+    AuditState,
+    ItemCounts,
+    LeaseState,
+    NewShard,
+    Shard,
+    Stage,
+    Unended,
+)
 from modicum_server.domain.datasets import DatasetItem
 from modicum_server.domain.findings import Finding, FoundSubset, PredictedImage, Prediction, Transfer
 from modicum_server.domain.spots import SpotRow
@@ -53,6 +63,9 @@ class Audits(Protocol):
 
     async def items(self, name: str, positions: Sequence[int]) -> list[tuple[int, DatasetItem]]:
         """(position, item) of the audit's items at these positions, in order."""
+
+    async def item_counts(self, name: str, *, without: Collection[str]) -> ItemCounts:
+        """How many of the audit's items have a label, boxes, a mask; pictures `without` do not count."""
 
     async def start(self, name: str, stage: Stage) -> None:
         """RUNNING in `stage`; `start_time` is set the first time; no effect on a terminal one."""

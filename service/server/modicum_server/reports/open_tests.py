@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from modicum.gate.class_rules import DROP, EXCESS
+from modicum.gate.class_rules import DROP, EXCESS, SMALLEST_SIDE
 from modicum.gate.counterfactual_rule import CounterfactualOutcome
 
 from modicum_server.measures.measure import Measured
-from modicum_server.measures.shortcut import OUTSIDE, SMALLEST_SIDE, reacting_classes
+from modicum_server.measures.shortcut import OUTSIDE, reacting_classes
 from modicum_server.measures.shortcut_words import class_losses_text, place_text
 
 EDGE_IS_CLEAR = frozenset({"NONE_SEEN", "CLEAR"})

@@ -19,7 +19,7 @@ from modicum_sis import Classifier
 from PIL import Image
 from torch import nn
 
-from modicum_server.domain.audits import Audit, AuditItem, AuditSpecification, AuditState
+from modicum_server.domain.audits import Audit, AuditItem, AuditSpecification, AuditState, ItemCounts
 from modicum_server.domain.controls import CONTROLS
 from modicum_server.domain.datasets import Dataset
 from modicum_server.domain.findings import Finding
@@ -78,7 +78,8 @@ def audit(
         items = tuple(_items(folder, examples))
         specification = _specification(framing, controls, seed, passes)
         findings = _run(folder, _task(version, specification, items), _kept(version.digest, framing, module))
-    return _document(version, specification, findings)
+    counts = ItemCounts(len(items), sum(bool(item.boxes_digest) for item in items), with_masks=0)
+    return _document(version, specification, counts, findings)
 
 
 def _specification(
@@ -147,7 +148,9 @@ def _run(folder: Path, task: Task, kept: Kept) -> list[Finding]:
     return [finding for event in events if isinstance(event, TaskFindings) for finding in event.findings]
 
 
-def _document(version: ModelVersion, specification: AuditSpecification, findings: list[Finding]) -> Mapping[str, Any]:
+def _document(
+    version: ModelVersion, specification: AuditSpecification, counts: ItemCounts, findings: list[Finding]
+) -> Mapping[str, Any]:
     created = datetime.now(UTC)
     return result_document(
         audit=Audit(
@@ -161,6 +164,7 @@ def _document(version: ModelVersion, specification: AuditSpecification, findings
             create_time=created,
         ),
         dataset=Dataset(DATASET, "", len(findings), len(findings), created),
+        item_counts=counts,
         versions=[version],
         findings=findings,
         parameters={"device": specification.device, "versions": library_versions()},

@@ -4,15 +4,15 @@ Locks are taken in one order everywhere: shards, then projects, then audits (sev
 Who holds an audit's row therefore never waits for a shard's.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ARRAY, Integer, Select, any_, delete, func, insert, literal, select, update
+from sqlalchemy import ARRAY, Integer, Select, Text, all_, any_, delete, func, insert, literal, select, update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from modicum_server.domain.audits import Audit, AuditFailure, AuditState, Stage, Unended
+from modicum_server.domain.audits import Audit, AuditFailure, AuditState, ItemCounts, Stage, Unended
 from modicum_server.domain.datasets import DatasetItem
 from modicum_server.domain.models import VersionState
 from modicum_server.domain.stopping import STOPPED, StopReason
@@ -130,20 +130,19 @@ class PostgresAudits:
 
     async def items(self, name: str, positions: Sequence[int]) -> list[tuple[int, DatasetItem]]:
         """(position, item) of the audit's items at these positions, in order."""
-        places, items = tables.audit_items.c, tables.dataset_items.c
-        dataset = tables.datasets.c
-        dataset_id = select(dataset.id).join(tables.audits, _AUDITS.dataset == dataset.name).where(_AUDITS.name == name)
-        query = (
-            select(places.position, tables.dataset_items)
-            .join(tables.dataset_items, items.item_index == places.item_index)
-            .where(
-                items.dataset_id == dataset_id.scalar_subquery(),
-                places.audit_id == select(_AUDITS.id).where(_AUDITS.name == name).scalar_subquery(),
-                places.position == any_(literal(list(positions), ARRAY(Integer))),
-            )
-            .order_by(places.position)
-        )
+        position = tables.audit_items.c.position
+        query = _items_of(name, position, tables.dataset_items).order_by(position)
+        query = query.where(position == any_(literal(list(positions), ARRAY(Integer))))
         return [(row.position, item_of(row)) for row in await self._connection.execute(query)]
+
+    async def item_counts(self, name: str, *, without: Collection[str]) -> ItemCounts:
+        """How many of the audit's items have a label, boxes, a mask; pictures `without` do not count."""
+        items = tables.dataset_items.c
+        given = (items.label, items.boxes_digest, items.mask_digest)
+        query = _items_of(name, *(func.count().filter(column != "") for column in given))
+        if without:
+            query = query.where(items.image_digest != all_(literal(sorted(without), ARRAY(Text))))
+        return ItemCounts(*(await self._connection.execute(query)).one())
 
     async def start(self, name: str, stage: Stage) -> None:
         """RUNNING in `stage`; `start_time` is set the first time; no effect on a terminal one."""
@@ -251,3 +250,17 @@ def _items_insert(audit_id: int, item_indices: Sequence[int]) -> Any:
     rows = func.unnest(indices).table_valued("item_index", with_ordinality="ordinality", name="rows").render_derived()
     query = select(literal(audit_id), rows.c.ordinality - 1, rows.c.item_index)
     return insert(tables.audit_items).from_select(["audit_id", "position", "item_index"], query)
+
+
+def _items_of(name: str, *columns: Any) -> Select[Any]:
+    """A query of the items of an audit, with their places in it."""
+    places, items, dataset = tables.audit_items.c, tables.dataset_items.c, tables.datasets.c
+    dataset_id = select(dataset.id).join(tables.audits, _AUDITS.dataset == dataset.name).where(_AUDITS.name == name)
+    return (
+        select(*columns)
+        .join_from(tables.audit_items, tables.dataset_items, items.item_index == places.item_index)
+        .where(
+            items.dataset_id == dataset_id.scalar_subquery(),
+            places.audit_id == select(_AUDITS.id).where(_AUDITS.name == name).scalar_subquery(),
+        )
+    )

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from modicum_server.domain.audits import Audit, Scoring, Shard
+from modicum_server.domain.audits import Audit, ItemCounts, Scoring, Shard
 from modicum_server.domain.datasets import Dataset
 from modicum_server.domain.models import ModelVersion
 from modicum_server.domain.spots import SpotRow
@@ -16,7 +16,7 @@ from modicum_server.worker.context import WorkerContext
 from modicum_server.worker.endings import DropShard
 from modicum_server.worker.plan.stored_counterfactuals import counterfactual_set
 from modicum_server.worker.plan.stored_ood_predictions import ood_predictions
-from modicum_server.worker.stored_work import audited_versions, dataset_in_use, parts_of
+from modicum_server.worker.stored_work import audited_versions, dataset_in_use, erased_pictures, parts_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,7 @@ class Subject:
 
     audit: Audit
     dataset: Dataset
+    item_counts: ItemCounts
     versions: tuple[ModelVersion, ...]
     parameters: Mapping[str, object]
     ood_predictions: OutOfDistribution | None
@@ -55,6 +56,7 @@ async def subject_of(transaction: Transaction, audit: Audit) -> Subject:
     return Subject(
         audit,
         await dataset_in_use(transaction, audit.specification.dataset),
+        await transaction.audits.item_counts(audit.name, without=await erased_pictures(transaction, audit)),
         tuple(versions),
         parameters=parameters,
         ood_predictions=second,

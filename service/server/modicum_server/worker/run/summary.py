@@ -102,6 +102,7 @@ def _pack_and_summarise(subject: Subject, findings: Iterator[Finding], artifact:
     document = result_document(
         audit=subject.audit,
         dataset=subject.dataset,
+        item_counts=subject.item_counts,
         versions=subject.versions,
         findings=FindingsArtifact(lambda: _pieces(artifact)),
         parameters=subject.parameters,
