@@ -36,7 +36,7 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     # The models are tiny and the processes many: more threads would only wait for each other.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    # With it, jsonschema takes two seconds to be imported, for a format of text that no schema of ours has.
+    # As the command does: with it, jsonschema takes two seconds to be imported.
     sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
     # No deadline: an example takes as long as the machine is loaded. `make test-all` asks for the thorough profile.
     hypothesis.settings.register_profile("quick", deadline=None, max_examples=15)
