@@ -13,8 +13,10 @@ WIDE = torch.zeros(PIXELS, dtype=torch.float64)
 WIDE[:12] = 0.4
 """Twelve pixels that suffice together."""
 NARROW = torch.zeros(PIXELS, dtype=torch.float64)
-NARROW[[30, 60, 90]] = 1.6
+NARROW[[30, 60, 90]] = 1.61
 """Three other sufficient pixels. No gradient at the twelve points to them, and no trade adds all three."""
+WHOLE = 3 * 1.61
+"""The margin of the whole image. That of the twelve is 4.8: no rounding decides which set the gradient favours."""
 ENOUGH = 4000
 
 
@@ -28,7 +30,7 @@ def two_basins(masks):
 def restarts(steps=STEPS):
     return Restarts(
         pixels=PIXELS,
-        whole_margin=4.8,
+        whole_margin=WHOLE,
         bare_margin=0.0,
         steps=steps,
         threshold=THRESHOLD,
@@ -38,7 +40,7 @@ def restarts(steps=STEPS):
 
 def shrink(passes, restarts):
     """A shrinker that started with the twelve, and all its requests."""
-    shrinker = Shrinker(WIDE > 0, 4.8, threshold=THRESHOLD, passes=passes, restarts=restarts)
+    shrinker = Shrinker(WIDE > 0, WHOLE, threshold=THRESHOLD, passes=passes, restarts=restarts)
     procedure, requests, scores = shrinker.shrink(), [], None
     try:
         while True:
