@@ -3,12 +3,13 @@
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,8 @@ class Place:
 
     folder: Path
     variables: Mapping[str, str] = field(default_factory=dict)
+    forked: str = ""
+    """What `run` runs in place of the installed `modicum`: words of `tests.forked.command`, without the imports."""
 
     @classmethod
     def make(cls, folder: Path) -> "Place":
@@ -63,7 +66,12 @@ class Place:
 
     def with_variables(self, **variables: str) -> "Place":
         """The same place with these variables set."""
-        return Place(self.folder, {**self.variables, **variables})
+        return replace(self, variables={**self.variables, **variables})
+
+    @property
+    def fresh(self) -> "Place":
+        """The same place, where `run` starts the installed command, as a user does."""
+        return replace(self, forked="")
 
     @property
     def environment(self) -> dict[str, str]:
@@ -75,8 +83,14 @@ class Place:
     @contextmanager
     def started(self, program: str, *arguments: object, **options: Any) -> "Iterator[subprocess.Popen[str]]":
         """Start a program of this environment in the folder. Kill it if it still runs at the end of the block."""
-        words = [str(PROGRAMS / program), *map(str, arguments)]
-        with subprocess.Popen(words, cwd=self.folder, env=self.environment, text=True, **options) as process:
+        with self._started(str(PROGRAMS / program), *arguments, **options) as process:
+            yield process
+
+    @contextmanager
+    def _started(self, *words: object, **options: Any) -> "Iterator[subprocess.Popen[str]]":
+        with subprocess.Popen(
+            [*map(str, words)], cwd=self.folder, env=self.environment, text=True, **options
+        ) as process:
             try:
                 yield process
             finally:
@@ -84,7 +98,8 @@ class Place:
 
     def run(self, program: str, *arguments: object, seconds: float = COMMAND_SECONDS) -> Done:
         """Run a program to its end. A traceback in its output fails the test."""
-        with self.started(program, *arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        words = shlex.split(self.forked) if self.forked and program == "modicum" else [PROGRAMS / program]
+        with self._started(*words, *arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
             output, messages = process.communicate(timeout=seconds)
         assert "Traceback" not in output + messages, messages
         return Done(process.returncode, output, messages)

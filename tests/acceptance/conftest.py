@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -37,10 +38,10 @@ def server() -> Iterator[Running]:
 
 
 @pytest.fixture
-def place(server, materials, tmp_path) -> Place:
-    """The folder of a user of `server`, with the files in it."""
+def place(server, materials, tmp_path, forked_modicum) -> Place:
+    """The folder of a user of `server`, with the files in it. Its commands need not be imported each time."""
     shutil.copytree(materials, tmp_path, dirs_exist_ok=True)
-    return server.client_place(tmp_path)
+    return replace(server.client_place(tmp_path), forked=forked_modicum)
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ def audited(place, *words, model=WEIGHTS, photos="photos", search=QUICK) -> dict
 
 
 def test_the_command_of_the_readme_writes_ten_lines_a_result_and_a_page(place):
-    done = place.run(
+    done = place.fresh.run(
         "modicum",
         *("audit", "photos", *WEIGHTS, *INPUT, "--threshold", 0.9, "--method", "mask_optimization", "--passes", 80),
         *("--output", "result.json", "--output", "report.html", "--no-reuse"),

@@ -76,9 +76,10 @@ def test_an_audit_ends_at_a_limit_that_the_command_names(many):
 def gated_within(place, seconds):
     """Run the gate within a budget. What ignores it takes longer than its start and end may, and fails."""
     budget = ("--budget", f"{seconds}s", "--output", "verdict.json")
-    return place.run("modicum", "gate", "many", *MODEL, *budget, seconds=seconds + COMMAND_SECONDS)
+    return place.fresh.run("modicum", "gate", "many", *MODEL, *budget, seconds=seconds + COMMAND_SECONDS)
 
 
+@pytest.mark.long
 def test_a_budget_cuts_the_audit_and_the_verdict_is_about_what_was_looked_at(many):
     """A machine too fast to be cut gets more passes, one too busy to do four images gets more time."""
     passes, seconds = 600, 40
@@ -97,6 +98,7 @@ def test_a_budget_cuts_the_audit_and_the_verdict_is_about_what_was_looked_at(man
     assert gate.code == {"PASS": 0, "INCONCLUSIVE": 4}[verdict["outcome"]], gate.messages
 
 
+@pytest.mark.long
 def test_a_budget_cuts_the_spot_test_and_the_verdict_says_so(many):
     """Many passes make the search long: a budget ends within it or the spot test, and is looked for."""
     shortest, longest = 4.0, 160.0  # the shorter one measures nothing, the longer one cuts nothing
@@ -126,8 +128,8 @@ def test_a_budget_cuts_the_spot_test_and_the_verdict_says_so(many):
 def test_a_budget_in_which_nothing_can_be_measured_is_inconclusive_and_says_what_it_cut(many):
     write_policy(many, passes="5000000")
 
-    gate = many.run("modicum", "gate", "many", *MODEL, "--budget", "12s", "--output", "verdict.json")
-    audit = many.run("modicum", "audit", "many", *MODEL, "--passes", 5_000_000, "--budget", "6s")
+    gate = many.fresh.run("modicum", "gate", "many", *MODEL, "--budget", "12s", "--output", "verdict.json")
+    audit = many.fresh.run("modicum", "audit", "many", *MODEL, "--passes", 5_000_000, "--budget", "6s")
 
     assert gate.code == 4, gate.messages
     assert gate.output.startswith("INCONCLUSIVE: the budget of 12s was spent while ")

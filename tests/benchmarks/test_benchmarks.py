@@ -183,6 +183,7 @@ def test_a_page_without_figures_says_how_to_get_them():
     assert [part for part in ("search", "service", "memory", "load") if f"make bench PART={part}" not in page] == []
 
 
+@pytest.mark.long
 def test_the_committed_page_is_that_of_the_committed_figures():
     figures = results.read(results.ROOT / results.RESULTS)
 

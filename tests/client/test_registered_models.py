@@ -136,6 +136,7 @@ def test_the_verdict_is_recorded_and_the_alias_moves_on_pass_alone(store, shell,
     assert f'class="{outcome}"' in (kept / "verdict.html").read_text()
 
 
+@pytest.mark.long
 def test_an_inconclusive_verdict_that_a_policy_allows_promotes_nothing(store, shell, script, tmp_path):
     succeeded(script, document(spots=SPOTS["INCONCLUSIVE"]))
     policy = (tmp_path / "modicum.yaml").read_text()
@@ -181,7 +182,8 @@ def test_an_alias_that_somebody_moves_meanwhile_stays_where_they_put_it(store, s
     assert store.tags()["modicum.verdict"] == "PASS"
 
 
-@pytest.mark.parametrize("outcome", ["FAIL", long("PASS")])
+@pytest.mark.long
+@pytest.mark.parametrize("outcome", ["FAIL", "PASS"])
 def test_a_registry_that_fails_after_the_audit_does_not_turn_a_failure_into_something_else(
     store, shell, script, tmp_path, outcome
 ):

@@ -90,6 +90,7 @@ def test_a_known_vulnerability_with_a_fix_fails_and_names_the_version_that_mends
     assert "2 packages audited: 1 known vulnerabilities, 1 of them with a fix" in done.stdout
 
 
+@pytest.mark.long
 def test_one_without_a_fix_is_told_and_does_not_fail(audit, database):
     done = audit(database(""), LEAKY)
 
@@ -97,6 +98,7 @@ def test_one_without_a_fix_is_told_and_does_not_fail(audit, database):
     assert "leaky 1.0: OSV-1, no version mends it yet" in done.stdout
 
 
+@pytest.mark.long
 def test_nothing_known_passes_and_what_is_installed_is_listed(audit, database, tmp_path):
     done = audit(database("1.1"), CLEAN)
 

@@ -82,6 +82,7 @@ def test_the_command_with_a_local_server_requires_the_server_of_its_version_by_n
     assert [line for line in described.get_all("Requires-Dist") if "modicum" in line] == [required]
 
 
+@pytest.mark.long
 def test_the_gate_is_an_extra_that_the_local_server_brings_along(wheels):
     described = Parser().parsestr(_metadata(wheels["modicum"]))
 

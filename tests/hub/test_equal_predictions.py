@@ -26,8 +26,11 @@ from tests.hub.hub_stage import (
     timm,
     transformers,
 )
+from tests.tiers import long
 
 CLOSE = 1e-4
+QUICK = {"vit", "convnext", "resnet"}
+"""The families of `make test`."""
 
 
 def width(data: bytes) -> int:
@@ -98,7 +101,9 @@ def check_equal(ours: np.ndarray, theirs: np.ndarray) -> None:
     assert np.abs(ours - theirs).max() <= CLOSE
 
 
-@pytest.mark.parametrize("of", FAMILIES, ids=lambda one: one.name)
+@pytest.mark.parametrize(
+    "of", [one if one.name in QUICK else long(one, id=one.name) for one in FAMILIES], ids=lambda one: one.name
+)
 def test_a_folder_of_transformers_predicts_as_its_library_does(of, tmp_path):
     saved(of, tmp_path / "model")
     images = pictures()

@@ -10,6 +10,7 @@ from tests.measures.example_audit import controls, finding, mixed_findings
 from tests.reports.report_pages import page_of
 from tests.reports.spot_rows import FINDINGS, bright, rows
 from tests.reports.test_report_transfer import page_of_two
+from tests.tiers import long
 
 pytestmark = pytest.mark.acceptance
 
@@ -65,7 +66,7 @@ def test_pictures_begin_in_the_first_screen(opened, text, screen):
     )
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", long("dark")])
 @pytest.mark.parametrize("text", [planted, mixed, several, shaded])
 def test_axe_core_finds_nothing(opened, text, scheme):
     page = opened(text(), viewport=SCREENS["desktop"], color_scheme=scheme)
