@@ -7,15 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from modicum_server.domain.findings import Subset
 from modicum_server.domain.projects import Role
-from modicum_server.usecases.rules import MOST_REVIEWERS
 from PIL import Image
 
 from tests.gate.documents import image, with_rows
 from tests.issuer import Issuer
+from tests.rest.audit_walk import of_audits, specification
 from tests.rest.erasure_walk import of_erasing
+from tests.rest.member_walk import of_members, of_tokens
 from tests.rest.rest_stage import INPUT, TOKENS, Rest, Served
+from tests.rest.review_walk import of_reviews
 from tests.rest.trail_walk import of_the_trail
 from tests.rest.trust_walk import of_trust
 from tests.rest.two_doors import Outcome, by_grpc, by_rest
@@ -30,7 +31,6 @@ ABSENT = "0" * 64
 #: Ids of requests that are sent more than once, of each kind of resource that they create.
 MODEL_REQUEST = "00000000-0000-4000-8000-000000000001"
 VERDICT_REQUEST = "00000000-0000-4000-8000-000000000002"
-REVIEW_REQUEST = "00000000-0000-4000-8000-000000000003"
 
 
 POLICY = "version: 1\nrules: {spot: off, accuracy: {min: 0.9}}\n"
@@ -111,43 +111,6 @@ async def of_projects(walker: Walker) -> None:
     await call("ListProjects", {"pageToken": "invented"})
     await call("ListProjects", {}, caller=None)
     await call("ListProjects", {}, caller="nobody's token")
-
-
-async def of_members(walker: Walker) -> None:
-    call, project = walker.call, walker.project
-    vera = {"parent": project, "memberId": "vera", "member": {"role": "ROLE_VIEWER"}}
-    await call("CreateMember", vera)
-    await call("CreateMember", vera)
-    await call("CreateMember", {**vera, "member": {"role": "ROLE_ADMIN"}})
-    await call("CreateMember", {**vera, "memberId": "No one!"})
-    await call("CreateMember", {**vera, "member": {}})
-    await call("CreateMember", vera, caller="auditor")
-    await call("ListMembers", {"parent": project, "pageSize": 2})
-    await call("ListMembers", {"parent": project}, caller="viewer")
-    await call("SetMemberRole", {"name": f"{project}/members/vera", "role": "ROLE_AUDITOR"})
-    await call("SetMemberRole", {"name": f"{project}/members/nobody", "role": "ROLE_AUDITOR"})
-    await call("SetMemberRole", {"name": f"{project}/members/admin", "role": "ROLE_VIEWER"})
-    await call("DeleteMember", {"name": f"{project}/members/admin"})
-    await call("DeleteMember", {"name": f"{project}/members/vera"})
-    await call("DeleteMember", {"name": f"{project}/members/vera"})
-
-
-async def of_tokens(walker: Walker) -> None:
-    call, project = walker.call, walker.project
-    wanted = {"principal": walker.name("viewer"), "displayName": "nightly"}
-    name = (await call("CreateToken", {"parent": project, "token": wanted}))["token"]["name"]
-    await call("CreateToken", {"parent": project, "token": {**wanted, "principal": "nobody"}})
-    await call("CreateToken", {"parent": project, "token": {**wanted, "expireTime": "2020-01-01T00:00:00Z"}})
-    await call("CreateToken", {"parent": project, "token": wanted}, caller="viewer")
-    listed = await call("ListTokens", {"parent": project})
-    await call("ListTokens", {"parent": project}, caller="auditor")
-    shared = next(one["name"] for one in listed["tokens"] if one["principal"] == "admin")
-    await call("DeleteToken", {"name": shared})
-    await call("RotateToken", {"name": shared})
-    rotated = (await call("RotateToken", {"name": name, "overlapSeconds": 60}))["token"]["name"]
-    await call("RotateToken", {"name": name, "overlapSeconds": -1})
-    await call("DeleteToken", {"name": rotated})
-    await call("DeleteToken", {"name": rotated})
 
 
 async def of_artifacts(walker: Walker) -> None:
@@ -241,64 +204,6 @@ async def of_datasets(walker: Walker) -> None:
     await call("ListDatasetItems", {"parent": f"{project}/datasets/photos"})
 
 
-def specification(project: str, **changes: Any) -> dict[str, Any]:
-    requested = {
-        "modelVersions": [f"{project}/models/net/versions/1"],
-        "dataset": f"{project}/datasets/photos",
-        "searches": [{"threshold": 0.9}],
-    }
-    return {"specification": requested | changes}
-
-
-async def of_audits(walker: Walker) -> None:
-    call, project = walker.call, walker.project
-
-    async def create(audit_id: str, **changes: Any) -> None:
-        audit = specification(project, **changes)
-        await call("CreateAudit", {"parent": project, "auditId": audit_id, "audit": audit})
-
-    requested = {"parent": project, "auditId": "first", "validateOnly": True, "audit": specification(project)}
-    await call("CreateAudit", requested)
-    await create("first")
-    await create("first", seed="7")
-    await create("x", modelVersions=[f"{project}/models/net/versions/9"])
-    await create("x", modelVersions=[f"{project}/models/net/versions/2"])
-    await create("x", dataset=f"{project}/datasets/gone")
-    await create("x", dataset=f"{project}/datasets/cows")
-    await create("x", canvas={"channels": 1, "height": 8, "width": 8})
-    gradient = [{"threshold": 0.9, "method": "SEARCH_METHOD_BATCHED_GRADIENT"}]
-    await create("x", modelVersions=[f"{project}/models/net/versions/3"], searches=gradient)
-    await create("x", searches=[{"threshold": 2}])
-    exact = [{"threshold": 0.9, "method": "SEARCH_METHOD_BACKSELECT"}]
-    await create("x", searches=exact, canvas={"channels": 3, "height": 67, "width": 67})
-    other = {"threshold": 0.9, "targetRule": "TARGET_RULE_RANDOM_OTHER"}
-    await call("CreateAudit", {**requested, "audit": specification(project, searches=[other])})
-    await create("x", searches=[other, {**other, "matched": True}])
-    await create("x", controls=[{"control": "CONTROL_TRANSFER"}])
-    await create("x", outOfDistributionDataset=f"{project}/datasets/photos")
-    await create("x", outOfDistributionDataset=f"{project}/datasets/gone")
-    await create("x", statistics={"level": 95})
-    await create("x", searches=[{"threshold": 0.9}, {"threshold": 0.8}, {"threshold": 0.7}])
-    limit = {"measure": "overinterpretation_rate", "atMost": 0.1}
-    await create("x", stopping={"limits": [{**limit, "measure": "nothing"}]})
-    await create("second", seed="1", stopping={"limits": [limit]})
-    await create("third", seed="2")
-    await call("GetAudit", {"name": f"{project}/audits/first"})
-    await call("GetAudit", {"name": f"{project}/audits/gone"})
-    await call("ListAudits", {"parent": project, "filter": "state = QUEUED"})
-    await call("ListAudits", {"parent": project, "filter": "colour = red"})
-    await call("GetAuditReport", {"name": f"{project}/audits/first"})
-    await call("DeleteAudit", {"name": f"{project}/audits/first"})
-    await call("StopAudit", {"name": f"{project}/audits/first"})
-    await call("StopAudit", {"name": f"{project}/audits/second"})
-    await call("StopAudit", {"name": f"{project}/audits/gone", "why": "no more is needed"})
-    await call("CancelAudit", {"name": f"{project}/audits/second"}, caller="viewer")
-    await call("CancelAudit", {"name": f"{project}/audits/second"})
-    await call("WatchAudit", {"name": f"{project}/audits/second"})
-    await call("WatchAudit", {"name": f"{project}/audits/second", "afterSequence": "-1"})
-    await call("WatchAudit", {"name": f"{project}/audits/gone"})
-
-
 async def of_an_ended_audit(walker: Walker) -> None:
     call, audit = walker.call, f"{walker.project}/audits/first"
     await call("JudgeAudit", {"name": audit, "policy": POLICY})
@@ -346,44 +251,6 @@ async def of_verdicts(walker: Walker) -> None:
     await call("DeleteVerdict", {"name": name})
     await call("JudgeAudit", judged)
     await call("DeleteAudit", {"name": damaged})
-
-
-async def of_reviews(walker: Walker) -> None:
-    call, project = walker.call, walker.project
-    audit, empty = f"{project}/audits/reviewed", f"{project}/audits/unreviewed"
-    for name, seed in ((audit, "5"), (empty, "6")):
-        asked = specification(project, seed=seed)
-        await call("CreateAudit", {"parent": project, "auditId": name.rpartition("/")[2], "audit": asked})
-    await call("CreateReview", {"parent": audit})
-    small = {"predicted_class": 1, "target_class": 1, "subset": Subset(b"\x80" + bytes(31), 16, 16, 1)}
-    await walker.served.succeed(audit, findings=12, each=small)
-    await walker.served.succeed(empty)
-    await call("CreateReview", {"parent": empty})
-    await call("CreateReview", {"parent": f"{project}/audits/gone"})
-    await call("CreateReview", {"parent": audit, "review": {"largestFraction": 2}})
-    await call("CreateReview", {"parent": audit, "review": {"searchIndex": 1}})
-    await call("CreateReview", {"parent": audit}, caller="viewer")
-    await call("CreateReview", {"parent": audit, "review": {"seed": "7"}, "validateOnly": True})
-    wanted = {"parent": audit, "review": {"seed": "7"}, "requestId": REVIEW_REQUEST}
-    name = (await call("CreateReview", wanted))["name"]
-    await call("CreateReview", wanted)
-    await call("CreateReview", {**wanted, "review": {"seed": "8"}})
-    await call("InviteReviewer", {"name": name, "displayName": "Ada"}, caller="viewer")
-    await call("InviteReviewer", {"name": f"{audit}/reviews/gone"})
-    await call("InviteReviewer", {"name": name, "displayName": "A\nda"})
-    for _ in range(MOST_REVIEWERS + 1):
-        await call("InviteReviewer", {"name": name, "displayName": "Ada"})
-    await call("GetReview", {"name": name}, caller="viewer")
-    await call("GetReview", {"name": f"{audit}/reviews/No!"})
-    await call("ListReviews", {"parent": audit, "pageSize": 1})
-    await call("ListReviews", {"parent": audit, "pageToken": "invented"})
-    await call("ListReviews", {"parent": f"{project}/audits/gone"})
-    await call("DeleteAudit", {"name": audit})
-    await call("DeleteReview", {"name": name}, caller="auditor")
-    await call("DeleteReview", {"name": name})
-    await call("CreateReview", wanted)
-    for ended in (audit, empty):
-        await call("DeleteAudit", {"name": ended})
 
 
 async def of_deleting(walker: Walker) -> None:

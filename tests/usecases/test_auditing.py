@@ -27,12 +27,12 @@ from modicum_server.errors import (
     RequestIdReused,
     ResourceInUse,
     RoleInsufficient,
-    TooManyQueued,
 )
 from modicum_server.measures import FindingsArtifact, write_findings
 from modicum_server.settings import Settings
 from modicum_server.usecases import stored_results
 from modicum_server.usecases.audit_creation import AuditCreation, AuditOptions
+from modicum_server.usecases.limit_errors import TooManyQueued
 from modicum_server.usecases.pages import PageRequest
 from modicum_server.usecases.reports import ReportFormat
 from modicum_server.usecases.resource_names import new_resource_id

@@ -5,10 +5,10 @@ from functools import partial
 
 import pytest
 from modicum_server.domain.audits import AuditState
-from modicum_server.errors import AuditTooLarge, TooManyQueued, UploadTruncated
+from modicum_server.errors import AuditTooLarge, UploadTruncated
 from modicum_server.usecases.artifacts import Artifacts, UploadHeader, hold_files
 from modicum_server.usecases.audit_creation import AuditCreation, AuditOptions
-from modicum_server.usecases.limit_errors import ProjectFull, TooManyPasses
+from modicum_server.usecases.limit_errors import ProjectFull, TooManyPasses, TooManyQueued
 
 from tests.lock_waits import until_one_waits
 from tests.usecases.usecases_stage import ADMIN, AUDITOR, OTHER_AUDITOR, PROJECT, digest_of, parts

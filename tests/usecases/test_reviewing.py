@@ -5,8 +5,9 @@ import hashlib
 
 import pytest
 from modicum_server.domain.reviews import PictureKind, Seat
-from modicum_server.errors import FieldInvalid, FindingNotFound, PageNotFound, ReviewerUnknown, ReviewLinkUsed
+from modicum_server.errors import FieldInvalid, FindingNotFound, PageNotFound
 from modicum_server.store.reviews import PostgresReviews
+from modicum_server.usecases.review_errors import ReviewerUnknown, ReviewLinkUsed
 
 from tests.usecases.reviews_stage import GREY, IMAGES, LABELS, PIXELS, picture
 from tests.usecases.usecases_stage import ADMIN, AUDITOR, VIEWER

@@ -13,13 +13,11 @@ from modicum_server.errors import (
     ProjectNotFound,
     RequestIdReused,
     ResourceInUse,
-    ReviewFull,
-    ReviewImpossible,
-    ReviewNotFound,
     RoleInsufficient,
 )
 from modicum_server.usecases.pages import PageRequest
 from modicum_server.usecases.request_ids import CreateOptions
+from modicum_server.usecases.review_errors import ReviewFull, ReviewImpossible, ReviewNotFound
 from modicum_server.usecases.reviews import AskedReview, Reviews
 from modicum_server.usecases.rules import MOST_REVIEWERS
 

@@ -1,4 +1,7 @@
-"""Every error that a caller can see, as one tree; some stand in `ports` and `usecases`. A table maps them to codes.
+"""Every error that a caller can see, as one tree. `transports.errors` maps them to codes.
+
+Here are the branches, and the errors that several parts raise. One of a single resource or task stands beside it: in a
+module of `ports` where an adapter raises it, otherwise in one of `usecases` whose name ends in `_errors`.
 
     ModicumError
     ├── InvalidArgument ─ FieldInvalid ─ PolicyInvalid
@@ -17,12 +20,12 @@
     │                     IdentityTokenInvalid, IdentityNotTrusted, IdentityTokenUsed, SignInRefused
     ├── PermissionDenied ─ RoleInsufficient, FormForeign, HostUnknown
     ├── ResourceExhausted ─ ArtifactTooLarge, RequestTooLarge, DiskFull, TooManyCalls, TooManyQueued,
-    │                        TooManyWatchers, ShareExceeded, TooManyPasses, ProjectFull (`usecases.limit_errors`)
+    │                        TooManyWatchers, ShareExceeded, TooManyPasses, ProjectFull
     ├── Aborted ─ UploadBusy;  DataLoss ─ DigestMismatch
-    ├── OutOfRange ─ UploadTruncated, OffsetInvalid;  ArtifactCorrupt;  StoresMixed (of `usecases.store_identity`)
+    ├── OutOfRange ─ UploadTruncated, OffsetInvalid;  ArtifactCorrupt;  StoresMixed
     ├── BackupError ─ BackupUnderWay, BackupPlaceTaken, BackupUnknown, BackupDamaged, StoreNotEmpty
     ├── Unavailable ─ DependencyUnavailable ─ DatabaseFull, SchemaOutdated, ServerStopping, IssuerUnavailable,
-    │                                       ProviderUnavailable (`ports.sign_in`)
+    │                                       ProviderUnavailable
     └── ModelServerError (never leaves the worker; its kinds are in `model_server`) ─
               ModelDied, ModelOutOfMemory, ModelHung, ModelServerDown, TaskFailed ─ ExecutableNotEnclosed
 
@@ -153,10 +156,6 @@ class VerdictNotFound(NotFound):
     """There is no verdict with this name."""
 
 
-class ReviewNotFound(NotFound):
-    """There is no such review."""
-
-
 class PageNotFound(NotFound):
     """There is no such page: begin at the overview."""
 
@@ -253,14 +252,6 @@ class TokenShared(FailedPrecondition):
     """The token is good in other projects too. Remove its principal from this project, or ask the server's operator."""
 
 
-class ReviewImpossible(FailedPrecondition):
-    """The audit has nothing that a review could show."""
-
-
-class ReviewFull(FailedPrecondition):
-    """The review has as many reviewers as it can have."""
-
-
 class Unauthenticated(ModicumError):
     """The request does not say who the caller is."""
 
@@ -279,14 +270,6 @@ class SessionMissing(Unauthenticated):
 
 class SignInLinkUsed(Unauthenticated):
     """The sign-in link was used or is older than five minutes: sign in with a token."""
-
-
-class ReviewLinkUsed(Unauthenticated):
-    """This link was used or has ended; ask whoever sent it for another one."""
-
-
-class ReviewerUnknown(Unauthenticated):
-    """This browser has no pictures to look at; open the link that you were sent."""
 
 
 class PermissionDenied(ModicumError):
@@ -319,10 +302,6 @@ class RequestTooLarge(ResourceExhausted):
 
 class DiskFull(ResourceExhausted):
     """The artifact store is full."""
-
-
-class TooManyQueued(ResourceExhausted):
-    """There are as many queued audits of the project or of the caller as this server allows. Wait for some to end."""
 
 
 class TooManyCalls(ResourceExhausted):

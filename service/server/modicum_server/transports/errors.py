@@ -11,7 +11,7 @@ import grpc
 
 from modicum_server import errors
 from modicum_server.usecases.backup_errors import BackupError
-from modicum_server.usecases.limit_errors import ProjectFull, TooManyPasses
+from modicum_server.usecases.limit_errors import ProjectFull, TooManyPasses, TooManyQueued
 from modicum_server.usecases.store_identity import StoresMixed
 
 Code = grpc.StatusCode
@@ -45,7 +45,7 @@ TABLE: Mapping[type[errors.ModicumError], ErrorStatus] = {
     errors.RequestTooLarge: ErrorStatus(Code.RESOURCE_EXHAUSTED, 413),
     errors.DiskFull: ErrorStatus(Code.RESOURCE_EXHAUSTED, 507),
     errors.TooManyCalls: ErrorStatus(Code.RESOURCE_EXHAUSTED, 429, retry_seconds=1.0),
-    errors.TooManyQueued: ErrorStatus(Code.RESOURCE_EXHAUSTED, 429, retry_seconds=60.0),
+    TooManyQueued: ErrorStatus(Code.RESOURCE_EXHAUSTED, 429, retry_seconds=60.0),
     TooManyPasses: ErrorStatus(Code.RESOURCE_EXHAUSTED, 429, retry_seconds=60.0),
     ProjectFull: ErrorStatus(Code.RESOURCE_EXHAUSTED, 429, retry_seconds=60.0),
     errors.TooManyWatchers: ErrorStatus(Code.RESOURCE_EXHAUSTED, 429, retry_seconds=5.0),

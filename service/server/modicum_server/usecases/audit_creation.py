@@ -13,7 +13,7 @@ from modicum_server.domain.datasets import Dataset
 from modicum_server.domain.models import ModelVersion, VersionState
 from modicum_server.domain.projects import Principal, Role
 from modicum_server.domain.trail import Verb
-from modicum_server.errors import AuditExists, AuditTooLarge, FieldInvalid, ModelRejected, TooManyQueued
+from modicum_server.errors import AuditExists, AuditTooLarge, FieldInvalid, ModelRejected
 from modicum_server.ports import Store, Transaction
 from modicum_server.settings import Settings
 from modicum_server.usecases.access import authorise
@@ -24,7 +24,7 @@ from modicum_server.usecases.counterfactuals import Counterfactual, require_coun
 from modicum_server.usecases.datasets import require_dataset
 from modicum_server.usecases.draws import draw_sample
 from modicum_server.usecases.labels import labels_of, require_labels
-from modicum_server.usecases.limit_errors import TooManyPasses
+from modicum_server.usecases.limit_errors import TooManyPasses, TooManyQueued
 from modicum_server.usecases.request_ids import CreateOptions, identify
 from modicum_server.usecases.resource_names import new_resource_id, parent_of, project_of
 from modicum_server.usecases.rules import check, failing, refuse_first

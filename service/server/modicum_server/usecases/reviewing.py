@@ -19,8 +19,6 @@ from modicum_server.errors import (
     FieldInvalid,
     FindingNotFound,
     PageNotFound,
-    ReviewerUnknown,
-    ReviewLinkUsed,
 )
 from modicum_server.measures.masks import subset_mask
 from modicum_server.ports import ArtifactStore, ReportRenderer, Store, Transaction
@@ -28,6 +26,7 @@ from modicum_server.settings import Settings
 from modicum_server.usecases.access import token_digest
 from modicum_server.usecases.audits import require_audit
 from modicum_server.usecases.reports import Reports
+from modicum_server.usecases.review_errors import ReviewerUnknown, ReviewLinkUsed
 from modicum_server.usecases.review_plans import random_mask
 from modicum_server.usecases.sessions import new_secret
 from modicum_server.usecases.stored_results import read_whole

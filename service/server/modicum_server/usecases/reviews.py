@@ -17,7 +17,7 @@ from modicum_server.domain.projects import Principal, Role
 from modicum_server.domain.reviews import Review, Reviewer, ReviewPlan
 from modicum_server.domain.searches import TargetRule
 from modicum_server.domain.trail import Verb
-from modicum_server.errors import FieldInvalid, ReviewFull, ReviewImpossible, ReviewNotFound
+from modicum_server.errors import FieldInvalid
 from modicum_server.measures import FindingsArtifact
 from modicum_server.measures.pictures import Pictures
 from modicum_server.ports import ArtifactStore, Store, Transaction
@@ -27,6 +27,7 @@ from modicum_server.usecases.pages import LARGE_NUMBERS, Page, PageRequest, read
 from modicum_server.usecases.read_reviews import ReadReview, read_review
 from modicum_server.usecases.request_ids import CreateOptions, identify
 from modicum_server.usecases.resource_names import new_resource_id, project_of
+from modicum_server.usecases.review_errors import ReviewFull, ReviewImpossible, ReviewNotFound
 from modicum_server.usecases.review_plans import Candidate, draw_images, session
 from modicum_server.usecases.rules import MOST_REVIEWERS, check
 from modicum_server.usecases.sessions import new_secret

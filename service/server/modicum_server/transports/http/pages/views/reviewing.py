@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from starlette.requests import Request
 from starlette.responses import Response
 
-from modicum_server.errors import PageNotFound, ReviewerUnknown, ReviewLinkUsed
+from modicum_server.errors import PageNotFound
 from modicum_server.transports.http.pages import headers
 from modicum_server.transports.http.pages.cookies import LONGEST_SECRET, is_encrypted
 from modicum_server.transports.http.pages.hosts import port_of
@@ -17,6 +17,7 @@ from modicum_server.transports.http.pages.page import Page
 from modicum_server.transports.http.pages.public_pages import public_page
 from modicum_server.transports.http.pages.visits import Visit
 from modicum_server.transports.layers import GUESS_SECONDS
+from modicum_server.usecases.review_errors import ReviewerUnknown, ReviewLinkUsed
 from modicum_server.usecases.reviews import LINK_SECONDS, PATH
 
 NOTHING = 0

@@ -24,7 +24,8 @@ from modicum_server.transports.http.rest.requests import REQUEST_ID_FIELD
 from modicum_server.transports.http.rest.routes import Binding
 from modicum_server.usecases.access import OF_ADMINS
 from modicum_server.usecases.backup_errors import BackupError
-from modicum_server.usecases.limit_errors import ProjectFull, TooManyPasses
+from modicum_server.usecases.limit_errors import ProjectFull, TooManyPasses, TooManyQueued
+from modicum_server.usecases.review_errors import ReviewerUnknown, ReviewLinkUsed
 from modicum_server.usecases.store_identity import StoresMixed
 
 Condition = Callable[[Binding], bool]
@@ -47,8 +48,8 @@ OF_PAGES = (
     errors.FormForeign,
     errors.HostUnknown,
     errors.PageNotFound,
-    errors.ReviewLinkUsed,
-    errors.ReviewerUnknown,
+    ReviewLinkUsed,
+    ReviewerUnknown,
     errors.SessionMissing,
     errors.SignInLinkUsed,
     errors.SpotSwapNotFound,
@@ -139,7 +140,7 @@ _MET: Mapping[type[errors.ModicumError], Condition] = {
     errors.DiskFull: _stores_bytes,
     **dict.fromkeys(OF_PAGES, _never),
     errors.TooManyCalls: _never,  # gRPC only: HTTP bounds its connections instead
-    errors.TooManyQueued: _queues,
+    TooManyQueued: _queues,
     TooManyPasses: _queues,
     ProjectFull: _uploads,
     errors.ShareExceeded: _always,
