@@ -12,7 +12,7 @@ import pytest
 from modicum import errors
 from modicum.cli.command import app
 from modicum.cli.exit_codes import exit_code
-from modicum.searches import Fill
+from modicum.gate.fills import Fill
 from modicum.v1 import model_pb2
 from PIL import Image
 

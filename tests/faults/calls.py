@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import grpc
-from modicum.searches import AuditSpecification, Fill, Search, SearchMethod, specification_message
+from modicum.gate.fills import Fill
+from modicum.searches import AuditSpecification, Search, SearchMethod, specification_message
 from modicum.v1 import artifact_service_pb2_grpc, audit_pb2, audit_service_pb2, audit_service_pb2_grpc
 
 from tests.faults.fault import SPECIFICATION, Trial

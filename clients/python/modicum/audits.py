@@ -7,6 +7,7 @@ from modicum.audit import AsyncAudit
 from modicum.connection import Connection, new_request_id
 from modicum.datasets import Dataset
 from modicum.errors import InvalidArgument
+from modicum.gate.fills import Fill
 from modicum.gate.stopping import Stopping
 from modicum.models import version_name
 from modicum.resource_names import checked_text, full_filter, resource_name
@@ -15,7 +16,6 @@ from modicum.searches import (
     Canvas,
     Control,
     ControlPlan,
-    Fill,
     Search,
     SearchMethod,
     TargetRule,

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from modicum.errors import InvalidArgument
 from modicum.findings import Finding, Subset
+from modicum.gate.fills import Fill
 from modicum.resource_names import short_version
 from modicum.results import ModelResult, Result
-from modicum.searches import Fill
 from modicum.sources.inputs import InputSpecification
 
 COLOURS = (Fill.MEAN, Fill.BLACK, Fill.WHITE)

@@ -41,6 +41,7 @@ from modicum.errors import (
     VersionChanged,
 )
 from modicum.findings import Finding, Subset
+from modicum.gate.fills import Fill
 from modicum.gate.stopping import ShareLimit, Stopping
 from modicum.holds import Hold
 from modicum.masked_sets import MaskedSet
@@ -48,7 +49,7 @@ from modicum.measures import Measure
 from modicum.members import Member, NewToken, Role, Token
 from modicum.results import ModelResult, Result, SearchResult
 from modicum.reviews import Invitation, PictureKind, PictureShare, Review, Reviewer, ReviewOutcome
-from modicum.searches import Canvas, Control, ControlPlan, Fill, Search, SearchMethod, TargetRule
+from modicum.searches import Canvas, Control, ControlPlan, Search, SearchMethod, TargetRule
 from modicum.snapshots import AuditSnapshot, AuditState
 from modicum.sources.inputs import InputSpecification
 from modicum.statistics import Statistics

@@ -7,6 +7,7 @@ from enum import StrEnum
 from numbers import Integral, Real
 
 from modicum.errors import InvalidArgument
+from modicum.gate.fills import Fill
 from modicum.gate.stopping import Stopping
 from modicum.statistics import Statistics, statistics_message, statistics_value
 from modicum.stopping import stopping_message, stopping_value
@@ -29,17 +30,6 @@ class SearchMethod(StrEnum):
     BACKSELECT = "backselect"
     BATCHED_GRADIENT = "batched_gradient"
     MASK_OPTIMIZATION = "mask_optimization"
-
-
-class Fill(StrEnum):
-    """What replaces a masked pixel."""
-
-    MEAN = "mean"
-    BLACK = "black"
-    WHITE = "white"
-    NOISE = "noise"
-    BLUR = "blur"
-    MARGINAL = "marginal"
 
 
 class TargetRule(StrEnum):

@@ -19,9 +19,9 @@ from modicum.cli.tables import print_grid
 from modicum.cli.watching import say_where, watched
 from modicum.client import Audit, Client
 from modicum.errors import InvalidArgument
+from modicum.gate.fills import Fill
 from modicum.masked_files import checked_target
 from modicum.masked_sets import COLOURS, SubsetKind
-from modicum.searches import Fill
 from modicum.snapshots import AuditState
 from modicum.statistics import Statistics
 from modicum.stopping import stopping_at

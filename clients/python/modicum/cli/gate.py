@@ -25,6 +25,7 @@ from modicum.cli.subjects import SubjectOptions
 from modicum.cli.verdict_outputs import VerdictOptions, exit_code_of, judged, show_verdict, verdict_outputs
 from modicum.client import Client
 from modicum.errors import DeadlineExceeded, RegistryError
+from modicum.gate.fills import Fill
 from modicum.gate.needed import Given, refuse_unmeasurable
 from modicum.gate.policy import Policy
 from modicum.gate.stopping import stopping_of

@@ -10,7 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from modicum.searches import DEFAULT_THRESHOLD, FEWEST_CONTROL_PASSES, Control, Fill, SearchMethod, TargetRule
+from modicum.gate.fills import Fill
+from modicum.searches import DEFAULT_THRESHOLD, FEWEST_CONTROL_PASSES, Control, SearchMethod, TargetRule
 from modicum.sources.inputs import BUILT_IN
 from modicum.versions import Combine
 

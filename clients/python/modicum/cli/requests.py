@@ -13,6 +13,7 @@ from modicum.cli.options import (
     SearchOptions,
 )
 from modicum.errors import InvalidArgument
+from modicum.gate.fills import Fill
 from modicum.gate.search_passes import backselect_passes
 from modicum.resource_names import checked_id, printable, suggested_id
 from modicum.searches import (
@@ -21,7 +22,6 @@ from modicum.searches import (
     INT64_MAX,
     Control,
     ControlPlan,
-    Fill,
     Search,
     SearchMethod,
     TargetRule,

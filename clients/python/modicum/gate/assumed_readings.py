@@ -11,6 +11,7 @@ from typing import Any
 
 from modicum.gate.assumed_measures import Told, assumed_difference, assumed_quantile, assumed_share
 from modicum.gate.class_rules import DROP, DROP_LIMIT, EXCESS, KEPT, LOSS
+from modicum.gate.fills import Fill
 from modicum.gate.policy import Kind, Rule
 from modicum.gate.reading_rules import FEW_PIXELS, LARGER_RATIO, PAINTED, SURVIVAL
 
@@ -19,7 +20,7 @@ SHARES, RATIOS = (0.0, 1.0), (0.0, None)
 """Ranges of medians."""
 NOTHING_LOST = assumed_difference(0.0, accuracy_filled=0.9, chance_accuracy=0.1)
 MUCH_LOST = assumed_difference(2 * DROP_LIMIT, accuracy_filled=0.7, chance_accuracy=0.1)
-OTHER_FILLS = ("black", "blur", "marginal", "noise", "white")
+OTHER_FILLS = tuple(fill for fill in Fill if fill is not Fill.MEAN)
 """Fills that a subset is tried on, beside the mean."""
 Part = str
 """A part of the result whose entries hold measures; empty for a search."""

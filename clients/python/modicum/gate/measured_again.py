@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from modicum.gate.fills import Fill
 from modicum.gate.intervals import difference_ends, order_ends, quantile, quantile_ends, wilson_ends
 from modicum.gate.row_facts import RowFacts
 from modicum.gate.tails import FEWEST_PAIRS
@@ -21,7 +22,6 @@ Told = dict[str, Any]
 """Fields of a measure as its document has them."""
 ClassOf = Callable[[RowFacts], int | None]
 QUANTILES = {"median": 0.5, "lower_quartile": 0.25, "upper_quartile": 0.75}
-FILLS = ("black", "blur", "marginal", "mean", "noise", "white")
 PAINTS = ("white_on_mean", "black_on_mean")
 OBJECTS_DIVIDE = (0, 1)
 """Between these an area of objects covers a part of the canvas."""
@@ -228,7 +228,7 @@ MEASURES: Mapping[str, Taken] = {
     "class_targeted_found_share": Share(lambda one: None if one.other is None else math.isfinite(one.other)),
     "class_targeted_baseline_confident_share": Share(lambda one: None if one.other is None else one.other == 0),
     "class_targeted_size_ratio_median": Quantile(lambda one: one.other / one.size if one.other else None),
-    **{f"fill_survival_{fill}": Share(partial(lambda name, one: one.fills.get(name), fill)) for fill in FILLS},
+    **{f"fill_survival_{fill}": Share(partial(lambda name, one: one.fills.get(name), fill)) for fill in Fill},
     "fill_robust_found_share": Share(lambda one: None if one.robust is None else one.robust < one.scene.pixels),
     "fill_robust_fraction_median": Quantile(lambda one: None if one.robust is None else one.robust / one.scene.pixels),
     "fill_robust_size_ratio_median": Quantile(_robust_ratio),
