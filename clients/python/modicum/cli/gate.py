@@ -33,7 +33,7 @@ from modicum.gate.unmeasured import unmeasured
 from modicum.gate.verdict import Verdict
 from modicum.gate.worst_spot import has_copied_spots
 from modicum.registries.candidate import Candidate
-from modicum.searches import DEFAULT_THRESHOLD, Fill
+from modicum.searches import DEFAULT_THRESHOLD
 from modicum.statistics import Statistics
 
 
@@ -67,8 +67,8 @@ def gate(
     images are given here. The server is the one in MODICUM_ADDRESS. If that is not set, it is the local one, which is
     started if it does not run.
 
-    Exit codes: 0 PASS, 1 FAIL, 4 INCONCLUSIVE; 2 wrong usage or policy, 3 not completed, 5 model or data refused, 130
-    interrupted.
+    Exit codes: 0 PASS, 1 FAIL, 4 INCONCLUSIVE (0 if `inconclusive` in the policy says warn or allow); 2 wrong usage or
+    policy, 3 not completed, 5 model or data refused, 130 interrupted.
     """
     outputs, policy = verdict_outputs(judging.output or ()), policy_from(judging.policy)
     if judging.save:

@@ -16,7 +16,8 @@ from modicum.resource_names import last_part, printable
 app = typer.Typer(
     cls=Group,
     no_args_is_help=True,
-    help="Hold what is evidence: audits, data sets, versions, verdicts. It is not deleted or erased. Needs admin.",
+    help="Protect audits, data sets, versions and verdicts from deletion and erasure, as evidence. Needs the role "
+    "admin.",
 )
 
 HoldId = Annotated[str, typer.Argument(metavar="HOLD", help="Name of the hold.")]

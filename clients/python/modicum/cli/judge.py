@@ -37,7 +37,8 @@ def judge(
 ) -> None:
     """Judge a stored result by a policy: PASS, FAIL or INCONCLUSIVE. A result in a file needs no server.
 
-    Exit codes: 0 PASS, 1 FAIL, 4 INCONCLUSIVE; 2 wrong usage or policy, 3 not completed, 130 interrupted.
+    Exit codes: 0 PASS, 1 FAIL, 4 INCONCLUSIVE (0 if `inconclusive` in the policy says warn or allow); 2 wrong usage or
+    policy, 3 not completed, 130 interrupted.
     """
     outputs, policy = verdict_outputs(judging.output or ()), policy_from(judging.policy)
     if judging.save:

@@ -42,7 +42,7 @@ FILL_WORDS = {
     Fill.WHITE: "the highest value",
     Fill.NOISE: "random values",
     Fill.BLUR: "the image itself, blurred",
-    Fill.MARGINAL: "the pixel of another image of the data set",
+    Fill.MARGINAL: "the pixel at the same place in another image of the data set",
 }
 FILLS = "; ".join(f"{fill}: {FILL_WORDS[fill]}" for fill in Fill)
 CONTROL_NAMES = ", ".join(control for control in Control if control is not Control.PIXEL_SUBSETS)
@@ -104,8 +104,8 @@ LabelNames = Annotated[
         IMAGES,
         "--label-names",
         "FILE",
-        "What the labels stand for where they are ids, such as folders called n01440764: text with an id and its name "
-        "on each line, or JSON of names by id. A label without a name in it is refused.",
+        "A file with the name of each label that is only an id, such as the folder n01440764: text with an id and its "
+        "name on each line, or JSON of names by id. A label that is not in the file is refused.",
     ),
 ]
 Counterfactuals = Annotated[
@@ -134,7 +134,7 @@ class ModelOptions:
             "--model",
             "FOLDER",
             "A folder as save_pretrained of transformers or save_for_hf of timm writes it: config.json, "
-            "preprocessor_config.json and model.safetensors. It says architecture, --input and --labels.",
+            "preprocessor_config.json and model.safetensors. These files give architecture, --input and --labels.",
         ),
     ] = None
     weights: Annotated[
@@ -181,8 +181,8 @@ class ModelOptions:
             MODEL,
             "--input",
             "INPUT",
-            f"How images are resized and normalised: {', '.join(BUILT_IN)}, or a .toml file. Required for "
-            "models other than --model FOLDER, which says it.",
+            f"How images are resized and normalised: {', '.join(BUILT_IN)}, or a .toml file. Required, "
+            "except with --model FOLDER.",
         ),
     ] = None
     labels: Annotated[
@@ -309,8 +309,9 @@ class ControlOptions:
             CONTROLS,
             "--pixel-subsets",
             "PASSES",
-            "Also search for the best 5% of each image's pixels, and measure the accuracy on these. Budget per image: "
-            f"{FEWEST_CONTROL_PASSES[Control.PIXEL_SUBSETS]} or more, or 0 to let the server choose.",
+            "Also search for the 5% of each image's pixels that keep most confidence, and measure the accuracy on "
+            f"them. Budget per image: {FEWEST_CONTROL_PASSES[Control.PIXEL_SUBSETS]} or more, or 0 to let the server "
+            "choose.",
         ),
     ] = None
     pixel_subsets_method: Annotated[
@@ -360,7 +361,7 @@ StopAt = Annotated[
         RUN,
         "--stop-at",
         "LIMIT",
-        "End the audit once it is clear whether a share of the result keeps a limit: 'MEASURE<=SHARE' or "
+        "End the audit once a share of the result is surely within or beyond a limit: 'MEASURE<=SHARE' or "
         "'MEASURE>=SHARE', such as 'overinterpretation-rate<=0.1' (in quotes, because of the shell). With several, the "
         "audit ends once one is broken or all are kept.",
     ),

@@ -19,7 +19,8 @@ from modicum.trust import TrustRule
 app = typer.Typer(
     cls=Group,
     no_args_is_help=True,
-    help="Choose which pipeline jobs may log in by their identity. Needs the role admin.",
+    help="Choose which pipeline jobs may log in without a secret, by the identity that their CI system gives them. "
+    "Needs the role admin.",
 )
 
 RuleId = Annotated[str, typer.Argument(metavar="RULE", help="Name of the rule.")]
