@@ -1,7 +1,7 @@
 """Every error that a caller can see, as one tree. `transports.errors` maps them to codes.
 
-Here are the branches, and the errors that several parts raise. One of a single resource or task stands beside it: in a
-module of `ports` where an adapter raises it, otherwise in one of `usecases` whose name ends in `_errors`.
+Here are the branches and the older errors. A new one stands beside its resource or task: in a module of `ports` or of
+`usecases`, such as `ports.trust_errors` and `usecases.limit_errors`.
 
     ModicumError
     ├── InvalidArgument ─ FieldInvalid ─ PolicyInvalid
