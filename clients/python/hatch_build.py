@@ -1,7 +1,8 @@
-"""The extras: `gate` (judging), `attest`, `keyless` (signing), `heif`, `mlflow`, `notebook` (pandas), `local` (server).
+"""The extras: `gate` (judging), `attest`, `keyless` (signing), `heif`, `mlflow`, `notebook` (tables, figures), `local`.
 
-Wheels that `tools/wheels.py` builds, and builds outside the repository, require it by name and version. A build in a
-checkout requires the checkout's own server and search library, so that `pip install './clients/python[local]'` works.
+`local` brings the server. Wheels that `tools/wheels.py` builds, and builds outside the repository, require it by name
+and version. A build in a checkout requires the checkout's own server and search library, so that
+`pip install './clients/python[local]'` works.
 """
 
 import os
@@ -20,8 +21,8 @@ KEYLESS = [*ATTEST, "sigstore>=4"]
 HEIF = ["pillow>=11.3", "pillow-heif>=1"]
 #: MLflow's client. The full mlflow holds it, and a database in place of a server needs that.
 MLFLOW = ["mlflow-skinny>=3"]
-#: What tables in notebooks take.
-NOTEBOOK = ["pandas>=2.2"]
+#: What tables and figures in notebooks take.
+NOTEBOOK = ["matplotlib>=3.8", "pandas>=2.2"]
 
 
 class LocalServer(MetadataHookInterface):

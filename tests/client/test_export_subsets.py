@@ -366,3 +366,30 @@ def files_of_at_most(size_bytes: int):
 def test_a_refused_fill_is_shown_by_its_name(exported, tmp_path):
     with pytest.raises(errors.InvalidArgument, match="got 'noise'"):
         exported().export_subsets(tmp_path / "set.npz", fill=Fill.NOISE)
+
+
+def test_a_result_with_pictures_has_the_images_as_the_search_saw_them(exported):
+    audit = exported()
+
+    seen, bare = audit.result(pictures=True), audit.result()
+
+    assert seen.findings == bare.findings
+    assert [one.picture is not None for one in seen.findings] == [bool(row["subset"]) for row in ROWS]
+    assert seen.findings[0].picture.tolist() == np.rint(IMAGE.transpose(1, 2, 0) * 255).astype(int).tolist()
+    assert all(one.picture is None for one in bare.findings)
+
+
+def test_a_picture_of_another_number_of_channels_is_their_mean_with_its_contrast_stretched(exported):
+    image = np.array([[[0.2, 0.2], [0.4, 0.4]], [[0.2, 0.2], [0.6, 0.6]]], dtype=np.float32)
+
+    (first, *_) = exported(image=image).result(pictures=True).findings
+
+    assert first.picture.tolist() == [[[0], [0]], [[255], [255]]]
+
+
+def test_an_archive_of_pictures_that_is_damaged_is_told(exported, script):
+    audit = exported()
+    script.reports[CANVAS] = b"no archive"
+
+    with pytest.raises(errors.DataLoss, match="damaged archive"):
+        audit.result(pictures=True)

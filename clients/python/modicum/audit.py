@@ -3,7 +3,7 @@
 import asyncio
 import io
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import IO, Any, Literal
 
@@ -25,6 +25,7 @@ from modicum.masked_files import write as write_masked
 from modicum.masked_sets import MaskedSet, chosen_fill, chosen_kind, chosen_model, chosen_search, masked_set
 from modicum.models import AsyncModels
 from modicum.notebooks.audits import snapshot_card
+from modicum.pictures import with_pictures
 from modicum.resource_names import checked_text
 from modicum.results import Result, document_of, result_of
 from modicum.snapshots import AuditSnapshot, AuditState, snapshot_of
@@ -103,8 +104,14 @@ class AsyncAudit:
                         f"the server closed the watch of {self.name} again and again before the audit ended"
                     )
 
-    async def wait(self, timeout_seconds: float | None = None) -> AuditSnapshot:
+    async def wait(
+        self, timeout_seconds: float | None = None, *, progress: Callable[[AuditSnapshot], None] | None = None
+    ) -> AuditSnapshot:
         """Wait until the audit has succeeded, and return its last snapshot.
+
+        Args:
+            timeout_seconds: how long to wait. Default: as long as it takes.
+            progress: called with a snapshot at every change, e.g. a `ProgressBar`.
 
         Raises:
             AuditFailed: the audit failed; `reason` says why.
@@ -113,8 +120,9 @@ class AsyncAudit:
         """
         try:
             async with asyncio.timeout(timeout_seconds):
-                async for _ in self.watch():
-                    pass
+                async for snapshot in self.watch():
+                    if progress is not None:
+                        progress(snapshot)
         except TimeoutError as error:
             raise DeadlineExceeded(
                 f"{self.name} has not ended after {timeout_seconds:.0f} s; it goes on running"
@@ -140,17 +148,25 @@ class AsyncAudit:
         )
         return self._note(await self._connection.call(self._connection.audits.StopAudit, request))
 
-    async def result(self) -> Result:
+    async def result(
+        self, *, pictures: bool = False, progress: Callable[[AuditSnapshot], None] | None = None
+    ) -> Result:
         """Wait until the audit has succeeded, and fetch its result document and findings.
+
+        Args:
+            pictures: whether to fetch the images that have a subset, too, as the search saw them: `finding.picture`. At
+                224 x 224 each takes 0.6 MB on the way and 0.15 MB in memory.
+            progress: called with a snapshot at every change, e.g. a `ProgressBar`.
 
         Raises:
             AuditFailed: the audit failed; `reason` says why.
             AuditCancelled: the audit was cancelled.
         """
-        await self.wait()
+        await self.wait(progress=progress)
         document = await self.document()
         findings = await download(self._connection, document["findings"]["digest"])
-        return await asyncio.to_thread(result_of, document, findings)
+        result = await asyncio.to_thread(result_of, document, findings)
+        return await self._with_pictures(result) if pictures else result
 
     async def document(self) -> Mapping[str, Any]:
         """Fetch its result document alone, as of the last reply of the server. `result` has the findings as well.
@@ -207,6 +223,12 @@ class AsyncAudit:
             await self._report_into(canvas, "canvas")
             await asyncio.to_thread(write_masked, target, masked, canvas)
         return masked
+
+    async def _with_pictures(self, result: Result) -> Result:
+        _, specification = await self._input_of(result.models[0].model_version)
+        with tempfile.TemporaryFile() as canvas:
+            await self._report_into(canvas, "canvas")
+            return await asyncio.to_thread(with_pictures, result, canvas, specification)
 
     async def _input_of(self, name: str) -> tuple[ModelVersion, InputSpecification]:
         """A version and its input specification. A version made of others has the input of its first part."""

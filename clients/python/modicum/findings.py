@@ -5,13 +5,17 @@ import json
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from modicum.notebooks.findings import finding_card
+from modicum.plots import finding_figure
 from modicum.records import NAME, record_of
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +194,9 @@ class Finding:
 
     `subset` is None where there is none; `reason` then says why, e.g. NOT_ELIGIBLE. `confidence` is that of the whole
     image, `verified_confidence` that of the masked one.
+
+    `picture` is the image as the search saw it, uint8 (height, width, 1 or 3). Only `audit.result(pictures=True)`
+    fetches it, and only where there is a subset.
     """
 
     position: int
@@ -213,6 +220,18 @@ class Finding:
     trace: Trace | None = None
     controls: FindingControls = FindingControls()  # frozen, so one may stand for all
     narrowing: Narrowing | None = None
+    picture: NDArray[np.uint8] | None = field(default=None, repr=False, compare=False)
+
+    def plot(self) -> "Figure":
+        """Draw the photograph, what suffices of it, and the confidence over the pixels kept, as far as they are there.
+
+        Returns a figure that is open nowhere: a notebook shows it, and `figure.savefig("a.png")` writes it.
+
+        Raises:
+            InvalidArgument: there is no subset (NOTHING_TO_PLOT), or matplotlib is not installed
+                (MATPLOTLIB_NOT_INSTALLED): run pip install matplotlib.
+        """
+        return finding_figure(self)
 
     def _repr_html_(self) -> str:
         return finding_card(self)

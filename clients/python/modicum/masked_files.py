@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 
 from modicum.errors import DataLoss, InvalidArgument, OutputNotWritten
 from modicum.masked_sets import Export, MaskedSet
+from modicum.pictures import LARGEST_BYTE, scaled
 from modicum.resource_names import printable
 from modicum.sources import png
 
 ARCHIVE_SUFFIX = ".npz"
 MANIFEST = "manifest.json"
 UNLABELLED = "unlabelled"
-LARGEST_BYTE = 255
 UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 #: Prefix of the temporary folder, beside the output, in which the output is made.
 TEMPORARY_PREFIX = ".modicum-"
@@ -190,7 +190,7 @@ def _write_folder(path: Path, masked: MaskedSet, images: _Images) -> None:
         folder = class_folder(masked, masked.label_of(export))
         name = f"{place:06d}-{_safe(Path(export.finding.item).stem)}.png"
         image = masked.masked(export, images.of(export))
-        _save(path / "images" / folder / name, bytes_of(image, masked))
+        _save(path / "images" / folder / name, scaled(image, masked.input))
         _save(path / "masks" / folder / name, export.subset.mask.astype(np.uint8) * LARGEST_BYTE)
         entries.append({"file": f"{folder}/{name}", **_entry(export)})
     (path / MANIFEST).write_text(_text({**masked.manifest, "entries": entries}) + "\n", encoding="utf-8")
@@ -203,14 +203,6 @@ def class_folder(masked: MaskedSet, label: int) -> str:
     digits = len(str(max(len(masked.classes) - 1, 0)))
     named = masked.classes[label] if label < len(masked.classes) else ""
     return f"{label:0{digits}d}-{_safe(named)}".removesuffix("-")
-
-
-def bytes_of(image: NDArray[np.float32], masked: MaskedSet) -> NDArray[np.uint8]:
-    """The image (C, H, W) as (H, W, C) in 8 bits: the bounds become 0 and 255."""
-    low, high = masked.input.lower_bound, masked.input.upper_bound
-    scaled = np.rint((image.astype(np.float64) - low) / (high - low) * LARGEST_BYTE)
-    pixels: NDArray[np.uint8] = np.clip(scaled, 0, LARGEST_BYTE).astype(np.uint8).transpose(1, 2, 0)
-    return pixels
 
 
 def _entry(export: Export) -> dict[str, Any]:

@@ -47,6 +47,7 @@ from modicum.holds import Hold
 from modicum.masked_sets import MaskedSet
 from modicum.measures import Measure
 from modicum.members import Member, NewToken, Role, Token
+from modicum.notebooks.progress import ProgressBar
 from modicum.results import ModelResult, Result, SearchResult
 from modicum.reviews import Invitation, PictureKind, PictureShare, Review, Reviewer, ReviewOutcome
 from modicum.searches import Canvas, Control, ControlPlan, Search, SearchMethod, TargetRule
@@ -123,6 +124,7 @@ __all__ = [
     "PictureKind",
     "PictureShare",
     "PolicyError",
+    "ProgressBar",
     "RegistryError",
     "ResourceExhausted",
     "Result",

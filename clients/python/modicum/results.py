@@ -13,10 +13,12 @@ from modicum.frames import findings_frame, measures_frame
 from modicum.gate.result_schema import SCHEMA_VERSIONS, versions_in_words
 from modicum.measures import Measure, measures_of
 from modicum.notebooks.results import result_card
+from modicum.plots import result_figure
 from modicum.resource_names import short_version
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
 #: Measures that are only half the truth, with what must stand beside them.
 BESIDE = {"overinterpretation_rate": {"class-targeted": "overinterpretation_rate_class_targeted"}}
@@ -227,6 +229,18 @@ class Result:
             InvalidArgument: pandas is not installed (PANDAS_NOT_INSTALLED): run pip install pandas.
         """
         return measures_frame(self)
+
+    def plot(self) -> "Figure":
+        """Draw how many pixels suffice: for each version the share of its subsets up to each size, in its first search.
+
+        Dashed: the same for a random other class. Dotted: alpha. Returns a figure that is open nowhere: a notebook
+        shows it, and `figure.savefig("a.png")` writes it.
+
+        Raises:
+            InvalidArgument: there is no subset (NOTHING_TO_PLOT), or matplotlib is not installed
+                (MATPLOTLIB_NOT_INSTALLED): run pip install matplotlib.
+        """
+        return result_figure(self)
 
     def _repr_html_(self) -> str:
         return result_card(self)

@@ -25,11 +25,11 @@ MOST_VERSIONS = 8
 
 def snapshot_card(snapshot: "AuditSnapshot") -> str:
     """The card of an audit at one moment."""
-    told = f"{shape(*STATES[snapshot.state])} {text(_state(snapshot))}"
+    told = f"{shape(*STATES[snapshot.state])} {text(state_text(snapshot))}"
     return card((sentence(told), facts(_facts(snapshot))), "the fields of the snapshot have the rest.")
 
 
-def _state(snapshot: "AuditSnapshot") -> str:
+def state_text(snapshot: "AuditSnapshot") -> str:
     """The state, and of an audit that has not ended what it waits for, or how far it is."""
     name = last_part(snapshot.name) or "an audit that was only validated"
     if snapshot.failure_detail or snapshot.failure_reason:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from modicum.measures import number, percent
 from modicum.notebooks.markup import card, facts, sentence, text
-from modicum.notebooks.pictures import picture
+from modicum.notebooks.pictures import pictures
 from modicum.reasons import reason_text
 from modicum.resource_names import short_version
 
@@ -26,7 +26,7 @@ def pixels_text(subset: "Subset") -> str:
 def _parts(finding: "Finding") -> Iterator[str]:
     yield sentence(text(_found(finding)))
     if finding.subset is not None:
-        yield picture(finding.subset, "White pixels are kept.")
+        yield pictures(finding)
     yield facts(_facts(finding))
 
 
