@@ -4,6 +4,9 @@ import json
 import shutil
 
 import pytest
+import torch
+from modicum_server.model_process.cifar_resnet import build_cifar_resnet
+from safetensors.torch import load_file
 
 from tests.acceptance.acceptance_stage import ARCHITECTURE, CLASSES, PHOTOGRAPHS
 
@@ -68,6 +71,30 @@ def test_an_allowed_program_is_audited_and_predicts_as_its_weights_do(place, mod
 
     assert [row["predicted_class"] for row in rows] == [row["label"] for row in rows]
     assert all(row["subset"]["fraction"] < 0.2 for row in rows)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")  # of torch
+def test_a_network_in_onnx_is_audited_by_forward_passes_and_predicts_as_its_weights_do(place):
+    network = build_cifar_resnet("cifar_resnet8", len(CLASSES))
+    network.load_state_dict(load_file(place.folder / "w.safetensors"))
+    batch = ({0: torch.export.Dim("images", min=1, max=4096)},)
+    images = (torch.zeros(2, 3, 32, 32),)
+    path = place.folder / "net.onnx"
+    torch.onnx.export(network.eval(), images, path, dynamic_shapes=batch, external_data=False, verbose=False)
+
+    result = audited(place, model=("--weights", "net.onnx"))
+
+    rows = result["rows"]
+    assert [row["predicted_class"] for row in rows] == [row["label"] for row in rows]
+    assert all(row["subset"] for row in rows)
+    (search,) = result["models"][0]["searches"]
+    assert search["gradient_free"]
+    refused = place.run(
+        *("modicum", "audit", "photos", "--weights", "net.onnx", *INPUT, "--threshold", 0.9),
+        *("--method", "batched_gradient", "--pixels-per-step", 64),
+    )
+    assert refused.code == 5
+    assert "has no useful gradient, but batched_gradient needs one" in " ".join(refused.messages.split())
 
 
 @pytest.mark.parametrize(

@@ -290,7 +290,7 @@ def test_weights_are_preferred_to_a_program(store, tmp_path, files, kind, name):
     ("files", "reason"),
     [
         ({"a.safetensors": b"a", "b.safetensors": b"b"}, "MODEL_AMBIGUOUS"),
-        ({"model.onnx": b"o"}, "MODEL_MISSING"),
+        ({"model.tflite": b"o"}, "MODEL_MISSING"),
         ({"data/model.pth": b"p"}, "MODEL_PICKLED"),
     ],
 )

@@ -56,7 +56,8 @@ class AsyncModels:
             name: name of the model. A changed file becomes a new version of it.
             model: a folder as `save_pretrained` of transformers or `save_for_hf` of timm writes it: config.json,
                 preprocessor_config.json and model.safetensors. It names its architecture, input and classes.
-            weights: instead of it: safetensors, or a state dict of tensors only (.pt, .pth). Needs `architecture`.
+            weights: instead of it: safetensors, or a state dict of tensors only (.pt, .pth). They need `architecture`.
+                Or a network in ONNX (.onnx), which does not, and is computed forward only.
             exported: instead: a torch.export program (.pt2). The server must allow programs.
             torchscript: instead: a TorchScript program. The server must allow programs.
             architecture: architecture of the weights, e.g. torchvision:resnet18, timm:NAME, modicum:cifar_resnet20.

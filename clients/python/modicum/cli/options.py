@@ -143,7 +143,8 @@ class ModelOptions:
             MODEL,
             "--weights",
             "FILE",
-            "The weights: safetensors, or a .pt or .pth file that holds only a state dict. Needs --architecture.",
+            "The weights: safetensors, or a .pt or .pth file that holds only a state dict, with --architecture. Or a "
+            "whole network in ONNX (.onnx), without it, searched by forward passes alone.",
         ),
     ] = None
     architecture: Annotated[

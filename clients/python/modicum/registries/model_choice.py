@@ -6,16 +6,17 @@ from pathlib import PurePosixPath
 from modicum.errors import ModelRejected
 
 #: Kinds of `model_file` by the suffix of a file, the preferred one first.
-KINDS = {".safetensors": "weights", ".pt2": "exported"}
+KINDS = {".safetensors": "weights", ".onnx": "weights", ".pt2": "exported"}
 PICKLED = frozenset({".pkl", ".pickle", ".pt", ".pth", ".bin", ".ckpt", ".joblib"})
 WAY_OUT = (
     "log the weights beside it, for example mlflow.pytorch.log_model(model, name='model', "
-    "extra_files=['w.safetensors']); a torch.export program (.pt2) is taken too, where the server allows programs"
+    "extra_files=['w.safetensors']); a network in ONNX is taken too, and a torch.export program (.pt2) where the "
+    "server allows programs"
 )
 
 
 def chosen_file(uri: str, files: Sequence[str]) -> tuple[str, str]:
-    """The kind of the model and its file: the one safetensors file, else the one .pt2.
+    """The kind of the model and its file: the one safetensors file, else the one .onnx, else the one .pt2.
 
     Raises:
         ModelRejected: there is none, or several.

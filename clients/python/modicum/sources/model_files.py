@@ -10,6 +10,9 @@ from modicum.sources.hub_folders import HubFolder, hub_folder
 from modicum.sources.inputs import EXPECTED_INPUT, InputSpecification, input_specification
 from modicum.sources.labels import class_names
 
+#: A network in ONNX, which holds its architecture and its weights.
+ONNX_SUFFIX, ONNX_ARCHITECTURE = ".onnx", "onnx:model"
+
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
@@ -86,12 +89,20 @@ def model_file(
     kind, path = files.popitem()
     if kind == "model":
         return _in_folder(Path(path), architecture)
+    if kind == "weights" and Path(path).suffix.lower() == ONNX_SUFFIX:
+        architecture = _onnx_architecture(architecture)
     if kind == "weights" and not architecture:
         raise InvalidArgument("weights need the name of their architecture, e.g. torchvision:resnet18")
     if kind != "weights" and architecture:
         raise InvalidArgument(f"architecture: only weights take one; remove it, or give weights instead of {kind}")
     _refuse_unreadable(Path(path), kind)
     return ModelFile(Path(path), kind, architecture or "")
+
+
+def _onnx_architecture(given: str | None) -> str:
+    if given not in {None, "", ONNX_ARCHITECTURE}:
+        raise InvalidArgument(f"architecture: a file of ONNX holds its own; remove it, or give weights; got {given!r}")
+    return ONNX_ARCHITECTURE
 
 
 def _in_folder(path: Path, architecture: str | None) -> ModelFile:

@@ -22,7 +22,7 @@ from modicum_server.domain.models import (
     ModelVersion,
     Weights,
 )
-from modicum_server.model_process import transformers_models
+from modicum_server.model_process import onnx_models, transformers_models
 from modicum_server.model_process.architectures import build_architecture, class_count_of, take_channels
 from modicum_server.model_process.composites import EnsembleModule, InputDropoutModule, TemperedModule, mask_bank
 from modicum_server.model_process.donors import DonorPool
@@ -109,8 +109,11 @@ def load_version(slot: Slot, version: ModelVersion, parts: Mapping[str, ModelVer
 
 
 def _module_of_weights(path: Path, source: Weights, specification: InputSpecification | None) -> nn.Module:
-    weights, architecture, configuration = read_weights(path), source.architecture, _configuration(source)
+    architecture, configuration = source.architecture, _configuration(source)
     group, _, name = architecture.partition(":")
+    if group == onnx_models.GROUP:
+        return onnx_models.load_network(name, path, specification)
+    weights = read_weights(path)
     if group == transformers_models.GROUP:
         return transformers_models.load_classifier(name, configuration, weights)
     size = None if specification is None else (specification.height, specification.width)

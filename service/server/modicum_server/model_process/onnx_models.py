@@ -1,0 +1,206 @@
+"""Networks in ONNX, which are data: a graph of operators of the standard, and its weights.
+
+The graph is looked at first, and refused where it would read another file or needs code that is not onnxruntime's own.
+onnxruntime computes it on the CPU, forward only: the module has no gradient.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from modicum_sis.numerics.out_of_memory import is_out_of_memory
+from torch import Tensor, nn
+
+from modicum_server.domain.models import InputSpecification
+from modicum_server.model_process.failure_reasons import ModelRefused, TaskFailure, first_line
+
+GROUP, NAME = "onnx", "model"
+"""The architecture of every ONNX file is `onnx:model`, because the file says the rest."""
+STANDARD = frozenset({"", "ai.onnx"})
+"""Domains of operators of the standard. Those of others may load files or libraries."""
+AXES = ("images", "channels", "height", "width")
+TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
+WHOLE = "onnx.save(onnx.load('model.onnx'), 'whole.onnx')"
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+class OnnxModule(nn.Module):
+    """A session of onnxruntime as a module: images (N, C, H, W) to class scores (N, K), without a gradient."""
+
+    def __init__(self, session: Any) -> None:
+        super().__init__()
+        self._session = session
+        (taken,), (made,) = session.get_inputs(), session.get_outputs()
+        self._input, self._output, self._type = taken.name, made.name, TYPES[taken.type]
+        self._one_by_one = taken.shape[0] == 1
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Class scores, computed on the CPU."""
+        values = images.detach().cpu().numpy().astype(self._type)
+        parts = np.split(values, len(values)) if self._one_by_one and len(values) > 1 else [values]
+        scores = np.concatenate([self._scores(part) for part in parts])
+        return torch.from_numpy(scores).to(device=images.device, dtype=images.dtype)
+
+    def _scores(self, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        try:
+            (scores,) = self._session.run([self._output], {self._input: values})
+        except Exception as error:  # onnxruntime's own errors have no common class
+            raise RuntimeError(str(error)) from error
+        return np.asarray(scores)
+
+
+def load_network(name: str, path: Path, specification: InputSpecification | None) -> nn.Module:
+    """Load the network of a file that takes images of this specification.
+
+    Raises:
+        ModelRefused: ARCHITECTURE_UNKNOWN, ONNX_REFUSED, WEIGHTS_UNREADABLE or INPUT_REFUSED.
+        TaskFailure: ARCHITECTURE_UNAVAILABLE where onnx or onnxruntime is not installed.
+    """
+    if name != NAME:
+        raise ModelRefused("ARCHITECTURE_UNKNOWN", f"expected {GROUP}:{NAME} for a file of ONNX, got {GROUP}:{name}")
+    try:
+        import onnx  # noqa: PLC0415  an extra
+        import onnxruntime  # noqa: PLC0415
+    except ImportError as error:
+        raise TaskFailure(
+            "ARCHITECTURE_UNAVAILABLE",
+            f"files of ONNX need the package {error.name or GROUP}, which this worker does not have. "
+            "Install modicum-server[onnx] on the worker",
+            model_at_fault=False,  # a worker with the package can load the version
+        ) from error
+    data = path.read_bytes()
+    model = _read("read", lambda: onnx.load_model_from_string(data))
+    _refuse_beyond_the_file(model)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3  # errors
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    session = _read("load", lambda: onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"]))
+    _refuse_other_form(session, specification)
+    return OnnxModule(session)
+
+
+def _read(verb: str, read: Callable[[], T]) -> T:
+    try:
+        return read()
+    except Exception as error:  # protobuf and onnxruntime raise many kinds
+        if is_out_of_memory(error):
+            raise
+        log.exception("a file of ONNX could not be %s", verb)
+        raise ModelRefused(
+            "WEIGHTS_UNREADABLE",
+            f"expected a network in ONNX; the file cannot be {verb}{'ed' if verb == 'load' else ''}"
+            f"{first_line(error)}. Export it again, with operators of an opset that this release of onnxruntime has",
+        ) from error
+
+
+def _refuse_beyond_the_file(model: Any) -> None:
+    """Refuse weights in other files, and operators that are neither of the standard nor made of such in the file.
+
+    Raises:
+        ModelRefused: ONNX_REFUSED.
+    """
+    outside = [tensor.name for tensor in _tensors(model) if tensor.data_location == tensor.EXTERNAL]
+    if outside:
+        raise ModelRefused(
+            "ONNX_REFUSED",
+            f"expected all weights within the file, but {len(outside)} of its tensors lie in another one, which is not "
+            f"read. Put them into one file: {WHOLE}, or torch.onnx.export(..., external_data=False)",
+        )
+    own = {(function.domain, function.name) for function in model.functions}
+    foreign = sorted(
+        {
+            f"{node.domain}:{node.op_type}"
+            for node in _nodes(model)
+            if node.domain not in STANDARD and (node.domain, node.op_type) not in own
+        }
+    )
+    if foreign:
+        raise ModelRefused(
+            "ONNX_REFUSED",
+            f"expected operators of the standard of ONNX alone, got {', '.join(foreign[:3])}. Export the network "
+            "without them, for example before it is optimised for one runtime",
+        )
+
+
+def _refuse_other_form(session: Any, specification: InputSpecification | None) -> None:
+    """Refuse networks that do not take one batch of images, or give more than class scores.
+
+    Raises:
+        ModelRefused: INPUT_REFUSED or OUTPUT_SHAPE.
+    """
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    taken = "; ".join(f"{one.name}: {one.type}, {_shape(one.shape)}" for one in inputs)
+    if len(inputs) != 1 or inputs[0].type not in TYPES or len(inputs[0].shape) != len(AXES):
+        raise ModelRefused(
+            "INPUT_REFUSED", f"expected one input of float images, {_shape(AXES)}; the network takes {taken}"
+        )
+    batch, *rest = inputs[0].shape
+    if isinstance(batch, int) and batch != 1:
+        raise ModelRefused(
+            "INPUT_REFUSED",
+            f"expected a network that takes any number of images, or one; it takes {batch}. Export it with a dynamic "
+            "first axis",
+        )
+    given = () if specification is None else (specification.channels, specification.height, specification.width)
+    differing = [size for size, wanted in zip(rest, given, strict=False) if isinstance(size, int) and size != wanted]
+    if differing:
+        raise ModelRefused(
+            "INPUT_REFUSED",
+            f"expected {_shape(AXES)} of the size that the input specification says, {_shape(('images', *given))}; the "
+            f"network takes {_shape(inputs[0].shape)}. Give another --input, or export the network for this size",
+        )
+    if len(outputs) != 1:
+        raise ModelRefused(
+            "OUTPUT_SHAPE",
+            f"expected one output, the class scores; the network has {', '.join(one.name for one in outputs)}. Export "
+            "it with the scores alone",
+        )
+
+
+def _shape(sizes: Iterable[object]) -> str:
+    return f"({', '.join(map(str, sizes))})"
+
+
+def _tensors(model: Any) -> Iterator[Any]:
+    """Every tensor of the file: weights, sparse ones, and those within operators, in all graphs and functions."""
+    for graph in _graphs(model):
+        yield from graph.initializer
+        for sparse in graph.sparse_initializer:
+            yield from (sparse.values, sparse.indices)
+    for node in _nodes(model):
+        for attribute in node.attribute:
+            yield from (attribute.t, *attribute.tensors)
+            for sparse in (attribute.sparse_tensor, *attribute.sparse_tensors):
+                yield from (sparse.values, sparse.indices)
+
+
+def _nodes(model: Any) -> Iterator[Any]:
+    for graph in _graphs(model):
+        yield from graph.node
+    for function in model.functions:
+        yield from function.node
+
+
+def _graphs(model: Any) -> Iterator[Any]:
+    """The graph, those within its operators, and those within its functions."""
+    waiting = [model.graph, *(part for function in model.functions for part in _within(function.node))]
+    waiting += [part for info in model.training_info for part in (info.initialization, info.algorithm)]
+    while waiting:
+        graph = waiting.pop()
+        yield graph
+        waiting += _within(graph.node)
+
+
+def _within(nodes: Iterable[Any]) -> Iterator[Any]:
+    for node in nodes:
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                yield attribute.g
+            yield from attribute.graphs

@@ -1,0 +1,175 @@
+"""Networks in ONNX: they give the scores of what was exported, without a gradient, and read no other file."""
+
+import sys
+
+import numpy as np
+import onnx
+import pytest
+import timm
+import torch
+import torchvision
+from modicum_server.domain.digests import digest_of
+from modicum_server.domain.models import InputSpecification, ModelVersion, VersionState, Weights
+from modicum_server.model_process.failure_reasons import TaskFailure
+from modicum_server.model_process.loading import load_version
+from modicum_server.model_process.slot import Slot
+from onnx import TensorProto, helper, numpy_helper
+
+from tests.tiers import long
+
+SIDE, CLASSES = 64, 5
+INPUT = InputSpecification(
+    channels=3,
+    height=SIDE,
+    width=SIDE,
+    lower_bound=0.0,
+    upper_bound=1.0,
+    resize=0,
+    interpolation="bilinear",
+    mean=(0.485, 0.456, 0.406),
+    std=(0.229, 0.224, 0.225),
+)
+
+
+def small_vit():
+    """A vision transformer whose head, which timm begins with zeros, tells pictures apart."""
+    network = timm.create_model("vit_tiny_patch16_224", img_size=SIDE, depth=3, num_classes=CLASSES)
+    torch.nn.init.normal_(network.head.weight, std=0.5)
+    return network
+
+
+FAMILIES = {
+    "torchvision resnet18": lambda: torchvision.models.resnet18(num_classes=CLASSES),
+    "timm mobilenetv3": lambda: timm.create_model("mobilenetv3_small_050", num_classes=CLASSES),
+    "timm vit": small_vit,
+}
+
+
+def exported(network, path, **options):
+    """The file as torch writes it by default, but in one piece."""
+    images = torch.zeros(2, 3, SIDE, SIDE)
+    batch = {"dynamic_shapes": ({0: torch.export.Dim("images", min=1, max=4096)},)}
+    torch.onnx.export(network, (images,), path, external_data=False, verbose=False, **{**batch, **options})
+    return path
+
+
+def loaded(path, tmp_path, *, specification=INPUT, name="onnx:model"):
+    data = path.read_bytes()
+    (tmp_path / "slot" / "artifacts").mkdir(parents=True, exist_ok=True)
+    (tmp_path / "slot" / "artifacts" / digest_of(data)).write_bytes(data)
+    version = ModelVersion("", Weights(digest_of(data), name), specification, (), "", VersionState.PENDING, None)
+    return load_version(Slot(tmp_path / "slot"), version, {}, torch.device("cpu")).classifier
+
+
+def refusal(path, tmp_path, **more):
+    with pytest.raises(TaskFailure) as refused:
+        loaded(path, tmp_path, **more)
+    return refused.value
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")  # of torch
+@pytest.mark.parametrize("family", ["torchvision resnet18", long("timm mobilenetv3"), long("timm vit")])
+def test_an_exported_network_gives_the_scores_of_the_network(family, tmp_path):
+    torch.manual_seed(0)
+    network = FAMILIES[family]().eval()
+    images = torch.rand(5, 3, SIDE, SIDE)
+    mean, std = (torch.tensor(values).view(-1, 1, 1) for values in (INPUT.mean, INPUT.std))
+    with torch.no_grad():
+        expected = network((images - mean) / std)
+
+    classifier = loaded(exported(network, tmp_path / "model.onnx"), tmp_path)
+
+    seen = classifier.inspect((3, SIDE, SIDE))
+    assert (seen.class_count, seen.output_kind, seen.has_gradient) == (CLASSES, "logits", False)
+    assert np.ptp(expected.numpy(), axis=0).max() > 1e-3, "the scores must depend on the picture"
+    torch.testing.assert_close(classifier.logits(images), expected, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(classifier.search_logits(images[:1]), expected[:1], rtol=1e-4, atol=1e-4)
+
+
+def graph(path, *, shape=("n", 3, SIDE, SIDE), kind=TensorProto.FLOAT, outputs=1, change=lambda model: None):
+    """A network of a mean over each channel and a product with weights."""
+    weights = numpy_helper.from_array(np.arange(6, dtype=np.float32).reshape(3, 2), "weights")
+    nodes = [
+        helper.make_node("GlobalAveragePool", ["images"], ["means"]),
+        helper.make_node("Flatten", ["means"], ["flat"]),
+        helper.make_node("MatMul", ["flat", "weights"], ["scores"]),
+        helper.make_node("Identity", ["scores"], ["more"]),
+    ]
+    made = [helper.make_tensor_value_info(name, kind, ("n", 2)) for name in ("scores", "more")[:outputs]]
+    taken = helper.make_tensor_value_info("images", kind, shape)
+    body = helper.make_graph(nodes[: 2 + outputs], "net", [taken], made, [weights])
+    model = helper.make_model(body, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    change(model)
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+def test_a_network_for_one_image_computes_them_one_by_one(tmp_path):
+    images = torch.rand(3, 3, SIDE, SIDE)
+    several = loaded(graph(tmp_path / "n.onnx"), tmp_path).logits(images)
+
+    assert torch.equal(loaded(graph(tmp_path / "one.onnx", shape=(1, 3, SIDE, SIDE)), tmp_path).logits(images), several)
+
+
+def elsewhere(model):
+    (weights,) = model.graph.initializer
+    weights.ClearField("raw_data")
+    weights.data_location = TensorProto.EXTERNAL
+    weights.external_data.add(key="location", value="/etc/passwd")
+
+
+def elsewhere_within_a_branch(model):
+    inner = helper.make_node("Constant", [], ["made"], value=numpy_helper.from_array(np.zeros(1, np.float32), "hidden"))
+    inner.attribute[0].t.data_location = TensorProto.EXTERNAL
+    inner.attribute[0].t.external_data.add(key="location", value="secret")
+    output = helper.make_tensor_value_info("made", TensorProto.FLOAT, (1,))
+    branch = helper.make_graph([inner], "branch", [], [output])
+    model.graph.node.append(helper.make_node("If", ["flag"], ["chosen"], then_branch=branch, else_branch=branch))
+
+
+def foreign(model):
+    model.graph.node[3 - 1].domain = "com.example"
+    model.opset_import.add(domain="com.example", version=1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason", "says"),
+    [
+        ({"change": elsewhere}, "ONNX_REFUSED", "1 of its tensors lie in another one, which is not read"),
+        ({"change": elsewhere_within_a_branch}, "ONNX_REFUSED", "lie in another one, which is not read"),
+        ({"change": foreign}, "ONNX_REFUSED", "operators of the standard of ONNX alone, got com.example:MatMul"),
+        ({"shape": ("n", 3, 32, 32)}, "INPUT_REFUSED", "the network takes (n, 3, 32, 32). Give another --input"),
+        ({"shape": (8, 3, SIDE, SIDE)}, "INPUT_REFUSED", "any number of images, or one; it takes 8"),
+        ({"shape": ("n", 3)}, "INPUT_REFUSED", "expected one input of float images, (images, channels, height, width)"),
+        ({"outputs": 2}, "OUTPUT_SHAPE", "expected one output, the class scores; the network has scores, more"),
+    ],
+)
+def test_what_cannot_be_audited_is_refused_with_what_to_do(tmp_path, changes, reason, says):
+    refused = refusal(graph(tmp_path / "model.onnx", **changes), tmp_path)
+
+    assert (refused.reason, refused.model_at_fault) == (reason, True)
+    assert says in refused.detail
+
+
+@pytest.mark.parametrize("data", [b"", b"this is no network", b"\x08\x09" * 40])
+def test_a_file_that_is_no_network_is_refused(tmp_path, data):
+    (tmp_path / "model.onnx").write_bytes(data)
+
+    assert refusal(tmp_path / "model.onnx", tmp_path).reason in {"WEIGHTS_UNREADABLE", "INPUT_REFUSED"}
+
+
+def test_another_name_is_refused(tmp_path):
+    assert refusal(graph(tmp_path / "model.onnx"), tmp_path, name="onnx:resnet").reason == "ARCHITECTURE_UNKNOWN"
+
+
+def test_a_worker_without_onnxruntime_does_not_blame_the_model(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+
+    refused = refusal(graph(tmp_path / "model.onnx"), tmp_path)
+
+    assert (refused.reason, refused.model_at_fault) == ("ARCHITECTURE_UNAVAILABLE", False)
+    assert "Install modicum-server[onnx]" in refused.detail
+
+
+def test_the_graph_that_is_looked_at_is_valid(tmp_path):
+    onnx.checker.check_model(onnx.load(graph(tmp_path / "model.onnx")))
