@@ -134,4 +134,4 @@ def test_an_edited_result_is_refused_and_the_first_field_that_differs_is_named(j
 
 
 def test_a_bare_file_proves_no_more_than_that_it_does_not_contradict_itself(judge_edited):
-    assert judge_edited(lambda whole: edited(whole, **share(2, 1000)), "edited.json").returncode == 0
+    assert judge_edited(lambda whole: edited(whole, **share(0, 90)), "edited.json").returncode == 0

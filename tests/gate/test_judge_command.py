@@ -121,7 +121,7 @@ def test_a_review_that_could_confirm_nothing_is_no_pass(shell, tmp_path, reviews
 
 @pytest.mark.parametrize(("version", "code"), [("m/1", 0), ("other/1", 1), ("", 1), ("third/1", 2)])
 def test_one_version_of_a_result_of_several_is_judged_alone(shell, tmp_path, version, code):
-    (tmp_path / "two.json").write_text(json.dumps(of_two()), encoding="utf-8")
+    (tmp_path / "two.json").write_text(json.dumps({**of_two(), "mitigation": []}), encoding="utf-8")
     policy = "version: 1\npreset: report-only\nrules:\n  accuracy: {level: error, min: 0.5}\n"
     (tmp_path / "modicum.yaml").write_text(policy, encoding="utf-8")
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from modicum.gate.copies import counts_pictures
+from modicum.gate.count_bounds import beyond_bounds
 from modicum.gate.differing import Differences, differing, differing_fields
 from modicum.gate.ensembles import ensembles_differing
 from modicum.gate.intervals import wilson_ends
@@ -26,6 +27,7 @@ def contradictions(document: Document) -> Differences:
     parts = {name: part for name, part in document.items() if name not in LEFT_AS_THEY_ARE}
     for path, measure in _measures("", parts):
         yield from _of_its_counts(path, measure)
+    yield from beyond_bounds(document)
     if not counts_pictures(document):
         return  # an older release summarised it, by rules of its own
     yield from readings_differing(document)

@@ -10,6 +10,7 @@ from typing import Any
 
 from modicum.gate.differing import Differences, differing
 from modicum.gate.levels import UNDECIDED
+from modicum.gate.one_version import OTHERS
 from modicum.gate.paired import MOST_APART
 from modicum.gate.policy import Rule
 from modicum.gate.reading_rules import INCONCLUSIVE, stated
@@ -23,6 +24,16 @@ MITIGATED, NOT_MITIGATED = "MITIGATED", "NOT_MITIGATED"
 RATIO, MATCHED = "subset_fraction_ratio", "matched_subset_fraction_ratio"
 ACCURACIES = ("accuracy_difference", "ood_accuracy_difference")
 """Of the audited images, and of an out-of-distribution data set where there is one."""
+
+
+def beside_their_members(document: Document) -> list[str]:
+    """Return the ensembles whose members were all audited beside them. Results before version 5 name no members."""
+    audited = {model["model_version"] for model in (*document["models"], *document.get(OTHERS, ()))}
+    return [
+        model["model_version"]
+        for model in document["models"]
+        if model.get("members") and audited.issuperset(model["members"])
+    ]
 
 
 def can_be_judged(entry: Document) -> bool:

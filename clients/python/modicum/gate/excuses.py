@@ -103,6 +103,16 @@ def _why_not_accepted(accept: Acceptance, document: Document) -> str:
     return f"no place that was tested for {called} lies inside it{only}"
 
 
+def boxes_of_the_canvas(policy: Policy, document: Document) -> Iterator[str]:
+    """Yield each `accept` whose box holds the whole canvas: whoever reads the verdict must see how much it excuses."""
+    canvas = document["specification"].get("canvas")
+    for accept in policy.accept if canvas is not None else ():
+        whole = {"kind": "WINDOW", "top": 0, "left": 0, **canvas}
+        if isinstance(accept.place, Box) and accept.place.holds(whole):
+            called = f"{accept.mark}: {_called(accept)}"
+            yield f"{called} holds the whole canvas, so it excuses every place at one position; draw a smaller box"
+
+
 def _lies_on(box: Box, canvas: Document) -> bool:
     return box.top < int(canvas["height"]) and box.left < int(canvas["width"])
 

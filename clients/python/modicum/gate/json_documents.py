@@ -14,12 +14,23 @@ def json_document(data: bytes, source: str, *, called: str) -> dict[str, Any]:
         InvalidSource: it is no JSON object.
     """
     try:
-        document = json.loads(data, parse_constant=_refuse_constant, parse_float=_finite, parse_int=_whole)
+        document = json.loads(
+            data, parse_constant=_refuse_constant, parse_float=_finite, parse_int=_whole, object_pairs_hook=_once
+        )
     except (ValueError, RecursionError) as error:
         raise InvalidSource(f"{source}: expected {called} in JSON; {error}") from error
     if not isinstance(document, dict):
         raise InvalidSource(f"{source}: expected {called}, got {type(document).__name__}")
     return document
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object of these keys and values. Of a key that stands twice, other programs may read the other value."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} stands twice in one object")
+    return found
 
 
 def _refuse_constant(text: str) -> float:

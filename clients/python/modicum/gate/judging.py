@@ -15,7 +15,7 @@ from modicum.errors import PolicyError
 from modicum.gate.as_asked import is_as_asked, not_as_asked, weakness
 from modicum.gate.baseline_file import WAY_OUT, Compared, baseline_side, compared
 from modicum.gate.baselines import Comparison, baseline_checks
-from modicum.gate.ensembles import can_be_judged, ensemble_check
+from modicum.gate.ensembles import beside_their_members, can_be_judged, ensemble_check
 from modicum.gate.excuses import Excuses, excuses_of, expired_waivers, waived_words
 from modicum.gate.explanation import requirement
 from modicum.gate.identity import identity
@@ -156,6 +156,10 @@ def _of_ensembles(rule: Rule, document: Document, policy: Policy) -> Iterator[Ch
         yield _of_ensemble(rule, entry, search, document, policy)
     if entries and not as_asked:
         yield Check(model_version="", judgeable=False, reason=not_as_asked(document, policy))
+    checked = {entry["ensemble"] for entry in entries if "ensemble" in entry}
+    for version in beside_their_members(document) if entries else ():
+        if version not in checked:
+            yield Check(model_version=version, judgeable=False, reason="the result has no check of this ensemble")
 
 
 def _of_ensemble(rule: Rule, entry: Document, search: Document, document: Document, policy: Policy) -> Check:

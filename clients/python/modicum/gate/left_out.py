@@ -10,9 +10,9 @@ from typing import Any
 
 from modicum.gate.class_rules import DROP, EXCESS, SMALLEST_SIDE, is_uncompared
 from modicum.gate.early_stop import is_whole
+from modicum.gate.ensembles import beside_their_members
 from modicum.gate.measures import measure_in
 from modicum.gate.needed import Given, lacking, refuse_own_rule
-from modicum.gate.one_version import OTHERS
 from modicum.gate.policy import Kind, Policy, Rule
 from modicum.gate.presets import DEMANDING
 from modicum.gate.rule_datasets import of_another_dataset
@@ -87,14 +87,7 @@ def _could_have_had(rule: Rule, document: Document, given: Given) -> bool:
         canvas = document["specification"]["canvas"]
         return given.labels and min(canvas["height"], canvas["width"]) >= SMALLEST_SIDE
     if rule.known.name == "mitigation":
-        return any(_is_beside_its_members(document))
+        return bool(beside_their_members(document))
     if rule.known.part == "counterfactuals":
         return bool(document["specification"][COUNTERFACTUALS])
     return True
-
-
-def _is_beside_its_members(document: Document) -> Iterator[bool]:
-    """Yield for each version whether it is an ensemble whose members were all audited beside it."""
-    audited = {model["model_version"] for model in (*document["models"], *document.get(OTHERS, ()))}
-    for model in document["models"]:
-        yield bool(model["members"]) and audited.issuperset(model["members"])

@@ -14,6 +14,7 @@ from modicum.gate.verdict import Check, Limits, class_words
 from modicum.gate.version_pairs import PAIRED, beside, entries_of
 
 Document = Mapping[str, Any]
+BELOW_LEVEL = "the result decided this at a level below 90%, so it does not hold one-sided at 95%"
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +162,10 @@ def outcome_check(rule: Rule, version: str, outcome: str, document: Document, te
     found = Check(model_version=version, subject=outcome, reason=text)
     if undecided := document["specification"]["statistics"].get(UNDECIDED):
         return replace(found, judgeable=False, reason=undecided)
+    tail = (1 - document["specification"]["statistics"]["level"]) / 2
     if outcome in rule.expect:
-        return replace(found, passes=True)
+        settled = outcome == "INCONCLUSIVE" or tail <= ONE_SIDED
+        return replace(found, passes=settled, unsettled="" if settled else BELOW_LEVEL)
     if outcome == "INCONCLUSIVE":
         return replace(found, judgeable=False)
     return replace(found, p=1 - document["specification"]["statistics"]["level"])

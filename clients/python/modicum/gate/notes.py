@@ -6,7 +6,7 @@ from typing import Any
 from modicum.gate.baseline_file import Compared
 from modicum.gate.copies import copies_note
 from modicum.gate.early_stop import stop_notes
-from modicum.gate.excuses import Excuses, idle_excuses
+from modicum.gate.excuses import Excuses, boxes_of_the_canvas, idle_excuses
 from modicum.gate.levels import level_note
 from modicum.gate.policy import Policy
 from modicum.gate.spots import accepted_places, classes_without_row
@@ -33,6 +33,7 @@ def notes(
         for check in one.checks:
             if check.waived:
                 yield f"{one.rule.id} fails{f' for {check.about}' if check.about else ''}, {check.waived}"
+    yield from boxes_of_the_canvas(policy, document)
     yield from idle_excuses(policy, document, judged, excuses)
 
 

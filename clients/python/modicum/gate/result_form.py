@@ -4,10 +4,12 @@ The forms are `schemas/result.json` and `schemas/baseline-v1.json`. What the num
 """
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 from modicum.errors import InvalidSource
 from modicum.gate import baseline_file
+from modicum.gate.entries import wrong_entries
 from modicum.gate.judging import refuse_other_documents
 from modicum.gate.schemas import BASELINE, DAMAGED, RESULT, refuse_other_form
 from modicum.gate.searched import asked_searches
@@ -46,9 +48,9 @@ def refuse_damaged_baseline(document: Document, source: str) -> None:
 
 def _refuse_damaged(document: Document, source: str, *, called: str) -> None:
     refuse_other_form(document, RESULT, source=source, called=called)
-    dangling = next(_dangling(document), None)
-    if dangling is not None:
-        raise InvalidSource(DAMAGED.format(source=source, called=called, problem=dangling))
+    problem = next(chain(_dangling(document), wrong_entries(document)), None)
+    if problem is not None:
+        raise InvalidSource(DAMAGED.format(source=source, called=called, problem=problem))
 
 
 def _dangling(document: Document) -> Iterator[str]:
