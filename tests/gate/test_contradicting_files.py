@@ -17,7 +17,8 @@ from tests.gate.server_documents import CATS, EVERYONE, FINDINGS, reported, serv
 
 CLEAN, _ = served(trial(EVERYONE[:CATS], follow=False))
 PLANTED, _ = served(trial(EVERYONE[:CATS], follow=True))
-MEASURED = {name: part for name, part in reported(FINDINGS).items() if name != "rows"}
+REPORT = json.loads(json.dumps(reported(FINDINGS)))
+MEASURED = {name: part for name, part in REPORT.items() if name != "rows"}
 CHECKED = test_ensembles.result(test_ensembles.LARGER, count=60)
 FILLED = json.loads(json.dumps(test_class_rules.filled(lambda at: at < 40)))
 GONE = "projects/default/models/gone/versions/1"
@@ -56,6 +57,14 @@ def a_reading_twice(found):
     readings.insert(0, {**readings[0], "outcome": "INCONCLUSIVE"})
 
 
+def a_row_twice(found):
+    found["rows"].append(found["rows"][0])
+
+
+def a_row_without_position(found):
+    del found["rows"][0]["position"]
+
+
 def no_number_of_pictures(found):
     del found["dataset"]["pictures"]
 
@@ -69,6 +78,8 @@ def no_number_of_pictures(found):
         (CLEAN, a_search_without_results, "models[0].searches has no search of threshold 0.5, which was asked for"),
         (CHECKED, a_check_of_an_ensemble_elsewhere, f"mitigation[0] is about {GONE}, which is no version of models"),
         (FILLED, a_reading_twice, "models[0].searches[0].readings[1] is a second one with the same control"),
+        (REPORT, a_row_twice, "rows[80] is a second one with the same model_version and search_index and position"),
+        (REPORT, a_row_without_position, "rows[0] has no 'position'"),
         (PLANTED, no_number_of_pictures, "dataset has no 'pictures'"),
     ],
 )
