@@ -19,6 +19,7 @@ SHOTS = {
     "audit": "/audits/summer",
     "progress": "/audits/thorough",
     "new-audit": f"/new-audit?model={PROJECT[1:]}/models/digits/versions/2",
+    "models": "/models",
     "model": "/models/digits",
     "version": "/models/digits/versions/2",
     "side-by-side": f"/side-by-side?left={PROJECT[1:]}/audits/spring&right={PROJECT[1:]}/audits/summer",

@@ -7,6 +7,7 @@ from modicum_server.usecases.drawn_pictures import THUMBNAIL_SIDE
 
 from tests.pages.browsing import every_page, objections, sign_in, widths_of, window_on
 from tests.pages.pages_stage import PROJECT, TOKENS, Scene, picture
+from tests.waiting import eventually
 
 TINY, FEW = f"{PROJECT}/models/tiny/versions/1", f"{PROJECT}/datasets/few"
 
@@ -174,6 +175,35 @@ def test_pictures_of_a_data_set_are_shown(page):
     pictures = page.locator(".pictures img")
     assert pictures.count() == 12
     assert widths_of(pictures) == [288] * 12  # 48 pixels, each repeated six times
+
+
+@pytest.mark.parametrize("size", [(390, 600), (1180, 820), (1180, 2400)])
+def test_a_report_is_as_high_as_its_content_whatever_the_window(page, size):
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    sign_in(page, "vera")
+    page.goto(f"/{PROJECT}/audits/good")
+    page.locator("iframe.report").scroll_into_view_if_needed()
+
+    report = page.frame_locator("iframe.report").locator("html")
+    page.locator("iframe.report[style*=height]").wait_for()
+    page.wait_for_timeout(500)
+
+    height, needed = page.locator("iframe.report").bounding_box()["height"], report.evaluate("one => one.offsetHeight")
+    assert needed <= height <= needed + 4
+
+
+def test_a_link_within_a_report_leads_to_its_place(page):
+    sign_in(page, "vera")
+    page.goto(f"/{PROJECT}/audits/good")
+    page.locator("iframe.report").scroll_into_view_if_needed()
+    page.locator("iframe.report[style*=height]").wait_for()
+    report = page.frame_locator("iframe.report")
+    report.locator("footer").evaluate("one => { one.id = 'end'; document.querySelector('.skip').setAttribute('href', '#end'); }")
+
+    before = page.evaluate("scrollY")
+    report.locator(".skip").evaluate("one => one.click()")
+
+    eventually(lambda: page.evaluate("scrollY") > before + 500, "the report's end")
 
 
 def test_a_stranger_comes_back_to_where_the_sign_in_began(page):

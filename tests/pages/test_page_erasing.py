@@ -39,6 +39,7 @@ def test_a_picture_is_erased_from_the_page_of_its_data_set_and_the_receipt_is_sh
 
     assert f'href="{ERASE}?dataset={held}&amp;item=hall/%3Cb%3E0412%3C/b%3E.png"' in shown.text
     assert f"Erase {ITEM}" in whole(asked)
+    assert f'src="/{PROJECT}/thumbnails/' in asked.text
     assert "<b>0412</b>" not in asked.text
     assert erased.status == 303
     assert "RUNNING" in whole(receipt)

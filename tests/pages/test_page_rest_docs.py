@@ -74,11 +74,11 @@ def test_axe_core_finds_nothing_on_it(chromium, scene, scheme):
     assert found == []
 
 
-def test_a_link_leads_back_to_the_pages(page):
+def test_it_has_the_head_of_the_pages_which_leads_back_to_them(page):
     sign_in(page)
     page.get_by_role("link", name="REST").click()
     page.wait_for_url("**/docs")
 
-    page.get_by_role("link", name="Pages").click()
+    page.get_by_role("navigation", name="Pages").get_by_role("link", name="Overview").click()
 
     page.wait_for_url(f"**/{PROJECT}")

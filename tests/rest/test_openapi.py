@@ -126,7 +126,7 @@ def test_a_watch_is_described_as_a_stream_of_events(described):
     assert event["properties"]["data"]["contentSchema"] == {
         "anyOf": [{"$ref": "#/components/schemas/Audit"}, {"$ref": "#/components/schemas/Problem"}]
     }
-    assert 'stream of <a href="#schema-Event">Event</a>' in render_page(described)
+    assert 'stream of <a href="#schema-Event">Event</a>' in render_page(described, "/pages.css")
 
 
 def refused(described, operation_id: str) -> set[str]:
@@ -187,7 +187,7 @@ def test_headers_of_a_refusal_are_those_of_its_status(described):
 
 
 def test_backticks_become_code_on_the_page(described):
-    page = render_page(described)
+    page = render_page(described, "/pages.css")
 
     assert "`" not in page.partition("<script>")[0]
     assert "<code>next_page_token</code> of the previous page." in page
@@ -207,7 +207,7 @@ def test_every_reason_is_described_once():
     } <= set(known)
 
 
-async def test_document_and_page_are_public_and_load_nothing(served):
+async def test_document_and_page_are_public_and_load_nothing_foreign(served):
     rest = Rest(served.http_port, token=None)
     as_json = await rest.ask("GET", "/openapi.json")
     page = await rest.ask("GET", "/docs")
@@ -217,7 +217,7 @@ async def test_document_and_page_are_public_and_load_nothing(served):
     policy = page.headers["Content-Security-Policy"]
     (script,) = re.findall("<script>(.*?)</script>", text, re.DOTALL)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    assert policy.startswith(f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; ")
+    assert policy.startswith(f"default-src 'none'; style-src 'self' 'unsafe-inline'; script-src 'sha256-{digest}'; ")
     assert " src=" not in text
     assert "http://" not in text
     assert "https://" not in text
@@ -246,7 +246,7 @@ def test_a_line_of_curl_names_what_it_creates(described, kind):
 
     assert given["name"] == f"{kind}Id"
     assert project_of(kind, "/".join((*parents(kind), f"{kind}s", given["example"])))
-    assert f'value="{given["example"]}" required' in render_page(described)
+    assert f'value="{given["example"]}" required' in render_page(described, "/pages.css")
 
 
 def parents(kind: str) -> tuple[str, ...]:

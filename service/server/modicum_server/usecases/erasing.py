@@ -18,7 +18,7 @@ from modicum_server.domain.erasures import (
 )
 from modicum_server.domain.projects import Principal, Role
 from modicum_server.domain.trail import Verb
-from modicum_server.errors import FieldInvalid, ResourceInUse
+from modicum_server.errors import DatasetNotFound, FieldInvalid, ResourceInUse
 from modicum_server.ports import ArtifactStore, ErasureNotFound, PictureUnknown, Store, Transaction
 from modicum_server.usecases.access import authorise
 from modicum_server.usecases.datasets import require_dataset
@@ -67,6 +67,21 @@ class Erasing:
             begun = await _begin(transaction, project, digest, principal)
             await record(transaction, principal, Verb.ERASE_IMAGE, f"{project}/artifacts/{digest}", begun.name)
             return begun
+
+    async def shown_before(self, principal: Principal, parent: str, picture: ErasedPicture) -> str:
+        """Return the digest of a picture that is to be erased, to look at before; empty where there is none.
+
+        Raises:
+            FieldInvalid, ProjectNotFound, RoleInsufficient
+        """
+        project = project_of("project", parent, "parent")
+        authorise(principal, project, Role.ADMIN)
+        try:
+            _check(picture, project)
+            async with self._store.transaction() as transaction:
+                return await _digest_of(transaction, picture)
+        except (FieldInvalid, DatasetNotFound):
+            return ""
 
     async def get(self, principal: Principal, name: str) -> Erasure:
         """Get an erasure.

@@ -163,6 +163,17 @@ class Overviews:
             needed=[*_of_models(lines), *map(_failed, failed)],
         )
 
+    async def lines(self, principal: Principal, project: str, request: PageRequest) -> Page[ModelLine]:
+        """Return a page of the models of a project, each with its newest version, verdict and audit.
+
+        Raises:
+            FieldInvalid, ProjectNotFound, PageTokenInvalid
+        """
+        authorise(principal, project_of("project", project), Role.VIEWER)
+        async with self._store.transaction() as transaction:
+            models = await _models(transaction, project, request)
+        return Page(tuple(await asyncio.gather(*map(self._with_findings, models.rows))), models.next_token)
+
     async def models(self, principal: Principal, project: str, request: PageRequest) -> Sequence[Model]:
         """Return the models that `of` shows for the same request.
 

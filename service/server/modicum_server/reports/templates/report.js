@@ -1,4 +1,5 @@
 // Filters and sorts the galleries, and plays how pixels are removed. Without it the page shows every card, smallest first.
+// In a frame it tells the page around it how high it is, and where a link within it leads.
 "use strict";
 for (const gallery of document.querySelectorAll("[data-gallery]")) {
   const form = gallery.querySelector("form");
@@ -58,4 +59,17 @@ for (const player of document.querySelectorAll(".narrowing")) {
   range.addEventListener("input", play);
   play();
   player.hidden = false;
+}
+if (window.parent !== window) {
+  const tell = (report) => window.parent.postMessage({ report }, "*");
+  const root = document.documentElement;
+  new ResizeObserver(() => tell({ height: root.offsetHeight })).observe(root);
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest('a[href^="#"]');
+    const target = link && document.getElementById(link.hash.slice(1));
+    if (!target) return;
+    const folded = target.closest("details");
+    if (folded) folded.open = true;
+    tell({ top: target.getBoundingClientRect().top + window.scrollY });
+  });
 }

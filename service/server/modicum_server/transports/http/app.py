@@ -8,6 +8,7 @@ from modicum_server.settings import Settings
 from modicum_server.transports.call_limits import Bounds
 from modicum_server.transports.call_metrics import CallMetrics, Exposition
 from modicum_server.transports.http.middleware import middleware_of, respond_to_unrouted
+from modicum_server.transports.http.pages.assets import asset
 from modicum_server.transports.http.pages.mounting import page_routes
 from modicum_server.transports.http.probes import probe_routes
 from modicum_server.transports.http.rest.mounting import rest_routes
@@ -32,7 +33,7 @@ def build_app(
     app = Starlette(
         routes=[
             *probe_routes(scrapers, readiness, exposition),
-            *rest_routes(services, store, metrics, bounds),
+            *rest_routes(services, store, metrics, bounds, stylesheet=asset("pages.css")),
             *page_routes(services, settings, metrics, bounds),
         ],
         middleware=middleware_of(settings),

@@ -17,10 +17,15 @@ from modicum_server.transports.services import Services
 from modicum_server.transports.unrouted_log import UnroutedRequests
 
 
-def rest_routes(services: Services, store: Store, metrics: CallMetrics, bounds: Bounds) -> list[BaseRoute]:
-    """Return the routes. The description needs no token: it says nothing about what is stored."""
+def rest_routes(
+    services: Services, store: Store, metrics: CallMetrics, bounds: Bounds, *, stylesheet: str
+) -> list[BaseRoute]:
+    """Return the routes. The description needs no token: it says nothing about what is stored.
+
+    `stylesheet`: the address of that of the pages, so that the page of REST looks like these.
+    """
     described = cache(document)  # made on the first request, so that no start waits for it
-    rendered = cache(lambda: render_page(described()))
+    rendered = cache(lambda: render_page(described(), stylesheet))
 
     async def description(_request: Request) -> Response:
         return JSONResponse(described())

@@ -1,4 +1,4 @@
-// What pages do beyond htmx: buttons that copy commands, and events that say that an audit has news.
+// What pages do beyond htmx: buttons that copy commands, a frame as high as its report, and events that an audit has news.
 "use strict";
 function addCopyButtons(root) {
   for (const code of root.querySelectorAll("[data-copy]:not([data-has-button])")) {
@@ -52,3 +52,13 @@ function listen() {
 }
 document.addEventListener("visibilitychange", () => { if (document.hidden) closeStream(); else listen(); });
 listen();
+
+// A report runs in a sandbox without an origin. It tells its height in pixels, and where a link within it leads.
+const HIGHEST_PIXELS = 200000;
+window.addEventListener("message", (event) => {
+  const frame = document.querySelector("iframe.report");
+  if (!frame || event.source !== frame.contentWindow) return;
+  const { height, top } = event.data?.report ?? {};
+  if (Number.isFinite(height) && height > 0) frame.style.height = `${Math.min(Math.ceil(height) + 2, HIGHEST_PIXELS)}px`;
+  if (Number.isFinite(top)) window.scrollTo({ top: frame.getBoundingClientRect().top + window.scrollY + top });
+});

@@ -28,11 +28,13 @@ async def _erase(visit: Visit) -> Response:
 
 async def _asked(visit: Visit, *, problem: Mistake | None = None) -> Response:
     """Show which picture, and what goes with it."""
+    picture = {name: visit.form.text(name) or visit.query(name) for name in ("dataset", "item")}
     return visit.render(
         "erase.html.j2",
         status=HTTPStatus.BAD_REQUEST if problem else HTTPStatus.OK,
         problem=problem,
-        **{name: visit.form.text(name) or visit.query(name) for name in ("dataset", "item")},
+        image=await visit.use_cases.erasing.shown_before(visit.principal, visit.project, ErasedPicture(**picture)),
+        **picture,
     )
 
 

@@ -10,6 +10,7 @@ from modicum_server.transports.http.pages.mistakes import Mistake, telling
 from modicum_server.transports.http.pages.page import Page
 from modicum_server.transports.http.pages.visits import Visit
 from modicum_server.usecases.pages import PageRequest
+from modicum_server.usecases.rules import RULES
 
 HOLDS_SHOWN = 50
 LABELS = {"hold": "Name", "hold_id": "Name", "held": "What to hold", "reason": "Reason"}
@@ -40,6 +41,7 @@ async def _page(visit: Visit, *, problem: Mistake | None = None) -> Response:
         status=HTTPStatus.BAD_REQUEST if problem else HTTPStatus.OK,
         page=await visit.use_cases.holds.page(visit.principal, visit.project, request),
         added=visit.query("added"),
+        id_rule=RULES["resource_id"].text,
         problem=problem,
         typed={name: form.text(name) or visit.query(name) for name in ("hold", "held", "reason")},
         first=not visit.query("page"),

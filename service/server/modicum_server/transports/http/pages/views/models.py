@@ -1,4 +1,4 @@
-"""Models: one model with its versions, verdicts and trends, and one version."""
+"""Models: the list, one model with its versions, verdicts and trends, and one version."""
 
 import asyncio
 from collections.abc import Sequence
@@ -8,13 +8,21 @@ from starlette.responses import Response
 from modicum_server.domain.models import Ensemble, Executable, InputDropout, ModelVersion, Weights
 from modicum_server.transports.http.pages.page import Page
 from modicum_server.transports.http.pages.trend_drawing import drawing_of
+from modicum_server.transports.http.pages.views.projects import MODEL_COMMAND
 from modicum_server.transports.http.pages.visits import Visit
 from modicum_server.transports.http.pages.words import label_of
 from modicum_server.usecases.pages import PageRequest
 from modicum_server.usecases.trends import Trend, TrendPoint
 
+MODELS_SHOWN = 50
 VERSIONS_SHOWN = 20
 NEWEST = 5
+
+
+async def _list(visit: Visit) -> Response:
+    request = PageRequest(MODELS_SHOWN, visit.query("page"))
+    page = await visit.use_cases.overviews.lines(visit.principal, visit.project, request)
+    return visit.render("models.html.j2", page=page, first=not visit.query("page"), model_command=MODEL_COMMAND)
 
 
 async def _model(visit: Visit) -> Response:
@@ -73,4 +81,8 @@ def _source(version: ModelVersion) -> str:
 
 
 _MODEL = "/projects/{project}/models/{model}"
-PAGES = (Page("model", _MODEL, _model), Page("model_version", f"{_MODEL}/versions/{{version}}", _version))
+PAGES = (
+    Page("models", "/projects/{project}/models", _list),
+    Page("model", _MODEL, _model),
+    Page("model_version", f"{_MODEL}/versions/{{version}}", _version),
+)

@@ -1,6 +1,6 @@
 """The documentation page: the OpenAPI document, forms that try it, and the table of reasons.
 
-It is one page that loads nothing else. Its one script is allowed by its hash.
+It is one page that loads nothing else but the style of the pages. Its one script is allowed by its hash.
 """
 
 import base64
@@ -37,13 +37,13 @@ def security() -> str:
     """Return the content-security policy of the page."""
     digest = base64.b64encode(hashlib.sha256(_script().encode()).digest()).decode()
     return (
-        f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; connect-src 'self'; "
+        f"default-src 'none'; style-src 'self' 'unsafe-inline'; script-src 'sha256-{digest}'; connect-src 'self'; "
         "form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
     )
 
 
-def render_page(document: dict[str, Any]) -> str:
-    """Return the page of a document."""
+def render_page(document: dict[str, Any], stylesheet: str) -> str:
+    """Return the page of a document. `stylesheet`: the address of the style that it shares with the other pages."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader(__name__), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
@@ -59,6 +59,7 @@ def render_page(document: dict[str, Any]) -> str:
     ]
     return environment.get_template("docs.html.j2").render(
         document=document,
+        stylesheet=stylesheet,
         operations=operations,
         reasons=sorted(reasons()),
         resolve=resolve,
