@@ -18,6 +18,7 @@ PAGES = (
     "/audits/good/judge",
     "/audits/good/new-review",
     "/verdicts",
+    "/models",
     "/models/tiny",
     "/models/tiny/versions/1",
     "/datasets",

@@ -231,7 +231,7 @@ def test_a_data_set_shows_its_pictures_and_what_was_skipped(scene):
     said = whole(seen)
     (first, *_) = re.findall(r'<img src="([^"]+)" alt="cat/0.png"', seen.text)
     shown = browser.get(first)
-    assert "12, 12 of them with a label" in said
+    assert "12, all with a label" in said
     assert "What was skipped Nothing: the newest audit that succeeded, good ," in said
     assert (shown.status, shown.headers["Content-Type"]) == (200, "image/png")
     assert shown.headers["Content-Security-Policy"] == "sandbox; default-src 'none'"
