@@ -131,9 +131,16 @@ def _hold_an_audit(page: Page, audit: str) -> None:
 
 
 def _erase_a_picture(page: Page, project: str) -> None:
-    """Take the form that erases a picture, and the receipt. The audit that runs on the data set is cancelled before."""
+    """Take the form that erases a picture, and the receipt.
+
+    Before, the audit that runs on the data set is cancelled, and what is held of it is released.
+    """
     page.goto(f"{project}/audits/thorough")
     page.get_by_role("button", name="Cancel the audit").click()
+    page.goto(f"{project}/holds")
+    page.locator("summary", has_text="Release").click()
+    page.get_by_role("button", name="Release incident-12").click()
+    page.get_by_text("Nothing is held.").wait_for()
     page.goto(f"{project}/datasets/marked-pictures")
     page.get_by_role("link", name="Erase").first.click()
     _take(page, "erase", page.url)
