@@ -35,6 +35,7 @@ from modicum.cli.watching import say_where
 from modicum.client import Audit, Client
 from modicum.datasets import Dataset
 from modicum.errors import DataRefused, DeadlineExceeded, ModicumError
+from modicum.gate.counting import counted
 from modicum.gate.policy import BaselineKind, BaselineSource
 from modicum.local import data_folder
 from modicum.reasons import reason_text
@@ -295,8 +296,9 @@ def audited(
         if snapshot.reused_from:
             shown.say(f"{created.name}: reuses the result of {snapshot.reused_from}; --no-reuse runs it again")
         else:
-            images = "1 image" if snapshot.images_total == 1 else f"{snapshot.images_total:,} images"
-            shown.say(f"{created.name}: {images}, at most {snapshot.passes_planned:,} passes")
+            shown.say(
+                f"{created.name}: {counted(snapshot.images_total, 'image')}, at most {snapshot.passes_planned:,} passes"
+            )
         say_where(client, created.name, shown)
         watched_to_its_end(created, shown, bounds.budget)
     return created

@@ -13,6 +13,7 @@ from modicum.cli.tables import Column, Grid, print_grid
 from modicum.client import Client
 from modicum.erasures import Erasure
 from modicum.errors import InvalidArgument
+from modicum.gate.counting import counted
 from modicum.resource_names import last_part, printable
 
 NOT_REACHED = "not reached: backups, and what was downloaded or exported before"
@@ -100,8 +101,8 @@ def _lines(erasure: Erasure) -> Iterator[str]:
     yield f"asked for by {erasure.principal}, {erasure.create_time:%Y-%m-%d %H:%M:%S} UTC{ended}"
     for item in erasure.items:
         yield f"  {item.dataset}: {item.item}"
-    yield f"deleted: {_counted(erasure.findings, 'finding')}, {_counted(erasure.predictions, 'prediction')}"
-    yield f"changed: {_counted(erasure.spot_rows, 'row')} of the spot test"
+    yield f"deleted: {counted(erasure.findings, 'finding')}, {counted(erasure.predictions, 'prediction')}"
+    yield f"changed: {counted(erasure.spot_rows, 'row')} of the spot test"
     for what, names in (("review", erasure.reviews), ("swap", erasure.swaps)):
         yield from (f"deleted: {what} {name}" for name in names)
     yield from (f"without its pictures: verdict {name}" for name in erasure.verdicts)
@@ -112,7 +113,3 @@ def _lines(erasure: Erasure) -> Iterator[str]:
     yield from (f"file deleted: {digest}" for digest in erasure.artifacts)
     yield from (f"file kept for {name}" for name in erasure.kept_for)
     yield NOT_REACHED
-
-
-def _counted(count: int, word: str) -> str:
-    return f"1 {word}" if count == 1 else f"{count:,} {word}s"

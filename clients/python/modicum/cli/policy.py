@@ -15,6 +15,7 @@ from modicum.cli.registration import Group, command
 from modicum.cli.stored_baselines import baseline_path
 from modicum.errors import InvalidArgument, InvalidSource, OutputNotWritten, PolicyError
 from modicum.gate.baseline_file import baseline_side
+from modicum.gate.counting import counted
 from modicum.gate.excuses import expired_waivers, waivers_that_expire_soon
 from modicum.gate.explanation import explained
 from modicum.gate.policy import Level, Policy
@@ -62,8 +63,9 @@ def check(file: PolicyFile = DEFAULT_FILE, *, as_json: options.Json = False) -> 
     for text in warnings:
         print_error(f"warning: {text}")
     errors = sum(rule.level is Level.ERROR for rule in policy.rules)
-    counted = "1 rule" if errors == 1 else f"{errors} rules"
-    print_text(stdout(), f"{file}: valid; {counted} of level error, {len(policy.rules) - errors} of level warn")
+    print_text(
+        stdout(), f"{file}: valid; {counted(errors, 'rule')} of level error, {len(policy.rules) - errors} of level warn"
+    )
 
 
 def _warnings(policy: Policy) -> Iterator[str]:

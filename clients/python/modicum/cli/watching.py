@@ -5,6 +5,7 @@ from time import monotonic
 
 from modicum.cli.progress import View
 from modicum.client import Audit, Client
+from modicum.gate.counting import counted
 from modicum.measures import percent
 from modicum.resource_names import last_part
 from modicum.snapshots import AuditSnapshot, AuditState
@@ -77,14 +78,10 @@ def _detail(snapshot: AuditSnapshot, rate: float | None) -> str:
 def _state_text(snapshot: AuditSnapshot) -> str:
     """What a queued or running audit waits for, its stage, or its state."""
     if snapshot.state == AuditState.QUEUED:
-        return f"queued behind {_audits(snapshot.audits_ahead)}" if snapshot.audits_ahead else QUEUED_FIRST
+        return f"queued behind {counted(snapshot.audits_ahead, 'audit')}" if snapshot.audits_ahead else QUEUED_FIRST
     if snapshot.waits_for_worker:
         return "waiting for a free worker"
     return snapshot.stage.lower() or "running" if snapshot.state == AuditState.RUNNING else snapshot.state.lower()
-
-
-def _audits(number: int) -> str:
-    return "1 audit" if number == 1 else f"{number:,} audits"
 
 
 def duration(seconds: float) -> str:

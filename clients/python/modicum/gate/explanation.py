@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from modicum.gate.counting import counted
 from modicum.gate.policy import Inconclusive, Kind, Level, Policy, Rule
 
 ONE_SIDED = "95%"
@@ -19,7 +20,7 @@ def explained(policy: Policy) -> Iterator[str]:
     """Yield the policy in words, line by line."""
     errors = sum(rule.level is Level.ERROR for rule in policy.rules)
     warnings = len(policy.rules) - errors
-    yield f"{policy.file}: preset {policy.preset}, {_count(errors, 'rule')} of level error, {warnings} of level warn."
+    yield f"{policy.file}: preset {policy.preset}, {counted(errors, 'rule')} of level error, {warnings} of level warn."
     yield (
         f"A model with nothing wrong fails with a chance of at most {policy.error_budget:g} over all rules of level "
         f"error together. It passes where every such rule is within its limit, one-sided at {ONE_SIDED}. "
@@ -104,7 +105,3 @@ def _exceptions(policy: Policy) -> Iterator[str]:
     for waiver in policy.waivers:
         of = f" for {waiver.class_label}" if waiver.class_label else ""
         yield f"Waived by {waiver.owner} until {waiver.expires}: {waiver.rule}{of} ({waiver.reason})."
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}" if number == 1 else f"{number} {word}s"

@@ -6,6 +6,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Any
 
+from modicum.gate.counting import counted
 from modicum.gate.early_stop import Looks, extent, looks_of
 from modicum.gate.policy import ALL_TOGETHER, REPORT_ONLY, Level, Policy, Rule
 
@@ -149,13 +150,13 @@ class Verdict:
         errors = [one for one in self.rules if one.rule.level is Level.ERROR]
         deciding = [one.rule.id for one in errors if one.outcome is self.outcome]
         if self.outcome is Outcome.PASS:
-            return f"PASS: {_count(len(errors), 'rule')} of level error within limits" if errors else NOTHING_REQUIRED
+            return f"PASS: {counted(len(errors), 'rule')} of level error within limits" if errors else NOTHING_REQUIRED
         if not errors and not self.expired:
             return NOTHING_JUDGED
         if not deciding:
-            return f"{self.outcome}: {_count(len(self.expired), 'waiver')} expired"
+            return f"{self.outcome}: {counted(len(self.expired), 'waiver')} expired"
         return (
-            f"{self.outcome}: {', '.join(deciding)} ({len(deciding)} of {_count(len(errors), 'rule')} of level error)"
+            f"{self.outcome}: {', '.join(deciding)} ({len(deciding)} of {counted(len(errors), 'rule')} of level error)"
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -238,7 +239,3 @@ def _check_json(check: Check) -> dict[str, Any]:
         "reason": check.reason,
         "waived": check.waived,
     }
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}" if number == 1 else f"{number} {word}s"

@@ -1,6 +1,7 @@
 """Why no image is eligible, and what to do about it, in sentences. Counts the predictions that were made, no more."""
 
 import numpy as np
+from modicum.gate.counting import counted
 
 from modicum_server.domain.searches import TargetRule
 from modicum_server.measures.number_words import confidence_text, part_text
@@ -23,7 +24,7 @@ def _why(confidences: Floats, threshold: float) -> str:
     highest, median = (confidence_text(float(of(confidences))) for of in (np.max, np.median))
     return (
         f"No image is eligible: the model's confidence reaches the threshold of {threshold:g} on none of "
-        f"{_images(confidences.size)}. Its highest is {highest}, its median {median}."
+        f"{counted(confidences.size, 'image')}. Its highest is {highest}, its median {median}."
     )
 
 
@@ -39,7 +40,7 @@ def _thresholds(confidences: Floats, threshold: float) -> list[str]:
 
 
 def _would_be(count: int, total: int) -> str:
-    return f"{count:,} of {_images(total)} would be"
+    return f"{count:,} of {counted(total, 'image')} would be"
 
 
 def _check(seen: Observations) -> str:
@@ -48,7 +49,3 @@ def _check(seen: Observations) -> str:
         return f"Check first that {INPUT}: without labels it is not known whether the predictions are right."
     right = part_text(float(seen.correct[seen.labelled].mean()), labelled)
     return f"Check first that {INPUT}: the predictions are right on {right} of {labelled:,} labelled images."
-
-
-def _images(number: int) -> str:
-    return "1 image" if number == 1 else f"{number:,} images"

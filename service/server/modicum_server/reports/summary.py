@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from modicum.gate.counting import counted
 from modicum.gate.outcomes import not_eligible
 
 from modicum_server.measures.class_targeted import search_text
@@ -74,7 +75,8 @@ def _of_another_class(measured: Measured, counts: Mapping[str, int]) -> list[str
     ]
     if counts["baseline_confident"]:
         parts.append(
-            f"On {_images(counts['baseline_confident'])} the bare fill alone reaches the threshold for the class."
+            f"On {counted(counts['baseline_confident'], 'image')} the bare fill alone "
+            "reaches the threshold for the class."
         )
     return parts
 
@@ -86,8 +88,9 @@ def _nothing_searched(counts: Mapping[str, int], search: Mapping[str, Any]) -> l
     if counts["failed"] == counts["images"]:
         return [f"All {counts['images']} images failed; the reasons are listed below."]
     if counts["baseline_confident"]:
+        on = f"On {counted(counts['baseline_confident'], 'image')}"
         return [
-            f"On {_images(counts['baseline_confident'])} the bare fill alone reaches the threshold of {threshold}.",
+            f"{on} the bare fill alone reaches the threshold of {threshold}.",
             "With this fill the model is confident without any pixel of the image. Try another fill.",
         ]
     if counts["eligible"]:
@@ -103,8 +106,8 @@ def _nothing_searched(counts: Mapping[str, int], search: Mapping[str, Any]) -> l
 def _certainty(rate: Measure) -> str:
     if rate.interval is None:
         return (
-            f"Only {_images(rate.n)} could be searched. An interval and a verdict need at least {SMALLEST_SAMPLE}. "
-            "Read what follows as single cases."
+            f"Only {counted(rate.n, 'image')} could be searched. An interval and a verdict need at least "
+            f"{SMALLEST_SAMPLE}. Read what follows as single cases."
         )
     ends = interval_text(rate.interval).strip(" ()")
     return f"That is {_tally(rate)} ({ends}). A stronger search can only find more."
@@ -155,7 +158,7 @@ def _left_out(counts: Mapping[str, int]) -> str:
         (counts["failed"], "failed"),
     )
     named = [f"{number} {kind}" for number, kind in kinds if number > 0]
-    return f"Of {_images(counts['images'])}, {'; '.join(named)}." if named else ""
+    return f"Of {counted(counts['images'], 'image')}, {'; '.join(named)}." if named else ""
 
 
 def _count(measure: Measure) -> str:
@@ -166,7 +169,3 @@ def _count(measure: Measure) -> str:
 
 def _tally(measure: Measure) -> str:
     return f"{measure.parameters['successes']} of {measure.n}"
-
-
-def _images(number: int) -> str:
-    return "1 image" if number == 1 else f"{number:,} images"

@@ -5,6 +5,7 @@ from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from modicum.gate.counting import counted
 from modicum.gate.rendering import words as gate_words
 
 from modicum_server.measures.number_words import confidence_text, share_text
@@ -18,7 +19,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = dict(
     id=words.id_of,
     label=words.label_of,
     element_id=words.element_id,
-    counted=words.counted,
+    counted=counted,
     day=words.day,
     moment=words.moment,
     span=words.span,

@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
+from modicum.gate.counting import counted
+
 from modicum_server.measures.number_words import (
     confidence_text,
     fine_ratio_text,
@@ -47,11 +49,6 @@ def acting_in(commands: str, project: str) -> str:
     if project == DEFAULT_PROJECT:
         return commands
     return "\n".join(f"MODICUM_PROJECT={id_of(project)} {line}" for line in commands.splitlines())
-
-
-def counted(number: int, noun: str, plural: str = "") -> str:
-    """Return a number with its noun: 1 image, 2 images."""
-    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
 
 
 def day(time: datetime) -> str:
