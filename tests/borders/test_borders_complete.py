@@ -45,7 +45,7 @@ from tests.borders.records import (
 MODULES = tuple(sorted(found.name for found in pkgutil.iter_modules(domain.__path__)))
 #: Records that are not written down anywhere by themselves, by their module.
 WITHIN_A_PROCESS: dict[str, set[str]] = {
-    "access": {"Revoked"},  # made of grants and tokens
+    "access": {"OpenSession", "Revoked"},  # from a query to a call; made of grants and tokens
     "audits": {"NewShard", "Shard", "Unended"},  # columns, by name in tests/store; from a query to a check
     "backups": {"ArtifactList", "Backup", "Damaged", "HeldBytes", "TableCopy", "TableShape", "WrittenFile"},  # in files
     "collections": {"Collection", "Unreferred"},  # from a query to the words of a command
