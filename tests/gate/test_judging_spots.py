@@ -308,3 +308,14 @@ def test_the_floors_are_those_of_the_search_beside_which_the_spot_test_ran():
     given = verdict("require: {eligible_images: 100}", found)
 
     assert given.rules[0].worst.reason == "the policy requires 100 eligible images, the result has 20"
+
+
+def test_a_share_above_the_limit_that_chance_may_give_says_so():
+    given = verdict("", with_cats(place((27, 173)), place((0, 60))))
+
+    (cats,) = [one for one in given.rules[0].checks if one.subject == "cat"]
+    assert (given.outcome, cats.value, cats.limits.at_most) == ("PASS", 0.135, 0.1)
+    assert cats.reason == (
+        "no spot was found that decides: the interval is of this place alone, and of 4 places one may come out as high "
+        "by chance"
+    )

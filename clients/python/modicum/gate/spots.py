@@ -220,6 +220,7 @@ def _check(row: _Row, outcome: SpotOutcome | None, earned: Earned, version: str)
     interval = measure.get("interval") or {}
     all_accepted = bool(row.accepted) and not row.judged
     few = all_accepted and not any(as_tested(one.place).judged for one in row.accepted)
+    accepted = "; ".join([*map(str, row.accepted), *_called(row)])
     return Check(
         model_version=version,
         subject=row.label,
@@ -233,7 +234,7 @@ def _check(row: _Row, outcome: SpotOutcome | None, earned: Earned, version: str)
         limits=Limits(at_most=_limit(place), passes_below=NONE_LIMIT),
         p=row.p,
         passes=outcome is SpotOutcome.NONE_FOUND or (all_accepted and not few),
-        reason="; ".join([*map(str, row.accepted), *_called(row)]) if all_accepted else _reason(row, place, outcome),
+        reason=accepted if all_accepted else _reason(row, place, outcome, len(earned)),
         unsettled=FEW_ACCEPTED if few else FOUND_AT_5 if outcome in FOUND else _unsettled(row),
     )
 
@@ -261,14 +262,22 @@ def _called(row: _Row) -> list[str]:
     return [f"called a shortcut: {why}"] if why else []
 
 
-def _reason(row: _Row, place: Document | None, outcome: SpotOutcome | None) -> str:
+def _reason(row: _Row, place: Document | None, outcome: SpotOutcome | None, tested: int) -> str:
     if place is None or outcome is None or outcome is SpotOutcome.INCONCLUSIVE:
         return ""
     if outcome is SpotOutcome.NONE_FOUND:
-        return "no spot was found that decides" + (", beside what was accepted" if row.accepted else "")
+        none = "no spot was found that decides" + (", beside what was accepted" if row.accepted else "")
+        return f"{none}{_highest_by_chance(place, tested)}"
     where = ", as far as it lies outside the objects," if place.get("outside") else ""
     decides = f"{_place_words(place)}{where} decides"
     return "; ".join([decides, *_carried(place), *_unmatched(place), *_outside_every_box(row, place), *_called(row)])
+
+
+def _highest_by_chance(place: Document, tested: int) -> str:
+    """Say why a share above the limit is not found: one of many places comes out so high by chance."""
+    if float(place["measures"][PASTED]["value"]) <= _limit(place):
+        return ""
+    return f": the interval is of this place alone, and of {tested} places one may come out as high by chance"
 
 
 def _outside_every_box(row: _Row, place: Document) -> Iterator[str]:
