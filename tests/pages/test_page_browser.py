@@ -186,10 +186,15 @@ def test_a_report_is_as_high_as_its_content_whatever_the_window(page, size):
 
     report = page.frame_locator("iframe.report").locator("html")
     page.locator("iframe.report[style*=height]").wait_for()
-    page.wait_for_timeout(500)
 
-    height, needed = page.locator("iframe.report").bounding_box()["height"], report.evaluate("one => one.offsetHeight")
-    assert needed <= height <= needed + 4
+    def fits() -> bool:
+        height, needed = (
+            page.locator("iframe.report").bounding_box()["height"],
+            report.evaluate("one => one.offsetHeight"),
+        )
+        return needed <= height <= needed + 4
+
+    eventually(fits, "the frame to be as high as its content")
 
 
 def test_a_link_within_a_report_leads_to_its_place(page):
