@@ -35,6 +35,13 @@ def scene(postgres_url: str) -> Iterator[Scene]:
 
 
 @pytest.fixture(scope="module")
+def empty_scene(postgres_url: str) -> Iterator[Scene]:
+    """An API of a module's own, with projects and their people alone: what it adds is on no other test's page."""
+    with _peopled(postgres_url) as stage:
+        yield stage
+
+
+@pytest.fixture(scope="module")
 def provider() -> Iterator[OpenIdProvider]:
     """A provider at which people sign in. Whoever changes it puts it back."""
     with running_provider() as running:

@@ -48,8 +48,9 @@ LISTS = {
 
 
 @pytest.fixture(scope="module")
-def listed(scene) -> None:
-    """Several of each."""
+def listed(empty_scene):
+    """An API with several of each, and nothing else."""
+    scene = empty_scene
     few = scene.run(scene.dataset("listed", 5))
     for place in range(4):
         scene.run(scene.dataset(f"listed-{place}", 1))
@@ -58,6 +59,7 @@ def listed(scene) -> None:
         audit = scene.run(scene.audit(f"listed-{place}", version, few))
         scene.run(scene.succeed(audit))
         scene.run(scene.judge(audit))
+    return scene
 
 
 @contextmanager
@@ -75,16 +77,15 @@ def counted(scene) -> Iterator[list[str]]:
         event.remove(scene.store._engine.sync_engine, "before_cursor_execute", count)
 
 
-@pytest.mark.usefixtures("listed")
 @pytest.mark.parametrize("listing", LISTS.values(), ids=LISTS)
-def test_a_page_asks_as_much_of_the_database_for_many_rows_as_for_one(scene, monkeypatch, listing):
-    browser = scene.browser("vera")
+def test_a_page_asks_as_much_of_the_database_for_many_rows_as_for_one(listed, monkeypatch, listing):
+    browser = listed.browser("vera")
 
     def asked(size: int) -> int:
         monkeypatch.setattr(listing.module, listing.constant, size)
         counts = []
         for _ in range(TRIALS):
-            with counted(scene) as statements:
+            with counted(listed) as statements:
                 page = browser.get(f"/{PROJECT}{listing.path}")
             assert len(listing.rows(page.text)) == size
             counts.append(len(statements))
@@ -93,10 +94,9 @@ def test_a_page_asks_as_much_of_the_database_for_many_rows_as_for_one(scene, mon
     assert asked(1) == asked(4) > 0
 
 
-@pytest.mark.usefixtures("listed")
 @pytest.mark.parametrize("listing", LISTS.values(), ids=LISTS)
-def test_the_links_of_a_list_lead_through_all_of_its_rows(scene, monkeypatch, listing):
-    browser, address = scene.browser("vera"), f"/{PROJECT}{listing.path}"
+def test_the_links_of_a_list_lead_through_all_of_its_rows(listed, monkeypatch, listing):
+    browser, address = listed.browser("vera"), f"/{PROJECT}{listing.path}"
     whole = set(listing.rows(browser.get(address).text))
     monkeypatch.setattr(listing.module, listing.constant, 3)
     seen: list[str] = []
