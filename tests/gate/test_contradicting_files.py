@@ -76,7 +76,7 @@ def no_number_of_pictures(found):
         (PLANTED, a_clean_class_twice, "spots[0].rows[2] is a second one with the same target_class"),
         (CLEAN, a_version_without_results, f"models has no {GONE}, which specification.model_versions names"),
         (CLEAN, a_search_without_results, "models[0].searches has no search of threshold 0.5, which was asked for"),
-        (CHECKED, a_check_of_an_ensemble_elsewhere, f"mitigation[0] is about {GONE}, which is no version of models"),
+        (CHECKED, a_check_of_an_ensemble_elsewhere, f"mitigation[0] names {GONE}, which models does not have"),
         (FILLED, a_reading_twice, "models[0].searches[0].readings[1] is a second one with the same control"),
         (REPORT, a_row_twice, "rows[80] is a second one with the same model_version and search_index and position"),
         (REPORT, a_row_without_position, "rows[0] has no 'position'"),

@@ -31,7 +31,7 @@ def wrong_entries(document: Document) -> Iterator[str]:
     for at, entry in enumerate(document.get("mitigation", ())):
         for version in (entry["ensemble"], *entry.get("members", ())):
             if version not in known:
-                yield f"mitigation[{at}] is about {version}, which is no version of models"
+                yield f"mitigation[{at}] names {version}, which models does not have"
 
 
 def _twice(document: Document) -> Iterator[str]:

@@ -20,7 +20,7 @@ import torch
 from modicum_sis.numerics.out_of_memory import is_out_of_memory
 from torch import Tensor, nn
 
-from modicum_server.model_process.failure_reasons import ModelRefused, TaskFailure, first_line
+from modicum_server.model_process.failure_reasons import ModelRefused, TaskFailure, first_line, package_missing
 from modicum_server.model_process.weights import PARALLEL_PREFIX
 
 ENTRY_POINTS = "modicum.architectures"
@@ -177,12 +177,7 @@ def _unknown(group: str, name: str, known: Sequence[str]) -> ModelRefused:
 
 def _unavailable(group: str, error: ImportError) -> TaskFailure:
     extra = {"efficientnet_lite": "demo"}.get(group, "worker")
-    return TaskFailure(
-        "ARCHITECTURE_UNAVAILABLE",
-        f"architectures {group}:NAME need the package {error.name or group}, which this worker does not have. "
-        f"Install modicum-server[{extra}] on the worker",
-        model_at_fault=False,  # a worker with the package can load the version
-    )
+    return package_missing(f"architectures {group}:NAME", error, usual=group, extra=extra)
 
 
 def build_torchvision(name: str, class_count: int, size: Size = TORCHVISION_SIZE) -> nn.Module:

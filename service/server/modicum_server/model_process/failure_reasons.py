@@ -34,6 +34,16 @@ class TaskCancelled(TaskFailure):
         super().__init__("CANCELLED", "the task was cancelled before it ended", model_at_fault=False)
 
 
+def package_missing(what: str, error: ImportError, *, usual: str, extra: str) -> TaskFailure:
+    """Return the failure of a worker that lacks a package for `what`: its name, or the `usual` one, and the extra."""
+    return TaskFailure(
+        "ARCHITECTURE_UNAVAILABLE",
+        f"{what} need the package {error.name or usual}, which this worker does not have. "
+        f"Install modicum-server[{extra}] on the worker",
+        model_at_fault=False,  # a worker with the package can load the version
+    )
+
+
 REFUSALS: dict[type[sis.ModelError], str] = {
     sis.CanvasRefused: "INPUT_REFUSED",
     sis.OutputRefused: "OUTPUT_SHAPE",

@@ -15,7 +15,7 @@ from modicum_sis.numerics.out_of_memory import is_out_of_memory
 from torch import Tensor, nn
 
 from modicum_server.domain.models import InputSpecification
-from modicum_server.model_process.failure_reasons import ModelRefused, TaskFailure, first_line
+from modicum_server.model_process.failure_reasons import ModelRefused, first_line, package_missing
 
 GROUP, NAME = "onnx", "model"
 """The architecture of every ONNX file is `onnx:model`, because the file says the rest."""
@@ -67,12 +67,7 @@ def load_network(name: str, path: Path, specification: InputSpecification | None
         import onnx  # noqa: PLC0415  an extra
         import onnxruntime  # noqa: PLC0415
     except ImportError as error:
-        raise TaskFailure(
-            "ARCHITECTURE_UNAVAILABLE",
-            f"files of ONNX need the package {error.name or GROUP}, which this worker does not have. "
-            "Install modicum-server[onnx] on the worker",
-            model_at_fault=False,  # a worker with the package can load the version
-        ) from error
+        raise package_missing("files of ONNX", error, usual=GROUP, extra="onnx") from error
     data = path.read_bytes()
     model = _read("read", lambda: onnx.load_model_from_string(data))
     _refuse_beyond_the_file(model)
@@ -81,22 +76,22 @@ def load_network(name: str, path: Path, specification: InputSpecification | None
     options.inter_op_num_threads = 1
     options.log_severity_level = 3  # errors
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    session = _read("load", lambda: onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"]))
+    session = _read("loaded", lambda: onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"]))
     _refuse_other_form(session, specification)
     return OnnxModule(session)
 
 
-def _read(verb: str, read: Callable[[], T]) -> T:
+def _read(done: str, read: Callable[[], T]) -> T:
     try:
         return read()
     except Exception as error:  # protobuf and onnxruntime raise many kinds
         if is_out_of_memory(error):
             raise
-        log.exception("a file of ONNX could not be %s", verb)
+        log.exception("a file of ONNX could not be %s", done)
         raise ModelRefused(
             "WEIGHTS_UNREADABLE",
-            f"expected a network in ONNX; the file cannot be {verb}{'ed' if verb == 'load' else ''}"
-            f"{first_line(error)}. Export it again, with operators of an opset that this release of onnxruntime has",
+            f"expected a network in ONNX; the file cannot be {done}{first_line(error)}. "
+            "Export it again, with operators of an opset that this release of onnxruntime has",
         ) from error
 
 

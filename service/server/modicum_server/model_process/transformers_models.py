@@ -14,7 +14,7 @@ import torch
 from modicum_sis.numerics.out_of_memory import is_out_of_memory
 from torch import Tensor, nn
 
-from modicum_server.model_process.failure_reasons import ModelRefused, TaskFailure, first_line
+from modicum_server.model_process.failure_reasons import ModelRefused, first_line, package_missing
 
 GROUP = "transformers"
 EXTRA_NUMBERS = 1.05
@@ -63,12 +63,7 @@ def _class_and_configuration(kind: str, configuration: Mapping[str, Any]) -> tup
         from transformers.models.auto import configuration_auto, modeling_auto  # noqa: PLC0415  seconds, and an extra
         from transformers.utils import logging as their_logging  # noqa: PLC0415
     except ImportError as error:
-        raise TaskFailure(
-            "ARCHITECTURE_UNAVAILABLE",
-            f"architectures {GROUP}:TYPE need the package {error.name or GROUP}, which this worker does not have. "
-            "Install modicum-server[hub] on the worker",
-            model_at_fault=False,  # a worker with the package can load the version
-        ) from error
+        raise package_missing(f"architectures {GROUP}:TYPE", error, usual=GROUP, extra="hub") from error
     their_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     their_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     known = sorted(set(modeling_auto.MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES) - BUILT_ELSEWHERE)

@@ -17,9 +17,9 @@ _DRAWING = (
     'text-anchor="middle" fill="#808080"><text x="80" y="84">{}</text></svg>'
 )
 NOT_SHOWN = _DRAWING.format("cannot be shown").encode()
-"""What stands in the place of a file that is no picture, is damaged or too large, as SVG."""
+"""The SVG that is sent in place of a file that is damaged, too large, or not a picture."""
 GONE = _DRAWING.format("no longer stored").encode()
-"""What stands in the place of a picture that was erased or deleted."""
+"""The SVG that is sent in place of a picture that was erased or deleted."""
 
 
 def media_type_of(data: bytes) -> str:
