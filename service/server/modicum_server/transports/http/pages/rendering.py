@@ -54,6 +54,6 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    environment.globals["asset"] = asset
+    environment.globals.update(asset=asset, model_command=words.model_command)
     environment.filters.update(FILTERS)
     return environment

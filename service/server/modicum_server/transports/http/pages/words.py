@@ -44,6 +44,14 @@ def element_id(name: str) -> str:
     return f"of-{name.encode().hex()}"
 
 
+def model_command(name: str = "resnet18") -> str:
+    """Return an example of the command that uploads a version of a model of this name."""
+    return (
+        f"modicum models create {name} --weights w.safetensors --architecture torchvision:resnet18 --input imagenet "
+        "--labels labels.txt"
+    )
+
+
 def acting_in(commands: str, project: str) -> str:
     """Return commands, one a line, for a project. Each line names the project, unless that is `default`."""
     if project == DEFAULT_PROJECT:

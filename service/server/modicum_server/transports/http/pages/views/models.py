@@ -8,7 +8,6 @@ from starlette.responses import Response
 from modicum_server.domain.models import Ensemble, Executable, InputDropout, ModelVersion, Weights
 from modicum_server.transports.http.pages.page import Page
 from modicum_server.transports.http.pages.trend_drawing import drawing_of
-from modicum_server.transports.http.pages.views.projects import MODEL_COMMAND
 from modicum_server.transports.http.pages.visits import Visit
 from modicum_server.transports.http.pages.words import label_of
 from modicum_server.usecases.pages import PageRequest
@@ -22,7 +21,7 @@ NEWEST = 5
 async def _list(visit: Visit) -> Response:
     request = PageRequest(MODELS_SHOWN, visit.query("page"))
     page = await visit.use_cases.overviews.lines(visit.principal, visit.project, request)
-    return visit.render("models.html.j2", page=page, first=not visit.query("page"), model_command=MODEL_COMMAND)
+    return visit.render("models.html.j2", page=page, first=not visit.query("page"))
 
 
 async def _model(visit: Visit) -> Response:

@@ -9,14 +9,11 @@ from modicum_server.errors import PageNotFound
 from modicum_server.transports.http.pages.page import Page
 from modicum_server.transports.http.pages.trend_drawing import small_drawing_of
 from modicum_server.transports.http.pages.visits import Visit
+from modicum_server.transports.http.pages.words import model_command
 from modicum_server.usecases.overviews import Work
 from modicum_server.usecases.pages import PageRequest
 
-MODEL_COMMAND = (
-    "modicum models create resnet18 --weights w.safetensors --architecture torchvision:resnet18 --input imagenet "
-    "--labels labels.txt"
-)
-FIRST_COMMANDS = f"""{MODEL_COMMAND}
+FIRST_COMMANDS = f"""{model_command()}
 modicum datasets create holdout photos/
 modicum audits create --name audit-1 --model resnet18 --dataset holdout --threshold 0.9"""
 
@@ -48,7 +45,6 @@ async def _overview(visit: Visit) -> Response:
         "overview.html.j2",
         first_commands=FIRST_COMMANDS,
         files=FILES,
-        model_command=MODEL_COMMAND,
         first=not visit.query("page"),
         asked_page=visit.query("page"),
         seen=seen,
