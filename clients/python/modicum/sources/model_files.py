@@ -51,7 +51,7 @@ class ModelFile:
         if self.folder is None:
             raise InvalidArgument(
                 f"input: expected {EXPECTED_INPUT}; got none, and {self.path.name} does not say how its images are "
-                "prepared",
+                "prepared; name the one that it was trained with",
                 reason="INPUT_MISSING",
             )
         return self.folder.required_input()
