@@ -155,6 +155,9 @@ async def of_models(walker: Walker) -> None:
         await call("CreateModelVersion", {"parent": f"{project}/models/net", "modelVersion": version | changes})
 
     await register()
+    fresh = {"parent": f"{project}/models/fresh", "modelVersion": version}
+    await call("CreateModelVersion", fresh)
+    await call("CreateModelVersion", {**fresh, "allowMissing": True})
     await register(classLabels=["cat", "dog", "cow"])
     await register(classLabels=["no", "gradient"])
     await register(weights={**weights, "digest": ABSENT})
@@ -259,6 +262,7 @@ async def of_deleting(walker: Walker) -> None:
     await call("DeleteModelVersion", {"name": f"{project}/models/net/versions/1"})
     await call("DeleteModelVersion", {"name": f"{project}/models/net/versions/2"})
     await call("DeleteModel", {"name": f"{project}/models/spare"})
+    await call("DeleteModel", {"name": f"{project}/models/fresh"})
     await call("DeleteDataset", {"name": f"{project}/datasets/photos"})
     await call("DeleteDataset", {"name": f"{project}/datasets/cows"})
     await call("DeleteAudit", {"name": f"{project}/audits/second"})

@@ -220,12 +220,15 @@ class CreateModelVersionRequest(google.protobuf.message.Message):
     MODEL_VERSION_FIELD_NUMBER: builtins.int
     REQUEST_ID_FIELD_NUMBER: builtins.int
     VALIDATE_ONLY_FIELD_NUMBER: builtins.int
+    ALLOW_MISSING_FIELD_NUMBER: builtins.int
     parent: builtins.str
     """Resource name of the model."""
     request_id: builtins.str
     """A UUID. Repeating the request with the same id returns the same result (AIP-155)."""
     validate_only: builtins.bool
     """Only check the request; store nothing (AIP-163)."""
+    allow_missing: builtins.bool
+    """Create the model, too, if there is none with this name."""
     @property
     def model_version(self) -> modicum.v1.model_pb2.ModelVersion:
         """The version."""
@@ -237,9 +240,10 @@ class CreateModelVersionRequest(google.protobuf.message.Message):
         model_version: modicum.v1.model_pb2.ModelVersion | None = ...,
         request_id: builtins.str = ...,
         validate_only: builtins.bool = ...,
+        allow_missing: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["model_version", b"model_version"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["model_version", b"model_version", "parent", b"parent", "request_id", b"request_id", "validate_only", b"validate_only"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["allow_missing", b"allow_missing", "model_version", b"model_version", "parent", b"parent", "request_id", b"request_id", "validate_only", b"validate_only"]) -> None: ...
 
 Global___CreateModelVersionRequest: typing_extensions.TypeAlias = CreateModelVersionRequest
 

@@ -127,7 +127,7 @@ class ModelServiceServicer(object):
 
     def CreateModelVersion(self, request, context):
         """Registers a version. It is PENDING until a worker has loaded and checked it. An existing version with the same digest is
-        returned; if it was REJECTED, it is checked again.
+        returned; if it was REJECTED, it is checked again. With `allow_missing` one call registers a model with its version.
         Errors: NOT_FOUND (MODEL_NOT_FOUND, MODEL_VERSION_NOT_FOUND), FAILED_PRECONDITION (ARTIFACT_MISSING),
         INVALID_ARGUMENT (ARCHITECTURE_UNKNOWN), FAILED_PRECONDITION (EXECUTABLE_NOT_ALLOWED; MODEL_REJECTED for a member of an
         ensemble or a wrapper), ALREADY_EXISTS (REQUEST_ID_REUSED).

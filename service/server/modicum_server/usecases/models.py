@@ -64,8 +64,7 @@ class Models:
             await request.remember(transaction, name)
             if present is not None:
                 return present
-            await record(transaction, principal, Verb.CREATE_MODEL, name)
-            return await transaction.models.create(name)
+            return await create_model(transaction, principal, name)
 
     async def delete(self, principal: Principal, name: str) -> None:
         """Delete a model with its versions.
@@ -89,6 +88,12 @@ def _there(model: Model | None, name: str) -> Model:
     if model is None:
         raise model_not_found(name)
     return model
+
+
+async def create_model(transaction: Transaction, principal: Principal, name: str) -> Model:
+    """Create a model that does not exist."""
+    await record(transaction, principal, Verb.CREATE_MODEL, name)
+    return await transaction.models.create(name)
 
 
 async def require_model(transaction: Transaction, name: str) -> Model:

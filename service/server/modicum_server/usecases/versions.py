@@ -17,7 +17,7 @@ from modicum_server.usecases.access import authorise
 from modicum_server.usecases.composites import with_parts
 from modicum_server.usecases.held_resources import refuse_held
 from modicum_server.usecases.model_sources import FIELD, check_source, require_source_artifact
-from modicum_server.usecases.models import model_not_found, refuse_in_use
+from modicum_server.usecases.models import create_model, model_not_found, refuse_in_use
 from modicum_server.usecases.pages import NUMBERS, Page, PageRequest, read_page
 from modicum_server.usecases.request_ids import CreateOptions, canonical_digest, identify
 from modicum_server.usecases.resource_names import project_of
@@ -86,10 +86,19 @@ class Versions:
                 keys=NUMBERS,
             )
 
-    async def create(self, principal: Principal, parent: str, new: NewVersion, options: CreateOptions) -> ModelVersion:
+    async def create(
+        self,
+        principal: Principal,
+        parent: str,
+        new: NewVersion,
+        options: CreateOptions,
+        *,
+        allow_missing: bool = False,
+    ) -> ModelVersion:
         """Register a version as PENDING and queue its check. An existing version of equal digest is returned instead.
 
-        If that one was REJECTED it is checked again: the worker may have now what it lacked then.
+        If that one was REJECTED it is checked again: the worker may have now what it lacked then. With `allow_missing`
+        a model that does not exist is created with its version.
 
         Raises:
             FieldInvalid, ProjectNotFound, RoleInsufficient, ModelNotFound, ArtifactMissing, ArchitectureUnknown,
@@ -102,7 +111,8 @@ class Versions:
         async with self._store.transaction() as transaction:
             if created := await request.recall(transaction):
                 return await require_version(transaction, created)
-            if await transaction.models.get(parent) is None:
+            missing = await transaction.models.get(parent) is None
+            if missing and not allow_missing:
                 raise model_not_found(parent)
             await require_source_artifact(transaction, project, version.source)
             if isinstance(version.source, (Ensemble, InputDropout)):
@@ -110,6 +120,8 @@ class Versions:
             present = await transaction.models.version_by_digest(parent, version.digest)
             if options.validate_only:
                 return present or version
+            if missing:
+                await create_model(transaction, principal, parent)
             stored = present or await transaction.models.create_version(parent, version)
             if stored.state is not VersionState.READY:
                 stored = await _with_check(transaction, project, stored)

@@ -70,7 +70,10 @@ class ModelMethods:
             class_labels=tuple(given.class_labels),
         )
         options = CreateOptions(request_id=request.request_id, validate_only=request.validate_only)
-        return version_message(await self._versions.create(principal, request.parent, new, options))
+        created = await self._versions.create(
+            principal, request.parent, new, options, allow_missing=request.allow_missing
+        )
+        return version_message(created)
 
     async def delete_model_version(
         self, principal: Principal, request: model_service_pb2.DeleteModelVersionRequest
