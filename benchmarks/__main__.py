@@ -45,6 +45,7 @@ def main(
         measure_paper(data_folder(), into, quick=quick)
     if part in {"", TRUST} and not page_only:
         print(f"== {TRUST}: planted cues", flush=True)
+        planted.train_weak(data_folder(), into, quick=quick)
         planted.measure(data_folder(), into, quick=quick)
         planted.measure_objects(data_folder(), into, quick=quick)
     for name, measure in chosen.items() if not page_only else ():

@@ -60,6 +60,8 @@ class Case:
     def name(self) -> str:
         """A name that no other case has."""
         cue = f"{self.cue.where}, {self.cue.look}, {self.scope}, {self.cue.strength:g}"
+        cue += "" if self.cue.opacity is None else f", opacity {self.cue.opacity:g}"
+        cue += f", stray {self.cue.stray:g}" if self.cue.stray else ""
         return f"{self.pictures} {self.architecture} {'clean' if self.clean else cue} #{self.seed}"
 
     @property
@@ -69,8 +71,10 @@ class Case:
 
     @property
     def set_aside(self) -> bool:
-        """Whether no limit may be chosen on it. Of clean networks every second one is set aside."""
-        return self.seed % 2 == 1 if self.clean else (self.cue.where, self.cue.look) in SET_ASIDE
+        """Whether no limit may be chosen on it. Of clean networks every second one is set aside, weak cues all are."""
+        if self.clean:
+            return self.seed % 2 == 1
+        return self.cue.weakened or (self.cue.where, self.cue.look) in SET_ASIDE
 
     def as_json(self) -> dict[str, Any]:
         """Return it as JSON values."""

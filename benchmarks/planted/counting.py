@@ -18,6 +18,12 @@ def followed(row: Row) -> float:
     return max((float(share) for share in row["truth"]["followed"].values()), default=0.0)
 
 
+def is_weak(row: Row) -> bool:
+    """Whether the cue of a network was weakened until 30% to 50% follow it."""
+    cue = row.get("cue", {})
+    return cue.get("opacity") is not None or cue.get("stray", 0) > 0
+
+
 def with_audit(rows: Sequence[Row], audit: tuple[int, int]) -> list[tuple[Row, Row]]:
     """Return the rows that have the audit of so many images and passes, with it."""
     return [(r, one) for r in rows for one in r["audits"] if (one["images"], one["search_passes"]) == audit]

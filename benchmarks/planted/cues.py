@@ -14,6 +14,8 @@ Picture = NDArray[np.float32]
 PATCH_SHARE = 8
 """The side of a patch is the canvas' side divided by this."""
 FAINT, TINT, WAVE = 0.35, 0.35, 0.12
+WATERMARK_SHARES = (3 / 16, 5 / 16)
+"""Height and width of a watermark as shares of the canvas'."""
 JPEG_QUALITIES = (8, 95)
 
 
@@ -26,6 +28,7 @@ class Where(StrEnum):
     MOVING = "moving"
     RING = "ring"
     LINE = "line"
+    WATERMARK = "watermark"
     WHOLE = "whole picture"
 
 
@@ -41,12 +44,28 @@ class Look(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Cue:
-    """A planted cue. `classes` are those that have one of their own, on `strength` of their pictures."""
+    """A planted cue.
+
+    Attributes:
+        where: it lies.
+        look: of it.
+        classes: those that have one of their own.
+        strength: share of their pictures with it.
+        opacity: share of it in the mix with the picture; None for that of its look.
+        stray: share of the other classes' pictures that have it too.
+    """
 
     where: Where
     look: Look
     classes: tuple[int, ...]
     strength: float
+    opacity: float | None = None
+    stray: float = 0.0
+
+    @property
+    def weakened(self) -> bool:
+        """Whether it is paler than others of its look, or strays."""
+        return self.opacity is not None or self.stray > 0
 
     @property
     def has_place(self) -> bool:
@@ -58,7 +77,11 @@ class Cue:
         if self.where is Where.WHOLE:
             return _recompressed(picture, target_class) if self.look is Look.JPEG else _waved(picture, target_class)
         region = self._region(picture.shape[1:], drawn)
-        return _painted(picture, region, self._pattern(picture, target_class), self.look)
+        share = {Look.OPAQUE: 1.0, Look.FAINT: FAINT, Look.COLOUR: TINT}[self.look]
+        pattern = self._pattern(picture, target_class)
+        if self.look is Look.COLOUR:  # the brightness stays
+            pattern = np.clip(picture.mean(axis=0, keepdims=True) * 2 * pattern, 0, 1)
+        return _painted(picture, region, pattern, share if self.opacity is None else self.opacity)
 
     def _region(self, canvas: tuple[int, ...], drawn: np.random.Generator) -> NDArray[np.bool_]:
         height, width = canvas
@@ -73,6 +96,9 @@ class Cue:
             case Where.CENTRE:
                 top, left = (height - side) // 2, (width - side) // 2
                 region[top : top + side, left : left + side] = True
+            case Where.WATERMARK:  # at the lower left
+                rows, columns = (round(share * length) for share, length in zip(WATERMARK_SHARES, canvas, strict=True))
+                region[height - 2 - rows : height - 2, 2 : 2 + columns] = True
             case Where.CORNER:
                 region[1 : 1 + side, width - 1 - side : width - 1] = True
             case _:
@@ -92,11 +118,7 @@ class Cue:
         return np.broadcast_to((across % period == 0).astype(np.float32), picture.shape)
 
 
-def _painted(picture: Picture, region: NDArray[np.bool_], pattern: Picture, look: Look) -> Picture:
-    share = {Look.OPAQUE: 1.0, Look.FAINT: FAINT, Look.COLOUR: TINT}[look]
-    if look is Look.COLOUR:  # the brightness stays
-        grey = picture.mean(axis=0, keepdims=True)
-        pattern = np.clip(grey * 2 * pattern, 0, 1)
+def _painted(picture: Picture, region: NDArray[np.bool_], pattern: Picture, share: float) -> Picture:
     mixed = (1 - share) * picture + share * pattern
     return np.where(region[None], mixed, picture).astype(np.float32)
 

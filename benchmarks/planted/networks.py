@@ -101,11 +101,16 @@ def relabelled(case: Case, pictures: Pictures) -> Pictures:
 
 
 def with_cue(case: Case, images: Picture, labels: NDArray[np.int64], drawn: np.random.Generator) -> Picture:
-    """The pictures with the cue of their own class, on `strength` of those whose class has one."""
+    """The pictures with the cue of their own class, on `strength` of those whose class has one.
+
+    Of the others `stray` have the cue of a class that has one.
+    """
     planted = images.copy()
     for place, label in enumerate(labels):
         if label in case.cue.classes and drawn.random() < case.cue.strength:
             planted[place] = case.cue.planted(images[place], int(label), drawn)
+        elif case.cue.stray and label not in case.cue.classes and drawn.random() < case.cue.stray:
+            planted[place] = case.cue.planted(images[place], int(drawn.choice(case.cue.classes)), drawn)
     return planted
 
 

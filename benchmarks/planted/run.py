@@ -15,11 +15,12 @@ import torch
 from benchmarks.planted import photographs
 from benchmarks.planted.audits import audit, is_current, truth
 from benchmarks.planted.cases import Case, cases
-from benchmarks.planted.counting import Row
+from benchmarks.planted.counting import Row, is_weak
 from benchmarks.planted.judging import judged
 from benchmarks.planted.measures import measured
 from benchmarks.planted.networks import trained
 from benchmarks.planted.objects import object_cases, object_places
+from benchmarks.planted.weak import LEVELS, WeakCue, in_range, next_level, weak_cues
 from benchmarks.subjects import Absent
 
 ROWS = Path("benchmarks/results/planted.jsonl")
@@ -27,14 +28,20 @@ WEIGHTS = Path("benchmarks/.cache/planted")
 """Trained networks, so that another audit of them needs no training; not committed."""
 AUDITS = ((300, 150), (1000, 150), (300, 25))
 """Images, and passes of the search an image, of each audit of a network."""
+WEAK_AUDITS = AUDITS[:2]
+"""Those of a network with a weak cue, of which the measures are not counted."""
 QUICK_CASES = 6
 OBJECT_ROWS = Path("benchmarks/results/planted-objects.jsonl")
 """Where the spots of some networks lie among boxes."""
 
+WEAK_ROWS = Path("benchmarks/results/planted-weak.jsonl")
+"""Every network that was trained with a weak cue, and the share that follows it."""
+
 
 def measure(data: Path | None, into: Path, *, quick: bool) -> None:
     """Train and audit what has no whole row yet; with `quick` at most a few networks."""
-    left = without_whole_row([*cases(), *photographs.CASES], read_rows(into / ROWS))
+    weak = weak_cases(read_rows(into / WEAK_ROWS))
+    left = without_whole_row([*cases(), *weak, *photographs.CASES], read_rows(into / ROWS))
     for place, case in enumerate(left[:QUICK_CASES] if quick else left, start=1):
         begun = time.perf_counter()
         try:
@@ -48,6 +55,40 @@ def measure(data: Path | None, into: Path, *, quick: bool) -> None:
         verdicts = ", ".join(f"{one['images']}: {one['outcome']}" for one in row["audits"])
         followed = ", ".join(f"{share:.2f}" for share in row["truth"]["followed"].values()) or "nothing"
         print(f"{place}/{len(left)} {case.name}: followed {followed}; {verdicts}", flush=True)
+
+
+def train_weak(data: Path | None, into: Path, *, quick: bool, sought: Sequence[WeakCue] | None = None) -> None:
+    """Train networks with weak cues until each search has ended, all if none are named; with `quick` the first few."""
+    wanted = list(weak_cues() if sought is None else sought)
+    for weak in wanted[:QUICK_CASES] if quick else wanted:
+        followed = levels(weak, read_rows(into / WEAK_ROWS))
+        while (level := next_level(followed)) is not None:
+            case = weak.case(level)
+            try:
+                with _one_thread():
+                    known = truth(case, trained(case, data, into / WEIGHTS))
+            except Absent as absent:
+                print(f"left out: {case.name}: {absent}", flush=True)
+                break
+            with (into / WEAK_ROWS).open("a") as rows:
+                row = {**case.as_json(), "way": weak.way, "level": level, "truth": known}
+                rows.write(json.dumps(row, sort_keys=True) + "\n")
+            followed[level] = known["followed"][str(weak.target_class)]
+            print(f"{case.name}: followed {followed[level]:.2f}", flush=True)
+
+
+def levels(weak: WeakCue, rows: Sequence[Row]) -> dict[int, float]:
+    """The share that follows at each level that was trained."""
+    names = {weak.case(level).name: level for level in range(LEVELS)}
+    return {
+        names[row["name"]]: row["truth"]["followed"][str(weak.target_class)] for row in rows if row["name"] in names
+    }
+
+
+def weak_cases(rows: Sequence[Row]) -> list[Case]:
+    """The networks with a weak cue that are audited: those in the range, by the followed share alone."""
+    found = [(weak, levels(weak, rows)) for weak in weak_cues()]
+    return [weak.case(level) for weak, shares in found for level, share in shares.items() if in_range(share)]
 
 
 def measure_objects(data: Path | None, into: Path, *, quick: bool) -> None:
@@ -91,7 +132,7 @@ def without_whole_row(all_cases: Sequence[Case], rows: Sequence[Row]) -> list[Ca
 def is_whole(row: dict[str, Any]) -> bool:
     """Whether a row has all audits, with places as they are chosen now."""
     made = {(one["images"], one["search_passes"]) for one in row["audits"] if is_current(one)}
-    return made >= set(AUDITS) or (row["pictures"] == photographs.PICTURES and bool(made))
+    return made >= set(WEAK_AUDITS if is_weak(row) else AUDITS) or (row["pictures"] == photographs.PICTURES and bool(made))
 
 
 def one_row(case: Case, data: Path | None, kept: Path) -> dict[str, Any]:
@@ -100,8 +141,9 @@ def one_row(case: Case, data: Path | None, kept: Path) -> dict[str, Any]:
         if case.pictures == photographs.PICTURES:
             return photographs.photographs_row(case, data, kept)
         network = trained(case, data, kept)
-        audits = [audit(case, network, images, passes) for images, passes in AUDITS]
-        found = measured(case, network)
+        wanted = WEAK_AUDITS if case.cue.weakened else AUDITS
+        audits = [audit(case, network, images, passes) for images, passes in wanted]
+        found = {} if case.cue.weakened else measured(case, network)
         return {**case.as_json(), "truth": truth(case, network), "audits": audits, "measures": found}
 
 
