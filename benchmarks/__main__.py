@@ -54,10 +54,11 @@ def main(
         found = results.with_part(found, name, {"taken": taken, **measure(quick)})
         results.write(found, into / results.RESULTS)
     # read the file again: it is sorted, as a later --page-only reads it
-    networks, objects = (planted.read_rows(into / path) for path in (planted.ROWS, planted.OBJECT_ROWS))
-    write_page(
-        results.read(into / results.RESULTS), results.read(results.EXACT), into, networks=networks, objects=objects
+    networks, objects, weak = (
+        planted.read_rows(into / path) for path in (planted.ROWS, planted.OBJECT_ROWS, planted.WEAK_ROWS)
     )
+    found = results.read(into / results.RESULTS)
+    write_page(found, results.read(results.EXACT), into, networks=networks, objects=objects, weak=weak)
     write_paper(results.read(into / PAPER_RESULTS), into)
     print(f"written: {results.RESULTS}, {PAGE}, {PAPER_PAGE}")
 

@@ -10,6 +10,7 @@ from benchmarks.gate import tables as gate_tables
 from benchmarks.picture import draw
 from benchmarks.planted import tables as planted_tables
 from benchmarks.planted.object_tables import spots_among_objects
+from benchmarks.planted.weak_tables import weak_cues
 from benchmarks.prose import wrapped
 
 PAGE = Path("docs") / "reference" / "benchmarks.md"
@@ -51,6 +52,7 @@ def write_page(
     *,
     networks: Sequence[dict[str, Any]] = (),
     objects: Sequence[dict[str, Any]] = (),
+    weak: Sequence[dict[str, Any]] = (),
 ) -> None:
     """Write the page and its picture below the folder `into`."""
     subjects = results["parts"].get("search", {}).get("subjects", [])
@@ -58,7 +60,7 @@ def write_page(
         draw(subjects, into / PICTURE)
     page = into / PAGE
     page.parent.mkdir(parents=True, exist_ok=True)
-    page.write_text(page_text(results, exact, networks=networks, objects=objects), encoding="utf-8")
+    page.write_text(page_text(results, exact, networks=networks, objects=objects, weak=weak), encoding="utf-8")
 
 
 def page_text(
@@ -67,8 +69,13 @@ def page_text(
     *,
     networks: Sequence[dict[str, Any]] = (),
     objects: Sequence[dict[str, Any]] = (),
+    weak: Sequence[dict[str, Any]] = (),
 ) -> str:
-    """The page in Markdown. `networks` are the rows of planted cues, `objects` those of spots among objects."""
+    """The page in Markdown.
+
+    `networks` are the rows of planted cues, `weak` those of training with weak cues, `objects` those of
+    spots among objects.
+    """
     parts = results["parts"]
     reference = exact["parts"].get("exact")
     sections = [
@@ -83,7 +90,7 @@ def page_text(
         *_section("attack", "## Under attack", parts, attack_tables.attack),
         *_section("report", "## The report", parts, report_tables.report),
         *_section("trust", "## Trust in the verdicts", parts, trust_tables.trust),
-        *_planted(networks, objects),
+        *_planted(networks, objects, weak),
         *_section("gate", "### Verdicts of the gate", parts, gate_tables.gate),
         *_runs(parts),
     ]
@@ -126,12 +133,16 @@ def _service(part: dict[str, Any]) -> Iterator[str]:
     yield from _absent(sorted({*part["loop"]["absent"], *part["service"]["absent"]}))
 
 
-def _planted(networks: Sequence[dict[str, Any]], objects: Sequence[dict[str, Any]]) -> Iterator[str]:
+def _planted(
+    networks: Sequence[dict[str, Any]], objects: Sequence[dict[str, Any]], weak: Sequence[dict[str, Any]]
+) -> Iterator[str]:
     yield "\n### Planted cues\n"
     if not networks:
         yield NOT_MEASURED.format(part="trust")
         return
     yield from planted_tables.planted(networks)
+    if weak:
+        yield from weak_cues(weak, networks)
     if objects:
         yield from spots_among_objects(objects)
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from benchmarks.planted import photographs
@@ -20,7 +21,7 @@ from benchmarks.planted.judging import judged
 from benchmarks.planted.measures import measured
 from benchmarks.planted.networks import trained
 from benchmarks.planted.objects import object_cases, object_places
-from benchmarks.planted.weak import LEVELS, WeakCue, in_range, next_level, weak_cues
+from benchmarks.planted.weak import FINEST, LEVELS, WeakCue, in_range, next_level, weak_cues
 from benchmarks.subjects import Absent
 
 ROWS = Path("benchmarks/results/planted.jsonl")
@@ -77,9 +78,9 @@ def train_weak(data: Path | None, into: Path, *, quick: bool, sought: Sequence[W
             print(f"{case.name}: followed {followed[level]:.2f}", flush=True)
 
 
-def levels(weak: WeakCue, rows: Sequence[Row]) -> dict[int, float]:
+def levels(weak: WeakCue, rows: Sequence[Row]) -> dict[float, float]:
     """The share that follows at each level that was trained."""
-    names = {weak.case(level).name: level for level in range(LEVELS)}
+    names = {weak.case(level).name: level for level in np.arange(0, LEVELS - 1 + FINEST, FINEST).tolist()}
     return {
         names[row["name"]]: row["truth"]["followed"][str(weak.target_class)] for row in rows if row["name"] in names
     }
@@ -132,7 +133,9 @@ def without_whole_row(all_cases: Sequence[Case], rows: Sequence[Row]) -> list[Ca
 def is_whole(row: dict[str, Any]) -> bool:
     """Whether a row has all audits, with places as they are chosen now."""
     made = {(one["images"], one["search_passes"]) for one in row["audits"] if is_current(one)}
-    return made >= set(WEAK_AUDITS if is_weak(row) else AUDITS) or (row["pictures"] == photographs.PICTURES and bool(made))
+    return made >= set(WEAK_AUDITS if is_weak(row) else AUDITS) or (
+        row["pictures"] == photographs.PICTURES and bool(made)
+    )
 
 
 def one_row(case: Case, data: Path | None, kept: Path) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """Weak cues: networks whose cue 30% to 50% of other pictures follow, which the design of `cases` hardly ever gives.
 
 How many follow a cue is only known after training. So each search trains networks with the same cue, weaker or stronger
-by a grid, and halves the grid until a network lies in the range. Only the followed share decides; no audit is made
-before. Nothing here trains anything. No limit of the rule may be chosen on these networks.
+by a grid, and halves the grid until a network lies in the range. Between two neighbouring levels it goes on halving:
+that was added after the first twelve networks, because some shares jumped over the range. Only the followed share
+decides; no audit is made before. Nothing here trains anything. No limit of the rule may be chosen on these networks.
 """
 
 from collections.abc import Mapping
@@ -19,6 +20,8 @@ RANGE = (0.3, 0.5)
 OPACITIES = (0.05, 0.08, 0.12, 0.17, 0.25, 0.35, 0.5, 0.7, 0.85)
 STRAYS = (0.5, 0.35, 0.25, 0.18, 0.12, 0.08, 0.05, 0.02, 0.01)
 LEVELS = len(OPACITIES)
+FINEST = 0.25
+"""Between levels, the smallest step."""
 FIRST_SEED = 100
 DRAWN = 13
 """Seed of the classes."""
@@ -64,7 +67,12 @@ class WeakCue:
     target_class: int
     seed: int
 
-    def case(self, level: int) -> Case:
+    def value(self, level: float) -> float:
+        """The opacity, or the share that strays, at a level of the grid; geometric between two."""
+        grid = STRAYS if self.way is Way.STRAY else OPACITIES
+        return round(float(np.exp(np.interp(level, range(LEVELS), np.log(grid)))), 3)
+
+    def case(self, level: float) -> Case:
         """The network at a level of the grid."""
         stray = self.way is Way.STRAY
         cue = Cue(
@@ -72,8 +80,8 @@ class WeakCue:
             Look.OPAQUE if stray and self.where is not Where.WATERMARK else Look.FAINT,
             (self.target_class,),
             0.5 if self.way is Way.HALF else 1.0,
-            opacity=None if stray else OPACITIES[level],
-            stray=STRAYS[level] if stray else 0.0,
+            opacity=None if stray else self.value(level),
+            stray=self.value(level) if stray else 0.0,
         )
         return Case("cifar10", self.architecture, cue, "one", self.seed)
 
@@ -87,16 +95,17 @@ def weak_cues() -> list[WeakCue]:
     ]
 
 
-def next_level(followed: Mapping[int, float]) -> int | None:
+def next_level(followed: Mapping[float, float]) -> float | None:
     """The level to train next, by the shares that follow at the levels trained so far; None at the end of a search."""
-    low, high = 0, LEVELS - 1
-    while low <= high:
-        middle = (low + high) // 2
+    low: float = -1
+    high: float = LEVELS
+    while high - low > 1 or (high - low > FINEST and 0 <= low < high < LEVELS):
+        middle = (low + high) // 2 if high - low > 1 else (low + high) / 2
         if middle not in followed:
             return middle
         if in_range(followed[middle]):
             return None
-        low, high = (middle + 1, high) if followed[middle] < RANGE[0] else (low, middle - 1)
+        low, high = (middle, high) if followed[middle] < RANGE[0] else (low, middle)
     return None
 
 
