@@ -69,9 +69,7 @@ Photos = Annotated[
 Json = Annotated[bool, option(OUTPUT, "--json", FLAG, "Print JSON to stdout.")]
 Verbose = Annotated[
     bool,
-    option(
-        OUTPUT, "--verbose", FLAG, "Print the whole summary, the readings and the tables of the result.", short="-v"
-    ),
+    option(OUTPUT, "--verbose", FLAG, "Print the whole summary, the readings and all tables.", short="-v"),
 ]
 Project = Annotated[
     str, option(RUN, "--project", "ID", "The project to work in. Default: MODICUM_PROJECT, else default.")
@@ -94,8 +92,8 @@ PhotoLabels = Annotated[
         IMAGES,
         "--photo-labels",
         "FILE.csv",
-        "The true class of each image: rows of file,label. Default: labels.csv in the folder, or its metadata.csv or "
-        "metadata.jsonl with columns file_name and label; else the names of class folders.",
+        "The true class of each image: rows of file,label. Default, the first that exists: labels.csv in the folder; "
+        "metadata.csv or metadata.jsonl there (file_name, label); the names of class folders.",
     ),
 ]
 LabelNames = Annotated[
@@ -115,7 +113,7 @@ Counterfactuals = Annotated[
         "--counterfactual",
         "PHOTOS",
         "The same images without a suspected cue, or taken with another camera, under the same names. Each is "
-        "predicted once and compared with its original. Labels come from the audited images.",
+        "compared with the audited image of its name, and takes its label from there.",
     ),
 ]
 Combination = Annotated[
@@ -133,8 +131,8 @@ class ModelOptions:
             MODEL,
             "--model",
             "FOLDER",
-            "A folder as save_pretrained of transformers or save_for_hf of timm writes it: config.json, "
-            "preprocessor_config.json and model.safetensors. These files give architecture, --input and --labels.",
+            "A folder that save_pretrained (transformers) or save_for_hf (timm) wrote. It stands for --weights, "
+            "--architecture, --input and --labels.",
         ),
     ] = None
     weights: Annotated[
@@ -143,8 +141,8 @@ class ModelOptions:
             MODEL,
             "--weights",
             "FILE",
-            "The weights: safetensors, or a .pt or .pth file that holds only a state dict, with --architecture. Or a "
-            "whole network in ONNX (.onnx), without it, searched by forward passes alone.",
+            "Weights with --architecture: safetensors, or a .pt or .pth file with only a state dict. Or a whole "
+            "network in ONNX (.onnx), without --architecture; it is searched by forward passes alone.",
         ),
     ] = None
     architecture: Annotated[
@@ -173,7 +171,7 @@ class ModelOptions:
             MODEL,
             "--torchscript",
             "FILE",
-            "A TorchScript program instead of weights. Allowed where --exported is.",
+            "A TorchScript program instead of weights. Only servers that take --exported take it.",
         ),
     ] = None
     input_name: Annotated[
@@ -245,8 +243,9 @@ class SearchOptions:
             SEARCH,
             "--passes",
             "N",
-            "Budget for one search of one image by mask_optimization, the usual method: 10 or more. A forward pass "
-            "costs 1, a backward pass 2. With 0, the server chooses: 600, unless its operator set another number.",
+            "Budget for one search of one image by mask_optimization, the usual method: 10 or more. One evaluation of "
+            "the model costs 1 pass, its gradient 2 more. With 0, the server chooses: 600, unless its operator set "
+            "another number.",
         ),
     ] = 0
     fill: Annotated[Fill, option(SEARCH, "--fill", "FILL", f"What replaces a masked pixel. {FILLS}.")] = Fill.MEAN
@@ -298,7 +297,7 @@ class ControlOptions:
             CONTROLS,
             "--control",
             "CONTROL",
-            "Run only the named controls; repeat for several. NAME:IMAGES limits the images (0: all). "
+            "Run only the named controls; repeat for several. NAME:IMAGES runs it on that many images (0: all). "
             f"NAME:IMAGES:PASSES also sets the budget per image, for {SEARCHING_CONTROLS}. Names: {CONTROL_NAMES}. "
             "A report (--output FILE.html) says what each one asks.",
         ),
@@ -321,8 +320,8 @@ class ControlOptions:
             CONTROLS,
             "--pixel-subsets-method",
             "METHOD",
-            "The search of --pixel-subsets: mask_optimization, or batched_gradient, with which the report also plots "
-            "how confidence falls as pixels are removed. Default: mask_optimization.",
+            "How --pixel-subsets searches: mask_optimization (default) or batched_gradient. With batched_gradient the "
+            "report also plots how confidence falls as pixels are removed.",
         ),
     ] = None
 
@@ -352,8 +351,8 @@ Budget = Annotated[
         RUN,
         "--budget",
         "TIME",
-        "Time for the whole command, upload and start included: 90s, 10m, 1h. Shortly before the time is over, no "
-        "new image is started, and the result covers the images that are done.",
+        "Time for the whole command, upload and start included: 90s, 10m, 1h. Shortly before the end no new image is "
+        "started. The result covers the images that are done.",
     ),
 ]
 StopAt = Annotated[
@@ -362,9 +361,9 @@ StopAt = Annotated[
         RUN,
         "--stop-at",
         "LIMIT",
-        "End the audit once a share of the result is surely within or beyond a limit: 'MEASURE<=SHARE' or "
-        "'MEASURE>=SHARE', such as 'overinterpretation-rate<=0.1' (in quotes, because of the shell). With several, the "
-        "audit ends once one is broken or all are kept.",
+        "End the audit as soon as its images settle whether a limit is kept: 'MEASURE<=SHARE' or 'MEASURE>=SHARE', "
+        "such as 'overinterpretation-rate<=0.1' (in quotes, because of the shell). With several limits: as soon as one "
+        "is broken, or all are kept.",
     ),
 ]
 

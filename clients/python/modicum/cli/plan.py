@@ -91,7 +91,7 @@ def plan(
     ] = 0.0,
     as_json: options.Json = False,
 ) -> None:
-    """Say how many images each rule of a policy needs to pass or fail, and what that costs in passes and time.
+    """Say how many images each rule of a policy needs before it can pass or fail, and what they cost.
 
     With a RESULT, further images are taken to be like those it has. Every assumption is printed.
 

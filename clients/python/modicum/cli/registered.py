@@ -23,8 +23,8 @@ Promote = Annotated[
         MODEL,
         "--promote",
         "ALIAS",
-        "In MLflow only: let ALIAS point to the audited version if the verdict is PASS, and if neither alias "
-        "nor version changed since the model was fetched.",
+        "In MLflow only: on PASS, let ALIAS point to the audited version, unless alias or version changed since the "
+        "model was fetched.",
     ),
 ]
 

@@ -19,7 +19,7 @@ from modicum.trust import TrustRule
 app = typer.Typer(
     cls=Group,
     no_args_is_help=True,
-    help="Choose which pipeline jobs may log in without a secret, by the identity that their CI system gives them. "
+    help="Let jobs of a CI system log in without a secret, by the identity that the system gives them. "
     "Needs the role admin.",
 )
 

@@ -50,7 +50,7 @@ class VerdictOptions:
     ] = False
     save: Annotated[
         bool,
-        option(OUTPUT, "--save", FLAG, "The server judges the audit, too, and stores its own verdict."),
+        option(OUTPUT, "--save", FLAG, "The server also judges the audit, and stores that verdict."),
     ] = False
     output: VerdictOutputs = None
     as_json: options.Json = False
