@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from modicum.cli.audit_lists import MOST_RESULTS, audits_table, outcomes_by_result
 from modicum.errors import NotFound
-from modicum.snapshots import AuditState
+from modicum.snapshots import AuditOutcome, AuditState
 
 SUMMARY = "The decision for 7 follows a spot of 9x9 pixels: copied, it makes 35% of them 7. Is that evidence?"
 
@@ -78,6 +78,16 @@ def test_audits_that_share_a_result_fetch_it_once(snapshot):
 
     assert [outcome for _, outcome, _ in rows_of(first, again)] == ["DECISIVE", "DECISIVE"]
     assert (first.fetched, again.fetched) == (1, 0)
+
+
+def test_what_the_server_tells_is_not_fetched(snapshot):
+    told = AuditOutcome(model_version="m", outcome="SUFFICIENT", headline="A spot suffices")
+    new, earlier = Ended(snapshot, "DECISIVE", outcome=told), Ended(snapshot, "NONE_FOUND", digest="b")
+
+    rows = rows_of(new, earlier)
+
+    assert rows == [("SUCCEEDED", "SUFFICIENT", "A spot suffices"), ("SUCCEEDED", "NONE_FOUND", "NONE_FOUND")]
+    assert (new.fetched, earlier.fetched) == (0, 1)
 
 
 def test_only_the_newest_results_are_fetched_and_the_others_counted(snapshot):

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from modicum.cli import models
 from modicum.gate.verdict import Outcome
-from modicum.versions import Model, VersionState
+from modicum.versions import Model, ModelVerdict, VersionState
 
 TIME = datetime(2026, 11, 27, tzinfo=UTC)
 PARENT = "projects/default/models"
@@ -23,12 +23,12 @@ def verdict(outcome, *versions):
 def listed(monkeypatch, capsys):
     """Lists models of a server with these verdicts, newest first; gives the lines, and how many verdicts were read."""
 
-    def listed(*verdicts):
+    def listed(*verdicts, told=None):
         read = []
         served = SimpleNamespace(
             models=SimpleNamespace(
                 list=lambda: [
-                    Model(f"{PARENT}/bad", f"{PARENT}/bad/versions/3", TIME, VersionState.REJECTED, ""),
+                    Model(f"{PARENT}/bad", f"{PARENT}/bad/versions/3", TIME, VersionState.REJECTED, "", told),
                     Model(f"{PARENT}/new", "", TIME),
                 ]
             ),
@@ -46,6 +46,17 @@ def test_a_model_is_listed_with_its_newest_version_its_state_and_its_newest_verd
 
     (row,) = [line.split("│") for line in text.splitlines() if "bad" in line]
     assert [cell.strip() for cell in row[1:5]] == ["bad", "3", "REJECTED", "FAIL for bad/2"]
+
+
+def test_a_server_that_tells_verdicts_with_its_models_is_asked_for_no_others(listed):
+    versions = (f"{PARENT}/bad/versions/2",)
+    told = ModelVerdict(name="", audit="", model_versions=versions, outcome=Outcome.FAIL, create_time=TIME)
+
+    text, read = listed(verdict(Outcome.PASS, "new/1"), told=told)
+
+    assert "FAIL for bad/2" in text
+    assert "PASS" not in text
+    assert read == 0
 
 
 def test_verdicts_are_read_only_until_each_model_has_one(listed):

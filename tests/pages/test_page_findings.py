@@ -4,6 +4,7 @@ import re
 from urllib.parse import urlencode
 
 import pytest
+from modicum_server.domain.audits import AuditOutcome
 from modicum_server.transports.http.pages.views import datasets
 from modicum_server.usecases.result_facts import Facts, ResultFacts, VersionFacts
 
@@ -86,6 +87,25 @@ def test_a_result_that_can_no_longer_be_read_is_said_to_be_gone(scene, monkeypat
     listed = whole(browser.get(SUCCEEDED))
     assert "good SUCCEEDED its result can no longer be read tiny version 1" in listed
     assert "can no longer be read" not in whole(browser.get(f"/{PROJECT}/audits?state=QUEUED"))
+
+
+def test_a_list_of_audits_shows_what_is_stored_of_them_and_reads_no_result(scene, monkeypatch):
+    audit = scene.run(scene.audit("told", TINY, FEW, seed=31))
+    outcome = AuditOutcome(TINY, "SUFFICIENT", "A spot suffices", "SUFFICIENT", "MITIGATED")
+
+    async def succeed() -> None:
+        async with scene.store.transaction() as transaction:
+            await transaction.audits.succeed(audit.name, result_digest="5" * 64, artifacts=[], outcome=outcome)
+
+    async def of(*_: object) -> Facts:
+        return {}
+
+    scene.run(succeed())
+    monkeypatch.setattr(ResultFacts, "of", of)
+
+    listed = whole(scene.browser().get(SUCCEEDED))
+
+    assert "told SUCCEEDED MITIGATED the check of the ensemble against its members SUFFICIENT A spot suffices" in listed
 
 
 @pytest.mark.parametrize(("skipped", "said"), [(2, "has no result for 2 images:"), (3, "more than 2 images:")])

@@ -1,8 +1,6 @@
 """A page asks the database as much for many rows as for one, and its links lead through all rows."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from html import unescape
 from types import ModuleType
@@ -10,10 +8,10 @@ from types import ModuleType
 import pytest
 from modicum_server.transports.http.pages.views import audits, datasets, models, verdicts
 from modicum_server.usecases import overviews
-from sqlalchemy import event
 
 from tests.measures.example_audit import LABELS
 from tests.pages.pages_stage import PROJECT
+from tests.statements import counted
 
 TRIALS = 4
 """The server has work of its own in the background: the smallest count is that of the page alone."""
@@ -62,21 +60,6 @@ def listed(empty_scene):
     return scene
 
 
-@contextmanager
-def counted(scene) -> Iterator[list[str]]:
-    """Every statement that the server makes meanwhile."""
-    statements: list[str] = []
-
-    def count(_connection, _cursor, statement: str, *_: object) -> None:
-        statements.append(statement)
-
-    event.listen(scene.store._engine.sync_engine, "before_cursor_execute", count)
-    try:
-        yield statements
-    finally:
-        event.remove(scene.store._engine.sync_engine, "before_cursor_execute", count)
-
-
 @pytest.mark.parametrize("listing", LISTS.values(), ids=LISTS)
 def test_a_page_asks_as_much_of_the_database_for_many_rows_as_for_one(listed, monkeypatch, listing):
     browser = listed.browser("vera")
@@ -85,7 +68,7 @@ def test_a_page_asks_as_much_of_the_database_for_many_rows_as_for_one(listed, mo
         monkeypatch.setattr(listing.module, listing.constant, size)
         counts = []
         for _ in range(TRIALS):
-            with counted(listed) as statements:
+            with counted(listed.store) as statements:
                 page = browser.get(f"/{PROJECT}{listing.path}")
             assert len(listing.rows(page.text)) == size
             counts.append(len(statements))

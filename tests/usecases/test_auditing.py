@@ -231,12 +231,14 @@ async def test_shards_that_will_score_subsets_count_when_an_audit_is_created(pla
 async def test_an_identical_audit_that_succeeded_is_reused(place, audit_draft):
     first = await place.audit(audit_draft)
     digest = await place.succeed(first.name)
+    said = (await place.audits.get(AUDITOR, first.name)).outcome
     await shards_of(place)
 
     again = await place.audit(audit_draft)
 
     assert (again.state, again.reused_from, again.result_digest) == (AuditState.SUCCEEDED, first.name, digest)
     assert (again.progress.passes_done, again.progress.passes_planned) == (0, 0)
+    assert again.outcome == said is not None
     assert await shards_of(place) == []
     assert (await place.audit(audit_draft, no_reuse=True)).state is AuditState.QUEUED
     assert (await place.audit(replace(audit_draft, no_controls=True))).state is AuditState.QUEUED

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from modicum_server.artifacts.folder_store import FolderArtifactStore
-from modicum_server.domain.audits import AuditSpecification
+from modicum_server.domain.audits import AuditOutcome, AuditSpecification
 from modicum_server.domain.findings import Finding
 from modicum_server.domain.models import InputSpecification, ModelCheck, ModelVersion, OutputKind, Weights
 from modicum_server.domain.projects import Principal, Role
@@ -39,6 +39,8 @@ PROJECT = "projects/default"
 NO_CANVAS = Canvas(0, 0, 0)
 TODAY = date(2026, 12, 1)
 """The day on which verdicts are made there."""
+OUTCOME = AuditOutcome(f"{PROJECT}/models/net/versions/1", "DECISIVE", "A spot decides", "DECISIVE", "")
+"""What results say there, for lists."""
 
 ADMIN = Principal("ada", {PROJECT: Role.ADMIN})
 AUDITOR = Principal("otto", {PROJECT: Role.AUDITOR})
@@ -135,7 +137,7 @@ class Place:
         whole = {"schema_version": 1, "audit": name, **(document or {}), "findings": {"digest": rows}}
         digest = await self._hold(json.dumps(whole).encode())
         async with self.store.transaction() as transaction:
-            await transaction.audits.succeed(name, result_digest=digest, artifacts=[rows, digest])
+            await transaction.audits.succeed(name, result_digest=digest, artifacts=[rows, digest], outcome=OUTCOME)
         return digest
 
     async def _hold(self, data: bytes) -> str:

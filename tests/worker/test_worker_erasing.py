@@ -14,6 +14,7 @@ from modicum_server.domain.spots import positions_of
 from modicum_server.domain.verdicts import Verdict, VerdictOutcome
 from modicum_server.usecases.artifacts import hold_files
 from modicum_server.usecases.erasing import ErasedPicture, Erasing
+from modicum_server.usecases.result_facts import outcome_in
 from modicum_server.worker import erasing
 
 from tests.waiting import until
@@ -122,6 +123,7 @@ async def test_results_are_made_anew_without_the_picture_and_say_so(scene: Scene
     assert new["models"][0]["summary"][-1] == (
         "1 image was erased after the audit; these figures are those of the others."
     )
+    assert after.outcome == outcome_in(new)
     assert IMAGE not in {finding.image_digest for finding in await scene.findings(name)}
     (result,) = erasure.receipt.results
     assert result.outcome is ErasedOutcome.SUMMARISED

@@ -18,6 +18,7 @@ from modicum_server.metrics.worker import WorkerMetrics
 from modicum_server.ports import Wakeups
 from modicum_server.postgres.connections import open_engine
 from modicum_server.queue.wakeups import QueueWakeups
+from modicum_server.usecases.result_facts import outcome_in
 from modicum_server.worker.context import Claim, WorkerContext
 from modicum_server.worker.lease import Lease, ShardInterrupted
 from modicum_server.worker.shard_kinds import work_on
@@ -71,6 +72,9 @@ async def test_the_result_document_and_the_findings_artifact_tell_the_same(scene
     async with scene.store.transaction() as transaction:
         held = await transaction.artifacts.held(PROJECT, [ended.result_digest, document["findings"]["digest"]])
     assert len(held) == 2
+    assert ended.outcome == outcome_in(document)
+    assert ended.outcome.model_version == version
+    assert ended.outcome.headline
 
 
 async def test_a_task_names_items_labels_donors_and_where_controls_do_not_run(scene: Scene):

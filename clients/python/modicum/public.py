@@ -51,7 +51,7 @@ from modicum.notebooks.progress import ProgressBar
 from modicum.results import ModelResult, Result, SearchResult
 from modicum.reviews import Invitation, PictureKind, PictureShare, Review, Reviewer, ReviewOutcome
 from modicum.searches import Canvas, Control, ControlPlan, Search, SearchMethod, TargetRule
-from modicum.snapshots import AuditSnapshot, AuditState
+from modicum.snapshots import AuditOutcome, AuditSnapshot, AuditState
 from modicum.sources.inputs import InputSpecification
 from modicum.statistics import Statistics
 from modicum.trail import TrailEntry, TrailOutcome
@@ -59,7 +59,7 @@ from modicum.transfers import TransferProgress
 from modicum.trust import TrustRule
 from modicum.verdicts import JudgedCheck, JudgedRule, Verdict
 from modicum.version import VERSION as __version__  # noqa: N811  # the name that Python users expect
-from modicum.versions import Combine, Model, ModelVersion, VersionState
+from modicum.versions import Combine, Model, ModelVerdict, ModelVersion, VersionState
 
 __all__ = [
     "AliasMoved",
@@ -71,6 +71,7 @@ __all__ = [
     "AuditCancelled",
     "AuditFailed",
     "AuditNotCompleted",
+    "AuditOutcome",
     "AuditSnapshot",
     "AuditState",
     "Canvas",
@@ -113,6 +114,7 @@ __all__ = [
     "ModelFolderRefused",
     "ModelRejected",
     "ModelResult",
+    "ModelVerdict",
     "ModelVersion",
     "ModicumError",
     "NewToken",

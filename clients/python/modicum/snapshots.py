@@ -26,6 +26,25 @@ class AuditState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AuditOutcome:
+    """What the result of an audit says of the version with the worst outcome, in short.
+
+    Attributes:
+        model_version: full name of that version.
+        outcome: the worst outcome of the controls that decide, e.g. DECISIVE; empty if none of them ran.
+        headline: what was found, as the beginning of a sentence without its figures.
+        spots: outcome of the spot test of the version; empty if no place could be tested.
+        mitigation: outcome of the first check of an ensemble; empty if none was made.
+    """
+
+    model_version: str
+    outcome: str
+    headline: str
+    spots: str = ""
+    mitigation: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AuditSnapshot:
     """An audit at one moment. Later snapshots have a greater `sequence`.
 
@@ -34,7 +53,8 @@ class AuditSnapshot:
     `mean_subset_fraction` are None while they are unknown. While the audit is queued, `audits_ahead` counts the older
     audits of the project that have not ended; else it is None. `waits_for_worker`: it runs, and no worker works on it.
     Lists have neither. `failure_reason` is empty unless the audit failed. `reused_from` names the audit whose stored
-    result was reused; else it is empty. `erased` counts pictures that were erased after it ended.
+    result was reused; else it is empty. `erased` counts pictures that were erased after it ended. `outcome` is what the
+    result says, in short; None until the audit succeeds, and where a server of an earlier release wrote the result.
     """
 
     name: str
@@ -60,6 +80,7 @@ class AuditSnapshot:
     start_time: datetime | None
     end_time: datetime | None
     erased: int = 0
+    outcome: AuditOutcome | None = None
 
     def _repr_html_(self) -> str:
         return snapshot_card(self)
@@ -93,6 +114,17 @@ def snapshot_of(message: audit_pb2.Audit) -> AuditSnapshot:
         start_time=optional_time(message.start_time, present=message.HasField("start_time")),
         end_time=optional_time(message.end_time, present=message.HasField("end_time")),
         erased=message.erased,
+        outcome=_outcome(message.outcome) if message.HasField("outcome") else None,
+    )
+
+
+def _outcome(message: audit_pb2.AuditOutcome) -> AuditOutcome:
+    return AuditOutcome(
+        model_version=message.model_version,
+        outcome=message.outcome,
+        headline=message.headline,
+        spots=message.spots,
+        mitigation=message.mitigation,
     )
 
 

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from modicum.gate.verdict import Outcome
 from modicum.sources.inputs import InputSpecification
 from modicum.timestamps import optional_time, time_value
-from modicum.v1 import model_pb2
+from modicum.v1 import model_pb2, verdict_pb2
 
 
 class Combine(StrEnum):
@@ -25,11 +26,26 @@ class VersionState(StrEnum):
     REJECTED = "REJECTED"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelVerdict:
+    """The newest stored verdict on versions of a model, in short. `client.verdicts.get(name)` has the whole.
+
+    `audit` is the judged audit. `model_versions` are all that were judged, also those of other models.
+    """
+
+    name: str
+    audit: str
+    model_versions: tuple[str, ...]
+    outcome: Outcome
+    create_time: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class Model:
     """A name under which versions are registered. It stands for its newest version that is READY.
 
     `latest_version` is the newest, whatever its state. Without versions, names are empty and the state is None.
+    `newest_verdict` is None if no verdict on any version is stored; servers of earlier releases do not tell it.
     """
 
     name: str
@@ -37,6 +53,7 @@ class Model:
     create_time: datetime
     latest_version_state: VersionState | None = None
     latest_ready_version: str = ""
+    newest_verdict: ModelVerdict | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +99,17 @@ def model_value(message: model_pb2.Model) -> Model:
         create_time=time_value(message.create_time),
         latest_version_state=_state(message.latest_version_state) if message.latest_version_state else None,
         latest_ready_version=message.latest_ready_version,
+        newest_verdict=_verdict(message.newest_verdict) if message.HasField("newest_verdict") else None,
+    )
+
+
+def _verdict(message: model_pb2.ModelVerdict) -> ModelVerdict:
+    return ModelVerdict(
+        name=message.name,
+        audit=message.audit,
+        model_versions=tuple(message.model_versions),
+        outcome=Outcome(verdict_pb2.Verdict.Outcome.Name(message.outcome).removeprefix("OUTCOME_")),
+        create_time=time_value(message.create_time),
     )
 
 

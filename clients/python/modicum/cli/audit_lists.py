@@ -1,7 +1,6 @@
 """The list of audits: each in one row, with what was found in one sentence."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from modicum.cli.short_results import outcomes_of, worst_first
 from modicum.cli.tables import Column, Grid
@@ -10,9 +9,9 @@ from modicum.errors import ModicumError
 from modicum.gate.outcomes import headline_of, worst
 from modicum.resource_names import last_part, printable, short_version
 from modicum.results import models_of
-from modicum.snapshots import AuditSnapshot, AuditState
+from modicum.snapshots import AuditOutcome, AuditSnapshot, AuditState
 
-#: Audits whose result is fetched. A result document may have megabytes.
+#: Audits whose result is fetched where the server does not tell their outcome. A result document may have megabytes.
 MOST_RESULTS = 50
 COLUMNS = (
     Column("audit", prose=True),
@@ -26,19 +25,15 @@ COLUMNS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class AuditOutcome:
-    """What an audit found: the worst outcome of its versions, and the beginning of that one's summary."""
-
-    outcome: str
-    headline: str
-
-
 def outcomes_by_result(audits: Sequence[Audit]) -> Mapping[str, AuditOutcome]:
-    """What the newest audits that succeeded found, by result digest: equal audits share a result."""
-    outcomes: dict[str, AuditOutcome] = {}
+    """What the audits that succeeded found, by result digest: equal audits share a result.
+
+    The server tells it of those whose result it wrote since this release. Of the others the newest results are fetched.
+    """
     ended = [audit for audit in audits if audit.state is AuditState.SUCCEEDED]
-    for audit in ended[:MOST_RESULTS]:
+    outcomes = {audit.snapshot.result_digest: audit.snapshot.outcome for audit in ended if audit.snapshot.outcome}
+    untold = [audit for audit in ended if audit.snapshot.result_digest not in outcomes]
+    for audit in untold[:MOST_RESULTS]:
         digest = audit.snapshot.result_digest
         if digest not in outcomes:
             outcomes[digest] = _outcome_of(audit)
@@ -61,10 +56,14 @@ def _outcome_of(audit: Audit) -> AuditOutcome:
         document = audit.document()
         models = models_of(document)
     except ModicumError as error:
-        return AuditOutcome("", f"the result cannot be read: {error}")
+        return AuditOutcome(model_version="", outcome="", headline=f"the result cannot be read: {error}")
     model = worst_first(models, document)[0]
     outcomes = outcomes_of(model, document)
-    return AuditOutcome(worst(outcomes.values()), headline_of(outcomes, model.summary))
+    return AuditOutcome(
+        model_version=model.model_version,
+        outcome=worst(outcomes.values()),
+        headline=headline_of(outcomes, model.summary),
+    )
 
 
 def _row(snapshot: AuditSnapshot, found: AuditOutcome) -> Sequence[str]:
@@ -81,4 +80,4 @@ def _row(snapshot: AuditSnapshot, found: AuditOutcome) -> Sequence[str]:
     )
 
 
-NOTHING = AuditOutcome("", "")
+NOTHING = AuditOutcome(model_version="", outcome="", headline="")

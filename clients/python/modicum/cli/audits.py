@@ -44,9 +44,9 @@ def list_audits(
     ] = None,
     as_json: options.Json = False,
 ) -> None:
-    """List the audits, newest first, with the outcome and the headline of the newest 50 that succeeded.
+    """List the audits, newest first, with outcome and headline.
 
-    With --json, no results are fetched.
+    Where a server of an earlier release wrote results, the newest 50 of them are fetched, but none with --json.
     """
     with Client() as client:
         listed = list(client.audits.list(f"state = {state}" if state else ""))

@@ -1,6 +1,6 @@
 """`modicum models`: register models, and show and delete them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 from typing import Annotated
@@ -20,12 +20,12 @@ from modicum.errors import NotServed
 from modicum.resource_names import last_part, short_version
 from modicum.sources.inputs import InputSpecification
 from modicum.verdicts import Verdict
-from modicum.versions import Combine, Model, ModelVersion, VersionState
+from modicum.versions import Combine, Model, ModelVerdict, ModelVersion, VersionState
 
 app = typer.Typer(cls=Group, no_args_is_help=True, help="Register, show and delete models and their versions.")
 
 DROPOUT = "Input dropout"
-#: Verdicts that a list of models looks through.
+#: Verdicts that are looked through where the server tells none with its models.
 MOST_VERDICTS = 1_000
 
 Name = Annotated[str, typer.Argument(metavar="VERSION", help=options.VERSION)]
@@ -34,10 +34,7 @@ NoWait = Annotated[bool, option(RUN, "--no-wait", FLAG, "Return without waiting 
 
 @command(app, "list")
 def list_models(*, as_json: options.Json = False) -> None:
-    """List the models, with the state of the newest version and the newest verdict that is stored.
-
-    Verdicts are looked for among the newest 1,000 of the server.
-    """
+    """List the models, with the state of the newest version and the newest verdict that is stored."""
     with Client() as client:
         models = list(client.models.list())
         verdicts = {} if as_json else _newest_verdicts(client, models)
@@ -58,8 +55,13 @@ def list_models(*, as_json: options.Json = False) -> None:
     print_grid(stdout(), Grid(columns=(Column("model", prose=True), *map(Column, columns)), rows=rows))
 
 
-def _newest_verdicts(client: Client, models: Sequence[Model]) -> dict[str, Verdict]:
-    """The newest stored verdict of each model, by its name, among the newest of the server, if it stores any."""
+def _newest_verdicts(client: Client, models: Sequence[Model]) -> Mapping[str, Verdict | ModelVerdict]:
+    """The newest stored verdict of each model, by its name. It comes with the models.
+
+    A server of an earlier release tells it of none. Then its newest verdicts are looked through, if it stores any.
+    """
+    if told := {model.name: model.newest_verdict for model in models if model.newest_verdict}:
+        return told
     wanted, found = {model.name for model in models}, dict[str, Verdict]()
     with suppress(NotServed):
         for verdict in islice(client.verdicts.list(), MOST_VERDICTS if models else 0):
@@ -70,7 +72,7 @@ def _newest_verdicts(client: Client, models: Sequence[Model]) -> dict[str, Verdi
     return found
 
 
-def _verdict_text(verdict: Verdict | None) -> str:
+def _verdict_text(verdict: Verdict | ModelVerdict | None) -> str:
     """The outcome, and the versions that were judged: PASS for resnet18/3."""
     if verdict is None:
         return ""

@@ -304,6 +304,40 @@ class AuditFailure(google.protobuf.message.Message):
 Global___AuditFailure: typing_extensions.TypeAlias = AuditFailure
 
 @typing.final
+class AuditOutcome(google.protobuf.message.Message):
+    """What a result says of the version with the worst outcome, in short. The result document has all versions and figures."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    MODEL_VERSION_FIELD_NUMBER: builtins.int
+    OUTCOME_FIELD_NUMBER: builtins.int
+    HEADLINE_FIELD_NUMBER: builtins.int
+    SPOTS_FIELD_NUMBER: builtins.int
+    MITIGATION_FIELD_NUMBER: builtins.int
+    model_version: builtins.str
+    """Resource name of that version, the first of several."""
+    outcome: builtins.str
+    """The worst outcome of the controls that decide, e.g. "SHORTCUT", "DECISIVE", "NONE_FOUND"; empty if none of them ran."""
+    headline: builtins.str
+    """What was found, as the beginning of a sentence without its figures."""
+    spots: builtins.str
+    """Outcome of the spot test of the version; empty if no place could be tested."""
+    mitigation: builtins.str
+    """Outcome of the first check of an ensemble, e.g. "MITIGATED"; empty if none was made."""
+    def __init__(
+        self,
+        *,
+        model_version: builtins.str = ...,
+        outcome: builtins.str = ...,
+        headline: builtins.str = ...,
+        spots: builtins.str = ...,
+        mitigation: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["headline", b"headline", "mitigation", b"mitigation", "model_version", b"model_version", "outcome", b"outcome", "spots", b"spots"]) -> None: ...
+
+Global___AuditOutcome: typing_extensions.TypeAlias = AuditOutcome
+
+@typing.final
 class Audit(google.protobuf.message.Message):
     """An audit of one or more versions on a data set."""
 
@@ -386,6 +420,7 @@ class Audit(google.protobuf.message.Message):
     END_TIME_FIELD_NUMBER: builtins.int
     ITEM_COUNT_FIELD_NUMBER: builtins.int
     ERASED_FIELD_NUMBER: builtins.int
+    OUTCOME_FIELD_NUMBER: builtins.int
     name: builtins.str
     """Resource name."""
     state: Global___Audit.State.ValueType
@@ -430,6 +465,10 @@ class Audit(google.protobuf.message.Message):
     def end_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """When it ended; absent until then."""
 
+    @property
+    def outcome(self) -> Global___AuditOutcome:
+        """What the result says, in short. Absent until the audit succeeds, and where an earlier release wrote the result."""
+
     def __init__(
         self,
         *,
@@ -448,9 +487,10 @@ class Audit(google.protobuf.message.Message):
         end_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         item_count: builtins.int = ...,
         erased: builtins.int = ...,
+        outcome: Global___AuditOutcome | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["create_time", b"create_time", "end_time", b"end_time", "failure", b"failure", "progress", b"progress", "specification", b"specification", "start_time", b"start_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["create_time", b"create_time", "end_time", b"end_time", "erased", b"erased", "failure", b"failure", "item_count", b"item_count", "name", b"name", "principal", b"principal", "progress", b"progress", "result_digest", b"result_digest", "reused_from", b"reused_from", "sequence", b"sequence", "specification", b"specification", "stage", b"stage", "start_time", b"start_time", "state", b"state"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["create_time", b"create_time", "end_time", b"end_time", "failure", b"failure", "outcome", b"outcome", "progress", b"progress", "specification", b"specification", "start_time", b"start_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["create_time", b"create_time", "end_time", b"end_time", "erased", b"erased", "failure", b"failure", "item_count", b"item_count", "name", b"name", "outcome", b"outcome", "principal", b"principal", "progress", b"progress", "result_digest", b"result_digest", "reused_from", b"reused_from", "sequence", b"sequence", "specification", b"specification", "stage", b"stage", "start_time", b"start_time", "state", b"state"]) -> None: ...
 
 Global___Audit: typing_extensions.TypeAlias = Audit
 

@@ -25,9 +25,10 @@ _sym_db = _symbol_database.Default()
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.api import resource_pb2 as google_dot_api_dot_resource__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from modicum.v1 import verdict_pb2 as modicum_dot_v1_dot_verdict__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16modicum/v1/model.proto\x12\nmodicum.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9e\x02\n\x05Model\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x35\n\x0b\x63reate_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x1c\n\x0elatest_version\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12\x42\n\x14latest_version_state\x18\x04 \x01(\x0e\x32\x1e.modicum.v1.ModelVersion.StateB\x04\xe2\x41\x01\x03\x12\"\n\x14latest_ready_version\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03:D\xea\x41\x41\n\rmodicum/Model\x12!projects/{project}/models/{model}*\x06models2\x05model\"\x96\x02\n\x12InputSpecification\x12\x16\n\x08\x63hannels\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x02\x12\x14\n\x06height\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x02\x12\x13\n\x05width\x18\x03 \x01(\x05\x42\x04\xe2\x41\x01\x02\x12\x13\n\x0blower_bound\x18\x04 \x01(\x01\x12\x13\n\x0bupper_bound\x18\x05 \x01(\x01\x12\x0e\n\x06resize\x18\x06 \x01(\x05\x12\x1b\n\rinterpolation\x18\x07 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\x04mean\x18\x08 \x03(\x01\x42\x04\xe2\x41\x01\x02\x12\x11\n\x03std\x18\t \x03(\x01\x42\x04\xe2\x41\x01\x02\x12\x11\n\tfill_mean\x18\n \x03(\x01\x12\x11\n\tstretched\x18\x0b \x01(\x08\x12\x19\n\x11\x63rop_rounded_down\x18\x0c \x01(\x08\"R\n\x07Weights\x12\x14\n\x06\x64igest\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1a\n\x0c\x61rchitecture\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\rconfiguration\x18\x03 \x01(\t\"\"\n\nExecutable\x12\x14\n\x06\x64igest\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"G\n\x08\x45nsemble\x12\x15\n\x07members\x18\x01 \x03(\tB\x04\xe2\x41\x01\x02\x12$\n\x07\x63ombine\x18\x02 \x01(\x0e\x32\x13.modicum.v1.Combine\"i\n\x0cInputDropout\x12\x14\n\x06member\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1e\n\x10keep_probability\x18\x02 \x01(\x01\x42\x04\xe2\x41\x01\x02\x12\x15\n\x07samples\x18\x03 \x01(\x05\x42\x04\xe2\x41\x01\x02\x12\x0c\n\x04seed\x18\x04 \x01(\x03\"\xb0\x07\n\x0cModelVersion\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12&\n\x07weights\x18\x02 \x01(\x0b\x32\x13.modicum.v1.WeightsH\x00\x12*\n\x08\x65xported\x18\x03 \x01(\x0b\x32\x16.modicum.v1.ExecutableH\x00\x12-\n\x0btorchscript\x18\x04 \x01(\x0b\x32\x16.modicum.v1.ExecutableH\x00\x12(\n\x08\x65nsemble\x18\x05 \x01(\x0b\x32\x14.modicum.v1.EnsembleH\x00\x12\x31\n\rinput_dropout\x18\x06 \x01(\x0b\x32\x18.modicum.v1.InputDropoutH\x00\x12-\n\x05input\x18\x07 \x01(\x0b\x32\x1e.modicum.v1.InputSpecification\x12\x14\n\x0c\x63lass_labels\x18\x08 \x03(\t\x12\x14\n\x06\x64igest\x18\t \x01(\tB\x04\xe2\x41\x01\x03\x12\x33\n\x05state\x18\n \x01(\x0e\x32\x1e.modicum.v1.ModelVersion.StateB\x04\xe2\x41\x01\x03\x12\x1b\n\rreject_reason\x18\x0b \x01(\tB\x04\xe2\x41\x01\x03\x12\x1b\n\rreject_detail\x18\x0c \x01(\tB\x04\xe2\x41\x01\x03\x12\x19\n\x0b\x63lass_count\x18\r \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x31\n\x0boutput_kind\x18\x0e \x01(\x0e\x32\x16.modicum.v1.OutputKindB\x04\xe2\x41\x01\x03\x12\x1d\n\x0fuseful_gradient\x18\x0f \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x1f\n\x11pass_milliseconds\x18\x10 \x01(\x01\x42\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x34\n\ncheck_time\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x17\n\tprincipal\x18\x13 \x01(\tB\x04\xe2\x41\x01\x03\"V\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n\rSTATE_PENDING\x10\x01\x12\x0f\n\x0bSTATE_READY\x10\x02\x12\x12\n\x0eSTATE_REJECTED\x10\x03:l\xea\x41i\n\x14modicum/ModelVersion\x12\x34projects/{project}/models/{model}/versions/{version}*\rmodelVersions2\x0cmodelVersionB\x08\n\x06source*[\n\x07\x43ombine\x12\x17\n\x13\x43OMBINE_UNSPECIFIED\x10\x00\x12\x17\n\x13\x43OMBINE_MEAN_LOGITS\x10\x01\x12\x1e\n\x1a\x43OMBINE_MEAN_PROBABILITIES\x10\x02*`\n\nOutputKind\x12\x1b\n\x17OUTPUT_KIND_UNSPECIFIED\x10\x00\x12\x16\n\x12OUTPUT_KIND_LOGITS\x10\x01\x12\x1d\n\x19OUTPUT_KIND_PROBABILITIES\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16modicum/v1/model.proto\x12\nmodicum.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18modicum/v1/verdict.proto\"\xa2\x01\n\x0cModelVerdict\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05\x61udit\x18\x02 \x01(\t\x12\x16\n\x0emodel_versions\x18\x03 \x03(\t\x12,\n\x07outcome\x18\x04 \x01(\x0e\x32\x1b.modicum.v1.Verdict.Outcome\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xd6\x02\n\x05Model\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x35\n\x0b\x63reate_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x1c\n\x0elatest_version\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12\x42\n\x14latest_version_state\x18\x04 \x01(\x0e\x32\x1e.modicum.v1.ModelVersion.StateB\x04\xe2\x41\x01\x03\x12\"\n\x14latest_ready_version\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03\x12\x36\n\x0enewest_verdict\x18\x06 \x01(\x0b\x32\x18.modicum.v1.ModelVerdictB\x04\xe2\x41\x01\x03:D\xea\x41\x41\n\rmodicum/Model\x12!projects/{project}/models/{model}*\x06models2\x05model\"\x96\x02\n\x12InputSpecification\x12\x16\n\x08\x63hannels\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x02\x12\x14\n\x06height\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x02\x12\x13\n\x05width\x18\x03 \x01(\x05\x42\x04\xe2\x41\x01\x02\x12\x13\n\x0blower_bound\x18\x04 \x01(\x01\x12\x13\n\x0bupper_bound\x18\x05 \x01(\x01\x12\x0e\n\x06resize\x18\x06 \x01(\x05\x12\x1b\n\rinterpolation\x18\x07 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\x04mean\x18\x08 \x03(\x01\x42\x04\xe2\x41\x01\x02\x12\x11\n\x03std\x18\t \x03(\x01\x42\x04\xe2\x41\x01\x02\x12\x11\n\tfill_mean\x18\n \x03(\x01\x12\x11\n\tstretched\x18\x0b \x01(\x08\x12\x19\n\x11\x63rop_rounded_down\x18\x0c \x01(\x08\"R\n\x07Weights\x12\x14\n\x06\x64igest\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1a\n\x0c\x61rchitecture\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\rconfiguration\x18\x03 \x01(\t\"\"\n\nExecutable\x12\x14\n\x06\x64igest\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"G\n\x08\x45nsemble\x12\x15\n\x07members\x18\x01 \x03(\tB\x04\xe2\x41\x01\x02\x12$\n\x07\x63ombine\x18\x02 \x01(\x0e\x32\x13.modicum.v1.Combine\"i\n\x0cInputDropout\x12\x14\n\x06member\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1e\n\x10keep_probability\x18\x02 \x01(\x01\x42\x04\xe2\x41\x01\x02\x12\x15\n\x07samples\x18\x03 \x01(\x05\x42\x04\xe2\x41\x01\x02\x12\x0c\n\x04seed\x18\x04 \x01(\x03\"\xb0\x07\n\x0cModelVersion\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12&\n\x07weights\x18\x02 \x01(\x0b\x32\x13.modicum.v1.WeightsH\x00\x12*\n\x08\x65xported\x18\x03 \x01(\x0b\x32\x16.modicum.v1.ExecutableH\x00\x12-\n\x0btorchscript\x18\x04 \x01(\x0b\x32\x16.modicum.v1.ExecutableH\x00\x12(\n\x08\x65nsemble\x18\x05 \x01(\x0b\x32\x14.modicum.v1.EnsembleH\x00\x12\x31\n\rinput_dropout\x18\x06 \x01(\x0b\x32\x18.modicum.v1.InputDropoutH\x00\x12-\n\x05input\x18\x07 \x01(\x0b\x32\x1e.modicum.v1.InputSpecification\x12\x14\n\x0c\x63lass_labels\x18\x08 \x03(\t\x12\x14\n\x06\x64igest\x18\t \x01(\tB\x04\xe2\x41\x01\x03\x12\x33\n\x05state\x18\n \x01(\x0e\x32\x1e.modicum.v1.ModelVersion.StateB\x04\xe2\x41\x01\x03\x12\x1b\n\rreject_reason\x18\x0b \x01(\tB\x04\xe2\x41\x01\x03\x12\x1b\n\rreject_detail\x18\x0c \x01(\tB\x04\xe2\x41\x01\x03\x12\x19\n\x0b\x63lass_count\x18\r \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x31\n\x0boutput_kind\x18\x0e \x01(\x0e\x32\x16.modicum.v1.OutputKindB\x04\xe2\x41\x01\x03\x12\x1d\n\x0fuseful_gradient\x18\x0f \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x1f\n\x11pass_milliseconds\x18\x10 \x01(\x01\x42\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x34\n\ncheck_time\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x17\n\tprincipal\x18\x13 \x01(\tB\x04\xe2\x41\x01\x03\"V\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n\rSTATE_PENDING\x10\x01\x12\x0f\n\x0bSTATE_READY\x10\x02\x12\x12\n\x0eSTATE_REJECTED\x10\x03:l\xea\x41i\n\x14modicum/ModelVersion\x12\x34projects/{project}/models/{model}/versions/{version}*\rmodelVersions2\x0cmodelVersionB\x08\n\x06source*[\n\x07\x43ombine\x12\x17\n\x13\x43OMBINE_UNSPECIFIED\x10\x00\x12\x17\n\x13\x43OMBINE_MEAN_LOGITS\x10\x01\x12\x1e\n\x1a\x43OMBINE_MEAN_PROBABILITIES\x10\x02*`\n\nOutputKind\x12\x1b\n\x17OUTPUT_KIND_UNSPECIFIED\x10\x00\x12\x16\n\x12OUTPUT_KIND_LOGITS\x10\x01\x12\x1d\n\x19OUTPUT_KIND_PROBABILITIES\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,6 +45,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MODEL'].fields_by_name['latest_version_state']._serialized_options = b'\342A\001\003'
   _globals['_MODEL'].fields_by_name['latest_ready_version']._loaded_options = None
   _globals['_MODEL'].fields_by_name['latest_ready_version']._serialized_options = b'\342A\001\003'
+  _globals['_MODEL'].fields_by_name['newest_verdict']._loaded_options = None
+  _globals['_MODEL'].fields_by_name['newest_verdict']._serialized_options = b'\342A\001\003'
   _globals['_MODEL']._loaded_options = None
   _globals['_MODEL']._serialized_options = b'\352AA\n\rmodicum/Model\022!projects/{project}/models/{model}*\006models2\005model'
   _globals['_INPUTSPECIFICATION'].fields_by_name['channels']._loaded_options = None
@@ -98,24 +101,26 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MODELVERSION'].fields_by_name['principal']._serialized_options = b'\342A\001\003'
   _globals['_MODELVERSION']._loaded_options = None
   _globals['_MODELVERSION']._serialized_options = b'\352Ai\n\024modicum/ModelVersion\0224projects/{project}/models/{model}/versions/{version}*\rmodelVersions2\014modelVersion'
-  _globals['_COMBINE']._serialized_start=1948
-  _globals['_COMBINE']._serialized_end=2039
-  _globals['_OUTPUTKIND']._serialized_start=2041
-  _globals['_OUTPUTKIND']._serialized_end=2137
-  _globals['_MODEL']._serialized_start=132
-  _globals['_MODEL']._serialized_end=418
-  _globals['_INPUTSPECIFICATION']._serialized_start=421
-  _globals['_INPUTSPECIFICATION']._serialized_end=699
-  _globals['_WEIGHTS']._serialized_start=701
-  _globals['_WEIGHTS']._serialized_end=783
-  _globals['_EXECUTABLE']._serialized_start=785
-  _globals['_EXECUTABLE']._serialized_end=819
-  _globals['_ENSEMBLE']._serialized_start=821
-  _globals['_ENSEMBLE']._serialized_end=892
-  _globals['_INPUTDROPOUT']._serialized_start=894
-  _globals['_INPUTDROPOUT']._serialized_end=999
-  _globals['_MODELVERSION']._serialized_start=1002
-  _globals['_MODELVERSION']._serialized_end=1946
-  _globals['_MODELVERSION_STATE']._serialized_start=1740
-  _globals['_MODELVERSION_STATE']._serialized_end=1826
+  _globals['_COMBINE']._serialized_start=2195
+  _globals['_COMBINE']._serialized_end=2286
+  _globals['_OUTPUTKIND']._serialized_start=2288
+  _globals['_OUTPUTKIND']._serialized_end=2384
+  _globals['_MODELVERDICT']._serialized_start=158
+  _globals['_MODELVERDICT']._serialized_end=320
+  _globals['_MODEL']._serialized_start=323
+  _globals['_MODEL']._serialized_end=665
+  _globals['_INPUTSPECIFICATION']._serialized_start=668
+  _globals['_INPUTSPECIFICATION']._serialized_end=946
+  _globals['_WEIGHTS']._serialized_start=948
+  _globals['_WEIGHTS']._serialized_end=1030
+  _globals['_EXECUTABLE']._serialized_start=1032
+  _globals['_EXECUTABLE']._serialized_end=1066
+  _globals['_ENSEMBLE']._serialized_start=1068
+  _globals['_ENSEMBLE']._serialized_end=1139
+  _globals['_INPUTDROPOUT']._serialized_start=1141
+  _globals['_INPUTDROPOUT']._serialized_end=1246
+  _globals['_MODELVERSION']._serialized_start=1249
+  _globals['_MODELVERSION']._serialized_end=2193
+  _globals['_MODELVERSION_STATE']._serialized_start=1987
+  _globals['_MODELVERSION_STATE']._serialized_end=2073
 # @@protoc_insertion_point(module_scope)

@@ -10,6 +10,7 @@ import google.protobuf.internal.containers
 import google.protobuf.internal.enum_type_wrapper
 import google.protobuf.message
 import google.protobuf.timestamp_pb2
+import modicum.v1.verdict_pb2
 import sys
 import typing
 
@@ -69,6 +70,45 @@ OUTPUT_KIND_PROBABILITIES: OutputKind.ValueType  # 2
 Global___OutputKind: typing_extensions.TypeAlias = OutputKind
 
 @typing.final
+class ModelVerdict(google.protobuf.message.Message):
+    """A stored verdict on versions of a model, in short."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    AUDIT_FIELD_NUMBER: builtins.int
+    MODEL_VERSIONS_FIELD_NUMBER: builtins.int
+    OUTCOME_FIELD_NUMBER: builtins.int
+    CREATE_TIME_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """Resource name of the verdict."""
+    audit: builtins.str
+    """Resource name of the judged audit."""
+    outcome: modicum.v1.verdict_pb2.Verdict.Outcome.ValueType
+    """The outcome: PASS, FAIL or INCONCLUSIVE."""
+    @property
+    def model_versions(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Resource names of the judged versions, also those of other models."""
+
+    @property
+    def create_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """When it was judged."""
+
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+        audit: builtins.str = ...,
+        model_versions: collections.abc.Iterable[builtins.str] | None = ...,
+        outcome: modicum.v1.verdict_pb2.Verdict.Outcome.ValueType = ...,
+        create_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["create_time", b"create_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["audit", b"audit", "create_time", b"create_time", "model_versions", b"model_versions", "name", b"name", "outcome", b"outcome"]) -> None: ...
+
+Global___ModelVerdict: typing_extensions.TypeAlias = ModelVerdict
+
+@typing.final
 class Model(google.protobuf.message.Message):
     """A model: a name for its registered versions."""
 
@@ -79,6 +119,7 @@ class Model(google.protobuf.message.Message):
     LATEST_VERSION_FIELD_NUMBER: builtins.int
     LATEST_VERSION_STATE_FIELD_NUMBER: builtins.int
     LATEST_READY_VERSION_FIELD_NUMBER: builtins.int
+    NEWEST_VERDICT_FIELD_NUMBER: builtins.int
     name: builtins.str
     """Resource name."""
     latest_version: builtins.str
@@ -91,6 +132,10 @@ class Model(google.protobuf.message.Message):
     def create_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """When it was created."""
 
+    @property
+    def newest_verdict(self) -> Global___ModelVerdict:
+        """The newest stored verdict on any of its versions; absent if there is none."""
+
     def __init__(
         self,
         *,
@@ -99,9 +144,10 @@ class Model(google.protobuf.message.Message):
         latest_version: builtins.str = ...,
         latest_version_state: Global___ModelVersion.State.ValueType = ...,
         latest_ready_version: builtins.str = ...,
+        newest_verdict: Global___ModelVerdict | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["create_time", b"create_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["create_time", b"create_time", "latest_ready_version", b"latest_ready_version", "latest_version", b"latest_version", "latest_version_state", b"latest_version_state", "name", b"name"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["create_time", b"create_time", "newest_verdict", b"newest_verdict"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["create_time", b"create_time", "latest_ready_version", b"latest_ready_version", "latest_version", b"latest_version", "latest_version_state", b"latest_version_state", "name", b"name", "newest_verdict", b"newest_verdict"]) -> None: ...
 
 Global___Model: typing_extensions.TypeAlias = Model
 

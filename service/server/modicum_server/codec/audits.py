@@ -5,6 +5,7 @@ from dataclasses import asdict, replace
 from modicum.stopping import stopping_message, stopping_value
 from modicum.v1 import audit_pb2
 
+from modicum_server.codec.records import message_of
 from modicum_server.codec.searches import (
     canvas_message,
     canvas_value,
@@ -117,4 +118,5 @@ def audit_message(
         end_time=time_message(value.end_time),
         item_count=value.item_count,
         erased=value.erased,
+        outcome=None if value.outcome is None else message_of(value.outcome, audit_pb2.AuditOutcome),
     )

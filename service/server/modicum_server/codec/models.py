@@ -1,6 +1,6 @@
 """Models and versions."""
 
-from modicum.v1 import model_pb2
+from modicum.v1 import model_pb2, verdict_pb2
 
 from modicum_server.codec.enums import enum_number, enum_value
 from modicum_server.codec.records import message_of, record_of
@@ -14,6 +14,7 @@ from modicum_server.domain.models import (
     InputSpecification,
     Model,
     ModelCheck,
+    ModelVerdict,
     ModelVersion,
     OutputKind,
     Source,
@@ -30,6 +31,17 @@ def model_message(value: Model) -> model_pb2.Model:
         latest_version=value.latest_version,
         latest_version_state=_state(value.latest_version_state),
         latest_ready_version=value.latest_ready_version,
+        newest_verdict=None if value.newest_verdict is None else _verdict_message(value.newest_verdict),
+    )
+
+
+def _verdict_message(value: ModelVerdict) -> model_pb2.ModelVerdict:
+    return model_pb2.ModelVerdict(
+        name=value.name,
+        audit=value.audit,
+        model_versions=value.model_versions,
+        outcome=enum_number(verdict_pb2.Verdict.Outcome, "OUTCOME", value.outcome),
+        create_time=time_message(value.create_time),
     )
 
 

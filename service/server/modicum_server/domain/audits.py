@@ -121,10 +121,26 @@ class AuditFailure:
 
 
 @dataclass(frozen=True, slots=True)
+class AuditOutcome:
+    """What a result says of the version with the worst outcome: for lists, which read no document.
+
+    `spots` is the outcome of its spot test, `mitigation` that of the first check of an ensemble. A text is empty where
+    the result has none.
+    """
+
+    model_version: str
+    outcome: str
+    headline: str
+    spots: str
+    mitigation: str
+
+
+@dataclass(frozen=True, slots=True)
 class Audit:
     """An audit as it stands. Audits of equal `reuse_key` have equal results.
 
-    `erased` counts its pictures, over all of its data sets, that were erased after it ended.
+    `erased` counts its pictures, over all of its data sets, that were erased after it ended. `outcome` is None until it
+    succeeds, and where an earlier release wrote the result.
     """
 
     name: str
@@ -143,6 +159,7 @@ class Audit:
     start_time: datetime | None = None
     end_time: datetime | None = None
     erased: int = 0
+    outcome: AuditOutcome | None = None
 
     def wants(self, stage: Stage) -> bool:
         """Whether work of this stage is still wanted."""

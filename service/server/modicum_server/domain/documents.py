@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 
 from pydantic import TypeAdapter
 
-from modicum_server.domain.audits import AuditSpecification
+from modicum_server.domain.audits import AuditOutcome, AuditSpecification
 from modicum_server.domain.erasures import Receipt
 from modicum_server.domain.findings import Finding, TransferFinding
 from modicum_server.domain.models import InputSpecification, ModelCheck
@@ -23,6 +23,7 @@ Document = dict[str, Any]
 FINDING: Final = TypeAdapter(Finding)
 TRANSFER: Final = TypeAdapter(TransferFinding)
 SPECIFICATION: Final = TypeAdapter(AuditSpecification)
+OUTCOME: Final = TypeAdapter(AuditOutcome)
 INPUT: Final = TypeAdapter(InputSpecification)
 CHECK: Final = TypeAdapter(ModelCheck)
 SPOT_ROW: Final = TypeAdapter(SpotRow)

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from modicum_server.domain.verdicts import VerdictOutcome
+
 #: Of a canvas: one for each band of a multispectral image, with room.
 MOST_CHANNELS = 64
 
@@ -109,10 +111,21 @@ def artifact_of(source: Source) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelVerdict:
+    """A stored verdict on versions of a model, in short."""
+
+    name: str
+    audit: str
+    model_versions: tuple[str, ...]
+    outcome: VerdictOutcome
+    create_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
     """A name under which versions are registered. `latest_version` is the newest one, whatever its state.
 
-    Without versions, names are empty and the state is None.
+    Without versions, names are empty and the state is None. `newest_verdict` is None where no version was judged.
     """
 
     name: str
@@ -120,6 +133,7 @@ class Model:
     latest_version: str = ""
     latest_version_state: VersionState | None = None
     latest_ready_version: str = ""
+    newest_verdict: ModelVerdict | None = None
 
 
 @dataclass(frozen=True, slots=True)

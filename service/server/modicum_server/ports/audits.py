@@ -7,6 +7,7 @@ from typing import Protocol
 from modicum_server.domain.audits import (
     Audit,
     AuditFailure,
+    AuditOutcome,
     AuditState,
     ItemCounts,
     LeaseState,
@@ -76,8 +77,13 @@ class Audits(Protocol):
     async def plan_rest(self, name: str, passes: int) -> None:
         """Plan these passes beside those that were spent, in place of what was planned before."""
 
-    async def succeed(self, name: str, *, result_digest: str, artifacts: Sequence[str]) -> None:
-        """SUCCEEDED, with references to these artifact digests too; no effect on a terminal one."""
+    async def succeed(
+        self, name: str, *, result_digest: str, artifacts: Sequence[str], outcome: AuditOutcome | None = None
+    ) -> None:
+        """SUCCEEDED, with references to these artifact digests too; no effect on a terminal one.
+
+        `outcome` is what the result says, for lists.
+        """
 
     async def fail(self, name: str, failure: AuditFailure) -> None:
         """FAILED unless it has ended; its unclaimed shards are deleted, held ones see CANCELLED at renewal."""

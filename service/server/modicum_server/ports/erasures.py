@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from modicum_server.domain.audits import AuditOutcome
 from modicum_server.domain.erasures import ErasedItem, ErasedOutcome, Erasure, PictureUse, Receipt
 from modicum_server.errors import FailedPrecondition, NotFound
 from modicum_server.ports.lists import Keyed
@@ -33,11 +34,12 @@ class ErasureWork:
 
 @dataclass(frozen=True, slots=True)
 class NewResult:
-    """What stands in place of a result: nothing where it was REMOVED."""
+    """What stands in place of a result: nothing where it was REMOVED. `says` is what it says for lists."""
 
     outcome: ErasedOutcome
     result_digest: str = ""
     findings_digest: str = ""
+    says: AuditOutcome | None = None
 
 
 class Erasures(Protocol):

@@ -5,8 +5,8 @@ from typing import Any
 from sqlalchemy import Row, func, literal, select
 from sqlalchemy.sql.functions import coalesce
 
-from modicum_server.domain.audits import Audit, AuditFailure, AuditProgress, AuditState, Stage
-from modicum_server.domain.documents import SPECIFICATION, document_of, value_of
+from modicum_server.domain.audits import Audit, AuditFailure, AuditOutcome, AuditProgress, AuditState, Stage
+from modicum_server.domain.documents import OUTCOME, SPECIFICATION, Document, document_of, value_of
 from modicum_server.store import tables
 from modicum_server.store.projects import project_of
 
@@ -56,7 +56,13 @@ def audit_columns(audit: Audit) -> dict[str, Any]:
         "artifact_digests": _artifacts_of(audit),
         "reused_from": audit.reused_from,
         "erased": audit.erased,
+        "outcome": outcome_column(audit.outcome),
     }
+
+
+def outcome_column(outcome: AuditOutcome | None) -> Document | None:
+    """Return what a result says as the value of its column."""
+    return None if outcome is None else document_of(OUTCOME, outcome)
 
 
 def _artifacts_of(audit: Audit) -> Any:
@@ -94,4 +100,5 @@ def audit_of(row: Row[Any]) -> Audit:
         start_time=row.start_time,
         end_time=row.end_time,
         erased=row.erased,
+        outcome=value_of(OUTCOME, row.outcome) if row.outcome else None,
     )

@@ -12,14 +12,14 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from modicum_server.domain.audits import Audit, AuditFailure, AuditState, ItemCounts, Stage, Unended
+from modicum_server.domain.audits import Audit, AuditFailure, AuditOutcome, AuditState, ItemCounts, Stage, Unended
 from modicum_server.domain.datasets import DatasetItem
 from modicum_server.domain.models import VersionState
 from modicum_server.domain.stopping import STOPPED, StopReason
 from modicum_server.errors import DatasetNotFound, ModelVersionNotFound
 from modicum_server.ports import AuditFilter, Keyed
 from modicum_server.store import tables
-from modicum_server.store.audit_rows import AUDIT, audit_columns, audit_of
+from modicum_server.store.audit_rows import AUDIT, audit_columns, audit_of, outcome_column
 from modicum_server.store.changes import notify_audit_changed
 from modicum_server.store.datasets import item_of
 from modicum_server.store.projects import advisory_key
@@ -162,10 +162,17 @@ class PostgresAudits:
         query = update(tables.audits).where(_AUDITS.name == name)
         await self._connection.execute(query.values(passes_planned=_AUDITS.passes_done + passes))
 
-    async def succeed(self, name: str, *, result_digest: str, artifacts: Sequence[str]) -> None:
-        """SUCCEEDED, referring to these artifact digests too; no effect on a terminal one."""
-        digests = sorted({*artifacts, result_digest})
-        await self._end(name, AuditState.SUCCEEDED, result_digest=result_digest, artifact_digests=digests)
+    async def succeed(
+        self, name: str, *, result_digest: str, artifacts: Sequence[str], outcome: AuditOutcome | None = None
+    ) -> None:
+        """SUCCEEDED, referring to these artifact digests too; no effect on a terminal one. `outcome` is for lists."""
+        await self._end(
+            name,
+            AuditState.SUCCEEDED,
+            result_digest=result_digest,
+            artifact_digests=sorted({*artifacts, result_digest}),
+            outcome=outcome_column(outcome),
+        )
 
     async def fail(self, name: str, failure: AuditFailure) -> None:
         """FAILED unless it has ended; its unclaimed shards are deleted, held ones see CANCELLED at renewal."""

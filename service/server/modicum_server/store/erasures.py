@@ -22,6 +22,7 @@ from modicum_server.domain.erasures import (
 )
 from modicum_server.ports import ErasureWork, Keyed, NewResult
 from modicum_server.store import tables
+from modicum_server.store.audit_rows import outcome_column
 from modicum_server.store.changes import notify_audit_changed
 from modicum_server.store.erased_rows import open_swaps, remove, unended, uses
 from modicum_server.store.projects import advisory_key, project_of
@@ -225,6 +226,7 @@ def _items_of(query: Select[Any], project: str, digest: str) -> Select[Any]:
 def _columns(new: NewResult) -> dict[str, Any]:
     """The columns of an audit with a new result, or with none."""
     values: dict[str, Any] = {"sequence": _AUDITS.sequence + 1, "result_digest": new.result_digest}
+    values["outcome"] = outcome_column(new.says)
     values["artifact_digests"] = sorted({new.result_digest, new.findings_digest} - {""})
     if new.outcome is ErasedOutcome.REMOVED:
         values |= {"state": "FAILED", "failure_reason": IMAGE_ERASED, "failure_detail": REMOVED_DETAIL}

@@ -215,6 +215,11 @@ audits = Table(
     Column("reused_from", NAME, nullable=False),
     Column("parameters", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
     counter("erased"),
+    Column(
+        "outcome",
+        JSONB(none_as_null=True),
+        comment="what the result says; null: none, or of an earlier release",
+    ),
     one_of("state", AuditState),
     one_of("stage", Stage),
     Index(None, "project", "id"),

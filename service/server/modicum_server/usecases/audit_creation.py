@@ -370,6 +370,7 @@ def _reusing(stored: Audit, audit: Audit) -> Audit:
         state=AuditState.SUCCEEDED,
         progress=replace(stored.progress, passes_planned=0, passes_done=0),
         result_digest=stored.result_digest,
+        outcome=stored.outcome,
         reused_from=stored.name,
         start_time=audit.create_time,
         end_time=audit.create_time,

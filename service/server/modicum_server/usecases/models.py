@@ -1,9 +1,11 @@
 """Models: names under which versions are registered."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
-from modicum_server.domain.models import Model
+from modicum_server.domain.models import Model, ModelVerdict
 from modicum_server.domain.projects import Principal, Role
 from modicum_server.domain.trail import Verb
 from modicum_server.errors import ModelNotFound, ResourceInUse
@@ -31,7 +33,7 @@ class Models:
         """
         authorise(principal, project_of("model", name), Role.VIEWER)
         async with self._store.transaction() as transaction:
-            return _there(await transaction.models.get(name), name)
+            return await _with_verdict(transaction, _there(await transaction.models.get(name), name))
 
     async def page(self, principal: Principal, parent: str, request: PageRequest) -> Page[Model]:
         """List the models of a project, by name.
@@ -41,7 +43,8 @@ class Models:
         """
         authorise(principal, project_of("project", parent, "parent"), Role.VIEWER)
         async with self._store.transaction() as transaction:
-            return await read_page(request, f"models of {parent}", partial(transaction.models.page, parent))
+            page = await read_page(request, f"models of {parent}", partial(transaction.models.page, parent))
+            return Page(await _with_verdicts(transaction, parent, page.rows), page.next_token)
 
     async def create(self, principal: Principal, parent: str, model_id: str, options: CreateOptions) -> Model:
         """Create a model, or return the existing one of that name.
@@ -58,12 +61,13 @@ class Models:
             created = await request.recall(transaction)
             present = await transaction.models.get(name)
             if created is not None:
-                return _there(present, name)
-            if options.validate_only:
-                return present or Model(name=name, create_time=datetime.now(UTC))
-            await request.remember(transaction, name)
+                return await _with_verdict(transaction, _there(present, name))
+            if options.validate_only and present is None:
+                return Model(name=name, create_time=datetime.now(UTC))
+            if not options.validate_only:
+                await request.remember(transaction, name)
             if present is not None:
-                return present
+                return await _with_verdict(transaction, present)
             return await create_model(transaction, principal, name)
 
     async def delete(self, principal: Principal, name: str) -> None:
@@ -82,6 +86,21 @@ class Models:
             refuse_in_use(name, await transaction.models.audits_of(name))
             await transaction.models.delete(name)
             await record(transaction, principal, Verb.DELETE_MODEL, name)
+
+
+async def _with_verdict(transaction: Transaction, model: Model) -> Model:
+    (judged,) = await _with_verdicts(transaction, project_of("model", model.name), [model])
+    return judged
+
+
+async def _with_verdicts(transaction: Transaction, project: str, models: Sequence[Model]) -> tuple[Model, ...]:
+    """Return models of a project with their newest verdicts, which one statement reads."""
+    verdicts = await transaction.overviews.newest_verdicts(project, [model.name for model in models])
+    short = {
+        name: ModelVerdict(one.name, one.audit, one.model_versions, one.outcome, one.create_time)
+        for name, one in verdicts.items()
+    }
+    return tuple(replace(model, newest_verdict=short.get(model.name)) for model in models)
 
 
 def _there(model: Model | None, name: str) -> Model:

@@ -12,6 +12,7 @@ from typing import Any
 
 from modicum.gate.outcomes import badness, headline_of, shown_outcomes, spot_outcome, spot_rows, worst
 
+from modicum_server.domain.audits import AuditOutcome
 from modicum_server.domain.searches import TargetRule
 from modicum_server.domain.statistics import DEFAULTS
 from modicum_server.errors import ArtifactCorrupt, ArtifactNotFound
@@ -73,11 +74,6 @@ Facts = Mapping[str, VersionFacts]
 """By the name of the version."""
 
 
-def worst_of(facts: Facts) -> VersionFacts:
-    """Return the facts of the version with the worst outcome, the first of several; empty ones of no version."""
-    return min(facts.values(), key=lambda one: badness(one.outcome), default=VersionFacts())
-
-
 def mitigation_of(facts: Facts) -> str:
     """Return the verdict of the first check of an ensemble; empty where none was made."""
     return next((one.mitigation for one in facts.values() if one.mitigation), "")
@@ -132,7 +128,24 @@ class ResultFacts:
         except ArtifactCorrupt as error:
             self._on_corrupt(error)
             return {}
-        return {model["model_version"]: _facts(model, document) for model in document.get("models", ())}
+        return facts_in(document)
+
+
+def facts_in(document: Mapping[str, Any]) -> Facts:
+    """Return what a result document says."""
+    return {model["model_version"]: _facts(model, document) for model in document.get("models", ())}
+
+
+def outcome_in(document: Mapping[str, Any]) -> AuditOutcome:
+    """Return what a result document says of the version with the worst outcome."""
+    return outcome_of(facts_in(document))
+
+
+def outcome_of(facts: Facts) -> AuditOutcome:
+    """Return what is said of the version with the worst outcome, the first of several; empty texts of no version."""
+    version = min(facts, key=lambda name: badness(facts[name].outcome), default="")
+    told = facts.get(version, VersionFacts())
+    return AuditOutcome(version, told.outcome, told.headline, told.spots, mitigation_of(facts))
 
 
 def _facts(model: Mapping[str, Any], document: Mapping[str, Any]) -> VersionFacts:

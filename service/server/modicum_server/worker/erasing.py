@@ -142,7 +142,7 @@ async def _replace(context: WorkerContext, name: str, audit: str, made: _Anew | 
     sizes: dict[str, int] = {}
     new = NewResult(ErasedOutcome.REMOVED)
     if summary is not None:
-        new = NewResult(ErasedOutcome.SUMMARISED, digest_of(summary.document), summary.findings_digest)
+        new = NewResult(ErasedOutcome.SUMMARISED, digest_of(summary.document), summary.findings_digest, summary.says)
         sizes = {new.findings_digest: summary.findings.stat().st_size, new.result_digest: len(summary.document)}
     async with context.store.transaction() as transaction:
         for digest in sorted(sizes):

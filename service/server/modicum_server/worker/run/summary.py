@@ -11,11 +11,13 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from modicum_server.domain.audits import AuditOutcome
 from modicum_server.domain.findings import Finding
 from modicum_server.measures.document import canonical_json, result_document
 from modicum_server.measures.rows import FindingsArtifact, write_findings
 from modicum_server.ports import Keyed, Store
 from modicum_server.processes.locked_folders import create_locked_folder
+from modicum_server.usecases.result_facts import outcome_in
 from modicum_server.worker.context import Claim, WorkerContext
 from modicum_server.worker.plan.summary import Subject
 
@@ -29,11 +31,12 @@ FOLDER_PREFIX = "modicum-findings-"
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Both artifacts of a result: the findings in a file, the document in memory."""
+    """Both artifacts of a result: the findings in a file, the document in memory, and what that `says` for lists."""
 
     findings: Path
     findings_digest: str
     document: bytes
+    says: AuditOutcome
 
 
 @contextlib.asynccontextmanager
@@ -113,7 +116,7 @@ def _pack_and_summarise(subject: Subject, findings: Iterator[Finding], artifact:
         retests=subject.retests,
         counterfactual=subject.counterfactual,
     )
-    return Summary(artifact, findings_digest, canonical_json(document))
+    return Summary(artifact, findings_digest, canonical_json(document), outcome_in(document))
 
 
 def _pieces(path: Path) -> Iterator[bytes]:

@@ -24,7 +24,9 @@ async def settle_summary(context: WorkerContext, claim: Claim, summary: Summary)
             return Outcome.CANCELLED
         for digest, size in sizes.items():
             await transaction.artifacts.add(shard.project, digest, size)
-        await transaction.audits.succeed(shard.audit, result_digest=result_digest, artifacts=sorted(sizes))
+        await transaction.audits.succeed(
+            shard.audit, result_digest=result_digest, artifacts=sorted(sizes), outcome=summary.says
+        )
     context.metrics.audits.ended(audit, "succeeded")
     return Outcome.DONE
 

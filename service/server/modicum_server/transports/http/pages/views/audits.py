@@ -4,7 +4,6 @@ import asyncio
 import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
@@ -12,7 +11,7 @@ from uuid import uuid4
 
 from starlette.responses import Response
 
-from modicum_server.domain.audits import Audit, AuditState, Stage
+from modicum_server.domain.audits import Audit, AuditOutcome, AuditState, Stage
 from modicum_server.domain.projects import Role
 from modicum_server.errors import AuditNotFound, ModelVersionNotFound, ModicumError
 from modicum_server.transports.http.pages import headers
@@ -30,7 +29,7 @@ from modicum_server.usecases.judging import AskedPolicy, starting_policy
 from modicum_server.usecases.pages import PageRequest
 from modicum_server.usecases.reports import ReportFormat
 from modicum_server.usecases.request_ids import CreateOptions
-from modicum_server.usecases.result_facts import VersionFacts, mitigation_of, worst_of
+from modicum_server.usecases.result_facts import outcome_of
 from modicum_server.usecases.watching import Watched, remaining_seconds
 
 AUDITS_SHOWN = 50
@@ -72,17 +71,16 @@ async def _list(visit: Visit) -> Response:
     )
 
 
-async def _found(visit: Visit, audits: Sequence[Audit]) -> Mapping[str, VersionFacts]:
+async def _found(visit: Visit, audits: Sequence[Audit]) -> Mapping[str, AuditOutcome]:
     """Return, by the name of the audit, what each found of the version with the worst outcome.
 
-    Beside it stands what its check of an ensemble says. An audit whose result can no longer be read is left out.
+    It is stored, but for results of earlier releases: those are read. One that can no longer be read is left out.
     """
-    facts = await asyncio.gather(*map(visit.use_cases.overviews.facts, audits))
-    return {
-        audit.name: replace(worst_of(of_audit), mitigation=mitigation_of(of_audit))
-        for audit, of_audit in zip(audits, facts, strict=True)
-        if of_audit
-    }
+    stored = {audit.name: audit.outcome for audit in audits if audit.outcome}
+    others = [audit for audit in audits if audit.result_digest and audit.name not in stored]
+    facts = await asyncio.gather(*map(visit.use_cases.overviews.facts, others))
+    read = {audit.name: outcome_of(said) for audit, said in zip(others, facts, strict=True) if said}
+    return stored | read
 
 
 async def _audit(visit: Visit) -> Response:
