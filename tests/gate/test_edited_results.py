@@ -13,8 +13,9 @@ from modicum.gate.recount import first_difference
 from modicum_server.domain.searches import TargetRule
 from modicum_server.domain.statistics import Statistics
 from modicum_server.measures.registry import measure_titles
+from modicum_server.measures.rows import finding_row
 
-from tests.gate.server_documents import CATS, EVERYONE, RATES, every_outcome, reported, served, trial
+from tests.gate.server_documents import CATS, EVERYONE, FINDINGS, RATES, every_outcome, reported, served, trial
 from tests.measures.example_audit import SEARCH, document_and_rows
 
 OTHER_CLASS = replace(SEARCH, target_rule=TargetRule.RANDOM_OTHER)
@@ -219,6 +220,39 @@ def test_an_outcome_of_a_spot_test_that_was_removed_is_noticed(path):
     del part[path[-1]]
 
     assert first_difference(document) == f"spots[0].{dotted(path)} is None, but DECISIVE was counted"
+
+
+def spot_tested(**more):
+    """A report with rows, whose spot test has its trials on images of their class."""
+    document, _ = served(trial(EVERYONE[:CATS], follow=True))
+    return json.loads(json.dumps({**document, "rows": [finding_row(one) for one in FINDINGS], **more}))
+
+
+def test_a_spot_test_of_the_images_in_the_rows_is_taken():
+    assert first_difference(spot_tested()) == ""
+
+
+def test_a_spot_test_of_more_images_than_the_rows_have_is_noticed():
+    edited = spot_tested()
+    edited["spots"][0]["rows"][1]["sources"] += 1
+
+    assert first_difference(edited) == f"spots[0].rows[1].sources is {CATS + 1}, but {CATS} was counted"
+
+
+def test_a_spot_test_on_images_of_another_class_is_noticed():
+    edited = spot_tested()
+    edited["spots"] = spot_tested(spots=served(trial(EVERYONE[CATS:], follow=False))[0]["spots"])["spots"]
+
+    told = f"spots[0].rows[1].places[0].pasted: the predicted class of image {CATS} is 0, but 1 was counted"
+    assert first_difference(edited) == told
+
+
+def test_a_spot_test_of_some_images_is_not_counted_again():
+    edited = spot_tested()
+    edited["specification"]["controls"][0]["images"] = CATS
+    edited["spots"][0]["rows"][1]["sources"] = CATS // 2
+
+    assert not first_difference(edited).startswith("spots[0].rows[1].sources")
 
 
 def test_a_row_that_was_removed_is_noticed():

@@ -62,7 +62,7 @@ def _of_a_spot_test(path: str, test: Document, document: Document) -> Difference
 
 def _classes_without_row(path: str, test: Document, document: Document) -> Differences:
     """Classes that the test has no row of, though enough images are of them, where it took place on all images."""
-    if not test["rows"] or document["schema_version"] < ROWS_SINCE or not _is_on_all(document):
+    if not test["rows"] or document["schema_version"] < ROWS_SINCE or not is_on_all(document):
         return
     tested = {str(row["target_class"]) for row in test["rows"]}
     beside = asked_searches(document)[test.get("search_index", 0)]
@@ -78,7 +78,7 @@ def _classes_without_row(path: str, test: Document, document: Document) -> Diffe
                 yield f"{path}.rows of class {index}", "missing", f"one of {one['n']} images"
 
 
-def _is_on_all(document: Document) -> bool:
+def is_on_all(document: Document) -> bool:
     """Whether the spot test was to take all images, and none was erased since."""
     plans = [one["images"] for one in document["specification"].get("controls", ()) if one["control"] == "spot"]
     on_all = all(images == 0 or images >= document["dataset"]["audited"] for images in plans)

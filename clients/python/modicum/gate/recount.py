@@ -18,6 +18,7 @@ from modicum.gate.other_alpha import RATES
 from modicum.gate.report_parts import BESIDE_THE_RESULT
 from modicum.gate.row_facts import RowFacts
 from modicum.gate.searched import searched
+from modicum.gate.spots_of_rows import spots_of_other_images
 
 Document = Mapping[str, Any]
 USUAL_LEVEL = 0.95
@@ -52,6 +53,7 @@ def _of_its_rows(document: Document) -> Differences:
             yield from differing_fields(f"{path}.counts", search["counts"], _counts(images))
             compared = {name: one for name, one in search["measures"].items() if whole or name in OF_ALL_RELEASES}
             yield from _measures_differing(f"{path}.measures", compared, images, level, whole=whole)
+    yield from spots_of_other_images(document)
     yield from contradictions(document)
 
 
