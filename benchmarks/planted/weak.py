@@ -19,6 +19,7 @@ RANGE = (0.3, 0.5)
 """Least share that follows, and the share below which it lies."""
 OPACITIES = (0.05, 0.08, 0.12, 0.17, 0.25, 0.35, 0.5, 0.7, 0.85)
 STRAYS = (0.5, 0.35, 0.25, 0.18, 0.12, 0.08, 0.05, 0.02, 0.01)
+"""Both from the weakest cue to the strongest."""
 LEVELS = len(OPACITIES)
 FINEST = 0.25
 """Between levels, the smallest step."""
@@ -28,11 +29,11 @@ DRAWN = 13
 
 
 class Way(StrEnum):
-    """How a cue is weakened. The weakest level comes first."""
+    """How a cue is weakened."""
 
-    PALE = "paler, on all pictures of the class"
-    HALF = "paler, on half of the pictures of the class"
-    STRAY = "on all pictures of the class, and on some of the others"
+    PALE = "paler"
+    HALF = "paler, on half of the pictures"
+    STRAY = "strays"
 
 
 KINDS = (

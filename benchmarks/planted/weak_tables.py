@@ -6,7 +6,7 @@ from modicum_server.measures.number_words import share_text
 
 from benchmarks.planted.counting import Row, tally, with_audit
 from benchmarks.planted.run import WEAK_AUDITS, levels
-from benchmarks.planted.weak import LEVELS, RANGE, WeakCue, in_range
+from benchmarks.planted.weak import LEVELS, RANGE, WeakCue, in_range, next_level
 from benchmarks.planted.weak import weak_cues as sought_cues
 from benchmarks.tables import table
 
@@ -17,7 +17,13 @@ def weak_cues(trained: Sequence[Row], networks: Sequence[Row]) -> Iterator[str]:
     audited = {row["name"]: row for row in networks}
     yield from _introduction([share for _, shares in searches for share in shares.values()], searches)
     yield from table(
-        ("network", "cue", "weakened", "follow, by level", *(f"{images:,} images" for images, _ in WEAK_AUDITS)),
+        (
+            "network",
+            "cue",
+            "weakened",
+            "follow, by opacity or share that strays",
+            *(f"{images:,} images" for images, _ in WEAK_AUDITS),
+        ),
         [_line(sought, shares, audited) for sought, shares in searches],
     )
     made = [row for sought, shares in searches if (row := _audited(sought, shares, audited))]
@@ -28,16 +34,26 @@ def weak_cues(trained: Sequence[Row], networks: Sequence[Row]) -> Iterator[str]:
 def _introduction(shares: Sequence[float], searches: Sequence[tuple[WeakCue, Mapping[float, float]]]) -> Iterator[str]:
     least, most = (share_text(one) for one in RANGE)
     fewer, more = sum(one < RANGE[0] for one in shares), sum(one >= RANGE[1] for one in shares)
-    without = sum(not any(map(in_range, each.values())) for _, each in searches)
+    open_ended = sum(next_level(each) is not None for _, each in searches)
+    in_vain = sum(next_level(each) is None and not any(map(in_range, each.values())) for _, each in searches)
     yield (
         f"Weak cues. The design has hardly any cue that {least} to {most} follow, so such cues were sought. A cue of "
-        f"one class is made paler, or is put on some pictures of the other classes, on a grid of {LEVELS} levels, "
-        f"which is halved until {least} to {most} follow. Kinds, classes, grid and seeds were declared before any "
-        "network was trained. The followed share alone decides which network is audited, and it is measured before. "
-        f"None of them takes part in choosing a limit. In {len(searches)} searches {len(shares)} networks were "
-        f"trained, and {fewer + more} were left out: fewer follow in {fewer}, more in {more}. {without} of the "
-        "searches have no network in the range. A paler cue is on all or half of the pictures of its class, one that "
-        "strays on all of them. These networks have no audit of 25 passes, and their measures are not compared:\n"
+        f"one class is made paler, or is put on some pictures of the other classes, on a grid of {LEVELS} levels. The "
+        f"grid is halved until {least} to {most} follow, and then the step between two levels. The followed share "
+        "alone decides which network is audited, and it is measured before. None of these networks takes part in "
+        "choosing a limit.\n"
+    )
+    yield (
+        "Kinds, classes, grid and seeds were declared before any network was trained. Two things were added later: "
+        "levels between those of the grid after twelve networks were trained, and the last six searches after seven "
+        f"audits. {len(searches)} of {len(sought_cues())} searches have begun. {len(shares)} networks were trained, "
+        f"and {fewer + more} left out: fewer than {least} follow in {fewer}, at least {most} in {more}. Searches that "
+        f"ended without a network in the range: {in_vain}. Not ended: {open_ended}.\n"
+    )
+    yield (
+        "A paler cue is mixed with the picture by its opacity. A cue that strays is on all pictures of its class, and "
+        "on that share of the others. Bold is the network that was audited. There is no audit of 25 passes, and "
+        "measures are not compared. The outcome is that of the class with the cue:\n"
     )
 
 
