@@ -1,7 +1,7 @@
-"""The one version of the three distributions: `version` in the pyproject.toml of the root.
+"""The one version of the distributions: `version` in the pyproject.toml of the root.
 
 python tools/version.py            copies it to where packaging needs it written out: the two other pyproject.toml,
-                                   and what the server requires of them
+                                   what the server requires of them, and the package of the TypeScript client
 python tools/version.py --check    only says which copies differ
 """
 
@@ -12,11 +12,15 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 ROOT = REPOSITORY / "pyproject.toml"
+#: After the name of the package: that of others stands after theirs.
+NPM = re.compile(r'("name": "@modicum/client",\s+"version": ")[^"]+(")')
 #: By file, patterns for the lines that contain the version between two groups.
 COPIES = {
     ROOT: re.compile(r'^(    "modicum(?:-sis)?==)[^"]+(",)$', re.MULTILINE),
     REPOSITORY / "clients/python/pyproject.toml": re.compile(r'^(version = ")[^"]+(")$', re.MULTILINE),
     REPOSITORY / "service/sis/pyproject.toml": re.compile(r'^(version = ")[^"]+(")$', re.MULTILINE),
+    REPOSITORY / "clients/typescript/package.json": NPM,
+    REPOSITORY / "clients/typescript/package-lock.json": NPM,
 }
 
 

@@ -1,0 +1,167 @@
+/** Uploads of artifacts: what the server lacks is sent, and goes on where it broke. */
+import { sha256 } from "@noble/hashes/sha2.js";
+import { bytesToHex } from "@noble/hashes/utils.js";
+
+import type { Connection } from "./connection.js";
+import type { components } from "./contract.js";
+import { ModicumError } from "./errors.js";
+import { TimeLimit } from "./limits.js";
+
+type Missing = components["schemas"]["FindMissingArtifactsResponse"];
+
+/** Bytes to upload. A `Blob` is read in pieces: in Node, `openAsBlob` of `node:fs` makes one of a file. */
+export type Content = Blob | Uint8Array<ArrayBuffer> | string;
+
+/** A picture or array of a data set. */
+export interface DatasetImage {
+  /** Its name in the data set, such as cat/1.png. */
+  readonly item: string;
+  readonly content: Content;
+  /** The name or the number of its class. */
+  readonly label?: string;
+}
+
+const AT_ONCE = 6; // as many connections as a browser opens to a server
+const DIGESTS_A_REQUEST = 5_000;
+/** A slower upload is broken off and goes on. */
+const SLOWEST_BYTES_PER_SECOND = 256 * 1024;
+/** Reasons after which an upload goes on where the server has got to. */
+const RESUMABLE = new Set(["UPLOAD_BUSY", "UPLOAD_INVALID", "UPLOAD_TRUNCATED"]);
+const PASSING = new Set([0, 429, 500, 502, 503, 504]);
+
+/** The SHA-256 of a content, in hexadecimal digits. */
+export async function digestOf(content: Content): Promise<string> {
+  const hash = sha256.create();
+  const reader = blobOf(content).stream().getReader();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return bytesToHex(hash.digest());
+    hash.update(value);
+  }
+}
+
+/** Uploads contents that the project lacks, and returns their digests in order. */
+export async function upload(
+  connection: Connection,
+  project: string,
+  contents: readonly Content[],
+  signal?: AbortSignal,
+): Promise<string[]> {
+  const digests: string[] = [];
+  for (const content of contents) digests.push(await digestOf(content)); // one after the other: memory stays small
+  const byDigest = new Map(digests.map((digest, place) => [digest, blobOf(contents[place] ?? "")]));
+  const missing = await findMissing(connection, project, [...byDigest.keys()], signal);
+  const waiting = [...missing];
+  const send = async (): Promise<void> => {
+    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+      const [digest, offset] = next;
+      await sendResuming(connection, project, byDigest.get(digest) ?? new Blob(), { digest, offset, signal });
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(AT_ONCE, waiting.length) }, send));
+  return digests;
+}
+
+/** Uploads images and a manifest of them, and returns the manifest's digest, of which a data set is made. */
+export async function uploadImages(
+  connection: Connection,
+  project: string,
+  images: readonly DatasetImage[],
+  signal?: AbortSignal,
+): Promise<string> {
+  const contents = images.map((image) => image.content);
+  const digests = await upload(connection, project, contents, signal);
+  const rows = images.map(({ item, label }, place) => ({ item, image: digests[place], ...(label ? { label } : {}) }));
+  const manifest = rows.map((row) => `${JSON.stringify(row)}\n`).join("");
+  const [digest = ""] = await upload(connection, project, [manifest], signal);
+  return digest;
+}
+
+/** The digests that the project lacks, each with the bytes that a broken upload left. */
+async function findMissing(
+  connection: Connection,
+  project: string,
+  digests: readonly string[],
+  signal?: AbortSignal,
+): Promise<Map<string, number>> {
+  const found = new Map<string, number>();
+  for (let start = 0; start < digests.length; start += DIGESTS_A_REQUEST) {
+    const request = new Request(`${connection.address}/v1/projects/${project}/artifacts:findMissing`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ digests: digests.slice(start, start + DIGESTS_A_REQUEST) }),
+    });
+    const response = await connection.send(request, { repeatable: true, signal });
+    const { missing } = (await response.json()) as Missing;
+    for (const one of missing) found.set(one.digest, Number(one.receivedBytes));
+  }
+  return found;
+}
+
+interface Sending {
+  readonly digest: string;
+  readonly offset: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+async function sendResuming(connection: Connection, project: string, blob: Blob, sending: Sending): Promise<void> {
+  const attempts = connection.patientAttempts();
+  let { offset } = sending;
+  for (;;) {
+    try {
+      await send(connection, project, blob, { ...sending, offset });
+      return;
+    } catch (error) {
+      if (!(error instanceof ModicumError)) throw error;
+      if (error.reason === "DIGEST_MISMATCH") throw sourceChanged(error);
+      if (!RESUMABLE.has(error.reason) && !PASSING.has(error.status)) throw error;
+      await requireReadable(blob);
+      await attempts.after(error, error.retryAfterSeconds, sending.signal);
+    }
+    const missing = await findMissing(connection, project, [sending.digest], sending.signal);
+    const resumed = missing.get(sending.digest);
+    if (resumed === undefined) return;
+    if (resumed > offset) attempts.beginAnew();
+    offset = resumed;
+  }
+}
+
+async function send(connection: Connection, project: string, blob: Blob, sending: Sending): Promise<void> {
+  const { digest, offset } = sending;
+  const left = blob.size - offset;
+  const range = left > 0 ? `bytes ${offset}-${blob.size - 1}/${blob.size}` : `bytes */${blob.size}`;
+  const limit = new TimeLimit(connection.timeoutSeconds + left / SLOWEST_BYTES_PER_SECOND);
+  const request = new Request(`${connection.address}/v1/projects/${project}/artifacts/${digest}`, {
+    method: "PUT",
+    headers: offset > 0 ? { "Content-Range": range } : {},
+    body: blob.slice(offset),
+  });
+  try {
+    await connection.once(request, limit.signalWith(sending.signal));
+  } catch (error) {
+    throw limit.ended(error) ? connection.broken(error) : error;
+  } finally {
+    limit.clear();
+  }
+}
+
+/** Throws if a file behind the blob was changed or deleted: a platform then reports a broken connection. */
+async function requireReadable(blob: Blob): Promise<void> {
+  try {
+    await blob.slice(0, 1).arrayBuffer();
+  } catch (error) {
+    throw sourceChanged(error);
+  }
+}
+
+function sourceChanged(cause: unknown): ModicumError {
+  return new ModicumError(
+    "the content changed while it was uploaded; upload it again once it is complete",
+    { reason: "SOURCE_CHANGED" },
+    { cause },
+  );
+}
+
+function blobOf(content: Content): Blob {
+  return content instanceof Blob ? content : new Blob([content]);
+}

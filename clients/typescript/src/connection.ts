@@ -1,0 +1,134 @@
+/** Sends requests: with the token, and again where that makes sense. */
+import { ModicumError, errorOf } from "./errors.js";
+import { TimeLimit } from "./limits.js";
+import { Attempts, CALL_ATTEMPTS, PATIENT_ATTEMPTS, type Pause, pause } from "./retrying.js";
+
+const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/;
+const ALWAYS_REPEATABLE = new Set(["GET", "HEAD", "PUT", "DELETE"]);
+const TOO_MANY = 429;
+const UNAVAILABLE = 503;
+const NOT_FOUND = 404;
+
+function isRepeatable(request: Request): boolean {
+  return ALWAYS_REPEATABLE.has(request.method) || request.headers.has("Idempotency-Key");
+}
+
+/** Sends a request, with headers and a signal in place of its own. */
+export type Fetch = (request: Request, init: RequestInit) => Promise<Response>;
+
+interface SendOptions {
+  /** Whether a second execution does no harm. Default: by the method and the Idempotency-Key. */
+  readonly repeatable?: boolean;
+  /** Ends the call with the signal's reason. Default: the request's own. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** How to reach a server. */
+export interface ConnectionOptions {
+  /** The token; without one, only what is open to everybody can be called. */
+  readonly token?: string;
+  /** How long a call may take, with all its attempts. Default: 60. Uploads and watches take as long as they need. */
+  readonly timeoutSeconds?: number;
+  /** Send the token over plain HTTP to another machine, because the network is trusted. */
+  readonly insecure?: boolean;
+  /** What sends a request. Default: the `fetch` of the platform. */
+  readonly fetch?: Fetch;
+}
+
+/** A server at an address such as https://modicum.example:7401. Nothing is sent before the first call. */
+export class Connection {
+  readonly address: string;
+  readonly timeoutSeconds: number;
+  readonly pause: Pause;
+  readonly #token: string;
+  readonly #fetch: Fetch;
+  /** A request lives as long as its response, or Node 20 would forget its signal. */
+  readonly #requests = new WeakMap<Response, Request>();
+  #replied = false;
+
+  /** Throws a ModicumError if the token would cross a network unencrypted (INSECURE_ADDRESS). */
+  constructor(address: string, options: ConnectionOptions = {}, paused: Pause = pause) {
+    const { protocol, hostname } = new URL(address);
+    this.#token = options.token?.trim() ?? "";
+    if (protocol === "http:" && this.#token && !LOOPBACK.test(hostname) && !options.insecure) {
+      throw new ModicumError(
+        `the token would be sent unencrypted to ${hostname}: use https://, or set insecure if you trust the network`,
+        { reason: "INSECURE_ADDRESS" },
+      );
+    }
+    this.address = address.replace(/\/+$/, "");
+    this.timeoutSeconds = options.timeoutSeconds ?? 60;
+    this.pause = paused;
+    this.#fetch = options.fetch ?? ((request, init) => fetch(request, init));
+  }
+
+  /** Attempts at something that goes on where it broke. */
+  patientAttempts(): Attempts {
+    return new Attempts(PATIENT_ATTEMPTS, this.pause);
+  }
+
+  /**
+   * Sends a request until there is a success.
+   *
+   * It is sent again if the server was too busy and says when to come back. It is also sent again if the connection
+   * broke or the server stopped, and a second execution does no harm: a POST then needs an Idempotency-Key.
+   */
+  async send(request: Request, options: SendOptions = {}): Promise<Response> {
+    const { repeatable = isRepeatable(request), signal: caller = request.signal } = options;
+    const deadline = Date.now() + this.timeoutSeconds * 1000;
+    const limit = new TimeLimit(this.timeoutSeconds);
+    const signal = limit.signalWith(caller);
+    const attempts = new Attempts(this.#replied ? PATIENT_ATTEMPTS : CALL_ATTEMPTS, this.pause);
+    try {
+      for (let attempt = 1; ; attempt += 1) {
+        try {
+          const response = await this.once(request.clone(), signal);
+          this.#requests.set(response, request);
+          return response;
+        } catch (error) {
+          if (!(error instanceof ModicumError)) throw error;
+          if (request.method === "DELETE" && error.status === NOT_FOUND && attempt > 1) return new Response("{}");
+          const told = error.status === TOO_MANY ? error.retryAfterSeconds : undefined;
+          const broke = error.status === 0 || error.status === UNAVAILABLE;
+          if (told === undefined && !(broke && repeatable)) throw error;
+          if (Date.now() + (told ?? 0) * 1000 >= deadline) throw error;
+          await attempts.after(error, told, signal);
+        }
+      }
+    } catch (error) {
+      throw limit.ended(error) ? this.#late(error) : error;
+    } finally {
+      limit.clear();
+    }
+  }
+
+  /**
+   * Sends a request once, and uses up its body: a copy of it would be held in memory.
+   *
+   * Throws a ModicumError for every reply that is no success; UNREACHABLE if none came.
+   */
+  async once(request: Request, signal: AbortSignal): Promise<Response> {
+    const headers = new Headers(request.headers);
+    if (this.#token) headers.set("Authorization", `Bearer ${this.#token}`);
+    let response: Response;
+    try {
+      response = await this.#fetch(request, { headers, signal, redirect: "manual" });
+    } catch (error) {
+      throw signal.aborted ? signal.reason : this.broken(error);
+    }
+    this.#replied = true;
+    if (!response.ok) throw await errorOf(response);
+    return response;
+  }
+
+  /** The error of a connection that broke, or that was never made. */
+  broken(cause: unknown): ModicumError {
+    const message = `no Modicum server can be reached at ${this.address}: check that it runs there`;
+    return new ModicumError(message, { reason: "UNREACHABLE" }, { cause });
+  }
+
+  #late(cause: unknown): ModicumError {
+    const message = `${this.address} did not reply within ${this.timeoutSeconds} s`;
+    return new ModicumError(message, { reason: "DEADLINE_EXCEEDED" }, { cause });
+  }
+}

@@ -1,0 +1,84 @@
+import assert from "node:assert/strict";
+import { openAsBlob } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+
+import { digestOf, upload } from "../src/artifacts.js";
+import { BROKEN, problem, scripted } from "./scripted.js";
+
+const CONTENT = "0123456789";
+const DIGEST = "84d89877f0d4041efb6bf91a16f0248f2fd573e6af05c19f96bedb9f882f7882";
+
+/** The reply that the project lacks a digest, or nothing. */
+function missing(receivedBytes?: number): Response {
+  const found = receivedBytes === undefined ? [] : [{ digest: DIGEST, receivedBytes: String(receivedBytes) }];
+  return new Response(JSON.stringify({ missing: found }));
+}
+
+/** The bodies and the ranges of the uploads. */
+function sent(script: ReturnType<typeof scripted>): Promise<[string, string | null][]> {
+  const puts = script.requests.filter((request) => request.method === "PUT");
+  return Promise.all(puts.map(async (put) => [await put.text(), put.headers.get("Content-Range")]));
+}
+
+test("a digest is that of the bytes", async () => {
+  assert.equal(await digestOf(CONTENT), DIGEST);
+  assert.equal(await digestOf(new TextEncoder().encode(CONTENT)), DIGEST);
+  assert.equal(await digestOf(new Blob(["01234", "56789"])), DIGEST);
+});
+
+test("a content is sent whole, and not at all if the project has it", async () => {
+  const [lacking, having] = [scripted(missing(0)), scripted(missing())];
+
+  assert.deepEqual(await upload(lacking.connection, "default", [CONTENT]), [DIGEST]);
+  assert.deepEqual(await upload(having.connection, "default", [CONTENT, CONTENT]), [DIGEST, DIGEST]);
+
+  assert.deepEqual(await sent(lacking), [[CONTENT, null]]);
+  assert.deepEqual(await sent(having), []);
+});
+
+test("an upload goes on where the server has got to", async () => {
+  const truncated = problem(400, "UPLOAD_TRUNCATED");
+  const busy = problem(409, "UPLOAD_BUSY", { "Retry-After": "1" });
+  const script = scripted(missing(2), BROKEN, missing(4), busy, missing(6), truncated, missing(10));
+
+  await upload(script.connection, "default", [CONTENT]);
+
+  assert.deepEqual(await sent(script), [
+    ["23456789", "bytes 2-9/10"],
+    ["456789", "bytes 4-9/10"],
+    ["6789", "bytes 6-9/10"],
+    ["", "bytes */10"],
+  ]);
+  assert.deepEqual(script.pauses.filter((seconds) => seconds >= 1), [1]);
+});
+
+test("an upload that somebody else ended is done", async () => {
+  const script = scripted(missing(0), problem(409, "UPLOAD_BUSY"), missing());
+
+  assert.deepEqual(await upload(script.connection, "default", [CONTENT]), [DIGEST]);
+});
+
+test("a refusal ends an upload", async () => {
+  const script = scripted(missing(0), problem(403, "ROLE_INSUFFICIENT"));
+
+  await assert.rejects(upload(script.connection, "default", [CONTENT]), { reason: "ROLE_INSUFFICIENT" });
+});
+
+test("a content that changed is told as such", async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), "modicum-"));
+  t.after(() => rm(folder, { recursive: true }));
+  const file = join(folder, "w.bin");
+  await writeFile(file, CONTENT);
+  const changing = async (): Promise<Response> => {
+    await writeFile(file, "another length");
+    return missing(0);
+  };
+  const changed = scripted(changing, BROKEN); // a platform that cannot read the file says that the connection broke
+  const differing = scripted(missing(0), problem(422, "DIGEST_MISMATCH"));
+
+  await assert.rejects(upload(changed.connection, "default", [await openAsBlob(file)]), { reason: "SOURCE_CHANGED" });
+  await assert.rejects(upload(differing.connection, "default", [CONTENT]), { reason: "SOURCE_CHANGED" });
+});
