@@ -26,6 +26,7 @@ SHOTS = {
     "datasets": "/datasets",
     "dataset": "/datasets/marked-pictures",
     "canvas": f"/datasets/marked-pictures?seen_by={PROJECT[1:]}/audits/summer",
+    "artifacts": "/artifacts",
     "judge": "/audits/summer/judge",
     "new-review": "/audits/summer/new-review",
     "verdicts": "/verdicts",

@@ -23,6 +23,7 @@ PAGES = (
     "/models/tiny/versions/1",
     "/datasets",
     "/datasets/few",
+    "/artifacts",
     "/new-audit",
     "/policies",
     "/swaps",

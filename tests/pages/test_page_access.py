@@ -28,6 +28,7 @@ HOSTILE = "<img src=x onerror=alert(1)>&\"'"
         f"/{OTHER}/models/hidden/versions/1",
         f"/{OTHER}/datasets",
         f"/{OTHER}/datasets/theirs",
+        f"/{OTHER}/artifacts",
         f"/{OTHER}/new-audit",
         f"/{OTHER}/trends",
         f"/{OTHER}/policies",

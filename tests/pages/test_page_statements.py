@@ -6,7 +6,7 @@ from html import unescape
 from types import ModuleType
 
 import pytest
-from modicum_server.transports.http.pages.views import audits, datasets, models, verdicts
+from modicum_server.transports.http.pages.views import artifacts, audits, datasets, models, verdicts
 from modicum_server.usecases import overviews
 
 from tests.measures.example_audit import LABELS
@@ -41,6 +41,7 @@ LISTS = {
     "audits that succeeded": Listing("/audits?state=SUCCEEDED", audits, "AUDITS_SHOWN"),
     "verdicts": Listing("/verdicts", verdicts, "VERDICTS_SHOWN", rf'href="(/{PROJECT}/verdicts/[^"?]+)"'),
     "data sets": Listing("/datasets", datasets, "DATASETS_SHOWN"),
+    "artifacts": Listing("/artifacts", artifacts, "ARTIFACTS_SHOWN", "<code>([0-9a-f]{64})</code>"),
     "pictures": Listing("/datasets/listed", datasets, "ITEMS_SHOWN", "<figcaption>([^<]+)<"),
 }
 

@@ -92,6 +92,17 @@ class Artifacts:
             fetch = partial(transaction.artifacts.page, project, beginning=beginning)
             return await read_page(request, f"artifacts of {project} that begin with {beginning}", fetch, weigh=_weight)
 
+    async def stored_bytes(self, principal: Principal, parent: str) -> int:
+        """Return the bytes of all artifacts of a project.
+
+        Raises:
+            FieldInvalid, ProjectNotFound
+        """
+        project = project_of("project", parent, "parent")
+        authorise(principal, project, Role.VIEWER)
+        async with self._store.transaction() as transaction:
+            return await transaction.artifacts.stored_bytes(project)
+
     async def find_missing(self, principal: Principal, parent: str, digests: Sequence[str]) -> list[MissingArtifact]:
         """Return the digests that the project does not hold, each once, in the order of the request.
 

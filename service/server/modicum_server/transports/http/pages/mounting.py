@@ -8,6 +8,7 @@ from modicum_server.transports.call_metrics import CallMetrics
 from modicum_server.transports.http.pages.assets import asset_route
 from modicum_server.transports.http.pages.page import PageServices, routes_of
 from modicum_server.transports.http.pages.views import (
+    artifacts,
     audits,
     datasets,
     erasing,
@@ -44,6 +45,7 @@ NOUNS = (
     models,
     datasets,
     pictures,
+    artifacts,
     new_audit,
     side_by_side,
     spot_swaps,
