@@ -241,8 +241,12 @@ def labels_of(panel: dict[str, Any]) -> set[str]:
     return {label for group in grouped for label in group.split(", ")}
 
 
-def test_links_between_dashboards_lead_to_one_of_them():
+def test_links_of_a_dashboard_lead_to_the_others_and_to_the_pages():
     uids = {read(path)["uid"] for path in BOARDS}
 
     for path in BOARDS:
-        assert {link["url"].removeprefix("/d/") for link in read(path)["links"]} == uids - {read(path)["uid"]}
+        document = read(path)
+        boxes = {one["name"] for one in document["templating"]["list"] if one["type"] == "textbox"}
+        urls = {link["url"].removeprefix("/d/") for link in document["links"]}
+        assert urls == uids - {document["uid"]} | {"${pages}"}
+        assert boxes == {"pages"}

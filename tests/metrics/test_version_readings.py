@@ -204,6 +204,19 @@ async def test_the_parameters_of_the_audit_stand_beside_the_numbers(reader):
     assert f"modicum_model_last_audit_info{{{labels}}} 1.0" in await exposed(reader)
 
 
+async def test_what_the_newest_audit_found_stands_in_words(reader, shelf):
+    told = json.loads(document(VERSION.format(2)))
+    (model,) = told["models"]
+    model["summary"] = ["A spot of 9x9 pixels decides: copied, it makes 35% of them 7."]
+    model["searches"][0]["readings"] = [{"control": "spot", "text": "", "outcome": "DECISIVE"}]
+    shelf.documents["2"] = json.dumps(told).encode()
+
+    text = await exposed(reader)
+
+    said = 'audit="2",found="DECISIVE",headline="A spot of 9x9 pixels decides",model="net",project="p",version="2"'
+    assert f"modicum_model_last_audit_found_info{{{said}}} 1.0" in text
+
+
 def verdict(number: int, outcome: VerdictOutcome) -> VersionVerdict:
     version, name = VERSION.format(number), f"projects/p/verdicts/v{number}"
     return VersionVerdict(version, name, "projects/p/audits/2", outcome, ENDED)

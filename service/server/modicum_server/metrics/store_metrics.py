@@ -178,10 +178,18 @@ def _audits_of_versions(versions: VersionReadings) -> Iterator[Metric]:
         "compare only where data set and search are equal.",
         labels=(*VERSION_LABELS, "audit", "dataset", *TERMS),
     )
+    found = GaugeMetricFamily(
+        "modicum_model_last_audit_found_info",
+        "Always 1. The labels are the version's newest audit, the worst outcome of its controls that decide, and what "
+        "was found, in words.",
+        labels=(*VERSION_LABELS, "audit", "found", "headline"),
+    )
     for reading in versions.readings:
         ended.add_metric(_names(reading), reading.audit.end_time.timestamp())
         described.add_metric([*_names(reading), *_terms(reading)], 1.0)
-    yield from (ended, described)
+        said = reading.headline.outcome, reading.headline.sentence
+        found.add_metric([*_names(reading), _last(reading.audit.audit), *said], 1.0)
+    yield from (ended, described, found)
 
 
 def _verdicts_of_versions(versions: VersionReadings) -> Iterator[Metric]:

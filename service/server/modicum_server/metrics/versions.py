@@ -17,6 +17,7 @@ from modicum_server.domain.gauges import NewestAudits, Sight, VersionAudit, Vers
 from modicum_server.domain.searches import TargetRule
 from modicum_server.errors import ArtifactCorrupt, ArtifactNotFound, ModicumError
 from modicum_server.ports import ArtifactStore, Store
+from modicum_server.usecases.result_facts import VersionFacts, facts_in
 from modicum_server.usecases.stored_results import read_whole
 
 #: Longest wait of a scrape for a reading that it started, so that an API shows its versions soon after its start.
@@ -36,7 +37,8 @@ class Headline:
     """Measures of one version by an audit's first search for the predicted class; None where unavailable.
 
     `rate` is R(threshold, alpha) over this many `images`; `companion` is the rate for a random other class. `canvas` is
-    channels x height x width. `passes` is the search's budget on one image, 0 for a method without one.
+    channels x height x width. `passes` is the search's budget on one image, 0 for a method without one. `outcome` is
+    the worst of the controls that decide, empty where none ran, and `sentence` says what was found.
     """
 
     method: str
@@ -53,6 +55,8 @@ class Headline:
     companion_low: float | None
     companion_high: float | None
     subset_fraction_median: float | None
+    outcome: str
+    sentence: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +90,8 @@ def headlines_of(document: bytes) -> Mapping[str, Headline]:
         model["model_version"]: [one for one in model["searches"] if _is_for_the_prediction(one)]
         for model in told["models"]
     }
-    return {version: _headline(found[0], canvas) for version, found in searches.items() if found}
+    facts = facts_in(told)
+    return {version: _headline(found[0], canvas, facts[version]) for version, found in searches.items() if found}
 
 
 def _is_for_the_prediction(search: Mapping[str, Any]) -> bool:
@@ -94,7 +99,7 @@ def _is_for_the_prediction(search: Mapping[str, Any]) -> bool:
     return rule == PREDICTED
 
 
-def _headline(search: Mapping[str, Any], canvas: str) -> Headline:
+def _headline(search: Mapping[str, Any], canvas: str, facts: VersionFacts) -> Headline:
     rate, companion, median = (search["measures"][name] for name in SHOWN)
     rate_low, rate_high = _ends(rate)
     companion_low, companion_high = _ends(companion)
@@ -113,6 +118,8 @@ def _headline(search: Mapping[str, Any], canvas: str) -> Headline:
         companion_low=companion_low,
         companion_high=companion_high,
         subset_fraction_median=median["value"],
+        outcome=facts.outcome,
+        sentence=facts.headline,
     )
 
 
