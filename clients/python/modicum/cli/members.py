@@ -3,11 +3,11 @@
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from modicum.cli import options
 from modicum.cli.consoles import print_json, stderr, stdout
 from modicum.cli.registration import Group, command
+from modicum.cli.tables import Column, Grid, print_grid
 from modicum.client import Client
 from modicum.members import Member
 
@@ -30,10 +30,8 @@ def list_members(*, project: options.Project = "", as_json: options.Json = False
     if as_json:
         print_json(members)
         return
-    table = Table("member", "role")
-    for member in members:
-        table.add_row(member.principal, member.role or "of a later release")
-    stdout().print(table)
+    rows = [(member.principal, member.role or "of a later release") for member in members]
+    print_grid(stdout(), Grid(columns=(Column("member", prose=True), Column("role")), rows=rows))
 
 
 @command(app)

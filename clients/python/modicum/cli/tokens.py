@@ -5,13 +5,12 @@ from datetime import datetime, timedelta
 from typing import Annotated
 
 import typer
-from rich.markup import escape
-from rich.table import Table
 
 from modicum.cli import options
 from modicum.cli.consoles import print_json, stderr, stdout
 from modicum.cli.options import RUN, option
 from modicum.cli.registration import Group, command
+from modicum.cli.tables import Column, Grid, print_grid
 from modicum.client import Client
 from modicum.errors import InvalidArgument
 from modicum.members import NewToken
@@ -33,13 +32,20 @@ def list_tokens(*, project: options.Project = "", as_json: options.Json = False)
     if as_json:
         print_json(tokens)
         return
-    table = Table("token", "member", "name", "projects", "expires", "last used")
-    for token in tokens:
-        used = "never" if token.last_used_time is None else f"{token.last_used_time:%Y-%m-%d %H:%M}"
-        name = escape(printable(token.display_name))
-        projects = "all of the member's" if token.all_projects else "this one"
-        table.add_row(last_part(token.name), token.principal, name, projects, _day(token.expire_time), used)
-    stdout().print(table)
+    names = ("token", "member", "name", "projects", "expires", "last used")
+    rows = [
+        (
+            last_part(token.name),
+            token.principal,
+            printable(token.display_name),
+            "all of the member's" if token.all_projects else "this one",
+            _day(token.expire_time),
+            "never" if token.last_used_time is None else f"{token.last_used_time:%Y-%m-%d %H:%M}",
+        )
+        for token in tokens
+    ]
+    prose = {"member", "name", "projects"}
+    print_grid(stdout(), Grid(columns=[Column(name, prose=name in prose) for name in names], rows=rows))
 
 
 @command(app)

@@ -5,13 +5,12 @@ from itertools import islice
 from typing import Annotated
 
 import typer
-from rich.markup import escape
-from rich.table import Table
 
 from modicum.cli import options
 from modicum.cli.consoles import print_json, stdout
 from modicum.cli.options import OUTPUT, option
 from modicum.cli.registration import Group, command
+from modicum.cli.tables import Column, Grid, print_grid
 from modicum.client import Client
 from modicum.resource_names import printable
 from modicum.trail import TrailEntry
@@ -43,10 +42,10 @@ def list_entries(
     if as_json:
         print_json(entries)
         return
-    table = Table("time (UTC)", "principal", "verb", "resource", "outcome", "from")
-    for entry in entries:
-        table.add_row(*map(escape, map(printable, _row(entry))))
-    stdout().print(table)
+    names = ("time (UTC)", "principal", "verb", "resource", "outcome", "from")
+    rows = [tuple(map(printable, _row(entry))) for entry in entries]
+    prose = {"principal", "resource", "outcome"}
+    print_grid(stdout(), Grid(columns=[Column(name, prose=name in prose) for name in names], rows=rows))
 
 
 @command(app)

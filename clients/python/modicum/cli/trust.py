@@ -3,13 +3,12 @@
 from typing import Annotated
 
 import typer
-from rich.markup import escape
-from rich.table import Table
 
 from modicum.cli import options
 from modicum.cli.consoles import print_json, stderr, stdout
 from modicum.cli.options import RUN, option
 from modicum.cli.registration import Group, command
+from modicum.cli.tables import Column, Grid, print_grid
 from modicum.cli.tokens import duration
 from modicum.client import Client
 from modicum.errors import InvalidArgument
@@ -34,17 +33,20 @@ def list_rules(*, project: options.Project = "", as_json: options.Json = False) 
     if as_json:
         print_json(rules)
         return
-    table = Table("rule", "issuer", "audience", "claims", "role", "minutes")
-    for rule in rules:
-        table.add_row(
+    names = ("rule", "issuer", "audience", "claims", "role", "minutes")
+    rows = [
+        (
             last_part(rule.name),
-            escape(rule.issuer),
-            escape(rule.audience),
-            escape(printable(_claims(rule))),
+            rule.issuer,
+            rule.audience,
+            printable(_claims(rule)),
             rule.role or "of a later release",
             f"{rule.lifetime_seconds / 60:g}",
         )
-    stdout().print(table)
+        for rule in rules
+    ]
+    prose = {"issuer", "audience", "claims"}
+    print_grid(stdout(), Grid(columns=[Column(name, prose=name in prose) for name in names], rows=rows))
 
 
 @command(app)
