@@ -134,10 +134,12 @@ def _hold_an_audit(page: Page, audit: str) -> None:
 def _erase_a_picture(page: Page, project: str) -> None:
     """Take the form that erases a picture, and the receipt.
 
-    Before, the audit that runs on the data set is cancelled, and what is held of it is released.
+    Before, the audits that have not ended are cancelled, because both use the picture, and what is held is released.
     """
-    page.goto(f"{project}/audits/thorough")
-    page.get_by_role("button", name="Cancel the audit").click()
+    for audit in ("thorough", "next"):
+        page.goto(f"{project}/audits/{audit}")
+        page.get_by_role("button", name="Cancel the audit").click()
+        page.get_by_text("CANCELLED").first.wait_for()
     page.goto(f"{project}/holds")
     page.locator("summary", has_text="Release").click()
     page.get_by_role("button", name="Release incident-12").click()
