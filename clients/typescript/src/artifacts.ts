@@ -9,7 +9,7 @@ import { TimeLimit } from "./limits.js";
 
 type Missing = components["schemas"]["FindMissingArtifactsResponse"];
 
-/** Bytes to upload. A `Blob` is read in pieces: in Node, `openAsBlob` of `node:fs` makes one of a file. */
+/** Bytes to upload. In Node, `openAsBlob` of `node:fs` makes a `Blob` of a file. */
 export type Content = Blob | Uint8Array<ArrayBuffer> | string;
 
 /** A picture or array of a data set. */
