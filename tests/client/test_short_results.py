@@ -86,6 +86,15 @@ def test_a_model_of_which_no_class_was_tested_by_itself_is_not_cleared():
     assert lines[0] == f"one/1: {said}"
 
 
+def test_a_single_image_that_could_not_be_searched_is_told_as_one():
+    one = model(spot="INCONCLUSIVE")
+    one["searches"][0]["counts"] = {**COUNTS, "images": 1, "eligible": 0, "failed": 0}
+
+    lines = short_lines(result_with(one), **COMMANDS)
+
+    assert "; 1 of 1 image was not confident enough to be searched" in lines[0]
+
+
 @pytest.mark.parametrize(("eligible", "said"), [(8, True), (20, False)])
 def test_the_first_line_says_that_most_images_could_not_be_searched(eligible, said):
     one = model(spot="INCONCLUSIVE")

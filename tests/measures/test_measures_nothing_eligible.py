@@ -25,28 +25,32 @@ def summary_of(findings, **more):
     [
         (
             [0.62, 0.61, 0.45, 0.41, 0.35],
-            "on none of 5 images. Its highest is 0.620, its median 0.450.",
+            "reaches the threshold of 0.9 on none of 5 images. Its highest is 0.620, its median 0.450.",
             ["At a threshold of 0.6, 2 of 5 images would be eligible; at 0.4, 4."],
         ),
         (
             [0.85, 0.84],
-            "on none of 2 images. Its highest is 0.850, its median 0.845.",
+            "reaches the threshold of 0.9 on none of 2 images. Its highest is 0.850, its median 0.845.",
             ["At a threshold of 0.8, 2 of 2 images would be eligible."],
         ),
         (
             [0.3],
-            "on none of 1 image. Its highest is 0.300, its median 0.300.",
+            "does not reach the threshold of 0.9 on the only image. It is 0.300.",
             ["At a threshold of 0.3, 1 of 1 image would be eligible."],
         ),
-        ([0.9 - 1e-9], "on none of 1 image. Its highest is 0.900, its median 0.900.", NEXT_BELOW),
-        ([0.004, 0.003], "on none of 2 images. Its highest is 0.004, its median 0.004.", []),
+        ([0.9 - 1e-9], "does not reach the threshold of 0.9 on the only image. It is 0.900.", NEXT_BELOW),
+        (
+            [0.004, 0.003],
+            "reaches the threshold of 0.9 on none of 2 images. Its highest is 0.004, its median 0.004.",
+            [],
+        ),
     ],
     ids=["some and half", "half at once", "the threshold itself counts", "just below", "no threshold helps"],
 )
 def test_the_summary_begins_with_the_confidences_and_the_thresholds_that_would_help(confidences, why, thresholds):
     told = summary_of(unsure(*confidences))
 
-    assert told[0] == f"No image is eligible: the model's confidence reaches the threshold of 0.9 {why}"
+    assert told[0] == f"No image is eligible: the model's confidence {why}"
     assert told[2 : 2 + len(thresholds)] == thresholds
     assert told[1].startswith("Check first that")
 

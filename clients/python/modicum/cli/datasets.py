@@ -13,6 +13,8 @@ from modicum.cli.registration import Group, command
 from modicum.cli.requests import check_range
 from modicum.cli.tables import Column, Grid, print_grid
 from modicum.client import Client
+from modicum.datasets import Dataset
+from modicum.gate.counting import counted
 from modicum.resource_names import last_part, printable
 from modicum.searches import INT32_MAX
 from modicum.sources.label_names import found_with_names
@@ -62,8 +64,7 @@ def show(
         return
     print_text(
         stdout(),
-        f"{dataset.name}: {dataset.item_count} items, {dataset.labelled_count} labelled, manifest "
-        f"{dataset.manifest_digest}",
+        f"{dataset.name}: {_counts(dataset)}, manifest {dataset.manifest_digest}",
     )
     if shown:
         columns = (Column("item", prose=True), Column("label", prose=True), Column("image"))
@@ -89,7 +90,7 @@ def create(
     if as_json:
         print_json(dataset)
     else:
-        stdout().print(f"{dataset.name}: {dataset.item_count} items, {dataset.labelled_count} labelled", markup=False)
+        stdout().print(f"{dataset.name}: {_counts(dataset)}", markup=False)
 
 
 @command(app)
@@ -102,3 +103,7 @@ def delete(name: Name, *, as_json: options.Json = False) -> None:
         print_json({"deleted": full})
     else:
         stderr().print(f"deleted {full}", markup=False)
+
+
+def _counts(dataset: Dataset) -> str:
+    return f"{counted(dataset.item_count, 'item')}, {dataset.labelled_count:,} labelled"

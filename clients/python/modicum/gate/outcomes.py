@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from modicum.gate.counting import counted
+
 #: The controls whose outcome is about the model as a whole, in words.
 DECIDING: Mapping[str, str] = {
     "spot": "the spot test",
@@ -85,7 +87,9 @@ def not_eligible(counts: Mapping[str, int]) -> int:
 
 def unsearched(too_few: int, images: int) -> str:
     """Says how many images could not be searched for want of confidence, where that is most of them; else empty."""
-    return f"{too_few:,} of {images:,} images were not confident enough to be searched" if 2 * too_few > images else ""
+    verb = "was" if too_few == 1 else "were"
+    said = f"{too_few:,} of {counted(images, 'image')} {verb} not confident enough to be searched"
+    return said if 2 * too_few > images else ""
 
 
 def beginning(sentence: str) -> str:

@@ -21,6 +21,12 @@ def advice(seen: Observations) -> list[str]:
 
 
 def _why(confidences: Floats, threshold: float) -> str:
+    if confidences.size == 1:
+        (only,) = confidences
+        return (
+            f"No image is eligible: the model's confidence does not reach the threshold of {threshold:g} on the only "
+            f"image. It is {confidence_text(float(only))}."
+        )
     highest, median = (confidence_text(float(of(confidences))) for of in (np.max, np.median))
     return (
         f"No image is eligible: the model's confidence reaches the threshold of {threshold:g} on none of "
