@@ -180,6 +180,14 @@ class Artifacts(artifact_service_pb2_grpc.ArtifactServiceServicer):
         self.script.artifacts[header.digest] = bytes(self.script.partial.pop(header.digest))
         return artifact_pb2.Artifact(digest=header.digest)
 
+    def UploadSmallArtifacts(self, request, context):  # noqa: N802
+        self.script.note("UploadSmallArtifacts", request, context)
+        held = {hashlib.sha256(data).hexdigest(): data for data in request.contents}
+        self.script.artifacts.update(held)
+        return artifact_service_pb2.UploadSmallArtifactsResponse(
+            artifacts=[artifact_pb2.Artifact(digest=digest) for digest in held]
+        )
+
     def DownloadArtifact(self, request, context):  # noqa: N802
         self.script.note("DownloadArtifact", request, context)
         data = self.script.artifacts[request.name.rsplit("/", 1)[-1]]

@@ -6,6 +6,7 @@ import grpc
 import pytest
 from modicum import errors
 from modicum.retrying import CALLS
+from modicum.small_uploads import MOST_TOGETHER, SMALL_BYTES, batches
 from modicum.sources.contents import bytes_content, file_content
 from modicum.transfers import CHUNK_BYTES, download, upload
 
@@ -24,6 +25,54 @@ def test_only_missing_files_are_sent_and_each_once(client, script):
 
     assert [header.digest for header in script.calls["UploadArtifact"]] == [new.digest]
     assert script.artifacts[new.digest] == b"new"
+
+
+SMALL = [bytes_content(number.to_bytes(2) * 500, f"{number}") for number in range(MOST_TOGETHER + 1)]
+
+
+def test_small_files_are_sent_together_and_large_ones_alone(client, script):
+    large, reported = bytes_content(BIG, "big"), []
+
+    sent(client, [*SMALL, large], reported.append)
+
+    assert [len(request.contents) for request in script.calls["UploadSmallArtifacts"]] == [MOST_TOGETHER]
+    alone = [header.digest for header in script.calls["UploadArtifact"]]
+    assert sorted(alone) == sorted([SMALL[-1].digest, large.digest])
+    assert script.artifacts.keys() == {content.digest for content in (*SMALL, large)}
+    assert (reported[-1].files_done, reported[-1].bytes_done) == (len(SMALL) + 1, reported[-1].bytes_total)
+
+
+def test_a_call_has_no_more_bytes_than_it_may():
+    full = [bytes_content(bytes([number]) * SMALL_BYTES, f"{number}") for number in range(9)]
+
+    assert [len(batch) for batch in batches(full)] == [8, 1]
+
+
+def test_a_server_without_such_calls_gets_small_files_one_by_one(client, script):
+    script.steps["UploadSmallArtifacts"] = [grpc.StatusCode.UNIMPLEMENTED] * 9
+
+    sent(client, SMALL[:3])
+
+    assert len(script.calls["UploadArtifact"]) == 3
+    assert script.artifacts.keys() == {content.digest for content in SMALL[:3]}
+
+
+def test_small_files_are_sent_again_where_the_server_was_away(client, script):
+    script.steps["UploadSmallArtifacts"] = [grpc.StatusCode.UNAVAILABLE]
+
+    sent(client, SMALL[:3])
+
+    assert len(script.calls["UploadSmallArtifacts"]) == 2
+    assert script.artifacts.keys() == {content.digest for content in SMALL[:3]}
+
+
+def test_a_small_file_that_an_earlier_command_began_is_resumed(client, script):
+    content = SMALL[1]
+    script.partial[content.digest] = bytearray(content.open().read(100))
+
+    sent(client, SMALL[:3])
+
+    assert [(header.digest, header.offset) for header in script.calls["UploadArtifact"]] == [(content.digest, 100)]
 
 
 def test_a_broken_upload_resumes_where_the_server_has_got_to(client, script):
@@ -86,8 +135,9 @@ def test_a_file_that_changes_during_the_upload_is_named(client, tmp_path, change
     content = file_content(path)
     change(path)
 
-    with pytest.raises(errors.SourceChanged, match=rf"a\.jpg.*{says}"):
-        sent(client, [content])
+    for others in ([], SMALL[:2]):
+        with pytest.raises(errors.SourceChanged, match=rf"a\.jpg.*{says}"):
+            sent(client, [content, *others])
 
 
 def test_an_empty_file_is_sent(client, script, tmp_path):

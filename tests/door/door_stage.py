@@ -138,6 +138,7 @@ def ordinary(method: str, names: Mapping[str, str]) -> Sequence[Mapping[str, Any
         "CreateAudit": {"parent": PROJECT, "audit": {"specification": _specification(names)}},
         "ListProjects": {},
         "FindMissingArtifacts": {"parent": PROJECT, "digests": [names.get("digest")]},
+        "UploadSmallArtifacts": {"parent": PROJECT, "contents": ["YWI="]},
         "JudgeAudit": {"name": names.get("audit"), "policy": "rules: []"},
         "ListModelVersions": {"parent": names.get("model")},
         "ListDatasetItems": {"parent": names.get("dataset")},

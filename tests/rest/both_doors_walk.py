@@ -134,6 +134,10 @@ async def of_artifacts(walker: Walker) -> None:
     await call("UploadArtifact", {"header": {**wrong, "digest": "short"}}, data=b"ab")
     await call("UploadArtifact", {"header": {**wrong, "sizeBytes": 30_000_000}}, data=b"ab")
     await call("UploadArtifact", {"header": {**wrong, "offset": 9}}, data=b"ab")
+    small = {"parent": project, "contents": ["YWI=", "YWI=", "Yg=="]}
+    await call("UploadSmallArtifacts", small)
+    await call("UploadSmallArtifacts", small, caller="viewer")
+    await call("UploadSmallArtifacts", {**small, "contents": []})
     await call("DeleteArtifact", {"name": name}, caller="auditor")
     await call("DeleteArtifact", {"name": name})
 

@@ -9,12 +9,17 @@ from modicum_server.errors import (
     ArtifactNotFound,
     ArtifactTooLarge,
     DigestMismatch,
+    DiskFull,
+    FieldInvalid,
     OffsetInvalid,
+    RoleInsufficient,
     UploadInvalid,
     UploadTruncated,
 )
+from modicum_server.ports.trail import TrailFilter
 from modicum_server.usecases import artifacts
 from modicum_server.usecases.artifacts import Artifacts, UploadHeader
+from modicum_server.usecases.limit_errors import ProjectFull
 from modicum_server.usecases.request_ids import CreateOptions
 
 from tests.lock_waits import until_one_waits
@@ -141,3 +146,79 @@ async def test_a_silent_upload_ends_and_can_be_resumed(place):
 
 async def read(place, digest):
     return b"".join([piece async for piece in place.artifact_store.read(digest)])
+
+
+async def test_small_artifacts_go_up_together(place):
+    held = await place.upload(b"held")
+    contents = [b"one", b"held", b"two", b"one"]
+
+    stored = await place.artifacts.upload_small(AUDITOR, PROJECT, contents)
+
+    assert [record.digest for record in stored] == list(map(digest_of, contents))
+    assert [record.size_bytes for record in stored] == [3, 4, 3, 3]
+    assert [await read(place, record.digest) for record in stored] == contents
+    assert held == stored[1].digest
+    assert await place.artifacts.find_missing(AUDITOR, PROJECT, list(map(digest_of, contents))) == []
+
+
+async def test_each_small_artifact_has_its_entry_in_the_trail(place):
+    await place.artifacts.upload_small(AUDITOR, PROJECT, [b"one", b"two"])
+    await place.artifacts.upload_small(AUDITOR, PROJECT, [b"two"])
+
+    async with place.store.transaction() as transaction:
+        found = await transaction.trail.page(PROJECT, TrailFilter(verb="UploadArtifact"), after="", limit=9)
+    told = sorted(entry.resource for _, entry in found)
+    assert told == sorted(f"{PROJECT}/artifacts/{digest_of(data)}" for data in (b"one", b"two"))
+
+
+async def test_small_artifacts_that_do_not_fit_are_refused_together(place):
+    five = Artifacts(place.store, place.artifact_store, place.settings.model_copy(update={"max_project_bytes": 5}))
+    with pytest.raises(ProjectFull):
+        await five.upload_small(AUDITOR, PROJECT, [b"one", b"two"])
+
+    assert len(await place.artifacts.find_missing(AUDITOR, PROJECT, [digest_of(b"one"), digest_of(b"two")])) == 2
+
+
+@pytest.mark.parametrize("contents", [[], [b""] * 257])
+async def test_none_and_too_many_small_artifacts_are_refused(place, contents):
+    with pytest.raises(FieldInvalid, match="1 to 256 artifacts"):
+        await place.artifacts.upload_small(AUDITOR, PROJECT, contents)
+
+
+async def test_small_artifacts_that_are_large_together_are_refused(place):
+    with pytest.raises(ArtifactTooLarge, match="at most 2,097,152 bytes together, got 2,097,153"):
+        await place.artifacts.upload_small(AUDITOR, PROJECT, [bytes(2**20), bytes(2**20 + 1)])
+
+
+async def test_a_viewer_uploads_no_small_artifacts(place):
+    with pytest.raises(RoleInsufficient):
+        await place.artifacts.upload_small(VIEWER, PROJECT, [b"one"])
+
+
+async def test_small_artifacts_of_two_at_once_are_stored_once_and_nobody_waits_in_a_circle(place):
+    contents = [bytes([number]) for number in range(40)]
+
+    both = await asyncio.gather(
+        place.artifacts.upload_small(AUDITOR, PROJECT, contents),
+        place.artifacts.upload_small(AUDITOR, PROJECT, contents[::-1]),
+    )
+
+    assert [one.digest for one in both[0]] == [one.digest for one in both[1][::-1]]
+    async with place.store.transaction() as transaction:
+        assert await transaction.artifacts.stored_bytes(PROJECT) == len(contents)
+
+
+async def test_a_disk_that_is_full_keeps_none_of_small_artifacts(place, monkeypatch, tmp_path):
+    put = type(place.artifact_store).put
+
+    async def full(store, data):
+        if data == b"two":
+            raise DiskFull("the artifact store is full")
+        return await put(store, data)
+
+    monkeypatch.setattr(type(place.artifact_store), "put", full)
+    with pytest.raises(DiskFull):
+        await place.artifacts.upload_small(AUDITOR, PROJECT, [b"one", b"two", b"three"])
+
+    assert len(await place.artifacts.find_missing(AUDITOR, PROJECT, list(map(digest_of, (b"one", b"three"))))) == 2
+    assert not [file for file in tmp_path.rglob("*") if digest_of(b"one") in file.name]

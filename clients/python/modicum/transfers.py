@@ -1,10 +1,12 @@
 """Uploads and downloads of artifacts. Sends only what the server lacks, and resumes broken transfers.
 
-Memory is bounded: at most `CONCURRENT_UPLOADS` chunks are held at a time.
+Small contents travel together. Memory is bounded: at most `CONCURRENT_UPLOADS` chunks, or calls of small contents, are
+held at a time.
 """
 
 import asyncio
 import hashlib
+import itertools
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +16,7 @@ import grpc.aio
 from modicum.connection import Connection
 from modicum.errors import DataLoss, ModicumError, SourceChanged, Unreachable
 from modicum.grpc_errors import error_of
+from modicum.small_uploads import SMALL_BYTES, batches, send_together
 from modicum.sources.contents import Content
 from modicum.stream_attempts import StreamAttempts
 from modicum.v1 import artifact_service_pb2 as wire
@@ -52,14 +55,28 @@ async def upload(connection: Connection, contents: Iterable[Content], progress: 
     counter = _ProgressCounter(by_digest.values(), missing, progress)
     limit = asyncio.Semaphore(CONCURRENT_UPLOADS)
 
-    async def send(digest: str) -> None:
+    async def send(content: Content) -> None:
         async with limit:
-            await _send_resuming(connection, by_digest[digest], missing[digest], counter)
+            await _send_resuming(connection, content, missing[content.digest], counter)
+
+    async def send_batch(batch: Sequence[Content]) -> None:
+        async with limit:
+            together = len(batch) > 1 and await send_together(connection, batch)
+        for content in batch:
+            if together:
+                counter.finish(content)
+            else:
+                await send(content)
+
+    def is_small(digest: str) -> bool:
+        return not missing[digest] and by_digest[digest].size_bytes <= SMALL_BYTES
 
     try:
         async with asyncio.TaskGroup() as group:
-            for digest in missing:
-                group.create_task(send(digest))
+            for digest in itertools.filterfalse(is_small, missing):
+                group.create_task(send(by_digest[digest]))
+            for batch in batches(by_digest[digest] for digest in filter(is_small, missing)):
+                group.create_task(send_batch(batch))
     except* ModicumError as failures:
         raise failures.exceptions[0] from None
 

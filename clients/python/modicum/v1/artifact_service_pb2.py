@@ -29,7 +29,7 @@ from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from modicum.v1 import artifact_pb2 as modicum_dot_v1_dot_artifact__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!modicum/v1/artifact_service.proto\x12\nmodicum.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x19modicum/v1/artifact.proto\"(\n\x12GetArtifactRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"c\n\x14ListArtifactsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x0e\n\x06\x64igest\x18\x04 \x01(\t\"Y\n\x15ListArtifactsResponse\x12\'\n\tartifacts\x18\x01 \x03(\x0b\x32\x14.modicum.v1.Artifact\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"D\n\x1b\x46indMissingArtifactsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x0f\n\x07\x64igests\x18\x02 \x03(\t\"\x94\x01\n\x1c\x46indMissingArtifactsResponse\x12\x41\n\x07missing\x18\x01 \x03(\x0b\x32\x30.modicum.v1.FindMissingArtifactsResponse.Missing\x1a\x31\n\x07Missing\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\x12\x16\n\x0ereceived_bytes\x18\x02 \x01(\x03\"d\n\x0cUploadHeader\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x14\n\x06\x64igest\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nsize_bytes\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x02\x12\x0e\n\x06offset\x18\x04 \x01(\x03\"[\n\x15UploadArtifactRequest\x12*\n\x06header\x18\x01 \x01(\x0b\x32\x18.modicum.v1.UploadHeaderH\x00\x12\x0e\n\x04\x64\x61ta\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"=\n\x17\x44ownloadArtifactRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x0e\n\x06offset\x18\x02 \x01(\x03\"(\n\x18\x44ownloadArtifactResponse\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\"+\n\x15\x44\x65leteArtifactRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x32\x96\x07\n\x0f\x41rtifactService\x12u\n\x0bGetArtifact\x12\x1e.modicum.v1.GetArtifactRequest\x1a\x14.modicum.v1.Artifact\"0\xda\x41\x04name\x82\xd3\xe4\x93\x02#\x12!/v1/{name=projects/*/artifacts/*}\x12\x88\x01\n\rListArtifacts\x12 .modicum.v1.ListArtifactsRequest\x1a!.modicum.v1.ListArtifactsResponse\"2\xda\x41\x06parent\x82\xd3\xe4\x93\x02#\x12!/v1/{parent=projects/*}/artifacts\x12\xa3\x01\n\x14\x46indMissingArtifacts\x12\'.modicum.v1.FindMissingArtifactsRequest\x1a(.modicum.v1.FindMissingArtifactsResponse\"8\x82\xd3\xe4\x93\x02\x32\"-/v1/{parent=projects/*}/artifacts:findMissing:\x01*\x12\xc5\x01\n\x0eUploadArtifact\x12!.modicum.v1.UploadArtifactRequest\x1a\x14.modicum.v1.Artifact\"x\x82\xd3\xe4\x93\x02r\"(/v1/{header.parent=projects/*}/artifacts:\x04\x64\x61taZ@\x1a\x38/v1/{header.parent=projects/*}/artifacts/{header.digest}:\x04\x64\x61ta(\x01\x12\x93\x01\n\x10\x44ownloadArtifact\x12#.modicum.v1.DownloadArtifactRequest\x1a$.modicum.v1.DownloadArtifactResponse\"2\x82\xd3\xe4\x93\x02,\x12*/v1/{name=projects/*/artifacts/*}:download0\x01\x12}\n\x0e\x44\x65leteArtifact\x12!.modicum.v1.DeleteArtifactRequest\x1a\x16.google.protobuf.Empty\"0\xda\x41\x04name\x82\xd3\xe4\x93\x02#*!/v1/{name=projects/*/artifacts/*}b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!modicum/v1/artifact_service.proto\x12\nmodicum.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x19modicum/v1/artifact.proto\"(\n\x12GetArtifactRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"c\n\x14ListArtifactsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x0e\n\x06\x64igest\x18\x04 \x01(\t\"Y\n\x15ListArtifactsResponse\x12\'\n\tartifacts\x18\x01 \x03(\x0b\x32\x14.modicum.v1.Artifact\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"D\n\x1b\x46indMissingArtifactsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x0f\n\x07\x64igests\x18\x02 \x03(\t\"\x94\x01\n\x1c\x46indMissingArtifactsResponse\x12\x41\n\x07missing\x18\x01 \x03(\x0b\x32\x30.modicum.v1.FindMissingArtifactsResponse.Missing\x1a\x31\n\x07Missing\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\x12\x16\n\x0ereceived_bytes\x18\x02 \x01(\x03\"d\n\x0cUploadHeader\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x14\n\x06\x64igest\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nsize_bytes\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x02\x12\x0e\n\x06offset\x18\x04 \x01(\x03\"[\n\x15UploadArtifactRequest\x12*\n\x06header\x18\x01 \x01(\x0b\x32\x18.modicum.v1.UploadHeaderH\x00\x12\x0e\n\x04\x64\x61ta\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"K\n\x1bUploadSmallArtifactsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x16\n\x08\x63ontents\x18\x02 \x03(\x0c\x42\x04\xe2\x41\x01\x02\"G\n\x1cUploadSmallArtifactsResponse\x12\'\n\tartifacts\x18\x01 \x03(\x0b\x32\x14.modicum.v1.Artifact\"=\n\x17\x44ownloadArtifactRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x0e\n\x06offset\x18\x02 \x01(\x03\"(\n\x18\x44ownloadArtifactResponse\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\"+\n\x15\x44\x65leteArtifactRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x32\xbc\x08\n\x0f\x41rtifactService\x12u\n\x0bGetArtifact\x12\x1e.modicum.v1.GetArtifactRequest\x1a\x14.modicum.v1.Artifact\"0\xda\x41\x04name\x82\xd3\xe4\x93\x02#\x12!/v1/{name=projects/*/artifacts/*}\x12\x88\x01\n\rListArtifacts\x12 .modicum.v1.ListArtifactsRequest\x1a!.modicum.v1.ListArtifactsResponse\"2\xda\x41\x06parent\x82\xd3\xe4\x93\x02#\x12!/v1/{parent=projects/*}/artifacts\x12\xa3\x01\n\x14\x46indMissingArtifacts\x12\'.modicum.v1.FindMissingArtifactsRequest\x1a(.modicum.v1.FindMissingArtifactsResponse\"8\x82\xd3\xe4\x93\x02\x32\"-/v1/{parent=projects/*}/artifacts:findMissing:\x01*\x12\xc5\x01\n\x0eUploadArtifact\x12!.modicum.v1.UploadArtifactRequest\x1a\x14.modicum.v1.Artifact\"x\x82\xd3\xe4\x93\x02r\"(/v1/{header.parent=projects/*}/artifacts:\x04\x64\x61taZ@\x1a\x38/v1/{header.parent=projects/*}/artifacts/{header.digest}:\x04\x64\x61ta(\x01\x12\xa3\x01\n\x14UploadSmallArtifacts\x12\'.modicum.v1.UploadSmallArtifactsRequest\x1a(.modicum.v1.UploadSmallArtifactsResponse\"8\x82\xd3\xe4\x93\x02\x32\"-/v1/{parent=projects/*}/artifacts:uploadSmall:\x01*\x12\x93\x01\n\x10\x44ownloadArtifact\x12#.modicum.v1.DownloadArtifactRequest\x1a$.modicum.v1.DownloadArtifactResponse\"2\x82\xd3\xe4\x93\x02,\x12*/v1/{name=projects/*/artifacts/*}:download0\x01\x12}\n\x0e\x44\x65leteArtifact\x12!.modicum.v1.DeleteArtifactRequest\x1a\x16.google.protobuf.Empty\"0\xda\x41\x04name\x82\xd3\xe4\x93\x02#*!/v1/{name=projects/*/artifacts/*}b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -48,6 +48,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UPLOADHEADER'].fields_by_name['digest']._serialized_options = b'\342A\001\002'
   _globals['_UPLOADHEADER'].fields_by_name['size_bytes']._loaded_options = None
   _globals['_UPLOADHEADER'].fields_by_name['size_bytes']._serialized_options = b'\342A\001\002'
+  _globals['_UPLOADSMALLARTIFACTSREQUEST'].fields_by_name['parent']._loaded_options = None
+  _globals['_UPLOADSMALLARTIFACTSREQUEST'].fields_by_name['parent']._serialized_options = b'\342A\001\002'
+  _globals['_UPLOADSMALLARTIFACTSREQUEST'].fields_by_name['contents']._loaded_options = None
+  _globals['_UPLOADSMALLARTIFACTSREQUEST'].fields_by_name['contents']._serialized_options = b'\342A\001\002'
   _globals['_DOWNLOADARTIFACTREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_DOWNLOADARTIFACTREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002'
   _globals['_DELETEARTIFACTREQUEST'].fields_by_name['name']._loaded_options = None
@@ -60,6 +64,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ARTIFACTSERVICE'].methods_by_name['FindMissingArtifacts']._serialized_options = b'\202\323\344\223\0022\"-/v1/{parent=projects/*}/artifacts:findMissing:\001*'
   _globals['_ARTIFACTSERVICE'].methods_by_name['UploadArtifact']._loaded_options = None
   _globals['_ARTIFACTSERVICE'].methods_by_name['UploadArtifact']._serialized_options = b'\202\323\344\223\002r\"(/v1/{header.parent=projects/*}/artifacts:\004dataZ@\0328/v1/{header.parent=projects/*}/artifacts/{header.digest}:\004data'
+  _globals['_ARTIFACTSERVICE'].methods_by_name['UploadSmallArtifacts']._loaded_options = None
+  _globals['_ARTIFACTSERVICE'].methods_by_name['UploadSmallArtifacts']._serialized_options = b'\202\323\344\223\0022\"-/v1/{parent=projects/*}/artifacts:uploadSmall:\001*'
   _globals['_ARTIFACTSERVICE'].methods_by_name['DownloadArtifact']._loaded_options = None
   _globals['_ARTIFACTSERVICE'].methods_by_name['DownloadArtifact']._serialized_options = b'\202\323\344\223\002,\022*/v1/{name=projects/*/artifacts/*}:download'
   _globals['_ARTIFACTSERVICE'].methods_by_name['DeleteArtifact']._loaded_options = None
@@ -80,12 +86,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UPLOADHEADER']._serialized_end=748
   _globals['_UPLOADARTIFACTREQUEST']._serialized_start=750
   _globals['_UPLOADARTIFACTREQUEST']._serialized_end=841
-  _globals['_DOWNLOADARTIFACTREQUEST']._serialized_start=843
-  _globals['_DOWNLOADARTIFACTREQUEST']._serialized_end=904
-  _globals['_DOWNLOADARTIFACTRESPONSE']._serialized_start=906
-  _globals['_DOWNLOADARTIFACTRESPONSE']._serialized_end=946
-  _globals['_DELETEARTIFACTREQUEST']._serialized_start=948
-  _globals['_DELETEARTIFACTREQUEST']._serialized_end=991
-  _globals['_ARTIFACTSERVICE']._serialized_start=994
-  _globals['_ARTIFACTSERVICE']._serialized_end=1912
+  _globals['_UPLOADSMALLARTIFACTSREQUEST']._serialized_start=843
+  _globals['_UPLOADSMALLARTIFACTSREQUEST']._serialized_end=918
+  _globals['_UPLOADSMALLARTIFACTSRESPONSE']._serialized_start=920
+  _globals['_UPLOADSMALLARTIFACTSRESPONSE']._serialized_end=991
+  _globals['_DOWNLOADARTIFACTREQUEST']._serialized_start=993
+  _globals['_DOWNLOADARTIFACTREQUEST']._serialized_end=1054
+  _globals['_DOWNLOADARTIFACTRESPONSE']._serialized_start=1056
+  _globals['_DOWNLOADARTIFACTRESPONSE']._serialized_end=1096
+  _globals['_DELETEARTIFACTREQUEST']._serialized_start=1098
+  _globals['_DELETEARTIFACTREQUEST']._serialized_end=1141
+  _globals['_ARTIFACTSERVICE']._serialized_start=1144
+  _globals['_ARTIFACTSERVICE']._serialized_end=2228
 # @@protoc_insertion_point(module_scope)

@@ -212,6 +212,52 @@ class UploadArtifactRequest(google.protobuf.message.Message):
 Global___UploadArtifactRequest: typing_extensions.TypeAlias = UploadArtifactRequest
 
 @typing.final
+class UploadSmallArtifactsRequest(google.protobuf.message.Message):
+    """Request of UploadSmallArtifacts."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    PARENT_FIELD_NUMBER: builtins.int
+    CONTENTS_FIELD_NUMBER: builtins.int
+    parent: builtins.str
+    """Resource name of the project."""
+    @property
+    def contents(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.bytes]:
+        """The bytes of each artifact: 1 to 256 artifacts, and at most 2 MiB together. Those that the project holds stay as
+        they are.
+        """
+
+    def __init__(
+        self,
+        *,
+        parent: builtins.str = ...,
+        contents: collections.abc.Iterable[builtins.bytes] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["contents", b"contents", "parent", b"parent"]) -> None: ...
+
+Global___UploadSmallArtifactsRequest: typing_extensions.TypeAlias = UploadSmallArtifactsRequest
+
+@typing.final
+class UploadSmallArtifactsResponse(google.protobuf.message.Message):
+    """Response of UploadSmallArtifacts."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ARTIFACTS_FIELD_NUMBER: builtins.int
+    @property
+    def artifacts(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[modicum.v1.artifact_pb2.Artifact]:
+        """The artifacts, in the order of the request."""
+
+    def __init__(
+        self,
+        *,
+        artifacts: collections.abc.Iterable[modicum.v1.artifact_pb2.Artifact] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["artifacts", b"artifacts"]) -> None: ...
+
+Global___UploadSmallArtifactsResponse: typing_extensions.TypeAlias = UploadSmallArtifactsResponse
+
+@typing.final
 class DownloadArtifactRequest(google.protobuf.message.Message):
     """Request of DownloadArtifact."""
 

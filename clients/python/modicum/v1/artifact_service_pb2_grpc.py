@@ -57,6 +57,11 @@ class ArtifactServiceStub(object):
                 request_serializer=modicum_dot_v1_dot_artifact__service__pb2.UploadArtifactRequest.SerializeToString,
                 response_deserializer=modicum_dot_v1_dot_artifact__pb2.Artifact.FromString,
                 _registered_method=True)
+        self.UploadSmallArtifacts = channel.unary_unary(
+                '/modicum.v1.ArtifactService/UploadSmallArtifacts',
+                request_serializer=modicum_dot_v1_dot_artifact__service__pb2.UploadSmallArtifactsRequest.SerializeToString,
+                response_deserializer=modicum_dot_v1_dot_artifact__service__pb2.UploadSmallArtifactsResponse.FromString,
+                _registered_method=True)
         self.DownloadArtifact = channel.unary_stream(
                 '/modicum.v1.ArtifactService/DownloadArtifact',
                 request_serializer=modicum_dot_v1_dot_artifact__service__pb2.DownloadArtifactRequest.SerializeToString,
@@ -105,6 +110,14 @@ class ArtifactServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def UploadSmallArtifacts(self, request, context):
+        """Uploads some small artifacts whole, which is much faster than one after the other. Either all are stored or none.
+        Errors: RESOURCE_EXHAUSTED (ARTIFACT_TOO_LARGE: together they have more than 2 MiB; DISK_FULL, PROJECT_FULL).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DownloadArtifact(self, request, context):
         """Downloads an artifact from `offset`. Errors: NOT_FOUND (ARTIFACT_NOT_FOUND), OUT_OF_RANGE (OFFSET_INVALID), INTERNAL
         (ARTIFACT_CORRUPT: the stored bytes do not have their digest; it can come after some of them were sent).
@@ -142,6 +155,11 @@ def add_ArtifactServiceServicer_to_server(servicer, server):
                     servicer.UploadArtifact,
                     request_deserializer=modicum_dot_v1_dot_artifact__service__pb2.UploadArtifactRequest.FromString,
                     response_serializer=modicum_dot_v1_dot_artifact__pb2.Artifact.SerializeToString,
+            ),
+            'UploadSmallArtifacts': grpc.unary_unary_rpc_method_handler(
+                    servicer.UploadSmallArtifacts,
+                    request_deserializer=modicum_dot_v1_dot_artifact__service__pb2.UploadSmallArtifactsRequest.FromString,
+                    response_serializer=modicum_dot_v1_dot_artifact__service__pb2.UploadSmallArtifactsResponse.SerializeToString,
             ),
             'DownloadArtifact': grpc.unary_stream_rpc_method_handler(
                     servicer.DownloadArtifact,
@@ -263,6 +281,33 @@ class ArtifactService(object):
             '/modicum.v1.ArtifactService/UploadArtifact',
             modicum_dot_v1_dot_artifact__service__pb2.UploadArtifactRequest.SerializeToString,
             modicum_dot_v1_dot_artifact__pb2.Artifact.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UploadSmallArtifacts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/modicum.v1.ArtifactService/UploadSmallArtifacts',
+            modicum_dot_v1_dot_artifact__service__pb2.UploadSmallArtifactsRequest.SerializeToString,
+            modicum_dot_v1_dot_artifact__service__pb2.UploadSmallArtifactsResponse.FromString,
             options,
             channel_credentials,
             insecure,

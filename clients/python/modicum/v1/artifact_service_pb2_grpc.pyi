@@ -91,6 +91,22 @@ _ArtifactServiceUploadArtifactType = typing_extensions.TypeVar(
     ],
 )
 
+_ArtifactServiceUploadSmallArtifactsType = typing_extensions.TypeVar(
+    '_ArtifactServiceUploadSmallArtifactsType',
+    grpc.UnaryUnaryMultiCallable[
+        modicum.v1.artifact_service_pb2.UploadSmallArtifactsRequest,
+        modicum.v1.artifact_service_pb2.UploadSmallArtifactsResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        modicum.v1.artifact_service_pb2.UploadSmallArtifactsRequest,
+        modicum.v1.artifact_service_pb2.UploadSmallArtifactsResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        modicum.v1.artifact_service_pb2.UploadSmallArtifactsRequest,
+        modicum.v1.artifact_service_pb2.UploadSmallArtifactsResponse,
+    ],
+)
+
 _ArtifactServiceDownloadArtifactType = typing_extensions.TypeVar(
     '_ArtifactServiceDownloadArtifactType',
     grpc.UnaryStreamMultiCallable[
@@ -123,7 +139,7 @@ _ArtifactServiceDeleteArtifactType = typing_extensions.TypeVar(
     ],
 )
 
-class ArtifactServiceStub(typing.Generic[_ArtifactServiceGetArtifactType, _ArtifactServiceListArtifactsType, _ArtifactServiceFindMissingArtifactsType, _ArtifactServiceUploadArtifactType, _ArtifactServiceDownloadArtifactType, _ArtifactServiceDeleteArtifactType]):
+class ArtifactServiceStub(typing.Generic[_ArtifactServiceGetArtifactType, _ArtifactServiceListArtifactsType, _ArtifactServiceFindMissingArtifactsType, _ArtifactServiceUploadArtifactType, _ArtifactServiceUploadSmallArtifactsType, _ArtifactServiceDownloadArtifactType, _ArtifactServiceDeleteArtifactType]):
     """Bytes by SHA-256, held per project. ProjectService lists the errors that every method can return."""
 
     @typing.overload
@@ -143,6 +159,10 @@ class ArtifactServiceStub(typing.Generic[_ArtifactServiceGetArtifactType, _Artif
         grpc.StreamUnaryMultiCallable[
             modicum.v1.artifact_service_pb2.UploadArtifactRequest,
             modicum.v1.artifact_pb2.Artifact,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            modicum.v1.artifact_service_pb2.UploadSmallArtifactsRequest,
+            modicum.v1.artifact_service_pb2.UploadSmallArtifactsResponse,
         ],
         grpc.UnaryStreamMultiCallable[
             modicum.v1.artifact_service_pb2.DownloadArtifactRequest,
@@ -172,6 +192,10 @@ class ArtifactServiceStub(typing.Generic[_ArtifactServiceGetArtifactType, _Artif
             modicum.v1.artifact_service_pb2.UploadArtifactRequest,
             modicum.v1.artifact_pb2.Artifact,
         ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            modicum.v1.artifact_service_pb2.UploadSmallArtifactsRequest,
+            modicum.v1.artifact_service_pb2.UploadSmallArtifactsResponse,
+        ],
         grpc.aio.UnaryStreamMultiCallable[
             modicum.v1.artifact_service_pb2.DownloadArtifactRequest,
             modicum.v1.artifact_service_pb2.DownloadArtifactResponse,
@@ -199,6 +223,11 @@ class ArtifactServiceStub(typing.Generic[_ArtifactServiceGetArtifactType, _Artif
     PROJECT_FULL).
     """
 
+    UploadSmallArtifacts: _ArtifactServiceUploadSmallArtifactsType
+    """Uploads some small artifacts whole, which is much faster than one after the other. Either all are stored or none.
+    Errors: RESOURCE_EXHAUSTED (ARTIFACT_TOO_LARGE: together they have more than 2 MiB; DISK_FULL, PROJECT_FULL).
+    """
+
     DownloadArtifact: _ArtifactServiceDownloadArtifactType
     """Downloads an artifact from `offset`. Errors: NOT_FOUND (ARTIFACT_NOT_FOUND), OUT_OF_RANGE (OFFSET_INVALID), INTERNAL
     (ARTIFACT_CORRUPT: the stored bytes do not have their digest; it can come after some of them were sent).
@@ -223,6 +252,10 @@ ArtifactServiceAsyncStub: typing_extensions.TypeAlias = ArtifactServiceStub[
     grpc.aio.StreamUnaryMultiCallable[
         modicum.v1.artifact_service_pb2.UploadArtifactRequest,
         modicum.v1.artifact_pb2.Artifact,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        modicum.v1.artifact_service_pb2.UploadSmallArtifactsRequest,
+        modicum.v1.artifact_service_pb2.UploadSmallArtifactsResponse,
     ],
     grpc.aio.UnaryStreamMultiCallable[
         modicum.v1.artifact_service_pb2.DownloadArtifactRequest,
@@ -272,6 +305,16 @@ class ArtifactServiceServicer(metaclass=abc.ABCMeta):
         another upload of the artifact is running; `received_bytes` is its progress), DATA_LOSS (DIGEST_MISMATCH), OUT_OF_RANGE
         (UPLOAD_TRUNCATED, also after a minute without bytes), RESOURCE_EXHAUSTED (ARTIFACT_TOO_LARGE, DISK_FULL,
         PROJECT_FULL).
+        """
+
+    @abc.abstractmethod
+    def UploadSmallArtifacts(
+        self,
+        request: modicum.v1.artifact_service_pb2.UploadSmallArtifactsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[modicum.v1.artifact_service_pb2.UploadSmallArtifactsResponse, collections.abc.Awaitable[modicum.v1.artifact_service_pb2.UploadSmallArtifactsResponse]]:
+        """Uploads some small artifacts whole, which is much faster than one after the other. Either all are stored or none.
+        Errors: RESOURCE_EXHAUSTED (ARTIFACT_TOO_LARGE: together they have more than 2 MiB; DISK_FULL, PROJECT_FULL).
         """
 
     @abc.abstractmethod

@@ -1,6 +1,6 @@
 """What is audited: models, data sets, and which project may see which artifact."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from modicum_server.domain.datasets import Artifact, Dataset, DatasetItem, HeldArtifact, UsedArtifact
@@ -75,6 +75,9 @@ class Artifacts(Protocol):
     """Which project holds which bytes."""
 
     async def get(self, project: str, digest: str) -> Artifact | None: ...
+    async def get_all(self, project: str, digests: Sequence[str]) -> list[Artifact]:
+        """Those of these that the project holds."""
+
     async def page(self, project: str, *, beginning: str, after: str, limit: int) -> list[Keyed[UsedArtifact]]:
         """Those whose digest begins so, by rising digest."""
 
@@ -102,6 +105,12 @@ class Artifacts(Protocol):
         What a project stores is counted in one row. It stays locked until the transaction ends, so lock nothing else
         after this.
         """
+
+    async def lock_all(self, digests: Iterable[str]) -> None:
+        """Be alone with each of these, as `lock`."""
+
+    async def add_all(self, project: str, sizes: Mapping[str, int]) -> list[Artifact]:
+        """Record each digest with its bytes, as `add`, and return all records."""
 
     async def stored_bytes(self, project: str) -> int:
         """The bytes of all artifacts that the project holds."""

@@ -39,8 +39,8 @@ class Unsealed:
 class Trail(Protocol):
     """Entries, which are written and read, and the seals that chain them."""
 
-    async def write(self, entry: NewTrailEntry) -> None:
-        """Write an entry. It waits for its seal from the end of the transaction on."""
+    async def write(self, *entries: NewTrailEntry) -> None:
+        """Write entries. They wait for their seal from the end of the transaction on."""
 
     async def page(self, project: str, criteria: TrailFilter, *, after: str, limit: int) -> list[Keyed[TrailEntry]]:
         """Newest first, since the project was created: of one with that name before, none."""

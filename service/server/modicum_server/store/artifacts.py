@@ -1,7 +1,7 @@
 """Which project holds which artifacts."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -44,10 +44,13 @@ class PostgresArtifacts:
 
     async def get(self, project: str, digest: str) -> Artifact | None:
         """Get the record."""
+        return next(iter(await self.get_all(project, [digest])), None)
+
+    async def get_all(self, project: str, digests: Sequence[str]) -> list[Artifact]:
+        """Get the records that are there."""
         fields = [tables.artifacts.c[field.name] for field in dataclasses.fields(Artifact)]
-        query = select(*fields).where(tables.artifacts.c.project == project, tables.artifacts.c.digest == digest)
-        row = (await self._connection.execute(query)).mappings().one_or_none()
-        return Artifact(**row) if row else None
+        ours = tables.artifacts.c.project == project, tables.artifacts.c.digest == any_(literal(digests, ARRAY(Text)))
+        return [Artifact(**row) for row in (await self._connection.execute(select(*fields).where(*ours))).mappings()]
 
     async def page(self, project: str, *, beginning: str, after: str, limit: int) -> list[Keyed[UsedArtifact]]:
         """Return those of a project whose digest begins so, by rising digest, each with what refers to it."""
@@ -81,6 +84,13 @@ class PostgresArtifacts:
         await self._connection.execute(select(func.pg_advisory_xact_lock(advisory_key("artifact", digest)), patience))
         return await self._held_anywhere(digest)
 
+    async def lock_all(self, digests: Iterable[str]) -> None:
+        """Hold these digests alone until the transaction ends. All lock in one order, so nobody waits in a circle."""
+        patience = func.set_config(IDLE_TIMEOUT, IDLE_ARTIFACT_TRANSACTION, True)
+        await self._connection.execute(select(patience))
+        each = func.unnest(literal(sorted(digests), ARRAY(Text))).column_valued("digest")
+        await self._connection.execute(select(func.pg_advisory_xact_lock(advisory_key("artifact", each))))
+
     async def may_delete_bytes(self) -> bool:
         """Return whether no backup copies bytes now; if so, none begins until the transaction ends."""
         return bool(await self._connection.scalar(select(func.pg_try_advisory_xact_lock_shared(COPYING_LOCK))))
@@ -102,6 +112,13 @@ class PostgresArtifacts:
         record = await self.get(project, digest)
         assert record is not None, "it was inserted, or was there"
         return record
+
+    async def add_all(self, project: str, sizes: Mapping[str, int]) -> list[Artifact]:
+        """Store the records that are not there yet, and return all. What the project stores stays locked."""
+        rows = [{"project": project, "digest": digest, "size_bytes": sizes[digest]} for digest in sorted(sizes)]
+        added = insert(tables.artifacts).values(rows).on_conflict_do_nothing().returning(tables.artifacts.c.size_bytes)
+        await self._count(project, sum((await self._connection.scalars(added)).all()))
+        return await self.get_all(project, list(sizes))
 
     async def referrers(self, project: str, digest: str, *, besides: str = "") -> list[str]:
         """Return at most 10 names of versions, data sets, audits, verdicts and swaps that refer to it.

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Row, delete, exists, func, select
+from sqlalchemy import ColumnElement, Row, delete, exists, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -72,6 +72,6 @@ def project_of(name: str) -> str:
     return "/".join(name.split("/", 2)[:2])
 
 
-def advisory_key(kind: str, name: str) -> Any:
+def advisory_key(kind: str, name: str | ColumnElement[str]) -> Any:
     """Return the SQL of a 64-bit key for advisory locks."""
-    return func.hashtextextended(f"modicum/{kind}/{name}", 0)
+    return func.hashtextextended(literal(f"modicum/{kind}/") + name, 0)

@@ -24,9 +24,10 @@ class PostgresTrail:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def write(self, entry: NewTrailEntry) -> None:
-        """Write an entry, and that it waits for its seal, in one statement."""
-        written = insert(tables.trail_entries).values(_columns(entry)).returning(_ENTRIES.id).cte("written")
+    async def write(self, *entries: NewTrailEntry) -> None:
+        """Write entries, and that they wait for their seal, in one statement."""
+        rows = [_columns(entry) for entry in entries]
+        written = insert(tables.trail_entries).values(rows).returning(_ENTRIES.id).cte("written")
         await self._connection.execute(insert(tables.trail_pending).from_select(["entry_id"], select(written.c.id)))
 
     async def page(self, project: str, criteria: TrailFilter, *, after: str, limit: int) -> list[Keyed[TrailEntry]]:

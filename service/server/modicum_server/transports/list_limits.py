@@ -21,12 +21,14 @@ from modicum_server.usecases.rules import (
     MOST_LIMITS,
     MOST_REVIEWERS,
     MOST_SEARCHES,
+    MOST_SMALL_ARTIFACTS,
     MOST_VERSIONS,
 )
 
 #: Every repeated field of a request, by its full name below the package. A test checks that none is missing.
 MOST: Mapping[str, int] = {
     "FindMissingArtifactsRequest.digests": MOST_DIGESTS,
+    "UploadSmallArtifactsRequest.contents": MOST_SMALL_ARTIFACTS,
     "AuditSpecification.model_versions": MOST_VERSIONS,
     "AuditSpecification.searches": MOST_SEARCHES,
     "AuditSpecification.controls": MOST_CONTROLS,

@@ -1,7 +1,7 @@
 """Artifacts: bytes by SHA-256. A project holds only what it uploaded itself, even where the store has the bytes."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 from functools import partial
@@ -13,6 +13,7 @@ from modicum_server.domain.trail import Verb
 from modicum_server.errors import (
     ArtifactNotFound,
     ArtifactTooLarge,
+    ModicumError,
     OffsetInvalid,
     UploadInvalid,
     UploadTruncated,
@@ -26,10 +27,11 @@ from modicum_server.usecases.pages import Page, PageRequest, read_page
 from modicum_server.usecases.resource_names import project_of
 from modicum_server.usecases.rules import check
 from modicum_server.usecases.shares import Share, Shares
-from modicum_server.usecases.trail import record
+from modicum_server.usecases.trail import record, record_all
 
 MEBIBYTE = 1024 * 1024
 LARGEST_MESSAGE_BYTES = MEBIBYTE
+MOST_SMALL_BYTES = 2 * MEBIBYTE
 #: Longest wait for the next bytes of an upload. Until then no other client can resume it.
 IDLE_SECONDS = 60.0
 
@@ -154,6 +156,52 @@ class Artifacts:
                 await delete_unheld(self._store, self._artifacts, header.digest)
                 raise
 
+    async def upload_small(self, principal: Principal, parent: str, contents: Sequence[bytes]) -> list[Artifact]:
+        """Store some small artifacts whole, all or none, and return their records in the order of `contents`.
+
+        Raises:
+            FieldInvalid, ProjectNotFound, RoleInsufficient, ArtifactTooLarge, DiskFull, ShareExceeded, ProjectFull
+        """
+        project = project_of("project", parent, "parent")
+        authorise(principal, project, Role.AUDITOR)
+        check("contents", contents)
+        together = sum(map(len, contents))
+        if together > MOST_SMALL_BYTES:
+            raise ArtifactTooLarge(f"expected at most {MOST_SMALL_BYTES:,} bytes together, got {together:,}")
+        with self._shares.taken(principal, project):
+            digests = await asyncio.to_thread(lambda: list(map(digest_of, contents)))
+            records = await self._store_small(principal, project, dict(zip(digests, contents, strict=True)))
+        return [records[digest] for digest in digests]
+
+    async def _store_small(
+        self, principal: Principal, project: str, contents: Mapping[str, bytes]
+    ) -> dict[str, Artifact]:
+        async with self._store.transaction() as transaction:
+            held = await transaction.artifacts.use(project, list(contents))
+            records = await transaction.artifacts.get_all(project, sorted(held))
+            stored = await transaction.artifacts.stored_bytes(project)
+        new = {digest: contents[digest] for digest in sorted(contents.keys() - held)}
+        if new:
+            others = await self._artifacts.unfinished_bytes(project, but="")
+            self._require_bytes(project, stored + others + sum(map(len, new.values())))
+            records += await self._record_small(principal, project, new)
+        return {record.digest: record for record in records}
+
+    async def _record_small(self, principal: Principal, project: str, new: Mapping[str, bytes]) -> list[Artifact]:
+        try:
+            async with self._store.transaction() as transaction:
+                await transaction.artifacts.lock_all(new)
+                await _put_all(self._artifacts, new.values())
+                names = [f"{project}/artifacts/{digest}" for digest in new]
+                await record_all(transaction, principal, Verb.UPLOAD_ARTIFACT, names)
+                added = await transaction.artifacts.add_all(project, {each: len(data) for each, data in new.items()})
+                self._require_bytes(project, await transaction.artifacts.stored_bytes(project))
+                return added
+        except ModicumError:
+            for digest in new:
+                await delete_unheld(self._store, self._artifacts, digest)
+            raise
+
     async def _record(self, principal: Principal, header: UploadHeader, uploading: AsyncExitStack) -> Artifact:
         project = header.parent
         async with self._store.transaction() as transaction:
@@ -237,6 +285,14 @@ async def delete_unheld(store: Store, artifacts: ArtifactStore, digest: str) -> 
             return False
         await artifacts.delete(digest)
     return True
+
+
+async def _put_all(artifacts: ArtifactStore, contents: Iterable[bytes]) -> None:
+    """Store bytes side by side. Of several errors the first is raised, once nothing is being written any more."""
+    ended = await asyncio.gather(*map(artifacts.put, contents), return_exceptions=True)
+    for error in ended:
+        if isinstance(error, BaseException):
+            raise error
 
 
 async def hold_files(transaction: Transaction, artifacts: ArtifactStore, project: str, files: Iterable[bytes]) -> None:

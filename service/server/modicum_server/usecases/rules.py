@@ -36,6 +36,7 @@ MOST_CONTROLS = 64
 MOST_SAMPLES = 256
 MOST_CLASS_LABELS = 100_000
 MOST_DIGESTS = 10_000
+MOST_SMALL_ARTIFACTS = 256
 #: Highest level of intervals: of 10,000 bootstrap resamples, 5 lie beyond each end.
 LEAST_LEVEL, MOST_LEVEL = 0.5, 0.999
 #: Size of an ensemble's subsets relative to those of its members: at 1 they are equally large.
@@ -140,6 +141,7 @@ RULES: Mapping[str, Rule] = {
     "digest_beginning": Rule("up to 64 lower-case hexadecimal digits", _matches("[0-9a-f]{0,64}")),
     "digest": Rule("a SHA-256 digest of 64 lower-case hexadecimal digits", _matches(DIGEST)),
     "digests": Rule(f"at most {MOST_DIGESTS:,} digests", _counts(0, MOST_DIGESTS)),
+    "contents": Rule(f"1 to {MOST_SMALL_ARTIFACTS} artifacts", _counts(1, MOST_SMALL_ARTIFACTS)),
     "page_size": Rule("0 or more", _between(0, LARGEST_INT32)),
     "offset": Rule("0 or more", _between(0, LARGEST_INT64)),
     "size_bytes": Rule("0 or more", _between(0, LARGEST_INT64)),

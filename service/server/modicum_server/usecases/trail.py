@@ -1,5 +1,6 @@
 """The trail (audit log) of a project: what use cases write into it, and what its admins read."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 
@@ -25,7 +26,16 @@ async def record(transaction: Transaction, who: Principal, verb: Verb, resource:
 
     `resource` is a name such as `projects/p/audits/a`; one outside a project goes into the trail of the server.
     """
-    entry = NewTrailEntry(
+    await transaction.trail.write(_entry(who, verb, resource, detail))
+
+
+async def record_all(transaction: Transaction, who: Principal, verb: Verb, resources: Iterable[str]) -> None:
+    """Write of each resource that this was done, as `record`."""
+    await transaction.trail.write(*(_entry(who, verb, resource) for resource in resources))
+
+
+def _entry(who: Principal, verb: Verb, resource: str, detail: str = "") -> NewTrailEntry:
+    return NewTrailEntry(
         project=_project_in(resource),
         principal=who.name,
         token_id=who.token_id,
@@ -35,7 +45,6 @@ async def record(transaction: Transaction, who: Principal, verb: Verb, resource:
         request_id=who.origin.request_id,
         client_address=who.origin.client_address,
     )
-    await transaction.trail.write(entry)
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,14 @@ class ArtifactMethods:
             self._metrics.uploaded(len(part.data))
             yield part.data
 
+    async def upload_small_artifacts(
+        self, principal: Principal, request: artifact_service_pb2.UploadSmallArtifactsRequest
+    ) -> artifact_service_pb2.UploadSmallArtifactsResponse:
+        """UploadSmallArtifacts."""
+        self._metrics.uploaded(sum(map(len, request.contents)))
+        stored = await self._artifacts.upload_small(principal, request.parent, request.contents)
+        return artifact_service_pb2.UploadSmallArtifactsResponse(artifacts=map(artifact_message, stored))
+
     async def download_artifact(
         self, principal: Principal, request: artifact_service_pb2.DownloadArtifactRequest
     ) -> AsyncIterator[artifact_service_pb2.DownloadArtifactResponse]:

@@ -85,6 +85,7 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "modicum.v1.EraseImageRequest": {"imageDigest": _DIGEST},
     "modicum.v1.RotateTokenRequest": {"overlapSeconds": 3600},
     "modicum.v1.FindMissingArtifactsRequest": {"digests": [_DIGEST]},
+    "modicum.v1.UploadSmallArtifactsRequest": {"contents": ["iVBORw0KGgo="]},
     "modicum.v1.CancelAuditRequest": {},
     "modicum.v1.StopAuditRequest": {},
     "modicum.v1.JudgeAuditRequest": {"policy": "version: 1\npreset: recommended\n"},
