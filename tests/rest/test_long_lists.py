@@ -57,6 +57,12 @@ def test_every_list_in_a_request_has_a_bound():
             "digests",
             "expected at most 10,000 entries, got 10,001",
         ),
+        (
+            "UploadSmallArtifacts",
+            {"parent": PROJECT, "contents": [""] * 257},
+            "contents",
+            "expected at most 256 entries, got 257",
+        ),
     ],
 )
 async def test_a_list_that_is_too_long_is_refused_before_its_entries_are_processed(

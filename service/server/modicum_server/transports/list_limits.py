@@ -38,6 +38,7 @@ MOST: Mapping[str, int] = {
     "InputSpecification.std": MOST_CHANNELS,
     "InputSpecification.fill_mean": MOST_CHANNELS,
     "ModelVersion.class_labels": MOST_CLASS_LABELS,
+    "ModelVerdict.model_versions": MOST_VERSIONS,
     "Review.reviewers": MOST_REVIEWERS,
     "Review.Reviewer.shares": len(PictureKind),
     "Review.Figures.shares": len(PictureKind),
