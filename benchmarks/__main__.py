@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import torch
 import typer
 
-from benchmarks import growth, load, loop, machine, memory, report, results, search, service, trust
+from benchmarks import growth, load, loop, machine, memory, report, results, search, service, trust, upload
 from benchmarks.attack import run as attack
 from benchmarks.gate import run as gate
 from benchmarks.page import PAGE, write_page
@@ -77,6 +77,7 @@ def parts(chosen: str) -> Mapping[str, Callable[[bool], dict[str, Any]]]:
         "growth": lambda quick: growth.measure(quick=quick),
         "attack": lambda quick: attack.measure(quick=quick),
         "report": lambda quick: report.measure(quick=quick),
+        "upload": lambda quick: upload.measure(quick=quick),
         TRUST: lambda quick: trust.measure(quick=quick),
         "gate": lambda quick: gate.measure(quick=quick),
     }

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import growth_tables, load_tables, report_tables, tables, trust_tables
+from benchmarks import growth_tables, load_tables, report_tables, tables, trust_tables, upload_tables
 from benchmarks.attack import tables as attack_tables
 from benchmarks.gate import tables as gate_tables
 from benchmarks.picture import draw
@@ -18,7 +18,7 @@ PICTURE = Path("docs") / "images" / "benchmarks-search.png"
 INTRODUCTION = """# Benchmarks
 
 `make bench` writes this page. It measures on the machine where it runs.
-`PART=search|service|memory|load|growth|attack|report|trust|gate` runs one part, and `QUICK=1` takes fewer images
+`PART=search|service|memory|load|growth|attack|report|upload|trust|gate` runs one part, and `QUICK=1` takes fewer images
 and budgets. `PART=paper` writes [its own page](paper.md).
 `MODICUM_BENCH_DATA` names the folder of outside data: `cifar10-test-1k/`, `cifar_resnet20.safetensors`,
 `cifar_resnet32.safetensors`. All figures are in [benchmarks.json](../../benchmarks/results/benchmarks.json).
@@ -37,6 +37,7 @@ QUICK = {
     "attack": "Run with `QUICK=1`: a smaller and shorter attack.\n",
     "growth": "Run with `QUICK=1`: the larger audit has 100,000 items, not 1,000,000.\n",
     "report": "Run with `QUICK=1`: 200 images, not 1,000.\n",
+    "upload": "Run with `QUICK=1`: 1,000 files, not 10,000.\n",
     "memory": "Run with `QUICK=1`: the largest audit has 2,000 images, not 10,000.\n",
     "trust": "Run with `QUICK=1`: three seeds; the full run has twenty.\n",
     "gate": "Run with `QUICK=1`: fewer verdicts; the full run has 10,000 for each row.\n",
@@ -89,6 +90,7 @@ def page_text(
         *_section("growth", "## Large audits", parts, growth_tables.growth),
         *_section("attack", "## Under attack", parts, attack_tables.attack),
         *_section("report", "## The report", parts, report_tables.report),
+        *_section("upload", "## Uploads", parts, upload_tables.upload),
         *_section("trust", "## Trust in the verdicts", parts, trust_tables.trust),
         *_planted(networks, objects, weak),
         *_section("gate", "### Verdicts of the gate", parts, gate_tables.gate),
@@ -102,6 +104,7 @@ def _further_budgets(parts: dict[str, Any]) -> Iterator[tuple[str, ...]]:
     yield from growth_tables.budgets(parts.get("growth"))
     yield from attack_tables.budgets(parts.get("attack"))
     yield from report_tables.budgets(parts.get("report"))
+    yield from upload_tables.budgets(parts.get("upload"))
 
 
 def _section(
