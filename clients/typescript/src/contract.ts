@@ -145,6 +145,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/projects/{project}/artifacts:uploadSmall": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Uploads some small artifacts whole, which is much faster than one after the other
+         * @description Uploads some small artifacts whole, which is much faster than one after the other. Either all are stored or none. Errors: RESOURCE_EXHAUSTED (ARTIFACT_TOO_LARGE: together they have more than 2 MiB; DISK_FULL, PROJECT_FULL).
+         */
+        post: operations["UploadSmallArtifacts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/projects/{project}/audits": {
         parameters: {
             query?: never;
@@ -3386,6 +3406,25 @@ export interface components {
              */
             readonly createTime?: string;
         };
+        /**
+         * @description Request of UploadSmallArtifacts.
+         * @example {
+         *       "contents": [
+         *         "iVBORw0KGgo="
+         *       ]
+         *     }
+         */
+        UploadSmallArtifactsRequestInput: {
+            /** @description Resource name of the project. */
+            parent?: string;
+            /** @description The bytes of each artifact: 1 to 256 artifacts, and at most 2 MiB together. Those that the project holds stay as they are. */
+            contents: string[];
+        };
+        /** @description Response of UploadSmallArtifacts. */
+        UploadSmallArtifactsResponse: {
+            /** @description The artifacts, in the order of the request. */
+            artifacts: components["schemas"]["Artifact"][];
+        };
         /** @description A stored verdict: what a policy said of the result of an audit on the day on which it was judged. It never changes. */
         Verdict: {
             /** @description Resource name; empty if the verdict was not stored. */
@@ -4313,6 +4352,57 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["FindMissingArtifactsResponse"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    UploadSmallArtifacts: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description An id for the call: 1 to 64 letters, digits, dots, hyphens or underscores. Without one, the server makes one. */
+                "X-Request-ID"?: components["parameters"]["RequestId"];
+                /** @description The seconds that the call may take, at most 120. */
+                "Request-Timeout"?: components["parameters"]["RequestTimeout"];
+            };
+            path: {
+                /** @example default */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "contents": [
+                 *         "iVBORw0KGgo="
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["UploadSmallArtifactsRequestInput"];
+            };
+        };
+        responses: {
+            /** @description The response. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UploadSmallArtifactsResponse"];
                 };
             };
             400: components["responses"]["Problem400"];
