@@ -13,6 +13,7 @@ from modicum_server.domain.models import (
     Weights,
 )
 from modicum_server.domain.projects import Role
+from modicum_server.domain.retention import Retention
 from modicum_server.domain.reviews import Review
 from modicum_server.domain.spot_swaps import SpotSwap, SwapState
 from modicum_server.domain.spots import SpotRow
@@ -65,6 +66,7 @@ TRANSFER = filled(Transfer)
 STOPPED = filled(Stopped)
 REVIEW = filled(Review)
 HOLD = filled(Hold)
+RETENTION = filled(Retention)
 NEW_HOLD = filled(NewHold, name="projects/default/holds/one")
 ERASURE = filled(Erasure, name="projects/default/erasures/one", state=ErasureState.RUNNING)
 SWAP = filled(SpotSwap, state=SwapState.FAILED)

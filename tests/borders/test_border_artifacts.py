@@ -39,7 +39,7 @@ def test_every_field_of_a_measure_is_in_the_document_and_read_again():
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "result-document.md"
 #: Only in a report, which is the document with the rows beside it.
-OF_REPORTS = {"rows", "spot_pictures", "reviews"}
+OF_REPORTS = {"deleted", "rows", "spot_pictures", "reviews"}
 
 
 def document():

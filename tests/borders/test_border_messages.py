@@ -36,6 +36,7 @@ from tests.borders.records import (
     GRANT,
     HOLD,
     NOT_TOLD_OF_AUDITS,
+    RETENTION,
     SOURCES,
     TOKEN,
     TRAIL_ENTRY,
@@ -50,6 +51,7 @@ THERE_AND_BACK = {
     "search": (filled(Search), searches.search_message, searches.search_value),
     "control plan": (filled(ControlPlan), searches.control_plan_message, searches.control_plan_value),
     "canvas": (filled(Canvas), searches.canvas_message, searches.canvas_value),
+    "retention": (RETENTION, projects.retention_message, projects.retention_value),
     "input": (filled(InputSpecification), models.input_message, models.input_value),
     **{
         f"version of {kind}": (filled(ModelVersion, source=source), models.version_message, models.version_value)

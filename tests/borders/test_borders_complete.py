@@ -26,6 +26,7 @@ from tests.borders.records import (
     NEW_TRAIL_ENTRY,
     NEW_TRUST_RULE,
     PREDICTION,
+    RETENTION,
     REVIEW,
     SCORE_TASK,
     SEAL,
@@ -62,6 +63,7 @@ WITHIN_A_PROCESS: dict[str, set[str]] = {
     },  # between a query and the metrics
     "pixel_subsets": {"Descent"},  # follows from a search and a canvas
     "projects": {"Origin", "Principal"},  # from a query to a call
+    "retention": {"Past"},  # from a query to the words of a command
     "reviews": {"ReviewFigures", "ReviewShare", "ReviewerShares", "Seat"},  # counted, or from a query to a call
     "sign_in": {"Person", "ProviderAnswer", "SignInFlow"},  # between a browser, its cookie and the provider
     "store_identity": {"StoreIdentity"},  # from a query to a check at start
@@ -85,6 +87,7 @@ CROSSING = (
     ERASURE,
     HOLD,
     NEW_HOLD,
+    RETENTION,
     GRANT,
     TOKEN,
     NEW_TOKEN,

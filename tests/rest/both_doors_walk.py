@@ -13,7 +13,7 @@ from PIL import Image
 from tests.gate.documents import image, with_rows
 from tests.issuer import Issuer
 from tests.rest.audit_walk import of_audits, specification
-from tests.rest.erasure_walk import of_erasing
+from tests.rest.erasure_walk import of_erasing, of_retention
 from tests.rest.member_walk import of_members, of_tokens
 from tests.rest.rest_stage import INPUT, TOKENS, Rest, Served
 from tests.rest.review_walk import of_reviews
@@ -92,6 +92,7 @@ async def walk(walker: Walker) -> None:
     await of_verdicts(walker)
     await of_reviews(walker)
     await of_erasing(walker)
+    await of_retention(walker)
     await of_deleting(walker)
     await of_the_trail(walker)
 

@@ -1,9 +1,13 @@
-"""The part of the walk through every method that erases pictures."""
+"""The parts of the walk through every method that erase pictures and set retention."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
+
+from modicum_server.domain.retention import Kept
+
+from tests.rest.audit_walk import specification
 
 if TYPE_CHECKING:
     from tests.rest.both_doors_walk import Walker
@@ -39,6 +43,22 @@ async def of_erasing(walker: Walker) -> None:
     await call("ListErasures", {"parent": project, "pageSize": 1})
     await call("ListErasures", {"parent": project}, caller="auditor")
     await call("ListErasures", {"parent": project, "pageToken": "invented"})
+
+
+async def of_retention(walker: Walker) -> None:
+    """Set for how long pictures are kept, and ask for an audit of some that were deleted."""
+    call, project, photos = walker.call, walker.project, f"{walker.project}/datasets/photos"
+    wanted = {"parent": project, "retention": {"imagesDays": 30}}
+    await call("SetRetention", wanted, caller="auditor")
+    await call("SetRetention", wanted)
+    await call("SetRetention", {**wanted, "retention": {"findingsDays": -1}})
+    await call("SetRetention", {"parent": project})
+    await call("GetRetention", {"parent": project}, caller="viewer")
+    await call("GetRetention", {"parent": "projects/nowhere"})
+    async with walker.served.store.transaction() as transaction:
+        await transaction.retention.let_go(project, Kept.IMAGES, photos, days=0)
+    await call("GetDataset", {"name": photos})
+    await call("CreateAudit", {"parent": project, "auditId": "late", "audit": specification(project)})
 
 
 async def of_holds(walker: Walker) -> None:

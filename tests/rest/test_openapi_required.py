@@ -56,6 +56,7 @@ REQUESTS: list[tuple[str, str, dict[str, Any]]] = [
     (f"/v1/{PROJECT}/trustRules?trustRuleId=r", "TrustRuleInput", RULE),
     (f"/v1/{PROJECT}:exchangeToken", "ExchangeTokenRequestInput", EXCHANGE),
     (f"/v1/{PROJECT}/artifacts:uploadSmall", "UploadSmallArtifactsRequestInput", {"contents": ["YQ=="]}),
+    (f"/v1/{PROJECT}:setRetention", "SetRetentionRequestInput", {"retention": {"imagesDays": 30}}),
     (f"/v1/{PROJECT}/holds?holdId=h", "HoldInput", {"held": f"{PROJECT}/audits/a", "reason": "incident 12"}),
     (f"/v1/{PROJECT}/audits/a:judge", "JudgeAuditRequestInput", {"policy": "version: 1"}),
 ]

@@ -1,4 +1,4 @@
-"""What the admins of a project do, as the synchronous client has it: members, tokens, trust, trail, erasures, holds."""
+"""What the admins of a project do, as the synchronous client has it: members, the trail, holds and so on."""
 
 from dataclasses import dataclass
 
@@ -6,6 +6,7 @@ from modicum.erasures import AsyncErasures
 from modicum.event_loop_thread import Portal, blocking, streaming
 from modicum.holds import AsyncHolds
 from modicum.members import AsyncMembers, AsyncTokens
+from modicum.retention import AsyncRetentions
 from modicum.trail import AsyncTrail
 from modicum.trust import AsyncTrust
 
@@ -82,3 +83,14 @@ class Holds:
     list = streaming(AsyncHolds.list)
     add = blocking(AsyncHolds.add)
     release = blocking(AsyncHolds.release)
+
+
+@dataclass(frozen=True, slots=True)
+class Retentions:
+    """For how long a project keeps what audits leave behind, which its admins set."""
+
+    _portal: Portal
+    _async: AsyncRetentions
+
+    get = blocking(AsyncRetentions.get)
+    set = blocking(AsyncRetentions.set)

@@ -1,6 +1,7 @@
 """One audit: watch it, wait for it, cancel it, fetch its result."""
 
 import asyncio
+import gzip
 import io
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -37,6 +38,8 @@ from modicum.versions import ModelVersion
 #: A watch is reopened this often, so that it goes on after the network has failed silently.
 WATCH_SECONDS = 120.0
 REPORT_SECONDS = 600.0
+NO_FINDINGS = gzip.compress(b"", mtime=0)
+"""A findings artifact without rows."""
 
 ReportForm = Literal["json", "html", "canvas"]
 FORMATS: dict[str, "audit_service_pb2.ReportFormat.ValueType"] = {
@@ -161,10 +164,15 @@ class AsyncAudit:
         Raises:
             AuditFailed: the audit failed; `reason` says why.
             AuditCancelled: the audit was cancelled.
+            FailedPrecondition: the retention of the project deleted its result (RETENTION_PASSED). Where it deleted the
+                findings alone, the result has figures and no findings.
         """
         await self.wait(progress=progress)
-        document = await self.document()
-        findings = await download(self._connection, document["findings"]["digest"])
+        if self.snapshot.findings_delete_time is None:
+            document = await self.document()
+            findings = await download(self._connection, document["findings"]["digest"])
+        else:
+            document, findings = document_of(await self.report("json")), NO_FINDINGS
         result = await asyncio.to_thread(result_of, document, findings)
         return await self._with_pictures(result) if pictures else result
 
@@ -172,8 +180,15 @@ class AsyncAudit:
         """Fetch its result document alone, as of the last reply of the server. `result` has the findings as well.
 
         Raises:
-            FailedPrecondition: it had not succeeded (AUDIT_NOT_SUCCEEDED).
+            FailedPrecondition: it had not succeeded (AUDIT_NOT_SUCCEEDED), or the retention of the project deleted its
+                result (RETENTION_PASSED).
         """
+        if self.snapshot.report_delete_time is not None:
+            day = f"{self.snapshot.report_delete_time:%Y-%m-%d}"
+            raise FailedPrecondition(
+                f"{self.name}: the retention of the project deleted its result on {day}; audit again to have one",
+                reason="RETENTION_PASSED",
+            )
         if not self.snapshot.result_digest:
             raise FailedPrecondition(
                 f"{self.name} has no result document; it is {self.state}", reason="AUDIT_NOT_SUCCEEDED"

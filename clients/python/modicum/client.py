@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from modicum.administration import Erasures, Holds, Members, Tokens, Trail, Trust
+from modicum.administration import Erasures, Holds, Members, Retentions, Tokens, Trail, Trust
 from modicum.artifacts import AsyncArtifacts
 from modicum.audit import AsyncAudit
 from modicum.audits import AsyncAudits
@@ -23,6 +23,7 @@ from modicum.members import AsyncMembers, AsyncTokens
 from modicum.models import AsyncModels
 from modicum.notebooks.audits import snapshot_card
 from modicum.resource_names import Named
+from modicum.retention import AsyncRetentions
 from modicum.reviews import AsyncReviews
 from modicum.snapshots import AuditSnapshot, AuditState
 from modicum.trail import AsyncTrail
@@ -206,6 +207,7 @@ class Client:
         self.trail = Trail(self._portal, AsyncTrail(connection))
         self.erasures = Erasures(self._portal, AsyncErasures(connection))
         self.holds = Holds(self._portal, AsyncHolds(connection))
+        self.retention = Retentions(self._portal, AsyncRetentions(connection))
         self._async = AsyncJudging(connection)
 
     judge = blocking(AsyncJudging.judge)
@@ -254,6 +256,7 @@ class AsyncClient:
     trail: AsyncTrail
     erasures: AsyncErasures
     holds: AsyncHolds
+    retention: AsyncRetentions
 
     def __init__(
         self,
@@ -292,6 +295,7 @@ class AsyncClient:
         self.trail = AsyncTrail(self._connection)
         self.erasures = AsyncErasures(self._connection)
         self.holds = AsyncHolds(self._connection)
+        self.retention = AsyncRetentions(self._connection)
         self._judging = AsyncJudging(self._connection)
         return self
 

@@ -24,6 +24,7 @@ from modicum.v1.dataset_service_pb2_grpc import DatasetServiceStub
 from modicum.v1.erasure_service_pb2_grpc import ErasureServiceStub
 from modicum.v1.hold_service_pb2_grpc import HoldServiceStub
 from modicum.v1.model_service_pb2_grpc import ModelServiceStub
+from modicum.v1.project_service_pb2_grpc import ProjectServiceStub
 from modicum.v1.review_service_pb2_grpc import ReviewServiceStub
 from modicum.v1.trust_service_pb2_grpc import TrustServiceStub
 from modicum.v1.verdict_service_pb2_grpc import VerdictServiceStub
@@ -37,6 +38,7 @@ if TYPE_CHECKING:  # the generated stubs alone know these names
     from modicum.v1.erasure_service_pb2_grpc import ErasureServiceAsyncStub
     from modicum.v1.hold_service_pb2_grpc import HoldServiceAsyncStub
     from modicum.v1.model_service_pb2_grpc import ModelServiceAsyncStub
+    from modicum.v1.project_service_pb2_grpc import ProjectServiceAsyncStub
     from modicum.v1.review_service_pb2_grpc import ReviewServiceAsyncStub
     from modicum.v1.trust_service_pb2_grpc import TrustServiceAsyncStub
     from modicum.v1.verdict_service_pb2_grpc import VerdictServiceAsyncStub
@@ -95,6 +97,7 @@ class Connection:
     trust: "TrustServiceAsyncStub" = field(repr=False)
     erasures: "ErasureServiceAsyncStub" = field(repr=False)
     holds: "HoldServiceAsyncStub" = field(repr=False)
+    projects: "ProjectServiceAsyncStub" = field(repr=False)
     renewal: asyncio.Task[None] | None = field(default=None, init=False, repr=False)
     replied: bool = field(default=False, init=False)
     pages_address: str = field(default="", init=False)
@@ -233,6 +236,7 @@ def opened(endpoint: Endpoint, *, project: str, timeout_seconds: float) -> Conne
         trust=TrustServiceStub(channel),
         erasures=ErasureServiceStub(channel),
         holds=HoldServiceStub(channel),
+        projects=ProjectServiceStub(channel),
     )
 
 

@@ -11,14 +11,17 @@ from modicum.resource_names import checked_id, resource_name
 from modicum.sources.label_names import found_with_names
 from modicum.sources.manifests import Manifest, manifest_of
 from modicum.sources.objects import with_objects
-from modicum.timestamps import time_value
+from modicum.timestamps import optional_time, time_value
 from modicum.transfers import ProgressCallback, upload
 from modicum.v1 import dataset_pb2, dataset_service_pb2
 
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """An immutable list of images."""
+    """An immutable list of images.
+
+    `images_delete_time`: when the retention of the project deleted the images; None while they are kept.
+    """
 
     name: str
     manifest_digest: str
@@ -26,6 +29,7 @@ class Dataset:
     labelled_count: int
     create_time: datetime
     principal: str = ""
+    images_delete_time: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,4 +151,5 @@ def _dataset_value(message: dataset_pb2.Dataset) -> Dataset:
         labelled_count=message.labelled_count,
         create_time=time_value(message.create_time),
         principal=message.principal,
+        images_delete_time=optional_time(message.images_delete_time, present=message.HasField("images_delete_time")),
     )

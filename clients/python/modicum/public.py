@@ -49,6 +49,7 @@ from modicum.measures import Measure
 from modicum.members import Member, NewToken, Role, Token
 from modicum.notebooks.progress import ProgressBar
 from modicum.results import ModelResult, Result, SearchResult
+from modicum.retention import Retention
 from modicum.reviews import Invitation, PictureKind, PictureShare, Review, Reviewer, ReviewOutcome
 from modicum.searches import Canvas, Control, ControlPlan, Search, SearchMethod, TargetRule
 from modicum.snapshots import AuditOutcome, AuditSnapshot, AuditState
@@ -130,6 +131,7 @@ __all__ = [
     "RegistryError",
     "ResourceExhausted",
     "Result",
+    "Retention",
     "Review",
     "ReviewOutcome",
     "Reviewer",

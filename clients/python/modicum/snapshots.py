@@ -55,6 +55,8 @@ class AuditSnapshot:
     Lists have neither. `failure_reason` is empty unless the audit failed. `reused_from` names the audit whose stored
     result was reused; else it is empty. `erased` counts pictures that were erased after it ended. `outcome` is what the
     result says, in short; None until the audit succeeds, and where a server of an earlier release wrote the result.
+    The two `delete_time`s say when the retention of the project deleted its findings, and its result; None while they
+    are kept.
     """
 
     name: str
@@ -81,6 +83,8 @@ class AuditSnapshot:
     end_time: datetime | None
     erased: int = 0
     outcome: AuditOutcome | None = None
+    findings_delete_time: datetime | None = None
+    report_delete_time: datetime | None = None
 
     def _repr_html_(self) -> str:
         return snapshot_card(self)
@@ -115,6 +119,10 @@ def snapshot_of(message: audit_pb2.Audit) -> AuditSnapshot:
         end_time=optional_time(message.end_time, present=message.HasField("end_time")),
         erased=message.erased,
         outcome=_outcome(message.outcome) if message.HasField("outcome") else None,
+        findings_delete_time=optional_time(
+            message.findings_delete_time, present=message.HasField("findings_delete_time")
+        ),
+        report_delete_time=optional_time(message.report_delete_time, present=message.HasField("report_delete_time")),
     )
 
 

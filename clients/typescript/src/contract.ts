@@ -733,6 +733,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/projects/{project}/retention": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Gets for how long a project keeps what audits leave behind
+         * @description Gets for how long a project keeps what audits leave behind.
+         */
+        get: operations["GetRetention"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/projects/{project}/tokens": {
         parameters: {
             query?: never;
@@ -945,6 +965,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/projects/{project}:setRetention": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sets for how long a project keeps what audits leave behind, in place of what was set before
+         * @description Sets for how long a project keeps what audits leave behind, in place of what was set before. The caller must be an admin.
+         */
+        post: operations["SetRetention"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1020,6 +1060,16 @@ export interface components {
             readonly erased: number;
             /** @description What the result says, in short. Absent until the audit succeeds, and where an earlier release wrote the result. */
             readonly outcome?: components["schemas"]["AuditOutcome"];
+            /**
+             * Format: date-time
+             * @description When the retention of the project deleted its findings; absent while they are kept. Its report has figures alone, no other audit reuses the result, and it is no baseline.
+             */
+            readonly findingsDeleteTime?: string;
+            /**
+             * Format: date-time
+             * @description When the retention of the project deleted its result; absent while it is kept. It has no report any more.
+             */
+            readonly reportDeleteTime?: string;
         };
         /**
          * @description The current work of a running audit.
@@ -1124,6 +1174,16 @@ export interface components {
             readonly erased?: number;
             /** @description What the result says, in short. Absent until the audit succeeds, and where an earlier release wrote the result. */
             readonly outcome?: components["schemas"]["AuditOutcomeInput"];
+            /**
+             * Format: date-time
+             * @description When the retention of the project deleted its findings; absent while they are kept. Its report has figures alone, no other audit reuses the result, and it is no baseline.
+             */
+            readonly findingsDeleteTime?: string;
+            /**
+             * Format: date-time
+             * @description When the retention of the project deleted its result; absent while it is kept. It has no report any more.
+             */
+            readonly reportDeleteTime?: string;
         };
         /** @description What a result says of the version with the worst outcome, in short. The result document has all versions and figures. */
         AuditOutcome: {
@@ -1474,6 +1534,11 @@ export interface components {
             readonly createTime?: string;
             /** @description The principal that created it; empty for one of before that was stored. */
             readonly principal: string;
+            /**
+             * Format: date-time
+             * @description When the retention of the project deleted its pictures; absent while they are kept. No audit of it begins any more.
+             */
+            readonly imagesDeleteTime?: string;
         };
         /**
          * @description An immutable manifest of labelled images.
@@ -1503,6 +1568,11 @@ export interface components {
             readonly createTime?: string;
             /** @description The principal that created it; empty for one of before that was stored. */
             readonly principal?: string;
+            /**
+             * Format: date-time
+             * @description When the retention of the project deleted its pictures; absent while they are kept. No audit of it begins any more.
+             */
+            readonly imagesDeleteTime?: string;
         };
         /** @description One image of a data set. */
         DatasetItem: {
@@ -2601,6 +2671,42 @@ export interface components {
          * @enum {string}
          */
         ReportFormat: "REPORT_FORMAT_UNSPECIFIED" | "REPORT_FORMAT_JSON" | "REPORT_FORMAT_HTML" | "REPORT_FORMAT_CANVAS";
+        /** @description For how many days a project keeps what audits leave behind; 0: for ever. `modicum-server collect` deletes what is older. What a hold holds stays. */
+        Retention: {
+            /**
+             * Format: int32
+             * @description Of findings, with their masks, traces and controls: counted from the end of the newest audit that has them. At most 36500.
+             */
+            findingsDays: number;
+            /**
+             * Format: int32
+             * @description Of results, which reports are made of, with their files of findings: counted in the same way. At most 36500.
+             */
+            reportsDays: number;
+            /**
+             * Format: int32
+             * @description Of the pictures of a data set, with their boxes and masks: counted from its creation, or from the end of its newest audit. At most 36500.
+             */
+            imagesDays: number;
+        };
+        /** @description For how many days a project keeps what audits leave behind; 0: for ever. `modicum-server collect` deletes what is older. What a hold holds stays. */
+        RetentionInput: {
+            /**
+             * Format: int32
+             * @description Of findings, with their masks, traces and controls: counted from the end of the newest audit that has them. At most 36500.
+             */
+            findingsDays?: number;
+            /**
+             * Format: int32
+             * @description Of results, which reports are made of, with their files of findings: counted in the same way. At most 36500.
+             */
+            reportsDays?: number;
+            /**
+             * Format: int32
+             * @description Of the pictures of a data set, with their boxes and masks: counted from its creation, or from the end of its newest audit. At most 36500.
+             */
+            imagesDays?: number;
+        };
         /** @description A blind review of an audit: people see subsets, random pixels and whole pictures without an answer, and say which class they see. The result of the audit stays as it is. */
         Review: {
             /** @description Resource name. */
@@ -3012,6 +3118,21 @@ export interface components {
             name?: string;
             /** @description The role from now on. */
             role: components["schemas"]["Project.Role"];
+        };
+        /**
+         * @description Request of SetRetention.
+         * @example {
+         *       "retention": {
+         *         "findingsDays": 90,
+         *         "imagesDays": 30
+         *       }
+         *     }
+         */
+        SetRetentionRequestInput: {
+            /** @description Resource name of the project. */
+            parent?: string;
+            /** @description What is set. A field without a value means for ever. */
+            retention: components["schemas"]["RetentionInput"];
         };
         /** @description A limit of a share, for every version of an audit. */
         ShareLimit: {
@@ -3629,7 +3750,7 @@ export interface components {
         };
     };
     responses: {
-        /** @description Bad Request: `ARCHITECTURE_UNKNOWN`, `ARTIFACT_MISSING`, `AUDIT_NOT_ENDED`, `AUDIT_NOT_STOPPABLE`, `AUDIT_NOT_SUCCEEDED`, `AUDIT_TOO_LARGE`, `CANVAS_UNFIT`, `DATASET_EMPTY`, `DATASET_TOO_LARGE`, `EXECUTABLE_NOT_ALLOWED`, `FIELD_INVALID`, `FILTER_INVALID`, `FORMAT_UNKNOWN`, `GRADIENT_MISSING`, `LABEL_UNKNOWN`, `LAST_ADMIN`, `MANIFEST_INVALID`, `MODEL_REJECTED`, `OBJECTS_INVALID`, `PAGE_TOKEN_INVALID`, `POLICY_INVALID`, `RESOURCE_HELD`, `RESOURCE_IN_USE`, `RESULT_ERASED`, `RESULT_INCOMPLETE`, `REVIEW_FULL`, `REVIEW_IMPOSSIBLE`, `TOKEN_SHARED`, `TRUST_RULES_FULL`, `UPLOAD_INVALID`, `UPLOAD_TRUNCATED`. */
+        /** @description Bad Request: `ARCHITECTURE_UNKNOWN`, `ARTIFACT_MISSING`, `AUDIT_NOT_ENDED`, `AUDIT_NOT_STOPPABLE`, `AUDIT_NOT_SUCCEEDED`, `AUDIT_TOO_LARGE`, `CANVAS_UNFIT`, `DATASET_EMPTY`, `DATASET_TOO_LARGE`, `EXECUTABLE_NOT_ALLOWED`, `FIELD_INVALID`, `FILTER_INVALID`, `FORMAT_UNKNOWN`, `GRADIENT_MISSING`, `LABEL_UNKNOWN`, `LAST_ADMIN`, `MANIFEST_INVALID`, `MODEL_REJECTED`, `OBJECTS_INVALID`, `PAGE_TOKEN_INVALID`, `POLICY_INVALID`, `RESOURCE_HELD`, `RESOURCE_IN_USE`, `RESULT_ERASED`, `RESULT_INCOMPLETE`, `RETENTION_PASSED`, `REVIEW_FULL`, `REVIEW_IMPOSSIBLE`, `TOKEN_SHARED`, `TRUST_RULES_FULL`, `UPLOAD_INVALID`, `UPLOAD_TRUNCATED`. */
         Problem400: {
             headers: {
                 "X-Request-ID": components["headers"]["RequestId"];
@@ -6303,6 +6424,43 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    GetRetention: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description An id for the call: 1 to 64 letters, digits, dots, hyphens or underscores. Without one, the server makes one. */
+                "X-Request-ID"?: components["parameters"]["RequestId"];
+                /** @description The seconds that the call may take, at most 120. */
+                "Request-Timeout"?: components["parameters"]["RequestTimeout"];
+            };
+            path: {
+                /** @example default */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The response. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Retention"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            404: components["responses"]["Problem404"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
     ListTokens: {
         parameters: {
             query?: {
@@ -6918,6 +7076,58 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ExchangeTokenResponse"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    SetRetention: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description An id for the call: 1 to 64 letters, digits, dots, hyphens or underscores. Without one, the server makes one. */
+                "X-Request-ID"?: components["parameters"]["RequestId"];
+                /** @description The seconds that the call may take, at most 120. */
+                "Request-Timeout"?: components["parameters"]["RequestTimeout"];
+            };
+            path: {
+                /** @example default */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "retention": {
+                 *         "findingsDays": 90,
+                 *         "imagesDays": 30
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["SetRetentionRequestInput"];
+            };
+        };
+        responses: {
+            /** @description The response. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Retention"];
                 };
             };
             400: components["responses"]["Problem400"];

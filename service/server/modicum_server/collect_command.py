@@ -1,4 +1,4 @@
-"""`modicum-server collect`: deletes what nothing refers to, or says what that is."""
+"""`modicum-server collect`: deletes what projects no longer keep and what nothing refers to, or says what that is."""
 
 import asyncio
 from datetime import timedelta
@@ -13,11 +13,13 @@ from modicum_server.settings import Settings
 
 if TYPE_CHECKING:
     from modicum_server.domain.collections import Collection, Unreferred
+    from modicum_server.domain.retention import Past
     from modicum_server.usecases.collecting import Wanted
 
 #: Who uploads refers to it within minutes. Less would take what is on its way.
 SHORTEST_GRACE = timedelta(hours=1)
 ROW = "{:<10}  {:<64}  {:>15}  {}"
+FILES = "{:,} files that nothing else needs"
 
 
 def collect(
@@ -37,9 +39,10 @@ def collect(
     ] = False,
     data: Data = None,
 ) -> None:
-    """Delete artifacts that nothing refers to, and ids of old requests, after a grace time. The server may run.
+    """Delete what the retention of projects no longer keeps, and artifacts that nothing refers to after a grace time.
 
-    A version, a data set, an audit, a verdict and a swap refer to their artifacts. Prints a row for each artifact.
+    Old ids of requests go, too. A version, a data set, an audit, a verdict and a swap refer to their artifacts. Prints
+    a row for each thing that goes. The server may run.
     """
     from modicum_server.usecases.collecting import Wanted
 
@@ -60,7 +63,7 @@ async def _run(settings: Settings, wanted: "Wanted") -> "Collection":
         artifacts = open_artifact_store(settings.artifacts_url)
         await refuse_mixed_stores(store, artifacts, settings)
         typer.echo(ROW.format("KIND", "DIGEST", "BYTES", "HELD BY"))
-        return await collected(store, artifacts, wanted, _tell)
+        return await collected(store, artifacts, wanted, _tell, tell_past=_tell_past)
 
 
 def _tell(one: "Unreferred") -> None:
@@ -68,9 +71,23 @@ def _tell(one: "Unreferred") -> None:
     typer.echo(ROW.format(kind, one.digest, size, one.project or "-"))
 
 
+def _tell_past(past: "Past") -> None:
+    typer.echo(ROW.format(past.kind, FILES.format(past.files), f"{past.file_bytes:,}", past.name))
+
+
 def _summary(done: "Collection") -> str:
     what = (
-        f"{done.artifacts:,} artifacts of {done.artifact_bytes:,} bytes, {done.orphans:,} orphans, "
+        f"{_past(done)}{done.artifacts:,} artifacts of {done.artifact_bytes:,} bytes, {done.orphans:,} orphans, "
         f"{done.request_ids:,} request ids"
     )
     return f"nothing was deleted; would go: {what}" if done.dry_run else f"deleted: {what}"
+
+
+def _past(done: "Collection") -> str:
+    """What retention no longer keeps; empty for nothing."""
+    if not (done.past_findings or done.past_reports or done.past_images):
+        return ""
+    return (
+        f"findings of {done.past_findings:,} audits, results of {done.past_reports:,} audits, images of "
+        f"{done.past_images:,} data sets, "
+    )

@@ -15,7 +15,7 @@ Here are the branches and the older errors. A new one stands beside its resource
     ├── FailedPrecondition ─ ResourceInUse, ResourceHeld, ArtifactMissing, ExecutableNotAllowed, ModelRejected,
     │                        LabelUnknown, CanvasUnfit, GradientMissing, AuditNotEnded, AuditNotSucceeded,
     │                        AuditNotStoppable, ResultIncomplete, ResultErased, LastAdmin, TokenShared,
-    │                        ReviewImpossible, ReviewFull, TrustRulesFull
+    │                        ReviewImpossible, ReviewFull, TrustRulesFull, RetentionPassed
     ├── Unauthenticated ─ TokenMissing, TokenInvalid, SessionMissing, SignInLinkUsed, ReviewLinkUsed, ReviewerUnknown,
     │                     IdentityTokenInvalid, IdentityNotTrusted, IdentityTokenUsed, SignInRefused
     ├── PermissionDenied ─ RoleInsufficient, FormForeign, HostUnknown

@@ -30,7 +30,7 @@ def outcomes_by_result(audits: Sequence[Audit]) -> Mapping[str, AuditOutcome]:
 
     The server tells it of those whose result it wrote since this release. Of the others the newest results are fetched.
     """
-    ended = [audit for audit in audits if audit.state is AuditState.SUCCEEDED]
+    ended = [audit for audit in audits if audit.state is AuditState.SUCCEEDED and audit.snapshot.result_digest]
     outcomes = {audit.snapshot.result_digest: audit.snapshot.outcome for audit in ended if audit.snapshot.outcome}
     untold = [audit for audit in ended if audit.snapshot.result_digest not in outcomes]
     for audit in untold[:MOST_RESULTS]:
@@ -42,7 +42,8 @@ def outcomes_by_result(audits: Sequence[Audit]) -> Mapping[str, AuditOutcome]:
 
 def audits_table(snapshots: Sequence[AuditSnapshot], outcomes: Mapping[str, AuditOutcome]) -> Grid:
     """Audits in rows. A failed audit has the reason as its headline."""
-    unread = sum(one.state is AuditState.SUCCEEDED and one.result_digest not in outcomes for one in snapshots)
+    with_result = [one for one in snapshots if one.state is AuditState.SUCCEEDED and one.result_digest]
+    unread = sum(one.result_digest not in outcomes for one in with_result)
     return Grid(
         columns=COLUMNS,
         rows=[_row(one, outcomes.get(one.result_digest, NOTHING)) for one in snapshots],
@@ -72,12 +73,17 @@ def _row(snapshot: AuditSnapshot, found: AuditOutcome) -> Sequence[str]:
         last_part(snapshot.name),
         snapshot.state,
         found.outcome,
-        printable(snapshot.failure_reason or found.headline),
+        printable(snapshot.failure_reason or _deleted(snapshot) or found.headline),
         f"{snapshot.images_done} of {snapshot.images_total}",
         ", ".join(map(short_version, specification.model_versions)),
         last_part(specification.dataset),
         f"{snapshot.create_time:%Y-%m-%d %H:%M}",
     )
+
+
+def _deleted(snapshot: AuditSnapshot) -> str:
+    moment = snapshot.report_delete_time
+    return "" if moment is None else f"the retention of the project deleted its result on {moment:%Y-%m-%d}"
 
 
 NOTHING = AuditOutcome(model_version="", outcome="", headline="")

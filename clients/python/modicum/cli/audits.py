@@ -64,7 +64,7 @@ def show(name: Name, *, as_json: options.Json = False, verbose: options.Verbose 
         audit = client.audits.get(name)
         if as_json:
             print_json(audit.snapshot)
-        elif audit.state is AuditState.SUCCEEDED:
+        elif audit.state is AuditState.SUCCEEDED and audit.snapshot.report_delete_time is None:
             _show_result(client, audit, verbose=verbose)
         else:
             _show_state(audit)
@@ -264,8 +264,10 @@ def _show_state(audit: Audit) -> None:
     failure = f"; {snapshot.failure_reason}: {snapshot.failure_detail}" if snapshot.failure_reason else ""
     reused = f"; reuses the result of {snapshot.reused_from}" if snapshot.reused_from else ""
     erased = f"; erased since: {snapshot.erased:,}" if snapshot.erased else ""
+    times = (("findings", snapshot.findings_delete_time), ("result", snapshot.report_delete_time))
+    deleted = "".join(f"; {what} deleted by retention: {moment:%Y-%m-%d}" for what, moment in times if moment)
     print_text(
         stdout(),
         f"{snapshot.name}: {snapshot.state.lower()}, {snapshot.images_done} of "
-        f"{snapshot.images_total} images, at most {snapshot.passes_planned:,} passes{erased}{reused}{failure}",
+        f"{snapshot.images_total} images, at most {snapshot.passes_planned:,} passes{erased}{deleted}{reused}{failure}",
     )

@@ -14,6 +14,7 @@ from modicum.cli import (
     members,
     models,
     policy,
+    retention,
     tokens,
     trail,
     trust,
@@ -58,6 +59,7 @@ app.add_typer(trust.app, name="trust")
 app.add_typer(trail.app, name="trail")
 app.add_typer(erasures, name="erasures")
 app.add_typer(holds.app, name="holds")
+app.add_typer(retention.app, name="retention")
 app.add_typer(ensemble.app, name="ensemble")
 app.add_typer(policy.app, name="policy")
 app.add_typer(baseline.app, name="baseline")

@@ -66,6 +66,11 @@ def show(
         stdout(),
         f"{dataset.name}: {_counts(dataset)}, manifest {dataset.manifest_digest}",
     )
+    if dataset.images_delete_time is not None:
+        day = f"{dataset.images_delete_time:%Y-%m-%d}"
+        print_text(
+            stdout(), f"the retention of the project deleted its images on {day}; no audit of it begins any more"
+        )
     if shown:
         columns = (Column("item", prose=True), Column("label", prose=True), Column("image"))
         rows = [(printable(item.item), printable(item.label), item.image_digest[:12]) for item in shown]

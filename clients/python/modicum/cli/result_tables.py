@@ -48,6 +48,8 @@ GRADIENT_FREE = (
 
 def show_result(console: Console, result: Result, versions: Mapping[str, ModelVersion]) -> None:
     """Print the findings and measures of every model. `versions`, by resource name, have the names of the classes."""
+    for sentence in result.document.get("deleted", ()):
+        print_text(console, sentence)
     for model in result.models:
         _show_model(console, result, model, versions.get(model.model_version))
     show_counterfactuals(console, result)

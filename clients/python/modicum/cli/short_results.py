@@ -67,7 +67,7 @@ def short_lines(result: Result, *, report: str, tables: str) -> list[str]:
         tables: the command that prints the tables and all sentences.
     """
     heads = [next(iter(mitigation_lines(check, result.called))) for check in result.mitigation]
-    ended = [*stop_notes(result.document), *_without_result(result)]
+    ended = [*stop_notes(result.document), *result.document.get("deleted", ()), *_without_result(result)]
     if len(result.models) == 1:
         (model,) = result.models
         heads += [_head(model, result), *ended]

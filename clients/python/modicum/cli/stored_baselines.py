@@ -92,7 +92,9 @@ def _stored_of_version(client: "Client", source: BaselineSource, document: Docum
     version, dataset = client.models.version(source.name).name, document["specification"]["dataset"]
     differs = ""
     for audit in client.audits.list("state = SUCCEEDED"):
-        asked = audit.snapshot.specification
+        asked, snapshot = audit.snapshot.specification, audit.snapshot
+        if snapshot.findings_delete_time or snapshot.report_delete_time:
+            continue
         if tuple(asked.model_versions) == (version,) and asked.dataset == dataset:
             apart = measured_otherwise(document, audit.result().document)
             if not apart:

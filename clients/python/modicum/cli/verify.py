@@ -128,6 +128,8 @@ def _stored(client: Client, name: str) -> "StoredResult":
     except NotFound:
         return StoredResult("", why="the server does not know the audit, or the caller may not see it")
     snapshot = audit.snapshot
+    if deleted := snapshot.findings_delete_time or snapshot.report_delete_time:
+        return StoredResult("", snapshot.erased, f"the retention of the project deleted them on {deleted:%Y-%m-%d}")
     if not snapshot.result_digest:
         return StoredResult("", snapshot.erased, f"it is {snapshot.state} {snapshot.failure_reason}".rstrip())
     return StoredResult(audit.document()["findings"]["digest"], snapshot.erased)

@@ -53,3 +53,5 @@ def _facts(snapshot: "AuditSnapshot") -> Iterator[tuple[str, str]]:
     yield "time left", "" if left is None or snapshot.state.terminal else f"at most {round(left):,} s"
     yield "result reused from", last_part(snapshot.reused_from)
     yield "pictures erased since", f"{snapshot.erased:,}" if snapshot.erased else ""
+    for what, moment in (("findings", snapshot.findings_delete_time), ("result", snapshot.report_delete_time)):
+        yield f"{what} deleted by retention", "" if moment is None else f"{moment:%Y-%m-%d}"

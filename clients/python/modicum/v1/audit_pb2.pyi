@@ -421,6 +421,8 @@ class Audit(google.protobuf.message.Message):
     ITEM_COUNT_FIELD_NUMBER: builtins.int
     ERASED_FIELD_NUMBER: builtins.int
     OUTCOME_FIELD_NUMBER: builtins.int
+    FINDINGS_DELETE_TIME_FIELD_NUMBER: builtins.int
+    REPORT_DELETE_TIME_FIELD_NUMBER: builtins.int
     name: builtins.str
     """Resource name."""
     state: Global___Audit.State.ValueType
@@ -469,6 +471,16 @@ class Audit(google.protobuf.message.Message):
     def outcome(self) -> Global___AuditOutcome:
         """What the result says, in short. Absent until the audit succeeds, and where an earlier release wrote the result."""
 
+    @property
+    def findings_delete_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """When the retention of the project deleted its findings; absent while they are kept. Its report has figures alone, no other audit
+        reuses the result, and it is no baseline.
+        """
+
+    @property
+    def report_delete_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """When the retention of the project deleted its result; absent while it is kept. It has no report any more."""
+
     def __init__(
         self,
         *,
@@ -488,9 +500,11 @@ class Audit(google.protobuf.message.Message):
         item_count: builtins.int = ...,
         erased: builtins.int = ...,
         outcome: Global___AuditOutcome | None = ...,
+        findings_delete_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        report_delete_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["create_time", b"create_time", "end_time", b"end_time", "failure", b"failure", "outcome", b"outcome", "progress", b"progress", "specification", b"specification", "start_time", b"start_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["create_time", b"create_time", "end_time", b"end_time", "erased", b"erased", "failure", b"failure", "item_count", b"item_count", "name", b"name", "outcome", b"outcome", "principal", b"principal", "progress", b"progress", "result_digest", b"result_digest", "reused_from", b"reused_from", "sequence", b"sequence", "specification", b"specification", "stage", b"stage", "start_time", b"start_time", "state", b"state"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["create_time", b"create_time", "end_time", b"end_time", "failure", b"failure", "findings_delete_time", b"findings_delete_time", "outcome", b"outcome", "progress", b"progress", "report_delete_time", b"report_delete_time", "specification", b"specification", "start_time", b"start_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["create_time", b"create_time", "end_time", b"end_time", "erased", b"erased", "failure", b"failure", "findings_delete_time", b"findings_delete_time", "item_count", b"item_count", "name", b"name", "outcome", b"outcome", "principal", b"principal", "progress", b"progress", "report_delete_time", b"report_delete_time", "result_digest", b"result_digest", "reused_from", b"reused_from", "sequence", b"sequence", "specification", b"specification", "stage", b"stage", "start_time", b"start_time", "state", b"state"]) -> None: ...
 
 Global___Audit: typing_extensions.TypeAlias = Audit
 

@@ -27,7 +27,7 @@ from google.api import resource_pb2 as google_dot_api_dot_resource__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18modicum/v1/dataset.proto\x12\nmodicum.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x94\x02\n\x07\x44\x61taset\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x1d\n\x0fmanifest_digest\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nitem_count\x18\x03 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x1c\n\x0elabelled_count\x18\x04 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x17\n\tprincipal\x18\x06 \x01(\tB\x04\xe2\x41\x01\x03:N\xea\x41K\n\x0fmodicum/Dataset\x12%projects/{project}/datasets/{dataset}*\x08\x64\x61tasets2\x07\x64\x61taset\"k\n\x0b\x44\x61tasetItem\x12\x0c\n\x04item\x18\x01 \x01(\t\x12\x14\n\x0cimage_digest\x18\x02 \x01(\t\x12\r\n\x05label\x18\x03 \x01(\t\x12\x14\n\x0c\x62oxes_digest\x18\x04 \x01(\t\x12\x13\n\x0bmask_digest\x18\x05 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18modicum/v1/dataset.proto\x12\nmodicum.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd2\x02\n\x07\x44\x61taset\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x1d\n\x0fmanifest_digest\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nitem_count\x18\x03 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x1c\n\x0elabelled_count\x18\x04 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x17\n\tprincipal\x18\x06 \x01(\tB\x04\xe2\x41\x01\x03\x12<\n\x12images_delete_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03:N\xea\x41K\n\x0fmodicum/Dataset\x12%projects/{project}/datasets/{dataset}*\x08\x64\x61tasets2\x07\x64\x61taset\"k\n\x0b\x44\x61tasetItem\x12\x0c\n\x04item\x18\x01 \x01(\t\x12\x14\n\x0cimage_digest\x18\x02 \x01(\t\x12\r\n\x05label\x18\x03 \x01(\t\x12\x14\n\x0c\x62oxes_digest\x18\x04 \x01(\t\x12\x13\n\x0bmask_digest\x18\x05 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -46,10 +46,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DATASET'].fields_by_name['create_time']._serialized_options = b'\342A\001\003'
   _globals['_DATASET'].fields_by_name['principal']._loaded_options = None
   _globals['_DATASET'].fields_by_name['principal']._serialized_options = b'\342A\001\003'
+  _globals['_DATASET'].fields_by_name['images_delete_time']._loaded_options = None
+  _globals['_DATASET'].fields_by_name['images_delete_time']._serialized_options = b'\342A\001\003'
   _globals['_DATASET']._loaded_options = None
   _globals['_DATASET']._serialized_options = b'\352AK\n\017modicum/Dataset\022%projects/{project}/datasets/{dataset}*\010datasets2\007dataset'
   _globals['_DATASET']._serialized_start=134
-  _globals['_DATASET']._serialized_end=410
-  _globals['_DATASETITEM']._serialized_start=412
-  _globals['_DATASETITEM']._serialized_end=519
+  _globals['_DATASET']._serialized_end=472
+  _globals['_DATASETITEM']._serialized_start=474
+  _globals['_DATASETITEM']._serialized_end=581
 # @@protoc_insertion_point(module_scope)

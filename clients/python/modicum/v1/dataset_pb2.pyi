@@ -29,6 +29,7 @@ class Dataset(google.protobuf.message.Message):
     LABELLED_COUNT_FIELD_NUMBER: builtins.int
     CREATE_TIME_FIELD_NUMBER: builtins.int
     PRINCIPAL_FIELD_NUMBER: builtins.int
+    IMAGES_DELETE_TIME_FIELD_NUMBER: builtins.int
     name: builtins.str
     """Resource name."""
     manifest_digest: builtins.str
@@ -45,6 +46,10 @@ class Dataset(google.protobuf.message.Message):
     def create_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """When it was created."""
 
+    @property
+    def images_delete_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """When the retention of the project deleted its pictures; absent while they are kept. No audit of it begins any more."""
+
     def __init__(
         self,
         *,
@@ -54,9 +59,10 @@ class Dataset(google.protobuf.message.Message):
         labelled_count: builtins.int = ...,
         create_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         principal: builtins.str = ...,
+        images_delete_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["create_time", b"create_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["create_time", b"create_time", "item_count", b"item_count", "labelled_count", b"labelled_count", "manifest_digest", b"manifest_digest", "name", b"name", "principal", b"principal"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["create_time", b"create_time", "images_delete_time", b"images_delete_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["create_time", b"create_time", "images_delete_time", b"images_delete_time", "item_count", b"item_count", "labelled_count", b"labelled_count", "manifest_digest", b"manifest_digest", "name", b"name", "principal", b"principal"]) -> None: ...
 
 Global___Dataset: typing_extensions.TypeAlias = Dataset
 

@@ -27,7 +27,7 @@ from google.api import resource_pb2 as google_dot_api_dot_resource__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18modicum/v1/project.proto\x12\nmodicum.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x90\x02\n\x07Project\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x35\n\x0b\x63reate_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12,\n\x04role\x18\x03 \x01(\x0e\x32\x18.modicum.v1.Project.RoleB\x04\xe2\x41\x01\x03\"O\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bROLE_VIEWER\x10\x01\x12\x10\n\x0cROLE_AUDITOR\x10\x02\x12\x0e\n\nROLE_ADMIN\x10\x03:;\xea\x41\x38\n\x0fmodicum/Project\x12\x12projects/{project}*\x08projects2\x07projectb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18modicum/v1/project.proto\x12\nmodicum.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x90\x02\n\x07Project\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x35\n\x0b\x63reate_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12,\n\x04role\x18\x03 \x01(\x0e\x32\x18.modicum.v1.Project.RoleB\x04\xe2\x41\x01\x03\"O\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bROLE_VIEWER\x10\x01\x12\x10\n\x0cROLE_AUDITOR\x10\x02\x12\x0e\n\nROLE_ADMIN\x10\x03:;\xea\x41\x38\n\x0fmodicum/Project\x12\x12projects/{project}*\x08projects2\x07project\"M\n\tRetention\x12\x15\n\rfindings_days\x18\x01 \x01(\x05\x12\x14\n\x0creports_days\x18\x02 \x01(\x05\x12\x13\n\x0bimages_days\x18\x03 \x01(\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -46,4 +46,6 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PROJECT']._serialized_end=406
   _globals['_PROJECT_ROLE']._serialized_start=266
   _globals['_PROJECT_ROLE']._serialized_end=345
+  _globals['_RETENTION']._serialized_start=408
+  _globals['_RETENTION']._serialized_end=485
 # @@protoc_insertion_point(module_scope)

@@ -73,3 +73,33 @@ class Project(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["create_time", b"create_time", "name", b"name", "role", b"role"]) -> None: ...
 
 Global___Project: typing_extensions.TypeAlias = Project
+
+@typing.final
+class Retention(google.protobuf.message.Message):
+    """For how many days a project keeps what audits leave behind; 0: for ever. `modicum-server collect` deletes what is older. What a hold
+    holds stays.
+    """
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    FINDINGS_DAYS_FIELD_NUMBER: builtins.int
+    REPORTS_DAYS_FIELD_NUMBER: builtins.int
+    IMAGES_DAYS_FIELD_NUMBER: builtins.int
+    findings_days: builtins.int
+    """Of findings, with their masks, traces and controls: counted from the end of the newest audit that has them. At most 36500."""
+    reports_days: builtins.int
+    """Of results, which reports are made of, with their files of findings: counted in the same way. At most 36500."""
+    images_days: builtins.int
+    """Of the pictures of a data set, with their boxes and masks: counted from its creation, or from the end of its newest audit. At most
+    36500.
+    """
+    def __init__(
+        self,
+        *,
+        findings_days: builtins.int = ...,
+        reports_days: builtins.int = ...,
+        images_days: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["findings_days", b"findings_days", "images_days", b"images_days", "reports_days", b"reports_days"]) -> None: ...
+
+Global___Retention: typing_extensions.TypeAlias = Retention

@@ -29,7 +29,7 @@ from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from modicum.v1 import project_pb2 as modicum_dot_v1_dot_project__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n modicum/v1/project_service.proto\x12\nmodicum.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x18modicum/v1/project.proto\"\'\n\x11GetProjectRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"<\n\x13ListProjectsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"V\n\x14ListProjectsResponse\x12%\n\x08projects\x18\x01 \x03(\x0b\x32\x13.modicum.v1.Project\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x81\x01\n\x14\x43reateProjectRequest\x12\x18\n\nproject_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12$\n\x07project\x18\x02 \x01(\x0b\x32\x13.modicum.v1.Project\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\"*\n\x14\x44\x65leteProjectRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x32\xce\x03\n\x0eProjectService\x12\x66\n\nGetProject\x12\x1d.modicum.v1.GetProjectRequest\x1a\x13.modicum.v1.Project\"$\xda\x41\x04name\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/{name=projects/*}\x12g\n\x0cListProjects\x12\x1f.modicum.v1.ListProjectsRequest\x1a .modicum.v1.ListProjectsResponse\"\x14\x82\xd3\xe4\x93\x02\x0e\x12\x0c/v1/projects\x12z\n\rCreateProject\x12 .modicum.v1.CreateProjectRequest\x1a\x13.modicum.v1.Project\"2\xda\x41\x12project,project_id\x82\xd3\xe4\x93\x02\x17\"\x0c/v1/projects:\x07project\x12o\n\rDeleteProject\x12 .modicum.v1.DeleteProjectRequest\x1a\x16.google.protobuf.Empty\"$\xda\x41\x04name\x82\xd3\xe4\x93\x02\x17*\x15/v1/{name=projects/*}b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n modicum/v1/project_service.proto\x12\nmodicum.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x18modicum/v1/project.proto\"\'\n\x11GetProjectRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"<\n\x13ListProjectsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"V\n\x14ListProjectsResponse\x12%\n\x08projects\x18\x01 \x03(\x0b\x32\x13.modicum.v1.Project\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x81\x01\n\x14\x43reateProjectRequest\x12\x18\n\nproject_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12$\n\x07project\x18\x02 \x01(\x0b\x32\x13.modicum.v1.Project\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\"*\n\x14\x44\x65leteProjectRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"+\n\x13GetRetentionRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"[\n\x13SetRetentionRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12.\n\tretention\x18\x02 \x01(\x0b\x32\x15.modicum.v1.RetentionB\x04\xe2\x41\x01\x02\x32\xd7\x05\n\x0eProjectService\x12\x66\n\nGetProject\x12\x1d.modicum.v1.GetProjectRequest\x1a\x13.modicum.v1.Project\"$\xda\x41\x04name\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/{name=projects/*}\x12g\n\x0cListProjects\x12\x1f.modicum.v1.ListProjectsRequest\x1a .modicum.v1.ListProjectsResponse\"\x14\x82\xd3\xe4\x93\x02\x0e\x12\x0c/v1/projects\x12z\n\rCreateProject\x12 .modicum.v1.CreateProjectRequest\x1a\x13.modicum.v1.Project\"2\xda\x41\x12project,project_id\x82\xd3\xe4\x93\x02\x17\"\x0c/v1/projects:\x07project\x12o\n\rDeleteProject\x12 .modicum.v1.DeleteProjectRequest\x1a\x16.google.protobuf.Empty\"$\xda\x41\x04name\x82\xd3\xe4\x93\x02\x17*\x15/v1/{name=projects/*}\x12z\n\x0cGetRetention\x12\x1f.modicum.v1.GetRetentionRequest\x1a\x15.modicum.v1.Retention\"2\xda\x41\x06parent\x82\xd3\xe4\x93\x02#\x12!/v1/{parent=projects/*}/retention\x12\x8a\x01\n\x0cSetRetention\x12\x1f.modicum.v1.SetRetentionRequest\x1a\x15.modicum.v1.Retention\"B\xda\x41\x10parent,retention\x82\xd3\xe4\x93\x02)\"$/v1/{parent=projects/*}:setRetention:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,6 +42,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATEPROJECTREQUEST'].fields_by_name['project_id']._serialized_options = b'\342A\001\002'
   _globals['_DELETEPROJECTREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_DELETEPROJECTREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002'
+  _globals['_GETRETENTIONREQUEST'].fields_by_name['parent']._loaded_options = None
+  _globals['_GETRETENTIONREQUEST'].fields_by_name['parent']._serialized_options = b'\342A\001\002'
+  _globals['_SETRETENTIONREQUEST'].fields_by_name['parent']._loaded_options = None
+  _globals['_SETRETENTIONREQUEST'].fields_by_name['parent']._serialized_options = b'\342A\001\002'
+  _globals['_SETRETENTIONREQUEST'].fields_by_name['retention']._loaded_options = None
+  _globals['_SETRETENTIONREQUEST'].fields_by_name['retention']._serialized_options = b'\342A\001\002'
   _globals['_PROJECTSERVICE'].methods_by_name['GetProject']._loaded_options = None
   _globals['_PROJECTSERVICE'].methods_by_name['GetProject']._serialized_options = b'\332A\004name\202\323\344\223\002\027\022\025/v1/{name=projects/*}'
   _globals['_PROJECTSERVICE'].methods_by_name['ListProjects']._loaded_options = None
@@ -50,6 +56,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PROJECTSERVICE'].methods_by_name['CreateProject']._serialized_options = b'\332A\022project,project_id\202\323\344\223\002\027\"\014/v1/projects:\007project'
   _globals['_PROJECTSERVICE'].methods_by_name['DeleteProject']._loaded_options = None
   _globals['_PROJECTSERVICE'].methods_by_name['DeleteProject']._serialized_options = b'\332A\004name\202\323\344\223\002\027*\025/v1/{name=projects/*}'
+  _globals['_PROJECTSERVICE'].methods_by_name['GetRetention']._loaded_options = None
+  _globals['_PROJECTSERVICE'].methods_by_name['GetRetention']._serialized_options = b'\332A\006parent\202\323\344\223\002#\022!/v1/{parent=projects/*}/retention'
+  _globals['_PROJECTSERVICE'].methods_by_name['SetRetention']._loaded_options = None
+  _globals['_PROJECTSERVICE'].methods_by_name['SetRetention']._serialized_options = b'\332A\020parent,retention\202\323\344\223\002)\"$/v1/{parent=projects/*}:setRetention:\001*'
   _globals['_GETPROJECTREQUEST']._serialized_start=191
   _globals['_GETPROJECTREQUEST']._serialized_end=230
   _globals['_LISTPROJECTSREQUEST']._serialized_start=232
@@ -60,6 +70,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATEPROJECTREQUEST']._serialized_end=512
   _globals['_DELETEPROJECTREQUEST']._serialized_start=514
   _globals['_DELETEPROJECTREQUEST']._serialized_end=556
-  _globals['_PROJECTSERVICE']._serialized_start=559
-  _globals['_PROJECTSERVICE']._serialized_end=1021
+  _globals['_GETRETENTIONREQUEST']._serialized_start=558
+  _globals['_GETRETENTIONREQUEST']._serialized_end=601
+  _globals['_SETRETENTIONREQUEST']._serialized_start=603
+  _globals['_SETRETENTIONREQUEST']._serialized_end=694
+  _globals['_PROJECTSERVICE']._serialized_start=697
+  _globals['_PROJECTSERVICE']._serialized_end=1424
 # @@protoc_insertion_point(module_scope)

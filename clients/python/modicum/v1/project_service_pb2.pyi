@@ -133,3 +133,46 @@ class DeleteProjectRequest(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["name", b"name"]) -> None: ...
 
 Global___DeleteProjectRequest: typing_extensions.TypeAlias = DeleteProjectRequest
+
+@typing.final
+class GetRetentionRequest(google.protobuf.message.Message):
+    """Request of GetRetention."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    PARENT_FIELD_NUMBER: builtins.int
+    parent: builtins.str
+    """Resource name of the project."""
+    def __init__(
+        self,
+        *,
+        parent: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["parent", b"parent"]) -> None: ...
+
+Global___GetRetentionRequest: typing_extensions.TypeAlias = GetRetentionRequest
+
+@typing.final
+class SetRetentionRequest(google.protobuf.message.Message):
+    """Request of SetRetention."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    PARENT_FIELD_NUMBER: builtins.int
+    RETENTION_FIELD_NUMBER: builtins.int
+    parent: builtins.str
+    """Resource name of the project."""
+    @property
+    def retention(self) -> modicum.v1.project_pb2.Retention:
+        """What is set. A field without a value means for ever."""
+
+    def __init__(
+        self,
+        *,
+        parent: builtins.str = ...,
+        retention: modicum.v1.project_pb2.Retention | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["retention", b"retention"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["parent", b"parent", "retention", b"retention"]) -> None: ...
+
+Global___SetRetentionRequest: typing_extensions.TypeAlias = SetRetentionRequest

@@ -63,6 +63,16 @@ class ProjectServiceStub(object):
                 request_serializer=modicum_dot_v1_dot_project__service__pb2.DeleteProjectRequest.SerializeToString,
                 response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
                 _registered_method=True)
+        self.GetRetention = channel.unary_unary(
+                '/modicum.v1.ProjectService/GetRetention',
+                request_serializer=modicum_dot_v1_dot_project__service__pb2.GetRetentionRequest.SerializeToString,
+                response_deserializer=modicum_dot_v1_dot_project__pb2.Retention.FromString,
+                _registered_method=True)
+        self.SetRetention = channel.unary_unary(
+                '/modicum.v1.ProjectService/SetRetention',
+                request_serializer=modicum_dot_v1_dot_project__service__pb2.SetRetentionRequest.SerializeToString,
+                response_deserializer=modicum_dot_v1_dot_project__pb2.Retention.FromString,
+                _registered_method=True)
 
 
 class ProjectServiceServicer(object):
@@ -104,6 +114,20 @@ class ProjectServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetRetention(self, request, context):
+        """Gets for how long a project keeps what audits leave behind.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetRetention(self, request, context):
+        """Sets for how long a project keeps what audits leave behind, in place of what was set before. The caller must be an admin.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ProjectServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -126,6 +150,16 @@ def add_ProjectServiceServicer_to_server(servicer, server):
                     servicer.DeleteProject,
                     request_deserializer=modicum_dot_v1_dot_project__service__pb2.DeleteProjectRequest.FromString,
                     response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+            ),
+            'GetRetention': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetRetention,
+                    request_deserializer=modicum_dot_v1_dot_project__service__pb2.GetRetentionRequest.FromString,
+                    response_serializer=modicum_dot_v1_dot_project__pb2.Retention.SerializeToString,
+            ),
+            'SetRetention': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetRetention,
+                    request_deserializer=modicum_dot_v1_dot_project__service__pb2.SetRetentionRequest.FromString,
+                    response_serializer=modicum_dot_v1_dot_project__pb2.Retention.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -243,6 +277,60 @@ class ProjectService(object):
             '/modicum.v1.ProjectService/DeleteProject',
             modicum_dot_v1_dot_project__service__pb2.DeleteProjectRequest.SerializeToString,
             google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetRetention(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/modicum.v1.ProjectService/GetRetention',
+            modicum_dot_v1_dot_project__service__pb2.GetRetentionRequest.SerializeToString,
+            modicum_dot_v1_dot_project__pb2.Retention.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetRetention(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/modicum.v1.ProjectService/SetRetention',
+            modicum_dot_v1_dot_project__service__pb2.SetRetentionRequest.SerializeToString,
+            modicum_dot_v1_dot_project__pb2.Retention.FromString,
             options,
             channel_credentials,
             insecure,

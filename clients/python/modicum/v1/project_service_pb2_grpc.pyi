@@ -91,7 +91,39 @@ _ProjectServiceDeleteProjectType = typing_extensions.TypeVar(
     ],
 )
 
-class ProjectServiceStub(typing.Generic[_ProjectServiceGetProjectType, _ProjectServiceListProjectsType, _ProjectServiceCreateProjectType, _ProjectServiceDeleteProjectType]):
+_ProjectServiceGetRetentionType = typing_extensions.TypeVar(
+    '_ProjectServiceGetRetentionType',
+    grpc.UnaryUnaryMultiCallable[
+        modicum.v1.project_service_pb2.GetRetentionRequest,
+        modicum.v1.project_pb2.Retention,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        modicum.v1.project_service_pb2.GetRetentionRequest,
+        modicum.v1.project_pb2.Retention,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        modicum.v1.project_service_pb2.GetRetentionRequest,
+        modicum.v1.project_pb2.Retention,
+    ],
+)
+
+_ProjectServiceSetRetentionType = typing_extensions.TypeVar(
+    '_ProjectServiceSetRetentionType',
+    grpc.UnaryUnaryMultiCallable[
+        modicum.v1.project_service_pb2.SetRetentionRequest,
+        modicum.v1.project_pb2.Retention,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        modicum.v1.project_service_pb2.SetRetentionRequest,
+        modicum.v1.project_pb2.Retention,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        modicum.v1.project_service_pb2.SetRetentionRequest,
+        modicum.v1.project_pb2.Retention,
+    ],
+)
+
+class ProjectServiceStub(typing.Generic[_ProjectServiceGetProjectType, _ProjectServiceListProjectsType, _ProjectServiceCreateProjectType, _ProjectServiceDeleteProjectType, _ProjectServiceGetRetentionType, _ProjectServiceSetRetentionType]):
     """Projects, which are tenants. Every method of every service can return these errors, which are not repeated below:
     UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID) without a valid bearer token; PERMISSION_DENIED (ROLE_INSUFFICIENT) if the
     token's role does not allow the call; INVALID_ARGUMENT (FIELD_INVALID, with field violations) for an invalid field;
@@ -119,6 +151,14 @@ class ProjectServiceStub(typing.Generic[_ProjectServiceGetProjectType, _ProjectS
             modicum.v1.project_service_pb2.DeleteProjectRequest,
             google.protobuf.empty_pb2.Empty,
         ],
+        grpc.UnaryUnaryMultiCallable[
+            modicum.v1.project_service_pb2.GetRetentionRequest,
+            modicum.v1.project_pb2.Retention,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            modicum.v1.project_service_pb2.SetRetentionRequest,
+            modicum.v1.project_pb2.Retention,
+        ],
     ], channel: grpc.Channel) -> None: ...
 
     @typing.overload
@@ -139,6 +179,14 @@ class ProjectServiceStub(typing.Generic[_ProjectServiceGetProjectType, _ProjectS
             modicum.v1.project_service_pb2.DeleteProjectRequest,
             google.protobuf.empty_pb2.Empty,
         ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            modicum.v1.project_service_pb2.GetRetentionRequest,
+            modicum.v1.project_pb2.Retention,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            modicum.v1.project_service_pb2.SetRetentionRequest,
+            modicum.v1.project_pb2.Retention,
+        ],
     ], channel: grpc.aio.Channel) -> None: ...
 
     GetProject: _ProjectServiceGetProjectType
@@ -154,6 +202,12 @@ class ProjectServiceStub(typing.Generic[_ProjectServiceGetProjectType, _ProjectS
 
     DeleteProject: _ProjectServiceDeleteProjectType
     """Deletes an empty project. Errors: NOT_FOUND (PROJECT_NOT_FOUND), FAILED_PRECONDITION (RESOURCE_IN_USE)."""
+
+    GetRetention: _ProjectServiceGetRetentionType
+    """Gets for how long a project keeps what audits leave behind."""
+
+    SetRetention: _ProjectServiceSetRetentionType
+    """Sets for how long a project keeps what audits leave behind, in place of what was set before. The caller must be an admin."""
 
 ProjectServiceAsyncStub: typing_extensions.TypeAlias = ProjectServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
@@ -171,6 +225,14 @@ ProjectServiceAsyncStub: typing_extensions.TypeAlias = ProjectServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
         modicum.v1.project_service_pb2.DeleteProjectRequest,
         google.protobuf.empty_pb2.Empty,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        modicum.v1.project_service_pb2.GetRetentionRequest,
+        modicum.v1.project_pb2.Retention,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        modicum.v1.project_service_pb2.SetRetentionRequest,
+        modicum.v1.project_pb2.Retention,
     ],
 ]
 
@@ -217,5 +279,21 @@ class ProjectServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[google.protobuf.empty_pb2.Empty, collections.abc.Awaitable[google.protobuf.empty_pb2.Empty]]:
         """Deletes an empty project. Errors: NOT_FOUND (PROJECT_NOT_FOUND), FAILED_PRECONDITION (RESOURCE_IN_USE)."""
+
+    @abc.abstractmethod
+    def GetRetention(
+        self,
+        request: modicum.v1.project_service_pb2.GetRetentionRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[modicum.v1.project_pb2.Retention, collections.abc.Awaitable[modicum.v1.project_pb2.Retention]]:
+        """Gets for how long a project keeps what audits leave behind."""
+
+    @abc.abstractmethod
+    def SetRetention(
+        self,
+        request: modicum.v1.project_service_pb2.SetRetentionRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[modicum.v1.project_pb2.Retention, collections.abc.Awaitable[modicum.v1.project_pb2.Retention]]:
+        """Sets for how long a project keeps what audits leave behind, in place of what was set before. The caller must be an admin."""
 
 def add_ProjectServiceServicer_to_server(servicer: ProjectServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

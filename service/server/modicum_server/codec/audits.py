@@ -119,4 +119,6 @@ def audit_message(
         item_count=value.item_count,
         erased=value.erased,
         outcome=None if value.outcome is None else message_of(value.outcome, audit_pb2.AuditOutcome),
+        findings_delete_time=time_message(value.findings_delete_time),
+        report_delete_time=time_message(value.report_delete_time),
     )

@@ -15,6 +15,7 @@ def dataset_message(value: Dataset) -> dataset_pb2.Dataset:
         labelled_count=value.labelled_count,
         create_time=time_message(value.create_time),
         principal=value.principal,
+        images_delete_time=time_message(value.images_delete_time),
     )
 
 

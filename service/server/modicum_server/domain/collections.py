@@ -16,8 +16,9 @@ class Unreferred:
 class Collection:
     """What a collection deleted, or with `dry_run` would delete.
 
-    Bytes are those of `artifacts`, once for each project that holds them. Orphans, bytes that no project holds, are
-    counted by number alone.
+    `past_findings` and `past_reports` count audits, and `past_images` data sets, whose retention passed. Bytes are
+    those of `artifacts`, once for each project that holds them. Orphans, bytes that no project holds, are counted by
+    number alone.
     """
 
     dry_run: bool
@@ -26,3 +27,6 @@ class Collection:
     artifact_bytes: int
     orphans: int
     request_ids: int
+    past_findings: int = 0
+    past_reports: int = 0
+    past_images: int = 0

@@ -22,7 +22,10 @@ class DatasetItem:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """An immutable manifest. `principal` created it; empty for one of before that was stored."""
+    """An immutable manifest. `principal` created it; empty for one of before that was stored.
+
+    `images_delete_time`: when the retention of its project deleted its pictures; None while they are kept.
+    """
 
     name: str
     manifest_digest: str
@@ -30,6 +33,7 @@ class Dataset:
     labelled_count: int
     create_time: datetime
     principal: str = ""
+    images_delete_time: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,8 @@ class Verb(StrEnum):
     COLLECT = "Collect"
     CREATE_HOLD = "CreateHold"
     DELETE_HOLD = "DeleteHold"
+    SET_RETENTION = "SetRetention"
+    APPLY_RETENTION = "ApplyRetention"
 
 
 class TrailOutcome(StrEnum):

@@ -28,6 +28,7 @@ from modicum_server.ports.lists import Keyed
 from modicum_server.ports.notices import Changes, Wakeups, Watch
 from modicum_server.ports.overviews import Gauges, Overviews
 from modicum_server.ports.reports import CanvasWriter, JsonWriter, ReportRenderer
+from modicum_server.ports.retention import RetentionPassed, Retentions
 from modicum_server.ports.reviews import Reviews
 from modicum_server.ports.sign_in import ProviderUnavailable, SignInProvider, SignInRefused
 from modicum_server.ports.spot_swaps import SpotSwaps
@@ -91,6 +92,8 @@ __all__ = [
     "Requests",
     "ResourceHeld",
     "ResultErased",
+    "RetentionPassed",
+    "Retentions",
     "Reviews",
     "Sessions",
     "Shards",

@@ -11,6 +11,7 @@ from modicum_server.ports.erasures import Erasures
 from modicum_server.ports.holds import Holds
 from modicum_server.ports.identity import Identity
 from modicum_server.ports.overviews import Gauges, Overviews
+from modicum_server.ports.retention import Retentions
 from modicum_server.ports.reviews import Reviews
 from modicum_server.ports.spot_swaps import SpotSwaps
 from modicum_server.ports.trail import Trail
@@ -33,6 +34,7 @@ class Transaction(Protocol):
     collections: Collections
     erasures: Erasures
     holds: Holds
+    retention: Retentions
     audits: Audits
     shards: Shards
     findings: Findings

@@ -90,6 +90,7 @@ def _frame(document: Mapping[str, Any], called: Callable[[str], str]) -> dict[st
     return {
         "title": _title(document, called),
         "failed": _failed(document["models"]),
+        "deleted": document.get("deleted", ()),
         "summaries": [(called(m["model_version"]), m.get("summary", ())) for m in document["models"]],
         "too_few": TOO_FEW,
         "level": asked_text(asked["level"]),

@@ -71,7 +71,7 @@ def _datasets(project: str, wanted: Wanted) -> Any:
     held = [
         select(column.label("digest"), datasets.name)
         .join_from(tables.dataset_items, tables.datasets, datasets.id == items.dataset_id)
-        .where(column == any_(wanted), column != "")
+        .where(column == any_(wanted), column != "", datasets.images_delete_time.is_(None))
         for column in (items.image_digest, items.boxes_digest, items.mask_digest)
     ]
     return union(*(one.where(datasets.project == project) for one in (listed, *held)))

@@ -10,6 +10,7 @@ from sqlalchemy import (
     ColumnElement,
     Select,
     Text,
+    and_,
     any_,
     cast,
     delete,
@@ -178,7 +179,10 @@ def _datasets(digest: Digest, *, besides: str = "") -> Named:
         )
         for column in (items.image_digest, items.boxes_digest, items.mask_digest)
     ]
-    return select(datasets.name, datasets.project).where(or_(datasets.manifest_digest == digest, *by_item))
+    kept = datasets.images_delete_time.is_(None)
+    return select(datasets.name, datasets.project).where(
+        or_(datasets.manifest_digest == digest, and_(kept, or_(*by_item)))
+    )
 
 
 def _audits(digest: Digest) -> Named:

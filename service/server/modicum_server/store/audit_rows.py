@@ -101,4 +101,6 @@ def audit_of(row: Row[Any]) -> Audit:
         end_time=row.end_time,
         erased=row.erased,
         outcome=value_of(OUTCOME, row.outcome) if row.outcome else None,
+        findings_delete_time=row.findings_delete_time,
+        report_delete_time=row.report_delete_time,
     )

@@ -75,8 +75,8 @@ class PostgresAudits:
     async def reusable(self, project: str, reuse_key: str) -> Audit | None:
         """The newest audit of that key that SUCCEEDED with a whole result of its own; it is not deleted meanwhile.
 
-        A result is whole if no caller stopped the audit, no picture was erased from it, and no row of its spot tests
-        has a reason in place of what was tested.
+        A result is whole if no caller stopped the audit, no picture was erased from it, retention deleted nothing of
+        it, and no row of its spot tests has a reason in place of what was tested.
         """
         failed, failed_again = (
             select(rows.audit_id).where(rows.audit_id == _AUDITS.id, rows.row["reason"].astext.is_not(None))
@@ -88,6 +88,8 @@ class PostgresAudits:
             _AUDITS.state == "SUCCEEDED",
             _AUDITS.reused_from == "",
             _AUDITS.erased == 0,
+            _AUDITS.findings_delete_time.is_(None),
+            _AUDITS.report_delete_time.is_(None),
             _AUDITS.parameters[STOPPED]["reason"].astext.is_distinct_from(StopReason.ASKED.value),
             ~failed.exists(),
             ~failed_again.exists(),

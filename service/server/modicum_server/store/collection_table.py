@@ -2,7 +2,7 @@
 
 from sqlalchemy import BigInteger, Boolean, Column, Double, Identity, Table
 
-from modicum_server.store.table_parts import created, metadata
+from modicum_server.store.table_parts import counter, created, metadata
 
 collections = Table(
     "collections",
@@ -15,4 +15,7 @@ collections = Table(
     Column("artifact_bytes", BigInteger, nullable=False),
     Column("orphans", BigInteger, nullable=False),
     Column("request_ids", BigInteger, nullable=False),
+    counter("past_findings"),
+    counter("past_reports"),
+    counter("past_images"),
 )

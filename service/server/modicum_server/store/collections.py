@@ -14,6 +14,15 @@ _ARTIFACTS = tables.artifacts.c
 _REQUESTS = tables.requests.c
 
 
+def _here(rows: Select[tuple[str, str]]) -> ColumnElement[bool]:
+    """Whether there are such rows in the artifact's project."""
+    return rows.where(rows.selected_columns.project == _ARTIFACTS.project).correlate(tables.artifacts).exists()
+
+
+#: Nothing refers to the artifact of a row, but for swaps of a spot.
+UNREFERRED = tuple(~_here(refer(_ARTIFACTS.digest)) for refer in ROWS_THAT_REFER)
+
+
 class PostgresCollections:
     """`ports.Collections`."""
 
@@ -25,7 +34,7 @@ class PostgresCollections:
         query = (
             select(_ARTIFACTS.project, _ARTIFACTS.digest, _ARTIFACTS.size_bytes)
             .where(tuple_(_ARTIFACTS.project, _ARTIFACTS.digest) > after, _unused(unused_seconds))
-            .where(*(~_here(refer(_ARTIFACTS.digest)) for refer in ROWS_THAT_REFER))
+            .where(*UNREFERRED)
             .order_by(_ARTIFACTS.project, _ARTIFACTS.digest)
             .limit(limit)
         )
@@ -57,11 +66,6 @@ class PostgresCollections:
     async def note(self, collection: Collection) -> None:
         """Store what a collection did."""
         await self._connection.execute(insert(tables.collections).values(asdict(collection)))
-
-
-def _here(rows: Select[tuple[str, str]]) -> ColumnElement[bool]:
-    """Whether there are such rows in the artifact's project."""
-    return rows.where(rows.selected_columns.project == _ARTIFACTS.project).correlate(tables.artifacts).exists()
 
 
 def _older(column: ColumnElement[object], seconds: float) -> ColumnElement[bool]:

@@ -146,4 +146,5 @@ def _dataset(row: Row[Any]) -> Dataset:
         labelled_count=row.labelled_count,
         create_time=row.create_time,
         principal=row.principal,
+        images_delete_time=row.images_delete_time,
     )

@@ -5,8 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ARRAY, Row, Select, Text, cast, exists, func, insert, literal, or_, select, update
-from sqlalchemy.dialects.postgresql import array
+from sqlalchemy import ARRAY, Row, Select, Text, exists, func, insert, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from modicum_server.domain.documents import RECEIPT, document_of, value_of
@@ -26,6 +25,7 @@ from modicum_server.store.audit_rows import outcome_column
 from modicum_server.store.changes import notify_audit_changed
 from modicum_server.store.erased_rows import open_swaps, remove, unended, uses
 from modicum_server.store.projects import advisory_key, project_of
+from modicum_server.store.verdicts import let_verdicts_go
 
 _ERASURES = tables.erasures.c
 _AUDITS = tables.audits.c
@@ -145,7 +145,7 @@ class PostgresErasures:
             await notify_audit_changed(self._connection, row.name)
         told = {audit: _gone, **{row.name: _told(new, row) for row in before}}
         results = tuple(told.get(one.audit, _same)(one) for one in work.erasure.receipt.results)
-        verdicts = await self._release(gone)
+        verdicts = await let_verdicts_go(self._connection, gone)
         await self._note(work.erasure, replace(work.erasure.receipt, results=results), verdicts=verdicts)
         return gone
 
@@ -189,19 +189,6 @@ class PostgresErasures:
         ended = update(tables.erasures).where(_ERASURES.name == name)
         values = {"state": ErasureState.DONE.value, "end_time": func.now(), "bytes": [], "verdicts": []}
         await self._connection.execute(ended.values(values))
-
-    async def _release(self, gone: frozenset[str]) -> list[str]:
-        """Let verdicts no longer refer to these digests; return the names of those that did."""
-        released: list[str] = []
-        for digest in sorted(gone):
-            named = _VERDICTS.artifact_digests.contains(cast(array([digest]), ARRAY(Text)))
-            let_go = (
-                update(tables.verdicts)
-                .where(named)
-                .values(artifact_digests=func.array_remove(_VERDICTS.artifact_digests, digest))
-            )
-            released += (await self._connection.scalars(let_go.returning(_VERDICTS.name))).all()
-        return sorted(set(released))
 
     async def _note(
         self, erasure: Erasure, receipt: Receipt, *, verdicts: Sequence[str] = (), files: Sequence[str] = ()

@@ -143,7 +143,7 @@ def _newest() -> Subquery:
         )
         .select_from(tables.audits.join(named, true()))
         .join(tables.model_versions, versions.name == named.c.version)
-        .where(_AUDITS.state == AuditState.SUCCEEDED.value)
+        .where(_AUDITS.state == AuditState.SUCCEEDED.value, _AUDITS.result_digest != "")
         .subquery()
     )
     return select(audited).where(audited.c.place == 1).subquery()

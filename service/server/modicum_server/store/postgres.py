@@ -31,6 +31,7 @@ from modicum_server.store.predictions import PostgresPredictions
 from modicum_server.store.probing import Probing
 from modicum_server.store.projects import PostgresProjects
 from modicum_server.store.request_ids import PostgresRequests
+from modicum_server.store.retention import PostgresRetentions
 from modicum_server.store.reviews import PostgresReviews
 from modicum_server.store.schema import schema_of
 from modicum_server.store.service_role import MAY_CHANGE
@@ -65,6 +66,7 @@ class PostgresTransaction:
     collections: ports.Collections
     erasures: ports.Erasures
     holds: ports.Holds
+    retention: ports.Retentions
     audits: ports.Audits
     shards: ports.Shards
     findings: ports.Findings
@@ -112,6 +114,7 @@ class PostgresStore:
             collections=PostgresCollections(connection),
             erasures=PostgresErasures(connection),
             holds=PostgresHolds(connection),
+            retention=PostgresRetentions(connection),
             audits=PostgresAudits(connection),
             shards=PostgresShards(connection, self._wake_jobs),
             findings=PostgresFindings(connection),

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, DateTime, MetaData, String, Text, func, text
+from sqlalchemy import BigInteger, CheckConstraint, Column, DateTime, Integer, MetaData, String, Text, func, text
 
 metadata = MetaData(
     naming_convention={
@@ -39,3 +39,14 @@ def maker() -> "Column[str]":
 def counter(name: str) -> "Column[int]":
     """Return a column that counts from 0."""
     return Column(name, BigInteger, nullable=False, server_default=text("0"))
+
+
+def kept_days(kind: StrEnum) -> "Column[int]":
+    """Return the column of a project that says for how long it keeps something."""
+    words = "days for which it keeps them; 0: for ever"
+    return Column(f"{kind.lower()}_days", Integer, nullable=False, server_default=text("0"), comment=words)
+
+
+def deleted(what: str) -> "Column[object]":
+    """Return the column that says when the retention of the project deleted something."""
+    return Column(f"{what}_delete_time", TIME, comment="when the retention deleted them; null while they are kept")

@@ -28,6 +28,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from modicum_server.domain.audits import AuditState, Stage
 from modicum_server.domain.findings import FindingReason
 from modicum_server.domain.models import VersionState
+from modicum_server.domain.retention import Kept
 from modicum_server.domain.verdicts import OVERALL
 from modicum_server.store.access_tables import roles, sessions, sign_in_links, tokens
 from modicum_server.store.collection_table import collections
@@ -36,7 +37,18 @@ from modicum_server.store.hold_table import holds
 from modicum_server.store.identity_table import store_identity
 from modicum_server.store.review_tables import review_answers, reviewers, reviews
 from modicum_server.store.spot_swap_tables import spot_swaps
-from modicum_server.store.table_parts import EMPTY_TEXTS, NAME, TIME, counter, created, maker, metadata, one_of
+from modicum_server.store.table_parts import (
+    EMPTY_TEXTS,
+    NAME,
+    TIME,
+    counter,
+    created,
+    deleted,
+    kept_days,
+    maker,
+    metadata,
+    one_of,
+)
 from modicum_server.store.trail_tables import trail_entries, trail_pending, trail_seals
 from modicum_server.store.trust_tables import trust_rules, used_identity_tokens
 
@@ -69,6 +81,7 @@ projects = Table(
     created(),
     Column("served_time", TIME, comment="when a shard of it was last claimed: fairness"),
     counter("expired_shards"),
+    *(kept_days(kind) for kind in Kept),
 )
 
 requests = Table(
@@ -160,6 +173,7 @@ datasets = Table(
     Column("labels", ARRAY(Text), comment="the distinct ones, sorted; null where an earlier release made the data set"),
     created(),
     maker(),
+    deleted("images"),
     Index(None, "project", "name"),
 )
 
@@ -220,6 +234,8 @@ audits = Table(
         JSONB(none_as_null=True),
         comment="what the result says; null: none, or of an earlier release",
     ),
+    deleted("findings"),
+    deleted("report"),
     one_of("state", AuditState),
     one_of("stage", Stage),
     Index(None, "project", "id"),

@@ -1,8 +1,10 @@
 """Verdicts. A stored one never changes, but for the pictures in its document that were erased."""
 
+from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, select
+from sqlalchemy import ARRAY, Row, Text, cast, delete, func, insert, select, update
+from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from modicum_server.domain.documents import VERDICT_RULE, document_of, value_of
@@ -112,3 +114,17 @@ def verdict_of(row: Row[Any]) -> Verdict:
         principal=row.principal,
         create_time=row.create_time,
     )
+
+
+async def let_verdicts_go(connection: AsyncConnection, digests: Collection[str]) -> list[str]:
+    """Let verdicts no longer refer to these files; return the names of those that did."""
+    released: list[str] = []
+    for digest in sorted(digests):
+        named = _VERDICTS.artifact_digests.contains(cast(array([digest]), ARRAY(Text)))
+        let_go = (
+            update(tables.verdicts)
+            .where(named)
+            .values(artifact_digests=func.array_remove(_VERDICTS.artifact_digests, digest))
+        )
+        released += (await connection.scalars(let_go.returning(_VERDICTS.name))).all()
+    return sorted(set(released))

@@ -42,6 +42,7 @@ from modicum_server.usecases.provider_sign_in import ProviderSignIn
 from modicum_server.usecases.refused_attempts import RefusedAttempts
 from modicum_server.usecases.reports import Reports
 from modicum_server.usecases.result_facts import ResultFacts
+from modicum_server.usecases.retention import Retentions
 from modicum_server.usecases.reviewing import Reviewing
 from modicum_server.usecases.reviews import Reviews
 from modicum_server.usecases.sessions import Sessions
@@ -93,6 +94,7 @@ class UseCases:
     spot_swaps: SpotSwaps
     erasing: Erasing
     holds: Holds
+    retentions: Retentions
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,9 +172,10 @@ def build_services(
         spot_swaps=SpotSwaps(store, artifacts, renderer, reports, settings),
         erasing=Erasing(store),
         holds=Holds(store),
+        retentions=Retentions(store),
     )
     return Services(
-        projects=ProjectMethods(use_cases.projects),
+        projects=ProjectMethods(use_cases.projects, use_cases.retentions),
         trust=TrustMethods(use_cases.trust_rules, use_cases.token_exchange),
         access=AccessMethods(use_cases.members, use_cases.tokens, use_cases.trail),
         models=ModelMethods(use_cases.models, use_cases.versions),

@@ -27,6 +27,7 @@ from modicum_server.usecases.labels import labels_of, require_labels
 from modicum_server.usecases.limit_errors import TooManyPasses, TooManyQueued
 from modicum_server.usecases.request_ids import CreateOptions, identify
 from modicum_server.usecases.resource_names import new_resource_id, parent_of, project_of
+from modicum_server.usecases.retained import require_images
 from modicum_server.usecases.rules import check, failing, refuse_first
 from modicum_server.usecases.specifications import (
     FIELD,
@@ -83,7 +84,7 @@ class AuditCreation:
         Raises:
             FieldInvalid, ProjectNotFound, RoleInsufficient, ModelVersionNotFound, DatasetNotFound,
             ModelRejected, CanvasUnfit, LabelUnknown, GradientMissing, AuditTooLarge, TooManyQueued, AuditExists,
-            TooManyPasses, RequestIdReused
+            TooManyPasses, RequestIdReused, RetentionPassed
         """
         project = project_of("project", parent, "parent")
         refuse_first(id_mistakes(options.audit_id))
@@ -127,7 +128,8 @@ class AuditCreation:
         asked = draft.specification
         versions = tuple([await require_version(transaction, version) for version in asked.model_versions])
         dataset = await require_dataset(transaction, asked.dataset)
-        await transaction.datasets.hold(asked.datasets)  # before what was erased is read
+        await transaction.datasets.hold(asked.datasets)  # before what was erased or deleted is read
+        await require_images(transaction, asked.datasets)
         erased = await transaction.erasures.erased(parent_of(name))
         _require_sample(asked.sample, dataset)
         for version in versions:

@@ -15,6 +15,7 @@ from modicum_server.usecases.held_resources import refuse_held
 from modicum_server.usecases.models import refuse_in_use
 from modicum_server.usecases.pages import LARGE_NUMBERS, Page, PageRequest, read_page
 from modicum_server.usecases.resource_names import project_of
+from modicum_server.usecases.retained import require_report, told_of
 from modicum_server.usecases.rules import check
 from modicum_server.usecases.specifications import usual_canvas
 from modicum_server.usecases.stopping import cut_scores, stop_searches
@@ -36,6 +37,11 @@ class Audits:
         authorise(principal, project_of("audit", name), Role.VIEWER)
         async with self._store.transaction() as transaction:
             return await require_audit(transaction, name)
+
+    async def deleted(self, audit: Audit) -> list[str]:
+        """Return sentences on what the retention of the project deleted. The caller may see the audit."""
+        async with self._store.transaction() as transaction:
+            return await told_of(transaction, audit)
 
     async def usual_canvas(self, audit: Audit) -> Canvas | None:
         """Return the canvas that an audit of these versions has unless it names one; None where a version is gone.
@@ -154,7 +160,9 @@ def require_succeeded(audit: Audit) -> None:
 
     Raises:
         AuditNotSucceeded: says in which state it is, or why it failed.
+        RetentionPassed: its result was deleted.
     """
     if audit.state is not AuditState.SUCCEEDED:
         why = f" ({audit.failure.reason}: {audit.failure.detail})" if audit.failure else ""
         raise AuditNotSucceeded(f"{audit.name} is {audit.state}{why}, so it has no result", state=audit.state)
+    require_report(audit)

@@ -59,7 +59,8 @@ async def newest_of_version(
         version = await _version(transaction, policy.baseline.name, project)
         criteria = AuditFilter(AuditState.SUCCEEDED, audit.specification.dataset, version)
         page = await transaction.audits.page(project, criteria, after="", limit=MOST_READ)
-    alone = [one for _, one in page if one.specification.model_versions == (version,) and one.name != audit.name]
+    kept = [one for _, one in page if one.findings_delete_time is None and one.report_delete_time is None]
+    alone = [one for one in kept if one.specification.model_versions == (version,) and one.name != audit.name]
     differs = ""
     for one in alone:
         apart = measured_otherwise(document, await read_document(artifacts, one.result_digest))

@@ -1,18 +1,23 @@
 """Deletes what nothing refers to: artifacts of projects, bytes that no project holds, and old request ids.
 
+What projects no longer keep is let go before (`retaining`), so that its files go with the others.
+
 An artifact counts as needed for a grace time after somebody brought it or asked whether to bring it: who uploads refers
 to it only later. Watches are not stored, and ended sessions are deleted when others begin.
 """
 
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 
 from modicum_server.domain.collections import Collection, Unreferred
+from modicum_server.domain.retention import Kept, Past
 from modicum_server.ports import ArtifactStore, Store
 from modicum_server.usecases.artifacts import delete_unheld
 from modicum_server.usecases.backup_errors import BackupUnderWay
 from modicum_server.usecases.operator_trail import Collected, note_collection
+from modicum_server.usecases.retaining import TellPast, let_go
 
 PAGE = 1000
 
@@ -29,10 +34,20 @@ class Wanted:
     orphans: bool = False
 
 
+def _to_nobody(_past: Past) -> None:
+    """Tell nobody."""
+
+
 async def collect(
-    store: Store, artifacts: ArtifactStore, wanted: Wanted, tell: Tell, *, page: int = PAGE
+    store: Store,
+    artifacts: ArtifactStore,
+    wanted: Wanted,
+    tell: Tell,
+    *,
+    tell_past: TellPast = _to_nobody,
+    page: int = PAGE,
 ) -> Collection:
-    """Delete what nothing refers to, or only tell what that is. The server may run meanwhile.
+    """Delete what is past its time and what nothing refers to, or only tell what that is. The server may run meanwhile.
 
     Raises:
         BackupUnderWay, DependencyUnavailable
@@ -40,6 +55,11 @@ async def collect(
     async with store.transaction() as transaction:
         if not await transaction.artifacts.may_delete_bytes():
             raise BackupUnderWay("a backup of this store is under way; collect when it has ended")
+    past: Counter[Kept] = Counter()
+    async with aclosing(let_go(store, dry_run=wanted.dry_run, page=page)) as gone:
+        async for thing in gone:
+            tell_past(thing)
+            past[thing.kind] += 1
     count = size = orphans = 0
     projects = Collected()
     async with aclosing(_unreferred(store, artifacts, wanted, page)) as found:
@@ -58,6 +78,9 @@ async def collect(
         artifact_bytes=size,
         orphans=orphans,
         request_ids=await _requests(store, wanted, page),
+        past_findings=past[Kept.FINDINGS],
+        past_reports=past[Kept.REPORTS],
+        past_images=past[Kept.IMAGES],
     )
     async with store.transaction() as transaction:
         await transaction.collections.note(done)

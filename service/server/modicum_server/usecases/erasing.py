@@ -62,7 +62,8 @@ class Erasing:
             held = await transaction.artifacts.get(project, digest)
             if known is not None and (held is None or known.state is ErasureState.RUNNING):
                 return known
-            if held is None:
+            # of what the retention of the project deleted, findings may be left
+            if held is None and not await transaction.erasures.items(project, digest):
                 raise PictureUnknown(f"{project} holds no picture with the digest {digest}", digest=digest)
             begun = await _begin(transaction, project, digest, principal)
             await record(transaction, principal, Verb.ERASE_IMAGE, f"{project}/artifacts/{digest}", begun.name)

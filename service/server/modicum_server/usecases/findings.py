@@ -12,6 +12,7 @@ from modicum_server.usecases.access import authorise
 from modicum_server.usecases.audits import require_audit
 from modicum_server.usecases.pages import Page, PageRequest, read_page
 from modicum_server.usecases.resource_names import parent_of, project_of
+from modicum_server.usecases.retained import require_findings
 
 FIXED_BYTES = 1024
 POINT_BYTES = 12
@@ -35,12 +36,14 @@ class Findings:
         """Get a finding.
 
         Raises:
-            FieldInvalid, ProjectNotFound, FindingNotFound
+            FieldInvalid, ProjectNotFound, FindingNotFound, RetentionPassed
         """
         authorise(principal, project_of("finding", name), Role.VIEWER)
         audit_name, place = parent_of(name), name.rsplit("/", 1)[-1]
         async with self._store.transaction() as transaction:
             audit = await transaction.audits.get(audit_name)
+            if audit is not None:
+                require_findings(audit)
             owner = audit_name if audit is None else _owner(audit)
             finding = await transaction.findings.get(f"{owner}/findings/{place}")
         if finding is None:
@@ -51,11 +54,12 @@ class Findings:
         """List the findings of an audit by version, search and position, also while it runs.
 
         Raises:
-            FieldInvalid, ProjectNotFound, AuditNotFound, PageTokenInvalid
+            FieldInvalid, ProjectNotFound, AuditNotFound, PageTokenInvalid, RetentionPassed
         """
         authorise(principal, project_of("audit", parent, "parent"), Role.VIEWER)
         async with self._store.transaction() as transaction:
             audit = await require_audit(transaction, parent)
+            require_findings(audit)
             page = await read_page(
                 request,
                 f"findings of {parent}",

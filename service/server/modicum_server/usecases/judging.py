@@ -42,6 +42,7 @@ from modicum_server.usecases.baselines import baseline_name, newest_of_version
 from modicum_server.usecases.reports import Reports
 from modicum_server.usecases.request_ids import CreateOptions, IdentifiedRequest, identify
 from modicum_server.usecases.resource_names import new_resource_id, project_of
+from modicum_server.usecases.retained import require_findings
 from modicum_server.usecases.rules import check, shown
 from modicum_server.usecases.stored_results import read_beside, read_document, require_undamaged
 from modicum_server.usecases.trail import record
@@ -111,7 +112,7 @@ class Judging:
 
         Raises:
             FieldInvalid, ProjectNotFound, RoleInsufficient, AuditNotFound, AuditNotSucceeded, PolicyInvalid,
-            ResultIncomplete, ResultErased, RequestIdReused, VerdictNotFound
+            ResultIncomplete, ResultErased, RetentionPassed, RequestIdReused, VerdictNotFound
         """
         project = _checked_project(name, asked)
         authorise(principal, project, Role.AUDITOR)
@@ -206,6 +207,7 @@ def _of_version(document: Document, version: str, audit: Audit) -> Document:
 async def _succeeded(transaction: Transaction, name: str) -> Audit:
     audit = await require_audit(transaction, name)
     require_succeeded(audit)
+    require_findings(audit)
     return audit
 
 

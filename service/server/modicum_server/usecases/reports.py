@@ -1,22 +1,24 @@
 """Reports of an audit, rendered from its result document and the artifacts that the document names."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
 
 from modicum_server.domain.audits import Audit
+from modicum_server.domain.findings import Finding
 from modicum_server.domain.models import InputSpecification
 from modicum_server.domain.projects import Principal
 from modicum_server.domain.reviews import Review
 from modicum_server.errors import ArtifactNotFound, FormatUnknown
-from modicum_server.measures import FindingsArtifact
+from modicum_server.measures import FindingsArtifact, canonical_json
 from modicum_server.ports import ArtifactStore, ReportRenderer, Store
 from modicum_server.usecases.audits import Audits, require_succeeded
 from modicum_server.usecases.input_specifications import first_part, framing_of
 from modicum_server.usecases.read_reviews import named_reviews, reported_review
+from modicum_server.usecases.retained import require_findings, told_of
 from modicum_server.usecases.stored_results import read_beside, read_document, read_whole, require_undamaged
 from modicum_server.usecases.versions import require_version
 
@@ -33,6 +35,8 @@ SPOT_PICTURES = "spot_pictures"
 """The key of a JSON report that holds pictures of copied spots."""
 REVIEWS = "reviews"
 """The key of a report that holds what blind reviews say."""
+DELETED = "deleted"
+"""The key of a report that holds sentences on what the retention of the project deleted."""
 REVIEWS_READ = 20
 """Reviews that are read at once."""
 
@@ -74,6 +78,8 @@ class Reports:
         if form is None:
             raise FormatUnknown(f"expected one of {', '.join(ReportFormat)}, got another format")
         require_succeeded(audit)
+        if form is ReportFormat.CANVAS:
+            require_findings(audit)
         document = await read_document(self._artifacts, audit.result_digest)
         match form:
             case ReportFormat.JSON:
@@ -85,7 +91,11 @@ class Reports:
         return Report(MEDIA_TYPES[form], pieces)
 
     async def _json(self, audit: Audit, document: Mapping[str, Any]) -> AsyncGenerator[bytes]:
-        report = self._renderer.json(await self.as_reported(audit, document))
+        reported = await self._with_deleted(audit, await self.as_reported(audit, document))
+        if audit.findings_delete_time is not None:
+            yield canonical_json(reported)
+            return
+        report = self._renderer.json(reported)
         yield report.begin()
         async with aclosing(self._findings(document)) as packed:
             async for piece in packed:
@@ -96,7 +106,8 @@ class Reports:
     async def as_reported(self, audit: Audit, document: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the document with what stands beside it: pictures of copied spots, and blind reviews."""
         reported = await self._with_reviews(audit, document)
-        if not any(row["examples"] for test in document.get("spots", ()) for row in test["rows"]):
+        shows_spots = any(row["examples"] for test in document.get("spots", ()) for row in test["rows"])
+        if not shows_spots or audit.findings_delete_time is not None:
             return reported
         return {**reported, SPOT_PICTURES: await self._drawn(audit, document, self._renderer.spot_pictures)}
 
@@ -104,6 +115,12 @@ class Reports:
         """Return the document with the blind reviews that it names, if there are any."""
         named = named_reviews(await self._reviews(audit), audit)
         return {**document, REVIEWS: [reported_review(one) for one in named]} if named else document
+
+    async def _with_deleted(self, audit: Audit, document: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the document with sentences on what the retention of the project deleted, if there are any."""
+        async with self._store.transaction() as transaction:
+            told = await told_of(transaction, audit)
+        return {**document, DELETED: told} if told else document
 
     async def _reviews(self, audit: Audit) -> list[Review]:
         """Return every review of an audit, newest first."""
@@ -116,7 +133,8 @@ class Reports:
 
     async def _page(self, audit: Audit, document: Mapping[str, Any]) -> AsyncGenerator[bytes]:
         """Yield the page as one piece: its size is bounded. The findings that it is chosen from are read twice."""
-        yield await self._drawn(audit, await self._with_reviews(audit, document), self._renderer.html)
+        reported = await self._with_deleted(audit, await self._with_reviews(audit, document))
+        yield await self._drawn(audit, reported, self._renderer.html)
 
     async def _drawn(self, audit: Audit, document: Mapping[str, Any], draw: Callable[..., Drawn]) -> Drawn:
         """Return what a function of the renderer draws from findings and images, in a thread while the loop reads."""
@@ -124,17 +142,25 @@ class Reports:
             names = audit.specification.model_versions
             versions = [await require_version(transaction, name) for name in names]
         framing = framing_of(audit.specification.canvas, versions)
+        findings = await self._stored_findings(audit, document)
         loop = asyncio.get_running_loop()
-        await require_undamaged(self._artifacts, document["findings"]["digest"])
         return await asyncio.to_thread(
             lambda: draw(
                 document,
-                FindingsArtifact(lambda: self._read_beside(loop, document)),
+                findings,
                 self._loader(loop),
                 inputs={} if framing is None else dict.fromkeys(names, framing),
                 labels={version.name: version.class_labels for version in versions},
             )
         )
+
+    async def _stored_findings(self, audit: Audit, document: Mapping[str, Any]) -> Iterable[Finding]:
+        """Return the findings, which a rendering thread reads; none where they were deleted."""
+        if audit.findings_delete_time is not None:
+            return ()
+        loop = asyncio.get_running_loop()
+        await require_undamaged(self._artifacts, document["findings"]["digest"])
+        return FindingsArtifact(lambda: self._read_beside(loop, document))
 
     async def _canvas(self, audit: Audit, document: Mapping[str, Any]) -> AsyncGenerator[bytes]:
         """Yield the images that have a subset, one after another, without those that are no longer stored."""

@@ -27,6 +27,7 @@ from modicum_server.usecases.pages import LARGE_NUMBERS, Page, PageRequest, read
 from modicum_server.usecases.read_reviews import ReadReview, read_review
 from modicum_server.usecases.request_ids import CreateOptions, identify
 from modicum_server.usecases.resource_names import new_resource_id, project_of
+from modicum_server.usecases.retained import require_findings, require_images
 from modicum_server.usecases.review_errors import ReviewFull, ReviewImpossible, ReviewNotFound
 from modicum_server.usecases.review_plans import Candidate, draw_images, session
 from modicum_server.usecases.rules import MOST_REVIEWERS, check
@@ -113,6 +114,8 @@ class Reviews:
                 return read_review(review, await require_audit(transaction, parent))
             audit = await require_audit(transaction, parent)
             require_succeeded(audit)
+            require_findings(audit)
+            await require_images(transaction, [audit.specification.dataset])
             _require_part_of(audit, asked)
             version = await require_version(transaction, asked.model_version or audit.specification.model_versions[0])
         review = Review("", parent, await self._plan(audit, version, asked), (), principal.name, datetime.now(UTC))

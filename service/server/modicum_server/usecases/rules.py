@@ -48,6 +48,7 @@ MOST_ERROR = 0.5
 MOST_REVIEWERS = 25
 LONGEST_ITEM_CHARACTERS = 1024
 LONGEST_LABEL_CHARACTERS = 256
+MOST_RETENTION_DAYS = 36_500
 LONGEST_WHY_CHARACTERS = 256
 LONGEST_FILTER_CHARACTERS = 4096
 LONGEST_POLICY_CHARACTERS = 65_536
@@ -203,6 +204,7 @@ RULES: Mapping[str, Rule] = {
     "sample": Rule("0 or more", _between(0, LARGEST_INT32)),
     "device": Rule("'auto', 'cpu', 'cuda', or empty", lambda value: value in {"", "auto", "cpu", "cuda"}),
     "hold_reason": Rule(f"1 to {LONGEST_WHY_CHARACTERS} characters, with {PLAIN}", _is_text(1, LONGEST_WHY_CHARACTERS)),
+    "retention_days": Rule(f"0 (for ever), or 1 to {MOST_RETENTION_DAYS:,} days", _between(0, MOST_RETENTION_DAYS)),
     "why": Rule(f"at most {LONGEST_WHY_CHARACTERS} characters, with {PLAIN}", _is_text(0, LONGEST_WHY_CHARACTERS)),
     "filter": Rule(
         f"at most {LONGEST_FILTER_CHARACTERS:,} characters, with {PLAIN}", _is_text(0, LONGEST_FILTER_CHARACTERS)

@@ -30,6 +30,7 @@ from modicum_server.usecases.pages import Page, PageRequest, read_page
 from modicum_server.usecases.reports import Reports
 from modicum_server.usecases.request_ids import CreateOptions, identify
 from modicum_server.usecases.resource_names import new_resource_id, project_of
+from modicum_server.usecases.retained import require_findings, require_images
 from modicum_server.usecases.rules import shown
 from modicum_server.usecases.side_by_side import Side, positions_looked_at, version_of
 from modicum_server.usecases.stored_results import read_whole
@@ -95,6 +96,7 @@ class SpotSwaps:
         async with self._store.transaction() as transaction:
             audit = await require_audit(transaction, side.audit)
             require_succeeded(audit)
+            require_findings(audit)
             found = await _finding(transaction, audit, version_of(side, audit), "source", source)
         return await asyncio.to_thread(proposed_place, found, audit.specification.canvas)
 
@@ -221,6 +223,8 @@ async def _load(transaction: Transaction, asked: AskedSwap) -> _Stored:
     audits = [await require_audit(transaction, side.audit) for side in (asked.left, asked.right)]
     for audit in audits:
         require_succeeded(audit)
+        require_findings(audit)
+        await require_images(transaction, [audit.specification.dataset])
     names = dict.fromkeys(map(version_of, (asked.left, asked.right), audits))
     versions = tuple([await require_version(transaction, name) for name in names])
     if asked.source == asked.other:

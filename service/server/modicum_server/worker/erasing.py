@@ -122,7 +122,7 @@ async def _anew(context: WorkerContext, audit: str, folder: Path) -> _Anew | Non
         stored = await transaction.audits.get(audit)
         if stored is None:
             return None
-        if not await transaction.findings.positions(audit):
+        if stored.findings_delete_time is not None or not await transaction.findings.positions(audit):
             return _Anew(stored, None)
     try:
         async with context.store.transaction() as transaction:

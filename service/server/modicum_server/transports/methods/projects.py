@@ -3,18 +3,20 @@
 from google.protobuf.empty_pb2 import Empty
 from modicum.v1 import project_pb2, project_service_pb2
 
-from modicum_server.codec.projects import project_message
+from modicum_server.codec.projects import project_message, retention_message, retention_value
 from modicum_server.domain.projects import Principal, Project, Role
 from modicum_server.usecases.pages import PageRequest
 from modicum_server.usecases.projects import Projects
 from modicum_server.usecases.request_ids import CreateOptions
+from modicum_server.usecases.retention import Retentions
 
 
 class ProjectMethods:
     """The methods of ProjectService."""
 
-    def __init__(self, projects: Projects) -> None:
+    def __init__(self, projects: Projects, retentions: Retentions) -> None:
         self._projects = projects
+        self._retentions = retentions
 
     async def get_project(
         self, principal: Principal, request: project_service_pb2.GetProjectRequest
@@ -42,6 +44,19 @@ class ProjectMethods:
         """DeleteProject."""
         await self._projects.delete(principal, request.name)
         return Empty()
+
+    async def get_retention(
+        self, principal: Principal, request: project_service_pb2.GetRetentionRequest
+    ) -> project_pb2.Retention:
+        """GetRetention."""
+        return retention_message(await self._retentions.get(principal, request.parent))
+
+    async def set_retention(
+        self, principal: Principal, request: project_service_pb2.SetRetentionRequest
+    ) -> project_pb2.Retention:
+        """SetRetention."""
+        asked = retention_value(request.retention) if request.HasField("retention") else None
+        return retention_message(await self._retentions.set(principal, request.parent, asked))
 
 
 def _message(project: Project, principal: Principal) -> project_pb2.Project:

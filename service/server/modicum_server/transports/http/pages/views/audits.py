@@ -94,6 +94,7 @@ async def _audit(visit: Visit) -> Response:
         reviews=await visit.use_cases.reviews.page(visit.principal, audit.name, PageRequest(REVIEWS_SHOWN)),
         facts=await visit.use_cases.overviews.facts(audit),
         others=await _others(visit, audit),
+        deleted=await visit.use_cases.audits.deleted(audit),
         holds=await visit.use_cases.holds.on(visit.principal, audit.name),
         again=repetition(audit.specification, await visit.use_cases.audits.usual_canvas(audit)),
         **await _progress_of(visit, watched),

@@ -11,6 +11,7 @@ from modicum_server.transports.http.pages.page import Page
 from modicum_server.transports.http.pages.visits import Visit
 from modicum_server.usecases.pages import PageRequest
 from modicum_server.usecases.result_facts import MOST_FAILURES
+from modicum_server.usecases.retained import images_in_words
 from modicum_server.usecases.rules import shown
 
 DATASETS_SHOWN = 50
@@ -36,6 +37,7 @@ async def _dataset(visit: Visit) -> Response:
     return visit.render(
         "dataset.html.j2",
         dataset=dataset,
+        deleted=images_in_words(dataset),
         items=items,
         audits=audits,
         seen_by=seen_by,

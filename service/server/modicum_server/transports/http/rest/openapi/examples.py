@@ -82,6 +82,7 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
         "subject_token_type": "urn:ietf:params:oauth:token-type:id_token",
     },
     "modicum.v1.Hold": {"held": "projects/default/audits/first", "reason": "evidence of incident 12"},
+    "modicum.v1.SetRetentionRequest": {"retention": {"findingsDays": 90, "imagesDays": 30}},
     "modicum.v1.EraseImageRequest": {"imageDigest": _DIGEST},
     "modicum.v1.RotateTokenRequest": {"overlapSeconds": 3600},
     "modicum.v1.FindMissingArtifactsRequest": {"digests": [_DIGEST]},

@@ -1,0 +1,79 @@
+"""`modicum retention`: for how long a project keeps what audits leave behind."""
+
+import re
+from dataclasses import replace
+from typing import Annotated
+
+import typer
+
+from modicum.cli import options
+from modicum.cli.consoles import print_json, print_text, stdout
+from modicum.cli.options import RUN, option
+from modicum.cli.registration import Group, command
+from modicum.client import Client
+from modicum.errors import InvalidArgument
+from modicum.retention import Retention
+
+app = typer.Typer(
+    cls=Group,
+    no_args_is_help=True,
+    help="Show and set for how long the project keeps findings, reports and images. Setting needs the role admin.",
+)
+
+FOR_EVER = "keep"
+
+
+@command(app)
+def show(*, project: options.Project = "", as_json: options.Json = False) -> None:
+    """Show for how long the project keeps what audits leave behind."""
+    with Client(project=project) as client:
+        _print(client.retention.get(), as_json=as_json)
+
+
+@command(app, "set")
+def set_retention(
+    *,
+    findings: Annotated[
+        str, option(RUN, "--findings", "DAYS", "How long to keep findings after an audit: 90d, or `keep`.")
+    ] = "",
+    reports: Annotated[
+        str, option(RUN, "--reports", "DAYS", "How long to keep results, which reports are made of: 90d, or `keep`.")
+    ] = "",
+    images: Annotated[
+        str, option(RUN, "--images", "DAYS", "How long to keep images after their last audit: 90d, or `keep`.")
+    ] = "",
+    project: options.Project = "",
+    as_json: options.Json = False,
+) -> None:
+    """Set for how long the project keeps what audits leave behind. What is not named stays as it is.
+
+    `modicum-server collect`, which the operator runs, deletes what is older. What is held stays.
+    """
+    given = {"findings": findings, "reports": reports, "images": images}
+    days = {f"{what}_days": _days(f"--{what}", text) for what, text in given.items() if text}
+    if not days:
+        raise InvalidArgument("expected --findings, --reports or --images")
+    with Client(project=project) as client:
+        _print(client.retention.set(replace(client.retention.get(), **days)), as_json=as_json)
+
+
+def _days(name: str, text: str) -> int:
+    if text == FOR_EVER:
+        return 0
+    found = re.fullmatch("([1-9][0-9]{0,4})d", text, re.ASCII)
+    if found is None:
+        raise InvalidArgument(f"{name}: expected a number of days such as 90d, or {FOR_EVER}; got {text!r}")
+    return int(found[1])
+
+
+def _print(retention: Retention, *, as_json: bool) -> None:
+    if as_json:
+        print_json(retention)
+        return
+    named = (
+        ("findings", retention.findings_days),
+        ("reports", retention.reports_days),
+        ("images", retention.images_days),
+    )
+    for what, days in named:
+        print_text(stdout(), f"{what}: {'kept' if not days else '1 day' if days == 1 else f'{days:,} days'}")
