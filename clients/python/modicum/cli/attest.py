@@ -10,7 +10,7 @@ import typer
 from modicum.attestation.extras import ATTEST, KEYLESS, require_extra
 from modicum.cli.consoles import print_error, print_text, printing, stdout
 from modicum.cli.options import FLAG, OUTPUT, option
-from modicum.cli.outputs import checked_suffix, write_file
+from modicum.cli.outputs import checked_suffix, refuse_overwriting, write_file
 from modicum.errors import InvalidArgument, OutputNotWritten
 from modicum.sources.contents import whole_file
 
@@ -77,7 +77,9 @@ def attest(
     require_extra(KEYLESS if signing.keyless else ATTEST, "attestations")
     from modicum.attestation import statement  # noqa: PLC0415  # of the extra `attest`
 
-    for path in (output, *([summary] if summary else [])):
+    written = output, *([summary] if summary else [])
+    refuse_overwriting(written, [verdict, signing.key])
+    for path in written:
         checked_suffix(path, SUFFIXES)
     data = whole_file(verdict)
     told = statement.attestable_verdict(data, str(verdict))

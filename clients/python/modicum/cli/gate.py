@@ -15,12 +15,12 @@ from modicum.cli.budget import Budget, BudgetSpent, budget_of
 from modicum.cli.consoles import print_error
 from modicum.cli.ends import Ends
 from modicum.cli.exit_codes import DONE
-from modicum.cli.outputs import checked_outputs
+from modicum.cli.outputs import checked_outputs, refuse_overwriting
 from modicum.cli.policy import policy_from
 from modicum.cli.registered import Promote, candidate_of, settle, subject_with
 from modicum.cli.requests import SearchRequest, search_request
 from modicum.cli.saving import refuse_unsaved, save
-from modicum.cli.stored_baselines import baseline_in_file
+from modicum.cli.stored_baselines import baseline_in_file, baseline_path
 from modicum.cli.subjects import SubjectOptions
 from modicum.cli.verdict_outputs import VerdictOptions, exit_code_of, judged, show_verdict, verdict_outputs
 from modicum.client import Client
@@ -70,11 +70,12 @@ def gate(
     Exit codes: 0 PASS, 1 FAIL, 4 INCONCLUSIVE (0 if `inconclusive` in the policy says warn or allow); 2 wrong usage or
     policy, 3 not completed, 5 model or data refused, 130 interrupted.
     """
-    outputs, policy = verdict_outputs(judging.output or ()), policy_from(judging.policy)
+    policy = policy_from(judging.policy)
+    refuse_overwriting([*(judging.output or ()), *(result or ())], [judging.policy, baseline_path(policy)])
+    outputs, results = verdict_outputs(judging.output or ()), checked_outputs(result or ())
     if judging.save:
         refuse_unsaved(policy)
     in_file = baseline_in_file(policy)
-    results = checked_outputs(result or ())
     ends = Ends(stopping_of(policy) if policy.audit.get("stopping") else None, budget_of(budget))
     with ExitStack() as opened:
         try:
@@ -160,6 +161,7 @@ def search_of(audit: Mapping[str, Any]) -> SearchRequest:
     Raises:
         InvalidArgument: a control is unknown.
     """
+    named = audit.get("controls")
     return search_request(
         options.SearchOptions(
             threshold=[audit.get("threshold", DEFAULT_THRESHOLD)],
@@ -168,7 +170,7 @@ def search_of(audit: Mapping[str, Any]) -> SearchRequest:
             seed=audit.get("seed", 0),
         ),
         options.MethodOptions(),
-        options.ControlOptions(control=audit.get("controls")),
+        options.ControlOptions(control=named, no_controls=named is not None and not named),
         options.RunOptions(sample=audit.get("sample", 0), device=audit.get("device", "auto")),
         statistics=Statistics(level=audit.get("level"), alpha=audit.get("alpha")),
     )

@@ -10,7 +10,7 @@ from modicum.cli import options
 from modicum.cli.documents import Findings, read_result, refuse_edited, refusing_parts, with_findings
 from modicum.cli.policy import policy_from
 from modicum.cli.saving import refuse_unsaved, save
-from modicum.cli.stored_baselines import baseline_stored, report_of
+from modicum.cli.stored_baselines import baseline_path, baseline_stored, report_of
 from modicum.cli.verdict_outputs import VerdictOptions, exit_code_of, judged, show_verdict, verdict_outputs
 from modicum.errors import InvalidArgument
 from modicum.gate.one_version import of_version, version_called
@@ -40,7 +40,9 @@ def judge(
     Exit codes: 0 PASS, 1 FAIL, 4 INCONCLUSIVE (0 if `inconclusive` in the policy says warn or allow); 2 wrong usage or
     policy, 3 not completed, 130 interrupted.
     """
-    outputs, policy = verdict_outputs(judging.output or ()), policy_from(judging.policy)
+    policy = policy_from(judging.policy)
+    files = Path(result) if is_file(result) else None, findings, judging.policy, baseline_path(policy)
+    outputs = verdict_outputs(judging.output or (), read=files)
     if judging.save:
         _refuse_file(result)
         refuse_unsaved(policy)

@@ -25,8 +25,9 @@ def checked_outputs(paths: Sequence[Path]) -> tuple[Output, ...]:
     """The outputs. Each is checked to be writable.
 
     Raises:
-        InvalidArgument: a suffix is unknown, or a file cannot be written.
+        InvalidArgument: a suffix is unknown, a file cannot be written, or two have the same name.
     """
+    refuse_overwriting(paths)
     return tuple(_checked(path) for path in paths)
 
 
@@ -47,6 +48,22 @@ def checked_suffix(path: Path, suffixes: Iterable[str]) -> str:
         raise InvalidArgument(f"output {path}: expected a file ending in {expected}, got {came}")
     _check_place(path)
     return suffix
+
+
+def refuse_overwriting(written: Iterable[Path], read: Iterable[Path | None] = ()) -> None:
+    """Refuse to write a file that the same command reads, or to write one twice.
+
+    Raises:
+        InvalidArgument
+    """
+    inputs, outputs = {path.resolve() for path in read if path is not None}, set[Path]()
+    for path in written:
+        place = path.resolve()
+        if place in inputs:
+            raise InvalidArgument(f"output {path}: this command reads that file; give the output another name")
+        if place in outputs and not (path.exists() and not path.is_file()):
+            raise InvalidArgument(f"output {path}: two outputs have that name; give each a file of its own")
+        outputs.add(place)
 
 
 def _check_place(path: Path) -> None:

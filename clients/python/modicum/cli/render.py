@@ -26,7 +26,7 @@ def render(
 
     Exit codes: 0 written, whatever the verdict; 2 wrong usage or no verdict, 3 not completed, 130 interrupted.
     """
-    outputs = verdict_outputs(output or ())
+    outputs = verdict_outputs(output or (), read=[verdict])
     document = read_verdict(verdict)
     write_verdict(document, outputs)
     with printing():

@@ -1,6 +1,6 @@
 """How a verdict leaves the command: its outputs, its ten lines, and its exit code."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +11,7 @@ from modicum.cli.consoles import print_error, print_json, print_text, printing, 
 from modicum.cli.documents import refusing_parts
 from modicum.cli.exit_codes import DONE, INCONCLUSIVE, VIOLATED
 from modicum.cli.options import FLAG, OUTPUT, option
-from modicum.cli.outputs import checked_suffix, write_file
+from modicum.cli.outputs import checked_suffix, refuse_overwriting, write_file
 from modicum.gate.judging import judge
 from modicum.gate.policy import Inconclusive, Policy
 from modicum.gate.rendering.forms import FORMS
@@ -64,12 +64,13 @@ class VerdictOutput:
     suffix: str
 
 
-def verdict_outputs(paths: Sequence[Path]) -> tuple[VerdictOutput, ...]:
-    """The outputs. Each is checked to be writable.
+def verdict_outputs(paths: Sequence[Path], *, read: Iterable[Path | None] = ()) -> tuple[VerdictOutput, ...]:
+    """The outputs. Each is checked to be writable, and to be none of the files that the command reads.
 
     Raises:
-        InvalidArgument: a suffix is unknown, or a file cannot be written.
+        InvalidArgument: a suffix is unknown, a file cannot be written, is read, or is named twice.
     """
+    refuse_overwriting(paths, read)
     return tuple(VerdictOutput(path, checked_suffix(path, FORMS)) for path in paths)
 
 

@@ -1,0 +1,47 @@
+"""No output takes the place of a file that the command reads, or of another output."""
+
+import pytest
+from modicum.cli.gate import search_of
+
+READS = "this command reads that file; give the output another name"
+TWICE = "two outputs have that name; give each a file of its own"
+
+
+@pytest.fixture
+def here(shell, tmp_path):
+    (tmp_path / "modicum.yaml").write_text("version: 1\nbaseline: {file: main.json}\n", encoding="utf-8")
+    for name in ("r.json", "main.json", "v.json", "k.pem", "w.safetensors"):
+        (tmp_path / name).write_text("kept", encoding="utf-8")
+    (tmp_path / "link.json").symlink_to("r.json")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("words", "output", "told"),
+    [
+        ("judge r.json -o r.json", "r.json", READS),
+        ("judge r.json -o link.json", "link.json", READS),
+        ("judge r.json -o main.json", "main.json", READS),
+        ("judge r.json --findings v.json -o v.json", "v.json", READS),
+        ("judge r.json -o a.json -o ./a.json", "a.json", TWICE),
+        ("render v.json -o v.json", "v.json", READS),
+        ("attest v.json --key k.pem --output v.json", "v.json", READS),
+        ("attest v.json --key k.pem --output s.json --summary s.json", "s.json", TWICE),
+        ("gate photos --weights w.safetensors -o same.json --result same.json", "same.json", TWICE),
+        ("gate photos --weights w.safetensors --result main.json", "main.json", READS),
+        ("audit photos --weights w.safetensors -o a.json -o a.json", "a.json", TWICE),
+    ],
+)
+def test_an_output_replaces_no_file_of_the_command(shell, here, words, output, told):
+    before = {path.name: path.read_bytes() for path in here.iterdir()}
+
+    done = shell(f"modicum {words}")
+
+    assert done.returncode == 2
+    assert f"output {output}: {told}" in done.stderr.replace("\n", " ")
+    assert {path.name: path.read_bytes() for path in here.iterdir()} == before
+
+
+def test_a_policy_without_controls_runs_none():
+    assert search_of({"controls": []}).controls == ()
+    assert search_of({}).controls is None
