@@ -70,7 +70,7 @@ def spot_audit(case: Case, network: Trained, chosen: Tensor, passes: int) -> dic
     """Search subsets on the chosen test pictures, unless there are no passes; test spots; judge.
 
     Each place keeps how often its differences have each value, and the least number of pairs of a source, so that
-    other limits can be judged from the row.
+    other limits can be judged from the row; and the same for each half, so that halves can be judged by themselves.
     """
     shown = network.test[chosen]
     classifier = Classifier(network.module, (0.0, 1.0), network.mean, network.std)
@@ -146,11 +146,26 @@ def _row_json(row: SpotRow, number: int, outcome: SpotOutcome, places: Iterable[
                 "pasted": counted(place.pasted),
                 "covered": counted(place.covered),
                 "pairs": int(place.pairs.min()) if len(place.pairs) else 0,
+                "halves": halves_of(row, own=place.own),
             }
             for place in places
             if place.row == number
         ],
     }
+
+
+def halves_of(row: SpotRow, *, own: bool) -> list[dict[str, Any]]:
+    """What each half tested: the kind of the place, where it lies, and how often its differences have each value."""
+    return [
+        {
+            "half": trial.half,
+            "kind": trial.place.kind.value,
+            "at": [trial.place.height, trial.place.width, trial.place.top, trial.place.left],
+            "pasted": counted(by_source(trial.pasted.sources, trial.pasted.here, trial.pasted.elsewhere)),
+        }
+        for trial in row.trials
+        if (trial.place.kind is PlaceKind.OWN) is own
+    ]
 
 
 def counted(values: NDArray[np.float64]) -> list[tuple[float, int]]:

@@ -2,9 +2,12 @@
 
 import numpy as np
 import pytest
+from modicum_sis.spots.outcomes import Outcomes
+from modicum_sis.spots.places import Place, PlaceKind
+from modicum_sis.spots.trials import SpotRow, SpotTrial
 
 from benchmarks.planted import measures, simulation
-from benchmarks.planted.audits import CHOICE, counted, uncounted
+from benchmarks.planted.audits import CHOICE, counted, halves_of, uncounted
 from benchmarks.planted.cases import HOW_MANY_CLASSES, LABEL, STRENGTHS, cases
 from benchmarks.planted.counting import CIFAR
 from benchmarks.planted.judging import judged, pairs_of
@@ -53,6 +56,13 @@ def row(name: str, *, followed: dict[str, float], flagged: list[int], clean: boo
         "measures": {"accuracy": 0.5},
         **more,
     }
+
+
+def trial(half: int, place: Place, *, here: tuple[bool, ...]) -> SpotTrial:
+    """A place that was copied once from each source."""
+    pairs = tuple(range(len(here)))
+    pasted = Outcomes(pairs, pairs, here, (False,) * len(here), pairs, pairs, 0)
+    return SpotTrial(3, half, place, {}, pasted, pasted, outside=False, on_objects={}, regions={})
 
 
 def test_each_number_of_classes_has_each_strength_and_no_name_occurs_twice():
@@ -190,3 +200,15 @@ def test_kept_audits_are_judged_by_todays_rule():
     assert (found["outcome"], found["flagged"]) == ("SUFFICIENT", [3])
     assert [one["outcome"] for one in found["rows"]] == ["SUFFICIENT", "NONE_FOUND"]
     assert judged(row("", followed={}, flagged=[])["audits"][0])["outcome"] == "NONE_FOUND"
+
+
+def test_a_row_keeps_what_each_half_chose_and_saw():
+    """So that a rule that judges halves by themselves needs no new audit."""
+    window, ring = Place(PlaceKind.WINDOW, 5, 7, 2, 3), Place(PlaceKind.RING, 1, 1)
+    row = SpotRow(3, 4, (trial(0, window, here=(True, False)), trial(1, ring, here=(True, True))), 9)
+
+    assert halves_of(row, own=False) == [
+        {"half": 0, "kind": "window", "at": [5, 7, 2, 3], "pasted": [(0.0, 1), (1.0, 1)]},
+        {"half": 1, "kind": "ring", "at": [1, 1, 0, 0], "pasted": [(1.0, 2)]},
+    ]
+    assert halves_of(row, own=True) == []
