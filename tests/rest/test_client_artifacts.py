@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 
 import pytest
-from modicum import AsyncClient, InvalidArgument
+from modicum import AsyncClient, InvalidArgument, NotFound
 from modicum.cli.command import app
 from modicum.sources.contents import bytes_content
 from modicum.transfers import upload
@@ -53,3 +53,30 @@ async def test_the_command_says_when_it_does_not_list_all(served, stored, monkey
     assert all(f'"digest": "{digest}"' in whole.stdout for digest in FILES)  # logs of the server stand between
     assert "the first 1 are listed; --most N lists more" in some.stderr
     assert "--most" not in whole.stderr
+
+
+async def test_an_artifact_is_downloaded_to_a_file_or_not_at_all(served, stored, tmp_path):
+    digest, absent = min(FILES), "0" * 64
+    (tmp_path / "kept").write_bytes(b"kept")
+    async with client(served, "viewer") as viewer:
+        await viewer.artifacts.download(digest, tmp_path / "bytes")
+        with pytest.raises(NotFound):
+            await viewer.artifacts.download(absent, tmp_path / "kept")
+
+    assert hashlib.sha256((tmp_path / "bytes").read_bytes()).hexdigest() == digest
+    assert (tmp_path / "kept").read_bytes() == b"kept"
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["bytes", "kept"]
+
+
+async def test_the_command_downloads_an_artifact_and_names_what_it_wrote(served, stored, monkeypatch, tmp_path):
+    monkeypatch.setenv("MODICUM_ADDRESS", f"127.0.0.1:{served.grpc_port}")
+    monkeypatch.setenv("MODICUM_TOKEN", TOKENS["viewer"])
+    file = tmp_path / "bytes"
+    words = ["artifacts", "download", min(FILES), "--output"]
+
+    done = await asyncio.to_thread(CliRunner().invoke, app, [*words, str(file)])
+    lost = await asyncio.to_thread(CliRunner().invoke, app, [*words, str(tmp_path / "no" / "folder")])
+
+    assert f"wrote {file}" in done.stdout.replace("\n", "")
+    assert hashlib.sha256(file.read_bytes()).hexdigest() == min(FILES)
+    assert (lost.exit_code, "its folder does not exist" in lost.stderr.replace("\n", " ")) == (2, True)

@@ -1,12 +1,16 @@
 """Artifacts of a project: bytes by their SHA-256, with what refers to each. `transfers` brings and fetches them."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from modicum.connection import Connection
+from modicum.replaced_files import replacing
 from modicum.resource_names import checked_text
 from modicum.timestamps import time_value
+from modicum.transfers import pieces
 from modicum.v1 import artifact_pb2, artifact_service_pb2
 
 
@@ -42,6 +46,22 @@ class AsyncArtifacts:
         stub = self._connection.artifacts
         async for message in self._connection.pages(stub.ListArtifacts, request, lambda page: page.artifacts):
             yield _artifact(message)
+
+    async def download(self, digest: str, into: str | Path) -> None:
+        """Write an artifact to a file, completely or not at all. Memory stays bounded, whatever its size.
+
+        Args:
+            digest: its SHA-256, in hexadecimal digits.
+            into: the file, which is replaced if it exists.
+
+        Raises:
+            NotFound: the project does not hold it.
+            DataLoss: the bytes that came do not have the digest.
+            OSError: the file cannot be written.
+        """
+        with replacing(Path(into)) as file:
+            async for piece in pieces(self._connection, checked_text(digest, "digest")):
+                await asyncio.to_thread(file.write, piece)
 
 
 def _artifact(message: artifact_pb2.Artifact) -> Artifact:

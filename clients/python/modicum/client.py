@@ -113,6 +113,7 @@ class Artifacts:
     _async: AsyncArtifacts
 
     list = streaming(AsyncArtifacts.list)
+    download = blocking(AsyncArtifacts.download)
 
 
 @dataclass(frozen=True, slots=True)

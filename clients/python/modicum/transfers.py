@@ -188,26 +188,37 @@ async def _send(connection: Connection, content: Content, offset: int, counter: 
 
 
 async def download(connection: Connection, digest: str) -> bytes:
-    """Fetch an artifact. Broken streams are resumed, and the bytes are checked against the digest.
+    """Fetch an artifact into memory.
 
     Raises:
         DataLoss: the bytes do not match the digest.
         ModicumError: the error of the server.
     """
-    received, attempts = bytearray(), connection.stream_attempts()
+    return b"".join([piece async for piece in pieces(connection, digest)])
+
+
+async def pieces(connection: Connection, digest: str) -> AsyncIterator[bytes]:
+    """Yield the bytes of an artifact. Broken streams are resumed, and at the end the bytes are checked.
+
+    Raises:
+        DataLoss: the bytes do not match the digest.
+        ModicumError: the error of the server.
+    """
+    received, hashed, attempts = 0, hashlib.sha256(), connection.stream_attempts()
     while True:
-        before = len(received)
+        before = received
         request = wire.DownloadArtifactRequest(name=f"{connection.project}/artifacts/{digest}", offset=before)
         try:
             timeout = connection.timeout_seconds * 10
             call = connection.artifacts.DownloadArtifact(request, timeout=timeout, metadata=connection.metadata)
             async for piece in call:
-                received += piece.data
+                received += len(piece.data)
+                hashed.update(piece.data)
+                yield piece.data
             break
         except grpc.aio.AioRpcError as failure:
-            if len(received) > before:
+            if received > before:
                 attempts.begin_anew()
             await attempts.after(failure)
-    if hashlib.sha256(received).hexdigest() != digest:
+    if hashed.hexdigest() != digest:
         raise DataLoss(f"artifact {digest[:12]}: the bytes that the server sent do not match the digest; try again")
-    return bytes(received)

@@ -1,20 +1,24 @@
-"""`modicum artifacts`: the bytes that a project holds, and what refers to them."""
+"""`modicum artifacts`: the bytes that a project holds, what refers to them, and the bytes themselves."""
 
 from itertools import islice
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from modicum.cli import options
-from modicum.cli.consoles import print_json, stderr, stdout
+from modicum.cli.consoles import print_json, print_text, printing, stderr, stdout
 from modicum.cli.options import OUTPUT, option
+from modicum.cli.outputs import check_place, refusing_writes
 from modicum.cli.registration import Group, command
 from modicum.cli.tables import Column, Grid, print_grid
 from modicum.client import Client
 
 MOST_LISTED = 100
 
-app = typer.Typer(cls=Group, no_args_is_help=True, help="List the artifacts that a project holds: bytes by SHA-256.")
+app = typer.Typer(
+    cls=Group, no_args_is_help=True, help="List and fetch the artifacts that a project holds: bytes by SHA-256."
+)
 
 
 @command(app, "list")
@@ -47,3 +51,20 @@ def list_artifacts(
         for one in artifacts
     ]
     print_grid(stdout(), Grid(columns=columns, rows=rows))
+
+
+@command(app, "download")
+def download_artifact(
+    digest: Annotated[
+        str, typer.Argument(metavar="DIGEST", help="SHA-256 of the artifact, as `list` and results name it.")
+    ],
+    *,
+    output: Annotated[Path, option(OUTPUT, "--output", "FILE", "Write the bytes to this file.", short="-o")],
+    project: options.Project = "",
+) -> None:
+    """Write an artifact to a file: of a result, `findings.digest` names the findings that `judge --findings` takes."""
+    check_place(output)
+    with Client(project=project) as client, refusing_writes(output):
+        client.artifacts.download(digest, output)
+    with printing():
+        print_text(stdout(), f"wrote {output}")

@@ -2,13 +2,15 @@
 
 import os
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from modicum.audit import ReportForm
 from modicum.client import Audit
 from modicum.errors import InvalidArgument, OutputNotWritten
+from modicum.replaced_files import replacing
 
 FORM_OF_SUFFIX: dict[str, ReportForm] = {".json": "json", ".html": "html"}
 
@@ -46,7 +48,7 @@ def checked_suffix(path: Path, suffixes: Iterable[str]) -> str:
     if suffix is None:
         expected, came = " or ".join(known), path.suffix or "no suffix"
         raise InvalidArgument(f"output {path}: expected a file ending in {expected}, got {came}")
-    _check_place(path)
+    check_place(path)
     return suffix
 
 
@@ -66,7 +68,12 @@ def refuse_overwriting(written: Iterable[Path], read: Iterable[Path | None] = ()
         outputs.add(place)
 
 
-def _check_place(path: Path) -> None:
+def check_place(path: Path) -> None:
+    """Refuse a file that cannot be written.
+
+    Raises:
+        InvalidArgument
+    """
     folder = path.absolute().parent
     if not folder.is_dir():
         raise InvalidArgument(f"output {path}: its folder does not exist; create {folder} first")
@@ -98,20 +105,22 @@ def write_file(path: Path, data: bytes) -> None:
     Raises:
         OutputNotWritten: the disk is full, or permissions are missing.
     """
-    try:
+    with refusing_writes(path):
         if path.exists() and not path.is_file():
             path.write_bytes(data)
             return
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.absolute().parent)
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(data)
-            umask = os.umask(0)
-            os.umask(umask)
-            Path(name).chmod(0o666 & ~umask)
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        with replacing(path) as file:
+            file.write(data)
+
+
+@contextmanager
+def refusing_writes(path: Path) -> Iterator[None]:
+    """Turn an error of the disk into one that names the output.
+
+    Raises:
+        OutputNotWritten: the disk is full, or permissions are missing.
+    """
+    try:
+        yield
     except OSError as error:
         raise OutputNotWritten(f"output {path}: could not be written: {error.strerror}") from error
