@@ -10,7 +10,7 @@ import pytest
 from modicum.v1 import audit_service_pb2, search_pb2, verdict_pb2
 
 from tests.client.test_exit_codes_through_pipes import succeeded, unmeasured
-from tests.gate.documents import CLEAN, VERSION, document, place, row, share
+from tests.gate.documents import CLEAN, VERSION, document, image, place, row, share
 
 GATE = "modicum gate photos --weights w.safetensors --architecture torchvision:resnet18 --input imagenet"
 GATE += " --labels labels.txt --quiet"
@@ -56,6 +56,21 @@ def test_the_gate_audits_as_the_policy_asks_and_ends_with_the_verdict(shell, scr
     asked = script.calls["CreateAudit"][0].audit.specification
     assert (asked.seed, asked.searches[0].passes, asked.statistics.level) == (7, 300, 0.99)
     assert [plan.control for plan in asked.controls] == [search_pb2.CONTROL_SPOT]
+
+
+def test_a_rule_of_each_class_is_judged_by_the_labels_of_the_report(shell, script, tmp_path):
+    measured = {"accuracy": share(180, 200, groups={"0": share(90, 100)})}
+    result = document(measured, spots=CLEAN, level=0.99, seed=7)
+    result["models"][0]["class_labels"] = ["cat", "dog"]
+    rows = [image(at) for at in range(9)]
+    stored = json.loads(succeeded(script, result))
+    script.reports[audit_service_pb2.REPORT_FORMAT_JSON] = json.dumps({**stored, "rows": rows}).encode()
+    with (tmp_path / "modicum.yaml").open("a") as policy:
+        policy.write("rules: {accuracy: {min: 0.3, classes: all}}\n")
+
+    ended = shell(GATE)
+
+    assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
 def test_images_of_which_none_can_be_measured_are_refused(shell, script):

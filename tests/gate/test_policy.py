@@ -244,6 +244,13 @@ def test_a_policy_is_explained_in_words():
     assert "Waived by us until 2027-01-01: spot for cat (ticket 12)." in text
 
 
+@pytest.mark.parametrize(("classes", "told"), [("all", True), ("[cat]", True), ("pooled", False)])
+def test_accuracy_by_class_says_of_which_images(classes, told):
+    text = "\n".join(explained(policy(f"rules: {{accuracy: {{min: 0.5, classes: {classes}}}}}")))
+
+    assert ("max and min are about the images that are predicted as the class" in text) is told
+
+
 def test_a_rule_of_outcomes_is_explained_with_all_of_them():
     text = "\n".join(explained(policy("rules: {random: {expect: [THESE_PIXELS]}}")))
 

@@ -17,11 +17,11 @@ from modicum_server.domain.statistics import Statistics
 from modicum_server.measures.document import canonical_json
 from modicum_server.measures.measure import Measure
 from modicum_server.measures.mitigation_rule import cautions
-from modicum_server.measures.rows import write_findings
+from modicum_server.measures.rows import finding_row, write_findings
 from modicum_server.measures.spots import places_of
 from modicum_server.reports.json_report import JsonReport
 
-from tests.gate.server_documents import CATS, EVERYONE, IMAGES, RATES, every_outcome, reported, served, trial
+from tests.gate.server_documents import CATS, EVERYONE, FINDINGS, IMAGES, RATES, every_outcome, reported, served, trial
 from tests.measures.example_audit import (
     OTHER_VERSION,
     VERSION,
@@ -77,6 +77,7 @@ def test_an_accepted_place_is_no_excuse_for_what_decides_outside_the_objects(out
 
 def test_a_rule_of_every_kind_can_be_judged_on_what_the_server_writes():
     document, _ = served(trial(EVERYONE[:CATS], follow=False))
+    document = {**document, "rows": [finding_row(one) for one in FINDINGS]}
     policy = """rules:
   accuracy: {min: 0.5, classes: all}
   subset-fraction-median: {max: 0.9}

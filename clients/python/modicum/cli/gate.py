@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from modicum.cli import options
-from modicum.cli.audit import AuditRequest, Measured, audit_request, measured, refuse_unmeasured
+from modicum.cli.audit import AuditRequest, Measured, Needs, audit_request, measured, refuse_unmeasured
 from modicum.cli.budget import Budget, BudgetSpent, budget_of
 from modicum.cli.consoles import print_error
 from modicum.cli.ends import Ends
@@ -26,6 +26,7 @@ from modicum.cli.verdict_outputs import VerdictOptions, exit_code_of, judged, sh
 from modicum.client import Client
 from modicum.errors import DeadlineExceeded, RegistryError
 from modicum.gate.fills import Fill
+from modicum.gate.missing_classes import needs_labels
 from modicum.gate.needed import Given, refuse_unmeasurable
 from modicum.gate.policy import Policy
 from modicum.gate.stopping import stopping_of
@@ -89,7 +90,7 @@ def gate(
                 )
                 refuse_unmeasurable(policy, _given(request))
                 found = measured(
-                    request, local=local, quiet=quiet, needs_report=has_copied_spots, baseline=policy.baseline
+                    request, local=local, quiet=quiet, needs_report=_needs_report(policy), baseline=policy.baseline
                 )
         except BudgetSpent:
             verdict = unmeasured(policy, ends.budget.unmeasured, today=datetime.now(UTC).date())
@@ -112,6 +113,11 @@ def _given(request: AuditRequest) -> Given:
         counterfactuals=request.counterfactuals is not None,
         objects=any(image.objects is not None for image in request.images),
     )
+
+
+def _needs_report(policy: Policy) -> Needs:
+    """Whether a result is judged or shown by what the report has beside it: labels of images, or pictures of spots."""
+    return lambda document: needs_labels(policy) or has_copied_spots(document)
 
 
 def _verdict_on(found: Measured, policy: Policy, in_file: Mapping[str, Any] | None) -> Verdict:

@@ -9,6 +9,10 @@ ONE_SIDED = "95%"
 CANNOT_TELL = (
     "cannot tell the object from a cue: it fails where the object itself is a small spot, unless `accept` says so"
 )
+BY_CLASS = (
+    "by class, max and min are about the images that are predicted as the class, and max_regression is about those "
+    "that have it as their label"
+)
 INCONCLUSIVE_WORDS = {
     Inconclusive.FAIL: "ends with exit code 4",
     Inconclusive.WARN: "ends with exit code 0 and a warning",
@@ -65,6 +69,8 @@ def _rule(rule: Rule) -> Iterator[str]:
     scope = _scope(rule)
     if scope:
         yield f"  judges only {scope}"
+    if rule.id == "accuracy" and rule.classes not in {None, "pooled"}:
+        yield f"  {BY_CLASS}"
 
 
 def _needs(rule: Rule) -> str:

@@ -22,6 +22,7 @@ from modicum.gate.identity import identity
 from modicum.gate.left_out import left_out
 from modicum.gate.levels import at_asked_level
 from modicum.gate.measures import checks_of, outcome_check
+from modicum.gate.missing_classes import needs_labels
 from modicum.gate.named_classes import classes_of
 from modicum.gate.notes import notes
 from modicum.gate.other_alpha import at_alpha
@@ -84,8 +85,9 @@ def refuse_other_documents(document: Document) -> None:
 
 
 def needs_rows(document: Document, policy: Policy) -> bool:
-    """Return whether a result is judged by its rows: beside a baseline, or at another alpha."""
-    return any(rule.needs_baseline for rule in policy.rules) or _other_alpha(document, policy)
+    """Return whether a result is judged by its rows: beside a baseline, at another alpha, or each class by itself."""
+    by_rows = any(rule.needs_baseline for rule in policy.rules) or needs_labels(policy)
+    return by_rows or _other_alpha(document, policy)
 
 
 def _other_alpha(document: Document, policy: Policy) -> bool:

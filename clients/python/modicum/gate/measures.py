@@ -7,6 +7,7 @@ from typing import Any
 from modicum.gate.class_rules import EXCESS, NOT_COMPARED, is_uncompared
 from modicum.gate.early_stop import Looks, looks_of
 from modicum.gate.levels import UNDECIDED
+from modicum.gate.missing_classes import missing_classes
 from modicum.gate.named_classes import NamedClasses, classes_of
 from modicum.gate.policy import Kind, Rule
 from modicum.gate.tails import ONE_SIDED, number_of, p_beyond, p_within
@@ -48,6 +49,7 @@ def checks_of(rule: Rule, document: Document, model: Document, search: Document)
     for subject, one in _subjects(rule, measure, classes):
         yield _measured(rule, version, subject, one, looks)
     yield from _without_classes(rule, version, measure)
+    yield from missing_classes(rule, document, version, search, measure)
 
 
 def _without_classes(rule: Rule, version: str, measure: Document) -> Iterator[Check]:
@@ -64,6 +66,7 @@ def _of_pairs(rule: Rule, document: Document, version: str, search: Document) ->
         for subject, one in _subjects(rule, measure, classes):
             yield beside(_measured(rule, version, subject, one, looks), measure, unequal)
         yield from _without_classes(rule, version, measure)
+        yield from missing_classes(rule, document, version, search, measure)
 
 
 def measure_in(rule: Rule, document: Document, version: str, search: Document) -> Document | None:

@@ -1,0 +1,74 @@
+"""Classes that a rule with `classes: all` asks for and that a measure says nothing of. Judges no number.
+
+A class that is never predicted has no group in a measure, so nothing is beyond a limit there. That must not pass.
+Which classes must be there is told by the labels of the rows, where every image has one: those of the data set. A
+result without rows, or with images without a label, does not tell, so all classes of the version must be there.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from modicum.gate.class_rules import MOST_CLASSES
+from modicum.gate.named_classes import NamedClasses, classes_of
+from modicum.gate.policy import Kind, Policy, Rule
+from modicum.gate.verdict import Check, class_words
+
+Document = Mapping[str, Any]
+MOST_NAMED = 10
+"""Classes with a check of their own. Of more, one check counts all and names so many."""
+NAME_THEM = "if the data set has no picture of it, name the classes that it has under `classes`"
+
+
+def missing_classes(
+    rule: Rule, document: Document, version: str, search: Document, measure: Document
+) -> Iterator[Check]:
+    """Yield an inconclusive check for each class that must be judged and that the measure has no group of."""
+    if rule.classes != "all" or not measure.get("groups"):
+        return
+    if len(measure["groups"]) >= MOST_CLASSES:
+        yield from _unlisted(document, version, measure)
+        return
+    classes, told = classes_of(document, version), classes_of_the_images(document, version)
+    missing = sorted((told or set(classes.names)) - set(measure["groups"]), key=int)
+    hint = "" if told else f"; {NAME_THEM}"
+    if len(missing) > MOST_NAMED:
+        named = ", ".join(classes.subject(index) for index in missing[:MOST_NAMED])
+        why = f"the result has no {rule.known.name} of {named} and {len(missing) - MOST_NAMED:,} more classes{hint}"
+        yield Check(model_version=version, subject=f"{len(missing):,} classes", judgeable=False, reason=why)
+        return
+    for index in missing:
+        yield Check(
+            model_version=version,
+            subject=classes.subject(index),
+            class_label=classes.label(index),
+            judgeable=False,
+            reason=_why(rule, search, index, classes) + hint,
+        )
+
+
+def needs_labels(policy: Policy) -> bool:
+    """Return whether a rule asks for each class, so that the labels of the rows tell which classes these are."""
+    return any(rule.classes == "all" and rule.known.kind is Kind.MEASURE for rule in policy.rules)
+
+
+def classes_of_the_images(document: Document, version: str) -> set[str]:
+    """Return the indexes of the labels that a version's images have; none where the result does not tell them all."""
+    labels = {row.get("label") for row in document.get("rows", ()) if row["model_version"] == version}
+    return set() if None in labels else {str(label) for label in labels}
+
+
+def _unlisted(document: Document, version: str, measure: Document) -> Iterator[Check]:
+    """The check of the classes that a result leaves out, because it lists so many and no more."""
+    if len(classes_of(document, version).names) > len(measure["groups"]) or "classes_left_out" in measure["parameters"]:
+        why = f"the result lists {MOST_CLASSES:,} classes, those with the most images, and leaves out the rest"
+        yield Check(model_version=version, judgeable=False, reason=f"{why}; name the classes under `classes`")
+
+
+def _why(rule: Rule, search: Document, index: str, classes: NamedClasses) -> str:
+    called = class_words(classes.subject(index))
+    if rule.known.part == "counterfactuals":
+        return f"no pair of the counterfactual set has the label {classes.subject(index)}"
+    is_predicted = any(index in one.get("groups", ()) for one in search["measures"].values())
+    if rule.known.part or is_predicted or search["search"]["target_rule"] != "predicted":
+        return f"no image of {called} counts for {rule.known.name}"
+    return f"no image was predicted as {classes.subject(index)}"
