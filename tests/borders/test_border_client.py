@@ -48,8 +48,7 @@ def test_every_field_of_an_audit_reaches_the_client():
 
     renamed = {"failure.reason": "failure_reason", "failure.detail": "failure_detail"}
     progress = {f"progress.{field.name}": field.name for field in fields(AUDIT.progress)}
-    # who asked is told to the server's administrators
-    assert_crosses(AUDIT, came, but=NOT_TOLD_OF_AUDITS | {"principal"}, renamed=renamed | progress)
+    assert_crosses(AUDIT, came, but=NOT_TOLD_OF_AUDITS, renamed=renamed | progress)
     assert (came.audits_ahead, came.waits_for_worker) == (3, True)
 
 

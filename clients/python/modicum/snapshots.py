@@ -82,6 +82,7 @@ class AuditSnapshot:
     start_time: datetime | None
     end_time: datetime | None
     erased: int = 0
+    principal: str = ""
     outcome: AuditOutcome | None = None
     findings_delete_time: datetime | None = None
     report_delete_time: datetime | None = None
@@ -118,6 +119,7 @@ def snapshot_of(message: audit_pb2.Audit) -> AuditSnapshot:
         start_time=optional_time(message.start_time, present=message.HasField("start_time")),
         end_time=optional_time(message.end_time, present=message.HasField("end_time")),
         erased=message.erased,
+        principal=message.principal,
         outcome=_outcome(message.outcome) if message.HasField("outcome") else None,
         findings_delete_time=optional_time(
             message.findings_delete_time, present=message.HasField("findings_delete_time")

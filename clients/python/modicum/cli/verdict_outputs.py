@@ -94,8 +94,12 @@ def exit_code_of(verdict: Verdict, *, exit_zero: bool = False) -> int:
     return VIOLATED if verdict.outcome is Outcome.FAIL else DONE
 
 
-def show_verdict(verdict: Verdict, outputs: tuple[VerdictOutput, ...], judging: VerdictOptions) -> None:
+def show_verdict(
+    verdict: Verdict, outputs: tuple[VerdictOutput, ...], judging: VerdictOptions, *, also: Sequence[Path] = ()
+) -> None:
     """Write the outputs, say where the exit code does not tell the outcome, and print the verdict.
+
+    `also` are files that were written before, which are named beside the outputs.
 
     Raises:
         OutputNotWritten: the disk is full, or permissions are missing.
@@ -107,7 +111,7 @@ def show_verdict(verdict: Verdict, outputs: tuple[VerdictOutput, ...], judging: 
     if judging.exit_zero and code != DONE:
         print_error(f"the exit code is 0 because of --exit-zero; without it, it is {code}")
     with printing():
-        print_verdict(document, outputs, as_json=judging.as_json)
+        print_verdict(document, outputs, as_json=judging.as_json, also=also)
 
 
 def write_verdict(document: Mapping[str, Any], outputs: Sequence[VerdictOutput]) -> None:
@@ -120,10 +124,13 @@ def write_verdict(document: Mapping[str, Any], outputs: Sequence[VerdictOutput])
         write_file(output.path, FORMS[output.suffix](document))
 
 
-def print_verdict(document: Mapping[str, Any], outputs: Sequence[VerdictOutput], *, as_json: bool) -> None:
+def print_verdict(
+    document: Mapping[str, Any], outputs: Sequence[VerdictOutput], *, as_json: bool, also: Sequence[Path] = ()
+) -> None:
     """Print a verdict's document in ten lines at most, and the files that were written; or as JSON."""
     if as_json:
         print_json(document)
         return
-    for line in [*terminal_lines(document), *(f"wrote {output.path}" for output in outputs)]:
+    written = [*(output.path for output in outputs), *also]
+    for line in [*terminal_lines(document), *(f"wrote {path}" for path in written)]:
         print_text(stdout(), line)
