@@ -168,7 +168,7 @@ def test_a_reading_whose_numbers_were_removed_is_noticed(case):
 def test_an_edited_count_of_a_class_contradicts_the_reading():
     document = json.loads(json.dumps(CASES["accuracy falls on a class"][1]))
     (row,) = [one for one in document["counterfactuals"][0]["classes"] if one["outcome"] == "ACCURACY_FALLS"]
-    row["measures"][class_rules.LOSS] |= {"value": 0.0, "parameters": {"differing": 0}}
+    row["measures"][class_rules.LOSS] |= {"value": 0.0, "parameters": {"differing": 0}, "interval": None}
 
     assert "outcome is ACCURACY_FALLS, but " in first_difference(document)
 

@@ -1,11 +1,12 @@
 """Whether a result document contradicts itself. Needs no rows.
 
-Shares are compared with their counts and their intervals, readings and verdicts on ensembles with the numbers that
-decide them, and spot tests with the counts of every source. Somebody who edits all of it in accord is not noticed.
-Older releases had other rules: of their results shares alone are compared.
+Measures are compared with their kinds, shares with their counts and their intervals, readings and verdicts on ensembles
+with the numbers that decide them, and spot tests with the counts of every source. Somebody who edits all of it in
+accord is not noticed. Older releases had other rules: of their results kinds and shares alone are compared.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from itertools import chain
 from typing import Any
 
 from modicum.gate.copies import counts_pictures
@@ -13,20 +14,22 @@ from modicum.gate.count_bounds import beyond_bounds
 from modicum.gate.differing import Differences, differing, differing_fields
 from modicum.gate.ensembles import ensembles_differing
 from modicum.gate.intervals import wilson_ends
+from modicum.gate.measure_kinds import measures_in, of_another_kind
 from modicum.gate.readings_again import readings_differing
 from modicum.gate.report_parts import LEFT_AS_THEY_ARE
 from modicum.gate.spots_again import spots_differing
 from modicum.gate.tails import FEWEST_PAIRS
 
 Document = Mapping[str, Any]
-MEASURE = frozenset({"value", "unit", "n"})
 
 
 def contradictions(document: Document) -> Differences:
     """Yield where a result document contradicts itself."""
     parts = {name: part for name, part in document.items() if name not in LEFT_AS_THEY_ARE}
-    for path, measure in _measures("", parts):
+    for path, kind, measure in chain.from_iterable(measures_in(*part) for part in parts.items()):
         yield from _of_its_counts(path, measure)
+        if kind is not None:
+            yield from of_another_kind(path, kind, measure, document)
     yield from beyond_bounds(document)
     if not counts_pictures(document):
         return  # an older release summarised it, by rules of its own
@@ -43,18 +46,6 @@ def _labels_differing(document: Document) -> Differences:
     said = document["dataset"].get("with_labels", least)
     if said < least:
         yield "dataset.with_labels", said, f"at least {least}"
-
-
-def _measures(path: str, value: Any) -> Iterator[tuple[str, Document]]:
-    """Yield every measure with its path, those of classes too."""
-    if isinstance(value, Mapping):
-        if value.keys() >= MEASURE:
-            yield path, value
-        for name, one in value.items():
-            yield from _measures(f"{path}.{name}" if path else name, one)
-    elif isinstance(value, list | tuple):
-        for at, one in enumerate(value):
-            yield from _measures(f"{path}[{at}]", one)
 
 
 def _of_its_counts(path: str, measure: Document) -> Differences:

@@ -13,7 +13,8 @@ from modicum.gate.class_rules import MOST_CLASSES
 from modicum.gate.consistency import contradictions
 from modicum.gate.copies import counts_pictures
 from modicum.gate.differing import Differences, differing, differing_fields
-from modicum.gate.measured_again import Taken, again, taken_by
+from modicum.gate.measure_kinds import DECIDING
+from modicum.gate.measured_again import BY_REGION, Taken, again, taken_by
 from modicum.gate.other_alpha import RATES
 from modicum.gate.report_parts import BESIDE_THE_RESULT
 from modicum.gate.row_facts import RowFacts
@@ -24,6 +25,8 @@ Document = Mapping[str, Any]
 USUAL_LEVEL = 0.95
 OF_ALL_RELEASES = frozenset({"accuracy", "eligible_share", "baseline_confident_share", *RATES})
 """Measures that older releases took in the same way; of the results of these no other is compared."""
+SHORTCUTS = frozenset(BY_REGION["ring"])
+"""Measures that are taken by what was filled."""
 
 
 def first_difference(document: Document) -> str:
@@ -62,7 +65,9 @@ def _measures_differing(
 ) -> Differences:
     for name, measure in measures.items():
         taken = taken_by(name, measure)
-        if taken is not None:
+        if taken is None and name in SHORTCUTS and whole:
+            yield f"{path}.{name}.parameters.region", measure["parameters"].get("region"), " or ".join(BY_REGION)
+        elif taken is not None:
             groups = measure.get("groups", {})
             told = again(taken, images, level, list(groups))
             yield from differing_fields(f"{path}.{name}", measure, told)
@@ -72,9 +77,13 @@ def _measures_differing(
 
 
 def _missing(path: str, measure: Document, told: Document) -> Differences:
-    """The count of a share, which every release told: without it the share would be judged by its interval alone."""
-    if "successes" in told.get("parameters", {}) and "successes" not in measure["parameters"]:
-        yield f"{path}.parameters.successes", "missing", told["parameters"]["successes"]
+    """What a measure is judged by: without it the measure would be judged by its interval alone."""
+    for place, keys in DECIDING.items():
+        for key in keys:
+            if key in told.get(place, {}) and key not in (measure.get(place) or {}):
+                yield f"{path}.{place}.{key}", "missing", told[place][key]
+    for index, group in told.get("groups", {}).items():
+        yield from _missing(f"{path}.groups.{index}", measure["groups"][index], group)
 
 
 def _missing_classes(path: str, groups: Document, taken: Taken, images: Sequence[RowFacts]) -> Differences:

@@ -72,22 +72,28 @@ class Pairs:
 def number_of(measure: Mapping[str, Any], looks: Looks = Looks.ONCE) -> Number:
     """Return the number of a measure of the document, whose images were looked at so often.
 
-    Where few images differ, the wider of the measure's two intervals counts (`with_two_images_added`).
+    It has one kind of evidence at most, by which it is judged at every tail and level: the counts of a share, the
+    spread of a mean, the ends of a quantile, or the pairs of a difference. `measure_kinds` says which each measure has.
+    In version 1 of the form the wider of two intervals of a difference counts (`with_two_images_added`).
     """
     parameters, interval = measure.get("parameters") or {}, measure.get("interval") or {}
-    wider = parameters.get("with_two_images_added") or {}
+    evidence, unit = measure.get("evidence") or {}, measure.get("unit", "")
+    wider = (parameters.get("with_two_images_added") or {}) if unit == "difference" else {}
+    successes = parameters.get("successes") if unit == "share" else None
+    mean = _mean(measure) if successes is None else None
+    ends = evidence.get("ends", ()) if successes is None and mean is None else ()
     return Number(
         value=measure.get("value"),
-        unit=measure.get("unit", ""),
+        unit=unit,
         n=measure.get("n", 0),
         low=wider.get("low", interval.get("low")),
         high=wider.get("high", interval.get("high")),
         level=interval.get("level", 0.95),
         method=interval.get("method", ""),
-        successes=parameters.get("successes") if measure.get("unit") == "share" else None,
-        pairs=_pairs(measure),
-        mean=_mean(measure),
-        ends=(measure.get("evidence") or {}).get("ends", ()),
+        successes=successes,
+        pairs=None if mean is not None or "ends" in evidence else _pairs(measure),
+        mean=mean,
+        ends=ends,
         unavailable=measure.get("unavailable", ""),
         looks=looks,
     )
@@ -100,8 +106,6 @@ def _pairs(measure: Mapping[str, Any]) -> Pairs | None:
     """
     differing = (measure.get("parameters") or {}).get("differing")
     if measure.get("unit") != "difference" or differing is None or measure.get("value") is None:
-        return None
-    if "ends" in (measure.get("evidence") or {}):
         return None
     n, net = measure["n"], measure["value"] * measure["n"]
     gained = (differing + round(net)) / 2
