@@ -45,5 +45,6 @@ def refusal(verdict: Verdict, *, reason: str, first: bool) -> Refusal | None:
 
 
 def _is_impossible(check: Check) -> bool:
-    """Whether it is a comparison with the baseline that could not be made."""
-    return check.against_baseline and not check.judgeable
+    """Whether it is a comparison with the baseline that could not be made, or not of enough of its images."""
+    lacking = check.lacks_images and check.outcome is Outcome.INCONCLUSIVE
+    return check.against_baseline and (lacking or not check.judgeable)

@@ -6,7 +6,7 @@ subsets the search, its mean fill and whether it had a gradient must be equal, t
 cannot fail it, because the ratio does not tell what did it.
 
 By class, accuracy is that of the images with the class as their label. Sizes are those of the images that both predict
-to be of the class.
+to be of the class. Where too many images of the baseline are missing (`missing_images`), nothing passes.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,6 +18,7 @@ import numpy as np
 from modicum.gate.baseline_file import Compared, Document, ImageResult, SearchResult, erased_in, without_images
 from modicum.gate.logit_scale import Images, Scale, Seen, scale_of
 from modicum.gate.means import Mean, mean_ends
+from modicum.gate.missing_images import Missing, unless_missing
 from modicum.gate.named_classes import NamedClasses
 from modicum.gate.paired import Sizes, log_ratios
 from modicum.gate.policy import Rule
@@ -50,6 +51,7 @@ class Comparison:
         search: what was asked.
         baseline: the other side.
         classes: those of the version.
+        not_audited: items of its data set that were not audited, drawn at random.
     """
 
     version: str
@@ -57,6 +59,13 @@ class Comparison:
     search: Mapping[str, Any]
     baseline: Compared
     classes: NamedClasses
+    not_audited: int = 0
+
+    def missing(self, images: Sequence[ImageResult], pairs: Images) -> Missing:
+        """Return how many of these images of the baseline are in no pair."""
+        paired = {theirs.image for _, theirs in pairs}
+        lacking = sum(image.image not in paired for image in images)
+        return Missing(len(images), lacking, self.not_audited)
 
 
 def baseline_checks(rule: Rule, beside: Comparison) -> Iterator[Check]:
@@ -76,38 +85,69 @@ def baseline_checks(rule: Rule, beside: Comparison) -> Iterator[Check]:
     if by_accuracy and any(mine.label != theirs.label for mine, theirs in pairs):
         yield _unjudged(whole, "images have other labels in the baseline")
         return
-    seen = scale_of(pairs)
-    for check, images in _by_class(rule, whole, pairs, beside):
-        if not check.judgeable:
-            yield check
-        elif by_accuracy:
-            yield _accuracy(rule, check, images)
+    known, seen = _comparable(rule, theirs), scale_of(pairs)
+    for check, images, missing in _by_class(rule, whole, pairs, known, beside):
+        if check.judgeable:
+            found = _accuracy(rule, check, images) if by_accuracy else _ratio(rule, check, images, seen)
+            yield unless_missing(found, missing)
         else:
-            yield _ratio(rule, check, images, seen)
+            yield check
 
 
-def _by_class(rule: Rule, whole: Check, pairs: Images, beside: Comparison) -> Iterator[tuple[Check, Images]]:
-    """The check of all images, where the rule asks for it, and of each class with its images."""
+def _comparable(rule: Rule, search: SearchResult) -> list[ImageResult]:
+    """The images of the baseline that a rule could compare if the result had them all."""
+    images = search.images.values()
+    if rule.max_regression is None:
+        return list(images)
+    return [one for one in images if one.label is not None and one.predicted is not None]
+
+
+def _by_class(
+    rule: Rule, whole: Check, pairs: Images, known: Sequence[ImageResult], beside: Comparison
+) -> Iterator[tuple[Check, Images, Missing]]:
+    """The check of all images, where the rule asks for it, and of each class: with its images, and what is missing.
+
+    `known` are the images of the baseline.
+    """
     named = rule.classes if isinstance(rule.classes, tuple) else None
+    everything = beside.missing(known, pairs)
     if named is None:
-        yield whole, pairs
+        yield whole, pairs, everything
     if rule.classes in {None, "pooled"}:
         return
     ours, theirs = beside.ours.class_labels, beside.baseline.class_labels
     if ours and theirs and ours != theirs:
-        yield _unjudged(whole, OTHER_CLASSES), ()
+        yield _unjudged(whole, OTHER_CLASSES), (), everything
         return
     found: dict[str, list[tuple[ImageResult, ImageResult]]] = {}
     for both in pairs:
         if (index := _class_of(rule, both)) is not None:
             found.setdefault(str(index), []).append(both)
-    for label, asked in _asked_classes(named, beside.classes, found):
+    before = _classes_before(rule, known)
+    for label, asked in _asked_classes(named, beside.classes, {**before, **found}):
         subject = label if asked is None else beside.classes.subject(asked)
         check = replace(whole, subject=f"{subject} {AGAINST}", class_label=label)
         if asked is not None and asked in found:
-            yield check, found[asked]
+            yield check, found[asked], beside.missing(before.get(asked, ()), pairs)
         else:
-            yield _unjudged(check, f"no image of {class_words(subject)} is in both results"), ()
+            yield _unjudged(check, _why_no_image(rule, subject, len(before.get(asked or "", ())))), (), everything
+
+
+def _classes_before(rule: Rule, known: Iterable[ImageResult]) -> dict[str, list[ImageResult]]:
+    """The images of the baseline by class: by label for accuracy, by prediction for sizes, where some are too few."""
+    by_class: dict[str, list[ImageResult]] = {}
+    for one in known:
+        index = one.predicted if rule.max_regression is None else one.label
+        if index is not None:
+            by_class.setdefault(str(index), []).append(one)
+    fewest = FEWEST_PAIRS if rule.max_regression is None else 1
+    return {index: images for index, images in by_class.items() if len(images) >= fewest}
+
+
+def _why_no_image(rule: Rule, subject: str, before: int) -> str:
+    which = "of" if rule.max_regression is not None else "that both predict to be of"
+    told = f"; the baseline has {before:,}" if before else ""
+    return f"no image {which} {class_words(subject)} is in both results{told}"
 
 
 def _asked_classes(

@@ -23,6 +23,7 @@ from modicum.gate.left_out import left_out
 from modicum.gate.levels import at_asked_level
 from modicum.gate.measures import checks_of, outcome_check
 from modicum.gate.missing_classes import needs_labels
+from modicum.gate.missing_images import not_audited
 from modicum.gate.named_classes import classes_of
 from modicum.gate.notes import notes
 from modicum.gate.other_alpha import at_alpha
@@ -134,7 +135,8 @@ def _against(
         yield Check(model_version=version, judgeable=False, reason=_why_no_search(rule, document, model, policy))
     else:
         ours = compared(document, version, called="the result")
-        beside = Comparison(version, ours, search["search"], baseline, classes_of(document, version))
+        classes, left = classes_of(document, version), not_audited(document)
+        beside = Comparison(version, ours, search["search"], baseline, classes, left)
         for check in baseline_checks(rule, beside):
             yield _unless_weak(check, document, search, policy)
 

@@ -8,6 +8,7 @@ from modicum.gate.copies import copies_note
 from modicum.gate.early_stop import stop_notes
 from modicum.gate.excuses import Excuses, boxes_of_the_canvas, idle_excuses
 from modicum.gate.levels import level_note
+from modicum.gate.missing_images import missing_images_notes
 from modicum.gate.policy import Policy
 from modicum.gate.spots import accepted_places, classes_without_row
 from modicum.gate.verdict import RuleVerdict
@@ -25,6 +26,7 @@ def notes(
     yield from _review_notes(document)
     if baseline is not None:
         yield f"the baseline is {baseline.result['audit']}, sha256:{baseline.digest}"
+        yield from missing_images_notes(document, baseline)
     for model in document["models"]:
         yield from _not_measured(model)
         yield from classes_without_row(document, model)

@@ -62,6 +62,7 @@ class Check:
         judgeable: whether the evidence may be judged at all; where it may not, `reason` says why.
         reason: what is missing, or what was found.
         against_baseline: whether it compares with the baseline.
+        lacks_images: whether too many images of the baseline are missing, so that it cannot pass.
         unsettled: why it is inconclusive, where it neither fails nor passes.
     """
 
@@ -81,6 +82,7 @@ class Check:
     reason: str = ""
     unsettled: str = ""
     against_baseline: bool = False
+    lacks_images: bool = False
     outcome: Outcome = Outcome.INCONCLUSIVE
     waived: str = ""
 

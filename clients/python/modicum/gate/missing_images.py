@@ -1,0 +1,69 @@
+"""Images of a baseline that a result lacks. What is left must not pass for what is gone. Compares no number.
+
+A sample, or an audit that ended early, is drawn at random from its data set: it leaves no kind of image out. So as many
+missing images are expected as the data set has items that were not audited.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from modicum.gate.baseline_file import Compared
+from modicum.gate.verdict import Check
+
+Document = Mapping[str, Any]
+MOST_MISSING = 0.1
+"""Share of the baseline's images without which a rule may still pass."""
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Images of the baseline that a rule could compare, and how many of them the result lacks.
+
+    Attributes:
+        images: how many there are.
+        lacking: how many of them cannot be compared.
+        expected: how many may be lacking because the result is of a random part of its data set.
+    """
+
+    images: int
+    lacking: int
+    expected: int
+
+    @property
+    def too_many(self) -> bool:
+        """Whether more than `MOST_MISSING` are lacking, beyond those that are expected."""
+        return self.lacking - self.expected > MOST_MISSING * self.images
+
+
+def unless_missing(check: Check, missing: Missing) -> Check:
+    """Return the check without its pass, where too many images of the baseline are missing. A failure stays."""
+    if not missing.too_many:
+        return check
+    why = (
+        f"{missing.lacking:,} of the baseline's {missing.images:,} images are missing, more than a tenth, so what is "
+        "left does not show that it passes"
+    )
+    told = "; ".join(text for text in (check.unsettled, why) if text)
+    return replace(check, passes=False, lacks_images=True, unsettled=told)
+
+
+def not_audited(document: Document) -> int:
+    """Return how many items of a data set were not audited: those outside a sample, or after an early end.
+
+    Those of older documents are not known.
+    """
+    dataset = document["dataset"]
+    return max(0, int(dataset.get("item_count", 0)) - int(dataset.get("audited", dataset.get("item_count", 0))))
+
+
+def missing_images_notes(document: Document, baseline: Compared) -> Iterator[str]:
+    """Yield how many images only one of the two results has; nothing where both have the same."""
+    theirs = {image for search in baseline.searches for image in search.images}
+    ours = {row["image_digest"] for row in document.get("rows", ())}
+    if ours and ours != theirs:
+        yield (
+            f"{len(theirs - ours):,} of the baseline's {len(theirs):,} images are not in the result, and "
+            f"{len(ours - theirs):,} of the result's {len(ours):,} are not in the baseline; "
+            f"{len(ours & theirs):,} are in both"
+        )
