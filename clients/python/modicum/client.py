@@ -22,6 +22,7 @@ from modicum.local import Attachment, attach, token_for
 from modicum.members import AsyncMembers, AsyncTokens
 from modicum.models import AsyncModels
 from modicum.notebooks.audits import snapshot_card
+from modicum.projects import usual_project
 from modicum.resource_names import Named
 from modicum.retention import AsyncRetentions
 from modicum.reviews import AsyncReviews
@@ -356,7 +357,7 @@ def resolved(address: str | None, *, token: str | None, local: bool, data: str |
 
 
 async def _open(endpoint: Endpoint, *, project: str | None, timeout_seconds: float) -> Connection:
-    asked = project or os.environ.get("MODICUM_PROJECT") or "default"
+    asked = project or usual_project()
     connection = opened(
         endpoint, project=f"projects/{asked.removeprefix('projects/')}", timeout_seconds=timeout_seconds
     )

@@ -28,11 +28,10 @@ def list_artifacts(
         str, option(OUTPUT, "--digest", "DIGEST", "List only the one with this SHA-256, or those that begin so.")
     ] = "",
     most: Annotated[int, option(OUTPUT, "--most", "N", "How many to list, at most.", min=1)] = MOST_LISTED,
-    project: options.Project = "",
     as_json: options.Json = False,
 ) -> None:
     """List artifacts by digest, each with its size, its time, and at most 10 names of what refers to it."""
-    with Client(project=project) as client:
+    with Client() as client:
         found = list(islice(client.artifacts.list(digest), most + 1))
     artifacts = found[:most]
     if len(found) > most:
@@ -60,11 +59,10 @@ def download_artifact(
     ],
     *,
     output: Annotated[Path, option(OUTPUT, "--output", "FILE", "Write the bytes to this file.", short="-o")],
-    project: options.Project = "",
 ) -> None:
     """Write an artifact to a file: of a result, `findings.digest` names the findings that `judge --findings` takes."""
     check_place(output)
-    with Client(project=project) as client, refusing_writes(output):
+    with Client() as client, refusing_writes(output):
         client.artifacts.download(digest, output)
     with printing():
         print_text(stdout(), f"wrote {output}")

@@ -29,7 +29,6 @@ def erase(
     no_wait: Annotated[
         bool, option(RUN, "--no-wait", FLAG, "Return at once. It goes on; `modicum erasures show` has the receipt.")
     ] = False,
-    project: options.Project = "",
     as_json: options.Json = False,
 ) -> None:
     """Erase a picture from the project, and print the receipt. It cannot be undone. Needs the role admin.
@@ -41,7 +40,7 @@ def erase(
     """
     if bool(image) == bool(dataset or item) or bool(dataset) != bool(item):
         raise InvalidArgument("expected --image DIGEST, or --dataset NAME with --item NAME")
-    with Client(project=project) as client:
+    with Client() as client:
         erasure = client.erasures.erase(image, dataset=dataset, item=item)
         if not no_wait:
             erasure = client.erasures.wait(erasure)
@@ -49,9 +48,9 @@ def erase(
 
 
 @command(app, "list")
-def list_erasures(*, project: options.Project = "", as_json: options.Json = False) -> None:
+def list_erasures(*, as_json: options.Json = False) -> None:
     """List the erasures, newest first."""
-    with Client(project=project) as client:
+    with Client() as client:
         erasures = list(client.erasures.list())
     if as_json:
         print_json(erasures)
@@ -75,11 +74,10 @@ def list_erasures(*, project: options.Project = "", as_json: options.Json = Fals
 def show(
     erasure: Annotated[str, typer.Argument(metavar="ERASURE", help="Name of the erasure.")],
     *,
-    project: options.Project = "",
     as_json: options.Json = False,
 ) -> None:
     """Show the receipt of an erasure."""
-    with Client(project=project) as client:
+    with Client() as client:
         found = client.erasures.get(erasure)
     _print(found, as_json=as_json)
 

@@ -24,9 +24,9 @@ HoldId = Annotated[str, typer.Argument(metavar="HOLD", help="Name of the hold.")
 
 
 @command(app, "list")
-def list_holds(*, project: options.Project = "", as_json: options.Json = False) -> None:
+def list_holds(*, as_json: options.Json = False) -> None:
     """List the holds."""
-    with Client(project=project) as client:
+    with Client() as client:
         holds = list(client.holds.list())
     if as_json:
         print_json(holds)
@@ -49,7 +49,6 @@ def add(
     dataset: Annotated[str, option(RUN, "--dataset", "NAME", "The data set to hold.")] = "",
     version: Annotated[str, option(RUN, "--version", "MODEL/NUMBER", "The version to hold.")] = "",
     verdict: Annotated[str, option(RUN, "--verdict", "NAME", "The verdict to hold.")] = "",
-    project: options.Project = "",
     as_json: options.Json = False,
 ) -> None:
     """Hold an audit, a data set, a version or a verdict: it is not deleted until it is released.
@@ -58,7 +57,7 @@ def add(
     """
     if sum(map(bool, (audit, dataset, version, verdict))) != 1:
         raise InvalidArgument("expected one of --audit, --dataset, --version and --verdict")
-    with Client(project=project) as client:
+    with Client() as client:
         made = client.holds.add(hold, reason=reason, audit=audit, dataset=dataset, version=version, verdict=verdict)
     if as_json:
         print_json(made)
@@ -67,9 +66,9 @@ def add(
 
 
 @command(app)
-def release(hold: HoldId, *, project: options.Project = "", as_json: options.Json = False) -> None:
+def release(hold: HoldId, *, as_json: options.Json = False) -> None:
     """Release what a hold holds."""
-    with Client(project=project) as client:
+    with Client() as client:
         client.holds.release(hold)
     if as_json:
         print_json({"released": hold})

@@ -23,9 +23,9 @@ RoleName = Annotated[
 
 
 @command(app, "list")
-def list_members(*, project: options.Project = "", as_json: options.Json = False) -> None:
+def list_members(*, as_json: options.Json = False) -> None:
     """List the members, by name."""
-    with Client(project=project) as client:
+    with Client() as client:
         members = list(client.members.list())
     if as_json:
         print_json(members)
@@ -35,23 +35,23 @@ def list_members(*, project: options.Project = "", as_json: options.Json = False
 
 
 @command(app)
-def add(name: Name, role: RoleName, *, project: options.Project = "", as_json: options.Json = False) -> None:
+def add(name: Name, role: RoleName, *, as_json: options.Json = False) -> None:
     """Give somebody a role in the project. A member with another role is refused: `set-role` changes it."""
-    with Client(project=project) as client:
+    with Client() as client:
         _show(client.members.add(name, role), as_json=as_json)
 
 
 @command(app, "set-role")
-def set_role(name: Name, role: RoleName, *, project: options.Project = "", as_json: options.Json = False) -> None:
+def set_role(name: Name, role: RoleName, *, as_json: options.Json = False) -> None:
     """Change the role of a member."""
-    with Client(project=project) as client:
+    with Client() as client:
         _show(client.members.set_role(name, role), as_json=as_json)
 
 
 @command(app)
-def remove(name: Name, *, project: options.Project = "", as_json: options.Json = False) -> None:
+def remove(name: Name, *, as_json: options.Json = False) -> None:
     """Remove a member, with its tokens for this project alone."""
-    with Client(project=project) as client:
+    with Client() as client:
         client.members.remove(name)
     if as_json:
         print_json({"removed": name})

@@ -33,7 +33,7 @@ def policy_from(path: Path) -> Policy:
     return read_policy(path, today=datetime.now(UTC).date())
 
 
-@command(app)
+@command(app, server=False)
 def init(file: PolicyFile = DEFAULT_FILE) -> None:
     """Write a policy with comments, to begin with. Refuses, with exit code 2, if the file exists."""
     text = resources.files("modicum.gate").joinpath("starting_policy.yaml").read_text(encoding="utf-8")
@@ -47,7 +47,7 @@ def init(file: PolicyFile = DEFAULT_FILE) -> None:
     print_text(stdout(), f"wrote {file}; `modicum policy explain {file}` says what it does")
 
 
-@command(app)
+@command(app, server=False)
 def check(file: PolicyFile = DEFAULT_FILE, *, as_json: options.Json = False) -> None:
     """Check a policy. Prints each problem with its line and column; exit code 2 if there is one.
 
@@ -85,7 +85,7 @@ def _warnings(policy: Policy) -> Iterator[str]:
         yield str(error)
 
 
-@command(app)
+@command(app, server=False)
 def explain(file: PolicyFile = DEFAULT_FILE) -> None:
     """Say in words what a policy does: each rule, when it passes, and what it needs."""
     for line in explained(policy_from(file)):

@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import MISSING, Field, fields, is_dataclass
 from inspect import Parameter, Signature
 from typing import Any, get_type_hints
@@ -11,7 +11,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from modicum.cli.exit_codes import guarded
-from modicum.cli.options import FLAG, OUTPUT
+from modicum.cli.options import FLAG, OUTPUT, Project
+from modicum.projects import in_project
 
 Function = Callable[..., None]
 
@@ -36,17 +37,33 @@ class Group(TyperGroup):
         return _as_flag(super().get_help_option(ctx), None)
 
 
-def command(app: typer.Typer, name: str | None = None) -> Callable[[Function], Function]:
+def command(app: typer.Typer, name: str | None = None, *, server: bool = True) -> Callable[[Function], Function]:
     """Make the function a command of `app`, named after it unless `name` is given.
 
     A parameter whose type is a dataclass is a group: each of its fields becomes a parameter of the command, and a field
-    that is a group itself gives its own.
+    that is a group itself gives its own. A command that calls a `server` has the option --project.
     """
 
     def register(function: Function) -> Function:
-        return app.command(name, cls=Command, help=_help_of(function))(guarded(with_options(function)))
+        run = with_options(function)
+        return app.command(name, cls=Command, help=_help_of(function))(guarded(with_project(run) if server else run))
 
     return register
+
+
+def with_project(function: Function) -> Function:
+    """The function with the option --project, which takes the place of MODICUM_PROJECT while it runs."""
+    parameters = [
+        *inspect.signature(function).parameters.values(),
+        Parameter("project", Parameter.KEYWORD_ONLY, default="", annotation=Project),
+    ]
+
+    @functools.wraps(function)
+    def run(*, project: str = "", **given: Any) -> None:
+        with in_project(project):
+            function(**given)
+
+    return _with_parameters(run, parameters)
 
 
 def with_options(function: Function) -> Function:
@@ -65,9 +82,13 @@ def with_options(function: Function) -> Function:
         made = {name: _made(kind, given) for name, kind in groups.items()}
         function(**given, **made)
 
-    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    vars(run)["__signature__"] = Signature(parameters)
-    return run
+    return _with_parameters(run, parameters)
+
+
+def _with_parameters(function: Function, parameters: Sequence[Parameter]) -> Function:
+    function.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    vars(function)["__signature__"] = Signature(parameters)
+    return function
 
 
 def _help_of(function: Function) -> str:

@@ -24,9 +24,9 @@ FOR_EVER = "keep"
 
 
 @command(app)
-def show(*, project: options.Project = "", as_json: options.Json = False) -> None:
+def show(*, as_json: options.Json = False) -> None:
     """Show for how long the project keeps what audits leave behind."""
-    with Client(project=project) as client:
+    with Client() as client:
         _print(client.retention.get(), as_json=as_json)
 
 
@@ -42,7 +42,6 @@ def set_retention(
     images: Annotated[
         str, option(RUN, "--images", "DAYS", "How long to keep images after their last audit: 90d, or `keep`.")
     ] = "",
-    project: options.Project = "",
     as_json: options.Json = False,
 ) -> None:
     """Set for how long the project keeps what audits leave behind. What is not named stays as it is.
@@ -53,7 +52,7 @@ def set_retention(
     days = {f"{what}_days": _days(f"--{what}", text) for what, text in given.items() if text}
     if not days:
         raise InvalidArgument("expected --findings, --reports or --images")
-    with Client(project=project) as client:
+    with Client() as client:
         _print(client.retention.set(replace(client.retention.get(), **days)), as_json=as_json)
 
 

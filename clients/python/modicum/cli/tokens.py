@@ -25,9 +25,9 @@ TokenId = Annotated[str, typer.Argument(metavar="ID", help="Id of the token.")]
 
 
 @command(app, "list")
-def list_tokens(*, project: options.Project = "", as_json: options.Json = False) -> None:
+def list_tokens(*, as_json: options.Json = False) -> None:
     """List the tokens that are good in the project, with those that have expired."""
-    with Client(project=project) as client:
+    with Client() as client:
         tokens = list(client.tokens.list())
     if as_json:
         print_json(tokens)
@@ -54,12 +54,11 @@ def create(
     *,
     name: Annotated[str, option(RUN, "--name", "TEXT", "What the token is for.")] = "",
     expires: Annotated[str, option(RUN, "--expires", "TIME", "How long it is good: 12h or 30d, at most 366d.")] = "90d",
-    project: options.Project = "",
     as_json: options.Json = False,
 ) -> None:
     """Make a token of a member, good in this project alone, and print its secret. It cannot be shown again."""
     lifetime = duration("--expires", expires)
-    with Client(project=project) as client:
+    with Client() as client:
         _show(client.tokens.create(member, display_name=name, lifetime=lifetime), as_json=as_json)
 
 
@@ -68,19 +67,18 @@ def rotate(
     token: TokenId,
     *,
     overlap: Annotated[str, option(RUN, "--overlap", "TIME", "How long the old one stays good, such as 1h.")] = "0m",
-    project: options.Project = "",
     as_json: options.Json = False,
 ) -> None:
     """Print the secret of a new token with the member, name and lifetime of this one, which then ends."""
     time = duration("--overlap", overlap)
-    with Client(project=project) as client:
+    with Client() as client:
         _show(client.tokens.rotate(token, overlap=time), as_json=as_json)
 
 
 @command(app)
-def revoke(token: TokenId, *, project: options.Project = "", as_json: options.Json = False) -> None:
+def revoke(token: TokenId, *, as_json: options.Json = False) -> None:
     """Revoke a token. Its open watches and uploads end within seconds."""
-    with Client(project=project) as client:
+    with Client() as client:
         client.tokens.revoke(token)
     if as_json:
         print_json({"revoked": token})

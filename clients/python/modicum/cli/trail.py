@@ -33,11 +33,10 @@ def list_entries(
         ),
     ] = "",
     last: Annotated[int, option(OUTPUT, "--last", "N", "How many entries to list, at most.", min=1)] = 50,
-    project: options.Project = "",
     as_json: options.Json = False,
 ) -> None:
     """List the last entries, the newest first."""
-    with Client(project=project) as client:
+    with Client() as client:
         entries = list(islice(client.trail.list(only), last))
     if as_json:
         print_json(entries)
@@ -54,10 +53,9 @@ def export(
     after: Annotated[
         int, option(OUTPUT, "--after", "N", "Only entries behind this sequence, the last of an earlier export.", min=0)
     ] = 0,
-    project: options.Project = "",
 ) -> None:
     """Print sealed entries as JSON lines, the oldest first, each with its hash. An entry is sealed within seconds."""
-    with Client(project=project) as client:
+    with Client() as client:
         for entry in client.trail.export(after=after):
             line = json.dumps(entry.as_json(), ensure_ascii=False)
             stdout().print(line, markup=False, highlight=False, soft_wrap=True)

@@ -26,9 +26,9 @@ RuleId = Annotated[str, typer.Argument(metavar="RULE", help="Name of the rule.")
 
 
 @command(app, "list")
-def list_rules(*, project: options.Project = "", as_json: options.Json = False) -> None:
+def list_rules(*, as_json: options.Json = False) -> None:
     """List the trust rules."""
-    with Client(project=project) as client:
+    with Client() as client:
         rules = list(client.trust.list())
     if as_json:
         print_json(rules)
@@ -69,12 +69,11 @@ def add(
         str, option(RUN, "--audience", "TEXT", "Whom the identity token must be for. Default: MODICUM_ADDRESS.")
     ] = "",
     lifetime: Annotated[str, option(RUN, "--lifetime", "TIME", "How long a job's token is good, 1m to 120m.")] = "30m",
-    project: options.Project = "",
     as_json: options.Json = False,
 ) -> None:
     """Trust the jobs whose identity token has all of these claims."""
     claims, time = _named(claim), duration("--lifetime", lifetime)
-    with Client(project=project) as client:
+    with Client() as client:
         made = client.trust.add(rule, issuer=issuer, claims=claims, role=role, audience=audience, lifetime=time)
     if as_json:
         print_json(made)
@@ -83,9 +82,9 @@ def add(
 
 
 @command(app)
-def remove(rule: RuleId, *, project: options.Project = "", as_json: options.Json = False) -> None:
+def remove(rule: RuleId, *, as_json: options.Json = False) -> None:
     """Delete a rule. Tokens that it gave end within seconds."""
-    with Client(project=project) as client:
+    with Client() as client:
         client.trust.remove(rule)
     if as_json:
         print_json({"removed": rule})
