@@ -9,7 +9,9 @@ from modicum.gate.early_stop import Looks, looks_of
 from modicum.gate.levels import UNDECIDED
 from modicum.gate.missing_classes import missing_classes
 from modicum.gate.named_classes import NamedClasses, classes_of
+from modicum.gate.open_readings import unless_open
 from modicum.gate.policy import Kind, Rule
+from modicum.gate.reading_rules import INCONCLUSIVE
 from modicum.gate.tails import ONE_SIDED, number_of, p_beyond, p_within
 from modicum.gate.verdict import Check, Limits, class_words
 from modicum.gate.version_pairs import PAIRED, beside, entries_of
@@ -126,9 +128,11 @@ def _reading(rule: Rule, version: str, search: Document, document: Document) -> 
     if reading is None:
         reason = f"the result has no reading of the control {rule.known.name}; run that control"
         return Check(model_version=version, judgeable=False, reason=reason)
-    if not reading.get("outcomes"):
-        return outcome_check(rule, version, reading["outcome"], document, conclusion_of(reading))
-    return check_at_tails(rule, version, reading)
+    if reading.get("outcomes"):
+        return unless_open(rule, check_at_tails(rule, version, reading), document, search)
+    check = outcome_check(rule, version, reading["outcome"], document, conclusion_of(reading))
+    has_no_numbers = "outcomes" in reading and check.subject == INCONCLUSIVE
+    return replace(check, judgeable=False, passes=False) if has_no_numbers else check
 
 
 def check_at_tails(rule: Rule, version: str, reading: Document) -> Check:
