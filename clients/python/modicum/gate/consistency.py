@@ -17,6 +17,7 @@ from modicum.gate.intervals import wilson_ends
 from modicum.gate.measure_kinds import measures_in, of_another_kind
 from modicum.gate.readings_again import readings_differing
 from modicum.gate.report_parts import LEFT_AS_THEY_ARE
+from modicum.gate.requests import request_differing
 from modicum.gate.spots_again import spots_differing
 from modicum.gate.tails import FEWEST_PAIRS
 
@@ -31,6 +32,7 @@ def contradictions(document: Document) -> Differences:
         if kind is not None:
             yield from of_another_kind(path, kind, measure, document)
     yield from beyond_bounds(document)
+    yield from request_differing(document)
     if not counts_pictures(document):
         return  # an older release summarised it, by rules of its own
     yield from readings_differing(document)

@@ -17,6 +17,7 @@ from modicum.gate.measure_kinds import DECIDING
 from modicum.gate.measured_again import BY_REGION, Taken, again, taken_by
 from modicum.gate.other_alpha import RATES
 from modicum.gate.report_parts import BESIDE_THE_RESULT
+from modicum.gate.requests import rows_of_another_request
 from modicum.gate.row_facts import RowFacts
 from modicum.gate.searched import searched
 from modicum.gate.spots_of_rows import spots_of_other_images
@@ -56,6 +57,7 @@ def _of_its_rows(document: Document) -> Differences:
             yield from differing_fields(f"{path}.counts", search["counts"], _counts(images))
             compared = {name: one for name, one in search["measures"].items() if whole or name in OF_ALL_RELEASES}
             yield from _measures_differing(f"{path}.measures", compared, images, level, whole=whole)
+    yield from rows_of_another_request(document)
     yield from spots_of_other_images(document)
     yield from contradictions(document)
 
