@@ -67,6 +67,7 @@ $(PROTO_VENV)/.installed:
 
 proto: $(PROTO_VENV)/.installed ## generate the code of the API contract and of the worker's protocol
 	$(PROTO_VENV)/bin/python proto/generate.py
+	@echo 'If the contract changed: tools/typescript.py writes the types of clients/typescript, whose README says how.'
 
 migrate: setup ## apply migrations to the database in MODICUM_DATABASE_URL
 	$(BIN)/modicum-server migrate
