@@ -1,5 +1,6 @@
 """Results as the server writes them, for the gate to judge and to compare with their rows."""
 
+import json
 from dataclasses import replace
 
 from modicum_server.domain.findings import FillRobustFinding, FindingReason, ObjectsFinding, Passes
@@ -42,6 +43,14 @@ def reported(findings, **more):
     """A report in JSON: a document with its rows."""
     document, rows = document_and_rows(findings, **more)
     return {**document, "rows": [finding_row(one) for one in rows]}
+
+
+def of_an_older_release(document):
+    """A copy of a document as a release before version 4 of the form wrote it, which counted copies as images."""
+    told = {"pictures", "erased", "left_out", "with_labels", "with_boxes", "with_masks"}
+    dataset = {name: one for name, one in document["dataset"].items() if name not in told}
+    models = [{name: one for name, one in model.items() if name != "members"} for model in document["models"]]
+    return json.loads(json.dumps({**document, "schema_version": 3, "dataset": dataset, "models": models}))
 
 
 def every_outcome():

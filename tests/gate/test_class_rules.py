@@ -17,6 +17,7 @@ from modicum_server.domain.statistics import Statistics
 from modicum_server.measures.counterfactual_set import CounterfactualSet, Pair
 
 from tests.gate.documents import TODAY
+from tests.gate.server_documents import of_an_older_release
 from tests.measures.example_audit import OTHER_VERSION, VERSION, document_and_rows, finding
 
 IMAGES, CLASSES = 150, 3
@@ -185,7 +186,9 @@ def test_a_counterfactual_set_with_more_classes_than_a_document_holds_is_not_tak
 
 def of_schema_two(document, outcome):
     """The result as the release before it stated it: without an excess, with the outcome that the loss alone had."""
-    older = json.loads(json.dumps({**document, "schema_version": 2}))
+    older = of_an_older_release(document)
+    older["schema_version"] = 2
+    older["dataset"]["pictures"] = document["dataset"]["pictures"]
     (search,) = older["models"][0]["searches"]
     del search["measures"][class_rules.EXCESS]
     reading_of(older, "shortcut")["outcome"] = outcome

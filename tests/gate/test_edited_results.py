@@ -15,7 +15,17 @@ from modicum_server.domain.statistics import Statistics
 from modicum_server.measures.registry import measure_titles
 from modicum_server.measures.rows import finding_row
 
-from tests.gate.server_documents import CATS, EVERYONE, FINDINGS, RATES, every_outcome, reported, served, trial
+from tests.gate.server_documents import (
+    CATS,
+    EVERYONE,
+    FINDINGS,
+    RATES,
+    every_outcome,
+    of_an_older_release,
+    reported,
+    served,
+    trial,
+)
 from tests.measures.example_audit import SEARCH, document_and_rows
 
 OTHER_CLASS = replace(SEARCH, target_rule=TargetRule.RANDOM_OTHER)
@@ -112,8 +122,7 @@ def test_the_removal_of_all_classes_is_noticed(name):
 
 
 def test_a_result_of_an_older_release_may_lack_all_classes():
-    result = json.loads(json.dumps(reported(every_outcome()[:-1])))
-    del result["dataset"]["pictures"]
+    result = of_an_older_release(reported(every_outcome()[:-1]))
     del result["models"][0]["searches"][0]["measures"]["accuracy"]["groups"]
 
     assert first_difference(result) == ""
@@ -180,8 +189,7 @@ def test_a_result_without_rows_that_contradicts_itself_is_noticed():
 
 
 def test_a_result_of_an_older_release_is_compared_by_counts_and_shares_alone():
-    result = json.loads(json.dumps(reported(every_outcome()[:-1])))
-    del result["dataset"]["pictures"]
+    result = of_an_older_release(reported(every_outcome()[:-1]))
     search = result["models"][0]["searches"][0]
     search["measures"]["subset_fraction_median"]["value"] = search["readings"][0]["outcome"] = "as it was called then"
     assert first_difference(result) == ""

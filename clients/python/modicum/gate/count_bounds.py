@@ -13,6 +13,8 @@ LEAST_CLASS_IMAGES = 8
 """So many images that are predicted to be of a class bring a row of the spot test for it; the server has the same."""
 ROWS_SINCE = 5
 """Version of the result from which on a class with so many images has a row."""
+OTHER_DATASETS = ("out_of_distribution_dataset", "counterfactual_dataset")
+"""Keys of the specification that name data sets beside the audited one."""
 BY_CLASS = "overinterpretation_rate"
 """A measure whose groups are images by predicted class."""
 
@@ -24,12 +26,24 @@ def beyond_bounds(document: Document) -> Differences:
         yield "stopping", None, "one, as the specification has it,"
     elif stopping is not None:
         yield from differing("dataset.audited", audited, stopping["images"])
+    yield from _erased_elsewhere(document)
     images = max(audited, 0 if stopping is None else stopping["planned"])
     for at, model in enumerate(document["models"]):
         for index, search in enumerate(model["searches"]):
             yield from _of_a_search(f"models[{at}].searches[{index}]", search, images)
     for at, test in enumerate(document.get("spots", ())):
         yield from _of_a_spot_test(f"spots[{at}]", test, document)
+
+
+def _erased_elsewhere(document: Document) -> Differences:
+    """An erasure from the audited images that left all of them. One from another data set may do so."""
+    dataset, specification = document["dataset"], document["specification"]
+    if any(specification.get(name) for name in OTHER_DATASETS) or not is_whole(document):
+        return
+    if dataset.get("erased"):
+        counted = max(search["counts"]["images"] for model in document["models"] for search in model["searches"])
+        gone = dataset["audited"] - dataset.get("copies", 0) - counted
+        yield from differing("dataset.erased", dataset["erased"], gone)
 
 
 def _of_a_search(path: str, search: Document, images: int) -> Differences:
@@ -52,6 +66,8 @@ def _of_a_spot_test(path: str, test: Document, document: Document) -> Difference
         held = sum(row["sources"] for row in rows if row["target_class"] is not None)
         yield from _at_most(f"{path}.rows.sources of classes together", held, together)
     yield from _classes_without_row(path, test, document)
+    if document["schema_version"] >= ROWS_SINCE and not document["dataset"].get("erased"):
+        yield from _kinds_of_places(path, test["rows"])
     for number, row in enumerate(rows):
         here = f"{path}.rows[{number}]"
         yield from _label_differing(here, row, labels.get(test["model_version"], ()))
@@ -76,6 +92,19 @@ def _classes_without_row(path: str, test: Document, document: Document) -> Diffe
         for index, one in search["measures"].get(BY_CLASS, {}).get("groups", {}).items():
             if one["n"] >= LEAST_CLASS_IMAGES and index not in tested:
                 yield f"{path}.rows of class {index}", "missing", f"one of {one['n']} images"
+
+
+def _kinds_of_places(path: str, rows: Sequence[Document]) -> Differences:
+    """Rows without a kind of place that others have. Of the whole images each row with pairs has both kinds.
+
+    An erasure may have taken all sources of a place.
+    """
+    kinds = [{place["own"] for place in row["places"] if not place.get("outside")} for row in rows]
+    known = set().union(*kinds)
+    for number, has in enumerate(kinds):
+        for own in sorted(known - has if has else ()):
+            called = "own windows" if own else "fixed places"
+            yield f"{path}.rows[{number}].places", f"without {called}", f"{called}, as in other rows,"
 
 
 def is_on_all(document: Document) -> bool:

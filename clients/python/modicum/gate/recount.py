@@ -7,12 +7,14 @@ the document itself. Where the digest of the stored result is known, that is com
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from modicum.gate.class_rules import MOST_CLASSES
 from modicum.gate.consistency import contradictions
 from modicum.gate.copies import counts_pictures
 from modicum.gate.differing import Differences, differing, differing_fields
+from modicum.gate.form_proofs import older_than_its_keys
 from modicum.gate.measure_kinds import DECIDING
 from modicum.gate.measured_again import BY_REGION, Taken, again, taken_by
 from modicum.gate.other_alpha import RATES
@@ -35,7 +37,8 @@ def first_difference(document: Document) -> str:
 
     Without rows, only whether it contradicts itself is known.
     """
-    found = _of_its_rows(document) if "rows" in document else contradictions(document)
+    compared = _of_its_rows(document) if "rows" in document else contradictions(document)
+    found = chain(older_than_its_keys(document), compared)
     return next((f"{path} is {said}, but {counted} was counted" for path, said, counted in found), "")
 
 
