@@ -164,9 +164,9 @@ def test_a_verdict_without_words_for_its_limits_still_says_what_passes(judged):
 
 
 def test_the_terminal_shows_ten_lines_at_most_and_the_summary_first(judged):
-    many = {**judged, "notes": [f"note {number}" for number in range(30)]}
+    many = {**judged, "notes": [*judged["excused"], *(f"note {number}" for number in range(30))]}
 
     assert terminal_lines(judged)[0] == "FAIL: spot (1 of 2 rules of level error)"
     assert terminal_lines(judged)[1].startswith("FAIL         spot (error): class <cat>")
     assert len(terminal_lines(many)) == MOST_LINES
-    assert terminal_lines(many)[-1] == "and 26 more lines: write them with --output FILE.md"
+    assert terminal_lines(many)[-1] == "and 27 more lines: write them with --output FILE.md"

@@ -25,7 +25,7 @@ from modicum.gate.measures import checks_of, outcome_check
 from modicum.gate.missing_classes import needs_labels
 from modicum.gate.missing_images import not_audited
 from modicum.gate.named_classes import classes_of
-from modicum.gate.notes import notes
+from modicum.gate.notes import excused, notes
 from modicum.gate.other_alpha import at_alpha
 from modicum.gate.policy import Kind, Level, Policy, Rule
 from modicum.gate.result_schema import SCHEMA_VERSIONS, versions_in_words
@@ -33,7 +33,7 @@ from modicum.gate.reviews import review_checks
 from modicum.gate.rule_datasets import of_another_dataset
 from modicum.gate.searched import asked_searches
 from modicum.gate.spot_rule import holm
-from modicum.gate.spots import spot_checks, spot_test
+from modicum.gate.spots import accepting, spot_checks, spot_test
 from modicum.gate.tails import ONE_SIDED, bonferroni
 from modicum.gate.verdict import KIND, Check, Outcome, RuleVerdict, Verdict, overall, worst_of
 from modicum.gate.worst_spot import worst_spot
@@ -66,6 +66,8 @@ def judge(document: Document, policy: Policy, *, today: date, baseline: Document
         expired=expired,
         left_out=without,
         notes=tuple(notes(document, policy, judged, side, excuses)),
+        excused=tuple(excused(document, policy, judged)),
+        accepted=tuple(dict.fromkeys(one.class_label for one in accepting(document, policy.accept))),
         worst_spot=worst_spot(document, judged, policy.accept),
     )
 

@@ -30,13 +30,19 @@ def notes(
     for model in document["models"]:
         yield from _not_measured(model)
         yield from classes_without_row(document, model)
+    yield from excused(document, policy, judged)
+    yield from boxes_of_the_canvas(policy, document)
+    yield from idle_excuses(policy, document, judged, excuses)
+
+
+def excused(document: Document, policy: Policy, judged: Sequence[RuleVerdict]) -> Iterator[str]:
+    """Yield each place that was accepted, and each failure that is waived."""
+    for model in document["models"]:
         yield from accepted_places(document, model["model_version"], policy.accept)
     for one in judged:
         for check in one.checks:
             if check.waived:
                 yield f"{one.rule.id} fails{f' for {check.about}' if check.about else ''}, {check.waived}"
-    yield from boxes_of_the_canvas(policy, document)
-    yield from idle_excuses(policy, document, judged, excuses)
 
 
 def _review_notes(document: Document) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """A verdict as values, and as the JSON document from which every output is rendered. Judges nothing."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
@@ -12,6 +12,8 @@ from modicum.gate.policy import ALL_TOGETHER, REPORT_ONLY, Level, Policy, Rule
 
 KIND = "modicum.verdict"
 SCHEMA_VERSION = 1
+MOST_NAMED = 3
+"""Classes that a summary names."""
 
 
 class Outcome(StrEnum):
@@ -125,6 +127,8 @@ class Verdict:
         expired: waivers that have expired, in words; each is a violation.
         left_out: rules of the preset that the result has nothing for, and why.
         notes: what a reader must know beside the rules, such as accepted places.
+        excused: of the notes, those about accepted places and waived failures.
+        accepted: labels of the classes of which a place was accepted.
         worst_spot: pictures of the worst spot that the rule `spot` does not pass, and what the model says of them.
     """
 
@@ -136,14 +140,27 @@ class Verdict:
     expired: tuple[str, ...] = ()
     left_out: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    excused: tuple[str, ...] = ()
+    accepted: tuple[str, ...] = ()
     worst_spot: Mapping[str, Any] | None = None
 
     @property
     def summary(self) -> str:
-        """The verdict in one sentence, with the images looked at out of those planned where these differ."""
-        if looks_of(self.result) is Looks.EARLY:
-            return f"{self._decision}, after {extent(self.result['stopping'])}"
-        return self._decision
+        """The verdict in one sentence: with the images looked at out of those planned, and what a PASS excuses."""
+        is_early = looks_of(self.result) is Looks.EARLY
+        after = f", after {extent(self.result['stopping'])}" if is_early else ""
+        return "; ".join([f"{self._decision}{after}", *(self._excuses if self.outcome is Outcome.PASS else ())])
+
+    @property
+    def _excuses(self) -> Iterator[str]:
+        """What the rules of level error pass without: waived failures, and places that a person accepted."""
+        errors = [one for one in self.rules if one.rule.level is Level.ERROR]
+        if waived := [one.rule.id for one in errors if one.outcome is Outcome.WAIVED]:
+            yield f"waived: {', '.join(waived)}"
+        if self.accepted and any(one.rule.known.is_spot for one in errors):
+            named, more = self.accepted[:MOST_NAMED], len(self.accepted) - MOST_NAMED
+            others = f" and {more} more" if more > 0 else ""
+            yield f"accepted as evidence: a place of {', '.join(map(class_words, named))}{others}"
 
     @property
     def _decision(self) -> str:
@@ -152,7 +169,10 @@ class Verdict:
         errors = [one for one in self.rules if one.rule.level is Level.ERROR]
         deciding = [one.rule.id for one in errors if one.outcome is self.outcome]
         if self.outcome is Outcome.PASS:
-            return f"PASS: {counted(len(errors), 'rule')} of level error within limits" if errors else NOTHING_REQUIRED
+            within = sum(one.outcome is Outcome.PASS for one in errors)
+            some = "" if within == len(errors) else f"{within} of "
+            told = f"PASS: {some}{counted(len(errors), 'rule')} of level error within limits"
+            return told if errors else NOTHING_REQUIRED
         if not errors and not self.expired:
             return NOTHING_JUDGED
         if not deciding:
@@ -182,6 +202,7 @@ class Verdict:
             "expired_waivers": list(self.expired),
             "left_out": dict(self.left_out),
             "notes": list(self.notes),
+            "excused": list(self.excused),
             "worst_spot": None if self.worst_spot is None else dict(self.worst_spot),
         }
 

@@ -50,7 +50,10 @@ def _metric_lines(verdict: Document) -> Iterator[str]:
     yield f'modicum_verdict{{outcome="{verdict["outcome"]}"}} 1'
     yield "# TYPE modicum_rule_passes gauge"
     for rule in verdict["rules"]:
-        yield f"modicum_rule_passes{_labels(rule=rule['id'])} {int(rule['outcome'] in {'PASS', 'WAIVED'})}"
+        yield f"modicum_rule_passes{_labels(rule=rule['id'])} {int(rule['outcome'] == 'PASS')}"
+    yield "# TYPE modicum_rule_waived gauge"
+    for rule in verdict["rules"]:
+        yield f"modicum_rule_waived{_labels(rule=rule['id'])} {int(rule['outcome'] == 'WAIVED')}"
     yield "# TYPE modicum_rule_value gauge"
     for rule in verdict["rules"]:
         for check in rule["checks"]:
