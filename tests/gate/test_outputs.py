@@ -120,7 +120,7 @@ def measured(value, unit, ends=None, *, level=0.95, n=60, **more):
         ),
         (
             measured(0.34, "difference", (0.2, 0.4), limits={"at_most": 0.1, "passes_below": 0.2}),
-            "class 7: 34 points (20 to 40), limit at most 10 points, passes below 20 points, n = 60",
+            "class 7: 34 points (20 to 40), fails if shown above 10 points, passes if shown below 20 points, n = 60",
         ),
         (
             measured(0.5, "ratio", (0.45, None), limits={"at_least": 0.8}),
@@ -147,7 +147,7 @@ def test_every_output_has_the_line_of_a_class():
     found = row(0, place((12, 8)), label="7")
     found["places"][0]["measures"]["spot_pasted_difference"]["interval"] = {"low": 0.36, "high": 0.81, "level": 0.95}
     told = verdict("", document(spots=(CLEAN[0], found, CLEAN[2]))).as_json()
-    line = "class 7: 60 points (36 to 81), limit at most 10 points, passes below 20 points, n = 20"
+    line = "class 7: 60 points (36 to 81), fails if shown above 10 points, passes if shown below 20 points, n = 20"
 
     for form in (".xml", ".sarif", ".md", ".html", ".codequality.json"):
         assert line in FORMS[form](told).decode(), form

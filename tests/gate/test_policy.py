@@ -244,6 +244,21 @@ def test_a_policy_is_explained_in_words():
     assert "Waived by us until 2027-01-01: spot for cat (ticket 12)." in text
 
 
+@pytest.mark.parametrize(
+    ("rule", "told"),
+    [
+        ("error", "rows that hold at least 90% of the images"),
+        ("{classes: all, min_assessed: 0.5}", "rows that hold at least 50% of the images"),
+        ("{classes: pooled}", "the row of all classes together"),
+        ("{classes: [cat, dog]}", "the rows of cat, dog"),
+    ],
+)
+def test_the_spot_rule_says_which_rows_it_judges(rule, told):
+    text = "\n".join(explained(policy(f"rules: {{spot: {rule}}}")))
+
+    assert f"passes with no small spot that decides, in {told}\n" in text
+
+
 @pytest.mark.parametrize(("classes", "told"), [("all", True), ("[cat]", True), ("pooled", False)])
 def test_accuracy_by_class_says_of_which_images(classes, told):
     text = "\n".join(explained(policy(f"rules: {{accuracy: {{min: 0.5, classes: {classes}}}}}")))

@@ -43,7 +43,7 @@ def requirement(rule: Rule) -> str:
     """Return what passes, as the end of a sentence."""
     parts = []
     if rule.known.is_spot:
-        return f"no small spot that decides, in rows that hold at least {rule.min_assessed:.0%} of the images"
+        return f"no small spot that decides, in {_rows(rule)}"
     if rule.known.kind in {Kind.READING, Kind.VERDICT}:
         return f"the outcome {' or '.join(rule.expect)}"
     if rule.max is not None:
@@ -55,6 +55,15 @@ def requirement(rule: Rule) -> str:
     if rule.min_ratio_to_baseline is not None:
         parts.append(f"a ratio to the baseline of at least {rule.min_ratio_to_baseline:g}, on the same images")
     return " and ".join(parts)
+
+
+def _rows(rule: Rule) -> str:
+    """The rows of the spot test that a rule judges. How many images they hold is asked of all classes alone."""
+    if rule.classes == "pooled":
+        return "the row of all classes together"
+    if isinstance(rule.classes, tuple):
+        return f"the rows of {', '.join(rule.classes)}"
+    return f"rows that hold at least {rule.min_assessed:.0%} of the images"
 
 
 def _rule(rule: Rule) -> Iterator[str]:

@@ -9,7 +9,9 @@ from modicum.gate.verdict import ORDER
 from modicum.measures import USUAL_LEVEL, exact_percent, number, percent, points
 
 Document = Mapping[str, Any]
-LIMIT_WORDS = {"at_least": "at least", "at_most": "at most", "passes_below": "passes below"}
+LIMIT_WORDS = {"at_least": "at least", "at_most": "at most"}
+SPOT_WORDS = {"at_most": "fails if shown above", "passes_below": "passes if shown below"}
+"""Of the spot test, whose two limits lie apart: a value between them may pass or not."""
 
 
 def worst_first(rules: Sequence[Document]) -> list[Document]:
@@ -95,8 +97,10 @@ def _limits(check: Document) -> str:
     if check["value"] is None or not limits:
         return ""
     unit = UNITS.get(check["unit"], PLAIN)
-    told = [f"{words} {unit.chosen(limits[name])}{unit.after}" for name, words in LIMIT_WORDS.items() if name in limits]
-    return f", limit {', '.join(told)}"
+    two = "passes_below" in limits
+    known = (SPOT_WORDS if two else LIMIT_WORDS).items()
+    told = ", ".join(f"{words} {unit.chosen(limits[name])}{unit.after}" for name, words in known if name in limits)
+    return f", {told}" if two else f", limit {told}"
 
 
 def remarks(verdict: Document) -> Iterator[str]:
