@@ -55,7 +55,7 @@ def found_in(payload, seal=None):
 def signed_anyway(data):
     """The payloads that are signed of a verdict's bytes; None where it is refused as a wrong file."""
     try:
-        verdict = attestable_verdict(data, "v.json")
+        verdict = attestable_verdict(data, "v.json", today=TODAY)
         made = [result_statement(verdict, data, "v.json"), summary_statement(verdict)]
         return [canonical(one) for one in made if one is not None]
     except ModicumError as error:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from datetime import timedelta
 
 import pytest
 from modicum.attestation.statement import attestable_verdict, canonical, result_statement, summary_statement
@@ -157,7 +158,7 @@ def test_what_cannot_be_attested_is_refused(change, says):
     changed = {key: value for key, value in {**told(), **change}.items() if value is not None}
 
     with pytest.raises(InvalidSource, match=says):
-        attestable_verdict(json.dumps(changed).encode(), "v.json")
+        attestable_verdict(json.dumps(changed).encode(), "v.json", today=TODAY)
 
 
 def test_a_verdict_whose_rules_do_not_follow_from_their_checks_is_refused():
@@ -165,7 +166,47 @@ def test_a_verdict_whose_rules_do_not_follow_from_their_checks_is_refused():
     edited = {**failed, "outcome": "PASS", "rules": [{**rule, "outcome": "PASS"} for rule in failed["rules"]]}
 
     with pytest.raises(InvalidSource, match="spot is PASS, but its checks say FAIL"):
-        attestable_verdict(json.dumps(edited).encode(), "v.json")
+        attestable_verdict(json.dumps(edited).encode(), "v.json", today=TODAY)
+
+
+def passed_anyway():
+    """A verdict that fails, with every outcome and the summary edited, but not its p."""
+    edited = json.loads(json.dumps(told(spots=PLANTED)).replace('"FAIL"', '"PASS"'))
+    return {**edited, "summary": "PASS: 1 rule of level error within limits"}
+
+
+@pytest.mark.parametrize(
+    ("edit", "says"),
+    [
+        (lambda rule: None, r"spot is PASS, but its p of \S+ is within its part of the error budget, 0\.01;"),
+        (lambda rule: rule.update(p=1.0), r"spot has a p of 1\.0, but one of its checks has "),
+        (lambda rule: rule.update(share=0.0), r"spot was judged at 0\.0, but its part of the error budget is 0\.01;"),
+    ],
+    ids=["outcomes", "and the rule's p", "and its share"],
+)
+def test_a_verdict_whose_outcomes_do_not_follow_from_their_p_is_refused(edit, says):
+    edited = passed_anyway()
+    (rule,) = [one for one in edited["rules"] if one["id"] == "spot"]
+    edit(rule)
+
+    with pytest.raises(InvalidSource, match=f"contradicts itself: {says}"):
+        attestable_verdict(json.dumps(edited).encode(), "v.json", today=TODAY)
+
+
+def test_a_failure_whose_p_does_not_fail_is_refused():
+    edited = told(spots=PLANTED)
+    (rule,) = [one for one in edited["rules"] if one["id"] == "spot"]
+    next(check for check in rule["checks"] if check["outcome"] == "FAIL")["p"] = 0.5
+
+    with pytest.raises(InvalidSource, match=r"a check of spot is FAIL, but its p of 0\.5 does not fail"):
+        attestable_verdict(json.dumps(edited).encode(), "v.json", today=TODAY)
+
+
+def test_a_verdict_of_a_later_day_is_not_signed():
+    yesterday = TODAY - timedelta(days=1)
+
+    with pytest.raises(InvalidSource, match=f"cannot be signed: it was judged on {TODAY}, but today is {yesterday}"):
+        attestable_verdict(json.dumps(told()).encode(), "v.json", today=yesterday)
 
 
 def cut(**more):
@@ -190,4 +231,4 @@ def cut(**more):
 )
 def test_a_verdict_without_a_result_that_passes_is_refused(more, says):
     with pytest.raises(InvalidSource, match=says):
-        attestable_verdict(json.dumps(cut(**more)).encode(), "v.json")
+        attestable_verdict(json.dumps(cut(**more)).encode(), "v.json", today=TODAY)

@@ -50,6 +50,10 @@ def test_a_verdict_is_printed_again_also_as_json(shell, tmp_path):
             "modicum render odd.json",
             "but outcome is not one of PASS, FAIL, INCONCLUSIVE: got the text 'MAYBE'",
         ),
+        (
+            "modicum render edited.json",
+            "edited.json: the verdict contradicts itself: the outcome is FAIL, but",
+        ),
         ("modicum render verdict.json -o v.pdf", "expected a file ending in .codequality.json or"),
         ("modicum render verdict.json -o absent/v.md", "its folder does not exist"),
     ],
@@ -58,7 +62,8 @@ def test_what_is_no_verdict_or_no_output_ends_with_2_and_says_why(shell, tmp_pat
     whole = verdict("", DOCUMENTS["clean"]).as_json()
     part = {name: value for name, value in whole.items() if name != "rules"}
     files = {"verdict": whole, "part": part, "odd": {**whole, "outcome": "MAYBE"}, "list": [], "other": {}}
-    for name, value in {**files, "newer": {**whole, "schema_version": 2}}.items():
+    others = {"newer": {**whole, "schema_version": 2}, "edited": {**whole, "outcome": "FAIL"}}
+    for name, value in {**files, **others}.items():
         (tmp_path / f"{name}.json").write_text(json.dumps(value), encoding="utf-8")
     (tmp_path / "half.json").write_text('{"a": ', encoding="utf-8")
 

@@ -6,6 +6,7 @@ something. Both say what the verdict says and add nothing to it.
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from datetime import date
 from pathlib import PurePath
 from typing import Any
 
@@ -16,8 +17,9 @@ from modicum.attestation.claim import STATEMENT_TYPE, TEST_RESULT, WEIGHTS, clai
 from modicum.errors import InvalidSource
 from modicum.gate.policy import Level
 from modicum.gate.schemas import VERDICT, refuse_other_form
-from modicum.gate.verdict import Outcome, overall, worst_of
-from modicum.gate.verdict_file import verdict_in
+from modicum.gate.verdict import Outcome
+from modicum.gate.verdict_contradictions import contradiction_in, judged_later
+from modicum.gate.verdict_file import CONTRADICTS, verdict_in
 from modicum.version import VERSION
 
 Document = Mapping[str, Any]
@@ -31,20 +33,23 @@ NEEDED_OF_RESULT = ("specification_digest", "findings_digest", "dataset", "model
 NO_WEIGHTS = "{}: its result has no digest of the weights, as results of older releases; audit again with --no-reuse"
 
 
-def attestable_verdict(data: bytes, source: str) -> Document:
-    """Return the verdict in a file, if it may be signed; `source` names it in messages.
+def attestable_verdict(data: bytes, source: str, *, today: date) -> Document:
+    """Return the verdict in a file, if it may be signed today (UTC); `source` names it in messages.
 
     Raises:
-        InvalidSource: it is not a whole verdict, is one of an older release, or is about weights without a digest; or
-            its statement has no canonical form, or could not be read again.
+        InvalidSource: it is not a whole verdict, is one of an older release, or is about weights without a digest; it
+            contradicts itself, or is of a later day; or its statement has no canonical form, or could not be read
+            again.
     """
     verdict = verdict_in(data, source)
     missing = [name for name in NEEDED if name not in verdict]
     if missing:
         raise InvalidSource(f"{source}: the verdict has no {', '.join(missing)}; judge the result again")
     refuse_other_form(verdict, VERDICT, source=source, called="verdict")
-    if contradiction := _contradiction(verdict):
-        raise InvalidSource(f"{source}: the verdict contradicts itself: {contradiction}; judge the result again")
+    if contradiction := contradiction_in(verdict):
+        raise InvalidSource(CONTRADICTS.format(source=source, told=contradiction))
+    if later := judged_later(verdict, today):
+        raise InvalidSource(f"{source}: the verdict cannot be signed: {later}; judge the result again")
     if not verdict["result"].get("weights_digests"):
         raise InvalidSource(NO_WEIGHTS.format(source))
     missing = [name for name in NEEDED_OF_RESULT if name not in verdict["result"]]
@@ -63,34 +68,6 @@ def _refuse_unreadable(statement: Document, source: str) -> None:
     except ValueError as error:
         told = "a text in the verdict, or the file's name, is not valid Unicode"
         raise InvalidSource(f"{source}: the verdict cannot be signed: {told}; write it again") from error
-
-
-def _contradiction(verdict: Document) -> str:
-    """What in a verdict does not follow from its checks, as after an edit; empty if all does."""
-    if "unmeasured" in verdict["result"]:
-        return _measured_anyway(verdict)
-    for rule in verdict["rules"]:
-        of_checks = worst_of([Outcome(check["outcome"]) for check in rule["checks"]])
-        if rule["outcome"] != of_checks:
-            return f"{rule['id']} is {rule['outcome']}, but its checks say {of_checks}"
-    errors = [Outcome(rule["outcome"]) for rule in verdict["rules"] if rule["level"] == Level.ERROR]
-    decided = overall(errors, verdict["expired_waivers"], verdict["policy"]["preset"])
-    if verdict["outcome"] != decided:
-        return f"the outcome is {verdict['outcome']}, but its rules say {decided}"
-    if not verdict["summary"].startswith(f"{decided}:"):
-        return f"the outcome is {decided}, but the summary says {verdict['summary']!r}"
-    return ""
-
-
-def _measured_anyway(verdict: Document) -> str:
-    """What a verdict says that was given without a result, as if there were one; empty if nothing."""
-    outcome = Outcome.FAIL if verdict["expired_waivers"] else Outcome.INCONCLUSIVE
-    if verdict["outcome"] != outcome or not verdict["summary"].startswith(f"{outcome}:"):
-        said = f"{verdict['outcome']} and {verdict['summary']!r}"
-        return f"nothing was measured, so the outcome is {outcome}, but it says {said}"
-    checks = [check["outcome"] for rule in verdict["rules"] for check in rule["checks"]]
-    decided = [one for one in (*(rule["outcome"] for rule in verdict["rules"]), *checks) if one != Outcome.INCONCLUSIVE]
-    return f"nothing was measured, but a rule is {decided[0]}" if decided else ""
 
 
 def canonical(statement: Document) -> bytes:

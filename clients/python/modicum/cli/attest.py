@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -82,7 +83,7 @@ def attest(
     for path in written:
         checked_suffix(path, SUFFIXES)
     data = whole_file(verdict)
-    told = statement.attestable_verdict(data, str(verdict))
+    told = statement.attestable_verdict(data, str(verdict), today=datetime.now(UTC).date())
     result, passed = statement.result_statement(told, data, verdict.name), statement.summary_statement(told)
     seal = _seal(signing)
     write_file(output, seal(statement.canonical(result)))

@@ -8,20 +8,25 @@ from modicum.errors import InvalidSource
 from modicum.gate.json_documents import json_document
 from modicum.gate.schemas import VERDICT, refuse_other_form
 from modicum.gate.verdict import KIND, SCHEMA_VERSION
+from modicum.gate.verdict_contradictions import contradiction_in
 from modicum.sources.contents import whole_file
 
 EXPECTED = "expected a verdict, as `modicum gate` and `modicum judge` write it with --output FILE.json"
+
+CONTRADICTS = "{source}: the verdict contradicts itself: {told}; judge the result again"
 
 
 def read_verdict(path: Path) -> Mapping[str, Any]:
     """Read a verdict document, as every output is made from it.
 
     Raises:
-        InvalidSource: it cannot be read, or is no verdict.
+        InvalidSource: it cannot be read, is no verdict, or contradicts itself.
         PolicyError: the extra `gate` is missing.
     """
     document = verdict_in(whole_file(path), str(path))
     refuse_other_form(document, VERDICT, source=str(path), called="verdict")
+    if contradiction := contradiction_in(document):
+        raise InvalidSource(CONTRADICTS.format(source=path, told=contradiction))
     return document
 
 
