@@ -105,7 +105,18 @@ def test_a_baseline_that_was_edited_is_refused(update, shell, tmp_path):
     ended = shell("modicum judge larger.json")
 
     assert ended.returncode == 2
-    assert "the baseline was changed after it was written" in ended.stderr
+    assert "main.json: the baseline was changed after it was written" in ended.stderr
+
+
+def test_what_is_of_another_version_of_its_form_is_named(update, shell, tmp_path):
+    (tmp_path / "newer.json").write_text(json.dumps({**RESULTS["same"], "schema_version": 99}))
+    result = shell("modicum judge newer.json")
+    (tmp_path / "main.json").write_text(json.dumps({**kept(tmp_path), "schema_version": 2}))
+    baseline = shell("modicum judge larger.json")
+
+    assert (result.returncode, baseline.returncode) == (2, 2)
+    assert "newer.json: expected a result document of schema version" in result.stderr
+    assert "main.json: the baseline: expected schema version 1, got 2" in baseline.stderr
 
 
 @pytest.mark.parametrize("baseline", ["", "baseline: {audit: main}\n"])

@@ -5,7 +5,9 @@ import random
 from pathlib import Path
 
 import pytest
+from modicum.errors import InvalidSource
 from modicum.gate import schemas
+from modicum.gate.json_documents import json_document
 from modicum.gate.result_form import refuse_damaged_result
 from modicum.gate.result_schema import SCHEMA_VERSIONS
 
@@ -137,3 +139,11 @@ def test_every_form_is_a_valid_schema(name):
 
 def test_the_form_of_a_result_is_that_of_every_schema_that_is_judged():
     assert schemas.schema_of(schemas.RESULT)["properties"]["schema_version"]["enum"] == list(SCHEMA_VERSIONS)
+
+
+def test_a_number_that_is_too_long_is_not_shown_in_full():
+    with pytest.raises(InvalidSource) as raised:
+        json_document(b'{"n": ' + b"9" * 5000 + b"}", "a.json", called="a result")
+
+    assert len(str(raised.value)) < 200
+    assert "(5,000 characters) is larger than any number" in str(raised.value)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from modicum.errors import PolicyError
 from modicum.gate import schemas
-from modicum.gate.catalogue import known_rules
+from modicum.gate.catalogue import known_rules, outdated_outcomes
 from modicum.gate.explanation import explained
 from modicum.gate.marked_yaml import marked_yaml
 from modicum.gate.policy import Kind, Level
@@ -104,7 +104,19 @@ def test_an_explanation_says_that_moving_places_are_accepted_and_of_which_class(
             "rules:\n  accuracy: warn",
             "modicum.yaml:3:3: accuracy: expected a limit: max, min or max_regression, got none",
         ),
-        ("rules:\n  spot: {max: 3}", "modicum.yaml:3:10: spot is a verdict and has no max; use `expect` or remove it"),
+        ("rules:\n  spot: {max: 3}", "modicum.yaml:3:10: spot has no max: it passes where no small spot decides"),
+        (
+            "rules:\n  random: {expect: [THESE_PIXELS], max: 3}",
+            "modicum.yaml:3:36: random is a reading and has no max; use `expect` or remove it",
+        ),
+        (
+            "waivers:\n  - {rule: spot, class: 7, reason: r, owner: o, expires: 2027-01-01}",
+            "modicum.yaml:3:25: waivers.0.class: expected text, got 7; if it is a name, write it in quotes: '7'",
+        ),
+        (
+            "rules:\n  counterfactual-accuracy: {max_drop: 0.05}",
+            "unknown key 'max_drop'; accuracy that is lost is the rule counterfactual-accuracy-loss with `max`",
+        ),
         (
             "rules:\n  accuracy: {max_regression: 0.02}",
             "modicum.yaml:3:14: max_regression needs `baseline: {file: FILE.json}`; add it or remove the limit",
@@ -135,6 +147,22 @@ def test_an_explanation_says_that_moving_places_are_accepted_and_of_which_class(
 )
 def test_what_is_wrong_is_said_with_its_place_and_what_was_expected(text, says):
     assert says in refused(text)
+
+
+@pytest.mark.parametrize("version", ["1.0", "1e0"])
+def test_a_version_is_a_whole_number(version):
+    with pytest.raises(PolicyError, match=r"modicum.yaml:1:10: version: expected 1, got 1.0; write 1"):
+        policy_of(f"version: {version}\n", "modicum.yaml", today=TODAY)
+
+
+def test_an_outcome_of_older_results_alone_is_told():
+    old = policy("rules:\n  shortcut: {expect: [NONE_SEEN, CLEAR]}\n  random: {expect: [THESE_PIXELS]}")
+
+    (told,) = outdated_outcomes(old)
+    assert told == (
+        "modicum.yaml:3:3: shortcut expects CLEAR, which only results before version 2 of the form have; expect "
+        "NONE_SEEN for those of today"
+    )
 
 
 @pytest.mark.parametrize("rule", [rule for rule in known_rules().values() if rule.outcomes], ids=lambda rule: rule.id)

@@ -15,6 +15,7 @@ from modicum.cli.registration import Group, command
 from modicum.cli.stored_baselines import baseline_path
 from modicum.errors import InvalidArgument, InvalidSource, OutputNotWritten, PolicyError
 from modicum.gate.baseline_file import baseline_side
+from modicum.gate.catalogue import outdated_outcomes
 from modicum.gate.counting import counted
 from modicum.gate.excuses import expired_waivers, waivers_that_expire_soon
 from modicum.gate.explanation import explained
@@ -72,6 +73,7 @@ def _warnings(policy: Policy) -> Iterator[str]:
     today = datetime.now(UTC).date()
     yield from expired_waivers(policy, today)
     yield from waivers_that_expire_soon(policy, today)
+    yield from outdated_outcomes(policy)
     path = baseline_path(policy)
     if path is None:
         return

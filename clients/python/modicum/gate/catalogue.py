@@ -2,14 +2,16 @@
 
 import difflib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib import resources
 
-from modicum.gate.policy import Kind, KnownRule
+from modicum.gate.policy import Kind, KnownRule, Policy
 
 PUT_MOST = 8
 """Names that a message lists at most."""
+#: By an outcome that only results before version 2 of the form have, the one that took its place.
+OUTDATED = {"CLEAR": "NONE_SEEN"}
 
 
 @cache
@@ -19,6 +21,16 @@ def known_rules() -> Mapping[str, KnownRule]:
     rules = [{**one, "kind": Kind(one["kind"])} for one in json.loads(text)]
     lists = [{key: tuple(value) for key, value in one.items() if isinstance(value, list)} for one in rules]
     return {one["id"]: KnownRule(**{**one, **own}) for one, own in zip(rules, lists, strict=True)}
+
+
+def outdated_outcomes(policy: Policy) -> Iterator[str]:
+    """Yield each expected outcome that no result of today can have, and what to expect in its place."""
+    for rule in policy.rules:
+        for outcome in OUTDATED.keys() & set(rule.expect):
+            yield (
+                f"{rule.mark}: {rule.id} expects {outcome}, which only results before version 2 of the form have; "
+                f"expect {OUTDATED[outcome]} for those of today"
+            )
 
 
 def did_you_mean(given: str, names: Iterable[str]) -> str:

@@ -6,6 +6,9 @@ from typing import Any
 
 from modicum.errors import InvalidSource
 
+MOST_SHOWN = 60
+"""Characters of a number that a message shows."""
+
 
 def json_document(data: bytes, source: str, *, called: str) -> dict[str, Any]:
     """Return the document in a file's bytes. Messages name the `source`, and what was expected as `called`.
@@ -40,7 +43,8 @@ def _refuse_constant(text: str) -> float:
 def _finite(text: str) -> float:
     number = float(text)
     if math.isinf(number):
-        raise ValueError(f"{text} is larger than any number that can be held")
+        shown = text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}… ({len(text):,} characters)"
+        raise ValueError(f"{shown} is larger than any number that can be held")
     return number
 
 

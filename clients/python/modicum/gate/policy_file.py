@@ -32,6 +32,8 @@ MOST_BYTES = 1024 * 1024
 LIMITS = ("max", "min", "max_regression", "min_ratio_to_baseline")
 #: By a limit against the baseline, the rule that may have it.
 WITH_BASELINE = {"max_regression": "accuracy", "min_ratio_to_baseline": "subset-fraction"}
+#: By a key of no rule, what was probably meant.
+INSTEAD = {"max_drop": "accuracy that is lost is the rule counterfactual-accuracy-loss with `max`"}
 #: By the kind of a rule, the limits that it may have, in words.
 EXPECTED = {
     Kind.MEASURE: "a limit: max, min or max_regression",
@@ -103,7 +105,7 @@ def _form_problem(marked: Marked, path: Path, error: Any) -> Iterator[Problem]:
         known = error.schema["properties"]
         for key in error.instance:
             if key not in known:
-                yield marked.mark((*path, key)), f"unknown key {key!r}; {did_you_mean(key, known)}"
+                yield marked.mark((*path, key)), f"unknown key {key!r}; {INSTEAD.get(key) or did_you_mean(key, known)}"
     elif error.validator == "required":
         missing = [name for name in error.validator_value if name not in error.instance]
         for name in missing:
@@ -122,16 +124,20 @@ def _called(path: Path) -> str:
 
 
 def _hint(error: Any) -> str:
-    """What was probably meant: a whole number that was written as a fraction, or the nearest name of a control."""
+    """What was probably meant: a whole number written as a fraction, a name without quotes, or the nearest control."""
     given = error.instance
     if error.validator == "type" and isinstance(given, float) and given.is_integer():
         return f"; write {given:.0f}"
+    if error.validator == "type" and error.validator_value == "string" and isinstance(given, int | float):
+        return f"; if it is a name, write it in quotes: '{came(given)}'"
     names = error.schema.get("examples", ()) if error.validator == "pattern" else ()
     return f"; {did_you_mean(given.partition(':')[0], names)}" if names else ""
 
 
 def _meaning_problems(marked: Marked, today: date) -> Iterator[Problem]:
     policy = marked.value
+    if not isinstance(policy["version"], int):  # JSON Schema takes 1.0 for 1
+        yield marked.value_mark(("version",)), f"version: expected 1, got {policy['version']}; write 1"
     for name, given in policy.get("rules", {}).items():
         yield from _rule_problems(marked, name, {"level": given} if isinstance(given, str) else given)
     for part in ("accept", "waivers"):
@@ -170,7 +176,9 @@ def _rule_problems(marked: Marked, name: str, given: Mapping[str, Any]) -> Itera
 def _limit_problems(marked: Marked, known: KnownRule, limit: str) -> Iterator[Problem]:
     """What is wrong with a limit of a rule, if anything."""
     mark, of = marked.mark(("rules", known.id, limit)), WITH_BASELINE.get(limit)
-    if known.kind in {Kind.READING, Kind.VERDICT}:
+    if known.is_spot:
+        yield mark, f"spot has no {limit}: it passes where no small spot decides; remove it"
+    elif known.kind in {Kind.READING, Kind.VERDICT}:
         yield mark, f"{known.id} is a {known.kind} and has no {limit}; use `expect` or remove it"
     elif of is not None and known.id != of:
         yield mark, f"{limit} is of {of} alone; remove it from {known.id}"

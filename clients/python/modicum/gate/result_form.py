@@ -4,10 +4,11 @@ The forms are `schemas/result.json` and `schemas/baseline-v1.json`. What the num
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from itertools import chain
 from typing import Any
 
-from modicum.errors import InvalidSource
+from modicum.errors import InvalidSource, PolicyError
 from modicum.gate import baseline_file
 from modicum.gate.entries import wrong_entries
 from modicum.gate.judging import refuse_other_documents
@@ -26,24 +27,37 @@ def refuse_damaged_result(document: Document, source: str) -> None:
         InvalidSource: a part is missing, is not what the form says, or points to nothing.
         PolicyError: it is another document, or the extra `gate` is missing.
     """
-    refuse_other_documents(document)
+    with _naming(source):
+        refuse_other_documents(document)
     _refuse_damaged(document, source, called="result document")
 
 
 def refuse_damaged_baseline(document: Document, source: str) -> None:
     """Refuse a baseline file, or a result that stands in for one, as `refuse_damaged_result` does.
 
-    What is neither, or of another version of the form, is left to `baseline_side`.
+    What is neither is left to `baseline_side`.
 
     Raises:
         InvalidSource: as there.
-        PolicyError: the extra `gate` is missing.
+        PolicyError: a baseline file was changed or is of another version of the form, or the extra `gate` is missing.
     """
     if document.get("kind") != baseline_file.KIND:
         if "models" in document:
             _refuse_damaged(document, source, called="result document as the baseline")
-    elif document.get("schema_version") == baseline_file.SCHEMA_VERSION:
+        return
+    if document.get("schema_version") == baseline_file.SCHEMA_VERSION:
         refuse_other_form(document, BASELINE, source=source, called="baseline file")
+    with _naming(source):
+        baseline_file.baseline_side(document)
+
+
+@contextmanager
+def _naming(source: str) -> Iterator[None]:
+    """Let what is refused inside name the source."""
+    try:
+        yield
+    except PolicyError as error:
+        raise PolicyError(f"{source}: {error}") from error
 
 
 def _refuse_damaged(document: Document, source: str, *, called: str) -> None:
