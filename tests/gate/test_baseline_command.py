@@ -97,9 +97,22 @@ def test_a_baseline_file_and_the_report_that_it_was_made_of_give_one_verdict(upd
     assert json.loads(shell("modicum judge larger.json --json").stdout) == by_file
 
 
-def test_a_baseline_that_was_edited_is_refused(update, shell, tmp_path):
+def another_size(baseline):
+    baseline["searches"][0]["images"][0][4] = 1.0
+
+
+def another_reason(baseline):
+    baseline["reason"] = "it was approved"
+
+
+def another_key(baseline):
+    baseline["approved_by"] = "us"
+
+
+@pytest.mark.parametrize("edit", [another_size, another_reason, another_key])
+def test_a_baseline_that_was_edited_is_refused(update, shell, tmp_path, edit):
     edited = kept(tmp_path)
-    edited["searches"][0]["images"][0][4] = 1.0
+    edit(edited)
     (tmp_path / "main.json").write_text(json.dumps(edited))
 
     ended = shell("modicum judge larger.json")
@@ -117,6 +130,13 @@ def test_what_is_of_another_version_of_its_form_is_named(update, shell, tmp_path
     assert (result.returncode, baseline.returncode) == (2, 2)
     assert "newer.json: expected a result document of schema version" in result.stderr
     assert "main.json: the baseline: expected schema version 1, got 2" in baseline.stderr
+
+
+def test_a_baseline_of_an_older_release_has_no_digest_of_its_file(update, shell, tmp_path):
+    older = {name: value for name, value in kept(tmp_path).items() if name != "file_digest"}
+    (tmp_path / "main.json").write_text(json.dumps(older))
+
+    assert shell("modicum judge larger.json").returncode != 2
 
 
 @pytest.mark.parametrize("baseline", ["", "baseline: {audit: main}\n"])

@@ -17,6 +17,8 @@ from modicum.gate.paired import measured_size
 
 KIND = "modicum.baseline"
 SCHEMA_VERSION = 1
+OF_THE_FILE = "file_digest"
+"""Key of the digest over all other keys of a file. Files of older releases lack it: their reason may be edited."""
 Document = Mapping[str, Any]
 NO_ROWS = "{} has no rows, so it cannot be compared; {}"
 WAY_OUT = "write it with `modicum audits report AUDIT --output FILE.json`, or add `--findings FILE`"
@@ -140,13 +142,14 @@ def erased_in(document: Document) -> int:
 
 def baseline_document(side: Compared, *, reason: str) -> dict[str, Any]:
     """Return the baseline file of a side; `reason` says why it replaces one that it could not be compared with."""
-    return {
+    document = {
         "kind": KIND,
         "schema_version": SCHEMA_VERSION,
         "digest": side.digest,
         "reason": reason,
         **_content(side),
     }
+    return {**document, OF_THE_FILE: _digest_of(document)}
 
 
 def _content(side: Compared) -> dict[str, Any]:
@@ -170,8 +173,12 @@ def _image_json(row: ImageResult) -> list[Any]:
 
 def sealed(side: Compared) -> Compared:
     """Return the side with the digest of what it holds."""
-    text = json.dumps(_content(side), sort_keys=True, separators=(",", ":"))
-    return replace(side, digest=hashlib.sha256(text.encode()).hexdigest())
+    return replace(side, digest=_digest_of(_content(side)))
+
+
+def _digest_of(content: Document) -> str:
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _of_file(document: Document) -> Compared:
@@ -190,7 +197,8 @@ def _of_file(document: Document) -> Compared:
             class_labels=tuple(document.get("class_labels", ())),
         )
     )
-    if side.digest != document["digest"]:
+    whole = {name: value for name, value in document.items() if name != OF_THE_FILE}
+    if side.digest != document["digest"] or document.get(OF_THE_FILE) not in {None, _digest_of(whole)}:
         raise PolicyError(
             "the baseline was changed after it was written: its digest does not fit; run `modicum baseline update`"
         )
