@@ -1,7 +1,10 @@
 """No output takes the place of a file that the command reads, or of another output."""
 
+import os
+
 import pytest
 from modicum.cli.gate import search_of
+from modicum.replaced_files import replacing
 
 READS = "this command reads that file; give the output another name"
 TWICE = "two outputs have that name; give each a file of its own"
@@ -45,3 +48,29 @@ def test_an_output_replaces_no_file_of_the_command(shell, here, words, output, t
 def test_a_policy_without_controls_runs_none():
     assert search_of({"controls": []}).controls == ()
     assert search_of({}).controls is None
+
+
+def test_a_device_is_written_and_stays_a_device(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+
+    with replacing(pipe) as file:
+        file.write(b"bytes")
+
+    assert os.read(reader, 9) == b"bytes"
+    assert pipe.is_fifo()
+    os.close(reader)
+
+
+def test_a_file_has_the_mode_of_a_new_file_or_is_not_there(tmp_path):
+    kept, new = tmp_path / "kept", tmp_path / "new"
+    (tmp_path / "usual").touch()
+
+    with replacing(new) as file:
+        file.write(b"bytes")
+    with pytest.raises(ZeroDivisionError), replacing(kept) as file:
+        file.write(bytes([1 // 0]))
+
+    assert new.stat().st_mode == (tmp_path / "usual").stat().st_mode
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["new", "usual"]

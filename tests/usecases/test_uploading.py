@@ -24,6 +24,7 @@ from modicum_server.usecases.request_ids import CreateOptions
 
 from tests.lock_waits import until_one_waits
 from tests.usecases.usecases_stage import ADMIN, AUDITOR, PROJECT, VIEWER, digest_of, parts
+from tests.waiting import until
 
 
 async def test_an_artifact_goes_up_and_down(place):
@@ -222,3 +223,36 @@ async def test_a_disk_that_is_full_keeps_none_of_small_artifacts(place, monkeypa
 
     assert len(await place.artifacts.find_missing(AUDITOR, PROJECT, list(map(digest_of, (b"one", b"three"))))) == 2
     assert not [file for file in tmp_path.rglob("*") if digest_of(b"one") in file.name]
+
+
+async def test_a_small_artifact_that_is_larger_than_the_server_takes_is_refused(place):
+    few = Artifacts(place.store, place.artifact_store, place.settings.model_copy(update={"max_upload_bytes": 5}))
+
+    with pytest.raises(ArtifactTooLarge, match="at most 5 bytes, got 6"):
+        await few.upload_small(AUDITOR, PROJECT, [b"one", b"longer"])
+
+
+async def test_a_caller_that_goes_away_leaves_no_bytes_without_their_records(place, monkeypatch, tmp_path):
+    put, begun, going_on = type(place.artifact_store).put, asyncio.Event(), asyncio.Event()
+
+    async def slow(store, data):
+        begun.set()
+        await going_on.wait()
+        return await put(store, data)
+
+    monkeypatch.setattr(type(place.artifact_store), "put", slow)
+    upload = asyncio.create_task(place.artifacts.upload_small(AUDITOR, PROJECT, [b"one", b"two"]))
+    await begun.wait()
+
+    upload.cancel()
+    going_on.set()
+
+    with pytest.raises(asyncio.CancelledError):
+        await upload
+    digests = [digest_of(data) for data in (b"one", b"two")]
+
+    async def are_recorded() -> bool:
+        return await place.artifacts.find_missing(AUDITOR, PROJECT, digests) == []
+
+    await until(are_recorded)
+    assert [await read(place, digest) for digest in digests] == [b"one", b"two"]

@@ -100,17 +100,13 @@ def write_outputs(audit: Audit, outputs: Sequence[Output]) -> None:
 
 
 def write_file(path: Path, data: bytes) -> None:
-    """Write a temporary file and move it into place. Write to /dev/stdout and the like directly.
+    """Write a file, completely or not at all.
 
     Raises:
         OutputNotWritten: the disk is full, or permissions are missing.
     """
-    with refusing_writes(path):
-        if path.exists() and not path.is_file():
-            path.write_bytes(data)
-            return
-        with replacing(path) as file:
-            file.write(data)
+    with refusing_writes(path), replacing(path) as file:
+        file.write(data)
 
 
 @contextmanager

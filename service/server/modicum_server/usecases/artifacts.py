@@ -168,6 +168,8 @@ class Artifacts:
         together = sum(map(len, contents))
         if together > MOST_SMALL_BYTES:
             raise ArtifactTooLarge(f"expected at most {MOST_SMALL_BYTES:,} bytes together, got {together:,}")
+        for data in contents:
+            self._refuse_large(len(data))
         with self._shares.taken(principal, project):
             digests = await asyncio.to_thread(lambda: list(map(digest_of, contents)))
             records = await self._store_small(principal, project, dict(zip(digests, contents, strict=True)))
@@ -184,7 +186,8 @@ class Artifacts:
         if new:
             others = await self._artifacts.unfinished_bytes(project, but="")
             self._require_bytes(project, stored + others + sum(map(len, new.values())))
-            records += await self._record_small(principal, project, new)
+            # a caller that goes away leaves no bytes without their records
+            records += await asyncio.shield(self._record_small(principal, project, new))
         return {record.digest: record for record in records}
 
     async def _record_small(self, principal: Principal, project: str, new: Mapping[str, bytes]) -> list[Artifact]:
@@ -229,14 +232,17 @@ class Artifacts:
         check("header.size_bytes", header.size_bytes)
         check("header.offset", header.offset)
         authorise(principal, project, Role.AUDITOR)
-        most = self._settings.max_upload_bytes
-        if header.size_bytes > most:
-            raise ArtifactTooLarge(f"expected an artifact of at most {most:,} bytes, got {header.size_bytes:,}")
+        self._refuse_large(header.size_bytes)
         if header.offset > header.size_bytes:
             raise UploadInvalid(
                 f"the offset {header.offset:,} is past the end of the artifact, which has {header.size_bytes:,} bytes"
             )
         return project
+
+    def _refuse_large(self, size_bytes: int) -> None:
+        most = self._settings.max_upload_bytes
+        if size_bytes > most:
+            raise ArtifactTooLarge(f"expected an artifact of at most {most:,} bytes, got {size_bytes:,}")
 
     async def download(self, principal: Principal, name: str, offset: int) -> AsyncGenerator[bytes]:
         """Yield the bytes of an artifact from `offset`, at most 1 MiB at once.
@@ -297,13 +303,11 @@ async def _put_all(artifacts: ArtifactStore, contents: Iterable[bytes]) -> None:
 
 async def hold_files(transaction: Transaction, artifacts: ArtifactStore, project: str, files: Iterable[bytes]) -> None:
     """Store files and their records for a project. All are locked first, so that no deletion comes between the two."""
-    held = sorted({digest_of(data): data for data in files}.items())
-    for digest, _ in held:
-        await transaction.artifacts.lock(digest)
-    for _, data in held:
-        await artifacts.put(data)
-    for digest, data in held:
-        await transaction.artifacts.add(project, digest, len(data))
+    held = {digest_of(data): data for data in files}
+    if held:
+        await transaction.artifacts.lock_all(held)
+        await _put_all(artifacts, held.values())
+        await transaction.artifacts.add_all(project, {digest: len(data) for digest, data in held.items()})
 
 
 async def _copy(chunks: AsyncIterator[bytes], upload: Upload, header: UploadHeader, *, idle_seconds: float) -> None:
