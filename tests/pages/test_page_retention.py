@@ -43,12 +43,14 @@ def test_an_audit_without_its_result_says_so_and_shows_no_report(scene, aged):
     browser, page = scene.browser(), f"/{PROJECT}/audits/{aged}"
 
     shown, report = browser.get(page), browser.get(f"{page}/report")
+    with_trends = [browser.get(f"/{PROJECT}{rest}") for rest in ("", "/models/tiny")]
 
     assert f"The result of {PROJECT}/audits/{aged} was deleted on" in whole(shown)
     assert f'src="{page}/report"' not in shown.text
     assert "Judge it by a policy" not in whole(shown)
     assert report.status == 400
     assert "so it has no report. Audit again to have one" in whole(report)
+    assert [one.status for one in with_trends] == [200, 200]
 
 
 @pytest.mark.parametrize("aged", [Kept.IMAGES], indirect=True)

@@ -47,3 +47,7 @@ async def test_an_ensemble_has_the_verdict_of_its_check_and_its_members_have_non
 
     assert (facts[one].mitigation, facts[both].mitigation) == ("", check["verdict"])
     assert facts[both].mitigation
+
+
+async def test_an_audit_without_a_result_has_no_facts(tmp_path):
+    assert await ResultFacts(open_artifact_store(str(tmp_path))).of("") == {}

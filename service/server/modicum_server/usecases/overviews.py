@@ -210,7 +210,7 @@ class Overviews:
 
     async def facts(self, audit: Audit) -> Facts:
         """Return what the result of an audit says of each version, by name. The caller may see the audit."""
-        return await self._facts.of(audit.result_digest) if audit.result_digest else {}
+        return await self._facts.of(audit.result_digest)
 
     async def _with_found(self, line: VersionLine) -> VersionLine:
         facts = {} if line.audit is None else await self.facts(line.audit)

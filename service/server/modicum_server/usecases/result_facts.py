@@ -107,7 +107,9 @@ class ResultFacts:
         self._reads = asyncio.Semaphore(READS_AT_ONCE)
 
     async def of(self, digest: str) -> Facts:
-        """Return the facts of a document; none of one that is gone or damaged."""
+        """Return the facts of a document; none of one that is gone or damaged, and none without a digest."""
+        if not digest:
+            return {}
         found = self._kept.get(digest)
         if found is None:
             async with self._reads:
