@@ -20,7 +20,7 @@ from modicum_server.usecases.retention import Retentions
 from modicum_server.usecases.stored_results import read_document
 from sqlalchemy import text
 
-from tests.usecases.usecases_stage import ADMIN, AUDITOR, PROJECT, VIEWER, Place, digest_of
+from tests.usecases.usecases_stage import ADMIN, AUDITOR, PROJECT, VIEWER, Place, digest_of, draft
 
 DAYS = 30
 EVERYTHING = Retention(DAYS, DAYS, DAYS)
@@ -219,6 +219,29 @@ async def test_a_picture_of_another_data_set_stays_and_so_does_one_that_was_aske
     await collected(place)
 
     assert await stored(place) & set(IMAGES) == {IMAGES[0], IMAGES[1]}
+
+
+async def test_swaps_go_with_the_pictures_of_the_data_set_that_their_audit_is_of(place, audited, audit_draft, keep):
+    """The audit of the set that is held has the other one as its out-of-distribution set."""
+    photos, others = audit_draft.specification.dataset, await place.dataset("others", count=2)
+    second = await place.audit(draft(versions=audit_draft.specification.model_versions, dataset=others))
+    with_photos = f"specification || jsonb_build_object('out_of_distribution_dataset', '{photos}')"
+    await execute(place, f"UPDATE audits SET specification = {with_photos} WHERE name = '{second.name}'")
+    await place.succeed(second.name)
+    await age(place)
+    for name, audit in (("one", audited), ("two", second.name)):
+        row = (
+            f"'{name}', '{PROJECT}', jsonb_build_object('audit', '{audit}', 'pictures', '[]'::jsonb), 'o', 'SUCCEEDED'"
+        )
+        await execute(place, f"INSERT INTO spot_swaps (name, project, plan, principal, state) VALUES ({row})")
+    await Holds(place.store).create(ADMIN, PROJECT, "incident", held=others, reason="evidence")
+    await keep(Retention(images_days=DAYS))
+
+    gone = await collected(place)
+
+    assert gone == [(Kept.IMAGES, "datasets/photos")]
+    async with place.store._engine.begin() as connection:
+        assert (await connection.scalars(text("SELECT name FROM spot_swaps"))).all() == ["two"]
 
 
 async def test_a_dry_run_tells_the_same_and_changes_nothing(place, audited, keep):

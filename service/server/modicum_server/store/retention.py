@@ -117,7 +117,7 @@ class PostgresRetentions:
     async def _let_images_go(self, project: str, name: str, days: int) -> Past:
         dataset = update(tables.datasets).where(_DATASETS.name == name)
         await self._connection.execute(dataset.values(images_delete_time=func.now()))
-        composed = await self._delete_swaps(project, name)
+        composed = await self._delete_swaps(name)
         own = select(_DATASETS.id).where(_DATASETS.name == name).scalar_subquery()
         held = [select(column).where(_ITEMS.dataset_id == own, column != "") for column in _files_of_items()]
         forgotten = and_(
@@ -126,11 +126,13 @@ class PostgresRetentions:
         )
         return Past(Kept.IMAGES, name, *await self._need_no_grace(project, forgotten))
 
-    async def _delete_swaps(self, project: str, dataset: str) -> Collection[str]:
-        """Delete the swaps of a spot between its pictures; return the digests of the pictures that they composed."""
-        used = _uses(project).subquery().c
-        audits = select(used.audit).where(used.dataset == dataset)
-        gone = delete(tables.spot_swaps).where(_SWAPS.project == project, _SWAPS.plan["audit"].astext.in_(audits))
+    async def _delete_swaps(self, dataset: str) -> Collection[str]:
+        """Delete the swaps of a spot between its pictures; return the digests of the pictures that they composed.
+
+        A swap is between pictures of the data set that its audit is of, never of a second one.
+        """
+        audits = select(_AUDITS.name).where(_AUDITS.dataset == dataset)
+        gone = delete(tables.spot_swaps).where(_SWAPS.plan["audit"].astext.in_(audits))
         plans = await self._connection.scalars(gone.returning(_SWAPS.plan))
         return {digest for plan in plans for digest in plan["pictures"]}
 
