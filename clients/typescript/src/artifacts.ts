@@ -5,7 +5,7 @@ import { bytesToHex } from "@noble/hashes/utils.js";
 import type { Connection } from "./connection.js";
 import type { components } from "./contract.js";
 import { ModicumError } from "./errors.js";
-import { TimeLimit } from "./limits.js";
+import { SLOWEST_BYTES_PER_SECOND, TimeLimit } from "./limits.js";
 
 type Missing = components["schemas"]["FindMissingArtifactsResponse"];
 
@@ -23,8 +23,6 @@ export interface DatasetImage {
 
 const AT_ONCE = 6; // as many connections as a browser opens to a server
 const DIGESTS_A_REQUEST = 5_000;
-/** A slower upload is broken off and goes on. */
-const SLOWEST_BYTES_PER_SECOND = 256 * 1024;
 /** Reasons after which an upload goes on where the server has got to. */
 const RESUMABLE = new Set(["UPLOAD_BUSY", "UPLOAD_INVALID", "UPLOAD_TRUNCATED"]);
 const PASSING = new Set([0, 429, 500, 502, 503, 504]);

@@ -1,6 +1,6 @@
 /** Sends requests: with the token, and again where that makes sense. */
 import { ModicumError, errorOf } from "./errors.js";
-import { TimeLimit } from "./limits.js";
+import { SLOWEST_BYTES_PER_SECOND, TimeLimit } from "./limits.js";
 import { Attempts, CALL_ATTEMPTS, PATIENT_ATTEMPTS, type Pause, pause } from "./retrying.js";
 
 const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/;
@@ -21,13 +21,18 @@ interface SendOptions {
   readonly repeatable?: boolean;
   /** Ends the call with the signal's reason. Default: the request's own. */
   readonly signal?: AbortSignal | undefined;
+  /** Return before the body has come. Whoever reads it sets its time limit. */
+  readonly streamed?: boolean;
 }
 
 /** How to reach a server. */
 export interface ConnectionOptions {
   /** The token; without one, only what is open to everybody can be called. */
   readonly token?: string;
-  /** How long a call may take, with all its attempts. Default: 60. Uploads and watches take as long as they need. */
+  /**
+   * How long a call may take, with all its attempts. Default: 60. A reply of known length has a second more for each
+   * 256 KiB. Uploads, watches and streams take as long as they need.
+   */
   readonly timeoutSeconds?: number;
   /** Send the token over plain HTTP to another machine, because the network is trusted. */
   readonly insecure?: boolean;
@@ -68,13 +73,13 @@ export class Connection {
   }
 
   /**
-   * Sends a request until there is a success.
+   * Sends a request until there is a success, whose body has come whole.
    *
    * It is sent again if the server was too busy and says when to come back. It is also sent again if the connection
    * broke or the server stopped, and a second execution does no harm: a POST then needs an Idempotency-Key.
    */
   async send(request: Request, options: SendOptions = {}): Promise<Response> {
-    const { repeatable = isRepeatable(request), signal: caller = request.signal } = options;
+    const { repeatable = isRepeatable(request), signal: caller = request.signal, streamed = false } = options;
     const deadline = Date.now() + this.timeoutSeconds * 1000;
     const limit = new TimeLimit(this.timeoutSeconds);
     const signal = limit.signalWith(caller);
@@ -84,7 +89,7 @@ export class Connection {
         try {
           const response = await this.once(request.clone(), signal);
           this.#requests.set(response, request);
-          return response;
+          return streamed ? response : await this.#whole(response, signal, limit);
         } catch (error) {
           if (!(error instanceof ModicumError)) throw error;
           if (request.method === "DELETE" && error.status === NOT_FOUND && attempt > 1) return new Response("{}");
@@ -117,8 +122,20 @@ export class Connection {
       throw signal.aborted ? signal.reason : this.broken(error);
     }
     this.#replied = true;
-    if (!response.ok) throw await errorOf(response);
-    return response;
+    if (response.ok) return response;
+    const error = await errorOf(response);
+    throw signal.aborted ? signal.reason : error;
+  }
+
+  /** The response with its whole body. A large body has more time. */
+  async #whole(response: Response, signal: AbortSignal, limit: TimeLimit): Promise<Response> {
+    if (response.body === null) return response;
+    limit.extend(Number(response.headers.get("Content-Length")) / SLOWEST_BYTES_PER_SECOND);
+    try {
+      return new Response(await response.blob(), response);
+    } catch (error) {
+      throw signal.aborted ? signal.reason : this.broken(error);
+    }
   }
 
   /** The error of a connection that broke, or that was never made. */

@@ -1,5 +1,8 @@
 /** Ends what takes too long. */
 
+/** Large contents have time in proportion: what is slower is broken off. */
+export const SLOWEST_BYTES_PER_SECOND = 256 * 1024;
+
 /**
  * A signal that aborts after some seconds, unless it is ended before.
  *
@@ -8,6 +11,7 @@
 export class TimeLimit {
   readonly #controller = new AbortController();
   readonly #seconds: number;
+  #end = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(seconds: number) {
@@ -28,9 +32,16 @@ export class TimeLimit {
 
   /** Counts the seconds from now on. */
   restart(): void {
+    this.#end = Date.now();
+    this.extend(this.#seconds);
+  }
+
+  /** Gives some seconds more. */
+  extend(seconds: number): void {
     this.clear();
+    this.#end += seconds * 1000;
     const reached = new Error(`nothing came within ${this.#seconds} s`);
-    this.#timer = setTimeout(() => this.#controller.abort(reached), this.#seconds * 1000);
+    this.#timer = setTimeout(() => this.#controller.abort(reached), this.#end - Date.now());
   }
 
   /** Lets the limit be: it aborts nothing any more. */

@@ -44,18 +44,18 @@ export class Modicum {
   constructor(address: string, options: ModicumOptions = {}) {
     this.#connection = new Connection(address, options);
     this.#project = options.project ?? "default";
-    const api = createClient<paths, Json>({
-      baseUrl: this.#connection.address,
-      fetch: (request) => this.#connection.send(request),
-    });
+    const api = createClient<paths, Json>({ baseUrl: this.#connection.address });
     api.use({
       onRequest: ({ request, schemaPath }) => {
         if (request.method !== "POST" || !KEYED.has(schemaPath) || request.headers.has("Idempotency-Key")) return;
         request.headers.set("Idempotency-Key", newUuid());
       },
     });
-    const call = async (verb: Verb, path: string, init?: object): Promise<never> =>
-      (await api.request(verb, path as never, init as never)).data as never;
+    const call = async (verb: Verb, path: string, init: { parseAs?: string } = {}): Promise<never> => {
+      const streamed = init.parseAs === "stream";
+      const fetch = (request: Request): Promise<Response> => this.#connection.send(request, { streamed });
+      return (await api.request(verb, path as never, { fetch, ...init } as never)).data as never;
+    };
     this.get = (path, ...init) => call("get", path, ...init);
     this.post = (path, ...init) => call("post", path, ...init);
     this.delete = (path, ...init) => call("delete", path, ...init);
