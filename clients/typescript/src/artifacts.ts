@@ -49,15 +49,31 @@ export async function upload(
   for (const content of contents) digests.push(await digestOf(content)); // one after the other: memory stays small
   const byDigest = new Map(digests.map((digest, place) => [digest, blobOf(contents[place] ?? "")]));
   const missing = await findMissing(connection, project, [...byDigest.keys()], signal);
-  const waiting = [...missing];
-  const send = async (): Promise<void> => {
-    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-      const [digest, offset] = next;
-      await sendResuming(connection, project, byDigest.get(digest) ?? new Blob(), { digest, offset, signal });
+  await eachAtOnce([...missing], signal, ([digest, offset], ending) =>
+    sendResuming(connection, project, byDigest.get(digest) ?? new Blob(), { digest, offset, signal: ending }),
+  );
+  return digests;
+}
+
+/** Does something with each item, some at once. The first failure ends all others, by the signal that they are given. */
+async function eachAtOnce<Item>(
+  items: readonly Item[],
+  signal: AbortSignal | undefined,
+  act: (item: Item, ending: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const waiting = [...items];
+  const failed = new AbortController();
+  const ending = signal === undefined ? failed.signal : AbortSignal.any([signal, failed.signal]);
+  const actOnSome = async (): Promise<void> => {
+    try {
+      for (let item = waiting.pop(); item !== undefined; item = waiting.pop()) await act(item, ending);
+    } catch (error) {
+      waiting.length = 0;
+      failed.abort();
+      throw error;
     }
   };
-  await Promise.all(Array.from({ length: Math.min(AT_ONCE, waiting.length) }, send));
-  return digests;
+  await Promise.all(Array.from({ length: Math.min(AT_ONCE, items.length) }, actOnSome));
 }
 
 /** Uploads images and a manifest of them, and returns the manifest's digest, of which a data set is made. */

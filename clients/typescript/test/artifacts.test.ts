@@ -4,6 +4,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { setImmediate } from "node:timers/promises";
 
 import { digestOf, upload } from "../src/artifacts.js";
 import { BROKEN, problem, scripted } from "./scripted.js";
@@ -65,6 +66,27 @@ test("a refusal ends an upload", async () => {
   const script = scripted(missing(0), problem(403, "ROLE_INSUFFICIENT"));
 
   await assert.rejects(upload(script.connection, "default", [CONTENT]), { reason: "ROLE_INSUFFICIENT" });
+});
+
+test("a refusal of one content ends the uploads of all others", async () => {
+  const contents = ["a", "b", "c", "d", "e", "f", "g", "h"];
+  const digests = await Promise.all(contents.map(digestOf));
+  const lacking = new Response(JSON.stringify({ missing: digests.map((digest) => ({ digest, receivedBytes: "0" })) }));
+  let stopped = 0;
+  const untilStopped = (signal: AbortSignal): Promise<Response> =>
+    new Promise((resolve, reject) => {
+      // one was sent whole just then, all others break off
+      const end = (): void => ((stopped += 1) === 1 ? resolve(new Response("{}")) : reject(signal.reason));
+      signal.addEventListener("abort", end);
+    });
+  const uploading = Array<typeof untilStopped>(5).fill(untilStopped);
+  const script = scripted(lacking, ...uploading, problem(403, "ROLE_INSUFFICIENT"));
+
+  await assert.rejects(upload(script.connection, "default", contents), { reason: "ROLE_INSUFFICIENT" });
+
+  await setImmediate();
+  assert.equal(stopped, 5);
+  assert.equal((await sent(script)).length, 6);
 });
 
 test("a content that changed is told as such", async (t) => {
