@@ -48,6 +48,15 @@ def test_images_without_a_label_may_be_of_any_class():
     assert found(verdict(EACH, predicted(0, 1, rows=rows)))["class owl"] == "INCONCLUSIVE"
 
 
+def test_a_version_that_names_no_classes_does_not_pass_by_those_that_are_seen():
+    rows = [image(at, label=None) for at in range(9)]
+
+    given = verdict(EACH, predicted(0, 1, labels=(), rows=rows))
+
+    assert str(given.outcome) == "INCONCLUSIVE"
+    assert given.rules[0].worst.reason.startswith("neither the version nor its images tell all classes")
+
+
 def test_a_class_that_is_predicted_without_counting_for_the_measure_is_told_so():
     rate = share(10, 100, groups={"0": share(10, 100)})
     policy = "rules:\n  spot: off\n  overinterpretation-rate: {level: error, max: 0.5, classes: all}\n"

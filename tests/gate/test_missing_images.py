@@ -76,6 +76,21 @@ def test_images_that_were_not_audited_are_a_random_part_of_the_data_set():
     assert str(judged(half, main, ALL).outcome) == "PASS"
 
 
+def test_a_large_data_set_excuses_no_hole_in_one_class():
+    """1,900 of 40,000 were left out at random, which explains ten of two hundred owls and not 190."""
+    few = of_classes([0] * 200 + [1] * 200 + [2] * 10)
+    few["dataset"] |= {"item_count": 40_000, "audited": 38_100}
+
+    assert found(judged(few, MAIN, ALL))["class owl"] == "INCONCLUSIVE"
+
+
+def test_erased_pictures_are_no_random_part():
+    half = of_classes([0] * 200 + [1] * 200 + [2] * 100)
+    half["dataset"] |= {"item_count": 600, "audited": 500, "left_out": 100}
+
+    assert found(judged(half, MAIN, ALL))["class owl"] == "INCONCLUSIVE"
+
+
 def test_the_verdict_tells_the_images_that_only_one_result_has():
     labels = [0] * 200 + [1] * 200 + [2] * 200
 

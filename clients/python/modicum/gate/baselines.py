@@ -51,7 +51,7 @@ class Comparison:
         search: what was asked.
         baseline: the other side.
         classes: those of the version.
-        not_audited: items of its data set that were not audited, drawn at random.
+        not_audited: the share of its data set that was left out at random.
     """
 
     version: str
@@ -59,7 +59,7 @@ class Comparison:
     search: Mapping[str, Any]
     baseline: Compared
     classes: NamedClasses
-    not_audited: int = 0
+    not_audited: float = 0.0
 
     def missing(self, images: Sequence[ImageResult], pairs: Images) -> Missing:
         """Return how many of these images of the baseline are in no pair."""

@@ -29,6 +29,10 @@ def missing_classes(
         yield from _unlisted(document, version, measure)
         return
     classes, told = classes_of(document, version), classes_of_the_images(document, version)
+    if not told and not _has_labels(document, version):
+        why = "neither the version nor its images tell all classes"
+        yield Check(model_version=version, judgeable=False, reason=f"{why}; name the classes under `classes`")
+        return
     missing = sorted((told or set(classes.names)) - set(measure["groups"]), key=int)
     hint = "" if told else f"; {NAME_THEM}"
     if len(missing) > MOST_NAMED:
@@ -55,6 +59,11 @@ def classes_of_the_images(document: Document, version: str) -> set[str]:
     """Return the indexes of the labels that a version's images have; none where the result does not tell them all."""
     labels = {row.get("label") for row in document.get("rows", ()) if row["model_version"] == version}
     return set() if None in labels else {str(label) for label in labels}
+
+
+def _has_labels(document: Document, version: str) -> bool:
+    """Whether a version names its classes."""
+    return any(model["model_version"] == version and model.get("class_labels") for model in document["models"])
 
 
 def _unlisted(document: Document, version: str, measure: Document) -> Iterator[Check]:

@@ -1,8 +1,10 @@
 """Images of a baseline that a result lacks. What is left must not pass for what is gone. Compares no number.
 
-A sample, or an audit that ended early, is drawn at random from its data set: it leaves no kind of image out. So as many
-missing images are expected as the data set has items that were not audited.
+A sample, or an audit that ended early, is drawn at random from its data set: it leaves no kind of image out. So the
+same share of the baseline's images is expected to be missing, give or take what chance does.
 """
+
+import math
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -14,6 +16,8 @@ from modicum.gate.verdict import Check
 Document = Mapping[str, Any]
 MOST_MISSING = 0.1
 """Share of the baseline's images without which a rule may still pass."""
+DEVIATIONS = 3.0
+"""Standard deviations by which chance may leave out more images of a random part than expected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +27,18 @@ class Missing:
     Attributes:
         images: how many there are.
         lacking: how many of them cannot be compared.
-        expected: how many may be lacking because the result is of a random part of its data set.
+        not_audited: the share of its data set that the result left out at random.
     """
 
     images: int
     lacking: int
-    expected: int
+    not_audited: float
+
+    @property
+    def expected(self) -> int:
+        """How many may be lacking because the result is of a random part of its data set."""
+        deviation = math.sqrt(self.images * self.not_audited * (1 - self.not_audited))
+        return math.ceil(self.images * self.not_audited + DEVIATIONS * deviation)
 
     @property
     def too_many(self) -> bool:
@@ -48,13 +58,14 @@ def unless_missing(check: Check, missing: Missing) -> Check:
     return replace(check, passes=False, lacks_images=True, unsettled=told)
 
 
-def not_audited(document: Document) -> int:
-    """Return how many items of a data set were not audited: those outside a sample, or after an early end.
+def not_audited(document: Document) -> float:
+    """Return the share of a data set's items that were not audited: those outside a sample, or after an early end.
 
-    Those of older documents are not known.
+    Erased pictures are no random part, so they do not count. Older documents do not tell the share.
     """
     dataset = document["dataset"]
-    return max(0, int(dataset.get("item_count", 0)) - int(dataset.get("audited", dataset.get("item_count", 0))))
+    items = int(dataset.get("item_count", 0)) - int(dataset.get("left_out", 0))
+    return max(0.0, 1 - int(dataset.get("audited", items)) / items) if items > 0 else 0.0
 
 
 def missing_images_notes(document: Document, baseline: Compared) -> Iterator[str]:
