@@ -5,7 +5,6 @@ same share of the baseline's images is expected to be missing, give or take what
 """
 
 import math
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
