@@ -5,12 +5,15 @@ All rules are here, and a test holds them to a table of situations. Computes no 
 The summary tells what was found in this order, and begins with the first of these that applies: a spot that is called a
 shortcut, accuracy that falls with the counterfactual set, a spot that a person judges, an edge or a background that is
 needed, no spot. The report's first screen has the same order. Lists show the first sentence beside the worst outcome.
+Classes with a spot are told by outcome, and of one outcome the surest first, so that this sentence is about a class
+that has the outcome.
 """
 
 from collections.abc import Mapping, Sequence
 
 from modicum.gate.class_rules import DROP, EXCESS
 from modicum.gate.counterfactual_rule import CounterfactualOutcome
+from modicum.gate.outcomes import badness
 from modicum.gate.spot_rule import SpotOutcome
 
 from modicum_server.domain.controls import LEAST_SPOT_IMAGES
@@ -133,10 +136,19 @@ def _loss_step(rows: Sequence[JudgedRow]) -> str:
 def _of_kind(found: Sequence[JudgedRow], next_step: str) -> list[str]:
     if not found:
         return []
-    named = [row for row in found if row.row.target_class is not None] or found
+    ordered = sorted(found, key=_rank)
+    named = [row for row in ordered if row is ordered[0] or row.row.target_class is not None]
     more = len(named) - MOST_ROWS
     others = [f"A spot was found for {more} further {_classes(more)}, too."] if more > 0 else []
     return [*(_found(row) for row in named[:MOST_ROWS]), *others, next_step]
+
+
+def _rank(row: JudgedRow) -> tuple[int, bool, float]:
+    """Where a row is told: by outcome, the surest first. All classes together are told where no class is as bad."""
+    place = row.shown
+    interval = None if place is None else place.measures["spot_pasted_difference"].interval
+    surely = -1.0 if interval is None or interval.low is None else interval.low
+    return badness(row.verdict), row.row.target_class is None, -surely
 
 
 def _about_no_spot(rows: Sequence[JudgedRow]) -> list[str]:
