@@ -55,7 +55,7 @@ export async function upload(
   return digests;
 }
 
-/** Does something with each item, some at once. The first failure ends all others, by the signal that they are given. */
+/** Does something with each item, some at once. The first failure ends all others, by the signal that they get. */
 async function eachAtOnce<Item>(
   items: readonly Item[],
   signal: AbortSignal | undefined,
@@ -105,8 +105,7 @@ async function findMissing(
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify({ digests: digests.slice(start, start + DIGESTS_A_REQUEST) }),
     });
-    const response = await connection.send(request, { repeatable: true, signal });
-    const { missing } = (await response.json()) as Missing;
+    const { missing } = await connection.json<Missing>(request, { repeatable: true, signal });
     for (const one of missing) found.set(one.digest, Number(one.receivedBytes));
   }
   return found;

@@ -1,5 +1,5 @@
 /** Sends requests: with the token, and again where that makes sense. */
-import { ModicumError, errorOf } from "./errors.js";
+import { ModicumError, errorOf, errorOfReading } from "./errors.js";
 import { SLOWEST_BYTES_PER_SECOND, TimeLimit } from "./limits.js";
 import { Attempts, CALL_ATTEMPTS, PATIENT_ATTEMPTS, type Pause, pause } from "./retrying.js";
 
@@ -104,6 +104,16 @@ export class Connection {
       throw limit.ended(error) ? this.#late(error) : error;
     } finally {
       limit.clear();
+    }
+  }
+
+  /** Sends a request as `send` does, and reads the reply as JSON. */
+  async json<Reply>(request: Request, options: SendOptions = {}): Promise<Reply> {
+    const response = await this.send(request, options);
+    try {
+      return (await response.json()) as Reply;
+    } catch (error) {
+      throw errorOfReading(error);
     }
   }
 

@@ -3,6 +3,8 @@ import type { components } from "./contract.js";
 
 type Problem = components["schemas"]["Problem"];
 
+const OK = 200;
+
 /** What was wrong with a field of a request. */
 export interface Violation {
   readonly field: string;
@@ -57,11 +59,17 @@ export async function errorOf(response: Response): Promise<ModicumError> {
   if (problem !== undefined) return errorOfProblem(problem, told);
   const redirected = response.type === "opaqueredirect" || (response.status >= 300 && response.status < 400);
   const answer = redirected ? "a redirect; give the address to which it leads" : `status ${response.status}`;
-  return new ModicumError(`no Modicum server replied, but something else: ${answer}`, {
-    reason: "NOT_MODICUM",
-    status: response.status,
-    retryAfterSeconds: told,
-  });
+  return notModicum(answer, { status: response.status, retryAfterSeconds: told });
+}
+
+/** The error of reading a success as JSON. */
+export function errorOfReading(error: unknown): unknown {
+  return error instanceof SyntaxError ? notModicum("a reply that is not JSON", { status: OK }, { cause: error }) : error;
+}
+
+function notModicum(answer: string, facts: Omit<Failure, "reason">, options?: ErrorOptions): ModicumError {
+  const message = `no Modicum server replied, but something else: ${answer}`;
+  return new ModicumError(message, { reason: "NOT_MODICUM", ...facts }, options);
 }
 
 /** The problem in a text of JSON; undefined if it is none. */

@@ -4,7 +4,7 @@ import createClient, { type FetchResponse, type MaybeOptionalInit } from "openap
 import { type Content, type DatasetImage, upload, uploadImages } from "./artifacts.js";
 import { Connection, type ConnectionOptions } from "./connection.js";
 import { KEYED, type paths } from "./contract.js";
-import { ModicumError } from "./errors.js";
+import { ModicumError, errorOfReading } from "./errors.js";
 import { type Audit, type WatchOptions, watch } from "./watching.js";
 
 type Json = "application/json";
@@ -54,7 +54,11 @@ export class Modicum {
     const call = async (verb: Verb, path: string, init: { parseAs?: string } = {}): Promise<never> => {
       const streamed = init.parseAs === "stream";
       const fetch = (request: Request): Promise<Response> => this.#connection.send(request, { streamed });
-      return (await api.request(verb, path as never, { fetch, ...init } as never)).data as never;
+      try {
+        return (await api.request(verb, path as never, { fetch, ...init } as never)).data as never;
+      } catch (error) {
+        throw errorOfReading(error);
+      }
     };
     this.get = (path, ...init) => call("get", path, ...init);
     this.post = (path, ...init) => call("post", path, ...init);

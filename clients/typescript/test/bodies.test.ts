@@ -101,6 +101,14 @@ test("an upload goes on after a body that broke off", async () => {
   assert.deepEqual(await upload(hasty(server.address), "default", ["text"]), [await digestOf("text")]);
 });
 
+test("a success that is not JSON says that no Modicum server is there", async () => {
+  await using server = await replying((response) => response.end("<html>"));
+  const expected = { reason: "NOT_MODICUM", message: /not JSON/ };
+
+  await assert.rejects(new Modicum(server.address).get("/v1/projects"), expected);
+  await assert.rejects(upload(hasty(server.address), "default", ["text"]), expected);
+});
+
 test("a reply without a body has none", async () => {
   const response = await scripted(new Response(null, { status: 204 })).send();
 
