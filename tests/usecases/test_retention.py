@@ -87,6 +87,11 @@ async def rows_left(place: Place, name: str) -> int:
         return len(await transaction.findings.positions(name))
 
 
+async def findings_left(place: Place) -> list[str]:
+    async with place.store.transaction() as transaction:
+        return await transaction.retention.findings_left(limit=9)
+
+
 async def test_only_an_admin_sets_it_and_everybody_reads_it(place, keep):
     with pytest.raises(RoleInsufficient):
         await Retentions(place.store).set(AUDITOR, PROJECT, EVERYTHING)
@@ -330,9 +335,10 @@ async def test_what_was_interrupted_is_carried_on(place, audited, keep):
     async with place.store.transaction() as transaction:
         assert await transaction.retention.is_past(PROJECT, Kept.FINDINGS, audited, days=DAYS)
         past = await transaction.retention.let_go(PROJECT, Kept.FINDINGS, audited, days=DAYS)
-    before = await stored(place)
+    before, left = await stored(place), await findings_left(place)
 
     assert await collected(place) == []
+    assert (left, await findings_left(place)) == ([audited], [])
     assert (past.files, await rows_left(place, audited)) == (1, 0)
     assert len(before - await stored(place)) == 1
 

@@ -41,5 +41,8 @@ class Retentions(Protocol):
         Rows of findings are deleted by `delete_findings`.
         """
 
-    async def delete_findings(self, *, limit: int) -> int:
-        """Delete at most so many rows of each kind of audits whose findings were let go; return how many."""
+    async def findings_left(self, *, limit: int) -> list[str]:
+        """Names of at most so many audits whose findings were let go and that have rows of them."""
+
+    async def delete_findings(self, audit: str, *, limit: int) -> int:
+        """Delete at most so many rows of each kind of an audit; return how many."""

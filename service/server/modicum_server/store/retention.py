@@ -91,7 +91,7 @@ class PostgresRetentions:
         table = tables.datasets if kind is Kept.IMAGES else tables.audits
         # The row first, by itself: only then does the question that follows see what the holder before us wrote.
         await self._connection.execute(select(table.c.id).where(table.c.name == name).with_for_update())
-        query = _past(project, kind, days)
+        query = _past(project, kind, days, only=name)
         return await self._connection.scalar(query.where(query.selected_columns.name == name)) is not None
 
     async def let_go(self, project: str, kind: Kept, name: str, *, days: int) -> Past:
@@ -145,30 +145,39 @@ class PostgresRetentions:
         sizes = (await self._connection.scalars(noted_sizes)).all()
         return len(sizes), sum(sizes)
 
-    async def delete_findings(self, *, limit: int) -> int:
-        """Delete at most so many rows of each kind of audits whose findings were let go; return how many."""
-        marked = select(_AUDITS.id).where(_AUDITS.findings_delete_time.is_not(None), _AUDITS.reused_from == "")
+    async def findings_left(self, *, limit: int) -> list[str]:
+        """Names of at most so many audits whose findings were let go and that have rows of them."""
+        some = or_(*(_has_rows(table) for table in ROWS_OF_FINDINGS))
+        query = select(_AUDITS.name).where(_AUDITS.findings_delete_time.is_not(None), _AUDITS.reused_from == "", some)
+        return list((await self._connection.scalars(query.limit(limit))).all())
+
+    async def delete_findings(self, audit: str, *, limit: int) -> int:
+        """Delete at most so many rows of each kind of an audit; return how many."""
+        own = select(_AUDITS.id).where(_AUDITS.name == audit).scalar_subquery()
         gone = 0
         for table in ROWS_OF_FINDINGS:
             key = list(table.primary_key.columns)
-            some = select(*key).where(table.c.audit_id.in_(marked)).limit(limit)
+            some = select(*key).where(table.c.audit_id == own).limit(limit)
             gone += (await self._connection.execute(delete(table).where(tuple_(*key).in_(some)))).rowcount
         return gone
 
 
-def _past(project: str, kind: Kept, days: int) -> Select[str]:
+def _past(project: str, kind: Kept, days: int, *, only: str = "") -> Select[str]:
+    """What is past its time. `only` this one is asked about: no other is looked at."""
     running = exists().where(
         tables.erasures.c.project == project, tables.erasures.c.state == ErasureState.RUNNING.value
     )
-    query = _past_datasets(project, days) if kind is Kept.IMAGES else _past_audits(project, kind, days)
+    query = _past_datasets(project, days, only) if kind is Kept.IMAGES else _past_audits(project, kind, days, only)
     return query.where(_DELETED[kind].is_(None), ~running)
 
 
-def _past_audits(project: str, kind: Kept, days: int) -> Select[str]:
+def _past_audits(project: str, kind: Kept, days: int, only: str) -> Select[str]:
     """Audits that made their result themselves, or have none."""
     made_by = func.coalesce(func.nullif(_AUDITS.reused_from, ""), _AUDITS.name)
     newest = func.max(func.coalesce(_AUDITS.end_time, NEVER))
     groups = select(made_by).where(_AUDITS.project == project).group_by(made_by)
+    if only:
+        groups = groups.where(or_(_AUDITS.name == only, _AUDITS.reused_from == only))
     old = groups.having(_older(newest, days), ~func.bool_or(_AUDITS.name.in_(_kept_audits(project))))
     something = [_AUDITS.result_digest != ""]
     if kind is Kept.FINDINGS:
@@ -183,14 +192,18 @@ def _past_audits(project: str, kind: Kept, days: int) -> Select[str]:
 
 
 def _has_rows(table: Table) -> ColumnElement[bool]:
-    return exists().where(table.c.audit_id == _AUDITS.id)
+    # Not EXISTS: among alternatives, PostgreSQL may answer that by reading the whole table.
+    return select(table.c.audit_id).where(table.c.audit_id == _AUDITS.id).limit(1).scalar_subquery().is_not(None)
 
 
-def _past_datasets(project: str, days: int) -> Select[str]:
+def _past_datasets(project: str, days: int, only: str) -> Select[str]:
     used = _uses(project).subquery().c
     newest = func.max(func.coalesce(used.end_time, NEVER)).label("newest")
     kept = func.bool_or(used.audit.in_(_kept_audits(project))).label("kept")
-    uses = select(used.dataset, newest, kept).group_by(used.dataset).subquery()
+    groups = select(used.dataset, newest, kept).group_by(used.dataset)
+    if only:
+        groups = groups.where(used.dataset == only)
+    uses = groups.subquery()
     holds = tables.holds.c
     return (
         select(_DATASETS.name)

@@ -33,10 +33,10 @@ async def let_go(store: Store, *, dry_run: bool, page: int) -> AsyncGenerator[Pa
                     if (gone := await _let_go(store, project, kind, name, dry_run=dry_run)) is not None:
                         yield gone
                 after = names[-1]
-    while not dry_run:
-        async with store.transaction() as transaction:
-            if not await transaction.retention.delete_findings(limit=page):
-                return
+    while not dry_run and (audits := await _findings_left(store, limit=page)):
+        for audit in audits:
+            while await _delete_findings(store, audit, limit=page):
+                pass
 
 
 async def _names(store: Store, project: str, kind: Kept, *, after: str, limit: int) -> list[str]:
@@ -56,6 +56,16 @@ async def _let_go(store: Store, project: str, kind: Kept, name: str, *, dry_run:
         detail = f"{kind.lower()}, kept for {days:,} days: {gone.files:,} files of {gone.file_bytes:,} bytes"
         await record(transaction, THE_OPERATOR, Verb.APPLY_RETENTION, name, detail)
     return gone
+
+
+async def _findings_left(store: Store, *, limit: int) -> list[str]:
+    async with store.transaction() as transaction:
+        return await transaction.retention.findings_left(limit=limit)
+
+
+async def _delete_findings(store: Store, audit: str, *, limit: int) -> int:
+    async with store.transaction() as transaction:
+        return await transaction.retention.delete_findings(audit, limit=limit)
 
 
 @asynccontextmanager
