@@ -5,6 +5,7 @@ from dataclasses import replace
 from uuid import uuid4
 
 import pytest
+from modicum_server.domain.retention import Kept
 from modicum_server.domain.searches import TargetRule
 from modicum_server.errors import (
     AuditNotFound,
@@ -15,6 +16,7 @@ from modicum_server.errors import (
     ResourceInUse,
     RoleInsufficient,
 )
+from modicum_server.ports import RetentionPassed
 from modicum_server.usecases.pages import PageRequest
 from modicum_server.usecases.request_ids import CreateOptions
 from modicum_server.usecases.review_errors import ReviewFull, ReviewImpossible, ReviewNotFound
@@ -22,7 +24,7 @@ from modicum_server.usecases.reviews import AskedReview, Reviews
 from modicum_server.usecases.rules import MOST_REVIEWERS
 
 from tests.usecases.reviews_stage import PIXELS, SMALL, audited, found_on
-from tests.usecases.usecases_stage import ADMIN, AUDITOR, SEARCH, STRANGER, VIEWER
+from tests.usecases.usecases_stage import ADMIN, AUDITOR, PROJECT, SEARCH, STRANGER, VIEWER
 
 
 async def test_small_verified_subsets_alone_are_shown(place):
@@ -139,3 +141,14 @@ async def test_a_review_has_a_bounded_number_of_reviewers(reviewed):
     assert sorted(one.reviewer.number for one in invitations) == list(range(MOST_REVIEWERS))
     with pytest.raises(ReviewFull):
         await reviewed.reviews.invite(AUDITOR, name, "")
+
+
+@pytest.mark.parametrize(("kind", "said"), [(Kept.FINDINGS, "The findings of "), (Kept.IMAGES, "The pictures of ")])
+async def test_nobody_is_invited_to_what_retention_deleted(reviewed, kind, said):
+    name = (await reviewed.create()).review.name
+    past = reviewed.audit.specification.dataset if kind is Kept.IMAGES else reviewed.audit.name
+    async with reviewed.place.store.transaction() as transaction:
+        await transaction.retention.let_go(PROJECT, kind, past, days=0)
+
+    with pytest.raises(RetentionPassed, match=said):
+        await reviewed.reviews.invite(AUDITOR, name, "Ada")

@@ -103,7 +103,7 @@ class Reviews:
 
         Raises:
             FieldInvalid, ProjectNotFound, RoleInsufficient, AuditNotFound, AuditNotSucceeded, ReviewImpossible,
-            RequestIdReused, ReviewNotFound
+            RequestIdReused, ReviewNotFound, RetentionPassed
         """
         project = _checked_project(parent, asked)
         authorise(principal, project, Role.AUDITOR)
@@ -114,8 +114,7 @@ class Reviews:
                 return read_review(review, await require_audit(transaction, parent))
             audit = await require_audit(transaction, parent)
             require_succeeded(audit)
-            require_findings(audit)
-            await require_images(transaction, [audit.specification.dataset])
+            await _require_kept(transaction, audit)
             _require_part_of(audit, asked)
             version = await require_version(transaction, asked.model_version or audit.specification.model_versions[0])
         review = Review("", parent, await self._plan(audit, version, asked), (), principal.name, datetime.now(UTC))
@@ -135,7 +134,7 @@ class Reviews:
         """Invite a reviewer by a link that works once.
 
         Raises:
-            FieldInvalid, ProjectNotFound, RoleInsufficient, ReviewNotFound, ReviewFull
+            FieldInvalid, ProjectNotFound, RoleInsufficient, ReviewNotFound, ReviewFull, RetentionPassed
         """
         authorise(principal, project_of("review", name), Role.AUDITOR)
         check("display_name", display_name)
@@ -144,6 +143,7 @@ class Reviews:
             review = await transaction.reviews.lock(name)
             if review is None:
                 raise review_not_found(name)
+            await _require_kept(transaction, await require_audit(transaction, review.audit))
             number = len(review.reviewers)
             if number >= MOST_REVIEWERS:
                 raise ReviewFull(f"{name} has {number} reviewers, which is the most; create another review", name=name)
@@ -184,6 +184,16 @@ class Reviews:
 def review_not_found(name: str) -> ReviewNotFound:
     """Return the error for a review that does not exist."""
     return ReviewNotFound(f"{name}: there is no review with this name", name=name)
+
+
+async def _require_kept(transaction: Transaction, audit: Audit) -> None:
+    """Refuse an audit without the findings or pictures that a review shows.
+
+    Raises:
+        RetentionPassed
+    """
+    require_findings(audit)
+    await require_images(transaction, [audit.specification.dataset])
 
 
 async def require_review(transaction: Transaction, name: str) -> Review:
