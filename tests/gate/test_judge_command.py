@@ -2,11 +2,12 @@
 
 import hashlib
 import json
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
 from modicum.cli.stored_baselines import report_of
-from modicum.errors import InvalidSource
+from modicum.errors import FailedPrecondition, InvalidSource
 
 from tests.gate.documents import DOCUMENTS, VERSION, document, share
 from tests.gate.test_one_version import OTHER, of_two
@@ -143,7 +144,9 @@ class _Stored:
 
     def __init__(self, result, report):
         text = json.dumps(result, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        self.snapshot = SimpleNamespace(result_digest=hashlib.sha256(text.encode()).hexdigest())
+        self.snapshot = SimpleNamespace(
+            result_digest=hashlib.sha256(text.encode()).hexdigest(), findings_delete_time=None, report_delete_time=None
+        )
         self._report = json.dumps({**report, "rows": [], "spot_pictures": []}).encode()
 
     def report(self, form):
@@ -158,3 +161,11 @@ def test_the_report_of_a_stored_audit_is_compared_with_the_digest_of_its_result(
     assert report_of(_Stored(result, result))["spots"] == result["spots"]
     with pytest.raises(InvalidSource, match="audits/a: expected the stored result, sha256:"):
         report_of(_Stored(result, passing))
+
+
+def test_an_audit_whose_findings_were_deleted_is_no_baseline_and_says_so():
+    stored = _Stored(DOCUMENTS["planted"], DOCUMENTS["planted"])
+    stored.snapshot.findings_delete_time = datetime(2026, 11, 2, tzinfo=UTC)
+
+    with pytest.raises(FailedPrecondition, match="audits/a: the retention of the project deleted its findings on"):
+        report_of(stored)

@@ -19,6 +19,7 @@ from modicum.errors import (
     FailedPrecondition,
     InvalidArgument,
     ServiceError,
+    retention_passed,
 )
 from modicum.grpc_errors import error_of
 from modicum.masked_files import checked_target, refuse_unfit_for_png, reporting_disk_errors
@@ -184,11 +185,7 @@ class AsyncAudit:
                 result (RETENTION_PASSED).
         """
         if self.snapshot.report_delete_time is not None:
-            day = f"{self.snapshot.report_delete_time:%Y-%m-%d}"
-            raise FailedPrecondition(
-                f"{self.name}: the retention of the project deleted its result on {day}; audit again to have one",
-                reason="RETENTION_PASSED",
-            )
+            raise retention_passed(self.name, "result", self.snapshot.report_delete_time)
         if not self.snapshot.result_digest:
             raise FailedPrecondition(
                 f"{self.name} has no result document; it is {self.state}", reason="AUDIT_NOT_SUCCEEDED"

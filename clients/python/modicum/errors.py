@@ -25,6 +25,7 @@ of the gRPC status; it is empty for errors that are found before anything is sen
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 
 
 def _message_of(docstring: str) -> str:
@@ -164,3 +165,11 @@ class ServerNotInstalled(LocalServerError):
 
 class ServerDidNotStart(LocalServerError):
     """The local server did not start."""
+
+
+def retention_passed(name: str, what: str, moment: datetime) -> FailedPrecondition:
+    """Return the error of an audit whose result, or findings, the retention of its project deleted then."""
+    return FailedPrecondition(
+        f"{name}: the retention of the project deleted its {what} on {moment:%Y-%m-%d}; audit again",
+        reason="RETENTION_PASSED",
+    )

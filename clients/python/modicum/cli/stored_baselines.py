@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modicum.cli.documents import read_baseline
-from modicum.errors import InvalidSource, PolicyError
+from modicum.errors import InvalidSource, PolicyError, retention_passed
 from modicum.gate.baselines import measured_otherwise
 from modicum.gate.policy import BaselineKind, BaselineSource, Policy
 from modicum.gate.recount import stored_digest
@@ -76,8 +76,11 @@ def report_of(audit: "Audit") -> Document:
     """Return the result of an audit with its rows.
 
     Raises:
+        FailedPrecondition: the retention of the project deleted its result or its findings (RETENTION_PASSED).
         InvalidSource: it is not the result whose digest the server names.
     """
+    if audit.snapshot.findings_delete_time is not None:
+        raise retention_passed(audit.name, "findings", audit.snapshot.findings_delete_time)
     report: Document = json.loads(audit.report("json"))
     digest, named = stored_digest(report), audit.snapshot.result_digest
     if digest != named:
