@@ -7,7 +7,8 @@ from types import SimpleNamespace
 import pytest
 from modicum.cli import models
 from modicum.gate.verdict import Outcome
-from modicum.versions import Model, ModelVerdict, VersionState
+from modicum.v1 import model_pb2
+from modicum.versions import Model, ModelVerdict, VersionState, model_value
 
 TIME = datetime(2026, 11, 27, tzinfo=UTC)
 PARENT = "projects/default/models"
@@ -63,3 +64,13 @@ def test_verdicts_are_read_only_until_each_model_has_one(listed):
     _, read = listed(verdict(Outcome.PASS, "new/1", "bad/1"), verdict(Outcome.FAIL, "bad/1"))
 
     assert read == 1
+
+
+@pytest.mark.parametrize("number", [0, 99], ids=["none", "of a later release"])
+def test_a_verdict_with_an_unknown_outcome_never_counts_as_passed(number):
+    message = model_pb2.Model(newest_verdict=model_pb2.ModelVerdict(outcome=number))
+
+    told = model_value(message).newest_verdict
+
+    assert told is not None
+    assert told.outcome is Outcome.INCONCLUSIVE

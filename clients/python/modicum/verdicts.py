@@ -23,7 +23,7 @@ from modicum.searches import DEFAULT_THRESHOLD
 from modicum.timestamps import time_value
 from modicum.transfers import download
 from modicum.v1 import audit_service_pb2, verdict_pb2, verdict_service_pb2
-from modicum.versions import Model, ModelVersion
+from modicum.versions import Model, ModelVersion, outcome_value
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -284,7 +284,7 @@ def verdict_value(message: verdict_pb2.Verdict) -> Verdict:
         name=message.name,
         audit=message.audit,
         model_versions=tuple(message.model_versions),
-        outcome=_outcome(message.outcome),
+        outcome=outcome_value(message.outcome),
         summary=message.summary,
         rules=tuple(map(_rule, message.rules)),
         result_digest=message.result_digest,
@@ -302,7 +302,7 @@ def _rule(message: verdict_pb2.Verdict.Rule) -> JudgedRule:
         id=message.id,
         title=message.title,
         level=Level[verdict_pb2.Verdict.Level.Name(message.level).removeprefix("LEVEL_")],
-        outcome=_outcome(message.outcome),
+        outcome=outcome_value(message.outcome),
         requirement=message.requirement,
         limits={limit.name: limit.value for limit in message.limits},
         p=message.p,
@@ -317,7 +317,7 @@ def _check(message: verdict_pb2.Verdict.Check) -> JudgedCheck:
     return JudgedCheck(
         model_version=message.model_version,
         subject=message.subject,
-        outcome=_outcome(message.outcome),
+        outcome=outcome_value(message.outcome),
         value=message.value if message.HasField("value") else None,
         unit=message.unit,
         n=message.n,
@@ -328,10 +328,3 @@ def _check(message: verdict_pb2.Verdict.Check) -> JudgedCheck:
         reason=message.reason,
         waived=message.waived,
     )
-
-
-def _outcome(number: "verdict_pb2.Verdict.Outcome.ValueType") -> Outcome:
-    """The outcome of a number. One of a later release is INCONCLUSIVE: what is not known never counts as passed."""
-    known = number in verdict_pb2.Verdict.Outcome.values()
-    name = verdict_pb2.Verdict.Outcome.Name(number).removeprefix("OUTCOME_") if known else ""
-    return Outcome.__members__.get(name, Outcome.INCONCLUSIVE)

@@ -108,9 +108,16 @@ def _verdict(message: model_pb2.ModelVerdict) -> ModelVerdict:
         name=message.name,
         audit=message.audit,
         model_versions=tuple(message.model_versions),
-        outcome=Outcome(verdict_pb2.Verdict.Outcome.Name(message.outcome).removeprefix("OUTCOME_")),
+        outcome=outcome_value(message.outcome),
         create_time=time_value(message.create_time),
     )
+
+
+def outcome_value(number: "verdict_pb2.Verdict.Outcome.ValueType") -> Outcome:
+    """The outcome of a number. One of a later release is INCONCLUSIVE: what is not known never counts as passed."""
+    known = number in verdict_pb2.Verdict.Outcome.values()
+    name = verdict_pb2.Verdict.Outcome.Name(number).removeprefix("OUTCOME_") if known else ""
+    return Outcome.__members__.get(name, Outcome.INCONCLUSIVE)
 
 
 def _state(number: "model_pb2.ModelVersion.State.ValueType") -> VersionState:
