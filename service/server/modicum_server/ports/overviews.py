@@ -39,6 +39,9 @@ class Overviews(Protocol):
     async def verdicts_of_versions(self, project: str, versions: Sequence[str]) -> Mapping[str, Verdict]:
         """The newest verdict on each of these versions, by version; those that were judged."""
 
+    async def standing_fails(self, project: str, versions: Sequence[str]) -> Mapping[str, Verdict]:
+        """The newest FAIL of each of these versions, by version; those that no PASS followed."""
+
     async def audits_of_versions(self, project: str, versions: Sequence[str]) -> Mapping[str, Audit]:
         """The newest audit of each of these versions in whatever state, by version; those that have one."""
 

@@ -6,7 +6,7 @@ from sqlalchemy import Subquery, func, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from modicum_server.domain.audits import Audit, AuditState
-from modicum_server.domain.verdicts import Verdict
+from modicum_server.domain.verdicts import Verdict, VerdictOutcome
 from modicum_server.store import tables
 from modicum_server.store.audit_rows import AUDIT, audit_of
 from modicum_server.store.newest_rows import model_of, newest_ids, version_itself, versions_in
@@ -30,6 +30,13 @@ class PostgresOverviews:
     async def verdicts_of_versions(self, project: str, versions: Sequence[str]) -> Mapping[str, Verdict]:
         """The newest verdict on each of these versions, by version; those that were judged."""
         return await self._verdicts(newest_ids(tables.verdicts, version_itself, versions, _VERDICTS.project == project))
+
+    async def standing_fails(self, project: str, versions: Sequence[str]) -> Mapping[str, Verdict]:
+        """The newest FAIL of each of these versions, by version; those that no PASS followed."""
+        decided = _VERDICTS.outcome.in_([VerdictOutcome.FAIL.value, VerdictOutcome.PASS.value])
+        newest = newest_ids(tables.verdicts, version_itself, versions, _VERDICTS.project == project, decided)
+        verdicts = await self._verdicts(newest)
+        return {version: one for version, one in verdicts.items() if one.outcome is VerdictOutcome.FAIL}
 
     async def audits_of_versions(self, project: str, versions: Sequence[str]) -> Mapping[str, Audit]:
         """The newest audit of each of these versions in whatever state, by version; those that have one."""

@@ -17,6 +17,7 @@ from modicum_server.usecases.access import authorise
 from modicum_server.usecases.pages import Page, PageRequest, read_page
 from modicum_server.usecases.resource_names import project_of
 from modicum_server.usecases.result_facts import Facts, ResultFacts, VersionFacts
+from modicum_server.usecases.standing_verdicts import StandingFail, later_line, standing_fail
 from modicum_server.usecases.verdict_lines import found_line
 
 MODELS_SHOWN = 20
@@ -32,6 +33,7 @@ class Need(StrEnum):
 
     VERSION_REJECTED = "VERSION_REJECTED"
     VERDICT_FAILS = "VERDICT_FAILS"
+    FAIL_STANDS = "FAIL_STANDS"
     VERDICT_OPEN = "VERDICT_OPEN"
     FOUND = "FOUND"
     FOUND_BEFORE = "FOUND_BEFORE"
@@ -54,7 +56,8 @@ class ModelLine:
 
     The audit is the newest that succeeded. `found` is what it says of the model; None where its result can no longer be
     read. `before` are older audits of the model, the newest first, OLDER_READ at most. `unjudged` is the newest of
-    these with a finding of the same version that nobody judged since.
+    these with a finding of the same version that nobody judged since. `stands` is an older FAIL of the newest version
+    or of one that the verdict is on.
     """
 
     model: Model
@@ -64,6 +67,7 @@ class ModelLine:
     found: VersionFacts | None = None
     before: Sequence[Audit] = ()
     unjudged: "OlderFinding | None" = None
+    stands: StandingFail | None = None
 
     @property
     def is_verdict_older(self) -> bool:
@@ -129,13 +133,15 @@ class Overview:
 class VersionLine:
     """A version with its newest verdict and its newest audit; None where there is none.
 
-    `found` is what that audit says of it; None before it ended, and where its result can no longer be read.
+    `found` is what that audit says of it; None before it ended, and where its result can no longer be read. `stands` is
+    an older FAIL of the version.
     """
 
     version: ModelVersion
     verdict: Verdict | None
     audit: Audit | None
     found: VersionFacts | None = None
+    stands: StandingFail | None = None
 
 
 class Overviews:
@@ -204,8 +210,18 @@ class Overviews:
         names = [version.name for version in versions]
         async with self._store.transaction() as transaction:
             verdicts = await transaction.overviews.verdicts_of_versions(project, names)
+            fails = await transaction.overviews.standing_fails(project, names)
             audits = await transaction.overviews.audits_of_versions(project, names)
-        lines = [VersionLine(one, verdicts.get(one.name), audits.get(one.name)) for one in versions]
+        read = list(audits.values())
+        lines = [
+            VersionLine(
+                one,
+                verdicts.get(one.name),
+                audits.get(one.name),
+                stands=standing_fail([one.name], verdicts.get(one.name), fails, read),
+            )
+            for one in versions
+        ]
         return await asyncio.gather(*map(self._with_found, lines))
 
     async def facts(self, audit: Audit) -> Facts:
@@ -264,6 +280,8 @@ async def _models(transaction: Transaction, project: str, request: PageRequest) 
     verdicts = await transaction.overviews.newest_verdicts(project, names)
     audits = await transaction.overviews.audits_of_models(project, names, limit=1 + OLDER_READ)
     versions = await transaction.models.versions_named([model.latest_version for model in page.rows])
+    looked_at = {model.name: _looked_at(model, verdicts.get(model.name)) for model in page.rows}
+    fails = await transaction.overviews.standing_fails(project, [name for own in looked_at.values() for name in own])
     lines = [
         ModelLine(
             model,
@@ -271,10 +289,18 @@ async def _models(transaction: Transaction, project: str, request: PageRequest) 
             verdicts.get(model.name),
             next(iter(audits.get(model.name, ())), None),
             before=audits.get(model.name, ())[1:],
+            stands=standing_fail(looked_at[model.name], verdicts.get(model.name), fails, audits.get(model.name, ())),
         )
         for model in page.rows
     ]
     return Page(tuple(lines), page.next_token)
+
+
+def _looked_at(model: Model, verdict: Verdict | None) -> list[str]:
+    """Return the newest version of a model, then those that its newest verdict is on."""
+    judged = () if verdict is None else verdict.model_versions
+    own = (version for version in (model.latest_version, *judged) if _is_of(model, version))
+    return list(dict.fromkeys(own))
 
 
 async def _work(transaction: Transaction, project: str) -> Work:
@@ -298,7 +324,10 @@ def _of_models(lines: Sequence[ModelLine]) -> list[Needed]:
             needed.append(Needed(Need.VERSION_REJECTED, line.version.name, line.model.name, detail))
         if line.verdict is not None and line.verdict.outcome is VerdictOutcome.FAIL:
             needed.append(Needed(Need.VERDICT_FAILS, line.verdict.name, line.model.name, found_line(line.verdict)))
-        if line.verdict is not None and line.verdict.outcome is VerdictOutcome.INCONCLUSIVE:
+        if line.stands is not None:
+            detail = "; ".join(filter(None, (found_line(line.stands.verdict), later_line(line.stands))))
+            needed.append(Needed(Need.FAIL_STANDS, line.stands.verdict.name, line.model.name, detail))
+        elif line.verdict is not None and line.verdict.outcome is VerdictOutcome.INCONCLUSIVE:
             needed.append(Needed(Need.VERDICT_OPEN, line.verdict.name, line.model.name, found_line(line.verdict)))
         if line.audit and line.found and line.found.outcome in NEED_A_VERDICT and line.is_unjudged:
             needed.append(Needed(Need.FOUND, line.audit.name, line.model.name, _finding(line.found)))

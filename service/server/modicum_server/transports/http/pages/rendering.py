@@ -11,6 +11,7 @@ from modicum.gate.rendering import words as gate_words
 from modicum_server.measures.number_words import confidence_text, share_text
 from modicum_server.transports.http.pages import review_words, words
 from modicum_server.transports.http.pages.assets import asset
+from modicum_server.usecases.standing_verdicts import later_line
 from modicum_server.usecases.verdict_lines import found_line
 
 FILTERS: Mapping[str, Callable[..., Any]] = dict(
@@ -33,6 +34,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = dict(
     lower_first=words.lower_first,
     sentence=words.sentence,
     found_line=found_line,
+    later_line=later_line,
     rule_line=gate_words.rule_line,
     tested=gate_words.tested,
     figure=gate_words.figure,
