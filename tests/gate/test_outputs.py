@@ -170,3 +170,17 @@ def test_the_terminal_shows_ten_lines_at_most_and_the_summary_first(judged):
     assert terminal_lines(judged)[1].startswith("FAIL         spot (error): class <cat>")
     assert len(terminal_lines(many)) == MOST_LINES
     assert terminal_lines(many)[-1] == "and 27 more lines: write them with --output FILE.md"
+
+
+def test_a_line_names_the_classes_for_which_its_rule_fails_too():
+    spots = (CLEAN[0], *(row(at, place((20, 0)), label=f"c{at}") for at in range(8)))
+
+    (rule,) = (one for one in verdict("", document(spots=spots)).as_json()["rules"] if one["id"] == "spot")
+
+    assert rule_line(rule).endswith("; it also fails for class c1, class c2, class c3, class c4, class c5 and 2 more")
+
+
+def test_a_line_names_no_other_class_where_one_alone_fails(judged):
+    (rule,) = (one for one in judged["rules"] if one["id"] == "spot")
+
+    assert "also fails" not in rule_line(rule)

@@ -29,7 +29,7 @@ def missing_classes(
         yield from _unlisted(document, version, measure)
         return
     classes, told = classes_of(document, version), classes_of_the_images(document, version)
-    if not told and not _has_labels(document, version):
+    if not told and _names_no_class(document, version):
         why = "neither the version nor its images tell all classes"
         yield Check(model_version=version, judgeable=False, reason=f"{why}; name the classes under `classes`")
         return
@@ -61,9 +61,9 @@ def classes_of_the_images(document: Document, version: str) -> set[str]:
     return set() if None in labels else {str(label) for label in labels}
 
 
-def _has_labels(document: Document, version: str) -> bool:
-    """Whether a version names its classes."""
-    return any(model["model_version"] == version and model.get("class_labels") for model in document["models"])
+def _names_no_class(document: Document, version: str) -> bool:
+    """Whether a version has no names of classes. Older documents do not tell."""
+    return any(model["model_version"] == version and model.get("class_labels") == [] for model in document["models"])
 
 
 def _unlisted(document: Document, version: str, measure: Document) -> Iterator[Check]:

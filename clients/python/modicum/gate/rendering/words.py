@@ -10,6 +10,8 @@ from modicum.measures import USUAL_LEVEL, exact_percent, number, percent, points
 
 Document = Mapping[str, Any]
 LIMIT_WORDS = {"at_least": "at least", "at_most": "at most"}
+MOST_NAMED = 5
+"""Checks that a rule's line names beside the worst."""
 SPOT_WORDS = {"at_most": "fails if shown above", "passes_below": "passes if shown below"}
 """Of the spot test, whose two limits lie apart: a value between them may pass or not."""
 
@@ -29,7 +31,16 @@ def rule_line(rule: Document) -> str:
     """Return what a rule says, of its worst check, in one line without the outcome."""
     check = worst_check(rule)
     asked = "" if _limits(check) else f"passes with {rule['requirement']}"
-    return "; ".join(part for part in (figure(check), check["reason"], check["waived"], asked) if part)
+    parts = figure(check), check["reason"], check["waived"], _failing_too(rule, check), asked
+    return "; ".join(part for part in parts if part)
+
+
+def _failing_too(rule: Document, worst: Document) -> str:
+    """The other checks of a rule that fail: who mends the worst alone fails again."""
+    failing = [one for one in rule["checks"] if one is not worst and one["outcome"] == ORDER[0] and not one["waived"]]
+    names = [one.get("about", one["subject"]) or "all classes together" for one in failing]
+    more = f" and {len(names) - MOST_NAMED:,} more" if len(names) > MOST_NAMED else ""
+    return f"it also fails for {', '.join(names[:MOST_NAMED])}{more}" if names else ""
 
 
 def figure(check: Document) -> str:
