@@ -205,9 +205,7 @@ def test_an_audit_that_searched_nothing_says_what_to_change():
     text = said([not_eligible(place) for place in range(3)])
 
     assert text.startswith("no outcome yet No image could be searched")
-    assert re.search(
-        r"No image is eligible: the model's confidence reaches the threshold of 0\.\d+ on none of 3 images", text
-    )
+    assert re.search(r"None of 3 images reached the threshold of 0\.\d+, so none was searched\.", text)
     assert re.search(
         r"What to do next\. Check first that .* At a threshold of 0\.\d, \d of 3 images would be eligible", text
     )

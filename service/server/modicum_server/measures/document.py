@@ -246,8 +246,9 @@ def _summary(version: str, measured: Mapping[int, Measured], audited: Audited, a
         _of_version(across[spots.DOCUMENT_LIST.key], version),
         paired,
         spot_asked=any(plan.control is Control.SPOT for plan in audited.specification.controls),
+        advice=nothing_eligible.advice(audited.seen[version, index]),
     )
-    return [*nothing_eligible.advice(audited.seen[version, index]), *told, *ended]
+    return [*told, *ended]
 
 
 def _copies_in_words(copies: int) -> list[str]:

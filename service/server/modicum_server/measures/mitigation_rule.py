@@ -21,7 +21,7 @@ from modicum_server.domain.statistics import DEFAULTS, Statistics
 from modicum_server.measures.intervals import images_without_difference
 from modicum_server.measures.matched_eligibility import MatchedEligibility
 from modicum_server.measures.measure import Measure
-from modicum_server.measures.number_words import short_name
+from modicum_server.measures.number_words import short_name, threshold_text
 from modicum_server.measures.out_of_distribution import DIFFERENCE
 
 LEAST_IMAGES = 30
@@ -107,7 +107,7 @@ def disagreement(verdicts: Sequence[tuple[Search, str]]) -> str:
 
 def _search_words(search: Search) -> str:
     budget = f", {search.passes:,} passes" if search.passes else ""
-    return f"threshold {search.threshold:g}, {search.method}, {search.fill} fill{budget}"
+    return f"threshold {threshold_text(search.threshold)}, {search.method}, {search.fill} fill{budget}"
 
 
 def _end(measure: Measure, *, low: bool) -> float:

@@ -4,7 +4,7 @@ import numpy as np
 from modicum.gate.counting import counted
 
 from modicum_server.domain.searches import TargetRule
-from modicum_server.measures.number_words import confidence_text, part_text
+from modicum_server.measures.number_words import confidence_text, part_text, threshold_text
 from modicum_server.measures.observations import Floats, Observations
 
 THRESHOLDS = (0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.05, 0.02, 0.01)
@@ -21,16 +21,17 @@ def advice(seen: Observations) -> list[str]:
 
 
 def _why(confidences: Floats, threshold: float) -> str:
+    limit = threshold_text(threshold)
     if confidences.size == 1:
         (only,) = confidences
         return (
-            f"No image is eligible: the model's confidence does not reach the threshold of {threshold:g} on the only "
-            f"image. It is {confidence_text(float(only))}."
+            f"The only image did not reach the threshold of {limit}, so it was not searched. Its confidence is "
+            f"{confidence_text(float(only))}."
         )
     highest, median = (confidence_text(float(of(confidences))) for of in (np.max, np.median))
     return (
-        f"No image is eligible: the model's confidence reaches the threshold of {threshold:g} on none of "
-        f"{counted(confidences.size, 'image')}. Its highest is {highest}, its median {median}."
+        f"None of {counted(confidences.size, 'image')} reached the threshold of {limit}, so none was searched. "
+        f"Their highest confidence is {highest}, the median {median}."
     )
 
 

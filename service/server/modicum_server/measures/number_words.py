@@ -82,6 +82,11 @@ def confidence_text(confidence: float | None) -> str:
     return "> 0.999" if 0.9995 <= confidence < 1 else f"{confidence:.3f}"  # noqa: PLR2004
 
 
+def threshold_text(threshold: float) -> str:
+    """Return a threshold as exactly as it was given: one just below 1 is not 1."""
+    return f"{threshold:.15g}"
+
+
 def short_name(name: str) -> str:
     """Return a model version as "model, version 3"; anything else by its last part."""
     parts = name.split("/")

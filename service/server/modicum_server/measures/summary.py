@@ -6,14 +6,14 @@ The summary tells what was found in this order, and begins with the first of the
 shortcut, accuracy that falls with the counterfactual set, a spot that a person judges, an edge or a background that is
 needed, no spot. The report's first screen has the same order. Lists show the first sentence beside the worst outcome.
 Classes with a spot are told by outcome, and of one outcome the surest first, so that this sentence is about a class
-that has the outcome.
+that has the outcome. Why no image was eligible comes after what other tests say, for the same reason.
 """
 
 from collections.abc import Mapping, Sequence
 
 from modicum.gate.class_rules import DROP, EXCESS
 from modicum.gate.counterfactual_rule import CounterfactualOutcome
-from modicum.gate.outcomes import badness
+from modicum.gate.outcomes import DECIDING, badness
 from modicum.gate.spot_rule import SpotOutcome
 
 from modicum_server.domain.controls import LEAST_SPOT_IMAGES
@@ -86,6 +86,7 @@ def summary_of(
     counterfactual: CounterfactualTest | None = None,
     *,
     spot_asked: bool,
+    advice: Sequence[str] = (),
 ) -> list[str]:
     """Return the sentences of one version: what was found first, what was not tested last.
 
@@ -95,20 +96,27 @@ def summary_of(
         test: its spot test; None where it did not run.
         counterfactual: what the counterfactual set says of it; None without one.
         spot_asked: whether the audit asked for it.
+        advice: why no image was eligible, and what to do; empty where one was.
     """
     tested = [] if test is None else [row for row in test.rows if row.row.reason is None]
     paired = [] if counterfactual is None else counterfactuals.findings(counterfactual)
     fell = counterfactual is not None and counterfactual.outcome is CounterfactualOutcome.ACCURACY_FALLS
     shortcuts, spots = _about_shortcuts(tested), _about_spots(tested)
-    return [
+    edge = _about_shortcut(measured, outcomes)
+    told = [
         *shortcuts,
         *(paired if fell else []),
         *spots,
         *_about_rest(tested),
-        *_about_shortcut(measured, outcomes),
+        *edge,
         *([] if shortcuts or spots else _about_no_spot(tested)),
         *([] if fell else paired),
-        _about_subsets(measured, outcomes),
+    ]
+    spoke = {"spot": tested, "counterfactual": paired, "shortcut": edge}
+    sources = [name for control, name in DECIDING.items() if spoke[control]]
+    return [
+        *told,
+        *(_about_nothing_searched(advice, sources) if advice else [_about_subsets(measured, outcomes)]),
         _not_tested(test, counterfactual, spot_asked=spot_asked),
         WITHOUT_A_PLACE,
     ]
@@ -221,6 +229,12 @@ def _about_shortcut(measured: Measured, outcomes: Mapping[str, str]) -> list[str
     by_class = f"; by predicted class {class_losses_text(classes, outside=outside)}" if classes else ""
     needs = "The model needs" if loses_everywhere(measured) else "These classes need"
     return [f"{lost}{by_class}. {needs} {OUTSIDE_STEP if outside else EDGE_STEP}"]
+
+
+def _about_nothing_searched(advice: Sequence[str], sources: Sequence[str]) -> list[str]:
+    """Why nothing was searched, which tests say what is known, and what to do."""
+    known = [f"All that is known comes from {enumeration(sources)}."] if sources else []
+    return [*advice[:1], *known, *advice[1:]]
 
 
 def _about_subsets(measured: Measured, outcomes: Mapping[str, str]) -> str:

@@ -134,7 +134,7 @@ def opening_of(facts: OpeningFacts) -> Opening:
         model=facts.section.model,
         outcome=outcome,
         claim=claim,
-        sentences=(*sentences, *_unsearched(facts)),
+        sentences=(*sentences, *_unsearched(facts, outcome)),
         classes=_classes(facts, outcome),
         next_step=next_step,
         scores=_scores(facts),
@@ -143,8 +143,10 @@ def opening_of(facts: OpeningFacts) -> Opening:
     )
 
 
-def _unsearched(facts: OpeningFacts) -> tuple[str, ...]:
-    """How many images could not be searched, where that is most of them and the rest was."""
+def _unsearched(facts: OpeningFacts, outcome: str) -> tuple[str, ...]:
+    """How many images could not be searched, where that is most of them; of all, why, if a test has an outcome."""
+    if outcome != NOT_TESTED and facts.section.advice:
+        return facts.section.advice[:1]
     share = facts.measured.get("eligible_share")
     if share is None or not share.value:
         return ()

@@ -9,7 +9,7 @@ from modicum.gate.outcomes import not_eligible
 from modicum_server.measures.class_targeted import search_text
 from modicum_server.measures.intervals import SMALLEST_SAMPLE
 from modicum_server.measures.measure import Measure, Measured
-from modicum_server.measures.number_words import asked_text, interval_text, share_text
+from modicum_server.measures.number_words import asked_text, interval_text, share_text, threshold_text
 
 GRADIENT_FREE = (
     "This version has no useful gradient. Its subsets come from a search by forward passes alone and are larger than "
@@ -82,7 +82,7 @@ def _of_another_class(measured: Measured, counts: Mapping[str, int]) -> list[str
 
 
 def _nothing_searched(counts: Mapping[str, int], search: Mapping[str, Any]) -> list[str]:
-    threshold = f"{search['threshold']:g}"
+    threshold = threshold_text(search["threshold"])
     if counts["images"] == 0:
         return ["There were no images to audit."]
     if counts["failed"] == counts["images"]:

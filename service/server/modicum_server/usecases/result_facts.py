@@ -16,6 +16,7 @@ from modicum_server.domain.audits import AuditOutcome
 from modicum_server.domain.searches import TargetRule
 from modicum_server.domain.statistics import DEFAULTS
 from modicum_server.errors import ArtifactCorrupt, ArtifactNotFound
+from modicum_server.measures.number_words import threshold_text
 from modicum_server.ports import ArtifactStore
 from modicum_server.usecases.stored_results import read_document
 
@@ -216,7 +217,7 @@ def _conditions(search: Mapping[str, Any], specification: Mapping[str, Any]) -> 
         "data set": specification["dataset"].rsplit("/", 1)[-1],
         "canvas": f"{canvas['height']}x{canvas['width']}x{canvas['channels']}",
         "method": search["method"],
-        "threshold": f"{search['threshold']:g}",
+        "threshold": threshold_text(search["threshold"]),
         "fill": search["fill"],
         **{name.replace("_", " "): value for name, value in steps.items()},
         "alpha": f"{specification.get('statistics', {}).get('alpha', DEFAULTS.alpha):g}",
