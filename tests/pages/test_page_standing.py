@@ -1,14 +1,18 @@
-"""A FAIL of a version stands on the pages until a PASS of the same version."""
+"""What stands on the pages: a FAIL until a PASS of the same version, and what an audit found until another decides."""
 
 from dataclasses import replace
 
 import pytest
+from modicum_server.domain.audits import AuditOutcome
 from modicum_server.domain.verdicts import Verdict, VerdictOutcome
 from modicum_server.transports.http.pages.words import element_id
+from modicum_server.usecases.result_facts import Facts, ResultFacts, VersionFacts
 
 from tests.measures.example_audit import LABELS
 from tests.pages.page_reading import whole
 from tests.pages.pages_stage import PROJECT
+from tests.pages.test_page_findings import by_halves
+from tests.reports.spot_rows import FINDINGS, rows
 
 MODEL = f"{PROJECT}/models/standing"
 
@@ -85,3 +89,40 @@ def test_a_fail_of_the_newest_version_stands_beside_a_pass_of_an_earlier_one(sce
     assert f'href="/{of_newest.name}"' in own
     assert f"version {newest.rpartition('/')[2]}: FAIL of" in own
     assert "a later" not in own
+
+
+@pytest.mark.parametrize("later", ["inconclusive", "failed"])
+def test_a_later_audit_that_says_nothing_leaves_what_was_found_before(scene, monkeypatch, later):
+    name = f"found-before-{later}"
+    version, few = scene.run(scene.model(name)), scene.run(scene.dataset(name, count=len(FINDINGS)))
+    (spots,) = rows().values()
+    first, second = (scene.run(scene.audit(f"{name}-{place}", version, few)) for place in (1, 2))
+    scene.run(scene.succeed(first, changes=by_halves, spots=spots))
+    if later == "failed":
+        scene.run(scene.fail(second))
+    else:
+        open_digest, told = "6" * 64, {version: VersionFacts(outcomes={"spot": "INCONCLUSIVE"}, spots="INCONCLUSIVE")}
+        outcome = AuditOutcome(version, "INCONCLUSIVE", "Nothing is settled", "INCONCLUSIVE", "")
+
+        async def succeed() -> None:
+            async with scene.store.transaction() as transaction:
+                await transaction.audits.succeed(second.name, result_digest=open_digest, artifacts=[], outcome=outcome)
+
+        scene.run(succeed())
+        read = ResultFacts.of
+
+        async def of(facts: ResultFacts, digest: str) -> Facts:
+            return told if digest == open_digest else await read(facts, digest)
+
+        monkeypatch.setattr(ResultFacts, "of", of)
+    browser = scene.browser("vera")
+
+    model = f"{PROJECT}/models/{name}"
+    seen = browser.get(f"/{model}")
+    shown = card(browser.get(f"/{PROJECT}"), model)
+
+    assert f'href="/{second.name}"' in seen.text
+    found = "DECISIVE</span> The decision for cat"
+    assert f'Found before by <a href="/{first.name}">' in seen.text
+    assert found in seen.text
+    assert found in shown

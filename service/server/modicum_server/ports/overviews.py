@@ -45,6 +45,9 @@ class Overviews(Protocol):
     async def audits_of_versions(self, project: str, versions: Sequence[str]) -> Mapping[str, Audit]:
         """The newest audit of each of these versions in whatever state, by version; those that have one."""
 
+    async def deciding_audits_of_versions(self, project: str, versions: Sequence[str]) -> Mapping[str, Audit]:
+        """The newest SUCCEEDED audit of each of these versions that is not INCONCLUSIVE, by version."""
+
     async def audits_of_model(self, model: str, *, limit: int) -> list[Audit]:
         """The SUCCEEDED audits of any version of a model, newest first."""
 

@@ -42,6 +42,12 @@ class PostgresOverviews:
         """The newest audit of each of these versions in whatever state, by version; those that have one."""
         return await self._audits(newest_ids(tables.audits, version_itself, versions, _AUDITS.project == project))
 
+    async def deciding_audits_of_versions(self, project: str, versions: Sequence[str]) -> Mapping[str, Audit]:
+        """The newest SUCCEEDED audit of each of these versions that is not INCONCLUSIVE, by version."""
+        decides = func.coalesce(_AUDITS.outcome["outcome"].astext, "") != "INCONCLUSIVE"
+        own, succeeded = _AUDITS.project == project, _AUDITS.state == AuditState.SUCCEEDED.value
+        return await self._audits(newest_ids(tables.audits, version_itself, versions, own, succeeded, decides))
+
     async def audits_of_model(self, model: str, *, limit: int) -> list[Audit]:
         """The SUCCEEDED audits of any version of a model, newest first."""
         named = versions_in(tables.audits)

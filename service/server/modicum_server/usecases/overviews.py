@@ -27,6 +27,9 @@ OLDER_READ = 8
 NEED_A_VERDICT = frozenset(WORST_FIRST[: WORST_FIRST.index("SUFFICIENT") + 1])
 """Outcomes that say what a person must look at: the model may rely on what it should not."""
 
+INCONCLUSIVE = "INCONCLUSIVE"
+"""The outcome of an audit that says nothing of the model: what was found before stands."""
+
 
 class Need(StrEnum):
     """Why something needs a person."""
@@ -57,7 +60,7 @@ class ModelLine:
     The audit is the newest that succeeded. `found` is what it says of the model; None where its result can no longer be
     read. `before` are older audits of the model, the newest first, OLDER_READ at most. `unjudged` is the newest of
     these with a finding of the same version that nobody judged since. `stands` is an older FAIL of the newest version
-    or of one that the verdict is on.
+    or of one that the verdict is on. `found_before` is what an older audit found where the newest is INCONCLUSIVE.
     """
 
     model: Model
@@ -68,6 +71,7 @@ class ModelLine:
     before: Sequence[Audit] = ()
     unjudged: "OlderFinding | None" = None
     stands: StandingFail | None = None
+    found_before: "OlderFinding | None" = None
 
     @property
     def is_verdict_older(self) -> bool:
@@ -134,7 +138,7 @@ class VersionLine:
     """A version with its newest verdict and its newest audit; None where there is none.
 
     `found` is what that audit says of it; None before it ended, and where its result can no longer be read. `stands` is
-    an older FAIL of the version.
+    an older FAIL of the version. `before` is what an older audit found where the newest ended and says nothing.
     """
 
     version: ModelVersion
@@ -142,6 +146,7 @@ class VersionLine:
     audit: Audit | None
     found: VersionFacts | None = None
     stands: StandingFail | None = None
+    before: OlderFinding | None = None
 
 
 class Overviews:
@@ -212,6 +217,7 @@ class Overviews:
             verdicts = await transaction.overviews.verdicts_of_versions(project, names)
             fails = await transaction.overviews.standing_fails(project, names)
             audits = await transaction.overviews.audits_of_versions(project, names)
+            deciding = await transaction.overviews.deciding_audits_of_versions(project, names)
         read = list(audits.values())
         lines = [
             VersionLine(
@@ -222,15 +228,19 @@ class Overviews:
             )
             for one in versions
         ]
-        return await asyncio.gather(*map(self._with_found, lines))
+        return await asyncio.gather(*(self._with_found(line, deciding.get(line.version.name)) for line in lines))
 
     async def facts(self, audit: Audit) -> Facts:
         """Return what the result of an audit says of each version, by name. The caller may see the audit."""
         return await self._facts.of(audit.result_digest)
 
-    async def _with_found(self, line: VersionLine) -> VersionLine:
-        facts = {} if line.audit is None else await self.facts(line.audit)
-        return replace(line, found=facts.get(line.version.name))
+    async def _with_found(self, line: VersionLine, deciding: Audit | None) -> VersionLine:
+        if line.audit is None:
+            return line
+        found = (await self.facts(line.audit)).get(line.version.name)
+        says_nothing = line.audit.state.terminal and (found is None or found.outcome == INCONCLUSIVE)
+        older = [deciding] if says_nothing and deciding is not None and deciding.name != line.audit.name else []
+        return replace(line, found=found, before=await self._found_before(older, line.version.name))
 
     async def _with_findings(self, line: ModelLine) -> ModelLine:
         if line.audit is None:
@@ -241,7 +251,16 @@ class Overviews:
             return line
         found = facts[own[-1]]
         unjudged = None if found.outcome in NEED_A_VERDICT else await self._unjudged(line, own[-1])
-        return replace(line, found=found, unjudged=unjudged)
+        older = line.before if found.outcome == INCONCLUSIVE else ()
+        return replace(line, found=found, unjudged=unjudged, found_before=await self._found_before(older, own[-1]))
+
+    async def _found_before(self, older: Sequence[Audit], version: str) -> "OlderFinding | None":
+        """Return what the first of these audits found of a version that is not INCONCLUSIVE."""
+        for audit in older:
+            found = (await self.facts(audit)).get(version, VersionFacts())
+            if found.outcome not in {"", INCONCLUSIVE}:
+                return OlderFinding(audit, found)
+        return None
 
     async def _unjudged(self, line: ModelLine, version: str) -> OlderFinding | None:
         """Return the newest finding of a version that an audit made before the newest, and that nobody judged since."""
