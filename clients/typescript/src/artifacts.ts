@@ -4,8 +4,9 @@ import { bytesToHex } from "@noble/hashes/utils.js";
 
 import type { Connection } from "./connection.js";
 import type { components } from "./contract.js";
-import { ModicumError } from "./errors.js";
+import { ModicumError, sourceChanged } from "./errors.js";
 import { SLOWEST_BYTES_PER_SECOND, TimeLimit } from "./limits.js";
+import { batchesOf, sendTogether } from "./small-uploads.js";
 
 type Missing = components["schemas"]["FindMissingArtifactsResponse"];
 
@@ -49,9 +50,14 @@ export async function upload(
   for (const content of contents) digests.push(await digestOf(content)); // one after the other: memory stays small
   const byDigest = new Map(digests.map((digest, place) => [digest, blobOf(contents[place] ?? "")]));
   const missing = await findMissing(connection, project, [...byDigest.keys()], signal);
-  await eachAtOnce([...missing], signal, ([digest, offset], ending) =>
-    sendResuming(connection, project, byDigest.get(digest) ?? new Blob(), { digest, offset, signal: ending }),
-  );
+  const blobOfDigest = (digest: string): Blob => byDigest.get(digest) ?? new Blob();
+  const lacking = [...missing].map(([digest, offset]) => ({ digest, offset, blob: blobOfDigest(digest) }));
+  await eachAtOnce(batchesOf(lacking), signal, async (batch, ending) => {
+    if (batch.length > 1 && (await sendTogether(connection, project, batch, ending))) return;
+    for (const { digest, offset, blob } of batch) {
+      await sendResuming(connection, project, blob, { digest, offset, signal: ending });
+    }
+  });
   return digests;
 }
 
@@ -165,14 +171,6 @@ async function requireReadable(blob: Blob): Promise<void> {
   } catch (error) {
     throw sourceChanged(error);
   }
-}
-
-function sourceChanged(cause: unknown): ModicumError {
-  return new ModicumError(
-    "the content changed while it was uploaded; upload it again once it is complete",
-    { reason: "SOURCE_CHANGED" },
-    { cause },
-  );
 }
 
 function blobOf(content: Content): Blob {

@@ -62,9 +62,19 @@ export async function errorOf(response: Response): Promise<ModicumError> {
   return notModicum(answer, { status: response.status, retryAfterSeconds: told });
 }
 
+/** The error of a content that is not what was hashed. */
+export function sourceChanged(cause: unknown): ModicumError {
+  return new ModicumError(
+    "the content changed while it was uploaded; upload it again once it is complete",
+    { reason: "SOURCE_CHANGED" },
+    { cause },
+  );
+}
+
 /** The error of reading a success as JSON. */
 export function errorOfReading(error: unknown): unknown {
-  return error instanceof SyntaxError ? notModicum("a reply that is not JSON", { status: OK }, { cause: error }) : error;
+  if (!(error instanceof SyntaxError)) return error;
+  return notModicum("a reply that is not JSON", { status: OK }, { cause: error });
 }
 
 function notModicum(answer: string, facts: Omit<Failure, "reason">, options?: ErrorOptions): ModicumError {

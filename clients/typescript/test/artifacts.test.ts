@@ -71,7 +71,7 @@ test("a refusal ends an upload", async () => {
 test("a refusal of one content ends the uploads of all others", async () => {
   const contents = ["a", "b", "c", "d", "e", "f", "g", "h"];
   const digests = await Promise.all(contents.map(digestOf));
-  const lacking = new Response(JSON.stringify({ missing: digests.map((digest) => ({ digest, receivedBytes: "0" })) }));
+  const begun = new Response(JSON.stringify({ missing: digests.map((digest) => ({ digest, receivedBytes: "1" })) }));
   let stopped = 0;
   const untilStopped = (signal: AbortSignal): Promise<Response> =>
     new Promise((resolve, reject) => {
@@ -80,7 +80,7 @@ test("a refusal of one content ends the uploads of all others", async () => {
       signal.addEventListener("abort", end);
     });
   const uploading = Array<typeof untilStopped>(5).fill(untilStopped);
-  const script = scripted(lacking, ...uploading, problem(403, "ROLE_INSUFFICIENT"));
+  const script = scripted(begun, ...uploading, problem(403, "ROLE_INSUFFICIENT"));
 
   await assert.rejects(upload(script.connection, "default", contents), { reason: "ROLE_INSUFFICIENT" });
 

@@ -141,3 +141,20 @@ test("what the project has is not sent again, and nothing is a content, too", as
   const sent = proxy.heads.filter((head) => head.startsWith("PUT ")).map((head) => head.split(" ")[1]);
   assert.deepEqual(sent, [...new Set(sent)]);
 });
+
+test("small images go up in one call, and their manifest by itself", async () => {
+  await using proxy = await BreakingProxy.before(ADDRESS, {});
+  const contents = [randomBytes(100_000), randomBytes(10)].map((bytes) => new Blob([bytes]));
+  const images = contents.map((content, place) => ({ item: `${place}.png`, content }));
+
+  await client(proxy.address).uploadImages(images);
+
+  const sent = proxy.heads.map((head) => head.split(" ")).filter(([, path]) => !path?.endsWith(":findMissing"));
+  assert.deepEqual(sent.map(([method]) => method), ["POST", "PUT"]);
+  assert.match(sent[0]?.[1] ?? "", /:uploadSmall$/);
+  const { missing } = await client().post("/v1/projects/{project}/artifacts:findMissing", {
+    params: { path: PROJECT },
+    body: { digests: await Promise.all(contents.map(digestOf)) },
+  });
+  assert.deepEqual(missing, []);
+});
