@@ -96,7 +96,7 @@ def test_a_decisive_class_shows_its_decisive_place_and_no_pattern_that_could_not
     text = said(FINDINGS, spots=spots)
     page = read(page_of(FINDINGS, spots=spots)).text
 
-    assert text.startswith("decisive “cat” follows one small spot.")
+    assert text.startswith("decisive “cat” often follows a small spot, in a different place in each picture.")
     assert "the spot (2 by 3 pixels, elsewhere in each) turns 75% of them into “cat”" in text
     assert "With the spot covered, 100% of the pictures lose “cat”" in text
     assert "The decision for cat follows a spot of 2x3 pixels whose place differs from picture to picture" in page
@@ -304,7 +304,7 @@ def test_several_classes_with_a_spot_are_listed_the_worst_first_with_the_way_to_
     opening = opening_of(page)
     text = read(f'<section class="opening{opening}</section>').text
     links = re.findall(r'<a href="#([^"]*)">([^<]*)</a>', opening)
-    assert text.startswith("decisive 8 of 8 classes each follow one small spot.")
+    assert text.startswith("decisive The decisions for 8 of 8 classes follow small spots.")
     assert [name for _, name in links] == ["kind 7", "kind 6", "kind 5", "kind 4", "kind 3", "and 3 more"]
     assert re.search(
         r"kind 7 85% \(0%\) by \d\d to \d+ points more 100% \(0%\) by 85 to 100 points more 20 kind 6", text

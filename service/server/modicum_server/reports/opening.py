@@ -181,13 +181,17 @@ def _of_shortcuts(rows: Sequence[Row], tested: Sequence[Row]) -> Finding:
     why = f"Called a shortcut because {worst['shortcut']}."
     by_loss = worst["shortcut"].startswith("the counterfactual set")
     next_step = f"{ONLY_THIS} If so, {MEND}." if by_loss else OUTSIDE_OBJECTS
-    claim = decided(rows, "a shortcut", tested) if all_lost_covered(rows) else turned(rows, tested, called="a shortcut")
+    claim = (
+        decided(rows, tested, called="shortcut")
+        if all_lost_covered(rows)
+        else turned(rows, tested, called="a shortcut")
+    )
     return SHORTCUT, claim, (*moved(rows), why), next_step
 
 
 def _of_spots(rows: Sequence[Row], tested: Sequence[Row]) -> Finding:
     outcome, shown = _worst_spots(rows)
-    claim = decided(shown, "one small spot", tested) if outcome is SpotOutcome.DECISIVE else turned(shown, tested)
+    claim = decided(shown, tested) if outcome is SpotOutcome.DECISIVE else turned(shown, tested)
     return outcome.value, claim, moved(shown), DOES_IT_BELONG if len(named(shown)) == 1 else DO_THEY_BELONG
 
 

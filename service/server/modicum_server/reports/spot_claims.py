@@ -17,6 +17,7 @@ from modicum_server.reports.spots import interval_note, more_text, ordered_rows,
 
 MOST_NAMED = 3
 """Classes that a claim names; of more it gives the number."""
+SEVERAL = {"spot": "small spots", "shortcut": "shortcuts"}
 MOST_LINES = 5
 """Classes of the table; of more it gives the number."""
 HOW_SURE = f"Of models that follow no spot, this test wrongly names at most {asked_text(ALPHA)}."
@@ -79,12 +80,26 @@ def names(rows: Sequence[Row], tested: Sequence[Row] = ()) -> str:
     return enumeration([quoted(row["label"]) for row in classes])
 
 
-def decided(rows: Sequence[Row], by: str, tested: Sequence[Row]) -> str:
-    """Return the claim that these classes, of those that were tested, follow something."""
+def decided(rows: Sequence[Row], tested: Sequence[Row], *, called: str = "spot") -> str:
+    """Return the claim that these classes, of those that were tested, follow something that is called so."""
     classes = named(rows)
-    if classes[0]["target_class"] is None:
-        return f"With all classes pooled, decisions follow {by}."
-    return f"{names(rows, tested)} {'follows' if len(classes) == 1 else 'each follow'} {by}."
+    if len(classes) > 1:
+        return f"The decisions for {names(rows, tested)} follow {SEVERAL[called]}."
+    (row,) = classes
+    pooled = row["target_class"] is None
+    subject = "With all classes pooled, decisions" if pooled else quoted(row["label"])
+    verb = "follow" if pooled else "follows"
+    if called != "spot":
+        return f"{subject} {verb} a {called}."
+    return f"{subject} {_follows(shown_place(row)['places'], verb)}."
+
+
+def _follows(places: Sequence[Row], verb: str) -> str:
+    """What is followed: a spot, those of both halves of the pictures, or a spot of each picture by itself."""
+    if any(place["kind"] == SpotKind.OWN for place in places):
+        return f"often {verb} a small spot, in a different place in each picture"
+    same = len({place_text(place) for place in places}) == 1
+    return f"{verb} one small spot" if same else f"{verb} small spots"
 
 
 def turned(rows: Sequence[Row], tested: Sequence[Row], *, called: str = "") -> str:
@@ -125,12 +140,12 @@ def quoted(label: str) -> str:
 
 def _of_several(classes: Sequence[Row]) -> tuple[str, ...]:
     covers = any(_matters_covered(row) for row in classes)
-    lost = "; covered, it takes the class away" if covers else ""
+    lost = "; covered, the share below loses it" if covers else ""
     places = [shown_place(row) for row in classes]
     shown = (_does_so(one["kind"], matched=place.get("matched", False)) for place in places for one in place["places"])
     compared = ", or ".join(dict.fromkeys(f"how often {each}" for each in shown))
     return (
-        f"Pasted onto other pictures, each spot turns them into its class{lost}. In brackets: {compared}. "
+        f"Pasted, each spot turns the share of other pictures below into its class{lost}. In brackets: {compared}. "
         f"{interval_note(shown_place(row) for row in classes)}".rstrip(),
         _how_sure(classes),
     )

@@ -1,0 +1,56 @@
+"""Claims of the first screen: they say no more than was measured."""
+
+from dataclasses import replace
+
+import pytest
+from modicum_server.domain.spots import SpotKind, SpotPlace, SpotRow
+
+from tests.measures.example_audit import VERSION
+from tests.reports.spot_rows import CORNER, FINDINGS, outcomes, rows
+from tests.reports.test_report_opening import said, several_spots
+
+ELSEWHERE = replace(CORNER, top=3)
+OWN = SpotPlace(SpotKind.OWN, 2, 3)
+LABELS = ("three", "seven")
+
+
+def halves_of(row: SpotRow, *places: SpotPlace) -> SpotRow:
+    """The row with a place for each half."""
+    (trial,) = row.trials
+    return replace(row, trials=tuple(replace(trial, half=half, place=place) for half, place in enumerate(places)))
+
+
+def pooled(place: SpotPlace) -> list[SpotRow]:
+    """A test of all classes together alone, which follow the place."""
+    (trial,) = rows(place)[VERSION][1].trials
+    return [SpotRow(None, 40, (replace(trial, pasted=outcomes(follow=True)),))]
+
+
+@pytest.mark.parametrize(
+    ("tested", "claim"),
+    [
+        ([halves_of(rows()[VERSION][1], CORNER, CORNER)], "“three” follows one small spot."),
+        ([halves_of(rows()[VERSION][1], CORNER, ELSEWHERE)], "“three” follows small spots."),
+        ([rows(OWN)[VERSION][1]], "“three” often follows a small spot, in a different place in each picture."),
+        (pooled(CORNER), "With all classes pooled, decisions follow one small spot."),
+        (
+            pooled(OWN),
+            "With all classes pooled, decisions often follow a small spot, in a different place in each picture.",
+        ),
+    ],
+    ids=["one place", "two places", "own places", "pooled", "pooled own places"],
+)
+def test_a_claim_says_one_spot_only_where_there_is_one(tested, claim):
+    text = said(FINDINGS, spots={VERSION: tested}, labels=LABELS, class_labels={VERSION: LABELS})
+
+    assert text.startswith(f"decisive {claim}")
+
+
+def test_several_classes_follow_spots_in_the_shares_that_the_table_has():
+    text = said(FINDINGS, spots=several_spots(2), labels=LABELS, class_labels={VERSION: LABELS})
+
+    assert text.startswith("decisive The decisions for “seven” and “three” follow small spots.")
+    assert (
+        "Pasted, each spot turns the share of other pictures below into its class; covered, the share below loses it."
+        in text
+    )
