@@ -59,7 +59,7 @@ def test_the_trails_of_both_stores_say_what_was_backed_up_and_restored(settings,
     (made,), (restored,) = [asyncio.run(entries(each["MODICUM_DATABASE_URL"])) for each in (settings, new)]
 
     assert (made.verb, made.principal, made.resource) == ("BackUp", "system:operator", f"backups/{digest}")
-    assert made.detail == f"1 artifacts of {len(CONTENT)} bytes"
+    assert made.detail == f"1 artifact of {len(CONTENT)} bytes"
     assert (restored.verb, restored.principal, restored.resource) == ("Restore", "system:operator", made.resource)
     assert restored.detail.startswith("store ")
 

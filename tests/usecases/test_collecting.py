@@ -193,8 +193,8 @@ async def test_the_trails_of_the_server_and_of_the_project_say_what_went(server)
 
     assert looked == []
     assert await told() == [
-        ("", "Collect", "system:operator", f"1 artifacts of {size} bytes, 0 orphans, 0 request ids"),
-        (PROJECT, "Collect", "system:operator", f"1 artifacts of {size} bytes"),
+        ("", "Collect", "system:operator", f"1 artifact of {size} bytes, 0 orphans, 0 request ids"),
+        (PROJECT, "Collect", "system:operator", f"1 artifact of {size} bytes"),
     ]
 
 

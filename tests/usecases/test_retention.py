@@ -351,7 +351,7 @@ async def test_the_trail_says_what_went(place, audited, keep):
         entries = [one for _, one in await transaction.trail.page(PROJECT, TrailFilter(), after="", limit=9)]
     [entry] = [one for one in entries if one.verb == "ApplyRetention"]
     assert (entry.principal, entry.resource) == ("system:operator", audited)
-    assert entry.detail.startswith("findings, kept for 30 days: 1 files of ")
+    assert entry.detail.startswith("findings, kept for 30 days: 1 file of ")
 
 
 async def test_an_audit_can_be_deleted_when_its_result_is_gone(place, audited, keep):

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from modicum.gate.counting import counted
 
 from modicum_server.amount_options import duration_of
 from modicum_server.command_parts import USAGE, end
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 #: Who uploads refers to it within minutes. Less would take what is on its way.
 SHORTEST_GRACE = timedelta(hours=1)
 ROW = "{:<10}  {:<64}  {:>15}  {}"
-FILES = "{:,} files that nothing else needs"
 
 
 def collect(
@@ -62,7 +62,7 @@ async def _run(settings: Settings, wanted: "Wanted") -> "Collection":
         await store.require_schema()
         artifacts = open_artifact_store(settings.artifacts_url)
         await refuse_mixed_stores(store, artifacts, settings)
-        typer.echo(ROW.format("KIND", "DIGEST", "BYTES", "HELD BY"))
+        typer.echo(ROW.format("KIND", "WHAT", "BYTES", "HELD BY"))
         return await collected(store, artifacts, wanted, _tell, tell_past=_tell_past)
 
 
@@ -72,14 +72,14 @@ def _tell(one: "Unreferred") -> None:
 
 
 def _tell_past(past: "Past") -> None:
-    typer.echo(ROW.format(past.kind, FILES.format(past.files), f"{past.file_bytes:,}", past.name))
+    files = counted(past.files, "file that nothing else needs", "files that nothing else needs")
+    typer.echo(ROW.format(past.kind, files, f"{past.file_bytes:,}", past.name))
 
 
 def _summary(done: "Collection") -> str:
-    what = (
-        f"{_past(done)}{done.artifacts:,} artifacts of {done.artifact_bytes:,} bytes, {done.orphans:,} orphans, "
-        f"{done.request_ids:,} request ids"
-    )
+    from modicum_server.usecases.operator_trail import unneeded_in_words
+
+    what = f"{_past(done)}{unneeded_in_words(done)}"
     return f"nothing was deleted; would go: {what}" if done.dry_run else f"deleted: {what}"
 
 
@@ -87,7 +87,5 @@ def _past(done: "Collection") -> str:
     """What retention no longer keeps; empty for nothing."""
     if not (done.past_findings or done.past_reports or done.past_images):
         return ""
-    return (
-        f"findings of {done.past_findings:,} audits, results of {done.past_reports:,} audits, images of "
-        f"{done.past_images:,} data sets, "
-    )
+    findings, reports = (counted(number, "audit") for number in (done.past_findings, done.past_reports))
+    return f"findings of {findings}, results of {reports}, images of {counted(done.past_images, 'data set')}, "

@@ -3,6 +3,8 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
+from modicum.gate.counting import counted
+
 from modicum_server.domain.backups import Backup
 from modicum_server.domain.collections import Collection, Unreferred
 from modicum_server.domain.trail import Verb
@@ -28,7 +30,7 @@ async def note_backup(store: Store, backup: Backup, digest: str) -> None:
     lost = f", {len(backup.damaged):,} of them missing or damaged" if backup.damaged else ""
     held = backup.artifacts
     async with store.transaction() as transaction:
-        detail = f"{held.count:,} artifacts of {held.total_bytes:,} bytes{lost}"
+        detail = f"{_artifacts(held.count, held.total_bytes)}{lost}"
         await record(transaction, THE_OPERATOR, Verb.BACK_UP, _name(digest), detail)
 
 
@@ -42,13 +44,19 @@ async def note_restore(store: Store, backup: Backup, digest: str) -> None:
 async def note_collection(transaction: Transaction, done: Collection, projects: Collected) -> None:
     """Write what a collection deleted, in the trail of each project that lost something, too."""
     for project, count in sorted(projects.artifacts.items()):
-        detail = f"{count:,} artifacts of {projects.size_bytes[project]:,} bytes"
+        detail = _artifacts(count, projects.size_bytes[project])
         await record(transaction, THE_OPERATOR, Verb.COLLECT, project, detail)
-    detail = (
-        f"{done.artifacts:,} artifacts of {done.artifact_bytes:,} bytes, {done.orphans:,} orphans, "
-        f"{done.request_ids:,} request ids"
-    )
-    await record(transaction, THE_OPERATOR, Verb.COLLECT, "collections", detail)
+    await record(transaction, THE_OPERATOR, Verb.COLLECT, "collections", unneeded_in_words(done))
+
+
+def unneeded_in_words(done: Collection) -> str:
+    """Return how much went because nothing needed it."""
+    orphans, request_ids = counted(done.orphans, "orphan"), counted(done.request_ids, "request id")
+    return f"{_artifacts(done.artifacts, done.artifact_bytes)}, {orphans}, {request_ids}"
+
+
+def _artifacts(count: int, size_bytes: int) -> str:
+    return f"{counted(count, 'artifact')} of {counted(size_bytes, 'byte')}"
 
 
 def _name(digest: str) -> str:

@@ -8,6 +8,8 @@ transactions of a bounded size. Whoever comes next carries on what was interrupt
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 
+from modicum.gate.counting import counted
+
 from modicum_server.domain.retention import Kept, Past
 from modicum_server.domain.trail import Verb
 from modicum_server.ports import Store, Transaction
@@ -53,7 +55,8 @@ async def _let_go(store: Store, project: str, kind: Kept, name: str, *, dry_run:
         if not days or not await transaction.retention.is_past(project, kind, name, days=days):
             return None
         gone = await transaction.retention.let_go(project, kind, name, days=days)
-        detail = f"{kind.lower()}, kept for {days:,} days: {gone.files:,} files of {gone.file_bytes:,} bytes"
+        files = f"{counted(gone.files, 'file')} of {counted(gone.file_bytes, 'byte')}"
+        detail = f"{kind.lower()}, kept for {counted(days, 'day')}: {files}"
         await record(transaction, THE_OPERATOR, Verb.APPLY_RETENTION, name, detail)
     return gone
 
