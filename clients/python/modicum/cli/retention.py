@@ -12,6 +12,7 @@ from modicum.cli.options import RUN, option
 from modicum.cli.registration import Group, command
 from modicum.client import Client
 from modicum.errors import InvalidArgument
+from modicum.gate.counting import counted
 from modicum.retention import Retention
 
 app = typer.Typer(
@@ -75,4 +76,5 @@ def _print(retention: Retention, *, as_json: bool) -> None:
         ("images", retention.images_days),
     )
     for what, days in named:
-        print_text(stdout(), f"{what}: {'kept' if not days else '1 day' if days == 1 else f'{days:,} days'}")
+        kept = counted(days, "day") if days else "kept"
+        print_text(stdout(), f"{what}: {kept}")

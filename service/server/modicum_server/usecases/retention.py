@@ -2,6 +2,8 @@
 
 from dataclasses import asdict
 
+from modicum.gate.counting import counted
+
 from modicum_server.domain.projects import Principal, Role
 from modicum_server.domain.retention import Kept, Retention
 from modicum_server.domain.trail import Verb
@@ -53,6 +55,4 @@ def retention_in_words(retention: Retention) -> str:
 
 
 def _days_in_words(days: int) -> str:
-    if not days:
-        return "kept"
-    return "1 day" if days == 1 else f"{days:,} days"
+    return counted(days, "day") if days else "kept"
