@@ -36,8 +36,9 @@ class Retentions(Protocol):
         """Whether it is past its time. It is locked: nothing begins to need it until the transaction ends."""
 
     async def let_go(self, project: str, kind: Kept, name: str, *, days: int) -> Past:
-        """Note that it is deleted now. Its files need no grace time any more, unless somebody asked for them since.
+        """Note that it is deleted now. Its files need no grace time any more.
 
+        Of IMAGES, a file for which somebody asked within these days keeps its grace time.
         Rows of findings are deleted by `delete_findings`.
         """
 
