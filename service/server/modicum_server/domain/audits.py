@@ -140,8 +140,8 @@ class Audit:
     """An audit as it stands. Audits of equal `reuse_key` have equal results.
 
     `erased` counts its pictures, over all of its data sets, that were erased after it ended. `outcome` is None until it
-    succeeds, and where an earlier release wrote the result. The two `delete_time`s say
-    when the retention of its project deleted its findings, and its result; None while they are kept.
+    succeeds, and where an earlier release wrote the result. The two `delete_time`s say when the retention of its
+    project deleted its findings, and its result; None while they are kept.
     """
 
     name: str
