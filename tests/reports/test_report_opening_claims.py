@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from modicum_server.domain.spots import SpotKind, SpotPlace, SpotRow
 
-from tests.measures.example_audit import VERSION
+from tests.measures.example_audit import OTHER_VERSION, VERSION, finding
 from tests.reports.spot_rows import CORNER, FINDINGS, outcomes, rows
 from tests.reports.test_report_opening import said, several_spots
 
@@ -54,3 +54,28 @@ def test_several_classes_follow_spots_in_the_shares_that_the_table_has():
         "Pasted, each spot turns the share of other pictures below into its class; covered, the share below loses it."
         in text
     )
+
+
+@pytest.mark.parametrize(
+    ("others", "claim"),
+    [
+        (rows(), "decisive Version 1: “three” follows one small spot. Both versions: decisive."),
+        (rows(follow=False), "decisive Version 1: “three” follows one small spot. 1 of 2 versions: decisive."),
+    ],
+    ids=["both", "one of them"],
+)
+def test_a_claim_about_one_of_several_versions_names_it(others, claim):
+    versions = (VERSION, OTHER_VERSION)
+    findings = [replace(one, model_version=name) for name in versions for one in FINDINGS]
+    spots = {VERSION: rows()[VERSION], OTHER_VERSION: others[VERSION]}
+
+    text = said(findings, versions=versions, spots=spots, labels=LABELS, class_labels=dict.fromkeys(versions, LABELS))
+
+    assert text.startswith(claim)
+
+
+def test_the_name_of_a_model_stays_as_it_is_written():
+    names = [f"projects/default/models/{name}/versions/1" for name in ("a", "b")]
+    findings = [finding(place, 3, model_version=name) for name in names for place in range(12)]
+
+    assert "a: " in said(findings, versions=names)[:40]

@@ -109,9 +109,16 @@ def _of_check(check: Check, names: Mapping[str, str]) -> Head:
 
 def _of_worst(openings: Sequence[Opening], worst: Opening, names: Mapping[str, str]) -> Head:
     alike = sum(one.outcome == worst.outcome for one in openings)
-    count = f"all {len(openings)} versions" if alike == len(openings) else f"{alike} of {len(openings)} versions"
-    said = f"{count[0].upper()}{count[1:]}: {worst.tag.text}. What follows is about {names[worst.model]}."
-    return worst.tag, worst.claim, (said, *worst.sentences[:1]), worst.next_step
+    name = names[worst.model]
+    subject = f"V{name[1:]}" if name.startswith("version ") else name
+    said = f"{_how_many(alike, len(openings))}: {worst.tag.text}. What follows is about {name}."
+    return worst.tag, f"{subject}: {worst.claim}", (said, *worst.sentences[:1]), worst.next_step
+
+
+def _how_many(alike: int, versions: int) -> str:
+    if alike < versions:
+        return f"{alike} of {versions} versions"
+    return "Both versions" if versions == 2 else f"All {versions} versions"  # noqa: PLR2004  two are "both"
 
 
 def _row(section: Section, tag: Tag, name: str, part: str) -> BoardRow:
