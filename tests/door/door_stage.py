@@ -144,6 +144,8 @@ def ordinary(method: str, names: Mapping[str, str]) -> Sequence[Mapping[str, Any
         "ListDatasetItems": {"parent": names.get("dataset")},
         "ListFindings": {"parent": names.get("audit")},
         "GetProject": {"name": PROJECT},
+        "GetRetention": {"parent": PROJECT},
+        "SetRetention": {"parent": PROJECT, "retention": {"findingsDays": 90}},
         "DeleteProject": {"name": PROJECT},
     }
     if method == "UploadArtifact":

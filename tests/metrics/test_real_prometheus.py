@@ -103,7 +103,7 @@ def test_only_known_labels_are_exposed_and_only_models_have_users_names(watched)
         *("method", "code", "le", "answer", "state", "reason", "dependency"),
         *("outcome", "stage", "level", "programs", "slot", "door"),
         *("project", "model", "version", "audit", "verdict", "dataset", "threshold", "alpha"),
-        *("fill", "canvas", "passes"),
+        *("fill", "canvas", "passes", "found", "headline"),
     }
     assert all(name.startswith("modicum_model_") for name in named)
 

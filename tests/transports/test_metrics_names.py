@@ -29,7 +29,9 @@ from tests.transports.transports_stage import seen
 
 TEAMS = ("apples", "pears")
 ENDED = datetime(2026, 1, 1, tzinfo=UTC)
-HEADLINE = Headline("EXACT", 0.9, 0.05, "MEAN", "3x8x8", 0, 20, 0.5, None, None, None, None, None, 0.25)
+HEADLINE = Headline(
+    "EXACT", 0.9, 0.05, "MEAN", "3x8x8", 0, 20, 0.5, None, None, None, None, None, 0.25, "DECISIVE", "a spot"
+)
 
 
 def reading(team: str) -> VersionReading:
