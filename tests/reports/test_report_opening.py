@@ -81,7 +81,7 @@ def test_a_spot_that_is_enough_is_not_said_to_be_needed():
 
     text = said(FINDINGS, spots=spots)
 
-    assert text.startswith("sufficient One small spot turns other pictures into “cat”.")
+    assert text.startswith("sufficient One small spot can turn other pictures into “cat”.")
     assert "With the spot covered" not in text
 
 
@@ -363,7 +363,7 @@ def test_classes_of_which_no_cover_mattered_have_no_column_of_covers():
 
     opening = opening_of(page_of(FINDINGS, spots=spots))
 
-    assert "Small spots turn other pictures into “dog” and “cat”." in opening
+    assert "Small spots can turn other pictures into “dog” and “cat”." in opening
     assert "Covered" not in opening
 
 

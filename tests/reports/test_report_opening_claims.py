@@ -46,6 +46,23 @@ def test_a_claim_says_one_spot_only_where_there_is_one(tested, claim):
     assert text.startswith(f"decisive {claim}")
 
 
+@pytest.mark.parametrize(
+    ("places", "claim"),
+    [
+        ((CORNER, ELSEWHERE), "Small spots can turn other pictures into “three”."),
+        ((OWN, OWN), "A small spot, in a different place in each picture, can turn other pictures into “three”."),
+    ],
+    ids=["two places", "own places"],
+)
+def test_a_claim_of_a_spot_that_is_enough_says_one_spot_only_where_there_is_one(places, claim):
+    row = halves_of(rows()[VERSION][1], *places)
+    kept = replace(row, trials=tuple(replace(trial, covered=outcomes(follow=False)) for trial in row.trials))
+
+    text = said(FINDINGS, spots={VERSION: [kept]}, labels=LABELS, class_labels={VERSION: LABELS})
+
+    assert text.startswith(f"sufficient {claim}")
+
+
 def test_several_classes_follow_spots_in_the_shares_that_the_table_has():
     text = said(FINDINGS, spots=several_spots(2), labels=LABELS, class_labels={VERSION: LABELS})
 

@@ -35,8 +35,8 @@ def test_a_spot_outside_the_objects_is_told_as_a_shortcut():
 @pytest.mark.parametrize(
     ("more", "claim"),
     [
-        (0, "One small spot turns other pictures into “cat”: a shortcut."),
-        (1, "Small spots turn other pictures into “cat” and “dog”: a shortcut."),
+        (0, "One small spot can turn other pictures into “cat”: a shortcut."),
+        (1, "Small spots can turn other pictures into “cat” and “dog”: a shortcut."),
     ],
 )
 def test_a_shortcut_that_is_enough_is_not_said_to_be_needed(more, claim):

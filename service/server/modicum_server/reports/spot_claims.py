@@ -91,24 +91,31 @@ def decided(rows: Sequence[Row], tested: Sequence[Row], *, called: str = "spot")
     verb = "follow" if pooled else "follows"
     if called != "spot":
         return f"{subject} {verb} a {called}."
-    return f"{subject} {_follows(shown_place(row)['places'], verb)}."
-
-
-def _follows(places: Sequence[Row], verb: str) -> str:
-    """What is followed: a spot, those of both halves of the pictures, or a spot of each picture by itself."""
-    if any(place["kind"] == SpotKind.OWN for place in places):
-        return f"often {verb} a small spot, in a different place in each picture"
-    same = len({place_text(place) for place in places}) == 1
-    return f"{verb} one small spot" if same else f"{verb} small spots"
+    places = shown_place(row)["places"]
+    return f"{subject} {'often ' if _are_own(places) else ''}{verb} {_spots(places)}."
 
 
 def turned(rows: Sequence[Row], tested: Sequence[Row], *, called: str = "") -> str:
     """Return the claim that a spot is enough, where covering it was not seen to matter, and what that is called."""
     classes, end = named(rows), f": {called}." if called else "."
+    places = shown_place(classes[0])["places"]
+    spots = SEVERAL["spot"] if len(classes) > 1 else f"{_spots(places)}{',' if _are_own(places) else ''}"
+    turn = f"{spots} can turn other pictures"
     if classes[0]["target_class"] is None:
-        return f"With all classes pooled, one small spot can turn other pictures{end}"
-    spots = "One small spot turns" if len(classes) == 1 else "Small spots turn"
-    return f"{spots} other pictures into {names(rows, tested)}{end}"
+        return f"With all classes pooled, {turn}{end}"
+    return f"{turn[0].upper()}{turn[1:]} into {names(rows, tested)}{end}"
+
+
+def _are_own(places: Sequence[Row]) -> bool:
+    return any(place["kind"] == SpotKind.OWN for place in places)
+
+
+def _spots(places: Sequence[Row]) -> str:
+    """What is followed: a spot, those of both halves of the pictures, or a spot of each picture by itself."""
+    if _are_own(places):
+        return "a small spot, in a different place in each picture"
+    same = len({place_text(place) for place in places}) == 1
+    return "one small spot" if same else SEVERAL["spot"]
 
 
 def all_lost_covered(rows: Sequence[Row]) -> bool:
