@@ -19,8 +19,8 @@ from tests.waiting import until
 DEPENDENCIES = ("database", "schema", "queue", "artifact_store")
 
 
-async def fetch(served, path: str, token: str = "") -> tuple[int, str]:
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
+async def fetch(served, path: str, token: str = "", **more: str) -> tuple[int, str]:
+    headers = ({"Authorization": f"Bearer {token}"} if token else {}) | more
     request = urllib.request.Request(f"http://127.0.0.1:{served.http_port}{path}", headers=headers)
 
     def answer() -> tuple[int, str]:

@@ -10,6 +10,7 @@ from modicum_server.domain.projects import Principal
 from modicum_server.errors import DependencyUnavailable, ModicumError, TokenInvalid, Unavailable
 from modicum_server.ports import Store, Transaction
 from modicum_server.transports.authentication import authenticate
+from modicum_server.transports.http.pages.hosts import is_loopback
 from modicum_server.transports.layers import GUESS_SECONDS
 from modicum_server.usecases.access import token_digest
 
@@ -19,8 +20,9 @@ AUTHENTICATION_SECONDS = 3.0
 class Scrapers:
     """Lets callers read metrics: on loopback, and elsewhere with a token.
 
-    A token shows the names of its projects, one for metrics those of all. While the database is away, a token that was
-    valid the last time is accepted: metrics are needed most then.
+    A token shows the names of its projects, one for metrics those of all. Without one, names show only to who calls
+    this machine by a name of loopback, so a site that points its own name here learns none. While the database is away,
+    a token that was valid the last time is accepted: metrics are needed most then.
     """
 
     def __init__(self, store: Store, *, names_on_loopback: bool) -> None:
@@ -37,7 +39,7 @@ class Scrapers:
         """
         authorization = request.headers.get("authorization", "")
         if not authorization and _on_loopback(request):
-            return self._without_token
+            return self._without_token if is_loopback(request.headers.get("host", "")) else NO_NAMES
         digest = token_digest(authorization)
         try:
             principal = await authenticate(self._store, authorization, AUTHENTICATION_SECONDS, find=_scraper)
