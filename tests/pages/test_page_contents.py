@@ -302,14 +302,20 @@ def test_two_audits_stand_side_by_side_with_differences_first(scene):
     found = said.partition("What was found")[2].partition("Figures")[0]
     assert re.search(r"beside version 1 Spot test: none ran \w.+\. Newest verdict: FAIL \d+ \w+ \d{4} beside v", found)
     assert re.search(r"beside version 2 Spot test: none ran \w.+\. Not judged yet\.", found)
-    assert "12 pictures of the 500 that were drawn from each audit are the same." in said
+    assert "12 pictures are in both audits." in said
     assert "The figures do not compare" not in said
     rates = "Overinterpretation rate 33% 14% to 61% n = 12 0% 0% to"
     assert rates in said
-    assert "cat, confidence 0.970, subset 4.7% cat, confidence 0.970, subset 47%" in said
+    assert (
+        "beside version 1: cat, confidence 0.970, subset 4.7% beside version 2: cat, confidence 0.970, subset 47%"
+        in said
+    )
     assert f'<option value="{audits[1]}">beside-right: beside version 2</option>' in chosen
 
 
+    assert '<input type="hidden" name="by" value="age">' in chosen
+    turned = whole(browser.get(f"/{PROJECT}/side-by-side?by=age&left={audits[1]}&right={audits[0]}"))
+    assert "beside version 1 beside beside version 2" in turned
 def test_audits_under_other_conditions_are_said_not_to_compare(scene):
     few = scene.run(scene.dataset("apart"))
     version = scene.run(scene.model("apart"))
