@@ -158,5 +158,6 @@ def test_words_lead_to_their_meaning(scene):
 
     named = set(re.findall(f'href="/{PROJECT}/words#([^"]+)"', seen))
     assert {"canvas", "pass", "fill", "control"} <= named
+    assert "covering it was not shown to lose the class often enough" in whole(words)
     assert named <= set(re.findall(r'<div id="([^"]+)"><dt>', words.text))
     assert "one evaluation of a model on one picture" in whole(words).lower()

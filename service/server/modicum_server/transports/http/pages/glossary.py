@@ -58,7 +58,10 @@ MEASURING: Final = (
 OUTCOMES: Final = (
     Word("SHORTCUT", "The model relies on something outside the object, or on the suspected cue."),
     Word("DECISIVE", "A spot turns other pictures into its class, and covering it loses the class."),
-    Word("SUFFICIENT", "A spot turns other pictures into its class; covering it does not lose the class."),
+    Word(
+        "SUFFICIENT",
+        "A spot turns other pictures into its class; covering it was not shown to lose the class often enough.",
+    ),
     Word("ACCURACY_FALLS", "Without the suspected cue, the model is right less often. ACCURACY_HOLDS: it is not."),
     Word("INCONCLUSIVE", "The pictures do not settle it. That is neither good nor bad; more of them may settle it."),
     Word("NONE_FOUND", "No spot was found among the places that were tried. NONE_SEEN says so of edge and background."),
