@@ -36,7 +36,9 @@ def test_from_the_audit_to_a_link_and_an_answer(scene: Scene, audit: str):
     assert f'href="/{audit}/new-review"' in browser.get(f"/{audit}").text
     made = browser.send(f"/{audit}/new-review", f"/{audit}/new-review", fraction="0.05")
     review = made.headers["Location"]
+    assert "What people see not asked yet" in whole(browser.get(review))
     assert "Nobody is invited yet" in browser.get(review).text
+    assert "Three or four people usually settle it" in browser.get(review).text
 
     invited = browser.send(review, f"{review}/invite", display_name="Bo")
     link = re.search(r"http://[^\s<]+(/review#[\w-]{43})", invited.text)[1]
@@ -50,11 +52,12 @@ def test_from_the_audit_to_a_link_and_an_answer(scene: Scene, audit: str):
     reviewer.answer(reviewer.picture_id(), "1")
     assert "Picture 2 of 24" in reviewer.page().text
     assert "1 of 24" in browser.get(review).text
+    assert "Three or four people usually settle it" not in browser.get(review).text
     assert f'href="{review}"' in browser.get(f"/{audit}").text
 
 
 def test_a_form_with_a_mistake_says_so(scene: Scene, audit: str):
-    for fraction, told in (("many", "a number"), ("2", "above 0 and below 1"), ("0.001", "no subset of at most 0.001")):
+    for fraction, told in (("many", "a number"), ("2", "above 0 and below 1"), ("0.001", "raise the largest subset")):
         seen = scene.browser("otto").send(f"/{audit}/new-review", f"/{audit}/new-review", fraction=fraction)
 
         assert (seen.status, told in seen.text) == (400, True), seen.text
