@@ -118,7 +118,9 @@ def test_an_audit_of_which_no_worker_holds_a_part_says_that_it_waits(scene):
     scene.run(scene.begin(audit, is_held=False))
 
     said = whole(scene.browser().get(f"/{audit.name}"))
-    assert re.search(r"No worker works on it now; it goes on when one is free\. (At most|Too little)", said)
+    assert re.search(
+        r"It waits: other audits have the workers, or none is up\. It goes on by itself\. (At most|Too little)", said
+    )
 
 
 def test_a_queued_audit_says_how_many_are_before_it(scene):
@@ -311,11 +313,11 @@ def test_two_audits_stand_side_by_side_with_differences_first(scene):
         in said
     )
     assert f'<option value="{audits[1]}">beside-right: beside version 2</option>' in chosen
-
-
     assert '<input type="hidden" name="by" value="age">' in chosen
     turned = whole(browser.get(f"/{PROJECT}/side-by-side?by=age&left={audits[1]}&right={audits[0]}"))
     assert "beside version 1 beside beside version 2" in turned
+
+
 def test_audits_under_other_conditions_are_said_not_to_compare(scene):
     few = scene.run(scene.dataset("apart"))
     version = scene.run(scene.model("apart"))
