@@ -5,9 +5,11 @@ from contextvars import ContextVar
 from dataclasses import replace
 
 import pytest
-from modicum_server.domain.audits import Stage
+from modicum_server.domain.audits import AuditState, Stage
 from modicum_server.domain.projects import Principal, Role
+from modicum_server.transports.http.pages.rendering import rendered
 from modicum_server.transports.http.pages.words import element_id
+from modicum_server.usecases.overviews import Work
 from modicum_server.usecases.pages import PageRequest
 from sqlalchemy import event
 
@@ -205,6 +207,18 @@ def test_an_empty_overview_is_loaded_anew_once_there_is_something(scene):
     assert after.headers["HX-Refresh"] == "true"
     assert f"/{EMPTY}/begun" not in browser.get(f"/{EMPTY}").text
     assert browser.get(f"/{OTHER}/begun").status == 404
+
+
+def test_two_links_of_the_work_have_a_space_between_them():
+    shown = rendered(
+        "work.html.j2",
+        project=PROJECT,
+        work=Work((), (), {}),
+        counts={state.value: 5 for state in AuditState},
+        may_audit=True,
+    )
+
+    assert re.search(r"5 audits have succeeded\.</a>\s<a [^>]+>Start an audit", shown)
 
 
 def test_an_audit_that_has_just_begun_does_not_count_to_none(scene):
