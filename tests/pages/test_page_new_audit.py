@@ -58,6 +58,20 @@ def test_a_new_audit_is_created_once_however_often_its_form_is_sent(scene):
     assert "QUEUED" in whole(browser.get(f"/{PROJECT}/audits/by-form"))
 
 
+def test_a_new_audit_offers_no_model_and_no_data_set_that_the_address_makes_up(scene):
+    page = scene.browser("otto").get(f"/{PROJECT}/new-audit?model=foo&dataset=bar")
+
+    assert page.status == 200
+    assert 'value="foo"' not in page.text
+    assert 'value="bar"' not in page.text
+
+
+def test_a_new_audit_says_how_many_images_the_policy_to_start_with_requires(scene):
+    said = whole(scene.browser("otto").get(f"/{PROJECT}/new-audit"))
+
+    assert "takes 30 at least, and hundreds to be sure. The policy to start with requires 100 eligible ones." in said
+
+
 def test_a_new_audit_offers_the_newest_version_that_is_ready(scene):
     ready = scene.run(scene.model("spoilt"))
     newest = scene.run(scene.unchecked("spoilt"))

@@ -179,6 +179,11 @@ def starting_policy() -> str:
     return resources.files("modicum.gate").joinpath("starting_policy.yaml").read_text(encoding="utf-8")
 
 
+def starting_images() -> int:
+    """Return how many eligible images that policy requires."""
+    return policy_of(starting_policy(), "the policy", today=date.min).require["eligible_images"]
+
+
 def _checked_project(name: str, asked: AskedPolicy) -> str:
     project = project_of("audit", name)
     check("policy", asked.text)

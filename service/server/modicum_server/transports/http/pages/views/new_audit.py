@@ -19,6 +19,7 @@ from modicum_server.transports.http.pages.page import Page
 from modicum_server.transports.http.pages.visits import Visit
 from modicum_server.usecases.audit_creation import AuditOptions
 from modicum_server.usecases.durations import longest_seconds
+from modicum_server.usecases.judging import starting_images
 from modicum_server.usecases.pages import PageRequest
 
 CHOICES_SHOWN = 500
@@ -112,6 +113,7 @@ async def _choices(visit: Visit) -> tuple[Sequence[Model], Sequence[Dataset]]:
     """Return the first models of the project, and its data sets with the newest first."""
     models = await visit.use_cases.models.page(visit.principal, visit.project, PageRequest(CHOICES_SHOWN))
     return models.rows, await visit.use_cases.datasets.newest(visit.principal, visit.project, limit=CHOICES_SHOWN)
+        policy_images=starting_images(),
 
 
 def _newest(models: Sequence[Model]) -> list[str]:
