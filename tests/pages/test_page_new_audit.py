@@ -33,7 +33,7 @@ def test_a_new_audit_has_its_cost_before_it_starts(scene):
 
     cost, smaller = passes(shown), passes(less)
     assert cost > smaller > 6 * 300
-    assert f"{round(cost * 0.001)} s in one slot of a worker" in whole(shown)
+    assert f"about {round(cost * 0.001)} s on an idle worker, longer if it is busy." in whole(shown)
     assert "6 images on a canvas of 8" in whole(shown)
     assert browser.get(f"/{PROJECT}/audits/only-priced").status == 404
 
