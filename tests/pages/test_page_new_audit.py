@@ -86,6 +86,7 @@ def test_a_new_audit_offers_the_newest_version_that_is_ready(scene):
     ("changed", "said"),
     [
         ({"threshold": "much"}, "Threshold: expected a number, got 'much'"),
+        ({"threshold": ""}, "Threshold: this is empty; type a number"),
         ({"threshold": "1.5"}, "Threshold: expected above 0 and below 1"),
         ({"sample": "13"}, "Images: expected at most the 12 items"),
         ({"seed": "-1"}, "Seed: expected"),

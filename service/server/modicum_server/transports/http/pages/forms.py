@@ -54,6 +54,8 @@ class Form:
 
     def _number(self, name: str, default: str, read: Callable[[str], float], expected: str) -> float:
         text = self.text(name) or default
+        if not text:
+            raise FieldInvalid(name, f"this is empty; type {expected}")
         try:
             return read(text)
         except ValueError:

@@ -1,6 +1,6 @@
 """A new audit by a form, with its cost before it is created."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -10,7 +10,7 @@ from modicum_server.domain.audits import Audit
 from modicum_server.domain.controls import CONTROLS
 from modicum_server.domain.datasets import Dataset
 from modicum_server.domain.models import Model, VersionState
-from modicum_server.domain.projects import Role
+from modicum_server.domain.projects import Principal, Role
 from modicum_server.domain.searches import Control, Fill
 from modicum_server.errors import AuditExists, ModicumError
 from modicum_server.transports.http.pages.audit_form import LABELS, OFFERED, AuditForm, draft_of
@@ -36,7 +36,19 @@ class Cost:
 
 
 async def _form(visit: Visit) -> Response:
-    return await _page(visit, AuditForm(model=visit.query("model"), dataset=visit.query("dataset")))
+    able = visit.use_cases
+    model = await _there(visit, "model", able.versions.get)
+    return await _page(visit, AuditForm(model=model, dataset=await _there(visit, "dataset", able.datasets.get)))
+
+
+async def _there(visit: Visit, field: str, get: Callable[[Principal, str], Awaitable[object]]) -> str:
+    """Return what the address names for a field; empty where the project has nothing of that name."""
+    name = visit.query(field)
+    try:
+        await get(visit.principal, name)
+    except ModicumError:
+        return ""
+    return name if name.startswith(f"{visit.project}/") else ""
 
 
 async def _cost(visit: Visit) -> Response:
@@ -101,6 +113,7 @@ async def _page(
         others=await _others(visit, asked, models),
         controls=[(name, CONTROLS[Control(name)].question, _is_asked(asked, name)) for name in OFFERED],
         fills=[fill.value for fill in Fill],
+        policy_images=starting_images(),
         default_passes=visit.settings.default_passes,
     )
 
@@ -113,7 +126,6 @@ async def _choices(visit: Visit) -> tuple[Sequence[Model], Sequence[Dataset]]:
     """Return the first models of the project, and its data sets with the newest first."""
     models = await visit.use_cases.models.page(visit.principal, visit.project, PageRequest(CHOICES_SHOWN))
     return models.rows, await visit.use_cases.datasets.newest(visit.principal, visit.project, limit=CHOICES_SHOWN)
-        policy_images=starting_images(),
 
 
 def _newest(models: Sequence[Model]) -> list[str]:
