@@ -6,6 +6,7 @@ import pty
 import re
 import signal
 import subprocess
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -18,9 +19,12 @@ LINK = re.compile(r"(http://127\.0\.0\.1:\d+/sign-in)#([\w-]{43})  ")
 
 
 def test_the_sign_in_link_stands_in_no_file(capsys):
-    _say_pages("http://127.0.0.1:7401", "secret")
+    _say_pages("http://127.0.0.1:7401", "secret", Path("data/token"))
 
-    assert capsys.readouterr().out == "pages  http://127.0.0.1:7401/\n"
+    assert capsys.readouterr().out == (
+        "pages  http://127.0.0.1:7401/\n"
+        "       (the sign-in link is shown on a terminal only; sign in with the token in data/token)\n"
+    )
 
 
 def test_commands_are_told_the_folder_unless_they_know_it(monkeypatch, capsys, tmp_path):

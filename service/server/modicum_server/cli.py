@@ -82,7 +82,7 @@ def up(
 
     def announce(addresses: ServerAddresses, link: str) -> None:
         http_url = f"{'https' if settings.tls_cert else 'http'}://{addresses.http_address}"
-        _say_pages(http_url, link)
+        _say_pages(http_url, link, folder.path / "token")
         typer.echo(f"gRPC   {addresses.grpc_address}")
         typer.echo(f"HTTP   {http_url}/metrics")
         typer.echo(f"token  {folder.path / 'token'}")
@@ -97,11 +97,13 @@ def up(
         end(NOT_COMPLETED, str(error))
 
 
-def _say_pages(http_url: str, link: str) -> None:
-    """Print the address of the pages, and on a terminal the link that signs in: no file is to hold it."""
+def _say_pages(http_url: str, link: str, token: Path) -> None:
+    """Print the address of the pages and how to sign in: on a terminal by a link, which no file is to hold."""
     typer.echo(f"pages  {http_url}/")
     if sys.stdout.isatty():
         typer.echo(f"       {http_url}/sign-in#{link}  (signs you in once, within five minutes)")
+    else:
+        typer.echo(f"       (the sign-in link is shown on a terminal only; sign in with the token in {token})")
 
 
 def _say_folder(path: Path) -> None:
