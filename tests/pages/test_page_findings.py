@@ -90,7 +90,7 @@ def test_a_result_that_can_no_longer_be_read_is_said_to_be_gone(scene, monkeypat
 
 
 def test_a_list_of_audits_shows_what_is_stored_of_them_and_reads_no_result(scene, monkeypatch):
-    audit = scene.run(scene.audit("told", TINY, FEW, seed=31))
+    audit = scene.run(scene.audit("told", TINY, scene.run(scene.dataset("told"))))
     outcome = AuditOutcome(TINY, "SUFFICIENT", "A spot suffices", "SUFFICIENT", "MITIGATED")
 
     async def succeed() -> None:
