@@ -4,36 +4,34 @@ import re
 
 import pytest
 from modicum_server.domain.projects import Principal, Role
-from modicum_server.usecases.pages import PageRequest
 from playwright.sync_api import expect
 
 from tests.pages.browsing import sign_in
 from tests.pages.page_reading import whole
-from tests.pages.pages_stage import PROJECT, PlainBrowser, picture
+from tests.pages.pages_stage import PROJECT, PlainBrowser
 from tests.tokens import add_token
 
 ARTIFACTS = f"/{PROJECT}/artifacts"
 EMPTY = "projects/bare"
-UNUSED = 4711
+UNUSED = b"bytes that nothing refers to"
 
 
 @pytest.fixture(scope="module")
 def unused(scene) -> str:
     """The digest of an artifact that nothing refers to."""
-    return scene.run(scene.hold(picture(UNUSED), PROJECT))
+    return scene.run(scene.hold(UNUSED, PROJECT))
 
 
 def test_each_artifact_has_its_size_and_leads_to_what_refers_to_it(scene, unused):
     browser = scene.browser("vera")
-    dataset = scene.run(scene.dataset("stored", 1))
-    data = scene.services.use_cases.datasets
-    (item,) = scene.run(data.items(scene.principals[PROJECT], dataset, PageRequest())).rows
+    dataset = scene.run(scene.dataset("stored", 1, item0="stored.png"))  # others hold its picture, none its manifest
+    found = scene.run(scene.services.use_cases.datasets.get(scene.principals[PROJECT], dataset))
 
-    used, lone = (browser.get(f"{ARTIFACTS}?digest={digest}") for digest in (item.image_digest, unused[:20]))
+    used, lone = (browser.get(f"{ARTIFACTS}?digest={digest}") for digest in (found.manifest_digest, unused[:20]))
 
     assert f'<a href="/{dataset}">datasets/stored</a>' in used.text
     assert unused in lone.text
-    assert f'data-name="Bytes" class="number">{len(picture(UNUSED)):,}<' in lone.text
+    assert f'data-name="Bytes" class="number">{len(UNUSED):,}<' in lone.text
     assert "nothing" in whole(lone)
 
 
@@ -41,7 +39,7 @@ def test_bytes_of_all_artifacts_are_told(scene, unused):
     seen = whole(scene.browser("vera").get(ARTIFACTS))
 
     (stored,) = re.findall(r"([\d,]+) bytes in all", seen)
-    assert int(stored.replace(",", "")) >= len(picture(UNUSED))
+    assert int(stored.replace(",", "")) >= len(UNUSED)
 
 
 def test_the_page_of_data_sets_leads_to_it(scene):
