@@ -306,6 +306,19 @@ def test_an_unsettled_test_outside_never_reads_as_none_found():
     assert "Whether a spot outside the objects decides is not settled for cat." in readings["spot"]["text"]
 
 
+def test_the_pictures_that_the_class_follows_most_are_the_first_examples():
+    sources = tuple(at for at in CAT_IMAGES for _ in range(PAIRS))
+    weak, strong = CAT_IMAGES[:15], CAT_IMAGES[15:]
+    here = tuple(at in strong or place % PAIRS == 0 for place, at in enumerate(sources))
+    none, zero = (False,) * len(sources), (0,) * len(sources)
+    made = SpotOutcomes(sources, tuple(range(CATS, IMAGES)) * PAIRS, here, none, zero, zero)
+
+    _, cats, _ = spot_test(replace(trial(follow=True), pasted=made))
+
+    assert [one["source"] for one in cats["examples"]] == list(strong[:EXAMPLES])
+    assert not set(weak) & {one["source"] for one in cats["examples"]}
+
+
 def test_examples_outside_the_objects_name_the_pixels_that_were_copied():
     regions = (SpotRegion(0, CATS, REGION),)
 

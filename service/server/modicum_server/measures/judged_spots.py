@@ -216,21 +216,35 @@ def _counts(half: int, outcomes: SpotOutcomes) -> list[dict[str, int]]:
 
 
 def _examples(trials: Sequence[SpotTrial]) -> list[dict[str, Any]]:
-    """Pairs in which the class followed the copy and not the place of comparison, each with the copied place."""
-    shown: list[dict[str, Any]] = []
-    for trial in trials:
-        corners = {window.source: (window.top, window.left) for window in trial.windows}
-        regions = {(region.source, region.other): region.subset for region in trial.regions}
-        pairs = zip(*(getattr(trial.pasted, name) for name in ("sources", "others", "here", "elsewhere")), strict=True)
-        sources: set[int] = set()
-        for source, other, here, elsewhere in pairs:
-            if here and not elsewhere and source not in sources and len(sources) < EXAMPLES:
-                sources.add(source)
-                region = regions.get((source, other))
-                top, left = corners.get(source, (trial.place.top, trial.place.left))
-                moved = {} if region is None else {"mask": _encoded(region.mask)}
-                place = _position_json(replace(trial.place, top=top, left=left))
-                shown.append({"source": source, "other": other, **place, **moved})
+    """Pairs in which the class followed the copy and not the place of comparison, each with the copied place.
+
+    Sources that the class follows most often come first. Outside the objects the first pairs do, because the library
+    keeps the copied pixels of these.
+    """
+    found = [one for trial in trials for one in _examples_of(trial)]
+    return [example for _, example in sorted(found, key=lambda one: -one[0])]
+
+
+def _examples_of(trial: SpotTrial) -> list[tuple[float, dict[str, Any]]]:
+    """The examples of a trial, at most one of a source, each with how much the class follows its source."""
+    counts = _counts(trial.half, trial.pasted)
+    follows = {one["source"]: (one["here"] - one["elsewhere"]) / one["pairs"] for one in counts}
+    if trial.outside:
+        follows = dict.fromkeys(follows, 0.0)
+    first: dict[int, int] = {}
+    pairs = zip(*(getattr(trial.pasted, name) for name in ("sources", "others", "here", "elsewhere")), strict=True)
+    for source, other, here, elsewhere in pairs:
+        if here and not elsewhere:
+            first.setdefault(source, other)
+    corners = {window.source: (window.top, window.left) for window in trial.windows}
+    regions = {(region.source, region.other): region.subset for region in trial.regions}
+    shown = []
+    for source in sorted(first, key=lambda each: -follows[each])[:EXAMPLES]:
+        region = regions.get((source, first[source]))
+        top, left = corners.get(source, (trial.place.top, trial.place.left))
+        moved = {} if region is None else {"mask": _encoded(region.mask)}
+        place = _position_json(replace(trial.place, top=top, left=left))
+        shown.append((follows[source], {"source": source, "other": first[source], **place, **moved}))
     return shown
 
 
