@@ -30,4 +30,4 @@ def render(
     document = read_verdict(verdict)
     write_verdict(document, outputs)
     with printing():
-        print_verdict(document, outputs, as_json=as_json)
+        print_verdict(document, [output.path for output in outputs], as_json=as_json)

@@ -111,7 +111,7 @@ def show_verdict(
     if judging.exit_zero and code != DONE:
         print_error(f"the exit code is 0 because of --exit-zero; without it, it is {code}")
     with printing():
-        print_verdict(document, outputs, as_json=judging.as_json, also=also)
+        print_verdict(document, [*(output.path for output in outputs), *also], as_json=judging.as_json)
 
 
 def write_verdict(document: Mapping[str, Any], outputs: Sequence[VerdictOutput]) -> None:
@@ -124,13 +124,10 @@ def write_verdict(document: Mapping[str, Any], outputs: Sequence[VerdictOutput])
         write_file(output.path, FORMS[output.suffix](document))
 
 
-def print_verdict(
-    document: Mapping[str, Any], outputs: Sequence[VerdictOutput], *, as_json: bool, also: Sequence[Path] = ()
-) -> None:
+def print_verdict(document: Mapping[str, Any], written: Iterable[Path], *, as_json: bool) -> None:
     """Print a verdict's document in ten lines at most, and the files that were written; or as JSON."""
     if as_json:
         print_json(document)
         return
-    written = [*(output.path for output in outputs), *also]
     for line in [*terminal_lines(document), *(f"wrote {path}" for path in written)]:
         print_text(stdout(), line)

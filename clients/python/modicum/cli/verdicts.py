@@ -61,4 +61,4 @@ def show(
         document = client.verdicts.document(verdict)
     write_verdict(document, outputs)
     with printing():
-        print_verdict(document, outputs, as_json=as_json)
+        print_verdict(document, [output.path for output in outputs], as_json=as_json)

@@ -13,7 +13,7 @@ LEAST_CLASS_IMAGES = 8
 """So many images that are predicted to be of a class bring a row of the spot test for it; the server has the same."""
 ROWS_SINCE = 5
 """Version of the result from which on a class with so many images has a row."""
-OTHER_DATASETS = ("out_of_distribution_dataset", "counterfactual_dataset")
+SECOND_DATASETS = ("out_of_distribution_dataset", "counterfactual_dataset")
 """Keys of the specification that name data sets beside the audited one."""
 BY_CLASS = "overinterpretation_rate"
 """A measure whose groups are images by predicted class."""
@@ -38,7 +38,7 @@ def beyond_bounds(document: Document) -> Differences:
 def _erased_elsewhere(document: Document) -> Differences:
     """An erasure from the audited images that left all of them. One from another data set may do so."""
     dataset, specification = document["dataset"], document["specification"]
-    if any(specification.get(name) for name in OTHER_DATASETS) or not is_whole(document):
+    if any(specification.get(name) for name in SECOND_DATASETS) or not is_whole(document):
         return
     if dataset.get("erased"):
         counted = max(search["counts"]["images"] for model in document["models"] for search in model["searches"])

@@ -81,16 +81,14 @@ class PostgresArtifacts:
 
     async def lock(self, digest: str) -> bool:
         """Hold the digest alone until the transaction ends, to store or delete its bytes. Return whether it is held."""
-        patience = func.set_config(IDLE_TIMEOUT, IDLE_ARTIFACT_TRANSACTION, True)
-        await self._connection.execute(select(func.pg_advisory_xact_lock(advisory_key("artifact", digest)), patience))
+        await self.lock_all([digest])
         return await self._held_anywhere(digest)
 
     async def lock_all(self, digests: Iterable[str]) -> None:
         """Hold these digests alone until the transaction ends. All lock in one order, so nobody waits in a circle."""
         patience = func.set_config(IDLE_TIMEOUT, IDLE_ARTIFACT_TRANSACTION, True)
-        await self._connection.execute(select(patience))
         each = func.unnest(literal(sorted(digests), ARRAY(Text))).column_valued("digest")
-        await self._connection.execute(select(func.pg_advisory_xact_lock(advisory_key("artifact", each))))
+        await self._connection.execute(select(func.pg_advisory_xact_lock(advisory_key("artifact", each)), patience))
 
     async def may_delete_bytes(self) -> bool:
         """Return whether no backup copies bytes now; if so, none begins until the transaction ends."""
@@ -106,19 +104,15 @@ class PostgresArtifacts:
 
     async def add(self, project: str, digest: str, size_bytes: int) -> Artifact:
         """Store the record, or return the one that is there. What the project stores stays locked."""
-        row = insert(tables.artifacts).values(project=project, digest=digest, size_bytes=size_bytes)
-        added = row.on_conflict_do_nothing().returning(tables.artifacts.c.digest)
-        if await self._connection.scalar(added) is not None:
-            await self._count(project, size_bytes)
-        record = await self.get(project, digest)
-        assert record is not None, "it was inserted, or was there"
+        (record,) = await self.add_all(project, {digest: size_bytes})
         return record
 
     async def add_all(self, project: str, sizes: Mapping[str, int]) -> list[Artifact]:
         """Store the records that are not there yet, and return all. What the project stores stays locked."""
         rows = [{"project": project, "digest": digest, "size_bytes": sizes[digest]} for digest in sorted(sizes)]
         added = insert(tables.artifacts).values(rows).on_conflict_do_nothing().returning(tables.artifacts.c.size_bytes)
-        await self._count(project, sum((await self._connection.scalars(added)).all()))
+        if new := (await self._connection.scalars(added)).all():
+            await self._count(project, sum(new))
         return await self.get_all(project, list(sizes))
 
     async def referrers(self, project: str, digest: str, *, besides: str = "") -> list[str]:

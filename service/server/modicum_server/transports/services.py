@@ -174,6 +174,12 @@ def build_services(
         holds=Holds(store),
         retentions=Retentions(store),
     )
+    call_rate = CallRate(settings.max_calls_per_second)
+    return _services(use_cases, metrics, call_rate, refused or RefusedAttempts(store))
+
+
+def _services(use_cases: UseCases, metrics: CallMetrics, call_rate: CallRate, refused: RefusedAttempts) -> Services:
+    """The methods of each service, over its use cases."""
     return Services(
         projects=ProjectMethods(use_cases.projects, use_cases.retentions),
         trust=TrustMethods(use_cases.trust_rules, use_cases.token_exchange),
@@ -185,8 +191,8 @@ def build_services(
             audits=use_cases.audits,
             creation=use_cases.audit_creation,
             findings=use_cases.findings,
-            watching=watching,
-            reports=reports,
+            watching=use_cases.watching,
+            reports=use_cases.reports,
             judging=use_cases.judging,
         ),
         verdicts=VerdictMethods(use_cases.verdicts),
@@ -194,8 +200,8 @@ def build_services(
         erasures=ErasureMethods(use_cases.erasing),
         holds=HoldMethods(use_cases.holds),
         use_cases=use_cases,
-        call_rate=CallRate(settings.max_calls_per_second),
-        refused=refused or RefusedAttempts(store),
+        call_rate=call_rate,
+        refused=refused,
     )
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from modicum.gate.counting import counted
+
 from modicum_server.domain.audits import Audit
 from modicum_server.domain.verdicts import Verdict
 
@@ -44,5 +46,5 @@ def later_line(stands: StandingFail) -> str:
     if stands.later is None:
         return ""
     images = stands.later_images
-    what = "verdict" if images is None else f"audit of {images:,} {'image' if images == 1 else 'images'}"
+    what = "verdict" if images is None else f"audit of {counted(images, 'image')}"
     return f"a later {what} was {stands.later.outcome}"
