@@ -9,9 +9,7 @@ from typing import BinaryIO
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """Yield a file that takes the place of `path` at the end of the block.
-
-    /dev/stdout and the like are written directly.
+    """Yield a file that takes the place of `path` at the end of the block; devices and pipes are written directly.
 
     An error within the block leaves the folder as it was.
 

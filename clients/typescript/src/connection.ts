@@ -120,7 +120,7 @@ export class Connection {
   /**
    * Sends a request once, and uses up its body: a copy of it would be held in memory.
    *
-   * Throws a ModicumError for every reply that is no success; UNREACHABLE if none came.
+   * Throws a ModicumError for every reply other than a success, and one with UNREACHABLE if no reply came.
    */
   async once(request: Request, signal: AbortSignal): Promise<Response> {
     const headers = new Headers(request.headers);

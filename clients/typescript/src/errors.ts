@@ -51,7 +51,7 @@ export class ModicumError extends Error {
   }
 }
 
-/** The error of a response that is no success. Its body is read. */
+/** The error that a failed response stands for. Reads its body. */
 export async function errorOf(response: Response): Promise<ModicumError> {
   const told = retryAfterSeconds(response.headers.get("Retry-After"));
   const text = await response.text().catch(() => "");

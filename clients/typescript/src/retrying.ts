@@ -3,7 +3,7 @@
 const FIRST_SECONDS = 0.1;
 const LONGEST_SECONDS = 5;
 
-/** For a call to a server that has never replied: about three seconds, so that a wrong address is told soon. */
+/** For a call to a server that has never replied: about three seconds, so that the caller soon learns of a wrong address. */
 export const CALL_ATTEMPTS = 6;
 /** For a server that has replied, and for streams: about a minute, the time that a restart takes. */
 export const PATIENT_ATTEMPTS = 16;

@@ -89,7 +89,7 @@ test("a refusal of one content ends the uploads of all others", async () => {
   assert.equal((await sent(script)).length, 6);
 });
 
-test("a content that changed is told as such", async (t) => {
+test("a content that changed is refused by name", async (t) => {
   const folder = await mkdtemp(join(tmpdir(), "modicum-"));
   t.after(() => rm(folder, { recursive: true }));
   const file = join(folder, "w.bin");

@@ -113,7 +113,7 @@ test("a caller's abort and the deadline end a call with different errors", async
   await ended;
 });
 
-test("a reply that is no problem says that no Modicum server is there", async () => {
+test("a reply without a problem document means that no Modicum server is there", async () => {
   const page = new Response("<html>", { status: 502 });
   const redirect = new Response(null, { status: 302, headers: { Location: "https://modicum.example" } });
 

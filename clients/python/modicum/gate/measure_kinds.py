@@ -1,7 +1,7 @@
 """What kind of number each measure of a result is, by its name: its unit, its evidence, how its interval was made.
 
-A measure is judged by the evidence that it has (`tails.number_of`). So a key that is none of its kind would choose by
-what it is judged. What the numbers say is not looked at.
+A measure is judged by the evidence that it has (`tails.number_of`). So whoever adds a key of another kind would choose
+the number that is judged. What the numbers say is not looked at.
 """
 
 from collections.abc import Iterator, Mapping

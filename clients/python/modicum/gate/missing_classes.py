@@ -1,8 +1,8 @@
 """Classes that a rule with `classes: all` asks for and that a measure says nothing of. Judges no number.
 
 A class that is never predicted has no group in a measure, so nothing is beyond a limit there. That must not pass.
-Which classes must be there is told by the labels of the rows, where every image has one: those of the data set. A
-result without rows, or with images without a label, does not tell, so all classes of the version must be there.
+If every row has a label, the labels of the rows must be there. A result without rows, or with an image without a label,
+does not tell which classes its data set has. Then all classes of the version must be there.
 """
 
 from collections.abc import Iterator, Mapping
