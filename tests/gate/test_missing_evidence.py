@@ -95,6 +95,16 @@ def test_strict_is_inconclusive_where_the_check_of_an_ensemble_beside_its_member
     assert told(verdict("preset: strict", whole)).get("mitigation") == outcome
 
 
+def test_strict_leaves_out_of_a_cut_audit_what_it_could_not_have_had():
+    whole = telling()
+    whole["stopping"] = {"planned": 640, "images": 200, "reason": "ASKED", "why": ["the budget is spent"], "cut": []}
+
+    given = verdict("preset: strict", whole)
+
+    assert set(given.left_out) == {COUNTERFACTUAL, "mitigation"}
+    assert told(given) == dict.fromkeys(SHORTCUT, "INCONCLUSIVE")
+
+
 def test_strict_judges_a_result_of_an_earlier_release_as_before():
     older = {**telling(), "schema_version": 4}
 

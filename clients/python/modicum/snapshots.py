@@ -55,8 +55,8 @@ class AuditSnapshot:
     Lists have neither. `failure_reason` is empty unless the audit failed. `reused_from` names the audit whose stored
     result was reused; else it is empty. `erased` counts pictures that were erased after it ended. `outcome` is what the
     result says, in short; None until the audit succeeds, and where a server of an earlier release wrote the result.
-    The two `delete_time`s say when the retention of the project deleted its findings, and its result; None while they
-    are kept.
+    `findings_delete_time` and `report_delete_time` say when the retention of the project deleted the findings and the
+    result; None while they are kept.
     """
 
     name: str

@@ -29,22 +29,24 @@ OF_SHORTCUT = frozenset({"shortcut", DROP, EXCESS})
 def left_out(policy: Policy, document: Document) -> Iterator[tuple[str, str]]:
     """Yield the rules of the preset that are left out, and why.
 
-    An audit that was cut may lack what it would have had in the end, so only what no audit of this kind has is left out
+    An audit that was cut may lack what it would have had in the end, so only what it could never have had is left out
     there.
 
     Raises:
         PolicyError: a rule of the policy's own needs what the audited images do not have.
     """
-    given = given_of(document)
-    demands = policy.preset in DEMANDING and document["schema_version"] >= TELLS_SINCE
+    given, tells = given_of(document), document["schema_version"] >= TELLS_SINCE
+    demands = policy.preset in DEMANDING and tells
     for rule in policy.rules:
         if of_another_dataset(rule, document):
             continue  # it is judged, and inconclusive
         lacks = lacking(rule, given)
         refuse_own_rule(rule, lacks)
-        if rule.mark is not None or not (lacks or is_whole(document)):
+        if rule.mark is not None:
             continue
-        if lacks or not (_has_evidence(rule, document) or (demands and _could_have_had(rule, document, given))):
+        has, could = _has_evidence(rule, document), tells and _could_have_had(rule, document, given)
+        never = lacks or (tells and not has and not could)
+        if never or (is_whole(document) and not (has or (demands and could))):
             yield rule.id, NOTHING
 
 
