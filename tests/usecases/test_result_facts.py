@@ -37,6 +37,29 @@ async def test_a_version_has_the_outcome_of_its_spot_test(tmp_path, spots, outco
     assert facts[VERSION].sentences
 
 
+async def test_the_strongest_spot_is_a_figure_with_its_class_beside_those_of_the_search(tmp_path):
+    store = open_artifact_store(str(tmp_path))
+    document, _ = document_and_rows(FINDINGS, spots=rows())
+
+    facts = (await ResultFacts(store).of(await store.put(canonical_json(document))))[VERSION]
+
+    spot = facts.figures["spot_pasted_difference"]
+    assert (spot.value, spot.n, spot.unit, spot.about, spot.is_headline) == (1.0, 20, "difference", "cat", True)
+    assert spot.low < spot.value == spot.high
+    assert facts.figures["accuracy"].about == ""
+
+
+async def test_the_spots_of_another_search_are_no_figure_of_this_one(tmp_path):
+    store = open_artifact_store(str(tmp_path))
+    document, _ = document_and_rows(FINDINGS, spots=rows())
+    document["spots"][0]["search_index"] = 1
+
+    facts = (await ResultFacts(store).of(await store.put(canonical_json(document))))[VERSION]
+
+    assert "accuracy" in facts.figures
+    assert "spot_pasted_difference" not in facts.figures
+
+
 async def test_an_ensemble_has_the_verdict_of_its_check_and_its_members_have_none(tmp_path):
     store, (one, other, both) = open_artifact_store(str(tmp_path)), (VERSION, *ENSEMBLE)
     findings = [finding(place, 2, model_version=name) for name in (one, other, both) for place in range(12)]

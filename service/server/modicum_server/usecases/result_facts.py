@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Any
 
 from modicum.gate.outcomes import badness, headline_of, shown_outcomes, spot_outcome, spot_rows, worst
+from modicum.gate.searched import search_index_of
 
 from modicum_server.domain.audits import AuditOutcome
 from modicum_server.domain.searches import TargetRule
@@ -28,7 +29,10 @@ READS_AT_ONCE = 4
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A measure of a version: its value and interval (None where it has none), over `n` of something."""
+    """A measure of a version: its value and interval (None where it has none), over `n` of something.
+
+    `about` is the class that it is of, where it is of one alone.
+    """
 
     title: str
     is_headline: bool
@@ -39,16 +43,17 @@ class Figure:
     n: int
     unit: str
     unavailable: str
+    about: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class VersionFacts:
     """What a result says of a version: sentences, the most important first, and the figures of one search.
 
-    That is the first search for the predicted class. Two figures compare if their `conditions` are equal. `failures`
-    are the items that gave no result, each with its reason: one more than MOST_FAILURES at most, so that
-    whoever shows these knows whether there are others. `spots` is the outcome of its spot
-    test; empty where none ran. `outcomes` are those of the controls that decide, by control.
+    That is the first search for the predicted class; the strongest spot of its spot test has figures, too.
+    Two figures compare if their `conditions` are equal. `failures` are the items that gave no result, each with its
+    reason: one more than MOST_FAILURES at most, so that whoever shows these knows whether there are others. `spots` is
+    the outcome of its spot test; empty where none ran. `outcomes` are those of the controls that decide, by control.
     `mitigation` is the verdict of the first check of the version as an ensemble; empty for other versions.
     """
 
@@ -163,7 +168,9 @@ def _facts(model: Mapping[str, Any], document: Mapping[str, Any]) -> VersionFact
     searches = [one for one in model.get("searches", ()) if _is_for_the_prediction(one.get("search", {}))]
     if not searches:
         return told
-    figures = {name: _figure(name, one) for name, one in searches[0]["measures"].items()}
+    search = search_index_of(document, searches[0]["search"])
+    measured = {**searches[0]["measures"], **_spot_measures(version, search, document)}
+    figures = {name: _figure(name, one) for name, one in measured.items()}
     conditions = _conditions(searches[0]["search"], document["specification"])
     return replace(told, figures=figures, conditions=conditions)
 
@@ -186,6 +193,12 @@ def _spots(version: str, document: Mapping[str, Any]) -> str:
     return spot_outcome(outcome, spot_rows(document, version))
 
 
+def _spot_measures(version: str, search_index: int, document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the measures of the strongest spot that was tested beside a search; none where no test ran there."""
+    own = (test for test in document.get("spots", ()) if test["model_version"] == version)
+    return next((test["measures"] for test in own if test.get("search_index", 0) == search_index), {})
+
+
 def _mitigation(version: str, document: Mapping[str, Any]) -> str:
     return next((check["verdict"] for check in document.get("mitigation", ()) if check["ensemble"] == version), "")
 
@@ -206,6 +219,7 @@ def _figure(name: str, measure: Mapping[str, Any]) -> Figure:
         n=measure.get("n", 0),
         unit=measure.get("unit", ""),
         unavailable=measure.get("unavailable") or "",
+        about=measure.get("parameters", {}).get("label", ""),
     )
 
 

@@ -4,8 +4,11 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from modicum.gate.spot_rule import NONE_LIMIT, PASTED_LIMIT
+
 from modicum_server.domain.audits import Audit
 from modicum_server.domain.projects import Principal, Role
+from modicum_server.domain.verdicts import VerdictRule
 from modicum_server.ports import Store
 from modicum_server.usecases.access import authorise
 from modicum_server.usecases.models import require_model
@@ -20,6 +23,21 @@ GLANCED_MEASURE = "overinterpretation_rate"
 
 
 @dataclass(frozen=True, slots=True)
+class Limit:
+    """A limit of a measure, in its unit: "at most" 0.05."""
+
+    words: str
+    value: float
+
+
+SPOT_MEASURE = "spot_pasted_difference"
+SPOT_LIMITS = (Limit("decides above", PASTED_LIMIT), Limit("none found below", NONE_LIMIT))
+"""Those of the spot test itself: no policy moves them."""
+RULE_LIMITS: Mapping[str, str] = {"max": "at most", "min": "at least"}
+"""In words, by the key of a policy. Limits of changes are no values of the measure, so they are left out."""
+
+
+@dataclass(frozen=True, slots=True)
 class TrendPoint:
     """A figure of one version by one audit. `broken` says what differs from the point before; empty if they compare."""
 
@@ -31,11 +49,12 @@ class TrendPoint:
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """A measure over the audits of a model, the oldest first."""
+    """A measure over the audits of a model, the oldest first, with the limits that it has."""
 
     name: str
     title: str
     points: Sequence[TrendPoint]
+    limits: Sequence[Limit] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +71,8 @@ class Trends:
         self._store = store
         self._facts = facts
 
-    async def of(self, principal: Principal, model: str, rules: Sequence[str] = ()) -> list[Trend]:
-        """Return the trends of the headline measures of a model, and of those that these rules judge.
+    async def of(self, principal: Principal, model: str, rules: Sequence[VerdictRule] = ()) -> list[Trend]:
+        """Return the trends of the headline measures of a model, and of those that rules judge, with their limits.
 
         Raises:
             FieldInvalid, ProjectNotFound, ModelNotFound
@@ -63,7 +82,8 @@ class Trends:
             await require_model(transaction, model)
             audits = await transaction.overviews.audits_of_model(model, limit=AUDITS_SHOWN)
         readings = await self._readings(model, audits)
-        return [_trend(name, readings) for name in _names(readings, {rule.replace("-", "_") for rule in rules})]
+        limits = {SPOT_MEASURE: SPOT_LIMITS} | {rule.id.replace("-", "_"): _limits(rule) for rule in rules}
+        return [_trend(name, readings, limits.get(name, ())) for name in _names(readings, set(limits))]
 
     async def at_a_glance(self, principal: Principal, project: str, models: Sequence[str]) -> Mapping[str, Trend]:
         """Return the trend of the overinterpretation rate of each of these models, by model, where two audits have it.
@@ -103,7 +123,11 @@ def _names(readings: Sequence[_Reading], judged: set[str]) -> list[str]:
     return list(dict.fromkeys(shown))
 
 
-def _trend(name: str, readings: Sequence[_Reading]) -> Trend:
+def _limits(rule: VerdictRule) -> tuple[Limit, ...]:
+    return tuple(Limit(RULE_LIMITS[one.name], one.value) for one in rule.limits if one.name in RULE_LIMITS)
+
+
+def _trend(name: str, readings: Sequence[_Reading], limits: Sequence[Limit] = ()) -> Trend:
     points: list[TrendPoint] = []
     before: Mapping[str, str] | None = None
     for reading in readings:
@@ -113,7 +137,7 @@ def _trend(name: str, readings: Sequence[_Reading]) -> Trend:
         broken = "" if before is None else _difference(before, reading.facts.conditions)
         points.append(TrendPoint(reading.audit, reading.model_version, figure, broken))
         before = reading.facts.conditions
-    return Trend(name, points[-1].figure.title, points)
+    return Trend(name, points[-1].figure.title, points, limits)
 
 
 def _difference(before: Mapping[str, str], after: Mapping[str, str]) -> str:

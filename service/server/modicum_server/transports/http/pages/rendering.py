@@ -7,6 +7,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from modicum.gate.counting import counted
 from modicum.gate.rendering import words as gate_words
+from modicum.gate.verdict import class_words
 
 from modicum_server.measures.number_words import confidence_text, share_text
 from modicum_server.transports.http.pages import review_words, words
@@ -20,6 +21,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = dict(
     id=words.id_of,
     label=words.label_of,
     element_id=words.element_id,
+    in_class=class_words,
     counted=counted,
     day=words.day,
     moment=words.moment,

@@ -1,14 +1,19 @@
-"""Draws trends as SVG: a dot for each figure, a bar for its interval, a line between figures that compare."""
+"""Draws trends as SVG: a dot for each figure, a bar for its interval, a line between figures that compare.
+
+Limits are lines across the drawing.
+"""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from modicum.gate.verdict import class_words
+
 from modicum_server.transports.http.pages.words import amount, label_of, reach
 from modicum_server.usecases.trends import Trend, TrendPoint
 
 WIDTH, HEIGHT = 640.0, 170.0
-LEFT, RIGHT, TOP, BOTTOM = 76.0, 16.0, 14.0, 26.0
+LEFT, RIGHT, TOP, BOTTOM = 84.0, 16.0, 14.0, 26.0
 TICKS = 3
 SMALL_WIDTH, SMALL_HEIGHT, MARGIN = 150.0, 34.0, 4.0
 ROUND = (1.0, 2.0, 5.0, 10.0)
@@ -44,6 +49,7 @@ class TrendDrawing:
     trend: Trend
     dots: Sequence[Dot]
     ticks: Sequence[Tick]
+    limits: Sequence[Tick]
     width: float = WIDTH
     height: float = HEIGHT
     left: float = LEFT
@@ -89,7 +95,7 @@ def small_drawing_of(trend: Trend) -> SmallDrawing:
 
 def drawing_of(trend: Trend) -> TrendDrawing:
     """Return the drawing of a trend that has at least one point."""
-    bottom, top = _range(trend.points)
+    bottom, top = _range(trend.points, [limit.value for limit in trend.limits])
 
     def y_of(value: float) -> float:
         return _y(value, (bottom, top), TOP, HEIGHT - BOTTOM)
@@ -110,14 +116,15 @@ def drawing_of(trend: Trend) -> TrendDrawing:
     ]
     values = [bottom + (top - bottom) * place / (TICKS - 1) for place in range(TICKS)]
     unit = trend.points[-1].figure.unit
-    return TrendDrawing(trend, dots, [Tick(y_of(value), amount(value, unit)) for value in values])
+    ticks = [Tick(y_of(value), amount(value, unit)) for value in values]
+    limits = [Tick(y_of(limit.value), f"{limit.words} {amount(limit.value, unit)}") for limit in trend.limits]
+    return TrendDrawing(trend, dots, ticks, limits)
 
 
-def _range(points: Sequence[TrendPoint]) -> tuple[float, float]:
-    """Return the ends of the axis: 0, and round numbers that hold every figure with its interval."""
-    ends = [
-        end for point in points for end in (point.figure.value, point.figure.low, point.figure.high) if end is not None
-    ]
+def _range(points: Sequence[TrendPoint], limits: Sequence[float] = ()) -> tuple[float, float]:
+    """Return the ends of the axis: 0, and round numbers that hold every figure with its interval, and the limits."""
+    figures = (point.figure for point in points)
+    ends = [end for one in figures for end in (one.value, one.low, one.high, *limits) if end is not None]
     low, high = -_rounded_up(-min(ends)), _rounded_up(max(ends))
     return low, high if high > low else low + 1.0
 
@@ -141,4 +148,6 @@ def _text(point: TrendPoint) -> str:
     interval = ""
     if figure.low is not None and figure.high is not None:
         interval = f" ({reach(figure.low, figure.high, figure.unit)})"
-    return f"{label_of(point.model_version)}: {amount(figure.value or 0.0, figure.unit)}{interval}, n = {figure.n:,}"
+    about = f", {class_words(figure.about)}" if figure.about else ""
+    value = amount(figure.value or 0.0, figure.unit)
+    return f"{label_of(point.model_version)}: {value}{interval}, n = {figure.n:,}{about}"

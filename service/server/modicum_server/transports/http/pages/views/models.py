@@ -32,8 +32,7 @@ async def _model(visit: Visit) -> Response:
     )
     lines = await visit.use_cases.overviews.versions(visit.principal, visit.project, versions.rows)
     judged = next((line.verdict for line in lines if line.verdict is not None), None)
-    rules = [] if judged is None else [rule.id for rule in judged.rules]
-    trends = await visit.use_cases.trends.of(visit.principal, name, rules)
+    trends = await visit.use_cases.trends.of(visit.principal, name, () if judged is None else judged.rules)
     return visit.render(
         "model.html.j2",
         model=model,
