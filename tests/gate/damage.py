@@ -101,7 +101,7 @@ def every_rule() -> str:
 
 
 AT_ANOTHER_LEVEL = f"preset: strict\naudit: {{level: 0.9}}\nrequire: {{passes: 200, images: 20}}\n{every_rule()}"
-AS_IT_IS = f"preset: report-only\naudit: {{controls: [spot, random:10:5]}}\n{every_rule()}\n  accuracy: {{min: 0.5}}"
+AS_IT_IS = f"preset: report-only\naudit: {{controls: [spot, random:10]}}\n{every_rule()}\n  accuracy: {{min: 0.5}}"
 OF_PAIRS = """  counterfactual: {expect: [ACCURACY_HOLDS]}
   counterfactual-changed-share: {max: 0.5, classes: all}"""
 SPOTS = """preset: strict

@@ -7,6 +7,7 @@ from enum import StrEnum
 from numbers import Integral, Real
 
 from modicum.errors import InvalidArgument
+from modicum.gate.asked_audit import FEWEST_PASSES
 from modicum.gate.fills import Fill
 from modicum.gate.stopping import Stopping
 from modicum.statistics import Statistics, statistics_message, statistics_value
@@ -55,11 +56,7 @@ class Control(StrEnum):
 
 
 #: Controls that search by themselves, with the smallest budget that the server accepts. Other controls take no budget.
-FEWEST_CONTROL_PASSES: Mapping[Control, int] = {
-    Control.CLASS_TARGETED: 10,
-    Control.FILL_ROBUST: 41,
-    Control.PIXEL_SUBSETS: 16,
-}
+FEWEST_CONTROL_PASSES: Mapping[Control, int] = {Control(name): passes for name, passes in FEWEST_PASSES.items()}
 
 
 @dataclass(frozen=True, slots=True)

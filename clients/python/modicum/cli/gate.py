@@ -34,7 +34,7 @@ from modicum.gate.unmeasured import unmeasured
 from modicum.gate.verdict import Verdict
 from modicum.gate.worst_spot import has_copied_spots
 from modicum.registries.candidate import Candidate
-from modicum.searches import DEFAULT_THRESHOLD
+from modicum.searches import DEFAULT_THRESHOLD, SearchMethod, TargetRule
 from modicum.statistics import Statistics
 
 
@@ -167,16 +167,34 @@ def search_of(audit: Mapping[str, Any]) -> SearchRequest:
     Raises:
         InvalidArgument: a control is unknown.
     """
-    named = audit.get("controls")
+    named, usual = audit.get("controls"), options.MethodOptions()
     return search_request(
         options.SearchOptions(
-            threshold=[audit.get("threshold", DEFAULT_THRESHOLD)],
+            threshold=_listed(audit.get("threshold", DEFAULT_THRESHOLD)),
             passes=audit.get("passes", 0),
             fill=Fill(audit.get("fill", Fill.MEAN)),
             seed=audit.get("seed", 0),
         ),
-        options.MethodOptions(),
-        options.ControlOptions(control=named, no_controls=named is not None and not named),
+        options.MethodOptions(
+            method=SearchMethod(audit.get("method", usual.method)),
+            pixels_per_step=audit.get("pixels_per_step", usual.pixels_per_step),
+            fraction=audit.get("fraction", usual.fraction),
+            target=[TargetRule(one) for one in _listed(audit.get("target", usual.target))],
+        ),
+        options.ControlOptions(
+            control=named,
+            no_controls=named is not None and not named,
+            pixel_subsets=audit.get("pixel_subsets"),
+            pixel_subsets_method=_method(audit.get("pixel_subsets_method")),
+        ),
         options.RunOptions(sample=audit.get("sample", 0), device=audit.get("device", "auto")),
         statistics=Statistics(level=audit.get("level"), alpha=audit.get("alpha")),
     )
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _method(name: str | None) -> SearchMethod | None:
+    return None if name is None else SearchMethod(name)

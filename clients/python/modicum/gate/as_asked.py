@@ -3,41 +3,64 @@
 from collections.abc import Mapping
 from typing import Any
 
+from modicum.gate.asked_audit import PIXEL_SUBSETS, Settings, asked_controls, searches_of, usual_search
 from modicum.gate.copies import distinct
 from modicum.gate.policy import Policy
 from modicum.gate.search_passes import WITH_BUDGET, has_budget, passes_an_image
 from modicum.gate.searched import asked_searches
 
 Document = Mapping[str, Any]
-#: What of the audit a search of the document must have been measured with.
-OF_A_SEARCH = ("threshold", "fill")
+FIELDS = {"target": "target_rule"}
+"""Keys of a policy that a search of the document has under another name."""
+USUAL = {"method": WITH_BUDGET}
+"""What a search is where the document does not tell; a number is 0."""
 ANY_DEVICE = "auto"
 
 
 def is_as_asked(search: Document, policy: Policy) -> bool:
-    """Return whether a search was asked for with the policy's threshold and fill."""
-    return all(search[name] == policy.audit[name] for name in OF_A_SEARCH if name in policy.audit)
+    """Return whether a search is one of those that the policy asks for; passes are looked at elsewhere."""
+    return any(_has(search, asked) for asked in searches_of(policy.audit))
+
+
+def is_the_usual_one(search: Document, policy: Policy) -> bool:
+    """Return whether a search is the one that the policy asks for and rules are about if they name none."""
+    at = usual_search(policy.audit)
+    return at is not None and _has(search, searches_of(policy.audit)[at])
 
 
 def not_as_asked(document: Document, policy: Policy) -> str:
     """Return that no search was measured as the policy asks, with what it asks for and what the searches have."""
-    asked = _settings(policy.audit, policy)
+    asked = searches_of(policy.audit)[usual_search(policy.audit) or 0]
     if not asked:
-        return "no search of the result was measured as the policy asks"
-    has = "; ".join(dict.fromkeys(_settings(search, policy) for search in asked_searches(document)))
-    return f"no search of the result was measured as the policy asks, with {asked}; the result has {has}"
+        return "the result has no search for the predicted class"
+    has = "; ".join(dict.fromkeys(_words(_told(search, asked)) for search in asked_searches(document)))
+    if has == _words(asked):
+        return f"the result has no search for the predicted class with {has}"
+    return f"no search of the result was measured as the policy asks, with {_words(asked)}; the result has {has}"
 
 
-def _settings(given: Document, policy: Policy) -> str:
-    """The settings that a policy asks for, as `given` has them: "threshold 0.9, fill mean"."""
-    return ", ".join(f"{name} {given[name]}" for name in OF_A_SEARCH if name in policy.audit)
+def _has(search: Document, asked: Settings) -> bool:
+    return _told(search, asked) == asked
 
 
-def weakness(document: Document, search: Document, policy: Policy) -> str:
-    """Return why the evidence is not what the policy asks for: measured otherwise, or too little; empty if neither."""
+def _told(search: Document, asked: Settings) -> Settings:
+    """What a search of the document has of the settings that are asked for."""
+    return {key: search.get(FIELDS.get(key, key), USUAL.get(key, 0)) for key in asked}
+
+
+def _words(settings: Settings) -> str:
+    """Settings in words: "threshold 0.9, fill mean"."""
+    return ", ".join(f"{key} {value}" for key, value in settings.items())
+
+
+def weakness(document: Document, search: Document, policy: Policy, number: int | None = None) -> str:
+    """Return why the evidence is not what the policy asks for: measured otherwise, or too little; empty if neither.
+
+    `number` is that of the search, where a rule names it so.
+    """
     return (
         _measured_otherwise(document, policy)
-        or _searched_otherwise(search["search"], policy)
+        or _searched_otherwise(search["search"], policy, number)
         or _controlled_otherwise(document["specification"], search["search"], policy)
         or _too_few(document, search["counts"], policy)
         or _too_few_passes(document, search["search"], policy)
@@ -61,15 +84,18 @@ def _device(document: Document) -> str:
     return str(document.get("parameters", {}).get("device", "one that it does not tell")).partition(":")[0]
 
 
-def _searched_otherwise(search: Document, policy: Policy) -> str:
+def _searched_otherwise(search: Document, policy: Policy, number: int | None) -> str:
     """Return in what a search differs from what the policy asks; empty if in nothing.
 
     It may differ where a rule names it by its number. A method without a budget finds subsets of other sizes than one
     with the budget that the policy asks for.
     """
-    for name in OF_A_SEARCH:
-        if name in policy.audit and search[name] != policy.audit[name]:
-            return f"the policy asks for {name} {policy.audit[name]}, this search was measured with {search[name]}"
+    listed = searches_of(policy.audit)
+    candidates = [listed[number]] if number is not None and len(listed) > 1 else listed
+    if not any(_has(search, asked) for asked in candidates):
+        asked, *_ = candidates
+        key, has = next((key, has) for key, has in _told(search, asked).items() if has != asked[key])
+        return f"the policy asks for {key} {asked[key]}, this search was measured with {has}"
     if "passes" not in policy.audit or has_budget(search):
         return ""
     return (
@@ -84,21 +110,16 @@ def _controlled_otherwise(specification: Document, search: Document, policy: Pol
     A control without a budget of its own has that of the search. One of 0 images ran on all.
     """
     ran = {plan["control"]: plan for plan in specification.get("controls", ())}
-    for text in policy.audit.get("controls", ()):
-        name, images, passes = asked_control(text)
+    for name, images, passes in asked_controls(policy.audit):
         plan = ran.get(name, {})
         if 0 < plan.get("images", 0) < images:
             return f"the policy asks for {name} on {images} images, it ran on {plan['images']} at most"
         if plan and (budget := plan.get("passes", 0) or search.get("passes", 0)) < passes:
             return f"the policy asks for {name} with {passes} passes, it had {budget}"
+    asked = policy.audit.get("pixel_subsets_method")
+    if asked and PIXEL_SUBSETS in ran and (method := ran[PIXEL_SUBSETS].get("method") or WITH_BUDGET) != asked:
+        return f"the policy asks for pixel_subsets by {asked}, it searched by {method}"
     return ""
-
-
-def asked_control(text: str) -> tuple[str, int, int]:
-    """Return the control that NAME, NAME:IMAGES or NAME:IMAGES:PASSES names, its images and passes; 0 if not told."""
-    name, *numbers = text.split(":")
-    images, passes = [*map(int, numbers), 0, 0][:2]
-    return name, images, passes
 
 
 def _too_few(document: Document, counts: Document, policy: Policy) -> str:

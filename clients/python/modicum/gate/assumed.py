@@ -8,10 +8,13 @@ passes): a source makes on average 8% of the other pictures its class.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from modicum.gate.as_asked import FIELDS
+from modicum.gate.asked_audit import PIXEL_SUBSETS, PREDICTED, asked_controls, searches_of
 from modicum.gate.assumed_measures import DIFFERING, IMAGES, MOST_TIMES, assumed_measure, of_class
 from modicum.gate.assumed_readings import assumed_numbers, open_reading
 from modicum.gate.policy import Policy
 from modicum.gate.readings_again import applied_rules
+from modicum.gate.search_passes import WITH_BUDGET, has_budget, passes_an_image
 
 VERSION, OTHER = (f"projects/default/models/assumed/versions/{number}" for number in (1, 2))
 DEFAULT_PASSES = 600
@@ -20,6 +23,13 @@ SPOT_PASSES, SPOT_IMAGES, SPOT_ROWS = 400, 300, 11
 """Of an image, the most that the spot test took on so many images of ten classes. One more row is of all of them."""
 OTHER_PASSES = 12
 """Of an image, what other controls take."""
+PIXEL_SUBSETS_PASSES = 300
+"""The budget that a server gives pixel subsets if nobody names one."""
+CANVAS = {"channels": 3, "height": 224, "width": 224}
+PIXELS_PER_STEP = 100
+"""Pixels that a server lets batched_gradient remove in each step on that canvas."""
+MOST_PASSES = 10**10
+"""More than any search takes on that canvas."""
 FOLLOWED, OF_SOURCES, SHARE = 11, 40, 0.29
 """Of 40 sources 11 make 29% of the other pictures their class, and the others none: 8% on average."""
 
@@ -47,45 +57,79 @@ def _runs(policy: Policy) -> set[str]:
 
 def assumed_passes(policy: Policy) -> tuple[float, str]:
     """Return the pass-equivalents of an image without the spot test, and what was assumed for that, in words."""
-    budget = policy.least_passes or DEFAULT_PASSES
-    runs = _runs(policy)
-    passes = budget * (1 + ("class_targeted" in runs)) + OTHER_PASSES
-    twice = " once more for class_targeted," if "class_targeted" in runs else ""
-    words = f"an image takes {passes:,} passes: {budget} for its search,{twice} {OTHER_PASSES} for other controls"
-    return float(passes), words
+    searches, budget = searches_of(policy.audit), _search_passes(policy)
+    predicted = sum(one.get("target", PREDICTED) == PREDICTED for one in searches)
+    controls = {name: passes for name, _, passes in asked_controls(policy.audit)}
+    again = (controls.get("class_targeted") or budget) * predicted if "class_targeted" in _runs(policy) else 0
+    pixels = (controls[PIXEL_SUBSETS] or PIXEL_SUBSETS_PASSES) if PIXEL_SUBSETS in controls else 0
+    passes = budget * len(searches) + again + pixels + OTHER_PASSES
+    parts = [
+        f"{budget:,} for its search" if len(searches) == 1 else f"{budget:,} for each of its {len(searches)} searches",
+        *([f"{again:,} for class_targeted"] if again else ()),
+        *([f"{pixels:,} for pixel_subsets"] if pixels else ()),
+        f"{OTHER_PASSES} for other controls",
+    ]
+    canvas = "" if has_budget(policy.audit) else f" of {CANVAS['height']}x{CANVAS['width']} pixels"
+    return float(passes), f"an image{canvas} takes {passes:,} passes: {', '.join(parts)}"
+
+
+def _search_passes(policy: Policy) -> int:
+    """The passes of one search of one image: the budget that the policy asks for, or what its method's steps take."""
+    if has_budget(policy.audit):
+        return policy.least_passes or DEFAULT_PASSES
+    steps = {"pixels_per_step": PIXELS_PER_STEP, **policy.audit}
+    return passes_an_image(steps, CANVAS, most=MOST_PASSES)
 
 
 def assumed_document(policy: Policy, classes: int) -> dict[str, Any]:
     """Return a result document with so many classes and the assumed measure of each rule of the policy."""
     names = _class_names(policy, classes)
-    asked = {name: policy.audit[name] for name in ("threshold", "fill") if name in policy.audit}
-    passes = policy.least_passes
     measures = _measures(policy, len(names))
-    searched: dict[str, Any] = {
-        "search": {"threshold": 0.9, "fill": "mean", "target_rule": "predicted", "passes": passes, **asked},
-        "measures": measures[""],
-        "readings": [],
-        "counts": {"images": IMAGES, "failed": 0, "eligible": IMAGES},
-    }
+    searches: list[dict[str, Any]] = [
+        {
+            "search": one,
+            "measures": measures[""],
+            "readings": [],
+            "counts": {"images": IMAGES, "failed": 0, "eligible": IMAGES},
+        }
+        for one in _searches(policy)
+    ]
     settings = {name: policy.audit.get(name, 0) for name in ("seed", "sample")}
     statistics = {"level": policy.audit.get("level", 0.95), "alpha": policy.audit.get("alpha", 0.05)}
     document: dict[str, Any] = {
         "schema_version": 4,
         "audit": "",
         "created": "",
-        "specification": {**settings, "statistics": statistics, "searches": [searched["search"]]},
+        "specification": {**settings, "statistics": statistics, "canvas": CANVAS, "searches": _searches(policy)},
         "specification_digest": "",
         "findings": {"digest": ""},
         "dataset": {"name": "", "labelled": IMAGES, "audited": IMAGES},
-        "models": [{"model_version": VERSION, "digest": "", "searches": [searched]}],
+        "models": [{"model_version": VERSION, "digest": "", "searches": searches}],
         "spots": [{"model_version": VERSION, "untested_classes": 0, "rows": list(_rows(names))}],
         "mitigation": [],
         **{part: [_entry(found)] for part, found in measures.items() if part},
     }
-    rules = applied_rules(document, VERSION, searched)
     read = {rule.known.name for rule in policy.rules if assumed_numbers(rule) is not None}
-    searched["readings"] = [open_reading(name, rules[name].statements) for name in sorted(read)]
+    for searched in searches:
+        rules = applied_rules(document, VERSION, searched)
+        searched["readings"] = [open_reading(name, rules[name].statements) for name in sorted(read)]
     return document
+
+
+def _searches(policy: Policy) -> list[dict[str, Any]]:
+    """The searches that the policy asks for, with what they are where it says nothing."""
+    usual = {
+        "threshold": 0.9,
+        "fill": "mean",
+        "method": WITH_BUDGET,
+        "pixels_per_step": PIXELS_PER_STEP,
+        "fraction": 0.0,
+    }
+    passes = policy.least_passes if has_budget(policy.audit) else 0
+    return [
+        {**usual, "passes": passes, "target_rule": PREDICTED, **{FIELDS.get(key, key): one[key] for key in one}}
+        for one in searches_of(policy.audit)
+    ]
 
 
 def _measures(policy: Policy, classes: int) -> dict[str, dict[str, Any]]:

@@ -16,7 +16,6 @@ from modicum.gate.policy import Policy
 
 SPREAD = 0.7
 """Standard deviation of the logarithms of the ratios; the simulations of the gate have the same."""
-CANVAS = {"channels": 3, "height": 224, "width": 224}
 TYPICAL_SIZE = 2_000
 """Pixels kept with the baseline."""
 MARGIN = 4.0
@@ -40,16 +39,13 @@ def with_assumed_rows(
     (model,) = document["models"]
     whole = {
         **document,
-        "specification": {
-            **document["specification"],
-            "canvas": CANVAS,
-            "searches": [search["search"] for search in model["searches"]],
-        },
         "models": [{**model, "mean_fill": [0.5]}],
         "parameters": {"device": "", "dtype": "", "versions": {}},
     }
-    ours, theirs = zip(*(_pair(at, classes, ratio) for at in range(IMAGES)), strict=True)
-    return {**whole, "rows": list(ours)}, {**whole, "rows": list(theirs)}
+    pairs = [_pair(at, classes, ratio) for at in range(IMAGES)]
+    searches = range(len(model["searches"]))
+    ours, theirs = ([{**pair[side], "search_index": at} for pair in pairs for at in searches] for side in (0, 1))
+    return {**whole, "rows": ours}, {**whole, "rows": theirs}
 
 
 def _pair(at: int, classes: int, ratio: float) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -65,7 +61,6 @@ def _row(at: int, label: int, *, right: bool, size: float) -> dict[str, Any]:
     return {
         "image_digest": f"{at:06d}",
         "model_version": VERSION,
-        "search_index": 0,
         "label": label,
         "predicted_class": label if right else label + 1,
         "eligible": True,

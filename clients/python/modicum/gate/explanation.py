@@ -1,7 +1,9 @@
 """A policy in words: what each rule does, when it fails and passes, and what it needs. Judges nothing."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
+from modicum.gate.asked_audit import searches_of, usual_search
 from modicum.gate.counting import counted
 from modicum.gate.policy import Inconclusive, Kind, Level, Policy, Rule
 
@@ -30,6 +32,7 @@ def explained(policy: Policy) -> Iterator[str]:
         f"error together. It passes where every such rule is within its limit, one-sided at {ONE_SIDED}. "
         f"Anything else is inconclusive and {INCONCLUSIVE_WORDS[policy.inconclusive]}."
     )
+    yield from _audit(policy.audit)
     if policy.require:
         floors = ", ".join(f"{name.replace('_', ' ')} {least}" for name, least in policy.require.items())
         yield f"Evidence below these floors is inconclusive: {floors}."
@@ -37,6 +40,30 @@ def explained(policy: Policy) -> Iterator[str]:
         yield ""
         yield from _rule(rule)
     yield from _exceptions(policy)
+
+
+def _audit(audit: Mapping[str, Any]) -> Iterator[str]:
+    """What is measured, and the numbers of the searches where there are several."""
+    if not audit:
+        return
+    told = f"The audit: {', '.join(_setting(key, value) for key, value in audit.items())}."
+    searches = searches_of(audit)
+    if len(searches) == 1:
+        yield told
+        return
+    listed = [key for key, value in audit.items() if isinstance(value, list)]
+    each = (", ".join(f"{key} {one[key]}" for key in one if key in listed) for one in searches)
+    numbered = "; ".join(f"{at}: {words}" for at, words in enumerate(each))
+    usual = f" A rule without `search` is about search {usual_search(audit)}."
+    yield f"{told} Its {len(searches)} searches: {numbered}.{usual}"
+
+
+def _setting(key: str, value: Any) -> str:
+    """A key and its value, a list in words and what is true or false as the file has it."""
+    if value == []:
+        return f"no {key}"
+    values = value if isinstance(value, list) else [value]
+    return f"{key} {' and '.join(str(one).lower() if isinstance(one, bool) else str(one) for one in values)}"
 
 
 def requirement(rule: Rule) -> str:

@@ -12,7 +12,7 @@ from datetime import date
 from typing import Any
 
 from modicum.errors import PolicyError
-from modicum.gate.as_asked import is_as_asked, not_as_asked, weakness
+from modicum.gate.as_asked import is_as_asked, is_the_usual_one, not_as_asked, weakness
 from modicum.gate.baseline_file import WAY_OUT, Compared, baseline_side, compared
 from modicum.gate.baselines import Comparison, baseline_checks
 from modicum.gate.ensembles import beside_their_members, can_be_judged, ensemble_check
@@ -140,12 +140,14 @@ def _against(
         classes, left = classes_of(document, version), not_audited(document)
         beside = Comparison(version, ours, search["search"], baseline, classes, left)
         for check in baseline_checks(rule, beside):
-            yield _unless_weak(check, document, search, policy)
+            yield _unless_weak(check, document, search, policy, rule.search)
 
 
-def _unless_weak(check: Check, document: Document, search: Document, policy: Policy) -> Check:
+def _unless_weak(
+    check: Check, document: Document, search: Document, policy: Policy, number: int | None = None
+) -> Check:
     """The check; inconclusive where the evidence is weaker than the policy asks, or was measured otherwise."""
-    weak = weakness(document, search, policy)
+    weak = weakness(document, search, policy, number)
     nothing = replace(check, judgeable=False, passes=False, against_baseline=False, reason=weak, unsettled="")
     return nothing if weak else check
 
@@ -193,7 +195,7 @@ def _of_model(rule: Rule, document: Document, model: Document, policy: Policy) -
         yield Check(model_version=version, judgeable=False, reason=_why_no_search(rule, document, model, policy))
         return
     for check in _each(rule, document, model, search, policy):
-        yield _unless_weak(check, document, search, policy)
+        yield _unless_weak(check, document, search, policy, rule.search)
 
 
 def _each(rule: Rule, document: Document, model: Document, search: Document, policy: Policy) -> Iterator[Check]:
@@ -215,7 +217,7 @@ def _search(rule: Rule, document: Document, model: Document, policy: Policy) -> 
         searches = model["searches"]
         return searches[rule.search] if rule.search < len(searches) else None
     as_asked = [
-        dict(search) for search in model["searches"] if _is_plain(search) and is_as_asked(search["search"], policy)
+        dict(search) for search in model["searches"] if _is_plain(search) and is_the_usual_one(search["search"], policy)
     ]
     tested = [one for one in as_asked if rule.known.is_spot and spot_test(document, model["model_version"], one)]
     return next(iter(tested or as_asked), None)

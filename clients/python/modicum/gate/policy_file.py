@@ -7,6 +7,7 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from modicum.errors import PolicyError
+from modicum.gate.asked_audit import beyond_searches, impossible, unsearched
 from modicum.gate.catalogue import did_you_mean, known_rules
 from modicum.gate.marked_yaml import Mark, Marked, Path, marked_yaml
 from modicum.gate.policy import (
@@ -86,7 +87,9 @@ def policy_of(text: str, file: str, *, today: date) -> Policy:
         )
     _refuse(_form_problems(marked))
     _refuse(_meaning_problems(marked, today))
-    return _policy(marked, hashlib.sha256(text.encode()).hexdigest())
+    policy = _policy(marked, hashlib.sha256(text.encode()).hexdigest())
+    _refuse(_search_problems(marked, policy))
+    return policy
 
 
 def _refuse(problems: Iterator[Problem]) -> None:
@@ -138,6 +141,8 @@ def _meaning_problems(marked: Marked, today: date) -> Iterator[Problem]:
     policy = marked.value
     if not isinstance(policy["version"], int):  # JSON Schema takes 1.0 for 1
         yield marked.value_mark(("version",)), f"version: expected 1, got {policy['version']}; write 1"
+    for path, problem in impossible(policy.get("audit", {})):
+        yield marked.value_mark(("audit", *path)), problem
     for name, given in policy.get("rules", {}).items():
         yield from _rule_problems(marked, name, {"level": given} if isinstance(given, str) else given)
     for part in ("accept", "waivers"):
@@ -147,6 +152,15 @@ def _meaning_problems(marked: Marked, today: date) -> Iterator[Problem]:
                 yield marked.value_mark((part, index, "rule")), f"unknown rule {entry['rule']!r}; {hint}"
     for index, entry in enumerate(policy.get("waivers", ())):
         yield from _expiry_problems(marked, ("waivers", index, "expires"), entry["expires"], today)
+
+
+def _search_problems(marked: Marked, policy: Policy) -> Iterator[Problem]:
+    """Rules about a search that the policy does not ask for."""
+    if problem := unsearched(policy.audit, policy.rules):
+        yield marked.value_mark(("audit", "target")), problem
+    for rule in policy.rules:
+        if problem := beyond_searches(policy.audit, rule):
+            yield marked.value_mark(("rules", rule.id, "search")), problem
 
 
 def _rule_problems(marked: Marked, name: str, given: Mapping[str, Any]) -> Iterator[Problem]:

@@ -99,6 +99,7 @@ def expected_by(error: Any) -> str:
         "exclusiveMaximum": lambda: f"a number below {wanted}",
         "minItems": lambda: f"a list with at least {'one entry' if wanted == 1 else f'{wanted} entries'}",
         "maxItems": lambda: f"a list with at most {wanted} entries",
+        "uniqueItems": lambda: "a list of different entries",
         "minLength": lambda: "some text",
         "minProperties": lambda: "one key",
         "maxProperties": lambda: "one key alone",

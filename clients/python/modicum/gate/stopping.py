@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from modicum.gate.asked_audit import usual_search
 from modicum.gate.early_stop import Looks
 from modicum.gate.policy import Kind, Level, Policy, Rule
 from modicum.gate.tails import ONE_SIDED, Number, number_of, p_beyond, p_within
@@ -61,8 +62,9 @@ def stopping_of(policy: Policy) -> Stopping:
     """
     errors = [rule for rule in policy.rules if rule.level is Level.ERROR]
     waived = {waiver.rule for waiver in policy.waivers}
-    limited = [rule for rule in errors if _is_limit(rule) and rule.id not in waived]
-    limits = tuple(limit for rule in limited for limit in _limits_of(rule, policy.error_budget / len(errors)))
+    search = usual_search(policy.audit) or 0
+    limited = [rule for rule in errors if _is_limit(rule, search) and rule.id not in waived]
+    limits = tuple(limit for rule in limited for limit in _limits_of(rule, search, policy.error_budget / len(errors)))
     return Stopping(
         limits=limits,
         within_ends=bool(limits) and len(limited) == len(errors),
@@ -70,11 +72,12 @@ def stopping_of(policy: Policy) -> Stopping:
     )
 
 
-def _limits_of(rule: Rule, error: float) -> Iterator[ShareLimit]:
+def _limits_of(rule: Rule, search: int, error: float) -> Iterator[ShareLimit]:
     classes = rule.classes if isinstance(rule.classes, tuple) else ("",)
     for label in classes:
         yield ShareLimit(
             measure=rule.known.name,
+            search_index=search,
             at_most=rule.max,
             at_least=rule.min,
             error=error / len(classes),
@@ -82,12 +85,12 @@ def _limits_of(rule: Rule, error: float) -> Iterator[ShareLimit]:
         )
 
 
-def _is_limit(rule: Rule) -> bool:
-    """Whether a rule is about a share of the first search, as a whole or of classes that it names.
+def _is_limit(rule: Rule, search: int) -> bool:
+    """Whether a rule is about a share of the usual search, as a whole or of classes that it names.
 
     A limit of 0 or 1 settles nothing early, and nothing but shares is looked at before the end.
     """
-    of_search = rule.known.kind is Kind.MEASURE and not rule.known.part and rule.search in {None, 0}
+    of_search = rule.known.kind is Kind.MEASURE and not rule.known.part and rule.search in {None, search}
     limits = [limit for limit in (rule.max, rule.min) if limit is not None]
     of_share = rule.known.range == SHARES and bool(limits) and all(0 < limit < 1 for limit in limits)
     known = rule.classes is None or isinstance(rule.classes, tuple)
