@@ -82,8 +82,11 @@ def test_metadata_without_labels_leaves_those_of_class_folders(tmp_path, name, t
     [
         ('{"file_name": "a.jpg", "label": 3}\n{"file_name": "a.jpg", "label": 4}', "line 2: a.jpg already has a label"),
         ('{"file_name": "a.jpg", "label": 3}\n{"label": 4}', "line 2: expected file_name, and label"),
-        ('{"file_name": "a.jpg", "label": 3}\n{"file_name": "b.jpg", "label": [4]}', "line 2: expected file_name, and"),
-        ('{"file_name": "a.jpg", "label": true}', "line 1: expected file_name, and label"),
+        (
+            '{"file_name": "a.jpg", "label": 3}\n{"file_name": "b.jpg", "label": [4]}',
+            "line 2: expected label as a name",
+        ),
+        ('{"file_name": "a.jpg", "label": true}', "line 1: expected label as a name or a class"),
         (
             '{"file_name": "a.jpg", "label": 3}\n{',
             "line 2: expected JSON with file_name and label, but it is not valid",
@@ -146,7 +149,7 @@ def test_an_ambiguous_folder_is_refused_with_the_reason(tmp_path, names, csv, sa
 def test_a_missing_or_unknown_source_is_refused(tmp_path):
     with pytest.raises(InvalidSource, match="not found; expected a folder of images"):
         find_images(tmp_path / "absent")
-    with pytest.raises(InvalidSource, match=r"a folder of images, a \.csv, an \.npz, or one image"):
+    with pytest.raises(InvalidSource, match=r"a folder of images, a \.csv, an \.npz, a \.tar, or one image"):
         find_images(write(tmp_path, "a.zip") / "a.zip")
 
 

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import tarfile
 
 import numpy as np
 import pytest
@@ -159,6 +160,9 @@ def _expect_identity(client, place, model, audit):
     """An equal upload returns what exists. A changed data set of the same name, and a deletion in use, are refused."""
     assert register(client, place) == model
     assert client.datasets.upload("holdout", place / "photos", boxes=place / "boxes.csv").item_count == 4
+    with tarfile.open(place / "photos.tar", "w") as archive:
+        archive.add(place / "photos", arcname="")
+    assert client.datasets.upload("holdout", place / "photos.tar", boxes=place / "boxes.csv").item_count == 4
     again = client.audits.create(models=["m"], dataset="holdout", thresholds=[0.34], passes=40, pixel_subsets=40)
     assert again.snapshot.reused_from == audit.name
     (place / "photos" / "dog" / "b.png").write_bytes((place / "photos" / "cat" / "a.png").read_bytes())

@@ -135,7 +135,9 @@ def test_one_image_is_a_data_set(tmp_path, name):
 def test_another_file_is_refused_with_what_is_accepted(tmp_path):
     (tmp_path / "a.pdf").write_bytes(b"")
 
-    with pytest.raises(InvalidSource, match=r"a.pdf: expected a folder of images, a .csv, an .npz, or one image"):
+    with pytest.raises(
+        InvalidSource, match=r"a.pdf: expected a folder of images, a .csv, an .npz, a .tar, or one image"
+    ):
         find_images(tmp_path / "a.pdf")
 
 

@@ -63,7 +63,8 @@ Photos = Annotated[
     Path,
     typer.Argument(
         metavar="PHOTOS",
-        help="A folder of images, with or without class folders; a .csv of file,label; an .npz; or one image.",
+        help="A folder of images, with or without class folders; a .csv of file,label; an .npz; a .tar, such as a "
+        "WebDataset; or one image.",
     ),
 ]
 Json = Annotated[bool, option(OUTPUT, "--json", FLAG, "Print JSON to stdout.")]

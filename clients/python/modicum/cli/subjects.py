@@ -14,7 +14,8 @@ Places = Annotated[
     list[str],
     typer.Argument(
         metavar="[MODEL] PHOTOS",
-        help="PHOTOS: a folder of images, with or without class folders; a .csv of file,label; an .npz; or one image. "
+        help="PHOTOS: a folder of images, with or without class folders; a .csv of file,label; an .npz; "
+        "a .tar, such as a WebDataset; or one image. "
         "MODEL, only in place of --weights: a model in MLflow, models:/NAME/VERSION or models:/NAME@ALIAS.",
     ),
 ]
@@ -39,9 +40,11 @@ class SubjectOptions:
         """
         *models, photos = self.places
         if is_registered(photos):
-            raise InvalidArgument(f"expected PHOTOS after {photos}: a folder of images, a .csv or an .npz")
+            raise InvalidArgument(f"expected PHOTOS after {photos}: a folder of images, a .csv, an .npz or a .tar")
         if len(models) > 1 or not all(map(is_registered, models)):
-            raise InvalidArgument(f"expected one folder of images, a .csv or an .npz; got {', '.join(self.places)}")
+            raise InvalidArgument(
+                f"expected one folder of images, a .csv, an .npz or a .tar; got {', '.join(self.places)}"
+            )
         return models[0] if models else None
 
     @property

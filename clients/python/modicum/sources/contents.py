@@ -30,16 +30,30 @@ def file_content(path: Path) -> Content:
         InvalidSource: the file cannot be read.
     """
     require_file(path)
+    return stream_content(lambda: path.open("rb"), str(path))
+
+
+def stream_content(open_: Callable[[], BinaryIO], label: str) -> Content:
+    """The content of a stream that can be opened again. It is hashed in blocks.
+
+    Raises:
+        InvalidSource: the stream cannot be read.
+    """
     try:
-        with path.open("rb") as stream:
-            digest = hashlib.sha256()
-            size_bytes = 0
-            while block := stream.read(BLOCK_BYTES):
-                digest.update(block)
-                size_bytes += len(block)
+        return hashed_content(open_, label)
     except OSError as error:
-        raise InvalidSource(f"{path}: cannot be read: {error.strerror}") from error
-    return Content(digest.hexdigest(), size_bytes, str(path), lambda: path.open("rb"))
+        raise InvalidSource(f"{label}: cannot be read: {reason_of(error)}") from error
+
+
+def hashed_content(open_: Callable[[], BinaryIO], label: str) -> Content:
+    """As `stream_content`, but errors of the system are not translated."""
+    digest = hashlib.sha256()
+    size_bytes = 0
+    with open_() as stream:
+        while block := stream.read(BLOCK_BYTES):
+            digest.update(block)
+            size_bytes += len(block)
+    return Content(digest.hexdigest(), size_bytes, label, open_)
 
 
 def whole_file(path: Path) -> bytes:

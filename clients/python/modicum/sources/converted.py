@@ -7,10 +7,10 @@ its transparency, at 8 bits a channel. Profiles do not count, as in all pictures
 import io
 from importlib import import_module
 from importlib.util import find_spec
-from pathlib import Path
 
 from modicum.errors import InvalidSource
-from modicum.sources.contents import Content, file_content, made_content
+from modicum.sources.contents import Content, made_content, stream_content
+from modicum.sources.files import File
 
 HEIF = frozenset({".heic", ".heif"})
 AVIF = frozenset({".avif"})
@@ -29,28 +29,28 @@ def is_readable(suffix: str) -> bool:
     return suffix in AVIF and find_spec("PIL") is not None and bool(import_module("PIL.features").check("avif"))
 
 
-def converted_content(path: Path) -> Content:
+def converted_content(file: File) -> Content:
     """The picture as PNG. One that cannot be decoded stays as it is: on the server it becomes a finding with a reason.
 
     Raises:
         InvalidSource: the file cannot be read.
     """
-    original = file_content(path)
+    original = stream_content(file.open, file.where)
     try:
-        return made_content(lambda: _png(path), str(path))
+        return made_content(lambda: _png(file), file.where)
     except InvalidSource:
         raise
     except Exception:  # noqa: BLE001  decoders can raise anything on a damaged file
         return original
 
 
-def _png(path: Path) -> bytes:
+def _png(file: File) -> bytes:
     """Decode the first picture of a file, and turn it upright."""
     from PIL import Image, ImageOps  # noqa: PLC0415  # optional
 
-    if path.suffix.lower() in HEIF:
+    if file.name.suffix.lower() in HEIF:
         import_module("pillow_heif").register_heif_opener()
-    with Image.open(path) as opened:
+    with file.open() as stream, Image.open(stream) as opened:
         picture = ImageOps.exif_transpose(opened)
         if picture.mode not in PNG_MODES:
             picture = picture.convert("RGBA" if "A" in picture.mode else "RGB")

@@ -1,4 +1,4 @@
-"""The images to audit: from a folder with or without class folders, a CSV, or an .npz.
+"""The images to audit: from a folder with or without class folders, a CSV, an .npz, or tars.
 
 An image is a picture (JPEG, PNG, ...) or an array (.npy) of any number of channels. Only the headers of arrays are read
 here. A broken image becomes a finding with a reason on the server. Files in a folder that are not images are skipped.
@@ -8,9 +8,9 @@ import os
 import stat
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -18,14 +18,16 @@ from numpy.typing import NDArray
 
 from modicum.errors import InvalidSource
 from modicum.resource_names import printable
-from modicum.sources import converted, npy, png
-from modicum.sources.contents import Content, file_content, made_content, require_file
+from modicum.sources import converted, npy, png, tars
+from modicum.sources.contents import Content, made_content, require_file, stream_content
+from modicum.sources.files import File, split_of
 from modicum.sources.labels import labels_beside, true_labels
 from modicum.sources.paths import refuse_outside_links
 from modicum.sources.skipped import NOTHING_SKIPPED, Skipped
+from modicum.sources.webdataset import samples_of
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".ppm", ".pgm", ".tif", ".tiff", npy.SUFFIX})
-EXPECTED = "a folder of images, a .csv, an .npz, or one image"
+EXPECTED = "a folder of images, a .csv, an .npz, a .tar, or one image"
 #: What numpy raises for a file that is damaged, encrypted, or not an .npz.
 DAMAGED = (
     OSError,
@@ -88,10 +90,13 @@ def found_in(source: str | Path, labels: str | Path | None = None) -> Found:
     - a .csv file: the files that it names, relative to its folder;
     - an .npz file: `images` (N, H, W) or (N, H, W, C), uint8, uint16 or float32, and optionally `labels` (N,) and
       `classes`;
+    - a .tar: a WebDataset, whose labels stand in its .cls or .json members (see `modicum.sources.webdataset`); or a
+      folder as a tar, without labels in it or with those of its class folders or of `labels`;
+    - a folder of .tar files without images: all of them; an item has the name of its tar before its own;
     - one picture, or one .npy array: itself, without a label.
 
     Files are pictures, or .npy arrays (H, W) or (H, W, C) of these types. They lie in the folder: links to files in it
-    are followed, links that lead out of it are refused, and links to folders are ignored.
+    are followed, links that lead out of it are refused, and links to folders are ignored. A tar has no links.
 
     Raises:
         InvalidSource: there are no images, one lies outside the folder, the labels do not fit, or an array has another
@@ -104,17 +109,21 @@ def found_in(source: str | Path, labels: str | Path | None = None) -> Found:
     if not mode:
         raise InvalidSource(f"{path}: not found; expected {EXPECTED}")
     require_file(path)
-    if labels is not None:
-        raise InvalidSource(f"{path}: labels can only be given for a folder; this is a file")
     suffix = path.suffix.lower()
+    if suffix == tars.SUFFIX:
+        return _tar(path, Path(labels) if labels else None)
+    if labels is not None:
+        raise InvalidSource(f"{path}: labels can only be given for a folder or a tar")
     if suffix == ".csv":
         return Found(_listed(path.parent, true_labels(path), path))
     if suffix == ".npz":
         return Found(_arrays(path))
     if _is_image(path):
-        return Found([_image(path.parent, _checked_path(Path(path.name), path.parent), "")])
+        return Found([_image(_file_at(path.parent, Path(path.name)), "")])
     if suffix in converted.SUFFIXES:
         raise InvalidSource(f"{path}: no library for this format is installed; {converted.INSTALL} adds one")
+    if tars.is_packed(path):
+        raise InvalidSource(f"{path}: a packed tar cannot be read member by member; unpack it to a .tar")
     raise InvalidSource(f"{path}: expected {EXPECTED}")
 
 
@@ -127,23 +136,72 @@ def _mode(path: Path) -> int:
 
 
 def _folder(folder: Path, labels: Path | None) -> Found:
-    files = sorted(_files(folder), key=lambda path: path.as_posix())
+    paths = sorted(_files(folder), key=lambda path: path.as_posix())
+    images = [path for path in paths if _is_image(path)]
+    shards = [path for path in paths if path.suffix.lower() == tars.SUFFIX]
+    if shards and not images:
+        return _sharded(folder, shards, [path for path in paths if path not in set(shards)], labels)
+    refuse_outside_links(folder, (path for path in images if (folder / path).is_symlink()))
     labels = labels or labels_beside(folder)
-    found = [_checked_path(path, folder) for path in files if _is_image(path)]
-    skipped = Skipped(tuple(path.as_posix() for path in files if not _is_image(path) and folder / path != labels))
-    if not found:
-        also = f". {skipped}" if skipped.files else ""
-        raise InvalidSource(f"{folder}: expected images ({' '.join(sorted(SUFFIXES))}), found none{also}")
-    refuse_outside_links(folder, (path for path in found if (folder / path).is_symlink()))
-    flat = [path for path in found if len(path.parts) == 1]
+    given = None
+    if labels and images:
+        given = _checked_labels(folder, true_labels(labels), labels, lambda name: (folder / name).is_file())
+    files = [_file_at(folder, path) for path in images]
+    skipped = tuple(path.as_posix() for path in paths if not _is_image(path) and folder / path != labels)
+    return _arranged(folder, files, given, Skipped(skipped))
+
+
+def _sharded(folder: Path, shards: Sequence[Path], others: Sequence[Path], labels: Path | None) -> Found:
+    """The images of several tars. An item has the name of its tar before its own, since names may be equal."""
     if labels:
-        return Found(_labelled(folder, found, true_labels(labels), labels), skipped)
-    if flat and len(flat) < len(found):
+        raise InvalidSource(f"{folder}: labels can only be given for one tar, or for a folder of images")
+    splits = sorted({split_of(path) for path in shards})
+    if len(splits) > 1:
         raise InvalidSource(
-            f"{folder}: expected images only in class folders, but {len(flat)} are beside them; move these into class "
+            f"{folder}: expected the files of one split, found those of {splits[0]} and {splits[1]}; give a folder "
+            "with the files of one alone"
+        )
+    refuse_outside_links(folder, (path for path in shards if (folder / path).is_symlink()))
+    images: list[Image] = []
+    skipped, further = [path.as_posix() for path in others], set[str]()
+    for shard in shards:
+        found, within = _tar(folder / shard, None), shard.as_posix()
+        images += [replace(image, item=f"{within}/{image.item}") for image in found.images]
+        skipped += [f"{within}/{name}" for name in found.skipped.files]
+        further |= {f"{within}/{name}" for name in found.skipped.further}
+    return Found(images, Skipped(tuple(skipped), frozenset(further)))
+
+
+def _tar(path: Path, labels: Path | None) -> Found:
+    files = sorted(tars.files_in(path), key=lambda file: file.name.as_posix())
+    names = {file.name for file in files}
+    samples = None if labels else samples_of(files, _is_image, str(path))
+    given = samples.labels if samples else None
+    if labels:
+        given = _checked_labels(path, true_labels(labels), labels, lambda name: PurePosixPath(name) in names)
+    further, read = (samples.further, samples.read) if samples else (frozenset(), frozenset())
+    images = [file for file in files if _is_image(file.name) and file.name not in further]
+    left = names - {file.name for file in images} - read
+    skipped = Skipped(tuple(sorted(map(str, left))), frozenset(map(str, further)))
+    return _arranged(path, images, given, skipped)
+
+
+def _arranged(
+    source: Path, files: Sequence[File], labels: Mapping[PurePosixPath, str] | None, skipped: Skipped
+) -> Found:
+    """The images of a folder or a tar, with the labels that were given, or those of class folders."""
+    if not files:
+        also = f". {skipped}" if skipped.files else ""
+        raise InvalidSource(f"{source}: expected images ({' '.join(sorted(SUFFIXES))}), found none{also}")
+    if labels is not None:
+        return Found([_image(file, labels.get(file.name, "")) for file in files], skipped)
+    flat = [file for file in files if len(file.name.parts) == 1]
+    if flat and len(flat) < len(files):
+        raise InvalidSource(
+            f"{source}: expected images only in class folders, but {len(flat)} are beside them; move these into class "
             "folders, or give a CSV of file,label"
         )
-    return Found([_image(folder, path, "" if flat else path.parts[0]) for path in found], skipped)
+    return Found([_image(file, "" if flat else file.name.parts[0]) for file in files], skipped)
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -155,53 +213,54 @@ def _files(folder: Path) -> Iterator[Path]:
                 yield (Path(place) / name).relative_to(folder)
 
 
-def _is_image(path: Path) -> bool:
+def _is_image(path: PurePath) -> bool:
     suffix = path.suffix.lower()
     return suffix in SUFFIXES or (suffix in converted.SUFFIXES and converted.is_readable(suffix))
 
 
-def _checked_path(path: Path, folder: Path) -> Path:
-    """Return the path if it is valid UTF-8: the path is the id of the image."""
-    try:
-        path.as_posix().encode()
-    except UnicodeEncodeError:
-        shown = printable(str(folder / path))
-        raise InvalidSource(f"{shown}: the name is not valid UTF-8; rename the file") from None
-    return path
+def _file_at(folder: Path, path: Path) -> File:
+    require_file(folder / path)
+    return File(PurePosixPath(path), str(folder / path), lambda: (folder / path).open("rb"))
 
 
 def _unreadable(error: OSError) -> None:
     raise InvalidSource(f"{error.filename}: the folder cannot be read: {error.strerror}") from error
 
 
-def _labelled(folder: Path, found: list[Path], labels: dict[str, str], origin: Path) -> list[Image]:
-    _refuse_absent(folder, labels, origin)
-    by_place = {Path(name): label for name, label in labels.items()}
-    return [_image(folder, path, by_place.get(path, "")) for path in found]
-
-
 def _listed(folder: Path, labels: dict[str, str], origin: Path) -> list[Image]:
-    _refuse_absent(folder, labels, origin)
+    _checked_labels(folder, labels, origin, lambda name: (folder / name).is_file())
     refuse_outside_links(folder, map(Path, labels))
-    return [_image(folder, Path(name), labels[name]) for name in sorted(labels)]
+    return [_image(_file_at(folder, Path(name)), labels[name]) for name in sorted(labels)]
 
 
-def _refuse_absent(folder: Path, labels: dict[str, str], origin: Path) -> None:
-    absent = [name for name in labels if not (folder / name).is_file()]
+def _checked_labels(
+    source: Path, labels: Mapping[str, str], origin: Path, exists: Callable[[str], bool]
+) -> dict[PurePosixPath, str]:
+    """The labels by the names of files, all of which must exist."""
+    absent = [name for name in labels if not exists(name)]
     if absent:
         more = f" and {len(absent) - 1} more" if len(absent) > 1 else ""
         raise InvalidSource(
-            f"{origin}: expected names of files relative to {folder}; these do not exist: {absent[0]}{more}"
+            f"{origin}: expected names of files relative to {source}; these do not exist: {absent[0]}{more}"
         )
+    return {PurePosixPath(name): label for name, label in labels.items()}
 
 
-def _image(folder: Path, path: Path, label: str) -> Image:
-    suffix = path.suffix.lower()
-    channels = npy.file_channels(folder / path) if suffix == npy.SUFFIX else None
-    content = (
-        converted.converted_content if suffix in converted.SUFFIXES and converted.is_readable(suffix) else file_content
+def _image(file: File, label: str) -> Image:
+    """The image in a file. Its item is the file's name, which must be valid UTF-8."""
+    suffix = file.name.suffix.lower()
+    try:
+        file.name.as_posix().encode()
+    except UnicodeEncodeError:
+        raise InvalidSource(f"{printable(file.where)}: the name is not valid UTF-8; rename the file") from None
+    channels = npy.file_channels(file) if suffix == npy.SUFFIX else None
+    is_converted = suffix in converted.SUFFIXES and converted.is_readable(suffix)
+    return Image(
+        file.name.as_posix(),
+        label,
+        lambda: converted.converted_content(file) if is_converted else stream_content(file.open, file.where),
+        channels,
     )
-    return Image(path.as_posix(), label, lambda: content(folder / path), channels)
 
 
 def _arrays(path: Path) -> list[Image]:

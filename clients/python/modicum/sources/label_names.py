@@ -17,7 +17,6 @@ from modicum.errors import InvalidSource
 from modicum.resource_names import printable
 from modicum.sources.images import Found, Image, found_in
 from modicum.sources.labels import json_of, text_of
-from modicum.sources.skipped import Skipped
 
 EXPECTED = "expected an id and its name on each line, or JSON of names by id"
 ID2LABEL = "id2label"
@@ -35,7 +34,7 @@ def found_with_names(source: str | Path, labels: str | Path | None = None, names
     if not any(image.label for image in found.images):
         raise InvalidSource(f"{names}: expected images with labels that it names, but they have none; leave it out")
     skipped = tuple(file for file in found.skipped.files if Path(source, file) != Path(names))
-    return Found(named(found.images, Path(names)), Skipped(skipped))
+    return Found(named(found.images, Path(names)), replace(found.skipped, files=skipped))
 
 
 def label_names(path: Path) -> Mapping[str, str]:

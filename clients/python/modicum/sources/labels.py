@@ -109,13 +109,21 @@ def _csv_lines(path: Path) -> Iterator[tuple[str, str, str]]:
 def _json_lines(path: Path) -> Iterator[tuple[str, str, str]]:
     """Yield where a line stands, its file and its label."""
     for where, entry in _entries(path):
-        name, label = entry.get("file_name"), entry.get("label")
-        is_label = label is None or (isinstance(label, str | int) and not isinstance(label, bool))
-        if not isinstance(name, str) or not name or not is_label:
-            raise InvalidSource(
-                f"{where}: expected file_name, and label as a name or a class index; got {str(entry)[:80]}"
-            )
-        yield where, name, "" if label is None else str(label)
+        name = entry.get("file_name")
+        if not isinstance(name, str) or not name:
+            raise InvalidSource(f"{where}: expected file_name, and label; got {str(entry)[:80]}")
+        yield where, name, json_label(entry.get("label"), where)
+
+
+def json_label(label: object, where: str) -> str:
+    """A label as it stands in JSON: a name, a class index, or null for none.
+
+    Raises:
+        InvalidSource: it is something else.
+    """
+    if label is not None and (isinstance(label, bool) or not isinstance(label, str | int)):
+        raise InvalidSource(f"{where}: expected label as a name or a class index; got {str(label)[:80]}")
+    return "" if label is None else str(label)
 
 
 def _entries(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -6,7 +6,6 @@ read here: the server checks them.
 """
 
 import struct
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from modicum.errors import InvalidSource
-from modicum.sources.contents import require_file
+from modicum.sources.files import File
 
 SUFFIX = ".npy"
 MAGIC = b"\x93NUMPY\x01\x00"
@@ -46,22 +45,21 @@ def channels_of(shape: tuple[int, ...], dtype: np.dtype[Any]) -> int | None:
     return channels if fits and not turned and dtype.name in KINDS else None
 
 
-def file_channels(path: Path) -> int | None:
+def file_channels(file: File) -> int | None:
     """Number of channels of the image in a .npy file, from its header. None if the header cannot be read.
 
     An unreadable image becomes a finding with a reason on the server.
 
     Raises:
-        InvalidSource: the array is not an image, or the path is not a file.
+        InvalidSource: the array is not an image.
     """
-    require_file(path)
     try:
-        with path.open("rb") as stream:
+        with file.open() as stream:
             read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}[npy.read_magic(stream)]
             shape, _, dtype = read(stream)
     except (OSError, ValueError, KeyError, SyntaxError, TypeError, EOFError, RecursionError, MemoryError):
         return None
     channels = channels_of(shape, dtype)
     if channels is None:
-        raise InvalidSource(f"{path}: expected {EXPECTED}; got {dtype} of shape {shape}")
+        raise InvalidSource(f"{file.where}: expected {EXPECTED}; got {dtype} of shape {shape}")
     return channels

@@ -17,12 +17,17 @@ def name_inside(name: str, where: str) -> str:
     Raises:
         InvalidSource: the name is absolute or contains `..`, on this system or another.
     """
-    if _ABSOLUTE.match(name) or ".." in re.split(r"[/\\]", name):
+    if not lies_inside(name):
         raise InvalidSource(
             f"{where}: expected the name of a file inside the folder of the images, without '..'; got "
             f"{printable(name)}. Move or copy the file into that folder"
         )
     return name
+
+
+def lies_inside(name: str) -> bool:
+    """Return whether a name is relative and without `..`, on this system and others."""
+    return not _ABSOLUTE.match(name) and ".." not in re.split(r"[/\\]", name)
 
 
 def refuse_outside_links(folder: Path, paths: Iterable[Path]) -> None:

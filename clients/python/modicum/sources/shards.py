@@ -4,18 +4,18 @@ A safetensors file is the length of its header (8 bytes), the header (JSON: type
 the numbers. The joined file has the numbers of each file one after the other, and one header with places moved.
 """
 
-import hashlib
 import io
 import json
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any
 
 from modicum.errors import ModelFolderRefused
 from modicum.resource_names import printable
-from modicum.sources.contents import BLOCK_BYTES, Content, reason_of
+from modicum.sources.contents import Content, hashed_content, reason_of
+from modicum.sources.files import Piece, opened_pieces
 from modicum.sources.folder_json import json_object
 
 INDEX = "model.safetensors.index.json"
@@ -24,16 +24,6 @@ MOST_HEADER_BYTES = 16 * 1024 * 1024
 MOST_SHARDS = 1_000
 METADATA = "__metadata__"
 ALIGNMENT = 8
-
-
-@dataclass(frozen=True, slots=True)
-class _Piece:
-    """Bytes of a file, or of memory if `path` is None."""
-
-    size: int
-    path: Path | None = None
-    start: int = 0
-    data: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +44,10 @@ def joined_shards(index: Path) -> Content:
     names = sorted(set(of_tensors.values()))
     shards = [_shard(index.parent / name) for name in names]
     pieces = _pieces(index, of_tensors, shards)
-    digest = hashlib.sha256()
     try:
-        with _open(pieces) as stream:
-            while block := stream.read(BLOCK_BYTES):
-                digest.update(block)
+        return hashed_content(lambda: opened_pieces(pieces), str(index))
     except OSError as error:
         raise ModelFolderRefused(f"{index}: its files cannot be read: {reason_of(error)}") from error
-    size = sum(piece.size for piece in pieces)
-    return Content(digest.hexdigest(), size, str(index), lambda: _open(pieces))
 
 
 def _weight_map(index: Path) -> dict[str, str]:
@@ -114,7 +99,7 @@ def _damaged(path: Path) -> ModelFolderRefused:
     return ModelFolderRefused(f"{path}: not a complete safetensors file; download it again, or save the model again")
 
 
-def _pieces(index: Path, of_tensors: Mapping[str, str], shards: Sequence[_Shard]) -> tuple[_Piece, ...]:
+def _pieces(index: Path, of_tensors: Mapping[str, str], shards: Sequence[_Shard]) -> tuple[Piece, ...]:
     header: dict[str, Any] = {}
     offset = 0
     for shard in shards:
@@ -137,64 +122,6 @@ def _pieces(index: Path, of_tensors: Mapping[str, str], shards: Sequence[_Shard]
     text += b" " * (-len(text) % ALIGNMENT)
     begin = LENGTH.pack(len(text)) + text
     return (
-        _Piece(len(begin), data=begin),
-        *(_Piece(shard.size, path=shard.path, start=shard.start) for shard in shards),
+        Piece(len(begin), data=begin),
+        *(Piece(shard.size, path=shard.path, start=shard.start) for shard in shards),
     )
-
-
-def _open(pieces: Sequence[_Piece]) -> BinaryIO:
-    return cast("BinaryIO", io.BufferedReader(_Joined(pieces), BLOCK_BYTES))
-
-
-class _Joined(io.RawIOBase):
-    """A stream of pieces, one after the other. A file is open while it is read."""
-
-    def __init__(self, pieces: Sequence[_Piece]) -> None:
-        super().__init__()
-        self._pieces = pieces
-        self._position = 0
-        self._opened: tuple[_Piece, BinaryIO] | None = None
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._position
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: sum(piece.size for piece in self._pieces)}
-        self._position = base[whence] + offset
-        return self._position
-
-    def readinto(self, buffer: Any) -> int:
-        offset = self._position
-        for piece in self._pieces:
-            if offset < piece.size:
-                data = self._bytes(piece, offset, min(len(buffer), piece.size - offset))
-                buffer[: len(data)] = data
-                self._position += len(data)
-                return len(data)
-            offset -= piece.size
-        return 0
-
-    def close(self) -> None:
-        self._leave()
-        super().close()
-
-    def _bytes(self, piece: _Piece, offset: int, size: int) -> bytes:
-        if piece.path is None:
-            return piece.data[offset : offset + size]
-        if self._opened is None or self._opened[0] is not piece:
-            self._leave()
-            self._opened = piece, piece.path.open("rb")
-        stream = self._opened[1]
-        stream.seek(piece.start + offset)
-        return stream.read(size)
-
-    def _leave(self) -> None:
-        if self._opened is not None:
-            self._opened[1].close()
-            self._opened = None

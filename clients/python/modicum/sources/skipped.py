@@ -13,19 +13,27 @@ MOST_NAMED = 5
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """Skipped files, by their paths in the folder. As text, it counts and names them, and says what would help."""
+    """Skipped files, by their paths in the source. As text, it counts and names them, and says what would help.
+
+    `further` are those of the files that are pictures of a sample that already has one.
+    """
 
     files: tuple[str, ...] = ()
+    further: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
         """Those that a library could read come first; empty if nothing is skipped."""
-        pictures = [name for name in self.files if PurePosixPath(name).suffix.lower() in converted.SUFFIXES]
-        others = [name for name in self.files if name not in set(pictures)]
+        further = [name for name in self.files if name in self.further]
+        files = [name for name in self.files if name not in self.further]
+        pictures = [name for name in files if PurePosixPath(name).suffix.lower() in converted.SUFFIXES]
+        others = [name for name in files if name not in set(pictures)]
         parts = []
         if pictures:
             parts.append(f"no library here reads {named(pictures)} ({converted.INSTALL} adds one)")
         if others:
             parts.append(f"not images: {named(others)}")
+        if further:
+            parts.append(f"further pictures of a sample: {named(further)}")
         count = "1 file is" if len(self.files) == 1 else f"{len(self.files):,} files are"
         return f"{count} skipped: {'; '.join(parts)}" if parts else ""
 
