@@ -76,7 +76,7 @@ def test_a_measure_that_is_registered_stands_on_the_page_and_one_of_the_headline
     page = page_of(TWO_VERSIONS, versions=BOTH)
 
     assert page.count('<span class="name">Images looked at</span>') == 2
-    assert page.count('<th scope="row">Images looked at</th><td class="number">12</td>') == 2
+    assert page.count('<th scope="row">Images looked at</th><td class="number" data-name="Value">12</td>') == 2
     assert page.count('<th scope="col" class="number">Images looked at</th>') == 1
 
 
@@ -85,7 +85,9 @@ def test_a_measure_of_pairs_that_is_registered_stands_in_their_table(monkeypatch
     measure_set = PairMeasureSet(lambda first, second: {"images": both}, {"images": Title("Of both")})
     monkeypatch.setattr(registry, "PAIRS", (*registry.PAIRS, measure_set))
 
-    assert '<td>Of both</td><td class="number">24</td>' in page_of(TWO_VERSIONS, versions=BOTH)
+    assert '<td data-name="Measure">Of both</td><td class="number" data-name="Value">24</td>' in page_of(
+        TWO_VERSIONS, versions=BOTH
+    )
 
 
 def test_a_document_of_an_earlier_release_makes_the_same_page():
