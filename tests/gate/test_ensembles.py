@@ -63,13 +63,22 @@ def test_the_gate_comes_to_the_verdict_of_the_server(document, verdict):
     assert first_difference(document) == ""
 
 
+def edited(case, edit):
+    """The result of a case after an edit of its verdict on the ensemble."""
+    document = json.loads(json.dumps(CASES[case][0]))
+    edit(document["mitigation"][0])
+    return document
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_an_edited_verdict_is_noticed(case):
-    document, verdict = CASES[case]
-    edited = json.loads(json.dumps(document))
-    edited["mitigation"][0]["verdict"] = "NOT_MITIGATED" if verdict == "MITIGATED" else "MITIGATED"
+    verdict = CASES[case][1]
 
-    assert first_difference(edited).endswith(f"but {verdict} was counted")
+    document = edited(
+        case, lambda entry: entry.update(verdict="NOT_MITIGATED" if verdict == "MITIGATED" else "MITIGATED")
+    )
+
+    assert first_difference(document).endswith(f"but {verdict} was counted")
 
 
 OUTCOMES = {
@@ -77,7 +86,11 @@ OUTCOMES = {
     "larger subsets of many images": {"MITIGATED": "PASS", "NOT_MITIGATED": "FAIL"},
     "smaller subsets": {"MITIGATED": "FAIL", "NOT_MITIGATED": "PASS", "MITIGATED, INCONCLUSIVE": "FAIL"},
     "subsets about as large": {"MITIGATED": "INCONCLUSIVE", "MITIGATED, INCONCLUSIVE": "PASS"},
-    "larger subsets of few images": {"MITIGATED": "INCONCLUSIVE", "NOT_MITIGATED": "INCONCLUSIVE"},
+    "larger subsets of few images": {
+        "MITIGATED": "INCONCLUSIVE",
+        "NOT_MITIGATED": "INCONCLUSIVE",
+        "MITIGATED, INCONCLUSIVE": "INCONCLUSIVE",
+    },
 }
 
 
@@ -86,6 +99,39 @@ OUTCOMES = {
 )
 def test_a_verdict_fails_at_the_rules_share_of_the_error_budget(case, expect, outcome):
     assert str(judged(CASES[case][0], expect).outcome) == outcome
+
+
+def test_an_open_verdict_of_too_few_images_does_not_pass_where_it_is_expected():
+    rule = judged(CASES["larger subsets of few images"][0], "INCONCLUSIVE")
+
+    assert rule.worst.reason.endswith("29 images are too few to settle anything; at least 30 are needed")
+
+
+def test_an_open_verdict_passes_only_where_nothing_speaks_for_another_one():
+    """The ratio lies 1.8 standard errors of its logarithm below the limit. The verdict takes 1.97 of them."""
+    interval = {"low": 1.084, "high": 1.1007, "method": "bootstrap", "n": 200, "level": 0.95}
+    seen = {"value": 1.0923, "interval": interval}
+    document = edited("subsets about as large", lambda entry: entry["measures"]["subset_fraction_ratio"].update(seen))
+
+    assert document["mitigation"][0]["verdict"] == "INCONCLUSIVE"
+    assert 0.025 < p_values(document["mitigation"][0])["NOT_MITIGATED"] < 0.05
+    assert str(judged(document, "MITIGATED, INCONCLUSIVE").outcome) == "INCONCLUSIVE"
+
+
+@pytest.mark.parametrize(("limit", "was"), [("images", 30), ("ratio", 1.1), ("accuracy_difference", -0.02)])
+def test_an_edited_limit_of_a_verdict_is_noticed(limit, was):
+    document = edited("larger subsets of few images", lambda entry: entry["limits"].update({limit: 0.5}))
+
+    assert first_difference(document) == f"mitigation[0].limits.{limit} is 0.5, but {was} was counted"
+
+
+def test_a_verdict_of_an_older_result_that_settles_nothing_does_not_pass():
+    entry = {name: CASES["larger subsets of few images"][0]["mitigation"][0][name] for name in ("ensemble", "verdict")}
+
+    rule = judged({**CASES["larger subsets of few images"][0], "mitigation": [entry]}, "INCONCLUSIVE")
+
+    assert str(rule.outcome) == "INCONCLUSIVE"
+    assert rule.worst.reason == "the result does not tell how many images the verdict is about; audit again"
 
 
 WEAKER = {

@@ -242,7 +242,7 @@ def test_classes_that_the_spot_test_has_no_row_of_are_named():
     (note,) = verdict("", knows).notes
 
     assert note.startswith("the spot test has no row of animal 2, animal 3, ")
-    assert note.endswith(", animal 11 and 2 more: too few images were predicted so")
+    assert note.endswith(", animal 11 and 2 more: too few images were predicted so; `classes: all` asks for one")
 
 
 def test_a_place_at_one_position_is_named_before_own_windows_that_find_it_too():

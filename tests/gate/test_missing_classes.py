@@ -86,6 +86,53 @@ def test_a_rule_that_does_not_ask_for_each_class_misses_none(classes):
     assert str(given.outcome) == "PASS"
 
 
+def spotted(classes, result):
+    """The outcome of each check of the spot rule, by what it is about, and the reason of the worst."""
+    given = verdict(f"rules: {{spot: {{classes: {classes}}}}}", result)
+    return found(given), given.rules[0].worst.reason
+
+
+def never(label, rows=(), **groups):
+    """A result with spot tests of cats and dogs, of a version that knows one more class."""
+    accuracy = share(180, 200, groups={**{str(at): share(90, 100) for at in (0, 1)}, **groups})
+    result = document({"accuracy": accuracy}, rows=list(rows))
+    result["models"][0]["class_labels"] = ["cat", "dog", label]
+    if not rows:
+        del result["rows"]
+    return result
+
+
+@pytest.mark.parametrize("classes", ["[cat, owl]", "all"])
+def test_the_spot_rule_does_not_pass_by_a_class_that_is_never_predicted(classes):
+    outcomes, reason = spotted(classes, never("owl"))
+
+    assert {about: outcome for about, outcome in outcomes.items() if outcome != "PASS"} == {"class owl": "INCONCLUSIVE"}
+    assert reason.startswith("no image was predicted as owl")
+
+
+def test_the_spot_rule_does_not_pass_by_a_class_of_too_few_images():
+    outcomes, reason = spotted("all", never("owl", **{"2": share(3, 5)}))
+
+    assert outcomes["class owl"] == "INCONCLUSIVE"
+    assert reason.startswith("too few images were predicted so for a row of this class")
+
+
+def test_the_spot_rule_asks_for_the_classes_of_the_labels():
+    none, some = (never("owl", rows=[image(at, label=at % count) for at in range(9)]) for count in (2, 3))
+
+    assert set(spotted("all", none)[0].values()) == {"PASS"}
+    assert spotted("all", some)[0]["class owl"] == "INCONCLUSIVE"
+
+
+def test_a_spot_rule_that_names_no_class_passes_with_a_note():
+    given = verdict("", never("owl"))
+
+    assert (str(given.outcome), given.notes) == (
+        "PASS",
+        ("the spot test has no row of owl: too few images were predicted so; `classes: all` asks for one",),
+    )
+
+
 def test_a_label_without_a_pair_in_the_counterfactual_set_is_missed():
     loss = {"counterfactual_accuracy_loss": paired(0, 0, 200)}
     test = {

@@ -276,7 +276,7 @@ def test_a_policy_is_explained_in_words():
     ("rule", "told"),
     [
         ("error", "rows that hold at least 90% of the images"),
-        ("{classes: all, min_assessed: 0.5}", "rows that hold at least 50% of the images"),
+        ("{classes: all, min_assessed: 0.5}", "a row of each class, and rows that hold at least 50% of the images"),
         ("{classes: pooled}", "the row of all classes together"),
         ("{classes: [cat, dog]}", "the rows of cat, dog"),
     ],

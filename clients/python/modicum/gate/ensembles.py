@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from modicum.gate.differing import Differences, differing
+from modicum.gate.differing import Differences, differing, differing_fields
 from modicum.gate.levels import UNDECIDED
 from modicum.gate.one_version import OTHERS
+from modicum.gate.open_readings import TOO_FEW
 from modicum.gate.paired import MOST_APART
 from modicum.gate.policy import Rule
 from modicum.gate.reading_rules import INCONCLUSIVE, stated
@@ -20,6 +21,8 @@ from modicum.gate.verdict import Check
 Document = Mapping[str, Any]
 POf = Callable[[Document, float], float]
 """P of a statement about a measure and a limit."""
+LEAST_IMAGES = 30
+"""A verdict that settles something is about so many images, at least."""
 MITIGATED, NOT_MITIGATED = "MITIGATED", "NOT_MITIGATED"
 RATIO, MATCHED = "subset_fraction_ratio", "matched_subset_fraction_ratio"
 ACCURACIES = ("accuracy_difference", "ood_accuracy_difference")
@@ -44,18 +47,28 @@ def can_be_judged(entry: Document) -> bool:
 def ensemble_check(rule: Rule, entry: Document) -> Check:
     """Return the check of the verdict on an ensemble.
 
-    It passes where the result's own verdict is expected, and holds one-sided at 5%.
+    It passes where the result's own verdict is expected, and holds one-sided at 5%. An expected one that is open
+    passes where nothing speaks for another verdict at 5%, and there are as many images as the limits ask.
     """
     verdict, p = entry["verdict"], p_values(entry)
+    unexpected = bonferroni([one for outcome, one in p.items() if outcome not in rule.expect])
+    is_open = verdict == INCONCLUSIVE and verdict in rule.expect
     undecided = next((one[UNDECIDED] for one in _looked_at(entry) if UNDECIDED in one), "")
+    lacks = undecided or (_too_few(entry) if is_open else "")
     return Check(
         model_version=entry["ensemble"],
         subject=verdict,
-        reason=undecided or "; ".join(entry.get("reasons", ())),
-        p=bonferroni([one for outcome, one in p.items() if outcome not in rule.expect]),
-        passes=verdict in rule.expect and (verdict == INCONCLUSIVE or p[verdict] <= ONE_SIDED),
-        judgeable=not undecided,
+        reason=undecided or "; ".join(filter(None, (*entry.get("reasons", ()), lacks))),
+        p=unexpected,
+        passes=unexpected > ONE_SIDED if is_open else verdict in rule.expect and p[verdict] <= ONE_SIDED,
+        judgeable=not lacks,
     )
+
+
+def _too_few(entry: Document) -> str:
+    """Return that what decides is of fewer images than the limits ask; empty where it is not."""
+    n, least = min(one["n"] for one in _looked_at(entry)), entry["limits"]["images"]
+    return TOO_FEW.format(n=n, least=least) if n < least else ""
 
 
 def p_values(entry: Document) -> dict[str, float]:
@@ -71,7 +84,16 @@ def ensembles_differing(document: Document) -> Differences:
     """Yield verdicts on ensembles that are not what the intervals beside them say."""
     for at, entry in enumerate(document.get("mitigation", ())):
         if can_be_judged(entry):
+            yield from differing_fields(f"mitigation[{at}].limits", entry["limits"], _limits(document))
             yield from differing(f"mitigation[{at}].verdict", entry["verdict"], stated_verdict(entry))
+
+
+def _limits(document: Document) -> dict[str, Any]:
+    """The limits of a verdict; those that may be chosen stand in the specification, too."""
+    statistics = document["specification"]["statistics"]
+    chosen = {"ratio": "ratio_limit", "accuracy_difference": "accuracy_limit"}
+    asked = {name: statistics[key] for name, key in chosen.items() if key in statistics}
+    return {**asked, "images": LEAST_IMAGES}
 
 
 def stated_verdict(entry: Document) -> str:

@@ -90,7 +90,8 @@ def _rows(rule: Rule) -> str:
         return "the row of all classes together"
     if isinstance(rule.classes, tuple):
         return f"the rows of {', '.join(rule.classes)}"
-    return f"rows that hold at least {rule.min_assessed:.0%} of the images"
+    each = "a row of each class, and " if rule.classes == "all" else ""
+    return f"{each}rows that hold at least {rule.min_assessed:.0%} of the images"
 
 
 def _rule(rule: Rule) -> Iterator[str]:

@@ -28,6 +28,7 @@ from modicum.gate.named_classes import classes_of
 from modicum.gate.notes import excused, notes
 from modicum.gate.other_alpha import at_alpha
 from modicum.gate.policy import Kind, Level, Policy, Rule
+from modicum.gate.reading_rules import INCONCLUSIVE
 from modicum.gate.result_schema import SCHEMA_VERSIONS, versions_in_words
 from modicum.gate.reviews import review_checks
 from modicum.gate.rule_datasets import of_another_dataset
@@ -39,6 +40,7 @@ from modicum.gate.verdict import KIND, Check, Outcome, RuleVerdict, Verdict, ove
 from modicum.gate.worst_spot import worst_spot
 
 Document = Mapping[str, Any]
+UNCOUNTED = "the result does not tell how many images the verdict is about; audit again"
 
 
 def judge(document: Document, policy: Policy, *, today: date, baseline: Document | None = None) -> Verdict:
@@ -185,7 +187,9 @@ def _verdict_check(rule: Rule, entry: Document, document: Document) -> Check:
     if can_be_judged(entry):
         return ensemble_check(rule, entry)
     version = entry["model_version"] if "model_version" in entry else entry["ensemble"]
-    return outcome_check(rule, version, entry[rule.known.field], document, "; ".join(entry.get("reasons", ())))
+    check = outcome_check(rule, version, entry[rule.known.field], document, "; ".join(entry.get("reasons", ())))
+    counts_nothing = check.subject == INCONCLUSIVE and check.judgeable
+    return replace(check, judgeable=False, passes=False, reason=UNCOUNTED) if counts_nothing else check
 
 
 def _of_model(rule: Rule, document: Document, model: Document, policy: Policy) -> Iterator[Check]:

@@ -5,7 +5,8 @@ If every row has a label, the labels of the rows must be there. A result without
 does not tell which classes its data set has. Then all classes of the version must be there.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from modicum.gate.class_rules import MOST_CLASSES
@@ -28,17 +29,34 @@ def missing_classes(
     if len(measure["groups"]) >= MOST_CLASSES:
         yield from _unlisted(document, version, measure)
         return
+    yield from checks_of_missing(
+        document, version, set(measure["groups"]), rule.known.name, partial(_why, rule, search)
+    )
+
+
+def checks_of_missing(
+    document: Document, version: str, has: Collection[str], called: str, why: Callable[[str, NamedClasses], str]
+) -> Iterator[Check]:
+    """Yield an inconclusive check for each class that must be judged and is not among those that the result `has`.
+
+    Args:
+        document: the result.
+        version: the version whose classes are judged.
+        has: indexes of classes that there is something of.
+        called: what there is of each class.
+        why: says of an index why it is missing.
+    """
     classes, told = classes_of(document, version), classes_of_the_images(document, version)
     if not told and _names_no_class(document, version):
-        why = "neither the version nor its images tell all classes"
-        yield Check(model_version=version, judgeable=False, reason=f"{why}; name the classes under `classes`")
+        unknown = "neither the version nor its images tell all classes"
+        yield Check(model_version=version, judgeable=False, reason=f"{unknown}; name the classes under `classes`")
         return
-    missing = sorted((told or set(classes.names)) - set(measure["groups"]), key=int)
+    missing = sorted((told or set(classes.names)).difference(has), key=int)
     hint = "" if told else f"; {NAME_THEM}"
     if len(missing) > MOST_NAMED:
         named = ", ".join(classes.subject(index) for index in missing[:MOST_NAMED])
-        why = f"the result has no {rule.known.name} of {named} and {len(missing) - MOST_NAMED:,} more classes{hint}"
-        yield Check(model_version=version, subject=f"{len(missing):,} classes", judgeable=False, reason=why)
+        all_of_them = f"the result has no {called} of {named} and {len(missing) - MOST_NAMED:,} more classes{hint}"
+        yield Check(model_version=version, subject=f"{len(missing):,} classes", judgeable=False, reason=all_of_them)
         return
     for index in missing:
         yield Check(
@@ -46,13 +64,17 @@ def missing_classes(
             subject=classes.subject(index),
             class_label=classes.label(index),
             judgeable=False,
-            reason=_why(rule, search, index, classes) + hint,
+            reason=why(index, classes) + hint,
         )
 
 
 def needs_labels(policy: Policy) -> bool:
     """Return whether a rule asks for each class, so that the labels of the rows tell which classes these are."""
-    return any(rule.classes == "all" and rule.known.kind is Kind.MEASURE for rule in policy.rules)
+    return any(rule.classes == "all" and _is_by_class(rule) for rule in policy.rules)
+
+
+def _is_by_class(rule: Rule) -> bool:
+    return rule.known.kind is Kind.MEASURE or rule.known.is_spot
 
 
 def classes_of_the_images(document: Document, version: str) -> set[str]:
@@ -77,7 +99,13 @@ def _why(rule: Rule, search: Document, index: str, classes: NamedClasses) -> str
     called = class_words(classes.subject(index))
     if rule.known.part == "counterfactuals":
         return f"no pair of the counterfactual set has the label {classes.subject(index)}"
-    is_predicted = any(index in one.get("groups", ()) for one in search["measures"].values())
-    if rule.known.part or is_predicted or search["search"]["target_rule"] != "predicted":
+    if rule.known.part or not is_never_predicted(search, index):
         return f"no image of {called} counts for {rule.known.name}"
     return f"no image was predicted as {classes.subject(index)}"
+
+
+def is_never_predicted(search: Document, index: str) -> bool:
+    """Return whether no measure of a search for the predicted class has a number of a class, while some list all."""
+    grouped = [one["groups"] for one in search["measures"].values() if one.get("groups")]
+    listed = bool(grouped) and max(map(len, grouped)) < MOST_CLASSES
+    return listed and search["search"]["target_rule"] == "predicted" and not any(index in one for one in grouped)

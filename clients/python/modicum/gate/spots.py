@@ -8,11 +8,13 @@ the whole images. Places that a person accepted are left out of all of it.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from modicum.gate.early_stop import cut_reason
+from modicum.gate.missing_classes import checks_of_missing, is_never_predicted
 from modicum.gate.named_classes import NamedClasses, classes_of
 from modicum.gate.policy import ALL_TOGETHER, MOVING, Acceptance, Rule
 from modicum.gate.searched import search_index_of
@@ -39,7 +41,7 @@ Earned = Mapping[TestedPlace, SpotOutcome]
 """What each place earned among all that are judged together."""
 NOT_TESTED = "the result has no spot test; run the control spot on at least 30 images of two predicted classes"
 ONE_SEARCH = "audit with the search that the policy asks for alone, or name the other one under `search`"
-NO_ROW = "this class has no row of its own"
+NO_ROW = "the result has no class of this name"
 FOUND_AT_5 = "found at 5%, not within this policy's error budget"
 FEW_ACCEPTED = f"the accepted places were tested on fewer than {LEAST_SOURCES} images, so the class is not assessed"
 PASTED = "spot_pasted_difference"
@@ -103,8 +105,12 @@ def spot_checks(
     for row in wanted:
         yield replace(_check(row, _outcome(row, outcomes), earned, version), subject=spot_subject(row.entry, classes))
     for name in rule.classes if isinstance(rule.classes, tuple) else ():
-        for subject in _without_row(name, classes, rows):
-            yield Check(model_version=version, subject=subject, class_label=name, judgeable=False, reason=NO_ROW)
+        for subject, index in _without_row(name, classes, rows):
+            why = NO_ROW if index is None else _why_no_row(search, index, classes)
+            yield Check(model_version=version, subject=subject, class_label=name, judgeable=False, reason=why)
+    if rule.classes == "all":
+        tested = [str(row.entry["target_class"]) for row in rows]
+        yield from checks_of_missing(document, version, tested, "row", partial(_why_no_row, search))
     if rule.classes is None or rule.classes == "all":
         yield _assessed(rule, test, version)
 
@@ -121,15 +127,22 @@ def _why_no_test(document: Document, version: str, search: Document) -> str:
     return f"the rule is about search {index}, but the spot test ran beside search {ran}; {ONE_SEARCH}"
 
 
-def _without_row(name: str, classes: NamedClasses, rows: Sequence[_Row]) -> Iterator[str]:
-    """Yield the classes that a name of a policy means and that have no row, as a verdict calls them."""
+def _without_row(name: str, classes: NamedClasses, rows: Sequence[_Row]) -> Iterator[tuple[str, str | None]]:
+    """Yield the classes that a name of a policy means and that have no row: their names in a verdict, and indexes."""
     if name == ALL_TOGETHER and any(row.label == name for row in rows):
         return
     tested = {str(row.entry["target_class"]) for row in rows}
     meant = classes.called(name, tested - {"None"})
-    yield from (classes.subject(index) for index in meant if index not in tested)
+    yield from ((classes.subject(index), index) for index in meant if index not in tested)
     if not meant:
-        yield name
+        yield name, None
+
+
+def _why_no_row(search: Document, index: str, classes: NamedClasses) -> str:
+    """Why a class has no row: no image was predicted as it, or too few for a spot test."""
+    if is_never_predicted(search, index):
+        return f"no image was predicted as {classes.subject(index)}"
+    return "too few images were predicted so for a row of this class"
 
 
 def spot_subject(entry: Document, classes: NamedClasses) -> str:
@@ -343,7 +356,7 @@ def classes_without_row(document: Document, model: Document) -> Iterator[str]:
         named = ", ".join(missing[:MOST_NAMED]) + (
             f" and {more} more" if (more := len(missing) - MOST_NAMED) > 0 else ""
         )
-        yield f"the spot test has no row of {named}: too few images were predicted so"
+        yield f"the spot test has no row of {named}: too few images were predicted so; `classes: all` asks for one"
 
 
 def _assessed(rule: Rule, test: Document, version: str) -> Check:
