@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from modicum.cli.progress import say_skipped
+from modicum.cli.progress import say_files
 from modicum.errors import InvalidSource
 from modicum.sources import converted
 from modicum.sources.images import find_images, found_in
@@ -153,6 +153,6 @@ def test_only_a_few_of_many_files_are_named():
 def test_what_is_skipped_is_said_once_and_in_printable_letters(files, lines):
     said = []
 
-    say_skipped(SimpleNamespace(say=said.append), "photos", Skipped(files))
+    say_files(SimpleNamespace(say=said.append), "photos", [], Skipped(files))
 
     assert said == lines

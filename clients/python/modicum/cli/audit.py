@@ -16,7 +16,7 @@ from modicum.cli.ends import Ends, watched_to_its_end
 from modicum.cli.exit_codes import INTERRUPTED
 from modicum.cli.known_labels import refuse_unknown_labels
 from modicum.cli.outputs import Output, checked_outputs, write_outputs
-from modicum.cli.progress import View, say_skipped, upload_progress, view
+from modicum.cli.progress import View, say_files, upload_progress, view
 from modicum.cli.registered import candidate_of, subject_with
 from modicum.cli.requests import (
     ModelRequest,
@@ -174,9 +174,10 @@ def measured(
     """
     budget = request.ends.budget
     with view(quiet=quiet) as shown, connected(shown, local=local) as client:
-        say_skipped(shown, request.photos, request.skipped)
+        say_files(shown, request.photos, request.images, request.skipped)
         if request.counterfactuals is not None:
-            say_skipped(shown, request.counterfactuals.photos, request.counterfactuals.skipped)
+            others = request.counterfactuals
+            say_files(shown, others.photos, others.images, others.skipped)
         budget.doing = "the model was registered and checked"
         model = _registered(client, request, shown)
         refuse_unknown_labels(request.images, model.class_labels, model.class_count)

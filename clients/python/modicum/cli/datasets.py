@@ -8,7 +8,7 @@ import typer
 from modicum.cli import options
 from modicum.cli.consoles import print_json, print_text, stderr, stdout
 from modicum.cli.options import OUTPUT, option
-from modicum.cli.progress import say_skipped, upload_progress, view
+from modicum.cli.progress import say_files, upload_progress, view
 from modicum.cli.registration import Group, command
 from modicum.cli.requests import check_range
 from modicum.cli.tables import Column, Grid, print_grid
@@ -90,7 +90,7 @@ def create(
     found = found_with_names(source, images.photo_labels, images.label_names)
     manifest = manifest_of(with_objects(found.images, boxes=images.boxes, masks=images.masks))
     with view(quiet=quiet) as shown, Client() as client:
-        say_skipped(shown, source, found.skipped)
+        say_files(shown, source, found.images, found.skipped)
         dataset = client.datasets.upload(name, manifest, progress=upload_progress(shown, "uploading the data set"))
     if as_json:
         print_json(dataset)

@@ -13,7 +13,7 @@ from modicum.cli.exit_codes import DONE, INCONCLUSIVE, VIOLATED
 from modicum.cli.known_labels import refuse_unknown_labels
 from modicum.cli.options import IMAGES, MODEL, STATISTICS, option
 from modicum.cli.outputs import checked_outputs, write_outputs
-from modicum.cli.progress import say_skipped, view
+from modicum.cli.progress import say_files, view
 from modicum.cli.registration import Group, command
 from modicum.cli.requests import checked_images, search_request
 from modicum.cli.result_tables import mitigation_lines
@@ -123,7 +123,7 @@ def check(
         matched=True,
     )
     with view(quiet=output.quiet) as shown, connected(shown) as client:
-        say_skipped(shown, photos, images.skipped)
+        say_files(shown, photos, images.images, images.skipped)
         members = [client.models.version(one) for one in member]
         for one in members:
             refuse_unknown_labels(
@@ -133,7 +133,7 @@ def check(
         dataset = uploaded(client, photos, images.images, shown)
         second: Dataset | str = ""
         if ood is not None and outside is not None:
-            say_skipped(shown, ood, outside.skipped)
+            say_files(shown, ood, outside.images, outside.skipped)
             second = uploaded(client, ood, outside.images, shown)
         versions = [*members, ensemble]
         done = audited(client, versions, dataset, request, shown, reuse=not run.no_reuse, out_of_distribution=second)

@@ -1,7 +1,7 @@
 """Progress: bars on a terminal, plain lines elsewhere, nothing with --quiet."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
@@ -13,6 +13,8 @@ from rich.table import Column
 
 from modicum.cli.consoles import print_text, stderr
 from modicum.resource_names import printable
+from modicum.sources.images import Image
+from modicum.sources.signatures import unlike_images, unlike_text
 from modicum.sources.skipped import Skipped
 from modicum.transfers import ProgressCallback, TransferProgress
 
@@ -116,10 +118,12 @@ def _cut(*, ratio: int | None = None, max_width: int | None = None) -> Column:
     return Column(no_wrap=True, overflow="ellipsis", ratio=ratio, max_width=max_width)
 
 
-def say_skipped(shown: View, photos: Path, skipped: Skipped) -> None:
-    """Say which files of a folder are skipped, if there are any."""
+def say_files(shown: View, photos: Path, images: Sequence[Image], skipped: Skipped) -> None:
+    """Say which files of a folder are skipped, and which are sent but look like no image, if there are any."""
     if skipped.files:
         shown.say(f"{printable(str(photos))}: {skipped}")
+    if unlike := unlike_images(images):
+        shown.say(f"{printable(str(photos))}: {unlike_text(unlike)}")
 
 
 def upload_progress(shown: View, step: str) -> ProgressCallback:

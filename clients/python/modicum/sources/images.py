@@ -57,7 +57,7 @@ class Image:
 
     `item` is its id in the data set. `label` is a class name, a class index, or empty. `channels` is the number of
     channels of an array; it is None for a picture, which is decoded as grey or RGB, and for an array that cannot be
-    read. `objects` is None if nothing is known about them.
+    read. `objects` is None if nothing is known about them. `file` is where it lies; None for an array of an .npz.
     """
 
     item: str
@@ -65,6 +65,7 @@ class Image:
     content: Callable[[], Content] = field(repr=False)
     channels: int | None = None
     objects: Objects | None = None
+    file: File | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +261,7 @@ def _image(file: File, label: str) -> Image:
         label,
         lambda: converted.converted_content(file) if is_converted else stream_content(file.open, file.where),
         channels,
+        file=file,
     )
 
 
