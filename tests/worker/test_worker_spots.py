@@ -143,8 +143,8 @@ async def test_a_worker_killed_between_rows_loses_nothing_and_doubles_nothing(sc
     first, following = ArithmeticModelServer(row_gates={6: asyncio.Event()}), ArithmeticModelServer()
     scene.work(first, lease_seconds=1.0, renew_seconds=0.2)
     await until(lambda: stored(scene, name, version))
-    kept = await rows_of(scene, name, version)
     await scene.kill()
+    kept = await rows_of(scene, name, version)
 
     scene.work(following)
     audit = await scene.ended(name)
