@@ -113,7 +113,10 @@ NEVER_BOTH = frozenset({"specification.no_controls"})
         *(message for _, message, _ in ONE_WAY.values()),
         findings.finding_message(FINDING, "the name"),
         verdicts.judgement_message(VERDICT),
-        *(models.version_message(filled(ModelVersion, source=source)) for source in SOURCES.values()),
+        *(
+            models.version_message(filled(ModelVersion, source=source), waits_for_worker=True)
+            for source in SOURCES.values()
+        ),
     ],
     ids=lambda message: message.DESCRIPTOR.name,
 )

@@ -61,6 +61,7 @@ WITHIN_A_PROCESS: dict[str, set[str]] = {
         "VersionAudit",
         "VersionVerdict",
     },  # between a query and the metrics
+    "buildable": {"Family", "LeftToOthers"},  # tests/store has the first; from a query to a claim
     "pixel_subsets": {"Descent"},  # follows from a search and a canvas
     "projects": {"Origin", "Principal"},  # from a query to a call
     "retention": {"Past"},  # from a query to the words of a command

@@ -46,6 +46,7 @@ class Script:
         self.version_states = [model_pb2.ModelVersion.STATE_READY]
         self.model = {"latest_version": VERSION}
         self.useful_gradient = True
+        self.waits_for_worker = False
         self.ended = threading.Event()
         self.watches = []
         self.reports = {}
@@ -132,6 +133,7 @@ class Models(model_service_pb2_grpc.ModelServiceServicer):
             class_labels=["cat", "dog"],
             input=INPUT,
             useful_gradient=self.script.useful_gradient,
+            waits_for_worker=self.script.waits_for_worker,
             reject_reason="STATE_DICT_MISMATCH" if rejected else "",
             reject_detail="expected fc.weight" if rejected else "",
         )

@@ -122,13 +122,23 @@ def test_field_violations_are_part_of_the_message(client, script):
         client.models.get("m")
 
 
-def test_a_refused_architecture_is_a_rejected_model(client, script, weights):
-    script.steps["CreateModelVersion"] = [(grpc.StatusCode.INVALID_ARGUMENT, "ARCHITECTURE_UNKNOWN")]
+@pytest.mark.parametrize("reason", ["ARCHITECTURE_UNKNOWN", "ARCHITECTURE_UNAVAILABLE"])
+def test_a_refused_architecture_is_a_rejected_model_and_nothing_was_uploaded(client, script, weights, reason):
+    script.steps["CreateModelVersion"] = [(grpc.StatusCode.FAILED_PRECONDITION, reason)]
 
     with pytest.raises(errors.ModelRejected) as caught:
         register(client, weights)
 
     assert exit_code(caught.value) == 5
+    assert script.calls["CreateModelVersion"][0].validate_only
+    assert not {"FindMissingArtifacts", "UploadArtifact", "UploadSmallArtifacts", "CreateModel"} & script.calls.keys()
+
+
+@pytest.mark.parametrize("reason", ["ARTIFACT_MISSING", "MODEL_NOT_FOUND"])
+def test_what_a_version_lacks_before_its_upload_does_not_refuse_it(client, script, weights, reason):
+    script.steps["CreateModelVersion"] = [(grpc.StatusCode.FAILED_PRECONDITION, reason)]
+
+    assert register(client, weights, wait=False).name == VERSION
 
 
 def test_a_lost_reply_to_a_deletion_is_not_an_error(client, script):
@@ -186,10 +196,14 @@ def test_a_version_that_fails_its_check_raises_with_the_reason(client, script, w
     assert caught.value.reason == "STATE_DICT_MISMATCH"
 
 
-def test_a_version_that_is_not_checked_exceeds_the_timeout(client, script, weights):
-    script.version_states = [1]
+@pytest.mark.parametrize(
+    ("none_there", "advice"),
+    [(False, "check that a worker is running"), (True, "no worker is there that could check it; start one")],
+)
+def test_a_version_that_is_not_checked_exceeds_the_timeout(client, script, weights, none_there, advice):
+    script.version_states, script.waits_for_worker = [1], none_there
 
-    with pytest.raises(errors.DeadlineExceeded, match="check that a worker is running"):
+    with pytest.raises(errors.DeadlineExceeded, match=advice):
         register(client, weights, timeout_seconds=0.2)
 
 

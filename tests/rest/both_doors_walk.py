@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from modicum_server.domain.buildable import Family
 from modicum_server.domain.projects import Role
 from PIL import Image
 
@@ -167,6 +168,11 @@ async def of_models(walker: Walker) -> None:
     await register(classLabels=["no", "gradient"])
     await register(weights={**weights, "digest": ABSENT})
     await register(weights={**weights, "architecture": "invented"})
+    async with walker.served.store.transaction() as transaction:
+        await transaction.workers.publish("worker", {"timm": Family(lacks="timm", extra="worker")})
+    await register(weights={**weights, "architecture": "timm:resnet18"})
+    async with walker.served.store.transaction() as transaction:
+        await transaction.workers.leave("worker")
     await register(input={**INPUT, "channels": 0})
     await call(
         "CreateModelVersion",

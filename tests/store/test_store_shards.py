@@ -3,8 +3,10 @@ from dataclasses import replace
 
 import pytest
 from modicum_server.domain.audits import LeaseState, NewShard, Stage
+from modicum_server.domain.buildable import LeftToOthers
+from modicum_server.domain.models import Ensemble, InputDropout
 
-from tests.store.store_scene import CHECK, PROJECT, Scene, finding
+from tests.store.store_scene import CHECK, PROJECT, Scene, finding, new_version
 
 PAST = -1.0  # a lease that has expired from the start
 
@@ -332,3 +334,39 @@ async def test_workers_cancellations_and_expiries_at_once_wait_for_each_other_in
 
     for audit in audits[2:]:
         assert (await scene.get(audit.name)).progress.images_done == 8
+
+
+RESNETS = (
+    LeftToOthers(families=frozenset({"torchvision"})),
+    LeftToOthers(architectures=frozenset({"torchvision:resnet18"})),
+)
+OTHERS = LeftToOthers(frozenset({"timm"}), frozenset({"torchvision:resnet34"}))
+
+
+@pytest.mark.parametrize("left", RESNETS)
+async def test_what_is_left_to_other_workers_is_not_claimed(store, scene: Scene, left: LeftToOthers):
+    await scene.audit(cut=[[0]])
+
+    async with store.transaction() as transaction:
+        assert await transaction.shards.claim("worker", lease_seconds=60, left=left) is None
+        assert await transaction.shards.claim("worker", lease_seconds=60, left=OTHERS) is not None
+
+
+@pytest.mark.parametrize("left", RESNETS)
+@pytest.mark.parametrize("wrapped", [False, True])
+async def test_a_version_made_of_what_is_left_to_others_is_left_with_it(store, scene, left, wrapped):
+    member = await scene.model()
+    ensemble = await _check_of(store, "ensemble", "3", Ensemble(members=(member, member)))
+    name = await _check_of(store, "wrapper", "4", InputDropout(ensemble, 0.8, 4, 0)) if wrapped else ensemble
+
+    async with store.transaction() as transaction:
+        await transaction.shards.add(PROJECT, "", [NewShard(Stage.CHECK, name)])
+        assert await transaction.shards.claim("worker", lease_seconds=60, left=left) is None
+        assert await transaction.shards.claim("worker", lease_seconds=60, left=OTHERS) is not None
+
+
+async def _check_of(store, model: str, digit: str, source) -> str:
+    async with store.transaction() as transaction:
+        await transaction.models.create(f"{PROJECT}/models/{model}")
+        version = await transaction.models.create_version(f"{PROJECT}/models/{model}", new_version(digit * 64, source))
+    return version.name

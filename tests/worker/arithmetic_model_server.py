@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 
 from modicum_server.domain.audits import AuditItem
+from modicum_server.domain.buildable import Families
 from modicum_server.domain.findings import Finding, FindingControls, FindingReason, Passes, Subset
 from modicum_server.domain.models import ModelCheck, OutputKind
 from modicum_server.domain.spots import SpotKind, SpotOutcomes, SpotPlace, SpotRow, SpotTrial, class_of_row
@@ -129,6 +130,7 @@ class ArithmeticModelServer:
     searched: Counter[int] = field(default_factory=Counter)
     scored: Counter[tuple[str, str, int]] = field(default_factory=Counter)
     tested: Counter[int] = field(default_factory=Counter)
+    families: Families | None = None
     cancelled_seen: int = 0
     closed: int = 0
     running: bool = False
@@ -147,6 +149,9 @@ class ArithmeticModelServer:
 
     async def stop(self) -> None:
         self.running = False
+
+    async def buildable(self) -> Families | None:
+        return self.families
 
     async def run(self, slot: int, task: Task, cancelled: Cancellation) -> AsyncIterator[TaskEvent]:
         assert self.running

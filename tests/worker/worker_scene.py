@@ -41,7 +41,7 @@ INPUT = InputSpecification(
     std=(1.0,) * 3,
 )
 #: The waits themselves are tested with the rules, and by the store.
-SHORT_PAUSES = Pauses(write=0.02, retry=0.01, down=0.01, erasures=0.05, away=0.01)
+SHORT_PAUSES = Pauses(write=0.02, retry=0.01, down=0.01, erasures=0.05, away=0.01, seen=0.2, look=0.0)
 
 
 class NoWakeups:

@@ -33,6 +33,7 @@ CLASS_OF_CODE: dict[grpc.StatusCode, type[errors.ModicumError]] = {
 #: Reasons that have an error class of their own.
 CLASS_OF_REASON: dict[str, type[errors.ModicumError]] = {
     "MODEL_REJECTED": errors.ModelRejected,
+    "ARCHITECTURE_UNAVAILABLE": errors.ModelRejected,
     "ARCHITECTURE_UNKNOWN": errors.ModelRejected,
     "EXECUTABLE_NOT_ALLOWED": errors.ModelRejected,
     "GRADIENT_MISSING": errors.ModelRejected,

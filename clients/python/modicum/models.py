@@ -7,7 +7,7 @@ from time import monotonic
 
 from modicum.arguments import checked_list
 from modicum.connection import Connection, new_request_id
-from modicum.errors import DeadlineExceeded, InvalidArgument, ModelRejected, NotFound
+from modicum.errors import DeadlineExceeded, InvalidArgument, ModelRejected, ModicumError, NotFound
 from modicum.resource_names import checked_id, checked_text, last_part, resource_name, short_version
 from modicum.sources.inputs import InputSpecification
 from modicum.sources.model_files import model_file
@@ -27,6 +27,8 @@ from modicum.versions import (
 
 CHECK_TIMEOUT_SECONDS = 600.0
 LONGEST_POLL_SECONDS = 1.0
+#: What a version lacks before its upload; earlier releases want the model first.
+NOT_THERE_YET = frozenset({"ARTIFACT_MISSING", "MODEL_NOT_FOUND"})
 
 
 class AsyncModels:
@@ -80,7 +82,6 @@ class AsyncModels:
         specification, names = file.input(input), file.labels(labels)
         checked_id(name, "model")
         content = await asyncio.to_thread(file.content)
-        await upload(self._connection, [content], progress)
         message = version_message(
             kind=file.kind,
             digest=content.digest,
@@ -89,6 +90,8 @@ class AsyncModels:
             specification=specification,
             class_labels=names,
         )
+        await self._refuse_early(name, message)
+        await upload(self._connection, [content], progress)
         version = await self._create(name, message)
         return await self.wait(version, timeout_seconds=timeout_seconds) if wait else version
 
@@ -174,9 +177,9 @@ class AsyncModels:
         seen = await self.version(name)
         while seen.state is VersionState.PENDING:
             if monotonic() > deadline:
-                raise DeadlineExceeded(
-                    f"{name} was not checked within {timeout_seconds:.0f} s; check that a worker is running"
-                )
+                none = "no worker is there that could check it; start one"
+                advice = none if seen.waits_for_worker else "check that a worker is running"
+                raise DeadlineExceeded(f"{name} was not checked within {timeout_seconds:.0f} s; {advice}")
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, LONGEST_POLL_SECONDS)
             seen = await self.version(name)
@@ -236,6 +239,25 @@ class AsyncModels:
             )
         else:
             await self._connection.delete(stub.DeleteModel, model_service_pb2.DeleteModelRequest(name=full))
+
+    async def _refuse_early(self, name: str, message: model_pb2.ModelVersion) -> None:
+        """Let the server look at the version before its file is uploaded.
+
+        Raises:
+            ModelRejected, InvalidArgument: as for `register`.
+        """
+        connection = self._connection
+        request = model_service_pb2.CreateModelVersionRequest(
+            parent=resource_name(connection.project, "models", name),
+            model_version=message,
+            validate_only=True,
+            allow_missing=True,
+        )
+        try:
+            await connection.call(connection.models.CreateModelVersion, request)
+        except ModicumError as error:
+            if error.reason not in NOT_THERE_YET:
+                raise
 
     async def _create(self, name: str, message: model_pb2.ModelVersion) -> ModelVersion:
         connection = self._connection

@@ -62,7 +62,8 @@ class ModelVersion:
 
     `source` is weights, exported, torchscript, ensemble or input_dropout. `architecture` is that of the weights, and
     `configuration` the JSON text that it is built from beside its name. `parts` are the versions that an ensemble or an
-    input-dropout version is made of.
+    input-dropout version is made of. `waits_for_worker`: it is PENDING, and no worker is there that could check it;
+    lists do not tell it.
     """
 
     name: str
@@ -83,6 +84,7 @@ class ModelVersion:
     check_time: datetime | None
     principal: str = ""
     configuration: str = ""
+    waits_for_worker: bool = False
 
     def class_name(self, index: int | None) -> str:
         """The label of a class; its index if it has no label; empty for None."""
@@ -146,6 +148,7 @@ def version_value(message: model_pb2.ModelVersion) -> ModelVersion:
         check_time=optional_time(message.check_time, present=message.HasField("check_time")),
         principal=message.principal,
         configuration=message.weights.configuration,
+        waits_for_worker=message.waits_for_worker,
     )
 
 

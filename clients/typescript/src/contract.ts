@@ -700,7 +700,7 @@ export interface paths {
         put?: never;
         /**
          * Registers a version
-         * @description Registers a version. It is PENDING until a worker has loaded and checked it. An existing version with the same digest is returned; if it was REJECTED, it is checked again. With `allow_missing` one call registers a model with its version. Errors: NOT_FOUND (MODEL_NOT_FOUND, MODEL_VERSION_NOT_FOUND), FAILED_PRECONDITION (ARTIFACT_MISSING), INVALID_ARGUMENT (ARCHITECTURE_UNKNOWN), FAILED_PRECONDITION (EXECUTABLE_NOT_ALLOWED; MODEL_REJECTED for a member of an ensemble or a wrapper), ALREADY_EXISTS (REQUEST_ID_REUSED).
+         * @description Registers a version. It is PENDING until a worker has loaded and checked it. An existing version with the same digest is returned; if it was REJECTED, it is checked again. With `allow_missing` one call registers a model with its version. An architecture that no worker can build is refused; without a worker every one is accepted, and the version waits. The artifact is looked for last, so `validate_only` before the upload tells what else is wrong. Errors: NOT_FOUND (MODEL_NOT_FOUND, MODEL_VERSION_NOT_FOUND), FAILED_PRECONDITION (ARTIFACT_MISSING), INVALID_ARGUMENT (ARCHITECTURE_UNKNOWN), FAILED_PRECONDITION (ARCHITECTURE_UNAVAILABLE; EXECUTABLE_NOT_ALLOWED; MODEL_REJECTED for a member of an ensemble or a wrapper), ALREADY_EXISTS (REQUEST_ID_REUSED).
          */
         post: operations["CreateModelVersion"];
         delete?: never;
@@ -2454,6 +2454,8 @@ export interface components {
             readonly checkTime?: string;
             /** @description The principal that registered it; empty for one of before that was stored. */
             readonly principal: string;
+            /** @description Whether it is PENDING and no worker is there that could check it: its check begins when one comes. Lists do not tell it. */
+            readonly waitsForWorker: boolean;
         };
         /**
          * @description The state of a version.
@@ -2548,6 +2550,8 @@ export interface components {
             readonly checkTime?: string;
             /** @description The principal that registered it; empty for one of before that was stored. */
             readonly principal?: string;
+            /** @description Whether it is PENDING and no worker is there that could check it: its check begins when one comes. Lists do not tell it. */
+            readonly waitsForWorker?: boolean;
         };
         /** @description Sufficient masks on the way from the whole image to the subset, the largest first: at most 8, to look at. */
         Narrowing: {
@@ -3750,7 +3754,7 @@ export interface components {
         };
     };
     responses: {
-        /** @description Bad Request: `ARCHITECTURE_UNKNOWN`, `ARTIFACT_MISSING`, `AUDIT_NOT_ENDED`, `AUDIT_NOT_STOPPABLE`, `AUDIT_NOT_SUCCEEDED`, `AUDIT_TOO_LARGE`, `CANVAS_UNFIT`, `DATASET_EMPTY`, `DATASET_TOO_LARGE`, `EXECUTABLE_NOT_ALLOWED`, `FIELD_INVALID`, `FILTER_INVALID`, `FORMAT_UNKNOWN`, `GRADIENT_MISSING`, `LABEL_UNKNOWN`, `LAST_ADMIN`, `MANIFEST_INVALID`, `MODEL_REJECTED`, `OBJECTS_INVALID`, `PAGE_TOKEN_INVALID`, `POLICY_INVALID`, `RESOURCE_HELD`, `RESOURCE_IN_USE`, `RESULT_ERASED`, `RESULT_INCOMPLETE`, `RETENTION_PASSED`, `REVIEW_FULL`, `REVIEW_IMPOSSIBLE`, `TOKEN_SHARED`, `TRUST_RULES_FULL`, `UPLOAD_INVALID`, `UPLOAD_TRUNCATED`. */
+        /** @description Bad Request: `ARCHITECTURE_UNAVAILABLE`, `ARCHITECTURE_UNKNOWN`, `ARTIFACT_MISSING`, `AUDIT_NOT_ENDED`, `AUDIT_NOT_STOPPABLE`, `AUDIT_NOT_SUCCEEDED`, `AUDIT_TOO_LARGE`, `CANVAS_UNFIT`, `DATASET_EMPTY`, `DATASET_TOO_LARGE`, `EXECUTABLE_NOT_ALLOWED`, `FIELD_INVALID`, `FILTER_INVALID`, `FORMAT_UNKNOWN`, `GRADIENT_MISSING`, `LABEL_UNKNOWN`, `LAST_ADMIN`, `MANIFEST_INVALID`, `MODEL_REJECTED`, `OBJECTS_INVALID`, `PAGE_TOKEN_INVALID`, `POLICY_INVALID`, `RESOURCE_HELD`, `RESOURCE_IN_USE`, `RESULT_ERASED`, `RESULT_INCOMPLETE`, `RETENTION_PASSED`, `REVIEW_FULL`, `REVIEW_IMPOSSIBLE`, `TOKEN_SHARED`, `TRUST_RULES_FULL`, `UPLOAD_INVALID`, `UPLOAD_TRUNCATED`. */
         Problem400: {
             headers: {
                 "X-Request-ID": components["headers"]["RequestId"];

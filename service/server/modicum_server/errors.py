@@ -13,9 +13,9 @@ Here are the branches and the older errors. A new one stands beside its resource
     ├── AlreadyExists ─ ProjectExists, DatasetDiffers, RequestIdReused, AuditExists, MemberExists, TrustRuleExists,
     │                   HoldExists
     ├── FailedPrecondition ─ ResourceInUse, ResourceHeld, ArtifactMissing, ExecutableNotAllowed, ModelRejected,
-    │                        LabelUnknown, CanvasUnfit, GradientMissing, AuditNotEnded, AuditNotSucceeded,
-    │                        AuditNotStoppable, ResultIncomplete, ResultErased, LastAdmin, TokenShared,
-    │                        ReviewImpossible, ReviewFull, TrustRulesFull, RetentionPassed
+    │                        ArchitectureUnavailable, LabelUnknown, CanvasUnfit, GradientMissing, AuditNotEnded,
+    │                        AuditNotSucceeded, AuditNotStoppable, ResultIncomplete, ResultErased, LastAdmin,
+    │                        TokenShared, ReviewImpossible, ReviewFull, TrustRulesFull, RetentionPassed
     ├── Unauthenticated ─ TokenMissing, TokenInvalid, SessionMissing, SignInLinkUsed, ReviewLinkUsed, ReviewerUnknown,
     │                     IdentityTokenInvalid, IdentityNotTrusted, IdentityTokenUsed, SignInRefused
     ├── PermissionDenied ─ RoleInsufficient, FormForeign, HostUnknown

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from modicum_server.domain.buildable import Families
 from modicum_server.domain.finding_masks import masks_fit
 from modicum_server.domain.findings import Finding
 from modicum_server.domain.spots import SpotRow, class_of_row, is_on_canvas, is_plausible, is_whole, positions_of
@@ -114,6 +115,9 @@ class ModelServer(Protocol):
 
     async def start(self) -> None: ...
     async def stop(self) -> None: ...
+    async def buildable(self) -> Families | None:
+        """Look which architectures can be built here; None where that cannot be found out."""
+
     def run(self, slot: int, task: Task, cancelled: Cancellation) -> AsyncIterator[TaskEvent]:
         """Stage the task's artifacts, run it, and yield its events, TaskFinished last.
 

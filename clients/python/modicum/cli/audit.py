@@ -31,7 +31,7 @@ from modicum.cli.result_tables import show_result
 from modicum.cli.short_results import report_command, short_lines, tables_command
 from modicum.cli.stored_baselines import baseline_beside, report_of
 from modicum.cli.subjects import SubjectOptions
-from modicum.cli.watching import say_where
+from modicum.cli.watching import checked, say_where
 from modicum.client import Audit, Client
 from modicum.datasets import Dataset
 from modicum.errors import DataRefused, DeadlineExceeded, ModicumError
@@ -247,8 +247,7 @@ def _registered(client: Client, request: AuditRequest, shown: View) -> ModelVers
     version = client.models.register(
         model.name, **model.arguments, wait=False, progress=upload_progress(shown, "uploading the model")
     )
-    shown.say(f"model {short_version(version.name)}: waiting for a worker to load and check it")
-    return client.models.wait(version)
+    return checked(client, version, shown)
 
 
 def uploaded(client: Client, photos: Path, images: Sequence[Image], shown: View) -> Dataset:

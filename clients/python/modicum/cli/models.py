@@ -15,6 +15,7 @@ from modicum.cli.progress import upload_progress, view
 from modicum.cli.registration import Group, command
 from modicum.cli.requests import model_request
 from modicum.cli.tables import Column, Grid, print_grid
+from modicum.cli.watching import checked
 from modicum.client import Client
 from modicum.errors import NotServed
 from modicum.resource_names import last_part, short_version
@@ -113,8 +114,9 @@ def create(
     request = model_request(name, model)
     with view(quiet=quiet) as shown, Client() as client:
         version = client.models.register(
-            name, **request.arguments, wait=not no_wait, progress=upload_progress(shown, "uploading the model")
+            name, **request.arguments, wait=False, progress=upload_progress(shown, "uploading the model")
         )
+        version = version if no_wait else checked(client, version, shown)
     _print_version(version, as_json=as_json)
 
 
@@ -199,6 +201,7 @@ def _show(version: ModelVersion) -> None:
     for label, value in (
         ("name", version.name),
         ("state", version.state),
+        ("waits", "for a worker: none is there that could check it" if version.waits_for_worker else ""),
         ("rejected", f"{version.reject_reason}: {version.reject_detail}" if version.reject_reason else ""),
         ("source", f"{version.source} {version.architecture}".strip()),
         ("made of", ", ".join(short_version(part) for part in version.parts)),

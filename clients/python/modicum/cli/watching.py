@@ -1,4 +1,4 @@
-"""The progress of an audit: how far it is, how fast it runs, and how long it will take."""
+"""The progress of a check and of an audit: how far it is, how fast it runs, and how long it will take."""
 
 from collections.abc import Callable
 from time import monotonic
@@ -7,8 +7,9 @@ from modicum.cli.progress import View
 from modicum.client import Audit, Client
 from modicum.gate.counting import counted
 from modicum.measures import percent
-from modicum.resource_names import last_part
+from modicum.resource_names import last_part, short_version
 from modicum.snapshots import AuditSnapshot, AuditState
+from modicum.versions import ModelVersion
 
 SECONDS_PER_MINUTE = 60
 #: A rate over a shorter time is not shown: it depends on the start more than on the work.
@@ -32,6 +33,17 @@ class Pace:
             return None
         elapsed = now - self._start[0]
         return (snapshot.passes_done - self._start[1]) / elapsed if elapsed >= SHORTEST_RATE_SECONDS else None
+
+
+def checked(client: Client, version: ModelVersion, shown: View) -> ModelVersion:
+    """Wait until a worker has checked a version.
+
+    Raises:
+        ModelRejected, DeadlineExceeded: as `client.models.wait`.
+    """
+    none = "; none is there now" if version.waits_for_worker else ""
+    shown.say(f"model {short_version(version.name)}: waiting for a worker to load and check it{none}")
+    return client.models.wait(version)
 
 
 def watched(audit: Audit, shown: View) -> None:

@@ -376,6 +376,7 @@ class ModelVersion(google.protobuf.message.Message):
     CREATE_TIME_FIELD_NUMBER: builtins.int
     CHECK_TIME_FIELD_NUMBER: builtins.int
     PRINCIPAL_FIELD_NUMBER: builtins.int
+    WAITS_FOR_WORKER_FIELD_NUMBER: builtins.int
     name: builtins.str
     """Resource name. The last part is a number that the server assigns."""
     digest: builtins.str
@@ -398,6 +399,8 @@ class ModelVersion(google.protobuf.message.Message):
     """Milliseconds of one forward and one backward pass per image, measured when it was checked; 0 until then."""
     principal: builtins.str
     """The principal that registered it; empty for one of before that was stored."""
+    waits_for_worker: builtins.bool
+    """Whether it is PENDING and no worker is there that could check it: its check begins when one comes. Lists do not tell it."""
     @property
     def weights(self) -> Global___Weights:
         """Weights of a known architecture."""
@@ -458,9 +461,10 @@ class ModelVersion(google.protobuf.message.Message):
         create_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         check_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         principal: builtins.str = ...,
+        waits_for_worker: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["check_time", b"check_time", "create_time", b"create_time", "ensemble", b"ensemble", "exported", b"exported", "input", b"input", "input_dropout", b"input_dropout", "source", b"source", "torchscript", b"torchscript", "weights", b"weights"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["check_time", b"check_time", "class_count", b"class_count", "class_labels", b"class_labels", "create_time", b"create_time", "digest", b"digest", "ensemble", b"ensemble", "exported", b"exported", "input", b"input", "input_dropout", b"input_dropout", "name", b"name", "output_kind", b"output_kind", "pass_milliseconds", b"pass_milliseconds", "principal", b"principal", "reject_detail", b"reject_detail", "reject_reason", b"reject_reason", "source", b"source", "state", b"state", "torchscript", b"torchscript", "useful_gradient", b"useful_gradient", "weights", b"weights"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["check_time", b"check_time", "class_count", b"class_count", "class_labels", b"class_labels", "create_time", b"create_time", "digest", b"digest", "ensemble", b"ensemble", "exported", b"exported", "input", b"input", "input_dropout", b"input_dropout", "name", b"name", "output_kind", b"output_kind", "pass_milliseconds", b"pass_milliseconds", "principal", b"principal", "reject_detail", b"reject_detail", "reject_reason", b"reject_reason", "source", b"source", "state", b"state", "torchscript", b"torchscript", "useful_gradient", b"useful_gradient", "waits_for_worker", b"waits_for_worker", "weights", b"weights"]) -> None: ...
     def WhichOneof(self, oneof_group: typing.Literal["source", b"source"]) -> typing.Literal["weights", "exported", "torchscript", "ensemble", "input_dropout"] | None: ...
 
 Global___ModelVersion: typing_extensions.TypeAlias = ModelVersion

@@ -106,8 +106,8 @@ def source_value(message: model_pb2.ModelVersion) -> Source | None:
     return None
 
 
-def version_message(value: ModelVersion) -> model_pb2.ModelVersion:
-    """Model version."""
+def version_message(value: ModelVersion, *, waits_for_worker: bool = False) -> model_pb2.ModelVersion:
+    """Model version. Whether it waits for a worker is not stored with it."""
     message = model_pb2.ModelVersion(
         name=value.name,
         input=None if value.input is None else input_message(value.input),
@@ -119,6 +119,7 @@ def version_message(value: ModelVersion) -> model_pb2.ModelVersion:
         create_time=time_message(value.create_time),
         check_time=time_message(value.check_time),
         principal=value.principal,
+        waits_for_worker=waits_for_worker,
     )
     put_source(message, value.source)
     if value.check is not None:

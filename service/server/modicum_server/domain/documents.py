@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 from pydantic import TypeAdapter
 
 from modicum_server.domain.audits import AuditOutcome, AuditSpecification
+from modicum_server.domain.buildable import Family
 from modicum_server.domain.erasures import Receipt
 from modicum_server.domain.findings import Finding, TransferFinding
 from modicum_server.domain.models import InputSpecification, ModelCheck
@@ -23,6 +24,7 @@ Document = dict[str, Any]
 FINDING: Final = TypeAdapter(Finding)
 TRANSFER: Final = TypeAdapter(TransferFinding)
 SPECIFICATION: Final = TypeAdapter(AuditSpecification)
+FAMILIES: Final = TypeAdapter(dict[str, Family])
 OUTCOME: Final = TypeAdapter(AuditOutcome)
 INPUT: Final = TypeAdapter(InputSpecification)
 CHECK: Final = TypeAdapter(ModelCheck)

@@ -8,7 +8,6 @@ are, `build` takes a third argument, `size`. `build_timm` also takes `configurat
 accepts none for the groups of other packages.
 """
 
-import difflib
 import functools
 import inspect
 import warnings
@@ -20,7 +19,14 @@ import torch
 from modicum_sis.numerics.out_of_memory import is_out_of_memory
 from torch import Tensor, nn
 
-from modicum_server.model_process.failure_reasons import ModelRefused, TaskFailure, first_line, package_missing
+from modicum_server.domain.buildable import unknown_family, unknown_name
+from modicum_server.model_process.failure_reasons import (
+    ModelRefused,
+    TaskFailure,
+    extra_of,
+    first_line,
+    package_missing,
+)
 from modicum_server.model_process.weights import PARALLEL_PREFIX
 
 ENTRY_POINTS = "modicum.architectures"
@@ -28,8 +34,6 @@ BUILT_CHANNELS = 3
 """Channels of the images that a built module takes."""
 PROBE_CLASS_COUNTS = (7, 11)
 """An architecture is built with both class counts: the tensors whose shapes differ belong to the head."""
-CLOSE_MATCHES = 3
-ADD_YOUR_OWN = f"a package with an entry point {ENTRY_POINTS!r} adds your own (docs/how-to/add-an-architecture.md)"
 Size = tuple[int, int]
 """Height and width of the images that a module is built for."""
 TORCHVISION_SIZE = (224, 224)
@@ -154,11 +158,7 @@ def _shapes(
 def _group(group: str, architecture: str) -> Build:
     points = {point.name: point for point in metadata.entry_points(group=ENTRY_POINTS)}
     if group not in points:
-        known = ", ".join(f"{name}:NAME" for name in sorted(points))
-        raise ModelRefused(
-            "ARCHITECTURE_UNKNOWN",
-            f"expected an architecture of the form {known}; got {architecture!r}; {ADD_YOUR_OWN}",
-        )
+        raise ModelRefused("ARCHITECTURE_UNKNOWN", unknown_family(architecture, points))
     try:
         build: Build = points[group].load()
     except ImportError as error:
@@ -167,17 +167,11 @@ def _group(group: str, architecture: str) -> Build:
 
 
 def _unknown(group: str, name: str, known: Sequence[str]) -> ModelRefused:
-    close = [f"{group}:{match}" for match in difflib.get_close_matches(name, known, n=CLOSE_MATCHES)]
-    first = [f"{group}:{match}" for match in sorted(known)[:10]]
-    advice = f"did you mean {' or '.join(close)}?" if close else f"known are {', '.join(first)} ..."
-    return ModelRefused(
-        "ARCHITECTURE_UNKNOWN", f"the architecture {group}:{name} does not exist; {advice}; {ADD_YOUR_OWN}"
-    )
+    return ModelRefused("ARCHITECTURE_UNKNOWN", unknown_name(group, name, known))
 
 
 def _unavailable(group: str, error: ImportError) -> TaskFailure:
-    extra = {"efficientnet_lite": "demo"}.get(group, "worker")
-    return package_missing(f"architectures {group}:NAME", error, usual=group, extra=extra)
+    return package_missing(f"architectures {group}:NAME", error, usual=group, extra=extra_of(group))
 
 
 def build_torchvision(name: str, class_count: int, size: Size = TORCHVISION_SIZE) -> nn.Module:
@@ -233,10 +227,10 @@ def _configured_timm(create: Callable[[], nn.Module], name: str) -> nn.Module:
 
 def build_efficientnet_lite(name: str, class_count: int) -> nn.Module:
     """Entry point `efficientnet_lite`: lite0, lite1, lite2 of the package efficientnet_lite_pytorch."""
+    from efficientnet_lite_pytorch import EfficientNet  # type: ignore[import-untyped]  # noqa: PLC0415  an extra
+
     known = ("lite0", "lite1", "lite2")
     if name not in known:
         raise ArchitectureUnknown(name, known)
-    from efficientnet_lite_pytorch import EfficientNet  # type: ignore[import-untyped]  # noqa: PLC0415  an extra
-
     module: nn.Module = EfficientNet.from_name(f"efficientnet-{name}", num_classes=class_count)
     return module

@@ -34,6 +34,15 @@ class TaskCancelled(TaskFailure):
         super().__init__("CANCELLED", "the task was cancelled before it ended", model_at_fault=False)
 
 
+EXTRAS = {"efficientnet_lite": "demo", "onnx": "onnx", "transformers": "hub"}
+"""By family, the extra of modicum-server that brings its package. It is `worker` for all others."""
+
+
+def extra_of(family: str) -> str:
+    """Return the extra of modicum-server that brings the package of a family."""
+    return EXTRAS.get(family, "worker")
+
+
 def package_missing(what: str, error: ImportError, *, usual: str, extra: str) -> TaskFailure:
     """Return the failure of a worker that lacks a package for `what`: its name, or the `usual` one, and the extra."""
     return TaskFailure(

@@ -15,7 +15,7 @@ from modicum_sis.numerics.out_of_memory import is_out_of_memory
 from torch import Tensor, nn
 
 from modicum_server.domain.models import InputSpecification
-from modicum_server.model_process.failure_reasons import ModelRefused, first_line, package_missing
+from modicum_server.model_process.failure_reasons import ModelRefused, extra_of, first_line, package_missing
 
 GROUP, NAME = "onnx", "model"
 """The architecture of every ONNX file is `onnx:model`, because the file says the rest."""
@@ -67,7 +67,7 @@ def load_network(name: str, path: Path, specification: InputSpecification | None
         import onnx  # noqa: PLC0415  an extra
         import onnxruntime  # noqa: PLC0415
     except ImportError as error:
-        raise package_missing("files of ONNX", error, usual=GROUP, extra="onnx") from error
+        raise package_missing("files of ONNX", error, usual=GROUP, extra=extra_of(GROUP)) from error
     data = path.read_bytes()
     model = _read("read", lambda: onnx.load_model_from_string(data))
     _refuse_beyond_the_file(model)

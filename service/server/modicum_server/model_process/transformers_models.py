@@ -14,7 +14,7 @@ import torch
 from modicum_sis.numerics.out_of_memory import is_out_of_memory
 from torch import Tensor, nn
 
-from modicum_server.model_process.failure_reasons import ModelRefused, first_line, package_missing
+from modicum_server.model_process.failure_reasons import ModelRefused, extra_of, first_line, package_missing
 
 GROUP = "transformers"
 EXTRA_NUMBERS = 1.05
@@ -58,15 +58,26 @@ def load_classifier(kind: str, configuration: Mapping[str, Any], weights: Mappin
         return LogitsModule(_filled(kind, cls, own, weights))
 
 
+def known_types() -> list[str]:
+    """Return the types of image classifiers that can be built here.
+
+    Raises:
+        ImportError: transformers is not installed.
+    """
+    from transformers.models.auto import modeling_auto  # noqa: PLC0415  seconds, and an extra
+
+    return sorted(set(modeling_auto.MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES) - BUILT_ELSEWHERE)
+
+
 def _class_and_configuration(kind: str, configuration: Mapping[str, Any]) -> tuple[Any, Any]:
     try:
+        known = known_types()
         from transformers.models.auto import configuration_auto, modeling_auto  # noqa: PLC0415  seconds, and an extra
         from transformers.utils import logging as their_logging  # noqa: PLC0415
     except ImportError as error:
-        raise package_missing(f"architectures {GROUP}:TYPE", error, usual=GROUP, extra="hub") from error
+        raise package_missing(f"architectures {GROUP}:TYPE", error, usual=GROUP, extra=extra_of(GROUP)) from error
     their_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     their_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    known = sorted(set(modeling_auto.MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES) - BUILT_ELSEWHERE)
     if kind not in known:
         raise ModelRefused(
             "ARCHITECTURE_UNKNOWN",

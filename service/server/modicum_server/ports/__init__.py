@@ -45,9 +45,11 @@ from modicum_server.ports.trust_errors import (
     TrustRulesFull,
 )
 from modicum_server.ports.verdicts import VerdictFilter, Verdicts
+from modicum_server.ports.workers import ArchitectureUnavailable, Workers
 
 __all__ = [
     "Access",
+    "ArchitectureUnavailable",
     "ArtifactSource",
     "ArtifactStore",
     "Artifacts",
@@ -115,4 +117,5 @@ __all__ = [
     "Verdicts",
     "Wakeups",
     "Watch",
+    "Workers",
 ]

@@ -16,6 +16,7 @@ from modicum_server.domain.audits import (
     Stage,
     Unended,
 )
+from modicum_server.domain.buildable import LEAVES_NOTHING, LeftToOthers
 from modicum_server.domain.datasets import DatasetItem
 from modicum_server.domain.findings import Finding, FoundSubset, PredictedImage, Prediction, Transfer
 from modicum_server.domain.spots import SpotRow
@@ -109,12 +110,14 @@ class Shards(Protocol):
     async def add(self, project: str, audit: str, shards: Sequence[NewShard]) -> None:
         """Queue them, each with a wake-up in the same transaction. `audit` is "" for the check of a version."""
 
-    async def claim(self, worker: str, *, lease_seconds: float, finishing: str = "") -> Shard | None:
+    async def claim(
+        self, worker: str, *, lease_seconds: float, finishing: str = "", left: LeftToOthers = LEAVES_NOTHING
+    ) -> Shard | None:
         """The fairest: project with the fewest held, then the longest unserved, then the oldest shard; attempt + 1.
 
         Swaps of a spot come before the other shards of their project. Shards of a version that is not READY are
         skipped. The summary of the audit `finishing` comes first: an audit whose search is done does not wait behind
-        newer ones.
+        newer ones. Versions of an architecture that is `left` to other workers are skipped, too.
         """
 
     async def renew(self, shard: Shard, *, lease_seconds: float, passes_done: int) -> LeaseState:

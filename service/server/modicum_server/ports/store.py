@@ -17,6 +17,7 @@ from modicum_server.ports.spot_swaps import SpotSwaps
 from modicum_server.ports.trail import Trail
 from modicum_server.ports.trust import Trust
 from modicum_server.ports.verdicts import Verdicts
+from modicum_server.ports.workers import Workers
 
 
 class Transaction(Protocol):
@@ -46,6 +47,7 @@ class Transaction(Protocol):
     trail: Trail
     gauges: Gauges
     overviews: Overviews
+    workers: Workers
 
 
 class Store(Protocol):

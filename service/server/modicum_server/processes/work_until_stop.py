@@ -1,6 +1,7 @@
-"""Awaits work until a stop is requested. Knows nothing of the work."""
+"""Awaits work, or time, until a stop is requested. Knows nothing of the work."""
 
 import asyncio
+import contextlib
 from collections.abc import Coroutine
 
 
@@ -29,3 +30,10 @@ async def _all_of(works: tuple[Coroutine[object, object, object], ...]) -> bool:
     except BaseExceptionGroup as errors:
         raise errors.exceptions[0] from errors
     return True
+
+
+async def until_stop(stop: asyncio.Event, seconds: float) -> None:
+    """Sleep, but not longer than until the stop."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await stop.wait()

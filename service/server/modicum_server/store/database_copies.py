@@ -1,7 +1,7 @@
 """Copies a database out and in, table by table, with COPY. Schemas are made by migrations and are in no copy.
 
-What must not come back is left out: sessions of browsers, and the id that database and artifact store share. A restored
-store gets its own.
+What must not come back is left out: sessions of browsers, workers, and the id that database and artifact store share. A
+restored store gets its own.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from modicum_server.store.migrate import MIGRATION_LOCK, upgrade
 from modicum_server.store.schema import REVISIONS, schema_of
 from modicum_server.usecases.backup_errors import BackupDamaged, BackupUnderWay, BackupUnknown, StoreNotEmpty
 
-LEFT_OUT = frozenset({tables.sessions, tables.sign_in_links, tables.store_identity})
+LEFT_OUT = frozenset({tables.sessions, tables.sign_in_links, tables.store_identity, tables.workers})
 #: The end of a COPY checks every reference of a large table, without a reply meanwhile.
 LONGEST_WAIT_SECONDS = 3600.0
 #: Deletions of bytes hold the lock for as long as one of them takes.

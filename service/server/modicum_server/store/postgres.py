@@ -42,6 +42,7 @@ from modicum_server.store.spots import PostgresSpots
 from modicum_server.store.trail import PostgresTrail
 from modicum_server.store.trust import PostgresTrust
 from modicum_server.store.verdicts import PostgresVerdicts
+from modicum_server.store.workers import PostgresWorkers
 
 #: How long a store that is closed waits for the connections in use, and how often it looks.
 GIVEN_BACK_SECONDS = 5.0
@@ -78,6 +79,7 @@ class PostgresTransaction:
     trail: ports.Trail
     gauges: ports.Gauges
     overviews: ports.Overviews
+    workers: ports.Workers
 
 
 class PostgresStore:
@@ -126,6 +128,7 @@ class PostgresStore:
             trail=PostgresTrail(connection),
             gauges=PostgresGauges(connection),
             overviews=PostgresOverviews(connection),
+            workers=PostgresWorkers(connection),
         )
 
     async def ping(self) -> None:

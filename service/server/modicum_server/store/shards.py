@@ -26,11 +26,13 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from modicum_server.domain.audits import LeaseState, NewShard, Shard, Stage
+from modicum_server.domain.buildable import LEAVES_NOTHING, LeftToOthers
 from modicum_server.domain.models import VersionState
 from modicum_server.domain.spot_swaps import SwapState
 from modicum_server.postgres.connections import driver_connection
 from modicum_server.postgres.wake_jobs import WakeJobs
 from modicum_server.store import tables
+from modicum_server.store.left_shards import not_left
 from modicum_server.store.project_turns import projects_by_turn
 from modicum_server.store.projects import advisory_key
 
@@ -55,7 +57,9 @@ class PostgresShards:
             return
         await self._queue([_columns(project, audit, shard) for shard in shards])
 
-    async def claim(self, worker: str, *, lease_seconds: float, finishing: str = "") -> Shard | None:
+    async def claim(
+        self, worker: str, *, lease_seconds: float, finishing: str = "", left: LeftToOthers = LEAVES_NOTHING
+    ) -> Shard | None:
         """The fairest: project with the fewest held, then the longest unserved, then the oldest shard; attempt + 1.
 
         The summary of the audit `finishing` comes before all else. A swap of a spot comes before the other shards of
@@ -65,7 +69,7 @@ class PostgresShards:
         if finishing and (shard := await self._take(_claimable_summary(finishing), values)):
             return shard
         for project in (await self._connection.scalars(projects_by_turn())).all():
-            for claimable in (_oldest_swap(project), _oldest_claimable(project)):
+            for claimable in (_oldest_swap(project, left), _oldest_claimable(project, left)):
                 if shard := await self._take(claimable, values):
                     await self._note_served(project)
                     return shard
@@ -288,7 +292,7 @@ def _claimable_summary(audit: str) -> Select[tuple[int]]:
     )
 
 
-def _oldest_swap(project: str) -> Select[tuple[int]]:
+def _oldest_swap(project: str, left: LeftToOthers) -> Select[tuple[int]]:
     """A query of its own, by the few swaps that are open: an order by stage would sort all that the project queues.
 
     An array of their names, and no join: without statistics of the swaps a join would read all shards.
@@ -301,6 +305,7 @@ def _oldest_swap(project: str) -> Select[tuple[int]]:
             _SHARDS.audit == any_(func.array(names.scalar_subquery())),
             _SHARDS.stage == Stage.SWAP.value,
             *_waits(),
+            *not_left(left),
         )
         .order_by(_SHARDS.id)
         .limit(1)
@@ -308,7 +313,7 @@ def _oldest_swap(project: str) -> Select[tuple[int]]:
     )
 
 
-def _oldest_claimable(project: str) -> Select[tuple[int]]:
+def _oldest_claimable(project: str, left: LeftToOthers) -> Select[tuple[int]]:
     versions = tables.model_versions.c
     ready = exists().where(versions.name == _SHARDS.model_version, versions.state == VersionState.READY.value)
     return (
@@ -318,6 +323,7 @@ def _oldest_claimable(project: str) -> Select[tuple[int]]:
             *_waits(),
             (_SHARDS.audit == "") | exists().where(*_running(_SHARDS.audit), _is_in(_SHARDS.stage)),
             _SHARDS.stage.not_in(_NEEDS_READY) | ready,
+            *not_left(left),
         )
         .order_by(_SHARDS.id)
         .limit(1)

@@ -49,14 +49,17 @@ from modicum_server.store.table_parts import (
     metadata,
     one_of,
 )
+from modicum_server.store.total_table import project_totals
 from modicum_server.store.trail_tables import trail_entries, trail_pending, trail_seals
 from modicum_server.store.trust_tables import trust_rules, used_identity_tokens
+from modicum_server.store.worker_table import workers
 
 __all__ = [
     "collections",
     "erasures",
     "holds",
     "metadata",
+    "project_totals",
     "review_answers",
     "reviewers",
     "reviews",
@@ -71,6 +74,7 @@ __all__ = [
     "trail_seals",
     "trust_rules",
     "used_identity_tokens",
+    "workers",
 ]
 """Declared elsewhere; all below is public, too."""
 
@@ -114,14 +118,6 @@ artifacts = Table(
     PrimaryKeyConstraint("project", "digest"),
     CheckConstraint("size_bytes >= 0", name="size_bytes"),
     Index(None, "digest"),
-)
-
-#: A row of its own for each project: that of `projects` is locked and read for other reasons.
-project_totals = Table(
-    "project_totals",
-    metadata,
-    Column("project", NAME, ForeignKey("projects.name", ondelete="CASCADE"), primary_key=True),
-    Column("artifact_bytes", BigInteger, nullable=False, comment="of all its artifacts together"),
 )
 
 models = Table(

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import structlog
 
+from modicum_server.domain.buildable import Families
 from modicum_server.domain.tasks import Task, TaskEvent
 from modicum_server.model_server import Cancellation, ExecutableNotEnclosed, ModelServerDown, ModelServerHealth
 from modicum_server.ports import ArtifactSource
 from modicum_server.processes.locked_folders import LockedFolder, create_locked_folder
 from modicum_server.settings import Settings
+from modicum_server.torchserve.architectures import look
 from modicum_server.torchserve.archive import HANDLER_MODULE
 from modicum_server.torchserve.confinement.plan import Level, Plan
 from modicum_server.torchserve.folders import ServerFolder, create_server_folder
@@ -117,6 +119,10 @@ class TorchServe:
         for slot in slots:
             await asyncio.to_thread(slot.make)
         self._delete_temporary()
+
+    async def buildable(self) -> Families | None:
+        """Look which architectures can be built here, in a process of its own: it imports their packages."""
+        return await look()
 
     async def run(self, slot: int, task: Task, cancelled: Cancellation) -> AsyncIterator[TaskEvent]:
         """Stage the task's artifacts, run it, and yield its events, TaskFinished last.

@@ -47,7 +47,7 @@ def check_source(source: Source | None, input_specification: InputSpecification 
 
 
 def _check_architecture(name: str) -> None:
-    """Check the form only. Which names a family has is known on the worker, where its package is installed."""
+    """Check the form only. Which names a family has, workers say: `worker_architectures`."""
     if re.fullmatch(ARCHITECTURE, name, re.ASCII) is None:
         raise ArchitectureUnknown(
             f"expected FAMILY:NAME, e.g. torchvision:resnet18, timm:NAME, transformers:TYPE or modicum:small_cnn, got "

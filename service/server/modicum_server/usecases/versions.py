@@ -23,6 +23,7 @@ from modicum_server.usecases.request_ids import CreateOptions, canonical_digest,
 from modicum_server.usecases.resource_names import project_of
 from modicum_server.usecases.rules import check, shown
 from modicum_server.usecases.trail import record
+from modicum_server.usecases.worker_architectures import no_worker_for, refuse_unbuildable
 
 FIXED_BYTES = 1024
 ADDED_FIELDS = frozenset({"configuration", "crop_rounded_down", "stretched"})
@@ -68,6 +69,13 @@ class Versions:
         async with self._store.transaction() as transaction:
             return await require_version(transaction, name)
 
+    async def waits_for_worker(self, version: ModelVersion) -> bool:
+        """Return whether a version is PENDING and no worker is there that could check it."""
+        if version.state is not VersionState.PENDING:
+            return False
+        async with self._store.transaction() as transaction:
+            return await no_worker_for(transaction, version.source)
+
     async def page(self, principal: Principal, parent: str, request: PageRequest) -> Page[ModelVersion]:
         """List the versions of a model, newest first.
 
@@ -102,7 +110,7 @@ class Versions:
 
         Raises:
             FieldInvalid, ProjectNotFound, RoleInsufficient, ModelNotFound, ArtifactMissing, ArchitectureUnknown,
-            ExecutableNotAllowed, ModelVersionNotFound, ModelRejected, RequestIdReused
+            ArchitectureUnavailable, ExecutableNotAllowed, ModelVersionNotFound, ModelRejected, RequestIdReused
         """
         project = project_of("model", parent, "parent")
         authorise(principal, project, Role.AUDITOR)
@@ -114,10 +122,12 @@ class Versions:
             missing = await transaction.models.get(parent) is None
             if missing and not allow_missing:
                 raise model_not_found(parent)
-            await require_source_artifact(transaction, project, version.source)
             if isinstance(version.source, (Ensemble, InputDropout)):
                 version = await with_parts(transaction, project, version)
             present = await transaction.models.version_by_digest(parent, version.digest)
+            if present is None or present.state is not VersionState.READY:
+                await refuse_unbuildable(transaction, version.source)
+            await require_source_artifact(transaction, project, version.source)  # last: callers ask before they upload
             if options.validate_only:
                 return present or version
             if missing:

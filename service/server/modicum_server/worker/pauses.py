@@ -19,6 +19,10 @@ class Pauses:
     """Before erasures are looked for again."""
     away: float = 2.0
     """Before another try, after the database or the artifact store was away."""
+    seen: float = 10.0
+    """Before it says again that it is there."""
+    look: float = 30.0
+    """Before it looks what it can build, which takes seconds of a core that the first work needs more."""
 
 
 PAUSES = Pauses()

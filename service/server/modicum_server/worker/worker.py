@@ -1,10 +1,9 @@
-"""The worker process: a loop a slot that claims shards, one that returns expired leases, one that carries on erasures.
+"""The worker process: a loop a slot that claims shards, and one each for expired leases, erasures and its presence.
 
 What is done with a shard is in `shard_kinds`.
 """
 
 import asyncio
-import contextlib
 import os
 import secrets
 import socket
@@ -19,7 +18,7 @@ from modicum_server.metrics.worker import WorkerMetrics
 from modicum_server.model_server import ModelServer
 from modicum_server.ports import ArtifactStore, KeptArtifacts, Store, Wakeups
 from modicum_server.processes.full_disks import is_disk_full
-from modicum_server.processes.work_until_stop import done_before
+from modicum_server.processes.work_until_stop import done_before, until_stop
 from modicum_server.settings import Settings
 from modicum_server.worker.context import Claim, WorkerContext
 from modicum_server.worker.endings import DropShard, FailAudit, HandBack, Outcome, RejectVersion
@@ -28,6 +27,7 @@ from modicum_server.worker.exposition import exposed
 from modicum_server.worker.failures import TRIES, retry_delay
 from modicum_server.worker.lease import Lease, ShardInterrupted
 from modicum_server.worker.pauses import PAUSES, Pauses
+from modicum_server.worker.presence import Presence
 from modicum_server.worker.settle.shards import settle
 from modicum_server.worker.settle.versions import fail_audits_of_rejected
 from modicum_server.worker.shard_kinds import work_on
@@ -71,6 +71,7 @@ class Worker:
         self._wakeups = wakeups
         self._prepare = prepare
         self._name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+        self._presence = Presence(store, self._name, model_server, pauses)
         self._leases: set[Lease] = set()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -100,6 +101,7 @@ class Worker:
         loops = [asyncio.create_task(self._serve_slot(slot, stop), name=f"slot-{slot}") for slot in slots]
         loops.append(asyncio.create_task(self._expire_leases(stop), name="expiry"))
         loops.append(asyncio.create_task(self._carry_on_erasures(stop), name="erasures"))
+        loops.append(asyncio.create_task(self._presence.keep(stop), name="presence"))
         drain = asyncio.create_task(self._drain(stop, loops), name="drain")
         try:
             await asyncio.gather(*loops)
@@ -130,7 +132,7 @@ class Worker:
                 shard = await self._claim(slot, finishing=shard.audit if shard else "")
             except Exception as error:  # noqa: BLE001 - one bad reply must not end the worker, nor its other slots
                 _log.warning("claim_failed", slot=slot, error=str(error), exc_info=not isinstance(error, Unavailable))
-                await _until(stop, self._context.pauses.away)
+                await until_stop(stop, self._context.pauses.away)
                 continue
             if shard is None:
                 await self._idle(stop)
@@ -143,6 +145,7 @@ class Worker:
                 f"{self._name}-{slot}",
                 lease_seconds=self._context.settings.lease_seconds,
                 finishing=finishing,
+                left=self._presence.left,
             )
 
     async def _idle(self, stop: asyncio.Event) -> None:
@@ -153,7 +156,7 @@ class Worker:
         results = await asyncio.gather(*done, *pending, return_exceptions=True)
         if any(isinstance(result, Exception) for result in results):
             # Without wake-ups the slot looks at the rows all the same, only later.
-            await _until(stop, self._context.pauses.away)
+            await until_stop(stop, self._context.pauses.away)
 
     async def _work(self, slot: int, shard: Shard) -> None:
         settings, clock = self._context.settings, asyncio.get_running_loop().time
@@ -262,7 +265,7 @@ class Worker:
                 await self._expire_once()
             except Exception as error:  # noqa: BLE001 - as in _serve_slot
                 _log.warning("expiry_failed", error=str(error), exc_info=not isinstance(error, Unavailable))
-            await _until(stop, EXPIRY_SECONDS)
+            await until_stop(stop, EXPIRY_SECONDS)
 
     async def _carry_on_erasures(self, stop: asyncio.Event) -> None:
         looked: datetime | None = None
@@ -272,7 +275,7 @@ class Worker:
                 await carry_on_all(self._context)
             except Exception as error:  # noqa: BLE001 - as in _serve_slot
                 _log.warning("erasures_failed", error=str(error), exc_info=not isinstance(error, Unavailable))
-            await _until(stop, self._context.pauses.erasures)
+            await until_stop(stop, self._context.pauses.erasures)
 
     async def _expire_once(self) -> None:
         async with self._context.store.transaction() as transaction:
@@ -300,10 +303,3 @@ def _waited_too_long(error: Exception, seconds: float, stage: Stage) -> ModicumE
 def _is_temporary(error: Exception) -> bool:
     """Whether the same work may succeed later: something was away, or a disk was full."""
     return isinstance(error, Unavailable | DiskFull) or is_disk_full(error)
-
-
-async def _until(stop: asyncio.Event, seconds: float) -> None:
-    """Sleep, but not longer than until the stop."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await stop.wait()

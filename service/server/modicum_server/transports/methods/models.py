@@ -47,7 +47,8 @@ class ModelMethods:
         self, principal: Principal, request: model_service_pb2.GetModelVersionRequest
     ) -> model_pb2.ModelVersion:
         """GetModelVersion."""
-        return version_message(await self._versions.get(principal, request.name))
+        version = await self._versions.get(principal, request.name)
+        return version_message(version, waits_for_worker=await self._versions.waits_for_worker(version))
 
     async def list_model_versions(
         self, principal: Principal, request: model_service_pb2.ListModelVersionsRequest
@@ -73,7 +74,7 @@ class ModelMethods:
         created = await self._versions.create(
             principal, request.parent, new, options, allow_missing=request.allow_missing
         )
-        return version_message(created)
+        return version_message(created, waits_for_worker=await self._versions.waits_for_worker(created))
 
     async def delete_model_version(
         self, principal: Principal, request: model_service_pb2.DeleteModelVersionRequest

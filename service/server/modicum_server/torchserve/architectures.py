@@ -1,0 +1,50 @@
+"""Finds out which architectures can be built here, in a short process that imports their packages."""
+
+import asyncio
+import sys
+from collections.abc import Sequence
+
+import structlog
+
+from modicum_server.domain.buildable import Families
+from modicum_server.domain.documents import FAMILIES
+
+LOOK: Sequence[str] = (sys.executable, "-m", "modicum_server.model_process.buildable")
+LONGEST_SECONDS = 300.0
+LARGEST_BYTES = 4 * 1024 * 1024
+
+log = structlog.get_logger(__name__)
+
+
+async def look(command: Sequence[str] = LOOK, seconds: float = LONGEST_SECONDS) -> Families | None:
+    """Return what can be built; None where the process failed, or took or said too much. The log says why."""
+    pipe, nothing = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
+    process = await asyncio.create_subprocess_exec(*command, stdin=nothing, stdout=pipe, stderr=nothing)
+    try:
+        async with asyncio.timeout(seconds):
+            said = await _said(process)
+        return FAMILIES.validate_json(said)
+    except (TimeoutError, ValueError) as error:
+        log.warning("architectures_unknown", error=str(error) or type(error).__name__)
+        return None
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def _said(process: asyncio.subprocess.Process) -> bytes:
+    """Return what a process prints until it ends.
+
+    Raises:
+        ValueError: it failed, or printed too much.
+    """
+    assert process.stdout is not None, "it was asked for"
+    said = b""
+    while more := await process.stdout.read(LARGEST_BYTES):
+        said += more
+        if len(said) > LARGEST_BYTES:
+            raise ValueError(f"it printed more than {LARGEST_BYTES} bytes")
+    if await process.wait() != 0:
+        raise ValueError(f"it ended with exit code {process.returncode}")
+    return said
