@@ -1,4 +1,4 @@
-"""The extras: `gate` (judging), `attest`, `keyless` (signing), `heif`, `mlflow`, `notebook` (tables, figures), `local`.
+"""The extras: `gate` (judging), `attest`, `keyless` (signing), `heif`, `parquet`, `mlflow`, `notebook`, `local`.
 
 `local` brings the server. Wheels that `tools/wheels.py` builds, and builds outside the repository, require it by name
 and version. A build in a checkout requires the checkout's own server and search library, so that
@@ -21,6 +21,8 @@ KEYLESS = [*ATTEST, "sigstore>=4"]
 HEIF = ["pillow>=11.3", "pillow-heif>=1"]
 #: MLflow's client. The full mlflow holds it, and a database in place of a server needs that.
 MLFLOW = ["mlflow-skinny>=3"]
+#: What reading data sets in parquet takes (0.2 GB).
+PARQUET = ["pyarrow>=18"]
 #: What tables and figures in notebooks take.
 NOTEBOOK = ["matplotlib>=3.8", "pandas>=2.2"]
 
@@ -46,5 +48,6 @@ class LocalServer(MetadataHookInterface):
             "keyless": KEYLESS,
             "mlflow": [*MLFLOW, *GATE],
             "notebook": NOTEBOOK,
+            "parquet": PARQUET,
             "local": [*server, *GATE],
         }

@@ -149,7 +149,9 @@ def test_an_ambiguous_folder_is_refused_with_the_reason(tmp_path, names, csv, sa
 def test_a_missing_or_unknown_source_is_refused(tmp_path):
     with pytest.raises(InvalidSource, match="not found; expected a folder of images"):
         find_images(tmp_path / "absent")
-    with pytest.raises(InvalidSource, match=r"a folder of images, a \.csv, an \.npz, a \.tar, or one image"):
+    with pytest.raises(
+        InvalidSource, match=r"a folder of images, a \.csv, an \.npz, a \.tar, a \.parquet, or one image"
+    ):
         find_images(write(tmp_path, "a.zip") / "a.zip")
 
 

@@ -136,7 +136,7 @@ def test_another_file_is_refused_with_what_is_accepted(tmp_path):
     (tmp_path / "a.pdf").write_bytes(b"")
 
     with pytest.raises(
-        InvalidSource, match=r"a.pdf: expected a folder of images, a .csv, an .npz, a .tar, or one image"
+        InvalidSource, match=r"a.pdf: expected a folder of images, a .csv, an .npz, a .tar, a .parquet, or one image"
     ):
         find_images(tmp_path / "a.pdf")
 

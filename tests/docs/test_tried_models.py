@@ -35,7 +35,7 @@ def test_every_way_names_a_test_that_exists(row):
 @pytest.fixture
 def place(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for name in ("w.safetensors", "w.h5", "w.onnx", "pickled/pytorch_model.bin", "data.parquet", "photos.tar.gz"):
+    for name in ("w.safetensors", "w.h5", "w.onnx", "pickled/pytorch_model.bin", "photos.zip", "photos.tar.gz"):
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(b"x")

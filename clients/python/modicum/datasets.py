@@ -66,8 +66,8 @@ class AsyncDatasets:
 
         Args:
             name: name of the data set. Changed content needs a new name.
-            source: a folder with or without class folders, a .csv, an .npz or a .tar (see `modicum.sources.images`),
-                or a manifest made from one of these.
+            source: a folder with or without class folders, a .csv, an .npz, a .tar or a .parquet (see
+                `modicum.sources.images`), or a manifest made from one of these.
             labels: a CSV of file,label for a folder without class folders.
             label_names: what labels stand for that are ids, such as n01440764: text with an id and its name on each
                 line, or JSON of names by id (see `modicum.sources.label_names`).

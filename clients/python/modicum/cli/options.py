@@ -64,7 +64,7 @@ Photos = Annotated[
     typer.Argument(
         metavar="PHOTOS",
         help="A folder of images, with or without class folders; a .csv of file,label; an .npz; a .tar, such as a "
-        "WebDataset; or one image.",
+        "WebDataset; a .parquet; or one image.",
     ),
 ]
 Json = Annotated[bool, option(OUTPUT, "--json", FLAG, "Print JSON to stdout.")]

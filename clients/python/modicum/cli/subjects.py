@@ -15,7 +15,7 @@ Places = Annotated[
     typer.Argument(
         metavar="[MODEL] PHOTOS",
         help="PHOTOS: a folder of images, with or without class folders; a .csv of file,label; an .npz; "
-        "a .tar, such as a WebDataset; or one image. "
+        "a .tar, such as a WebDataset; a .parquet; or one image. "
         "MODEL, only in place of --weights: a model in MLflow, models:/NAME/VERSION or models:/NAME@ALIAS.",
     ),
 ]
@@ -40,10 +40,12 @@ class SubjectOptions:
         """
         *models, photos = self.places
         if is_registered(photos):
-            raise InvalidArgument(f"expected PHOTOS after {photos}: a folder of images, a .csv, an .npz or a .tar")
+            raise InvalidArgument(
+                f"expected PHOTOS after {photos}: a folder of images, a .csv, an .npz, a .tar or a .parquet"
+            )
         if len(models) > 1 or not all(map(is_registered, models)):
             raise InvalidArgument(
-                f"expected one folder of images, a .csv, an .npz or a .tar; got {', '.join(self.places)}"
+                f"expected one folder of images, a .csv, an .npz, a .tar or a .parquet; got {', '.join(self.places)}"
             )
         return models[0] if models else None
 

@@ -1,4 +1,4 @@
-"""The images to audit: from a folder with or without class folders, a CSV, an .npz, or tars.
+"""The images to audit: from a folder with or without class folders, a CSV, an .npz, tars, or parquet.
 
 An image is a picture (JPEG, PNG, ...) or an array (.npy) of any number of channels. Only the headers of arrays are read
 here. A broken image becomes a finding with a reason on the server. Files in a folder that are not images are skipped.
@@ -10,6 +10,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
@@ -18,16 +19,19 @@ from numpy.typing import NDArray
 
 from modicum.errors import InvalidSource
 from modicum.resource_names import printable
-from modicum.sources import converted, npy, png, tars
+from modicum.sources import converted, npy, parquet, png, tars
 from modicum.sources.contents import Content, made_content, require_file, stream_content
 from modicum.sources.files import File, split_of
 from modicum.sources.labels import labels_beside, true_labels
+from modicum.sources.parquet_rows import Rows
 from modicum.sources.paths import refuse_outside_links
 from modicum.sources.skipped import NOTHING_SKIPPED, Skipped
 from modicum.sources.webdataset import samples_of
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".ppm", ".pgm", ".tif", ".tiff", npy.SUFFIX})
-EXPECTED = "a folder of images, a .csv, an .npz, a .tar, or one image"
+#: Files that hold a part of a data set.
+SHARDS = frozenset({tars.SUFFIX, parquet.SUFFIX})
+EXPECTED = "a folder of images, a .csv, an .npz, a .tar, a .parquet, or one image"
 #: What numpy raises for a file that is damaged, encrypted, or not an .npz.
 DAMAGED = (
     OSError,
@@ -57,7 +61,8 @@ class Image:
 
     `item` is its id in the data set. `label` is a class name, a class index, or empty. `channels` is the number of
     channels of an array; it is None for a picture, which is decoded as grey or RGB, and for an array that cannot be
-    read. `objects` is None if nothing is known about them. `file` is where it lies; None for an array of an .npz.
+    read. `objects` is None if nothing is known about them. `file` is where it lies; None for an array of an .npz
+    and a row of parquet.
     """
 
     item: str
@@ -93,7 +98,8 @@ def found_in(source: str | Path, labels: str | Path | None = None) -> Found:
       `classes`;
     - a .tar: a WebDataset, whose labels stand in its .cls or .json members (see `modicum.sources.webdataset`); or a
       folder as a tar, without labels in it or with those of its class folders or of `labels`;
-    - a folder of .tar files without images: all of them; an item has the name of its tar before its own;
+    - a .parquet: rows with pictures, and labels if it has them (see `modicum.sources.parquet`);
+    - a folder of .tar or .parquet files without images: all of them; an item has the name of its file before its own;
     - one picture, or one .npy array: itself, without a label.
 
     Files are pictures, or .npy arrays (H, W) or (H, W, C) of these types. They lie in the folder: links to files in it
@@ -115,12 +121,11 @@ def found_in(source: str | Path, labels: str | Path | None = None) -> Found:
         return _tar(path, Path(labels) if labels else None)
     if labels is not None:
         raise InvalidSource(f"{path}: labels can only be given for a folder or a tar")
-    if suffix == ".csv":
-        return Found(_listed(path.parent, true_labels(path), path))
-    if suffix == ".npz":
-        return Found(_arrays(path))
     if _is_image(path):
         return Found([_image(_file_at(path.parent, Path(path.name)), "")])
+    lists = {".csv": _listed, ".npz": _arrays, parquet.SUFFIX: _rows}
+    if suffix in lists:
+        return Found(lists[suffix](path))
     if suffix in converted.SUFFIXES:
         raise InvalidSource(f"{path}: no library for this format is installed; {converted.INSTALL} adds one")
     if tars.is_packed(path):
@@ -139,7 +144,7 @@ def _mode(path: Path) -> int:
 def _folder(folder: Path, labels: Path | None) -> Found:
     paths = sorted(_files(folder), key=lambda path: path.as_posix())
     images = [path for path in paths if _is_image(path)]
-    shards = [path for path in paths if path.suffix.lower() == tars.SUFFIX]
+    shards = [path for path in paths if path.suffix.lower() in SHARDS]
     if shards and not images:
         return _sharded(folder, shards, [path for path in paths if path not in set(shards)], labels)
     refuse_outside_links(folder, (path for path in images if (folder / path).is_symlink()))
@@ -153,9 +158,11 @@ def _folder(folder: Path, labels: Path | None) -> Found:
 
 
 def _sharded(folder: Path, shards: Sequence[Path], others: Sequence[Path], labels: Path | None) -> Found:
-    """The images of several tars. An item has the name of its tar before its own, since names may be equal."""
+    """The images of several files. An item has the name of its file before its own, since names may be equal."""
     if labels:
         raise InvalidSource(f"{folder}: labels can only be given for one tar, or for a folder of images")
+    if len({path.suffix.lower() for path in shards}) > 1:
+        raise InvalidSource(f"{folder}: expected tars or parquet files, found both; give a folder with one kind")
     splits = sorted({split_of(path) for path in shards})
     if len(splits) > 1:
         raise InvalidSource(
@@ -165,12 +172,21 @@ def _sharded(folder: Path, shards: Sequence[Path], others: Sequence[Path], label
     refuse_outside_links(folder, (path for path in shards if (folder / path).is_symlink()))
     images: list[Image] = []
     skipped, further = [path.as_posix() for path in others], set[str]()
+    rows = Rows()
     for shard in shards:
-        found, within = _tar(folder / shard, None), shard.as_posix()
+        path, within = folder / shard, shard.as_posix()
+        found = Found(_rows(path, rows)) if shard.suffix.lower() == parquet.SUFFIX else _tar(path, None)
         images += [replace(image, item=f"{within}/{image.item}") for image in found.images]
         skipped += [f"{within}/{name}" for name in found.skipped.files]
         further |= {f"{within}/{name}" for name in found.skipped.further}
     return Found(images, Skipped(tuple(skipped), frozenset(further)))
+
+
+def _rows(path: Path, rows: Rows | None = None) -> list[Image]:
+    return [
+        Image(row.item, row.label, partial(stream_content, row.open, row.where))
+        for row in parquet.rows_of(path, rows or Rows())
+    ]
 
 
 def _tar(path: Path, labels: Path | None) -> Found:
@@ -228,8 +244,9 @@ def _unreadable(error: OSError) -> None:
     raise InvalidSource(f"{error.filename}: the folder cannot be read: {error.strerror}") from error
 
 
-def _listed(folder: Path, labels: dict[str, str], origin: Path) -> list[Image]:
-    _checked_labels(folder, labels, origin, lambda name: (folder / name).is_file())
+def _listed(path: Path) -> list[Image]:
+    folder, labels = path.parent, true_labels(path)
+    _checked_labels(folder, labels, path, lambda name: (folder / name).is_file())
     refuse_outside_links(folder, map(Path, labels))
     return [_image(_file_at(folder, Path(name)), labels[name]) for name in sorted(labels)]
 

@@ -30,7 +30,7 @@ def looks_like_an_image(head: bytes) -> bool:
 
 
 def unlike_images(images: Sequence[Image]) -> list[str]:
-    """The items whose file does not look like an image. Of an .npz nothing is looked at: its arrays were read."""
+    """The items whose file does not look like an image. Nothing is looked at of an .npz and of parquet."""
     return [image.item for image in images if image.file is not None and not looks_like_an_image(_head(image.file))]
 
 
