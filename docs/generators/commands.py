@@ -10,6 +10,8 @@ from modicum_server.cli import app as server
 from docs.generators.markdown import code, table
 
 UNGROUPED = "Options"
+AS_IT_STANDS = "\b"
+"""Begins a paragraph of a help whose lines are not wrapped."""
 
 
 def client_page() -> str:
@@ -51,5 +53,7 @@ def _heading(option: Any) -> str:
 
 
 def _option(option: Any, context: typer.Context) -> tuple[str, str]:
-    written, meaning = option.get_help_record(context)
-    return code(written), meaning.replace("*", "\\*")
+    written, said = option.get_help_record(context)
+    meaning, _, example = said.partition(AS_IT_STANDS)
+    lines = ", ".join(code(line) for line in example.splitlines() if line)
+    return code(written), meaning.replace("*", "\\*") + lines

@@ -6,6 +6,7 @@ import pytest
 import typer
 from modicum.cli import options
 from modicum.cli.command import app
+from modicum.sources.inputs import input_specification
 from typer.testing import CliRunner
 
 #: Commands that run audits, with the groups of options that each of them has.
@@ -41,7 +42,8 @@ def test_no_word_number_or_option_wraps_in_the_middle_of_itself(name, width):
 
     for parameter in COMMANDS[name].params:
         names = {option for option in parameter.opts if option.startswith("--")}
-        assert names | {*parameter.help.split(), *parameter.metavar.split()} <= shown
+        words = parameter.help.replace("\b", "").split()
+        assert names | {*words, *parameter.metavar.split()} <= shown
     assert not [line for line in page(name, width).splitlines() if len(line) > width or "…" in line]
 
 
@@ -79,3 +81,13 @@ def test_paragraphs_of_a_help_page_take_its_width():
     lines = [line.strip() for line in page("ensemble check", 120).splitlines()]
 
     assert [len(line) > 100 for line in lines if line.startswith(("Exit codes", "Each member is"))] == [True, True]
+
+
+@pytest.mark.parametrize("name", ["audit", "gate", "models create"])
+def test_the_example_of_an_input_file_can_be_pasted(name, tmp_path):
+    lines = [line.strip(" │") for line in page(name, 80).splitlines()]
+    begin = next(number for number, line in enumerate(lines) if line.endswith("height = 224"))
+    example = [line.rsplit("  ", 1)[-1] for line in lines[begin : begin + 5]]
+    (tmp_path / "input.toml").write_text("\n".join(example))
+
+    assert input_specification(tmp_path / "input.toml") == input_specification("imagenet")

@@ -12,7 +12,7 @@ import typer
 
 from modicum.gate.fills import Fill
 from modicum.searches import DEFAULT_THRESHOLD, FEWEST_CONTROL_PASSES, Control, SearchMethod, TargetRule
-from modicum.sources.inputs import BUILT_IN
+from modicum.sources.inputs import BUILT_IN, EXAMPLE
 from modicum.versions import Combine
 
 #: Headings of a help page.
@@ -182,7 +182,7 @@ class ModelOptions:
             "--input",
             "INPUT",
             f"How images are resized and normalised: {', '.join(BUILT_IN)}, or a .toml file. Required, "
-            "except with --model FOLDER.",
+            f"except with --model FOLDER. A .toml file holds lines such as these:\n\n\b\n{EXAMPLE}",
         ),
     ] = None
     labels: Annotated[

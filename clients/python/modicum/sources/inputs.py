@@ -38,6 +38,13 @@ KEYS = frozenset(
 MOST_PIXELS = 2**31 - 1
 REQUIRED_KEYS = ("height", "width", "mean", "std")
 
+#: A file as help shows it, in lines that fit a narrow terminal: what ImageNet's networks take.
+EXAMPLE = """height = 224
+width = 224
+resize = 256
+mean = [0.485, 0.456, 0.406]
+std = [0.229, 0.224, 0.225]"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputSpecification:
