@@ -14,7 +14,8 @@ from modicum.gate.count_bounds import beyond_bounds
 from modicum.gate.differing import Differences, differing, differing_fields
 from modicum.gate.ensembles import ensembles_differing
 from modicum.gate.intervals import wilson_ends
-from modicum.gate.measure_kinds import measures_in, of_another_kind
+from modicum.gate.losses import losses_differing, of_its_pairs
+from modicum.gate.measure_kinds import PAIRED, measures_in, of_another_kind
 from modicum.gate.readings_again import readings_differing
 from modicum.gate.report_parts import LEFT_AS_THEY_ARE
 from modicum.gate.requests import request_differing
@@ -31,10 +32,13 @@ def contradictions(document: Document) -> Differences:
         yield from _of_its_counts(path, measure)
         if kind is not None:
             yield from of_another_kind(path, kind, measure, document)
+        if kind is PAIRED and counts_pictures(document):
+            yield from of_its_pairs(path, measure)
     yield from beyond_bounds(document)
     yield from request_differing(document)
     if not counts_pictures(document):
         return  # an older release summarised it, by rules of its own
+    yield from losses_differing(document)
     yield from readings_differing(document)
     yield from spots_differing(document)
     yield from ensembles_differing(document)

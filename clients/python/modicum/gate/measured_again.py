@@ -5,6 +5,7 @@ server judges: masks (the border share), pixel subsets and scores by other versi
 """
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -14,6 +15,7 @@ import numpy as np
 
 from modicum.gate.fills import Fill
 from modicum.gate.intervals import difference_ends, order_ends, quantile, quantile_ends, wilson_ends
+from modicum.gate.losses import LOW, accuracy_low, counts_of_pairs, low_over_classes
 from modicum.gate.row_facts import RowFacts
 from modicum.gate.tails import FEWEST_PAIRS
 from modicum.gate.variants import COMPARED_WITH
@@ -81,10 +83,14 @@ class Quantile:
 
 @dataclass(frozen=True, slots=True)
 class Paired:
-    """The mean of differences of 1, -1 and 0 over the images of which `difference` gives one."""
+    """The mean of differences of 1, -1 and 0 over the images of which `difference` gives one.
+
+    `beside` gives what stands beside it, of these images and the level.
+    """
 
     difference: Callable[[RowFacts], int | None]
     class_of: ClassOf = _no_class
+    beside: Callable[[Sequence[RowFacts], float], Told] | None = None
 
     def counts(self, image: RowFacts) -> bool:
         """Return whether it is taken over an image."""
@@ -108,7 +114,23 @@ def again(taken: Taken, images: Sequence[RowFacts], level: float, groups: Sequen
     by_class = {
         index: taken.again([one for one in images if str(taken.class_of(one)) == index], level) for index in groups
     }
-    return {**taken.again(images, level), **({"groups": by_class} if by_class else {})}
+    whole = taken.again(images, level)
+    if isinstance(taken, Paired) and whole["n"]:
+        counted = [one for one in images if taken.counts(one)]
+        whole["parameters"] |= taken.beside(counted, level) if taken.beside else {}
+        by_class = _among_classes(by_class, level)
+    return {**whole, **({"groups": by_class} if by_class else {})}
+
+
+def _among_classes(by_class: Mapping[str, Told], level: float) -> dict[str, Told]:
+    """Classes with the lower end of each among those that have an interval."""
+    judged = sum(one["interval"] is not None for one in by_class.values())
+    found = {}
+    for index, one in by_class.items():
+        counts = counts_of_pairs(one) if one["interval"] is not None else None
+        low = {} if counts is None else {LOW: low_over_classes(counts, one["n"], level, judged)}
+        found[index] = {**one, "parameters": {**one.get("parameters", {}), **low}}
+    return found
 
 
 def _interval(ends: tuple[float | None, float | None] | None) -> Told:
@@ -188,6 +210,14 @@ def _drop(variant: str, one: RowFacts) -> int | None:
     return int(one.correct) - int(one.variants[variant].predicted == one.label)
 
 
+def _beside_the_drop(variant: str, images: Sequence[RowFacts], level: float) -> Told:
+    """What the shortcut reading goes by beside the loss: accuracy before and after the fill, and that of chance."""
+    right, n = sum(one.correct for one in images), len(images)
+    still = sum(one.variants[variant].predicted == one.label for one in images)
+    most = max(Counter(one.label for one in images).values())
+    return {"accuracy_low": accuracy_low(right, n, level), "accuracy_filled": still / n, "chance_accuracy": most / n}
+
+
 def _excess(variant: str, one: RowFacts) -> int | None:
     """1 where filling the region loses what filling the comparison keeps, -1 the other way round."""
     compared = COMPARED_WITH[variant]
@@ -241,7 +271,9 @@ MEASURES: Mapping[str, Taken] = {
 """How each measure is taken, by its name in the result document."""
 BY_REGION: Mapping[str, Mapping[str, Taken]] = {
     region: {
-        "shortcut_accuracy_drop": Paired(partial(_drop, variant), _predicted_in_any_search),
+        "shortcut_accuracy_drop": Paired(
+            partial(_drop, variant), _predicted_in_any_search, partial(_beside_the_drop, variant)
+        ),
         "shortcut_accuracy_excess": Paired(partial(_excess, variant), _predicted_in_any_search),
     }
     for region, variant in (("ring", "ring_filled"), ("outside the objects", "outside_filled"))

@@ -15,6 +15,7 @@ from modicum.gate.consistency import contradictions
 from modicum.gate.copies import counts_pictures
 from modicum.gate.differing import Differences, differing, differing_fields
 from modicum.gate.form_proofs import older_than_its_keys
+from modicum.gate.losses import LOW, OF_THE_WHOLE
 from modicum.gate.measure_kinds import DECIDING
 from modicum.gate.measured_again import BY_REGION, Taken, again, taken_by
 from modicum.gate.other_alpha import RATES
@@ -28,6 +29,8 @@ Document = Mapping[str, Any]
 USUAL_LEVEL = 0.95
 OF_ALL_RELEASES = frozenset({"accuracy", "eligible_share", "baseline_confident_share", *RATES})
 """Measures that older releases took in the same way; of the results of these no other is compared."""
+JUDGED_BY = {**DECIDING, "parameters": (*DECIDING["parameters"], *OF_THE_WHOLE, LOW)}
+"""By where it stands, each key by which a measure or a reading is judged."""
 SHORTCUTS = frozenset(BY_REGION["ring"])
 """Measures that are taken by what was filled."""
 
@@ -83,7 +86,7 @@ def _measures_differing(
 
 def _missing(path: str, measure: Document, told: Document) -> Differences:
     """What a measure is judged by: without it the measure would be judged by its interval alone."""
-    for place, keys in DECIDING.items():
+    for place, keys in JUDGED_BY.items():
         for key in keys:
             if key in told.get(place, {}) and key not in (measure.get(place) or {}):
                 yield f"{path}.{place}.{key}", "missing", told[place][key]
