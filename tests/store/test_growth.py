@@ -9,13 +9,24 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import pytest
+from modicum_server.domain.audits import AuditState
+from modicum_server.domain.retention import Kept
 from sqlalchemy import Connection, Engine, event
 
 from benchmarks import growth
+from tests.store.store_scene import PROJECT
 
 ITEMS, SHARD_IMAGES = 20_000, 10
 #: A thousand shards are queued, so a statement that reads all of them, or all items, reads more.
 MOST_OF_A_SHARD, MOST_OF_A_PAGE = 20 * SHARD_IMAGES, 5 * growth.PAGE
+#: Five thousand other audits are there, and no other of them has the result.
+MOST_OF_AN_AUDIT = 200
+COPY_AUDITS = """
+    INSERT INTO audits OVERRIDING SYSTEM VALUE
+    SELECT (jsonb_populate_record(audits, jsonb_build_object('id', 1000 + n, 'name', name || '-' || n))).*
+    FROM audits, generate_series(1, 5000) AS n;
+    ANALYZE audits
+"""
 COUNT = """
     SELECT coalesce(sum(pg_stat_get_xact_tuples_returned(oid)), 0) FROM pg_class
     WHERE relkind IN ('r', 'i') AND relnamespace = 'public'::regnamespace
@@ -66,3 +77,17 @@ async def test_a_page_reads_its_own_rows_alone(site, rows_read, read):
         await read(site)
 
     assert 0 < rows_read.by_step["page"] <= MOST_OF_A_PAGE
+
+
+async def test_a_result_is_let_go_by_the_audits_that_have_it_alone(scene, store, run_sql, rows_read):
+    first = await scene.audit("first", state=AuditState.SUCCEEDED)
+    run_sql(COPY_AUDITS)
+    version = first.specification.model_versions[0]
+    again = await scene.audit("again", version=version, state=AuditState.SUCCEEDED, reused_from=first.name)
+
+    with rows_read.during("let go"):
+        async with store.transaction() as transaction:
+            await transaction.retention.let_go(PROJECT, Kept.FINDINGS, first.name, days=1)
+
+    assert 0 < rows_read.by_step["let go"] <= MOST_OF_AN_AUDIT
+    assert (await scene.get(again.name)).findings_delete_time is not None

@@ -238,6 +238,7 @@ audits = Table(
     Index(None, "dataset"),
     Index(None, "model_versions", postgresql_using="gin"),
     Index(None, "artifact_digests", postgresql_using="gin"),
+    Index(None, "reused_from"),
     Index("audits_answers_idx", "project", "answer_key", postgresql_where=text("state = 'SUCCEEDED'")),
     Index("audits_unended_idx", "project", "state", postgresql_where=text("state IN ('QUEUED', 'RUNNING')")),
 )
