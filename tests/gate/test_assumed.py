@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from modicum.gate.assumed import assumed_document, assumed_passes, assumed_spot
-from modicum.gate.assumed_measures import DIFFERING, IMAGES
-from modicum.gate.assumed_pairs import SPREAD, with_assumed_rows
+from modicum.gate.assumed import assumed_document, assumed_passes, assumed_spot, assumptions_of
+from modicum.gate.assumed_measures import DIFFERING, IMAGES, SPREAD
+from modicum.gate.assumed_pairs import with_assumed_rows
 from modicum.gate.catalogue import known_rules
 from modicum.gate.planning import UNASSUMED, planned
 from modicum.gate.policy import Kind
@@ -43,7 +43,7 @@ def test_without_a_result_a_comparison_needs_what_the_assumed_pairs_need():
 
 
 def test_without_a_result_the_plan_rests_on_what_is_assumed():
-    asked = policy("rules:\n  accuracy: {min: 0.8}\n  subset-fraction-ratio: {min: 0.1}")
+    asked = policy("rules:\n  accuracy: {min: 0.8}\n  mitigation: {expect: [MITIGATED]}")
 
     made = planned(assumed_document(asked, 10), asked, today=TODAY, assumed=True)
 
@@ -52,7 +52,7 @@ def test_without_a_result_the_plan_rests_on_what_is_assumed():
     assert (found["spot"].outcome, found["accuracy"].outcome) == (Outcome.PASS, Outcome.PASS)
     assert 200 < found["spot"].images < 400
     assert 40 < found["accuracy"].images < 80
-    assert found["subset-fraction-ratio"].images is None
+    assert found["mitigation"].images is None
 
 
 def assumed_rule(rule, classes=10):
@@ -103,6 +103,50 @@ def test_without_a_result_an_outcome_that_nothing_is_assumed_for_is_unknown(rule
     found = assumed_rule(rule)
 
     assert (found.images, found.reason) == (None, UNASSUMED)
+
+
+@pytest.mark.parametrize(
+    ("limits", "apart"),
+    [
+        ("min: 0.8", np.log(1 / 0.8) / 2),
+        ("max: 1.25", np.log(1.25) / 2),
+        ("min: 0.8, max: 1.25", np.log(1.25)),
+        ("min: 1.25", np.log(2) / 2),
+        ("max: 0.8", np.log(2) / 2),
+    ],
+)
+def test_without_a_result_a_ratio_of_two_versions_needs_what_its_logarithms_need(limits, apart):
+    """1.645 standard errors of their mean are the distance to the nearer limit; by Student's t a few images more."""
+    found = assumed_rule(f"subset-fraction-ratio: {{{limits}}}")
+
+    assert (found.outcome, found.enough) == (Outcome.PASS, False)
+    assert found.images == pytest.approx((1.645 * SPREAD / apart) ** 2, rel=0.35, abs=5)
+
+
+@pytest.mark.parametrize("classes", [2, 20])
+def test_without_a_result_a_ratio_of_each_class_needs_its_images_of_each(classes):
+    asked = "subset-fraction-ratio: {min: 0.8, classes: all}"
+
+    whole, each = assumed_rule("subset-fraction-ratio: {min: 0.8}"), assumed_rule(asked, classes)
+
+    assert each.images == pytest.approx(classes * whole.images, rel=0.35)
+
+
+def test_without_a_result_limits_that_every_ratio_keeps_need_the_fewest_images():
+    assert assumed_rule("subset-fraction-ratio: {min: 0}").images <= 10
+
+
+def test_a_plan_says_what_is_assumed_of_two_versions():
+    told = [
+        said for said in assumptions_of(policy("rules: {subset-fraction-ratio: {min: 0.8}}")) if "two versions" in said
+    ]
+
+    assert told == [
+        "of two versions one is judged, beside the other; both have as many eligible images, and one mean fill",
+        "the ratio of sizes of two versions lies half-way between its limits, or between its one limit and 1",
+        "sizes of one image differ between two versions by a factor of 2.0 (one standard deviation)",
+    ]
+    assert not any("two versions" in said for said in assumptions_of(policy("")))
 
 
 def test_a_median_of_fewer_than_ten_images_settles_nothing():

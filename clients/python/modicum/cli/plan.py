@@ -18,7 +18,7 @@ from modicum.cli.stored_baselines import baseline_path, baseline_stored
 from modicum.cli.verdict_outputs import DEFAULT_POLICY, POLICY
 from modicum.client import Client
 from modicum.errors import InvalidArgument
-from modicum.gate.assumed import ASSUMPTIONS, assumed_document, assumed_passes, assumed_spot
+from modicum.gate.assumed import assumed_document, assumed_passes, assumed_spot, assumptions_of
 from modicum.gate.assumed_pairs import PAIR_ASSUMPTIONS, with_assumed_rows
 from modicum.gate.planning import MOST_IMAGES, SURER, Need, Plan, SpotPasses, planned
 from modicum.gate.policy import Level, Policy
@@ -139,7 +139,7 @@ def _costed(made: Plan, policy: Policy, rate: Rate | None) -> Costed:
     passes, spot, assumptions = made.passes_an_image, made.spot, ["further images are like those of the result"]
     if not made.audited:
         beside = PAIR_ASSUMPTIONS if _compares(policy) else ()
-        assumptions, assumed = [*ASSUMPTIONS, *beside], assumed_spot(policy)
+        assumptions, assumed = [*assumptions_of(policy), *beside], assumed_spot(policy)
         spot = None if assumed is None else SpotPasses(*assumed)
     if passes is None:
         passes, how = assumed_passes(policy)

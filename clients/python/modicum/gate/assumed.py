@@ -5,13 +5,23 @@ it found in the class nearest to its limit of the median clean network of the be
 passes): a source makes on average 8% of the other pictures its class.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from modicum.gate.as_asked import FIELDS
 from modicum.gate.asked_audit import PIXEL_SUBSETS, PREDICTED, asked_controls, searches_of
-from modicum.gate.assumed_measures import DIFFERING, IMAGES, MOST_TIMES, assumed_measure, of_class
+from modicum.gate.assumed_measures import (
+    DIFFERING,
+    IMAGES,
+    MOST_TIMES,
+    SPREAD,
+    assumed_measure,
+    is_ratio,
+    of_class,
+)
 from modicum.gate.assumed_readings import assumed_numbers, open_reading
+from modicum.gate.one_version import OTHERS
 from modicum.gate.policy import Policy
 from modicum.gate.readings_again import applied_rules
 from modicum.gate.search_passes import WITH_BUDGET, has_budget, passes_an_image
@@ -42,6 +52,16 @@ ASSUMPTIONS = (
     f"of paired images {DIFFERING:.0%} differ, as many gained as lost",
     "in each class the spot test finds what it found in the worst class of a typical clean network of the benchmark",
 )
+RATIO_ASSUMPTIONS = (
+    "of two versions one is judged, beside the other; both have as many eligible images, and one mean fill",
+    "the ratio of sizes of two versions lies half-way between its limits, or between its one limit and 1",
+    f"sizes of one image differ between two versions by a factor of {math.exp(SPREAD):.1f} (one standard deviation)",
+)
+
+
+def assumptions_of(policy: Policy) -> tuple[str, ...]:
+    """Return what is assumed for the rules of a policy, in words."""
+    return (*ASSUMPTIONS, *(RATIO_ASSUMPTIONS if any(map(is_ratio, policy.rules)) else ()))
 
 
 def assumed_spot(policy: Policy) -> tuple[int, int, int] | None:
@@ -105,6 +125,7 @@ def assumed_document(policy: Policy, classes: int) -> dict[str, Any]:
         "findings": {"digest": ""},
         "dataset": {"name": "", "labelled": IMAGES, "audited": IMAGES},
         "models": [{"model_version": VERSION, "digest": "", "searches": searches}],
+        OTHERS: [{"model_version": OTHER, "digest": "", "searches": searches}],
         "spots": [{"model_version": VERSION, "untested_classes": 0, "rows": list(_rows(names))}],
         "mitigation": [],
         **{part: [_entry(found)] for part, found in measures.items() if part},

@@ -3,7 +3,8 @@
 A number lies half-way between its limit and the best that it can be; where nothing bounds it, twice the limit stands
 for the best. The values behind a median or a quartile are spread evenly from it down to 0 and up to `MOST_TIMES` it,
 within the range of the measure; those behind a mean between the same ends. Of paired images `DIFFERING` differ. Judges
-nothing.
+nothing. A ratio of two versions lies half-way by its logarithms, which spread as those of two networks that were
+trained alike.
 """
 
 import math
@@ -14,8 +15,11 @@ import numpy as np
 
 from modicum.gate.intervals import order_ends
 from modicum.gate.policy import Kind, Rule
+from modicum.gate.version_pairs import RATIO
 
 Told = dict[str, Any]
+SPREAD = 0.7
+"""Standard deviation of the logarithms of ratios of sizes; the simulations of the gate have the same."""
 IMAGES = 1000
 """A round number of images, so that counts are whole. A plan scales it."""
 DIFFERING = 0.04
@@ -31,10 +35,12 @@ MEAN_WORDS = {"mean"}
 
 
 def assumed_measure(rule: Rule) -> Told | None:
-    """Return the assumed measure of a rule; None where nothing is assumed, as of the ratio of two versions."""
+    """Return the assumed measure of a rule; None where nothing is assumed."""
     words = set(rule.id.split("-"))
     if rule.known.kind is not Kind.MEASURE or (rule.max is None and rule.min is None and not rule.needs_baseline):
         return None
+    if is_ratio(rule):
+        return _ratio(rule.min or None, rule.max)
     if words & DIFFERENCE_WORDS:
         return assumed_difference(0.0)
     if words & SHARE_WORDS:
@@ -71,6 +77,27 @@ def assumed_quantile(value: float, of: Range, quantile: float = 0.5) -> Told:
         "n": IMAGES,
         "parameters": {},
         "evidence": {"ends": order_ends(values, quantile)},
+    }
+
+
+def is_ratio(rule: Rule) -> bool:
+    """Return whether a rule is about the ratio of sizes of two versions of one audit."""
+    return rule.known.name == RATIO and bool(rule.known.part)
+
+
+def _ratio(low: float | None, high: float | None) -> Told:
+    """The geometric mean of its limits; beside one limit stands 1, or what is better by a factor of two."""
+    if low is None:
+        low = 1.0 if high is None or high > 1 else high / 2
+    if high is None:
+        high = 1.0 if low < 1 else low * 2
+    evidence = {"deviation": SPREAD, "skewness": 0.0, "logarithms": True}
+    return {
+        "value": math.sqrt(low * high),
+        "unit": "ratio",
+        "n": IMAGES,
+        "parameters": {},
+        "evidence": evidence,
     }
 
 

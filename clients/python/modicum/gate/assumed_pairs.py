@@ -11,11 +11,9 @@ from statistics import NormalDist
 from typing import Any
 
 from modicum.gate.assumed import VERSION
-from modicum.gate.assumed_measures import DIFFERING, IMAGES
+from modicum.gate.assumed_measures import DIFFERING, IMAGES, SPREAD
 from modicum.gate.policy import Policy
 
-SPREAD = 0.7
-"""Standard deviation of the logarithms of the ratios; the simulations of the gate have the same."""
 TYPICAL_SIZE = 2_000
 """Pixels kept with the baseline."""
 MARGIN = 4.0
