@@ -129,7 +129,7 @@ class Connection:
             ModicumError: the error of the server, or why there was no reply.
         """
         try:
-            return await method(request, timeout=self.timeout_seconds, metadata=self.metadata)
+            return await self._reply(method(request, timeout=self.timeout_seconds, metadata=self.metadata))
         except grpc.aio.AioRpcError as failure:
             raise error_of(failure, address=self.endpoint.target) from failure
 
@@ -175,8 +175,7 @@ class Connection:
         while True:
             attempt += 1
             try:
-                sent = method(request, timeout=deadline - monotonic(), metadata=self.metadata)
-                reply = await sent
+                reply = await self._reply(method(request, timeout=deadline - monotonic(), metadata=self.metadata))
             except grpc.aio.AioRpcError as failure:
                 patience = CALLS_TO_KNOWN_SERVER if self.replied else CALLS
                 told = told_seconds(failure)
@@ -189,9 +188,14 @@ class Connection:
                     raise error from failure
                 await asyncio.sleep(pause)
             else:
-                self.replied = True
-                self.pages_address = self.pages_address or pages_in(await sent.trailing_metadata())
                 return reply, attempt
+
+    async def _reply(self, sent: "grpc.aio.UnaryUnaryCall[Request, Response]") -> Response:
+        """The reply to a call, of which is kept where it says that the pages are."""
+        reply = await sent
+        self.replied = True
+        self.pages_address = self.pages_address or pages_in(await sent.trailing_metadata())
+        return reply
 
 
 def pages_in(metadata: Iterable[tuple[str, str | bytes]] | None) -> str:

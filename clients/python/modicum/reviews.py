@@ -154,12 +154,12 @@ class AsyncReviews:
         return review_value(await self._connection.call(self._connection.reviews.CreateReview, request))
 
     async def get(self, name: str) -> Review:
-        """Get a review by its resource name.
+        """Get a review by its resource name, or by AUDIT/REVIEW.
 
         Raises:
             NotFound: it does not exist.
         """
-        request = review_service_pb2.GetReviewRequest(name=checked_text(name, "name of the review"))
+        request = review_service_pb2.GetReviewRequest(name=self._review_name(name))
         return review_value(await self._connection.call(self._connection.reviews.GetReview, request))
 
     async def list(self, audit: Named | str) -> AsyncIterator[Review]:
@@ -181,7 +181,7 @@ class AsyncReviews:
             FailedPrecondition: it has as many reviewers as it can have.
         """
         request = review_service_pb2.InviteReviewerRequest(
-            name=checked_text(review if isinstance(review, str) else review.name, "name of the review"),
+            name=self._review_name(review if isinstance(review, str) else review.name),
             display_name=checked_text(display_name, "name of the reviewer"),
         )
         reply = await self._connection.call_once(self._connection.reviews.InviteReviewer, request)
@@ -194,7 +194,7 @@ class AsyncReviews:
             NotFound: it does not exist.
             PermissionDenied: the token's role is not admin.
         """
-        request = review_service_pb2.DeleteReviewRequest(name=checked_text(name, "name of the review"))
+        request = review_service_pb2.DeleteReviewRequest(name=self._review_name(name))
         await self._connection.delete(self._connection.reviews.DeleteReview, request)
 
     def _audit_name(self, audit: Named | str) -> str:
@@ -202,6 +202,24 @@ class AsyncReviews:
         if not name:
             raise InvalidArgument("audit: expected one that is stored, got one that was only validated")
         return resource_name(self._connection.project, "audits", name)
+
+    def _review_name(self, name: str) -> str:
+        """The full name of a review. Its short one has two parts, because it lies in an audit."""
+        checked_text(name, "name of the review")
+        if name.startswith("projects/"):
+            return name
+        audit, slash, review = name.partition("/")
+        if not (audit and slash and review) or "/" in review or audit == "audits":
+            raise InvalidArgument(
+                f"review: expected AUDIT/REVIEW, as `modicum reviews list AUDIT` shows it, or a full name; got {name!r}"
+            )
+        return f"{resource_name(self._connection.project, 'audits', audit)}/reviews/{review}"
+
+
+def short_review(name: str) -> str:
+    """The short name of a review: summer/01a2 for projects/p/audits/summer/reviews/01a2."""
+    *_, audit, _, review = name.split("/")
+    return f"{audit}/{review}"
 
 
 def review_value(message: review_pb2.Review) -> Review:

@@ -15,6 +15,7 @@ from modicum.cli import (
     models,
     policy,
     retention,
+    reviews,
     tokens,
     trail,
     trust,
@@ -53,6 +54,7 @@ app.add_typer(datasets.app, name="datasets")
 app.add_typer(artifacts.app, name="artifacts")
 app.add_typer(audits.app, name="audits")
 app.add_typer(verdicts.app, name="verdicts")
+app.add_typer(reviews.app, name="reviews")
 app.add_typer(members.app, name="members")
 app.add_typer(tokens.app, name="tokens")
 app.add_typer(trust.app, name="trust")
