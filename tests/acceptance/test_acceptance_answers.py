@@ -89,6 +89,7 @@ def test_a_request_sent_twice_creates_one_audit(server, place, registered):
     assert caught.value.code() is grpc.StatusCode.ALREADY_EXISTS
 
 
+@pytest.mark.long
 def test_every_list_and_show_is_json_on_stdout_and_nothing_else(place, registered):
     model, dataset = registered
     audit = created(place, "--no-reuse")

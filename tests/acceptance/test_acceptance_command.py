@@ -59,6 +59,7 @@ def test_the_command_of_the_readme_writes_ten_lines_a_result_and_a_page(place):
     assert "http://" not in page.replace("http://www.w3.org", "")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "model",
     [
@@ -73,6 +74,7 @@ def test_an_allowed_program_is_audited_and_predicts_as_its_weights_do(place, mod
     assert all(row["subset"]["fraction"] < 0.2 for row in rows)
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")  # of torch
 def test_a_network_in_onnx_is_audited_by_forward_passes_and_predicts_as_its_weights_do(place):
     network = build_cifar_resnet("cifar_resnet8", len(CLASSES))
@@ -157,6 +159,7 @@ def test_photographs_without_labels_only_lack_an_accuracy(place):
     assert search["measures"]["overinterpretation_rate"]["value"] is not None
 
 
+@pytest.mark.long
 def test_labels_may_come_in_a_csv_and_arrays_in_an_npz(place):
     (place.folder / "names.csv").write_text(
         "file,label\n" + "".join(f"{number}.png,{CLASSES[number % 3]}\n" for number in range(PHOTOGRAPHS))

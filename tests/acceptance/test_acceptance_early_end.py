@@ -125,6 +125,7 @@ def test_a_budget_cuts_the_spot_test_and_the_verdict_says_so(many):
     assert f"{why}; left out: the spot test" in gate.output
 
 
+@pytest.mark.long
 def test_a_budget_in_which_nothing_can_be_measured_is_inconclusive_and_says_what_it_cut(many):
     write_policy(many, passes="5000000")
 
@@ -138,6 +139,7 @@ def test_a_budget_in_which_nothing_can_be_measured_is_inconclusive_and_says_what
     assert "the budget of 6s was spent while " in audit.messages
 
 
+@pytest.mark.long
 def test_a_person_stops_an_audit_that_may_be_stopped_and_no_other(many):
     many.run("modicum", "models", "create", "stopped", *MODEL)
     many.run("modicum", "datasets", "create", "stopped", "many")

@@ -164,6 +164,7 @@ def baseline_named(output):
     return re.search(r"the baseline is (\S+),", output)[1]
 
 
+@pytest.mark.long
 def test_a_baseline_on_the_server_is_compared_with_and_audited_anew_where_it_differs(photographs):
     place = photographs
     compared(place, "{model: gated/1}")

@@ -80,6 +80,7 @@ def tables_with(data: Path, needles: list[bytes]) -> list[str]:
         return sorted(name for (name,) in names if connection.execute(asked.format(name), [patterns]).fetchone()[0])
 
 
+@pytest.mark.long
 def test_no_table_and_no_file_has_an_erased_picture_or_its_masks(server, place, materials, tmp_path):
     private, public = key_pair()
     (place.folder / "k.pem").write_bytes(private_pem(private))

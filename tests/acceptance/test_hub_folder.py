@@ -19,6 +19,7 @@ def audited(place, *model) -> list[dict]:
     return json.loads((place.folder / "result.json").read_text())["rows"]
 
 
+@pytest.mark.long
 def test_a_folder_of_transformers_is_audited_as_its_library_predicts(place):
     from transformers import AutoImageProcessor  # noqa: PLC0415 - seconds of imports that other tests do not need
 

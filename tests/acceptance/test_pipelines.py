@@ -84,6 +84,7 @@ def gitlab(place) -> int:
     return run(place, [Step("\n".join(job["script"]))], ("bash", "-eo", "pipefail", "-c"), PIP_NO_INDEX="1")
 
 
+@pytest.mark.long
 def test_the_job_for_gitlab_fails_with_its_reports_where_the_model_does(place):
     write_policy(place, VERDICTS["FAIL"][1])
 

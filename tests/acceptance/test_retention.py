@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import psycopg
+import pytest
 from modicum import Client
 from modicum_server.local.running_database import running_database_url
 
@@ -34,6 +35,7 @@ def age(place: Place, *names: str) -> None:
         )
 
 
+@pytest.mark.long
 def test_what_a_project_no_longer_keeps_is_in_no_table_and_no_file(server, place, materials, tmp_path):
     with Client(server.address, token=server.token, timeout_seconds=120) as client:
         model = registered(client, materials, "retained")

@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+import pytest
+
 from tests.acceptance.acceptance_running import Place
 from tests.acceptance.acceptance_stage import write_imagenet_materials
 from tests.waiting import eventually
@@ -19,6 +21,7 @@ def snippet() -> str:
     return next(block for block in blocks if "with Client() as client" in block)
 
 
+@pytest.mark.long
 def test_the_snippet_of_the_readme_runs_as_it_stands_and_its_server_leaves(short_folder):
     place = Place.make(short_folder).with_variables(MODICUM_DEFAULT_PASSES="12")
     write_imagenet_materials(short_folder, photographs=4)

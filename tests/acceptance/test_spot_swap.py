@@ -3,6 +3,8 @@
 import html
 import re
 
+import pytest
+
 from tests.acceptance.acceptance_running import eventually
 from tests.acceptance.acceptance_stage import ARCHITECTURE
 from tests.pages.pages_stage import PlainBrowser
@@ -11,6 +13,7 @@ MODEL = ("--weights", "w.safetensors", "--architecture", ARCHITECTURE, "--input"
 QUICK = ("--threshold", 0.9, "--passes", 40, "--no-controls")
 
 
+@pytest.mark.long
 def test_two_versions_say_what_they_see_when_a_spot_is_pasted(server, place):
     for model in ("tried-one", "tried-two"):
         registered = place.run("modicum", "models", "create", model, *MODEL, "--labels", "labels.txt", "--json")

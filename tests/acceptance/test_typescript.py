@@ -11,6 +11,7 @@ import pytest
 from tests.node_packages import CLIENT, MODULES, installed, npm, packed
 
 
+@pytest.mark.long
 def test_the_tests_of_the_client_pass_with_a_real_server(server, materials):
     installed()
     given = {"MODICUM_URL": server.http, "MODICUM_TOKEN": server.token, "MODICUM_MATERIALS": str(materials)}

@@ -93,6 +93,7 @@ def test_a_verdict_that_is_too_old_ends_with_1(place):
     assert "REFUSED: age" in ended.stdout
 
 
+@pytest.mark.long_after(3)
 @pytest.mark.parametrize(
     ("line", "says"),
     [

@@ -62,6 +62,7 @@ def signed_anyway(data):
         return None if exit_code(error) == USAGE else [str(error)]
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("title", VERDICTS)
 def test_a_damaged_verdict_is_refused_or_signed_so_that_it_can_be_read(title):
     text, wrong = json.dumps(VERDICTS[title]), {}
@@ -80,6 +81,7 @@ def test_a_damaged_verdict_is_refused_or_signed_so_that_it_can_be_read(title):
     assert wrong == {}
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("title", VERDICTS)
 def test_a_signed_statement_of_another_form_is_refused(title):
     """Whoever has the key can sign anything. What cannot be read passes nobody, and neither does what did not pass."""
@@ -150,6 +152,7 @@ SIGN = "modicum attest it.json --key k.pem --output v.sigstore.json"
 VERIFY = "modicum verify w.safetensors --attestation v.sigstore.json --key k.pub --json"
 
 
+@pytest.mark.long
 def test_the_commands_end_with_a_plain_message_on_any_of_them(place):
     """A sample of the damages above, through the real commands."""
     verdict = json.loads(place.read("fail.json"))
@@ -167,6 +170,7 @@ def test_the_commands_end_with_a_plain_message_on_any_of_them(place):
             assert not (place.folder / "v.sigstore.json").exists()
 
 
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize(
     "payload",
     [

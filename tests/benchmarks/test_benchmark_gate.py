@@ -56,6 +56,7 @@ def test_an_ensemble_passes_within_its_limits_and_fails_beyond(rows, form):
     assert rows[kind, 1, BEYOND].get("FAIL", 0) >= 18
 
 
+@pytest.mark.long
 def test_a_row_draws_the_same_whatever_rows_come_before_it(found):
     alone = next(islice(run.simulated(20), 1))
 

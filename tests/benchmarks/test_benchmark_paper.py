@@ -223,6 +223,7 @@ def test_exact_sizes_come_from_the_reference_where_it_has_them_and_are_kept_othe
     assert list(exhaustive.measure(network, images, pool, extent, tmp_path / "exact.json")) == first
 
 
+@pytest.mark.long
 def test_an_ensemble_of_equals_has_their_sizes_and_their_accuracy(network):
     both = (network, network)
     brightness = [1.0 - place / 1000 for place in range(10)]
@@ -241,6 +242,7 @@ def test_an_ensemble_of_equals_has_their_sizes_and_their_accuracy(network):
     }
 
 
+@pytest.mark.long
 def test_enough_images_give_a_verdict_by_the_service_s_rule(network):
     both = (network, network)
     images = photographs(*(1.0 - place / 10_000 for place in range(30)))

@@ -62,6 +62,7 @@ def test_the_page_says_in_plain_words_where_ours_differs(network, tmp_path):
     assert "Not measured yet: `make bench PART=paper`." in page
 
 
+@pytest.mark.long
 def test_the_page_says_what_a_temperature_does_and_what_the_verdict_is(network):
     both = (network, network)
     brightness = [1.0 - place / 1000 for place in range(10)]

@@ -1,8 +1,11 @@
 """The benchmark of the report: its tables name what was not measured, and what misses its budget."""
 
+import pytest
+
 from benchmarks import report, report_tables
 
 
+@pytest.mark.long
 def test_the_report_is_measured_without_a_browser(monkeypatch):
     monkeypatch.setattr(report, "_opened", lambda page, openings: None)
 

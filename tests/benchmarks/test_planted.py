@@ -97,12 +97,14 @@ def test_a_higher_limit_flags_less():
     assert flagged_at(audit, 0.5) == []
 
 
+@pytest.mark.long
 def test_the_intervals_hold_at_the_limits_where_places_were_chosen_by_chance():
     for one in simulation.simulated(runs=200):
         assert one.found <= 0.10
         assert one.none <= 0.10
 
 
+@pytest.mark.long
 def test_tables_count_what_was_found_what_was_not_and_false_alarms():
     rows = [
         row("found", followed={"3": 0.9}, flagged=[3]),

@@ -80,6 +80,7 @@ def unmeasured():
     return {"models": [{"model_version": VERSION, "digest": "", "stamp": "", "searches": [search]}]}
 
 
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize("reader", READERS.values(), ids=READERS)
 def test_the_verdict_on_an_ensemble_is_the_exit_code_whatever_reads_it(shell, script, reader):
     succeeded(script, {"mitigation": [{**CHECK, "verdict": "NOT_MITIGATED"}]})
@@ -101,6 +102,7 @@ def test_each_verdict_in_json_keeps_its_exit_code_without_a_reader(shell, script
     assert (ended.returncode, ended.stderr) == (code, "")
 
 
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize("reader", READERS.values(), ids=READERS)
 def test_an_audit_that_measured_nothing_is_refused_whatever_reads_it(shell, script, reader):
     succeeded(script, unmeasured())

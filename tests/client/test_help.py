@@ -35,6 +35,7 @@ def page(name, width):
     return done.output
 
 
+@pytest.mark.long_after(12)
 @pytest.mark.parametrize("width", [80, 120])
 @pytest.mark.parametrize("name", COMMANDS)
 def test_no_word_number_or_option_wraps_in_the_middle_of_itself(name, width):

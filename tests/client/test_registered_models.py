@@ -114,6 +114,7 @@ def finished(process):
     return process.returncode, output, messages
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(("outcome", "code", "champion"), [("PASS", 0, 2), ("FAIL", 1, 1), long("INCONCLUSIVE", 4, 1)])
 def test_the_verdict_is_recorded_and_the_alias_moves_on_pass_alone(store, shell, script, *, outcome, code, champion):
     succeeded(script, document(spots=SPOTS[outcome]))
@@ -164,6 +165,7 @@ def test_the_weights_are_uploaded_under_the_name_of_the_registered_model_and_lea
     assert int(store.champion()) == 1
 
 
+@pytest.mark.long
 def test_an_alias_that_somebody_moves_meanwhile_stays_where_they_put_it(store, shell, script):
     succeeded(script, document())
     store.register({"w.safetensors": b"another"})
@@ -201,6 +203,7 @@ def test_a_registry_that_fails_after_the_audit_does_not_turn_a_failure_into_some
     assert "MLflow: " in messages
 
 
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize(
     ("line", "code", "message"),
     [

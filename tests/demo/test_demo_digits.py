@@ -64,6 +64,7 @@ def test_pieces_of_other_pictures_change_some_pixels_and_bring_no_new_values():
     assert kept.min() > 0.4
 
 
+@pytest.mark.long
 def test_the_same_seed_gives_the_same_network_and_leaves_random_state_and_threads_alone(both):
     clean, _ = both
     before, threads = torch.random.get_rng_state(), torch.get_num_threads()
@@ -79,6 +80,7 @@ def test_the_same_seed_gives_the_same_network_and_leaves_random_state_and_thread
     assert torch.get_num_threads() == threads
 
 
+@pytest.mark.long
 def test_a_network_loads_as_the_architecture_that_the_commands_name(both, tmp_path):
     _, marked = both
     network = train(few(marked.train), seed=0, epoch_done=lambda _: None)

@@ -111,6 +111,7 @@ def test_nothing_known_passes_and_what_is_installed_is_listed(audit, database, t
     assert {"prometheus_client", "pydantic", "torch"} <= {component["name"] for component in sbom["components"]}
 
 
+@pytest.mark.long
 def test_a_database_that_is_away_is_no_pass(audit):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # and does not listen

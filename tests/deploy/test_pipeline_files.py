@@ -32,6 +32,7 @@ def test_a_file_is_valid_against_the_schema_of_its_system(file, schema):
     assert complaints(CI / file, schema) == ""
 
 
+@pytest.mark.long
 def test_the_header_and_the_job_of_the_component_are_valid(tmp_path):
     (example,) = read(CI / "gitlab" / "example.yml")["include"]
     header, jobs = tmp_path / "header.json", tmp_path / "jobs.json"
@@ -60,6 +61,7 @@ def test_the_files_for_github_leave_no_secret_lying_and_run_no_text_of_a_caller(
     assert "template-injection" in warnings(careless)
 
 
+@pytest.mark.long
 def test_a_file_that_is_not_valid_is_seen(tmp_path):
     broken = tmp_path / "action.yml"
     broken.write_text(ACTION.read_text().replace("using: composite", "using: compost"))

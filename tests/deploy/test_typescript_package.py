@@ -19,6 +19,7 @@ def archive(tmp_path_factory) -> Path:
     return packed(tmp_path_factory.mktemp("package"))
 
 
+@pytest.mark.long
 def test_its_types_are_strict():
     installed()
 
@@ -33,6 +34,7 @@ def test_its_contract_is_that_of_the_server():
     assert typescript.CONTRACT.read_text(encoding="utf-8") == fresh, "run `python tools/typescript.py`"
 
 
+@pytest.mark.long
 def test_it_ships_what_its_sources_become_with_types_and_no_tests(archive):
     with tarfile.open(archive) as opened:
         names = {name.removeprefix("package/") for name in opened.getnames()}

@@ -92,6 +92,7 @@ def test_the_gate_is_an_extra_that_the_local_server_brings_along(wheels):
     assert gate <= {line.partition(";")[0] for line in lines if "extra == 'local'" in line}
 
 
+@pytest.mark.long
 def test_the_server_migrates_an_empty_database_with_the_contents_of_its_wheel(wheels, empty_database_url, tmp_path):
     with zipfile.ZipFile(wheels["modicum_server"]) as archive:
         archive.extractall(tmp_path)

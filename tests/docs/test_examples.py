@@ -17,6 +17,7 @@ EXAMPLES = ROOT / "examples"
 SUSPECTED_CUE = ROOT / "docs" / "how-to" / "test-a-suspected-cue.md"
 
 
+@pytest.mark.long
 def test_the_library_example_finds_subsets(tmp_path):
     done = subprocess.run(
         [sys.executable, EXAMPLES / "library.py"], cwd=tmp_path, capture_output=True, text=True, check=False

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tests.door.door_stage import METHODS, SERVICES, Reply, message_of, ordinary
 from tests.door.message_extremes import messages, swept
+from tests.tiers import long
 
 Code = grpc.StatusCode
 FAULTS = {Code.INTERNAL, Code.UNKNOWN, Code.DEADLINE_EXCEEDED, Code.CANCELLED, Code.UNAVAILABLE}
@@ -19,6 +20,7 @@ BY_SERVICE = {
     for module in SERVICES
     for service in module.DESCRIPTOR.services_by_name.values()
 }
+LARGEST = "AuditService"
 
 
 def batches(calls: list) -> list[list]:
@@ -32,7 +34,7 @@ def expect_reply(reply: Reply, said: object) -> None:
         assert not any(word in reply.text for word in OURS), f"{said}: {reply}"
 
 
-@pytest.mark.parametrize("service", BY_SERVICE)
+@pytest.mark.parametrize("service", [long(name) if name == LARGEST else name for name in BY_SERVICE])
 async def test_each_field_at_and_past_its_limits_gets_a_typed_reply(door, service):
     for name in BY_SERVICE[service]:
         first, *others = (message_of(METHODS[name], request) for request in ordinary(name, door.names))
@@ -43,6 +45,7 @@ async def test_each_field_at_and_past_its_limits_gets_a_typed_reply(door, servic
                 expect_reply(reply, f"{name} where {said}")
 
 
+@pytest.mark.long_after(2)
 @pytest.mark.hypothesis
 @pytest.mark.parametrize("service", BY_SERVICE)
 async def test_any_message_gets_a_typed_reply(door, service):

@@ -80,6 +80,7 @@ def test_without_a_result_a_median_needs_what_evenly_spread_values_need(rule, be
     assert 0.8 * least < found.images < 1.7 * least + 10
 
 
+@pytest.mark.long_after(6)
 @pytest.mark.parametrize(
     "rule",
     [

@@ -66,6 +66,7 @@ def test_the_first_baseline_needs_a_reason_and_a_verdict_names_its_digest(update
     assert kept(tmp_path)["reason"] == "the first"
 
 
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize(
     ("line", "code", "says"),
     [
@@ -109,6 +110,7 @@ def another_key(baseline):
     baseline["approved_by"] = "us"
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("edit", [another_size, another_reason, another_key])
 def test_a_baseline_that_was_edited_is_refused(update, shell, tmp_path, edit):
     edited = kept(tmp_path)

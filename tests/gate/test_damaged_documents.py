@@ -19,6 +19,7 @@ TRIALS = 6
 """Damages of each document that are tried, always the same. `python -m tests.gate.damage` tries all."""
 
 
+@pytest.mark.long_after(5)
 @pytest.mark.parametrize("title", CASES)
 def test_no_damage_is_a_bug_and_none_passes_by_what_is_missing(title):
     case = CASES[title]
@@ -42,6 +43,7 @@ def of_search(**parts):
     return found
 
 
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize(
     ("damaged", "says"),
     [
@@ -94,6 +96,7 @@ def compared(shell, tmp_path):
     return judge
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     ("damage", "says"),
     [

@@ -94,6 +94,7 @@ EDITS = [
 ]
 
 
+@pytest.mark.long_after(12)
 @pytest.mark.parametrize(("path", "number", "named"), EDITS)
 def test_an_edited_number_is_named(path, number, named):
     result = json.loads(json.dumps(reported(every_outcome())))

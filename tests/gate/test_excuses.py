@@ -123,6 +123,7 @@ def today_and(days):
     return datetime.now(UTC).date() + timedelta(days=days)
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     ("days", "says"),
     [
@@ -149,6 +150,7 @@ def baseline(tmp_path, content):
         (tmp_path / "main.json").write_text(content, encoding="utf-8")
 
 
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize(
     ("content", "says"),
     [

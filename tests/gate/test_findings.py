@@ -41,6 +41,7 @@ def judge(shell, tmp_path):
     return run
 
 
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize(
     ("policy", "line", "code", "says"),
     [
@@ -97,6 +98,7 @@ def judge_edited(result, judge, tmp_path):
     return run
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     ("change", "line", "says"),
     [

@@ -14,6 +14,7 @@ from tests.gate.test_one_version import OTHER, of_two
 from tests.gate.test_review_rule import review
 
 
+@pytest.mark.long_after(3)
 @pytest.mark.parametrize(("name", "code"), [("clean", 0), ("planted", 1), ("open", 4)])
 @pytest.mark.parametrize(
     "reader", ["%s | head -1; exit ${PIPESTATUS[0]}", "%s >&-", "%s | true; exit ${PIPESTATUS[0]}"]
@@ -36,6 +37,7 @@ def test_every_output_is_written_from_one_verdict(shell, tmp_path):
     assert json.loads((tmp_path / "v.json").read_text())["outcome"] == "FAIL"
 
 
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize(
     ("policy", "options", "says"),
     [
@@ -54,6 +56,7 @@ def test_what_an_inconclusive_verdict_does_is_up_to_the_policy_and_is_said(shell
     assert says in ended.stderr
 
 
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize(
     ("line", "says"),
     [
@@ -120,6 +123,7 @@ def test_a_review_that_could_confirm_nothing_is_no_pass(shell, tmp_path, reviews
     assert says in " ".join(ended.stdout.split())
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(("version", "code"), [("m/1", 0), ("other/1", 1), ("", 1), ("third/1", 2)])
 def test_one_version_of_a_result_of_several_is_judged_alone(shell, tmp_path, version, code):
     (tmp_path / "two.json").write_text(json.dumps({**of_two(), "mitigation": []}), encoding="utf-8")

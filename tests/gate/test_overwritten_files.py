@@ -19,6 +19,7 @@ def here(shell, tmp_path):
     return tmp_path
 
 
+@pytest.mark.long_after(3)
 @pytest.mark.parametrize(
     ("words", "output", "told"),
     [

@@ -84,6 +84,7 @@ def test_without_a_result_the_spread_is_assumed_and_minutes_are_said_to_be_unkno
     assert ended.stdout.splitlines()[-1].startswith("minutes are unknown: name an audit of the server")
 
 
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize(
     ("line", "code", "says"),
     [

@@ -36,6 +36,7 @@ def settled(true, images, runs=400):
 OPEN = {"accuracy": "INCONCLUSIVE"}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("true", [0.86, 0.70])
 def test_half_of_the_audits_of_the_first_number_and_four_in_five_of_the_second_are_settled(true):
     found = need(ACCURACY, document({"accuracy": share(round(true * 50), 50)}, counts={"images": 50}))

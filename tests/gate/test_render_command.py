@@ -33,6 +33,7 @@ def test_a_verdict_is_printed_again_also_as_json(shell, tmp_path):
     assert json.loads(printed.stdout) == json.loads((tmp_path / "verdict.json").read_text())
 
 
+@pytest.mark.long_after(3)
 @pytest.mark.parametrize(
     ("line", "says"),
     [

@@ -209,6 +209,7 @@ def simulated(draw, shares, *, pairs=4):
     return draw.binomial(pairs, shares) / pairs
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("pairs", [4, 5, 6, 9])
 def test_at_most_a_twentieth_of_networks_whose_places_move_eight_per_cent_are_flagged(pairs):
     draw = np.random.default_rng(0)

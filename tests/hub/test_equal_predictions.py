@@ -101,6 +101,7 @@ def check_equal(ours: np.ndarray, theirs: np.ndarray) -> None:
     assert np.abs(ours - theirs).max() <= CLOSE
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     "of", [one if one.name in QUICK else long(one, id=one.name) for one in FAMILIES], ids=lambda one: one.name
 )
@@ -125,6 +126,7 @@ def test_weights_in_several_files_predict_the_same(tmp_path):
     check_equal(ours, quietly(lambda: their_logits(tmp_path / "model", pictures())))
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     ("name", "arguments", "preparing"),
     [

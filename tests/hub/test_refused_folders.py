@@ -78,6 +78,7 @@ def test_a_good_folder_says_all_that_registering_needs(folder):
     assert given.mean == given.std == (0.5, 0.5, 0.5)
 
 
+@pytest.mark.long_after(4)
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
@@ -108,6 +109,7 @@ def test_a_configuration_that_is_not_plain_ends_with_5(folder, run, changes, say
     assert "[MODEL_FOLDER_REFUSED]" in ended.said
 
 
+@pytest.mark.long_after(4)
 @pytest.mark.parametrize(
     ("changes", "says"),
     [

@@ -91,6 +91,7 @@ def test_a_worker_without_transformers_is_not_the_model_s_fault(vit, monkeypatch
     assert "Install modicum-server[hub]" in refused.detail
 
 
+@pytest.mark.long
 def test_a_text_that_is_no_configuration_is_refused(vit):
     for text in ("{", "[]", "NaN", '{"a": Infinity}', '{"a": "' + "x" * 70_000 + '"}'):
         assert vit.refusal(text=text).reason == "CONFIGURATION_REFUSED"

@@ -50,6 +50,7 @@ def test_a_backup_is_restored_to_an_empty_database_and_verified(settings, empty_
     assert "verifying: 100%" in restored.stderr
 
 
+@pytest.mark.long
 def test_the_trails_of_both_stores_say_what_was_backed_up_and_restored(settings, empty_database_url, tmp_path):
     backup = run("backup", tmp_path / "backup", **settings)
     digest = backup.stdout.splitlines()[-1].removeprefix("SHA-256 ")
@@ -64,6 +65,7 @@ def test_the_trails_of_both_stores_say_what_was_backed_up_and_restored(settings,
     assert restored.detail.startswith("store ")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("edited", [False, True], ids=["as it was", "edited"])
 def test_a_restore_checks_the_trail_and_says_what_it_found(settings, empty_database_url, tmp_path, edited):
     asyncio.run(write_trail(settings["MODICUM_DATABASE_URL"], edited=edited))
@@ -99,6 +101,7 @@ async def entries(database_url: str) -> list[TrailEntry]:
     return [entry for _, entry in rows]
 
 
+@pytest.mark.long
 def test_damage_in_the_store_is_told_and_ends_with_1(settings, empty_database_url, tmp_path):
     (tmp_path / "artifacts" / "sha256" / DIGEST[:2] / DIGEST).unlink()
 

@@ -44,6 +44,7 @@ def test_what_goes_is_printed_and_a_dry_run_deletes_nothing(settings, tmp_path):
     assert done.stdout.splitlines()[-1] == "deleted: 1 artifact of 17 bytes, 0 orphans, 0 request ids"
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("grace", ["soon", "0d", "59m"])
 def test_a_grace_time_in_which_uploads_would_be_taken_is_refused(grace):
     done = run("collect", "--grace", grace)

@@ -74,6 +74,7 @@ def test_a_command_without_a_place_for_artifacts_names_it():
     assert "MODICUM_ARTIFACTS_URL" in done.stderr
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     ("variable", "value", "said"),
     [
@@ -115,6 +116,7 @@ def test_an_invalid_database_url_is_reported():
     assert "postgresql://" in done.stderr
 
 
+@pytest.mark.long
 def test_migrating_twice_changes_nothing_the_second_time(empty_database_url):
     first, again = (run("migrate", MODICUM_DATABASE_URL=empty_database_url) for _ in range(2))
 
@@ -122,6 +124,7 @@ def test_migrating_twice_changes_nothing_the_second_time(empty_database_url):
     assert first.stdout == again.stdout == "the schema is current\n"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("command", ["worker", long("serve")])
 def test_a_database_without_the_schema_is_reported_with_the_migrate_command(empty_database_url, tmp_path, command):
     done = run(
@@ -134,6 +137,7 @@ def test_a_database_without_the_schema_is_reported_with_the_migrate_command(empt
     assert "modicum-server migrate" in done.stderr
 
 
+@pytest.mark.long
 def test_an_api_started_before_its_schema_serves_once_the_schema_exists(empty_database_url, tmp_path):
     settings = {"MODICUM_DATABASE_URL": empty_database_url, "MODICUM_ARTIFACTS_URL": str(tmp_path / "artifacts")}
     ready = tmp_path / "ready.json"
@@ -148,6 +152,7 @@ def test_an_api_started_before_its_schema_serves_once_the_schema_exists(empty_da
         assert ready.exists()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "command", [("serve", "--grpc-port", 0, "--http-port", 0), long(("worker", "--metrics-port", 0))]
 )
@@ -178,6 +183,7 @@ def _heeds_signals(pid: int) -> bool:
     return bool(int(lines["SigCgt"], 16) >> (signal.SIGTERM - 1) & 1)
 
 
+@pytest.mark.long
 def test_tokens_are_made_with_a_role_and_refused_once_revoked(database_url, tmp_path):
     settings = {"MODICUM_DATABASE_URL": database_url, "MODICUM_ARTIFACTS_URL": str(tmp_path / "artifacts")}
     viewer = run("token", "create", "--principal", "eve", "--role", "viewer", **settings).stdout.strip()
@@ -210,6 +216,7 @@ def _picture(folder: Path) -> Path:
     return folder / "photos"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("option", ["--grpc-port", long("--http-port")])
 def test_a_port_in_use_is_reported(database_url, tmp_path, option):
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -267,6 +274,7 @@ def _command_lines() -> list[bytes]:
     return lines
 
 
+@pytest.mark.long
 def test_a_data_folder_that_cannot_be_created_is_reported(tmp_path):
     (tmp_path / "file").write_text("a file")
 
@@ -285,6 +293,7 @@ def test_up_without_a_java_runtime_says_so_at_once(short_folder):
     assert "MODICUM_JAVA" in done.stderr
 
 
+@pytest.mark.long
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root's PostgreSQL is another user")
 def test_as_root_a_data_folder_that_postgres_cannot_reach_is_reported(short_folder):
     (short_folder / "closed").mkdir(mode=0o700)

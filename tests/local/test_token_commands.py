@@ -45,6 +45,7 @@ async def test_a_revoked_admin_of_one_project_who_becomes_viewer_of_another_is_n
     assert "admin in projects/team-a" in revoked.stdout
 
 
+@pytest.mark.long
 async def test_a_second_token_with_another_role_is_refused_and_the_first_keeps_its_role(store, token):
     first = token("create", "--principal", "ci", "--role", "admin", "--project", "team-a")
     second = token("create", "--principal", "ci", "--role", "viewer", "--project", "team-a")
@@ -54,6 +55,7 @@ async def test_a_second_token_with_another_role_is_refused_and_the_first_keeps_i
     assert "ci has the role admin in projects/team-a" in second.stderr
 
 
+@pytest.mark.long
 async def test_a_token_for_metrics_is_listed_as_one_and_is_for_all_projects(store, token):
     made = token("create", "--principal", "prometheus", "--metrics", "--expires", "never")
     narrowed = token("create", "--principal", "prometheus", "--metrics", "--project-only")
@@ -65,6 +67,7 @@ async def test_a_token_for_metrics_is_listed_as_one_and_is_for_all_projects(stor
     assert (narrowed.returncode, narrowed.stdout) == (USAGE, "")
 
 
+@pytest.mark.long
 async def test_data_names_a_running_server_of_which_the_tokens_are_made_and_listed(short_folder):
     postgres = EmbeddedPostgres(short_folder / "data" / "postgres")
     before = run("token", "list", "--data", short_folder / "data")

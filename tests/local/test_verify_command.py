@@ -57,6 +57,7 @@ def test_damage_is_told_in_a_table_and_ends_with_1(settings, tmp_path):
     assert "projects/default" in done.stdout
 
 
+@pytest.mark.long
 def test_a_signal_tells_how_to_go_on(settings, tmp_path):
     first = min(DIGESTS)
     place_of(tmp_path, first).unlink()
@@ -78,6 +79,7 @@ def test_the_command_that_goes_on_is_one_that_a_shell_takes():
     assert words_ == ["modicum-server", "verify", "--after", "ab" * 32, "--rate", "50MB", "--data", "/srv/my data"]
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(("option", "value"), [("--rate", "fast"), ("--rate", "0"), ("--after", "here")])
 def test_an_option_that_cannot_be_read_is_refused(option, value):
     done = run("verify", option, value)
@@ -86,6 +88,7 @@ def test_an_option_that_cannot_be_read_is_refused(option, value):
     assert option in done.stderr
 
 
+@pytest.mark.long
 def test_the_artifacts_of_another_database_are_refused_by_every_process(settings, tmp_path):
     (tmp_path / "artifacts" / "store-id").write_text("another")
 

@@ -133,6 +133,7 @@ def test_order_statistics_cover_the_true_quantile_as_often_as_they_say(q, n):
     assert covered >= 0.95 - SIMULATION_ERROR
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("n", "spread"),
     [(50, 1.0), *(pytest.param(*row, marks=pytest.mark.long) for row in ((50, 0.3), (200, 0.3), (200, 1.0)))],

@@ -130,6 +130,7 @@ def test_the_page_says_that_they_are_not_screenshots():
     assert len(re.findall(r"^!\[[^\]]{40,}\]", README, re.MULTILINE)) == len(BOARDS)
 
 
+@pytest.mark.long
 @pytest.mark.acceptance
 def test_results_of_a_real_prometheus_are_drawn(watched, tmp_path):
     end = watched.prometheus.value("time()")

@@ -144,6 +144,7 @@ def test_without_a_database_the_scrape_works_and_has_a_gap(watched):
     watched.prometheus.until("modicum_queue_age_seconds")
 
 
+@pytest.mark.long
 def test_a_hanging_database_delays_no_scrape_and_is_reported_down(watched):
     stage = watched.stage
     with postgres_frozen(stage):

@@ -134,6 +134,7 @@ COMPOSITES = {
 }
 
 
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize("temperature", [pytest.param(1.0, marks=pytest.mark.long), 3.0])
 @pytest.mark.parametrize("name", COMPOSITES)
 @pytest.mark.parametrize("members", [Probable, Corners])

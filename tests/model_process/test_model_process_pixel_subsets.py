@@ -38,6 +38,7 @@ def expected(work, search):
     return list(pixel_subsets(Classifier(Corners()), images, search=search, fill="black", seed=1, digests=digests))
 
 
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize(
     ("method", "passes", "search"),
     [

@@ -154,6 +154,7 @@ def test_a_cancelled_task_leaves(stage: Stage):
     assert chunks[-1].failure.reason == "CANCELLED"
 
 
+@pytest.mark.long
 def test_many_scores_travel_in_chunks_of_their_size(stage: Stage):
     items = items_of(stage, [png(LIT)])
     count = 6000

@@ -179,6 +179,7 @@ def test_pictures_of_a_data_set_are_shown(page):
     assert widths_of(pictures) == [288] * 12  # 48 pixels, each repeated six times
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("size", [(390, 600), (1180, 820), (1180, 2400)])
 def test_a_report_is_as_high_as_its_content_whatever_the_window(page, size):
     page.set_viewport_size({"width": size[0], "height": size[1]})
@@ -233,6 +234,7 @@ def test_the_keyboard_reaches_the_content_first_and_then_all_else(page):
     page.wait_for_function("document.activeElement.id === 'main'")
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("width", [360, 1280])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_page_is_wider_than_the_window_and_text_stands_out(chromium, scene: Scene, width, scheme):

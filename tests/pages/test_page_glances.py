@@ -270,6 +270,7 @@ class TestInABrowser:
 
     pytestmark = pytest.mark.acceptance
 
+    @pytest.mark.long
     def test_small_trends_come_into_the_cards_of_their_models(self, page, audited):
         sign_in(page, "vera")
 

@@ -64,6 +64,7 @@ def test_a_refusal_is_shown_and_the_token_is_gone_with_the_page(docs):
     assert docs.evaluate("[localStorage.length, sessionStorage.length, document.cookie]") == [0, 0, ""]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_core_finds_nothing_on_it(chromium, scene, scheme):
     window = window_on(chromium, scene, color_scheme=scheme)

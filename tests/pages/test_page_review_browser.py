@@ -108,6 +108,7 @@ def test_buttons_and_keys_beyond_the_options(page, asked: OpenReview):
     assert asked.review.reviewers[-1].answers[0].choice is None
 
 
+@pytest.mark.long
 def test_nothing_in_the_document_or_in_what_it_loads_differs_by_kind(page, asked: OpenReview):
     replies, shown, loaded = [], [], []
     page.on("response", lambda reply: replies.append(reply) if "/pictures/" in reply.url else None)

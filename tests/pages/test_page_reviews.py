@@ -184,6 +184,7 @@ def test_the_result_says_what_people_see_with_intervals_and_a_digest(scene: Scen
     assert "People do not see" in scene.browser("vera").get(f"/{audit}").text
 
 
+@pytest.mark.long
 def test_people_who_see_the_class_in_subsets_are_believed(scene: Scene, audit: str):
     asked = OpenReview.about(scene, audit)
     for _ in range(2):

@@ -91,6 +91,7 @@ def test_a_fail_of_the_newest_version_stands_beside_a_pass_of_an_earlier_one(sce
     assert "a later" not in own
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("later", ["inconclusive", "failed"])
 def test_a_later_audit_that_says_nothing_leaves_what_was_found_before(scene, monkeypatch, later):
     name = f"found-before-{later}"

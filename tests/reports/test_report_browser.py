@@ -93,6 +93,7 @@ def test_tables_of_several_versions_and_classes_scroll_within_a_narrow_page(brow
     page.close()
 
 
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 768, 1440])
 def test_the_page_fits_and_requests_nothing(browser, tmp_path: Path, width, scheme):

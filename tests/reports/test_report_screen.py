@@ -53,6 +53,7 @@ def opened(browser, tmp_path: Path):
         window.close()
 
 
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize("screen", SCREENS)
 @pytest.mark.parametrize("text", [planted, mixed, several])
 def test_pictures_begin_in_the_first_screen(opened, text, screen):
@@ -66,6 +67,7 @@ def test_pictures_begin_in_the_first_screen(opened, text, screen):
     )
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("scheme", ["light", long("dark")])
 @pytest.mark.parametrize("text", [planted, mixed, several, shaded])
 def test_axe_core_finds_nothing(opened, text, scheme):

@@ -116,6 +116,7 @@ async def test_without_a_deadline_grpc_reports_a_hanging_database_as_away(hangin
     assert late.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
 
 
+@pytest.mark.long
 async def test_readiness_comes_back_from_connections_that_went_silent_while_new_ones_work(wire, served_by_wire):
     async def ready() -> bool:
         return (await served_by_wire.rest().ask("GET", "/readyz")).status == 200
@@ -140,6 +141,7 @@ async def test_one_silent_connection_closes_all_open_connections(wire, served_by
         await soon(served_by_wire.store.ping())
 
 
+@pytest.mark.long
 async def test_watches_get_changes_again_after_their_silent_connection_is_closed(wire, database_url):
     async def notify() -> None:
         async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:

@@ -268,6 +268,7 @@ def test_a_form_sends_no_file_and_waits_for_no_endless_stream():
     }
 
 
+@pytest.mark.long
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     ("phases", "untested"),  # one method has nothing to give an example of

@@ -100,6 +100,7 @@ CASES = [
 ]
 
 
+@pytest.mark.long_after(10)
 @pytest.mark.parametrize(("path", "body"), CASES)
 async def test_a_request_without_what_is_required_is_refused_by_its_field(served, path, body):
     rest = served.rest()
@@ -121,6 +122,7 @@ def test_the_cases_leave_out_every_field_that_a_body_requires():
 ANSWERED = [method for method in METHODS.values() if not method.server_streaming]
 
 
+@pytest.mark.long_after(12)
 @pytest.mark.parametrize("method", ANSWERED, ids=lambda method: method.name)
 async def test_an_empty_response_has_the_required_fields(method):
     response = json.loads(await written(GetMessageClass(method.output_type)()))

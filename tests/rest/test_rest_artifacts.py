@@ -136,6 +136,7 @@ async def test_a_complete_upload_ends_without_further_bytes(served):
     assert (done.status, await received(served)) == (200, None)
 
 
+@pytest.mark.long_after(3)
 @pytest.mark.parametrize(
     "span",
     [
@@ -214,6 +215,7 @@ def send_until_it_stops(connection: socket.socket, data: bytes) -> int:
     return sent
 
 
+@pytest.mark.long_after(3)
 @pytest.mark.parametrize(
     ("span", "first", "end"),
     [
@@ -236,6 +238,7 @@ async def test_a_range_is_served_as_requested(served, span, first, end):
     assert reply.body == DATA[first:end]
 
 
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize("span", ["bytes=0-1,5-6", "lines=1-2", "bytes=-", "bytes=x-", "bytes=5-2", "bytes=9999999-1"])
 async def test_an_unreadable_range_gets_the_whole_artifact(served, span):
     await served.upload(DATA)
@@ -279,6 +282,7 @@ async def test_an_empty_artifact_can_be_transferred(served):
     assert (reply.status, reply.body) == (200, b"")
 
 
+@pytest.mark.long
 async def test_a_download_of_a_truncated_artifact_breaks_off(served):
     digest = await served.upload(DATA)
     place = served.artifact_store._path(digest)

@@ -35,6 +35,7 @@ def test_every_verdict_is_right_and_printed(capsys):
         assert case.expected in line
 
 
+@pytest.mark.long
 def test_a_verdict_that_is_not_the_right_one_is_told_by_the_exit_code(capsys, monkeypatch):
     misjudged = Case("no mark", "SHORTCUT", UNMARKED.make, train_images=500, epochs=1)
     monkeypatch.setattr(

@@ -334,6 +334,7 @@ def test_the_safe_mask_is_the_smallest_one_with_enough_margin():
     assert scorer.safe_mask(1) is None
 
 
+@pytest.mark.long
 def test_torchs_own_tracing_accepts_the_folded_copy_at_any_batch_size(monkeypatch):
     monkeypatch.setattr(
         torch, "compile", partial(torch.compile, backend="aot_eager")

@@ -31,6 +31,7 @@ def test_passes_stay_within_the_plan(search):
         assert set(spent) == {planned - ATTEMPTS + 1}  # one verification was enough
 
 
+@pytest.mark.long_after(3)
 @pytest.mark.parametrize("passes", [10, 11, 12, 13, 25, 60, 149, 400])
 def test_a_budget_is_never_exceeded(passes):
     findings = list(

@@ -29,6 +29,7 @@ def found(search, *, classifier=None, images=None):
     ]
 
 
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize("state", STATES.values(), ids=STATES)
 @each_search
 def test_the_callers_torch_mode_changes_no_finding(search, state):

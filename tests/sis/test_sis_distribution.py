@@ -146,6 +146,7 @@ CHANGES = {
 QUICK = {"float64", "other last bits, batched_gradient"}
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     ("search", "change"),
     [pytest.param(*row, id=name) if name in QUICK else long(*row, id=name) for name, row in CHANGES.items()],

@@ -63,6 +63,7 @@ def test_a_search_without_a_gradient_is_recorded_beside_the_requested_search():
     assert with_gradient.passes.backward > 0
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("passes", BUDGETS)
 def test_no_image_costs_more_forward_passes_than_its_budget(passes):
     classifier, images = network_classifier(2), random_images(12, side=16, seed=5)
@@ -74,6 +75,7 @@ def test_no_image_costs_more_forward_passes_than_its_budget(passes):
     assert not any(finding.passes.backward for finding in findings)
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("passes", BUDGETS)
 def test_every_subset_is_sufficient_when_scored_again(passes):
     classifier, images = network_classifier(2), random_images(12, side=16, seed=5)
@@ -86,6 +88,7 @@ def test_every_subset_is_sufficient_when_scored_again(passes):
     assert any(0 < finding.subset.fraction < 1 for finding in eligible)
 
 
+@pytest.mark.long
 def test_more_passes_find_smaller_subsets():
     classifier, images = network_classifier(2), random_images(12, side=16, seed=5)
 
@@ -98,6 +101,7 @@ def test_more_passes_find_smaller_subsets():
     assert sizes[-1] < sizes[0] / 4
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("chunk_size", [1, 2, 3, 7])
 def test_a_finding_without_gradients_does_not_depend_on_other_images(chunk_size):
     evidence = torch.randint(-4, 9, (8, 8), generator=torch.Generator().manual_seed(3)) / 4
@@ -113,6 +117,7 @@ def test_a_finding_without_gradients_does_not_depend_on_other_images(chunk_size)
         assert one.passes == other.passes
 
 
+@pytest.mark.long
 def test_the_seed_decides_which_pixels_are_tried():
     classifier, images = network_classifier(2), random_images(12, side=16, seed=5)
 

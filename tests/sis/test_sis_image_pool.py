@@ -41,6 +41,7 @@ def described(finding):
     return repr((*values, finding.reason))  # NaN does not equal itself, but its text does
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("search", SEARCHES, ids=repr)
 def test_findings_are_equal_bit_by_bit_beside_any_other_images(search):
     images = images_with_many_that_need_no_search()

@@ -54,6 +54,7 @@ def random_states():
     return torch.get_rng_state().tolist(), random.getstate(), str(np.random.get_state(legacy=False))  # noqa: NPY002
 
 
+@pytest.mark.long_after(6)
 @pytest.mark.parametrize("fill", FILLS)
 @each_search
 def test_global_random_state_is_neither_read_nor_changed_even_if_every_pixel_ties(search, fill):
@@ -125,6 +126,7 @@ def test_candidates_of_a_function_are_made_in_bounded_parts():
     assert features.nbytes < largest <= CANDIDATE_BYTES
 
 
+@pytest.mark.long_after(2)
 @each_search
 def test_a_model_only_ever_sees_the_image_where_the_mask_is_true_and_the_fill_elsewhere(search):
     watched, images = Watched(), random_images(1)

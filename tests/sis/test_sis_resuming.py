@@ -46,6 +46,7 @@ def size(finding):
     return finding.subset.size if finding.subset is not None else math.inf
 
 
+@pytest.mark.long_after(1)
 @each_search
 @pytest.mark.parametrize("share", [0.3, *map(long, (0.05, 0.6, 0.9))])
 def test_a_killed_and_resumed_run_ends_verified_and_never_larger(search, share):

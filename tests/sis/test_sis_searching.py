@@ -147,6 +147,7 @@ def test_every_subset_of_a_network_is_sufficient_when_scored_alone(search):
             assert finding.verified_confidence >= 0.7
 
 
+@pytest.mark.long_after(1)
 @each_search_and_by_sevens
 def test_findings_are_equal_bit_by_bit_for_every_chunk_size(search):
     weights = torch.randint(-8, 9, (4, 4), generator=torch.Generator().manual_seed(3)) / 4

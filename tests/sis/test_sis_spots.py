@@ -313,6 +313,7 @@ def test_passes_are_those_of_the_rows_and_what_is_counted():
     assert sum(spent) <= bounds.most_spot_passes(len(images), len(rows))
 
 
+@pytest.mark.long_after(3)
 @pytest.mark.parametrize("canvas", [canvas for canvas in CANVASES if canvas != (1, 1)])
 def test_every_canvas_can_be_tested(canvas):
     images = torch.rand(32, 1, *canvas, generator=torch.Generator().manual_seed(0))

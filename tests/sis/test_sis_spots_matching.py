@@ -155,6 +155,7 @@ def test_pairs_without_a_comparison_are_left_out_and_counted():
             assert not {*outcomes.sources, *outcomes.others} & set(range(0, IMAGES, 4))
 
 
+@pytest.mark.long
 def test_the_same_seed_draws_the_same_comparisons_and_another_seed_others():
     images, objects = light_and_dim(), object_masks()
 

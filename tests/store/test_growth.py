@@ -71,6 +71,7 @@ async def test_a_shard_reads_rows_of_its_own_images_alone(site, rows_read):
     assert {step: rows for step, rows in rows_read.by_step.items() if rows > MOST_OF_A_SHARD} == {}
 
 
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize("read", growth.PAGES, ids=lambda read: read.__name__)
 async def test_a_page_reads_its_own_rows_alone(site, rows_read, read):
     with rows_read.during("page"):

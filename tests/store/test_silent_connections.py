@@ -41,6 +41,7 @@ async def test_a_transaction_whose_connection_went_silent_ends_and_the_next_one_
             assert (await transaction.audits.unended(PROJECT, "someone")).queued == 0
 
 
+@pytest.mark.long
 async def test_a_connection_that_went_silent_in_the_pool_is_not_taken(distant, wire):
     async with asyncio.timeout(PATIENCE_SECONDS):
         async with distant.transaction() as transaction:

@@ -1,6 +1,7 @@
 import asyncio
 from dataclasses import replace
 
+import pytest
 from modicum_server.domain.audits import ItemCounts
 from modicum_server.domain.datasets import DatasetItem
 
@@ -66,6 +67,7 @@ async def test_a_name_is_taken_once_also_by_two_at_the_same_time(store):
     assert sum(each is not None for each in created) == 1
 
 
+@pytest.mark.long
 async def test_a_hundred_thousand_items_are_stored(store):
     many = items(100_000)
     async with store.transaction() as transaction:

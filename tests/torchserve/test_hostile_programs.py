@@ -70,6 +70,7 @@ async def test_the_level_is_the_one_that_is_asked_for(stage, request):
     assert stage.server.isolation.encloses_code
 
 
+@pytest.mark.long
 async def test_each_attempt_of_an_edited_program_ends_as_the_page_says(stage):
     program = hostile.program_doing(hostile.payload(await stage.plan()))
     task = asyncio.create_task(stage.run(program))

@@ -169,6 +169,7 @@ async def test_closing_the_iterator_frees_the_slot(server, what):
     assert isinstance((await heard(server, "stream"))[-1], TaskFinished)
 
 
+@pytest.mark.long
 async def test_cancelling_the_reader_frees_the_slot(server):
     task = RunningTask(server, "ignore")
     await task.computes()

@@ -59,6 +59,7 @@ def answers(http_address: str) -> bool:
         return False
 
 
+@pytest.mark.long
 def test_a_flood_of_connections_that_say_nothing_is_survived_by_both_doors_and_by_the_log(api):
     host, port = api["http_address"].split(":")
     raise_open_files()

@@ -35,6 +35,7 @@ async def calls_at_once(served, count: int) -> AsyncIterator[list[grpc.aio.Unary
     await asyncio.gather(*(channel.close() for channel in channels))
 
 
+@pytest.mark.long
 async def test_thousands_of_calls_at_once_are_all_answered(served):
     async with calls_at_once(served, MANY_CALLS) as calls:
         assert Counter([await call.code() for call in calls]) == {Code.UNAUTHENTICATED: MANY_CALLS}

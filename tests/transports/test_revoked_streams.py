@@ -30,6 +30,7 @@ async def expire(access):
     await access.expire_token(token.id, datetime.now(UTC))
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("end", [revoke, demote, expire])
 async def test_a_watch_ends_with_its_token(served, end):
     caller = served.caller()

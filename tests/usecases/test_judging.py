@@ -34,6 +34,7 @@ from tests.usecases.judging_stage import (
 from tests.usecases.usecases_stage import AUDITOR, PROJECT, TODAY, VIEWER, draft
 
 
+@pytest.mark.long_after(3)
 @pytest.mark.parametrize("policy", [PLAIN, ACCURACY, WAIVED], ids=["preset", "measure", "waiver"])
 @pytest.mark.parametrize("name", DOCUMENTS)
 async def test_the_server_says_what_the_command_says_of_the_same_report(place, audited, name, policy):
@@ -116,6 +117,7 @@ def comparable(version, right):
     return whole, findings
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(("right", "outcome"), [(180, "PASS"), (140, "FAIL"), (170, "INCONCLUSIVE")])
 async def test_a_baseline_is_another_audit_and_is_compared_image_by_image(place, audited, right, outcome):
     main, candidate = await audited(*comparable("main", 180)), await audited(*comparable("new", right), seed=1)
@@ -174,6 +176,7 @@ async def test_a_policy_may_name_the_audit_to_compare_with(place, audited):
 BY_MODEL = COMPARED.replace("file: main.json", "model: NAME")
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("name", ["net", "net/1", f"{PROJECT}/models/net/versions/1"])
 async def test_a_policy_may_name_a_version_of_which_the_newest_audit_measured_alike_counts(place, audited, name):
     main = await audited(*comparable("main", 180))
@@ -235,6 +238,7 @@ async def test_a_policy_that_compares_needs_the_name_of_a_baseline_in_the_same_p
         await judged(place, audit, COMPARED, baseline=f"{PROJECT}/audits/main")
 
 
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize(
     ("policy", "place_in_file"),
     [

@@ -4,6 +4,7 @@ import hashlib
 import json
 from dataclasses import replace
 
+import pytest
 from modicum_server.domain.reviews import PictureKind, ReviewOutcome
 from modicum_server.domain.verdicts import VerdictOutcome
 from modicum_server.usecases.read_reviews import review_document
@@ -68,6 +69,7 @@ async def test_a_report_names_a_review_from_its_first_ended_session_on_and_the_r
     assert (await reviewed.place.audits.get(VIEWER, reviewed.audit.name)).result_digest == reviewed.audit.result_digest
 
 
+@pytest.mark.long
 async def test_no_newer_review_hides_one_that_is_confirmed(reviewed):
     confirmed = (await reviewed.create()).review.name
     await reviewed.answer(confirmed, people=4, naming=[PictureKind.WHOLE])
@@ -86,6 +88,7 @@ async def test_no_newer_review_hides_one_that_is_confirmed(reviewed):
     assert (stored.outcome, [rule.check_count for rule in stored.rules]) == (VerdictOutcome.FAIL, [2])
 
 
+@pytest.mark.long
 async def test_reviews_of_larger_subsets_neither_hide_those_of_small_ones_nor_pass_for_them(reviewed):
     larger = [replace(SMALL, largest_fraction=0.5, seed=seed) for seed in (7, 8)]
     seen = (await reviewed.create(larger[0])).review.name
@@ -107,6 +110,7 @@ async def test_reviews_of_larger_subsets_neither_hide_those_of_small_ones_nor_pa
     assert (stored.outcome, [rule.check_count for rule in stored.rules]) == (VerdictOutcome.FAIL, [1])
 
 
+@pytest.mark.long
 async def test_a_stored_verdict_passes_by_no_review_that_could_have_confirmed_nothing(reviewed):
     name = (await reviewed.create()).review.name
     await reviewed.begin(name)

@@ -69,6 +69,7 @@ def guessed_right(plan: ReviewPlan, strategy: Callable[[Sequence[tuple[int, ...]
         yield (image.predicted_class in best) / len(best) - 1 / len(image.options)
 
 
+@pytest.mark.long_after(5)
 @pytest.mark.parametrize("strategy", [most_often, least_often, newest])
 @pytest.mark.parametrize(
     ("predicted", "labels"), [(2, 1000), (5, 1000), (10, 1000), (20, 1000), (10, 10), (12, 20), (5, 100)]

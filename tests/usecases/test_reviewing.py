@@ -25,6 +25,7 @@ async def test_a_link_works_once(reviewed):
             await reviewed.reviewing.now(used)
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("number", [0, 1])
 async def test_a_review_that_is_deleted_while_somebody_answers_is_not_named(reviewed, monkeypatch, number):
     kept, deleted = [(await reviewed.create()).review.name for _ in range(2)]
@@ -80,6 +81,7 @@ async def test_only_the_picture_whose_turn_it_is_is_given_away(reviewed):
         await reviewed.reviewing.answer(theirs, second.picture_id, 1)
 
 
+@pytest.mark.long
 async def test_a_reviewer_does_not_learn_which_file_is_gone(reviewed):
     secret = await reviewed.reviewer((await reviewed.create()).review.name)
     shown = await reviewed.reviewing.now(secret)

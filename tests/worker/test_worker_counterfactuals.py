@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from modicum_server.domain.audits import COUNTERFACTUAL, AuditState
 from modicum_server.domain.datasets import DatasetItem
 from modicum_server.domain.findings import FindingReason, Prediction
@@ -75,6 +76,7 @@ async def test_the_result_compares_both_sides_of_the_pairs(scene: Scene):
     assert first["examples"][0]["counterfactual_digest"] == f"{58:064x}"
 
 
+@pytest.mark.long
 async def test_a_partner_that_cannot_be_read_is_stored_with_its_reason(scene: Scene):
     versions, name = await audit_with_counterfactuals(scene)
     scene.work(ArithmeticModelServer(unscored={1: FindingReason.IMAGE_UNREADABLE}))
@@ -86,6 +88,7 @@ async def test_a_partner_that_cannot_be_read_is_stored_with_its_reason(scene: Sc
     assert found[1] == Prediction(1, reason=FindingReason.IMAGE_UNREADABLE)
 
 
+@pytest.mark.long
 async def test_an_image_on_which_the_original_failed_has_no_pair(scene: Scene):
     versions, name = await audit_with_counterfactuals(scene)
     scene.work(ArithmeticModelServer(unreadable=frozenset({3})))

@@ -17,6 +17,7 @@ from tests.worker.arithmetic_model_server import CHECK, ArithmeticModelServer, f
 from tests.worker.worker_scene import Scene
 
 
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
@@ -45,6 +46,7 @@ async def test_the_image_on_which_the_model_fails_becomes_a_finding_and_the_othe
     assert ended.progress.images_done == 8
 
 
+@pytest.mark.long
 async def test_two_deadly_images_in_one_shard_are_both_found(scene: Scene):
     version = await scene.register()
     audit = await scene.audit(version, images=8)

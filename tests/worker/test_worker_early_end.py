@@ -61,6 +61,7 @@ async def test_an_audit_ends_at_the_first_look_that_settles_it_and_says_so(scene
     assert not {"stopped", "stop_asked"} & document["parameters"].keys()
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     "stopping",
     [
@@ -89,6 +90,7 @@ async def test_an_audit_that_nothing_settles_does_all_its_images(scene: Scene, s
 OF_A_CLASS = ShareLimit(measure="overinterpretation_rate", at_least=0.5, error=0.2, class_label="d")
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(("label", "images"), [("d", 96), ("no class of the model", IMAGES)])
 async def test_an_audit_ends_where_one_class_settles_it(scene: Scene, label, images):
     """Of the first 96 images 7 are of the class: 0 of 7 lies beyond 0.5 with a p of 0.16, 0 of 6 with one of 0.28."""
@@ -109,6 +111,7 @@ async def test_an_audit_without_stopping_has_no_word_of_it(scene: Scene):
     assert (await document_of(scene, await scene.ended(audit)))["stopping"] is None
 
 
+@pytest.mark.long
 async def test_shards_that_end_out_of_turn_move_no_look(scene: Scene):
     """The first shard waits while another slot does the others: the audit ends at the first look all the same."""
     audit = await of(scene, WITHIN)
@@ -125,6 +128,7 @@ async def test_shards_that_end_out_of_turn_move_no_look(scene: Scene):
     assert {finding.position for finding in await scene.findings(audit)} == FIRST
 
 
+@pytest.mark.long
 async def test_looks_are_taken_only_when_a_shard_completes_one(scene: Scene, monkeypatch):
     """Of eight shards of 8 images the fourth and the last complete a look; the end of the searches looks again."""
     looked = []
@@ -147,6 +151,7 @@ async def test_looks_are_taken_only_when_a_shard_completes_one(scene: Scene, mon
     assert len(looked) == 3
 
 
+@pytest.mark.long
 async def test_after_a_worker_is_killed_the_audit_ends_at_the_same_look(scene: Scene):
     audit = await of(scene, WITHIN)
     first = ArithmeticModelServer(gate=asyncio.Event(), free_images=10)
@@ -223,6 +228,7 @@ async def test_a_shard_that_was_halved_has_begun_so_a_stop_finishes_both_halves(
     assert set(model_server.searched) == set(shard.positions) == FIRST
 
 
+@pytest.mark.long
 async def test_searches_go_side_by_side_and_a_stop_finishes_images_that_one_has_begun(scene: Scene):
     version = await scene.register()
     audit = await scene.audit_of([version], searches=[SEARCH, OTHER], images=IMAGES, stopping=Stopping())

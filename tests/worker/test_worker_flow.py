@@ -280,6 +280,7 @@ async def test_a_worker_that_waits_is_woken_by_the_queue(scene: Scene, database_
     assert ended.state is AuditState.SUCCEEDED
 
 
+@pytest.mark.long
 async def test_a_database_that_goes_away_for_a_while_costs_no_finding(
     scene: Scene, database_url: str, postgres_url: str
 ):

@@ -95,6 +95,7 @@ async def test_the_second_shard_with_the_same_donors_fetches_nothing_again(scene
     assert metrics("modicum_worker_kept_bytes") == len(WEIGHTS) + sum(map(len, PICTURES))
 
 
+@pytest.mark.long
 async def test_without_a_place_to_keep_them_each_shard_fetches_all(scene: Scene, store, tmp_path):
     model_server = StagingModelServer(store, store, tmp_path / "slot")
 
@@ -124,6 +125,7 @@ async def test_an_erased_picture_goes_from_the_disk_of_every_worker(scene: Scene
         assert {path.name for path in (disk / "kept").iterdir()} == {digest_of(data) for data in PICTURES} - {ERASED}
 
 
+@pytest.mark.long
 async def test_what_is_kept_makes_room_on_a_full_disk(scene: Scene, store, tmp_path):
     kept = keeping(store, tmp_path)
     await kept.fetch(ERASED, tmp_path / "earlier")

@@ -39,6 +39,7 @@ async def test_members_are_searched_again_once_the_others_have_ended(scene: Scen
     assert all(not work.critical_temperatures and not work.controls for work in again)
 
 
+@pytest.mark.long
 async def test_the_temperatures_are_those_of_the_parameters_and_match_the_ensemble(scene: Scene):
     versions, name = await audit_of_an_ensemble(scene)
     server = ArithmeticModelServer()
@@ -58,6 +59,7 @@ async def test_the_temperatures_are_those_of_the_parameters_and_match_the_ensemb
     assert all(sum(one >= temperature for one in critical) == eligible for temperature in used.values())
 
 
+@pytest.mark.long
 async def test_a_worker_that_dies_between_the_two_leaves_them_once(scene: Scene):
     _, name = await audit_of_an_ensemble(scene)
     server = ArithmeticModelServer(image_seconds=0.02)

@@ -96,6 +96,7 @@ async def test_the_result_has_the_accuracy_on_it(scene: Scene):
     }
 
 
+@pytest.mark.long
 async def test_copies_on_it_count_once(scene: Scene):
     _, _, name = await audit_of_an_ensemble(scene, pictures=10)
     scene.work(ArithmeticModelServer())
@@ -123,6 +124,7 @@ async def test_an_audit_names_its_stage_while_it_lasts_and_a_cancelled_audit_end
     assert (await scene.get(name)).state is AuditState.CANCELLED
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
@@ -142,6 +144,7 @@ async def test_an_image_on_which_the_model_fails_is_left_out_and_counted(scene: 
     assert (outside["labelled"], outside["used"], outside["failed"]) == (OTHERS, OTHERS - 1, 1)
 
 
+@pytest.mark.long
 async def test_an_image_that_cannot_be_read_is_left_out_and_counted(scene: Scene):
     _, _, name = await audit_of_an_ensemble(scene)
     scene.work(ArithmeticModelServer(unscored={1: FindingReason.IMAGE_UNREADABLE}))
@@ -150,6 +153,7 @@ async def test_an_image_that_cannot_be_read_is_left_out_and_counted(scene: Scene
     assert (await check_of(scene, name))["out_of_distribution"]["failed"] == 1
 
 
+@pytest.mark.long
 async def test_a_task_that_forgets_an_image_is_not_done(scene: Scene):
     together, _, name = await audit_of_an_ensemble(scene)
     scene.work(ArithmeticModelServer(forgotten_scores=frozenset({5})))
@@ -160,6 +164,7 @@ async def test_a_task_that_forgets_an_image_is_not_done(scene: Scene):
     assert {found[5] for found in (await predictions(scene, name, together)).values()} == {None}
 
 
+@pytest.mark.long
 async def test_a_worker_that_is_killed_leaves_each_prediction_once(scene: Scene):
     together, _, name = await audit_of_an_ensemble(scene)
     first = ArithmeticModelServer(score_gate=asyncio.Event(), free_scores=3)

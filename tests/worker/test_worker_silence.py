@@ -25,6 +25,7 @@ async def distant(wire) -> AsyncIterator[PostgresStore]:
         yield store
 
 
+@pytest.mark.long
 async def test_an_idle_worker_claims_again(distant, wire, scene: Scene):
     version = await scene.register()
     scene.work(ArithmeticModelServer(), store=distant)

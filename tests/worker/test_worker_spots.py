@@ -223,6 +223,7 @@ async def test_the_places_of_the_first_version_are_tested_on_the_second_with_the
     assert document["passes"]["forward"] == 2 * IMAGES * 3 + 2 * ROWS * SPOT_PASSES + ROWS * RETEST_PASSES
 
 
+@pytest.mark.long
 async def test_a_retest_on_which_the_model_fails_keeps_the_reason_and_the_audit_ends(scene: Scene):
     versions, name = await audited_pair(scene)
     server = ArithmeticModelServer(deadly_retests=True)

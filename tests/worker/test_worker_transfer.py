@@ -107,6 +107,7 @@ async def test_without_the_control_nothing_is_scored(scene: Scene):
     assert scores(server) == []
 
 
+@pytest.mark.long
 async def test_each_search_is_scored_by_itself(scene: Scene):
     other = replace(SEARCH, target_rule=TargetRule.RANDOM_OTHER, threshold=0.8)
     _, name = await audit_of_two(scene, searches=(SEARCH, other))
@@ -145,6 +146,7 @@ async def test_versions_of_other_classes_do_not_score_each_other(scene: Scene):
     assert scores(server) == []
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
@@ -202,6 +204,7 @@ class Inventing(ArithmeticModelServer):
         return replace(super()._scored(given), predicted_class=10)
 
 
+@pytest.mark.long
 async def test_a_class_that_the_version_does_not_have_is_the_models_fault(scene: Scene):
     _, name = await audit_of_two(scene)
     scene.work(Inventing())
@@ -213,6 +216,7 @@ async def test_a_class_that_the_version_does_not_have_is_the_models_fault(scene:
     assert [score.reason for score in scores] == [FindingReason.MODEL_DIED] * 2 * IMAGES
 
 
+@pytest.mark.long
 async def test_a_worker_that_is_killed_while_it_scores_leaves_each_score_once(scene: Scene):
     _, name = await audit_of_two(scene)
     server = ArithmeticModelServer(score_gate=asyncio.Event(), free_scores=3)
