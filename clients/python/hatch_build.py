@@ -1,4 +1,4 @@
-"""The extras: `gate` (judging), `attest`, `keyless` (signing), `heif`, `parquet`, `mlflow`, `notebook`, `local`.
+"""The extras: `gate` (judging), `attest`, `keyless` (signing), `heif`, `hub`, `parquet`, `mlflow`, `notebook`, `local`.
 
 `local` brings the server. Wheels that `tools/wheels.py` builds, and builds outside the repository, require it by name
 and version. A build in a checkout requires the checkout's own server and search library, so that
@@ -19,6 +19,8 @@ ATTEST = ["cryptography>=43", "jsonschema>=4.20", "rfc8785>=0.1.4"]
 KEYLESS = [*ATTEST, "sigstore>=4"]
 #: What reading HEIC and AVIF pictures takes.
 HEIF = ["pillow>=11.3", "pillow-heif>=1"]
+#: What fetching models from a hub takes.
+HUB = ["huggingface-hub>=1"]
 #: MLflow's client. The full mlflow holds it, and a database in place of a server needs that.
 MLFLOW = ["mlflow-skinny>=3"]
 #: What reading data sets in parquet takes (0.2 GB).
@@ -45,9 +47,10 @@ class LocalServer(MetadataHookInterface):
             "attest": ATTEST,
             "gate": GATE,
             "heif": HEIF,
+            "hub": HUB,
             "keyless": KEYLESS,
             "mlflow": [*MLFLOW, *GATE],
             "notebook": NOTEBOOK,
             "parquet": PARQUET,
-            "local": [*server, *GATE],
+            "local": [*server, *GATE, *HUB],
         }

@@ -49,7 +49,10 @@ GOOD = (*NAMELESS, "--labels", "labels.txt")
     [
         (("photos", "--weights", "w.safetensors"), "name of their architecture"),
         (("photos", "--weights", "absent", "--architecture", "x"), "absent: cannot be read"),
-        (("photos",), "one of model (a folder), weights, exported (.pt2) and torchscript; got none"),
+        (
+            ("photos",),
+            "one of model (a folder, or hf://ORG/NAME@COMMIT), weights, exported (.pt2) and torchscript; got none",
+        ),
         (("empty", *GOOD), "found none"),
         (("absent", *GOOD), "absent: not found; expected a folder of images"),
         (("photos", *GOOD, "--threshold", "1.5"), "above 0 and below 1"),

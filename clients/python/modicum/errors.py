@@ -147,6 +147,10 @@ class RegistryError(ModicumError):
     """The registry of models cannot be used."""
 
 
+class HubError(ModicumError):
+    """The hub of models cannot be used."""
+
+
 class AliasMoved(RegistryError):
     """The alias of the registered model points elsewhere than it did."""
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from pathlib import Path
 from time import monotonic
 
@@ -57,7 +58,8 @@ class AsyncModels:
         Args:
             name: name of the model. A changed file becomes a new version of it.
             model: a folder as `save_pretrained` of transformers or `save_for_hf` of timm writes it: config.json,
-                preprocessor_config.json and model.safetensors. It names its architecture, input and classes.
+                preprocessor_config.json and model.safetensors. It names its architecture, input and classes. Or
+                `hf://ORG/NAME@COMMIT`, which is fetched from a hub.
             weights: instead of it: safetensors, or a state dict of tensors only (.pt, .pth). They need `architecture`.
                 Or a network in ONNX (.onnx), which does not, and is computed forward only.
             exported: instead: a torch.export program (.pt2). The server must allow programs.
@@ -73,12 +75,12 @@ class AsyncModels:
 
         Raises:
             InvalidArgument: an argument or a local file is not valid.
+            HubError, NotFound, PermissionDenied, DataLoss: the model cannot be fetched from its hub.
             ModelRejected: the server or the check rejected the model; `reason` says why.
             DeadlineExceeded: the check took longer than `timeout_seconds`.
         """
-        file = model_file(
-            model=model, weights=weights, exported=exported, torchscript=torchscript, architecture=architecture
-        )
+        find = partial(model_file, model=model, weights=weights, exported=exported, torchscript=torchscript)
+        file = await asyncio.to_thread(find, architecture=architecture)
         specification, names = file.input(input), file.labels(labels)
         checked_id(name, "model")
         content = await asyncio.to_thread(file.content)

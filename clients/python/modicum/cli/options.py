@@ -127,13 +127,13 @@ class ModelOptions:
     """What holds a model, and how the model is used."""
 
     model: Annotated[
-        Path | None,
+        str | None,
         option(
             MODEL,
             "--model",
             "FOLDER",
-            "A folder that save_pretrained (transformers) or save_for_hf (timm) wrote. It stands for --weights, "
-            "--architecture, --input and --labels.",
+            "A folder that save_pretrained (transformers) or save_for_hf (timm) wrote, or hf://ORG/NAME@COMMIT, which "
+            "is fetched from a hub. It stands for --weights, --architecture, --input and --labels.",
         ),
     ] = None
     weights: Annotated[

@@ -110,9 +110,7 @@ def model_request(name: str | None, options: ModelOptions) -> ModelRequest:
         torchscript=options.torchscript,
         architecture=options.architecture,
     )
-    named = (
-        checked_id(name, "model") if name else suggested_id(file.path.resolve().name if file.folder else file.path.stem)
-    )
+    named = checked_id(name, "model") if name else suggested_id(file.name)
     return ModelRequest(named, file, file.input(options.input_name), file.labels(options.labels))
 
 

@@ -5,7 +5,7 @@ the server builds the model, in the model's process.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -115,18 +115,22 @@ def hub_folder(path: Path) -> HubFolder:
 
 
 def _refuse_without_weights(path: Path) -> None:
-    if (path / WEIGHTS).is_file() or (path / INDEX).is_file():
-        return
+    if not (path / WEIGHTS).is_file() and not (path / INDEX).is_file():
+        raise refused_weights(str(path), {name for name in (*PICKLES, *OTHER_FORMATS) if (path / name).exists()})
+
+
+def refused_weights(where: str, names: Container[str]) -> ModelFolderRefused:
+    """The error for a folder without safe weights, by the names of its files."""
     again = "Save it again with save_pretrained of a recent transformers, or save_for_hf(..., safe_serialization=True)"
-    found = next((name for name in PICKLES if (path / name).exists()), None)
-    if found:
-        raise ModelFolderRefused(
-            f"{path}: expected {WEIGHTS}, got only {found}, which is a pickle and can run code when it is read. {again}"
+    if found := next((name for name in PICKLES if name in names), None):
+        return ModelFolderRefused(
+            f"{where}: expected {WEIGHTS}, got only {found}, which is a pickle and can run code when it is read. "
+            f"{again}"
         )
     for name, form in OTHER_FORMATS.items():
-        if (path / name).exists():
-            raise ModelFolderRefused(f"{path}: expected {WEIGHTS}, got only {name}, which is {form}. {again}")
-    raise ModelFolderRefused(f"{path}: {WEIGHTS} is missing. Download it into the folder, or save the model again")
+        if name in names:
+            return ModelFolderRefused(f"{where}: expected {WEIGHTS}, got only {name}, which is {form}. {again}")
+    return ModelFolderRefused(f"{where}: {WEIGHTS} is missing. Download it into the folder, or save the model again")
 
 
 def _transformers_folder(path: Path, values: Mapping[str, Any]) -> HubFolder:

@@ -7,6 +7,7 @@ from pathlib import Path
 from modicum.errors import InvalidArgument, InvalidSource
 from modicum.sources.contents import Content, file_content, require_file
 from modicum.sources.hub_folders import HubFolder, hub_folder
+from modicum.sources.hub_models import fetched, hub_name, is_hub_model
 from modicum.sources.inputs import EXPECTED_INPUT, InputSpecification, input_specification
 from modicum.sources.labels import class_names
 
@@ -18,13 +19,25 @@ ONNX_SUFFIX, ONNX_ARCHITECTURE = ".onnx", "onnx:model"
 class ModelFile:
     """What holds a model. `kind` is weights, exported or torchscript. Only weights have an architecture.
 
-    `folder` is the folder of Hugging Face that the weights lie in, if they do.
+    `folder` is the folder of Hugging Face that the weights lie in, if they do; `uri` names it on the hub from which it
+    was fetched.
     """
 
     path: Path
     kind: str
     architecture: str
     folder: HubFolder | None = None
+    uri: str = ""
+
+    def __str__(self) -> str:
+        return self.uri or str(self.path)
+
+    @property
+    def name(self) -> str:
+        """What to call the model, where nobody says it."""
+        if self.uri:
+            return hub_name(self.uri)
+        return self.path.resolve().name if self.folder else self.path.stem
 
     @property
     def configuration(self) -> str:
@@ -78,17 +91,19 @@ def model_file(
     Raises:
         InvalidArgument: not exactly one is given, or the architecture is missing or superfluous.
         InvalidSource: it cannot be read, or is empty.
+        HubError, NotFound, PermissionDenied, DataLoss: it cannot be fetched from its hub.
     """
     given = {"model": model, "weights": weights, "exported": exported, "torchscript": torchscript}
     files = {kind: path for kind, path in given.items() if path is not None}
     if len(files) != 1:
         came = f"got {' and '.join(files)}" if files else "got none"
         raise InvalidArgument(
-            f"expected a model: one of model (a folder), weights, exported (.pt2) and torchscript; {came}"
+            "expected a model: one of model (a folder, or hf://ORG/NAME@COMMIT), weights, exported (.pt2) and "
+            f"torchscript; {came}"
         )
     kind, path = files.popitem()
     if kind == "model":
-        return _in_folder(Path(path), architecture)
+        return _in_folder(path, architecture)
     if kind == "weights" and Path(path).suffix.lower() == ONNX_SUFFIX:
         architecture = _onnx_architecture(architecture)
     if kind == "weights" and not architecture:
@@ -105,11 +120,12 @@ def _onnx_architecture(given: str | None) -> str:
     return ONNX_ARCHITECTURE
 
 
-def _in_folder(path: Path, architecture: str | None) -> ModelFile:
+def _in_folder(given: str | Path, architecture: str | None) -> ModelFile:
     if architecture:
         raise InvalidArgument("architecture: the folder of a model names its own; remove it, or give weights")
-    folder = hub_folder(path)
-    return ModelFile(path, "weights", folder.architecture, folder)
+    uri = str(given) if is_hub_model(given) else ""
+    folder = hub_folder(fetched(uri) if uri else Path(given))
+    return ModelFile(folder.path, "weights", folder.architecture, folder, uri)
 
 
 def _refuse_unreadable(path: Path, kind: str) -> None:

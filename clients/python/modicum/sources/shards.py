@@ -50,6 +50,15 @@ def joined_shards(index: Path) -> Content:
         raise ModelFolderRefused(f"{index}: its files cannot be read: {reason_of(error)}") from error
 
 
+def weight_files(index: Path) -> list[str]:
+    """The names of the files that an index names.
+
+    Raises:
+        ModelFolderRefused: the index is damaged, or names something else.
+    """
+    return sorted(set(_weight_map(index).values()))
+
+
 def _weight_map(index: Path) -> dict[str, str]:
     """The file of each tensor."""
     files = json_object(index).get("weight_map")
