@@ -316,3 +316,15 @@ def test_images_that_were_not_searched_in_both_do_not_count():
     verdict = judged(sized(SIZES), few, RATIO)
 
     assert verdict.rules[0].worst.reason == "only 5 images were searched to the end in both results"
+
+
+def test_a_baseline_of_the_same_version_is_said_to_show_no_change():
+    same, other = with_rows([image(at) for at in range(40)]), with_rows([image(at) for at in range(40)])
+    other["models"][0]["digest"] = "cd" * 32
+    text = "version: 1\nbaseline: {file: main.json}\nrules:\n  accuracy: {max_regression: 0.3}\n"
+    policy = policy_of(text, "modicum.yaml", today=TODAY)
+
+    told = [judge(same, policy, today=TODAY, baseline=one).notes for one in (same, other)]
+
+    note = "the baseline is of the version that is judged, so what compares with it shows no change of the model"
+    assert [note in notes for notes in told] == [True, False]

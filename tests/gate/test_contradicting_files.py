@@ -188,3 +188,16 @@ def test_a_box_that_holds_the_whole_canvas_is_noted():
     given = verdict(policy, PLANTED)
 
     assert any("holds the whole canvas, so it excuses every place at one position" in note for note in given.notes)
+
+
+@pytest.mark.parametrize("text", [b'"\\ud800x"', b'["a", {"b": "\\uDC80"}]', b'{"\\udfff": 1}', b'"\xed\xa0\x80"'])
+def test_text_that_no_output_can_hold_is_refused(text):
+    with pytest.raises(InvalidSource, match=r"r\.json: expected a result in JSON; it has text that is not Unicode"):
+        json_document(b'{"audit": ' + text + b"}", "r.json", called="a result")
+
+    assert json_document(b'{"a": "\\ud83d\\ude00"}', "r.json", called="a result") == {"a": "\U0001f600"}
+
+
+def test_a_document_of_too_many_levels_is_told_so():
+    with pytest.raises(InvalidSource, match=r"r\.json: expected a result in JSON; it has too many levels of lists"):
+        json_document(b"[" * 100_000, "r.json", called="a result")

@@ -105,6 +105,17 @@ def test_an_edited_number_is_named(path, number, named):
     assert first_difference(result).startswith(f"models[0].searches[0].{named}")
 
 
+def test_a_difference_is_told_in_one_short_line_that_can_be_printed():
+    edited = spot_tested()
+    edited["spots"][0]["rows"][1]["label"] = "\x1b[31mred\nPASS" + "x" * 5000
+
+    told = first_difference(edited)
+
+    assert told.startswith(r"spots[0].rows[1].label is \x1b[31mred\x0aPASSxxx")
+    assert told.endswith("x…, but cat was counted")
+    assert len(told) < 300
+
+
 def test_a_class_that_was_removed_is_noticed():
     result = json.loads(json.dumps(reported(every_outcome())))
     del result["models"][0]["searches"][0]["measures"]["accuracy"]["groups"]["1"]

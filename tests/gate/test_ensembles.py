@@ -10,6 +10,7 @@ from modicum.gate.judging import judge
 from modicum.gate.planning import STEP, planned
 from modicum.gate.policy_file import policy_of
 from modicum.gate.recount import first_difference
+from modicum.gate.requests import specification_digest
 from modicum.gate.tails import number_of
 from modicum.gate.verdict import Outcome
 from modicum_server.domain.models import Ensemble
@@ -123,6 +124,36 @@ def test_an_edited_limit_of_a_verdict_is_noticed(limit, was):
     document = edited("larger subsets of few images", lambda entry: entry["limits"].update({limit: 0.5}))
 
     assert first_difference(document) == f"mitigation[0].limits.{limit} is 0.5, but {was} was counted"
+
+
+@pytest.mark.parametrize("key", ["members", "limits", "measures", "matched_eligibility"])
+def test_a_verdict_without_what_its_rule_looks_at_is_noticed(key):
+    """Such an entry would be judged like one of an older release: by its verdict alone."""
+    document = edited("smaller subsets", lambda entry: (entry.pop(key), entry.update(verdict="MITIGATED")))
+
+    assert first_difference(document) == f"mitigation[0].{key} is missing, but one was counted"
+
+
+def test_a_verdict_on_members_that_were_not_counted_as_matched_is_noticed():
+    document = edited("larger subsets", lambda entry: entry["matched_eligibility"].pop(TWO))
+
+    assert first_difference(document) == f"mitigation[0].matched_eligibility.{TWO} is missing, but one was counted"
+
+
+def test_a_verdict_on_other_members_than_the_ensemble_has_is_noticed():
+    document = edited("larger subsets", lambda entry: entry.update(members=[ONE]))
+
+    assert first_difference(document) == f"mitigation[0].members is {[ONE]}, but {[ONE, TWO]} was counted"
+
+
+def test_a_verdict_without_the_accuracy_on_other_images_is_noticed():
+    document = edited("larger subsets", lambda entry: None)
+    document["specification"]["out_of_distribution_dataset"] = "projects/default/datasets/other"
+    document["specification_digest"] = specification_digest(document["specification"])
+
+    assert first_difference(document) == (
+        "mitigation[0].measures.ood_accuracy_difference is missing, but one was counted"
+    )
 
 
 def test_a_verdict_of_an_older_result_that_settles_nothing_does_not_pass():

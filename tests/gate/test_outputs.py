@@ -69,6 +69,19 @@ def test_markdown_begins_with_the_summary_and_lets_no_name_break_its_table(judge
     assert "waived by us until 2026-12-01" in text
 
 
+@pytest.mark.parametrize("form", ["terminal", ".md"])
+def test_no_name_writes_a_line_of_its_own_or_moves_the_cursor(form):
+    label = "cat\n::error::FAIL\x1b[31m\u202e"
+    rows = (CLEAN[0], row(0, place((20, 0)), label=label), CLEAN[2])
+    given = verdict("", document(spots=rows)).as_json()
+
+    lines = terminal_lines(given) if form == "terminal" else FORMS[form](given).decode().splitlines()
+
+    assert all(line.isprintable() for line in lines)
+    assert not any(line.startswith("::error") for line in lines)
+    assert any("::error::FAIL" in line for line in lines)
+
+
 def test_the_page_escapes_names(judged):
     text = FORMS[".html"](judged).decode()
 

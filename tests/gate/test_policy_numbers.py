@@ -56,6 +56,19 @@ MAIN = "baseline: {file: main.json}\n"
             "audit: {controls: [spott]}",
             "NAME:IMAGES:PASSES of a control, got the text 'spott'; did you mean 'spot'?",
         ),
+        *(
+            (f"{part}", f"modicum.yaml:{place}: {called}: expected some text, got the text ''")
+            for part, place, called in (
+                (
+                    "waivers:\n  - {rule: spot, class: '', reason: r, owner: o, expires: 2027-01-01}",
+                    "3:25",
+                    "waivers.0.class",
+                ),
+                ("accept:\n  - {rule: spot, class: '', place: moving, reason: r, owner: o}", "3:25", "accept.0.class"),
+                ("rules:\n  spot: {classes: ['']}", "3:20", "rules.spot.classes.0"),
+                ("rules:\n  spot: {dataset: ''}", "3:19", "rules.spot.dataset"),
+            )
+        ),
         (
             "waivers:\n  - {rule: spot, reason: '  ', owner: o, expires: 2027-01-01}",
             "modicum.yaml:3:26: waivers.0.reason: expected some text, got the text '  '",

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from modicum.gate.differing import Differences, differing, differing_fields
+from modicum.gate.early_stop import is_whole
 from modicum.gate.levels import UNDECIDED
 from modicum.gate.one_version import OTHERS
 from modicum.gate.open_readings import TOO_FEW
@@ -21,6 +22,10 @@ from modicum.gate.verdict import Check
 Document = Mapping[str, Any]
 POf = Callable[[Document, float], float]
 """P of a statement about a measure and a limit."""
+JUDGED_BY = ("measures", "limits", "matched_eligibility")
+"""Keys of a verdict that its rule looks at; those of older results may lack some."""
+WHOLE_SINCE = 5
+"""Version of the result from which on each verdict has all of them."""
 LEAST_IMAGES = 30
 """A verdict that settles something is about so many images, at least."""
 MITIGATED, NOT_MITIGATED = "MITIGATED", "NOT_MITIGATED"
@@ -41,7 +46,7 @@ def beside_their_members(document: Document) -> list[str]:
 
 def can_be_judged(entry: Document) -> bool:
     """Return whether a verdict on an ensemble has what its rule looks at; those of older results may not."""
-    return entry.keys() >= {"measures", "limits", "matched_eligibility"}
+    return entry.keys() >= set(JUDGED_BY)
 
 
 def ensemble_check(rule: Rule, entry: Document) -> Check:
@@ -83,9 +88,30 @@ def p_values(entry: Document) -> dict[str, float]:
 def ensembles_differing(document: Document) -> Differences:
     """Yield verdicts on ensembles that are not what the intervals beside them say."""
     for at, entry in enumerate(document.get("mitigation", ())):
+        if document["schema_version"] >= WHOLE_SINCE:
+            yield from _missing(f"mitigation[{at}]", entry, document)
         if can_be_judged(entry):
             yield from differing_fields(f"mitigation[{at}].limits", entry["limits"], _limits(document))
             yield from differing(f"mitigation[{at}].verdict", entry["verdict"], stated_verdict(entry))
+
+
+def _missing(path: str, entry: Document, document: Document) -> Differences:
+    """What a verdict must have, so that all of its rule is looked at."""
+    for key in ("members", *JUDGED_BY):
+        if key not in entry:
+            yield f"{path}.{key}", "missing", "one"
+    members = entry.get("members", [])
+    for model in (*document["models"], *document.get(OTHERS, ())):
+        if model["model_version"] == entry["ensemble"] and "members" in model:
+            yield from differing(f"{path}.members", members, model["members"])
+    measures, counted = entry.get("measures", {}), entry.get("matched_eligibility", {})
+    asked = is_whole(document) and document["specification"].get("out_of_distribution_dataset")
+    if asked and ACCURACIES[1] not in measures:
+        yield f"{path}.measures.{ACCURACIES[1]}", "missing", "one"
+    if measures.get(MATCHED, {"value": None})["value"] is not None:
+        for member in members:
+            if member not in counted:
+                yield f"{path}.matched_eligibility.{member}", "missing", "one"
 
 
 def _limits(document: Document) -> dict[str, Any]:

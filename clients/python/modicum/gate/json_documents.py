@@ -2,10 +2,13 @@
 
 import json
 import math
+import re
 from typing import Any
 
 from modicum.errors import InvalidSource
 
+MAY_BE_HALF = re.compile(rb"\\u[dD][89a-fA-F]|\xed[\xa0-\xbf]")
+"""What half of a surrogate pair begins with in JSON; whole pairs begin so, too."""
 MOST_SHOWN = 60
 """Characters of a number that a message shows."""
 
@@ -20,11 +23,27 @@ def json_document(data: bytes, source: str, *, called: str) -> dict[str, Any]:
         document = json.loads(
             data, parse_constant=_refuse_constant, parse_float=_finite, parse_int=_whole, object_pairs_hook=_once
         )
-    except (ValueError, RecursionError) as error:
+        _refuse_halves(data, document)
+    except UnicodeEncodeError as error:
+        why = "it has text that is not Unicode: half of a surrogate pair"
+        raise InvalidSource(f"{source}: expected {called} in JSON; {why}") from error
+    except RecursionError as error:
+        raise InvalidSource(f"{source}: expected {called} in JSON; it has too many levels of lists") from error
+    except ValueError as error:
         raise InvalidSource(f"{source}: expected {called} in JSON; {error}") from error
     if not isinstance(document, dict):
         raise InvalidSource(f"{source}: expected {called}, got {type(document).__name__}")
     return document
+
+
+def _refuse_halves(data: bytes, document: Any) -> None:
+    """Refuse text that no output can hold.
+
+    Raises:
+        UnicodeEncodeError: there is some.
+    """
+    if MAY_BE_HALF.search(data):
+        json.dumps(document, ensure_ascii=False).encode()
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

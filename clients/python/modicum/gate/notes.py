@@ -15,6 +15,7 @@ from modicum.gate.verdict import RuleVerdict
 from modicum.resource_names import short_version
 
 Document = Mapping[str, Any]
+SAME_VERSION = "the baseline is of the version that is judged, so what compares with it shows no change of the model"
 
 
 def notes(
@@ -26,6 +27,8 @@ def notes(
     yield from _review_notes(document)
     if baseline is not None:
         yield f"the baseline is {baseline.result['audit']}, sha256:{baseline.digest}"
+        if {model["digest"] for model in document["models"]} & {*baseline.result["model_digests"].values()}:
+            yield SAME_VERSION
         yield from missing_images_notes(document, baseline)
     for model in document["models"]:
         yield from _not_measured(model)

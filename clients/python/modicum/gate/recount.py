@@ -24,9 +24,12 @@ from modicum.gate.requests import rows_of_another_request
 from modicum.gate.row_facts import RowFacts
 from modicum.gate.searched import searched
 from modicum.gate.spots_of_rows import spots_of_other_images
+from modicum.resource_names import printable
 
 Document = Mapping[str, Any]
 USUAL_LEVEL = 0.95
+MOST_SHOWN = 100
+"""Characters of a value that a message shows."""
 OF_ALL_RELEASES = frozenset({"accuracy", "eligible_share", "baseline_confident_share", *RATES})
 """Measures that older releases took in the same way; of the results of these no other is compared."""
 JUDGED_BY = {**DECIDING, "parameters": (*DECIDING["parameters"], *OF_THE_WHOLE, LOW)}
@@ -42,7 +45,14 @@ def first_difference(document: Document) -> str:
     """
     compared = _of_its_rows(document) if "rows" in document else contradictions(document)
     found = chain(older_than_its_keys(document), compared)
-    return next((f"{path} is {said}, but {counted} was counted" for path, said, counted in found), "")
+    told = (f"{path} is {_shown(said)}, but {_shown(counted)} was counted" for path, said, counted in found)
+    return next(told, "")
+
+
+def _shown(value: Any) -> str:
+    """A value in one short line."""
+    text = printable(str(value)[: MOST_SHOWN + 1])
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}…"
 
 
 def stored_digest(report: Document) -> str:

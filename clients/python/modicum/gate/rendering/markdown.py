@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from modicum.gate.rendering.spots import drawn_place, spot_title
 from modicum.gate.rendering.words import Document, figure, remarks, rule_line, tested, worst_first
+from modicum.resource_names import printable
 
 MOST_BYTES = 1_000_000
 """A job summary has room for 1 MiB. A part that does not fit is left out, and this is said."""
@@ -83,5 +84,5 @@ def _checks(verdict: Document) -> Iterator[str]:
 
 def _cell(text: str) -> str:
     """Text that stays in its cell and shows no markup of its own."""
-    shown = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;")
+    shown = printable(" ".join(text.split())).replace("&", "&amp;").replace("<", "&lt;")
     return "".join(f"\\{one}" if one in "\\`*_[]|" else one for one in shown)

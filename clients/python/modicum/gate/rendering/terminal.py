@@ -3,20 +3,21 @@
 from collections.abc import Iterator, Sequence
 
 from modicum.gate.rendering.words import Document, remarks, rule_line, worst_first
+from modicum.resource_names import printable
 
 MOST_LINES = 10
 MOST_EXCUSES = 3
 
 
 def terminal_lines(verdict: Document) -> list[str]:
-    """Return the lines. What does not fit is counted in the last one."""
+    """Return the lines. What does not fit is counted in the last one. No name writes more than its part of a line."""
     excused = verdict.get("excused", [])
     others = (f"note: {one}" for one in remarks(verdict) if one not in excused)
     rules = list(_rules(verdict))
     lines = [verdict["summary"], *rules[:1], *_excuses(excused), *rules[1:], *others]
     if len(lines) <= MOST_LINES:
-        return lines
-    kept = lines[: MOST_LINES - 1]
+        return list(map(printable, lines))
+    kept = list(map(printable, lines[: MOST_LINES - 1]))
     return [*kept, f"and {len(lines) - len(kept)} more lines: write them with --output FILE.md"]
 
 
