@@ -183,3 +183,34 @@ async def test_workers_with_one_run_folder_keep_apart_and_the_rest_of_a_killed_o
 def folder_of(path: Path) -> Path:
     path.mkdir()
     return path
+
+
+async def test_what_was_prepared_is_not_fetched_again_and_is_gone_from_where_it_came(kept, remote, tmp_path):
+    await kept.prepare(digest_of(FIRST))
+    await kept.prepare(digest_of(FIRST))
+
+    assert kept.use == KeptUse(size_bytes=len(FIRST))
+    assert await staged(kept, FIRST, tmp_path / "slot") == FIRST
+    assert remote.fetched == [digest_of(FIRST)]
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [tmp_path / "kept" / digest_of(FIRST)]
+
+
+async def test_a_task_that_needs_what_is_being_prepared_waits_for_it(kept, remote, tmp_path):
+    _, found = await asyncio.gather(kept.prepare(digest_of(FIRST)), staged(kept, FIRST, tmp_path / "slot"))
+
+    assert found == FIRST
+    assert remote.fetched == [digest_of(FIRST)]
+
+
+async def test_what_is_prepared_makes_room_for_itself_and_what_is_prepared_again_stays(kept, tmp_path):
+    for data in (FIRST, SECOND, FIRST, THIRD):
+        await kept.prepare(digest_of(data))
+
+    assert {path.name for path in (tmp_path / "kept").iterdir()} == {digest_of(FIRST), digest_of(THIRD)}
+
+
+async def test_what_cannot_be_fetched_leaves_nothing(kept, tmp_path):
+    with pytest.raises(ArtifactNotFound):
+        await kept.prepare(digest_of(b"gone"))
+
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []

@@ -370,3 +370,28 @@ async def _check_of(store, model: str, digit: str, source) -> str:
         await transaction.models.create(f"{PROJECT}/models/{model}")
         version = await transaction.models.create_version(f"{PROJECT}/models/{model}", new_version(digit * 64, source))
     return version.name
+
+
+async def test_the_upcoming_shard_is_the_next_one_for_each_of_several_workers(store, scene: Scene):
+    await scene.audit(count=6, cut=[[position] for position in range(6)])
+    held = [await scene.claim(f"worker-{number}") for number in range(3)]
+
+    async with store.transaction() as transaction:
+        upcoming = [await transaction.shards.upcoming(shard) for shard in held]
+
+    assert [shard.positions for shard in upcoming if shard] == [(3,), (4,), (5,)]
+    for shard in held:
+        async with store.transaction() as transaction:
+            await transaction.shards.finish(shard, passes_done=0)
+    assert [(await scene.claim()).positions for _ in range(3)] == [(3,), (4,), (5,)]
+
+
+async def test_no_shard_is_upcoming_of_another_project_or_of_an_audit_that_has_ended(store, scene: Scene, run_sql):
+    await scene.audit(count=2, cut=[[0], [1]])
+    held = await scene.claim()
+    await scene.audit("elsewhere", project=await scene.project("other"))
+
+    run_sql("UPDATE audits SET state = 'CANCELLED' WHERE project = 'projects/default'")
+
+    async with store.transaction() as transaction:
+        assert await transaction.shards.upcoming(held) is None

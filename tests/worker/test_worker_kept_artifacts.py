@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 from modicum_server.artifacts.kept_artifacts import FolderKeptArtifacts
 from modicum_server.artifacts.remote_store import RemoteArtifactStore
-from modicum_server.domain.audits import AuditState
+from modicum_server.domain.audits import Audit, AuditState
 from modicum_server.domain.datasets import DatasetItem
 from modicum_server.domain.digests import digest_of
 from modicum_server.domain.erasures import ErasureState
 from modicum_server.domain.models import Weights
 from modicum_server.domain.projects import Principal, Role
+from modicum_server.domain.tasks import TaskStarted
 from modicum_server.ports import ArtifactSource
 from modicum_server.torchserve.slots import Slot
 from modicum_server.usecases.artifacts import hold_files
@@ -155,3 +156,50 @@ async def test_what_was_erased_is_looked_at_for_ten_minutes_more(scene: Scene, s
 
     assert (nothing, running, first_look) == (frozenset(), {ERASED}, frozenset())
     assert looks == [{ERASED}, {ERASED}, frozenset()]
+
+
+class WaitingModelServer(StagingModelServer):
+    """Computes no search before so many files were fetched."""
+
+    def __init__(self, source: ArtifactSource, store: CountingStore, folder: Path, *, files: int) -> None:
+        super().__init__(source, store, folder)
+        self._files = files
+
+    async def run(self, slot, task, cancelled):
+        async for event in super().run(slot, task, cancelled):
+            yield event
+            if isinstance(event, TaskStarted):
+                await until(lambda: len(self._store.fetched) >= self._files)
+
+
+async def audited_without_donors(scene: Scene) -> Audit:
+    version = await scene.register(source=Weights(digest_of(WEIGHTS), "torchvision:resnet18"))
+    return await scene.ended(await scene.audit(version, images=8, shards=SHARDS, controls=()))
+
+
+async def test_the_images_of_the_next_shard_are_fetched_while_the_first_one_computes(scene: Scene, store, tmp_path):
+    kept = keeping(store, tmp_path)
+    model_server = WaitingModelServer(kept, store, tmp_path / "slot", files=9)
+
+    worker = scene.work(model_server, kept=kept)
+
+    assert (await audited_without_donors(scene)).state is AuditState.SUCCEEDED
+    assert model_server.fetches == [5, 0]
+    assert len(store.fetched) == 9
+    computing = worker.metrics.registry.get_sample_value("modicum_worker_computing_seconds_total")
+    assert computing is not None
+    assert computing > 0
+
+
+async def test_an_image_that_cannot_be_fetched_ahead_fails_its_own_shard_alone(scene: Scene, store, tmp_path):
+    place = tmp_path / "slot"
+
+    class Failing(FolderKeptArtifacts):
+        async def prepare(self, digest: str) -> None:
+            store.fetched.append(digest)
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    kept = Failing(store, tmp_path / "kept", 1_000_000)
+    scene.work(WaitingModelServer(kept, store, place, files=6), kept=kept)
+
+    assert (await audited_without_donors(scene)).state is AuditState.SUCCEEDED

@@ -20,6 +20,8 @@ class FolderKeptArtifacts:
         """Take the store, and a folder that does not exist yet and that nobody else writes to."""
         self._store = store
         self._kept = KeptFolder(folder, most_bytes)
+        #: Where a file is until it is kept.
+        self._coming = folder.with_name(f"{folder.name}-coming")
         self._use = KeptUse()
         #: A lock goes when no task holds it or waits for it.
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -42,6 +44,23 @@ class FolderKeptArtifacts:
             await self._store.fetch(digest, destination)
             self._use = replace(self._use, misses=self._use.misses + 1)
             await asyncio.to_thread(self._kept.keep, digest, destination)
+
+    async def prepare(self, digest: str) -> None:
+        """Fetch and keep a file that a task will need, unless it is kept already.
+
+        Raises:
+            ArtifactNotFound, ArtifactCorrupt, DiskFull
+        """
+        async with self._turns.setdefault(digest, asyncio.Lock()):
+            if self._kept.has(digest):
+                return
+            self._coming.mkdir(mode=0o700, parents=True, exist_ok=True)
+            place = self._coming / digest
+            try:
+                await self._store.fetch(digest, place)
+                await asyncio.to_thread(self._kept.keep, digest, place)
+            finally:
+                place.unlink(missing_ok=True)
 
     async def forget(self, digests: Iterable[str]) -> None:
         """Delete these, if they are kept. One that is being fetched now may be kept afterwards."""

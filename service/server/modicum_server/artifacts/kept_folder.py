@@ -36,6 +36,13 @@ class KeptFolder:
         """The bytes of all files in it."""
         return self._size_bytes
 
+    def has(self, digest: str) -> bool:
+        """Whether a file is kept. It counts as used, so that it stays until it is taken."""
+        with self._lock:
+            if digest in self._sizes:
+                self._sizes.move_to_end(digest)
+            return digest in self._sizes
+
     def take(self, digest: str, destination: Path) -> bool:
         """Put a file at a path once its bytes were hashed.
 

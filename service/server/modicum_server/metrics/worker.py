@@ -196,6 +196,11 @@ class WorkerMetrics:
         self.artifacts_corrupt = corrupt_artifacts(self.registry)
         self.kept = KeptCollector()
         self.registry.register(self.kept)
+        self.computing_seconds = Counter(
+            "modicum_worker_computing_seconds",
+            "Time in which the processes of models worked on tasks, over all slots.",
+            registry=self.registry,
+        )
         self.slots_busy = Gauge(
             "modicum_worker_slots_busy", "Slots that are working on a shard.", registry=self.registry
         )

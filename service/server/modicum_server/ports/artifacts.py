@@ -43,6 +43,9 @@ class KeptArtifacts(ArtifactSource, Protocol):
 
     @property
     def use(self) -> KeptUse: ...
+    async def prepare(self, digest: str) -> None:
+        """Fetch and keep a file that a task will need, unless it is kept already; raises as `fetch` does."""
+
     async def forget(self, digests: Iterable[str]) -> None:
         """Delete these, if they are kept. One that is being fetched now may be kept afterwards."""
 

@@ -120,6 +120,12 @@ class Shards(Protocol):
         newer ones. Versions of an architecture that is `left` to other workers are skipped, too.
         """
 
+    async def upcoming(self, shard: Shard, *, left: LeftToOthers = LEAVES_NOTHING) -> Shard | None:
+        """The queued shard that whoever holds this one will probably claim after it. Locks and changes nothing.
+
+        Shards of the project that were claimed earlier will end earlier, and are followed by those in front of it.
+        """
+
     async def renew(self, shard: Shard, *, lease_seconds: float, passes_done: int) -> LeaseState:
         """Extend the lease of this attempt; stores its passes."""
 

@@ -75,6 +75,18 @@ class PostgresShards:
                     return shard
         return None
 
+    async def upcoming(self, shard: Shard, *, left: LeftToOthers = LEAVES_NOTHING) -> Shard | None:
+        """The queued shard that whoever holds this one will probably claim after it. Locks and changes nothing.
+
+        Each held shard of the project with a smaller id was claimed earlier, so its slot takes one in front of it.
+        """
+        held = _SHARDS.project == shard.project, _SHARDS.lease_until.is_not(None), _SHARDS.id < shard.id
+        earlier = await self._connection.scalar(select(func.count()).select_from(tables.shards).where(*held))
+        nothing = literal(0.0).label("waited"), literal(0.0).label("away")
+        query = select(tables.shards, *nothing).where(*_claimable(shard.project, left))
+        row = (await self._connection.execute(query.order_by(_SHARDS.id).offset(earlier).limit(1))).one_or_none()
+        return _shard(row) if row else None
+
     async def renew(self, shard: Shard, *, lease_seconds: float, passes_done: int) -> LeaseState:
         """Extend the lease of this attempt and store its passes."""
         query = update(tables.shards).where(*_held_by(shard))
@@ -314,20 +326,19 @@ def _oldest_swap(project: str, left: LeftToOthers) -> Select[tuple[int]]:
 
 
 def _oldest_claimable(project: str, left: LeftToOthers) -> Select[tuple[int]]:
+    oldest = select(_SHARDS.id).where(*_claimable(project, left)).order_by(_SHARDS.id).limit(1)
+    return oldest.with_for_update(skip_locked=True)
+
+
+def _claimable(project: str, left: LeftToOthers) -> tuple[ColumnElement[bool], ...]:
     versions = tables.model_versions.c
     ready = exists().where(versions.name == _SHARDS.model_version, versions.state == VersionState.READY.value)
     return (
-        select(_SHARDS.id)
-        .where(
-            _SHARDS.project == project,
-            *_waits(),
-            (_SHARDS.audit == "") | exists().where(*_running(_SHARDS.audit), _is_in(_SHARDS.stage)),
-            _SHARDS.stage.not_in(_NEEDS_READY) | ready,
-            *not_left(left),
-        )
-        .order_by(_SHARDS.id)
-        .limit(1)
-        .with_for_update(skip_locked=True)
+        _SHARDS.project == project,
+        *_waits(),
+        (_SHARDS.audit == "") | exists().where(*_running(_SHARDS.audit), _is_in(_SHARDS.stage)),
+        _SHARDS.stage.not_in(_NEEDS_READY) | ready,
+        *not_left(left),
     )
 
 

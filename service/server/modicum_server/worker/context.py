@@ -7,13 +7,17 @@ from modicum_server.metrics.worker import WorkerMetrics
 from modicum_server.model_server import ModelServer
 from modicum_server.ports import ArtifactStore, KeptArtifacts, Store
 from modicum_server.settings import Settings
+from modicum_server.worker.ahead import Ahead
 from modicum_server.worker.lease import Lease
 from modicum_server.worker.pauses import PAUSES, Pauses
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerContext:
-    """What every kind of shard needs. `kept` is what this worker keeps on its disk; None where it keeps nothing."""
+    """What every kind of shard needs. `kept` is what this worker keeps on its disk; None where it keeps nothing.
+
+    Such a worker fetches nothing ahead either.
+    """
 
     store: Store
     artifact_store: ArtifactStore
@@ -22,6 +26,7 @@ class WorkerContext:
     metrics: WorkerMetrics
     pauses: Pauses = PAUSES
     kept: KeptArtifacts | None = None
+    ahead: Ahead | None = None
 
 
 @dataclass(frozen=True, slots=True)

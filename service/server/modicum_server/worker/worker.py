@@ -20,6 +20,7 @@ from modicum_server.ports import ArtifactStore, KeptArtifacts, Store, Wakeups
 from modicum_server.processes.full_disks import is_disk_full
 from modicum_server.processes.work_until_stop import done_before, until_stop
 from modicum_server.settings import Settings
+from modicum_server.worker.ahead import Ahead
 from modicum_server.worker.context import Claim, WorkerContext
 from modicum_server.worker.endings import DropShard, FailAudit, HandBack, Outcome, RejectVersion
 from modicum_server.worker.erasing import carry_on_all, forget_erased
@@ -67,11 +68,12 @@ class Worker:
         self.metrics = metrics or WorkerMetrics(names=settings.metrics_names)
         #: The port of /metrics once the worker runs.
         self.metrics_port = 0
-        self._context = WorkerContext(store, artifact_store, model_server, settings, self.metrics, pauses, kept)
         self._wakeups = wakeups
         self._prepare = prepare
         self._name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
         self._presence = Presence(store, self._name, model_server, pauses)
+        ahead = None if kept is None else Ahead(store, kept, lambda: self._presence.left)
+        self._context = WorkerContext(store, artifact_store, model_server, settings, self.metrics, pauses, kept, ahead)
         self._leases: set[Lease] = set()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -112,6 +114,8 @@ class Worker:
             for task in (drain, *loops):
                 task.cancel()
             await asyncio.gather(drain, *loops, return_exceptions=True)
+            if self._context.ahead is not None:
+                await self._context.ahead.stop()
             _log.info("worker_stopped", worker=self._name)
 
     async def _drain(self, stop: asyncio.Event, loops: list[asyncio.Task[None]]) -> None:

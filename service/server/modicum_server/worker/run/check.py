@@ -35,7 +35,7 @@ async def run_check(context: WorkerContext, claim: Claim, task: Task) -> AcceptV
 async def _check(context: WorkerContext, claim: Claim, task: Task) -> ModelCheck:
     expected = ExpectedResults(task)
     check: ModelCheck | None = None
-    async with aclosing(task_events(context.model_server, claim, expected)) as events:
+    async with aclosing(task_events(context, claim, expected)) as events:
         async for event in events:
             if isinstance(event, TaskChecked):
                 check = event.check

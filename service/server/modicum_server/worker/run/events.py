@@ -4,18 +4,28 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator
 
-from modicum_server.domain.tasks import TaskEvent, TaskFindings, TaskFinished, TaskHeartbeat, TaskScores, TaskSpots
+from modicum_server.domain.tasks import (
+    TaskEvent,
+    TaskFindings,
+    TaskFinished,
+    TaskHeartbeat,
+    TaskScores,
+    TaskSpots,
+    TaskStarted,
+)
 from modicum_server.errors import ModelServerError
-from modicum_server.model_server import ExpectedResults, ModelServer
-from modicum_server.worker.context import Claim
+from modicum_server.model_server import ExpectedResults
+from modicum_server.worker.context import Claim, WorkerContext
 from modicum_server.worker.lease import Lease, ShardInterrupted
 
 #: Seconds that a task which is no longer wanted gets to end by itself before its stream is closed.
 LEAVE_SECONDS = 3.0
 
 
-async def task_events(model_server: ModelServer, claim: Claim, expected: ExpectedResults) -> AsyncGenerator[TaskEvent]:
-    """Run the task and yield what it reports. The lease takes note of its passes.
+async def task_events(context: WorkerContext, claim: Claim, expected: ExpectedResults) -> AsyncGenerator[TaskEvent]:
+    """Run the task and yield what it reports. The lease takes note of its passes, and the metrics of its time.
+
+    Once it is staged and has started, what the next shard will need is fetched beside it.
 
     A task that is no longer wanted has LEAVE_SECONDS to end. What it reports meanwhile is yielded too, unless the lease
     was lost.
@@ -24,11 +34,16 @@ async def task_events(model_server: ModelServer, claim: Claim, expected: Expecte
         ShardInterrupted: the shard is no longer wanted; the stream is closed.
         ModelServerError: as `ModelServer.run`, or the task reports something that it was not asked for.
     """
-    stream = model_server.run(claim.slot, expected.task, claim.lease)
+    stream = context.model_server.run(claim.slot, expected.task, claim.lease)
     time_over = asyncio.create_task(_time_over(claim.lease))
+    clock, started = asyncio.get_running_loop().time, None
     try:
         while (event := await _next(stream, time_over)) is not None:
             _note_passes(event, claim)
+            if isinstance(event, TaskStarted) and started is None:
+                started = clock()
+                if context.ahead is not None:
+                    context.ahead.begin(claim.slot, claim.shard)
             yield expected.accept(event)
         claim.lease.check()
     except ModelServerError:
@@ -37,6 +52,8 @@ async def task_events(model_server: ModelServer, claim: Claim, expected: Expecte
         raise
     finally:
         time_over.cancel()
+        if started is not None:
+            context.metrics.computing_seconds.inc(clock() - started)
         await _close(stream)
 
 

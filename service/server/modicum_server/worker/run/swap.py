@@ -34,7 +34,7 @@ async def run_swap(context: WorkerContext, claim: Claim, task: Task) -> EndSwap 
 async def _scores(context: WorkerContext, claim: Claim, task: Task) -> tuple[SwapScore, ...]:
     expected = ExpectedResults(task)
     scores: list[SwapScore] = []
-    async with aclosing(task_events(context.model_server, claim, expected)) as events:
+    async with aclosing(task_events(context, claim, expected)) as events:
         async for event in events:
             if isinstance(event, TaskScores):
                 scores += map(_score, event.scores)

@@ -26,7 +26,7 @@ async def run_task(context: WorkerContext, claim: Claim, task: Task, kind: Resul
     try:
         async with (
             ResultWriter(context, claim, kind) as writer,
-            aclosing(task_events(context.model_server, claim, expected)) as events,
+            aclosing(task_events(context, claim, expected)) as events,
         ):
             async for event in events:
                 if isinstance(event, TaskStarted | TaskFinished):
@@ -62,7 +62,7 @@ async def _failure_on_grey(context: WorkerContext, claim: Claim, task: Task) -> 
     """Run a check, which looks at a plain grey image; return why the model fails, None where it is fit."""
     grey = ExpectedResults(replace(task, id=f"{task.id}-grey", work=CheckWork()))
     try:
-        async with aclosing(task_events(context.model_server, claim, grey)) as events:
+        async with aclosing(task_events(context, claim, grey)) as events:
             async for _ in events:
                 pass
     except ModelServerDown:
