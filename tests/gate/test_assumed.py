@@ -137,6 +137,15 @@ def test_without_a_result_limits_that_every_ratio_keeps_need_the_fewest_images()
     assert assumed_rule("subset-fraction-ratio: {min: 0}").images <= 10
 
 
+def test_an_audit_of_two_versions_takes_twice_the_passes():
+    rule = "rules: {subset-fraction-ratio: {min: 0.8}}"
+    one, two = policy("audit: {passes: 100}"), policy(f"audit: {{passes: 100}}\n{rule}")
+
+    assert (assumed_passes(one)[0], assumed_passes(two)[0]) == (212, 424)
+    assert assumed_passes(two)[1].endswith(", with each of two versions")
+    assert assumed_spot(two) == tuple(2 * number if at != 1 else number for at, number in enumerate(assumed_spot(one)))
+
+
 def test_a_plan_says_what_is_assumed_of_two_versions():
     told = [
         said for said in assumptions_of(policy("rules: {subset-fraction-ratio: {min: 0.8}}")) if "two versions" in said
@@ -144,7 +153,7 @@ def test_a_plan_says_what_is_assumed_of_two_versions():
 
     assert told == [
         "of two versions one is judged, beside the other; both have as many eligible images, and one mean fill",
-        "the ratio of sizes of two versions lies half-way between its limits, or between its one limit and 1",
+        "the ratio of two versions lies half-way between its limits; for a missing one stands 1, or twice as good",
         "sizes of one image differ between two versions by a factor of 2.0 (one standard deviation)",
     ]
     assert not any("two versions" in said for said in assumptions_of(policy("")))

@@ -25,6 +25,7 @@ from modicum.gate.one_version import OTHERS
 from modicum.gate.policy import Policy
 from modicum.gate.readings_again import applied_rules
 from modicum.gate.search_passes import WITH_BUDGET, has_budget, passes_an_image
+from modicum.gate.version_pairs import PAIRED
 
 VERSION, OTHER = (f"projects/default/models/assumed/versions/{number}" for number in (1, 2))
 DEFAULT_PASSES = 600
@@ -54,7 +55,7 @@ ASSUMPTIONS = (
 )
 RATIO_ASSUMPTIONS = (
     "of two versions one is judged, beside the other; both have as many eligible images, and one mean fill",
-    "the ratio of sizes of two versions lies half-way between its limits, or between its one limit and 1",
+    "the ratio of two versions lies half-way between its limits; for a missing one stands 1, or twice as good",
     f"sizes of one image differ between two versions by a factor of {math.exp(SPREAD):.1f} (one standard deviation)",
 )
 
@@ -66,7 +67,14 @@ def assumptions_of(policy: Policy) -> tuple[str, ...]:
 
 def assumed_spot(policy: Policy) -> tuple[int, int, int] | None:
     """Return the passes that a spot test takes, of how many images and rows; None where the policy asks for none."""
-    return (SPOT_PASSES * SPOT_IMAGES, SPOT_IMAGES, SPOT_ROWS) if "spot" in _runs(policy) else None
+    versions = _versions(policy)
+    test = SPOT_PASSES * SPOT_IMAGES * versions, SPOT_IMAGES, SPOT_ROWS * versions
+    return test if "spot" in _runs(policy) else None
+
+
+def _versions(policy: Policy) -> int:
+    """How many versions an audit has: a rule about two needs both."""
+    return 2 if any(rule.known.part in PAIRED or rule.known.name == "transfer" for rule in policy.rules) else 1
 
 
 def _runs(policy: Policy) -> set[str]:
@@ -82,15 +90,20 @@ def assumed_passes(policy: Policy) -> tuple[float, str]:
     controls = {name: passes for name, _, passes in asked_controls(policy.audit)}
     again = (controls.get("class_targeted") or budget) * predicted if "class_targeted" in _runs(policy) else 0
     pixels = (controls[PIXEL_SUBSETS] or PIXEL_SUBSETS_PASSES) if PIXEL_SUBSETS in controls else 0
-    passes = budget * len(searches) + again + pixels + OTHER_PASSES
+    versions = _versions(policy)
+    passes = (budget * len(searches) + again + pixels + OTHER_PASSES) * versions
     parts = [
         f"{budget:,} for its search" if len(searches) == 1 else f"{budget:,} for each of its {len(searches)} searches",
         *([f"{again:,} for class_targeted"] if again else ()),
         *([f"{pixels:,} for pixel_subsets"] if pixels else ()),
         f"{OTHER_PASSES} for other controls",
     ]
+    each = "" if versions == 1 else ", with each of two versions"
     canvas = "" if has_budget(policy.audit) else f" of {CANVAS['height']}x{CANVAS['width']} pixels"
-    return float(passes), f"an image{canvas} takes {passes:,} passes: {', '.join(parts)}"
+    return (
+        float(passes),
+        f"an image{canvas} takes {passes:,} passes: {', '.join(parts)}{each}",
+    )
 
 
 def _search_passes(policy: Policy) -> int:
