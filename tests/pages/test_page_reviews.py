@@ -56,6 +56,24 @@ def test_from_the_audit_to_a_link_and_an_answer(scene: Scene, audit: str):
     assert f'href="{review}"' in browser.get(f"/{audit}").text
 
 
+def test_a_reviewer_whose_browser_is_lost_goes_on_with_another_link(scene: Scene, audit: str):
+    asked = OpenReview.about(scene, audit)
+    lost = ReviewerBrowser.of(scene, asked.link())
+    lost.answer(lost.picture_id(), "1")
+    browser = scene.browser("otto")
+    page = browser.get(f"/{asked.name}")
+
+    invited = browser.send(f"/{asked.name}", f"/{asked.name}/invite", reviewer="0")
+
+    assert "Another link for Bo" in whole(page)
+    assert "Another link" not in whole(scene.browser("vera").get(f"/{asked.name}"))
+    assert "Who opens it goes on after 1 answer." in whole(invited)
+    link = re.search(r"http://[^\s<]+(/review#[\w-]{43})", invited.text)[1]
+    assert "Picture 2 of 24" in ReviewerBrowser.of(scene, link).page().text
+    assert "Picture" not in lost.page().text
+    assert browser.send(f"/{asked.name}", f"/{asked.name}/invite", reviewer="7").status == 400
+
+
 def test_a_form_with_a_mistake_says_so(scene: Scene, audit: str):
     for fraction, told in (("many", "a number"), ("2", "above 0 and below 1"), ("0.001", "raise the largest subset")):
         seen = scene.browser("otto").send(f"/{audit}/new-review", f"/{audit}/new-review", fraction=fraction)

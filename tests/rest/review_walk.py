@@ -42,6 +42,8 @@ async def of_reviews(walker: Walker) -> None:
     await call("InviteReviewer", {"name": name, "displayName": "A\nda"})
     for _ in range(MOST_REVIEWERS + 1):
         await call("InviteReviewer", {"name": name, "displayName": "Ada"})
+    await call("InviteReviewer", {"name": name, "reviewer": 0})
+    await call("InviteReviewer", {"name": name, "reviewer": MOST_REVIEWERS})
     await call("GetReview", {"name": name}, caller="viewer")
     await call("GetReview", {"name": f"{audit}/reviews/No!"})
     await call("ListReviews", {"parent": audit, "pageSize": 1})

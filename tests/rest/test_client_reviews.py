@@ -38,6 +38,7 @@ async def test_a_review_is_created_invited_to_answered_and_read(served, audit, a
     secret = await able.take_link(invitation.path.partition("#")[2])
     shown = await able.now(secret)
     await able.answer(secret, shown.picture_id, None)
+    again = await auditor.reviews.invite(review, reviewer=invitation.reviewer)
     read = await auditor.reviews.get(review.name)
 
     assert (review.image_count, review.seed, review.outcome) == (20, 3, ReviewOutcome.INCONCLUSIVE)
@@ -45,6 +46,7 @@ async def test_a_review_is_created_invited_to_answered_and_read(served, audit, a
     assert sum(share.n for share in read.nothing.values()) == 1
     assert read.digest != review.digest
     assert secret not in repr(invitation)
+    assert (again.reviewer.number, again.path != invitation.path, len(read.reviewers)) == (0, True, 1)
     assert [one.name async for one in auditor.reviews.list("first")] == [review.name]
     with pytest.raises(PermissionDenied):
         await auditor.reviews.delete(review.name)

@@ -87,6 +87,22 @@ async def test_a_review_is_drawn_handed_out_and_read_by_commands(served, run):
     assert "SHA-256" in shown.stdout
 
 
+async def test_a_reviewer_gets_another_link(run):
+    review = (await run("create", "first")).stdout.split()[0]
+    first = await run("invite", review, "--name", "Ada")
+
+    again = await run("invite", review, "--again", "1")
+    missing = await run("invite", review, "--again", "2")
+    wrong = await run("invite", review, "--again", "0")
+
+    assert again.stdout.startswith(f"{PAGES}/review#")
+    assert again.stdout != first.stdout
+    assert "Ada: works once" in again.stderr
+    assert (missing.exit_code, wrong.exit_code) == (2, 2)
+    assert "expected a number below 1" in " ".join(missing.stderr.split())
+    assert "--again: expected a number from 1 on" in " ".join(wrong.stderr.split())
+
+
 async def test_each_command_prints_json(run):
     drawn = json.loads((await run("create", "first", "--json")).stdout)
     review = drawn["name"]

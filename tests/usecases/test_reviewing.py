@@ -5,7 +5,7 @@ import hashlib
 
 import pytest
 from modicum_server.domain.reviews import PictureKind, Seat
-from modicum_server.errors import FieldInvalid, FindingNotFound, PageNotFound
+from modicum_server.errors import FieldInvalid, FindingNotFound, PageNotFound, RoleInsufficient
 from modicum_server.store.reviews import PostgresReviews
 from modicum_server.usecases.review_errors import ReviewerUnknown, ReviewLinkUsed
 
@@ -23,6 +23,33 @@ async def test_a_link_works_once(reviewed):
             await reviewed.reviewing.take_link(used)
         with pytest.raises(ReviewerUnknown):
             await reviewed.reviewing.now(used)
+
+
+async def test_another_link_leads_a_reviewer_on_and_ends_what_was_before(reviewed):
+    name = (await reviewed.create()).review.name
+    first = await reviewed.reviewer(name)
+    await reviewed.reviewing.answer(first, (await reviewed.reviewing.now(first)).picture_id, None)
+    unused = (await reviewed.reviews.invite_again(AUDITOR, name, 0)).path.partition("#")[2]
+    again = await reviewed.reviews.invite_again(AUDITOR, name, 0)
+
+    with pytest.raises(ReviewLinkUsed):
+        await reviewed.reviewing.take_link(unused)
+    with pytest.raises(ReviewerUnknown):
+        await reviewed.reviewing.now(first)
+    secret = await reviewed.reviewing.take_link(again.path.partition("#")[2])
+    assert (again.reviewer.number, (await reviewed.reviewing.now(secret)).number) == (0, 2)
+    assert len((await reviewed.reviews.get(VIEWER, name)).review.reviewers) == 1
+
+
+@pytest.mark.parametrize("number", [-1, 1])
+async def test_another_link_is_for_somebody_who_was_invited(reviewed, number):
+    name = (await reviewed.create()).review.name
+    await reviewed.reviews.invite(AUDITOR, name, "Ada")
+
+    with pytest.raises(FieldInvalid, match="expected a number below 1"):
+        await reviewed.reviews.invite_again(AUDITOR, name, number)
+    with pytest.raises(RoleInsufficient):
+        await reviewed.reviews.invite_again(VIEWER, name, 0)
 
 
 @pytest.mark.long_after(1)

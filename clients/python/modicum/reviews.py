@@ -173,16 +173,23 @@ class AsyncReviews:
         async for message in self._connection.pages(stub.ListReviews, request, lambda page: page.reviews):
             yield review_value(message)
 
-    async def invite(self, review: Review | str, *, display_name: str = "") -> Invitation:
+    async def invite(
+        self, review: Review | str, *, display_name: str = "", reviewer: Reviewer | int | None = None
+    ) -> Invitation:
         """Invite a reviewer: a link that works once, in one browser.
 
+        With a `reviewer` of the review, or its number, that one gets another link: it goes on where it was, and its
+        earlier link and session end.
+
         Raises:
+            InvalidArgument: the review has no such reviewer.
             NotFound: the review does not exist.
             FailedPrecondition: it has as many reviewers as it can have.
         """
         request = review_service_pb2.InviteReviewerRequest(
             name=self._review_name(review if isinstance(review, str) else review.name),
             display_name=checked_text(display_name, "name of the reviewer"),
+            reviewer=reviewer.number if isinstance(reviewer, Reviewer) else reviewer,
         )
         reply = await self._connection.call_once(self._connection.reviews.InviteReviewer, request)
         return Invitation(_reviewer(reply.reviewer), reply.path, time_value(reply.expire_time))

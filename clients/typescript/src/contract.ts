@@ -311,8 +311,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Invites a reviewer
-         * @description Invites a reviewer. The link works once, in one browser. Only this reply has it. Errors: NOT_FOUND (REVIEW_NOT_FOUND), FAILED_PRECONDITION (REVIEW_FULL).
+         * Invites a reviewer, or gives one another link
+         * @description Invites a reviewer, or gives one another link. The link works once, in one browser. Only this reply has it. Errors: NOT_FOUND (REVIEW_NOT_FOUND), FAILED_PRECONDITION (REVIEW_FULL).
          */
         post: operations["InviteReviewer"];
         delete?: never;
@@ -2132,8 +2132,13 @@ export interface components {
         InviteReviewerRequestInput: {
             /** @description Resource name of the review. */
             name?: string;
-            /** @description Name of the reviewer, for lists; may be empty. */
+            /** @description Name of the reviewer, for lists; may be empty. Ignored with `reviewer`. */
             displayName?: string;
+            /**
+             * Format: int32
+             * @description The number of a reviewer that is there already: it gets another link, goes on where it was, and its earlier link and session end. Without it, the link is of a new reviewer.
+             */
+            reviewer?: number;
         };
         /** @description Response of InviteReviewer. */
         InviteReviewerResponse: {

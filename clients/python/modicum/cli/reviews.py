@@ -13,6 +13,7 @@ from modicum.cli.registration import Group, command
 from modicum.cli.tables import Column, Grid, print_grid
 from modicum.client import Client
 from modicum.endpoints import is_loopback
+from modicum.errors import InvalidArgument
 from modicum.gate.counting import counted
 from modicum.measures import exact_percent, percent, points
 from modicum.resource_names import printable, short_version
@@ -108,11 +109,23 @@ def invite(
     review: ReviewName,
     *,
     name: Annotated[str, option(RUN, "--name", "TEXT", "Name of the reviewer, for lists alone.")] = "",
+    again: Annotated[
+        int | None,
+        option(
+            RUN,
+            "--again",
+            "N",
+            "Give the reviewer of this number, as `modicum reviews show` has it, another link in place of one that was "
+            "lost. It goes on where it was.",
+        ),
+    ] = None,
     as_json: options.Json = False,
 ) -> None:
     """Print the link of a new reviewer. It works once, in one browser, and cannot be shown again."""
+    if again is not None and again < 1:
+        raise InvalidArgument(f"--again: expected a number from 1 on; got {again}")
     with Client() as client:
-        invitation = client.reviews.invite(review, display_name=name)
+        invitation = client.reviews.invite(review, display_name=name, reviewer=None if again is None else again - 1)
         link = client.page_of(invitation.path.removeprefix("/"))
     shown = link or invitation.path
     if as_json:
@@ -204,9 +217,10 @@ def _ends(share: PictureShare, *, of_points: bool = False) -> str:
 
 
 def _reviewers(review: Review) -> Grid:
-    names = ("reviewer", "answered", *(f"{kind} named" for kind in KINDS.values()))
+    names = ("number", "reviewer", "answered", *(f"{kind} named" for kind in KINDS.values()))
     rows = [
         (
+            f"{one.number + 1}",
             _called(one),
             f"{one.answer_count} of {one.picture_count}",
             *(_share_of(one.named.get(kind)) for kind in KINDS),

@@ -147,17 +147,25 @@ class InviteReviewerRequest(google.protobuf.message.Message):
 
     NAME_FIELD_NUMBER: builtins.int
     DISPLAY_NAME_FIELD_NUMBER: builtins.int
+    REVIEWER_FIELD_NUMBER: builtins.int
     name: builtins.str
     """Resource name of the review."""
     display_name: builtins.str
-    """Name of the reviewer, for lists; may be empty."""
+    """Name of the reviewer, for lists; may be empty. Ignored with `reviewer`."""
+    reviewer: builtins.int
+    """The number of a reviewer that is there already: it gets another link, goes on where it was, and its earlier link
+    and session end. Without it, the link is of a new reviewer.
+    """
     def __init__(
         self,
         *,
         name: builtins.str = ...,
         display_name: builtins.str = ...,
+        reviewer: builtins.int | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["display_name", b"display_name", "name", b"name"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_reviewer", b"_reviewer", "reviewer", b"reviewer"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_reviewer", b"_reviewer", "display_name", b"display_name", "name", b"name", "reviewer", b"reviewer"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["_reviewer", b"_reviewer"]) -> typing.Literal["reviewer"] | None: ...
 
 Global___InviteReviewerRequest: typing_extensions.TypeAlias = InviteReviewerRequest
 

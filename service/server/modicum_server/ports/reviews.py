@@ -29,6 +29,9 @@ class Reviews(Protocol):
     async def add_reviewer(self, name: str, reviewer: Reviewer, link_digest: str, *, seconds: float) -> datetime:
         """Store a reviewer and its link, good for this time; when both end."""
 
+    async def renew_link(self, seat: Seat, link_digest: str, *, seconds: float) -> datetime:
+        """Store another link of a reviewer, good for this time; when it ends. Its earlier link and secret end."""
+
     async def take_link(self, link_digest: str, secret_digest: str) -> bool:
         """Use up a link: from now on, the secret stands for its reviewer. False when there is no link any more."""
 

@@ -73,11 +73,23 @@ class PostgresReviews:
             "display_name": reviewer.display_name,
             "pictures": [document_of(REVIEW_PICTURE, picture) for picture in reviewer.pictures],
             "link_digest": link_digest,
-            "expire_time": func.now() + func.make_interval(0, 0, 0, 0, 0, 0, seconds),
+            "expire_time": _after(seconds),
         }
         end: datetime = (
             await self._connection.execute(insert(tables.reviewers).values(values).returning(_REVIEWERS.expire_time))
         ).scalar_one()
+        return end
+
+    async def renew_link(self, seat: Seat, link_digest: str, *, seconds: float) -> datetime:
+        """Store another link of a reviewer; returns when it ends. Its earlier link and secret end."""
+        review = select(_REVIEWS.id).where(_REVIEWS.name == seat.review).scalar_subquery()
+        renewed = (
+            update(tables.reviewers)
+            .where(_REVIEWERS.review_id == review, _REVIEWERS.number == seat.number)
+            .values(link_digest=link_digest, secret_digest=None, expire_time=_after(seconds))
+            .returning(_REVIEWERS.expire_time)
+        )
+        end: datetime = (await self._connection.execute(renewed)).scalar_one()
         return end
 
     async def take_link(self, link_digest: str, secret_digest: str) -> bool:
@@ -129,6 +141,11 @@ class PostgresReviews:
             given = answers.get((one.review_id, one.number), [])
             reviewers.setdefault(one.review_id, []).append(_reviewer(one, given))
         return [_review(row, reviewers.get(row.id, ())) for row in rows]
+
+
+def _after(seconds: float) -> ColumnElement[datetime]:
+    """The time so many seconds from now."""
+    return func.now() + func.make_interval(0, 0, 0, 0, 0, 0, seconds)
 
 
 def _still_good() -> ColumnElement[bool]:

@@ -14,7 +14,7 @@ from modicum_server.domain.audits import Audit
 from modicum_server.domain.findings import Finding
 from modicum_server.domain.models import ModelVersion
 from modicum_server.domain.projects import Principal, Role
-from modicum_server.domain.reviews import Review, Reviewer, ReviewPlan
+from modicum_server.domain.reviews import Review, Reviewer, ReviewPlan, Seat
 from modicum_server.domain.searches import TargetRule
 from modicum_server.domain.trail import Verb
 from modicum_server.errors import FieldInvalid
@@ -140,10 +140,7 @@ class Reviews:
         check("display_name", display_name)
         secret = new_secret()
         async with self._store.transaction() as transaction:
-            review = await transaction.reviews.lock(name)
-            if review is None:
-                raise review_not_found(name)
-            await _require_kept(transaction, await require_audit(transaction, review.audit))
+            review = await _open(transaction, name)
             number = len(review.reviewers)
             if number >= MOST_REVIEWERS:
                 raise ReviewFull(f"{name} has {number} reviewers, which is the most; create another review", name=name)
@@ -151,6 +148,25 @@ class Reviews:
             end = await transaction.reviews.add_reviewer(name, reviewer, token_digest(secret), seconds=LINK_SECONDS)
             await record(transaction, principal, Verb.INVITE_REVIEWER, name, f"reviewer {number + 1}")
         return Invitation(reviewer, f"{PATH}#{secret}", end)
+
+    async def invite_again(self, principal: Principal, name: str, number: int) -> Invitation:
+        """Give a reviewer another link, with which it goes on where it was. Its earlier link and session end.
+
+        Raises:
+            FieldInvalid, ProjectNotFound, RoleInsufficient, ReviewNotFound, RetentionPassed
+        """
+        authorise(principal, project_of("review", name), Role.AUDITOR)
+        secret = new_secret()
+        async with self._store.transaction() as transaction:
+            review = await _open(transaction, name)
+            if not 0 <= number < len(review.reviewers):
+                raise FieldInvalid(
+                    "reviewer",
+                    f"expected a number below {len(review.reviewers)}, the reviewers of {name}; got {number}",
+                )
+            end = await transaction.reviews.renew_link(Seat(name, number), token_digest(secret), seconds=LINK_SECONDS)
+            await record(transaction, principal, Verb.INVITE_REVIEWER, name, f"reviewer {number + 1}, another link")
+        return Invitation(review.reviewers[number], f"{PATH}#{secret}", end)
 
     async def delete(self, principal: Principal, name: str) -> None:
         """Delete a review with its answers. Only an admin may: whoever asked people cannot take back what they said.
@@ -184,6 +200,19 @@ class Reviews:
 def review_not_found(name: str) -> ReviewNotFound:
     """Return the error for a review that does not exist."""
     return ReviewNotFound(f"{name}: there is no review with this name", name=name)
+
+
+async def _open(transaction: Transaction, name: str) -> Review:
+    """Get a review to invite somebody, and lock it.
+
+    Raises:
+        ReviewNotFound, RetentionPassed
+    """
+    review = await transaction.reviews.lock(name)
+    if review is None:
+        raise review_not_found(name)
+    await _require_kept(transaction, await require_audit(transaction, review.audit))
+    return review
 
 
 async def _require_kept(transaction: Transaction, audit: Audit) -> None:

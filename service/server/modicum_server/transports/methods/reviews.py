@@ -46,4 +46,6 @@ class ReviewMethods:
         self, principal: Principal, request: review_service_pb2.InviteReviewerRequest
     ) -> review_service_pb2.InviteReviewerResponse:
         """InviteReviewer."""
+        if request.HasField("reviewer"):
+            return invitation_message(await self._reviews.invite_again(principal, request.name, request.reviewer))
         return invitation_message(await self._reviews.invite(principal, request.name, request.display_name))

@@ -66,10 +66,12 @@ async def _review(visit: Visit) -> Response:
 
 
 async def _invite(visit: Visit) -> Response:
+    able, name = visit.use_cases.reviews, _name(visit)
     try:
-        invitation = await visit.use_cases.reviews.invite(
-            visit.principal, _name(visit), visit.form.text("display_name")
-        )
+        if visit.form.text("reviewer"):
+            invitation = await able.invite_again(visit.principal, name, visit.form.whole("reviewer"))
+        else:
+            invitation = await able.invite(visit.principal, name, visit.form.text("display_name"))
     except ModicumError as error:
         return await _shown(visit, None, mistake(error, LABELS))
     return await _shown(visit, invitation)
