@@ -20,7 +20,7 @@ SHOTS = {
     "progress": "/audits/thorough",
     "new-audit": f"/new-audit?model={PROJECT[1:]}/models/digits/versions/2",
     "models": "/models",
-    "model": "/models/digits",
+    "model": "/models/digits#audits",
     "version": "/models/digits/versions/2",
     "side-by-side": f"/side-by-side?left={PROJECT[1:]}/audits/spring&right={PROJECT[1:]}/audits/summer",
     "datasets": "/datasets",
@@ -84,7 +84,7 @@ def main() -> None:
         _take(browser.new_page(viewport=DESKTOP), "sign-in", f"{server.http_url}/sign-in")
         _take(_signed_in(browser, server, viewport=PHONE), "phone", f"{server.http_url}{PROJECT}")
         dark = _signed_in(browser, server, viewport=DESKTOP, color_scheme="dark")
-        _take(dark, "dark", f"{server.http_url}{PROJECT}/models/digits")
+        _take(dark, "dark", f"{server.http_url}{PROJECT}{SHOTS['model']}")
         _erase_a_picture(page, f"{server.http_url}{PROJECT}")
         browser.close()
     shutil.rmtree(folder)
