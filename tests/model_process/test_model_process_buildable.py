@@ -1,17 +1,20 @@
 """What a worker says that it can build: the names of each family, or the package that is missing."""
 
 import sys
+from importlib import metadata
 from importlib.metadata import EntryPoint
 
 import pytest
 from modicum_server.domain.buildable import Family
+from modicum_server.domain.documents import FAMILIES
 from modicum_server.model_process import buildable
 from modicum_server.model_process.architectures import ENTRY_POINTS, ArchitectureUnknown
 from modicum_server.torchserve.architectures import look
 
 
-def test_the_families_that_ship_with_the_server_say_their_names():
-    families = buildable.buildable()
+@pytest.mark.long
+async def test_the_families_that_ship_with_the_server_say_their_names():
+    families = await look()
 
     assert families["torchvision"].builds("resnet18")
     assert families["timm"].builds("vit_tiny_patch16_224")
@@ -25,22 +28,35 @@ def test_the_families_that_ship_with_the_server_say_their_names():
 
 @pytest.mark.parametrize(
     ("missing", "family", "extra"),
-    [
-        ("timm", "timm", "worker"),
-        ("efficientnet_lite_pytorch", "efficientnet_lite", "demo"),
-        ("transformers.models.auto", "transformers", "hub"),
-    ],
+    [("timm", "timm", "worker"), ("efficientnet_lite_pytorch", "efficientnet_lite", "demo")],
 )
 def test_a_family_without_its_package_says_which_is_missing(monkeypatch, missing, family, extra):
     monkeypatch.setitem(sys.modules, missing, None)
+    (point,) = metadata.entry_points(group=ENTRY_POINTS, name=family)
 
-    assert buildable.buildable()[family] == Family(lacks=missing, extra=extra)
+    assert buildable._of_point(point) == Family(lacks=missing, extra=extra)
+
+
+def test_without_transformers_its_family_says_so(monkeypatch):
+    monkeypatch.setitem(sys.modules, "transformers", None)
+
+    assert buildable._of_transformers() == Family(lacks="transformers", extra="hub")
+
+
+def test_the_networks_of_this_package_say_their_names():
+    (point,) = metadata.entry_points(group=ENTRY_POINTS, name="modicum")
+
+    family = buildable._of_point(point)
+
+    assert family.builds("small_cnn")
+    assert family.builds("cifar_resnet20")
+    assert not family.builds("cifar_resnet21")
 
 
 def test_onnx_needs_both_of_its_packages(monkeypatch):
     monkeypatch.setattr(buildable.util, "find_spec", lambda name: None if name == "onnxruntime" else name)
 
-    assert buildable.buildable()["onnx"] == Family(lacks="onnxruntime", extra="onnx")
+    assert buildable._of_onnx() == Family(lacks="onnxruntime", extra="onnx")
 
 
 def builds_all(name: str, class_count: int) -> None:
@@ -62,15 +78,23 @@ def test_a_family_that_cannot_say_its_names_may_build_any(function):
     assert buildable._of_point(point) == Family()
 
 
-async def test_a_process_of_its_own_looks_and_says_nothing_else():
-    quick = (
-        "from modicum_server.model_process import buildable as b; from modicum_server.domain.buildable import Family"
+async def test_what_a_process_of_its_own_prints_is_read():
+    code = """print('{"acme": {"names": ["tiny"]}, "timm": {"lacks": "timm", "extra": "worker"}}')"""
+
+    found = await look([sys.executable, "-c", code])
+
+    assert found == {"acme": Family(("tiny",)), "timm": Family(lacks="timm", extra="worker")}
+
+
+def test_what_packages_print_does_not_mix_with_the_families(monkeypatch, capfdbinary):
+    monkeypatch.setattr(buildable.os, "nice", lambda _: None)
+    monkeypatch.setattr(
+        buildable, "buildable", lambda: sys.stdout.write("a library talks") and {"acme": Family(("tiny",))}
     )
-    talkative = "b.buildable = lambda: print('a library talks') or {'acme': Family(('tiny',))}"
 
-    found = await look([sys.executable, "-c", f"{quick}; {talkative}; b.main()"])
+    buildable.main()
 
-    assert found == {"acme": Family(("tiny",))}
+    assert FAMILIES.validate_json(capfdbinary.readouterr().out) == {"acme": Family(("tiny",))}
 
 
 @pytest.mark.parametrize(

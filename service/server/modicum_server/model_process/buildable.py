@@ -35,7 +35,7 @@ def _of_point(point: metadata.EntryPoint) -> Family:
     except ArchitectureUnknown as error:
         return Family(tuple(sorted(error.known)) if len(error.known) <= MOST_NAMES else None)
     except ImportError as error:
-        return Family(lacks=error.name or point.name, extra=extra_of(point.name))
+        return _lacking(point.name, error)
     except Exception:
         log.exception("the names of %s could not be found out", point.name)
     return Family()  # a package may build whatever it is asked for
@@ -45,7 +45,12 @@ def _of_transformers() -> Family:
     try:
         return Family(tuple(transformers_models.known_types()))
     except ImportError as error:
-        return Family(lacks=error.name or transformers_models.GROUP, extra=extra_of(transformers_models.GROUP))
+        return _lacking(transformers_models.GROUP, error)
+
+
+def _lacking(family: str, error: ImportError) -> Family:
+    package = (error.name or family).partition(".")[0]
+    return Family(lacks=package, extra=extra_of(family))
 
 
 def _of_onnx() -> Family:
