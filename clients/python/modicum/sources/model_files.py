@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from modicum.errors import InvalidArgument, InvalidSource
-from modicum.sources.contents import Content, file_content, require_file
+from modicum.errors import InvalidArgument, InvalidSource, ModelRejected
+from modicum.sources.contents import BLOCK_BYTES, Content, file_content, require_file
 from modicum.sources.hub_folders import HubFolder, hub_folder
 from modicum.sources.hub_models import fetched, hub_name, is_hub_model
 from modicum.sources.inputs import EXPECTED_INPUT, InputSpecification, input_specification
@@ -91,6 +91,7 @@ def model_file(
     Raises:
         InvalidArgument: not exactly one is given, or the architecture is missing or superfluous.
         InvalidSource: it cannot be read, or is empty.
+        ModelRejected: a file of ONNX has its weights in a file beside it.
         HubError, NotFound, PermissionDenied, DataLoss: it cannot be fetched from its hub.
     """
     given = {"model": model, "weights": weights, "exported": exported, "torchscript": torchscript}
@@ -111,6 +112,8 @@ def model_file(
     if kind != "weights" and architecture:
         raise InvalidArgument(f"architecture: only weights take one; remove it, or give weights instead of {kind}")
     _refuse_unreadable(Path(path), kind)
+    if architecture == ONNX_ARCHITECTURE:
+        _refuse_weights_beside(Path(path))
     return ModelFile(Path(path), kind, architecture or "")
 
 
@@ -118,6 +121,33 @@ def _onnx_architecture(given: str | None) -> str:
     if given not in {None, "", ONNX_ARCHITECTURE}:
         raise InvalidArgument(f"architecture: a file of ONNX holds its own; remove it, or give weights; got {given!r}")
     return ONNX_ARCHITECTURE
+
+
+def _refuse_weights_beside(path: Path) -> None:
+    """Refuse a file of ONNX that names the file beside it which exporters put weights into. It would lie here alone.
+
+    Raises:
+        ModelRejected
+    """
+    beside = [path.with_name(name) for name in (f"{path.name}.data", f"{path.name}_data", f"{path.stem}.data")]
+    for data in (one for one in beside if one.is_file()):
+        if _mentions(path, data.name.encode()):
+            raise ModelRejected(
+                f"{path}: expected all weights within the file, but they lie in {data.name}, which is not read. Put "
+                f"them into one file: python -c \"import onnx; onnx.save(onnx.load('{path.name}'), 'whole.onnx')\", or "
+                "torch.onnx.export(..., external_data=False)",
+                reason="ONNX_REFUSED",
+            )
+
+
+def _mentions(path: Path, words: bytes) -> bool:
+    with path.open("rb") as stream:
+        kept = b""
+        while block := stream.read(BLOCK_BYTES):
+            if words in kept + block:
+                return True
+            kept = block[-len(words) :]
+    return False
 
 
 def _in_folder(given: str | Path, architecture: str | None) -> ModelFile:

@@ -1,0 +1,43 @@
+"""A file of ONNX whose weights lie in a file beside it is refused before it is uploaded, and told how to join both."""
+
+import pytest
+from modicum.cli.exit_codes import exit_code
+from modicum.errors import ModelRejected
+from modicum.sources import model_files
+from modicum.sources.model_files import model_file
+
+BLOCK = 64
+
+
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch):
+    monkeypatch.setattr(model_files, "BLOCK_BYTES", BLOCK)
+
+
+def network(tmp_path, *, named: str, before: int = 10):
+    path = tmp_path / "net.onnx"
+    path.write_bytes(bytes(before) + named.encode() + bytes(10))
+    return path
+
+
+@pytest.mark.parametrize("beside", ["net.onnx.data", "net.onnx_data", "net.data"])
+@pytest.mark.parametrize("before", [10, BLOCK - 3, 3 * BLOCK - 1, 200])
+def test_weights_in_a_file_beside_the_network_are_refused(tmp_path, beside, before):
+    path = network(tmp_path, named=beside, before=before)
+    (tmp_path / beside).write_bytes(b"weights")
+
+    with pytest.raises(
+        ModelRejected, match=f"they lie in {beside}, which is not read. Put them into one file"
+    ) as caught:
+        model_file(weights=path)
+
+    assert (caught.value.reason, exit_code(caught.value)) == ("ONNX_REFUSED", 5)
+
+
+@pytest.mark.parametrize(("named", "there"), [("net.onnx.data", False), ("else", True)], ids=["not there", "not named"])
+def test_a_whole_network_is_taken_whatever_lies_beside_it(tmp_path, named, there):
+    path = network(tmp_path, named=named)
+    if there:
+        (tmp_path / "net.onnx.data").write_bytes(b"of an earlier export")
+
+    assert model_file(weights=path).architecture == "onnx:model"
