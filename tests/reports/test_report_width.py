@@ -68,6 +68,7 @@ WIDER = """() => [...document.querySelectorAll('body *')].filter(one => {
 }).map(one => one.outerHTML.slice(0, 120))"""
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     "report",
     [

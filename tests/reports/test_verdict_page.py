@@ -23,7 +23,8 @@ def address(tmp_path: Path) -> str:
     return file.as_uri()
 
 
-@pytest.mark.parametrize("width", [1180, 390])
+@pytest.mark.long_after(2)
+@pytest.mark.parametrize("width", [390, 1180])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_of_a_verdict_lies_outside_the_window_and_all_of_it_can_be_read(browser, address, width, scheme):
     context = browser.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme, is_mobile=width < 400)
