@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -24,7 +25,7 @@ IMAGE, LABEL = "image", "label"
 MOST_ROWS = 1_000_000
 MOST_LABEL_CHARACTERS = 256
 LABELS_A_BATCH = 10_000
-#: Pictures are packed already. A large row group that unpacks to more times its bytes is refused.
+#: Pictures are packed already. A large file that unpacks to more times its bytes is refused.
 MOST_UNPACKED = 100
 MOST_UNCHECKED_BYTES = 64 * 1024 * 1024
 NO_LABEL = -1
@@ -52,14 +53,15 @@ def rows_of(path: Path, rows: Rows) -> list[Row]:
     try:
         with opened_file(path) as file:
             schema, metadata = file.schema_arrow, file.metadata
-        if metadata.num_rows > MOST_ROWS:
-            raise InvalidSource(f"{path}: expected at most {MOST_ROWS:,} rows, got {metadata.num_rows:,}")
         features = _features(schema, path)
-        groups = list(_groups(path, _leaf(schema, _picture_column(schema, features, path)), metadata))
+        groups = _groups(path, _leaf(schema, _picture_column(schema, features, path)), metadata)
         labels = _labels(path, schema, features, metadata.num_rows)
     except (OSError, import_module("pyarrow").ArrowException) as error:
         raise InvalidSource(f"{path}: not valid parquet: {printable(str(error))}") from error
-    if not labels:
+    count = groups[-1].end if groups else 0
+    if len(labels) != count:
+        raise InvalidSource(f"{path}: expected a label for each of {count:,} rows, got {len(labels):,}; write it again")
+    if not count:
         raise InvalidSource(f"{path}: expected rows with pictures, found none")
     digits = len(str(len(labels) - 1))
     return [
@@ -127,21 +129,22 @@ def _named(names: Sequence[str]) -> str:
     return printable(", ".join(names)[:200])
 
 
-def _groups(path: Path, leaf: str, metadata: Any) -> Iterator[Group]:
-    first = 0
-    for number in range(metadata.num_row_groups):
-        group = metadata.row_group(number)
-        end = first + group.num_rows
-        columns = (group.column(place) for place in range(group.num_columns))
-        chunk = next(column for column in columns if column.path_in_schema == leaf)
-        most = max(MOST_UNCHECKED_BYTES, MOST_UNPACKED * chunk.total_compressed_size)
-        if chunk.total_uncompressed_size > most:
-            raise InvalidSource(
-                f"{path}: rows {first} to {end - 1}: expected pictures, which hardly pack; got "
-                f"{chunk.total_compressed_size:,} bytes that unpack to {chunk.total_uncompressed_size:,}"
-            )
-        yield Group(path, leaf, number, first, end)
-        first = end
+def _groups(path: Path, leaf: str, metadata: Any) -> list[Group]:
+    """The row groups, by what the footer says of them. What it says of single columns is not asked: pyarrow may abort.
+
+    Raises:
+        InvalidSource: there are too many rows, or they unpack to far more than the file has.
+    """
+    found = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    ends = list(accumulate((group.num_rows for group in found), initial=0))
+    if any(group.num_rows < 0 for group in found) or ends[-1] != metadata.num_rows:
+        raise InvalidSource(f"{path}: its footer does not fit its rows; write it again")
+    if ends[-1] > MOST_ROWS:
+        raise InvalidSource(f"{path}: expected at most {MOST_ROWS:,} rows, got {ends[-1]:,}; divide it into files")
+    size, unpacked = path.stat().st_size, sum(group.total_byte_size for group in found)
+    if unpacked > max(MOST_UNCHECKED_BYTES, MOST_UNPACKED * size):
+        raise InvalidSource(f"{path}: expected pictures, which hardly pack; its {size:,} bytes unpack to {unpacked:,}")
+    return [Group(path, leaf, number, first, end) for number, (first, end) in enumerate(pairwise(ends))]
 
 
 def _labels(path: Path, schema: Any, features: Mapping[str, Any], count: int) -> list[str]:
