@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,31 @@ def test_a_damaged_result_ends_with_2_and_is_named_with_the_part(shell, tmp_path
     expected = f"it.json: expected a whole result document, but {says}; it is damaged, or was edited: use it"
     assert expected in judged.stderr
     assert expected in planned.stderr
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "says"),
+    [
+        ("model_versions", None, "specification.model_versions is not a list: got nothing"),
+        ("model_versions", [{}], "specification.model_versions[0] is not text: got a mapping"),
+        (
+            "statistics",
+            {"accuracy_limit": None},
+            "specification.statistics.accuracy_limit is not a number: got nothing",
+        ),
+        ("statistics", {"ratio_limit": []}, "specification.statistics.ratio_limit is not a number: got an empty list"),
+        ("stopping", 5, "specification.stopping is not a mapping or null: got 5"),
+        ("stopping", {"limits": [1]}, "specification.stopping.limits[0] is not a mapping: got 1"),
+        ("out_of_distribution_dataset", {}, "specification.out_of_distribution_dataset is not text: got a mapping"),
+        ("controls", [{"control": "spot", "method": []}], "specification.controls[0].method is not text or null"),
+    ],
+)
+def test_a_specification_of_another_form_is_named(key, value, says):
+    damaged = document()
+    damaged["specification"] |= {key: value}
+
+    with pytest.raises(InvalidSource, match=re.escape(f"r.json: expected a whole result document, but {says}")):
+        refuse_damaged_result(damaged, "r.json")
 
 
 @pytest.fixture
