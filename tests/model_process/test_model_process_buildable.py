@@ -1,6 +1,7 @@
 """What a worker says that it can build: the names of each family, or the package that is missing."""
 
 import sys
+import tempfile
 from importlib import metadata
 from importlib.metadata import EntryPoint
 
@@ -84,6 +85,15 @@ async def test_what_a_process_of_its_own_prints_is_read():
     found = await look([sys.executable, "-c", code])
 
     assert found == {"acme": Family(("tiny",)), "timm": Family(lacks="timm", extra="worker")}
+
+
+async def test_what_packages_leave_in_the_temporary_folder_is_deleted(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    code = "import pathlib, tempfile; pathlib.Path(tempfile.gettempdir(), 'left').touch(); print('{}')"
+
+    assert await look([sys.executable, "-c", code]) == {}
+
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_packages_print_does_not_mix_with_the_families(monkeypatch, capfdbinary):
