@@ -75,6 +75,7 @@ def main() -> None:
         _make_token(page, f"{server.http_url}{PROJECT}/tokens")
         _trust_a_branch(page, f"{server.http_url}{PROJECT}/trust")
         _hold_an_audit(page, f"{server.http_url}{PROJECT}/audits/summer")
+        _keep_for_a_time(page, f"{server.http_url}{PROJECT}")
         _swap_spot(page, f"{server.http_url}{PROJECT}{SHOTS['side-by-side']}")
         asked = AskedReview.about(page, f"{server.http_url}{PROJECT}/audits/summer")
         answer_as_people_do(
@@ -129,6 +130,16 @@ def _hold_an_audit(page: Page, audit: str) -> None:
     page.get_by_role("button", name="Hold it").click()
     page.get_by_role("status").wait_for()
     _take(page, "holds", page.url)
+
+
+def _keep_for_a_time(page: Page, project: str) -> None:
+    """Take the page of retention where findings and images go after a time."""
+    page.goto(f"{project}/retention")
+    page.get_by_label("Findings").fill("180")
+    page.get_by_label("Images").fill("30")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_role("status").wait_for()
+    _take(page, "retention", page.url)
 
 
 def _erase_a_picture(page: Page, project: str) -> None:

@@ -31,6 +31,7 @@ PAGES = (
     "/tokens",
     "/trust",
     "/holds",
+    "/retention",
     f"/erase?dataset={PROJECT}/datasets/few&item=cat/0.png",
     "/trail",
     "/words",

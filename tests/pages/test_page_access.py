@@ -36,6 +36,7 @@ HOSTILE = "<img src=x onerror=alert(1)>&\"'"
         f"/{OTHER}/tokens",
         f"/{OTHER}/trust",
         f"/{OTHER}/holds",
+        f"/{OTHER}/retention",
         f"/{OTHER}/erase?dataset={OTHER}/datasets/theirs&item=hidden",
         f"/{OTHER}/trail",
         f"/{OTHER}/side-by-side?left={OTHER}/audits/kept&right={OTHER}/audits/kept",
