@@ -133,7 +133,7 @@ def test_statements_are_canonical_and_sigstore_reads_them():
         ),
         (
             {"left_out": {"\ud800": ""}},
-            "the verdict cannot be signed: a text in the verdict, or the file's name, is not",
+            "v.json: expected a verdict in JSON; it has text that is not Unicode: half of a surrogate pair",
         ),
         (
             {"outcome": "FAIL"},
