@@ -131,10 +131,10 @@ async def test_a_restored_store_has_no_id_yet_so_that_it_is_never_taken_for_the_
     assert made.store_id == "theirs"
 
 
-async def test_every_table_is_copied_but_sessions_and_the_stores_id():
+async def test_every_table_is_copied_but_sessions_workers_and_the_stores_id():
     copied = {shape.name for shape in copied_tables()}
 
-    assert set(metadata.tables) - copied == {"sessions", "sign_in_links", "store_identity"}
+    assert set(metadata.tables) - copied == {"sessions", "sign_in_links", "store_identity", "workers"}
 
 
 async def test_new_numbers_follow_those_that_came_back(server, empty, tmp_path):

@@ -16,6 +16,7 @@
     ├── DeadlineExceeded
     ├── ServiceError
     ├── OutputNotWritten
+    ├── HubError (of a hub of models)
     ├── RegistryError ─ AliasMoved, VersionChanged (of a registry of models)
     └── LocalServerError ─ ServerNotInstalled, ServerDidNotStart
 
