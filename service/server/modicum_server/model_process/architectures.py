@@ -41,11 +41,14 @@ TORCHVISION_SIZE = (224, 224)
 
 
 class ArchitectureUnknown(LookupError):
-    """A group does not have the name; `known` are the names that it has."""
+    """A group does not have the name; `known` are the names that it has, or some of them if not `complete`.
 
-    def __init__(self, name: str, known: Sequence[str]) -> None:
+    The server refuses each name that is missing in a complete list, before anything is uploaded.
+    """
+
+    def __init__(self, name: str, known: Sequence[str], *, complete: bool = True) -> None:
         super().__init__(name)
-        self.name, self.known = name, tuple(known)
+        self.name, self.known, self.complete = name, tuple(known), complete
 
 
 class Build(Protocol):

@@ -33,7 +33,8 @@ def _of_point(point: metadata.EntryPoint) -> Family:
     try:
         point.load()(NO_NAME, 2)
     except ArchitectureUnknown as error:
-        return Family(tuple(sorted(error.known)) if len(error.known) <= MOST_NAMES else None)
+        told = error.complete and len(error.known) <= MOST_NAMES
+        return Family(tuple(sorted(error.known)) if told else None)
     except ImportError as error:
         return _lacking(point.name, error)
     except Exception:

@@ -61,5 +61,5 @@ def build_cifar_resnet(name: str, class_count: int) -> nn.Module:
     """Build the network of that name; raises ArchitectureUnknown."""
     depth = name.removeprefix(PREFIX)
     if not name.startswith(PREFIX) or not depth.isdecimal() or not 8 <= int(depth) <= DEEPEST or int(depth) % 6 != 2:  # noqa: PLR2004  depth is 6n + 2
-        raise ArchitectureUnknown(name, [f"{PREFIX}{known}" for known in USUAL_DEPTHS])
+        raise ArchitectureUnknown(name, [f"{PREFIX}{known}" for known in USUAL_DEPTHS], complete=False)
     return CifarResNet((int(depth) - 2) // 6, class_count)

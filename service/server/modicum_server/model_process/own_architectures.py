@@ -18,4 +18,4 @@ def build_own(name: str, class_count: int) -> nn.Module:
     try:
         return build_cifar_resnet(name, class_count)
     except ArchitectureUnknown as error:
-        raise ArchitectureUnknown(name, (small_cnn.NAME, *error.known)) from error
+        raise ArchitectureUnknown(name, (small_cnn.NAME, *error.known), complete=False) from error
