@@ -3,6 +3,8 @@
 import os
 import pwd
 import stat
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
@@ -128,3 +130,23 @@ async def test_a_note_that_root_did_not_write_deletes_nothing(old, short_folder)
     await postgres.stop()
 
     assert precious.exists()
+
+
+def test_two_servers_that_start_first_at_once_make_one_user(monkeypatch, tmp_path):
+    """useradd lets two make one name, and the second gives it another id."""
+    made: list[pwd.struct_passwd] = []
+
+    def make(name: str) -> pwd.struct_passwd:
+        time.sleep(0.1)  # the other one comes meanwhile
+        made.append(pwd.getpwnam(SHARED_USER))
+        return made[-1]
+
+    monkeypatch.setattr(postgres_user, "TURN", tmp_path / "turn")
+    monkeypatch.setattr(postgres_user, "known_user", lambda name: made[-1] if made else None)
+    monkeypatch.setattr(postgres_user, "_made_in_turn", make)
+
+    with ThreadPoolExecutor(2) as servers:
+        users = list(servers.map(lambda _: postgres_user.postgres_user(), range(2)))
+
+    assert len(made) == 1
+    assert users[0] == users[1]

@@ -5,6 +5,8 @@ Where none can be made it is `nobody`, as in earlier releases: any process of th
 Follows no symbolic link, and changes nothing that belongs to anybody but `nobody`.
 """
 
+import contextlib
+import fcntl
 import os
 import pwd
 import shutil
@@ -26,6 +28,8 @@ MAKERS = (
     ("adduser", "-S", "-D", "-H", "-h", "/nonexistent", "-s", "/bin/false"),
 )
 PROGRAMS = "/usr/sbin:/sbin:/usr/bin:/bin"
+#: Held while the user is made: useradd gives a user that two of it make at once another id each time.
+TURN = Path("/run/modicum-postgres-user.lock")
 MAKING_SECONDS = 10.0
 #: As long as another process may hold the user database.
 LOCKED_SECONDS = 1.0
@@ -147,7 +151,27 @@ def _named(uid: int) -> pwd.struct_passwd:
 
 
 def _made(name: str) -> pwd.struct_passwd | None:
-    """Make a system user; None where that cannot be. Another process may make it at the same time."""
+    """Make a system user, unless another process did meanwhile; None where that cannot be."""
+    with _turn():
+        return known_user(name) or _made_in_turn(name)
+
+
+@contextlib.contextmanager
+def _turn() -> Iterator[None]:
+    """Let one process after the other make the user. Where no file can be locked, all go on at once."""
+    try:
+        file = os.open(TURN, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError:
+        yield
+        return
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(file)
+
+
+def _made_in_turn(name: str) -> pwd.struct_passwd | None:
     for program, *options in MAKERS:
         found = shutil.which(program, path=PROGRAMS)
         if found is None:
