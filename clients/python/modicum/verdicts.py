@@ -18,8 +18,8 @@ from modicum.gate.stopping import stopping_of
 from modicum.gate.verdict import Outcome
 from modicum.models import version_name
 from modicum.notebooks.verdicts import verdict_card
+from modicum.policy_searches import asked_arguments
 from modicum.resource_names import Named, full_filter, resource_name
-from modicum.searches import DEFAULT_THRESHOLD
 from modicum.timestamps import time_value
 from modicum.transfers import download
 from modicum.v1 import audit_service_pb2, verdict_pb2, verdict_service_pb2
@@ -202,17 +202,13 @@ class AsyncJudging:
             AuditFailed: the audit failed; `reason` says why.
         """
         read = policy_of(policy_text(Path(policy)), str(policy), today=datetime.now(UTC).date())
-        asked = dict(read.audit)
-        stopping = stopping_of(read) if asked.pop("stopping", None) else None
-        threshold = asked.pop("threshold", DEFAULT_THRESHOLD)
         audit = await AsyncAudits(self._connection).create(
             models=[model],
             dataset=dataset,
-            thresholds=[threshold],
             counterfactual=counterfactual,
             reuse=reuse,
-            stopping=stopping,
-            **asked,
+            stopping=stopping_of(read) if read.audit.get("stopping") else None,
+            **asked_arguments(read.audit),
         )
         await audit.wait()
         return await self.judge(audit, policy, baseline=baseline)

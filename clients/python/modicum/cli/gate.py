@@ -18,14 +18,13 @@ from modicum.cli.exit_codes import DONE
 from modicum.cli.outputs import checked_outputs, refuse_overwriting
 from modicum.cli.policy import policy_from
 from modicum.cli.registered import Promote, candidate_of, settle, subject_with
-from modicum.cli.requests import SearchRequest, search_request
+from modicum.cli.requests import SearchRequest
 from modicum.cli.saving import refuse_unsaved, save
 from modicum.cli.stored_baselines import baseline_in_file, baseline_path
 from modicum.cli.subjects import SubjectOptions
 from modicum.cli.verdict_outputs import VerdictOptions, exit_code_of, judged, show_verdict, verdict_outputs
 from modicum.client import Client
 from modicum.errors import DeadlineExceeded, RegistryError
-from modicum.gate.fills import Fill
 from modicum.gate.missing_classes import needs_labels
 from modicum.gate.needed import Given, refuse_unmeasurable
 from modicum.gate.policy import Policy
@@ -33,8 +32,8 @@ from modicum.gate.stopping import stopping_of
 from modicum.gate.unmeasured import unmeasured
 from modicum.gate.verdict import Verdict
 from modicum.gate.worst_spot import has_copied_spots
+from modicum.policy_searches import asked_arguments
 from modicum.registries.candidate import Candidate
-from modicum.searches import DEFAULT_THRESHOLD, SearchMethod, TargetRule
 from modicum.statistics import Statistics
 
 
@@ -167,34 +166,6 @@ def search_of(audit: Mapping[str, Any]) -> SearchRequest:
     Raises:
         InvalidArgument: a control is unknown.
     """
-    named, usual = audit.get("controls"), options.MethodOptions()
-    return search_request(
-        options.SearchOptions(
-            threshold=_listed(audit.get("threshold", DEFAULT_THRESHOLD)),
-            passes=audit.get("passes", 0),
-            fill=Fill(audit.get("fill", Fill.MEAN)),
-            seed=audit.get("seed", 0),
-        ),
-        options.MethodOptions(
-            method=SearchMethod(audit.get("method", usual.method)),
-            pixels_per_step=audit.get("pixels_per_step", usual.pixels_per_step),
-            fraction=audit.get("fraction", usual.fraction),
-            target=[TargetRule(one) for one in _listed(audit.get("target", usual.target))],
-        ),
-        options.ControlOptions(
-            control=named,
-            no_controls=named is not None and not named,
-            pixel_subsets=audit.get("pixel_subsets"),
-            pixel_subsets_method=_method(audit.get("pixel_subsets_method")),
-        ),
-        options.RunOptions(sample=audit.get("sample", 0), device=audit.get("device", "auto")),
-        statistics=Statistics(level=audit.get("level"), alpha=audit.get("alpha")),
-    )
-
-
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
-
-
-def _method(name: str | None) -> SearchMethod | None:
-    return None if name is None else SearchMethod(name)
+    arguments = asked_arguments(audit)
+    statistics = Statistics(level=arguments.pop("level"), alpha=arguments.pop("alpha"))
+    return SearchRequest(**arguments, matched=False, statistics=statistics)
