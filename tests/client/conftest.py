@@ -1,5 +1,8 @@
 """Fixtures of the client's tests: a scripted service, and clients of it."""
 
+import os
+import subprocess
+
 import pytest
 from modicum import Client, connection
 from modicum.retrying import CALLS_TO_KNOWN_SERVER, Backoff
@@ -43,3 +46,28 @@ def address(script):
 def client(address, quick_retries):
     with Client(address, token="secret", timeout_seconds=60) as client:
         yield client
+
+
+@pytest.fixture
+def gate_shell(tmp_path, address, forked_modicum):
+    """Runs a line of bash, in which `modicum` is the command, in a folder with images, weights and a policy."""
+    (tmp_path / "photos" / "cat").mkdir(parents=True)
+    (tmp_path / "photos" / "cat" / "a.jpg").write_bytes(b"a")
+    (tmp_path / "w.safetensors").write_bytes(b"w")
+    (tmp_path / "labels.txt").write_text("cat\ndog\n")
+    audit = "{threshold: 0.9, passes: 300, seed: 7, controls: [spot], level: 0.99}"
+    (tmp_path / "modicum.yaml").write_text(f"version: 1\naudit: {audit}\n")
+
+    def run(line):
+        environment = {**os.environ, "MODICUM_ADDRESS": address}
+        return subprocess.run(
+            ["bash", "-c", f'modicum() {{ {forked_modicum} "$@"; }}; {line}'],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+
+    return run

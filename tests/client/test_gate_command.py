@@ -1,9 +1,7 @@
 """`modicum gate` as a shell sees it: it audits as the policy asks, judges, and ends with the verdict."""
 
 import json
-import os
 import re
-import subprocess
 
 import grpc
 import pytest
@@ -21,36 +19,11 @@ SPOTS = {
 }
 
 
-@pytest.fixture
-def shell(tmp_path, address, forked_modicum):
-    """Runs a line of bash, in which `modicum` is the command, in a folder with images, weights and a policy."""
-    (tmp_path / "photos" / "cat").mkdir(parents=True)
-    (tmp_path / "photos" / "cat" / "a.jpg").write_bytes(b"a")
-    (tmp_path / "w.safetensors").write_bytes(b"w")
-    (tmp_path / "labels.txt").write_text("cat\ndog\n")
-    audit = "{threshold: 0.9, passes: 300, seed: 7, controls: [spot], level: 0.99}"
-    (tmp_path / "modicum.yaml").write_text(f"version: 1\naudit: {audit}\n")
-
-    def run(line):
-        environment = {**os.environ, "MODICUM_ADDRESS": address}
-        return subprocess.run(
-            ["bash", "-c", f'modicum() {{ {forked_modicum} "$@"; }}; {line}'],
-            cwd=tmp_path,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=300,
-        )
-
-    return run
-
-
 @pytest.mark.parametrize(("name", "code"), [("clean", 0), ("planted", 1), ("open", 4)])
-def test_the_gate_audits_as_the_policy_asks_and_ends_with_the_verdict(shell, script, name, code):
+def test_the_gate_audits_as_the_policy_asks_and_ends_with_the_verdict(gate_shell, script, name, code):
     succeeded(script, document(spots=SPOTS[name], level=0.99, seed=7))
 
-    ended = shell(f"{GATE} | head -1; exit ${{PIPESTATUS[0]}}")
+    ended = gate_shell(f"{GATE} | head -1; exit ${{PIPESTATUS[0]}}")
 
     assert ended.returncode == code, ended.stderr
     asked = script.calls["CreateAudit"][0].audit.specification
@@ -58,7 +31,7 @@ def test_the_gate_audits_as_the_policy_asks_and_ends_with_the_verdict(shell, scr
     assert [plan.control for plan in asked.controls] == [search_pb2.CONTROL_SPOT]
 
 
-def test_a_rule_of_each_class_is_judged_by_the_labels_of_the_report(shell, script, tmp_path):
+def test_a_rule_of_each_class_is_judged_by_the_labels_of_the_report(gate_shell, script, tmp_path):
     measured = {"accuracy": share(180, 200, groups={"0": share(90, 100)})}
     result = document(measured, spots=CLEAN, level=0.99, seed=7)
     result["models"][0]["class_labels"] = ["cat", "dog"]
@@ -68,30 +41,30 @@ def test_a_rule_of_each_class_is_judged_by_the_labels_of_the_report(shell, scrip
     with (tmp_path / "modicum.yaml").open("a") as policy:
         policy.write("rules: {accuracy: {min: 0.3, classes: all}}\n")
 
-    ended = shell(GATE)
+    ended = gate_shell(GATE)
 
     assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
-def test_images_of_which_none_can_be_measured_are_refused(shell, script):
+def test_images_of_which_none_can_be_measured_are_refused(gate_shell, script):
     succeeded(script, unmeasured())
 
-    assert shell(GATE).returncode == 5
+    assert gate_shell(GATE).returncode == 5
 
 
-def test_an_audit_that_fails_is_not_completed(shell, script):
+def test_an_audit_that_fails_is_not_completed(gate_shell, script):
     script.watches = [([(3, "FAILED")], "end")] * 3
 
-    assert shell(GATE).returncode == 3
+    assert gate_shell(GATE).returncode == 3
 
 
-def test_a_rule_that_needs_labels_is_refused_before_anything_is_uploaded(shell, script, tmp_path):
+def test_a_rule_that_needs_labels_is_refused_before_anything_is_uploaded(gate_shell, script, tmp_path):
     (tmp_path / "photos" / "cat" / "a.jpg").rename(tmp_path / "photos" / "a.jpg")
     (tmp_path / "photos" / "cat").rmdir()
     with (tmp_path / "modicum.yaml").open("a") as policy:
         policy.write("rules:\n  accuracy: {min: 0.8}\n")
 
-    ended = shell(GATE)
+    ended = gate_shell(GATE)
 
     assert ended.returncode == 2
     assert "modicum.yaml:4:3: accuracy needs labels, but no image has one" in ended.stderr
@@ -100,45 +73,45 @@ def test_a_rule_that_needs_labels_is_refused_before_anything_is_uploaded(shell, 
 
 @pytest.mark.parametrize("rule", ["object-share-median", "object-share-excess-median"])
 def test_a_rule_about_objects_is_refused_before_anything_is_uploaded_without_boxes_and_masks(
-    shell, script, tmp_path, rule
+    gate_shell, script, tmp_path, rule
 ):
     with (tmp_path / "modicum.yaml").open("a") as policy:
         policy.write(f"rules:\n  {rule}: {{min: 0}}\n")
 
-    ended = shell(GATE)
+    ended = gate_shell(GATE)
 
     assert ended.returncode == 2
     assert f"modicum.yaml:4:3: {rule} needs boxes or masks, but no image has any: audit with --boxes" in ended.stderr
     assert script.calls["CreateDataset"] == []
 
 
-def test_a_rule_about_objects_is_judged_where_an_image_has_boxes(shell, script, tmp_path):
+def test_a_rule_about_objects_is_judged_where_an_image_has_boxes(gate_shell, script, tmp_path):
     (tmp_path / "boxes.csv").write_text("file,left,top,right,bottom\ncat/a.jpg,0,0,8,8\n")
     with (tmp_path / "modicum.yaml").open("a") as policy:
         policy.write("rules:\n  object-share-median: {min: 0.5}\n")
     measured = share(80, 100)
     succeeded(script, document({"object_share_median": measured}, spots=SPOTS["clean"], level=0.99, seed=7))
 
-    ended = shell(f"{GATE} --boxes boxes.csv --json")
+    ended = gate_shell(f"{GATE} --boxes boxes.csv --json")
 
     (rule,) = [one for one in json.loads(ended.stdout)["rules"] if one["id"] == "object-share-median"]
     assert rule["outcome"] == "PASS"
 
 
-def test_a_wrong_policy_ends_the_gate_before_any_call(shell, script, tmp_path):
+def test_a_wrong_policy_ends_the_gate_before_any_call(gate_shell, script, tmp_path):
     (tmp_path / "modicum.yaml").write_text("version: 1\naudit: {treshold: 0.9}\n")
 
-    ended = shell(GATE)
+    ended = gate_shell(GATE)
 
     assert ended.returncode == 2
     assert "modicum.yaml:2:9: unknown key 'treshold'; did you mean 'threshold'?" in ended.stderr
     assert script.calls == {}
 
 
-def test_the_gate_stores_its_verdict_where_it_is_asked_to(shell, script):
+def test_the_gate_stores_its_verdict_where_it_is_asked_to(gate_shell, script):
     succeeded(script, document(spots=SPOTS["clean"], level=0.99, seed=7))
 
-    ended = shell(f"{GATE} --save --json")
+    ended = gate_shell(f"{GATE} --save --json")
 
     (asked,) = script.calls["JudgeAudit"]
     assert ended.returncode == 0, ended.stderr
@@ -149,41 +122,41 @@ def test_the_gate_stores_its_verdict_where_it_is_asked_to(shell, script):
     assert asked.request_id
 
 
-def test_nothing_is_stored_without_being_asked(shell, script):
+def test_nothing_is_stored_without_being_asked(gate_shell, script):
     succeeded(script, document(spots=SPOTS["clean"], level=0.99, seed=7))
 
-    assert shell(GATE).returncode == 0
+    assert gate_shell(GATE).returncode == 0
     assert script.calls["JudgeAudit"] == []
 
 
 @pytest.mark.parametrize(("name", "code"), [("clean", 2), ("planted", 1)])
-def test_a_verdict_that_was_not_stored_is_told_and_never_hides_a_failure(shell, script, name, code):
+def test_a_verdict_that_was_not_stored_is_told_and_never_hides_a_failure(gate_shell, script, name, code):
     succeeded(script, document(spots=SPOTS[name], level=0.99, seed=7))
     script.steps["JudgeAudit"] = [(grpc.StatusCode.PERMISSION_DENIED, "ROLE_INSUFFICIENT", {})]
 
-    ended = shell(f"{GATE} --save")
+    ended = gate_shell(f"{GATE} --save")
 
     assert ended.returncode == code
     assert "[ROLE_INSUFFICIENT]" in ended.stderr
     assert "stored as" not in ended.stderr
 
 
-def test_a_server_that_comes_to_another_outcome_is_no_pass(shell, script):
+def test_a_server_that_comes_to_another_outcome_is_no_pass(gate_shell, script):
     succeeded(script, document(spots=SPOTS["clean"], level=0.99, seed=7))
     script.verdict.outcome = verdict_pb2.Verdict.OUTCOME_INCONCLUSIVE
 
-    ended = shell(f"{GATE} --save")
+    ended = gate_shell(f"{GATE} --save")
 
     assert ended.returncode == 3
     assert "the server stored INCONCLUSIVE" in ended.stderr
 
 
-def test_the_server_stores_the_verdict_on_the_version_that_was_judged(shell, script):
+def test_the_server_stores_the_verdict_on_the_version_that_was_judged(gate_shell, script):
     script.reports[audit_service_pb2.REPORT_FORMAT_JSON] = succeeded(
         script, document(spots=SPOTS["clean"], level=0.99, seed=7)
     )
 
-    ended = shell("modicum judge a --version m --save")
+    ended = gate_shell("modicum judge a --version m --save")
 
     assert "[" not in ended.stderr
     assert script.calls["JudgeAudit"][0].model_version == VERSION
@@ -197,37 +170,37 @@ def test_the_server_stores_the_verdict_on_the_version_that_was_judged(shell, scr
         ("modicum judge a --save", ["verdicts/v"]),
     ],
 )
-def test_commands_say_where_to_look_if_the_server_says_where_its_pages_are(shell, script, words, names):
+def test_commands_say_where_to_look_if_the_server_says_where_its_pages_are(gate_shell, script, words, names):
     script.pages = "http://127.0.0.1:7401"
     json_report = audit_service_pb2.REPORT_FORMAT_JSON
     script.reports[json_report] = succeeded(script, document(spots=SPOTS["clean"], level=0.99, seed=7))
 
-    ended = shell(words.replace("--quiet ", ""))
+    ended = gate_shell(words.replace("--quiet ", ""))
 
     looked = re.findall(r"look: http://127\.0\.0\.1:7401/projects/default/(\S+)", ended.stderr)
     assert looked == names, ended.stderr
 
 
 @pytest.mark.parametrize("pages", ["", "file:///etc/passwd", "javascript:alert(1)", "http://a b"])
-def test_commands_say_no_address_that_is_none(shell, script, pages):
+def test_commands_say_no_address_that_is_none(gate_shell, script, pages):
     script.pages = pages
     succeeded(script, document(spots=SPOTS["clean"], level=0.99, seed=7))
 
-    assert "look:" not in shell("modicum audits watch a").stderr
+    assert "look:" not in gate_shell("modicum audits watch a").stderr
 
 
-def test_a_policy_that_compares_with_a_file_cannot_be_stored(shell, script, tmp_path):
+def test_a_policy_that_compares_with_a_file_cannot_be_stored(gate_shell, script, tmp_path):
     with (tmp_path / "modicum.yaml").open("a") as policy:
         policy.write("baseline: {file: main.json}\n")
 
     for command in (f"{GATE} --save", "modicum judge some-audit --save"):
-        ended = shell(command)
+        ended = gate_shell(command)
         assert ended.returncode == 2
         assert "--save: modicum.yaml compares with a file" in ended.stderr
 
 
-def test_a_verdict_on_a_file_cannot_be_stored(shell):
-    ended = shell("modicum judge result.json --save")
+def test_a_verdict_on_a_file_cannot_be_stored(gate_shell):
+    ended = gate_shell("modicum judge result.json --save")
 
     assert ended.returncode == 2
     assert "--save: expected the name of an audit, got the file result.json" in ended.stderr

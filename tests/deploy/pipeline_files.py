@@ -20,6 +20,7 @@ KSERVE = CI / "kserve" / "verify.yaml"
 _SECOND_DOCUMENT = "\n---\n"
 _EXPRESSION = re.compile(r"\$\{\{ inputs\.([\w-]+) \}\}")
 _GROOVY_SCRIPT = re.compile(r"sh '''(.*?)'''", re.DOTALL)
+_GROOVY_PARAMETER = re.compile(r"string\(name: '(\w+)'.*?defaultValue: '([^']*)'\)", re.DOTALL)
 _INPUT = re.compile(r"\$\[\[ inputs\.(\w+) \]\]")
 
 
@@ -68,6 +69,11 @@ def gitlab_job(**given: str) -> Mapping[str, Any]:
 def jenkins_steps() -> list[Step]:
     """The scripts of the Jenkinsfile. Groovy joins lines at a backslash."""
     return [Step(script.replace("\\\n", "")) for script in _GROOVY_SCRIPT.findall(JENKINSFILE.read_text())]
+
+
+def jenkins_defaults() -> Mapping[str, str]:
+    """The parameters of the Jenkinsfile, with their defaults."""
+    return dict(_GROOVY_PARAMETER.findall(JENKINSFILE.read_text()))
 
 
 def argo_step(**given: str) -> Step:
