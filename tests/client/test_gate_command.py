@@ -5,6 +5,7 @@ import re
 
 import grpc
 import pytest
+from modicum.errors import PolicyError
 from modicum.v1 import audit_service_pb2, search_pb2, verdict_pb2
 
 from tests.client.test_exit_codes_through_pipes import succeeded, unmeasured
@@ -215,3 +216,22 @@ def test_the_client_lets_one_version_of_an_audit_be_judged_alone(client, script,
 
     alone, together = script.calls["JudgeAudit"]
     assert (alone.model_version, together.model_version) == ("projects/default/models/net/versions/2", "")
+
+
+@pytest.mark.parametrize("line", ["audit: {controls: [transfer]}", "rules: {transfer-class-kept-share: {min: 0.5}}"])
+def test_what_one_version_cannot_have_is_refused_before_anything_is_uploaded(gate_shell, script, tmp_path, line):
+    (tmp_path / "modicum.yaml").write_text(f"version: 1\n{line}\n")
+
+    ended = gate_shell(GATE)
+
+    assert ended.returncode == 2
+    assert "needs another version in the same audit, but the gate audits one: audit both with" in ended.stderr
+    assert script.calls["CreateDataset"] == script.calls["CreateModelVersion"] == []
+
+
+def test_the_client_refuses_what_one_version_cannot_have_before_it_asks_for_an_audit(client, script, tmp_path):
+    (tmp_path / "gate.yaml").write_text("version: 1\nrules: {review: {expect: [SEEN]}}\n")
+
+    with pytest.raises(PolicyError, match="review needs a blind review, and a new audit has none"):
+        client.gate("m", "photos", tmp_path / "gate.yaml")
+    assert script.calls["CreateAudit"] == []

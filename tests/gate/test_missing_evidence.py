@@ -1,11 +1,17 @@
 """Rules that need what the audited images do not have: a preset's are left out, and those of the policy are refused."""
 
+from dataclasses import replace
+from functools import partial
+
 import pytest
 from modicum.errors import PolicyError
+from modicum.gate.needed import Given, refuse_several_versions, refuse_unmeasurable
 
 from tests.gate.documents import document, share, verdict
+from tests.gate.test_policy import policy
 
 NO_SPOT = "rules:\n  spot: off\n"
+ALL_GIVEN = Given(labels=True, counterfactuals=True, objects=True)
 
 
 def test_a_rule_of_its_own_that_needs_a_counterfactual_set_refuses_a_result_without_one():
@@ -129,3 +135,73 @@ def test_a_rule_of_its_own_about_labels_refuses_a_sample_in_which_no_image_has_o
 
     with pytest.raises(PolicyError, match=r"^modicum.yaml:4:3: accuracy needs labels, but no image has one"):
         verdict(f"{NO_SPOT}  accuracy: {{min: 0}}", sample)
+
+
+NO_LABELS = {"name": "projects/default/datasets/photos", "labelled": 0, "audited": 200}
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "shortcut: {expect: [NONE_SEEN]}",
+        "counterfactual: {expect: [ACCURACY_HOLDS, INCONCLUSIVE]}",
+        "mitigation: {expect: [MITIGATED]}",
+        "subset-fraction-median-correct: {min: 0.1}",
+        "subset-fraction-upper-quartile-incorrect: {max: 0.5}",
+        "counterfactual-accuracy: {min: 0.1}",
+    ],
+)
+def test_a_rule_of_its_own_that_looks_at_correctness_refuses_images_without_labels(rule):
+    given = document(dataset=NO_LABELS)
+    given["specification"]["counterfactual_dataset"] = "projects/default/datasets/without-mark"
+
+    with pytest.raises(PolicyError, match=rf"^modicum.yaml:4:3: {rule.partition(':')[0]} needs labels, but no image"):
+        verdict(f"{NO_SPOT}  {rule}", given)
+
+
+@pytest.mark.parametrize("rule", ["subset-fraction-median: {min: 0}", "counterfactual-changed-share: {max: 0.9}"])
+def test_other_rules_need_no_labels(rule):
+    given = document({"subset_fraction_median": share(20, 200)}, dataset=NO_LABELS)
+    given["specification"]["counterfactual_dataset"] = "projects/default/datasets/without-mark"
+
+    assert verdict(f"{NO_SPOT}  {rule}", given).outcome
+
+
+@pytest.mark.parametrize(
+    ("rule", "needs"),
+    [
+        ("mitigation: {expect: [MITIGATED]}", "an ensemble beside its members, but the gate audits one version: audit"),
+        ("transfer: {expect: [PATTERN]}", "another version in the same audit, but the gate audits one: audit both"),
+        ("transfer-class-kept-share: {min: 0.5}", "another version in the same audit"),
+        ("subset-fraction-ratio: {min: 0.5}", "another version in the same audit"),
+        ("accuracy-difference: {min: 0.1}", "another version in the same audit"),
+        ("review: {expect: [SEEN]}", "a blind review, and a new audit has none: draw one with `modicum reviews create"),
+    ],
+)
+def test_before_an_audit_of_one_version_rules_of_its_own_that_need_more_are_refused(rule, needs):
+    asked = policy(f"preset: strict\nrules:\n  {rule}")
+
+    for refuse in (refuse_several_versions, partial(refuse_unmeasurable, given=ALL_GIVEN)):
+        with pytest.raises(PolicyError) as refused:
+            refuse(asked)
+        assert str(refused.value).startswith(f"modicum.yaml:4:3: {rule.partition(':')[0]} needs {needs}")
+
+
+def test_every_problem_of_a_policy_is_named_before_an_audit():
+    asked = policy(
+        "audit:\n  controls: ['transfer:8', spot]\nrules:\n  review: {expect: [SEEN]}\n  accuracy: {min: 0.8}\n"
+    )
+
+    with pytest.raises(PolicyError) as refused:
+        refuse_unmeasurable(asked, replace(ALL_GIVEN, labels=False))
+
+    transfer, review, accuracy = str(refused.value).splitlines()
+    assert transfer.startswith("modicum.yaml:3:13: audit.controls: transfer needs another version in the same audit")
+    assert review.startswith("modicum.yaml:5:3: review needs a blind review")
+    assert accuracy.startswith("modicum.yaml:6:3: accuracy needs labels")
+
+
+def test_rules_of_a_preset_and_those_of_another_data_set_refuse_no_audit():
+    strict = policy("preset: strict\nrules:\n  transfer: {expect: [PATTERN], dataset: other}\n")
+
+    refuse_unmeasurable(strict, Given(labels=False, counterfactuals=False, objects=False))

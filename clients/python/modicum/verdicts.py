@@ -12,6 +12,7 @@ from modicum.connection import Connection, new_request_id
 from modicum.datasets import Dataset
 from modicum.errors import InvalidArgument
 from modicum.frames import rules_frame
+from modicum.gate.needed import refuse_several_versions
 from modicum.gate.policy import Level
 from modicum.gate.policy_file import policy_of, policy_text
 from modicum.gate.stopping import stopping_of
@@ -196,12 +197,14 @@ class AsyncJudging:
             reuse: use the stored result of an identical audit, if there is one.
 
         Raises:
-            PolicyError: the policy is not valid, or the extra is missing.
+            PolicyError: the policy is not valid, a rule needs more than one version or a blind review, or the extra is
+                missing.
             NotFound: the model, the data set or the baseline does not exist.
             ModelRejected, DataRefused: model and data do not fit together.
             AuditFailed: the audit failed; `reason` says why.
         """
         read = policy_of(policy_text(Path(policy)), str(policy), today=datetime.now(UTC).date())
+        refuse_several_versions(read)
         audit = await AsyncAudits(self._connection).create(
             models=[model],
             dataset=dataset,

@@ -185,7 +185,10 @@ class Waiver:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """A whole policy. `rules` are those of the preset and its own, without those that are off."""
+    """A whole policy. `rules` are those of the preset and its own, without those that are off.
+
+    `controls_mark` is where `audit.controls` stands; None without it.
+    """
 
     file: str
     digest: str
@@ -198,6 +201,7 @@ class Policy:
     rules: tuple[Rule, ...] = ()
     accept: tuple[Acceptance, ...] = ()
     waivers: tuple[Waiver, ...] = ()
+    controls_mark: Mark | None = None
 
     @property
     def least_passes(self) -> int:

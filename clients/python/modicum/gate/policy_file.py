@@ -241,6 +241,7 @@ def _policy(marked: Marked, digest: str) -> Policy:
         rules=tuple(_rules(marked)),
         accept=tuple(_acceptance(marked, index, one) for index, one in enumerate(given.get("accept", ()))),
         waivers=tuple(_waiver(marked, index, one) for index, one in enumerate(given.get("waivers", ()))),
+        controls_mark=marked.value_mark(("audit", "controls")) if "controls" in given.get("audit", {}) else None,
         **options,
     )
 
