@@ -10,20 +10,12 @@ import pytest
 from modicum.v1 import audit_pb2
 
 from tests.client.test_mitigation_results import CHECK
+from tests.readers import READERS
 
 ENSEMBLE = "ensemble check photos --member a --member b --quiet"
 AUDIT = "audit photos --weights w.safetensors --architecture torchvision:resnet18 --input imagenet"
 AUDIT += " --labels labels.txt --quiet"
 VERSION = "projects/default/models/m/versions/1"
-#: What a shell may do with the output of a command; `%s` is the command.
-READERS = {
-    "a reader that leaves at once": "%s | true; exit ${PIPESTATUS[0]}",
-    "the first line alone": "%s | head -1; exit ${PIPESTATUS[0]}",
-    "messages and results to a reader that leaves": "%s 2>&1 | true; exit ${PIPESTATUS[0]}",
-    "no stdout": "%s >&-",
-    "neither stdout nor stderr": "%s >&- 2>&-",
-    "a full disk": "%s >/dev/full",
-}
 
 
 @pytest.fixture

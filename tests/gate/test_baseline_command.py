@@ -6,6 +6,7 @@ import pytest
 from modicum.gate.baseline_file import baseline_side
 
 from tests.gate.documents import image, with_rows
+from tests.readers import READERS
 
 POLICY = """version: 1
 baseline: {file: main.json}
@@ -40,8 +41,8 @@ def update(shell, tmp_path):
         (tmp_path / f"{name}.json").write_text(json.dumps(one))
     assert shell("modicum baseline update same.json --reason 'the first'").returncode == 0
 
-    def run(line):
-        return shell(f"modicum baseline update {line}")
+    def run(line, reader="%s"):
+        return shell(reader % f"modicum baseline update {line}")
 
     return run
 
@@ -89,6 +90,17 @@ def test_only_a_result_that_passes_becomes_the_baseline(update, tmp_path, line, 
     assert says in ended.stderr
     expected = baseline_side(RESULTS[line.split(".")[0]]).digest if code == 0 else before["digest"]
     assert kept(tmp_path)["digest"] == expected
+
+
+@pytest.mark.long_after(1)
+@pytest.mark.parametrize("reader", READERS.values(), ids=READERS)
+def test_what_became_of_the_baseline_is_the_exit_code_whatever_reads_it(update, tmp_path, reader):
+    lines = {"larger.json": 0, "smaller.json": 1, "a-little-smaller.json --reason no": 4, "elsewhere.json": 2}
+
+    for line, code in lines.items():
+        ended = update(line, reader)
+        assert ended.returncode == code, ended.stderr
+        (tmp_path / "main.json").write_text(json.dumps(RESULTS["same"]))
 
 
 def test_a_baseline_file_and_the_report_that_it_was_made_of_give_one_verdict(update, shell, tmp_path):

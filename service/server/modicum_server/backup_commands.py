@@ -12,7 +12,7 @@ import typer
 from pydantic import SecretStr
 
 from modicum_server.amount_options import Rate, rate_of
-from modicum_server.command_parts import NOT_COMPLETED, USAGE, end, settings_with
+from modicum_server.command_parts import NOT_COMPLETED, USAGE, end, say, settings_with
 from modicum_server.database_option import Data, store_settings
 from modicum_server.settings import Settings
 from modicum_server.usecases.verifying import State, Throttle, verify
@@ -87,7 +87,7 @@ async def _back_up(folder: Path, settings: Settings, throttle: Throttle) -> int:
     async with open_store(url) as store:
         await note_backup(store, made, digest)
     _say(folder, made)
-    typer.echo(f"SHA-256 {digest}")
+    say(f"SHA-256 {digest}")
     return len(made.damaged)
 
 
@@ -140,7 +140,7 @@ async def _verify(settings: Settings, made: "Backup", digest: str, shown: "View"
                 lost += [one] if one.state in LOST else []
     for one in lost:
         shown.say(f"{one.state:<10}  {one.digest}")
-    typer.echo(f"restored and verified: {done:,} artifacts, {len(lost):,} missing or damaged")
+    say(f"restored and verified: {done:,} artifacts, {len(lost):,} missing or damaged")
     return len(lost) + flawed
 
 
@@ -184,10 +184,10 @@ def _show(shown: "View") -> "Show":
 def _say(folder: Path, made: "Backup") -> None:
     """Print what a backup is of, and what is damaged in it."""
     for one in made.damaged:
-        typer.echo(f"{one.state:<10}  {one.digest}")
+        say(f"{one.state:<10}  {one.digest}")
     rows, held = sum(table.rows for table in made.tables), made.artifacts
-    typer.echo(f"{folder}: as of {made.create_time:%Y-%m-%d %H:%M:%S %Z}, release {made.release}, schema {made.schema}")
-    typer.echo(
+    say(f"{folder}: as of {made.create_time:%Y-%m-%d %H:%M:%S %Z}, release {made.release}, schema {made.schema}")
+    say(
         f"{rows:,} rows, {held.count:,} artifacts ({held.total_bytes / MEBIBYTE:,.1f} MiB), "
         f"{len(made.damaged):,} of them missing or damaged"
     )

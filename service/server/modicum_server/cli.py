@@ -15,7 +15,7 @@ import typer
 from pydantic import ValidationError
 
 from modicum_server import backup_commands, collect_command, token_commands, trail_commands, verify_command
-from modicum_server.command_parts import NOT_COMPLETED, USAGE, Command, Group, end, settings_with
+from modicum_server.command_parts import NOT_COMPLETED, USAGE, Command, Group, end, say, settings_with
 from modicum_server.errors import DependencyUnavailable, ModicumError
 from modicum_server.logs import log_as_json, log_for_people
 from modicum_server.processes.file_limits import raise_open_files
@@ -195,7 +195,7 @@ def selftest(
         from modicum_server.selftest.command import run
     except ImportError as error:
         end(USAGE, f"the self-test needs more packages ({error}); install them: pip install 'modicum-server[selftest]'")
-    raise SystemExit(run(seed, say=typer.echo))
+    raise SystemExit(run(seed, say=say))
 
 
 app.command("verify", cls=Command)(verify_command.verify)

@@ -1,6 +1,8 @@
-"""What the commands of `modicum-server` share: how they list --help, read the settings, and end with a message."""
+"""What the commands of `modicum-server` share: how they list --help, read the settings, print and end."""
 
-from typing import Any, NoReturn
+import os
+import sys
+from typing import Any, NoReturn, TextIO
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -38,7 +40,35 @@ def settings_with(**given: Any) -> Settings:
     return Settings(**{name: value for name, value in given.items() if value is not None})
 
 
+def say(text: str) -> None:
+    """Print a line to stdout, for a command whose exit code is a verdict: printing never changes it.
+
+    Where the reader left, this line and all later ones are discarded. Another failure is also told on stderr.
+    """
+    try:
+        typer.echo(text)
+    except BrokenPipeError:
+        _discard(sys.stdout)
+    except OSError as error:
+        _discard(sys.stdout)
+        _tell(f"stdout could not be written: {error.strerror}; the exit code holds all the same")
+
+
 def end(code: int, message: str) -> NoReturn:
-    """End the command with a message on stderr."""
-    typer.echo(message, err=True)
+    """End the command with a message on stderr, if somebody reads that."""
+    _tell(message)
     raise SystemExit(code)
+
+
+def _tell(message: str) -> None:
+    try:
+        typer.echo(message, err=True)
+    except OSError:
+        _discard(sys.stderr)
+
+
+def _discard(stream: TextIO) -> None:
+    """Send what the stream still holds, and all that follows, to /dev/null."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, stream.fileno())
+    os.close(null)

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from contextlib import aclosing
 from datetime import datetime
 
-import typer
-
+from modicum_server.command_parts import say
 from modicum_server.domain.trail import Seal
 from modicum_server.ports import Store
 from modicum_server.usecases.trail_verifying import Checked, Flaw, FlawKind, verify_trail
@@ -24,9 +23,9 @@ async def trail_has_flaws(store: Store, *, known_heads: Sequence[Seal] = (), now
     async with aclosing(verify_trail(store, checked, known_heads=known_heads, now=now)) as flaws:
         async for flaw in flaws:
             counts[flaw.kind] += 1
-            typer.echo(_row(flaw))
+            say(_row(flaw))
     kinds = ", ".join(f"{counts[kind]:,} {kind.lower()}" for kind in FlawKind)
-    typer.echo(f"{checked.entries:,} entries of the trail in {checked.chains:,} chains: {kinds}")
+    say(f"{checked.entries:,} entries of the trail in {checked.chains:,} chains: {kinds}")
     return bool(counts)
 
 

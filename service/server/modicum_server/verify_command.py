@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from modicum_server.amount_options import Rate, rate_of
-from modicum_server.command_parts import NOT_COMPLETED, USAGE, end
+from modicum_server.command_parts import NOT_COMPLETED, USAGE, end, say
 from modicum_server.database_option import Data, store_settings
 from modicum_server.domain.digests import is_digest
 from modicum_server.domain.trail import Seal
@@ -78,10 +78,10 @@ def verify(
     except (Stopped, DependencyUnavailable) as early:
         if not seen.counts and isinstance(early, DependencyUnavailable):
             raise
-        typer.echo(_summary(seen.counts))
+        say(_summary(seen.counts))
         end(NOT_COMPLETED, f"{early}; go on with: {rest_command(seen.last, rate, data)}")
     counts = seen.counts
-    typer.echo(_summary(counts))
+    say(_summary(counts))
     if flawed or any(counts[state] for state in HARM):
         raise SystemExit(DAMAGED)
 
@@ -148,13 +148,13 @@ async def _run(settings: Settings, seen: Seen, bytes_per_second: float | None) -
         await store.require_schema()
         artifacts = open_artifact_store(settings.artifacts_url)
         await refuse_mixed_stores(store, artifacts, settings)
-        typer.echo(ROW.format("STATE", "DIGEST", "BYTES", "HELD BY"))
+        say(ROW.format("STATE", "DIGEST", "BYTES", "HELD BY"))
         checks = verified(store, artifacts, after=seen.last, bytes_per_second=bytes_per_second, sleep=pause)
         async with aclosing(checks) as found:
             async for one in found:
                 seen.note(one)
                 if one.state is not State.WHOLE:
-                    typer.echo(_row(one))
+                    say(_row(one))
                 await pause(0.0)  # a signal is heeded also where there are no bytes to read
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from modicum.cli import options
-from modicum.cli.consoles import print_error, print_text, stdout
+from modicum.cli.consoles import print_error, print_text, printing, stdout
 from modicum.cli.documents import Findings, read_baseline, refuse_edited, with_findings
 from modicum.cli.exit_codes import INCONCLUSIVE, VIOLATED
 from modicum.cli.judge import result_named
@@ -72,4 +72,5 @@ def update(
         raise typer.Exit(VIOLATED if refused.outcome is Outcome.FAIL else INCONCLUSIVE)
     written = baseline_document(baseline_side(document), reason=reason)
     write_file(file, json.dumps(written, indent=1, sort_keys=True).encode() + b"\n")
-    print_text(stdout(), f"wrote {file}, sha256:{written['digest']}")
+    with printing():
+        print_text(stdout(), f"wrote {file}, sha256:{written['digest']}")
