@@ -15,7 +15,7 @@ from modicum.cli.counterfactuals import Counterfactuals, checked_counterfactuals
 from modicum.cli.ends import Ends, watched_to_its_end
 from modicum.cli.exit_codes import INTERRUPTED
 from modicum.cli.known_labels import refuse_unknown_labels
-from modicum.cli.outputs import Output, checked_outputs, write_outputs
+from modicum.cli.outputs import NOTHING_WRITTEN, Output, Written, checked_outputs, settle_outputs, write_outputs
 from modicum.cli.progress import View, say_files, upload_progress, view
 from modicum.cli.registered import candidate_of, subject_with
 from modicum.cli.requests import (
@@ -103,8 +103,9 @@ def audit(
         if output.as_json:
             print_json(found.document)
         else:
-            _print_result(found, () if found.cut else request.outputs, verbose=verbose)
+            _print_result(found, verbose=verbose)
     refuse_unmeasured(found.result)
+    settle_outputs(found.written)
     if found.cut:
         raise DeadlineExceeded(found.cut, reason="BUDGET_SPENT")
 
@@ -145,7 +146,7 @@ class Measured:
     """What an audit gave: its result, its version, its document, and its name.
 
     With a baseline to compare with, the document has its rows. `baseline` is the report of one that the server holds.
-    `cut` says what a budget left out of this after the result, or is empty.
+    `cut` says what a budget left out of this after the result, or is empty. `written` are the request's outputs.
     """
 
     result: Result
@@ -154,6 +155,7 @@ class Measured:
     audit: str
     baseline: Mapping[str, Any] | None = None
     cut: str = ""
+    written: Written = NOTHING_WRITTEN
 
 
 def measured(
@@ -203,7 +205,7 @@ def measured(
         found = Measured(result, model, result.document, done.name)
         try:
             budget.doing = "the outputs of the result were written"
-            write_outputs(done, request.outputs)
+            found = replace(found, written=write_outputs(done, request.outputs))
             if baseline is not None or (needs_report is not None and needs_report(result.document)):
                 budget.doing = "the report was fetched"
                 found = replace(found, document=report_of(done))
@@ -220,8 +222,8 @@ def _images_of(result: Result) -> int:
     return max((search.counts["images"] for model in result.models for search in model.searches), default=0)
 
 
-def _print_result(found: Measured, outputs: Sequence[Output], *, verbose: bool) -> None:
-    written = [str(output.path) for output in outputs]
+def _print_result(found: Measured, *, verbose: bool) -> None:
+    written = list(map(str, found.written.paths))
     if not verbose:
         report = ", ".join(written) or report_command(found.audit)
         for line in short_lines(found.result, report=report, tables=tables_command(found.audit)):

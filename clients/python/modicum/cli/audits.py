@@ -9,7 +9,7 @@ from modicum.cli import options
 from modicum.cli.audit_lists import audits_table, outcomes_by_result
 from modicum.cli.consoles import print_json, print_json_line, print_text, stderr, stdout
 from modicum.cli.options import FLAG, IMAGES, MODEL, OUTPUT, RUN, option
-from modicum.cli.outputs import checked_outputs, write_outputs
+from modicum.cli.outputs import checked_outputs, settle_outputs, write_outputs
 from modicum.cli.progress import view
 from modicum.cli.registration import Group, command
 from modicum.cli.requests import search_request
@@ -186,7 +186,7 @@ def report(name: Name, *, output: options.Outputs = None, as_json: options.Json 
         raise InvalidArgument("nothing to write: give --output FILE.json, --output FILE.html or --json")
     with Client() as client:
         audit = client.audits.get(name)
-        write_outputs(audit, outputs)
+        settle_outputs(write_outputs(audit, outputs))
         if as_json:
             print_json(audit.result().document)
     for written in outputs:

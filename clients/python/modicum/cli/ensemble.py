@@ -12,7 +12,7 @@ from modicum.cli.consoles import print_json, print_text, printing, stdout
 from modicum.cli.exit_codes import DONE, INCONCLUSIVE, VIOLATED
 from modicum.cli.known_labels import refuse_unknown_labels
 from modicum.cli.options import IMAGES, MODEL, STATISTICS, option
-from modicum.cli.outputs import checked_outputs, write_outputs
+from modicum.cli.outputs import Written, checked_outputs, settle_outputs, write_outputs
 from modicum.cli.progress import say_files, view
 from modicum.cli.registration import Group, command
 from modicum.cli.requests import checked_images, search_request
@@ -138,15 +138,15 @@ def check(
         versions = [*members, ensemble]
         done = audited(client, versions, dataset, request, shown, reuse=not run.no_reuse, out_of_distribution=second)
         result = done.result()
-        write_outputs(done, outputs)
-    _show_verdict(result, as_json=output.as_json)
+        written = write_outputs(done, outputs)
+    _show_verdict(result, written, as_json=output.as_json)
 
 
 def _name_of(members: Sequence[ModelVersion]) -> str:
     return "-".join(["ensemble", *(last_part(one.name.rsplit("/versions/")[0]) for one in members)])[:LONGEST_NAME]
 
 
-def _show_verdict(result: Result, *, as_json: bool) -> None:
+def _show_verdict(result: Result, written: Written, *, as_json: bool) -> None:
     verdicts = {one.verdict for one in result.mitigation}
     code = next((code for verdict, code in CODES if verdict in verdicts), INCONCLUSIVE)
     with printing():
@@ -154,6 +154,7 @@ def _show_verdict(result: Result, *, as_json: bool) -> None:
             print_json(result.document["mitigation"])
         else:
             _print_verdict(result)
+    settle_outputs(written, code)
     raise typer.Exit(code)
 
 

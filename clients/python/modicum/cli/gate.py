@@ -97,7 +97,7 @@ def gate(
             raise typer.Exit(exit_code_of(verdict, exit_zero=judging.exit_zero)) from None
         refuse_unmeasured(found.result)
         verdict = _verdict_on(found, policy, in_file)
-        show_verdict(verdict, outputs, judging, also=[output.path for output in results])
+        show_verdict(verdict, outputs, judging, earlier=found.written)
         code = exit_code_of(verdict, exit_zero=judging.exit_zero)
         if client is not None:
             _saved(client, found, verdict, code, ends.budget)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modicum.audit import ReportForm
+from modicum.cli.consoles import print_error
+from modicum.cli.exit_codes import DONE
 from modicum.client import Audit
 from modicum.errors import InvalidArgument, OutputNotWritten
 from modicum.replaced_files import replacing
@@ -21,6 +23,21 @@ class Output:
 
     path: Path
     form: ReportForm
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The outputs that were written, and why others were not."""
+
+    paths: tuple[Path, ...] = ()
+    failures: tuple[OutputNotWritten, ...] = ()
+
+    def __add__(self, other: "Written") -> "Written":
+        """Both together."""
+        return Written(self.paths + other.paths, self.failures + other.failures)
+
+
+NOTHING_WRITTEN = Written()
 
 
 def checked_outputs(paths: Sequence[Path]) -> tuple[Output, ...]:
@@ -93,10 +110,37 @@ def _try_folder(path: Path, folder: Path) -> None:
         raise InvalidArgument(f"output {path}: its folder cannot be written: {error.strerror}") from error
 
 
-def write_outputs(audit: Audit, outputs: Sequence[Output]) -> None:
-    """Fetch each report and write it."""
-    for output in outputs:
-        write_file(output.path, audit.report(output.form))
+def write_outputs(audit: Audit, outputs: Sequence[Output]) -> Written:
+    """Fetch each report and write it; one that cannot be written does not keep the others back."""
+    return write_each((output.path, audit.report(output.form)) for output in outputs)
+
+
+def write_each(contents: Iterable[tuple[Path, bytes]]) -> Written:
+    """Write each file, completely or not at all; one that cannot be written does not keep the others back."""
+    done = NOTHING_WRITTEN
+    for path, data in contents:
+        try:
+            write_file(path, data)
+        except OutputNotWritten as error:
+            done += Written(failures=(error,))
+        else:
+            done += Written((path,))
+    return done
+
+
+def settle_outputs(written: Written, code: int = DONE) -> None:
+    """Say what was not written. That is an error of its own only where the exit code would be 0.
+
+    A pipeline may run again what was not completed (3). It must not run a FAIL (1) again until that passes.
+
+    Raises:
+        OutputNotWritten: the exit code would be 0, and an output was not written; the others are printed.
+    """
+    told = written.failures[1:] if code == DONE else written.failures
+    for error in told:
+        print_error(f"{error} [{error.reason}]")
+    if len(told) < len(written.failures):
+        raise written.failures[0]
 
 
 def write_file(path: Path, data: bytes) -> None:

@@ -7,6 +7,7 @@ import typer
 
 from modicum.cli import options
 from modicum.cli.consoles import printing
+from modicum.cli.outputs import settle_outputs
 from modicum.cli.verdict_outputs import VerdictOutputs, print_verdict, verdict_outputs, write_verdict
 from modicum.gate.verdict_file import read_verdict
 
@@ -28,6 +29,6 @@ def render(
     """
     outputs = verdict_outputs(output or (), read=[verdict])
     document = read_verdict(verdict)
-    write_verdict(document, outputs)
+    settle_outputs(write_verdict(document, outputs))
     with printing():
         print_verdict(document, [output.path for output in outputs], as_json=as_json)

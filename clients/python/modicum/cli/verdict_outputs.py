@@ -11,7 +11,7 @@ from modicum.cli.consoles import print_error, print_json, print_text, printing, 
 from modicum.cli.documents import refusing_parts
 from modicum.cli.exit_codes import DONE, INCONCLUSIVE, VIOLATED
 from modicum.cli.options import FLAG, OUTPUT, option
-from modicum.cli.outputs import checked_suffix, refuse_overwriting, write_file
+from modicum.cli.outputs import NOTHING_WRITTEN, Written, checked_suffix, refuse_overwriting, settle_outputs, write_each
 from modicum.gate.judging import judge
 from modicum.gate.policy import Inconclusive, Policy
 from modicum.gate.rendering.forms import FORMS
@@ -95,33 +95,29 @@ def exit_code_of(verdict: Verdict, *, exit_zero: bool = False) -> int:
 
 
 def show_verdict(
-    verdict: Verdict, outputs: tuple[VerdictOutput, ...], judging: VerdictOptions, *, also: Sequence[Path] = ()
+    verdict: Verdict, outputs: tuple[VerdictOutput, ...], judging: VerdictOptions, *, earlier: Written = NOTHING_WRITTEN
 ) -> None:
     """Write the outputs, say where the exit code does not tell the outcome, and print the verdict.
 
-    `also` are files that were written before, which are named beside the outputs.
+    `earlier` are files of the result, which were written before and are named beside the outputs.
 
     Raises:
-        OutputNotWritten: the disk is full, or permissions are missing.
+        OutputNotWritten: a file could not be written, and the verdict's exit code is 0.
     """
     code, document = exit_code_of(verdict), verdict.as_json()
-    write_verdict(document, outputs)
+    written = write_verdict(document, outputs) + earlier
     if verdict.outcome is Outcome.INCONCLUSIVE and code == DONE:
         print_error(SAID[verdict.policy.inconclusive])
     if judging.exit_zero and code != DONE:
         print_error(f"the exit code is 0 because of --exit-zero; without it, it is {code}")
     with printing():
-        print_verdict(document, [*(output.path for output in outputs), *also], as_json=judging.as_json)
+        print_verdict(document, written.paths, as_json=judging.as_json)
+    settle_outputs(written, exit_code_of(verdict, exit_zero=judging.exit_zero))
 
 
-def write_verdict(document: Mapping[str, Any], outputs: Sequence[VerdictOutput]) -> None:
-    """Write a verdict's document in each of the forms.
-
-    Raises:
-        OutputNotWritten: the disk is full, or permissions are missing.
-    """
-    for output in outputs:
-        write_file(output.path, FORMS[output.suffix](document))
+def write_verdict(document: Mapping[str, Any], outputs: Sequence[VerdictOutput]) -> Written:
+    """Write a verdict's document in each of the forms; one that cannot be written does not keep the others back."""
+    return write_each((output.path, FORMS[output.suffix](document)) for output in outputs)
 
 
 def print_verdict(document: Mapping[str, Any], written: Iterable[Path], *, as_json: bool) -> None:

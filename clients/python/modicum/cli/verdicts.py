@@ -7,6 +7,7 @@ import typer
 from modicum.cli import options
 from modicum.cli.consoles import print_json, printing, stdout
 from modicum.cli.options import OUTPUT, option
+from modicum.cli.outputs import settle_outputs
 from modicum.cli.registration import Group, command
 from modicum.cli.tables import Column, Grid, print_grid
 from modicum.cli.verdict_outputs import VerdictOutputs, print_verdict, verdict_outputs, write_verdict
@@ -59,6 +60,6 @@ def show(
     outputs = verdict_outputs(output or ())
     with Client() as client:
         document = client.verdicts.document(verdict)
-    write_verdict(document, outputs)
+    settle_outputs(write_verdict(document, outputs))
     with printing():
         print_verdict(document, [output.path for output in outputs], as_json=as_json)
