@@ -15,14 +15,7 @@ PROGRAMS, ADAPTERS, CORE, OTHERS = "#efe7dc", "#e3edf3", "#e6f0e2", "#f3e6ec"
 WORDS: Mapping[str, str] = {
     "cli": "modicum-server",
     "demo": "make demo",
-    "backup_commands": "modicum-server backup",
-    "collect_command": "modicum-server collect",
-    "token_commands": "modicum-server token",
-    "trail_commands": "modicum-server trail",
-    "verify_command": "modicum-server verify",
-    "database_option": "--data",
-    "amount_options": "50MB, 30d",
-    "trail_checks": "flaws, in words",
+    "commands": "token, trail, verify, backup, restore, collect",
     "local": "modicum-server up",
     "selftest": "planted shortcuts",
     "bootstrap": "joins ports and adapters",
@@ -113,7 +106,5 @@ def _row(y: float, boxes: Sequence[tuple[str, str, str]]) -> Iterator[str]:
 def _colour(name: str) -> str:
     if name in CORE_PACKAGES:
         return CORE
-    programs = {"cli", "demo", "backup_commands", "collect_command", "token_commands", "trail_commands"}
-    programs |= {"verify_command", "amount_options", "command_parts", "database_option", "trail_checks"}
-    programs |= {"local", "selftest", "bootstrap", "worker"}
+    programs = {"cli", "commands", "command_parts", "demo", "local", "selftest", "bootstrap", "worker"}
     return PROGRAMS if name in programs else ADAPTERS

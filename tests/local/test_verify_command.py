@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from modicum_server.artifacts.store import open_artifact_store
+from modicum_server.commands.verify import rest_command
 from modicum_server.store.postgres import PostgresStore
-from modicum_server.verify_command import rest_command
 
 from tests.local.test_local_commands import USAGE, environment, run, words
 

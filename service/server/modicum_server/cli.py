@@ -14,8 +14,8 @@ import structlog
 import typer
 from pydantic import ValidationError
 
-from modicum_server import backup_commands, collect_command, token_commands, trail_commands, verify_command
 from modicum_server.command_parts import NOT_COMPLETED, USAGE, Command, Group, end, say, settings_with
+from modicum_server.commands import backup, collect, tokens, trail, verify
 from modicum_server.errors import DependencyUnavailable, ModicumError
 from modicum_server.logs import log_as_json, log_for_people
 from modicum_server.processes.file_limits import raise_open_files
@@ -198,12 +198,12 @@ def selftest(
     raise SystemExit(run(seed, say=say))
 
 
-app.command("verify", cls=Command)(verify_command.verify)
-app.command("backup", cls=Command)(backup_commands.backup)
-app.command("restore", cls=Command)(backup_commands.restore)
-app.command("collect", cls=Command)(collect_command.collect)
-app.add_typer(token_commands.app, name="token")
-app.add_typer(trail_commands.app, name="trail")
+app.command("verify", cls=Command)(verify.verify)
+app.command("backup", cls=Command)(backup.backup)
+app.command("restore", cls=Command)(backup.restore)
+app.command("collect", cls=Command)(collect.collect)
+app.add_typer(tokens.app, name="token")
+app.add_typer(trail.app, name="trail")
 
 
 def _required(settings: Settings, *, artifacts: bool = True) -> Settings:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from pydantic import SecretStr
 
-from modicum_server.amount_options import Rate, rate_of
 from modicum_server.command_parts import NOT_COMPLETED, USAGE, end, say, settings_with
-from modicum_server.database_option import Data, store_settings
+from modicum_server.commands.amount_options import Rate, rate_of
+from modicum_server.commands.database_option import Data, store_settings
 from modicum_server.settings import Settings
 from modicum_server.usecases.verifying import State, Throttle, verify
 
@@ -123,7 +123,7 @@ async def _verify(settings: Settings, made: "Backup", digest: str, shown: "View"
     """
     from modicum_server.artifacts.store import open_artifact_store
     from modicum_server.bootstrap import open_store
-    from modicum_server.trail_checks import trail_has_flaws
+    from modicum_server.commands.trail_checks import trail_has_flaws
     from modicum_server.usecases.operator_trail import note_restore
     from modicum_server.usecases.store_identity import give_new_id
 

@@ -8,9 +8,9 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from modicum_server.amount_options import duration_of
 from modicum_server.command_parts import USAGE, Command, Group, end
-from modicum_server.database_option import Data, database_url
+from modicum_server.commands.amount_options import duration_of
+from modicum_server.commands.database_option import Data, database_url
 from modicum_server.domain.access import Token
 from modicum_server.domain.projects import Role
 from modicum_server.usecases.operator_tokens import OperatorTokens

@@ -13,14 +13,14 @@ from typing import Annotated
 
 import typer
 
-from modicum_server.amount_options import Rate, rate_of
 from modicum_server.command_parts import NOT_COMPLETED, USAGE, end, say
-from modicum_server.database_option import Data, store_settings
+from modicum_server.commands.amount_options import Rate, rate_of
+from modicum_server.commands.database_option import Data, store_settings
+from modicum_server.commands.trail_checks import trail_has_flaws
 from modicum_server.domain.digests import is_digest
 from modicum_server.domain.trail import Seal
 from modicum_server.errors import DependencyUnavailable
 from modicum_server.settings import Settings
-from modicum_server.trail_checks import trail_has_flaws
 from modicum_server.usecases.verifying import Checked, State
 from modicum_server.usecases.verifying import verify as verified
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from modicum.gate.counting import counted
 
-from modicum_server.amount_options import duration_of
 from modicum_server.command_parts import USAGE, end
-from modicum_server.database_option import Data, store_settings
+from modicum_server.commands.amount_options import duration_of
+from modicum_server.commands.database_option import Data, store_settings
 from modicum_server.settings import Settings
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from modicum_server.command_parts import USAGE, Command, Group, end
-from modicum_server.database_option import Data, database_url
+from modicum_server.commands.database_option import Data, database_url
 from modicum_server.domain.trail import SERVER, hashed_fields
 from modicum_server.ports import Store
 
