@@ -25,7 +25,13 @@ async def door(database_url, tmp_path) -> AsyncIterator[Door]:
     store, changes = PostgresStore(database_url), PostgresChanges(database_url)
     async with store.transaction() as transaction:
         await add_token(transaction, TOKEN, principal="ada", project=PROJECT, role=Role.ADMIN)
-    settings = Settings(grpc_port=0, http_port=0, allow_executables=True, max_project_passes=2**63 - 1)
+    settings = Settings(
+        grpc_port=0,
+        http_port=0,
+        allow_executables=True,
+        max_project_passes=2**63 - 1,
+        max_passes_per_principal=2**63 - 1,
+    )
     api = build_api(store, changes, FolderArtifactStore(tmp_path / "artifacts"), settings, bounds=PATIENT)
     grpc_port, http_port = await api.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{grpc_port}") as channel:

@@ -331,7 +331,7 @@ def test_somebody_who_asks_for_too_many_pages_is_told_to_wait(scene, monkeypatch
         raise ShareExceeded
 
     browser = scene.browser()
-    monkeypatch.setattr(scene.services.call_rate, "admit", refuse)
+    monkeypatch.setattr(scene.services.call_rates, "admit", refuse)
 
     seen = browser.get(f"/{PROJECT}")
 

@@ -143,14 +143,17 @@ async def test_what_projects_use_is_told_of_those_that_store_most(scene):
         before = await transaction.artifacts.stored_bytes(PROJECT)
         for project in ("projects/large", "projects/small"):
             await transaction.projects.create(project, admin="ann")
-        await transaction.artifacts.add("projects/large", "4" * 64, before + 100)
+        await transaction.artifacts.add("projects/large", "4" * 64, before + 60, principal="ann")
+        await transaction.artifacts.add("projects/large", "5" * 64, 30, principal="bea")
+        await transaction.artifacts.add("projects/large", "6" * 64, 10)
 
     async with scene.store.transaction() as transaction:
         largest = await transaction.gauges.project_use(limit=2)
         every = await transaction.gauges.project_use(limit=10)
 
     left = waiting.progress.passes_planned
-    assert largest == [ProjectUse("projects/large", before + 100, 0, 0), ProjectUse(PROJECT, before, 1, left)]
+    large = ProjectUse("projects/large", before + 100, 0, 0, principal_stored_bytes=before + 60)
+    assert largest == [large, ProjectUse(PROJECT, before, 1, left, 0, 1, left)]
     assert every[2:] == [ProjectUse("projects/small", 0, 0, 0)]
 
 

@@ -5,6 +5,7 @@ from functools import partial
 
 import pytest
 from modicum_server.domain.audits import AuditState
+from modicum_server.domain.projects import Principal
 from modicum_server.errors import AuditTooLarge, UploadTruncated
 from modicum_server.usecases.artifacts import Artifacts, UploadHeader, hold_files
 from modicum_server.usecases.audit_creation import AuditCreation, AuditOptions
@@ -29,12 +30,13 @@ async def on_disk(place) -> set[str]:
     return {digest async for digest in place.artifact_store.stored("")}
 
 
-def limited_artifacts(place, most: int) -> Artifacts:
-    return Artifacts(place.store, place.artifact_store, place.settings.model_copy(update={"max_project_bytes": most}))
+def limited_artifacts(place, most: int, **settings: int) -> Artifacts:
+    limits = {"max_project_bytes": most, **settings}
+    return Artifacts(place.store, place.artifact_store, place.settings.model_copy(update=limits))
 
 
-async def upload(artifacts: Artifacts, data: bytes) -> None:
-    await artifacts.upload(AUDITOR, UploadHeader(PROJECT, digest_of(data), len(data), 0), parts(data))
+async def upload(artifacts: Artifacts, data: bytes, principal: Principal = AUDITOR) -> None:
+    await artifacts.upload(principal, UploadHeader(PROJECT, digest_of(data), len(data), 0), parts(data))
 
 
 async def test_an_upload_beyond_the_bytes_of_a_project_is_refused_before_a_byte_is_read(place):
@@ -83,6 +85,36 @@ async def test_uploads_at_once_do_not_pass_the_limit_together_and_leave_no_bytes
     assert [type(one) for one in outcomes if isinstance(one, Exception)] == [ProjectFull] * 7, outcomes
     assert (len(kept), await stored(place)) == (5, 5 * SIZE)
     assert await on_disk(place) == kept
+
+
+async def test_a_principal_stores_its_share_of_a_project_and_another_one_its_own(place):
+    artifacts = limited_artifacts(place, 10 * SIZE, max_bytes_per_principal=2 * SIZE)
+    for number in range(2):
+        await upload(artifacts, bytes_of(number))
+    await upload(artifacts, bytes_of(0), OTHER_AUDITOR)  # is there already: still otto's
+
+    with pytest.raises(ProjectFull, match="otto would have uploaded 3,000 bytes to projects/default"):
+        await upload(artifacts, bytes_of(2))
+    with pytest.raises(ProjectFull, match="otto would have uploaded 3,000 bytes"):
+        await artifacts.upload_small(AUDITOR, PROJECT, [bytes_of(2)])
+    for number in (3, 4):
+        await upload(artifacts, bytes_of(number), OTHER_AUDITOR)
+    async with place.store.transaction() as transaction:
+        await hold_files(transaction, place.artifact_store, PROJECT, [bytes_of(5)])  # a result counts for nobody
+    await artifacts.delete(ADMIN, f"{PROJECT}/artifacts/{digest_of(bytes_of(0))}")
+    await artifacts.upload_small(AUDITOR, PROJECT, [bytes_of(6)])
+
+    assert await stored(place) == 5 * SIZE
+
+
+async def test_uploads_of_one_principal_at_once_do_not_pass_its_share_together(place):
+    artifacts = limited_artifacts(place, 100 * SIZE, max_bytes_per_principal=3 * SIZE)
+
+    sent = (artifacts.upload_small(AUDITOR, PROJECT, [bytes_of(number)]) for number in range(8))
+    outcomes = await asyncio.gather(*sent, return_exceptions=True)
+
+    assert [type(one) for one in outcomes if isinstance(one, Exception)] == [ProjectFull] * 5, outcomes
+    assert (await stored(place), len(await on_disk(place))) == (3 * SIZE, 3)
 
 
 async def test_uploads_that_were_begun_and_left_count_too(place):
@@ -158,6 +190,20 @@ async def test_audits_at_once_do_not_pass_the_passes_of_a_project_together(place
     assert [type(outcome) for outcome in refused] == [TooManyPasses] * 5, outcomes
     assert f"have {3 * one:,} passes left, and this one needs {one:,}" in str(refused[0])
     assert again.state is AuditState.QUEUED
+
+
+async def test_audits_at_once_do_not_pass_the_passes_of_their_principal_together(place, audit_draft):
+    one = (await place.audit(audit_draft, validate_only=True)).progress.passes_planned
+    creation = limited_creation(place, max_passes_per_principal=2 * one)
+    create = partial(creation.create, AUDITOR, PROJECT, audit_draft)
+
+    outcomes = await asyncio.gather(*(create(AuditOptions()) for _ in range(6)), return_exceptions=True)
+    other = await creation.create(OTHER_AUDITOR, PROJECT, audit_draft, AuditOptions())
+
+    refused = [outcome for outcome in outcomes if isinstance(outcome, Exception)]
+    assert [type(outcome) for outcome in refused] == [TooManyPasses] * 4, outcomes
+    assert f"the audits of otto in projects/default have {2 * one:,} passes left" in str(refused[0])
+    assert other.state is AuditState.QUEUED
 
 
 async def test_an_audit_that_no_waiting_would_help_is_too_large(place, audit_draft):

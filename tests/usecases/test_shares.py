@@ -3,7 +3,7 @@
 import pytest
 from modicum_server.domain.projects import Principal, Role
 from modicum_server.errors import ShareExceeded, TooManyWatchers
-from modicum_server.usecases.shares import BURST_SECONDS, CallRate, Share, Shares
+from modicum_server.usecases.shares import BURST_SECONDS, CallRates, Share, Shares
 from modicum_server.usecases.watching import Watching
 
 from tests.usecases.usecases_stage import AUDITOR, OTHER_AUDITOR, PROJECT, VIEWER
@@ -13,6 +13,10 @@ ELSEWHERE = "projects/elsewhere"
 
 def shares(of_principal: int = 2, of_project: int = 3) -> Shares:
     return Shares(Share("open things", of_principal, of_project))
+
+
+def rates(of_principal: float = 1000.0, of_project: float = 1000.0) -> CallRates:
+    return CallRates(of_principal=of_principal, of_project=of_project)
 
 
 def test_a_principal_has_its_share_and_others_theirs():
@@ -49,23 +53,43 @@ def test_what_was_let_go_can_be_taken_again_also_after_a_refusal():
 
 
 def test_a_token_of_another_project_with_the_same_name_has_a_share_of_its_own():
-    held, call_rate = shares(), CallRate(1.0)
+    held, call_rates = shares(), rates(1.0)
     namesake = Principal(AUDITOR.name, {ELSEWHERE: Role.ADMIN})
     for _ in range(int(BURST_SECONDS)):
-        call_rate.admit(namesake)
+        call_rates.admit(namesake)
 
     with held.taken(namesake, ELSEWHERE, 2), held.taken(AUDITOR, PROJECT, 2):
-        call_rate.admit(AUDITOR)
+        call_rates.admit(AUDITOR)
 
 
 def test_calls_beyond_the_pace_are_refused_and_others_go_on():
-    call_rate = CallRate(0.001)  # a burst of 5 ms: none
+    call_rates = rates(0.001)  # a burst of 5 ms: none
 
-    with pytest.raises(ShareExceeded, match="calls a second"):
-        call_rate.admit(AUDITOR)
-    call_rate = CallRate(1000.0)
+    with pytest.raises(ShareExceeded, match=r"otto makes more than 0\.001 calls a second"):
+        call_rates.admit(AUDITOR)
+    call_rates = rates(1000.0)
     for _ in range(100):
-        call_rate.admit(AUDITOR)
+        call_rates.admit(AUDITOR)
+
+
+def test_a_project_has_its_calls_however_many_principals_make_them():
+    call_rates = rates(of_project=1.0)
+    for principal in (AUDITOR, VIEWER, OTHER_AUDITOR, AUDITOR, VIEWER):
+        call_rates.admit_in(principal, PROJECT)
+
+    with pytest.raises(ShareExceeded, match="projects/default, with all its callers, makes more than 1 calls"):
+        call_rates.admit_in(OTHER_AUDITOR, PROJECT)
+    call_rates.admit_in(Principal("otto", {ELSEWHERE: Role.VIEWER}), ELSEWHERE)
+
+
+def test_calls_of_who_has_no_role_in_a_project_take_none_of_its_calls():
+    call_rates = rates(of_project=1.0)
+    stranger = Principal("mallory", {ELSEWHERE: Role.ADMIN})
+
+    for _ in range(100):
+        call_rates.admit_in(stranger, PROJECT)
+
+    call_rates.admit_in(AUDITOR, PROJECT)
 
 
 async def test_one_viewer_cannot_take_the_watches_of_everybody(place, audit_draft):

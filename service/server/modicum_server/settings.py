@@ -159,8 +159,18 @@ class Settings(BaseSettings):
         gt=0,
         description="largest number of passes that the audits of a project may have left together",
     )
+    max_passes_per_principal: int = Field(
+        75_000_000_000,
+        gt=0,
+        description="largest number of passes that the audits of a principal in a project may have left together",
+    )
     max_project_bytes: int = Field(
         1024 * 1024 * MEBIBYTE, gt=0, description="bytes of artifacts that a project may store, results included"
+    )
+    max_bytes_per_principal: int = Field(
+        768 * 1024 * MEBIBYTE,
+        gt=0,
+        description="bytes of the artifacts of a project that one principal may have uploaded; results count for none",
     )
     max_watchers: int = Field(2_000, gt=0, description="largest number of open watches in an API process")
     max_watchers_per_principal: int = Field(
@@ -177,6 +187,12 @@ class Settings(BaseSettings):
     )
     max_calls_per_second: int = Field(
         500, gt=0, description="calls that a principal may make a second in an API process, over five seconds"
+    )
+    max_calls_per_second_per_project: int = Field(
+        1_000,
+        gt=0,
+        description="calls that all callers together may make a second in a project, in an API process, over five "
+        "seconds",
     )
     default_passes: int = Field(
         600, gt=0, description="default budget of mask_optimization, in pass-equivalents per image"

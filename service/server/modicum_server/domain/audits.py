@@ -105,11 +105,12 @@ class AuditProgress:
 
 @dataclass(frozen=True, slots=True)
 class Unended:
-    """What a project has of audits that have not ended: those queued, in all and of one principal, and passes left."""
+    """What a project has of audits that have not ended: those queued and passes left, in all and of one principal."""
 
     queued: int
     queued_by_principal: int
     passes: int
+    passes_by_principal: int
 
 
 @dataclass(frozen=True, slots=True)

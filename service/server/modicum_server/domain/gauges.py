@@ -25,12 +25,18 @@ ALL_NAMES = Sight(of_all=True)
 
 @dataclass(frozen=True, slots=True)
 class ProjectUse:
-    """What a project uses of what is limited: bytes of artifacts, queued audits, and passes left of its audits."""
+    """What a project uses of what is limited: bytes of artifacts, queued audits, and passes left of its audits.
+
+    Those of a principal are of whoever has most of each in the project, without a name.
+    """
 
     project: str
     stored_bytes: int
     queued_audits: int
     passes_left: int
+    principal_stored_bytes: int = 0
+    principal_queued_audits: int = 0
+    principal_passes_left: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,18 @@ PROJECT_GAUGES: Mapping[str, tuple[str, str]] = {
         "modicum_project_passes_left",
         "Passes that are planned for the project's audits and not made yet, in pass-equivalents.",
     ),
+    "principal_stored_bytes": (
+        "modicum_project_principal_stored_bytes",
+        "Bytes of the project's artifacts that the principal with most of them uploaded.",
+    ),
+    "principal_queued_audits": (
+        "modicum_project_principal_queued_audits",
+        "Audits of the project that no worker has begun, of the principal with most of them.",
+    ),
+    "principal_passes_left": (
+        "modicum_project_principal_passes_left",
+        "Passes that are planned for the project's audits and not made yet, of the principal with most of them.",
+    ),
 }
 
 

@@ -99,21 +99,24 @@ class Artifacts(Protocol):
     async def all_held(self, *, after: str, limit: int) -> list[HeldArtifact]:
         """What any project holds, by rising digest, behind `after`."""
 
-    async def add(self, project: str, digest: str, size_bytes: int) -> Artifact:
-        """Record it, or return the record.
+    async def add(self, project: str, digest: str, size_bytes: int, *, principal: str = "") -> Artifact:
+        """Record it, or return the record. It counts for the principal who uploaded it; results count for nobody.
 
-        What a project stores is counted in one row. It stays locked until the transaction ends, so lock nothing else
-        after this.
+        What a project and a principal store is counted in one row each. These stay locked until the transaction ends,
+        so lock nothing else after this.
         """
 
     async def lock_all(self, digests: Iterable[str]) -> None:
         """Be alone with each of these, as `lock`."""
 
-    async def add_all(self, project: str, sizes: Mapping[str, int]) -> list[Artifact]:
+    async def add_all(self, project: str, sizes: Mapping[str, int], *, principal: str = "") -> list[Artifact]:
         """Record each digest with its bytes, as `add`, and return all records."""
 
     async def stored_bytes(self, project: str) -> int:
         """The bytes of all artifacts that the project holds."""
+
+    async def stored_bytes_of(self, project: str, principal: str) -> int:
+        """The bytes of those that the principal uploaded."""
 
     async def referrers(self, project: str, digest: str, *, besides: str = "") -> list[str]:
         """Names of at most 10 versions, data sets, audits, verdicts and swaps of the project that refer to it.

@@ -9,6 +9,7 @@ from sqlalchemy import (
     ARRAY,
     ColumnElement,
     Select,
+    Table,
     Text,
     and_,
     any_,
@@ -102,17 +103,18 @@ class PostgresArtifacts:
         rows = await self._connection.execute(query.group_by(records.digest).order_by(records.digest).limit(limit))
         return [HeldArtifact(digest, size_bytes, tuple(held)) for digest, size_bytes, held in rows]
 
-    async def add(self, project: str, digest: str, size_bytes: int) -> Artifact:
-        """Store the record, or return the one that is there. What the project stores stays locked."""
-        (record,) = await self.add_all(project, {digest: size_bytes})
+    async def add(self, project: str, digest: str, size_bytes: int, *, principal: str = "") -> Artifact:
+        """Store the record, or return the one that is there. What project and principal store stays locked."""
+        (record,) = await self.add_all(project, {digest: size_bytes}, principal=principal)
         return record
 
-    async def add_all(self, project: str, sizes: Mapping[str, int]) -> list[Artifact]:
-        """Store the records that are not there yet, and return all. What the project stores stays locked."""
-        rows = [{"project": project, "digest": digest, "size_bytes": sizes[digest]} for digest in sorted(sizes)]
+    async def add_all(self, project: str, sizes: Mapping[str, int], *, principal: str = "") -> list[Artifact]:
+        """Store the records that are not there yet, and return all. What project and principal store stays locked."""
+        common = {"project": project, "principal": principal}
+        rows = [{**common, "digest": digest, "size_bytes": sizes[digest]} for digest in sorted(sizes)]
         added = insert(tables.artifacts).values(rows).on_conflict_do_nothing().returning(tables.artifacts.c.size_bytes)
         if new := (await self._connection.scalars(added)).all():
-            await self._count(project, sum(new))
+            await self._count(project, principal, sum(new))
         return await self.get_all(project, list(sizes))
 
     async def referrers(self, project: str, digest: str, *, besides: str = "") -> list[str]:
@@ -132,12 +134,11 @@ class PostgresArtifacts:
 
     async def delete(self, project: str, digest: str) -> bool:
         """Delete the record. Return whether no project holds the bytes any more."""
-        gone = (
-            delete(tables.artifacts).filter_by(project=project, digest=digest).returning(tables.artifacts.c.size_bytes)
-        )
-        size_bytes = await self._connection.scalar(gone)
-        if size_bytes is not None:
-            await self._count(project, -size_bytes)
+        records = tables.artifacts.c
+        gone = delete(tables.artifacts).filter_by(project=project, digest=digest)
+        row = (await self._connection.execute(gone.returning(records.principal, records.size_bytes))).one_or_none()
+        if row is not None:
+            await self._count(project, row.principal, -row.size_bytes)
         return not await self._held_anywhere(digest)
 
     async def stored_bytes(self, project: str) -> int:
@@ -145,11 +146,21 @@ class PostgresArtifacts:
         query = select(tables.project_totals.c.artifact_bytes).filter_by(project=project)
         return await self._connection.scalar(query) or 0
 
-    async def _count(self, project: str, size_bytes: int) -> None:
-        totals = tables.project_totals
-        row = insert(totals).values(project=project, artifact_bytes=func.greatest(size_bytes, 0))
+    async def stored_bytes_of(self, project: str, principal: str) -> int:
+        """Return the bytes of the artifacts that the principal uploaded and the project holds, of one row, too."""
+        query = select(tables.principal_totals.c.artifact_bytes).filter_by(project=project, principal=principal)
+        return await self._connection.scalar(query) or 0
+
+    async def _count(self, project: str, principal: str, size_bytes: int) -> None:
+        """Count bytes that came or went. The project's row is always locked first, so nobody waits in a circle."""
+        await self._add(tables.project_totals, {"project": project}, size_bytes)
+        if principal:
+            await self._add(tables.principal_totals, {"project": project, "principal": principal}, size_bytes)
+
+    async def _add(self, totals: Table, whose: Mapping[str, str], size_bytes: int) -> None:
+        row = insert(totals).values(**whose, artifact_bytes=func.greatest(size_bytes, 0))
         counted = {"artifact_bytes": func.greatest(totals.c.artifact_bytes + size_bytes, 0)}
-        await self._connection.execute(row.on_conflict_do_update(index_elements=["project"], set_=counted))
+        await self._connection.execute(row.on_conflict_do_update(index_elements=list(whose), set_=counted))
 
     async def _held_anywhere(self, digest: str) -> bool:
         return bool(await self._connection.scalar(select(exists().where(tables.artifacts.c.digest == digest))))

@@ -113,12 +113,14 @@ class PostgresAudits:
         await self._connection.execute(select(lock(advisory_key("queue", project))))
 
     async def unended(self, project: str, principal: str) -> Unended:
-        """What the audits that have not ended take, and how many of the queued ones the principal created."""
+        """What the audits that have not ended take, in all and those that the principal created."""
         queued, left = _AUDITS.state == "QUEUED", func.greatest(_AUDITS.passes_planned - _AUDITS.passes_done, 0)
+        own = _AUDITS.principal == principal
         query = select(
             func.count().filter(queued),
-            func.count().filter(queued, _AUDITS.principal == principal),
+            func.count().filter(queued, own),
             func.coalesce(func.sum(left), 0),
+            func.coalesce(func.sum(left).filter(own), 0),
         )
         # in the words of the index of unended audits, so that it is used
         rows = query.where(_AUDITS.project == project, _AUDITS.state.in_(["QUEUED", "RUNNING"]))

@@ -60,27 +60,18 @@ class PostgresGauges:
     async def project_use(self, *, limit: int) -> list[ProjectUse]:
         """What projects use of what is limited, of the `limit` projects that store most."""
         projects, totals = tables.projects.c, tables.project_totals.c
-        left = func.greatest(_AUDITS.passes_planned - _AUDITS.passes_done, 0)
-        unended = (
-            select(
-                _AUDITS.project,
-                func.count().filter(_AUDITS.state == AuditState.QUEUED.value).label("queued"),
-                func.sum(left).label("passes"),
-            )
-            .where(_AUDITS.state.in_([AuditState.QUEUED.value, AuditState.RUNNING.value]))
-            .group_by(_AUDITS.project)
-            .subquery()
-        )
-        stored = func.coalesce(totals.artifact_bytes, 0)
+        unended, uploaded = _unended(), _uploaded()
+        stored, of = func.coalesce(totals.artifact_bytes, 0), unended.c
+        facts = (stored, of.queued, of.passes, uploaded.c.most, of.most_queued, of.most_passes)
         query = (
-            select(projects.name, stored, func.coalesce(unended.c.queued, 0), func.coalesce(unended.c.passes, 0))
+            select(projects.name, *(func.coalesce(fact, 0) for fact in facts))
             .outerjoin(tables.project_totals, totals.project == projects.name)
-            .outerjoin(unended, unended.c.project == projects.name)
+            .outerjoin(unended, of.project == projects.name)
+            .outerjoin(uploaded, uploaded.c.project == projects.name)
             .order_by(stored.desc(), projects.name)
             .limit(limit)
         )
-        rows = await self._connection.execute(query)
-        return [ProjectUse(name, int(size), int(queued), int(passes)) for name, size, queued, passes in rows]
+        return [ProjectUse(name, *map(int, used)) for name, *used in await self._connection.execute(query)]
 
     async def newest_audits(self, *, limit: int) -> NewestAudits:
         """The newest SUCCEEDED audit of each registered version, of the `limit` versions audited last."""
@@ -102,6 +93,29 @@ class PostgresGauges:
             for row in await self._connection.execute(query)
         ]
         return {verdict.model_version: verdict for verdict in found}
+
+
+def _unended() -> Subquery:
+    """Of each project what audits that have not ended take: together, and those of whoever has most of each."""
+    left = func.greatest(_AUDITS.passes_planned - _AUDITS.passes_done, 0)
+    queued = func.count().filter(_AUDITS.state == AuditState.QUEUED.value)
+    each = (
+        select(_AUDITS.project, queued.label("queued"), func.sum(left).label("passes"))
+        .where(_AUDITS.state.in_([AuditState.QUEUED.value, AuditState.RUNNING.value]))
+        .group_by(_AUDITS.project, _AUDITS.principal)
+        .subquery()
+        .c
+    )
+    together = [func.sum(column).label(column.name) for column in (each.queued, each.passes)]
+    most = [func.max(column).label(f"most_{column.name}") for column in (each.queued, each.passes)]
+    return select(each.project, *together, *most).group_by(each.project).subquery()
+
+
+def _uploaded() -> Subquery:
+    """Of each project the bytes of the principal who uploaded most of what it stores."""
+    totals = tables.principal_totals.c
+    most = func.max(totals.artifact_bytes).label("most")
+    return select(totals.project, most).group_by(totals.project).subquery()
 
 
 def _erasures() -> list[Label[Any]]:

@@ -49,7 +49,7 @@ from modicum_server.store.table_parts import (
     metadata,
     one_of,
 )
-from modicum_server.store.total_table import project_totals
+from modicum_server.store.total_table import principal_totals, project_totals
 from modicum_server.store.trail_tables import trail_entries, trail_pending, trail_seals
 from modicum_server.store.trust_tables import trust_rules, used_identity_tokens
 from modicum_server.store.worker_table import workers
@@ -59,6 +59,7 @@ __all__ = [
     "erasures",
     "holds",
     "metadata",
+    "principal_totals",
     "project_totals",
     "review_answers",
     "reviewers",
@@ -114,6 +115,13 @@ artifacts = Table(
         nullable=False,
         server_default=func.now(),
         comment="when it was last brought or asked for, to the hour",
+    ),
+    Column(
+        "principal",
+        NAME,
+        nullable=False,
+        server_default="",
+        comment="who uploaded it, and whose bytes it counts among; empty for results",
     ),
     PrimaryKeyConstraint("project", "digest"),
     CheckConstraint("size_bytes >= 0", name="size_bytes"),
@@ -272,6 +280,7 @@ shards = Table(
     Column("lease_until", TIME),
     Column("not_before", TIME, nullable=False, server_default=func.now()),
     Column("away_since", TIME, comment="since when it waits for what is away"),
+    Column("away_reason", Text, nullable=False, server_default="", comment="what is away, in words for people"),
     created(),
     one_of("stage", Stage),
     Index("shards_queued_idx", "project", "id", postgresql_where=text("lease_until IS NULL")),

@@ -3,6 +3,7 @@
 Each call is a task of its own, so a context variable holds it. A `Wire` hides what differs between the transports.
 """
 
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
@@ -51,7 +52,8 @@ class Call:
     """One call.
 
     `code` says how it ended, and `reason` why it was refused. `resource` is the name in the request, as the caller
-    wrote it, once that was read. `failure` is the exception that ended it, if that was a fault of ours.
+    wrote it, once that was read. `enter` counts the call in a project, and refuses one too many. `failure` is the
+    exception that ended it, if that was a fault of ours.
     """
 
     method: str
@@ -66,6 +68,7 @@ class Call:
     code: grpc.StatusCode = grpc.StatusCode.OK
     reason: str = ""
     resource: str = ""
+    enter: Callable[[str], None] = lambda _project: None
     failure: BaseException | None = None
 
     @property
@@ -81,9 +84,14 @@ CURRENT: ContextVar[Call] = ContextVar("modicum_call")
 
 
 def note_resource(request: Any) -> None:
-    """Note for the trail which resource the request of the current call names, where it names one."""
-    fields = request.DESCRIPTOR.fields_by_name
-    CURRENT.get().resource = next((getattr(request, field) for field in ("name", "parent") if field in fields), "")
+    """Note for the trail which resource the request of the current call names, and count the call in its project.
+
+    Raises:
+        ShareExceeded
+    """
+    call, fields = CURRENT.get(), request.DESCRIPTOR.fields_by_name
+    call.resource = next((getattr(request, field) for field in ("name", "parent") if field in fields), "")
+    call.enter("/".join(call.resource.split("/", 2)[:2]))
 
 
 def current_principal() -> Principal:

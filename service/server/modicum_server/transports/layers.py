@@ -13,6 +13,7 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from functools import partial
 
 import grpc
 import structlog
@@ -41,7 +42,7 @@ from modicum_server.transports.refusals import Refusal, deadline_refusal, refusa
 from modicum_server.transports.token_turns import TokenTurns
 from modicum_server.usecases.members import Tokens
 from modicum_server.usecases.refused_attempts import Attempt, RefusedAttempts
-from modicum_server.usecases.shares import CallRate
+from modicum_server.usecases.shares import CallRates
 
 Layer = Callable[[Call], AbstractAsyncContextManager[None]]
 FindPrincipal = Callable[[Wire, float], Awaitable[Principal]]
@@ -58,7 +59,7 @@ log = structlog.get_logger("modicum.rpc")
 def layers_of(
     store: Store,
     metrics: CallMetrics,
-    call_rate: CallRate,
+    call_rates: CallRates,
     refused: RefusedAttempts,
     *,
     bounds: Bounds,
@@ -77,7 +78,7 @@ def layers_of(
     known = authenticated(by_token, bounds.authentication_seconds)
     good = OpenStreams(Tokens(store).principals, recheck_seconds=bounds.recheck_seconds).layer
     seen = (identified, measured(metrics), logged, errors_refused, noted(refused))
-    return (*seen, *counted, limit, known, paced(call_rate), good)
+    return (*seen, *counted, limit, known, paced(call_rates), good)
 
 
 async def open_layers(stack: AsyncExitStack, layers: Sequence[Layer], call: Call) -> None:
@@ -237,13 +238,14 @@ def authenticated(find: FindPrincipal, longest_seconds: float) -> Layer:
     return layer
 
 
-def paced(call_rate: CallRate) -> Layer:
-    """Refuse calls of a principal that makes too many a second."""
+def paced(call_rates: CallRates) -> Layer:
+    """Refuse calls of a principal that makes too many a second, and those in a project, once it is known which."""
 
     @asynccontextmanager
     async def layer(call: Call) -> AsyncIterator[None]:
         if call.principal is not None:
-            call_rate.admit(call.principal)
+            call_rates.admit(call.principal)
+            call.enter = partial(call_rates.admit_in, call.principal)
         yield
 
     return layer

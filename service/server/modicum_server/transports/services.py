@@ -46,7 +46,7 @@ from modicum_server.usecases.retention import Retentions
 from modicum_server.usecases.reviewing import Reviewing
 from modicum_server.usecases.reviews import Reviews
 from modicum_server.usecases.sessions import Sessions
-from modicum_server.usecases.shares import CallRate
+from modicum_server.usecases.shares import CallRates
 from modicum_server.usecases.side_by_side import Comparing
 from modicum_server.usecases.spot_swaps import SpotSwaps
 from modicum_server.usecases.token_exchange import Exchanged, TokenExchange
@@ -113,7 +113,7 @@ class Services:
     erasures: ErasureMethods
     holds: HoldMethods
     use_cases: UseCases
-    call_rate: CallRate
+    call_rates: CallRates
     refused: RefusedAttempts
 
     @property
@@ -174,11 +174,13 @@ def build_services(
         holds=Holds(store),
         retentions=Retentions(store),
     )
-    call_rate = CallRate(settings.max_calls_per_second)
-    return _services(use_cases, metrics, call_rate, refused or RefusedAttempts(store))
+    call_rates = CallRates(
+        of_principal=settings.max_calls_per_second, of_project=settings.max_calls_per_second_per_project
+    )
+    return _services(use_cases, metrics, call_rates, refused or RefusedAttempts(store))
 
 
-def _services(use_cases: UseCases, metrics: CallMetrics, call_rate: CallRate, refused: RefusedAttempts) -> Services:
+def _services(use_cases: UseCases, metrics: CallMetrics, call_rates: CallRates, refused: RefusedAttempts) -> Services:
     """The methods of each service, over its use cases."""
     return Services(
         projects=ProjectMethods(use_cases.projects, use_cases.retentions),
@@ -200,7 +202,7 @@ def _services(use_cases: UseCases, metrics: CallMetrics, call_rate: CallRate, re
         erasures=ErasureMethods(use_cases.erasing),
         holds=HoldMethods(use_cases.holds),
         use_cases=use_cases,
-        call_rate=call_rate,
+        call_rates=call_rates,
         refused=refused,
     )
 

@@ -54,6 +54,16 @@ class UploadHeader:
     offset: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """Bytes that a project stores, and those among them that a principal uploaded."""
+
+    project: str
+    principal: str
+    of_project: int
+    of_principal: int
+
+
 class Artifacts:
     """What can be done with artifacts."""
 
@@ -139,11 +149,11 @@ class Artifacts:
         async with self._store.transaction() as transaction:
             await transaction.artifacts.use(project, [header.digest])
             present = await transaction.artifacts.get(project, header.digest)
-            stored = await transaction.artifacts.stored_bytes(project)
+            stored = await self._stored(transaction, principal, project)
         if present is not None:
             return present
         others = await self._artifacts.unfinished_bytes(project, but=header.digest)
-        self._require_bytes(project, stored + others + header.size_bytes)
+        self._require_bytes(stored, header.size_bytes, unfinished=others)
         async with AsyncExitStack() as uploading:
             upload = await uploading.enter_async_context(
                 self._artifacts.upload(project, header.digest, size_bytes=header.size_bytes, offset=header.offset)
@@ -181,11 +191,11 @@ class Artifacts:
         async with self._store.transaction() as transaction:
             held = await transaction.artifacts.use(project, list(contents))
             records = await transaction.artifacts.get_all(project, sorted(held))
-            stored = await transaction.artifacts.stored_bytes(project)
+            stored = await self._stored(transaction, principal, project)
         new = {digest: contents[digest] for digest in sorted(contents.keys() - held)}
         if new:
             others = await self._artifacts.unfinished_bytes(project, but="")
-            self._require_bytes(project, stored + others + sum(map(len, new.values())))
+            self._require_bytes(stored, sum(map(len, new.values())), unfinished=others)
             # a caller that goes away leaves no bytes without their records
             records += await asyncio.shield(self._record_small(principal, project, new))
         return {record.digest: record for record in records}
@@ -197,8 +207,9 @@ class Artifacts:
                 await _put_all(self._artifacts, new.values())
                 names = [f"{project}/artifacts/{digest}" for digest in new]
                 await record_all(transaction, principal, Verb.UPLOAD_ARTIFACT, names)
-                added = await transaction.artifacts.add_all(project, {each: len(data) for each, data in new.items()})
-                self._require_bytes(project, await transaction.artifacts.stored_bytes(project))
+                sizes = {each: len(data) for each, data in new.items()}
+                added = await transaction.artifacts.add_all(project, sizes, principal=principal.name)
+                self._require_bytes(await self._stored(transaction, principal, project))
                 return added
         except ModicumError:
             for digest in new:
@@ -212,18 +223,31 @@ class Artifacts:
             # puts the bytes in their place, so that no deletion comes between them and the record
             await uploading.aclose()
             await record(transaction, principal, Verb.UPLOAD_ARTIFACT, f"{project}/artifacts/{header.digest}")
-            added = await transaction.artifacts.add(project, header.digest, header.size_bytes)
-            self._require_bytes(project, await transaction.artifacts.stored_bytes(project))
+            added = await transaction.artifacts.add(project, header.digest, header.size_bytes, principal=principal.name)
+            self._require_bytes(await self._stored(transaction, principal, project))
             return added
 
-    def _require_bytes(self, project: str, stored: int) -> None:
-        """Refuse an upload with which the project would store so many bytes, if these are too many."""
-        most = self._settings.max_project_bytes
-        if stored > most:
+    async def _stored(self, transaction: Transaction, principal: Principal, project: str) -> _Stored:
+        return _Stored(
+            project,
+            principal.name,
+            of_project=await transaction.artifacts.stored_bytes(project),
+            of_principal=await transaction.artifacts.stored_bytes_of(project, principal.name),
+        )
+
+    def _require_bytes(self, stored: _Stored, added: int = 0, *, unfinished: int = 0) -> None:
+        """Refuse to add so many bytes to what is stored, if these are too many for the project or the principal."""
+        together, own = stored.of_project + unfinished + added, stored.of_principal + added
+        advice = "delete artifacts that nothing refers to, or ask the operator for more"
+        if together > (most := self._settings.max_project_bytes):
             raise ProjectFull(
-                f"with this artifact {project} would store {stored:,} bytes, unfinished uploads included, but this "
-                f"server allows a project {most:,}; delete artifacts that nothing refers to, or ask the operator for "
-                "more"
+                f"with this artifact {stored.project} would store {together:,} bytes, unfinished uploads included, but "
+                f"this server allows a project {most:,}; {advice}"
+            )
+        if own > (most := self._settings.max_bytes_per_principal):
+            raise ProjectFull(
+                f"with this artifact {stored.principal} would have uploaded {own:,} bytes to {stored.project}, but "
+                f"this server allows a principal {most:,} there; {advice}"
             )
 
     def _checked(self, principal: Principal, header: UploadHeader) -> str:

@@ -241,11 +241,14 @@ class AuditCreation:
             (held.queued, 1, settings.max_queued_audits),
             (held.queued_by_principal, 1, settings.max_queued_audits_per_principal),
             (held.passes, asked, settings.max_project_passes),
+            (held.passes_by_principal, asked, settings.max_passes_per_principal),
         )
         if not alone and any(map(_is_narrow, counts)):
             raise _RoomIsNarrow
         _require_place(project, audit.principal, held, settings)
-        _require_passes(project, held, asked, settings.max_project_passes)
+        _require_passes(project, held.passes, asked, settings.max_project_passes)
+        whose = f"{audit.principal} in {project}"
+        _require_passes(whose, held.passes_by_principal, asked, settings.max_passes_per_principal)
 
     async def _write(self, transaction: Transaction, project: str, plan: _Plan) -> Audit:
         audit = plan.audit
@@ -288,17 +291,17 @@ def _require_place(project: str, principal: str, held: Unended, settings: Settin
         )
 
 
-def _require_passes(project: str, held: Unended, asked: int, most: int) -> None:
+def _require_passes(whose: str, held: int, asked: int, most: int) -> None:
     if asked > most:
         raise AuditTooLarge(
-            f"the audit needs {asked:,} passes, but this server allows the audits of a project {most:,} together; "
+            f"the audit needs {asked:,} passes, but this server allows the audits of {whose} {most:,} together; "
             "audit a sample, or run fewer searches and controls",
             passes=str(asked),
             most=str(most),
         )
-    if held.passes + asked > most:
+    if held + asked > most:
         raise TooManyPasses(
-            f"the audits of {project} have {held.passes:,} passes left, and this one needs {asked:,}, but this server "
+            f"the audits of {whose} have {held:,} passes left, and this one needs {asked:,}, but this server "
             f"allows {most:,} together; wait for some to end"
         )
 

@@ -8,8 +8,8 @@ class TooManyQueued(ResourceExhausted):
 
 
 class TooManyPasses(ResourceExhausted):
-    """The project's audits have as many passes left as this server allows. Wait for some of them to end."""
+    """The audits of the project, or of the caller in it, have too many passes left. Wait for some of them to end."""
 
 
 class ProjectFull(ResourceExhausted):
-    """The project stores as many bytes as this server allows. Delete artifacts that nothing refers to."""
+    """The project, or the caller in it, stores too many bytes. Delete artifacts that nothing refers to."""

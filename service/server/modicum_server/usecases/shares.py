@@ -9,9 +9,9 @@ from time import monotonic
 from modicum_server.domain.projects import Principal
 from modicum_server.errors import ResourceExhausted, ShareExceeded
 
-#: A principal that was quiet may make this many seconds' worth of calls at once.
+#: Who was quiet may make this many seconds' worth of calls at once.
 BURST_SECONDS = 5.0
-#: Principals are forgotten, beyond this number, once they have all their calls again.
+#: Callers are forgotten, beyond this number, once they have all their calls again.
 MOST_REMEMBERED = 10_000
 
 
@@ -60,31 +60,50 @@ class Shares:
                     del self._held[holder]
 
 
-class CallRate:
-    """How many calls a principal may make a second, measured over `BURST_SECONDS`."""
+class CallRates:
+    """How many calls a second a principal may make, and all callers together in a project, over `BURST_SECONDS`."""
+
+    def __init__(self, *, of_principal: float, of_project: float) -> None:
+        self._of_principal = _Rate(of_principal)
+        self._of_project = _Rate(of_project)
+
+    def admit(self, principal: Principal) -> None:
+        """Count a call of the principal.
+
+        Raises:
+            ShareExceeded
+        """
+        self._of_principal.spend(principal.share, principal.name)
+
+    def admit_in(self, principal: Principal, project: str) -> None:
+        """Count a call in a project. One of a principal without a role there is refused anyway, and takes nothing.
+
+        Raises:
+            ShareExceeded
+        """
+        if project in principal.roles:
+            self._of_project.spend((project,), f"{project}, with all its callers,")
+
+
+class _Rate:
+    """Calls a second of each of many."""
 
     def __init__(self, calls_per_second: float) -> None:
         self._rate = calls_per_second
         self._spent: dict[tuple[str, ...], tuple[float, float]] = {}
 
-    def admit(self, principal: Principal) -> None:
-        """Count a call.
-
-        Raises:
-            ShareExceeded
-        """
+    def spend(self, who: tuple[str, ...], shown: str) -> None:
         now, most = monotonic(), self._rate * BURST_SECONDS
-        spent, since = self._spent.get(principal.share, (0.0, now))
+        spent, since = self._spent.get(who, (0.0, now))
         spent = max(0.0, spent - (now - since) * self._rate)
         if spent + 1 > most:
             raise ShareExceeded(
-                f"{principal.name} makes more than {self._rate:g} calls a second; wait a moment, or ask for "
-                "more at once",
+                f"{shown} makes more than {self._rate:g} calls a second; wait a moment, or ask for more at once",
                 share="calls a second",
             )
         if len(self._spent) > MOST_REMEMBERED:
             self._forget(now)
-        self._spent[principal.share] = (spent + 1, now)
+        self._spent[who] = (spent + 1, now)
 
     def _forget(self, now: float) -> None:
         self._spent = {who: one for who, one in self._spent.items() if one[0] > (now - one[1]) * self._rate}

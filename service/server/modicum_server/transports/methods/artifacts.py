@@ -10,6 +10,7 @@ from modicum_server.codec.artifacts import artifact_message, used_artifact_messa
 from modicum_server.domain.projects import Principal
 from modicum_server.errors import UploadInvalid
 from modicum_server.transports.call_metrics import CallMetrics
+from modicum_server.transports.calls import note_resource
 from modicum_server.usecases.artifacts import Artifacts, UploadHeader
 from modicum_server.usecases.pages import PageRequest
 
@@ -52,6 +53,7 @@ class ArtifactMethods:
         first = await anext(aiter(parts), None)
         if first is None or first.WhichOneof("part") != "header":
             raise UploadInvalid("the first message of an upload must hold the header")
+        note_resource(first.header)
         header = UploadHeader(first.header.parent, first.header.digest, first.header.size_bytes, first.header.offset)
         return artifact_message(await self._artifacts.upload(principal, header, self._data(parts)))
 

@@ -96,7 +96,7 @@ class PageServices:
 
         known = authenticated(by_session, bounds.authentication_seconds)
         good = OpenStreams(use_cases.tokens.principals, recheck_seconds=bounds.recheck_seconds).layer
-        private = (*public, known, paced(services.call_rate), good)
+        private = (*public, known, paced(services.call_rates), good)
         return cls(use_cases, settings, public, private, services.refused)
 
     def route(self, page: Page) -> Route:
@@ -131,6 +131,7 @@ class _PageEndpoint:
                 tell_refused=lambda error: self._services.refused.note(attempt_of(call, error)),
             )
             wire.visited(visit)
+            call.enter(visit.project)
             if self._page.needs is not None:
                 authorise(visit.principal, visit.project, self._page.needs)
             form = await self._form(wire.request) if self._page.takes_form else EMPTY

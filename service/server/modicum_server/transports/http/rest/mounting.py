@@ -33,7 +33,7 @@ def rest_routes(
     async def page(_request: Request) -> Response:
         return HTMLResponse(rendered(), headers={"Content-Security-Policy": security()})
 
-    layers = layers_of(store, metrics, services.call_rate, services.refused, bounds=bounds)
+    layers = layers_of(store, metrics, services.call_rates, services.refused, bounds=bounds)
     endpoint = RestEndpoint(services, layers, UnroutedRequests(metrics), heartbeat_seconds=bounds.heartbeat_seconds)
     return [
         Route("/openapi.json", description),
