@@ -44,12 +44,13 @@ def test_every_field_of_a_finding_reaches_the_client():
 
 
 def test_every_field_of_an_audit_reaches_the_client():
-    came = client_snapshots.snapshot_of(audits.audit_message(AUDIT, 1.5, 3, waits_for_worker=True))
+    told = audits.audit_message(AUDIT, 1.5, 3, waits_for_worker=True, waiting_reason="it is full")
+    came = client_snapshots.snapshot_of(told)
 
     renamed = {"failure.reason": "failure_reason", "failure.detail": "failure_detail"}
     progress = {f"progress.{field.name}": field.name for field in fields(AUDIT.progress)}
     assert_crosses(AUDIT, came, but=NOT_TOLD_OF_AUDITS, renamed=renamed | progress)
-    assert (came.audits_ahead, came.waits_for_worker) == (3, True)
+    assert (came.audits_ahead, came.waits_for_worker, came.waiting_reason) == (3, True, "it is full")
 
 
 def test_every_field_of_an_entry_of_the_trail_reaches_the_client():

@@ -71,7 +71,11 @@ def test_every_field_survives_its_message(name):
 
 USED = filled(UsedArtifact)
 ONE_WAY = {
-    "audit": (AUDIT, audits.audit_message(AUDIT, 1.5, 3, waits_for_worker=True), NOT_TOLD_OF_AUDITS),
+    "audit": (
+        AUDIT,
+        audits.audit_message(AUDIT, 1.5, 3, waits_for_worker=True, waiting_reason="it is full"),
+        NOT_TOLD_OF_AUDITS,
+    ),
     "model": (filled(Model), models.model_message(filled(Model)), frozenset()),
     "data set": (filled(Dataset), datasets.dataset_message(filled(Dataset)), frozenset()),
     "item": (filled(DatasetItem), datasets.item_message(filled(DatasetItem)), frozenset()),

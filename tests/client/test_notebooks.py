@@ -183,6 +183,12 @@ def test_an_audit_says_how_far_it_is():
     assert "time left at most 90 s" in page.text
 
 
+def test_an_audit_says_what_it_waits_for():
+    page = Page(snapshot(waiting_reason="the artifact store is full")._repr_html_())
+
+    assert page.text.startswith("▸ night running and waits, because the artifact store is full: 12 of 40 findings")
+
+
 @pytest.mark.parametrize("state", list(AuditState))
 def test_every_state_of_an_audit_has_a_shape(state):
     assert Page(replace(snapshot(), state=state)._repr_html_()).text[0] in "○▸✓✕□"

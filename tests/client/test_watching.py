@@ -218,6 +218,8 @@ def _details(audit, script, *snapshots):
         (AuditState.QUEUED, {"audits_ahead": 1_200}, "queued behind 1,200 audits,"),
         (AuditState.RUNNING, {"waits_for_worker": True}, "waiting for a free worker, "),
         (AuditState.RUNNING, {"waits_for_worker": False}, "search, "),
+        (AuditState.RUNNING, {"waiting_reason": "the artifact store is full"}, "waiting: the artifact store is full, "),
+        (AuditState.QUEUED, {"waiting_reason": "the store is away"}, "waiting: the store is away"),
     ],
 )
 def test_a_bar_says_what_an_audit_waits_for(audit, state, changes, says):

@@ -123,6 +123,30 @@ def test_an_audit_of_which_no_worker_holds_a_part_says_that_it_waits(scene):
     )
 
 
+async def put_off(scene, audit) -> None:
+    """Let a worker hand back a part of the audit, because the artifact store is full."""
+    async with scene.store.transaction() as transaction:
+        while (shard := await transaction.shards.claim("another", lease_seconds=3600)).audit != audit.name:
+            pass
+        await transaction.shards.hand_back(
+            shard, failed_tries=0, delay_seconds=3600, away_seconds=0.0, away_reason="the artifact store is full"
+        )
+
+
+def test_an_audit_that_waits_for_the_artifact_store_says_so_and_for_how_long(scene):
+    audit = scene.run(scene.audit("full", TINY, f"{PROJECT}/datasets/judged", seed=10))
+    scene.run(scene.begin(audit, is_held=False))
+    scene.run(put_off(scene, audit))
+
+    said = whole(scene.browser().get(f"/{audit.name}"))
+
+    assert (
+        "It waits: the artifact store is full. It is tried again by itself, for 1 h at most; then the audit fails."
+        in said
+    )
+    assert "other audits have the workers" not in said
+
+
 def test_a_queued_audit_says_how_many_are_before_it(scene):
     said = whole(scene.browser().get(f"/{QUEUED}"))
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import psycopg
 import pytest
-from modicum_server.domain.audits import AuditFailure, AuditProgress, AuditState, Stage
+from modicum_server.domain.audits import AuditFailure, AuditProgress, AuditState, Shard, Stage
 from modicum_server.errors import DependencyUnavailable, ServerStopping, TooManyWatchers
 from modicum_server.usecases.watching import LOOKS_AT_ONCE, Waiting, Watching, remaining_seconds
 
@@ -76,14 +76,62 @@ async def test_a_running_audit_tells_whether_a_worker_works_on_it(place, audit_d
     before = (await place.watching.now(VIEWER, audit.name)).waiting
 
     async with place.store.transaction() as transaction:
-        while (await transaction.shards.claim("worker", lease_seconds=60)).audit != audit.name:
-            pass
+        await claimed(transaction, audit.name)
     held = (await place.watching.now(VIEWER, audit.name)).waiting
     ended = await place.audits.cancel(AUDITOR, audit.name)
 
     assert (before, held) == (Waiting(for_worker=True), Waiting(for_worker=False))
     assert (await place.watching.now(VIEWER, audit.name)).waiting == Waiting()
     assert ended.state is AuditState.CANCELLED
+
+
+async def test_an_audit_tells_what_its_work_waits_for_until_that_gets_on(place, audit_draft):
+    audit = await place.audit(audit_draft)
+    watch = place.watching.watch(VIEWER, audit.name, 0)
+    await anext(watch)
+
+    async with place.store.transaction() as transaction:
+        await transaction.audits.start(audit.name, Stage.SEARCH)
+        shard = await claimed(transaction, audit.name)
+        for seconds in (2.0, 4.0):  # each try tells the same
+            await transaction.shards.hand_back(
+                shard, failed_tries=0, delay_seconds=0, away_seconds=seconds, away_reason="the store is away"
+            )
+            shard = await claimed(transaction, audit.name)
+    told = [(await asyncio.wait_for(anext(watch), PATIENCE_SECONDS)).waiting]
+    async with place.store.transaction() as transaction:
+        await transaction.shards.renew(shard, lease_seconds=60, passes_done=7)
+        await transaction.audits.add_progress(audit.name, passes_done=7)
+    told.append((await asyncio.wait_for(anext(watch), PATIENCE_SECONDS)).waiting)
+    await watch.aclose()
+
+    assert told == [Waiting(reason="the store is away"), Waiting()]
+
+
+async def test_a_watch_hears_at_once_that_an_audit_waits(place, audit_draft):
+    audit = await place.audit(audit_draft)
+    async with place.store.transaction() as transaction:
+        await transaction.audits.start(audit.name, Stage.SEARCH)
+        shard = await claimed(transaction, audit.name)
+    watch = place.watching.watch(VIEWER, audit.name, 0)
+    before = await anext(watch)
+
+    async with place.store.transaction() as transaction:
+        await transaction.shards.hand_back(
+            shard, failed_tries=0, delay_seconds=60, away_seconds=0.0, away_reason="the store is full"
+        )
+    told = await asyncio.wait_for(anext(watch), PATIENCE_SECONDS)
+    await watch.aclose()
+
+    assert (before.waiting, told.waiting) == (Waiting(), Waiting(reason="the store is full"))
+    assert told.audit.sequence == before.audit.sequence
+
+
+async def claimed(transaction, audit: str) -> Shard:
+    """The first shard of the audit, held by a worker."""
+    while (shard := await transaction.shards.claim("worker", lease_seconds=60)).audit != audit:
+        pass
+    return shard
 
 
 async def test_a_stopping_server_tells_its_watches_where_to_resume(place, audit_draft):

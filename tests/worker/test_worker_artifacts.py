@@ -52,6 +52,11 @@ async def audit_of(scene: Scene) -> str:
     return await scene.audit(await scene.register(source=Weights(DIGEST, "torchvision:resnet18")), images=3)
 
 
+async def waits_for(scene: Scene, audit: str) -> str:
+    async with scene.store.transaction() as transaction:
+        return await transaction.overviews.waits_for(audit)
+
+
 def handed_back(worker) -> float:
     labels = {"stage": "search", "outcome": "handed_back"}
     return worker.metrics.registry.get_sample_value("modicum_worker_shard_duration_seconds_count", labels) or 0
@@ -125,10 +130,13 @@ async def test_an_audit_waits_for_an_artifact_store_that_is_away(scene: Scene, t
 
     worker = scene.work(StagingModelServer(scene, elsewhere / "slot"))
     await until(lambda: handed_back(worker) > TRIES + 1)
+    waiting = await waits_for(scene, audit)
     elsewhere.rename(root)
     ended = await scene.ended(audit)
 
+    assert waiting == "the folder of the artifact store does not exist"
     assert ended.state is AuditState.SUCCEEDED
+    assert await waits_for(scene, audit) == ""
 
 
 async def test_an_audit_that_waited_for_too_long_fails_and_says_for_what(scene: Scene, tmp_path):

@@ -92,7 +92,7 @@ class AsyncAudit:
                 async for reply in stub.WatchAudit(request, timeout=WATCH_SECONDS, metadata=metadata):
                     attempts.begin_anew()
                     snapshot = snapshot_of(reply.audit)
-                    news = snapshot.audits_ahead, snapshot.waits_for_worker
+                    news = snapshot.audits_ahead, snapshot.waits_for_worker, snapshot.waiting_reason
                     if snapshot.sequence < sequence or (snapshot.sequence == sequence and news == waiting):
                         continue
                     sequence, waiting = snapshot.sequence, news

@@ -52,9 +52,11 @@ class AuditSnapshot:
     versions times searches. `passes_planned` is the most that the audit can cost. `remaining_seconds` and
     `mean_subset_fraction` are None while they are unknown. While the audit is queued, `audits_ahead` counts the older
     audits of the project that have not ended; else it is None. `waits_for_worker`: it runs, and no worker works on it.
-    Lists have neither. `failure_reason` is empty unless the audit failed. `reused_from` names the audit whose stored
-    result was reused; else it is empty. `erased` counts pictures that were erased after it ended. `outcome` is what the
-    result says, in short; None until the audit succeeds, and where a server of an earlier release wrote the result.
+    `waiting_reason` says what its work waits for because it is away or full, such as the artifact store; else it is
+    empty. Lists have none of these. `failure_reason` is empty unless the audit failed. `reused_from` names the audit
+    whose stored result was reused; else it is empty. `erased` counts pictures that were erased after it ended.
+    `outcome` is what the result says, in short; None until the audit succeeds, and where a server of an earlier release
+    wrote the result.
     `findings_delete_time` and `report_delete_time` say when the retention of the project deleted the findings and the
     result; None while they are kept.
     """
@@ -73,6 +75,7 @@ class AuditSnapshot:
     mean_subset_fraction: float | None
     audits_ahead: int | None = None
     waits_for_worker: bool = False
+    waiting_reason: str = ""
     failure_reason: str
     failure_detail: str
     result_digest: str
@@ -110,6 +113,7 @@ def snapshot_of(message: audit_pb2.Audit) -> AuditSnapshot:
         mean_subset_fraction=progress.mean_subset_fraction if progress.HasField("mean_subset_fraction") else None,
         audits_ahead=progress.audits_ahead if progress.HasField("audits_ahead") else None,
         waits_for_worker=progress.waits_for_worker,
+        waiting_reason=progress.waiting_reason,
         failure_reason=message.failure.reason,
         failure_detail=message.failure.detail,
         result_digest=message.result_digest,

@@ -1255,6 +1255,8 @@ export interface components {
             auditsAhead?: number;
             /** @description Whether the audit runs and no worker works on it: its next work waits for one that is free. Not set in lists. */
             waitsForWorker: boolean;
+            /** @description What work of the audit waits for because it is away or full, such as the artifact store, in words for people. The audit goes on by itself, and fails where it waited for too long. Empty where it waits for nothing. Not set in lists. */
+            waitingReason: string;
         };
         /** @description The progress of an audit. */
         AuditProgressInput: {
@@ -1300,6 +1302,8 @@ export interface components {
             auditsAhead?: number;
             /** @description Whether the audit runs and no worker works on it: its next work waits for one that is free. Not set in lists. */
             waitsForWorker?: boolean;
+            /** @description What work of the audit waits for because it is away or full, such as the artifact store, in words for people. The audit goes on by itself, and fails where it waited for too long. Empty where it waits for nothing. Not set in lists. */
+            waitingReason?: string;
         };
         /** @description What an audit does. Audits with equal specifications, digests and libraries share a result. */
         AuditSpecification: {

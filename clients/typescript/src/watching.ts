@@ -62,7 +62,8 @@ function isNews(audit: Audit, seen: Audit | undefined): boolean {
   if (seen === undefined) return true;
   const [now, before] = [BigInt(audit.sequence), BigInt(seen.sequence)];
   if (now !== before) return now > before;
-  const waiting = ({ progress }: Audit): string => `${progress?.auditsAhead} ${progress?.waitsForWorker}`;
+  const waiting = ({ progress }: Audit): string => 
+    `${progress?.auditsAhead} ${progress?.waitsForWorker} ${progress?.waitingReason}`;
   return waiting(audit) !== waiting(seen);
 }
 

@@ -89,6 +89,8 @@ def _detail(snapshot: AuditSnapshot, rate: float | None) -> str:
 
 def _state_text(snapshot: AuditSnapshot) -> str:
     """What a queued or running audit waits for, its stage, or its state."""
+    if snapshot.waiting_reason:
+        return f"waiting: {snapshot.waiting_reason}"
     if snapshot.state == AuditState.QUEUED:
         return f"queued behind {counted(snapshot.audits_ahead, 'audit')}" if snapshot.audits_ahead else QUEUED_FIRST
     if snapshot.waits_for_worker:

@@ -35,6 +35,7 @@ def state_text(snapshot: "AuditSnapshot") -> str:
     if snapshot.failure_detail or snapshot.failure_reason:
         return f"{name} failed: {snapshot.failure_detail or snapshot.failure_reason}"
     waits = " and waits for a free worker" if snapshot.waits_for_worker else ""
+    waits = f" and waits, because {snapshot.waiting_reason}" if snapshot.waiting_reason else waits
     ahead = f" behind {snapshot.audits_ahead:,} others" if snapshot.audits_ahead else ""
     done = f": {snapshot.images_done:,} of {snapshot.images_total:,} findings" if snapshot.images_total else ""
     return f"{name} {snapshot.state.lower()}{ahead}{waits}{done}"

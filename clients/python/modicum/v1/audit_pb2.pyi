@@ -239,6 +239,7 @@ class AuditProgress(google.protobuf.message.Message):
     REMAINING_SECONDS_FIELD_NUMBER: builtins.int
     AUDITS_AHEAD_FIELD_NUMBER: builtins.int
     WAITS_FOR_WORKER_FIELD_NUMBER: builtins.int
+    WAITING_REASON_FIELD_NUMBER: builtins.int
     images_done: builtins.int
     """Number of findings stored so far."""
     images_total: builtins.int
@@ -257,6 +258,10 @@ class AuditProgress(google.protobuf.message.Message):
     """While the audit is queued: number of audits of the project that are older and have not ended. Absent otherwise, and in lists."""
     waits_for_worker: builtins.bool
     """Whether the audit runs and no worker works on it: its next work waits for one that is free. Not set in lists."""
+    waiting_reason: builtins.str
+    """What work of the audit waits for because it is away or full, such as the artifact store, in words for people. The audit goes on by
+    itself, and fails where it waited for too long. Empty where it waits for nothing. Not set in lists.
+    """
     def __init__(
         self,
         *,
@@ -269,9 +274,10 @@ class AuditProgress(google.protobuf.message.Message):
         remaining_seconds: builtins.float | None = ...,
         audits_ahead: builtins.int | None = ...,
         waits_for_worker: builtins.bool = ...,
+        waiting_reason: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_audits_ahead", b"_audits_ahead", "_mean_subset_fraction", b"_mean_subset_fraction", "_remaining_seconds", b"_remaining_seconds", "audits_ahead", b"audits_ahead", "mean_subset_fraction", b"mean_subset_fraction", "remaining_seconds", b"remaining_seconds"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_audits_ahead", b"_audits_ahead", "_mean_subset_fraction", b"_mean_subset_fraction", "_remaining_seconds", b"_remaining_seconds", "audits_ahead", b"audits_ahead", "images_done", b"images_done", "images_failed", b"images_failed", "images_total", b"images_total", "mean_subset_fraction", b"mean_subset_fraction", "passes_done", b"passes_done", "passes_planned", b"passes_planned", "remaining_seconds", b"remaining_seconds", "waits_for_worker", b"waits_for_worker"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_audits_ahead", b"_audits_ahead", "_mean_subset_fraction", b"_mean_subset_fraction", "_remaining_seconds", b"_remaining_seconds", "audits_ahead", b"audits_ahead", "images_done", b"images_done", "images_failed", b"images_failed", "images_total", b"images_total", "mean_subset_fraction", b"mean_subset_fraction", "passes_done", b"passes_done", "passes_planned", b"passes_planned", "remaining_seconds", b"remaining_seconds", "waiting_reason", b"waiting_reason", "waits_for_worker", b"waits_for_worker"]) -> None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_audits_ahead", b"_audits_ahead"]) -> typing.Literal["audits_ahead"] | None: ...
     @typing.overload

@@ -77,6 +77,7 @@ def progress_message(
     audits_ahead: int | None = None,
     *,
     waits_for_worker: bool = False,
+    waiting_reason: str = "",
 ) -> audit_pb2.AuditProgress:
     """Progress, with an estimate of the remaining time if there is one, and what the audit waits for."""
     return audit_pb2.AuditProgress(
@@ -89,6 +90,7 @@ def progress_message(
         remaining_seconds=remaining_seconds,
         audits_ahead=audits_ahead,
         waits_for_worker=waits_for_worker,
+        waiting_reason=waiting_reason,
     )
 
 
@@ -98,6 +100,7 @@ def audit_message(
     audits_ahead: int | None = None,
     *,
     waits_for_worker: bool = False,
+    waiting_reason: str = "",
 ) -> audit_pb2.Audit:
     """Audit as it stands."""
     failure = value.failure
@@ -107,7 +110,13 @@ def audit_message(
         specification=specification_message(value.specification),
         state=audit_pb2.Audit.State.Value(f"STATE_{value.state.name}"),
         stage=audit_pb2.Audit.Stage.Value(stage),
-        progress=progress_message(value.progress, remaining_seconds, audits_ahead, waits_for_worker=waits_for_worker),
+        progress=progress_message(
+            value.progress,
+            remaining_seconds,
+            audits_ahead,
+            waits_for_worker=waits_for_worker,
+            waiting_reason=waiting_reason,
+        ),
         failure=None if failure is None else audit_pb2.AuditFailure(reason=failure.reason, detail=failure.detail),
         result_digest=value.result_digest,
         sequence=value.sequence,

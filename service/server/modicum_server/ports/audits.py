@@ -58,7 +58,7 @@ class Audits(Protocol):
         """
 
     async def unended(self, project: str, principal: str) -> Unended:
-        """What the audits that have not ended take, and how many of the queued ones the principal created."""
+        """What the audits that have not ended take, in all and those that the principal created."""
 
     async def count_by_state(self) -> Mapping[AuditState, int]:
         """The number of audits of all projects in each state; every state has a count."""
@@ -136,11 +136,18 @@ class Shards(Protocol):
         """Delete it; False when this attempt no longer holds it. Its passes move to the audit, which plans no more."""
 
     async def hand_back(
-        self, shard: Shard, *, failed_tries: int, delay_seconds: float, away_seconds: float | None = None
+        self,
+        shard: Shard,
+        *,
+        failed_tries: int,
+        delay_seconds: float,
+        away_seconds: float | None = None,
+        away_reason: str = "",
     ) -> bool:
         """Return it for another attempt, with this count of failed tries, which may begin after the delay.
 
-        `away_seconds` is how long it has waited for something that is away; None if it does not wait.
+        `away_seconds` is how long it has waited for something that is away, and `away_reason` says for what; None if it
+        does not wait.
         """
 
     async def split(self, shard: Shard) -> bool:

@@ -67,3 +67,6 @@ class Overviews(Protocol):
 
     async def is_held(self, audit: str) -> bool:
         """Whether a worker holds work of this audit."""
+
+    async def waits_for(self, audit: str) -> str:
+        """What work of this audit waits for because it is away, in words; empty if it waits for nothing."""

@@ -109,6 +109,15 @@ class PostgresOverviews:
         held = select(1).where(_SHARDS.audit == audit, _SHARDS.lease_until.is_not(None))
         return bool(await self._connection.scalar(select(held.exists())))
 
+    async def waits_for(self, audit: str) -> str:
+        """What work of this audit waits for because it is away, in words; empty if it waits for nothing.
+
+        Work that gets on again does not wait: its attempt has made passes.
+        """
+        waits = _SHARDS.audit == audit, _SHARDS.away_since.is_not(None), _SHARDS.passes_done == 0
+        query = select(_SHARDS.away_reason).where(*waits).order_by(_SHARDS.away_since).limit(1)
+        return await self._connection.scalar(query) or ""
+
     async def _verdicts(self, newest: Subquery) -> Mapping[str, Verdict]:
         query = select(newest.c.of, tables.verdicts).join(newest, newest.c.id == _VERDICTS.id)
         return {row.of: verdict_of(row) for row in await self._connection.execute(query)}

@@ -32,9 +32,11 @@ from modicum_server.domain.spot_swaps import SwapState
 from modicum_server.postgres.connections import driver_connection
 from modicum_server.postgres.wake_jobs import WakeJobs
 from modicum_server.store import tables
+from modicum_server.store.changes import notify_audit_changed
 from modicum_server.store.left_shards import not_left
 from modicum_server.store.project_turns import projects_by_turn
 from modicum_server.store.projects import advisory_key
+from modicum_server.store.shard_rows import columns_of, halves_of, shard_of
 
 _SHARDS = tables.shards.c
 _AUDITS = tables.audits.c
@@ -55,7 +57,7 @@ class PostgresShards:
         """Queue them, one wake-up each; a check of a version that is queued already is not queued again."""
         if not shards:
             return
-        await self._queue([_columns(project, audit, shard) for shard in shards])
+        await self._queue([columns_of(project, audit, shard) for shard in shards])
 
     async def claim(
         self, worker: str, *, lease_seconds: float, finishing: str = "", left: LeftToOthers = LEAVES_NOTHING
@@ -85,7 +87,7 @@ class PostgresShards:
         nothing = literal(0.0).label("waited"), literal(0.0).label("away")
         query = select(tables.shards, *nothing).where(*_claimable(shard.project, left))
         row = (await self._connection.execute(query.order_by(_SHARDS.id).offset(earlier).limit(1))).one_or_none()
-        return _shard(row) if row else None
+        return shard_of(row) if row else None
 
     async def renew(self, shard: Shard, *, lease_seconds: float, passes_done: int) -> LeaseState:
         """Extend the lease of this attempt and store its passes."""
@@ -122,11 +124,18 @@ class PostgresShards:
         return True
 
     async def hand_back(
-        self, shard: Shard, *, failed_tries: int, delay_seconds: float, away_seconds: float | None = None
+        self,
+        shard: Shard,
+        *,
+        failed_tries: int,
+        delay_seconds: float,
+        away_seconds: float | None = None,
+        away_reason: str = "",
     ) -> bool:
         """Queue it for another attempt, not before the delay has passed. The failed tries are stored.
 
-        So is the time since when it waits for something that is away: `away_seconds` ago, or never if that is None.
+        So is the time since when it waits for something that is away: `away_seconds` ago, or never if that is None; and
+        for what. Watches of its audit hear when that is new.
         """
         row = await self._locked(shard)
         if row is None:
@@ -134,8 +143,16 @@ class PostgresShards:
         query = update(tables.shards).where(_SHARDS.id == shard.id)
         away = None if away_seconds is None else _in(-away_seconds)
         await self._connection.execute(
-            query.values(**_GIVEN_UP, deaths=failed_tries, not_before=_in(delay_seconds), away_since=away)
+            query.values(
+                **_GIVEN_UP,
+                deaths=failed_tries,
+                not_before=_in(delay_seconds),
+                away_since=away,
+                away_reason=away_reason,
+            )
         )
+        if away_reason != row.away_reason:
+            await notify_audit_changed(self._connection, row.audit)
         await self._move_passes(row.audit, row.passes_done)
         await self._wake_jobs.defer(await driver_connection(self._connection), 1, delay_seconds=delay_seconds)
         return True
@@ -155,7 +172,9 @@ class PostgresShards:
             raise ValueError(f"shard {shard.id} has {len(row.positions)} positions, and two are needed to halve it")
         await self._connection.execute(delete(tables.shards).where(_SHARDS.id == shard.id))
         await self._move_passes(row.audit, row.passes_done)
-        await self._queue([{**_columns(row.project, row.audit, half), "attempt": row.attempt} for half in _halves(row)])
+        await self._queue(
+            [{**columns_of(row.project, row.audit, half), "attempt": row.attempt} for half in halves_of(row)]
+        )
         return True
 
     async def remaining(self, audit: str, stage: Stage, *, at_most: int | None = None) -> int:
@@ -225,7 +244,7 @@ class PostgresShards:
         waited = func.extract("epoch", _NOW - _SHARDS.not_before).label("waited")
         away = func.coalesce(func.extract("epoch", _NOW - _SHARDS.away_since), 0.0).label("away")
         row = (await self._connection.execute(query.returning(tables.shards, waited, away))).one_or_none()
-        return _shard(row) if row else None
+        return shard_of(row) if row else None
 
     async def _locked(self, shard: Shard) -> Row[Any] | None:
         query = select(tables.shards).where(*_held_by(shard)).with_for_update()
@@ -351,47 +370,3 @@ def _sweep() -> Any:
         ~_open_swap(_SHARDS.audit),
     )
     return delete(tables.shards).where(_SHARDS.id.in_(unwanted.with_for_update(skip_locked=True)))
-
-
-def _columns(project: str, audit: str, shard: NewShard) -> dict[str, Any]:
-    return {
-        "project": project,
-        "audit": audit,
-        "stage": shard.stage.value,
-        "model_version": shard.model_version,
-        "search_index": shard.search_index,
-        "positions": list(shard.positions),
-        "passes_planned": shard.passes_planned,
-    }
-
-
-def _halves(row: Row[Any]) -> list[NewShard]:
-    middle = len(row.positions) // 2
-    parts = (row.positions[:middle], row.positions[middle:])
-    return [
-        NewShard(
-            stage=Stage(row.stage),
-            model_version=row.model_version,
-            search_index=row.search_index,
-            positions=tuple(part),
-            passes_planned=row.passes_planned * len(part) // len(row.positions),
-        )
-        for part in parts
-    ]
-
-
-def _shard(row: Row[Any]) -> Shard:
-    return Shard(
-        id=row.id,
-        project=row.project,
-        audit=row.audit,
-        stage=Stage(row.stage),
-        model_version=row.model_version,
-        search_index=row.search_index,
-        positions=tuple(row.positions),
-        attempt=row.attempt,
-        failed_tries=row.deaths,
-        passes_planned=row.passes_planned,
-        waited_seconds=max(float(row.waited), 0.0),
-        away_seconds=max(float(row.away), 0.0),
-    )

@@ -31,6 +31,7 @@ from modicum_server.domain.models import VersionState
 from modicum_server.domain.retention import Kept
 from modicum_server.domain.verdicts import OVERALL
 from modicum_server.store.access_tables import roles, sessions, sign_in_links, tokens
+from modicum_server.store.artifact_tables import artifacts, principal_totals, project_totals
 from modicum_server.store.collection_table import collections
 from modicum_server.store.erasure_table import erasures
 from modicum_server.store.hold_table import holds
@@ -49,12 +50,12 @@ from modicum_server.store.table_parts import (
     metadata,
     one_of,
 )
-from modicum_server.store.total_table import principal_totals, project_totals
 from modicum_server.store.trail_tables import trail_entries, trail_pending, trail_seals
 from modicum_server.store.trust_tables import trust_rules, used_identity_tokens
 from modicum_server.store.worker_table import workers
 
 __all__ = [
+    "artifacts",
     "collections",
     "erasures",
     "holds",
@@ -100,32 +101,6 @@ requests = Table(
     created(),
     PrimaryKeyConstraint("project", "request_id"),
     Index(None, "create_time"),
-)
-
-artifacts = Table(
-    "artifacts",
-    metadata,
-    Column("project", NAME, ForeignKey("projects.name"), nullable=False),
-    Column("digest", NAME, nullable=False),
-    Column("size_bytes", BigInteger, nullable=False),
-    created(),
-    Column(
-        "used_time",
-        TIME,
-        nullable=False,
-        server_default=func.now(),
-        comment="when it was last brought or asked for, to the hour",
-    ),
-    Column(
-        "principal",
-        NAME,
-        nullable=False,
-        server_default="",
-        comment="who uploaded it, and whose bytes it counts among; empty for results",
-    ),
-    PrimaryKeyConstraint("project", "digest"),
-    CheckConstraint("size_bytes >= 0", name="size_bytes"),
-    Index(None, "digest"),
 )
 
 models = Table(

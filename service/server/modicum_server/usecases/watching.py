@@ -42,10 +42,12 @@ class Waiting:
     Attributes:
         audits_ahead: while it is queued, the audits of its project that are older and have not ended; else None.
         for_worker: it runs, and no worker works on it.
+        reason: what its work waits for because it is away or full, in words for people; else empty.
     """
 
     audits_ahead: int | None = None
     for_worker: bool = False
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,10 +181,13 @@ async def _next_change(watch: Watch, look_anyway_seconds: float) -> None:
 
 async def _watched(transaction: Transaction, name: str) -> Watched:
     audit = await require_audit(transaction, name)
+    if audit.state.terminal:
+        return Watched(audit, Waiting())
+    reason = await transaction.overviews.waits_for(name)
     if audit.state is AuditState.QUEUED:
-        return Watched(audit, Waiting(audits_ahead=await transaction.overviews.ahead_of(name)))
-    runs = audit.state is AuditState.RUNNING
-    return Watched(audit, Waiting(for_worker=runs and not await transaction.overviews.is_held(name)))
+        return Watched(audit, Waiting(await transaction.overviews.ahead_of(name), reason=reason))
+    unheld = not reason and not await transaction.overviews.is_held(name)
+    return Watched(audit, Waiting(for_worker=unheld, reason=reason))
 
 
 def remaining_seconds(audit: Audit, now: datetime) -> float | None:

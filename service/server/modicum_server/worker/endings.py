@@ -23,12 +23,14 @@ class DropShard:
 class HandBack:
     """Another attempt is to take the shard, after a delay.
 
-    `away_seconds` is how long it has waited for something that is away; None if it does not wait.
+    `away_seconds` is how long it has waited for something that is away; None if it does not wait. `away_reason` says
+    for what, in words for people.
     """
 
     failed_tries: int
     delay_seconds: float
     away_seconds: float | None = None
+    away_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -218,7 +218,8 @@ class Worker:
         if waited > self._context.settings.away_seconds:
             return await self._refuse(claim, _waited_too_long(error, waited, claim.shard.stage))
         await asyncio.sleep(pause)
-        return await settle(self._context, claim, HandBack(claim.shard.failed_tries, pause, waited + pause))
+        reason = _shown(_known(error))
+        return await settle(self._context, claim, HandBack(claim.shard.failed_tries, pause, waited + pause, reason))
 
     async def _leave(self, claim: Claim) -> Outcome:
         """End a claim that is no longer wanted."""
@@ -299,9 +300,19 @@ _AGAIN = {Stage.CHECK: "register the version again", Stage.SWAP: "swap the spot 
 
 def _waited_too_long(error: Exception, seconds: float, stage: Stage) -> ModicumError:
     """Return the error by which work ends that waited too long, in words for whoever asked for it."""
-    known = error if isinstance(error, ModicumError) else DiskFull("a disk of the worker is full")
+    known = _known(error)
     again = _AGAIN.get(stage, "run the audit again")
     return type(known)(f"{known}. The work waited for {seconds:.0f} s; once that is mended, {again}")
+
+
+def _known(error: Exception) -> ModicumError:
+    """Return what is away or full as an error that callers may see."""
+    return error if isinstance(error, ModicumError) else DiskFull("a disk of the worker is full")
+
+
+def _shown(error: ModicumError) -> str:
+    """Return what is wrong, without the advice behind the semicolon: the worker tries again by itself."""
+    return str(error).partition(";")[0]
 
 
 def _is_temporary(error: Exception) -> bool:

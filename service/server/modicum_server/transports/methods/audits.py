@@ -138,7 +138,13 @@ class AuditMethods:
 
 def _watched_message(watched: Watched) -> audit_pb2.Audit:
     left, waiting = remaining_seconds(watched.audit, datetime.now(UTC)), watched.waiting
-    return audit_message(watched.audit, left, waiting.audits_ahead, waits_for_worker=waiting.for_worker)
+    return audit_message(
+        watched.audit,
+        left,
+        waiting.audits_ahead,
+        waits_for_worker=waiting.for_worker,
+        waiting_reason=waiting.reason,
+    )
 
 
 def _message(audit: Audit) -> audit_pb2.Audit:

@@ -116,6 +116,7 @@ async def _hand_back(context: WorkerContext, claim: Claim, ending: HandBack) -> 
             failed_tries=ending.failed_tries,
             delay_seconds=ending.delay_seconds,
             away_seconds=ending.away_seconds,
+            away_reason=ending.away_reason,
         )
     return Outcome.HANDED_BACK if kept else Outcome.LOST
 

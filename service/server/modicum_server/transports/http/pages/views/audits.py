@@ -30,7 +30,7 @@ from modicum_server.usecases.pages import PageRequest
 from modicum_server.usecases.reports import ReportFormat
 from modicum_server.usecases.request_ids import CreateOptions
 from modicum_server.usecases.result_facts import outcome_of
-from modicum_server.usecases.watching import Watched, remaining_seconds
+from modicum_server.usecases.watching import Waiting, Watched, remaining_seconds
 
 AUDITS_SHOWN = 50
 VERDICTS_SHOWN = 10
@@ -116,7 +116,7 @@ async def _progress(visit: Visit) -> Response:
     audit, waiting = watched.audit, watched.waiting
     if audit.state.terminal:
         return Response(headers={"HX-Refresh": "true"})
-    if str(audit.sequence) == visit.query("after") and waiting.audits_ahead is None and not waiting.for_worker:
+    if str(audit.sequence) == visit.query("after") and waiting == Waiting():
         return Response(status_code=HTTPStatus.NO_CONTENT)
     return visit.render("polled.html.j2", news=True, **await _progress_of(visit, watched))
 
@@ -155,6 +155,8 @@ async def _progress_of(visit: Visit, watched: Watched) -> dict[str, Any]:
         "audit": audit,
         "ahead": watched.waiting.audits_ahead or 0,
         "waits": watched.waiting.for_worker,
+        "away": watched.waiting.reason,
+        "away_seconds": visit.settings.away_seconds,
         "stage": STAGES.get(audit.stage, "The audit runs"),
         **await _time_left(visit, audit),
     }
