@@ -1,7 +1,5 @@
 """Which subsets the gallery shows, where it magnifies, and how few images are told once."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from modicum_server.measures.observation_builder import ObservationBuilder
@@ -10,7 +8,7 @@ from modicum_server.reports.choice import FEWEST_CARDS, MOST_CARDS, cards_of_a_s
 from modicum_server.reports.questions import answers
 from modicum_server.reports.wording import brief_names, plain_number, versions_text
 
-from tests.measures.example_audit import CANVAS, SEARCH, controls, finding, variants
+from tests.measures.example_audit import CANVAS, SEARCH, finding, variants
 from tests.reports.report_pages import page_of, read
 
 
@@ -68,18 +66,6 @@ def test_classes_stand_side_by_side_above_one_axis():
     assert [row.name for row in drawn.rows] == ["a class with a very…", "b"]
     assert drawn.rows[0].median == drawn.rows[1].median == drawn.rows[1].marks[0]
     assert plots.rows(groups[:1], 0.05) is None
-
-
-def test_questions_without_enough_images_are_told_once():
-    both = replace(variants(), fills=controls(4, black=True).fills)
-    findings = [finding(place, 2, controls=both) for place in range(4)]
-
-    text = read(page_of(findings)).text
-
-    assert text.count("so they stay open") == 1
-    together = text.split("so they stay open.", maxsplit=1)[1]
-    assert "Do the subsets suffice on another fill?" in together
-    assert "Would as many random pixels do?" in together
 
 
 def test_a_question_is_answered_with_the_conclusion_before_its_figures():

@@ -27,7 +27,6 @@ from modicum_server.reports.gallery import LoadImage, scene_of
 from modicum_server.reports.lines import overview
 from modicum_server.reports.matrix import matrices
 from modicum_server.reports.openings import Drawn, first_screen
-from modicum_server.reports.questions import TOO_FEW
 from modicum_server.reports.sections import Sketch, sections
 from modicum_server.reports.spots import example_images, spot_pages
 from modicum_server.reports.wording import acceleration_text, reason_text, version_names, versions_text
@@ -92,7 +91,6 @@ def _frame(document: Mapping[str, Any], called: Callable[[str], str]) -> dict[st
         "failed": _failed(document["models"]),
         "deleted": document.get("deleted", ()),
         "summaries": [(called(m["model_version"]), m.get("summary", ())) for m in document["models"]],
-        "too_few": TOO_FEW,
         "level": asked_text(asked["level"]),
         "alpha": asked_text(asked["alpha"]),
         "style": Markup(style),  # noqa: S704  a file of this package
@@ -124,12 +122,14 @@ def _sketches(
 ) -> dict[tuple[str, int], Sketch]:
     called = version_names(document)
     most = cards_of_a_section(sum(len(model["searches"]) for model in document["models"]))
+    planned = tuple(plan["control"] for plan in document["specification"]["controls"])
     sketches = {}
     for place, model in enumerate(document["models"], start=1):
         version = model["model_version"]
         for index, result in enumerate(model["searches"]):
             scene = scene_of(document, version, result["search"]["fill"], load_image, inputs=inputs, labels=labels)
-            sketches[version, index] = Sketch(f"model-{place}-search-{index + 1}", called(version), result, scene, most)
+            anchor = f"model-{place}-search-{index + 1}"
+            sketches[version, index] = Sketch(anchor, called(version), result, scene, most, planned)
     return sketches
 
 

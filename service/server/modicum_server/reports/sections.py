@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from modicum_server.domain.controls import runs_in
 from modicum_server.domain.findings import Finding
-from modicum_server.domain.searches import Canvas, Fill, Search, SearchMethod, TargetRule
+from modicum_server.domain.searches import Canvas, Control, Fill, Search, SearchMethod, TargetRule
 from modicum_server.measures import nothing_eligible, registry
 from modicum_server.measures.intervals import SMALLEST_SAMPLE
 from modicum_server.measures.measure import Measure, measure_from_json
@@ -62,13 +63,17 @@ class Section:
 
 @dataclass(slots=True)
 class Sketch:
-    """A section before it is complete. It takes its rows once for plots and choice, and again for the cards."""
+    """A section before it is complete. It takes its rows once for plots and choice, and again for the cards.
+
+    `most` is how many cards it may have; `planned` are the controls that the audit asked for.
+    """
 
     anchor: str
     model: str
     result: Mapping[str, Any]
     scene: Scene
     most: int = MOST_CARDS
+    planned: tuple[str, ...] = ()
     _builder: ObservationBuilder = field(init=False)
     _margins: "array[float]" = field(init=False, default_factory=lambda: array("d"))
     _choice: Choice = field(init=False)
@@ -115,7 +120,13 @@ class Sketch:
             advice=tuple(nothing_eligible.advice(seen)),
             figures=figures(measures, titles),
             readings=tuple(self.result["readings"]),
-            answers=answers(self.result["readings"], measures, titles),
+            answers=answers(
+                self.result["readings"],
+                measures,
+                titles,
+                planned=[control for control in self.planned if runs_in(seen.search, Control(control))],
+                has_subsets=self._choice.subsets > 0,
+            ),
             distribution=plots.strips(_by_target(seen), alpha),
             scatter=plots.scatter(_points(seen, self._margins), seen.search.threshold, alpha),
             correctness=plots.strips(_by_correctness(seen), alpha),
