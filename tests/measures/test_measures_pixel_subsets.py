@@ -127,13 +127,13 @@ def test_an_image_with_a_nan_confidence_is_left_out():
         name: one["parameters"]["left_out"] for name, one in measures.items() if name.startswith("pixel_subsets")
     }
     assert set(left_out.values()) == {3}
-    assert "; 3 images have no pixel subset: fewer than 10 images" in reading["text"]
+    assert " 3 images have no pixel subset." in reading["text"]
 
 
 def test_images_without_a_descent_are_counted():
     _, reading = measured_and_reading([finding(0, controls=descended()), finding(1)])
 
-    assert "on whole images; 1 image has no pixel subset: fewer than 10 images" in reading["text"]
+    assert "on whole images. 1 image has no pixel subset." in reading["text"]
 
 
 @pytest.mark.parametrize(
@@ -166,9 +166,9 @@ def test_the_sentence_gives_shares_and_accuracies():
 
     assert reading["text"] == (
         "In the 5% of the pixels that batched_gradient chose, 100% of 20 images (95% interval 84% to 100%) keep their "
-        "class, and in as many random pixels 0% (95% interval 0% to 16%); accuracy is 100% there, 0% on the random "
-        "ones and 100% on whole images: most images keep their class on so few pixels if a search "
-        "chooses them, and fewer do on random ones."
+        "class: most images keep their class on so few pixels if a search chooses them, and fewer do on random ones. "
+        "In as many random pixels 0% (95% interval 0% to 16%) keep it. Accuracy is 100% on the chosen pixels, 0% on "
+        "the random ones and 100% on whole images."
     )
 
 

@@ -22,6 +22,7 @@ from modicum_server.measures.summary import (
     summary_without_search,
 )
 
+from tests.measures.sentences import crowded
 from tests.measures.summary_facts import RIVAL, drop, earning, failed, paired, rate, row, spot_test
 
 CAT_FALLS = (
@@ -123,13 +124,13 @@ class Situation:
 
 
 RING_COSTS = (
-    "Filling the ring at the edge with the mean costs 40 percentage points of accuracy (95% interval 30 to 50); "
-    "filling a band of about its area further in costs 4.0, and the difference is 36 percentage points (95% interval "
+    "Filling the ring at the edge with the mean costs 40 percentage points of accuracy (95% interval 30 to 50). "
+    "Filling a band of about its area further in costs 4.0, and the difference is 36 percentage points (95% interval "
     f"30 to 50). The model needs {EDGE_STEP}"
 )
 SURROUNDINGS_COST = (
     "Filling everything outside the objects with the mean costs 40 percentage points of accuracy (95% interval 30 to "
-    "50); filling the objects costs 4.0, and the difference is 36 percentage points (95% interval 30 to 50). "
+    "50). Filling the objects costs 4.0, and the difference is 36 percentage points (95% interval 30 to 50). "
     f"The model needs {OUTSIDE_STEP}"
 )
 TOO_FEW = f"Not tested: whether a small spot decides (that takes at least 30 images of two predicted classes), {OTHERS}"
@@ -380,6 +381,7 @@ def test_the_summary_says_what_its_situation_is(name):
     )
 
     assert tuple(said) == (*situation.says, WITHOUT_A_PLACE)
+    assert [one for text in said for one in crowded(text)] == []
 
 
 def test_more_classes_than_fit_are_counted():

@@ -15,6 +15,7 @@ from tests.measures.example_audit import (
     measures_of,
     not_eligible,
 )
+from tests.measures.sentences import crowded
 
 BOTH = (VERSION, OTHER_VERSION)
 THIRD = VERSION.replace("versions/1", "versions/3")
@@ -174,6 +175,7 @@ def test_the_reading_follows_the_rule(kept, outcome, words):
     reading = controls_read(written)["transfer"]
     assert reading["outcome"] == outcome
     assert words in reading["text"]
+    assert crowded(reading["text"]) == []
     assert f"with tiny, version 2 for {kept[OTHER_VERSION]:.0%} of 30 (95% interval " in reading["text"]
 
 
@@ -207,8 +209,8 @@ def test_the_reading_names_the_class_whose_pattern_is_not_shared():
 
     assert controls_read(written)["transfer"]["text"] == (
         "Of images on which both versions are confident of the same class, the subset keeps that class with tiny, "
-        "version 2 for 67% of 60 (95% interval 54% to 77%). By class it differs: owl with tiny, version 2 for 0% of "
-        "20 (95% interval 0% to 16%): the versions do not share the pattern of every class."
+        "version 2 for 67% of 60 (95% interval 54% to 77%): the versions do not share the pattern of every class. By "
+        "class it differs: it keeps owl with tiny, version 2 for 0% of 20 (95% interval 0% to 16%)."
     )
 
 
@@ -220,7 +222,7 @@ def test_a_version_that_agrees_on_no_image_is_named_and_keeps_the_verdict_open()
 
     reading = controls_read(written)["transfer"]
     assert reading["outcome"] == "INCONCLUSIVE"
-    assert "there are no such images with tiny, version 3" in reading["text"]
+    assert "There are no such images with tiny, version 3" in reading["text"]
 
 
 def test_few_images_have_no_verdict():

@@ -72,15 +72,31 @@ def class_targeted_reading(measured: Measured) -> Reading | None:
         f"For {share_text(found.value)} of {found.n} images{interval_text(found.interval)} {search_text(found)} "
         f"finds a subset for a random other class"
     )
-    if ratio.value is not None:
-        fact += f", in the median {times_text(ratio.value)} as large as for the predicted class"
-        fact += interval_text(ratio.interval, ratio_text)
-    elif ratio.interval is not None and ratio.interval.low is not None:
-        fact += f", in the median at least {times_text(ratio.interval.low)} as large as for the predicted class"
-    if bare.value:
-        fact += f"; for {share_text(bare.value)} the bare fill alone suffices{interval_text(bare.interval)}"
     outcome, statements = decided(CONTROL, measured)
-    return concluded(CONTROL, fact, _conclusion(outcome, found, bare, ratio), outcome, statements=statements)
+    return concluded(
+        CONTROL,
+        fact,
+        _conclusion(outcome, found, bare, ratio),
+        outcome,
+        statements=statements,
+        more=[*_sizes(ratio), *_bare(bare)],
+    )
+
+
+def _sizes(ratio: Measure) -> list[str]:
+    """How large such a subset is beside that for the predicted class."""
+    if ratio.value is not None:
+        times = f"{times_text(ratio.value)} as large as for the predicted class"
+        return [f"In the median it is {times}{interval_text(ratio.interval, ratio_text)}"]
+    if ratio.interval is not None and ratio.interval.low is not None:
+        return [f"In the median it is at least {times_text(ratio.interval.low)} as large as for the predicted class"]
+    return []
+
+
+def _bare(bare: Measure) -> list[str]:
+    if not bare.value:
+        return []
+    return [f"For {share_text(bare.value)} of the images the bare fill alone suffices{interval_text(bare.interval)}"]
 
 
 def _conclusion(outcome: str, found: Measure, bare: Measure, ratio: Measure) -> str:

@@ -41,10 +41,9 @@ def dilated_reading(measured: Measured) -> Reading | None:
         f"With the neighbouring pixels of the image added, {share_text(survived.value)} of {survived.n} subsets"
         f"{interval_text(survived.interval)} still suffice"
     )
-    if kept.value is not None:
-        fact += f", and {share_text(kept.value)}{interval_text(kept.interval)} keep their class"
+    more = [] if kept.value is None else [f"{share_text(kept.value)}{interval_text(kept.interval)} keep their class"]
     outcome, statements = decided(CONTROL, measured)
-    return concluded(CONTROL, fact, _conclusion(outcome, survived.n), outcome, statements=statements)
+    return concluded(CONTROL, fact, _conclusion(outcome, survived.n), outcome, statements=statements, more=more)
 
 
 def _conclusion(outcome: str, n: int) -> str:

@@ -53,14 +53,26 @@ def fill_robust_reading(measured: Measured) -> Reading | None:
         f"For {share_text(found.value)} of {found.n} images{interval_text(found.interval)} a part suffices with "
         f"at least 9 in 10 of {_donors_text(found.parameters)} other images as the fill"
     )
-    if fraction.value is not None:
-        fact += f"; the median is {share_text(fraction.value)} of the pixels{interval_text(fraction.interval)}"
-    if ratio.value is not None:
-        fact += f", {times_text(ratio.value)} the search's own subset{interval_text(ratio.interval, ratio_text)}"
-    if exhausted := found.n - found.parameters["successes"]:
-        fact += f"; for {exhausted} of them the search verified nothing smaller than the whole image within its passes"
     outcome, statements = decided(CONTROL, measured)
-    return concluded(CONTROL, fact, _conclusion(outcome, found), outcome, statements=statements)
+    more = [*_sizes(fraction, ratio), *_exhausted(found)]
+    return concluded(CONTROL, fact, _conclusion(outcome, found), outcome, statements=statements, more=more)
+
+
+def _sizes(fraction: Measure, ratio: Measure) -> list[str]:
+    """How large the parts are: of the image, and beside the search's own subset."""
+    said = []
+    if fraction.value is not None:
+        said.append(f"The median is {share_text(fraction.value)} of the pixels{interval_text(fraction.interval)}")
+    if ratio.value is not None:
+        own = f"{times_text(ratio.value)} the search's own subset"
+        said.append(f"In the median a part is {own}{interval_text(ratio.interval, ratio_text)}")
+    return said
+
+
+def _exhausted(found: Measure) -> list[str]:
+    exhausted = found.n - found.parameters["successes"]
+    whole = "the search verified nothing smaller than the whole image within its passes"
+    return [f"For {exhausted} of them {whole}"] if exhausted else []
 
 
 def _empty(seen: Observations) -> str:

@@ -5,7 +5,7 @@ DEPENDS_ON_FILL: under at least one fill its upper end is below 0.5. Otherwise, 
 images (budget exhausted) are left out: no fill shows in them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from modicum_server.domain.searches import Fill
 from modicum_server.measures.intervals import SMALLEST_SAMPLE
 from modicum_server.measures.measure import Measure, Measured, Reading, concluded, share
 from modicum_server.measures.measure_sets import MeasureSet, Title
-from modicum_server.measures.number_words import ends_text, enumeration, interval_text, share_text
+from modicum_server.measures.number_words import enumeration, interval_text, share_text
 from modicum_server.measures.observations import Observations
 from modicum_server.measures.reading_outcomes import HALF, decided
 
@@ -50,21 +50,26 @@ def fill_reading(measured: Measured) -> Reading | None:
         return None
     searched = next(iter(survival.values())).parameters["searched_fill"]
     n = max(measure.n for measure in survival.values())
-    first = next(iter(survival))
-    shares = enumeration([_share_on(fill, one, n, is_first=fill == first) for fill, one in survival.items()])
+    first, *others = (_share_on(fill, one, n) for fill, one in survival.items())
     outcome, statements = decided(CONTROL, measured)
-    fact = f"Of {n} subsets found on the {searched} fill, {shares} still suffice"
-    if missing := tried.keys() - survival.keys():
-        fact += f"; none could be scored on {enumeration(sorted(missing))}"
-    return concluded(CONTROL, fact, _conclusion(outcome, survival, n), outcome, statements=statements)
+    return concluded(
+        CONTROL,
+        f"Of {n} subsets found on the {searched} fill, {first}",
+        _conclusion(outcome, survival, n),
+        outcome,
+        statements=statements,
+        more=[*others, *_missing(tried.keys() - survival.keys())],
+    )
 
 
-def _share_on(fill: str, measure: Measure, n: int, *, is_first: bool) -> str:
-    """With the number of subsets, where that is not the one that the sentence begins with; the first says the level."""
-    share_of = f"{share_text(measure.value or 0.0)}{'' if measure.n == n else f' of {measure.n}'} on {fill}"
-    if measure.interval is None:
-        return share_of
-    return f"{share_of}{interval_text(measure.interval)}" if is_first else f"{share_of} ({ends_text(measure.interval)})"
+def _share_on(fill: str, measure: Measure, n: int) -> str:
+    """With the number of subsets, where that is not the one that the reading begins with."""
+    of = "" if measure.n == n else f" of {measure.n}"
+    return f"{share_text(measure.value or 0.0)}{of} still suffice on {fill}{interval_text(measure.interval)}"
+
+
+def _missing(fills: Collection[str]) -> list[str]:
+    return [f"None could be scored on {enumeration(sorted(fills))}"] if fills else []
 
 
 def _fails_for_most(measure: Measure) -> bool:

@@ -7,7 +7,7 @@ at least one paint. NOT_THE_SHAPE: its upper end is below 0.5 for both. Otherwis
 from modicum_server.measures.intervals import SMALLEST_SAMPLE
 from modicum_server.measures.measure import Measure, Measured, Reading, concluded
 from modicum_server.measures.measure_sets import MeasureSet, Title
-from modicum_server.measures.number_words import confidence_text, enumeration, interval_text
+from modicum_server.measures.number_words import confidence_text, interval_text
 from modicum_server.measures.observations import Observations
 from modicum_server.measures.reading_outcomes import decided
 from modicum_server.measures.rescored import rescored
@@ -32,9 +32,10 @@ def mask_only_reading(measured: Measured) -> Reading | None:
         return None
     outcome, statements = decided(CONTROL, measured)
     n = max(median.n for median in kept.values())
-    left = enumeration([_left(paint, median) for paint, median in kept.items()])
-    fact = f"The bare shapes of {n} masks, painted on the mean, leave a median confidence of {left}"
-    return concluded(CONTROL, fact, _conclusion(outcome, n), outcome, statements=statements)
+    first, *others = (_left(paint, median) for paint, median in kept.items())
+    fact = f"The bare shapes of {n} masks, painted on the mean, leave a median confidence of {first}"
+    more = [f"They leave {other}" for other in others]
+    return concluded(CONTROL, fact, _conclusion(outcome, n), outcome, statements=statements, more=more)
 
 
 def _left(paint: str, median: Measure) -> str:

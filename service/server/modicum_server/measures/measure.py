@@ -1,7 +1,7 @@
 """The form of a measure: a value, its unit, its interval, what it was taken over. Must not compute one."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -74,9 +74,15 @@ class Reading:
     conclusion: str = ""
 
 
-def concluded(control: str, fact: str, conclusion: str, outcome: str, *, statements: int = 1) -> Reading:
-    """Return the reading that says the fact, and what follows from it."""
-    return Reading(control, f"{fact}: {conclusion}.", outcome, statements, conclusion)
+def concluded(
+    control: str, fact: str, conclusion: str, outcome: str, *, statements: int = 1, more: Sequence[str] = ()
+) -> Reading:
+    """Return the reading that says the fact, what follows from it, and further figures as sentences of their own.
+
+    None of them holds more than one interval, so that nobody has to parse a sentence twice.
+    """
+    text = " ".join((f"{fact}: {conclusion}.", *(f"{one}." for one in more)))
+    return Reading(control, text, outcome, statements, conclusion)
 
 
 def measure_from_json(document: Mapping[str, Any]) -> Measure:

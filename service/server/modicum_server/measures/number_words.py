@@ -3,6 +3,8 @@
 import math
 from collections.abc import Callable, Sequence
 
+from modicum.gate.numbers import exact_percent, percent, points
+
 from modicum_server.measures.intervals import SMALLEST_SAMPLE, Interval
 
 OPEN_END = "open"
@@ -12,11 +14,7 @@ FINE_RATIO = 10
 
 def share_text(share: float) -> str:
     """Return a share as per cent: whole numbers from 10% on, two significant digits below ("57%", "3.5%", "0.54%")."""
-    percent = share * 100
-    if percent == 0 or abs(percent) >= 9.95:  # noqa: PLR2004  below, one decimal says more than none
-        return f"{percent:.0f}%"
-    decimals = min(4, 1 - math.floor(math.log10(abs(percent))))
-    return f"{percent:.{decimals}f}%"
+    return percent(share)
 
 
 def part_text(share: float, count: int) -> str:
@@ -26,7 +24,7 @@ def part_text(share: float, count: int) -> str:
 
 def points_number(difference: float) -> str:
     """Return a difference of two shares in percentage points, without the unit ("12", "-3.5", "0.54")."""
-    return share_text(difference).removesuffix("%")
+    return points(difference)
 
 
 def points_text(difference: float) -> str:
@@ -67,7 +65,7 @@ def ends_text(interval: Interval, number: Callable[[float], str] = share_text) -
 
 def asked_text(share: float) -> str:
     """Return a share that a caller chose as per cent, as exactly as it was given ("95%", "99.9%")."""
-    return f"{share * 100:.6g}%"
+    return exact_percent(share)
 
 
 def pixels_text(count: int) -> str:

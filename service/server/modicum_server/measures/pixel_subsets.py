@@ -122,26 +122,26 @@ def pixel_subsets_reading(measured: Measured) -> Reading | None:
     by_chance = measured["pixel_subsets_random_class_kept_share"]
     fact = (
         f"In the {KEPT_SHARE:.0%} of the pixels that {kept.parameters['method']} chose, {share_text(kept.value)} of "
-        f"{kept.n} images{interval_text(kept.interval)} keep their class, and in as many random pixels "
-        f"{share_text(by_chance.value or 0.0)}{interval_text(by_chance.interval)}{_accuracy_text(measured)}"
-        f"{_left_out_text(kept)}"
+        f"{kept.n} images{interval_text(kept.interval)} keep their class"
     )
+    random = f"In as many random pixels {share_text(by_chance.value or 0.0)}{interval_text(by_chance.interval)} keep it"
     outcome, statements = decided(CONTROL, measured)
-    return concluded(CONTROL, fact, _conclusion(outcome, kept.n), outcome, statements=statements)
+    more = [random, *_accuracies_text(measured), *_left_out_text(kept)]
+    return concluded(CONTROL, fact, _conclusion(outcome, kept.n), outcome, statements=statements, more=more)
 
 
-def _accuracy_text(measured: Measured) -> str:
+def _accuracies_text(measured: Measured) -> list[str]:
     names = ("pixel_subsets_accuracy", "pixel_subsets_random_accuracy", "pixel_subsets_whole_accuracy")
     values = [measured[name].value for name in names]
     if None in values:
-        return ""
+        return []
     chosen, by_chance, whole = (share_text(value) for value in values if value is not None)
-    return f"; accuracy is {chosen} there, {by_chance} on the random ones and {whole} on whole images"
+    return [f"Accuracy is {chosen} on the chosen pixels, {by_chance} on the random ones and {whole} on whole images"]
 
 
-def _left_out_text(kept: Measure) -> str:
+def _left_out_text(kept: Measure) -> list[str]:
     left_out = kept.parameters["left_out"]
-    return f"; {left_out:,} {'image has' if left_out == 1 else 'images have'} no pixel subset" if left_out else ""
+    return [f"{left_out:,} {'image has' if left_out == 1 else 'images have'} no pixel subset"] if left_out else []
 
 
 def _conclusion(outcome: str, n: int) -> str:

@@ -40,7 +40,8 @@ from modicum_server.measures.measure import Measure, Measured, Reading, conclude
 from modicum_server.measures.measure_sets import DIFFERENCES, MeasureSet, Title
 from modicum_server.measures.observations import Booleans, Floats, Observations
 from modicum_server.measures.shortcut_words import (
-    fact_text,
+    class_loss_texts,
+    loss_texts,
     near_chance_text,
     no_more_text,
     none_seen_text,
@@ -48,6 +49,7 @@ from modicum_server.measures.shortcut_words import (
     reacts_text,
     too_few_text,
     unsettled_text,
+    where_text,
 )
 
 CONTROL = "shortcut"
@@ -149,9 +151,13 @@ def shortcut_reading(measured: Measured) -> Reading | None:
     outside = _is_outside(drop)
     where = measured["object_share_median" if outside else "border_share_median"]
     classes = losing_classes(measured) or reacting_classes(measured)
-    fact = fact_text(measured[EXCESS], drop, classes, where, outside=outside)
+    fact, *more = [
+        *loss_texts(measured[EXCESS], drop, outside=outside),
+        *class_loss_texts(classes, outside=outside),
+        where_text(where, outside=outside),
+    ]
     why = _unsettled(measured) if outcome == INCONCLUSIVE else _settled(outcome, measured)
-    return concluded(CONTROL, fact, why, outcome, statements=SHORTCUT_STATEMENTS)
+    return concluded(CONTROL, fact, why, outcome, statements=SHORTCUT_STATEMENTS, more=more)
 
 
 def _settled(outcome: str, measured: Measured) -> str:

@@ -66,58 +66,80 @@ def unsettled_text(*, outside: bool) -> str:
 
 
 def class_losses_text(pairs: Sequence[tuple[Measure, Measure | None]], *, outside: bool) -> str:
-    """Return "50 percentage points (95% interval 40 to 60) for cat (the band: 5)", and how many classes more.
+    """Return what filling the region costs classes: "50 percentage points for cat (the band: 5) and 40 for dog".
 
-    The pairs are the drop and the excess of a class; in brackets is what filling the comparison costs it.
+    The pairs are the drop and the excess of a class; in brackets is what filling the comparison costs it. One class
+    alone has its interval. Of several a sentence would hold too many, so they have none here.
     """
+    (first, _), others = pairs[0], pairs[1:MOST_NAMED]
+    losses = [points_text(first.value or 0.0) if others else _points_of(first)]
+    losses += [points_number(drop.value or 0.0) for drop, _ in others]
     named = [
-        f"{points_text(drop.value or 0.0)}{interval_text(drop.interval, points_number)} for "
-        f"{drop.parameters['label']}{_compared(excess, outside=outside)}"
-        for drop, excess in pairs[:MOST_NAMED]
+        f"{loss} for {drop.parameters['label']}{_beside(excess, outside=outside)}"
+        for loss, (drop, excess) in zip(losses, pairs, strict=False)
     ]
     more = len(pairs) - MOST_NAMED
     return enumeration([*named, f"at most as much for {more} more"] if more > 0 else named)
 
 
+def class_loss_texts(pairs: Sequence[tuple[Measure, Measure | None]], *, outside: bool) -> list[str]:
+    """Return a sentence for each of the first classes, without its full stop: what both fills cost it.
+
+    The pairs are the drop and the excess of a class.
+    """
+    place = place_text(outside=outside)
+    named = [
+        f"Where the model predicts {drop.parameters['label']}, filling {place} costs {_points_of(drop)}"
+        f"{_compared(excess, outside=outside)}"
+        for drop, excess in pairs[:MOST_NAMED]
+    ]
+    more = len(pairs) - MOST_NAMED
+    return [*named, f"It costs at most as much where it predicts one of {more} more"] if more > 0 else named
+
+
+def _points_of(loss: Measure) -> str:
+    return f"{points_text(loss.value or 0.0)}{interval_text(loss.interval, points_number)}"
+
+
 def _compared(excess: Measure | None, *, outside: bool) -> str:
+    cost = _elsewhere(excess)
+    return f", and filling {_comparison(outside=outside)} {cost}" if cost else ""
+
+
+def _beside(excess: Measure | None, *, outside: bool) -> str:
+    cost = _elsewhere(excess)
+    return f" ({_comparison(outside=outside)}: {cost})" if cost else ""
+
+
+def _elsewhere(excess: Measure | None) -> str:
+    """What filling the comparison costs, in points; empty where it was not filled."""
     if excess is None or excess.value is None:
         return ""
-    return f" ({'the objects' if outside else 'the band'}: {points_number(excess.parameters['elsewhere'])})"
+    return points_number(excess.parameters["elsewhere"])
 
 
-def loss_text(excess: Measure, drop: Measure, *, outside: bool) -> str:
-    """Return what filling the region costs over all images, and what filling the comparison costs."""
+def _comparison(*, outside: bool) -> str:
+    return "the objects" if outside else "the band"
+
+
+def loss_texts(excess: Measure, drop: Measure, *, outside: bool) -> list[str]:
+    """Return sentences without their full stops: what filling the region costs over all images, and the comparison."""
     region = "everything outside the objects" if outside else "the ring at the edge"
     lost = (
         f"Filling {region} with the mean costs {points_text(drop.value or 0.0)} of accuracy"
         f"{interval_text(drop.interval, points_number)}"
     )
     if excess.value is None:
-        return lost
-    apart = f"{points_text(excess.value)}{interval_text(excess.interval, points_number)}"
+        return [lost]
     fewer = "" if excess.n == drop.n else f" over the {excess.n:,} images with both fills"
-    return (
-        f"{lost}; filling {elsewhere_text(outside=outside)} costs {points_number(excess.parameters['elsewhere'])}, and "
-        f"the difference is {apart}{fewer}"
-    )
+    compared = f"Filling {elsewhere_text(outside=outside)} costs {points_number(excess.parameters['elsewhere'])}"
+    return [lost, f"{compared}, and the difference is {_points_of(excess)}{fewer}"]
 
 
-def fact_text(
-    excess: Measure,
-    drop: Measure,
-    classes: Sequence[tuple[Measure, Measure | None]],
-    where: Measure,
-    *,
-    outside: bool,
-) -> str:
-    """Return what filling the region costs, which classes lose most, and where the subsets lie."""
-    by_class = f"; by predicted class {class_losses_text(classes, outside=outside)}" if classes else ""
-    return f"{loss_text(excess, drop, outside=outside)}{by_class}{_where_text(where, outside=outside)}"
-
-
-def _where_text(where: Measure, *, outside: bool) -> str:
+def where_text(where: Measure, *, outside: bool) -> str:
+    """Return where the subsets lie, as a sentence without its full stop."""
     if where.value is None:
-        return "; no subset was found, so where it lies is not known"
+        return "No subset was found, so where it lies is not known"
     place = "in the objects" if outside else "in the ring"
     chance = share_text(where.parameters["chance"])
-    return f"; {share_text(where.value)} of the median subset lies {place} (chance {chance})"
+    return f"{share_text(where.value)} of the median subset lies {place} (chance {chance})"

@@ -31,7 +31,7 @@ from modicum_server.measures.number_words import (
     points_text,
 )
 from modicum_server.measures.shortcut import RING, loses_everywhere, losing_classes
-from modicum_server.measures.shortcut_words import class_losses_text, loss_text
+from modicum_server.measures.shortcut_words import class_loss_texts, loss_texts
 from modicum_server.measures.spot_words import (
     ONLY_THIS,
     carriers_text,
@@ -225,10 +225,12 @@ def _about_shortcut(measured: Measured, outcomes: Mapping[str, str]) -> list[str
         return []
     outside = measured[DROP].parameters["region"] != RING
     classes = losing_classes(measured)
-    lost = loss_text(measured[EXCESS], measured[DROP], outside=outside)
-    by_class = f"; by predicted class {class_losses_text(classes, outside=outside)}" if classes else ""
+    lost = [
+        *loss_texts(measured[EXCESS], measured[DROP], outside=outside),
+        *class_loss_texts(classes, outside=outside),
+    ]
     needs = "The model needs" if loses_everywhere(measured) else "These classes need"
-    return [f"{lost}{by_class}. {needs} {OUTSIDE_STEP if outside else EDGE_STEP}"]
+    return [f"{'. '.join(lost)}. {needs} {OUTSIDE_STEP if outside else EDGE_STEP}"]
 
 
 def _about_nothing_searched(advice: Sequence[str], sources: Sequence[str]) -> list[str]:

@@ -115,19 +115,20 @@ def transfer_reading(kept: Measured) -> Reading | None:
     known = {name: measure for name, measure in kept.items() if measure.value is not None}
     if not known:
         return None
-    shares = enumeration([_share_with(name, measure) for name, measure in known.items()])
+    first, *others = (_share_with(name, measure) for name, measure in known.items())
     exceptions = _exceptions(known)
     outcome = transfer_outcome([one.as_json() for one in kept.values()])  # who cannot be compared settles nothing
-    fact = f"Of images on which both versions are confident of the same class, the subset keeps that class {shares}"
-    if unknown := sorted(kept.keys() - known.keys()):
-        fact += f"; there are no such images with {enumeration([short_name(name) for name in unknown])}"
-    if exceptions:
-        fact += f". By class it differs: {enumeration(exceptions[:MOST_NAMED])}"
-        fact += f", and {more} times more" if (more := len(exceptions) - MOST_NAMED) > 0 else ""
+    fact = f"Of images on which both versions are confident of the same class, the subset keeps that class {first}"
+    unknown = [short_name(name) for name in sorted(kept.keys() - known.keys())]
+    more = [
+        *(f"It does so {other}" for other in others),
+        *([f"There are no such images with {enumeration(unknown)}"] if unknown else []),
+        *_exceptions_text(exceptions),
+    ]
     conclusion = (
         OF_CLASSES if exceptions and outcome == "MIXED" else _conclusion(outcome, max(one.n for one in known.values()))
     )
-    return concluded(CONTROL, fact, conclusion, outcome, statements=len(kept) + 1)
+    return concluded(CONTROL, fact, conclusion, outcome, statements=len(kept) + 1, more=more)
 
 
 def reading_of(audited: Audited, transfers: Sequence[Transfer], version: str, index: int) -> Reading | None:
@@ -207,6 +208,13 @@ def _exceptions(known: Mapping[str, Measure]) -> list[str]:
         for scorer, measure, group in classes
         if against_half(measure) * against_half(_among(group, len(classes))) < 0
     ]
+
+
+def _exceptions_text(exceptions: Sequence[str]) -> list[str]:
+    more = len(exceptions) - MOST_NAMED
+    said = [f"By class it differs: it keeps {one}" for one in exceptions[:1]]
+    said += [f"It keeps {one}" for one in exceptions[1:MOST_NAMED]]
+    return [*said, f"It differs {more} times more"] if more > 0 else said
 
 
 def _among(group: Measure, count: int) -> Measure:
