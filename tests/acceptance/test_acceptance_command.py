@@ -245,6 +245,7 @@ def test_the_check_of_an_ensemble_of_two_equal_members_is_inconclusive_on_nine_i
     assert done.code == 4, done.messages
     assert "INCONCLUSIVE (no out-of-distribution data set)" in done.output
     assert "fewer than 30 images" in done.output
+    assert done.output.splitlines()[-1] == "report: check.json, check.html"
     result = json.loads((place.folder / "check.json").read_text())
     (check,) = result["mitigation"]
     assert list(check["temperatures"].values()) == pytest.approx([1.0, 1.0], rel=0.5)

@@ -49,21 +49,18 @@ def client(address, quick_retries):
 
 
 @pytest.fixture
-def gate_shell(tmp_path, address, forked_modicum):
-    """Runs a line of bash, in which `modicum` is the command, in a folder with images, weights and a policy."""
+def shell(tmp_path, address, forked_modicum):
+    """Runs a line of bash, in which `modicum` is the command, in a folder with images and weights."""
     (tmp_path / "photos" / "cat").mkdir(parents=True)
     (tmp_path / "photos" / "cat" / "a.jpg").write_bytes(b"a")
     (tmp_path / "w.safetensors").write_bytes(b"w")
     (tmp_path / "labels.txt").write_text("cat\ndog\n")
-    audit = "{threshold: 0.9, passes: 300, seed: 7, controls: [spot], level: 0.99}"
-    (tmp_path / "modicum.yaml").write_text(f"version: 1\naudit: {audit}\n")
 
     def run(line):
-        environment = {**os.environ, "MODICUM_ADDRESS": address}
         return subprocess.run(
             ["bash", "-c", f'modicum() {{ {forked_modicum} "$@"; }}; {line}'],
             cwd=tmp_path,
-            env=environment,
+            env={**os.environ, "MODICUM_ADDRESS": address},
             capture_output=True,
             text=True,
             check=False,
@@ -71,3 +68,11 @@ def gate_shell(tmp_path, address, forked_modicum):
         )
 
     return run
+
+
+@pytest.fixture
+def gate_shell(shell, tmp_path):
+    """As `shell`, with a policy in the folder."""
+    audit = "{threshold: 0.9, passes: 300, seed: 7, controls: [spot], level: 0.99}"
+    (tmp_path / "modicum.yaml").write_text(f"version: 1\naudit: {audit}\n")
+    return shell

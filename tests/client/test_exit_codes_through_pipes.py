@@ -1,75 +1,14 @@
 """Exit codes of the command as a shell sees them, when whoever reads its output leaves, is absent, or has no room."""
 
-import gzip
-import hashlib
-import json
-import os
-import subprocess
-
 import pytest
-from modicum.v1 import audit_pb2
 
+from tests.client.scripted_results import succeeded, unmeasured
 from tests.client.test_mitigation_results import CHECK
 from tests.readers import READERS
 
 ENSEMBLE = "ensemble check photos --member a --member b --quiet"
 AUDIT = "audit photos --weights w.safetensors --architecture torchvision:resnet18 --input imagenet"
 AUDIT += " --labels labels.txt --quiet"
-VERSION = "projects/default/models/m/versions/1"
-
-
-@pytest.fixture
-def shell(tmp_path, address, script, forked_modicum):
-    """Runs a line of bash, in which `modicum` is the command, in a folder with images and weights."""
-    (tmp_path / "photos" / "cat").mkdir(parents=True)
-    (tmp_path / "photos" / "cat" / "a.jpg").write_bytes(b"a")
-    (tmp_path / "w.safetensors").write_bytes(b"w")
-    (tmp_path / "labels.txt").write_text("cat\ndog\n")
-
-    def run(line):
-        return subprocess.run(
-            ["bash", "-c", f'modicum() {{ {forked_modicum} "$@"; }}; {line}'],
-            cwd=tmp_path,
-            env={**os.environ, "MODICUM_ADDRESS": address},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=300,
-        )
-
-    return run
-
-
-def stored(script, content):
-    digest = hashlib.sha256(content).hexdigest()
-    script.artifacts[digest] = content
-    return digest
-
-
-def succeeded(script, document):
-    """Let the scripted audit succeed with this document; return what is stored of it, as a server writes it."""
-    rows = stored(script, gzip.compress(b""))
-    whole = {"schema_version": 1, "models": [], "mitigation": [], **document, "findings": {"digest": rows}}
-    script.audit.state = audit_pb2.Audit.STATE_SUCCEEDED
-    written = json.dumps(whole, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
-    script.audit.result_digest = stored(script, written)
-    script.watches = [([(2, "SUCCEEDED")], "end")] * 4
-    return written
-
-
-def unmeasured():
-    """A document of one search whose only image failed."""
-    counts = dict.fromkeys(
-        ("eligible", "not_eligible", "baseline_confident", "with_subset", "budget_exhausted", "saturated"), 0
-    )
-    search = {
-        "search": {"method": "mask_optimization", "threshold": 0.9, "fill": "mean", "target_rule": "predicted"},
-        "search_digest": "",
-        "measures": {},
-        "readings": [],
-        "counts": {**counts, "images": 1, "failed": 1},
-    }
-    return {"models": [{"model_version": VERSION, "digest": "", "stamp": "", "searches": [search]}]}
 
 
 @pytest.mark.long_after(2)

@@ -5,7 +5,7 @@ from modicum.cli.gate import search_of
 from modicum.gate.schemas import POLICY, schema_of
 from modicum.v1 import search_pb2
 
-from tests.client.test_exit_codes_through_pipes import succeeded
+from tests.client.scripted_results import succeeded
 from tests.gate.test_policy import policy
 
 OFF = "spot: off, shortcut-accuracy-excess: off, counterfactual-accuracy-loss: off"

@@ -4,7 +4,7 @@ import pytest
 from modicum.v1 import audit_pb2, audit_service_pb2
 
 from tests.client.alarms import Alarms
-from tests.client.test_exit_codes_through_pipes import succeeded, unmeasured
+from tests.client.scripted_results import succeeded, unmeasured
 from tests.client.test_gate_command import SPOTS
 from tests.commands import run_command
 from tests.gate.documents import document

@@ -8,7 +8,7 @@ import pytest
 from modicum.errors import PolicyError
 from modicum.v1 import audit_service_pb2, search_pb2, verdict_pb2
 
-from tests.client.test_exit_codes_through_pipes import succeeded, unmeasured
+from tests.client.scripted_results import succeeded, unmeasured
 from tests.gate.documents import CLEAN, VERSION, document, image, place, row, share
 
 GATE = "modicum gate photos --weights w.safetensors --architecture torchvision:resnet18 --input imagenet"

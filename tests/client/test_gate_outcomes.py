@@ -7,7 +7,7 @@ import grpc
 import pytest
 from modicum.v1 import model_pb2
 
-from tests.client.test_exit_codes_through_pipes import succeeded
+from tests.client.scripted_results import succeeded
 from tests.client.test_gate_command import GATE, SPOTS
 from tests.gate.documents import document
 from tests.ports import free_port

@@ -94,7 +94,7 @@ def test_a_difference_of_shares_is_in_percentage_points():
 
     (row,) = rows_of(printed(measures_table(result_with(model(measures={"lost": lost})).models[0].searches[0])))
 
-    assert row == ["Accuracy lost", "-3.5 points", "-12 to 0.6", "40"]
+    assert row == ["Accuracy lost", "-3.5 points", "-12 to 0.60", "40"]
 
 
 def test_the_level_comes_from_the_document_and_measures_without_a_value_are_counted(search):

@@ -96,7 +96,7 @@ def test_numbers_of_images_are_shown_whole():
 
     lines = list(mitigation_lines(checked({**CHECK, "measures": measures})))
 
-    assert "  images for a power of 80%: 1234 (38 to 1520)" in lines
+    assert "  images for a power of 80%: 1,234 (38 to 1,520)" in lines
     assert "  few: 45 (n = 8, no interval)" in lines
 
 

@@ -1,5 +1,6 @@
 """The list of models: the state of the newest version, and the newest verdict."""
 
+import io
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -8,7 +9,8 @@ import pytest
 from modicum.cli import models
 from modicum.gate.verdict import Outcome
 from modicum.v1 import model_pb2
-from modicum.versions import Model, ModelVerdict, VersionState, model_value
+from modicum.versions import Model, ModelVerdict, VersionState, model_value, version_value
+from rich.console import Console
 
 TIME = datetime(2026, 11, 27, tzinfo=UTC)
 PARENT = "projects/default/models"
@@ -74,3 +76,18 @@ def test_a_verdict_with_an_unknown_outcome_never_counts_as_passed(number):
 
     assert told is not None
     assert told.outcome is Outcome.INCONCLUSIVE
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_a_version_is_shown_within_the_terminal_and_no_number_is_broken(monkeypatch, width):
+    console = Console(file=io.StringIO(), width=width)
+    monkeypatch.setattr(models, "stdout", lambda: console)
+    detail = "the weights have 11,689,512 values, but resnet18 with 1,000 classes has 11,689,514, in 122 tensors"
+    refused = {"state": 3, "reject_reason": "WEIGHTS_MISMATCH", "reject_detail": detail}
+
+    models._show(version_value(model_pb2.ModelVersion(name=f"{PARENT}/resnet18/versions/3", **refused)))
+
+    text = console.file.getvalue()
+    assert max(map(len, text.splitlines())) <= width
+    assert all(number in text for number in ("11,689,512", "1,000", "11,689,514", "122"))
+    assert "state" in text

@@ -14,7 +14,7 @@ from modicum.registries.candidate import fetched
 from modicum.registries.port import registry_of
 from typer.testing import CliRunner
 
-from tests.client.test_exit_codes_through_pipes import succeeded
+from tests.client.scripted_results import succeeded
 from tests.forked.command import FRESH
 from tests.gate.documents import CLEAN, document, place, row
 from tests.tiers import long

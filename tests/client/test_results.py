@@ -11,7 +11,8 @@ import pytest
 from modicum.cli.result_tables import headline, show_result
 from modicum.errors import ServiceError
 from modicum.findings import FillRobustFinding, finding_of
-from modicum.measures import Measure, number, percent
+from modicum.gate.numbers import number, percent
+from modicum.measures import Measure
 from modicum.results import document_of, result_of
 from rich.console import Console
 
@@ -133,17 +134,29 @@ def test_a_measure_says_why_it_is_unavailable_and_that_it_has_no_interval(result
 def test_an_open_end_of_an_interval_prints_as_open():
     measure = Measure(name="m", value=0.004, unit="pixels share", n=11, low=None, high=0.01, method="order statistics")
 
-    assert str(measure) == "0.004 (open to 0.01)"
+    assert str(measure) == "0.0040 (open to 0.010)"
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(0, "0.00"), (0.62, "0.62"), (0.0054, "0.0054"), (1.2, "1.20"), (512, "512")]
+    ("value", "text"),
+    [
+        (0, "0.00"),
+        (0.62, "0.62"),
+        (0.0054, "0.0054"),
+        (3e-05, "0.000030"),
+        (1.2, "1.20"),
+        (512, "512"),
+        (-1380, "-1,380"),
+    ],
 )
-def test_numbers_show_two_digits_or_two_decimals(value, text):
+def test_numbers_show_two_digits_or_two_decimals_and_no_exponent(value, text):
     assert number(value) == text
 
 
-@pytest.mark.parametrize(("value", "text"), [(0, "0%"), (0.0054, "0.54%"), (0.05, "5%"), (0.62, "62%"), (1, "100%")])
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, "0%"), (3e-7, "0.000030%"), (0.0054, "0.54%"), (0.05, "5.0%"), (0.62, "62%"), (1, "100%"), (13.8, "1,380%")],
+)
 def test_percentages_show_two_digits(value, text):
     assert percent(value) == text
 

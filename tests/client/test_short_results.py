@@ -3,10 +3,10 @@
 import gzip
 
 import pytest
-from modicum.cli.consoles import wrapped
 from modicum.cli.short_results import NO_OUTCOME, short_lines, worst_outcome
 from modicum.gate.outcomes import WORST_FIRST, headline_of
 from modicum.results import result_of
+from modicum.wrapping import wrapped
 
 COUNTS = {"images": 40, "eligible": 30, "with_subset": 28, "baseline_confident": 1, "failed": 0}
 SEARCH = {"method": "mask_optimization", "threshold": 0.9, "fill": "mean"}

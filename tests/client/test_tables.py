@@ -4,8 +4,9 @@ import io
 import re
 
 import pytest
-from modicum.cli.consoles import print_text, wrapped
+from modicum.cli.consoles import print_text
 from modicum.cli.tables import Column, Grid, print_grid
+from modicum.wrapping import wrapped
 from rich.console import Console
 
 CLASSES = ("king penguin, Aptenodytes patagonica", "yurt")

@@ -8,7 +8,7 @@ import json
 import pytest
 from modicum.v1 import audit_service_pb2
 
-from tests.client.test_exit_codes_through_pipes import succeeded
+from tests.client.scripted_results import succeeded
 from tests.client.test_gate_command import GATE, SPOTS
 from tests.client.test_mitigation_results import CHECK
 from tests.gate.documents import document

@@ -7,7 +7,7 @@ import pytest
 import typer
 from modicum.cli.command import app
 
-from tests.client.test_exit_codes_through_pipes import succeeded
+from tests.client.scripted_results import succeeded
 from tests.client.test_gate_command import SPOTS
 from tests.deploy.pipeline_files import CI, JENKINSFILE, jenkins_defaults, read
 from tests.docs.documents import ROOT, documents

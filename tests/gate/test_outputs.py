@@ -5,8 +5,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from modicum.gate.rendering.forms import FORMS
-from modicum.gate.rendering.terminal import MOST_LINES, terminal_lines
+from modicum.gate.rendering.terminal import LINE_COLUMNS, MOST_LINES, terminal_lines
 from modicum.gate.rendering.words import figure, rule_line
+from modicum.wrapping import rows_of
 
 from tests.gate.documents import CLEAN, document, place, row, share, verdict
 
@@ -129,7 +130,7 @@ def measured(value, unit, ends=None, *, level=0.95, n=60, **more):
         ),
         (
             measured(-0.034, "difference", (-0.12, 0.05), limits={"at_least": -0.025}),
-            "class 7: -3.4 points (-12 to 5), limit at least -2.5 points, n = 60",
+            "class 7: -3.4 points (-12 to 5.0), limit at least -2.5 points, n = 60",
         ),
         (
             measured(0.34, "difference", (0.2, 0.4), limits={"at_most": 0.1, "passes_below": 0.2}),
@@ -141,7 +142,7 @@ def measured(value, unit, ends=None, *, level=0.95, n=60, **more):
         ),
         (
             measured(0.02, "pixels share", (0.01, 0.05), level=0.99, limits={"at_least": 0.05}),
-            "class 7: 2% of the pixels (99% interval 1% to 5%), limit at least 5% of the pixels, n = 60",
+            "class 7: 2.0% of the pixels (99% interval 1.0% to 5.0%), limit at least 5% of the pixels, n = 60",
         ),
         (
             measured(12, "pixels", (9, 15), limits={"at_least": 2, "at_most": 20}),
@@ -176,13 +177,13 @@ def test_a_verdict_without_words_for_its_limits_still_says_what_passes(judged):
     assert line == "85%, n = 100; the evidence lies on both sides of the limit; passes with at least 0.8"
 
 
-def test_the_terminal_shows_ten_lines_at_most_and_the_summary_first(judged):
+def test_the_terminal_shows_ten_rows_at_most_and_the_summary_first(judged):
     many = {**judged, "notes": [*judged["excused"], *(f"note {number}" for number in range(30))]}
 
     assert terminal_lines(judged)[0] == "FAIL: spot (1 of 2 rules of level error)"
     assert terminal_lines(judged)[1].startswith("FAIL         spot (error): class <cat>")
-    assert len(terminal_lines(many)) == MOST_LINES
-    assert terminal_lines(many)[-1] == "and 27 more lines: write them with --output FILE.md"
+    assert sum(rows_of(line, LINE_COLUMNS) for line in terminal_lines(many)) == MOST_LINES
+    assert terminal_lines(many)[-1] == "and 30 more lines: write them with --output FILE.md"
 
 
 def test_a_line_names_the_classes_for_which_its_rule_fails_too():

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from modicum.gate.numbers import exact_percent, number, percent, points
+
 #: Of intervals that are printed without their level.
 USUAL_LEVEL = 0.95
 #: Units of shares, which people read in percent.
@@ -57,32 +59,7 @@ class Measure:
 
     def _number(self, value: float | None) -> str:
         """The value or an end of the interval. Images are counted in whole ones."""
-        return number(value, "open") if value is None or self.unit != "images" else f"{value:.0f}"
-
-
-def number(value: float | None, absent: str = "unavailable") -> str:
-    """A number for people: two decimals, or two digits where it is small."""
-    if value is None:
-        return absent
-    if value == 0 or abs(value) >= 0.095:  # noqa: PLR2004  # below, two decimals would show one digit
-        return f"{value:.2f}" if abs(value) < 100 else f"{value:.0f}"  # noqa: PLR2004
-    return f"{value:.2g}"
-
-
-def exact_percent(share: float) -> str:
-    """A share that somebody chose, as exactly as it was given: 95%, 99.9%."""
-    return f"{100 * share:.6g}%"
-
-
-def percent(fraction: float) -> str:
-    """A fraction for people: 62%, 0.54%."""
-    return f"{100 * fraction:.2g}%" if 0 < fraction < 0.0995 else f"{fraction:.0%}"  # noqa: PLR2004  # two digits
-
-
-def points(difference: float) -> str:
-    """A difference of two shares in percentage points, without the unit: 12, -3.5."""
-    sign = "-" if difference < 0 else ""
-    return f"{sign}{percent(abs(difference)).removesuffix('%')}"
+        return number(value, "open") if value is None or self.unit != "images" else f"{value:,.0f}"
 
 
 def value_text(measure: Measure) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from modicum.errors import InvalidArgument
-from modicum.measures import number, percent
+from modicum.gate.numbers import exact_percent, number
 from modicum.notebooks.findings import pixels_text
 from modicum.notebooks.pictures import kept
 from modicum.optional import optional_module
@@ -70,7 +70,7 @@ def result_figure(result: "Result") -> "Figure":
         )
         colours.setdefault(name, drawn.get_color())
     for alpha in sorted({alpha for model in result.models for alpha in _alpha(model)}):
-        axis.axvline(alpha, linestyle=":", color="grey", label=f"alpha: {percent(alpha)} of the pixels")
+        axis.axvline(alpha, linestyle=":", color="grey", label=f"alpha: {exact_percent(alpha)} of the pixels")
     axis.set_xscale("log")
     axis.set_ylim(0, 1.02)
     axis.set_xlabel("subset fraction: kept pixels / pixels")

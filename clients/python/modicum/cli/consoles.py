@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,15 +9,13 @@ from dataclasses import asdict, is_dataclass
 from datetime import datetime
 from typing import Any, NoReturn, TextIO
 
-from rich.cells import cell_len
 from rich.console import Console
 
 from modicum.errors import OutputNotWritten
+from modicum.wrapping import wrapped
 
 #: Columns of a table that is written to a file or a pipe.
 PLAIN_WIDTH = 140
-#: A word and what is before it.
-PIECE = re.compile(r"\s*\S+")
 
 
 class _Stdout(Console):
@@ -60,22 +57,6 @@ def print_text(console: Console, text: str) -> None:
     lines = wrapped(text, console.width) if console.is_terminal else [text]
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-def wrapped(text: str, width: int) -> list[str]:
-    """The lines of `text` at `width` columns, indented as it is. No word is broken, and so no number."""
-    lines = []
-    for line in text.split("\n"):
-        indent = line[: len(line) - len(line.lstrip())]
-        begun = ""
-        for piece in PIECE.findall(line):
-            if begun and cell_len(begun + piece) > width:
-                lines.append(begun)
-                begun = indent + piece.lstrip()
-            else:
-                begun += piece
-        lines.append(begun)
-    return lines
 
 
 @contextmanager

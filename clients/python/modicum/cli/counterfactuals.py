@@ -11,7 +11,8 @@ from modicum.cli.measure_tables import MOST_CLASSES
 from modicum.cli.tables import Column, Grid, print_grid
 from modicum.counterfactuals import CounterfactualTest
 from modicum.errors import InvalidArgument
-from modicum.measures import Measure, percent, points
+from modicum.gate.numbers import percent, points
+from modicum.measures import Measure
 from modicum.resource_names import printable
 from modicum.results import Result
 from modicum.sources.images import Image, found_in

@@ -17,6 +17,7 @@ from modicum.cli.progress import say_files, view
 from modicum.cli.registration import Group, command
 from modicum.cli.requests import checked_images, search_request
 from modicum.cli.result_tables import mitigation_lines
+from modicum.cli.short_results import report_command
 from modicum.datasets import Dataset
 from modicum.errors import InvalidArgument
 from modicum.resource_names import last_part
@@ -139,26 +140,28 @@ def check(
         done = audited(client, versions, dataset, request, shown, reuse=not run.no_reuse, out_of_distribution=second)
         result = done.result()
         written = write_outputs(done, outputs)
-    _show_verdict(result, written, as_json=output.as_json)
+    report = ", ".join(map(str, written.paths)) or report_command(done.name)
+    _show_verdict(result, written, report, as_json=output.as_json)
 
 
 def _name_of(members: Sequence[ModelVersion]) -> str:
     return "-".join(["ensemble", *(last_part(one.name.rsplit("/versions/")[0]) for one in members)])[:LONGEST_NAME]
 
 
-def _show_verdict(result: Result, written: Written, *, as_json: bool) -> None:
+def _show_verdict(result: Result, written: Written, report: str, *, as_json: bool) -> None:
     verdicts = {one.verdict for one in result.mitigation}
     code = next((code for verdict, code in CODES if verdict in verdicts), INCONCLUSIVE)
     with printing():
         if as_json:
             print_json(result.document["mitigation"])
         else:
-            _print_verdict(result)
+            _print_verdict(result, report)
     settle_outputs(written, code)
     raise typer.Exit(code)
 
 
-def _print_verdict(result: Result) -> None:
+def _print_verdict(result: Result, report: str) -> None:
     for one in result.mitigation:
         for line in mitigation_lines(one, result.called):
             print_text(stdout(), line)
+    print_text(stdout(), f"report: {report}")

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterable
 
 from modicum.cli.tables import Column, Grid
-from modicum.measures import Measure, exact_percent, interval_text, percent, value_text
+from modicum.gate.numbers import exact_percent, percent
+from modicum.measures import Measure, interval_text, value_text
 from modicum.results import SearchResult
 
 #: Rows of the table of classes. The other classes are only counted.

@@ -6,7 +6,6 @@ from itertools import islice
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from modicum.cli import options
 from modicum.cli.consoles import print_json, print_text, stderr, stdout
@@ -195,10 +194,9 @@ def _print_version(version: ModelVersion, *, as_json: bool) -> None:
 
 
 def _show(version: ModelVersion) -> None:
-    table = Table(show_header=False)
     classes = version.class_count or len(version.class_labels)
     no_gradient = version.state is VersionState.READY and not version.useful_gradient
-    for label, value in (
+    facts = (
         ("name", version.name),
         ("state", version.state),
         ("waits", "for a worker: none is there that could check it" if version.waits_for_worker else ""),
@@ -212,10 +210,9 @@ def _show(version: ModelVersion) -> None:
         ("digest", version.digest),
         ("created", f"{version.create_time:%Y-%m-%d %H:%M}"),
         ("by", version.principal),
-    ):
-        if value:
-            table.add_row(label, value)
-    stdout().print(table, markup=False)
+    )
+    rows = [(label, str(value)) for label, value in facts if value]
+    print_grid(stdout(), Grid(columns=(Column(""), Column("", prose=True)), rows=rows, headed=False))
 
 
 def _input_text(given: InputSpecification) -> str:

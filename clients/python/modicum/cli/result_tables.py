@@ -12,7 +12,7 @@ from modicum.cli.measure_tables import classes_table, measures_table
 from modicum.cli.tables import Column, Grid, print_grid
 from modicum.comparisons import CheckedVersion, Mitigation
 from modicum.findings import ClassTargetedFinding, FillRobustFinding, Finding, FindingControls, PixelSubsetFinding
-from modicum.measures import exact_percent, number, percent
+from modicum.gate.numbers import exact_percent, number, percent
 from modicum.reasons import reason_text
 from modicum.resource_names import last_part, printable, short_version
 from modicum.results import ModelResult, Result, SearchResult
@@ -224,7 +224,7 @@ def headline(search: SearchResult) -> Iterable[str]:
         yield f"images with a subset for a random other class: {found}"
     else:
         rate = search.measure("overinterpretation_rate")
-        alpha = rate.parameters.get("alpha", 0.05)
-        yield f"overinterpretation rate (a subset of at most {percent(alpha)} of the pixels is sufficient): {rate}"
+        few = exact_percent(rate.parameters.get("alpha", 0.05))
+        yield f"overinterpretation rate (a subset of at most {few} of the pixels is sufficient): {rate}"
     for reading in search.readings:
         yield f"{reading.control}: {reading.text}"

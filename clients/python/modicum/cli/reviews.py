@@ -15,7 +15,7 @@ from modicum.client import Client
 from modicum.endpoints import is_loopback
 from modicum.errors import InvalidArgument
 from modicum.gate.counting import counted
-from modicum.measures import exact_percent, percent, points
+from modicum.gate.numbers import exact_percent, percent, points
 from modicum.resource_names import printable, short_version
 from modicum.reviews import PictureKind, PictureShare, Review, Reviewer, short_review
 
@@ -70,7 +70,7 @@ def create(
     if as_json:
         print_json(review)
         return
-    images = f"{counted(review.image_count, 'image')} with a subset of at most {percent(review.largest_fraction)}"
+    images = f"{counted(review.image_count, 'image')} with a subset of at most {exact_percent(review.largest_fraction)}"
     if validate_only:
         print_text(stdout(), f"{images} of the pixels; nothing was created")
         return

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from modicum.cli.consoles import wrapped
 from modicum.cli.result_tables import headline, mitigation_lines
 from modicum.gate.early_stop import ENDED_EARLY, stop_notes
 from modicum.gate.outcomes import (
@@ -20,6 +19,7 @@ from modicum.gate.outcomes import (
 )
 from modicum.resource_names import last_part
 from modicum.results import ModelResult, Result
+from modicum.wrapping import rows_of
 
 MOST_LINES = 10
 LINE_COLUMNS = 80
@@ -148,7 +148,7 @@ def _fitting(sentences: Sequence[str], free: int) -> int:
 
 
 def _rows(*lines: str) -> int:
-    return sum(len(wrapped(line, LINE_COLUMNS)) for line in lines)
+    return sum(rows_of(line, LINE_COLUMNS) for line in lines)
 
 
 def _more(tables: str, sentences: int, models: int = 0) -> str:

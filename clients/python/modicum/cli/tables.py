@@ -30,7 +30,7 @@ class Column:
 class Grid:
     """A table as plain text: one cell a column in each row. The first column says what a row is about.
 
-    A line is drawn below the rows whose places are in `sections`.
+    A line is drawn below the rows whose places are in `sections`. Without `headed`, the titles are not shown.
     """
 
     columns: Sequence[Column]
@@ -38,6 +38,7 @@ class Grid:
     title: str = ""
     caption: str = ""
     sections: Sequence[int] = ()
+    headed: bool = True
 
 
 def print_grid(console: Console, grid: Grid) -> None:
@@ -95,6 +96,7 @@ def _longest_cell(grid: Grid, place: int) -> int:
 def _table(grid: Grid, widths: Mapping[int, int], title: str, caption: str) -> Table:
     """A part of the table: the columns at the places that `widths` has."""
     table = Table(
+        show_header=grid.headed,
         title=escape(title) or None,
         title_justify="left",
         caption=escape(caption) or None,

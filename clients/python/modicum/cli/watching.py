@@ -6,7 +6,7 @@ from time import monotonic
 from modicum.cli.progress import View
 from modicum.client import Audit, Client
 from modicum.gate.counting import counted
-from modicum.measures import percent
+from modicum.gate.numbers import percent
 from modicum.resource_names import last_part, short_version
 from modicum.snapshots import AuditSnapshot, AuditState
 from modicum.versions import ModelVersion

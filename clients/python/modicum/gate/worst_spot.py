@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from modicum.gate.named_classes import classes_of
+from modicum.gate.numbers import percent
 from modicum.gate.policy import ALL_TOGETHER, Acceptance
 from modicum.gate.spots import spot_subject
 from modicum.gate.verdict import Check, Outcome, RuleVerdict
-from modicum.measures import percent
 
 Document = Mapping[str, Any]
 

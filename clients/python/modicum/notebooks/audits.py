@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from modicum.gate.numbers import percent
 from modicum.gate.tones import Tone
-from modicum.measures import percent
 from modicum.notebooks.markup import card, facts, sentence, shape, text
 from modicum.resource_names import last_part, short_version
 

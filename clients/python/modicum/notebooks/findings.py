@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from modicum.measures import number, percent
+from modicum.gate.numbers import number, percent
 from modicum.notebooks.markup import card, facts, sentence, text
 from modicum.notebooks.pictures import pictures
 from modicum.reasons import reason_text

@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from modicum.gate.numbers import number
 from modicum.gate.outcomes import DECIDING, shown_outcomes, spot_rows
-from modicum.measures import Measure, interval_text, number, value_text
+from modicum.measures import Measure, interval_text, value_text
 from modicum.notebooks.findings import pixels_text
 from modicum.notebooks.markup import card, outcome, paragraph, sentence, table, text
 from modicum.notebooks.pictures import picture

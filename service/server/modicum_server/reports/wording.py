@@ -1,8 +1,9 @@
 """How a report writes numbers, classes, reasons and names. Knows no HTML."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+from modicum.gate.numbers import significant
 
 from modicum_server.domain.controls import CONTROLS
 from modicum_server.domain.findings import FindingReason
@@ -122,11 +123,8 @@ def number_text(value: float, unit: str) -> str:
 
 def plain_number(value: float) -> str:
     """Return a number as people write it: three significant digits below a thousand, whole above, no exponent."""
-    if value == 0 or not math.isfinite(value):
-        return f"{value:g}"
-    decimals = max(0, 2 - math.floor(math.log10(abs(value))))
-    text = f"{value:,.{decimals}f}"
-    return text.rstrip("0").rstrip(".") if decimals else text
+    text = significant(value, 3)
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _end_text(value: float, unit: str) -> str:

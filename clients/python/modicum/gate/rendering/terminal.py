@@ -1,24 +1,42 @@
-"""A verdict on a terminal: at most ten lines, the summary first. The worst rule and what is excused always fit."""
+"""A verdict on a terminal: ten rows of 80 columns at most, the summary first. The worst rule and excuses always fit."""
 
 from collections.abc import Iterator, Sequence
 
 from modicum.gate.rendering.words import Document, remarks, rule_line, worst_first
 from modicum.resource_names import printable
+from modicum.wrapping import cut, rows_of
 
 MOST_LINES = 10
+LINE_COLUMNS = 80
 MOST_EXCUSES = 3
+MOST_ROWS = (2, 3, 1, 1, 1, 1)
+"""Of summary, worst rule and excuses, which always stand there. They are cut to this where they leave no room."""
+HOW_TO_SEE = "write them with --output FILE.md"
 
 
 def terminal_lines(verdict: Document) -> list[str]:
     """Return the lines. What does not fit is counted in the last one. No name writes more than its part of a line."""
-    excused = verdict.get("excused", [])
-    others = (f"note: {one}" for one in remarks(verdict) if one not in excused)
+    first, others = _first(verdict), _others(verdict)
+    if _rows([*first, *others]) <= MOST_LINES:
+        return [*first, *others]
+    if _rows(first) > MOST_LINES - 1:
+        first = [cut(line, LINE_COLUMNS, rows) for line, rows in zip(first, MOST_ROWS, strict=False)]
+    free = MOST_LINES - 1 - _rows(first)
+    fits = next(count for count in range(len(others), -1, -1) if _rows(others[:count]) <= free)
+    left = len(others) - fits
+    return [*first, *others[:fits], f"and {left} more line{'' if left == 1 else 's'}: {HOW_TO_SEE}"]
+
+
+def _first(verdict: Document) -> list[str]:
+    """The summary, the worst rule, and what is excused."""
     rules = list(_rules(verdict))
-    lines = [verdict["summary"], *rules[:1], *_excuses(excused), *rules[1:], *others]
-    if len(lines) <= MOST_LINES:
-        return list(map(printable, lines))
-    kept = list(map(printable, lines[: MOST_LINES - 1]))
-    return [*kept, f"and {len(lines) - len(kept)} more lines: write them with --output FILE.md"]
+    return [printable(line) for line in (verdict["summary"], *rules[:1], *_excuses(verdict.get("excused", [])))]
+
+
+def _others(verdict: Document) -> list[str]:
+    excused = verdict.get("excused", [])
+    notes = (f"note: {one}" for one in remarks(verdict) if one not in excused)
+    return [printable(line) for line in (*list(_rules(verdict))[1:], *notes)]
 
 
 def _excuses(excused: Sequence[str]) -> Iterator[str]:
@@ -30,3 +48,7 @@ def _excuses(excused: Sequence[str]) -> Iterator[str]:
 def _rules(verdict: Document) -> Iterator[str]:
     for rule in worst_first(verdict["rules"]):
         yield f"{rule['outcome']:<12} {rule['id']} ({rule['level']}): {rule_line(rule)}"
+
+
+def _rows(lines: Sequence[str]) -> int:
+    return sum(rows_of(line, LINE_COLUMNS) for line in lines)

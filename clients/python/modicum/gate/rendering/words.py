@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from modicum.gate.numbers import exact_percent, number, percent, points
 from modicum.gate.tails import FEWEST_PAIRS
 from modicum.gate.verdict import ORDER
-from modicum.measures import USUAL_LEVEL, exact_percent, number, percent, points
+from modicum.measures import USUAL_LEVEL
 
 Document = Mapping[str, Any]
 LIMIT_WORDS = {"at_least": "at least", "at_most": "at most"}
