@@ -6,7 +6,7 @@ import pytest
 from modicum_server.artifacts.store import open_artifact_store
 from modicum_server.domain.models import Ensemble
 from modicum_server.measures.document import canonical_json
-from modicum_server.usecases.result_facts import ResultFacts
+from modicum_server.usecases.result_facts import ResultFacts, differing, facts_in
 
 from tests.measures.example_audit import VERSION, document_and_rows, finding
 from tests.reports.spot_rows import FINDINGS, rows
@@ -74,3 +74,21 @@ async def test_an_ensemble_has_the_verdict_of_its_check_and_its_members_have_non
 
 async def test_an_audit_without_a_result_has_no_facts(tmp_path):
     assert await ResultFacts(open_artifact_store(str(tmp_path))).of("") == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "digest", "differs"),
+    [
+        ("few", "b" * 64, [("data set", "few (aaaaaaaa)", "few (bbbbbbbb)")]),
+        ("copy", "a" * 64, []),
+    ],
+    ids=["the name of another data set", "another name of the same data set"],
+)
+def test_data_sets_are_compared_by_their_content_and_not_by_their_name(name, digest, differs):
+    def conditions(name: str, digest: str):
+        document, _ = document_and_rows(FINDINGS)
+        document["specification"]["dataset"] = f"projects/default/datasets/{name}"
+        document["parameters"]["manifest_digest"] = digest
+        return facts_in(document)[VERSION].conditions
+
+    assert differing(conditions("few", "a" * 64), conditions(name, digest)) == differs

@@ -25,6 +25,8 @@ MOST_KEPT = 1_000
 MOST_FAILURES = 200
 READS_AT_ONCE = 4
 """Documents that are read at once, because one may take megabytes."""
+DIGITS_SHOWN = 8
+"""Of a digest, to tell two data sets of one name apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,14 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
+class Condition:
+    """Something that figures depend on beside the model: in words, and by what two of them are compared."""
+
+    words: str = field(compare=False)
+    compared: str
+
+
+@dataclass(frozen=True, slots=True)
 class VersionFacts:
     """What a result says of a version: sentences, the most important first, and the figures of one search.
 
@@ -59,7 +69,7 @@ class VersionFacts:
 
     sentences: Sequence[str] = ()
     figures: Mapping[str, Figure] = field(default_factory=dict)
-    conditions: Mapping[str, str] = field(default_factory=dict)
+    conditions: Mapping[str, Condition] = field(default_factory=dict)
     failures: Mapping[str, str] = field(default_factory=dict)
     spots: str = ""
     outcomes: Mapping[str, str] = field(default_factory=dict)
@@ -85,11 +95,11 @@ def mitigation_of(facts: Facts) -> str:
     return next((one.mitigation for one in facts.values() if one.mitigation), "")
 
 
-def differing(one: Mapping[str, str], other: Mapping[str, str]) -> list[tuple[str, str, str]]:
+def differing(one: Mapping[str, Condition], other: Mapping[str, Condition]) -> list[tuple[str, str, str]]:
     """Return the conditions in which two figures differ: the name, and what each has ("none" where it has none)."""
-    names = dict.fromkeys([*one, *other])
-    pairs = ((name, one.get(name, "none"), other.get(name, "none")) for name in names)
-    return [(name, mine, theirs) for name, mine, theirs in pairs if mine != theirs]
+    missing = Condition("none", "")
+    pairs = ((name, one.get(name, missing), other.get(name, missing)) for name in dict.fromkeys([*one, *other]))
+    return [(name, mine.words, theirs.words) for name, mine, theirs in pairs if mine != theirs]
 
 
 OnCorrupt = Callable[[ArtifactCorrupt], object]
@@ -171,7 +181,7 @@ def _facts(model: Mapping[str, Any], document: Mapping[str, Any]) -> VersionFact
     search = search_index_of(document, searches[0]["search"])
     measured = {**searches[0]["measures"], **_spot_measures(version, search, document)}
     figures = {name: _figure(name, one) for name, one in measured.items()}
-    conditions = _conditions(searches[0]["search"], document["specification"])
+    conditions = _conditions(searches[0]["search"], document)
     return replace(told, figures=figures, conditions=conditions)
 
 
@@ -223,12 +233,12 @@ def _figure(name: str, measure: Mapping[str, Any]) -> Figure:
     )
 
 
-def _conditions(search: Mapping[str, Any], specification: Mapping[str, Any]) -> Mapping[str, str]:
+def _conditions(search: Mapping[str, Any], document: Mapping[str, Any]) -> Mapping[str, Condition]:
     """What figures depend on beside the model, by its name for people."""
+    specification = document["specification"]
     canvas = specification["canvas"]
     steps = {name: f"{search[name]:g}" for name in ("passes", "pixels_per_step", "fraction") if search.get(name)}
-    return {
-        "data set": specification["dataset"].rsplit("/", 1)[-1],
+    texts = {
         "canvas": f"{canvas['height']}x{canvas['width']}x{canvas['channels']}",
         "method": search["method"],
         "threshold": threshold_text(search["threshold"]),
@@ -236,3 +246,11 @@ def _conditions(search: Mapping[str, Any], specification: Mapping[str, Any]) -> 
         **{name.replace("_", " "): value for name, value in steps.items()},
         "alpha": f"{specification.get('statistics', {}).get('alpha', DEFAULTS.alpha):g}",
     }
+    return {"data set": _dataset(document), **{name: Condition(text, text) for name, text in texts.items()}}
+
+
+def _dataset(document: Mapping[str, Any]) -> Condition:
+    """The data set, compared by its content: under one name there may be another after the first was deleted."""
+    name = document["specification"]["dataset"].rsplit("/", 1)[-1]
+    digest = document["parameters"]["manifest_digest"]
+    return Condition(f"{name} ({digest[:DIGITS_SHOWN]})", digest)

@@ -13,7 +13,7 @@ from modicum_server.ports import Store
 from modicum_server.usecases.access import authorise
 from modicum_server.usecases.models import require_model
 from modicum_server.usecases.resource_names import project_of
-from modicum_server.usecases.result_facts import Figure, ResultFacts, VersionFacts, differing
+from modicum_server.usecases.result_facts import Condition, Figure, ResultFacts, VersionFacts, differing
 
 AUDITS_SHOWN = 40
 GLANCED_AUDITS = 8
@@ -129,7 +129,7 @@ def _limits(rule: VerdictRule) -> tuple[Limit, ...]:
 
 def _trend(name: str, readings: Sequence[_Reading], limits: Sequence[Limit] = ()) -> Trend:
     points: list[TrendPoint] = []
-    before: Mapping[str, str] | None = None
+    before: Mapping[str, Condition] | None = None
     for reading in readings:
         figure = reading.facts.figures.get(name)
         if figure is None or figure.value is None:
@@ -140,6 +140,6 @@ def _trend(name: str, readings: Sequence[_Reading], limits: Sequence[Limit] = ()
     return Trend(name, points[-1].figure.title, points, limits)
 
 
-def _difference(before: Mapping[str, str], after: Mapping[str, str]) -> str:
+def _difference(before: Mapping[str, Condition], after: Mapping[str, Condition]) -> str:
     """Return in words what differs between the conditions of two figures; empty where nothing does."""
     return ", ".join(f"{name} {old} became {new}" for name, old, new in differing(before, after))
