@@ -215,9 +215,14 @@ async def test_document_and_page_are_public_and_load_nothing_foreign(served):
 
     assert as_json.json == json.loads(json.dumps(document()))
     policy = page.headers["Content-Security-Policy"]
-    (script,) = re.findall("<script>(.*?)</script>", text, re.DOTALL)
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    assert policy.startswith(f"default-src 'none'; style-src 'self' 'unsafe-inline'; script-src 'sha256-{digest}'; ")
+    style, script = (
+        base64.b64encode(hashlib.sha256(one.encode()).digest()).decode()
+        for tag in ("style", "script")
+        for one in re.findall(f"<{tag}>(.*?)</{tag}>", text, re.DOTALL)
+    )
+    assert policy.startswith(f"default-src 'none'; style-src 'self' 'sha256-{style}'; script-src 'sha256-{script}'; ")
+    assert "unsafe" not in policy
+    assert " style=" not in text
     assert " src=" not in text
     assert "http://" not in text
     assert "https://" not in text

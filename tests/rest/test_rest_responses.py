@@ -123,7 +123,8 @@ async def test_a_report_has_its_own_media_type(served):
 
     assert reply.headers["Content-Type"] == "application/json"
     assert [row["item"] for row in reply.json["rows"]] == ["0.png", "1.png"]
-    assert "sandbox" in reply.headers["Content-Security-Policy"]
+    assert "sandbox allow-scripts; " in reply.headers["Content-Security-Policy"]
+    assert "unsafe" not in reply.headers["Content-Security-Policy"]
 
 
 async def test_head_responds_without_a_body(served):

@@ -6,6 +6,8 @@ sandbox without an origin, from where it reaches nothing of this server.
 
 from collections.abc import Mapping
 
+from modicum_server.transports.http.security_headers import REPORT_POLICY
+
 _POLICY = {
     "default-src": "'none'",
     "script-src": "'self'",
@@ -34,8 +36,7 @@ ASSET: Mapping[str, str] = {**_COMMON, "Cache-Control": "public, max-age=3153600
 """Of a file that a page loads. Its address changes with its content."""
 REPORT: Mapping[str, str] = {
     **_COMMON,
-    "Content-Security-Policy": "sandbox allow-scripts; default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
-    "script-src 'unsafe-inline'; frame-ancestors 'self'",
+    "Content-Security-Policy": f"{REPORT_POLICY}; frame-ancestors 'self'",
     "X-Frame-Options": "SAMEORIGIN",
     "Cache-Control": "private, no-cache",
 }

@@ -13,13 +13,10 @@ from starlette.responses import Response
 from modicum_server.errors import ModicumError, OffsetInvalid
 from modicum_server.transports.http.etags import matches
 from modicum_server.transports.http.rest.wire import HttpWire, while_there
+from modicum_server.transports.http.security_headers import REPORT_POLICY
 
 ANY_BYTES = "application/octet-stream"
 _RANGE = re.compile(r"bytes=(?P<first>[0-9]{1,4000})?-(?P<last>[0-9]{1,4000})?", re.ASCII | re.IGNORECASE)
-#: A browser that shows a report or an artifact runs no script in it and lets it reach nothing of this server.
-_SANDBOX = (
-    "sandbox allow-scripts; default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +39,7 @@ async def stream_report(wire: HttpWire, messages: AsyncGenerator[Any]) -> None:
     async with aclosing(messages):
         first = await anext(messages)
         headers = {"content-type": first.media_type or ANY_BYTES, "cache-control": "no-store"}
-        headers["content-security-policy"] = _SANDBOX
+        headers["content-security-policy"] = REPORT_POLICY
         await while_there(wire.request.receive, _send(wire, HTTPStatus.OK, headers, _joined(first.data, messages)))
 
 

@@ -1,6 +1,7 @@
 """The documentation page: the OpenAPI document, forms that try it, and the table of reasons.
 
-It is one page that loads nothing else but the style of the pages. Its one script is allowed by its hash.
+It is one page that loads nothing else but the style of the pages. Its one script and its own style are allowed by their
+hashes.
 """
 
 import base64
@@ -28,16 +29,19 @@ from modicum_server.transports.http.rest.problems import METHOD_NOT_ALLOWED, PAT
 
 
 @cache
-def _script() -> str:
-    return (resources.files(__package__) / "templates" / "try.js").read_text()
+def _part(name: str) -> str:
+    return (resources.files(__package__) / "templates" / name).read_text()
+
+
+def _hash(name: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(_part(name).encode()).digest()).decode()}'"
 
 
 @cache
 def security() -> str:
     """Return the content-security policy of the page."""
-    digest = base64.b64encode(hashlib.sha256(_script().encode()).digest()).decode()
     return (
-        f"default-src 'none'; style-src 'self' 'unsafe-inline'; script-src 'sha256-{digest}'; connect-src 'self'; "
+        f"default-src 'none'; style-src 'self' {_hash('docs.css')}; script-src {_hash('try.js')}; connect-src 'self'; "
         "form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
     )
 
@@ -63,7 +67,8 @@ def render_page(document: dict[str, Any], stylesheet: str) -> str:
         operations=operations,
         reasons=sorted(reasons()),
         resolve=resolve,
-        script=Markup(_script()),  # noqa: S704 - a file of this package
+        style=Markup(_part("docs.css")),  # noqa: S704 - a file of this package
+        script=Markup(_part("try.js")),  # noqa: S704 - a file of this package
     )
 
 
