@@ -47,7 +47,7 @@ function listen() {
   stream = opened;
   opened.addEventListener("news", askForNews);
   opened.addEventListener("end", () => { closeStream(); askForNews(); });
-  opened.addEventListener("error", () => { if (opened.readyState === EventSource.CLOSED) poll(); });
+  opened.addEventListener("error", () => { if (opened.readyState === EventSource.CLOSED) poll(); else askForNews(); });
   setTimeout(() => { if (stream === opened && opened.readyState !== EventSource.OPEN) poll(); }, OPEN_MILLISECONDS);
 }
 document.addEventListener("visibilitychange", () => { if (document.hidden) closeStream(); else listen(); });

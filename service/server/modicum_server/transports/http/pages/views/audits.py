@@ -37,6 +37,8 @@ VERDICTS_SHOWN = 10
 REVIEWS_SHOWN = 5
 OTHERS_SHOWN = 30
 RETRY_MILLISECONDS = 3000
+HEARD_STEPS = 4
+"""In how many parts the progress of an audit is told to who listens."""
 SEQUENCE = re.compile("[0-9]{1,18}", re.ASCII)
 STAGES: Mapping[Stage | None, str] = {
     Stage.SEARCH: "Subsets are searched",
@@ -158,8 +160,18 @@ async def _progress_of(visit: Visit, watched: Watched) -> dict[str, Any]:
         "away": watched.waiting.reason,
         "away_seconds": visit.settings.away_seconds,
         "stage": STAGES.get(audit.stage, "The audit runs"),
+        "heard": _heard(audit),
         **await _time_left(visit, audit),
     }
+
+
+def _heard(audit: Audit) -> str:
+    """Return what is said of the progress to who listens: it changes a few times in an audit, not at each picture."""
+    if audit.state is AuditState.QUEUED:
+        return "The audit waits"
+    steps = HEARD_STEPS * audit.progress.passes_done // max(audit.progress.passes_planned, 1)
+    share = 100 * min(steps, HEARD_STEPS - 1) // HEARD_STEPS
+    return f"{STAGES.get(audit.stage, 'The audit runs')}; {share}% of the passes"
 
 
 async def _time_left(visit: Visit, audit: Audit) -> dict[str, float | None]:
