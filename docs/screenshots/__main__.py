@@ -15,6 +15,7 @@ PROJECT = "/projects/default"
 DESKTOP, PHONE = {"width": 1180, "height": 820}, {"width": 390, "height": 844}
 SHOTS = {
     "overview": "",
+    "needs": "/needs",
     "audits": "/audits",
     "audit": "/audits/summer",
     "progress": "/audits/thorough",

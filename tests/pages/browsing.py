@@ -12,6 +12,7 @@ OPEN_ALL = "for (const one of document.querySelectorAll('details')) one.open = t
 
 PAGES = (
     "",
+    "/needs",
     "/audits",
     "/audits/good",
     "/audits/going",

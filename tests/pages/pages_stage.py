@@ -74,6 +74,7 @@ class Scene:
     services: Services
     http_port: int
     loop: asyncio.AbstractEventLoop
+    database_url: str
     principals: dict[str, Principal] = field(default_factory=lambda: {PROJECT: ADA, OTHER: EVE})
     pictured: str = ""
     """The name of a verdict whose worst spot has pictures."""
@@ -300,7 +301,7 @@ def served(database_url: str, folder: Path, **given: Any) -> Iterator[Scene]:
         exposition = Scrapes(store, artifacts, readiness.check, settings=settings, metrics=metrics)
         api = Api(services, store, readiness=readiness, exposition=exposition, settings=settings, metrics=metrics)
         _, http_port = await api.start()
-        return api, changes, Scene(store, artifacts, services, http_port, loop)
+        return api, changes, Scene(store, artifacts, services, http_port, loop, database_url)
 
     api, changes, stage = run(start())
     try:

@@ -17,6 +17,7 @@ HOSTILE = "<img src=x onerror=alert(1)>&\"'"
     [
         f"/{OTHER}",
         f"/{OTHER}/work",
+        f"/{OTHER}/needs",
         f"/{OTHER}/audits",
         f"/{OTHER}/audits/kept",
         f"/{OTHER}/audits/kept/progress",

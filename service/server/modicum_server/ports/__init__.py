@@ -25,6 +25,7 @@ from modicum_server.ports.erasures import (
 from modicum_server.ports.holds import HoldExists, HoldNotFound, Holds, ResourceHeld
 from modicum_server.ports.identity import Identity
 from modicum_server.ports.lists import Keyed
+from modicum_server.ports.needs import Needs
 from modicum_server.ports.notices import Changes, Wakeups, Watch
 from modicum_server.ports.overviews import Gauges, Overviews
 from modicum_server.ports.reports import CanvasWriter, JsonWriter, ReportRenderer
@@ -82,6 +83,7 @@ __all__ = [
     "Keyed",
     "Link",
     "Models",
+    "Needs",
     "NewResult",
     "ObjectsCheck",
     "Overviews",

@@ -13,6 +13,9 @@ class Models(Protocol):
 
     async def get(self, name: str) -> Model | None: ...
     async def page(self, project: str, *, after: str, limit: int) -> list[Keyed[Model]]: ...
+    async def named(self, names: Sequence[str]) -> Mapping[str, Model]:
+        """Those of these models that exist, by name."""
+
     async def create(self, name: str) -> Model:
         """Create it, or return the existing one of that name."""
 

@@ -10,6 +10,7 @@ from modicum_server.ports.collections import Collections
 from modicum_server.ports.erasures import Erasures
 from modicum_server.ports.holds import Holds
 from modicum_server.ports.identity import Identity
+from modicum_server.ports.needs import Needs
 from modicum_server.ports.overviews import Gauges, Overviews
 from modicum_server.ports.retention import Retentions
 from modicum_server.ports.reviews import Reviews
@@ -47,6 +48,7 @@ class Transaction(Protocol):
     trail: Trail
     gauges: Gauges
     overviews: Overviews
+    needs: Needs
     workers: Workers
 
 

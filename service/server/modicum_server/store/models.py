@@ -56,6 +56,11 @@ class PostgresModels:
         rows = await self._connection.execute(query.order_by(tables.models.c.name).limit(limit))
         return [(row.name, _model(row)) for row in rows]
 
+    async def named(self, names: Sequence[str]) -> Mapping[str, Model]:
+        """Those of these models that exist, by name."""
+        rows = await self._connection.execute(_MODEL.where(tables.models.c.name.in_(list(names))))
+        return {row.name: _model(row) for row in rows}
+
     async def create(self, name: str) -> Model:
         """Create it, or return the one of that name."""
         row = insert(tables.models).values(name=name, project=project_of(name))

@@ -14,15 +14,16 @@ Key = Callable[[ColumnElement[str]], ColumnElement[str]]
 
 def newest_ids(table: Table, key: Key, names: Sequence[str], *criteria: ColumnElement[bool]) -> Subquery:
     """One row for each of these names that has one: the name (`of`), and the largest `id`."""
+    newest = newest_of_all(table, key, *criteria)
+    return select(newest).where(newest.c.of.in_(list(names))).subquery()
+
+
+def newest_of_all(table: Table, key: Key, *criteria: ColumnElement[bool]) -> Subquery:
+    """One row for each name that rows name: the name (`of`), and the largest `id`."""
     named = versions_in(table)
     of = key(named.c.version)
-    return (
-        select(of.label("of"), func.max(table.c.id).label("id"))
-        .select_from(table.join(named, true()))
-        .where(*criteria, of.in_(list(names)))
-        .group_by(of)
-        .subquery()
-    )
+    newest = select(of.label("of"), func.max(table.c.id).label("id")).select_from(table.join(named, true()))
+    return newest.where(*criteria).group_by(of).subquery()
 
 
 def versions_in(table: Table) -> Any:

@@ -26,6 +26,7 @@ from modicum_server.store.holds import PostgresHolds
 from modicum_server.store.identity import PostgresIdentity
 from modicum_server.store.metric_queries import PostgresGauges
 from modicum_server.store.models import PostgresModels
+from modicum_server.store.needs import PostgresNeeds
 from modicum_server.store.overviews import PostgresOverviews
 from modicum_server.store.predictions import PostgresPredictions
 from modicum_server.store.probing import Probing
@@ -79,6 +80,7 @@ class PostgresTransaction:
     trail: ports.Trail
     gauges: ports.Gauges
     overviews: ports.Overviews
+    needs: ports.Needs
     workers: ports.Workers
 
 
@@ -128,6 +130,7 @@ class PostgresStore:
             trail=PostgresTrail(connection),
             gauges=PostgresGauges(connection),
             overviews=PostgresOverviews(connection),
+            needs=PostgresNeeds(connection),
             workers=PostgresWorkers(connection),
         )
 

@@ -35,7 +35,9 @@ from modicum_server.usecases.found_so_far import FoundSoFar
 from modicum_server.usecases.holds import Holds
 from modicum_server.usecases.judging import Judging
 from modicum_server.usecases.members import Members, Tokens
+from modicum_server.usecases.model_lines import ModelLines
 from modicum_server.usecases.models import Models
+from modicum_server.usecases.needs import Needs
 from modicum_server.usecases.overviews import Overviews
 from modicum_server.usecases.projects import Projects
 from modicum_server.usecases.provider_sign_in import ProviderSignIn
@@ -89,6 +91,7 @@ class UseCases:
     watching: Watching
     audit_news: AuditNews
     overviews: Overviews
+    needs: Needs
     trends: Trends
     comparing: Comparing
     spot_swaps: SpotSwaps
@@ -138,6 +141,8 @@ def build_services(
     reports, watching = Reports(store, artifacts, renderer), Watching(store, changes, settings)
     sessions = Sessions(store)
     facts = ResultFacts(artifacts, on_corrupt=lambda error: _corrupt(error, metrics))
+    lines = ModelLines(facts)
+    needs = Needs(store, lines)
     metrics.count_watchers(lambda: watching.count)
     use_cases = UseCases(
         projects=Projects(store),
@@ -166,7 +171,8 @@ def build_services(
         reviewing=Reviewing(store, artifacts, renderer, reports, settings),
         watching=watching,
         audit_news=AuditNews(watching, sessions),
-        overviews=Overviews(store, facts),
+        overviews=Overviews(store, lines, needs),
+        needs=needs,
         trends=Trends(store, facts),
         comparing=Comparing(store, facts),
         spot_swaps=SpotSwaps(store, artifacts, renderer, reports, settings),

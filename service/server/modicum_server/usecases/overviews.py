@@ -3,103 +3,24 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from functools import partial
 
-from modicum.gate.outcomes import WORST_FIRST
-
 from modicum_server.domain.audits import Audit, AuditState
-from modicum_server.domain.models import Model, ModelVersion, VersionState
+from modicum_server.domain.models import Model, ModelVersion
 from modicum_server.domain.projects import Principal, Role
-from modicum_server.domain.verdicts import Verdict, VerdictOutcome
+from modicum_server.domain.verdicts import Verdict
 from modicum_server.ports import AuditFilter, Store, Transaction
 from modicum_server.usecases.access import authorise
+from modicum_server.usecases.model_lines import INCONCLUSIVE, ModelLine, ModelLines, OlderFinding, stored_lines
+from modicum_server.usecases.needs import NeededPage, Needs
 from modicum_server.usecases.pages import Page, PageRequest, read_page
 from modicum_server.usecases.resource_names import project_of
-from modicum_server.usecases.result_facts import Facts, ResultFacts, VersionFacts
-from modicum_server.usecases.standing_verdicts import StandingFail, later_line, standing_fail
-from modicum_server.usecases.verdict_lines import found_line
+from modicum_server.usecases.result_facts import Facts, VersionFacts
+from modicum_server.usecases.standing_verdicts import StandingFail, standing_fail
 
 MODELS_SHOWN = 20
 AUDITS_SHOWN = 10
-OLDER_READ = 8
-"""Audits of a model that are looked through, the newest first, for what nobody judged."""
-NEED_A_VERDICT = frozenset(WORST_FIRST[: WORST_FIRST.index("SUFFICIENT") + 1])
-"""Outcomes that say what a person must look at: the model may rely on what it should not."""
-
-INCONCLUSIVE = "INCONCLUSIVE"
-"""The outcome of an audit that says nothing of the model: what was found before stands."""
-
-
-class Need(StrEnum):
-    """Why something needs a person."""
-
-    VERSION_REJECTED = "VERSION_REJECTED"
-    VERDICT_FAILS = "VERDICT_FAILS"
-    FAIL_STANDS = "FAIL_STANDS"
-    VERDICT_OPEN = "VERDICT_OPEN"
-    FOUND = "FOUND"
-    FOUND_BEFORE = "FOUND_BEFORE"
-    AUDIT_FAILED = "AUDIT_FAILED"
-
-
-@dataclass(frozen=True, slots=True)
-class Needed:
-    """Something that needs a person: what, by resource name, whose it is (a model or an audit), what is known of it."""
-
-    need: Need
-    name: str
-    of: str
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class ModelLine:
-    """A model with its newest version, verdict and audit; None where there is none.
-
-    The audit is the newest that succeeded. `found` is what it says of the model; None where its result can no longer be
-    read. `before` are older audits of the model, the newest first, OLDER_READ at most. `unjudged` is the newest of
-    these with a finding of the same version that nobody judged since. `stands` is an older FAIL of the newest version
-    or of one that the verdict is on. `found_before` is what an older audit found where the newest is INCONCLUSIVE.
-    """
-
-    model: Model
-    version: ModelVersion | None
-    verdict: Verdict | None
-    audit: Audit | None
-    found: VersionFacts | None = None
-    before: Sequence[Audit] = ()
-    unjudged: "OlderFinding | None" = None
-    stands: StandingFail | None = None
-    found_before: "OlderFinding | None" = None
-
-    @property
-    def is_verdict_older(self) -> bool:
-        """Whether the newest version is none of those that the verdict judged."""
-        return self.verdict is not None and self.model.latest_version not in self.verdict.model_versions
-
-    @property
-    def is_verdict_of_other_audit(self) -> bool:
-        """Whether the verdict is on another audit than the newest."""
-        return self.verdict is not None and self.audit is not None and self.verdict.audit != self.audit.name
-
-    @property
-    def is_unjudged(self) -> bool:
-        """Whether nobody judged anything of the model since its newest audit ended."""
-        return self.audit is not None and _is_unjudged(self.audit, self.verdict)
-
-    @property
-    def is_audit_older(self) -> bool:
-        """Whether the newest version is none of those that the newest audit is of."""
-        return self.audit is not None and self.model.latest_version not in self.audit.specification.model_versions
-
-
-@dataclass(frozen=True, slots=True)
-class OlderFinding:
-    """What an audit found before the newest one of the same version."""
-
-    audit: Audit
-    found: VersionFacts
+NEEDS_SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +46,7 @@ class Overview:
 
     models: Page[ModelLine]
     work: Work
-    needed: Sequence[Needed]
+    needed: NeededPage
 
     @property
     def is_empty(self) -> bool:
@@ -152,9 +73,10 @@ class VersionLine:
 class Overviews:
     """Reads what pages show of a project at once."""
 
-    def __init__(self, store: Store, facts: ResultFacts) -> None:
+    def __init__(self, store: Store, lines: ModelLines, needs: Needs) -> None:
         self._store = store
-        self._facts = facts
+        self._lines = lines
+        self._needs = needs
 
     async def of(self, principal: Principal, project: str, request: PageRequest) -> Overview:
         """Return a project with a page of its models.
@@ -163,16 +85,9 @@ class Overviews:
             FieldInvalid, ProjectNotFound, PageTokenInvalid
         """
         authorise(principal, project_of("project", project), Role.VIEWER)
-        async with self._store.transaction() as transaction:
-            models = await _models(transaction, project, request)
-            work = await _work(transaction, project)
-            failed = await _newest(transaction, project, AuditState.FAILED)
-        lines = await asyncio.gather(*map(self._with_findings, models.rows))
-        return Overview(
-            models=Page(tuple(lines), models.next_token),
-            work=work,
-            needed=[*_of_models(lines), *map(_failed, failed)],
-        )
+        models = await self.lines(principal, project, request)
+        needed = await self._needs.page(principal, project, PageRequest(NEEDS_SHOWN))
+        return Overview(models, await self.work(principal, project), needed)
 
     async def lines(self, principal: Principal, project: str, request: PageRequest) -> Page[ModelLine]:
         """Return a page of the models of a project, each with its newest version, verdict and audit.
@@ -182,8 +97,9 @@ class Overviews:
         """
         authorise(principal, project_of("project", project), Role.VIEWER)
         async with self._store.transaction() as transaction:
-            models = await _models(transaction, project, request)
-        return Page(tuple(await asyncio.gather(*map(self._with_findings, models.rows))), models.next_token)
+            page = await _page(transaction, project, request)
+            stored = await stored_lines(transaction, project, page.rows)
+        return Page(tuple(await self._lines.with_findings(stored)), page.next_token)
 
     async def models(self, principal: Principal, project: str, request: PageRequest) -> Sequence[Model]:
         """Return the models that `of` shows for the same request.
@@ -232,7 +148,7 @@ class Overviews:
 
     async def facts(self, audit: Audit) -> Facts:
         """Return what the result of an audit says of each version, by name. The caller may see the audit."""
-        return await self._facts.of(audit.result_digest)
+        return await self._lines.facts(audit)
 
     async def _with_found(self, line: VersionLine, deciding: Audit | None) -> VersionLine:
         if line.audit is None:
@@ -240,49 +156,7 @@ class Overviews:
         found = (await self.facts(line.audit)).get(line.version.name)
         says_nothing = line.audit.state.terminal and (found is None or found.outcome == INCONCLUSIVE)
         older = [deciding] if says_nothing and deciding is not None and deciding.name != line.audit.name else []
-        return replace(line, found=found, before=await self._found_before(older, line.version.name))
-
-    async def _with_findings(self, line: ModelLine) -> ModelLine:
-        if line.audit is None:
-            return line
-        facts = await self.facts(line.audit)
-        own = [name for name in line.audit.specification.model_versions if _is_of(line.model, name) and name in facts]
-        if not own:
-            return line
-        found = facts[own[-1]]
-        unjudged = None if found.outcome in NEED_A_VERDICT else await self._unjudged(line, own[-1])
-        older = line.before if found.outcome == INCONCLUSIVE else ()
-        return replace(line, found=found, unjudged=unjudged, found_before=await self._found_before(older, own[-1]))
-
-    async def _found_before(self, older: Sequence[Audit], version: str) -> "OlderFinding | None":
-        """Return what the first of these audits found of a version that is not INCONCLUSIVE."""
-        for audit in older:
-            found = (await self.facts(audit)).get(version, VersionFacts())
-            if found.outcome not in {"", INCONCLUSIVE}:
-                return OlderFinding(audit, found)
-        return None
-
-    async def _unjudged(self, line: ModelLine, version: str) -> OlderFinding | None:
-        """Return the newest finding of a version that an audit made before the newest, and that nobody judged since."""
-        for audit in line.before:
-            if version in audit.specification.model_versions and _is_unjudged(audit, line.verdict):
-                found = (await self.facts(audit)).get(version, VersionFacts())
-                if found.outcome in NEED_A_VERDICT:
-                    return OlderFinding(audit, found)
-        return None
-
-
-def _is_unjudged(audit: Audit, verdict: Verdict | None) -> bool:
-    """Whether the newest verdict on a model is none, or was given before an audit of it ended."""
-    return audit.end_time is not None and (verdict is None or verdict.create_time < audit.end_time)
-
-
-def _finding(found: VersionFacts) -> str:
-    return f"{found.outcome}: {found.headline}"
-
-
-def _is_of(model: Model, version: str) -> bool:
-    return version.startswith(f"{model.name}/versions/")
+        return replace(line, found=found, before=await self._lines.found_before(older, line.version.name))
 
 
 async def _page(transaction: Transaction, project: str, request: PageRequest) -> Page[Model]:
@@ -291,35 +165,6 @@ async def _page(transaction: Transaction, project: str, request: PageRequest) ->
         f"models of {project}",
         partial(transaction.models.page, project),
     )
-
-
-async def _models(transaction: Transaction, project: str, request: PageRequest) -> Page[ModelLine]:
-    page = await _page(transaction, project, request)
-    names = [model.name for model in page.rows]
-    verdicts = await transaction.overviews.newest_verdicts(project, names)
-    audits = await transaction.overviews.audits_of_models(project, names, limit=1 + OLDER_READ)
-    versions = await transaction.models.versions_named([model.latest_version for model in page.rows])
-    looked_at = {model.name: _looked_at(model, verdicts.get(model.name)) for model in page.rows}
-    fails = await transaction.overviews.standing_fails(project, [name for own in looked_at.values() for name in own])
-    lines = [
-        ModelLine(
-            model,
-            versions.get(model.latest_version),
-            verdicts.get(model.name),
-            next(iter(audits.get(model.name, ())), None),
-            before=audits.get(model.name, ())[1:],
-            stands=standing_fail(looked_at[model.name], verdicts.get(model.name), fails, audits.get(model.name, ())),
-        )
-        for model in page.rows
-    ]
-    return Page(tuple(lines), page.next_token)
-
-
-def _looked_at(model: Model, verdict: Verdict | None) -> list[str]:
-    """Return the newest version of a model, then those that its newest verdict is on."""
-    judged = () if verdict is None else verdict.model_versions
-    own = (version for version in (model.latest_version, *judged) if _is_of(model, version))
-    return list(dict.fromkeys(own))
 
 
 async def _work(transaction: Transaction, project: str) -> Work:
@@ -333,30 +178,3 @@ async def _work(transaction: Transaction, project: str) -> Work:
 async def _newest(transaction: Transaction, project: str, state: AuditState) -> list[Audit]:
     keyed = await transaction.audits.page(project, AuditFilter(state=state), after="", limit=AUDITS_SHOWN)
     return [audit for _, audit in keyed]
-
-
-def _of_models(lines: Sequence[ModelLine]) -> list[Needed]:
-    needed = []
-    for line in lines:
-        if line.version is not None and line.version.state is VersionState.REJECTED:
-            detail = f"{line.version.reject_reason}: {line.version.reject_detail}"
-            needed.append(Needed(Need.VERSION_REJECTED, line.version.name, line.model.name, detail))
-        if line.verdict is not None and line.verdict.outcome is VerdictOutcome.FAIL:
-            needed.append(Needed(Need.VERDICT_FAILS, line.verdict.name, line.model.name, found_line(line.verdict)))
-        if line.stands is not None:
-            detail = "; ".join(filter(None, (found_line(line.stands.verdict), later_line(line.stands))))
-            needed.append(Needed(Need.FAIL_STANDS, line.stands.verdict.name, line.model.name, detail))
-        elif line.verdict is not None and line.verdict.outcome is VerdictOutcome.INCONCLUSIVE:
-            needed.append(Needed(Need.VERDICT_OPEN, line.verdict.name, line.model.name, found_line(line.verdict)))
-        if line.audit and line.found and line.found.outcome in NEED_A_VERDICT and line.is_unjudged:
-            needed.append(Needed(Need.FOUND, line.audit.name, line.model.name, _finding(line.found)))
-        if line.unjudged is not None:
-            needed.append(
-                Needed(Need.FOUND_BEFORE, line.unjudged.audit.name, line.model.name, _finding(line.unjudged.found))
-            )
-    return needed
-
-
-def _failed(audit: Audit) -> Needed:
-    detail = "" if audit.failure is None else f"{audit.failure.reason}: {audit.failure.detail}"
-    return Needed(Need.AUDIT_FAILED, audit.name, audit.name, detail)

@@ -10,8 +10,11 @@ from modicum_server.transports.http.pages.page import Page
 from modicum_server.transports.http.pages.trend_drawing import small_drawing_of
 from modicum_server.transports.http.pages.visits import Visit
 from modicum_server.transports.http.pages.words import model_command
+from modicum_server.usecases.needs import FAILED_DAYS
 from modicum_server.usecases.overviews import Work
 from modicum_server.usecases.pages import PageRequest
+
+NEEDS_SHOWN = 50
 
 FIRST_COMMANDS = f"""{model_command()}
 modicum datasets create holdout photos/
@@ -48,7 +51,19 @@ async def _overview(visit: Visit) -> Response:
         first=not visit.query("page"),
         asked_page=visit.query("page"),
         seen=seen,
+        failed_days=FAILED_DAYS,
         **_at_work(seen.work),
+    )
+
+
+async def _needs(visit: Visit) -> Response:
+    """Return all that needs a person, a page at a time."""
+    request = PageRequest(NEEDS_SHOWN, visit.query("page"))
+    return visit.render(
+        "needs.html.j2",
+        page=await visit.use_cases.needs.page(visit.principal, visit.project, request),
+        first=not visit.query("page"),
+        failed_days=FAILED_DAYS,
     )
 
 
@@ -88,6 +103,7 @@ PAGES = (
     Page("first", "/", _first),
     Page("projects", "/projects", _projects),
     Page("overview", "/projects/{project}", _overview),
+    Page("needs", "/projects/{project}/needs", _needs),
     Page("work", "/projects/{project}/work", _work),
     Page("begun", "/projects/{project}/begun", _begun),
     Page("trends", "/projects/{project}/trends", _trends),
