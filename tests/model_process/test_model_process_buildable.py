@@ -39,7 +39,8 @@ def test_a_family_without_its_package_says_which_is_missing(monkeypatch, missing
 
 
 def test_without_transformers_its_family_says_so(monkeypatch):
-    monkeypatch.setitem(sys.modules, "transformers", None)
+    for module in ("transformers", "transformers.models.auto"):  # another test may have imported it
+        monkeypatch.setitem(sys.modules, module, None)
 
     assert buildable._of_transformers() == Family(lacks="transformers", extra="hub")
 
