@@ -76,7 +76,7 @@ async def test_what_was_sent_comes_back(store):
     assert await content(store, offset=700_000) == DATA[700_000:]
     assert await content(store, offset=len(DATA)) == b""
     assert await store.received(PROJECT, DIGEST) == 0
-    assert [len(piece) async for piece in store.read(DIGEST)][:2] == [256 * 1024] * 2
+    assert [len(piece) async for piece in store.read(DIGEST)][:2] == [64 * 1024] * 2
 
 
 async def test_nothing_can_be_sent_too(store):

@@ -1,9 +1,12 @@
 """Bytes are what their digest says, or they are refused: whoever changed them at their place."""
 
+import asyncio
 import hashlib
+import io
 import uuid
 
 import pytest
+from modicum_server.artifacts import verified_files
 from modicum_server.artifacts.folder_store import FolderArtifactStore
 from modicum_server.artifacts.store import open_artifact_store
 from modicum_server.errors import ArtifactCorrupt
@@ -115,3 +118,54 @@ async def test_storing_the_right_bytes_again_replaces_damaged_ones(store, way, t
     await (store.put(DATA) if way == "bytes" else store.put_file(file))
 
     assert b"".join([piece async for piece in store.read(DIGEST)]) == DATA
+
+
+async def part(store, first: int, end: int) -> bytes:
+    return b"".join([piece async for piece in store.read_part(DIGEST, first=first, end=end)])
+
+
+async def test_no_part_of_a_damaged_artifact_is_read_before_or_behind_the_damage(store):
+    await store.put(DATA)
+    await damage(store)
+
+    for first, end in ((0, 10), (405_000, 405_010), (500_000, 500_010)):
+        with pytest.raises(ArtifactCorrupt, match=FOUND):
+            await part(store, first, end)
+
+
+async def test_the_whole_is_read_once_for_many_parts_and_again_when_the_file_is_another(store, monkeypatch):
+    wholes = []
+    monkeypatch.setattr(verified_files, "_hash_whole", counting(wholes))
+    await store.put(DATA)
+
+    parts = await asyncio.gather(*(part(store, first, first + 7) for first in range(0, 100_000, 10_000)))
+    again = await part(store, 300_000, 600_000)
+    await damage(store)
+
+    assert (parts[1], again, len(wholes)) == (DATA[10_000:10_007], DATA[300_000:600_000], 1)
+    with pytest.raises(ArtifactCorrupt, match=FOUND):
+        await part(store, 0, 7)
+    assert len(wholes) == 2
+
+
+async def test_files_beyond_those_that_are_remembered_are_read_again(monkeypatch, tmp_path):
+    wholes, verified = [], verified_files.VerifiedFiles()
+    monkeypatch.setattr(verified_files, "_hash_whole", counting(wholes))
+    monkeypatch.setattr(verified_files, "MOST_REMEMBERED", 2)
+    contents = {hashlib.sha256(data).hexdigest(): data for data in (b"a", b"b", b"c")}
+
+    for digest in (*contents, *contents):
+        await verified.require(digest, io.BytesIO(contents[digest]), lambda file: len(file.getvalue()))
+
+    assert len(wholes) == 6
+
+
+def counting(wholes: list[str]):
+    """Hashes as before, and notes each whole file."""
+    hash_whole = verified_files._hash_whole
+
+    async def counted(digest, file):
+        wholes.append(digest)
+        await hash_whole(digest, file)
+
+    return counted

@@ -185,6 +185,12 @@ class Settings(BaseSettings):
     max_uploads_per_project: int = Field(
         400, gt=0, description="largest number of open uploads of a project in an API process"
     )
+    max_downloads_per_principal: int = Field(
+        100, gt=0, description="largest number of open downloads of artifacts of a principal in an API process"
+    )
+    max_downloads_per_project: int = Field(
+        400, gt=0, description="largest number of open downloads of artifacts of a project in an API process"
+    )
     max_calls_per_second: int = Field(
         500, gt=0, description="calls that a principal may make a second in an API process, over five seconds"
     )

@@ -17,6 +17,9 @@ from modicum_server.errors import ArtifactCorrupt, DependencyUnavailable, DiskFu
 from modicum_server.processes.full_disks import is_disk_full
 
 PIECE_BYTES = 256 * 1024
+SERVED_BYTES = 64 * 1024
+"""As large are the pieces of a file that is served. Each open download holds a few of them."""
+HASHED_AT_ONCE_BYTES = 16 * 1024 * 1024
 #: Readable for all who may enter the folder and writable for none, because a file is linked into a model's slot.
 STORED_MODE = 0o444
 
@@ -163,9 +166,18 @@ def hash_first(file: IO[bytes], size_bytes: int) -> "hashlib._Hash":
     return digest
 
 
+def hash_some(file: IO[bytes], hashed: "hashlib._Hash") -> bool:
+    """Hash the next bytes of an open file; whether there were any."""
+    left = HASHED_AT_ONCE_BYTES
+    while left > 0 and (piece := file.read(PIECE_BYTES)):
+        hashed.update(piece)
+        left -= len(piece)
+    return left < HASHED_AT_ONCE_BYTES
+
+
 def read_and_hash(file: IO[bytes], hashed: "hashlib._Hash") -> bytes:
-    """Return the next piece of an open file, empty at its end, and hash it."""
-    piece = file.read(PIECE_BYTES)
+    """Return the next piece of an open file that is served, empty at its end, and hash it."""
+    piece = file.read(SERVED_BYTES)
     hashed.update(piece)
     return piece
 

@@ -2,11 +2,13 @@
 
 import asyncio
 import hashlib
+import os
 import tempfile
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from functools import partial
 from pathlib import Path
+from typing import IO
 
 from modicum_server.artifacts.files import (
     copy_in,
@@ -19,8 +21,9 @@ from modicum_server.artifacts.files import (
     stage,
     write_in,
 )
-from modicum_server.artifacts.stored_bytes import STORE_ID, digests_behind, is_whole, not_found, pieces
+from modicum_server.artifacts.stored_bytes import STORE_ID, digests_behind, is_whole, not_found, part, pieces
 from modicum_server.artifacts.uploads import Uploads
+from modicum_server.artifacts.verified_files import VerifiedFiles
 from modicum_server.errors import DependencyUnavailable
 from modicum_server.ports import Upload
 
@@ -33,6 +36,7 @@ class FolderArtifactStore:
         self._root = root.absolute()
         self._uploads = Uploads(self._root / "uploads")
         self._scratch = self._root / "scratch"
+        self._verified = VerifiedFiles()
         with disk_errors():
             if not self._root.exists():
                 self._root.mkdir(parents=True, mode=0o700)
@@ -57,12 +61,27 @@ class FolderArtifactStore:
         return self._uploads.open(project, digest, size_bytes=size_bytes, offset=offset, deliver=deliver)
 
     def read(self, digest: str, *, offset: int = 0) -> AsyncGenerator[bytes]:
-        """Yield the bytes from `offset` in pieces of 256 KiB; the last comes once the whole has its digest.
+        """Yield the bytes from `offset` in pieces of 64 KiB; the last comes once the whole has its digest.
 
         Raises:
             ArtifactNotFound, ArtifactCorrupt, OffsetInvalid
         """
         return pieces(digest, self._path(digest).open, offset, self._errors)
+
+    def read_part(self, digest: str, *, first: int, end: int) -> AsyncGenerator[bytes]:
+        """Yield the bytes from `first` to before `end`, once this process has read the whole as it is now.
+
+        Raises:
+            ArtifactNotFound, ArtifactCorrupt
+        """
+        return part(
+            digest,
+            self._path(digest).open,
+            (first, end),
+            self._errors,
+            stamp=_stamp,
+            verified=self._verified,
+        )
 
     async def put(self, data: bytes) -> str:
         """Store whole bytes and return their digest. Damaged ones that are there are replaced."""
@@ -155,6 +174,12 @@ class FolderArtifactStore:
     def _names(self, part: str) -> list[str]:
         self._require_there()
         return folder_names(self._root / "sha256" / part)
+
+
+def _stamp(file: IO[bytes]) -> tuple[int, ...]:
+    """Return what tells a file from another one at its place."""
+    facts = os.fstat(file.fileno())
+    return facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns
 
 
 def _make_a_file(folder: Path) -> None:

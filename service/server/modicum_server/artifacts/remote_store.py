@@ -11,8 +11,9 @@ from typing import Any
 import fsspec  # type: ignore[import-untyped]
 
 from modicum_server.artifacts.files import digest_of, disk_errors, driver_errors, place_of, stage
-from modicum_server.artifacts.stored_bytes import STORE_ID, digests_behind, is_whole, not_found, pieces
+from modicum_server.artifacts.stored_bytes import STORE_ID, digests_behind, is_whole, not_found, part, pieces
 from modicum_server.artifacts.uploads import Uploads
+from modicum_server.artifacts.verified_files import VerifiedFiles
 from modicum_server.ports import Upload
 
 
@@ -27,6 +28,7 @@ class RemoteArtifactStore:
         self._root = f"{root.rstrip('/')}/sha256"
         self._id_place = f"{root.rstrip('/')}/{STORE_ID}"
         self._uploads = Uploads(spool)
+        self._verified = VerifiedFiles()
         with disk_errors():
             spool.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._uploads.forget_old()
@@ -49,12 +51,27 @@ class RemoteArtifactStore:
         return self._uploads.open(project, digest, size_bytes=size_bytes, offset=offset, deliver=deliver)
 
     def read(self, digest: str, *, offset: int = 0) -> AsyncGenerator[bytes]:
-        """Yield the bytes from `offset` in pieces of 256 KiB; the last comes once the whole has its digest.
+        """Yield the bytes from `offset` in pieces of 64 KiB; the last comes once the whole has its digest.
 
         Raises:
             ArtifactNotFound, ArtifactCorrupt, OffsetInvalid
         """
         return pieces(digest, partial(self._files.open, self._path(digest)), offset, driver_errors)
+
+    def read_part(self, digest: str, *, first: int, end: int) -> AsyncGenerator[bytes]:
+        """Yield the bytes from `first` to before `end`, once this process has read the whole as it is now.
+
+        Raises:
+            ArtifactNotFound, ArtifactCorrupt
+        """
+        return part(
+            digest,
+            partial(self._files.open, self._path(digest)),
+            (first, end),
+            driver_errors,
+            stamp=lambda _: str(self._files.ukey(self._path(digest))),
+            verified=self._verified,
+        )
 
     async def put(self, data: bytes) -> str:
         """Store whole bytes and return their digest. Damaged ones that are there are replaced."""

@@ -4,13 +4,14 @@ Each store says how its files are opened and listed, and how errors of its disk 
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Hashable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from typing import IO
 
-from modicum_server.artifacts.files import hash_first, hash_rest, read_and_hash
+from modicum_server.artifacts.files import SERVED_BYTES, hash_first, hash_rest, read_and_hash
 from modicum_server.artifacts.opening import closed, opened
+from modicum_server.artifacts.verified_files import VerifiedFiles
 from modicum_server.domain.digests import is_digest
 from modicum_server.errors import ArtifactCorrupt, ArtifactNotFound, DependencyUnavailable, OffsetInvalid
 
@@ -75,5 +76,28 @@ async def pieces(
                 raise ArtifactCorrupt.of(digest, hashed.hexdigest())
             if held:
                 yield held
+        finally:
+            await closed(file.close)
+
+
+async def part(
+    digest: str,
+    open_file: Callable[[str], IO[bytes]],
+    extent: tuple[int, int],
+    errors: Errors,
+    *,
+    stamp: Callable[[IO[bytes]], Hashable],
+    verified: VerifiedFiles,
+) -> AsyncGenerator[bytes]:
+    """Yield the bytes of a file from the first of `extent` to before its end, once the whole file is verified."""
+    first, end = extent
+    with not_found(digest, errors):
+        file = await opened(partial(open_file, "rb"), lambda unwanted: unwanted.close())
+        try:
+            await verified.require(digest, file, stamp)
+            await asyncio.to_thread(file.seek, first)
+            while piece := await asyncio.to_thread(file.read, min(SERVED_BYTES, end - first)):
+                first += len(piece)
+                yield piece
         finally:
             await closed(file.close)

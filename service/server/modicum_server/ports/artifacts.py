@@ -71,6 +71,12 @@ class ArtifactStore(ArtifactSource, Protocol):
         A reader that stops early closes the generator, which closes the file.
         """
 
+    def read_part(self, digest: str, *, first: int, end: int) -> AsyncGenerator[bytes]:
+        """Yield the bytes from `first` to before `end`; raises ArtifactCorrupt before the first where the whole is.
+
+        For that it reads the whole once a process, and again when the file was changed.
+        """
+
     async def put(self, data: bytes) -> str:
         """Store bytes and return their digest."""
 

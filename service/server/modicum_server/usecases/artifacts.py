@@ -74,8 +74,11 @@ class Artifacts:
         self._artifacts = artifacts
         self._settings = settings
         self._idle_seconds = idle_seconds
-        self._shares = Shares(
+        self._uploading = Shares(
             Share("open uploads", settings.max_uploads_per_principal, settings.max_uploads_per_project)
+        )
+        self._downloading = Shares(
+            Share("open downloads", settings.max_downloads_per_principal, settings.max_downloads_per_project)
         )
 
     async def get(self, principal: Principal, name: str) -> Artifact:
@@ -141,7 +144,7 @@ class Artifacts:
             UploadTruncated, DigestMismatch, DiskFull, ShareExceeded, ProjectFull
         """
         project = self._checked(principal, header)
-        with self._shares.taken(principal, project):
+        with self._uploading.taken(principal, project):
             return await self._store_bytes(principal, header, chunks)
 
     async def _store_bytes(self, principal: Principal, header: UploadHeader, chunks: AsyncIterator[bytes]) -> Artifact:
@@ -180,7 +183,7 @@ class Artifacts:
             raise ArtifactTooLarge(f"expected at most {MOST_SMALL_BYTES:,} bytes together, got {together:,}")
         for data in contents:
             self._refuse_large(len(data))
-        with self._shares.taken(principal, project):
+        with self._uploading.taken(principal, project):
             digests = await asyncio.to_thread(lambda: list(map(digest_of, contents)))
             records = await self._store_small(principal, project, dict(zip(digests, contents, strict=True)))
         return [records[digest] for digest in digests]
@@ -269,10 +272,10 @@ class Artifacts:
             raise ArtifactTooLarge(f"expected an artifact of at most {most:,} bytes, got {size_bytes:,}")
 
     async def download(self, principal: Principal, name: str, offset: int) -> AsyncGenerator[bytes]:
-        """Yield the bytes of an artifact from `offset`, at most 1 MiB at once.
+        """Yield the bytes of an artifact from `offset`.
 
         Raises:
-            FieldInvalid, ProjectNotFound, ArtifactNotFound, OffsetInvalid
+            FieldInvalid, ProjectNotFound, ArtifactNotFound, ArtifactCorrupt, OffsetInvalid, ShareExceeded
         """
         artifact = await self.get(principal, name)
         check("offset", offset)
@@ -281,10 +284,32 @@ class Artifacts:
                 f"the offset {offset:,} is past the end of the artifact, which has {artifact.size_bytes:,} bytes",
                 size_bytes=str(artifact.size_bytes),
             )
-        async with aclosing(self._artifacts.read(artifact.digest, offset=offset)) as pieces:
-            async for data in pieces:
-                for start in range(0, len(data), LARGEST_MESSAGE_BYTES):
-                    yield data[start : start + LARGEST_MESSAGE_BYTES]
+        async with aclosing(
+            self._served(principal, artifact, self._artifacts.read(artifact.digest, offset=offset))
+        ) as of:
+            async for data in of:
+                yield data
+
+    async def download_part(self, principal: Principal, name: str, first: int, end: int) -> AsyncGenerator[bytes]:
+        """Yield the bytes of an artifact from `first` to before `end`, which lie within it.
+
+        Raises:
+            FieldInvalid, ProjectNotFound, ArtifactNotFound, ArtifactCorrupt, ShareExceeded
+        """
+        artifact = await self.get(principal, name)
+        pieces = self._artifacts.read_part(artifact.digest, first=first, end=end)
+        async with aclosing(self._served(principal, artifact, pieces)) as served:
+            async for data in served:
+                yield data
+
+    async def _served(
+        self, principal: Principal, artifact: Artifact, pieces: AsyncGenerator[bytes]
+    ) -> AsyncGenerator[bytes]:
+        """Yield pieces of an artifact; meanwhile it is an open download of the principal and the project."""
+        with self._downloading.taken(principal, artifact.project):
+            async with aclosing(pieces):
+                async for data in pieces:
+                    yield data
 
     async def delete(self, principal: Principal, name: str) -> None:
         """Delete an artifact that nothing refers to.

@@ -1,6 +1,6 @@
 """ArtifactService."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 
 from google.protobuf.empty_pb2 import Empty
@@ -77,6 +77,14 @@ class ArtifactMethods:
     ) -> AsyncIterator[artifact_service_pb2.DownloadArtifactResponse]:
         """DownloadArtifact."""
         async with aclosing(self._artifacts.download(principal, request.name, request.offset)) as pieces:
+            async for data in pieces:
+                yield artifact_service_pb2.DownloadArtifactResponse(data=data)
+
+    async def download_part(
+        self, principal: Principal, name: str, first: int, end: int
+    ) -> AsyncGenerator[artifact_service_pb2.DownloadArtifactResponse]:
+        """Yield what DownloadArtifact does, of a part that ends before the artifact does: a range of HTTP."""
+        async with aclosing(self._artifacts.download_part(principal, name, first, end)) as pieces:
             async for data in pieces:
                 yield artifact_service_pb2.DownloadArtifactResponse(data=data)
 

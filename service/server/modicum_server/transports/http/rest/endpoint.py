@@ -99,10 +99,15 @@ class RestEndpoint:
             watch = partial(function, principal)
             await stream_events(wire, message, watch, heartbeat_seconds=self._heartbeat_seconds)
         elif "offset" in message.DESCRIPTOR.fields_by_name:
-            artifact = await self._services.artifacts.get_artifact(principal, GetArtifactRequest(name=message.name))
+            artifacts = self._services.artifacts
+            artifact = await artifacts.get_artifact(principal, GetArtifactRequest(name=message.name))
             extent = extent_of(wire, artifact, message.offset)
             message.offset = extent.first
-            await stream_artifact(wire, extent, artifact.digest, function(principal, message))
+            if extent.end < extent.size:
+                messages = artifacts.download_part(principal, message.name, extent.first, extent.end)
+            else:
+                messages = function(principal, message)
+            await stream_artifact(wire, extent, artifact.digest, messages)
         else:
             await stream_report(wire, function(principal, message))
 
