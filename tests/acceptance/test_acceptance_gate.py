@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 from modicum import Client
+from modicum.gate.baselines import LEAST_SIZES
 from PIL import Image
 
 from tests.acceptance.acceptance_stage import ARCHITECTURE, CLASSES, patches
@@ -148,8 +149,8 @@ rules:
 
 @pytest.fixture
 def photographs(place):
-    """Thirty photographs, of which a comparison can be made."""
-    write_photographs(place.folder / "many", 30)
+    """Enough photographs for a ratio of sizes."""
+    write_photographs(place.folder / "many", 2 * LEAST_SIZES)
     return place
 
 

@@ -315,7 +315,19 @@ def test_images_that_were_not_searched_in_both_do_not_count():
 
     verdict = judged(sized(SIZES), few, RATIO)
 
-    assert verdict.rules[0].worst.reason == "only 5 images were searched to the end in both results"
+    assert verdict.rules[0].worst.reason == "only 5 images were searched to the end in both results; a ratio needs 30"
+
+
+@pytest.mark.parametrize(
+    ("images", "factor", "outcome"),
+    [(30, 1.0, "PASS"), (29, 1.0, "INCONCLUSIVE"), (30, 0.2, "FAIL"), (29, 0.2, "INCONCLUSIVE")],
+)
+def test_a_ratio_of_few_images_settles_nothing(images, factor, outcome):
+    sizes = [20.0 + at % 9 for at in range(images)]
+
+    given = judged(sized([factor * size for size in sizes]), sized(sizes, BASELINE), RATIO)
+
+    assert str(given.outcome) == outcome
 
 
 def test_a_baseline_of_the_same_version_is_said_to_show_no_change():

@@ -96,8 +96,8 @@ def test_a_rule_of_every_kind_can_be_judged_on_what_the_server_writes():
 
 
 def test_the_ratio_to_a_baseline_is_the_servers_comparison_of_two_versions():
-    first = [finding(at, 3 + at % 5) for at in range(30)]
-    second = [finding(at, 2 + at % 7, model_version=OTHER_VERSION) for at in range(5, 40)]
+    first = [finding(at, 3 + at % 5) for at in range(40)]
+    second = [finding(at, 2 + at % 7, model_version=OTHER_VERSION) for at in range(5, 50)]
     together, _ = document_and_rows([*first, *second], versions=(VERSION, OTHER_VERSION))
     policy = "version: 1\nbaseline: {file: b}\nrules: {subset-fraction: {min_ratio_to_baseline: 0.1}}"
 
