@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from modicum_server.measures.intervals import wilson
 
+from benchmarks import results
 from benchmarks.gate import measures, run, tables
-from benchmarks.gate.rows import AT_LIMIT, BEYOND, CASES, WITHIN
+from benchmarks.gate.rows import AT_LIMIT, BEYOND, CASES, ONE_AT_LIMIT, WITHIN
+from tests.docs.documents import ROOT
 
 
 @pytest.mark.parametrize("make", measures.KINDS.values(), ids=measures.KINDS)
@@ -79,3 +81,37 @@ def test_the_page_says_which_rules_were_not_simulated(found):
 
     assert "Not measured yet: median (1 rule).\n" in text
     assert "Not measured" not in "\n".join(tables.gate({"verdicts": 20, "rows": [asdict(one) for one in found]}))
+
+
+@pytest.fixture(scope="module")
+def measured():
+    """The committed rows, as they stand on the page of benchmarks."""
+    return results.read(ROOT / results.RESULTS)["parts"]["gate"]["rows"]
+
+
+def largest(rows, outcome, wrong):
+    """The largest share of an outcome among the rows in whose cases it is wrong, with its interval."""
+    counts = [(one["outcomes"].get(outcome, 0), sum(one["outcomes"].values())) for one in rows if one["case"] in wrong]
+    count, total = max(counts, key=lambda both: both[0] / both[1])
+    interval = wilson(count, total)
+    return f"{count / total:.2%} ({interval.low:.2%} to {interval.high:.2%})"
+
+
+def test_readme_and_policy_tell_the_largest_errors_of_the_committed_rows(measured):
+    ends_early = [one for one in measured if "early stop" in one["kind"] or "cut at any time" in one["kind"]]
+    no_spot = [one for one in measured if not one["kind"].startswith("spot")]
+    of_all, of_early = (largest(rows, "FAIL", {AT_LIMIT, ONE_AT_LIMIT, WITHIN}) for rows in (measured, ends_early))
+    passes = largest(no_spot, "PASS", {AT_LIMIT, ONE_AT_LIMIT, BEYOND})
+
+    texts = {name: " ".join((ROOT / name).read_text().split()) for name in ("README.md", "docs/reference/policy.md")}
+
+    for text in texts.values():
+        assert of_early in text
+        assert of_all in text
+    assert passes in texts["docs/reference/policy.md"]
+
+
+def test_the_committed_rows_are_of_every_kind_that_is_simulated(measured):
+    wanted = {(row.kind, row.rules, row.case) for kind in run.KINDS for row in kind()}
+
+    assert {(one["kind"], one["rules"], one["case"]) for one in measured} == wanted
