@@ -1,9 +1,11 @@
 """The page as people meet it: pictures in the first screen, nothing that axe-core objects to, and the filters."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from modicum_server.domain.findings import FillRobustFinding, FindingControls, FindingReason, Passes
 from modicum_server.domain.models import Ensemble
 
 from tests.measures.example_audit import controls, finding, mixed_findings
@@ -125,8 +127,42 @@ def test_the_photographs_are_filtered_and_sorted(opened):
     choose("order", "largest first")
 
     assert [len(cats), len(wrong), len(large), len(black)] == [3, 1, 1, 1]
-    assert told == "1 of 5 shown"
+    assert told == "1 of 5 shown. The filters work on all 5 subsets."
     assert shown(page)[0].startswith("image-4.png")
+
+
+def test_the_photographs_are_filtered_by_what_their_cards_say_in_words(opened):
+    robust = FillRobustFinding(9, 3.0, 10, 9, 0.95, False, Passes())
+    few = replace(robust, reason=FindingReason.FILL_UNAVAILABLE, verifying_donors=3)
+    said = [
+        FindingControls(class_targeted=controls(5).class_targeted),
+        FindingControls(class_targeted=controls(None).class_targeted),
+        FindingControls(class_targeted=controls(0).class_targeted, fill_robust=robust),
+        FindingControls(fill_robust=few),
+    ]
+    page = opened(
+        page_of([finding(place, place + 1, controls=one, saturated=place == 0) for place, one in enumerate(said)])
+    )
+
+    left = {}
+    for reading in page.eval_on_selector_all("select[name=reading] option", "all => all.map(one => one.text)")[1:]:
+        page.locator("select[name=reading]").select_option(label=reading)
+        left[reading] = [text.partition(".png")[0] for text in shown(page)]
+
+    assert left == {
+        "random other class: subset found": ["image-0"],
+        "random other class: no subset found": ["image-1"],
+        "random other class: the bare fill alone suffices": ["image-2"],
+        "other images as the fill: a part suffices": ["image-2"],
+        "other images as the fill: too few donors": ["image-3"],
+        "saturated": ["image-0"],
+    }
+
+
+def test_the_filters_say_on_how_many_of_the_subsets_they_work(opened):
+    page = opened(page_of([finding(place, 1 + place % 9) for place in range(90)]))
+
+    assert page.locator(".filters output").inner_text() == "72 of 72 shown. The filters work on these 72 of 90 subsets."
 
 
 def test_without_scripts_every_photograph_is_shown_and_no_filter(browser, tmp_path: Path):

@@ -4,7 +4,7 @@ When an image is no longer stored, its card has only the mask.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -123,6 +123,7 @@ class Card:
     saturated: bool
     other: str
     robust: str
+    own: tuple[str, ...]
     fills: tuple[Mark, ...]
     variants: tuple[Mark, ...]
     transfers: tuple[Mark, ...]
@@ -140,6 +141,11 @@ class Card:
     def marks(self) -> tuple[Mark, ...]:
         """Everything that was scored of the subset."""
         return (*self.fills, *self.variants, *self.transfers)
+
+    @property
+    def readings(self) -> tuple[str, ...]:
+        """By which the gallery can be filtered: what was scored, and what the card says in its own words."""
+        return (*(mark.key for mark in self.marks), *self.own)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +181,7 @@ def card(finding: Finding, scene: Scene, anchor: str) -> Card:
         saturated=finding.saturated,
         other=_other(finding.controls.class_targeted, subset, scene.labels),
         robust=_robust(finding.controls.fill_robust, subset),
+        own=tuple(_own_readings(finding)),
         fills=tuple(_mark(fill, fill.fill) for fill in finding.controls.fills),
         variants=tuple(_mark(variant, variant_text(variant.variant)) for variant in finding.controls.variants),
         transfers=tuple(
@@ -248,15 +255,33 @@ def _robust(control: FillRobustFinding | None, subset: Subset) -> str:
     """Return the result of the fill-robust control; empty if it did not run."""
     if control is None:
         return ""
-    if control.reason is not None:
-        too_few = control.reason is FindingReason.FILL_UNAVAILABLE
-        return f"too few donors ({control.verifying_donors})" if too_few else "nothing found"
+    outcome, own = _robust_outcome(control), subset.size
+    if control.reason is FindingReason.FILL_UNAVAILABLE:
+        return f"{outcome} ({control.verifying_donors})"
+    if control.reason is not None or control.budget_exhausted:
+        return outcome
     held = f"with {control.sufficient_donors} of {control.verifying_donors} other images"
-    if control.budget_exhausted:
-        return "nothing smaller than the whole image"
-    own = subset.size
     ratio = f", {times_text(control.size / own)} the size" if own else ""
     return f"{pixels_text(control.size)} suffice {held}{ratio}"
+
+
+def _own_readings(finding: Finding) -> Iterator[str]:
+    """What the card says beside its marks, without figures, so that cards that say the same are found together."""
+    other, robust = finding.controls.class_targeted, finding.controls.fill_robust
+    if other is not None:
+        found = "subset found" if other.size else "the bare fill alone suffices"
+        yield f"random other class: {found if other.found else 'no subset found'}"
+    if robust is not None:
+        yield f"other images as the fill: {_robust_outcome(robust)}"
+    if finding.saturated:
+        yield "saturated"
+
+
+def _robust_outcome(control: FillRobustFinding) -> str:
+    """What the fill-robust control found on an image, without figures."""
+    if control.reason is not None:
+        return "too few donors" if control.reason is FindingReason.FILL_UNAVAILABLE else "nothing found"
+    return "nothing smaller than the whole image" if control.budget_exhausted else "a part suffices"
 
 
 def _mark(scored: FillFinding | ScoredVariant | TransferFinding, name: str) -> Mark:

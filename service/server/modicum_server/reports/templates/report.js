@@ -6,6 +6,11 @@ for (const gallery of document.querySelectorAll("[data-gallery]")) {
   const list = gallery.querySelector("[data-cards]");
   const shown = gallery.querySelector("output");
   const cards = [...list.children];
+  const found = Number(gallery.dataset.subsets);
+  const part = cards.length === found ? `all ${found}` : `these ${cards.length} of ${found.toLocaleString("en")}`;
+  const say = (left) => {
+    shown.value = `${left} of ${cards.length} shown. The filters work on ${part} subsets.`;
+  };
   const marks = (card) => card.dataset.marks.split("|").filter(Boolean);
   const offer = (select, values) => {
     for (const value of [...new Set(values)].sort((a, b) => a.localeCompare(b, "en", { numeric: true }))) {
@@ -33,13 +38,13 @@ for (const gallery of document.querySelectorAll("[data-gallery]")) {
   const show = () => {
     list.append(...cards.toSorted(orders[form.elements.order.value]));
     for (const card of cards) card.hidden = !fits(card);
-    const left = cards.filter((card) => !card.hidden).length;
-    shown.value = `${left} of ${cards.length} shown`;
+    say(cards.filter((card) => !card.hidden).length);
   };
   offer(form.elements.class, cards.map((card) => card.dataset.class));
   offer(form.elements.reading, cards.flatMap(marks));
   form.addEventListener("change", show);
   form.addEventListener("submit", (event) => event.preventDefault());
+  say(cards.length);
   form.hidden = cards.length < 2;
 }
 for (const player of document.querySelectorAll(".narrowing")) {
