@@ -1,41 +1,19 @@
-"""The page as people meet it: pictures in the first screen, nothing that axe-core objects to, and the filters."""
+"""The page as people meet it: pictures in the first screen, and the filters."""
 
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from modicum_server.domain.findings import FillRobustFinding, FindingControls, FindingReason, Passes
-from modicum_server.domain.models import Ensemble
 
-from tests.measures.example_audit import controls, finding, mixed_findings
+from tests.measures.example_audit import controls, finding
+from tests.reports.report_kinds import KINDS
 from tests.reports.report_pages import page_of
 from tests.reports.spot_rows import FINDINGS, bright, rows
-from tests.reports.test_report_transfer import page_of_two
-from tests.tiers import long
 
 pytestmark = pytest.mark.acceptance
 
 SCREENS = {"desktop": {"width": 1280, "height": 800}, "phone": {"width": 390, "height": 844}}
-NAMES = tuple(f"projects/default/models/{name}/versions/1" for name in ("first", "second", "both"))
-
-
-def planted() -> str:
-    return page_of(FINDINGS, load_image=bright, spots=rows())
-
-
-def several() -> str:
-    findings = [finding(place, 2 + place, model_version=name) for name in NAMES for place in range(12)]
-    return page_of(findings, versions=NAMES, sources={NAMES[2]: Ensemble(NAMES[:2])})
-
-
-def shaded() -> str:
-    """Two versions; the darkest cells of their matrix have an interval."""
-    return page_of_two(kept=12)
-
-
-def mixed() -> str:
-    return page_of(mixed_findings())
 
 
 @pytest.fixture
@@ -57,9 +35,9 @@ def opened(browser, tmp_path: Path):
 
 @pytest.mark.long_after(2)
 @pytest.mark.parametrize("screen", SCREENS)
-@pytest.mark.parametrize("text", [planted, mixed, several])
-def test_pictures_begin_in_the_first_screen(opened, text, screen):
-    page = opened(text(), viewport=SCREENS[screen])
+@pytest.mark.parametrize("kind", ["planted", "mixed", "several"])
+def test_pictures_begin_in_the_first_screen(opened, kind, screen):
+    page = opened(KINDS[kind](), viewport=SCREENS[screen])
 
     first = page.evaluate("document.querySelector('.opening figure').getBoundingClientRect().top")
 
@@ -67,21 +45,6 @@ def test_pictures_begin_in_the_first_screen(opened, text, screen):
     assert (
         page.evaluate("document.querySelector('.claim').getBoundingClientRect().bottom") < first or screen == "desktop"
     )
-
-
-@pytest.mark.long_after(1)
-@pytest.mark.parametrize("scheme", ["light", long("dark")])
-@pytest.mark.parametrize("text", [planted, mixed, several, shaded])
-def test_axe_core_finds_nothing(opened, text, scheme):
-    page = opened(text(), viewport=SCREENS["desktop"], color_scheme=scheme)
-    page.evaluate(
-        "for (const one of document.querySelectorAll('details')) one.open = true;"
-        "for (const one of document.querySelectorAll('.card')) one.style.contentVisibility = 'visible';"
-    )
-
-    found = Axe().run(page).response["violations"]
-
-    assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found] == []
 
 
 @pytest.mark.parametrize("screen", SCREENS)
@@ -167,7 +130,7 @@ def test_the_filters_say_on_how_many_of_the_subsets_they_work(opened):
 
 def test_without_scripts_every_photograph_is_shown_and_no_filter(browser, tmp_path: Path):
     file = tmp_path / "report.html"
-    file.write_text(mixed(), encoding="utf-8")
+    file.write_text(KINDS["mixed"](), encoding="utf-8")
     window = browser.new_context(java_script_enabled=False)
     page = window.new_page()
 
