@@ -87,5 +87,5 @@ def test_counterfactuals_under_other_names_are_refused_before_anything_is_sent(p
     done = audited(paired)
 
     assert done.code == 2
-    assert "expected images with the names of those to audit, such as" in done.messages
+    assert "has the name of an image to audit, such as" in done.messages
     assert "deeper/" in done.messages

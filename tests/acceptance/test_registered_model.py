@@ -41,7 +41,7 @@ def test_a_pickled_model_is_gated_by_the_weights_that_were_logged_beside_it(plac
     both = user.run("modicum", "gate", "models:/patches/2", *promoting, seconds=SECONDS)
 
     assert alone.code == 5
-    assert "pickled files, which are code and are not read; log the weights beside it" in alone.messages
+    assert "pickles can run code, so they are not read; log the weights beside it" in alone.messages
     assert both.code == 0, both.messages
     assert both.output.startswith("PASS")
     client = mlflow.MlflowClient(uri)

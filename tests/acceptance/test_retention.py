@@ -77,7 +77,7 @@ def test_what_a_project_no_longer_keeps_is_in_no_table_and_no_file(server, place
     assert files_with(server.place.data, [*masks, *contents], but="postgres") == []
     assert "The findings of projects/default/audits/retained-0 were deleted on" in shown.output
     assert reported.code == 0, reported.messages
-    assert "so the report has their figures alone" in (place.folder / "report.html").read_text()
+    assert "so the report has only figures of them" in (place.folder / "report.html").read_text()
     assert again.code != 0
     assert "The pictures of projects/default/datasets/old were deleted on" in again.messages
     assert "deleted" not in whole.output

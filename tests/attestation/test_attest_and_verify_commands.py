@@ -145,7 +145,7 @@ def test_a_summary_is_written_of_a_pass_and_removed_for_any_other_verdict(place)
     assert (passed.returncode, existed, failed.returncode) == (0, True, 0)
     assert "wrote s.sigstore.json: MODICUM_GATE_PASS, signed" in passed.stdout
     assert not (place.folder / "s.sigstore.json").exists()
-    assert "no summary: the verdict is no PASS that required something; removed s.sigstore.json" in failed.stdout
+    assert "no summary, because the verdict is not a PASS of required rules; removed s.sigstore.json" in failed.stdout
 
 
 def test_a_summary_is_not_verified_in_place_of_a_test_result(place):

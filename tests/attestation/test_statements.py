@@ -1,4 +1,4 @@
-"""What a statement says of a verdict: no more than the verdict, and nothing that reads as a pass where it is none."""
+"""A statement says no more than its verdict, and never reads as a pass if the verdict is not PASS."""
 
 import hashlib
 import json
@@ -133,7 +133,7 @@ def test_statements_are_canonical_and_sigstore_reads_them():
         ),
         (
             {"left_out": {"\ud800": ""}},
-            "v.json: expected a verdict in JSON; it has text that is not Unicode: half of a surrogate pair",
+            "v.json: expected a verdict in JSON; it has text that is not Unicode (half of a surrogate pair)",
         ),
         (
             {"outcome": "FAIL"},

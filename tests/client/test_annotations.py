@@ -82,7 +82,10 @@ def test_a_name_that_two_pictures_share_needs_its_folder(photos, tmp_path):
         ([box(7, 1, 2, 3)], "expected bbox to be left, top, width and height"),
         ([box(7, 1, 2, 3, float("nan"))], "expected bbox to be left, top, width and height"),
         ([{"image_id": 7}], "expected an entry of a COCO file with bbox"),
-        ([box(8, 1, 2, 3, 4)], "expected boxes of images of the data set, like cat/a.jpg; got those of 1 others"),
+        (
+            [box(8, 1, 2, 3, 4)],
+            "none of the boxes is of an image of the data set, such as cat/a.jpg; got boxes of 1 other",
+        ),
     ],
 )
 def test_a_coco_file_that_is_wrong_is_refused_with_the_place(photos, tmp_path, annotations, told):
@@ -106,7 +109,7 @@ def test_an_image_of_coco_needs_its_name_and_size(photos, tmp_path, image, told)
 def test_a_name_of_coco_that_occurs_twice_is_refused(photos, tmp_path):
     twice = [*IMAGES, {**IMAGES[0], "id": 9}]
 
-    with pytest.raises(InvalidSource, match="expected another file_name for each of the images"):
+    with pytest.raises(InvalidSource, match="a file_name occurs twice; each image needs its own"):
         boxes_of(photos, coco(tmp_path, box(7, 1, 2, 3, 4), images=twice))
 
 

@@ -62,7 +62,7 @@ GOOD = (*NAMELESS, "--labels", "labels.txt")
         (("photos", *GOOD, "--output", "empty"), "got no suffix"),
         (
             ("photos", *UNPREPARED),
-            "efficientnet_lite2, or a .toml file; got none, and w.safetensors does not say how its images are prepared",
+            "efficientnet_lite2, or a .toml file, because w.safetensors does not say how its images are prepared",
         ),
         (("photos", *GOOD, "--input", "absent.toml"), "the input file cannot be read"),
         (("photos", *GOOD, "--labels", "absent.txt"), "cannot be read: No such file or directory"),
@@ -75,10 +75,10 @@ GOOD = (*NAMELESS, "--labels", "labels.txt")
         (("photos", *GOOD, "--fraction", "1"), "below 1"),
         (("photos", *GOOD, "--passes", "9"), "--passes: expected 0 (the server chooses) or 10 to"),
         (("photos", *GOOD, "--pixel-subsets", "15"), "--pixel-subsets: expected 0 (the server chooses) or 16 to"),
-        (("photos", *GOOD, "--pixel-subsets-method", "batched_gradient"), "expected --pixel-subsets PASSES too"),
+        (("photos", *GOOD, "--pixel-subsets-method", "batched_gradient"), "needs --pixel-subsets PASSES"),
         (
             ("photos", *GOOD, "--pixel-subsets", "0", "--pixel-subsets-method", "backselect"),
-            "--pixel-subsets-method: expected mask_optimization or batched_gradient, got backselect",
+            "--pixel-subsets-method: expected mask_optimization or batched_gradient; backselect would",
         ),
         (
             ("photos", *GOOD, "--method", "backselect", "--passes", "50"),
@@ -216,7 +216,7 @@ def test_a_version_is_shown_with_its_channels_and_whether_it_has_no_gradient(add
     shown = run("models", "show", "m/1").stdout
 
     assert "13 channels, 40 x 32" in shown
-    assert ("not useful: mask_optimization searches with forward passes only" in shown) is not useful
+    assert ("not useful, so mask_optimization searches with forward passes only" in shown) is not useful
 
 
 def test_a_watch_in_json_prints_one_snapshot_per_line(address, script, monkeypatch, run):

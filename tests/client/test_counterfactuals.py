@@ -37,9 +37,7 @@ def test_images_pair_by_their_names_and_the_others_are_named_or_counted(tmp_path
     assert [image.item for image in given.images] == ["cat/1.png", "dog/3.png"]
     assert (given.unpaired, given.unused) == (("cat/2.png",), 1)
     assert str(given).startswith("2 of 3 images have a counterfactual in ")
-    assert str(given).endswith(
-        "none for cat/2.png; 1 of its images have the name of no image to audit and are left out"
-    )
+    assert str(given).endswith("none for cat/2.png; 1 of its images match no audited image by name and are left out")
 
 
 def test_names_that_pair_with_nothing_are_refused_with_one_of_each_side(tmp_path):

@@ -70,7 +70,7 @@ def test_counterfactuals_are_named_by_the_same_file(photos, tmp_path):
         (
             "w.txt",
             f"{TENCH} tench\n",
-            f"{SHARK}/a.jpg: its label {SHARK} has no name in .*w.txt; expected one for each",
+            f"{SHARK}/a.jpg: its label {SHARK} has no name in .*w.txt; add the missing names",
         ),
         ("w.txt", "n1 crane\n", rf"{TENCH}/a.jpg: its label {TENCH} has no name in .*w.txt \(labels without one: 2\)"),
         ("w.txt", f"{TENCH} crane\n{SHARK} crane\n", f"{TENCH} and {SHARK} are both called crane; give each"),
@@ -92,7 +92,7 @@ def test_names_for_images_without_labels_are_refused(tmp_path):
     (tmp_path / "a.jpg").touch()
     names = written(tmp_path / "words.txt", FORMS["words.txt"])
 
-    with pytest.raises(InvalidSource, match="expected images with labels that it names, but they have none"):
+    with pytest.raises(InvalidSource, match="the images have no labels, so there is nothing to name"):
         found_with_names(tmp_path, names=names)
 
 

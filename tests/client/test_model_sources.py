@@ -70,7 +70,11 @@ def test_labels_can_be_a_list_a_text_file_or_a_json_file(tmp_path):
         ("a.txt", b"", "found none"),
         ("a.txt", b"cat\n\ndog\n", "position 2"),
         ("a.txt", b"\xff\xfe", "UTF-8"),
-        ("a.txt", b"cat\ndog\n cat\n", r"classes 0 and 2 \(counted from 0\) are both called cat; rename one of them"),
+        (
+            "a.txt",
+            b"cat\ndog\n cat\n",
+            r"classes 0 and 2 \(counted from 0\) are both called cat; class names must be unique",
+        ),
         ("a.json", b"{", "expected a JSON list of class names, but it is not valid"),
         ("a.json", b'{"a": 1}', "a JSON list of class names, got dict"),
         ("a.json", b'["a", 1]', "position 2, got 1"),

@@ -27,7 +27,7 @@ def test_weights_in_a_file_beside_the_network_are_refused(tmp_path, beside, befo
     (tmp_path / beside).write_bytes(b"weights")
 
     with pytest.raises(
-        ModelRejected, match=f"they lie in {beside}, which is not read. Put them into one file"
+        ModelRejected, match=f"some lie in {beside}, which is not read. Put them into one file"
     ) as caught:
         model_file(weights=path)
 

@@ -113,8 +113,8 @@ def test_a_folder_of_parquet_is_one_data_set_whose_names_begin_with_the_file(tmp
 @pytest.mark.parametrize(
     ("names", "says"),
     [
-        (("test-0.parquet", "train-0.parquet"), "expected the files of one split, found those of test and train"),
-        (("a.parquet", "a.tar"), "expected tars or parquet files, found both"),
+        (("test-0.parquet", "train-0.parquet"), "found files of the splits test and train; give"),
+        (("a.parquet", "a.tar"), "found tars and parquet files; give"),
     ],
 )
 def test_files_that_do_not_belong_together_are_not_mixed(tmp_path, names, says):
@@ -221,7 +221,7 @@ def test_rows_that_unpack_to_far_more_than_the_file_are_refused(tmp_path, monkey
     path = written(tmp_path / "a.parquet", columns, compression="zstd", use_dictionary=False)
 
     with pytest.raises(
-        InvalidSource, match=r"a.parquet: expected pictures, which hardly pack; its .* bytes unpack to 3,0"
+        InvalidSource, match=r"a.parquet: expected pictures, which hardly compress; its .* bytes unpack to 3,0"
     ):
         find_images(path)
 

@@ -146,7 +146,7 @@ def test_an_inconclusive_verdict_that_a_policy_allows_promotes_nothing(store, sh
     ended, _, messages = finished(process)
 
     assert ended == 0
-    assert "alias champion stays where it was, because the verdict is INCONCLUSIVE" in messages
+    assert "alias champion was not moved, because the verdict is INCONCLUSIVE" in messages
     assert int(store.champion()) == 1
 
 
@@ -257,7 +257,7 @@ def test_an_alias_that_names_another_version_by_now_is_not_promoted(store, tmp_p
     found = candidate(store, tmp_path, "models:/cats@candidate")
     store.client.set_registered_model_alias("cats", "candidate", "1")
 
-    with pytest.raises(VersionChanged, match="models:/cats@candidate: names another version"):
+    with pytest.raises(VersionChanged, match="models:/cats@candidate: now points to another version"):
         found.promote()
 
     assert int(store.champion()) == 1

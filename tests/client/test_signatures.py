@@ -13,7 +13,7 @@ from PIL import Image
 
 FORMATS = {"bmp": "BMP", "gif": "GIF", "jpg": "JPEG", "png": "PNG", "ppm": "PPM", "tif": "TIFF", "webp": "WEBP"}
 
-SENT = "Uploaded all the same; what the server cannot read gets no result"
+SENT = "They are uploaded anyway; pictures that the server cannot read get no result"
 
 
 def picture() -> Image.Image:

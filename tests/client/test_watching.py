@@ -63,7 +63,7 @@ def test_the_method_of_pixel_subsets_is_sent_where_it_is_named(client, script, m
 
 
 def test_a_method_of_pixel_subsets_without_a_budget_is_refused(client):
-    with pytest.raises(InvalidArgument, match="pixel_subsets_method: expected pixel_subsets too"):
+    with pytest.raises(InvalidArgument, match="pixel_subsets_method: needs pixel_subsets"):
         client.audits.create(models=["m"], dataset="d", thresholds=[0.9], pixel_subsets_method="batched_gradient")
 
 

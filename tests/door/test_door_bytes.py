@@ -17,7 +17,7 @@ GARBAGE = {
     "an endless number": b"\x08" + b"\xff" * 20,
     "a group that never ends": b"\x0b" * 1000,
     "a field of number zero": b"\x00\x01",
-    "a wire type that is none": b"\x0f",
+    "an unknown wire type": b"\x0f",
     "half a message": b"\x0a\x10projects",
 }
 NO_TEXT = b"\x0a\x02\xff\xfe"  # the first field of every request that begins with a name

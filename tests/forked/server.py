@@ -80,7 +80,7 @@ def _become(arguments: Sequence[str], folder: str, variables: Mapping[str, str])
 
 
 def _take(passed: Mapping[int, int]) -> None:
-    """Put the caller's streams in place of ours. One that the caller has closed is none, as where Python starts."""
+    """Put the caller's streams in place of ours. A closed one becomes None, as when Python starts."""
     for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
         ours, theirs = getattr(sys, name), None
         if descriptor in passed:

@@ -223,7 +223,7 @@ def test_what_a_result_holds_at_its_own_level_alone_is_not_judged_at_another():
     worded, read = at_level("  shortcut: {expect: [NONE_SEEN]}", {}, readings=[reading])
 
     assert (str(number.outcome), str(worded.outcome)) == ("INCONCLUSIVE", "INCONCLUSIVE")
-    assert check.reason == read.reason == "the policy asks for level 0.99, and the result holds this at 0.95 alone"
+    assert check.reason == read.reason == "the policy asks for level 0.99, but the result has this only at 0.95"
 
 
 def test_at_the_level_of_the_result_nothing_is_made_again():

@@ -101,15 +101,15 @@ def test_the_gate_asks_for_a_step_of_so_many_pixels():
         ("{pixels_per_step: 0}", "2:26: audit.pixels_per_step: expected 1 or more, got 0"),
         (
             "{method: backselect, passes: 300}",
-            "2:37: audit.passes is of the method mask_optimization, and the method is backselect; remove it or",
+            "2:37: audit.passes belongs to the method mask_optimization, but the method is backselect; remove it or",
         ),
         (
             "{fraction: 0.05}",
-            "2:19: audit.fraction is of the method backselect, and the method is mask_optimization; remove",
+            "2:19: audit.fraction belongs to the method backselect, but the method is mask_optimization; remove",
         ),
         (
             "{method: backselect, pixels_per_step: 2}",
-            "audit.pixels_per_step is of the method batched_gradient, and the method is backselect",
+            "audit.pixels_per_step belongs to the method batched_gradient, but the method is backselect",
         ),
         (
             "{pixel_subsets_method: batched_gradient}",
@@ -122,9 +122,9 @@ def test_the_gate_asks_for_a_step_of_so_many_pixels():
         ("{pixel_subsets: 15}", "2:24: audit.pixel_subsets: expected 0 (the server chooses) or 16 or more, got 15"),
         (
             "{controls: ['pixel_subsets:0:100'], pixel_subsets: 100}",
-            "2:59: audit.pixel_subsets: pixel_subsets stands under controls, too; remove one of them",
+            "2:59: audit.pixel_subsets: pixel_subsets is under controls, too; remove one of them",
         ),
-        ("{controls: [spot, 'spot:64']}", "2:26: audit.controls.1: spot comes twice; remove one of them"),
+        ("{controls: [spot, 'spot:64']}", "2:26: audit.controls.1: spot occurs twice; remove one of them"),
         (
             "{controls: ['class_targeted:0:9']}",
             "audit.controls.0: expected 0 (the server chooses) or 10 or more passes of class_targeted, got 9",
@@ -136,7 +136,7 @@ def test_the_gate_asks_for_a_step_of_so_many_pixels():
         ("{controls: ['spot:29']}", "audit.controls.0: expected 0 (all images) or 30 or more images of spot, got 29"),
         (
             "{target: random_other, pixel_subsets: 100}",
-            "audit.pixel_subsets: pixel_subsets runs beside a search for the predicted class, which the target lacks",
+            "audit.pixel_subsets: pixel_subsets needs a search for the predicted class; add predicted",
         ),
     ],
 )

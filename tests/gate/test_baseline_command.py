@@ -60,7 +60,7 @@ def test_the_first_baseline_needs_a_reason_and_a_verdict_names_its_digest(update
     judged = shell("modicum judge larger.json --output v.json")
 
     assert (without.returncode, written.returncode, judged.returncode) == (2, 0, 0)
-    assert "main.json: there is no baseline to compare the first one with; say with --reason TEXT" in without.stderr
+    assert "main.json: there is no earlier baseline to compare with; say with --reason TEXT" in without.stderr
     assert written.stdout == f"wrote main.json, sha256:{first['digest']}\n"
     assert f"note: the baseline is projects/default/audits/a, sha256:{first['digest']}" in judged.stdout
     assert json.loads((tmp_path / "v.json").read_text())["result"]["baseline"]["digest"] == first["digest"]
@@ -77,7 +77,9 @@ def test_the_first_baseline_needs_a_reason_and_a_verdict_names_its_digest(update
         pytest.param("a-little-smaller.json --reason no", 4, "subset-fraction is INCONCLUSIVE", id="nor an open one"),
         pytest.param("wrong.json --reason no", 1, "accuracy is FAIL", id="another rule fails"),
         pytest.param("unclear.json --reason no", 4, "accuracy is INCONCLUSIVE", id="another rule is open"),
-        pytest.param("elsewhere.json", 2, "measured otherwise: device differs; say with --reason", id="not comparable"),
+        pytest.param(
+            "elsewhere.json", 2, "measured differently: device differs; say with --reason", id="not comparable"
+        ),
         pytest.param("elsewhere.json --reason 'new machine'", 0, "", id="not comparable, with a reason"),
     ],
 )

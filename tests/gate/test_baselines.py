@@ -67,8 +67,8 @@ def test_only_images_of_both_results_count():
 @pytest.mark.parametrize(
     ("baseline", "reason"),
     [
-        (audited([True] * 200, BASELINE, device="cuda"), "the baseline was measured otherwise: device differs"),
-        (audited([True] * 200, BASELINE, versions={}), "the baseline was measured otherwise: versions differs"),
+        (audited([True] * 200, BASELINE, device="cuda"), "the baseline was measured differently: device differs"),
+        (audited([True] * 200, BASELINE, versions={}), "the baseline was measured differently: versions differs"),
         (audited([True] * 200, BASELINE, labels=[1] * 200), "images have other labels in the baseline"),
         (audited([True] * 5, BASELINE), "only 5 labelled images are in both results"),
         (None, "there is no baseline"),
@@ -272,7 +272,7 @@ def test_classes_of_a_baseline_that_numbers_them_otherwise_are_not_compared():
 
     assert (
         given.rules[0].worst.reason
-        == "the baseline numbers its classes otherwise, so they cannot be compared one by one"
+        == "the baseline numbers its classes differently, so classes cannot be compared one by one"
     )
 
 
@@ -306,7 +306,7 @@ def test_sizes_that_were_measured_otherwise_are_not_compared(more, field):
 
     assert (str(verdict.outcome), verdict.rules[0].worst.reason) == (
         "INCONCLUSIVE",
-        f"the baseline was measured otherwise: {field} differs",
+        f"the baseline was measured differently: {field} differs",
     )
 
 
@@ -338,5 +338,5 @@ def test_a_baseline_of_the_same_version_is_said_to_show_no_change():
 
     told = [judge(same, policy, today=TODAY, baseline=one).notes for one in (same, other)]
 
-    note = "the baseline is of the version that is judged, so what compares with it shows no change of the model"
+    note = "the baseline is a result of the judged version itself, so comparisons with it show no change of the model"
     assert [note in notes for notes in told] == [True, False]

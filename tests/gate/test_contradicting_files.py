@@ -159,7 +159,7 @@ def test_a_class_gets_a_row_from_as_many_images_on_as_the_server_gives_it_one():
 def test_a_key_that_stands_twice_in_a_file_is_refused():
     text = f'{json.dumps(PLANTED)[:-1]}, "spots": {json.dumps(CLEAN["spots"])}}}'
 
-    with pytest.raises(InvalidSource, match="the key 'spots' stands twice in one object"):
+    with pytest.raises(InvalidSource, match="the key 'spots' occurs twice in one object"):
         json_document(text.encode(), "result.json", called="a result document")
 
 

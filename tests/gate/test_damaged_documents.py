@@ -50,7 +50,7 @@ def of_search(**parts):
     [
         pytest.param(changed(DOCUMENTS["clean"], models="m"), "models is not a list: got the text 'm'", id="models"),
         pytest.param(
-            of_search(passes=7), "models[0].searches[0].search is none of specification.searches", id="another search"
+            of_search(passes=7), "models[0].searches[0].search is not in specification.searches", id="another search"
         ),
         pytest.param(
             changed(DOCUMENTS["clean"], rows=[]), "it has no 'parameters'", id="rows without their parameters"
@@ -75,7 +75,7 @@ def test_a_damaged_result_ends_with_2_and_is_named_with_the_part(shell, tmp_path
     judged, planned = shell("modicum judge it.json"), shell("modicum plan it.json")
 
     assert (judged.returncode, planned.returncode) == (2, 2)
-    expected = f"it.json: expected a whole result document, but {says}; it is damaged, or was edited: use it"
+    expected = f"it.json: expected a whole result document, but {says}; the file is damaged or was edited; use it"
     assert expected in judged.stderr
     assert expected in planned.stderr
 
@@ -175,4 +175,4 @@ def test_a_number_that_is_too_long_is_not_shown_in_full():
         json_document(b'{"n": ' + b"9" * 5000 + b"}", "a.json", called="a result")
 
     assert len(str(raised.value)) < 200
-    assert "(5,000 characters) is larger than any number" in str(raised.value)
+    assert "(5,000 characters) is too large a number" in str(raised.value)

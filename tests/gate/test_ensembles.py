@@ -162,7 +162,7 @@ def test_a_verdict_of_an_older_result_that_settles_nothing_does_not_pass():
     rule = judged({**CASES["larger subsets of few images"][0], "mitigation": [entry]}, "INCONCLUSIVE")
 
     assert str(rule.outcome) == "INCONCLUSIVE"
-    assert rule.worst.reason == "the result does not tell how many images the verdict is about; audit again"
+    assert rule.worst.reason == "the result does not say how many images it covers; audit again"
 
 
 WEAKER = {

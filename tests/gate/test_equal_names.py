@@ -94,7 +94,7 @@ def test_a_spot_rule_asks_for_a_row_of_each_class_of_a_shared_name():
 
     assert (one.outcome, both.outcome) == ("INCONCLUSIVE", "PASS")
     assert one.rules[0].worst.about == "class circle (index 4)"
-    assert one.rules[0].worst.reason == "too few images were predicted so for a row of this class"
+    assert one.rules[0].worst.reason == "too few images were predicted as this class to test it by itself"
     assert [check.subject for check in both.rules[0].checks] == ["circle (index 0)", "circle (index 4)"]
 
 

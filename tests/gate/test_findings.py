@@ -132,7 +132,7 @@ def test_an_edited_result_is_refused_and_the_first_field_that_differs_is_named(j
     ended = judge_edited(change, line)
 
     assert (ended.returncode, ended.stdout) == (2, "")
-    assert f"edited.json: the result does not say what its findings say: {says}" in ended.stderr
+    assert f"edited.json: the result and its findings disagree: {says}" in ended.stderr
 
 
 def test_a_bare_file_proves_no_more_than_that_it_does_not_contradict_itself(judge_edited):

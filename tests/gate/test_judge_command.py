@@ -106,10 +106,10 @@ def test_a_class_of_few_images_is_judged_by_its_counts(shell, tmp_path):
 @pytest.mark.parametrize(
     ("reviews", "code", "says"),
     [
-        ([review("INCONCLUSIVE", could_confirm=False)], 4, "could not have been CONFIRMED"),
+        ([review("INCONCLUSIVE", could_confirm=False)], 4, "too few for CONFIRMED"),
         ([review("INCONCLUSIVE")], 0, "PASS review"),
         ([review("INCONCLUSIVE"), review("CONFIRMED")], 1, "FAIL review"),
-        ([], 4, "there is no blind review of it"),
+        ([], 4, "the audit has no blind review"),
     ],
 )
 def test_a_review_that_could_confirm_nothing_is_no_pass(shell, tmp_path, reviews, code, says):

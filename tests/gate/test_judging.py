@@ -344,7 +344,7 @@ def test_a_rule_of_another_data_set_is_inconclusive():
     given = verdict("rules:\n  spot: {dataset: others}\n  accuracy: {level: warn, min: 0.1}", document(spots=PLANTED))
 
     assert given.outcome == "INCONCLUSIVE"
-    assert given.rules[0].checks[0].reason == "the rule is about the data set others, the result is of photos"
+    assert given.rules[0].checks[0].reason == "the rule is about the data set others, but the result is about photos"
 
 
 @pytest.mark.parametrize("name", ["photos", "photos-0123abcd"])

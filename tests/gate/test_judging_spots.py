@@ -18,7 +18,7 @@ def test_a_clean_network_passes_the_spot_rule():
 
     assert (given.outcome, outcomes(given)) == ("PASS", {"spot": "PASS"})
     assert given.left_out == dict.fromkeys(
-        ("shortcut-accuracy-excess", "counterfactual-accuracy-loss"), "the result has nothing for it"
+        ("shortcut-accuracy-excess", "counterfactual-accuracy-loss"), "the result has no figure for it"
     )
 
 
@@ -82,8 +82,8 @@ def test_a_spot_that_a_fifth_of_the_pictures_carry_fails_where_it_is_told_which_
     reason = given.rules[0].worst.reason
     assert (given.outcome, given.rules[0].worst.subject) == (outcome, "cat")
     says = (
-        "decides; in 12 of 60 pictures of the class, what stands there turns at least 50 percentage points more of the "
-        "others into the class than a place elsewhere does"
+        "decides; in 12 of 60 pictures of the class, the pixels there turn at least 50 percentage points more of the "
+        "other pictures into the class than pixels from elsewhere"
     )
     assert reason.endswith(says) is (outcome == "FAIL")
 
@@ -104,7 +104,7 @@ def test_a_spot_outside_the_objects_of_an_earlier_result_fails_and_says_how_it_w
     given = verdict("", document(spots=(CLEAN[0], row(0, place((0, 40)), beside, label="cat"), CLEAN[2])))
 
     assert given.outcome == "FAIL"
-    assert ("may have moved fewer pixels: audit again" in given.rules[0].worst.reason) is not matched
+    assert ("may have moved fewer pixels; audit again" in given.rules[0].worst.reason) is not matched
 
 
 def test_classes_without_a_row_of_their_own_are_inconclusive_where_they_hold_too_many_images():
@@ -217,7 +217,7 @@ def test_what_was_accepted_is_named_and_what_fails_beside_it_is_another_place():
     assert given.notes == (f"accepted by us: {fixed}; reason: its shape",)
     assert given.rules[0].worst.value == 1.0
     assert given.rules[0].worst.reason == (
-        f"{MOVES} decides; it lies in no box, so only an accept with `place: moving` holds it"
+        f"{MOVES} decides; it lies in no box, so only an accept with `place: moving` covers it"
     )
 
 
@@ -242,7 +242,9 @@ def test_classes_that_the_spot_test_has_no_row_of_are_named():
     (note,) = verdict("", knows).notes
 
     assert note.startswith("the spot test has no row of animal 2, animal 3, ")
-    assert note.endswith(", animal 11 and 2 more: too few images were predicted so; `classes: all` asks for one")
+    assert note.endswith(
+        ", animal 11 and 2 more: because too few images were predicted as it; `classes: all` requires one"
+    )
 
 
 def test_a_place_at_one_position_is_named_before_own_windows_that_find_it_too():
@@ -316,6 +318,6 @@ def test_a_share_above_the_limit_that_chance_may_give_says_so():
     (cats,) = [one for one in given.rules[0].checks if one.subject == "cat"]
     assert (given.outcome, cats.value, cats.limits.at_most) == ("PASS", 0.135, 0.1)
     assert cats.reason == (
-        "no spot was found that decides: the interval is of this place alone, and of 4 places one may come out as high "
+        "no spot was found that decides: the interval is for this place alone, and one of 4 tested places may reach it "
         "by chance"
     )

@@ -54,7 +54,7 @@ def test_a_version_that_names_no_classes_does_not_pass_by_those_that_are_seen():
     given = verdict(EACH, predicted(0, 1, labels=(), rows=rows))
 
     assert str(given.outcome) == "INCONCLUSIVE"
-    assert given.rules[0].worst.reason.startswith("neither the version nor its images tell all classes")
+    assert given.rules[0].worst.reason.startswith("neither the version nor its images name all classes")
 
 
 def test_a_class_that_is_predicted_without_counting_for_the_measure_is_told_so():
@@ -114,7 +114,7 @@ def test_the_spot_rule_does_not_pass_by_a_class_of_too_few_images():
     outcomes, reason = spotted("all", never("owl", **{"2": share(3, 5)}))
 
     assert outcomes["class owl"] == "INCONCLUSIVE"
-    assert reason.startswith("too few images were predicted so for a row of this class")
+    assert reason.startswith("too few images were predicted as this class to test it by itself")
 
 
 def test_the_spot_rule_asks_for_the_classes_of_the_labels():
@@ -129,7 +129,7 @@ def test_a_spot_rule_that_names_no_class_passes_with_a_note():
 
     assert (str(given.outcome), given.notes) == (
         "PASS",
-        ("the spot test has no row of owl: too few images were predicted so; `classes: all` asks for one",),
+        ("the spot test has no row of owl, because too few images were predicted as it; `classes: all` requires one",),
     )
 
 

@@ -7,7 +7,7 @@ from modicum.cli.gate import search_of
 from modicum.replaced_files import replacing
 
 READS = "this command reads that file; give the output another name"
-TWICE = "two outputs have that name; give each a file of its own"
+TWICE = "two outputs have this name; give each its own file"
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ def test_the_plan_says_images_passes_and_minutes_and_every_assumption(shell):
     assert [line for line in lines if line.startswith("assumes: ")] == [
         "assumes: further images are like those of the result",
         "assumes: an image takes 300 passes, controls included, as in the result",
-        "assumes: one worker makes 100 passes a second: as given",
+        "assumes: one worker makes 100 passes a second (as given)",
         "assumes: at the first number half of such audits settle a rule, at 2.28 times as many four in five",
     ]
 
@@ -81,7 +81,7 @@ def test_without_a_result_the_spread_is_assumed_and_minutes_are_said_to_be_unkno
 
     assert ended.returncode == 0
     assert "assumes: no result is at hand, so the spread is assumed" in ended.stdout
-    assert ended.stdout.splitlines()[-1].startswith("minutes are unknown: name an audit of the server")
+    assert ended.stdout.splitlines()[-1].startswith("the time is unknown; name an audit of the server")
 
 
 @pytest.mark.long_after(2)

@@ -67,7 +67,7 @@ def test_an_explanation_says_that_the_spot_rule_fails_a_network_for_its_objects_
     told = list(explained(policy("")))
 
     (at,) = (
-        at for at, line in enumerate(told) if line.startswith("  cannot tell the object from a cue: it fails where")
+        at for at, line in enumerate(told) if line.startswith("  cannot tell the object from a cue; it fails where")
     )
     assert told[at - 2].startswith("spot (error, preset)")
 
@@ -95,19 +95,22 @@ def test_an_explanation_says_that_moving_places_are_accepted_and_of_which_class(
         ),
         (
             "rules:\n  spot: error\n  spot: warn",
-            "modicum.yaml:4:3: the key 'spot' comes twice; it is already on line 3: remove one",
+            "modicum.yaml:4:3: the key 'spot' occurs twice; it is already on line 3: remove one",
         ),
         ("error_budget: no", "modicum.yaml:2:15: error_budget: expected a number, got the text 'no'"),
         ("error_budget: 0", "modicum.yaml:2:15: error_budget: expected a number above 0, got 0"),
         ("rules: []", "modicum.yaml:2:8: rules: expected a mapping, got an empty list"),
         (
             "rules:\n  accuracy: warn",
-            "modicum.yaml:3:3: accuracy: expected a limit: max, min or max_regression, got none",
+            "modicum.yaml:3:3: accuracy: expected a limit: max, min or max_regression, but neither the rule nor",
         ),
-        ("rules:\n  spot: {max: 3}", "modicum.yaml:3:10: spot has no max: it passes where no small spot decides"),
+        (
+            "rules:\n  spot: {max: 3}",
+            "modicum.yaml:3:10: spot takes no max, because it passes where no small spot decides",
+        ),
         (
             "rules:\n  random: {expect: [THESE_PIXELS], max: 3}",
-            "modicum.yaml:3:36: random is a reading and has no max; use `expect` or remove it",
+            "modicum.yaml:3:36: random is a reading and takes no max; use `expect` or remove it",
         ),
         (
             "waivers:\n  - {rule: spot, class: 7, reason: r, owner: o, expires: 2027-01-01}",
@@ -115,7 +118,7 @@ def test_an_explanation_says_that_moving_places_are_accepted_and_of_which_class(
         ),
         (
             "rules:\n  counterfactual-accuracy: {max_drop: 0.05}",
-            "unknown key 'max_drop'; accuracy that is lost is the rule counterfactual-accuracy-loss with `max`",
+            "unknown key 'max_drop'; to limit lost accuracy, use the rule counterfactual-accuracy-loss with `max`",
         ),
         (
             "rules:\n  accuracy: {max_regression: 0.02}",
@@ -123,7 +126,7 @@ def test_an_explanation_says_that_moving_places_are_accepted_and_of_which_class(
         ),
         (
             "rules:\n  eligible-share: {max_regression: 0.02}",
-            "modicum.yaml:3:20: max_regression is of accuracy alone; remove it from eligible-share",
+            "modicum.yaml:3:20: max_regression is only for accuracy; remove it from eligible-share",
         ),
         (
             "waivers:\n  - {rule: spot, reason: r, expires: 2027-01-01}",
@@ -191,8 +194,9 @@ def test_every_rule_of_a_reading_or_a_verdict_has_outcomes_but_the_spot_rule():
     ]
 
     assert without == ["spot"]
-    assert "modicum.yaml:3:10: spot has no expect: it passes where no small spot decides; remove it" in refused(
-        "rules:\n  spot: {expect: [NONE_FOUND]}"
+    assert (
+        "modicum.yaml:3:10: spot takes no expect, because it passes where no small spot decides; remove it"
+        in refused("rules:\n  spot: {expect: [NONE_FOUND]}")
     )
 
 
@@ -324,7 +328,7 @@ def test_the_command_writes_checks_and_explains_a_policy_and_never_overwrites_on
     assert [one.returncode for one in (written, checked, explanation, again)] == [0, 0, 0, 2]
     assert checked.stdout == "modicum.yaml: valid; 1 rule of level error, 2 of level warn\n"
     assert "spot (error, line 26)" in explanation.stdout
-    assert "expected a new file, but it exists" in again.stderr
+    assert "the file exists; remove it or name another" in again.stderr
 
 
 def test_a_wrong_policy_ends_the_command_with_2_and_its_place(tmp_path):
@@ -348,5 +352,5 @@ def test_the_schema_is_published_as_json_at_its_place():
     "rule", ["shortcut: {expect: [NONE_SEEN], classes: all}", "mitigation: {expect: [MITIGATED], classes: [cat]}"]
 )
 def test_a_rule_without_classes_refuses_them(rule):
-    with pytest.raises(PolicyError, match="and has no classes; remove it"):
+    with pytest.raises(PolicyError, match="and takes no classes; remove it"):
         policy_of(f"version: 1\nrules:\n  {rule}\n", "modicum.yaml", today=TODAY)

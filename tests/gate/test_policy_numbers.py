@@ -40,7 +40,7 @@ MAIN = "baseline: {file: main.json}\n"
         ),
         (
             "rules:\n  accuracy: {min: 0.9, max: 0.1}",
-            "modicum.yaml:3:19: accuracy: expected min to be at most max, 0.1, got 0.9: nothing passes",
+            "modicum.yaml:3:19: accuracy: min 0.9 is above max 0.1, so nothing could pass",
         ),
         ("rules:\n  accuracy: {min: -1e999}", "modicum.yaml:3:19: expected a finite number, got -1e999"),
         ("rules:\n  accuracy: {min: .nan}", "rules.accuracy.min: expected a number, got the text '.nan'"),

@@ -7,8 +7,8 @@ from tests.gate.documents import VERSION, document, verdict
 TAILS = (0.05, 0.025, 0.01, 0.005)
 
 
-LARGER = "it shows subsets of at most 0.5 of the pixels by search 0, so it says nothing of those of at most 0.05"
-OUT_OF_REACH = "these answers could not have been CONFIRMED"
+LARGER = "it shows subsets of at most 0.5 of the pixels from search 0, but this rule is about subsets of at most 0.05"
+OUT_OF_REACH = "these answers are too few for CONFIRMED"
 
 
 def review(outcome, *, until=0.005, version=VERSION, could_confirm=True, largest_fraction=0.05, search_index=0):
@@ -42,7 +42,7 @@ def ruled(expect, *told):
             "SEEN", [review("CONFIRMED", until=0.025)], "INCONCLUSIVE", "another outcome than", id="not in the budget"
         ),
         pytest.param("SEEN", [review("INCONCLUSIVE")], "INCONCLUSIVE", "no outcome is settled at 5%", id="not settled"),
-        pytest.param("SEEN", [], "INCONCLUSIVE", "there is no blind review of it in which a person", id="no review"),
+        pytest.param("SEEN", [], "INCONCLUSIVE", "the audit has no blind review in which a person", id="no review"),
         pytest.param(
             "SEEN", [review("SEEN", version=f"{VERSION}0")], "INCONCLUSIVE", "no blind review", id="of another"
         ),

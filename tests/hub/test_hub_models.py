@@ -107,7 +107,7 @@ def test_another_form_is_refused(hub, uri):
     [
         ((404, "RepoNotFound"), NotFound, "has no model acme/tiny-vit, or does not show it to you.*HF_TOKEN"),
         ((404, "RevisionNotFound"), NotFound, f"no commit {COMMIT}. The newest commit: python -c"),
-        ((403, "GatedRepo"), PermissionDenied, "only to those who ask.*HF_TOKEN"),
+        ((403, "GatedRepo"), PermissionDenied, "the model is gated.*HF_TOKEN"),
         ((500, ""), HubError, r"cannot be reached, or failed \(HTTP 500\)"),
     ],
 )
@@ -141,7 +141,7 @@ def test_bytes_that_are_not_those_of_the_hub_are_refused(hub, name):
     data = hub.files[name]
     hub.sent[name] = data[:-1] + bytes([data[-1] ^ 1])
 
-    with pytest.raises(DataLoss, match=f"the bytes of {name} are not those that the hub tells of; delete"):
+    with pytest.raises(DataLoss, match=f"the bytes of {name} differ from what the hub announced; delete"):
         hub_models.fetched(hub.uri)
 
 

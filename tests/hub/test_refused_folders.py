@@ -113,12 +113,12 @@ def test_a_configuration_that_is_not_plain_ends_with_5(folder, run, changes, say
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"image_processor_type": "MobileViTImageProcessor"}, "is not among those that are followed"),
+        ({"image_processor_type": "MobileViTImageProcessor"}, "is not supported"),
         ({"image_processor_type": None}, "image_processor_type is missing"),
         ({"do_pad": True}, "pads pictures"),
         ({"do_resize": False}, "pictures of all sizes must become one"),
         ({"resample": 1}, "expected nearest, bilinear, bicubic; got lanczos"),
-        ({"size": {"shortest_edge": 64}}, "not cropped, so each has another size"),
+        ({"size": {"shortest_edge": 64}}, "not cropped, so their sizes differ"),
         ({"size": {"longest_edge": 64}}, "expected shortest_edge, or height and width"),
         ({"image_mean": [0.5]}, "mean: expected 3 finite numbers"),
         ({"rescale_factor": 0}, "rescale_factor: expected a number above 0"),

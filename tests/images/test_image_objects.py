@@ -1,4 +1,4 @@
-"""Boxes and mask pictures onto the canvas, by the way that the picture takes; and what is none is told in words."""
+"""Boxes and mask pictures go onto the canvas in the same way as the picture; damaged ones get a message."""
 
 import io
 import json

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import jwt
 import pytest
-from modicum_server.domain.sign_in import Person, ProviderAnswer, SignInFlow
+from modicum_server.domain.sign_in import Person, ProviderResponse, SignInFlow
 from modicum_server.issuers import openid_provider
 from modicum_server.issuers.fetching import FetchBounds
 from modicum_server.issuers.openid_provider import OpenIdProvider, _token_hash
@@ -35,17 +35,17 @@ def new_flow() -> SignInFlow:
     return SignInFlow.new("/", time.time())
 
 
-async def answer_to(client: OpenIdProvider, flow: SignInFlow, **changed: str) -> ProviderAnswer:
+async def response_to(client: OpenIdProvider, flow: SignInFlow, **changed: str) -> ProviderResponse:
     """Send a browser to the provider; what it comes back with."""
     back = await asyncio.to_thread(way_back, await client.sign_in_url(flow, REDIRECT))
     said = {name: values[0] for name, values in parse_qs(urlsplit(back).query).items()}
     named = {"state": said.get("state", ""), "code": said.get("code", ""), "issuer": said.get("iss", "")}
-    return ProviderAnswer(**{**named, "error": said.get("error", ""), **changed})
+    return ProviderResponse(**{**named, "error": said.get("error", ""), **changed})
 
 
 async def signed_in(client: OpenIdProvider, **changed: str) -> Person:
     flow = new_flow()
-    return await client.person(flow, await answer_to(client, flow, **changed), REDIRECT)
+    return await client.person(flow, await response_to(client, flow, **changed), REDIRECT)
 
 
 async def test_a_person_is_whom_the_provider_names(client, provider):
@@ -114,15 +114,15 @@ async def test_a_new_secret_is_read_without_a_restart(client, provider, secret_f
 
 async def test_a_code_is_good_once(client):
     flow = new_flow()
-    answer = await answer_to(client, flow)
-    await client.person(flow, answer, REDIRECT)
+    response = await response_to(client, flow)
+    await client.person(flow, response, REDIRECT)
 
     with pytest.raises(SignInRefused, match="did not accept the code"):
-        await client.person(flow, answer, REDIRECT)
+        await client.person(flow, response, REDIRECT)
 
 
 async def test_a_stolen_code_is_worth_nothing_without_the_verifier_of_its_flow(client, provider):
-    stolen = await answer_to(client, new_flow())
+    stolen = await response_to(client, new_flow())
 
     with pytest.raises(SignInRefused, match="did not accept the code"):
         await client.person(new_flow(), stolen, REDIRECT)
@@ -139,7 +139,7 @@ async def test_a_stolen_code_is_worth_nothing_without_the_verifier_of_its_flow(c
     ],
     ids=["another issuer", "none where it was promised", "another issuer, unasked"],
 )
-async def test_an_answer_of_another_provider_is_refused_before_its_code_is_sent(client, provider, more, issuer):
+async def test_a_response_of_another_provider_is_refused_before_its_code_is_sent(client, provider, more, issuer):
     provider.more = more
 
     with pytest.raises(SignInRefused, match="not one of 127"):
@@ -148,14 +148,14 @@ async def test_an_answer_of_another_provider_is_refused_before_its_code_is_sent(
     assert "/token" not in provider.asked
 
 
-async def test_a_provider_that_names_no_issuer_in_its_answers_may(client, provider):
+async def test_a_provider_that_names_no_issuer_in_its_responses_may(client, provider):
     provider.more, provider.back = {"authorization_response_iss_parameter_supported": None}, {"iss": None}
 
     assert (await signed_in(client)).subject == provider.person["sub"]
 
 
 async def test_an_error_of_the_provider_is_told_by_its_code(client, provider):
-    with pytest.raises(SignInRefused, match="did not sign you in; it answered access_denied"):
+    with pytest.raises(SignInRefused, match="did not sign you in; it responded access_denied"):
         await signed_in(client, error="access_denied", code="")
 
     assert "/token" not in provider.asked
@@ -237,7 +237,7 @@ async def test_a_token_that_leaves_out_which_of_two_keys_signed_it_is_refused(cl
     provider.keys.append(jwk_of(rsa_key("other"), "two"))
     provider.sign = lambda said: provider.token(key_id=None, **said)
 
-    with pytest.raises(IdentityTokenInvalid, match="expected an identity token that names its key"):
+    with pytest.raises(IdentityTokenInvalid, match="the identity token must name its key"):
         await signed_in(client)
 
 
@@ -296,7 +296,7 @@ REPLIES = {
 async def test_odd_replies_of_a_provider_end_the_sign_in_in_words(client, provider, path, reply):
     provider.replies[path] = reply
 
-    with pytest.raises(ProviderUnavailable, match="does not answer this server as it should"):
+    with pytest.raises(ProviderUnavailable, match="does not respond as expected"):
         await signed_in(client)
 
     assert "/elsewhere" not in provider.asked
@@ -304,11 +304,11 @@ async def test_odd_replies_of_a_provider_end_the_sign_in_in_words(client, provid
 
 async def test_a_provider_that_drips_is_left_after_the_bound(client, provider):
     flow = new_flow()
-    answer = await answer_to(client, flow)
+    response = await response_to(client, flow)
     provider.byte_seconds = 0.1
 
     with pytest.raises(ProviderUnavailable):
-        await client.person(flow, answer, REDIRECT)
+        await client.person(flow, response, REDIRECT)
 
 
 async def test_a_provider_that_is_down_is_told(settings):

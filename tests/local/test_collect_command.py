@@ -37,7 +37,7 @@ def test_what_goes_is_printed_and_a_dry_run_deletes_nothing(settings, tmp_path):
     assert (looked.returncode, there) == (0, True)
     assert looked.stdout.splitlines()[0].split() == ["KIND", "WHAT", "BYTES", "HELD", "BY"]
     assert looked.stdout.splitlines()[-1] == (
-        "nothing was deleted; would go: 1 artifact of 17 bytes, 0 orphans, 0 request ids"
+        "nothing was deleted; would be deleted: 1 artifact of 17 bytes, 0 orphans, 0 request ids"
     )
     assert (done.returncode, place.exists()) == (0, False)
     assert done.stdout.splitlines()[1].split() == ["ARTIFACT", DIGEST, "17", "projects/default"]

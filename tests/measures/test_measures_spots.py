@@ -84,7 +84,7 @@ def test_a_spot_that_decides_from_few_pictures_is_found_and_their_number_is_told
 
     assert cats["outcome"] == outcome
     told = (
-        "In 5 of 20 pictures, what stands there turns at least 50 percentage points more of the others into cat than a "
+        "In 5 of 20 pictures, the pixels there turn at least 50 percentage points more of the others into cat than a "
         "random spot of its size does."
     )
     assert (told in said) is (carriers == 5)
@@ -106,7 +106,7 @@ def test_a_cue_that_all_pictures_hold_but_that_moves_fewer_than_half_is_not_said
     _, _, said = spot_test(SpotTrial(0, CORNER, (), made, made))
 
     assert "hold it" not in said
-    assert "In 10 of 20 pictures, what stands there turns at least 50 percentage points more" in said
+    assert "In 10 of 20 pictures, the pixels there turn at least 50 percentage points more" in said
 
 
 def test_pictures_that_were_copied_too_seldom_are_not_among_those_that_are_counted():
@@ -118,7 +118,7 @@ def test_pictures_that_were_copied_too_seldom_are_not_among_those_that_are_count
 
     _, _, said = spot_test(SpotTrial(0, CORNER, (), made, made))
 
-    assert "In 5 of 18 pictures that were copied 5 times or more, what stands there turns at least 50" in said
+    assert "In 5 of 18 pictures that were copied 5 times or more, the pixels there turn at least 50" in said
 
 
 def test_the_reading_gives_the_difference_of_the_copies_with_its_interval():

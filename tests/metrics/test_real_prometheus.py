@@ -118,8 +118,8 @@ def test_exemplars_lead_from_a_spike_to_the_audit_or_the_log_line(watched):
 
     creation = 'modicum_rpc_duration_seconds_bucket{method="/modicum.v1.AuditService/CreateAudit"}'
     requests = {labels["request_id"] for labels in eventually(lambda: exemplars(creation), "an exemplar of a call")}
-    acknowledged = {line["request_id"]: line["audit"] for line in watched.stage.api.lines("audit_acknowledged")}
-    assert watched.audit.name in {acknowledged[request] for request in requests}
+    created = {line["request_id"]: line["audit"] for line in watched.stage.api.lines("audit_created")}
+    assert watched.audit.name in {created[request] for request in requests}
 
 
 def test_a_model_that_is_deleted_leaves_no_series_behind(watched):

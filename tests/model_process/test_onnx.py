@@ -135,9 +135,9 @@ def foreign(model):
 @pytest.mark.parametrize(
     ("changes", "reason", "says"),
     [
-        ({"change": elsewhere}, "ONNX_REFUSED", "1 of its tensors lie in another one, which is not read"),
-        ({"change": elsewhere_within_a_branch}, "ONNX_REFUSED", "lie in another one, which is not read"),
-        ({"change": foreign}, "ONNX_REFUSED", "operators of the standard of ONNX alone, got com.example:MatMul"),
+        ({"change": elsewhere}, "ONNX_REFUSED", "1 of its tensors lie in another file, which is not read"),
+        ({"change": elsewhere_within_a_branch}, "ONNX_REFUSED", "lie in another file, which is not read"),
+        ({"change": foreign}, "ONNX_REFUSED", "only operators of the ONNX standard, got com.example:MatMul"),
         ({"shape": ("n", 3, 32, 32)}, "INPUT_REFUSED", "the network takes (n, 3, 32, 32). Give another --input"),
         ({"shape": (8, 3, SIDE, SIDE)}, "INPUT_REFUSED", "any number of images, or one; it takes 8"),
         ({"shape": ("n", 3)}, "INPUT_REFUSED", "expected one input of float images, (images, channels, height, width)"),

@@ -47,7 +47,7 @@ def test_a_project_without_a_role_is_no_project(scene, path):
     mine, theirs = scene.browser("ada").get(path), scene.browser("eve").get(path)
 
     assert mine.status == 404
-    assert "there is no project with this name in which ada has a role" in whole(mine)
+    assert "this project does not exist, or ada has no role in it" in whole(mine)
     assert "models/hidden" not in mine.text
     assert "hidden" not in whole(mine)
     assert theirs.status == 200

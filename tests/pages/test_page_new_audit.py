@@ -88,7 +88,7 @@ def test_a_new_audit_offers_the_newest_version_that_is_ready(scene):
         ({"threshold": "much"}, "Threshold: expected a number, got 'much'"),
         ({"threshold": ""}, "Threshold: this is empty; type a number"),
         ({"threshold": "1.5"}, "Threshold: expected above 0 and below 1"),
-        ({"sample": "13"}, "Images: expected at most the 12 items"),
+        ({"sample": "13"}, "Images: expected 0 for all items, or at most 12"),
         ({"seed": "-1"}, "Seed: expected"),
         ({"audit_id": "No Name"}, "Name: expected 1 to 63 characters"),
         ({"model": f"{OTHER}/models/hidden/versions/1"}, f"expected a model version of {PROJECT}"),

@@ -165,7 +165,7 @@ def test_a_sign_in_gives_another_secret_and_takes_the_cookie_of_the_way(provided
     assert any(one.startswith(f"modicum_sign_in_{provided.http_port}=") and "Max-Age=0" in one for one in given)
 
 
-def test_an_answer_for_another_browser_signs_nobody_in(provided, provider):
+def test_a_response_for_another_browser_signs_nobody_in(provided, provider):
     """Login CSRF: an attacker lets somebody open the address that ends the attacker's own sign-in."""
     provider.person = {"sub": "attacker"}
     theirs = begin(stranger(provided))
@@ -178,13 +178,13 @@ def test_an_answer_for_another_browser_signs_nobody_in(provided, provider):
 
     for seen in (with_none, another):
         assert seen.status == 401
-        assert "This browser did not begin this sign-in" in whole(seen)
+        assert "This browser did not start this sign-in" in whole(seen)
     assert name_of(victim) == name
     assert provider.asked.count("/token") == asked
 
 
 @pytest.mark.parametrize("state", ["", "0" * 64, "twice", "%C3%A9"])
-def test_an_answer_with_another_state_is_refused_before_the_provider_is_asked(provided, provider, state):
+def test_a_response_with_another_state_is_refused_before_the_provider_is_asked(provided, provider, state):
     browser, asked = stranger(provided), provider.asked.count("/token")
     back = begin(browser)
     kept = re.search(r"state=([0-9a-f]+)", back)[1]
@@ -208,7 +208,7 @@ def test_a_sign_in_succeeds_once_even_where_the_provider_takes_a_code_twice(prov
 
     assert first.status == 303
     assert again.status == 401
-    assert "This sign-in has succeeded before" in whole(again)
+    assert "This sign-in was already completed" in whole(again)
 
 
 def test_a_sign_in_that_took_too_long_is_refused(provided, provider, monkeypatch):
@@ -239,7 +239,7 @@ def test_a_refusal_of_the_provider_is_told_and_ends_no_session(provided, provide
     seen = browser.get(begin(browser))
 
     assert seen.status == 401
-    assert "Octo did not sign you in; it answered access_denied" in whole(seen)
+    assert "Octo did not sign you in; it responded access_denied" in whole(seen)
     assert "alert(1)" not in seen.text
     assert browser.get("/projects").status == 200
 
@@ -248,7 +248,7 @@ def test_words_of_the_provider_that_are_no_code_are_not_shown(provided, provider
     provider.back = {"error": "<b>call 555</b>", "code": None}
     browser = stranger(provided)
 
-    assert "it answered an error" in whole(browser.get(begin(browser)))
+    assert "it responded an error" in whole(browser.get(begin(browser)))
 
 
 def test_a_forged_identity_token_signs_nobody_in(provided, provider):
@@ -257,7 +257,7 @@ def test_a_forged_identity_token_signs_nobody_in(provided, provider):
     browser, seen = sign_in(provided, provider, "forger")
 
     assert seen.status == 401
-    assert "The identity token is of another sign-in" in whole(seen)
+    assert "The identity token belongs to another sign-in" in whole(seen)
     assert browser.get("/projects").status == 303
 
 
@@ -269,7 +269,7 @@ def test_while_the_provider_fails_the_page_says_so_and_takes_tokens(provided, pr
     seen = browser.get(back)
 
     assert seen.status == 503
-    assert "Octo does not answer this server as it should" in whole(seen)
+    assert "Octo does not respond as expected" in whole(seen)
     assert 'name="token"' in seen.text
 
 

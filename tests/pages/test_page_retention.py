@@ -33,7 +33,7 @@ def test_an_audit_without_findings_shows_the_report_with_figures_and_says_so(sce
     said = f"The findings of {PROJECT}/audits/{aged} were deleted on"
     assert said in whole(shown)
     assert said in whole(report)
-    assert "so the report has their figures alone" in whole(report)
+    assert "so the report has only figures of them" in whole(report)
     assert f'src="{page}/report"' in shown.text
     assert "Judge it by a policy" not in whole(shown)
 
@@ -49,7 +49,7 @@ def test_an_audit_without_its_result_says_so_and_shows_no_report(scene, aged):
     assert f'src="{page}/report"' not in shown.text
     assert "Judge it by a policy" not in whole(shown)
     assert report.status == 400
-    assert "so it has no report. Audit again to have one" in whole(report)
+    assert "so it has no report. To get a result, audit again" in whole(report)
     assert [one.status for one in with_trends] == [200, 200]
 
 

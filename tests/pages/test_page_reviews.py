@@ -155,7 +155,7 @@ def test_without_a_link_there_is_nothing_to_look_at(scene: Scene):
     assert "Open the link that you were sent" in browser.get("/review").text
     browser.cookies[f"modicum_review_{scene.http_port}"] = "invented"
     seen = browser.get("/review")
-    assert (seen.status, "has no pictures to look at" in seen.text) == (401, True)
+    assert (seen.status, "has no review to answer" in seen.text) == (401, True)
     assert browser.send("/review", "/review/answer", picture="0" * 32, option="1").status == 401
 
 

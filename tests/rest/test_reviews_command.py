@@ -132,7 +132,7 @@ async def test_a_link_to_a_server_that_only_this_machine_reaches_is_said_to_be_o
 
     assert invited.stdout.startswith("http://127.0.0.1:")
     assert "reviewer 1: works once" in invited.stderr
-    assert "it opens on this machine alone" in " ".join(invited.stderr.split())
+    assert "the link opens only on this machine" in " ".join(invited.stderr.split())
 
 
 def test_where_the_pages_are_not_known_the_path_of_a_link_is_told(monkeypatch, capsys):
@@ -145,7 +145,7 @@ def test_where_the_pages_are_not_known_the_path_of_a_link_is_told(monkeypatch, c
 
     told = capsys.readouterr()
     assert told.out == "/review#secret\n"
-    assert "put the address of the pages before it" in " ".join(told.err.split())
+    assert "put the address of the pages in front of it" in " ".join(told.err.split())
 
 
 async def test_a_review_is_deleted_by_an_admin(run, monkeypatch):

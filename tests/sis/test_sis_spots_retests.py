@@ -94,7 +94,7 @@ def test_places_outside_the_objects_need_the_objects_and_images_their_prediction
     model = classifier_of(BrightCorner())
     rows = list(spot_tests(model, images, predicted, {}, objects=OBJECTS))
 
-    with pytest.raises(ParameterError, match="expected the objects of the images"):
+    with pytest.raises(ParameterError, match="`objects` is required"):
         list(spot_retests(model, images, rows, predicted))
     with pytest.raises(ParameterError, match="expected 32 predictions"):
         list(spot_retests(model, images, rows, predicted[1:], objects=OBJECTS))

@@ -131,7 +131,7 @@ async def test_a_deleted_review_takes_its_reviewers_and_answers_along(scene, rev
         assert await transaction.reviews.seat("mine") is None
 
 
-async def test_an_answer_that_meets_a_deletion_waits_for_it_and_is_none(scene, review, until_one_waits):
+async def test_an_answer_during_a_deletion_waits_for_it_and_is_not_stored(scene, review, until_one_waits):
     await invite(scene, review)
 
     async def answer() -> None:

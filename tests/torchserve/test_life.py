@@ -79,7 +79,7 @@ async def test_a_start_that_was_begun_is_given_up_by_a_stop(tmp_path):
         wait_ended(pid)
 
 
-def test_a_configured_java_that_is_none_is_named(tmp_path):
+def test_a_configured_java_that_does_not_exist_is_named(tmp_path):
     with pytest.raises(ModelServerDown, match="no-java"):
         java.find_java(tmp_path / "no-java")
 

@@ -100,7 +100,7 @@ MALFORMED = {
 
 
 @pytest.mark.parametrize("request_bytes", MALFORMED.values(), ids=MALFORMED)
-async def test_what_is_no_request_is_refused_as_all_else_is(served, request_bytes):
+async def test_a_malformed_http_request_gets_problem_json_like_other_errors(served, request_bytes):
     reader, writer = await opened(served, request_bytes)
 
     head, _, body = (await end_of(reader)).partition(b"\r\n\r\n")

@@ -109,7 +109,7 @@ async def test_a_sample_larger_than_the_data_set_is_refused_with_both_numbers(pl
         replace(audit_draft, specification=replace(audit_draft.specification, sample=count)) for count in (4, 3)
     )
 
-    with pytest.raises(FieldInvalid, match=r"expected at most the 3 items of .*, got 4") as caught:
+    with pytest.raises(FieldInvalid, match=r"expected 0 for all items, or at most 3, .*; got 4") as caught:
         await place.audit(more)
 
     assert caught.value.field == "audit.specification.sample"

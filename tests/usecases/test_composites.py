@@ -90,7 +90,7 @@ async def test_an_impossible_composite_is_refused_by_its_field(place, members, s
 async def test_members_with_different_classes_are_refused(place, members, changes):
     other = await place.register(weights=b"third", **changes)
 
-    with pytest.raises(FieldInvalid, match=r"members\[1\].*cannot be averaged"):
+    with pytest.raises(FieldInvalid, match=r"members\[1\].*because their outputs are averaged"):
         await registered(place, Ensemble((members[0], other.name)))
 
 

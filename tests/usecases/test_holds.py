@@ -16,8 +16,8 @@ from tests.usecases.usecases_stage import ADMIN, AUDITOR, PROJECT, Place, digest
 IMAGE = digest_of(b"image 1")
 REASON = "evidence of incident 12"
 SAID = (
-    "held as evidence: {held} by projects/default/holds/incident of ada \\(evidence of incident 12\\). If it is no "
-    "longer, an admin releases it with `modicum holds release`"
+    "held as evidence: {held} by projects/default/holds/incident of ada \\(evidence of incident 12\\). An admin "
+    "can release it with `modicum holds release`"
 )
 
 
@@ -115,7 +115,7 @@ async def test_an_equal_hold_is_returned_and_another_of_that_name_is_refused(pla
     made = await hold(name)
 
     assert await hold(name) == made
-    with pytest.raises(HoldExists, match="is another hold, on projects/default/datasets/photos"):
+    with pytest.raises(HoldExists, match="exists and holds projects/default/datasets/photos"):
         await hold(name, reason="another reason")
 
 

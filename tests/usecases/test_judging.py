@@ -194,14 +194,16 @@ async def test_a_version_without_an_audit_that_was_measured_alike_is_no_baseline
     other, findings = comparable("other", 180)
     candidate = await audited(*comparable("new", 140), seed=1)
 
-    with pytest.raises(FieldInvalid, match="there is none of these images; audit it so"):
+    with pytest.raises(FieldInvalid, match="no stored audit used these images; create such an audit"):
         await judged(place, candidate, BY_MODEL.replace("NAME", "net"))
     other["parameters"]["versions"] = {"torch": "other"}
     await audited(other, findings, seed=2)
     with pytest.raises(FieldInvalid, match="the newest of these images differs in versions"):
         await judged(place, candidate, BY_MODEL.replace("NAME", "net/1"))
     for unknown in ("gone", "net/9"):
-        with pytest.raises(FieldInvalid, match=r"policy\.baseline\.model: expected a version that is READY"):
+        with pytest.raises(
+            FieldInvalid, match=r"policy\.baseline\.model: expected MODEL or MODEL/NUMBER, naming a READY version"
+        ):
             await judged(place, candidate, BY_MODEL.replace("NAME", unknown))
     with pytest.raises(FieldInvalid, match=r"policy\.baseline\.model: expected a model of projects/default"):
         await judged(place, candidate, BY_MODEL.replace("NAME", "projects/elsewhere/models/net"))
@@ -246,7 +248,7 @@ async def test_a_policy_that_compares_needs_the_name_of_a_baseline_in_the_same_p
         ("version: 1\nrules: {accuracy: {max: x}}\n", "gate.yaml:2:25"),
         ("version: 1\n  rules: [", "gate.yaml:2:8"),
         ("version: 1\nversion: 1\n", "gate.yaml:2:1: the key 'version' comes twice"),
-        ("[" * 60_000, "gate.yaml: expected a few levels"),
+        ("[" * 60_000, "gate.yaml: lists and mappings are nested too deeply"),
         ('version: 1\nrules: {"a\\0": error}', "gate.yaml:2:9: expected text without control characters"),
     ],
     ids=["rule", "type", "yaml", "twice", "deep", "control character"],

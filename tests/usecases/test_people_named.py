@@ -46,8 +46,8 @@ def test_a_verified_address_is_a_name_in_small_letters(email, name):
 @pytest.mark.parametrize(
     ("email", "words"),
     [
-        ("", "no verified e-mail address of you"),
-        ("ada", "cannot be a name here: expected 1 to 127 characters .*, with an @"),
+        ("", "no verified e-mail address for you"),
+        ("ada", "cannot be used as a name here; expected 1 to 127 characters .*, with an @"),
         ("\u212adena@example.org", "characters"),  # the sign of kelvin, which becomes a k in small letters
         ("ada@ex\u00e4mple.org", "characters"),
         ("o'hara@example.org", "characters"),

@@ -195,7 +195,9 @@ async def test_an_input_of_more_values_than_memory_is_planned_for_is_refused(pla
 
 
 async def test_two_classes_of_one_name_are_refused(place):
-    with pytest.raises(FieldInvalid, match="classes 1 and 3 are both called 'dog'; rename one of them") as caught:
+    with pytest.raises(
+        FieldInvalid, match="classes 1 and 3 are both called 'dog'; class names must be unique"
+    ) as caught:
         await place.register(class_labels=("cat", "dog", "owl", "dog"))
 
     assert caught.value.field == "model_version.class_labels[3]"
@@ -328,13 +330,13 @@ async def test_a_manifest_deleted_while_it_is_read_makes_no_data_set(place, monk
 @pytest.mark.parametrize(
     ("architecture", "configuration", "says"),
     [
-        ("transformers:vit", "", "config.json without names of classes, got nothing"),
+        ("transformers:vit", "", "the configuration is missing"),
         ("transformers:vit", '{"auto_map": {"AutoModel": "a.B"}}', "would load Python code"),
         ("transformers:vit", '{"hidden_size": 1e9}', "hidden_size: expected a number of at most"),
         ("transformers:vit", f'{{"hidden_size": {10**400}}}', "hidden_size: expected a number of at most"),
         ("timm:vit_tiny_patch16_224", '{"checkpoint_path": "w.pth"}', "would load a file"),
         ("timm:vit_tiny_patch16_224", "{", "not valid JSON"),
-        ("torchvision:resnet18", '{"depth": 3}', "expected none for torchvision:NAME"),
+        ("torchvision:resnet18", '{"depth": 3}', "torchvision:NAME takes no configuration"),
     ],
 )
 async def test_a_configuration_that_is_not_plain_is_refused_at_the_door(place, architecture, configuration, says):

@@ -147,14 +147,14 @@ async def test_findings_go_with_their_file_and_the_report_has_figures_and_says_s
     assert "rows" not in document
     [sentence] = document["deleted"]
     assert sentence.startswith(f"The findings of {audited} were deleted on {day}, as the retention of {PROJECT} says, ")
-    assert sentence.endswith(", so the report has their figures alone.")
+    assert sentence.endswith(", so the report has only figures of them.")
     assert stored_digest(document) == stored_digest(await read_document(place.artifact_store, audit.result_digest))
 
 
 async def test_without_findings_an_audit_is_no_baseline_is_not_judged_and_not_reused(place, audited, audit_draft, keep):
     await keep(Retention(findings_days=DAYS))
     await collected(place)
-    said = f"The findings of {audited} were deleted on .*, as the retention of {PROJECT} says. Audit again to have some"
+    said = f"The findings of {audited} were deleted on .*, as the retention of {PROJECT} says. To get findings, audit"
 
     with pytest.raises(RetentionPassed, match=said):
         await place.judging.judge(AUDITOR, audited, AskedPolicy(POLICY), CreateOptions())

@@ -158,7 +158,7 @@ def test_pixel_subsets_need_a_search_for_the_predicted_class():
     check_draft(given(searches=(other, SEARCH), controls=(PIXELS,)), PROJECT)
 
     with pytest.raises(
-        FieldInvalid, match=r"controls\[0\]\.control: pixel_subsets runs beside a search for the predicted class"
+        FieldInvalid, match=r"controls\[0\]\.control: pixel_subsets needs a search for the predicted class"
     ):
         check_draft(given(searches=(other,), controls=(PIXELS,)), PROJECT)
 
@@ -369,7 +369,7 @@ def test_a_search_for_a_random_other_class_is_served_but_not_at_matched_temperat
     check_draft(given(searches=(SEARCH, other)), PROJECT)
 
     with pytest.raises(
-        FieldInvalid, match=r"searches\[2\]\.matched: only a search for the predicted class can be matched"
+        FieldInvalid, match=r"searches\[2\]\.matched: a search for a random other class cannot be matched"
     ):
         check_draft(given(searches=(SEARCH, other, replace(other, matched=True))), PROJECT)
 

@@ -50,7 +50,7 @@ def test_an_early_end_by_limits_that_no_result_has_is_refused(stopping, message)
 def test_matched_searches_do_not_end_early():
     searches = (SEARCH, replace(SEARCH, matched=True))
 
-    with pytest.raises(FieldInvalid, match="no `stopping` beside matched searches"):
+    with pytest.raises(FieldInvalid, match="`stopping` cannot be combined with matched searches"):
         check_draft(asked(Stopping(), searches=searches), PROJECT)
 
 

@@ -134,7 +134,7 @@ async def test_a_swap_that_waited_for_too_long_says_to_swap_again(scene: Scene):
 
     assert swap.state is SwapState.FAILED
     assert swap.failure.detail.startswith("the disk is full. The work waited for ")
-    assert swap.failure.detail.endswith("once that is mended, swap the spot again")
+    assert swap.failure.detail.endswith("Fix the cause, then swap the spot again")
 
 
 async def test_a_swap_comes_before_older_work_of_its_project(scene: Scene):

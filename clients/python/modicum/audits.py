@@ -214,7 +214,7 @@ def _plans(
     plans = tuple(control_plan(control) for control in controls or ())
     if pixel_subsets is None:
         if method is not None:
-            raise InvalidArgument("pixel_subsets_method: expected pixel_subsets too, which is its budget; got None")
+            raise InvalidArgument("pixel_subsets_method: needs pixel_subsets, the budget of that search; got None")
         return plans
     chosen = search_method(method) if method is not None else None
     return (*plans, control_plan(ControlPlan(Control.PIXEL_SUBSETS, 0, pixel_subsets, chosen)))

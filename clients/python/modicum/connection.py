@@ -191,7 +191,7 @@ class Connection:
                 return reply, attempt
 
     async def _reply(self, sent: "grpc.aio.UnaryUnaryCall[Request, Response]") -> Response:
-        """The reply to a call, of which is kept where it says that the pages are."""
+        """Return the reply to a call, and remember the address of the pages that it names."""
         reply = await sent
         self.replied = True
         self.pages_address = self.pages_address or pages_in(await sent.trailing_metadata())

@@ -19,7 +19,7 @@ POLL_SECONDS = (0.1, 2.0)
 
 
 class ErasureState(StrEnum):
-    """How far an erasure is. RUNNING goes on by itself, whatever stops meanwhile."""
+    """How far an erasure is. A RUNNING one continues by itself, also after a restart of the server."""
 
     RUNNING = "RUNNING"
     DONE = "DONE"

@@ -92,7 +92,7 @@ class ClassTargetedFinding:
 
 @dataclass(frozen=True, slots=True)
 class FillRobustFinding:
-    """What suffices whatever other image stands elsewhere: with at least nine in ten of the donors that verified.
+    """Pixels that suffice with other images as the fill: with at least nine in ten of the verifying donors.
 
     `size` is that of the canvas with `budget_exhausted`. Without a subset it is 0, and `reason` says why. `subset` is
     None then, and in results of servers up to 0.1.0.

@@ -184,7 +184,7 @@ class AsyncReviews:
         Raises:
             InvalidArgument: the review has no such reviewer.
             NotFound: the review does not exist.
-            FailedPrecondition: it has as many reviewers as it can have.
+            FailedPrecondition: it has the most reviewers that it can have.
         """
         request = review_service_pb2.InviteReviewerRequest(
             name=self._review_name(review if isinstance(review, str) else review.name),

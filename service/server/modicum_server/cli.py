@@ -166,8 +166,8 @@ def worker(
 def migrate() -> None:
     """Migrate the database in MODICUM_DATABASE_URL to the schema of this release.
 
-    With MODICUM_OWNER_DATABASE_URL it does so as that role, and gives the role in MODICUM_DATABASE_URL what serving
-    takes: it owns no tables then, and cannot change the trail (audit log).
+    With MODICUM_OWNER_DATABASE_URL it migrates as that role, and gives the role in MODICUM_DATABASE_URL the rights to
+    serve. That role then owns no tables, and cannot change the trail (audit log).
     """
     from modicum_server.store.migrate import migrate as apply
     from modicum_server.store.service_role import ServiceRoleUnfit

@@ -73,7 +73,7 @@ class FieldInvalid(InvalidArgument):
 
 
 class PolicyInvalid(FieldInvalid):
-    """The policy is not valid, or needs what the result cannot have."""
+    """The policy is not valid, or needs something that the result cannot have."""
 
 
 class PageTokenInvalid(InvalidArgument):
@@ -125,7 +125,7 @@ class NotFound(ModicumError):
 
 
 class ProjectNotFound(NotFound):
-    """There is no project with this name in which the caller has a role."""
+    """This project does not exist, or the caller has no role in it."""
 
 
 class ModelNotFound(NotFound):
@@ -221,7 +221,7 @@ class LabelUnknown(FailedPrecondition):
 
 
 class CanvasUnfit(FailedPrecondition):
-    """A model version cannot take images of the canvas."""
+    """A model version does not accept images of the size of this canvas."""
 
 
 class GradientMissing(FailedPrecondition):
@@ -265,7 +265,7 @@ class TokenInvalid(Unauthenticated):
 
 
 class SessionMissing(Unauthenticated):
-    """This page needs a sign-in: there was none, or it has ended."""
+    """This page needs a sign-in, or the earlier sign-in has ended."""
 
 
 class SignInLinkUsed(Unauthenticated):
@@ -281,7 +281,7 @@ class RoleInsufficient(PermissionDenied):
 
 
 class FormForeign(PermissionDenied):
-    """The form is not one of this session: open the page again, and send it from there."""
+    """The form belongs to another session. Open the page again, and send the form from there."""
 
 
 class HostUnknown(PermissionDenied):
@@ -305,15 +305,15 @@ class DiskFull(ResourceExhausted):
 
 
 class TooManyCalls(ResourceExhausted):
-    """This server is handling as many calls as it can. Try again in a moment."""
+    """This server has reached its limit of calls at once. Try again in a moment."""
 
 
 class TooManyWatchers(ResourceExhausted):
-    """This server has as many open watches as it allows. Call GetAudit instead, or wait."""
+    """This server has reached its limit of open watches. Call GetAudit instead, or wait."""
 
 
 class ShareExceeded(ResourceExhausted):
-    """The caller uses as much of this server at once as one principal or project may. Try again in a moment."""
+    """The principal or the project has reached its share of this server. Try again in a moment."""
 
 
 class Aborted(ModicumError):
@@ -337,7 +337,7 @@ class OffsetInvalid(OutOfRange):
 
 
 class DataLoss(ModicumError):
-    """The bytes are not those that were announced."""
+    """The bytes differ from what the upload announced."""
 
 
 class DigestMismatch(DataLoss):
@@ -345,7 +345,7 @@ class DigestMismatch(DataLoss):
 
 
 class ArtifactCorrupt(ModicumError):
-    """Stored bytes are not those of their digest. The server's operator must put the right ones back."""
+    """A stored file is damaged: its bytes do not match its SHA-256. The operator must put the right bytes back."""
 
     @classmethod
     def of(cls, digest: str, found_digest: str) -> Self:

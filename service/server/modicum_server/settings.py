@@ -41,14 +41,17 @@ class Settings(BaseSettings):
     )
     http_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
-        description="further names under which browsers may open the pages, separated by commas; loopback names and "
-        "MODICUM_HOST always may",
+        description=(
+            "further host names for the pages, separated by commas; loopback names and MODICUM_HOST always work"
+        ),
     )
     pages_url: str = Field(
         "",
         pattern=r"^(https?://[!-~]{1,500})?$",
-        description="address at which browsers open the pages, such as https://modicum.example.org; commands print "
-        "links to it. A server on loopback knows its own; any other says none by default",
+        description=(
+            "address at which browsers open the pages, such as https://modicum.example.org; commands print links to "
+            "it. By default a server on loopback uses its own address, and any other server none"
+        ),
     )
     worker_metrics_host: str = Field(
         "127.0.0.1",
@@ -58,13 +61,17 @@ class Settings(BaseSettings):
     metrics_models: int = Field(
         200,
         ge=0,
-        description="how many model versions the API's /metrics shows, the last audited first; the others are counted",
+        description=(
+            "how many model versions the API's /metrics shows, the last audited first; the rest is only counted"
+        ),
     )
-    metrics_seconds: float = Field(15.0, gt=0, description="seconds between two looks of /metrics for newer audits")
+    metrics_seconds: float = Field(15.0, gt=0, description="seconds after which /metrics looks for newer audits again")
     metrics_names: bool = Field(
         False,
-        description="show names of projects, models and audits to callers of /metrics without a token: of the API on "
-        "loopback, of a worker everywhere; `up` sets it",
+        description=(
+            "show names of projects, models and audits to callers of /metrics without a token (at the API on loopback "
+            "only, at a worker always); `up` sets this"
+        ),
     )
     tls_cert: Path | None = Field(
         None, description="certificate chain (PEM) of the gRPC and HTTP ports; read anew when the file changes"
@@ -72,8 +79,10 @@ class Settings(BaseSettings):
     tls_key: Path | None = Field(None, description="private key (PEM) of the certificate")
     tls_client_ca: Path | None = Field(
         None,
-        description="certificates (PEM) of the authorities of clients: both ports then take only callers with a "
-        "certificate that one of these signed, besides their token",
+        description=(
+            "certificates (PEM) of the authorities that sign client certificates; if set, both ports require such a "
+            "certificate, in addition to the token"
+        ),
     )
     trusted_issuers: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
@@ -82,8 +91,10 @@ class Settings(BaseSettings):
     )
     allow_private_issuers: bool = Field(
         False,
-        description="ask trusted issuers, and the one of MODICUM_SIGN_IN_ISSUER, at addresses that are not public too, "
-        "and on loopback by http",
+        description=(
+            "contact trusted issuers, and MODICUM_SIGN_IN_ISSUER, also at addresses that are not public, and by http "
+            "on loopback"
+        ),
     )
     sign_in_issuer: str = Field(
         "",
@@ -91,23 +102,27 @@ class Settings(BaseSettings):
         "MODICUM_SIGN_IN_CLIENT_ID and MODICUM_PAGES_URL, too",
     )
     sign_in_name: str = Field(
-        "", max_length=40, description="what people call that provider; by default the host of its address"
+        "", max_length=40, description="name of that provider on the sign-in page; by default the host of its address"
     )
     sign_in_client_id: str = Field(
         "", pattern="^[!-~]{0,256}$", description="the id under which the provider knows this server"
     )
     sign_in_client_secret_file: Path | None = Field(
         None,
-        description="file with the secret of that client, read anew for each sign-in; without it, the client is a "
-        "public one and proves itself by PKCE alone",
+        description=(
+            "file with the secret of that client, read again for each sign-in; without a file, the client is public "
+            "and uses PKCE alone"
+        ),
     )
     sign_in_scopes: Annotated[tuple[str, ...], NoDecode] = Field(
-        ("openid", "email"), description="what the provider is asked for, separated by spaces; openid must be in it"
+        ("openid", "email"), description="scopes to request from the provider, separated by spaces; openid is required"
     )
     sign_in_claim: NamedBy = Field(
         NamedBy.SUBJECT,
-        description="what names a person here: sub, the provider's id of the person, as oidc- and a digest of issuer "
-        "and id; or email, an address that the provider says it has verified",
+        description=(
+            "claim that names a person here: sub (oidc- and a digest of the issuer and the person's id there), or "
+            "email (an address that the provider has verified)"
+        ),
     )
     allow_executables: bool = Field(False, description="accept torch.export programs and TorchScript, which are code")
     device: str = Field("auto", description="device of the worker: auto, cpu or cuda")
@@ -121,8 +136,10 @@ class Settings(BaseSettings):
     kept_artifacts_bytes: int = Field(
         10 * 1024 * MEBIBYTE,
         ge=0,
-        description="bytes of weights, images, boxes and masks that a worker keeps on its disk, beside its slots, so "
-        "that it asks a remote artifact store once for what several shards need; 0 keeps none",
+        description=(
+            "bytes of weights, images, boxes and masks that a worker caches on its disk, so that it fetches what "
+            "several shards need only once from a remote artifact store; 0 caches nothing"
+        ),
     )
     run_folder: Path | None = Field(None, description="folder of the slots; by default a private temporary folder")
     java: Path | None = Field(
@@ -140,7 +157,9 @@ class Settings(BaseSettings):
     away_seconds: float = Field(
         3600.0,
         ge=0,
-        description="seconds that an audit waits for an artifact store that is away or full before it fails",
+        description=(
+            "seconds that an audit waits for an artifact store that is unreachable or full, before the audit fails"
+        ),
     )
     max_upload_bytes: int = Field(4096 * MEBIBYTE, gt=0, description="largest artifact, in bytes")
     max_dataset_items: int = Field(100_000, gt=0, description="largest number of items in a data set")

@@ -45,7 +45,7 @@ def read_bundle(data: bytes) -> Bundle:
     """Read a bundle.
 
     Raises:
-        Unverified: it is none.
+        Unverified: the bytes are not a bundle.
     """
     document = _json(data)
     try:
@@ -62,10 +62,10 @@ def read_bundle(data: bytes) -> Bundle:
 
 
 def read_own_bundle(data: bytes) -> Bundle:
-    """Read a bundle that `write_bundle` wrote, to the byte: what nobody signed in it must not differ either.
+    """Read a bundle that must equal, byte for byte, what `write_bundle` writes: unsigned parts must not differ either.
 
     Raises:
-        Unverified: it is none.
+        Unverified: the bytes are not such a bundle.
     """
     bundle = read_bundle(data)
     try:

@@ -24,13 +24,11 @@ app = typer.Typer(
 @command(app, "list")
 def list_artifacts(
     *,
-    digest: Annotated[
-        str, option(OUTPUT, "--digest", "DIGEST", "List only the one with this SHA-256, or those that begin so.")
-    ] = "",
-    most: Annotated[int, option(OUTPUT, "--most", "N", "How many to list, at most.", min=1)] = MOST_LISTED,
+    digest: Annotated[str, option(OUTPUT, "--digest", "DIGEST", "List only artifacts whose SHA-256 begins so.")] = "",
+    most: Annotated[int, option(OUTPUT, "--most", "N", "List at most so many.", min=1)] = MOST_LISTED,
     as_json: options.Json = False,
 ) -> None:
-    """List artifacts by digest, each with its size, its time, and at most 10 names of what refers to it."""
+    """List artifacts by digest, each with its size, its time, and up to 10 resources that refer to it."""
     with Client() as client:
         found = list(islice(client.artifacts.list(digest), most + 1))
     artifacts = found[:most]
@@ -60,7 +58,7 @@ def download_artifact(
     *,
     output: Annotated[Path, option(OUTPUT, "--output", "FILE", "Write the bytes to this file.", short="-o")],
 ) -> None:
-    """Write an artifact to a file: of a result, `findings.digest` names the findings that `judge --findings` takes."""
+    """Write an artifact to a file. A result names the findings for `judge --findings` in `findings.digest`."""
     check_place(output)
     with Client() as client, refusing_writes(output):
         client.artifacts.download(digest, output)

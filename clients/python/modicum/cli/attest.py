@@ -58,7 +58,13 @@ def attest(
     *,
     signing: SigningOptions,
     output: Annotated[
-        Path, option(OUTPUT, "--output", "FILE", "Write the signed test result to FILE.sigstore.json, whatever it is.")
+        Path,
+        option(
+            OUTPUT,
+            "--output",
+            "FILE",
+            ("Write the signed test result to FILE.sigstore.json, whether it is PASS or not."),
+        ),
     ],
     summary: Annotated[
         Path | None,
@@ -66,14 +72,14 @@ def attest(
             OUTPUT,
             "--summary",
             "FILE",
-            "Of a PASS, also write the signed summary for deployment to this file. Of any other verdict there is none: "
-            "the file is removed if it exists.",
+            "On PASS, also write the signed summary for deployment to this file. For any other verdict no summary is "
+            "written, and an existing file is removed.",
         ),
     ] = None,
 ) -> None:
     """Sign a verdict together with the digest of the weights: an in-toto statement in a Sigstore bundle.
 
-    Exit codes: 0 signed, whatever the verdict; 2 wrong usage, 3 not completed, 130 interrupted.
+    Exit codes: 0 signed, for any verdict; 2 wrong usage, 3 not completed, 130 interrupted.
     """
     require_extra(KEYLESS if signing.keyless else ATTEST, "attestations")
     from modicum.attestation import statement  # noqa: PLC0415  # of the extra `attest`
@@ -119,4 +125,4 @@ def _without_summary(path: Path) -> str:
         path.unlink(missing_ok=True)
     except OSError as error:
         raise OutputNotWritten(f"output {path}: could not be removed: {error.strerror}") from error
-    return f"no summary: the verdict is no PASS that required something{f'; removed {path}' if existed else ''}"
+    return f"no summary, because the verdict is not a PASS of required rules{f'; removed {path}' if existed else ''}"

@@ -46,7 +46,7 @@ def list_audits(
 ) -> None:
     """List the audits, newest first, with outcome and headline.
 
-    Where a server of an earlier release wrote results, the newest 50 of them are fetched, but none with --json.
+    For results of earlier releases, the newest 50 are fetched; with --json, none.
     """
     with Client() as client:
         listed = list(client.audits.list(f"state = {state}" if state else ""))
@@ -146,10 +146,10 @@ def watch(
 def stop(
     name: Name,
     *,
-    why: Annotated[str, option(RUN, "--why", "TEXT", "Why, for the result.")] = "",
+    why: Annotated[str, option(RUN, "--why", "TEXT", "The reason, which the result shows.")] = "",
     without_scores: Annotated[
         bool,
-        option(RUN, "--without-scores", FLAG, "Also leave out the spot test and other scores that are not done."),
+        option(RUN, "--without-scores", FLAG, "Also leave out the spot test and other scores that are not finished."),
     ] = False,
     as_json: options.Json = False,
 ) -> None:
@@ -219,7 +219,7 @@ def export_subsets(
             SUBSETS,
             "--subsets",
             "KIND",
-            f"Which subsets: {', '.join(SubsetKind)}. The last two are those of the controls.",
+            f"Which subsets: {', '.join(SubsetKind)}. The last two come from controls.",
         ),
     ] = SubsetKind.SEARCH,
     as_json: options.Json = False,

@@ -44,7 +44,8 @@ def update(
             POLICY,
             "--reason",
             "TEXT",
-            "Why this result becomes the baseline. Needed for a first one, or where the two cannot be compared.",
+            "Why this result becomes the baseline. Needed for the first baseline, or if the old and the new one "
+            "cannot be compared.",
         ),
     ] = "",
     findings: Findings = None,
@@ -68,7 +69,7 @@ def update(
     if refused is not None and refused.outcome is Outcome.PASS:
         raise InvalidArgument(f"{file}: {refused.text}")
     if refused is not None:
-        print_error(f"{file} stays as it is: {refused.text}")
+        print_error(f"{file} was not changed: {refused.text}")
         raise typer.Exit(VIOLATED if refused.outcome is Outcome.FAIL else INCONCLUSIVE)
     written = baseline_document(baseline_side(document), reason=reason)
     write_file(file, json.dumps(written, indent=1, sort_keys=True).encode() + b"\n")

@@ -68,7 +68,7 @@ class Budget:
     @property
     def unmeasured(self) -> str:
         """The same, where there is no result."""
-        return f"{self.spent}; nothing was measured to the end"
+        return f"{self.spent}; no measurement was finished"
 
     @property
     def why(self) -> str:
@@ -167,5 +167,5 @@ def budget_of(text: str | None) -> Budget:
     if found is None or not float(found[1]):
         raise InvalidArgument(f"--budget: expected a time above 0 such as 90s, 10m or 1h, got {text!r}")
     if not hasattr(signal, "setitimer"):
-        raise InvalidArgument("--budget: this system has no timer for it; leave it out")
+        raise InvalidArgument("--budget: this system has no timer for a budget; leave --budget out")
     return Budget(text.strip(), float(found[1]) * _UNIT_SECONDS[found[2]])

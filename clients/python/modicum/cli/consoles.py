@@ -68,7 +68,7 @@ def printing() -> Iterator[None]:
     except BrokenPipeError:
         discard(sys.stdout)
     except OutputNotWritten as error:
-        print_error(f"{error}; the exit code holds all the same")
+        print_error(f"{error}; the exit code is still valid")
 
 
 def flush_results() -> None:
@@ -83,7 +83,7 @@ def flush_results() -> None:
 
 @contextmanager
 def _written() -> Iterator[None]:
-    """Write to stdout; a full disk is an error of modicum, a reader that left is none yet."""
+    """Write to stdout. A full disk becomes an error of modicum; a reader that left raises BrokenPipeError as it is."""
     try:
         yield
     except BrokenPipeError:

@@ -44,7 +44,7 @@ class Counterfactuals:
             more = len(self.unpaired) - MOST_NAMED
             parts.append(f"none for {named}" + (f" and {more} more" if more > 0 else ""))
         if self.unused:
-            parts.append(f"{self.unused} of its images have the name of no image to audit and are left out")
+            parts.append(f"{self.unused} of its images match no audited image by name and are left out")
         return "; ".join(parts)
 
 
@@ -61,8 +61,8 @@ def checked_counterfactuals(photos: Path, images: Sequence[Image], *, names: Pat
     paired = [found[item] for item in originals if item in found]
     if not paired:
         raise InvalidArgument(
-            f"--counterfactual: expected images with the names of those to audit, such as {printable(images[0].item)}. "
-            f"{printable(str(photos))} has none; its first is {printable(next(iter(found)))}. A name has the folder "
+            f"--counterfactual: no image of {printable(str(photos))} has the name of an image to audit, such as "
+            f"{printable(images[0].item)}; its first is {printable(next(iter(found)))}. A name includes the folder "
             "and the suffix of the file"
         )
     for image in paired:

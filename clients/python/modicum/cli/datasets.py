@@ -68,9 +68,7 @@ def show(
     )
     if dataset.images_delete_time is not None:
         day = f"{dataset.images_delete_time:%Y-%m-%d}"
-        print_text(
-            stdout(), f"the retention of the project deleted its images on {day}; no audit of it begins any more"
-        )
+        print_text(stdout(), f"the retention of the project deleted its images on {day}; it can no longer be audited")
     if shown:
         columns = (Column("item", prose=True), Column("label", prose=True), Column("image"))
         rows = [(printable(item.item), printable(item.label), item.image_digest[:12]) for item in shown]

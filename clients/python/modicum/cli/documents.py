@@ -86,8 +86,8 @@ def refuse_edited(document: Mapping[str, Any], source: str) -> None:
         differs = first_difference(document)
     if differs:
         raise InvalidSource(
-            f"{source}: the result does not say what its findings say: {differs}; it was edited, or is damaged: judge "
-            "the result as it was written"
+            f"{source}: the result and its findings disagree: {differs}; one of them was edited or is damaged; judge "
+            "the files as they were written"
         )
 
 

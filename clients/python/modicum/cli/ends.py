@@ -34,7 +34,7 @@ def watched_to_its_end(audit: Audit, shown: View, budget: Budget) -> None:
         with budget.bounding_searches():
             watched(audit, shown)
     except TimeToStop:
-        shown.say(f"the budget of {budget.text} is nearly spent: searches that have begun are finished")
+        shown.say(f"the budget of {budget.text} is nearly spent; only searches that have begun are finished")
         _watched_without_more_images(audit, shown, budget)
 
 
@@ -44,6 +44,6 @@ def _watched_without_more_images(audit: Audit, shown: View, budget: Budget) -> N
             audit.stop(budget.why)
             watched(audit, shown)
     except TimeToCut:
-        shown.say(f"the budget of {budget.text} is nearly spent: scores that are not done are left out")
+        shown.say(f"the budget of {budget.text} is nearly spent; unfinished scores are left out")
         audit.stop(budget.why, without_scores=True)
         watched(audit, shown)

@@ -110,7 +110,7 @@ def check(
         raise InvalidArgument(f"--member: expected {FEWEST_MEMBERS} or more, got {len(member)}; repeat the option")
     outputs = checked_outputs(output.output or ())
     if ood_labels and ood is None:
-        raise InvalidArgument("--ood-labels: expected --ood beside it; add --ood FOLDER")
+        raise InvalidArgument("--ood-labels: needs --ood; add --ood FOLDER")
     images = checked_images(photos, photo_labels, label_names, sample=run.sample)
     outside = None if ood is None else checked_images(ood, ood_labels, label_names, sample=0)
     request = search_request(

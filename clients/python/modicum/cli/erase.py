@@ -24,17 +24,25 @@ app = typer.Typer(cls=Group, no_args_is_help=True, help="List and show erasures 
 def erase(
     *,
     image: Annotated[str, option(IMAGES, "--image", "DIGEST", "SHA-256 of the picture.")] = "",
-    dataset: Annotated[str, option(IMAGES, "--dataset", "NAME", "A data set that holds it, with --item.")] = "",
-    item: Annotated[str, option(IMAGES, "--item", "NAME", "Name of its item there.")] = "",
+    dataset: Annotated[
+        str, option(IMAGES, "--dataset", "NAME", ("A data set that holds the picture; needs --item."))
+    ] = "",
+    item: Annotated[str, option(IMAGES, "--item", "NAME", "Name of the picture's item in that data set.")] = "",
     no_wait: Annotated[
-        bool, option(RUN, "--no-wait", FLAG, "Return at once. It goes on; `modicum erasures show` has the receipt.")
+        bool,
+        option(
+            RUN,
+            "--no-wait",
+            FLAG,
+            ("Return at once; the erasure continues. `modicum erasures show` prints its receipt."),
+        ),
     ] = False,
     as_json: options.Json = False,
 ) -> None:
-    """Erase a picture from the project, and print the receipt. It cannot be undone. Needs the role admin.
+    """Erase a picture from the project, and print the receipt. This cannot be undone. Needs the role admin.
 
-    Its findings, masks, pictures in verdicts, blind reviews that show it and its file go. Results of audits are made
-    anew from their other pictures. Backups, and what somebody downloaded, are not reached.
+    This deletes its file, its findings and masks, its pictures in verdicts, and the blind reviews that show it. Results
+    of audits are computed again from their other pictures. Backups and downloaded copies stay.
 
     Exit codes: 0 done, or accepted with --no-wait; 2 wrong usage, 3 not completed, 130 interrupted.
     """

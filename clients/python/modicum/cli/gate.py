@@ -48,7 +48,7 @@ def gate(
             options.OUTPUT,
             "--result",
             "FILE",
-            "Also write the audit's result, as `modicum audit --output` does: FILE.json or FILE.html. Repeatable.",
+            "Also write the audit's result to FILE.json or FILE.html, as `modicum audit --output` does. Repeatable.",
         ),
     ] = None,
     budget: options.Budget = None,

@@ -44,16 +44,18 @@ def list_holds(*, as_json: options.Json = False) -> None:
 def add(
     hold: HoldId,
     *,
-    reason: Annotated[str, option(RUN, "--reason", "TEXT", "Why. Whoever is refused reads it.")],
+    reason: Annotated[
+        str, option(RUN, "--reason", "TEXT", ("The reason. Callers whose request the hold refuses see it."))
+    ],
     audit: Annotated[str, option(RUN, "--audit", "NAME", "The audit to hold, with its result.")] = "",
     dataset: Annotated[str, option(RUN, "--dataset", "NAME", "The data set to hold.")] = "",
     version: Annotated[str, option(RUN, "--version", "MODEL/NUMBER", "The version to hold.")] = "",
     verdict: Annotated[str, option(RUN, "--verdict", "NAME", "The verdict to hold.")] = "",
     as_json: options.Json = False,
 ) -> None:
-    """Hold an audit, a data set, a version or a verdict: it is not deleted until it is released.
+    """Hold an audit, a data set, a version or a verdict. What is held cannot be deleted until the hold is released.
 
-    No picture of a held audit or data set is erased, nor of the audits of a held verdict.
+    Pictures of a held audit or data set, and of the audits behind a held verdict, cannot be erased.
     """
     if sum(map(bool, (audit, dataset, version, verdict))) != 1:
         raise InvalidArgument("expected one of --audit, --dataset, --version and --verdict")
@@ -67,7 +69,7 @@ def add(
 
 @command(app)
 def release(hold: HoldId, *, as_json: options.Json = False) -> None:
-    """Release what a hold holds."""
+    """Release a hold."""
     with Client() as client:
         client.holds.release(hold)
     if as_json:

@@ -22,7 +22,10 @@ def judge(
         str,
         typer.Argument(
             metavar="RESULT",
-            help="A result document in a FILE.json, or the name of an audit on the server; with --save, that name.",
+            help=(
+                "A result document in a FILE.json, or the name of an audit on the server. --save needs the name of an "
+                "audit."
+            ),
         ),
     ],
     *,

@@ -40,7 +40,7 @@ def refuse_unknown_labels(images: Sequence[Image], names: Sequence[str], class_c
         )
     others = len({one.label for one in unfit}) - 1
     more = f"; {others} more {'label is' if others == 1 else 'labels are'} unknown, too" if others else ""
-    raise DataRefused(f"{begin} the model has no such class: {_expected(label, names, count)}{more}", reason=REASON)
+    raise DataRefused(f"{begin} the model has no such class; {_expected(label, names, count)}{more}", reason=REASON)
 
 
 def _is_index(label: str, count: int | None, classes: Counter[str]) -> bool:

@@ -36,7 +36,7 @@ def list_members(*, as_json: options.Json = False) -> None:
 
 @command(app)
 def add(name: Name, role: RoleName, *, as_json: options.Json = False) -> None:
-    """Give somebody a role in the project. A member with another role is refused: `set-role` changes it."""
+    """Give somebody a role in the project. Refuses a member who has another role; use `set-role` to change it."""
     with Client() as client:
         _show(client.members.add(name, role), as_json=as_json)
 
@@ -50,7 +50,7 @@ def set_role(name: Name, role: RoleName, *, as_json: options.Json = False) -> No
 
 @command(app)
 def remove(name: Name, *, as_json: options.Json = False) -> None:
-    """Remove a member, with its tokens for this project alone."""
+    """Remove a member, and revoke its tokens for this project."""
     with Client() as client:
         client.members.remove(name)
     if as_json:

@@ -133,7 +133,7 @@ class ModelOptions:
             "--model",
             "FOLDER",
             "A folder that save_pretrained (transformers) or save_for_hf (timm) wrote, or hf://ORG/NAME@COMMIT, which "
-            "is fetched from a hub. It stands for --weights, --architecture, --input and --labels.",
+            "is fetched from a hub. It replaces --weights, --architecture, --input and --labels.",
         ),
     ] = None
     weights: Annotated[
@@ -172,7 +172,7 @@ class ModelOptions:
             MODEL,
             "--torchscript",
             "FILE",
-            "A TorchScript program instead of weights. Only servers that take --exported take it.",
+            "A TorchScript program instead of weights. Needs a server that also accepts --exported.",
         ),
     ] = None
     input_name: Annotated[
@@ -250,7 +250,7 @@ class SearchOptions:
         ),
     ] = 0
     fill: Annotated[Fill, option(SEARCH, "--fill", "FILL", f"What replaces a masked pixel. {FILLS}.")] = Fill.MEAN
-    seed: Annotated[int, option(SEARCH, "--seed", "N", "Seed of everything that is drawn at random.")] = 0
+    seed: Annotated[int, option(SEARCH, "--seed", "N", "Seed of all random draws.")] = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -378,7 +378,7 @@ class RunOptions:
     ] = 0
     device: Annotated[str, option(RUN, "--device", "DEVICE", "Where models run: auto, cpu or cuda.")] = "auto"
     no_reuse: Annotated[
-        bool, option(RUN, "--no-reuse", FLAG, "Run the audit even if the result of an identical one is stored.")
+        bool, option(RUN, "--no-reuse", FLAG, "Run the audit even if the result of an identical audit is stored.")
     ] = False
 
 

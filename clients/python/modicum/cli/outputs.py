@@ -81,7 +81,7 @@ def refuse_overwriting(written: Iterable[Path], read: Iterable[Path | None] = ()
         if place in inputs:
             raise InvalidArgument(f"output {path}: this command reads that file; give the output another name")
         if place in outputs and not (path.exists() and not path.is_file()):
-            raise InvalidArgument(f"output {path}: two outputs have that name; give each a file of its own")
+            raise InvalidArgument(f"output {path}: two outputs have this name; give each its own file")
         outputs.add(place)
 
 
@@ -95,9 +95,7 @@ def check_place(path: Path) -> None:
     if not folder.is_dir():
         raise InvalidArgument(f"output {path}: its folder does not exist; create {folder} first")
     if path.is_dir() or (path.exists() and not os.access(path, os.W_OK)):
-        raise InvalidArgument(
-            f"output {path}: expected a file that can be written; this is a folder or a read-only file"
-        )
+        raise InvalidArgument(f"output {path}: this is a folder or a read-only file; name a file that can be written")
     if path.is_file() or not path.exists():
         _try_folder(path, folder)
 

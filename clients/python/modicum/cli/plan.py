@@ -27,7 +27,7 @@ Document = Mapping[str, Any]
 TIMED_PASSES = 3
 """What is timed when a version is registered: a forward pass, and a backward pass that counts as two."""
 SECONDS = 60
-UNTIMED = "minutes are unknown: name an audit of the server as RESULT, or give --model or --passes-per-second"
+UNTIMED = "the time is unknown; name an audit of the server as RESULT, or give --model or --passes-per-second"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def plan(
     ] = 10,
     model: Annotated[
         str,
-        option(RUN, "--model", "VERSION", "Take the time of a pass from a registered version: MODEL or MODEL/VERSION."),
+        option(RUN, "--model", "VERSION", "Use the time of a pass of this registered version: MODEL or MODEL/VERSION."),
     ] = "",
     passes_per_second: Annotated[
         float,
@@ -85,7 +85,7 @@ def plan(
             RUN,
             "--passes-per-second",
             "N",
-            "Take this rate. 0: take that of the audit RESULT, if it ran on the server.",
+            "Use this rate. With 0, the rate of the audit RESULT, if it ran on the server.",
             min=0,
         ),
     ] = 0.0,
@@ -154,7 +154,7 @@ def _costed(made: Plan, policy: Policy, rate: Rate | None) -> Costed:
             f"the spot test takes {spot.taken:,.0f} passes on {spot.images:,} images, and fewer an image on more"
         )
     if rate is not None:
-        assumptions.append(f"one worker makes {rate.passes:,.0f} passes a second: {rate.known_by}")
+        assumptions.append(f"one worker makes {rate.passes:,.0f} passes a second ({rate.known_by})")
     assumptions.append(f"at the first number half of such audits settle a rule, at {SURER} times as many four in five")
     return Costed(made, passes, spot, rate, tuple(assumptions))
 
@@ -204,7 +204,7 @@ def _state(need: Need) -> str:
 def _overall(costed: Costed, deciding: Sequence[Need]) -> str:
     unknown = [one.rule.id for one in deciding if one.images is None]
     if not deciding:
-        return "no rule of level error, so nothing is required"
+        return "the policy has no rule of level error, so nothing is required"
     if unknown:
         return f"it is not known how many images {', '.join(unknown)} {'needs' if len(unknown) == 1 else 'need'}"
     if all(one.enough for one in deciding):

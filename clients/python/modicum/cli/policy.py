@@ -42,7 +42,7 @@ def init(file: PolicyFile = DEFAULT_FILE) -> None:
         with file.open("x", encoding="utf-8") as output:
             output.write(text)
     except FileExistsError:
-        raise InvalidArgument(f"{file}: expected a new file, but it exists; remove it or name another") from None
+        raise InvalidArgument(f"{file}: the file exists; remove it or name another") from None
     except OSError as error:
         raise OutputNotWritten(f"{file}: could not be written: {error.strerror}") from error
     print_text(stdout(), f"wrote {file}; `modicum policy explain {file}` says what it does")
@@ -52,8 +52,8 @@ def init(file: PolicyFile = DEFAULT_FILE) -> None:
 def check(file: PolicyFile = DEFAULT_FILE, *, as_json: options.Json = False) -> None:
     """Check a policy. Prints each problem with its line and column; exit code 2 if there is one.
 
-    It also warns of what fails or is inconclusive whatever the model is, now or soon: a waiver that has expired or will
-    within 14 days, and a baseline file that is missing or damaged.
+    It also warns of problems that no model can pass: a waiver that has expired or expires within 14 days, and a
+    baseline file that is missing or damaged.
     """
     policy = policy_from(file)
     warnings = list(_warnings(policy))

@@ -23,8 +23,8 @@ Promote = Annotated[
         MODEL,
         "--promote",
         "ALIAS",
-        "In MLflow only: on PASS, let ALIAS point to the audited version, unless alias or version changed since the "
-        "model was fetched.",
+        "On PASS, let ALIAS in MLflow point to the audited version, unless the alias or the version has changed since "
+        "the model was fetched.",
     ),
 ]
 
@@ -44,7 +44,7 @@ def candidate_of(subject: SubjectOptions, *, promote: str | None = None) -> Iter
         return
     given = [name for name in ("model", "weights", "exported", "torchscript") if getattr(subject.model, name)]
     if given:
-        raise InvalidArgument(f"{uri} and --{given[0]}: expected one model; remove one of them")
+        raise InvalidArgument(f"{uri} and --{given[0]} both name a model; remove one of them")
     with tempfile.TemporaryDirectory(prefix="modicum-") as folder:
         yield fetched(registry_of(uri), uri, Path(folder), alias=promote)
 
@@ -68,7 +68,7 @@ def settle(candidate: Candidate, verdict: Verdict) -> None:
     if candidate.alias is None:
         return
     if verdict.outcome is not Outcome.PASS:
-        print_error(f"alias {candidate.alias} stays where it was, because the verdict is {verdict.outcome}")
+        print_error(f"alias {candidate.alias} was not moved, because the verdict is {verdict.outcome}")
         return
     candidate.promote()
     print_error(f"alias {candidate.alias} points to version {candidate.version.version}")

@@ -25,7 +25,7 @@ def render(
 ) -> None:
     """Convert a verdict file to other formats and print it, without judging again.
 
-    Exit codes: 0 written, whatever the verdict; 2 wrong usage or no verdict, 3 not completed, 130 interrupted.
+    Exit codes: 0 written, for any verdict; 2 wrong usage or not a verdict, 3 not completed, 130 interrupted.
     """
     outputs = verdict_outputs(output or (), read=[verdict])
     document = read_verdict(verdict)

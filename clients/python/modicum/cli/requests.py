@@ -193,11 +193,10 @@ def _pixel_subsets(options: ControlOptions) -> int | None:
     if passes is not None:
         check_range("--pixel-subsets", passes, INT64_MAX, least=FEWEST_CONTROL_PASSES[Control.PIXEL_SUBSETS])
     elif method is not None:
-        raise InvalidArgument("--pixel-subsets-method: expected --pixel-subsets PASSES too, which runs the control")
+        raise InvalidArgument("--pixel-subsets-method: needs --pixel-subsets PASSES, which runs the control")
     if method is SearchMethod.BACKSELECT:
         raise InvalidArgument(
-            "--pixel-subsets-method: expected mask_optimization or batched_gradient, got backselect, which would take "
-            "hours"
+            "--pixel-subsets-method: expected mask_optimization or batched_gradient; backselect would take hours"
         )
     return passes
 

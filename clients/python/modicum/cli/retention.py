@@ -26,7 +26,7 @@ FOR_EVER = "keep"
 
 @command(app)
 def show(*, as_json: options.Json = False) -> None:
-    """Show for how long the project keeps what audits leave behind."""
+    """Show for how long the project keeps findings, reports and images after an audit."""
     with Client() as client:
         _print(client.retention.get(), as_json=as_json)
 
@@ -38,16 +38,16 @@ def set_retention(
         str, option(RUN, "--findings", "DAYS", "How long to keep findings after an audit: 90d, or `keep`.")
     ] = "",
     reports: Annotated[
-        str, option(RUN, "--reports", "DAYS", "How long to keep results, which reports are made of: 90d, or `keep`.")
+        str, option(RUN, "--reports", "DAYS", "How long to keep results and their reports: 90d, or `keep`.")
     ] = "",
     images: Annotated[
         str, option(RUN, "--images", "DAYS", "How long to keep images after their last audit: 90d, or `keep`.")
     ] = "",
     as_json: options.Json = False,
 ) -> None:
-    """Set for how long the project keeps what audits leave behind. What is not named stays as it is.
+    """Set for how long the project keeps findings, reports and images after an audit. Unnamed kinds stay as they are.
 
-    `modicum-server collect`, which the operator runs, deletes what is older. What is held stays.
+    The operator's `modicum-server collect` deletes what is older, except what a hold protects.
     """
     given = {"findings": findings, "reports": reports, "images": images}
     days = {f"{what}_days": _days(f"--{what}", text) for what, text in given.items() if text}

@@ -50,9 +50,9 @@ def create(
             "Show subsets of at most this share of the pixels. Default: the audit's alpha.",
         ),
     ] = 0.0,
-    seed: Annotated[int, option(RUN, "--seed", "N", "Equal seeds show equal pictures.")] = 0,
+    seed: Annotated[int, option(RUN, "--seed", "N", "The same seed shows the same pictures.")] = 0,
     validate_only: Annotated[
-        bool, option(RUN, "--validate-only", FLAG, "Create nothing: only say what would be shown.")
+        bool, option(RUN, "--validate-only", FLAG, "Create nothing; only print what would be shown.")
     ] = False,
     as_json: options.Json = False,
 ) -> None:
@@ -108,15 +108,15 @@ def list_reviews(audit: Audit, *, as_json: options.Json = False) -> None:
 def invite(
     review: ReviewName,
     *,
-    name: Annotated[str, option(RUN, "--name", "TEXT", "Name of the reviewer, for lists alone.")] = "",
+    name: Annotated[str, option(RUN, "--name", "TEXT", "Name of the reviewer. Only lists show it.")] = "",
     again: Annotated[
         int | None,
         option(
             RUN,
             "--again",
             "N",
-            "Give the reviewer of this number, as `modicum reviews show` has it, another link in place of one that was "
-            "lost. It goes on where it was.",
+            "Replace the lost link of the reviewer with this number (see `modicum reviews show`). The new link "
+            "continues where the old one stopped.",
         ),
     ] = None,
     as_json: options.Json = False,
@@ -167,9 +167,9 @@ def delete(review: ReviewName, *, as_json: options.Json = False) -> None:
 def _lacking(link: str) -> str:
     """What a link needs before somebody else can open it."""
     if not link:
-        return "; put the address of the pages before it"
+        return "; put the address of the pages in front of it"
     if is_loopback(urlsplit(link).hostname or ""):
-        return "; it opens on this machine alone, because the server listens here only"
+        return "; the link opens only on this machine, because the server listens only here"
     return ""
 
 

@@ -21,8 +21,8 @@ def refuse_unsaved(policy: Policy) -> None:
     """
     if policy.baseline is not None and policy.baseline.kind is BaselineKind.FILE:
         raise InvalidArgument(
-            f"--save: {policy.file} compares with a file, which the server does not have; name an audit or a model "
-            "under `baseline`, or leave out --save"
+            f"--save: {policy.file} compares with a baseline file, which the server does not have; name an audit or a "
+            "model under `baseline`, or leave out --save"
         )
 
 

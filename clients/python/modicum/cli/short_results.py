@@ -27,7 +27,7 @@ MOST_NAMED = 3
 """Classes with a spot that the first line names, and images without a result that are named."""
 NO_SPOTS = "; small spots were not tested"
 NO_CLASS = "; no class was tested by itself"
-NO_OUTCOME = "no outcome: neither the spot test, the test of edge and background nor a counterfactual set says anything"
+NO_OUTCOME = "no outcome: the spot test, the test of edge and background and a counterfactual set all decided nothing"
 
 
 def report_command(audit: str) -> str:

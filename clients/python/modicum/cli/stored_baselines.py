@@ -103,10 +103,10 @@ def _stored_of_version(client: "Client", source: BaselineSource, document: Docum
             if not apart:
                 return report_of(audit)
             differs = differs or apart
-    why = f"the newest of these images differs in {differs}" if differs else "there is none of these images"
+    why = f"the newest of these images differs in {differs}" if differs else "no stored audit used these images"
     raise PolicyError(
-        f"the baseline: expected a stored audit of {source.name} alone that was measured as the result was; {why}; "
-        "run `modicum gate`, which audits it beside the new model"
+        f"the baseline: expected a stored audit of {source.name} alone with the settings of the result; {why}; run "
+        "`modicum gate`, which audits it beside the new model"
     )
 
 

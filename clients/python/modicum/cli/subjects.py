@@ -27,7 +27,9 @@ class SubjectOptions:
 
     places: Places
     model: ModelOptions
-    name: Annotated[str | None, option(MODEL, "--name", "NAME", "Name of the model. Default: its file's name.")] = None
+    name: Annotated[
+        str | None, option(MODEL, "--name", "NAME", ("Name of the model. Default: the name of its file."))
+    ] = None
     images: ImageOptions
     counterfactual: Counterfactuals = None
 

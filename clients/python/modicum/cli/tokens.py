@@ -26,7 +26,7 @@ TokenId = Annotated[str, typer.Argument(metavar="ID", help="Id of the token.")]
 
 @command(app, "list")
 def list_tokens(*, as_json: options.Json = False) -> None:
-    """List the tokens that are good in the project, with those that have expired."""
+    """List the tokens that are valid in the project, and those that have expired."""
     with Client() as client:
         tokens = list(client.tokens.list())
     if as_json:
@@ -50,13 +50,15 @@ def list_tokens(*, as_json: options.Json = False) -> None:
 
 @command(app)
 def create(
-    member: Annotated[str, typer.Argument(metavar="MEMBER", help="Who will use it: a member of the project.")],
+    member: Annotated[str, typer.Argument(metavar="MEMBER", help="The member of the project who will use the token.")],
     *,
     name: Annotated[str, option(RUN, "--name", "TEXT", "What the token is for.")] = "",
-    expires: Annotated[str, option(RUN, "--expires", "TIME", "How long it is good: 12h or 30d, at most 366d.")] = "90d",
+    expires: Annotated[
+        str, option(RUN, "--expires", "TIME", ("How long the token is valid: 12h or 30d, at most 366d."))
+    ] = "90d",
     as_json: options.Json = False,
 ) -> None:
-    """Make a token of a member, good in this project alone, and print its secret. It cannot be shown again."""
+    """Make a token for a member, valid only in this project, and print its secret. It cannot be shown again."""
     lifetime = duration("--expires", expires)
     with Client() as client:
         _show(client.tokens.create(member, display_name=name, lifetime=lifetime), as_json=as_json)
@@ -66,10 +68,10 @@ def create(
 def rotate(
     token: TokenId,
     *,
-    overlap: Annotated[str, option(RUN, "--overlap", "TIME", "How long the old one stays good, such as 1h.")] = "0m",
+    overlap: Annotated[str, option(RUN, "--overlap", "TIME", "How long the old token stays valid, such as 1h.")] = "0m",
     as_json: options.Json = False,
 ) -> None:
-    """Print the secret of a new token with the member, name and lifetime of this one, which then ends."""
+    """Replace a token by one with the same member, name and lifetime, and print its secret. The old token then ends."""
     time = duration("--overlap", overlap)
     with Client() as client:
         _show(client.tokens.rotate(token, overlap=time), as_json=as_json)

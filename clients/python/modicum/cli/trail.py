@@ -32,7 +32,7 @@ def list_entries(
             'List only some: principal, verb, resource, outcome; for example "principal = ci AND outcome = REFUSED".',
         ),
     ] = "",
-    last: Annotated[int, option(OUTPUT, "--last", "N", "How many entries to list, at most.", min=1)] = 50,
+    last: Annotated[int, option(OUTPUT, "--last", "N", "List at most so many entries.", min=1)] = 50,
     as_json: options.Json = False,
 ) -> None:
     """List the last entries, the newest first."""
@@ -51,7 +51,14 @@ def list_entries(
 def export(
     *,
     after: Annotated[
-        int, option(OUTPUT, "--after", "N", "Only entries behind this sequence, the last of an earlier export.", min=0)
+        int,
+        option(
+            OUTPUT,
+            "--after",
+            "N",
+            ("Only entries after this sequence number, the last one of an earlier export."),
+            min=0,
+        ),
     ] = 0,
 ) -> None:
     """Print sealed entries as JSON lines, the oldest first, each with its hash. An entry is sealed within seconds."""

@@ -53,22 +53,24 @@ def list_rules(*, as_json: options.Json = False) -> None:
 def add(
     rule: RuleId,
     *,
-    issuer: Annotated[str, option(RUN, "--issuer", "URL", "Who signs the identity tokens, as the operator allows.")],
+    issuer: Annotated[
+        str, option(RUN, "--issuer", "URL", ("Issuer of the identity tokens; the operator lists the allowed ones."))
+    ],
     claim: Annotated[
         list[str],
         option(
             RUN,
             "--claim",
             "NAME=VALUE",
-            "What the identity token must say, as a whole; repeat for several. One is an id that stays, such as "
-            "repository_id (GitHub) or project_id (GitLab).",
+            "A claim that the identity token must have, with its whole value. Repeat for several. One must be an id "
+            "that never changes, such as repository_id (GitHub) or project_id (GitLab).",
         ),
     ],
     role: Annotated[str, option(RUN, "--role", "ROLE", "viewer or auditor.")] = "auditor",
     audience: Annotated[
-        str, option(RUN, "--audience", "TEXT", "Whom the identity token must be for. Default: MODICUM_ADDRESS.")
+        str, option(RUN, "--audience", "TEXT", "Audience of the identity token. Default: MODICUM_ADDRESS.")
     ] = "",
-    lifetime: Annotated[str, option(RUN, "--lifetime", "TIME", "How long a job's token is good, 1m to 120m.")] = "30m",
+    lifetime: Annotated[str, option(RUN, "--lifetime", "TIME", "How long a job's token is valid, 1m to 120m.")] = "30m",
     as_json: options.Json = False,
 ) -> None:
     """Trust the jobs whose identity token has all of these claims."""

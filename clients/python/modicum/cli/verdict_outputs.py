@@ -43,14 +43,14 @@ class VerdictOptions:
     """By which policy to judge, and where the verdict goes."""
 
     policy: Annotated[
-        Path, option(POLICY, "--policy", "FILE", "The policy; `modicum policy init` writes one to begin with.")
+        Path, option(POLICY, "--policy", "FILE", "The policy; `modicum policy init` writes a first one.")
     ] = DEFAULT_POLICY
     exit_zero: Annotated[
-        bool, option(POLICY, "--exit-zero", FLAG, "Exit with 0 whatever the verdict; errors keep their codes.")
+        bool, option(POLICY, "--exit-zero", FLAG, "Exit with 0 for every verdict; errors keep their codes.")
     ] = False
     save: Annotated[
         bool,
-        option(OUTPUT, "--save", FLAG, "The server also judges the audit, and stores that verdict."),
+        option(OUTPUT, "--save", FLAG, "Let the server judge the audit, too, and store its verdict."),
     ] = False
     output: VerdictOutputs = None
     as_json: options.Json = False

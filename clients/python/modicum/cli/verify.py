@@ -34,18 +34,21 @@ DAYS = re.compile(r"(\d{1,5})d")
 class SignerOptions:
     """Who must have signed."""
 
-    key: Annotated[
-        Path | None, option(SIGNATURE, "--key", "FILE", "The public key of who signed, ECDSA P-256 in PEM.")
-    ] = None
+    key: Annotated[Path | None, option(SIGNATURE, "--key", "FILE", "The signer's public key, ECDSA P-256 in PEM.")] = (
+        None
+    )
     identity: Annotated[
         str | None,
         option(
-            SIGNATURE, "--identity", "NAME", "Who signed without a key: an e-mail address, or a workflow's address."
+            SIGNATURE,
+            "--identity",
+            "NAME",
+            ("The signer without a key: an e-mail address, or the address of a workflow."),
         ),
     ] = None
-    issuer: Annotated[
-        str | None, option(SIGNATURE, "--issuer", "URL", "Who vouched for that identity, with --identity.")
-    ] = None
+    issuer: Annotated[str | None, option(SIGNATURE, "--issuer", "URL", "The issuer that vouched for --identity.")] = (
+        None
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +72,7 @@ class ComparedOptions:
             COMPARED,
             "--stored",
             FLAG,
-            "The server must still have the findings that were judged: no picture was erased from them since.",
+            "Require that the server still has the judged findings, and that no picture was erased from them since.",
         ),
     ] = False
     model_key: Annotated[
@@ -78,7 +81,8 @@ class ComparedOptions:
             COMPARED,
             "--model-key",
             "FILE",
-            "The public key of who signed `model.sig`. Without it that signature is not verified, as the output says.",
+            "The public key of the signer of `model.sig`. Without this key the signature is not verified, and the "
+            "output says so.",
         ),
     ] = None
 

@@ -81,7 +81,7 @@ def _measured_otherwise(document: Document, policy: Policy) -> str:
 
 
 def _device(document: Document) -> str:
-    return str(document.get("parameters", {}).get("device", "one that it does not tell")).partition(":")[0]
+    return str(document.get("parameters", {}).get("device", "one that it does not name")).partition(":")[0]
 
 
 def _searched_otherwise(search: Document, policy: Policy, number: int | None) -> str:

@@ -66,7 +66,7 @@ def impossible(audit: Audit) -> Iterator[tuple[tuple[str | int, ...], str]]:
     for key, owner in METHOD_OF_KEY.items():
         if key in audit and method != owner:
             way_out = "remove it or change the method"
-            yield (key,), f"audit.{key} is of the method {owner}, and the method is {method}; {way_out}"
+            yield (key,), f"audit.{key} belongs to the method {owner}, but the method is {method}; {way_out}"
     for at, text in enumerate(audit.get("controls", ())):
         for problem in _of_a_control(text, audit["controls"][:at]):
             yield ("controls", at), f"audit.controls.{at}: {problem}"
@@ -80,7 +80,7 @@ def impossible(audit: Audit) -> Iterator[tuple[tuple[str | int, ...], str]]:
 def _of_a_control(text: str, before: Sequence[str]) -> Iterator[str]:
     name, images, passes = asked_control(text)
     if name in {asked_control(one)[0] for one in before}:
-        yield f"{name} comes twice; remove one of them"
+        yield f"{name} occurs twice; remove one of them"
     if passes and name not in FEWEST_PASSES:
         yield f"{name} does not search and takes no passes, got {passes}; write {name} or {name}:IMAGES"
     if too_few := _too_few_passes(name, passes):
@@ -103,9 +103,9 @@ def _of_pixel_subsets(audit: Audit) -> Iterator[str]:
     if too_few := _too_few_passes(PIXEL_SUBSETS, audit[PIXEL_SUBSETS]):
         yield too_few
     if PIXEL_SUBSETS in {asked_control(one)[0] for one in audit.get("controls", ())}:
-        yield "pixel_subsets stands under controls, too; remove one of them"
+        yield "pixel_subsets is under controls, too; remove one of them"
     if usual_search(audit) is None:
-        yield "pixel_subsets runs beside a search for the predicted class, which the target lacks; add predicted"
+        yield "pixel_subsets needs a search for the predicted class; add predicted to the target"
 
 
 def unsearched(audit: Audit, rules: Sequence[Rule]) -> str:

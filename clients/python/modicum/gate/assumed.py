@@ -151,7 +151,7 @@ def assumed_document(policy: Policy, classes: int) -> dict[str, Any]:
 
 
 def _searches(policy: Policy) -> list[dict[str, Any]]:
-    """The searches that the policy asks for, with what they are where it says nothing."""
+    """Return the searches that the policy asks for, with default values for what it leaves out."""
     usual = {
         "threshold": 0.9,
         "fill": "mean",

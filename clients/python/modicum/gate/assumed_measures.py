@@ -17,7 +17,7 @@ from modicum.gate.intervals import order_ends
 from modicum.gate.policy import Kind, Rule
 from modicum.gate.version_pairs import RATIO
 
-Told = dict[str, Any]
+AssumedMeasure = dict[str, Any]
 SPREAD = 0.7
 """Standard deviation of the logarithms of ratios of sizes; the simulations of the gate have the same."""
 IMAGES = 1000
@@ -34,7 +34,7 @@ MEAN_WORDS = {"mean"}
 """Words in the ids of rules about shares, paired differences and means."""
 
 
-def assumed_measure(rule: Rule) -> Told | None:
+def assumed_measure(rule: Rule) -> AssumedMeasure | None:
     """Return the assumed measure of a rule; None where nothing is assumed."""
     words = set(rule.id.split("-"))
     if rule.known.kind is not Kind.MEASURE or (rule.max is None and rule.min is None and not rule.needs_baseline):
@@ -51,12 +51,12 @@ def assumed_measure(rule: Rule) -> Told | None:
     return _mean(_half_way(rule), rule.known.range) if words & MEAN_WORDS else None
 
 
-def assumed_share(value: float) -> Told:
+def assumed_share(value: float) -> AssumedMeasure:
     """Return a share."""
     return {"value": value, "unit": "share", "n": IMAGES, "parameters": {"successes": round(value * IMAGES)}}
 
 
-def assumed_difference(value: float, **parameters: float) -> Told:
+def assumed_difference(value: float, **parameters: float) -> AssumedMeasure:
     """Return a paired difference: beside the images that make its value, as many are gained as lost."""
     differing = (DIFFERING + abs(value)) * IMAGES
     return {
@@ -67,7 +67,7 @@ def assumed_difference(value: float, **parameters: float) -> Told:
     }
 
 
-def assumed_quantile(value: float, of: Range, quantile: float = 0.5) -> Told:
+def assumed_quantile(value: float, of: Range, quantile: float = 0.5) -> AssumedMeasure:
     """Return a quantile of numbers within a range, with the ends that their order gives."""
     (low, high), share = _ends(value, of), (np.arange(IMAGES) + 0.5) / IMAGES
     values = np.interp(share, [0, quantile, 1], [low, value, high])
@@ -85,7 +85,7 @@ def is_ratio(rule: Rule) -> bool:
     return rule.known.name == RATIO and bool(rule.known.part)
 
 
-def _ratio(low: float | None, high: float | None) -> Told:
+def _ratio(low: float | None, high: float | None) -> AssumedMeasure:
     """The geometric mean of its limits; beside one limit stands 1, or what is better by a factor of two."""
     if low is None:
         low = 1.0 if high is None or high > 1 else high / 2
@@ -101,7 +101,7 @@ def _ratio(low: float | None, high: float | None) -> Told:
     }
 
 
-def _mean(value: float, of: Range) -> Told:
+def _mean(value: float, of: Range) -> AssumedMeasure:
     low, high = _ends(value, of)
     evidence = {"deviation": (high - low) / math.sqrt(12), "skewness": 0.0}
     return {"value": value, "unit": "", "n": IMAGES, "parameters": {}, "evidence": evidence}
@@ -120,7 +120,7 @@ def _ends(value: float, of: Range) -> tuple[float, float]:
     return low or 0.0, min(MOST_TIMES * value, math.inf if high is None else high)
 
 
-def of_class(measure: Mapping[str, Any], classes: int) -> Told:
+def of_class(measure: Mapping[str, Any], classes: int) -> AssumedMeasure:
     """Return the same measure of one of so many classes. Its ends lie farther apart by the root of their number."""
     parameters = {name: number / classes for name, number in measure["parameters"].items()}
     found = {**measure, "n": measure["n"] / classes, "parameters": parameters}

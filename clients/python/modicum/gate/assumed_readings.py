@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from modicum.gate.assumed_measures import Told, assumed_difference, assumed_quantile, assumed_share
+from modicum.gate.assumed_measures import AssumedMeasure, assumed_difference, assumed_quantile, assumed_share
 from modicum.gate.class_rules import DROP, DROP_LIMIT, EXCESS, KEPT, LOSS
 from modicum.gate.fills import Fill
 from modicum.gate.policy import Kind, Rule
@@ -26,7 +26,7 @@ Part = str
 """A part of the result whose entries hold measures; empty for a search."""
 PARTS: Mapping[str, Part] = {"transfer": "transfer", "counterfactual": "counterfactuals"}
 """By control the part that holds its measures; those of all others are of a search."""
-Measures = Mapping[str, Told]
+Measures = Mapping[str, AssumedMeasure]
 Outcomes = Mapping[str, Measures]
 """The measures from which a control's rule comes to an outcome, by outcome."""
 

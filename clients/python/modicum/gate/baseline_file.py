@@ -126,8 +126,8 @@ def baseline_side(document: Document) -> Compared:
         )
     if erased := erased_in(document):
         raise PolicyError(
-            f"the baseline: {erased:,} pictures were erased from this result, so it is no baseline; audit again, and "
-            "compare with that"
+            f"the baseline: {erased:,} pictures were erased from this result, so it cannot be a baseline; audit "
+            "again, and use the new result"
         )
     versions = [model["model_version"] for model in document["models"]]
     if len(versions) != 1:
@@ -200,7 +200,8 @@ def _of_file(document: Document) -> Compared:
     whole = {name: value for name, value in document.items() if name != OF_THE_FILE}
     if side.digest != document["digest"] or document.get(OF_THE_FILE) not in {None, _digest_of(whole)}:
         raise PolicyError(
-            "the baseline was changed after it was written: its digest does not fit; run `modicum baseline update`"
+            "the baseline was changed after it was written, because its digest does not match; run `modicum baseline "
+            "update`"
         )
     return side
 

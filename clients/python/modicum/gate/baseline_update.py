@@ -35,12 +35,12 @@ def refusal(verdict: Verdict, *, reason: str, first: bool) -> Refusal | None:
     if first:
         return Refusal(
             Outcome.PASS,
-            "there is no baseline to compare the first one with; say with --reason TEXT why this result is a good one",
+            "there is no earlier baseline to compare with; say with --reason TEXT why this result is a good baseline",
         )
     return Refusal(
         Outcome.PASS,
-        f"it cannot be compared with the baseline that it replaces: {impossible[0]}; say with --reason TEXT why the "
-        "baseline is replaced all the same",
+        f"it cannot be compared with the baseline that it replaces: {impossible[0]}; say with --reason TEXT why it "
+        "replaces that baseline",
     )
 
 

@@ -31,7 +31,7 @@ LEAST_SIZES = 30
 ONE_SIDED = 0.05
 FOR_ACCURACY = ("canvas", "device", "dtype", "versions")
 AGAINST = "against the baseline"
-OTHER_CLASSES = "the baseline numbers its classes otherwise, so they cannot be compared one by one"
+OTHER_CLASSES = "the baseline numbers its classes differently, so classes cannot be compared one by one"
 CANNOT_TELL = (
     "{counted}: {told}, so the ratio does not tell what did it; divide the new version's logits by the temperature at "
     "which as many images are eligible as with the baseline, and audit that version"
@@ -39,7 +39,7 @@ CANNOT_TELL = (
 UNEQUAL = {
     Scale.SOFTER: "softer logits alone enlarge subsets",
     Scale.SHARPER: "sharper logits alone shrink subsets",
-    Scale.UNKNOWN: "whether the logits are softer or sharper is not known",
+    Scale.UNKNOWN: "it is not known whether the logits are softer or sharper",
 }
 
 
@@ -81,7 +81,7 @@ def baseline_checks(rule: Rule, beside: Comparison) -> Iterator[Check]:
         else _apart(beside.ours, mine, beside.baseline, theirs)
     )
     if apart:
-        yield _unjudged(whole, f"the baseline was measured otherwise: {apart} differs")
+        yield _unjudged(whole, f"the baseline was measured differently: {apart} differs")
         return
     pairs = _labelled(_pairs(mine, theirs)) if by_accuracy else _pairs(mine, theirs)
     if by_accuracy and any(mine.label != theirs.label for mine, theirs in pairs):
@@ -175,8 +175,8 @@ def _class_of(rule: Rule, both: tuple[ImageResult, ImageResult]) -> int | None:
 def measured_otherwise(document: Document, baseline: Document) -> str:
     """Return the first field in which two results of one version were measured otherwise; empty if in none.
 
-    Rows are not looked at. The searches are those for the predicted class that come first. A baseline from which
-    pictures were erased is none.
+    Rows are not looked at. The first search for the predicted class of each is compared. A baseline from which
+    pictures were erased always differs.
     """
     if erased_in(baseline):
         return "pictures that were erased from it"

@@ -50,7 +50,7 @@ def waived_words(waiver: Waiver) -> str:
 def expired_waivers(policy: Policy, today: date) -> tuple[str, ...]:
     """Return the waivers that have expired, in words; each is a violation."""
     return tuple(
-        f"{waiver.mark}: {_called(waiver)} expired on {waiver.expires}; mend the model, or renew it"
+        f"{waiver.mark}: {_called(waiver)} expired on {waiver.expires}; fix the model, or renew the waiver"
         for waiver in policy.waivers
         if waiver.expires < today
     )
@@ -61,8 +61,8 @@ def waivers_that_expire_soon(policy: Policy, today: date) -> Iterator[str]:
     for waiver in policy.waivers:
         if today <= waiver.expires <= today + SOON:
             yield (
-                f"{waiver.mark}: {_called(waiver)} expires on {waiver.expires}; from the next day on its failure "
-                "counts: mend the model, or renew it"
+                f"{waiver.mark}: {_called(waiver)} expires on {waiver.expires}; from the next day on the failure "
+                "counts; fix the model, or renew the waiver"
             )
 
 
@@ -127,7 +127,7 @@ def _why_not_waived(
         return f"the result has no version with the digest {waiver.model_digest}"
     if waiver.class_label and (unknown := _unknown_class(waiver.class_label, document, checks)):
         return unknown
-    return "what it is about does not fail"
+    return "the check that it excuses does not fail"
 
 
 def _unknown_class(label: str, document: Document, checks: Iterable[Check]) -> str:

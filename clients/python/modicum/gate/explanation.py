@@ -9,7 +9,8 @@ from modicum.gate.policy import Inconclusive, Kind, Level, Policy, Rule
 
 ONE_SIDED = "95%"
 CANNOT_TELL = (
-    "cannot tell the object from a cue: it fails where the object itself is a small spot, unless `accept` says so"
+    "cannot tell the object from a cue; it fails where the object itself is a small spot, unless `accept` lists the "
+    "place"
 )
 BY_CLASS = (
     "by class, max and min are about the images that are predicted as the class, and max_regression is about those "
@@ -18,7 +19,7 @@ BY_CLASS = (
 INCONCLUSIVE_WORDS = {
     Inconclusive.FAIL: "ends with exit code 4",
     Inconclusive.WARN: "ends with exit code 0 and a warning",
-    Inconclusive.ALLOW: "ends with exit code 0, and says so",
+    Inconclusive.ALLOW: "ends with exit code 0 and a note",
 }
 
 
@@ -85,7 +86,7 @@ def requirement(rule: Rule) -> str:
 
 
 def _rows(rule: Rule) -> str:
-    """The rows of the spot test that a rule judges. How many images they hold is asked of all classes alone."""
+    """Describe the rows of the spot test that a rule judges. Only a rule on all classes asks for a number of images."""
     if rule.classes == "pooled":
         return "the row of all classes together"
     if isinstance(rule.classes, tuple):

@@ -25,7 +25,7 @@ def json_document(data: bytes, source: str, *, called: str) -> dict[str, Any]:
         )
         _refuse_halves(data, document)
     except UnicodeEncodeError as error:
-        why = "it has text that is not Unicode: half of a surrogate pair"
+        why = "it has text that is not Unicode (half of a surrogate pair)"
         raise InvalidSource(f"{source}: expected {called} in JSON; {why}") from error
     except RecursionError as error:
         raise InvalidSource(f"{source}: expected {called} in JSON; it has too many levels of lists") from error
@@ -51,7 +51,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         keys = [key for key, _ in pairs]
-        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} stands twice in one object")
+        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} occurs twice in one object")
     return found
 
 
@@ -63,7 +63,7 @@ def _finite(text: str) -> float:
     number = float(text)
     if math.isinf(number):
         shown = text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}… ({len(text):,} characters)"
-        raise ValueError(f"{shown} is larger than any number that can be held")
+        raise ValueError(f"{shown} is too large a number")
     return number
 
 

@@ -40,7 +40,7 @@ from modicum.gate.verdict import KIND, Check, Outcome, RuleVerdict, Verdict, ove
 from modicum.gate.worst_spot import worst_spot
 
 Document = Mapping[str, Any]
-UNCOUNTED = "the result does not tell how many images the verdict is about; audit again"
+UNCOUNTED = "the result does not say how many images it covers; audit again"
 
 
 def judge(document: Document, policy: Policy, *, today: date, baseline: Document | None = None) -> Verdict:

@@ -22,7 +22,7 @@ COUNTERFACTUALS = "counterfactual_dataset"
 """Key of the specification; empty of an audit without a counterfactual set. Older results do not have it."""
 TELLS_SINCE = 5
 """Version of the result from which on it tells all that its audit could have had. Older ones are judged as before."""
-NOTHING = "the result has nothing for it"
+NOTHING = "the result has no figure for it"
 OF_SHORTCUT = frozenset({"shortcut", DROP, EXCESS})
 
 

@@ -26,7 +26,7 @@ def at_asked_level(document: Document, policy: Policy) -> Document:
     asked, has = policy.audit.get("level"), document["specification"]["statistics"].get("level")
     if asked in {None, has}:
         return document
-    only = f"the policy asks for level {asked}, and the result holds this at {has} alone"
+    only = f"the policy asks for level {asked}, but the result has this only at {has}"
     found: dict[str, Any] = _at_level(document, asked, only)
     statistics = {**document["specification"]["statistics"], "level": asked, UNDECIDED: only}
     return {**found, "specification": {**document["specification"], "statistics": statistics}}

@@ -67,7 +67,9 @@ def marked_yaml(text: str, file: str) -> Marked:
     try:
         return _read(text, file)
     except RecursionError as error:
-        raise PolicyError(f"{file}: expected a few levels of lists and mappings, got far more") from error
+        raise PolicyError(
+            f"{file}: lists and mappings are nested too deeply; a policy needs only a few levels"
+        ) from error
 
 
 def _read(text: str, file: str) -> Marked:
@@ -135,7 +137,7 @@ class _Reading:
             self._refuse_unprintable(key_node)
             if key in values:
                 raise PolicyError(
-                    f"{here}: the key {key!r} comes twice; it is already on line {self.keys[*path, key].line}: "
+                    f"{here}: the key {key!r} occurs twice; it is already on line {self.keys[*path, key].line}: "
                     "remove one"
                 )
             self.keys[*path, key] = here

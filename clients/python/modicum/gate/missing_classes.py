@@ -48,7 +48,7 @@ def checks_of_missing(
     """
     classes, told = classes_of(document, version), classes_of_the_images(document, version)
     if not told and _names_no_class(document, version):
-        unknown = "neither the version nor its images tell all classes"
+        unknown = "neither the version nor its images name all classes"
         yield Check(model_version=version, judgeable=False, reason=f"{unknown}; name the classes under `classes`")
         return
     missing = sorted((told or set(classes.names)).difference(has), key=int)

@@ -15,7 +15,9 @@ from modicum.gate.verdict import RuleVerdict
 from modicum.resource_names import short_version
 
 Document = Mapping[str, Any]
-SAME_VERSION = "the baseline is of the version that is judged, so what compares with it shows no change of the model"
+SAME_VERSION = (
+    "the baseline is a result of the judged version itself, so comparisons with it show no change of the model"
+)
 
 
 def notes(

@@ -27,9 +27,9 @@ STEP = 1.25
 """Numbers of images are tried in steps of this factor."""
 MOST_IMAGES = 10_000
 """Above this nothing is tried."""
-IN_WORDS = "it judges an outcome in words, of which no number of images is known"
+IN_WORDS = "it judges an outcome, so no number of images can be computed"
 COMPARES = "it compares with a baseline; name a RESULT with its rows, and a baseline that can be read"
-UNASSUMED = "without a result nothing is assumed of it; name a RESULT that has it"
+UNASSUMED = "without a result it cannot be estimated; name a RESULT that has it"
 MORE_PASSES = "it compares with a baseline, and the policy asks for more passes than the result was measured with"
 
 

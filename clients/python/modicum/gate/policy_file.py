@@ -34,7 +34,7 @@ LIMITS = ("max", "min", "max_regression", "min_ratio_to_baseline")
 #: By a limit against the baseline, the rule that may have it.
 WITH_BASELINE = {"max_regression": "accuracy", "min_ratio_to_baseline": "subset-fraction"}
 #: By a key of no rule, what was probably meant.
-INSTEAD = {"max_drop": "accuracy that is lost is the rule counterfactual-accuracy-loss with `max`"}
+INSTEAD = {"max_drop": "to limit lost accuracy, use the rule counterfactual-accuracy-loss with `max`"}
 #: By the kind of a rule, the limits that it may have, in words.
 EXPECTED = {
     Kind.MEASURE: "a limit: max, min or max_regression",
@@ -178,32 +178,35 @@ def _rule_problems(marked: Marked, name: str, given: Mapping[str, Any]) -> Itera
     if known.kind in {Kind.MEASURE, Kind.BASELINE} and "expect" in given:
         yield marked.mark((*path, "expect")), f"{name} has no outcome; expected {EXPECTED[known.kind]}"
     if known.is_spot and "expect" in given:
-        yield marked.mark((*path, "expect")), f"{name} has no expect: it passes where no small spot decides; remove it"
+        yield (
+            marked.mark((*path, "expect")),
+            (f"{name} takes no expect, because it passes where no small spot decides; remove it"),
+        )
     if not known.is_spot and "min_assessed" in given:
-        yield marked.mark((*path, "min_assessed")), f"{name} has no min_assessed; only spot has; remove it"
+        yield marked.mark((*path, "min_assessed")), f"{name} takes no min_assessed, which only spot has; remove it"
     if known.kind in {Kind.READING, Kind.VERDICT} and not known.is_spot and "classes" in given:
-        yield marked.mark((*path, "classes")), f"{name} is a {known.kind} and has no classes; remove it"
+        yield marked.mark((*path, "classes")), f"{name} is a {known.kind} and takes no classes; remove it"
     if given.get("level", "error") != "off" and not _is_complete(marked.value, known, given):
-        yield marked.mark(path), f"{name}: expected {EXPECTED[known.kind]}, got none, and the preset has none either"
+        yield marked.mark(path), f"{name}: expected {EXPECTED[known.kind]}, but neither the rule nor the preset has it"
 
 
 def _limit_problems(marked: Marked, known: KnownRule, limit: str) -> Iterator[Problem]:
     """What is wrong with a limit of a rule, if anything."""
     mark, of = marked.mark(("rules", known.id, limit)), WITH_BASELINE.get(limit)
     if known.is_spot:
-        yield mark, f"spot has no {limit}: it passes where no small spot decides; remove it"
+        yield mark, f"spot takes no {limit}, because it passes where no small spot decides; remove it"
     elif known.kind in {Kind.READING, Kind.VERDICT}:
-        yield mark, f"{known.id} is a {known.kind} and has no {limit}; use `expect` or remove it"
+        yield mark, f"{known.id} is a {known.kind} and takes no {limit}; use `expect` or remove it"
     elif of is not None and known.id != of:
-        yield mark, f"{limit} is of {of} alone; remove it from {known.id}"
+        yield mark, f"{limit} is only for {of}; remove it from {known.id}"
     elif of is None and known.kind is Kind.BASELINE:
-        yield mark, f"{known.id} is compared with the baseline alone and has no {limit}; use min_ratio_to_baseline"
+        yield mark, f"{known.id} is only compared with the baseline and takes no {limit}; use min_ratio_to_baseline"
     elif of is not None and "baseline" not in marked.value:
         yield mark, f"{limit} needs `baseline: {{file: FILE.json}}`; add it or remove the limit"
 
 
 def _is_complete(policy: Mapping[str, Any], known: KnownRule, given: Mapping[str, Any]) -> bool:
-    """Whether the rule says what passes; what it leaves out comes from the preset's rule of that id."""
+    """Return whether the rule, with what the preset's rule of this id adds, says what passes."""
     return known.is_spot or any(key in _merged(policy, known.id, given) for key in (*LIMITS, "expect"))
 
 

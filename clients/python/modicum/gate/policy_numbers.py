@@ -30,4 +30,4 @@ def _percent_hint(value: float, high: float | None) -> str:
 def crossed(given: Mapping[str, Any]) -> Iterator[str]:
     """Yield that the limits of a rule leave nothing between them."""
     if given.get("min", -math.inf) > given.get("max", math.inf):
-        yield f"expected min to be at most max, {given['max']}, got {given['min']}: nothing passes"
+        yield f"min {given['min']} is above max {given['max']}, so nothing could pass"

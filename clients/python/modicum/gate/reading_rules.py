@@ -15,7 +15,7 @@ from modicum.gate.intervals import Ends, difference_ends, share_ends_at
 from modicum.gate.tails import FEWEST_PAIRS, number_of
 
 Document = Mapping[str, Any]
-Told = Mapping[str, Ends | None]
+Intervals = Mapping[str, Ends | None]
 """Intervals by the names of measures. A measure without an interval has None. An end that is open is None."""
 
 HALF = 0.5
@@ -40,9 +40,9 @@ class ReadingRule:
         prefix: of the names of the control's measures.
     """
 
-    outcome: Callable[[Told], str]
+    outcome: Callable[[Intervals], str]
     outcomes: tuple[str, ...]
-    statements: Callable[[Told], int]
+    statements: Callable[[Intervals], int]
     prefix: str
 
     def is_about(self, measures: Iterable[str]) -> bool:
@@ -65,79 +65,79 @@ class AppliedRule:
     has_numbers: bool
 
 
-def _low(told: Told, name: str) -> float:
+def _low(intervals: Intervals, name: str) -> float:
     """The lower end of a measure; an open end counts as beyond every limit."""
-    return known(told.get(name))[0]
+    return known(intervals.get(name))[0]
 
 
-def _high(told: Told, name: str) -> float:
-    return known(told.get(name))[1]
+def _high(intervals: Intervals, name: str) -> float:
+    return known(intervals.get(name))[1]
 
 
-def _class_targeted(told: Told) -> str:
+def _class_targeted(intervals: Intervals) -> str:
     found, bare, ratio = (
         f"class_targeted_{name}" for name in ("found_share", "baseline_confident_share", "size_ratio_median")
     )
-    if _low(told, bare) > HALF:
+    if _low(intervals, bare) > HALF:
         return "ANY_CLASS"
-    if told.get(found) is None or told.get(ratio) is None:
+    if intervals.get(found) is None or intervals.get(ratio) is None:
         return INCONCLUSIVE
-    if _low(told, found) > HALF and _high(told, ratio) <= LARGER_RATIO:
+    if _low(intervals, found) > HALF and _high(intervals, ratio) <= LARGER_RATIO:
         return "ANY_CLASS"
-    if _high(told, found) < HALF or (_low(told, ratio) > LARGER_RATIO and _high(told, bare) < HALF):
+    if _high(intervals, found) < HALF or (_low(intervals, ratio) > LARGER_RATIO and _high(intervals, bare) < HALF):
         return "THIS_CLASS"
     return INCONCLUSIVE
 
 
-def _fill(told: Told) -> str:
-    tried = [name for name in told if name.startswith(SURVIVAL)]
-    if any(_high(told, name) < HALF for name in tried):
+def _fill(intervals: Intervals) -> str:
+    tried = [name for name in intervals if name.startswith(SURVIVAL)]
+    if any(_high(intervals, name) < HALF for name in tried):
         return "DEPENDS_ON_FILL"
-    return "SURVIVES" if tried and all(_low(told, name) > HALF for name in tried) else INCONCLUSIVE
+    return "SURVIVES" if tried and all(_low(intervals, name) > HALF for name in tried) else INCONCLUSIVE
 
 
-def _fill_robust(told: Told) -> str:
+def _fill_robust(intervals: Intervals) -> str:
     fraction, ratio = "fill_robust_fraction_median", "fill_robust_size_ratio_median"
-    if told.get(fraction) is None or told.get(ratio) is None:
+    if intervals.get(fraction) is None or intervals.get(ratio) is None:
         return INCONCLUSIVE
-    if _high(told, fraction) <= FEW_PIXELS:
+    if _high(intervals, fraction) <= FEW_PIXELS:
         return "FEW_PIXELS"
-    larger = _low(told, ratio) > LARGER_RATIO and _low(told, "fill_robust_found_share") > HALF
+    larger = _low(intervals, ratio) > LARGER_RATIO and _low(intervals, "fill_robust_found_share") > HALF
     return "THE_FILL" if larger else INCONCLUSIVE
 
 
-def _dilated(told: Told) -> str:
+def _dilated(intervals: Intervals) -> str:
     survived, kept = "dilated_sufficient_share", "dilated_class_kept_share"
-    if _low(told, survived) > HALF:
+    if _low(intervals, survived) > HALF:
         return "SURVIVES"
-    if _high(told, kept) < HALF:
+    if _high(intervals, kept) < HALF:
         return "DESTROYED"
-    return "WEAKENED" if _high(told, survived) < HALF < _low(told, kept) else INCONCLUSIVE
+    return "WEAKENED" if _high(intervals, survived) < HALF < _low(intervals, kept) else INCONCLUSIVE
 
 
-def _mask_only(told: Told) -> str:
-    if any(_low(told, name) > HALF for name in PAINTED):
+def _mask_only(intervals: Intervals) -> str:
+    if any(_low(intervals, name) > HALF for name in PAINTED):
         return "SHAPE"
-    return "NOT_THE_SHAPE" if all(_high(told, name) < HALF for name in PAINTED) else INCONCLUSIVE
+    return "NOT_THE_SHAPE" if all(_high(intervals, name) < HALF for name in PAINTED) else INCONCLUSIVE
 
 
-def _random(told: Told) -> str:
-    if _low(told, "random_sufficient_share") > HALF:
+def _random(intervals: Intervals) -> str:
+    if _low(intervals, "random_sufficient_share") > HALF:
         return "ANY_PIXELS"
-    return "THESE_PIXELS" if _high(told, "random_sufficient_share") < HALF else INCONCLUSIVE
+    return "THESE_PIXELS" if _high(intervals, "random_sufficient_share") < HALF else INCONCLUSIVE
 
 
-def _pixel_subsets(told: Told) -> str:
+def _pixel_subsets(intervals: Intervals) -> str:
     kept = "pixel_subsets_class_kept_share"
-    if _low(told, "pixel_subsets_random_class_kept_share") > HALF:
+    if _low(intervals, "pixel_subsets_random_class_kept_share") > HALF:
         return "ANY_PIXELS"
-    if _low(told, kept) > HALF and _low(told, "pixel_subsets_class_kept_gain") > 0:
+    if _low(intervals, kept) > HALF and _low(intervals, "pixel_subsets_class_kept_gain") > 0:
         return "FEW_PIXELS"
-    return "MORE_PIXELS" if _high(told, kept) < HALF else INCONCLUSIVE
+    return "MORE_PIXELS" if _high(intervals, kept) < HALF else INCONCLUSIVE
 
 
-def _tried_fills(told: Told) -> int:
-    return sum(name.startswith(SURVIVAL) for name in told)
+def _tried_fills(intervals: Intervals) -> int:
+    return sum(name.startswith(SURVIVAL) for name in intervals)
 
 
 RULES: Mapping[str, ReadingRule] = {
@@ -158,14 +158,14 @@ def plain_rules(measures: Mapping[str, Document]) -> dict[str, AppliedRule]:
     """Return `RULES` with the measures of a search of a document, by control."""
 
     @cache
-    def told(tail: float | None) -> Told:
+    def intervals_at(tail: float | None) -> Intervals:
         return {name: ends_at(measure, tail) if tail else stated(measure) for name, measure in measures.items()}
 
     def outcome(rule: ReadingRule, tail: float | None) -> str:
-        return rule.outcome(told(tail))
+        return rule.outcome(intervals_at(tail))
 
     return {
-        control: AppliedRule(partial(outcome, rule), rule.statements(told(None)), rule.is_about(measures))
+        control: AppliedRule(partial(outcome, rule), rule.statements(intervals_at(None)), rule.is_about(measures))
         for control, rule in RULES.items()
     }
 
@@ -183,12 +183,12 @@ def known(ends: Ends | None) -> tuple[float, float]:
 
 
 def ends_at(measure: Document, tail: float) -> Ends | None:
-    """Return the interval of a measure whose ends are one-sided at `tail`; None where the document does not tell it."""
+    """Return the interval of a measure whose ends are one-sided at `tail`; None if the document does not have it."""
     number, level = number_of(measure), 1 - 2 * tail
     if number.successes is not None:
         return share_ends_at(number.successes, number.n, level)
-    for told, low, high in number.ends:
-        if told == tail:
+    for known_tail, low, high in number.ends:
+        if known_tail == tail:
             return low, high
     if number.pairs is not None and number.n >= FEWEST_PAIRS:
         return difference_ends(number.pairs.gained / number.n, number.pairs.lost / number.n, number.n, level)

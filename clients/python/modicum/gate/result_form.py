@@ -73,7 +73,7 @@ def _dangling(document: Document) -> Iterator[str]:
     for at, model in enumerate(document["models"]):
         for index, search in enumerate(model["searches"]):
             if search["search"] not in asked:
-                yield f"models[{at}].searches[{index}].search is none of specification.searches"
+                yield f"models[{at}].searches[{index}].search is not in specification.searches"
             else:
                 ran.add((model["model_version"], asked.index(search["search"])))
     for part in OF_A_SEARCH:
@@ -83,4 +83,4 @@ def _dangling(document: Document) -> Iterator[str]:
     for at, entry in enumerate(document.get("comparisons", ())):
         for key in ("first", "second"):
             if (entry[key], entry["search_index"]) not in ran:
-                yield f"comparisons[{at}].{key} is no version with that search"
+                yield f"comparisons[{at}].{key} names no version with that search"

@@ -19,16 +19,16 @@ from modicum.gate.verdict import Check
 Document = Mapping[str, Any]
 INCONCLUSIVE = "INCONCLUSIVE"
 OTHER_SUBSETS = (
-    "it shows subsets of at most {largest_fraction:g} of the pixels by search {search_index}, so it says nothing of "
-    "those of at most {alpha:g} (alpha) by the search of this rule; ask people about those"
+    "it shows subsets of at most {largest_fraction:g} of the pixels from search {search_index}, but this rule is "
+    "about subsets of at most {alpha:g} (alpha) from its own search; ask people about those"
 )
 NO_REVIEW = (
-    "there is no blind review of it in which a person answered every picture; ask people, then judge the audit again "
+    "the audit has no blind review in which a person answered every picture; ask people, then judge the audit again "
     "by its name"
 )
 OUT_OF_REACH = (
-    "these answers could not have been CONFIRMED: that takes ten pictures of each kind, and people who name the class "
-    "on most whole pictures; ask more people"
+    "these answers are too few for CONFIRMED, which needs ten pictures of each kind and people who name the class on "
+    "most whole pictures; ask more people"
 )
 
 

@@ -16,4 +16,4 @@ def of_another_dataset(rule: Rule, document: Document) -> str:
     name = document["dataset"]["name"].rsplit("/", 1)[-1]
     if rule.dataset in {None, name, ADDED_DIGEST.sub("", name)}:
         return ""
-    return f"the rule is about the data set {rule.dataset}, the result is of {name}"
+    return f"the rule is about the data set {rule.dataset}, but the result is about {name}"

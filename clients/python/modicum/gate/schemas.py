@@ -20,7 +20,9 @@ NOT_BLANK = r"\S"
 """The pattern of a text that says something."""
 MOST_SHOWN = 60
 """Characters of a value that a message shows."""
-DAMAGED = "{source}: expected a whole {called}, but {problem}; it is damaged, or was edited: use it as it was written"
+DAMAGED = (
+    "{source}: expected a whole {called}, but {problem}; the file is damaged or was edited; use it as it was written"
+)
 TYPE_WORDS = {
     "object": "a mapping",
     "array": "a list",

@@ -142,7 +142,7 @@ def _why_no_row(search: Document, index: str, classes: NamedClasses) -> str:
     """Why a class has no row: no image was predicted as it, or too few for a spot test."""
     if is_never_predicted(search, index):
         return f"no image was predicted as {classes.subject(index)}"
-    return "too few images were predicted so for a row of this class"
+    return "too few images were predicted as this class to test it by itself"
 
 
 def spot_subject(entry: Document, classes: NamedClasses) -> str:
@@ -290,19 +290,19 @@ def _highest_by_chance(place: Document, tested: int) -> str:
     """Say why a share above the limit is not found: one of many places comes out so high by chance."""
     if float(place["measures"][PASTED]["value"]) <= _limit(place):
         return ""
-    return f": the interval is of this place alone, and of {tested} places one may come out as high by chance"
+    return f": the interval is for this place alone, and one of {tested} tested places may reach it by chance"
 
 
 def _outside_every_box(row: _Row, place: Document) -> Iterator[str]:
     """Yield why a place that moves was not accepted, where another one of its class was."""
     if row.accepted and _is_moving(place):
-        yield f"it lies in no box, so only an accept with `place: {MOVING}` holds it"
+        yield f"it lies in no box, so only an accept with `place: {MOVING}` covers it"
 
 
 def _unmatched(place: Document) -> Iterator[str]:
     """Yield that the comparison may have moved fewer pixels, as in results of before schema 4."""
     if place.get("outside") and not place.get("matched", False):
-        yield "what it was compared with may have moved fewer pixels: audit again"
+        yield "its comparison may have moved fewer pixels; audit again"
 
 
 def _carried(place: Document) -> Iterator[str]:
@@ -311,8 +311,9 @@ def _carried(place: Document) -> Iterator[str]:
         carrying, counted = few
         which = "" if counted == len(place["pasted"]) else f" that were copied {LEAST_PAIRS} times or more"
         yield (
-            f"in {carrying} of {counted} pictures of the class{which}, what stands there turns at least "
-            f"{100 * CARRIED_SHARE:.0f} percentage points more of the others into the class than a place elsewhere does"
+            f"in {carrying} of {counted} pictures of the class{which}, the pixels there turn at least "
+            f"{100 * CARRIED_SHARE:.0f} percentage points more of the other pictures into the class than pixels from "
+            "elsewhere"
         )
 
 
@@ -356,7 +357,10 @@ def classes_without_row(document: Document, model: Document) -> Iterator[str]:
         named = ", ".join(missing[:MOST_NAMED]) + (
             f" and {more} more" if (more := len(missing) - MOST_NAMED) > 0 else ""
         )
-        yield f"the spot test has no row of {named}: too few images were predicted so; `classes: all` asks for one"
+        yield (
+            f"the spot test has no row of {named}, because too few images were predicted as it; `classes: all` "
+            "requires one"
+        )
 
 
 def _assessed(rule: Rule, test: Document, version: str) -> Check:

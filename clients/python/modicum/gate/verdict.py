@@ -226,8 +226,8 @@ def overall(outcomes: Sequence[Outcome], expired: Sequence[str], preset: str) ->
 
 
 NOTHING_JUDGED = (
-    "INCONCLUSIVE: the policy has no rule of level error that applies here, so nothing was judged; give it one, or "
-    f"write `preset: {REPORT_ONLY}`"
+    "INCONCLUSIVE: no rule of level error applies here, so nothing was judged; add one, or write `preset: "
+    f"{REPORT_ONLY}`"
 )
 NOTHING_REQUIRED = "PASS: the policy has no rule of level error, so nothing was required"
 

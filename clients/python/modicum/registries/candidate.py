@@ -62,7 +62,9 @@ class Candidate:
         except NotFound as error:
             raise VersionChanged(f"{self.uri}: the version was deleted; {AGAIN}") from error
         if not same:
-            raise VersionChanged(f"{self.uri}: names another version or other files than were audited; {AGAIN}")
+            raise VersionChanged(
+                f"{self.uri}: now points to another version, or its files changed since the audit; {AGAIN}"
+            )
         with tempfile.TemporaryDirectory(prefix="modicum-") as folder:
             digest = file_content(self.registry.fetch(self.version, self.file, Path(folder))).digest
         if digest != self.digest:

@@ -33,8 +33,8 @@ def chosen_file(uri: str, files: Sequence[str]) -> tuple[str, str]:
     pickled = [file for file in files if PurePosixPath(file).suffix in PICKLED]
     if pickled:
         raise ModelRejected(
-            f"{uri}: expected weights as safetensors, got {', '.join(pickled)}: pickled files, which are code and are "
-            f"not read; {WAY_OUT}",
+            f"{uri}: expected weights as safetensors, got the pickled files {', '.join(pickled)}; pickles can run "
+            f"code, so they are not read; {WAY_OUT}",
             reason="MODEL_PICKLED",
         )
     raise ModelRejected(

@@ -45,7 +45,7 @@ def coco_boxes(document: Mapping[str, Any], path: Path) -> Boxes:
         size = (_field(image, key, (int, float), where) for key in ("width", "height"))
         sizes[_field(image, "id", (int, str), where)] = (name_inside(name, where), *size)
     if len({name for name, _, _ in sizes.values()}) < len(sizes):
-        raise InvalidSource(f"{path}: expected another file_name for each of the images; one occurs twice")
+        raise InvalidSource(f"{path}: a file_name occurs twice; each image needs its own")
     boxes: Boxes = {}
     for place, annotation in enumerate(_list_of(document, "annotations", path)):
         where = f"{path}: annotations[{place}]"

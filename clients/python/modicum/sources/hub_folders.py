@@ -179,8 +179,8 @@ def _transformers_input(path: Path, channels: int) -> tuple[InputSpecification |
             where, values = path / PROCESSOR, json_object(path / PROCESSOR).get("image_processor")
         else:
             return None, (
-                f"{path}: {PREPROCESSOR} is missing, which says how pictures are resized and normalised. Save the "
-                "image processor beside the model, or give --input: a built-in name or a file"
+                f"{path}: {PREPROCESSOR} is missing; it says how pictures are resized and normalised. Save the image "
+                "processor beside the model, or give --input: a built-in name or a file"
             )
         return transformers_input(values, channels), ""
     except InputUnknown as error:
@@ -223,9 +223,9 @@ def _labels(where: Path, given: Any) -> list[str]:
     except ValueError:
         numbered = {}
     if not numbered or sorted(numbered) != list(range(len(numbered))) or len(numbered) > MOST_CLASSES:
-        raise ModelFolderRefused(f"{where}: id2label: expected a name for each class from 0 on; mend it")
+        raise ModelFolderRefused(f"{where}: id2label: expected a name for each class from 0 on; correct it")
     if not all(isinstance(name, str) and name.strip() for name in numbered.values()):
-        raise ModelFolderRefused(f"{where}: id2label: expected names, got an empty one or another value; mend it")
+        raise ModelFolderRefused(f"{where}: id2label: expected names, got an empty one or another value; correct it")
     return [numbered[number] for number in range(len(numbered))]
 
 

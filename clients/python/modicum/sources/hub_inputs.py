@@ -157,9 +157,7 @@ def _processor(values: Mapping[str, Any]) -> str:
     kind = named.removesuffix(ending)
     if not ending or kind not in PROCESSORS:
         known = ", ".join(sorted(PROCESSORS))
-        raise InputUnknown(
-            f"the image processor {named[:64]} is not among those that are followed ({known}); {OWN_FILE}"
-        )
+        raise InputUnknown(f"the image processor {named[:64]} is not supported (supported: {known}); {OWN_FILE}")
     return kind
 
 
@@ -174,7 +172,7 @@ def _framing(kind: str, values: Mapping[str, Any]) -> tuple[int, int, int, bool]
         shorter, both = int((shorter or min(both)) / _crop_share(values, 1)), (0, 0)
     crops = values.get("do_center_crop", kind not in UNCROPPED)
     if not crops and shorter:
-        raise InputUnknown(f"size: pictures keep their shape and are not cropped, so each has another size; {OWN_FILE}")
+        raise InputUnknown(f"size: pictures keep their shape and are not cropped, so their sizes differ; {OWN_FILE}")
     if not crops:
         return (*both, 0, True)
     height, width = _crop_size(values)

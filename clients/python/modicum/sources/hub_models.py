@@ -71,8 +71,8 @@ def fetched(uri: str) -> Path:
         return _folder(uri, told, fetch)
     except library.errors.GatedRepoError as error:
         raise PermissionDenied(
-            f"{uri}: the model's owner gives it only to those who ask. Ask on its page in a browser, then set HF_TOKEN "
-            "to a token of your account",
+            f"{uri}: the model is gated. Request access on its page in a browser, then set HF_TOKEN to a token of "
+            "your account",
             reason="HUB_GATED",
         ) from error
     except library.errors.RevisionNotFoundError as error:
@@ -161,9 +161,7 @@ def _folder(uri: str, told: Mapping[str, _Told], fetch: Any) -> Path:
 def _refuse_large(uri: str, files: Iterable[_Told], most_bytes: int) -> None:
     sizes = [one.size_bytes for one in files]
     if any(size is None for size in sizes) or sum(size or 0 for size in sizes) > most_bytes:
-        raise ModelFolderRefused(
-            f"{uri}: expected files of at most {most_bytes // 1024**2:,} MiB together, of known size"
-        )
+        raise ModelFolderRefused(f"{uri}: expected files of known size, at most {most_bytes // 1024**2:,} MiB together")
 
 
 def _whole(uri: str, told: _Told, path: Path) -> Path:
@@ -181,7 +179,7 @@ def _whole(uri: str, told: _Told, path: Path) -> Path:
     differs = told.sha256 not in {"", sha256.hexdigest()} or told.git_sha1 not in {"", git_sha1.hexdigest()}
     if differs or size != told.size_bytes:
         raise DataLoss(
-            f"{uri}: the bytes of {told.name} are not those that the hub tells of; delete {path.resolve()} and fetch "
+            f"{uri}: the bytes of {told.name} differ from what the hub announced; delete {path.resolve()} and fetch "
             "the model again",
             reason="HUB_FILE_CORRUPT",
         )

@@ -129,7 +129,7 @@ def found_in(source: str | Path, labels: str | Path | None = None) -> Found:
     if suffix in converted.SUFFIXES:
         raise InvalidSource(f"{path}: no library for this format is installed; {converted.INSTALL} adds one")
     if tars.is_packed(path):
-        raise InvalidSource(f"{path}: a packed tar cannot be read member by member; unpack it to a .tar")
+        raise InvalidSource(f"{path}: compressed tars are not read; unpack it to a .tar")
     raise InvalidSource(f"{path}: expected {EXPECTED}")
 
 
@@ -162,12 +162,12 @@ def _sharded(folder: Path, shards: Sequence[Path], others: Sequence[Path], label
     if labels:
         raise InvalidSource(f"{folder}: labels can only be given for one tar, or for a folder of images")
     if len({path.suffix.lower() for path in shards}) > 1:
-        raise InvalidSource(f"{folder}: expected tars or parquet files, found both; give a folder with one kind")
+        raise InvalidSource(f"{folder}: found tars and parquet files; give a folder with one kind")
     splits = sorted({split_of(path) for path in shards})
     if len(splits) > 1:
         raise InvalidSource(
-            f"{folder}: expected the files of one split, found those of {splits[0]} and {splits[1]}; give a folder "
-            "with the files of one alone"
+            f"{folder}: found files of the splits {splits[0]} and {splits[1]}; give a folder with the files of one "
+            "split"
         )
     refuse_outside_links(folder, (path for path in shards if (folder / path).is_symlink()))
     images: list[Image] = []

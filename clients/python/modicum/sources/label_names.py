@@ -32,7 +32,7 @@ def found_with_names(source: str | Path, labels: str | Path | None = None, names
     if names is None:
         return found
     if not any(image.label for image in found.images):
-        raise InvalidSource(f"{names}: expected images with labels that it names, but they have none; leave it out")
+        raise InvalidSource(f"{names}: the images have no labels, so there is nothing to name; leave this file out")
     skipped = tuple(file for file in found.skipped.files if Path(source, file) != Path(names))
     return Found(named(found.images, Path(names)), replace(found.skipped, files=skipped))
 
@@ -68,8 +68,8 @@ def named(images: Sequence[Image], path: Path) -> list[Image]:
         item = next(image.item for image in images if image.label == absent[0])
         more = f" (labels without one: {len(absent)})" if len(absent) > 1 else ""
         raise InvalidSource(
-            f"{printable(item)}: its label {printable(absent[0])} has no name in {path}{more}; expected one for each "
-            "label of the images, so add what is missing or remove these images"
+            f"{printable(item)}: its label {printable(absent[0])} has no name in {path}{more}; add the missing names, "
+            "or remove these images"
         )
     _refuse_equal_names(labels, names, path)
     return [replace(image, label=names[image.label]) if image.label else image for image in images]
@@ -82,7 +82,7 @@ def _refuse_equal_names(labels: Mapping[str, Any], names: Mapping[str, str], pat
         if before != label:
             raise InvalidSource(
                 f"{path}: {printable(before)} and {printable(label)} are both called {printable(names[label])}; give "
-                "each the name of its own class of the model"
+                "each id the name of its class in the model"
             )
 
 

@@ -48,8 +48,8 @@ def _refuse_equal_names(names: Sequence[str], where: str) -> None:
         before = first.setdefault(name, index)
         if before != index:
             raise InvalidSource(
-                f"{where}: expected another name for each class, but classes {before} and {index} (counted from 0) are "
-                f"both called {printable(name)}; rename one of them"
+                f"{where}: classes {before} and {index} (counted from 0) are both called {printable(name)}; class "
+                "names must be unique"
             )
 
 

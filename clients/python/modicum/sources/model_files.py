@@ -63,8 +63,8 @@ class ModelFile:
             return input_specification(given)
         if self.folder is None:
             raise InvalidArgument(
-                f"input: expected {EXPECTED_INPUT}; got none, and {self.path.name} does not say how its images are "
-                "prepared; name the one that it was trained with",
+                f"input: expected {EXPECTED_INPUT}, because {self.path.name} does not say how its images are "
+                "prepared; name the input that the model was trained with",
                 reason="INPUT_MISSING",
             )
         return self.folder.required_input()
@@ -119,7 +119,9 @@ def model_file(
 
 def _onnx_architecture(given: str | None) -> str:
     if given not in {None, "", ONNX_ARCHITECTURE}:
-        raise InvalidArgument(f"architecture: a file of ONNX holds its own; remove it, or give weights; got {given!r}")
+        raise InvalidArgument(
+            f"architecture: a file of ONNX contains its architecture; remove the option, or give weights; got {given!r}"
+        )
     return ONNX_ARCHITECTURE
 
 
@@ -133,9 +135,9 @@ def _refuse_weights_beside(path: Path) -> None:
     for data in (one for one in beside if one.is_file()):
         if _mentions(path, data.name.encode()):
             raise ModelRejected(
-                f"{path}: expected all weights within the file, but they lie in {data.name}, which is not read. Put "
-                f"them into one file: python -c \"import onnx; onnx.save(onnx.load('{path.name}'), 'whole.onnx')\", or "
-                "torch.onnx.export(..., external_data=False)",
+                f"{path}: expected all weights within the file, but some lie in {data.name}, which is not read. Put "
+                f"them into one file: python -c \"import onnx; onnx.save(onnx.load('{path.name}'), 'whole.onnx')\", "
+                "or torch.onnx.export(..., external_data=False)",
                 reason="ONNX_REFUSED",
             )
 
@@ -152,7 +154,9 @@ def _mentions(path: Path, words: bytes) -> bool:
 
 def _in_folder(given: str | Path, architecture: str | None) -> ModelFile:
     if architecture:
-        raise InvalidArgument("architecture: the folder of a model names its own; remove it, or give weights")
+        raise InvalidArgument(
+            "architecture: the model's folder names its architecture; remove the option, or give weights"
+        )
     uri = str(given) if is_hub_model(given) else ""
     folder = hub_folder(fetched(uri) if uri else Path(given))
     return ModelFile(folder.path, "weights", folder.architecture, folder, uri)

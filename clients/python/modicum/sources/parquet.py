@@ -143,7 +143,9 @@ def _groups(path: Path, leaf: str, metadata: Any) -> list[Group]:
         raise InvalidSource(f"{path}: expected at most {MOST_ROWS:,} rows, got {ends[-1]:,}; divide it into files")
     size, unpacked = path.stat().st_size, sum(group.total_byte_size for group in found)
     if unpacked > max(MOST_UNCHECKED_BYTES, MOST_UNPACKED * size):
-        raise InvalidSource(f"{path}: expected pictures, which hardly pack; its {size:,} bytes unpack to {unpacked:,}")
+        raise InvalidSource(
+            f"{path}: expected pictures, which hardly compress; its {size:,} bytes unpack to {unpacked:,}"
+        )
     return [Group(path, leaf, number, first, end) for number, (first, end) in enumerate(pairwise(ends))]
 
 

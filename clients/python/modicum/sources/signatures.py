@@ -38,7 +38,7 @@ def unlike_text(items: Sequence[str]) -> str:
     """Such items in words, and what becomes of them."""
     count = len(items)
     look = "1 file does not look like an image" if count == 1 else f"{count:,} files do not look like images"
-    return f"{look}: {named(items)}. Uploaded all the same; what the server cannot read gets no result"
+    return f"{look}: {named(items)}. They are uploaded anyway; pictures that the server cannot read get no result"
 
 
 def _head(file: File) -> bytes:

@@ -46,7 +46,7 @@ def files_in(tar: Path) -> Iterator[File]:
             continue
         _refuse_special(member, where)
         if name in names:
-            raise InvalidSource(f"{where}: expected each name once; make the tar again with other names")
+            raise InvalidSource(f"{where}: this name occurs twice in the tar; rename one of the two")
         names.add(name)
         if not any(part.startswith(".") for part in name.parts):
             yield _file(tar, name, Piece(member.size, path=tar, start=member.offset_data))
@@ -102,7 +102,7 @@ def _refuse_size(tar: Path, member: tarfile.TarInfo, most: int) -> None:
 
 
 class _Headers(io.FileIO):
-    """A tar of which headers alone are read, each of a bounded size: tarfile reads a header as a whole."""
+    """A tar from which only headers are read. Each has a bounded size, because tarfile reads a header at once."""
 
     left = MOST_HEADER_BYTES
 

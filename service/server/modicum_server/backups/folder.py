@@ -62,7 +62,7 @@ def read_manifest(path: Path) -> tuple[Backup, str]:
     try:
         return _MANIFEST.validate_json(text), digest
     except ValidationError as error:
-        raise damaged(MANIFEST, "it is not a manifest of this form") from error
+        raise damaged(MANIFEST, f"it is not a backup manifest of form {FORM}") from error
 
 
 class FolderBackup:

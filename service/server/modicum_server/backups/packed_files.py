@@ -100,8 +100,10 @@ def disk_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if is_disk_full(error):
-            raise DiskFull(f"the disk of the backup is full ({path.parent}); free some space, then go on") from error
-        raise DependencyUnavailable(f"the backup's file {path} cannot be used: {error.strerror}") from error
+            raise DiskFull(
+                f"the disk of the backup is full ({path.parent}); free some space, then try again"
+            ) from error
+        raise DependencyUnavailable(f"the file {path} of the backup cannot be used: {error.strerror}") from error
 
 
 async def _gathered(pieces: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:

@@ -30,13 +30,20 @@ LOST = (State.MISSING, State.CORRUPT, State.UNREADABLE)
 
 NewFolder = Annotated[Path, typer.Argument(metavar="FOLDER", help="A new folder, for the backup.")]
 OldFolder = Annotated[Path, typer.Argument(metavar="FOLDER", help="The folder of a finished backup.")]
-Digest = Annotated[str, typer.Option(metavar="SHA256", help="Refuse a backup for which `backup` printed another one.")]
+Digest = Annotated[
+    str,
+    typer.Option(
+        metavar="SHA256", help=("Refuse a backup whose SHA-256 differs from this one, which `backup` printed.")
+    ),
+]
 EmptyData = Annotated[
     Path | None,
     typer.Option(
         metavar="FOLDER",
-        help="New data folder for `modicum-server up`. Default: the empty database in MODICUM_DATABASE_URL and the "
-        "empty store in MODICUM_ARTIFACTS_URL; without the first, the user's data folder.",
+        help=(
+            "New data folder for `modicum-server up`. Default: MODICUM_DATABASE_URL and MODICUM_ARTIFACTS_URL, both "
+            "empty. If the first is not set, the user's data folder."
+        ),
     ),
 ]
 

@@ -24,17 +24,17 @@ ROW = "{:<10}  {:<64}  {:>15}  {}"
 
 def collect(
     grace: Annotated[
-        str, typer.Option(metavar="TIME", help="Keep what was brought or asked for within this time.")
+        str, typer.Option(metavar="TIME", help="Keep what was uploaded or used within this time.")
     ] = "30d",
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", metavar="", help="Delete nothing; print what would go.")
+        bool, typer.Option("--dry-run", metavar="", help="Delete nothing; print what would be deleted.")
     ] = False,
     orphans: Annotated[
         bool,
         typer.Option(
             "--orphans",
             metavar="",
-            help="Also delete bytes that no project holds. They may be of a later moment than a restored database.",
+            help="Also delete bytes that no project holds. After a restore, such bytes may be newer than the database.",
         ),
     ] = False,
     data: Data = None,
@@ -48,7 +48,7 @@ def collect(
 
     seconds = duration_of("--grace", grace).total_seconds()
     if seconds < SHORTEST_GRACE.total_seconds():
-        end(USAGE, f"--grace: expected at least 1h, because uploads are referred to only later; got {grace!r}")
+        end(USAGE, f"--grace: expected at least 1h, because an upload may be used only later; got {grace!r}")
     wanted = Wanted(grace_seconds=seconds, dry_run=dry_run, orphans=orphans)
     typer.echo(_summary(asyncio.run(_run(store_settings(data), wanted))))
 
@@ -80,7 +80,7 @@ def _summary(done: "Collection") -> str:
     from modicum_server.usecases.operator_trail import unneeded_in_words
 
     what = f"{_past(done)}{unneeded_in_words(done)}"
-    return f"nothing was deleted; would go: {what}" if done.dry_run else f"deleted: {what}"
+    return f"nothing was deleted; would be deleted: {what}" if done.dry_run else f"deleted: {what}"
 
 
 def _past(done: "Collection") -> str:

@@ -48,27 +48,35 @@ def create(  # noqa: PLR0917 - options, which typer gives by name
     ] = "default",
     name: Annotated[str, typer.Option(metavar="TEXT", help="What the token is for, shown in lists.")] = "",
     expires: Annotated[
-        str, typer.Option(metavar="TIME", help="How long it is good, such as 12h or 90d; or never.")
+        str, typer.Option(metavar="TIME", help="How long the token is valid, such as 12h or 90d; or never.")
     ] = "90d",
     project_only: Annotated[
-        bool, typer.Option("--project-only", metavar="", help="Good in this project alone, whatever else is granted.")
+        bool,
+        typer.Option(
+            "--project-only",
+            metavar="",
+            help=("Valid in this project only, even if the principal has roles in others."),
+        ),
     ] = False,
     metrics: Annotated[
         bool,
         typer.Option(
-            "--metrics", metavar="", help="For Prometheus: good for /metrics of all projects alone, without a role."
+            "--metrics",
+            metavar="",
+            help=("For Prometheus: valid only for /metrics, of all projects, and without a role."),
         ),
     ] = False,
     data: Data = None,
 ) -> None:
     """Give a person or a program (a principal) a role in a project, and print a token. It cannot be shown again.
 
-    Only its SHA-256 is stored. It carries all roles of its principal. One that has another role there is refused.
+    Only the token's SHA-256 is stored. The token carries all roles of its principal. A principal that has another role
+    in the project is refused.
     """
     if role not in set(Role):
         end(USAGE, f"--role: expected viewer, auditor or admin, got {role!r}")
     if metrics and project_only:
-        end(USAGE, "--metrics is for all projects, so it cannot be used with --project-only; leave one out")
+        end(USAGE, "--metrics covers all projects, so it cannot be combined with --project-only; leave one out")
     lifetime = lifetime_of(expires)
 
     def make(tokens: OperatorTokens) -> Awaitable[MadeToken]:
@@ -101,7 +109,7 @@ def revoke(
     ] = "",
     data: Data = None,
 ) -> None:
-    """Revoke one token by its id, or all tokens and grants of a principal. Open watches and uploads end in seconds."""
+    """Revoke one token by its id, or all tokens and roles of a principal. Open watches and uploads end in seconds."""
     if bool(token) == bool(principal):
         end(USAGE, "expected either the ID of a token or --principal NAME; `modicum-server token list` shows both")
     if token:
@@ -114,18 +122,18 @@ def revoke(
     for grant in revoked.grants:
         typer.echo(f"removed {grant.principal} as {grant.role} in {grant.project}")
     if not revoked.tokens and not revoked.grants:
-        typer.echo(f"{principal} has no tokens and no grants")
+        typer.echo(f"{principal} has no tokens and no roles")
 
 
 @app.command("rotate", cls=Command)
 def rotate(
     token: TokenId,
     overlap: Annotated[
-        str, typer.Option(metavar="TIME", help="How long the old token stays good, such as 1h. At most 7d.")
+        str, typer.Option(metavar="TIME", help="How long the old token stays valid, such as 1h. At most 7d.")
     ] = "0m",
     data: Data = None,
 ) -> None:
-    """Print a new token with the principal, name and lifetime of this one, which then ends."""
+    """Replace a token by one with the same principal, name and lifetime, and print it. The old token then ends."""
     seconds = int(duration_of("--overlap", overlap).total_seconds())
     _show(_with_tokens(data, lambda tokens: tokens.rotate(token, overlap_seconds=seconds)))
 

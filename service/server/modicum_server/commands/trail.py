@@ -27,10 +27,10 @@ app = typer.Typer(
 @app.command("export", cls=Command)
 def export(
     project: Annotated[
-        str, typer.Option(metavar="ID", help="Id of one project. Default: all, and what belongs to no project.")
+        str, typer.Option(metavar="ID", help="Id of one project. Default: all projects, and entries of no project.")
     ] = "",
     after: Annotated[
-        int, typer.Option(metavar="N", min=0, help="With --project: only entries behind this sequence.")
+        int, typer.Option(metavar="N", min=0, help="With --project: only entries after this sequence number.")
     ] = 0,
     data: Data = None,
 ) -> None:

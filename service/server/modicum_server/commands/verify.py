@@ -51,7 +51,9 @@ class Seen:
 
 def verify(
     rate: Rate = "",
-    after: Annotated[str, typer.Option(metavar="DIGEST", help="Go on after this digest of an earlier run.")] = "",
+    after: Annotated[
+        str, typer.Option(metavar="DIGEST", help=("Resume after this digest, as an interrupted run printed it."))
+    ] = "",
     heads: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Heads of the trail that `trail heads` printed before.")
     ] = None,
@@ -62,8 +64,8 @@ def verify(
 
     Changes nothing. Prints a row for each entry of the trail that was CHANGED, DELETED, INSERTED or REPLACED, or is
     UNSEALED; then for each artifact that is MISSING, CORRUPT, UNREADABLE or ORPHANED (no project holds it: it only
-    takes space). Ends with 1 where an entry has a row, or an artifact is missing, corrupt or unreadable, else with 0.
-    Ctrl-C, and a database or store that goes away, end with 3, and print how to go on.
+    takes space). Ends with 1 if an entry has a row, or an artifact is missing, corrupt or unreadable, else with 0.
+    After Ctrl-C, or if the database or the store disappears, it prints how to resume, and ends with 3.
     """
     bytes_per_second = rate_of(rate)
     if after and not is_digest(after):
@@ -79,7 +81,7 @@ def verify(
         if not seen.counts and isinstance(early, DependencyUnavailable):
             raise
         say(_summary(seen.counts))
-        end(NOT_COMPLETED, f"{early}; go on with: {rest_command(seen.last, rate, data)}")
+        end(NOT_COMPLETED, f"{early}; resume with: {rest_command(seen.last, rate, data)}")
     counts = seen.counts
     say(_summary(counts))
     if flawed or any(counts[state] for state in HARM):

@@ -71,9 +71,9 @@ class AuditSpecification:
     def digest(self) -> str:
         """SHA-256 of the canonical JSON.
 
-        Default statistics are left out, and so are an empty name of a counterfactual data set, the method of a control
-        without one, `stopping` where there is none and the class of a limit without one: audits from before there were
-        such fields have none.
+        Fields that are newer than the first audits are left out while they have their default value, so that old audits
+        keep their digest: statistics, the counterfactual data set, `stopping`, the method of a control, the class of a
+        limit.
         """
         values = asdict(self)
         if self.statistics == DEFAULTS:

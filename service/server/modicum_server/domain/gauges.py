@@ -9,7 +9,7 @@ from modicum_server.domain.verdicts import VerdictOutcome
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """Of which projects a caller of /metrics sees names: of these, or `of_all`."""
+    """The projects whose names a caller of /metrics sees: these, or with `of_all` every project."""
 
     projects: frozenset[str] = frozenset()
     of_all: bool = False

@@ -25,13 +25,13 @@ class Retention:
     images_days: int = 0
 
     def days(self, kind: Kept) -> int:
-        """Return for how long that is kept."""
+        """Return how many days this kind is kept."""
         return {Kept.FINDINGS: self.findings_days, Kept.REPORTS: self.reports_days, Kept.IMAGES: self.images_days}[kind]
 
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What of an audit or a data set is no longer kept, with the files that nothing else needs."""
+    """A part of an audit or a data set that is past its time, with the files that nothing else needs."""
 
     kind: Kept
     name: str

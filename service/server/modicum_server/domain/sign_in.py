@@ -81,7 +81,7 @@ class SignInFlow:
 
 
 @dataclass(frozen=True, slots=True)
-class ProviderAnswer:
+class ProviderResponse:
     """What came back from the provider with the browser. Nothing of it is verified; what is missing is empty."""
 
     state: str = ""

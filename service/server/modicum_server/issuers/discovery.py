@@ -32,7 +32,7 @@ async def read_keys(discovery: Mapping[str, Any], fetch: Fetch) -> Mapping[str, 
     """
     place = discovery.get("jwks_uri")
     if not isinstance(place, str):
-        raise FetchRefused(f"{discovery['issuer']}: the discovery document names no jwks_uri")
+        raise FetchRefused(f"{discovery['issuer']}: the discovery document has no jwks_uri")
     try:
         return keys_of(await fetch(place))
     except ValueError as error:

@@ -93,7 +93,7 @@ async def _document(url: str, asked: _Asked, *, private: bool, bounds: FetchBoun
 
 
 def _error_code(body: bytes) -> str:
-    """Return the code of an OAuth error; empty where the body is none."""
+    """Return the code of an OAuth error; empty if the body has none."""
     try:
         said = json.loads(body)
     except (ValueError, RecursionError):

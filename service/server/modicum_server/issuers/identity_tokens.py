@@ -41,8 +41,8 @@ class JwtIdentityTokens:
         issuer = unverified(token)[1].get("iss")
         if not isinstance(issuer, str) or issuer not in self._keys:
             raise IdentityTokenInvalid(
-                "the issuer of the identity token is none that this server accepts; its operator lists them in "
-                "MODICUM_TRUSTED_ISSUERS"
+                "this server does not accept the issuer of the identity token; its operator lists the accepted "
+                "issuers in MODICUM_TRUSTED_ISSUERS"
             )
         return issuer
 
@@ -55,7 +55,7 @@ class JwtIdentityTokens:
         """
         key_id = key_id_of(unverified(token)[0])
         if key_id is None:
-            raise IdentityTokenInvalid("expected an identity token with a key id (kid)")
+            raise IdentityTokenInvalid("the identity token has no key id (kid) in its header")
         key = await self._keys[issuer].find(key_id)
         if key is None:
             raise IdentityTokenInvalid("the issuer has no key with the key id (kid) of the identity token")
@@ -84,7 +84,9 @@ def _identity(claims: Mapping[str, Any]) -> Identity:
     if not all(
         isinstance(claims[name], str) and 0 < len(claims[name]) <= LONGEST_ID_CHARACTERS for name in ("sub", "jti")
     ):
-        raise IdentityTokenInvalid("expected an identity token with the texts sub and jti")
+        raise IdentityTokenInvalid(
+            f"the claims sub and jti of the identity token must be text of 1 to {LONGEST_ID_CHARACTERS:,} characters"
+        )
     return Identity(
         issuer=claims["iss"],
         audience=audience,

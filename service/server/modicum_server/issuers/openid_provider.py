@@ -16,7 +16,7 @@ from urllib.parse import quote, urlencode, urlsplit
 import jwt
 import structlog
 
-from modicum_server.domain.sign_in import Person, ProviderAnswer, SignInFlow
+from modicum_server.domain.sign_in import Person, ProviderResponse, SignInFlow
 from modicum_server.issuers.discovery import read_discovery, read_keys
 from modicum_server.issuers.fetching import FetchBounds, FetchRefused, FormRefused, fetch_json, post_form
 from modicum_server.issuers.issuer_keys import IssuerKeys
@@ -87,33 +87,35 @@ class OpenIdProvider:
         }
         return _with_query(place, asked)
 
-    async def person(self, flow: SignInFlow, answer: ProviderAnswer, redirect_uri: str) -> Person:
-        """Exchange the code of an answer whose state is right, and verify who it is.
+    async def person(self, flow: SignInFlow, response: ProviderResponse, redirect_uri: str) -> Person:
+        """Exchange the code of a response whose state is right, and verify who it is.
 
         Raises:
-            SignInRefused: the answer is another provider's, or an error, or the provider refuses the code.
+            SignInRefused: the response is another provider's, or an error, or the provider refuses the code.
             IdentityTokenInvalid: the token that came for the code is not valid here.
             ProviderUnavailable
         """
         try:
             discovery = await self._discovery.get()
-            self._require_own(answer, discovery)
-            if answer.error or not answer.code:
-                raise SignInRefused(f"{self.name} did not sign you in; it answered {answer.error or 'without a code'}")
-            tokens = await self._tokens(flow, answer.code, redirect_uri, discovery)
+            self._require_own(response, discovery)
+            if response.error or not response.code:
+                raise SignInRefused(
+                    f"{self.name} did not sign you in; it responded {response.error or 'without a code'}"
+                )
+            tokens = await self._tokens(flow, response.code, redirect_uri, discovery)
             return await self._verified(tokens, flow)
         except (FetchRefused, IssuerUnavailable) as error:
             raise self._unavailable(error) from error
 
-    def _require_own(self, answer: ProviderAnswer, discovery: Mapping[str, Any]) -> None:
-        """Refuse an answer that another provider gave (RFC 9207).
+    def _require_own(self, response: ProviderResponse, discovery: Mapping[str, Any]) -> None:
+        """Refuse a response that another provider gave (RFC 9207).
 
         Raises:
             SignInRefused
         """
-        named = answer.issuer or not discovery.get("authorization_response_iss_parameter_supported")
-        if not named or answer.issuer not in {"", self.issuer}:
-            raise SignInRefused(f"the answer that came back is not one of {self.name}; begin again")
+        named = response.issuer or not discovery.get("authorization_response_iss_parameter_supported")
+        if not named or response.issuer not in {"", self.issuer}:
+            raise SignInRefused(f"the response did not come from {self.name}; start the sign-in again")
 
     async def _tokens(
         self, flow: SignInFlow, code: str, redirect_uri: str, discovery: Mapping[str, Any]
@@ -145,7 +147,9 @@ class OpenIdProvider:
             return await self._post(place, fields, headers)
         except FormRefused as error:
             log.warning("sign_in_code_refused", issuer=self.issuer, code=error.code, cause=str(error))
-            raise SignInRefused(f"{self.name} did not accept the code that came back; begin again") from None
+            raise SignInRefused(
+                f"{self.name} did not accept the code that came back; start the sign-in again"
+            ) from None
 
     async def _verified(self, tokens: Mapping[str, Any], flow: SignInFlow) -> Person:
         """Return whom the identity token of a reply names.
@@ -160,18 +164,20 @@ class OpenIdProvider:
         key = await self._keys.find(key_id)
         if key is None:
             raise IdentityTokenInvalid(
-                f"expected an identity token that names its key (kid), because {self.name} does not have exactly one"
+                f"the identity token must name its key (kid), because {self.name} does not have exactly one key"
                 if key_id is None
                 else f"{self.name} has no key with the key id (kid) of the identity token"
             )
         claims = decoded(token, key, self.issuer, required=REQUIRED)
         client = self._settings.sign_in_client_id
         if audience_of(claims) != client or claims.get("azp", client) != client:
-            raise IdentityTokenInvalid("the identity token is for another client than this server")
+            raise IdentityTokenInvalid("the identity token was issued to another client than this server")
         if not _is_text(claims["nonce"], flow.nonce):
-            raise IdentityTokenInvalid("the identity token is of another sign-in; begin again")
+            raise IdentityTokenInvalid("the identity token belongs to another sign-in; start the sign-in again")
         if "at_hash" in claims and not _is_text(claims["at_hash"], _token_hash(key, tokens.get("access_token"))):
-            raise IdentityTokenInvalid("the identity token came with the access token of another one")
+            raise IdentityTokenInvalid(
+                "the identity token belongs to another access token than the one that came with it"
+            )
         return self._person(claims)
 
     def _person(self, claims: Mapping[str, Any]) -> Person:
@@ -191,13 +197,13 @@ class OpenIdProvider:
         place = discovery.get(name)
         schemes = ("https", "http") if self._settings.allow_private_issuers else ("https",)
         if not isinstance(place, str) or not place.isascii() or not place.isprintable() or " " in place:
-            raise FetchRefused(f"{self.issuer}: the discovery document names no {name}")
+            raise FetchRefused(f"{self.issuer}: the discovery document has no {name}, or one that is not a URL")
         try:
             parts = urlsplit(place)
         except ValueError:
-            raise FetchRefused(f"{self.issuer}: {name} is no address") from None
+            raise FetchRefused(f"{self.issuer}: {name} is not a URL") from None
         if parts.scheme not in schemes or not parts.hostname or parts.username is not None or parts.fragment:
-            raise FetchRefused(f"{self.issuer}: expected an https address as {name}")
+            raise FetchRefused(f"{self.issuer}: {name} must be an https address")
         return place
 
     async def _read_keys(self) -> Mapping[str, jwt.PyJWK]:
@@ -216,7 +222,7 @@ class OpenIdProvider:
     def _unavailable(self, cause: Exception) -> ProviderUnavailable:
         log.warning("provider_unavailable", issuer=self.issuer, cause=str(cause))
         return ProviderUnavailable(
-            f"{self.name} does not answer this server as it should; try again in a minute, or sign in with a token"
+            f"{self.name} does not respond as expected; try again in a minute, or sign in with a token"
         )
 
 

@@ -21,10 +21,10 @@ REFUSED_HEADERS = frozenset({"jku", "x5u", "jwk", "x5c", "crit", "b64", "zip"})
 
 
 def unverified(token: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    """Return header and claims of a token, of which nothing is verified.
+    """Return header and claims of a token without verifying anything.
 
     Raises:
-        IdentityTokenInvalid: it is no token that could be.
+        IdentityTokenInvalid: it is too long, or not a JSON Web Token.
     """
     if len(token) > LONGEST_TOKEN_CHARACTERS:
         raise IdentityTokenInvalid(
@@ -50,7 +50,9 @@ def key_id_of(header: Mapping[str, Any]) -> str | None:
         raise IdentityTokenInvalid(f"the identity token has the header {refused[0]}, which is not accepted")
     key_id = header.get("kid")
     if str(header.get("typ", "JWT")).upper() != "JWT" or not isinstance(key_id, str | None):
-        raise IdentityTokenInvalid("expected an identity token of the type JWT, with a text as key id (kid)")
+        raise IdentityTokenInvalid(
+            "the header of the identity token must have the type JWT, and text as its key id (kid)"
+        )
     return key_id
 
 

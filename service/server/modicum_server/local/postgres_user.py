@@ -128,15 +128,15 @@ def _give(path: Path, name: str, parent: int, before: int, owner: pwd.struct_pas
 
 def _odd(path: Path) -> LocalPostgresError:
     return LocalPostgresError(
-        f"PostgreSQL gets a user of its own here, {OWN_USER}. {path} is neither a file nor a folder, so it is not "
-        "given to that user; remove it, or put what it names in its place, and start again"
+        f"PostgreSQL runs here as its own user, {OWN_USER}. {path} is neither a file nor a folder, so its owner "
+        "cannot be changed to that user; remove it, or replace it by a copy of what it points to, and start again"
     )
 
 
 def _foreign(path: Path, uid: int) -> LocalPostgresError:
     return LocalPostgresError(
-        f"{path} belongs to the user with the id {uid}, not to PostgreSQL; look at it, remove it or give it to root, "
-        "and start again"
+        f"{path} belongs to the user with the id {uid}, not to PostgreSQL; check it, then remove it or give it to "
+        "root, and start again"
     )
 
 

@@ -209,7 +209,7 @@ class _Children:
         while not self.ready_file.exists():
             ended = self.api.process is not None and self.api.process.returncode is not None
             if ended or asyncio.get_running_loop().time() > end:
-                raise StartFailed(f"the API did not start; the end of its log:\n{last_lines(self.api.log_file)}")
+                raise StartFailed(f"the API did not start; its log ends with:\n{last_lines(self.api.log_file)}")
             await asyncio.sleep(POLL_SECONDS)
         announced = json.loads(self.ready_file.read_text())
         addresses = ServerAddresses(pid=os.getpid(), started=datetime.now(UTC).isoformat(), **announced)

@@ -72,18 +72,18 @@ def result_document(
         counterfactual: what was predicted on both sides of the counterfactual set's pairs, None without.
     """
     # Longer than a function should be: it is the document's outline, and stays one to be read beside the docs.
-    tally = _Tally.of(audit.specification, {version.name: version.class_labels for version in versions})
+    counts = _Counts.of(audit.specification, {version.name: version.class_labels for version in versions})
     for finding in findings:
-        tally.add(finding)
+        counts.add(finding)
     both = (*(spots or {}).values(), *(retests or {}).values())
-    tally.spot = sum(row.passes for rows in both for row in rows)
-    tally.forward += tally.spot
-    tally.forward += 0 if counterfactual is None else counterfactual.passes
-    copies = tally.pictures.copies
+    counts.spot = sum(row.passes for rows in both for row in rows)
+    counts.forward += counts.spot
+    counts.forward += 0 if counterfactual is None else counterfactual.passes
+    copies = counts.pictures.copies
     audited = Audited(
         versions,
         audit.specification,
-        tally.observations(),
+        counts.observations(),
         parameters,
         second=second,
         parts=parts,
@@ -114,7 +114,7 @@ def result_document(
             "labelled": dataset.labelled_count,
             **asdict(item_counts),
             "copies": len(copies),
-            "pictures": len(tally.pictures),
+            "pictures": len(counts.pictures),
             "erased": audit.erased,
             "left_out": left_out_of(audit, dataset),
         },
@@ -125,9 +125,9 @@ def result_document(
             listed.key: [_entry_json(one, listed.titles) for one in across[listed.key]]
             for listed in registry.DOCUMENT_LISTS
         },
-        "failures": tally.failures,
-        "passes": tally.passes(),
-        "findings": {"digest": findings_digest, "rows": tally.rows, "format": FINDINGS_FORMAT},
+        "failures": counts.failures,
+        "passes": counts.passes(),
+        "findings": {"digest": findings_digest, "rows": counts.rows, "format": FINDINGS_FORMAT},
         "created": audit.create_time.astimezone(UTC).isoformat().replace("+00:00", "Z"),
     }
 
@@ -157,7 +157,7 @@ def specification_json(specification: AuditSpecification) -> dict[str, Any]:
 
 
 @dataclass(slots=True)
-class _Tally:
+class _Counts:
     """Counts over the findings, taken one at a time. Measures see each picture once."""
 
     builders: dict[tuple[str, int], ObservationBuilder]
@@ -169,7 +169,7 @@ class _Tally:
     spot: int = 0
 
     @classmethod
-    def of(cls, specification: AuditSpecification, class_labels: Mapping[str, tuple[str, ...]]) -> "_Tally":
+    def of(cls, specification: AuditSpecification, class_labels: Mapping[str, tuple[str, ...]]) -> "_Counts":
         return cls(
             {
                 (version, index): ObservationBuilder(

@@ -110,9 +110,9 @@ def check_ensembles(
     second: OutOfDistribution | None,
     known: Mapping[str, ModelVersion],
 ) -> list[Mitigation]:
-    """Check every ensemble whose members were all audited beside it, under every search that is not a matched one.
+    """Check each ensemble whose members were all audited with it, under each search without matching.
 
-    Searches for a random other class are none of it: the question is how much of the image a decision needs.
+    Searches for a random other class are left out, because the check asks how much of the image a decision needs.
 
     Args:
         versions: of the audit.

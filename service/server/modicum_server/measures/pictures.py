@@ -1,6 +1,6 @@
-"""The pictures of an audit. Images whose files are equal byte for byte are copies of one picture, and it counts once.
+"""The pictures of an audit. Images whose files are equal byte for byte are copies of one picture.
 
-Copies are no further evidence, whatever is measured. Of several the one that comes first counts, with its label.
+Each picture counts once in every measure, because copies add no evidence. The first copy counts, with its label.
 """
 
 from dataclasses import dataclass, field

@@ -1,6 +1,6 @@
 """The outcomes of readings by the rules of the client's gate, which judges them again. Must not know any control."""
 
-from modicum.gate.reading_rules import FEW_PIXELS, HALF, LARGER_RATIO, RULES, Told
+from modicum.gate.reading_rules import FEW_PIXELS, HALF, LARGER_RATIO, RULES, Intervals
 
 from modicum_server.measures.measure import Measured
 
@@ -12,11 +12,11 @@ def decided(control: str, measured: Measured) -> tuple[str, int]:
 
     Statements are those about intervals that could each have led to another outcome by chance.
     """
-    rule, told = RULES[control], _told(measured)
-    return rule.outcome(told), rule.statements(told)
+    rule, intervals = RULES[control], _intervals(measured)
+    return rule.outcome(intervals), rule.statements(intervals)
 
 
-def _told(measured: Measured) -> Told:
+def _intervals(measured: Measured) -> Intervals:
     return {
         name: None if one.interval is None else (one.interval.low, one.interval.high) for name, one in measured.items()
     }

@@ -188,7 +188,7 @@ def carriers_text(row: JudgedRow, place: JudgedPlace) -> str:
     made = "their class" if row.row.target_class is None else row.label
     which = "" if counted == len(place.tested.pasted) else f" that were copied {LEAST_PAIRS} times or more"
     return (
-        f" In {carrying} of {counted} pictures{which}, what stands there turns at least {points_text(CARRIED_SHARE)} "
+        f" In {carrying} of {counted} pictures{which}, the pixels there turn at least {points_text(CARRIED_SHARE)} "
         f"more of the others into {made} than {elsewhere_text(place)} does."
     )
 

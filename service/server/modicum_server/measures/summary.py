@@ -51,9 +51,9 @@ MOST_ROWS = 3
 OTHER_CUES = ("other backgrounds", "cues without a place")
 UNCHANGED_CUES = ("what the counterfactual set leaves unchanged",)
 WITHOUT_A_PLACE = (
-    "The spot test does not look for cues without a place, such as a texture, a colour cast or JPEG quality. Thin "
-    "lines at an angle and scattered pixels it looks for only where subsets lie, so it misses them in a class of which "
-    "few images have a subset. Both take a counterfactual set."
+    "The spot test does not look for cues without a place, such as a texture, a colour cast or JPEG quality. It looks "
+    "for slanted lines and scattered pixels only where subsets lie, and misses them in classes with few subsets. To "
+    "find either kind, use a counterfactual set."
 )
 SHORTCUT_STEP = "That lies outside the objects: a shortcut. Add pictures without it, or cover it in training."
 LOSS_STEP = f"{ONLY_THIS} If so, add pictures without it, or cover it in training."
@@ -62,14 +62,14 @@ EDGE_STEP = (
     "in training, or crop it away."
 )
 OUTSIDE_STEP = (
-    "the surroundings more than the objects. No object lies there, so that is a shortcut unless the fill itself "
-    "disturbs: vary the surroundings in training, or crop to the objects."
+    "the background more than the objects. That is a shortcut, unless the fill itself confuses the model: vary the "
+    "background in training, or crop to the objects."
 )
 NEXT_STEP = "Is that evidence? If not, add pictures without it, or cover it in training."
 
 
 SEARCHED_FOR_OTHERS = (
-    "This audit searched for random other classes alone, so it does not say what small parts of the images decide."
+    "This audit searched only for random other classes. It does not say which small parts of the images decide."
 )
 
 

@@ -98,7 +98,7 @@ class ApiMetrics:
         """Count bytes that came in."""
         self._upload_bytes.inc(size_bytes)
 
-    def audit_acknowledged(self, *, reused: bool) -> None:
+    def audit_created(self, *, reused: bool) -> None:
         """Count a created audit."""
         outcome = "reused" if reused else "queued"
         self._audits.labels(outcome).inc()

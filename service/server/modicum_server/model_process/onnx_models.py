@@ -105,8 +105,8 @@ def _refuse_beyond_the_file(model: Any) -> None:
     if outside:
         raise ModelRefused(
             "ONNX_REFUSED",
-            f"expected all weights within the file, but {len(outside)} of its tensors lie in another one, which is not "
-            f"read. Put them into one file: {WHOLE}, or torch.onnx.export(..., external_data=False)",
+            f"expected all weights within the file, but {len(outside)} of its tensors lie in another file, which is "
+            f"not read. Put them into one file: {WHOLE}, or torch.onnx.export(..., external_data=False)",
         )
     own = {(function.domain, function.name) for function in model.functions}
     foreign = sorted(
@@ -119,8 +119,8 @@ def _refuse_beyond_the_file(model: Any) -> None:
     if foreign:
         raise ModelRefused(
             "ONNX_REFUSED",
-            f"expected operators of the standard of ONNX alone, got {', '.join(foreign[:3])}. Export the network "
-            "without them, for example before it is optimised for one runtime",
+            f"expected only operators of the ONNX standard, got {', '.join(foreign[:3])}. Export the network without "
+            "them, for example before it is optimised for one runtime",
         )
 
 
@@ -155,7 +155,7 @@ def _refuse_other_form(session: Any, specification: InputSpecification | None) -
         raise ModelRefused(
             "OUTPUT_SHAPE",
             f"expected one output, the class scores; the network has {', '.join(one.name for one in outputs)}. Export "
-            "it with the scores alone",
+            "it with only the scores",
         )
 
 

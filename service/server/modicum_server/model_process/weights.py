@@ -167,9 +167,9 @@ def _refuse_unusable(weights: Mapping[str, Tensor]) -> None:
         named = (f"{key} ({fault})" for key, fault in faults.items())
         raise ModelRefused(
             "WEIGHTS_UNREADABLE",
-            "every tensor must be dense, of plain numbers, with all of its values in the file; "
-            f"{_named('unusable:', named, len(faults))}. Save the floating point weights of the loaded model, before "
-            "any quantization, with safetensors.torch.save_file(model.state_dict(), ...)",
+            f"{_named('these tensors cannot be used:', named, len(faults))}. Each must be dense, hold plain numbers "
+            "and lie whole in the file. Save the floating point weights of the loaded model, before any quantization, "
+            "with safetensors.torch.save_file(model.state_dict(), ...)",
         )
 
 

@@ -20,7 +20,7 @@ class ErasureNotFound(NotFound):
 
 
 class ResultErased(FailedPrecondition):
-    """Pictures were erased from the result meanwhile. Ask again."""
+    """Pictures were erased from the result in the meantime. Ask again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ class HoldExists(AlreadyExists):
 
 
 class ResourceHeld(FailedPrecondition):
-    """It is held as evidence. An admin releases it, if it is no longer."""
+    """The resource is held as evidence. An admin can release it."""
 
 
 class Holds(Protocol):

@@ -7,7 +7,7 @@ from modicum_server.errors import FailedPrecondition
 
 
 class RetentionPassed(FailedPrecondition):
-    """The retention of the project deleted it."""
+    """The retention of the project deleted this data."""
 
 
 class Retentions(Protocol):

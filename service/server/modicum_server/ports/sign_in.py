@@ -2,16 +2,16 @@
 
 from typing import Protocol
 
-from modicum_server.domain.sign_in import Person, ProviderAnswer, SignInFlow
+from modicum_server.domain.sign_in import Person, ProviderResponse, SignInFlow
 from modicum_server.errors import DependencyUnavailable, Unauthenticated
 
 
 class SignInRefused(Unauthenticated):
-    """The sign-in did not succeed. Begin again."""
+    """The sign-in did not succeed. Start it again."""
 
 
 class ProviderUnavailable(DependencyUnavailable):
-    """The provider at which people sign in does not answer now. Try again, or sign in with a token."""
+    """The sign-in provider does not respond now. Try again, or sign in with a token."""
 
 
 class SignInProvider(Protocol):
@@ -32,8 +32,8 @@ class SignInProvider(Protocol):
         Raises ProviderUnavailable.
         """
 
-    async def person(self, flow: SignInFlow, answer: ProviderAnswer, redirect_uri: str) -> Person:
-        """Exchange the code of an answer whose state is right, and verify who it is.
+    async def person(self, flow: SignInFlow, response: ProviderResponse, redirect_uri: str) -> Person:
+        """Exchange the code of a response whose state is right, and verify who it is.
 
         Raises SignInRefused, ProviderUnavailable, or IdentityTokenInvalid for the token that came for the code.
         """

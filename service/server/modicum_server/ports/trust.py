@@ -42,7 +42,7 @@ class IdentityTokens(Protocol):
     def issuer_of(self, token: str) -> str:
         """Return the issuer that a token names. Nothing is verified yet.
 
-        Raises IdentityTokenInvalid: it is no identity token, or its issuer is none that the operator allows.
+        Raises IdentityTokenInvalid: it is not an identity token, or the operator does not allow its issuer.
         """
 
     async def verified(self, token: str, *, issuer: str, audiences: Sequence[str]) -> Identity:

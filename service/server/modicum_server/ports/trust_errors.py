@@ -17,7 +17,7 @@ class TrustRuleExists(AlreadyExists):
 
 
 class TrustRulesFull(FailedPrecondition):
-    """The project has as many trust rules as it can have. Delete one first."""
+    """The project has the most trust rules that it can have. Delete one first."""
 
 
 class IdentityTokenInvalid(Unauthenticated):

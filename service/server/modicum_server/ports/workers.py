@@ -8,7 +8,7 @@ from modicum_server.errors import FailedPrecondition
 
 
 class ArchitectureUnavailable(FailedPrecondition):
-    """No worker that is there has the package that builds this architecture."""
+    """No running worker has the package that builds this architecture."""
 
 
 class Workers(Protocol):

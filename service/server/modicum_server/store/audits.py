@@ -205,7 +205,7 @@ class PostgresAudits:
         return await self._connection.scalar(select(_AUDITS.parameters).filter_by(name=name)) or {}
 
     async def cancel(self, name: str) -> Audit | None:
-        """CANCELLED unless it has ended; its unclaimed shards are deleted, held ones see CANCELLED at renewal."""
+        """Set an audit that has not ended to CANCELLED. Unclaimed shards are deleted; held ones learn it at renewal."""
         await self._end(name, AuditState.CANCELLED)
         return await self.get(name)
 

@@ -107,10 +107,10 @@ class PostgresShards:
         return await self._connection.scalar(query) is not None
 
     async def finish(self, shard: Shard, *, passes_done: int) -> bool:
-        """Delete it; False when this attempt no longer holds it. Its passes move to the audit.
+        """Delete a finished shard and add its passes to the audit. Return False if this attempt no longer holds it.
 
-        From here on the audit plans what the shard spent, in place of what it was planned to spend. The audit's row is
-        locked from here on, so that of the last two shards of a stage one sees the other gone.
+        The audit then plans what the shard spent instead of what it was planned to spend. The audit's row stays locked
+        to the end of the transaction, so that the later of a stage's last two shards sees that the other is gone.
         """
         query = (
             delete(tables.shards)
@@ -168,7 +168,7 @@ class PostgresShards:
         row = await self._locked(shard)
         if row is None:
             return False
-        if len(row.positions) < 2:  # noqa: PLR2004 - a half of one is none
+        if len(row.positions) < 2:  # noqa: PLR2004 - one position cannot be divided
             raise ValueError(f"shard {shard.id} has {len(row.positions)} positions, and two are needed to halve it")
         await self._connection.execute(delete(tables.shards).where(_SHARDS.id == shard.id))
         await self._move_passes(row.audit, row.passes_done)

@@ -29,7 +29,7 @@ class CallMetrics(Protocol):
     def uploaded(self, size_bytes: int) -> None:
         """Count bytes of artifacts that came in."""
 
-    def audit_acknowledged(self, *, reused: bool) -> None:
+    def audit_created(self, *, reused: bool) -> None:
         """Count an audit that was created."""
 
     def verdict_stored(self, outcome: VerdictOutcome) -> None:

@@ -161,7 +161,7 @@ def build_services(
         artifacts=Artifacts(store, artifacts, settings),
         drawn_pictures=DrawnPictures(store, artifacts, renderer, reports, settings),
         audits=Audits(store),
-        audit_creation=AuditCreation(store, settings, on_created=lambda audit: _acknowledged(audit, metrics)),
+        audit_creation=AuditCreation(store, settings, on_created=lambda audit: _created(audit, metrics)),
         findings=Findings(store),
         found_so_far=FoundSoFar(store),
         reports=reports,
@@ -233,7 +233,7 @@ def _judged(verdict: Verdict, metrics: CallMetrics) -> None:
     log.info("audit_judged", audit=verdict.audit, verdict=verdict.name, outcome=verdict.outcome)
 
 
-def _acknowledged(audit: Audit, metrics: CallMetrics) -> None:
+def _created(audit: Audit, metrics: CallMetrics) -> None:
     """Count the audit, and log the line that leads from a request id to an audit."""
-    metrics.audit_acknowledged(reused=bool(audit.reused_from))
-    log.info("audit_acknowledged", audit=audit.name, reused_from=audit.reused_from or None)
+    metrics.audit_created(reused=bool(audit.reused_from))
+    log.info("audit_created", audit=audit.name, reused_from=audit.reused_from or None)

@@ -55,7 +55,7 @@ def authorise(principal: Principal, project: str, role: Role) -> None:
     """
     held = principal.roles.get(project)
     if held is None:
-        raise ProjectNotFound(f"{project}: there is no project with this name in which {principal.name} has a role")
+        raise ProjectNotFound(f"{project}: this project does not exist, or {principal.name} has no role in it")
     if _RANKS[held] < _RANKS[role]:
         raise RoleInsufficient(
             f"this needs the role {role} in {project}, but {principal.name} is {held}; ask an admin of the project",

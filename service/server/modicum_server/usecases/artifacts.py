@@ -244,13 +244,13 @@ class Artifacts:
         advice = "delete artifacts that nothing refers to, or ask the operator for more"
         if together > (most := self._settings.max_project_bytes):
             raise ProjectFull(
-                f"with this artifact {stored.project} would store {together:,} bytes, unfinished uploads included, but "
-                f"this server allows a project {most:,}; {advice}"
+                f"{stored.project} may store {most:,} bytes; with this artifact it would store {together:,}, "
+                f"unfinished uploads included; {advice}"
             )
         if own > (most := self._settings.max_bytes_per_principal):
             raise ProjectFull(
-                f"with this artifact {stored.principal} would have uploaded {own:,} bytes to {stored.project}, but "
-                f"this server allows a principal {most:,} there; {advice}"
+                f"{stored.principal} may upload {most:,} bytes to {stored.project}; with this artifact it would have "
+                f"uploaded {own:,}; {advice}"
             )
 
     def _checked(self, principal: Principal, header: UploadHeader) -> str:
@@ -330,10 +330,10 @@ class Artifacts:
 
 
 async def delete_unheld(store: Store, artifacts: ArtifactStore, digest: str) -> bool:
-    """Delete bytes that no project holds, after that was committed; whether it was done.
+    """Delete bytes that no project holds, and return whether it did. Call it after the release was committed.
 
-    Another upload may have brought them back. While a backup runs they stay, held by nobody: it may be of a moment at
-    which a project held them.
+    Bytes stay if another upload has brought them back, or while a backup runs, because its moment may be one at which a
+    project held them.
     """
     async with store.transaction() as transaction:
         if not await transaction.artifacts.may_delete_bytes() or await transaction.artifacts.lock(digest):
@@ -381,7 +381,7 @@ async def _next(chunks: AsyncIterator[bytes], *, received: int, idle_seconds: fl
             return await anext(chunks, None)
     except TimeoutError as error:
         raise UploadTruncated(
-            f"no bytes came for {idle_seconds:g} s after the first {received:,}; resume the upload there",
+            f"no bytes came for {idle_seconds:g} s; resume the upload after the first {received:,} bytes",
             received_bytes=str(received),
         ) from error
 

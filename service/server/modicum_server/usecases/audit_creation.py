@@ -282,27 +282,28 @@ def _is_narrow(count: tuple[int, int, int]) -> bool:
 def _require_place(project: str, principal: str, held: Unended, settings: Settings) -> None:
     if held.queued >= settings.max_queued_audits:
         raise TooManyQueued(
-            f"{project} has {held.queued:,} queued audits, as many as this server allows; wait for some to end"
+            f"{project} has {held.queued:,} queued audits, the most that this server allows; wait until some have "
+            "started"
         )
     if held.queued_by_principal >= settings.max_queued_audits_per_principal:
         raise TooManyQueued(
-            f"{principal} has {held.queued_by_principal:,} queued audits in {project}, as many as this server allows a "
-            "principal; wait for some to end"
+            f"{principal} has {held.queued_by_principal:,} queued audits in {project}, the most that this server "
+            "allows a principal; wait until some have started"
         )
 
 
 def _require_passes(whose: str, held: int, asked: int, most: int) -> None:
     if asked > most:
         raise AuditTooLarge(
-            f"the audit needs {asked:,} passes, but this server allows the audits of {whose} {most:,} together; "
+            f"the audit needs {asked:,} passes, but all audits of {whose} together may have {most:,} passes waiting; "
             "audit a sample, or run fewer searches and controls",
             passes=str(asked),
             most=str(most),
         )
     if held + asked > most:
         raise TooManyPasses(
-            f"the audits of {whose} have {held:,} passes left, and this one needs {asked:,}, but this server "
-            f"allows {most:,} together; wait for some to end"
+            f"{whose} may have {most:,} passes waiting; {held:,} are waiting and this audit needs {asked:,}; wait "
+            "until an audit ends, or lower its budget"
         )
 
 
@@ -335,7 +336,7 @@ def _drawn(specification: AuditSpecification, dataset: Dataset, left_out: frozen
     )
     left = tuple(index for index in drawn if index not in left_out)
     if not left:
-        rule = f"expected a data set with pictures, but all that this audit would look at in {dataset.name} were erased"
+        rule = f"all pictures that this audit would look at in {dataset.name} were erased; choose another data set"
         raise FieldInvalid(f"{FIELD}.dataset", rule)
     return left
 
@@ -354,7 +355,8 @@ async def _second_dataset(
 def _require_sample(sample: int, dataset: Dataset) -> None:
     if sample > dataset.item_count:
         rule = (
-            f"expected at most the {dataset.item_count:,} items of {dataset.name}, or 0 for all of them, got {sample:,}"
+            f"expected 0 for all items, or at most {dataset.item_count:,}, the number of items of {dataset.name}; got "
+            f"{sample:,}"
         )
         raise FieldInvalid(f"{FIELD}.sample", rule)
 

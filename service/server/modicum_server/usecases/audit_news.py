@@ -65,8 +65,8 @@ class AuditNews:
     def _seat(self, session: str) -> Iterator[None]:
         if self._open[session] >= MOST_OF_A_SESSION:
             raise TooManyWatchers(
-                f"this browser has {MOST_OF_A_SESSION} pages open that show the progress of an audit as it comes, the "
-                "most that it may have; others ask for it every few seconds"
+                f"this browser already has {MOST_OF_A_SESSION} pages open with live progress, the most that it may "
+                "have; other pages ask every few seconds"
             )
         self._open[session] += 1
         try:

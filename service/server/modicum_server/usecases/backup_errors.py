@@ -4,7 +4,7 @@ from modicum_server.errors import ModicumError
 
 
 class BackupError(ModicumError):
-    """A backup or a restore does not go on."""
+    """A backup or a restore cannot continue."""
 
 
 class BackupUnderWay(BackupError):
@@ -24,4 +24,4 @@ class BackupDamaged(BackupError):
 
 
 class StoreNotEmpty(BackupError):
-    """What is to be restored to is not empty."""
+    """The database or the artifact store to restore to is not empty."""

@@ -34,7 +34,7 @@ def baseline_name(named: str, policy: Policy, project: str) -> str:
         given, field = policy.baseline.name, "policy.baseline.audit"
         named = given if given.startswith("projects/") else f"{project}/audits/{given}"
     if not named and _compares(policy) and not _names_a_version(policy):
-        rule = f"a rule of {policy.file} compares with a baseline: expected the name of an audit, got nothing"
+        rule = f"a rule of {policy.file} compares with a baseline, but no audit is named; name one"
         raise FieldInvalid("baseline", rule)
     if named and project_of("audit", named, field) != project:
         raise FieldInvalid(field, f"expected an audit of {project}, got {shown(named)}")
@@ -67,9 +67,10 @@ async def newest_of_version(
         if not apart:
             return one
         differs = differs or apart
-    why = f"the newest of these images differs in {differs}" if differs else "there is none of these images"
+    why = f"the newest of these images differs in {differs}" if differs else "no stored audit used these images"
     raise FieldInvalid(
-        MODEL_FIELD, f"expected an audit of {version} alone that was measured as {audit.name} was; {why}; audit it so"
+        MODEL_FIELD,
+        f"expected an audit of {version} alone with the settings of {audit.name}; {why}; create such an audit",
     )
 
 
@@ -92,7 +93,7 @@ async def _version(transaction: Transaction, name: str, project: str) -> str:
         stored = await transaction.models.get(model)
         found = "" if stored is None else stored.latest_ready_version
     if not found:
-        raise FieldInvalid(MODEL_FIELD, f"expected a version that is READY, MODEL or MODEL/NUMBER, got {shown(name)}")
+        raise FieldInvalid(MODEL_FIELD, f"expected MODEL or MODEL/NUMBER, naming a READY version; got {shown(name)}")
     return found
 
 

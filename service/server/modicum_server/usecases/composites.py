@@ -92,9 +92,7 @@ async def _require_shallow(transaction: Transaction, field: str, whole: ModelVer
         for _, name in _part_fields(part.source):
             below = await transaction.models.version(name)
             if below is not None and isinstance(below.source, (Ensemble, InputDropout)):
-                raise FieldInvalid(
-                    field, f"{part.name} is nested too deeply: it is made of {name}, which is made of versions itself"
-                )
+                raise FieldInvalid(field, f"{part.name} is nested too deeply: its part {name} has parts itself")
 
 
 def _require_alike(field: str, part: ModelVersion, first: ModelVersion) -> None:
@@ -106,10 +104,10 @@ def _require_alike(field: str, part: ModelVersion, first: ModelVersion) -> None:
         ("class labels", part.class_labels or None, first.class_labels or None),
     ):
         if ours is not None and others is not None and ours != others:
-            shown = "" if what == "class labels" else f" ({others}), got {ours}"
+            shown = "" if what == "class labels" else f"; got {others} and {ours}"
             raise FieldInvalid(
                 field,
-                f"expected the {what} of {first.name}{shown}; outputs of {part.name} cannot be averaged with these",
+                f"{first.name} and {part.name} must have the same {what}, because their outputs are averaged{shown}",
             )
 
 
@@ -121,7 +119,7 @@ def _require_own_input(given: InputSpecification | None, first: InputSpecificati
         if ours != others:
             raise FieldInvalid(
                 f"{FIELD}.input",
-                f"expected the {what} of the parts, {others}, got {ours}; leave the input out to use theirs",
+                f"expected {others}, the {what} of the parts; got {ours}; leave the input out to use theirs",
             )
 
 

@@ -46,8 +46,7 @@ async def require_counterfactual(
     if all(item.image_digest == partners[item.item].image_digest for item in paired):
         raise FieldInvalid(
             FIELD,
-            f"expected changed pictures, but all pairs of {given.name} hold the same picture twice ({len(paired):,} "
-            "pairs)",
+            f"{given.name} has no changed picture: in all {len(paired):,} pairs both pictures are the same",
         )
     for item in paired:
         _require_same_label(item, partners[item.item], versions)
@@ -58,9 +57,9 @@ async def _nothing_pairs(transaction: Transaction, given: Dataset, items: Sequen
     ((_, first),) = await transaction.datasets.items(given.name, after=-1, limit=1)
     return FieldInvalid(
         FIELD,
-        f"expected items with the names of audited items, such as {shown(items[0].item)}, but none of the "
-        f"{given.item_count:,} items of {given.name} has such a name, the first is {shown(first.item)}; a name holds "
-        "the folder and the ending of the file",
+        f"none of the {given.item_count:,} items of {given.name} has the name of an audited item, such as "
+        f"{shown(items[0].item)}; its first item is {shown(first.item)}; a name includes the folder and the ending of "
+        "the file",
     )
 
 

@@ -130,7 +130,7 @@ async def _begin(transaction: Transaction, project: str, digest: str, principal:
     """Take the picture out of the rows of the database, and store what is still to be done."""
     items = await transaction.erasures.items(project, digest)
     if not items and (users := await transaction.artifacts.referrers(project, digest)):
-        raise PictureUnknown(f"{digest} is no picture of {project}, but belongs to {', '.join(users)}", digest=digest)
+        raise PictureUnknown(f"{digest} is not a picture of {project}; it belongs to {', '.join(users)}", digest=digest)
     uses = await transaction.erasures.uses(project, digest)
     await refuse_held(transaction, {*(one.dataset for one in items), *(use.audit for use in uses)})
     refuse_holds(await transaction.holds.on_verdicts_of([use.audit for use in uses]))

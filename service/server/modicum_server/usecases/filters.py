@@ -21,7 +21,7 @@ def audit_filter(text: str) -> AuditFilter:
         FilterInvalid: the text is not such a filter.
         FieldInvalid: it is not plain text.
     """
-    refused = _refused("state, dataset or model_version", f"states being {', '.join(AuditState)}")
+    refused = _refused("state, dataset or model_version", f"states: {', '.join(AuditState)}")
     found = _terms(text, ("state", "dataset", "model_version"), refused)
     state = found.get("state")
     if state is not None and state not in AuditState.__members__:
@@ -40,7 +40,7 @@ def verdict_filter(text: str) -> VerdictFilter:
         FilterInvalid: the text is not such a filter.
         FieldInvalid: it is not plain text.
     """
-    refused = _refused("outcome, audit, model_version or policy_digest", f"outcomes being {', '.join(OVERALL)}")
+    refused = _refused("outcome, audit, model_version or policy_digest", f"outcomes: {', '.join(OVERALL)}")
     found = _terms(text, ("outcome", "audit", "model_version", "policy_digest"), refused)
     outcome = found.get("outcome")
     if outcome is not None and outcome not in OVERALL:
@@ -60,7 +60,7 @@ def trail_filter(text: str) -> TrailFilter:
         FilterInvalid: the text is not such a filter.
         FieldInvalid: it is not plain text.
     """
-    refused = _refused("principal, verb, resource or outcome", f"outcomes being {', '.join(TrailOutcome)}")
+    refused = _refused("principal, verb, resource or outcome", f"outcomes: {', '.join(TrailOutcome)}")
     found = _terms(text, ("principal", "verb", "resource", "outcome"), refused)
     outcome = found.get("outcome")
     if outcome is not None and outcome not in TrailOutcome.__members__:
@@ -86,5 +86,6 @@ def _terms(text: str, fields: Sequence[str], refused: Refused) -> dict[str, str]
 
 def _refused(fields: str, values: str) -> Refused:
     return lambda term: FilterInvalid(
-        f"expected {fields}, each once, as FIELD = VALUE joined by AND, {values}; got {shown(term.strip())}"
+        f"expected FIELD = VALUE, joined by AND, with each field at most once; fields: {fields}; {values}; got "
+        f"{shown(term.strip())}"
     )

@@ -24,6 +24,6 @@ def refuse_holds(holds: Sequence[Hold]) -> None:
     if holds:
         said = "; ".join(f"{hold.held} by {hold.name} of {hold.creator} ({hold.reason})" for hold in holds)
         raise ResourceHeld(
-            f"held as evidence: {said}. If it is no longer, an admin releases it with `modicum holds release`",
+            f"held as evidence: {said}. An admin can release it with `modicum holds release`",
             held_by=", ".join(hold.name for hold in holds),
         )

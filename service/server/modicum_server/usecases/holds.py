@@ -53,7 +53,7 @@ class Holds:
             if made not in known and _same(made, new):
                 await record(transaction, principal, Verb.CREATE_HOLD, made.name, f"{held}: {reason}")
         if not _same(made, new):
-            raise HoldExists(f"{new.name} is another hold, on {made.held}; release it first, or choose another id")
+            raise HoldExists(f"{new.name} exists and holds {made.held}; release it first, or choose another id")
         return made
 
     async def page(self, principal: Principal, parent: str, request: PageRequest) -> Page[Hold]:

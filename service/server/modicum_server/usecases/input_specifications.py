@@ -64,8 +64,8 @@ def _check_painted(field: str, value: InputSpecification) -> None:
         if not value.lower_bound - slack <= number <= value.upper_bound + slack:
             raise FieldInvalid(
                 f"{field}.{name}[{place}]",
-                f"expected a value within lower_bound ({value.lower_bound:g}) and upper_bound ({value.upper_bound:g}), "
-                f"because the mean fill shows it, got {number:g}; give both in the same units, or another fill_mean",
+                f"expected a value from lower_bound ({value.lower_bound:g}) to upper_bound ({value.upper_bound:g}), "
+                f"because the mean fill paints it; got {number:g}; give both in the same units, or another fill_mean",
             )
 
 

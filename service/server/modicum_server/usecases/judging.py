@@ -206,7 +206,7 @@ def _of_version(document: Document, version: str, audit: Audit) -> Document:
     try:
         return of_version(document, version)
     except (KeyError, PolicyError) as error:
-        raise ResultIncomplete(f"the stored result of {audit.name} has nothing of {version}; audit again") from error
+        raise ResultIncomplete(f"the stored result of {audit.name} has no entry for {version}; audit again") from error
 
 
 async def _succeeded(transaction: Transaction, name: str) -> Audit:

@@ -31,10 +31,10 @@ def require_labels(labels: Collection[str], version: ModelVersion) -> None:
         places = classes[label]
         if places > 1:
             raise _unknown(
-                label, version, f"names {places} of its classes; use the class index as the label of such images"
+                label, version, f"{places} classes have this name; use the class index as the label of such images"
             )
         if places == 0 and not _is_index(label, _class_count(version)):
-            raise _unknown(label, version, f"is not one of its classes; use {_accepted(version)}")
+            raise _unknown(label, version, f"no class has this name or index; use {_accepted(version)}")
 
 
 def _class_count(version: ModelVersion) -> int | None:
@@ -53,9 +53,9 @@ def _accepted(version: ModelVersion) -> str:
     return (
         f"{indices} or a class name"
         if version.class_labels
-        else f"{indices}, because it was registered without class names"
+        else f"{indices}, because the version was registered without class names"
     )
 
 
 def _unknown(label: str, version: ModelVersion, what: str) -> LabelUnknown:
-    return LabelUnknown(f"the data set's label {shown(label)} does not fit {version.name}: it {what}", label=label)
+    return LabelUnknown(f"the data set's label {shown(label)} does not fit {version.name}: {what}", label=label)

@@ -4,11 +4,11 @@ from modicum_server.errors import ResourceExhausted
 
 
 class TooManyQueued(ResourceExhausted):
-    """There are as many queued audits of the project or of the caller as this server allows. Wait for some to end."""
+    """The project or the caller has the most queued audits that this server allows. Wait until some have started."""
 
 
 class TooManyPasses(ResourceExhausted):
-    """The audits of the project, or of the caller in it, have too many passes left. Wait for some of them to end."""
+    """The audits of the project, or of the caller in it, have too many passes waiting. Wait until some audits end."""
 
 
 class ProjectFull(ResourceExhausted):

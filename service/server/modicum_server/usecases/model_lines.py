@@ -52,7 +52,7 @@ class ModelLine:
 
     @property
     def is_verdict_older(self) -> bool:
-        """Whether the newest version is none of those that the verdict judged."""
+        """Whether the verdict did not judge the newest version."""
         return self.verdict is not None and self.model.latest_version not in self.verdict.model_versions
 
     @property
@@ -67,7 +67,7 @@ class ModelLine:
 
     @property
     def is_audit_older(self) -> bool:
-        """Whether the newest version is none of those that the newest audit is of."""
+        """Whether the newest audit does not include the newest version."""
         return self.audit is not None and self.model.latest_version not in self.audit.specification.model_versions
 
 
@@ -144,7 +144,7 @@ def _looked_at(model: Model, verdict: Verdict | None) -> list[str]:
 
 
 def _is_unjudged(audit: Audit, verdict: Verdict | None) -> bool:
-    """Whether the newest verdict on a model is none, or was given before an audit of it ended."""
+    """Whether a model has no verdict, or an audit of it ended after its newest verdict."""
     return audit.end_time is not None and (verdict is None or verdict.create_time < audit.end_time)
 
 

@@ -27,7 +27,7 @@ def check_source(source: Source | None, input_specification: InputSpecification 
         case None:
             raise FieldInvalid(
                 f"{FIELD}.source",
-                "expected one of weights, exported, torchscript, ensemble and input_dropout, but none is set",
+                "none of weights, exported, torchscript, ensemble and input_dropout is set; set one of them",
             )
         case Ensemble() | InputDropout():
             check_composite(source)
@@ -61,10 +61,12 @@ def _check_configuration(source: Weights) -> None:
     family = source.architecture.partition(":")[0]
     if source.configuration and family not in CONFIGURED:
         raise FieldInvalid(
-            field, f"expected none for {family}:NAME, whose names say all; got {shown(source.configuration)}"
+            field,
+            f"{family}:NAME takes no configuration, because the name describes the whole architecture; got "
+            f"{shown(source.configuration)}",
         )
     if not source.configuration and family == "transformers":
-        raise FieldInvalid(field, "expected the model's config.json without names of classes, got nothing")
+        raise FieldInvalid(field, "the configuration is missing; give the model's config.json without its class names")
     try:
         read_configuration(source.configuration)
     except ConfigurationRefused as error:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 
 from modicum_server.domain.access import NewToken
 from modicum_server.domain.projects import Origin, Principal
-from modicum_server.domain.sign_in import FLOW_SECONDS, NamedBy, Person, ProviderAnswer, SignInFlow
+from modicum_server.domain.sign_in import FLOW_SECONDS, NamedBy, Person, ProviderResponse, SignInFlow
 from modicum_server.domain.trail import Verb
 from modicum_server.errors import PageNotFound
 from modicum_server.ports import SignInProvider, SignInRefused, Store, Transaction
@@ -94,39 +94,41 @@ class ProviderSignIn:
             url = await self._required().sign_in_url(flow, self._redirect_uri)
         return Begun(url, flow.text)
 
-    async def finish(self, cookie: str, answer: ProviderAnswer, origin: Origin) -> SignedIn:
+    async def finish(self, cookie: str, response: ProviderResponse, origin: Origin) -> SignedIn:
         """Begin a session of whoever came back from the provider.
 
         Raises:
             PageNotFound: there is no provider.
             SignInRefused, IdentityTokenInvalid, ProviderUnavailable, ShareExceeded
         """
-        provider, flow = self._required(), self._flow_of(cookie, answer)
+        provider, flow = self._required(), self._flow_of(cookie, response)
         with self._places.place():
-            person = await provider.person(flow, answer, self._redirect_uri)
+            person = await provider.person(flow, response, self._redirect_uri)
         principal = principal_of(person, self._named_by)
         async with self._store.transaction() as transaction:
             end = datetime.now(UTC) + REMEMBERED
             if not await transaction.trust.use_up(_digest(person.issuer, flow.nonce), end):
-                raise SignInRefused("this sign-in has succeeded before; begin again")
+                raise SignInRefused("this sign-in was already completed; start the sign-in again")
             return SignedIn(await _begin(transaction, principal, person, origin), flow.path)
 
     def _required(self) -> SignInProvider:
         if self._provider is None:
-            raise PageNotFound("this server has no provider at which people sign in; use a token")
+            raise PageNotFound("this server has no sign-in provider; use a token")
         return self._provider
 
-    def _flow_of(self, cookie: str, answer: ProviderAnswer) -> SignInFlow:
-        """Return the flow of this browser to which an answer belongs.
+    def _flow_of(self, cookie: str, response: ProviderResponse) -> SignInFlow:
+        """Return the flow of this browser to which a response belongs.
 
         Raises:
             SignInRefused
         """
         flow = SignInFlow.read(cookie)
-        if flow is None or not hmac.compare_digest(flow.state.encode(), answer.state.encode()):
-            raise SignInRefused("this browser did not begin this sign-in, or began another one since; begin again")
+        if flow is None or not hmac.compare_digest(flow.state.encode(), response.state.encode()):
+            raise SignInRefused(
+                "this browser did not start this sign-in, or has started another one since; start the sign-in again"
+            )
         if flow.is_over(self._clock()):
-            raise SignInRefused(f"the sign-in took longer than {FLOW_SECONDS // 60} minutes; begin again")
+            raise SignInRefused(f"the sign-in took longer than {FLOW_SECONDS // 60} minutes; start the sign-in again")
         return flow
 
 
@@ -140,13 +142,13 @@ def principal_of(person: Person, named_by: NamedBy) -> str:
     if named_by is NamedBy.SUBJECT:
         return f"{SUBJECT_PREFIX}{_digest(person.issuer, person.subject)[:DIGEST_CHARACTERS]}"
     if not person.email:
-        raise SignInRefused("the provider gave no verified e-mail address of you; ask the operator of the server")
+        raise SignInRefused("the provider sent no verified e-mail address for you; ask the operator of the server")
     # other alphabets have letters that become one of a to z in lower case
     name, rule = person.email.lower() if person.email.isascii() else "", RULES["principal"]
     if not rule.holds(name) or "@" not in name:
         raise SignInRefused(
-            f"your e-mail address cannot be a name here: expected {rule.text}, with an @; "
-            "ask the operator of the server"
+            f"your e-mail address cannot be used as a name here; expected {rule.text}, with an @; ask the operator of "
+            "the server"
         )
     return name
 

@@ -36,7 +36,7 @@ def require_report(audit: Audit) -> None:
         RetentionPassed
     """
     if sentence := report_in_words(audit):
-        raise RetentionPassed(f"{sentence}. Audit again to have one", name=audit.name)
+        raise RetentionPassed(f"{sentence}. To get a result, audit again", name=audit.name)
 
 
 def require_findings(audit: Audit) -> None:
@@ -46,7 +46,7 @@ def require_findings(audit: Audit) -> None:
         RetentionPassed
     """
     if sentence := findings_in_words(audit):
-        raise RetentionPassed(f"{sentence}. Audit again to have some", name=audit.name)
+        raise RetentionPassed(f"{sentence}. To get findings, audit again", name=audit.name)
 
 
 async def require_images(transaction: Transaction, names: Iterable[str]) -> None:
@@ -67,7 +67,7 @@ async def told_of(transaction: Transaction, audit: Audit) -> list[str]:
     datasets = [await transaction.datasets.get(name) for name in audit.specification.datasets]
     images = [images_in_words(dataset) for dataset in datasets if dataset is not None]
     findings = findings_in_words(audit)
-    figures = "" if audit.report_delete_time else ", so the report has their figures alone"
+    figures = "" if audit.report_delete_time else ", so the report has only figures of them"
     said = [report_in_words(audit), f"{findings}{figures}" if findings else "", *images]
     return [f"{sentence}." for sentence in said if sentence]
 

@@ -12,7 +12,7 @@ class ReviewImpossible(FailedPrecondition):
 
 
 class ReviewFull(FailedPrecondition):
-    """The review has as many reviewers as it can have."""
+    """The review has the most reviewers that it can have."""
 
 
 class ReviewLinkUsed(Unauthenticated):
@@ -20,4 +20,4 @@ class ReviewLinkUsed(Unauthenticated):
 
 
 class ReviewerUnknown(Unauthenticated):
-    """This browser has no pictures to look at; open the link that you were sent."""
+    """This browser has no review to answer; open the link that you were sent."""

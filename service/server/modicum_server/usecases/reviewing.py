@@ -33,7 +33,7 @@ from modicum_server.usecases.stored_results import read_whole
 from modicum_server.usecases.versions import require_version
 
 ID_DIGITS = 32
-GONE = "what this picture is made of is no longer stored"
+GONE = "the files behind this picture are no longer stored"
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +186,7 @@ async def _session(transaction: Transaction, secret: str) -> _Session:
 
 def _require_turn(session: _Session, secret: str, picture_id: str) -> None:
     if session.reviewer.is_done or picture_id != _picture_id(secret, session.place):
-        raise PageNotFound("this picture is not the one to look at now; load the page again")
+        raise PageNotFound("another picture is next in this review; load the page again")
 
 
 def _picture_id(secret: str, place: int) -> str:

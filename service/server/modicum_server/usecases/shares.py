@@ -46,8 +46,8 @@ class Shares:
         for holder, (name, most) in holders.items():
             if self._held[holder] + count > most:
                 raise self._share.refusal(
-                    f"{name} would have more than {most:,} {self._share.kind} in this process, the most that a "
-                    f"{holder[0]} may have; end some, or try again later",
+                    f"{name} may have at most {most:,} {self._share.kind} in one process of this server; end some, or "
+                    "try again later",
                     share=self._share.kind,
                 )
         self._held.update(dict.fromkeys(holders, count))
@@ -98,7 +98,7 @@ class _Rate:
         spent = max(0.0, spent - (now - since) * self._rate)
         if spent + 1 > most:
             raise ShareExceeded(
-                f"{shown} makes more than {self._rate:g} calls a second; wait a moment, or ask for more at once",
+                f"{shown} makes more than {self._rate:g} calls a second; wait a moment, or fetch more with each call",
                 share="calls a second",
             )
         if len(self._spent) > MOST_REMEMBERED:

@@ -102,8 +102,8 @@ def _check_search(field: str, search: Search) -> None:
     if search.target_rule is TargetRule.RANDOM_OTHER and search.matched:
         raise FieldInvalid(
             f"{field}.matched",
-            "only a search for the predicted class can be matched, got one for a random other class: temperatures are "
-            "matched by the eligible images, and such a search does not need eligible images",
+            "a search for a random other class cannot be matched: temperatures are matched on the eligible images, "
+            "which only a search for the predicted class has",
         )
     owners = {
         "passes": SearchMethod.MASK_OPTIMIZATION,
@@ -123,16 +123,16 @@ def _check_matched(searches: Sequence[Search]) -> None:
         field = f"{FIELD}.searches[{place}].matched"
         if search.matched and search.unmatched not in searches:
             raise FieldInvalid(
-                field, "a matched search must follow the same search that is not matched, but there is none before it"
+                field, "a matched search must follow the same search without matching; add that search before it"
             )
         if not search.matched and any(other.matched for other in searches[:place]):
-            raise FieldInvalid(field, "searches that are not matched must come before the matched ones")
+            raise FieldInvalid(field, "searches without matching must come before the matched ones")
 
 
 def _check_controls(draft: AuditDraft) -> None:
     plans = draft.specification.controls
     if draft.no_controls and any(plan.control not in EXTRA for plan in plans):
-        raise FieldInvalid(f"{FIELD}.no_controls", "expected false, because controls are given too")
+        raise FieldInvalid(f"{FIELD}.no_controls", "cannot be true together with controls; remove one of the two")
     for place, plan in enumerate(plans):
         _check_images(f"{FIELD}.controls[{place}].images", plan)
         _check_budget(f"{FIELD}.controls[{place}].passes", plan)
@@ -146,8 +146,7 @@ def _check_controls(draft: AuditDraft) -> None:
         if plan.control is Control.PIXEL_SUBSETS and carrier(draft.specification.searches) is None:
             raise FieldInvalid(
                 f"{FIELD}.controls[{place}].control",
-                f"{plan.control} runs beside a search for the predicted class, and there is none; add one or leave the "
-                "control out",
+                f"{plan.control} needs a search for the predicted class; add one or leave the control out",
             )
     _check_distinct(f"{FIELD}.controls", [plan.control for plan in plans])
 
@@ -316,9 +315,9 @@ def require_second(versions: Sequence[ModelVersion], dataset: Dataset, second: D
             "expected model versions that are an ensemble and all of its members, which this data set checks",
         )
     if second.manifest_digest == dataset.manifest_digest:
-        raise FieldInvalid(SECOND_FIELD, "expected other images than the audited ones, got the audited data set")
+        raise FieldInvalid(SECOND_FIELD, "expected another data set than the audited one")
     if not second.labelled_count:
-        raise FieldInvalid(SECOND_FIELD, f"expected a data set with labels, got {second.name}, which has none")
+        raise FieldInvalid(SECOND_FIELD, f"{second.name} has no labels; give a data set with labels")
 
 
 def require_gradient(version: ModelVersion, specification: AuditSpecification) -> None:

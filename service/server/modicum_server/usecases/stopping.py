@@ -1,4 +1,4 @@
-"""Early ends of audits: what may be asked for, and how no further search begins and no further score is made."""
+"""Early ends of audits: checks the rules that a caller gives, and stops further searches and scores."""
 
 from collections.abc import Iterable
 from dataclasses import asdict, replace
@@ -24,7 +24,7 @@ def check_stopping(field: str, asked: AuditSpecification) -> None:
         return
     if any(search.matched for search in asked.searches):
         raise FieldInvalid(
-            field, "expected no `stopping` beside matched searches, because these begin when all others have ended"
+            field, "`stopping` cannot be combined with matched searches, because they start after all others"
         )
     check(f"{field}.limits", stopping.limits)
     check(f"{field}.least_eligible_images", stopping.least_eligible_images, "images")

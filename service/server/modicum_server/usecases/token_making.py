@@ -70,7 +70,7 @@ async def replace_token(transaction: Transaction, old: Token, *, project: str, o
 def other_role(principal: str, held: str, project: str, wanted: str) -> MemberExists:
     """Return the refusal of a role for a principal that has another one."""
     return MemberExists(
-        f"{principal} has the role {held} in {project}, and cannot get {wanted} beside it; change the role with "
+        f"{principal} has the role {held} in {project} and cannot have {wanted} as well; change the role with "
         "`modicum members set-role`, or revoke all that the principal has with `modicum-server token revoke`",
         role=held,
     )

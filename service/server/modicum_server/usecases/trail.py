@@ -30,7 +30,7 @@ async def record(transaction: Transaction, who: Principal, verb: Verb, resource:
 
 
 async def record_all(transaction: Transaction, who: Principal, verb: Verb, resources: Iterable[str]) -> None:
-    """Write of each resource that this was done, as `record`."""
+    """Write an entry for each resource, as `record` does for one."""
     await transaction.trail.write(*(_entry(who, verb, resource) for resource in resources))
 
 

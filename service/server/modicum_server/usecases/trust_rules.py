@@ -89,7 +89,7 @@ class TrustRules:
             if stored is None and made is not None:
                 await record(transaction, principal, Verb.CREATE_TRUST_RULE, new.name, f"{new.role} for {new.issuer}")
         if made is None or not _same(made, new):
-            raise TrustRuleExists(f"{new.name} is another rule; delete it first, or choose another id")
+            raise TrustRuleExists(f"{new.name} exists with other values; delete it first, or choose another id")
         return made
 
     async def delete(self, principal: Principal, name: str) -> None:
@@ -106,7 +106,7 @@ class TrustRules:
 
     def _check_issuer(self, issuer: str) -> None:
         if issuer not in self._issuers:
-            allowed = ", ".join(self._issuers) or "none: its operator lists them in MODICUM_TRUSTED_ISSUERS"
+            allowed = ", ".join(self._issuers) or "none yet: its operator lists them in MODICUM_TRUSTED_ISSUERS"
             raise FieldInvalid(
                 "trust_rule.issuer", f"expected an issuer that this server accepts ({allowed}), got {shown(issuer)}"
             )
@@ -120,8 +120,8 @@ def _administered(principal: Principal, parent: str) -> str:
 
 def _of_job(role: Role | None) -> Role:
     if role not in ROLES_OF_JOBS:
-        got = "none of them" if role is None else f"{role}, which no job can be"
-        raise FieldInvalid("trust_rule.role", f"expected ROLE_VIEWER or ROLE_AUDITOR, got {got}")
+        wrong = "the role is missing or unknown" if role is None else f"a job cannot be an {role}"
+        raise FieldInvalid("trust_rule.role", f"{wrong}; expected ROLE_VIEWER or ROLE_AUDITOR")
     return role
 
 
@@ -137,10 +137,10 @@ def _check_claims(claims: Sequence[Claim]) -> None:
         check(f"{field}.name", claim.name, "claim_name")
         check(f"{field}.value", claim.value, "claim_value")
         if claim.name in REGISTERED_CLAIMS:
-            raise FieldInvalid(f"{field}.name", f"{claim.name} is compared anyway; leave it out")
+            raise FieldInvalid(f"{field}.name", f"{claim.name} is always compared; leave it out")
         if WILDCARDS & set(claim.value):
             raise FieldInvalid(
-                f"{field}.value", f"there are no wildcards: give the whole value; got {shown(claim.value)}"
+                f"{field}.value", f"wildcards are not supported; give the whole value; got {shown(claim.value)}"
             )
     names = [claim.name for claim in claims]
     if len(set(names)) < len(names):

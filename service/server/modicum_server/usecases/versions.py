@@ -183,8 +183,7 @@ def _refuse_equal_names(class_labels: Sequence[str]) -> None:
         if before != place:
             raise FieldInvalid(
                 f"{FIELD}.class_labels[{place}]",
-                f"expected another name for each class, but classes {before} and {place} are both called "
-                f"{shown(label)}; rename one of them",
+                f"classes {before} and {place} are both called {shown(label)}; class names must be unique",
             )
 
 

@@ -248,7 +248,7 @@ class Worker:
         """End a claim on which our own code failed: try again. An audit or a swap fails in the end, a check never."""
         if claim.shard.failed_tries + 1 < TRIES or claim.shard.stage is Stage.CHECK:
             return await self._try_again(claim)
-        detail = f"the server failed in the stage {claim.shard.stage.value}. Its log says why"
+        detail = f"the server failed in the stage {claim.shard.stage.value}. The worker's log says why"
         return await settle(self._context, claim, FailAudit(AuditFailure("INTERNAL", detail)))
 
     async def _try_again(self, claim: Claim) -> Outcome:
@@ -295,14 +295,14 @@ class Worker:
 
 
 _AGAIN = {Stage.CHECK: "register the version again", Stage.SWAP: "swap the spot again"}
-"""What to do once the cause is mended, by stage. The other stages are those of an audit, which is run again."""
+"""What to do once the cause is fixed, by stage. All other stages belong to an audit, which must run again."""
 
 
 def _waited_too_long(error: Exception, seconds: float, stage: Stage) -> ModicumError:
     """Return the error by which work ends that waited too long, in words for whoever asked for it."""
     known = _known(error)
     again = _AGAIN.get(stage, "run the audit again")
-    return type(known)(f"{known}. The work waited for {seconds:.0f} s; once that is mended, {again}")
+    return type(known)(f"{known}. The work waited for {seconds:.0f} s. Fix the cause, then {again}")
 
 
 def _known(error: Exception) -> ModicumError:

@@ -51,10 +51,10 @@ class Interventions:
         self._objects: Mapping[int, Tensor] | None = None
 
     def outside(self, objects: Mapping[int, Tensor]) -> "Interventions":
-        """The same where no pixel on an object of either image moves; it counts its own passes.
+        """Return interventions that move no pixel on an object of either image. They count their own passes.
 
         Args:
-            objects: by index of an image, where its objects are (H, W); of every image that is asked for.
+            objects: a mask (H, W) of the objects by index of an image, for every image that is used.
         """
         restricted = copy.copy(self)  # images that are held serve both
         restricted.passes, restricted._objects = 0, objects  # noqa: SLF001  it is of this class

@@ -80,7 +80,7 @@ class _Retest:
     def _trial(self, trial: SpotTrial) -> SpotTrial:
         interventions = self.outside if trial.outside else self.whole
         if interventions is None:
-            raise ParameterError("expected the objects of the images: a row has places outside them")
+            raise ParameterError("`objects` is required, because a row tests places outside them")
         pasted, covered = (
             self._outcomes(interventions, trial, outcomes, intervention)
             for outcomes, intervention in ((trial.pasted, PASTE), (trial.covered, COVER))

@@ -27,9 +27,9 @@ class Look:
 
 
 async def is_settled_by(transaction: Transaction, audit: Audit, shard: Shard) -> bool:
-    """Whether a shard that ends completes a look, and some look settles the audit's limits.
+    """Return whether the end of this shard completes a look, and a look settles the audit's limits.
 
-    A shard that completes none is not looked at: a look reads all findings.
+    A shard that completes no look is skipped, because a look reads all findings.
     """
     stopping = audit.specification.stopping
     if stopping is None or not stopping.limits:

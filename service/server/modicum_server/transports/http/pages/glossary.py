@@ -25,13 +25,13 @@ MEASURING: Final = (
     Word("Confidence", "How sure the model is of a class: its softmax probability, from 0 to 1."),
     Word(
         "Threshold",
-        "The confidence from which on a decision counts as confident. Only pictures that reach it whole are searched "
-        "(they are eligible), and pixels suffice if they reach it alone.",
+        "A decision counts as confident from this confidence on. Only pictures that reach it are searched (they are "
+        "eligible). Pixels suffice if they reach it without the rest of the picture.",
     ),
     Word(
         "Subset",
-        "As few pixels as the search found that suffice for the same class, with all others painted over. "
-        "In full: sufficient input subset.",
+        "The smallest set of pixels that the search found to be enough for the same class, with all others painted "
+        "over. In full: sufficient input subset.",
     ),
     Word(
         "Fill",
@@ -40,8 +40,8 @@ MEASURING: Final = (
     ),
     Word(
         "Pass",
-        "One evaluation of a model on one picture, by which cost is counted. One with its gradient counts as three: "
-        "one forward, and two for the way back.",
+        "One evaluation of a model on one picture. Cost is counted in passes. An evaluation with its gradient counts "
+        "as three: one forward, and two for the way back.",
     ),
     Word("Slot", "Room of a worker for one piece of work at a time. More slots or workers end an audit sooner."),
     Word(

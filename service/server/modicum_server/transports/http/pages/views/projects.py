@@ -75,7 +75,7 @@ async def _work(visit: Visit) -> Response:
 
 
 async def _begun(visit: Visit) -> Response:
-    """Load an overview that says that nothing is here anew, once there is something."""
+    """Let the browser reload an empty overview once the project has something to show."""
     seen = await visit.use_cases.overviews.of(visit.principal, visit.project, PageRequest(1))
     if seen.is_empty:
         return Response(status_code=HTTPStatus.NO_CONTENT)

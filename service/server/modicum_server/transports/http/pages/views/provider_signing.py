@@ -7,7 +7,7 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
-from modicum_server.domain.sign_in import FLOW_SECONDS, ProviderAnswer
+from modicum_server.domain.sign_in import FLOW_SECONDS, ProviderResponse
 from modicum_server.ports import IdentityTokenInvalid, ProviderUnavailable, SignInRefused
 from modicum_server.transports.http.pages.cookies import flow_of, forget_flow, set_flow
 from modicum_server.transports.http.pages.page import Page
@@ -36,7 +36,7 @@ async def _begin(visit: Visit) -> Response:
 async def _finish(visit: Visit) -> Response:
     try:
         done = await visit.use_cases.provider_sign_in.finish(
-            flow_of(visit.request), _answer(visit.request), visit.origin
+            flow_of(visit.request), _response(visit.request), visit.origin
         )
     except (SignInRefused, IdentityTokenInvalid) as error:
         visit.tell_refused(error)
@@ -50,13 +50,13 @@ async def _finish(visit: Visit) -> Response:
     return response
 
 
-def _answer(request: Request) -> ProviderAnswer:
+def _response(request: Request) -> ProviderResponse:
     """Return what came back. A value that stands there twice counts as missing, as RFC 6749 has it."""
     values = {name: request.query_params.getlist(name) for name in ("state", "code", "iss", "error")}
     once = {name: found[0][:LONGEST_VALUE] if len(found) == 1 else "" for name, found in values.items()}
     # the text is another system's: only what has the form of a code is shown
     error = once["error"] if re.fullmatch("[a-z_]{0,64}", once["error"], re.ASCII) else "an error"
-    return ProviderAnswer(state=once["state"], code=once["code"], issuer=once["iss"], error=error)
+    return ProviderResponse(state=once["state"], code=once["code"], issuer=once["iss"], error=error)
 
 
 def _is_encrypted(visit: Visit) -> bool:
