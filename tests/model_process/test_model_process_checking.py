@@ -8,10 +8,10 @@ from modicum.v1 import model_pb2
 from modicum_server.generated.worker_pb2 import CheckWork
 from modicum_server.model_process.checking import pass_milliseconds
 from modicum_server.model_process.cifar_resnet import CifarResNet
-from modicum_server.model_process.failure_reasons import TaskFailure
+from modicum_server.model_process.failure_reasons import REFUSALS, TaskFailure
 from modicum_server.model_process.loading import choose_device
 from modicum_server.model_process.running import run_task
-from modicum_sis import Classifier
+from modicum_sis import Classifier, ModelError
 from torch import nn
 
 from tests.model_process.model_process_stage import (
@@ -116,6 +116,10 @@ def test_what_cannot_be_audited_is_refused_with_a_reason(stage, monkeypatch, fun
     assert (failure.reason, failure.model_at_fault) == (reason, True)
     assert words in failure.detail
     assert str(stage.folder) not in failure.detail
+
+
+def test_every_error_of_the_library_about_a_model_has_a_reason():
+    assert set(REFUSALS) == set(ModelError.__subclasses__())
 
 
 def test_want_of_memory_is_not_the_model_s_fault(stage, monkeypatch):

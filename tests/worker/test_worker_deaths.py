@@ -111,9 +111,10 @@ async def test_a_device_that_no_worker_has_is_not_the_models_fault(scene: Scene)
     [
         TaskFailed("CANVAS_TOO_LARGE", "got 4096 x 4096", model_at_fault=False),
         TaskFailed("CANVAS_UNFIT", "expected 3 channels", model_at_fault=True),
+        TaskFailed("NOT_DETERMINISTIC", "two passes differ by 0.1", model_at_fault=True),
     ],
 )
-async def test_a_canvas_that_does_not_fit_fails_the_audit_and_blames_no_image(scene: Scene, error):
+async def test_what_a_model_does_on_every_image_of_a_canvas_fails_the_audit_and_blames_no_image(scene: Scene, error):
     version = await scene.register()
     audit = await scene.audit(version, images=8)
     model_server = ArithmeticModelServer(deadly={0: error})

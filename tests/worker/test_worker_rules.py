@@ -12,13 +12,18 @@ from modicum_server.domain.findings import ClassTargetedFinding, Finding, Findin
 from modicum_server.domain.searches import Canvas, Control, ControlPlan, Fill, Search, SearchMethod
 from modicum_server.domain.tasks import Acceleration, TaskFinished
 from modicum_server.metrics.worker import WorkerMetrics, image_outcome
+from modicum_server.model_process.failure_reasons import REFUSALS
 from modicum_server.model_server import ModelDied, ModelHung, ModelOutOfMemory, TaskFailed
+from modicum_server.worker.endings import IsolateImage
 from modicum_server.worker.exposition import exposed
-from modicum_server.worker.failures import failure_of, retry_delay
+from modicum_server.worker.failures import ending_after, failure_of, retry_delay
+from modicum_server.worker.pauses import PAUSES
 from modicum_server.worker.plan.donors import donor_indices, donors_needed
 from modicum_server.worker.run.provenance import finished_parameters, merged
 
 SEARCH = Search(SearchMethod.MASK_OPTIMIZATION, 0.9, passes=100)
+OF_SINGLE_IMAGES = {"OUTPUT_NOT_FINITE", "OUTPUT_SHAPE"}
+"""Reasons of the library for which one image of many may be to blame."""
 FINDING = Finding(0, "a", "d", "v", 0, passes=Passes(3, 1))
 
 
@@ -113,6 +118,15 @@ def test_each_end_of_a_task_has_a_reason_and_a_number_of_tries(error, reason, tr
     failure = failure_of(error)
 
     assert (failure.reason, failure.tries, failure.model_at_fault) == (reason, tries, model_at_fault)
+
+
+def test_an_error_of_the_library_fails_the_audit_unless_single_images_may_be_to_blame():
+    endings = {
+        reason: ending_after(TaskFailed(reason, "", model_at_fault=True), 0, PAUSES) for reason in REFUSALS.values()
+    }
+
+    isolated = {reason for reason, ending in endings.items() if isinstance(ending, IsolateImage)}
+    assert isolated == OF_SINGLE_IMAGES
 
 
 def test_each_retry_waits_twice_as_long():

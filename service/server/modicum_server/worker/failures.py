@@ -32,7 +32,9 @@ _IMAGE_REASONS = {
     "OUTPUT_NOT_FINITE": FindingReason.NOT_FINITE,
 }
 #: Reasons that concern the whole audit: a half of the shard would fail in the same way.
-_AUDIT_REASONS = frozenset({"CANVAS_TOO_LARGE", "CANVAS_UNFIT", "INPUT_REFUSED", "SEARCH_REFUSED", "GRADIENT_MISSING"})
+_AUDIT_REASONS = frozenset(
+    {"CANVAS_TOO_LARGE", "CANVAS_UNFIT", "INPUT_REFUSED", "SEARCH_REFUSED", "GRADIENT_MISSING", "NOT_DETERMINISTIC"}
+)
 #: Reasons that concern the workers: a grey image would fail in the same way, and the model would be blamed.
 _WORKER_REASONS = frozenset({"ARCHITECTURE_UNAVAILABLE", "DEVICE_UNAVAILABLE", "EXECUTABLE_NOT_ENCLOSED"})
 _OUT_OF_MEMORY = "MODEL_OUT_OF_MEMORY"
