@@ -5,7 +5,7 @@ import pytest
 from modicum_server.measures.observation_builder import ObservationBuilder
 from modicum_server.reports import panels, plots
 from modicum_server.reports.choice import FEWEST_CARDS, MOST_CARDS, cards_of_a_section, choose, rule_text
-from modicum_server.reports.questions import answers
+from modicum_server.reports.questions import conclusions
 from modicum_server.reports.wording import brief_names, plain_number, versions_text
 
 from tests.measures.example_audit import CANVAS, SEARCH, finding, variants
@@ -79,9 +79,9 @@ def test_a_question_is_answered_with_the_conclusion_before_its_figures():
 def test_a_reading_of_an_earlier_release_is_shown_whole():
     old = {"control": "fill", "outcome": "SURVIVES", "text": "Of 12 subsets, all survive: fine."}
 
-    (answer,) = answers([old], {}, {}).told
+    (one,) = conclusions([old], {}, {}).own
 
-    assert answer.conclusion == "Of 12 subsets, all survive: fine."
+    assert one.text == "Of 12 subsets, all survive: fine."
 
 
 @pytest.mark.parametrize(

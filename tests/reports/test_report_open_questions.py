@@ -6,7 +6,7 @@ from modicum.gate.class_rules import DROP
 from modicum_server.domain.findings import FillFinding, FindingControls
 from modicum_server.domain.searches import Control, ControlPlan, Fill
 from modicum_server.measures.measure import Measure
-from modicum_server.reports.questions import answers
+from modicum_server.reports.questions import conclusions
 
 from tests.measures.example_audit import controls, finding, not_eligible, variants
 from tests.reports.report_pages import page_of, read
@@ -70,7 +70,7 @@ def test_images_without_enough_labels_are_told_with_how_many_it_takes():
     measures = {DROP: Measure(0.2, "difference", 12).as_json()}
     reading = {"control": "shortcut", "outcome": "INCONCLUSIVE", "text": "fewer than 30, so no verdict"}
 
-    (open_one,) = answers([reading], measures, {}).together
+    (open_one,) = conclusions([reading], measures, {}).together
 
     assert open_one.reason.why == "Fewer than 30 labelled images could be measured."
     assert open_one.reason.settled_by == "Audit at least 30 images with labels."

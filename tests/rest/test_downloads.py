@@ -56,11 +56,11 @@ async def test_open_downloads_of_a_principal_and_of_a_project_are_limited(served
 
     assert (of_principal.status, of_principal.reason) == (429, "SHARE_EXCEEDED")
     assert of_principal.headers["Retry-After"] == "1"
-    assert "viewer would have more than 2 open downloads" in of_principal.json["detail"]
+    assert "viewer may have at most 2 open downloads" in of_principal.json["detail"]
     assert (through_grpc.code, through_grpc.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "SHARE_EXCEEDED")
     assert (free.status, len(free.body)) == (206, 10)
     assert (of_project.status, of_project.reason) == (429, "SHARE_EXCEEDED")
-    assert f"{PROJECT} would have more than 3 open downloads" in of_project.json["detail"]
+    assert f"{PROJECT} may have at most 3 open downloads" in of_project.json["detail"]
 
     async def is_free() -> bool:
         return (await ask(served, digest, "viewer")).status == 206

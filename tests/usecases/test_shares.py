@@ -24,7 +24,7 @@ def test_a_principal_has_its_share_and_others_theirs():
 
     with held.taken(AUDITOR, PROJECT), held.taken(AUDITOR, PROJECT):
         with (
-            pytest.raises(ShareExceeded, match="otto would have more than 2 open things"),
+            pytest.raises(ShareExceeded, match="otto may have at most 2 open things"),
             held.taken(AUDITOR, PROJECT),
         ):
             pass
@@ -36,7 +36,7 @@ def test_a_project_has_its_share_however_many_principals_ask():
     held = shares()
 
     with held.taken(AUDITOR, PROJECT, 2), held.taken(VIEWER, PROJECT):
-        with pytest.raises(ShareExceeded, match="projects/default would have more than 3"):
+        with pytest.raises(ShareExceeded, match="projects/default may have at most 3"):
             held.taken(OTHER_AUDITOR, PROJECT).__enter__()
         with held.taken(OTHER_AUDITOR, ELSEWHERE):
             pass

@@ -22,12 +22,12 @@ OPEN = "INCONCLUSIVE"
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """A question, what its control says, and the figures behind it."""
+class Conclusion:
+    """What a control concludes on its question, and the figures behind it."""
 
     question: str
     tag: Tag
-    conclusion: str
+    text: str
     figures: tuple[Line, ...]
 
 
@@ -36,36 +36,36 @@ class Together:
     """Questions that are open for one reason."""
 
     reason: Reason
-    answers: tuple[Answer, ...]
+    conclusions: tuple[Conclusion, ...]
 
     @property
     def tag(self) -> Tag:
         """That of all of them."""
-        return self.answers[0].tag
+        return self.conclusions[0].tag
 
     @property
     def figures(self) -> tuple[Line, ...]:
         """Those of all of them."""
-        return tuple(figure for answer in self.answers for figure in answer.figures)
+        return tuple(figure for one in self.conclusions for figure in one.figures)
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
+class Conclusions:
     """The questions of one search: those with a conclusion of their own, and those that are open for one reason."""
 
-    told: tuple[Answer, ...]
+    own: tuple[Conclusion, ...]
     together: tuple[Together, ...]
 
 
-def answers(
+def conclusions(
     readings: Sequence[Mapping[str, Any]],
     measures: Measures,
     known: Titles,
     *,
     planned: Sequence[str] = (),
     has_subsets: bool = True,
-) -> Answers:
-    """Return the readings as answers, and those that are open together with all others of the same reason.
+) -> Conclusions:
+    """Return the conclusions of the readings. Those that are open for the same reason stand together.
 
     Args:
         readings: what the controls say.
@@ -75,19 +75,19 @@ def answers(
         has_subsets: whether any image has a subset. Without one, most controls have nothing to run on.
     """
     shown = [reading for reading in readings if reading["control"] not in ELSEWHERE]
-    told: list[Answer] = []
-    together: dict[Reason, list[Answer]] = {}
+    own: list[Conclusion] = []
+    together: dict[Reason, list[Conclusion]] = {}
     for reading in shown:
-        answer = _answer(reading, measures, known)
+        one = _conclusion(reading, measures, known)
         if reading["outcome"] != OPEN:
-            told.append(answer)
+            own.append(one)
         else:
-            together.setdefault(open_reason(reading["control"], answer.conclusion, measures), []).append(answer)
+            together.setdefault(open_reason(reading["control"], one.text, measures), []).append(one)
     for control in _unread(planned, readings):
         reason = not_run_reason(control, measures, has_subsets=has_subsets)
         if reason is not None:
-            together.setdefault(reason, []).append(Answer(question_of(control), tag_of(NOT_TESTED), "", ()))
-    return Answers(tuple(told), tuple(Together(reason, tuple(group)) for reason, group in together.items()))
+            together.setdefault(reason, []).append(Conclusion(question_of(control), tag_of(NOT_TESTED), "", ()))
+    return Conclusions(tuple(own), tuple(Together(reason, tuple(group)) for reason, group in together.items()))
 
 
 def reading_of(readings: Sequence[Mapping[str, Any]], control: str) -> Mapping[str, Any] | None:
@@ -105,9 +105,9 @@ def sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('.') else '.'}"
 
 
-def _answer(reading: Mapping[str, Any], measures: Measures, known: Titles) -> Answer:
+def _conclusion(reading: Mapping[str, Any], measures: Measures, known: Titles) -> Conclusion:
     names = _names(reading["control"], measures, known)
-    return Answer(
+    return Conclusion(
         question_of(reading["control"]),
         tag_of(reading["outcome"]),
         sentence(reading.get("conclusion") or reading["text"]),

@@ -22,7 +22,7 @@ from modicum_server.reports.classes import Classes, classes
 from modicum_server.reports.gallery import Card, Remainder, Scene, card, remainder
 from modicum_server.reports.lines import Figure, Line, figures, lines
 from modicum_server.reports.panels import SHOWN_ON_GREY, is_pictured
-from modicum_server.reports.questions import Answers, answers
+from modicum_server.reports.questions import Conclusions, conclusions
 from modicum_server.reports.wording import budget_text, class_text
 
 DESCENT = "pixel_subsets_confidence_mean"
@@ -42,7 +42,7 @@ class Section:
     advice: tuple[str, ...]
     figures: Mapping[str, Figure]
     readings: tuple[Mapping[str, Any], ...]
-    answers: Answers
+    conclusions: Conclusions
     distribution: plots.Strips | None
     scatter: plots.Scatter | None
     correctness: plots.Strips | None
@@ -120,7 +120,7 @@ class Sketch:
             advice=tuple(nothing_eligible.advice(seen)),
             figures=figures(measures, titles),
             readings=tuple(self.result["readings"]),
-            answers=answers(
+            conclusions=conclusions(
                 self.result["readings"],
                 measures,
                 titles,
