@@ -41,7 +41,9 @@ def test_a_file_that_does_not_say_its_input_needs_one(tmp_path, kind):
     file = model_file(**{kind: path}, architecture="x:y" if kind == "weights" else None)
 
     assert file.input("imagenet") == BUILT_IN["imagenet"]
-    with pytest.raises(InvalidArgument, match=r"expected one of imagenet, .* or a .toml file; got none") as refused:
+    with pytest.raises(
+        InvalidArgument, match=r"expected one of imagenet, .* or a .toml file, because model does not say"
+    ) as refused:
         file.input(None)
     assert refused.value.reason == "INPUT_MISSING"
 

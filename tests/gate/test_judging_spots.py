@@ -94,7 +94,9 @@ def test_pictures_that_were_copied_too_seldom_are_not_among_those_that_carry():
 
     given = verdict("", document(spots=(CLEAN[0], row(0, both, label="cat"), CLEAN[2])))
 
-    assert "in 12 of 58 pictures of the class that were copied 5 times or more, what" in given.rules[0].worst.reason
+    assert (
+        "in 12 of 58 pictures of the class that were copied 5 times or more, the pixels" in given.rules[0].worst.reason
+    )
 
 
 @pytest.mark.parametrize("matched", [True, False])
@@ -243,7 +245,7 @@ def test_classes_that_the_spot_test_has_no_row_of_are_named():
 
     assert note.startswith("the spot test has no row of animal 2, animal 3, ")
     assert note.endswith(
-        ", animal 11 and 2 more: because too few images were predicted as it; `classes: all` requires one"
+        ", animal 11 and 2 more, because too few images were predicted as such; `classes: all` needs one"
     )
 
 

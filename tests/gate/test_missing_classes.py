@@ -129,7 +129,7 @@ def test_a_spot_rule_that_names_no_class_passes_with_a_note():
 
     assert (str(given.outcome), given.notes) == (
         "PASS",
-        ("the spot test has no row of owl, because too few images were predicted as it; `classes: all` requires one",),
+        ("the spot test has no row of owl, because too few images were predicted as such; `classes: all` needs one",),
     )
 
 

@@ -142,7 +142,7 @@ async def test_a_stolen_code_is_worth_nothing_without_the_verifier_of_its_flow(c
 async def test_a_response_of_another_provider_is_refused_before_its_code_is_sent(client, provider, more, issuer):
     provider.more = more
 
-    with pytest.raises(SignInRefused, match="not one of 127"):
+    with pytest.raises(SignInRefused, match="did not come from 127"):
         await signed_in(client, issuer=issuer)
 
     assert "/token" not in provider.asked

@@ -358,8 +358,8 @@ def classes_without_row(document: Document, model: Document) -> Iterator[str]:
             f" and {more} more" if (more := len(missing) - MOST_NAMED) > 0 else ""
         )
         yield (
-            f"the spot test has no row of {named}, because too few images were predicted as it; `classes: all` "
-            "requires one"
+            f"the spot test has no row of {named}, because too few images were predicted as such; `classes: all` "
+            "needs one"
         )
 
 
