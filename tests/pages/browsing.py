@@ -16,6 +16,8 @@ PAGES = (
     "/audits",
     "/audits/good",
     "/audits/going",
+    "/audits/queued",
+    "/audits/broken",
     "/audits/good/judge",
     "/audits/good/new-review",
     "/verdicts",
@@ -81,3 +83,37 @@ def objections(page) -> list:
     page.evaluate(OPEN_ALL)
     found = Axe().run(page).response["violations"]
     return [(page.url, one["id"], [node["html"] for node in one["nodes"]]) for one in found]
+
+
+def faults_of_look(page) -> list[str]:
+    """What is wrong with how a page looks: wider than the window, weak texts, not one heading and one main part."""
+    wide = [] if page.evaluate("document.documentElement.scrollWidth <= innerWidth") else ["wider than the window"]
+    counts = {name: page.locator(name).count() for name in ("h1", "main")}
+    return wide + page.evaluate(WEAK_TEXTS) + [f"{count} {name}" for name, count in counts.items() if count != 1]
+
+
+#: Texts whose contrast with what lies behind them is below 4.5, as WCAG AA asks of text of this size.
+WEAK_TEXTS = """() => {
+  const channels = (colour) => colour.match(/[\\d.]+/g).map(Number);
+  const luminance = (colour) => {
+    const [r, g, b] = channels(colour).map((v) => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const behind = (element) => {
+    for (let one = element; one; one = one.parentElement) {
+      const colour = getComputedStyle(one).backgroundColor;
+      if (channels(colour)[3] !== 0) return colour;
+    }
+    return 'rgb(255, 255, 255)';
+  };
+  const weak = [];
+  const walker = document.createTreeWalker(document.querySelector('body'), NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const element = walker.currentNode.parentElement;
+    if (!walker.currentNode.data.trim() || !element.checkVisibility() || element.closest('svg, .skip')) continue;
+    const [one, other] = [luminance(getComputedStyle(element).color), luminance(behind(element))];
+    const contrast = (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
+    if (contrast < 4.5) weak.push(`${walker.currentNode.data.trim()} ${contrast.toFixed(2)}`);
+  }
+  return weak;
+}"""

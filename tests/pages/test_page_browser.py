@@ -6,7 +6,7 @@ import pytest
 from modicum_server.usecases import overviews
 from modicum_server.usecases.drawn_pictures import THUMBNAIL_SIDE
 
-from tests.pages.browsing import every_page, objections, sign_in, widths_of, window_on
+from tests.pages.browsing import every_page, faults_of_look, objections, sign_in, widths_of, window_on
 from tests.pages.pages_stage import PROJECT, TOKENS, Scene, picture
 from tests.waiting import eventually
 
@@ -244,37 +244,8 @@ def test_no_page_is_wider_than_the_window_and_text_stands_out(chromium, scene: S
     for path in every_page(scene):
         window.goto(path)
 
-        assert window.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
-        assert window.evaluate(WEAK_TEXTS) == [], path
-        assert window.locator("h1").count() == window.locator("main").count() == 1, path
+        assert faults_of_look(window) == [], path
     window.context.close()
-
-
-#: Texts whose contrast with what lies behind them is below 4.5, as WCAG AA asks of text of this size.
-WEAK_TEXTS = """() => {
-  const channels = (colour) => colour.match(/[\\d.]+/g).map(Number);
-  const luminance = (colour) => {
-    const [r, g, b] = channels(colour).map((v) => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  };
-  const behind = (element) => {
-    for (let one = element; one; one = one.parentElement) {
-      const colour = getComputedStyle(one).backgroundColor;
-      if (channels(colour)[3] !== 0) return colour;
-    }
-    return 'rgb(255, 255, 255)';
-  };
-  const weak = [];
-  const walker = document.createTreeWalker(document.querySelector('body'), NodeFilter.SHOW_TEXT);
-  while (walker.nextNode()) {
-    const element = walker.currentNode.parentElement;
-    if (!walker.currentNode.data.trim() || !element.checkVisibility() || element.closest('svg, .skip')) continue;
-    const [one, other] = [luminance(getComputedStyle(element).color), luminance(behind(element))];
-    const contrast = (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
-    if (contrast < 4.5) weak.push(`${walker.currentNode.data.trim()} ${contrast.toFixed(2)}`);
-  }
-  return weak;
-}"""
 
 
 def test_a_spot_is_tried_from_two_audits_side_by_side(page, scene: Scene):
