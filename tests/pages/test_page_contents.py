@@ -355,3 +355,10 @@ def test_audits_under_other_conditions_are_said_not_to_compare(scene):
     said = whole(scene.browser().get(f"/{PROJECT}/side-by-side?{sides}"))
 
     assert "The figures do not compare: threshold is 0.9 on the left and 0.95 on the right." in said
+
+
+def test_an_audit_is_stopped_by_who_asked_for_it_and_by_admins(scene):
+    mine, others = (scene.browser(who).get(f"/{PROJECT}/audits/going").text for who in ("ada", "otto"))
+
+    assert "Cancel the audit" in mine
+    assert "Cancel the audit" not in others

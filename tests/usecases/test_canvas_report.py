@@ -1,16 +1,22 @@
 """The canvas report: images with a subset, as the search saw them."""
 
+import gc
 import io
 import json
+import sys
 import zipfile
 
 import numpy as np
+import pytest
 from modicum_server.domain.findings import Finding, Subset
 from modicum_server.domain.models import Combine, Ensemble
+from modicum_server.domain.searches import Canvas
 from modicum_server.measures.rows import write_findings
+from modicum_server.reports.canvas_archive import CanvasArchive
 from modicum_server.usecases.reports import ReportFormat
 from PIL import Image
 
+from tests.measures.example_audit import INPUT
 from tests.usecases.usecases_stage import VIEWER, draft
 
 SUBSET = Subset(mask=bytes([128, *[0] * 7]), height=8, width=8, size=1)
@@ -89,3 +95,17 @@ async def test_an_audit_of_an_ensemble_alone_frames_images_as_its_first_member_d
     archive = await archive_of(place, audit)
 
     assert np.load(io.BytesIO(archive.read(f"{red}.npy"))).shape == (3, 8, 8)
+
+
+async def test_an_archive_that_its_reader_leaves_ends_without_a_word(place):
+    archive = CanvasArchive({}, INPUT, Canvas(8, 8, 3))
+    archive.add("a" * 64, picture("red"))
+    archive.itself = archive  # so that the garbage collector ends it, its parts in their order
+    told = []
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "unraisablehook", told.append)
+        del archive
+        gc.collect()
+
+    assert told == []

@@ -62,22 +62,26 @@ class CanvasArchive:
         return self._sent.taken()
 
 
-class _Outgoing(io.RawIOBase):
-    """A write-only file without positions. `taken` removes what was written."""
+class _Outgoing:
+    """A write-only file without positions. `taken` removes what was written.
+
+    Closing does nothing, so an archive that is left unfinished, because its reader went away, ends without an error.
+    """
 
     def __init__(self) -> None:
-        super().__init__()
         self._written = bytearray()
 
-    def writable(self) -> bool:
-        """Return True."""
-        return True
-
-    def write(self, data: object, /) -> int:
+    def write(self, data: bytes, /) -> int:
         """Append the bytes."""
-        piece = bytes(memoryview(data))  # type: ignore[arg-type]  # what zipfile writes are buffers
+        piece = bytes(data)
         self._written += piece
         return len(piece)
+
+    def flush(self) -> None:
+        """Do nothing: what was written is there."""
+
+    def close(self) -> None:
+        """Do nothing, for the same reason."""
 
     def taken(self) -> bytes:
         """Return what was written since the last call."""
