@@ -30,7 +30,7 @@ SET = sorted(name for name in Settings.model_fields if name.startswith("max_"))
 @pytest.mark.parametrize("name", SET)
 def test_the_page_names_every_limit_that_can_be_set_and_its_default(name):
     default = Settings.model_fields[name].default
-    shown = f"{default // 1024**3} GiB" if name.endswith("_bytes") else f"{default:,}"
+    shown = f"{default // 1024**3} GiB" if "_bytes" in name else f"{default:,}"
 
     assert f"`MODICUM_{name.upper()}`, {shown}" in PAGE
 
@@ -83,7 +83,7 @@ def test_the_page_names_every_limit_that_can_be_set_and_its_default(name):
             f"within {BOUNDS.head_seconds:.0f} s"
         ),
         f"| {connections.IDLE_SECONDS} s after a response, {BOUNDS.head_seconds:.0f} s before the first request |",
-        f"| an HTTP response of which its caller reads nothing | {BOUNDS.stuck_seconds:.0f} s |",
+        f"| an HTTP response that its caller does not read | {BOUNDS.stuck_seconds:.0f} s |",
         f"{MOST_OPEN_FILES:,} at most | the log says so once in {NO_MORE_FILES_SECONDS:.0f} s",
         f"| pixels of a canvas with `pixel_subsets` | {pixel_subsets.MOST_PIXELS:,} |",
         f"| passes of `backselect` on one image | {specifications.MOST_BACKSELECT_PASSES:,} |",
