@@ -63,8 +63,8 @@ MORE = "A stronger search may find more."
 MANY = f"For 90% of 100 searched images (95% interval 83% to 94%), {SUFFICE} {MORE}"
 FEW = f"For 5 of 6 searched images, {SUFFICE} {MORE}"
 NONE_BRINGS = (
-    "Pasted onto other pictures, each tested spot turns less than 20 percentage points more of them into its class "
-    "than a random spot of its size does (one-sided, with 95% confidence)."
+    "Pasted onto other pictures, each tested spot turns fewer than 20 percentage points more of them into its class "
+    "than a random spot of its size does (one-sided, with 95% confidence for each)."
 )
 ANY = (
     f"For 90% of 100 searched images (95% interval 83% to 94%), {SUFFICE} Such subsets exist "

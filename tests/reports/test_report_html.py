@@ -70,7 +70,7 @@ def test_the_headline_gives_the_rate_its_interval_and_its_companion():
     text = read(page_of(FEW)).text
 
     assert "For 100% of the images that were searched, 5% of the pixels or fewer suffice" in text
-    assert "That is 12 of 12 (95% interval 76% to 100%). A stronger search can only find more." in text
+    assert "That is 12 of 12 (95% interval 76% to 100%). A stronger search may find more such images." in text
     assert (
         "the same search finds that 5% of the pixels suffice on 0% of 12 images (95% interval 0% to 24%), clearly less "
         "often."

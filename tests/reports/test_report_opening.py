@@ -33,18 +33,18 @@ def test_the_first_screen_of_a_spot_that_decides_shows_the_spot_and_its_swap():
     page = opening_of(page_of(FINDINGS, load_image=bright, spots=rows()))
 
     text = said(FINDINGS, load_image=bright, spots=rows())
-    assert text.startswith("decisive “cat” follows one small spot.")
+    assert text.startswith("decisive The decision for “cat” follows one small spot.")
     assert (
-        "Pasted onto 20 other pictures, the spot (2 by 3 pixels) turns 100% of them into “cat”; a random spot of its "
-        "size turns 0% (difference: 85 to 100 percentage points, 95% interval)." in text
+        "Pasted onto 20 other pictures, the spot (2 by 3 pixels) turns 100% of them into “cat”. For comparison, a "
+        "random spot of its size turns 0% (difference: 85 to 100 percentage points, 95% interval)." in text
     )
     assert (
-        "With the spot covered, 100% of the pictures lose “cat”; with a random spot of its size, 0% (difference: 85 to "
-        "100 percentage points, 95% interval, over 20 pictures)." in text
+        "With the spot covered, 100% of the pictures lose “cat”. With a random spot of its size, 0% do (difference: 85 "
+        "to 100 percentage points, 95% interval, over 20 pictures)." in text
     )
-    assert "Of models that follow no spot, this test wrongly names at most 5%." in text
+    assert "Of models that follow no spot, at most 5% would be named by mistake." in text
     assert "What to do next. Look at the outlined spot: does it belong to the class?" in text
-    assert "Counterfactual set no set was given" in text
+    assert "Counterfactual set none was given" in text
     assert page.count("<figure>") == 4
     assert [*re.findall(r"<b>([^<]*)</b> [ai]", page)] == [
         "model says cat",
@@ -58,18 +58,19 @@ def test_a_pattern_is_told_beside_the_same_one_filled_from_other_pictures():
     text = said(FINDINGS, load_image=bright, spots=rows(PATTERN))
 
     assert "the spot (a pattern of 2 pixels) turns 100% of them into “cat”" in text
-    assert "“cat”; the same pattern copied from another class turns 0%" in text
-    assert "lose “cat”; with the same pattern covered from its own class, 0% (difference: 85 to 100" in text
+    assert "“cat”. For comparison, the same pattern copied from another class turns 0%" in text
+    assert "lose “cat”. With the same pattern covered from its own class, 0% do (difference: 85 to 100" in text
     assert "1 of 1 tries; with the same pattern copied from another class: 0 of 1" in text
     assert (
-        "its spot covered by other pictures' pixels; with the same pattern covered from its own class: 0 of 1" in text
+        "its spot covered with pixels of other pictures; with the same pattern covered from its own class: 0 of 1"
+        in text
     )
 
 
 def test_a_ring_is_told_beside_a_band_further_in():
     text = said(FINDINGS, load_image=bright, spots=rows(SpotPlace(SpotKind.RING, 1, 1)))
 
-    assert "“cat”; a band of about its area further in turns 0%" in text
+    assert "“cat”. For comparison, a band of about its area further in turns 0%" in text
     assert "1 of 1 tries; with a band of about its area further in: 0 of 1" in text
     assert "a random spot" not in text
 
@@ -96,7 +97,9 @@ def test_a_decisive_class_shows_its_decisive_place_and_no_pattern_that_could_not
     text = said(FINDINGS, spots=spots)
     page = read(page_of(FINDINGS, spots=spots)).text
 
-    assert text.startswith("decisive “cat” often follows a small spot, in a different place in each picture.")
+    assert text.startswith(
+        "decisive The decision for “cat” often follows a small spot, in a different place in each picture."
+    )
     assert "the spot (2 by 3 pixels, elsewhere in each) turns 75% of them into “cat”" in text
     assert "With the spot covered, 100% of the pictures lose “cat”" in text
     assert "The decision for cat follows a spot of 2x3 pixels whose place differs from picture to picture" in page
@@ -115,7 +118,7 @@ def test_where_nothing_was_found_that_is_said_with_the_three_smallest_subsets():
     assert "The edge and the background were not tested." in text
     assert "What to do next. For the edge and the background, ask for the control shortcut" in text
     assert "For a texture or a colour cast, audit with a counterfactual set" in text
-    assert "Nearly every network has such small subsets, good ones too: alone they are no fault." in text
+    assert "Nearly every network has such small subsets, good ones too, so they are no fault by themselves." in text
     assert opening_of(page).count("<figure>") == 6
     assert "model still says cat 3 pixels (4.7%) alone, confidence 0.920" in text
 
@@ -189,7 +192,9 @@ def test_a_class_of_which_no_number_of_such_images_would_settle_it_is_named():
 def test_without_a_test_of_spots_the_subsets_are_told_and_what_to_ask_for():
     text = said(FEW)
 
-    assert text.startswith("no outcome yet On 100% of the searched images, 5% of the pixels are enough. That is 12")
+    assert text.startswith(
+        "no outcome On 100% of the searched images, 5% of the pixels or fewer are enough for the same answer."
+    )
     assert "What to do next. Ask for the control spot" in text
     assert "Small spots not tested" in text
 
@@ -197,14 +202,14 @@ def test_without_a_test_of_spots_the_subsets_are_told_and_what_to_ask_for():
 def test_a_test_of_spots_that_had_too_few_images_says_how_many_it_takes():
     text = said(FEW, plans=(*PLANS, ControlPlan(Control.SPOT)))
 
-    assert text.startswith("no outcome yet Small spots were not tested. On 100% of the searched images,")
+    assert text.startswith("no outcome Small spots were not tested. On 100% of the searched images,")
     assert "What to do next. Audit at least 30 images in all, of two or more predicted classes." in text
 
 
 def test_an_audit_that_searched_nothing_says_what_to_change():
     text = said([not_eligible(place) for place in range(3)])
 
-    assert text.startswith("no outcome yet No image could be searched")
+    assert text.startswith("no outcome No image could be searched")
     assert re.search(r"None of 3 images reached the threshold of 0\.\d+, so none was searched\.", text)
     assert re.search(
         r"What to do next\. Check first that .* At a threshold of 0\.\d, \d of 3 images would be eligible", text
@@ -282,7 +287,7 @@ def test_the_ensemble_and_its_members_are_marked_and_its_own_pictures_shown():
     ]  # fmt: skip
     assert '<tr class="found"><th scope="row"><a href="#model-3-search-1">both</a>' in opening
     assert "both: On 0% of the searched images" in text
-    assert "no outcome yet" not in opening, "a column in which no version has an outcome is left out"
+    assert "no outcome" not in opening, "a column in which no version has an outcome is left out"
 
 
 def several_spots(classes: int) -> dict:

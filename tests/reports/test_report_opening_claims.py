@@ -29,9 +29,12 @@ def pooled(place: SpotPlace) -> list[SpotRow]:
 @pytest.mark.parametrize(
     ("tested", "claim"),
     [
-        ([halves_of(rows()[VERSION][1], CORNER, CORNER)], "“three” follows one small spot."),
-        ([halves_of(rows()[VERSION][1], CORNER, ELSEWHERE)], "“three” follows small spots."),
-        ([rows(OWN)[VERSION][1]], "“three” often follows a small spot, in a different place in each picture."),
+        ([halves_of(rows()[VERSION][1], CORNER, CORNER)], "The decision for “three” follows one small spot."),
+        ([halves_of(rows()[VERSION][1], CORNER, ELSEWHERE)], "The decision for “three” follows small spots."),
+        (
+            [rows(OWN)[VERSION][1]],
+            "The decision for “three” often follows a small spot, in a different place in each picture.",
+        ),
         (pooled(CORNER), "With all classes pooled, decisions follow one small spot."),
         (
             pooled(OWN),
@@ -76,8 +79,11 @@ def test_several_classes_follow_spots_in_the_shares_that_the_table_has():
 @pytest.mark.parametrize(
     ("others", "claim"),
     [
-        (rows(), "decisive Version 1: “three” follows one small spot. Both versions: decisive."),
-        (rows(follow=False), "decisive Version 1: “three” follows one small spot. 1 of 2 versions: decisive."),
+        (rows(), "decisive Version 1: the decision for “three” follows one small spot. Both versions: decisive."),
+        (
+            rows(follow=False),
+            "decisive Version 1: the decision for “three” follows one small spot. 1 of 2 versions: decisive.",
+        ),
     ],
     ids=["both", "one of them"],
 )

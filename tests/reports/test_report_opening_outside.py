@@ -9,7 +9,7 @@ from tests.measures.example_audit import VERSION
 from tests.reports.spot_rows import FINDINGS, outcomes, rows
 from tests.reports.test_report_opening import said
 
-HOW_SURE = "Of models that follow no spot, this test wrongly names at most 5%."
+HOW_SURE = "Of models that follow no spot, at most 5% would be named by mistake."
 
 
 def first_screen(*, covered: bool = True, left_out: int | None = 0, more: int = 0) -> str:
@@ -25,7 +25,7 @@ def first_screen(*, covered: bool = True, left_out: int | None = 0, more: int = 
 def test_a_spot_outside_the_objects_is_told_as_a_shortcut():
     text = first_screen()
 
-    assert text.startswith("shortcut “cat” follows a shortcut.")
+    assert text.startswith("shortcut The decision for “cat” follows a shortcut.")
     assert "Called a shortcut because only what lies outside the objects was copied and covered." in text
     assert "What to do next. It lies outside the known objects: train with it covered" in text
     assert "a random spot of its size that moves at least 90% as many pixels turns 0%" in text

@@ -15,12 +15,12 @@ def test_large_subsets_are_not_called_small():
 def test_the_first_screen_says_where_a_verdict_stands_and_not_that_there_is_none():
     text = said(FEW)
 
-    assert "PASS or FAIL is a verdict by your policy and stands beside this report" in text
+    assert "PASS and FAIL stand elsewhere:" in text
     assert "gives no PASS" not in text
 
 
 def test_a_spot_of_an_audit_that_searched_nothing_says_why_there_are_no_subsets():
     text = said(list(map(not_eligible, range(40))), spots=rows())
 
-    assert text.startswith("decisive “cat” follows one small spot.")
+    assert text.startswith("decisive The decision for “cat” follows one small spot.")
     assert "None of 40 images reached the threshold of 0.9, so none was searched." in text

@@ -78,8 +78,8 @@ def _nothing_sentences(test: SpotTest) -> list[str]:
 def none_text(kinds: Iterable[str]) -> str:
     """Return what NONE_FOUND says of spots of these kinds: each moves few images more than what it is compared with."""
     return (
-        f"Pasted onto other pictures, each tested spot turns less than {points_text(NONE_LIMIT)} more of them into its "
-        f"class than {compared_text(kinds, COPIED)} does (one-sided, with 95% confidence)."
+        f"Pasted onto other pictures, each tested spot turns fewer than {points_text(NONE_LIMIT)} more of them into "
+        f"its class than {compared_text(kinds, COPIED)} does (one-sided, with 95% confidence for each)."
     )
 
 

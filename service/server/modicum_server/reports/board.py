@@ -112,7 +112,12 @@ def _of_worst(openings: Sequence[Opening], worst: Opening, names: Mapping[str, s
     name = names[worst.model]
     subject = f"V{name[1:]}" if name.startswith("version ") else name
     said = f"{_how_many(alike, len(openings))}: {worst.tag.text}. What follows is about {name}."
-    return worst.tag, f"{subject}: {worst.claim}", (said, *worst.sentences[:1]), worst.next_step
+    return (
+        worst.tag,
+        f"{subject}: {worst.claim[:1].lower()}{worst.claim[1:]}",
+        (said, *worst.sentences[:1]),
+        worst.next_step,
+    )
 
 
 def _how_many(alike: int, versions: int) -> str:

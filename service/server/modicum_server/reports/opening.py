@@ -58,13 +58,13 @@ ASK_FOR_SPOTS = (
     f"Ask for the control spot, with at least {LEAST_SPOT_IMAGES} images: it tests whether a small spot decides."
 )
 MORE_FOR_SPOTS = (
-    f"Audit at least {LEAST_SPOT_IMAGES} images in all, of two or more predicted classes. With fewer, no test can tell "
-    "whether a small spot decides."
+    f"Audit at least {LEAST_SPOT_IMAGES} images in all, of two or more predicted classes. With fewer, this test "
+    "cannot tell whether a small spot decides."
 )
 NEITHER = "Until then this audit neither clears nor blames the model."
-NO_OUTCOME = replace(tag_of(NOT_TESTED), text="no outcome yet")
+NO_OUTCOME = replace(tag_of(NOT_TESTED), text="no outcome")
 EDGE_COVERED = "Accuracy lost with the edge or background covered"
-NO_SET = replace(tag_of(NOT_TESTED), text="no set was given")
+NO_SET = replace(tag_of(NOT_TESTED), text="none was given")
 
 
 @dataclass(frozen=True, slots=True)

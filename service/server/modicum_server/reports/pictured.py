@@ -16,13 +16,13 @@ from modicum_server.reports.spots import ExampleImage
 MOST_PAIRS = 2
 MOST_CLASSES = 3
 """Classes whose spots are shown."""
-CLEAREST = "Of the stored examples of this class, this is the one with the largest effect of the spot."
+CLEAREST = "This is the strongest of the stored examples of this class, not a typical one."
 OF_EACH = "Of each class: a picture with its spot outlined, and that spot pasted onto a picture of another class."
 DESCRIBED = "The fewest pixels found that keep the model's answer."
 """Beside pictures of subsets."""
 NO_FAULT = (
-    "Nearly every network has such small subsets, good ones too: alone they are no fault. A policy can limit how many "
-    "images have one."
+    "Nearly every network has such small subsets, good ones too, so they are no fault by themselves. Your policy can "
+    "limit the share of images with one."
 )
 """Beside pictures of subsets of at most alpha, which look like a fault to who sees them first."""
 
@@ -129,7 +129,7 @@ def _of_copied(entry: Mapping[str, Any]) -> Iterable[Picture]:
     if entry["covered"] is not None:
         lost, others = _tries(entry["covered"])
         compared = compared_text([entry["place"]["kind"]], COVERED, matched=entry["matched"])
-        text = f"its spot covered by other pictures' pixels; with {compared}: {others}"
+        text = f"its spot covered with pixels of other pictures; with {compared}: {others}"
         yield Picture(pictures["covered"], "", outline, f"not {source['class']} in {lost} tries", text)
     yield Picture(pictures["other"], "", "", f"model says {other['class']}", f"another picture, {_sure(other)}")
     yield Picture(pictures["pasted"], "", outline, f"model says {followed}", _pasted(entry))

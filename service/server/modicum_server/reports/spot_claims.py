@@ -20,7 +20,7 @@ MOST_NAMED = 3
 SEVERAL = {"spot": "small spots", "shortcut": "shortcuts"}
 MOST_LINES = 5
 """Classes of the table; of more it gives the number."""
-HOW_SURE = f"Of models that follow no spot, this test wrongly names at most {asked_text(ALPHA)}."
+HOW_SURE = f"Of models that follow no spot, at most {asked_text(ALPHA)} would be named by mistake."
 UNMATCHED = (
     "An earlier release tested this outside the objects, and compared it with what may have moved fewer pixels. So the "
     "number of pixels may be what the class follows: audit again."
@@ -87,7 +87,7 @@ def decided(rows: Sequence[Row], tested: Sequence[Row], *, called: str = "spot")
         return f"The decisions for {names(rows, tested)} follow {SEVERAL[called]}."
     (row,) = classes
     pooled = row["target_class"] is None
-    subject = "With all classes pooled, decisions" if pooled else quoted(row["label"])
+    subject = "With all classes pooled, decisions" if pooled else f"The decision for {quoted(row['label'])}"
     verb = "follow" if pooled else "follows"
     if called != "spot":
         return f"{subject} {verb} a {called}."
@@ -179,15 +179,17 @@ def _of_one(row: Row) -> tuple[str, ...]:
     kinds, matched = [one["kind"] for one in place["places"]], place.get("matched", False)
     here, elsewhere = _shares(pasted)
     said = (
-        f"Pasted onto {pasted['parameters']['pairs']:,} other pictures, the spot ({_where(place)}) turns {here} of "
-        f"them into {made}; {compared_text(kinds, COPIED, matched=matched)} turns {elsewhere}{_difference(pasted)}."
+        f"Pasted onto {pasted['parameters']['pairs']:,} other pictures, the spot{_one_size(place)} turns {here} of "
+        f"them into {made}. For comparison, {compared_text(kinds, COPIED, matched=matched)} turns {elsewhere}"
+        f"{_difference(pasted)}."
     )
     if not _matters_covered(row):
-        return (said,)
+        return said, *_two_sizes(place)
     here, elsewhere = _shares(covered)
     compared = compared_text(kinds, COVERED, matched=matched)
     difference = _difference(covered, f", over {covered['n']:,} pictures")
-    return said, f"With the spot covered, {here} of the pictures lose {lost}; with {compared}, {elsewhere}{difference}."
+    loss = f"With the spot covered, {here} of the pictures lose {lost}. With {compared}, {elsewhere} do{difference}."
+    return said, loss, *_two_sizes(place)
 
 
 def _matters_covered(row: Row) -> bool:
@@ -210,9 +212,20 @@ def _effect(measure: Row) -> Effect:
     return Effect("{} ({})".format(*_shares(measure)), more_text(measure_from_json(measure)))
 
 
-def _where(place: Row) -> str:
-    """The sizes of the spot; the halves of the pictures may have chosen two."""
-    return ", for the other half of the pictures ".join(dict.fromkeys(_size(one) for one in place["places"]))
+def _one_size(place: Row) -> str:
+    """The size of the spot, in brackets; empty where the halves of the pictures chose two."""
+    sizes = _sizes(place)
+    return f" ({sizes[0]})" if len(sizes) == 1 else ""
+
+
+def _two_sizes(place: Row) -> tuple[str, ...]:
+    """A sentence on the two spots that the halves of the pictures chose; none where they chose one."""
+    sizes = _sizes(place)
+    return (f"Each half of the pictures chose its own spot: {enumeration(sizes)}.",) if len(sizes) > 1 else ()
+
+
+def _sizes(place: Row) -> list[str]:
+    return list(dict.fromkeys(_size(one) for one in place["places"]))
 
 
 def _size(place: Row) -> str:

@@ -23,7 +23,7 @@ def claim(measured: Measured) -> str:
     if rate.value is None:
         return headline(measured)
     images = _tally(rate) if rate.interval is None else f"{share_text(rate.value)} of the"
-    return f"On {images} searched images, {_bound(rate)} of the pixels are enough."
+    return f"On {images} searched images, {_bound(rate)} of the pixels or fewer are enough for the same answer."
 
 
 def headline(measured: Measured) -> str:
@@ -110,7 +110,7 @@ def _certainty(rate: Measure) -> str:
             f"{SMALLEST_SAMPLE}. Read what follows as single cases."
         )
     ends = interval_text(rate.interval).strip(" ()")
-    return f"That is {_tally(rate)} ({ends}). A stronger search can only find more."
+    return f"That is {_tally(rate)} ({ends}). A stronger search may find more such images."
 
 
 def _bound(rate: Measure) -> str:
