@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import torch
 import typer
 
-from benchmarks import growth, load, loop, machine, memory, report, results, search, service, trust, upload
+from benchmarks import growth, hashing, load, loop, machine, memory, report, results, search, service, trust, upload
 from benchmarks.attack import run as attack
 from benchmarks.gate import run as gate
 from benchmarks.page import PAGE, write_page
@@ -29,7 +29,10 @@ TRUST = "trust"
 def main(
     part: Annotated[
         str,
-        typer.Option(help="search, service, memory, load, growth, attack, report, trust, gate or paper; default: all"),
+        typer.Option(
+            help="search, service, memory, load, growth, attack, report, upload, hashing, trust, gate or paper; "
+            "default: all"
+        ),
     ] = "",
     quick: Annotated[bool, typer.Option("--quick", help="fewer images and budgets")] = False,  # noqa: FBT002  a flag
     threads: Annotated[int, typer.Option(min=0, help="torch threads; 0: one a core")] = 0,
@@ -78,6 +81,7 @@ def parts(chosen: str) -> Mapping[str, Callable[[bool], dict[str, Any]]]:
         "attack": lambda quick: attack.measure(quick=quick),
         "report": lambda quick: report.measure(quick=quick),
         "upload": lambda quick: upload.measure(quick=quick),
+        "hashing": lambda quick: hashing.measure(quick=quick),
         TRUST: lambda quick: trust.measure(quick=quick),
         "gate": lambda quick: gate.measure(quick=quick),
     }

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import growth_tables, load_tables, report_tables, tables, trust_tables, upload_tables
+from benchmarks import growth_tables, hashing_tables, load_tables, report_tables, tables, trust_tables, upload_tables
 from benchmarks.attack import tables as attack_tables
 from benchmarks.gate import tables as gate_tables
 from benchmarks.picture import draw
@@ -18,8 +18,8 @@ PICTURE = Path("docs") / "images" / "benchmarks-search.png"
 INTRODUCTION = """# Benchmarks
 
 `make bench` writes this page. It measures on the machine where it runs.
-`PART=search|service|memory|load|growth|attack|report|upload|trust|gate` runs one part, and `QUICK=1` takes fewer images
-and budgets. `PART=paper` writes [its own page](paper.md).
+`PART=search|service|memory|load|growth|attack|report|upload|hashing|trust|gate` runs one part, and
+`QUICK=1` takes fewer images and budgets. `PART=paper` writes [its own page](paper.md).
 `MODICUM_BENCH_DATA` names the folder of outside data: `cifar10-test-1k/`, `cifar_resnet20.safetensors`,
 `cifar_resnet32.safetensors`. All figures are in [benchmarks.json](../../benchmarks/results/benchmarks.json).
 
@@ -38,6 +38,7 @@ QUICK = {
     "growth": "Run with `QUICK=1`: the larger audit has 100,000 items, not 1,000,000.\n",
     "report": "Run with `QUICK=1`: 200 images, not 1,000.\n",
     "upload": "Run with `QUICK=1`: 1,000 files, not 10,000.\n",
+    "hashing": "Run with `QUICK=1`: a file of 34 MB, not 268 MB.\n",
     "memory": "Run with `QUICK=1`: the largest audit has 2,000 images, not 10,000.\n",
     "trust": "Run with `QUICK=1`: three seeds; the full run has twenty.\n",
     "gate": "Run with `QUICK=1`: fewer verdicts; the full run has 10,000 for each row.\n",
@@ -91,6 +92,7 @@ def page_text(
         *_section("attack", "## Under attack", parts, attack_tables.attack),
         *_section("report", "## The report", parts, report_tables.report),
         *_section("upload", "## Uploads", parts, upload_tables.upload),
+        *_section("hashing", "## Hashing", parts, hashing_tables.hashing),
         *_section("trust", "## Trust in the verdicts", parts, trust_tables.trust),
         *_planted(networks, objects, weak),
         *_section("gate", "### Verdicts of the gate", parts, gate_tables.gate),
