@@ -73,7 +73,7 @@ def ruled(expect, *told):
         pytest.param(
             "SEEN", [review("SEEN", largest_fraction=0.5)], "INCONCLUSIVE", LARGER, id="of larger subsets alone"
         ),
-        pytest.param("SEEN", [review("SEEN", search_index=1)], "INCONCLUSIVE", "by search 1", id="of another search"),
+        pytest.param("SEEN", [review("SEEN", search_index=1)], "INCONCLUSIVE", "from search 1", id="of another search"),
         pytest.param("SEEN", [review("SEEN", largest_fraction=0.02)], "PASS", "", id="of smaller subsets"),
         pytest.param(
             "SEEN", [review("SEEN", largest_fraction=0.5), review("CONFIRMED")], "FAIL", "", id="of larger ones beside"

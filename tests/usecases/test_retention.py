@@ -179,7 +179,9 @@ async def test_a_result_goes_with_both_files_and_its_findings_can_still_be_read(
     assert (audit.state, audit.result_digest) == (AuditState.SUCCEEDED, "")
     assert len(before - await stored(place)) == 2
     assert len((await place.findings.page(VIEWER, audited, PageRequest())).rows) == 3
-    with pytest.raises(RetentionPassed, match=f"The result of {audited} was deleted on .*, so it has no report. Audit"):
+    with pytest.raises(
+        RetentionPassed, match=f"The result of {audited} was deleted on .*, so it has no report. To get a"
+    ):
         await place.reports.render(VIEWER, audited, ReportFormat.HTML)
     assert (await place.audit(audit_draft)).reused_from == ""
 
