@@ -34,7 +34,7 @@ def reading(*trials: SpotTrial, together: tuple[SpotTrial, ...]) -> str:
     ("place", "compared"),
     [
         pytest.param(None, f"a random spot of its size {AS_MANY}", id="window"),
-        pytest.param(RING, f"a band further in {AS_MANY}", id="ring"),
+        pytest.param(RING, f"a band nearer the middle {AS_MANY}", id="ring"),
         pytest.param(PATTERN, f"the same pattern copied from another class {AS_MANY}", id="pattern"),
     ],
 )

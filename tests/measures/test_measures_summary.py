@@ -63,8 +63,8 @@ MORE = "A stronger search may find more."
 MANY = f"For 90% of 100 searched images (95% interval 83% to 94%), {SUFFICE} {MORE}"
 FEW = f"For 5 of 6 searched images, {SUFFICE} {MORE}"
 NONE_BRINGS = (
-    "Pasted onto other pictures, each tested spot turns fewer than 20 percentage points more of them into its class "
-    "than a random spot of its size does (one-sided, with 95% confidence for each)."
+    "Pasted onto other pictures, no tested spot turns 20 percentage points more of them into its class than a random "
+    "spot of its size does (with 95% confidence for each spot, one-sided)."
 )
 ANY = (
     f"For 90% of 100 searched images (95% interval 83% to 94%), {SUFFICE} Such subsets exist "
@@ -84,7 +84,7 @@ TWO_PLACES = CAT_FOLLOWS.replace(
     f"{WHERE}: copied", f"{WHERE} or, for the other half of the pictures, {WHERE.replace('4', '20')}: copied"
 ).replace("copied from.", "copied from. By itself the first makes 100% of 15 of them, and the second 20% of 15.")
 RING_FOLLOWS = CAT_FOLLOWS.replace(WHERE, "the ring of 2 pixels at the edge").replace(
-    "a random spot of its size", "a band of about its area further in"
+    "a random spot of its size", "a band of about its area nearer the middle"
 )
 
 

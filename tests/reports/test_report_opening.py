@@ -70,8 +70,8 @@ def test_a_pattern_is_told_beside_the_same_one_filled_from_other_pictures():
 def test_a_ring_is_told_beside_a_band_further_in():
     text = said(FINDINGS, load_image=bright, spots=rows(SpotPlace(SpotKind.RING, 1, 1)))
 
-    assert "“cat”. For comparison, a band of about its area further in turns 0%" in text
-    assert "1 of 1 tries; with a band of about its area further in: 0 of 1" in text
+    assert "“cat”. For comparison, a band of about its area nearer the middle turns 0%" in text
+    assert "1 of 1 tries; with a band of about its area nearer the middle: 0 of 1" in text
     assert "a random spot" not in text
 
 
@@ -116,7 +116,7 @@ def test_where_nothing_was_found_that_is_said_with_the_three_smallest_subsets():
     assert text.startswith("none found No small spot was found that decides a class. The test looked at 40 images.")
     assert "No counterfactual set was given, so a texture or a colour cast was not tested." in text
     assert "The edge and the background were not tested." in text
-    assert "What to do next. For the edge and the background, ask for the control shortcut" in text
+    assert "What to do next. To test the edge and the background, ask for the control shortcut" in text
     assert "For a texture or a colour cast, audit with a counterfactual set" in text
     assert "Nearly every network has such small subsets, good ones too, so they are no fault by themselves." in text
     assert opening_of(page).count("<figure>") == 6
@@ -335,7 +335,7 @@ def test_what_was_not_found_is_told_beside_what_each_kind_of_place_is_compared_w
     spots = {VERSION: [replace(cats, target_class=None, sources=40), cats]}
 
     assert (
-        "into its class than the same pattern copied from another class or a band of about its area further in does"
+        "class than the same pattern copied from another class or a band of about its area nearer the middle does"
         in said(FINDINGS, spots=spots)
     )
 

@@ -78,8 +78,8 @@ def _nothing_sentences(test: SpotTest) -> list[str]:
 def none_text(kinds: Iterable[str]) -> str:
     """Return what NONE_FOUND says of spots of these kinds: each moves few images more than what it is compared with."""
     return (
-        f"Pasted onto other pictures, each tested spot turns fewer than {points_text(NONE_LIMIT)} more of them into "
-        f"its class than {compared_text(kinds, COPIED)} does (one-sided, with 95% confidence for each)."
+        f"Pasted onto other pictures, no tested spot turns {points_text(NONE_LIMIT)} more of them into its class than "
+        f"{compared_text(kinds, COPIED)} does (with 95% confidence for each spot, one-sided)."
     )
 
 
@@ -215,7 +215,7 @@ def compared_text(kinds: Iterable[str], filled: str, *, matched: bool = False) -
 
     `filled` says how a pattern is (`COPIED`), and `matched` that it moves as many pixels outside the objects.
     """
-    band = "a band further in" if matched else "a band of about its area further in"
+    band = "a band nearer the middle" if matched else "a band of about its area nearer the middle"
     said = {SpotKind.RING: band, SpotKind.PATTERN: f"the same pattern {filled}"}
     *first, last = dict.fromkeys(said.get(SpotKind(kind), "a random spot of its size") for kind in kinds)
     compared = f"{', '.join(first)} or {last}" if first else last

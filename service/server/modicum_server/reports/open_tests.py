@@ -15,7 +15,7 @@ EDGE_IS_CLEAR = frozenset({"NONE_SEEN", "CLEAR"})
 """Outcomes of the test of edge and background that leave nothing open. CLEAR is that of older results."""
 NO_EDGE = "The edge and the background were not tested."
 ASK_FOR_EDGE = (
-    "For the edge and the background, ask for the control shortcut, with labelled images of at least "
+    "To test the edge and the background, ask for the control shortcut, with labelled images of at least "
     f"{SMALLEST_SIDE} by {SMALLEST_SIDE} pixels."
 )
 MORE_FOR_EDGE = "For the edge and the background, audit more labelled images."

@@ -50,7 +50,7 @@ OUTSIDE_OBJECTS = f"It lies outside the known objects: {MEND}."
 VARY_THE_EDGE = "Say whether that region belongs to the class. If not, vary it or crop it away in training."
 TEST_CLASSES = (
     f"Audit more images. A class gets a test of its own if the model predicts it for {LEAST_CLASS_IMAGES} images or "
-    "more. The more there are, the sooner its test is conclusive."
+    "more. More images settle more of these tests."
 )
 DIED = "the model's process failed"
 AUDIT_AGAIN = "Audit again: a test without an outcome says nothing of its class."
