@@ -99,7 +99,7 @@ def test_a_session_has_few_streams_and_gets_another_when_one_has_ended(scene):
         refused, other = browser.get(f"/{GOING}/events"), stack.enter_context(stream(scene.browser(), GOING))
 
         assert refused.status == 429
-        assert "this browser has 4 pages open" in refused.text.lower()
+        assert "this browser already has 4 pages open" in refused.text.lower()
         assert other.status == 200
 
 
