@@ -54,7 +54,7 @@ def test_a_member_is_added_changed_and_removed(scene):
     ("path", "fields", "said"),
     [
         ("", {"member": "Not A Name", "role": "viewer"}, "Name: expected 1 to 127 characters"),
-        ("", {"member": "somebody", "role": "owner"}, "Role: expected ROLE_VIEWER"),
+        ("", {"member": "somebody", "role": "owner"}, "Role: missing or unknown; expected ROLE_VIEWER"),
         ("", {"member": "vera", "role": "admin"}, "vera has the role viewer already. Change it in the row of vera."),
         ("/role", {"member": "ada", "role": "viewer"}, "ada is the only admin"),
         ("/remove", {"member": "ada"}, "ada is the only admin"),

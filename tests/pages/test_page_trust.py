@@ -67,7 +67,7 @@ def test_a_rule_is_added_shown_and_removed(scene):
         ({"claims": "ref=refs/heads/*\nproject_id=1"}, "claims", "Claims: there are no wildcards"),
         ({"claims": "repository=octo/birds"}, "claims", "Claims: expected the id of an owner or a repository"),
         ({"claims": ""}, "claims", "Claims: expected 1 to 16 claims"),
-        ({"role": "admin"}, "role", "Role: expected ROLE_VIEWER or ROLE_AUDITOR"),
+        ({"role": "admin"}, "role", "Role: a job cannot be an admin; expected ROLE_VIEWER or ROLE_AUDITOR"),
         ({"minutes": "121"}, "minutes", "Minutes: expected 1 to 120, got 121"),
         ({"minutes": "soon"}, "minutes", "Minutes: expected a whole number"),
     ],
@@ -99,7 +99,7 @@ def test_another_rule_of_the_same_name_is_refused(scene):
     again, another = add(browser, "taken"), add(browser, "taken", role="viewer")
 
     assert (again.status, another.status) == (303, 400)
-    assert "is another rule" in whole(another)
+    assert "exists with other values" in whole(another)
 
 
 @pytest.mark.parametrize("who", ["otto", "vera"])

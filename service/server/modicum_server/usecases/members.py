@@ -171,7 +171,7 @@ def _last(name: str) -> str:
 
 def _given(role: Role | None, field: str) -> Role:
     if role is None:
-        raise FieldInvalid(field, "the role is missing or unknown; expected ROLE_VIEWER, ROLE_AUDITOR or ROLE_ADMIN")
+        raise FieldInvalid(field, "missing or unknown; expected ROLE_VIEWER, ROLE_AUDITOR or ROLE_ADMIN")
     return role
 
 

@@ -120,7 +120,7 @@ def _administered(principal: Principal, parent: str) -> str:
 
 def _of_job(role: Role | None) -> Role:
     if role not in ROLES_OF_JOBS:
-        wrong = "the role is missing or unknown" if role is None else f"a job cannot be an {role}"
+        wrong = "missing or unknown" if role is None else f"a job cannot be an {role}"
         raise FieldInvalid("trust_rule.role", f"{wrong}; expected ROLE_VIEWER or ROLE_AUDITOR")
     return role
 
