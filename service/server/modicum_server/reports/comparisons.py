@@ -9,7 +9,7 @@ from modicum.gate.tones import Tag, tag_of
 from modicum_server.measures import registry
 from modicum_server.measures.measure import Measure, measure_from_json
 from modicum_server.measures.measure_sets import Titles
-from modicum_server.measures.number_words import interval_text, ratio_text, times_text
+from modicum_server.measures.number_words import interval_text, ratio_text
 from modicum_server.reports.ensemble_steps import next_step
 from modicum_server.reports.lines import Line, line, lines
 from modicum_server.reports.wording import plain_number
@@ -116,9 +116,16 @@ def _ratio_sentence(ratio: Measure, limit: float) -> str:
     """What was measured, and from where on it counts, in two sentences."""
     if ratio.value is None:
         return f"How many pixels it needs beside its members is not known: {ratio.unavailable}."
-    interval = interval_text(ratio.interval, ratio_text)
-    needs = f"It needs {times_text(ratio.value)} as many pixels of an image as its members do, on average{interval}."
-    return f"{needs} More than {times_text(limit)} as many would count as mitigated."
+    interval = interval_text(ratio.interval, _two_places)
+    needs = (
+        f"It needs {_two_places(ratio.value)} times as many pixels of an image as its members do, on average{interval}."
+    )
+    return f"{needs} It counts as mitigated if that interval lies above {ratio_text(limit)}."
+
+
+def _two_places(ratio: float) -> str:
+    """A ratio near 1, whose interval may be narrow."""
+    return f"{ratio:.2f}"
 
 
 def _titles_of(key: str) -> Titles:
