@@ -272,7 +272,7 @@ def test_an_ensemble_opens_with_what_its_check_says_and_what_settles_it():
     text = read(f'<section class="opening{opening_of(page)}</section>').text
     assert text.startswith("inconclusive It is open whether the ensemble “both” mitigates overinterpretation.")
     assert "It needs 2.00 times as many pixels of an image as its members do, on average (95% interval" in text
-    assert "2.00). It counts as mitigated if that interval lies above 1.1." in text
+    assert "2.00). It counts as mitigated only if that interval lies above 1.1." in text
     assert "Open: fewer than 30 images were searched with the ensemble and all members (12); the members were" in text
     assert "What to do next. Audit about 189 images; this audit could compare 12. Run modicum ensemble check" in text
     assert "both, version 1, an ensemble, and its 2 members on the data set few" in page
