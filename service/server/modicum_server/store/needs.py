@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, Subquery, and_, any_, false, func, or_, select, true, union_all
+from sqlalchemy import CTE, ColumnElement, Select, and_, any_, false, func, or_, select, true, union_all
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -66,20 +66,20 @@ class PostgresNeeds:
         return [audit_of(row) for row in rows]
 
 
-def _latest_versions(project: str) -> Subquery:
+def _latest_versions(project: str) -> CTE:
     """The newest version of each model."""
     versions = select(tables.model_versions).ext(distinct_on(_VERSIONS.model)).where(_VERSIONS.project == project)
-    return versions.order_by(_VERSIONS.model, _VERSIONS.number.desc()).subquery()
+    return versions.order_by(_VERSIONS.model, _VERSIONS.number.desc()).cte()
 
 
-def _newest_verdicts(project: str) -> Subquery:
-    """The newest verdict on each model (`of`)."""
+def _newest_verdicts(project: str) -> CTE:
+    """The newest verdict on each model (`of`). Several reasons ask for it, and the database reads it once."""
     newest = newest_of_all(tables.verdicts, model_of, _VERDICTS.project == project)
     verdicts = tables.verdicts.join(newest, newest.c.id == _VERDICTS.id)
     return (
         select(newest.c.of, _VERDICTS.outcome, _VERDICTS.create_time, _VERDICTS.model_versions)
         .select_from(verdicts)
-        .subquery()
+        .cte()
     )
 
 
@@ -87,17 +87,17 @@ def _reason(of: ColumnElement[str], time: ColumnElement[datetime], is_certain: C
     return select(of.label("of"), time.label("time"), is_certain.label("is_certain"))
 
 
-def _rejected(latest: Subquery) -> _Reason:
+def _rejected(latest: CTE) -> _Reason:
     time = func.coalesce(latest.c.check_time, latest.c.create_time)
     return _reason(latest.c.model, time, true()).where(latest.c.state == VersionState.REJECTED.value)
 
 
-def _inconclusive(judged: Subquery) -> _Reason:
+def _inconclusive(judged: CTE) -> _Reason:
     query = _reason(judged.c.of, judged.c.create_time, true())
     return query.where(judged.c.outcome == VerdictOutcome.INCONCLUSIVE.value)
 
 
-def _failing(project: str, latest: Subquery, judged: Subquery) -> _Reason:
+def _failing(project: str, latest: CTE, judged: CTE) -> _Reason:
     """A FAIL that no PASS of the same version followed; the newest verdict is one, too."""
     decided = newest_of_all(
         tables.verdicts,
@@ -105,13 +105,19 @@ def _failing(project: str, latest: Subquery, judged: Subquery) -> _Reason:
         _VERDICTS.project == project,
         _VERDICTS.outcome.in_([VerdictOutcome.FAIL.value, VerdictOutcome.PASS.value]),
     )
-    fails = tables.verdicts.join(decided, and_(decided.c.id == _VERDICTS.id, _VERDICTS.outcome == VerdictOutcome.FAIL))
-    beside = fails.join(judged, judged.c.of == model_of(decided.c.of)).join(latest, latest.c.model == judged.c.of)
-    looked_at = or_(latest.c.name == decided.c.of, decided.c.of == any_(judged.c.model_versions))
-    return _reason(judged.c.of, _VERDICTS.create_time, true()).select_from(beside).where(looked_at)
+    standing = (
+        select(model_of(decided.c.of).label("model"), decided.c.of.label("version"), _VERDICTS.create_time)
+        .select_from(tables.verdicts.join(decided, decided.c.id == _VERDICTS.id))
+        .where(_VERDICTS.outcome == VerdictOutcome.FAIL.value)
+        .cte()
+        .prefix_with("MATERIALIZED")  # so that the model of each is found once, not once for each model
+    )
+    beside = standing.join(judged, judged.c.of == standing.c.model).join(latest, latest.c.model == standing.c.model)
+    looked_at = or_(latest.c.name == standing.c.version, standing.c.version == any_(judged.c.model_versions))
+    return _reason(standing.c.model, standing.c.create_time, true()).select_from(beside).where(looked_at)
 
 
-def _unjudged(project: str, judged: Subquery, found: Collection[str], looked_through: int) -> _Reason:
+def _unjudged(project: str, judged: CTE, found: Collection[str], looked_through: int) -> _Reason:
     """An audit whose result is about one version says by its row what it found, if it is the newest of the model."""
     named = versions_in(tables.audits)
     pairs = (
