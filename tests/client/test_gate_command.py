@@ -197,7 +197,7 @@ def test_a_policy_that_compares_with_a_file_cannot_be_stored(gate_shell, script,
     for command in (f"{GATE} --save", "modicum judge some-audit --save"):
         ended = gate_shell(command)
         assert ended.returncode == 2
-        assert "--save: modicum.yaml compares with a file" in ended.stderr
+        assert "--save: modicum.yaml compares with a baseline file" in ended.stderr
 
 
 def test_a_verdict_on_a_file_cannot_be_stored(gate_shell):

@@ -81,7 +81,7 @@ async def test_one_that_is_missing_or_of_another_project_is_refused(place, audit
 async def test_names_that_pair_with_nothing_are_refused_with_an_example_of_each_side(place, audit_draft):
     elsewhere = {f"folder/{item}": content for item, content in CHANGED.items()}
 
-    with pytest.raises(FieldInvalid, match=FIELD + r".*'0\.png'.*none of the 4 items.*'folder/0\.png'"):
+    with pytest.raises(FieldInvalid, match=FIELD + r".*none of the 4 items.*'0\.png'.*'folder/0\.png'"):
         await place.audit(await beside(place, audit_draft, elsewhere))
 
 
@@ -96,7 +96,7 @@ async def test_partners_of_items_outside_the_sample_do_not_count(place, audit_dr
 
 
 async def test_the_audited_pictures_under_another_name_are_refused(place, audit_draft):
-    with pytest.raises(FieldInvalid, match=FIELD + ".*changed pictures.*same picture twice"):
+    with pytest.raises(FieldInvalid, match=FIELD + ".*no changed picture.*both pictures are the same"):
         await place.audit(await beside(place, audit_draft, ORIGINALS))
 
 

@@ -80,7 +80,7 @@ async def test_the_audited_images_under_another_name_are_refused(place, audit_dr
     again = await dataset(place, "seen-again", count=3)
 
     for same in (audit_draft.specification.dataset, again):
-        with pytest.raises(FieldInvalid, match=FIELD + ".*other images"):
+        with pytest.raises(FieldInvalid, match=FIELD + ".*expected another data set"):
             await place.audit(changed(audit_draft, out_of_distribution_dataset=same))
 
 
