@@ -375,7 +375,7 @@ def test_a_person_signs_in_and_out_in_a_browser(provided, provider, chromium):
     page.goto(f"/{PROJECT}")
     page.get_by_role("link", name="New audit").first.wait_for()
     page.get_by_role("button", name="Sign out").click()
-    page.get_by_role("status").wait_for()
+    page.get_by_role("status").filter(has_text="signed out").wait_for()
     objected += objections(page)
     page.get_by_role("link", name="Sign out of Octo, too").click()
     page.get_by_role("heading", name="Signed out of the provider").wait_for()

@@ -150,7 +150,7 @@ def test_an_admin_trusts_a_branch_in_a_browser(page):
     page.get_by_label("Audience").fill("https://modicum.example.org:7400")
     page.get_by_label("Claims").fill("repository_id=7\nref=refs/heads/main")
     page.get_by_role("button", name="Trust these jobs").click()
-    page.get_by_role("status").wait_for()
+    page.get_by_role("status").filter(has_text="trusts jobs").wait_for()
     row = page.get_by_role("row").filter(has_text="branch")
     row.get_by_text("Remove", exact=False).first.click()
     row.get_by_role("button", name="Remove branch").click()

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import re
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -16,14 +15,13 @@ from modicum_server.reports.renderer import Renderer
 from modicum_server.settings import Settings
 from modicum_server.usecases.reports import Reports
 from modicum_server.usecases.reviewing import Reviewing
+from structlog.testing import capture_logs
 from typer.testing import CliRunner
 
 from tests.commands import Ended
 from tests.rest.rest_stage import TOKENS, Served
 
 PAGES = "https://modicum.example.org"
-LOGGED = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \[\w+ *\] .*\n", re.MULTILINE)
-"""A line of the server's log: it runs in this process, and what it prints stands among what the command prints."""
 
 
 @pytest.fixture
@@ -41,8 +39,9 @@ async def run(served: Served, monkeypatch):
     monkeypatch.setenv("MODICUM_TOKEN", TOKENS["auditor"])
 
     async def running(*words: str) -> Ended:
-        done = await asyncio.to_thread(CliRunner().invoke, app, ("reviews", *words))
-        return Ended(done.exit_code, LOGGED.sub("", done.stdout), LOGGED.sub("", done.stderr))
+        with capture_logs():  # the server's, which would stand among what the command prints
+            done = await asyncio.to_thread(CliRunner().invoke, app, ("reviews", *words))
+        return Ended(done.exit_code, done.stdout, done.stderr)
 
     return running
 
