@@ -131,7 +131,7 @@ async def test_reading_is_held_to_the_rate(store, artifacts):
     await states(store, artifacts, bytes_per_second=100_000.0, clock=lambda: 0.0, sleep=sleep)
 
     assert slept[-1] == pytest.approx(10.0)
-    assert len(slept) == 4  # pieces of 256 KiB
+    assert len(slept) == 16  # pieces of 64 KiB
 
 
 async def test_bytes_that_are_being_uploaded_are_no_orphans(store, artifacts):
