@@ -62,11 +62,12 @@ WITHIN_A_PROCESS: dict[str, set[str]] = {
         "VersionVerdict",
     },  # between a query and the metrics
     "buildable": {"Family", "LeftToOthers"},  # tests/store has the first; from a query to a claim
+    "needs": {"PossibleNeed"},  # from a query to the words of a page
     "pixel_subsets": {"Descent"},  # follows from a search and a canvas
     "projects": {"Origin", "Principal"},  # from a query to a call
     "retention": {"Past"},  # from a query to the words of a command
     "reviews": {"ReviewFigures", "ReviewShare", "ReviewerShares", "Seat"},  # counted, or from a query to a call
-    "sign_in": {"Person", "ProviderAnswer", "SignInFlow"},  # between a browser, its cookie and the provider
+    "sign_in": {"Person", "ProviderResponse", "SignInFlow"},  # between a browser, its cookie and the provider
     "store_identity": {"StoreIdentity"},  # from a query to a check at start
     "tasks": {"CheckWork"},  # nothing to fill
     "trust": {"Identity"},  # from an identity token to the rules

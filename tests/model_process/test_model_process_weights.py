@@ -161,14 +161,14 @@ def test_tensors_that_no_module_can_take_are_refused_with_what_they_are(tmp_path
         read_weights(path)
 
     assert refusal.value.reason == "WEIGHTS_UNREADABLE"
-    assert f"; unusable: {came}. Save" in refusal.value.detail
+    assert f"cannot be used: {came}. Each must be dense" in refusal.value.detail
 
 
 def test_safetensors_of_a_type_that_no_module_can_take_are_refused(tmp_path):
     data = header_of(a={"dtype": "F4", "shape": [3, 4], "data_offsets": [0, 6]}) + bytes(6)
     (tmp_path / "weights").write_bytes(data)
 
-    with pytest.raises(ModelRefused, match=r"unusable: a \(float4_e2m1fn_x2\)"):
+    with pytest.raises(ModelRefused, match=r"cannot be used: a \(float4_e2m1fn_x2\)"):
         read_weights(tmp_path / "weights")
 
 

@@ -2,7 +2,7 @@
 
 import re
 
-from tests.pages.pages_stage import Seen
+from tests.pages.pages_stage import PlainBrowser, Seen
 from tests.reports.report_pages import read
 
 
@@ -13,6 +13,18 @@ def whole(seen: Seen) -> str:
     assert reading.pictures_without_text == 0
     assert reading.elements.count("h1") == reading.elements.count("main") == 1
     return reading.text
+
+
+def to_the_end(browser: PlainBrowser, path: str) -> str:
+    """The text of a list, page after page. Other tests of this run may have put what is looked for behind the first."""
+    said = []
+    following: str | None = path
+    while following:
+        seen = browser.get(following)
+        said.append(whole(seen))
+        found = re.search('<a rel="next" href="([^"]+)">Next page</a>', seen.text)
+        following = found[1].replace("&amp;", "&") if found else None
+    return " ".join(said)
 
 
 def marked(seen: Seen) -> list[str]:

@@ -249,13 +249,13 @@ def test_no_page_is_wider_than_the_window_and_text_stands_out(chromium, scene: S
 
 
 def test_a_spot_is_tried_from_two_audits_side_by_side(page, scene: Scene):
-    pictures = scene.run(scene.dataset("spotted", 4))
+    pictures = scene.run(scene.dataset("paired", 4))
     digests = [scene.run(scene.hold(picture(place))) for place in range(4)]
-    for name in ("spotted-1", "spotted-2"):
+    for name in ("paired-1", "paired-2"):
         audit = scene.run(scene.audit(name, TINY, pictures))
         scene.run(scene.succeed(audit, changes=lambda place: {"image_digest": digests[place]}))
     sign_in(page, "otto")
-    page.goto(f"/{PROJECT}/side-by-side?left={PROJECT}/audits/spotted-1&right={PROJECT}/audits/spotted-2")
+    page.goto(f"/{PROJECT}/side-by-side?left={PROJECT}/audits/paired-1&right={PROJECT}/audits/paired-2")
     page.get_by_role("link", name="Try a spot of it").first.click()
     page.get_by_role("heading", name="Try a spot of").wait_for()
     found = objections(page)
