@@ -233,6 +233,7 @@ def test_an_ensemble_and_a_wrapper_are_registered_and_audited(place):
     assert wrapped["searches"][0]["counts"]["failed"] == 0
 
 
+@pytest.mark.long
 def test_the_check_of_an_ensemble_of_two_equal_members_is_inconclusive_on_nine_images(place):
     input_words = ("--input", "input.toml", "--labels", "labels.txt")
     for name in ("left", "right"):

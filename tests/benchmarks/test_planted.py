@@ -124,6 +124,7 @@ def test_tables_count_what_was_found_what_was_not_and_false_alarms():
     assert "It passed 1 of 2: the bar is missed. It failed 1 of 2." in text
 
 
+@pytest.mark.long
 def test_a_network_whose_places_were_chosen_in_an_earlier_way_is_measured_again_and_counted_apart():
     audits = [{"images": images, "search_passes": passes} for images, passes in AUDITS]
     current = [{**one, "choice": CHOICE} for one in audits]

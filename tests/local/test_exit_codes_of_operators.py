@@ -43,7 +43,7 @@ def damaged(settings, tmp_path):  # noqa: F811 - the fixture above
     return settings
 
 
-@pytest.mark.long_after(2)
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("reader", READERS.values(), ids=READERS)
 def test_damage_is_the_exit_code_of_verify_whatever_reads_it(damaged, reader):
     ended = in_shell(reader, words("verify"), **damaged)
@@ -52,7 +52,7 @@ def test_damage_is_the_exit_code_of_verify_whatever_reads_it(damaged, reader):
     assert "Traceback" not in ended.stderr
 
 
-@pytest.mark.long_after(2)
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("reader", READERS.values(), ids=READERS)
 def test_a_sound_store_ends_verify_with_0_whatever_reads_it(settings, reader):  # noqa: F811 - the fixture above
     assert in_shell(reader, words("verify"), **settings).returncode == 0
