@@ -124,7 +124,8 @@ def test_a_stream_ends_with_its_session_and_gives_its_place_back(scene):
         sessions, ada = scene.services.use_cases.sessions, scene.principals[PROJECT]
         secret = await sessions.sign_in(TOKENS["ada"], NOWHERE)
         told = news_of(scene).of(await sessions.principal(secret), secret, GOING)
-        assert await anext(told) is not None
+        while await anext(told) is None:
+            pass  # on a busy machine the first news takes longer than the pause between two signs of life
         assert await anext(told) is None
         await sessions.sign_out(ada, secret)
         with pytest.raises(SessionMissing):
