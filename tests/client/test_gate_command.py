@@ -230,8 +230,8 @@ def test_what_one_version_cannot_have_is_refused_before_anything_is_uploaded(gat
 
 
 def test_the_client_refuses_what_one_version_cannot_have_before_it_asks_for_an_audit(client, script, tmp_path):
-    (tmp_path / "gate.yaml").write_text("version: 1\nrules: {review: {expect: [SEEN]}}\n")
+    (tmp_path / "gate.yaml").write_text("version: 1\nrules: {mitigation: {expect: [MITIGATED]}}\n")
 
-    with pytest.raises(PolicyError, match="review needs a blind review, and a new audit has none"):
+    with pytest.raises(PolicyError, match="mitigation needs an ensemble beside its members"):
         client.gate("m", "photos", tmp_path / "gate.yaml")
     assert script.calls["CreateAudit"] == []

@@ -92,9 +92,10 @@ def test_strict_is_inconclusive_where_the_part_of_a_counterfactual_set_is_missin
     assert told(given)[COUNTERFACTUAL] == "INCONCLUSIVE"
 
 
+@pytest.mark.parametrize("labels", [200, 0])
 @pytest.mark.parametrize(("beside", "outcome"), [(MEMBERS, "INCONCLUSIVE"), (MEMBERS[:1], None)])
-def test_strict_is_inconclusive_where_the_check_of_an_ensemble_beside_its_members_is_missing(beside, outcome):
-    whole = telling(members=MEMBERS)
+def test_strict_is_inconclusive_where_the_check_of_an_ensemble_beside_its_members_is_missing(beside, outcome, labels):
+    whole = telling(members=MEMBERS, labels=labels)
     (model,) = whole["models"]
     whole["models"] += [{**model, "model_version": name, "members": []} for name in beside]
 
@@ -145,7 +146,6 @@ NO_LABELS = {"name": "projects/default/datasets/photos", "labelled": 0, "audited
     [
         "shortcut: {expect: [NONE_SEEN]}",
         "counterfactual: {expect: [ACCURACY_HOLDS, INCONCLUSIVE]}",
-        "mitigation: {expect: [MITIGATED]}",
         "subset-fraction-median-correct: {min: 0.1}",
         "subset-fraction-upper-quartile-incorrect: {max: 0.5}",
         "counterfactual-accuracy: {min: 0.1}",
@@ -175,7 +175,6 @@ def test_other_rules_need_no_labels(rule):
         ("transfer-class-kept-share: {min: 0.5}", "another version in the same audit"),
         ("subset-fraction-ratio: {min: 0.5}", "another version in the same audit"),
         ("accuracy-difference: {min: 0.1}", "another version in the same audit"),
-        ("review: {expect: [SEEN]}", "a blind review, and a new audit has none: draw one with `modicum reviews create"),
     ],
 )
 def test_before_an_audit_of_one_version_rules_of_its_own_that_need_more_are_refused(rule, needs):
@@ -187,17 +186,30 @@ def test_before_an_audit_of_one_version_rules_of_its_own_that_need_more_are_refu
         assert str(refused.value).startswith(f"modicum.yaml:4:3: {rule.partition(':')[0]} needs {needs}")
 
 
+@pytest.mark.parametrize(
+    "rule", ["mitigation: {level: warn, expect: [MITIGATED]}", "transfer: {level: warn, expect: [PATTERN]}"]
+)
+def test_a_rule_that_only_warns_keeps_no_policy_from_an_audit_of_one_version(rule):
+    """One policy may serve the gate, and later the judgement of an audit of several versions."""
+    refuse_unmeasurable(policy(f"rules:\n  {rule}"), ALL_GIVEN)
+
+
+def test_people_are_asked_about_the_audit_of_the_gate():
+    refuse_unmeasurable(policy("rules:\n  review: {expect: [SEEN]}"), ALL_GIVEN)
+
+
 def test_every_problem_of_a_policy_is_named_before_an_audit():
     asked = policy(
-        "audit:\n  controls: ['transfer:8', spot]\nrules:\n  review: {expect: [SEEN]}\n  accuracy: {min: 0.8}\n"
+        "audit:\n  controls: ['transfer:8', spot]\nrules:\n  mitigation: {expect: [MITIGATED]}\n"
+        "  accuracy: {min: 0.8}\n"
     )
 
     with pytest.raises(PolicyError) as refused:
         refuse_unmeasurable(asked, replace(ALL_GIVEN, labels=False))
 
-    transfer, review, accuracy = str(refused.value).splitlines()
+    transfer, mitigation, accuracy = str(refused.value).splitlines()
     assert transfer.startswith("modicum.yaml:3:13: audit.controls: transfer needs another version in the same audit")
-    assert review.startswith("modicum.yaml:5:3: review needs a blind review")
+    assert mitigation.startswith("modicum.yaml:5:3: mitigation needs an ensemble beside its members")
     assert accuracy.startswith("modicum.yaml:6:3: accuracy needs labels")
 
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from modicum.errors import PolicyError
 from modicum.gate.asked_audit import asked_controls
-from modicum.gate.policy import Kind, Policy, Rule
+from modicum.gate.policy import Kind, Level, Policy, Rule
 from modicum.gate.version_pairs import PAIRED
 
-OF_LABELS = frozenset({"shortcut", "counterfactual", "mitigation"})
-"""Readings and verdicts that look at how often predictions are right."""
+OF_LABELS = frozenset({"shortcut", "counterfactual"})
+"""Readings that look at how often predictions are right."""
 BY_CORRECTNESS = ("_correct", "_incorrect")
 """How names of measures end that are of right, or of wrong, predictions alone."""
 TRANSFER = "transfer"
@@ -23,10 +23,6 @@ TWO_VERSIONS = (
 ENSEMBLE = (
     "an ensemble beside its members, but the gate audits one version: audit them with `modicum ensemble check`, and "
     "judge that audit with `modicum judge AUDIT`"
-)
-REVIEW = (
-    "a blind review, and a new audit has none: draw one with `modicum reviews create AUDIT`, and judge the audit with "
-    "`modicum judge AUDIT` once people have answered"
 )
 
 
@@ -85,7 +81,7 @@ def _beyond_one_version(policy: Policy) -> Iterator[str]:
     if any(name == TRANSFER for name, _, _ in asked_controls(policy.audit)):
         yield f"{policy.controls_mark}: audit.controls: transfer needs {TWO_VERSIONS}; or remove the control"
     for rule in _own_rules(policy):
-        if lacks := _lacking_in_one_version(rule):
+        if rule.level is Level.ERROR and (lacks := _lacking_in_one_version(rule)):
             yield _problem(rule, lacks)
 
 
@@ -117,6 +113,4 @@ def _lacking_in_one_version(rule: Rule) -> str:
     """What a rule needs and a new audit of one version never has, and what to do; empty if nothing."""
     if rule.known.part in PAIRED or rule.known.name == TRANSFER:
         return TWO_VERSIONS
-    if rule.known.name == "mitigation":
-        return ENSEMBLE
-    return REVIEW if rule.known.is_review else ""
+    return ENSEMBLE if rule.known.name == "mitigation" else ""

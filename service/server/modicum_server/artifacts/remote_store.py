@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,8 @@ from modicum_server.artifacts.stored_bytes import STORE_ID, digests_behind, is_w
 from modicum_server.artifacts.uploads import Uploads
 from modicum_server.artifacts.verified_files import VerifiedFiles
 from modicum_server.ports import Upload
+
+BLOCK_BYTES = 1024 * 1024
 
 
 class RemoteArtifactStore:
@@ -56,7 +58,7 @@ class RemoteArtifactStore:
         Raises:
             ArtifactNotFound, ArtifactCorrupt, OffsetInvalid
         """
-        return pieces(digest, partial(self._files.open, self._path(digest)), offset, driver_errors)
+        return pieces(digest, self._opener(digest), offset, driver_errors)
 
     def read_part(self, digest: str, *, first: int, end: int) -> AsyncGenerator[bytes]:
         """Yield the bytes from `first` to before `end`, once this process has read the whole as it is now.
@@ -66,7 +68,7 @@ class RemoteArtifactStore:
         """
         return part(
             digest,
-            partial(self._files.open, self._path(digest)),
+            self._opener(digest),
             (first, end),
             driver_errors,
             stamp=lambda _: str(self._files.ukey(self._path(digest))),
@@ -134,6 +136,10 @@ class RemoteArtifactStore:
         """
         with driver_errors():
             await asyncio.to_thread(self._files.exists, self._root)
+
+    def _opener(self, digest: str) -> Callable[[str], Any]:
+        """What opens a file. The driver of a bucket keeps a block of each open file in memory."""
+        return partial(self._files.open, self._path(digest), block_size=BLOCK_BYTES)
 
     def _path(self, digest: str) -> str:
         return f"{self._root}/{place_of(digest)}"

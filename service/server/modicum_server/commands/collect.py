@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from modicum.gate.counting import counted
 
-from modicum_server.command_parts import USAGE, end
+from modicum_server.command_parts import USAGE, end, say
 from modicum_server.commands.amount_options import duration_of
 from modicum_server.commands.database_option import Data, store_settings
 from modicum_server.settings import Settings
@@ -50,7 +50,7 @@ def collect(
     if seconds < SHORTEST_GRACE.total_seconds():
         end(USAGE, f"--grace: expected at least 1h, because an upload may be used only later; got {grace!r}")
     wanted = Wanted(grace_seconds=seconds, dry_run=dry_run, orphans=orphans)
-    typer.echo(_summary(asyncio.run(_run(store_settings(data), wanted))))
+    say(_summary(asyncio.run(_run(store_settings(data), wanted))))
 
 
 async def _run(settings: Settings, wanted: "Wanted") -> "Collection":
@@ -62,18 +62,18 @@ async def _run(settings: Settings, wanted: "Wanted") -> "Collection":
         await store.require_schema()
         artifacts = open_artifact_store(settings.artifacts_url)
         await refuse_mixed_stores(store, artifacts, settings)
-        typer.echo(ROW.format("KIND", "WHAT", "BYTES", "HELD BY"))
+        say(ROW.format("KIND", "WHAT", "BYTES", "HELD BY"))
         return await collected(store, artifacts, wanted, _tell, tell_past=_tell_past)
 
 
 def _tell(one: "Unreferred") -> None:
     kind, size = ("ARTIFACT", f"{one.size_bytes:,}") if one.project else ("ORPHAN", "-")
-    typer.echo(ROW.format(kind, one.digest, size, one.project or "-"))
+    say(ROW.format(kind, one.digest, size, one.project or "-"))
 
 
 def _tell_past(past: "Past") -> None:
     files = counted(past.files, "file that nothing else needs", "files that nothing else needs")
-    typer.echo(ROW.format(past.kind, files, f"{past.file_bytes:,}", past.name))
+    say(ROW.format(past.kind, files, f"{past.file_bytes:,}", past.name))
 
 
 def _summary(done: "Collection") -> str:

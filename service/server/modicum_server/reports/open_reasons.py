@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from modicum.gate.class_rules import DROP, LEAST_IMAGES
-from modicum.gate.reading_rules import HALF, RULES
+from modicum.gate.reading_rules import FEW_PIXELS, HALF, LARGER_RATIO, RULES
 
 from modicum_server.domain.controls import CONTROLS, Images
 from modicum_server.domain.searches import Control
@@ -48,6 +48,7 @@ NO_SUBSET = Reason(
 MORE_IMAGES = "Audit more images."
 MORE_PASSES = "Give the search of this control more passes."
 RATIO, SURVIVAL, ROBUST = "class_targeted_size_ratio_median", "fill_survival_", "fill_robust_found_share"
+ROBUST_LIMITS = {"fill_robust_fraction_median": FEW_PIXELS, "fill_robust_size_ratio_median": LARGER_RATIO}
 
 
 def open_reason(control: str, conclusion: str, measures: Measures) -> Reason:
@@ -57,8 +58,10 @@ def open_reason(control: str, conclusion: str, measures: Measures) -> Reason:
         return TOO_FEW
     if control == "shortcut" and DROP in measures and measures[DROP]["n"] < LEAST_IMAGES:
         return TOO_FEW_LABELLED
-    if control == "fill_robust" and _low(measures[ROBUST]) <= HALF:
+    if control == "fill_robust" and _low(measures.get(ROBUST)) <= HALF:
         return Reason(conclusion, MORE_PASSES)
+    if control == "fill_robust" and not any(_holds(measures.get(name), limit) for name, limit in ROBUST_LIMITS.items()):
+        return Reason(conclusion, "")  # no limit lies within an interval, so more images settle nothing
     return BOTH_SIDES if control in RULES and _has_intervals(control, measures) else Reason(conclusion, MORE_IMAGES)
 
 
@@ -84,6 +87,15 @@ def _has_intervals(control: str, measures: Measures) -> bool:
     )
 
 
-def _low(measure: Mapping[str, Any]) -> float:
-    interval = measure["interval"]
+def _holds(measure: Mapping[str, Any] | None, limit: float) -> bool:
+    """Whether the limit lies within the interval of a measure, of which an end may be open."""
+    interval = None if measure is None else measure["interval"]
+    if interval is None:
+        return False
+    low, high = interval["low"], interval["high"]
+    return (low is None or low <= limit) and (high is None or high >= limit)
+
+
+def _low(measure: Mapping[str, Any] | None) -> float:
+    interval = None if measure is None else measure["interval"]
     return 0.0 if interval is None or interval["low"] is None else float(interval["low"])
