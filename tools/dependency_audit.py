@@ -110,12 +110,23 @@ def _vulnerabilities(package: dict[str, Any]) -> list[Vulnerability]:
     ]
 
 
+#: Of the lock file all is asked for, whatever the settings of npm on this machine leave out.
+INCLUDED = ("--include=dev", "--include=optional", "--include=peer")
+
+
 def ask_npm(registry: str) -> tuple[list[Vulnerability], int] | str:
     """Return what is known of the packages of the lock file, and how many there are; or why nothing is known."""
     npm = shutil.which("npm")
     if npm is None:
         return "npm is not installed"
-    options = ["--json", "--package-lock-only", "--fetch-retries=0", *(["--registry", registry] if registry else [])]
+    options = [
+        "--json",
+        "--package-lock-only",
+        "--fetch-retries=0",
+        "--offline=false",
+        *INCLUDED,
+        *(["--registry", registry] if registry else []),
+    ]
     try:
         done = subprocess.run(  # noqa: S603 - our own words
             [npm, "audit", *options], cwd=NPM_CLIENT, capture_output=True, text=True, check=False, timeout=NPM_SECONDS

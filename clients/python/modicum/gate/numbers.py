@@ -26,7 +26,7 @@ def significant(value: float, digits: int) -> str:
 
 def percent(share: float) -> str:
     """A share as per cent: whole numbers from 10% on, two significant digits below ("57%", "3.5%", "0.54%")."""
-    value = share * 100
+    value = share * 100 + 0.0  # no minus before a zero
     return f"{value:,.0f}%" if value == 0 or abs(value) >= WHOLE_PERCENT else f"{significant(value, 2)}%"
 
 

@@ -24,7 +24,10 @@ def terminal_lines(verdict: Document) -> list[str]:
     free = MOST_LINES - 1 - _rows(first)
     fits = next(count for count in range(len(others), -1, -1) if _rows(others[:count]) <= free)
     left = len(others) - fits
-    return [*first, *others[:fits], f"and {left} more line{'' if left == 1 else 's'}: {HOW_TO_SEE}"]
+    more = (
+        f"and {left} more line{'' if left == 1 else 's'}: {HOW_TO_SEE}" if left else f"lines that are cut: {HOW_TO_SEE}"
+    )
+    return [*first, *others[:fits], more]
 
 
 def _first(verdict: Document) -> list[str]:
