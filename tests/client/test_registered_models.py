@@ -214,7 +214,7 @@ def test_a_registry_that_fails_after_the_audit_does_not_turn_a_failure_into_some
         ("photos more", 2, "expected one folder of images, a .csv, an .npz, a .tar or a .parquet; got photos, more"),
         ("photos --weights labels.txt --promote champion", 2, "--promote: expected a model of a registry"),
         ("models:/cats/2 photos --weights labels.txt", 2, "models:/cats/2 and --weights both name a model"),
-        ("models:/cats/3 photos", 5, "expected weights as safetensors, got data/model.pth: pickled files"),
+        ("models:/cats/3 photos", 5, "expected weights as safetensors, got the pickled files data/model.pth"),
     ],
 )
 def test_what_cannot_be_gated_is_refused_before_any_call(

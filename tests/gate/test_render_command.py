@@ -45,7 +45,7 @@ def test_a_verdict_is_printed_again_also_as_json(shell, tmp_path):
         ("modicum render list.json", "list.json: expected a verdict, got list"),
         (
             "modicum render part.json",
-            "part.json: expected a whole verdict, but it has no 'rules'; it is damaged",
+            "part.json: expected a whole verdict, but it has no 'rules'; the file is damaged or was edited",
         ),
         (
             "modicum render odd.json",
