@@ -21,7 +21,7 @@ from tests.readers import READERS
 def test_the_verdict_is_the_exit_code_whatever_reads_it(shell, name, code, reader):
     ended = shell(reader % f"modicum judge {name}.json")
 
-    said = "modicum: stdout could not be written: No space left on device; the exit code holds all the same\n"
+    said = "modicum: stdout could not be written: No space left on device; the exit code is still valid\n"
     assert (ended.returncode, ended.stderr) == (code, said if "full" in reader else "")
 
 

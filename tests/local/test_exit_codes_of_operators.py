@@ -99,4 +99,4 @@ def test_wrong_usage_is_the_exit_code_whatever_reads_the_message(reader):
 def test_a_full_disk_is_told_beside_the_exit_code(damaged):
     ended = in_shell(READERS["a full disk"], words("verify"), **damaged)
 
-    assert "stdout could not be written: No space left on device; the exit code holds all the same" in ended.stderr
+    assert "stdout could not be written: No space left on device; the exit code is still valid" in ended.stderr

@@ -35,7 +35,7 @@ def test_the_first_screen_of_a_spot_that_decides_shows_the_spot_and_its_swap():
     text = said(FINDINGS, load_image=bright, spots=rows())
     assert text.startswith("decisive The decision for “cat” follows one small spot.")
     assert (
-        "Pasted onto 20 other pictures, the spot (2 by 3 pixels) turns 100% of them into “cat”. For comparison, a "
+        "Pasted onto 20 other pictures, the spot (2 by 3 pixels) turns 100% of them into “cat”. A "
         "random spot of its size turns 0% (difference: 85 to 100 percentage points, 95% interval)." in text
     )
     assert (
@@ -58,7 +58,7 @@ def test_a_pattern_is_told_beside_the_same_one_filled_from_other_pictures():
     text = said(FINDINGS, load_image=bright, spots=rows(PATTERN))
 
     assert "the spot (a pattern of 2 pixels) turns 100% of them into “cat”" in text
-    assert "“cat”. For comparison, the same pattern copied from another class turns 0%" in text
+    assert "“cat”. The same pattern copied from another class turns 0%" in text
     assert "lose “cat”. With the same pattern covered from its own class, 0% do (difference: 85 to 100" in text
     assert "1 of 1 tries; with the same pattern copied from another class: 0 of 1" in text
     assert (
@@ -70,7 +70,7 @@ def test_a_pattern_is_told_beside_the_same_one_filled_from_other_pictures():
 def test_a_ring_is_told_beside_a_band_further_in():
     text = said(FINDINGS, load_image=bright, spots=rows(SpotPlace(SpotKind.RING, 1, 1)))
 
-    assert "“cat”. For comparison, a band of about its area nearer the middle turns 0%" in text
+    assert "“cat”. A band of about its area nearer the middle turns 0%" in text
     assert "1 of 1 tries; with a band of about its area nearer the middle: 0 of 1" in text
     assert "a random spot" not in text
 
@@ -272,7 +272,7 @@ def test_an_ensemble_opens_with_what_its_check_says_and_what_settles_it():
     text = read(f'<section class="opening{opening_of(page)}</section>').text
     assert text.startswith("inconclusive It is open whether the ensemble “both” mitigates overinterpretation.")
     assert "It needs 2.00 times as many pixels of an image as its members do, on average (95% interval" in text
-    assert "2.00). It counts as mitigated only if that interval lies above 1.1." in text
+    assert "2.00). To count as mitigated, it must lie above 1.1." in text
     assert "Open: fewer than 30 images were searched with the ensemble and all members (12); the members were" in text
     assert "What to do next. Audit about 189 images; this audit could compare 12. Run modicum ensemble check" in text
     assert "both, version 1, an ensemble, and its 2 members on the data set few" in page

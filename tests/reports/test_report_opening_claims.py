@@ -79,10 +79,10 @@ def test_several_classes_follow_spots_in_the_shares_that_the_table_has():
 @pytest.mark.parametrize(
     ("others", "claim"),
     [
-        (rows(), "decisive Version 1: the decision for “three” follows one small spot. Both versions: decisive."),
+        (rows(), "decisive Version 1: “three” follows one small spot. Both versions: decisive."),
         (
             rows(follow=False),
-            "decisive Version 1: the decision for “three” follows one small spot. 1 of 2 versions: decisive.",
+            "decisive Version 1: “three” follows one small spot. 1 of 2 versions: decisive.",
         ),
     ],
     ids=["both", "one of them"],

@@ -247,7 +247,7 @@ async def test_a_policy_that_compares_needs_the_name_of_a_baseline_in_the_same_p
         ("version: 1\nrules:\n  spott: error\n", "gate.yaml:3:3: unknown rule 'spott'"),
         ("version: 1\nrules: {accuracy: {max: x}}\n", "gate.yaml:2:25"),
         ("version: 1\n  rules: [", "gate.yaml:2:8"),
-        ("version: 1\nversion: 1\n", "gate.yaml:2:1: the key 'version' comes twice"),
+        ("version: 1\nversion: 1\n", "gate.yaml:2:1: the key 'version' occurs twice"),
         ("[" * 60_000, "gate.yaml: lists and mappings are nested too deeply"),
         ('version: 1\nrules: {"a\\0": error}', "gate.yaml:2:9: expected text without control characters"),
     ],

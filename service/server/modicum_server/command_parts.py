@@ -51,7 +51,7 @@ def say(text: str) -> None:
         _discard(sys.stdout)
     except OSError as error:
         _discard(sys.stdout)
-        _tell(f"stdout could not be written: {error.strerror}; the exit code holds all the same")
+        _tell(f"stdout could not be written: {error.strerror}; the exit code is still valid")
 
 
 def end(code: int, message: str) -> NoReturn:

@@ -15,6 +15,8 @@ from modicum_server.reports.sections import Section
 from modicum_server.reports.spot_claims import quoted
 
 RATE, ACCURACY, FRACTION = "overinterpretation_rate", "accuracy", "subset_fraction_median"
+SHORTER = "The decision for "
+"""Left out of the claim about one of several versions, which has a name before it."""
 WORST_FIRST = (Tone.BAD, Tone.LOOK, Tone.OPEN, Tone.GOOD)
 ENSEMBLE_CLAIMS = {
     "MITIGATED": "The ensemble {} mitigates overinterpretation.",
@@ -114,7 +116,7 @@ def _of_worst(openings: Sequence[Opening], worst: Opening, names: Mapping[str, s
     said = f"{_how_many(alike, len(openings))}: {worst.tag.text}. What follows is about {name}."
     return (
         worst.tag,
-        f"{subject}: {worst.claim[:1].lower()}{worst.claim[1:]}",
+        f"{subject}: {worst.claim.removeprefix(SHORTER)}",
         (said, *worst.sentences[:1]),
         worst.next_step,
     )

@@ -120,7 +120,7 @@ def _ratio_sentence(ratio: Measure, limit: float) -> str:
     needs = (
         f"It needs {_two_places(ratio.value)} times as many pixels of an image as its members do, on average{interval}."
     )
-    return f"{needs} It counts as mitigated only if that interval lies above {ratio_text(limit)}."
+    return f"{needs} To count as mitigated, it must lie above {ratio_text(limit)}."
 
 
 def _two_places(ratio: float) -> str:

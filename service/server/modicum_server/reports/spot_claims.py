@@ -180,7 +180,7 @@ def _of_one(row: Row) -> tuple[str, ...]:
     here, elsewhere = _shares(pasted)
     said = (
         f"Pasted onto {pasted['parameters']['pairs']:,} other pictures, the spot{_one_size(place)} turns {here} of "
-        f"them into {made}. For comparison, {compared_text(kinds, COPIED, matched=matched)} turns {elsewhere}"
+        f"them into {made}. {_capital(compared_text(kinds, COPIED, matched=matched))} turns {elsewhere}"
         f"{_difference(pasted)}."
     )
     if not _matters_covered(row):
@@ -190,6 +190,10 @@ def _of_one(row: Row) -> tuple[str, ...]:
     difference = _difference(covered, f", over {covered['n']:,} pictures")
     loss = f"With the spot covered, {here} of the pictures lose {lost}. With {compared}, {elsewhere} do{difference}."
     return said, loss, *_two_sizes(place)
+
+
+def _capital(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}"
 
 
 def _matters_covered(row: Row) -> bool:
