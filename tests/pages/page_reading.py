@@ -1,6 +1,7 @@
 """The text of a page, and what must hold of every page."""
 
 import re
+from collections.abc import Iterator
 
 from tests.pages.pages_stage import PlainBrowser, Seen
 from tests.reports.report_pages import read
@@ -17,14 +18,17 @@ def whole(seen: Seen) -> str:
 
 def to_the_end(browser: PlainBrowser, path: str) -> str:
     """The text of a list, page after page. Other tests of this run may have put what is looked for behind the first."""
-    said = []
+    return " ".join(whole(seen) for seen in pages_of(browser, path))
+
+
+def pages_of(browser: PlainBrowser, path: str) -> Iterator[Seen]:
+    """Each page of a list."""
     following: str | None = path
     while following:
         seen = browser.get(following)
-        said.append(whole(seen))
+        yield seen
         found = re.search('<a rel="next" href="([^"]+)">Next page</a>', seen.text)
         following = found[1].replace("&amp;", "&") if found else None
-    return " ".join(said)
 
 
 def marked(seen: Seen) -> list[str]:

@@ -9,7 +9,7 @@ from modicum_server.transports.http.pages.views import datasets
 from modicum_server.usecases.result_facts import Facts, ResultFacts, VersionFacts
 
 from tests.measures.example_audit import LABELS
-from tests.pages.page_reading import whole
+from tests.pages.page_reading import to_the_end, whole
 from tests.pages.pages_stage import PROJECT
 from tests.reports.spot_rows import FINDINGS, rows
 
@@ -26,12 +26,12 @@ def test_the_verdict_of_the_check_of_an_ensemble_stands_on_the_page_of_its_audit
     monkeypatch.setattr(ResultFacts, "of", of)
 
     browser = scene.browser()
-    seen, overview, listed = (browser.get(path) for path in (f"/{GOOD}", f"/{PROJECT}", SUCCEEDED))
+    seen, overview, listed = browser.get(f"/{GOOD}"), to_the_end(browser, f"/{PROJECT}"), to_the_end(browser, SUCCEEDED)
 
     assert "Something was found. NOT_MITIGATED The check of the ensemble" in whole(seen)
     assert '<span aria-hidden="true">◆</span> NOT_MITIGATED' in seen.text
-    assert "Something was found. NOT_MITIGATED the check of the ensemble" in whole(overview)
-    assert "NOT_MITIGATED the check of the ensemble against its members Something was found" in whole(listed)
+    assert "Something was found. NOT_MITIGATED the check of the ensemble" in overview
+    assert "NOT_MITIGATED the check of the ensemble against its members Something was found" in listed
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_an_open_outcome_says_which_test_is_open(scene, monkeypatch, control, sp
     browser = scene.browser()
 
     for path in (f"/{GOOD}", SUCCEEDED, f"/{PROJECT}"):
-        assert said.rstrip(".") in whole(browser.get(path))
+        assert said.rstrip(".") in to_the_end(browser, path)
 
 
 def test_the_pages_of_a_model_and_of_a_version_say_what_its_newest_audit_found(scene):
@@ -83,8 +83,8 @@ def test_a_result_that_can_no_longer_be_read_is_said_to_be_gone(scene, monkeypat
     monkeypatch.setattr(ResultFacts, "of", of)
     browser = scene.browser()
 
-    assert "The result of its newest audit can no longer be read." in whole(browser.get(f"/{PROJECT}"))
-    listed = whole(browser.get(SUCCEEDED))
+    assert "The result of its newest audit can no longer be read." in to_the_end(browser, f"/{PROJECT}")
+    listed = to_the_end(browser, SUCCEEDED)
     assert "good SUCCEEDED its result can no longer be read tiny version 1" in listed
     assert "can no longer be read" not in whole(browser.get(f"/{PROJECT}/audits?state=QUEUED"))
 

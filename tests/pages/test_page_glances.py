@@ -15,7 +15,7 @@ from sqlalchemy import event
 
 from tests.measures.example_audit import LABELS
 from tests.pages.browsing import sign_in
-from tests.pages.page_reading import whole
+from tests.pages.page_reading import pages_of, whole
 from tests.pages.pages_stage import OTHER, PROJECT, PlainBrowser
 from tests.reports.spot_rows import FINDINGS, outcomes, rows
 from tests.tokens import add_token
@@ -87,7 +87,7 @@ def test_a_model_on_a_spot_that_nobody_judged_is_marked_and_needs_a_person(scene
     browser = scene.browser("vera")
     seen = browser.get(f"/{PROJECT}")
     (card,) = (one for one in seen.text.split("<li>") if f'id="{element_id(f"{PROJECT}/models/decisive")}"' in one)
-    listed = browser.get(f"/{PROJECT}/audits?state=SUCCEEDED").text
+    listed = "".join(one.text for one in pages_of(browser, f"/{PROJECT}/audits?state=SUCCEEDED"))
     (line,) = (one for one in listed.split("<tr>") if f'href="/{audit.name}"' in one)
 
     said = re.search(r'<p class="found">(<span class="mark decisive">.*?DECISIVE</span>) ([^<]+)</p>', card)
