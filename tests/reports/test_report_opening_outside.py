@@ -28,7 +28,7 @@ def test_a_spot_outside_the_objects_is_told_as_a_shortcut():
     assert text.startswith("shortcut The decision for “cat” follows a shortcut.")
     assert "Called a shortcut because only what lies outside the objects was copied and covered." in text
     assert "What to do next. It lies outside the known objects: train with it covered" in text
-    assert "a random spot of its size that moves at least 90% as many pixels turns 0%" in text
+    assert "A random spot of its size that moves at least 90% as many pixels turns 0%" in text
     assert HOW_SURE in text
 
 
