@@ -1,4 +1,4 @@
-"""A part of a page that cannot be updated says so in one line, and steps of the work are told to who listens."""
+"""A part of a page that cannot be updated says so in one line. A screen reader hears of the steps of the work."""
 
 import re
 

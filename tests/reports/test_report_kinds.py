@@ -1,7 +1,5 @@
 """What holds for a page of every kind in a real browser: nothing that axe-core objects to, and all of it on paper."""
 
-from pathlib import Path
-
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
@@ -25,23 +23,6 @@ CUT = """() => [...document.querySelectorAll('body *')].filter(one => {
   const hides = style.overflowX !== 'visible' && one.clientWidth > 0 && one.scrollWidth > one.clientWidth + 1;
   return hides || one.getBoundingClientRect().right > document.documentElement.clientWidth + 0.5;
 }).map(one => one.outerHTML.slice(0, 120))"""
-
-
-@pytest.fixture
-def opened(browser, tmp_path: Path):
-    """Opens a page in a window of its own."""
-    windows = []
-
-    def open_page(kind: str, **window):
-        file = tmp_path / "report.html"
-        file.write_text(KINDS[kind](), encoding="utf-8")
-        windows.append(browser.new_page(**window))
-        windows[-1].goto(file.as_uri())
-        return windows[-1]
-
-    yield open_page
-    for window in windows:
-        window.close()
 
 
 @pytest.mark.long_after(1)

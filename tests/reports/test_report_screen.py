@@ -16,23 +16,6 @@ pytestmark = pytest.mark.acceptance
 SCREENS = {"desktop": {"width": 1280, "height": 800}, "phone": {"width": 390, "height": 844}}
 
 
-@pytest.fixture
-def opened(browser, tmp_path: Path):
-    """Opens a page in a window of its own."""
-    windows = []
-
-    def open_page(text: str, **window):
-        file = tmp_path / "report.html"
-        file.write_text(text, encoding="utf-8")
-        windows.append(browser.new_page(**window))
-        windows[-1].goto(file.as_uri())
-        return windows[-1]
-
-    yield open_page
-    for window in windows:
-        window.close()
-
-
 @pytest.mark.long_after(2)
 @pytest.mark.parametrize("screen", SCREENS)
 @pytest.mark.parametrize("kind", ["planted", "mixed", "several"])

@@ -66,13 +66,7 @@ def alike(outcome: Outcome, project: str) -> Outcome:
         kept = ("principal", "verb", "resource", "outcome")
         told = {**told, "entries": [{name: entry.get(name) for name in kept} for entry in told["entries"]]}
     reply = told if isinstance(told, bytes) else even(json.dumps(told, sort_keys=True))
-    return replace(
-        outcome,
-        reply=reply,
-        text=even(outcome.text),
-        metadata={key: even(value) for key, value in outcome.metadata.items()},
-        violations=tuple((name, even(text)) for name, text in outcome.violations),
-    )
+    return outcome.in_words(reply, even)
 
 
 async def test_both_doors_agree_on_every_method_and_on_every_error_that_a_caller_provokes(served, issuer):

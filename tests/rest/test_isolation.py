@@ -7,7 +7,7 @@ moment at which they exist. The reply is that for a project which does not exist
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
@@ -93,13 +93,7 @@ def plain(outcome: Outcome, names: Mapping[str, str]) -> Outcome:
         return re.sub(r"\d{4}-\d\d-\d\dT[0-9:.]+Z", "TIME", text)
 
     reply = outcome.reply if isinstance(outcome.reply, bytes) else even(json.dumps(outcome.reply, sort_keys=True))
-    return replace(
-        outcome,
-        reply=reply,
-        text=even(outcome.text),
-        metadata={key: even(value) for key, value in outcome.metadata.items()},
-        violations=tuple((name, even(text)) for name, text in outcome.violations),
-    )
+    return outcome.in_words(reply, even)
 
 
 def refused(outcome: Outcome) -> bool:

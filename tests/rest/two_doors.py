@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -37,6 +37,16 @@ class Outcome:
     violations: tuple[tuple[str, str], ...] = ()
     http_status: int | None = field(default=None, compare=False)
     code: grpc.StatusCode | None = field(default=None, compare=False)
+
+    def in_words(self, reply: Any, even: Callable[[str], str]) -> Outcome:
+        """The outcome with this reply, and each text of it made comparable by `even`."""
+        return replace(
+            self,
+            reply=reply,
+            text=even(self.text),
+            metadata={key: even(value) for key, value in self.metadata.items()},
+            violations=tuple((name, even(text)) for name, text in self.violations),
+        )
 
 
 async def by_grpc(channel: grpc.aio.Channel, token: str | None, name: str, request: Any, data: bytes = b"") -> Outcome:

@@ -7,7 +7,7 @@ import typer
 
 from modicum.cli import options
 from modicum.cli.audit_lists import audits_table, outcomes_by_result
-from modicum.cli.consoles import print_json, print_json_line, print_text, stderr, stdout
+from modicum.cli.consoles import print_json, print_json_line, print_text, say_deleted, stderr, stdout
 from modicum.cli.options import FLAG, IMAGES, MODEL, OUTPUT, RUN, option
 from modicum.cli.outputs import checked_outputs, settle_outputs, write_outputs
 from modicum.cli.progress import view
@@ -243,10 +243,7 @@ def delete(name: Name, *, as_json: options.Json = False) -> None:
     with Client() as client:
         full = client.audits.get(name).name
         client.audits.delete(full)
-    if as_json:
-        print_json({"deleted": full})
-    else:
-        stderr().print(f"deleted {full}", markup=False)
+    say_deleted(full, as_json=as_json)
 
 
 def _show_result(client: Client, audit: Audit, *, verbose: bool) -> None:

@@ -111,6 +111,14 @@ def print_json(value: Any) -> None:
         sys.stdout.write(json.dumps(value, indent=2, default=_plain, ensure_ascii=False) + "\n")
 
 
+def say_deleted(name: str, *, as_json: bool) -> None:
+    """Say that a resource is deleted: as JSON on stdout, or in words on stderr."""
+    if as_json:
+        print_json({"deleted": name})
+    else:
+        stderr().print(f"deleted {name}", markup=False)
+
+
 def print_json_line(value: Any) -> None:
     """Print a value to stdout as one line of JSON, without delay."""
     with _written():

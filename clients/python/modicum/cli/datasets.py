@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from modicum.cli import options
-from modicum.cli.consoles import print_json, print_text, stderr, stdout
+from modicum.cli.consoles import print_json, print_text, say_deleted, stdout
 from modicum.cli.options import OUTPUT, option
 from modicum.cli.progress import say_files, upload_progress, view
 from modicum.cli.registration import Group, command
@@ -102,10 +102,7 @@ def delete(name: Name, *, as_json: options.Json = False) -> None:
     with Client() as client:
         full = client.datasets.get(name).name
         client.datasets.delete(full)
-    if as_json:
-        print_json({"deleted": full})
-    else:
-        stderr().print(f"deleted {full}", markup=False)
+    say_deleted(full, as_json=as_json)
 
 
 def _counts(dataset: Dataset) -> str:

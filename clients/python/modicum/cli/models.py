@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from modicum.cli import options
-from modicum.cli.consoles import print_json, print_text, stderr, stdout
+from modicum.cli.consoles import print_json, print_text, say_deleted, stdout
 from modicum.cli.options import FLAG, RUN, option
 from modicum.cli.progress import upload_progress, view
 from modicum.cli.registration import Group, command
@@ -180,10 +180,7 @@ def delete(
     with Client() as client:
         full = client.models.version(name).name if "/" in name else client.models.get(name).name
         client.models.delete(full)
-    if as_json:
-        print_json({"deleted": full})
-    else:
-        stderr().print(f"deleted {full}", markup=False)
+    say_deleted(full, as_json=as_json)
 
 
 def _print_version(version: ModelVersion, *, as_json: bool) -> None:

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import typer
 
 from modicum.cli import options
-from modicum.cli.consoles import print_json, print_text, stderr, stdout
+from modicum.cli.consoles import print_json, print_text, say_deleted, stderr, stdout
 from modicum.cli.options import FLAG, MODEL, RUN, SEARCH, option
 from modicum.cli.registration import Group, command
 from modicum.cli.tables import Column, Grid, print_grid
@@ -158,10 +158,7 @@ def delete(review: ReviewName, *, as_json: options.Json = False) -> None:
     """Delete a blind review with its answers. Needs the role admin."""
     with Client() as client:
         client.reviews.delete(review)
-    if as_json:
-        print_json({"deleted": review})
-    else:
-        stderr().print(f"deleted {review}", markup=False)
+    say_deleted(review, as_json=as_json)
 
 
 def _lacking(link: str) -> str:

@@ -42,7 +42,7 @@ def unlike_text(items: Sequence[str]) -> str:
 
 
 def _head(file: File) -> bytes:
-    """The first bytes of a file; those of an image where it cannot be read, which is told when it is to be sent."""
+    """The first bytes of a file. One that cannot be read counts as an image here; sending it says what is wrong."""
     try:
         with file.open() as stream:
             return stream.read(HEAD_BYTES)

@@ -1,6 +1,6 @@
 """Why a control's question is open, and what would settle it. Judges nothing: a rule has judged it to be open.
 
-Questions with an equal reason are told together, so a reason that several controls can have names none of them.
+The report groups questions by their reason. So the words of a reason that several controls share name no control.
 """
 
 from collections.abc import Mapping

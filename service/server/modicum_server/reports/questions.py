@@ -1,7 +1,7 @@
 """The controls of one search, each under the question that it answers: the conclusion first, then its figures.
 
-Questions that are open for the same reason stand together, so that it is told once, with what would settle them. Knows
-no HTML and no rule. What a reading concludes is in the document; older documents have its whole sentence alone.
+Questions that are open for the same reason stand together, below that reason and what would settle them. Knows no HTML
+and no rule. What a reading concludes is in the document; older documents have its whole sentence alone.
 """
 
 from collections.abc import Mapping, Sequence

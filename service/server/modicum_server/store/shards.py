@@ -134,8 +134,8 @@ class PostgresShards:
     ) -> bool:
         """Queue it for another attempt, not before the delay has passed. The failed tries are stored.
 
-        So is the time since when it waits for something that is away: `away_seconds` ago, or never if that is None; and
-        for what. Watches of its audit hear when that is new.
+        `away_seconds` says how long it has waited for something that is away, and `away_reason` for what. Without them
+        it does not wait for anything. Watches of its audit hear when that is new.
         """
         row = await self._locked(shard)
         if row is None:

@@ -38,7 +38,7 @@ REVIEWS_SHOWN = 5
 OTHERS_SHOWN = 30
 RETRY_MILLISECONDS = 3000
 HEARD_STEPS = 4
-"""In how many parts the progress of an audit is told to who listens."""
+"""A screen reader hears of the progress of an audit in so many steps."""
 SEQUENCE = re.compile("[0-9]{1,18}", re.ASCII)
 STAGES: Mapping[Stage | None, str] = {
     Stage.SEARCH: "Subsets are searched",
