@@ -29,7 +29,7 @@ CUT = """() => [...document.querySelectorAll('body *')].filter(one => {
 @pytest.mark.parametrize("scheme", ["light", long("dark")])
 @pytest.mark.parametrize("kind", KINDS)
 def test_axe_core_finds_nothing(opened, kind, scheme):
-    page = opened(kind, viewport={"width": 1280, "height": 800}, color_scheme=scheme)
+    page = opened(KINDS[kind](), viewport={"width": 1280, "height": 800}, color_scheme=scheme)
     page.evaluate(
         "for (const one of document.querySelectorAll('details')) one.open = true;"
         "for (const one of document.querySelectorAll('.card')) one.style.contentVisibility = 'visible';"
@@ -43,7 +43,7 @@ def test_axe_core_finds_nothing(opened, kind, scheme):
 @pytest.mark.long_after(1)
 @pytest.mark.parametrize("kind", ["several", *(kind for kind in KINDS if kind != "several")])
 def test_on_paper_folded_sections_are_readable_and_nothing_is_cut(opened, kind):
-    page = opened(kind, viewport=PAPER)
+    page = opened(KINDS[kind](), viewport=PAPER)
     folded = page.locator(FOLDED).count()
 
     page.emulate_media(media="print")
