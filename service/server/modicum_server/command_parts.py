@@ -1,4 +1,4 @@
-"""What the commands of `modicum-server` share: how they list --help, read the settings, print and end."""
+"""What the commands of `modicum-server` share: how help pages look, and how they read settings, print and end."""
 
 import os
 import sys
@@ -14,7 +14,11 @@ NOT_COMPLETED = 3
 
 
 class Group(TyperGroup):
-    """A group whose --help is listed as a flag."""
+    """A group whose --help is listed as a flag, and whose help takes the width of the page."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.help = _unwrapped(self.help)
 
     def get_help_option(self, ctx: Any) -> Any:
         """Return the option --help."""
@@ -22,11 +26,20 @@ class Group(TyperGroup):
 
 
 class Command(TyperCommand):
-    """A command whose --help is listed as a flag."""
+    """A command whose --help is listed as a flag, and whose help takes the width of the page."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.help = _unwrapped(self.help)
 
     def get_help_option(self, ctx: Any) -> Any:
         """Return the option --help."""
         return _as_flag(super().get_help_option(ctx))
+
+
+def _unwrapped(text: str | None) -> str:
+    """Return a help with each paragraph on one line: the page wraps it."""
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in (text or "").split("\n\n"))
 
 
 def _as_flag(option: Any) -> Any:
