@@ -66,8 +66,9 @@ def up(
 ) -> None:
     """Run a whole server on this machine: Postgres, API, worker and TorchServe.
 
-    Prints the address of its pages. Commands on this machine find it; with --data, set MODICUM_DATA for them to that
-    folder. Ctrl-C stops it.
+    Prints the address of its pages. Commands on this machine find the server. If you give --data, also set MODICUM_DATA
+    to that folder for them. Ctrl-C stops the server and keeps its data. To remove the data, delete the folder after
+    that.
     """
     from modicum_server.local.folder import DataFolder, FolderInUse, ServerAddresses, default_folder
     from modicum_server.local.supervisor import LocalServer, StartFailed

@@ -11,7 +11,9 @@ from modicum_server.command_parts import USAGE, end
 BYTES = {"": 1, "kB": 1_000, "MB": 1_000_000, "GB": 1_000_000_000}
 TIMES = {"m": "minutes", "h": "hours", "d": "days"}
 
-Rate = Annotated[str, typer.Option("--rate", metavar="BYTES", help="Most bytes to read a second, such as 50MB.")]
+Rate = Annotated[
+    str, typer.Option("--rate", metavar="BYTES", help="Read at most so many bytes a second, such as 50MB.")
+]
 
 
 def rate_of(text: str) -> float | None:

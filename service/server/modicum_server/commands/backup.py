@@ -49,10 +49,10 @@ EmptyData = Annotated[
 
 
 def backup(folder: NewFolder, rate: Rate = "", data: Data = None) -> None:
-    """Copy the database and all artifacts to a new folder, as they are at one moment. The server may run meanwhile.
+    """Copy the database and all artifacts to a new folder, as they are at one moment. Safe while the server runs.
 
-    Prints the backup's SHA-256. If it was interrupted, run it again with the same folder. Ends with 1 where the store
-    has lost or damaged artifacts: they are printed, and all else is in the backup.
+    Prints the backup's SHA-256. If it was interrupted, run it again with the same folder. Ends with 1 if artifacts are
+    missing or damaged: it names them, and backs up everything else.
     """
     throttle = Throttle(rate_of(rate), monotonic, asyncio.sleep)
     if asyncio.run(_back_up(folder, store_settings(data), throttle)):
@@ -62,8 +62,8 @@ def backup(folder: NewFolder, rate: Rate = "", data: Data = None) -> None:
 def restore(folder: OldFolder, digest: Digest = "", rate: Rate = "", data: EmptyData = None) -> None:
     """Fill an empty database and an empty artifact store from a backup, and verify both. No server may use them.
 
-    If it was interrupted, run it again. Ends with 1 where artifacts are missing that the backup could not have, or the
-    trail has flaws: they are printed.
+    If it was interrupted, run it again. Ends with 1 if artifacts were missing or damaged already when the backup was
+    made, or if the trail has flaws: it prints them.
     """
     throttle = Throttle(rate_of(rate), monotonic, asyncio.sleep)
     if asyncio.run(_restore(folder, digest, throttle, data)):

@@ -34,15 +34,17 @@ def collect(
         typer.Option(
             "--orphans",
             metavar="",
-            help="Also delete bytes that no project holds. After a restore, such bytes may be newer than the database.",
+            help="Also delete stored files that no project holds. Do not use it soon after the database was taken back "
+            "to an earlier moment: files from after that moment then belong to no project.",
         ),
     ] = False,
     data: Data = None,
 ) -> None:
-    """Delete what the retention of projects no longer keeps, and artifacts that nothing refers to after a grace time.
+    """Delete what projects no longer keep, and stored files that nothing uses any more. Safe while the server runs.
 
-    Old ids of requests go, too. A version, a data set, an audit, a verdict and a swap refer to their artifacts. Prints
-    a row for each thing that goes. The server may run.
+    First it deletes the findings, results and images that the retention of projects no longer keeps. Then it deletes
+    artifacts (stored files) that no version, data set, audit, verdict or swap of a spot uses, and old request ids, both
+    after the time in --grace. Prints what it deletes. While a backup runs, it deletes nothing and ends with 3.
     """
     from modicum_server.usecases.collecting import Wanted
 

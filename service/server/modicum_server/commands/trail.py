@@ -47,7 +47,10 @@ def export(
 
 @app.command("heads", cls=Command)
 def heads(data: Data = None) -> None:
-    """Print the last sequence and hash of each chain, as JSON lines. Keep them elsewhere: `verify --heads` reads it."""
+    """Print the head of each trail: its last sequence number and hash, as JSON lines.
+
+    Keep them elsewhere, for `modicum-server verify --heads`.
+    """
 
     async def write(store: Store) -> None:
         async with store.transaction() as transaction:

@@ -55,17 +55,23 @@ def verify(
         str, typer.Option(metavar="DIGEST", help=("Resume after this digest, as an interrupted run printed it."))
     ] = "",
     heads: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Heads of the trail that `trail heads` printed before.")
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="What `modicum-server trail heads` printed earlier. The trail must still have these hashes.",
+        ),
     ] = None,
     trail_only: Annotated[bool, typer.Option("--trail-only", metavar="", help="Check the trail alone.")] = False,
     data: Data = None,
 ) -> None:
-    """Check the trail, and that every stored file is undamaged and in the database. The server may run.
+    """Check the trail (audit log), and compare every stored file with the database. Safe while the server runs.
 
-    Changes nothing. Prints a row for each entry of the trail that was CHANGED, DELETED, INSERTED or REPLACED, or is
-    UNSEALED; then for each artifact that is MISSING, CORRUPT, UNREADABLE or ORPHANED (no project holds it: it only
-    takes space). Ends with 1 if an entry has a row, or an artifact is missing, corrupt or unreadable, else with 0.
-    After Ctrl-C, or if the database or the store disappears, it prints how to resume, and ends with 3.
+    Changes nothing. Prints a row for each entry of the trail that was CHANGED, DELETED, INSERTED or REPLACED, or that
+    is UNSEALED: it has waited for its hash for more than ten minutes. Then prints a row for each artifact (stored file)
+    that is MISSING, CORRUPT, UNREADABLE or ORPHANED. No project holds an orphaned one: it only takes space.
+
+    Ends with 1 if the trail has a flaw, or an artifact is missing, corrupt or unreadable; otherwise with 0. After
+    Ctrl-C, or if the database or the store disappears, it prints how to resume, and ends with 3.
     """
     bytes_per_second = rate_of(rate)
     if after and not is_digest(after):
