@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from modicum import Statistics, searches
 from modicum.cli import requests, result_tables
-from modicum.cli.options import FILL_WORDS
+from modicum.cli.option_words import FILL_WORDS
 from modicum.errors import InvalidArgument
 from modicum.gate.schemas import POLICY, schema_of
 from modicum.sources import inputs, npy

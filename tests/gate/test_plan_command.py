@@ -80,7 +80,7 @@ def test_without_a_result_the_spread_is_assumed_and_minutes_are_said_to_be_unkno
     ended = shell("modicum plan --classes 5")
 
     assert ended.returncode == 0
-    assert "assumes: no result is at hand, so the spread is assumed" in ended.stdout
+    assert "assumes: no result is at hand, so its figures are assumed" in ended.stdout
     assert ended.stdout.splitlines()[-1].startswith("the time is unknown; name an audit of the server")
 
 

@@ -323,7 +323,7 @@ class AsyncClient:
         baseline: Named | str = "",
         reuse: bool = True,
     ) -> Verdict:
-        """Audit a model as a policy asks, and judge it on the server, as `Client.gate` does."""
+        """Audit a model as a policy asks, and judge the model on the server, as `Client.gate` does."""
         return await self._judging.gate(
             model, dataset, policy, counterfactual=counterfactual, baseline=baseline, reuse=reuse
         )

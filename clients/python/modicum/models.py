@@ -59,7 +59,7 @@ class AsyncModels:
             name: name of the model. A changed file becomes a new version of it.
             model: a folder as `save_pretrained` of transformers or `save_for_hf` of timm writes it: config.json,
                 preprocessor_config.json and model.safetensors. It names its architecture, input and classes. Or
-                `hf://ORG/NAME@COMMIT`, which is fetched from a hub.
+                `hf://ORG/NAME@COMMIT`, which is fetched from Hugging Face.
             weights: instead of it: safetensors, or a state dict of tensors only (.pt, .pth). They need `architecture`.
                 Or a network in ONNX (.onnx), which does not, and is computed forward only.
             exported: instead: a torch.export program (.pt2). The server must allow programs.

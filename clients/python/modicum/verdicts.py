@@ -184,7 +184,7 @@ class AsyncJudging:
         baseline: Named | str = "",
         reuse: bool = True,
     ) -> Verdict:
-        """Audit a model as a policy asks, or reuse an equal result, wait for it, and judge it on the server.
+        """Audit a model as a policy asks, or reuse an equal result, wait for it, and judge the model on the server.
 
         Needs the extra `modicum[gate]`, which reads what the policy asks for.
 

@@ -17,7 +17,9 @@ from modicum.client import Client
 MOST_LISTED = 100
 
 app = typer.Typer(
-    cls=Group, no_args_is_help=True, help="List and fetch the artifacts that a project holds: bytes by SHA-256."
+    cls=Group,
+    no_args_is_help=True,
+    help="List and fetch the artifacts of a project: its stored files, named by their SHA-256.",
 )
 
 

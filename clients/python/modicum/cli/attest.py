@@ -46,7 +46,8 @@ class SigningOptions:
             SIGNATURE,
             "--keyless",
             FLAG,
-            "Sign for your identity by Sigstore's public service. Publishes that identity and digests for good.",
+            "Sign with Sigstore's public service, as yourself or as the job of CI. Publishes that identity and digests "
+            "forever.",
         ),
     ] = False
 
@@ -72,8 +73,9 @@ def attest(
             OUTPUT,
             "--summary",
             "FILE",
-            "On PASS, also write the signed summary for deployment to this file. For any other verdict no summary is "
-            "written, and an existing file is removed.",
+            "On PASS, also write a signed summary to this .json file: MODICUM_GATE_PASS and the digests of the "
+            "weights. It is for systems that only ask for such a property before they deploy. For any other verdict no "
+            "summary is written, and an existing file is removed.",
         ),
     ] = None,
 ) -> None:

@@ -44,9 +44,10 @@ def list_audits(
     ] = None,
     as_json: options.Json = False,
 ) -> None:
-    """List the audits, newest first, with outcome and headline.
+    """List the audits, newest first, each with its outcome and a headline: what was found, in one sentence.
 
-    For results of earlier releases, the newest 50 are fetched; with --json, none.
+    The server has both for results of this release. Of older results, the command reads the newest 50; with --json,
+    none.
     """
     with Client() as client:
         listed = list(client.audits.list(f"state = {state}" if state else ""))

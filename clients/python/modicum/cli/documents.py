@@ -24,7 +24,7 @@ Findings = Annotated[
         RESULT,
         "--findings",
         "FILE",
-        "The file of the result's findings, as the server stores it. Needed where RESULT has no `rows`; "
+        "The file of the result's findings, as the server stores it. Needed if RESULT has no `rows`; "
         "`modicum audits report AUDIT --output FILE.json` writes both in one file.",
     ),
 ]

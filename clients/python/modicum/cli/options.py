@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from modicum.cli import option_words
 from modicum.gate.fills import Fill
 from modicum.searches import DEFAULT_THRESHOLD, FEWEST_CONTROL_PASSES, Control, SearchMethod, TargetRule
 from modicum.sources.inputs import BUILT_IN, EXAMPLE
@@ -28,29 +29,6 @@ OUTPUT = "Output"
 FLAG = ""
 VERSION = "MODEL (its newest READY version: one that was loaded and checked) or MODEL/VERSION."
 SERVER_CHOOSES = "With 0, the server chooses."
-METHODS = "; ".join(
-    f"{method}: {words}"
-    for method, words in (
-        (SearchMethod.MASK_OPTIMIZATION, "finds the smallest subsets within a budget (--passes)"),
-        (SearchMethod.BACKSELECT, "removes the least useful pixel again and again, exact but slow"),
-        (SearchMethod.BATCHED_GRADIENT, "removes pixels by their gradients, fast but coarse"),
-    )
-)
-FILL_WORDS = {
-    Fill.MEAN: "the mean colour of the model's input",
-    Fill.BLACK: "the lowest value",
-    Fill.WHITE: "the highest value",
-    Fill.NOISE: "random values",
-    Fill.BLUR: "the image itself, blurred",
-    Fill.MARGINAL: "the pixel at the same place in another image of the data set",
-}
-FILLS = "; ".join(f"{fill}: {FILL_WORDS[fill]}" for fill in Fill)
-CONTROL_NAMES = ", ".join(control for control in Control if control is not Control.PIXEL_SUBSETS)
-SEARCHING_CONTROLS = " and ".join(
-    f"{control} (at least {passes})"
-    for control, passes in FEWEST_CONTROL_PASSES.items()
-    if control is not Control.PIXEL_SUBSETS
-)
 
 
 def option(heading: str, name: str, value: str, text: str, *, short: str = "", **more: Any) -> Any:
@@ -63,14 +41,14 @@ Photos = Annotated[
     Path,
     typer.Argument(
         metavar="PHOTOS",
-        help="A folder of images, with or without class folders; a .csv of file,label; an .npz; a .tar, such as a "
-        "WebDataset; a .parquet; or one image.",
+        help="A folder of images (pictures or .npy arrays), with or without class folders; a .csv of "
+        "file,label; an .npz; a .tar, such as a WebDataset; a .parquet; or one image.",
     ),
 ]
 Json = Annotated[bool, option(OUTPUT, "--json", FLAG, "Print JSON to stdout.")]
 Verbose = Annotated[
     bool,
-    option(OUTPUT, "--verbose", FLAG, "Print the whole summary, the readings and all tables.", short="-v"),
+    option(OUTPUT, "--verbose", FLAG, "Print the whole summary, what each control says, and all tables.", short="-v"),
 ]
 Project = Annotated[
     str, option(RUN, "--project", "ID", "The project to work in. Default: MODICUM_PROJECT, else default.")
@@ -103,7 +81,7 @@ LabelNames = Annotated[
         IMAGES,
         "--label-names",
         "FILE",
-        "A file with the name of each label that is only an id, such as the folder n01440764: text with an id and its "
+        "A file with names for labels that are only ids, such as the folder n01440764. It is text with an id and its "
         "name on each line, or JSON of names by id. A label that is not in the file is refused.",
     ),
 ]
@@ -114,7 +92,7 @@ Counterfactuals = Annotated[
         "--counterfactual",
         "PHOTOS",
         "The same images without a suspected cue, or taken with another camera, under the same names. Each is "
-        "compared with the audited image of its name, and takes its label from there.",
+        "compared with the audited image of the same name, and gets that image's label.",
     ),
 ]
 Combination = Annotated[
@@ -133,7 +111,7 @@ class ModelOptions:
             "--model",
             "FOLDER",
             "A folder that save_pretrained (transformers) or save_for_hf (timm) wrote, or hf://ORG/NAME@COMMIT, which "
-            "is fetched from a hub. It replaces --weights, --architecture, --input and --labels.",
+            "is fetched from Hugging Face. It replaces --weights, --architecture, --input and --labels.",
         ),
     ] = None
     weights: Annotated[
@@ -143,7 +121,8 @@ class ModelOptions:
             "--weights",
             "FILE",
             "Weights with --architecture: safetensors, or a .pt or .pth file with only a state dict. Or a whole "
-            "network in ONNX (.onnx), without --architecture; it is searched by forward passes alone.",
+            "network in ONNX (.onnx), without --architecture. Its search uses forward passes alone, and finds larger "
+            "subsets.",
         ),
     ] = None
     architecture: Annotated[
@@ -172,7 +151,8 @@ class ModelOptions:
             MODEL,
             "--torchscript",
             "FILE",
-            "A TorchScript program instead of weights. Needs a server that also accepts --exported.",
+            "A TorchScript program instead of weights. Only on a server that was started with "
+            "MODICUM_ALLOW_EXECUTABLES=true.",
         ),
     ] = None
     input_name: Annotated[
@@ -181,8 +161,10 @@ class ModelOptions:
             MODEL,
             "--input",
             "INPUT",
-            f"How images are resized and normalised: {', '.join(BUILT_IN)}, or a .toml file. Required, "
-            f"except with --model FOLDER. A .toml file holds lines such as these:\n\n\b\n{EXAMPLE}",
+            f"How images are resized and normalised: {', '.join(BUILT_IN)}, or a .toml file. Required, for ONNX too, "
+            "except with --model FOLDER. A .toml file holds lines such as those below. The shorter side is resized to "
+            "`resize` pixels, and the centre is cropped. `mean` and `std` are of values from 0 to 1. `interpolation` "
+            f"may be bilinear (the default), bicubic or nearest.\n\n\b\n{EXAMPLE}",
         ),
     ] = None
     labels: Annotated[
@@ -244,12 +226,14 @@ class SearchOptions:
             SEARCH,
             "--passes",
             "N",
-            "Budget for one search of one image by mask_optimization, the usual method: 10 or more. One evaluation of "
-            "the model costs 1 pass, its gradient 2 more. With 0, the server chooses: 600, unless its operator set "
-            "another number.",
+            "Passes that mask_optimization, the usual method, may spend on each search of an image, at least 10. One "
+            "evaluation of the model costs 1 pass, its gradient 2 more. With 0, the server chooses: 600, unless its "
+            "operator set another number.",
         ),
     ] = 0
-    fill: Annotated[Fill, option(SEARCH, "--fill", "FILL", f"What replaces a masked pixel. {FILLS}.")] = Fill.MEAN
+    fill: Annotated[Fill, option(SEARCH, "--fill", "FILL", f"What replaces a masked pixel. {option_words.FILLS}.")] = (
+        Fill.MEAN
+    )
     seed: Annotated[int, option(SEARCH, "--seed", "N", "Seed of all random draws.")] = 0
 
 
@@ -259,7 +243,7 @@ class MethodOptions:
 
     method: Annotated[
         SearchMethod,
-        option(SEARCH, "--method", "METHOD", f"How subsets are searched. {METHODS}."),
+        option(SEARCH, "--method", "METHOD", f"How subsets are searched. {option_words.METHODS}."),
     ] = SearchMethod.MASK_OPTIMIZATION
     pixels_per_step: Annotated[
         int,
@@ -298,9 +282,9 @@ class ControlOptions:
             CONTROLS,
             "--control",
             "CONTROL",
-            "Run only the named controls; repeat for several. NAME:IMAGES runs it on that many images (0: all). "
-            f"NAME:IMAGES:PASSES also sets the budget per image, for {SEARCHING_CONTROLS}. Names: {CONTROL_NAMES}. "
-            "A report (--output FILE.html) says what each one asks.",
+            "Run only the named controls; repeat for several. Default: all that the audit can have. NAME:IMAGES runs "
+            "it on that many images (0: all). NAME:IMAGES:PASSES also sets the budget per image, for "
+            f"{option_words.SEARCHING_CONTROLS}. {option_words.CONTROLS}.",
         ),
     ] = None
     no_controls: Annotated[bool, option(CONTROLS, "--no-controls", FLAG, "Run no controls.")] = False
@@ -310,9 +294,9 @@ class ControlOptions:
             CONTROLS,
             "--pixel-subsets",
             "PASSES",
-            "Also search for the 5% of each image's pixels that keep most confidence, and measure the accuracy on "
-            f"them. Budget per image: {FEWEST_CONTROL_PASSES[Control.PIXEL_SUBSETS]} or more, or 0 to let the server "
-            "choose.",
+            "Also search for the 5% of each image's pixels that keep the confidence highest, and measure the accuracy "
+            f"on them. Passes per image: {FEWEST_CONTROL_PASSES[Control.PIXEL_SUBSETS]} or more, or 0 to let the "
+            "server choose.",
         ),
     ] = None
     pixel_subsets_method: Annotated[
@@ -362,9 +346,10 @@ StopAt = Annotated[
         RUN,
         "--stop-at",
         "LIMIT",
-        "End the audit as soon as its images settle whether a limit is kept: 'MEASURE<=SHARE' or 'MEASURE>=SHARE', "
-        "such as 'overinterpretation-rate<=0.1' (in quotes, because of the shell). With several limits: as soon as one "
-        "is broken, or all are kept.",
+        "End the audit as soon as it is sure whether a limit holds: 'MEASURE<=SHARE' or 'MEASURE>=SHARE', such as "
+        "'overinterpretation-rate<=0.1' (in quotes, because of the shell). MEASURE is a share among the `measures` of "
+        "a result (--json), such as accuracy or eligible-share. With several limits: as soon as one is broken, or all "
+        "hold.",
     ),
 ]
 

@@ -66,8 +66,8 @@ def plan(
         str | None,
         typer.Argument(
             metavar="[RESULT]",
-            help="A result document in a FILE.json, or the name of an audit on the server. Without one, the spread is "
-            "assumed.",
+            help="A result document in a FILE.json, or the name of an audit on the server. Without one, the figures of "
+            "such a result are assumed.",
         ),
     ] = None,
     *,
@@ -77,7 +77,12 @@ def plan(
     ] = 10,
     model: Annotated[
         str,
-        option(RUN, "--model", "VERSION", "Use the time of a pass of this registered version: MODEL or MODEL/VERSION."),
+        option(
+            RUN,
+            "--model",
+            "VERSION",
+            "Use the speed of this version, measured when it was registered: MODEL or MODEL/VERSION.",
+        ),
     ] = "",
     passes_per_second: Annotated[
         float,

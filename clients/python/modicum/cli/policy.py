@@ -52,8 +52,8 @@ def init(file: PolicyFile = DEFAULT_FILE) -> None:
 def check(file: PolicyFile = DEFAULT_FILE, *, as_json: options.Json = False) -> None:
     """Check a policy. Prints each problem with its line and column; exit code 2 if there is one.
 
-    It also warns of problems that no model can pass: a waiver that has expired or expires within 14 days, and a
-    baseline file that is missing or damaged.
+    It also warns of a waiver (a failure that is tolerated until a day) that has expired or expires within 14 days, of a
+    baseline file that is missing or damaged, and of an outcome that only old results have.
     """
     policy = policy_from(file)
     warnings = list(_warnings(policy))

@@ -56,7 +56,10 @@ def create(
     ] = False,
     as_json: options.Json = False,
 ) -> None:
-    """Draw the pictures of a blind review: subsets, as many random pixels, and whole pictures. Then invite people."""
+    """Choose the pictures of a blind review at random: subsets, as many random pixels, and whole pictures.
+
+    Next, `modicum reviews invite` prints a link for each person.
+    """
     with Client() as client:
         review = client.reviews.create(
             audit,

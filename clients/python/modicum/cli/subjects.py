@@ -14,8 +14,8 @@ Places = Annotated[
     list[str],
     typer.Argument(
         metavar="[MODEL] PHOTOS",
-        help="PHOTOS: a folder of images, with or without class folders; a .csv of file,label; an .npz; "
-        "a .tar, such as a WebDataset; a .parquet; or one image. "
+        help="PHOTOS: a folder of images (pictures or .npy arrays), with or without class folders; a .csv of "
+        "file,label; an .npz; a .tar, such as a WebDataset; a .parquet; or one image. "
         "MODEL, only in place of --weights: a model in MLflow, models:/NAME/VERSION or models:/NAME@ALIAS.",
     ),
 ]

@@ -18,7 +18,7 @@ from modicum.trust import TrustRule
 app = typer.Typer(
     cls=Group,
     no_args_is_help=True,
-    help="Let jobs of a CI system log in without a secret, by the identity that the system gives them. "
+    help="Let jobs of a CI system log in without a secret: the system vouches for their identity. "
     "Needs the role admin.",
 )
 

@@ -20,6 +20,16 @@ from modicum.gate.verdict import Outcome, Verdict
 
 POLICY = "Policy"
 DEFAULT_POLICY = Path("modicum.yaml")
+FORM_WORDS = {
+    ".codequality.json": "code quality of GitLab",
+    ".metrics.txt": "metrics of GitLab",
+    ".json": "for `render` and `attest`",
+    ".xml": "JUnit",
+    ".md": "a job's summary",
+    ".sarif": "code scanning",
+    ".html": "a page",
+}
+SUFFIXES = ", ".join(f"{suffix} ({FORM_WORDS[suffix]})" for suffix in FORMS)
 SAID = {
     Inconclusive.WARN: "warning: the verdict is INCONCLUSIVE; the policy says warn, so the exit code is 0",
     Inconclusive.ALLOW: "the verdict is INCONCLUSIVE; the policy allows that, so the exit code is 0",
@@ -32,7 +42,7 @@ VerdictOutputs = Annotated[
         OUTPUT,
         "--output",
         "FILE",
-        f"Write the verdict to a file, by its suffix: {', '.join(FORMS)}. Repeatable.",
+        f"Write the verdict to a file, by its suffix: {SUFFIXES}. Repeatable.",
         short="-o",
     ),
 ]
@@ -50,7 +60,7 @@ class VerdictOptions:
     ] = False
     save: Annotated[
         bool,
-        option(OUTPUT, "--save", FLAG, "Let the server judge the audit, too, and store its verdict."),
+        option(OUTPUT, "--save", FLAG, "Let the server repeat the judgement, and store its own verdict."),
     ] = False
     output: VerdictOutputs = None
     as_json: options.Json = False

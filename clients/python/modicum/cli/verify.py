@@ -34,21 +34,27 @@ DAYS = re.compile(r"(\d{1,5})d")
 class SignerOptions:
     """Who must have signed."""
 
-    key: Annotated[Path | None, option(SIGNATURE, "--key", "FILE", "The signer's public key, ECDSA P-256 in PEM.")] = (
-        None
-    )
+    key: Annotated[
+        Path | None,
+        option(
+            SIGNATURE,
+            "--key",
+            "FILE",
+            "The signer's public key, ECDSA P-256 in PEM. Required, unless --identity and --issuer are given.",
+        ),
+    ] = None
     identity: Annotated[
         str | None,
         option(
             SIGNATURE,
             "--identity",
             "NAME",
-            ("The signer without a key: an e-mail address, or the address of a workflow."),
+            "The signer of a --keyless signature: an e-mail address, or the URL of a workflow.",
         ),
     ] = None
-    issuer: Annotated[str | None, option(SIGNATURE, "--issuer", "URL", "The issuer that vouched for --identity.")] = (
-        None
-    )
+    issuer: Annotated[
+        str | None, option(SIGNATURE, "--issuer", "URL", "The issuer that vouched for --identity. Required with it.")
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,7 +45,7 @@ FOLLOWED, OF_SOURCES, SHARE = 11, 40, 0.29
 """Of 40 sources 11 make 29% of the other pictures their class, and the others none: 8% on average."""
 
 ASSUMPTIONS = (
-    "no result is at hand, so the spread is assumed: name a RESULT for better estimates",
+    "no result is at hand, so its figures are assumed: name a RESULT for better estimates",
     "each class has as many images as any other",
     "a number lies half-way between its limit and the best that it can be, or twice its limit where nothing bounds it",
     f"values behind a median or a quartile spread evenly from it to 0 and to {MOST_TIMES} times it, within their range",

@@ -1,0 +1,41 @@
+"""What the values of options mean: methods, fills and controls, each in a few words. A new value has its words here."""
+
+from modicum.gate.fills import Fill
+from modicum.searches import FEWEST_CONTROL_PASSES, Control, SearchMethod
+
+METHODS = "; ".join(
+    f"{method}: {words}"
+    for method, words in (
+        (SearchMethod.MASK_OPTIMIZATION, "usually finds the smallest subsets, within a budget (--passes)"),
+        (SearchMethod.BACKSELECT, "removes the least useful pixel again and again, exact but slow"),
+        (SearchMethod.BATCHED_GRADIENT, "removes pixels by their gradients, fast but coarse"),
+    )
+)
+FILL_WORDS = {
+    Fill.MEAN: "the mean colour of the model's input",
+    Fill.BLACK: "the lowest value",
+    Fill.WHITE: "the highest value",
+    Fill.NOISE: "random values",
+    Fill.BLUR: "the image itself, blurred",
+    Fill.MARGINAL: "the pixel at the same place in another image of the data set",
+}
+FILLS = "; ".join(f"{fill}: {FILL_WORDS[fill]}" for fill in Fill)
+CONTROL_WORDS = {
+    Control.CLASS_TARGETED: "the same search for a random other class",
+    Control.FILL: "the subset on other fills",
+    Control.FILL_ROBUST: "a search whose fill is other images",
+    Control.DILATED: "the subset with its neighbouring pixels",
+    Control.MASK_ONLY: "the shape of the subset in one colour",
+    Control.RANDOM: "as many random pixels",
+    Control.TRANSFER: "the subset on the other versions of the audit",
+    Control.SHORTCUT: "the image without its edge, or without what lies outside the objects",
+    Control.SPOT: "small places, copied into other images and covered",
+}
+CONTROLS = "; ".join(
+    f"{control}: {CONTROL_WORDS[control]}" for control in Control if control is not Control.PIXEL_SUBSETS
+)
+SEARCHING_CONTROLS = " and ".join(
+    f"{control} (at least {passes})"
+    for control, passes in FEWEST_CONTROL_PASSES.items()
+    if control is not Control.PIXEL_SUBSETS
+)
