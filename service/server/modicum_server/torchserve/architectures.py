@@ -58,4 +58,6 @@ async def _said(command: Sequence[str], folder: Path) -> bytes:
     finally:
         if process.returncode is None:
             process.kill()
-            await process.wait()
+        while await process.stdout.read(LARGEST_BYTES):
+            pass  # the process has not ended for asyncio before its pipe was read to the end
+        await process.wait()
