@@ -9,7 +9,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from modicum.cli.documents import refusing_parts
@@ -28,6 +28,7 @@ from modicum.gate.schemas import VERDICT, refuse_other_form
 
 from tests.gate import test_class_rules, test_ensembles
 from tests.gate.documents import CLEAN, TODAY, document, image, place, row, share, verdict, with_rows
+from tests.gate.made import Made
 from tests.gate.server_documents import CATS, EVERYONE, every_outcome, reported, served, trial
 from tests.gate.test_review_rule import review
 from tests.gate.test_worst_spot import pictured
@@ -185,42 +186,65 @@ class Case:
         return {"": "RENDERED"}
 
 
-def _cases() -> dict[str, Case]:
-    rows, spots = reported(every_outcome()), served(trial(EVERYONE[:CATS], follow=True))[0]
-    open_spots = document(
-        spots=(CLEAN[0], row(0, place((6, 6)), label="cat"), CLEAN[2]), spot_pictures=[pictured("cat")]
-    )
-    ensemble, pairs = (
-        test_ensembles.result(test_ensembles.LARGER, count=60),
-        test_class_rules.scored(lambda at: at < 110),
-    )
-    lost, ring = test_class_rules.paired(lambda at: at < 40), test_class_rules.filled(lambda at: at < 40)
-    for one in (ensemble, pairs, lost, ring):
-        one["dataset"]["with_boxes"] = one["dataset"]["audited"]  # without any, rules about objects are refused
-    reviews = document({"accuracy": share(60, 100)}, reviews=[review("SEEN"), review("CONFIRMED")])
-    return {
-        "rows": Case(rows, AS_IT_IS),
-        "rows at another level": Case(rows, AT_ANOTHER_LEVEL),
-        "rows at another alpha": Case(rows, WIDER),
-        "spots": Case(spots, SPOTS),
-        "open spots": Case(open_spots, SPOTS),
-        "ensemble": Case(ensemble, AS_IT_IS),
-        "ensemble at another level": Case(ensemble, AT_ANOTHER_LEVEL),
-        "pairs": Case(pairs, AS_IT_IS),
-        "counterfactuals": Case(lost, f"{AS_IT_IS}\n{OF_PAIRS}"),
-        "ring": Case(ring, "preset: strict"),
-        "ring by itself": Case(ring, AS_IT_IS),
-        "reviews": Case(reviews, "rules: {spot: off, review: {expect: [SEEN]}, accuracy: {min: 0.5}}"),
-        "result beside a baseline": Case(with_margins(), COMPARED),
-        "baseline": Case(baseline(), COMPARED, "beside"),
-        "result as a baseline": Case(with_margins(), COMPARED, "beside"),
-        "plan": Case(ring, "preset: strict", "plan"),
-        "plan of spots": Case(spots, SPOTS, "plan"),
-        "verdict": Case(verdict(SPOTS, open_spots).as_json(), use="render"),
+def _with_objects(found: dict[str, Any]) -> dict[str, Any]:
+    """The same result of images with boxes: without any, rules about objects are refused."""
+    found["dataset"]["with_boxes"] = found["dataset"]["audited"]
+    return found
+
+
+@cache
+def _rows() -> dict[str, Any]:
+    return reported(every_outcome())
+
+
+@cache
+def _spots() -> dict[str, Any]:
+    return served(trial(EVERYONE[:CATS], follow=True))[0]
+
+
+@cache
+def _open_spots() -> dict[str, Any]:
+    return document(spots=(CLEAN[0], row(0, place((6, 6)), label="cat"), CLEAN[2]), spot_pictures=[pictured("cat")])
+
+
+@cache
+def _ensemble() -> dict[str, Any]:
+    return _with_objects(test_ensembles.result(test_ensembles.LARGER, count=60))
+
+
+@cache
+def _ring() -> dict[str, Any]:
+    return _with_objects(test_class_rules.filled(lambda at: at < 40))
+
+
+def _reviews() -> dict[str, Any]:
+    return document({"accuracy": share(60, 100)}, reviews=[review("SEEN"), review("CONFIRMED")])
+
+
+CASES = Made(
+    {
+        "rows": lambda: Case(_rows(), AS_IT_IS),
+        "rows at another level": lambda: Case(_rows(), AT_ANOTHER_LEVEL),
+        "rows at another alpha": lambda: Case(_rows(), WIDER),
+        "spots": lambda: Case(_spots(), SPOTS),
+        "open spots": lambda: Case(_open_spots(), SPOTS),
+        "ensemble": lambda: Case(_ensemble(), AS_IT_IS),
+        "ensemble at another level": lambda: Case(_ensemble(), AT_ANOTHER_LEVEL),
+        "pairs": lambda: Case(_with_objects(test_class_rules.scored(lambda at: at < 110)), AS_IT_IS),
+        "counterfactuals": lambda: Case(
+            _with_objects(test_class_rules.paired(lambda at: at < 40)), f"{AS_IT_IS}\n{OF_PAIRS}"
+        ),
+        "ring": lambda: Case(_ring(), "preset: strict"),
+        "ring by itself": lambda: Case(_ring(), AS_IT_IS),
+        "reviews": lambda: Case(_reviews(), "rules: {spot: off, review: {expect: [SEEN]}, accuracy: {min: 0.5}}"),
+        "result beside a baseline": lambda: Case(with_margins(), COMPARED),
+        "baseline": lambda: Case(baseline(), COMPARED, "beside"),
+        "result as a baseline": lambda: Case(with_margins(), COMPARED, "beside"),
+        "plan": lambda: Case(_ring(), "preset: strict", "plan"),
+        "plan of spots": lambda: Case(_spots(), SPOTS, "plan"),
+        "verdict": lambda: Case(verdict(SPOTS, _open_spots()).as_json(), use="render"),
     }
-
-
-CASES = _cases()
+)
 
 
 def trials(case: Case) -> list[tuple[Path, str]]:
