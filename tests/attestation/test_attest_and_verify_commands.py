@@ -236,6 +236,7 @@ def test_a_bundle_that_a_key_signed_is_refused_where_an_identity_is_expected(sig
     assert "NO  signature: expected a Sigstore bundle that was signed without a key" in ended.stdout
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     ("hidden", "line", "extra"),
     [

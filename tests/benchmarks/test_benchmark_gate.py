@@ -50,6 +50,7 @@ def test_a_rule_that_lies_beyond_never_passes(rows):
     assert {outcomes.get("PASS", 0) for (_, _, case), outcomes in rows.items() if case == "one beyond"} == {0}
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("form", ["normal", "skewed"])
 def test_an_ensemble_passes_within_its_limits_and_fails_beyond(rows, form):
     kind = f"ensemble, {form} logarithms"

@@ -20,6 +20,7 @@ def complaints(file: Path, schema: str) -> str:
     return "" if done.returncode == 0 else done.stdout + done.stderr
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     ("file", "schema"),
     [

@@ -43,6 +43,7 @@ def test_it_ships_what_its_sources_become_with_types_and_no_tests(archive):
     assert names == BESIDE | {f"dist/{name}{ending}" for name in sources for ending in (".js", ".d.ts")}
 
 
+@pytest.mark.long
 def test_its_version_is_that_of_the_distributions_and_its_requirements_have_licences_that_fit(archive):
     with tarfile.open(archive) as opened:
         described = json.load(opened.extractfile("package/package.json"))

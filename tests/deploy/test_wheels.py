@@ -37,6 +37,7 @@ def shipped(wheel: Path) -> set[str]:
         return set(archive.namelist())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", SOURCES)
 def test_a_wheel_ships_every_file_of_its_package(wheels, name):
     package = SOURCES[name][1]
@@ -47,16 +48,19 @@ def test_a_wheel_ships_every_file_of_its_package(wheels, name):
     assert wanted <= shipped(wheels[name])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", SOURCES)
 def test_a_wheel_ships_its_licence(wheels, name):
     assert [path for path in shipped(wheels[name]) if path.endswith(".dist-info/licenses/LICENSE")]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", SOURCES)
 def test_a_wheel_ships_no_tests(wheels, name):
     assert not [path for path in shipped(wheels[name]) if "test" in Path(path).parts[0] or "/tests/" in path]
 
 
+@pytest.mark.long
 def test_the_three_distributions_have_and_require_one_version(wheels):
     described = {name: Parser().parsestr(_metadata(path)) for name, path in wheels.items()}
     (version,) = {each["Version"] for each in described.values()}
@@ -75,6 +79,7 @@ def test_every_copy_of_the_version_is_the_same():
     assert subprocess.run([sys.executable, "tools/version.py", "--check"], cwd=REPOSITORY, check=False).returncode == 0
 
 
+@pytest.mark.long
 def test_the_command_with_a_local_server_requires_the_server_of_its_version_by_name(wheels):
     described = Parser().parsestr(_metadata(wheels["modicum"]))
 

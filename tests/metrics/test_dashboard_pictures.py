@@ -48,6 +48,7 @@ def panel(board: str, title: str) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("name", BOARDS)
 def test_every_panel_of_a_dashboard_is_drawn_and_its_picture_is_shown(name, tmp_path):
     series = sample({"name": "one", "le": "1", "model": "m", "version": "1"}, 1, math.nan, 3)
