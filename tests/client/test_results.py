@@ -161,6 +161,22 @@ def test_percentages_show_two_digits(value, text):
     assert percent(value) == text
 
 
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.9949, "99%"),
+        (0.995, "99.5%"),
+        (0.9994, "99.9%"),
+        (0.9995, "99.95%"),
+        (0.99998, "99.99%"),
+        (1 - 1e-12, "100%"),
+        (-0.997, "-99.7%"),
+    ],
+)
+def test_a_share_of_nearly_all_is_not_written_as_all(value, text):
+    assert percent(value) == text
+
+
 def test_the_mask_of_a_finding_is_the_boolean_array_that_was_packed(result):
     finding = result.findings[0]
 

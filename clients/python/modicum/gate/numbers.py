@@ -4,6 +4,8 @@ import math
 
 WHOLE_PERCENT = 9.95
 """From here on, per cents are whole: below, one decimal says more than none."""
+ALMOST_ALL, TENTH_BELOW, ALL = 99.5, 99.95, 100 - 1e-6
+"""From the first on, a whole per cent would say "all", and from the second on, a tenth. What reaches the last is all."""
 TWO_DECIMALS = (0.095, 100.0)
 """Between these, a number has two decimals. Below, they would show one digit; from 100 on, they say nothing."""
 
@@ -25,9 +27,16 @@ def significant(value: float, digits: int) -> str:
 
 
 def percent(share: float) -> str:
-    """A share as per cent: whole numbers from 10% on, two significant digits below ("57%", "3.5%", "0.54%")."""
+    """A share as per cent: whole numbers from 10% on, two significant digits below ("57%", "3.5%", "0.54%").
+
+    A share just below 1 is never written as 100%: it has one decimal or two ("99.7%", "99.98%").
+    """
     value = share * 100 + 0.0  # no minus before a zero
-    return f"{value:,.0f}%" if value == 0 or abs(value) >= WHOLE_PERCENT else f"{significant(value, 2)}%"
+    if value != 0 and abs(value) < WHOLE_PERCENT:
+        return f"{significant(value, 2)}%"
+    if not ALMOST_ALL <= abs(value) < ALL:
+        return f"{value:,.0f}%"
+    return f"{value:.1f}%" if abs(value) < TENTH_BELOW else f"{math.copysign(min(abs(value), 99.99), value):.2f}%"
 
 
 def exact_percent(share: float) -> str:
