@@ -1,5 +1,7 @@
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
+import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
@@ -7,10 +9,13 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from modicum_server.errors import DependencyUnavailable
 from modicum_server.postgres.connections import sqlalchemy_url
-from modicum_server.store.migrate import migrate, migrations_folder
+from modicum_server.store.migrate import _engine, migrate, migrations_folder, upgrade
 from modicum_server.store.schema import REVISIONS, SchemaState, schema_of
 from modicum_server.store.tables import metadata
+from psycopg import sql
 from sqlalchemy import create_engine, inspect, text
+
+from tests.lock_waits import until_one_waits
 
 
 def test_the_migrated_schema_equals_the_declared_tables(database_url):
@@ -48,6 +53,25 @@ def test_migrating_an_empty_database_makes_the_default_project_and_is_then_curre
         assert connection.scalar(text("SELECT count(*) FROM procrastinate.procrastinate_jobs")) == 0
         assert "procrastinate" not in connection.scalar(text("SHOW search_path"))
     engine.dispose()
+
+
+async def test_a_migration_that_waited_for_a_worker_which_waited_for_it_is_tried_again(empty_database_url):
+    with psycopg.connect(empty_database_url, autocommit=True) as connection:
+        connection.execute(
+            sql.SQL("ALTER DATABASE {} SET deadlock_timeout = '3s'").format(sql.Identifier(connection.info.dbname))
+        )
+    with _engine(empty_database_url).begin() as connection:
+        upgrade(connection, "0027")
+
+    async with await psycopg.AsyncConnection.connect(empty_database_url) as worker:
+        await worker.execute("SET LOCAL deadlock_timeout = '1min'")  # so the migration is the one that is ended
+        await worker.execute("LOCK TABLE shards IN ROW SHARE MODE")
+        migrating = asyncio.create_task(asyncio.to_thread(migrate, empty_database_url))
+        await until_one_waits(empty_database_url)
+        await worker.execute("SELECT FROM artifacts")  # which the migration has locked
+    await migrating
+
+    assert schema_state(empty_database_url).current
 
 
 def test_the_revisions_that_a_process_knows_are_those_of_the_migrations():

@@ -7,9 +7,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
+import psycopg
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, NullPool, create_engine, make_url, text
+from sqlalchemy.exc import OperationalError
 
 from modicum_server.postgres.connections import CONNECT_TIMEOUT_SECONDS, sqlalchemy_url
 from modicum_server.store.database_errors import translated
@@ -17,6 +19,8 @@ from modicum_server.store.service_role import grant_rights
 
 #: Key of the advisory lock that one migrating process holds.
 MIGRATION_LOCK: Final = 0x6D6F646963756D  # "modicum"
+#: A step locks several tables, and so does a worker that goes on meanwhile: one of two that wait for each other is ended.
+DEADLOCK_TRIES: Final = 5
 REPOSITORY_DEPTH: Final = 4  # store, modicum_server, server, service
 
 
@@ -29,7 +33,18 @@ def migrate(database_url: str, *, service_url: str = "") -> None:
         DependencyUnavailable: The database is away.
         ServiceRoleUnfit: The role that is to serve does not exist, or could change the trail.
     """
-    with translated(), _engine(database_url).begin() as connection:
+    with translated():
+        for last in (*[False] * (DEADLOCK_TRIES - 1), True):
+            try:
+                _migrate(database_url, service_url)
+                return
+            except OperationalError as error:
+                if last or not isinstance(error.orig, psycopg.errors.DeadlockDetected):
+                    raise
+
+
+def _migrate(database_url: str, service_url: str) -> None:
+    with _engine(database_url).begin() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
         upgrade(connection, "head")
         role = make_url(service_url).username if service_url else None
