@@ -19,7 +19,7 @@ from modicum_server.store.service_role import grant_rights
 
 #: Key of the advisory lock that one migrating process holds.
 MIGRATION_LOCK: Final = 0x6D6F646963756D  # "modicum"
-#: A step locks several tables, and so does a worker that goes on meanwhile: one of two that wait for each other is ended.
+#: A step locks several tables, and so does a worker meanwhile. Of two that wait for each other, Postgres ends one.
 DEADLOCK_TRIES: Final = 5
 REPOSITORY_DEPTH: Final = 4  # store, modicum_server, server, service
 
@@ -34,22 +34,21 @@ def migrate(database_url: str, *, service_url: str = "") -> None:
         ServiceRoleUnfit: The role that is to serve does not exist, or could change the trail.
     """
     with translated():
-        for last in (*[False] * (DEADLOCK_TRIES - 1), True):
-            try:
-                _migrate(database_url, service_url)
-                return
-            except OperationalError as error:
-                if last or not isinstance(error.orig, psycopg.errors.DeadlockDetected):
-                    raise
+        _migrate(database_url, service_url, DEADLOCK_TRIES)
 
 
-def _migrate(database_url: str, service_url: str) -> None:
-    with _engine(database_url).begin() as connection:
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
-        upgrade(connection, "head")
-        role = make_url(service_url).username if service_url else None
-        if role is not None and role != make_url(database_url).username:
-            grant_rights(connection, role)
+def _migrate(database_url: str, service_url: str, tries: int) -> None:
+    try:
+        with _engine(database_url).begin() as connection:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+            upgrade(connection, "head")
+            role = make_url(service_url).username if service_url else None
+            if role is not None and role != make_url(database_url).username:
+                grant_rights(connection, role)
+    except OperationalError as error:
+        if tries == 1 or not isinstance(error.orig, psycopg.errors.DeadlockDetected):
+            raise
+        _migrate(database_url, service_url, tries - 1)
 
 
 def upgrade(connection: Connection, revision: str) -> None:
