@@ -5,7 +5,7 @@ import math
 WHOLE_PERCENT = 9.95
 """From here on, per cents are whole: below, one decimal says more than none."""
 ALMOST_ALL, TENTH_BELOW, ALL = 99.5, 99.95, 100 - 1e-6
-"""From the first on, a whole per cent would say "all"; from the second on, a tenth would. From the last on, it is all."""
+"""From the first on, a whole per cent would say "all"; from the second on, a tenth would. The last is all."""
 TWO_DECIMALS = (0.095, 100.0)
 """Between these, a number has two decimals. Below, they would show one digit; from 100 on, they say nothing."""
 
