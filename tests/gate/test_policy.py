@@ -117,8 +117,16 @@ def test_an_explanation_says_that_moving_places_are_accepted_and_of_which_class(
             "modicum.yaml:3:25: waivers.0.class: expected text, got 7; if it is a name, write it in quotes: '7'",
         ),
         (
-            "rules:\n  counterfactual-accuracy: {max_drop: 0.05}",
-            "unknown key 'max_drop'; to limit lost accuracy, use the rule counterfactual-accuracy-loss with `max`",
+            "rules:\n  accuracy: {max_drop: 0.05}",
+            "modicum.yaml:3:14: max_drop is only for counterfactual-accuracy; remove it from accuracy",
+        ),
+        (
+            "rules:\n  counterfactual-accuracy: {max_drop: 0.05}\n  counterfactual-accuracy-loss: {max: 0.1}",
+            "modicum.yaml:3:29: max_drop is the max of counterfactual-accuracy-loss, which the policy has, too",
+        ),
+        (
+            "rules:\n  counterfactual-accuracy: {max_drop: 5}",
+            "modicum.yaml:3:39: counterfactual-accuracy-loss.max: expected a number from -1 to 1, got 5; did you mean",
         ),
         (
             "rules:\n  accuracy: {max_regression: 0.02}",

@@ -24,6 +24,7 @@ from modicum.gate.policy import (
     Rule,
     Waiver,
 )
+from modicum.gate.policy_drops import drop_problems, with_losses
 from modicum.gate.policy_numbers import crossed, outside_range
 from modicum.gate.presets import PRESETS
 from modicum.gate.schemas import POLICY, came, expected_by, validator_of
@@ -33,8 +34,6 @@ MOST_BYTES = 1024 * 1024
 LIMITS = ("max", "min", "max_regression", "min_ratio_to_baseline")
 #: By a limit against the baseline, the rule that may have it.
 WITH_BASELINE = {"max_regression": "accuracy", "min_ratio_to_baseline": "subset-fraction"}
-#: By a key of no rule, what was probably meant.
-INSTEAD = {"max_drop": "to limit lost accuracy, use the rule counterfactual-accuracy-loss with `max`"}
 #: By the kind of a rule, the limits that it may have, in words.
 EXPECTED = {
     Kind.MEASURE: "a limit: max, min or max_regression",
@@ -86,6 +85,8 @@ def policy_of(text: str, file: str, *, today: date) -> Policy:
             f"{marked.mark(())}: expected a mapping that begins with `version: 1`, got {came(marked.value)}"
         )
     _refuse(_form_problems(marked))
+    _refuse(drop_problems(marked))
+    marked = with_losses(marked)
     _refuse(_meaning_problems(marked, today))
     policy = _policy(marked, hashlib.sha256(text.encode()).hexdigest())
     _refuse(_search_problems(marked, policy))
@@ -108,7 +109,7 @@ def _form_problem(marked: Marked, path: Path, error: Any) -> Iterator[Problem]:
         known = error.schema["properties"]
         for key in error.instance:
             if key not in known:
-                yield marked.mark((*path, key)), f"unknown key {key!r}; {INSTEAD.get(key) or did_you_mean(key, known)}"
+                yield marked.mark((*path, key)), f"unknown key {key!r}; {did_you_mean(key, known)}"
     elif error.validator == "required":
         missing = [name for name in error.validator_value if name not in error.instance]
         for name in missing:
