@@ -65,7 +65,7 @@ def on_canvas(of):
         pytest.param(
             "accept:\n  - {rule: spot, class: cat, place: moving, reason: the lesion, owner: us}\n",
             (
-                "the accept of spot for class cat by us excuses nothing: no place that differs from picture to picture "
+                "the accept of spot for class cat by us excuses nothing: no place that was chosen for each picture "
                 "was tested for class cat"
             ),
             id="a moving place where none was tested",
@@ -89,7 +89,7 @@ def test_of_a_box_that_holds_no_place_that_moves_the_verdict_says_what_would():
     (note,) = verdict(accept("cat", 0), on_canvas(moving)).notes
 
     assert note.endswith(
-        "lies inside it (one that differs from picture to picture lies in no box; `place: moving` accepts it); "
+        "lies inside it (one that is chosen for each picture lies in no box; `place: moving` accepts it); "
         "correct or remove it"
     )
 

@@ -115,7 +115,7 @@ def test_an_interval_at_95_percent_cannot_fail_within_a_budget_of_one_percent_an
 
     assert (given.outcome, given.rules[0].checks[0].reason) == (
         "INCONCLUSIVE",
-        "beyond the limit at 5%, not within this policy's error budget",
+        "beyond the limit by a test at 5%, but not by one within the policy's error budget",
     )
     assert surer.outcome == "FAIL"
 
@@ -180,11 +180,18 @@ def test_of_a_reading_the_conclusion_is_told_and_all_of_one_without(more, said):
     assert given.rules[0].worst.reason == said
 
 
+TOO_FEW = "the policy requires 100 eligible images in all, the result has 99"
+
+
 @pytest.mark.parametrize(
     ("more", "reason"),
     [
-        ({"counts": {"eligible": 99}}, "the policy requires 100 eligible images, the result has 99"),
+        ({"counts": {"eligible": 99}}, TOO_FEW),
         ({"search": {"passes": 10}}, "the policy requires 150 passes an image, the result has 10"),
+        (
+            {"counts": {"eligible": 99}, "search": {"passes": 10}},
+            f"{TOO_FEW}; the policy requires 150 passes an image, the result has 10",
+        ),
     ],
 )
 def test_evidence_below_a_floor_is_inconclusive(more, reason):
@@ -220,7 +227,11 @@ def with_copies(number, **more):
     [
         (0, "PASS", "no spot was found that decides"),
         (50, "PASS", "no spot was found that decides"),
-        (51, "INCONCLUSIVE", "requires 100 eligible images, the result has 150, of which at least 99 are different"),
+        (
+            51,
+            "INCONCLUSIVE",
+            "requires 100 eligible images in all, the result has 150, of which at least 99 are different",
+        ),
     ],
 )
 def test_copies_of_a_picture_do_not_count_for_the_floors(copies, outcome, reason):

@@ -146,7 +146,7 @@ def test_the_place_that_is_shown_is_one_that_earned_the_outcome_of_its_row():
 
     assert [place["outcome"] for place in cats["places"]] == ["SUFFICIENT", "DECISIVE"]
     assert (cats["outcome"], cats["shown"]) == ("DECISIVE", 1)
-    assert "The decision for cat follows a spot of 2x2 pixels whose place differs from picture to picture" in said
+    assert "The decision for cat follows a spot of 2x2 pixels at a place chosen for each picture" in said
     assert "When it is covered, 100% of the pictures lose cat" in said
     assert test["measures"]["spot_covered_difference"]["value"] == 1.0
 

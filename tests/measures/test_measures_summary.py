@@ -141,7 +141,7 @@ FEW_FOLLOW = (
 )
 
 
-TAKES_45 = "If more images are like these, NONE_FOUND takes about 45 of a class."
+TAKES_45 = "About 45 images of a class would settle that no spot decides, if they are like these."
 SITUATIONS = {
     "an audit without the spot test opens with its subsets": Situation((MANY, NOT_ASKED), asked=False),
     "few images are counted": Situation((FEW, NOT_ASKED), measured=rate(5, 6), asked=False),
@@ -278,7 +278,7 @@ SITUATIONS = {
     "a class of which no number of such images would settle it is named": Situation(
         (
             "These 300 images do not settle whether a spot decides for cat and dog.",
-            f"{TAKES_45} For dog, more images like these would not lead to NONE_FOUND.",
+            f"{TAKES_45} For dog, more images like these would not settle it.",
             MANY,
             NOT_TESTED,
         ),

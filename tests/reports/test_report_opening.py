@@ -102,7 +102,7 @@ def test_a_decisive_class_shows_its_decisive_place_and_no_pattern_that_could_not
     )
     assert "the spot (2 by 3 pixels, elsewhere in each) turns 75% of them into “cat”" in text
     assert "With the spot covered, 100% of the pictures lose “cat”" in text
-    assert "The decision for cat follows a spot of 2x3 pixels whose place differs from picture to picture" in page
+    assert "The decision for cat follows a spot of 2x3 pixels at a place chosen for each picture" in page
     assert "When it is covered, 100% of the pictures lose cat" in page
 
 

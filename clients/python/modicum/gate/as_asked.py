@@ -1,6 +1,6 @@
 """Whether a result was measured as its policy asks, and whether the evidence reaches the policy's floors."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from modicum.gate.asked_audit import PIXEL_SUBSETS, Settings, asked_controls, searches_of, usual_search
@@ -62,8 +62,9 @@ def weakness(document: Document, search: Document, policy: Policy, number: int |
         _measured_otherwise(document, policy)
         or _searched_otherwise(search["search"], policy, number)
         or _controlled_otherwise(document["specification"], search["search"], policy)
-        or _too_few(document, search["counts"], policy)
-        or _too_few_passes(document, search["search"], policy)
+        or "; ".join(
+            [*_too_few(document, search["counts"], policy), *_too_few_passes(document, search["search"], policy)]
+        )
     )
 
 
@@ -122,20 +123,19 @@ def _controlled_otherwise(specification: Document, search: Document, policy: Pol
     return ""
 
 
-def _too_few(document: Document, counts: Document, policy: Policy) -> str:
+def _too_few(document: Document, counts: Document, policy: Policy) -> Iterator[str]:
     has = {"images": counts["images"] - counts["failed"], "eligible_images": counts["eligible"]}
     for name, number in has.items():
         least, different = policy.require.get(name, 0), distinct(document, number)
         if different < least:
             once = f", of which at least {different} are different pictures" if different < number else ""
-            return f"the policy requires {least} {name.replace('_', ' ')}, the result has {number}{once}"
-    return ""
+            yield f"the policy requires {least} {name.replace('_', ' ')} in all, the result has {number}{once}"
 
 
-def _too_few_passes(document: Document, search: Document, policy: Policy) -> str:
+def _too_few_passes(document: Document, search: Document, policy: Policy) -> Iterator[str]:
     if not policy.least_passes:
-        return ""
+        return
     passes = passes_an_image(search, document["specification"].get("canvas"), most=policy.least_passes)
     if passes < policy.least_passes:
-        return f"the policy requires {policy.least_passes} passes an image, the result has {passes}"
-    return ""
+        asks = "requires" if policy.require.get("passes") == policy.least_passes else "asks in `audit` for"
+        yield f"the policy {asks} {policy.least_passes} passes an image, the result has {passes}"

@@ -94,12 +94,12 @@ def _why_not_accepted(accept: Acceptance, document: Document) -> str:
         return unknown
     called = class_words(accept.class_label)
     if not isinstance(accept.place, Box):
-        return f"no place that differs from picture to picture was tested for {called}"
+        return f"no place that was chosen for each picture was tested for {called}"
     canvas = document["specification"].get("canvas")
     if canvas is not None and not _lies_on(accept.place, canvas):
         return f"its place lies outside the canvas of {canvas['height']}x{canvas['width']} pixels"
     moving = has_moving_place(document, accept.class_label)
-    only = f" (one that differs from picture to picture lies in no box; `place: {MOVING}` accepts it)" if moving else ""
+    only = f" (one that is chosen for each picture lies in no box; `place: {MOVING}` accepts it)" if moving else ""
     return f"no place that was tested for {called} lies inside it{only}"
 
 

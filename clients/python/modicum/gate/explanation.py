@@ -37,6 +37,8 @@ def explained(policy: Policy) -> Iterator[str]:
     if policy.require:
         floors = ", ".join(f"{name.replace('_', ' ')} {least}" for name, least in policy.require.items())
         yield f"Evidence below these floors is inconclusive: {floors}."
+    if policy.least_passes > policy.require.get("passes", 0):
+        yield f"An audit with fewer than the {policy.least_passes} passes that `audit` asks for is inconclusive."
     for rule in policy.rules:
         yield ""
         yield from _rule(rule)

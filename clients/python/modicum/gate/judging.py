@@ -292,5 +292,5 @@ def _why_unsettled(rule: Rule, check: Check) -> str:
         which = "another outcome than the policy expects" if beyond else "no outcome"
         return f"{which} is settled at 5%{', but not within the error budget' if beyond else ''}"
     if beyond:
-        return "beyond the limit at 5%, not within this policy's error budget"
+        return "beyond the limit by a test at 5%, but not by one within the policy's error budget"
     return "the evidence lies on both sides of the limit"

@@ -42,7 +42,8 @@ Earned = Mapping[TestedPlace, SpotOutcome]
 NOT_TESTED = "the result has no spot test; run the control spot on at least 30 images of two predicted classes"
 ONE_SEARCH = "audit with the search that the policy asks for alone, or name the other one under `search`"
 NO_ROW = "the result has no class of this name"
-FOUND_AT_5 = "found at 5%, not within this policy's error budget"
+ALONE = "the interval is for this place alone"
+FOUND_AT_5 = "found by a test at 5%, but not by one within the policy's error budget"
 FEW_ACCEPTED = f"the accepted places were tested on fewer than {LEAST_SOURCES} images, so the class is not assessed"
 PASTED = "spot_pasted_difference"
 #: Classes in a note.
@@ -248,7 +249,7 @@ def _check(row: _Row, outcome: SpotOutcome | None, earned: Earned, version: str)
         p=row.p,
         passes=outcome is SpotOutcome.NONE_FOUND or (all_accepted and not few),
         reason=accepted if all_accepted else _reason(row, place, outcome, len(earned)),
-        unsettled=FEW_ACCEPTED if few else FOUND_AT_5 if outcome in FOUND else _unsettled(row),
+        unsettled=FEW_ACCEPTED if few else FOUND_AT_5 if outcome in FOUND else _unsettled(row, place, len(earned)),
     )
 
 
@@ -290,7 +291,15 @@ def _highest_by_chance(place: Document, tested: int) -> str:
     """Say why a share above the limit is not found: one of many places comes out so high by chance."""
     if float(place["measures"][PASTED]["value"]) <= _limit(place):
         return ""
-    return f": the interval is for this place alone, and one of {tested} tested places may reach it by chance"
+    return f": {ALONE}, and one of {tested} tested places may reach it by chance"
+
+
+def _above_by_chance(place: Document, tested: int) -> str:
+    """Say why an interval above the limit does not fail; empty if it reaches down to the limit."""
+    low = (place["measures"][PASTED].get("interval") or {}).get("low")
+    if low is None or low <= _limit(place):
+        return ""
+    return f": {ALONE}, and with {tested} tested places it may be chance"
 
 
 def _outside_every_box(row: _Row, place: Document) -> Iterator[str]:
@@ -319,7 +328,7 @@ def _carried(place: Document) -> Iterator[str]:
 
 def _place_words(tested: Document) -> str:
     if tested["own"]:
-        return "a spot whose place differs from picture to picture"
+        return "a spot at a place chosen for each picture"
     one: Document = tested["places"][0]
     if "top" in one:
         size, place = f"{one['height']}x{one['width']}", f"{one['top']} from the top and {one['left']} from the left"
@@ -329,8 +338,9 @@ def _place_words(tested: Document) -> str:
     return f"a {one['kind'].lower().replace('_', ' ')} of {one['width']} pixels at the edge"
 
 
-def _unsettled(row: _Row) -> str:
-    return f"not settled with {row.entry['sources']} images{_needed(row.entry)}"
+def _unsettled(row: _Row, place: Document | None, tested: int) -> str:
+    by_chance = _above_by_chance(place, tested) if place is not None else ""
+    return f"not settled with {row.entry['sources']} images{by_chance}{_needed(row.entry)}"
 
 
 def _needed(entry: Document) -> str:
@@ -338,9 +348,9 @@ def _needed(entry: Document) -> str:
     needed = entry.get("sources_needed", 0)
     if needed:
         first = ", unless they show first that a spot decides" if may_show_first(entry) else ""
-        return f"; if more images are like these, NONE_FOUND takes about {needed} of it{first}"
+        return f"; about {needed} images of it would pass, if they are like these{first}"
     measured = any(place["pasted"] for place in entry["places"])
-    return "; more images like these would not lead to NONE_FOUND" if needed is None and measured else ""
+    return "; more images like these would not pass either" if needed is None and measured else ""
 
 
 def may_show_first(entry: Document) -> bool:

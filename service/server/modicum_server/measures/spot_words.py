@@ -94,7 +94,9 @@ def needed_text(unsettled: Sequence[JudgedRow]) -> str:
     tested = [row for row in classes or unsettled if row.row.reason is None]
     needed = max((row.needed for row in tested if row.needed), default=0)
     whose = "of a class" if classes else "in all"
-    takes = f"If more images are like these, NONE_FOUND takes about {needed} {whose}." if needed else ""
+    takes = (
+        f"About {needed} images {whose} would settle that no spot decides, if they are like these." if needed else ""
+    )
     first = [row.label for row in tested if row.needed and any(place.tested.may_be_found for place in row.places)]
     return " ".join(text for text in (takes, first_text(first), never_text(_never(tested))) if text)
 
@@ -112,7 +114,7 @@ def first_text(labels: Sequence[str]) -> str:
 
 def never_text(labels: Sequence[str]) -> str:
     """Return that more images like these would not lead to NONE_FOUND for these classes; empty without one."""
-    return f"For {_some(labels)}, more images like these would not lead to NONE_FOUND." if labels else ""
+    return f"For {_some(labels)}, more images like these would not settle it." if labels else ""
 
 
 def _failed(rows: Sequence[JudgedRow]) -> bool:
@@ -298,7 +300,7 @@ def place_text(judged: JudgedPlace) -> str:
 
 def _shape_text(place: SpotPlace) -> str:
     if place.kind is SpotKind.OWN:
-        return f"a spot of {place.height}x{place.width} pixels whose place differs from picture to picture"
+        return f"a spot of {place.height}x{place.width} pixels at a place chosen for each picture"
     if place.kind is SpotKind.RING:
         return f"the ring of {pixels_text(place.width)} at the edge"
     sides, position = f"{place.height}x{place.width}", f"{place.top} from the top, {place.left} from the left"
