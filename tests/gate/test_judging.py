@@ -180,26 +180,6 @@ def test_of_a_reading_the_conclusion_is_told_and_all_of_one_without(more, said):
     assert given.rules[0].worst.reason == said
 
 
-TOO_FEW = "the policy requires 100 eligible images in all, the result has 99"
-
-
-@pytest.mark.parametrize(
-    ("more", "reason"),
-    [
-        ({"counts": {"eligible": 99}}, TOO_FEW),
-        ({"search": {"passes": 10}}, "the policy requires 150 passes an image, the result has 10"),
-        (
-            {"counts": {"eligible": 99}, "search": {"passes": 10}},
-            f"{TOO_FEW}; the policy requires 150 passes an image, the result has 10",
-        ),
-    ],
-)
-def test_evidence_below_a_floor_is_inconclusive(more, reason):
-    given = verdict("require: {eligible_images: 100, passes: 150}", document(**more))
-
-    assert (given.outcome, given.rules[0].worst.reason) == ("INCONCLUSIVE", reason)
-
-
 def test_a_result_at_another_threshold_is_inconclusive():
     given = verdict("audit: {threshold: 0.5}", document())
 

@@ -148,3 +148,23 @@ def test_a_search_that_the_result_does_not_have_is_named():
     given = verdict("rules: {spot: off, accuracy: {min: 0.5, search: 2}}", document({"accuracy": share(90, 100)}))
 
     assert given.rules[0].worst.reason == "the rule is about search 2, but the result's are numbered 0 to 0"
+
+
+TOO_FEW = "the policy requires 100 eligible images in all, the result has 99"
+
+
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        ({"counts": {"eligible": 99}}, TOO_FEW),
+        ({"search": {"passes": 10}}, "the policy requires 150 passes an image, the result has 10"),
+        (
+            {"counts": {"eligible": 99}, "search": {"passes": 10}},
+            f"{TOO_FEW}; the policy requires 150 passes an image, the result has 10",
+        ),
+    ],
+)
+def test_evidence_below_a_floor_is_inconclusive(more, reason):
+    given = verdict("require: {eligible_images: 100, passes: 150}", document(**more))
+
+    assert (given.outcome, given.rules[0].worst.reason) == ("INCONCLUSIVE", reason)
