@@ -5,7 +5,7 @@ import re
 
 import pytest
 from modicum.cli.consoles import print_text
-from modicum.gate.rendering.terminal import MOST_LINES, terminal_lines
+from modicum.gate.rendering.terminal import MOST_LINES, next_step, terminal_lines
 from rich.console import Console
 
 from tests.gate.documents import CLEAN, document, place, row, share, verdict
@@ -68,3 +68,23 @@ def test_what_is_cut_ends_between_words_and_says_so():
     assert lines[2].endswith(" …")
     assert whole.startswith(lines[2].removesuffix(" …"))
     assert lines[-1].startswith("and ")
+
+
+@pytest.mark.parametrize(
+    ("policy", "follow", "says"),
+    [
+        ("", (20, 0), ["accept"]),
+        ("", (6, 34), ["modicum plan", "accept"]),
+        ("rules:\n  spot: off\n  accuracy: {min: 0.95}\n", (20, 0), []),
+        ("require: {passes: 9999}\nrules:\n  spot: off\n  accuracy: {min: 0.5}\n", (20, 0), ["modicum plan"]),
+        ("rules:\n  spot: off\n  accuracy: {min: 0.5}\n", (20, 0), []),
+    ],
+    ids=["FAIL by a spot", "an open spot", "FAIL by another rule", "INCONCLUSIVE by another rule", "PASS"],
+)
+def test_the_next_step_is_told_where_there_is_one(policy, follow, says):
+    found = [CLEAN[0], row(1, place(follow), label="dog"), CLEAN[2]]
+
+    told = next_step(verdict(policy, document({"accuracy": share(85, 100)}, spots=found)).as_json())
+
+    assert [part for part in ("modicum plan", "accept") if part in told] == says
+    assert bool(told) == bool(says)

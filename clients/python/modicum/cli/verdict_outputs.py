@@ -15,7 +15,7 @@ from modicum.cli.outputs import NOTHING_WRITTEN, Written, checked_suffix, refuse
 from modicum.gate.judging import judge
 from modicum.gate.policy import Inconclusive, Policy
 from modicum.gate.rendering.forms import FORMS
-from modicum.gate.rendering.terminal import terminal_lines
+from modicum.gate.rendering.terminal import next_step, terminal_lines
 from modicum.gate.verdict import Outcome, Verdict
 
 POLICY = "Policy"
@@ -122,6 +122,8 @@ def show_verdict(
         print_error(f"the exit code is 0 because of --exit-zero; without it, it is {code}")
     with printing():
         print_verdict(document, written.paths, as_json=judging.as_json)
+    if not judging.as_json and (step := next_step(document)):
+        print_error(step)
     settle_outputs(written, exit_code_of(verdict, exit_zero=judging.exit_zero))
 
 

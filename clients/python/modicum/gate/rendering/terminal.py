@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from modicum.gate.rendering.words import Document, remarks, rule_line, worst_first
+from modicum.gate.verdict import Outcome
 from modicum.resource_names import printable
 from modicum.wrapping import cut, rows_of
 
@@ -11,6 +12,7 @@ LINE_COLUMNS = 80
 MOST_EXCUSES = 3
 MOST_ROWS = (2, 3, 1, 1, 1, 1)
 """Of summary, worst rule and excuses, which always stand there. They are cut to this where they leave no room."""
+OPEN = (Outcome.FAIL.value, Outcome.INCONCLUSIVE.value)
 HOW_TO_SEE = "write them with --output FILE.md"
 
 
@@ -28,6 +30,15 @@ def terminal_lines(verdict: Document) -> list[str]:
         f"and {left} more line{'' if left == 1 else 's'}: {HOW_TO_SEE}" if left else f"lines that are cut: {HOW_TO_SEE}"
     )
     return [*first, *others[:fits], more]
+
+
+def next_step(verdict: Document) -> str:
+    """Return what to do about a verdict, in one line; empty where nothing is to be said."""
+    plan = "`modicum plan RESULT` says how many images and passes would settle each rule"
+    accept = "if the spot is the object itself, list it under `accept` in the policy"
+    by_spot = any(rule["id"] == "spot" and rule["outcome"] in OPEN for rule in verdict["rules"])
+    steps = [*([plan] if verdict["outcome"] == OPEN[1] else []), *([accept] if by_spot else [])]
+    return f"next: {'; '.join(steps)}" if steps and verdict["outcome"] in OPEN else ""
 
 
 def _first(verdict: Document) -> list[str]:
