@@ -139,7 +139,7 @@ def test_two_versions_of_one_audit_are_put_side_by_side_from_its_page(scene):
 def test_a_failed_audit_says_what_to_do_and_leads_to_the_form(scene):
     seen = scene.browser("otto").get(f"/{PROJECT}/audits/broken")
 
-    assert f'/{PROJECT}/new-audit?model={TINY}&amp;dataset={FEW}">ask again</a>' in seen.text
+    assert f'/{PROJECT}/new-audit?like={PROJECT}/audits/broken">ask again</a>' in seen.text
     assert "tell whoever runs the server the name of this audit" in whole(seen)
 
 

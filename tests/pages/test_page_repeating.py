@@ -22,7 +22,10 @@ from modicum_server.domain.searches import Canvas, Control, ControlPlan, Fill, S
 from modicum_server.domain.statistics import Statistics
 from modicum_server.domain.stopping import ShareLimit, Stopping
 from modicum_server.settings import Settings
-from modicum_server.transports.http.pages.repeating import repetition
+from modicum_server.transports.http.pages.asking_again import form_like
+from modicum_server.transports.http.pages.audit_form import draft_of
+from modicum_server.transports.http.pages.forms import Form
+from modicum_server.transports.http.pages.repeating import beyond_form, repetition
 from modicum_server.usecases.controls import default_controls
 from modicum_server.usecases.specifications import AuditDraft, fill_in, usual_canvas
 
@@ -220,6 +223,22 @@ def test_the_command_asks_for_the_same_audit_or_the_page_says_what_it_has_no_opt
     else:
         assert again.beyond_command == ()
         assert by_command(again.command, monkeypatch) == asked
+
+
+def by_form(asked: AuditSpecification) -> AuditSpecification:
+    """The specification that the form of a new audit asks for where it was filled in from an audit."""
+    filled = form_like(asked)
+    names = ("model", "dataset", "threshold", "passes", "sample", "fill", "seed", "counterfactual")
+    draft = draft_of(filled, Form({name: [getattr(filled, name)] for name in names}), "projects/default")
+    return fill_in(draft, [version(name) for name in draft.specification.model_versions], Settings())
+
+
+@pytest.mark.parametrize("asked", [*FILLED.values(), *OTHERS.values()], ids=[*FILLED, *OTHERS])
+def test_the_form_asks_for_the_same_audit_or_says_what_it_has_no_field_for(asked):
+    beyond = beyond_form(asked, usual_canvas([version(name) for name in asked.model_versions]))
+
+    assert (by_form(asked) == asked) is (beyond == ())
+    assert all(beyond)
 
 
 @pytest.mark.parametrize(

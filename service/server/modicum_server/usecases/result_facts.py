@@ -65,6 +65,7 @@ class VersionFacts:
     reason: one more than MOST_FAILURES at most, so that whoever shows these knows whether there are others. `spots` is
     the outcome of its spot test; empty where none ran. `outcomes` are those of the controls that decide, by control.
     `mitigation` is the verdict of the first check of the version as an ensemble; empty for other versions.
+    `eligible_images` are those of that search; 0 without one.
     """
 
     sentences: Sequence[str] = ()
@@ -74,6 +75,7 @@ class VersionFacts:
     spots: str = ""
     outcomes: Mapping[str, str] = field(default_factory=dict)
     mitigation: str = ""
+    eligible_images: int = 0
 
     @property
     def outcome(self) -> str:
@@ -182,7 +184,8 @@ def _facts(model: Mapping[str, Any], document: Mapping[str, Any]) -> VersionFact
     measured = {**searches[0]["measures"], **_spot_measures(version, search, document)}
     figures = {name: _figure(name, one) for name, one in measured.items()}
     conditions = _conditions(searches[0]["search"], document)
-    return replace(told, figures=figures, conditions=conditions)
+    eligible = searches[0].get("counts", {}).get("eligible", 0)
+    return replace(told, figures=figures, conditions=conditions, eligible_images=eligible)
 
 
 def _outcomes(model: Mapping[str, Any], document: Mapping[str, Any]) -> Mapping[str, str]:

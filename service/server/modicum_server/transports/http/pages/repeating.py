@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
 from modicum_server.domain.audits import AuditSpecification
-from modicum_server.domain.controls import EXTRA
+from modicum_server.domain.controls import CONTROLS, EXTRA
 from modicum_server.domain.pixel_subsets import METHODS
 from modicum_server.domain.searches import Canvas, Control, ControlPlan, Fill, SearchMethod, TargetRule
 from modicum_server.domain.statistics import DEFAULTS
@@ -19,6 +19,8 @@ from modicum_server.transports.http.pages.words import acting_in, id_of
 from modicum_server.usecases.controls import default_controls
 from modicum_server.usecases.resource_names import DEFAULT_PROJECT, project_of
 
+OF_THE_FORM = frozenset({"models", "dataset", "counterfactual", "passes", "seed", "sample", "fill"})
+"""Arguments for whose every value the form of a new audit has a field."""
 IMPORTED = (Canvas, ShareLimit, Stopping)
 """Values that the lines of Python make by name."""
 
@@ -75,6 +77,25 @@ def repetition(specification: AuditSpecification, usual_canvas: Canvas | None) -
         beyond_command=tuple(one.words for one in given if not one.option),
         beyond_both=tuple(_beyond_both(specification)),
     )
+
+
+def beyond_form(specification: AuditSpecification, usual_canvas: Canvas | None) -> tuple[str, ...]:
+    """Return what of an audit the form of a new one has no field for, in words or as options of the command."""
+    given = (one for one in _arguments(specification, usual_canvas) if one.value != one.default)
+    beyond = (one.words or " ".join(one.options) for one in given if not _is_in_form(one, specification))
+    return (*beyond, *_beyond_both(specification))
+
+
+def _is_in_form(one: _Argument, asked: AuditSpecification) -> bool:
+    if one.name == "thresholds":
+        return len(one.value) == 1
+    if one.name == "controls":
+        return all(
+            plan == ControlPlan(plan.control, CONTROLS[plan.control].default_images)
+            for plan in asked.controls
+            if plan.control not in EXTRA
+        )
+    return one.name in OF_THE_FORM
 
 
 def _arguments(asked: AuditSpecification, usual_canvas: Canvas | None) -> Iterator[_Argument]:

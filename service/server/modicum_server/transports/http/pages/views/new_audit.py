@@ -13,6 +13,7 @@ from modicum_server.domain.models import Model, VersionState
 from modicum_server.domain.projects import Principal, Role
 from modicum_server.domain.searches import Control, Fill
 from modicum_server.errors import AuditExists, ModicumError
+from modicum_server.transports.http.pages.asking_again import Repeated, repeated
 from modicum_server.transports.http.pages.audit_form import LABELS, OFFERED, AuditForm, draft_of
 from modicum_server.transports.http.pages.mistakes import Mistake, mistake
 from modicum_server.transports.http.pages.page import Page
@@ -36,6 +37,9 @@ class Cost:
 
 
 async def _form(visit: Visit) -> Response:
+    again = await repeated(visit)
+    if again is not None:
+        return await _page(visit, again.form, again=again)
     able = visit.use_cases
     model = await _there(visit, "model", able.versions.get)
     return await _page(visit, AuditForm(model=model, dataset=await _there(visit, "dataset", able.datasets.get)))
@@ -98,13 +102,19 @@ async def _cost_of(visit: Visit, asked: AuditForm) -> Cost:
 
 
 async def _page(
-    visit: Visit, asked: AuditForm, *, cost: Cost | None = None, problem: Mistake | None = None
+    visit: Visit,
+    asked: AuditForm,
+    *,
+    again: Repeated | None = None,
+    cost: Cost | None = None,
+    problem: Mistake | None = None,
 ) -> Response:
     models, datasets = await _choices(visit)
     return visit.render(
         "new-audit.html.j2",
         status=HTTPStatus.BAD_REQUEST if problem else HTTPStatus.OK,
         asked=asked,
+        again=again,
         cost=cost,
         problem=problem,
         is_part=False,
@@ -133,7 +143,10 @@ def _newest(models: Sequence[Model]) -> list[str]:
 
 
 async def _others(visit: Visit, asked: AuditForm, models: Sequence[Model]) -> list[str]:
-    """Return the versions that can stand beside the chosen one: the others of its model, then those of other models."""
+    """Return the versions that can stand beside the chosen one.
+
+    Those that are ticked come first, then the others of its model, then the newest of other models.
+    """
     newest = _newest(models)
     chosen = asked.model or (newest[0] if newest else "")
     model, _, _ = chosen.partition("/versions/")
@@ -142,7 +155,8 @@ async def _others(visit: Visit, asked: AuditForm, models: Sequence[Model]) -> li
     except ModicumError:  # what was typed names no model: the form says so when it is sent
         return newest
     ready = [version.name for version in versions.rows if version.state is VersionState.READY]
-    return [name for name in dict.fromkeys((*ready, *newest)) if name != chosen]
+    ticked = [name for name in asked.beside if "/versions/" in name]
+    return [name for name in dict.fromkeys((*ticked, *ready, *newest)) if name != chosen]
 
 
 _PATH = "/projects/{project}/new-audit"
