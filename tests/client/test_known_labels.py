@@ -33,6 +33,11 @@ def images(*labels):
         (("2",), NAMES[:2], "0.png has the label '2', but the model has no such class"),
         (("crane",), NAMES, "2 classes of the model have this name: use the class index as the label"),
         (("7",), NAMES, "2 classes of the model have this name"),
+        (
+            ("1", "0"),
+            ("1", "2"),
+            "1.png has the label '0', which is a class index, but 0.png has '1', which is the name",
+        ),
     ],
 )
 def test_a_label_that_is_no_class_is_refused_with_what_is_near(labels, names, says):
@@ -55,10 +60,19 @@ def test_an_index_is_bounded_by_the_number_of_classes_where_that_is_known():
         refuse_unknown_labels(images("10"), (), 10)
 
 
-@pytest.mark.parametrize("label", ["dog", "Dog", "crane", "7", "0", "5", "6", "06", "\u00b2", "1" * 10, "x"])
-@pytest.mark.parametrize("names", [(), NAMES[:2], NAMES], ids=["no names", "two", "names that occur twice"])
+@pytest.mark.parametrize(
+    "labels",
+    [
+        *([one] for one in ("dog", "Dog", "crane", "7", "0", "5", "6", "06", "\u00b2", "1" * 10, "x")),
+        ["0", "1"],
+        ["0", "dog"],
+    ],
+)
+@pytest.mark.parametrize(
+    "names", [(), NAMES[:2], NAMES, ("1", "2", "dog")], ids=["no names", "two", "names that occur twice", "numbers"]
+)
 @pytest.mark.parametrize("count", [None, 6])
-def test_the_client_accepts_what_the_server_accepts(label, names, count):
+def test_the_client_accepts_what_the_server_accepts(labels, names, count):
     check = count and ModelCheck(count, OutputKind.LOGITS, useful_gradient=True, pass_milliseconds=1.0)
     version = replace(new_version(), class_labels=names[:count] if names else (), check=check or None)
 
@@ -69,6 +83,6 @@ def test_the_client_accepts_what_the_server_accepts(label, names, count):
             return False
         return True
 
-    accepted = is_accepted(require_labels, [label], version)
+    accepted = is_accepted(require_labels, labels, version)
 
-    assert is_accepted(refuse_unknown_labels, images(label), version.class_labels, count) is accepted
+    assert is_accepted(refuse_unknown_labels, images(*labels), version.class_labels, count) is accepted

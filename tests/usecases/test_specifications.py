@@ -10,11 +10,10 @@ from modicum_server.domain.documents import SPECIFICATION, document_of
 from modicum_server.domain.models import ModelVersion, VersionState, Weights
 from modicum_server.domain.searches import Canvas, Control, ControlPlan, SearchMethod, TargetRule
 from modicum_server.domain.statistics import Statistics
-from modicum_server.errors import CanvasUnfit, FieldInvalid, GradientMissing, LabelUnknown
+from modicum_server.errors import CanvasUnfit, FieldInvalid, GradientMissing
 from modicum_server.settings import Settings
 from modicum_server.usecases.controls import plans_beside
 from modicum_server.usecases.input_specifications import check_input
-from modicum_server.usecases.labels import require_labels
 from modicum_server.usecases.specifications import check_draft, fill_in, require_gradient
 
 from tests.usecases.usecases_stage import CHECK, INPUT, PROJECT, SEARCH, draft, now
@@ -333,35 +332,6 @@ def test_a_field_that_breaks_its_rule_is_named(changes, field):
         check_draft(given(**changes), PROJECT)
 
     assert caught.value.field == f"audit.specification.{field}"
-
-
-@pytest.mark.parametrize(
-    ("label", "classes"),
-    [("cat", ("cat", "dog")), ("1", ("cat", "dog")), ("1", ()), ("7", ("7", "8"))],
-)
-def test_a_label_is_a_class_name_or_an_index(label, classes):
-    require_labels({label}, version(labels=classes))
-
-
-@pytest.mark.parametrize(
-    ("label", "classes", "check"),
-    [
-        pytest.param("bird", ("cat", "dog"), CHECK, id="no class"),
-        pytest.param("2", ("cat", "dog"), CHECK, id="past the classes"),
-        pytest.param("2", ("cat", "dog"), None, id="past the names of a version that nobody checked"),
-        pytest.param("-1", (), CHECK, id="negative"),
-        pytest.param("\u0661", (), CHECK, id="digits of another script"),
-        pytest.param("9" * 30, (), None, id="no index at all"),
-        pytest.param("crane", ("crane", "crane"), CHECK, id="two classes of one name"),
-    ],
-)
-def test_a_label_that_matches_no_class_or_several_is_refused(label, classes, check):
-    with pytest.raises(LabelUnknown):
-        require_labels({"", label} - {""}, version(labels=classes, check=check))
-
-
-def test_without_a_check_and_names_any_index_may_be_a_class():
-    require_labels({"999"}, version(check=None))
 
 
 def test_a_search_for_a_random_other_class_is_served_but_not_at_matched_temperatures():

@@ -24,6 +24,7 @@ def refuse_unknown_labels(images: Sequence[Image], names: Sequence[str], class_c
         one for one in images if one.label and classes[one.label] != 1 and not _is_index(one.label, count, classes)
     ]
     if not unfit:
+        _refuse_mixed_numbers(images, classes)
         return
     item, label = unfit[0].item, unfit[0].label
     begin = f"{printable(item)} has the label {printable(label)!r}, but"
@@ -41,6 +42,20 @@ def refuse_unknown_labels(images: Sequence[Image], names: Sequence[str], class_c
     others = len({one.label for one in unfit}) - 1
     more = f"; {others} more {'label is' if others == 1 else 'labels are'} unknown, too" if others else ""
     raise DataRefused(f"{begin} the model has no such class; {_expected(label, names, count)}{more}", reason=REASON)
+
+
+def _refuse_mixed_numbers(images: Sequence[Image], classes: Counter[str]) -> None:
+    """Refuse numbers of which some are class names and others class indices."""
+    numbers = [one for one in images if one.label and one.label.isdigit()]
+    named, indices = ([one for one in numbers if bool(classes[one.label]) is name] for name in (True, False))
+    if named and indices:
+        index, name = indices[0], named[0]
+        raise DataRefused(
+            f"{printable(index.item)} has the label {printable(index.label)!r}, which is a class index, but "
+            f"{printable(name.item)} has {printable(name.label)!r}, which is the name of a class; use class names for "
+            "all images, or give the classes no names and use class indices",
+            reason=REASON,
+        )
 
 
 def _is_index(label: str, count: int | None, classes: Counter[str]) -> bool:

@@ -1,4 +1,8 @@
-"""Labels of data sets and classes of versions. A label is a class name, or a class index in digits."""
+"""Labels of data sets and classes of versions. A label is a class name, or a class index in digits.
+
+Numbers are read in one way within a data set: classes that are named 1 to 10 and labels of 0 to 9 are refused, because
+the 0 would be an index and the others names.
+"""
 
 from collections import Counter
 from collections.abc import Collection
@@ -35,6 +39,19 @@ def require_labels(labels: Collection[str], version: ModelVersion) -> None:
             )
         if places == 0 and not _is_index(label, _class_count(version)):
             raise _unknown(label, version, f"no class has this name or index; use {_accepted(version)}")
+    _refuse_mixed_numbers(labels, classes, version)
+
+
+def _refuse_mixed_numbers(labels: Collection[str], classes: Counter[str], version: ModelVersion) -> None:
+    numbers = sorted(label for label in labels if label.isdigit())
+    named, indices = ([one for one in numbers if bool(classes[one]) is name] for name in (True, False))
+    if named and indices:
+        raise _unknown(
+            indices[0],
+            version,
+            f"it is a class index, but the label {shown(named[0])} is the name of a class; use class names for all "
+            "images, or class indices and a version without class names",
+        )
 
 
 def _class_count(version: ModelVersion) -> int | None:
