@@ -71,7 +71,7 @@ GOOD = (*NAMELESS, "--labels", "labels.txt")
         (("photos", *GOOD, "--control", "sanity"), "NAME:IMAGES"),
         (("photos", *GOOD, "--control", "fill", "--no-controls"), "exclude each other"),
         (("photos", *GOOD, "--device", "tpu"), "--device: expected one of auto, cpu, cuda, got 'tpu'"),
-        (("photos", *GOOD, "--sample", "2"), "--sample: expected at most 1, the number of images in photos; got 2"),
+        (("photos", *GOOD, "--sample", "2"), "--sample: expected at most 1, the number of images in photos; got 2: "),
         (("photos", *GOOD, "--fraction", "1"), "below 1"),
         (("photos", *GOOD, "--passes", "9"), "--passes: expected 0 (the server chooses) or 10 to"),
         (("photos", *GOOD, "--pixel-subsets", "15"), "--pixel-subsets: expected 0 (the server chooses) or 16 to"),

@@ -2,13 +2,18 @@
 
 import json
 import re
+import shlex
 
 import grpc
 import pytest
+from modicum.cli.command import app
+from modicum.cli.policy_options import under_audit
 from modicum.errors import PolicyError
 from modicum.v1 import audit_service_pb2, search_pb2, verdict_pb2
+from typer.main import get_command
 
 from tests.client.scripted_results import succeeded, unmeasured
+from tests.commands import run_command
 from tests.gate.documents import CLEAN, VERSION, document, image, place, row, share
 
 GATE = "modicum gate photos --weights w.safetensors --architecture torchvision:resnet18 --input imagenet"
@@ -107,6 +112,61 @@ def test_a_wrong_policy_ends_the_gate_before_any_call(gate_shell, script, tmp_pa
     assert ended.returncode == 2
     assert "modicum.yaml:2:9: unknown key 'treshold'; did you mean 'threshold'?" in ended.stderr
     assert script.calls == {}
+
+
+def test_a_sample_larger_than_the_images_is_said_with_its_line_in_the_policy(gate_shell, script, tmp_path):
+    (tmp_path / "modicum.yaml").write_text("version: 1\naudit:\n  sample: 500\n")
+
+    ended = gate_shell(GATE)
+
+    said = " ".join(ended.stderr.split())
+    assert ended.returncode == 2
+    assert "modicum.yaml:3:11: audit.sample: expected at most 1, the number of images in photos; got 500: " in said
+    assert "got 500: lower it, or remove it, to audit all images" in said
+    assert "--sample" not in said
+    assert script.calls == {}
+
+
+def test_a_result_of_another_form_is_said_with_its_option(gate_shell, script):
+    ended = gate_shell(f"{GATE} --result report.md")
+
+    assert ended.returncode == 2
+    assert "--result report.md: expected a file ending in .json or .html, got .md" in ended.stderr
+    assert script.calls == {}
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ("--threshold 0.9", "--threshold belongs under `audit` in the policy (threshold: 0.9)"),
+        ("--threshold=0.9", "--threshold belongs under `audit` in the policy (threshold: 0.9)"),
+        ("--threshold 0.8 --threshold 0.9", "(threshold: [0.8, 0.9])"),
+        ("--pixels-per-step 8", "--pixels-per-step belongs under `audit` in the policy (pixels_per_step: 8)"),
+        ("--control spot:30", "--control belongs under `audit` in the policy (controls: [spot:30])"),
+        ("--no-controls", "--no-controls belongs under `audit` in the policy (controls: [])"),
+        ("--stop-at 'accuracy>=0.9'", "--stop-at belongs under `audit` in the policy (stopping: true)"),
+        ("--sample", "--sample belongs under `audit` in the policy (sample: ...)"),
+    ],
+)
+def test_an_option_of_an_audit_is_said_to_belong_into_the_policy(capsys, given, says):
+    ended = run_command([*GATE.split()[1:], *shlex.split(given)], capsys)
+
+    assert ended.exit_code == 2
+    assert says in " ".join(ended.stderr.replace("│", "").split())
+
+
+def test_an_option_that_no_audit_has_is_said_to_be_unknown(capsys):
+    ended = run_command([*GATE.split()[1:], "--bogus", "1"], capsys)
+
+    assert ended.exit_code == 2
+    assert "No such option: --bogus" in ended.said
+
+
+def test_every_option_of_an_audit_is_taken_by_the_gate_or_by_its_policy():
+    commands = get_command(app).commands
+    audit, gate = ({option for one in commands[name].params for option in one.opts} for name in ("audit", "gate"))
+
+    assert {option for option in audit - gate if not under_audit(option, ())} == {"--verbose", "-v"}
 
 
 def test_the_gate_stores_its_verdict_where_it_is_asked_to(gate_shell, script):

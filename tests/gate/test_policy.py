@@ -160,6 +160,13 @@ def test_what_is_wrong_is_said_with_its_place_and_what_was_expected(text, says):
     assert says in refused(text)
 
 
+def test_a_policy_without_its_version_is_told_the_line_to_add():
+    with pytest.raises(PolicyError) as raised:
+        policy_of("rules: {spot: error}\n", "modicum.yaml", today=TODAY)
+
+    assert str(raised.value) == "modicum.yaml:1:1: the policy has no 'version'; add `version: 1`"
+
+
 @pytest.mark.parametrize("version", ["1.0", "1e0"])
 def test_a_version_is_a_whole_number(version):
     with pytest.raises(PolicyError, match=r"modicum.yaml:1:10: version: expected 1, got 1.0; write 1"):

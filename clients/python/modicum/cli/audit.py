@@ -111,9 +111,15 @@ def audit(
 
 
 def audit_request(
-    subject: SubjectOptions, *, search: SearchRequest, outputs: tuple[Output, ...], reuse: bool, ends: Ends
+    subject: SubjectOptions,
+    *,
+    search: SearchRequest,
+    outputs: tuple[Output, ...],
+    reuse: bool,
+    ends: Ends,
+    sample_is: str = "--sample",
 ) -> AuditRequest:
-    """The request, checked as far as possible before anything is sent.
+    """The request, checked as far as possible before anything is sent. `sample_is` is what messages call the sample.
 
     Raises:
         InvalidArgument: an option is invalid, or does not fit the images.
@@ -121,7 +127,9 @@ def audit_request(
     """
     model = model_request(subject.name, subject.model)
     given, paired = subject.images, subject.counterfactual
-    found = checked_images(subject.photos, given.photo_labels, given.label_names, sample=search.sample)
+    found = checked_images(
+        subject.photos, given.photo_labels, given.label_names, sample=search.sample, sample_is=sample_is
+    )
     request = AuditRequest(
         photos=subject.photos,
         images=with_objects(found.images, boxes=given.boxes, masks=given.masks),

@@ -29,6 +29,7 @@ from modicum.cli.gate import gate
 from modicum.cli.judge import judge
 from modicum.cli.options import FLAG
 from modicum.cli.plan import plan
+from modicum.cli.policy_options import JudgingCommand
 from modicum.cli.registration import Group, command
 from modicum.cli.render import render
 from modicum.cli.verify import verify
@@ -42,7 +43,7 @@ app = typer.Typer(
     help="Audit image classifiers for overinterpretation: confident decisions that rest on a few meaningless pixels.",
 )
 command(app)(audit)
-command(app)(gate)
+command(app, kind=JudgingCommand)(gate)
 command(app)(judge)
 command(app, server=False)(render)
 command(app)(plan)

@@ -72,7 +72,7 @@ def gate(
     """
     policy = policy_from(judging.policy)
     refuse_overwriting([*(judging.output or ()), *(result or ())], [judging.policy, baseline_path(policy)])
-    outputs, results = verdict_outputs(judging.output or ()), checked_outputs(result or ())
+    outputs, results = verdict_outputs(judging.output or ()), checked_outputs(result or (), called="--result")
     if judging.save:
         refuse_unsaved(policy)
     in_file = baseline_in_file(policy)
@@ -85,7 +85,12 @@ def gate(
                 client = opened.enter_context(Client(local=local)) if judging.save else None
                 of = subject_with(candidate, subject)
                 request = audit_request(
-                    of, search=search_of(policy.audit), outputs=results, reuse=not no_reuse, ends=ends
+                    of,
+                    search=search_of(policy.audit),
+                    outputs=results,
+                    reuse=not no_reuse,
+                    ends=ends,
+                    sample_is=f"{policy.audit_marks.get('sample')}: audit.sample",
                 )
                 refuse_unmeasurable(policy, _given(request))
                 found = measured(

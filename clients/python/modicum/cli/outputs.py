@@ -40,21 +40,17 @@ class Written:
 NOTHING_WRITTEN = Written()
 
 
-def checked_outputs(paths: Sequence[Path]) -> tuple[Output, ...]:
-    """The outputs. Each is checked to be writable.
+def checked_outputs(paths: Sequence[Path], *, called: str = "output") -> tuple[Output, ...]:
+    """The outputs. Each is checked to be writable. `called` is what messages call one.
 
     Raises:
         InvalidArgument: a suffix is unknown, a file cannot be written, or two have the same name.
     """
     refuse_overwriting(paths)
-    return tuple(_checked(path) for path in paths)
+    return tuple(Output(path, FORM_OF_SUFFIX[checked_suffix(path, FORM_OF_SUFFIX, called=called)]) for path in paths)
 
 
-def _checked(path: Path) -> Output:
-    return Output(path, FORM_OF_SUFFIX[checked_suffix(path, FORM_OF_SUFFIX)])
-
-
-def checked_suffix(path: Path, suffixes: Iterable[str]) -> str:
+def checked_suffix(path: Path, suffixes: Iterable[str], *, called: str = "output") -> str:
     """The first of the suffixes that the file's name ends in. The file is checked to be writable.
 
     Raises:
@@ -64,8 +60,8 @@ def checked_suffix(path: Path, suffixes: Iterable[str]) -> str:
     suffix = next((one for one in known if path.name.lower().endswith(one)), None)
     if suffix is None:
         expected, came = " or ".join(known), path.suffix or "no suffix"
-        raise InvalidArgument(f"output {path}: expected a file ending in {expected}, got {came}")
-    check_place(path)
+        raise InvalidArgument(f"{called} {path}: expected a file ending in {expected}, got {came}")
+    check_place(path, called)
     return suffix
 
 
@@ -85,7 +81,7 @@ def refuse_overwriting(written: Iterable[Path], read: Iterable[Path | None] = ()
         outputs.add(place)
 
 
-def check_place(path: Path) -> None:
+def check_place(path: Path, called: str = "output") -> None:
     """Refuse a file that cannot be written.
 
     Raises:
@@ -93,19 +89,19 @@ def check_place(path: Path) -> None:
     """
     folder = path.absolute().parent
     if not folder.is_dir():
-        raise InvalidArgument(f"output {path}: its folder does not exist; create {folder} first")
+        raise InvalidArgument(f"{called} {path}: its folder does not exist; create {folder} first")
     if path.is_dir() or (path.exists() and not os.access(path, os.W_OK)):
-        raise InvalidArgument(f"output {path}: this is a folder or a read-only file; name a file that can be written")
+        raise InvalidArgument(f"{called} {path}: this is a folder or a read-only file; name a file that can be written")
     if path.is_file() or not path.exists():
-        _try_folder(path, folder)
+        _try_folder(path, folder, called)
 
 
-def _try_folder(path: Path, folder: Path) -> None:
+def _try_folder(path: Path, folder: Path, called: str) -> None:
     """Create and remove a file in the folder: permissions alone do not show that it can be written."""
     try:
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
-        raise InvalidArgument(f"output {path}: its folder cannot be written: {error.strerror}") from error
+        raise InvalidArgument(f"{called} {path}: its folder cannot be written: {error.strerror}") from error
 
 
 def write_outputs(audit: Audit, outputs: Sequence[Output]) -> Written:

@@ -37,16 +37,19 @@ class Group(TyperGroup):
         return _as_flag(super().get_help_option(ctx), None)
 
 
-def command(app: typer.Typer, name: str | None = None, *, server: bool = True) -> Callable[[Function], Function]:
+def command(
+    app: typer.Typer, name: str | None = None, *, server: bool = True, kind: type[Command] = Command
+) -> Callable[[Function], Function]:
     """Make the function a command of `app`, named after it unless `name` is given.
 
     A parameter whose type is a dataclass is a group: each of its fields becomes a parameter of the command, and a field
-    that is a group itself gives its own. A command that calls a `server` has the option --project.
+    that is a group itself gives its own. A command that calls a `server` has the option --project. `kind` parses the
+    arguments.
     """
 
     def register(function: Function) -> Function:
         run = with_options(function)
-        return app.command(name, cls=Command, help=_help_of(function))(guarded(with_project(run) if server else run))
+        return app.command(name, cls=kind, help=_help_of(function))(guarded(with_project(run) if server else run))
 
     return register
 

@@ -236,8 +236,12 @@ def refuse_wrong_channels(images: Sequence[Image], input_: InputSpecification) -
     )
 
 
-def checked_images(photos: Path, labels: Path | None, names: Path | None, *, sample: int) -> Found:
+def checked_images(
+    photos: Path, labels: Path | None, names: Path | None, *, sample: int, sample_is: str = "--sample"
+) -> Found:
     """The images to audit, and the files that are skipped. `names` is a file with names for their labels.
+
+    `sample_is` is what messages call the sample.
 
     Raises:
         InvalidSource: there are no images, or the labels or their names do not fit them.
@@ -246,6 +250,7 @@ def checked_images(photos: Path, labels: Path | None, names: Path | None, *, sam
     found = found_with_names(photos, labels, names)
     if sample > len(found.images):
         raise InvalidArgument(
-            f"--sample: expected at most {len(found.images)}, the number of images in {photos}; got {sample}"
+            f"{sample_is}: expected at most {len(found.images)}, the number of images in {photos}; got {sample}: lower "
+            "it, or remove it, to audit all images"
         )
     return found

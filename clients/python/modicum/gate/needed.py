@@ -79,7 +79,7 @@ def _of_images(policy: Policy, given: Given) -> Iterator[str]:
 
 def _beyond_one_version(policy: Policy) -> Iterator[str]:
     if any(name == TRANSFER for name, _, _ in asked_controls(policy.audit)):
-        yield f"{policy.controls_mark}: audit.controls: transfer needs {TWO_VERSIONS}; or remove the control"
+        yield f"{policy.audit_marks['controls']}: audit.controls: transfer needs {TWO_VERSIONS}; or remove the control"
     for rule in _own_rules(policy):
         if rule.level is Level.ERROR and (lacks := _lacking_in_one_version(rule)):
             yield _problem(rule, lacks)

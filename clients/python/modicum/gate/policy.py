@@ -187,7 +187,7 @@ class Waiver:
 class Policy:
     """A whole policy. `rules` are those of the preset and its own, without those that are off.
 
-    `controls_mark` is where `audit.controls` stands; None without it.
+    `audit_marks` are where the values under `audit` stand, by their keys.
     """
 
     file: str
@@ -201,7 +201,7 @@ class Policy:
     rules: tuple[Rule, ...] = ()
     accept: tuple[Acceptance, ...] = ()
     waivers: tuple[Waiver, ...] = ()
-    controls_mark: Mark | None = None
+    audit_marks: Mapping[str, Mark] = field(default_factory=dict)
 
     @property
     def least_passes(self) -> int:

@@ -113,14 +113,18 @@ def _form_problem(marked: Marked, path: Path, error: Any) -> Iterator[Problem]:
     elif error.validator == "required":
         missing = [name for name in error.validator_value if name not in error.instance]
         for name in missing:
-            yield marked.mark(path), f"{_called(path)} has no {name!r}; add it: {_about(error.schema, name)}"
+            yield marked.mark(path), f"{_called(path)} has no {name!r}; add {_to_add(error.schema, name)}"
     else:
         expected, hint = expected_by(error), _hint(error)
         yield marked.value_mark(path), f"{_called(path)}: expected {expected}, got {came(error.instance)}{hint}"
 
 
-def _about(schema: Mapping[str, Any], name: str) -> str:
-    return str(schema["properties"][name].get("description", name)).rstrip(".")
+def _to_add(schema: Mapping[str, Any], name: str) -> str:
+    """The line to add where a key has one value, or else what the key is for."""
+    known = schema["properties"][name]
+    if "const" in known:
+        return f"`{name}: {known['const']}`"
+    return f"it: {known.get('description', name)}".rstrip(".")
 
 
 def _called(path: Path) -> str:
@@ -245,7 +249,7 @@ def _policy(marked: Marked, digest: str) -> Policy:
         rules=tuple(_rules(marked)),
         accept=tuple(_acceptance(marked, index, one) for index, one in enumerate(given.get("accept", ()))),
         waivers=tuple(_waiver(marked, index, one) for index, one in enumerate(given.get("waivers", ()))),
-        controls_mark=marked.value_mark(("audit", "controls")) if "controls" in given.get("audit", {}) else None,
+        audit_marks={key: marked.value_mark(("audit", key)) for key in given.get("audit", ())},
         **options,
     )
 
