@@ -26,6 +26,8 @@ from modicum_server.usecases.pages import PageRequest
 CHOICES_SHOWN = 500
 VERSIONS_SHOWN = 50
 """Versions of the chosen model that may be audited beside it, the newest first."""
+UNREADY_SHOWN = 10
+"""Models without a READY version that are named where there is no other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,7 @@ async def _page(
     problem: Mistake | None = None,
 ) -> Response:
     models, datasets = await _choices(visit)
+    ready = _newest(models)
     return visit.render(
         "new-audit.html.j2",
         status=HTTPStatus.BAD_REQUEST if problem else HTTPStatus.OK,
@@ -118,7 +121,8 @@ async def _page(
         cost=cost,
         problem=problem,
         is_part=False,
-        models=_newest(models),
+        models=ready,
+        unready=[] if ready else [model for model in models if model.latest_version][:UNREADY_SHOWN],
         datasets=[dataset.name for dataset in datasets],
         others=await _others(visit, asked, models),
         controls=[(name, CONTROLS[Control(name)].question, _is_asked(asked, name)) for name in OFFERED],
