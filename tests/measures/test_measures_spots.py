@@ -151,6 +151,18 @@ def test_the_place_that_is_shown_is_one_that_earned_the_outcome_of_its_row():
     assert test["measures"]["spot_covered_difference"]["value"] == 1.0
 
 
+def test_of_places_that_decide_one_at_one_position_is_shown_before_own_windows():
+    """Own windows find a cue in a corner, too, and would not say where it is."""
+    in_a_corner = trial(follow=True)
+    fewer = replace(in_a_corner, pasted=replace(in_a_corner.pasted, here=tuple(at < 16 for at in CAT_IMAGES)))
+
+    _, cats, said = spot_test(own_window(followed=20), fewer)
+
+    assert [place["outcome"] for place in cats["places"]] == ["DECISIVE", "DECISIVE"]
+    assert cats["shown"] == 1
+    assert "a place chosen for each picture" not in said
+
+
 @pytest.mark.parametrize(
     ("fixed", "own", "shown", "verdict"),
     [

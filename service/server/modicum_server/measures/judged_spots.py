@@ -197,9 +197,13 @@ class SpotTest:
 
 
 def _strongest(places: Sequence[JudgedPlace], outcome: SpotOutcome | None) -> JudgedPlace | None:
-    """The place that the class follows most surely; where the outcome is of a place that decides, of those that are."""
+    """The place that the class follows most surely; where the outcome is of a place that decides, of those that are.
+
+    Of those that decide, one at one position stands before own windows: they find it too, and say no position.
+    """
     earned = [place for place in places if place.outcome is outcome] if outcome in FOUND else places
-    return max(earned, key=lambda place: low_end(place.tested.pasted, ALPHA), default=None)
+    fixed = [place for place in earned if not place.tested.own] if outcome in FOUND else []
+    return max(fixed or earned, key=lambda place: low_end(place.tested.pasted, ALPHA), default=None)
 
 
 def _counts(half: int, outcomes: SpotOutcomes) -> list[dict[str, int]]:
