@@ -48,7 +48,17 @@ GOOD = (*NAMELESS, "--labels", "labels.txt")
     ("arguments", "says"),
     [
         (("photos", "--weights", "w.safetensors"), "name of their architecture"),
-        (("photos", "--weights", "absent", "--architecture", "x"), "absent: cannot be read"),
+        (
+            ("photos", "--weights", "absent", "--architecture", "torchvision:resnet18"),
+            "--weights absent: there is no such file; expected a file of weights (.safetensors, .pt, .pth) or",
+        ),
+        (("photos", *GOOD, "--weights", "w.safetensor"), "Did you mean w.safetensors?"),
+        (("photos", *GOOD, "--weights", "no/w.pt"), "The folder no does not exist either: correct the path, or"),
+        (("photos", "--exported", "p.pt2"), "--exported p.pt2: there is no such file; expected a torch.export"),
+        (
+            ("photos", *GOOD, "--architecture", "resnet18"),
+            "architecture: expected FAMILY:NAME, such as torchvision:resnet18; got 'resnet18'",
+        ),
         (
             ("photos",),
             "one of model (a folder, or hf://ORG/NAME@COMMIT), weights, exported (.pt2) and torchscript; got none",
@@ -64,10 +74,13 @@ GOOD = (*NAMELESS, "--labels", "labels.txt")
             ("photos", *UNPREPARED),
             "efficientnet_lite2, or a .toml file, because w.safetensors does not say how its images are prepared",
         ),
-        (("photos", *GOOD, "--input", "absent.toml"), "the input file cannot be read"),
-        (("photos", *GOOD, "--labels", "absent.txt"), "cannot be read: No such file or directory"),
-        (("photos", *GOOD, "--photo-labels", "absent.csv"), "cannot be read: No such file or directory"),
-        (("photos", *GOOD, "--label-names", "absent.txt"), "absent.txt: cannot be read: No such file or directory"),
+        (("photos", *GOOD, "--input", "absent.toml"), "--input absent.toml: there is no such file; expected a .toml"),
+        (
+            ("photos", *NAMELESS, "--labels", "label.txt"),
+            "no such file; expected a text file with the name of a class on each line. Did you mean labels.txt?",
+        ),
+        (("photos", *GOOD, "--photo-labels", "absent.csv"), "--photo-labels absent.csv: there is no such file"),
+        (("photos", *GOOD, "--label-names", "absent.txt"), "--label-names absent.txt: there is no such file"),
         (("photos", *GOOD, "--control", "sanity"), "NAME:IMAGES"),
         (("photos", *GOOD, "--control", "fill", "--no-controls"), "exclude each other"),
         (("photos", *GOOD, "--device", "tpu"), "--device: expected one of auto, cpu, cuda, got 'tpu'"),

@@ -26,6 +26,8 @@ def test_the_given_file_is_the_model(tmp_path):
         ({"weights": "a", "exported": "b"}, "got weights and exported"),
         ({"weights": "a"}, "need the name of their architecture"),
         ({"torchscript": "a", "architecture": "x"}, "only weights take one; remove it"),
+        ({"weights": "a", "architecture": "resnet18"}, "FAMILY:NAME, such as torchvision:resnet18; got 'resnet18'"),
+        ({"weights": "a", "architecture": "Acme:tiny"}, "got 'Acme:tiny'"),
         ({"exported": "absent.pt2"}, "absent.pt2: cannot be read"),
     ],
 )
@@ -52,7 +54,7 @@ def test_an_empty_model_file_is_refused(tmp_path):
     (tmp_path / "w.pt").touch()
 
     with pytest.raises(InvalidSource, match="is empty"):
-        model_file(weights=tmp_path / "w.pt", architecture="x")
+        model_file(weights=tmp_path / "w.pt", architecture="x:y")
 
 
 def test_labels_can_be_a_list_a_text_file_or_a_json_file(tmp_path):

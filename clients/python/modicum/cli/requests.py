@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from modicum.cli.given_files import refuse_absent_model_files
 from modicum.cli.options import (
     ControlOptions,
     MethodOptions,
@@ -103,6 +104,7 @@ def model_request(name: str | None, options: ModelOptions) -> ModelRequest:
         InvalidArgument: an option is missing, superfluous or invalid.
         InvalidSource: a file is not what was expected.
     """
+    refuse_absent_model_files(options)
     file = model_file(
         model=options.model,
         weights=options.weights,

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modicum.errors import InvalidArgument, InvalidSource, ModelRejected
+from modicum.resource_names import printable
+from modicum.sources.architectures import is_architecture
 from modicum.sources.contents import BLOCK_BYTES, Content, file_content, require_file
 from modicum.sources.hub_folders import HubFolder, hub_folder
 from modicum.sources.hub_models import fetched, hub_name, is_hub_model
@@ -89,7 +91,7 @@ def model_file(
     """The file or folder that is given.
 
     Raises:
-        InvalidArgument: not exactly one is given, or the architecture is missing or superfluous.
+        InvalidArgument: not exactly one is given, or the architecture is missing, superfluous or of another form.
         InvalidSource: it cannot be read, or is empty.
         ModelRejected: a file of ONNX has its weights in a file beside it.
         HubError, NotFound, PermissionDenied, DataLoss: it cannot be fetched from its hub.
@@ -109,6 +111,10 @@ def model_file(
         architecture = _onnx_architecture(architecture)
     if kind == "weights" and not architecture:
         raise InvalidArgument("weights need the name of their architecture, e.g. torchvision:resnet18")
+    if kind == "weights" and not is_architecture(architecture or ""):
+        raise InvalidArgument(
+            f"architecture: expected FAMILY:NAME, such as torchvision:resnet18; got {printable(architecture or '')!r}"
+        )
     if kind != "weights" and architecture:
         raise InvalidArgument(f"architecture: only weights take one; remove it, or give weights instead of {kind}")
     _refuse_unreadable(Path(path), kind)

@@ -1,7 +1,6 @@
 """Sources of versions: which kinds are served, and what each needs."""
 
-import re
-
+from modicum.sources.architectures import is_architecture
 from modicum.sources.configurations import ConfigurationRefused, read_configuration
 
 from modicum_server.domain.models import Ensemble, Executable, InputDropout, InputSpecification, Source, Weights
@@ -11,7 +10,6 @@ from modicum_server.usecases.composites import check_composite
 from modicum_server.usecases.input_specifications import check_input
 from modicum_server.usecases.rules import check, shown
 
-ARCHITECTURE = r"[a-z][a-z0-9_]{0,62}:[A-Za-z0-9][A-Za-z0-9_.\-/]{0,254}"
 FIELD = "model_version"
 CONFIGURED = frozenset({"timm", "transformers"})
 """Families that build from a configuration beside the name."""
@@ -48,7 +46,7 @@ def check_source(source: Source | None, input_specification: InputSpecification 
 
 def _check_architecture(name: str) -> None:
     """Check the form only. Which names a family has, workers say: `worker_architectures`."""
-    if re.fullmatch(ARCHITECTURE, name, re.ASCII) is None:
+    if not is_architecture(name):
         raise ArchitectureUnknown(
             f"expected FAMILY:NAME, e.g. torchvision:resnet18, timm:NAME, transformers:TYPE or modicum:small_cnn, got "
             f"{shown(name)}",
