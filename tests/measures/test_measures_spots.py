@@ -158,8 +158,8 @@ def test_of_places_that_decide_one_at_one_position_is_shown_before_own_windows()
 
     _, cats, said = spot_test(own_window(followed=20), fewer)
 
-    assert [place["outcome"] for place in cats["places"]] == ["DECISIVE", "DECISIVE"]
-    assert cats["shown"] == 1
+    assert [(place["own"], place["outcome"]) for place in cats["places"]] == [(False, "DECISIVE"), (True, "DECISIVE")]
+    assert cats["shown"] == 0
     assert "a place chosen for each picture" not in said
 
 
