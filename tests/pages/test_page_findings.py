@@ -58,6 +58,21 @@ def test_an_open_outcome_says_which_test_is_open(scene, monkeypatch, control, sp
         assert said.rstrip(".") in to_the_end(browser, path)
 
 
+def test_what_an_audit_found_is_told_apart_from_a_verdict(scene):
+    few, version = scene.run(scene.dataset("not-judged")), scene.run(scene.model("not-judged"))
+    audit = scene.run(scene.audit("not-judged", version, few))
+    scene.run(scene.succeed(audit))
+    browser, said = scene.browser("vera"), "no verdict yet"
+
+    before = whole(browser.get(f"/{audit.name}"))
+    scene.run(scene.judge(audit))
+    after = whole(browser.get(f"/{audit.name}"))
+
+    assert "not-judged SUCCEEDED no verdict yet Finding: " in before.replace("✓ ", "")
+    assert "Finding: " in after
+    assert said not in after
+
+
 def test_the_pages_of_a_model_and_of_a_version_say_what_its_newest_audit_found(scene):
     few, version = scene.run(scene.dataset("own-page", count=len(FINDINGS))), scene.run(scene.model("own-page"))
     (spots,) = rows().values()
@@ -66,7 +81,9 @@ def test_the_pages_of_a_model_and_of_a_version_say_what_its_newest_audit_found(s
 
     for path in (version.rsplit("/versions/", 1)[0], version):
         seen = browser.get(f"/{path}")
-        assert "own-page SUCCEEDED DECISIVE The decision for cat" in whole(seen).replace("✓ ", "").replace("▲ ", "")
+        assert "own-page SUCCEEDED Finding: DECISIVE The decision for cat" in whole(seen).replace("✓ ", "").replace(
+            "▲ ", ""
+        )
         assert '<span class="mark decisive"><span aria-hidden="true">▲</span> DECISIVE</span>' in seen.text
 
 
