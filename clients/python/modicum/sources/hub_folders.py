@@ -17,6 +17,7 @@ from modicum.sources.contents import Content, file_content
 from modicum.sources.folder_json import json_object
 from modicum.sources.hub_inputs import InputUnknown, timm_input, transformers_input
 from modicum.sources.inputs import InputSpecification
+from modicum.sources.lfs import is_pointer, pointer_text
 from modicum.sources.shards import INDEX, joined_shards
 
 CONFIGURATION = "config.json"
@@ -117,6 +118,9 @@ def hub_folder(path: Path) -> HubFolder:
 def _refuse_without_weights(path: Path) -> None:
     if not (path / WEIGHTS).is_file() and not (path / INDEX).is_file():
         raise refused_weights(str(path), {name for name in (*PICKLES, *OTHER_FORMATS) if (path / name).exists()})
+    pointer = next(filter(is_pointer, sorted(path.glob(f"*{Path(WEIGHTS).suffix}"))), None)
+    if pointer is not None:
+        raise ModelFolderRefused(pointer_text(pointer, "the weights"))
 
 
 def refused_weights(where: str, names: Container[str]) -> ModelFolderRefused:

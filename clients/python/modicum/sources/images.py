@@ -8,7 +8,7 @@ import os
 import stat
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path, PurePath, PurePosixPath
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from modicum.errors import InvalidSource
 from modicum.resource_names import printable
-from modicum.sources import converted, npy, parquet, png, tars
+from modicum.sources import converted, lfs, npy, parquet, png, tars
 from modicum.sources.contents import Content, made_content, require_file, stream_content
 from modicum.sources.files import File, split_of
 from modicum.sources.labels import labels_beside, true_labels
@@ -116,6 +116,7 @@ def found_in(source: str | Path, labels: str | Path | None = None) -> Found:
     if not mode:
         raise InvalidSource(f"{path}: not found; expected {EXPECTED}")
     require_file(path)
+    _refuse_pointer(path)
     suffix = path.suffix.lower()
     if suffix == tars.SUFFIX:
         return _tar(path, Path(labels) if labels else None)
@@ -123,7 +124,9 @@ def found_in(source: str | Path, labels: str | Path | None = None) -> Found:
         raise InvalidSource(f"{path}: labels can only be given for a folder or a tar")
     if _is_image(path):
         return Found([_image(_file_at(path.parent, Path(path.name)), "")])
-    lists = {".csv": _listed, ".npz": _arrays, parquet.SUFFIX: _rows}
+    if suffix == ".csv":
+        return _listed(path)
+    lists = {".npz": _arrays, parquet.SUFFIX: _rows}
     if suffix in lists:
         return Found(lists[suffix](path))
     if suffix in converted.SUFFIXES:
@@ -141,6 +144,11 @@ def _mode(path: Path) -> int:
         return 0
 
 
+def _refuse_pointer(path: Path) -> None:
+    if lfs.is_pointer(path):
+        raise InvalidSource(lfs.pointer_text(path, "the pictures"))
+
+
 def _folder(folder: Path, labels: Path | None) -> Found:
     paths = sorted(_files(folder), key=lambda path: path.as_posix())
     images = [path for path in paths if _is_image(path)]
@@ -152,9 +160,14 @@ def _folder(folder: Path, labels: Path | None) -> Found:
     given = None
     if labels and images:
         given = _checked_labels(folder, true_labels(labels), labels, lambda name: (folder / name).is_file())
-    files = [_file_at(folder, path) for path in images]
-    skipped = tuple(path.as_posix() for path in paths if not _is_image(path) and folder / path != labels)
-    return _arranged(folder, files, given, Skipped(skipped))
+    pointers = {path for path in images if lfs.is_pointer(folder / path)}
+    files = [_file_at(folder, path) for path in images if path not in pointers]
+    left = [path for path in paths if path in pointers or not (_is_image(path) or folder / path == labels)]
+    return _arranged(folder, files, given, _skipped(left, pointers))
+
+
+def _skipped(files: Iterable[Path], pointers: Iterable[Path]) -> Skipped:
+    return Skipped(tuple(path.as_posix() for path in files), pointers=frozenset(path.as_posix() for path in pointers))
 
 
 def _sharded(folder: Path, shards: Sequence[Path], others: Sequence[Path], labels: Path | None) -> Found:
@@ -175,6 +188,7 @@ def _sharded(folder: Path, shards: Sequence[Path], others: Sequence[Path], label
     rows = Rows()
     for shard in shards:
         path, within = folder / shard, shard.as_posix()
+        _refuse_pointer(path)
         found = Found(_rows(path, rows)) if shard.suffix.lower() == parquet.SUFFIX else _tar(path, None)
         images += [replace(image, item=f"{within}/{image.item}") for image in found.images]
         skipped += [f"{within}/{name}" for name in found.skipped.files]
@@ -244,11 +258,15 @@ def _unreadable(error: OSError) -> None:
     raise InvalidSource(f"{error.filename}: the folder cannot be read: {error.strerror}") from error
 
 
-def _listed(path: Path) -> list[Image]:
+def _listed(path: Path) -> Found:
     folder, labels = path.parent, true_labels(path)
     _checked_labels(folder, labels, path, lambda name: (folder / name).is_file())
     refuse_outside_links(folder, map(Path, labels))
-    return [_image(_file_at(folder, Path(name)), labels[name]) for name in sorted(labels)]
+    paths = [Path(name) for name in sorted(labels)]
+    pointers = {one for one in paths if lfs.is_pointer(folder / one)}
+    files = [_file_at(folder, one) for one in paths if one not in pointers]
+    given = {PurePosixPath(name): label for name, label in labels.items()}
+    return _arranged(path, files, given, _skipped(sorted(pointers), pointers))
 
 
 def _checked_labels(

@@ -12,6 +12,7 @@ from modicum.sources.hub_folders import HubFolder, hub_folder
 from modicum.sources.hub_models import fetched, hub_name, is_hub_model
 from modicum.sources.inputs import EXPECTED_INPUT, InputSpecification, input_specification
 from modicum.sources.labels import class_names
+from modicum.sources.lfs import is_pointer, pointer_text
 
 #: A network in ONNX, which holds its architecture and its weights.
 ONNX_SUFFIX, ONNX_ARCHITECTURE = ".onnx", "onnx:model"
@@ -92,7 +93,7 @@ def model_file(
 
     Raises:
         InvalidArgument: not exactly one is given, or the architecture is missing, superfluous or of another form.
-        InvalidSource: it cannot be read, or is empty.
+        InvalidSource: it cannot be read, is empty, or is a pointer of Git LFS.
         ModelRejected: a file of ONNX has its weights in a file beside it.
         HubError, NotFound, PermissionDenied, DataLoss: it cannot be fetched from its hub.
     """
@@ -177,3 +178,5 @@ def _refuse_unreadable(path: Path, kind: str) -> None:
         raise InvalidSource(f"{kind} {path}: cannot be read: {error.strerror}") from error
     if empty:
         raise InvalidSource(f"{kind} {path}: the file is empty; expected a model")
+    if is_pointer(path):
+        raise InvalidSource(f"{kind} {pointer_text(path, 'the weights')}")

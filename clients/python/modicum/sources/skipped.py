@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from modicum.resource_names import printable
-from modicum.sources import converted
+from modicum.sources import converted, lfs
 
 #: Files that are named; further ones are counted.
 MOST_NAMED = 5
@@ -15,19 +15,24 @@ MOST_NAMED = 5
 class Skipped:
     """Skipped files, by their paths in the source. As text, it counts and names them, and says what would help.
 
-    `further` are those of the files that are pictures of a sample that already has one.
+    `further` are those of the files that are pictures of a sample that already has one, `pointers` those that stand for
+    a picture in Git LFS.
     """
 
     files: tuple[str, ...] = ()
     further: frozenset[str] = frozenset()
+    pointers: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
-        """Those that a library could read come first; empty if nothing is skipped."""
+        """Those that can be had come first; empty if nothing is skipped."""
         further = [name for name in self.files if name in self.further]
-        files = [name for name in self.files if name not in self.further]
+        pointers = [name for name in self.files if name in self.pointers]
+        files = [name for name in self.files if name not in self.further | self.pointers]
         pictures = [name for name in files if PurePosixPath(name).suffix.lower() in converted.SUFFIXES]
         others = [name for name in files if name not in set(pictures)]
         parts = []
+        if pointers:
+            parts.append(f"pointers of Git LFS, not pictures ({lfs.ADVICE}): {named(pointers)}")
         if pictures:
             parts.append(f"no library here reads {named(pictures)} ({converted.INSTALL} adds one)")
         if others:
