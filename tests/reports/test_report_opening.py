@@ -98,7 +98,7 @@ def test_a_decisive_class_shows_its_decisive_place_and_no_pattern_that_could_not
     page = read(page_of(FINDINGS, spots=spots)).text
 
     assert text.startswith(
-        "decisive The decision for “cat” often follows a small spot, in a different place in each picture."
+        "decisive The decision for “cat” often follows a small spot, at a place chosen for each picture."
     )
     assert "the spot (2 by 3 pixels, elsewhere in each) turns 75% of them into “cat”" in text
     assert "With the spot covered, 100% of the pictures lose “cat”" in text

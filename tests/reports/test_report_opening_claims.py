@@ -33,12 +33,12 @@ def pooled(place: SpotPlace) -> list[SpotRow]:
         ([halves_of(rows()[VERSION][1], CORNER, ELSEWHERE)], "The decision for “three” follows small spots."),
         (
             [rows(OWN)[VERSION][1]],
-            "The decision for “three” often follows a small spot, in a different place in each picture.",
+            "The decision for “three” often follows a small spot, at a place chosen for each picture.",
         ),
         (pooled(CORNER), "With all classes pooled, decisions follow one small spot."),
         (
             pooled(OWN),
-            "With all classes pooled, decisions often follow a small spot, in a different place in each picture.",
+            "With all classes pooled, decisions often follow a small spot, at a place chosen for each picture.",
         ),
     ],
     ids=["one place", "two places", "own places", "pooled", "pooled own places"],
@@ -53,7 +53,7 @@ def test_a_claim_says_one_spot_only_where_there_is_one(tested, claim):
     ("places", "claim"),
     [
         ((CORNER, ELSEWHERE), "Small spots can turn other pictures into “three”."),
-        ((OWN, OWN), "A small spot, in a different place in each picture, can turn other pictures into “three”."),
+        ((OWN, OWN), "A small spot, at a place chosen for each picture, can turn other pictures into “three”."),
     ],
     ids=["two places", "own places"],
 )

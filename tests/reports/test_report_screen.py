@@ -10,6 +10,7 @@ from tests.measures.example_audit import controls, finding
 from tests.reports.report_kinds import KINDS
 from tests.reports.report_pages import page_of
 from tests.reports.spot_rows import FINDINGS, bright, rows
+from tests.reports.test_report_opening import several_spots
 
 pytestmark = pytest.mark.acceptance
 
@@ -122,3 +123,14 @@ def test_without_scripts_every_photograph_is_shown_and_no_filter(browser, tmp_pa
     assert page.locator("article.card").count() == 8
     assert page.locator("form.filters").is_hidden()
     window.close()
+
+
+@pytest.mark.parametrize("width", [1120, 1280])
+def test_a_table_of_classes_stays_beside_the_pictures(opened, width):
+    """1,120 pixels are the width of a report within its page of an audit."""
+    page = opened(page_of(FINDINGS, load_image=bright, spots=several_spots(2)), viewport={"width": width, "height": 800})
+
+    table = page.locator(".measures.classes").bounding_box()
+    pictures = page.locator(".pictured").bounding_box()
+
+    assert table["x"] + table["width"] <= pictures["x"]

@@ -113,7 +113,7 @@ def _are_own(places: Sequence[Row]) -> bool:
 def _spots(places: Sequence[Row]) -> str:
     """What is followed: a spot, those of both halves of the pictures, or a spot of each picture by itself."""
     if _are_own(places):
-        return "a small spot, in a different place in each picture"
+        return "a small spot, at a place chosen for each picture"
     same = len({place_text(place) for place in places}) == 1
     return "one small spot" if same else SEVERAL["spot"]
 
