@@ -128,7 +128,8 @@ def test_without_scripts_every_photograph_is_shown_and_no_filter(browser, tmp_pa
 @pytest.mark.parametrize("width", [1120, 1280])
 def test_a_table_of_classes_stays_beside_the_pictures(opened, width):
     """1,120 pixels are the width of a report within its page of an audit."""
-    page = opened(page_of(FINDINGS, load_image=bright, spots=several_spots(2)), viewport={"width": width, "height": 800})
+    text = page_of(FINDINGS, load_image=bright, spots=several_spots(2))
+    page = opened(text, viewport={"width": width, "height": 800})
 
     table = page.locator(".measures.classes").bounding_box()
     pictures = page.locator(".pictured").bounding_box()
