@@ -133,6 +133,13 @@ def test_a_spot_rule_that_names_no_class_passes_with_a_note():
     )
 
 
+@pytest.mark.parametrize("spot", ["off", "{classes: pooled}", "{classes: [cat]}"])
+def test_nothing_is_noted_of_classes_that_no_spot_rule_is_about(spot):
+    given = verdict(f"rules: {{spot: {spot}, eligible-share: {{min: 0.1}}}}\n", never("owl"))
+
+    assert given.notes == ()
+
+
 def test_a_label_without_a_pair_in_the_counterfactual_set_is_missed():
     loss = {"counterfactual_accuracy_loss": paired(0, 0, 200)}
     test = {

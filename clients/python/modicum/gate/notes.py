@@ -34,7 +34,8 @@ def notes(
         yield from missing_images_notes(document, baseline)
     for model in document["models"]:
         yield from _not_measured(model)
-        yield from classes_without_row(document, model)
+        if any(one.rule.known.is_spot and one.rule.classes in {None, "all"} for one in judged):
+            yield from classes_without_row(document, model)
     yield from excused(document, policy, judged)
     yield from boxes_of_the_canvas(policy, document)
     yield from idle_excuses(policy, document, judged, excuses)
