@@ -9,6 +9,7 @@ from modicum.gate.explanation import explained
 from modicum.gate.policy_file import policy_of
 from modicum_server.domain.projects import Principal, Role
 from modicum_server.transports.http.pages.views.policies import VERDICTS_SHOWN
+from modicum_server.usecases.judging import starting_policy
 
 from tests.pages.browsing import sign_in
 from tests.pages.page_reading import whole
@@ -156,9 +157,38 @@ def test_the_form_says_first_that_the_policy_to_begin_with_can_stay(scene):
     verdict = scene.run(scene.judge(audit))
     later = browser.get(f"/{audit.name}/judge")
 
-    assert begun.index("The policy can stay as it is") < begun.index("version: 1")
+    assert begun.index("Below is the recommended policy. It can stay as it is") < begun.index("version: 1")
     assert "can stay as it is" not in whole(later)
     assert f'<a href="/{FRESH}/policies/{verdict.policy_digest}">Read it in words</a>' in later.text
+
+
+def test_the_form_offers_the_recommended_policy_beside_that_of_the_newest_verdict(scene, judged):
+    verdict = judged(POLICY)
+    browser, form = scene.browser("otto"), f"/{verdict.audit}/judge"
+
+    last, recommended = browser.get(form), browser.get(f"{form}?policy=recommended")
+
+    assert "of the newest verdict in this project. It is not the recommended one." in whole(last)
+    assert f'<a href="{form}?policy=recommended">The recommended policy</a>' in last.text
+    assert f'<a href="{form}" aria-current="true">That of the newest verdict</a>' in last.text
+    assert "preset: report-only" in last.text
+    assert "Below is the recommended policy. It can stay as it is" in whole(recommended)
+    assert f'<a href="{form}?policy=recommended" aria-current="true">' in recommended.text
+    assert "report-only" not in textarea(recommended).replace("recommended, strict or report-only", "")
+
+
+def test_the_form_offers_no_choice_where_the_newest_verdict_used_the_recommended_policy(scene, judged):
+    sent = starting_policy().strip().replace("\n", "\r\n")  # as a browser sends it
+    verdict = judged(sent)
+
+    seen = scene.browser("otto").get(f"/{verdict.audit}/judge")
+
+    assert "Below is the recommended policy. It can stay as it is" in whole(seen)
+    assert "?policy=recommended" not in seen.text
+
+
+def textarea(seen) -> str:
+    return re.search("<textarea[^>]*>(.*?)</textarea>", seen.text, re.DOTALL)[1]
 
 
 class TestInABrowser:

@@ -7,16 +7,14 @@ from contextlib import aclosing
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
-from uuid import uuid4
 
 from starlette.responses import Response
 
 from modicum_server.domain.audits import Audit, AuditOutcome, AuditState, Stage
 from modicum_server.domain.projects import Role
-from modicum_server.errors import AuditNotFound, ModelVersionNotFound, ModicumError
+from modicum_server.errors import ModelVersionNotFound
 from modicum_server.transports.http.pages import headers
 from modicum_server.transports.http.pages.cookies import secret_of
-from modicum_server.transports.http.pages.mistakes import Mistake, mistake
 from modicum_server.transports.http.pages.page import Page
 from modicum_server.transports.http.pages.repeating import repetition
 from modicum_server.transports.http.pages.streaming import Streamed
@@ -25,10 +23,8 @@ from modicum_server.transports.http.pages.visits import Visit
 from modicum_server.transports.http.pages.words import id_of
 from modicum_server.transports.http.server_sent_events import HEARTBEAT, MEDIA_TYPE, event
 from modicum_server.usecases.durations import longest_seconds
-from modicum_server.usecases.judging import AskedPolicy, starting_policy
 from modicum_server.usecases.pages import PageRequest
 from modicum_server.usecases.reports import ReportFormat
-from modicum_server.usecases.request_ids import CreateOptions
 from modicum_server.usecases.result_facts import outcome_of
 from modicum_server.usecases.watching import Waiting, Watched, remaining_seconds
 
@@ -45,13 +41,7 @@ STAGES: Mapping[Stage | None, str] = {
     Stage.SCORE: "What was found is scored",
     Stage.SUMMARISE: "The result is put together",
 }
-LABELS = {"policy": "Policy", "baseline": "Baseline"}
 FORMS = {"html": ReportFormat.HTML, "json": ReportFormat.JSON, "zip": ReportFormat.CANVAS}
-BEGUN = (
-    "The policy can stay as it is: it fails a model if one small spot decides for a class, "
-    "and is inconclusive where the evidence does not suffice."
-)
-LAST = "Below is the policy of the newest verdict in this project."
 
 
 async def _list(visit: Visit) -> Response:
@@ -214,62 +204,6 @@ async def _stop(visit: Visit) -> Response:
     return visit.redirect_to(f"/{audit.name}")
 
 
-async def _judge_form(visit: Visit) -> Response:
-    audit = await visit.use_cases.audits.get(visit.principal, _name(visit))
-    newest = await visit.use_cases.verdicts.page(visit.principal, visit.project, "", PageRequest(1))
-    if not newest.rows:
-        return _judging(visit, audit.name, policy=starting_policy(), origin=BEGUN)
-    last = newest.rows[0]
-    policy = await visit.use_cases.verdicts.policy_text(visit.principal, last)
-    in_words = f"/{visit.project}/policies/{last.policy_digest}"
-    return _judging(visit, audit.name, policy=policy, origin=LAST, in_words=in_words)
-
-
-async def _judge(visit: Visit) -> Response:
-    asked = AskedPolicy(visit.form.text("policy"), "", visit.form.text("baseline"))
-    if asked.baseline and "/" not in asked.baseline:
-        asked = AskedPolicy(asked.text, "", f"{visit.project}/audits/{asked.baseline}")
-    options = CreateOptions(request_id=visit.form.text("request_id"))
-    audit = await visit.use_cases.audits.get(visit.principal, _name(visit))
-    try:
-        verdict = await visit.use_cases.judging.judge(visit.principal, audit.name, asked, options)
-    except ModicumError as error:
-        problem = _problem(error, asked)
-        return _judging(visit, audit.name, policy=asked.text, baseline=asked.baseline, problem=problem)
-    return visit.redirect_to(f"/{verdict.name}")
-
-
-def _problem(error: ModicumError, asked: AskedPolicy) -> Mistake:
-    """Return what is wrong with the form. An audit that is not found is the baseline: the audit itself was read."""
-    if isinstance(error, AuditNotFound):
-        field = "baseline" if asked.baseline else "policy"
-        return Mistake(f"{LABELS[field]}: {error}", field)
-    return mistake(error, LABELS)
-
-
-def _judging(
-    visit: Visit,
-    audit: str,
-    *,
-    policy: str,
-    origin: str = "",
-    in_words: str = "",
-    baseline: str = "",
-    problem: Mistake | None = None,
-) -> Response:
-    return visit.render(
-        "judge.html.j2",
-        status=HTTPStatus.BAD_REQUEST if problem else HTTPStatus.OK,
-        audit=audit,
-        policy=policy,
-        origin=origin,
-        in_words=in_words,
-        baseline=baseline,
-        problem=problem,
-        request_id=str(uuid4()),
-    )
-
-
 def _name(visit: Visit) -> str:
     return visit.named("audits", "audit")
 
@@ -284,6 +218,4 @@ PAGES = (
     Page("report_download", f"{_AUDIT}/report.{{form}}", _download, streams=True),
     Page("cancel", f"{_AUDIT}/cancel", _cancel, takes_form=True, needs=Role.AUDITOR),
     Page("stop", f"{_AUDIT}/stop", _stop, takes_form=True, needs=Role.AUDITOR),
-    Page("judge_form", f"{_AUDIT}/judge", _judge_form, needs=Role.AUDITOR),
-    Page("judge", f"{_AUDIT}/judge", _judge, takes_form=True, needs=Role.AUDITOR),
 )
