@@ -134,12 +134,18 @@ def test_classes_stand_in_rows_the_ones_with_most_images_first():
     assert "Overinterpretation rate" in text
     assert "Subset fraction, upper quartile" in text
     assert "n = 3" in text
+    assert "No image" not in text
 
 
 def test_a_class_without_an_image_of_a_measure_is_said_to_have_none():
     findings = [finding(0, controls=controls(4)), finding(1, predicted_class=1, target_class=1)]
 
-    assert by_class_of(findings)[0].count("no image") == 1
+    text = by_class_of(findings)[0]
+
+    assert text.count("no image") == 1
+    assert (
+        "“No image” stands where none of the class counts, for example because the model is confident on none" in text
+    )
 
 
 def test_many_classes_are_bounded_and_the_rest_counted():

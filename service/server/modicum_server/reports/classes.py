@@ -21,6 +21,11 @@ class Classes:
     rows: tuple[tuple[str, tuple[Line | None, ...]], ...]
     left_out: int
 
+    @property
+    def lacks_images(self) -> bool:
+        """Whether a measure has no image of a class that is shown."""
+        return any(cell is None for _, cells in self.rows for cell in cells)
+
 
 def classes(measures: Measures, known: Titles, labels: Sequence[str]) -> Classes | None:
     """Return the table of all measures with groups; None with fewer than two classes."""
