@@ -93,6 +93,32 @@ def test_other_outcomes_say_what_to_do(scene, often_judged, policy, outcome, adv
     assert advice in said
 
 
+LENIENT = """version: 1
+preset: recommended
+rules:
+  spot: "off"
+  accuracy: {level: error, min: 0.01}
+"""
+
+
+def test_a_pass_says_which_rules_of_the_preset_were_not_judged(scene, often_judged):
+    verdict = scene.run(scene.judge(often_judged, LENIENT))
+
+    said = whole(scene.browser("vera").get(f"/{verdict.name}"))
+
+    assert verdict.outcome.value == "PASS"
+    assert "Not judged: spot (Spot test: whether a small spot decides), of the preset recommended." in said
+
+
+def test_a_pass_by_all_rules_of_the_preset_names_none_that_was_not_judged(scene, often_judged):
+    verdict = scene.run(scene.judge(often_judged, POLICY.replace("0.01", "0.99")))
+
+    said = whole(scene.browser("vera").get(f"/{verdict.name}"))
+
+    assert verdict.outcome.value == "PASS"
+    assert "Not judged" not in said
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_every_output_of_the_command_can_be_kept(scene, form):
     browser = scene.browser("vera")

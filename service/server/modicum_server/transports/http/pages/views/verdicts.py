@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from markupsafe import Markup
+from modicum.gate.catalogue import known_rules
+from modicum.gate.presets import PRESETS
 from modicum.gate.rendering.forms import FORMS
 from modicum.gate.rendering.spots import spot_figures, spot_title
 from modicum.gate.rendering.words import remarks, worst_first
@@ -73,12 +75,21 @@ def _told(name: str, document: Document) -> Mapping[str, Any]:
     return {
         "fails_by_spot": _fails_by_spot(document),
         "rules": rules,
+        "preset": document["policy"]["preset"],
+        "off": _off(document),
         "remarks": list(remarks(document)),
         "checks": checks[:CHECKS_SHOWN],
         "check_count": len(checks),
         "spot_title": "" if spot is None else spot_title(spot),
         "spot": "" if spot is None else Markup(spot_figures(_with_addresses(name, spot))),  # noqa: S704 - it escapes
     }
+
+
+def _off(document: Document) -> list[str]:
+    """Return the rules of the preset that were not judged because the policy turns them off, with their titles."""
+    preset = document["policy"]["preset"]
+    told = {*(rule["id"] for rule in document["rules"]), *document["left_out"]}
+    return [f"{name} ({known_rules()[name].title})" for name in PRESETS.get(preset, ()) if name not in told]
 
 
 def _fails_by_spot(document: Document) -> bool:
