@@ -197,6 +197,20 @@ def test_a_result_that_was_measured_otherwise_is_inconclusive_and_says_how(name,
     assert f"the policy asks for {name} {asked}, the result was measured with" in given.rules[0].worst.reason
 
 
+@pytest.mark.parametrize(
+    ("asked", "has", "says"),
+    [
+        (100, 0, "asks for sample 100, the result was measured with 0 (all images)"),
+        (0, 100, "asks for sample 0 (all images), the result was measured with 100"),
+    ],
+)
+def test_a_sample_of_0_is_said_to_be_all_images(asked, has, says):
+    result = document()
+    result["specification"]["sample"] = has
+
+    assert says in verdict(f"audit: {{sample: {asked}}}", result).rules[0].worst.reason
+
+
 def with_copies(number, **more):
     """A result of an older release, of which so many images are copies of others: it counts them."""
     return document(dataset={**document()["dataset"], "copies": number}, **more)

@@ -74,11 +74,16 @@ def _measured_otherwise(document: Document, policy: Policy) -> str:
     has = {**{name: specification.get(name) for name in ("seed", "sample")}, **specification["statistics"]}
     for name in ("seed", "sample", "alpha"):
         if name in policy.audit and has.get(name) != policy.audit[name]:
-            return f"the policy asks for {name} {policy.audit[name]}, the result was measured with {has.get(name)}"
+            asked, came = _in_words(name, policy.audit[name]), _in_words(name, has.get(name))
+            return f"the policy asks for {name} {asked}, the result was measured with {came}"
     device, ran_on = policy.audit.get("device", ANY_DEVICE), _device(document)
     if device not in {ANY_DEVICE, ran_on}:
         return f"the policy asks for the device {device}, the result was measured on {ran_on}"
     return ""
+
+
+def _in_words(name: str, value: Any) -> str:
+    return "0 (all images)" if name == "sample" and value == 0 else str(value)
 
 
 def _device(document: Document) -> str:
