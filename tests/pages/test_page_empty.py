@@ -57,6 +57,14 @@ def test_each_empty_page_says_what_it_is_for_and_what_to_do(bare, browser):
     assert missing == []
 
 
+@pytest.mark.parametrize("path", ["", "/models"])
+def test_a_page_without_a_model_names_the_other_ways_to_bring_one(browser, path):
+    text = browser.get(f"/{BARE}{path}").text
+
+    assert "A network in ONNX needs no <code>--architecture</code>: <code>--weights model.onnx</code>." in text
+    assert "<code>--model FOLDER</code> replaces all four options." in text
+
+
 def test_a_model_without_a_version_says_how_to_upload_one(bare, browser):
     empty = browser.get(f"/{BARE}{BEGUN}")
     able = bare.services.use_cases
