@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+from contextlib import nullcontext
 
 import grpc
 import pytest
@@ -167,6 +168,19 @@ def test_every_option_of_an_audit_is_taken_by_the_gate_or_by_its_policy():
     audit, gate = ({option for one in commands[name].params for option in one.opts} for name in ("audit", "gate"))
 
     assert {option for option in audit - gate if not under_audit(option, ())} == {"--verbose", "-v"}
+
+
+def test_wrong_files_are_refused_before_a_server_is_started_that_stores(capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "modicum.yaml").write_text("version: 1\n")
+    started = []
+    monkeypatch.setattr("modicum.cli.gate.Client", lambda **_: started.append(True) or nullcontext())
+
+    ended = run_command([*GATE.split()[1:], "--save", "--local"], capsys)
+
+    assert ended.exit_code == 2
+    assert "--weights w.safetensors: there is no such file" in ended.said
+    assert started == []
 
 
 def test_the_gate_stores_its_verdict_where_it_is_asked_to(gate_shell, script):

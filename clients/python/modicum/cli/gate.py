@@ -81,8 +81,6 @@ def gate(
         try:
             with ends.budget.bounding():
                 candidate = opened.enter_context(candidate_of(subject, promote=promote))
-                # a local server runs until its last client leaves
-                client = opened.enter_context(Client(local=local)) if judging.save else None
                 of = subject_with(candidate, subject)
                 request = audit_request(
                     of,
@@ -93,6 +91,8 @@ def gate(
                     sample_is=f"{policy.audit_marks.get('sample')}: audit.sample",
                 )
                 refuse_unmeasurable(policy, _given(request))
+                # a local server runs until its last client leaves
+                client = opened.enter_context(Client(local=local)) if judging.save else None
                 found = measured(
                     request, local=local, quiet=quiet, needs_report=_needs_report(policy), baseline=policy.baseline
                 )
