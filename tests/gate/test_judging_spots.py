@@ -257,7 +257,7 @@ def test_classes_that_the_spot_test_has_no_row_of_are_named():
 
     (note,) = verdict("", knows).notes
 
-    assert note.startswith("the spot test has no row of animal 2, animal 3, ")
+    assert note.startswith("the spot test judged animal 2, animal 3, ")
     assert note.endswith(
         ", animal 11 and 2 more, because too few images were predicted as such; `classes: all` needs one"
     )

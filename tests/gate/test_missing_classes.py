@@ -129,7 +129,10 @@ def test_a_spot_rule_that_names_no_class_passes_with_a_note():
 
     assert (str(given.outcome), given.notes) == (
         "PASS",
-        ("the spot test has no row of owl, because too few images were predicted as such; `classes: all` needs one",),
+        (
+            "the spot test judged owl only together with other classes, because fewer than 8 images were predicted as "
+            "each; with `classes: all`, that is INCONCLUSIVE",
+        ),
     )
 
 

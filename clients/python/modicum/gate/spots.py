@@ -368,8 +368,8 @@ def classes_without_row(document: Document, model: Document) -> Iterator[str]:
             f" and {more} more" if (more := len(missing) - MOST_NAMED) > 0 else ""
         )
         yield (
-            f"the spot test has no row of {named}, because too few images were predicted as such; `classes: all` "
-            "needs one"
+            f"the spot test judged {named} only together with other classes, because fewer than {LEAST_SOURCES} images "
+            "were predicted as each; with `classes: all`, that is INCONCLUSIVE"
         )
 
 
