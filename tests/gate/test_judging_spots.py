@@ -259,7 +259,8 @@ def test_classes_that_the_spot_test_has_no_row_of_are_named():
 
     assert note.startswith("the spot test judged animal 2, animal 3, ")
     assert note.endswith(
-        ", animal 11 and 2 more, because too few images were predicted as such; `classes: all` needs one"
+        "animal 11 and 2 more only together with other classes, because fewer than 8 images were predicted as each; "
+        "with `classes: all`, that is INCONCLUSIVE"
     )
 
 

@@ -130,8 +130,10 @@ def test_a_spot_rule_that_names_no_class_passes_with_a_note():
     assert (str(given.outcome), given.notes) == (
         "PASS",
         (
-            "the spot test judged owl only together with other classes, because fewer than 8 images were predicted as "
-            "each; with `classes: all`, that is INCONCLUSIVE",
+            (
+                "the spot test judged owl only together with other classes, because fewer than 8 images were predicted "
+                "as each; with `classes: all`, that is INCONCLUSIVE"
+            ),
         ),
     )
 
