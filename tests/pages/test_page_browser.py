@@ -6,7 +6,7 @@ import pytest
 from modicum_server.usecases import overviews
 from modicum_server.usecases.drawn_pictures import THUMBNAIL_SIDE
 
-from tests.pages.browsing import every_page, faults_of_look, objections, sign_in, widths_of, window_on
+from tests.pages.browsing import OPEN_ALL, every_page, faults_of_look, objections, sign_in, widths_of, window_on
 from tests.pages.pages_stage import PROJECT, TOKENS, Scene, picture
 from tests.waiting import eventually
 
@@ -87,6 +87,21 @@ def test_an_audit_is_started_from_a_form_that_says_what_it_costs(page, scene: Sc
     page.get_by_text("The audit waits for a worker.").wait_for()
     page.get_by_role("button", name="Cancel the audit").click()
     page.get_by_text("The audit was cancelled").wait_for()
+
+
+@pytest.mark.parametrize(("height", "stays"), [(800, True), (300, False)])
+def test_the_cost_and_its_button_stay_in_view_where_the_window_is_high_enough(page, height, stays):
+    page.set_viewport_size({"width": 1280, "height": height})
+    sign_in(page, "otto")
+    page.goto(f"/{PROJECT}/new-audit")
+    page.locator("#cost .lead").wait_for()
+    page.evaluate(OPEN_ALL)
+
+    page.get_by_label("Seed").scroll_into_view_if_needed()
+    page.get_by_label("Seed").fill("7")
+
+    places = [page.locator(one).bounding_box() for one in ("#cost", "button.first")]
+    assert all(box["y"] >= 0 and box["y"] + box["height"] <= height for box in places) is stays
 
 
 def test_a_refused_audit_says_why_once_until_the_form_is_mended(page):
