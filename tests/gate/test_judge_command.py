@@ -15,14 +15,21 @@ from tests.gate.test_review_rule import review
 from tests.readers import READERS
 
 
+ACCEPT = "if the spot is the object itself, list it under `accept` in the policy\n"
+PLAN = "`modicum plan RESULT` says how many images and passes would settle each rule"
+
+
 @pytest.mark.long_after(3)
 @pytest.mark.parametrize("reader", READERS.values(), ids=READERS)
-@pytest.mark.parametrize(("name", "code"), [("clean", 0), ("planted", 1), ("open", 4)])
-def test_the_verdict_is_the_exit_code_whatever_reads_it(shell, name, code, reader):
+@pytest.mark.parametrize(
+    ("name", "code", "step"),
+    [("clean", 0, ""), ("planted", 1, f"modicum: next: {ACCEPT}"), ("open", 4, f"modicum: next: {PLAN}; {ACCEPT}")],
+)
+def test_the_verdict_is_the_exit_code_whatever_reads_it(shell, name, code, step, reader):
     ended = shell(reader % f"modicum judge {name}.json")
 
     said = "modicum: stdout could not be written: No space left on device; the exit code is still valid\n"
-    assert (ended.returncode, ended.stderr) == (code, said if "full" in reader else "")
+    assert (ended.returncode, ended.stderr) == (code, (said if "full" in reader else "") + step)
 
 
 def test_every_output_is_written_from_one_verdict(shell, tmp_path):
