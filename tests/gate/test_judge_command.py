@@ -14,7 +14,6 @@ from tests.gate.test_one_version import OTHER, of_two
 from tests.gate.test_review_rule import review
 from tests.readers import READERS
 
-
 ACCEPT = "if the spot is the object itself, list it under `accept` in the policy\n"
 PLAN = "`modicum plan RESULT` says how many images and passes would settle each rule"
 
@@ -24,12 +23,14 @@ PLAN = "`modicum plan RESULT` says how many images and passes would settle each 
 @pytest.mark.parametrize(
     ("name", "code", "step"),
     [("clean", 0, ""), ("planted", 1, f"modicum: next: {ACCEPT}"), ("open", 4, f"modicum: next: {PLAN}; {ACCEPT}")],
+    ids=["clean", "planted", "open"],
 )
 def test_the_verdict_is_the_exit_code_whatever_reads_it(shell, name, code, step, reader):
     ended = shell(reader % f"modicum judge {name}.json")
 
     said = "modicum: stdout could not be written: No space left on device; the exit code is still valid\n"
-    assert (ended.returncode, ended.stderr) == (code, (said if "full" in reader else "") + step)
+    messages = "" if "2>&" in reader else (said if "full" in reader else "") + step
+    assert (ended.returncode, ended.stderr) == (code, messages)
 
 
 def test_every_output_is_written_from_one_verdict(shell, tmp_path):
