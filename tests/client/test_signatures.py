@@ -66,7 +66,7 @@ def test_other_content_behind_the_suffix_of_an_image_is_named_before_the_upload(
 
 
 def test_one_such_file_is_spoken_of_as_one(tmp_path):
-    (tmp_path / "a.png").write_text("version https://git-lfs.example/spec/v1")
+    (tmp_path / "a.png").write_text("sign in first")
 
     assert said_of(tmp_path) == [f"photos: 1 file does not look like an image: a.png. {SENT}"]
 
