@@ -1,4 +1,4 @@
-"""Pointers of Git LFS: small text files where weights or pictures should be. They are told before an upload."""
+"""Pointers of Git LFS, small text files in the place of weights or pictures, are named before an upload."""
 
 import io
 import tarfile

@@ -77,7 +77,7 @@ def test_an_explanation_says_that_moving_places_are_accepted_and_of_which_class(
 
     told = list(explained(policy(accept)))
 
-    assert told[-1] == "Accepted by us, for kite: places that differ from picture to picture (the kite itself)."
+    assert told[-1] == "Accepted by us, for kite: places that are chosen for each picture (the kite itself)."
 
 
 @pytest.mark.parametrize(

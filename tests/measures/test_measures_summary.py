@@ -278,7 +278,7 @@ SITUATIONS = {
     "a class of which no number of such images would settle it is named": Situation(
         (
             "These 300 images do not settle whether a spot decides for cat and dog.",
-            f"{TAKES_45} For dog, more images like these would not settle it.",
+            f"{TAKES_45} For dog, more images like these would not settle that none decides.",
             MANY,
             NOT_TESTED,
         ),

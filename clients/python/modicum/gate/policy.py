@@ -17,7 +17,7 @@ ALL_TOGETHER = "all classes together"
 
 
 MOVING = "moving"
-"""What a policy calls places that differ from picture to picture."""
+"""What a policy calls places that are chosen for each picture."""
 OWN_WINDOW, RING = "OWN", "RING"
 """Kinds of places in a result that no box holds: each image's own window, and a ring at the edge."""
 
@@ -149,9 +149,9 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Moving:
-    """Places that differ from picture to picture, wherever they are."""
+    """Places that are chosen for each picture, wherever they are."""
 
-    words = "places that differ from picture to picture"
+    words = "places that are chosen for each picture"
 
     def holds(self, place: Mapping[str, Any]) -> bool:
         """Return whether a place of the document is each image's own window; one at a fixed position is not."""

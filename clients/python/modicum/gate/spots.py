@@ -176,7 +176,7 @@ def accepting(document: Document, accept: Sequence[Acceptance]) -> list[Acceptan
 
 
 def has_moving_place(document: Document, label: str) -> bool:
-    """Return whether a place that differs from picture to picture was tested for a class, on the whole images."""
+    """Return whether a place that is chosen for each picture was tested for a class, on the whole images."""
     entries = [entry for test in document.get("spots", ()) for entry in test["rows"] if _label(entry) == label]
     return any(_is_moving(place) for entry in entries for place in entry["places"])
 

@@ -114,7 +114,7 @@ def first_text(labels: Sequence[str]) -> str:
 
 def never_text(labels: Sequence[str]) -> str:
     """Return that more images like these would not lead to NONE_FOUND for these classes; empty without one."""
-    return f"For {_some(labels)}, more images like these would not settle it." if labels else ""
+    return f"For {_some(labels)}, more images like these would not settle that none decides." if labels else ""
 
 
 def _failed(rows: Sequence[JudgedRow]) -> bool:

@@ -15,6 +15,7 @@ from modicum_server.domain.searches import Control
 from modicum_server.measures.measure_sets import Titles
 from modicum_server.reports.lines import Line, Measures, line, ordered, title_of
 from modicum_server.reports.open_reasons import Reason, not_run_reason, open_reason, prefix_of
+from modicum_server.reports.wording import capital
 
 ELSEWHERE = frozenset({"spot", "counterfactual"})
 """Controls whose readings stand in their own section."""
@@ -102,7 +103,7 @@ def question_of(control: str) -> str:
 
 def sentence(text: str) -> str:
     """Return words as a sentence."""
-    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('.') else '.'}"
+    return f"{capital(text)}{'' if text.endswith('.') else '.'}"
 
 
 def _conclusion(reading: Mapping[str, Any], measures: Measures, known: Titles) -> Conclusion:

@@ -14,6 +14,7 @@ from modicum_server.measures.measure import measure_from_json
 from modicum_server.measures.number_words import asked_text, enumeration, part_text, pixels_text, points_number
 from modicum_server.measures.spot_words import COPIED, COVERED, compared_text
 from modicum_server.reports.spots import interval_note, more_text, ordered_rows, place_text, shown_place, spot_anchor
+from modicum_server.reports.wording import capital
 
 MOST_NAMED = 3
 """Classes that a claim names; of more it gives the number."""
@@ -180,7 +181,7 @@ def _of_one(row: Row) -> tuple[str, ...]:
     here, elsewhere = _shares(pasted)
     said = (
         f"Pasted onto {pasted['parameters']['pairs']:,} other pictures, the spot{_one_size(place)} turns {here} of "
-        f"them into {made}. {_capital(compared_text(kinds, COPIED, matched=matched))} turns {elsewhere}"
+        f"them into {made}. {capital(compared_text(kinds, COPIED, matched=matched))} turns {elsewhere}"
         f"{_difference(pasted)}."
     )
     if not _matters_covered(row):
@@ -190,10 +191,6 @@ def _of_one(row: Row) -> tuple[str, ...]:
     difference = _difference(covered, f", over {covered['n']:,} pictures")
     loss = f"With the spot covered, {here} of the pictures lose {lost}. With {compared}, {elsewhere} do{difference}."
     return said, loss, *_two_sizes(place)
-
-
-def _capital(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}"
 
 
 def _matters_covered(row: Row) -> bool:

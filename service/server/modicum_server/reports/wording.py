@@ -80,6 +80,11 @@ def versions_text(versions: Sequence[str]) -> str:
     return f"{enumeration(models)}, {len(versions)} versions"
 
 
+def capital(text: str) -> str:
+    """Return a text as a sentence begins: its first letter is a capital, and the rest stays."""
+    return f"{text[:1].upper()}{text[1:]}"
+
+
 def reason_text(reason: str) -> str:
     """Return a reason in words."""
     return REASONS.get(reason, reason)

@@ -12,7 +12,7 @@ LINE_COLUMNS = 80
 MOST_EXCUSES = 3
 MOST_ROWS = (2, 3, 1, 1, 1, 1)
 """Of summary, worst rule and excuses, which always stand there. They are cut to this where they leave no room."""
-OPEN = (Outcome.FAIL.value, Outcome.INCONCLUSIVE.value)
+NO_PASS = (Outcome.FAIL.value, Outcome.INCONCLUSIVE.value)
 HOW_TO_SEE = "write them with --output FILE.md"
 
 
@@ -36,9 +36,12 @@ def next_step(verdict: Document) -> str:
     """Return what to do about a verdict, in one line; empty where nothing is to be said."""
     plan = "`modicum plan RESULT` says how many images and passes would settle each rule"
     accept = "if the spot is the object itself, list it under `accept` in the policy"
-    by_spot = any(rule["id"] == "spot" and rule["outcome"] in OPEN for rule in verdict["rules"])
-    steps = [*([plan] if verdict["outcome"] == OPEN[1] else []), *([accept] if by_spot else [])]
-    return f"next: {'; '.join(steps)}" if steps and verdict["outcome"] in OPEN else ""
+    if verdict["outcome"] not in NO_PASS:
+        return ""
+    by_spot = any(rule["id"] == "spot" and rule["outcome"] in NO_PASS for rule in verdict["rules"])
+    is_open = verdict["outcome"] == Outcome.INCONCLUSIVE.value
+    steps = [*([plan] if is_open else []), *([accept] if by_spot else [])]
+    return f"next: {'; '.join(steps)}" if steps else ""
 
 
 def _first(verdict: Document) -> list[str]:
