@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tests.measures.example_audit import LABELS
-from tests.pages.page_reading import marked, to_the_end, whole
+from tests.pages.page_reading import marked, pages_of, to_the_end, whole
 from tests.pages.pages_stage import ADA, POLICY, PROJECT
 
 GOOD, QUEUED = f"{PROJECT}/audits/good", f"{PROJECT}/audits/queued"
@@ -24,7 +24,7 @@ def test_somebody_with_one_project_is_led_to_it(scene):
 
 
 def test_the_overview_shows_models_work_and_what_needs_a_person(scene):
-    said, needed = whole(scene.browser().get(f"/{PROJECT}")), to_the_end(scene.browser(), f"/{PROJECT}/needs")
+    said, needed = (to_the_end(scene.browser(), path) for path in (f"/{PROJECT}", f"/{PROJECT}/needs"))
 
     assert "tiny" in said
     assert "FAIL verdict of" in said
@@ -35,10 +35,10 @@ def test_the_overview_shows_models_work_and_what_needs_a_person(scene):
 
 
 def test_a_state_has_a_shape_beside_its_colour(scene):
-    seen = scene.browser().get(f"/{PROJECT}")
+    text = " ".join(seen.text for seen in pages_of(scene.browser(), f"/{PROJECT}"))
 
     for shape, state in (("▸", "RUNNING"), ("○", "QUEUED"), ("✕", "FAIL")):
-        assert f'<span aria-hidden="true">{shape}</span> {state}</span>' in seen.text
+        assert f'<span aria-hidden="true">{shape}</span> {state}</span>' in text
 
 
 def test_the_part_of_the_overview_that_changes_is_a_page_of_its_own(scene):

@@ -21,14 +21,14 @@ from tests.reports.spot_rows import FINDINGS, outcomes, rows
 from tests.tokens import add_token
 
 EMPTY = "projects/empty"
-GLANCED, RISING, SINGLE = (f"{PROJECT}/models/{name}" for name in ("glanced", "rising", "single"))
+GLANCED, RISING, SINGLE = (f"{PROJECT}/models/{name}" for name in ("a-glanced", "a-rising", "a-single"))
 
 
 @pytest.fixture(scope="module")
 def audited(scene):
     """Three models: of one, the newest audit has another threshold; one has more audits than are shown; one has one."""
     few = scene.run(scene.dataset("glanced"))
-    for model, thresholds in (("glanced", (0.9, 0.9, 0.95)), ("rising", (0.9,) * 10), ("single", (0.9,))):
+    for model, thresholds in (("a-glanced", (0.9, 0.9, 0.95)), ("a-rising", (0.9,) * 10), ("a-single", (0.9,))):
         for place, threshold in enumerate(thresholds):
             version = scene.run(scene.model(model, labels=(*LABELS, *"abcdefghijk"[:place])))
             audit = scene.run(scene.audit(f"{model}-{place}", version, few, threshold=threshold))
@@ -49,8 +49,8 @@ def test_each_model_of_the_overview_has_a_small_trend_of_its_last_audits(scene, 
     glanced, rising = drawn(trends, GLANCED), drawn(trends, RISING)
     assert (glanced.count("<circle"), glanced.count('class="line"')) == (3, 1)
     assert (rising.count("<circle"), rising.count('class="line"')) == (8, 7)
-    assert 'aria-label="Overinterpretation rate, by audit: rising version 3' in rising
-    assert "rising version 10" in rising
+    assert 'aria-label="Overinterpretation rate, by audit: a-rising version 3' in rising
+    assert "a-rising version 10" in rising
     assert re.search(r"Overinterpretation rate \d+%", rising)
     assert f'id="{element_id(SINGLE)}"' not in trends.text  # one audit is no trend
 
@@ -58,15 +58,15 @@ def test_each_model_of_the_overview_has_a_small_trend_of_its_last_audits(scene, 
 def test_what_was_found_on_an_earlier_version_is_not_told_of_the_newest(scene):
     def card() -> str:
         seen = scene.browser("vera").get(f"/{PROJECT}")
-        (own,) = (one for one in seen.text.split("<li>") if f'id="{element_id(f"{PROJECT}/models/renewed")}"' in one)
+        (own,) = (one for one in seen.text.split("<li>") if f'id="{element_id(f"{PROJECT}/models/a-renewed")}"' in one)
         return own
 
     few = scene.run(scene.dataset("renewed"))
-    first = scene.run(scene.model("renewed"))
+    first = scene.run(scene.model("a-renewed"))
     scene.run(scene.succeed(scene.run(scene.audit("renewed-first", first, few)), 3))
     assert "earlier version" not in card()
 
-    scene.run(scene.model("renewed", labels=(*LABELS, "more")))
+    scene.run(scene.model("a-renewed", labels=(*LABELS, "more")))
 
     assert '<p class="found"><span class="quiet">An earlier version:</span> ' in card()
     assert ", of an earlier version" in card()
@@ -75,7 +75,9 @@ def test_what_was_found_on_an_earlier_version_is_not_told_of_the_newest(scene):
 def test_a_model_on_a_spot_that_nobody_judged_is_marked_and_needs_a_person(scene):
     audit = scene.run(
         scene.audit(
-            "decisive-1", scene.run(scene.model("decisive")), scene.run(scene.dataset("decisive", count=len(FINDINGS)))
+            "decisive-1",
+            scene.run(scene.model("a-decisive")),
+            scene.run(scene.dataset("decisive", count=len(FINDINGS))),
         )
     )
     (spots,) = rows().values()
@@ -86,7 +88,7 @@ def test_a_model_on_a_spot_that_nobody_judged_is_marked_and_needs_a_person(scene
 
     browser = scene.browser("vera")
     seen = browser.get(f"/{PROJECT}")
-    (card,) = (one for one in seen.text.split("<li>") if f'id="{element_id(f"{PROJECT}/models/decisive")}"' in one)
+    (card,) = (one for one in seen.text.split("<li>") if f'id="{element_id(f"{PROJECT}/models/a-decisive")}"' in one)
     listed = "".join(one.text for one in pages_of(browser, f"/{PROJECT}/audits?state=SUCCEEDED"))
     (line,) = (one for one in listed.split("<tr>") if f'href="/{audit.name}"' in one)
 
@@ -94,10 +96,10 @@ def test_a_model_on_a_spot_that_nobody_judged_is_marked_and_needs_a_person(scene
     headline = said[2].removesuffix(".")
     assert 10 < len(headline) < 100
     assert f"{said[1]} {headline}</td>" in line
-    assert f'<a href="/{audit.name}">decisive: nobody judged what the newest audit found</a>' in needed(seen)
+    assert f'<a href="/{audit.name}">a-decisive: nobody judged what the newest audit found</a>' in needed(seen)
 
     scene.run(scene.judge(scene.run(scene.services.use_cases.audits.get(scene.principals[PROJECT], audit.name))))
-    assert "decisive: nobody judged" not in needed(browser.get(f"/{PROJECT}"))
+    assert "a-decisive: nobody judged" not in needed(browser.get(f"/{PROJECT}"))
 
 
 def test_a_newer_audit_without_a_finding_leaves_an_older_one_that_nobody_judged(scene):
@@ -249,9 +251,9 @@ def test_an_audit_that_is_scored_says_that_its_searches_are_done(scene):
 
 
 def test_a_card_says_that_its_verdict_is_on_an_earlier_audit(scene):
-    version, few = scene.run(scene.model("judged-before")), scene.run(scene.dataset("judged-before"))
+    version, few = scene.run(scene.model("a-judged-before")), scene.run(scene.dataset("judged-before"))
     first, second = (scene.run(scene.audit(f"judged-before-{name}", version, few)) for name in ("first", "second"))
-    named = element_id(f"{PROJECT}/models/judged-before")
+    named = element_id(f"{PROJECT}/models/a-judged-before")
 
     def card() -> str:
         seen = scene.browser().get(f"/{PROJECT}").text
@@ -274,7 +276,7 @@ class TestInABrowser:
     def test_small_trends_come_into_the_cards_of_their_models(self, page, audited):
         sign_in(page, "vera")
 
-        card = page.get_by_role("listitem").filter(has=page.get_by_role("heading", name="rising", exact=True))
+        card = page.get_by_role("listitem").filter(has=page.get_by_role("heading", name="a-rising", exact=True))
         card.get_by_role("img").wait_for()
 
         assert "Overinterpretation rate, by audit" in card.get_by_role("img").get_attribute("aria-label")
