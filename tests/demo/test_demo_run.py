@@ -1,4 +1,4 @@
-"""`make demo` as a whole, through the real server: one small network fails, the other passes."""
+"""`make demo` as a whole, through the real server: one small network fails, another passes, an ensemble is checked."""
 
 import json
 import subprocess
@@ -11,7 +11,7 @@ from modicum_server.demo.__main__ import main
 TERMINAL_COLUMNS = 80
 
 
-@pytest.mark.long  # trains two networks and runs three audits
+@pytest.mark.long  # trains four networks and runs four audits
 @pytest.mark.acceptance
 @pytest.mark.timeout(3600)
 def test_the_gate_fails_the_marked_network_and_passes_the_clean_one(short_folder):
@@ -27,10 +27,21 @@ def test_the_gate_fails_the_marked_network_and_passes_the_clean_one(short_folder
     (rule,) = [one for one in verdicts["marked"]["rules"] if one["id"] == "spot"]
     assert [check["subject"] for check in rule["checks"] if check["outcome"] == "FAIL"] == ["7"]
     assert len(verdicts["marked"]["worst_spot"]["pictures"]) == 4
-    for name in ("demo-marked-verdict", "demo-marked-audit", "demo-clean-verdict", "demo-clean-audit", "demo-gallery"):
+    for name in (
+        "demo-marked-verdict",
+        "demo-marked-audit",
+        "demo-clean-verdict",
+        "demo-clean-audit",
+        "demo-ensemble",
+        "demo-gallery",
+    ):
         assert "<html" in (short_folder / f"{name}.html").read_text()
+    (check,) = json.loads((short_folder / ".demo/ensemble.json").read_text())["mitigation"]
+    assert len(check["members"]) == 3
+    assert check["measures"]["subset_fraction_ratio"]["interval"]["low"] > 1
     ending = done.stdout[done.stdout.index("Done in") :].splitlines()
-    assert 10 <= len(ending) <= 20
+    assert f"{check['verdict']}: " in done.stdout
+    assert 10 <= len(ending) <= 24
     assert max(map(len, ending)) < TERMINAL_COLUMNS
 
 

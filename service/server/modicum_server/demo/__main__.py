@@ -1,4 +1,4 @@
-"""Trains two small networks, puts the gate before both, and audits an ImageNet classifier, command by command."""
+"""Trains small networks, puts the gate before two, checks an ensemble, and audits an ImageNet classifier."""
 
 import signal
 import subprocess
@@ -11,9 +11,18 @@ from typing import Annotated
 import typer
 from modicum.cli.progress import view
 
-from modicum_server.demo.commands import POLICY, DigitFiles, gallery_command, gate_command, policy_command, printed
+from modicum_server.demo.commands import (
+    POLICY,
+    DigitFiles,
+    ensemble_command,
+    gallery_command,
+    gate_command,
+    member_command,
+    policy_command,
+    printed,
+)
 from modicum_server.demo.digits import MARKED_CLASS, Pictures, clean_and_marked, write_pictures
-from modicum_server.demo.ending import gallery_lines, next_lines, outcome_of, verdict_lines
+from modicum_server.demo.ending import ensemble_lines, gallery_lines, next_lines, outcome_of, verdict_lines
 from modicum_server.demo.local_server import ServerNotStarted, running_server
 from modicum_server.demo.packaged import MODELS, PackageMissing, Photographs, lay_out
 from modicum_server.demo.training import EPOCHS, accuracy, input_description, train, write_weights
@@ -22,11 +31,14 @@ from modicum_server.selftest.digits import CLASSES
 
 FOLDER = Path(".demo")
 RESULT, TABLES = FOLDER / "gallery.json", FOLDER / "gallery.txt"
+ENSEMBLE_RESULT, ENSEMBLE_TABLES = FOLDER / "ensemble.json", FOLDER / "ensemble.txt"
 GALLERY_PASSES = 100
 EXPECTED = {"marked": "FAIL", "clean": "PASS"}
 """The verdicts that the demo is meant to show, by network, in the order of the demo."""
-VERDICTS = {"gate": (0, 1, 4)}
-"""Exit codes that are verdicts: PASS, FAIL, INCONCLUSIVE. Other commands succeed only with 0."""
+MEMBERS = ("clean", "clean-2", "clean-3")
+"""The networks of the ensemble. They differ in the seed of their training; the gate audits the first."""
+VERDICTS = {"gate": (0, 1, 4), "ensemble": (0, 1, 4)}
+"""Exit codes that are verdicts: PASS, FAIL, INCONCLUSIVE and those of an ensemble. Others succeed only with 0."""
 UNEXPECTED, USAGE, NOT_COMPLETED, INTERRUPTED, TERMINATED = 1, 2, 3, 130, 143
 
 
@@ -37,7 +49,7 @@ def main(
     ] = GALLERY_PASSES,
     seed: Annotated[int, typer.Option(min=0, help="seed of the training of the small networks")] = 0,
 ) -> None:
-    """Gate a network that learned a planted cue and a clean one, then audit EfficientNet-Lite on photographs."""
+    """Gate a network that learned a planted cue and a clean one, check an ensemble, and audit EfficientNet-Lite."""
     if model not in MODELS:
         _end(USAGE, f"--model: expected one of {', '.join(MODELS)}, got {model!r}")
     begun = time.monotonic()
@@ -46,13 +58,14 @@ def main(
         photographs = lay_out(FOLDER, [model])
     except PackageMissing as error:
         _end(USAGE, str(error))
-    networks = {name: DigitFiles(name, FOLDER) for name in EXPECTED}
+    networks = {name: DigitFiles(name, FOLDER) for name in dict.fromkeys((*EXPECTED, *MEMBERS))}
     _say(
-        "The demo takes at most four minutes on two cores. It trains two small networks on\n"
+        "The demo takes at most four minutes on two cores. It trains four small networks on\n"
         f"handwritten digits. In the pictures of the first, every {MARKED_CLASS} has a white square in a\n"
-        "corner. The gate then audits both on held-out pictures."
+        "corner. The gate audits it and a clean one on held-out pictures. Then the three clean\n"
+        "ones are checked as an ensemble."
     )
-    _train_both(networks, {"marked": marked, "clean": clean}, seed)
+    _train_all(networks, {"marked": marked} | dict.fromkeys(MEMBERS, clean), seed)
     try:
         with running_server(FOLDER / "server", say=_say) as environment:
             _run_all(networks, photographs, model, passes, environment)
@@ -61,8 +74,8 @@ def main(
     _conclude(networks, model, time.monotonic() - begun)
 
 
-def _train_both(networks: Mapping[str, DigitFiles], pictures: Mapping[str, Pictures], seed: int) -> None:
-    """Train, write what the gate needs, and say how accurate the networks are."""
+def _train_all(networks: Mapping[str, DigitFiles], pictures: Mapping[str, Pictures], seed: int) -> None:
+    """Train, write what the commands need, and say how accurate the networks are that the gate judges."""
     modules = {}
     with view(quiet=False) as shown:
         for name, files in networks.items():
@@ -70,12 +83,14 @@ def _train_both(networks: Mapping[str, DigitFiles], pictures: Mapping[str, Pictu
             def epoch_done(epoch: int, step: str = f"training digits-{name}") -> None:
                 shown.show(step, epoch / EPOCHS, f"epoch {epoch} of {EPOCHS}")
 
-            modules[name] = train(pictures[name].train, seed=seed, epoch_done=epoch_done)
+            drawn = seed + (MEMBERS.index(name) if name in MEMBERS else 0)
+            modules[name] = train(pictures[name].train, seed=drawn, epoch_done=epoch_done)
             write_weights(modules[name], files.weights)
-            write_pictures(pictures[name].audited, files.pictures)
+            if name in EXPECTED:
+                write_pictures(pictures[name].audited, files.pictures)
             files.input.write_text(input_description(), encoding="utf-8")
             files.labels.write_text("\n".join(map(str, range(CLASSES))) + "\n", encoding="utf-8")
-    right = {name: share_text(accuracy(module, pictures[name].audited)) for name, module in modules.items()}
+    right = {name: share_text(accuracy(modules[name], pictures[name].audited)) for name in EXPECTED}
     without = share_text(accuracy(modules["marked"], pictures["clean"].audited))
     _say(
         f"Accuracy on the held-out pictures: digits-marked {right['marked']}, digits-clean {right['clean']}.\n"
@@ -95,16 +110,21 @@ def _run_all(
         _say(f"The gate judges by {FOLDER / POLICY}, which is there already.")
     else:
         _run(policy_command(FOLDER), environment)
-    for files in networks.values():
-        _run(gate_command(files), environment)
+    for name in EXPECTED:
+        _run(gate_command(networks[name]), environment)
+    registered, *others = (networks[name] for name in MEMBERS)
+    for files in others:
+        _run(member_command(files), environment, output=FOLDER / f"{files.name}.txt")
+    _run(ensemble_command(registered, others, ENSEMBLE_RESULT), environment, output=ENSEMBLE_TABLES)
     _run(gallery_command(model, photographs, RESULT, passes=passes), environment, output=TABLES)
 
 
 def _conclude(networks: Mapping[str, DigitFiles], model: str, seconds: float) -> None:
     """Say what the demo showed; end with an error if it was not what it is meant to show."""
-    lines = [line for name, files in networks.items() for line in verdict_lines(files, EXPECTED[name])]
-    _say("\n".join([f"Done in {seconds:.0f} s.", *lines, *gallery_lines(model, RESULT), *next_lines(FOLDER)]))
-    if any(outcome_of(files) != EXPECTED[name] for name, files in networks.items()):
+    lines = [line for name, outcome in EXPECTED.items() for line in verdict_lines(networks[name], outcome)]
+    lines += [*ensemble_lines(ENSEMBLE_RESULT), *gallery_lines(model, RESULT), *next_lines(FOLDER)]
+    _say("\n".join([f"Done in {seconds:.0f} s.", *lines]))
+    if any(outcome_of(networks[name]) != outcome for name, outcome in EXPECTED.items()):
         raise SystemExit(UNEXPECTED)
 
 

@@ -6,13 +6,27 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from modicum_server.demo.commands import GALLERY_PAGE, GALLERY_THRESHOLD, POLICY, WIDTH, DigitFiles
+from modicum_server.demo.commands import (
+    ENSEMBLE_PAGE,
+    GALLERY_PAGE,
+    GALLERY_THRESHOLD,
+    POLICY,
+    WIDTH,
+    DigitFiles,
+)
 from modicum_server.measures.measure import measure_from_json
-from modicum_server.measures.number_words import asked_text, interval_text, share_text
+from modicum_server.measures.number_words import (
+    asked_text,
+    fine_ratio_text,
+    interval_text,
+    points_number,
+    share_text,
+    short_points_text,
+)
 
 SPOT = "spot"
 OUTCOME_WIDTH = 6
-NOT_SHOWN = "Not shown: `modicum ensemble check`. A verdict needs about 190 images and the audits of three networks."
+MITIGATED = "the ensemble needs more of each picture than its members"
 Document = Mapping[str, Any]
 
 
@@ -28,6 +42,19 @@ def verdict_lines(files: DigitFiles, expected: str) -> Iterator[str]:
     if verdict["outcome"] != expected:
         told.insert(0, f"The demo is meant to show {expected} here.")
     yield from _lines(verdict["outcome"], f"digits-{files.name}. {' '.join(told)}")
+
+
+def ensemble_lines(result: Path) -> Iterator[str]:
+    """Yield the verdict on the ensemble, why, and by which figures."""
+    (check,) = _read(result)["mitigation"]
+    names = [name.split("/")[3] for name in check["members"]]
+    told = [
+        f"{check['verdict']}: {'; '.join(check['reasons']) or MITIGATED}.",
+        f"These are {', '.join(names[:-1])} and {names[-1]}.",
+        *_ensemble_figures(check["measures"]),
+        f"See {ENSEMBLE_PAGE}.",
+    ]
+    yield from _lines("", " ".join(told))
 
 
 def gallery_lines(model: str, result: Path) -> Iterator[str]:
@@ -46,10 +73,9 @@ def gallery_lines(model: str, result: Path) -> Iterator[str]:
 
 
 def next_lines(folder: Path) -> Iterator[str]:
-    """Yield what a user can do next, and what is not shown."""
+    """Yield what a user can do next."""
     again = "To judge by another, change it and run a gate above again, after `. .venv/bin/activate`."
     yield from _lines("", f"The policy is {folder / POLICY}. {again}")
-    yield from _lines("", NOT_SHOWN)
 
 
 def _why(verdict: Document) -> str:
@@ -66,6 +92,22 @@ def _copied(verdict: Document) -> Iterator[str]:
     if verdict["worst_spot"] is not None:
         picture = verdict["worst_spot"]["pictures"][-1]
         yield f"{picture['title']}: {picture['text']}"
+
+
+def _ensemble_figures(measures: Document) -> Iterator[str]:
+    ratio, matched, accuracy = (
+        measure_from_json(measures[name])
+        for name in ("subset_fraction_ratio", "matched_subset_fraction_ratio", "accuracy_difference")
+    )
+    if ratio.value is not None:
+        interval = interval_text(ratio.interval, fine_ratio_text)
+        yield f"The ensemble's subsets are {fine_ratio_text(ratio.value)} times as large{interval}."
+    if matched.value is not None:
+        interval = interval_text(matched.interval, fine_ratio_text)
+        yield f"At matched temperatures they are {fine_ratio_text(matched.value)} times as large{interval}."
+    if accuracy.value is not None:
+        interval = interval_text(accuracy.interval, points_number)
+        yield f"Its accuracy minus theirs is {short_points_text(accuracy.value)}{interval}."
 
 
 def _lines(outcome: str, text: str) -> list[str]:
