@@ -216,8 +216,8 @@ def refuse_slow_backselect(search: SearchRequest, input_: InputSpecification) ->
         cost = f"{passes:,} passes per image" if search.fraction == 0 else "more"
         raise InvalidArgument(
             f"backselect takes at most {MOST_BACKSELECT_PASSES:,} passes per image; at {input_.height} x "
-            f"{input_.width} pixels with --fraction {search.fraction:g} it would take {cost}: remove more pixels in "
-            "each step, for example --fraction 0.05, or use --method mask_optimization"
+            f"{input_.width} pixels with a fraction of {search.fraction:g} it would take {cost}: remove more pixels in "
+            "each step, for example with a fraction of 0.05, or use the method mask_optimization"
         )
 
 

@@ -97,7 +97,7 @@ def ensemble_command(registered: DigitFiles, others: Sequence[DigitFiles], resul
     It runs no controls: the gate ran those of that network, and the verdict needs none.
     """
     return [
-        *("ensemble", "check", str(registered.pictures)),
+        *("ensemble", "check", str(registered.pictures), "--name", "digits-ensemble"),
         *(word for digits in (registered, *others) for word in ("--member", digits.model)),
         *("--sample", str(ENSEMBLE_IMAGES), "--passes", str(ENSEMBLE_PASSES), "--no-controls"),
         *("--output", str(ENSEMBLE_PAGE), "--output", str(result)),

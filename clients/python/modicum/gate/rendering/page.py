@@ -21,7 +21,7 @@ body {
   font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem;
   background: var(--paper); color: var(--ink);
 }
-h1, h2, p, li, td { overflow-wrap: anywhere; }
+h1, h2, p, li, td:last-child { overflow-wrap: anywhere; } td { overflow-wrap: break-word; }
 table { border-collapse: collapse; width: 100%; margin: 1rem 0; }
 th, td { text-align: left; vertical-align: top; padding: .4rem .6rem; border-bottom: 1px solid var(--rule); }
 .spot { display: flex; flex-wrap: wrap; gap: 1rem; }
