@@ -119,11 +119,11 @@ GOOD = (*NAMELESS, "--labels", "labels.txt")
         ),
         (
             ("photos", *GOOD, "--method", "backselect"),
-            "with --fraction 0 it would take 1,258,840,576 passes per image: remove more",
+            "with a fraction of 0 it would take 1,258,840,576 passes per image: remove more",
         ),
         (
             ("photos", *GOOD, "--method", "backselect", "--fraction", "0.0001"),
-            "with --fraction 0.0001 it would take more",
+            "with a fraction of 0.0001 it would take more",
         ),
     ],
 )
