@@ -22,12 +22,11 @@ SOURCES = {
 
 MIGRATED = """
 import sys
-from modicum_server.postgres.connections import sqlalchemy_url
+from modicum_server.postgres.connections import open_blocking_engine
 from modicum_server.store.migrate import migrate, migrations_folder
 from modicum_server.store.schema import schema_of
-from sqlalchemy import create_engine
 migrate(sys.argv[1])
-with create_engine(sqlalchemy_url(sys.argv[1])).connect() as connection:
+with open_blocking_engine(sys.argv[1]).connect() as connection:
     print(schema_of(connection).current, migrations_folder())
 """
 

@@ -5,7 +5,6 @@ import hashlib
 import psycopg
 import pytest
 from modicum_server.artifacts.store import open_artifact_store
-from modicum_server.postgres.connections import libpq_url
 from modicum_server.store.postgres import PostgresStore
 
 from tests.local.test_local_commands import USAGE, run
@@ -22,7 +21,7 @@ async def settings(database_url, tmp_path) -> dict[str, str]:
         await artifacts.put(CONTENT)
         await transaction.artifacts.add("projects/default", DIGEST, len(CONTENT))
     await store.close()
-    with psycopg.connect(libpq_url(database_url)) as connection:
+    with psycopg.connect(database_url) as connection:
         connection.execute("UPDATE artifacts SET used_time = now() - interval '2 days'")
     return {"MODICUM_DATABASE_URL": database_url, "MODICUM_ARTIFACTS_URL": str(tmp_path / "artifacts")}
 

@@ -8,18 +8,18 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from modicum_server.errors import DependencyUnavailable
-from modicum_server.postgres.connections import sqlalchemy_url
-from modicum_server.store.migrate import _engine, migrate, migrations_folder, upgrade
+from modicum_server.postgres.connections import open_blocking_engine
+from modicum_server.store.migrate import migrate, migrations_folder, upgrade
 from modicum_server.store.schema import REVISIONS, SchemaState, schema_of
 from modicum_server.store.tables import metadata
 from psycopg import sql
-from sqlalchemy import create_engine, inspect, text
+from sqlalchemy import inspect, text
 
 from tests.lock_waits import until_one_waits
 
 
 def test_the_migrated_schema_equals_the_declared_tables(database_url):
-    engine = create_engine(sqlalchemy_url(database_url))
+    engine = open_blocking_engine(database_url)
 
     with engine.connect() as connection:
         difference = compare_metadata(MigrationContext.configure(connection), metadata)
@@ -31,7 +31,7 @@ def test_the_migrated_schema_equals_the_declared_tables(database_url):
 
 
 def schema_state(database_url: str) -> SchemaState:
-    engine = create_engine(sqlalchemy_url(database_url))
+    engine = open_blocking_engine(database_url)
     with engine.connect() as connection:
         state = schema_of(connection)
     engine.dispose()
@@ -47,7 +47,7 @@ def test_migrating_an_empty_database_makes_the_default_project_and_is_then_curre
     after = schema_state(empty_database_url)
     assert (before.present, before.current) == ("", False)
     assert after.current
-    engine = create_engine(sqlalchemy_url(empty_database_url))
+    engine = open_blocking_engine(empty_database_url)
     with engine.connect() as connection:
         assert connection.scalars(text("SELECT name FROM projects")).all() == ["projects/default"]
         assert connection.scalar(text("SELECT count(*) FROM procrastinate.procrastinate_jobs")) == 0
@@ -60,7 +60,7 @@ async def test_a_migration_that_waited_for_a_worker_which_waited_for_it_is_tried
         connection.execute(
             sql.SQL("ALTER DATABASE {} SET deadlock_timeout = '3s'").format(sql.Identifier(connection.info.dbname))
         )
-    with _engine(empty_database_url).begin() as connection:
+    with open_blocking_engine(empty_database_url).begin() as connection:
         upgrade(connection, "0027")
 
     async with await psycopg.AsyncConnection.connect(empty_database_url) as worker:
@@ -97,7 +97,7 @@ def test_an_unreachable_database_is_reported_as_an_unavailable_dependency():
 
 def _declared_details(database_url):
     """Create the declared tables in another schema and compare what `compare_metadata` does not."""
-    engine = create_engine(sqlalchemy_url(database_url))
+    engine = open_blocking_engine(database_url)
     with engine.connect() as connection:
         connection.execute(text("CREATE SCHEMA declared"))
         connection.execute(text("SET search_path TO declared"))

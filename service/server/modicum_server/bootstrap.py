@@ -87,10 +87,10 @@ async def refuse_mixed_stores(store: Store, artifacts: ArtifactStore, settings: 
 
 
 def _place_of(settings: Settings) -> "Place":
-    from modicum_server.postgres.connections import shown_url  # noqa: PLC0415 - as for the store
+    from modicum_server.postgres.addresses import shown_address  # noqa: PLC0415 - as for the store
     from modicum_server.usecases.store_identity import Place  # noqa: PLC0415
 
-    return Place(shown_url(settings.database_url.get_secret_value()), settings.artifacts_url)
+    return Place(shown_address(settings.database_url.get_secret_value()), settings.artifacts_url)
 
 
 async def schema_appears(settings: Settings, stop: asyncio.Event) -> bool:

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from modicum_server.command_parts import NOT_COMPLETED, USAGE, Command, Group, end, say, settings_with
 from modicum_server.commands import backup, collect, tokens, trail, verify
-from modicum_server.errors import DependencyUnavailable, ModicumError
+from modicum_server.errors import DependencyUnavailable, InvalidArgument, ModicumError
 from modicum_server.logs import log_as_json, log_for_people
 from modicum_server.processes.file_limits import raise_open_files
 from modicum_server.settings import Settings
@@ -253,10 +253,10 @@ def _wrong_settings(error: ValidationError) -> str:
 
 
 def _database_away(error: DependencyUnavailable) -> str:
-    from modicum_server.postgres.connections import shown_url
+    from modicum_server.postgres.addresses import shown_address
 
     url = settings_with().database_url.get_secret_value()
-    return f"{error}; MODICUM_DATABASE_URL is {shown_url(url)}" if url else str(error)
+    return f"{error}; MODICUM_DATABASE_URL is {shown_address(url)}" if url else str(error)
 
 
 def _in_words(error: OSError) -> str:
@@ -271,6 +271,8 @@ def main() -> None:
         end(USAGE, _wrong_settings(error))
     except DependencyUnavailable as error:
         end(NOT_COMPLETED, _database_away(error))
+    except InvalidArgument as error:
+        end(USAGE, str(error))
     except ModicumError as error:
         end(NOT_COMPLETED, str(error))
     except OSError as error:

@@ -1,4 +1,4 @@
-"""How this process reaches Postgres: addresses, connections and the pool of the store."""
+"""How this process reaches Postgres: connections and the pool of the store."""
 
 import asyncio
 from typing import Any
@@ -6,11 +6,15 @@ from typing import Any
 import psycopg
 from psycopg.abc import RV, PQGen
 from psycopg.rows import TupleRow
-from sqlalchemy import event, make_url
+from sqlalchemy import Engine, NullPool, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from modicum_server.postgres.addresses import libpq_parameters
+
+DIALECT = "postgresql+psycopg://"
+"""SQLAlchemy's name of psycopg. It gets no address, because it reads fewer spellings than libpq does."""
 QUEUE_SCHEMA = "procrastinate"
 """Holds procrastinate's own tables. Its migrations are not ours to declare, and its SQL names no schema."""
 POOL_SIZE = 10
@@ -61,30 +65,22 @@ def bounded_connection(
     return BoundedConnection
 
 
-def sqlalchemy_url(database_url: str) -> str:
-    """Return a `postgresql://` address in SQLAlchemy's form for psycopg 3."""
-    return make_url(database_url).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
-
-
-def libpq_url(database_url: str) -> str:
-    """Return an address in the form of libpq, which psycopg uses."""
-    return make_url(database_url).set(drivername="postgresql").render_as_string(hide_password=False)
-
-
-def shown_url(database_url: str) -> str:
-    """Return an address without its password."""
-    return make_url(database_url).render_as_string(hide_password=True)
+def open_blocking_engine(database_url: str) -> Engine:
+    """Return an engine that blocks, and makes a connection for each use."""
+    parameters = {**libpq_parameters(database_url), "connect_timeout": CONNECT_TIMEOUT_SECONDS}
+    return create_engine(DIALECT, poolclass=NullPool, connect_args=parameters)
 
 
 def open_engine(database_url: str, *, longest_wait_seconds: float = LONGEST_WAIT_SECONDS) -> AsyncEngine:
     """Return an engine. It connects on first use, and checks that a connection is alive before each use."""
     engine = create_async_engine(
-        sqlalchemy_url(database_url),
+        DIALECT,
         pool_size=POOL_SIZE,
         max_overflow=POOL_OVERFLOW,
         pool_timeout=POOL_TIMEOUT_SECONDS,
         pool_pre_ping=True,
         connect_args={
+            **libpq_parameters(database_url),
             "async_creator_fn": bounded_connection(longest_wait_seconds).connect,
             "connect_timeout": CONNECT_TIMEOUT_SECONDS,
             **KEEPALIVE,

@@ -21,7 +21,6 @@ from modicum_server.postgres.connections import (
     LONGEST_WAIT_SECONDS,
     SEARCH_PATH,
     bounded_connection,
-    libpq_url,
 )
 from modicum_server.postgres.wake_jobs import QUEUE, wake_app
 
@@ -60,7 +59,7 @@ class QueueWakeups:
         """Take the address of the database. While this is open, a database that is away is tried again and again."""
         kwargs: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT_SECONDS, **KEEPALIVE}
         self._connector = PsycopgConnector(
-            conninfo=libpq_url(database_url),
+            conninfo=database_url,
             kwargs=kwargs,
             connection_class=bounded_connection(longest_wait_seconds),
             configure=_set_search_path,

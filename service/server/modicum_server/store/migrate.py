@@ -10,10 +10,11 @@ from typing import Final
 import psycopg
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, NullPool, create_engine, make_url, text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError
 
-from modicum_server.postgres.connections import CONNECT_TIMEOUT_SECONDS, sqlalchemy_url
+from modicum_server.postgres.addresses import libpq_parameters
+from modicum_server.postgres.connections import open_blocking_engine
 from modicum_server.store.database_errors import translated
 from modicum_server.store.service_role import grant_rights
 
@@ -39,11 +40,11 @@ def migrate(database_url: str, *, service_url: str = "") -> None:
 
 def _migrate(database_url: str, service_url: str, tries: int) -> None:
     try:
-        with _engine(database_url).begin() as connection:
+        with open_blocking_engine(database_url).begin() as connection:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
             upgrade(connection, "head")
-            role = make_url(service_url).username if service_url else None
-            if role is not None and role != make_url(database_url).username:
+            role = libpq_parameters(service_url).get("user")
+            if role is not None and role != libpq_parameters(database_url).get("user"):
                 grant_rights(connection, role)
     except OperationalError as error:
         if tries == 1 or not isinstance(error.orig, psycopg.errors.DeadlockDetected):
@@ -60,12 +61,6 @@ def migrations_folder() -> Path:
     """Return the folder of the migrations: in the package when it came as a wheel, else in the repository."""
     packaged = Path(str(files("modicum_server"))) / "migrations"
     return packaged if packaged.is_dir() else Path(__file__).resolve().parents[REPOSITORY_DEPTH] / "migrations"
-
-
-def _engine(database_url: str) -> Engine:
-    return create_engine(
-        sqlalchemy_url(database_url), poolclass=NullPool, connect_args={"connect_timeout": CONNECT_TIMEOUT_SECONDS}
-    )
 
 
 def _config(connection: Connection) -> Config:
