@@ -53,6 +53,15 @@ def test_sarif_has_a_result_for_each_rule_that_does_not_pass_at_its_line_of_the_
     assert {name for name, _ in found} <= known
 
 
+def test_a_rule_of_the_preset_is_shown_at_the_line_that_names_the_preset():
+    failed = verdict("error_budget: 0.01\npreset: recommended\n", document(MEASURES, spots=SPOTS)).as_json()
+
+    spot = json.loads(FORMS[".sarif"](failed))["runs"][0]["results"][0]
+
+    assert spot["ruleId"] == "spot"
+    assert spot["locations"][0]["physicalLocation"]["region"]["startLine"] == 3
+
+
 def test_sarif_suppresses_what_is_waived():
     waived = verdict(POLICY, document(MEASURES, spots=(CLEAN[0], CLEAN[1], SPOTS[2]))).as_json()
 

@@ -342,7 +342,7 @@ def test_the_command_writes_checks_and_explains_a_policy_and_never_overwrites_on
 
     assert [one.returncode for one in (written, checked, explanation, again)] == [0, 0, 0, 2]
     assert checked.stdout == "modicum.yaml: valid; 1 rule of level error, 2 of level warn\n"
-    assert "spot (error, line 26)" in explanation.stdout
+    assert "spot (error, preset)" in explanation.stdout
     assert "the file exists; remove it or name another" in again.stderr
 
 

@@ -64,7 +64,7 @@ def attest(
             OUTPUT,
             "--output",
             "FILE",
-            ("Write the signed test result to FILE.sigstore.json, whether it is PASS or not."),
+            "Write the signed verdict, whether it is PASS or not, to this file, such as verdict.sigstore.json.",
         ),
     ],
     summary: Annotated[

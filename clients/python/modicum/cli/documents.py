@@ -24,8 +24,8 @@ Findings = Annotated[
         RESULT,
         "--findings",
         "FILE",
-        "The file of the result's findings, as the server stores it. Needed if RESULT has no `rows`; "
-        "`modicum audits report AUDIT --output FILE.json` writes both in one file.",
+        "The file of the result's findings, as the server stores it. Gives RESULT the `rows` that it lacks, which a "
+        "baseline and another alpha need; `modicum audits report AUDIT --output FILE.json` writes both in one file.",
     ),
 ]
 

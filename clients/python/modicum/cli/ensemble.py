@@ -91,8 +91,8 @@ def check(
             STATISTICS,
             "--accuracy-limit",
             "DIFFERENCE",
-            "MITIGATED only if the ensemble's accuracy is not lower than its members' by more than this: the whole "
-            "interval of the difference must lie above it. -1 to 0. Default: -0.02.",
+            "Lowest difference in accuracy for MITIGATED: the ensemble's, minus the mean of its members. Its whole "
+            "interval must lie above this. -1 to 0. Default: -0.02.",
         ),
     ] = None,
     run: options.RunOptions,

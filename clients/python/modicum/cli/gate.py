@@ -61,7 +61,9 @@ def gate(
     local: options.Local = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Judge a model by a policy: PASS, FAIL or INCONCLUSIVE. Audits it as the policy asks, or reuses an equal audit.
+    """Audit a model as a policy asks, and judge it: PASS, FAIL or INCONCLUSIVE.
+
+    If an audit of the same weights, images and settings is stored, it is judged at once.
 
     How the audit runs (threshold, sample, controls and so on) comes from `audit` in the policy. Only the model and the
     images are given here. The server is the one in MODICUM_ADDRESS. If that is not set, it is the local one, which is

@@ -1,4 +1,4 @@
-"""`modicum policy`: write a policy to begin with, check one, and say in words what it does."""
+"""`modicum policy`: write a starting policy, check one, and say in words what it does."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -36,7 +36,7 @@ def policy_from(path: Path) -> Policy:
 
 @command(app, server=False)
 def init(file: PolicyFile = DEFAULT_FILE) -> None:
-    """Write a policy with comments, to begin with. Refuses, with exit code 2, if the file exists."""
+    """Write a starting policy with comments. Refuses, with exit code 2, if the file exists."""
     text = resources.files("modicum.gate").joinpath("starting_policy.yaml").read_text(encoding="utf-8")
     try:
         with file.open("x", encoding="utf-8") as output:

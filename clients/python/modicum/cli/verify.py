@@ -78,7 +78,8 @@ class ComparedOptions:
             COMPARED,
             "--stored",
             FLAG,
-            "Require that the server still has the judged findings, and that no picture was erased from them since.",
+            "Require that the server still has the judged findings, and that no judged picture was erased after the "
+            "verdict.",
         ),
     ] = False
     model_key: Annotated[

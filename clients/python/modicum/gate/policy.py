@@ -95,7 +95,7 @@ class KnownRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One rule of a policy. `mark` is where it stands; None for a rule of the preset."""
+    """One rule of a policy. `mark` is where it stands, None for a rule of the preset; outputs point to `shown_at`."""
 
     known: KnownRule
     level: Level
@@ -109,6 +109,7 @@ class Rule:
     dataset: str | None = None
     min_assessed: float = 0.9
     mark: Mark | None = None
+    shown_at: Mark | None = None
 
     @property
     def id(self) -> str:

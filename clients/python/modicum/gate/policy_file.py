@@ -269,7 +269,8 @@ def _rules(marked: Marked) -> Iterator[Rule]:
             lists = {key: tuple(value) for key, value in given.items() if isinstance(value, list)}
             mark = marked.mark(("rules", name)) if name in own else None
             if level is not Level.OFF:
-                yield Rule(known=known, level=level, mark=mark, **{**given, **lists})
+                shown_at = mark or marked.mark(("preset",))
+                yield Rule(known=known, level=level, mark=mark, shown_at=shown_at, **{**given, **lists})
 
 
 def _acceptance(marked: Marked, index: int, given: Mapping[str, Any]) -> Acceptance:

@@ -1,4 +1,4 @@
-"""The presets: rules to begin with, and every number in them.
+"""The presets: ready-made rules, and every number in them.
 
 `recommended` fails only on what the trust benchmark shows to separate networks with a planted cue from clean ones.
 Today that is the spot test alone; all else warns. What the presets say of these networks stands in

@@ -241,8 +241,8 @@ def _rule_json(one: RuleVerdict) -> dict[str, Any]:
         "requirement": one.requirement,
         "p": one.p,
         "share": one.share,
-        "line": None if one.rule.mark is None else one.rule.mark.line,
-        "column": None if one.rule.mark is None else one.rule.mark.column,
+        "line": None if one.rule.shown_at is None else one.rule.shown_at.line,
+        "column": None if one.rule.shown_at is None else one.rule.shown_at.column,
         "checks": [_check_json(check) for check in one.checks],
     }
 

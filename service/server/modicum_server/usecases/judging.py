@@ -175,7 +175,7 @@ class Judging:
 
 
 def starting_policy() -> str:
-    """Return the text of a policy to begin with, as `modicum policy init` writes it."""
+    """Return the text of a starting policy, as `modicum policy init` writes it."""
     return resources.files("modicum.gate").joinpath("starting_policy.yaml").read_text(encoding="utf-8")
 
 
