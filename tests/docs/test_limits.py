@@ -10,7 +10,7 @@ from modicum_server.images.objects import MOST_BOXES, MOST_BOXES_BYTES, MOST_MAS
 from modicum_server.logs import NO_MORE_FILES_SECONDS
 from modicum_server.processes.file_limits import MOST_OPEN_FILES
 from modicum_server.settings import Settings
-from modicum_server.transports import token_turns
+from modicum_server.transports import token_lookups
 from modicum_server.transports.call_limits import BOUNDS
 from modicum_server.transports.grpc.server import (
     IDLE_SECONDS,
@@ -70,7 +70,7 @@ def test_the_page_names_every_limit_that_can_be_set_and_its_default(name):
             f"| gRPC calls at once in an API process | `MODICUM_MAX_WATCHERS` + {BOUNDS.spare_calls:,}, probes aside; "
             f"{MOST_WAITING_CALLS:,} more"
         ),
-        f"at each door of an API process | {token_turns.AT_ONCE}; {token_turns.WAITING} more wait for their turn",
+        f"at each door of an API process | {token_lookups.MOST_WAITING} wait.",
         f"of more than {BOUNDS.refused_calls:,} that are refused in one moment",
         f"| open gRPC connections of an API process | `MODICUM_MAX_WATCHERS` + {BOUNDS.spare_connections:,}, at most ",
         (

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from modicum_server.domain.audits import AuditFailure, AuditProgress, AuditState, Shard, Stage
 from modicum_server.errors import DependencyUnavailable, ServerStopping, TooManyWatchers
-from modicum_server.usecases.watching import LOOKS_AT_ONCE, Waiting, Watching, remaining_seconds
+from modicum_server.usecases.watching import LOOKS_AT_ONCE, LOOKS_OF_PROJECT, Waiting, Watching, remaining_seconds
 
 from tests.usecases.usecases_stage import AUDITOR, VIEWER, now
 from tests.waiting import PATIENCE_SECONDS
@@ -189,14 +189,14 @@ async def test_concurrent_watches_do_not_exceed_their_limit(place, audit_draft):
 
 
 async def test_concurrent_looks_of_watches_leave_connections_for_other_calls(place, audit_draft):
-    audit = await place.audit(audit_draft)
+    audits = [await place.audit(audit_draft) for _ in range(2 * LOOKS_OF_PROJECT)]
     store = CountingStore(place.store)
     watching = Watching(store, place.changes, place.settings.model_copy(update={"max_watchers": 100}))
-    watches = [watching.watch(VIEWER, audit.name, 0) for _ in range(100)]
+    watches = [watching.watch(VIEWER, audits[number % len(audits)].name, 0) for number in range(100)]
 
     await asyncio.gather(*(anext(watch) for watch in watches))
 
-    assert store.most == LOOKS_AT_ONCE
+    assert store.most == LOOKS_OF_PROJECT
     for watch in watches:
         await watch.aclose()
 

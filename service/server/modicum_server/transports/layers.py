@@ -39,7 +39,7 @@ from modicum_server.transports.calls import CURRENT, NOBODY, Call, CallerLeft, W
 from modicum_server.transports.errors import status_of_error
 from modicum_server.transports.open_streams import OpenStreams
 from modicum_server.transports.refusals import Refusal, deadline_refusal, refusal_of
-from modicum_server.transports.token_turns import TokenTurns
+from modicum_server.transports.token_lookups import TokenLookups
 from modicum_server.usecases.members import Tokens
 from modicum_server.usecases.refused_attempts import Attempt, RefusedAttempts
 from modicum_server.usecases.shares import CallRates
@@ -68,12 +68,10 @@ def layers_of(
     """Return the layers, from outside in. Without `most_calls`, the transport itself bounds the number of calls."""
     counted = () if most_calls is None else (bounded(most_calls),)
     limit = limited(bounds.longest_call_seconds)
-    turns = TokenTurns()
+    lookups = TokenLookups(lambda authorization: authenticate(store, authorization, bounds.authentication_seconds))
 
     async def by_token(wire: Wire, seconds: float) -> Principal:
-        authorization = wire.header("authorization")
-        async with turns.taken(authorization, seconds):
-            return await authenticate(store, authorization, seconds)
+        return await lookups.principal(wire.header("authorization"), seconds)
 
     known = authenticated(by_token, bounds.authentication_seconds)
     good = OpenStreams(Tokens(store).principals, recheck_seconds=bounds.recheck_seconds).layer

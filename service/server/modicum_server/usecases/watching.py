@@ -5,6 +5,8 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
+from zlib import crc32
 
 from modicum_server.domain.audits import Audit, AuditState
 from modicum_server.domain.projects import Principal, Role
@@ -13,9 +15,11 @@ from modicum_server.ports import Changes, Store, Transaction, Watch
 from modicum_server.settings import Settings
 from modicum_server.usecases.access import authorise
 from modicum_server.usecases.audits import require_audit
+from modicum_server.usecases.joint_lookups import JointLookups
 from modicum_server.usecases.resource_names import project_of
 from modicum_server.usecases.rules import check
 from modicum_server.usecases.shares import Share, Shares
+from modicum_server.usecases.turns import Turns
 
 LOOK_ANYWAY_SECONDS = 60.0
 """A change whose notification was lost is seen after this time. When the connection that brings notifications breaks,
@@ -30,7 +34,10 @@ LEAST_SHARE_DONE = 0.03
 """Share of the planned passes before which no time is estimated: until then the start took most of it."""
 
 LOOKS_AT_ONCE = 4
-"""Watches that read at once: a thousand that read together would take every database connection of the process."""
+"""Audits that are read at once for watches: a thousand that were read together would take every database connection of
+the process."""
+LOOKS_OF_PROJECT = 2
+"""As many of them may be audits of one project, so that those of others need not wait behind its thousand."""
 LOOK_SECONDS = 15.0
 """A read that takes longer ends its watch. Otherwise reads that hang would block all other watches."""
 
@@ -87,7 +94,9 @@ class Watching:
             )
         )
         self._stopping = asyncio.Event()
+        self._lookups: JointLookups[Watched | None] = JointLookups()
         self._looks = asyncio.Semaphore(LOOKS_AT_ONCE)
+        self._looks_of_projects = Turns(LOOKS_OF_PROJECT)
         self._count = 0
 
     @property
@@ -133,7 +142,8 @@ class Watching:
                         return
                     queued = audit.state is AuditState.QUEUED
                     seconds = self._look_at_queue_seconds if queued else LOOK_ANYWAY_SECONDS
-                    await self._changed_or_stopped(watch, seconds)
+                    now = asyncio.get_running_loop().time()
+                    await self._changed_or_stopped(watch, until_common_look(name, seconds, now))
         raise ServerStopping(
             f"the server is stopping; connect again and watch after sequence {seen}", sequence=str(seen)
         )
@@ -149,8 +159,11 @@ class Watching:
             self._count -= 1
 
     async def _look(self, name: str) -> Watched | None:
-        """Return the audit as it is now, or None when the server stops."""
-        async with self._looks:
+        """Return the audit as it is now, or None when the server stops. Its watches that look together share a read."""
+        return await self._lookups.find(name, partial(self._read, name))
+
+    async def _read(self, name: str) -> Watched | None:
+        async with self._looks_of_projects.taken(project_of("audit", name)), self._looks:
             if self._stopping.is_set():
                 return None
             try:
@@ -177,6 +190,12 @@ class Watching:
 async def _next_change(watch: Watch, look_anyway_seconds: float) -> None:
     await asyncio.sleep(SHORTEST_INTERVAL_SECONDS)
     await watch.changed(look_anyway_seconds)
+
+
+def until_common_look(name: str, every_seconds: float, now: float) -> float:
+    """Return the time until all watches of an audit look together, more than 0. Each audit has its own moment."""
+    own = crc32(name.encode()) / 2**32 * every_seconds
+    return every_seconds - (now - own) % every_seconds
 
 
 async def _watched(transaction: Transaction, name: str) -> Watched:
