@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from contextlib import suppress
 from dataclasses import replace
 
@@ -13,7 +14,6 @@ from tests.waiting import until
 HEAD_SECONDS = 1.0
 IMPATIENT = Bounds(head_seconds=HEAD_SECONDS, spare_connections=5)
 PATIENCE_SECONDS = 60
-
 
 @pytest.fixture
 def bounds() -> Bounds:
@@ -82,6 +82,16 @@ async def test_a_body_that_drips_after_its_answer_is_ended(served):
     assert status.startswith(b"HTTP/1.1 401 ")
 
     dripping.cancel()
+    writer.close()
+
+
+async def test_the_end_of_a_response_does_not_wait_until_its_beginning_was_acknowledged(served):
+    _, writer = await opened(served)
+    open_ones = served.api._http._server.server_state.connections
+    await until(lambda: open_ones)
+
+    (connection,) = open_ones
+    assert connection.transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
     writer.close()
 
 
