@@ -8,12 +8,16 @@ from dataclasses import replace
 
 import pytest
 from modicum_server.transports.call_limits import Bounds
+from modicum_server.transports.http.connections import OpenConnections
 
 from tests.waiting import until
 
 HEAD_SECONDS = 1.0
 IMPATIENT = Bounds(head_seconds=HEAD_SECONDS, spare_connections=5)
 PATIENCE_SECONDS = 60
+LARGE_BYTES = 4 * 1024**2
+PIECE = bytes(64 * 1024)
+
 
 @pytest.fixture
 def bounds() -> Bounds:
@@ -82,6 +86,41 @@ async def test_a_body_that_drips_after_its_answer_is_ended(served):
     assert status.startswith(b"HTTP/1.1 401 ")
 
     dripping.cancel()
+    writer.close()
+
+
+def refused_request(size: int) -> bytes:
+    return b"POST /v1/projects/default/models HTTP/1.1\r\nhost: a\r\ncontent-length: %d\r\n\r\n" % size
+
+
+@pytest.mark.parametrize("bounds", [Bounds(unwanted_bytes_per_second=1.0)])
+async def test_the_body_of_a_refused_request_is_read_slowly(served):
+    reader, writer = await opened(served, refused_request(LARGE_BYTES))
+    status = await asyncio.wait_for(reader.readline(), PATIENCE_SECONDS)
+    (connection,) = served.api._http._server.server_state.connections
+
+    for _ in range(4):
+        writer.write(PIECE)
+
+    await until(lambda: not connection.transport.is_reading(), "the server to read no more")
+    assert status.startswith(b"HTTP/1.1 401 ")
+    writer.transport.abort()
+
+
+def test_bodies_that_nobody_wants_share_their_bytes_a_second():
+    state = OpenConnections(10, Bounds(unwanted_bytes_per_second=100.0))
+
+    assert [state.unwanted_seconds(50, now) for now in (1.0, 1.0, 1.5, 9.0)] == [0.5, 1.0, 1.0, 0.5]
+
+
+async def test_a_connection_whose_refused_request_had_a_small_body_can_ask_again(served):
+    reader, writer = await opened(served, refused_request(len(PIECE)))
+    assert (await asyncio.wait_for(reader.readline(), PATIENCE_SECONDS)).startswith(b"HTTP/1.1 401 ")
+
+    writer.write(PIECE)
+    writer.write(b"GET /healthz HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
+
+    assert b"HTTP/1.1 200 OK" in await end_of(reader)
     writer.close()
 
 

@@ -54,6 +54,27 @@ async def test_a_connection_that_never_speaks_http2_is_closed(served):
         await asyncio.wait_for(silent.read(), PATIENCE_SECONDS)
 
 
+@pytest.mark.parametrize("bounds", [Bounds(spare_calls_of_connection=4)])
+@pytest.mark.parametrize("settings", [Settings(grpc_port=0, http_port=0, max_watchers_per_principal=1)])
+async def test_of_many_calls_of_one_connection_few_are_open_at_once_and_another_connection_is_served(served):
+    answered = []
+
+    async def watch_health() -> None:
+        watch = health_pb2_grpc.HealthStub(served.channel).Watch(health_pb2.HealthCheckRequest())
+        answered.append(await watch.read())
+        await watch.read()
+
+    crowd = [asyncio.create_task(watch_health()) for _ in range(40)]
+    await until(lambda: len(answered) >= 5, "those that are open")
+
+    assert await is_healthy(served.grpc_port)
+    assert len(answered) == 5
+
+    for task in crowd:
+        task.cancel()
+    await asyncio.gather(*crowd, return_exceptions=True)
+
+
 def test_connections_take_a_quarter_of_the_open_files_at_most(monkeypatch):
     monkeypatch.setattr(server, "most_open_files", lambda: 400)
 

@@ -21,6 +21,8 @@ class Bounds:
     """Most gRPC calls at once besides watches. More are refused (TOO_MANY_CALLS)."""
     refused_calls: int = 6_000
     """Most gRPC calls at once that are refused with that reason. gRPC itself refuses more, without a reason."""
+    spare_calls_of_connection: int = 100
+    """Most calls at once of a gRPC connection besides the watches of a principal. The client lets more wait."""
     spare_connections: int = 1_000
     """Most connections of gRPC, and of HTTP, besides those of watches. More are closed."""
     handshakes: int = 200
@@ -29,6 +31,8 @@ class Bounds:
     """Longest time until a gRPC connection speaks HTTP/2 (and TLS, where it is configured)."""
     head_seconds: float = 20.0
     """Longest time that an HTTP connection may take to send the head of a request."""
+    unwanted_bytes_per_second: float = 8 * 1024 * 1024
+    """Bytes of bodies that come after the response, of all HTTP connections together."""
     stuck_seconds: float = 60.0
     """Longest time in which the other side of an HTTP connection reads nothing of what waits to be sent."""
 

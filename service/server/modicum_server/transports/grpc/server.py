@@ -74,6 +74,7 @@ class GrpcServer:
                 *OPTIONS,
                 ("grpc.server_handshake_timeout_ms", round(bounds.handshake_seconds * 1000)),
                 ("grpc.max_allowed_incoming_connections", most_connections(settings, bounds)),
+                ("grpc.max_concurrent_streams", settings.max_watchers_per_principal + bounds.spare_calls_of_connection),
             ),
             maximum_concurrent_rpcs=most_calls + bounds.refused_calls,
         )

@@ -4,6 +4,9 @@ The time starts with the connection, or with the end of its last response, and e
 complete. Single bytes in between do not extend it. When there are too many connections, the one that has taken longest
 is closed. A connection that does not read its response is closed too.
 
+A caller who has not ended the body of a request that was answered goes on sending it, and to decrypt that costs more
+than most requests. So it is read slowly: all such bodies together get so many bytes a second.
+
 A TLS connection is counted from its first moment on, and its handshake takes part of that time. A handshake costs
 memory and time, so only so many may be open at once; the oldest is closed for a new one.
 """
@@ -34,6 +37,8 @@ BACKLOG = 1024
 #: What TLS reads of a connection in one piece: two of its largest records. Every connection holds as much memory.
 TLS_READ_BYTES = 32 * 1024
 LOG_SECONDS = 5.0
+#: Of a body that comes after the response, as much is read at once.
+UNWANTED_BYTES = 64 * 1024
 
 log = structlog.get_logger(__name__)
 
@@ -80,6 +85,12 @@ class OpenConnections(ServerState):
         self._asking: dict[Connection, asyncio.TimerHandle] = {}
         self._handshakes: dict[Connection, asyncio.Task[None]] = {}
         self._told = float("-inf")
+        self._unwanted_until = float("-inf")
+
+    def unwanted_seconds(self, size: int, now: float) -> float:
+        """Take bytes that nobody wants any more. Return after which time their sender may send more."""
+        self._unwanted_until = max(now, self._unwanted_until) + size / self.bounds.unwanted_bytes_per_second
+        return self._unwanted_until - now
 
     def asks(self, connection: "Connection") -> None:
         """Start a connection's time, unless it is running."""
@@ -129,6 +140,8 @@ class Connection(H11Protocol):
         self._open = cast("OpenConnections", server_state)
         self._stuck: asyncio.TimerHandle | None = None
         self._shakes_hands = False
+        self._unwanted_bytes = 0
+        self._reading_again: asyncio.TimerHandle | None = None
         self._early = b""  # a request that comes with the last bytes of the handshake
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -165,6 +178,7 @@ class Connection(H11Protocol):
         if self._shakes_hands:
             self._early += data
             return
+        self._slow_down(len(data))
         super().data_received(data)
         self._see_whether_it_asks()
 
@@ -177,6 +191,8 @@ class Connection(H11Protocol):
         """Forget the connection."""
         self._open.asks_no_more(self)
         self.resume_writing()
+        if self._reading_again is not None:
+            self._reading_again.cancel()
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
@@ -220,6 +236,22 @@ class Connection(H11Protocol):
             self.transport.abort()  # TLS would wait for the other side to close
         else:
             self.transport.close()
+
+    def _slow_down(self, size: int) -> None:
+        """Read no more for a while, if bytes belong to the body of a request that was answered."""
+        answered = self.cycle is not None and self.cycle.response_complete
+        if not answered or self.conn.their_state is not h11.SEND_BODY:
+            self._unwanted_bytes = 0
+            return
+        self._unwanted_bytes += size
+        if self._unwanted_bytes > UNWANTED_BYTES:
+            self.transport.pause_reading()
+            seconds = self._open.unwanted_seconds(size, self.loop.time())
+            self._reading_again = self.loop.call_later(seconds, self._read_again)
+
+    def _read_again(self) -> None:
+        if not self.transport.is_closing():
+            self.transport.resume_reading()
 
     def _see_whether_it_asks(self) -> None:
         if self.cycle is not None and not self.cycle.response_complete:
