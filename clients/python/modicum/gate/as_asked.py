@@ -93,8 +93,8 @@ def _device(document: Document) -> str:
 def _searched_otherwise(search: Document, policy: Policy, number: int | None) -> str:
     """Return in what a search differs from what the policy asks; empty if in nothing.
 
-    It may differ where a rule names it by its number. A method without a budget finds subsets of other sizes than one
-    with the budget that the policy asks for.
+    A search that a rule names by its number is compared with the one of that number, if the policy asks for several. A
+    method without a budget finds subsets of other sizes than one with the budget that the policy asks for.
     """
     listed = searches_of(policy.audit)
     candidates = [listed[number]] if number is not None and len(listed) > 1 else listed

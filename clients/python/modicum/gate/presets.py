@@ -18,7 +18,7 @@ STRICT_ACCURACY_EXCESS = 0.02
 MOST_COUNTERFACTUAL_LOSS = 0.05
 """Accuracy that may be lost when pictures are replaced by their counterfactuals."""
 MIN_ASSESSED = 0.9
-"""Share of the images that rows of the spot test without a spot must hold."""
+"""Share of the images of the spot test that its rows of classes must hold together."""
 STRICT_ASSESSED = 0.95
 
 DEMANDING = frozenset({"strict"})
