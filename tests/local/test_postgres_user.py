@@ -3,8 +3,6 @@
 import os
 import pwd
 import stat
-import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
@@ -13,6 +11,7 @@ from modicum_server.local import postgres_user
 from modicum_server.local.postgres import SOCKET_NOTE, EmbeddedPostgres
 from modicum_server.local.postgres_binaries import LocalPostgresError
 from modicum_server.local.postgres_user import OWN_USER, SHARED_USER, hand_over
+from modicum_server.processes import system_users
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another user")
 
@@ -24,8 +23,8 @@ def owners(folder: Path) -> set[str]:
 @pytest.fixture
 def none_can_be_made(monkeypatch):
     monkeypatch.setattr(postgres_user, "OWN_USER", "modicum-nobody-made")
-    monkeypatch.setattr(postgres_user, "MAKERS", ())
-    monkeypatch.setattr(postgres_user, "LOCKED_SECONDS", 0.0)
+    monkeypatch.setattr(system_users, "MAKERS", ())
+    monkeypatch.setattr(system_users, "LOCKED_SECONDS", 0.0)
 
 
 async def test_it_runs_as_a_user_of_its_own_who_owns_its_files(short_folder):
@@ -130,23 +129,3 @@ async def test_a_note_that_root_did_not_write_deletes_nothing(old, short_folder)
     await postgres.stop()
 
     assert precious.exists()
-
-
-def test_two_servers_that_start_first_at_once_make_one_user(monkeypatch, tmp_path):
-    """useradd lets two make one name, and the second gives it another id."""
-    made: list[pwd.struct_passwd] = []
-
-    def make(name: str) -> pwd.struct_passwd:
-        time.sleep(0.1)  # the other one comes meanwhile
-        made.append(pwd.getpwnam(SHARED_USER))
-        return made[-1]
-
-    monkeypatch.setattr(postgres_user, "TURN", tmp_path / "turn")
-    monkeypatch.setattr(postgres_user, "known_user", lambda name: made[-1] if made else None)
-    monkeypatch.setattr(postgres_user, "_made_in_turn", make)
-
-    with ThreadPoolExecutor(2) as servers:
-        users = list(servers.map(lambda _: postgres_user.postgres_user(), range(2)))
-
-    assert len(made) == 1
-    assert users[0] == users[1]
