@@ -5,6 +5,9 @@ The table of docs/explanation/isolation.md is what these tests see.
 
 import asyncio
 import itertools
+import os
+import shutil
+import tempfile
 import time
 from functools import partial
 from pathlib import Path
@@ -44,8 +47,9 @@ async def stage(request, tmp_path_factory):
     require(level)
     folder = tmp_path_factory.mktemp(level)
     programs = Programs(tmp_path_factory.mktemp("artifacts"))
+    run_folder = Path(tempfile.mkdtemp(prefix="mt-"))  # every user can be let in, unlike below pytest's folders
     settings = Settings(
-        run_folder=tmp_path_factory.mktemp("run"),
+        run_folder=run_folder,
         slots=2,
         threads=1,
         hang_seconds=PATIENCE_SECONDS,
@@ -63,11 +67,14 @@ async def stage(request, tmp_path_factory):
         place.token.chmod(0o600)
         yield place
         await server.stop()
+    shutil.rmtree(run_folder)
 
 
 async def test_the_level_is_the_one_that_is_asked_for(stage, request):
     assert stage.server.isolation.level == request.node.callspec.params["stage"]
     assert stage.server.isolation.encloses_code
+    if os.geteuid() == 0 and stage.server.isolation.level is Level.BUBBLEWRAP:  # shows Python wherever it lies
+        assert stage.server.isolation.own_users
 
 
 @pytest.mark.long

@@ -24,6 +24,7 @@ from modicum_server.torchserve.health import examine
 from modicum_server.torchserve.isolation import Isolation, choose_isolation, find_bubblewrap
 from modicum_server.torchserve.java import find_java
 from modicum_server.torchserve.memory import memory_of_a_model
+from modicum_server.torchserve.model_users import ModelUsers, claim_users, warn
 from modicum_server.torchserve.process_renewal import Renewal
 from modicum_server.torchserve.progress import hang_seconds
 from modicum_server.torchserve.server import Recipe, RunningServer, start_server
@@ -36,6 +37,11 @@ COMEBACK_SECONDS = 120.0
 #: TorchServe kills a silent process after this many times our own limit, so that our limit comes first.
 SILENCE_FACTOR = 2
 LEAST_SILENCE_SECONDS = 60
+#: Where processes of a slot's user do not start.
+LET_THEM_IN = (
+    "let every user enter the folders above Python, MODICUM_RUN_FOLDER and the temporary folder (chmod o+x), "
+    "or install bubblewrap"
+)
 
 log = structlog.get_logger(__name__)
 
@@ -52,6 +58,7 @@ class TorchServe:
         self._thorough = False
         self._temporary: LockedFolder | None = None
         self._slots: tuple[Slot, ...] = ()
+        self._users: ModelUsers | None = None
         self._locks = tuple(asyncio.Lock() for _ in range(settings.slots))
         self._supervisor = Supervisor(self._start_one)
         self._renewal = Renewal()
@@ -105,6 +112,7 @@ class TorchServe:
             await self._start_supervisor()
         except BaseException:
             self._slots = ()
+            self._release_users()
             self._delete_temporary()
             raise
 
@@ -117,7 +125,8 @@ class TorchServe:
         await self._supervisor.stop()
         slots, self._slots = self._slots, ()  # a second stop must not create their folders again
         for slot in slots:
-            await asyncio.to_thread(slot.make)
+            await asyncio.to_thread(replace(slot, owner=None).make)
+        self._release_users()
         self._delete_temporary()
 
     async def buildable(self) -> Families | None:
@@ -204,9 +213,43 @@ class TorchServe:
             threads=self._slots[0].threads,
             memory_bytes=self._memory_bytes,
         )
-        if self._isolation is None:
-            self._isolation = await choose_isolation(folder, plan, thorough=self._thorough)
-        return replace(plan, level=self._isolation.level)
+        if self._isolation is None or self._users is None:
+            self._isolation = await self._choose(folder, plan)
+        users = self._users.by_slot if self._users is not None else {}
+        return replace(plan, level=self._isolation.level, users=users)
+
+    async def _choose(self, folder: ServerFolder, plan: Plan) -> Isolation:
+        """Choose the isolation. Where processes of users of their own do not start, there are none from now on."""
+        if self._users is None:
+            self._users = await asyncio.to_thread(claim_users, tuple(plan.slots))
+        users = self._users
+        try:
+            self._open_slots(users)
+        except OSError as error:  # as on a file system where root may not change owners
+            users = self._do_without_users(f"the folder of a slot cannot be given to its user: {error}")
+        isolation = await choose_isolation(folder, replace(plan, users=users.by_slot), thorough=self._thorough)
+        if users.by_slot and not isolation.own_users:
+            self._do_without_users("a process of a slot's user cannot start here, or cannot enter the slot's folder")
+        return isolation
+
+    def _open_slots(self, users: ModelUsers) -> None:
+        """Let the user of each slot, if it has one, read the slot's folder."""
+        owners = {name: user.uid for name, user in users.by_slot.items()}
+        self._slots = tuple(replace(slot, owner=owners.get(slot.name)) for slot in self._slots)
+        for slot in self._slots:
+            slot.make()
+
+    def _do_without_users(self, why: str) -> ModelUsers:
+        warn(why, LET_THEM_IN)
+        self._release_users()
+        self._users = ModelUsers({})
+        self._open_slots(self._users)
+        return self._users
+
+    def _release_users(self) -> None:
+        users, self._users = self._users, None
+        if users is not None:
+            users.release()
 
     def _delete_temporary(self) -> None:
         if self._temporary is not None:

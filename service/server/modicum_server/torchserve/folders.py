@@ -1,6 +1,7 @@
 """The private folder of one TorchServe: paths short enough for Unix sockets, mode 0700, deleted when it ends.
 
-When its owner was killed, the next start finds that its lock is free and deletes it.
+When its owner was killed, the next start finds that its lock is free and deletes it. Where model processes have users
+of their own, every user may enter the folder, but list nothing in it, and enter only the parts for models.
 """
 
 import os
@@ -24,13 +25,13 @@ class ServerFolder:
 
     @property
     def path(self) -> Path:
-        """The folder."""
-        return self.held.path
+        """What is the Java process's and the worker's alone."""
+        return self.held.path / "server"
 
     @property
     def tmp(self) -> Path:
         """The temporary folder of the Java process: unpacked archives, links to sockets."""
-        return self.path / "tmp"
+        return self.held.path / "tmp"
 
     @property
     def store(self) -> Path:
@@ -40,7 +41,7 @@ class ServerFolder:
     @property
     def workers(self) -> Path:
         """For each slot: a private temporary folder, a socket folder and the process id."""
-        return self.path / "w"
+        return self.held.path / "w"
 
     @property
     def wrapper(self) -> Path:
@@ -70,7 +71,7 @@ class ServerFolder:
 def create_server_folder(root: Path | None = None) -> ServerFolder:
     """Create one below `root` (by default a short path), after deleting those whose owners are gone."""
     folder = ServerFolder(create_locked_folder(PREFIX, root or short_root()))
-    for part in (folder.tmp, folder.store, folder.workers):
+    for part in (folder.path, folder.tmp, folder.store, folder.workers):
         part.mkdir(mode=0o700)
     return folder
 

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from modicum_server.processes.folder_deletion import delete_tree
 from modicum_server.torchserve.confinement import landlock, seccomp
 from modicum_server.torchserve.confinement.plan import Level, Plan
 from modicum_server.torchserve.folders import ServerFolder
@@ -33,11 +34,15 @@ exec {python} -I -m modicum_server.torchserve.confinement.outside {plan} "$@"
 
 @dataclass(frozen=True, slots=True)
 class Isolation:
-    """How model processes are confined here, and what a probing process could and could not reach."""
+    """How model processes are confined here, and what a probing process could and could not reach.
+
+    `own_users` says whether each slot's process has a user of its own.
+    """
 
     level: Level
     closed: frozenset[str]
     open: frozenset[str]
+    own_users: bool = False
 
     @property
     def encloses_code(self) -> bool:
@@ -47,7 +52,8 @@ class Isolation:
     def __str__(self) -> str:
         """Describe it for the log."""
         still = f"; still open: {', '.join(sorted(self.open))}" if self.open else ""
-        return f"{self.level} (closed: {', '.join(sorted(self.closed)) or 'nothing'}{still})"
+        users = ", a user for each slot" if self.own_users else ""
+        return f"{self.level}{users} (closed: {', '.join(sorted(self.closed)) or 'nothing'}{still})"
 
 
 def write_wrapper(folder: ServerFolder, plan: Plan) -> Path:
@@ -62,19 +68,26 @@ def write_wrapper(folder: ServerFolder, plan: Plan) -> Path:
 async def choose_isolation(folder: ServerFolder, plan: Plan, *, thorough: bool = False) -> Isolation:
     """Return the strongest isolation in which a process starts, and sees the accelerator if there is one.
 
-    A thorough probe also imports torch, which takes seconds. With an accelerator every probe is thorough.
+    A thorough probe also imports torch, which takes seconds. With an accelerator every probe is thorough. Each level is
+    tried with the plan's users first, then without.
     """
     accelerator = any(Path("/dev").glob("nvidia[0-9]*"))
     usable: Isolation | None = None
-    for level in candidates():
-        probed = await _probe(folder, replace(plan, level=level), thorough=thorough or accelerator)
+    for tried in _tries(plan):
+        probed = await _probe(folder, tried, thorough=thorough or accelerator)
         if probed is None:
             continue
-        isolation = _isolation(level, probed)
+        isolation = _isolation(tried, probed)
         if probed["accelerator"] or not accelerator:
             return isolation
         usable = usable or isolation
     return usable or Isolation(Level.NONE, frozenset(), frozenset())
+
+
+def _tries(plan: Plan) -> Iterator[Plan]:
+    for level in candidates():
+        for users in (plan.users, {}) if plan.users else ({},):
+            yield replace(plan, level=level, users=users)
 
 
 def candidates() -> Iterator[Level]:
@@ -93,26 +106,29 @@ def find_bubblewrap() -> str:
     return shutil.which("bwrap") or ""
 
 
-def _isolation(level: Level, probed: Mapping[str, bool]) -> Isolation:
+def _isolation(plan: Plan, probed: Mapping[str, bool]) -> Isolation:
     names = CODE_MUST_NOT & probed.keys()
     closed = frozenset(name for name in names if not probed[name])
-    return Isolation(level, closed, frozenset(names - closed))
+    return Isolation(plan.level, closed, frozenset(names - closed), own_users=bool(plan.users))
 
 
 async def _probe(folder: ServerFolder, plan: Plan, *, thorough: bool = False) -> Mapping[str, bool] | None:
-    """Run the probing process at this level; None when it failed."""
-    place = folder.path / PROBE_SLOT
+    """Run the probing process at this level; None when it failed, or cannot reach a slot."""
+    place = folder.tmp / PROBE_SLOT
+    delete_tree(place)  # what an earlier probe left
     (place / "MAR-INF").mkdir(parents=True, exist_ok=True)
     (place / "MAR-INF" / "MANIFEST.json").write_text(json.dumps({"model": {"modelName": PROBE_SLOT}}))
-    secret = folder.path / "probe.secret"
+    secret = folder.tmp / "probe.secret"  # a level without rules for files leaves it open to every user
     secret.write_text("not for a model")
-    wrapper = write_wrapper(folder, replace(plan, slots={**plan.slots, PROBE_SLOT: str(place)}))
+    secret.chmod(0o644)
+    wrapper = write_wrapper(folder, _with_probe(plan, place))
     # It writes to files: the end of a pipe would come only when whatever the process started has ended too.
     output = place / "output"
     with output.open("wb") as written:
         process = await asyncio.create_subprocess_exec(
             str(wrapper),
             *("-m", "modicum_server.torchserve.confinement.probing", str(secret), str(os.getpid())),
+            _folder_to_list(plan, place),
             *(["thorough"] if thorough else []),
             cwd=place,
             env={**os.environ, PROBE_SECRET: "not for a model"},
@@ -134,3 +150,15 @@ async def _probe(folder: ServerFolder, plan: Plan, *, thorough: bool = False) ->
     except ValueError:
         return None
     return probed if process.returncode == 0 else None
+
+
+def _with_probe(plan: Plan, place: Path) -> Plan:
+    """Return the plan with the probe in place of the first slot: it has that slot's folder and user."""
+    first = next(iter(plan.slots), "")
+    users = {PROBE_SLOT: plan.users[first]} if first in plan.users else {}
+    return replace(plan, slots={PROBE_SLOT: plan.slots.get(first, str(place))}, users=users)
+
+
+def _folder_to_list(plan: Plan, place: Path) -> str:
+    """Return the first slot's folder, if its user must reach it. Until the choice is made, it is closed to others."""
+    return next(iter(plan.slots.values())) if plan.users else str(place)

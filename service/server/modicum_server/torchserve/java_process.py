@@ -12,6 +12,8 @@ from modicum_server.torchserve.confinement.environment import server_environment
 
 PARENT_DEATH = "modicum_server.torchserve.confinement.parent_death"
 """Runs a program that is killed when the process that started it ends."""
+OWNER_ONLY_UMASK = 0o077
+"""What it writes is ours alone. The wrapper opens to a model's user what that needs."""
 TERMINATION_SECONDS = 5.0
 TAIL_BYTES = 4096
 
@@ -37,6 +39,7 @@ class JavaProcess:
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
+                umask=OWNER_ONLY_UMASK,
             )
         return cls(process)
 

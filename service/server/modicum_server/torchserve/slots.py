@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import shutil
+import stat
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -20,16 +21,37 @@ FETCHES_AT_ONCE = 8
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One slot. Its folder is never replaced, because the confinement refers to it by its inode."""
+    """One slot. Its folder is never replaced, because the confinement refers to it by its inode.
+
+    `owner` is the user of the model process, where that has one of its own. It may read the folder, and nobody else.
+    """
 
     name: str
     folder: Path
     threads: int
+    owner: int | None = None
 
     def make(self) -> None:
-        """Create the folder, or empty it."""
+        """Create the folder, or empty it. Every user may enter the folder above it if the slot has an owner.
+
+        Raises:
+            OSError: we may not give it to the owner.
+        """
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.clear()
+        if self.owner is None:
+            self._take_back()
+            return
+        os.chown(self.folder, self.owner, -1)
+        self.folder.chmod(0o500)
+        above = self.folder.parent
+        above.chmod(stat.S_IMODE(above.stat().st_mode) | 0o011)
+
+    def _take_back(self) -> None:
+        """Make the folder ours again, which may be of an earlier worker with another user."""
+        if self.folder.stat().st_uid != os.geteuid():
+            os.chown(self.folder, os.geteuid(), -1)
+            self.folder.chmod(0o700)
 
     def clear(self) -> None:
         """Delete what the last task left."""
@@ -52,14 +74,23 @@ class Slot:
         beating = asyncio.create_task(_touch(lease), name=f"lease-{self.name}")
         try:
             await self._fetch(task, artifacts)
-            message = task_message(task, self.threads).SerializeToString()
-            await asyncio.to_thread((self.folder / "task.binpb").write_bytes, message)
+            await asyncio.to_thread(self._write, task_message(task, self.threads).SerializeToString())
             yield
         finally:
             beating.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await beating
             await asyncio.to_thread(self.clear)
+
+    def _write(self, message: bytes) -> None:
+        place = self.folder / "task.binpb"
+        place.write_bytes(message)
+        self._let_read(place)
+
+    def _let_read(self, path: Path) -> None:
+        """Let every user read what is in the folder, which only its owner can enter."""
+        if self.owner is not None and not path.stat().st_mode & 0o004:
+            path.chmod(0o755 if path.is_dir() else 0o444)
 
     async def _fetch(self, task: Task, artifacts: ArtifactSource) -> None:
         place = self.folder / "artifacts"
@@ -69,6 +100,7 @@ class Slot:
         async def fetch(digest: str) -> None:
             async with room:
                 await artifacts.fetch(digest, place / digest)
+                await asyncio.to_thread(self._let_read, place / digest)
 
         try:
             async with asyncio.TaskGroup() as group:
@@ -76,6 +108,7 @@ class Slot:
                     group.create_task(fetch(digest))
         except BaseExceptionGroup as errors:
             raise errors.exceptions[0] from errors
+        self._let_read(place)
 
 
 def weights_of(task: Task) -> frozenset[str]:

@@ -17,6 +17,7 @@ import structlog
 
 from modicum_server.domain.tasks import Task, TaskEvent, TaskFinished
 from modicum_server.errors import ModelServerError
+from modicum_server.generated.worker_pb2 import Chunk
 from modicum_server.model_server import (
     Cancellation,
     ModelDied,
@@ -125,9 +126,18 @@ class Run:
         while (data := await self._next()) is not None:
             chunk = chunk_of(data) if data else None  # the handler's last message may be empty
             if chunk is not None and sequence.admits(chunk):
-                event = event_of(chunk, self._task)
+                event = await self._event_of(chunk)
                 self._progress.note(event)
                 yield event
+
+    async def _event_of(self, chunk: Chunk) -> TaskEvent:
+        """Return the chunk's event. What fails beyond a limit fails by the limit, whatever it says."""
+        try:
+            return event_of(chunk, self._task)
+        except TaskFailed:
+            self._usage_due = 0.0
+            await self._look_at_usage()
+            raise
 
     async def _next(self) -> bytes | None:
         looked = time.monotonic()

@@ -1,7 +1,7 @@
 """What a model's process uses of the machine beyond what the kernel limits, seen from outside.
 
-The kernel limits the size of each file and the memory that the process writes to. It limits neither the number of files
-nor (for root) of threads, nor memory next to an accelerator.
+The kernel limits the size of each file and the memory that the process writes to. It does not limit the number of
+files, memory next to an accelerator, or the threads of a process that it does not count alone.
 See docs/explanation/isolation.md, "Limits of a model's process".
 """
 

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from modicum_server.torchserve.confinement.plan import Level, Rules
+from modicum_server.torchserve.confinement.plan import Level, Rules, User
 
 SYSTEM = (
     *("/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin", "/nix/store", "/proc", "/sys"),
@@ -17,10 +17,18 @@ DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 ACCELERATORS = ("nvidia*", "nvidia-caps/*", "kfd", "dri")
 
 
-def rules(level: Level, *, readable: Iterable[str], writable: Iterable[str], memory_bytes: int = 0) -> Rules:
+def rules(
+    level: Level,
+    *,
+    readable: Iterable[str],
+    writable: Iterable[str],
+    memory_bytes: int = 0,
+    user: User | None = None,
+) -> Rules:
     """Return the rules of a process that may also read and write these paths. Missing paths are left out.
 
     With an accelerator the kernel does not limit memory, because drivers map more than they use: the worker watches it.
+    A user of its own has the groups of the accelerator's files, but root's.
     """
     environment = (sys.prefix, sys.base_prefix, sys.exec_prefix, *sys.path)
     libraries = os.environ.get("LD_LIBRARY_PATH", "").split(":")
@@ -31,6 +39,8 @@ def rules(level: Level, *, readable: Iterable[str], writable: Iterable[str], mem
         writable=_existing(writable),
         devices=_existing((*DEVICES, *accelerators)),
         memory_bytes=0 if accelerators else memory_bytes,
+        user=user,
+        groups=tuple(sorted({Path(path).stat().st_gid for path in accelerators} - {0})) if user else (),
     )
 
 

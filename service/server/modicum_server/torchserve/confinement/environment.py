@@ -27,7 +27,7 @@ WORKER_ALLOWED = ALLOWED | {"PYTHONPATH"}
 def server_environment(inherited: Mapping[str, str], folder: Path) -> dict[str, str]:
     """Return the environment of the Java process."""
     kept = {name: value for name, value in inherited.items() if name in ALLOWED}
-    return {"LANG": "C.UTF-8", "PATH": "/usr/bin:/bin", **kept, "HOME": str(folder), "TMPDIR": str(folder / "tmp")}
+    return {"LANG": "C.UTF-8", "PATH": "/usr/bin:/bin", **kept, "HOME": str(folder), "TMPDIR": str(folder)}
 
 
 def worker_environment(inherited: Mapping[str, str], tmp: Path, threads: int) -> dict[str, str]:

@@ -1,7 +1,8 @@
 """First half of the wrapper: `python -I -m ...outside PLAN ARGUMENTS...`, started by TorchServe in a model's folder.
 
 It still sees the whole machine. It gives the model's process a private temporary folder, a socket folder and a clean
-environment, writes down the process id, and runs `inside`, through bubblewrap where the plan says so.
+environment, writes down the process id, and runs `inside`, through bubblewrap where the plan says so. It is still our
+user; `inside` becomes the slot's, if the plan has one.
 """
 
 import json
@@ -14,7 +15,7 @@ from modicum_server.processes.folder_deletion import delete_tree
 from modicum_server.torchserve.confinement import bubblewrap
 from modicum_server.torchserve.confinement.allowed_paths import rules
 from modicum_server.torchserve.confinement.environment import worker_environment
-from modicum_server.torchserve.confinement.plan import Level, Plan
+from modicum_server.torchserve.confinement.plan import Level, Plan, User
 from modicum_server.torchserve.confinement.process import die_with_parent
 
 MANIFEST = Path("MAR-INF", "MANIFEST.json")
@@ -28,6 +29,9 @@ def main() -> None:
     slot = slot_of(Path.cwd(), plan)
     place = Path(plan.workers) / slot
     tmp, socket_folder = fresh_folder(place / "tmp"), fresh_folder(place / "socket")
+    user = plan.users.get(slot)
+    if user is not None:
+        let_in(user, Path(plan.workers).resolve().parent, place)
     arguments = redirect_socket(sys.argv[2:], socket_folder)
     note_process(place / "process")
     allowed = rules(
@@ -35,6 +39,7 @@ def main() -> None:
         readable=[str(Path.cwd()), plan.slots[slot]],
         writable=[str(tmp), str(socket_folder)],
         memory_bytes=plan.memory_bytes,
+        user=user,
     )
     inner = [plan.python, "-I", "-m", "modicum_server.torchserve.confinement.inside", allowed.dumps()]
     command = [*inner, plan.python, *arguments]
@@ -57,6 +62,21 @@ def fresh_folder(path: Path) -> Path:
     delete_tree(path)
     path.mkdir(mode=0o700)
     return path
+
+
+def let_in(user: User, root: Path, place: Path) -> None:
+    """Give the process's user its own folders, and let every user read the model's folder, in which we are.
+
+    That has a few lines of ours and no bytes of a user. Of the folders above these, up to `root`, every user may enter
+    each and list none.
+    """
+    for folder in (place / "tmp", place / "socket"):
+        os.chown(folder, user.uid, user.gid)
+    model = Path.cwd()
+    for path in (model, *model.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    for folder in (place, place.parent, *(parent for parent in model.parents if parent.is_relative_to(root))):
+        folder.chmod(0o711)
 
 
 def redirect_socket(arguments: Sequence[str], socket_folder: Path) -> list[str]:

@@ -1,7 +1,8 @@
-"""Tries what a hostile model would: `python -m ...probing SECRET_FILE OUTSIDE_PID [thorough]`, run through the wrapper.
+"""Tries what a hostile model would: `python -m ...probing SECRET_FILE OUTSIDE_PID SLOT [thorough]`, run by the wrapper.
 
-Prints one JSON object that says for each attempt whether it succeeded. With `thorough` it also imports torch, because a
-confinement in which torch does not load is useless, and reports whether it sees an accelerator.
+Prints one JSON object that says for each attempt whether it succeeded. It must be able to list the slot's folder. With
+`thorough` it also imports torch, because a confinement in which torch does not load is useless, and reports whether it
+sees an accelerator.
 """
 
 import contextlib
@@ -71,10 +72,11 @@ def succeeded(attempt: Callable[[], None]) -> bool:
 
 def main() -> None:
     """Try everything and print the results."""
-    secret, outside = Path(sys.argv[1]), int(sys.argv[2])
+    secret, outside, slot = Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
+    list(slot.iterdir())
     for name in LIBRARIES:
         importlib.import_module(name)
-    thorough = sys.argv[3:] == ["thorough"]
+    thorough = sys.argv[4:] == ["thorough"]
     results = {
         "network": succeeded(reaches_network),
         "files": succeeded(lambda: reaches_files(secret)),
