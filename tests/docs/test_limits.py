@@ -74,7 +74,8 @@ def test_the_page_names_every_limit_that_can_be_set_and_its_default(name):
         f"with its watches | `MODICUM_MAX_WATCHERS_PER_PRINCIPAL` + {BOUNDS.spare_calls_of_connection} | wait",
         (
             f"that comes after the response, such as a refusal | {connections.UNWANTED_BYTES // KIBIBYTE} KiB, then "
-            f"{BOUNDS.unwanted_bytes_per_second // MEBIBYTE:.0f} MiB a second"
+            f"{BOUNDS.unwanted_bytes_per_second // MEBIBYTE:.0f} MiB a second of all in an API process together "
+            f"| read slowly. The connection is closed after {connections.UNWANTED_SECONDS:.0f} s where"
         ),
         f"of more than {BOUNDS.refused_calls:,} that are refused in one moment",
         f"| open gRPC connections of an API process | `MODICUM_MAX_WATCHERS` + {BOUNDS.spare_connections:,}, at most ",

@@ -107,10 +107,25 @@ async def test_the_body_of_a_refused_request_is_read_slowly(served):
     writer.transport.abort()
 
 
-def test_bodies_that_nobody_wants_share_their_bytes_a_second():
+def test_bodies_that_nobody_wants_share_their_bytes_a_second_and_no_long_queue():
     state = OpenConnections(10, Bounds(unwanted_bytes_per_second=100.0))
 
-    assert [state.unwanted_seconds(50, now) for now in (1.0, 1.0, 1.5, 9.0)] == [0.5, 1.0, 1.0, 0.5]
+    waits = [state.unwanted_seconds(size, now) for size, now in [(50, 1.0), (50, 1.0), (50, 1.5), (500, 9.0), (1, 9.0)]]
+
+    assert waits == [0.5, 1.0, 1.0, 5.0, None]
+
+
+@pytest.mark.parametrize("bounds", [Bounds(unwanted_bytes_per_second=1.0)])
+async def test_where_many_send_what_nobody_wants_a_connection_is_closed_after_its_response(served):
+    served.api._http._server.server_state.unwanted_seconds(LARGE_BYTES, asyncio.get_running_loop().time())
+    reader, writer = await opened(served, refused_request(LARGE_BYTES))
+    status = await asyncio.wait_for(reader.readline(), PATIENCE_SECONDS)
+
+    writer.write(PIECE + PIECE)
+
+    await end_of(reader)
+    assert status.startswith(b"HTTP/1.1 401 ")
+    writer.close()
 
 
 async def test_a_connection_whose_refused_request_had_a_small_body_can_ask_again(served):

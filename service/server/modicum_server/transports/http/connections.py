@@ -5,7 +5,8 @@ complete. Single bytes in between do not extend it. When there are too many conn
 is closed. A connection that does not read its response is closed too.
 
 A caller who has not ended the body of a request that was answered goes on sending it, and to decrypt that costs more
-than most requests. So it is read slowly: all such bodies together get so many bytes a second.
+than most requests. So it is read slowly: all such bodies together get so many bytes a second. Where too many wait for
+that, a connection is closed, once its caller has had time to read the response.
 
 A TLS connection is counted from its first moment on, and its handshake takes part of that time. A handshake costs
 memory and time, so only so many may be open at once; the oldest is closed for a new one.
@@ -39,6 +40,8 @@ TLS_READ_BYTES = 32 * 1024
 LOG_SECONDS = 5.0
 #: Of a body that comes after the response, as much is read at once.
 UNWANTED_BYTES = 64 * 1024
+#: Longest wait until more of it is read, and what its sender has to read the response where others wait for as long.
+UNWANTED_SECONDS = 2.0
 
 log = structlog.get_logger(__name__)
 
@@ -87,9 +90,12 @@ class OpenConnections(ServerState):
         self._told = float("-inf")
         self._unwanted_until = float("-inf")
 
-    def unwanted_seconds(self, size: int, now: float) -> float:
-        """Take bytes that nobody wants any more. Return after which time their sender may send more."""
-        self._unwanted_until = max(now, self._unwanted_until) + size / self.bounds.unwanted_bytes_per_second
+    def unwanted_seconds(self, size: int, now: float) -> float | None:
+        """Take bytes that nobody wants any more. Return when their sender may send more; None if too many wait."""
+        begin = max(now, self._unwanted_until)
+        if begin - now > UNWANTED_SECONDS:
+            return None
+        self._unwanted_until = begin + size / self.bounds.unwanted_bytes_per_second
         return self._unwanted_until - now
 
     def asks(self, connection: "Connection") -> None:
@@ -141,7 +147,7 @@ class Connection(H11Protocol):
         self._stuck: asyncio.TimerHandle | None = None
         self._shakes_hands = False
         self._unwanted_bytes = 0
-        self._reading_again: asyncio.TimerHandle | None = None
+        self._going_on: asyncio.TimerHandle | None = None
         self._early = b""  # a request that comes with the last bytes of the handshake
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -191,8 +197,8 @@ class Connection(H11Protocol):
         """Forget the connection."""
         self._open.asks_no_more(self)
         self.resume_writing()
-        if self._reading_again is not None:
-            self._reading_again.cancel()
+        if self._going_on is not None:
+            self._going_on.cancel()
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
@@ -247,7 +253,8 @@ class Connection(H11Protocol):
         if self._unwanted_bytes > UNWANTED_BYTES:
             self.transport.pause_reading()
             seconds = self._open.unwanted_seconds(size, self.loop.time())
-            self._reading_again = self.loop.call_later(seconds, self._read_again)
+            later = (UNWANTED_SECONDS, self.drop) if seconds is None else (seconds, self._read_again)
+            self._going_on = self.loop.call_later(*later)
 
     def _read_again(self) -> None:
         if not self.transport.is_closing():
