@@ -20,7 +20,7 @@ from modicum_server.transports.grpc.server import (
 )
 from modicum_server.transports.http import connections
 from modicum_server.transports.http.rest import protojson
-from modicum_server.usecases import artifacts, costs, manifests, objects, pages, rules, specifications
+from modicum_server.usecases import artifacts, costs, manifests, objects, pages, rules, shares, specifications
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "limits.md").read_text()
 MEBIBYTE, KIBIBYTE = 1024**2, 1024
@@ -71,6 +71,10 @@ def test_the_page_names_every_limit_that_can_be_set_and_its_default(name):
             f"{MOST_WAITING_CALLS:,} more"
         ),
         f"at each door of an API process | {token_lookups.MOST_WAITING} wait.",
+        (
+            f"worked on at once in an API process | of a principal {shares.CALLS_AT_ONCE}, of all principals of "
+            f"the same projects {shares.CALLS_OF_PROJECTS_AT_ONCE}; {shares.CALLS_WAITING} more of a principal wait"
+        ),
         f"with its watches | `MODICUM_MAX_WATCHERS_PER_PRINCIPAL` + {BOUNDS.spare_calls_of_connection} | wait",
         (
             f"that comes after the response, such as a refusal | {connections.UNWANTED_BYTES // KIBIBYTE} KiB, then "

@@ -1,9 +1,20 @@
 """What one principal and one project may use at once."""
 
+import asyncio
+
 import pytest
 from modicum_server.domain.projects import Principal, Role
 from modicum_server.errors import ShareExceeded, TooManyWatchers
-from modicum_server.usecases.shares import BURST_SECONDS, CallRates, Share, Shares
+from modicum_server.usecases.shares import (
+    BURST_SECONDS,
+    CALLS_AT_ONCE,
+    CALLS_OF_PROJECTS_AT_ONCE,
+    CALLS_WAITING,
+    CallRates,
+    CallTurns,
+    Share,
+    Shares,
+)
 from modicum_server.usecases.watching import Watching
 
 from tests.usecases.usecases_stage import AUDITOR, OTHER_AUDITOR, PROJECT, VIEWER
@@ -108,3 +119,28 @@ async def test_one_viewer_cannot_take_the_watches_of_everybody(place, audit_draf
     for watch in (*watches, other):
         await watch.aclose()
     assert watching.count == 0
+
+
+async def test_calls_of_a_principal_and_of_a_project_take_turns_and_those_of_another_project_go_on():
+    turns, let_go, begun = CallTurns(), asyncio.Event(), []
+
+    async def call(principal: Principal) -> None:
+        async with turns.taken(principal):
+            begun.append(principal.name)
+            await let_go.wait()
+
+    stranger = Principal("saul", {ELSEWHERE: Role.VIEWER})
+    crowd = [asyncio.create_task(call(AUDITOR)) for _ in range(CALLS_AT_ONCE + CALLS_WAITING)]
+    crowd += [asyncio.create_task(call(VIEWER)) for _ in range(CALLS_AT_ONCE)]
+    await asyncio.sleep(0)
+    with pytest.raises(ShareExceeded, match="otto makes more than 508 calls at once"):
+        await call(AUDITOR)
+    single = asyncio.create_task(call(stranger))
+    for _ in range(3):
+        await asyncio.sleep(0)
+
+    of_others = CALLS_OF_PROJECTS_AT_ONCE - CALLS_AT_ONCE
+    assert begun == [AUDITOR.name] * CALLS_AT_ONCE + [VIEWER.name] * of_others + ["saul"]
+    let_go.set()
+    await asyncio.gather(*crowd, single)
+    assert turns._of_principals._turns == turns._of_projects._turns == {}

@@ -4,6 +4,7 @@ Each call is a task of its own, so a context variable holds it. A `Wire` hides w
 """
 
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
@@ -52,8 +53,9 @@ class Call:
     """One call.
 
     `code` says how it ended, and `reason` why it was refused. `resource` is the name in the request, as the caller
-    wrote it, once that was read. `enter` counts the call in a project, and refuses one too many. `failure` is the
-    exception that ended it, if that was a fault of ours.
+    wrote it, once that was read. `enter` counts the call in a project, and refuses one too many. `turn` is a context in
+    which its principal's calls go on, some at a time. `failure` is the exception that ended it, if that was a fault of
+    ours.
     """
 
     method: str
@@ -69,6 +71,7 @@ class Call:
     reason: str = ""
     resource: str = ""
     enter: Callable[[str], None] = lambda _project: None
+    turn: Callable[[], AbstractAsyncContextManager[None]] = nullcontext
     failure: BaseException | None = None
 
     @property
@@ -92,6 +95,15 @@ def note_resource(request: Any) -> None:
     call, fields = CURRENT.get(), request.DESCRIPTOR.fields_by_name
     call.resource = next((getattr(request, field) for field in ("name", "parent") if field in fields), "")
     call.enter("/".join(call.resource.split("/", 2)[:2]))
+
+
+def in_turn() -> AbstractAsyncContextManager[None]:
+    """Return the context in which the current call is worked on, once its request was read: it waits for its turn.
+
+    Raises:
+        ShareExceeded: too many calls of its principal wait.
+    """
+    return CURRENT.get().turn()
 
 
 def current_principal() -> Principal:

@@ -42,7 +42,7 @@ from modicum_server.transports.refusals import Refusal, deadline_refusal, refusa
 from modicum_server.transports.token_lookups import TokenLookups
 from modicum_server.usecases.members import Tokens
 from modicum_server.usecases.refused_attempts import Attempt, RefusedAttempts
-from modicum_server.usecases.shares import CallRates
+from modicum_server.usecases.shares import CallRates, CallTurns
 
 Layer = Callable[[Call], AbstractAsyncContextManager[None]]
 FindPrincipal = Callable[[Wire, float], Awaitable[Principal]]
@@ -60,6 +60,7 @@ def layers_of(
     store: Store,
     metrics: CallMetrics,
     call_rates: CallRates,
+    call_turns: CallTurns,
     refused: RefusedAttempts,
     *,
     bounds: Bounds,
@@ -76,7 +77,7 @@ def layers_of(
     known = authenticated(by_token, bounds.authentication_seconds)
     good = OpenStreams(Tokens(store).principals, recheck_seconds=bounds.recheck_seconds).layer
     seen = (identified, measured(metrics), logged, errors_refused, noted(refused))
-    return (*seen, *counted, limit, known, paced(call_rates), good)
+    return (*seen, *counted, limit, known, paced(call_rates), taking_turns(call_turns), good)
 
 
 async def open_layers(stack: AsyncExitStack, layers: Sequence[Layer], call: Call) -> None:
@@ -244,6 +245,18 @@ def paced(call_rates: CallRates) -> Layer:
         if call.principal is not None:
             call_rates.admit(call.principal)
             call.enter = partial(call_rates.admit_in, call.principal)
+        yield
+
+    return layer
+
+
+def taking_turns(call_turns: CallTurns) -> Layer:
+    """Let calls of a principal wait for each other. Calls without a token have limits of their own."""
+
+    @asynccontextmanager
+    async def layer(call: Call) -> AsyncIterator[None]:
+        if call.principal is not None and not call.open:
+            call.turn = partial(call_turns.taken, call.principal)
         yield
 
     return layer

@@ -1,6 +1,6 @@
 """The use cases of one API process, built once and shared by both transports."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -48,7 +48,7 @@ from modicum_server.usecases.retention import Retentions
 from modicum_server.usecases.reviewing import Reviewing
 from modicum_server.usecases.reviews import Reviews
 from modicum_server.usecases.sessions import Sessions
-from modicum_server.usecases.shares import CallRates
+from modicum_server.usecases.shares import CallRates, CallTurns
 from modicum_server.usecases.side_by_side import Comparing
 from modicum_server.usecases.spot_swaps import SpotSwaps
 from modicum_server.usecases.token_exchange import Exchanged, TokenExchange
@@ -118,6 +118,7 @@ class Services:
     use_cases: UseCases
     call_rates: CallRates
     refused: RefusedAttempts
+    call_turns: CallTurns = field(default_factory=CallTurns)
 
     @property
     def watching(self) -> Watching:

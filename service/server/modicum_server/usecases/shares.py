@@ -1,18 +1,24 @@
 """Fair shares: how much of one API process a principal and a project may use at once, so that others get their part."""
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from time import monotonic
 
 from modicum_server.domain.projects import Principal
 from modicum_server.errors import ResourceExhausted, ShareExceeded
+from modicum_server.usecases.turns import Turns
 
 #: Who was quiet may make this many seconds' worth of calls at once.
 BURST_SECONDS = 5.0
 #: Callers are forgotten, beyond this number, once they have all their calls again.
 MOST_REMEMBERED = 10_000
+#: Calls that are worked on at the same time, of a principal and of all principals of the same projects. Each may hold a
+#: connection to the database, of which a process has twenty.
+CALLS_AT_ONCE, CALLS_OF_PROJECTS_AT_ONCE = 8, 12
+#: Further calls of a principal that wait for their turn. More are refused.
+CALLS_WAITING = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +64,33 @@ class Shares:
             for holder in holders:
                 if not self._held[holder]:
                     del self._held[holder]
+
+
+class CallTurns:
+    """Turns of calls without a stream: some of each principal, and of each group of projects, are worked on at once."""
+
+    def __init__(self) -> None:
+        self._of_principals = Turns(CALLS_AT_ONCE)
+        self._of_projects = Turns(CALLS_OF_PROJECTS_AT_ONCE)
+
+    @asynccontextmanager
+    async def taken(self, principal: Principal) -> AsyncIterator[None]:
+        """Wait for a turn of the principal, and hold it for the length of the context.
+
+        Raises:
+            ShareExceeded: too many of its calls wait.
+        """
+        if self._of_principals.count(principal.share) >= CALLS_AT_ONCE + CALLS_WAITING:
+            raise ShareExceeded(
+                f"{principal.name} makes more than {CALLS_AT_ONCE + CALLS_WAITING} calls at once; wait a moment, and "
+                "make fewer at once",
+                share="calls at once",
+            )
+        async with (
+            self._of_principals.taken(principal.share),
+            self._of_projects.taken(tuple(sorted(principal.roles))),
+        ):
+            yield
 
 
 class CallRates:

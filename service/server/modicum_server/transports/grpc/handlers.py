@@ -8,7 +8,7 @@ from typing import Any
 import grpc
 from google.protobuf.message_factory import GetMessageClass
 
-from modicum_server.transports.calls import current_principal, note_resource
+from modicum_server.transports.calls import current_principal, in_turn, note_resource
 from modicum_server.transports.contract import ServedMethod, served_methods
 from modicum_server.transports.list_limits import refuse_long_lists
 from modicum_server.transports.services import Services
@@ -26,10 +26,12 @@ def _handler(method: ServedMethod) -> "grpc.RpcMethodHandler[Any, Any]":
     serialize = GetMessageClass(method.descriptor.output_type).SerializeToString
 
     async def reply(request: Any, _context: Any) -> Any:
-        if not method.descriptor.client_streaming:
-            note_resource(request)
-            refuse_long_lists(request)
-        return await method.function(current_principal(), request)
+        if method.descriptor.client_streaming:
+            return await method.function(current_principal(), request)
+        note_resource(request)
+        refuse_long_lists(request)
+        async with in_turn():
+            return await method.function(current_principal(), request)
 
     async def stream(request: Any, _context: Any) -> AsyncIterator[Any]:
         note_resource(request)

@@ -66,7 +66,8 @@ class GrpcServer:
         self._settings = settings
         self._health_seconds = bounds.health_seconds
         most_calls = settings.max_watchers + bounds.spare_calls
-        layers = layers_of(store, metrics, services.call_rates, services.refused, bounds=bounds, most_calls=most_calls)
+        shared = services.call_rates, services.call_turns, services.refused
+        layers = layers_of(store, metrics, *shared, bounds=bounds, most_calls=most_calls)
         self._layering = Layering(layers, UnroutedRequests(metrics))
         self._server = grpc.aio.server(
             interceptors=[self._layering],

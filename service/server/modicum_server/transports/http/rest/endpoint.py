@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from modicum_server.domain.projects import Principal
-from modicum_server.transports.calls import Call, note_resource
+from modicum_server.transports.calls import Call, in_turn, note_resource
 from modicum_server.transports.contract import served_methods
 from modicum_server.transports.http.rest.bodies import Bodies
 from modicum_server.transports.http.rest.downloads import carries_bytes, extent_of, stream_artifact, stream_report
@@ -89,7 +89,8 @@ class RestEndpoint:
         if method.descriptor.server_streaming:
             await self._stream(found, wire, principal, message)
         else:
-            reply = await method.function(principal, message)
+            async with in_turn():
+                reply = await method.function(principal, message)
             await wire.respond(await response_of(reply, binding, wire.request))
 
     async def _stream(self, found: Found, wire: HttpWire, principal: Principal, message: Any) -> None:

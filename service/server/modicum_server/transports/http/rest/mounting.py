@@ -33,7 +33,8 @@ def rest_routes(
     async def page(_request: Request) -> Response:
         return HTMLResponse(rendered(), headers={"Content-Security-Policy": security()})
 
-    layers = layers_of(store, metrics, services.call_rates, services.refused, bounds=bounds)
+    shared = services.call_rates, services.call_turns, services.refused
+    layers = layers_of(store, metrics, *shared, bounds=bounds)
     endpoint = RestEndpoint(services, layers, UnroutedRequests(metrics), heartbeat_seconds=bounds.heartbeat_seconds)
     return [
         Route("/openapi.json", description),
