@@ -148,6 +148,14 @@ def test_a_summary_is_written_of_a_pass_and_removed_for_any_other_verdict(place)
     assert "no summary, because the verdict is not a PASS of required rules; removed s.sigstore.json" in failed.stdout
 
 
+def test_another_file_in_the_place_of_a_summary_is_not_removed(place):
+    kept = place.shell(f"echo '{{}}' > other.json; {SIGN.replace('pass.json', 'fail.json')} --summary other.json")
+
+    assert kept.returncode == 2
+    assert "is no signed summary, so it is not removed; name another file" in kept.stderr
+    assert place.shell("cat other.json").stdout.strip() == "{}"
+
+
 def test_a_summary_is_not_verified_in_place_of_a_test_result(place):
     place.shell(f"{SIGN} --summary s.sigstore.json")
 

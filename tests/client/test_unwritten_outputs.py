@@ -84,3 +84,16 @@ def test_the_verdict_on_an_ensemble_ends_so_where_the_report_is_not_written(gate
 
     assert ended.returncode == code, ended.stderr
     assert f"output full.html: {NOT_WRITTEN}" in ended.stderr
+
+
+@pytest.mark.parametrize(("name", "code"), [("planted", 1), ("open", 4), ("clean", 0)])
+@pytest.mark.parametrize("where", ["2>/dev/full", ">/dev/full 2>/dev/full"])
+def test_a_full_disk_under_the_messages_leaves_the_exit_code_as_it_is(gate_shell, tmp_path, name, code, where):
+    (tmp_path / "result.json").write_text(json.dumps(document(spots=SPOTS[name], level=0.99, seed=7)))
+
+    assert gate_shell(f"modicum judge result.json --policy modicum.yaml {where}").returncode == code
+
+
+@pytest.mark.parametrize("line", ["modicum judge absent.json", "modicum judge --no-such-option"])
+def test_a_usage_error_that_nobody_can_read_is_still_one(gate_shell, line):
+    assert gate_shell(f"{line} >/dev/full 2>/dev/full").returncode == 2

@@ -9,13 +9,14 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
+from modicum.cli.consoles import print_error
 from modicum.errors import PolicyError
 from modicum.gate import schemas
 from modicum.gate.catalogue import known_rules, outdated_outcomes
 from modicum.gate.explanation import explained
 from modicum.gate.marked_yaml import marked_yaml
 from modicum.gate.policy import Kind, Level
-from modicum.gate.policy_file import policy_of
+from modicum.gate.policy_file import policy_of, policy_text
 from modicum.gate.presets import PRESETS
 from modicum.gate.reading_rules import RULES
 
@@ -369,3 +370,14 @@ def test_the_schema_is_published_as_json_at_its_place():
 def test_a_rule_without_classes_refuses_them(rule):
     with pytest.raises(PolicyError, match="and takes no classes; remove it"):
         policy_of(f"version: 1\nrules:\n  {rule}\n", "modicum.yaml", today=TODAY)
+
+
+def test_a_policy_without_an_end_is_not_read_whole():
+    with pytest.raises(PolicyError, match="expected a policy of at most"):
+        policy_text(Path("/dev/zero"))
+
+
+def test_a_name_in_a_message_cannot_steer_the_terminal(capsys):
+    print_error("no class 'cat\x1b[2J\u202e'")
+
+    assert capsys.readouterr().err == "modicum: no class 'cat\\x1b[2J\\xe2\\x80\\xae'\n"

@@ -1,13 +1,26 @@
 """`modicum render` as a shell sees it: every output from a stored verdict, and what is refused."""
 
 import json
+from xml.etree import ElementTree as ET
 
 import pytest
 from jsonschema import Draft202012Validator
+from modicum.errors import InvalidSource, PolicyError
 from modicum.gate.rendering.forms import FORMS
 from modicum.gate.schemas import VERDICT, schema_of
+from modicum.gate.verdict_file import read_verdict
 
 from tests.gate.documents import DOCUMENTS, verdict
+
+SPOT = {
+    "model_version": "projects/default/models/net/versions/1",
+    "subject": "cat",
+    "outcome": "FAIL",
+    "place": {"kind": "WINDOW", "height": 4, "width": 4, "top": 8, "left": 8},
+    "canvas": {"height": 32, "width": 32},
+    "outline": "M8 8H12V12H8Z",
+    "pictures": [{"title": "a.png", "text": "The model says cat.", "uri": "data:image/png;base64,AAAA"}],
+}
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
@@ -88,3 +101,41 @@ def test_every_verdict_is_of_the_published_form(name):
     found = verdict("waivers: [{rule: spot, class: cat, reason: x, owner: us, expires: 2026-12-01}]", DOCUMENTS[name])
 
     assert list(Draft202012Validator(schema_of(VERDICT)).iter_errors(found.as_json())) == []
+
+
+HOSTILE = "</p><script>alert(1)</script>`<img src=x>\n## \u2705 PASS\x1b[2J\u202e"
+
+
+def test_no_text_of_a_verdict_becomes_markup_a_line_of_its_own_or_a_hidden_character():
+    told = verdict("", DOCUMENTS["planted"]).as_json()
+    told["policy"] |= {"file": HOSTILE, "digest": HOSTILE}
+    told["result"] |= {"audit": HOSTILE, "created": HOSTILE}
+    told["notes"] = [HOSTILE]
+
+    page, text, junit = (FORMS[suffix](told).decode() for suffix in (".html", ".md", ".xml"))
+
+    assert "<script" not in page
+    assert "<img src=x" not in page + text
+    assert not any(line.startswith("## \u2705") for line in text.splitlines())
+    assert not {"\x1b", "\u202e"} & set(page + text)
+    assert ET.fromstring(junit).get("tests") == str(len(told["rules"]))
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda told: told["rules"][0].update(id="spot\n## PASS"),
+        lambda told: told["rules"][0].update(line=-5),
+        lambda told: told["rules"].append(told["rules"][0]),
+        lambda told: told["worst_spot"]["place"].update(kind="PATTERN", pixels="PATTERN"),
+        lambda told: told["worst_spot"]["place"].update(height=-5),
+        lambda told: told["worst_spot"]["place"].update(width=10**30),
+    ],
+)
+def test_a_verdict_that_no_release_writes_is_refused_before_an_output_is_made(tmp_path, edit):
+    told = verdict("", DOCUMENTS["planted"]).as_json() | {"worst_spot": json.loads(json.dumps(SPOT))}
+    edit(told)
+    (tmp_path / "verdict.json").write_text(json.dumps(told), encoding="utf-8")
+
+    with pytest.raises((InvalidSource, PolicyError)):
+        read_verdict(tmp_path / "verdict.json")

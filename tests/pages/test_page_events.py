@@ -10,6 +10,7 @@ from modicum_server.errors import SessionMissing
 from modicum_server.usecases.audit_news import MOST_OF_A_SESSION, AuditNews
 
 from tests.pages.pages_stage import PATIENCE_SECONDS, PROJECT, TOKENS, PlainBrowser
+from tests.waiting import eventually
 
 GOING, GOOD = f"{PROJECT}/audits/going", f"{PROJECT}/audits/good"
 
@@ -131,11 +132,12 @@ def test_a_stream_ends_with_its_session_and_gives_its_place_back(scene):
         with pytest.raises(SessionMissing):
             async for _ in told:
                 pass
-        return scene.services.use_cases.watching.count
+        return watching.count
 
-    before = scene.services.use_cases.watching.count
+    watching = scene.services.use_cases.watching
+    eventually(lambda: watching.count == 0, "the streams of earlier tests have ended")
 
-    assert scene.run(listen()) == before
+    assert scene.run(listen()) == 0
 
 
 def listening(page, scene, name: str, seed: int):

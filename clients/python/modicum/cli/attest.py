@@ -13,6 +13,7 @@ from modicum.cli.consoles import print_error, print_text, printing, stdout
 from modicum.cli.options import FLAG, OUTPUT, option
 from modicum.cli.outputs import checked_suffix, refuse_overwriting, write_file
 from modicum.errors import InvalidArgument, OutputNotWritten
+from modicum.resource_names import printable
 from modicum.sources.contents import whole_file
 
 if TYPE_CHECKING:
@@ -93,6 +94,8 @@ def attest(
     data = whole_file(verdict)
     told = statement.attestable_verdict(data, str(verdict), today=datetime.now(UTC).date())
     result, passed = statement.result_statement(told, data, verdict.name), statement.summary_statement(told)
+    if summary is not None and passed is None:
+        _refuse_removing_another(summary)
     seal = _seal(signing)
     write_file(output, seal(statement.canonical(result)))
     lines = [f"wrote {output}: {result['predicate']['result']}, signed; {told['summary']}"]
@@ -103,7 +106,7 @@ def attest(
         lines.append(_without_summary(summary))
     with printing():
         for line in lines:
-            print_text(stdout(), line)
+            print_text(stdout(), printable(line))
 
 
 def _seal(signing: SigningOptions) -> "Seal":
@@ -118,6 +121,21 @@ def _seal(signing: SigningOptions) -> "Seal":
     from modicum.attestation.sealing import seal_with  # noqa: PLC0415  # of the extra `attest`
 
     return seal_with(private_key(signing.key, os.environ.get(PASSWORD_VARIABLE)))
+
+
+def _refuse_removing_another(path: Path) -> None:
+    """Refuse to remove a file that is no summary of an earlier verdict.
+
+    Raises:
+        InvalidArgument
+    """
+    from modicum.attestation.bundle import MEDIA_TYPE  # noqa: PLC0415  # of the extra `attest`
+
+    if path.is_file() and MEDIA_TYPE.encode() not in path.read_bytes():
+        raise InvalidArgument(
+            f"--summary {path}: there is no summary to write, because the verdict is not a PASS of required rules, and "
+            "the file there is no signed summary, so it is not removed; name another file"
+        )
 
 
 def _without_summary(path: Path) -> str:

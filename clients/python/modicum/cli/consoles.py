@@ -12,6 +12,7 @@ from typing import Any, NoReturn, TextIO
 from rich.console import Console
 
 from modicum.errors import OutputNotWritten
+from modicum.resource_names import printable
 from modicum.wrapping import wrapped
 
 #: Columns of a table that is written to a file or a pipe.
@@ -101,8 +102,9 @@ def discard(stream: TextIO) -> None:
 
 
 def print_error(text: str) -> None:
-    """Print an error to stderr."""
-    print_text(stderr(), f"modicum: {text}")
+    """Print an error to stderr. Names in it cannot steer the terminal."""
+    shown = "\n".join(map(printable, text.split("\n")))
+    print_text(stderr(), f"modicum: {shown}")
 
 
 def print_json(value: Any) -> None:

@@ -62,11 +62,12 @@ def policy_text(path: FilePath) -> str:
         PolicyError: it cannot be read, is too long, or is not text.
     """
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(MOST_BYTES + 1)
     except OSError as error:
         raise PolicyError(f"{path}: cannot be read: {error.strerror}; `modicum policy init` writes one") from error
     if len(data) > MOST_BYTES:
-        raise PolicyError(f"{path}: expected a policy of at most {MOST_BYTES:,} bytes, got {len(data):,}")
+        raise PolicyError(f"{path}: expected a policy of at most {MOST_BYTES:,} bytes, got more")
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:

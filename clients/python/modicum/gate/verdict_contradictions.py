@@ -23,7 +23,12 @@ def contradiction_in(verdict: Document) -> str:
         of_checks = worst_of([Outcome(check["outcome"]) for check in rule["checks"]])
         if rule["outcome"] != of_checks:
             return f"{rule['id']} is {rule['outcome']}, but its checks say {of_checks}"
-    return _beside_its_p(verdict) or _beside_its_rules(verdict)
+    return _named_twice(verdict) or _beside_its_p(verdict) or _beside_its_rules(verdict)
+
+
+def _named_twice(verdict: Document) -> str:
+    names = [rule["id"] for rule in verdict["rules"]]
+    return next((f"the rule {name} stands twice" for name in names if names.count(name) > 1), "")
 
 
 def judged_later(verdict: Document, today: date) -> str:

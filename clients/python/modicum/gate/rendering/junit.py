@@ -12,7 +12,7 @@ FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]
 
 def junit(verdict: Document) -> bytes:
     """Return the document."""
-    suite = ET.Element("testsuite", name="modicum gate", timestamp=str(verdict["result"]["created"]).rstrip("Z"))
+    suite = ET.Element("testsuite", name="modicum gate", timestamp=_text(str(verdict["result"]["created"]).rstrip("Z")))
     for rule in verdict["rules"]:
         _case(suite, verdict, rule)
     for text in verdict["expired_waivers"]:
@@ -27,7 +27,9 @@ def junit(verdict: Document) -> bytes:
 
 
 def _case(suite: ET.Element, verdict: Document, rule: Document) -> None:
-    case = ET.SubElement(suite, "testcase", classname=_text(verdict["policy"]["file"]), name=rule["id"], time="0")
+    case = ET.SubElement(
+        suite, "testcase", classname=_text(verdict["policy"]["file"]), name=_text(rule["id"]), time="0"
+    )
     lines = [rule["title"], rule_line(rule), tested(rule), *map(check_line, rule["checks"])]
     tag = TAGS.get(rule["outcome"]) if rule["level"] == "error" else None
     if tag is None:

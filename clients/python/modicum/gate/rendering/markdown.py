@@ -35,13 +35,13 @@ def _joined(lines: Iterator[str]) -> bytes:
 def _outcome(verdict: Document) -> Iterator[str]:
     yield f"## {SIGNS[verdict['outcome']]} {_cell(verdict['summary'])}"
     yield ""
-    yield f"Result: `{verdict['result']['audit']}`. Policy: `{verdict['policy']['file']}`."
+    yield f"Result: {_cell(verdict['result']['audit'])}. Policy: {_cell(verdict['policy']['file'])}."
     yield ""
     yield "| outcome | rule | level | what was found |"
     yield "|---|---|---|---|"
     for rule in worst_first(verdict["rules"]):
         sign = f"{SIGNS[rule['outcome']]} {rule['outcome']}"
-        yield f"| {sign} | {rule['id']} | {rule['level']} | {_cell(rule_line(rule))} ({tested(rule)}) |"
+        yield f"| {sign} | {_cell(rule['id'])} | {rule['level']} | {_cell(rule_line(rule))} ({tested(rule)}) |"
     for text in remarks(verdict):
         yield ""
         yield f"> {_cell(text)}"

@@ -5,6 +5,7 @@ from html import escape
 
 from modicum.gate.rendering.spots import spot_figures, spot_title
 from modicum.gate.rendering.words import Document, figure, remarks, rule_line, tested, worst_first
+from modicum.resource_names import printable
 
 STYLE = """
 :root {
@@ -52,20 +53,20 @@ def page(verdict: Document) -> bytes:
         for rule in rules
     ]
     body = (
-        f'<h1 class="{verdict["outcome"]}">{escape(verdict["summary"])}</h1>'
-        f"<p>Result {escape(verdict['result']['audit'])} of {escape(verdict['result']['created'])}, by the policy "
-        f"{escape(verdict['policy']['file'])} (SHA-256 {verdict['policy']['digest']}).</p>"
+        f'<h1 class="{verdict["outcome"]}">{_text(verdict["summary"])}</h1>'
+        f"<p>Result {_text(verdict['result']['audit'])} of {_text(verdict['result']['created'])}, by the policy "
+        f"{_text(verdict['policy']['file'])} (SHA-256 {_text(verdict['policy']['digest'])}).</p>"
         f"{_table(('outcome', 'rule', 'level', 'about', 'found'), found)}"
-        f"<ul>{''.join(f'<li>{escape(text)}</li>' for text in remarks(verdict))}</ul>"
+        f"<ul>{''.join(f'<li>{_text(text)}</li>' for text in remarks(verdict))}</ul>"
         f"{_spot(verdict.get('worst_spot'))}"
         f"<h2>Every check</h2>{_table(('rule', 'version', 'found', 'outcome', 'why'), checks)}"
     )
-    head = f'<meta charset="utf-8">{VIEWPORT}<title>{escape(verdict["summary"])}</title><style>{STYLE}</style>'
+    head = f'<meta charset="utf-8">{VIEWPORT}<title>{_text(verdict["summary"])}</title><style>{STYLE}</style>'
     return f'<!doctype html><html lang="en"><head>{head}</head><body><main>{body}</main></body></html>\n'.encode()
 
 
 def _spot(spot: Document | None) -> str:
-    return "" if spot is None else f"<h2>{escape(spot_title(spot))}</h2>{spot_figures(spot)}"
+    return "" if spot is None else f"<h2>{_text(spot_title(spot))}</h2>{spot_figures(spot)}"
 
 
 def _table(heads: Sequence[str], rows: Iterable[Iterable[str]]) -> str:
@@ -81,4 +82,9 @@ def _cell(name: str, text: str) -> str:
     if text in OUTCOMES:
         return f'<td class="{text}">{text}</td>'
     told = f' data-name="{name}"' if name and text else ""
-    return f"<td{told}>{escape(text)}</td>"
+    return f"<td{told}>{_text(text)}</td>"
+
+
+def _text(text: str) -> str:
+    """Return text that shows no markup of its own, and has no character that no reader sees."""
+    return escape(printable(text))

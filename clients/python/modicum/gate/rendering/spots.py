@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from modicum.gate.rendering.words import Document
 from modicum.gate.verdict import class_words
+from modicum.resource_names import printable
 
 CELLS = 16
 """Cells of the longer side of the drawing."""
@@ -32,7 +33,7 @@ def spot_figures(spot: Document) -> str:
 def _figure(spot: Document, picture: Document) -> str:
     box = f"0 0 {spot['canvas']['width']:d} {spot['canvas']['height']:d}"
     outline = f'<svg viewBox="{box}" aria-hidden="true"><path d="{escape(spot["outline"])}"/></svg>'
-    title, text = escape(picture["title"]), escape(picture["text"])
+    title, text = escape(printable(picture["title"])), escape(printable(picture["text"]))
     return (
         f'<figure><div><img src="{escape(picture["uri"])}" alt="{title}">{outline}</div>'
         f"<figcaption><b>{title}</b><br>{text}</figcaption></figure>"
