@@ -1,8 +1,11 @@
 """Faults of TorchServe and of the model's process: killed, hung, wedged, without models, short of memory."""
 
 import contextlib
+import os
 import signal
+import subprocess
 from pathlib import Path
+from typing import Any
 
 import grpc
 import psutil
@@ -12,6 +15,7 @@ from modicum_server.generated import inference_pb2, management_pb2, management_p
 from modicum_server.torchserve.access_keys import Keys
 from safetensors.torch import save_file
 
+from tests import machine
 from tests.faults.fault import Fault, Trial, submitted
 from tests.faults.gates import Point
 from tests.faults.signs import Line, Metric, Reason
@@ -103,8 +107,8 @@ def outgrow(trial: Trial) -> None:
     """Request an audit of a model that needs more memory than its process may use until the audit ends."""
     submitted(trial.stage, BESIDE).wait()  # the small model has then allocated what it needs
     process = trial.stage.model_process()
-    unlimited = process.rlimit(psutil.RLIMIT_DATA)
-    process.rlimit(psutil.RLIMIT_DATA, (process.memory_info().data + ROOM_BYTES, unlimited[1]))
+    before = _memory_limit(process)
+    _memory_limit(process, str(process.memory_info().data + ROOM_BYTES))
     try:
         trial.submit_to(BESIDE)
         trial.submit_to(SUBJECT, models=[_large_version(trial)])
@@ -112,7 +116,25 @@ def outgrow(trial: Trial) -> None:
         trial.wait_ended()
     finally:
         if lives(process):
-            process.rlimit(psutil.RLIMIT_DATA, unlimited)
+            _memory_limit(process, before)
+
+
+def _memory_limit(process: psutil.Process, new: str = "") -> str:
+    """Read or change what a process may allocate, as its own user: root may not where a capability is missing."""
+    owner = process.uids().real
+    as_owner: dict[str, Any] = {"user": owner, "group": process.gids().real, "extra_groups": []}
+    done = subprocess.run(
+        [
+            machine.program("prlimit", package="util-linux"),
+            *("--pid", str(process.pid)),
+            *([f"--data={new}:"] if new else ["--data", "--output", "SOFT", "--raw", "--noheadings"]),
+        ],
+        check=True,
+        capture_output=True,
+        text=True,
+        **(as_owner if owner != os.geteuid() else {}),
+    )
+    return done.stdout.strip()
 
 
 def _large_version(trial: Trial) -> ModelVersion:
