@@ -23,7 +23,7 @@ from modicum.gate.left_out import left_out
 from modicum.gate.levels import at_asked_level
 from modicum.gate.measures import checks_of, outcome_check
 from modicum.gate.missing_classes import needs_labels
-from modicum.gate.missing_images import not_audited
+from modicum.gate.missing_images import not_audited, unless_failed
 from modicum.gate.named_classes import classes_of
 from modicum.gate.notes import excused, notes
 from modicum.gate.other_alpha import at_alpha
@@ -148,10 +148,13 @@ def _against(
 def _unless_weak(
     check: Check, document: Document, search: Document, policy: Policy, number: int | None = None
 ) -> Check:
-    """The check; inconclusive where the evidence is weaker than the policy asks, or was measured otherwise."""
+    """The check; inconclusive where the evidence is weaker than the policy asks, or was measured otherwise.
+
+    It does not pass where too many images failed.
+    """
     weak = weakness(document, search, policy, number)
     nothing = replace(check, judgeable=False, passes=False, against_baseline=False, reason=weak, unsettled="")
-    return nothing if weak else check
+    return nothing if weak else unless_failed(check, search["counts"])
 
 
 def _of_ensembles(rule: Rule, document: Document, policy: Policy) -> Iterator[Check]:

@@ -1,4 +1,7 @@
-"""Images of a baseline that a result lacks. What is left must not pass for what is gone. Compares no number.
+"""Images that a result lacks: of its baseline, or because they failed. What is left must not pass for what is gone.
+
+Compares no number. Images below the threshold were measured, so they have not failed. Those that an early end or a
+budget left out, and erased ones, are not counted at all.
 
 A sample, or an audit that ended early, is drawn at random from its data set: it leaves no kind of image out. So the
 same share of the baseline's images is expected to be missing, give or take what chance does.
@@ -14,7 +17,8 @@ from modicum.gate.verdict import Check
 
 Document = Mapping[str, Any]
 MOST_MISSING = 0.1
-"""Share of the baseline's images without which a rule may still pass."""
+"""Share of the images, of a baseline or of an audit, without which a rule may still pass."""
+TOO_MANY = "more than a tenth, so what is left does not show that it passes"
 DEVIATIONS = 3.0
 """Standard deviations by which chance may leave out more images of a random part than expected."""
 
@@ -42,19 +46,33 @@ class Missing:
     @property
     def too_many(self) -> bool:
         """Whether more than `MOST_MISSING` are lacking, beyond those that are expected."""
-        return self.lacking - self.expected > MOST_MISSING * self.images
+        return is_too_many(self.lacking - self.expected, self.images)
+
+
+def is_too_many(lacking: int, images: int) -> bool:
+    """Return whether more than `MOST_MISSING` of the images are lacking."""
+    return lacking > MOST_MISSING * images
 
 
 def unless_missing(check: Check, missing: Missing) -> Check:
     """Return the check without its pass, where too many images of the baseline are missing. A failure stays."""
     if not missing.too_many:
         return check
-    why = (
-        f"{missing.lacking:,} of the baseline's {missing.images:,} images are missing, more than a tenth, so what is "
-        "left does not show that it passes"
-    )
+    why = f"{missing.lacking:,} of the baseline's {missing.images:,} images are missing, {TOO_MANY}"
     told = "; ".join(text for text in (check.unsettled, why) if text)
     return replace(check, passes=False, lacks_images=True, unsettled=told)
+
+
+def unless_failed(check: Check, counts: Document) -> Check:
+    """Return the check without its pass, where too many images of its search failed. A failure stays."""
+    failed, images = int(counts["failed"]), int(counts["images"])
+    if not check.passes or not is_too_many(failed, images):
+        return check
+    why = (
+        f"{failed:,} of {images:,} images could not be measured, {TOO_MANY}; look at the reasons in the result, and "
+        "audit again"
+    )
+    return replace(check, passes=False, unsettled="; ".join(text for text in (check.unsettled, why) if text))
 
 
 def not_audited(document: Document) -> float:
