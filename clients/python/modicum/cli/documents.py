@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 from modicum.cli.options import option
 from modicum.errors import InvalidSource, PolicyError
+from modicum.gate.baseline_file import KIND
 from modicum.gate.json_documents import json_document
 from modicum.gate.marked_yaml import NEEDS_EXTRA
 from modicum.gate.recount import first_difference
@@ -46,11 +47,13 @@ def read_baseline(path: Path) -> Mapping[str, Any]:
     """Read a baseline file, or a result document that stands in for one.
 
     Raises:
-        InvalidSource: it cannot be read, or is damaged.
+        InvalidSource: it cannot be read, is damaged, or is a result that contradicts itself.
         PolicyError: the extra `gate` is missing.
     """
     document = json_document(whole_file(path), str(path), called="a baseline")
     refuse_damaged_baseline(document, str(path))
+    if document.get("kind") != KIND and "models" in document:
+        refuse_edited(document, str(path))
     return document
 
 

@@ -71,6 +71,7 @@ def _of_a_spot_test(path: str, test: Document, document: Document) -> Difference
     for number, row in enumerate(rows):
         here = f"{path}.rows[{number}]"
         yield from _label_differing(here, row, labels.get(test["model_version"], ()))
+        yield from _sources_of_places(here, row)
         for at, place in enumerate(row["places"]):
             for name in TRIALS:
                 yield from _of_sources(f"{here}.places[{at}].{name}", place[name])
@@ -117,6 +118,14 @@ def is_on_all(document: Document) -> bool:
 def _label_differing(path: str, row: Document, labels: Sequence[str]) -> Differences:
     if row["target_class"] is not None and row["target_class"] < len(labels):
         yield from differing(f"{path}.label", row["label"], labels[row["target_class"]])
+
+
+def _sources_of_places(path: str, row: Document) -> Differences:
+    """Fewer sources than its places name. Places of older results name none."""
+    counts = [one for place in row["places"] for name in TRIALS for one in place[name]]
+    named = len({one["source"] for one in counts if "source" in one})
+    if row["sources"] < named:
+        yield f"{path}.sources", row["sources"], f"at least {named}, as in its places,"
 
 
 def _of_sources(path: str, counts: Sequence[Document]) -> Differences:

@@ -1,4 +1,4 @@
-"""Whether the entries of a result are of the versions and searches that it names, all of them, and each once.
+"""Whether the entries of a result are of the versions and searches that it names, all of them, each once, in order.
 
 A rule reads the first entry that it is about. A second one of the same would hide what the first does not say, and an
 entry that is missing would leave its version or class unjudged. What the numbers mean is not looked at.
@@ -22,12 +22,20 @@ KEYS = {
 LISTS = {"spots": ("rows", "target_class"), "counterfactuals": ("classes", "class")}
 OF_A_ROW = ("model_version", "search_index", "position")
 
+OF_A_VERSION = ("rows", "spots", "counterfactuals")
+"""Parts whose entries are of one version."""
+
 
 def wrong_entries(document: Document) -> Iterator[str]:
     """Yield each entry that stands twice, that is missing, or that is of a version that the document does not have."""
     yield from _twice(document)
     yield from _missing(document)
+    yield from _out_of_order(document)
     known = {model["model_version"] for model in document["models"]}
+    for part in OF_A_VERSION:
+        for at, entry in enumerate(document.get(part, ())):
+            if entry["model_version"] not in known:
+                yield f"{part}[{at}] is of {entry['model_version']}, which models does not have"
     for at, entry in enumerate(document.get("mitigation", ())):
         for version in (entry["ensemble"], *entry.get("members", ())):
             if version not in known:
@@ -73,3 +81,12 @@ def _missing(document: Document) -> Iterator[str]:
         for search in wanted:
             if search not in ran:
                 yield f"models[{at}].searches has no search of threshold {search['threshold']}, which was asked for"
+
+
+def _out_of_order(document: Document) -> Iterator[str]:
+    """Yield versions whose searches are not in the order of the request: rules name a search by its number."""
+    asked = asked_searches(document)
+    for at, model in enumerate(document["models"]):
+        ran = [search["search"] for search in model["searches"]]
+        if ran != [search for search in asked if search in ran]:
+            yield f"models[{at}].searches are not in the order of specification.searches"

@@ -104,9 +104,12 @@ def lacking(rule: Rule, given: Given) -> str:
 
 def _is_of_labels(rule: Rule) -> bool:
     name = rule.known.name
-    if rule.known.kind is Kind.MEASURE:
-        return "accuracy" in name or name.endswith(BY_CORRECTNESS)
-    return name in OF_LABELS
+    return is_of_labels(name) if rule.known.kind is Kind.MEASURE else name in OF_LABELS
+
+
+def is_of_labels(measure: str) -> bool:
+    """Return whether a measure is of images with a label alone."""
+    return "accuracy" in measure or measure.endswith(BY_CORRECTNESS)
 
 
 def _lacking_in_one_version(rule: Rule) -> str:
