@@ -62,6 +62,11 @@ def another_model(found):
     found["models"][0]["digest"] = OTHER_DIGEST
 
 
+def no_digests(found):
+    another_model(found)
+    del found["parameters"]["model_digests"]
+
+
 def another_data_set(found):
     found["dataset"]["name"] += "-2"
 
@@ -114,6 +119,7 @@ def test_a_result_of_the_server_says_the_same_twice(whole):
     ("whole", "edit", "told"),
     [
         (REPORT, another_model, f"models[0].digest beside parameters.model_digests is {OTHER_DIGEST}, but "),
+        (REPORT, no_digests, f"parameters.model_digests is without {VERSION}, but one was counted"),
         (REPORT, another_data_set, "dataset.name beside specification.dataset is projects/default/datasets/few-2, but"),
         (REPORT, another_device, "parameters.device beside specification.device is cpu, cuda:0, but cpu was counted"),
         (REPORT, an_end_that_nobody_asked_for, "stopping beside specification.stopping is told, but none was counted"),

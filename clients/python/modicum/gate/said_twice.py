@@ -13,6 +13,9 @@ Document = Mapping[str, Any]
 DEVICES = frozenset({"cpu", "cuda"})
 """Devices that a specification asks for by name; anything else leaves the choice to the workers."""
 
+NAMED_SINCE = 5
+"""Version of the result from which on `parameters` must name the digest of each version."""
+
 
 def said_twice(document: Document) -> Differences:
     """Yield where a result says of its models, data set, device, early end or labels what another part does not."""
@@ -34,8 +37,10 @@ def _models_differing(document: Document) -> Differences:
     ran = document.get("parameters", {}).get("model_digests", {})
     models = {model["model_version"]: model["digest"] for model in document["models"]}
     for at, (version, digest) in enumerate(models.items()):
-        path = f"models[{at}].digest beside parameters.model_digests"
-        yield from differing(path, digest, ran.get(version, digest))
+        if version in ran:
+            yield from differing(f"models[{at}].digest beside parameters.model_digests", digest, ran[version])
+        elif document["schema_version"] >= NAMED_SINCE:
+            yield "parameters.model_digests", f"without {version}", "one"
     for version in ran:
         if version not in models:
             yield "models beside parameters.model_digests", f"without {version}", "one"
