@@ -72,8 +72,10 @@ def test_the_page_names_every_limit_that_can_be_set_and_its_default(name):
         ),
         f"at each door of an API process | {token_lookups.MOST_WAITING} wait.",
         (
-            f"worked on at once in an API process | of a principal {shares.CALLS_AT_ONCE}, of all principals of "
-            f"the same projects {shares.CALLS_OF_PROJECTS_AT_ONCE}; {shares.CALLS_WAITING} more of a principal wait"
+            "worked on at once in an API process | that only read (Get, List): "
+            f"of a principal {shares.READS_AT_ONCE}, of all principals of the same projects "
+            f"{shares.READS_OF_PROJECTS_AT_ONCE}; others: {shares.CHANGES_AT_ONCE} and "
+            f"{shares.CHANGES_OF_PROJECTS_AT_ONCE}; {shares.CALLS_WAITING} more of each wait"
         ),
         f"with its watches | `MODICUM_MAX_WATCHERS_PER_PRINCIPAL` + {BOUNDS.spare_calls_of_connection} | wait",
         (

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from modicum.v1 import project_service_pb2 as projects
-from modicum_server.usecases.shares import CALLS_AT_ONCE
+from modicum_server.usecases.shares import READS_AT_ONCE
 
 from tests.transports.transports_stage import TOKENS
 
@@ -55,4 +55,4 @@ async def test_calls_of_a_principal_open_few_transactions_at_once(served, most, 
     assert all(await asyncio.gather(*(call(served) for _ in range(CALLS))))
 
     assert len(most) > CALLS
-    assert max(most) <= CALLS_AT_ONCE + OF_THE_LOOKUP
+    assert max(most) <= READS_AT_ONCE + OF_THE_LOOKUP

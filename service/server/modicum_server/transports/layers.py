@@ -52,6 +52,8 @@ REQUEST_ID_HEADER = "x-request-id"
 CORRUPT_REASON = ArtifactCorrupt().reason
 GUESS_SECONDS = 1.0
 """A wrong token is refused after this time, so that guessing is slow."""
+READS = ("Get", "List")
+"""How the names of methods begin that change nothing."""
 GUESSES = (TokenInvalid, IdentityTokenInvalid, IdentityNotTrusted, IdentityTokenUsed)
 log = structlog.get_logger("modicum.rpc")
 
@@ -256,7 +258,8 @@ def taking_turns(call_turns: CallTurns) -> Layer:
     @asynccontextmanager
     async def layer(call: Call) -> AsyncIterator[None]:
         if call.principal is not None and not call.open:
-            call.turn = partial(call_turns.taken, call.principal)
+            reads = call.method.rsplit("/", 1)[-1].startswith(READS)
+            call.turn = partial(call_turns.taken, call.principal, reads=reads)
         yield
 
     return layer

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from time import monotonic
 
@@ -15,8 +15,10 @@ BURST_SECONDS = 5.0
 #: Callers are forgotten, beyond this number, once they have all their calls again.
 MOST_REMEMBERED = 10_000
 #: Calls that are worked on at the same time, of a principal and of all principals of the same projects. Each may hold a
-#: connection to the database, of which a process has twenty.
-CALLS_AT_ONCE, CALLS_OF_PROJECTS_AT_ONCE = 8, 12
+#: connection to the database, of which a process has twenty. Calls that only read are short, and more of them at once
+#: are no faster: they share one core, and a call of another principal waits for a step of each.
+READS_AT_ONCE, READS_OF_PROJECTS_AT_ONCE = 2, 4
+CHANGES_AT_ONCE, CHANGES_OF_PROJECTS_AT_ONCE = 8, 12
 #: Further calls of a principal that wait for their turn. More are refused.
 CALLS_WAITING = 500
 
@@ -67,23 +69,34 @@ class Shares:
 
 
 class CallTurns:
-    """Turns of calls without a stream: some of each principal, and of each group of projects, are worked on at once."""
+    """Turns of calls without a stream: some of each principal are worked on at once, those that only read apart."""
 
     def __init__(self) -> None:
-        self._of_principals = Turns(CALLS_AT_ONCE)
-        self._of_projects = Turns(CALLS_OF_PROJECTS_AT_ONCE)
+        self._reads = _TurnsOfPrincipals(READS_AT_ONCE, READS_OF_PROJECTS_AT_ONCE)
+        self._changes = _TurnsOfPrincipals(CHANGES_AT_ONCE, CHANGES_OF_PROJECTS_AT_ONCE)
 
-    @asynccontextmanager
-    async def taken(self, principal: Principal) -> AsyncIterator[None]:
-        """Wait for a turn of the principal, and hold it for the length of the context.
+    def taken(self, principal: Principal, *, reads: bool) -> AbstractAsyncContextManager[None]:
+        """Return the context in which a call of the principal is worked on. It waits for its turn.
 
         Raises:
             ShareExceeded: too many of its calls wait.
         """
-        if self._of_principals.count(principal.share) >= CALLS_AT_ONCE + CALLS_WAITING:
+        return (self._reads if reads else self._changes).taken(principal)
+
+
+class _TurnsOfPrincipals:
+    """So many turns at once of each principal, and of each group of projects."""
+
+    def __init__(self, of_principal: int, of_projects: int) -> None:
+        self._most = of_principal + CALLS_WAITING
+        self._of_principals = Turns(of_principal)
+        self._of_projects = Turns(of_projects)
+
+    @asynccontextmanager
+    async def taken(self, principal: Principal) -> AsyncIterator[None]:
+        if self._of_principals.count(principal.share) >= self._most:
             raise ShareExceeded(
-                f"{principal.name} makes more than {CALLS_AT_ONCE + CALLS_WAITING} calls at once; wait a moment, and "
-                "make fewer at once",
+                f"{principal.name} makes more than {self._most} calls at once; wait a moment, and make fewer at once",
                 share="calls at once",
             )
         async with (
