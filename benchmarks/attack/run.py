@@ -1,7 +1,8 @@
 """Part (i): an attack with every means that two tokens give, beside the calls of another team.
 
 The other team calls before the attack and during it, and the resident memory of the API is sampled all the time. The
-attackers are a process of their own, on the same cores. Everything is on loopback.
+attackers are a process of their own with the lowest priority, on the same cores. Everything is on loopback. Each part
+of the attack is measured by itself, too, with a server of its own.
 """
 
 import asyncio
@@ -30,10 +31,12 @@ from benchmarks.local_server import FOLDER_MODE
 from benchmarks.traffic import Timings, no_timings, timed
 
 MEBIBYTE = 1024**2
-SIZES = Sizes(silent=1_000, bodies=250, watches=2_000, downloads=100, guesses=50)
-QUICK_SIZES = Sizes(silent=250, bodies=40, watches=600, downloads=20, guesses=10)
+SIZES = Sizes(silent=1_000, bodies=250, watches=2_000, downloads=100, guesses=50, calls=100)
+QUICK_SIZES = Sizes(silent=250, bodies=40, watches=600, downloads=20, guesses=10, calls=20)
 SECONDS, QUICK_SECONDS = (20.0, 60.0), (5.0, 15.0)
 """How long the other team calls before the attack, and during it."""
+ALONE_SECONDS = (3.0, 15.0)
+"""The same where one part of the attack is measured by itself."""
 #: Time in which the attackers come to all their places before the second calls begin.
 ATTACH_SECONDS = 5.0
 #: After the attack, the memory that stays is looked at once this long has passed: no connection of it lives longer.
@@ -98,9 +101,17 @@ class Team:
 
 
 def measure(*, quick: bool) -> dict[str, Any]:
-    """Attack a server with its default settings. Return JSON values."""
+    """Attack a server with its default settings: with all parts, and with each by itself. Return JSON values."""
     sizes, (before, during) = (QUICK_SIZES, QUICK_SECONDS) if quick else (SIZES, SECONDS)
-    return asyncio.run(attacked(sizes, before_seconds=before, during_seconds=during))
+    together = asyncio.run(attacked(sizes, before_seconds=before, during_seconds=during))
+    return {**together, "alone": {part: alone(part, sizes, *ALONE_SECONDS) for part in asdict(sizes)}}
+
+
+def alone(part: str, sizes: Sizes, before_seconds: float, during_seconds: float) -> dict[str, Any]:
+    """Attack with one part. Return JSON values."""
+    print(f"attack with {part} alone", flush=True)
+    seconds = {"before_seconds": before_seconds, "during_seconds": during_seconds, "after_seconds": 0.0}
+    return asyncio.run(attacked(sizes.only(part), **seconds))
 
 
 async def attacked(

@@ -34,9 +34,10 @@ def attack(part: dict[str, Any]) -> Iterator[str]:
         "A caller with an auditor's and a viewer's token of one project attacks a server with its default settings "
         f"behind TLS, on loopback, for {seconds['during']:g} s: {sizes['silent']:,} connections to each door that "
         f"begin a handshake and say no more, {sizes['bodies']} REST requests whose body of 4 MB never ends, "
-        f"{sizes['watches']:,} watches by the viewer, {sizes['downloads']} downloads of 32 MiB of which nothing is "
-        f"read, and {sizes['guesses']} guessers of tokens. What is refused or ended begins again after 5 s. The "
-        "attackers share the server's cores.\n"
+        f"{sizes['watches']:,} watches by the viewer on ten connections, {sizes['downloads']} downloads of 32 MiB of "
+        f"which nothing is read, {sizes['guesses']} guessers of tokens, and {sizes['calls']} callers that list audits. "
+        "What is refused or ended begins again after 5 s. The attackers share the server's cores, with the lowest "
+        "priority: a real attacker has a machine of its own.\n"
     )
     yield "Calls of another team, one after another. The time of a call is that until its reply:\n"
     yield from table(
@@ -49,6 +50,15 @@ def attack(part: dict[str, Any]) -> Iterator[str]:
     )
     yield "What the attackers met, by how often:\n"
     yield from table(("part", "begun", "ended or refused with"), _met(part["met"]))
+    yield (
+        "Each part of the attack by itself, with a server of its own (`python -m benchmarks.attack PART`). The times "
+        "are those of the other team's calls, as above:\n"
+    )
+    methods = tuple(part["calls"]["without"])
+    yield from table(
+        ("part", *(f"{method}, {figure}" for method in methods for figure in ("median", "p99")), "memory taken"),
+        _alone(part["alone"], methods),
+    )
 
 
 def _calls(part: dict[str, Any]) -> Iterator[tuple[str, ...]]:
@@ -58,6 +68,17 @@ def _calls(part: dict[str, Any]) -> Iterator[tuple[str, ...]]:
             figures = part["calls"][when].get(method, {"calls": 0, "p50_ms": None, "p99_ms": None})
             cells += [f"{figures['calls']:,}", *(_milliseconds(figures[name]) for name in ("p50_ms", "p99_ms"))]
         yield method, *cells
+
+
+def _alone(parts: dict[str, Any], methods: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    for name, part in parts.items():
+        calls, memory = part["calls"]["under attack"], part["memory_mib"]
+        figures = [
+            _milliseconds(calls[method][figure] if method in calls else None)
+            for method in methods
+            for figure in ("p50_ms", "p99_ms")
+        ]
+        yield name, *figures, f"{memory['peak'] - memory['before']:.0f} MiB"
 
 
 def _milliseconds(value: float | None) -> str:

@@ -8,14 +8,14 @@ from benchmarks.attack.attackers import Sizes
 from benchmarks.attack.run import attacked
 from benchmarks.attack.tables import attack, budgets
 
-SIZES = Sizes(silent=250, bodies=100, watches=30, downloads=4, guesses=4)
+SIZES = Sizes(silent=250, bodies=100, watches=30, downloads=4, guesses=4, calls=10)
 WATCHES = 10
 #: Bodies that were read whole would take 180 MiB more.
 MOST_MIB = 220
 #: How a connection ends that the server closes while its attacker still sends.
 CUT = {"ConnectionResetError", "BrokenPipeError", "closed"}
 FIGURES = {
-    "sizes": {"silent": 1, "bodies": 2, "watches": 3, "downloads": 4, "guesses": 5},
+    "sizes": {"silent": 1, "bodies": 2, "watches": 3, "downloads": 4, "guesses": 5, "calls": 6},
     "seconds": {"before": 1.0, "during": 2.0, "after": 0.0},
     "memory_mib": {"before": 100.0, "peak": 150.0, "after": 120.0},
     "calls": {
@@ -25,6 +25,7 @@ FIGURES = {
     "failures": {"without": {}, "under attack": {}},
     "met": {"watches": {"begun": 8, "RESOURCE_EXHAUSTED": 5}},
 }
+FIGURES["alone"] = {"bodies": {"calls": FIGURES["calls"], "memory_mib": {"before": 100.0, "peak": 130.0}}}
 
 
 @pytest.mark.long
@@ -43,6 +44,7 @@ def test_a_small_attack_meets_limits_takes_bounded_memory_and_makes_no_call_of_a
     assert met["silent, HTTP"]["closed"]
     assert set(met["guesses, HTTP"]) <= {"begun", "401", *CUT}
     assert set(met["guesses, gRPC"]) == {"begun", "UNAUTHENTICATED"}
+    assert met["calls"]["OK"]
 
 
 def test_its_tables_show_memory_calls_and_what_was_met():
@@ -51,6 +53,11 @@ def test_its_tables_show_memory_calls_and_what_was_met():
     assert [line[1:] for line in budgets(FIGURES)] == [("at most 512 MiB", "50 MiB", "met"), ("none", "0 of 7", "met")]
     assert "| GetAudit | 9 | 1.0 ms | 2.0 ms | 7 | 3.0 ms | 4.0 ms |" in page
     assert "| watches | 8 | RESOURCE_EXHAUSTED: 5 |" in page
+    assert "| bodies | 3.0 ms | 4.0 ms | 30 MiB |" in page
+
+
+def test_a_part_of_the_attack_is_chosen_by_its_name():
+    assert SIZES.only("bodies") == Sizes(silent=0, bodies=100, watches=0, downloads=0, guesses=0, calls=0)
 
 
 def test_a_call_that_failed_and_memory_beyond_the_budget_are_not_met():
