@@ -10,6 +10,7 @@ from typing import Any
 
 from modicum_server import errors
 from modicum_server.ports import HoldExists, ProviderUnavailable, SignInRefused, TrustRuleExists
+from modicum_server.postgres.addresses import AddressUnreadable
 from modicum_server.transports.errors import (
     DEADLINE,
     DEADLINE_REASON,
@@ -151,7 +152,8 @@ _MET: Mapping[type[errors.ModicumError], Condition] = {
     errors.DataLoss: _uploads,
     errors.ArtifactCorrupt: _always,
     BackupError: _never,  # it ends a command of the operator
-    StoresMixed: _never,  # it ends a process at its start
+    AddressUnreadable: _never,  # it ends a process at its start
+    StoresMixed: _never,  # as well
     errors.Unavailable: _always,
     errors.ModelServerError: _never,  # it never leaves the worker
 }
