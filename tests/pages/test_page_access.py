@@ -158,10 +158,9 @@ def test_a_path_of_nobody_is_a_page_for_browsers_and_a_problem_for_programs(scen
 
 
 def test_a_session_holds_in_every_api_process_and_ends_in_all(scene, tmp_path):
-    url = scene.store._engine.url.render_as_string(hide_password=False).replace("+psycopg", "")
     browser = scene.browser()
 
-    with served(url, tmp_path) as another:
+    with served(scene.database_url, tmp_path) as another:
         elsewhere = PlainBrowser(another.http_port, browser.host, dict(browser.cookies))
         there = elsewhere.get(f"/{PROJECT}").status
         browser.send(f"/{PROJECT}", "/sign-out")

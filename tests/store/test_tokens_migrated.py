@@ -2,7 +2,8 @@
 
 from alembic import command
 from modicum_server.domain.projects import Role
-from modicum_server.store.migrate import _config, _engine, migrate
+from modicum_server.postgres.connections import open_blocking_engine
+from modicum_server.store.migrate import _config, migrate
 from modicum_server.store.postgres import PostgresStore
 from sqlalchemy import text
 
@@ -17,7 +18,7 @@ STORED = (
 
 
 async def test_a_token_of_before_keeps_its_roles_gets_an_id_and_does_not_expire(empty_database_url):
-    with _engine(empty_database_url).begin() as connection:
+    with open_blocking_engine(empty_database_url).begin() as connection:
         command.upgrade(_config(connection), BEFORE)
         for statement in STORED:
             connection.execute(text(statement))
@@ -35,7 +36,7 @@ async def test_a_token_of_before_keeps_its_roles_gets_an_id_and_does_not_expire(
 
 
 async def test_the_release_before_can_still_store_a_token(database_url):
-    with _engine(database_url).begin() as connection:
+    with open_blocking_engine(database_url).begin() as connection:
         connection.execute(text("INSERT INTO tokens (digest, principal) VALUES ('third', 'ann')"))
 
     store = PostgresStore(database_url)
@@ -48,7 +49,7 @@ async def test_the_release_before_can_still_store_a_token(database_url):
 
 def test_without_its_column_a_token_for_metrics_is_gone_and_carries_no_role(database_url):
     stored = "INSERT INTO tokens (digest, principal, reads_metrics) VALUES ('all', 'ann', true), ('own', 'ann', false)"
-    with _engine(database_url).begin() as connection:
+    with open_blocking_engine(database_url).begin() as connection:
         connection.execute(text(stored))
 
         command.downgrade(_config(connection), BEFORE_METRICS)
