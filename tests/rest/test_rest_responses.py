@@ -342,3 +342,9 @@ class TestOrigins:
         )
 
         assert (reply.status, reply.headers["Access-Control-Allow-Origin"]) == (401, "https://a.example")
+
+
+async def test_a_missing_token_is_refused_before_a_deadline_that_has_passed(served):
+    reply = await Rest(served.http_port, "").ask("GET", "/v1/projects", headers={"Request-Timeout": "5e-324"})
+
+    assert (reply.status, reply.json["reason"]) == (401, "TOKEN_MISSING")

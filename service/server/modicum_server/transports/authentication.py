@@ -16,16 +16,21 @@ FindByDigest = Callable[[Transaction, str], Awaitable[Principal | None]]
 """Finds the principal of a token by its digest; None where there is no good one."""
 
 
+def has_token(authorization: str) -> bool:
+    """Whether an authorization header has a bearer token."""
+    scheme, _, token = authorization.strip().partition(" ")
+    return scheme.lower() == SCHEME and bool(token.strip())
+
+
 def bearer_token(authorization: str) -> str:
     """Return the token in an authorization header.
 
     Raises:
         TokenMissing
     """
-    scheme, _, token = authorization.strip().partition(" ")
-    if scheme.lower() != SCHEME or not token.strip():
+    if not has_token(authorization):
         raise TokenMissing
-    return token.strip()
+    return authorization.strip().partition(" ")[2].strip()
 
 
 async def _by_roles(transaction: Transaction, digest: str) -> Principal | None:

@@ -32,7 +32,7 @@ from modicum_server.errors import (
     Unauthenticated,
 )
 from modicum_server.ports import IdentityNotTrusted, IdentityTokenInvalid, IdentityTokenUsed, Store
-from modicum_server.transports.authentication import authenticate
+from modicum_server.transports.authentication import authenticate, has_token
 from modicum_server.transports.call_limits import Bounds
 from modicum_server.transports.call_metrics import CallMetrics
 from modicum_server.transports.calls import CURRENT, NOBODY, Call, CallerLeft, Wire
@@ -74,7 +74,10 @@ def layers_of(
     lookups = TokenLookups(lambda authorization: authenticate(store, authorization, bounds.authentication_seconds))
 
     async def by_token(wire: Wire, seconds: float) -> Principal:
-        return await lookups.principal(wire.header("authorization"), seconds)
+        authorization = wire.header("authorization")
+        if not has_token(authorization):
+            return await authenticate(store, authorization, seconds)  # refused at once, whatever the call's deadline
+        return await lookups.principal(authorization, seconds)
 
     known = authenticated(by_token, bounds.authentication_seconds)
     good = OpenStreams(Tokens(store).principals, recheck_seconds=bounds.recheck_seconds).layer
