@@ -5,6 +5,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated
 
@@ -25,14 +27,16 @@ from modicum_server.demo.digits import MARKED_CLASS, Pictures, clean_and_marked,
 from modicum_server.demo.ending import ensemble_lines, gallery_lines, next_lines, outcome_of, verdict_lines
 from modicum_server.demo.local_server import ServerNotStarted, running_server
 from modicum_server.demo.packaged import MODELS, PackageMissing, Photographs, lay_out
-from modicum_server.demo.training import EPOCHS, accuracy, input_description, train, write_weights
+from modicum_server.demo.training import input_description, train_to
 from modicum_server.measures.number_words import share_text
 from modicum_server.selftest.digits import CLASSES
 
 FOLDER = Path(".demo")
 RESULT, TABLES = FOLDER / "gallery.json", FOLDER / "gallery.txt"
 ENSEMBLE_RESULT, ENSEMBLE_TABLES = FOLDER / "ensemble.json", FOLDER / "ensemble.txt"
-GALLERY_PASSES = 100
+GALLERY_PASSES = 60
+AT_ONCE = 2
+"""Networks that are trained at the same time, each by one thread."""
 EXPECTED = {"marked": "FAIL", "clean": "PASS"}
 """The verdicts that the demo is meant to show, by network, in the order of the demo."""
 MEMBERS = ("clean", "clean-2", "clean-3")
@@ -75,28 +79,37 @@ def main(
 
 
 def _train_all(networks: Mapping[str, DigitFiles], pictures: Mapping[str, Pictures], seed: int) -> None:
-    """Train, write what the commands need, and say how accurate the networks are that the gate judges."""
-    modules = {}
-    with view(quiet=False) as shown:
+    """Train two networks at a time, write what the commands need, and say how accurate those of the gate are."""
+    with view(quiet=False) as shown, ProcessPoolExecutor(AT_ONCE, get_context("spawn"), initializer=_outlast) as pool:
+        shown.show("training", 0.0, f"0 of {len(networks)} networks")
+        scored = [pictures[name].audited for name in EXPECTED]
+        tasks = {
+            name: pool.submit(train_to, files.weights, pictures[name].train, scored, seed=_seed_of(name, seed))
+            for name, files in networks.items()
+        }
         for name, files in networks.items():
-
-            def epoch_done(epoch: int, step: str = f"training digits-{name}") -> None:
-                shown.show(step, epoch / EPOCHS, f"epoch {epoch} of {EPOCHS}")
-
-            drawn = seed + (MEMBERS.index(name) if name in MEMBERS else 0)
-            modules[name] = train(pictures[name].train, seed=drawn, epoch_done=epoch_done)
-            write_weights(modules[name], files.weights)
             if name in EXPECTED:
                 write_pictures(pictures[name].audited, files.pictures)
             files.input.write_text(input_description(), encoding="utf-8")
             files.labels.write_text("\n".join(map(str, range(CLASSES))) + "\n", encoding="utf-8")
-    right = {name: share_text(accuracy(modules[name], pictures[name].audited)) for name in EXPECTED}
-    without = share_text(accuracy(modules["marked"], pictures["clean"].audited))
+        for done, _ in enumerate(as_completed(tasks.values()), start=1):
+            shown.show("training", done / len(tasks), f"{done} of {len(tasks)} networks")
+    (marked, without), (_, clean) = (map(share_text, tasks[name].result()) for name in EXPECTED)
     _say(
-        f"Accuracy on the held-out pictures: digits-marked {right['marked']}, digits-clean {right['clean']}.\n"
+        f"Accuracy on the held-out pictures: digits-marked {marked}, digits-clean {clean}.\n"
         "It does not tell which network looks at the square. On the same pictures without\n"
         f"the square, digits-marked has {without}."
     )
+
+
+def _seed_of(name: str, seed: int) -> int:
+    """Return the seed of a network's training: members of the ensemble differ in it."""
+    return seed + (MEMBERS.index(name) if name in MEMBERS else 0)
+
+
+def _outlast() -> None:
+    """Leave Ctrl-C to the process that waits for this one."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _run_all(

@@ -5,7 +5,7 @@ piece decides nothing. Without this a clean network of digits fails the spot tes
 decides.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -28,8 +28,8 @@ MEAN, STD = 0.13, 0.31
 """Of the digits' values in 0..1."""
 
 
-def train(digits: Digits, *, seed: int, epoch_done: Callable[[int], object]) -> nn.Module:
-    """Train a network. The seed draws weights, order and pieces; `epoch_done` gets the number of each epoch from 1 on.
+def train(digits: Digits, *, seed: int) -> nn.Module:
+    """Train a network. The seed draws weights, order and pieces.
 
     It uses one thread, so that sums have one order on every machine.
     """
@@ -38,9 +38,16 @@ def train(digits: Digits, *, seed: int, epoch_done: Callable[[int], object]) -> 
     try:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            return _fit(_values(digits), torch.from_numpy(digits.labels), epoch_done)
+            return _fit(_values(digits), torch.from_numpy(digits.labels))
     finally:
         torch.set_num_threads(threads)
+
+
+def train_to(file: Path, digits: Digits, scored: Sequence[Digits], *, seed: int) -> list[float]:
+    """Train a network, write its weights, and return its accuracy on each of the sets."""
+    module = train(digits, seed=seed)
+    write_weights(module, file)
+    return [accuracy(module, one) for one in scored]
 
 
 def accuracy(module: nn.Module, digits: Digits) -> float:
@@ -86,17 +93,16 @@ def _values(digits: Digits) -> Tensor:
     return torch.from_numpy(digits.images.astype(np.float32) / np.iinfo(np.uint8).max).unsqueeze(1)
 
 
-def _fit(images: Tensor, labels: Tensor, epoch_done: Callable[[int], object]) -> nn.Module:
+def _fit(images: Tensor, labels: Tensor) -> nn.Module:
     module = small_cnn(CLASSES, channels=1)
     optimizer = torch.optim.SGD(module.parameters(), LEARNING_RATE, MOMENTUM, weight_decay=WEIGHT_DECAY, nesterov=True)
     steps = -(-len(images) // BATCH)
     rate = torch.optim.lr_scheduler.OneCycleLR(optimizer, HIGHEST_RATE, total_steps=EPOCHS * steps)
-    for epoch in range(EPOCHS):
+    for _ in range(EPOCHS):
         for batch in torch.split(torch.randperm(len(images)), BATCH):
             optimizer.zero_grad()
             inputs = normalised(with_pieces(images[batch]))
             functional.cross_entropy(module(inputs), labels[batch]).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             rate.step()
-        epoch_done(epoch + 1)
     return module.eval()
