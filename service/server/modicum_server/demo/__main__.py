@@ -27,7 +27,7 @@ from modicum_server.demo.digits import MARKED_CLASS, Pictures, clean_and_marked,
 from modicum_server.demo.ending import ensemble_lines, gallery_lines, next_lines, outcome_of, verdict_lines
 from modicum_server.demo.local_server import ServerNotStarted, running_server
 from modicum_server.demo.packaged import MODELS, PackageMissing, Photographs, lay_out
-from modicum_server.demo.training import input_description, train_to
+from modicum_server.demo.training import ignore_interrupts, input_description, train_to
 from modicum_server.measures.number_words import share_text
 from modicum_server.selftest.digits import CLASSES
 
@@ -80,7 +80,10 @@ def main(
 
 def _train_all(networks: Mapping[str, DigitFiles], pictures: Mapping[str, Pictures], seed: int) -> None:
     """Train two networks at a time, write what the commands need, and say how accurate those of the gate are."""
-    with view(quiet=False) as shown, ProcessPoolExecutor(AT_ONCE, get_context("spawn"), initializer=_outlast) as pool:
+    with (
+        view(quiet=False) as shown,
+        ProcessPoolExecutor(AT_ONCE, get_context("spawn"), initializer=ignore_interrupts) as pool,
+    ):
         shown.show("training", 0.0, f"0 of {len(networks)} networks")
         scored = [pictures[name].audited for name in EXPECTED]
         tasks = {
@@ -105,11 +108,6 @@ def _train_all(networks: Mapping[str, DigitFiles], pictures: Mapping[str, Pictur
 def _seed_of(name: str, seed: int) -> int:
     """Return the seed of a network's training: members of the ensemble differ in it."""
     return seed + (MEMBERS.index(name) if name in MEMBERS else 0)
-
-
-def _outlast() -> None:
-    """Leave Ctrl-C to the process that waits for this one."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _run_all(

@@ -5,6 +5,7 @@ piece decides nothing. Without this a clean network of digits fails the spot tes
 decides.
 """
 
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -41,6 +42,11 @@ def train(digits: Digits, *, seed: int) -> nn.Module:
             return _fit(_values(digits), torch.from_numpy(digits.labels))
     finally:
         torch.set_num_threads(threads)
+
+
+def ignore_interrupts() -> None:
+    """Leave Ctrl-C to the process that waits for this one."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def train_to(file: Path, digits: Digits, scored: Sequence[Digits], *, seed: int) -> list[float]:
