@@ -75,9 +75,11 @@ def test_an_address_that_libpq_cannot_read_is_refused_and_its_password_is_not_sh
     assert "hunter2" not in str(refused.value)
 
 
-def test_a_command_with_such_an_address_ends_with_a_usage_error(monkeypatch, capsys):
+@pytest.mark.parametrize("command", [["migrate"], ["serve"], ["worker"], ["token", "list"]], ids=" ".join)
+def test_a_command_with_such_an_address_ends_with_a_usage_error(monkeypatch, capsys, tmp_path, command):
     monkeypatch.setenv("MODICUM_DATABASE_URL", "postgresql://me:hunter2@host/base?hosts=other")
-    monkeypatch.setattr(sys, "argv", ["modicum-server", "migrate"])
+    monkeypatch.setenv("MODICUM_ARTIFACTS_URL", str(tmp_path))
+    monkeypatch.setattr(sys, "argv", ["modicum-server", *command])
 
     with pytest.raises(SystemExit) as ended:
         main()

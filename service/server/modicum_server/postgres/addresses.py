@@ -24,6 +24,15 @@ def libpq_parameters(database_url: str) -> dict[str, str]:
     return {one.keyword.decode(): _value(one) for one in _given(database_url)}
 
 
+def libpq_address(database_url: str, **more: str | int) -> str:
+    """Return an address with more parameters, as psycopg takes it.
+
+    Raises:
+        AddressUnreadable
+    """
+    return make_conninfo("", **{**libpq_parameters(database_url), **more})
+
+
 def shown_address(database_url: str) -> str:
     """Return an address as `name=value` words, without passwords.
 

@@ -15,6 +15,7 @@ from procrastinate import App, PsycopgConnector
 from procrastinate.exceptions import ProcrastinateException
 from psycopg_pool import PoolTimeout
 
+from modicum_server.postgres.addresses import libpq_address
 from modicum_server.postgres.connections import (
     CONNECT_TIMEOUT_SECONDS,
     KEEPALIVE,
@@ -59,7 +60,7 @@ class QueueWakeups:
         """Take the address of the database. While this is open, a database that is away is tried again and again."""
         kwargs: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT_SECONDS, **KEEPALIVE}
         self._connector = PsycopgConnector(
-            conninfo=database_url,
+            conninfo=libpq_address(database_url),
             kwargs=kwargs,
             connection_class=bounded_connection(longest_wait_seconds),
             configure=_set_search_path,

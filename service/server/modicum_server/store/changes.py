@@ -9,11 +9,11 @@ from contextlib import asynccontextmanager
 import psycopg
 import structlog
 from psycopg import sql
-from psycopg.conninfo import make_conninfo
 from psycopg.rows import TupleRow
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from modicum_server.postgres.addresses import libpq_address
 from modicum_server.postgres.connections import CONNECT_TIMEOUT_SECONDS, KEEPALIVE, bounded_connection
 from modicum_server.store.probing import REPLY_SECONDS
 
@@ -59,7 +59,7 @@ class PostgresChanges:
     ) -> None:
         """Take the address of the database; it is connected to when something is watched."""
         self._ask_seconds, self._reply_seconds = ask_seconds, reply_seconds
-        self._url = make_conninfo(database_url, connect_timeout=CONNECT_TIMEOUT_SECONDS, **KEEPALIVE)
+        self._url = libpq_address(database_url, connect_timeout=CONNECT_TIMEOUT_SECONDS, **KEEPALIVE)
         self._watches: defaultdict[str, set[AuditWatch]] = defaultdict(set)
         self._listener: asyncio.Task[None] | None = None
 
