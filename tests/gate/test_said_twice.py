@@ -118,15 +118,23 @@ def test_a_result_of_the_server_says_the_same_twice(whole):
 @pytest.mark.parametrize(
     ("whole", "edit", "told"),
     [
-        (REPORT, another_model, f"models[0].digest beside parameters.model_digests is {OTHER_DIGEST}, but "),
-        (REPORT, no_digests, f"parameters.model_digests is without {VERSION}, but one was counted"),
-        (REPORT, another_data_set, "dataset.name beside specification.dataset is projects/default/datasets/few-2, but"),
-        (REPORT, another_device, "parameters.device beside specification.device is cpu, cuda:0, but cpu was counted"),
-        (REPORT, an_end_that_nobody_asked_for, "stopping beside specification.stopping is told, but none was counted"),
-        (REPORT, no_labels_of_one_measure, "dataset.with_labels is 1, but at least 80 was counted"),
-        (CHECKED, no_members, "models beside the matched search of models[0] is without its ensemble, but one was"),
-        (SPOTS, fewer_sources, "spots[0].rows[1].sources is 32, but at least 40, as in its places, was counted"),
-        (VERSIONS, without_a_version, f"models beside parameters.model_digests is without {OTHER_VERSION}, but one"),
+        (REPORT, another_model, f"models[0].digest is {OTHER_DIGEST}, but its digest in parameters.model_digests is "),
+        (REPORT, no_digests, f"models has {VERSION}, but parameters.model_digests does not"),
+        (REPORT, another_data_set, "dataset.name is projects/default/datasets/few-2, but specification.dataset is "),
+        (REPORT, another_device, "parameters.device is cpu, cuda:0, but specification.device is cpu"),
+        (
+            REPORT,
+            an_end_that_nobody_asked_for,
+            "stopping says that the audit may end early, but specification.stopping does not",
+        ),
+        (
+            REPORT,
+            no_labels_of_one_measure,
+            "dataset.with_labels is 1, but at least 80 was counted",
+        ),
+        (CHECKED, no_members, "models[0] has a search at a matched temperature, but no ensemble in models has it"),
+        (SPOTS, fewer_sources, "spots[0].rows[1].sources is 32, but at least 40 was counted"),
+        (VERSIONS, without_a_version, f"parameters.model_digests has {OTHER_VERSION}, but models does not"),
     ],
     ids=lambda one: getattr(one, "__name__", None),
 )

@@ -1,9 +1,8 @@
 """Whether a result document contradicts itself. Needs no rows.
 
 Measures are compared with their kinds, shares with their counts and their intervals, readings and verdicts on ensembles
-with the numbers that decide them, spot tests with the counts of every source, and what was judged with each place that
-says it (`said_twice`). Somebody who edits all of it in accord is not noticed. Older releases had other rules: of their
-results kinds, shares and what was judged alone are compared.
+with the numbers that decide them, and spot tests with the counts of every source. Somebody who edits all of it in
+accord is not noticed. Older releases had other rules: of their results kinds and shares alone are compared.
 """
 
 from collections.abc import Mapping
@@ -17,10 +16,10 @@ from modicum.gate.ensembles import ensembles_differing
 from modicum.gate.intervals import wilson_ends
 from modicum.gate.losses import losses_differing, of_its_pairs
 from modicum.gate.measure_kinds import PAIRED, measures_in, of_another_kind
+from modicum.gate.needed import is_of_labels
 from modicum.gate.readings_again import readings_differing
 from modicum.gate.report_parts import LEFT_AS_THEY_ARE
 from modicum.gate.requests import request_differing
-from modicum.gate.said_twice import said_twice
 from modicum.gate.spots_again import spots_differing
 from modicum.gate.tails import FEWEST_PAIRS
 
@@ -37,7 +36,7 @@ def contradictions(document: Document) -> Differences:
         if kind is PAIRED and counts_pictures(document):
             yield from of_its_pairs(path, measure)
     yield from beyond_bounds(document)
-    yield from said_twice(document)
+    yield from _labels_differing(document)
     yield from request_differing(document)
     if not counts_pictures(document):
         return  # an older release summarised it, by rules of its own
@@ -45,6 +44,18 @@ def contradictions(document: Document) -> Differences:
     yield from readings_differing(document)
     yield from spots_differing(document)
     yield from ensembles_differing(document)
+
+
+def _labels_differing(document: Document) -> Differences:
+    """Fewer labels than rows have, or than images of a measure that takes labels. Older results do not tell them."""
+    if "with_labels" not in document["dataset"]:
+        return
+    searches = [search for model in document["models"] for search in model["searches"]]
+    measured = [one["n"] for search in searches for name, one in search["measures"].items() if is_of_labels(name)]
+    labelled = {row["position"] for row in document.get("rows", ()) if row["label"] is not None and row["label"] >= 0}
+    said, least = document["dataset"]["with_labels"], max([len(labelled), *measured])
+    if said < least:
+        yield "dataset.with_labels", said, f"at least {least}"
 
 
 def _of_its_counts(path: str, measure: Document) -> Differences:

@@ -125,7 +125,7 @@ def _sources_of_places(path: str, row: Document) -> Differences:
     counts = [one for place in row["places"] for name in TRIALS for one in place[name]]
     named = len({one["source"] for one in counts if "source" in one})
     if row["sources"] < named:
-        yield f"{path}.sources", row["sources"], f"at least {named}, as in its places,"
+        yield f"{path}.sources", row["sources"], f"at least {named}"
 
 
 def _of_sources(path: str, counts: Sequence[Document]) -> Differences:

@@ -4,8 +4,12 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from modicum.resource_names import printable
+
 Differences = Iterator[tuple[str, Any, Any]]
 """The path of a field, what a document says, and what was counted."""
+MOST_SHOWN = 100
+"""Characters of a value that a message shows."""
 CLOSE = 1e-9
 """How far two numbers may be apart, relative to the larger: sums of numbers depend on their order."""
 
@@ -24,6 +28,12 @@ def differing(path: str, said: Any, counted: Any) -> Differences:
         yield from differing_fields(path, said, counted)
     elif not _are_alike(said, counted):
         yield path, said, counted
+
+
+def shown(value: Any) -> str:
+    """Return a value in one short line."""
+    text = printable(str(value)[: MOST_SHOWN + 1])
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}…"
 
 
 def _are_alike(said: Any, counted: Any) -> bool:

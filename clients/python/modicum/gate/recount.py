@@ -1,19 +1,20 @@
 """Whether a result document says what it was made of: its numbers are taken again from its rows. Judges nothing.
 
 `measured_again` takes measures again from the rows. `consistency` judges readings and spot tests again, from numbers of
-the document itself. Where the digest of the stored result is known, that is compared first (`stored_digest`).
+the document itself, and `said_twice` compares what it says of itself in two places. Where the digest of the stored
+result is known, that is compared first (`stored_digest`).
 """
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
 from modicum.gate.class_rules import MOST_CLASSES
 from modicum.gate.consistency import contradictions
 from modicum.gate.copies import counts_pictures
-from modicum.gate.differing import Differences, differing, differing_fields
+from modicum.gate.differing import Differences, differing, differing_fields, shown
 from modicum.gate.form_proofs import older_than_its_keys
 from modicum.gate.losses import LOW, OF_THE_WHOLE
 from modicum.gate.measure_kinds import DECIDING
@@ -22,14 +23,12 @@ from modicum.gate.other_alpha import RATES
 from modicum.gate.report_parts import BESIDE_THE_RESULT
 from modicum.gate.requests import rows_of_another_request
 from modicum.gate.row_facts import RowFacts
+from modicum.gate.said_twice import said_twice
 from modicum.gate.searched import searched
 from modicum.gate.spots_of_rows import spots_of_other_images
-from modicum.resource_names import printable
 
 Document = Mapping[str, Any]
 USUAL_LEVEL = 0.95
-MOST_SHOWN = 100
-"""Characters of a value that a message shows."""
 OF_ALL_RELEASES = frozenset({"accuracy", "eligible_share", "baseline_confident_share", *RATES})
 """Measures that older releases took in the same way; of the results of these no other is compared."""
 JUDGED_BY = {**DECIDING, "parameters": (*DECIDING["parameters"], *OF_THE_WHOLE, LOW)}
@@ -44,15 +43,11 @@ def first_difference(document: Document) -> str:
     Without rows, only whether it contradicts itself is known.
     """
     compared = _of_its_rows(document) if "rows" in document else contradictions(document)
-    found = chain(older_than_its_keys(document), compared)
-    told = (f"{path} is {_shown(said)}, but {_shown(counted)} was counted" for path, said, counted in found)
-    return next(told, "")
+    return next(chain(_told(older_than_its_keys(document)), _told(compared), said_twice(document)), "")
 
 
-def _shown(value: Any) -> str:
-    """A value in one short line."""
-    text = printable(str(value)[: MOST_SHOWN + 1])
-    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}…"
+def _told(differences: Differences) -> Iterator[str]:
+    return (f"{path} is {shown(said)}, but {shown(counted)} was counted" for path, said, counted in differences)
 
 
 def stored_digest(report: Document) -> str:
