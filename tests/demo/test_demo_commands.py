@@ -59,9 +59,9 @@ def test_both_networks_are_judged_by_one_policy_and_differ_in_nothing_but_their_
 
 
 def test_an_option_without_a_value_is_printed_by_itself():
-    assert printed("modicum", ["gate", "--quiet", "--name", "a b", "x", "--json"]) == (
-        "$ modicum gate --quiet --name 'a b' x --json"
-    )
+    words = ["ensemble", "check", "--no-controls", "x", "--name", "a b", "--no-controls"]
+
+    assert printed("modicum", words) == "$ modicum ensemble check --no-controls x --name 'a b' --no-controls"
 
 
 def test_the_ensemble_has_the_clean_network_that_the_gate_registered_and_each_other_one_by_its_name():

@@ -79,17 +79,17 @@ def test_the_ensemble_says_its_verdict_the_ratios_and_the_accuracy_with_their_in
 
     assert said == (
         "MITIGATED: the ensemble needs more of each picture than its members. "
-        "These are digits-clean, digits-clean-2 and digits-clean-3. "
+        "The members are digits-clean, digits-clean-2 and digits-clean-3. "
         "The ensemble's subsets are 1.20 times as large (95% interval 1.18 to 1.21). "
         "At matched temperatures they are 1.21 times as large (95% interval 1.20 to 1.22). "
-        "Its accuracy minus theirs is 0.11 points (95% interval -1.2 to 1.5). See demo-ensemble.html."
+        "The ensemble's accuracy minus its members' is 0.11 points (95% interval -1.2 to 1.5). See demo-ensemble.html."
     )
 
 
 def test_an_ensemble_that_is_not_mitigated_says_why(tmp_path):
     said = ensemble_told(tmp_path, "INCONCLUSIVE")
 
-    assert said.startswith("INCONCLUSIVE: the ratio may be 1.1 or less. These are")
+    assert said.startswith("INCONCLUSIVE: the ratio may be 1.1 or less. The members are")
 
 
 def test_a_ratio_that_could_not_be_measured_is_left_out(tmp_path):

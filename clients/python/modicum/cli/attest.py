@@ -124,7 +124,7 @@ def _seal(signing: SigningOptions) -> "Seal":
 
 
 def _refuse_removing_another(path: Path) -> None:
-    """Refuse to remove a file that is no summary of an earlier verdict.
+    """Refuse to remove a file, unless it is a signed summary.
 
     Raises:
         InvalidArgument

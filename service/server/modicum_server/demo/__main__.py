@@ -90,11 +90,11 @@ def _train_all(networks: Mapping[str, DigitFiles], pictures: Mapping[str, Pictur
             name: pool.submit(train_to, files.weights, pictures[name].train, scored, seed=_seed_of(name, seed))
             for name, files in networks.items()
         }
-        for name, files in networks.items():
-            if name in EXPECTED:
-                write_pictures(pictures[name].audited, files.pictures)
-            files.input.write_text(input_description(), encoding="utf-8")
-            files.labels.write_text("\n".join(map(str, range(CLASSES))) + "\n", encoding="utf-8")
+        for name in EXPECTED:
+            write_pictures(pictures[name].audited, networks[name].pictures)
+        of_all = networks[MEMBERS[0]]
+        of_all.input.write_text(input_description(), encoding="utf-8")
+        of_all.labels.write_text("\n".join(map(str, range(CLASSES))) + "\n", encoding="utf-8")
         for done, _ in enumerate(as_completed(tasks.values()), start=1):
             shown.show("training", done / len(tasks), f"{done} of {len(tasks)} networks")
     (marked, without), (_, clean) = (map(share_text, tasks[name].result()) for name in EXPECTED)

@@ -12,8 +12,8 @@ POLICY = "modicum.yaml"
 WIDTH = 78
 """Columns of a printed command, with the backslash at its end."""
 INDENT = 6
-FLAGS = {"--json", "--no-controls", "--quiet"}
-"""Options without a value."""
+FLAGS = {"--no-controls"}
+"""Options of these commands that have no value."""
 GALLERY_THRESHOLD = 0.5
 """Low enough for more than ten of the twenty photographs to count, so that shares have intervals."""
 GALLERY_PAGE = Path("demo-gallery.html")
@@ -47,12 +47,12 @@ class DigitFiles:
 
     @property
     def input(self) -> Path:
-        """How the network takes pictures."""
+        """How each of the networks takes pictures."""
         return self.folder / "digits.toml"
 
     @property
     def labels(self) -> Path:
-        """The names of its classes."""
+        """The names of their classes."""
         return self.folder / "digits.txt"
 
     @property

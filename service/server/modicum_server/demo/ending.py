@@ -17,6 +17,7 @@ from modicum_server.demo.commands import (
 from modicum_server.measures.measure import measure_from_json
 from modicum_server.measures.number_words import (
     asked_text,
+    enumeration,
     fine_ratio_text,
     interval_text,
     points_number,
@@ -47,10 +48,10 @@ def verdict_lines(files: DigitFiles, expected: str) -> Iterator[str]:
 def ensemble_lines(result: Path) -> Iterator[str]:
     """Yield the verdict on the ensemble, why, and by which figures."""
     (check,) = _read(result)["mitigation"]
-    names = [name.split("/")[3] for name in check["members"]]
+    members = enumeration([name.split("/")[3] for name in check["members"]])
     told = [
         f"{check['verdict']}: {'; '.join(check['reasons']) or MITIGATED}.",
-        f"These are {', '.join(names[:-1])} and {names[-1]}.",
+        f"The members are {members}.",
         *_ensemble_figures(check["measures"]),
         f"See {ENSEMBLE_PAGE}.",
     ]
@@ -107,7 +108,7 @@ def _ensemble_figures(measures: Document) -> Iterator[str]:
         yield f"At matched temperatures they are {fine_ratio_text(matched.value)} times as large{interval}."
     if accuracy.value is not None:
         interval = interval_text(accuracy.interval, points_number)
-        yield f"Its accuracy minus theirs is {short_points_text(accuracy.value)}{interval}."
+        yield f"The ensemble's accuracy minus its members' is {short_points_text(accuracy.value)}{interval}."
 
 
 def _lines(outcome: str, text: str) -> list[str]:

@@ -16,10 +16,10 @@ FindByDigest = Callable[[Transaction, str], Awaitable[Principal | None]]
 """Finds the principal of a token by its digest; None where there is no good one."""
 
 
-def has_token(authorization: str) -> bool:
-    """Whether an authorization header has a bearer token."""
+def given_token(authorization: str) -> str:
+    """Return the token in an authorization header; empty without one."""
     scheme, _, token = authorization.strip().partition(" ")
-    return scheme.lower() == SCHEME and bool(token.strip())
+    return token.strip() if scheme.lower() == SCHEME else ""
 
 
 def bearer_token(authorization: str) -> str:
@@ -28,9 +28,10 @@ def bearer_token(authorization: str) -> str:
     Raises:
         TokenMissing
     """
-    if not has_token(authorization):
+    token = given_token(authorization)
+    if not token:
         raise TokenMissing
-    return authorization.strip().partition(" ")[2].strip()
+    return token
 
 
 async def _by_roles(transaction: Transaction, digest: str) -> Principal | None:

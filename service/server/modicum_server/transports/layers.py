@@ -32,7 +32,7 @@ from modicum_server.errors import (
     Unauthenticated,
 )
 from modicum_server.ports import IdentityNotTrusted, IdentityTokenInvalid, IdentityTokenUsed, Store
-from modicum_server.transports.authentication import authenticate, has_token
+from modicum_server.transports.authentication import authenticate, given_token
 from modicum_server.transports.call_limits import Bounds
 from modicum_server.transports.call_metrics import CallMetrics
 from modicum_server.transports.calls import CURRENT, NOBODY, Call, CallerLeft, Wire
@@ -75,7 +75,7 @@ def layers_of(
 
     async def by_token(wire: Wire, seconds: float) -> Principal:
         authorization = wire.header("authorization")
-        if not has_token(authorization):
+        if not given_token(authorization):
             return await authenticate(store, authorization, seconds)  # refused at once, whatever the call's deadline
         return await lookups.principal(authorization, seconds)
 
