@@ -24,13 +24,12 @@ def test_a_pickled_model_is_gated_by_the_weights_that_were_logged_beside_it(plac
 
     uri = f"sqlite:///{place.folder}/mlflow.db"
     monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
-    mlflow.set_tracking_uri(uri)
-    mlflow.create_experiment("training", artifact_location=f"{place.folder}/mlruns")
-    mlflow.set_experiment("training")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)  # set_tracking_uri would hold for later tests of this process too
+    experiment = mlflow.create_experiment("training", artifact_location=f"{place.folder}/mlruns")
     network = build_cifar_resnet("cifar_resnet8", len(CLASSES))
     network.load_state_dict(load_file(place.folder / "w.safetensors"))
     pickled = {"serialization_format": "pickle", "registered_model_name": "patches", "pip_requirements": []}
-    with mlflow.start_run():
+    with mlflow.start_run(experiment_id=experiment):
         mlflow.pytorch.log_model(network, name="alone", **pickled)
         mlflow.pytorch.log_model(network, name="both", extra_files=[str(place.folder / "w.safetensors")], **pickled)
     (place.folder / "modicum.yaml").write_text(POLICY)
