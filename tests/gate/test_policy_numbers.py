@@ -4,9 +4,10 @@ import json
 
 import pytest
 from modicum.errors import InvalidSource
-from modicum.gate.catalogue import known_rules
+from modicum.gate.catalogue import known_rules, rules_that_cannot_fail
 from modicum.gate.json_documents import json_document
 from modicum.gate.policy import Kind
+from modicum.gate.presets import PRESETS
 from modicum.gate.schemas import POLICY, schema_of
 from modicum.searches import Control
 
@@ -131,3 +132,35 @@ def test_a_document_with_a_number_that_json_does_not_have_is_refused(number):
         json_document(f'{{"value": {number}}}'.encode(), "r.json", called="a result document")
 
     assert json_document(json.dumps({"value": 1e308}).encode(), "r.json", called="it") == {"value": 1e308}
+
+
+@pytest.mark.parametrize(
+    ("rule", "because"),
+    [
+        ("accuracy: {min: 0}", "min: 0 allows every value from 0 to 1"),
+        (
+            "accuracy: {min: 0, max: 1}",
+            "max: 1 allows every value from 0 to 1 and min: 0 allows every value from 0 to 1",
+        ),
+        ("subset-size-median: {min: 0}", "min: 0 allows every value from 0"),
+        ("spot-pasted-version-difference: {max: 2}", "max: 2 allows every value from -2 to 2"),
+        ("random: {expect: [THESE_PIXELS, ANY_PIXELS, INCONCLUSIVE]}", "it expects every outcome"),
+    ],
+)
+def test_a_rule_that_no_result_fails_is_told(rule, because):
+    (told,) = rules_that_cannot_fail(policy(f"rules: {{spot: off, {rule}}}"))
+
+    assert told.startswith("modicum.yaml:2:")
+    assert f": no result fails {rule.partition(':')[0]}, because {because}; change it or set" in told
+
+
+@pytest.mark.parametrize(
+    "rule", ["accuracy: {min: 0.01}", "accuracy: {min: 0, max: 0.9}", "subset-size-median: {min: 1}"]
+)
+def test_a_rule_that_some_result_fails_is_not_told(rule):
+    assert not list(rules_that_cannot_fail(policy(f"rules: {{{rule}}}")))
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_no_preset_has_a_rule_that_no_result_fails(preset):
+    assert not list(rules_that_cannot_fail(policy(f"preset: {preset}")))

@@ -15,7 +15,7 @@ from modicum.cli.registration import Group, command
 from modicum.cli.stored_baselines import baseline_path
 from modicum.errors import InvalidArgument, InvalidSource, OutputNotWritten, PolicyError
 from modicum.gate.baseline_file import baseline_side
-from modicum.gate.catalogue import outdated_outcomes
+from modicum.gate.catalogue import outdated_outcomes, rules_that_cannot_fail
 from modicum.gate.counting import counted
 from modicum.gate.excuses import expired_waivers, waivers_that_expire_soon
 from modicum.gate.explanation import explained
@@ -53,7 +53,8 @@ def check(file: PolicyFile = DEFAULT_FILE, *, as_json: options.Json = False) -> 
     """Check a policy. Prints each problem with its line and column; exit code 2 if there is one.
 
     It also warns of a waiver (a failure that is tolerated until a day) that has expired or expires within 14 days, of a
-    baseline file that is missing or damaged, and of an outcome that only old results have.
+    baseline file that is missing or damaged, of an outcome that only old results have, and of a rule that no result
+    fails.
     """
     policy = policy_from(file)
     warnings = list(_warnings(policy))
@@ -74,6 +75,7 @@ def _warnings(policy: Policy) -> Iterator[str]:
     yield from expired_waivers(policy, today)
     yield from waivers_that_expire_soon(policy, today)
     yield from outdated_outcomes(policy)
+    yield from rules_that_cannot_fail(policy)
     path = baseline_path(policy)
     if path is None:
         return

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib import resources
 
-from modicum.gate.policy import Kind, KnownRule, Policy
+from modicum.gate.policy import Kind, KnownRule, Policy, Rule
+from modicum.gate.policy_numbers import allows_every_value
 
 PUT_MOST = 8
 """Names that a message lists at most."""
@@ -31,6 +32,19 @@ def outdated_outcomes(policy: Policy) -> Iterator[str]:
                 f"{rule.mark}: {rule.id} expects {outcome}, which only results before version 2 of the form have; "
                 f"expect {OUTDATED[outcome]} for those of today"
             )
+
+
+def rules_that_cannot_fail(policy: Policy) -> Iterator[str]:
+    """Yield each rule that no result fails, because its limits allow every value or it expects every outcome."""
+    for rule in policy.rules:
+        allowed = allows_every_value(rule) or _every_outcome(rule)
+        if allowed:
+            yield f"{rule.shown_at}: no result fails {rule.id}, because {allowed}; change it or set the rule to `off`"
+
+
+def _every_outcome(rule: Rule) -> str:
+    of_today = set(rule.known.outcomes) - OUTDATED.keys()
+    return "it expects every outcome" if of_today and of_today <= set(rule.expect) else ""
 
 
 def did_you_mean(given: str, names: Iterable[str]) -> str:
