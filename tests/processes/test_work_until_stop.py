@@ -1,10 +1,13 @@
 """Work is awaited until it is done or a stop is requested."""
 
 import asyncio
+import sys
 
 import pytest
 from modicum_server.model_server import ModelServerDown
-from modicum_server.processes.work_until_stop import done_before
+from modicum_server.processes.work_until_stop import cancelled, done_before
+
+PATIENCE_SECONDS = 60
 
 
 async def nothing() -> None:
@@ -58,3 +61,27 @@ async def test_being_cancelled_cancels_the_works():
     with pytest.raises(asyncio.CancelledError):
         await waiting
     assert ended == ["cancelled"]
+
+
+async def test_a_cancellation_that_a_task_loses_is_repeated():
+    comes, came = asyncio.Event(), asyncio.Event()
+
+    async def work():
+        await asyncio.wait_for(comes.wait(), PATIENCE_SECONDS)  # before Python 3.12, this loses it
+        came.set()
+        await asyncio.Event().wait()
+
+    working = asyncio.create_task(work())
+    await asyncio.sleep(0.01)
+    comes.set()
+    await asyncio.sleep(0)
+
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        await cancelled(working)
+
+    assert working.cancelled()
+    assert came.is_set() or sys.version_info >= (3, 12)
+
+
+async def test_the_errors_of_cancelled_tasks_are_dropped():
+    await cancelled(asyncio.create_task(failing()))

@@ -10,7 +10,7 @@ import structlog
 from modicum_server.artifacts.store import kept_artifacts, open_artifact_store
 from modicum_server.errors import DependencyUnavailable, SchemaOutdated
 from modicum_server.ports import ArtifactStore, Changes, KeptArtifacts, Store
-from modicum_server.processes.work_until_stop import done_before
+from modicum_server.processes.work_until_stop import cancelled, done_before
 from modicum_server.settings import Settings
 from modicum_server.transports.call_limits import BOUNDS, Bounds
 
@@ -188,7 +188,7 @@ async def running_api(settings: Settings) -> AsyncIterator[tuple[int, int]]:
             yield grpc_port, http_port
         finally:
             await api.stop(settings.grace_seconds)
-            await _cancelled(sealing, writing)
+            await cancelled(sealing, writing)
             await _write_last(refused)
             await changes.close()
             _log.info("api_stopped")
@@ -216,13 +216,6 @@ async def _write_last(refused: "RefusedAttempts") -> None:
         await refused.write()
     except DependencyUnavailable as error:
         _say_trail_failed(error)
-
-
-async def _cancelled(*tasks: "asyncio.Task[None]") -> None:
-    """Cancel tasks and wait for their end."""
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def run_worker(settings: Settings, stop: asyncio.Event, *, schema_seconds: float = 0.0) -> None:

@@ -1,8 +1,11 @@
-"""Awaits work, or time, until a stop is requested. Knows nothing of the work."""
+"""Awaits work, or time, until a stop is requested, and ends it. Knows nothing of the work."""
 
 import asyncio
 import contextlib
 from collections.abc import Coroutine
+from typing import Any
+
+CANCEL_AGAIN_SECONDS = 0.5
 
 
 async def done_before(stop: asyncio.Event, *works: Coroutine[object, object, object]) -> bool:
@@ -37,3 +40,17 @@ async def until_stop(stop: asyncio.Event, seconds: float) -> None:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await stop.wait()
+
+
+async def cancelled(*tasks: "asyncio.Task[Any]") -> None:
+    """Cancel tasks until each has ended, however it ends.
+
+    A task may lose a cancellation: before Python 3.12, `asyncio.wait_for` drops one that comes together with what it
+    waits for (python/cpython#86296), and psycopg's pool waits so. A task that works for ever would go on.
+    """
+    running = set(tasks)
+    while running:
+        for task in running:
+            task.cancel()
+        _, running = await asyncio.wait(running, timeout=CANCEL_AGAIN_SECONDS)
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -24,6 +24,7 @@ from modicum_server.postgres.connections import (
     bounded_connection,
 )
 from modicum_server.postgres.wake_jobs import QUEUE, wake_app
+from modicum_server.processes.work_until_stop import cancelled
 
 #: How often to look for delayed jobs, which become due without a notification.
 POLL_SECONDS = 5.0
@@ -85,9 +86,7 @@ class QueueWakeups:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await cancelled(*self._tasks)
         await self._app.close_async()
 
     async def wait(self, timeout_seconds: float) -> None:
