@@ -231,6 +231,13 @@ def test_a_rule_of_named_classes_gives_each_its_part_of_the_error():
     assert given.within_ends
 
 
+def test_a_rule_of_pooled_classes_is_one_of_all_images():
+    given = stopping("rules:\n  spot: off\n  accuracy: {min: 0.8, classes: pooled}\n")
+
+    assert [(one.class_label, one.at_least) for one in given.limits] == [("", 0.8)]
+    assert given.within_ends
+
+
 def test_a_class_is_settled_by_its_own_share_and_by_none_while_it_has_no_images():
     cat = replace(ONE, class_label="cat")
     both = Stopping(limits=(cat, replace(ONE, class_label="dog")), within_ends=True)
@@ -262,6 +269,13 @@ ONE = ShareLimit(measure="accuracy", at_least=0.8, error=0.01)
 )
 def test_limits_settle_an_audit_where_one_is_broken_or_all_are_kept(measured, why):
     assert settled(Stopping(limits=(ONE,), within_ends=True), measured) == why
+
+
+def test_failed_images_leave_a_broken_limit_alone_to_settle_an_audit():
+    limits = Stopping(limits=(ONE,), within_ends=True)
+
+    assert settled(limits, [[share(60, 60)]], many_failed=True) == ()
+    assert settled(limits, [[share(20, 60)]], many_failed=True) == ("accuracy lies beyond its limit (20 of 60)",)
 
 
 def test_versions_share_the_error_of_a_limit():

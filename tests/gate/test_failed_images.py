@@ -7,6 +7,7 @@ import pytest
 from tests.gate.documents import document, image, outcomes, share, verdict, with_rows
 from tests.gate.server_documents import reported
 from tests.gate.test_baselines import BASELINE, RATIO, judged
+from tests.gate.test_class_rules import paired
 from tests.gate.test_ensembles import result as ensembles
 from tests.measures.ensemble_audit import LARGER
 from tests.measures.example_audit import failed, finding, not_eligible
@@ -78,3 +79,33 @@ def test_an_ensemble_does_not_pass_beside_failed_images_of_a_member():
     found["models"][0]["searches"][0]["counts"]["failed"] = 21
 
     assert outcomes(verdict(policy, found))["mitigation"] == "INCONCLUSIVE"
+
+
+LOSS = "rules: {spot: off, counterfactual-accuracy-loss: {max: 0.1}, counterfactual: {expect: [ACCURACY_HOLDS]}}"
+
+
+@pytest.mark.parametrize(("whole", "outcome"), [(135, "PASS"), (134, "INCONCLUSIVE")])
+def test_a_tenth_of_the_pairs_of_a_counterfactual_set_may_fail(whole, outcome):
+    given = verdict(LOSS, paired(lambda _: 0, pairs=range(whole)))
+
+    assert set(outcomes(given).values()) == {outcome}
+
+
+def test_the_verdict_says_how_many_pairs_failed():
+    given = verdict(LOSS, paired(lambda _: 0, pairs=range(110)))
+
+    told = (
+        "40 of 150 pairs of the counterfactual set lack a prediction on one of their pictures, more than a tenth, so "
+        "what is left does not show that it passes; look at the reasons in the result, and audit again"
+    )
+    assert all(check.reason.endswith(told) for one in given.rules for check in one.checks)
+
+
+def test_failed_pairs_do_not_excuse_a_failure_nor_touch_other_rules():
+    given = verdict(f"{LOSS[:-1]}, accuracy: {{min: 0.5}}}}", paired(lambda _: 1, pairs=range(110)))
+
+    assert outcomes(given) == {
+        "accuracy": "PASS",
+        "counterfactual": "FAIL",
+        "counterfactual-accuracy-loss": "FAIL",
+    }

@@ -14,6 +14,7 @@ from modicum_server.domain.models import Ensemble
 from modicum_server.measures.rows import finding_row
 
 from tests.gate.server_documents import CATS, EVERYONE, FINDINGS, of_an_older_release, reported, served, trial
+from tests.gate.test_class_rules import paired
 from tests.measures.ensemble_audit import BOTH, CHECK, LARGER, MATCHED, ONE, TWO, audit_of
 from tests.measures.example_audit import OTHER_VERSION, SEARCH, VERSION, finding
 
@@ -45,7 +46,8 @@ VERSIONS = as_read(
         versions=(VERSION, OTHER_VERSION),
     )
 )
-WHOLE = {"spots": SPOTS, "report": REPORT, "searches": TWICE, "ensemble": CHECKED, "versions": VERSIONS}
+PAIRS = as_read(paired(lambda _: 0, pairs=range(110)))
+WHOLE = {"pairs": PAIRS, "spots": SPOTS, "report": REPORT, "searches": TWICE, "ensemble": CHECKED, "versions": VERSIONS}
 
 
 def edited(whole, edit):
@@ -56,6 +58,10 @@ def edited(whole, edit):
 
 def without_rows(document):
     return {name: part for name, part in document.items() if name != "rows"}
+
+
+def fewer_failed_pairs(found):
+    found["counterfactuals"][0]["failed"] = 10
 
 
 def another_model(found):
@@ -134,6 +140,11 @@ def test_a_result_of_the_server_says_the_same_twice(whole):
         ),
         (CHECKED, no_members, "models[0] has a search at a matched temperature, but no ensemble in models has it"),
         (SPOTS, fewer_sources, "spots[0].rows[1].sources is 32, but at least 40 was counted"),
+        (
+            PAIRS,
+            fewer_failed_pairs,
+            "counterfactuals[0].measures.counterfactual_changed_share.n is 110, but pairs without the same and the ",
+        ),
         (VERSIONS, without_a_version, f"parameters.model_digests has {OTHER_VERSION}, but models does not"),
     ],
     ids=lambda one: getattr(one, "__name__", None),

@@ -2,11 +2,12 @@
 
 from dataclasses import replace
 
+import pytest
 from modicum.gate.stopping import ShareLimit, Stopping
 from modicum_server.measures.early_end import SharesSoFar
 from modicum_server.measures.pictures import Pictures
 
-from tests.measures.example_audit import OTHER_VERSION, audit, finding, version
+from tests.measures.example_audit import OTHER_VERSION, audit, failed, finding, version
 from tests.reports.report_pages import page_of, read
 
 ONE = finding(0).image_digest
@@ -20,9 +21,10 @@ def test_the_image_that_comes_first_is_the_picture_for_all_versions():
     assert (len(pictures), pictures.copies) == (2, {1})
 
 
-def shares_so_far(findings):
-    """Why an audit of at most a tenth of misclassified images may end after these."""
-    stopping = Stopping(limits=(ShareLimit(measure="accuracy", at_least=0.9, error=0.01),))
+def shares_so_far(findings, at_least=0.9):
+    """Why an audit whose accuracy is limited may end after these."""
+    limits = (ShareLimit(measure="accuracy", at_least=at_least, error=0.01),)
+    stopping = Stopping(limits=limits, within_ends=True)
     shares = SharesSoFar(replace(audit().specification, stopping=stopping), [version()])
     shares.add(findings)
     return shares.why()
@@ -33,6 +35,13 @@ def test_copies_of_one_misclassified_picture_end_no_audit():
 
     assert shares_so_far(wrong) == ("accuracy lies beyond its limit (0 of 40)",)
     assert shares_so_far([replace(one, image_digest=ONE) for one in wrong]) == ()
+
+
+@pytest.mark.parametrize(("lost", "why"), [(6, ("every share lies within its limits",)), (7, ())])
+def test_more_than_a_tenth_of_failed_images_settle_no_pass(lost, why):
+    found = [*(finding(at) for at in range(54)), *(failed(54 + at) for at in range(lost))]
+
+    assert shares_so_far(found, at_least=0.5) == why
 
 
 def test_a_report_shows_each_picture_once():

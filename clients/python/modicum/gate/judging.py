@@ -23,7 +23,7 @@ from modicum.gate.left_out import left_out
 from modicum.gate.levels import at_asked_level
 from modicum.gate.measures import checks_of, outcome_check
 from modicum.gate.missing_classes import needs_labels
-from modicum.gate.missing_images import not_audited, unless_failed
+from modicum.gate.missing_images import not_audited, unless_failed, unless_pairs_failed
 from modicum.gate.named_classes import classes_of
 from modicum.gate.notes import excused, notes
 from modicum.gate.other_alpha import at_alpha
@@ -32,7 +32,7 @@ from modicum.gate.reading_rules import INCONCLUSIVE
 from modicum.gate.result_schema import SCHEMA_VERSIONS, versions_in_words
 from modicum.gate.reviews import review_checks
 from modicum.gate.rule_datasets import of_another_dataset
-from modicum.gate.searched import asked_searches
+from modicum.gate.searched import asked_searches, entry_beside
 from modicum.gate.spot_rule import holm
 from modicum.gate.spots import accepting, spot_checks, spot_test
 from modicum.gate.tails import ONE_SIDED, bonferroni
@@ -201,8 +201,10 @@ def _of_model(rule: Rule, document: Document, model: Document, policy: Policy) -
     if search is None:
         yield Check(model_version=version, judgeable=False, reason=_why_no_search(rule, document, model, policy))
         return
+    test = entry_beside(document, "counterfactuals", version, search["search"])
     for check in _each(rule, document, model, search, policy):
-        yield _unless_weak(check, document, search, policy, rule.search)
+        found = _unless_weak(check, document, search, policy, rule.search)
+        yield unless_pairs_failed(found, test) if test is not None and rule.known.is_counterfactual else found
 
 
 def _each(rule: Rule, document: Document, model: Document, search: Document, policy: Policy) -> Iterator[Check]:

@@ -66,13 +66,24 @@ def unless_missing(check: Check, missing: Missing) -> Check:
 def unless_failed(check: Check, counts: Document) -> Check:
     """Return the check without its pass, where too many images of its search failed. A failure stays."""
     failed, images = int(counts["failed"]), int(counts["images"])
-    if not check.passes or not is_too_many(failed, images):
+    return _unless(check, failed, images, f"{failed:,} of {images:,} images could not be measured")
+
+
+def unless_pairs_failed(check: Check, test: Document) -> Check:
+    """Return the check without its pass, where too many pairs of a counterfactual set failed. A failure stays.
+
+    Pairs of one picture and itself tell nothing, so they do not count.
+    """
+    failed, pairs = int(test.get("failed", 0)), int(test.get("pairs", 0)) - int(test.get("same_picture", 0))
+    why = f"{failed:,} of {pairs:,} pairs of the counterfactual set lack a prediction on one of their pictures"
+    return _unless(check, failed, pairs, why)
+
+
+def _unless(check: Check, failed: int, of: int, why: str) -> Check:
+    if not check.passes or not is_too_many(failed, of):
         return check
-    why = (
-        f"{failed:,} of {images:,} images could not be measured, {TOO_MANY}; look at the reasons in the result, and "
-        "audit again"
-    )
-    return replace(check, passes=False, unsettled="; ".join(text for text in (check.unsettled, why) if text))
+    told = f"{why}, {TOO_MANY}; look at the reasons in the result, and audit again"
+    return replace(check, passes=False, unsettled="; ".join(text for text in (check.unsettled, told) if text))
 
 
 def not_audited(document: Document) -> float:

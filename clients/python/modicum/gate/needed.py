@@ -93,7 +93,7 @@ def _own_rules(policy: Policy) -> Iterator[Rule]:
 def lacking(rule: Rule, given: Given) -> str:
     """Return what a rule needs of the images and they do not have, and what to do; empty if nothing."""
     name, of_measure = rule.known.name, rule.known.kind is Kind.MEASURE
-    if not given.counterfactuals and (rule.known.part == "counterfactuals" or name == "counterfactual"):
+    if not given.counterfactuals and rule.known.is_counterfactual:
         return "a counterfactual set, but there is none: audit with --counterfactual FOLDER"
     if not given.labels and _is_of_labels(rule):
         return "labels, but no image has one: audit images that are in a folder for each class"

@@ -88,6 +88,11 @@ class KnownRule:
         return self.id == "spot"
 
     @property
+    def is_counterfactual(self) -> bool:
+        """Whether it is about the counterfactual set: the reading, or one of its measures."""
+        return self.part == "counterfactuals" or self.name == "counterfactual"
+
+    @property
     def is_review(self) -> bool:
         """Whether it is the rule of blind reviews, of which a version may have several."""
         return self.id == "review"

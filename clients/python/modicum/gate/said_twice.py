@@ -12,6 +12,8 @@ Document = Mapping[str, Any]
 DEVICES = frozenset({"cpu", "cuda"})
 """Devices that a specification asks for by name; anything else leaves the choice to the workers."""
 
+PAIRS = frozenset({"pairs", "same_picture", "failed"})
+"""Counts of a counterfactual set; older results lack some."""
 NAMED_SINCE = 5
 """Version of the result from which on `parameters` must name the digest of each version."""
 
@@ -26,6 +28,7 @@ def said_twice(document: Document) -> Iterator[str]:
     if document.get("stopping") is not None and specification.get("stopping") is None:
         yield "stopping says that the audit may end early, but specification.stopping does not"
     yield from _members_missing(document)
+    yield from _pairs_differing(document)
 
 
 def _otherwise(path: str, said: Any, other: str, elsewhere: Any) -> str:
@@ -61,3 +64,16 @@ def _members_missing(document: Document) -> Iterator[str]:
         matched = any(search["search"].get("matched", False) for search in model["searches"])
         if tells and matched and model["model_version"] not in members:
             yield f"models[{at}] has a search at a matched temperature, but no ensemble in models has it as a member"
+
+
+def _pairs_differing(document: Document) -> Iterator[str]:
+    """Counterfactual sets whose failed pairs are not those that no measure counts."""
+    for at, test in enumerate(document.get("counterfactuals", ())):
+        changed = test["measures"].get("counterfactual_changed_share", {})
+        if test.keys() >= PAIRS and "n" in changed:
+            left = test["pairs"] - test["same_picture"] - test["failed"]
+            if changed["n"] != left:
+                told = "pairs without the same and the failed ones"
+                yield _otherwise(
+                    f"counterfactuals[{at}].measures.counterfactual_changed_share.n", changed["n"], told, left
+                )

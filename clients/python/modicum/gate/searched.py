@@ -38,6 +38,13 @@ def search_index_of(document: Document, search: Mapping[str, Any]) -> int:
     return asked.index(dict(search)) if search in asked else 0
 
 
+def entry_beside(document: Document, part: str, version: str, search: Mapping[str, Any]) -> Document | None:
+    """Return the entry of a part of the document for a version beside one of its searches; None without one."""
+    index = search_index_of(document, search)
+    entries = (one for one in document.get(part, ()) if one["model_version"] == version)
+    return next((one for one in entries if one.get("search_index", 0) == index), None)
+
+
 def _by_search(document: Document) -> dict[tuple[str, int], list[Document]]:
     rows: dict[tuple[str, int], list[Document]] = {}
     for row in counted_rows(document):

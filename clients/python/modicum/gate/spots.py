@@ -17,7 +17,7 @@ from modicum.gate.early_stop import cut_reason
 from modicum.gate.missing_classes import checks_of_missing, is_never_predicted
 from modicum.gate.named_classes import NamedClasses, classes_of
 from modicum.gate.policy import ALL_TOGETHER, MOVING, Acceptance, Rule
-from modicum.gate.searched import search_index_of
+from modicum.gate.searched import entry_beside, search_index_of
 from modicum.gate.spot_rule import (
     ALPHA,
     CARRIED_SHARE,
@@ -82,9 +82,7 @@ class _Row:
 
 def spot_test(document: Document, version: str, search: Document) -> Document | None:
     """Return the spot test of a version beside one of its searches; None if it has none."""
-    index = search_index_of(document, search["search"])
-    tests = (one for one in document.get("spots", ()) if one["model_version"] == version)
-    return next((one for one in tests if one.get("search_index", 0) == index), None)
+    return entry_beside(document, "spots", version, search["search"])
 
 
 def spot_checks(

@@ -93,7 +93,7 @@ def _is_limit(rule: Rule, search: int) -> bool:
     of_search = rule.known.kind is Kind.MEASURE and not rule.known.part and rule.search in {None, search}
     limits = [limit for limit in (rule.max, rule.min) if limit is not None]
     of_share = rule.known.range == SHARES and bool(limits) and all(0 < limit < 1 for limit in limits)
-    known = rule.classes is None or isinstance(rule.classes, tuple)
+    known = rule.classes != "all"
     return of_search and of_share and known and rule.dataset is None and not rule.needs_baseline
 
 
@@ -102,13 +102,16 @@ def look_images(planned: int) -> int:
     return LOOK_IMAGES * max(1, -(-planned // (LOOK_IMAGES * MOST_LOOKS)))
 
 
-def settled(stopping: Stopping, measured: Sequence[Sequence[Mapping[str, Any] | None]]) -> tuple[str, ...]:
+def settled(
+    stopping: Stopping, measured: Sequence[Sequence[Mapping[str, Any] | None]], *, many_failed: bool = False
+) -> tuple[str, ...]:
     """Return why an audit may end now, in words; nothing while it may not.
 
     Args:
         stopping: the limits.
         measured: for each limit the measures of all versions, as in the result document, or those of the classes of
             its name; None where there is none.
+        many_failed: whether so many images failed that nothing passes (`missing_images`). Further ones may not fail.
     """
     each = [
         (limit, [Number(None, "", 0) if one is None else number_of(one, Looks.EARLY) for one in measures])
@@ -117,7 +120,11 @@ def settled(stopping: Stopping, measured: Sequence[Sequence[Mapping[str, Any] | 
     beyond = tuple(text for limit, numbers in each for text in _beyond(limit, numbers))
     if beyond or not stopping.within_ends:
         return beyond
-    kept = bool(each) and all(_is_within(limit, number) for limit, numbers in each for number in numbers)
+    kept = (
+        bool(each)
+        and not many_failed
+        and all(_is_within(limit, number) for limit, numbers in each for number in numbers)
+    )
     return (ALL_WITHIN,) if kept else ()
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from modicum.gate.missing_images import is_too_many
 from modicum.gate.stopping import ShareLimit, settled
 
 from modicum_server.domain.audits import AuditSpecification
@@ -50,7 +51,8 @@ class SharesSoFar:
             [one for version in self._versions for one in _measures(limit, seen[version, limit.search_index])]
             for limit in self._stopping.limits
         ]
-        return settled(self._stopping, measured)
+        many_failed = any(is_too_many(int(one.failed.sum()), len(one.failed)) for one in seen.values())
+        return settled(self._stopping, measured, many_failed=many_failed)
 
 
 def _measures(limit: ShareLimit, seen: Observations) -> Sequence[Mapping[str, Any] | None]:
