@@ -22,7 +22,6 @@ WORDS: Mapping[str, str] = {
     "worker": "plan, run, settle a shard",
     "transports": "gRPC, REST, pages",
     "store": "Postgres",
-    "queue": "wakes workers",
     "artifacts": "bytes by digest",
     "issuers": "identity tokens",
     "backups": "their files",

@@ -36,7 +36,7 @@ STEPS: Sequence[Step] = (
     Step(API, ARTIFACTS, "stored by SHA-256", f"{SERVER}/usecases"),
     Step(COMMAND, API, "data set, then audit", f"{SERVER}/transports/methods"),
     Step(API, POSTGRES, "audit and shards at once", f"{SERVER}/usecases"),
-    Step(POSTGRES, WORKER, "wake-up", f"{SERVER}/queue"),
+    Step(POSTGRES, WORKER, "wake-up", f"{SERVER}/store"),
     Step(WORKER, POSTGRES, "claims the shard: a lease", f"{SERVER}/store"),
     Step(WORKER, WORKER, "plans a task", f"{SERVER}/worker/plan"),
     Step(WORKER, MODEL, "the task, in a folder", f"{SERVER}/torchserve"),

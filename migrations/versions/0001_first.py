@@ -1,10 +1,9 @@
-"""The first schema: the service's tables, the queue's in their own schema, and the default project."""
+"""The first schema: the service's tables, and the default project."""
 
 from collections.abc import Sequence
 
 import sqlalchemy as sa
 from alembic import op
-from procrastinate.schema import SchemaManager
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 revision: str = "0001"
@@ -43,26 +42,13 @@ def upgrade() -> None:
     _audit_items()
     _shards()
     _findings()
-    _queue()
     op.execute("INSERT INTO projects (name) VALUES ('projects/default')")
 
 
 def downgrade() -> None:
-    op.execute("DROP SCHEMA procrastinate CASCADE")
+    op.execute("DROP SCHEMA IF EXISTS procrastinate CASCADE")  # where an earlier release made it
     for table in reversed(TABLES):
         op.drop_table(table)
-
-
-def _queue() -> None:
-    """Apply the schema of the installed procrastinate.
-
-    It did not change from 3.4.0 to 3.10.0. If a release brings its own migration, add a revision here.
-    """
-    path = op.get_bind().exec_driver_sql("SHOW search_path").scalar_one()
-    op.execute("CREATE SCHEMA procrastinate")
-    op.execute("SET LOCAL search_path TO procrastinate")
-    op.get_bind().exec_driver_sql(SchemaManager.get_schema().replace("%", "%%"))
-    op.execute(sa.text("SELECT set_config('search_path', :path, true)").bindparams(path=path))
 
 
 def _projects() -> None:

@@ -162,7 +162,7 @@ FAULTS = (
         stored=WITHIN_A_SHARD,
         strike=cut_connections,
         also=back,
-        signs=(NOT_WRITTEN, Line("api", "audit_changes_unreachable")),
+        signs=(NOT_WRITTEN, Line("api", "listener_lost")),
         fails_without=WITHOUT_MECHANISM,
     ),
     Fault(

@@ -18,8 +18,6 @@ from tests.faults.stage import BESIDE, ITEMS, SUBJECT, TOKENS
 from tests.faults.stale_tasks import places_written_once, shards_ended_by_holders
 from tests.waiting import PATIENCE_SECONDS, eventually
 
-#: The queue forgets a dead worker after a minute. Another worker then removes its jobs.
-QUEUE_FORGETS_SECONDS = 60 + 30
 #: A part's memory after a fault: a multiple of its peak in the undisturbed run, plus a constant.
 MEMORY_FACTOR, MEMORY_SLACK_BYTES = 1.5, 64 << 20
 #: Claims of another project that may come before a shard's turn: one already under way, and one per slot.
@@ -32,11 +30,6 @@ AUDITS = object()
 #: Queries for what must not stay in the database, with their values.
 LEFT: Mapping[str, Sequence[Any]] = {
     "shards": ("SELECT * FROM shards WHERE audit = ANY (%s)", AUDITS),
-    "jobs": ("SELECT * FROM procrastinate.procrastinate_jobs",),
-    "dead workers of the queue": (
-        "SELECT * FROM procrastinate.procrastinate_workers WHERE last_heartbeat < now() - make_interval(secs => %s)",
-        QUEUE_FORGETS_SECONDS,
-    ),
     "transactions": (
         """
         SELECT pid, application_name, query FROM pg_stat_activity WHERE xact_start < now() - interval '2 s'

@@ -52,15 +52,6 @@ def postgres_frozen(stage: Stage) -> Iterator[None]:
 
 
 @contextmanager
-def queue_schema_gone(stage: Stage) -> Iterator[None]:
-    stage.sql("ALTER SCHEMA procrastinate RENAME TO elsewhere")
-    try:
-        yield
-    finally:
-        stage.sql("ALTER SCHEMA elsewhere RENAME TO procrastinate")
-
-
-@contextmanager
 def artifact_folder_gone(stage: Stage) -> Iterator[None]:
     away = stage.artifacts.with_name("unmounted")
     stage.artifacts.rename(away)
@@ -104,8 +95,7 @@ def health(stage: Stage, service: str) -> int:
 @pytest.mark.parametrize(
     ("failing", "dependencies"),
     [
-        long(postgres_stopped, {"database", "schema", "queue"}, id="Postgres stopped"),
-        pytest.param(queue_schema_gone, {"queue"}, id="queue schema missing"),
+        long(postgres_stopped, {"database", "schema"}, id="Postgres stopped"),
         pytest.param(artifact_folder_gone, {"artifact_store"}, id="artifact folder missing"),
         long(artifact_folder_unwritable, {"artifact_store"}, id="artifact folder unwritable"),
     ],

@@ -176,5 +176,5 @@ def test_openmetrics_are_served_on_request(watched):
 def test_each_dependency_stands_on_a_line_of_its_own(watched):
     told = eventually(lambda: readiness(watched.stage.http_url), "the service to be ready")
 
-    assert told.states == dict.fromkeys(("database", "schema", "queue", "artifact_store"), True)
-    assert len(told.text.splitlines()) == 6
+    assert told.states == dict.fromkeys(("database", "schema", "artifact_store"), True)
+    assert len(told.text.splitlines()) == 5

@@ -7,9 +7,9 @@ import pytest
 from modicum_server.cli import main
 from modicum_server.postgres.addresses import AddressUnreadable, libpq_parameters, shown_address
 from modicum_server.postgres.connections import open_engine
-from modicum_server.queue.wakeups import QueueWakeups
 from modicum_server.store.changes import PostgresChanges
 from modicum_server.store.migrate import migrate
+from modicum_server.store.wakeups import PostgresWakeups
 from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import text
 
@@ -37,7 +37,7 @@ async def test_store_migration_queue_and_watches_all_reach_the_database(address,
     database = conninfo_to_dict(database_url)["dbname"]
     await asyncio.to_thread(migrate, address)
     engine, changes = open_engine(address), PostgresChanges(address)
-    async with asyncio.timeout(PATIENCE_SECONDS), engine.begin() as connection, QueueWakeups(address) as wakeups:
+    async with asyncio.timeout(PATIENCE_SECONDS), engine.begin() as connection, PostgresWakeups(address) as wakeups:
         assert await connection.scalar(text("SELECT current_database()")) == database
         if "statement_timeout" in address:
             assert await connection.scalar(text("SHOW statement_timeout")) == "7s"

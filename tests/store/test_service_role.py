@@ -39,7 +39,6 @@ def service_url(database_url) -> str:
 async def test_the_role_that_serves_writes_and_seals_the_trail(service_url):
     async with open_store(service_url) as store:
         await store.require_schema()
-        await store.require_queue()
         async with store.transaction() as transaction:
             await transaction.trail.write(NewTrailEntry("projects/default", "otto", "CreateModel", "x"))
         sealed = await seal_waiting(store)

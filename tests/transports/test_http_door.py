@@ -16,7 +16,7 @@ from modicum_server.transports.http import scrapers as door
 
 from tests.waiting import until
 
-DEPENDENCIES = ("database", "schema", "queue", "artifact_store")
+DEPENDENCIES = ("database", "schema", "artifact_store")
 
 
 async def fetch(served, path: str, token: str = "", **more: str) -> tuple[int, str]:

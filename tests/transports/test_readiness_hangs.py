@@ -19,9 +19,6 @@ class Dependency:
     async def require_schema(self) -> None:
         """It is current."""
 
-    async def require_queue(self) -> None:
-        """It is there."""
-
 
 async def test_a_question_that_hangs_is_answered_with_no_in_time_and_not_asked_again_meanwhile():
     dependency, well = Dependency(), Dependency()
@@ -30,7 +27,7 @@ async def test_a_question_that_hangs_is_answered_with_no_in_time_and_not_asked_a
 
     answers = [await checked.check() for _ in range(3)]
 
-    assert answers == [{"database": True, "schema": True, "queue": True, "artifact_store": False}] * 3
+    assert answers == [{"database": True, "schema": True, "artifact_store": False}] * 3
     assert dependency.asked == 1
 
 

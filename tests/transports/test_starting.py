@@ -54,7 +54,7 @@ asyncio.run(main(*sys.argv[1:]))
 SLOW_TO_READ = """
 import sys
 import modicum_server.cli, modicum_server.bootstrap, modicum_server.transports.api
-import modicum_server.torchserve.adapter, modicum_server.worker.worker, modicum_server.queue.wakeups
+import modicum_server.torchserve.adapter, modicum_server.worker.worker, modicum_server.store.wakeups
 print(*sorted({"alembic", "matplotlib", "scipy", "torch", "ts"} & sys.modules.keys()))
 """
 

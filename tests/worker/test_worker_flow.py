@@ -17,7 +17,7 @@ from modicum_server.domain.tasks import SearchWork, TaskFindings
 from modicum_server.metrics.worker import WorkerMetrics
 from modicum_server.ports import Wakeups
 from modicum_server.postgres.connections import open_engine
-from modicum_server.queue.wakeups import QueueWakeups
+from modicum_server.store.wakeups import PostgresWakeups
 from modicum_server.usecases.result_facts import outcome_in
 from modicum_server.worker.context import Claim, WorkerContext
 from modicum_server.worker.lease import Lease, ShardInterrupted
@@ -266,10 +266,10 @@ class IdleNoted:
         await self._wakeups.wait(timeout_seconds)
 
 
-async def test_a_worker_that_waits_is_woken_by_the_queue(scene: Scene, database_url: str):
+async def test_a_worker_that_waits_is_woken_by_new_shards(scene: Scene, database_url: str):
     version = await scene.register()
 
-    async with QueueWakeups(database_url) as wakeups:
+    async with PostgresWakeups(database_url) as wakeups:
         idle = IdleNoted(wakeups)
         scene.work(ArithmeticModelServer(), wakeups=idle, pauses=replace(SHORT_PAUSES, idle=1000.0))
         await idle.begun.wait()

@@ -15,8 +15,8 @@ from modicum_server.domain.models import ModelVersion, VersionState
 from modicum_server.domain.projects import Principal, Role
 from modicum_server.domain.searches import Canvas
 from modicum_server.ports import AuditFilter
-from modicum_server.queue.wakeups import QueueWakeups
 from modicum_server.store.changes import PostgresChanges
+from modicum_server.store.wakeups import PostgresWakeups
 from modicum_server.usecases.audit_creation import AuditCreation, AuditOptions
 from modicum_server.usecases.specifications import AuditDraft
 from modicum_server.usecases.watching import Watching
@@ -86,7 +86,7 @@ async def test_of_many_queued_audits_none_is_lost_turns_are_taken_and_every_watc
     async def watched(name: str) -> list[Audit]:
         return [snapshot.audit async for snapshot in watching.watch(SOMEONE, name, 0)]
 
-    async with QueueWakeups(database_url) as wakeups, asyncio.timeout(PATIENCE_SECONDS):
+    async with PostgresWakeups(database_url) as wakeups, asyncio.timeout(PATIENCE_SECONDS):
         watches = [asyncio.create_task(watched(every[place * len(every) // WATCHES])) for place in range(WATCHES)]
         scene.work(model_server, wakeups=wakeups)
         seen = await asyncio.gather(*watches)

@@ -242,11 +242,11 @@ async def _run_beside(
     kept: KeptArtifacts | None,
     schema_seconds: float,
 ) -> None:
-    from modicum_server.queue.wakeups import QueueWakeups  # noqa: PLC0415 - only a worker listens
+    from modicum_server.store.wakeups import PostgresWakeups  # noqa: PLC0415 - only a worker listens
     from modicum_server.worker.worker import Worker  # noqa: PLC0415
 
     database_url = settings.database_url.get_secret_value()
-    wakeups = QueueWakeups(database_url)
+    wakeups = PostgresWakeups(database_url)
     async with open_store(database_url) as store, AsyncExitStack() as opened:
 
         async def prepare() -> None:
@@ -259,6 +259,6 @@ async def _run_beside(
 
 def _read_worker() -> None:
     """Import what a worker needs besides its model server."""
-    import modicum_server.queue.wakeups  # noqa: PLC0415
     import modicum_server.store.postgres  # noqa: PLC0415
+    import modicum_server.store.wakeups  # noqa: PLC0415
     import modicum_server.worker.worker  # noqa: F401, PLC0415

@@ -8,7 +8,7 @@ from typing import TextIO, cast
 import structlog
 
 #: Libraries whose INFO lines add nothing to ours.
-QUIET = ("alembic", "procrastinate", "uvicorn")
+QUIET = ("alembic", "uvicorn")
 #: Most characters that wait while the log cannot be written.
 MOST_WAITING = 1 << 18
 #: asyncio logs this, with a traceback, for each connection that it could not accept.

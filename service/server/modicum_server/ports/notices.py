@@ -18,7 +18,7 @@ class Watch(Protocol):
 
 
 class Wakeups(Protocol):
-    """The queue. It only wakes workers; the rows of the store say what is to do."""
+    """Wakes workers; the rows of the store say what is to do."""
 
     async def wait(self, timeout_seconds: float) -> None:
         """Return when there may be work, or after the time."""

@@ -65,7 +65,4 @@ class Store(Protocol):
         Raises DependencyUnavailable or SchemaOutdated.
         """
 
-    async def require_queue(self) -> None:
-        """Check that the queue's tables exist. Raises DependencyUnavailable."""
-
     async def close(self) -> None: ...

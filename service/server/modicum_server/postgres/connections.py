@@ -15,8 +15,6 @@ from modicum_server.postgres.addresses import libpq_parameters
 
 DIALECT = "postgresql+psycopg://"
 """SQLAlchemy's name of psycopg. It gets no address, because it reads fewer spellings than libpq does."""
-QUEUE_SCHEMA = "procrastinate"
-"""Holds procrastinate's own tables. Its migrations are not ours to declare, and its SQL names no schema."""
 POOL_SIZE = 10
 POOL_OVERFLOW = 10
 POOL_TIMEOUT_SECONDS = 15.0
@@ -29,15 +27,13 @@ KEEPALIVE = {
     "tcp_user_timeout": 30_000,  # milliseconds: keepalives are not sent while something else waits to be taken
 }
 #: A reply that takes longer is given up. It is longer than the time for which a frozen process can lock a row
-#: (IDLE_TRANSACTION), and than the time after which the queue's listener asks again (30 s).
+#: (IDLE_TRANSACTION).
 LONGEST_WAIT_SECONDS = 45.0
 #: A transaction that is idle for this long belongs to a frozen process. It is ended, which releases its row locks.
 IDLE_TRANSACTION = "30s"
 #: The same while an artifact is transferred, which may be large and far away.
 IDLE_ARTIFACT_TRANSACTION = "600s"
 IDLE_TIMEOUT = "idle_in_transaction_session_timeout"
-#: The queue's schema comes after whatever the operator set.
-SEARCH_PATH = f"SELECT set_config('search_path', current_setting('search_path') || ', {QUEUE_SCHEMA}', false)"
 
 
 def bounded_connection(
@@ -92,7 +88,6 @@ def open_engine(database_url: str, *, longest_wait_seconds: float = LONGEST_WAIT
 
 def _prepare(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
     cursor = connection.cursor()
-    cursor.execute(SEARCH_PATH)
     cursor.execute(f"SELECT set_config('{IDLE_TIMEOUT}', '{IDLE_TRANSACTION}', false)")
     cursor.close()
     connection.commit()

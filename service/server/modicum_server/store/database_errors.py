@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg
-from procrastinate.exceptions import ConnectorException
 from sqlalchemy import exc
 
 from modicum_server.errors import DatabaseFull, DependencyUnavailable, ModicumError, ProjectNotFound
@@ -37,7 +36,7 @@ def translated() -> Iterator[None]:
         yield
     except exc.IntegrityError as error:
         raise _of_constraint(error) from error
-    except (exc.OperationalError, exc.InterfaceError, exc.TimeoutError, ConnectorException) as error:
+    except (exc.OperationalError, exc.InterfaceError, exc.TimeoutError) as error:
         raise _away(error) from error
     except exc.DBAPIError as error:
         if error.connection_invalidated or isinstance(error.orig, psycopg.OperationalError):

@@ -11,12 +11,11 @@ from modicum_server.domain.documents import CHECK, INPUT, document_of, value_of
 from modicum_server.domain.models import Model, ModelCheck, ModelVersion, VersionState, artifact_of
 from modicum_server.errors import ModelNotFound, ModelVersionNotFound
 from modicum_server.ports import Keyed
-from modicum_server.postgres.connections import driver_connection
-from modicum_server.postgres.wake_jobs import WakeJobs
 from modicum_server.store import tables
 from modicum_server.store.projects import project_of
 from modicum_server.store.source_documents import parts_of, source_document, source_of
 from modicum_server.store.spot_swaps import open_swaps_of
+from modicum_server.store.wakeups import notify_work
 
 REFERRERS = 10
 _VERSIONS = tables.model_versions.c
@@ -41,9 +40,8 @@ _MODEL = select(
 class PostgresModels:
     """`ports.Models`."""
 
-    def __init__(self, connection: AsyncConnection, wake_jobs: WakeJobs) -> None:
+    def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
-        self._wake_jobs = wake_jobs
 
     async def get(self, name: str) -> Model | None:
         """Get a model."""
@@ -156,7 +154,7 @@ class PostgresModels:
         accepted = await self._settle(name, state=VersionState.READY.value, check_answer=document)
         waiting = select(exists().where(tables.shards.c.model_version == name, tables.shards.c.stage != "CHECK"))
         if accepted and await self._connection.scalar(waiting):
-            await self._wake_jobs.defer(await driver_connection(self._connection), 1)
+            await notify_work(self._connection)
 
     async def reject(self, name: str, *, reason: str, detail: str) -> None:
         """Set it REJECTED. No effect on one that is not PENDING."""

@@ -11,9 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.pool import QueuePool
 
 from modicum_server import ports
-from modicum_server.errors import DependencyUnavailable, SchemaOutdated
+from modicum_server.errors import SchemaOutdated
 from modicum_server.postgres.connections import LONGEST_WAIT_SECONDS, open_engine
-from modicum_server.postgres.wake_jobs import WakeJobs
 from modicum_server.store.access import PostgresAccess
 from modicum_server.store.artifacts import PostgresArtifacts
 from modicum_server.store.audits import PostgresAudits
@@ -48,8 +47,6 @@ from modicum_server.store.workers import PostgresWorkers
 #: How long a store that is closed waits for the connections in use, and how often it looks.
 GIVEN_BACK_SECONDS = 5.0
 LOOK_SECONDS = 0.01
-#: Of procrastinate; without its schema every write that queues work fails.
-QUEUE_TABLE = "procrastinate_jobs"
 
 
 @dataclass(slots=True)
@@ -91,7 +88,6 @@ class PostgresStore:
         """Take a `postgresql://` address; it is connected to when it is first used."""
         self._engine = open_engine(database_url, longest_wait_seconds=longest_wait_seconds)
         self._probing = Probing(self._engine)
-        self._wake_jobs = WakeJobs()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[ports.Transaction]:
@@ -112,7 +108,7 @@ class PostgresStore:
             access=PostgresAccess(connection),
             trust=PostgresTrust(connection),
             requests=PostgresRequests(connection),
-            models=PostgresModels(connection, self._wake_jobs),
+            models=PostgresModels(connection),
             datasets=PostgresDatasets(connection),
             artifacts=PostgresArtifacts(connection),
             collections=PostgresCollections(connection),
@@ -120,7 +116,7 @@ class PostgresStore:
             holds=PostgresHolds(connection),
             retention=PostgresRetentions(connection),
             audits=PostgresAudits(connection),
-            shards=PostgresShards(connection, self._wake_jobs),
+            shards=PostgresShards(connection),
             findings=PostgresFindings(connection),
             predictions=PostgresPredictions(connection),
             spots=PostgresSpots(connection),
@@ -158,21 +154,6 @@ class PostgresStore:
                 f"the database {has}; this release needs schema {state.needed}; run modicum-server migrate",
                 present=state.present,
                 needed=state.needed,
-            )
-
-    async def require_queue(self) -> None:
-        """Check that the queue's tables are where its own SQL looks for them.
-
-        Raises:
-            DependencyUnavailable
-        """
-        async with self._probing.connection() as connection:
-            there = await connection.scalar(text("SELECT to_regclass(:jobs)"), {"jobs": QUEUE_TABLE})
-        if there is None:
-            raise DependencyUnavailable(
-                f"the queue's table {QUEUE_TABLE} cannot be seen by the database role; check that MODICUM_DATABASE_URL "
-                "names the right database and that the role may use the table's schema; restore a backup only if the "
-                "table is really gone"
             )
 
     async def may_change_trail(self) -> bool:

@@ -5,7 +5,6 @@ from typing import Final
 from psycopg import sql
 from sqlalchemy import Connection, text
 
-from modicum_server.postgres.connections import QUEUE_SCHEMA
 from modicum_server.store import tables
 
 ALL: Final = "SELECT, INSERT, UPDATE, DELETE"
@@ -43,17 +42,11 @@ def grant_rights(connection: Connection, role: str) -> None:
     schema = connection.scalar(text("SELECT current_schema()"))
     named = {name: RIGHTS.get(name, ALL) for name in [*tables.metadata.tables, "alembic_version"]}
     statements = [
-        sql.SQL("GRANT USAGE ON SCHEMA {}, {} TO {}").format(*map(sql.Identifier, (schema, QUEUE_SCHEMA, role))),
+        sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(*map(sql.Identifier, (schema, role))),
         *(
             sql.SQL(f"{verb} {rights} ON {{}} {direction} {{}}").format(sql.Identifier(name), sql.Identifier(role))
             for name, wanted in named.items()
             for verb, rights, direction in (("REVOKE", "ALL", "FROM"), ("GRANT", wanted, "TO"))
-        ),
-        *(
-            sql.SQL(f"GRANT {rights} ON ALL {kind} IN SCHEMA {{}} TO {{}}").format(
-                *map(sql.Identifier, (QUEUE_SCHEMA, role))
-            )
-            for rights, kind in ((ALL, "TABLES"), ("USAGE, SELECT", "SEQUENCES"))
         ),
     ]
     for statement in statements:

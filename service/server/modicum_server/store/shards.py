@@ -29,14 +29,13 @@ from modicum_server.domain.audits import LeaseState, NewShard, Shard, Stage
 from modicum_server.domain.buildable import LEAVES_NOTHING, LeftToOthers
 from modicum_server.domain.models import VersionState
 from modicum_server.domain.spot_swaps import SwapState
-from modicum_server.postgres.connections import driver_connection
-from modicum_server.postgres.wake_jobs import WakeJobs
 from modicum_server.store import tables
 from modicum_server.store.changes import notify_audit_changed
 from modicum_server.store.left_shards import not_left
 from modicum_server.store.project_turns import projects_by_turn
 from modicum_server.store.projects import advisory_key
 from modicum_server.store.shard_rows import columns_of, halves_of, shard_of
+from modicum_server.store.wakeups import notify_work
 
 _SHARDS = tables.shards.c
 _AUDITS = tables.audits.c
@@ -49,12 +48,11 @@ _NEEDS_READY = (Stage.SEARCH.value, Stage.SCORE.value)
 class PostgresShards:
     """`ports.Shards`."""
 
-    def __init__(self, connection: AsyncConnection, wake_jobs: WakeJobs) -> None:
+    def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
-        self._wake_jobs = wake_jobs
 
     async def add(self, project: str, audit: str, shards: Sequence[NewShard]) -> None:
-        """Queue them, one wake-up each; a check of a version that is queued already is not queued again."""
+        """Queue them, and wake the workers; a check of a version that is queued already is not queued again."""
         if not shards:
             return
         await self._queue([columns_of(project, audit, shard) for shard in shards])
@@ -154,7 +152,8 @@ class PostgresShards:
         if away_reason != row.away_reason:
             await notify_audit_changed(self._connection, row.audit)
         await self._move_passes(row.audit, row.passes_done)
-        await self._wake_jobs.defer(await driver_connection(self._connection), 1, delay_seconds=delay_seconds)
+        if delay_seconds <= 0:
+            await notify_work(self._connection)
         return True
 
     async def split(self, shard: Shard) -> bool:
@@ -223,7 +222,7 @@ class PostgresShards:
         await self._count_expired(row.project for row in rows)
         for audit in sorted({row.audit for row in rows}):
             await self._move_passes(audit, sum(row.passes_done for row in rows if row.audit == audit))
-        await self._wake_jobs.defer(await driver_connection(self._connection), len(rows))
+        await notify_work(self._connection)
         return len(rows)
 
     async def facts(self) -> Mapping[str, float]:
@@ -252,7 +251,7 @@ class PostgresShards:
 
     async def _queue(self, rows: Sequence[dict[str, Any]]) -> None:
         await self._connection.execute(insert(tables.shards).on_conflict_do_nothing(), rows)
-        await self._wake_jobs.defer(await driver_connection(self._connection), len(rows))
+        await notify_work(self._connection)
 
     async def _wanted(self, audit: str, stage: str) -> bool:
         wanted = _open_swap(audit) if stage == Stage.SWAP else exists().where(*_running(audit), _is_in(stage))

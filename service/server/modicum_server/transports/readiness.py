@@ -1,4 +1,4 @@
-"""Whether the service can serve: its database, its queue and its artifact store can be used, and the schema is current.
+"""Whether the service can serve: its database and its artifact store can be used, and the schema is current.
 
 This is readiness, not liveness: restarting a process that waits for its database would not help.
 """
@@ -35,7 +35,6 @@ class Readiness:
         return {
             "database": self._store.ping,
             "schema": self._store.require_schema,
-            "queue": self._store.require_queue,
             "artifact_store": self._artifacts.ping,
         }
 
