@@ -18,6 +18,7 @@ from tests.faults.parts import descendants
 from tests.faults.proxy import proxied
 from tests.faults.signs import Line
 from tests.faults.stage import SUBJECT, Stage
+from tests.poolers import pooled
 from tests.readiness import readiness
 from tests.waiting import eventually
 
@@ -74,6 +75,22 @@ def silence_connections(trial: Trial) -> None:
             trial.note(f"{proxy.silence()} connections silent")
             trial.gate.open()
             trial.ended()  # the connections stay silent until the end
+            trial.wait_ended()
+
+
+def kill_pooler(trial: Trial) -> None:
+    """Kill the pooler between the only worker and Postgres during a transaction, and start it again."""
+    with pooled(trial.stage.database.url) as pooler, trial.stage.worker.away():
+        trial.stage.worker.terminate()
+        places = {"MODICUM_DATABASE_URL": pooler.url, "MODICUM_DATABASE_LISTEN_URL": trial.stage.database.url}
+        with trial.stage.another_worker(**places):
+            trial.submit()
+            trial.gate.wait_reached()
+            trial.gate.leave()
+            pooler.kill()
+            trial.gate.end_waiting()
+            pooler.start()
+            trial.ended()
             trial.wait_ended()
 
 
@@ -178,6 +195,18 @@ FAULTS = (
         strike=silence_connections,
         signs=(Line("worker", "lease_not_renewed"), Line("worker", "leases_expired")),
         fails_without="the time limit of a query",
+    ),
+    Fault(
+        name="pooler_killed",
+        when="A worker that reaches Postgres through PgBouncer, by transactions, is storing findings.",
+        injected="PgBouncer is killed (`kill -9`) and started again at the same address.",
+        mechanism=RECONNECT,
+        point=Point.FINDING,
+        stored=WITHIN_A_SHARD,
+        submits=False,
+        strike=kill_pooler,
+        signs=(NOT_WRITTEN,),
+        fails_without=WITHOUT_MECHANISM,
     ),
     Fault(
         name="postgres_refuses_for_30_s",

@@ -34,11 +34,11 @@ _log = structlog.get_logger(__name__)
 
 
 @asynccontextmanager
-async def open_store(database_url: str) -> AsyncIterator["PostgresStore"]:
-    """Open the store for the length of the context."""
+async def open_store(database_url: str, *, pooled: bool = False) -> AsyncIterator["PostgresStore"]:
+    """Open the store for the length of the context. `pooled` says that the address is that of a pooler."""
     from modicum_server.store.postgres import PostgresStore  # noqa: PLC0415 - a worker starts its TorchServe first
 
-    store = PostgresStore(database_url)
+    store = PostgresStore(database_url, pooled=pooled)
     try:
         yield store
     finally:
@@ -99,7 +99,7 @@ async def schema_appears(settings: Settings, stop: asyncio.Event) -> bool:
     Raises:
         DependencyUnavailable, SchemaOutdated: it was not ready within `SCHEMA_SECONDS`; this is the last error.
     """
-    async with open_store(settings.database_url.get_secret_value()) as store:
+    async with open_store(settings.database_url.get_secret_value(), pooled=settings.pooled) as store:
         return await done_before(stop, _schema_within(store, SCHEMA_SECONDS))
 
 
@@ -172,8 +172,8 @@ async def running_api(settings: Settings) -> AsyncIterator[tuple[int, int]]:
     from modicum_server.usecases.trail_sealing import keep_sealing  # noqa: PLC0415
 
     database_url = settings.database_url.get_secret_value()
-    changes = PostgresChanges(database_url)
-    async with open_store(database_url) as store:
+    changes = PostgresChanges(settings.session_url)
+    async with open_store(database_url, pooled=settings.pooled) as store:
         await store.require_schema()
         artifacts = open_artifact_store(settings.artifacts_url)
         await require_one_store(store, artifacts, settings)
@@ -246,8 +246,8 @@ async def _run_beside(
     from modicum_server.worker.worker import Worker  # noqa: PLC0415
 
     database_url = settings.database_url.get_secret_value()
-    wakeups = PostgresWakeups(database_url)
-    async with open_store(database_url) as store, AsyncExitStack() as opened:
+    wakeups = PostgresWakeups(settings.session_url)
+    async with open_store(database_url, pooled=settings.pooled) as store, AsyncExitStack() as opened:
 
         async def prepare() -> None:
             await _schema_within(store, schema_seconds)

@@ -21,12 +21,17 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="MODICUM_", frozen=True, extra="ignore")
 
     database_url: SecretStr = Field(
-        SecretStr(""), description="database of the store and the queue: postgresql://user:password@host/database"
+        SecretStr(""), description="database of the store: postgresql://user:password@host/database"
     )
     owner_database_url: SecretStr = Field(
         SecretStr(""),
         description="the same database for the role that owns its tables; only `migrate` and `up` read it. The role in "
         "MODICUM_DATABASE_URL then owns nothing, and cannot change the trail",
+    )
+    database_listen_url: SecretStr = Field(
+        SecretStr(""),
+        description="the same database past a pooler, for what needs a session of its own: listening, and the lock of "
+        "`backup`. Set it if MODICUM_DATABASE_URL is the address of a pooler",
     )
     artifacts_url: str = Field(
         "",
@@ -263,6 +268,16 @@ class Settings(BaseSettings):
     def _are_separated_by_spaces(cls, scopes: object) -> object:
         return tuple(scopes.split()) if isinstance(scopes, str) else scopes
 
+    @property
+    def pooled(self) -> bool:
+        """Whether MODICUM_DATABASE_URL is the address of a pooler."""
+        return bool(self.database_listen_url.get_secret_value())
+
+    @property
+    def session_url(self) -> str:
+        """The address at which a connection has a session of its own."""
+        return (self.database_listen_url if self.pooled else self.database_url).get_secret_value()
+
     @field_validator("sign_in_scopes")
     @classmethod
     def _begin_with_openid(cls, scopes: tuple[str, ...]) -> tuple[str, ...]:
@@ -270,12 +285,18 @@ class Settings(BaseSettings):
             raise ValueError(f"expected scopes with openid among them, got {' '.join(scopes)[:80]!r}")
         return scopes
 
-    @field_validator("database_url", "owner_database_url")
+    @field_validator("database_url", "owner_database_url", "database_listen_url")
     @classmethod
     def _names_postgres(cls, url: SecretStr) -> SecretStr:
         if url.get_secret_value() and not url.get_secret_value().startswith(DATABASE_SCHEMES):
             raise ValueError("expected postgresql://user:password@host/database; Modicum stores in PostgreSQL only")
         return url
+
+    @model_validator(mode="after")
+    def _listen_to_the_database(self) -> Self:
+        if self.pooled and not self.database_url.get_secret_value():
+            raise ValueError("MODICUM_DATABASE_LISTEN_URL needs MODICUM_DATABASE_URL: set it, too")
+        return self
 
     @model_validator(mode="after")
     def _have_a_whole_certificate(self) -> Self:

@@ -82,16 +82,16 @@ async def _back_up(folder: Path, settings: Settings, throttle: Throttle) -> int:
 
     url = settings.database_url.get_secret_value()
     artifacts = open_artifact_store(settings.artifacts_url)
-    async with open_store(url) as store:
+    async with open_store(url, pooled=settings.pooled) as store:
         await store.require_schema()
         await refuse_mixed_stores(store, artifacts, settings)
     make_place(folder)
     with view(quiet=False) as shown:
-        async with open_copies(url) as copies:
+        async with open_copies(settings.session_url) as copies:
             to = open_backup(folder)
             release, show = version("modicum-server"), _show(shown)
             made, digest = await back_up(copies, artifacts, to, release=release, throttle=throttle, show=show)
-    async with open_store(url) as store:
+    async with open_store(url, pooled=settings.pooled) as store:
         await note_backup(store, made, digest)
     _say(folder, made)
     say(f"SHA-256 {digest}")
@@ -136,7 +136,7 @@ async def _verify(settings: Settings, made: "Backup", digest: str, shown: "View"
 
     artifacts = open_artifact_store(settings.artifacts_url)
     lost, done, count = [], 0, made.artifacts.count
-    async with open_store(settings.database_url.get_secret_value()) as store:
+    async with open_store(settings.database_url.get_secret_value(), pooled=settings.pooled) as store:
         await give_new_id(store, artifacts)
         flawed = await trail_has_flaws(store, now=made.create_time)
         await note_restore(store, made, digest)
@@ -171,6 +171,7 @@ async def _empty_place(data: Path | None) -> AsyncIterator[Settings]:
             place = {
                 "database_url": SecretStr(urls.service),
                 "owner_database_url": SecretStr(urls.owner),
+                "database_listen_url": SecretStr(""),
                 "artifacts_url": str(path.absolute() / "artifacts"),
             }
             yield given.model_copy(update=place)

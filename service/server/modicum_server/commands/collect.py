@@ -60,7 +60,7 @@ async def _run(settings: Settings, wanted: "Wanted") -> "Collection":
     from modicum_server.bootstrap import open_store, refuse_mixed_stores
     from modicum_server.usecases.collecting import collect as collected
 
-    async with open_store(settings.database_url.get_secret_value()) as store:
+    async with open_store(settings.database_url.get_secret_value(), pooled=settings.pooled) as store:
         await store.require_schema()
         artifacts = open_artifact_store(settings.artifacts_url)
         await refuse_mixed_stores(store, artifacts, settings)

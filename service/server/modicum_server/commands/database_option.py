@@ -43,4 +43,5 @@ def store_settings(data: Path | None) -> Settings:
     artifacts_url = str((data or default_folder()) / "artifacts") if own else given.artifacts_url
     if not artifacts_url:
         end(USAGE, "not set: MODICUM_ARTIFACTS_URL (a folder or an fsspec URL)")
-    return given.model_copy(update={"database_url": SecretStr(url), "artifacts_url": artifacts_url})
+    place = {"database_url": SecretStr(url), "artifacts_url": artifacts_url}
+    return given.model_copy(update=place | ({"database_listen_url": SecretStr("")} if own else {}))

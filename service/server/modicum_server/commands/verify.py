@@ -126,7 +126,7 @@ async def _trail_has_flaws(settings: Settings, known_heads: Sequence[Seal]) -> b
     """
     from modicum_server.bootstrap import open_store
 
-    async with open_store(settings.database_url.get_secret_value()) as store:
+    async with open_store(settings.database_url.get_secret_value(), pooled=settings.pooled) as store:
         await store.require_schema()
         return await trail_has_flaws(store, known_heads=known_heads)
 
@@ -152,7 +152,7 @@ async def _run(settings: Settings, seen: Seen, bytes_per_second: float | None) -
         if stop.is_set():
             raise Stopped
 
-    async with open_store(settings.database_url.get_secret_value()) as store:
+    async with open_store(settings.database_url.get_secret_value(), pooled=settings.pooled) as store:
         await store.require_schema()
         artifacts = open_artifact_store(settings.artifacts_url)
         await refuse_mixed_stores(store, artifacts, settings)

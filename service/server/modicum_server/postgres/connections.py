@@ -6,10 +6,8 @@ from typing import Any
 import psycopg
 from psycopg.abc import RV, PQGen
 from psycopg.rows import TupleRow
-from sqlalchemy import Engine, NullPool, create_engine, event
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy import Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
 
 from modicum_server.postgres.addresses import libpq_parameters
 
@@ -67,8 +65,14 @@ def open_blocking_engine(database_url: str) -> Engine:
     return create_engine(DIALECT, poolclass=NullPool, connect_args=parameters)
 
 
-def open_engine(database_url: str, *, longest_wait_seconds: float = LONGEST_WAIT_SECONDS) -> AsyncEngine:
-    """Return an engine. It connects on first use, and checks that a connection is alive before each use."""
+def open_engine(
+    database_url: str, *, longest_wait_seconds: float = LONGEST_WAIT_SECONDS, pooled: bool = False
+) -> AsyncEngine:
+    """Return an engine. It connects on first use, and checks that a connection is alive before each use.
+
+    It leaves nothing in a session that a later transaction needs. If `pooled`, the address is that of a pooler, which
+    may give each transaction another session, so no statement is prepared either.
+    """
     engine = create_async_engine(
         DIALECT,
         pool_size=POOL_SIZE,
@@ -80,17 +84,16 @@ def open_engine(database_url: str, *, longest_wait_seconds: float = LONGEST_WAIT
             "async_creator_fn": bounded_connection(longest_wait_seconds).connect,
             "connect_timeout": CONNECT_TIMEOUT_SECONDS,
             **KEEPALIVE,
+            **({"prepare_threshold": None} if pooled else {}),
         },
     )
-    event.listen(engine.sync_engine, "connect", _prepare)
+    event.listen(engine.sync_engine, "begin", _end_if_idle)
     return engine
 
 
-def _prepare(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-    cursor = connection.cursor()
-    cursor.execute(f"SELECT set_config('{IDLE_TIMEOUT}', '{IDLE_TRANSACTION}', false)")
-    cursor.close()
-    connection.commit()
+def _end_if_idle(connection: Connection) -> None:
+    """Let the database end this transaction if it idles."""
+    connection.exec_driver_sql(f"SELECT set_config('{IDLE_TIMEOUT}', '{IDLE_TRANSACTION}', true)")
 
 
 async def driver_connection(connection: AsyncConnection) -> "psycopg.AsyncConnection[Any]":

@@ -84,9 +84,11 @@ class PostgresTransaction:
 class PostgresStore:
     """`ports.Store`. READ COMMITTED; rows are locked where the ports say so."""
 
-    def __init__(self, database_url: str, *, longest_wait_seconds: float = LONGEST_WAIT_SECONDS) -> None:
-        """Take a `postgresql://` address; it is connected to when it is first used."""
-        self._engine = open_engine(database_url, longest_wait_seconds=longest_wait_seconds)
+    def __init__(
+        self, database_url: str, *, longest_wait_seconds: float = LONGEST_WAIT_SECONDS, pooled: bool = False
+    ) -> None:
+        """Take a `postgresql://` address, which may be that of a pooler; it is connected to when it is first used."""
+        self._engine = open_engine(database_url, longest_wait_seconds=longest_wait_seconds, pooled=pooled)
         self._probing = Probing(self._engine)
 
     @asynccontextmanager
