@@ -28,6 +28,11 @@ class Database:
         assert self._postgres.pid is not None, "it is away"
         return self._postgres.pid
 
+    @property
+    def pids(self) -> frozenset[int]:
+        """Process ids of every postmaster."""
+        return frozenset({self.pid})
+
     def start(self) -> None:
         """Start it with the current schema. The calling thread must outlive the database."""
         asyncio.run(self._postgres.start())

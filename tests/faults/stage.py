@@ -55,12 +55,12 @@ MODEL_PROCESS, JAVA = "model_service_worker", "org.pytorch.serve.ModelServer"
 class Stage:
     """The parts, and queries about them. `stage` creates one."""
 
-    def __init__(self, folder: Path, variables: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, variables: Mapping[str, str], database: type[Database] = Database) -> None:
         self.folder = folder
         self.tmp = folder / "tmp"
         self.artifacts = folder / "artifacts"
         self._variables = dict(variables)
-        self.database = Database(folder / "postgres")
+        self.database = database(folder / "postgres")
         self.parts: list[Part] = []
         #: Parts that have stopped are included.
         self.all_parts: list[Part] = []
@@ -222,7 +222,7 @@ class Stage:
 
     def strays(self) -> set[psutil.Process]:
         """Processes that name this stage's folder but descend from no living part and not from Postgres."""
-        known = {self.database.pid, *(part.pid for part in self.parts if part.alive), os.getpid()}
+        known = {*self.database.pids, *(part.pid for part in self.parts if part.alive), os.getpid()}
         kept = set(known)
         for pid in known - {os.getpid()}:
             kept |= {each.pid for each in descendants(pid)}
@@ -273,10 +273,10 @@ class Stage:
 
 
 @contextmanager
-def stage(**variables: str) -> Iterator[Stage]:
+def stage(database: type[Database] = Database, **variables: str) -> Iterator[Stage]:
     """Yield a running stage whose parts have these variables. Everything is removed at the end."""
     folder = Path(tempfile.mkdtemp(prefix="mf-"))
-    playing = Stage(folder, variables)
+    playing = Stage(folder, variables, database)
     try:
         with service_logs.shown(folder):
             playing.open()
