@@ -178,7 +178,7 @@ def migrate() -> None:
     if not service_url:
         end(USAGE, "MODICUM_DATABASE_URL is not set; set it to postgresql://user:password@host/database")
     try:
-        apply(settings.owner_database_url.get_secret_value() or service_url, service_url=service_url)
+        apply(settings.migration_url, service_url=service_url)
     except ServiceRoleUnfit as error:
         end(USAGE, str(error))
     typer.echo("the schema is current")
@@ -255,8 +255,12 @@ def _wrong_settings(error: ValidationError) -> str:
 def _database_away(error: DependencyUnavailable) -> str:
     from modicum_server.postgres.addresses import shown_address
 
-    url = settings_with().database_url.get_secret_value()
-    return f"{error}; MODICUM_DATABASE_URL is {shown_address(url)}" if url else str(error)
+    settings = settings_with()
+    urls = {"MODICUM_DATABASE_URL": settings.database_url, "MODICUM_DATABASE_LISTEN_URL": settings.database_listen_url}
+    shown = (
+        f"{name} is {shown_address(url.get_secret_value())}" for name, url in urls.items() if url.get_secret_value()
+    )
+    return "; ".join((str(error), *shown))
 
 
 def _in_words(error: OSError) -> str:

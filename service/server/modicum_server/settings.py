@@ -30,8 +30,8 @@ class Settings(BaseSettings):
     )
     database_listen_url: SecretStr = Field(
         SecretStr(""),
-        description="the same database past a pooler, for what needs a session of its own: listening, and the lock of "
-        "`backup`. Set it if MODICUM_DATABASE_URL is the address of a pooler",
+        description="the same database past a pooler, for what needs a session of its own: listening, `backup`, and "
+        "`migrate` without MODICUM_OWNER_DATABASE_URL. Set it if MODICUM_DATABASE_URL is the address of a pooler",
     )
     artifacts_url: str = Field(
         "",
@@ -277,6 +277,17 @@ class Settings(BaseSettings):
     def session_url(self) -> str:
         """The address at which a connection has a session of its own."""
         return (self.database_listen_url if self.pooled else self.database_url).get_secret_value()
+
+    @property
+    def migration_url(self) -> str:
+        """The address at which the schema is changed: as the owner of the tables, if it has a role of its own."""
+        return self.owner_database_url.get_secret_value() or self.session_url
+
+    @property
+    def past_pooler(self) -> Self:
+        """The same settings without the pooler."""
+        place = {"database_url": SecretStr(self.session_url), "database_listen_url": SecretStr("")}
+        return self.model_copy(update=place)
 
     @field_validator("sign_in_scopes")
     @classmethod

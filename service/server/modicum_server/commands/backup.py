@@ -80,18 +80,19 @@ async def _back_up(folder: Path, settings: Settings, throttle: Throttle) -> int:
     from modicum_server.usecases.backing_up import back_up
     from modicum_server.usecases.operator_trail import note_backup
 
+    settings = settings.past_pooler  # the copy needs a session of its own, and must be of what was checked
     url = settings.database_url.get_secret_value()
     artifacts = open_artifact_store(settings.artifacts_url)
-    async with open_store(url, pooled=settings.pooled) as store:
+    async with open_store(url) as store:
         await store.require_schema()
         await refuse_mixed_stores(store, artifacts, settings)
     make_place(folder)
     with view(quiet=False) as shown:
-        async with open_copies(settings.session_url) as copies:
+        async with open_copies(url) as copies:
             to = open_backup(folder)
             release, show = version("modicum-server"), _show(shown)
             made, digest = await back_up(copies, artifacts, to, release=release, throttle=throttle, show=show)
-    async with open_store(url, pooled=settings.pooled) as store:
+    async with open_store(url) as store:
         await note_backup(store, made, digest)
     _say(folder, made)
     say(f"SHA-256 {digest}")
@@ -116,10 +117,11 @@ async def _restore(folder: Path, digest: str, throttle: Throttle, data: Path | N
         async with _empty_place(data) as settings:
             artifacts = open_artifact_store(settings.artifacts_url)
             service_url = settings.database_url.get_secret_value()
-            owner_url = settings.owner_database_url.get_secret_value() or service_url
-            async with open_copies(owner_url) as copies:
+            async with open_copies(settings.migration_url) as copies:
                 await fill(open_backup(folder), made, copies, artifacts, throttle=throttle, show=_show(shown))
-            await asyncio.to_thread(migrate, owner_url, service_url=service_url)  # rights for the role that serves
+            await asyncio.to_thread(
+                migrate, settings.migration_url, service_url=service_url
+            )  # rights for the role that serves
             return await _verify(settings, made, found, shown)
 
 

@@ -19,29 +19,28 @@ Data = Annotated[
 ]
 
 
-def database_url(data: Path | None) -> str:
-    """Return the address of the database that a command is for, or end the command with a message."""
-    given = settings_with().database_url.get_secret_value()
-    if given and data is None:
+def database_settings(data: Path | None) -> Settings:
+    """Return settings with the database that a command is for, or end the command with a message."""
+    given = settings_with()
+    if given.database_url.get_secret_value() and data is None:
         return given
     from modicum_server.local.folder import default_folder
     from modicum_server.local.running_database import NoServerRuns, running_database_url
 
     try:
-        return running_database_url(data or default_folder())
+        url = running_database_url(data or default_folder())
     except NoServerRuns as error:
         end(USAGE, str(error))
+    return given.model_copy(update={"database_url": SecretStr(url), "database_listen_url": SecretStr("")})
 
 
 def store_settings(data: Path | None) -> Settings:
     """Return settings with the database and the artifacts of one store: the configured one, or a data folder's."""
     from modicum_server.local.folder import default_folder
 
-    given = settings_with()
-    url = database_url(data)
+    given, settings = settings_with(), database_settings(data)
     own = data is not None or not given.database_url.get_secret_value()
     artifacts_url = str((data or default_folder()) / "artifacts") if own else given.artifacts_url
     if not artifacts_url:
         end(USAGE, "not set: MODICUM_ARTIFACTS_URL (a folder or an fsspec URL)")
-    place = {"database_url": SecretStr(url), "artifacts_url": artifacts_url}
-    return given.model_copy(update=place | ({"database_listen_url": SecretStr("")} if own else {}))
+    return settings.model_copy(update={"artifacts_url": artifacts_url})

@@ -10,7 +10,7 @@ import typer
 
 from modicum_server.command_parts import USAGE, Command, Group, end
 from modicum_server.commands.amount_options import duration_of
-from modicum_server.commands.database_option import Data, database_url
+from modicum_server.commands.database_option import Data, database_settings
 from modicum_server.domain.access import Token
 from modicum_server.domain.projects import Role
 from modicum_server.usecases.operator_tokens import OperatorTokens
@@ -151,10 +151,10 @@ def lifetime_of(text: str) -> timedelta | None:
 def _with_tokens(data: Path | None, work: Callable[[OperatorTokens], Awaitable[T]]) -> T:
     from modicum_server.bootstrap import open_store
 
-    url = database_url(data)
+    settings = database_settings(data)
 
     async def run() -> T:
-        async with open_store(url) as store:
+        async with open_store(settings.database_url.get_secret_value(), pooled=settings.pooled) as store:
             await store.require_schema()
             return await work(OperatorTokens(store))
 

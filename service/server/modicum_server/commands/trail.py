@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from modicum_server.command_parts import USAGE, Command, Group, end
-from modicum_server.commands.database_option import Data, database_url
+from modicum_server.commands.database_option import Data, database_settings
 from modicum_server.domain.trail import SERVER, hashed_fields
 from modicum_server.ports import Store
 
@@ -84,10 +84,10 @@ def _line(said: dict[str, object]) -> None:
 def _with_store(data: Path | None, work: Callable[[Store], Awaitable[None]]) -> None:
     from modicum_server.bootstrap import open_store
 
-    url = database_url(data)
+    settings = database_settings(data)
 
     async def run() -> None:
-        async with open_store(url) as store:
+        async with open_store(settings.database_url.get_secret_value(), pooled=settings.pooled) as store:
             await store.require_schema()
             await work(store)
 

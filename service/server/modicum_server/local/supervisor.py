@@ -79,8 +79,7 @@ class LocalServer:
         """Yield the database while it starts, so that what needs it can start at the same time."""
         given = self.settings.database_url.get_secret_value()
         if given:
-            owner = self.settings.owner_database_url.get_secret_value() or given
-            yield _Database(given, owner, _nothing, asyncio.Event().wait)
+            yield _Database(given, self.settings.migration_url, _nothing, asyncio.Event().wait)
             return
         from modicum_server.local.postgres import EmbeddedPostgres  # noqa: PLC0415
         from modicum_server.local.postgres_binaries import LocalPostgresError  # noqa: PLC0415
@@ -108,7 +107,7 @@ class LocalServer:
 
         await asyncio.to_thread(migrate, database.owner_url, service_url=database.url)
         token = self.folder.token()
-        async with open_store(database.url) as store:
+        async with open_store(database.url, pooled=self.settings.pooled) as store:
             await self._require_one_store(store, database.url)
             await admit_local(store, token)
             return await new_link(store, token)
