@@ -10,7 +10,7 @@ from modicum_server.store.migrate import migrate
 from modicum_server.store.postgres import PostgresStore
 from modicum_server.usecases.operator_tokens import OperatorTokens
 
-from tests.local.test_local_commands import NOT_COMPLETED, run
+from tests.local.test_local_commands import NOT_COMPLETED, run, running
 from tests.poolers import pooled
 
 NOWHERE = "postgresql://modicum@/modicum?host=/nonexistent"
@@ -77,3 +77,15 @@ def test_a_backup_says_which_address_it_did_not_reach(database_url, tmp_path):
 
     assert backup.returncode == NOT_COMPLETED
     assert "MODICUM_DATABASE_LISTEN_URL is user=modicum dbname=modicum host=/nonexistent" in backup.stderr
+
+
+@pytest.mark.long
+def test_an_api_tells_of_an_address_at_which_it_cannot_listen_before_somebody_watches(database_url, tmp_path):
+    places = {"MODICUM_DATABASE_URL": database_url, "MODICUM_DATABASE_LISTEN_URL": NOWHERE}
+    ready = tmp_path / "ready"
+    ports = ("--grpc-port", 0, "--http-port", 0, "--ready-file", ready)
+
+    with running(ready, "serve", *ports, MODICUM_ARTIFACTS_URL=str(tmp_path / "artifacts"), **places) as serving:
+        told = next(line for line in serving.stderr if "listener_lost" in line)
+
+    assert '"channel": "modicum_audit"' in told

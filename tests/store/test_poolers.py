@@ -5,16 +5,18 @@ from collections.abc import AsyncIterator, Iterator
 
 import psycopg
 import pytest
+import structlog
 from modicum_server.domain.audits import NewShard, Stage
 from modicum_server.postgres.connections import IDLE_TIMEOUT, open_engine
 from modicum_server.store.postgres import PostgresStore
 from modicum_server.store.wakeups import PostgresWakeups
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 
 from tests.poolers import Pooler, pooled
 
 PROJECT = "projects/default"
 AT_ONCE, TIMES = 12, 10
+ASK_SECONDS = 0.5
 
 
 @pytest.fixture
@@ -67,6 +69,46 @@ async def test_work_that_is_queued_over_the_pooler_wakes_a_worker_that_listens_p
         await queue(store, "one")
 
         await wakeups.wait(60)
+
+
+@pytest.fixture
+def elsewhere(request, database_url, pooler) -> str:
+    """An address that listens and hears nothing."""
+    return {"the pooler": pooler.url, "another database": empty_beside(database_url)}[request.param]
+
+
+def empty_beside(database_url: str) -> str:
+    """The address of another database of the same server."""
+    return make_url(database_url).set(database="postgres").render_as_string(hide_password=False)
+
+
+@pytest.mark.parametrize("elsewhere", ["the pooler", "another database"], indirect=True)
+async def test_a_listener_that_hears_nothing_says_so_once(store, pooler, elsewhere):
+    with structlog.testing.capture_logs() as lines:
+        async with PostgresWakeups(elsewhere, notified_at=pooler.url, ask_seconds=ASK_SECONDS) as wakeups:
+            await wakeups.wait(60)  # it begins to listen
+            await asyncio.sleep(6 * ASK_SECONDS)
+
+    told = [line for line in lines if line["event"] == "listener_deaf"]
+    assert [(line["channel"], line["log_level"]) for line in told] == [("modicum_work", "warning")]
+    assert "set MODICUM_DATABASE_LISTEN_URL" in told[0]["do"]
+
+
+@pytest.mark.parametrize("by", ["the database", "the pooler"])
+async def test_a_listener_that_hears_says_nothing_and_wakes_no_other(store, database_url, pooler, by):
+    notified_at = {"the database": database_url, "the pooler": pooler.url}[by]
+    with structlog.testing.capture_logs() as lines:
+        async with PostgresWakeups(database_url, notified_at=notified_at, ask_seconds=ASK_SECONDS) as wakeups:
+            await wakeups.wait(60)
+            async with PostgresWakeups(database_url, notified_at=notified_at, ask_seconds=ASK_SECONDS):
+                start = asyncio.get_running_loop().time()
+                await wakeups.wait(4 * ASK_SECONDS)
+
+            assert asyncio.get_running_loop().time() - start > 3 * ASK_SECONDS
+            await queue(store, "one")
+            async with asyncio.timeout(60):
+                await wakeups.wait(60)
+    assert lines == []
 
 
 async def test_a_store_goes_on_after_its_pooler_was_killed(store, pooler):

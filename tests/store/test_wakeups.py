@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 import psycopg
 import pytest
+import structlog
 from modicum_server.domain.audits import NewShard, Stage
 from modicum_server.store.postgres import PostgresStore
 from modicum_server.store.wakeups import PostgresWakeups
@@ -94,6 +95,14 @@ async def test_a_worker_hears_again_after_its_connection_went_silent(store, data
         await queue_shards(store)
 
         assert await is_woken(wakeups)
+
+
+async def test_a_name_of_a_host_that_cannot_be_written_is_told_and_tried_again():
+    with structlog.testing.capture_logs() as lines:
+        async with PostgresWakeups(f"postgresql://modicum@{'a' * 80}.org/modicum") as wakeups:
+            await wakeups.wait(0.5)
+
+    assert [line["event"] for line in lines[:2]] == ["listener_lost", "listener_lost"]
 
 
 async def test_without_its_database_a_wait_still_ends_in_time():

@@ -172,7 +172,7 @@ async def running_api(settings: Settings) -> AsyncIterator[tuple[int, int]]:
     from modicum_server.usecases.trail_sealing import keep_sealing  # noqa: PLC0415
 
     database_url = settings.database_url.get_secret_value()
-    changes = PostgresChanges(settings.session_url)
+    changes = PostgresChanges(settings.session_url, notified_at=database_url)
     async with open_store(database_url, pooled=settings.pooled) as store:
         await store.require_schema()
         artifacts = open_artifact_store(settings.artifacts_url)
@@ -181,6 +181,7 @@ async def running_api(settings: Settings) -> AsyncIterator[tuple[int, int]]:
         refused = RefusedAttempts(store)
         api = build_api(store, changes, artifacts, settings, refused=refused)
         grpc_port, http_port = await api.start()
+        changes.listen()
         _log.info("api_started", grpc_port=grpc_port, http_port=http_port)
         sealing = asyncio.create_task(keep_sealing(store, _say_trail_failed))
         writing = asyncio.create_task(keep_writing(refused, _say_trail_failed))
@@ -246,7 +247,7 @@ async def _run_beside(
     from modicum_server.worker.worker import Worker  # noqa: PLC0415
 
     database_url = settings.database_url.get_secret_value()
-    wakeups = PostgresWakeups(settings.session_url)
+    wakeups = PostgresWakeups(settings.session_url, notified_at=database_url)
     async with open_store(database_url, pooled=settings.pooled) as store, AsyncExitStack() as opened:
 
         async def prepare() -> None:

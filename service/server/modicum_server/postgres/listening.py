@@ -1,6 +1,11 @@
-"""Hears the notifications of one channel, on a connection of its own, for as long as it is wanted."""
+"""Hears the notifications of one channel, on a connection of its own, for as long as it is wanted.
+
+A connection through a pooler, or to another database, listens without an error and hears nothing. So each listener
+notifies itself once, over the address at which transactions notify.
+"""
 
 import asyncio
+import secrets
 from collections.abc import Callable
 
 import psycopg
@@ -16,6 +21,14 @@ RECONNECT_SECONDS = (0.1, 5.0)
 #: How often the connection is asked whether it is there: a network that goes silent closes nothing.
 ASK_SECONDS = 10.0
 REPLY_SECONDS = 3.0
+#: Begins the text of a notification by which a listener finds out whether it hears.
+TRIAL = "trial "
+
+WHY_DEAF = "notifications of the database do not arrive at the address that listens: a pooler's, or another database's"
+WHAT_TO_DO = (
+    "set MODICUM_DATABASE_LISTEN_URL to the address of the database itself; until then work begins up to 5 s late, and "
+    "watches hear of changes up to a minute late"
+)
 
 _log = structlog.get_logger(__name__)
 
@@ -31,6 +44,7 @@ class Listener:
         database_url: str,
         channel: str,
         *,
+        notified_at: str,
         began: Callable[[], None],
         heard: Callable[[str], None],
         ask_seconds: float = ASK_SECONDS,
@@ -41,12 +55,14 @@ class Listener:
         Args:
             database_url: a `postgresql://` address.
             channel: of the notifications.
+            notified_at: the address at which transactions notify, which may be that of a pooler.
             began: called whenever it begins to listen. What was notified before is not notified again.
             heard: called with the text of each notification.
             ask_seconds: between two questions whether the connection is there.
             reply_seconds: after which a question without a reply means that it is lost.
         """
         self._url = libpq_address(database_url, connect_timeout=CONNECT_TIMEOUT_SECONDS, **KEEPALIVE)
+        self._notified_at = libpq_address(notified_at, connect_timeout=CONNECT_TIMEOUT_SECONDS, **KEEPALIVE)
         self._channel, self._began, self._heard = channel, began, heard
         self._ask_seconds, self._reply_seconds = ask_seconds, reply_seconds
         self._task: asyncio.Task[None] | None = None
@@ -72,7 +88,7 @@ class Listener:
                     pause = shortest
                     self._began()
                     await self._hear(connection)
-            except (psycopg.Error, TimeoutError) as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, nobody else would notice that this ended
                 _log.warning(
                     "listener_lost", channel=self._channel, error=str(error) or "no reply", retry_seconds=pause
                 )
@@ -81,8 +97,29 @@ class Listener:
 
     async def _hear(self, connection: "psycopg.AsyncConnection[TupleRow]") -> None:
         """Pass on what is notified, while the connection responds. What arrives meanwhile waits in the connection."""
-        while True:
-            async for notification in connection.notifies(timeout=self._ask_seconds):
-                self._heard(notification.payload)
-            async with asyncio.timeout(self._reply_seconds):
-                await connection.execute("SELECT 1")
+        own, waits = TRIAL + secrets.token_hex(8), True
+        trying = asyncio.create_task(self._notify(own))
+        try:
+            while True:
+                tried = trying.done()
+                async for notification in connection.notifies(timeout=self._ask_seconds):
+                    if notification.payload == own:
+                        waits = False
+                    elif not notification.payload.startswith(TRIAL):
+                        self._heard(notification.payload)
+                if waits and tried and trying.result():
+                    _log.warning("listener_deaf", channel=self._channel, why=WHY_DEAF, do=WHAT_TO_DO)
+                    waits = False
+                async with asyncio.timeout(self._reply_seconds):
+                    await connection.execute("SELECT 1")
+        finally:
+            await cancelled(trying)
+
+    async def _notify(self, text: str) -> bool:
+        """Notify as transactions do; False where that address does not respond, which others will tell."""
+        try:
+            async with await bounded_connection().connect(self._notified_at, autocommit=True) as connection:
+                await connection.execute("SELECT pg_notify(%s, %s)", (self._channel, text))
+        except psycopg.Error:
+            return False
+        return True

@@ -38,26 +38,39 @@ class AuditWatch:
 
 
 class PostgresChanges:
-    """`ports.Changes`. Listens from the first watch on. A listener that begins anew marks every watch."""
+    """`ports.Changes`. A listener that begins anew marks every watch."""
 
     def __init__(
-        self, database_url: str, *, ask_seconds: float = ASK_SECONDS, reply_seconds: float = REPLY_SECONDS
+        self,
+        database_url: str,
+        *,
+        notified_at: str = "",
+        ask_seconds: float = ASK_SECONDS,
+        reply_seconds: float = REPLY_SECONDS,
     ) -> None:
-        """Take the address of the database; it is connected to when something is watched."""
+        """Take the address of the database, and that at which transactions notify if it is another, such as a pooler's.
+
+        It is connected to when it is told to listen, or when something is watched.
+        """
         self._watches: defaultdict[str, set[AuditWatch]] = defaultdict(set)
         self._listener = Listener(
             database_url,
             CHANNEL,
+            notified_at=notified_at or database_url,
             began=self._mark_all,
             heard=self._mark,
             ask_seconds=ask_seconds,
             reply_seconds=reply_seconds,
         )
 
+    def listen(self) -> None:
+        """Begin to listen before the first watch, so that the log tells at once of an address that is wrong."""
+        self._listener.start()
+
     @asynccontextmanager
     async def watch(self, audit: str) -> AsyncIterator[AuditWatch]:
         """Watch one audit."""
-        self._listener.start()
+        self.listen()
         watch = AuditWatch()
         self._watches[audit].add(watch)
         try:

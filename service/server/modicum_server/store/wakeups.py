@@ -26,13 +26,22 @@ class PostgresWakeups:
     """`ports.Wakeups`: an asynchronous context that listens while it is open."""
 
     def __init__(
-        self, database_url: str, *, ask_seconds: float = ASK_SECONDS, reply_seconds: float = REPLY_SECONDS
+        self,
+        database_url: str,
+        *,
+        notified_at: str = "",
+        ask_seconds: float = ASK_SECONDS,
+        reply_seconds: float = REPLY_SECONDS,
     ) -> None:
-        """Take the address of the database. While this is open, a database that is away is tried again and again."""
+        """Take the address of the database, and that at which transactions notify if it is another, such as a pooler's.
+
+        While this is open, a database that is away is tried again and again.
+        """
         self._woken = asyncio.Event()
         self._listener = Listener(
             database_url,
             CHANNEL,
+            notified_at=notified_at or database_url,
             began=self._woken.set,  # for shards that were queued while nobody listened
             heard=lambda _: self._woken.set(),
             ask_seconds=ask_seconds,
