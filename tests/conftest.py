@@ -19,7 +19,7 @@ from modicum_server.store.migrate import migrate
 from psycopg import sql
 from sqlalchemy import make_url
 
-from tests import scheduling, service_logs, tiers
+from tests import buckets, scheduling, service_logs, tiers
 from tests.forked.command import forked_command
 
 TEMPLATE = "modicum_template"
@@ -35,6 +35,7 @@ _numbers = itertools.count(1)
 def pytest_configure(config: pytest.Config) -> None:
     """Set what the tests and the programs that they start inherit."""
     config.pluginmanager.register(tiers.LongAfter())
+    config.pluginmanager.register(buckets)
     # A program that a shell starts in the background ignores interrupts, and so would our commands.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     # The models are tiny and the processes many: more threads would only wait for each other.

@@ -1,4 +1,4 @@
-"""Both stores keep one contract: the folder, and fsspec with what it keeps in memory."""
+"""Both stores keep one contract: the folder, and fsspec with what it keeps in memory and with an emulated bucket."""
 
 import asyncio
 import errno
@@ -37,11 +37,9 @@ DIGEST = hashlib.sha256(DATA).hexdigest()
 PROJECT = "projects/default"
 
 
-@pytest.fixture(params=["folder", "memory"])
-def store(request, tmp_path) -> ArtifactStore:
-    if request.param == "folder":
-        return open_artifact_store(str(tmp_path / "artifacts"))
-    return open_artifact_store(f"memory://{uuid.uuid4().hex}/artifacts", spool=tmp_path / "spool")
+@pytest.fixture
+def store(artifacts_url, tmp_path) -> ArtifactStore:
+    return open_artifact_store(artifacts_url, spool=tmp_path / "spool")
 
 
 async def send(store, data=DATA, *, digest=DIGEST, size=SIZE, offset=0, project=PROJECT, step=100_000):

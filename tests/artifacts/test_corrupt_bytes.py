@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 import io
-import uuid
 
 import pytest
 from modicum_server.artifacts import verified_files
@@ -20,11 +19,9 @@ DAMAGED = DATA[:400_000] + bytes(10_000) + DATA[410_000:]
 FOUND = hashlib.sha256(DAMAGED).hexdigest()
 
 
-@pytest.fixture(params=["folder", "memory"])
-def store(request, tmp_path) -> ArtifactStore:
-    if request.param == "folder":
-        return open_artifact_store(str(tmp_path / "artifacts"))
-    return open_artifact_store(f"memory://{uuid.uuid4().hex}/artifacts", spool=tmp_path / "spool")
+@pytest.fixture
+def store(artifacts_url, tmp_path) -> ArtifactStore:
+    return open_artifact_store(artifacts_url, spool=tmp_path / "spool")
 
 
 async def damage(store, digest: str = DIGEST, data: bytes = DAMAGED) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import uuid
 
 import pytest
 from modicum_server.artifacts.store import open_artifact_store
@@ -18,9 +17,9 @@ async def store(database_url):
     await store.close()
 
 
-@pytest.fixture(params=["folder", "memory"])
-def url(request, tmp_path) -> str:
-    return str(tmp_path / "artifacts") if request.param == "folder" else f"memory://{uuid.uuid4().hex}/artifacts"
+@pytest.fixture
+def url(artifacts_url) -> str:
+    return artifacts_url
 
 
 def opened(url: str, tmp_path) -> ArtifactStore:

@@ -1,7 +1,6 @@
 """A store and its database are compared: what is missing, corrupt or orphaned, at a bounded rate, resumably."""
 
 import hashlib
-import uuid
 
 import pytest
 from modicum_server.artifacts.store import open_artifact_store
@@ -22,10 +21,9 @@ async def store(database_url):
     await store.close()
 
 
-@pytest.fixture(params=["folder", "memory"])
-def artifacts(request, tmp_path):
-    url = str(tmp_path / "artifacts") if request.param == "folder" else f"memory://{uuid.uuid4().hex}/artifacts"
-    return open_artifact_store(url, spool=tmp_path / "spool")
+@pytest.fixture
+def artifacts(artifacts_url, tmp_path):
+    return open_artifact_store(artifacts_url, spool=tmp_path / "spool")
 
 
 async def damage(artifacts, digest: str) -> None:

@@ -252,9 +252,12 @@ def _wrong_settings(error: ValidationError) -> str:
     return "; ".join(words)
 
 
-def _database_away(error: DependencyUnavailable) -> str:
+def _away(error: DependencyUnavailable) -> str:
+    """The error, with the addresses of the database where it is about that."""
     from modicum_server.postgres.addresses import shown_address
 
+    if "database" not in str(error):
+        return str(error)
     settings = settings_with()
     urls = {"MODICUM_DATABASE_URL": settings.database_url, "MODICUM_DATABASE_LISTEN_URL": settings.database_listen_url}
     shown = (
@@ -274,7 +277,7 @@ def main() -> None:
     except ValidationError as error:
         end(USAGE, _wrong_settings(error))
     except DependencyUnavailable as error:
-        end(NOT_COMPLETED, _database_away(error))
+        end(NOT_COMPLETED, _away(error))
     except InvalidArgument as error:
         end(USAGE, str(error))
     except ModicumError as error:

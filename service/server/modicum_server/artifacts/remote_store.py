@@ -14,6 +14,7 @@ from modicum_server.artifacts.files import digest_of, disk_errors, driver_errors
 from modicum_server.artifacts.stored_bytes import STORE_ID, digests_behind, is_whole, not_found, part, pieces
 from modicum_server.artifacts.uploads import Uploads
 from modicum_server.artifacts.verified_files import VerifiedFiles
+from modicum_server.errors import DependencyUnavailable
 from modicum_server.ports import Upload
 
 BLOCK_BYTES = 1024 * 1024
@@ -27,6 +28,7 @@ class RemoteArtifactStore:
         self._files: Any
         # Other processes store files too, so no listing may be kept.
         self._files, root = fsspec.url_to_fs(url, use_listings_cache=False)
+        self._bucket = root.partition("/")[0]  # empty where the driver has folders from the root on
         self._root = f"{root.rstrip('/')}/sha256"
         self._id_place = f"{root.rstrip('/')}/{STORE_ID}"
         self._uploads = Uploads(spool)
@@ -129,12 +131,13 @@ class RemoteArtifactStore:
             await asyncio.to_thread(self._store, store_id.encode(), self._id_place)
 
     async def ping(self) -> None:
-        """Check that the store replies.
+        """Check that the store replies, and that its bucket is there.
 
         Raises:
             DependencyUnavailable
         """
         with driver_errors():
+            await asyncio.to_thread(self._require_bucket)
             await asyncio.to_thread(self._files.exists, self._root)
 
     def _opener(self, digest: str) -> Callable[[str], Any]:
@@ -152,12 +155,27 @@ class RemoteArtifactStore:
         return is_whole(partial(self._files.open, self._path(digest)), digest)
 
     def _store(self, data: bytes, target: str) -> None:
-        self._files.makedirs(target.rpartition("/")[0], exist_ok=True)
+        self._make_folder(target)
         self._files.pipe_file(target, data)
 
     def _store_file(self, path: Path, target: str) -> None:
-        self._files.makedirs(target.rpartition("/")[0], exist_ok=True)
+        self._make_folder(target)
         self._files.put_file(str(path), target)
+
+    def _make_folder(self, target: str) -> None:
+        """Make the folder of a file, where the driver has folders. A bucket has none, and must be there."""
+        if self._bucket:
+            self._require_bucket()
+        else:
+            self._files.makedirs(target.rpartition("/")[0], exist_ok=True)
+
+    def _require_bucket(self) -> None:
+        """Raise where there is no bucket: drivers would make one, of which nobody knows."""
+        if self._bucket and not self._files.exists(self._bucket):
+            raise DependencyUnavailable(
+                f"the bucket {self._bucket} of the artifact store does not exist, or may not be listed with these "
+                "credentials; create it, or set MODICUM_ARTIFACTS_URL to another"
+            )
 
     def _get(self, digest: str, destination: Path) -> None:
         stage(digest, lambda fresh: self._files.get_file(self._path(digest), str(fresh)), destination)

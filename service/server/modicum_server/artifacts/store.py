@@ -13,8 +13,17 @@ from urllib.parse import unquote, urlsplit
 from modicum_server.artifacts.folder_store import FolderArtifactStore
 from modicum_server.artifacts.kept_artifacts import FolderKeptArtifacts
 from modicum_server.artifacts.remote_store import RemoteArtifactStore
+from modicum_server.errors import FieldInvalid
 from modicum_server.ports import ArtifactStore, KeptArtifacts
 from modicum_server.processes.locked_folders import create_locked_folder
+
+VARIABLE = "MODICUM_ARTIFACTS_URL"
+#: By scheme, the extra that brings the driver.
+EXTRAS = {
+    **dict.fromkeys(("s3", "s3a"), "s3"),
+    **dict.fromkeys(("gs", "gcs"), "gcs"),
+    **dict.fromkeys(("az", "abfs", "abfss", "adl"), "azure"),
+}
 
 
 def open_artifact_store(url: str, *, spool: Path | None = None) -> ArtifactStore:
@@ -22,11 +31,21 @@ def open_artifact_store(url: str, *, spool: Path | None = None) -> ArtifactStore
 
     A remote store keeps unfinished uploads in `spool`, by default a temporary folder. They can be resumed only on this
     machine, until that folder is emptied.
+
+    Raises:
+        FieldInvalid: fsspec does not know the URL's scheme, or its driver is not installed.
     """
     parts = urlsplit(url)
     if parts.scheme in {"", "file"}:
         return FolderArtifactStore(Path(unquote(parts.path) if parts.scheme else url))
-    return RemoteArtifactStore(url, spool or Path(tempfile.gettempdir()) / "modicum-uploads")
+    try:
+        return RemoteArtifactStore(url, spool or Path(tempfile.gettempdir()) / "modicum-uploads")
+    except ImportError as error:
+        how = f"pip install 'modicum-server[{EXTRAS[parts.scheme]}]'" if parts.scheme in EXTRAS else str(error)
+        raise FieldInvalid(VARIABLE, f"the driver of {parts.scheme}:// is not installed: {how}") from error
+    except ValueError as error:
+        expected = "a folder, or a URL that fsspec knows, such as s3://bucket/prefix"
+        raise FieldInvalid(VARIABLE, f"expected {expected}; got the scheme {parts.scheme[:20]}://") from error
 
 
 @contextmanager
