@@ -1,1 +1,1 @@
-"""The store: Postgres behind `ports.Store` and `ports.Changes`. SQL is known here and in the queue, nowhere else."""
+"""The store: Postgres behind `ports.Store` and `ports.Changes`. SQL of tables is known nowhere else."""
