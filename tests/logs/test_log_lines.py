@@ -22,7 +22,10 @@ log.info("after")
 """
 
 
-def test_lines_that_do_not_fit_on_a_full_disk_are_written_when_there_is_room(tmp_path):
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_lines_that_do_not_fit_on_a_full_disk_are_written_once_when_there_is_room(tmp_path, monkeypatch, unbuffered):
+    monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
+
     with (tmp_path / "log").open("wb") as log:
         ended = subprocess.run([sys.executable, "-c", PROGRAM], stderr=log, check=False)
 

@@ -1,5 +1,6 @@
 """Log lines of a process on stderr: JSON (also from its libraries), or plain text for a person at a terminal."""
 
+import contextlib
 import logging
 import sys
 import threading
@@ -9,7 +10,7 @@ import structlog
 
 #: Libraries whose INFO lines add nothing to ours.
 QUIET = ("alembic", "uvicorn")
-#: Most characters that wait while the log cannot be written.
+#: Most bytes that wait while the log cannot be written.
 MOST_WAITING = 1 << 18
 #: asyncio logs this, with a traceback, for each connection that it could not accept.
 NO_MORE_FILES = "socket.accept() out of system resource"
@@ -40,23 +41,36 @@ class WaitingLines:
     """stderr. Lines that cannot be written wait for the next ones, because a full disk must not end the work."""
 
     def __init__(self) -> None:
-        self._waiting = ""
+        self._waiting = b""
         self._lock = threading.Lock()  # loggers lock their stream, each for itself
 
     def write(self, text: str) -> None:
         """Take text. When too much waits, the oldest is lost."""
         with self._lock:
-            self._waiting = (self._waiting + text)[-MOST_WAITING:]
+            self._waiting = (self._waiting + text.encode(errors="backslashreplace"))[-MOST_WAITING:]
 
     def flush(self) -> None:
-        """Write what waits, if possible."""
-        with self._lock:
-            try:
-                sys.stderr.write(self._waiting)
-                sys.stderr.flush()
-            except OSError:
-                return
-            self._waiting = ""
+        """Write what waits, as far as possible."""
+        with self._lock, contextlib.suppress(OSError):
+            while self._waiting:
+                self._waiting = self._waiting[_written(self._waiting) :]
+
+
+def _written(data: bytes) -> int:
+    """Write some bytes to stderr; return how many. Python's own buffer would keep what failed, and write it twice.
+
+    Raises:
+        OSError: none could be written.
+    """
+    unbuffered = getattr(getattr(sys.stderr, "buffer", None), "raw", None)
+    if unbuffered is None:
+        sys.stderr.write(data.decode(errors="replace"))
+        sys.stderr.flush()
+        return len(data)
+    written: int | None = unbuffered.write(data)
+    if written is None:
+        raise BlockingIOError
+    return written
 
 
 def log_for_people() -> None:
