@@ -31,7 +31,8 @@ class Settings(BaseSettings):
     database_listen_url: SecretStr = Field(
         SecretStr(""),
         description="the same database past a pooler, for what needs a session of its own: listening, `backup`, and "
-        "`migrate` without MODICUM_OWNER_DATABASE_URL. Set it if MODICUM_DATABASE_URL is the address of a pooler",
+        "`migrate` and `restore` without MODICUM_OWNER_DATABASE_URL. Set it if MODICUM_DATABASE_URL is the address of "
+        "a pooler",
     )
     artifacts_url: str = Field(
         "",

@@ -46,7 +46,7 @@ async def cancelled(*tasks: "asyncio.Task[Any]") -> None:
     """Cancel tasks until each has ended, however it ends.
 
     A task may lose a cancellation: before Python 3.12, `asyncio.wait_for` drops one that comes together with what it
-    waits for (python/cpython#86296), and psycopg's pool waits so. A task that works for ever would go on.
+    waits for (python/cpython#86296), and libraries wait so. A task that works for ever would go on.
     """
     running = set(tasks)
     while running:
