@@ -14,6 +14,7 @@ from pathlib import Path
 import hypothesis
 import psycopg
 import pytest
+import structlog
 from modicum_server.local.postgres import EmbeddedPostgres
 from modicum_server.store.migrate import migrate
 from psycopg import sql
@@ -85,6 +86,19 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     if report.failed:
         report.sections.extend(service_logs.ends())
     return report
+
+
+@pytest.fixture(autouse=True)
+def process_as_it_was() -> Iterator[None]:
+    """Undo what a test changed for those after it, whose order is random: variables, the folder, the log's form."""
+    variables, folder, log = dict(os.environ), Path.cwd(), structlog.get_config()
+    yield
+    for name in os.environ.keys() - variables.keys():
+        del os.environ[name]
+    os.environ.update({name: value for name, value in variables.items() if os.environ.get(name) != value})
+    os.chdir(folder)
+    if structlog.get_config() != log:
+        structlog.configure(**log)
 
 
 @pytest.fixture
