@@ -18,6 +18,12 @@ from modicum_server.errors import DependencyUnavailable
 from modicum_server.ports import Upload
 
 BLOCK_BYTES = 1024 * 1024
+#: By the scheme of a bucket's URL, the extra that brings the driver. All other drivers have folders.
+EXTRAS = {
+    **dict.fromkeys(("s3", "s3a"), "s3"),
+    **dict.fromkeys(("gs", "gcs"), "gcs"),
+    **dict.fromkeys(("az", "abfs", "abfss", "adl"), "azure"),
+}
 
 
 class RemoteArtifactStore:
@@ -28,7 +34,7 @@ class RemoteArtifactStore:
         self._files: Any
         # Other processes store files too, so no listing may be kept.
         self._files, root = fsspec.url_to_fs(url, use_listings_cache=False)
-        self._bucket = root.partition("/")[0]  # empty where the driver has folders from the root on
+        self._bucket = root.partition("/")[0] if url.partition("://")[0] in EXTRAS else ""
         self._root = f"{root.rstrip('/')}/sha256"
         self._id_place = f"{root.rstrip('/')}/{STORE_ID}"
         self._uploads = Uploads(spool)

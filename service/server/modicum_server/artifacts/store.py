@@ -12,18 +12,12 @@ from urllib.parse import unquote, urlsplit
 
 from modicum_server.artifacts.folder_store import FolderArtifactStore
 from modicum_server.artifacts.kept_artifacts import FolderKeptArtifacts
-from modicum_server.artifacts.remote_store import RemoteArtifactStore
+from modicum_server.artifacts.remote_store import EXTRAS, RemoteArtifactStore
 from modicum_server.errors import FieldInvalid
 from modicum_server.ports import ArtifactStore, KeptArtifacts
 from modicum_server.processes.locked_folders import create_locked_folder
 
 VARIABLE = "MODICUM_ARTIFACTS_URL"
-#: By scheme, the extra that brings the driver.
-EXTRAS = {
-    **dict.fromkeys(("s3", "s3a"), "s3"),
-    **dict.fromkeys(("gs", "gcs"), "gcs"),
-    **dict.fromkeys(("az", "abfs", "abfss", "adl"), "azure"),
-}
 
 
 def open_artifact_store(url: str, *, spool: Path | None = None) -> ArtifactStore:

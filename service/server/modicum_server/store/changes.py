@@ -50,7 +50,7 @@ class PostgresChanges:
     ) -> None:
         """Take the address of the database, and that at which transactions notify if it is another, such as a pooler's.
 
-        It is connected to when it is told to listen, or when something is watched.
+        Nothing connects before `listen` or the first watch.
         """
         self._watches: defaultdict[str, set[AuditWatch]] = defaultdict(set)
         self._listener = Listener(
