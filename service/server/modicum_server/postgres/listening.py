@@ -5,6 +5,7 @@ notifies itself once, over the address at which transactions notify.
 """
 
 import asyncio
+import contextlib
 import secrets
 from collections.abc import Callable
 
@@ -31,6 +32,24 @@ WHAT_TO_DO = (
 )
 
 _log = structlog.get_logger(__name__)
+
+
+class Notice:
+    """Remembers that something was notified, not how often."""
+
+    def __init__(self) -> None:
+        self._came = asyncio.Event()
+
+    def mark(self) -> None:
+        """Note that something was notified."""
+        self._came.set()
+
+    async def wait(self, timeout_seconds: float) -> None:
+        """Return when something may have been notified since the last call, or after the time."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_seconds):
+                await self._came.wait()
+        self._came.clear()
 
 
 class Listener:

@@ -1,7 +1,5 @@
 """Notifications of changed audits. A transaction sends them at commit; one listener a process receives them."""
 
-import asyncio
-import contextlib
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,7 +7,7 @@ from contextlib import asynccontextmanager
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from modicum_server.postgres.listening import ASK_SECONDS, REPLY_SECONDS, Listener
+from modicum_server.postgres.listening import ASK_SECONDS, REPLY_SECONDS, Listener, Notice
 
 CHANNEL = "modicum_audit"
 
@@ -19,22 +17,12 @@ async def notify_audit_changed(connection: AsyncConnection, audit: str) -> None:
     await connection.execute(select(func.pg_notify(CHANNEL, audit)))
 
 
-class AuditWatch:
-    """`ports.Watch`. Remembers that the audit changed, not how often."""
-
-    def __init__(self) -> None:
-        self._changed = asyncio.Event()
-
-    def mark(self) -> None:
-        """Note a change."""
-        self._changed.set()
+class AuditWatch(Notice):
+    """`ports.Watch`."""
 
     async def changed(self, timeout_seconds: float) -> None:
         """Return when the audit may have changed since the last call, or after the time."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(timeout_seconds):
-                await self._changed.wait()
-        self._changed.clear()
+        await self.wait(timeout_seconds)
 
 
 class PostgresChanges:

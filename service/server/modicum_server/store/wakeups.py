@@ -4,15 +4,13 @@ A notification names no shard. Every worker hears it, so that a busy one keeps n
 decide who gets a shard. What nobody hears is found by the look that every idle worker takes every few seconds.
 """
 
-import asyncio
-import contextlib
 from types import TracebackType
 from typing import Self
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from modicum_server.postgres.listening import ASK_SECONDS, REPLY_SECONDS, Listener
+from modicum_server.postgres.listening import ASK_SECONDS, REPLY_SECONDS, Listener, Notice
 
 CHANNEL = "modicum_work"
 
@@ -37,13 +35,13 @@ class PostgresWakeups:
 
         While this is open, a database that is away is tried again and again.
         """
-        self._woken = asyncio.Event()
+        self._work = Notice()
         self._listener = Listener(
             database_url,
             CHANNEL,
             notified_at=notified_at or database_url,
-            began=self._woken.set,  # for shards that were queued while nobody listened
-            heard=lambda _: self._woken.set(),
+            began=self._work.mark,  # for shards that were queued while nobody listened
+            heard=lambda _: self._work.mark(),
             ask_seconds=ask_seconds,
             reply_seconds=reply_seconds,
         )
@@ -59,7 +57,4 @@ class PostgresWakeups:
 
     async def wait(self, timeout_seconds: float) -> None:
         """Return when there may be work, or after the time."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(timeout_seconds):
-                await self._woken.wait()
-        self._woken.clear()
+        await self._work.wait(timeout_seconds)
