@@ -14,7 +14,7 @@ import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,8 @@ PAUSE_SECONDS = 5.0
 SILENT_SECONDS = 90.0
 #: What calls over gRPC has so many connections.
 CONNECTIONS = 10
+#: How long at most the attack goes on for the outcomes that its plan waits for.
+MOST_WAITED_SECONDS = 300.0
 #: As far below everything else as a process can go by `nice`.
 LOWEST_PRIORITY = 19
 Tally = dict[str, Counter[str]]
@@ -57,7 +59,10 @@ class Sizes:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Whom to attack, by addresses and the file of its certificate, and with which tokens of one project."""
+    """Whom to attack, by addresses and the file of its certificate, and with which tokens of one project.
+
+    `awaited` names an outcome for some parts. The attack does not end before each of these parts has met its outcome.
+    """
 
     grpc_address: str
     http_address: str
@@ -68,6 +73,7 @@ class Plan:
     audit: str
     artifact: str
     sizes: Sizes
+    awaited: dict[str, str] = field(default_factory=dict)
 
     def as_json(self) -> str:
         """Return it as one line."""
@@ -87,9 +93,11 @@ class Attackers:
         self._plan = plan
         self._tls = ssl.create_default_context(cafile=plan.certificate)
         self.tally: Tally = {}
+        self._awaited = set(plan.awaited.items())
+        self._all_met = asyncio.Event()
 
     async def attack(self, told_to_end: Awaitable[object]) -> None:
-        """Attack until `told_to_end` is done."""
+        """Attack until `told_to_end` is done and what the plan waits for has happened."""
         sizes, plan = self._plan.sizes, self._plan
         parts: list[tuple[str, int, Callable[[], Awaitable[str]]]] = [
             ("silent, HTTP", sizes.silent, partial(self._silent, plan.http_address)),
@@ -112,19 +120,30 @@ class Attackers:
                 for _ in range(count)
             ]
             await told_to_end
+            await self._met_what_is_awaited()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
+    async def _met_what_is_awaited(self) -> None:
+        if self._awaited:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._all_met.wait(), MOST_WAITED_SECONDS)
+
+    def _met(self, part: str, outcome: str) -> None:
+        self.tally.setdefault(part, Counter())[outcome] += 1
+        self._awaited.discard((part, outcome))
+        if not self._awaited:
+            self._all_met.set()
+
     async def _again_and_again(self, name: str, part: Callable[[], Awaitable[str]]) -> None:
-        outcomes = self.tally.setdefault(name, Counter())
         while True:
-            outcomes["begun"] += 1
+            self._met(name, "begun")
             try:
                 outcome = await part()
             except (OSError, asyncio.IncompleteReadError) as error:
                 outcome = type(error).__name__
-            outcomes[outcome] += 1
+            self._met(name, outcome)
             await asyncio.sleep(PAUSE_SECONDS)
 
     async def _silent(self, address: str) -> str:
@@ -170,14 +189,14 @@ class Attackers:
             code = await _code(stub.ListAudits(request, metadata=_metadata(self._plan.auditor), timeout=SILENT_SECONDS))
             if code != "OK":
                 return code
-            self.tally["calls"][code] += 1
+            self._met("calls", code)
 
     async def _watch(self, stub: AuditServiceStub) -> str:
         request = audit_service_pb2.WatchAuditRequest(name=self._plan.audit)
         watch = stub.WatchAudit(request, metadata=_metadata(self._plan.viewer))
         try:
             async for _ in watch:
-                self.tally["watches"]["events"] += 1
+                self._met("watches", "events")
         except grpc.aio.AioRpcError as error:
             return str(error.code().name)
         return "OK"

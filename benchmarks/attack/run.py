@@ -13,10 +13,11 @@ import tempfile
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import grpc.aio
@@ -42,6 +43,7 @@ ATTACH_SECONDS = 5.0
 #: After the attack, the memory that stays is looked at once this long has passed: no connection of it lives longer.
 AFTER_SECONDS = 20.0
 PAUSE_SECONDS, SAMPLE_SECONDS, CALL_SECONDS = 0.05, 0.25, 60.0
+NOTHING: Mapping[str, str] = MappingProxyType({})
 ATTACKERS = ("-m", "benchmarks.attack.attackers")
 
 
@@ -115,9 +117,18 @@ def alone(part: str, sizes: Sizes, before_seconds: float, during_seconds: float)
 
 
 async def attacked(
-    sizes: Sizes, *, before_seconds: float, during_seconds: float, after_seconds: float = AFTER_SECONDS, **settings: str
+    sizes: Sizes,
+    *,
+    before_seconds: float,
+    during_seconds: float,
+    after_seconds: float = AFTER_SECONDS,
+    awaited: Mapping[str, str] = NOTHING,
+    **settings: str,
 ) -> dict[str, Any]:
-    """Serve, let the other team call, attack, let it call again, and see what memory stays."""
+    """Serve, let the other team call, attack, let it call again, and see what memory stays.
+
+    The attack goes on until each part that `awaited` names has met its outcome, however slow the machine is.
+    """
     with tempfile.TemporaryDirectory(prefix="mb-") as name:
         folder = Path(name)
         folder.chmod(FOLDER_MODE)  # as root, Postgres is another user
@@ -126,7 +137,7 @@ async def attacked(
             watching = asyncio.create_task(memory.watch())
             await quiet.call(before_seconds)
             before = memory.peak_mib
-            async with attack(site, sizes) as tally:
+            async with attack(site, sizes, awaited) as tally:
                 await asyncio.sleep(ATTACH_SECONDS)
                 await under_attack.call(during_seconds)
             peak = memory.peak_mib
@@ -146,7 +157,7 @@ async def attacked(
 
 
 @asynccontextmanager
-async def attack(site: Site, sizes: Sizes) -> AsyncIterator[dict[str, dict[str, int]]]:
+async def attack(site: Site, sizes: Sizes, awaited: Mapping[str, str]) -> AsyncIterator[dict[str, dict[str, int]]]:
     """Attack while the context is open. What the attack met is in the yielded value once it has ended."""
     plan = Plan(
         site.grpc_address,
@@ -158,6 +169,7 @@ async def attack(site: Site, sizes: Sizes) -> AsyncIterator[dict[str, dict[str, 
         audit=site.audits[MALLORY],
         artifact=site.artifact,
         sizes=sizes,
+        awaited=dict(awaited),
     )
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(sys.executable, *ATTACKERS, stdin=pipe, stdout=pipe)
