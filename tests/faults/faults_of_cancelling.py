@@ -161,6 +161,7 @@ FAULTS = (
         strike=cancel,
         also=dropped,
         signs=(CANCEL_LOGGED, STOPPED),
+        quick=True,
         fails_without="the check of the audit's state before a task is planned",
     ),
     Fault(
@@ -198,7 +199,6 @@ FAULTS = (
         strike=cancel_at_the_same_time,
         also=stays,
         signs=(CANCEL_LOGGED,),
-        quick=True,
         fails_without="the lock on the audit and the check of its state",
     ),
     Fault(

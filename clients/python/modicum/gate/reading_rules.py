@@ -12,7 +12,7 @@ from functools import cache, partial
 from typing import Any
 
 from modicum.gate.intervals import Ends, difference_ends, share_ends_at
-from modicum.gate.tails import FEWEST_PAIRS, number_of
+from modicum.gate.tails import FEWEST_PAIRS, Number, number_of
 
 Document = Mapping[str, Any]
 Intervals = Mapping[str, Ends | None]
@@ -158,8 +158,14 @@ def plain_rules(measures: Mapping[str, Document]) -> dict[str, AppliedRule]:
     """Return `RULES` with the measures of a search of a document, by control."""
 
     @cache
+    def numbers() -> Mapping[str, Number]:
+        return {name: number_of(measure) for name, measure in measures.items()}
+
+    @cache
     def intervals_at(tail: float | None) -> Intervals:
-        return {name: ends_at(measure, tail) if tail else stated(measure) for name, measure in measures.items()}
+        if not tail:
+            return {name: stated(measure) for name, measure in measures.items()}
+        return {name: ends_of(number, tail) for name, number in numbers().items()}
 
     def outcome(rule: ReadingRule, tail: float | None) -> str:
         return rule.outcome(intervals_at(tail))
@@ -184,7 +190,12 @@ def known(ends: Ends | None) -> tuple[float, float]:
 
 def ends_at(measure: Document, tail: float) -> Ends | None:
     """Return the interval of a measure whose ends are one-sided at `tail`; None if the document does not have it."""
-    number, level = number_of(measure), 1 - 2 * tail
+    return ends_of(number_of(measure), tail)
+
+
+def ends_of(number: Number, tail: float) -> Ends | None:
+    """Return the same of the number of a measure."""
+    level = 1 - 2 * tail
     if number.successes is not None:
         return share_ends_at(number.successes, number.n, level)
     for known_tail, low, high in number.ends:
