@@ -109,11 +109,18 @@ def test_a_missing_database_is_reported(command, tmp_path):
     assert "secret" not in done.stderr
 
 
-def test_an_invalid_database_url_is_reported():
-    done = run("migrate", MODICUM_DATABASE_URL="mysql://somewhere")
+@pytest.mark.long_after(1)
+@pytest.mark.parametrize("address", ["postgresql://me:secret@somewhere/x?unknown=1", "mysql://me:secret@somewhere"])
+@pytest.mark.parametrize(
+    "setting", ["MODICUM_DATABASE_LISTEN_URL", "MODICUM_DATABASE_URL", "MODICUM_OWNER_DATABASE_URL"]
+)
+def test_an_invalid_database_url_is_reported_with_its_setting_and_without_its_password(setting, address):
+    done = run("migrate", **{"MODICUM_DATABASE_URL": "postgresql://127.0.0.1:1/nothing", setting: address})
 
     assert done.returncode == USAGE
+    assert done.stderr.startswith(f"{setting}: ")
     assert "postgresql://" in done.stderr
+    assert "secret" not in done.stderr
 
 
 @pytest.mark.long

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import structlog
 import typer
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from modicum_server.command_parts import NOT_COMPLETED, USAGE, Command, Group, end, say, settings_with
 from modicum_server.commands import backup, collect, tokens, trail, verify
@@ -23,8 +23,8 @@ from modicum_server.settings import Settings
 
 LARGEST_SEED = 2**63 - 1  # the same as for an audit
 LOOPBACK = "127.0.0.1"
-#: Settings that may hold a password, as messages name them.
-SECRETS = ("MODICUM_DATABASE_URL: ", "MODICUM_OWNER_DATABASE_URL: ")
+#: Settings with a password in them.
+SECRETS = tuple(name for name, field in Settings.model_fields.items() if field.annotation is SecretStr)
 ANY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not listened on
 
 HELP = """Run and administer a Modicum server.
@@ -246,9 +246,10 @@ def _wrong_settings(error: ValidationError) -> str:
     """Return a line for each wrong setting: its name, what was expected, what came. Passwords are not shown."""
     words = []
     for entry in error.errors(include_url=False):
-        name = f"MODICUM_{entry['loc'][0]}: ".upper() if entry["loc"] else ""
+        name = str(entry["loc"][0]) if entry["loc"] else ""
         came = "" if name in {"", *SECRETS} else f", got {entry['input']!r}"
-        words.append(f"{name}{entry['msg'].removeprefix('Value error, ')}{came}")
+        setting = f"{_variable(name)}: " if name else ""
+        words.append(f"{setting}{entry['msg'].removeprefix('Value error, ')}{came}")
     return "; ".join(words)
 
 
@@ -266,6 +267,25 @@ def _away(error: DependencyUnavailable) -> str:
     return "; ".join((str(error), *shown))
 
 
+def _invalid(error: InvalidArgument) -> str:
+    """The error. Where it is about the address of a database, the settings with such an address come first."""
+    from modicum_server.postgres.addresses import AddressUnreadable, libpq_parameters
+
+    if not isinstance(error, AddressUnreadable):
+        return str(error)
+    settings, unreadable = settings_with(), []
+    for name in SECRETS:
+        try:
+            libpq_parameters(getattr(settings, name).get_secret_value())
+        except AddressUnreadable:
+            unreadable.append(_variable(name))
+    return ": ".join((*unreadable, str(error)))
+
+
+def _variable(setting: str) -> str:
+    return f"MODICUM_{setting}".upper()
+
+
 def _in_words(error: OSError) -> str:
     return ": ".join(str(part) for part in (error.strerror or error, error.filename) if part is not None)
 
@@ -279,7 +299,7 @@ def main() -> None:
     except DependencyUnavailable as error:
         end(NOT_COMPLETED, _away(error))
     except InvalidArgument as error:
-        end(USAGE, str(error))
+        end(USAGE, _invalid(error))
     except ModicumError as error:
         end(NOT_COMPLETED, str(error))
     except OSError as error:
