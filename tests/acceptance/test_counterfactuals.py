@@ -67,6 +67,7 @@ def test_a_copy_in_which_one_picture_differs_is_no_evidence_that_accuracy_holds(
     assert (entry["outcome"], entry["measures"]["counterfactual_accuracy_loss"]["n"]) == ("INCONCLUSIVE", 1)
 
 
+@pytest.mark.long
 def test_an_equal_audit_is_reused_with_its_counterfactual_set_and_one_without_it_is_not(paired):
     first = audited(paired, "--output", "first.json")
 

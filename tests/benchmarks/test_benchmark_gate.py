@@ -46,6 +46,7 @@ def test_rules_at_their_limits_seldom_fail_and_never_pass_together(rows):
     assert {outcomes.get("PASS", 0) for outcomes in at_the_limit} == {0}
 
 
+@pytest.mark.long
 def test_a_rule_that_lies_beyond_never_passes(rows):
     assert {outcomes.get("PASS", 0) for (_, _, case), outcomes in rows.items() if case == "one beyond"} == {0}
 

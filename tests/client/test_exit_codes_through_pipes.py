@@ -43,6 +43,7 @@ def test_an_audit_that_measured_nothing_is_refused_whatever_reads_it(shell, scri
     assert ended.returncode == 5, ended.stderr
 
 
+@pytest.mark.long
 def test_a_full_disk_is_reported_beside_the_verdict(shell, script):
     succeeded(script, {"mitigation": [{**CHECK, "verdict": "NOT_MITIGATED"}]})
 

@@ -136,6 +136,7 @@ async def test_a_broken_upload_is_refused_and_leaves_no_artifact(door, header, p
     assert [one.digest for one in missing.message.missing] == [head.digest]
 
 
+@pytest.mark.long
 async def test_an_unknown_token_gives_no_access(door):
     for authorization, reason in STRANGERS.items():
         for method in ("ListProjects", "CreateAudit", "WatchAudit", "UploadArtifact"):

@@ -34,7 +34,7 @@ def expect_reply(reply: Reply, said: object) -> None:
         assert not any(word in reply.text for word in OURS), f"{said}: {reply}"
 
 
-@pytest.mark.long_after(4)
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("service", [long(name) if name == LARGEST else name for name in BY_SERVICE])
 async def test_each_field_at_and_past_its_limits_gets_a_typed_reply(door, service):
     for name in BY_SERVICE[service]:

@@ -36,6 +36,7 @@ async def roles_of(store, secret: str):
     return None if principal is None else dict(principal.roles)
 
 
+@pytest.mark.long
 async def test_a_revoked_admin_of_one_project_who_becomes_viewer_of_another_is_no_admin(store, token):
     token("create", "--principal", "mallory", "--role", "admin", "--project", "team-a")
     revoked = token("revoke", "--principal", "mallory")

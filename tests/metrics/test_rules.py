@@ -30,6 +30,7 @@ def test_promtool_accepts_the_rules():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.long
 def test_promtool_sees_the_rules_do_what_their_tests_say():
     done = promtool("test", "rules", "rules_test.yml")
 

@@ -10,6 +10,7 @@ pytestmark = pytest.mark.acceptance
 
 
 @pytest.mark.parametrize("scheme", ["light", long("dark")])
+@pytest.mark.long
 def test_axe_core_finds_nothing(chromium, scene, scheme):
     window = window_on(chromium, scene, color_scheme=scheme)
     window.goto("/sign-in")

@@ -166,6 +166,7 @@ def test_a_page_shows_news_as_they_come_and_the_end_without_asking_in_between(pa
     assert len([one for one in asked if one.startswith("events")]) == 1
 
 
+@pytest.mark.long
 def test_a_page_that_gets_no_stream_asks_every_few_seconds(page, scene):
     audit = listening(page, scene, "news-polled", 75)
     page.route("**/events*", lambda route: route.fulfill(status=429, body="too many"))

@@ -40,6 +40,7 @@ class TestInABrowser:
             long("trends", {"status": 503}),
         ],
     )
+    @pytest.mark.long
     def test_a_part_that_fails_says_since_when_until_it_works_again(self, page, part, answer):
         page.route(f"**/{part}*", lambda route: route.abort() if answer is None else route.fulfill(**answer))
         sign_in(page, "vera")

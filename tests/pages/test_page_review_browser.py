@@ -69,6 +69,7 @@ def test_a_link_leaves_the_address_bar_and_a_reload_goes_on(page, asked: OpenRev
     assert told[0].choice == asked.review.plan.images[told[0].picture.image].options[0]
 
 
+@pytest.mark.long
 def test_a_used_link_says_so_in_another_browser(page, chromium, asked: OpenReview, scene: Scene):
     link = asked.link()
     page.goto(link)

@@ -121,6 +121,7 @@ def broken(monkeypatch) -> Callable[[BaseException], None]:
     return end_by
 
 
+@pytest.mark.long
 async def test_every_error_is_the_same_through_both_doors(served, broken):
     for kind in (*tree(), ValueError):
         broken(ValueError("postgresql://user:secret@host") if kind is ValueError else error(kind))

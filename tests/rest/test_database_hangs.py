@@ -128,6 +128,7 @@ async def test_readiness_comes_back_from_connections_that_went_silent_while_new_
     await until(ready)
 
 
+@pytest.mark.long
 async def test_one_silent_connection_closes_all_open_connections(wire, served_by_wire):
     async with AsyncExitStack() as stack:
         for _ in range(POOL_SIZE):

@@ -54,6 +54,7 @@ def test_a_seed_that_no_audit_takes_is_a_usage_error(seed):
     assert "--seed" in result.output
 
 
+@pytest.mark.long
 def test_without_mlxtend_the_command_says_what_to_install():
     program = (
         "import sys; sys.modules['mlxtend'] = sys.modules['mlxtend.data'] = None; sys.argv = ['m', 'selftest'];"

@@ -194,6 +194,7 @@ async def test_a_request_that_goes_wrong_within_its_body_is_ended_and_others_go_
 
 
 @pytest.mark.parametrize("bounds", [replace(IMPATIENT, head_seconds=4 * HEAD_SECONDS)])
+@pytest.mark.long
 async def test_a_connection_that_asks_again_and_again_is_kept_for_longer_than_one_head_may_take(served):
     reader, writer = await opened(served)
     for _ in range(6):

@@ -21,8 +21,8 @@ from modicum.errors import (
     ServiceError,
     retention_passed,
 )
+from modicum.exported_files import checked_target, refuse_unfit_for_png, reporting_disk_errors
 from modicum.grpc_errors import error_of
-from modicum.masked_files import checked_target, refuse_unfit_for_png, reporting_disk_errors
 from modicum.masked_files import write as write_masked
 from modicum.masked_sets import MaskedSet, chosen_fill, chosen_kind, chosen_model, chosen_search, masked_set
 from modicum.models import AsyncModels

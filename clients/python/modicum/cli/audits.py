@@ -19,8 +19,8 @@ from modicum.cli.tables import print_grid
 from modicum.cli.watching import say_where, watched
 from modicum.client import Audit, Client
 from modicum.errors import InvalidArgument
+from modicum.exported_files import checked_target
 from modicum.gate.fills import Fill
-from modicum.masked_files import checked_target
 from modicum.masked_sets import COLOURS, SubsetKind
 from modicum.snapshots import AuditState
 from modicum.statistics import Statistics
