@@ -48,15 +48,35 @@ ROWS = [
 ]
 
 
-def document(fill="mean", models=(VERSION,)):
+def with_controls(row):
+    """The row with other subsets of the two controls: the lower right pixel, and the right column."""
+    other = {**ROW["controls"]["class_targeted"], "target_class": 1, "size": 1, "subset": subset(MASK[::-1, ::-1])}
+    robust = {
+        "size": 2,
+        "size_ratio": 2.0,
+        "verifying_donors": 12,
+        "sufficient_donors": 11,
+        "confidence": 0.9,
+        "budget_exhausted": False,
+        "reason": None,
+        "subset": subset(np.array([[False, True], [False, True]])),
+    }
+    return {**row, "controls": {**row["controls"], "class_targeted": other, "fill_robust": robust}}
+
+
+def document(fill="mean", models=(VERSION,), **more):
     return {
         "schema_version": 1,
         "audit": "projects/default/audits/a",
         "specification": {"searches": [{"method": "mask_optimization", "threshold": 0.9, "fill": fill}]},
         "dataset": {"name": "projects/default/datasets/d"},
         "parameters": {"manifest_digest": "m" * 64},
-        "models": [{"model_version": name, "digest": "e" * 64, "searches": []} for name in models],
+        "models": [
+            {"model_version": name, "digest": "e" * 64, "class_labels": ["cat", "dog"], "searches": []}
+            for name in models
+        ],
         "findings": {"digest": ""},
+        **more,
     }
 
 

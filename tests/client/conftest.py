@@ -1,12 +1,16 @@
 """Fixtures of the client's tests: a scripted service, and clients of it."""
 
+import gzip
+import json
 import os
 import subprocess
 
 import pytest
 from modicum import Client, connection
 from modicum.retrying import CALLS_TO_KNOWN_SERVER, Backoff
+from modicum.v1 import model_pb2
 
+from tests.client.canvas_reports import CANVAS, IMAGE, MEAN, ROWS, SIDE, canvas_archive, document, hold
 from tests.client.scripted_service import Script, serve
 
 
@@ -76,3 +80,37 @@ def gate_shell(shell, tmp_path):
     audit = "{threshold: 0.9, passes: 300, seed: 7, controls: [spot], level: 0.99}"
     (tmp_path / "modicum.yaml").write_text(f"version: 1\naudit: {audit}\n")
     return shell
+
+
+@pytest.fixture
+def colour_model(monkeypatch):
+    """The version has three channels, and a mean fill that differs from its mean."""
+    monkeypatch.setattr(
+        "tests.client.scripted_service.INPUT",
+        model_pb2.InputSpecification(
+            channels=3,
+            height=SIDE,
+            width=SIDE,
+            upper_bound=1,
+            interpolation="bilinear",
+            mean=[0.4] * 3,
+            std=[1] * 3,
+            fill_mean=MEAN,
+        ),
+    )
+
+
+@pytest.fixture
+def exported(client, script, colour_model):
+    """Makes an audit with these rows succeed, and returns it."""
+
+    def audit(rows=ROWS, image=IMAGE, **changes):
+        result = document(**changes)
+        text = b"".join(json.dumps(row).encode() + b"\n" for row in rows)
+        result["findings"]["digest"] = hold(script, gzip.compress(text))
+        script.audit.result_digest = hold(script, json.dumps(result).encode())
+        script.watches = [([(2, "SUCCEEDED")], "done")] * 5
+        script.reports[CANVAS] = canvas_archive(rows, image)
+        return client.audits.get("a")
+
+    return audit

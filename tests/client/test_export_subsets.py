@@ -1,6 +1,5 @@
 """Masked data sets: what is exported, under which fill, and what is refused before anything is written."""
 
-import gzip
 import json
 import re
 import resource
@@ -13,7 +12,6 @@ from modicum import errors
 from modicum.cli.command import app
 from modicum.cli.exit_codes import exit_code
 from modicum.gate.fills import Fill
-from modicum.v1 import model_pb2
 from PIL import Image
 
 from tests.client.canvas_reports import (
@@ -25,48 +23,9 @@ from tests.client.canvas_reports import (
     ROWS,
     SIDE,
     canvas_archive,
-    document,
-    hold,
-    subset,
+    with_controls,
 )
 from tests.client.scripted_service import INPUT, VERSION
-from tests.client.test_results import ROW
-
-DONE = "done"
-
-
-@pytest.fixture
-def colour_model(monkeypatch):
-    """The version has three channels, and a mean fill that differs from its mean."""
-    monkeypatch.setattr(
-        "tests.client.scripted_service.INPUT",
-        model_pb2.InputSpecification(
-            channels=3,
-            height=SIDE,
-            width=SIDE,
-            upper_bound=1,
-            interpolation="bilinear",
-            mean=[0.4] * 3,
-            std=[1] * 3,
-            fill_mean=MEAN,
-        ),
-    )
-
-
-@pytest.fixture
-def exported(client, script, colour_model):
-    """Makes an audit with these rows succeed, and returns it."""
-
-    def audit(rows=ROWS, image=IMAGE, **changes):
-        result = document(**changes)
-        text = b"".join(json.dumps(row).encode() + b"\n" for row in rows)
-        result["findings"]["digest"] = hold(script, gzip.compress(text))
-        script.audit.result_digest = hold(script, json.dumps(result).encode())
-        script.watches = [([(2, "SUCCEEDED")], DONE)] * 5
-        script.reports[CANVAS] = canvas_archive(rows, image)
-        return client.audits.get("a")
-
-    return audit
 
 
 def test_an_archive_has_every_subset_as_it_was_verified(exported, tmp_path):
@@ -87,22 +46,6 @@ def test_an_archive_has_every_subset_as_it_was_verified(exported, tmp_path):
     assert manifest["fill"]["name"] == "mean"
     assert manifest["fill"]["verified"] is True
     assert (manifest["audit"], manifest["dataset_digest"]) == ("projects/default/audits/a", "m" * 64)
-
-
-def with_controls(row):
-    """The row with other subsets of the two controls: the lower right pixel, and the right column."""
-    other = {**ROW["controls"]["class_targeted"], "target_class": 1, "size": 1, "subset": subset(MASK[::-1, ::-1])}
-    robust = {
-        "size": 2,
-        "size_ratio": 2.0,
-        "verifying_donors": 12,
-        "sufficient_donors": 11,
-        "confidence": 0.9,
-        "budget_exhausted": False,
-        "reason": None,
-        "subset": subset(np.array([[False, True], [False, True]])),
-    }
-    return {**row, "controls": {**row["controls"], "class_targeted": other, "fill_robust": robust}}
 
 
 @pytest.mark.parametrize(
@@ -231,7 +174,7 @@ def test_a_folder_of_png_files_accepts_only_grey_and_rgb(exported, monkeypatch, 
     monkeypatch.setattr("tests.client.scripted_service.INPUT", INPUT)
     audit = exported(image=np.zeros((13, SIDE, SIDE), dtype=np.float32))
 
-    with pytest.raises(errors.InvalidArgument, match=r"13; write a \.npz"):
+    with pytest.raises(errors.InvalidArgument, match=r"13; export-subsets can write them to a \.npz"):
         audit.export_subsets(tmp_path / "set")
     audit.export_subsets(tmp_path / "set.npz")
     with np.load(tmp_path / "set.npz") as arrays:

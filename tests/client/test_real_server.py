@@ -68,6 +68,7 @@ def test_an_audit_goes_from_files_to_findings_and_reports(place):
         assert b"<html" in audit.report("html")[:200]
         assert len(json.loads(audit.report("json"))["rows"]) == 4
         _expect_masked_sets(place, audit)
+        _expect_fiftyone(place, audit)
         _expect_identity(client, place, model, audit)
         _expect_command(place, model)
         _expect_arrays(client, place)
@@ -141,6 +142,22 @@ def _expect_masked_sets(place, audit):
     assert len(images) == len(masked.exports)
     for row, target, export in zip(confidences, targets, masked.exports, strict=True):
         assert float(row[target]) == pytest.approx(verified[export.finding.item], abs=1e-4)
+
+
+def _expect_fiftyone(place, audit):
+    """The masks are those of the findings, and the pictures are on the canvas."""
+    findings = {one.item: one for one in audit.result().findings if one.subset}
+    audit.export_fiftyone(place / "fiftyone")
+
+    samples = json.loads((place / "fiftyone" / "samples.json").read_text())["samples"]
+    assert sorted(one["item"] for one in samples) == sorted(findings)
+    for sample in samples:
+        picture, mask = (
+            np.array(Image.open(place / "fiftyone" / path))
+            for path in (sample["filepath"], sample["subset"]["mask_path"])
+        )
+        assert np.array_equal(mask > 0, findings[sample["item"]].subset.mask)
+        assert picture.shape == (*mask.shape, 3)
 
 
 def _expect_findings(result):

@@ -76,6 +76,7 @@ def test_a_project_that_stores_nothing_says_what_to_do(scene):
 
 
 @pytest.mark.acceptance
+@pytest.mark.long
 def test_an_artifact_is_found_by_its_beginning_with_the_keyboard_alone(page, unused):
     sign_in(page, "vera")
     page.goto(ARTIFACTS)

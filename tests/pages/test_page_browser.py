@@ -89,7 +89,7 @@ def test_an_audit_is_started_from_a_form_that_says_what_it_costs(page, scene: Sc
     page.get_by_text("The audit was cancelled").wait_for()
 
 
-@pytest.mark.parametrize(("height", "stays"), [(800, True), (300, False)])
+@pytest.mark.parametrize(("height", "stays"), [(800, True), pytest.param(300, False, marks=pytest.mark.long)])
 def test_the_cost_and_its_button_stay_in_view_where_the_window_is_high_enough(page, height, stays):
     page.set_viewport_size({"width": 1280, "height": height})
     sign_in(page, "otto")
@@ -104,6 +104,7 @@ def test_the_cost_and_its_button_stay_in_view_where_the_window_is_high_enough(pa
     assert all(box["y"] >= 0 and box["y"] + box["height"] <= height for box in places) is stays
 
 
+@pytest.mark.long
 def test_a_refused_audit_says_why_once_until_the_form_is_mended(page):
     sign_in(page, "otto")
     page.goto(f"/{PROJECT}/new-audit?dataset={PROJECT}/datasets/few")
@@ -133,6 +134,7 @@ def test_a_policy_is_judged_in_the_browser(page):
     page.get_by_role("heading", name="Rules").wait_for()
 
 
+@pytest.mark.long
 def test_the_words_of_charts_can_be_read_on_a_phone(page, scene: Scene):
     page.set_viewport_size({"width": 390, "height": 844})
     sign_in(page, "vera")
@@ -145,6 +147,7 @@ def test_the_words_of_charts_can_be_read_on_a_phone(page, scene: Scene):
         assert min(box["left"] for box in boxes) >= 0
 
 
+@pytest.mark.long
 def test_pictures_are_drawn_as_large_as_the_canvas_of_an_audit(page, scene: Scene):
     pictures = scene.run(scene.dataset("drawn", 5))
     audit = scene.run(scene.audit("drawing", TINY, pictures))
@@ -196,6 +199,7 @@ def test_pictures_of_a_data_set_are_shown(page):
 
 @pytest.mark.long_after(1)
 @pytest.mark.parametrize("size", [(390, 600), (1180, 820), (1180, 2400)])
+@pytest.mark.long
 def test_a_report_is_as_high_as_its_content_whatever_the_window(page, size):
     page.set_viewport_size({"width": size[0], "height": size[1]})
     sign_in(page, "vera")
@@ -215,6 +219,7 @@ def test_a_report_is_as_high_as_its_content_whatever_the_window(page, size):
     eventually(fits, "the frame to be as high as its content")
 
 
+@pytest.mark.long
 def test_a_link_within_a_report_leads_to_its_place(page):
     sign_in(page, "vera")
     page.goto(f"/{PROJECT}/audits/good")
@@ -252,6 +257,7 @@ def test_the_keyboard_reaches_the_content_first_and_then_all_else(page):
 @pytest.mark.long_after(1)
 @pytest.mark.parametrize("width", [360, 1280])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.long
 def test_no_page_is_wider_than_the_window_and_text_stands_out(chromium, scene: Scene, width, scheme):
     scene.run(scene.dataset(f"{'w' * 50}-{scheme}-{width}"))
     window = window_on(chromium, scene, viewport={"width": width, "height": 800}, color_scheme=scheme)

@@ -196,6 +196,7 @@ class TestInABrowser:
 
     pytestmark = pytest.mark.acceptance
 
+    @pytest.mark.long
     def test_a_verdict_leads_to_its_policy_in_words(self, page, scene):
         sign_in(page, "vera")
         page.goto(f"/{scene.pictured}")

@@ -52,6 +52,7 @@ def test_a_body_is_sent_as_it_was_typed(docs):
     assert "thresholds" in json.loads(body)["detail"]
 
 
+@pytest.mark.long
 def test_a_refusal_is_shown_and_the_token_is_gone_with_the_page(docs):
     docs.get_by_label("Your token").fill("not a token")
     form = opened(docs, "ListModels")
@@ -75,6 +76,7 @@ def test_axe_core_finds_nothing_on_it(chromium, scene, scheme):
     assert found == []
 
 
+@pytest.mark.long
 def test_it_has_the_head_of_the_pages_which_leads_back_to_them(page):
     sign_in(page)
     page.get_by_role("link", name="REST").click()

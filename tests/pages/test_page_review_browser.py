@@ -26,6 +26,7 @@ def wait_for(page, number: int) -> None:
     page.locator(".looked-at").evaluate("one => one.decode()")
 
 
+@pytest.mark.long
 def test_a_session_is_answered_by_keys_alone(page, asked: OpenReview):
     page.goto(asked.link())
     for number, planned in enumerate(asked.planned(), 1):
@@ -37,6 +38,7 @@ def test_a_session_is_answered_by_keys_alone(page, asked: OpenReview):
     assert [one.choice is None for one in answers] == [True] * 20 + [False] * 4
 
 
+@pytest.mark.long
 def test_a_letter_is_a_key_where_classes_are_called_by_digits(page, asked: OpenReview):
     page.goto(asked.link())
     wait_for(page, 1)
@@ -83,6 +85,7 @@ def test_a_used_link_says_so_in_another_browser(page, chromium, asked: OpenRevie
     other.context.close()
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_of_a_picture_fits_a_phone_and_axe_core_finds_nothing(
     chromium, scene: Scene, asked: OpenReview, scheme
@@ -96,6 +99,7 @@ def test_the_page_of_a_picture_fits_a_phone_and_axe_core_finds_nothing(
     window.context.close()
 
 
+@pytest.mark.long
 def test_buttons_and_keys_beyond_the_options(page, asked: OpenReview):
     page.goto(asked.link())
     wait_for(page, 1)
@@ -145,6 +149,7 @@ def test_a_member_asks_people_and_hands_out_a_link(page, asked: OpenReview):
     page.get_by_text("0 of 24").wait_for()
 
 
+@pytest.mark.long
 def test_a_picture_that_could_not_be_loaded_is_not_answered(page, asked: OpenReview):
     page.route(PICTURES, lambda route: route.abort())
     page.goto(asked.link())
@@ -159,6 +164,7 @@ def test_a_picture_that_could_not_be_loaded_is_not_answered(page, asked: OpenRev
     assert asked.review.reviewers[-1].answers == ()
 
 
+@pytest.mark.long
 def test_a_key_that_is_pressed_before_the_picture_is_there_says_nothing_of_it(page, asked: OpenReview):
     held = []
 

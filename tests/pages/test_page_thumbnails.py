@@ -131,6 +131,7 @@ def test_a_running_audit_shows_its_pictures_on_the_canvas(scene):
     assert browser.get(f"/{audit.name}/thumbnails/{digest}").status == 200
 
 
+@pytest.mark.long
 def test_a_browser_draws_all_thumbnails(scene, mixed, page):
     sign_in(page)
     page.goto(f"/{mixed}")

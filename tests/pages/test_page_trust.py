@@ -142,6 +142,7 @@ def test_without_an_issuer_the_page_says_who_names_one(provided):
 
 
 @pytest.mark.acceptance
+@pytest.mark.long
 def test_an_admin_trusts_a_branch_in_a_browser(page):
     sign_in(page)
     page.get_by_role("link", name="Tokens").click()

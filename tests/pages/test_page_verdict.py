@@ -160,6 +160,7 @@ class TestInABrowser:
         assert widths_of(page.locator(".spot img")) == [48] * 4
         assert page.locator(".spot svg").first.bounding_box()["width"] > 100
 
+    @pytest.mark.long
     def test_a_caption_is_as_wide_as_a_phone(self, page, scene):
         page.set_viewport_size({"width": 390, "height": 844})
         sign_in(page, "vera")

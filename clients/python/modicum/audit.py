@@ -21,7 +21,9 @@ from modicum.errors import (
     ServiceError,
     retention_passed,
 )
-from modicum.exported_files import checked_target, refuse_unfit_for_png, reporting_disk_errors
+from modicum.exported_files import checked_target, refuse_archive, refuse_unfit_for_png, reporting_disk_errors
+from modicum.fiftyone_sets import FiftyOneSet, fiftyone_set
+from modicum.fiftyone_sets import write as write_fiftyone
 from modicum.grpc_errors import error_of
 from modicum.masked_files import write as write_masked
 from modicum.masked_sets import MaskedSet, chosen_fill, chosen_kind, chosen_model, chosen_search, masked_set
@@ -235,6 +237,34 @@ class AsyncAudit:
             await self._report_into(canvas, "canvas")
             await asyncio.to_thread(write_masked, target, masked, canvas)
         return masked
+
+    async def export_fiftyone(self, output: str | Path, model: str = "", search: int = 0) -> FiftyOneSet:
+        """Write a data set for FiftyOne: each image with a subset, its labels and masks. Waits until the audit ends.
+
+        `fiftyone.Dataset.from_dir(output, dataset_type=fiftyone.types.FiftyOneDataset)` reads it.
+
+        Args:
+            output: a new or empty folder.
+            model: the model to export; needed only if several were audited.
+            search: number of the search in the audit, from 0.
+
+        Raises:
+            InvalidArgument: the output cannot be written, there is no subset, or the model or the search is unknown.
+            AuditFailed: the audit failed; `reason` says why.
+            OutputNotWritten: the disk is full, or permissions are missing.
+        """
+        target = checked_target(Path(output))
+        refuse_archive(target)
+        result = await self.result()
+        chosen = chosen_model(result, model)
+        chosen_search(result, search)
+        _, specification = await self._input_of(chosen.model_version)
+        refuse_unfit_for_png(target, specification.channels)
+        labelled = fiftyone_set(result, chosen, search, specification)
+        with reporting_disk_errors(target), tempfile.TemporaryFile(dir=target.path.parent) as canvas:
+            await self._report_into(canvas, "canvas")
+            await asyncio.to_thread(write_fiftyone, target, labelled, canvas)
+        return labelled
 
     async def _with_pictures(self, result: Result) -> Result:
         _, specification = await self._input_of(result.models[0].model_version)

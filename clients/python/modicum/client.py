@@ -51,6 +51,7 @@ class Audit:
     document = blocking(AsyncAudit.document)
     report = blocking(AsyncAudit.report)
     export_subsets = blocking(AsyncAudit.export_subsets)
+    export_fiftyone = blocking(AsyncAudit.export_fiftyone)
 
     def __repr__(self) -> str:
         return f"<Audit {self.name} {self.state}>"

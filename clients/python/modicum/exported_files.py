@@ -92,6 +92,16 @@ def _reason_of(error: Exception) -> str:
     return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
+def refuse_archive(target: Target) -> None:
+    """Refuse a file where only a folder will do.
+
+    Raises:
+        InvalidArgument: the name ends in .npz.
+    """
+    if target.archive:
+        raise InvalidArgument(f"output {target.path}: expected a new or empty folder, got a name that ends in .npz")
+
+
 def refuse_unfit_for_png(target: Target, channels: int) -> None:
     """Refuse PNG files for images that PNG cannot hold.
 
@@ -100,8 +110,8 @@ def refuse_unfit_for_png(target: Target, channels: int) -> None:
     """
     if not target.archive and channels not in png.COLOUR_TYPES:
         raise InvalidArgument(
-            f"output {target.path}: PNG files hold 1 or 3 channels, but these images have {channels}; write a "
-            f"{ARCHIVE_SUFFIX} file"
+            f"output {target.path}: PNG files hold 1 or 3 channels, but these images have {channels}; export-subsets "
+            f"can write them to a {ARCHIVE_SUFFIX} file"
         )
 
 

@@ -147,7 +147,7 @@ def masked_set(
     manifest = {
         "schema_version": SCHEMA_VERSION,
         **facts,
-        **_origin(result, model, search),
+        **origin(result, model, search),
         **_looks(fill, _own_fill(result, search, kind), colour, specification),
         "subsets": kind.value,
         "counts": {
@@ -196,7 +196,8 @@ def _names_of(version: str) -> set[str]:
     return {version, short, short.partition("/")[0]}
 
 
-def _origin(result: Result, model: ModelResult, search: int) -> dict[str, Any]:
+def origin(result: Result, model: ModelResult, search: int) -> dict[str, Any]:
+    """Where an export comes from: the audit, the model, the data set and the search, with their digests."""
     document = result.document
     return {
         "audit": document["audit"],

@@ -19,7 +19,7 @@ from modicum.cli.tables import print_grid
 from modicum.cli.watching import say_where, watched
 from modicum.client import Audit, Client
 from modicum.errors import InvalidArgument
-from modicum.exported_files import checked_target
+from modicum.exported_files import checked_target, refuse_archive
 from modicum.gate.fills import Fill
 from modicum.masked_sets import COLOURS, SubsetKind
 from modicum.snapshots import AuditState
@@ -236,6 +236,30 @@ def export_subsets(
     counts = masked.manifest["counts"]
     text = f"wrote {output}: {counts['exported']} of {counts['findings']} images, each masked outside its subset"
     print_text(stderr(), text)
+
+
+@command(app, "export-fiftyone")
+def export_fiftyone(
+    name: Name,
+    *,
+    output: Annotated[Path, option(OUTPUT, "--output", "PATH", "Where to write: a new or empty folder.")],
+    model: Annotated[
+        str, option(SUBSETS, "--model", "VERSION", "MODEL or MODEL/VERSION. Needed if several were audited.")
+    ] = "",
+    search: Annotated[int, option(SUBSETS, "--search", "N", "Number of the search in the audit, from 0.")] = 0,
+    as_json: options.Json = False,
+) -> None:
+    """Write a data set for FiftyOne: each image that has a subset, with its labels, its masks and the spots found."""
+    refuse_archive(checked_target(output))
+    with Client() as client:
+        written = client.audits.get(name).export_fiftyone(output, model=model, search=search)
+    if as_json:
+        print_json({**written.info, "counts": written.counts})
+        return
+    counts = written.counts
+    print_text(
+        stderr(), f"wrote {output}: {counts['exported']} of {counts['findings']} images, those that have a subset"
+    )
 
 
 @command(app)
