@@ -114,6 +114,7 @@ def test_every_list_and_show_is_json_on_stdout_and_nothing_else(place, registere
     assert (gone.code, gone.output) == (2, "")
 
 
+@pytest.mark.long
 def test_resources_that_an_audit_refers_to_cannot_be_deleted(place, registered):
     created(place)
 

@@ -49,6 +49,7 @@ def write_policy(place, *, passes, stopping="false"):
     (place.folder / "modicum.yaml").write_text(POLICY.replace("PASSES", passes).replace("STOPPING", stopping))
 
 
+@pytest.mark.long
 def test_the_gate_ends_the_audit_of_a_model_that_is_far_from_its_limit(many):
     write_policy(many, passes="20", stopping="true")
 

@@ -44,6 +44,7 @@ def test_the_gate_and_a_later_judgement_of_its_result_give_one_verdict(place):
     assert judged.document == stored.document == json.loads((place.folder / "verdict.json").read_text())
 
 
+@pytest.mark.long
 def test_a_verdict_that_the_server_stores_is_that_of_the_command(place, server):
     (place.folder / "modicum.yaml").write_text(POLICY.replace("RATE", "0.3"))
 
@@ -93,6 +94,7 @@ def test_nine_photographs_do_not_settle_a_high_limit(place):
     assert gate.output.startswith("INCONCLUSIVE: accuracy")
 
 
+@pytest.mark.long
 def test_a_plan_takes_its_minutes_from_the_run_of_the_audit_or_from_the_version(place):
     (place.folder / "modicum.yaml").write_text(POLICY.replace("RATE", "0.9"))
     gate = place.run("modicum", "gate", "photos", *MODEL, "--name", "timed", "--result", "result.json")

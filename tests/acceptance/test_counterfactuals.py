@@ -54,6 +54,7 @@ def test_a_class_that_loses_its_cue_is_named_in_summary_table_document_and_page(
     assert page.count("The spot test does not look for cues without a place") == 1
 
 
+@pytest.mark.long
 def test_a_copy_in_which_one_picture_differs_is_no_evidence_that_accuracy_holds(paired):
     for changed in (paired.folder / "changed" / CLASSES[0]).iterdir():
         if changed.name != "0.png":

@@ -76,6 +76,7 @@ def ended(values):
     return values if total(values, "modicum_worker_audits_ended_total", outcome="succeeded") else None
 
 
+@pytest.mark.long
 def test_labels_are_few_and_bounded_and_contain_no_users_name(server, audited):
     for text in (fetched(f"{server.http}/metrics"), fetched(f"{server.worker_http}/metrics")):
         plain = "\n".join(line for line in text.splitlines() if not line.startswith(WITH_NAMES))

@@ -42,6 +42,7 @@ def test_a_folder_of_transformers_is_audited_as_its_library_predicts(place):
     assert shown["state"] == "READY"
 
 
+@pytest.mark.long
 def test_a_folder_of_timm_is_registered_and_its_weights_alone_are_too(place):
     saved_timm(
         "resnet10t", place.folder / "net", preparing={"input_size": (3, 64, 64), "crop_pct": 0.9, "mean": (0.5,) * 3}

@@ -64,6 +64,7 @@ def test_the_exit_code_survives_whatever_reads_it(signed, reader):
     assert "bug" not in verified.stderr + refused.stderr
 
 
+@pytest.mark.long
 def test_a_server_that_cannot_be_asked_for_the_findings_is_not_completed(signed):
     ended = signed.shell(f"{VERIFY} --stored", MODICUM_ADDRESS=f"127.0.0.1:{free_port()}")
 
@@ -237,6 +238,7 @@ def test_keyless_warns_that_it_publishes_and_needs_an_identity(place):
     assert "--keyless needs an identity" in ended.stderr
 
 
+@pytest.mark.long
 def test_a_bundle_that_a_key_signed_is_refused_where_an_identity_is_expected(signed):
     ended = signed.shell(VERIFY.replace("--key k.pub", "--identity a@b.org --issuer https://b.org"))
 

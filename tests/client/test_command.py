@@ -250,6 +250,7 @@ def started(address, *options):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.long_after(1)
 def test_an_interrupt_cancels_the_audit_and_ends_with_130(place, address, script, number):
     with started(address) as process:
         eventually(lambda: script.calls["WatchAudit"], "the watch")

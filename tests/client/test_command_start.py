@@ -105,6 +105,7 @@ main()
 """
 
 
+@pytest.mark.long
 def test_an_interrupt_while_the_local_server_starts_ends_the_command_at_once(tmp_path):
     stand_in = str(Path(__file__).with_name("local_server_stand_in.py"))
     starts = tmp_path / "data" / "starts"

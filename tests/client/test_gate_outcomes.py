@@ -100,6 +100,7 @@ def test_exit_zero_hides_no_error(gate_shell):
     assert gate_shell(f"{GATE} --exit-zero --policy absent.yaml").returncode == 2
 
 
+@pytest.mark.long
 def test_a_server_that_cannot_be_reached_is_not_completed(gate_shell):
     ended = gate_shell(f"{NOWHERE.format(free_port())} {GATE}")
 

@@ -96,6 +96,7 @@ def test_the_component_lies_where_gitlab_looks_for_it():
     assert read(CI / "gitlab" / "example.yml")["include"][0]["component"].endswith("/gate@1.0.0")
 
 
+@pytest.mark.long
 def test_argos_own_models_know_every_key_of_its_template():
     from hera.workflows.models import WorkflowTemplate  # noqa: PLC0415  # slow, and of one test
 

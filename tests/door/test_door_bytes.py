@@ -98,6 +98,7 @@ async def test_other_protocols_on_the_grpc_port_do_no_harm(door):
         await expect_served(door)
 
 
+@pytest.mark.long
 async def test_other_protocols_on_the_http_port_do_no_harm(door):
     for greeting in GREETINGS.values():
         heard = await greet(door.http_port, greeting)

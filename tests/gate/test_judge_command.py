@@ -91,6 +91,7 @@ def test_what_cannot_be_judged_ends_with_2_and_says_why(shell, tmp_path, line, s
     assert says in ended.stderr
 
 
+@pytest.mark.long
 def test_an_unreachable_server_is_not_completed(shell):
     ended = shell("modicum judge some-audit", MODICUM_TIMEOUT_SECONDS="1")
 

@@ -109,7 +109,7 @@ def test_a_configuration_that_is_not_plain_ends_with_5(folder, run, changes, say
     assert "[MODEL_FOLDER_REFUSED]" in ended.said
 
 
-@pytest.mark.long_after(4)
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize(
     ("changes", "says"),
     [

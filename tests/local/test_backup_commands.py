@@ -114,6 +114,7 @@ def test_damage_in_the_store_is_told_and_ends_with_1(settings, empty_database_ur
     assert f"MISSING     {DIGEST}" in restored.stdout
 
 
+@pytest.mark.long
 def test_what_is_no_backup_is_refused_and_stays_as_it_is(tmp_path):
     done = run("restore", tmp_path / "nowhere", "--data", tmp_path / "data")
 

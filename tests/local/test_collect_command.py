@@ -26,6 +26,7 @@ async def settings(database_url, tmp_path) -> dict[str, str]:
     return {"MODICUM_DATABASE_URL": database_url, "MODICUM_ARTIFACTS_URL": str(tmp_path / "artifacts")}
 
 
+@pytest.mark.long
 def test_what_goes_is_printed_and_a_dry_run_deletes_nothing(settings, tmp_path):
     place = tmp_path / "artifacts" / "sha256" / DIGEST[:2] / DIGEST
 

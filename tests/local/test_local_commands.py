@@ -67,6 +67,7 @@ def test_a_command_without_its_settings_names_them(command):
     assert "MODICUM_DATABASE_URL" in done.stderr
 
 
+@pytest.mark.long
 def test_a_command_without_a_place_for_artifacts_names_it():
     done = run("serve", MODICUM_DATABASE_URL="postgresql://nobody@127.0.0.1:1/nothing")
 

@@ -53,6 +53,7 @@ async def test_it_listens_only_on_a_private_socket_and_keeps_its_data(short_fold
         assert not Path(sockets).exists()
 
 
+@pytest.mark.long
 async def test_a_second_start_on_the_folder_says_so_and_leaves_the_first_alone(short_folder):
     first = EmbeddedPostgres(short_folder / "postgres")
     await first.start()

@@ -33,6 +33,7 @@ def place_of(tmp_path, digest):
     return tmp_path / "artifacts" / "sha256" / digest[:2] / digest
 
 
+@pytest.mark.long
 def test_a_sound_store_ends_with_0_and_is_not_changed(settings, tmp_path):
     done = run("verify", **settings)
 

@@ -188,6 +188,7 @@ def test_two_audits_are_put_side_by_side_from_the_page_of_one(page, scene: Scene
     page.get_by_text("On 0 pictures of them the versions see another class").wait_for()
 
 
+@pytest.mark.long
 def test_pictures_of_a_data_set_are_shown(page):
     sign_in(page, "vera")
     page.goto(f"/{FEW}")

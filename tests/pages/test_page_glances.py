@@ -102,6 +102,7 @@ def test_a_model_on_a_spot_that_nobody_judged_is_marked_and_needs_a_person(scene
     assert "a-decisive: nobody judged" not in needed(browser.get(f"/{PROJECT}"))
 
 
+@pytest.mark.long
 def test_a_newer_audit_without_a_finding_leaves_an_older_one_that_nobody_judged(scene):
     version = scene.run(scene.model("seen-before"))
     few = scene.run(scene.dataset("seen-before", count=len(FINDINGS)))

@@ -34,6 +34,7 @@ def test_what_is_held_says_by_whom_and_why_until_it_is_released(scene, held):
     assert FREE in whole(after)
 
 
+@pytest.mark.long
 def test_the_link_on_a_page_fills_in_what_to_hold(scene):
     page = scene.browser().get(f"{HOLDS}?held={PROJECT}/audits/good")
 

@@ -42,6 +42,7 @@ def again(scene, verdict: Verdict, name: str, **changes: object) -> None:
     scene.run(store())
 
 
+@pytest.mark.long
 def test_a_fail_of_a_model_on_a_later_page_needs_a_person_on_the_first_and_more_than_ten_are_counted(
     empty_scene, failed
 ):

@@ -165,6 +165,7 @@ def test_a_sign_in_gives_another_secret_and_takes_the_cookie_of_the_way(provided
     assert any(one.startswith(f"modicum_sign_in_{provided.http_port}=") and "Max-Age=0" in one for one in given)
 
 
+@pytest.mark.long
 def test_a_response_for_another_browser_signs_nobody_in(provided, provider):
     """Login CSRF: an attacker lets somebody open the address that ends the attacker's own sign-in."""
     provider.person = {"sub": "attacker"}

@@ -40,6 +40,7 @@ def test_models_are_listed_from_the_page(docs):
     assert len(json.loads(body)["models"]) == 2
 
 
+@pytest.mark.long
 def test_a_body_is_sent_as_it_was_typed(docs):
     docs.get_by_label("Your token").fill(TOKENS["otto"])
     form = opened(docs, "CreateAudit")

@@ -33,6 +33,7 @@ async def test_an_admin_adds_changes_and_removes_members(served):
     assert after == set(TOKENS)
 
 
+@pytest.mark.long
 async def test_a_token_of_a_member_logs_in_until_it_is_rotated_and_the_new_one_until_it_is_revoked(served):
     async with client(served) as admin:
         first = await admin.tokens.create("viewer", display_name="nightly", lifetime=timedelta(days=7))

@@ -184,6 +184,7 @@ async def test_an_artifact_that_is_too_large_is_refused_before_it_is_sent(served
     assert await received(served) == 0
 
 
+@pytest.mark.long
 async def test_an_upload_is_read_no_faster_than_the_disk_writes(served, monkeypatch):
     real, gate = PartialUpload.write, asyncio.Event()
 

@@ -67,6 +67,7 @@ async def test_an_idempotency_key_repeats_a_create(served):
     assert wrong.json["violations"][0]["field"] == "request_id"
 
 
+@pytest.mark.long
 async def test_only_json_is_compressed(served):
     rest, takes = served.rest(), {"Accept-Encoding": "gzip"}
     audit = await served.audit()

@@ -126,6 +126,7 @@ async def test_a_refusal_tells_a_stranger_nothing_of_projects_and_rules(served, 
     assert replies[0].json["detail"] == replies[1].json["detail"]
 
 
+@pytest.mark.long
 async def test_an_exchange_is_counted_and_logged_and_no_token_is_in_the_log(served, issuer, rule, capfd):
     identity = issuer.token()
     secret = (await exchange(served, identity)).json["access_token"]

@@ -245,6 +245,7 @@ def test_every_entry_of_a_trace_is_the_confidence_of_its_mask(scene):
 
 
 @given(scene=scenes(), thresholds=st.lists(st.floats(0.01, 0.999), min_size=2, max_size=5))
+@pytest.mark.long
 def test_a_lower_threshold_never_gives_a_larger_subset_of_a_trace(scene, thresholds):
     for finding in scene.findings():
         if finding.trace is None:

@@ -83,6 +83,7 @@ def empty_beside(database_url: str) -> str:
 
 
 @pytest.mark.parametrize("elsewhere", ["the pooler", "another database"], indirect=True)
+@pytest.mark.long_after(1)
 async def test_a_listener_that_hears_nothing_says_so_once(store, pooler, elsewhere):
     with structlog.testing.capture_logs() as lines:
         async with PostgresWakeups(elsewhere, notified_at=pooler.url, ask_seconds=ASK_SECONDS) as wakeups:
@@ -95,6 +96,7 @@ async def test_a_listener_that_hears_nothing_says_so_once(store, pooler, elsewhe
 
 
 @pytest.mark.parametrize("by", ["the database", "the pooler"])
+@pytest.mark.long_after(1)
 async def test_a_listener_that_hears_says_nothing_and_wakes_no_other(store, database_url, pooler, by):
     notified_at = {"the database": database_url, "the pooler": pooler.url}[by]
     with structlog.testing.capture_logs() as lines:

@@ -54,6 +54,7 @@ async def test_the_handler_finds_task_artifacts_and_lease_in_its_slot(server):
     }
 
 
+@pytest.mark.long
 async def test_the_lease_is_touched_while_the_task_runs(server):
     assert said(await heard(server, "lease")) == [True]
 

@@ -137,6 +137,7 @@ async def test_while_the_database_is_away_a_token_shows_what_it_showed_before(se
 
 
 @pytest.mark.parametrize("whose", ["prometheus", "ann"])
+@pytest.mark.long_after(1)
 async def test_a_token_for_metrics_is_good_for_nothing_else(served, tokens, whose):
     """Not even where its principal is an admin."""
     secret = f"metrics of {whose}"

@@ -59,6 +59,7 @@ print(*sorted({"alembic", "matplotlib", "scipy", "torch", "ts"} & sys.modules.ke
 """
 
 
+@pytest.mark.long
 def test_no_process_waits_for_what_its_start_does_not_need():
     done = subprocess.run([sys.executable, "-c", SLOW_TO_READ], capture_output=True, text=True, check=True, timeout=300)
 

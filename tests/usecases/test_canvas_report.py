@@ -83,6 +83,7 @@ async def test_images_with_a_subset_come_once_each_on_the_canvas(place):
     assert image[:, 0, 0].tolist() == [1.0, 0.0, 0.0]
 
 
+@pytest.mark.long
 async def test_an_audit_of_an_ensemble_alone_frames_images_as_its_first_member_does(place):
     members = [(await place.register(model=name)).name for name in ("one", "two")]
     ensemble = await place.register(

@@ -152,6 +152,7 @@ async def test_uploads_do_not_wait_for_checks_of_which_a_process_makes_one_at_a_
     assert (check.begun, check.most) == (36, 1)
 
 
+@pytest.mark.long
 async def test_checking_stops_at_the_first_bad_boxes(place):
     looked = 0
     tasks = 0

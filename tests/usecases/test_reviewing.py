@@ -25,6 +25,7 @@ async def test_a_link_works_once(reviewed):
             await reviewed.reviewing.now(used)
 
 
+@pytest.mark.long
 async def test_another_link_leads_a_reviewer_on_and_ends_what_was_before(reviewed):
     name = (await reviewed.create()).review.name
     first = await reviewed.reviewer(name)

@@ -144,6 +144,7 @@ async def test_a_review_has_a_bounded_number_of_reviewers(reviewed):
 
 
 @pytest.mark.parametrize(("kind", "said"), [(Kept.FINDINGS, "The findings of "), (Kept.IMAGES, "The pictures of ")])
+@pytest.mark.long_after(1)
 async def test_nobody_is_invited_to_what_retention_deleted(reviewed, kind, said):
     name = (await reviewed.create()).review.name
     past = reviewed.audit.specification.dataset if kind is Kept.IMAGES else reviewed.audit.name

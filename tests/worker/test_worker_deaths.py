@@ -17,7 +17,7 @@ from tests.worker.arithmetic_model_server import CHECK, ArithmeticModelServer, f
 from tests.worker.worker_scene import Scene
 
 
-@pytest.mark.long_after(2)
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     ("error", "reason"),
     [

@@ -115,6 +115,7 @@ async def test_a_shard_that_fails_is_tried_again_without_the_rows_that_are_store
         (TaskFailed("HANDLER_BUG", "oh", model_at_fault=False), FindingReason.INTERNAL),
     ],
 )
+@pytest.mark.long_after(1)
 async def test_a_row_on_which_the_model_always_fails_is_alone_in_it(scene: Scene, error, reason):
     version, name = await audited(scene)
     scene.work(ArithmeticModelServer(deadly_rows={4: [error] * 9}))
@@ -138,6 +139,7 @@ async def test_a_task_that_forgets_a_row_is_not_done(scene: Scene):
     assert reasons == {number: FindingReason.INTERNAL if number == 5 else None for number in range(ROWS)}
 
 
+@pytest.mark.long
 async def test_a_worker_killed_between_rows_loses_nothing_and_doubles_nothing(scene: Scene):
     version, name = await audited(scene)
     first, following = ArithmeticModelServer(row_gates={6: asyncio.Event()}), ArithmeticModelServer()
