@@ -148,9 +148,14 @@ def test_the_command_says_what_it_wrote(exported, address, monkeypatch, capsys, 
 
 @pytest.mark.parametrize(
     ("name", "says"),
-    [("set.npz", "expected a new or empty folder, got a name that ends in .npz"), ("none/set", "does not exist")],
+    [
+        ("set.npz", "expected a new or empty folder, got a name that ends in .npz"),
+        ("none/set", "does not exist"),
+        (".", "expected a new or empty folder; got a folder with files"),
+    ],
 )
 def test_the_command_checks_its_output_before_it_needs_a_server(monkeypatch, capsys, tmp_path, name, says):
+    (tmp_path / "file").touch()
     monkeypatch.setenv("MODICUM_ADDRESS", "127.0.0.1:1")
 
     with pytest.raises(SystemExit) as ended:

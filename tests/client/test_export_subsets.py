@@ -185,7 +185,7 @@ def test_a_folder_of_png_files_accepts_only_grey_and_rgb(exported, monkeypatch, 
     ("name", "says"),
     [
         ("full", "expected a new or empty folder, or a file ending in .npz; got a folder with files"),
-        ("full/set.zip", "expected a folder, or a file ending in .npz; got a file"),
+        ("full/set.zip", "expected a new or empty folder, or a file ending in .npz; got a file"),
         ("none/set.npz", "its folder does not exist; create"),
         ("folder.npz", "expected a new or empty folder, or a file ending in .npz; got a folder"),
     ],

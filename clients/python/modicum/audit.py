@@ -21,7 +21,7 @@ from modicum.errors import (
     ServiceError,
     retention_passed,
 )
-from modicum.exported_files import checked_target, refuse_archive, refuse_unfit_for_png, reporting_disk_errors
+from modicum.exported_files import checked_target, refuse_unfit_for_png, reporting_disk_errors
 from modicum.fiftyone_sets import FiftyOneSet, fiftyone_set
 from modicum.fiftyone_sets import write as write_fiftyone
 from modicum.grpc_errors import error_of
@@ -253,8 +253,7 @@ class AsyncAudit:
             AuditFailed: the audit failed; `reason` says why.
             OutputNotWritten: the disk is full, or permissions are missing.
         """
-        target = checked_target(Path(output))
-        refuse_archive(target)
+        target = checked_target(Path(output), folder_only=True)
         result = await self.result()
         chosen = chosen_model(result, model)
         chosen_search(result, search)

@@ -37,18 +37,21 @@ class Target:
     archive: bool
 
 
-def checked_target(path: Path) -> Target:
+def checked_target(path: Path, *, folder_only: bool = False) -> Target:
     """Check before any work that the target can be written, and resolve its symbolic links.
 
     Raises:
-        InvalidArgument: it is neither a file ending in .npz nor a new or empty folder, or it is the current folder, or
-            it cannot be written.
+        InvalidArgument: it is not a new or empty folder, nor a file ending in .npz where that will do; or it is the
+            current folder, or it cannot be written.
         OutputNotWritten: a file cannot have this name.
     """
     archive = path.suffix.lower() == ARCHIVE_SUFFIX
+    expected = "a new or empty folder" + ("" if folder_only else f", or a file ending in {ARCHIVE_SUFFIX}")
+    if archive and folder_only:
+        raise InvalidArgument(f"output {path}: expected {expected}, got a name that ends in {ARCHIVE_SUFFIX}")
     try:
         found = path.resolve()
-        _refuse_what_is_there(path, found, archive=archive)
+        _refuse_what_is_there(path, found, expected, archive=archive)
     except (OSError, ValueError, RuntimeError) as error:  # ValueError: a NUL; RuntimeError: links in a circle
         raise OutputNotWritten(f"output {printable(str(path))}: cannot be written: {_reason_of(error)}") from error
     folder = found.parent
@@ -61,14 +64,12 @@ def checked_target(path: Path) -> Target:
     return Target(found, archive)
 
 
-def _refuse_what_is_there(path: Path, found: Path, *, archive: bool) -> None:
+def _refuse_what_is_there(path: Path, found: Path, expected: str, *, archive: bool) -> None:
     if found.is_dir() and (archive or any(found.iterdir())):
         came = "a folder" if archive else "a folder with files"
-        raise InvalidArgument(
-            f"output {path}: expected a new or empty folder, or a file ending in {ARCHIVE_SUFFIX}; got {came}"
-        )
+        raise InvalidArgument(f"output {path}: expected {expected}; got {came}")
     if found.exists() and not found.is_dir() and not archive:
-        raise InvalidArgument(f"output {path}: expected a folder, or a file ending in {ARCHIVE_SUFFIX}; got a file")
+        raise InvalidArgument(f"output {path}: expected {expected}; got a file")
     if found.is_dir() and found == Path.cwd():
         raise InvalidArgument(
             f"output {path}: the current folder cannot be replaced; name a folder in it, for example ./subsets"
@@ -90,16 +91,6 @@ def reporting_disk_errors(target: Target) -> Iterator[None]:
 
 def _reason_of(error: Exception) -> str:
     return (error.strerror if isinstance(error, OSError) else None) or str(error)
-
-
-def refuse_archive(target: Target) -> None:
-    """Refuse a file where only a folder will do.
-
-    Raises:
-        InvalidArgument: the name ends in .npz.
-    """
-    if target.archive:
-        raise InvalidArgument(f"output {target.path}: expected a new or empty folder, got a name that ends in .npz")
 
 
 def refuse_unfit_for_png(target: Target, channels: int) -> None:

@@ -19,7 +19,7 @@ from modicum.cli.tables import print_grid
 from modicum.cli.watching import say_where, watched
 from modicum.client import Audit, Client
 from modicum.errors import InvalidArgument
-from modicum.exported_files import checked_target, refuse_archive
+from modicum.exported_files import checked_target
 from modicum.gate.fills import Fill
 from modicum.masked_sets import COLOURS, SubsetKind
 from modicum.snapshots import AuditState
@@ -250,7 +250,7 @@ def export_fiftyone(
     as_json: options.Json = False,
 ) -> None:
     """Write a data set for FiftyOne: each image that has a subset, with its labels, its masks and the spots found."""
-    refuse_archive(checked_target(output))
+    checked_target(output, folder_only=True)
     with Client() as client:
         written = client.audits.get(name).export_fiftyone(output, model=model, search=search)
     if as_json:
