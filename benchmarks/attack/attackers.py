@@ -120,17 +120,17 @@ class Attackers:
                 for _ in range(count)
             ]
             await told_to_end
-            await self._met_what_is_awaited()
+            await self._wait_for_what_is_awaited()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _met_what_is_awaited(self) -> None:
+    async def _wait_for_what_is_awaited(self) -> None:
         if self._awaited:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._all_met.wait(), MOST_WAITED_SECONDS)
 
-    def _met(self, part: str, outcome: str) -> None:
+    def _count(self, part: str, outcome: str) -> None:
         self.tally.setdefault(part, Counter())[outcome] += 1
         self._awaited.discard((part, outcome))
         if not self._awaited:
@@ -138,12 +138,12 @@ class Attackers:
 
     async def _again_and_again(self, name: str, part: Callable[[], Awaitable[str]]) -> None:
         while True:
-            self._met(name, "begun")
+            self._count(name, "begun")
             try:
                 outcome = await part()
             except (OSError, asyncio.IncompleteReadError) as error:
                 outcome = type(error).__name__
-            self._met(name, outcome)
+            self._count(name, outcome)
             await asyncio.sleep(PAUSE_SECONDS)
 
     async def _silent(self, address: str) -> str:
@@ -189,14 +189,14 @@ class Attackers:
             code = await _code(stub.ListAudits(request, metadata=_metadata(self._plan.auditor), timeout=SILENT_SECONDS))
             if code != "OK":
                 return code
-            self._met("calls", code)
+            self._count("calls", code)
 
     async def _watch(self, stub: AuditServiceStub) -> str:
         request = audit_service_pb2.WatchAuditRequest(name=self._plan.audit)
         watch = stub.WatchAudit(request, metadata=_metadata(self._plan.viewer))
         try:
             async for _ in watch:
-                self._met("watches", "events")
+                self._count("watches", "events")
         except grpc.aio.AioRpcError as error:
             return str(error.code().name)
         return "OK"

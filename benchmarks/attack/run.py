@@ -43,7 +43,7 @@ ATTACH_SECONDS = 5.0
 #: After the attack, the memory that stays is looked at once this long has passed: no connection of it lives longer.
 AFTER_SECONDS = 20.0
 PAUSE_SECONDS, SAMPLE_SECONDS, CALL_SECONDS = 0.05, 0.25, 60.0
-NOTHING: Mapping[str, str] = MappingProxyType({})
+NOTHING_AWAITED: Mapping[str, str] = MappingProxyType({})
 ATTACKERS = ("-m", "benchmarks.attack.attackers")
 
 
@@ -122,7 +122,7 @@ async def attacked(
     before_seconds: float,
     during_seconds: float,
     after_seconds: float = AFTER_SECONDS,
-    awaited: Mapping[str, str] = NOTHING,
+    awaited: Mapping[str, str] = NOTHING_AWAITED,
     **settings: str,
 ) -> dict[str, Any]:
     """Serve, let the other team call, attack, let it call again, and see what memory stays.

@@ -4,12 +4,11 @@ import pytest
 
 from tests.pages.browsing import every_page, objections, sign_in, window_on
 from tests.pages.pages_stage import PROJECT
-from tests.tiers import long
 
 pytestmark = pytest.mark.acceptance
 
 
-@pytest.mark.parametrize("scheme", ["light", long("dark")])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.long
 def test_axe_core_finds_nothing(chromium, scene, scheme):
     window = window_on(chromium, scene, color_scheme=scheme)

@@ -198,7 +198,6 @@ def test_pictures_of_a_data_set_are_shown(page):
     assert widths_of(pictures) == [288] * 12  # 48 pixels, each repeated six times
 
 
-@pytest.mark.long_after(1)
 @pytest.mark.parametrize("size", [(390, 600), (1180, 820), (1180, 2400)])
 @pytest.mark.long
 def test_a_report_is_as_high_as_its_content_whatever_the_window(page, size):
@@ -255,7 +254,6 @@ def test_the_keyboard_reaches_the_content_first_and_then_all_else(page):
     page.wait_for_function("document.activeElement.id === 'main'")
 
 
-@pytest.mark.long_after(1)
 @pytest.mark.parametrize("width", [360, 1280])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.long

@@ -6,7 +6,6 @@ import pytest
 
 from tests.pages.browsing import sign_in
 from tests.pages.pages_stage import PROJECT
-from tests.tiers import long
 
 ASK = "htmx.trigger(document.querySelector('[data-events]'), 'news')"
 
@@ -35,9 +34,9 @@ class TestInABrowser:
         ("part", "answer"),
         [
             ("work", {"status": 500}),
-            long("progress", {"status": 429, "headers": {"Retry-After": "1"}}),
-            long("progress", None),
-            long("trends", {"status": 503}),
+            ("progress", {"status": 429, "headers": {"Retry-After": "1"}}),
+            ("progress", None),
+            ("trends", {"status": 503}),
         ],
     )
     @pytest.mark.long

@@ -104,7 +104,6 @@ def refused(outcome: Outcome) -> bool:
     }
 
 
-@pytest.mark.long_after(1)
 @pytest.mark.parametrize("stranger", ["grpc", "rest"], indirect=True)
 @pytest.mark.long
 async def test_every_method_answers_a_stranger_as_for_a_project_that_does_not_exist(served, issuer, stranger):
