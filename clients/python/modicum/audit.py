@@ -5,6 +5,7 @@ import gzip
 import io
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, Literal
 
@@ -21,7 +22,7 @@ from modicum.errors import (
     ServiceError,
     retention_passed,
 )
-from modicum.exported_files import checked_target, refuse_unfit_for_png, reporting_disk_errors
+from modicum.exported_files import Target, checked_target, refuse_unfit_for_png
 from modicum.fiftyone_sets import FiftyOneSet, fiftyone_set
 from modicum.fiftyone_sets import write as write_fiftyone
 from modicum.grpc_errors import error_of
@@ -30,6 +31,7 @@ from modicum.masked_sets import MaskedSet, chosen_fill, chosen_kind, chosen_mode
 from modicum.models import AsyncModels
 from modicum.notebooks.audits import snapshot_card
 from modicum.pictures import with_pictures
+from modicum.replaced_files import refusing_writes
 from modicum.resource_names import checked_text
 from modicum.results import Result, document_of, result_of
 from modicum.snapshots import AuditSnapshot, AuditState, snapshot_of
@@ -233,9 +235,7 @@ class AsyncAudit:
         refuse_unfit_for_png(target, specification.channels)
         classes = list(version.class_labels)
         masked = masked_set(result, chosen, search, painted, specification, kind=kind, classes=classes)
-        with reporting_disk_errors(target), tempfile.TemporaryFile(dir=target.path.parent) as canvas:
-            await self._report_into(canvas, "canvas")
-            await asyncio.to_thread(write_masked, target, masked, canvas)
+        await self._write_with_images(target, partial(write_masked, target, masked))
         return masked
 
     async def export_fiftyone(self, output: str | Path, model: str = "", search: int = 0) -> FiftyOneSet:
@@ -260,10 +260,14 @@ class AsyncAudit:
         _, specification = await self._input_of(chosen.model_version)
         refuse_unfit_for_png(target, specification.channels)
         labelled = fiftyone_set(result, chosen, search, specification)
-        with reporting_disk_errors(target), tempfile.TemporaryFile(dir=target.path.parent) as canvas:
-            await self._report_into(canvas, "canvas")
-            await asyncio.to_thread(write_fiftyone, target, labelled, canvas)
+        await self._write_with_images(target, partial(write_fiftyone, target, labelled))
         return labelled
+
+    async def _write_with_images(self, target: Target, write: Callable[[IO[bytes]], None]) -> None:
+        """Write an export with the images that the server sends."""
+        with refusing_writes(target.path), tempfile.TemporaryFile(dir=target.path.parent) as canvas:
+            await self._report_into(canvas, "canvas")
+            await asyncio.to_thread(write, canvas)
 
     async def _with_pictures(self, result: Result) -> Result:
         _, specification = await self._input_of(result.models[0].model_version)

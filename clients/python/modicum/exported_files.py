@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from modicum.errors import DataLoss, InvalidArgument, OutputNotWritten
 from modicum.findings import Finding
+from modicum.replaced_files import refusing_writes
 from modicum.resource_names import printable
 from modicum.sources import png
 
@@ -76,19 +77,6 @@ def _refuse_what_is_there(path: Path, found: Path, expected: str, *, archive: bo
         )
 
 
-@contextmanager
-def reporting_disk_errors(target: Target) -> Iterator[None]:
-    """Turn errors of the file system into ours.
-
-    Raises:
-        OutputNotWritten: the disk is full, or permissions are missing.
-    """
-    try:
-        yield
-    except OSError as error:
-        raise OutputNotWritten(f"output {target.path}: could not be written: {_reason_of(error)}") from error
-
-
 def _reason_of(error: Exception) -> str:
     return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
@@ -139,7 +127,7 @@ def written(target: Target, canvas: IO[bytes]) -> Iterator[tuple[Path, CanvasIma
     """
     try:
         with (
-            reporting_disk_errors(target),
+            refusing_writes(target.path),
             zipfile.ZipFile(canvas) as images,
             tempfile.TemporaryDirectory(prefix=TEMPORARY_PREFIX, dir=target.path.parent) as temporary,
         ):

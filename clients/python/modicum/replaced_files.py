@@ -6,6 +6,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from modicum.errors import OutputNotWritten
+
+
+@contextmanager
+def refusing_writes(path: Path) -> Iterator[None]:
+    """Turn an error of the disk into one that names the output.
+
+    Raises:
+        OutputNotWritten: the disk is full, or permissions are missing.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise OutputNotWritten(f"output {path}: could not be written: {error.strerror or error}") from error
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:

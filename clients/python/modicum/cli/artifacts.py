@@ -9,10 +9,11 @@ import typer
 from modicum.cli import options
 from modicum.cli.consoles import print_json, print_text, printing, stderr, stdout
 from modicum.cli.options import OUTPUT, option
-from modicum.cli.outputs import check_place, refusing_writes
+from modicum.cli.outputs import check_place
 from modicum.cli.registration import Group, command
 from modicum.cli.tables import Column, Grid, print_grid
 from modicum.client import Client
+from modicum.replaced_files import refusing_writes
 
 MOST_LISTED = 100
 

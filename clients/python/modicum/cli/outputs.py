@@ -2,8 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from modicum.cli.consoles import print_error
 from modicum.cli.exit_codes import DONE
 from modicum.client import Audit
 from modicum.errors import InvalidArgument, OutputNotWritten
-from modicum.replaced_files import replacing
+from modicum.replaced_files import refusing_writes, replacing
 
 FORM_OF_SUFFIX: dict[str, ReportForm] = {".json": "json", ".html": "html"}
 
@@ -145,16 +144,3 @@ def write_file(path: Path, data: bytes) -> None:
     """
     with refusing_writes(path), replacing(path) as file:
         file.write(data)
-
-
-@contextmanager
-def refusing_writes(path: Path) -> Iterator[None]:
-    """Turn an error of the disk into one that names the output.
-
-    Raises:
-        OutputNotWritten: the disk is full, or permissions are missing.
-    """
-    try:
-        yield
-    except OSError as error:
-        raise OutputNotWritten(f"output {path}: could not be written: {error.strerror}") from error
