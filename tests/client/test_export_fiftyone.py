@@ -80,6 +80,16 @@ def test_a_spot_is_a_box_on_the_images_of_its_class(exported, tmp_path):
     (box,) = sample["spots"]["detections"]
     assert (box["label"], box["row"]) == ("DECISIVE", "class 0")
     assert box["bounding_box"] == [0, 1 / SIDE, 2 / SIDE, 1 / SIDE]
+    assert (box["kind"], box["pixels"]) == ("WINDOW", 2)
+
+
+def test_the_box_of_a_pattern_says_how_many_of_its_pixels_count(exported, tmp_path):
+    pattern = {"half": 1, "kind": "PATTERN", "top": 0, "left": 0, "height": 2, "width": 2, "size": 3}
+
+    exported(rows=ROWS[:1], spots=spots(row("DECISIVE", 0, WINDOW, pattern))).export_fiftyone(tmp_path / "set")
+
+    boxes = samples_of(tmp_path / "set")[0]["spots"]["detections"]
+    assert [(one["kind"], one["pixels"]) for one in boxes] == [("WINDOW", 2), ("PATTERN", 3)]
 
 
 def test_a_spot_of_all_classes_together_is_a_box_on_every_image(exported, tmp_path):

@@ -22,7 +22,9 @@ from modicum.sources.inputs import InputSpecification
 
 FOUND = frozenset({"DECISIVE", "SUFFICIENT", "SHORTCUT"})
 """Outcomes of the spot test at which a place is drawn."""
-WITH_A_POSITION = frozenset({"WINDOW", "PATTERN"})
+PATTERN = "PATTERN"
+"""A place of some of the pixels within its window."""
+WITH_A_POSITION = frozenset({"WINDOW", PATTERN})
 """Kinds of places that a box can show: a ring is none, and an own window lies elsewhere in each picture."""
 
 
@@ -149,6 +151,8 @@ def _boxes(finding: Finding, labelled: FiftyOneSet) -> Iterator[dict[str, Any]]:
                     "label": row["outcome"],
                     "bounding_box": [left, top, window["width"] / width, window["height"] / height],
                     "row": row["label"],
+                    "kind": window["kind"],
+                    "pixels": window["size"] if window["kind"] == PATTERN else window["height"] * window["width"],
                 }
 
 
