@@ -5,8 +5,6 @@ share a running service: they stay together too. These begin, because they take 
 the time until the end.
 """
 
-from pathlib import PurePosixPath
-
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
@@ -17,7 +15,7 @@ TOGETHER = ("tests/faults", "tests/acceptance", "tests/pages", "tests/metrics")
 def share_of(nodeid: str) -> str:
     """What goes to one process: the test's folder if its tests share a service, else its module."""
     module = nodeid.partition("::")[0]
-    folder = str(PurePosixPath(module).parent)
+    folder = module.rpartition("/")[0]
     return folder if folder in TOGETHER else module
 
 

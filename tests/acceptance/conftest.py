@@ -15,7 +15,7 @@ from tests.acceptance.acceptance_stage import write_materials
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if Path(__file__).parent in item.path.parents:
+        if item.nodeid.startswith("tests/acceptance/"):
             item.add_marker("acceptance")
 
 

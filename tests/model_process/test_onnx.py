@@ -5,9 +5,7 @@ import sys
 import numpy as np
 import onnx
 import pytest
-import timm
 import torch
-import torchvision
 from modicum_server.domain.digests import digest_of
 from modicum_server.domain.models import InputSpecification, ModelVersion, VersionState, Weights
 from modicum_server.model_process.failure_reasons import TaskFailure
@@ -15,6 +13,7 @@ from modicum_server.model_process.loading import load_version
 from modicum_server.model_process.slot import Slot
 from onnx import TensorProto, helper, numpy_helper
 
+from tests.hub import hub_stage
 from tests.tiers import long
 
 SIDE, CLASSES = 64, 5
@@ -31,16 +30,22 @@ INPUT = InputSpecification(
 )
 
 
+def resnet18():
+    from torchvision.models import resnet18  # noqa: PLC0415 - it takes seconds to import, and one test needs it
+
+    return resnet18(num_classes=CLASSES)
+
+
 def small_vit():
     """A vision transformer whose head, which timm begins with zeros, tells pictures apart."""
-    network = timm.create_model("vit_tiny_patch16_224", img_size=SIDE, depth=3, num_classes=CLASSES)
+    network = hub_stage.timm().create_model("vit_tiny_patch16_224", img_size=SIDE, depth=3, num_classes=CLASSES)
     torch.nn.init.normal_(network.head.weight, std=0.5)
     return network
 
 
 FAMILIES = {
-    "torchvision resnet18": lambda: torchvision.models.resnet18(num_classes=CLASSES),
-    "timm mobilenetv3": lambda: timm.create_model("mobilenetv3_small_050", num_classes=CLASSES),
+    "torchvision resnet18": resnet18,
+    "timm mobilenetv3": lambda: hub_stage.timm().create_model("mobilenetv3_small_050", num_classes=CLASSES),
     "timm vit": small_vit,
 }
 

@@ -112,13 +112,19 @@ def test_masks_of_the_canvas_are_taken(finding):
         narrowed(kept=()),
         narrowed(*[b"\xff\x80"] * 9, kept=(9,) * 9),
         narrowed(packed=b"no zlib"),
-        narrowed(packed=zlib.compress(bytes(100_000_000), level=9)),
         controlled(replace(subset_of(3), height=400)),
         controlled(replace(subset_of(3), size=9)),
         replace(narrowed(), subset=replace(subset_of(2), mask=b"\xe0\x00\x00")),
     ],
 )
 def test_masks_that_are_not_of_the_canvas_are_refused(finding):
+    with pytest.raises(TaskFailed, match="masks of another canvas or size at position 4"):
+        ExpectedResults(SEARCH_TASK).accept(TaskFindings((finding,), 9))
+
+
+def test_masks_that_become_far_too_large_are_refused():
+    finding = narrowed(packed=zlib.compress(bytes(100_000_000), level=9))
+
     with pytest.raises(TaskFailed, match="masks of another canvas or size at position 4"):
         ExpectedResults(SEARCH_TASK).accept(TaskFindings((finding,), 9))
 
