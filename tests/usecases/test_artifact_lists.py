@@ -52,6 +52,7 @@ async def test_a_swap_is_named_once_for_each_of_its_pictures(place):
     assert await listed(place) == {first: (f"{PROJECT}/swaps/one",), second: (f"{PROJECT}/swaps/one",)}
 
 
+@pytest.mark.long
 async def test_at_most_ten_names_are_told(place):
     for number in range(12):
         await place.dataset(f"set-{number:02}", count=1)

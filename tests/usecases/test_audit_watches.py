@@ -85,6 +85,7 @@ async def test_a_running_audit_tells_whether_a_worker_works_on_it(place, audit_d
     assert ended.state is AuditState.CANCELLED
 
 
+@pytest.mark.long
 async def test_an_audit_tells_what_its_work_waits_for_until_that_gets_on(place, audit_draft):
     audit = await place.audit(audit_draft)
     watch = place.watching.watch(VIEWER, audit.name, 0)
@@ -159,6 +160,7 @@ async def test_the_number_of_watches_is_limited(place, audit_draft):
         await watch.aclose()
 
 
+@pytest.mark.long
 async def test_a_look_without_a_reply_ends_its_watch_and_frees_its_turn(place, audit_draft, database_url):
     audit = await place.audit(audit_draft)
     settings = place.settings.model_copy(update={"max_watchers": LOOKS_AT_ONCE})
@@ -175,6 +177,7 @@ async def test_a_look_without_a_reply_ends_its_watch_and_frees_its_turn(place, a
     await watch.aclose()
 
 
+@pytest.mark.long
 async def test_concurrent_watches_do_not_exceed_their_limit(place, audit_draft):
     audit = await place.audit(audit_draft)
     watches = [place.watching.watch(VIEWER, audit.name, 0) for _ in range(50)]
@@ -188,6 +191,7 @@ async def test_concurrent_watches_do_not_exceed_their_limit(place, audit_draft):
     assert place.watching.count == 0
 
 
+@pytest.mark.long
 async def test_concurrent_looks_of_watches_leave_connections_for_other_calls(place, audit_draft):
     audits = [await place.audit(audit_draft) for _ in range(2 * LOOKS_OF_PROJECT)]
     store = CountingStore(place.store)
@@ -238,6 +242,7 @@ async def test_the_time_left_follows_from_the_work_done(place, audit_draft):
     assert remaining_seconds(done, start + timedelta(seconds=30)) == 0
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(("passes_done", "estimated"), [(0, False), (2, False), (3, True)])
 async def test_no_time_is_estimated_from_the_first_few_passes(place, audit_draft, passes_done, estimated):
     start = now()

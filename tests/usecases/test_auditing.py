@@ -81,6 +81,7 @@ async def test_a_repeated_request_returns_the_same_audit(place, audit_draft):
         await place.audit(replace(audit_draft, no_controls=True), request_id=REQUEST_ID)
 
 
+@pytest.mark.long
 async def test_requests_at_the_same_time_make_one_audit(place, audit_draft):
     audits = await asyncio.gather(*(place.audit(audit_draft, request_id=REQUEST_ID) for _ in range(4)))
 
@@ -104,6 +105,7 @@ async def test_ids_of_the_server_sort_by_time():
     assert ids == sorted(set(ids))
 
 
+@pytest.mark.long
 async def test_a_sample_larger_than_the_data_set_is_refused_with_both_numbers(place, audit_draft):
     more, all_of_it = (
         replace(audit_draft, specification=replace(audit_draft.specification, sample=count)) for count in (4, 3)
@@ -149,6 +151,7 @@ async def test_a_rejected_version_is_refused_with_the_reason(place, audit_draft)
         )
 
 
+@pytest.mark.long
 async def test_a_pending_version_queues(place, audit_draft):
     version = await place.register(weights=b"later", check=None)
     pending = replace(audit_draft.specification, model_versions=(version.name,))
@@ -176,6 +179,7 @@ async def test_a_label_outside_the_classes_is_refused(place):
         await place.audit(draft(versions=(version.name,), dataset=dataset))
 
 
+@pytest.mark.long
 async def test_the_queued_audits_of_a_project_are_limited(place, audit_draft):
     for _ in range(place.settings.max_queued_audits):
         await place.audit(audit_draft)
@@ -197,6 +201,7 @@ async def test_concurrent_requests_do_not_exceed_the_limit_of_queued_audits(plac
     assert held.queued == 5
 
 
+@pytest.mark.long
 async def test_an_audit_of_more_shards_than_the_server_takes_is_refused_before_anything_is_written(place, audit_draft):
     searches = tuple(replace(SEARCH, threshold=0.5 + number / 100) for number in range(4))
     four = replace(audit_draft, specification=replace(audit_draft.specification, searches=searches))
@@ -212,6 +217,7 @@ async def test_an_audit_of_more_shards_than_the_server_takes_is_refused_before_a
     assert len(await shards_of(place)) == 4
 
 
+@pytest.mark.long
 async def test_shards_that_will_score_subsets_count_when_an_audit_is_created(place, audit_draft):
     other = await place.register(model="other")
     versions = (*audit_draft.specification.model_versions, other.name)
@@ -272,6 +278,7 @@ async def test_the_reuse_key_depends_on_every_digest_and_the_device(place, audit
     assert len(keys) == 7
 
 
+@pytest.mark.long
 async def test_a_result_of_an_older_schema_is_not_reused(place, audit_draft, monkeypatch):
     with monkeypatch.context() as older_release:
         older_release.setattr(stored_results, "SCHEMA_VERSION", stored_results.SCHEMA_VERSION - 1)
@@ -285,6 +292,7 @@ async def test_a_result_of_an_older_schema_is_not_reused(place, audit_draft, mon
     assert (await place.audit(audit_draft)).reused_from == newer.name
 
 
+@pytest.mark.long
 async def test_a_result_of_another_device_than_workers_choose_now_is_not_reused(place, audit_draft):
     first = await place.audit(audit_draft)
     await note_device(place, first.name, "cpu")
@@ -337,6 +345,7 @@ async def test_only_its_owner_or_an_admin_cancels_and_deletes_an_audit(place, au
         await place.audits.get(AUDITOR, audit.name)
 
 
+@pytest.mark.long
 async def test_findings_of_a_reused_result_have_names_of_their_own_audit(place, audit_draft):
     first = await place.audit(audit_draft)
     version = audit_draft.specification.model_versions[0]

@@ -117,6 +117,7 @@ async def test_all_rows_and_bytes_come_back(server, empty, tmp_path):
     assert await empty.states() == dict.fromkeys(sorted(DIGESTS), State.WHOLE)
 
 
+@pytest.mark.long
 async def test_a_restored_store_has_no_id_yet_so_that_it_is_never_taken_for_the_other(server, empty, tmp_path):
     async with server.store.transaction() as transaction:
         await transaction.identity.begin("theirs")
@@ -137,6 +138,7 @@ async def test_every_table_is_copied_but_sessions_workers_and_the_stores_id():
     assert set(metadata.tables) - copied == {"sessions", "sign_in_links", "store_identity", "workers"}
 
 
+@pytest.mark.long
 async def test_new_numbers_follow_those_that_came_back(server, empty, tmp_path):
     await dataset(server, "first")
     await dataset(server, "second")
@@ -183,6 +185,7 @@ def _with_late_row(held, server):
     return snapshot()
 
 
+@pytest.mark.long
 async def test_bytes_that_are_deleted_while_a_backup_runs_are_in_it_and_stay_until_it_has_ended(
     server, empty, tmp_path
 ):
@@ -216,6 +219,7 @@ async def test_bytes_that_are_deleted_while_a_backup_runs_are_in_it_and_stay_unt
     assert (await server.states())[DIGESTS[0]] is State.ORPHANED
 
 
+@pytest.mark.long
 async def test_after_a_backup_bytes_are_deleted_again(server, tmp_path):
     await backed_up(server, tmp_path / "backup")
 
@@ -308,6 +312,7 @@ DAMAGE = {
 }
 
 
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize("case", DAMAGE)
 async def test_a_damaged_backup_is_refused_and_leaves_the_database_empty(case, server, empty, tmp_path):
     place = tmp_path / "backup"
@@ -321,6 +326,7 @@ async def test_a_damaged_backup_is_refused_and_leaves_the_database_empty(case, s
     await empty.copies.require_empty()
 
 
+@pytest.mark.long
 async def test_rows_that_do_not_fit_leave_the_database_empty(server, empty, tmp_path):
     """Files that were edited together with their digests."""
     place = tmp_path / "backup"
@@ -370,6 +376,7 @@ async def test_a_database_that_has_a_schema_is_refused(server, tmp_path):
         await restored(tmp_path / "backup", server)
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("taken", ["id", "bytes"])
 async def test_an_artifact_store_that_is_not_empty_is_refused(taken, server, empty, tmp_path):
     await backed_up(server, tmp_path / "backup")
@@ -382,6 +389,7 @@ async def test_an_artifact_store_that_is_not_empty_is_refused(taken, server, emp
         await restored(tmp_path / "backup", empty)
 
 
+@pytest.mark.long
 async def test_an_interrupted_restore_is_repeated(server, empty, tmp_path):
     """The bytes that it brought are of the same backup."""
     await backed_up(server, tmp_path / "backup")

@@ -124,6 +124,7 @@ async def test_who_asks_whether_to_upload_has_the_grace_time_again(server):
     assert (missing, gone) == ([], [])
 
 
+@pytest.mark.long
 async def test_what_begins_to_be_needed_in_the_same_moment_stays(server):
     """A data set that is created in another transaction has looked whether its artifacts are there."""
     async with server.store.transaction() as transaction:
@@ -150,6 +151,7 @@ async def test_bytes_that_no_project_holds_go_only_where_that_is_asked_for(serve
     assert orphan not in await server.left()
 
 
+@pytest.mark.long
 async def test_bytes_in_the_middle_of_an_upload_are_no_orphans(server):
     """They are stored in the transaction that records them."""
     data = b"on its way"

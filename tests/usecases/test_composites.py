@@ -33,6 +33,7 @@ async def test_an_ensemble_takes_over_the_input_and_the_labels_of_its_members(pl
     assert version.source == Ensemble(members, Combine.MEAN_PROBABILITIES)
 
 
+@pytest.mark.long
 async def test_other_members_or_another_average_make_another_version(place, members):
     versions = [
         await registered(place, Ensemble(members)),
@@ -57,6 +58,7 @@ async def test_the_digest_covers_what_the_parts_are_and_not_their_names(place, m
     assert (await registered(place, Ensemble(members))).digest != before.digest
 
 
+@pytest.mark.long_after(3)
 @pytest.mark.parametrize(
     ("source", "field"),
     [
@@ -77,6 +79,7 @@ async def test_an_impossible_composite_is_refused_by_its_field(place, members, s
         await registered(place, source(*members))
 
 
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize(
     "changes",
     [
@@ -134,6 +137,7 @@ async def test_a_part_stays_as_long_as_the_composite(place, members):
     await place.versions.delete(ADMIN, members[0])
 
 
+@pytest.mark.long
 async def test_of_a_deletion_and_a_registration_at_once_one_is_refused(place, members):
     outcomes = await asyncio.gather(
         registered(place, Ensemble(members)),

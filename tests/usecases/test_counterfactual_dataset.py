@@ -51,6 +51,7 @@ async def test_it_costs_one_pass_per_pair_and_version_and_counts_no_image(place,
     assert audit.specification.counterfactual_dataset.endswith("/changed")
 
 
+@pytest.mark.long
 async def test_it_changes_the_keys_of_stored_results_only_where_there_is_one(place, audit_draft):
     alone = await place.audit(audit_draft, validate_only=True)
 
@@ -60,6 +61,7 @@ async def test_it_changes_the_keys_of_stored_results_only_where_there_is_one(pla
     assert audit.specification.digest != alone.specification.digest
 
 
+@pytest.mark.long
 async def test_it_is_not_deleted_while_an_audit_refers_to_it(place, audit_draft):
     audit = await place.audit(await beside(place, audit_draft, CHANGED))
 
@@ -67,6 +69,7 @@ async def test_it_is_not_deleted_while_an_audit_refers_to_it(place, audit_draft)
         await place.datasets.delete(ADMIN, audit.specification.counterfactual_dataset)
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     ("name", "error"),
     [(f"{PROJECT}/datasets/gone", DatasetNotFound), ("projects/other/datasets/changed", FieldInvalid)],
@@ -85,6 +88,7 @@ async def test_names_that_pair_with_nothing_are_refused_with_an_example_of_each_
         await place.audit(await beside(place, audit_draft, elsewhere))
 
 
+@pytest.mark.long
 async def test_partners_of_items_outside_the_sample_do_not_count(place, audit_draft):
     given = await beside(place, audit_draft, CHANGED, sample=2)
 
@@ -95,6 +99,7 @@ async def test_partners_of_items_outside_the_sample_do_not_count(place, audit_dr
     assert audit.progress.passes_planned == alone.progress.passes_planned + 2 * 2
 
 
+@pytest.mark.long
 async def test_the_audited_pictures_under_another_name_are_refused(place, audit_draft):
     with pytest.raises(FieldInvalid, match=FIELD + ".*no changed picture.*both pictures are the same"):
         await place.audit(await beside(place, audit_draft, ORIGINALS))
@@ -107,6 +112,7 @@ async def test_a_label_that_contradicts_is_refused_and_names_the_item(place, aud
         await place.audit(await beside(place, audit_draft, wrong))
 
 
+@pytest.mark.long
 async def test_a_label_that_names_the_same_class_by_its_index_is_accepted(place, audit_draft):
     same = CHANGED | {"1.png": ("changed", "1"), "2.png": ("changed", "cat")}
 

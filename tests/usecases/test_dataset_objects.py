@@ -43,6 +43,7 @@ async def test_objects_of_the_picture_are_taken(place, objects):
     assert {item.boxes_digest, item.mask_digest} == {"", *map(digest_of, objects.values())}
 
 
+@pytest.mark.long_after(3)
 @pytest.mark.parametrize(
     ("objects", "says"),
     [
@@ -133,6 +134,7 @@ def creating(place, datasets, name: str, manifest: str):
     return asyncio.create_task(datasets.create(AUDITOR, PROJECT, name, manifest, CreateOptions()))
 
 
+@pytest.mark.long
 async def test_uploads_do_not_wait_for_checks_of_which_a_process_makes_one_at_a_time(place):
     check = SlowCheck()
     store = CountedStore(place.artifact_store)
@@ -182,6 +184,7 @@ async def test_checking_stops_at_the_first_bad_boxes(place):
     assert caught.value.__suppress_context__
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("kind", ["boxes", "mask"])
 async def test_too_many_items_with_objects_are_refused_before_any_is_checked(place, kind):
     digest = digest_of(b"held by nobody")

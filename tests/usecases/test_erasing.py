@@ -78,12 +78,14 @@ async def test_rows_of_the_picture_go_at_once_and_those_of_the_others_stay(place
     assert audit.erased == 1
 
 
+@pytest.mark.long
 async def test_an_item_of_a_data_set_names_the_picture(place, audit_draft, erase):
     erasure = await erase(dataset=audit_draft.specification.dataset, item="001.png")
 
     assert erasure.image_digest == IMAGE
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     "named",
     [
@@ -129,6 +131,7 @@ async def test_bytes_that_something_else_refers_to_stay_for_it(place, audit_draf
     assert await held(place, IMAGE)
 
 
+@pytest.mark.long
 async def test_a_second_call_returns_the_first_erasure(place, audit_draft, erase):
     first = await erase()
 
@@ -170,6 +173,7 @@ async def test_files_wait_for_a_backup(place, audit_draft, erase, database_url):
     assert (during, after) == (False, True)
 
 
+@pytest.mark.long
 async def test_what_fails_in_the_midst_leaves_nothing_done(place, audit_draft, erase, monkeypatch):
     name = await succeeded(place, audit_draft)
 
@@ -206,6 +210,7 @@ async def test_a_result_from_which_a_picture_was_erased_is_not_reused(place, aud
     assert (after.reused_from, after.state) == ("", AuditState.QUEUED)
 
 
+@pytest.mark.long
 async def test_a_result_that_lost_a_picture_is_not_reused_when_the_picture_comes_back(place, audit_draft, erase):
     """The new audit asks for all three pictures, as the old one did, whose result has two of them."""
     name = await succeeded(place, audit_draft)
@@ -275,6 +280,7 @@ async def test_a_review_that_shows_it_goes_and_another_stays(place, audit_draft,
     assert erasure.receipt.reviews == (showing,)
 
 
+@pytest.mark.long
 async def test_a_verdict_that_was_begun_before_a_result_changed_is_not_stored(place, audited, monkeypatch):
     """It may hold the picture."""
     name, reported = await audited(), place.judging._reports.as_reported

@@ -50,6 +50,7 @@ async def test_no_picture_of_a_held_data_set_is_erased(place, audit_draft, hold)
         assert await transaction.artifacts.get(PROJECT, IMAGE) is not None
 
 
+@pytest.mark.long
 async def test_no_picture_of_a_held_audit_is_erased(place, audit_draft, hold):
     name = await ended(place, audit_draft)
     await hold(name)
@@ -82,6 +83,7 @@ async def test_what_was_released_is_erased_and_deleted(place, audit_draft, hold)
     await place.audits.delete(ADMIN, name)
 
 
+@pytest.mark.long
 async def test_another_hold_on_the_same_still_holds(place, audit_draft, hold):
     name = audit_draft.specification.dataset
     made, _ = await hold(name), await hold(name, "second")
@@ -92,6 +94,7 @@ async def test_another_hold_on_the_same_still_holds(place, audit_draft, hold):
         await erase(place)
 
 
+@pytest.mark.long
 async def test_holds_on_other_audits_stand_in_nobodys_way(place, audit_draft, hold):
     await hold(await place.dataset("others", count=1))
 
@@ -110,6 +113,7 @@ async def test_only_an_admin_holds_lists_and_releases(place, audit_draft):
             await refused
 
 
+@pytest.mark.long
 async def test_an_equal_hold_is_returned_and_another_of_that_name_is_refused(place, audit_draft, hold):
     name = audit_draft.specification.dataset
     made = await hold(name)
@@ -154,6 +158,7 @@ async def test_the_trail_says_who_held_and_released_what(place, audit_draft, hol
     assert (await Holds(place.store).page(ADMIN, PROJECT, PageRequest())).rows == ()
 
 
+@pytest.mark.long
 async def test_a_held_version_and_its_model_are_not_deleted(place, hold):
     version = await place.register()
     made = await hold(version.name)
@@ -188,6 +193,7 @@ async def test_a_held_verdict_is_not_deleted(place, audit_draft, hold):
     await place.verdicts.delete(ADMIN, name)
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("role", ["audit", "baseline"])
 async def test_no_picture_goes_from_what_a_held_verdict_was_judged_from(place, audit_draft, hold, role):
     used = await ended(place, audit_draft)

@@ -34,7 +34,7 @@ from tests.usecases.judging_stage import (
 from tests.usecases.usecases_stage import AUDITOR, PROJECT, TODAY, VIEWER, draft
 
 
-@pytest.mark.long_after(3)
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("policy", [PLAIN, ACCURACY, WAIVED], ids=["preset", "measure", "waiver"])
 @pytest.mark.parametrize("name", DOCUMENTS)
 async def test_the_server_says_what_the_command_says_of_the_same_report(place, audited, name, policy):
@@ -80,12 +80,14 @@ async def test_a_waived_failure_passes_and_stays_visible(place, audited):
     assert rule.worst.waived.startswith("waived by us until")
 
 
+@pytest.mark.long
 async def test_the_deciding_check_calls_its_class_a_class(place, audited):
     stored = await judged(place, await audited("planted"), PLAIN)
 
     assert next(rule for rule in stored.rules if rule.id == "spot").worst.subject == "class cat"
 
 
+@pytest.mark.long
 async def test_waivers_are_compared_with_the_day_of_the_server(place, audited):
     late = Judging(place.store, place.artifact_store, place.reports, today=lambda: TODAY + timedelta(days=10))
 
@@ -154,6 +156,7 @@ async def test_the_server_counts_again_at_the_alpha_of_a_policy(place, audited):
     assert stored.rules[0].worst.value == pytest.approx(67 / 200)
 
 
+@pytest.mark.long
 async def test_a_baseline_may_be_named_although_no_rule_compares(place, audited):
     main = await audited(*comparable("main", 180))
 
@@ -162,6 +165,7 @@ async def test_a_baseline_may_be_named_although_no_rule_compares(place, audited)
     assert (stored.outcome, stored.baseline) == (VerdictOutcome.PASS, main)
 
 
+@pytest.mark.long
 async def test_a_policy_may_name_the_audit_to_compare_with(place, audited):
     main, candidate = await audited(*comparable("main", 180)), await audited(*comparable("new", 140), seed=1)
     names = COMPARED.replace("file: main.json", f"audit: {main.rsplit('/', 1)[-1]}")
@@ -190,6 +194,7 @@ async def test_a_policy_may_name_a_version_of_which_the_newest_audit_measured_al
     assert (stored.outcome, stored.baseline) == (VerdictOutcome.FAIL, main)
 
 
+@pytest.mark.long
 async def test_a_version_without_an_audit_that_was_measured_alike_is_no_baseline(place, audited):
     other, findings = comparable("other", 180)
     candidate = await audited(*comparable("new", 140), seed=1)
@@ -240,7 +245,7 @@ async def test_a_policy_that_compares_needs_the_name_of_a_baseline_in_the_same_p
         await judged(place, audit, COMPARED, baseline=f"{PROJECT}/audits/main")
 
 
-@pytest.mark.long_after(2)
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     ("policy", "place_in_file"),
     [
@@ -262,6 +267,7 @@ async def test_what_is_wrong_with_a_policy_is_told_by_line_and_column(place, aud
     assert await count(place) == 0
 
 
+@pytest.mark.long
 async def test_a_policy_that_asks_for_what_the_result_cannot_have_is_refused(place, audited):
     unlabelled = {**DOCUMENTS["clean"], "dataset": {"name": f"{PROJECT}/datasets/photos", "labelled": 0}}
 
@@ -280,6 +286,7 @@ async def test_a_rule_about_objects_is_refused_where_no_audited_image_had_any(pl
     assert (await judged(place, await audited(boxed), policy)).outcome == "INCONCLUSIVE"
 
 
+@pytest.mark.long
 async def test_a_stored_result_that_lacks_something_is_told_from_a_wrong_policy(place, audited):
     damaged = {name: value for name, value in DOCUMENTS["clean"].items() if name != "specification"}
 

@@ -55,6 +55,7 @@ async def test_a_version_that_is_refused_or_only_validated_leaves_no_model(place
         await place.models.get(VIEWER, MODEL)
 
 
+@pytest.mark.long
 async def test_the_trail_names_the_model_and_the_version(place, version):
     made = await place.versions.create(AUDITOR, MODEL, version, REQUEST, allow_missing=True)
 

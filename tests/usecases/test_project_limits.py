@@ -107,6 +107,7 @@ async def test_a_principal_stores_its_share_of_a_project_and_another_one_its_own
     assert await stored(place) == 5 * SIZE
 
 
+@pytest.mark.long
 async def test_uploads_of_one_principal_at_once_do_not_pass_its_share_together(place):
     artifacts = limited_artifacts(place, 100 * SIZE, max_bytes_per_principal=3 * SIZE)
 
@@ -132,6 +133,7 @@ async def test_uploads_that_were_begun_and_left_count_too(place):
     assert await stored(place) == SIZE
 
 
+@pytest.mark.long
 async def test_files_of_one_request_and_an_upload_of_one_of_them_do_not_wait_for_each_other_forever(
     place, database_url
 ):
@@ -167,6 +169,7 @@ async def test_a_principal_queues_its_share_and_another_one_its_own(place, audit
     assert other.state is AuditState.QUEUED
 
 
+@pytest.mark.long
 async def test_requests_at_once_do_not_pass_the_share_of_their_principal_together(place, audit_draft):
     creation = limited_creation(place, max_queued_audits_per_principal=3)
     create = partial(creation.create, AUDITOR, PROJECT, audit_draft)
@@ -192,6 +195,7 @@ async def test_audits_at_once_do_not_pass_the_passes_of_a_project_together(place
     assert again.state is AuditState.QUEUED
 
 
+@pytest.mark.long
 async def test_audits_at_once_do_not_pass_the_passes_of_their_principal_together(place, audit_draft):
     one = (await place.audit(audit_draft, validate_only=True)).progress.passes_planned
     creation = limited_creation(place, max_passes_per_principal=2 * one)
@@ -215,6 +219,7 @@ async def test_an_audit_that_no_waiting_would_help_is_too_large(place, audit_dra
         await creation.create(AUDITOR, PROJECT, audit_draft, AuditOptions())
 
 
+@pytest.mark.long
 async def test_far_from_a_limit_requests_do_not_wait_for_each_other_and_near_it_they_do(
     place, audit_draft, database_url
 ):

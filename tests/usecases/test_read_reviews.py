@@ -35,6 +35,7 @@ async def test_answers_move_the_figures_and_the_digest_which_is_that_of_the_docu
     assert after.figures.outcome is ReviewOutcome.INCONCLUSIVE
 
 
+@pytest.mark.long
 async def test_people_who_recognise_whole_pictures_alone_confirm(reviewed):
     name = (await reviewed.create()).review.name
     await reviewed.answer(name, people=3, naming=[PictureKind.WHOLE])

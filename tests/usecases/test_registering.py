@@ -327,6 +327,7 @@ async def test_a_manifest_deleted_while_it_is_read_makes_no_data_set(place, monk
         await place.datasets.create(AUDITOR, PROJECT, "photos", manifest, CreateOptions())
 
 
+@pytest.mark.long_after(3)
 @pytest.mark.parametrize(
     ("architecture", "configuration", "says"),
     [

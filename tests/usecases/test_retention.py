@@ -151,6 +151,7 @@ async def test_findings_go_with_their_file_and_the_report_has_figures_and_says_s
     assert stored_digest(document) == stored_digest(await read_document(place.artifact_store, audit.result_digest))
 
 
+@pytest.mark.long
 async def test_without_findings_an_audit_is_no_baseline_is_not_judged_and_not_reused(place, audited, audit_draft, keep):
     await keep(Retention(findings_days=DAYS))
     await collected(place)
@@ -186,6 +187,7 @@ async def test_a_result_goes_with_both_files_and_its_findings_can_still_be_read(
     assert (await place.audit(audit_draft)).reused_from == ""
 
 
+@pytest.mark.long
 async def test_an_audit_that_reuses_the_result_keeps_it_and_then_goes_with_it(place, audited, audit_draft, keep):
     other = await place.audit(audit_draft, audit_id="second")
     await keep(Retention(findings_days=DAYS, reports_days=DAYS))
@@ -215,6 +217,7 @@ async def test_pictures_go_and_the_data_set_says_so_to_a_new_audit(place, audite
     assert (await place.datasets.get(VIEWER, name)).images_delete_time is not None
 
 
+@pytest.mark.long
 async def test_a_picture_of_another_data_set_stays_and_so_does_one_that_was_asked_for(place, audit_draft, keep):
     await age(place)
     await keep(Retention(images_days=DAYS))
@@ -228,6 +231,7 @@ async def test_a_picture_of_another_data_set_stays_and_so_does_one_that_was_aske
     assert await stored(place) & set(IMAGES) == {IMAGES[0], IMAGES[1]}
 
 
+@pytest.mark.long
 async def test_swaps_go_with_the_pictures_of_the_data_set_that_their_audit_is_of(place, audited, audit_draft, keep):
     """The audit of the set that is held has the other one as its out-of-distribution set."""
     photos, others = audit_draft.specification.dataset, await place.dataset("others", count=2)
@@ -264,6 +268,7 @@ async def test_a_dry_run_tells_the_same_and_changes_nothing(place, audited, keep
     assert [kind for kind, _ in looked] == [Kept.FINDINGS, Kept.REPORTS, Kept.IMAGES]
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("held", ["audit", "verdict", "dataset"])
 async def test_a_hold_keeps_what_it_holds(place, audited, audit_draft, keep, held):
     dataset = audit_draft.specification.dataset
@@ -290,6 +295,7 @@ async def judged(place: Place, audit: str) -> str:
     return name
 
 
+@pytest.mark.long
 async def test_a_verdict_that_is_not_held_keeps_what_it_says_and_no_file(place, audited, keep):
     name = await judged(place, audited)
     result = (await audit_of(place, audited)).result_digest
@@ -311,6 +317,7 @@ async def test_what_runs_keeps_the_pictures_and_findings_that_it_may_need(place,
     assert [kind for kind, _ in await collected(place)] == [Kept.IMAGES]
 
 
+@pytest.mark.long
 async def test_nothing_goes_beside_an_erasure(place, audited, keep):
     erasure = await Erasing(place.store).erase(ADMIN, PROJECT, ErasedPicture(IMAGES[0]))
     await keep(EVERYTHING)
@@ -321,6 +328,7 @@ async def test_nothing_goes_beside_an_erasure(place, audited, keep):
     assert len(await collected(place)) == 3
 
 
+@pytest.mark.long
 async def test_a_picture_whose_file_is_gone_is_erased_from_the_findings_that_are_left(place, audited, keep):
     await keep(Retention(images_days=DAYS))
     await collected(place)
@@ -331,6 +339,7 @@ async def test_a_picture_whose_file_is_gone_is_erased_from_the_findings_that_are
     assert await rows_left(place, audited) == 2
 
 
+@pytest.mark.long
 async def test_what_was_interrupted_is_carried_on(place, audited, keep):
     """The findings were let go, and the process was killed before it deleted any."""
     await keep(Retention(findings_days=DAYS))
@@ -356,6 +365,7 @@ async def test_the_trail_says_what_went(place, audited, keep):
     assert entry.detail.startswith("findings, kept for 30 days: 1 file of ")
 
 
+@pytest.mark.long
 async def test_an_audit_can_be_deleted_when_its_result_is_gone(place, audited, keep):
     await keep(EVERYTHING)
     await collected(place)

@@ -13,6 +13,7 @@ from tests.usecases.reviews_stage import GREY, IMAGES, LABELS, PIXELS, picture
 from tests.usecases.usecases_stage import ADMIN, AUDITOR, VIEWER
 
 
+@pytest.mark.long
 async def test_a_link_works_once(reviewed):
     name = (await reviewed.create()).review.name
     link = (await reviewed.reviews.invite(AUDITOR, name, "Ada")).path.partition("#")[2]
@@ -42,6 +43,7 @@ async def test_another_link_leads_a_reviewer_on_and_ends_what_was_before(reviewe
     assert len((await reviewed.reviews.get(VIEWER, name)).review.reviewers) == 1
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("number", [-1, 1])
 async def test_another_link_is_for_somebody_who_was_invited(reviewed, number):
     name = (await reviewed.create()).review.name
@@ -53,8 +55,8 @@ async def test_another_link_is_for_somebody_who_was_invited(reviewed, number):
         await reviewed.reviews.invite_again(VIEWER, name, 0)
 
 
-@pytest.mark.long_after(1)
 @pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.long
 async def test_a_review_that_is_deleted_while_somebody_answers_is_not_named(reviewed, monkeypatch, number):
     kept, deleted = [(await reviewed.create()).review.name for _ in range(2)]
     secret = await reviewed.reviewer(kept)
@@ -123,6 +125,7 @@ async def test_a_reviewer_does_not_learn_which_file_is_gone(reviewed):
     assert not any(digest in str(failure.value) for digest in digests)
 
 
+@pytest.mark.long
 async def test_each_answer_counts_once(reviewed):
     name = (await reviewed.create()).review.name
     secret = await reviewed.reviewer(name)

@@ -55,6 +55,7 @@ async def test_of_copies_the_first_one_alone_is_shown(place):
     assert {one.position for one in shown} == {0, 1}
 
 
+@pytest.mark.long
 async def test_without_a_fraction_the_alpha_of_the_audit_counts(place):
     reviewed = await audited(place, [found_on(0, 3), found_on(1, 4)])
 
@@ -81,6 +82,7 @@ async def test_an_audit_that_runs_cannot_be_reviewed(place, audit_draft):
         await reviews.create(AUDITOR, f"{audit.name}-gone", SMALL, CreateOptions())
 
 
+@pytest.mark.long
 async def test_a_search_for_another_class_is_not_reviewed(place):
     other = replace(SEARCH, target_rule=TargetRule.RANDOM_OTHER)
     reviewed = await audited(place, [found_on(0)], searches=(SEARCH, other))
@@ -109,6 +111,7 @@ async def test_roles(reviewed):
         await reviewed.reviews.get(VIEWER, name)
 
 
+@pytest.mark.long
 async def test_a_repeated_request_returns_the_same_review_and_validation_stores_none(reviewed):
     request_id = str(uuid4())
     first = await reviewed.create(request_id=request_id)
@@ -123,6 +126,7 @@ async def test_a_repeated_request_returns_the_same_review_and_validation_stores_
     assert [one.review.name for one in page.rows] == [first.review.name]
 
 
+@pytest.mark.long
 async def test_an_audit_with_a_review_is_not_deleted(reviewed):
     name = (await reviewed.create()).review.name
 
@@ -132,6 +136,7 @@ async def test_an_audit_with_a_review_is_not_deleted(reviewed):
     await reviewed.place.audits.delete(ADMIN, reviewed.audit.name)
 
 
+@pytest.mark.long
 async def test_a_review_has_a_bounded_number_of_reviewers(reviewed):
     name = (await reviewed.create()).review.name
     invitations = await asyncio.gather(*(reviewed.reviews.invite(AUDITOR, name, "") for _ in range(4)))
@@ -144,7 +149,7 @@ async def test_a_review_has_a_bounded_number_of_reviewers(reviewed):
 
 
 @pytest.mark.parametrize(("kind", "said"), [(Kept.FINDINGS, "The findings of "), (Kept.IMAGES, "The pictures of ")])
-@pytest.mark.long_after(1)
+@pytest.mark.long
 async def test_nobody_is_invited_to_what_retention_deleted(reviewed, kind, said):
     name = (await reviewed.create()).review.name
     past = reviewed.audit.specification.dataset if kind is Kept.IMAGES else reviewed.audit.name

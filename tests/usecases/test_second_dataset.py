@@ -58,11 +58,13 @@ async def test_it_is_not_deleted_while_an_audit_refers_to_it(place, audit_draft)
         await place.datasets.delete(ADMIN, audit_draft.specification.out_of_distribution_dataset)
 
 
+@pytest.mark.long
 async def test_a_missing_out_of_distribution_data_set_is_refused(place, audit_draft):
     with pytest.raises(DatasetNotFound):
         await place.audit(changed(audit_draft, out_of_distribution_dataset=f"{PROJECT}/datasets/gone"))
 
 
+@pytest.mark.long
 async def test_an_out_of_distribution_data_set_of_another_project_is_refused(place, audit_draft):
     with pytest.raises(FieldInvalid, match=FIELD):
         await place.audit(changed(audit_draft, out_of_distribution_dataset="projects/other/datasets/unseen"))
@@ -76,6 +78,7 @@ async def test_without_an_ensemble_and_all_of_its_members_it_is_refused(place, a
             await place.audit(changed(audit_draft, model_versions=some))
 
 
+@pytest.mark.long
 async def test_the_audited_images_under_another_name_are_refused(place, audit_draft):
     again = await dataset(place, "seen-again", count=3)
 

@@ -134,6 +134,7 @@ async def test_only_its_owner_or_an_admin_stops_an_audit(place, stoppable):
         assert await transaction.shards.remaining(audit.name, Stage.SEARCH) == 1
 
 
+@pytest.mark.long
 async def test_a_stop_without_scores_stops_the_searches_too_and_keeps_the_first_reason(place, stoppable):
     audit = await place.audit(stoppable)
 
@@ -161,6 +162,7 @@ async def test_a_stop_names_its_audit_and_its_reason_is_plain_text(place, stoppa
         await place.audits.stop(AUDITOR, f"{PROJECT}/audits/gone")
 
 
+@pytest.mark.long
 async def test_an_audit_that_has_ended_is_returned_by_a_stop_as_it_is(place, stoppable):
     audit = await place.audit(stoppable)
     await place.audits.cancel(AUDITOR, audit.name)

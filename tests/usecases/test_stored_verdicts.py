@@ -66,6 +66,7 @@ async def test_verdicts_are_listed_newest_first_page_by_page_and_filtered(place,
     assert (await listed("model_version = other"))[0] == []
 
 
+@pytest.mark.long
 async def test_a_repeated_request_gets_the_verdict_of_the_first(place, audited):
     audit = await audited()
 
@@ -108,6 +109,7 @@ async def test_what_a_verdict_refers_to_is_kept_until_it_is_deleted(place, audit
         await place.artifacts.delete(ADMIN, name)
 
 
+@pytest.mark.long
 async def test_an_audit_with_a_reused_result_is_kept_by_its_verdict_too(place, audited, audit_draft):
     await audited()
     again = await place.audit(audit_draft)
@@ -119,6 +121,7 @@ async def test_an_audit_with_a_reused_result_is_kept_by_its_verdict_too(place, a
         await place.audits.delete(AUDITOR, again.name)
 
 
+@pytest.mark.long
 async def test_each_stored_verdict_is_counted_once(place, audited):
     counted = []
     judging = Judging(place.store, place.artifact_store, place.reports, on_judged=counted.append)

@@ -84,6 +84,7 @@ async def test_what_changes_nothing_leaves_no_entry(place, audit_draft):
     assert (await verbs_of(place))[len(before) :] == ["CreateAudit", "CancelAudit"]
 
 
+@pytest.mark.long
 async def test_a_repeated_request_is_one_entry(place, audit_draft):
     options = AuditOptions(request_id="0f8fad5b-d9cb-469f-a165-70867728950e")
 

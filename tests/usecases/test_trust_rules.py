@@ -70,6 +70,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.long_after(6)
 @pytest.mark.parametrize(("changed", "words"), REFUSED.values(), ids=REFUSED.keys())
 async def test_a_rule_that_could_fit_somebody_else_or_give_too_much_is_refused(rules, changed, words):
     with pytest.raises(FieldInvalid, match=words):
@@ -87,6 +88,7 @@ async def test_only_an_admin_sees_and_changes_rules(rules, who, refusal):
             await call
 
 
+@pytest.mark.long
 async def test_a_project_has_at_most_a_hundred_rules(rules):
     for number in range(MOST_RULES):
         await rules.create(ADMIN, PROJECT, AskedRule(f"rule-{number}", **RULE))

@@ -6,6 +6,7 @@ Bytes that are not what their digest says never become a result. A store that is
 import hashlib
 from pathlib import Path
 
+import pytest
 from modicum_server.domain.audits import AuditState
 from modicum_server.domain.datasets import DatasetItem
 from modicum_server.domain.models import ModelVersion, VersionState, Weights
@@ -103,6 +104,7 @@ async def test_another_picture_under_a_stored_digest_fails_the_audit(scene: Scen
     assert counted(worker) == 1
 
 
+@pytest.mark.long
 async def test_undamaged_bytes_are_audited(scene: Scene, tmp_path):
     audit = await audit_of(scene)
 
@@ -139,6 +141,7 @@ async def test_an_audit_waits_for_an_artifact_store_that_is_away(scene: Scene, t
     assert await waits_for(scene, audit) == ""
 
 
+@pytest.mark.long
 async def test_an_audit_that_waited_for_too_long_fails_and_says_for_what(scene: Scene, tmp_path):
     audit = await audit_of(scene)
     elsewhere = tmp_path.parent / f"{tmp_path.name}-unmounted"
@@ -164,6 +167,7 @@ async def test_a_check_that_waited_for_too_long_says_to_register_the_version_aga
     assert "register the version again" in version.reject_detail
 
 
+@pytest.mark.long
 async def test_an_audit_whose_bytes_are_gone_names_them(scene: Scene, tmp_path):
     audit = await audit_of(scene)
     await scene.artifact_store.delete(DIGEST)

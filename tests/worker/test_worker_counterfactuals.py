@@ -35,6 +35,7 @@ async def predictions(scene: Scene, audit: str, version: str) -> dict[int, Predi
         return dict(await transaction.predictions.of(audit, version, COUNTERFACTUAL))
 
 
+@pytest.mark.long
 async def test_every_version_predicts_the_partner_of_each_image_once_and_whole(scene: Scene):
     versions, name = await audit_with_counterfactuals(scene)
     server = ArithmeticModelServer()

@@ -45,6 +45,7 @@ async def pairs(scene: Scene, names) -> str:
     return SECOND
 
 
+@pytest.mark.long
 async def test_a_spot_test_that_is_not_done_is_left_out_and_the_result_says_so(scene: Scene):
     audit = await audited(scene)
     model_server = ArithmeticModelServer(row_gates={5: asyncio.Event()})
@@ -121,6 +122,7 @@ async def test_a_kind_of_scores_is_left_out_as_a_whole(scene: Scene):
     assert [row for row in map(json.loads, rows) if row["controls"]["transfers"]] == []
 
 
+@pytest.mark.long
 async def test_a_counterfactual_set_that_is_not_done_is_left_out(scene: Scene):
     partners = await pairs(scene, [f"{place}.png" for place in range(IMAGES)])
     audit = await audited(scene, controls=(), counterfactual=partners)
@@ -136,6 +138,7 @@ async def test_a_counterfactual_set_that_is_not_done_is_left_out(scene: Scene):
     assert (document["stopping"]["cut"], document["counterfactuals"]) == (["counterfactual"], [])
 
 
+@pytest.mark.long
 async def test_an_ensemble_check_does_not_succeed_without_its_other_data_set(scene: Scene):
     members = [await scene.register(digest=digest * 64) for digest in "25"]
     ensemble = await scene.register(digest="6" * 64, source=Ensemble(tuple(members)))
@@ -160,6 +163,7 @@ async def _is_scoring(scene: Scene, audit: str) -> bool:
     return (await scene.get(audit)).stage is Stage.SCORE
 
 
+@pytest.mark.long
 async def test_a_cut_of_an_audit_that_has_ended_changes_nothing(scene: Scene):
     audit = await audited(scene)
     scene.work(ArithmeticModelServer())
@@ -171,6 +175,7 @@ async def test_a_cut_of_an_audit_that_has_ended_changes_nothing(scene: Scene):
     assert (await document_of(scene, audit))["stopping"]["cut"] == []
 
 
+@pytest.mark.long
 async def test_a_worker_that_died_while_scoring_does_not_hold_up_an_audit_that_is_cut(scene: Scene):
     audit = await audited(scene)
     first = ArithmeticModelServer(row_gates={5: asyncio.Event()})
@@ -190,6 +195,7 @@ async def test_a_worker_that_died_while_scoring_does_not_hold_up_an_audit_that_i
     assert await scene.claim() is None
 
 
+@pytest.mark.long
 async def test_a_model_that_dies_as_its_audit_is_cut_does_not_fail_it(scene: Scene):
     audit = await audited(scene)
     model_server = ArithmeticModelServer(row_gates={5: asyncio.Event()}, deadly_rows={5: [ModelDied()]})
@@ -206,6 +212,7 @@ async def test_a_model_that_dies_as_its_audit_is_cut_does_not_fail_it(scene: Sce
     assert model_server.tested == dict.fromkeys(range(5), 1)
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("gated", ["gate", "row_gates"])
 async def test_a_result_that_was_cut_is_not_reused(scene: Scene, gated):
     event = asyncio.Event()

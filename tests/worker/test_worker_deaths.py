@@ -70,6 +70,7 @@ async def test_a_shard_is_tried_three_times_before_the_grey_image_is_run(scene: 
     assert [task.attempt for task in model_server.tasks] == [1, 2, 3, 3]
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
@@ -93,6 +94,7 @@ async def test_an_audit_fails_typed_when_the_model_fails_on_a_grey_image_too(sce
     assert worker.metrics.registry.get_sample_value("modicum_worker_audits_ended_total", {"outcome": "failed"}) == 1
 
 
+@pytest.mark.long
 async def test_a_device_that_no_worker_has_is_not_the_models_fault(scene: Scene):
     version = await scene.register()
     audit = await scene.audit(version, images=1)
@@ -106,6 +108,7 @@ async def test_a_device_that_no_worker_has_is_not_the_models_fault(scene: Scene)
     assert [task.attempt for task in model_server.tasks] == [1, 2, 3]
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     "error",
     [
@@ -127,6 +130,7 @@ async def test_what_a_model_does_on_every_image_of_a_canvas_fails_the_audit_and_
     assert len(model_server.tasks) == 1
 
 
+@pytest.mark.long
 async def test_other_audits_go_on_while_one_fails(scene: Scene):
     version = await scene.register()
     bad = await scene.audit(version, images=3, shards=[[0]], name="bad")
@@ -152,6 +156,7 @@ async def test_a_model_server_that_is_away_costs_no_try(scene: Scene):
     assert not any(isinstance(task.work, CheckWork) for task in model_server.tasks)
 
 
+@pytest.mark.long
 async def test_a_task_that_ends_without_the_finding_of_an_image_has_failed(scene: Scene):
     version = await scene.register()
     audit = await scene.audit(version, images=4)
@@ -174,6 +179,7 @@ class Lying(ArithmeticModelServer):
                     yield TaskFindings((finding_of(AuditItem(77, "", "", None)),), passes_done=1)
 
 
+@pytest.mark.long
 async def test_a_task_that_reports_a_finding_nobody_asked_for_has_failed(scene: Scene):
     version = await scene.register()
     audit = await scene.audit(version, images=1)
@@ -216,6 +222,7 @@ async def test_an_audit_created_while_its_version_was_being_rejected_fails_too(s
     assert ended.failure.reason == "MODEL_REJECTED"
 
 
+@pytest.mark.long
 async def test_an_audit_created_before_the_check_fails_when_its_search_needs_a_gradient_and_there_is_none(
     scene: Scene,
 ):
@@ -232,6 +239,7 @@ async def test_an_audit_created_before_the_check_fails_when_its_search_needs_a_g
     assert not model_server.searched
 
 
+@pytest.mark.long
 async def test_mask_optimization_searches_a_version_without_a_gradient_and_the_result_says_so(scene: Scene):
     version = await scene.register(ready=False)
     audit = await scene.audit(version, images=2)
@@ -271,6 +279,7 @@ async def test_a_version_whose_process_dies_three_times_is_rejected(scene: Scene
     assert len(model_server.tasks) == 3
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     "error",
     [
@@ -302,6 +311,7 @@ async def test_a_program_is_rejected_where_it_cannot_be_enclosed(scene: Scene):
     assert not server.tasks
 
 
+@pytest.mark.long
 async def test_an_audit_of_a_program_that_another_worker_accepted_fails_typed_where_it_cannot_be_enclosed(
     scene: Scene,
 ):

@@ -38,6 +38,7 @@ async def stop(scene: Scene, audit: str):
         await stop_searches(transaction, audit, "the test is over")
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     ("stopping", "why"),
     [
@@ -61,7 +62,6 @@ async def test_an_audit_ends_at_the_first_look_that_settles_it_and_says_so(scene
     assert not {"stopped", "stop_asked"} & document["parameters"].keys()
 
 
-@pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     "stopping",
     [
@@ -76,6 +76,7 @@ async def test_an_audit_ends_at_the_first_look_that_settles_it_and_says_so(scene
         ),
     ],
 )
+@pytest.mark.long
 async def test_an_audit_that_nothing_settles_does_all_its_images(scene: Scene, stopping):
     audit = await of(scene, stopping)
 
@@ -103,6 +104,7 @@ async def test_an_audit_ends_where_one_class_settles_it(scene: Scene, label, ima
     assert all("overinterpretation_rate of d lies beyond" in why for why in stopping["why"])
 
 
+@pytest.mark.long
 async def test_an_audit_without_stopping_has_no_word_of_it(scene: Scene):
     audit = await of(scene, None)
 
@@ -199,6 +201,7 @@ async def test_a_stop_before_anything_began_gives_a_result_about_no_image(scene:
     assert (ended.state, document["stopping"]["images"], document["findings"]["rows"]) == (AuditState.SUCCEEDED, 0, 0)
 
 
+@pytest.mark.long
 async def test_a_second_stop_and_a_stop_after_the_searches_change_nothing(scene: Scene):
     audit = await of(scene, Stopping())
     await stop(scene, audit)
@@ -244,6 +247,7 @@ async def test_searches_go_side_by_side_and_a_stop_finishes_images_that_one_has_
     assert [search["counts"]["images"] for search in document["models"][0]["searches"]] == [32, 32]
 
 
+@pytest.mark.long
 async def test_a_result_that_a_caller_stopped_is_not_reused_and_one_that_settled_is(scene: Scene):
     settled = await of(scene, WITHIN, name="settled")
     scene.work(ArithmeticModelServer())

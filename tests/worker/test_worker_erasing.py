@@ -4,6 +4,7 @@ import asyncio
 import json
 from dataclasses import replace
 
+import pytest
 from modicum_server.domain.audits import Audit, AuditState
 from modicum_server.domain.datasets import DatasetItem
 from modicum_server.domain.digests import digest_of
@@ -134,6 +135,7 @@ async def test_results_are_made_anew_without_the_picture_and_say_so(scene: Scene
     assert (result.result_digest_before, result.result_digest) == (before.result_digest, after.result_digest)
 
 
+@pytest.mark.long
 async def test_the_rows_of_the_spot_test_and_their_figures_lose_its_pairs(scene: Scene):
     await dataset(scene, DATASET, range(80))
     version = await scene.register()
@@ -204,6 +206,7 @@ async def test_an_audit_of_that_picture_alone_has_no_result_any_more(scene: Scen
     assert [one.outcome for one in erasure.receipt.results] == [ErasedOutcome.REMOVED]
 
 
+@pytest.mark.long
 async def test_an_audit_that_was_gone_a_moment_ago_and_is_there_now_keeps_its_result(scene: Scene, monkeypatch):
     """As when it is deleted and created again under its name, while the worker reads it."""
     await dataset(scene, DATASET, range(20))
@@ -225,6 +228,7 @@ async def test_an_audit_that_was_gone_a_moment_ago_and_is_there_now_keeps_its_re
     assert len(looks) == 2
 
 
+@pytest.mark.long
 async def test_a_partner_and_a_picture_of_another_distribution_go_from_the_result(scene: Scene):
     await changed_dataset(scene)
     name = await scene.audit_of([await scene.register()], searches=(SEARCH,), images=12, counterfactual=CHANGED)
@@ -240,6 +244,7 @@ async def test_a_partner_and_a_picture_of_another_distribution_go_from_the_resul
     assert after["dataset"]["erased"] == 1
 
 
+@pytest.mark.long
 async def test_a_new_audit_has_no_pair_with_an_erased_partner(scene: Scene):
     await changed_dataset(scene)
     scene.work(ArithmeticModelServer())
@@ -253,6 +258,7 @@ async def test_a_new_audit_has_no_pair_with_an_erased_partner(scene: Scene):
     assert told["counterfactuals"][0]["pairs"] == 9
 
 
+@pytest.mark.long
 async def test_an_erasure_that_no_worker_finished_is_finished_by_the_next_one(scene: Scene, monkeypatch):
     await dataset(scene, DATASET, range(20))
     names = [await scene.audit(await scene.register(), images=20, name=each) for each in ("one", "two")]

@@ -115,6 +115,7 @@ async def test_a_worker_that_lost_its_lease_writes_nothing(scene: Scene):
     assert second.tasks[0].attempt > first.tasks[0].attempt
 
 
+@pytest.mark.long
 async def test_a_worker_that_learns_that_its_lease_is_lost_stops_its_task(scene: Scene):
     version = await scene.register()
     await scene.audit(version, images=3)
@@ -226,6 +227,7 @@ async def test_what_a_task_finds_while_its_worker_stops_is_stored(scene: Scene):
     assert model_server.cancelled_seen == model_server.closed == 1
 
 
+@pytest.mark.long
 async def test_a_stopping_worker_lets_a_shard_finish_that_is_nearly_done(scene: Scene):
     version = await scene.register()
     audit = await scene.audit(version, images=4)

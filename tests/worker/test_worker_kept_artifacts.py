@@ -177,6 +177,7 @@ async def audited_without_donors(scene: Scene) -> Audit:
     return await scene.ended(await scene.audit(version, images=8, shards=SHARDS, controls=()))
 
 
+@pytest.mark.long
 async def test_the_images_of_the_next_shard_are_fetched_while_the_first_one_computes(scene: Scene, store, tmp_path):
     kept = keeping(store, tmp_path)
     model_server = WaitingModelServer(kept, store, tmp_path / "slot", files=9)
@@ -191,6 +192,7 @@ async def test_the_images_of_the_next_shard_are_fetched_while_the_first_one_comp
     assert computing > 0
 
 
+@pytest.mark.long
 async def test_an_image_that_cannot_be_fetched_ahead_fails_its_own_shard_alone(scene: Scene, store, tmp_path):
     place = tmp_path / "slot"
 

@@ -124,7 +124,6 @@ async def test_an_audit_names_its_stage_while_it_lasts_and_a_cancelled_audit_end
     assert (await scene.get(name)).state is AuditState.CANCELLED
 
 
-@pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
@@ -132,6 +131,7 @@ async def test_an_audit_names_its_stage_while_it_lasts_and_a_cancelled_audit_end
         (TaskFailed("HANDLER_BUG", "oh", model_at_fault=False), FindingReason.INTERNAL),
     ],
 )
+@pytest.mark.long
 async def test_an_image_on_which_the_model_fails_is_left_out_and_counted(scene: Scene, error, reason):
     together, _, name = await audit_of_an_ensemble(scene)
     scene.work(ArithmeticModelServer(deadly_scores={3: error}))
@@ -189,6 +189,7 @@ async def any_stored(scene: Scene, name: str, versions) -> bool:
     return any((await predictions(scene, name, versions)).values())
 
 
+@pytest.mark.long
 async def test_a_worker_that_lost_its_lease_writes_no_prediction(scene: Scene):
     together, _, name = await audit_of_an_ensemble(scene)
     zombie, next_one = (ArithmeticModelServer(score_gate=asyncio.Event()) for _ in range(2))

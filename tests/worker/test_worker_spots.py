@@ -57,6 +57,7 @@ async def test_every_class_with_images_enough_and_all_of_them_together_are_teste
     assert server.tested == dict.fromkeys(range(ROWS), 1)
 
 
+@pytest.mark.long
 async def test_the_task_has_the_class_and_the_subset_of_every_image(scene: Scene):
     _, name = await audited(scene)
     server = ArithmeticModelServer()
@@ -95,6 +96,7 @@ async def test_too_few_images_are_not_tested(scene: Scene):
     assert await rows_of(scene, name, version) == []
 
 
+@pytest.mark.long
 async def test_a_shard_that_fails_is_tried_again_without_the_rows_that_are_stored(scene: Scene):
     version, name = await audited(scene)
     server = ArithmeticModelServer(deadly_rows={4: [ModelDied()]})
@@ -115,7 +117,7 @@ async def test_a_shard_that_fails_is_tried_again_without_the_rows_that_are_store
         (TaskFailed("HANDLER_BUG", "oh", model_at_fault=False), FindingReason.INTERNAL),
     ],
 )
-@pytest.mark.long_after(1)
+@pytest.mark.long
 async def test_a_row_on_which_the_model_always_fails_is_alone_in_it(scene: Scene, error, reason):
     version, name = await audited(scene)
     scene.work(ArithmeticModelServer(deadly_rows={4: [error] * 9}))
@@ -162,6 +164,7 @@ async def stored(scene: Scene, name: str, version: str) -> bool:
     return bool(await rows_of(scene, name, version))
 
 
+@pytest.mark.long
 async def test_a_worker_that_lost_its_lease_writes_no_row(scene: Scene):
     version, name = await audited(scene)
     zombie, following = (ArithmeticModelServer(row_gates={0: asyncio.Event()}) for _ in range(2))
@@ -179,6 +182,7 @@ async def test_a_worker_that_lost_its_lease_writes_no_row(scene: Scene):
     assert (await scene.ended(name)).state is AuditState.SUCCEEDED
 
 
+@pytest.mark.long
 async def test_a_cancelled_audit_ends_in_its_spot_test(scene: Scene):
     _, name = await audited(scene)
     server = ArithmeticModelServer(row_gates={3: asyncio.Event()})
@@ -239,6 +243,7 @@ async def test_a_retest_on_which_the_model_fails_keeps_the_reason_and_the_audit_
     assert pair["measures"]["spot_pasted_version_difference"]["value"] is None
 
 
+@pytest.mark.long
 async def test_versions_of_other_classes_are_tested_apart(scene: Scene):
     versions, name = await audited_pair(scene, labels=(LABELS, LABELS[::-1]))
     scene.work(ArithmeticModelServer())

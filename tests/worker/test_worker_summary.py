@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pytest
 from modicum_server.domain.models import Ensemble, InputDropout
 from modicum_server.metrics.worker import WorkerMetrics
 from modicum_server.worker.context import Claim, WorkerContext
@@ -20,6 +21,7 @@ DIGEST_LOCKED = (
 )
 
 
+@pytest.mark.long
 async def test_bytes_of_a_result_are_locked_against_deletion_while_they_are_put(scene: Scene):
     version = await scene.register()
     audit = await scene.audit(version, images=3)
@@ -55,6 +57,7 @@ async def search_alone(scene: Scene) -> None:
         await work_on(context, Claim(shard, 0, lease))
 
 
+@pytest.mark.long
 async def test_summarising_twice_gives_equal_bytes(scene: Scene):
     version = await scene.register()
     audit = await scene.audit(version, images=3)

@@ -1,5 +1,6 @@
 """Swaps of a spot: each version scores the four pictures once; a cancelled or impossible swap ends."""
 
+import pytest
 from modicum_server.domain.audits import AuditFailure, NewShard, Stage
 from modicum_server.domain.searches import Canvas
 from modicum_server.domain.spot_swaps import VIEWS, SpotSwap, SwapPlan, SwapState
@@ -74,6 +75,7 @@ async def test_each_version_scores_the_four_pictures_once_for_its_own_class(scen
     assert await left(scene) == 0
 
 
+@pytest.mark.long
 async def test_a_swap_that_was_cancelled_is_not_worked_on(scene: Scene):
     version = await scene.register()
     await queued(scene, version)
@@ -126,6 +128,7 @@ class FullDisk(ArithmeticModelServer):
             yield event
 
 
+@pytest.mark.long
 async def test_a_swap_that_waited_for_too_long_says_to_swap_again(scene: Scene):
     await queued(scene, await scene.register())
     scene.work(FullDisk(), away_seconds=0.05)

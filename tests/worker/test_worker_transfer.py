@@ -74,6 +74,7 @@ async def test_scoring_begins_when_all_searches_have_ended_and_searches_know_not
     assert all([item.position for item in one.items] == list(range(IMAGES)) for one in scores(server))
 
 
+@pytest.mark.long
 async def test_an_audit_names_its_stage_while_it_lasts(scene: Scene):
     _, name = await audit_of_two(scene)
     server = ArithmeticModelServer(score_gate=asyncio.Event())
@@ -87,6 +88,7 @@ async def test_an_audit_names_its_stage_while_it_lasts(scene: Scene):
     assert (await scene.ended(name)).state is AuditState.SUCCEEDED
 
 
+@pytest.mark.long
 async def test_only_the_planned_images_are_scored(scene: Scene):
     _, name = await audit_of_two(scene, controls=(ControlPlan(Control.TRANSFER, images=3),))
     server = ArithmeticModelServer()
@@ -135,6 +137,7 @@ async def test_classes_are_matched_by_name(scene: Scene):
     assert found[first, 3][0].predicted_class == 2
 
 
+@pytest.mark.long
 async def test_versions_of_other_classes_do_not_score_each_other(scene: Scene):
     _, name = await audit_of_two(scene, class_labels=(LABELS, (*LABELS[:8], "y", "z")))
     server = ArithmeticModelServer()
@@ -177,6 +180,7 @@ async def test_an_image_that_cannot_be_scored_says_why(scene: Scene):
     assert (await transfers(scene, name))[first, 1] == (TransferFinding(second, reason=FindingReason.IMAGE_UNREADABLE),)
 
 
+@pytest.mark.long
 async def test_an_audit_fails_typed_when_the_scoring_model_fails_on_a_grey_image_too(scene: Scene):
     _, name = await audit_of_two(scene)
     scene.work(ArithmeticModelServer(deadly_scores={0: ModelDied()}, grey=ModelDied()))
@@ -187,6 +191,7 @@ async def test_an_audit_fails_typed_when_the_scoring_model_fails_on_a_grey_image
     assert audit.failure.reason == "MODEL_DIED"
 
 
+@pytest.mark.long
 async def test_a_task_that_forgets_a_subset_is_not_done(scene: Scene):
     (first, second), name = await audit_of_two(scene)
     scene.work(ArithmeticModelServer(forgotten_scores=frozenset({5})))
@@ -243,6 +248,7 @@ async def enough_scored(scene: Scene, name: str, least: int) -> bool:
     return len(await scored_keys(scene, name)) >= least
 
 
+@pytest.mark.long
 async def test_an_audit_that_is_cancelled_while_it_is_scored_ends_at_once(scene: Scene):
     _, name = await audit_of_two(scene)
     server = ArithmeticModelServer(score_gate=asyncio.Event())
@@ -262,6 +268,7 @@ async def no_shards(scene: Scene, name: str) -> bool:
         return not await transaction.shards.remaining(name, Stage.SCORE)
 
 
+@pytest.mark.long
 async def test_a_worker_that_lost_its_lease_writes_no_score(scene: Scene):
     _, name = await audit_of_two(scene)
     zombie, next_one = ArithmeticModelServer(score_gate=asyncio.Event()), ArithmeticModelServer()
