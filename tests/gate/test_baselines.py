@@ -1,8 +1,6 @@
 """Rules against a baseline: paired on the same images of other audits, or inconclusive with the reason."""
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -88,16 +86,13 @@ def test_a_result_without_rows_is_refused():
         judged(result, MAIN)
 
 
-def test_the_command_reads_the_baseline_beside_the_policy(tmp_path):
+def test_the_command_reads_the_baseline_beside_the_policy(shell, tmp_path):
     (tmp_path / "ci").mkdir()
     (tmp_path / "ci" / "modicum.yaml").write_text(POLICY)
     (tmp_path / "ci" / "main.json").write_text(json.dumps(MAIN))
     (tmp_path / "worse.json").write_text(json.dumps(audited([False] * 60 + [True] * 140)))
-    program = [sys.executable, "-c", "from modicum.cli import main; main()", "judge", "worse.json"]
 
-    ended = subprocess.run(
-        [*program, "--policy", "ci/modicum.yaml"], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
+    ended = shell("modicum judge worse.json --policy ci/modicum.yaml")
 
     assert ended.returncode == 1, ended.stderr
     assert (

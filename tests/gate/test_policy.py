@@ -332,14 +332,11 @@ def test_the_gate_imports_neither_the_network_nor_protobuf_nor_torch():
     assert seen.stdout == "[]\n"
 
 
-def command(folder, *arguments):
-    program = [sys.executable, "-c", "from modicum.cli import main; main()", "policy", *arguments]
-    return subprocess.run(program, cwd=folder, capture_output=True, text=True, check=False)
+def test_the_command_writes_checks_and_explains_a_policy_and_never_overwrites_one(shell, tmp_path):
+    (tmp_path / "modicum.yaml").unlink()
 
-
-def test_the_command_writes_checks_and_explains_a_policy_and_never_overwrites_one(tmp_path):
-    written, checked, explanation = (command(tmp_path, one) for one in ("init", "check", "explain"))
-    again = command(tmp_path, "init")
+    written, checked, explanation = (shell(f"modicum policy {one}") for one in ("init", "check", "explain"))
+    again = shell("modicum policy init")
 
     assert [one.returncode for one in (written, checked, explanation, again)] == [0, 0, 0, 2]
     assert checked.stdout == "modicum.yaml: valid; 1 rule of level error, 2 of level warn\n"
@@ -347,10 +344,10 @@ def test_the_command_writes_checks_and_explains_a_policy_and_never_overwrites_on
     assert "the file exists; remove it or name another" in again.stderr
 
 
-def test_a_wrong_policy_ends_the_command_with_2_and_its_place(tmp_path):
+def test_a_wrong_policy_ends_the_command_with_2_and_its_place(shell, tmp_path):
     (tmp_path / "modicum.yaml").write_text("version: 1\nrule: {}\n", encoding="utf-8")
 
-    ended = command(tmp_path, "check")
+    ended = shell("modicum policy check")
 
     assert (ended.returncode, ended.stdout) == (2, "")
     assert "modicum.yaml:2:1: unknown key 'rule'; did you mean 'rules'?" in ended.stderr

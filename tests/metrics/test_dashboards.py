@@ -7,6 +7,7 @@ schemas.
 import json
 import re
 import time
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,7 @@ def rules() -> list[dict[str, Any]]:
     return [rule for group in yaml.safe_load(RULES.read_text())["groups"] for rule in group["rules"]]
 
 
+@cache
 def known_names() -> set[str]:
     """Every series name of the registries and of the recording rules."""
     return set().union(OF_PROMETHEUS, *series_of_metrics()) | {rule["record"] for rule in rules() if "record" in rule}
