@@ -28,6 +28,7 @@ def created(place, *words):
     return done.document
 
 
+@pytest.mark.long
 def test_an_identical_audit_reuses_the_stored_result_unless_told_otherwise(place, registered):
     first = created(place, "--seed", 11, "--no-reuse")
     assert place.run("modicum", "audits", "watch", first["name"]).code == 0
@@ -62,6 +63,7 @@ def names_of_audits(place):
     return [audit["name"] for audit in place.run("modicum", "audits", "list", "--json").document]
 
 
+@pytest.mark.long
 def test_a_request_sent_twice_creates_one_audit(server, place, registered):
     model, dataset = registered
     request = audit_service_pb2.CreateAuditRequest(

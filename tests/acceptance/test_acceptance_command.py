@@ -194,6 +194,7 @@ def test_an_audit_of_only_broken_photographs_is_refused(place):
     assert done.messages.rstrip().endswith(": a.png [NO_IMAGE_MEASURED]")
 
 
+@pytest.mark.long
 def test_photographs_of_any_shape_and_mode_are_framed_on_the_canvas(place):
     from PIL import Image  # noqa: PLC0415 - this test makes pictures
 

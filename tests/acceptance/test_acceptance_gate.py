@@ -30,6 +30,7 @@ rules:
 """
 
 
+@pytest.mark.long
 def test_the_gate_and_a_later_judgement_of_its_result_give_one_verdict(place):
     controls = "class_targeted, fill, fill_robust, dilated, mask_only, random, shortcut, pixel_subsets"
     (place.folder / "modicum.yaml").write_text(POLICY.replace("RATE", "0.3").replace("fill", controls))
@@ -85,6 +86,7 @@ def test_the_weights_of_a_signed_verdict_are_verified_and_one_flipped_bit_is_not
     assert refused.output.startswith("REFUSED: weights")
 
 
+@pytest.mark.long
 def test_nine_photographs_do_not_settle_a_high_limit(place):
     (place.folder / "modicum.yaml").write_text(POLICY.replace("RATE", "0.9"))
 

@@ -62,6 +62,7 @@ def of_an_answering_database(values):
     return values if total(values, "modicum_dependency_up", dependency="database") == 1 else None
 
 
+@pytest.mark.long
 def test_the_worker_exposes_images_passes_and_audit_durations(server, audited):
     values = eventually(lambda: ended(samples(f"{server.worker_http}/metrics")))
 

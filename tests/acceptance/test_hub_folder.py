@@ -54,6 +54,7 @@ def test_a_folder_of_timm_is_registered_and_its_weights_alone_are_too(place):
     assert (created.document["architecture"], created.document["input"]["resize"]) == ("timm:resnet10t", 71)
 
 
+@pytest.mark.long
 def test_a_folder_whose_weights_are_of_another_model_ends_with_5(place):
     saved(family("vit"), place.folder / "my-vit", id2label=LABELS, label2id={name: at for at, name in LABELS.items()})
     path = place.folder / "my-vit" / "config.json"

@@ -49,6 +49,7 @@ WRONG_OPTIONS = [
 ]
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -101,6 +102,7 @@ def test_weights_whose_keys_do_not_fit_are_refused_with_the_keys(place):
     assert "key" in done.messages.lower()
 
 
+@pytest.mark.long
 def test_weights_whose_shapes_do_not_fit_are_refused(place):
     weights = load_file(place.folder / "w.safetensors")
     weights["stem_conv.weight"] = torch.zeros(16, 3, 5, 5)
@@ -113,6 +115,7 @@ def test_weights_whose_shapes_do_not_fit_are_refused(place):
     )
 
 
+@pytest.mark.long
 def test_nan_weights_are_refused(place):
     weights = load_file(place.folder / "w.safetensors")
     weights["head.weight"] = torch.full_like(weights["head.weight"], float("nan"))
@@ -121,6 +124,7 @@ def test_nan_weights_are_refused(place):
     expect(audit(place, model=("--weights", "nan.safetensors", "--architecture", ARCHITECTURE)), REFUSED, "NaN")
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("name", ["bytes.safetensors", long("bytes.pt"), "bytes.pt2"])
 def test_a_file_without_a_model_is_refused(place, name):
     (place.folder / name).write_bytes(b"this is no model at all, whatever its name says")
@@ -129,6 +133,7 @@ def test_a_file_without_a_model_is_refused(place, name):
     expect(audit(place, model=model), REFUSED, "_UNREADABLE")
 
 
+@pytest.mark.long
 def test_labels_that_are_too_many_for_the_outputs_are_refused(place):
     (place.folder / "more.txt").write_text("red\ngreen\nblue\nwhite\n")
 
@@ -141,6 +146,7 @@ def test_photographs_of_a_class_unknown_to_the_model_are_refused(place):
     expect(audit(place), REFUSED, "purple")
 
 
+@pytest.mark.long
 def test_an_unreachable_server_is_reported(place):
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))

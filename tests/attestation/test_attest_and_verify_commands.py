@@ -53,7 +53,7 @@ def test_a_signed_pass_is_verified_and_everything_that_was_checked_is_listed(sig
     assert all(line.startswith("not checked: ") for line in lines[6:])
 
 
-@pytest.mark.long_after(2)
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("reader", READERS.values(), ids=READERS)
 def test_the_exit_code_survives_whatever_reads_it(signed, reader):
     verified = signed.shell(reader % VERIFY)
@@ -72,6 +72,7 @@ def test_a_server_that_cannot_be_asked_for_the_findings_is_not_completed(signed)
     assert "VERIFIED" not in ended.stdout
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     ("name", "says"),
     [
@@ -95,6 +96,7 @@ def test_another_key_ends_with_1(signed):
     assert "NO  signature: the bundle names another key" in ended.stdout
 
 
+@pytest.mark.long
 def test_a_verdict_that_is_too_old_ends_with_1(place):
     verdict = json.loads(place.read("pass.json"))
     place.write("pass.json", json.dumps({**verdict, "judged_on": "2020-01-01"}).encode())
@@ -105,7 +107,7 @@ def test_a_verdict_that_is_too_old_ends_with_1(place):
     assert "REFUSED: age" in ended.stdout
 
 
-@pytest.mark.long_after(3)
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     ("line", "says"),
     [
@@ -128,6 +130,7 @@ def test_a_missing_file_or_a_wrong_option_ends_with_2(signed, line, says):
     assert says in ended.stderr
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(("name", "result"), [("fail", "FAILED"), ("open", "FAILED")])
 def test_a_verdict_that_is_no_pass_is_signed_and_refused(place, name, result):
     signed = place.shell(SIGN.replace("pass.json", f"{name}.json"))
@@ -186,6 +189,7 @@ def test_a_key_with_a_password_signs(place):
     assert "locked.pem: the key is encrypted; set MODICUM_KEY_PASSWORD" in without.stderr
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     "key", [key_pair(ec.SECP384R1())[0], ed25519.Ed25519PrivateKey.generate()], ids=["P-384", "Ed25519"]
 )
@@ -209,6 +213,7 @@ def test_keys_that_openssl_makes_sign_and_verify(place):
     assert place.shell(f"{SIGN} && {VERIFY}").returncode == 0
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     ("line", "says"),
     [
@@ -246,7 +251,6 @@ def test_a_bundle_that_a_key_signed_is_refused_where_an_identity_is_expected(sig
     assert "NO  signature: expected a Sigstore bundle that was signed without a key" in ended.stdout
 
 
-@pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     ("hidden", "line", "extra"),
     [
@@ -255,6 +259,7 @@ def test_a_bundle_that_a_key_signed_is_refused_where_an_identity_is_expected(sig
         ("sigstore", SIGN.replace("--key k.pem", "--keyless"), "keyless"),
     ],
 )
+@pytest.mark.long
 def test_without_the_extra_the_command_says_what_to_install(place, hidden, line, extra):
     place.write("sitecustomize.py", WITHOUT.format(hidden).encode())
 

@@ -170,7 +170,7 @@ def test_the_commands_end_with_a_plain_message_on_any_of_them(place):
             assert not (place.folder / "v.sigstore.json").exists()
 
 
-@pytest.mark.long_after(2)
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     "payload",
     [

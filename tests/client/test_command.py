@@ -265,6 +265,7 @@ def test_an_interrupt_cancels_the_audit_and_ends_with_130(place, address, script
     assert "Traceback" not in said
 
 
+@pytest.mark.long
 def test_a_second_interrupt_ends_the_command_at_once(place, address, script):
     script.steps["GetAudit"] = [600.0]
     with started(address) as process:

@@ -81,6 +81,7 @@ def test_a_name_that_is_not_utf_8_is_shown_and_refused(tmp_path, address):
     assert r"photos/bad\xff.jpg: the name is not valid UTF-8; rename the file" in done.stderr
 
 
+@pytest.mark.long
 def test_names_of_any_characters_are_sent_unchanged(tmp_path, address, script):
     names = ["[bold] a.jpg", "a b.jpg", "\u043a\u043e\u0442 :cat:.jpg"]
     (tmp_path / "w.pt").write_bytes(b"w")

@@ -11,7 +11,7 @@ AUDIT = "audit photos --weights w.safetensors --architecture torchvision:resnet1
 AUDIT += " --labels labels.txt --quiet"
 
 
-@pytest.mark.long_after(2)
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("reader", READERS.values(), ids=READERS)
 def test_the_verdict_on_an_ensemble_is_the_exit_code_whatever_reads_it(shell, script, reader):
     succeeded(script, {"mitigation": [{**CHECK, "verdict": "NOT_MITIGATED"}]})
@@ -23,6 +23,7 @@ def test_the_verdict_on_an_ensemble_is_the_exit_code_whatever_reads_it(shell, sc
     assert "Exception" not in ended.stderr
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("verdict", [("MITIGATED", 0), ("INCONCLUSIVE", 4)], ids=lambda verdict: verdict[0])
 def test_each_verdict_in_json_keeps_its_exit_code_without_a_reader(shell, script, verdict):
     name, code = verdict
@@ -33,7 +34,7 @@ def test_each_verdict_in_json_keeps_its_exit_code_without_a_reader(shell, script
     assert (ended.returncode, ended.stderr) == (code, "")
 
 
-@pytest.mark.long_after(2)
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("reader", READERS.values(), ids=READERS)
 def test_an_audit_that_measured_nothing_is_refused_whatever_reads_it(shell, script, reader):
     succeeded(script, unmeasured())

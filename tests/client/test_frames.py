@@ -117,6 +117,7 @@ def test_the_docstring_names_every_column_in_its_order(method, columns):
     assert first == sorted(first, key=list(columns).index)
 
 
+@pytest.mark.long
 def test_without_pandas_the_error_says_what_to_install():
     code = (
         "import sys\n"

@@ -78,6 +78,7 @@ def test_a_rule_that_needs_labels_is_refused_before_anything_is_uploaded(gate_sh
     assert script.calls["CreateDataset"] == []
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("rule", ["object-share-median", "object-share-excess-median"])
 def test_a_rule_about_objects_is_refused_before_anything_is_uploaded_without_boxes_and_masks(
     gate_shell, script, tmp_path, rule
@@ -115,6 +116,7 @@ def test_a_wrong_policy_ends_the_gate_before_any_call(gate_shell, script, tmp_pa
     assert script.calls == {}
 
 
+@pytest.mark.long
 def test_a_sample_larger_than_the_images_is_said_with_its_line_in_the_policy(gate_shell, script, tmp_path):
     (tmp_path / "modicum.yaml").write_text("version: 1\naudit:\n  sample: 500\n")
 
@@ -204,6 +206,7 @@ def test_nothing_is_stored_without_being_asked(gate_shell, script):
     assert script.calls["JudgeAudit"] == []
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(("name", "code"), [("clean", 2), ("planted", 1)])
 def test_a_verdict_that_was_not_stored_is_told_and_never_hides_a_failure(gate_shell, script, name, code):
     succeeded(script, document(spots=SPOTS[name], level=0.99, seed=7))
@@ -237,6 +240,7 @@ def test_the_server_stores_the_verdict_on_the_version_that_was_judged(gate_shell
     assert script.calls["JudgeAudit"][0].model_version == VERSION
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     ("words", "names"),
     [
@@ -256,6 +260,7 @@ def test_commands_say_where_to_look_if_the_server_says_where_its_pages_are(gate_
     assert looked == names, ended.stderr
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("pages", ["", "file:///etc/passwd", "javascript:alert(1)", "http://a b"])
 def test_commands_say_no_address_that_is_none(gate_shell, script, pages):
     script.pages = pages

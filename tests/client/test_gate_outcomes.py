@@ -58,6 +58,7 @@ def test_a_waived_failure_passes_and_stays_visible(verdict_of):
     assert "waived: spot" in ended.stdout
 
 
+@pytest.mark.long
 def test_a_waiver_that_has_expired_fails(verdict_of):
     ended = verdict_of("clean", WAIVER.format(TODAY - timedelta(days=1)))
 
@@ -73,11 +74,13 @@ def test_an_accepted_place_passes_and_is_named(verdict_of):
     assert "accepted as evidence: a place of class cat" in ended.stdout
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(("rules", "code"), [("rules: {spot: off}", 4), ("preset: report-only", 0)])
 def test_where_nothing_is_judged_nothing_passes_unless_nothing_is_asked(verdict_of, rules, code):
     assert verdict_of("planted", rules).returncode == code
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("says", ["warn", "allow"])
 def test_an_inconclusive_verdict_ends_with_0_where_the_policy_says_so(verdict_of, says):
     ended = verdict_of("open", f"inconclusive: {says}\n")
@@ -87,6 +90,7 @@ def test_an_inconclusive_verdict_ends_with_0_where_the_policy_says_so(verdict_of
     assert "the verdict is INCONCLUSIVE; the policy" in ended.stderr
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("spots", ["planted", "open"])
 def test_exit_zero_ends_with_0_and_says_what_it_would_be(verdict_of, spots):
     ended = verdict_of(spots, "", "--exit-zero")

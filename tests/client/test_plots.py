@@ -90,6 +90,7 @@ def test_a_figure_is_open_nowhere_and_shows_itself_so_that_a_notebook_shows_it_o
     assert plt.get_fignums() == before
 
 
+@pytest.mark.long
 def test_without_matplotlib_the_error_says_what_to_install():
     code = (
         "import sys\n"

@@ -203,7 +203,7 @@ def test_a_registry_that_fails_after_the_audit_does_not_turn_a_failure_into_some
     assert "MLflow: " in messages
 
 
-@pytest.mark.long_after(2)
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     ("line", "code", "message"),
     [
@@ -274,6 +274,7 @@ def test_an_alias_that_did_not_exist_is_made_once(store, tmp_path):
         found.promote()
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     ("files", "kind", "name"),
     [
@@ -289,6 +290,7 @@ def test_weights_are_preferred_to_a_program(store, tmp_path, files, kind, name):
     assert (found.kind, found.file) == (kind, name)
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     ("files", "reason"),
     [

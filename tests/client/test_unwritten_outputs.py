@@ -27,6 +27,7 @@ def measured(script, name):
     }
 
 
+@pytest.mark.long_after(1)
 @VERDICTS
 def test_a_verdict_that_is_not_written_takes_the_place_of_a_pass_alone(gate_shell, script, tmp_path, name, code):
     measured(script, name)
@@ -41,6 +42,7 @@ def test_a_verdict_that_is_not_written_takes_the_place_of_a_pass_alone(gate_shel
     assert (tmp_path / "verdict.md").read_text()
 
 
+@pytest.mark.long_after(1)
 @VERDICTS
 def test_a_result_that_is_not_written_takes_the_place_of_a_pass_alone(gate_shell, script, tmp_path, name, code):
     measured(script, name)
@@ -53,6 +55,7 @@ def test_a_result_that_is_not_written_takes_the_place_of_a_pass_alone(gate_shell
     assert (tmp_path / "result.json").exists()
 
 
+@pytest.mark.long
 def test_with_exit_zero_what_is_not_written_is_an_error_whatever_the_verdict(gate_shell, script):
     measured(script, "planted")
 
@@ -75,6 +78,7 @@ def test_a_stored_result_that_fails_ends_so_where_the_verdict_is_not_written(gat
     assert f"output full.json: {NOT_WRITTEN}" in ended.stderr
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(("verdict", "code"), [("NOT_MITIGATED", 1), ("INCONCLUSIVE", 4), ("MITIGATED", 3)])
 def test_the_verdict_on_an_ensemble_ends_so_where_the_report_is_not_written(gate_shell, script, verdict, code):
     succeeded(script, {"mitigation": [{**CHECK, "verdict": verdict}]})
@@ -86,6 +90,7 @@ def test_the_verdict_on_an_ensemble_ends_so_where_the_report_is_not_written(gate
     assert f"output full.html: {NOT_WRITTEN}" in ended.stderr
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(("name", "code"), [("planted", 1), ("open", 4), ("clean", 0)])
 @pytest.mark.parametrize("where", ["2>/dev/full", ">/dev/full 2>/dev/full"])
 def test_a_full_disk_under_the_messages_leaves_the_exit_code_as_it_is(gate_shell, tmp_path, name, code, where):
@@ -94,6 +99,7 @@ def test_a_full_disk_under_the_messages_leaves_the_exit_code_as_it_is(gate_shell
     assert gate_shell(f"modicum judge result.json --policy modicum.yaml {where}").returncode == code
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("line", ["modicum judge absent.json", "modicum judge --no-such-option"])
 def test_a_usage_error_that_nobody_can_read_is_still_one(gate_shell, line):
     assert gate_shell(f"{line} >/dev/full 2>/dev/full").returncode == 2

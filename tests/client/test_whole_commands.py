@@ -1,5 +1,6 @@
 """Commands from the words in a shell to their last line, against a service that follows a script."""
 
+import pytest
 from PIL import Image
 
 from tests.client.scripted_results import succeeded, unmeasured
@@ -16,6 +17,7 @@ def measured():
     return document
 
 
+@pytest.mark.long
 def test_an_audit_names_the_files_that_it_skips_before_it_uploads_anything(shell, script, tmp_path):
     for name in ("notes.txt", "scan.pdf"):
         (tmp_path / "photos" / name).write_text("no picture")

@@ -33,6 +33,7 @@ def written(page):
 PAGES = {str(page): written(page) for page in documents() if written(page)}
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("arguments", ARGUMENTS.values(), ids=ARGUMENTS)
 def test_the_gate_takes_the_arguments_of_each_pipeline_file(gate_shell, script, tmp_path, arguments):
     succeeded(script, document(spots=SPOTS["clean"], level=0.99, seed=7))

@@ -52,8 +52,8 @@ def test_damage_is_the_exit_code_of_verify_whatever_reads_it(damaged, reader):
     assert "Traceback" not in ended.stderr
 
 
-@pytest.mark.long_after(1)
 @pytest.mark.parametrize("reader", READERS.values(), ids=READERS)
+@pytest.mark.long
 def test_a_sound_store_ends_verify_with_0_whatever_reads_it(settings, reader):  # noqa: F811 - the fixture above
     assert in_shell(reader, words("verify"), **settings).returncode == 0
 
@@ -82,8 +82,8 @@ def test_a_backup_of_a_damaged_store_and_its_restore_end_with_1_whatever_reads_t
     assert (backup.returncode, restored.returncode) == (1, 1), backup.stderr + restored.stderr
 
 
-@pytest.mark.long_after(1)
 @pytest.mark.parametrize("reader", READERS.values(), ids=READERS)
+@pytest.mark.long
 def test_a_wrong_verdict_is_the_exit_code_of_the_selftest_whatever_reads_it(reader):
     ended = in_shell(reader, (sys.executable, "-c", WRONG_VERDICT))
 
@@ -96,6 +96,7 @@ def test_wrong_usage_is_the_exit_code_whatever_reads_the_message(reader):
     assert in_shell(reader, words("verify", "--after", "here")).returncode == 2
 
 
+@pytest.mark.long
 def test_a_full_disk_is_told_beside_the_exit_code(damaged):
     ended = in_shell(READERS["a full disk"], words("verify"), **damaged)
 

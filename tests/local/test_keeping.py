@@ -98,6 +98,7 @@ async def test_a_restart_waits_for_processes_that_a_killed_postmaster_left(postg
         keeping_it.cancel()
 
 
+@pytest.mark.long
 async def test_a_postgres_that_keeps_dying_is_given_up_with_the_path_of_its_log(postgres):
     async def kill_for_ever() -> None:
         while True:

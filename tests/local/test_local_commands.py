@@ -60,6 +60,7 @@ def running(ready: Path, *arguments: object, **variables: str) -> Iterator["subp
 @pytest.mark.parametrize(
     "command", [("serve",), *map(long, (("worker",), ("migrate",), ("token", "create", "--principal", "me")))]
 )
+@pytest.mark.long
 def test_a_command_without_its_settings_names_them(command):
     done = run(*command)
 
@@ -110,11 +111,11 @@ def test_a_missing_database_is_reported(command, tmp_path):
     assert "secret" not in done.stderr
 
 
-@pytest.mark.long_after(1)
 @pytest.mark.parametrize("address", ["postgresql://me:secret@somewhere/x?unknown=1", "mysql://me:secret@somewhere"])
 @pytest.mark.parametrize(
     "setting", ["MODICUM_DATABASE_LISTEN_URL", "MODICUM_DATABASE_URL", "MODICUM_OWNER_DATABASE_URL"]
 )
+@pytest.mark.long
 def test_an_invalid_database_url_is_reported_with_its_setting_and_without_its_password(setting, address):
     done = run("migrate", **{"MODICUM_DATABASE_URL": "postgresql://127.0.0.1:1/nothing", setting: address})
 

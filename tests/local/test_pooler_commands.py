@@ -17,6 +17,7 @@ NOWHERE = "postgresql://modicum@/modicum?host=/nonexistent"
 MANY = 7  # psycopg prepares a statement that it has sent more than five times
 
 
+@pytest.mark.long
 def test_a_migration_goes_past_the_pooler(empty_database_url):
     places = {"MODICUM_DATABASE_URL": NOWHERE, "MODICUM_DATABASE_LISTEN_URL": empty_database_url}
 

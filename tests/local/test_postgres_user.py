@@ -39,6 +39,7 @@ async def test_it_runs_as_a_user_of_its_own_who_owns_its_files(short_folder):
     assert owners(short_folder / "postgres") == {"root", OWN_USER}
 
 
+@pytest.mark.long
 async def test_where_none_can_be_made_it_is_nobody_and_the_log_says_what_to_do(short_folder, none_can_be_made, capsys):
     postgres = EmbeddedPostgres(short_folder / "postgres")
     await postgres.start()
@@ -49,6 +50,7 @@ async def test_where_none_can_be_made_it_is_nobody_and_the_log_says_what_to_do(s
     assert "useradd --system modicum-nobody-made" in capsys.readouterr().out
 
 
+@pytest.mark.long
 async def test_a_folder_of_an_earlier_release_starts_with_its_data_and_is_nobodys_no_longer(short_folder, monkeypatch):
     folder = short_folder / "postgres"
     with monkeypatch.context() as earlier:

@@ -80,8 +80,8 @@ def test_the_command_that_goes_on_is_one_that_a_shell_takes():
     assert words_ == ["modicum-server", "verify", "--after", "ab" * 32, "--rate", "50MB", "--data", "/srv/my data"]
 
 
-@pytest.mark.long_after(1)
 @pytest.mark.parametrize(("option", "value"), [("--rate", "fast"), ("--rate", "0"), ("--after", "here")])
+@pytest.mark.long
 def test_an_option_that_cannot_be_read_is_refused(option, value):
     done = run("verify", option, value)
 

@@ -47,6 +47,7 @@ def test_promtool_accepts_the_scrape_configuration(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.long
 def test_the_tests_of_the_rules_would_notice_an_alert_that_never_fires(tmp_path):
     of_leases = [one for one in TESTS if "_leases_overdue" in str(one["input_series"])]
     (tmp_path / "rules_test.yml").write_text(yaml.safe_dump({**TESTED, "tests": of_leases}))

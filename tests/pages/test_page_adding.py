@@ -66,6 +66,7 @@ class TestOfARejectedModel:
 
         assert not any("/new-audit?model=" in seen.text for seen in pages)
 
+    @pytest.mark.long
     def test_several_models_without_a_ready_version_are_listed_with_their_states(self, empty_scene, rejected):
         pending = empty_scene.run(empty_scene.unchecked("not-checked"))
 

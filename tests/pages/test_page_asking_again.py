@@ -71,6 +71,7 @@ def test_the_page_of_an_audit_leads_to_the_form_with_all_its_settings(scene):
     assert "no field for" not in whole(form)
 
 
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize(
     ("needs", "filled", "said"),
     [
@@ -94,6 +95,7 @@ def test_a_verdict_leads_to_the_form_with_what_its_policy_needs(scene, sampled, 
     assert said in whole(form)
 
 
+@pytest.mark.long
 def test_a_data_set_that_is_too_small_for_the_policy_is_named_as_such(scene, often_judged):
     verdict = scene.run(scene.judge(often_judged, POLICY.format(passes=100, images=1000)))
 

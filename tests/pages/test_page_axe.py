@@ -38,6 +38,7 @@ def test_axe_core_finds_nothing_in_a_form_that_tells_several_mistakes(chromium, 
     window.context.close()
 
 
+@pytest.mark.long
 def test_axe_core_sees_what_is_wrong(chromium, scene):
     window = window_on(chromium, scene)
     window.goto("/sign-in")

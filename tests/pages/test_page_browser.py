@@ -25,6 +25,7 @@ def test_a_token_signs_in_and_a_button_signs_out(page):
     page.wait_for_url("**/sign-in")
 
 
+@pytest.mark.long
 def test_a_link_signs_in_once_and_leaves_the_address_bar(page, scene: Scene):
     secret = scene.link()
 
@@ -161,6 +162,7 @@ def test_pictures_are_drawn_as_large_as_the_canvas_of_an_audit(page, scene: Scen
     assert widths_of(page.locator(".pictures img")) == [THUMBNAIL_SIDE // width * width] * 5
 
 
+@pytest.mark.long
 def test_a_picture_that_cannot_be_drawn_is_a_drawing_that_says_so(page, scene: Scene):
     digest = scene.run(scene.hold(b"no picture"))
     sign_in(page)
@@ -173,6 +175,7 @@ def test_a_picture_that_cannot_be_drawn_is_a_drawing_that_says_so(page, scene: S
     assert width > 0
 
 
+@pytest.mark.long
 def test_two_audits_are_put_side_by_side_from_the_page_of_one(page, scene: Scene):
     few = scene.run(scene.dataset("walked"))
     for name in ("walked-1", "walked-2"):
@@ -235,6 +238,7 @@ def test_a_link_within_a_report_leads_to_its_place(page):
     eventually(lambda: page.evaluate("scrollY") > before + 500, "the report's end")
 
 
+@pytest.mark.long
 def test_a_stranger_comes_back_to_where_the_sign_in_began(page):
     page.goto(f"/{PROJECT}/audits/good")
     page.get_by_label("Token").fill(TOKENS["vera"])

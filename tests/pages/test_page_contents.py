@@ -136,6 +136,7 @@ async def put_off(scene, audit) -> None:
         )
 
 
+@pytest.mark.long
 def test_an_audit_that_waits_for_the_artifact_store_says_so_and_for_how_long(scene):
     audit = scene.run(scene.audit("full", TINY, f"{PROJECT}/datasets/judged", seed=10))
     scene.run(scene.begin(audit, is_held=False))
@@ -293,6 +294,7 @@ def test_lists_have_pages(scene):
     assert browser.get(f"/{PROJECT}/audits?page=nonsense").status == 400
 
 
+@pytest.mark.long
 def test_a_line_joins_only_audits_that_compare_and_a_break_is_explained(scene):
     few = scene.run(scene.dataset("trending"))
     for name, labels, threshold in (
@@ -345,6 +347,7 @@ def test_two_audits_stand_side_by_side_with_differences_first(scene):
     assert "beside version 1 beside beside version 2" in turned
 
 
+@pytest.mark.long
 def test_audits_under_other_conditions_are_said_not_to_compare(scene):
     few = scene.run(scene.dataset("apart"))
     version = scene.run(scene.model("apart"))

@@ -57,6 +57,7 @@ def test_each_empty_page_says_what_it_is_for_and_what_to_do(bare, browser):
     assert missing == []
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("path", ["", "/models"])
 def test_a_page_without_a_model_names_the_other_ways_to_bring_one(browser, path):
     text = browser.get(f"/{BARE}{path}").text

@@ -48,6 +48,7 @@ def test_a_picture_is_erased_from_the_page_of_its_data_set_and_the_receipt_is_sh
     assert "0 findings, 0 predictions, 0 blind reviews, 0 swaps, 1 file" in whole(receipt)
 
 
+@pytest.mark.long
 def test_nothing_is_erased_before_the_box_is_ticked(scene):
     browser, held = scene.browser(), dataset(scene, "doubtful")
 
@@ -72,6 +73,7 @@ def test_what_stands_in_the_way_is_told_on_the_page(scene):
     assert "Picture: expected the name of an item" in whole(unknown)
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("who", ["otto", "vera"])
 def test_only_an_admin_is_offered_it_and_may(scene, who):
     browser, held = scene.browser(who), dataset(scene, "guarded")

@@ -72,6 +72,7 @@ def test_news_come_as_events_until_the_audit_has_ended(scene):
     assert rest == b""
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("by", ["header", "query"])
 def test_what_a_browser_has_seen_is_not_told_again(scene, by):
     audit = running(scene, f"news-seen-by-{by}", 72 if by == "header" else 73)
@@ -148,6 +149,7 @@ def listening(page, scene, name: str, seed: int):
     return audit
 
 
+@pytest.mark.long
 def test_a_page_shows_news_as_they_come_and_the_end_without_asking_in_between(page, scene):
     audit, asked = listening(page, scene, "news-watched", 74), []
     page.on("request", lambda request: asked.append(request.url.rsplit("/", 1)[1]))

@@ -34,6 +34,7 @@ def test_the_verdict_of_the_check_of_an_ensemble_stands_on_the_page_of_its_audit
     assert "NOT_MITIGATED the check of the ensemble against its members Something was found" in listed
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     ("control", "spots", "said"),
     [
@@ -93,6 +94,7 @@ def by_halves(place: int) -> dict[str, int]:
     return {"predicted_class": half, "target_class": half, "label": half}
 
 
+@pytest.mark.long
 def test_a_result_that_can_no_longer_be_read_is_said_to_be_gone(scene, monkeypatch):
     async def of(*_: object) -> Facts:
         return {}
@@ -139,6 +141,7 @@ def test_the_page_of_a_data_set_says_whether_more_was_skipped_than_it_names(scen
     assert seen.count("IMAGE_UNREADABLE") == 2
 
 
+@pytest.mark.long
 def test_two_versions_of_one_audit_are_put_side_by_side_from_its_page(scene):
     few, labels = scene.run(scene.dataset("both-sides")), (*LABELS, "fox")
     versions = [scene.run(scene.model("both-sides", labels=one)) for one in (LABELS, labels)]

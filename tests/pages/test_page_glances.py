@@ -55,6 +55,7 @@ def test_each_model_of_the_overview_has_a_small_trend_of_its_last_audits(scene, 
     assert f'id="{element_id(SINGLE)}"' not in trends.text  # one audit is no trend
 
 
+@pytest.mark.long
 def test_what_was_found_on_an_earlier_version_is_not_told_of_the_newest(scene):
     def card() -> str:
         seen = scene.browser("vera").get(f"/{PROJECT}")
@@ -138,6 +139,7 @@ def test_trends_are_those_of_the_page_that_is_shown_and_of_ones_own_projects(sce
     assert browser.get(f"/{OTHER}/trends").status == 404
 
 
+@pytest.mark.long
 def test_the_overview_asks_as_much_of_the_database_for_many_models_as_for_one(scene, audited):
     able = scene.services.use_cases
     statements: ContextVar[list[str] | None] = ContextVar("statements", default=None)
@@ -233,6 +235,7 @@ def test_an_audit_that_has_just_begun_does_not_count_to_none(scene):
     assert "Images none of 12 has ended yet" in said
 
 
+@pytest.mark.long
 def test_an_audit_that_is_scored_says_that_its_searches_are_done(scene):
     few = scene.run(scene.dataset("scored"))
     audit = scene.run(scene.audit("scored", f"{PROJECT}/models/tiny/versions/1", few, seed=9))
@@ -251,6 +254,7 @@ def test_an_audit_that_is_scored_says_that_its_searches_are_done(scene):
     assert len(said()) == 2
 
 
+@pytest.mark.long
 def test_a_card_says_that_its_verdict_is_on_an_earlier_audit(scene):
     version, few = scene.run(scene.model("a-judged-before")), scene.run(scene.dataset("judged-before"))
     first, second = (scene.run(scene.audit(f"judged-before-{name}", version, few)) for name in ("first", "second"))

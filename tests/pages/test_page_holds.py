@@ -14,6 +14,7 @@ def hold(browser, name: str, held: str, reason: str = REASON):
     return browser.send(HOLDS, HOLDS, hold=name, held=held, reason=reason)
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("held", ["audits/good", "datasets/few"])
 def test_what_is_held_says_by_whom_and_why_until_it_is_released(scene, held):
     browser, name = scene.browser(), held.rpartition("/")[2]

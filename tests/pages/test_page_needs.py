@@ -80,6 +80,7 @@ def test_an_audit_that_failed_needs_a_person_until_a_newer_one_succeeds(empty_sc
     assert "broken-1" not in told()
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(("days", "shown"), [(FAILED_DAYS - 1, True), (FAILED_DAYS + 1, False)])
 def test_an_audit_that_failed_long_ago_needs_nobody(empty_scene, days, shown):
     scene, name = empty_scene, f"old-{days}"
@@ -110,6 +111,7 @@ def test_the_page_says_that_nothing_needs_a_person_and_is_not_shown_to_others(em
     assert browser.get(f"/{PROJECT}/needs").status == 404
 
 
+@pytest.mark.long
 def test_audits_that_run_beside_those_shown_are_counted(empty_scene):
     scene = empty_scene
     version, few = scene.run(scene.model("busy", OTHER)), scene.run(scene.dataset("few", project=OTHER))

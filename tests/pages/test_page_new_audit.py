@@ -82,6 +82,7 @@ def test_a_new_audit_offers_the_newest_version_that_is_ready(scene):
     assert newest not in page.text
 
 
+@pytest.mark.long_after(4)
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
@@ -112,6 +113,7 @@ def test_a_mistake_in_a_new_audit_is_told_and_what_was_typed_stays(scene, change
     assert f'value="{typed}"' in seen.text
 
 
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize(
     ("field", "typed"),
     [
@@ -175,6 +177,7 @@ def test_an_audit_of_two_versions_is_priced_and_created(scene):
     assert stored(scene, "two-versions").specification.model_versions == (TINY, other)
 
 
+@pytest.mark.long
 def test_the_versions_beside_a_model_are_the_others_of_it_and_the_newest_of_others(scene):
     old, new = scene.run(scene.model("of-two")), scene.run(scene.model("of-two", labels=(*LABELS[:2], "fox")))
     browser = scene.browser("otto")
@@ -187,6 +190,7 @@ def test_the_versions_beside_a_model_are_the_others_of_it_and_the_newest_of_othe
     assert new not in offered
 
 
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize(
     ("chosen", "controls"),
     [(["fill"], {"fill"}), ([], set()), (["random", "transfer"], {"random"})],
@@ -220,6 +224,7 @@ def test_a_cost_without_questions_says_that_there_are_no_controls(scene):
     assert "pixels, with no controls." in whole(seen)
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     ("name", "said"), [("good", "Name: this project has an audit good already"), ("No Name", "Name: expected 1 to 63")]
 )
@@ -234,6 +239,7 @@ def test_the_cost_says_that_a_name_is_not_to_be_had(scene, name, said):
     assert "At most" not in part.text
 
 
+@pytest.mark.long
 def test_all_questions_ticked_are_the_default_ones(scene):
     browser, form = scene.browser("otto"), f"/{PROJECT}/new-audit"
     page = browser.get(form).text
@@ -246,6 +252,7 @@ def test_all_questions_ticked_are_the_default_ones(scene):
     assert passes(all_of_them) == passes(default)
 
 
+@pytest.mark.long
 def test_a_counterfactual_set_is_chosen_in_the_form(scene):
     names = {f"item{place}": f"{LABELS[place % 3]}/{place + 3}.png" for place in range(9)}
     without = scene.run(scene.dataset("few-without", 9, **names))

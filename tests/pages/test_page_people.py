@@ -161,6 +161,7 @@ def test_a_mistake_with_tokens_is_told_in_words_and_what_was_typed_stays(scene, 
     assert f'value="{fields.get("member", "")}"' in seen.text
 
 
+@pytest.mark.long_after(3)
 @pytest.mark.parametrize("who", ["vera", "otto"])
 @pytest.mark.parametrize("path", ["", "/role", "/remove"])
 def test_members_are_for_admins_alone(scene, who, path):

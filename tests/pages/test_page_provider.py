@@ -184,6 +184,7 @@ def test_a_response_for_another_browser_signs_nobody_in(provided, provider):
     assert provider.asked.count("/token") == asked
 
 
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize("state", ["", "0" * 64, "twice", "%C3%A9"])
 def test_a_response_with_another_state_is_refused_before_the_provider_is_asked(provided, provider, state):
     browser, asked = stranger(provided), provider.asked.count("/token")
@@ -197,6 +198,7 @@ def test_a_response_with_another_state_is_refused_before_the_provider_is_asked(p
     assert provider.asked.count("/token") == asked
 
 
+@pytest.mark.long
 def test_a_sign_in_succeeds_once_even_where_the_provider_takes_a_code_twice(provided, provider):
     provider.person, provider.reuses_codes = {"sub": "repeated"}, True
     browser = stranger(provided)
@@ -224,6 +226,7 @@ def test_a_sign_in_that_took_too_long_is_refused(provided, provider, monkeypatch
     assert "longer than 10 minutes" in whole(seen)
 
 
+@pytest.mark.long
 def test_another_path_in_the_cookie_is_another_sign_in(provided, provider):
     browser = stranger(provided)
     back = begin(browser)
@@ -245,6 +248,7 @@ def test_a_refusal_of_the_provider_is_told_and_ends_no_session(provided, provide
     assert browser.get("/projects").status == 200
 
 
+@pytest.mark.long
 def test_words_of_the_provider_that_are_no_code_are_not_shown(provided, provider):
     provider.back = {"error": "<b>call 555</b>", "code": None}
     browser = stranger(provided)
@@ -310,6 +314,7 @@ def test_signing_out_of_a_session_by_token_says_nothing_of_a_provider(provided):
     assert provided.browser().send(f"/{PROJECT}", "/sign-out").headers["Location"] == "/sign-in"
 
 
+@pytest.mark.long
 def test_a_person_has_a_bounded_number_of_sessions_of_a_bounded_time(provided, provider):
     browser, _ = sign_in(provided, provider, "everywhere")
     name = name_of(browser)

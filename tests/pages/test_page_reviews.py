@@ -56,6 +56,7 @@ def test_from_the_audit_to_a_link_and_an_answer(scene: Scene, audit: str):
     assert f'href="{review}"' in browser.get(f"/{audit}").text
 
 
+@pytest.mark.long
 def test_a_reviewer_whose_browser_is_lost_goes_on_with_another_link(scene: Scene, audit: str):
     asked = OpenReview.about(scene, audit)
     lost = ReviewerBrowser.of(scene, asked.link())
@@ -81,6 +82,7 @@ def test_a_form_with_a_mistake_says_so(scene: Scene, audit: str):
         assert (seen.status, told in seen.text) == (400, True), seen.text
 
 
+@pytest.mark.long
 def test_a_form_that_is_sent_twice_draws_one_review(scene: Scene, audit: str):
     browser, path = scene.browser("otto"), f"/{audit}/new-review"
     page = browser.get(path).text
@@ -128,6 +130,7 @@ def test_a_guess_at_a_link_waits_like_one_at_a_token(scene: Scene, monkeypatch):
     assert waited == [GUESS_SECONDS]
 
 
+@pytest.mark.long
 def test_a_used_link_leads_its_own_browser_on(scene: Scene, audit: str):
     link = OpenReview.about(scene, audit).link()
     browser = ReviewerBrowser.of(scene, link)

@@ -202,6 +202,7 @@ def test_a_page_that_somebody_opens_prolongs_the_session(scene):
     assert hours_left(scene, browser) == pytest.approx(12, abs=0.1)
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("headers", [{"hx_request": "true"}, {"accept": "text/event-stream"}], ids=["part", "events"])
 def test_what_a_page_asks_by_itself_does_not_prolong_the_session(scene, headers):
     browser = scene.browser()

@@ -75,6 +75,7 @@ def test_a_fail_stands_beside_a_later_verdict_that_is_inconclusive_until_a_pass(
     assert not any(f'href="/{failed.name}"' in page.text for page in pages)
 
 
+@pytest.mark.long
 def test_a_fail_of_the_newest_version_stands_beside_a_pass_of_an_earlier_one(scene):
     first = scene.run(scene.model("a-renewed-standing"))
     audit = scene.run(scene.audit("renewed-standing", first, scene.run(scene.dataset("renewed-standing"))))
@@ -92,8 +93,8 @@ def test_a_fail_of_the_newest_version_stands_beside_a_pass_of_an_earlier_one(sce
     assert "a later" not in own
 
 
-@pytest.mark.long_after(1)
 @pytest.mark.parametrize("later", ["inconclusive", "failed"])
+@pytest.mark.long
 def test_a_later_audit_that_says_nothing_leaves_what_was_found_before(scene, monkeypatch, later):
     name = f"a-found-before-{later}"
     version, few = scene.run(scene.model(name)), scene.run(scene.dataset(name, count=len(FINDINGS)))

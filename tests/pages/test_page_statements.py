@@ -61,6 +61,7 @@ def listed(empty_scene):
     return scene
 
 
+@pytest.mark.long_after(5)
 @pytest.mark.parametrize("listing", LISTS.values(), ids=LISTS)
 def test_a_page_asks_as_much_of_the_database_for_many_rows_as_for_one(listed, monkeypatch, listing):
     browser = listed.browser("vera")
@@ -78,7 +79,7 @@ def test_a_page_asks_as_much_of_the_database_for_many_rows_as_for_one(listed, mo
     assert asked(1) == asked(4) > 0
 
 
-@pytest.mark.long_after(3)
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("listing", LISTS.values(), ids=LISTS)
 def test_the_links_of_a_list_lead_through_all_of_its_rows(listed, monkeypatch, listing):
     browser, address = listed.browser("vera"), f"/{PROJECT}{listing.path}"

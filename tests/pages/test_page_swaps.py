@@ -197,6 +197,7 @@ def test_composed_pictures_are_not_deleted_under_a_swap(scene, pair):
     assert swap in scene.run(referrers(plan.pictures[1]))
 
 
+@pytest.mark.long
 def test_many_swaps_at_once_stay_within_the_bound(scene, pair):
     """Swaps of other tests count, too."""
     swaps = scene.services.use_cases.spot_swaps
@@ -249,6 +250,7 @@ def test_a_form_that_is_sent_twice_makes_one_swap(scene, pair):
     assert first.headers["Location"] == again.headers["Location"]
 
 
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize(
     ("changed", "text"),
     [

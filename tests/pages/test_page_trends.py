@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from tests.measures.example_audit import LABELS
 from tests.pages.page_reading import whole
 from tests.pages.pages_stage import POLICY, PROJECT
@@ -42,6 +44,7 @@ def test_the_strongest_spot_of_each_audit_is_a_curve_with_the_limits_of_its_test
     assert '<th scope="col">About</th>' not in curve(seen, "Overinterpretation rate")
 
 
+@pytest.mark.long
 def test_the_limits_of_the_rules_of_the_newest_verdict_are_lines(scene):
     version, few = scene.run(scene.model("limited")), scene.run(scene.dataset("limited"))
     audit = scene.run(scene.audit("limited", version, few))
@@ -58,6 +61,7 @@ def test_the_limits_of_the_rules_of_the_newest_verdict_are_lines(scene):
     assert "Limit: at least 10%." in curve(seen, "Accuracy")
 
 
+@pytest.mark.long
 def test_the_strongest_spots_stand_side_by_side_with_their_classes(scene):
     version, many = (
         scene.run(scene.model("spotted-twice")),

@@ -57,6 +57,7 @@ def test_a_rule_is_added_shown_and_removed(scene):
     assert "nightly" not in rules(scene)
 
 
+@pytest.mark.long_after(4)
 @pytest.mark.parametrize(
     ("changed", "field", "said"),
     [
@@ -134,6 +135,7 @@ def test_names_of_claims_are_text_and_no_markup(scene):
     assert browser.send(TRUST, f"{TRUST}/remove", rule="hostile").status == 303
 
 
+@pytest.mark.long
 def test_without_an_issuer_the_page_says_who_names_one(provided):
     seen = provided.browser().get(TRUST)
 

@@ -61,6 +61,7 @@ def test_the_worst_spot_is_shown_in_pictures_of_this_server(scene):
 FAILING = {"id": "spot", "level": "error", "outcome": "FAIL"}
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(("rule", "is_by_spot"), [(FAILING, True), ({**FAILING, "level": "warn"}, False)])
 def test_a_fail_says_what_to_do_and_leads_to_a_spot_only_where_it_decides(scene, often_judged, rule, is_by_spot):
     verdict = scene.run(scene.judge_with_spot(often_judged))
@@ -119,6 +120,7 @@ def test_a_pass_by_all_rules_of_the_preset_names_none_that_was_not_judged(scene,
     assert "Not judged" not in said
 
 
+@pytest.mark.long_after(3)
 @pytest.mark.parametrize("form", FORMS)
 def test_every_output_of_the_command_can_be_kept(scene, form):
     browser = scene.browser("vera")

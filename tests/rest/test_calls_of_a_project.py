@@ -36,6 +36,7 @@ async def call(served, door: str, token: str, number: int) -> Outcome:
     return await by_rest(Rest(served.http_port, token), method, request, data)
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("door", ["grpc", "rest"])
 async def test_callers_of_a_project_share_its_calls_and_another_project_keeps_its_own(served, door):
     await served.rest().ask("POST", f"/v1/projects?projectId={ELSEWHERE.split('/')[1]}", {})

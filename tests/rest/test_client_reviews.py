@@ -56,6 +56,7 @@ async def test_a_review_is_created_invited_to_answered_and_read(served, audit, a
         await auditor.reviews.get(review.name)
 
 
+@pytest.mark.long
 async def test_the_version_of_a_review_may_be_named_as_briefly_as_elsewhere(auditor, audit):
     names = ("projects/default/models/net/versions/1", "net/1", "net")
 
@@ -64,6 +65,7 @@ async def test_the_version_of_a_review_may_be_named_as_briefly_as_elsewhere(audi
     assert {review.model_version for review in reviews} == {names[0]}
 
 
+@pytest.mark.long
 async def test_what_cannot_be_reviewed_is_told(served, auditor):
     name = await served.audit()
     await served.succeed(name)

@@ -63,6 +63,7 @@ async def test_a_verdict_is_stored_read_and_deleted(served, audit, policy):
     assert document["policy"]["file"] == str(policy)
 
 
+@pytest.mark.long
 async def test_the_synchronous_client_does_the_same(served, audit, policy):
     def judge():
         with Client(f"127.0.0.1:{served.grpc_port}", token=TOKENS["admin"]) as client:
@@ -75,6 +76,7 @@ async def test_the_synchronous_client_does_the_same(served, audit, policy):
     assert document["summary"] == judged.summary
 
 
+@pytest.mark.long
 async def test_a_verdict_that_is_only_asked_for_is_not_stored(served, audit, policy):
     async with client_of(served) as client:
         told = await client.judge(audit, policy, validate_only=True)
@@ -95,6 +97,7 @@ async def test_a_wrong_policy_is_a_policy_error_with_its_place(served, audit, po
     assert refused.value.reason == "POLICY_INVALID"
 
 
+@pytest.mark.long
 async def test_what_cannot_be_judged_is_refused_by_its_reason(served, policy):
     queued = await served.audit()
 
@@ -117,6 +120,7 @@ async def two_queued(client):
     return audits if len(audits) > 1 else []
 
 
+@pytest.mark.long
 async def test_the_gate_audits_as_the_policy_asks_and_judges(served, policy):
     await served.audit()
     policy.write_text(POLICY + "audit: {threshold: 0.8, passes: 40, seed: 3, controls: []}\n", encoding="utf-8")

@@ -104,6 +104,7 @@ async def test_without_a_deadline_a_hanging_database_is_away(hanging, path):
 
 
 @pytest.mark.parametrize("bounds", [Bounds(authentication_seconds=0.5)])
+@pytest.mark.long
 async def test_without_a_deadline_grpc_reports_a_hanging_database_as_away(hanging):
     stub = ProjectServiceStub(hanging.channel)
     with structlog.testing.capture_logs() as lines:

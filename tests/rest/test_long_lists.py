@@ -30,6 +30,7 @@ def test_every_list_in_a_request_has_a_bound():
     assert lists == MOST.keys()
 
 
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize(
     ("method", "request_", "field", "says"),
     [

@@ -100,7 +100,7 @@ CASES = [
 ]
 
 
-@pytest.mark.long_after(10)
+@pytest.mark.long_after(3)
 @pytest.mark.parametrize(("path", "body"), CASES)
 async def test_a_request_without_what_is_required_is_refused_by_its_field(served, path, body):
     rest = served.rest()

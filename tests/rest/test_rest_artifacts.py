@@ -54,6 +54,7 @@ async def test_an_artifact_is_downloaded_as_it_was_uploaded(served):
     assert got.headers["Content-Disposition"].startswith("attachment")
 
 
+@pytest.mark.long
 async def test_an_upload_of_unknown_length_names_it_in_the_query(served):
     rest = served.rest()
     pieces = [DATA[start : start + 100_000] for start in range(0, len(DATA), 100_000)]
@@ -136,7 +137,7 @@ async def test_a_complete_upload_ends_without_further_bytes(served):
     assert (done.status, await received(served)) == (200, None)
 
 
-@pytest.mark.long_after(3)
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     "span",
     [
@@ -156,6 +157,7 @@ async def test_a_content_range_is_that_of_the_body(served, span):
     assert reply.json["violations"][0]["field"] == "Content-Range"
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     ("offset", "length", "field"),
     [(2**63 - 1, 1, "header.offset"), (0, 2**63, "Content-Length")],
@@ -216,7 +218,7 @@ def send_until_it_stops(connection: socket.socket, data: bytes) -> int:
     return sent
 
 
-@pytest.mark.long_after(3)
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     ("span", "first", "end"),
     [
@@ -239,7 +241,7 @@ async def test_a_range_is_served_as_requested(served, span, first, end):
     assert reply.body == DATA[first:end]
 
 
-@pytest.mark.long_after(2)
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("span", ["bytes=0-1,5-6", "lines=1-2", "bytes=-", "bytes=x-", "bytes=5-2", "bytes=9999999-1"])
 async def test_an_unreadable_range_gets_the_whole_artifact(served, span):
     await served.upload(DATA)
@@ -294,6 +296,7 @@ async def test_a_download_of_a_truncated_artifact_breaks_off(served):
         await served.rest().ask("GET", f"{PLACE}:download")
 
 
+@pytest.mark.long
 async def test_a_damaged_artifact_breaks_off_at_both_doors_and_is_counted(served):
     await served.upload(DATA)
     place = served.artifact_store._path(DIGEST)

@@ -64,6 +64,7 @@ async def test_a_watcher_that_has_seen_the_end_gets_no_content(served):
     assert earlier.body == whole.body
 
 
+@pytest.mark.long
 async def test_an_event_id_is_a_sequence(served):
     audit = await served.audit()
     for text in ("first", "-1", "9" * 19):
@@ -87,6 +88,7 @@ async def test_a_silent_stream_has_heartbeats(served):
 
 
 @pytest.mark.parametrize("bounds", [Bounds(heartbeat_seconds=1.0)])
+@pytest.mark.long
 async def test_a_stream_of_events_that_were_all_seen_before_has_heartbeats_too(served):
     audit = await served.audit()
     await start(served, audit)
@@ -107,6 +109,7 @@ async def test_a_stream_of_events_that_were_all_seen_before_has_heartbeats_too(s
     assert beats == [{"comment": "still there"}] * 2
 
 
+@pytest.mark.long
 async def test_a_watcher_that_leaves_frees_its_place(served):
     audit = await served.audit()
     async with served.rest().events(f"/v1/{audit}:watch") as events:
@@ -118,6 +121,7 @@ async def test_a_watcher_that_leaves_frees_its_place(served):
     await until(lambda: counted in generate_latest(served.metrics.registry).decode())
 
 
+@pytest.mark.long
 async def test_a_server_that_stops_ends_its_watches_with_a_hint(served):
     audit = await served.audit()
     async with served.rest().events(f"/v1/{audit}:watch") as events:

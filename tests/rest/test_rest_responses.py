@@ -104,6 +104,7 @@ def test_gzip_is_used_only_for_clients_that_accept_it(header, takes):
     assert takes_gzip(header) is takes
 
 
+@pytest.mark.long
 async def test_the_etag_of_a_compressed_response_is_weak_and_is_accepted_again(served):
     audit, takes = await served.audit(), {"Accept-Encoding": "gzip"}
     plain = await served.rest().ask("GET", f"/v1/{audit}", headers={"Accept-Encoding": "gzip;q=0"})
@@ -117,6 +118,7 @@ async def test_the_etag_of_a_compressed_response_is_weak_and_is_accepted_again(s
     assert same.status == 304
 
 
+@pytest.mark.long
 async def test_a_report_has_its_own_media_type(served):
     audit = await served.audit()
     await served.succeed(audit, findings=2)
@@ -128,6 +130,7 @@ async def test_a_report_has_its_own_media_type(served):
     assert "unsafe" not in reply.headers["Content-Security-Policy"]
 
 
+@pytest.mark.long
 async def test_head_responds_without_a_body(served):
     rest = served.rest()
     audit = await served.audit()
@@ -165,6 +168,7 @@ async def test_a_path_with_an_extra_or_missing_slash_is_unknown(served):
         assert "Location" not in reply.headers
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     ("verb", "path", "status"),
     [
@@ -240,6 +244,7 @@ async def test_a_body_is_json_and_not_too_large(served):
     assert (endless.status, endless.reason) == (413, "REQUEST_TOO_LARGE")
 
 
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize("text", ["soon", "-1", "0", "nan", ""])
 async def test_a_deadline_is_a_number_of_seconds(served, text):
     reply = await served.rest().ask("GET", "/v1/projects", headers={"Request-Timeout": text})
@@ -247,6 +252,7 @@ async def test_a_deadline_is_a_number_of_seconds(served, text):
     assert reply.json["violations"][0]["field"] == "Request-Timeout"
 
 
+@pytest.mark.long
 async def test_a_forbidden_caller_is_refused_whatever_the_deadline(served):
     for token, reason in ((None, "TOKEN_MISSING"), ("wrong", "TOKEN_INVALID")):
         reply = await Rest(served.http_port, token).ask("GET", "/v1/projects", headers={"Request-Timeout": "soon"})

@@ -86,6 +86,7 @@ async def test_a_review_is_drawn_handed_out_and_read_by_commands(served, run):
     assert "SHA-256" in shown.stdout
 
 
+@pytest.mark.long
 async def test_a_reviewer_gets_another_link(run):
     review = (await run("create", "first")).stdout.split()[0]
     first = await run("invite", review, "--name", "Ada")
@@ -115,6 +116,7 @@ async def test_each_command_prints_json(run):
     assert shown["outcome"] == "INCONCLUSIVE"
 
 
+@pytest.mark.long
 async def test_only_what_can_be_drawn_is_told_without_drawing(run):
     told = await run("create", "first", "--validate-only")
     listed = json.loads((await run("list", "first", "--json")).stdout)
@@ -147,6 +149,7 @@ def test_where_the_pages_are_not_known_the_path_of_a_link_is_told(monkeypatch, c
     assert "put the address of the pages in front of it" in " ".join(told.err.split())
 
 
+@pytest.mark.long
 async def test_a_review_is_deleted_by_an_admin(run, monkeypatch):
     review = (await run("create", "first")).stdout.split()[0]
 
@@ -159,6 +162,7 @@ async def test_a_review_is_deleted_by_an_admin(run, monkeypatch):
     assert f"deleted {review}" in deleted.stderr
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("name", ["summer", "a/b/c", "audits/first"])
 async def test_a_review_is_named_with_its_audit(run, name):
     refused = await run("show", name)

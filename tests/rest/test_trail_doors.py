@@ -52,6 +52,7 @@ async def test_a_caller_without_a_good_token_is_counted_in_the_trail_of_the_serv
     assert (entry.project, entry.principal, entry.reason, entry.verb) == ("", "", "TOKEN_INVALID", "ListMembers")
 
 
+@pytest.mark.long
 async def test_an_error_that_is_not_about_who_calls_is_no_refused_attempt(served):
     await by_grpc(served.channel, TOKENS["admin"], "GetAudit", {"name": f"{PROJECT}/audits/absent"})
     await by_grpc(served.channel, TOKENS["admin"], "CreateMember", {"parent": PROJECT, "memberId": "No one!"})

@@ -77,6 +77,7 @@ async def test_a_job_gets_a_token_with_one_role_in_one_project_by_the_form_of_rf
     assert (await job.ask("GET", "/v1/projects/other/models")).reason == "PROJECT_NOT_FOUND"
 
 
+@pytest.mark.long
 async def test_a_list_says_which_job_has_a_token_and_deleting_the_rule_ends_it(served, admin, issuer, rule):
     secret = (await exchange(served, issuer.token())).json["access_token"]
     (listed,) = [token async for token in admin.tokens.list() if token.principal == "job:main"]
