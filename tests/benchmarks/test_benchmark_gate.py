@@ -39,6 +39,7 @@ def test_every_kind_is_simulated_at_within_and_beyond_its_limit(found, rows):
     assert {sum(outcomes.values()) for outcomes in rows.values()} == {20}
 
 
+@pytest.mark.long
 def test_rules_at_their_limits_seldom_fail_and_never_pass_together(rows):
     at_the_limit = [outcomes for (_, rules, case), outcomes in rows.items() if case == "all at the limit" and rules > 1]
 

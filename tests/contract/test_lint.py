@@ -25,6 +25,7 @@ def test_the_contract_is_clean_and_breaks_no_client():
     assert lint.breaking() == ""
 
 
+@pytest.mark.long
 def test_a_field_without_a_comment_is_found(copy):
     spoil(copy / "modicum/v1/artifact.proto", "  // Length in bytes.\n", "")
 

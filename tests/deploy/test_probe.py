@@ -82,6 +82,7 @@ async def test_without_a_listener_the_probe_is_unhealthy(settings):
     assert done.stderr.startswith("no answer: ")
 
 
+@pytest.mark.long
 async def test_a_proxy_in_the_environment_is_ignored(settings):
     async with running_api(settings) as (_, port):
         proxy = "http://127.0.0.1:1"

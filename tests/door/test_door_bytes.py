@@ -70,6 +70,7 @@ async def test_every_method_refuses_bytes_that_are_not_a_message(door):
             assert "cannot be read as a message" in reply.text
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("path", ["/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"])
 async def test_probes_refuse_bytes_that_are_not_a_message(door, path):
     with pytest.raises(grpc.aio.AioRpcError) as caught:
@@ -78,6 +79,7 @@ async def test_probes_refuse_bytes_that_are_not_a_message(door, path):
     assert caught.value.code() is Code.INVALID_ARGUMENT
 
 
+@pytest.mark.long
 async def test_bytes_without_a_token_are_refused_as_unauthenticated(door):
     reply = await door.call("CreateAudit", GARBAGE["half a message"], token=None)
 
@@ -90,6 +92,7 @@ async def test_a_message_that_is_too_large_is_refused_without_being_read(door):
     assert reply.code is Code.RESOURCE_EXHAUSTED
 
 
+@pytest.mark.long
 async def test_other_protocols_on_the_grpc_port_do_no_harm(door):
     for greeting in GREETINGS.values():
         heard = await greet(door.grpc_port, greeting)

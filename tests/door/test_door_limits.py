@@ -61,6 +61,7 @@ async def many_items(door, count: int) -> None:
         await transaction.datasets.create(f"{PROJECT}/datasets/many", "1" * 64, items)
 
 
+@pytest.mark.long
 async def test_the_cost_of_a_search_by_fractions_is_computed_at_once(door):
     canvas = {"channels": 3, "height": 2048, "width": 2048}
     search = {"method": "SEARCH_METHOD_BACKSELECT", "threshold": 0.9}
@@ -78,6 +79,7 @@ async def test_the_cost_of_a_search_by_fractions_is_computed_at_once(door):
     assert time.monotonic() - begun < 10  # it takes a minute if each step is counted again for each version and control
 
 
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
@@ -100,6 +102,7 @@ async def test_numbers_that_float32_cannot_distinguish_are_refused(door, changes
     assert field in reply.text
 
 
+@pytest.mark.long
 async def test_a_forged_page_token_is_refused_or_harmless(door):
     for key in ("x", "9" * 18, "9" * 40, "-1", "1-1", "9999-9999-999999999", "a\x00b", "١٢", ""):
         for method, (kind, listing) in LISTS.items():
@@ -112,6 +115,7 @@ async def test_a_forged_page_token_is_refused_or_harmless(door):
             assert reply.code is Code.OK or reply.reason == "PAGE_TOKEN_INVALID", (method, key, reply)
 
 
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize(
     ("header", "parts", "code", "reason"),
     [

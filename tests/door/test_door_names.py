@@ -46,6 +46,7 @@ def test_letters_of_every_script_are_accepted(rule, value):
     check("field", value, rule)
 
 
+@pytest.mark.long
 async def test_an_id_with_hidden_characters_is_refused(door):
     fields = {
         "CreateProject": "projectId",
@@ -74,6 +75,7 @@ async def test_a_resource_name_with_hidden_characters_is_refused(door):
                 assert (reply.code, reply.reason) == (Code.INVALID_ARGUMENT, "FIELD_INVALID"), (method, name, reply)
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("key", ["item", "label"])
 async def test_a_manifest_error_names_the_line_and_escapes_the_name(door, key):
     image = await door.upload(b"image")

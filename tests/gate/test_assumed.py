@@ -80,7 +80,7 @@ def test_without_a_result_a_median_needs_what_evenly_spread_values_need(rule, be
     assert 0.8 * least < found.images < 1.7 * least + 10
 
 
-@pytest.mark.long_after(6)
+@pytest.mark.long_after(3)
 @pytest.mark.parametrize(
     "rule",
     [
@@ -106,6 +106,7 @@ def test_without_a_result_an_outcome_that_nothing_is_assumed_for_is_unknown(rule
     assert (found.images, found.reason) == (None, UNASSUMED)
 
 
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize(
     ("limits", "apart"),
     [
@@ -124,6 +125,7 @@ def test_without_a_result_a_ratio_of_two_versions_needs_what_its_logarithms_need
     assert found.images == pytest.approx((1.645 * SPREAD / apart) ** 2, rel=0.35, abs=5)
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("classes", [2, 20])
 def test_without_a_result_a_ratio_of_each_class_needs_its_images_of_each(classes):
     asked = "subset-fraction-ratio: {min: 0.8, classes: all}"
@@ -163,6 +165,7 @@ def test_a_median_of_fewer_than_ten_images_settles_nothing():
     assert assumed_rule("subset-fraction-median: {min: 0.05}").images == 10  # no value lies below
 
 
+@pytest.mark.long
 def test_more_classes_need_more_images():
     asked = policy("")
 

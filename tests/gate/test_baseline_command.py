@@ -67,7 +67,7 @@ def test_the_first_baseline_needs_a_reason_and_a_verdict_names_its_digest(update
     assert kept(tmp_path)["reason"] == "the first"
 
 
-@pytest.mark.long_after(2)
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     ("line", "code", "says"),
     [
@@ -137,6 +137,7 @@ def test_a_baseline_that_was_edited_is_refused(update, shell, tmp_path, edit):
     assert "main.json: the baseline was changed after it was written" in ended.stderr
 
 
+@pytest.mark.long
 def test_what_is_of_another_version_of_its_form_is_named(update, shell, tmp_path):
     (tmp_path / "newer.json").write_text(json.dumps({**RESULTS["same"], "schema_version": 99}))
     result = shell("modicum judge newer.json")
@@ -148,6 +149,7 @@ def test_what_is_of_another_version_of_its_form_is_named(update, shell, tmp_path
     assert "main.json: the baseline: expected schema version 1, got 2" in baseline.stderr
 
 
+@pytest.mark.long
 def test_a_baseline_of_an_older_release_has_no_digest_of_its_file(update, shell, tmp_path):
     older = {name: value for name, value in kept(tmp_path).items() if name != "file_digest"}
     (tmp_path / "main.json").write_text(json.dumps(older))
@@ -155,6 +157,7 @@ def test_a_baseline_of_an_older_release_has_no_digest_of_its_file(update, shell,
     assert shell("modicum judge larger.json").returncode != 2
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("baseline", ["", "baseline: {audit: main}\n"])
 def test_a_policy_without_a_baseline_file_has_nothing_to_write(update, tmp_path, baseline):
     (tmp_path / "modicum.yaml").write_text(f"version: 1\n{baseline}rules: {{spot: off, accuracy: {{min: 0.8}}}}\n")

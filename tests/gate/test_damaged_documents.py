@@ -20,7 +20,7 @@ TRIALS = 6
 """Damages of each document that are tried, always the same. `python -m tests.gate.damage` tries all."""
 
 
-@pytest.mark.long_after(5)
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize("title", CASES)
 def test_no_damage_is_a_bug_and_none_passes_by_what_is_missing(title):
     case = CASES[title]
@@ -44,7 +44,7 @@ def of_search(**parts):
     return found
 
 
-@pytest.mark.long_after(2)
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     ("damaged", "says"),
     [
@@ -122,7 +122,6 @@ def compared(shell, tmp_path):
     return judge
 
 
-@pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     ("damage", "says"),
     [
@@ -135,6 +134,7 @@ def compared(shell, tmp_path):
         pytest.param(lambda one: one.update(searches=[]), "searches is not a list with at least one entry", id="none"),
     ],
 )
+@pytest.mark.long
 def test_a_damaged_baseline_is_named_and_not_the_result(compared, damage, says):
     ended = compared(damage)
 

@@ -205,6 +205,7 @@ def test_p_of_not_mitigated_is_that_of_the_ratio():
     assert p["MITIGATED"] == 1.0
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(("case", "p"), [("larger subsets", 0.025), ("larger subsets of many images", 5e-4)])
 def test_p_of_mitigated_is_that_of_the_statement_that_is_least_sure(case, p):
     (entry,) = CASES[case][0]["mitigation"]

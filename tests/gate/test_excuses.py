@@ -150,7 +150,7 @@ def baseline(tmp_path, content):
         (tmp_path / "main.json").write_text(content, encoding="utf-8")
 
 
-@pytest.mark.long_after(2)
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     ("content", "says"),
     [

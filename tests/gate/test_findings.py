@@ -41,7 +41,7 @@ def judge(shell, tmp_path):
     return run
 
 
-@pytest.mark.long_after(2)
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     ("policy", "line", "code", "says"),
     [

@@ -18,7 +18,7 @@ ACCEPT = "if the spot is the object itself, list it under `accept` in the policy
 PLAN = "`modicum plan RESULT` says how many images and passes would settle each rule"
 
 
-@pytest.mark.long_after(3)
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize("reader", READERS.values(), ids=READERS)
 @pytest.mark.parametrize(
     ("name", "code", "step"),
@@ -45,7 +45,7 @@ def test_every_output_is_written_from_one_verdict(shell, tmp_path):
     assert json.loads((tmp_path / "v.json").read_text())["outcome"] == "FAIL"
 
 
-@pytest.mark.long_after(2)
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     ("policy", "options", "says"),
     [
@@ -64,7 +64,7 @@ def test_what_an_inconclusive_verdict_does_is_up_to_the_policy_and_is_said(shell
     assert says in ended.stderr
 
 
-@pytest.mark.long_after(2)
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     ("line", "says"),
     [
@@ -112,6 +112,7 @@ def test_a_class_of_few_images_is_judged_by_its_counts(shell, tmp_path):
     assert "FAIL         accuracy (error): class cat: 60%, limit at least 80%" in ended.stdout
 
 
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize(
     ("reviews", "code", "says"),
     [

@@ -19,7 +19,7 @@ def here(shell, tmp_path):
     return tmp_path
 
 
-@pytest.mark.long_after(3)
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     ("words", "output", "told"),
     [

@@ -84,7 +84,7 @@ def test_without_a_result_the_spread_is_assumed_and_minutes_are_said_to_be_unkno
     assert ended.stdout.splitlines()[-1].startswith("the time is unknown; name an audit of the server")
 
 
-@pytest.mark.long_after(2)
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     ("line", "code", "says"),
     [

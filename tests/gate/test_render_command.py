@@ -23,6 +23,7 @@ SPOT = {
 }
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_a_stored_verdict_gives_the_same_outputs_as_the_command_that_judged(shell, tmp_path, name):
     first = " ".join(f"--output judged{suffix}" for suffix in FORMS)
@@ -46,7 +47,7 @@ def test_a_verdict_is_printed_again_also_as_json(shell, tmp_path):
     assert json.loads(printed.stdout) == json.loads((tmp_path / "verdict.json").read_text())
 
 
-@pytest.mark.long_after(3)
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     ("line", "says"),
     [
@@ -87,6 +88,7 @@ def test_what_is_no_verdict_or_no_output_ends_with_2_and_says_why(shell, tmp_pat
     assert says in ended.stderr
 
 
+@pytest.mark.long
 def test_a_full_disk_is_not_completed(shell):
     shell("modicum judge clean.json -o verdict.json")
 

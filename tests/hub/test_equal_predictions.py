@@ -115,6 +115,7 @@ def test_a_folder_of_transformers_predicts_as_its_library_does(of, tmp_path):
     check_equal(ours, theirs)
 
 
+@pytest.mark.long
 def test_weights_in_several_files_predict_the_same(tmp_path):
     model = saved(family("vit"), tmp_path / "model")
     quietly(lambda: model.save_pretrained(tmp_path / "shards", max_shard_size="20KB"))

@@ -78,7 +78,7 @@ def test_a_good_folder_says_all_that_registering_needs(folder):
     assert given.mean == given.std == (0.5, 0.5, 0.5)
 
 
-@pytest.mark.long_after(4)
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
@@ -109,7 +109,7 @@ def test_a_configuration_that_is_not_plain_ends_with_5(folder, run, changes, say
     assert "[MODEL_FOLDER_REFUSED]" in ended.said
 
 
-@pytest.mark.long_after(2)
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
@@ -143,6 +143,7 @@ def test_a_processor_that_cannot_be_followed_ends_with_5_unless_an_input_is_give
     assert run("audit", "photos", "--model", "my-vit", "--input", "imagenet").exit_code == 3  # no server
 
 
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize(
     ("remove", "put", "says"),
     [
@@ -165,6 +166,7 @@ def test_a_folder_without_a_file_ends_with_5(folder, run, remove, put, says):
         assert (ended.exit_code, says in ended.said) == (5, True), ended.said
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("content", [b"{", b"[]", b"\xff", b"[" * 100_000])
 def test_a_damaged_configuration_ends_with_5(folder, run, content):
     (folder / "config.json").write_bytes(content)

@@ -118,6 +118,7 @@ def test_a_header_that_promises_a_huge_picture_costs_no_memory(data):
     assert most < 8_000_000
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("kind", [b"zTXt", b"iCCP", b"iTXt"])
 def test_what_packs_a_thousandfold_beside_the_pixels_is_not_unpacked(kind):
     packed = zlib.compress(bytes(100_000_000), 9)

@@ -22,6 +22,7 @@ log.info("after")
 """
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_lines_that_do_not_fit_on_a_full_disk_are_written_once_when_there_is_room(tmp_path, monkeypatch, unbuffered):
     monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
@@ -34,6 +35,7 @@ def test_lines_that_do_not_fit_on_a_full_disk_are_written_once_when_there_is_roo
     assert [json.loads(line)["event"] for line in lines] == ["before", "while there is no room", "after"]
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("form", ["log_for_people", "log_as_json"])
 def test_log_lines_go_to_stderr_and_not_to_stdout(form):
     program = f"import structlog; from modicum_server import logs; logs.{form}(); structlog.get_logger().info('seen')"

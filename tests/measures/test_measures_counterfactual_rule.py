@@ -87,7 +87,7 @@ def drawn(source: np.random.Generator, *, loss: float, back: float, pairs: int):
     return source.choice([1.0, -1.0, 0.0], pairs, p=[loss + back, back, 1 - loss - 2 * back])
 
 
-@pytest.mark.long_after(2)
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("pairs", [10, 30, 100])
 @pytest.mark.parametrize("back", [0.0, 0.03, 0.1])
 def test_ten_classes_at_the_limit_are_called_fallen_seldom(pairs, back):

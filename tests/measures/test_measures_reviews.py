@@ -131,7 +131,7 @@ SIMULATED = {
 }
 
 
-@pytest.mark.long_after(3)
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("row", SIMULATED.values(), ids=SIMULATED)
 @pytest.mark.parametrize("alike", [0.5, 50.0], ids=["pictures differ", "pictures are alike"])
 def test_outcomes_are_as_frequent_as_the_method_says(row, alike):

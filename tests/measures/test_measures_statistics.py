@@ -167,6 +167,7 @@ def test_every_interval_of_a_result_has_the_requested_level():
     assert sum(first["high"] > second["high"] for first, second in ends) > len(ends) / 2
 
 
+@pytest.mark.long
 def test_the_curve_of_the_pixel_subsets_has_the_requested_level():
     def widths(statistics):
         measures = whole_document(statistics)["models"][0]["searches"][0]["measures"]
@@ -212,6 +213,7 @@ def test_a_subset_of_exactly_alpha_counts_whatever_alpha(size):
     assert document["models"][0]["searches"][0]["measures"]["overinterpretation_rate"]["value"] == 1
 
 
+@pytest.mark.long
 def test_the_change_in_the_rate_of_a_check_is_by_alpha():
     document = whole_document(Statistics(alpha=0.3))
 

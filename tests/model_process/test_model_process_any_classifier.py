@@ -76,6 +76,7 @@ def test_a_version_of_any_channels_size_and_class_count_is_accepted(stage, chann
     assert chunks[-2].check.useful_gradient
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("channels", [0, 65])
 def test_an_input_of_no_or_too_many_channels_is_refused(stage, channels):
     version = version_of_program(stage, Corners(), input=tiny_input(channels))

@@ -39,6 +39,7 @@ def photographs() -> list[tuple[bytes, int]]:
     return [(path.read_bytes(), int(path.stem.split("_")[-1])) for path in sorted(folder.glob("imagenet_*.jpg"))]
 
 
+@pytest.mark.long
 def test_efficientnet_lite0_names_18_of_foolbox_s_20_photographs():
     weights = read_weights(lite0_weights())
     model = build_architecture("efficientnet_lite:lite0", class_count_of("efficientnet_lite:lite0", weights))
@@ -52,6 +53,7 @@ def test_efficientnet_lite0_names_18_of_foolbox_s_20_photographs():
     assert (predicted == torch.tensor(labels)).sum() >= 18
 
 
+@pytest.mark.long_after(3)
 @pytest.mark.parametrize(
     "architecture",
     [
@@ -76,6 +78,7 @@ def test_the_class_count_of_a_parallel_module_s_weights_is_found_too():
     assert class_count_of("timm:resnet10t", weights) == 13
 
 
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize(
     ("architecture", "convolutions"),
     [
@@ -111,6 +114,7 @@ def test_a_convolution_that_differs_in_more_than_its_channels_is_left_to_the_com
     assert module.stem_conv.weight.shape == (16, 3, 3, 3)
 
 
+@pytest.mark.long_after(3)
 @pytest.mark.parametrize(
     ("architecture", "size", "key", "shape"),
     [

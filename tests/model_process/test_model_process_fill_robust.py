@@ -112,6 +112,7 @@ def test_the_control_says_what_the_library_says_and_its_passes_are_counted(stage
     assert chunks[-1].finished.passes_done == searched + spent + len(work.donors)
 
 
+@pytest.mark.long
 def test_too_few_donors_are_said_with_their_number(stage):
     found = findings(stage.run(version_of_program(stage, Quarters()), task(stage, donors=14)))
 
@@ -147,6 +148,7 @@ def test_a_search_for_a_random_other_class_has_no_such_control(stage):
     assert not any(finding.controls.HasField("fill_robust") for finding in found.values())
 
 
+@pytest.mark.long
 def test_a_version_without_a_gradient_has_no_answer_and_the_rest_of_its_findings(stage):
     class Steps(Quarters):
         def forward(self, images):
@@ -158,6 +160,7 @@ def test_a_version_without_a_gradient_has_no_answer_and_the_rest_of_its_findings
     assert not found[0].controls.HasField("fill_robust")
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("own", [0, 40])
 def test_without_a_budget_of_its_own_the_control_has_the_searchs_or_600_passes(stage, own):
     work = task(stage, donors=24, passes=0)

@@ -131,6 +131,7 @@ def test_a_box_around_what_decides_holds_the_subset(stage, audited):
     assert not found.controls.variants
 
 
+@pytest.mark.long
 def test_a_mask_picture_says_the_same_as_its_box(stage, audited):
     values = np.zeros((SIDE, SIDE), dtype=np.uint8)
     values[12:16, 12:16] = 1
@@ -144,6 +145,7 @@ def test_a_mask_picture_says_the_same_as_its_box(stage, audited):
     assert by_mask.controls == by_boxes.controls
 
 
+@pytest.mark.long
 def test_objects_that_cover_the_canvas_leave_nothing_to_fill(stage, audited):
     (found,) = audited(with_boxes(stage, [0, 0, SIDE, SIDE])).values()
 

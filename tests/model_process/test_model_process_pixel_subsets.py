@@ -38,7 +38,7 @@ def expected(work, search):
     return list(pixel_subsets(Classifier(Corners()), images, search=search, fill="black", seed=1, digests=digests))
 
 
-@pytest.mark.long_after(2)
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     ("method", "passes", "search"),
     [
@@ -108,6 +108,7 @@ def test_a_search_for_a_random_other_class_carries_no_such_control(stage):
     assert not any(one.controls.HasField("pixel_subset") for one in found.values())
 
 
+@pytest.mark.long
 def test_it_stands_beside_the_other_controls(stage):
     work = task(stage)
     work.controls.append(search_pb2.ControlPlan(control=search_pb2.CONTROL_RANDOM))

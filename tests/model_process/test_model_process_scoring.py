@@ -96,6 +96,7 @@ def test_a_score_that_is_not_finite_is_none(stage: Stage):
     assert found[1].predicted_class == 0
 
 
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize("fill", ["mean", "white", "noise", "blur", "marginal"])
 def test_the_fill_is_the_scoring_versions_own(stage: Stage, fill):
     # donors that are lit at the bottom right are of class 1, and so of use to a subset of class 0

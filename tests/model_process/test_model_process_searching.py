@@ -175,6 +175,7 @@ def test_donors_are_scored_once_for_the_tasks_of_a_slot(stage):
     assert first[-1].finished.passes_done == second[-1].finished.passes_done + len(donors)
 
 
+@pytest.mark.long
 def test_the_model_and_the_donors_of_the_task_before_leave_memory(stage):
     items = items_of(stage, [png(BRIGHT_TOP_LEFT)])
     donors = items_of(stage, [png(BRIGHT_BOTTOM_RIGHT), png(BRIGHT_BOTTOM_RIGHT // 2), png(DARK)])

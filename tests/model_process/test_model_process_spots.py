@@ -125,6 +125,7 @@ def test_the_class_of_the_bright_corner_follows_its_copy(stage: Stage):
     assert all(all(trial.pasted.here) for trial in fixed)
 
 
+@pytest.mark.long
 def test_a_row_is_the_same_whichever_rows_are_asked_for_with_it(stage: Stage):
     *_, whole = rows_of(stage.run(version(stage), spot_work(items(stage))))
 
@@ -237,6 +238,7 @@ def test_a_canvas_of_other_channels_is_refused(stage: Stage):
     assert stage.run(version(stage), work)[-1].failure.reason == "CANVAS_UNFIT"
 
 
+@pytest.mark.long
 def test_a_task_that_is_cancelled_midway_leaves_with_its_whole_rows(stage: Stage):
     work, described = spot_work(items(stage), rows=[DARK, BRIGHT]), version(stage)
     slot, progress = Slot(stage.folder), ProgressCounts()

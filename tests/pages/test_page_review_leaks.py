@@ -56,6 +56,7 @@ def test_pages_differ_in_the_number_and_in_ids_alone(session):
     assert len({even(page.text) for _, _, page, _ in session}) == 1
 
 
+@pytest.mark.long
 def test_ids_are_random_and_another_reviewer_has_others(asked: OpenReview, session):
     ids = [picture_id for _, picture_id, *_ in session]
     others = [picture_id for _, picture_id, *_ in walked(asked)]

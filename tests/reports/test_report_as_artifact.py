@@ -46,6 +46,7 @@ def test_without_its_style_the_page_is_text_that_says_how_to_see_it_whole(served
 
 
 @pytest.mark.parametrize("kind", ["mixed", long("planted")])
+@pytest.mark.long
 def test_in_a_sandbox_the_page_is_whole_but_for_its_filters(served, kind):
     page = served(kind, SANDBOX)
 

@@ -13,6 +13,7 @@ from tests.reports.report_pages import page_of
 pytestmark = pytest.mark.acceptance
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("width", [360, 768, 1440])
 def test_no_term_of_a_card_is_broken_within_a_word(browser, tmp_path: Path, width):
     fills = tuple(FillFinding(fill, 0.95, sufficient=True) for fill in Fill if fill is not Fill.MEAN)
@@ -48,6 +49,7 @@ def page_of_an_ensemble() -> str:
     )
 
 
+@pytest.mark.long
 def test_the_names_of_versions_stand_on_few_lines_in_the_tables(browser, tmp_path: Path):
     file = tmp_path / "report.html"
     file.write_text(page_of_an_ensemble(), encoding="utf-8")
@@ -65,6 +67,7 @@ def test_the_names_of_versions_stand_on_few_lines_in_the_tables(browser, tmp_pat
     page.close()
 
 
+@pytest.mark.long
 def test_the_box_of_what_to_do_next_is_as_tall_as_its_words_beside_a_tall_table(browser, tmp_path: Path):
     file = tmp_path / "report.html"
     file.write_text(page_of_an_ensemble(), encoding="utf-8")
@@ -82,6 +85,7 @@ def test_the_box_of_what_to_do_next_is_as_tall_as_its_words_beside_a_tall_table(
     page.close()
 
 
+@pytest.mark.long
 def test_tables_of_several_versions_and_classes_scroll_within_a_narrow_page(browser, tmp_path: Path):
     file = tmp_path / "report.html"
     file.write_text(page_of_an_ensemble(), encoding="utf-8")
@@ -93,7 +97,7 @@ def test_tables_of_several_versions_and_classes_scroll_within_a_narrow_page(brow
     page.close()
 
 
-@pytest.mark.long_after(2)
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 768, 1440])
 def test_the_page_fits_and_requests_nothing(browser, tmp_path: Path, width, scheme):

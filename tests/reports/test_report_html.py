@@ -31,6 +31,7 @@ BASELINE = [finding(0, 0, baseline_confident=True)]
 WITHOUT_FILL = finding(1, None, reason=FindingReason.FILL_UNAVAILABLE, trace=None)
 
 
+@pytest.mark.long_after(4)
 @pytest.mark.parametrize(
     "findings",
     [mixed_findings(), FEW, [], [not_eligible(0)], [failed(0)], BASELINE, [not_eligible(0), WITHOUT_FILL]],
@@ -233,6 +234,7 @@ def test_without_an_input_specification_masks_are_shown_alone():
     assert page_of([finding(0, 2)], inputs=None).count('<svg class="mask"') == 1
 
 
+@pytest.mark.long_after(3)
 @pytest.mark.parametrize("fill", list(Fill))
 def test_every_fill_has_a_picture_of_the_subset(fill):
     page = page_of([finding(0, 2)], searches=(replace(SEARCH, fill=fill),))

@@ -40,8 +40,8 @@ def test_axe_core_finds_nothing(opened, kind, scheme):
     assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found] == []
 
 
-@pytest.mark.long_after(1)
 @pytest.mark.parametrize("kind", ["several", *(kind for kind in KINDS if kind != "several")])
+@pytest.mark.long
 def test_on_paper_folded_sections_are_readable_and_nothing_is_cut(opened, kind):
     page = opened(KINDS[kind](), viewport=PAPER)
     folded = page.locator(FOLDED).count()

@@ -171,6 +171,7 @@ def test_a_search_for_a_random_other_class_is_split_by_that_class():
     assert "Overinterpretation rate" not in text
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("sizes", [(2, 4, 8, 16), (2, 2)], ids=["spread", "alike"])
 def test_a_row_of_dots_shows_median_and_quartiles(sizes):
     page = page_of([finding(place, size) for place, size in enumerate(sizes)])

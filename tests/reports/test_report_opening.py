@@ -216,6 +216,7 @@ def test_an_audit_that_searched_nothing_says_what_to_change():
     )
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(("lost", "title"), [((True,) * 20, "not cat in 1 of 1 tries"), (None, None)])
 def test_the_covered_picture_says_in_how_many_tries_the_class_was_lost(lost, title):
     (trial,) = rows()[VERSION][1].trials

@@ -26,6 +26,7 @@ def pooled(place: SpotPlace) -> list[SpotRow]:
     return [SpotRow(None, 40, (replace(trial, pasted=outcomes(follow=True)),))]
 
 
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize(
     ("tested", "claim"),
     [
@@ -49,6 +50,7 @@ def test_a_claim_says_one_spot_only_where_there_is_one(tested, claim):
     assert text.startswith(f"decisive {claim}")
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     ("places", "claim"),
     [
@@ -76,6 +78,7 @@ def test_several_classes_follow_spots_in_the_shares_that_the_table_has():
     )
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     ("others", "claim"),
     [

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.acceptance
 SCREENS = {"desktop": {"width": 1280, "height": 800}, "phone": {"width": 390, "height": 844}}
 
 
-@pytest.mark.long_after(2)
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("screen", SCREENS)
 @pytest.mark.parametrize("kind", ["planted", "mixed", "several"])
 def test_pictures_begin_in_the_first_screen(opened, kind, screen):
@@ -31,6 +31,7 @@ def test_pictures_begin_in_the_first_screen(opened, kind, screen):
     )
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("screen", SCREENS)
 def test_a_long_name_of_a_class_leaves_the_page_as_wide_as_the_window(opened, screen):
     named = page_of(FINDINGS, load_image=bright, spots=rows(), labels=("c" * 208, "dog", "owl"))
@@ -78,6 +79,7 @@ def test_the_photographs_are_filtered_and_sorted(opened):
     assert shown(page)[0].startswith("image-4.png")
 
 
+@pytest.mark.long
 def test_the_photographs_are_filtered_by_what_their_cards_say_in_words(opened):
     robust = FillRobustFinding(9, 3.0, 10, 9, 0.95, False, Passes())
     few = replace(robust, reason=FindingReason.FILL_UNAVAILABLE, verifying_donors=3)
@@ -106,6 +108,7 @@ def test_the_photographs_are_filtered_by_what_their_cards_say_in_words(opened):
     }
 
 
+@pytest.mark.long
 def test_the_filters_say_on_how_many_of_the_subsets_they_work(opened):
     page = opened(page_of([finding(place, 1 + place % 9) for place in range(90)]))
 
@@ -125,6 +128,7 @@ def test_without_scripts_every_photograph_is_shown_and_no_filter(browser, tmp_pa
     window.close()
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("width", [1120, 1280])
 def test_a_table_of_classes_stays_beside_the_pictures(opened, width):
     """1,120 pixels are the width of a report within its page of an audit."""

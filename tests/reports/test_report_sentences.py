@@ -89,6 +89,7 @@ def test_no_sentence_of_the_golden_document_holds_two_intervals():
     assert [one for text in texts_of(json.loads(GOLDEN.read_text())) for one in crowded(text)] == []
 
 
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_no_sentence_of_the_page_holds_two_intervals(name):
     document, found = DOCUMENTS[name]()

@@ -43,6 +43,7 @@ def test_the_table_says_what_each_class_follows_and_where():
     assert "cat decisive 2 pixels high and 3 wide, 1 from the top, 4 from the left 100% (0%)" in said.text
 
 
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize(
     ("place", "said"),
     [

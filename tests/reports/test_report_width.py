@@ -43,9 +43,9 @@ CUT = """() => [...document.querySelectorAll('.opening *')].filter(one => {
 }).map(one => one.outerHTML.slice(0, 120))"""
 
 
-@pytest.mark.long_after(1)
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize(("models", "ensemble"), [(PLAIN, True), (LONGEST, False)], ids=["ensemble", "longest"])
+@pytest.mark.long
 def test_the_first_screen_of_several_versions_fits_the_window(browser, tmp_path: Path, models, ensemble, width):
     file = tmp_path / "report.html"
     file.write_text(page_of_versions(models, ensemble=ensemble), encoding="utf-8")

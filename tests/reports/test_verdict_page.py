@@ -23,7 +23,7 @@ def address(tmp_path: Path) -> str:
     return file.as_uri()
 
 
-@pytest.mark.long_after(2)
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("width", [390, 1180])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_of_a_verdict_lies_outside_the_window_and_all_of_it_can_be_read(browser, address, width, scheme):
@@ -38,6 +38,7 @@ def test_nothing_of_a_verdict_lies_outside_the_window_and_all_of_it_can_be_read(
     context.close()
 
 
+@pytest.mark.long
 def test_on_a_phone_each_cell_has_the_name_of_its_column(browser, address):
     page = browser.new_page(viewport={"width": 390, "height": 844})
 

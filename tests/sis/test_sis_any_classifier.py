@@ -110,6 +110,7 @@ def confidence_alone(module: nn.Module, image: Tensor, finding: Finding) -> floa
     return float(rows[finding.target_class])
 
 
+@pytest.mark.long_after(3)
 @pytest.mark.parametrize("canvas", [(1, 8, 8), (3, 33, 57), (4, 8, 512), (13, 33, 57), (64, 8, 8)], ids=str)
 def test_the_two_sufficient_pixels_are_found_on_any_canvas(canvas):
     classifier = Classifier(OneBand(canvas), mean=[0.0] * canvas[0])
@@ -121,6 +122,7 @@ def test_the_two_sufficient_pixels_are_found_on_any_canvas(canvas):
     assert finding.verified_confidence == pytest.approx(1 / (1 + math.exp(-4)))
 
 
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize(("classes", "needed"), [(2, 2), (21_841, 7)])
 @pytest.mark.parametrize("output", ["logits", "probabilities"])
 def test_any_number_of_classes_as_logits_or_probabilities(classes, needed, output):
@@ -160,6 +162,7 @@ QUICK_AND_LONG = [
 ]
 
 
+@pytest.mark.long_after(3)
 @pytest.mark.parametrize(("build", "canvas", "passes"), QUICK_AND_LONG)
 def test_any_network_gets_a_verified_subset_within_its_budget(build, canvas, passes):
     image = random_image(canvas)

@@ -188,6 +188,7 @@ def test_findings_without_evidence_are_skipped(classifier):
     assert not list(class_targeted(classifier, ones(1, 3, 3), findings, threshold=0.9, search=BatchedGradient()))
 
 
+@pytest.mark.long
 def test_mask_optimization_finds_another_class_among_small_masks():
     classifier = Classifier(random_network(seed=0), bounds=(0, 1), mean=0.5)
     images = torch.rand(12, 1, 24, 24, generator=torch.Generator().manual_seed(9))
@@ -216,6 +217,7 @@ def network_findings(images, **options):
     return found
 
 
+@pytest.mark.long_after(2)
 @each_control
 def test_images_that_are_not_those_of_the_findings_are_refused(control):
     images = random_images(8)
@@ -234,6 +236,7 @@ def test_fewer_images_than_the_findings_refer_to_are_refused(control):
         list(control(network_classifier(), random_images(4), findings))
 
 
+@pytest.mark.long_after(2)
 @each_control
 def test_images_of_another_shape_than_the_subsets_are_refused(control):
     findings = network_findings(random_images(8), digests=[f"image {index}" for index in range(8)])
@@ -242,6 +245,7 @@ def test_images_of_another_shape_than_the_subsets_are_refused(control):
         list(control(network_classifier(), random_images(8, side=6), findings))
 
 
+@pytest.mark.long_after(2)
 @each_control
 def test_images_named_by_the_caller_are_not_compared_by_value(control):
     images = random_images(8)

@@ -156,6 +156,7 @@ def test_the_same_images_are_eligible_and_sizes_agree_in_distribution(trained, r
 
 
 @pytest.mark.parametrize("search", [OURS], ids=str)
+@pytest.mark.long
 def test_the_comparison_detects_a_network_with_larger_subsets(trained, reference, search):
     """Divided logits give softer decisions. That is more than a change of last bits, and must be detected."""
     softer = copy.deepcopy(trained.network)

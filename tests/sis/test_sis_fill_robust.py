@@ -117,6 +117,7 @@ def test_an_ascent_reaches_at_most_three_quarters_of_the_pixels():
     assert sizes[0] == SIDE**2 // 2
 
 
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize(("pool", "verifying"), [(15, 7), (16, 8), (17, 8), (63, 31), (64, 32)])
 def test_half_of_the_pool_verifies_and_fewer_than_eight_make_the_control_unavailable(pool, verifying):
     classifier, image = linear_classifier(forced_evidence()), ones(1, SIDE, SIDE)
@@ -177,6 +178,7 @@ def test_nine_in_ten_verifying_donors_are_needed_rounded_up(count, needed):
     assert ImageDonors((), tuple(range(count))).needed == needed
 
 
+@pytest.mark.long_after(3)
 @pytest.mark.parametrize("passes", [1, 20, 41, 60, 90, 150, 400])
 def test_no_image_costs_more_than_its_budget_verification_included(passes):
     classifier, images = paired_classifier(), paired_images(6)
@@ -245,6 +247,7 @@ def described(result):
     return result.index, mask, result.sufficient_donors, result.confidence, result.passes, result.reason
 
 
+@pytest.mark.long
 def test_the_seed_alone_decides_the_split_and_order_of_donors():
     classifier, images, donors = paired_classifier(), paired_images(7), paired_images(40, seed=5)
     findings = findings_of(classifier, images, threshold=0.6)

@@ -101,8 +101,8 @@ def test_more_passes_find_smaller_subsets():
     assert sizes[-1] < sizes[0] / 4
 
 
-@pytest.mark.long_after(1)
 @pytest.mark.parametrize("chunk_size", [1, 2, 3, 7])
+@pytest.mark.long
 def test_a_finding_without_gradients_does_not_depend_on_other_images(chunk_size):
     evidence = torch.randint(-4, 9, (8, 8), generator=torch.Generator().manual_seed(3)) / 4
     classifier, images = stepped(evidence), (torch.rand(7, 1, 8, 8, generator=torch.Generator().manual_seed(1)) > 0.2)

@@ -41,8 +41,8 @@ def described(finding):
     return repr((*values, finding.reason))  # NaN does not equal itself, but its text does
 
 
-@pytest.mark.long_after(1)
 @pytest.mark.parametrize("search", SEARCHES, ids=repr)
+@pytest.mark.long
 def test_findings_are_equal_bit_by_bit_beside_any_other_images(search):
     images = images_with_many_that_need_no_search()
 
@@ -69,6 +69,7 @@ def test_batches_stay_full_even_if_most_images_need_no_search():
     assert len(gradients) > SIDE * SIDE
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("search", [BackSelect(), MaskOptimization(90)], ids=repr)
 def test_requests_of_several_images_share_a_batch_that_is_never_too_large(search):
     classifier, images = linear_classifier(WEIGHTS), images_with_many_that_need_no_search(30)

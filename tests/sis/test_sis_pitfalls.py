@@ -54,7 +54,7 @@ def random_states():
     return torch.get_rng_state().tolist(), random.getstate(), str(np.random.get_state(legacy=False))  # noqa: NPY002
 
 
-@pytest.mark.long_after(6)
+@pytest.mark.long_after(3)
 @pytest.mark.parametrize("fill", FILLS)
 @each_search
 def test_global_random_state_is_neither_read_nor_changed_even_if_every_pixel_ties(search, fill):
@@ -90,6 +90,7 @@ class Watched(nn.Module):
         return self.network(images)
 
 
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize("chunk_size", [5, *map(long, (1, 2))])
 @each_search
 def test_no_batch_has_more_masked_images_than_the_chunk_size(search, chunk_size):
@@ -126,7 +127,7 @@ def test_candidates_of_a_function_are_made_in_bounded_parts():
     assert features.nbytes < largest <= CANDIDATE_BYTES
 
 
-@pytest.mark.long_after(2)
+@pytest.mark.long_after(1)
 @each_search
 def test_a_model_only_ever_sees_the_image_where_the_mask_is_true_and_the_fill_elsewhere(search):
     watched, images = Watched(), random_images(1)

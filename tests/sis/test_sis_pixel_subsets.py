@@ -95,6 +95,7 @@ def test_the_optimiser_finds_the_pixels_with_the_most_evidence_and_has_no_curve(
     assert found.trace is None
 
 
+@pytest.mark.long
 def test_the_optimiser_of_300_passes_is_the_default_and_argues_better_than_a_descent():
     classifier, images = network_classifier(), random_images(6)
 

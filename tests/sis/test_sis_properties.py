@@ -265,6 +265,7 @@ def test_a_lower_threshold_never_gives_a_larger_subset_of_a_trace(scene, thresho
     thresholds=st.tuples(st.floats(0.5, 0.9), st.floats(0.91, 0.999)),
     search=st.sampled_from([BackSelect(), BackSelect(0.3), BatchedGradient(1), BatchedGradient(4)]),
 )
+@pytest.mark.long
 def test_a_search_whose_order_ignores_the_threshold_finds_no_larger_subset_at_a_lower_one(scene, thresholds, search):
     low, high = (replace(scene, threshold=threshold, search=search).findings() for threshold in thresholds)
 
@@ -292,6 +293,7 @@ def test_a_finding_does_not_depend_on_other_images_position_or_chunk_size(scene,
     assert together[order.index(len(scene.images))].reason is Reason.NOT_FINITE
 
 
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize("search", some_searches, ids=str)
 def test_images_that_finish_early_do_not_influence_the_searched_ones(search):
     canvas = (2, 5, 4)
@@ -307,6 +309,7 @@ def test_images_that_finish_early_do_not_influence_the_searched_ones(search):
         assert described(finding) == described(single)
 
 
+@pytest.mark.long_after(3)
 @pytest.mark.parametrize("fill", ["noise", *map(long, ("mean", "marginal"))])
 @pytest.mark.parametrize("search", some_searches, ids=str)
 def test_two_runs_of_a_network_are_equal_bit_by_bit(search, fill):
@@ -318,6 +321,7 @@ def test_two_runs_of_a_network_are_equal_bit_by_bit(search, fill):
     assert [described(finding) for finding in first] == [described(finding) for finding in second]
 
 
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize("search", some_searches, ids=str)
 def test_a_model_that_is_more_confident_in_batches_is_verified_one_image_at_a_time(search):
     class Sociable(LinearScores):
@@ -334,6 +338,7 @@ def test_a_model_that_is_more_confident_in_batches_is_verified_one_image_at_a_ti
         assert float((images[finding.index, 0] * evidence)[finding.subset.mask].sum()) >= log_odds(0.9)
 
 
+@pytest.mark.long
 def test_the_trace_of_mask_optimization_records_its_last_shrinking():
     scene = scene_of("network", 3, canvas=(3, 9, 7), fill="mean", search=MaskOptimization(150), chunk_size=4, count=6)
 

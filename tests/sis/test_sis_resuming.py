@@ -69,6 +69,7 @@ def test_a_killed_and_resumed_run_ends_verified_and_never_larger(search, share):
         assert after.passes.equivalents >= before.passes.equivalents
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("passes", [30, 200, *map(long, (420, 700))])
 def test_the_budget_holds_over_both_runs(passes):
     classifier, images, search = network_classifier(), random_images(8), MaskOptimization(200)

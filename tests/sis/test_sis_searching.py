@@ -201,6 +201,7 @@ def test_a_trace_starts_with_the_whole_image_and_ends_with_the_bare_fill():
         assert sorted(finding.trace.order.tolist()) == list(range(8))
 
 
+@pytest.mark.long
 def test_mask_optimization_comes_within_a_tenth_of_backselect_at_a_third_of_its_passes():
     classifier, images = network_classifier(2), random_images(16, seed=5)
 
@@ -213,6 +214,7 @@ def test_mask_optimization_comes_within_a_tenth_of_backselect_at_a_third_of_its_
     assert sum(sizes["ours"]) <= 1.1 * sum(sizes["exact"])
 
 
+@pytest.mark.long
 def test_mask_optimization_beats_the_batched_gradient_at_equal_passes():
     classifier, images = network_classifier(2), random_images(16, seed=5)
     gradient = BatchedGradient()

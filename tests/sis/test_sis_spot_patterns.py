@@ -129,6 +129,7 @@ def test_a_pattern_is_chosen_where_scattered_pixels_count_only_together():
         assert not any((*trial.pasted.elsewhere, *trial.covered.elsewhere))
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(("light", "chosen"), [(0.62, True), (0.4, False), (0.0, False)])
 def test_a_pattern_is_chosen_if_it_does_three_times_as_much_as_with_what_another_class_shows(light, chosen):
     """Of the images of class 0 a sixth, three fifths and all are light."""

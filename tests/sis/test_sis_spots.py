@@ -294,6 +294,7 @@ def test_a_run_that_is_stopped_ends_after_a_whole_row():
     assert rows == whole[:1]
 
 
+@pytest.mark.long
 def test_a_row_takes_the_same_passes_whichever_rows_are_tested_with_it():
     images, predicted, masks = with_moving_spot()
     together = list(spot_tests(classifier_of(BrightAnywhere()), images, predicted, masks, rows=[None, 0, 1]))
@@ -313,7 +314,7 @@ def test_passes_are_those_of_the_rows_and_what_is_counted():
     assert sum(spent) <= bounds.most_spot_passes(len(images), len(rows))
 
 
-@pytest.mark.long_after(3)
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize("canvas", [canvas for canvas in CANVASES if canvas != (1, 1)])
 def test_every_canvas_can_be_tested(canvas):
     images = torch.rand(32, 1, *canvas, generator=torch.Generator().manual_seed(0))

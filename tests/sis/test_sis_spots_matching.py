@@ -140,6 +140,7 @@ def test_a_network_that_counts_pixels_follows_no_place_outside_the_objects_more_
             assert outcomes.here == outcomes.elsewhere
 
 
+@pytest.mark.long
 def test_pairs_without_a_comparison_are_left_out_and_counted():
     """The objects leave two rows at the top alone, so a window there moves what no other one does."""
     objects = dict.fromkeys(range(IMAGES), CENTRE) | {
@@ -199,6 +200,7 @@ def test_a_pattern_that_lies_on_the_objects_is_not_compared():
     assert refilled_attempts(outside, PASTE, placed, PREDICTED) == []
 
 
+@pytest.mark.long
 def test_a_classifier_retests_its_own_places_beside_objects_to_the_same_outcomes():
     images, objects, model = light_and_dim(), object_masks(), classifier_of(PixelsFollow())
     masks = {index: torch.eye(SIDE, dtype=torch.bool) for index in range(1, IMAGES, 2)}

@@ -35,6 +35,7 @@ def trials_of(images, predicted, objects, *, module=None, masks=None, target_cla
     return [trial for trial in row.trials if trial.outside]
 
 
+@pytest.mark.long
 def test_a_spot_beside_the_objects_is_found_outside_them():
     images, predicted = with_corner()
 
@@ -135,6 +136,7 @@ def test_objects_that_cover_nothing_or_everything_are_none():
     assert trials_of(images, predicted, {4: nothing, 5: everything}) == []
 
 
+@pytest.mark.long
 def test_the_test_of_the_whole_images_is_the_same_with_objects_and_without():
     images, predicted, masks = with_moving_spot()
     model = classifier_of(BrightAnywhere())
@@ -150,6 +152,7 @@ def test_the_test_of_the_whole_images_is_the_same_with_objects_and_without():
         assert other.passes > row.passes
 
 
+@pytest.mark.long
 def test_passes_with_objects_do_not_depend_on_the_rows_before():
     images, predicted, masks = with_moving_spot()
     spent: list[int] = []

@@ -28,6 +28,7 @@ def places_of(row):
     ]
 
 
+@pytest.mark.long
 def test_a_classifier_retests_its_own_places_to_the_same_outcomes():
     images, predicted, masks = with_moving_spot()
     model = classifier_of(BrightAnywhere())

@@ -71,7 +71,7 @@ async def test_a_shard_reads_rows_of_its_own_images_alone(site, rows_read):
     assert {step: rows for step, rows in rows_read.by_step.items() if rows > MOST_OF_A_SHARD} == {}
 
 
-@pytest.mark.long_after(2)
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("read", growth.PAGES, ids=lambda read: read.__name__)
 async def test_a_page_reads_its_own_rows_alone(site, rows_read, read):
     with rows_read.during("page"):
@@ -80,6 +80,7 @@ async def test_a_page_reads_its_own_rows_alone(site, rows_read, read):
     assert 0 < rows_read.by_step["page"] <= MOST_OF_A_PAGE
 
 
+@pytest.mark.long
 async def test_a_result_is_let_go_by_the_audits_that_have_it_alone(scene, store, run_sql, rows_read):
     first = await scene.audit("first", state=AuditState.SUCCEEDED)
     run_sql(COPY_AUDITS)

@@ -96,7 +96,7 @@ async def test_a_listener_that_hears_nothing_says_so_once(store, pooler, elsewhe
 
 
 @pytest.mark.parametrize("by", ["the database", "the pooler"])
-@pytest.mark.long_after(1)
+@pytest.mark.long
 async def test_a_listener_that_hears_says_nothing_and_wakes_no_other(store, database_url, pooler, by):
     notified_at = {"the database": database_url, "the pooler": pooler.url}[by]
     with structlog.testing.capture_logs() as lines:

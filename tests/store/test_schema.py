@@ -53,6 +53,7 @@ def test_migrating_an_empty_database_makes_the_default_project_and_is_then_curre
     engine.dispose()
 
 
+@pytest.mark.long
 async def test_a_migration_that_waited_for_a_worker_which_waited_for_it_is_tried_again(empty_database_url):
     with psycopg.connect(empty_database_url, autocommit=True) as connection:
         connection.execute(

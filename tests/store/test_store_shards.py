@@ -343,6 +343,7 @@ RESNETS = (
 OTHERS = LeftToOthers(frozenset({"timm"}), frozenset({"torchvision:resnet34"}))
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("left", RESNETS)
 async def test_what_is_left_to_other_workers_is_not_claimed(store, scene: Scene, left: LeftToOthers):
     await scene.audit(cut=[[0]])
@@ -352,6 +353,7 @@ async def test_what_is_left_to_other_workers_is_not_claimed(store, scene: Scene,
         assert await transaction.shards.claim("worker", lease_seconds=60, left=OTHERS) is not None
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("left", RESNETS)
 @pytest.mark.parametrize("wrapped", [False, True])
 async def test_a_version_made_of_what_is_left_to_others_is_left_with_it(store, scene, left, wrapped):

@@ -86,6 +86,7 @@ async def test_other_versions_subsets_without_a_score_are_left_to_score(store, s
     assert of_another == []
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     "no_evidence",
     [{"size": None}, {"baseline_confident": True}, {"budget_exhausted": True}],

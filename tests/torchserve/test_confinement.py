@@ -129,6 +129,7 @@ def test_where_a_container_refuses_namespaces_the_tests_of_bubblewrap_are_skippe
         require(Level.BUBBLEWRAP)
 
 
+@pytest.mark.long_after(2)
 @pytest.mark.acceptance
 @pytest.mark.parametrize("level", list(Level))
 async def test_a_probing_process_reaches_what_its_level_leaves_open(level):

@@ -173,6 +173,7 @@ def test_in_a_namespace_of_its_own_the_kernel_limits_the_threads_of_another_user
 
 
 @of_root
+@pytest.mark.long
 def test_the_kernel_limits_its_children_where_nothing_else_does(users):
     assert TASKS - 100 < as_a_model(STARTS_CHILDREN, Level.NONE, users.by_slot["slot0"]) < TASKS
 

@@ -146,6 +146,7 @@ async def test_a_cancelled_task_that_obeys_keeps_its_process(server):
     assert await pid_of(server) == before
 
 
+@pytest.mark.long
 async def test_a_cancelled_task_that_does_not_obey_is_killed(server):
     before = await pid_of(server)
     task = RunningTask(server, "ignore")
@@ -161,6 +162,7 @@ async def test_a_cancelled_task_that_does_not_obey_is_killed(server):
 
 
 @pytest.mark.parametrize("what", ["obey", long("ignore")])
+@pytest.mark.long
 async def test_closing_the_iterator_frees_the_slot(server, what):
     events = server.run(0, task(what), Never())
     await anext(events)

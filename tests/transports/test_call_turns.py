@@ -50,6 +50,7 @@ async def by_rest(served) -> bool:
     return answer.startswith(b"HTTP/1.1 200 ")
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("call", [by_grpc, by_rest])
 async def test_calls_of_a_principal_open_few_transactions_at_once(served, most, call):
     assert all(await asyncio.gather(*(call(served) for _ in range(CALLS))))

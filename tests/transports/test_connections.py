@@ -66,6 +66,7 @@ async def test_a_head_that_drips_is_ended_with_a_reason_however_often_a_byte_com
     writer.close()
 
 
+@pytest.mark.long
 async def test_a_connection_that_says_nothing_is_closed(served):
     reader, writer = await opened(served)
 
@@ -74,6 +75,7 @@ async def test_a_connection_that_says_nothing_is_closed(served):
     writer.close()
 
 
+@pytest.mark.long
 async def test_a_body_that_drips_after_its_answer_is_ended(served):
     reader, writer = await opened(
         served, b"POST /v1/projects/default/models HTTP/1.1\r\nhost: a\r\ncontent-length: 1000000\r\n\r\n"
@@ -116,6 +118,7 @@ def test_bodies_that_nobody_wants_share_their_bytes_a_second_and_no_long_queue()
 
 
 @pytest.mark.parametrize("bounds", [Bounds(unwanted_bytes_per_second=1.0)])
+@pytest.mark.long
 async def test_where_many_send_what_nobody_wants_a_connection_is_closed_after_its_response(served):
     served.api._http._server.server_state.unwanted_seconds(LARGE_BYTES, asyncio.get_running_loop().time())
     reader, writer = await opened(served, refused_request(LARGE_BYTES))
@@ -163,6 +166,7 @@ MALFORMED = {
 }
 
 
+@pytest.mark.long_after(4)
 @pytest.mark.parametrize("request_bytes", MALFORMED.values(), ids=MALFORMED)
 async def test_a_malformed_http_request_gets_problem_json_like_other_errors(served, request_bytes):
     reader, writer = await opened(served, request_bytes)
@@ -207,6 +211,7 @@ async def test_a_connection_that_asks_again_and_again_is_kept_for_longer_than_on
 
 
 @pytest.mark.parametrize("bounds", [replace(IMPATIENT, stuck_seconds=0.5)])
+@pytest.mark.long
 async def test_a_connection_that_reads_nothing_is_closed(served):
     request = b"GET /openapi.json HTTP/1.1\r\nhost: a\r\n\r\n"
     reader, writer = await opened(served, request * 500)

@@ -42,6 +42,7 @@ async def end_of(stream):
     return seen(caught.value)
 
 
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize(
     ("token", "reason"), [(None, "TOKEN_MISSING"), ("", "TOKEN_MISSING"), ("wrong", "TOKEN_INVALID")]
 )
@@ -124,6 +125,7 @@ async def test_a_bug_is_answered_with_the_request_id_only(served, monkeypatch, c
             logged += "".join(capsys.readouterr())
 
 
+@pytest.mark.long
 async def test_an_enum_number_of_a_newer_client_is_refused(served):
     caller = served.caller()
     request = await served.audit_request(caller)
@@ -133,6 +135,7 @@ async def test_an_enum_number_of_a_newer_client_is_refused(served):
     assert error.details["BadRequest"].field_violations[0].field == "audit.specification.searches[0].method"
 
 
+@pytest.mark.long
 async def test_a_control_that_is_unset_is_refused(served):
     caller = served.caller()
     request = await served.audit_request(caller)
@@ -186,6 +189,7 @@ async def test_an_artifact_is_downloaded_as_it_was_uploaded(served):
     assert b"".join([message.data async for message in stream]) == data[1:]
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     ("parts", "reason"),
     [
@@ -254,6 +258,7 @@ async def test_a_deadline_that_passes_is_not_answered_late(served, monkeypatch):
     assert (error.code, error.reason) == (Code.DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED")
 
 
+@pytest.mark.long
 async def test_a_watcher_that_leaves_frees_its_place(served):
     caller = served.caller()
     audit = await caller.audits.CreateAudit(await served.audit_request(caller), metadata=caller.metadata)

@@ -107,6 +107,7 @@ async def test_whose_token_was_good_still_reads_metrics_while_the_database_is_aw
     assert (await fetch(served, "/metrics"))[0] == 503
 
 
+@pytest.mark.long
 async def test_a_token_that_was_revoked_is_not_good_any_more(served, monkeypatch):
     async def away(*_, **__):
         raise DependencyUnavailable

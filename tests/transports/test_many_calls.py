@@ -86,6 +86,7 @@ async def test_calls_beyond_the_bound_are_refused_as_too_many_with_a_reason_of_o
 
 
 @none_refused
+@pytest.mark.long
 async def test_where_we_have_no_room_to_refuse_grpc_itself_does_without_a_reason(let_in, served):
     reasons = await reasons_of_many(served, let_in)
 

@@ -88,6 +88,7 @@ async def test_a_setting_shows_all_names_on_loopback(served, tokens):
     assert named((await fetch(served, "/metrics"))[1]) == set(TEAMS)
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("settings", [True], indirect=True)
 @pytest.mark.parametrize(
     ("host", "shown"), [("evil.example", set()), ("localhost:1", set(TEAMS)), ("[::1]", set(TEAMS))]
@@ -96,6 +97,7 @@ async def test_a_site_that_points_its_name_at_this_machine_reads_no_names(served
     assert named((await fetch(served, "/metrics", Host=host))[1]) == shown
 
 
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize(
     ("whose", "shown"), [("apples", {"apples"}), ("pears", {"pears"}), ("both", set(TEAMS)), ("metrics", set(TEAMS))]
 )

@@ -51,6 +51,7 @@ async def test_a_watch_ends_with_its_token(served, end):
     watches["viewer"].cancel()
 
 
+@pytest.mark.long
 async def test_an_upload_ends_with_its_token_and_stores_nothing(served):
     caller, data = served.caller(), b"x" * 1000
     header = artifacts.UploadHeader(parent=PROJECT, digest=hashlib.sha256(data).hexdigest(), size_bytes=len(data))

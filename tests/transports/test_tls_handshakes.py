@@ -86,6 +86,7 @@ async def test_of_too_many_handshakes_the_oldest_ends_and_a_caller_still_gets_in
 
 
 @pytest.mark.parametrize("bounds", [Bounds(head_seconds=10 * PATIENCE_SECONDS)])
+@pytest.mark.long
 async def test_a_handshake_takes_little_memory_until_it_ends(served_by_tls):
     port, fetch = served_by_tls
     await fetch()
