@@ -41,6 +41,9 @@ def pytest_configure(config: pytest.Config) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     # The models are tiny and the processes many: more threads would only wait for each other.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    # A traceback with colours and the values of all variables takes seconds.
+    plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*structlog.get_config()["processors"][:-1], plain])
     # As the command does: with it, jsonschema takes two seconds to be imported.
     sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
     # No deadline: an example takes as long as the machine is loaded. `make test-all` asks for the thorough profile.
