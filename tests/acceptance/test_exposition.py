@@ -46,6 +46,7 @@ def audited(place):
     assert done.code == 0, done.messages
 
 
+@pytest.mark.long
 def test_the_api_exposes_calls_audits_by_state_and_the_queue(server, audited):
     values = eventually(lambda: of_an_answering_database(samples(f"{server.http}/metrics")))
 

@@ -70,6 +70,7 @@ def audit(folder, address, *more):
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.long
 def test_a_name_that_is_not_utf_8_is_shown_and_refused(tmp_path, address):
     (tmp_path / "w.pt").write_bytes(b"w")
     (tmp_path / "photos").mkdir()

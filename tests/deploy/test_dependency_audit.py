@@ -97,6 +97,7 @@ def audit(tmp_path):
     return run
 
 
+@pytest.mark.long
 def test_a_known_vulnerability_with_a_fix_fails_and_names_the_version_that_mends_it(audit, database):
     done = audit(database("1.1"), LEAKY, CLEAN)
 

@@ -46,7 +46,7 @@ async def test_each_field_at_and_past_its_limits_gets_a_typed_reply(door, servic
                 expect_reply(reply, f"{name} where {said}")
 
 
-@pytest.mark.long_after(2)
+@pytest.mark.long_after(1)
 @pytest.mark.hypothesis
 @pytest.mark.parametrize("service", BY_SERVICE)
 async def test_any_message_gets_a_typed_reply(door, service):

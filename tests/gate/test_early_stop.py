@@ -53,8 +53,8 @@ def test_a_look_at_very_many_images_neither_overflows_nor_decides_by_an_underflo
     assert 0 < ever_above(101_500, 1_000_000, 0.1) < 0.01
 
 
-@pytest.mark.long_after(1)
 @pytest.mark.parametrize("limit", [0.02, 0.1, 0.5, 0.9])
+@pytest.mark.long
 def test_whoever_looks_after_every_image_seldom_sees_a_small_p_at_the_limit(limit):
     found = np.cumsum(np.random.default_rng(5).random((2000, 300)) < limit, axis=1)
     smallest = [min(ever_above(int(k), at + 1, limit) for at, k in enumerate(one)) for one in found[:400]]

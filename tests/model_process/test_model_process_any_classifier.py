@@ -102,6 +102,7 @@ def test_subsets_are_found_on_arrays_and_bad_ones_are_findings_with_a_reason(sta
     assert {found[place].reason for place in (3, 4, 5)} == {finding_pb2.FINDING_REASON_IMAGE_UNREADABLE}
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     ("architecture", "channels", "size"),
     [("modicum:cifar_resnet8", 13, 8), ("timm:test_vit", 4, 64)],

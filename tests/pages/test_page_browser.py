@@ -90,7 +90,8 @@ def test_an_audit_is_started_from_a_form_that_says_what_it_costs(page, scene: Sc
     page.get_by_text("The audit was cancelled").wait_for()
 
 
-@pytest.mark.parametrize(("height", "stays"), [(800, True), pytest.param(300, False, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize(("height", "stays"), [(800, True), (300, False)])
 def test_the_cost_and_its_button_stay_in_view_where_the_window_is_high_enough(page, height, stays):
     page.set_viewport_size({"width": 1280, "height": height})
     sign_in(page, "otto")

@@ -278,6 +278,7 @@ def test_what_an_audit_could_not_use_is_named_with_its_reason(scene):
     assert "partly , has no result for 1 image: Image Reason image-2.png IMAGE_UNREADABLE" in said
 
 
+@pytest.mark.long
 def test_lists_have_pages(scene):
     for seed in range(100, 155):
         scene.run(scene.audit(f"many-{seed}", TINY, f"{PROJECT}/datasets/judged", seed=seed))

@@ -214,6 +214,7 @@ def test_a_sign_in_succeeds_once_even_where_the_provider_takes_a_code_twice(prov
     assert "This sign-in was already completed" in whole(again)
 
 
+@pytest.mark.long
 def test_a_sign_in_that_took_too_long_is_refused(provided, provider, monkeypatch):
     browser = stranger(provided)
     back = begin(browser)

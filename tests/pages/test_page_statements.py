@@ -61,7 +61,7 @@ def listed(empty_scene):
     return scene
 
 
-@pytest.mark.long_after(5)
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize("listing", LISTS.values(), ids=LISTS)
 def test_a_page_asks_as_much_of_the_database_for_many_rows_as_for_one(listed, monkeypatch, listing):
     browser = listed.browser("vera")

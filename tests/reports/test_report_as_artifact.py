@@ -34,6 +34,7 @@ def served(browser):
 
 
 @pytest.mark.parametrize("kind", ["planted", long("several"), long("mixed")])
+@pytest.mark.long
 def test_without_its_style_the_page_is_text_that_says_how_to_see_it_whole(served, kind):
     page = served(kind, JENKINS)
 

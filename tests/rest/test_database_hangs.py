@@ -93,7 +93,7 @@ async def test_a_deadline_covers_authentication(hanging, path):
 
 @pytest.mark.parametrize("bounds", [Bounds(authentication_seconds=0.5)])
 @pytest.mark.parametrize("path", ["/v1/projects", f"/v1/{PROJECT}/audits/a:watch"])
-@pytest.mark.long_after(1)
+@pytest.mark.long
 async def test_without_a_deadline_a_hanging_database_is_away(hanging, path):
     with structlog.testing.capture_logs() as lines:
         reply = await soon(hanging.rest().ask("GET", path))

@@ -38,6 +38,7 @@ def open_download(served: Served, digest: str, who: str) -> http.client.HTTPConn
     return connection
 
 
+@pytest.mark.long
 async def test_open_downloads_of_a_principal_and_of_a_project_are_limited(served):
     digest = await served.upload(os.urandom(LARGE))
     name = f"{PROJECT}/artifacts/{digest}"

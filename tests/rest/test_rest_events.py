@@ -138,6 +138,7 @@ async def test_a_server_that_stops_ends_its_watches_with_a_hint(served):
 
 
 @pytest.mark.parametrize("bounds", [Bounds(recheck_seconds=0.1)])
+@pytest.mark.long
 async def test_a_watch_whose_token_is_revoked_ends_with_the_problem(served):
     audit = await served.audit()
     async with served.rest().events(f"/v1/{audit}:watch") as events:

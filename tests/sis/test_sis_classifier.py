@@ -206,6 +206,7 @@ def exported(module, example):
     return torch.export.export(module.eval(), (example,), dynamic_shapes=({0: batch},)).module()
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("compile_module", [exported, torch.jit.trace], ids=["torch.export", "TorchScript"])
 @pytest.mark.filterwarnings("ignore")
 def test_compiled_modules_are_searched_like_any_other(compile_module):

@@ -130,6 +130,7 @@ def test_every_comparison_outside_objects_moves_as_many_pixels_and_none_of_the_s
     assert windows
 
 
+@pytest.mark.long
 def test_a_network_that_counts_pixels_follows_no_place_outside_the_objects_more_than_another():
     """Half of the pixels that move would not be enough. So a comparison that moves fewer would name the place."""
     trials = beside(light_and_dim(), dict.fromkeys(range(IMAGES), CENTRE))

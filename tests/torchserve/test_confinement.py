@@ -190,5 +190,6 @@ class TestInTorchServe:
         assert facts.pop("capabilities") == "0000000000000000"
         assert facts == {**dict.fromkeys(facts, False), **allowed}
 
+    @pytest.mark.long
     async def test_the_isolation_is_named(self, server):
         assert str(server.isolation).startswith(server.isolation.level)

@@ -144,6 +144,7 @@ def test_where_root_lacks_a_capability_there_are_none_and_the_log_names_it(monke
 
 
 @of_root
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("level", [Level.NONE, Level.SECCOMP, Level.LANDLOCK])
 def test_the_kernel_limits_the_threads_of_the_process(users, level):
     require(level)

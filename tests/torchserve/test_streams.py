@@ -109,6 +109,7 @@ async def test_a_gap_in_the_sequence_is_a_death_and_the_next_task_runs(server):
 
 
 @pytest.mark.parametrize("what", ["hang", long("silence")])
+@pytest.mark.long
 async def test_a_task_without_progress_is_hung_its_process_is_replaced(server, what):
     before = await pid_of(server)
 

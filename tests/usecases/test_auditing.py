@@ -118,6 +118,7 @@ async def test_a_sample_larger_than_the_data_set_is_refused_with_both_numbers(pl
     assert (await place.audit(all_of_it)).item_count == 3
 
 
+@pytest.mark.long
 async def test_a_sample_is_audited_in_its_order(place, audit_draft):
     sampled = replace(audit_draft, specification=replace(audit_draft.specification, sample=2, seed=5))
     audit = await place.audit(sampled)
@@ -260,6 +261,7 @@ async def test_an_audit_that_another_one_reuses_is_not_deleted(place, audit_draf
     await place.audits.delete(AUDITOR, first.name)
 
 
+@pytest.mark.long
 async def test_the_reuse_key_depends_on_every_digest_and_the_device(place, audit_draft):
     version = await place.versions.get(AUDITOR, audit_draft.specification.model_versions[0])
     dataset = await place.datasets.get(AUDITOR, audit_draft.specification.dataset)

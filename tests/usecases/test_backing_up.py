@@ -197,6 +197,7 @@ async def test_what_the_store_has_lost_or_damaged_is_named_and_all_else_is_kept(
     assert [states[digest] for digest in DIGESTS] == [State.MISSING, State.MISSING, State.WHOLE, State.WHOLE]
 
 
+@pytest.mark.long
 async def test_an_interrupted_backup_goes_on_with_what_is_missing(server, empty, tmp_path):
     source, read = server.artifacts, []
 
@@ -301,6 +302,7 @@ async def test_an_unfinished_backup_is_not_restored(tmp_path):
         read_manifest(tmp_path / "backup")
 
 
+@pytest.mark.long
 async def test_a_finished_backup_is_never_written_over(server, tmp_path):
     await backed_up(server, tmp_path / "backup")
 

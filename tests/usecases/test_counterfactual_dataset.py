@@ -105,6 +105,7 @@ async def test_the_audited_pictures_under_another_name_are_refused(place, audit_
         await place.audit(await beside(place, audit_draft, ORIGINALS))
 
 
+@pytest.mark.long
 async def test_a_label_that_contradicts_is_refused_and_names_the_item(place, audit_draft):
     wrong = CHANGED | {"1.png": ("changed", "cat")}
 

@@ -122,6 +122,7 @@ async def test_a_picture_that_an_audit_still_needs_is_in_use_until_it_ended(plac
     assert (await erase()).receipt.results[0].outcome is ErasedOutcome.NONE
 
 
+@pytest.mark.long
 async def test_bytes_that_something_else_refers_to_stay_for_it(place, audit_draft, erase):
     version = await place.register(model="odd", weights=b"image 1")
 
@@ -310,6 +311,7 @@ async def test_erasures_are_listed_newest_first_and_found_by_name(place, audit_d
         await Erasing(place.store).get(ADMIN, f"{PROJECT}/erasures/none")
 
 
+@pytest.mark.long
 async def test_a_project_stays_until_its_erasures_are_done(place, audit_draft, erase):
     erasure = await erase()
 

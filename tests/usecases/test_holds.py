@@ -39,6 +39,7 @@ async def ended(place: Place, audit_draft) -> str:
     return audit.name
 
 
+@pytest.mark.long
 async def test_no_picture_of_a_held_data_set_is_erased(place, audit_draft, hold):
     name = audit_draft.specification.dataset
     await hold(name)

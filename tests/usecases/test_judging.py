@@ -214,6 +214,7 @@ async def test_a_version_without_an_audit_that_was_measured_alike_is_no_baseline
         await judged(place, candidate, BY_MODEL.replace("NAME", "projects/elsewhere/models/net"))
 
 
+@pytest.mark.long
 async def test_one_version_of_an_audit_of_several_is_judged_alone(place, audit_draft):
     (first,), second = audit_draft.specification.model_versions, (await place.register(weights=b"others")).name
     several = draft(versions=(first, second), dataset=audit_draft.specification.dataset)
@@ -234,6 +235,7 @@ async def test_one_version_of_an_audit_of_several_is_judged_alone(place, audit_d
         await judged(place, audit, version=f"{PROJECT}/models/net/versions/7")
 
 
+@pytest.mark.long
 async def test_a_policy_that_compares_needs_the_name_of_a_baseline_in_the_same_project(place, audited):
     audit = await audited()
 
@@ -275,6 +277,7 @@ async def test_a_policy_that_asks_for_what_the_result_cannot_have_is_refused(pla
         await judged(place, await audited(unlabelled), ACCURACY)
 
 
+@pytest.mark.long
 async def test_a_rule_about_objects_is_refused_where_no_audited_image_had_any(place, audited):
     nothing = {"with_labels": 200, "with_boxes": 0, "with_masks": 0}
     clean = DOCUMENTS["clean"]

@@ -157,6 +157,7 @@ def limited_creation(place, **settings: int) -> AuditCreation:
     return AuditCreation(place.store, place.settings.model_copy(update=settings))
 
 
+@pytest.mark.long
 async def test_a_principal_queues_its_share_and_another_one_its_own(place, audit_draft):
     creation = limited_creation(place, max_queued_audits_per_principal=2)
     for _ in range(2):

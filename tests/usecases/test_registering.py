@@ -312,6 +312,7 @@ async def test_a_manifest_that_is_being_deleted_makes_no_data_set(place, databas
         await creating
 
 
+@pytest.mark.long
 async def test_a_manifest_deleted_while_it_is_read_makes_no_data_set(place, monkeypatch):
     manifest = await place.manifest()
     read = place.datasets._read

@@ -255,6 +255,7 @@ async def test_swaps_go_with_the_pictures_of_the_data_set_that_their_audit_is_of
         assert (await connection.scalars(text("SELECT name FROM spot_swaps"))).all() == ["two"]
 
 
+@pytest.mark.long
 async def test_a_dry_run_tells_the_same_and_changes_nothing(place, audited, keep):
     await keep(EVERYTHING)
     before = await stored(place)

@@ -71,6 +71,7 @@ async def test_a_review_that_is_deleted_while_somebody_answers_is_not_named(revi
         await reviewed.reviewing.now(secret)
 
 
+@pytest.mark.long
 async def test_pictures_are_what_the_plan_says_and_all_have_one_length(reviewed):
     read = await reviewed.create()
     secret, lengths = await reviewed.reviewer(read.review.name), set()

@@ -87,6 +87,7 @@ async def test_the_audited_images_under_another_name_are_refused(place, audit_dr
             await place.audit(changed(audit_draft, out_of_distribution_dataset=same))
 
 
+@pytest.mark.long
 async def test_an_out_of_distribution_data_set_without_labels_is_refused(place, audit_draft):
     bare = await dataset(place, "bare", count=4, labels=("",))
 
@@ -94,6 +95,7 @@ async def test_an_out_of_distribution_data_set_without_labels_is_refused(place, 
         await place.audit(changed(audit_draft, out_of_distribution_dataset=bare))
 
 
+@pytest.mark.long
 async def test_labels_outside_the_versions_classes_are_refused(place, audit_draft):
     cows = await dataset(place, "cows", count=4, labels=("cow",))
 

@@ -71,6 +71,7 @@ async def test_a_version_and_a_data_set_name_who_made_them(place):
     assert (version.principal, (await place.datasets.get(VIEWER, dataset)).principal) == ("otto", "otto")
 
 
+@pytest.mark.long
 async def test_what_changes_nothing_leaves_no_entry(place, audit_draft):
     before = await verbs_of(place)
 

@@ -109,6 +109,7 @@ async def test_copies_on_it_count_once(scene: Scene):
     assert check["measures"]["ood_accuracy_difference"]["n"] == 10
 
 
+@pytest.mark.long
 async def test_an_audit_names_its_stage_while_it_lasts_and_a_cancelled_audit_ends_in_it(scene: Scene):
     _, _, name = await audit_of_an_ensemble(scene)
     server = ArithmeticModelServer(score_gate=asyncio.Event())

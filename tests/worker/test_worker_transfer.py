@@ -149,7 +149,6 @@ async def test_versions_of_other_classes_do_not_score_each_other(scene: Scene):
     assert scores(server) == []
 
 
-@pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
@@ -158,6 +157,7 @@ async def test_versions_of_other_classes_do_not_score_each_other(scene: Scene):
         (TaskFailed("HANDLER_BUG", "oh", model_at_fault=False), FindingReason.INTERNAL),
     ],
 )
+@pytest.mark.long
 async def test_an_image_on_which_the_scoring_model_fails_has_a_reason_in_place_of_a_score(scene: Scene, error, reason):
     (first, second), name = await audit_of_two(scene)
     scene.work(ArithmeticModelServer(deadly_scores={3: error}))
