@@ -141,6 +141,7 @@ def test_a_verdict_that_is_no_pass_is_signed_and_refused(place, name, result):
     assert "failed: spot" in verified.stdout
 
 
+@pytest.mark.long
 def test_a_summary_is_written_of_a_pass_and_removed_for_any_other_verdict(place):
     passed = place.shell(f"{SIGN} --summary s.sigstore.json")
     existed = (place.folder / "s.sigstore.json").is_file()
@@ -166,6 +167,7 @@ def test_a_summary_is_not_verified_in_place_of_a_test_result(place):
     assert place.shell(VERIFY.replace("v.sigstore.json", "s.sigstore.json")).returncode == 1
 
 
+@pytest.mark.long
 def test_json_says_the_same(signed):
     told = json.loads(signed.shell(f"{VERIFY} --json").stdout)
 
@@ -176,6 +178,7 @@ def test_json_says_the_same(signed):
     assert len(told["unchecked"]) == 5
 
 
+@pytest.mark.long
 def test_a_key_with_a_password_signs(place):
     private, public = key_pair()
     place.write("locked.pem", private_pem(private, b"secret"))

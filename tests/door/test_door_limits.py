@@ -40,6 +40,7 @@ def specification(door, **changes):
     return {**request, "audit": {"specification": changed}, "validateOnly": True}
 
 
+@pytest.mark.long
 async def test_an_audit_whose_number_of_passes_overflows_is_refused(door):
     searches = [{"threshold": 0.5 + number / 100, "passes": 2**40} for number in range(16)]
     controls = [{"control": "CONTROL_CLASS_TARGETED", "passes": 2**40}]
@@ -79,7 +80,7 @@ async def test_the_cost_of_a_search_by_fractions_is_computed_at_once(door):
     assert time.monotonic() - begun < 10  # it takes a minute if each step is counted again for each version and control
 
 
-@pytest.mark.long_after(2)
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     ("changes", "field"),
     [

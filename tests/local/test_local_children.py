@@ -10,6 +10,7 @@ import pytest
 ASK = "import os, sys; from modicum_server.local.children import die_with_parent; die_with_parent(int(sys.argv[1]))"
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(("parent", "ended_by"), [("ours", 0), ("gone", -signal.SIGTERM)])
 def test_a_child_whose_parent_ended_before_it_registered_ends_too(parent, ended_by):
     number = os.getpid() if parent == "ours" else os.getpid() + 1

@@ -117,6 +117,7 @@ async def test_permissions_outside_the_data_folder_stay_as_they_are(short_folder
     assert stat.S_IMODE((short_folder / "postgres").stat().st_mode) == 0o700
 
 
+@pytest.mark.long
 async def test_a_server_that_does_not_start_says_why_and_leaves_nothing_running(short_folder):
     postgres = EmbeddedPostgres(short_folder / "postgres", settings={"shared_buffers": "nonsense"})
 

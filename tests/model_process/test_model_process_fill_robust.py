@@ -56,6 +56,7 @@ def task(stage, *, donors, passes=300, control=search_pb2.CONTROL_FILL_ROBUST, *
     return search_work(items, donors=given, controls=[plan], **fields)
 
 
+@pytest.mark.long
 def test_the_mask_that_comes_back_suffices_with_the_donors_that_verified_it(stage):
     work = task(stage, donors=24)
 

@@ -82,8 +82,8 @@ def test_one_search_serves_a_task_of_many_chunks_and_decodes_each_image_once(sta
     assert sorted(findings(chunks)) == list(range(len(MIXED)))
 
 
-@pytest.mark.long_after(1)
 @pytest.mark.parametrize("target_rule", [search_pb2.TARGET_RULE_PREDICTED, search_pb2.TARGET_RULE_RANDOM_OTHER])
+@pytest.mark.long
 def test_findings_are_those_of_each_image_alone(stage, notes, target_rule):
     version = version_of_program(stage, Corners())
     work = work_of(stage, MIXED, search_pb2.CONTROL_CLASS_TARGETED, search_pb2.CONTROL_FILL)

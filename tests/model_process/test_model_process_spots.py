@@ -184,6 +184,7 @@ def test_a_task_that_contradicts_itself_is_a_fault_of_ours(stage: Stage, fields)
     assert not chunks[-1].failure.model_at_fault
 
 
+@pytest.mark.long
 def test_places_outside_the_objects_are_tested_where_items_have_boxes_or_masks(stage: Stage):
     made = items(stage)
     white = np.zeros((8, 8), dtype=np.uint8)

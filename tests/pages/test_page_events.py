@@ -72,8 +72,8 @@ def test_news_come_as_events_until_the_audit_has_ended(scene):
     assert rest == b""
 
 
-@pytest.mark.long_after(1)
 @pytest.mark.parametrize("by", ["header", "query"])
+@pytest.mark.long
 def test_what_a_browser_has_seen_is_not_told_again(scene, by):
     audit = running(scene, f"news-seen-by-{by}", 72 if by == "header" else 73)
     last = {"Last_Event_ID": str(audit.sequence)} if by == "header" else {}

@@ -82,7 +82,7 @@ def test_a_new_audit_offers_the_newest_version_that_is_ready(scene):
     assert newest not in page.text
 
 
-@pytest.mark.long_after(4)
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize(
     ("changed", "said"),
     [

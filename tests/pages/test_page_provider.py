@@ -184,7 +184,7 @@ def test_a_response_for_another_browser_signs_nobody_in(provided, provider):
     assert provider.asked.count("/token") == asked
 
 
-@pytest.mark.long_after(2)
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("state", ["", "0" * 64, "twice", "%C3%A9"])
 def test_a_response_with_another_state_is_refused_before_the_provider_is_asked(provided, provider, state):
     browser, asked = stranger(provided), provider.asked.count("/token")
@@ -345,6 +345,7 @@ def test_no_list_of_tokens_has_what_stands_behind_a_session(provided, provider):
     assert "has no token" in whole(rotated)
 
 
+@pytest.mark.long
 def test_the_trail_says_who_signed_in_and_out_and_who_was_refused(provided, provider):
     browser, _ = sign_in(provided, provider, "written")
     name = name_of(browser)

@@ -161,6 +161,7 @@ def test_a_link_signs_in_once(scene):
     assert "For a new link, end the command with Ctrl-C and start it again" in again.text
 
 
+@pytest.mark.long
 def test_a_link_and_a_session_end_with_their_time(scene):
     secret, browser = scene.link(), scene.browser()
 
@@ -249,6 +250,7 @@ def test_a_sign_in_leads_to_no_other_site(scene, next_path):
     assert seen.headers["Location"] == "/"
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("sealed", ["", "x", "0" * 32 + "." + "0" * 64])
 def test_a_form_without_the_seal_of_its_session_is_refused(scene, sealed):
     browser = scene.browser()

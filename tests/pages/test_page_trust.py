@@ -57,7 +57,7 @@ def test_a_rule_is_added_shown_and_removed(scene):
     assert "nightly" not in rules(scene)
 
 
-@pytest.mark.long_after(4)
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize(
     ("changed", "field", "said"),
     [

@@ -13,8 +13,8 @@ from tests.reports.report_pages import page_of
 pytestmark = pytest.mark.acceptance
 
 
-@pytest.mark.long_after(1)
 @pytest.mark.parametrize("width", [360, 768, 1440])
+@pytest.mark.long
 def test_no_term_of_a_card_is_broken_within_a_word(browser, tmp_path: Path, width):
     fills = tuple(FillFinding(fill, 0.95, sufficient=True) for fill in Fill if fill is not Fill.MEAN)
     file = tmp_path / "report.html"

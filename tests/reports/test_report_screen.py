@@ -31,8 +31,8 @@ def test_pictures_begin_in_the_first_screen(opened, kind, screen):
     )
 
 
-@pytest.mark.long_after(1)
 @pytest.mark.parametrize("screen", SCREENS)
+@pytest.mark.long
 def test_a_long_name_of_a_class_leaves_the_page_as_wide_as_the_window(opened, screen):
     named = page_of(FINDINGS, load_image=bright, spots=rows(), labels=("c" * 208, "dog", "owl"))
     page = opened(named, viewport=SCREENS[screen])
@@ -128,8 +128,8 @@ def test_without_scripts_every_photograph_is_shown_and_no_filter(browser, tmp_pa
     window.close()
 
 
-@pytest.mark.long_after(1)
 @pytest.mark.parametrize("width", [1120, 1280])
+@pytest.mark.long
 def test_a_table_of_classes_stays_beside_the_pictures(opened, width):
     """1,120 pixels are the width of a report within its page of an audit."""
     text = page_of(FINDINGS, load_image=bright, spots=several_spots(2))

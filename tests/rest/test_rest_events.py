@@ -51,6 +51,7 @@ async def test_a_watch_resumes_after_the_event_that_was_seen_last(served):
     assert int(later["id"]) > int(seen)
 
 
+@pytest.mark.long
 async def test_a_watcher_that_has_seen_the_end_gets_no_content(served):
     audit = await served.audit()
     await served.rest().ask("POST", f"/v1/{audit}:cancel")

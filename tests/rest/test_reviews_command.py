@@ -103,6 +103,7 @@ async def test_a_reviewer_gets_another_link(run):
     assert "--again: expected a number from 1 on" in " ".join(wrong.stderr.split())
 
 
+@pytest.mark.long
 async def test_each_command_prints_json(run):
     drawn = json.loads((await run("create", "first", "--json")).stdout)
     review = drawn["name"]

@@ -169,6 +169,7 @@ async def test_python_logs_in_by_the_identity_token_of_a_job(served, issuer, rul
                 pass
 
 
+@pytest.mark.long
 async def test_python_asks_github_for_an_identity_token_and_for_another_when_it_renews(served, admin, issuer):
     address = f"http://127.0.0.1:{served.grpc_port}"
     asked = f"/token?api=1&audience={quote(address, safe='')}"

@@ -227,8 +227,8 @@ def paired_images(count, seed=0):
     return (random_images(count, side=SIDE, seed=seed) * 4).round() / 4
 
 
-@pytest.mark.long_after(1)
 @pytest.mark.parametrize("chunk_size", [1, 2, 3, 7])
+@pytest.mark.long
 def test_an_arithmetic_model_gives_the_same_results_for_every_chunk_size(chunk_size):
     classifier, images, donors = paired_classifier(), paired_images(7), paired_images(40, seed=5)
     findings = findings_of(classifier, images, threshold=0.6)

@@ -103,6 +103,7 @@ class Slow:
         return propose_each(task, procedure)
 
 
+@pytest.mark.long
 def test_images_run_ahead_only_up_to_a_limit_while_the_first_is_in_work():
     looked_at = []
 

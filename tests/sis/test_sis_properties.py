@@ -293,7 +293,7 @@ def test_a_finding_does_not_depend_on_other_images_position_or_chunk_size(scene,
     assert together[order.index(len(scene.images))].reason is Reason.NOT_FINITE
 
 
-@pytest.mark.long_after(2)
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("search", some_searches, ids=str)
 def test_images_that_finish_early_do_not_influence_the_searched_ones(search):
     canvas = (2, 5, 4)
@@ -309,7 +309,7 @@ def test_images_that_finish_early_do_not_influence_the_searched_ones(search):
         assert described(finding) == described(single)
 
 
-@pytest.mark.long_after(3)
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize("fill", ["noise", *map(long, ("mean", "marginal"))])
 @pytest.mark.parametrize("search", some_searches, ids=str)
 def test_two_runs_of_a_network_are_equal_bit_by_bit(search, fill):

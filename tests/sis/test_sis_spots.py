@@ -274,6 +274,7 @@ def test_an_empty_mask_counts_as_none():
     assert rows == list(spot_tests(classifier_of(BrightCorner()), images, predicted, {}))
 
 
+@pytest.mark.long
 def test_a_run_that_is_stopped_ends_after_a_whole_row():
     images, predicted = with_corner()
     spent: list[int] = []

@@ -98,6 +98,7 @@ def test_no_pixel_on_an_object_of_either_image_moves():
     assert plain.passes == 0, "each counts its own passes"
 
 
+@pytest.mark.long
 def test_places_of_the_whole_test_say_how_much_of_them_lies_on_the_objects():
     images, predicted = with_corner()
     objects = {index: box(0, 0, SIDE, 1) for index in range(0, 32, 3)}
@@ -118,6 +119,7 @@ def test_the_overlap_is_the_share_of_the_smaller_one():
     assert overlap(box(1, 1, 1, 1), box(0, 0, 4, 4)) == 1
 
 
+@pytest.mark.long
 def test_images_without_objects_take_no_part_outside():
     images, predicted = with_corner()
     objects = dict.fromkeys(range(20), MIDDLE)

@@ -55,6 +55,7 @@ def test_places_and_pairs_stay_and_what_another_classifier_sees_is_new():
     assert all(all(trial.covered.here) for trial in bright), "every composite is dark"
 
 
+@pytest.mark.long
 def test_passes_are_those_of_every_pair_here_and_elsewhere():
     images, predicted = with_corner()
     rows = list(spot_tests(classifier_of(BrightCorner()), images, predicted, {}, objects=OBJECTS))

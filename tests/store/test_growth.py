@@ -64,6 +64,7 @@ async def site(database_url, tmp_path):
         yield site
 
 
+@pytest.mark.long
 async def test_a_shard_reads_rows_of_its_own_images_alone(site, rows_read):
     await growth.work_on_a_shard(site, rows_read.during)
 

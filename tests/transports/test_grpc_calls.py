@@ -171,6 +171,7 @@ async def test_an_audit_from_upload_to_watch_to_cancel(served):
     assert answer == empty_pb2.Empty()
 
 
+@pytest.mark.long
 async def test_validate_only_tells_the_cost(served):
     caller = served.caller()
     request = await served.audit_request(caller, validate_only=True)
@@ -320,6 +321,7 @@ async def test_health_follows_the_database(served, monkeypatch):
     watch.cancel()
 
 
+@pytest.mark.long
 async def test_a_report_comes_in_pieces_with_its_media_type(served):
     caller = served.caller()
     audit = await caller.audits.CreateAudit(await served.audit_request(caller), metadata=caller.metadata)

@@ -58,7 +58,7 @@ async def test_the_digest_covers_what_the_parts_are_and_not_their_names(place, m
     assert (await registered(place, Ensemble(members))).digest != before.digest
 
 
-@pytest.mark.long_after(3)
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize(
     ("source", "field"),
     [
@@ -79,7 +79,7 @@ async def test_an_impossible_composite_is_refused_by_its_field(place, members, s
         await registered(place, source(*members))
 
 
-@pytest.mark.long_after(2)
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     "changes",
     [

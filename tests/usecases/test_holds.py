@@ -145,6 +145,7 @@ async def test_a_hold_that_is_gone_cannot_be_released(place):
         await Holds(place.store).release(ADMIN, f"{PROJECT}/holds/none")
 
 
+@pytest.mark.long
 async def test_the_trail_says_who_held_and_released_what(place, audit_draft, hold):
     name = audit_draft.specification.dataset
     made, _ = await hold(name), await hold(name)
@@ -183,6 +184,7 @@ async def verdict(place: Place, audit: str, *, name: str = "one", baseline: str 
     return stored.name
 
 
+@pytest.mark.long
 async def test_a_held_verdict_is_not_deleted(place, audit_draft, hold):
     name = await verdict(place, await ended(place, audit_draft))
     made = await hold(name)

@@ -180,6 +180,7 @@ async def test_requests_at_once_do_not_pass_the_share_of_their_principal_togethe
     assert [type(one) for one in outcomes if isinstance(one, Exception)] == [TooManyQueued] * 7, outcomes
 
 
+@pytest.mark.long
 async def test_audits_at_once_do_not_pass_the_passes_of_a_project_together(place, audit_draft):
     one = (await place.audit(audit_draft, validate_only=True)).progress.passes_planned
     creation = limited_creation(place, max_project_passes=3 * one)
@@ -212,6 +213,7 @@ async def test_audits_at_once_do_not_pass_the_passes_of_their_principal_together
     assert other.state is AuditState.QUEUED
 
 
+@pytest.mark.long
 async def test_an_audit_that_no_waiting_would_help_is_too_large(place, audit_draft):
     one = (await place.audit(audit_draft, validate_only=True)).progress.passes_planned
     creation = limited_creation(place, max_project_passes=one - 1)

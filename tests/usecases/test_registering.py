@@ -175,6 +175,7 @@ async def test_an_impossible_input_specification_is_refused(place, changes, fiel
     assert caught.value.field == f"model_version.input.{field}"
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     ("channels", "height", "width", "classes"), [(1, 8, 8, 2), (13, 8, 512, 21_841), (64, 512, 512, 0)]
 )

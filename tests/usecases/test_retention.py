@@ -355,6 +355,7 @@ async def test_what_was_interrupted_is_carried_on(place, audited, keep):
     assert len(before - await stored(place)) == 1
 
 
+@pytest.mark.long
 async def test_the_trail_says_what_went(place, audited, keep):
     await keep(Retention(findings_days=DAYS))
     await collected(place)

@@ -46,6 +46,7 @@ async def test_small_verified_subsets_alone_are_shown(place):
     assert {one.position for one in shown} == {0, 5}
 
 
+@pytest.mark.long
 async def test_of_copies_the_first_one_alone_is_shown(place):
     found = [found_on(0), found_on(1), found_on(2), found_on(3, 60), found_on(4)]
     reviewed = await audited(place, found, copies={2: 0, 4: 3})

@@ -153,6 +153,7 @@ async def test_an_audit_that_may_not_end_early_is_not_stopped(place, audit_draft
         await place.audits.stop(AUDITOR, audit.name)
 
 
+@pytest.mark.long
 async def test_a_stop_names_its_audit_and_its_reason_is_plain_text(place, stoppable):
     audit = await place.audit(stoppable)
 

@@ -91,6 +91,7 @@ async def test_an_audit_that_is_cut_while_it_searches_ends_with_the_searches_tha
     assert model_server.tested == {}
 
 
+@pytest.mark.long
 async def test_a_cut_of_an_audit_that_plans_no_scores_leaves_nothing_out(scene: Scene):
     audit = await audited(scene, controls=())
     model_server = ArithmeticModelServer(gate=asyncio.Event())

@@ -190,6 +190,7 @@ async def test_a_stop_lets_what_has_begun_end_and_nothing_else_begin(scene: Scen
     assert set(model_server.searched) == FIRST
 
 
+@pytest.mark.long
 async def test_a_stop_before_anything_began_gives_a_result_about_no_image(scene: Scene):
     audit = await of(scene, Stopping(), controls=(ControlPlan(Control.SPOT),))
 

@@ -52,6 +52,7 @@ async def check_of(scene: Scene, audit: str) -> dict:
     return check
 
 
+@pytest.mark.long
 async def test_ensemble_and_members_predict_each_image_once_and_whole(scene: Scene):
     together, alone, name = await audit_of_an_ensemble(scene)
     server = ArithmeticModelServer()

@@ -88,6 +88,7 @@ async def test_of_two_workers_the_one_with_the_package_loads_the_version(scene: 
     assert lacking.tasks == []
 
 
+@pytest.mark.long
 async def test_where_no_worker_has_the_package_an_audit_fails_for_that_and_blames_no_image(scene: Scene):
     scene.work(ArithmeticModelServer(families=WITHOUT, deadly={0: LACKING}))
     audit = await scene.audit(await scene.register(), images=2)

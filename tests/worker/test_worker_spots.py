@@ -84,6 +84,7 @@ async def test_the_result_names_the_class_that_follows(scene: Scene):
     assert "DECISIVE" not in {outcome for label, outcome in outcomes.items() if label != "d"}
 
 
+@pytest.mark.long
 async def test_too_few_images_are_not_tested(scene: Scene):
     version, name = await audited(scene, images=29)
     server = ArithmeticModelServer()
