@@ -64,16 +64,18 @@ def test_the_page_of_the_command_names_every_command_and_option():
 
 
 def test_the_page_of_rest_names_every_operation():
-    served = document()
+    served, page = document(), PAGES["rest-operations"]()
 
     for path, verbs in served["paths"].items():
         for verb in verbs:
-            assert f"### `{verb.upper()} {path}`" in PAGES["rest-operations"]()
+            assert f"### `{verb.upper()} {path}`" in page
 
 
 def test_the_page_of_reasons_names_every_reason():
+    page = PAGES["error-reasons"]()
+
     for reason, status, _, _ in reasons():
-        assert f"| `{reason}` | {status} |" in PAGES["error-reasons"]()
+        assert f"| `{reason}` | {status} |" in page
 
 
 @pytest.mark.parametrize(("package", "page"), [(modicum, "sdk"), (modicum_sis, "library")], ids=["sdk", "library"])
