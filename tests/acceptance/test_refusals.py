@@ -61,6 +61,7 @@ def test_a_wrong_option_is_reported_before_the_server_is_called(place, words, sa
     expect(audit(place.with_variables(MODICUM_ADDRESS="127.0.0.1:1"), *words), USAGE, *said)
 
 
+@pytest.mark.long
 def test_a_missing_folder_is_reported(place):
     expect(audit(place, photos="absent"), USAGE, "absent", "expected")
 

@@ -53,8 +53,8 @@ def test_a_signed_pass_is_verified_and_everything_that_was_checked_is_listed(sig
     assert all(line.startswith("not checked: ") for line in lines[6:])
 
 
-@pytest.mark.long_after(1)
 @pytest.mark.parametrize("reader", READERS.values(), ids=READERS)
+@pytest.mark.long
 def test_the_exit_code_survives_whatever_reads_it(signed, reader):
     verified = signed.shell(reader % VERIFY)
     flip(signed, "w.safetensors")

@@ -46,8 +46,8 @@ def test_little_is_imported_before_interrupts_are_handled():
     assert done.stdout == "set()\n"
 
 
-@pytest.mark.long_after(1)
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", "<&- >&- 2>&-"])
+@pytest.mark.long
 def test_closed_streams_are_not_an_error(address, closed):
     environment = {**os.environ, "MODICUM_ADDRESS": address}
     line = f'"$@" {closed}'

@@ -116,7 +116,7 @@ async def test_a_forged_page_token_is_refused_or_harmless(door):
             assert reply.code is Code.OK or reply.reason == "PAGE_TOKEN_INVALID", (method, key, reply)
 
 
-@pytest.mark.long_after(2)
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     ("header", "parts", "code", "reason"),
     [

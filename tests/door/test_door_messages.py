@@ -34,8 +34,8 @@ def expect_reply(reply: Reply, said: object) -> None:
         assert not any(word in reply.text for word in OURS), f"{said}: {reply}"
 
 
-@pytest.mark.long_after(1)
 @pytest.mark.parametrize("service", [long(name) if name == LARGEST else name for name in BY_SERVICE])
+@pytest.mark.long
 async def test_each_field_at_and_past_its_limits_gets_a_typed_reply(door, service):
     for name in BY_SERVICE[service]:
         first, *others = (message_of(METHODS[name], request) for request in ordinary(name, door.names))

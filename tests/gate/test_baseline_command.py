@@ -94,8 +94,8 @@ def test_only_a_result_that_passes_becomes_the_baseline(update, tmp_path, line, 
     assert kept(tmp_path)["digest"] == expected
 
 
-@pytest.mark.long_after(1)
 @pytest.mark.parametrize("reader", READERS.values(), ids=READERS)
+@pytest.mark.long
 def test_what_became_of_the_baseline_is_the_exit_code_whatever_reads_it(update, tmp_path, reader):
     lines = {"larger.json": 0, "smaller.json": 1, "a-little-smaller.json --reason no": 4, "elsewhere.json": 2}
 

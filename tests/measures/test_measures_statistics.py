@@ -146,6 +146,7 @@ def intervals(value: Any, name: str = "") -> Iterator[tuple[str, dict[str, Any]]
             yield from intervals(one, name if key in {"interval", "groups"} else key)
 
 
+@pytest.mark.long
 def test_every_interval_of_a_result_has_the_requested_level():
     wide, narrow = whole_document(DEFAULTS), whole_document(Statistics(level=0.5))
 

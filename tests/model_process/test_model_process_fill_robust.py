@@ -129,6 +129,7 @@ def test_a_pool_of_one_donor_is_said_too(stage):
     assert found[0].subset.size == 2
 
 
+@pytest.mark.long
 def test_the_control_keeps_to_its_positions(stage):
     excluded = [Positions(positions=[0])]
 

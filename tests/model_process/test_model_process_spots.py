@@ -216,6 +216,7 @@ def test_boxes_that_do_not_fit_their_image_count_as_none(stage: Stage):
     assert not any(trial.outside or trial.on_objects.sources for trial in row.trials)
 
 
+@pytest.mark.long
 def test_rows_of_another_version_are_tested_on_their_places_and_pairs(stage: Stage):
     made = items(stage)
     boxes = stage.put(b"[[4, 4, 8, 8]]")

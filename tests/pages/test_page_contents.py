@@ -317,6 +317,7 @@ def test_a_line_joins_only_audits_that_compare_and_a_break_is_explained(scene):
     assert "Break before the audit trend-3 of trending version 3: threshold 0.9 became 0.95." in said
 
 
+@pytest.mark.long
 def test_two_audits_stand_side_by_side_with_differences_first(scene):
     few = scene.run(scene.dataset("beside"))
     for name, labels, size in (("left", LABELS, 3), ("right", (*LABELS, "fox"), 30)):

@@ -85,8 +85,8 @@ def test_a_used_link_says_so_in_another_browser(page, chromium, asked: OpenRevie
     other.context.close()
 
 
-@pytest.mark.long_after(1)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.long
 def test_the_page_of_a_picture_fits_a_phone_and_axe_core_finds_nothing(
     chromium, scene: Scene, asked: OpenReview, scheme
 ):

@@ -250,7 +250,7 @@ def test_a_form_that_is_sent_twice_makes_one_swap(scene, pair):
     assert first.headers["Location"] == again.headers["Location"]
 
 
-@pytest.mark.long_after(2)
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     ("changed", "text"),
     [

@@ -155,6 +155,7 @@ class TestInABrowser:
 
     pytestmark = pytest.mark.acceptance
 
+    @pytest.mark.long
     def test_pictures_of_the_spot_are_loaded(self, page, scene):
         sign_in(page, "vera")
         page.goto(f"/{scene.pictured}")

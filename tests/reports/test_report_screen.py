@@ -115,6 +115,7 @@ def test_the_filters_say_on_how_many_of_the_subsets_they_work(opened):
     assert page.locator(".filters output").inner_text() == "72 of 72 shown. The filters work on these 72 of 90 subsets."
 
 
+@pytest.mark.long
 def test_without_scripts_every_photograph_is_shown_and_no_filter(browser, tmp_path: Path):
     file = tmp_path / "report.html"
     file.write_text(KINDS["mixed"](), encoding="utf-8")

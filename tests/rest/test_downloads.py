@@ -69,6 +69,7 @@ async def test_open_downloads_of_a_principal_and_of_a_project_are_limited(served
     await until(is_free, "the downloads of the readers that left to end")
 
 
+@pytest.mark.long
 async def test_a_range_of_a_damaged_artifact_is_refused_and_one_that_was_mended_is_served(served):
     data = bytes(range(256)) * 4_000
     digest = await served.upload(data)

@@ -163,8 +163,8 @@ async def test_a_review_is_deleted_by_an_admin(run, monkeypatch):
     assert f"deleted {review}" in deleted.stderr
 
 
-@pytest.mark.long_after(1)
 @pytest.mark.parametrize("name", ["summer", "a/b/c", "audits/first"])
+@pytest.mark.long
 async def test_a_review_is_named_with_its_audit(run, name):
     refused = await run("show", name)
 

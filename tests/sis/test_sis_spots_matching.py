@@ -109,6 +109,7 @@ def test_a_ring_around_objects_has_no_band(objects):
     assert matching_band(Place(PlaceKind.RING, 1, 1), ~objects) is None
 
 
+@pytest.mark.long
 def test_every_comparison_outside_objects_moves_as_many_pixels_and_none_of_the_same():
     objects = object_masks()
 

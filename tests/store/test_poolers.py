@@ -37,6 +37,7 @@ async def queue(store: PostgresStore, name: str) -> None:
         await transaction.shards.add(PROJECT, "", [NewShard(Stage.CHECK, name)])
 
 
+@pytest.mark.long
 async def test_more_transactions_than_sessions_repeat_their_statements(store):
     async def many(number: int) -> None:
         for time in range(TIMES):

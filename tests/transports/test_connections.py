@@ -54,6 +54,7 @@ async def status_of(served, path: str = "/healthz") -> bytes:
     return answer.split(b"\r\n")[0]
 
 
+@pytest.mark.long
 async def test_a_head_that_drips_is_ended_with_a_reason_however_often_a_byte_comes(served):
     reader, writer = await opened(served, b"GET /healthz HTTP/1.1\r\nx: ")
     dripping = asyncio.create_task(drip(writer))

@@ -99,6 +99,7 @@ async def test_a_request_id_comes_back(served):
     assert ("x-request-id", "mine-1") in tuple(await call.trailing_metadata())
 
 
+@pytest.mark.long
 async def test_a_request_id_that_could_forge_a_log_is_replaced(served):
     caller = served.caller(token="wrong")
     metadata = (*caller.metadata, ("x-request-id", "a b{}"))
@@ -279,6 +280,7 @@ async def test_a_watcher_that_leaves_frees_its_place(served):
         watch.cancel()
 
 
+@pytest.mark.long
 async def test_a_server_that_stops_tells_its_watches_to_resume(served):
     caller = served.caller()
     audit = await caller.audits.CreateAudit(await served.audit_request(caller), metadata=caller.metadata)

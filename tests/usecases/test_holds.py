@@ -74,6 +74,7 @@ async def test_what_is_held_is_not_deleted(place, audit_draft, hold):
     assert (await place.datasets.get(ADMIN, dataset)).name == dataset
 
 
+@pytest.mark.long
 async def test_what_was_released_is_erased_and_deleted(place, audit_draft, hold):
     name = await ended(place, audit_draft)
     made = await hold(name)

@@ -46,8 +46,8 @@ async def test_a_model_has_its_newest_verdict_wherever_it_is_read(place, listed)
     assert (await place.models.get(VIEWER, model)).newest_verdict == told[model] == again.newest_verdict
 
 
-@pytest.mark.long_after(1)
 @pytest.mark.parametrize("listing", ["audits", "models"])
+@pytest.mark.long
 async def test_a_list_asks_as_much_of_the_database_for_many_rows_as_for_one(place, listed, listing):
     await judge(place, listed[0])
 

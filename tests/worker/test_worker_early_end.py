@@ -91,8 +91,8 @@ async def test_an_audit_that_nothing_settles_does_all_its_images(scene: Scene, s
 OF_A_CLASS = ShareLimit(measure="overinterpretation_rate", at_least=0.5, error=0.2, class_label="d")
 
 
-@pytest.mark.long_after(1)
 @pytest.mark.parametrize(("label", "images"), [("d", 96), ("no class of the model", IMAGES)])
+@pytest.mark.long
 async def test_an_audit_ends_where_one_class_settles_it(scene: Scene, label, images):
     """Of the first 96 images 7 are of the class: 0 of 7 lies beyond 0.5 with a p of 0.16, 0 of 6 with one of 0.28."""
     audit = await of(scene, Stopping(limits=(replace(OF_A_CLASS, class_label=label),)))

@@ -132,6 +132,7 @@ async def test_a_worker_that_learns_that_its_lease_is_lost_stops_its_task(scene:
     second.gate.set()
 
 
+@pytest.mark.long
 async def test_a_connection_that_a_killed_worker_leaves_open_is_no_error(scene: Scene, database_url):
     scene.work(ArithmeticModelServer())
     await scene.kill()

@@ -121,6 +121,7 @@ async def test_each_search_is_scored_by_itself(scene: Scene):
     assert all(len(finding.controls.transfers) == 1 for finding in await scene.findings(name))
 
 
+@pytest.mark.long
 async def test_classes_are_matched_by_name(scene: Scene):
     turned = tuple(reversed(LABELS))
     (first, second), name = await audit_of_two(scene, class_labels=(LABELS, turned))
