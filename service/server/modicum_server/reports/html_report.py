@@ -9,6 +9,7 @@ import hashlib
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from functools import cache
 from importlib import resources
 from typing import Any
 
@@ -154,7 +155,9 @@ def _whose(document: Mapping[str, Any], called: Callable[[str], str]) -> str:
     return versions_text([model["model_version"] for model in models])
 
 
+@cache
 def _environment() -> Environment:
+    """Return the environment, which compiles each template once."""
     environment = Environment(
         loader=PackageLoader("modicum_server.reports", "templates"),
         autoescape=True,
