@@ -37,13 +37,18 @@ def text_of(node: ast.expr) -> str:
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
 
 
+def name_of(called: ast.expr) -> str:
+    """The last name of what is called; empty where it has none."""
+    return called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
+
+
 def messages(source: str) -> Iterator[tuple[int, str]]:
     """Lines and texts of the literal messages of errors: what is raised, or is made to be raised or stored."""
     tree = ast.parse(source)
-    raised = [node.exc for node in ast.walk(tree) if isinstance(node, ast.Raise)]
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    for call in calls:
-        if call in raised or ast.unparse(call.func).rpartition(".")[-1] in HOLDERS:
+    nodes = list(ast.walk(tree))
+    raised = {node.exc for node in nodes if isinstance(node, ast.Raise)}
+    for call in (node for node in nodes if isinstance(node, ast.Call)):
+        if call in raised or name_of(call.func) in HOLDERS:
             for argument in (*call.args, *(keyword.value for keyword in call.keywords)):
                 if " " in (text := text_of(argument)):
                     yield call.lineno, text
