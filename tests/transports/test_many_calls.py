@@ -1,4 +1,7 @@
-"""More gRPC calls at once than are looked at in time: they wait, or are refused with a reason, never just cancelled."""
+"""More gRPC calls at once than are looked at in time: they wait, or are refused with a reason, never just cancelled.
+
+Those of one method do not hold up those of another.
+"""
 
 import asyncio
 from collections import Counter
@@ -10,6 +13,7 @@ import pytest
 from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
+from modicum.v1 import audit_service_pb2 as audits
 from modicum.v1 import project_service_pb2 as projects
 from modicum_server.transports import layers
 from modicum_server.transports.authentication import authenticate
@@ -19,6 +23,7 @@ Code = grpc.StatusCode
 #: gRPC's own bound, where nobody sets one, is 1,000 by chance and 3,000 for certain.
 MANY_CALLS = 3_500
 CALLS_OF_A_CHANNEL = 100
+CROWD = 400
 
 
 @asynccontextmanager
@@ -39,6 +44,18 @@ async def calls_at_once(served, count: int) -> AsyncIterator[list[grpc.aio.Unary
 async def test_thousands_of_calls_at_once_are_all_answered(served):
     async with calls_at_once(served, MANY_CALLS) as calls:
         assert Counter([await call.code() for call in calls]) == {Code.UNAUTHENTICATED: MANY_CALLS}
+
+
+async def test_a_call_does_not_wait_behind_a_crowd_of_calls_of_another_method(served):
+    async with calls_at_once(served, CROWD) as crowd:
+        answers = [asyncio.ensure_future(call.code()) for call in crowd]
+        await asyncio.wait(answers, return_when=asyncio.FIRST_COMPLETED)
+
+        assert await served.caller(token=None).audits.GetAudit(audits.GetAuditRequest()).code() is Code.UNAUTHENTICATED
+
+        answered = sum(answer.done() for answer in answers)
+        assert answered < CROWD / 2
+        await asyncio.gather(*answers)
 
 
 #: Room for 4 calls: 3 may watch.

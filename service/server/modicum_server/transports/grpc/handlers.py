@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
 from itertools import groupby
-from typing import Any
+from typing import Any, TypeAlias
 
 import grpc
 from google.protobuf.message_factory import GetMessageClass
@@ -13,15 +13,16 @@ from modicum_server.transports.contract import ServedMethod, served_methods
 from modicum_server.transports.list_limits import refuse_long_lists
 from modicum_server.transports.services import Services
 
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"  # generic in the stubs only
 
-def handlers_of(services: Services) -> Iterator[tuple[str, grpc.GenericRpcHandler]]:
-    """Yield the full name and the handler of each service of the contract."""
+
+def handlers_of(services: Services) -> Iterator[tuple[str, dict[str, Handler]]]:
+    """Yield the full name of each service of the contract, and the handlers of its methods by their names."""
     for name, methods in groupby(served_methods(services), key=lambda one: one.descriptor.containing_service.full_name):
-        handlers = {method.descriptor.name: _handler(method) for method in methods}
-        yield name, grpc.method_handlers_generic_handler(name, handlers)
+        yield name, {method.descriptor.name: _handler(method) for method in methods}
 
 
-def _handler(method: ServedMethod) -> "grpc.RpcMethodHandler[Any, Any]":
+def _handler(method: ServedMethod) -> Handler:
     parse = GetMessageClass(method.descriptor.input_type).FromString
     serialize = GetMessageClass(method.descriptor.output_type).SerializeToString
 

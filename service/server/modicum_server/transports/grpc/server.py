@@ -84,10 +84,15 @@ class GrpcServer:
         self._following: asyncio.Task[None] | None = None
 
     def _add_services(self) -> tuple[str, ...]:
-        """Add the contract, health and reflection; returns the names whose health is reported."""
+        """Add the contract, health and reflection; returns the names whose health is reported.
+
+        gRPC accepts calls one after another. Calls of methods that are registered wait apart from those of others, so
+        that a crowd of watches does not hold up calls of other methods.
+        """
         names = []
-        for name, handler in handlers_of(self._services):
-            self._server.add_generic_rpc_handlers((handler,))
+        for name, handlers in handlers_of(self._services):
+            self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, handlers),))
+            self._server.add_registered_method_handlers(name, handlers)
             names.append(name)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         shown = (*names, health.SERVICE_NAME, reflection.SERVICE_NAME)
