@@ -19,6 +19,7 @@ from modicum_server.commands import backup, collect, tokens, trail, verify
 from modicum_server.errors import DependencyUnavailable, InvalidArgument, ModicumError
 from modicum_server.logs import log_as_json, log_for_people
 from modicum_server.processes.file_limits import raise_open_files
+from modicum_server.processes.rare_collections import collect_rarely
 from modicum_server.settings import Settings
 
 LARGEST_SEED = 2**63 - 1  # the same as for an audit
@@ -135,6 +136,7 @@ def serve(
         if await_schema and not await schema_appears(settings, stop):
             return
         async with running_api(settings) as (bound_grpc, bound_http):
+            collect_rarely()
             host = LOOPBACK if settings.host in ANY_ADDRESS else settings.host
             addresses = {"grpc_address": f"{host}:{bound_grpc}", "http_address": f"{host}:{bound_http}"}
             if ready_file is not None:
