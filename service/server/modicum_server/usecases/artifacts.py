@@ -23,17 +23,22 @@ from modicum_server.settings import Settings
 from modicum_server.usecases.access import authorise
 from modicum_server.usecases.limit_errors import ProjectFull
 from modicum_server.usecases.models import refuse_in_use
+from modicum_server.usecases.open_downloads import OpenDownloads
 from modicum_server.usecases.pages import Page, PageRequest, read_page
 from modicum_server.usecases.resource_names import project_of
 from modicum_server.usecases.rules import check
 from modicum_server.usecases.shares import Share, Shares
 from modicum_server.usecases.trail import record, record_all
+from modicum_server.usecases.turns import Turns
 
 MEBIBYTE = 1024 * 1024
 LARGEST_MESSAGE_BYTES = MEBIBYTE
 MOST_SMALL_BYTES = 2 * MEBIBYTE
 #: Longest wait for the next bytes of an upload. Until then no other client can resume it.
 IDLE_SECONDS = 60.0
+#: Records that are read at once of a project. A hundred downloads that began together would take every connection of
+#: the process to the database.
+GETS_OF_PROJECT = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +82,8 @@ class Artifacts:
         self._uploading = Shares(
             Share("open uploads", settings.max_uploads_per_principal, settings.max_uploads_per_project)
         )
-        self._downloading = Shares(
-            Share("open downloads", settings.max_downloads_per_principal, settings.max_downloads_per_project)
-        )
+        self._downloads = OpenDownloads(settings)
+        self._gets = Turns(GETS_OF_PROJECT)
 
     async def get(self, principal: Principal, name: str) -> Artifact:
         """Get the record of an artifact.
@@ -89,7 +93,7 @@ class Artifacts:
         """
         project = project_of("artifact", name)
         authorise(principal, project, Role.VIEWER)
-        async with self._store.transaction() as transaction:
+        async with self._gets.taken(project), self._store.transaction() as transaction:
             return await _require(transaction, project, name)
 
     async def page(
@@ -284,10 +288,9 @@ class Artifacts:
                 f"the offset {offset:,} is past the end of the artifact, which has {artifact.size_bytes:,} bytes",
                 size_bytes=str(artifact.size_bytes),
             )
-        async with aclosing(
-            self._served(principal, artifact, self._artifacts.read(artifact.digest, offset=offset))
-        ) as of:
-            async for data in of:
+        pieces = self._artifacts.read(artifact.digest, offset=offset)
+        async with aclosing(self._downloads.served(principal, artifact.project, pieces)) as served:
+            async for data in served:
                 yield data
 
     async def download_part(self, principal: Principal, name: str, first: int, end: int) -> AsyncGenerator[bytes]:
@@ -298,18 +301,9 @@ class Artifacts:
         """
         artifact = await self.get(principal, name)
         pieces = self._artifacts.read_part(artifact.digest, first=first, end=end)
-        async with aclosing(self._served(principal, artifact, pieces)) as served:
+        async with aclosing(self._downloads.served(principal, artifact.project, pieces)) as served:
             async for data in served:
                 yield data
-
-    async def _served(
-        self, principal: Principal, artifact: Artifact, pieces: AsyncGenerator[bytes]
-    ) -> AsyncGenerator[bytes]:
-        """Yield pieces of an artifact; meanwhile it is an open download of the principal and the project."""
-        with self._downloading.taken(principal, artifact.project):
-            async with aclosing(pieces):
-                async for data in pieces:
-                    yield data
 
     async def delete(self, principal: Principal, name: str) -> None:
         """Delete an artifact that nothing refers to.

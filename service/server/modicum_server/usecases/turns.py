@@ -34,6 +34,11 @@ class Turns:
             if not turn.count:
                 del self._turns[key]
 
+    async def go_round(self, key: Hashable) -> None:
+        """Hold a turn of the key until the event loop has run what else was ready."""
+        async with self.taken(key):
+            await asyncio.sleep(0)
+
     def count(self, key: Hashable) -> int:
         """Return how many hold or await a turn of the key."""
         turn = self._turns.get(key)
