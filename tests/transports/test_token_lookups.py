@@ -1,11 +1,12 @@
 """Many calls at once with one token are looked up together, and those of other tokens do not wait for them."""
 
 import asyncio
+from itertools import pairwise
 
 import pytest
 from modicum_server.domain.projects import Principal
 from modicum_server.errors import ShareExceeded, TokenInvalid
-from modicum_server.transports.token_lookups import MOST_WAITING, TokenLookups
+from modicum_server.transports.token_lookups import FOUND_AT_ONCE, MOST_WAITING, TokenLookups
 
 
 class Database:
@@ -93,3 +94,17 @@ async def test_a_call_that_waits_too_long_or_leaves_gives_up_its_place_and_the_o
     await settled()
     assert not database.lookups._waiting
     assert not database.lookups._lookups._running
+
+
+async def test_calls_of_a_crowd_go_on_a_few_at_a_time_once_their_token_is_looked_up():
+    database = Database("crowd")
+    crowd = [database.call("crowd") for _ in range(20 * FOUND_AT_ONCE)]
+    await settled()
+    database.let_go.set()
+
+    done = [0]
+    while done[-1] < len(crowd):
+        await asyncio.sleep(0)
+        done.append(sum(task.done() for task in crowd))
+
+    assert max(after - before for before, after in pairwise(done)) <= FOUND_AT_ONCE

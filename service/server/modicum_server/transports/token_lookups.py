@@ -13,9 +13,12 @@ from modicum_server.domain.projects import Principal
 from modicum_server.errors import ShareExceeded
 from modicum_server.usecases.access import token_digest
 from modicum_server.usecases.joint_lookups import JointLookups
+from modicum_server.usecases.turns import Turns
 
 #: Calls of one token that wait for a lookup at the same time, at each transport of an API process.
 MOST_WAITING = 200
+#: Calls of one token that go on in one round of the event loop, once their caller is known. Others go on in between.
+FOUND_AT_ONCE = 4
 
 
 class TokenLookups:
@@ -25,6 +28,7 @@ class TokenLookups:
         self._look = look
         self._lookups: JointLookups[Principal] = JointLookups()
         self._waiting: Counter[str] = Counter()
+        self._found = Turns(FOUND_AT_ONCE)
 
     async def principal(self, authorization: str, seconds: float) -> Principal:
         """Return the principal of the token in an authorization header, as it is now.
@@ -43,7 +47,9 @@ class TokenLookups:
         self._waiting[digest] += 1
         try:
             async with asyncio.timeout(seconds):
-                return await self._lookups.find(digest, lambda: self._look(authorization))
+                principal = await self._lookups.find(digest, lambda: self._look(authorization))
+                await self._found.go_round(digest)
+                return principal
         finally:
             self._waiting[digest] -= 1
             if not self._waiting[digest]:
