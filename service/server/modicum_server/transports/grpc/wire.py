@@ -46,10 +46,16 @@ class GrpcWire:
         self.context.set_trailing_metadata(((REQUEST_ID_HEADER, request_id), *told))
 
     async def refuse(self, refusal: Refusal) -> None:
-        """End the call; the status travels in its trailers."""
+        """Set the status with which the call ends once its handler returns; it travels in the trailers.
+
+        `abort` would raise an error that holds every frame of the call until the garbage collector comes.
+        """
         status = status_of(refusal)
-        trailers = ((REQUEST_ID_HEADER, refusal.request_id), (STATUS_TRAILER, status.SerializeToString()))
-        await self.context.abort(refusal.code, refusal.text, trailers)
+        self.context.set_code(refusal.code)
+        self.context.set_details(refusal.text)
+        self.context.set_trailing_metadata(
+            ((REQUEST_ID_HEADER, refusal.request_id), (STATUS_TRAILER, status.SerializeToString()))
+        )
 
     def code(self) -> grpc.StatusCode:
         """Return the code with which health or reflection ended its call."""
