@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from modicum_server.artifacts import files
 from modicum_server.domain import pixel_subsets
 from modicum_server.domain.controls import CONTROLS
 from modicum_server.domain.searches import Control
@@ -20,7 +21,17 @@ from modicum_server.transports.grpc.server import (
 )
 from modicum_server.transports.http import connections
 from modicum_server.transports.http.rest import protojson
-from modicum_server.usecases import artifacts, costs, manifests, objects, pages, rules, shares, specifications
+from modicum_server.usecases import (
+    artifacts,
+    costs,
+    manifests,
+    objects,
+    open_downloads,
+    pages,
+    rules,
+    shares,
+    specifications,
+)
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "limits.md").read_text()
 MEBIBYTE, KIBIBYTE = 1024**2, 1024
@@ -71,6 +82,11 @@ def test_the_page_names_every_limit_that_can_be_set_and_its_default(name):
             f"{MOST_WAITING_CALLS:,} more"
         ),
         f"at each door of an API process | {token_lookups.MOST_WAITING} wait.",
+        f"then {token_lookups.FOUND_AT_ONCE} go on in each round of the event loop",
+        (
+            f"send {open_downloads.PIECES_AT_ONCE} pieces of {files.SERVED_BYTES // KIBIBYTE} KiB in each round of the "
+            f"event loop, and read {artifacts.GETS_OF_PROJECT} records at once"
+        ),
         (
             "worked on at once in an API process | that only read (Get, List): "
             f"of a principal {shares.READS_AT_ONCE}, of all principals of the same projects "
