@@ -2,8 +2,11 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 import pytest
+import typer
 from modicum.cli.command import app
 
 
@@ -21,9 +24,15 @@ class Ended:
         return " ".join(self.stderr.split())
 
 
+@cache
+def whole_command() -> Any:
+    """The command with all of its subcommands, which take longer to join than most tests take with them."""
+    return typer.main.get_command(app)
+
+
 def run_command(arguments: Iterable[str], capsys: pytest.CaptureFixture[str]) -> Ended:
     """Run the command until it exits."""
     with pytest.raises(SystemExit) as ended:
-        app([*arguments])
+        whole_command()([*arguments])
     stdout, stderr = capsys.readouterr()
     return Ended(ended.value.code or 0, stdout, stderr)

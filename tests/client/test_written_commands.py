@@ -4,11 +4,10 @@ import re
 import shlex
 
 import pytest
-import typer
-from modicum.cli.command import app
 
 from tests.client.scripted_results import succeeded
 from tests.client.test_gate_command import SPOTS
+from tests.commands import whole_command
 from tests.deploy.pipeline_files import CI, JENKINSFILE, jenkins_defaults, read
 from tests.docs.documents import ROOT, documents
 from tests.gate.documents import document
@@ -51,7 +50,7 @@ def test_pages_have_commands():
 @pytest.mark.parametrize("page", PAGES)
 def test_the_parser_takes_the_commands_of_each_page(page):
     for name, *words in PAGES[page]:
-        parsed = typer.main.get_command(app).commands[name].make_context(name, words).params
+        parsed = whole_command().commands[name].make_context(name, words).params
 
         state_dict = parsed["weights"] is not None and parsed["weights"].suffix != ".onnx"
         assert not state_dict or (parsed["input_name"] and parsed["architecture"]), (name, words)

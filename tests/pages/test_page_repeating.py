@@ -8,10 +8,8 @@ from typing import Any, Self, get_args, get_type_hints
 
 import modicum
 import pytest
-import typer
 from modicum.audits import AsyncAudits
 from modicum.cli import audits as audits_command
-from modicum.cli.command import app
 from modicum.event_loop_thread import Portal
 from modicum.v1 import model_pb2
 from modicum.v1.model_service_pb2 import GetModelVersionRequest
@@ -29,6 +27,7 @@ from modicum_server.transports.http.pages.repeating import beyond_form, repetiti
 from modicum_server.usecases.controls import default_controls
 from modicum_server.usecases.specifications import AuditDraft, fill_in, usual_canvas
 
+from tests.commands import whole_command
 from tests.usecases.usecases_stage import INPUT, now
 
 CANVAS = Canvas(3, 64, 64)
@@ -193,7 +192,7 @@ def by_command(text: str, monkeypatch: pytest.MonkeyPatch) -> AuditSpecification
     monkeypatch.setattr(audits_command, "Client", Client)
     program, *words = shlex.split(text)
     assert program == "modicum"
-    return asked_by(lambda: typer.main.get_command(app).main(words, standalone_mode=False))
+    return asked_by(lambda: whole_command().main(words, standalone_mode=False))
 
 
 def told(asked: AuditSpecification):
