@@ -16,6 +16,9 @@ import socket
 import struct
 import sys
 from collections.abc import Mapping, Sequence
+from functools import cache
+
+import typer
 
 #: What the commands import when they are called.
 IMPORTED = (
@@ -34,6 +37,7 @@ def serve(address: str) -> None:
     """Fork for each call until our standard input ends. Returns in the forked process, ready to run the command."""
     for name in IMPORTED:
         importlib.import_module(name)
+    _join_commands()
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(address)
         listener.listen()
@@ -48,6 +52,12 @@ def serve(address: str) -> None:
                     return
             _reap()
     sys.exit()
+
+
+def _join_commands() -> None:
+    """Join the subcommands, which each process would do anew."""
+    typer.main.get_command = cache(typer.main.get_command)
+    typer.main.get_command(sys.modules["modicum.cli.command"].app)
 
 
 def _reap() -> None:
