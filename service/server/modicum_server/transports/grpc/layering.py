@@ -65,7 +65,7 @@ class Layering(grpc.aio.ServerInterceptor):
             async with AsyncExitStack() as stack:
                 await open_layers(stack, self._layers, call_of(context))
                 return await behaviour(read(handler, data), context)
-            return None  # the call was refused: gRPC sends its status alone
+            return await GrpcWire(context).end_without_reply()
 
         async def stream(data: Any, context: Context) -> None:
             async with AsyncExitStack() as stack:

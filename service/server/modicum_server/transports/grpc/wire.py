@@ -1,7 +1,7 @@
 """`calls.Wire` for gRPC: reads the metadata of a call, and refuses it."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 from urllib.parse import unquote
 
 import grpc
@@ -48,7 +48,7 @@ class GrpcWire:
     async def refuse(self, refusal: Refusal) -> None:
         """Set the status with which the call ends once its handler returns; it travels in the trailers.
 
-        `abort` would raise an error that holds every frame of the call until the garbage collector comes.
+        `abort` here would raise an error that holds every frame of the call until the garbage collector comes.
         """
         status = status_of(refusal)
         self.context.set_code(refusal.code)
@@ -57,8 +57,16 @@ class GrpcWire:
             ((REQUEST_ID_HEADER, refusal.request_id), (STATUS_TRAILER, status.SerializeToString()))
         )
 
+    async def end_without_reply(self) -> NoReturn:
+        """End a refused call that has one reply. If its handler returned, gRPC would send an empty reply as well.
+
+        Raises:
+            AbortError: as gRPC expects it. It holds the frame of the handler alone, because the layers are closed.
+        """
+        await self.context.abort(self.code(), self.context.details(), self.context.trailing_metadata())
+
     def code(self) -> grpc.StatusCode:
-        """Return the code with which health or reflection ended its call."""
+        """Return the code that was set, by a refusal or by health or reflection."""
         number = self.context.code()
         return next((code for code in grpc.StatusCode if number in (code, code.value[0])), grpc.StatusCode.UNKNOWN)
 
