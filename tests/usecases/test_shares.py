@@ -141,3 +141,18 @@ async def test_calls_of_a_principal_and_of_a_project_take_turns_and_those_of_ano
     let_go.set()
     await asyncio.gather(*crowd, single)
     assert turns._changes._of_principals._turns == turns._changes._of_projects._turns == {}
+
+
+def test_what_grows_is_held_until_its_end_and_without_a_project_counts_for_the_principal_alone():
+    held = shares(of_principal=3, of_project=2)
+
+    with held.growing(AUDITOR, "") as take:
+        take(1)
+        take(2)
+        with pytest.raises(ShareExceeded, match="otto may have at most 3 open things"):
+            take(1)
+        with held.taken(VIEWER, "", 3):
+            pass
+
+    with held.taken(AUDITOR, PROJECT, 2):
+        pass

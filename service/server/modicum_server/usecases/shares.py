@@ -1,7 +1,7 @@
 """Fair shares: how much of one API process a principal and a project may use at once, so that others get their part."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from time import monotonic
@@ -47,25 +47,43 @@ class Shares:
         Raises:
             ShareExceeded, or the refusal of the share: the principal or the project would have too many.
         """
-        holders = {
-            ("principal", *principal.share): (principal.name, self._share.of_principal),
-            ("project", project): (project, self._share.of_project),
-        }
-        for holder, (name, most) in holders.items():
-            if self._held[holder] + count > most:
-                raise self._share.refusal(
-                    f"{name} may have at most {most:,} {self._share.kind} in one process of this server; end some, or "
-                    "try again later",
-                    share=self._share.kind,
-                )
-        self._held.update(dict.fromkeys(holders, count))
-        try:
+        with self.growing(principal, project) as take:
+            take(count)
             yield
+
+    @contextmanager
+    def growing(self, principal: Principal, project: str) -> Iterator[Callable[[int], None]]:
+        """Yield a function that takes so many more, which are held until the context ends. It raises as `taken` does.
+
+        Without a project, they count for the principal alone.
+        """
+        holders = {("principal", *principal.share): (principal.name, self._share.of_principal)}
+        if project:
+            holders["project", project] = (project, self._share.of_project)
+        held = 0
+
+        def take(count: int) -> None:
+            nonlocal held
+            for holder, (name, most) in holders.items():
+                if self._held[holder] + count > most:
+                    raise self._refusal(name, most)
+            held += count
+            self._held.update(dict.fromkeys(holders, count))
+
+        try:
+            yield take
         finally:
-            self._held.subtract(dict.fromkeys(holders, count))
+            self._held.subtract(dict.fromkeys(holders, held))
             for holder in holders:
                 if not self._held[holder]:
                     del self._held[holder]
+
+    def _refusal(self, name: str, most: int) -> ResourceExhausted:
+        kind = self._share.kind
+        return self._share.refusal(
+            f"{name} may have at most {most:,} {kind} in one process of this server; end some, or try again later",
+            share=kind,
+        )
 
 
 class CallTurns:

@@ -13,6 +13,7 @@ from modicum_server.transports.http.pages.mounting import page_routes
 from modicum_server.transports.http.probes import probe_routes
 from modicum_server.transports.http.rest.mounting import rest_routes
 from modicum_server.transports.http.scrapers import Scrapers
+from modicum_server.transports.http.whole_bodies import WholeBodies
 from modicum_server.transports.readiness import Readiness
 from modicum_server.transports.services import Services
 from modicum_server.transports.unrouted_log import UnroutedRequests
@@ -29,12 +30,13 @@ def build_app(
     bounds: Bounds,
 ) -> Starlette:
     """Return the application."""
+    bodies = WholeBodies()
     scrapers = Scrapers(store, names_on_loopback=settings.metrics_names)
     app = Starlette(
         routes=[
             *probe_routes(scrapers, readiness, exposition),
-            *rest_routes(services, store, metrics, bounds, stylesheet=asset("pages.css")),
-            *page_routes(services, settings, metrics, bounds),
+            *rest_routes(services, store, metrics, bounds, bodies, stylesheet=asset("pages.css")),
+            *page_routes(services, settings, metrics, bounds, bodies),
         ],
         middleware=middleware_of(settings),
         exception_handlers={HTTPException: respond_to_unrouted(UnroutedRequests(metrics))},

@@ -6,15 +6,15 @@ from functools import partial
 from typing import TypeVar
 from urllib.parse import parse_qs
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
-from modicum_server.errors import FieldInvalid, MediaTypeUnknown, RequestTooLarge
-from modicum_server.settings import MEBIBYTE
-from modicum_server.transports.calls import CallerLeft
+from modicum_server.errors import FieldInvalid, MediaTypeUnknown
 
 MEDIA_TYPE = "application/x-www-form-urlencoded"
-LARGEST_FORM_BYTES = 4 * MEBIBYTE
-LARGEST_PUBLIC_FORM_BYTES = MEBIBYTE // 16
+LARGEST_FORM_BYTES = 64 * 1024
+LARGEST_POLICY_FORM_BYTES = 1024 * 1024
+"""Of a form with a policy: the longest takes 768 KiB where each character has four bytes, percent-encoded."""
+LARGEST_PUBLIC_FORM_BYTES = 16 * 1024
 """Of what is read before anybody signed in."""
 MOST_FIELDS = 200
 TOKEN_FIELD = "form_token"  # noqa: S105 - the name of a field
@@ -123,27 +123,22 @@ def _plain(text: str) -> str:
     return text
 
 
-async def read_form(request: Request, most: int) -> Form:
-    """Read the form of a request.
-
-    Args:
-        request: its body is read.
-        most: bytes that the form may have.
+def require_form(request: Request) -> None:
+    """Refuse a request that has no form.
 
     Raises:
-        RequestTooLarge, MediaTypeUnknown, CallerLeft
-        FieldInvalid: it has too many fields, or text that is not UTF-8.
+        MediaTypeUnknown
     """
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != MEDIA_TYPE:
         raise MediaTypeUnknown(f"expected a form of media type {MEDIA_TYPE}")
-    body = bytearray()
-    try:
-        async for data in request.stream():
-            body += data
-            if len(body) > most:
-                raise RequestTooLarge(f"expected a form of at most {most:,} bytes, got more")
-    except ClientDisconnect:
-        raise CallerLeft from None
+
+
+def form_in(body: bytes) -> Form:
+    """Return the form in a body.
+
+    Raises:
+        FieldInvalid: it has too many fields, or text that is not UTF-8.
+    """
     try:
         fields = parse_qs(body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
     except ValueError:

@@ -33,6 +33,7 @@ from modicum_server.transports.http.pages.views import (
     verdicts,
     words,
 )
+from modicum_server.transports.http.whole_bodies import WholeBodies
 from modicum_server.transports.services import Services
 
 NOUNS = (
@@ -64,6 +65,8 @@ NOUNS = (
 PAGES = (*(page for noun in NOUNS for page in noun.PAGES), *projects.UNKNOWN)
 
 
-def page_routes(services: Services, settings: Settings, metrics: CallMetrics, bounds: Bounds) -> list[BaseRoute]:
+def page_routes(
+    services: Services, settings: Settings, metrics: CallMetrics, bounds: Bounds, bodies: WholeBodies
+) -> list[BaseRoute]:
     """Return the routes. The first that fits a path serves it."""
-    return [asset_route(), *routes_of(PAGES, PageServices.of(services, settings, metrics, bounds))]
+    return [asset_route(), *routes_of(PAGES, PageServices.of(services, settings, metrics, bounds, bodies))]

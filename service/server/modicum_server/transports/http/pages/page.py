@@ -24,11 +24,13 @@ from modicum_server.transports.http.pages.forms import (
     LARGEST_PUBLIC_FORM_BYTES,
     TOKEN_FIELD,
     Form,
-    read_form,
+    form_in,
+    require_form,
 )
 from modicum_server.transports.http.pages.hosts import Hosts
 from modicum_server.transports.http.pages.visits import NOBODY, Show, Visit
 from modicum_server.transports.http.pages.wire import PageWire
+from modicum_server.transports.http.whole_bodies import WholeBodies
 from modicum_server.transports.layers import (
     Layer,
     attempt_of,
@@ -53,7 +55,8 @@ class Page:
     """A page, or the answer to a form. `name` stands in metrics and in the log.
 
     A `public` one needs no session; one that `streams` may take as long as its bytes need. The role that a page `needs`
-    in its project is required before its form is read; the use cases require it again.
+    in its project is required before its form is read; the use cases require it again. Its form has at most
+    `form_bytes`.
     """
 
     name: str
@@ -63,6 +66,7 @@ class Page:
     public: bool = False
     streams: bool = False
     needs: Role | None = None
+    form_bytes: int = LARGEST_FORM_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +78,12 @@ class PageServices:
     public: Sequence[Layer]
     private: Sequence[Layer]
     refused: RefusedAttempts
+    bodies: WholeBodies
 
     @classmethod
-    def of(cls, services: Services, settings: Settings, metrics: CallMetrics, bounds: Bounds) -> "PageServices":
+    def of(
+        cls, services: Services, settings: Settings, metrics: CallMetrics, bounds: Bounds, bodies: WholeBodies
+    ) -> "PageServices":
         """Build the layers, from outside in. The host is checked before the store is asked anything."""
         use_cases = services.use_cases
         public = (
@@ -97,7 +104,7 @@ class PageServices:
         known = authenticated(by_session, bounds.authentication_seconds)
         good = OpenStreams(use_cases.tokens.principals, recheck_seconds=bounds.recheck_seconds).layer
         private = (*public, known, paced(services.call_rates), good)
-        return cls(use_cases, settings, public, private, services.refused)
+        return cls(use_cases, settings, public, private, services.refused, bodies)
 
     def route(self, page: Page) -> Route:
         """Return the route of a page."""
@@ -134,11 +141,25 @@ class _PageEndpoint:
             call.enter(visit.project)
             if self._page.needs is not None:
                 authorise(visit.principal, visit.project, self._page.needs)
-            form = await self._form(wire.request) if self._page.takes_form else EMPTY
+            form = await self._form(visit) if self._page.takes_form else EMPTY
             await wire.respond(await self._page.show(replace(visit, form=form)))
 
-    async def _form(self, request: Request) -> Form:
-        return await _form_of(request, LARGEST_PUBLIC_FORM_BYTES if self._page.public else LARGEST_FORM_BYTES)
+    async def _form(self, visit: Visit) -> Form:
+        """Read a form that one of our own pages sent.
+
+        Raises:
+            FormForeign: another site sent it, or it is of another session.
+        """
+        request, secret = visit.request, secret_of(visit.request)
+        if _is_of_another_site(request) or not secret:
+            raise FormForeign
+        require_form(request)
+        who, most = (None, LARGEST_PUBLIC_FORM_BYTES) if self._page.public else (visit.principal, self._page.form_bytes)
+        async with self._services.bodies.read(request, who, visit.project, most) as body:
+            form = form_in(body)
+        if not is_form_token(form.text(TOKEN_FIELD), secret):
+            raise FormForeign
+        return form
 
 
 def _expected(hosts: Hosts) -> Layer:
@@ -152,22 +173,9 @@ def _expected(hosts: Hosts) -> Layer:
     return layer
 
 
-async def _form_of(request: Request, most: int) -> Form:
-    """Read a form that one of our own pages sent.
-
-    Raises:
-        FormForeign: another site sent it, or it is of another session.
-    """
+def _is_of_another_site(request: Request) -> bool:
     origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc.lower() != request.headers.get("host", "").lower():
-        raise FormForeign
-    secret = secret_of(request)
-    if not secret:
-        raise FormForeign
-    form = await read_form(request, most)
-    if not is_form_token(form.text(TOKEN_FIELD), secret):
-        raise FormForeign
-    return form
+    return origin is not None and urlsplit(origin).netloc.lower() != request.headers.get("host", "").lower()
 
 
 def routes_of(pages: Sequence[Page], services: PageServices) -> list[Route]:

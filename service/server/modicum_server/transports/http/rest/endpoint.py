@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import AsyncExitStack, ExitStack
+from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any
 
@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 from modicum_server.domain.projects import Principal
 from modicum_server.transports.calls import Call, in_turn, note_resource
 from modicum_server.transports.contract import served_methods
-from modicum_server.transports.http.rest.bodies import Bodies
+from modicum_server.transports.http.rest.bodies import message_body
 from modicum_server.transports.http.rest.downloads import carries_bytes, extent_of, stream_artifact, stream_report
 from modicum_server.transports.http.rest.events import stream_events
 from modicum_server.transports.http.rest.problems import method_not_allowed, path_unknown
@@ -27,6 +27,7 @@ from modicum_server.transports.http.rest.responses import response_of
 from modicum_server.transports.http.rest.routes import Found, RouteTable
 from modicum_server.transports.http.rest.uploads import messages_of
 from modicum_server.transports.http.rest.wire import HttpWire
+from modicum_server.transports.http.whole_bodies import WholeBodies
 from modicum_server.transports.layers import REQUEST_ID_HEADER, Layer, open_layers, request_id_of
 from modicum_server.transports.services import Services
 from modicum_server.transports.unrouted_log import UnroutedRequests
@@ -36,13 +37,19 @@ class RestEndpoint:
     """An ASGI application that serves the contract below /v1."""
 
     def __init__(
-        self, services: Services, layers: Sequence[Layer], unrouted: UnroutedRequests, *, heartbeat_seconds: float
+        self,
+        services: Services,
+        layers: Sequence[Layer],
+        unrouted: UnroutedRequests,
+        bodies: WholeBodies,
+        *,
+        heartbeat_seconds: float,
     ) -> None:
         self._services = services
         self._layers = layers
         self._unrouted = unrouted
         self._heartbeat_seconds = heartbeat_seconds
-        self._bodies = Bodies()
+        self._bodies = bodies
         self.table = RouteTable(served_methods(services))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -114,7 +121,6 @@ class RestEndpoint:
 
     async def _request_of(self, found: Found, wire: HttpWire, principal: Principal) -> Message:
         """Return the message of a request; a large one is parsed in a thread."""
-        with ExitStack() as held:
-            body = await self._bodies.read(found, wire, principal, held)
+        async with message_body(self._bodies, found, wire, principal) as body:
             parts = (found, query_of(wire.request), body, wire.header(IDEMPOTENCY_HEADER))
             return await asyncio.to_thread(request_of, *parts) if len(body) > LARGE_BYTES else request_of(*parts)

@@ -12,13 +12,14 @@ from modicum_server.transports.call_metrics import CallMetrics
 from modicum_server.transports.http.rest.endpoint import RestEndpoint
 from modicum_server.transports.http.rest.openapi.document import document
 from modicum_server.transports.http.rest.openapi.page import render_page, security
+from modicum_server.transports.http.whole_bodies import WholeBodies
 from modicum_server.transports.layers import layers_of
 from modicum_server.transports.services import Services
 from modicum_server.transports.unrouted_log import UnroutedRequests
 
 
 def rest_routes(
-    services: Services, store: Store, metrics: CallMetrics, bounds: Bounds, *, stylesheet: str
+    services: Services, store: Store, metrics: CallMetrics, bounds: Bounds, bodies: WholeBodies, *, stylesheet: str
 ) -> list[BaseRoute]:
     """Return the routes. The description needs no token: it says nothing about what is stored.
 
@@ -35,7 +36,8 @@ def rest_routes(
 
     shared = services.call_rates, services.call_turns, services.refused
     layers = layers_of(store, metrics, *shared, bounds=bounds)
-    endpoint = RestEndpoint(services, layers, UnroutedRequests(metrics), heartbeat_seconds=bounds.heartbeat_seconds)
+    unrouted, seconds = UnroutedRequests(metrics), bounds.heartbeat_seconds
+    endpoint = RestEndpoint(services, layers, unrouted, bodies, heartbeat_seconds=seconds)
     return [
         Route("/openapi.json", description),
         Route("/docs", page),

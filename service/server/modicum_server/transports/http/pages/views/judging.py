@@ -9,6 +9,7 @@ from starlette.responses import Response
 from modicum_server.domain.projects import Role
 from modicum_server.domain.verdicts import Verdict
 from modicum_server.errors import AuditNotFound, ModicumError
+from modicum_server.transports.http.pages.forms import LARGEST_POLICY_FORM_BYTES
 from modicum_server.transports.http.pages.mistakes import Mistake, mistake
 from modicum_server.transports.http.pages.page import Page
 from modicum_server.transports.http.pages.visits import Visit
@@ -110,5 +111,5 @@ def _name(visit: Visit) -> str:
 _PATH = "/projects/{project}/audits/{audit}/judge"
 PAGES = (
     Page("judge_form", _PATH, _form, needs=Role.AUDITOR),
-    Page("judge", _PATH, _judge, takes_form=True, needs=Role.AUDITOR),
+    Page("judge", _PATH, _judge, takes_form=True, needs=Role.AUDITOR, form_bytes=LARGEST_POLICY_FORM_BYTES),
 )
