@@ -1,6 +1,7 @@
 """From the file `modicum.yaml` to a policy. What is wrong is said with its place, what was expected and what came."""
 
 import hashlib
+import itertools
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from pathlib import Path as FilePath
@@ -31,6 +32,8 @@ from modicum.gate.schemas import POLICY, came, expected_by, validator_of
 
 LONGEST_WAIVER = timedelta(days=180)
 MOST_BYTES = 1024 * 1024
+MOST_TOLD = 20
+"""Problems of a policy that are told at once."""
 LIMITS = ("max", "min", "max_regression", "min_ratio_to_baseline")
 #: By a limit against the baseline, the rule that may have it.
 WITH_BASELINE = {"max_regression": "accuracy", "min_ratio_to_baseline": "subset-fraction"}
@@ -85,19 +88,31 @@ def policy_of(text: str, file: str, *, today: date) -> Policy:
         raise PolicyError(
             f"{marked.mark(())}: expected a mapping that begins with `version: 1`, got {came(marked.value)}"
         )
-    _refuse(_form_problems(marked))
-    _refuse(drop_problems(marked))
+    _refuse(file, _form_problems(marked))
+    _refuse(file, drop_problems(marked))
     marked = with_losses(marked)
-    _refuse(_meaning_problems(marked, today))
+    _refuse(file, _meaning_problems(marked, today))
     policy = _policy(marked, hashlib.sha256(text.encode()).hexdigest())
-    _refuse(_search_problems(marked, policy))
+    _refuse(file, _search_problems(marked, policy))
     return policy
 
 
-def _refuse(problems: Iterator[Problem]) -> None:
-    found = sorted(set(problems), key=lambda problem: (problem[0].line, problem[0].column, problem[1]))
+def _refuse(file: str, problems: Iterator[Problem]) -> None:
+    different = _different(problems)
+    first = list(itertools.islice(different, MOST_TOLD))
+    found = sorted(first, key=lambda problem: (problem[0].line, problem[0].column, problem[1]))
     if found:
-        raise PolicyError("\n".join(f"{mark}: {text}" for mark, text in found))
+        more = [f"{file}: more is wrong; mend this first"] if next(different, None) else []
+        raise PolicyError("\n".join([*(f"{mark}: {text}" for mark, text in found), *more]))
+
+
+def _different(problems: Iterator[Problem]) -> Iterator[Problem]:
+    """Yield each problem once: jsonschema tells of an entry with five missing keys five times."""
+    seen: set[Problem] = set()
+    for problem in problems:
+        if problem not in seen:
+            seen.add(problem)
+            yield problem
 
 
 def _form_problems(marked: Marked) -> Iterator[Problem]:
