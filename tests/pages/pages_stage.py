@@ -80,6 +80,7 @@ class Scene:
     """The name of a verdict whose worst spot has pictures."""
     reviewed: str = ""
     """The name of a review with answers."""
+    grpc_port: int = 0
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
         """Do something on the loop of the API."""
@@ -300,8 +301,8 @@ def served(database_url: str, folder: Path, **given: Any) -> Iterator[Scene]:
         readiness = Readiness(store, artifacts)
         exposition = Scrapes(store, artifacts, readiness.check, settings=settings, metrics=metrics)
         api = Api(services, store, readiness=readiness, exposition=exposition, settings=settings, metrics=metrics)
-        _, http_port = await api.start()
-        return api, changes, Scene(store, artifacts, services, http_port, loop, database_url)
+        grpc_port, http_port = await api.start()
+        return api, changes, Scene(store, artifacts, services, http_port, loop, database_url, grpc_port=grpc_port)
 
     api, changes, stage = run(start())
     try:

@@ -11,6 +11,7 @@ from modicum_server.reports.renderer import Renderer
 from modicum_server.settings import Settings
 from modicum_server.usecases.reports import Reports
 from modicum_server.usecases.reviewing import Reviewing
+from modicum_server.usecases.threads_in_turn import ThreadsInTurn
 
 from tests.rest.rest_stage import TOKENS, Served
 
@@ -33,7 +34,7 @@ async def auditor(served: Served) -> AsyncIterator[AsyncClient]:
 async def test_a_review_is_created_invited_to_answered_and_read(served, audit, auditor):
     review = await auditor.reviews.create(audit, seed=3)
     invitation = await auditor.reviews.invite(review, display_name="Ada")
-    reports = Reports(served.store, served.artifact_store, Renderer())
+    reports = Reports(served.store, served.artifact_store, Renderer(), ThreadsInTurn("reports", 1))
     able = Reviewing(served.store, served.artifact_store, Renderer(), reports, Settings())
     secret = await able.take_link(invitation.path.partition("#")[2])
     shown = await able.now(secret)

@@ -15,6 +15,7 @@ from modicum_server.reports.renderer import Renderer
 from modicum_server.settings import Settings
 from modicum_server.usecases.reports import Reports
 from modicum_server.usecases.reviewing import Reviewing
+from modicum_server.usecases.threads_in_turn import ThreadsInTurn
 from structlog.testing import capture_logs
 from typer.testing import CliRunner
 
@@ -48,7 +49,7 @@ async def run(served: Served, monkeypatch):
 
 async def answered(served: Served, link: str) -> None:
     """Say of the first picture behind a link that nothing is there."""
-    reports = Reports(served.store, served.artifact_store, Renderer())
+    reports = Reports(served.store, served.artifact_store, Renderer(), ThreadsInTurn("reports", 1))
     able = Reviewing(served.store, served.artifact_store, Renderer(), reports, Settings())
     secret = await able.take_link(link.partition("#")[2])
     await able.answer(secret, (await able.now(secret)).picture_id, None)

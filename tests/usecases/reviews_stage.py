@@ -78,7 +78,7 @@ class Reviewed:
     async def reported(self) -> list[dict]:
         """What a report says of the reviews."""
         result = await read_document(self.place.artifact_store, self.audit.result_digest)
-        return (await self.place.reports.as_reported(self.audit, result)).get("reviews", [])
+        return (await self.place.reports.as_reported(AUDITOR, self.audit, result)).get("reviews", [])
 
     async def pixels(self, secret: str, picture_id: str) -> np.ndarray:
         return np.asarray(Image.open(io.BytesIO(await self.reviewing.picture(secret, picture_id))))
@@ -99,7 +99,7 @@ async def audited(place: Place, found: list[Finding], *, copies: dict[int, int] 
     result["specification"]["statistics"]["alpha"] = SMALL.largest_fraction
     await place.succeed(audit.name, result, stored)
     audit = await place.audits.get(AUDITOR, audit.name)
-    reviews = Reviews(place.store, place.artifact_store)
+    reviews = Reviews(place.store, place.artifact_store, place.report_threads)
     reviewing = Reviewing(place.store, place.artifact_store, Renderer(), place.reports, place.settings)
     return Reviewed(place, audit, reviews, reviewing)
 

@@ -13,7 +13,7 @@ from modicum_server.usecases.stored_results import read_document
 
 from tests.usecases.judging_stage import judged
 from tests.usecases.reviews_stage import SMALL
-from tests.usecases.usecases_stage import VIEWER
+from tests.usecases.usecases_stage import AUDITOR, VIEWER
 
 SEEING = [PictureKind.SUBSET, PictureKind.WHOLE]
 REFUSES_CONFIRMED = "version: 1\nrules: {spot: off, review: {expect: [SEEN, INCONCLUSIVE]}}\n"
@@ -48,7 +48,7 @@ async def test_a_report_names_a_review_from_its_first_ended_session_on_and_the_r
     first = (await reviewed.create()).review.name
     await reviewed.begin(first)
     assert await reviewed.reported() == []
-    assert await reviewed.place.reports.as_reported(reviewed.audit, result) == result
+    assert await reviewed.place.reports.as_reported(AUDITOR, reviewed.audit, result) == result
 
     await reviewed.answer(first, people=1, naming=[])
 

@@ -75,7 +75,7 @@ async def test_an_audit_without_small_subsets_has_nothing_to_review(place):
 
 async def test_an_audit_that_runs_cannot_be_reviewed(place, audit_draft):
     audit = await place.audit(audit_draft)
-    reviews = Reviews(place.store, place.artifact_store)
+    reviews = Reviews(place.store, place.artifact_store, place.report_threads)
 
     with pytest.raises(AuditNotSucceeded):
         await reviews.create(AUDITOR, audit.name, SMALL, CreateOptions())

@@ -28,9 +28,10 @@ from modicum_server.usecases.findings import Findings
 from modicum_server.usecases.judging import Judging
 from modicum_server.usecases.models import Models
 from modicum_server.usecases.projects import Projects
-from modicum_server.usecases.reports import Reports
+from modicum_server.usecases.reports import REPORTS_AT_ONCE, Reports
 from modicum_server.usecases.request_ids import CreateOptions
 from modicum_server.usecases.specifications import AuditDraft
+from modicum_server.usecases.threads_in_turn import ThreadsInTurn
 from modicum_server.usecases.verdicts import Verdicts
 from modicum_server.usecases.versions import NewVersion, Versions
 from modicum_server.usecases.watching import Watching
@@ -91,8 +92,9 @@ class Place:
         self.creation = AuditCreation(self.store, self.settings)
         self.findings = Findings(self.store)
         self.watching = Watching(self.store, self.changes, self.settings)
-        self.reports = Reports(self.store, self.artifact_store, Renderer())
-        self.judging = Judging(self.store, self.artifact_store, self.reports, today=lambda: TODAY)
+        self.report_threads = ThreadsInTurn("reports", REPORTS_AT_ONCE)
+        self.reports = Reports(self.store, self.artifact_store, Renderer(), self.report_threads)
+        self.judging = Judging(self.store, self.artifact_store, self.reports, self.report_threads, today=lambda: TODAY)
         self.verdicts = Verdicts(self.store, self.artifact_store)
 
     async def upload(self, data: bytes) -> str:

@@ -1,6 +1,5 @@
 """The artifact store in a local folder."""
 
-import asyncio
 import hashlib
 import os
 import tempfile
@@ -22,6 +21,7 @@ from modicum_server.artifacts.files import (
     write_in,
 )
 from modicum_server.artifacts.stored_bytes import STORE_ID, digests_behind, is_whole, not_found, part, pieces
+from modicum_server.artifacts.threads import in_thread
 from modicum_server.artifacts.uploads import Uploads
 from modicum_server.artifacts.verified_files import VerifiedFiles
 from modicum_server.errors import DependencyUnavailable
@@ -56,7 +56,7 @@ class FolderArtifactStore:
 
         async def deliver(path: Path) -> None:
             with disk_errors():
-                await asyncio.to_thread(move_in, path, self._path(digest))
+                await in_thread(move_in, path, self._path(digest))
 
         return self._uploads.open(project, digest, size_bytes=size_bytes, offset=offset, deliver=deliver)
 
@@ -87,18 +87,18 @@ class FolderArtifactStore:
         """Store whole bytes and return their digest. Damaged ones that are there are replaced."""
         digest = hashlib.sha256(data).hexdigest()
         path = self._path(digest)
-        if not await asyncio.to_thread(is_whole, path.open, digest):
+        if not await in_thread(is_whole, path.open, digest):
             with disk_errors():
-                await asyncio.to_thread(write_in, data, path, self._scratch)
+                await in_thread(write_in, data, path, self._scratch)
         return digest
 
     async def put_file(self, path: Path) -> str:
         """Store a local file and return its digest. Damaged bytes that are there are replaced."""
-        digest = await asyncio.to_thread(digest_of, path)
+        digest = await in_thread(digest_of, path)
         place = self._path(digest)
-        if not await asyncio.to_thread(is_whole, place.open, digest):
+        if not await in_thread(is_whole, place.open, digest):
             with disk_errors():
-                await asyncio.to_thread(copy_in, path, place, self._scratch)
+                await in_thread(copy_in, path, place, self._scratch)
         return digest
 
     async def fetch(self, digest: str, destination: Path) -> None:
@@ -108,12 +108,12 @@ class FolderArtifactStore:
             ArtifactNotFound, ArtifactCorrupt, DiskFull
         """
         with not_found(digest, self._errors):
-            await asyncio.to_thread(stage, digest, partial(link_or_copy, self._path(digest)), destination)
+            await in_thread(stage, digest, partial(link_or_copy, self._path(digest)), destination)
 
     async def delete(self, digest: str) -> None:
         """Delete the bytes, if they exist."""
         with disk_errors():
-            await asyncio.to_thread(self._path(digest).unlink, missing_ok=True)
+            await in_thread(self._path(digest).unlink, missing_ok=True)
 
     async def stored(self, after: str) -> AsyncGenerator[str]:
         """Yield the digests of all stored bytes behind `after`, rising.
@@ -131,12 +131,12 @@ class FolderArtifactStore:
             DependencyUnavailable
         """
         with self._errors():
-            return await asyncio.to_thread(self._read_id)
+            return await in_thread(self._read_id)
 
     async def set_store_id(self, store_id: str) -> None:
         """Give the folder an id."""
         with disk_errors():
-            await asyncio.to_thread(write_in, store_id.encode(), self._root / STORE_ID, self._scratch)
+            await in_thread(write_in, store_id.encode(), self._root / STORE_ID, self._scratch)
 
     async def ping(self) -> None:
         """Check that the folder exists and that a file can be created in it.
@@ -144,9 +144,9 @@ class FolderArtifactStore:
         Raises:
             DependencyUnavailable; DiskFull: there is not even room for an empty file.
         """
-        await asyncio.to_thread(self._require_there)
+        await in_thread(self._require_there)
         with disk_errors():
-            await asyncio.to_thread(_make_a_file, self._scratch)
+            await in_thread(_make_a_file, self._scratch)
 
     def _path(self, digest: str) -> Path:
         return self._root / "sha256" / place_of(digest)

@@ -10,6 +10,7 @@ from pathlib import Path
 from weakref import WeakValueDictionary
 
 from modicum_server.artifacts.kept_folder import KeptFolder
+from modicum_server.artifacts.threads import in_thread
 from modicum_server.ports import ArtifactSource, KeptUse
 
 
@@ -38,12 +39,12 @@ class FolderKeptArtifacts:
             ArtifactNotFound, ArtifactCorrupt, DiskFull
         """
         async with self._turns.setdefault(digest, asyncio.Lock()):
-            if await asyncio.to_thread(self._kept.take, digest, destination):
+            if await in_thread(self._kept.take, digest, destination):
                 self._use = replace(self._use, hits=self._use.hits + 1)
                 return
             await self._store.fetch(digest, destination)
             self._use = replace(self._use, misses=self._use.misses + 1)
-            await asyncio.to_thread(self._kept.keep, digest, destination)
+            await in_thread(self._kept.keep, digest, destination)
 
     async def prepare(self, digest: str) -> None:
         """Fetch and keep a file that a task will need, unless it is kept already.
@@ -58,14 +59,14 @@ class FolderKeptArtifacts:
             place = self._coming / digest
             try:
                 await self._store.fetch(digest, place)
-                await asyncio.to_thread(self._kept.keep, digest, place)
+                await in_thread(self._kept.keep, digest, place)
             finally:
                 place.unlink(missing_ok=True)
 
     async def forget(self, digests: Iterable[str]) -> None:
         """Delete these, if they are kept. One that is being fetched now may be kept afterwards."""
-        await asyncio.to_thread(self._kept.drop, digests)
+        await in_thread(self._kept.drop, digests)
 
     async def clear(self) -> None:
         """Delete all that is kept."""
-        await asyncio.to_thread(self._kept.clear)
+        await in_thread(self._kept.clear)

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Generic, TypeVar
 
+from modicum_server.artifacts.threads import in_thread
+
 Opened = TypeVar("Opened")
 
 
@@ -13,7 +15,7 @@ async def opened(open_it: Callable[[], Opened], close: Callable[[Opened], object
     """Return what `open_it` opens, in a thread. If the caller is cancelled meanwhile, it is closed once it is open."""
     opening = _Opening(open_it, close)
     try:
-        return await asyncio.to_thread(opening.run)
+        return await in_thread(opening.run)
     except asyncio.CancelledError:
         opening.give_up()
         raise
@@ -21,7 +23,7 @@ async def opened(open_it: Callable[[], Opened], close: Callable[[Opened], object
 
 async def closed(close: Callable[[], object]) -> None:
     """Close something in a thread. It is closed even if the caller is cancelled before a thread is free."""
-    await asyncio.shield(asyncio.get_running_loop().run_in_executor(None, close))
+    await asyncio.shield(in_thread(close))
 
 
 @dataclass(slots=True)

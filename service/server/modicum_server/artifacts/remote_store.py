@@ -1,6 +1,5 @@
 """The artifact store behind an fsspec URL, such as a bucket."""
 
-import asyncio
 import hashlib
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager
@@ -12,6 +11,7 @@ import fsspec  # type: ignore[import-untyped]
 
 from modicum_server.artifacts.files import digest_of, disk_errors, driver_errors, place_of, stage
 from modicum_server.artifacts.stored_bytes import STORE_ID, digests_behind, is_whole, not_found, part, pieces
+from modicum_server.artifacts.threads import in_thread
 from modicum_server.artifacts.uploads import Uploads
 from modicum_server.artifacts.verified_files import VerifiedFiles
 from modicum_server.errors import DependencyUnavailable
@@ -56,7 +56,7 @@ class RemoteArtifactStore:
 
         async def deliver(path: Path) -> None:
             with driver_errors():
-                await asyncio.to_thread(self._send, path, digest)
+                await in_thread(self._send, path, digest)
 
         return self._uploads.open(project, digest, size_bytes=size_bytes, offset=offset, deliver=deliver)
 
@@ -86,17 +86,17 @@ class RemoteArtifactStore:
     async def put(self, data: bytes) -> str:
         """Store whole bytes and return their digest. Damaged ones that are there are replaced."""
         digest = hashlib.sha256(data).hexdigest()
-        if not await asyncio.to_thread(self._has_whole, digest):
+        if not await in_thread(self._has_whole, digest):
             with driver_errors():
-                await asyncio.to_thread(self._store, data, self._path(digest))
+                await in_thread(self._store, data, self._path(digest))
         return digest
 
     async def put_file(self, path: Path) -> str:
         """Store a local file and return its digest. Damaged bytes that are there are replaced."""
-        digest = await asyncio.to_thread(digest_of, path)
-        if not await asyncio.to_thread(self._has_whole, digest):
+        digest = await in_thread(digest_of, path)
+        if not await in_thread(self._has_whole, digest):
             with driver_errors():
-                await asyncio.to_thread(self._store_file, path, self._path(digest))
+                await in_thread(self._store_file, path, self._path(digest))
         return digest
 
     async def fetch(self, digest: str, destination: Path) -> None:
@@ -106,12 +106,12 @@ class RemoteArtifactStore:
             ArtifactNotFound, ArtifactCorrupt, DiskFull
         """
         with not_found(digest, driver_errors):
-            await asyncio.to_thread(self._get, digest, destination)
+            await in_thread(self._get, digest, destination)
 
     async def delete(self, digest: str) -> None:
         """Delete the bytes, if they exist."""
         with driver_errors():
-            await asyncio.to_thread(self._remove, self._path(digest))
+            await in_thread(self._remove, self._path(digest))
 
     async def stored(self, after: str) -> AsyncGenerator[str]:
         """Yield the digests of all stored bytes behind `after`, rising.
@@ -129,12 +129,12 @@ class RemoteArtifactStore:
             DependencyUnavailable
         """
         with driver_errors():
-            return await asyncio.to_thread(self._read_id)
+            return await in_thread(self._read_id)
 
     async def set_store_id(self, store_id: str) -> None:
         """Give the store an id."""
         with driver_errors():
-            await asyncio.to_thread(self._store, store_id.encode(), self._id_place)
+            await in_thread(self._store, store_id.encode(), self._id_place)
 
     async def ping(self) -> None:
         """Check that the store replies, and that its bucket is there.
@@ -143,8 +143,8 @@ class RemoteArtifactStore:
             DependencyUnavailable
         """
         with driver_errors():
-            await asyncio.to_thread(self._require_bucket)
-            await asyncio.to_thread(self._files.exists, self._root)
+            await in_thread(self._require_bucket)
+            await in_thread(self._files.exists, self._root)
 
     def _opener(self, digest: str) -> Callable[[str], Any]:
         """What opens a file. The driver of a bucket keeps a block of each open file in memory."""

@@ -3,7 +3,6 @@
 Each store says how its files are opened and listed, and how errors of its disk or driver become the domain's.
 """
 
-import asyncio
 from collections.abc import AsyncGenerator, Callable, Hashable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
@@ -11,6 +10,7 @@ from typing import IO
 
 from modicum_server.artifacts.files import SERVED_BYTES, hash_first, hash_rest, read_and_hash
 from modicum_server.artifacts.opening import closed, opened
+from modicum_server.artifacts.threads import in_thread
 from modicum_server.artifacts.verified_files import VerifiedFiles
 from modicum_server.domain.digests import is_digest
 from modicum_server.errors import ArtifactCorrupt, ArtifactNotFound, DependencyUnavailable, OffsetInvalid
@@ -44,9 +44,9 @@ def not_found(digest: str, errors: Errors) -> Iterator[None]:
 async def digests_behind(names: Callable[[str], list[str]], after: str, errors: Errors) -> AsyncGenerator[str]:
     """Yield digests, rising, folder by folder. `names` lists the root ("") or a folder in it, in a thread."""
     with errors():
-        for part in sorted(await asyncio.to_thread(names, "")):
+        for part in sorted(await in_thread(names, "")):
             if part >= after[:2]:
-                for digest in sorted(await asyncio.to_thread(names, part)):
+                for digest in sorted(await in_thread(names, part)):
                     if digest > after and is_digest(digest):
                         yield digest
 
@@ -62,13 +62,13 @@ async def pieces(
     with not_found(digest, errors):
         file = await opened(partial(open_file, "rb"), lambda unwanted: unwanted.close())
         try:
-            size = await asyncio.to_thread(file.seek, 0, 2)
+            size = await in_thread(file.seek, 0, 2)
             if not 0 <= offset <= size:
                 raise OffsetInvalid(f"expected an offset of at most {size:,}, the length of {digest}, got {offset:,}")
-            await asyncio.to_thread(file.seek, 0)
-            hashed = await asyncio.to_thread(hash_first, file, offset)
+            await in_thread(file.seek, 0)
+            hashed = await in_thread(hash_first, file, offset)
             held = b""
-            while piece := await asyncio.to_thread(read_and_hash, file, hashed):
+            while piece := await in_thread(read_and_hash, file, hashed):
                 if held:
                     yield held
                 held = piece
@@ -95,8 +95,8 @@ async def part(
         file = await opened(partial(open_file, "rb"), lambda unwanted: unwanted.close())
         try:
             await verified.require(digest, file, stamp)
-            await asyncio.to_thread(file.seek, first)
-            while piece := await asyncio.to_thread(file.read, min(SERVED_BYTES, end - first)):
+            await in_thread(file.seek, first)
+            while piece := await in_thread(file.read, min(SERVED_BYTES, end - first)):
                 first += len(piece)
                 yield piece
         finally:

@@ -1,6 +1,5 @@
 """Uploads in progress: one file for each project and digest, hashed as it grows, and kept for a resume."""
 
-import asyncio
 import fcntl
 import hashlib
 import os
@@ -14,6 +13,7 @@ from urllib.parse import quote
 
 from modicum_server.artifacts.files import checked, disk_errors, hash_rest
 from modicum_server.artifacts.opening import opened
+from modicum_server.artifacts.threads import in_thread
 from modicum_server.errors import DigestMismatch, UploadBusy, UploadInvalid, UploadTruncated
 
 #: An upload that was not continued for this long is deleted.
@@ -43,7 +43,7 @@ class PartialUpload:
         """
         if self._received + len(data) > self._size_bytes:
             raise UploadInvalid(f"expected {self._size_bytes:,} bytes, got more; announce the artifact's whole length")
-        await asyncio.to_thread(self._append, data)
+        await in_thread(self._append, data)
 
     async def commit(self) -> None:
         """Check that all bytes came, and that their digest is the announced one.
@@ -61,7 +61,7 @@ class PartialUpload:
         if self._hashed.hexdigest() != self._digest:
             self._path.unlink(missing_ok=True)
             raise DigestMismatch(digest=self._digest, received_digest=self._hashed.hexdigest())
-        await asyncio.to_thread(self._synchronise)
+        await in_thread(self._synchronise)
         self.complete = True
 
     def _append(self, data: bytes) -> None:
@@ -90,11 +90,11 @@ class Uploads:
 
     async def received(self, project: str, digest: str) -> int:
         """Bytes that a broken upload of this project left."""
-        return await asyncio.to_thread(_size, self._path(project, digest))
+        return await in_thread(_size, self._path(project, digest))
 
     async def unfinished_bytes(self, project: str, *, but: str) -> int:
         """Bytes of this project's uploads that are not finished, but for that of one digest."""
-        return await asyncio.to_thread(self._unfinished, project, but)
+        return await in_thread(self._unfinished, project, but)
 
     @asynccontextmanager
     async def open(
@@ -110,7 +110,7 @@ class Uploads:
         path = self._path(project, digest)
         file = await opened(partial(_open, path, offset), partial(_close, path))
         try:
-            hashed = await asyncio.to_thread(hash_rest, file)
+            hashed = await in_thread(hash_rest, file)
             upload = PartialUpload(path, file, hashed, digest=digest, size_bytes=size_bytes)
             yield upload
             if upload.complete:

@@ -12,6 +12,7 @@ from typing import IO
 from weakref import WeakValueDictionary
 
 from modicum_server.artifacts.files import hash_some
+from modicum_server.artifacts.threads import in_thread
 from modicum_server.errors import ArtifactCorrupt
 
 MOST_REMEMBERED = 10_000
@@ -32,7 +33,7 @@ class VerifiedFiles:
         """
         turn = self._turns.setdefault(digest, asyncio.Lock())
         async with turn:
-            now = await asyncio.to_thread(stamp, file)  # before the bytes: a change meanwhile is seen next time
+            now = await in_thread(stamp, file)  # before the bytes: a change meanwhile is seen next time
             if self._stamps.get(digest) != now:
                 await _hash_whole(digest, file)
             self._stamps[digest] = now
@@ -43,8 +44,8 @@ class VerifiedFiles:
 
 async def _hash_whole(digest: str, file: IO[bytes]) -> None:
     hashed = hashlib.sha256()
-    await asyncio.to_thread(file.seek, 0)
-    while await asyncio.to_thread(hash_some, file, hashed):
+    await in_thread(file.seek, 0)
+    while await in_thread(hash_some, file, hashed):
         """The next bytes, in a thread that a caller who leaves does not have to wait for."""
     if hashed.hexdigest() != digest:
         raise ArtifactCorrupt.of(digest, hashed.hexdigest())

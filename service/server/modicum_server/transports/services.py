@@ -42,7 +42,7 @@ from modicum_server.usecases.overviews import Overviews
 from modicum_server.usecases.projects import Projects
 from modicum_server.usecases.provider_sign_in import ProviderSignIn
 from modicum_server.usecases.refused_attempts import RefusedAttempts
-from modicum_server.usecases.reports import Reports
+from modicum_server.usecases.reports import REPORTS_AT_ONCE, Reports
 from modicum_server.usecases.result_facts import ResultFacts
 from modicum_server.usecases.retention import Retentions
 from modicum_server.usecases.reviewing import Reviewing
@@ -51,6 +51,7 @@ from modicum_server.usecases.sessions import Sessions
 from modicum_server.usecases.shares import CallRates, CallTurns
 from modicum_server.usecases.side_by_side import Comparing
 from modicum_server.usecases.spot_swaps import SpotSwaps
+from modicum_server.usecases.threads_in_turn import ThreadsInTurn
 from modicum_server.usecases.token_exchange import Exchanged, TokenExchange
 from modicum_server.usecases.trail import Trail
 from modicum_server.usecases.trends import Trends
@@ -139,7 +140,8 @@ def build_services(
     refused: RefusedAttempts | None = None,
 ) -> Services:
     """Build every use case over these adapters. Without a `sign_in_provider`, people sign in by token alone."""
-    reports, watching = Reports(store, artifacts, renderer), Watching(store, changes, settings)
+    report_threads = ThreadsInTurn("reports", REPORTS_AT_ONCE)
+    reports, watching = Reports(store, artifacts, renderer, report_threads), Watching(store, changes, settings)
     sessions = Sessions(store)
     facts = ResultFacts(artifacts, on_corrupt=lambda error: _corrupt(error, metrics))
     lines = ModelLines(facts)
@@ -166,9 +168,9 @@ def build_services(
         findings=Findings(store),
         found_so_far=FoundSoFar(store),
         reports=reports,
-        judging=Judging(store, artifacts, reports, on_judged=lambda verdict: _judged(verdict, metrics)),
+        judging=Judging(store, artifacts, reports, report_threads, on_judged=lambda verdict: _judged(verdict, metrics)),
         verdicts=Verdicts(store, artifacts),
-        reviews=Reviews(store, artifacts),
+        reviews=Reviews(store, artifacts, report_threads),
         reviewing=Reviewing(store, artifacts, renderer, reports, settings),
         watching=watching,
         audit_news=AuditNews(watching, sessions),

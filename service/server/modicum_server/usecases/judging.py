@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
+from functools import partial
 from importlib import resources
 from typing import Any
 
@@ -44,7 +45,8 @@ from modicum_server.usecases.request_ids import CreateOptions, IdentifiedRequest
 from modicum_server.usecases.resource_names import new_resource_id, project_of
 from modicum_server.usecases.retained import require_findings
 from modicum_server.usecases.rules import check, shown
-from modicum_server.usecases.stored_results import read_beside, read_document, require_undamaged
+from modicum_server.usecases.stored_results import findings_beside, read_document, require_undamaged
+from modicum_server.usecases.threads_in_turn import ThreadsInTurn
 from modicum_server.usecases.trail import record
 from modicum_server.usecases.verdicts import require_verdict
 
@@ -96,14 +98,16 @@ class Judging:
         store: Store,
         artifacts: ArtifactStore,
         reports: Reports,
+        threads: ThreadsInTurn,
         *,
         on_judged: Callable[[Verdict], None] = lambda _: None,
         today: Callable[[], date] = _today,
     ) -> None:
-        """Take the stores, the reports, what is called with each verdict after it was committed, and the day."""
+        """Take the stores, the reports, their threads, what is called with each verdict once committed, and the day."""
         self._store = store
         self._artifacts = artifacts
         self._reports = reports
+        self._threads = threads
         self._on_judged = on_judged
         self._today = today
 
@@ -112,7 +116,7 @@ class Judging:
 
         Raises:
             FieldInvalid, ProjectNotFound, RoleInsufficient, AuditNotFound, AuditNotSucceeded, PolicyInvalid,
-            ResultIncomplete, ResultErased, RetentionPassed, RequestIdReused, VerdictNotFound
+            ResultIncomplete, ResultErased, RetentionPassed, RequestIdReused, VerdictNotFound, ShareExceeded
         """
         project = _checked_project(name, asked)
         authorise(principal, project, Role.AUDITOR)
@@ -124,7 +128,7 @@ class Judging:
                 return await require_verdict(transaction, known)
             audit = await _succeeded(transaction, name)
             baseline = await _succeeded(transaction, compared_with) if compared_with else None
-        judged = await self._read(audit, baseline, policy, _judged_versions(audit, asked))
+        judged = await self._read(principal, audit, baseline, policy, versions=_judged_versions(audit, asked))
         found = await asyncio.to_thread(_found, judged, policy, today)
         document = canonical_json(found.as_json())
         verdict = _verdict(found, judged, document, principal)
@@ -133,26 +137,33 @@ class Judging:
         named = replace(verdict, name=f"{project}/verdicts/{new_resource_id()}")
         return await self._write(principal, named, (asked.text.encode(), document), request)
 
-    async def _read(self, audit: Audit, baseline: Audit | None, policy: Policy, versions: tuple[str, ...]) -> _Judged:
+    async def _read(
+        self,
+        principal: Principal,
+        audit: Audit,
+        baseline: Audit | None,
+        policy: Policy,
+        *,
+        versions: tuple[str, ...],
+    ) -> _Judged:
         """Read the documents as reports have them: with pictures, and with rows where the engine needs them."""
         document: Document = await read_document(self._artifacts, audit.result_digest)
-        document = await self._reports.as_reported(audit, document)
+        document = await self._reports.as_reported(principal, audit, document)
         if _asks_for_rows(document, policy):
-            document = await self._with_rows(document)
+            document = await self._with_rows(principal, document)
         if versions != audit.specification.model_versions:
             document = _of_version(document, versions[0], audit)
         if baseline is None:
             baseline = await newest_of_version(self._store, self._artifacts, policy, audit, document)
         if baseline is None:
             return _Judged(audit, versions, document, None, None)
-        beside = await self._with_rows(await read_document(self._artifacts, baseline.result_digest))
+        beside = await self._with_rows(principal, await read_document(self._artifacts, baseline.result_digest))
         return _Judged(audit, versions, document, baseline, beside)
 
-    async def _with_rows(self, document: Document) -> Document:
-        loop, digest = asyncio.get_running_loop(), document["findings"]["digest"]
-        await require_undamaged(self._artifacts, digest)
-        findings = FindingsArtifact(lambda: read_beside(loop, self._artifacts, digest))
-        return {**document, "rows": await asyncio.to_thread(_rows, findings)}
+    async def _with_rows(self, principal: Principal, document: Document) -> Document:
+        await require_undamaged(self._artifacts, document["findings"]["digest"])
+        findings = findings_beside(self._artifacts, document)
+        return {**document, "rows": await self._threads.run(principal, partial(_rows, findings))}
 
     async def _write(
         self, principal: Principal, verdict: Verdict, documents: tuple[bytes, ...], request: IdentifiedRequest

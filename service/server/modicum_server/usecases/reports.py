@@ -1,10 +1,10 @@
 """Reports of an audit, rendered from its result document and the artifacts that the document names."""
 
-import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import Any, TypeVar
 
 from modicum_server.domain.audits import Audit
@@ -13,14 +13,16 @@ from modicum_server.domain.models import InputSpecification
 from modicum_server.domain.projects import Principal
 from modicum_server.domain.reviews import Review
 from modicum_server.errors import ArtifactNotFound, FormatUnknown
-from modicum_server.measures import FindingsArtifact, canonical_json
+from modicum_server.measures import canonical_json
 from modicum_server.ports import ArtifactStore, ReportRenderer, Store
 from modicum_server.usecases.audits import Audits, require_succeeded
 from modicum_server.usecases.input_specifications import first_part, framing_of
 from modicum_server.usecases.read_reviews import named_reviews, reported_review
 from modicum_server.usecases.retained import require_findings, told_of
-from modicum_server.usecases.stored_results import read_beside, read_document, read_whole, require_undamaged
+from modicum_server.usecases.stored_results import findings_beside, read_document, read_whole, require_undamaged
+from modicum_server.usecases.threads_in_turn import ThreadsInTurn
 from modicum_server.usecases.versions import require_version
+from modicum_server.usecases.waiting_threads import current_work
 
 
 class ReportFormat(StrEnum):
@@ -37,6 +39,8 @@ REVIEWS = "reviews"
 """The key of a report that holds what blind reviews say."""
 DELETED = "deleted"
 """The key of a report that holds sentences on what the retention of the project deleted."""
+REPORTS_AT_ONCE = 2
+"""Reports that a process draws, and findings that it reads for them, at the same time."""
 REVIEWS_READ = 20
 """Reviews that are read at once."""
 
@@ -60,11 +64,14 @@ class Report:
 class Reports:
     """Renders reports."""
 
-    def __init__(self, store: Store, artifacts: ArtifactStore, renderer: ReportRenderer) -> None:
+    def __init__(
+        self, store: Store, artifacts: ArtifactStore, renderer: ReportRenderer, threads: ThreadsInTurn
+    ) -> None:
         self._store = store
         self._audits = Audits(store)
         self._artifacts = artifacts
         self._renderer = renderer
+        self._threads = threads
 
     async def render(self, principal: Principal, name: str, form: ReportFormat | None) -> Report:
         """Begin the report of an audit that succeeded. `form` is None when the caller asked for an unknown form.
@@ -83,15 +90,15 @@ class Reports:
         document = await read_document(self._artifacts, audit.result_digest)
         match form:
             case ReportFormat.JSON:
-                pieces = self._json(audit, document)
+                pieces = self._json(principal, audit, document)
             case ReportFormat.HTML:
-                pieces = self._page(audit, document)
+                pieces = self._page(principal, audit, document)
             case ReportFormat.CANVAS:
-                pieces = self._canvas(audit, document)
+                pieces = self._canvas(principal, audit, document)
         return Report(MEDIA_TYPES[form], pieces)
 
-    async def _json(self, audit: Audit, document: Mapping[str, Any]) -> AsyncGenerator[bytes]:
-        reported = await self._with_deleted(audit, await self.as_reported(audit, document))
+    async def _json(self, principal: Principal, audit: Audit, document: Mapping[str, Any]) -> AsyncGenerator[bytes]:
+        reported = await self._with_deleted(audit, await self.as_reported(principal, audit, document))
         if audit.findings_delete_time is not None:
             yield canonical_json(reported)
             return
@@ -103,13 +110,18 @@ class Reports:
                     yield text
         yield report.end()
 
-    async def as_reported(self, audit: Audit, document: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return the document with what stands beside it: pictures of copied spots, and blind reviews."""
+    async def as_reported(self, principal: Principal, audit: Audit, document: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the document with what stands beside it: pictures of copied spots, and blind reviews.
+
+        Raises:
+            ShareExceeded: too many pictures and reports of the principal wait to be drawn.
+        """
         reported = await self._with_reviews(audit, document)
         shows_spots = any(row["examples"] for test in document.get("spots", ()) for row in test["rows"])
         if not shows_spots or audit.findings_delete_time is not None:
             return reported
-        return {**reported, SPOT_PICTURES: await self._drawn(audit, document, self._renderer.spot_pictures)}
+        drawn = await self._drawn(principal, audit, document, self._renderer.spot_pictures)
+        return {**reported, SPOT_PICTURES: drawn}
 
     async def _with_reviews(self, audit: Audit, document: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the document with the blind reviews that it names, if there are any."""
@@ -131,51 +143,52 @@ class Reports:
                 found = [*found, *page]
         return [review for _, review in found]
 
-    async def _page(self, audit: Audit, document: Mapping[str, Any]) -> AsyncGenerator[bytes]:
+    async def _page(self, principal: Principal, audit: Audit, document: Mapping[str, Any]) -> AsyncGenerator[bytes]:
         """Yield the page as one piece: its size is bounded. The findings that it is chosen from are read twice."""
         reported = await self._with_deleted(audit, await self._with_reviews(audit, document))
-        yield await self._drawn(audit, reported, self._renderer.html)
+        yield await self._drawn(principal, audit, reported, self._renderer.html)
 
-    async def _drawn(self, audit: Audit, document: Mapping[str, Any], draw: Callable[..., Drawn]) -> Drawn:
+    async def _drawn(
+        self, principal: Principal, audit: Audit, document: Mapping[str, Any], draw: Callable[..., Drawn]
+    ) -> Drawn:
         """Return what a function of the renderer draws from findings and images, in a thread while the loop reads."""
         async with self._store.transaction() as transaction:
             names = audit.specification.model_versions
             versions = [await require_version(transaction, name) for name in names]
         framing = framing_of(audit.specification.canvas, versions)
         findings = await self._stored_findings(audit, document)
-        loop = asyncio.get_running_loop()
-        return await asyncio.to_thread(
+        return await self._threads.run(
+            principal,
             lambda: draw(
                 document,
                 findings,
-                self._loader(loop),
+                self._load_image,
                 inputs={} if framing is None else dict.fromkeys(names, framing),
                 labels={version.name: version.class_labels for version in versions},
-            )
+            ),
         )
 
     async def _stored_findings(self, audit: Audit, document: Mapping[str, Any]) -> Iterable[Finding]:
         """Return the findings, which a rendering thread reads; none where they were deleted."""
         if audit.findings_delete_time is not None:
             return ()
-        loop = asyncio.get_running_loop()
         await require_undamaged(self._artifacts, document["findings"]["digest"])
-        return FindingsArtifact(lambda: self._read_beside(loop, document))
+        return findings_beside(self._artifacts, document)
 
-    async def _canvas(self, audit: Audit, document: Mapping[str, Any]) -> AsyncGenerator[bytes]:
+    async def _canvas(self, principal: Principal, audit: Audit, document: Mapping[str, Any]) -> AsyncGenerator[bytes]:
         """Yield the images that have a subset, one after another, without those that are no longer stored."""
-        framing, loop = await self.framing(audit), asyncio.get_running_loop()
+        framing = await self.framing(audit)
         await require_undamaged(self._artifacts, document["findings"]["digest"])
         archive = self._renderer.canvas(document, framing, audit.specification.canvas)
-        digests = await asyncio.to_thread(
-            lambda: self._renderer.canvas_images(FindingsArtifact(lambda: self._read_beside(loop, document)))
+        digests = await self._threads.run(
+            principal, lambda: self._renderer.canvas_images(findings_beside(self._artifacts, document))
         )
         for digest in digests:
             try:
                 data = await read_whole(self._artifacts, digest)
             except ArtifactNotFound:
                 continue
-            yield await asyncio.to_thread(archive.add, digest, data)
+            yield await self._threads.run(principal, partial(archive.add, digest, data))
         yield archive.end()
 
     async def framing(self, audit: Audit) -> InputSpecification:
@@ -198,17 +211,9 @@ class Reports:
             async for piece in pieces:
                 yield piece
 
-    def _read_beside(self, loop: asyncio.AbstractEventLoop, document: Mapping[str, Any]) -> Iterator[bytes]:
-        """Yield the same in a rendering thread, while the loop reads."""
-        return read_beside(loop, self._artifacts, document["findings"]["digest"])
-
-    def _loader(self, loop: asyncio.AbstractEventLoop) -> Callable[[str], bytes | None]:
-        """Return a function that gives a rendering thread the bytes of an image, while the loop reads."""
-
-        def load_image(digest: str) -> bytes | None:
-            try:
-                return asyncio.run_coroutine_threadsafe(read_whole(self._artifacts, digest), loop).result()
-            except ArtifactNotFound:
-                return None
-
-        return load_image
+    def _load_image(self, digest: str) -> bytes | None:
+        """Return the bytes of an image in a rendering thread, while the loop reads."""
+        try:
+            return current_work().waited(lambda: read_whole(self._artifacts, digest))
+        except ArtifactNotFound:
+            return None

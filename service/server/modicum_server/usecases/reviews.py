@@ -4,7 +4,6 @@
 beside its audit.
 """
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -32,7 +31,8 @@ from modicum_server.usecases.review_errors import ReviewFull, ReviewImpossible, 
 from modicum_server.usecases.review_plans import Candidate, draw_images, session
 from modicum_server.usecases.rules import MOST_REVIEWERS, check
 from modicum_server.usecases.sessions import new_secret
-from modicum_server.usecases.stored_results import read_beside, read_document, require_undamaged
+from modicum_server.usecases.stored_results import findings_beside, read_document, require_undamaged
+from modicum_server.usecases.threads_in_turn import ThreadsInTurn
 from modicum_server.usecases.trail import record
 from modicum_server.usecases.versions import require_version
 
@@ -64,9 +64,10 @@ class Invitation:
 class Reviews:
     """Creates, reads and deletes reviews, and invites reviewers."""
 
-    def __init__(self, store: Store, artifacts: ArtifactStore) -> None:
+    def __init__(self, store: Store, artifacts: ArtifactStore, threads: ThreadsInTurn) -> None:
         self._store = store
         self._artifacts = artifacts
+        self._threads = threads
 
     async def get(self, principal: Principal, name: str) -> ReadReview:
         """Get a review.
@@ -117,7 +118,8 @@ class Reviews:
             await _require_kept(transaction, audit)
             _require_part_of(audit, asked)
             version = await require_version(transaction, asked.model_version or audit.specification.model_versions[0])
-        review = Review("", parent, await self._plan(audit, version, asked), (), principal.name, datetime.now(UTC))
+        plan = await self._plan(principal, audit, version, asked)
+        review = Review("", parent, plan, (), principal.name, datetime.now(UTC))
         if options.validate_only:
             return read_review(review, audit)
         async with self._store.transaction() as transaction:
@@ -180,14 +182,15 @@ class Reviews:
             await transaction.reviews.delete(name)
             await record(transaction, principal, Verb.DELETE_REVIEW, name)
 
-    async def _plan(self, audit: Audit, version: ModelVersion, asked: AskedReview) -> ReviewPlan:
+    async def _plan(self, principal: Principal, audit: Audit, version: ModelVersion, asked: AskedReview) -> ReviewPlan:
         fraction = asked.largest_fraction or audit.specification.statistics.alpha
         if not version.class_labels:
             raise ReviewImpossible(f"{version.name} has no names of classes, so people cannot choose among them")
-        document, loop = await read_document(self._artifacts, audit.result_digest), asyncio.get_running_loop()
+        document = await read_document(self._artifacts, audit.result_digest)
         await require_undamaged(self._artifacts, document["findings"]["digest"])
-        findings = FindingsArtifact(lambda: read_beside(loop, self._artifacts, document["findings"]["digest"]))
-        candidates = await asyncio.to_thread(_candidates, findings, version.name, asked.search_index, fraction)
+        findings = findings_beside(self._artifacts, document)
+        chosen = partial(_candidates, findings, version.name, asked.search_index, fraction)
+        candidates = await self._threads.run(principal, chosen)
         if not candidates:
             raise ReviewImpossible(
                 f"{audit.name} has no subset of at most {fraction:g} of the pixels, so there is nothing to review; "

@@ -90,8 +90,8 @@ class CallTurns:
     """Turns of calls without a stream: some of each principal are worked on at once, those that only read apart."""
 
     def __init__(self) -> None:
-        self._reads = _TurnsOfPrincipals(READS_AT_ONCE, READS_OF_PROJECTS_AT_ONCE)
-        self._changes = _TurnsOfPrincipals(CHANGES_AT_ONCE, CHANGES_OF_PROJECTS_AT_ONCE)
+        self._reads = TurnsOfPrincipals(READS_AT_ONCE, READS_OF_PROJECTS_AT_ONCE)
+        self._changes = TurnsOfPrincipals(CHANGES_AT_ONCE, CHANGES_OF_PROJECTS_AT_ONCE)
 
     def taken(self, principal: Principal, *, reads: bool) -> AbstractAsyncContextManager[None]:
         """Return the context in which a call of the principal is worked on. It waits for its turn.
@@ -102,16 +102,22 @@ class CallTurns:
         return (self._reads if reads else self._changes).taken(principal)
 
 
-class _TurnsOfPrincipals:
+class TurnsOfPrincipals:
     """So many turns at once of each principal, and of each group of projects."""
 
     def __init__(self, of_principal: int, of_projects: int) -> None:
+        """Take the number of turns of a principal, and of all principals of the same projects."""
         self._most = of_principal + CALLS_WAITING
         self._of_principals = Turns(of_principal)
         self._of_projects = Turns(of_projects)
 
     @asynccontextmanager
     async def taken(self, principal: Principal) -> AsyncIterator[None]:
+        """Wait for a turn of the principal, and hold it for the length of the context.
+
+        Raises:
+            ShareExceeded: too many wait.
+        """
         if self._of_principals.count(principal.share) >= self._most:
             raise ShareExceeded(
                 f"{principal.name} makes more than {self._most} calls at once; wait a moment, and make fewer at once",

@@ -3,7 +3,6 @@
 An audit's reuse key digests all that its result depends on. Audits of equal keys have equal results.
 """
 
-import asyncio
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -13,10 +12,12 @@ from typing import Any
 from modicum_server.domain.audits import Audit, AuditSpecification
 from modicum_server.domain.datasets import Dataset
 from modicum_server.domain.models import ModelVersion
+from modicum_server.measures import FindingsArtifact
 from modicum_server.measures.document import SCHEMA_VERSION
 from modicum_server.ports import ArtifactStore, Transaction
 from modicum_server.settings import Settings
 from modicum_server.usecases.request_ids import canonical_digest
+from modicum_server.usecases.waiting_threads import current_work
 
 DTYPE = "float32"
 AUTO = "auto"
@@ -97,20 +98,23 @@ async def require_undamaged(artifacts: ArtifactStore, digest: str) -> None:
         pass
 
 
-def read_beside(loop: asyncio.AbstractEventLoop, artifacts: ArtifactStore, digest: str) -> Iterator[bytes]:
-    """Yield the bytes of an artifact in a thread, while the loop reads."""
-    pieces = artifacts.read(digest)
+def read_beside(artifacts: ArtifactStore, digest: str) -> Iterator[bytes]:
+    """Yield the bytes of an artifact in one of the threads that may wait for the loop, which reads."""
+    pieces, work = artifacts.read(digest), current_work()
 
     async def following() -> bytes | None:
         return await anext(pieces, None)
 
     try:
-        while (piece := asyncio.run_coroutine_threadsafe(following(), loop).result()) is not None:
+        while (piece := work.waited(following)) is not None:
             yield piece
     finally:
-        # without waiting: after an error the loop itself may close this generator, or may be closed by then
-        if not loop.is_closed():
-            asyncio.run_coroutine_threadsafe(pieces.aclose(), loop)
+        work.afterwards(pieces.aclose)  # without waiting: the loop itself may close this generator
+
+
+def findings_beside(artifacts: ArtifactStore, document: Mapping[str, Any]) -> FindingsArtifact:
+    """Return the findings of a result document, which are read as `read_beside` does."""
+    return FindingsArtifact(lambda: read_beside(artifacts, document["findings"]["digest"]))
 
 
 async def read_document(artifacts: ArtifactStore, digest: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from modicum_server.domain.audits import AuditOutcome
@@ -18,6 +19,7 @@ from modicum_server.measures.rows import FindingsArtifact, write_findings
 from modicum_server.ports import Keyed, Store
 from modicum_server.processes.locked_folders import create_locked_folder
 from modicum_server.usecases.result_facts import outcome_in
+from modicum_server.usecases.waiting_threads import WaitingThreads, current_work
 from modicum_server.worker.context import Claim, WorkerContext
 from modicum_server.worker.plan.summary import Subject
 
@@ -64,21 +66,23 @@ async def summary_of(
     store: Store, subject: Subject, folder: Path, *, check: Callable[[], None] = lambda: None
 ) -> Summary:
     """Make both artifacts of what is stored. `check` is called now and then, and ends it by an error."""
-    findings = _findings(store, subject.audit.name, asyncio.get_running_loop(), check)
+    findings = _findings(store, subject.audit.name, check)
     if not subject.with_transfers:
         findings = map(_without_transfers, findings)
     # Packing and measuring are arithmetic. They run beside the loop, which keeps the lease.
-    return await asyncio.to_thread(_pack_and_summarise, subject, findings, folder / "findings")
+    thread = WaitingThreads("summary", 1)
+    try:
+        return await thread.run(partial(_pack_and_summarise, subject, findings, folder / "findings"))
+    finally:
+        thread.close()
 
 
-def _findings(
-    store: Store, audit: str, loop: asyncio.AbstractEventLoop, check: Callable[[], None]
-) -> Iterator[Finding]:
+def _findings(store: Store, audit: str, check: Callable[[], None]) -> Iterator[Finding]:
     """The audit's findings in order, for a thread beside the loop. One page is in memory at a time."""
-    after = ""
+    after, work = "", current_work()
     while True:
         check()
-        page = asyncio.run_coroutine_threadsafe(_page(store, audit, after), loop).result()
+        page = work.waited(partial(_page, store, audit, after))
         if not page:
             return
         for _, finding in page:
