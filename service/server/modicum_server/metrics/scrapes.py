@@ -1,14 +1,16 @@
 """Reads the store and the dependencies for a scrape, in bounded time and without blocking the event loop.
 
-Scrapes at the same moment share one reading. What does not come in time is a gap, and its reading goes on: cancelling a
-query of a database that hangs takes psycopg ten seconds more, and no scrape waits for that.
+Scrapes at the same moment share one reading, and those that see the same names one text. What does not come in time is
+a gap, and its reading goes on: cancelling a query of a database that hangs takes psycopg ten seconds more, and no
+scrape waits for that.
 """
 
 import asyncio
 import shutil
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from typing import Any, Generic, TypeVar
 from urllib.parse import unquote, urlsplit
 
@@ -18,12 +20,17 @@ from modicum_server.domain.gauges import Sight
 from modicum_server.errors import Unavailable
 from modicum_server.metrics.api import ApiMetrics
 from modicum_server.metrics.store_metrics import Disk, Snapshot, Stored
+from modicum_server.metrics.text_format import media_type_of
 from modicum_server.metrics.versions import VersionReader
 from modicum_server.ports import ArtifactStore, Store
 from modicum_server.settings import Settings
+from modicum_server.usecases.joint_lookups import JointLookups
 
 #: Less than the ten seconds that Prometheus gives a scrape by default.
 STORE_SECONDS = 3.0
+#: With hundreds of versions a text takes 0.1 s of a core, for which others wait. So after each one, the next with the
+#: same names waits so many times as long as it took, but no longer than so many seconds.
+PAUSES, LONGEST_PAUSE_SECONDS = 4, 1.0
 #: Most projects of which a scrape shows what they use, those that store most.
 MOST_PROJECTS = 1_000
 
@@ -66,6 +73,7 @@ class Scrapes:
         *,
         settings: Settings,
         metrics: ApiMetrics,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         self._store = store
         self._metrics = metrics
@@ -77,6 +85,9 @@ class Scrapes:
         self._stored = TimedReading(self._read_store, "metrics-store")
         self._disk = TimedReading(self._read_disk, "metrics-disk")
         self._reading: asyncio.Task[Snapshot] | None = None
+        self._texts: JointLookups[tuple[bytes, str]] = JointLookups()
+        self._pauses: dict[Hashable, float] = {}
+        self._clock = clock
 
     async def read(self) -> Snapshot:
         """Return the snapshot of now."""
@@ -85,9 +96,23 @@ class Scrapes:
         return await asyncio.shield(self._reading)
 
     async def expose(self, accept: str, sight: Sight) -> tuple[bytes, str]:
-        """Return the text for Prometheus with the names in sight, and its media type by the Accept header."""
+        """Return the text for Prometheus with the names in sight, and its media type by the Accept header.
+
+        Those who wait for the same text share the next one. It shows nothing older than their scrapes.
+        """
+        asked = sight, media_type_of(accept)
+        return await self._texts.find(asked, lambda: self._expose(asked, accept, sight))
+
+    async def _expose(self, asked: Hashable, accept: str, sight: Sight) -> tuple[bytes, str]:
+        """Make a text, after the pause that follows the one before."""
+        await asyncio.sleep(self._pauses.get(asked, 0.0) - self._clock())
         snapshot = (await self.read()).within(sight)
-        return await asyncio.to_thread(self._metrics.expose, snapshot, accept)
+        began = self._clock()
+        text = await asyncio.to_thread(self._metrics.expose, snapshot, accept)
+        now = self._clock()
+        self._pauses = {one: until for one, until in self._pauses.items() if until > now}
+        self._pauses[asked] = now + min(PAUSES * (now - began), LONGEST_PAUSE_SECONDS)
+        return text
 
     async def close(self) -> None:
         """Cancel what still reads."""

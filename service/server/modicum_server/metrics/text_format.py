@@ -24,6 +24,12 @@ def exposed_text(registry: CollectorRegistry, accept: str) -> tuple[bytes, str]:
     return encoder(registry), media_type
 
 
+def media_type_of(accept: str) -> str:
+    """Return the media type of the text by an Accept header."""
+    media_type: str = choose_encoder(accept)[1]
+    return media_type
+
+
 def unnamed(**_labels: str) -> None:
     """Return no exemplar, in place of `exemplar`, where names are not shown."""
 

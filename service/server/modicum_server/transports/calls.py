@@ -65,6 +65,8 @@ class Call:
     """Whether it is a probe, which needs no token and is only logged when it fails."""
     open: bool = False
     """Whether it needs no token, because it is how a job gets one."""
+    reads: bool = False
+    """Whether it changes nothing. Of a method of the contract, the name says so, too."""
     request_id: str = ""
     principal: Principal | None = None
     code: grpc.StatusCode = grpc.StatusCode.OK

@@ -261,7 +261,7 @@ def taking_turns(call_turns: CallTurns) -> Layer:
     @asynccontextmanager
     async def layer(call: Call) -> AsyncIterator[None]:
         if call.principal is not None and not call.open:
-            reads = call.method.rsplit("/", 1)[-1].startswith(READS)
+            reads = call.reads or call.method.rsplit("/", 1)[-1].startswith(READS)
             call.turn = partial(call_turns.taken, call.principal, reads=reads)
         yield
 

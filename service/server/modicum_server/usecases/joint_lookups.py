@@ -5,7 +5,7 @@ was revoked before a call came is not found for it.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Hashable
 from typing import Any, Generic, TypeVar
 
 Found = TypeVar("Found")
@@ -15,10 +15,10 @@ class JointLookups(Generic[Found]):
     """For each key one lookup runs at a time, and at most one waits for it to end. Keys without one are forgotten."""
 
     def __init__(self) -> None:
-        self._running: dict[str, asyncio.Task[Found]] = {}
-        self._waiting: dict[str, asyncio.Task[Found]] = {}
+        self._running: dict[Hashable, asyncio.Task[Found]] = {}
+        self._waiting: dict[Hashable, asyncio.Task[Found]] = {}
 
-    async def find(self, key: str, look: Callable[[], Coroutine[Any, Any, Found]]) -> Found:
+    async def find(self, key: Hashable, look: Callable[[], Coroutine[Any, Any, Found]]) -> Found:
         """Return what a lookup of `key` finds that begins from here on, or raise what it raises.
 
         A lookup goes on when one who asked for it leaves. It must end by itself.
@@ -30,7 +30,7 @@ class JointLookups(Generic[Found]):
         return await asyncio.shield(lookup)
 
     async def _look_after(
-        self, before: "asyncio.Task[Found] | None", key: str, look: Callable[[], Coroutine[Any, Any, Found]]
+        self, before: "asyncio.Task[Found] | None", key: Hashable, look: Callable[[], Coroutine[Any, Any, Found]]
     ) -> Found:
         if before is not None:
             await asyncio.wait({before})

@@ -13,9 +13,12 @@ from modicum_server.transports.errors import status_of_error
 from modicum_server.transports.http.rest.problems import CHALLENGE
 from modicum_server.transports.http.scrapers import Scrapers
 from modicum_server.transports.readiness import Readiness
+from modicum_server.usecases.shares import CallTurns
 
 
-def probe_routes(scrapers: Scrapers, readiness: Readiness, exposition: Exposition) -> list[Route]:
+def probe_routes(
+    scrapers: Scrapers, call_turns: CallTurns, readiness: Readiness, exposition: Exposition
+) -> list[Route]:
     """Return the routes."""
 
     async def healthz(_request: Request) -> Response:
@@ -31,12 +34,13 @@ def probe_routes(scrapers: Scrapers, readiness: Readiness, exposition: Expositio
     async def expose(request: Request) -> Response:
         """Metrics, with the names that the caller may see."""
         try:
-            sight = await scrapers.admit(request)
+            scraper = await scrapers.admit(request)
+            async with call_turns.taken(scraper.principal, reads=True):
+                text, media_type = await exposition.expose(request.headers.get("accept", ""), scraper.sight)
         except ModicumError as error:
             status = status_of_error(type(error)).http_status
             asked = {"WWW-Authenticate": CHALLENGE} if status == HTTPStatus.UNAUTHORIZED else None
             return PlainTextResponse(f"{error}\n", status_code=status, headers=asked)
-        text, media_type = await exposition.expose(request.headers.get("accept", ""), sight)
         return Response(text, headers={"Content-Type": media_type})
 
     return [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", expose)]

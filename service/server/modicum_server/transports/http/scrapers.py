@@ -2,19 +2,37 @@
 
 import asyncio
 import ipaddress
+from dataclasses import dataclass
 
 from starlette.requests import Request
 
 from modicum_server.domain.gauges import ALL_NAMES, NO_NAMES, Sight
 from modicum_server.domain.projects import Principal
-from modicum_server.errors import DependencyUnavailable, ModicumError, TokenInvalid, Unavailable
+from modicum_server.errors import DependencyUnavailable, TokenInvalid, Unavailable
 from modicum_server.ports import Store, Transaction
-from modicum_server.transports.authentication import authenticate
+from modicum_server.transports.authentication import authenticate, given_token
+from modicum_server.transports.calls import NOBODY
 from modicum_server.transports.http.pages.hosts import is_loopback
 from modicum_server.transports.layers import GUESS_SECONDS
+from modicum_server.transports.token_lookups import TokenLookups
 from modicum_server.usecases.access import token_digest
 
 AUTHENTICATION_SECONDS = 3.0
+#: Tokens that are accepted while the database is away, those that scraped last.
+MOST_REMEMBERED = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Scraper:
+    """Who scrapes, and what they see. All without a token are one caller."""
+
+    principal: Principal
+    sight: Sight
+
+    @classmethod
+    def of(cls, principal: Principal) -> "Scraper":
+        """Return the scraper with a principal's token."""
+        return cls(principal, Sight(frozenset(principal.roles), of_all=principal.reads_metrics))
 
 
 class Scrapers:
@@ -26,34 +44,43 @@ class Scrapers:
     """
 
     def __init__(self, store: Store, *, names_on_loopback: bool) -> None:
-        self._store = store
         self._without_token = ALL_NAMES if names_on_loopback else NO_NAMES
-        self._seen: dict[str, Sight] = {}
+        self._lookups = TokenLookups(
+            lambda authorization: authenticate(store, authorization, AUTHENTICATION_SECONDS, find=_scraper)
+        )
+        self._seen: dict[str, Scraper] = {}
 
-    async def admit(self, request: Request) -> Sight:
-        """Return what the caller sees.
+    async def admit(self, request: Request) -> Scraper:
+        """Return who the caller is.
 
         Raises:
             TokenMissing, TokenInvalid
+            ShareExceeded: too many scrapes with the token wait.
             DependencyUnavailable: the database is away, and the token was not seen before.
         """
         authorization = request.headers.get("authorization", "")
         if not authorization and _on_loopback(request):
-            return self._without_token if is_loopback(request.headers.get("host", "")) else NO_NAMES
-        digest = token_digest(authorization)
+            at_home = is_loopback(request.headers.get("host", ""))
+            return Scraper(NOBODY, self._without_token if at_home else NO_NAMES)
+        digest = token_digest(given_token(authorization))
         try:
-            principal = await authenticate(self._store, authorization, AUTHENTICATION_SECONDS, find=_scraper)
+            principal = await self._lookups.principal(authorization, AUTHENTICATION_SECONDS)
         except (Unavailable, TimeoutError) as error:
             if digest not in self._seen:
                 raise DependencyUnavailable from error
-        except ModicumError as error:
+            return self._seen[digest]
+        except TokenInvalid:
             self._seen.pop(digest, None)
-            if isinstance(error, TokenInvalid):
-                await asyncio.sleep(GUESS_SECONDS)
+            await asyncio.sleep(GUESS_SECONDS)
             raise
-        else:
-            self._seen[digest] = Sight(frozenset(principal.roles), of_all=principal.reads_metrics)
-        return self._seen[digest]
+        return self._remembered(digest, Scraper.of(principal))
+
+    def _remembered(self, digest: str, scraper: Scraper) -> Scraper:
+        self._seen.pop(digest, None)  # the last one that was seen stands last
+        self._seen[digest] = scraper
+        if len(self._seen) > MOST_REMEMBERED:
+            del self._seen[next(iter(self._seen))]
+        return scraper
 
 
 async def _scraper(transaction: Transaction, digest: str) -> Principal | None:

@@ -1,7 +1,7 @@
 """A page, and how it is served: within the layers of a call, after checks of host, session and form."""
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import cast
 from urllib.parse import urlsplit
@@ -16,7 +16,7 @@ from modicum_server.settings import Settings
 from modicum_server.transports.authentication import within
 from modicum_server.transports.call_limits import Bounds
 from modicum_server.transports.call_metrics import CallMetrics
-from modicum_server.transports.calls import Call, Wire
+from modicum_server.transports.calls import Call, Wire, in_turn
 from modicum_server.transports.http.pages.cookies import is_form_token, secret_of
 from modicum_server.transports.http.pages.forms import (
     EMPTY,
@@ -43,6 +43,7 @@ from modicum_server.transports.layers import (
     noted,
     open_layers,
     paced,
+    taking_turns,
 )
 from modicum_server.transports.open_streams import OpenStreams
 from modicum_server.transports.services import Services, UseCases
@@ -103,7 +104,7 @@ class PageServices:
 
         known = authenticated(by_session, bounds.authentication_seconds)
         good = OpenStreams(use_cases.tokens.principals, recheck_seconds=bounds.recheck_seconds).layer
-        private = (*public, known, paced(services.call_rates), good)
+        private = (*public, known, paced(services.call_rates), taking_turns(services.call_turns), good)
         return cls(use_cases, settings, public, private, services.refused, bodies)
 
     def route(self, page: Page) -> Route:
@@ -125,6 +126,7 @@ class _PageEndpoint:
             method=f"/modicum.pages/{self._page.name}",
             streaming=self._page.streams,
             wire=wire,
+            reads=not self._page.takes_form,
             resource=wire.request.url.path.lstrip("/"),
         )
         async with AsyncExitStack() as stack:
@@ -142,7 +144,9 @@ class _PageEndpoint:
             if self._page.needs is not None:
                 authorise(visit.principal, visit.project, self._page.needs)
             form = await self._form(visit) if self._page.takes_form else EMPTY
-            await wire.respond(await self._page.show(replace(visit, form=form)))
+            async with nullcontext() if self._page.streams else in_turn():
+                response = await self._page.show(replace(visit, form=form))
+            await wire.respond(response)
 
     async def _form(self, visit: Visit) -> Form:
         """Read a form that one of our own pages sent.

@@ -1,0 +1,130 @@
+"""Scrapes take turns by their callers and share texts, and their tokens are remembered once."""
+
+import asyncio
+from types import SimpleNamespace
+
+import pytest
+from modicum_server.domain.gauges import ALL_NAMES, NO_NAMES
+from modicum_server.domain.projects import Role
+from modicum_server.errors import DependencyUnavailable
+from modicum_server.metrics import scrapes
+from modicum_server.metrics.scrapes import PAUSES, Scrapes
+from modicum_server.metrics.store_metrics import Snapshot
+from modicum_server.settings import Settings
+from modicum_server.transports.http import scrapers
+from modicum_server.usecases.shares import READS_AT_ONCE
+
+from tests.clock import Clock
+from tests.tokens import add_token
+from tests.transports.test_http_door import fetch
+
+SCRAPES = 20
+TEAM = "projects/apples"
+
+
+@pytest.fixture
+async def tokens(served) -> tuple[str, str]:
+    """Two tokens of one viewer."""
+    async with served.store.transaction() as transaction:
+        await transaction.projects.create(TEAM, admin="ann")
+        for token in ("first", "second"):
+            await add_token(transaction, token, principal="vera", project=TEAM, role=Role.VIEWER)
+    return "first", "second"
+
+
+@pytest.mark.parametrize("whose", ["", "first"], ids=["without a token", "of a viewer"])
+async def test_many_scrapes_of_a_caller_take_turns(served, tokens, whose, monkeypatch):
+    at_once, most = set(), []
+
+    async def counted(_self, accept, sight):
+        mark = object()
+        at_once.add(mark)
+        most.append(len(at_once))
+        await asyncio.sleep(0.01)
+        at_once.discard(mark)
+        return b"", "text/plain"
+
+    monkeypatch.setattr(Scrapes, "expose", counted)
+    answers = await asyncio.gather(*(fetch(served, "/metrics", whose) for _ in range(SCRAPES)))
+
+    assert [status for status, _ in answers] == [200] * SCRAPES
+    assert max(most) <= READS_AT_ONCE
+
+
+class Counting:
+    """Metrics whose text is the number of texts so far, and takes some time."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._made, self._clock = 0, clock
+
+    def expose(self, _snapshot: Snapshot, accept: str) -> tuple[bytes, str]:
+        self._made += 1
+        self._clock.pass_seconds(0.125)
+        return f"{self._made}".encode(), accept
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def scraping(served, clock, tmp_path, monkeypatch) -> Scrapes:
+    async def read(_self) -> Snapshot:
+        return Snapshot()
+
+    async def pause(seconds: float) -> None:
+        clock.pass_seconds(max(seconds, 0))
+
+    monkeypatch.setattr(Scrapes, "read", read)
+    monkeypatch.setattr(scrapes, "asyncio", SimpleNamespace(**{**vars(asyncio), "sleep": pause}))
+    settings = Settings(artifacts_url=str(tmp_path))
+    return Scrapes(served.store, None, None, settings=settings, metrics=Counting(clock), clock=clock)
+
+
+async def test_scrapes_of_the_same_names_share_a_text_that_is_begun_after_them(scraping):
+    together = await asyncio.gather(*(scraping.expose("", ALL_NAMES) for _ in range(SCRAPES)))
+    later = await scraping.expose("text/html", ALL_NAMES)
+    others = await scraping.expose("", NO_NAMES), await scraping.expose("application/openmetrics-text", NO_NAMES)
+
+    assert {text for text, _ in together} == {b"1"}
+    assert later[0] == b"2"
+    assert [text for text, _ in others] == [b"3", b"4"]
+
+
+async def test_a_text_waits_some_times_as_long_as_the_one_before_took(scraping, clock):
+    await scraping.expose("", ALL_NAMES)
+    await scraping.expose("", NO_NAMES)
+    assert clock.now == 2 * 0.125
+
+    await scraping.expose("", ALL_NAMES)
+
+    assert clock.now == 0.125 + PAUSES * 0.125 + 0.125
+
+
+async def test_a_token_that_is_spelled_in_many_ways_is_forgotten_whole(served, tokens, monkeypatch):
+    async def away(*_, **__):
+        raise DependencyUnavailable
+
+    spellings = ("Bearer first", "bearer first", "bEaReR  first")
+    for header in spellings:
+        assert (await fetch(served, "/metrics", Authorization=header))[0] == 200
+    async with served.store.transaction() as transaction:
+        await transaction.access.revoke("vera")
+    refused = (await fetch(served, "/metrics", Authorization=spellings[0]))[0]
+    monkeypatch.setattr(scrapers, "authenticate", away)
+
+    assert refused == 401
+    assert [(await fetch(served, "/metrics", Authorization=header))[0] for header in spellings] == [503] * 3
+
+
+async def test_while_the_database_is_away_so_many_tokens_are_remembered(served, tokens, monkeypatch):
+    async def away(*_, **__):
+        raise DependencyUnavailable
+
+    monkeypatch.setattr(scrapers, "MOST_REMEMBERED", 1)
+    for token in tokens:
+        await fetch(served, "/metrics", token)
+    monkeypatch.setattr(scrapers, "authenticate", away)
+
+    assert [(await fetch(served, "/metrics", token))[0] for token in tokens] == [503, 200]
