@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
+import pytest
+
 from tests.rest.rest_stage import PROJECT, TOKENS
 
 PATIENCE_SECONDS = 60
@@ -55,3 +57,23 @@ async def test_one_principal_cannot_hold_more_than_its_budget_and_others_go_on(s
     assert b"retry-after: 1" in head.lower()
     assert b" 429 " not in other
     assert served.metrics.registry.get_sample_value("modicum_limits_reached_total", {"reason": "SHARE_EXCEEDED"}) == 1
+
+
+@pytest.mark.parametrize(
+    ("named", "status"),
+    [
+        ("projects/elsewh%65re", b" 404 "),
+        ("projects/team%2Db", b" 404 "),
+        ("projects/team%2db", b" 404 "),
+        ("projects/def%61ul%74", b" 403 "),
+    ],
+)
+async def test_a_project_is_known_however_it_is_percent_encoded(served, named, status):
+    async with unfinished(served, "viewer", 0, named) as (reader, _):
+        assert status in await head_of(reader)
+
+
+async def test_a_project_that_is_encoded_twice_is_a_name_that_no_project_has(served):
+    async with unfinished(served, "auditor", 0, "projects/team%252Db") as (reader, writer):
+        writer.write(b" ")
+        assert b" 400 " in await head_of(reader)

@@ -53,5 +53,5 @@ def _project_of(found: Found) -> str:
     """Return the project in the path; the default one if the path names none, empty if the name is not valid."""
     if not found.captured:
         return DEFAULT_PROJECT
-    matches = map(_PROJECT.match, found.captured.values())
+    matches = map(_PROJECT.match, found.fields().values())
     return next((match[1] for match in matches if match), "")

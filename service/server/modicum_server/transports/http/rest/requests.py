@@ -19,7 +19,6 @@ from modicum_server.transports.http.rest.protojson import (
     unknown_field,
 )
 from modicum_server.transports.http.rest.routes import WHOLE_BODY, Binding, Found
-from modicum_server.transports.http.rest.templates import decoded
 from modicum_server.usecases.rules import shown
 
 IDEMPOTENCY_HEADER = "idempotency-key"
@@ -35,7 +34,7 @@ def request_of(found: Found, query: Iterable[tuple[str, str]], body: bytes, idem
     message = _message_of(found.route.binding)
     put_query(message, found.route.binding, query)
     _put_body(message, found.route.binding.body, body)
-    put_path(message, found.captured)
+    put_path(message, found.fields())
     _put_request_id(message, idempotency_key)
     return message
 
@@ -62,14 +61,13 @@ def put_query(message: Message, binding: Binding, query: Iterable[tuple[str, str
         merge(message, _nested(path, items if field.is_repeated else items[0]))
 
 
-def put_path(message: Message, captured: Mapping[str, str]) -> None:
+def put_path(message: Message, fields: Mapping[str, str]) -> None:
     """Set the fields that the path binds.
 
     Raises:
         FieldInvalid: the body has another value.
     """
-    for path, raw in captured.items():
-        value = decoded(path, raw)
+    for path, value in fields.items():
         *parents, name = path.split(".")
         holder = message
         for parent in parents:

@@ -8,7 +8,7 @@ from google.api import annotations_pb2  # type: ignore[import-untyped]
 from google.protobuf.descriptor import MethodDescriptor
 
 from modicum_server.transports.contract import ServedMethod
-from modicum_server.transports.http.rest.templates import PathTemplate
+from modicum_server.transports.http.rest.templates import PathTemplate, decoded
 
 VERBS = ("get", "put", "post", "delete", "patch")
 WHOLE_BODY = "*"
@@ -48,6 +48,14 @@ class Found:
 
     route: Route
     captured: dict[str, str]
+
+    def fields(self) -> dict[str, str]:
+        """Return the fields that the path binds, decoded: a path may spell a name in several ways.
+
+        Raises:
+            FieldInvalid: one is not UTF-8.
+        """
+        return {field: decoded(field, raw) for field, raw in self.captured.items()}
 
 
 def bindings_of(method: MethodDescriptor) -> Iterator[Binding]:

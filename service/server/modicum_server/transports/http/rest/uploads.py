@@ -32,7 +32,7 @@ async def messages_of(found: Found, wire: HttpWire) -> AsyncIterator[Message]:
     kind: Any = GetMessageClass(found.route.binding.method.input_type)
     first = kind()
     put_query(first, found.route.binding, query_of(wire.request))
-    put_path(first, found.captured)
+    put_path(first, found.fields())
     _put_position(first.header, wire)
     yield first
     async for data in _chunks(wire):
