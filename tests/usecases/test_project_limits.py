@@ -55,6 +55,27 @@ async def test_an_upload_beyond_the_bytes_of_a_project_is_refused_before_a_byte_
     assert (read, await stored(place)) == ([], 2 * SIZE)
 
 
+async def broken_upload(artifacts: Artifacts, data: bytes) -> None:
+    """Send half of the bytes."""
+    header = UploadHeader(PROJECT, digest_of(data), len(data), 0)
+    with pytest.raises(UploadTruncated):
+        await artifacts.upload(AUDITOR, header, parts(data[: SIZE // 2]))
+
+
+async def test_a_project_has_so_many_unfinished_uploads_and_each_of_them_can_go_on(place):
+    artifacts = limited_artifacts(place, 100 * SIZE, max_unfinished_uploads=2)
+    for number in (0, 1):
+        await broken_upload(artifacts, bytes_of(number))
+
+    with pytest.raises(ProjectFull, match="projects/default may have 2 unfinished uploads; go on with one of them"):
+        await upload(artifacts, bytes_of(2))
+    await artifacts.upload_small(AUDITOR, PROJECT, [bytes_of(3)])  # leaves none
+    await upload(artifacts, bytes_of(0))
+    await upload(artifacts, bytes_of(2))
+
+    assert await stored(place) == 3 * SIZE
+
+
 async def test_what_is_deleted_makes_room(place):
     artifacts = limited_artifacts(place, SIZE)
     await upload(artifacts, bytes_of(0))

@@ -210,6 +210,9 @@ class Settings(BaseSettings):
     max_uploads_per_project: int = Field(
         400, gt=0, description="largest number of open uploads of a project in an API process"
     )
+    max_unfinished_uploads: int = Field(
+        1_000, gt=0, description="largest number of unfinished uploads of a project, in progress or broken and kept"
+    )
     max_downloads_per_principal: int = Field(
         100, gt=0, description="largest number of open downloads of artifacts of a principal in an API process"
     )

@@ -25,7 +25,7 @@ from modicum_server.artifacts.threads import in_thread
 from modicum_server.artifacts.uploads import Uploads
 from modicum_server.artifacts.verified_files import VerifiedFiles
 from modicum_server.errors import DependencyUnavailable
-from modicum_server.ports import Upload
+from modicum_server.ports import Unfinished, Upload
 
 
 class FolderArtifactStore:
@@ -47,9 +47,9 @@ class FolderArtifactStore:
         """Return how many bytes a broken upload of this project left."""
         return await self._uploads.received(project, digest)
 
-    async def unfinished_bytes(self, project: str, *, but: str) -> int:
-        """Return the bytes of this project's uploads that are not finished, but for one of the digest `but`."""
-        return await self._uploads.unfinished_bytes(project, but=but)
+    async def unfinished(self, project: str, *, but: str) -> Unfinished:
+        """Return this project's uploads that are not finished, but for one of the digest `but`."""
+        return await self._uploads.unfinished(project, but=but)
 
     def upload(self, project: str, digest: str, *, size_bytes: int, offset: int) -> AbstractAsyncContextManager[Upload]:
         """Begin or resume; raises UploadInvalid when `offset` is not what was received, UploadBusy beside another."""

@@ -15,6 +15,7 @@ from modicum_server.artifacts.files import checked, disk_errors, hash_rest
 from modicum_server.artifacts.opening import opened
 from modicum_server.artifacts.threads import in_thread
 from modicum_server.errors import DigestMismatch, UploadBusy, UploadInvalid, UploadTruncated
+from modicum_server.ports import Unfinished
 
 #: An upload that was not continued for this long is deleted.
 FORGOTTEN_SECONDS = 7 * 24 * 3600.0
@@ -92,8 +93,8 @@ class Uploads:
         """Bytes that a broken upload of this project left."""
         return await in_thread(_size, self._path(project, digest))
 
-    async def unfinished_bytes(self, project: str, *, but: str) -> int:
-        """Bytes of this project's uploads that are not finished, but for that of one digest."""
+    async def unfinished(self, project: str, *, but: str) -> Unfinished:
+        """This project's uploads that are not finished, but for that of one digest. Takes as long as they are many."""
         return await in_thread(self._unfinished, project, but)
 
     @asynccontextmanager
@@ -126,8 +127,9 @@ class Uploads:
             path.unlink(missing_ok=True)
         return len(old)
 
-    def _unfinished(self, project: str, but: str) -> int:
-        return sum(_size(path) for path in self._of(project).glob("*") if path.name != but)
+    def _unfinished(self, project: str, but: str) -> Unfinished:
+        sizes = [_size(path) for path in self._of(project).glob("*") if path.name != but]
+        return Unfinished(len(sizes), sum(sizes))
 
     def _path(self, project: str, digest: str) -> Path:
         return self._of(project) / checked(digest)

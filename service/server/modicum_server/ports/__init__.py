@@ -9,7 +9,15 @@ and each row comes with its key.
 """
 
 from modicum_server.ports.access import Access, Projects, RememberedRequest, Requests, Sessions
-from modicum_server.ports.artifacts import ArtifactSource, ArtifactStore, KeptArtifacts, KeptUse, ObjectsCheck, Upload
+from modicum_server.ports.artifacts import (
+    ArtifactSource,
+    ArtifactStore,
+    KeptArtifacts,
+    KeptUse,
+    ObjectsCheck,
+    Unfinished,
+    Upload,
+)
 from modicum_server.ports.audits import AuditFilter, Audits, Findings, Predictions, Shards, Spots
 from modicum_server.ports.backups import BackupFolder, DatabaseCopies, DatabaseSnapshot
 from modicum_server.ports.catalogue import Artifacts, Datasets, Models
@@ -113,6 +121,7 @@ __all__ = [
     "TrustRuleExists",
     "TrustRuleNotFound",
     "TrustRulesFull",
+    "Unfinished",
     "Unsealed",
     "Upload",
     "VerdictFilter",

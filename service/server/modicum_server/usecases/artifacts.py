@@ -30,6 +30,7 @@ from modicum_server.usecases.rules import check
 from modicum_server.usecases.shares import Share, Shares
 from modicum_server.usecases.trail import record, record_all
 from modicum_server.usecases.turns import Turns
+from modicum_server.usecases.unfinished_uploads import require_another
 
 MEBIBYTE = 1024 * 1024
 LARGEST_MESSAGE_BYTES = MEBIBYTE
@@ -159,8 +160,9 @@ class Artifacts:
             stored = await self._stored(transaction, principal, project)
         if present is not None:
             return present
-        others = await self._artifacts.unfinished_bytes(project, but=header.digest)
-        self._require_bytes(stored, header.size_bytes, unfinished=others)
+        others = await self._artifacts.unfinished(project, but=header.digest)
+        require_another(others, project, self._settings)
+        self._require_bytes(stored, header.size_bytes, unfinished=others.size_bytes)
         async with AsyncExitStack() as uploading:
             upload = await uploading.enter_async_context(
                 self._artifacts.upload(project, header.digest, size_bytes=header.size_bytes, offset=header.offset)
@@ -201,8 +203,8 @@ class Artifacts:
             stored = await self._stored(transaction, principal, project)
         new = {digest: contents[digest] for digest in sorted(contents.keys() - held)}
         if new:
-            others = await self._artifacts.unfinished_bytes(project, but="")
-            self._require_bytes(stored, sum(map(len, new.values())), unfinished=others)
+            others = await self._artifacts.unfinished(project, but="")
+            self._require_bytes(stored, sum(map(len, new.values())), unfinished=others.size_bytes)
             # a caller that goes away leaves no bytes without their records
             records += await asyncio.shield(self._record_small(principal, project, new))
         return {record.digest: record for record in records}
