@@ -131,15 +131,17 @@ class _Reading:
         """Refuse what no policy has: anchors, aliases and tags, more values or more levels than people write."""
         import yaml  # noqa: PLC0415  # of the extra `gate`
 
-        here = self.mark(event.start_mark)
         if isinstance(event, yaml.AliasEvent):
-            raise PolicyError(f"{here}: expected YAML; found undefined alias {event.anchor!r}")
+            raise self._refusal(event, f"expected YAML; found undefined alias {event.anchor!r}")
         if event.anchor or getattr(event, "tag", None):
-            raise PolicyError(f"{here}: expected a value without anchor, alias or tag; write the value out")
+            raise self._refusal(event, "expected a value without anchor, alias or tag; write the value out")
         if values > MOST_VALUES:
-            raise PolicyError(f"{here}: expected at most {MOST_VALUES:,} keys and values in a policy, got more")
+            raise self._refusal(event, f"expected at most {MOST_VALUES:,} keys and values in a policy, got more")
         if levels > MOST_LEVELS:
             raise PolicyError(TOO_DEEP.format(file=self.file))
+
+    def _refusal(self, event: Any, problem: str) -> PolicyError:
+        return PolicyError(f"{self.mark(event.start_mark)}: {problem}")
 
     def value(self, event: Any, rest: Iterator[Any], path: Path) -> Any:
         """Return the value that begins with an event; the events up to its end are taken from the rest."""
