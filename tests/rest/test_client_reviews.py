@@ -34,8 +34,9 @@ async def auditor(served: Served) -> AsyncIterator[AsyncClient]:
 async def test_a_review_is_created_invited_to_answered_and_read(served, audit, auditor):
     review = await auditor.reviews.create(audit, seed=3)
     invitation = await auditor.reviews.invite(review, display_name="Ada")
-    reports = Reports(served.store, served.artifact_store, Renderer(), ThreadsInTurn("reports", 1))
-    able = Reviewing(served.store, served.artifact_store, Renderer(), reports, Settings())
+    threads = ThreadsInTurn("reports", 1)
+    reports = Reports(served.store, served.artifact_store, Renderer(), threads)
+    able = Reviewing(served.store, served.artifact_store, Renderer(), reports, threads, settings=Settings())
     secret = await able.take_link(invitation.path.partition("#")[2])
     shown = await able.now(secret)
     await able.answer(secret, shown.picture_id, None)

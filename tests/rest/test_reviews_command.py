@@ -49,8 +49,9 @@ async def run(served: Served, monkeypatch):
 
 async def answered(served: Served, link: str) -> None:
     """Say of the first picture behind a link that nothing is there."""
-    reports = Reports(served.store, served.artifact_store, Renderer(), ThreadsInTurn("reports", 1))
-    able = Reviewing(served.store, served.artifact_store, Renderer(), reports, Settings())
+    threads = ThreadsInTurn("reports", 1)
+    reports = Reports(served.store, served.artifact_store, Renderer(), threads)
+    able = Reviewing(served.store, served.artifact_store, Renderer(), reports, threads, settings=Settings())
     secret = await able.take_link(link.partition("#")[2])
     await able.answer(secret, (await able.now(secret)).picture_id, None)
 

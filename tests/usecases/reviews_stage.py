@@ -100,7 +100,14 @@ async def audited(place: Place, found: list[Finding], *, copies: dict[int, int] 
     await place.succeed(audit.name, result, stored)
     audit = await place.audits.get(AUDITOR, audit.name)
     reviews = Reviews(place.store, place.artifact_store, place.report_threads)
-    reviewing = Reviewing(place.store, place.artifact_store, Renderer(), place.reports, place.settings)
+    reviewing = Reviewing(
+        place.store,
+        place.artifact_store,
+        Renderer(),
+        place.reports,
+        place.report_threads,
+        settings=place.settings,
+    )
     return Reviewed(place, audit, reviews, reviewing)
 
 

@@ -28,7 +28,7 @@ from modicum_server.usecases.audit_creation import AuditCreation
 from modicum_server.usecases.audit_news import AuditNews
 from modicum_server.usecases.audits import Audits
 from modicum_server.usecases.datasets import Datasets
-from modicum_server.usecases.drawn_pictures import DrawnPictures
+from modicum_server.usecases.drawn_pictures import PICTURES_AT_ONCE, DrawnPictures
 from modicum_server.usecases.erasing import Erasing
 from modicum_server.usecases.findings import Findings
 from modicum_server.usecases.found_so_far import FoundSoFar
@@ -141,6 +141,7 @@ def build_services(
 ) -> Services:
     """Build every use case over these adapters. Without a `sign_in_provider`, people sign in by token alone."""
     report_threads = ThreadsInTurn("reports", REPORTS_AT_ONCE)
+    picture_threads = ThreadsInTurn("pictures", PICTURES_AT_ONCE)
     reports, watching = Reports(store, artifacts, renderer, report_threads), Watching(store, changes, settings)
     sessions = Sessions(store)
     facts = ResultFacts(artifacts, on_corrupt=lambda error: _corrupt(error, metrics))
@@ -162,7 +163,7 @@ def build_services(
         versions=Versions(store, settings),
         datasets=Datasets(store, artifacts, settings, check_objects=check_objects),
         artifacts=Artifacts(store, artifacts, settings),
-        drawn_pictures=DrawnPictures(store, artifacts, renderer, reports, settings),
+        drawn_pictures=DrawnPictures(store, artifacts, renderer, reports, picture_threads, settings=settings),
         audits=Audits(store),
         audit_creation=AuditCreation(store, settings, on_created=lambda audit: _created(audit, metrics)),
         findings=Findings(store),
@@ -171,14 +172,14 @@ def build_services(
         judging=Judging(store, artifacts, reports, report_threads, on_judged=lambda verdict: _judged(verdict, metrics)),
         verdicts=Verdicts(store, artifacts),
         reviews=Reviews(store, artifacts, report_threads),
-        reviewing=Reviewing(store, artifacts, renderer, reports, settings),
+        reviewing=Reviewing(store, artifacts, renderer, reports, picture_threads, settings=settings),
         watching=watching,
         audit_news=AuditNews(watching, sessions),
         overviews=Overviews(store, lines, needs),
         needs=needs,
         trends=Trends(store, facts),
         comparing=Comparing(store, facts),
-        spot_swaps=SpotSwaps(store, artifacts, renderer, reports, settings),
+        spot_swaps=SpotSwaps(store, artifacts, renderer, reports, picture_threads, settings=settings),
         erasing=Erasing(store),
         holds=Holds(store),
         retentions=Retentions(store),

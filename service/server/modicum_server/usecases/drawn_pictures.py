@@ -3,7 +3,6 @@
 Nothing that is drawn is kept on the server, so an erasure has nothing to remove here. Browsers keep it under a tag.
 """
 
-import asyncio
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,9 +19,11 @@ from modicum_server.usecases.audits import Audits
 from modicum_server.usecases.reports import Reports
 from modicum_server.usecases.resource_names import project_of
 from modicum_server.usecases.stored_results import read_whole
+from modicum_server.usecases.threads_in_turn import ThreadsInTurn
+from modicum_server.usecases.waiting_threads import current_work
 
-AT_ONCE = 2
-"""Pictures that are decoded at the same time: each takes memory for its pixels."""
+PICTURES_AT_ONCE = 2
+"""Pictures that a process decodes at the same time: each takes memory for its pixels."""
 LARGEST_BYTES = 64 * MEBIBYTE
 """The largest file that is drawn."""
 THUMBNAIL_SIDE = 320
@@ -41,13 +42,14 @@ class Drawing:
     _artifact: Artifact
     _drawn: Callable[[bytes], bytes]
     _artifacts: ArtifactStore
-    _turn: asyncio.Semaphore
+    _principal: Principal
+    _threads: ThreadsInTurn
 
     async def bytes(self) -> bytes:
         """Return the picture as PNG or JPEG.
 
         Raises:
-            ArtifactNotFound, ArtifactCorrupt
+            ArtifactNotFound, ArtifactCorrupt, ShareExceeded
             PageNotFound: the file is no picture that can be drawn so, or too large.
         """
         if self._artifact.size_bytes > LARGEST_BYTES:
@@ -55,19 +57,26 @@ class Drawing:
                 f"expected a picture of at most {LARGEST_BYTES // MEBIBYTE} MiB, got a file of "
                 f"{self._artifact.size_bytes:,} bytes. The pages draw nothing larger"
             )
-        async with self._turn:
-            data = await read_whole(self._artifacts, self._artifact.digest)
-            try:
-                return await asyncio.to_thread(self._drawn, data)
-            except (PictureUnreadable, PictureTooLarge) as error:
-                raise PageNotFound(str(error)) from None
+        read = partial(read_whole, self._artifacts, self._artifact.digest)
+        try:
+            # the file is read by the thread that draws it: what waits for its turn takes no memory
+            return await self._threads.run(self._principal, lambda: self._drawn(current_work().waited(read)))
+        except (PictureUnreadable, PictureTooLarge) as error:
+            raise PageNotFound(str(error)) from None
 
 
 class DrawnPictures:
     """Finds what is to be drawn, and how."""
 
     def __init__(
-        self, store: Store, artifacts: ArtifactStore, renderer: ReportRenderer, reports: Reports, settings: Settings
+        self,
+        store: Store,
+        artifacts: ArtifactStore,
+        renderer: ReportRenderer,
+        reports: Reports,
+        threads: ThreadsInTurn,
+        *,
+        settings: Settings,
     ) -> None:
         self._audits = Audits(store)
         self._held = Artifacts(store, artifacts, settings)
@@ -75,7 +84,7 @@ class DrawnPictures:
         self._renderer = renderer
         self._reports = reports
         self._max_pixels = settings.max_image_pixels
-        self._turn = asyncio.Semaphore(AT_ONCE)
+        self._threads = threads
 
     async def as_uploaded(self, principal: Principal, artifact: str, *, side: int) -> Drawing:
         """Return a picture or an array of a project, with its proportions, at most so many pixels a side.
@@ -84,7 +93,7 @@ class DrawnPictures:
             FieldInvalid, ProjectNotFound, ArtifactNotFound
         """
         held = await self._held.get(principal, artifact)
-        return self._drawing(held, self._renderer.thumbnail, side=side)
+        return self._drawing(principal, held, self._renderer.thumbnail, side=side)
 
     async def on_canvas(self, principal: Principal, audit: str, digest: str, *, side: int = 0) -> Drawing:
         """Return a picture of the project on the canvas of an audit; with `side`, at most so many pixels a side.
@@ -96,9 +105,10 @@ class DrawnPictures:
         held = await self._held.get(principal, f"{project_of('audit', audit)}/artifacts/{digest}")
         framing = await self._reports.framing(asked)
         canvas = asked.specification.canvas
-        return self._drawing(held, self._renderer.canvas_picture, framing=framing, canvas=canvas, side=side)
+        return self._drawing(principal, held, self._renderer.canvas_picture, framing=framing, canvas=canvas, side=side)
 
-    def _drawing(self, held: Artifact, draw: Callable[..., bytes], **how: object) -> Drawing:
+    def _drawing(self, principal: Principal, held: Artifact, draw: Callable[..., bytes], **how: object) -> Drawing:
         told = f"{DRAWING} {held.digest} {sorted(how.items())}"
         tag = hashlib.sha256(told.encode()).hexdigest()
-        return Drawing(tag, held, partial(draw, **how, max_pixels=self._max_pixels), self._artifacts, self._turn)
+        drawn = partial(draw, **how, max_pixels=self._max_pixels)
+        return Drawing(tag, held, drawn, self._artifacts, principal, self._threads)

@@ -4,15 +4,16 @@ A reviewer is known by a secret in a cookie and needs no token. It learns nothin
 kind a picture is, not of which audit, not whether an answer was right.
 """
 
-import asyncio
 import hashlib
 import hmac
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from modicum_server.domain.audits import Audit
+from modicum_server.domain.projects import Principal, Role
 from modicum_server.domain.reviews import PictureKind, Review, Reviewer, ReviewPicture, Seat
 from modicum_server.errors import (
     ArtifactNotFound,
@@ -26,10 +27,12 @@ from modicum_server.settings import Settings
 from modicum_server.usecases.access import token_digest
 from modicum_server.usecases.audits import require_audit
 from modicum_server.usecases.reports import Reports
+from modicum_server.usecases.resource_names import project_of
 from modicum_server.usecases.review_errors import ReviewerUnknown, ReviewLinkUsed
 from modicum_server.usecases.review_plans import random_mask
 from modicum_server.usecases.sessions import new_secret
 from modicum_server.usecases.stored_results import read_whole
+from modicum_server.usecases.threads_in_turn import ThreadsInTurn
 from modicum_server.usecases.versions import require_version
 
 ID_DIGITS = 32
@@ -74,12 +77,20 @@ class Reviewing:
     """Serves reviewers."""
 
     def __init__(
-        self, store: Store, artifacts: ArtifactStore, renderer: ReportRenderer, reports: Reports, settings: Settings
+        self,
+        store: Store,
+        artifacts: ArtifactStore,
+        renderer: ReportRenderer,
+        reports: Reports,
+        threads: ThreadsInTurn,
+        *,
+        settings: Settings,
     ) -> None:
         self._store = store
         self._artifacts = artifacts
         self._renderer = renderer
         self._reports = reports
+        self._threads = threads
         self._max_pixels = settings.max_image_pixels
 
     async def take_link(self, link_secret: str) -> str:
@@ -158,7 +169,7 @@ class Reviewing:
         elif session.picture.kind is PictureKind.RANDOM:
             mask = random_mask(session.review.plan, session.picture.image, height=height, width=width)
         data, framing = await self._file(finding.image_digest), await self._reports.framing(audit)
-        return await asyncio.to_thread(
+        draw = partial(
             self._renderer.review_picture,
             data,
             framing,
@@ -167,6 +178,7 @@ class Reviewing:
             fill=audit.specification.searches[session.review.plan.search_index].fill,
             max_pixels=self._max_pixels,
         )
+        return await self._threads.run(_as_principal(session), draw)
 
     async def _file(self, digest: str) -> bytes:
         """Return the file of an image. A reviewer does not learn the digest of one that is gone."""
@@ -182,6 +194,12 @@ async def _session(transaction: Transaction, secret: str) -> _Session:
     if seat is None or review is None or seat.number >= len(review.reviewers):  # it may be deleted meanwhile
         raise ReviewerUnknown
     return _Session(seat, review, review.reviewers[seat.number])
+
+
+def _as_principal(session: _Session) -> Principal:
+    """The reviewer as one who takes turns beside members of the project."""
+    project = project_of("review", session.seat.review)
+    return Principal(f"reviewer {session.seat.number} of {session.seat.review}", {project: Role.VIEWER})
 
 
 def _require_turn(session: _Session, secret: str, picture_id: str) -> None:

@@ -35,6 +35,7 @@ from modicum_server.usecases.rules import shown
 from modicum_server.usecases.side_by_side import Side, positions_looked_at, version_of
 from modicum_server.usecases.stored_results import read_whole
 from modicum_server.usecases.swapped_pictures import check_place, composed, proposed_place
+from modicum_server.usecases.threads_in_turn import ThreadsInTurn
 from modicum_server.usecases.trail import record
 from modicum_server.usecases.versions import require_version
 
@@ -67,13 +68,21 @@ class SpotSwaps:
     """Creates, reads and cancels swaps."""
 
     def __init__(
-        self, store: Store, artifacts: ArtifactStore, renderer: ReportRenderer, reports: Reports, settings: Settings
+        self,
+        store: Store,
+        artifacts: ArtifactStore,
+        renderer: ReportRenderer,
+        reports: Reports,
+        threads: ThreadsInTurn,
+        *,
+        settings: Settings,
     ) -> None:
         self._store = store
         self._held = Artifacts(store, artifacts, settings)
         self._artifacts = artifacts
         self._renderer = renderer
         self._reports = reports
+        self._threads = threads
         self._max_pixels = settings.max_image_pixels
 
     async def get(self, principal: Principal, name: str) -> SpotSwap:
@@ -118,7 +127,7 @@ class SpotSwaps:
             stored = await _load(transaction, asked)
             await _require_room(transaction, project)
         framing = await self._reports.framing(stored.audit)
-        pictures = await self._composed(stored, asked.place, framing)
+        pictures = await self._composed(principal, stored, asked.place, framing)
         plan = _plan(stored, asked.place, framing, pictures)
         swap = SpotSwap(f"{project}/swaps/{new_resource_id()}", plan, principal.name)
         async with self._store.transaction() as transaction:
@@ -188,17 +197,19 @@ class SpotSwaps:
         if not 0 <= position < len(VIEWS):
             raise SpotSwapNotFound(f"a swap has the pictures 0 to {len(VIEWS) - 1}, got {position}")
         data = await read_whole(self._artifacts, plan.pictures[position])
-        return await asyncio.to_thread(
-            self._renderer.canvas_picture, data, plan.framing, plan.canvas, max_pixels=self._max_pixels
-        )
+        draw = partial(self._renderer.canvas_picture, data, plan.framing, plan.canvas, max_pixels=self._max_pixels)
+        return await self._threads.run(principal, draw)
 
-    async def _composed(self, stored: _Stored, place: SpotPlace, framing: InputSpecification) -> list[bytes]:
+    async def _composed(
+        self, principal: Principal, stored: _Stored, place: SpotPlace, framing: InputSpecification
+    ) -> list[bytes]:
         """Return the pictures as array files, in the order of `VIEWS`."""
         files = [await read_whole(self._artifacts, one.image_digest) for one in (stored.source, stored.other)]
         canvas = stored.audit.specification.canvas
         try:
             source, other = [
-                await asyncio.to_thread(canvas_array, data, framing, canvas, self._max_pixels) for data in files
+                await self._threads.run(principal, partial(canvas_array, data, framing, canvas, self._max_pixels))
+                for data in files
             ]
         except (PictureUnreadable, PictureTooLarge) as error:
             raise FieldInvalid("source", f"a picture cannot be placed on the canvas any more: {error}") from None

@@ -7,6 +7,7 @@ from typing import cast
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
@@ -19,7 +20,6 @@ from modicum_server.transports.call_metrics import CallMetrics
 from modicum_server.transports.calls import Call, Wire, in_turn
 from modicum_server.transports.http.pages.cookies import is_form_token, secret_of
 from modicum_server.transports.http.pages.forms import (
-    EMPTY,
     LARGEST_FORM_BYTES,
     LARGEST_PUBLIC_FORM_BYTES,
     TOKEN_FIELD,
@@ -30,6 +30,7 @@ from modicum_server.transports.http.pages.forms import (
 from modicum_server.transports.http.pages.hosts import Hosts
 from modicum_server.transports.http.pages.visits import NOBODY, Show, Visit
 from modicum_server.transports.http.pages.wire import PageWire
+from modicum_server.transports.http.presence import while_there
 from modicum_server.transports.http.whole_bodies import WholeBodies
 from modicum_server.transports.layers import (
     Layer,
@@ -143,10 +144,17 @@ class _PageEndpoint:
             call.enter(visit.project)
             if self._page.needs is not None:
                 authorise(visit.principal, visit.project, self._page.needs)
-            form = await self._form(visit) if self._page.takes_form else EMPTY
-            async with nullcontext() if self._page.streams else in_turn():
-                response = await self._page.show(replace(visit, form=form))
-            await wire.respond(response)
+            await wire.respond(await self._shown(visit))
+
+    async def _shown(self, visit: Visit) -> Response:
+        """Return the response. Looking ends when the browser leaves; what a form asks for is done all the same."""
+        if self._page.takes_form:
+            return await self._in_turn(replace(visit, form=await self._form(visit)))
+        return await while_there(visit.request.receive, self._in_turn(visit))
+
+    async def _in_turn(self, visit: Visit) -> Response:
+        async with nullcontext() if self._page.streams else in_turn():
+            return await self._page.show(visit)
 
     async def _form(self, visit: Visit) -> Form:
         """Read a form that one of our own pages sent.

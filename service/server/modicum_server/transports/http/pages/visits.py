@@ -1,6 +1,6 @@
 """One visit of a page: who asks, for what, and how it is rendered."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
@@ -94,4 +94,4 @@ def _seal(secret: str) -> Markup:
     return Markup('<input type="hidden" name="{}" value="{}">').format(TOKEN_FIELD, form_token(secret))
 
 
-Show = Callable[[Visit], Awaitable[Response]]
+Show = Callable[[Visit], Coroutine[Any, Any, Response]]

@@ -12,7 +12,8 @@ from starlette.responses import Response
 
 from modicum_server.errors import ModicumError, OffsetInvalid
 from modicum_server.transports.http.etags import matches
-from modicum_server.transports.http.rest.wire import HttpWire, while_there
+from modicum_server.transports.http.presence import while_there
+from modicum_server.transports.http.rest.wire import HttpWire
 from modicum_server.transports.http.security_headers import REPORT_POLICY
 
 ANY_BYTES = "application/octet-stream"
@@ -37,10 +38,14 @@ class Extent:
 async def stream_report(wire: HttpWire, messages: AsyncGenerator[Any]) -> None:
     """Send the `data` of messages. The first message names the media type of the whole."""
     async with aclosing(messages):
-        first = await anext(messages)
-        headers = {"content-type": first.media_type or ANY_BYTES, "cache-control": "no-store"}
-        headers["content-security-policy"] = REPORT_POLICY
-        await while_there(wire.request.receive, _send(wire, HTTPStatus.OK, headers, _joined(first.data, messages)))
+        await while_there(wire.request.receive, _send_report(wire, messages))
+
+
+async def _send_report(wire: HttpWire, messages: AsyncGenerator[Any]) -> None:
+    first = await anext(messages)
+    headers = {"content-type": first.media_type or ANY_BYTES, "cache-control": "no-store"}
+    headers["content-security-policy"] = REPORT_POLICY
+    await _send(wire, HTTPStatus.OK, headers, _joined(first.data, messages))
 
 
 async def stream_artifact(wire: HttpWire, extent: Extent, digest: str, messages: AsyncGenerator[Any]) -> None:

@@ -14,9 +14,10 @@ from google.protobuf.message import Message
 from starlette.responses import Response
 
 from modicum_server.errors import FieldInvalid
+from modicum_server.transports.http.presence import while_there
 from modicum_server.transports.http.rest.problems import written_problem
 from modicum_server.transports.http.rest.protojson import written
-from modicum_server.transports.http.rest.wire import HttpWire, while_there
+from modicum_server.transports.http.rest.wire import HttpWire
 from modicum_server.transports.http.server_sent_events import HEARTBEAT, MEDIA_TYPE, event
 from modicum_server.transports.refusals import Refusal
 from modicum_server.usecases.heartbeats import with_heartbeats

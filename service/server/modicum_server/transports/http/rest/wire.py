@@ -1,18 +1,16 @@
 """`calls.Wire` for HTTP: reads the headers of a call, and refuses it before or during its response."""
 
-import asyncio
 import math
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import ClassVar
 
 import grpc
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Message, Receive, Send
+from starlette.types import Message, Send
 
 from modicum_server.errors import FieldInvalid
-from modicum_server.transports.calls import CallerLeft
 from modicum_server.transports.http.rest.problems import problem_response
 from modicum_server.transports.refusals import Refusal
 from modicum_server.usecases.rules import shown
@@ -82,27 +80,3 @@ class HttpWire:
             headers[REQUEST_ID_HEADER] = self._request_id
             headers["X-Content-Type-Options"] = "nosniff"
         await self._send(message)
-
-
-async def while_there(receive: Receive, work: Coroutine[object, object, None]) -> None:
-    """Do the work while the caller stays connected.
-
-    Raises:
-        CallerLeft: the caller disconnected; the work was cancelled.
-    """
-    working = asyncio.ensure_future(work)
-    leaving = asyncio.ensure_future(_gone(receive))
-    try:
-        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        if not working.done():
-            raise CallerLeft
-        await working
-    finally:
-        for task in (working, leaving):
-            task.cancel()
-        await asyncio.gather(working, leaving, return_exceptions=True)
-
-
-async def _gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
