@@ -14,7 +14,7 @@ from pathlib import Path
 
 import fsspec
 import pytest
-from modicum_server.artifacts import files, uploads
+from modicum_server.artifacts import files, threads, uploads
 from modicum_server.artifacts.folder_store import FolderArtifactStore
 from modicum_server.artifacts.remote_store import RemoteArtifactStore
 from modicum_server.artifacts.store import open_artifact_store
@@ -167,13 +167,13 @@ async def test_an_offset_past_the_end_is_out_of_range(store):
         await content(store, offset=len(DATA) + 1)
 
 
-async def test_a_file_is_closed_though_its_reader_is_cancelled_while_no_thread_is_free(tmp_path):
+async def test_a_file_is_closed_though_its_reader_is_cancelled_while_no_thread_is_free(tmp_path, monkeypatch):
     store = FolderArtifactStore(tmp_path)
     stored = tmp_path / "sha256" / DIGEST[:2] / await store.put(DATA)
     pieces = store.read(DIGEST)
-    loop, occupied, may_end = asyncio.get_running_loop(), threading.Event(), threading.Event()
+    occupied, may_end = threading.Event(), threading.Event()
     with ThreadPoolExecutor(max_workers=1) as only_thread:
-        loop.set_default_executor(only_thread)
+        monkeypatch.setattr(threads, "_THREADS", only_thread)
         await anext(pieces)
         assert is_open(stored)
         only_thread.submit(lambda: (occupied.set(), may_end.wait(60)))

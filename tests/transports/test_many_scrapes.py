@@ -1,6 +1,7 @@
 """Scrapes take turns by their callers and share texts, and their tokens are remembered once."""
 
 import asyncio
+from contextlib import asynccontextmanager, nullcontext
 from types import SimpleNamespace
 
 import pytest
@@ -36,12 +37,13 @@ async def tokens(served) -> tuple[str, str]:
 async def test_many_scrapes_of_a_caller_take_turns(served, tokens, whose, monkeypatch):
     at_once, most = set(), []
 
-    async def counted(_self, accept, sight):
+    async def counted(_self, accept, sight, turn):
         mark = object()
-        at_once.add(mark)
-        most.append(len(at_once))
-        await asyncio.sleep(0.01)
-        at_once.discard(mark)
+        async with turn:
+            at_once.add(mark)
+            most.append(len(at_once))
+            await asyncio.sleep(0.01)
+            at_once.discard(mark)
         return b"", "text/plain"
 
     monkeypatch.setattr(Scrapes, "expose", counted)
@@ -83,21 +85,38 @@ def scraping(served, clock, tmp_path, monkeypatch) -> Scrapes:
 
 
 async def test_scrapes_of_the_same_names_share_a_text_that_is_begun_after_them(scraping):
-    together = await asyncio.gather(*(scraping.expose("", ALL_NAMES) for _ in range(SCRAPES)))
-    later = await scraping.expose("text/html", ALL_NAMES)
-    others = await scraping.expose("", NO_NAMES), await scraping.expose("application/openmetrics-text", NO_NAMES)
+    together = await asyncio.gather(*(scraping.expose("", ALL_NAMES, nullcontext()) for _ in range(SCRAPES)))
+    later = await scraping.expose("text/html", ALL_NAMES, nullcontext())
+    others = (
+        await scraping.expose("", NO_NAMES, nullcontext()),
+        await scraping.expose("application/openmetrics-text", NO_NAMES, nullcontext()),
+    )
 
     assert {text for text, _ in together} == {b"1"}
     assert later[0] == b"2"
     assert [text for text, _ in others] == [b"3", b"4"]
 
 
+async def test_a_text_is_made_in_a_turn_that_nobody_holds_while_it_waits(scraping, clock):
+    taken = []
+
+    @asynccontextmanager
+    async def turn():
+        taken.append(clock.now)
+        yield
+
+    for _ in range(2):
+        await scraping.expose("", ALL_NAMES, turn())
+
+    assert taken == [0, 0.125 + PAUSES * 0.125]
+
+
 async def test_a_text_waits_some_times_as_long_as_the_one_before_took(scraping, clock):
-    await scraping.expose("", ALL_NAMES)
-    await scraping.expose("", NO_NAMES)
+    await scraping.expose("", ALL_NAMES, nullcontext())
+    await scraping.expose("", NO_NAMES, nullcontext())
     assert clock.now == 2 * 0.125
 
-    await scraping.expose("", ALL_NAMES)
+    await scraping.expose("", ALL_NAMES, nullcontext())
 
     assert clock.now == 0.125 + PAUSES * 0.125 + 0.125
 

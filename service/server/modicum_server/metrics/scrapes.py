@@ -8,6 +8,7 @@ scrape waits for that.
 import asyncio
 import shutil
 from collections.abc import Awaitable, Callable, Coroutine, Hashable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -95,21 +96,25 @@ class Scrapes:
             self._reading = asyncio.create_task(self._read(), name="metrics-scrape")
         return await asyncio.shield(self._reading)
 
-    async def expose(self, accept: str, sight: Sight) -> tuple[bytes, str]:
+    async def expose(self, accept: str, sight: Sight, turn: AbstractAsyncContextManager[None]) -> tuple[bytes, str]:
         """Return the text for Prometheus with the names in sight, and its media type by the Accept header.
 
-        Those who wait for the same text share the next one. It shows nothing older than their scrapes.
+        Those who wait for the same text share the next one. It shows nothing older than their scrapes. It is made in
+        the turn of one of them.
         """
         asked = sight, media_type_of(accept)
-        return await self._texts.find(asked, lambda: self._expose(asked, accept, sight))
+        return await self._texts.find(asked, lambda: self._expose(asked, accept, sight, turn))
 
-    async def _expose(self, asked: Hashable, accept: str, sight: Sight) -> tuple[bytes, str]:
+    async def _expose(
+        self, asked: Hashable, accept: str, sight: Sight, turn: AbstractAsyncContextManager[None]
+    ) -> tuple[bytes, str]:
         """Make a text, after the pause that follows the one before."""
         await asyncio.sleep(self._pauses.get(asked, 0.0) - self._clock())
-        snapshot = (await self.read()).within(sight)
-        began = self._clock()
-        text = await asyncio.to_thread(self._metrics.expose, snapshot, accept)
-        now = self._clock()
+        async with turn:
+            snapshot = (await self.read()).within(sight)
+            began = self._clock()
+            text = await asyncio.to_thread(self._metrics.expose, snapshot, accept)
+            now = self._clock()
         self._pauses = {one: until for one, until in self._pauses.items() if until > now}
         self._pauses[asked] = now + min(PAUSES * (now - began), LONGEST_PAUSE_SECONDS)
         return text

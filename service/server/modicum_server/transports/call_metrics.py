@@ -1,6 +1,7 @@
 """The metrics that the transports write and serve, as protocols. `bootstrap` binds them."""
 
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from modicum_server.domain.gauges import Sight
@@ -42,8 +43,11 @@ class CallMetrics(Protocol):
 class Exposition(Protocol):
     """Reads all metrics of this process."""
 
-    async def expose(self, accept: str, sight: Sight) -> tuple[bytes, str]:
-        """Return the text for Prometheus with the names in sight, and its media type by the Accept header."""
+    async def expose(self, accept: str, sight: Sight, turn: AbstractAsyncContextManager[None]) -> tuple[bytes, str]:
+        """Return the text for Prometheus with the names in sight, and its media type by the Accept header.
+
+        It is made in the turn, unless another caller's is made already.
+        """
 
     async def close(self) -> None:
         """Stop reading."""

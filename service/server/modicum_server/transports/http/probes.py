@@ -35,8 +35,8 @@ def probe_routes(
         """Metrics, with the names that the caller may see."""
         try:
             scraper = await scrapers.admit(request)
-            async with call_turns.taken(scraper.principal, reads=True):
-                text, media_type = await exposition.expose(request.headers.get("accept", ""), scraper.sight)
+            turn = call_turns.taken(scraper.principal, reads=True)
+            text, media_type = await exposition.expose(request.headers.get("accept", ""), scraper.sight, turn)
         except ModicumError as error:
             status = status_of_error(type(error)).http_status
             asked = {"WWW-Authenticate": CHALLENGE} if status == HTTPStatus.UNAUTHORIZED else None
