@@ -20,6 +20,7 @@ from modicum_server.errors import DependencyUnavailable, InvalidArgument, Modicu
 from modicum_server.logs import log_as_json, log_for_people
 from modicum_server.processes.file_limits import raise_open_files
 from modicum_server.processes.rare_collections import collect_rarely
+from modicum_server.processes.returned_memory import return_large_blocks
 from modicum_server.settings import Settings
 
 LARGEST_SEED = 2**63 - 1  # the same as for an audit
@@ -136,6 +137,7 @@ def serve(
         if await_schema and not await schema_appears(settings, stop):
             return
         async with running_api(settings) as (bound_grpc, bound_http):
+            return_large_blocks()
             collect_rarely()
             host = LOOPBACK if settings.host in ANY_ADDRESS else settings.host
             addresses = {"grpc_address": f"{host}:{bound_grpc}", "http_address": f"{host}:{bound_http}"}
