@@ -28,7 +28,7 @@ from modicum_server.errors import (
     ResourceInUse,
     RoleInsufficient,
 )
-from modicum_server.measures import FindingsArtifact, write_findings
+from modicum_server.measures import write_findings
 from modicum_server.settings import Settings
 from modicum_server.usecases import stored_results
 from modicum_server.usecases.audit_creation import AuditCreation, AuditOptions
@@ -36,7 +36,8 @@ from modicum_server.usecases.limit_errors import TooManyQueued
 from modicum_server.usecases.pages import PageRequest
 from modicum_server.usecases.reports import ReportFormat
 from modicum_server.usecases.resource_names import new_resource_id
-from modicum_server.usecases.stored_results import reuse_key
+from modicum_server.usecases.stored_results import findings_beside, reuse_key
+from modicum_server.usecases.waiting_threads import WaitingThreads
 
 from tests.usecases.usecases_stage import ADMIN, AUDITOR, CHECK, OTHER_AUDITOR, PROJECT, SEARCH, VIEWER, draft
 
@@ -391,10 +392,11 @@ async def test_a_rendering_thread_reads_the_findings_as_often_as_it_wants(place)
     packed = io.BytesIO()
     write_findings(written, packed)
     digest = await place.artifact_store.put(packed.getvalue())
-    loop, document = asyncio.get_running_loop(), {"findings": {"digest": digest}}
-    findings = FindingsArtifact(lambda: place.reports._read_beside(loop, document))
+    findings = findings_beside(place.artifact_store, {"findings": {"digest": digest}})
+    threads = WaitingThreads("rendering", 1)
 
-    first, second = await asyncio.to_thread(lambda: (list(findings), next(iter(findings))))
+    first, second = await threads.run(lambda: (list(findings), next(iter(findings))))
+    threads.close()
 
     assert first == written
     assert second == first[0]
