@@ -1,9 +1,7 @@
 """Audits over the real store: created, reused, cancelled, deleted, reported."""
 
 import asyncio
-import io
 import json
-import os
 from dataclasses import replace
 
 import pytest
@@ -28,7 +26,6 @@ from modicum_server.errors import (
     ResourceInUse,
     RoleInsufficient,
 )
-from modicum_server.measures import write_findings
 from modicum_server.settings import Settings
 from modicum_server.usecases import stored_results
 from modicum_server.usecases.audit_creation import AuditCreation, AuditOptions
@@ -36,8 +33,7 @@ from modicum_server.usecases.limit_errors import TooManyQueued
 from modicum_server.usecases.pages import PageRequest
 from modicum_server.usecases.reports import ReportFormat
 from modicum_server.usecases.resource_names import new_resource_id
-from modicum_server.usecases.stored_results import findings_beside, reuse_key
-from modicum_server.usecases.waiting_threads import WaitingThreads
+from modicum_server.usecases.stored_results import reuse_key
 
 from tests.usecases.usecases_stage import ADMIN, AUDITOR, CHECK, OTHER_AUDITOR, PROJECT, SEARCH, VIEWER, draft
 
@@ -385,18 +381,3 @@ async def test_a_report_takes_an_audit_that_succeeded(place, audit_draft):
 async def note_device(place, name, device):
     async with place.store.transaction() as transaction:
         await transaction.audits.note_parameters(name, {"device": device})
-
-
-async def test_a_rendering_thread_reads_the_findings_as_often_as_it_wants(place):
-    written = [Finding(number, os.urandom(200).hex(), "ab" * 32, "a version", 0) for number in range(3_000)]
-    packed = io.BytesIO()
-    write_findings(written, packed)
-    digest = await place.artifact_store.put(packed.getvalue())
-    findings = findings_beside(place.artifact_store, {"findings": {"digest": digest}})
-    threads = WaitingThreads("rendering", 1)
-
-    first, second = await threads.run(lambda: (list(findings), next(iter(findings))))
-    threads.close()
-
-    assert first == written
-    assert second == first[0]

@@ -2,12 +2,17 @@
 
 import ast
 import asyncio
+import io
+import os
 import threading
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import modicum_server
 import pytest
+from modicum_server.domain.findings import Finding
+from modicum_server.measures import write_findings
+from modicum_server.usecases.stored_results import findings_beside
 from modicum_server.usecases.waiting_threads import GivenUp, WaitingThreads, current_work
 
 PATIENCE_SECONDS = 60
@@ -129,3 +134,16 @@ async def test_what_has_not_begun_never_begins_for_a_caller_that_is_gone(threads
     await asyncio.gather(first, third)
 
     assert done == ["third"]
+
+
+async def test_a_thread_reads_the_findings_as_often_as_it_wants(place, threads):
+    written = [Finding(number, os.urandom(200).hex(), "ab" * 32, "a version", 0) for number in range(3_000)]
+    packed = io.BytesIO()
+    write_findings(written, packed)
+    digest = await place.artifact_store.put(packed.getvalue())
+    findings = findings_beside(place.artifact_store, {"findings": {"digest": digest}})
+
+    first, second = await threads.run(lambda: (list(findings), next(iter(findings))))
+
+    assert first == written
+    assert second == first[0]
