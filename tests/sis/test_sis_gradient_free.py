@@ -199,3 +199,17 @@ def test_the_papers_search_refuses_a_model_without_a_gradient_and_names_another_
 def test_a_budget_too_small_for_a_search_is_refused():
     with pytest.raises(ParameterError, match="at least 5; got 4"):
         GradientFree(passes=4)
+
+
+class Certain(torch.nn.Module):
+    """Probabilities of 0 and 1: class 0 while two pixels are lit, class 1 otherwise."""
+
+    def forward(self, images):
+        lit = (images[:, 0, 2, 3] > 0.5) & (images[:, 0, 5, 6] > 0.5)
+        return torch.stack([lit, ~lit], dim=1).float()
+
+
+def test_probabilities_of_exactly_0_and_1_have_infinite_margins_and_are_searched():
+    (finding,) = found(Classifier(Certain(), output="probabilities"), ones(1, 16, 16), search=GradientFree(passes=600))
+
+    assert finding.subset.mask.nonzero().tolist() == [[2, 3], [5, 6]]

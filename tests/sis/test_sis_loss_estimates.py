@@ -66,3 +66,13 @@ def test_an_infinite_loss_counts_as_the_largest_one():
     estimates.learn(some(0), math.inf)
 
     assert estimates.mean_of(some(0)) == LARGEST_LOSS
+
+
+def test_losses_without_a_value_and_infinite_gains_leave_the_estimates_finite():
+    estimates = LossEstimates(PIXELS)
+
+    estimates.learn(some(0), math.nan)  # of two infinite margins
+    estimates.learn(some(1), -math.inf)
+
+    assert estimates.mean_of(some(0)) == 0.0
+    assert estimates.mean_of(some(1)) == -LARGEST_LOSS

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Path = tuple[str | int, ...]
 """The keys and indexes that lead to a value."""
 MOST_VALUES = 10_000
-"""Keys and values. A policy of a hundred classes with a waiver and an accepted place each has 3,200."""
+"""Keys and values. A policy of a hundred classes has 3,200, if each class has a waiver and an accepted place."""
 MOST_LEVELS = 32
 LONGEST_NUMBER = 32
 """Characters; longer text is a digest, though all of it may be digits."""

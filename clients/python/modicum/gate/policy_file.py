@@ -33,7 +33,7 @@ from modicum.gate.schemas import POLICY, came, expected_by, validator_of
 LONGEST_WAIVER = timedelta(days=180)
 MOST_BYTES = 1024 * 1024
 MOST_TOLD = 20
-"""Problems of a policy that are told at once."""
+"""One message lists at most so many problems of a policy."""
 LIMITS = ("max", "min", "max_regression", "min_ratio_to_baseline")
 #: By a limit against the baseline, the rule that may have it.
 WITH_BASELINE = {"max_regression": "accuracy", "min_ratio_to_baseline": "subset-fraction"}

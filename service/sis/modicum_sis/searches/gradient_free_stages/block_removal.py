@@ -1,10 +1,11 @@
 """The first stage of the search without gradients: remove blocks and groups of pixels, one forward pass each.
 
 Each attempt removes either a block or a group, and is kept if the rest stays sufficient. A block lies at a random
-place: of a few places, the one that `loss_estimates` expect to cost least a pixel. A group is the kept pixels of the
-lowest estimates, wherever they lie. Both grow after a success and shrink after a failure, so that about half of the
-attempts succeed on any canvas: large blocks at first, single pixels at the end. If the whole image is not sufficient,
-as for another class, blocks are removed and put back as long as the margin rises, until a mask is sufficient.
+place: of a few places, the one whose pixels should cost least on average, by `loss_estimates`. A group is the kept
+pixels that should cost least, wherever they lie. Both grow after a success and shrink after a failure, so that about
+half of the attempts succeed on any canvas: large blocks at first, single pixels at the end. If the whole image is not
+sufficient, as for another class, blocks are removed and put back as long as the margin rises, until a mask is
+sufficient.
 """
 
 from dataclasses import dataclass
@@ -26,11 +27,12 @@ BLOCK_GROWTH, BLOCK_DECAY = 1.15, 0.9
 PLACES = 8
 """Places that are drawn for a block."""
 FIRST_SHARE, LARGEST_SHARE, LEAST_SHARE = 0.1, 0.5, 0.002
-"""Pixels of a group, as a share of the kept ones."""
+"""Share of the kept pixels that a group has: at first, at most and at least."""
 GROUP_GROWTH, GROUP_DECAY = 1.3, 0.7
 """Factors on that share after a success and after a failure."""
 FIRST_GAIN, GAIN_STEP = 0.05, 0.2
-"""The share of the kept pixels that an attempt removes, of groups and of blocks: a running mean, and its step."""
+"""Of groups and of blocks, the mean share of the kept pixels that an attempt removed: at first, and the weight of the
+latest attempt."""
 LEAST_TRIED = 0.1
 """Least share of the attempts with groups, and with blocks."""
 MOST_FAILURES = 15
@@ -105,13 +107,13 @@ class BlockRemover:
 
     def _remove(self, kept: ScoredMask) -> Procedure[ScoredMask]:
         """Remove a group or a block, if the rest stays sufficient."""
-        in_group = bool(kept.size) and self._estimates.can_order(kept.mask) and self._draws_group()
+        in_group = self._estimates.can_order(kept.mask) and self._draws_group()
         mask = self._without_group(kept.mask) if in_group else self._without_block(kept.mask)
         margin = yield from self._budget.margin_of(mask)
         removed = kept.mask & ~mask
         self._estimates.learn(removed, kept.margin - margin)
         success = self._budget.suffices(margin)
-        gain = int(removed.sum()) / kept.size if success and kept.size else 0.0
+        gain = int(removed.sum()) / kept.size if success else 0.0
         self._gains[in_group] += GAIN_STEP * (gain - self._gains[in_group])
         self._adapt(self._share if in_group else self._side, success=success)
         return ScoredMask(mask, margin) if success else kept

@@ -5,13 +5,16 @@ sum of the estimates is spread evenly over these pixels, as in Kaczmarz' method 
 Auflösung von Systemen linearer Gleichungen", 1937), with half a step.
 """
 
+import math
+
 import torch
 from torch import Tensor
 
 STEP = 0.5
 """Share of the difference that moves the estimate of a pixel that was tried before; the first time it moves by all."""
 LARGEST_LOSS = 50.0
-"""Greater losses of margin, in nats, count as this one. A margin may be minus infinity."""
+"""Larger losses and gains of margin, in nats, count as this much. Margins of probabilities of 0 and 1 are infinite, and
+a loss from one of them to another is NaN."""
 KNOWN_SHARE = 0.95
 """Estimates order the kept pixels once at least this share of them was tried."""
 NOISE = 0.6
@@ -27,10 +30,11 @@ class LossEstimates:
         self._tried = torch.zeros(pixels, dtype=torch.bool)
 
     def learn(self, removed: Tensor, loss: float) -> None:
-        """Take in what the removal of some pixels (p,), at least one, cost together."""
+        """Take in what the removal of some pixels (p,), at least one, cost together. NaN counts as nothing."""
         pixels = removed.cpu().nonzero().flatten()
         known = self._losses[pixels]
-        difference = (min(loss, LARGEST_LOSS) - float(known.sum())) / len(pixels)
+        cost = 0.0 if math.isnan(loss) else max(-LARGEST_LOSS, min(loss, LARGEST_LOSS))
+        difference = (cost - float(known.sum())) / len(pixels)
         self._losses[pixels] = known + torch.where(self._tried[pixels], STEP, 1.0).double() * difference
         self._tried[pixels] = True
 
