@@ -20,7 +20,6 @@ from modicum_server.usecases.reports import Reports
 from modicum_server.usecases.resource_names import project_of
 from modicum_server.usecases.stored_results import read_whole
 from modicum_server.usecases.threads_in_turn import ThreadsInTurn
-from modicum_server.usecases.waiting_threads import current_work
 
 PICTURES_AT_ONCE = 2
 """Pictures that a process decodes at the same time: each takes memory for its pixels."""
@@ -59,8 +58,7 @@ class Drawing:
             )
         read = partial(read_whole, self._artifacts, self._artifact.digest)
         try:
-            # the file is read by the thread that draws it: what waits for its turn takes no memory
-            return await self._threads.run(self._principal, lambda: self._drawn(current_work().waited(read)))
+            return await self._threads.run_on(self._principal, read, self._drawn)
         except (PictureUnreadable, PictureTooLarge) as error:
             raise PageNotFound(str(error)) from None
 

@@ -168,17 +168,15 @@ class Reviewing:
             mask = subset_mask(finding.subset)
         elif session.picture.kind is PictureKind.RANDOM:
             mask = random_mask(session.review.plan, session.picture.image, height=height, width=width)
-        data, framing = await self._file(finding.image_digest), await self._reports.framing(audit)
         draw = partial(
             self._renderer.review_picture,
-            data,
-            framing,
-            audit.specification.canvas,
+            framing=await self._reports.framing(audit),
+            canvas=audit.specification.canvas,
             mask=mask,
             fill=audit.specification.searches[session.review.plan.search_index].fill,
             max_pixels=self._max_pixels,
         )
-        return await self._threads.run(_as_principal(session), draw)
+        return await self._threads.run_on(_as_principal(session), partial(self._file, finding.image_digest), draw)
 
     async def _file(self, digest: str) -> bytes:
         """Return the file of an image. A reviewer does not learn the digest of one that is gone."""

@@ -196,20 +196,23 @@ class SpotSwaps:
         plan = (await self.get(principal, name)).plan
         if not 0 <= position < len(VIEWS):
             raise SpotSwapNotFound(f"a swap has the pictures 0 to {len(VIEWS) - 1}, got {position}")
-        data = await read_whole(self._artifacts, plan.pictures[position])
-        draw = partial(self._renderer.canvas_picture, data, plan.framing, plan.canvas, max_pixels=self._max_pixels)
-        return await self._threads.run(principal, draw)
+        read = partial(read_whole, self._artifacts, plan.pictures[position])
+        draw = partial(
+            self._renderer.canvas_picture, framing=plan.framing, canvas=plan.canvas, max_pixels=self._max_pixels
+        )
+        return await self._threads.run_on(principal, read, draw)
 
     async def _composed(
         self, principal: Principal, stored: _Stored, place: SpotPlace, framing: InputSpecification
     ) -> list[bytes]:
         """Return the pictures as array files, in the order of `VIEWS`."""
-        files = [await read_whole(self._artifacts, one.image_digest) for one in (stored.source, stored.other)]
-        canvas = stored.audit.specification.canvas
+        place_on = partial(
+            canvas_array, specification=framing, canvas=stored.audit.specification.canvas, max_pixels=self._max_pixels
+        )
         try:
             source, other = [
-                await self._threads.run(principal, partial(canvas_array, data, framing, canvas, self._max_pixels))
-                for data in files
+                await self._threads.run_on(principal, partial(read_whole, self._artifacts, one.image_digest), place_on)
+                for one in (stored.source, stored.other)
             ]
         except (PictureUnreadable, PictureTooLarge) as error:
             raise FieldInvalid("source", f"a picture cannot be placed on the canvas any more: {error}") from None

@@ -1,11 +1,11 @@
 """Threads of an API process for the long work of callers, who take turns."""
 
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
 
 from modicum_server.domain.projects import Principal
 from modicum_server.usecases.shares import TurnsOfPrincipals
-from modicum_server.usecases.waiting_threads import WaitingThreads
+from modicum_server.usecases.waiting_threads import WaitingThreads, current_work
 
 Result = TypeVar("Result")
 
@@ -30,3 +30,13 @@ class ThreadsInTurn:
             ShareExceeded: too much work of the principal waits.
         """
         return await self._threads.run(function, turn=self._turns.taken(principal))
+
+    async def run_on(
+        self, principal: Principal, read: Callable[[], Coroutine[Any, Any, bytes]], function: Callable[[bytes], Result]
+    ) -> Result:
+        """Return what the function returns of bytes that its thread reads: what waits for its turn takes no memory.
+
+        Raises:
+            ShareExceeded: too much work of the principal waits.
+        """
+        return await self.run(principal, lambda: function(current_work().waited(read)))
