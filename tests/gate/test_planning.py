@@ -5,17 +5,13 @@ import pytest
 from modicum.errors import PolicyError
 from modicum.gate.intervals import TAILS
 from modicum.gate.planning import COMPARES, IN_WORDS, MORE_PASSES, planned
-from modicum.gate.policy_file import policy_of
 from modicum.gate.scaling import scaled
 from modicum.gate.verdict import KIND, Outcome
 
 from tests.gate.documents import CLEAN, TODAY, VERSION, document, image, outcomes, place, row, share, verdict, with_rows
+from tests.gate.policies import policy
 
 ACCURACY = "rules:\n  spot: off\n  accuracy: {min: 0.8}"
-
-
-def policy(text):
-    return policy_of(f"version: 1\n{text}", "modicum.yaml", today=TODAY)
 
 
 def plan(text, of):

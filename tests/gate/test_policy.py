@@ -5,7 +5,7 @@ import json
 import re
 import subprocess
 import sys
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -20,20 +20,10 @@ from modicum.gate.policy_file import policy_of, policy_text
 from modicum.gate.presets import PRESETS
 from modicum.gate.reading_rules import RULES
 
+from tests.gate.policies import TODAY, policy, refused
 from tools import gate_rules
 
-TODAY = date(2026, 11, 27)
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "policy.md"
-
-
-def policy(text):
-    return policy_of(f"version: 1\n{text}", "modicum.yaml", today=TODAY)
-
-
-def refused(text):
-    with pytest.raises(PolicyError) as raised:
-        policy(text)
-    return str(raised.value)
 
 
 def test_a_policy_of_one_line_has_the_rules_of_the_recommended_preset():

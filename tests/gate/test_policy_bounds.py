@@ -1,15 +1,13 @@
 """How much a policy may hold: what people write has room, and what takes long to refuse is refused early."""
 
-from datetime import date
-
 import pytest
 import yaml
-from modicum.errors import PolicyError
 from modicum.gate.marked_yaml import MOST_LEVELS, MOST_VALUES, marked_yaml
 from modicum.gate.policy_file import MOST_TOLD, policy_of
 from modicum.gate.schemas import POLICY, validator_of
 
-TODAY = date(2026, 11, 27)
+from tests.gate.policies import TODAY, refused
+
 PLACE = "{height: 8, width: 8, top: 0, left: 0}"
 FULL = "version: 1\npreset: strict\n" + "".join(
     [
@@ -29,16 +27,6 @@ TEXTS = {
     "accents": "größe: „weiß“ \N{GRINNING FACE}\nb: 1\n",
     "full": FULL,
 }
-
-
-def policy(text):
-    return policy_of(f"version: 1\n{text}", "modicum.yaml", today=TODAY)
-
-
-def refused(text):
-    with pytest.raises(PolicyError) as raised:
-        policy(text)
-    return str(raised.value)
 
 
 def test_a_hundred_classes_may_each_have_a_waiver_and_an_accepted_place():
