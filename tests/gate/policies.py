@@ -1,13 +1,11 @@
 """Policies of a few lines, as the tests of policies write them."""
 
-from datetime import date
-
 import pytest
 from modicum.errors import PolicyError
 from modicum.gate.policy import Policy
 from modicum.gate.policy_file import policy_of
 
-TODAY = date(2026, 11, 27)
+from tests.gate.documents import TODAY
 
 
 def policy(text: str) -> Policy:

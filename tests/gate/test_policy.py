@@ -20,7 +20,8 @@ from modicum.gate.policy_file import policy_of, policy_text
 from modicum.gate.presets import PRESETS
 from modicum.gate.reading_rules import RULES
 
-from tests.gate.policies import TODAY, policy, refused
+from tests.gate.documents import TODAY
+from tests.gate.policies import policy, refused
 from tools import gate_rules
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "policy.md"
