@@ -11,6 +11,12 @@ LONGEST_EXEMPLAR = 128
 #: Makes the labels of an exemplar, or None for no exemplar.
 Exemplars = Callable[..., dict[str, str] | None]
 
+#: Versions of the plain format and of OpenMetrics.
+VERSIONS = frozenset({"version=0.0.1", "version=0.0.4", "version=1.0.0"})
+
+#: Writes the metrics of a registry as text.
+Encoder = Callable[[CollectorRegistry], bytes]
+
 # The creation time of each series would add half as many series again, and nobody uses it.
 disable_created_metrics()  # type: ignore[no-untyped-call]  # has no types
 
@@ -20,14 +26,23 @@ def exposed_text(registry: CollectorRegistry, accept: str) -> tuple[bytes, str]:
 
     Collectors may read files: call this in a thread.
     """
-    encoder, media_type = choose_encoder(accept)
+    encoder, media_type = _format_of(accept)
     return encoder(registry), media_type
 
 
 def media_type_of(accept: str) -> str:
-    """Return the media type of the text by an Accept header."""
-    media_type: str = choose_encoder(accept)[1]
-    return media_type
+    """Return the media type of the text by an Accept header: one of a few, whatever the header says."""
+    return _format_of(accept)[1]
+
+
+def _format_of(accept: str) -> tuple[Encoder, str]:
+    """Return what writes the text, and its media type. A version that does not exist gets the plain format."""
+    try:
+        encoder, media_type = choose_encoder(accept)
+    except (TypeError, ValueError):  # the library compares versions that are no numbers
+        return choose_encoder("")
+    version = media_type.split(";")[1].strip()
+    return (encoder, media_type) if version in VERSIONS else choose_encoder("")
 
 
 def unnamed(**_labels: str) -> None:
