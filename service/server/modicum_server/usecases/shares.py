@@ -86,6 +86,11 @@ class Shares:
         )
 
 
+def stranger(address: str) -> Principal:
+    """Return the principal that callers of an address without a token share. A proxy is one address."""
+    return Principal(name=f"a caller without a token from {address}", roles={})
+
+
 class CallTurns:
     """Turns of calls without a stream: some of each principal are worked on at once, those that only read apart."""
 
@@ -103,7 +108,7 @@ class CallTurns:
 
 
 class TurnsOfPrincipals:
-    """So many turns at once of each principal, and of each group of projects."""
+    """So many turns at once of each principal, and of each group of projects. Who has none shares with nobody."""
 
     def __init__(self, of_principal: int, of_projects: int) -> None:
         """Take the number of turns of a principal, and of all principals of the same projects."""
@@ -125,7 +130,7 @@ class TurnsOfPrincipals:
             )
         async with (
             self._of_principals.taken(principal.share),
-            self._of_projects.taken(tuple(sorted(principal.roles))),
+            self._of_projects.taken(tuple(sorted(principal.roles)) or principal.share),
         ):
             yield
 

@@ -34,7 +34,7 @@ def build_app(
     scrapers = Scrapers(store, names_on_loopback=settings.metrics_names)
     app = Starlette(
         routes=[
-            *probe_routes(scrapers, services.call_turns, readiness, exposition),
+            *probe_routes(scrapers, services, readiness, exposition),
             *rest_routes(services, store, metrics, bounds, bodies, stylesheet=asset("pages.css")),
             *page_routes(services, settings, metrics, bounds, bodies),
         ],

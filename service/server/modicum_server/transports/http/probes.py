@@ -1,7 +1,6 @@
 """/healthz, /readyz and /metrics, for an operator's tools."""
 
 import json
-from http import HTTPStatus
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -9,16 +8,13 @@ from starlette.routing import Route
 
 from modicum_server.errors import ModicumError
 from modicum_server.transports.call_metrics import Exposition
-from modicum_server.transports.errors import status_of_error
-from modicum_server.transports.http.rest.problems import CHALLENGE
+from modicum_server.transports.http.plain_refusals import plain_refusal
 from modicum_server.transports.http.scrapers import Scrapers
 from modicum_server.transports.readiness import Readiness
-from modicum_server.usecases.shares import CallTurns
+from modicum_server.transports.services import Services
 
 
-def probe_routes(
-    scrapers: Scrapers, call_turns: CallTurns, readiness: Readiness, exposition: Exposition
-) -> list[Route]:
+def probe_routes(scrapers: Scrapers, services: Services, readiness: Readiness, exposition: Exposition) -> list[Route]:
     """Return the routes."""
 
     async def healthz(_request: Request) -> Response:
@@ -35,12 +31,11 @@ def probe_routes(
         """Metrics, with the names that the caller may see."""
         try:
             scraper = await scrapers.admit(request)
-            turn = call_turns.taken(scraper.principal, reads=True)
+            services.call_rates.admit(scraper.principal)
+            turn = services.call_turns.taken(scraper.principal, reads=True)
             text, media_type = await exposition.expose(request.headers.get("accept", ""), scraper.sight, turn)
         except ModicumError as error:
-            status = status_of_error(type(error)).http_status
-            asked = {"WWW-Authenticate": CHALLENGE} if status == HTTPStatus.UNAUTHORIZED else None
-            return PlainTextResponse(f"{error}\n", status_code=status, headers=asked)
+            return plain_refusal(error)
         return Response(text, headers={"Content-Type": media_type})
 
     return [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", expose)]

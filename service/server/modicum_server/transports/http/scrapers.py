@@ -11,11 +11,12 @@ from modicum_server.domain.projects import Principal
 from modicum_server.errors import DependencyUnavailable, TokenInvalid, Unavailable
 from modicum_server.ports import Store, Transaction
 from modicum_server.transports.authentication import authenticate, given_token
-from modicum_server.transports.calls import NOBODY
+from modicum_server.transports.http.addresses import address_of
 from modicum_server.transports.http.pages.hosts import is_loopback
 from modicum_server.transports.layers import GUESS_SECONDS
 from modicum_server.transports.token_lookups import TokenLookups
 from modicum_server.usecases.access import token_digest
+from modicum_server.usecases.shares import stranger
 
 AUTHENTICATION_SECONDS = 3.0
 #: Tokens that are accepted while the database is away, those that scraped last.
@@ -24,7 +25,7 @@ MOST_REMEMBERED = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Scraper:
-    """Who scrapes, and what they see. All without a token are one caller."""
+    """Who scrapes, and what they see. All without a token at one address are one caller."""
 
     principal: Principal
     sight: Sight
@@ -61,7 +62,7 @@ class Scrapers:
         authorization = request.headers.get("authorization", "")
         if not authorization and _on_loopback(request):
             at_home = is_loopback(request.headers.get("host", ""))
-            return Scraper(NOBODY, self._without_token if at_home else NO_NAMES)
+            return Scraper(stranger(address_of(request)), self._without_token if at_home else NO_NAMES)
         digest = token_digest(given_token(authorization))
         try:
             principal = await self._lookups.principal(authorization, AUTHENTICATION_SECONDS)
@@ -90,9 +91,7 @@ async def _scraper(transaction: Transaction, digest: str) -> Principal | None:
 
 
 def _on_loopback(request: Request) -> bool:
-    if request.client is None:
-        return False
     try:
-        return ipaddress.ip_address(request.client.host).is_loopback
+        return ipaddress.ip_address(address_of(request)).is_loopback
     except ValueError:
         return False

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import Message, Send
 
+from modicum_server.transports.http.addresses import address_of
 from modicum_server.transports.http.pages import headers
 from modicum_server.transports.http.pages.rendering import rendered
 from modicum_server.transports.http.pages.visits import Visit
@@ -52,7 +53,7 @@ class PageWire:
 
     def client_address(self) -> str:
         """Return the address of whoever opened the connection."""
-        return self.request.client.host if self.request.client else ""
+        return address_of(self.request)
 
     def remaining_seconds(self) -> float | None:
         """Return None: a browser gives no deadline."""

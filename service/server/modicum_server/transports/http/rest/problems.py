@@ -23,14 +23,16 @@ REQUEST_MALFORMED = "REQUEST_MALFORMED"
 
 def problem_response(refusal: Refusal) -> Response:
     """Return the response to a refused call."""
-    headers = {"Cache-Control": "no-store"}
-    if refusal.retry_seconds is not None:
-        headers["Retry-After"] = str(math.ceil(refusal.retry_seconds))
-    if refusal.http_status == HTTPStatus.UNAUTHORIZED:
-        headers["WWW-Authenticate"] = CHALLENGE
+    headers = {"Cache-Control": "no-store", **advice_of(refusal.http_status, refusal.retry_seconds)}
     if refusal.http_status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and "size_bytes" in refusal.metadata:
         headers["Content-Range"] = f"bytes */{refusal.metadata['size_bytes']}"
     return Response(written_problem(refusal), refusal.http_status, headers, MEDIA_TYPE)
+
+
+def advice_of(status: int, retry_seconds: float | None) -> dict[str, str]:
+    """Return the headers that say what a refused caller can do: come later, or with a token."""
+    advice = {} if retry_seconds is None else {"Retry-After": str(math.ceil(retry_seconds))}
+    return advice | ({"WWW-Authenticate": CHALLENGE} if status == HTTPStatus.UNAUTHORIZED else {})
 
 
 def written_problem(refusal: Refusal) -> bytes:

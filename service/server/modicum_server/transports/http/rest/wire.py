@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.types import Message, Send
 
 from modicum_server.errors import FieldInvalid
+from modicum_server.transports.http.addresses import address_of
 from modicum_server.transports.http.rest.problems import problem_response
 from modicum_server.transports.refusals import Refusal
 from modicum_server.usecases.rules import shown
@@ -38,7 +39,7 @@ class HttpWire:
 
     def client_address(self) -> str:
         """Return the address of whoever opened the connection."""
-        return self.request.client.host if self.request.client else ""
+        return address_of(self.request)
 
     def remaining_seconds(self) -> float | None:
         """Return the time that the caller gives in our own header."""
