@@ -30,6 +30,7 @@ def rows(found):
     return {(one.kind, one.rules, one.case): one.outcomes for one in found}
 
 
+@pytest.mark.long
 def test_every_kind_is_simulated_at_within_and_beyond_its_limit(found, rows):
     assert len(found) == len(rows)
     for kind, rules in {(kind, rules) for kind, rules, _ in rows}:
@@ -52,7 +53,7 @@ def test_a_rule_that_lies_beyond_never_passes(rows):
     assert {outcomes.get("PASS", 0) for (_, _, case), outcomes in rows.items() if case == "one beyond"} == {0}
 
 
-@pytest.mark.long_after(1)
+@pytest.mark.long
 @pytest.mark.parametrize("form", ["normal", "skewed"])
 def test_an_ensemble_passes_within_its_limits_and_fails_beyond(rows, form):
     kind = f"ensemble, {form} logarithms"
@@ -68,7 +69,7 @@ def test_a_row_draws_the_same_whatever_rows_come_before_it(found):
     assert alone == found[0]
 
 
-def test_the_page_tells_shares_with_their_intervals(found):
+def test_the_page_tells_shares_with_their_intervals():
     low, high = (100 * end for end in (wilson(2, 20).low, wilson(2, 20).high))
     row = {"kind": "share", "rules": 8, "case": "all within", "outcomes": {"PASS": 18, "INCONCLUSIVE": 2}}
 
@@ -77,6 +78,7 @@ def test_the_page_tells_shares_with_their_intervals(found):
     assert f"| 8 | all within | 0.00% [0.00, 16.11] | 90.00% [69.90, 97.21] | 10.00% [{low:.2f}, {high:.2f}] |" in text
 
 
+@pytest.mark.long
 def test_the_page_says_which_rules_were_not_simulated(found):
     some = [asdict(one) for one in found if one.kind != "median"]
 
