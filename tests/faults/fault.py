@@ -15,7 +15,6 @@ To add one, write a module like this and add its FAULTS to table.py:
             point=Point.FINDING,  # the gate that holds a transaction there (gates.py); None: no gate
             strike=strike,
             signs=(Metric("api", "modicum_queue_leases_expired_total"),),
-            quick=True,
         ),
     )
 
@@ -91,7 +90,6 @@ class Fault:
     submits: bool = True
     positions: frozenset[int] | None = None
     models: Sequence[str] = ("m",)
-    quick: bool = False
     fails_without: str = ""
 
 

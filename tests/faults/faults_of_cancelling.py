@@ -161,7 +161,6 @@ FAULTS = (
         strike=cancel,
         also=dropped,
         signs=(CANCEL_LOGGED, STOPPED),
-        quick=True,
         fails_without="the check of the audit's state before a task is planned",
     ),
     Fault(

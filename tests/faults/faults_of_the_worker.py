@@ -98,7 +98,6 @@ FAULTS = (
         stored=WITHIN_A_SHARD,
         strike=kill,
         signs=(EXPIRED, Line("worker", "leases_expired")),
-        quick=True,
         fails_without="lease expiry",
     ),
     Fault(

@@ -32,19 +32,18 @@ check that
   state and these signs. Undisturbed audits show none of them.
 
 *Last run* shows what was drawn and seen; times are seconds from the end of the fault to the end of the audit, on two
-busy cores. *Fails without* names what was removed to see the row fail. `make test` plays the *quick* rows, `make
-test-all` plays the *long* ones too, and `make soak` plays all of them at random. The seed decides what is drawn, such
-as the finding or the delay. A row lists the seeds with which it passed. A change of the row drops all of its seeds; a
-failed run drops its own seed.
+busy cores. *Fails without* names what was removed to see the row fail. `make test-all` plays every row, and `make soak`
+plays them at random. The seed decides what is drawn, such as the finding or the delay. A row lists the seeds with which
+it passed. A change of the row drops all of its seeds; a failed run drops its own seed.
 
 `pytest tests/faults --fault-seed N --write-faults-page` writes this page.
 
-| fault | when | what happens | what the service does | how it is checked | last run | fails without | tier | seeds |
-|---|---|---|---|---|---|---|---|---|
+| fault | when | what happens | what the service does | how it is checked | last run | fails without | seeds |
+|---|---|---|---|---|---|---|---|
 """
 _NAME = re.compile(r"^\| `(\w+)` \|", re.MULTILINE)
 _ROW = re.compile(
-    r"^\| `(?P<name>\w+)` \|[^|]*\|[^|]*\|[^|]*\|[^|]*\| (?P<seen>[^|]*) \|[^|]*\|[^|]*\| "
+    r"^\| `(?P<name>\w+)` \|[^|]*\|[^|]*\|[^|]*\|[^|]*\| (?P<seen>[^|]*) \|[^|]*\| "
     r"(?P<seeds>[\d, ]*)<!-- (?P<digest>\w+) --> \|$",
     re.MULTILINE,
 )
@@ -106,7 +105,6 @@ def _line(fault: Fault, entry: Entry) -> str:
         _checked(fault),
         entry.seen,
         fault.fails_without or "not tried",
-        "quick" if fault.quick else "long",
     )
     return f"| {' | '.join(cells)} | {', '.join(map(str, entry.seeds))} <!-- {digest(fault)} --> |"
 

@@ -8,12 +8,9 @@ from tests.faults.invariants import check
 from tests.faults.table import FAULTS
 
 
-def rows() -> list[object]:
-    return [pytest.param(fault, id=fault.name, marks=() if fault.quick else pytest.mark.long) for fault in FAULTS]
-
-
+@pytest.mark.long
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("fault", rows())
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 def test_the_service_survives(fault: Fault, playing, reference, fault_seed, request):
     trial = None
     try:
