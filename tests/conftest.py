@@ -150,26 +150,31 @@ def _template(postgres_url: str) -> str:
     return TEMPLATE
 
 
-@pytest.fixture
-def empty_database_url(postgres_url: str) -> Iterator[str]:
-    """A database of its own in which nothing is."""
-    yield from _database(postgres_url, "template1")
-
-
-@pytest.fixture
-def database_url(postgres_url: str, _template: str) -> Iterator[str]:
-    """A migrated database of its own."""
-    yield from _database(postgres_url, _template)
-
-
-def _database(postgres_url: str, template: str) -> Iterator[str]:
-    name = sql.Identifier(f"test_{os.getpid()}_{next(_numbers)}")
+@pytest.fixture(scope="session")
+def _administration(postgres_url: str) -> Iterator[psycopg.Connection]:
     with psycopg.connect(postgres_url, autocommit=True) as connection:
-        connection.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(name, sql.Identifier(template))
-        )
-        yield _with_database(postgres_url, name.as_string().strip('"'))
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+        yield connection
+
+
+@pytest.fixture
+def empty_database_url(postgres_url: str, _administration: psycopg.Connection) -> Iterator[str]:
+    """A database of its own in which nothing is."""
+    yield from _database(postgres_url, _administration, "template1")
+
+
+@pytest.fixture
+def database_url(postgres_url: str, _administration: psycopg.Connection, _template: str) -> Iterator[str]:
+    """A migrated database of its own."""
+    yield from _database(postgres_url, _administration, _template)
+
+
+def _database(postgres_url: str, administration: psycopg.Connection, template: str) -> Iterator[str]:
+    name = sql.Identifier(f"test_{os.getpid()}_{next(_numbers)}")
+    administration.execute(
+        sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(name, sql.Identifier(template))
+    )
+    yield _with_database(postgres_url, name.as_string().strip('"'))
+    administration.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
 
 
 def _with_database(url: str, database: str) -> str:
