@@ -1,14 +1,25 @@
-"""Work for a caller that ends when the caller disconnects."""
+"""Work for a caller that ends, or never begins, when the caller disconnects."""
 
 import asyncio
 from collections.abc import Coroutine
 from typing import TypeVar
 
+from starlette.requests import Request
 from starlette.types import Receive
 
 from modicum_server.transports.calls import CallerLeft
 
 Result = TypeVar("Result")
+
+
+async def require_there(request: Request) -> None:
+    """Check that the caller of a request that was read whole is still connected.
+
+    Raises:
+        CallerLeft
+    """
+    if await request.is_disconnected():
+        raise CallerLeft
 
 
 async def while_there(receive: Receive, work: Coroutine[object, object, Result]) -> Result:

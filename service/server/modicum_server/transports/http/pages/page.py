@@ -30,7 +30,7 @@ from modicum_server.transports.http.pages.forms import (
 from modicum_server.transports.http.pages.hosts import Hosts
 from modicum_server.transports.http.pages.visits import NOBODY, Show, Visit
 from modicum_server.transports.http.pages.wire import PageWire
-from modicum_server.transports.http.presence import while_there
+from modicum_server.transports.http.presence import require_there, while_there
 from modicum_server.transports.http.whole_bodies import WholeBodies
 from modicum_server.transports.layers import (
     Layer,
@@ -147,12 +147,15 @@ class _PageEndpoint:
             await wire.respond(await self._shown(visit))
 
     async def _shown(self, visit: Visit) -> Response:
-        """Return the response. Looking ends when the browser leaves; what a form asks for is done all the same."""
+        """Return the response. Looking ends when the browser leaves; what a form asks for is done once it was begun."""
         if self._page.takes_form:
-            return await self._in_turn(replace(visit, form=await self._form(visit)))
-        return await while_there(visit.request.receive, self._in_turn(visit))
+            asked = replace(visit, form=await self._form(visit))
+            async with in_turn():
+                await require_there(visit.request)
+                return await self._page.show(asked)
+        return await while_there(visit.request.receive, self._looked(visit))
 
-    async def _in_turn(self, visit: Visit) -> Response:
+    async def _looked(self, visit: Visit) -> Response:
         async with nullcontext() if self._page.streams else in_turn():
             return await self._page.show(visit)
 

@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 from modicum_server.domain.projects import Principal
 from modicum_server.transports.calls import Call, in_turn, note_resource
 from modicum_server.transports.contract import served_methods
+from modicum_server.transports.http.presence import require_there
 from modicum_server.transports.http.rest.bodies import message_body
 from modicum_server.transports.http.rest.downloads import carries_bytes, extent_of, stream_artifact, stream_report
 from modicum_server.transports.http.rest.events import stream_events
@@ -97,6 +98,7 @@ class RestEndpoint:
             await self._stream(found, wire, principal, message)
         else:
             async with in_turn():
+                await require_there(wire.request)  # it may have waited for long
                 reply = await method.function(principal, message)
             await wire.respond(await response_of(reply, binding, wire.request))
 
