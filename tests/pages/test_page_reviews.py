@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 from modicum_server.domain.reviews import PictureKind
-from modicum_server.transports.http.pages.views import reviewing
+from modicum_server.transports.http.pages import page as served_page
 from modicum_server.transports.layers import GUESS_SECONDS
 
 from tests.pages.page_reading import whole
@@ -124,7 +124,7 @@ def test_a_guess_at_a_link_waits_like_one_at_a_token(scene: Scene, monkeypatch):
     async def sleep(seconds: float) -> None:
         waited.append(seconds)
 
-    monkeypatch.setattr(reviewing, "asyncio", SimpleNamespace(sleep=sleep))
+    monkeypatch.setattr(served_page, "asyncio", SimpleNamespace(sleep=sleep))
 
     assert stranger(scene).send("/review", "/review/link", link="invented").status == 401
     assert waited == [GUESS_SECONDS]

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import pytest
 from modicum_server.domain.projects import Role
 from modicum_server.errors import ShareExceeded
+from modicum_server.transports.http.pages import page
 from modicum_server.transports.http.pages.cookies import form_token, is_form_token
-from modicum_server.transports.http.pages.views import signing
 from modicum_server.transports.layers import GUESS_SECONDS
 from modicum_server.usecases.access import token_digest
 from sqlalchemy import text
@@ -54,7 +54,7 @@ def test_a_guess_waits(scene, monkeypatch, form):
     async def sleep(seconds: float) -> None:
         waited.append(seconds)
 
-    monkeypatch.setattr(signing, "asyncio", SimpleNamespace(sleep=sleep))
+    monkeypatch.setattr(page, "asyncio", SimpleNamespace(sleep=sleep))
 
     seen = stranger(scene).send("/sign-in", "/sign-in/link" if "link" in form else "/sign-in", **form)
 

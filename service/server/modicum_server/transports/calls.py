@@ -54,8 +54,8 @@ class Call:
 
     `code` says how it ended, and `reason` why it was refused. `resource` is the name in the request, as the caller
     wrote it, once that was read. `enter` counts the call in a project, and refuses one too many. `turn` is a context in
-    which its principal's calls go on, some at a time. `failure` is the exception that ended it, if that was a fault of
-    ours.
+    which its principal's calls go on, some at a time. `guessed` says that it gave a wrong secret, so that its answer
+    comes late. `failure` is the exception that ended it, if that was a fault of ours.
     """
 
     method: str
@@ -74,6 +74,7 @@ class Call:
     resource: str = ""
     enter: Callable[[str], None] = lambda _project: None
     turn: Callable[[], AbstractAsyncContextManager[None]] = nullcontext
+    guessed: bool = False
     failure: BaseException | None = None
 
     @property
@@ -106,6 +107,11 @@ def in_turn() -> AbstractAsyncContextManager[None]:
         ShareExceeded: too many calls of its principal wait.
     """
     return CURRENT.get().turn()
+
+
+def note_guess() -> None:
+    """Note that the current call gave a wrong secret. Its answer waits once its turn has ended."""
+    CURRENT.get().guessed = True
 
 
 def current_principal() -> Principal:

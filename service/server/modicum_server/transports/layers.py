@@ -42,7 +42,7 @@ from modicum_server.transports.refusals import Refusal, deadline_refusal, refusa
 from modicum_server.transports.token_lookups import TokenLookups
 from modicum_server.usecases.members import Tokens
 from modicum_server.usecases.refused_attempts import Attempt, RefusedAttempts
-from modicum_server.usecases.shares import CallRates, CallTurns
+from modicum_server.usecases.shares import CallRates, CallTurns, stranger
 
 Layer = Callable[[Call], AbstractAsyncContextManager[None]]
 FindPrincipal = Callable[[Wire, float], Awaitable[Principal]]
@@ -250,6 +250,19 @@ def paced(call_rates: CallRates) -> Layer:
         if call.principal is not None:
             call_rates.admit(call.principal)
             call.enter = partial(call_rates.admit_in, call.principal)
+        yield
+
+    return layer
+
+
+def limited_by_address(call_rates: CallRates, call_turns: CallTurns) -> Layer:
+    """Let callers of an address without a token make so many calls a second, some at a time."""
+
+    @asynccontextmanager
+    async def layer(call: Call) -> AsyncIterator[None]:
+        caller = stranger(call.wire.client_address())
+        call_rates.admit(caller)
+        call.turn = partial(call_turns.taken, caller, reads=call.reads)
         yield
 
     return layer

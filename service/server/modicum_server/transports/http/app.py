@@ -7,8 +7,9 @@ from modicum_server.ports import Store
 from modicum_server.settings import Settings
 from modicum_server.transports.call_limits import Bounds
 from modicum_server.transports.call_metrics import CallMetrics, Exposition
+from modicum_server.transports.http.address_limits import address_limits
 from modicum_server.transports.http.middleware import middleware_of, respond_to_unrouted
-from modicum_server.transports.http.pages.assets import asset
+from modicum_server.transports.http.pages.assets import asset, asset_route
 from modicum_server.transports.http.pages.mounting import page_routes
 from modicum_server.transports.http.probes import probe_routes
 from modicum_server.transports.http.rest.mounting import rest_routes
@@ -31,11 +32,13 @@ def build_app(
 ) -> Starlette:
     """Return the application."""
     bodies = WholeBodies()
+    limits = address_limits(services.call_rates)
     scrapers = Scrapers(store, names_on_loopback=settings.metrics_names)
     app = Starlette(
         routes=[
             *probe_routes(scrapers, services, readiness, exposition),
-            *rest_routes(services, store, metrics, bounds, bodies, stylesheet=asset("pages.css")),
+            *rest_routes(services, store, metrics, bounds, bodies, stylesheet=asset("pages.css"), limits=limits),
+            asset_route(limits),
             *page_routes(services, settings, metrics, bounds, bodies),
         ],
         middleware=middleware_of(settings),

@@ -6,6 +6,7 @@ from functools import cache
 from importlib import resources
 from types import MappingProxyType
 
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
@@ -36,6 +37,6 @@ async def _serve(request: Request) -> Response:
     return Response(_files()[name], headers=headers.ASSET, media_type=MEDIA_TYPES[name.rpartition(".")[2]])
 
 
-def asset_route() -> Route:
+def asset_route(limits: Middleware) -> Route:
     """Return the route of all files. They are the same for everybody, so they need no session."""
-    return Route(f"{PATH}/{{digest}}/{{name}}", _serve)
+    return Route(f"{PATH}/{{digest}}/{{name}}", _serve, middleware=[limits])

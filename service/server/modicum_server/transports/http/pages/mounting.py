@@ -5,7 +5,6 @@ from starlette.routing import BaseRoute
 from modicum_server.settings import Settings
 from modicum_server.transports.call_limits import Bounds
 from modicum_server.transports.call_metrics import CallMetrics
-from modicum_server.transports.http.pages.assets import asset_route
 from modicum_server.transports.http.pages.page import PageServices, routes_of
 from modicum_server.transports.http.pages.views import (
     artifacts,
@@ -69,4 +68,4 @@ def page_routes(
     services: Services, settings: Settings, metrics: CallMetrics, bounds: Bounds, bodies: WholeBodies
 ) -> list[BaseRoute]:
     """Return the routes. The first that fits a path serves it."""
-    return [asset_route(), *routes_of(PAGES, PageServices.of(services, settings, metrics, bounds, bodies))]
+    return [*routes_of(PAGES, PageServices.of(services, settings, metrics, bounds, bodies))]

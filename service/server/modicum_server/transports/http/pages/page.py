@@ -1,5 +1,6 @@
 """A page, and how it is served: within the layers of a call, after checks of host, session and form."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -33,12 +34,14 @@ from modicum_server.transports.http.pages.wire import PageWire
 from modicum_server.transports.http.presence import require_there, while_there
 from modicum_server.transports.http.whole_bodies import WholeBodies
 from modicum_server.transports.layers import (
+    GUESS_SECONDS,
     Layer,
     attempt_of,
     authenticated,
     errors_refused,
     identified,
     limited,
+    limited_by_address,
     logged,
     measured,
     noted,
@@ -88,7 +91,7 @@ class PageServices:
     ) -> "PageServices":
         """Build the layers, from outside in. The host is checked before the store is asked anything."""
         use_cases = services.use_cases
-        public = (
+        shared = (
             identified,
             measured(metrics),
             logged,
@@ -105,7 +108,9 @@ class PageServices:
 
         known = authenticated(by_session, bounds.authentication_seconds)
         good = OpenStreams(use_cases.tokens.principals, recheck_seconds=bounds.recheck_seconds).layer
-        private = (*public, known, paced(services.call_rates), taking_turns(services.call_turns), good)
+        limits = services.call_rates, services.call_turns
+        public = (*shared, limited_by_address(*limits))
+        private = (*shared, known, paced(services.call_rates), taking_turns(services.call_turns), good)
         return cls(use_cases, settings, public, private, services.refused, bodies)
 
     def route(self, page: Page) -> Route:
@@ -144,7 +149,10 @@ class _PageEndpoint:
             call.enter(visit.project)
             if self._page.needs is not None:
                 authorise(visit.principal, visit.project, self._page.needs)
-            await wire.respond(await self._shown(visit))
+            response = await self._shown(visit)
+            if call.guessed:
+                await asyncio.sleep(GUESS_SECONDS)  # no longer in its turn, which others of its address wait for
+            await wire.respond(response)
 
     async def _shown(self, visit: Visit) -> Response:
         """Return the response. Looking ends when the browser leaves; what a form asks for is done once it was begun."""

@@ -2,6 +2,7 @@
 
 from functools import cache
 
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -19,11 +20,19 @@ from modicum_server.transports.unrouted_log import UnroutedRequests
 
 
 def rest_routes(
-    services: Services, store: Store, metrics: CallMetrics, bounds: Bounds, bodies: WholeBodies, *, stylesheet: str
+    services: Services,
+    store: Store,
+    metrics: CallMetrics,
+    bounds: Bounds,
+    bodies: WholeBodies,
+    *,
+    stylesheet: str,
+    limits: Middleware,
 ) -> list[BaseRoute]:
     """Return the routes. The description needs no token: it says nothing about what is stored.
 
-    `stylesheet`: the address of that of the pages, so that the page of REST looks like these.
+    `stylesheet`: the address of that of the pages, so that the page of REST looks like these. `limits`: of what needs
+    no token.
     """
     described = cache(document)  # made on the first request, so that no start waits for it
     rendered = cache(lambda: render_page(described(), stylesheet))
@@ -39,7 +48,7 @@ def rest_routes(
     unrouted, seconds = UnroutedRequests(metrics), bounds.heartbeat_seconds
     endpoint = RestEndpoint(services, layers, unrouted, bodies, heartbeat_seconds=seconds)
     return [
-        Route("/openapi.json", description),
-        Route("/docs", page),
+        Route("/openapi.json", description, middleware=[limits]),
+        Route("/docs", page, middleware=[limits]),
         Route("/v1/{rest:path}", endpoint),
     ]

@@ -1,6 +1,5 @@
 """Signing in at a provider: the way there, and the way back."""
 
-import asyncio
 import re
 
 import structlog
@@ -9,11 +8,11 @@ from starlette.responses import Response
 
 from modicum_server.domain.sign_in import FLOW_SECONDS, ProviderResponse
 from modicum_server.ports import IdentityTokenInvalid, ProviderUnavailable, SignInRefused
+from modicum_server.transports.calls import note_guess
 from modicum_server.transports.http.pages.cookies import flow_of, forget_flow, set_flow
 from modicum_server.transports.http.pages.page import Page
 from modicum_server.transports.http.pages.sign_in_page import HOME, sign_in_page, signed_in, within
 from modicum_server.transports.http.pages.visits import Visit
-from modicum_server.transports.layers import GUESS_SECONDS
 from modicum_server.usecases.provider_sign_in import CALLBACK
 
 LONGEST_PATH = 500
@@ -41,7 +40,7 @@ async def _finish(visit: Visit) -> Response:
     except (SignInRefused, IdentityTokenInvalid) as error:
         visit.tell_refused(error)
         log.info("sign_in_refused", reason=error.reason, cause=str(error))
-        await asyncio.sleep(GUESS_SECONDS)
+        note_guess()
         return sign_in_page(visit, HOME, error)
     except ProviderUnavailable as error:
         return sign_in_page(visit, HOME, error)

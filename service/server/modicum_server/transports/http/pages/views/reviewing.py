@@ -3,20 +3,19 @@
 Nothing here may tell what kind a picture is, or what the model says of it: not an address, a header, a size or a text.
 """
 
-import asyncio
 from collections.abc import Sequence
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from modicum_server.errors import PageNotFound
+from modicum_server.transports.calls import note_guess
 from modicum_server.transports.http.pages import headers
 from modicum_server.transports.http.pages.cookies import LONGEST_SECRET, is_encrypted
 from modicum_server.transports.http.pages.hosts import port_of
 from modicum_server.transports.http.pages.page import Page
 from modicum_server.transports.http.pages.public_pages import public_page
 from modicum_server.transports.http.pages.visits import Visit
-from modicum_server.transports.layers import GUESS_SECONDS
 from modicum_server.usecases.review_errors import ReviewerUnknown, ReviewLinkUsed
 from modicum_server.usecases.reviews import LINK_SECONDS, PATH
 
@@ -49,7 +48,7 @@ async def _take_link(visit: Visit) -> Response:
     try:
         secret = await visit.use_cases.reviewing.take_link(visit.form.text("link")[:LONGEST_SECRET])
     except ReviewLinkUsed as error:
-        await asyncio.sleep(GUESS_SECONDS)
+        note_guess()
         if await visit.use_cases.reviewing.knows(_reviewer_of(visit.request)):
             return visit.redirect_to(PATH)
         return public_page(visit, "review-closed.html.j2", error)

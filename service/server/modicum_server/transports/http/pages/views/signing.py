@@ -1,15 +1,13 @@
 """Signing in, by token or by a link that works once, and signing out."""
 
-import asyncio
-
 from starlette.responses import Response
 
 from modicum_server.errors import SignInLinkUsed, TokenInvalid
+from modicum_server.transports.calls import note_guess
 from modicum_server.transports.http.pages.cookies import forget_secret, secret_of
 from modicum_server.transports.http.pages.page import Page
 from modicum_server.transports.http.pages.sign_in_page import HOME, sign_in_page, signed_in, signed_out_page, within
 from modicum_server.transports.http.pages.visits import Visit
-from modicum_server.transports.layers import GUESS_SECONDS
 
 AT_PROVIDER = "provider"
 """In the address of the sign-in page after a session that was begun at a provider."""
@@ -27,7 +25,7 @@ async def _sign_in(visit: Visit) -> Response:
         secret = await visit.use_cases.sessions.sign_in(visit.form.text("token")[:LONGEST_TOKEN], visit.origin)
     except TokenInvalid as error:
         visit.tell_refused(error)
-        await asyncio.sleep(GUESS_SECONDS)
+        note_guess()
         return sign_in_page(visit, visit.form.text("next"), error)
     return signed_in(visit, secret, within(visit.form.text("next")))
 
@@ -38,7 +36,7 @@ async def _sign_in_by_link(visit: Visit) -> Response:
         secret = await visit.use_cases.sessions.sign_in_by_link(link, visit.origin)
     except SignInLinkUsed as error:
         visit.tell_refused(error)
-        await asyncio.sleep(GUESS_SECONDS)
+        note_guess()
         return sign_in_page(visit, HOME, error)
     return signed_in(visit, secret, HOME)
 
