@@ -37,9 +37,9 @@ LARGEST_MESSAGE_BYTES = MEBIBYTE
 MOST_SMALL_BYTES = 2 * MEBIBYTE
 #: Longest wait for the next bytes of an upload. Until then no other client can resume it.
 IDLE_SECONDS = 60.0
-#: Records that are read at once of a project. A hundred downloads that began together would take every connection of
-#: the process to the database.
-GETS_OF_PROJECT = 4
+#: Records that are read and stored at once of a project. A hundred downloads that began together, or uploads that ended
+#: together, would take every connection of the process to the database.
+GETS_OF_PROJECT, ADDS_OF_PROJECT = 4, 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class Artifacts:
             Share("open uploads", settings.max_uploads_per_principal, settings.max_uploads_per_project)
         )
         self._downloads = OpenDownloads(settings)
-        self._gets = Turns(GETS_OF_PROJECT)
+        self._gets, self._adds = Turns(GETS_OF_PROJECT), Turns(ADDS_OF_PROJECT)
 
     async def get(self, principal: Principal, name: str) -> Artifact:
         """Get the record of an artifact.
@@ -154,7 +154,7 @@ class Artifacts:
 
     async def _store_bytes(self, principal: Principal, header: UploadHeader, chunks: AsyncIterator[bytes]) -> Artifact:
         project = header.parent
-        async with self._store.transaction() as transaction:
+        async with self._gets.taken(project), self._store.transaction() as transaction:
             await transaction.artifacts.use(project, [header.digest])
             present = await transaction.artifacts.get(project, header.digest)
             stored = await self._stored(transaction, principal, project)
@@ -227,7 +227,7 @@ class Artifacts:
 
     async def _record(self, principal: Principal, header: UploadHeader, uploading: AsyncExitStack) -> Artifact:
         project = header.parent
-        async with self._store.transaction() as transaction:
+        async with self._adds.taken(project), self._store.transaction() as transaction:
             await transaction.artifacts.lock(header.digest)
             # puts the bytes in their place, so that no deletion comes between them and the record
             await uploading.aclose()

@@ -19,6 +19,7 @@ from modicum_server.usecases.audits import Audits, require_succeeded
 from modicum_server.usecases.input_specifications import first_part, framing_of
 from modicum_server.usecases.read_reviews import named_reviews, reported_review
 from modicum_server.usecases.retained import require_findings, told_of
+from modicum_server.usecases.shares import READS_AT_ONCE, READS_OF_PROJECTS_AT_ONCE, TurnsOfPrincipals
 from modicum_server.usecases.stored_results import findings_beside, read_document, read_whole, require_undamaged
 from modicum_server.usecases.threads_in_turn import ThreadsInTurn
 from modicum_server.usecases.versions import require_version
@@ -72,6 +73,7 @@ class Reports:
         self._artifacts = artifacts
         self._renderer = renderer
         self._threads = threads
+        self._beginnings = TurnsOfPrincipals(READS_AT_ONCE, READS_OF_PROJECTS_AT_ONCE)
 
     async def render(self, principal: Principal, name: str, form: ReportFormat | None) -> Report:
         """Begin the report of an audit that succeeded. `form` is None when the caller asked for an unknown form.
@@ -80,14 +82,16 @@ class Reports:
 
         Raises:
             FieldInvalid, ProjectNotFound, FormatUnknown, AuditNotFound, AuditNotSucceeded
+            ShareExceeded: too many reports of the principal wait to begin.
         """
-        audit = await self._audits.get(principal, name)
-        if form is None:
-            raise FormatUnknown(f"expected one of {', '.join(ReportFormat)}, got another format")
-        require_succeeded(audit)
-        if form is ReportFormat.CANVAS:
-            require_findings(audit)
-        document = await read_document(self._artifacts, audit.result_digest)
+        async with self._beginnings.taken(principal):
+            audit = await self._audits.get(principal, name)
+            if form is None:
+                raise FormatUnknown(f"expected one of {', '.join(ReportFormat)}, got another format")
+            require_succeeded(audit)
+            if form is ReportFormat.CANVAS:
+                require_findings(audit)
+            document = await read_document(self._artifacts, audit.result_digest)
         match form:
             case ReportFormat.JSON:
                 pieces = self._json(principal, audit, document)
