@@ -84,12 +84,13 @@ class FolderArtifactStore:
         )
 
     async def put(self, data: bytes) -> str:
-        """Store whole bytes and return their digest. Damaged ones that are there are replaced."""
+        """Store whole bytes and return their digest. They are written though they may be there.
+
+        So damaged ones are replaced, and its time does not tell an uploader that another project holds them.
+        """
         digest = hashlib.sha256(data).hexdigest()
-        path = self._path(digest)
-        if not await in_thread(is_whole, path.open, digest):
-            with disk_errors():
-                await in_thread(write_in, data, path, self._scratch)
+        with disk_errors():
+            await in_thread(write_in, data, self._path(digest), self._scratch)
         return digest
 
     async def put_file(self, path: Path) -> str:

@@ -84,11 +84,13 @@ class RemoteArtifactStore:
         )
 
     async def put(self, data: bytes) -> str:
-        """Store whole bytes and return their digest. Damaged ones that are there are replaced."""
+        """Store whole bytes and return their digest. They are written though they may be there.
+
+        So damaged ones are replaced, and its time does not tell an uploader that another project holds them.
+        """
         digest = hashlib.sha256(data).hexdigest()
-        if not await in_thread(self._has_whole, digest):
-            with driver_errors():
-                await in_thread(self._store, data, self._path(digest))
+        with driver_errors():
+            await in_thread(self._store, data, self._path(digest))
         return digest
 
     async def put_file(self, path: Path) -> str:
