@@ -69,7 +69,7 @@ def _name_at(file: FileDescriptorProto, path: list[int]) -> str:
 
 
 def main() -> None:
-    """Generate the public contract, the worker's protocol and the used part of TorchServe's."""
+    """Generate the public contract, the worker's protocol, and the used parts of TorchServe's and of endpoints'."""
     public = sorted(path.relative_to(HERE).as_posix() for path in (HERE / "modicum" / "v1").glob("*.proto"))
     generate(out=CLIENT, mappings=[str(HERE)], files=public)
     COMMENTS.write_text(json.dumps(comments_of(public), indent=1, ensure_ascii=False) + "\n")
@@ -78,6 +78,8 @@ def main() -> None:
     torchserve = f"{GENERATED}={HERE / 'torchserve'}"
     generate(out=SERVER, mappings=[worker, str(HERE)], files=[f"{GENERATED}/worker.proto"])
     generate(out=SERVER, mappings=[torchserve], files=[f"{GENERATED}/inference.proto", f"{GENERATED}/management.proto"])
+    endpoints = f"{GENERATED}={HERE / 'oip'}"
+    generate(out=SERVER, mappings=[endpoints], files=[f"{GENERATED}/open_inference.proto"])
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ WORDS: Mapping[str, str] = {
     "transports": "gRPC, REST, pages",
     "store": "Postgres",
     "artifacts": "bytes by digest",
+    "endpoints": "models elsewhere",
     "issuers": "identity tokens",
     "backups": "their files",
     "torchserve": "model server",

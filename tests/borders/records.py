@@ -6,6 +6,7 @@ from modicum_server.domain.erasures import Erasure, ErasureState
 from modicum_server.domain.findings import Finding, Prediction, Subset, Transfer
 from modicum_server.domain.holds import Hold, NewHold
 from modicum_server.domain.models import (
+    Endpoint,
     Ensemble,
     Executable,
     ExecutableKind,
@@ -46,11 +47,14 @@ SOURCES = {
     "torchscript": filled(Executable, kind=ExecutableKind.TORCHSCRIPT),
     "ensemble": filled(Ensemble),
     "input_dropout": filled(InputDropout),
+    "endpoint": filled(Endpoint),
 }
 FINDING = filled(Finding)
 VALID_STATISTICS = Statistics(level=0.9, alpha=0.1, ratio_limit=2.0, accuracy_limit=-0.1)
 AUDIT = filled(Audit, specification=filled(AuditSpecification, statistics=VALID_STATISTICS))
 
+#: What callers are not shown: an endpoint's scores of the probe picture, which a task carries beside its version.
+NOT_TOLD_OF_VERSIONS = frozenset({"check.probe"})
 #: What callers are not shown: the key of a stored result.
 NOT_TOLD_OF_AUDITS = frozenset({"reuse_key"})
 

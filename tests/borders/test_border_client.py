@@ -30,7 +30,15 @@ from modicum_server.measures.transfer import Transfer as TransferPair
 
 from tests.borders.crossing import assert_crosses, leaves_of
 from tests.borders.filling import filled
-from tests.borders.records import AUDIT, FINDING, NOT_TOLD_OF_AUDITS, SOURCES, TRAIL_ENTRY, VERDICT
+from tests.borders.records import (
+    AUDIT,
+    FINDING,
+    NOT_TOLD_OF_AUDITS,
+    NOT_TOLD_OF_VERSIONS,
+    SOURCES,
+    TRAIL_ENTRY,
+    VERDICT,
+)
 
 
 def test_every_field_of_a_finding_reaches_the_client():
@@ -82,9 +90,12 @@ def test_every_field_of_a_version_reaches_the_client(kind):
         "source.configuration": "configuration",
         "source.members": "parts",
         "source.member": "parts.0",
+        "source.claim": "claim",
+        "source.name": "endpoint",
     }
     # the client names the kind, and does not repeat what it was made with
     made_with = {f"source.{name}" for name in ("digest", "kind", "combine", "keep_probability", "samples", "seed")}
+    made_with |= {"source.output_kind", *NOT_TOLD_OF_VERSIONS}
     assert_crosses(version, came, but=frozenset(made_with), renamed=check | source)
     assert came.source == kind
 

@@ -36,6 +36,7 @@ from tests.borders.records import (
     GRANT,
     HOLD,
     NOT_TOLD_OF_AUDITS,
+    NOT_TOLD_OF_VERSIONS,
     RETENTION,
     SOURCES,
     TOKEN,
@@ -66,7 +67,8 @@ def test_every_field_survives_its_message(name):
 
     message = message_of(record)
 
-    assert_crosses(record, value_of(type(message).FromString(message.SerializeToString())))
+    hidden = NOT_TOLD_OF_VERSIONS if isinstance(record, ModelVersion) else frozenset()
+    assert_crosses(record, value_of(type(message).FromString(message.SerializeToString())), but=hidden)
 
 
 USED = filled(UsedArtifact)

@@ -51,6 +51,7 @@ WITHIN_A_PROCESS: dict[str, set[str]] = {
     "backups": {"ArtifactList", "Backup", "Damaged", "HeldBytes", "TableCopy", "TableShape", "WrittenFile"},  # in files
     "collections": {"Collection", "Unreferred"},  # from a query to the words of a command
     "controls": {"ControlFacts"},  # a table in the code
+    "endpoints": {"Description", "EndpointEntry", "Tensor"},  # the operator's file, in tests/endpoints
     "erasures": {"PictureUse"},  # from a query to what is removed
     "datasets": {"HeldArtifact"},  # from a query to the sweep of stored bytes
     "findings": {"FoundSubset", "PredictedImage"},  # on their way from a query to a task

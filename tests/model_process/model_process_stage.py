@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,7 +32,15 @@ class Stage:
         (self.folder / "artifacts" / digest).write_bytes(data)
         return digest
 
-    def run(self, version: model_pb2.ModelVersion, work: Work, **task) -> list[Chunk]:
+    def run(
+        self,
+        version: model_pb2.ModelVersion,
+        work: Work,
+        *,
+        started: Callable[[], object] = lambda: None,
+        **task,
+    ) -> list[Chunk]:
+        """Run a task. `started` is called after its first chunk."""
         message = Task(id="task", attempt=ATTEMPT, model_version=version, device="cpu", threads=1, **task)
         fields = {
             CheckWork: message.check,
@@ -42,7 +51,13 @@ class Stage:
         fields[type(work)].CopyFrom(work)
         (self.folder / "task.binpb").write_bytes(message.SerializeToString())
         chunks: list[Chunk] = []
-        run_task(self.folder, chunks.append, kept=self.kept)
+
+        def emit(chunk: Chunk) -> None:
+            chunks.append(chunk)
+            if chunk.HasField("started"):
+                started()
+
+        run_task(self.folder, emit, kept=self.kept)
         return chunks
 
 

@@ -161,6 +161,8 @@ async def of_models(walker: Walker) -> None:
         await call("CreateModelVersion", {"parent": f"{project}/models/net", "modelVersion": version | changes})
 
     await register()
+    served = {"endpoint": {"name": "cats"}, "input": INPUT}
+    await call("CreateModelVersion", {"parent": f"{project}/models/net", "modelVersion": served})
     fresh = {"parent": f"{project}/models/fresh", "modelVersion": version}
     await call("CreateModelVersion", fresh)
     await call("CreateModelVersion", {**fresh, "allowMissing": True})

@@ -25,6 +25,7 @@ NOT_WALKED = {
     "DATABASE_FULL",
     "DEPENDENCY_UNAVAILABLE",
     "DISK_FULL",
+    "ENDPOINTS_UNREADABLE",  # tests/endpoints/test_entries_file.py
     "ISSUER_UNAVAILABLE",  # tests/rest/test_trust.py
     "MEDIA_TYPE_UNKNOWN",  # only HTTP
     "PROJECT_FULL",  # tests/usecases/test_project_limits.py

@@ -14,6 +14,7 @@ from modicum_server.domain.findings import Finding
 from modicum_server.domain.models import InputSpecification, ModelCheck, ModelVersion, OutputKind, Weights
 from modicum_server.domain.projects import Principal, Role
 from modicum_server.domain.searches import Canvas, Search, SearchMethod
+from modicum_server.endpoints.entries_file import EntriesFile
 from modicum_server.images.objects import check_objects
 from modicum_server.measures.rows import write_findings
 from modicum_server.reports.renderer import Renderer
@@ -85,7 +86,7 @@ class Place:
     def __post_init__(self) -> None:
         self.projects = Projects(self.store)
         self.models = Models(self.store)
-        self.versions = Versions(self.store, self.settings)
+        self.versions = Versions(self.store, self.settings, EntriesFile(self.settings.endpoints_file))
         self.datasets = Datasets(self.store, self.artifact_store, self.settings, check_objects=check_objects)
         self.artifacts = Artifacts(self.store, self.artifact_store, self.settings)
         self.audits = Audits(self.store)

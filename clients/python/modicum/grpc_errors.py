@@ -35,6 +35,7 @@ CLASS_OF_REASON: dict[str, type[errors.ModicumError]] = {
     "MODEL_REJECTED": errors.ModelRejected,
     "ARCHITECTURE_UNAVAILABLE": errors.ModelRejected,
     "ARCHITECTURE_UNKNOWN": errors.ModelRejected,
+    "ENDPOINT_UNKNOWN": errors.ModelRejected,
     "EXECUTABLE_NOT_ALLOWED": errors.ModelRejected,
     "GRADIENT_MISSING": errors.ModelRejected,
     "LABEL_UNKNOWN": errors.DataRefused,

@@ -12,6 +12,7 @@ from modicum.errors import DeadlineExceeded, InvalidArgument, ModelRejected, Mod
 from modicum.resource_names import checked_id, checked_text, last_part, resource_name, short_version
 from modicum.sources.inputs import InputSpecification
 from modicum.sources.model_files import model_file
+from modicum.sources.served_models import served_model
 from modicum.transfers import ProgressCallback, upload
 from modicum.v1 import model_pb2, model_service_pb2
 from modicum.versions import (
@@ -19,6 +20,7 @@ from modicum.versions import (
     Model,
     ModelVersion,
     VersionState,
+    endpoint_message,
     ensemble_message,
     input_dropout_message,
     model_value,
@@ -46,6 +48,7 @@ class AsyncModels:
         weights: str | Path | None = None,
         exported: str | Path | None = None,
         torchscript: str | Path | None = None,
+        endpoint: str | None = None,
         architecture: str | None = None,
         input: str | Path | InputSpecification | None = None,  # noqa: A002  # the word of the service
         labels: str | Path | Sequence[str] | None = None,
@@ -54,6 +57,8 @@ class AsyncModels:
         timeout_seconds: float = CHECK_TIMEOUT_SECONDS,
     ) -> ModelVersion:
         """Upload a file and register it as a version of a model. If an equal version exists, that one is returned.
+
+        Nothing of an endpoint is uploaded. Each call registers a new version of it: what it answers now.
 
         Args:
             name: name of the model. A changed file becomes a new version of it.
@@ -64,6 +69,8 @@ class AsyncModels:
                 Or a network in ONNX (.onnx), which does not, and is computed forward only.
             exported: instead: a torch.export program (.pt2). The server must allow programs.
             torchscript: instead: a TorchScript program. The server must allow programs.
+            endpoint: instead: a model that is served elsewhere by the Open Inference Protocol v2, by the name or the
+                whole address under which the server's operator added it. It is searched by forward passes alone.
             architecture: architecture of the weights, e.g. torchvision:resnet18, timm:NAME, modicum:cifar_resnet20.
             input: how images are prepared: imagenet, cifar10, efficientnet_lite0 to 2, a .toml file, or a
                 specification. Default: as the folder of `model` says; other models need one.
@@ -79,6 +86,18 @@ class AsyncModels:
             ModelRejected: the server or the check rejected the model; `reason` says why.
             DeadlineExceeded: the check took longer than `timeout_seconds`.
         """
+        if endpoint is not None:
+            served = served_model(
+                endpoint,
+                model=model,
+                weights=weights,
+                exported=exported,
+                torchscript=torchscript,
+                architecture=architecture,
+            )
+            described = endpoint_message(served.endpoint, served.input(input), served.labels(labels))
+            version = await self._create(checked_id(name, "model"), described)
+            return await self.wait(version, timeout_seconds=timeout_seconds) if wait else version
         find = partial(model_file, model=model, weights=weights, exported=exported, torchscript=torchscript)
         file = await asyncio.to_thread(find, architecture=architecture)
         specification, names = file.input(input), file.labels(labels)

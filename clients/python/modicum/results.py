@@ -61,9 +61,10 @@ class SearchResult:
 class ModelResult:
     """What came of one version. The properties read its first search for the predicted class; `searches` has all.
 
-    `stamp` is what must be said wherever the version is named: "inference only" of input dropout. `summary` is what was
-    found, how sure that is and what to do next, in a few sentences; older documents have none. `class_labels` are the
-    names of its classes in the order of its outputs; empty if it has none.
+    `stamp` is what must be said wherever the version is named: "inference only" of input dropout, "endpoint" of a model
+    that is served elsewhere. `summary` is what was found, how sure that is and what to do next, in a few sentences;
+    older documents have none. `class_labels` are the names of its classes in the order of its outputs; empty if it has
+    none. `endpoint` is the name of the operator's entry; empty for every other model.
     """
 
     model_version: str
@@ -72,6 +73,7 @@ class ModelResult:
     stamp: str = ""
     summary: tuple[str, ...] = ()
     class_labels: tuple[str, ...] = ()
+    endpoint: str = ""
 
     @property
     def first(self) -> SearchResult:
@@ -289,6 +291,7 @@ def models_of(document: Mapping[str, Any]) -> tuple[ModelResult, ...]:
             entry.get("stamp", ""),
             tuple(entry.get("summary", ())),
             tuple(entry.get("class_labels", ())),
+            (entry.get("endpoint") or {}).get("name", ""),
         )
         for entry in document["models"]
     )

@@ -60,10 +60,11 @@ class Model:
 class ModelVersion:
     """An immutable version of a model. The fields from `class_count` on are empty until the version is READY.
 
-    `source` is weights, exported, torchscript, ensemble or input_dropout. `architecture` is that of the weights, and
-    `configuration` the JSON text that it is built from beside its name. `parts` are the versions that an ensemble or an
-    input-dropout version is made of. `waits_for_worker`: it is PENDING, and no worker is there that could check it;
-    lists do not tell it.
+    `source` is weights, exported, torchscript, ensemble, input_dropout or endpoint. `architecture` is that of the
+    weights, and `configuration` the JSON text that it is built from beside its name. `parts` are the versions that an
+    ensemble or an input-dropout version is made of. `endpoint` is the name of the operator's entry, and `claim` the
+    SHA-256 of what the endpoint says of itself: nobody here has seen its weights. `waits_for_worker`: it is PENDING,
+    and no worker is there that could check it; lists do not tell it.
     """
 
     name: str
@@ -85,6 +86,8 @@ class ModelVersion:
     principal: str = ""
     configuration: str = ""
     waits_for_worker: bool = False
+    endpoint: str = ""
+    claim: str = ""
 
     def class_name(self, index: int | None) -> str:
         """The label of a class; its index if it has no label; empty for None."""
@@ -149,6 +152,8 @@ def version_value(message: model_pb2.ModelVersion) -> ModelVersion:
         principal=message.principal,
         configuration=message.weights.configuration,
         waits_for_worker=message.waits_for_worker,
+        endpoint=message.endpoint.name,
+        claim=message.endpoint.claim,
     )
 
 
@@ -170,6 +175,14 @@ def version_message(
     else:
         getattr(message, kind).CopyFrom(model_pb2.Executable(digest=digest))
     return message
+
+
+def endpoint_message(
+    endpoint: str, specification: InputSpecification, class_labels: tuple[str, ...]
+) -> model_pb2.ModelVersion:
+    """The message that registers an endpoint."""
+    served = model_pb2.Endpoint(name=endpoint)
+    return model_pb2.ModelVersion(endpoint=served, input=_input_message(specification), class_labels=class_labels)
 
 
 def ensemble_message(members: Sequence[str], combine: Combine) -> model_pb2.ModelVersion:

@@ -700,7 +700,7 @@ export interface paths {
         put?: never;
         /**
          * Registers a version
-         * @description Registers a version. It is PENDING until a worker has loaded and checked it. An existing version with the same digest is returned; if it was REJECTED, it is checked again. With `allow_missing` one call registers a model with its version. An architecture that no worker can build is refused; without a worker every one is accepted, and the version waits. The artifact is looked for last, so `validate_only` before the upload tells what else is wrong. Errors: NOT_FOUND (MODEL_NOT_FOUND, MODEL_VERSION_NOT_FOUND), FAILED_PRECONDITION (ARTIFACT_MISSING), INVALID_ARGUMENT (ARCHITECTURE_UNKNOWN), FAILED_PRECONDITION (ARCHITECTURE_UNAVAILABLE; EXECUTABLE_NOT_ALLOWED; MODEL_REJECTED for a member of an ensemble or a wrapper), ALREADY_EXISTS (REQUEST_ID_REUSED).
+         * @description Registers a version. It is PENDING until a worker has loaded and checked it. An existing version with the same digest is returned; if it was REJECTED, it is checked again. With `allow_missing` one call registers a model with its version. An architecture that no worker can build is refused; without a worker every one is accepted, and the version waits. The artifact is looked for last, so `validate_only` before the upload tells what else is wrong. An endpoint always gets a new version, because a version is what the endpoint answers when it is checked. Errors: NOT_FOUND (MODEL_NOT_FOUND, MODEL_VERSION_NOT_FOUND), FAILED_PRECONDITION (ARTIFACT_MISSING), INVALID_ARGUMENT (ARCHITECTURE_UNKNOWN, ENDPOINT_UNKNOWN), FAILED_PRECONDITION (ARCHITECTURE_UNAVAILABLE; EXECUTABLE_NOT_ALLOWED; MODEL_REJECTED for a member of an ensemble or a wrapper), ALREADY_EXISTS (REQUEST_ID_REUSED).
          */
         post: operations["CreateModelVersion"];
         delete?: never;
@@ -1592,6 +1592,24 @@ export interface components {
             maskDigest: string;
         };
         Empty: Record<string, unknown>;
+        /** @description A model that another server serves, by the Open Inference Protocol v2. The server's operator named the endpoint, and granted it to the project. Nothing but its answers is known of it, and it has no gradient. */
+        Endpoint: {
+            /** @description Name of the operator's entry, or its whole address, such as "grpc://models.example.org:8001/resnet18". */
+            name: string;
+            /** @description SHA-256 of what the endpoint says of itself: name, versions, inputs and outputs. Nobody has seen the weights behind it. */
+            readonly claim: string;
+            /** @description What its outputs are, as the operator declared; unset: the check finds out. */
+            readonly outputKind: components["schemas"]["OutputKind"];
+        };
+        /** @description A model that another server serves, by the Open Inference Protocol v2. The server's operator named the endpoint, and granted it to the project. Nothing but its answers is known of it, and it has no gradient. */
+        EndpointInput: {
+            /** @description Name of the operator's entry, or its whole address, such as "grpc://models.example.org:8001/resnet18". */
+            name: string;
+            /** @description SHA-256 of what the endpoint says of itself: name, versions, inputs and outputs. Nobody has seen the weights behind it. */
+            readonly claim?: string;
+            /** @description What its outputs are, as the operator declared; unset: the check finds out. */
+            readonly outputKind?: components["schemas"]["OutputKind"];
+        };
         /** @description A version that combines other versions. */
         Ensemble: {
             /** @description Resource names of the members: 2 to 16 versions of one project with the same channels, bounds and classes. A member must not be an ensemble. */
@@ -2425,6 +2443,8 @@ export interface components {
             ensemble?: components["schemas"]["Ensemble"];
             /** @description An input-dropout wrapper of a version. */
             inputDropout?: components["schemas"]["InputDropout"];
+            /** @description A model that is served elsewhere. */
+            endpoint?: components["schemas"]["Endpoint"];
             /** @description How images become its input. An ensemble or a wrapper may leave it out to use that of its first member. */
             input?: components["schemas"]["InputSpecification"];
             /** @description Names of the classes, in the order of the outputs. Without names, classes are numbers; an ensemble or a wrapper then uses the names of its members. */
@@ -2521,6 +2541,8 @@ export interface components {
             ensemble?: components["schemas"]["EnsembleInput"];
             /** @description An input-dropout wrapper of a version. */
             inputDropout?: components["schemas"]["InputDropoutInput"];
+            /** @description A model that is served elsewhere. */
+            endpoint?: components["schemas"]["EndpointInput"];
             /** @description How images become its input. An ensemble or a wrapper may leave it out to use that of its first member. */
             input?: components["schemas"]["InputSpecificationInput"];
             /** @description Names of the classes, in the order of the outputs. Without names, classes are numbers; an ensemble or a wrapper then uses the names of its members. */
@@ -3763,7 +3785,7 @@ export interface components {
         };
     };
     responses: {
-        /** @description Bad Request: `ARCHITECTURE_UNAVAILABLE`, `ARCHITECTURE_UNKNOWN`, `ARTIFACT_MISSING`, `AUDIT_NOT_ENDED`, `AUDIT_NOT_STOPPABLE`, `AUDIT_NOT_SUCCEEDED`, `AUDIT_TOO_LARGE`, `CANVAS_UNFIT`, `DATASET_EMPTY`, `DATASET_TOO_LARGE`, `EXECUTABLE_NOT_ALLOWED`, `FIELD_INVALID`, `FILTER_INVALID`, `FORMAT_UNKNOWN`, `GRADIENT_MISSING`, `LABEL_UNKNOWN`, `LAST_ADMIN`, `MANIFEST_INVALID`, `MODEL_REJECTED`, `OBJECTS_INVALID`, `PAGE_TOKEN_INVALID`, `POLICY_INVALID`, `RESOURCE_HELD`, `RESOURCE_IN_USE`, `RESULT_ERASED`, `RESULT_INCOMPLETE`, `RETENTION_PASSED`, `REVIEW_FULL`, `REVIEW_IMPOSSIBLE`, `TOKEN_SHARED`, `TRUST_RULES_FULL`, `UPLOAD_INVALID`, `UPLOAD_TRUNCATED`. */
+        /** @description Bad Request: `ARCHITECTURE_UNAVAILABLE`, `ARCHITECTURE_UNKNOWN`, `ARTIFACT_MISSING`, `AUDIT_NOT_ENDED`, `AUDIT_NOT_STOPPABLE`, `AUDIT_NOT_SUCCEEDED`, `AUDIT_TOO_LARGE`, `CANVAS_UNFIT`, `DATASET_EMPTY`, `DATASET_TOO_LARGE`, `ENDPOINT_UNKNOWN`, `EXECUTABLE_NOT_ALLOWED`, `FIELD_INVALID`, `FILTER_INVALID`, `FORMAT_UNKNOWN`, `GRADIENT_MISSING`, `LABEL_UNKNOWN`, `LAST_ADMIN`, `MANIFEST_INVALID`, `MODEL_REJECTED`, `OBJECTS_INVALID`, `PAGE_TOKEN_INVALID`, `POLICY_INVALID`, `RESOURCE_HELD`, `RESOURCE_IN_USE`, `RESULT_ERASED`, `RESULT_INCOMPLETE`, `RETENTION_PASSED`, `REVIEW_FULL`, `REVIEW_IMPOSSIBLE`, `TOKEN_SHARED`, `TRUST_RULES_FULL`, `UPLOAD_INVALID`, `UPLOAD_TRUNCATED`. */
         Problem400: {
             headers: {
                 "X-Request-ID": components["headers"]["RequestId"];

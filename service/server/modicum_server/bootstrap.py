@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from modicum_server.artifacts.store import kept_artifacts, open_artifact_store
+from modicum_server.endpoints.entries_file import EntriesFile
 from modicum_server.errors import DependencyUnavailable, SchemaOutdated
 from modicum_server.ports import ArtifactStore, Changes, KeptArtifacts, Store
 from modicum_server.processes.work_until_stop import cancelled, done_before
@@ -151,6 +152,7 @@ def build_api(
             Renderer(),
             identity_tokens=JwtIdentityTokens(settings),
             sign_in_provider=OpenIdProvider(settings) if settings.sign_in_issuer else None,
+            endpoints=EntriesFile(settings.endpoints_file),
             settings=settings,
             metrics=metrics,
             refused=refused,
@@ -221,11 +223,13 @@ async def _write_last(refused: "RefusedAttempts") -> None:
 
 async def run_worker(settings: Settings, stop: asyncio.Event, *, schema_seconds: float = 0.0) -> None:
     """Work until `stop` is set, with a TorchServe of our own, which starts during the wait for the database."""
+    from modicum_server.endpoints.calls import EndpointCalls  # noqa: PLC0415 - the API calls no endpoint
     from modicum_server.torchserve.adapter import TorchServe  # noqa: PLC0415 - only the `worker` extra has it
 
     artifacts = open_artifact_store(settings.artifacts_url)
     with kept_artifacts(artifacts, settings.run_folder, settings.kept_artifacts_bytes) as kept:
-        model_server = TorchServe(settings, kept or artifacts)
+        endpoints = EndpointCalls(EntriesFile(settings.endpoints_file), hang_seconds=settings.hang_seconds)
+        model_server = TorchServe(settings, kept or artifacts, endpoints=endpoints)
         model_server.begin()  # this takes longest, so it comes before the other imports
         try:
             await asyncio.to_thread(_read_worker)

@@ -15,7 +15,7 @@ import typer
 from pydantic import SecretStr, ValidationError
 
 from modicum_server.command_parts import NOT_COMPLETED, USAGE, Command, Group, end, say, settings_with
-from modicum_server.commands import backup, collect, tokens, trail, verify
+from modicum_server.commands import backup, collect, endpoints, tokens, trail, verify
 from modicum_server.errors import DependencyUnavailable, InvalidArgument, ModicumError
 from modicum_server.logs import log_as_json, log_for_people
 from modicum_server.processes.file_limits import raise_open_files
@@ -208,6 +208,7 @@ app.command("backup", cls=Command)(backup.backup)
 app.command("restore", cls=Command)(backup.restore)
 app.command("collect", cls=Command)(collect.collect)
 app.add_typer(tokens.app, name="token")
+app.add_typer(endpoints.app, name="endpoint")
 app.add_typer(trail.app, name="trail")
 
 

@@ -7,7 +7,7 @@ Here are the branches and the older errors. A new one stands beside its resource
     ├── InvalidArgument ─ FieldInvalid ─ PolicyInvalid
     │                     PageTokenInvalid, FilterInvalid, ManifestInvalid, ObjectsInvalid, DatasetEmpty, FormatUnknown,
     │                     DatasetTooLarge, AuditTooLarge, ArchitectureUnknown, UploadInvalid, MediaTypeUnknown,
-    │                     AddressUnreadable
+    │                     AddressUnreadable, EndpointUnknown
     ├── NotFound ─ ProjectNotFound, ModelNotFound, ModelVersionNotFound, DatasetNotFound, ArtifactNotFound,
     │              AuditNotFound, FindingNotFound, VerdictNotFound, PageNotFound, MemberNotFound, TokenNotFound,
     │              ReviewNotFound, SpotSwapNotFound, TrustRuleNotFound, PictureUnknown, ErasureNotFound, HoldNotFound
@@ -26,7 +26,7 @@ Here are the branches and the older errors. A new one stands beside its resource
     ├── OutOfRange ─ UploadTruncated, OffsetInvalid;  ArtifactCorrupt;  StoresMixed
     ├── BackupError ─ BackupUnderWay, BackupPlaceTaken, BackupUnknown, BackupDamaged, StoreNotEmpty
     ├── Unavailable ─ DependencyUnavailable ─ DatabaseFull, SchemaOutdated, ServerStopping, IssuerUnavailable,
-    │                                       ProviderUnavailable
+    │                                       ProviderUnavailable, EndpointsUnreadable
     └── ModelServerError (never leaves the worker; its kinds are in `model_server`) ─
               ModelDied, ModelOutOfMemory, ModelHung, ModelServerDown, TaskFailed ─ ExecutableNotEnclosed
 

@@ -4,13 +4,15 @@ The rule: results that the task asked for, all of them, under the names that the
 not trusted to choose positions or names.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from modicum_server.domain.buildable import Families
 from modicum_server.domain.finding_masks import masks_fit
 from modicum_server.domain.findings import Finding
+from modicum_server.domain.models import Endpoint
 from modicum_server.domain.spots import SpotRow, class_of_row, is_on_canvas, is_plausible, is_whole, positions_of
 from modicum_server.domain.tasks import (
     CheckWork,
@@ -98,6 +100,30 @@ class Cancellation(Protocol):
     """Tells a model server, between chunks, whether the task is still wanted."""
 
     def is_set(self) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointScores:
+    """Scores of a batch: `values` are float32, little-endian, `class_count` for each image."""
+
+    class_count: int
+    values: bytes
+
+
+class OpenEndpoint(Protocol):
+    """An endpoint that is connected."""
+
+    async def scores(self, shape: tuple[int, ...], values: bytes) -> EndpointScores:
+        """Return the scores of images (N, C, H, W) in float32. Raises TaskFailed."""
+
+
+class Endpoints(Protocol):
+    """The endpoints that a worker may call for models that are served elsewhere."""
+
+    def opened(
+        self, source: Endpoint, version: str, alive: Callable[[], None]
+    ) -> AbstractAsyncContextManager[OpenEndpoint]:
+        """Connect to that of a version, by its name. `alive` is called after each answer. Raises TaskFailed."""
 
 
 class ModelServer(Protocol):

@@ -131,6 +131,14 @@ class Settings(BaseSettings):
         ),
     )
     allow_executables: bool = Field(False, description="accept torch.export programs and TorchScript, which are code")
+    endpoints_file: Path | None = Field(
+        None,
+        description=(
+            "file of the endpoints that projects may audit, which `modicum-server endpoint` writes; the API and every "
+            "worker read it anew for each use. Without a file there are none; `up` uses endpoints.json in its data "
+            "folder"
+        ),
+    )
     device: str = Field("auto", description="device of the worker: auto, cpu or cuda")
     slots: int = Field(1, ge=1, description="tasks that a worker runs at once, each in its own model process")
     threads: int = Field(0, ge=0, description="torch threads per slot; 0 shares the cores among the slots")

@@ -30,7 +30,10 @@ VERIFIER = f"pkg:pypi/modicum@{VERSION}"
 #: Keys of a verdict that a statement is made of.
 NEEDED = ("outcome", "summary", "judged_on", "policy", "result", "rules", "expired_waivers", "left_out")
 NEEDED_OF_RESULT = ("specification_digest", "findings_digest", "dataset", "model_digests")
-NO_WEIGHTS = "{}: its result has no digest of the weights, as results of older releases; audit again with --no-reuse"
+NO_WEIGHTS = (
+    "{}: its result has no digest of the weights. Of an endpoint nobody knows them, so its verdicts cannot be signed: "
+    "audit the file of weights itself. Results of older releases have none either: audit again with --no-reuse"
+)
 
 
 def attestable_verdict(data: bytes, source: str, *, today: date) -> Document:

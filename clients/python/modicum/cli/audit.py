@@ -255,7 +255,7 @@ def connected(shown: View, *, local: bool = False) -> Iterator[Client]:
 
 def _registered(client: Client, request: AuditRequest, shown: View) -> ModelVersion:
     model = request.model
-    shown.say(f"model {model.name}: {model.file} {model.file.architecture}".rstrip())
+    shown.say(f"model {model.name}: {model.told}")
     version = client.models.register(
         model.name, **model.arguments, wait=False, progress=upload_progress(shown, "uploading the model")
     )

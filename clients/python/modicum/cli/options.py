@@ -155,16 +155,27 @@ class ModelOptions:
             "MODICUM_ALLOW_EXECUTABLES=true.",
         ),
     ] = None
+    endpoint: Annotated[
+        str | None,
+        option(
+            MODEL,
+            "--endpoint",
+            "NAME",
+            "A model that is served elsewhere, by the Open Inference Protocol v2 (KServe, Triton, MLServer, "
+            "TorchServe): the name or the whole address (grpc://HOST:PORT/MODEL) under which the server's operator "
+            "added it. Its search uses forward passes alone, and finds larger subsets.",
+        ),
+    ] = None
     input_name: Annotated[
         str | None,
         option(
             MODEL,
             "--input",
             "INPUT",
-            f"How images are resized and normalised: {', '.join(BUILT_IN)}, or a .toml file. Required, for ONNX too, "
-            "except with --model FOLDER. A .toml file holds lines such as those below. The shorter side is resized to "
-            "`resize` pixels, and the centre is cropped. `mean` and `std` are of values from 0 to 1. `interpolation` "
-            f"may be bilinear (the default), bicubic or nearest.\n\n\b\n{EXAMPLE}",
+            f"How images are resized and normalised: {', '.join(BUILT_IN)}, or a .toml file. Required, for ONNX and "
+            "endpoints too, except with --model FOLDER. A .toml file holds lines such as those below. The shorter side "
+            "is resized to `resize` pixels, and the centre is cropped. `mean` and `std` are of values from 0 to 1. "
+            f"`interpolation` may be bilinear (the default), bicubic or nearest.\n\n\b\n{EXAMPLE}",
         ),
     ] = None
     labels: Annotated[

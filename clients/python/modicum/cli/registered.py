@@ -42,7 +42,9 @@ def candidate_of(subject: SubjectOptions, *, promote: str | None = None) -> Iter
             raise InvalidArgument("--promote: expected a model of a registry before PHOTOS, such as models:/cats/3")
         yield None
         return
-    given = [name for name in ("model", "weights", "exported", "torchscript") if getattr(subject.model, name)]
+    given = [
+        name for name in ("model", "weights", "exported", "torchscript", "endpoint") if getattr(subject.model, name)
+    ]
     if given:
         raise InvalidArgument(f"{uri} and --{given[0]} both name a model; remove one of them")
     with tempfile.TemporaryDirectory(prefix="modicum-") as folder:

@@ -33,6 +33,7 @@ from modicum.sources.inputs import InputSpecification
 from modicum.sources.label_names import found_with_names
 from modicum.sources.model_files import ModelFile, model_file
 from modicum.sources.npy import PICTURE_CHANNELS
+from modicum.sources.served_models import ServedModel, served_model
 from modicum.statistics import Statistics
 
 #: Passes that backselect may spend on one image. Exact backselect reaches it at 66 x 66 pixels, after hours on a CPU.
@@ -53,13 +54,22 @@ class ModelRequest:
     """A model to register."""
 
     name: str
-    file: ModelFile
+    file: ModelFile | ServedModel
     input: InputSpecification
     labels: tuple[str, ...]
 
     @property
+    def told(self) -> str:
+        """The model in a line: its file and architecture, or its endpoint."""
+        if isinstance(self.file, ServedModel):
+            return f"{self.file}, served elsewhere"
+        return f"{self.file} {self.file.architecture}".rstrip()
+
+    @property
     def arguments(self) -> dict[str, Any]:
         """The arguments of `client.models.register`."""
+        if isinstance(self.file, ServedModel):
+            return {"endpoint": self.file.endpoint, "input": self.input, "labels": self.labels or None}
         if self.file.folder:
             return {"model": self.file.path, "input": self.input, "labels": self.labels or None}
         return {
@@ -105,13 +115,8 @@ def model_request(name: str | None, options: ModelOptions) -> ModelRequest:
         InvalidSource: a file is not what was expected.
     """
     refuse_absent_model_files(options)
-    file = model_file(
-        model=options.model,
-        weights=options.weights,
-        exported=options.exported,
-        torchscript=options.torchscript,
-        architecture=options.architecture,
-    )
+    ways = {name: getattr(options, name) for name in ("model", "weights", "exported", "torchscript", "architecture")}
+    file = model_file(**ways) if options.endpoint is None else served_model(options.endpoint, **ways)
     named = checked_id(name, "model") if name else suggested_id(file.name)
     return ModelRequest(named, file, file.input(options.input_name), file.labels(options.labels))
 

@@ -325,6 +325,34 @@ class InputDropout(google.protobuf.message.Message):
 Global___InputDropout: typing_extensions.TypeAlias = InputDropout
 
 @typing.final
+class Endpoint(google.protobuf.message.Message):
+    """A model that another server serves, by the Open Inference Protocol v2. The server's operator named the endpoint, and granted
+    it to the project. Nothing but its answers is known of it, and it has no gradient.
+    """
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    CLAIM_FIELD_NUMBER: builtins.int
+    OUTPUT_KIND_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """Name of the operator's entry, or its whole address, such as "grpc://models.example.org:8001/resnet18"."""
+    claim: builtins.str
+    """SHA-256 of what the endpoint says of itself: name, versions, inputs and outputs. Nobody has seen the weights behind it."""
+    output_kind: Global___OutputKind.ValueType
+    """What its outputs are, as the operator declared; unset: the check finds out."""
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+        claim: builtins.str = ...,
+        output_kind: Global___OutputKind.ValueType = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["claim", b"claim", "name", b"name", "output_kind", b"output_kind"]) -> None: ...
+
+Global___Endpoint: typing_extensions.TypeAlias = Endpoint
+
+@typing.final
 class ModelVersion(google.protobuf.message.Message):
     """An immutable version of a model."""
 
@@ -363,6 +391,7 @@ class ModelVersion(google.protobuf.message.Message):
     TORCHSCRIPT_FIELD_NUMBER: builtins.int
     ENSEMBLE_FIELD_NUMBER: builtins.int
     INPUT_DROPOUT_FIELD_NUMBER: builtins.int
+    ENDPOINT_FIELD_NUMBER: builtins.int
     INPUT_FIELD_NUMBER: builtins.int
     CLASS_LABELS_FIELD_NUMBER: builtins.int
     DIGEST_FIELD_NUMBER: builtins.int
@@ -422,6 +451,10 @@ class ModelVersion(google.protobuf.message.Message):
         """An input-dropout wrapper of a version."""
 
     @property
+    def endpoint(self) -> Global___Endpoint:
+        """A model that is served elsewhere."""
+
+    @property
     def input(self) -> Global___InputSpecification:
         """How images become its input. An ensemble or a wrapper may leave it out to use that of its first member."""
 
@@ -448,6 +481,7 @@ class ModelVersion(google.protobuf.message.Message):
         torchscript: Global___Executable | None = ...,
         ensemble: Global___Ensemble | None = ...,
         input_dropout: Global___InputDropout | None = ...,
+        endpoint: Global___Endpoint | None = ...,
         input: Global___InputSpecification | None = ...,
         class_labels: collections.abc.Iterable[builtins.str] | None = ...,
         digest: builtins.str = ...,
@@ -463,8 +497,8 @@ class ModelVersion(google.protobuf.message.Message):
         principal: builtins.str = ...,
         waits_for_worker: builtins.bool = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["check_time", b"check_time", "create_time", b"create_time", "ensemble", b"ensemble", "exported", b"exported", "input", b"input", "input_dropout", b"input_dropout", "source", b"source", "torchscript", b"torchscript", "weights", b"weights"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["check_time", b"check_time", "class_count", b"class_count", "class_labels", b"class_labels", "create_time", b"create_time", "digest", b"digest", "ensemble", b"ensemble", "exported", b"exported", "input", b"input", "input_dropout", b"input_dropout", "name", b"name", "output_kind", b"output_kind", "pass_milliseconds", b"pass_milliseconds", "principal", b"principal", "reject_detail", b"reject_detail", "reject_reason", b"reject_reason", "source", b"source", "state", b"state", "torchscript", b"torchscript", "useful_gradient", b"useful_gradient", "waits_for_worker", b"waits_for_worker", "weights", b"weights"]) -> None: ...
-    def WhichOneof(self, oneof_group: typing.Literal["source", b"source"]) -> typing.Literal["weights", "exported", "torchscript", "ensemble", "input_dropout"] | None: ...
+    def HasField(self, field_name: typing.Literal["check_time", b"check_time", "create_time", b"create_time", "endpoint", b"endpoint", "ensemble", b"ensemble", "exported", b"exported", "input", b"input", "input_dropout", b"input_dropout", "source", b"source", "torchscript", b"torchscript", "weights", b"weights"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["check_time", b"check_time", "class_count", b"class_count", "class_labels", b"class_labels", "create_time", b"create_time", "digest", b"digest", "endpoint", b"endpoint", "ensemble", b"ensemble", "exported", b"exported", "input", b"input", "input_dropout", b"input_dropout", "name", b"name", "output_kind", b"output_kind", "pass_milliseconds", b"pass_milliseconds", "principal", b"principal", "reject_detail", b"reject_detail", "reject_reason", b"reject_reason", "source", b"source", "state", b"state", "torchscript", b"torchscript", "useful_gradient", b"useful_gradient", "waits_for_worker", b"waits_for_worker", "weights", b"weights"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["source", b"source"]) -> typing.Literal["weights", "exported", "torchscript", "ensemble", "input_dropout", "endpoint"] | None: ...
 
 Global___ModelVersion: typing_extensions.TypeAlias = ModelVersion

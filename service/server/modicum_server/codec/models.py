@@ -7,6 +7,7 @@ from modicum_server.codec.records import message_of, record_of
 from modicum_server.codec.timestamps import time_message, time_value
 from modicum_server.domain.models import (
     Combine,
+    Endpoint,
     Ensemble,
     Executable,
     ExecutableKind,
@@ -81,6 +82,9 @@ def put_source(message: model_pb2.ModelVersion, source: Source) -> None:
                 seed=source.seed,
             )
             message.input_dropout.CopyFrom(wrapper)
+        case Endpoint():
+            kind = enum_number(model_pb2.OutputKind, "OUTPUT_KIND", source.output_kind)
+            message.endpoint.CopyFrom(model_pb2.Endpoint(name=source.name, claim=source.claim, output_kind=kind))
 
 
 def source_value(message: model_pb2.ModelVersion) -> Source | None:
@@ -103,6 +107,9 @@ def source_value(message: model_pb2.ModelVersion) -> Source | None:
                 samples=wrapper.samples,
                 seed=wrapper.seed,
             )
+        case "endpoint":
+            kind = enum_value(model_pb2.OutputKind, "OUTPUT_KIND", message.endpoint.output_kind, OutputKind)
+            return Endpoint(message.endpoint.name, message.endpoint.claim, kind)
     return None
 
 

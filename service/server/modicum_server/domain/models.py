@@ -102,7 +102,20 @@ class InputDropout:
     seed: int
 
 
-Source = Weights | Executable | Ensemble | InputDropout
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A model that another server serves, by the name of the operator's entry.
+
+    `claim` is the SHA-256 of what the endpoint said of itself when the operator made the entry. `output_kind` is what
+    the operator declared; None lets the check find out.
+    """
+
+    name: str
+    claim: str = ""
+    output_kind: OutputKind | None = None
+
+
+Source = Weights | Executable | Ensemble | InputDropout | Endpoint
 
 
 def artifact_of(source: Source) -> str:
@@ -138,12 +151,16 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class ModelCheck:
-    """What a worker found when it loaded a version once."""
+    """What a worker found when it loaded a version once.
+
+    `probe` are an endpoint's scores of the probe picture, by which a change behind it is noticed; empty for all others.
+    """
 
     class_count: int
     output_kind: OutputKind
     useful_gradient: bool
     pass_milliseconds: float
+    probe: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

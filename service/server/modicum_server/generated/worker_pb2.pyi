@@ -73,6 +73,7 @@ class Task(google.protobuf.message.Message):
     SEARCH_FIELD_NUMBER: builtins.int
     SCORE_FIELD_NUMBER: builtins.int
     SPOT_FIELD_NUMBER: builtins.int
+    PROBE_FIELD_NUMBER: builtins.int
     id: builtins.str
     """Id of the shard or of the model check, for logs; chunks do not have it."""
     attempt: builtins.int
@@ -105,6 +106,10 @@ class Task(google.protobuf.message.Message):
     def spot(self) -> Global___SpotWork:
         """Test which small places decide."""
 
+    @property
+    def probe(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.float]:
+        """Of an endpoint: its scores of the probe picture when it was checked; empty before."""
+
     def __init__(
         self,
         *,
@@ -118,9 +123,10 @@ class Task(google.protobuf.message.Message):
         search: Global___SearchWork | None = ...,
         score: Global___ScoreWork | None = ...,
         spot: Global___SpotWork | None = ...,
+        probe: collections.abc.Iterable[builtins.float] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["check", b"check", "model_version", b"model_version", "score", b"score", "search", b"search", "spot", b"spot", "work", b"work"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["attempt", b"attempt", "check", b"check", "device", b"device", "id", b"id", "model_version", b"model_version", "parts", b"parts", "score", b"score", "search", b"search", "spot", b"spot", "threads", b"threads", "work", b"work"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["attempt", b"attempt", "check", b"check", "device", b"device", "id", b"id", "model_version", b"model_version", "parts", b"parts", "probe", b"probe", "score", b"score", "search", b"search", "spot", b"spot", "threads", b"threads", "work", b"work"]) -> None: ...
     def WhichOneof(self, oneof_group: typing.Literal["work", b"work"]) -> typing.Literal["check", "search", "score", "spot"] | None: ...
 
 Global___Task: typing_extensions.TypeAlias = Task
@@ -962,6 +968,7 @@ class CheckAnswer(google.protobuf.message.Message):
     USEFUL_GRADIENT_FIELD_NUMBER: builtins.int
     PASS_MILLISECONDS_FIELD_NUMBER: builtins.int
     LARGEST_DIFFERENCE_FIELD_NUMBER: builtins.int
+    PROBE_FIELD_NUMBER: builtins.int
     class_count: builtins.int
     """Number of classes."""
     output_kind: modicum.v1.model_pb2.OutputKind.ValueType
@@ -972,6 +979,10 @@ class CheckAnswer(google.protobuf.message.Message):
     """Milliseconds per image of a forward pass and, with a useful gradient, a backward pass, as a search runs them."""
     largest_difference: builtins.float
     """Largest difference between two equal passes, in logits."""
+    @property
+    def probe(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.float]:
+        """Of an endpoint: its scores of the probe picture, for the first classes."""
+
     def __init__(
         self,
         *,
@@ -980,8 +991,9 @@ class CheckAnswer(google.protobuf.message.Message):
         useful_gradient: builtins.bool = ...,
         pass_milliseconds: builtins.float = ...,
         largest_difference: builtins.float = ...,
+        probe: collections.abc.Iterable[builtins.float] | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["class_count", b"class_count", "largest_difference", b"largest_difference", "output_kind", b"output_kind", "pass_milliseconds", b"pass_milliseconds", "useful_gradient", b"useful_gradient"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["class_count", b"class_count", "largest_difference", b"largest_difference", "output_kind", b"output_kind", "pass_milliseconds", b"pass_milliseconds", "probe", b"probe", "useful_gradient", b"useful_gradient"]) -> None: ...
 
 Global___CheckAnswer: typing_extensions.TypeAlias = CheckAnswer
 
@@ -1097,3 +1109,58 @@ class Failure(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["detail", b"detail", "model_at_fault", b"model_at_fault", "reason", b"reason"]) -> None: ...
 
 Global___Failure: typing_extensions.TypeAlias = Failure
+
+@typing.final
+class EndpointBatch(google.protobuf.message.Message):
+    """A batch for an endpoint, from the model's process to the worker: the process has no network. The process listens on a Unix
+    socket in its own folder, and the worker connects. Each message there follows its length in bytes, a big-endian uint32.
+    """
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SHAPE_FIELD_NUMBER: builtins.int
+    VALUES_FIELD_NUMBER: builtins.int
+    values: builtins.bytes
+    """The values in this order: float32, little-endian."""
+    @property
+    def shape(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]:
+        """Images, channels, height and width."""
+
+    def __init__(
+        self,
+        *,
+        shape: collections.abc.Iterable[builtins.int] | None = ...,
+        values: builtins.bytes = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["shape", b"shape", "values", b"values"]) -> None: ...
+
+Global___EndpointBatch: typing_extensions.TypeAlias = EndpointBatch
+
+@typing.final
+class EndpointAnswer(google.protobuf.message.Message):
+    """What the endpoint answered to a batch."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    CLASS_COUNT_FIELD_NUMBER: builtins.int
+    SCORES_FIELD_NUMBER: builtins.int
+    FAILURE_FIELD_NUMBER: builtins.int
+    class_count: builtins.int
+    """Number of classes; 0 after a failure."""
+    scores: builtins.bytes
+    """Scores, image by image: float32, little-endian."""
+    @property
+    def failure(self) -> Global___Failure:
+        """Why there are no scores."""
+
+    def __init__(
+        self,
+        *,
+        class_count: builtins.int = ...,
+        scores: builtins.bytes = ...,
+        failure: Global___Failure | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["failure", b"failure"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["class_count", b"class_count", "failure", b"failure", "scores", b"scores"]) -> None: ...
+
+Global___EndpointAnswer: typing_extensions.TypeAlias = EndpointAnswer

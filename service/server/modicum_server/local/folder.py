@@ -5,6 +5,7 @@ DIR/users.lock    shared by all commands that use the server; free means unused
 DIR/start.lock    held by a command that decides whether to attach or to start, and by a server that leaves
 DIR/server.json   the addresses of the server, while it serves
 DIR/token         the administrator's bearer token, mode 0600
+DIR/endpoints.json  the endpoints that projects may audit
 DIR/postgres/     the database; DIR/artifacts/ the artifacts; DIR/*.log the logs
 """
 
@@ -25,6 +26,7 @@ LOCK_RETRY_SECONDS = 0.1
 FOLDER_MODE = 0o711
 #: What only the server itself reads.
 PRIVATE_FOLDERS = ("artifacts", "run")
+ENDPOINTS_FILE = "endpoints.json"
 
 
 class FolderInUse(Exception):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import SecretStr
 
 from modicum_server.local.children import Child
-from modicum_server.local.folder import DataFolder, ServerAddresses
+from modicum_server.local.folder import ENDPOINTS_FILE, DataFolder, ServerAddresses
 from modicum_server.local.log_files import keep_small
 from modicum_server.model_server import ModelServerDown
 from modicum_server.settings import Settings
@@ -152,6 +152,7 @@ class LocalServer:
             "MODICUM_OWNER_DATABASE_URL": "",  # not for those who serve
             "MODICUM_ARTIFACTS_URL": self._artifacts_url,
             "MODICUM_METRICS_NAMES": str(self._metrics_names).lower(),
+            "MODICUM_ENDPOINTS_FILE": str((settings.endpoints_file or folder / ENDPOINTS_FILE).absolute()),
         }
         ready_file = folder / "api.json"
         ready_file.unlink(missing_ok=True)

@@ -14,11 +14,11 @@ from modicum_server.domain.audits import Audit, AuditSpecification, ItemCounts
 from modicum_server.domain.composites import holds_input_dropout, mean_fill, weights_digests
 from modicum_server.domain.datasets import Dataset
 from modicum_server.domain.findings import Finding
-from modicum_server.domain.models import Ensemble, ModelVersion
+from modicum_server.domain.models import Endpoint, Ensemble, ModelVersion
 from modicum_server.domain.searches import Control, Search, SearchMethod
 from modicum_server.domain.spots import SpotRow
 from modicum_server.domain.stopping import ENDED_EARLY, NOTED, Stopped, cut_in_words, stopped_of
-from modicum_server.measures import counterfactuals, nothing_eligible, registry, spots
+from modicum_server.measures import counterfactuals, endpoints, nothing_eligible, registry, spots
 from modicum_server.measures.counterfactual_set import CounterfactualSet
 from modicum_server.measures.document_lists import Audited, Entry
 from modicum_server.measures.measure import Measured
@@ -227,10 +227,21 @@ def _model_json(
         "members": list(version.source.members) if isinstance(version.source, Ensemble) else [],
         "class_labels": list(version.class_labels),
         "mean_fill": list(mean_fill(version, audited.known)),
-        "stamp": INFERENCE_ONLY if holds_input_dropout(version, audited.known) else "",
-        "summary": [*_summary(version.name, measured, audited, across), *notes],
+        "stamp": _stamp(version, audited),
+        "endpoint": endpoints.endpoint_json(version),
+        "summary": [
+            *_summary(version.name, measured, audited, across),
+            *endpoints.endpoint_in_words(version),
+            *notes,
+        ],
         "searches": [_search_json(version.name, index, measured[index], audited, across) for index in searched],
     }
+
+
+def _stamp(version: ModelVersion, audited: Audited) -> str:
+    if isinstance(version.source, Endpoint):
+        return endpoints.STAMP
+    return INFERENCE_ONLY if holds_input_dropout(version, audited.known) else ""
 
 
 def _summary(version: str, measured: Mapping[int, Measured], audited: Audited, across: AcrossVersions) -> list[str]:

@@ -14,15 +14,17 @@ from torch import nn
 from torch.export.passes import move_to_device_pass
 
 from modicum_server.domain.models import (
+    Endpoint,
     Ensemble,
     Executable,
     ExecutableKind,
     InputDropout,
     InputSpecification,
     ModelVersion,
+    OutputKind,
     Weights,
 )
-from modicum_server.model_process import onnx_models, transformers_models
+from modicum_server.model_process import endpoint_models, onnx_models, transformers_models
 from modicum_server.model_process.architectures import build_architecture, class_count_of, take_channels
 from modicum_server.model_process.composites import EnsembleModule, InputDropoutModule, TemperedModule, mask_bank
 from modicum_server.model_process.donors import DonorPool
@@ -51,7 +53,7 @@ class ModelCache:
     def load(
         self, slot: Slot, version: ModelVersion, parts: Mapping[str, ModelVersion], device: torch.device
     ) -> Loaded:
-        """Load a version, or return the kept one. Versions without a digest are never kept.
+        """Load a version, or return the kept one. Versions without a digest, and endpoints, are never kept.
 
         Raises:
             TaskFailure: as `load_version`.
@@ -63,7 +65,7 @@ class ModelCache:
         if device.type == "cuda":
             torch.cuda.empty_cache()
         loaded = load_version(slot, version, parts, device)
-        if version.digest:
+        if version.digest and not isinstance(version.source, Endpoint):  # its connection ends with the task
             self._kept[key] = loaded
         return loaded
 
@@ -103,9 +105,12 @@ def load_version(slot: Slot, version: ModelVersion, parts: Mapping[str, ModelVer
             return _ensemble(slot, version, source, parts, device)
         case InputDropout() as source:
             return _input_dropout(slot, version, source, parts, device)
+        case Endpoint():
+            module = endpoint_models.load_endpoint(slot.line)
     if version.input is None:
         raise ModelRefused("INPUT_MISSING", "the version has no input specification")
-    return Loaded(_classifier(module, version.input, device), version.input)
+    output = version.source.output_kind if isinstance(version.source, Endpoint) else None
+    return Loaded(_classifier(module, version.input, device, output), version.input)
 
 
 def _module_of_weights(path: Path, source: Weights, specification: InputSpecification | None) -> nn.Module:
@@ -157,13 +162,16 @@ def _listed(values: Iterable[object]) -> str:
     return " and ".join(sorted(map(str, values)))
 
 
-def _classifier(module: nn.Module, specification: InputSpecification, device: torch.device) -> Classifier:
+def _classifier(
+    module: nn.Module, specification: InputSpecification, device: torch.device, output: OutputKind | None
+) -> Classifier:
     return Classifier(
         module,
         bounds=(specification.lower_bound, specification.upper_bound),
         mean=specification.mean or 0.0,
         std=specification.std or 1.0,
         device=device,
+        output="auto" if output is None else output.value,
         input_size=(specification.height, specification.width),
         fill_mean=specification.fill_mean or None,
     )

@@ -7,8 +7,8 @@ import functools
 import logging
 import os
 import platform
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -17,10 +17,12 @@ import torch
 
 from modicum_server.codec.findings import finding_message
 from modicum_server.codec.models import version_value
+from modicum_server.domain.models import Endpoint, ModelVersion
 from modicum_server.generated.worker_pb2 import Chunk, Failure, Findings, Finished, Started, Task
 from modicum_server.model_process.architectures import ENTRY_POINTS
 from modicum_server.model_process.checking import check
 from modicum_server.model_process.chunk_sender import Outbox, Pulse
+from modicum_server.model_process.endpoint_models import Line, Probe, steady
 from modicum_server.model_process.failure_reasons import TaskCancelled, TaskFailure, failure_of
 from modicum_server.model_process.loading import Loaded, ModelCache, choose_device, tempered
 from modicum_server.model_process.progress_counts import ProgressCounts
@@ -74,11 +76,24 @@ def run_task(
     task, unreadable = _read(slot)
     outbox = Outbox(emit, progress, attempt=task.attempt)
     device, unavailable = _device(task, gpu_id)
-    outbox.say(Started(pid=os.getpid(), device=device, versions=_versions()))
-    run = TaskRun(task=task, slot=slot, outbox=outbox, progress=progress, kept=kept or Kept(), device=device)
-    with Pulse(outbox):
-        last = unreadable or unavailable or run.last_chunk()
+    with _line(task, slot):  # it listens before the worker hears that the task has started, and connects
+        outbox.say(Started(pid=os.getpid(), device=device, versions=_versions()))
+        run = TaskRun(task=task, slot=slot, outbox=outbox, progress=progress, kept=kept or Kept(), device=device)
+        with Pulse(outbox):
+            last = unreadable or unavailable or run.last_chunk()
     outbox.close(last)
+
+
+@contextmanager
+def _line(task: Task, slot: Slot) -> Iterator[None]:
+    if not task.model_version.HasField("endpoint"):
+        yield
+        return
+    slot.line = Line()
+    try:
+        yield
+    finally:
+        slot.line.close()
 
 
 def library_versions() -> dict[str, str]:
@@ -152,10 +167,23 @@ class TaskRun:
         loaded = self.kept.models.load(self.slot, version, parts, torch.device(self.device))
         if self.slot.cancelled():
             raise TaskCancelled
+        probe = self._probe(version, loaded)
+        if self.task.HasField("check"):
+            answer = check(loaded, version, self.progress)
+            answer.probe.extend(probe.scores() if probe else ())
+            self.outbox.say(answer)
+            return Finished(passes_done=self.progress.passes_done)
+        with steady(probe):
+            return self._work_on(loaded)
+
+    def _probe(self, version: ModelVersion, loaded: Loaded) -> Probe | None:
+        if not isinstance(version.source, Endpoint):
+            return None
+        size = loaded.input
+        return Probe(loaded.classifier, (size.channels, size.height, size.width), tuple(self.task.probe))
+
+    def _work_on(self, loaded: Loaded) -> Finished:
         match self.task.WhichOneof("work"):
-            case "check":
-                self.outbox.say(check(loaded, version, self.progress))
-                return Finished(passes_done=self.progress.passes_done)
             case "search":
                 return self._search(loaded)
             case "score":

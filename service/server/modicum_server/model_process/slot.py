@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from modicum_server.generated.worker_pb2 import Task
+from modicum_server.model_process.endpoint_models import Line
 from modicum_server.model_process.failure_reasons import TaskFailure
 
 LEASE_SECONDS = 15.0
@@ -20,10 +21,11 @@ DIGEST_CHARACTERS = frozenset("0123456789abcdef")
 
 
 class Slot:
-    """One slot's folder."""
+    """One slot's folder. `line` is set while it has a task with an endpoint."""
 
     def __init__(self, folder: Path, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.folder = folder
+        self.line: Line | None = None
         self._clock = clock
         self._looked, self._cancelled = float("-inf"), False
 

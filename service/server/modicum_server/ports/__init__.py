@@ -22,6 +22,7 @@ from modicum_server.ports.audits import AuditFilter, Audits, Findings, Predictio
 from modicum_server.ports.backups import BackupFolder, DatabaseCopies, DatabaseSnapshot
 from modicum_server.ports.catalogue import Artifacts, Datasets, Models
 from modicum_server.ports.collections import Collections
+from modicum_server.ports.endpoints import EndpointEntries, EndpointUnknown
 from modicum_server.ports.erasures import (
     ErasureNotFound,
     Erasures,
@@ -71,6 +72,8 @@ __all__ = [
     "DatabaseCopies",
     "DatabaseSnapshot",
     "Datasets",
+    "EndpointEntries",
+    "EndpointUnknown",
     "ErasureNotFound",
     "ErasureWork",
     "Erasures",

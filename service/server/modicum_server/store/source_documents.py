@@ -9,7 +9,7 @@ from typing import Final
 from pydantic import TypeAdapter
 
 from modicum_server.domain.documents import Document
-from modicum_server.domain.models import Ensemble, Executable, InputDropout, Source, Weights
+from modicum_server.domain.models import Endpoint, Ensemble, Executable, InputDropout, Source, Weights
 
 #: Kept in the document, because the fields of two sources may be alike.
 SOURCES: Final[dict[str, type[Source]]] = {
@@ -17,6 +17,7 @@ SOURCES: Final[dict[str, type[Source]]] = {
     "executable": Executable,
     "ensemble": Ensemble,
     "input_dropout": InputDropout,
+    "endpoint": Endpoint,
 }
 #: Made once: an adapter takes longer to make than to use.
 _SOURCE: Final[dict[str, TypeAdapter[Source]]] = {kind: TypeAdapter(cls) for kind, cls in SOURCES.items()}

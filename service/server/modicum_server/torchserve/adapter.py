@@ -11,8 +11,15 @@ from pathlib import Path
 import structlog
 
 from modicum_server.domain.buildable import Families
+from modicum_server.domain.models import Endpoint
 from modicum_server.domain.tasks import Task, TaskEvent
-from modicum_server.model_server import Cancellation, ExecutableNotEnclosed, ModelServerDown, ModelServerHealth
+from modicum_server.model_server import (
+    Cancellation,
+    Endpoints,
+    ExecutableNotEnclosed,
+    ModelServerDown,
+    ModelServerHealth,
+)
 from modicum_server.ports import ArtifactSource
 from modicum_server.processes.locked_folders import LockedFolder, create_locked_folder
 from modicum_server.settings import Settings
@@ -27,6 +34,7 @@ from modicum_server.torchserve.memory import memory_of_a_model
 from modicum_server.torchserve.model_users import ModelUsers, claim_users, warn
 from modicum_server.torchserve.process_renewal import Renewal
 from modicum_server.torchserve.progress import hang_seconds
+from modicum_server.torchserve.relay import Relay, relay_of
 from modicum_server.torchserve.server import Recipe, RunningServer, start_server
 from modicum_server.torchserve.slots import Slot
 from modicum_server.torchserve.supervisor import Supervisor
@@ -49,11 +57,19 @@ log = structlog.get_logger(__name__)
 class TorchServe:
     """A TorchServe of our own, with a few slots."""
 
-    def __init__(self, settings: Settings, artifacts: ArtifactSource, *, handler: str | Path = HANDLER_MODULE) -> None:
-        """Take the settings, where artifacts come from, and the module of the handler (or its file)."""
+    def __init__(
+        self,
+        settings: Settings,
+        artifacts: ArtifactSource,
+        *,
+        handler: str | Path = HANDLER_MODULE,
+        endpoints: Endpoints | None = None,
+    ) -> None:
+        """Take the settings, where artifacts come from, the module of the handler (or its file), and endpoints."""
         self._settings = settings
         self._artifacts = artifacts
         self._handler = handler
+        self._endpoints = endpoints
         self._isolation: Isolation | None = None
         self._thorough = False
         self._temporary: LockedFolder | None = None
@@ -152,8 +168,9 @@ class TorchServe:
         async with self._locks[slot]:
             place = self._slots[slot]
             server = await self._renewal.renewed(self._supervisor, place, COMEBACK_SECONDS)
-            async with place.staged(task, self._artifacts):
-                run = Run(self._supervisor, server, place, task, cancelled=cancelled, limits=self._limits(task))
+            async with place.staged(task, self._artifacts), relay_of(self._relay(task, server, place)) as relay:
+                limits = self._limits(task)
+                run = Run(self._supervisor, server, place, task, cancelled=cancelled, limits=limits, relay=relay)
                 events = run.events()
                 try:
                     async for event in events:
@@ -165,6 +182,13 @@ class TorchServe:
                     await events.aclose()
                     if task.runs_code:
                         self._renewal.end_process(server, place)
+
+    def _relay(self, task: Task, server: RunningServer, place: Slot) -> Relay | None:
+        version = task.model_version
+        if not isinstance(version.source, Endpoint) or self._endpoints is None:
+            return None
+        folder = server.folder.workers / place.name / "tmp"
+        return Relay(self._endpoints, version.source, version.name, folder=folder)
 
     async def _start_supervisor(self) -> None:
         """Start. When a model's process does not start, check again whether the confinement allows it."""

@@ -39,6 +39,8 @@ from modicum_server.torchserve.stream_errors import HANDLER_BUG
 
 LONGEST_WORDS = 200
 """Most characters of a text from the model's process that are kept with a result."""
+MOST_PROBED = 64
+"""Most scores of an endpoint's probe picture that are kept with a version."""
 
 
 def task_message(task: Task, threads: int) -> worker_pb2.Task:
@@ -50,6 +52,7 @@ def task_message(task: Task, threads: int) -> worker_pb2.Task:
         parts=[version_message(part) for part in task.parts],
         device=task.device,
         threads=threads,
+        probe=task.model_version.check.probe if task.model_version.check else (),
     )
     match task.work:
         case CheckWork():
@@ -203,6 +206,7 @@ def check_of(check: worker_pb2.CheckAnswer) -> ModelCheck:
         output_kind=kind,
         useful_gradient=check.useful_gradient,
         pass_milliseconds=check.pass_milliseconds,
+        probe=tuple(map(_finite, check.probe[:MOST_PROBED])),
     )
 
 

@@ -15,7 +15,7 @@ import grpc
 import grpc.aio
 import structlog
 
-from modicum_server.domain.tasks import Task, TaskEvent, TaskFinished
+from modicum_server.domain.tasks import Task, TaskEvent, TaskFinished, TaskStarted
 from modicum_server.errors import ModelServerError
 from modicum_server.generated.worker_pb2 import Chunk
 from modicum_server.model_server import (
@@ -30,6 +30,7 @@ from modicum_server.torchserve.health import is_ready, revive
 from modicum_server.torchserve.memory import memory_kills
 from modicum_server.torchserve.messages import chunk_of, event_of
 from modicum_server.torchserve.progress import ChunkSequence, Progress
+from modicum_server.torchserve.relay import Relay
 from modicum_server.torchserve.server import RunningServer
 from modicum_server.torchserve.slots import Slot
 from modicum_server.torchserve.stream import Stream, open_stream
@@ -79,14 +80,16 @@ class Run:
         *,
         cancelled: Cancellation,
         limits: Limits,
+        relay: Relay | None = None,
     ) -> None:
-        """Take the server, the slot, the task and its limits."""
+        """Take the server, the slot, the task, its limits and, for a task with an endpoint, the relay to that."""
         self._supervisor = supervisor
         self._server = server
         self._slot = slot
         self._task = task
         self._cancelled = cancelled
         self._limits = limits
+        self._relay = relay
         self._progress = Progress(limits.hang_seconds, time.monotonic)
         self._memory_kills = memory_kills()
         self._busy_until = time.monotonic() + BUSY_SECONDS
@@ -106,6 +109,8 @@ class Run:
         try:
             async with aclosing(self._heard()) as heard:
                 async for event in heard:
+                    if isinstance(event, TaskStarted) and self._relay is not None:
+                        self._relay.begin(self._progress.restart)
                     if isinstance(event, TaskFinished):
                         finished = event  # yielded when the stream was read to its end and the process is free
                     else:

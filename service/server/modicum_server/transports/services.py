@@ -9,7 +9,15 @@ from modicum_server.domain.trust import ExchangeOutcome
 from modicum_server.domain.verdicts import Verdict
 from modicum_server.errors import ArtifactCorrupt
 from modicum_server.images.objects import check_objects
-from modicum_server.ports import ArtifactStore, Changes, IdentityTokens, ReportRenderer, SignInProvider, Store
+from modicum_server.ports import (
+    ArtifactStore,
+    Changes,
+    EndpointEntries,
+    IdentityTokens,
+    ReportRenderer,
+    SignInProvider,
+    Store,
+)
 from modicum_server.settings import Settings
 from modicum_server.transports.call_metrics import CallMetrics
 from modicum_server.transports.methods.access import AccessMethods
@@ -134,6 +142,7 @@ def build_services(
     renderer: ReportRenderer,
     *,
     identity_tokens: IdentityTokens,
+    endpoints: EndpointEntries,
     settings: Settings,
     metrics: CallMetrics,
     sign_in_provider: SignInProvider | None = None,
@@ -160,7 +169,7 @@ def build_services(
         ),
         trail=Trail(store),
         models=Models(store),
-        versions=Versions(store, settings),
+        versions=Versions(store, settings, endpoints),
         datasets=Datasets(store, artifacts, settings, check_objects=check_objects),
         artifacts=Artifacts(store, artifacts, settings),
         drawn_pictures=DrawnPictures(store, artifacts, renderer, reports, picture_threads, settings=settings),

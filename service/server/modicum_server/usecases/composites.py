@@ -6,7 +6,14 @@ A composite is as immutable as its parts. Its digest covers theirs, and no part 
 from collections.abc import Sequence
 from dataclasses import replace
 
-from modicum_server.domain.models import Ensemble, InputDropout, InputSpecification, ModelVersion, VersionState
+from modicum_server.domain.models import (
+    Endpoint,
+    Ensemble,
+    InputDropout,
+    InputSpecification,
+    ModelVersion,
+    VersionState,
+)
 from modicum_server.errors import FieldInvalid, ModelRejected, ModelVersionNotFound
 from modicum_server.ports import Transaction
 from modicum_server.usecases.request_ids import canonical_digest
@@ -81,6 +88,8 @@ async def _part(transaction: Transaction, project: str, field: str, name: str) -
             model_version=name,
             reject_reason=part.reject_reason,
         )
+    if isinstance(part.source, Endpoint):
+        raise FieldInvalid(field, f"{name} is an endpoint, which cannot be a part of another version")
     return part
 
 

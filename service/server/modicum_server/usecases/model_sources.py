@@ -3,7 +3,15 @@
 from modicum.sources.architectures import is_architecture
 from modicum.sources.configurations import ConfigurationRefused, read_configuration
 
-from modicum_server.domain.models import Ensemble, Executable, InputDropout, InputSpecification, Source, Weights
+from modicum_server.domain.models import (
+    Endpoint,
+    Ensemble,
+    Executable,
+    InputDropout,
+    InputSpecification,
+    Source,
+    Weights,
+)
 from modicum_server.errors import ArchitectureUnknown, ArtifactMissing, ExecutableNotAllowed, FieldInvalid
 from modicum_server.ports import Transaction
 from modicum_server.usecases.composites import check_composite
@@ -25,7 +33,7 @@ def check_source(source: Source | None, input_specification: InputSpecification 
         case None:
             raise FieldInvalid(
                 f"{FIELD}.source",
-                "none of weights, exported, torchscript, ensemble and input_dropout is set; set one of them",
+                "none of weights, exported, torchscript, ensemble, input_dropout and endpoint is set; set one of them",
             )
         case Ensemble() | InputDropout():
             check_composite(source)
@@ -35,6 +43,8 @@ def check_source(source: Source | None, input_specification: InputSpecification 
             check(f"{FIELD}.weights.digest", source.digest)
             _check_architecture(source.architecture)
             _check_configuration(source)
+        case Endpoint():
+            pass  # `granted_endpoints` has looked at its name
         case _:
             check(f"{FIELD}.{source.kind}.digest", source.digest)
             if not executables:

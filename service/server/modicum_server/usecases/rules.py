@@ -140,6 +140,10 @@ RULES: Mapping[str, Rule] = {
     "overlap_seconds": Rule(f"0 to {LONGEST_OVERLAP_SECONDS:,}", _between(0, LONGEST_OVERLAP_SECONDS)),
     "request_id": Rule("a UUID, or empty", _matches(f"({UUID})?")),
     "digest_beginning": Rule("up to 64 lower-case hexadecimal digits", _matches("[0-9a-f]{0,64}")),
+    "endpoint": Rule(
+        "the name of an endpoint, or its whole address: at most 512 characters without spaces",
+        _matches("[!-~]{1,512}"),
+    ),
     "digest": Rule("a SHA-256 digest of 64 lower-case hexadecimal digits", _matches(DIGEST)),
     "digests": Rule(f"at most {MOST_DIGESTS:,} digests", _counts(0, MOST_DIGESTS)),
     "contents": Rule(f"1 to {MOST_SMALL_ARTIFACTS} artifacts", _counts(1, MOST_SMALL_ARTIFACTS)),

@@ -1,20 +1,29 @@
 """Versions of models: immutable, identified by a digest, and READY when a worker has loaded them."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 from modicum_server.domain.audits import NewShard, Stage
-from modicum_server.domain.models import Ensemble, InputDropout, InputSpecification, ModelVersion, Source, VersionState
+from modicum_server.domain.models import (
+    Endpoint,
+    Ensemble,
+    InputDropout,
+    InputSpecification,
+    ModelVersion,
+    Source,
+    VersionState,
+)
 from modicum_server.domain.projects import Principal, Role
 from modicum_server.domain.trail import Verb
 from modicum_server.errors import FieldInvalid, ModelVersionNotFound
-from modicum_server.ports import Store, Transaction
+from modicum_server.ports import EndpointEntries, Store, Transaction
 from modicum_server.settings import Settings
 from modicum_server.usecases.access import authorise
 from modicum_server.usecases.composites import with_parts
+from modicum_server.usecases.granted_endpoints import granted_endpoint
 from modicum_server.usecases.held_resources import refuse_held
 from modicum_server.usecases.model_sources import FIELD, check_source, require_source_artifact
 from modicum_server.usecases.models import create_model, model_not_found, refuse_in_use
@@ -55,9 +64,10 @@ def _as_before(value: Source | InputSpecification | None) -> dict[str, Any] | No
 class Versions:
     """Registers, reads and deletes versions."""
 
-    def __init__(self, store: Store, settings: Settings) -> None:
+    def __init__(self, store: Store, settings: Settings, endpoints: EndpointEntries) -> None:
         self._store = store
         self._settings = settings
+        self._endpoints = endpoints
 
     async def get(self, principal: Principal, name: str) -> ModelVersion:
         """Get a version.
@@ -105,15 +115,18 @@ class Versions:
     ) -> ModelVersion:
         """Register a version as PENDING and queue its check. An existing version of equal digest is returned instead.
 
-        If that one was REJECTED it is checked again: the worker may have now what it lacked then. With `allow_missing`
-        a model that does not exist is created with its version.
+        If that one was REJECTED it is checked again: the worker may have now what it lacked then. An endpoint always
+        gets a new version. With `allow_missing` a model that does not exist is created with its version.
 
         Raises:
             FieldInvalid, ProjectNotFound, RoleInsufficient, ModelNotFound, ArtifactMissing, ArchitectureUnknown,
-            ArchitectureUnavailable, ExecutableNotAllowed, ModelVersionNotFound, ModelRejected, RequestIdReused
+            ArchitectureUnavailable, ExecutableNotAllowed, EndpointUnknown, ModelVersionNotFound, ModelRejected,
+            RequestIdReused
         """
         project = project_of("model", parent, "parent")
         authorise(principal, project, Role.AUDITOR)
+        if isinstance(new.source, Endpoint):
+            new = replace(new, source=await granted_endpoint(self._endpoints, project, new.source))
         version = self._checked(new, principal)
         request = identify(project, "CreateModelVersion", options, {"parent": parent, "digest": version.digest})
         async with self._store.transaction() as transaction:
@@ -122,8 +135,7 @@ class Versions:
             missing = await transaction.models.get(parent) is None
             if missing and not allow_missing:
                 raise model_not_found(parent)
-            if isinstance(version.source, (Ensemble, InputDropout)):
-                version = await with_parts(transaction, project, version)
+            version = await _completed(transaction, project, version)
             present = await transaction.models.version_by_digest(parent, version.digest)
             if present is None or present.state is not VersionState.READY:
                 await refuse_unbuildable(transaction, version.source)
@@ -185,6 +197,22 @@ def _refuse_equal_names(class_labels: Sequence[str]) -> None:
                 f"{FIELD}.class_labels[{place}]",
                 f"classes {before} and {place} are both called {shown(label)}; class names must be unique",
             )
+
+
+async def _completed(transaction: Transaction, project: str, version: ModelVersion) -> ModelVersion:
+    """Return a composite with what its parts say, and an endpoint with a digest that no other version has.
+
+    What is behind an endpoint may have changed since it was registered before.
+
+    Raises:
+        FieldInvalid, ModelVersionNotFound, ModelRejected
+    """
+    if isinstance(version.source, (Ensemble, InputDropout)):
+        return await with_parts(transaction, project, version)
+    if isinstance(version.source, Endpoint):
+        now = {"digest": version.digest, "registered": version.create_time.isoformat()}
+        return replace(version, digest=canonical_digest(now))
+    return version
 
 
 async def _with_check(transaction: Transaction, project: str, version: ModelVersion) -> ModelVersion:

@@ -33,10 +33,18 @@ _IMAGE_REASONS = {
 }
 #: Reasons that concern the whole audit: a half of the shard would fail in the same way.
 _AUDIT_REASONS = frozenset(
-    {"CANVAS_TOO_LARGE", "CANVAS_UNFIT", "INPUT_REFUSED", "SEARCH_REFUSED", "GRADIENT_MISSING", "NOT_DETERMINISTIC"}
+    {
+        *("CANVAS_TOO_LARGE", "CANVAS_UNFIT", "INPUT_REFUSED", "SEARCH_REFUSED", "GRADIENT_MISSING"),
+        *("NOT_DETERMINISTIC", "ENDPOINT_ANSWER_INVALID", "ENDPOINT_DRIFTED", "ENDPOINT_REFUSED"),
+    }
 )
 #: Reasons that concern the workers: a grey image would fail in the same way, and the model would be blamed.
-_WORKER_REASONS = frozenset({"ARCHITECTURE_UNAVAILABLE", "DEVICE_UNAVAILABLE", "EXECUTABLE_NOT_ENCLOSED"})
+_WORKER_REASONS = frozenset(
+    {
+        *("ARCHITECTURE_UNAVAILABLE", "DEVICE_UNAVAILABLE", "EXECUTABLE_NOT_ENCLOSED"),
+        *("ENDPOINT_UNKNOWN", "ENDPOINT_UNREACHABLE"),
+    }
+)
 _OUT_OF_MEMORY = "MODEL_OUT_OF_MEMORY"
 _DEATHS = frozenset({"MODEL_DIED", "MODEL_HUNG", _OUT_OF_MEMORY})
 

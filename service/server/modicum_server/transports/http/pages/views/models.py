@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from starlette.responses import Response
 
-from modicum_server.domain.models import Ensemble, Executable, InputDropout, ModelVersion, Weights
+from modicum_server.domain.models import Endpoint, Ensemble, Executable, InputDropout, ModelVersion, Weights
 from modicum_server.transports.http.pages.page import Page
 from modicum_server.transports.http.pages.trend_drawing import drawing_of
 from modicum_server.transports.http.pages.visits import Visit
@@ -76,6 +76,8 @@ def _source(version: ModelVersion) -> str:
             return f"an ensemble ({combine.value}) of {', '.join(map(label_of, members))}"
         case InputDropout(member=member, samples=samples):
             return f"{label_of(member)} over {samples:,} masks"
+        case Endpoint(name=endpoint):
+            return f"the endpoint {endpoint}, served elsewhere; its weights are not known here"
 
 
 _MODEL = "/projects/{project}/models/{model}"

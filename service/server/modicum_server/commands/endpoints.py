@@ -1,0 +1,165 @@
+"""`modicum-server endpoint`: the operator names models that other servers serve, and grants them to projects."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from modicum_server.command_parts import NOT_COMPLETED, USAGE, Command, Group, end, settings_with
+from modicum_server.domain.endpoints import (
+    IMAGES_PER_REQUEST,
+    REQUESTS_PER_SECOND,
+    TIMEOUT_SECONDS,
+    EndpointEntry,
+)
+from modicum_server.domain.models import OutputKind
+from modicum_server.endpoints.entries_file import EndpointsUnreadable, EntriesFile
+from modicum_server.endpoints.targets import MODEL_NAME, TargetRefused
+from modicum_server.local.folder import ENDPOINTS_FILE, DataFolder, default_folder
+from modicum_server.model_server import TaskFailed
+
+FOUND_OUT = "auto"
+
+app = typer.Typer(
+    cls=Group,
+    no_args_is_help=True,
+    help="Name models that other servers serve by the Open Inference Protocol v2, and grant them to projects. For the "
+    "operator: it writes MODICUM_ENDPOINTS_FILE, or endpoints.json in the data folder of `modicum-server up`.",
+)
+
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER",
+        help="Data folder of a server that `modicum-server up` runs. Default: the file in MODICUM_ENDPOINTS_FILE; "
+        "without that, the user's data folder.",
+    ),
+]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the endpoint, by which projects ask for it.")]
+
+
+@app.command("add", cls=Command)
+def add(  # noqa: PLR0917 - options, which typer gives by name
+    name: Name,
+    address: Annotated[
+        str,
+        typer.Argument(
+            metavar="ADDRESS",
+            help="SCHEME://HOST:PORT/MODEL or SCHEME://HOST:PORT/MODEL/VERSION; SCHEME is grpc, grpcs, http or https.",
+        ),
+    ],
+    project: Annotated[
+        list[str], typer.Option(metavar="ID", help="Project that may audit it. Repeat it for several.")
+    ] = ["default"],  # noqa: B006 - typer copies it
+    credential_file: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="File with a bearer token, which each worker reads. It is copied nowhere."),
+    ] = None,
+    ca_file: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Authorities (PEM) to trust in place of the system's, with grpcs and https."),
+    ] = None,
+    outputs: Annotated[
+        str,
+        typer.Option(metavar="KIND", help="What the model returns: logits, probabilities, or auto to find out."),
+    ] = FOUND_OUT,
+    requests_per_second: Annotated[
+        float, typer.Option(metavar="NUMBER", help="Most requests a second, from each worker.")
+    ] = REQUESTS_PER_SECOND,
+    images_per_request: Annotated[int, typer.Option(metavar="NUMBER", help="Most images in a request.")] = (
+        IMAGES_PER_REQUEST
+    ),
+    timeout_seconds: Annotated[
+        float, typer.Option(metavar="SECONDS", help="Longest wait for one answer.")
+    ] = TIMEOUT_SECONDS,
+    data: Data = None,
+) -> None:
+    """Find the addresses of an endpoint, ask what its model is, and let projects audit it.
+
+    An entry of the same name is replaced. Later only the addresses that were found now are contacted, no redirect is
+    followed, and link-local addresses and metadata services of clouds are refused.
+    """
+    if MODEL_NAME.fullmatch(name) is None:
+        end(USAGE, f"NAME: expected letters, digits, hyphen, underscore and dot; got {name!r}")
+    if outputs not in {FOUND_OUT, *OutputKind}:
+        end(USAGE, f"--outputs: expected logits, probabilities or auto; got {outputs!r}")
+    asked = EndpointEntry(
+        name=name,
+        url=address,
+        addresses=(),
+        projects=tuple(dict.fromkeys(project)),
+        claim="",
+        input_name="",
+        output_name="",
+        output_kind=None if outputs == FOUND_OUT else OutputKind(outputs),
+        credential_file="" if credential_file is None else str(credential_file.absolute()),
+        ca_file="" if ca_file is None else str(ca_file.absolute()),
+        requests_per_second=requests_per_second,
+        images_per_request=images_per_request,
+        timeout_seconds=timeout_seconds,
+    )
+    file = _file(data)
+    kept = [one for one in _read(file) if one.name != name]
+    _write(file, [*kept, made := _made(asked)])
+    typer.echo(f"added {name}: {made.url} at {', '.join(made.addresses)}, for {', '.join(made.projects)}")
+
+
+@app.command("list", cls=Command)
+def list_endpoints(data: Data = None) -> None:
+    """List endpoints: name, address, network addresses, projects, and whether a credential is sent."""
+    rows = [("NAME", "ADDRESS", "CONTACTED AT", "PROJECTS", "CREDENTIAL"), *map(_row, _read(_file(data)))]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        typer.echo("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+
+
+@app.command("remove", cls=Command)
+def remove(name: Name, data: Data = None) -> None:
+    """Remove an endpoint. Running audits of it fail at their next shard; results stay."""
+    file = _file(data)
+    entries = _read(file)
+    kept = [one for one in entries if one.name != name]
+    if len(kept) == len(entries):
+        end(USAGE, f"there is no endpoint {name!r}; `modicum-server endpoint list` shows all")
+    _write(file, kept)
+    typer.echo(f"removed {name}")
+
+
+def _file(data: Path | None) -> EntriesFile:
+    configured = settings_with().endpoints_file
+    if configured is not None and data is None:
+        return EntriesFile(configured)
+    return EntriesFile((data or default_folder()) / ENDPOINTS_FILE)
+
+
+def _read(file: EntriesFile) -> tuple[EndpointEntry, ...]:
+    try:
+        return file.read()
+    except EndpointsUnreadable as error:
+        end(NOT_COMPLETED, f"the endpoints cannot be read: {error.why}")
+
+
+def _write(file: EntriesFile, entries: list[EndpointEntry]) -> None:
+    assert file.path is not None, "_file names one"
+    try:
+        DataFolder.create(file.path.parent)
+        file.write(entries)
+    except OSError as error:
+        end(NOT_COMPLETED, f"{file.path}: cannot be written: {error.strerror}")
+
+
+def _made(asked: EndpointEntry) -> EndpointEntry:
+    from modicum_server.endpoints.adding import entry_of
+
+    try:
+        return asyncio.run(entry_of(asked))
+    except TargetRefused as error:
+        end(USAGE, str(error))
+    except TaskFailed as error:
+        end(NOT_COMPLETED, f"{error.task_reason}: {error}")
+
+
+def _row(entry: EndpointEntry) -> tuple[str, ...]:
+    credential = entry.credential_file or "-"
+    return entry.name, entry.url, ",".join(entry.addresses), ",".join(entry.projects), credential

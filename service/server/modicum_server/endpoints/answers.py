@@ -1,0 +1,92 @@
+"""What an endpoint answers, translated: descriptions of models, scores, and failures in words that any caller may read.
+
+A message of the endpoint itself is never passed on, because it may tell secrets.
+"""
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modicum_server.domain.endpoints import Description, Tensor
+from modicum_server.model_server import TaskFailed
+
+REFUSED = "ENDPOINT_REFUSED"
+UNREACHABLE = "ENDPOINT_UNREACHABLE"
+ANSWER_INVALID = "ENDPOINT_ANSWER_INVALID"
+DRIFTED = "ENDPOINT_DRIFTED"
+UNKNOWN = "ENDPOINT_UNKNOWN"
+
+TAKEN = "FP32"
+GIVEN: Mapping[str, np.dtype[np.floating]] = {"FP32": np.dtype("<f4"), "FP64": np.dtype("<f8")}
+INPUT_AXES, OUTPUT_AXES = 4, 2
+
+Scores = NDArray[np.float32]
+
+
+class Busy(Exception):
+    """The endpoint could not be reached, or asks to try again later. `seconds`: how long it wants us to wait."""
+
+    def __init__(self, what: str, seconds: float = 0.0) -> None:
+        super().__init__(what)
+        self.seconds = seconds
+
+
+def refused(what: str) -> TaskFailed:
+    """Return the failure of an endpoint that does not take our requests."""
+    return TaskFailed(REFUSED, f"the endpoint refused a request: {what}", model_at_fault=True)
+
+
+def invalid(what: str) -> TaskFailed:
+    """Return the failure of an endpoint whose answer does not fit."""
+    return TaskFailed(ANSWER_INVALID, f"the answer of the endpoint cannot be used: {what}", model_at_fault=True)
+
+
+def classifier_tensors(description: Description) -> tuple[Tensor, Tensor]:
+    """Return the input and the output of an image classifier.
+
+    Raises:
+        TaskFailed: ENDPOINT_ANSWER_INVALID: it has another number of them, or others.
+    """
+    if len(description.inputs) != 1 or len(description.outputs) != 1:
+        raise invalid(
+            f"expected a model with one input and one output; it has {len(description.inputs)} and "
+            f"{len(description.outputs)}. Serve a model that takes images and gives one row of scores for each"
+        )
+    taken, given = description.inputs[0], description.outputs[0]
+    if taken.datatype != TAKEN or len(taken.shape) != INPUT_AXES:
+        raise invalid(
+            f"expected an input of type {TAKEN} with {INPUT_AXES} axes (images, channels, height, width); it is "
+            f"{_shown(taken)}"
+        )
+    if given.datatype not in GIVEN or len(given.shape) != OUTPUT_AXES:
+        raise invalid(f"expected an output of type FP32 or FP64 with axes (images, classes); it is {_shown(given)}")
+    return taken, given
+
+
+def checked_scores(values: NDArray[np.floating], shape: Iterable[int], images: int) -> Scores:
+    """Return the scores (N, K) of a batch; they may hold NaN, which the model's process reports.
+
+    Raises:
+        TaskFailed: ENDPOINT_ANSWER_INVALID: the shape is another, or does not fit the values.
+    """
+    told = tuple(shape)
+    if len(told) != OUTPUT_AXES or told[0] != images or told[1] < 1 or values.size != told[0] * told[1]:
+        raise invalid(f"expected scores of shape ({images}, classes); got shape {told} with {values.size} values")
+    with np.errstate(over="ignore"):
+        return values.reshape(told).astype("<f4")
+
+
+def dtype_of(datatype: str) -> np.dtype[np.floating]:
+    """Return the type of an output's values.
+
+    Raises:
+        TaskFailed: ENDPOINT_ANSWER_INVALID: it is another one.
+    """
+    if datatype not in GIVEN:
+        raise invalid(f"expected an output of type FP32 or FP64; got {datatype[:20]!r}")
+    return GIVEN[datatype]
+
+
+def _shown(tensor: Tensor) -> str:
+    return f"{tensor.datatype[:20]} of shape {list(tensor.shape[:8])}"
