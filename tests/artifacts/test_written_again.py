@@ -13,11 +13,12 @@ async def test_bytes_that_are_there_are_written_like_others_so_that_the_time_doe
 ):
     store = open_artifact_store(artifacts_url, spool=tmp_path / "spool")
     folder = isinstance(store, FolderArtifactStore)
-    where, name = (folder_store, "write_in") if folder else (RemoteArtifactStore, "_store")
+    where, name = (folder_store, "write_all_in") if folder else (RemoteArtifactStore, "_store")
     write, written = getattr(where, name), []
 
     def noted(*given):
-        written.append(DATA in given)
+        contents = given[0].values() if folder else given
+        written.append(DATA in contents)
         write(*given)
 
     monkeypatch.setattr(where, name, noted)

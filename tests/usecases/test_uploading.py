@@ -1,7 +1,9 @@
 """Artifacts over the real store: bytes are uploaded, resumed, downloaded, and removed when no project holds them."""
 
 import asyncio
+import errno
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from modicum_server.domain.projects import Role
@@ -210,14 +212,14 @@ async def test_small_artifacts_of_two_at_once_are_stored_once_and_nobody_waits_i
 
 
 async def test_a_disk_that_is_full_keeps_none_of_small_artifacts(place, monkeypatch, tmp_path):
-    put = type(place.artifact_store).put
+    write = Path.write_bytes
 
-    async def full(store, data):
+    def full(path, data):
         if data == b"two":
-            raise DiskFull("the artifact store is full")
-        return await put(store, data)
+            raise OSError(errno.ENOSPC, "no space")
+        return write(path, data)
 
-    monkeypatch.setattr(type(place.artifact_store), "put", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(DiskFull):
         await place.artifacts.upload_small(AUDITOR, PROJECT, [b"one", b"two", b"three"])
 
@@ -233,14 +235,14 @@ async def test_a_small_artifact_that_is_larger_than_the_server_takes_is_refused(
 
 
 async def test_a_caller_that_goes_away_leaves_no_bytes_without_their_records(place, monkeypatch, tmp_path):
-    put, begun, going_on = type(place.artifact_store).put, asyncio.Event(), asyncio.Event()
+    put_all, begun, going_on = type(place.artifact_store).put_all, asyncio.Event(), asyncio.Event()
 
-    async def slow(store, data):
+    async def slow(store, contents):
         begun.set()
         await going_on.wait()
-        return await put(store, data)
+        return await put_all(store, contents)
 
-    monkeypatch.setattr(type(place.artifact_store), "put", slow)
+    monkeypatch.setattr(type(place.artifact_store), "put_all", slow)
     upload = asyncio.create_task(place.artifacts.upload_small(AUDITOR, PROJECT, [b"one", b"two"]))
     await begun.wait()
 

@@ -7,7 +7,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
@@ -79,39 +79,48 @@ def driver_errors() -> Iterator[None]:
 
 
 def move_in(source: Path, destination: Path) -> None:
-    """Move a complete file to its place, durably. A file that is there already, which may be damaged, is replaced.
-
-    The file is synchronised to disk before it gets its name, and the name before this returns.
-    """
-    destination.parent.mkdir(parents=True, exist_ok=True)
-    source.chmod(STORED_MODE)
-    source.replace(destination)
-    for folder in (destination.parent, destination.parent.parent):
-        _synchronise(folder)
+    """Move a file that is complete and on the disk to its place, durably. A file that is there already is replaced."""
+    _move_all_in({source: destination})
 
 
 def write_in(data: bytes, destination: Path, scratch: Path) -> None:
-    """Write bytes to their place, through a file in `scratch` on the same disk."""
-    _fill_in(lambda file: file.write(data), destination, scratch)
+    """Write bytes to their place, durably, through a file in `scratch` on the same disk."""
+    write_all_in({destination: data}, scratch)
+
+
+def write_all_in(contents: Mapping[Path, bytes], scratch: Path) -> None:
+    """Write bytes to their places, durably, through files in `scratch` on the same disk.
+
+    All are written before the first is synchronised, so that the file system takes them to the disk together.
+    """
+    with tempfile.TemporaryDirectory(dir=scratch, prefix="put-") as folder:
+        written = {Path(folder) / str(number): place for number, place in enumerate(contents)}
+        for file, place in written.items():
+            file.write_bytes(contents[place])
+        for file in written:
+            _synchronise(file)
+        _move_all_in(written)
 
 
 def copy_in(source: Path, destination: Path, scratch: Path) -> None:
-    """Copy a file to its place, through a file in `scratch` on the same disk."""
-    with source.open("rb") as whole:
-        _fill_in(lambda file: shutil.copyfileobj(whole, file, PIECE_BYTES), destination, scratch)
+    """Copy a file to its place, durably, through a file in `scratch` on the same disk."""
+    with tempfile.TemporaryDirectory(dir=scratch, prefix="put-") as folder:
+        written = Path(folder) / source.name
+        shutil.copyfile(source, written)
+        _synchronise(written)
+        move_in(written, destination)
 
 
-def _fill_in(fill: Callable[[IO[bytes]], object], destination: Path, scratch: Path) -> None:
-    descriptor, name = tempfile.mkstemp(dir=scratch)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            fill(file)
-            file.flush()
-            os.fsync(file.fileno())
-        move_in(Path(name), destination)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+def _move_all_in(places: Mapping[Path, Path]) -> None:
+    """Move files, which are on the disk, to their places. The new names are on the disk before this returns."""
+    for source, destination in places.items():
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        source.chmod(STORED_MODE)
+        source.replace(destination)
+    folders = {destination.parent for destination in places.values()}
+    for folder in folders | {folder.parent for folder in folders}:
+        with suppress(OSError):  # some file systems cannot synchronise folders
+            _synchronise(folder)
 
 
 def link_or_copy(source: Path, fresh: Path) -> None:
@@ -182,10 +191,9 @@ def read_and_hash(file: IO[bytes], hashed: "hashlib._Hash") -> bytes:
     return piece
 
 
-def _synchronise(folder: Path) -> None:
-    with suppress(OSError):  # some file systems cannot synchronise folders
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+def _synchronise(place: Path) -> None:
+    descriptor = os.open(place, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import tempfile
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from modicum_server.artifacts.files import (
     move_in,
     place_of,
     stage,
+    write_all_in,
     write_in,
 )
 from modicum_server.artifacts.stored_bytes import STORE_ID, digests_behind, is_whole, not_found, part, pieces
@@ -84,14 +85,16 @@ class FolderArtifactStore:
         )
 
     async def put(self, data: bytes) -> str:
-        """Store whole bytes and return their digest. They are written though they may be there.
+        """Store whole bytes and return their digest, as `put_all` does."""
+        return (await self.put_all([data]))[0]
 
-        So damaged ones are replaced, and its time does not tell an uploader that another project holds them.
+    async def put_all(self, contents: Sequence[bytes]) -> list[str]:
+        """Store some whole bytes and return their digests. They are written though they may be there.
+
+        So damaged ones are replaced, and the time does not tell an uploader that another project holds them.
         """
-        digest = hashlib.sha256(data).hexdigest()
         with disk_errors():
-            await in_thread(write_in, data, self._path(digest), self._scratch)
-        return digest
+            return await in_thread(self._put_all, contents)
 
     async def put_file(self, path: Path) -> str:
         """Store a local file and return its digest. Damaged bytes that are there are replaced."""
@@ -151,6 +154,12 @@ class FolderArtifactStore:
 
     def _path(self, digest: str) -> Path:
         return self._root / "sha256" / place_of(digest)
+
+    def _put_all(self, contents: Sequence[bytes]) -> list[str]:
+        digests = [hashlib.sha256(data).hexdigest() for data in contents]
+        places = {self._path(digest): data for digest, data in zip(digests, contents, strict=True)}
+        write_all_in(places, self._scratch)
+        return digests
 
     @contextmanager
     def _errors(self) -> Iterator[None]:

@@ -1,7 +1,8 @@
 """The artifact store behind an fsspec URL, such as a bucket."""
 
+import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from pathlib import Path
@@ -92,6 +93,17 @@ class RemoteArtifactStore:
         with driver_errors():
             await in_thread(self._store, data, self._path(digest))
         return digest
+
+    async def put_all(self, contents: Sequence[bytes]) -> list[str]:
+        """Store some whole bytes side by side, as `put` does each, and return their digests.
+
+        Of several errors the first is raised, once nothing is being stored any more.
+        """
+        ended = await asyncio.gather(*map(self.put, contents), return_exceptions=True)
+        for error in ended:
+            if isinstance(error, BaseException):
+                raise error
+        return [digest for digest in ended if isinstance(digest, str)]
 
     async def put_file(self, path: Path) -> str:
         """Store a local file and return its digest. Damaged bytes that are there are replaced."""

@@ -1,6 +1,6 @@
 """Bytes: the artifact store, uploads, and the check of boxes and masks."""
 
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,6 +87,9 @@ class ArtifactStore(ArtifactSource, Protocol):
 
     async def put(self, data: bytes) -> str:
         """Store bytes and return their digest."""
+
+    async def put_all(self, contents: Sequence[bytes]) -> list[str]:
+        """Store some bytes and return their digests. An error is raised once nothing is being stored any more."""
 
     async def put_file(self, path: Path) -> str:
         """Store a local file of any size and return its digest."""

@@ -213,7 +213,7 @@ class Artifacts:
         try:
             async with self._store.transaction() as transaction:
                 await transaction.artifacts.lock_all(new)
-                await _put_all(self._artifacts, new.values())
+                await self._artifacts.put_all(list(new.values()))
                 names = [f"{project}/artifacts/{digest}" for digest in new]
                 await record_all(transaction, principal, Verb.UPLOAD_ARTIFACT, names)
                 sizes = {each: len(data) for each, data in new.items()}
@@ -338,20 +338,12 @@ async def delete_unheld(store: Store, artifacts: ArtifactStore, digest: str) -> 
     return True
 
 
-async def _put_all(artifacts: ArtifactStore, contents: Iterable[bytes]) -> None:
-    """Store bytes side by side. Of several errors the first is raised, once nothing is being written any more."""
-    ended = await asyncio.gather(*map(artifacts.put, contents), return_exceptions=True)
-    for error in ended:
-        if isinstance(error, BaseException):
-            raise error
-
-
 async def hold_files(transaction: Transaction, artifacts: ArtifactStore, project: str, files: Iterable[bytes]) -> None:
     """Store files and their records for a project. All are locked first, so that no deletion comes between the two."""
     held = {digest_of(data): data for data in files}
     if held:
         await transaction.artifacts.lock_all(held)
-        await _put_all(artifacts, held.values())
+        await artifacts.put_all(list(held.values()))
         await transaction.artifacts.add_all(project, {digest: len(data) for digest, data in held.items()})
 
 
