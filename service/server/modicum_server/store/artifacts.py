@@ -31,6 +31,7 @@ from modicum_server.postgres.connections import IDLE_ARTIFACT_TRANSACTION, IDLE_
 from modicum_server.store import tables
 from modicum_server.store.artifact_uses import REFERRERS, page_of_artifacts
 from modicum_server.store.projects import advisory_key
+from modicum_server.store.row_arrays import PLACE, new_rows
 
 #: A use is noted at most this often: a question for many digests writes little.
 USE_NOTED_SECONDS = 3600.0
@@ -110,10 +111,12 @@ class PostgresArtifacts:
 
     async def add_all(self, project: str, sizes: Mapping[str, int], *, principal: str = "") -> list[Artifact]:
         """Store the records that are not there yet, and return all. What project and principal store stays locked."""
-        common = {"project": project, "principal": principal}
-        rows = [{**common, "digest": digest, "size_bytes": sizes[digest]} for digest in sorted(sizes)]
-        added = insert(tables.artifacts).values(rows).on_conflict_do_nothing().returning(tables.artifacts.c.size_bytes)
-        if new := (await self._connection.scalars(added)).all():
+        digests = sorted(sizes)
+        rows = new_rows(tables.artifacts, {"digest": digests, "size_bytes": [sizes[digest] for digest in digests]})
+        query = select(literal(project), literal(principal), rows.c.digest, rows.c.size_bytes).order_by(rows.c[PLACE])
+        added = insert(tables.artifacts).from_select(["project", "principal", "digest", "size_bytes"], query)
+        counted = added.on_conflict_do_nothing().returning(tables.artifacts.c.size_bytes)
+        if new := (await self._connection.scalars(counted)).all():
             await self._count(project, principal, sum(new))
         return await self.get_all(project, list(sizes))
 

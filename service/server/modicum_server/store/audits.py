@@ -23,6 +23,7 @@ from modicum_server.store.audit_rows import AUDIT, audit_columns, audit_of, outc
 from modicum_server.store.changes import notify_audit_changed
 from modicum_server.store.datasets import item_of
 from modicum_server.store.projects import advisory_key
+from modicum_server.store.row_arrays import PLACE, new_rows
 
 _AUDITS = tables.audits.c
 ENDED = [state.value for state in AuditState if state.terminal]
@@ -257,9 +258,8 @@ class PostgresAudits:
 
 def _items_insert(audit_id: int, item_indices: Sequence[int]) -> Any:
     """One statement for any number of items."""
-    indices = literal(list(item_indices), ARRAY(Integer))
-    rows = func.unnest(indices).table_valued("item_index", with_ordinality="ordinality", name="rows").render_derived()
-    query = select(literal(audit_id), rows.c.ordinality - 1, rows.c.item_index)
+    rows = new_rows(tables.audit_items, {"item_index": item_indices})
+    query = select(literal(audit_id), rows.c[PLACE] - 1, rows.c.item_index)
     return insert(tables.audit_items).from_select(["audit_id", "position", "item_index"], query)
 
 

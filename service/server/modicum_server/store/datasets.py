@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import ARRAY, Integer, Row, ScalarSelect, Select, Text, any_, delete, func, insert, literal, or_, select
+from sqlalchemy import ARRAY, Integer, Row, ScalarSelect, Select, Text, any_, delete, insert, literal, or_, select
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -11,6 +11,7 @@ from modicum_server.domain.datasets import Dataset, DatasetItem
 from modicum_server.ports import Keyed
 from modicum_server.store import tables
 from modicum_server.store.projects import project_of
+from modicum_server.store.row_arrays import PLACE, new_rows
 
 REFERRERS = 10
 ITEM_COLUMNS = ("item", "image_digest", "label", "boxes_digest", "mask_digest")
@@ -125,11 +126,10 @@ def _id_of(name: str) -> ScalarSelect[int]:
 
 
 def _items_insert(dataset_id: int, items: Sequence[DatasetItem]) -> Any:
-    """One statement for any number of items: a column each as an array."""
-    arrays = [literal([getattr(item, column) for item in items], ARRAY(Text)) for column in ITEM_COLUMNS]
-    rows = func.unnest(*arrays).table_valued(*ITEM_COLUMNS, with_ordinality="ordinality", name="rows").render_derived()
-    columns = [rows.c[column] for column in ITEM_COLUMNS]
-    query = select(literal(dataset_id), rows.c.ordinality - 1, *columns)
+    """One statement for any number of items."""
+    columns = {column: [getattr(item, column) for item in items] for column in ITEM_COLUMNS}
+    rows = new_rows(tables.dataset_items, columns)
+    query = select(literal(dataset_id), rows.c[PLACE] - 1, *(rows.c[column] for column in ITEM_COLUMNS))
     return insert(tables.dataset_items).from_select(["dataset_id", "item_index", *ITEM_COLUMNS], query)
 
 

@@ -12,6 +12,7 @@ from modicum_server.ports import Keyed
 from modicum_server.ports.trail import Link, TrailFilter, Unsealed
 from modicum_server.store import tables
 from modicum_server.store.projects import advisory_key
+from modicum_server.store.row_arrays import PLACE, new_rows
 
 _ENTRIES = tables.trail_entries.c
 _SEALS = tables.trail_seals.c
@@ -26,8 +27,12 @@ class PostgresTrail:
 
     async def write(self, *entries: NewTrailEntry) -> None:
         """Write entries, and that they wait for their seal, in one statement."""
-        rows = [_columns(entry) for entry in entries]
-        written = insert(tables.trail_entries).values(rows).returning(_ENTRIES.id).cte("written")
+        given = list(map(_columns, entries))
+        columns = {name: [row[name] for row in given] for name in given[0]}
+        rows = new_rows(tables.trail_entries, columns)
+        ordered = select(*(rows.c[name] for name in columns)).order_by(rows.c[PLACE])
+        inserted = insert(tables.trail_entries).from_select(list(columns), ordered)
+        written = inserted.returning(_ENTRIES.id).cte("written")
         await self._connection.execute(insert(tables.trail_pending).from_select(["entry_id"], select(written.c.id)))
 
     async def page(self, project: str, criteria: TrailFilter, *, after: str, limit: int) -> list[Keyed[TrailEntry]]:
