@@ -201,43 +201,6 @@ async def test_whole_bytes_are_put_under_their_digest_twice_as_well_as_once(stor
     assert await content(store) == DATA
 
 
-async def test_some_bytes_are_put_together_in_place_of_what_is_damaged(store, tmp_path):
-    contents = [DATA, b"one", b"two", b"one"]
-    for damaged in map(Path, await store.put_all([b"two"]) if isinstance(store, FolderArtifactStore) else ()):
-        (place,) = tmp_path.rglob(damaged.name)
-        place.chmod(0o600)
-        place.write_bytes(b"2")
-
-    digests = await store.put_all(contents)
-
-    assert digests == [hashlib.sha256(data).hexdigest() for data in contents]
-    assert [await content(store, digest) for digest in digests] == contents
-    assert await store.put_all([]) == []
-
-
-async def test_files_are_on_the_disk_before_they_have_names_and_their_names_before_the_reply(tmp_path, monkeypatch):
-    store, synchronise, replace = FolderArtifactStore(tmp_path / "artifacts"), os.fsync, Path.replace
-    on_disk: set[int] = set()
-    renamed: list[Path] = []
-
-    def noted(descriptor: int) -> None:
-        synchronise(descriptor)
-        on_disk.add(os.fstat(descriptor).st_ino)
-
-    def checked(source: Path, target: Path) -> Path:
-        assert source.stat().st_ino in on_disk
-        on_disk.discard(target.parent.stat().st_ino)
-        renamed.append(target)
-        return replace(source, target)
-
-    monkeypatch.setattr(os, "fsync", noted)
-    monkeypatch.setattr(Path, "replace", checked)
-    digests = await store.put_all([bytes([number]) for number in range(9)])
-
-    assert sorted(path.name for path in renamed) == sorted(digests)
-    assert {path.parent.stat().st_ino for path in renamed} <= on_disk
-
-
 async def test_a_file_is_put_under_its_digest_and_stays_where_it_was(store, tmp_path):
     path = tmp_path / "whole"
     path.write_bytes(DATA)
