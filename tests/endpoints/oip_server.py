@@ -4,6 +4,7 @@ It behaves badly where a test asks: each field of `Behaviour` can be changed whi
 """
 
 import json
+import ssl
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -128,20 +129,29 @@ class _Grpc(open_inference_pb2_grpc.GRPCInferenceServiceServicer):
 
 
 @contextmanager
-def served(behaviour):
-    """Serve on loopback; yields the addresses of the model by scheme."""
+def served(behaviour, *, certificate=None, host="127.0.0.1"):
+    """Serve on loopback; yields the addresses of the model by scheme. `certificate` is one with its key, in files."""
     web = ThreadingHTTPServer(("127.0.0.1", 0), type("Rest", (_Rest,), {"behaviour": behaviour}))
     web.handle_error = lambda *_: None  # a client that gave up
+    if certificate:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(*certificate)
+        web.socket = context.wrap_socket(web.socket, server_side=True)
     thread = threading.Thread(target=web.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     server = grpc.server(ThreadPoolExecutor(4))
     open_inference_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(_Grpc(behaviour), server)
-    port = server.add_insecure_port("127.0.0.1:0")
+    if certificate:
+        pair = [path.read_bytes() for path in reversed(certificate)]
+        port = server.add_secure_port("127.0.0.1:0", grpc.ssl_server_credentials([pair]))
+    else:
+        port = server.add_insecure_port("127.0.0.1:0")
+    secure = "s" if certificate else ""
     server.start()
     try:
         yield {
-            "http": f"http://127.0.0.1:{web.server_port}/{MODEL}",
-            "grpc": f"grpc://127.0.0.1:{port}/{MODEL}",
+            "http": f"http{secure}://{host}:{web.server_port}/{MODEL}",
+            "grpc": f"grpc{secure}://{host}:{port}/{MODEL}",
         }
     finally:
         server.stop(0).wait()

@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 from modicum_server.domain.endpoints import granted
 from modicum_server.domain.models import OutputKind
-from modicum_server.endpoints.entries_file import EndpointsUnreadable, EntriesFile
+from modicum_server.endpoints.entries_file import EntriesFile
+from modicum_server.ports import EndpointsUnreadable
 
 from tests.endpoints.entries import asked
 

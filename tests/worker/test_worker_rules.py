@@ -14,9 +14,9 @@ from modicum_server.domain.tasks import Acceleration, TaskFinished
 from modicum_server.metrics.worker import WorkerMetrics, image_outcome
 from modicum_server.model_process.failure_reasons import REFUSALS
 from modicum_server.model_server import ModelDied, ModelHung, ModelOutOfMemory, TaskFailed
-from modicum_server.worker.endings import IsolateImage
+from modicum_server.worker.endings import FailAudit, HandBack, IsolateImage
 from modicum_server.worker.exposition import exposed
-from modicum_server.worker.failures import ending_after, failure_of, retry_delay
+from modicum_server.worker.failures import TRIES, ending_after, failure_of, retry_delay
 from modicum_server.worker.pauses import PAUSES
 from modicum_server.worker.plan.donors import donor_indices, donors_needed
 from modicum_server.worker.run.provenance import finished_parameters, merged
@@ -127,6 +127,18 @@ def test_an_error_of_the_library_fails_the_audit_unless_single_images_may_be_to_
 
     isolated = {reason for reason, ending in endings.items() if isinstance(ending, IsolateImage)}
     assert isolated == OF_SINGLE_IMAGES
+
+
+@pytest.mark.parametrize("reason", ["ENDPOINT_ANSWER_INVALID", "ENDPOINT_DRIFTED", "ENDPOINT_REFUSED"])
+def test_an_endpoint_that_is_at_fault_fails_the_audit_at_once(reason):
+    assert isinstance(ending_after(TaskFailed(reason, "", model_at_fault=True), 0, PAUSES), FailAudit)
+
+
+@pytest.mark.parametrize("reason", ["ENDPOINT_UNKNOWN", "ENDPOINT_UNREACHABLE"])
+def test_an_endpoint_that_is_away_fails_the_audit_after_all_tries_and_blames_no_image(reason):
+    error = TaskFailed(reason, "", model_at_fault=False)
+
+    assert [type(ending_after(error, tries, PAUSES)) for tries in range(TRIES)] == [HandBack, HandBack, FailAudit]
 
 
 def test_each_retry_waits_twice_as_long():

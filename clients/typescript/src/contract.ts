@@ -3899,7 +3899,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description Service Unavailable: `DATABASE_FULL`, `DEPENDENCY_UNAVAILABLE`, `ISSUER_UNAVAILABLE`, `SCHEMA_OUTDATED`, `SERVER_STOPPING`. */
+        /** @description Service Unavailable: `DATABASE_FULL`, `DEPENDENCY_UNAVAILABLE`, `ENDPOINTS_UNREADABLE`, `ISSUER_UNAVAILABLE`, `SCHEMA_OUTDATED`, `SERVER_STOPPING`. */
         Problem503: {
             headers: {
                 "X-Request-ID": components["headers"]["RequestId"];

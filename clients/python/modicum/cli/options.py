@@ -161,9 +161,9 @@ class ModelOptions:
             MODEL,
             "--endpoint",
             "NAME",
-            "A model that is served elsewhere, by the Open Inference Protocol v2 (KServe, Triton, MLServer, "
-            "TorchServe): the name or the whole address (grpc://HOST:PORT/MODEL) under which the server's operator "
-            "added it. Its search uses forward passes alone, and finds larger subsets.",
+            "A model that is served elsewhere, by the Open Inference Protocol v2 (KServe, Triton, "
+            "MLServer): the name or the whole address (grpc://HOST:PORT/MODEL) under which the server's operator added "
+            "it. Its search uses forward passes alone, and finds larger subsets.",
         ),
     ] = None
     input_name: Annotated[

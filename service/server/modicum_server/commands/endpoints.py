@@ -14,10 +14,11 @@ from modicum_server.domain.endpoints import (
     EndpointEntry,
 )
 from modicum_server.domain.models import OutputKind
-from modicum_server.endpoints.entries_file import EndpointsUnreadable, EntriesFile
+from modicum_server.endpoints.entries_file import EntriesFile
 from modicum_server.endpoints.targets import MODEL_NAME, TargetRefused
 from modicum_server.local.folder import ENDPOINTS_FILE, DataFolder, default_folder
 from modicum_server.model_server import TaskFailed
+from modicum_server.ports import EndpointsUnreadable
 
 FOUND_OUT = "auto"
 

@@ -22,11 +22,10 @@ from modicum_server.endpoints.answers import (
     classifier_tensors,
 )
 from modicum_server.endpoints.connection import Access, Batch, Connection, access_to
-from modicum_server.endpoints.entries_file import EndpointsUnreadable
 from modicum_server.endpoints.grpc_calls import Grpc
 from modicum_server.endpoints.rest import Rest
 from modicum_server.model_server import EndpointScores, TaskFailed
-from modicum_server.ports import EndpointEntries
+from modicum_server.ports import EndpointEntries, EndpointsUnreadable
 
 T = TypeVar("T")
 TRIES = 6
@@ -182,6 +181,6 @@ class OpenEndpoint:
         return TaskFailed(
             UNREACHABLE,
             f"endpoint {self._entry.name} could not be used in {tried} tries: {what}. Try again when it is up, or ask "
-            "its operator for fewer requests a second",
+            "its operator for fewer requests a second or fewer images a request",
             model_at_fault=False,
         )

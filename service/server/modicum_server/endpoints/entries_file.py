@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from modicum_server.domain.endpoints import EndpointEntry
 from modicum_server.endpoints.targets import TargetRefused, refuse_addresses, refuse_open_credential, target_of
-from modicum_server.errors import DependencyUnavailable
+from modicum_server.ports import EndpointsUnreadable
 
 VERSION = 1
 LARGEST_BYTES = 1024 * 1024
@@ -28,15 +28,6 @@ class _File:
 
 
 _FILE = TypeAdapter(_File)
-
-
-class EndpointsUnreadable(DependencyUnavailable):
-    """The operator's file of endpoints cannot be read. The server's log says why."""
-
-    def __init__(self, why: str = "") -> None:
-        """Take why, for the operator's log alone."""
-        super().__init__()
-        self.why = why
 
 
 @dataclass(frozen=True, slots=True)

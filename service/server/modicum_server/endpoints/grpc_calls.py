@@ -1,7 +1,7 @@
 """The Open Inference Protocol over gRPC, at the addresses of the entry alone."""
 
 from collections.abc import Awaitable, Iterable
-from ipaddress import ip_address
+from ipaddress import IPv4Address, ip_address
 from typing import TYPE_CHECKING, TypeVar
 
 import grpc
@@ -97,16 +97,20 @@ async def _answer(call: Awaitable[T]) -> T:
 
 def _channel(access: Access) -> grpc.aio.Channel:
     """Open a channel to addresses in figures: no name is looked up. A certificate must be that of the host."""
-    target, first = access.target, ip_address(access.entry.addresses[0])
-    family = [one for one in access.entry.addresses if ip_address(one).version == first.version]
-    places = ",".join(f"[{one}]:{target.port}" if first.version != 4 else f"{one}:{target.port}" for one in family)  # noqa: PLR2004
-    options = [*OPTIONS, ("grpc.default_authority", target.authority)]
-    where = f"ipv{first.version}:{places}"
+    target, options = access.target, [*OPTIONS, ("grpc.default_authority", access.target.authority)]
     if not target.tls:
-        return grpc.aio.insecure_channel(where, options=options)
+        return grpc.aio.insecure_channel(_places(access), options=options)
     options.append(("grpc.ssl_target_name_override", target.host))
     credentials = grpc.ssl_channel_credentials(root_certificates=access.authorities)
-    return grpc.aio.secure_channel(where, credentials, options=options)
+    return grpc.aio.secure_channel(_places(access), credentials, options=options)
+
+
+def _places(access: Access) -> str:
+    """The addresses in gRPC's form, which holds one family: IPv4 where there is any."""
+    found, port = [ip_address(one) for one in access.entry.addresses], access.target.port
+    if narrow := [one for one in found if isinstance(one, IPv4Address)]:
+        return "ipv4:" + ",".join(f"{one}:{port}" for one in narrow)
+    return "ipv6:" + ",".join(f"[{one}]:{port}" for one in found)
 
 
 def _tensors(told: Iterable["messages.ModelMetadataResponse.TensorMetadata"]) -> tuple[Tensor, ...]:

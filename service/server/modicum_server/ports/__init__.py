@@ -22,7 +22,7 @@ from modicum_server.ports.audits import AuditFilter, Audits, Findings, Predictio
 from modicum_server.ports.backups import BackupFolder, DatabaseCopies, DatabaseSnapshot
 from modicum_server.ports.catalogue import Artifacts, Datasets, Models
 from modicum_server.ports.collections import Collections
-from modicum_server.ports.endpoints import EndpointEntries, EndpointUnknown
+from modicum_server.ports.endpoints import EndpointEntries, EndpointsUnreadable, EndpointUnknown
 from modicum_server.ports.erasures import (
     ErasureNotFound,
     Erasures,
@@ -74,6 +74,7 @@ __all__ = [
     "Datasets",
     "EndpointEntries",
     "EndpointUnknown",
+    "EndpointsUnreadable",
     "ErasureNotFound",
     "ErasureWork",
     "Erasures",
