@@ -198,7 +198,9 @@ async def test_another_description_is_drift(url, behaviour, changed):
 
 
 @pytest.mark.parametrize(
-    "unfit", [{"shape": (-1, 10)}, {"datatype": "UINT8"}, {"outputs": ("scores", "other")}], ids=str
+    "unfit",
+    [{"shape": (-1, 10)}, {"shape": (8, 3, 8, 8)}, {"datatype": "UINT8"}, {"outputs": ("scores", "other")}],
+    ids=str,
 )
 async def test_a_model_that_is_no_image_classifier_is_refused_when_it_is_added(url, behaviour, unfit):
     for name, value in unfit.items():
@@ -208,6 +210,14 @@ async def test_a_model_that_is_no_image_classifier_is_refused_when_it_is_added(u
         await added(url)
 
     assert failed.value.task_reason == "ENDPOINT_ANSWER_INVALID"
+
+
+async def test_images_of_another_size_are_refused_before_they_are_sent(url, behaviour):
+    failed = await failure(*await added(url), images=IMAGES[:, :, :4])
+
+    assert failed.task_reason == "INPUT_REFUSED"
+    assert "3x8x8" in str(failed)
+    assert behaviour.batches == []
 
 
 async def test_an_endpoint_that_was_removed_or_belongs_to_others_is_unknown(url):

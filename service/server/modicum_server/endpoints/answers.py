@@ -3,7 +3,7 @@
 A message of the endpoint itself is never passed on, because it may tell secrets.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +59,8 @@ def classifier_tensors(description: Description) -> tuple[Tensor, Tensor]:
             f"expected an input of type {TAKEN} with {INPUT_AXES} axes (images, channels, height, width); it is "
             f"{_shown(taken)}"
         )
+    if taken.shape[0] > 1:
+        raise invalid(f"expected a batch of any size, or of one image; its input is {_shown(taken)}")
     if given.datatype not in GIVEN or len(given.shape) != OUTPUT_AXES:
         raise invalid(f"expected an output of type FP32 or FP64 with axes (images, classes); it is {_shown(given)}")
     return taken, given
@@ -75,6 +77,23 @@ def checked_scores(values: NDArray[np.floating], shape: Iterable[int], images: i
         raise invalid(f"expected scores of shape ({images}, classes); got shape {told} with {values.size} values")
     with np.errstate(over="ignore"):
         return values.reshape(told).astype("<f4")
+
+
+def refuse_other_canvas(taken: Sequence[int], given: Sequence[int]) -> None:
+    """Refuse images of another size than the endpoint says that it takes; -1 is any.
+
+    Raises:
+        TaskFailed: INPUT_REFUSED.
+    """
+    if all(one in {-1, other} for one, other in zip(taken, given, strict=True)):
+        return
+    said, came = ("x".join(map(str, sizes)) for sizes in (taken, given))
+    raise TaskFailed(
+        "INPUT_REFUSED",
+        f"the endpoint takes images of {said} (channels, height, width; -1 is any), but the version's input gives "
+        f"{came}. Give the right input specification (--input)",
+        model_at_fault=True,
+    )
 
 
 def dtype_of(datatype: str) -> np.dtype[np.floating]:

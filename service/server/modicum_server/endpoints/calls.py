@@ -20,6 +20,7 @@ from modicum_server.endpoints.answers import (
     Scores,
     checked_scores,
     classifier_tensors,
+    refuse_other_canvas,
 )
 from modicum_server.endpoints.connection import Access, Batch, Connection, access_to
 from modicum_server.endpoints.grpc_calls import Grpc
@@ -113,6 +114,7 @@ class OpenEndpoint:
         self._entry, self._connection, self._rate = entry, connection, rate
         self._alive, self._patience = alive, patience_seconds
         self._most_images = entry.images_per_request
+        self._canvas: tuple[int, ...] = (-1, -1, -1)
 
     async def require_claim(self, claim: str) -> None:
         """See that the endpoint says of its model what it said when the operator made the entry.
@@ -129,8 +131,9 @@ class OpenEndpoint:
                 "another name, version, input or output. Its operator adds it again; then register the model again",
                 model_at_fault=True,
             )
-        if taken.shape[0] > 0:  # the model has a fixed batch
+        if taken.shape[0] == 1:  # the batch is fixed
             self._most_images = 1
+        self._canvas = taken.shape[1:]
 
     async def describe(self) -> Description:
         """Ask what the model is."""
@@ -140,8 +143,9 @@ class OpenEndpoint:
         """Return the scores of images (N, C, H, W) in float32, in as many requests as the entry wants.
 
         Raises:
-            TaskFailed: ENDPOINT_REFUSED, ENDPOINT_UNREACHABLE or ENDPOINT_ANSWER_INVALID.
+            TaskFailed: ENDPOINT_REFUSED, ENDPOINT_UNREACHABLE, ENDPOINT_ANSWER_INVALID or INPUT_REFUSED.
         """
+        refuse_other_canvas(self._canvas, shape[1:])
         batch, images = Batch(shape, values), shape[0]
         parts: list[Scores] = []
         for start in range(0, images, self._most_images):
