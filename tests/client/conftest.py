@@ -16,7 +16,7 @@ from tests.client.scripted_service import Script, serve
 
 @pytest.fixture(autouse=True)
 def _no_server_of_the_developer(monkeypatch, tmp_path):
-    for name in ("MODICUM_ADDRESS", "MODICUM_TOKEN", "MODICUM_INSECURE", "MODICUM_PROJECT"):
+    for name in ("MODICUM_ADDRESS", "MODICUM_TOKEN", "MODICUM_TOKEN_FILE", "MODICUM_INSECURE", "MODICUM_PROJECT"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("MODICUM_DATA", str(tmp_path / "data"))
 

@@ -2,6 +2,7 @@
 
 import pytest
 from modicum import Client
+from modicum.client import resolved
 from modicum.endpoints import Endpoint, parsed_endpoint, refuse_unencrypted_token
 from modicum.errors import InsecureAddress, InvalidArgument
 from modicum.resource_names import checked_id, resource_name, short_version, suggested_id
@@ -68,6 +69,26 @@ def test_a_malformed_token_is_refused_without_showing_it(monkeypatch, token, say
     assert says in str(caught.value)
     assert "set MODICUM_TOKEN, or token=, to what `modicum-server token create` printed" in str(caught.value)
     assert token not in str(caught.value)
+
+
+def test_a_token_is_read_from_a_file_and_one_in_the_environment_goes_before_it(monkeypatch, tmp_path):
+    (tmp_path / "token").write_text("of-the-file\n")
+    monkeypatch.setenv("MODICUM_TOKEN_FILE", str(tmp_path / "token"))
+
+    assert resolved("host:1", token=None, local=False, data=None).endpoint.token == "of-the-file"
+    assert resolved("host:1", token="given", local=False, data=None).endpoint.token == "given"
+    monkeypatch.setenv("MODICUM_TOKEN", "set")
+    assert resolved("host:1", token=None, local=False, data=None).endpoint.token == "set"
+
+
+@pytest.mark.parametrize(("content", "says"), [(None, "No such file or directory"), ("\n", "it is empty")])
+def test_a_file_without_a_token_is_refused(monkeypatch, tmp_path, content, says):
+    if content is not None:
+        (tmp_path / "token").write_text(content)
+    monkeypatch.setenv("MODICUM_TOKEN_FILE", str(tmp_path / "token"))
+
+    with pytest.raises(InvalidArgument, match=f"MODICUM_TOKEN_FILE: .*token: {says}"):
+        resolved("host:1", token=None, local=False, data=None)
 
 
 def test_a_token_is_not_shown_when_an_endpoint_is_printed():

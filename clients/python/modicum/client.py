@@ -13,7 +13,7 @@ from modicum.audit import AsyncAudit
 from modicum.audits import AsyncAudits
 from modicum.connection import Connection, opened
 from modicum.datasets import AsyncDatasets, Dataset
-from modicum.endpoints import Endpoint, parsed_endpoint
+from modicum.endpoints import Endpoint, configured_token, parsed_endpoint
 from modicum.erasures import AsyncErasures
 from modicum.event_loop_thread import Portal, blocking, blocking_into, streaming, streaming_into
 from modicum.holds import AsyncHolds
@@ -164,8 +164,9 @@ class Client:
     Args:
         address: host:port, or https://host:port for TLS. Default: MODICUM_ADDRESS. Without either, a local server is
             used; it is started if none runs, and stops when its last client closes.
-        token: the bearer token. Default: MODICUM_TOKEN. The token of a local server is found by itself. Without one, a
-            job of a pipeline logs in by its identity (MODICUM_ID_TOKEN, or GitHub's own variables).
+        token: the bearer token. Default: MODICUM_TOKEN, else what MODICUM_TOKEN_FILE holds. The token of a local server
+            is found by itself. Without one, a job of a pipeline logs in by its identity (MODICUM_ID_TOKEN, or
+            GitHub's own variables).
         local: use the local server even if MODICUM_ADDRESS is set.
         data: data folder of the local server. Default: MODICUM_DATA, else the user's data folder.
         project: id of the project to work in. Default: MODICUM_PROJECT, else `default`.
@@ -353,7 +354,7 @@ def resolved(address: str | None, *, token: str | None, local: bool, data: str |
     if not address:
         return attach(folder)
     endpoint = parsed_endpoint(address)
-    token = token or os.environ.get("MODICUM_TOKEN") or token_for(endpoint, folder)
+    token = token or configured_token() or token_for(endpoint, folder)
     return Attachment(Endpoint(endpoint.host, endpoint.port, tls=endpoint.tls, token=token))
 
 

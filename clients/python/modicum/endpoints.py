@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from modicum.errors import InsecureAddress, InvalidArgument
 
@@ -74,6 +75,24 @@ def _host_and_port(text: str, address: str) -> tuple[str, int]:
     if port and not (port.isdigit() and 0 < int(port) < 2**16):
         raise InvalidArgument(f"address {address!r}: expected a port from 1 to 65535, got {port!r}")
     return host, int(port or DEFAULT_PORT)
+
+
+def configured_token(environment: Mapping[str, str] = os.environ) -> str:
+    """The token in MODICUM_TOKEN, else in the file that MODICUM_TOKEN_FILE names; empty if neither is set.
+
+    Raises:
+        InvalidArgument: the file cannot be read, or is empty.
+    """
+    file = environment.get("MODICUM_TOKEN_FILE", "")
+    if environment.get("MODICUM_TOKEN") or not file:
+        return environment.get("MODICUM_TOKEN", "")
+    try:
+        token = Path(file).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidArgument(f"MODICUM_TOKEN_FILE: {file}: {getattr(error, 'strerror', 'it is no text')}") from error
+    if not token:
+        raise InvalidArgument(f"MODICUM_TOKEN_FILE: {file}: it is empty; write a token into it")
+    return token
 
 
 def refuse_malformed_token(endpoint: Endpoint) -> None:
