@@ -1,4 +1,5 @@
 # The whole vocabulary: setup demo test test-all soak check dependencies docs fmt proto migrate bench wheels version
+# images images-test images-renew images-remove
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -11,7 +12,7 @@ PROTO_VENV := .venv-proto
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all soak check dependencies docs fmt proto migrate bench wheels version
+.PHONY: help setup demo test test-all soak check dependencies docs fmt proto migrate bench wheels version images images-test images-renew images-remove
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -83,3 +84,18 @@ wheels: $(BIN)/python ## build the three distributions into dist/
 
 version: ## copy the version in pyproject.toml to the other distributions
 	$(PYTHON) tools/version.py
+
+IMAGES := $(BIN)/python -m tools.images
+IN_STORAGE = $(if $(STORAGE),--storage $(STORAGE))
+
+images: setup ## build both images without a Docker engine, as root: TARGET=api|worker, STORAGE=DIR, ARGUMENTS='--build-arg PYTHON=3.11'
+	$(IMAGES) build $(IN_STORAGE) $(if $(TARGET),--target $(TARGET)) $(ARGUMENTS)
+
+images-test: setup ## run an audit from the images: Postgres, API and worker, read-only, as their user: STORAGE=DIR
+	$(BIN)/python -m tests.deploy.image_trial $(IN_STORAGE)
+
+images-renew: setup ## write the digest of the images' base into the Dockerfile; needs a registry
+	$(IMAGES) renew $(IN_STORAGE)
+
+images-remove: setup ## delete the images and all that building them left: STORAGE=DIR
+	$(IMAGES) remove $(IN_STORAGE)

@@ -52,14 +52,20 @@ class Vulnerability:
 
 def write_sbom(to: Path) -> int:
     """Write the bill of materials of this environment and of the lock file; return the number of its components."""
-    # Checking its own output against the schema takes minutes, and finds faults of the library alone.
-    options = ("--output-reproducible", "--no-validate", "--of", "JSON", "-o", str(to))
-    command = ("-m", "cyclonedx_py", "environment", *options, sys.executable)
-    subprocess.run([sys.executable, *command], check=True, stderr=subprocess.DEVNULL)  # noqa: S603 - our own words
+    list_environment(to)
     bill = json.loads(to.read_text(encoding="utf-8"))
     bill["components"] += list(npm_components())
     to.write_text(json.dumps(bill, indent=2) + "\n", encoding="utf-8")
     return len(bill["components"])
+
+
+def list_environment(to: Path, *, python: str = sys.executable) -> int:
+    """Write the bill of materials of the packages that a Python finds; return the number of its components."""
+    # Checking its own output against the schema takes minutes, and finds faults of the library alone.
+    options = ("--output-reproducible", "--no-validate", "--of", "JSON", "-o", str(to))
+    command = ("-m", "cyclonedx_py", "environment", *options, python)
+    subprocess.run([sys.executable, *command], check=True, stderr=subprocess.DEVNULL)  # noqa: S603 - our own words
+    return len(json.loads(to.read_text(encoding="utf-8"))["components"])
 
 
 def npm_components() -> Iterator[dict[str, Any]]:

@@ -1,0 +1,1 @@
+"""Builds the images of the Dockerfile without a Docker engine. See `__main__`."""
