@@ -80,9 +80,10 @@ def confined(root: Root, place: Place, words: Sequence[str], *, more: Sequence[s
     ]
     line += ["--tmpfs", "/run", "--ro-bind", str(place.secrets), SECRETS, "--bind", str(place.artifacts), artifacts]
     line += ["--clearenv", *(word for pair in variables.items() for word in ("--setenv", *pair))]
-    line += ["--chdir", root.configuration["WorkingDir"], "--"]
-    line += ["setpriv", f"--reuid={user}", f"--regid={group}", "--clear-groups", "--no-new-privs"]
-    return [*line, "--inh-caps=-all", "--bounding-set=-all", *words]
+    line += ["--", "setpriv", f"--reuid={user}", f"--regid={group}", "--clear-groups", "--no-new-privs"]
+    line += ["--inh-caps=-all", "--bounding-set=-all"]
+    # Only the user may enter the folder, so that bubblewrap could not.
+    return [*line, "env", f"--chdir={root.configuration['WorkingDir']}", *words]
 
 
 def run(root: Root, place: Place, *words: str) -> str:

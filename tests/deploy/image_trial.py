@@ -10,6 +10,7 @@ loopback. Exit codes: 0 all checks passed, 1 one did not.
 import argparse
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -32,11 +33,16 @@ from tools.images.programs import ImageError, demand
 from tools.images.storage import STORAGE, Storage
 
 USER = 10001
-GRACE_SECONDS = 10
+#: Before an address of version 4, where a socket takes both versions.
+MAPPED = "::ffff:"
 #: As long as compose.yaml gives a worker before it kills it.
 STOP_SECONDS = 30
 #: Pictures of the audit whose shard is stopped: more than a worker searches within its grace.
 LONG_PICTURES = 600
+AUDIT_SECONDS = 300
+#: Of the whole trial, so that a worker that cannot start its models ends it with the log.
+TRIAL_SECONDS = 900
+LOG_CHARACTERS = 4000
 TOKEN_BYTES = 16
 
 
@@ -136,7 +142,10 @@ def look_at_confinement(trial: Trial, container: Container, target: str) -> None
     told = [process.pid for process in processes if told_secret(process, trial.secrets())]
     trial.checks.add(f"no secret in an environment of {target}", f"{len(processes)} processes", passed=not told)
     listening = {each.laddr.ip for process in processes for each in net_of(process) if each.status == "LISTEN"}
-    trial.checks.add(f"{target} listens on loopback only", ", ".join(sorted(listening)), passed=listening == {HOST})
+    only = {ip.removeprefix(MAPPED) for ip in listening} <= {HOST, "::1"}
+    trial.checks.add(
+        f"{target} listens on loopback only", ", ".join(sorted(listening)), passed=only and bool(listening)
+    )
 
 
 def told_secret(process: psutil.Process, secrets: list[str]) -> bool:
@@ -168,7 +177,7 @@ def audit_once(trial: Trial, client: Client) -> None:
     )
     client.datasets.upload("photos", materials / "photos")
     audit = client.audits.create(models=["patches"], dataset="photos", thresholds=[0.9], passes=150)
-    last = audit.wait()
+    last = audit.wait(AUDIT_SECONDS)
     seen = f"{last.state.name} in {time.monotonic() - begun:.0f} s, {len(audit.result().findings)} findings"
     trial.checks.add("an audit through the client", seen, passed=last.state is AuditState.SUCCEEDED)
 
@@ -203,7 +212,7 @@ def stop_in_a_shard(trial: Trial, worker: Container, audit: Audit) -> int:
 
 def finish(trial: Trial, audit: Audit, before: int) -> None:
     """Wait for the end of the audit under another worker, and check that every picture has one finding."""
-    last = audit.wait()
+    last = audit.wait(AUDIT_SECONDS)
     found = int(trial.postgres.value("SELECT count(*) FROM findings WHERE audit = %s", audit.name))
     seen = f"{last.state.name}, {before} findings before and {found - before} after"
     trial.checks.add("another worker goes on", seen, passed=found == LONG_PICTURES)
@@ -239,9 +248,21 @@ def run_trial(storage: Storage, logs: Path | None) -> bool:
         trial.postgres.start()
         try:
             play(trial)
+        except BaseException:
+            _show_logs(folder)
+            raise
         finally:
             print(f"\n{trial.checks.table()}\n", flush=True)
         return all(passed for *_, passed in trial.checks.rows)
+
+
+def _show_logs(folder: Path) -> None:
+    for log in folder.glob("*.log"):
+        print(f"\n== the end of {log.name}\n{log.read_text(errors='replace')[-LOG_CHARACTERS:]}", flush=True)
+
+
+def _too_long(*_: object) -> None:
+    raise TimeoutError(f"the trial did not end within {TRIAL_SECONDS} s")
 
 
 def _keep_logs(folder: Path, logs: Path | None) -> None:
@@ -264,6 +285,8 @@ def main(words: list[str]) -> int:
     except ImageError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    signal.signal(signal.SIGALRM, _too_long)
+    signal.alarm(TRIAL_SECONDS)
     return 0 if run_trial(storage, given.keep_logs) else 1
 
 

@@ -29,6 +29,7 @@ def _build(given: argparse.Namespace) -> None:
     base = bootstrap.provide(storage, base_of(DOCKERFILE.read_text(encoding="utf-8"), arguments), mirror=given.mirror)
     for target in given.target or TARGETS:
         build(storage, target, base=base, pip=pip, arguments=arguments)
+        storage.told("prune", "--force")  # the stages on the way take as much as the image
         _show(storage, target)
 
 
