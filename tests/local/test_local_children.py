@@ -7,7 +7,11 @@ import sys
 
 import pytest
 
-ASK = "import os, sys; from modicum_server.local.children import die_with_parent; die_with_parent(int(sys.argv[1]))"
+ASK = """
+import sys
+from modicum_server.processes.dying_with_parent import die_with_parent
+die_with_parent(int(sys.argv[1]))
+"""
 
 
 @pytest.mark.long_after(1)

@@ -4,21 +4,18 @@ import asyncio
 import json
 import os
 import shlex
-import signal
 import sys
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated, Any
 
-import structlog
 import typer
 from pydantic import SecretStr, ValidationError
 
-from modicum_server.command_parts import NOT_COMPLETED, USAGE, Command, Group, end, say, settings_with
-from modicum_server.commands import backup, collect, endpoints, tokens, trail, verify
+from modicum_server.command_parts import NOT_COMPLETED, USAGE, Command, Group, end, required, say, settings_with
+from modicum_server.commands import backup, collect, endpoints, fleet, tokens, trail, verify
+from modicum_server.commands.long_running import run_until_signal, until_signal
 from modicum_server.errors import DependencyUnavailable, InvalidArgument, ModicumError
-from modicum_server.logs import log_as_json, log_for_people
-from modicum_server.processes.file_limits import raise_open_files
+from modicum_server.logs import log_for_people
 from modicum_server.processes.rare_collections import collect_rarely
 from modicum_server.processes.returned_memory import return_large_blocks
 from modicum_server.settings import Settings
@@ -95,7 +92,7 @@ def up(
     server = LocalServer(folder, settings, until_unused)
     try:
         with folder.held(wait_seconds=30.0 if until_unused else 0.0):
-            asyncio.run(_until_signal(lambda stop: server.run(stop, announce)))
+            asyncio.run(until_signal(lambda stop: server.run(stop, announce)))
     except (FolderInUse, StartFailed) as error:
         end(NOT_COMPLETED, str(error))
 
@@ -131,7 +128,7 @@ def serve(
     from modicum_server.bootstrap import running_api, schema_appears
     from modicum_server.transports import api  # noqa: F401  imported while the database starts, to save time
 
-    settings = _required(settings_with(grpc_port=grpc_port, http_port=http_port))
+    settings = required(settings_with(grpc_port=grpc_port, http_port=http_port))
 
     async def run(stop: asyncio.Event) -> None:
         if await_schema and not await schema_appears(settings, stop):
@@ -148,7 +145,7 @@ def serve(
                 fresh.rename(ready_file)
             await stop.wait()
 
-    _run(run)
+    run_until_signal(run)
 
 
 @app.command(cls=Command)
@@ -162,9 +159,9 @@ def worker(
     """
     from modicum_server.bootstrap import SCHEMA_SECONDS, run_worker
 
-    settings = _required(settings_with(worker_metrics_port=metrics_port))
+    settings = required(settings_with(worker_metrics_port=metrics_port))
     schema_seconds = SCHEMA_SECONDS if await_schema else 0.0
-    _run(lambda stop: run_worker(settings, stop, schema_seconds=schema_seconds))
+    run_until_signal(lambda stop: run_worker(settings, stop, schema_seconds=schema_seconds))
 
 
 @app.command(cls=Command)
@@ -203,6 +200,7 @@ def selftest(
     raise SystemExit(run(seed, say=say))
 
 
+app.command("fleet", cls=Command)(fleet.fleet)
 app.command("verify", cls=Command)(verify.verify)
 app.command("backup", cls=Command)(backup.backup)
 app.command("restore", cls=Command)(backup.restore)
@@ -210,41 +208,6 @@ app.command("collect", cls=Command)(collect.collect)
 app.add_typer(tokens.app, name="token")
 app.add_typer(endpoints.app, name="endpoint")
 app.add_typer(trail.app, name="trail")
-
-
-def _required(settings: Settings, *, artifacts: bool = True) -> Settings:
-    missing = (
-        [] if settings.database_url.get_secret_value() else ["MODICUM_DATABASE_URL (postgresql://user@host/database)"]
-    )
-    if artifacts and not settings.artifacts_url:
-        missing.append("MODICUM_ARTIFACTS_URL (a folder or an fsspec URL)")
-    if missing:
-        end(
-            USAGE,
-            f"not set: {', '.join(missing)}; set it, or run a whole server on this machine with `modicum-server up`",
-        )
-    return settings
-
-
-def _run(work: Callable[[asyncio.Event], Awaitable[None]]) -> None:
-    log_as_json()
-    raise_open_files()
-    try:
-        asyncio.run(_until_signal(work))
-    except (ModicumError, OSError):
-        raise
-    except Exception as error:  # noqa: BLE001 - a bug in modicum-server: the log has the traceback, the last line says that it is a bug
-        structlog.get_logger(__name__).exception("ended", exc_info=error)
-        end(NOT_COMPLETED, f"a bug in modicum-server: {type(error).__name__}: {error}")
-
-
-async def _until_signal(work: Callable[[asyncio.Event], Awaitable[None]]) -> None:
-    """Run `work` with an event that SIGINT and SIGTERM set."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    await work(stop)
 
 
 def _wrong_settings(error: ValidationError) -> str:

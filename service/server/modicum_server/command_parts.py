@@ -53,6 +53,21 @@ def settings_with(**given: Any) -> Settings:
     return Settings(**{name: value for name, value in given.items() if value is not None})
 
 
+def required(settings: Settings) -> Settings:
+    """Return settings that name a database and an artifact store, or end the command with a message."""
+    missing = (
+        [] if settings.database_url.get_secret_value() else ["MODICUM_DATABASE_URL (postgresql://user@host/database)"]
+    )
+    if not settings.artifacts_url:
+        missing.append("MODICUM_ARTIFACTS_URL (a folder or an fsspec URL)")
+    if missing:
+        end(
+            USAGE,
+            f"not set: {', '.join(missing)}; set it, or run a whole server on this machine with `modicum-server up`",
+        )
+    return settings
+
+
 def say(text: str) -> None:
     """Print a line to stdout, for a command whose exit code is a verdict: printing never changes it.
 

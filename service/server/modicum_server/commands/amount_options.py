@@ -1,4 +1,4 @@
-"""Amounts in options of the operator's commands: bytes a second, such as 50MB, and times, such as 30d."""
+"""Amounts in options of the operator's commands: bytes, such as 50MB, and times, such as 30d."""
 
 import re
 from datetime import timedelta
@@ -18,12 +18,15 @@ Rate = Annotated[
 
 def rate_of(text: str) -> float | None:
     """Return the bytes a second in an option such as 50MB; None if it was not given."""
-    if not text:
-        return None
+    return float(bytes_of("--rate", text)) if text else None
+
+
+def bytes_of(option: str, text: str) -> int:
+    """Return the bytes in an option such as 50MB."""
     found = re.fullmatch("([0-9]{1,9})(|kB|MB|GB)", text, re.ASCII)
     if found is None or int(found[1]) == 0:
-        end(USAGE, f"--rate: expected a number of bytes, kB, MB or GB, such as 50MB; got {text!r}")
-    return float(int(found[1]) * BYTES[found[2]])
+        end(USAGE, f"{option}: expected a number of bytes, kB, MB or GB, such as 50MB; got {text!r}")
+    return int(found[1]) * BYTES[found[2]]
 
 
 def duration_of(option: str, text: str) -> timedelta:

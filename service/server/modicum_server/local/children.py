@@ -1,9 +1,7 @@
 """Child processes of the supervisor. They are restarted when they die, and end with the supervisor."""
 
 import asyncio
-import ctypes
 import os
-import signal
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,20 +11,10 @@ from pathlib import Path
 import structlog
 
 from modicum_server.local.log_files import open_log
-
-PR_SET_PDEATHSIG = 1
-RESTART_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0)
-#: After a child has lived this long, its next restart is quick again.
-HEALTHY_SECONDS = 30.0
+from modicum_server.processes.dying_with_parent import die_with_parent
+from modicum_server.processes.restarts import Restarts
 
 log = structlog.get_logger(__name__)
-
-
-def die_with_parent(parent: int) -> None:
-    """Let the kernel end this process when its parent, `parent`, ends. Runs in the child, before exec."""
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-    if os.getppid() != parent:  # it has ended already, so no signal would come
-        os.kill(os.getpid(), signal.SIGTERM)
 
 
 @dataclass
@@ -58,13 +46,12 @@ class Child:
     async def keep_running(self) -> None:
         """Restart it whenever it ends; never returns."""
         loop = asyncio.get_running_loop()
-        failures = 0
+        restarts = Restarts()
         while True:
             begun = loop.time()
             assert self.process is not None, "start() comes first"
             code = await self.process.wait()
-            failures = 0 if loop.time() - begun > HEALTHY_SECONDS else failures + 1
-            wait = RESTART_SECONDS[min(failures, len(RESTART_SECONDS) - 1)]
+            wait = restarts.wait_after(loop.time() - begun)
             log.warning("child_process_ended", child=self.name, code=code, restart_seconds=wait, log=str(self.log_file))
             await asyncio.sleep(wait)
             await self.start()

@@ -1,0 +1,45 @@
+"""The file with the settings of workers. It lies on every machine, so that Ray never carries what is in it."""
+
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+
+from dotenv import dotenv_values
+
+from modicum_server.errors import InvalidArgument
+
+#: Variables with which Ray configures itself, such as its token. A worker needs none of them.
+OF_RAY = "RAY_"
+
+
+class SettingsFileUnfit(InvalidArgument):
+    """The file of settings cannot be used."""
+
+
+def variables_in(path: Path) -> dict[str, str]:
+    """Return the variables in a file of lines such as MODICUM_SLOTS=2.
+
+    Raises:
+        SettingsFileUnfit: it cannot be read, or everybody can read it.
+    """
+    try:
+        if path.stat().st_mode & stat.S_IROTH:
+            raise SettingsFileUnfit(
+                f"{path}: every user of this machine can read it, and it has the address of the database: chmod o-r it"
+            )
+        with path.open(encoding="utf-8") as lines:
+            found = dotenv_values(stream=lines, interpolate=False)
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise SettingsFileUnfit(
+            f"{path}: the file of settings cannot be read: {why}; it has lines such as MODICUM_DATABASE_URL=..., and "
+            "lies at this path on every machine"
+        ) from error
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def environment_with(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a worker: this process's without what is for Ray or another server, and these."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith((OF_RAY, "MODICUM_"))}
+    return kept | dict(variables)

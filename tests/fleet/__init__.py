@@ -1,0 +1,1 @@
+"""Workers that Ray places on the machines of a cluster."""
