@@ -18,6 +18,7 @@ WORDS: Mapping[str, str] = {
     "commands": "token, trail, verify, backup, restore, collect",
     "local": "modicum-server up",
     "selftest": "planted shortcuts",
+    "fleet": "workers placed by Ray",
     "bootstrap": "joins ports and adapters",
     "worker": "plan, run, settle a shard",
     "transports": "gRPC, REST, pages",
@@ -106,5 +107,5 @@ def _row(y: float, boxes: Sequence[tuple[str, str, str]]) -> Iterator[str]:
 def _colour(name: str) -> str:
     if name in CORE_PACKAGES:
         return CORE
-    programs = {"cli", "commands", "command_parts", "demo", "local", "selftest", "bootstrap", "worker"}
+    programs = {"cli", "commands", "command_parts", "demo", "fleet", "local", "selftest", "bootstrap", "worker"}
     return PROGRAMS if name in programs else ADAPTERS
