@@ -24,6 +24,7 @@ from modicum_server.domain.projects import Principal, Role
 from modicum_server.domain.searches import Canvas, Search, SearchMethod
 from modicum_server.domain.spots import SpotRow
 from modicum_server.domain.verdicts import Verdict
+from modicum_server.endpoints.entries_file import EntriesFile
 from modicum_server.issuers.identity_tokens import JwtIdentityTokens
 from modicum_server.issuers.openid_provider import OpenIdProvider
 from modicum_server.measures import FindingsArtifact, result_document
@@ -293,6 +294,7 @@ def served(database_url: str, folder: Path, **given: Any) -> Iterator[Scene]:
             changes,
             artifacts,
             Renderer(),
+            endpoints=EntriesFile(settings.endpoints_file),
             identity_tokens=JwtIdentityTokens(settings),
             sign_in_provider=OpenIdProvider(settings) if settings.sign_in_issuer else None,
             settings=settings,
