@@ -135,12 +135,10 @@ class OverinterpretationRun(CapabilityRunBase[OverinterpretationConfig, Overinte
         return [
             "# Sufficient input subsets",
             "",
-            (
-                f"Model {self.model_metadata[0]['id']}, data set {self.dataset_metadata[0]['id']}: {len(outputs.images)} "
-                f"images, {outputs.eligible} of them classified with a confidence of at least {config.threshold:g}, and "
-                f"{outputs.baseline_confident} of these on the bare fill alone."
-            ),
-            "",
+            f"- Model: {self.model_metadata[0]['id']}",
+            f"- Data set: {self.dataset_metadata[0]['id']}, {len(outputs.images)} images",
+            f"- Classified with a confidence of at least {config.threshold:g}: {outputs.eligible} images",
+            f"- Of these, classified so on the bare fill alone: {outputs.baseline_confident}",
             f"- Accuracy: {'no labels' if outputs.accuracy is None else f'{outputs.accuracy:.1%}'}",
             f"- Images for which {config.alpha:.1%} of the pixels suffice: {of_rate}",
             "",
@@ -184,7 +182,7 @@ class Overinterpretation(Capability[OverinterpretationOutputs, Any, Any, Any, Ov
     @classmethod
     def _create_config(cls) -> OverinterpretationConfig:
         raise InvalidArgument(
-            "Overinterpretation needs the lowest and highest value of a picture, which MAITE does not say: give "
+            "bounds: expected the lowest and highest value of a picture, which MAITE does not say; give "
             "config=OverinterpretationConfig(bounds=(0, 1)), or (0, 255)"
         )
 
