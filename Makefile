@@ -91,8 +91,8 @@ IN_STORAGE = $(if $(STORAGE),--storage $(STORAGE))
 images: setup ## build both images without a Docker engine, as root: TARGET=api|worker, STORAGE=DIR, ARGUMENTS='--build-arg PYTHON=3.11'
 	$(IMAGES) build $(IN_STORAGE) $(if $(TARGET),--target $(TARGET)) $(ARGUMENTS)
 
-images-test: setup ## run an audit from the images: Postgres, API and worker, read-only, as their user: STORAGE=DIR
-	$(BIN)/python -m tests.deploy.image_trial $(IN_STORAGE)
+images-test: setup ## run an audit from the images: Postgres, API and worker, read-only, as their user: TARGET=api, STORAGE=DIR
+	$(BIN)/python -m tests.deploy.image_trial $(IN_STORAGE) $(if $(TARGET),--target $(TARGET))
 
 images-renew: setup ## write the digest of the images' base into the Dockerfile; needs a registry
 	$(IMAGES) renew $(IN_STORAGE)
