@@ -14,6 +14,7 @@ from typing import IO
 
 from modicum_server.domain.digests import is_digest
 from modicum_server.errors import ArtifactCorrupt, DependencyUnavailable, DiskFull, FieldInvalid, ModicumError
+from modicum_server.processes.durable_files import synchronise
 from modicum_server.processes.full_disks import is_disk_full
 
 PIECE_BYTES = 256 * 1024
@@ -98,7 +99,7 @@ def write_all_in(contents: Mapping[Path, bytes], scratch: Path) -> None:
         for file, place in written.items():
             file.write_bytes(contents[place])
         for file in written:
-            _synchronise(file)
+            synchronise(file)
         _move_all_in(written)
 
 
@@ -107,7 +108,7 @@ def copy_in(source: Path, destination: Path, scratch: Path) -> None:
     with tempfile.TemporaryDirectory(dir=scratch, prefix="put-") as folder:
         written = Path(folder) / source.name
         shutil.copyfile(source, written)
-        _synchronise(written)
+        synchronise(written)
         move_in(written, destination)
 
 
@@ -120,7 +121,7 @@ def _move_all_in(places: Mapping[Path, Path]) -> None:
     folders = {destination.parent for destination in places.values()}
     for folder in folders | {folder.parent for folder in folders}:
         with suppress(OSError):  # some file systems cannot synchronise folders
-            _synchronise(folder)
+            synchronise(folder)
 
 
 def link_or_copy(source: Path, fresh: Path) -> None:
@@ -189,11 +190,3 @@ def read_and_hash(file: IO[bytes], hashed: "hashlib._Hash") -> bytes:
     piece = file.read(SERVED_BYTES)
     hashed.update(piece)
     return piece
-
-
-def _synchronise(place: Path) -> None:
-    descriptor = os.open(place, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -12,6 +12,7 @@ from typing import IO
 
 from modicum_server.domain.backups import WrittenFile
 from modicum_server.errors import DependencyUnavailable, DiskFull
+from modicum_server.processes.durable_files import synchronise
 from modicum_server.processes.full_disks import is_disk_full
 from modicum_server.usecases.backup_errors import BackupDamaged
 
@@ -73,15 +74,6 @@ def write_whole(path: Path, data: bytes) -> None:
             os.fsync(file.fileno())
         fresh.replace(path)
         synchronise(path.parent)
-
-
-def synchronise(folder: Path) -> None:
-    """Let the names in a folder survive a crash. Blocks."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def damaged(name: str, how: str) -> BackupDamaged:
