@@ -22,6 +22,7 @@ from modicum_server.domain.audits import AuditSpecification
 from modicum_server.domain.models import InputSpecification, ModelCheck, OutputKind, Weights
 from modicum_server.domain.projects import Principal, Role
 from modicum_server.domain.searches import Canvas, Search, SearchMethod
+from modicum_server.endpoints.entries_file import EntriesFile
 from modicum_server.images.objects import check_objects
 from modicum_server.local.postgres import EmbeddedPostgres
 from modicum_server.settings import Settings
@@ -34,6 +35,7 @@ from modicum_server.usecases.models import Models
 from modicum_server.usecases.operator_tokens import OperatorTokens
 from modicum_server.usecases.request_ids import CreateOptions
 from modicum_server.usecases.specifications import AuditDraft
+from modicum_server.usecases.threads_in_turn import ThreadsInTurn
 from modicum_server.usecases.versions import NewVersion, Versions
 
 TEAM, MALLORY = "projects/team", "projects/mallory"
@@ -125,13 +127,14 @@ async def _audit(store: PostgresStore, artifacts: FolderArtifactStore, project: 
     await Models(store).create(principal, project, "net", CreateOptions())
     weights = await _uploaded(store, artifacts, project, b"weights")
     new = NewVersion(source=Weights(weights, "torchvision:resnet18"), input=INPUT, class_labels=("cat", "dog"))
-    version = await Versions(store, settings).create(principal, f"{project}/models/net", new, CreateOptions())
+    versions = Versions(store, settings, EntriesFile(settings.endpoints_file))
+    version = await versions.create(principal, f"{project}/models/net", new, CreateOptions())
     async with store.transaction() as transaction:
         await transaction.models.accept(version.name, CHECK)
     image = await _uploaded(store, artifacts, project, b"image")
     line = json.dumps({"item": "a.png", "image": image, "label": "cat"})
     manifest = await _uploaded(store, artifacts, project, line.encode())
-    datasets = Datasets(store, artifacts, settings, check_objects=check_objects)
+    datasets = Datasets(store, artifacts, settings, ThreadsInTurn("manifests", 1), check_objects=check_objects)
     dataset = await datasets.create(principal, project, "photos", manifest, CreateOptions())
     asked = AuditSpecification(
         model_versions=(version.name,),

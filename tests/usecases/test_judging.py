@@ -90,7 +90,12 @@ async def test_the_deciding_check_calls_its_class_a_class(place, audited):
 @pytest.mark.long
 async def test_waivers_are_compared_with_the_day_of_the_server(place, audited):
     late = Judging(
-        place.store, place.artifact_store, place.reports, place.report_threads, today=lambda: TODAY + timedelta(days=10)
+        place.store,
+        place.artifact_store,
+        place.reports,
+        place.report_threads,
+        place.policy_threads,
+        today=lambda: TODAY + timedelta(days=10),
     )
 
     policy = AskedPolicy(WAIVED.replace("0.99", "0.5"))

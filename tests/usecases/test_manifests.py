@@ -4,8 +4,6 @@ import pytest
 from modicum_server.errors import DatasetEmpty, DatasetTooLarge, ManifestInvalid
 from modicum_server.usecases.manifests import LONGEST_LINE_BYTES, read_manifest
 
-from tests.usecases.usecases_stage import parts
-
 DIGEST = "ab" * 32
 
 
@@ -14,7 +12,22 @@ def lines(*rows) -> bytes:
 
 
 async def read(data: bytes, *, size: int = 7, most_items: int = 10):
-    return await read_manifest(parts(data, size), most_items=most_items)
+    return read_manifest([data[start : start + size] for start in range(0, len(data), size)], most_items=most_items)
+
+
+def test_a_manifest_of_empty_lines_is_not_read_to_its_end():
+    read_pieces = 0
+
+    def pieces():
+        nonlocal read_pieces
+        while read_pieces < 1_000:
+            read_pieces += 1
+            yield b"\n" * 10
+
+    with pytest.raises(DatasetTooLarge, match="more than 20 lines; leave out the empty ones"):
+        read_manifest(pieces(), most_items=10)
+
+    assert read_pieces == 3
 
 
 @pytest.mark.parametrize("size", [1, 7, 1000])

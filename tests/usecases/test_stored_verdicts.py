@@ -124,7 +124,14 @@ async def test_an_audit_with_a_reused_result_is_kept_by_its_verdict_too(place, a
 @pytest.mark.long
 async def test_each_stored_verdict_is_counted_once(place, audited):
     counted = []
-    judging = Judging(place.store, place.artifact_store, place.reports, place.report_threads, on_judged=counted.append)
+    judging = Judging(
+        place.store,
+        place.artifact_store,
+        place.reports,
+        place.report_threads,
+        place.policy_threads,
+        on_judged=counted.append,
+    )
     audit, options = await audited(), CreateOptions(request_id=REQUEST_ID)
 
     for one in (options, options, CreateOptions(validate_only=True)):

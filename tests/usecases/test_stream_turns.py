@@ -1,20 +1,25 @@
-"""Uploads and reports take turns where they need the database, so that a crowd of one project leaves it to others."""
+"""What costs the API much takes turns, so that a crowd of one project leaves the database and the loop to others."""
 
 import asyncio
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 import pytest
-from modicum_server.errors import AuditNotFound
+from modicum_server.errors import AuditNotFound, DatasetEmpty
 from modicum_server.usecases.artifacts import ADDS_OF_PROJECT, GETS_OF_PROJECT
 from modicum_server.usecases.audits import Audits
+from modicum_server.usecases.judging import AskedPolicy
 from modicum_server.usecases.reports import ReportFormat
+from modicum_server.usecases.request_ids import CreateOptions
 from modicum_server.usecases.shares import READS_AT_ONCE
 
 from tests.usecases.test_project_limits import bytes_of, upload
-from tests.usecases.usecases_stage import PROJECT, VIEWER
+from tests.usecases.usecases_stage import AUDITOR, PROJECT, VIEWER
 
 CROWD = 40
+REFUSED = DatasetEmpty()
 
 
 class AtOnce:
@@ -67,3 +72,44 @@ async def test_few_reports_of_a_principal_begin_at_once(place, at_once, monkeypa
 
     assert {type(one) for one in refused} == {AuditNotFound}
     assert at_once.most == READS_AT_ONCE
+
+
+@pytest.fixture
+def refusing_work(at_once):
+    """Some work that is refused after a moment, in a thread of whoever may do it."""
+
+    def work(*_: object, **__: object) -> None:
+        assert threading.current_thread() is not threading.main_thread()
+        with at_once.one():
+            time.sleep(0.01)
+            raise REFUSED
+
+    return work
+
+
+async def test_manifests_of_a_principal_are_read_one_at_a_time_beside_the_loop(
+    place, at_once, refusing_work, monkeypatch
+):
+    monkeypatch.setattr("modicum_server.usecases.datasets.read_manifest", refusing_work)
+    manifest = await place.upload(b"a manifest")
+    asked = (place.datasets.create(AUDITOR, PROJECT, f"d{number}", manifest, CreateOptions()) for number in range(8))
+
+    refused = await asyncio.gather(*asked, return_exceptions=True)
+
+    assert refused == [REFUSED] * 8
+    assert at_once.most == 1
+
+
+async def test_policies_of_a_principal_are_read_one_at_a_time_beside_the_loop(
+    place, at_once, refusing_work, monkeypatch
+):
+    monkeypatch.setattr("modicum_server.usecases.judging._policy", refusing_work)
+    asked = (
+        place.judging.judge(AUDITOR, f"{PROJECT}/audits/a", AskedPolicy("version: 1"), CreateOptions())
+        for _ in range(8)
+    )
+
+    refused = await asyncio.gather(*asked, return_exceptions=True)
+
+    assert refused == [REFUSED] * 8
+    assert at_once.most == 1

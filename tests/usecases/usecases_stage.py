@@ -24,9 +24,9 @@ from modicum_server.store.postgres import PostgresStore
 from modicum_server.usecases.artifacts import Artifacts, UploadHeader
 from modicum_server.usecases.audit_creation import AuditCreation, AuditOptions
 from modicum_server.usecases.audits import Audits
-from modicum_server.usecases.datasets import Datasets
+from modicum_server.usecases.datasets import MANIFESTS_AT_ONCE, Datasets
 from modicum_server.usecases.findings import Findings
-from modicum_server.usecases.judging import Judging
+from modicum_server.usecases.judging import POLICIES_AT_ONCE, Judging
 from modicum_server.usecases.models import Models
 from modicum_server.usecases.projects import Projects
 from modicum_server.usecases.reports import REPORTS_AT_ONCE, Reports
@@ -84,10 +84,14 @@ class Place:
     settings: Settings
 
     def __post_init__(self) -> None:
+        self.manifest_threads = ThreadsInTurn("manifests", MANIFESTS_AT_ONCE)
+        self.policy_threads = ThreadsInTurn("policies", POLICIES_AT_ONCE)
         self.projects = Projects(self.store)
         self.models = Models(self.store)
         self.versions = Versions(self.store, self.settings, EntriesFile(self.settings.endpoints_file))
-        self.datasets = Datasets(self.store, self.artifact_store, self.settings, check_objects=check_objects)
+        self.datasets = Datasets(
+            self.store, self.artifact_store, self.settings, self.manifest_threads, check_objects=check_objects
+        )
         self.artifacts = Artifacts(self.store, self.artifact_store, self.settings)
         self.audits = Audits(self.store)
         self.creation = AuditCreation(self.store, self.settings)
@@ -95,7 +99,9 @@ class Place:
         self.watching = Watching(self.store, self.changes, self.settings)
         self.report_threads = ThreadsInTurn("reports", REPORTS_AT_ONCE)
         self.reports = Reports(self.store, self.artifact_store, Renderer(), self.report_threads)
-        self.judging = Judging(self.store, self.artifact_store, self.reports, self.report_threads, today=lambda: TODAY)
+        self.judging = Judging(
+            self.store, self.artifact_store, self.reports, self.report_threads, self.policy_threads, today=lambda: TODAY
+        )
         self.verdicts = Verdicts(self.store, self.artifact_store)
 
     async def upload(self, data: bytes) -> str:

@@ -14,6 +14,8 @@ from modicum_server.store.projects import project_of
 from modicum_server.store.row_arrays import PLACE, new_rows
 
 REFERRERS = 10
+ITEMS_AT_ONCE = 2_000
+"""Items that one statement inserts. Making it from more would keep the loop from other calls."""
 ITEM_COLUMNS = ("item", "image_digest", "label", "boxes_digest", "mask_digest")
 _DATASETS = tables.datasets.c
 _ITEMS = tables.dataset_items.c
@@ -58,7 +60,8 @@ class PostgresDatasets:
         row = (await self._connection.execute(query.on_conflict_do_nothing().returning(tables.datasets))).one_or_none()
         if row is None:
             return None
-        await self._connection.execute(_items_insert(row.id, items))
+        for start in range(0, len(items), ITEMS_AT_ONCE):
+            await self._connection.execute(_items_insert(row.id, items[start : start + ITEMS_AT_ONCE], start))
         return _dataset(row)
 
     async def delete(self, name: str) -> None:
@@ -125,11 +128,11 @@ def _id_of(name: str) -> ScalarSelect[int]:
     return select(_DATASETS.id).where(_DATASETS.name == name).scalar_subquery()
 
 
-def _items_insert(dataset_id: int, items: Sequence[DatasetItem]) -> Any:
-    """One statement for any number of items."""
+def _items_insert(dataset_id: int, items: Sequence[DatasetItem], start: int) -> Any:
+    """One statement for any number of items, the first of which is item `start` of the data set."""
     columns = {column: [getattr(item, column) for item in items] for column in ITEM_COLUMNS}
     rows = new_rows(tables.dataset_items, columns)
-    query = select(literal(dataset_id), rows.c[PLACE] - 1, *(rows.c[column] for column in ITEM_COLUMNS))
+    query = select(literal(dataset_id), rows.c[PLACE] - 1 + start, *(rows.c[column] for column in ITEM_COLUMNS))
     return insert(tables.dataset_items).from_select(["dataset_id", "item_index", *ITEM_COLUMNS], query)
 
 

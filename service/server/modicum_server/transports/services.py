@@ -35,13 +35,13 @@ from modicum_server.usecases.artifacts import Artifacts
 from modicum_server.usecases.audit_creation import AuditCreation
 from modicum_server.usecases.audit_news import AuditNews
 from modicum_server.usecases.audits import Audits
-from modicum_server.usecases.datasets import Datasets
+from modicum_server.usecases.datasets import MANIFESTS_AT_ONCE, Datasets
 from modicum_server.usecases.drawn_pictures import PICTURES_AT_ONCE, DrawnPictures
 from modicum_server.usecases.erasing import Erasing
 from modicum_server.usecases.findings import Findings
 from modicum_server.usecases.found_so_far import FoundSoFar
 from modicum_server.usecases.holds import Holds
-from modicum_server.usecases.judging import Judging
+from modicum_server.usecases.judging import POLICIES_AT_ONCE, Judging
 from modicum_server.usecases.members import Members, Tokens
 from modicum_server.usecases.model_lines import ModelLines
 from modicum_server.usecases.models import Models
@@ -94,6 +94,7 @@ class UseCases:
     found_so_far: FoundSoFar
     reports: Reports
     judging: Judging
+    policy_threads: ThreadsInTurn
     verdicts: Verdicts
     reviews: Reviews
     reviewing: Reviewing
@@ -151,6 +152,7 @@ def build_services(
     """Build every use case over these adapters. Without a `sign_in_provider`, people sign in by token alone."""
     report_threads = ThreadsInTurn("reports", REPORTS_AT_ONCE)
     picture_threads = ThreadsInTurn("pictures", PICTURES_AT_ONCE)
+    policy_threads = ThreadsInTurn("policies", POLICIES_AT_ONCE)
     reports, watching = Reports(store, artifacts, renderer, report_threads), Watching(store, changes, settings)
     sessions = Sessions(store)
     facts = ResultFacts(artifacts, on_corrupt=lambda error: _corrupt(error, metrics))
@@ -170,7 +172,13 @@ def build_services(
         trail=Trail(store),
         models=Models(store),
         versions=Versions(store, settings, endpoints),
-        datasets=Datasets(store, artifacts, settings, check_objects=check_objects),
+        datasets=Datasets(
+            store,
+            artifacts,
+            settings,
+            ThreadsInTurn("manifests", MANIFESTS_AT_ONCE),
+            check_objects=check_objects,
+        ),
         artifacts=Artifacts(store, artifacts, settings),
         drawn_pictures=DrawnPictures(store, artifacts, renderer, reports, picture_threads, settings=settings),
         audits=Audits(store),
@@ -178,7 +186,15 @@ def build_services(
         findings=Findings(store),
         found_so_far=FoundSoFar(store),
         reports=reports,
-        judging=Judging(store, artifacts, reports, report_threads, on_judged=lambda verdict: _judged(verdict, metrics)),
+        judging=Judging(
+            store,
+            artifacts,
+            reports,
+            report_threads,
+            policy_threads,
+            on_judged=lambda verdict: _judged(verdict, metrics),
+        ),
+        policy_threads=policy_threads,
         verdicts=Verdicts(store, artifacts),
         reviews=Reviews(store, artifacts, report_threads),
         reviewing=Reviewing(store, artifacts, renderer, reports, picture_threads, settings=settings),

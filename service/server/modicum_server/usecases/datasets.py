@@ -1,7 +1,6 @@
 """Data sets: immutable, created from an uploaded manifest. The project must hold every digest in it."""
 
 from collections.abc import Sequence
-from contextlib import aclosing
 from datetime import UTC, datetime
 from functools import partial
 
@@ -21,23 +20,33 @@ from modicum_server.usecases.pages import NUMBERS, Page, PageRequest, read_page
 from modicum_server.usecases.request_ids import CreateOptions, IdentifiedRequest, identify
 from modicum_server.usecases.resource_names import project_of
 from modicum_server.usecases.rules import check
-from modicum_server.usecases.stored_results import require_undamaged
+from modicum_server.usecases.stored_results import read_beside, require_undamaged
+from modicum_server.usecases.threads_in_turn import ThreadsInTurn
 from modicum_server.usecases.trail import record
 
 DIGESTS_AT_ONCE = 5_000
+MANIFESTS_AT_ONCE = 2
+"""Manifests that a process reads at the same time."""
 
 
 class Datasets:
     """Creates, reads and deletes data sets."""
 
     def __init__(
-        self, store: Store, artifacts: ArtifactStore, settings: Settings, *, check_objects: ObjectsCheck
+        self,
+        store: Store,
+        artifacts: ArtifactStore,
+        settings: Settings,
+        threads: ThreadsInTurn,
+        *,
+        check_objects: ObjectsCheck,
     ) -> None:
-        """Take the stores, the settings, and the check of boxes and masks."""
+        """Take the stores, the settings, the threads that read manifests, and the check of boxes and masks."""
         self._objects = ObjectsGate(artifacts, check_objects)
         self._store = store
         self._artifacts = artifacts
         self._settings = settings
+        self._threads = threads
 
     async def get(self, principal: Principal, name: str) -> Dataset:
         """Get a data set.
@@ -93,6 +102,7 @@ class Datasets:
         Raises:
             FieldInvalid, ProjectNotFound, RoleInsufficient, ArtifactMissing, ManifestInvalid, ObjectsInvalid,
             DatasetEmpty, DatasetTooLarge, DatasetDiffers, RequestIdReused
+            ShareExceeded: too many manifests of the principal wait to be read.
         """
         project = project_of("project", parent, "parent")
         check("dataset_id", dataset_id, "resource_id")
@@ -105,7 +115,7 @@ class Datasets:
             if present := await _present(transaction, request, name, manifest_digest):
                 return present
             await require_artifact(transaction, project, manifest_digest)
-        items = await self._read(manifest_digest)
+        items = await self._read(principal, manifest_digest)
         await self._see_objects(project, manifest_digest, items)
         async with self._store.transaction() as transaction:
             await _require_all(transaction, project, manifest_digest, items)
@@ -121,16 +131,20 @@ class Datasets:
             await request.remember(transaction, name)
             return created
 
-    async def _read(self, manifest_digest: str) -> list[DatasetItem]:
-        """Read the manifest outside any transaction, because it may be long.
+    async def _read(self, principal: Principal, manifest_digest: str) -> list[DatasetItem]:
+        """Read the manifest in a thread and outside any transaction, because it may be long.
 
         Raises:
-            ManifestInvalid, DatasetEmpty, DatasetTooLarge
+            ManifestInvalid, DatasetEmpty, DatasetTooLarge, ShareExceeded
             ArtifactCorrupt: its stored bytes are damaged, which a caller could not mend.
         """
         try:
-            async with aclosing(self._artifacts.read(manifest_digest)) as chunks:
-                return await read_manifest(chunks, most_items=self._settings.max_dataset_items)
+            return await self._threads.run(
+                principal,
+                lambda: read_manifest(
+                    read_beside(self._artifacts, manifest_digest), most_items=self._settings.max_dataset_items
+                ),
+            )
         except ManifestInvalid:
             await require_undamaged(self._artifacts, manifest_digest)
             raise

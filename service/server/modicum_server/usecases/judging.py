@@ -3,7 +3,6 @@
 Nothing is searched. A verdict is stored with two documents: the policy's text and every check.
 """
 
-import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
@@ -54,6 +53,10 @@ DEFAULT_FILE = "modicum.yaml"
 Document = Mapping[str, Any]
 
 
+POLICIES_AT_ONCE = 2
+"""Policies that a process reads, and judges by, at the same time."""
+
+
 @dataclass(frozen=True, slots=True)
 class AskedPolicy:
     """The text of a policy, what messages call its file, and the audit to compare with (may be empty).
@@ -99,15 +102,17 @@ class Judging:
         artifacts: ArtifactStore,
         reports: Reports,
         threads: ThreadsInTurn,
+        policy_threads: ThreadsInTurn,
         *,
         on_judged: Callable[[Verdict], None] = lambda _: None,
         today: Callable[[], date] = _today,
     ) -> None:
-        """Take the stores, the reports, their threads, what is called with each verdict once committed, and the day."""
+        """Take the stores, reports, both kinds of threads, what is called with each committed verdict, and the day."""
         self._store = store
         self._artifacts = artifacts
         self._reports = reports
         self._threads = threads
+        self._policy_threads = policy_threads
         self._on_judged = on_judged
         self._today = today
 
@@ -121,7 +126,7 @@ class Judging:
         project = _checked_project(name, asked)
         authorise(principal, project, Role.AUDITOR)
         request, today = identify(project, "JudgeAudit", options, {"name": name, "policy": asked.body}), self._today()
-        policy = await asyncio.to_thread(_policy, asked, today)
+        policy = await self._policy_threads.run(principal, partial(_policy, asked, today))
         compared_with = baseline_name(asked.baseline, policy, project)
         async with self._store.transaction() as transaction:
             if known := await request.recall(transaction):
@@ -129,7 +134,7 @@ class Judging:
             audit = await _succeeded(transaction, name)
             baseline = await _succeeded(transaction, compared_with) if compared_with else None
         judged = await self._read(principal, audit, baseline, policy, versions=_judged_versions(audit, asked))
-        found = await asyncio.to_thread(_found, judged, policy, today)
+        found = await self._policy_threads.run(principal, partial(_found, judged, policy, today))
         document = canonical_json(found.as_json())
         verdict = _verdict(found, judged, document, principal)
         if options.validate_only:

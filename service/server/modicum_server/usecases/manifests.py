@@ -1,7 +1,10 @@
-"""Manifests: the JSON Lines of a data set, read a chunk at a time."""
+"""Manifests: the JSON Lines of a data set, read a chunk at a time.
+
+Everything here blocks: 100,000 lines take seconds. It is called in a thread.
+"""
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from modicum_server.domain.datasets import DatasetItem
@@ -10,10 +13,12 @@ from modicum_server.usecases.objects import refuse_both
 from modicum_server.usecases.rules import check, shown
 
 LONGEST_LINE_BYTES = 16_384
+LINES_AN_ITEM = 2
+"""A manifest has at most so many lines for each item that the server takes: empty ones are left out."""
 KEYS = frozenset({"item", "image", "label", "boxes", "mask"})
 
 
-async def read_manifest(chunks: AsyncIterator[bytes], *, most_items: int) -> list[DatasetItem]:
+def read_manifest(chunks: Iterable[bytes], *, most_items: int) -> list[DatasetItem]:
     """Read the items of a manifest in order.
 
     Raises:
@@ -22,9 +27,7 @@ async def read_manifest(chunks: AsyncIterator[bytes], *, most_items: int) -> lis
     """
     items: list[DatasetItem] = []
     seen: dict[str, int] = {}
-    number = 0
-    async for line in _lines(chunks):
-        number += 1
+    for number, line in enumerate(_lines(chunks, most_lines=LINES_AN_ITEM * most_items), start=1):
         if not line.strip():
             continue
         if len(items) == most_items:
@@ -40,13 +43,15 @@ async def read_manifest(chunks: AsyncIterator[bytes], *, most_items: int) -> lis
     return items
 
 
-async def _lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+def _lines(chunks: Iterable[bytes], *, most_lines: int) -> Iterator[bytes]:
     rest = b""
     number = 0
-    async for chunk in chunks:
+    for chunk in chunks:
         *whole, rest = (rest + chunk).split(b"\n")
         for line in whole:
             number += 1
+            if number > most_lines:
+                raise DatasetTooLarge(f"the manifest has more than {most_lines:,} lines; leave out the empty ones")
             _require_length(line, number)
             yield line
         _require_length(rest, number + 1)

@@ -1,10 +1,10 @@
 """The form of a new audit, filled in as another audit was asked for, and with what the policy of a verdict needs."""
 
-import asyncio
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 
 from modicum.errors import PolicyError
@@ -161,7 +161,9 @@ async def _policy_of(visit: Visit, verdict: Verdict) -> Policy | None:
     """Return the policy of a verdict; None where its text is gone or no longer a policy."""
     text = await visit.use_cases.verdicts.policy_text(visit.principal, verdict)
     try:
-        return await asyncio.to_thread(policy_of, text, CALLED, today=datetime.now(UTC).date())
+        return await visit.use_cases.policy_threads.run(
+            visit.principal, partial(policy_of, text, CALLED, today=datetime.now(UTC).date())
+        )
     except PolicyError:
         return None
 

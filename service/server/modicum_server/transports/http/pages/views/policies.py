@@ -1,7 +1,7 @@
 """Policies: those that verdicts of the project used, and one in words with the verdicts under it."""
 
-import asyncio
 from datetime import UTC, datetime
+from functools import partial
 from itertools import groupby
 
 from modicum.errors import PolicyError
@@ -36,7 +36,7 @@ async def _policy(visit: Visit) -> Response:
     if not verdicts.rows:
         raise PageNotFound("no verdict of this project was made by a policy with this digest")
     text = await visit.use_cases.verdicts.policy_text(visit.principal, verdicts.rows[0])
-    words, problem = await asyncio.to_thread(_in_words, text)
+    words, problem = await visit.use_cases.policy_threads.run(visit.principal, partial(_in_words, text))
     return visit.render(
         "policy.html.j2",
         digest=digest,
