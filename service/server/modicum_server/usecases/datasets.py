@@ -1,6 +1,7 @@
 """Data sets: immutable, created from an uploaded manifest. The project must hold every digest in it."""
 
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
 
@@ -139,15 +140,14 @@ class Datasets:
             ArtifactCorrupt: its stored bytes are damaged, which a caller could not mend.
         """
         try:
-            return await self._threads.run(
-                principal,
-                lambda: read_manifest(
-                    read_beside(self._artifacts, manifest_digest), most_items=self._settings.max_dataset_items
-                ),
-            )
+            return await self._threads.run(principal, partial(self._read_beside, manifest_digest))
         except ManifestInvalid:
             await require_undamaged(self._artifacts, manifest_digest)
             raise
+
+    def _read_beside(self, manifest_digest: str) -> list[DatasetItem]:
+        with closing(read_beside(self._artifacts, manifest_digest)) as pieces:
+            return read_manifest(pieces, most_items=self._settings.max_dataset_items)
 
     async def _see_objects(self, project: str, manifest_digest: str, items: Sequence[DatasetItem]) -> None:
         """Check boxes and masks outside any transaction, after it is known that the project holds them."""

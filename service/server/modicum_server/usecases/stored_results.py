@@ -4,7 +4,7 @@ An audit's reuse key digests all that its result depends on. Audits of equal key
 """
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from types import MappingProxyType
 from typing import Any
@@ -98,7 +98,7 @@ async def require_undamaged(artifacts: ArtifactStore, digest: str) -> None:
         pass
 
 
-def read_beside(artifacts: ArtifactStore, digest: str) -> Iterator[bytes]:
+def read_beside(artifacts: ArtifactStore, digest: str) -> Generator[bytes]:
     """Yield the bytes of an artifact in one of the threads that may wait for the loop, which reads."""
     pieces, work = artifacts.read(digest), current_work()
 
