@@ -24,6 +24,7 @@ from modicum_server.transports.http.rest import protojson
 from modicum_server.usecases import (
     artifacts,
     costs,
+    datasets,
     manifests,
     objects,
     open_downloads,
@@ -65,6 +66,7 @@ def test_the_page_names_every_limit_that_can_be_set_and_its_default(name):
             f"the masks of so many take more than {costs.MOST_MASK_BYTES // MEBIBYTE} MiB"
         ),
         f"looked at as the data set is created | {objects.LARGEST_BYTES // MEBIBYTE} MiB |",
+        f"an API process reads at once | {datasets.MANIFESTS_AT_ONCE} of each;",
         f"| a line of a manifest | {manifests.LONGEST_LINE_BYTES // KIBIBYTE} KiB |",
         f"| an item's path | {rules.LONGEST_ITEM_CHARACTERS:,} characters |",
         f"| a label, a class name | {rules.LONGEST_LABEL_CHARACTERS} characters |",
@@ -88,10 +90,10 @@ def test_the_page_names_every_limit_that_can_be_set_and_its_default(name):
             f"event loop, and read {artifacts.GETS_OF_PROJECT} records at once"
         ),
         (
-            "worked on at once in an API process | that only read (Get, List): "
-            f"of a principal {shares.READS_AT_ONCE}, of all principals of the same projects "
-            f"{shares.READS_OF_PROJECTS_AT_ONCE}; others: {shares.CHANGES_AT_ONCE} and "
-            f"{shares.CHANGES_OF_PROJECTS_AT_ONCE}; {shares.CALLS_WAITING} more of each wait"
+            "worked on at once in an API process | Calls that only read (Get, List): "
+            f"{shares.READS_AT_ONCE} of a principal, {shares.READS_OF_PROJECTS_AT_ONCE} of all principals of the same "
+            f"projects. Other calls: {shares.CHANGES_AT_ONCE} and {shares.CHANGES_OF_PROJECTS_AT_ONCE}. "
+            f"Of each kind, {shares.CALLS_WAITING} more wait"
         ),
         f"with its watches | `MODICUM_MAX_WATCHERS_PER_PRINCIPAL` + {BOUNDS.spare_calls_of_connection} | wait",
         (
@@ -99,7 +101,7 @@ def test_the_page_names_every_limit_that_can_be_set_and_its_default(name):
             f"{BOUNDS.unwanted_bytes_per_second // MEBIBYTE:.0f} MiB a second of all in an API process together "
             f"| read slowly. The connection is closed after {connections.UNWANTED_SECONDS:.0f} s where"
         ),
-        f"of more than {BOUNDS.refused_calls:,} that are refused in one moment",
+        f"if more than {BOUNDS.refused_calls:,} must be refused at once",
         f"| open gRPC connections of an API process | `MODICUM_MAX_WATCHERS` + {BOUNDS.spare_connections:,}, at most ",
         (
             f"| a gRPC connection | {BOUNDS.handshake_seconds:.0f} s until it speaks HTTP/2 (and TLS); "
@@ -118,13 +120,14 @@ def test_the_page_names_every_limit_that_can_be_set_and_its_default(name):
         f"| passes of `pixel_subsets` | {pixel_subsets.FEWEST_PASSES} to 2^40 |",
         (
             "| passes of `fill_robust`, of `class_targeted` | "
-            f"{CONTROLS[Control.FILL_ROBUST].least_passes}, {CONTROLS[Control.CLASS_TARGETED].least_passes} to 2^40 |"
+            f"{CONTROLS[Control.FILL_ROBUST].least_passes} or more; "
+            f"{CONTROLS[Control.CLASS_TARGETED].least_passes} to 2^40 |"
         ),
         f"| level of the intervals | {rules.RULES['level'].text} |",
         f"| alpha | {rules.RULES['alpha'].text} |",
         (
-            f"| limits of the ensemble check | the ratio's {rules.RULES['ratio_limit'].text}, "
-            f"the accuracy's {rules.RULES['accuracy_limit'].text} |"
+            f"| limits of the ensemble check | the ratio of sizes {rules.RULES['ratio_limit'].text}, "
+            f"the change of accuracy {rules.RULES['accuracy_limit'].text} (a share) |"
         ),
         f"| a filter | {rules.LONGEST_FILTER_CHARACTERS:,} characters |",
     ],
