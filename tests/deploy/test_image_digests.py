@@ -1,10 +1,10 @@
 """The digest of the images' base, against a stand-in of a registry: it is renewed, pulled, and built from."""
 
 import os
+import shutil
 
 import pytest
 
-from tests import machine
 from tests.deploy.registry_stand_in import registry
 from tools.images import bootstrap, digests
 from tools.images.dockerfile import DOCKERFILE, base_of, pinned
@@ -33,9 +33,8 @@ blocked = true
 
 @pytest.fixture
 def storage(tmp_path):
-    machine.program("buildah", package="buildah")
-    if os.geteuid() != 0:
-        machine.missing("images are built as root")
+    if shutil.which("buildah") is None or os.geteuid() != 0:  # also where CI runs, which builds no images
+        pytest.skip("images are built by root with buildah: run apt-get install --no-install-recommends buildah")
     storage = Storage(tmp_path / "images")
     storage.prepare()
     yield storage

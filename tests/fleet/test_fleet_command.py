@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from modicum_server.cli import main
-from modicum_server.fleet.ray_address import RayAddress, RayNotPrivate
+from modicum_server.fleet.ray_address import RayAddress
+from modicum_server.usecases.fleet_errors import RayNotPrivate
 
 from tests.ports import free_port
 

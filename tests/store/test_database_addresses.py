@@ -80,7 +80,9 @@ def test_a_command_with_such_an_address_ends_with_a_usage_error(monkeypatch, cap
     monkeypatch.setenv("MODICUM_DATABASE_URL", "postgresql://me:hunter2@host/base?hosts=other")
     monkeypatch.setenv("MODICUM_ARTIFACTS_URL", str(tmp_path))
     monkeypatch.setattr(sys, "argv", ["modicum-server", *command])
-    monkeypatch.setattr("modicum_server.cli.log_as_json", lambda: None)  # it would hold for later tests, too
+    monkeypatch.setattr(
+        "modicum_server.commands.long_running.log_as_json", lambda: None
+    )  # it would hold for later tests, too
 
     with pytest.raises(SystemExit) as ended:
         main()

@@ -7,7 +7,8 @@ Here are the branches and the older errors. A new one stands beside its resource
     ├── InvalidArgument ─ FieldInvalid ─ PolicyInvalid
     │                     PageTokenInvalid, FilterInvalid, ManifestInvalid, ObjectsInvalid, DatasetEmpty, FormatUnknown,
     │                     DatasetTooLarge, AuditTooLarge, ArchitectureUnknown, UploadInvalid, MediaTypeUnknown,
-    │                     AddressUnreadable, EndpointUnknown
+    │                     AddressUnreadable, EndpointUnknown,
+    │                     FleetInvalid ─ RayAddressInvalid, RayNotPrivate, SettingsFileUnfit
     ├── NotFound ─ ProjectNotFound, ModelNotFound, ModelVersionNotFound, DatasetNotFound, ArtifactNotFound,
     │              AuditNotFound, FindingNotFound, VerdictNotFound, PageNotFound, MemberNotFound, TokenNotFound,
     │              ReviewNotFound, SpotSwapNotFound, TrustRuleNotFound, PictureUnknown, ErasureNotFound, HoldNotFound
@@ -26,7 +27,8 @@ Here are the branches and the older errors. A new one stands beside its resource
     ├── OutOfRange ─ UploadTruncated, OffsetInvalid;  ArtifactCorrupt;  StoresMixed
     ├── BackupError ─ BackupUnderWay, BackupPlaceTaken, BackupUnknown, BackupDamaged, StoreNotEmpty
     ├── Unavailable ─ DependencyUnavailable ─ DatabaseFull, SchemaOutdated, ServerStopping, IssuerUnavailable,
-    │                                       ProviderUnavailable, EndpointsUnreadable
+    │               │                       ProviderUnavailable, EndpointsUnreadable
+    │               └ FleetAway ─ RayAway, RayUnfit
     └── ModelServerError (never leaves the worker; its kinds are in `model_server`) ─
               ModelDied, ModelOutOfMemory, ModelHung, ModelServerDown, TaskFailed ─ ExecutableNotEnclosed
 

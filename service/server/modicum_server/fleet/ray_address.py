@@ -7,7 +7,7 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from modicum_server.errors import InvalidArgument, Unavailable
+from modicum_server.usecases.fleet_errors import RayAddressInvalid, RayAway, RayNotPrivate
 
 ADDRESS = re.compile(r"(?P<host>\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]{1,253}):(?P<port>[0-9]{1,5})", re.ASCII)
 LARGEST_PORT = 65535
@@ -16,18 +16,6 @@ TLS_FILES = ("RAY_TLS_SERVER_CERT", "RAY_TLS_SERVER_KEY", "RAY_TLS_CA_CERT")
 ANSWER_SECONDS = 5.0
 #: An address of no machine (RFC 5737): which of ours would be used to reach it?
 SOMEWHERE = ("192.0.2.1", 9)
-
-
-class RayAddressInvalid(InvalidArgument):
-    """The address of Ray is not valid."""
-
-
-class RayNotPrivate(InvalidArgument):
-    """Others could read what is said to Ray, and start programs there."""
-
-
-class RayAway(Unavailable):
-    """Ray does not answer."""
 
 
 @dataclass(frozen=True, slots=True)

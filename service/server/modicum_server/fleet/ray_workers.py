@@ -11,19 +11,15 @@ import ray
 import structlog
 from ray.exceptions import RayError
 
-from modicum_server.errors import Unavailable
-from modicum_server.fleet.ray_address import RayAddress, RayNotPrivate, is_loopback
+from modicum_server.fleet.ray_address import RayAddress, is_loopback
 from modicum_server.fleet.worker_actor import STOP_SECONDS, WorkerActor, WorkerShare
 from modicum_server.processes.restarts import Restarts
 from modicum_server.processes.work_until_stop import cancelled
+from modicum_server.usecases.fleet_errors import RayNotPrivate, RayUnfit
 
 NAMESPACE = "modicum"
 
 _log = structlog.get_logger(__name__)
-
-
-class RayUnfit(Unavailable):
-    """Ray does not take the fleet."""
 
 
 @contextlib.contextmanager

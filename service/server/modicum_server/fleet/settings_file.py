@@ -7,14 +7,10 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
-from modicum_server.errors import InvalidArgument
+from modicum_server.usecases.fleet_errors import SettingsFileUnfit
 
 #: Variables with which Ray configures itself, such as its token. A worker needs none of them.
 OF_RAY = "RAY_"
-
-
-class SettingsFileUnfit(InvalidArgument):
-    """The file of settings cannot be used."""
 
 
 def variables_in(path: Path) -> dict[str, str]:

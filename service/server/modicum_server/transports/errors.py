@@ -12,6 +12,7 @@ import grpc
 from modicum_server import errors
 from modicum_server.postgres.addresses import AddressUnreadable
 from modicum_server.usecases.backup_errors import BackupError
+from modicum_server.usecases.fleet_errors import FleetAway, FleetInvalid
 from modicum_server.usecases.limit_errors import ProjectFull, TooManyPasses, TooManyQueued
 from modicum_server.usecases.store_identity import StoresMixed
 
@@ -58,6 +59,8 @@ TABLE: Mapping[type[errors.ModicumError], ErrorStatus] = {
     errors.ArtifactCorrupt: ErrorStatus(Code.INTERNAL, 500),
     errors.Unavailable: ErrorStatus(Code.UNAVAILABLE, 503, retry_seconds=1.0),
     BackupError: ErrorStatus(Code.INTERNAL, 500, public=False),
+    FleetInvalid: ErrorStatus(Code.INTERNAL, 500, public=False),
+    FleetAway: ErrorStatus(Code.INTERNAL, 500, public=False),
     AddressUnreadable: ErrorStatus(Code.INTERNAL, 500, public=False),
     StoresMixed: ErrorStatus(Code.INTERNAL, 500, public=False),
     errors.ModelServerError: ErrorStatus(Code.INTERNAL, 500, public=False),

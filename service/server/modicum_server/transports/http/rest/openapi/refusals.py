@@ -25,6 +25,7 @@ from modicum_server.transports.http.rest.requests import REQUEST_ID_FIELD
 from modicum_server.transports.http.rest.routes import Binding
 from modicum_server.usecases.access import OF_ADMINS
 from modicum_server.usecases.backup_errors import BackupError
+from modicum_server.usecases.fleet_errors import FleetAway, FleetInvalid
 from modicum_server.usecases.limit_errors import ProjectFull, TooManyPasses, TooManyQueued
 from modicum_server.usecases.review_errors import ReviewerUnknown, ReviewLinkUsed
 from modicum_server.usecases.store_identity import StoresMixed
@@ -152,6 +153,8 @@ _MET: Mapping[type[errors.ModicumError], Condition] = {
     errors.DataLoss: _uploads,
     errors.ArtifactCorrupt: _always,
     BackupError: _never,  # it ends a command of the operator
+    FleetInvalid: _never,  # as well
+    FleetAway: _never,
     AddressUnreadable: _never,  # it ends a process at its start
     StoresMixed: _never,  # as well
     errors.Unavailable: _always,

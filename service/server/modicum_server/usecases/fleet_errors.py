@@ -1,0 +1,31 @@
+"""Errors that end the command of a fleet. They never reach a caller of the API."""
+
+from modicum_server.errors import InvalidArgument, Unavailable
+
+
+class FleetInvalid(InvalidArgument):
+    """A fleet cannot be started so."""
+
+
+class RayAddressInvalid(FleetInvalid):
+    """The address of Ray is not valid."""
+
+
+class RayNotPrivate(FleetInvalid):
+    """Others could read what is said to Ray, and start programs there."""
+
+
+class SettingsFileUnfit(FleetInvalid):
+    """The file of settings cannot be used."""
+
+
+class FleetAway(Unavailable):
+    """What a fleet needs is away."""
+
+
+class RayAway(FleetAway):
+    """Ray does not answer."""
+
+
+class RayUnfit(FleetAway):
+    """Ray does not take the fleet."""
