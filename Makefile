@@ -1,4 +1,4 @@
-# The whole vocabulary: setup demo test test-all soak check dependencies docs fmt proto migrate bench wheels version
+# The whole vocabulary: setup demo test test-all cluster-test soak check dependencies docs fmt proto migrate bench wheels version
 # images images-test images-renew images-remove
 PYTHON ?= python3
 VENV ?= .venv
@@ -12,7 +12,7 @@ PROTO_VENV := .venv-proto
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all soak check dependencies docs fmt proto migrate bench wheels version images images-test images-renew images-remove
+.PHONY: help setup demo test test-all cluster-test soak check dependencies docs fmt proto migrate bench wheels version images images-test images-renew images-remove
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -38,6 +38,9 @@ test: setup ## the tests of every part, in parallel: WORKERS=n
 test-all: test ## the same, and then the long tests: every fault, hostile programs, every network
 	@printf '\n== the long tests\n'
 	$(PYTEST) -m 'long or hypothesis' --hypothesis-profile=thorough
+
+cluster-test: setup ## workers on a Ray cluster of this machine, and what dies there; needs the machine for itself
+	MODICUM_TEST_CLUSTER=1 $(BIN)/python -m pytest -v tests/fleet/test_fleet_on_ray.py
 
 soak: setup ## faults at random, audits all the time: SECONDS=600 SEED=n
 	$(BIN)/python -m tests.faults.soak $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))

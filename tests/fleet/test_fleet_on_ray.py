@@ -1,5 +1,9 @@
-"""A fleet on a Ray cluster of several raylets: what dies there costs time, and no finding."""
+"""A fleet on a Ray cluster of several raylets: what dies there costs time, and no finding.
 
+`make cluster-test` runs it, with nothing beside it: Ray gives up a node that does not start within 15 seconds.
+"""
+
+import os
 import time
 from collections.abc import Iterator
 
@@ -14,7 +18,8 @@ from tests.fleet.ray_cluster import ray_cluster
 from tests.living import lives
 from tests.waiting import eventually
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
+ALONE = pytest.mark.skipif("MODICUM_TEST_CLUSTER" not in os.environ, reason="run by make cluster-test, by itself")
+pytestmark = [pytest.mark.long, pytest.mark.timeout(900), ALONE]
 
 #: The default of workers: the stage's own is shorter.
 LEASE = {"MODICUM_LEASE_SECONDS": "15", "MODICUM_RENEW_SECONDS": "5"}
