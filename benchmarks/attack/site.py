@@ -35,7 +35,6 @@ from modicum_server.usecases.models import Models
 from modicum_server.usecases.operator_tokens import OperatorTokens
 from modicum_server.usecases.request_ids import CreateOptions
 from modicum_server.usecases.specifications import AuditDraft
-from modicum_server.usecases.threads_in_turn import ThreadsInTurn
 from modicum_server.usecases.versions import NewVersion, Versions
 
 TEAM, MALLORY = "projects/team", "projects/mallory"
@@ -134,7 +133,7 @@ async def _audit(store: PostgresStore, artifacts: FolderArtifactStore, project: 
     image = await _uploaded(store, artifacts, project, b"image")
     line = json.dumps({"item": "a.png", "image": image, "label": "cat"})
     manifest = await _uploaded(store, artifacts, project, line.encode())
-    datasets = Datasets(store, artifacts, settings, ThreadsInTurn("manifests", 1), check_objects=check_objects)
+    datasets = Datasets(store, artifacts, settings, check_objects=check_objects)
     dataset = await datasets.create(principal, project, "photos", manifest, CreateOptions())
     asked = AuditSpecification(
         model_versions=(version.name,),

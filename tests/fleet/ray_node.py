@@ -11,7 +11,7 @@ from ray.scripts import scripts
 
 
 def _loopback(address: str | None = None) -> str:
-    """What Ray asks for when it is told 127.0.0.1."""
+    """Return loopback, in place of the address that Ray would choose."""
     return "127.0.0.1"
 
 

@@ -138,7 +138,7 @@ def creating(place, datasets, name: str, manifest: str):
 async def test_uploads_do_not_wait_for_checks_of_which_a_process_makes_one_at_a_time(place):
     check = SlowCheck()
     store = CountedStore(place.artifact_store)
-    datasets = Datasets(place.store, store, place.settings, place.manifest_threads, check_objects=check)
+    datasets = Datasets(place.store, store, place.settings, check_objects=check)
     manifests = [await with_boxes(place, 12, name=str(number)) for number in range(3)]
     creations = [creating(place, datasets, f"d{number}", manifest) for number, manifest in enumerate(manifests)]
     try:
@@ -170,7 +170,7 @@ async def test_checking_stops_at_the_first_bad_boxes(place):
             tasks = max(tasks, len(asyncio.all_tasks()))
             await asyncio.sleep(0)
 
-    datasets = Datasets(place.store, place.artifact_store, place.settings, place.manifest_threads, check_objects=check)
+    datasets = Datasets(place.store, place.artifact_store, place.settings, check_objects=check)
     manifest = await with_boxes(place, 40)
     seeing = asyncio.create_task(see_tasks())
 

@@ -24,7 +24,7 @@ from modicum_server.store.postgres import PostgresStore
 from modicum_server.usecases.artifacts import Artifacts, UploadHeader
 from modicum_server.usecases.audit_creation import AuditCreation, AuditOptions
 from modicum_server.usecases.audits import Audits
-from modicum_server.usecases.datasets import MANIFESTS_AT_ONCE, Datasets
+from modicum_server.usecases.datasets import Datasets
 from modicum_server.usecases.findings import Findings
 from modicum_server.usecases.judging import POLICIES_AT_ONCE, Judging
 from modicum_server.usecases.models import Models
@@ -84,14 +84,11 @@ class Place:
     settings: Settings
 
     def __post_init__(self) -> None:
-        self.manifest_threads = ThreadsInTurn("manifests", MANIFESTS_AT_ONCE)
         self.policy_threads = ThreadsInTurn("policies", POLICIES_AT_ONCE)
         self.projects = Projects(self.store)
         self.models = Models(self.store)
         self.versions = Versions(self.store, self.settings, EntriesFile(self.settings.endpoints_file))
-        self.datasets = Datasets(
-            self.store, self.artifact_store, self.settings, self.manifest_threads, check_objects=check_objects
-        )
+        self.datasets = Datasets(self.store, self.artifact_store, self.settings, check_objects=check_objects)
         self.artifacts = Artifacts(self.store, self.artifact_store, self.settings)
         self.audits = Audits(self.store)
         self.creation = AuditCreation(self.store, self.settings)

@@ -10,7 +10,7 @@ from tools.images.pip_configuration import WHEELS, PipConfiguration
 from tools.images.storage import Storage, words_of
 
 TARGETS = ("api", "worker")
-#: Limits that buildah raises unless it is told others. Root in a container may not raise them.
+#: Buildah raises these limits of the process by itself, which root in a container may not do.
 LIMITS = {"nofile": resource.RLIMIT_NOFILE, "nproc": resource.RLIMIT_NPROC}
 
 

@@ -175,7 +175,7 @@ async def _read(connection: h11.Connection, reader: asyncio.StreamReader) -> tup
 
 
 def _wait_of(headers: Mapping[str, str]) -> float:
-    """The seconds of Retry-After; a date counts as the longest wait that is told apart."""
+    """The seconds of Retry-After, at most `LONGEST_WAIT_SECONDS`. A date counts as so many."""
     told = headers.get("retry-after", "").strip()
     if not told:
         return 0.0

@@ -35,7 +35,7 @@ from modicum_server.usecases.artifacts import Artifacts
 from modicum_server.usecases.audit_creation import AuditCreation
 from modicum_server.usecases.audit_news import AuditNews
 from modicum_server.usecases.audits import Audits
-from modicum_server.usecases.datasets import MANIFESTS_AT_ONCE, Datasets
+from modicum_server.usecases.datasets import Datasets
 from modicum_server.usecases.drawn_pictures import PICTURES_AT_ONCE, DrawnPictures
 from modicum_server.usecases.erasing import Erasing
 from modicum_server.usecases.findings import Findings
@@ -172,13 +172,7 @@ def build_services(
         trail=Trail(store),
         models=Models(store),
         versions=Versions(store, settings, endpoints),
-        datasets=Datasets(
-            store,
-            artifacts,
-            settings,
-            ThreadsInTurn("manifests", MANIFESTS_AT_ONCE),
-            check_objects=check_objects,
-        ),
+        datasets=Datasets(store, artifacts, settings, check_objects=check_objects),
         artifacts=Artifacts(store, artifacts, settings),
         drawn_pictures=DrawnPictures(store, artifacts, renderer, reports, picture_threads, settings=settings),
         audits=Audits(store),

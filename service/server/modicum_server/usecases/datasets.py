@@ -34,20 +34,14 @@ class Datasets:
     """Creates, reads and deletes data sets."""
 
     def __init__(
-        self,
-        store: Store,
-        artifacts: ArtifactStore,
-        settings: Settings,
-        threads: ThreadsInTurn,
-        *,
-        check_objects: ObjectsCheck,
+        self, store: Store, artifacts: ArtifactStore, settings: Settings, *, check_objects: ObjectsCheck
     ) -> None:
-        """Take the stores, the settings, the threads that read manifests, and the check of boxes and masks."""
+        """Take the stores, the settings, and the check of boxes and masks."""
         self._objects = ObjectsGate(artifacts, check_objects)
         self._store = store
         self._artifacts = artifacts
         self._settings = settings
-        self._threads = threads
+        self._threads = ThreadsInTurn("manifests", MANIFESTS_AT_ONCE)
 
     async def get(self, principal: Principal, name: str) -> Dataset:
         """Get a data set.

@@ -1,6 +1,6 @@
 """The routes of the pages in an application."""
 
-from starlette.routing import BaseRoute
+from starlette.routing import Route
 
 from modicum_server.settings import Settings
 from modicum_server.transports.call_limits import Bounds
@@ -66,6 +66,6 @@ PAGES = (*(page for noun in NOUNS for page in noun.PAGES), *projects.UNKNOWN)
 
 def page_routes(
     services: Services, settings: Settings, metrics: CallMetrics, bounds: Bounds, bodies: WholeBodies
-) -> list[BaseRoute]:
+) -> list[Route]:
     """Return the routes. The first that fits a path serves it."""
-    return [*routes_of(PAGES, PageServices.of(services, settings, metrics, bounds, bodies))]
+    return routes_of(PAGES, PageServices.of(services, settings, metrics, bounds, bodies))
