@@ -183,7 +183,7 @@ def version(milliseconds: float | None, *, gradient: bool = True) -> ModelVersio
     ],
 )
 def test_shards_take_about_the_planned_time(milliseconds, sizes):
-    shards = cut_shards(specification(), [version(milliseconds)], 90, shard_seconds=60)
+    shards = list(cut_shards(specification(), [version(milliseconds)], 90, shard_seconds=60))
 
     assert [len(shard.positions) for shard in shards] == sizes
     assert sorted(position for shard in shards for position in shard.positions) == list(range(90))
@@ -191,7 +191,7 @@ def test_shards_take_about_the_planned_time(milliseconds, sizes):
 
 
 def test_the_first_shards_hold_the_first_images_of_the_seeded_order_and_not_of_the_data_set():
-    shards = cut_shards(specification(), [version(300.0)], 90, shard_seconds=60)
+    shards = list(cut_shards(specification(), [version(300.0)], 90, shard_seconds=60))
 
     order = draw_order(seed=specification().seed, item_count=90)
     expected = [tuple(sorted(order[first : first + 6])) for first in range(0, 90, 6)]
@@ -201,27 +201,27 @@ def test_the_first_shards_hold_the_first_images_of_the_seeded_order_and_not_of_t
 
 def test_every_version_and_search_takes_the_images_in_the_same_order():
     searches = (search(SearchMethod.MASK_OPTIMIZATION, passes=9), search(SearchMethod.BACKSELECT, fraction=0.5))
-    shards = cut_shards(specification(searches=searches), [version(None), version(None)], 32, shard_seconds=60)
+    shards = list(cut_shards(specification(searches=searches), [version(None), version(None)], 32, shard_seconds=60))
 
     assert len(shards) == 4
     assert len({shard.positions for shard in shards}) == 1
 
 
 def test_a_shard_of_a_very_slow_model_has_four_items_all_the_same():
-    shards = cut_shards(specification(), [version(3000.0)], 88, shard_seconds=60)
+    shards = list(cut_shards(specification(), [version(3000.0)], 88, shard_seconds=60))
 
     assert [len(shard.positions) for shard in shards] == [4] * 22
 
 
 def test_a_time_without_a_gradient_is_that_of_a_forward_pass():
-    shards = cut_shards(specification(), [version(100.0, gradient=False)], 90, shard_seconds=60)
+    shards = list(cut_shards(specification(), [version(100.0, gradient=False)], 90, shard_seconds=60))
 
     # 100 passes of 100 ms are 10 s an image
     assert [len(shard.positions) for shard in shards] == [6] * 15
 
 
 def test_no_shard_has_more_than_4096_items():
-    shards = cut_shards(specification(), [version(1e-9)], 10_000, shard_seconds=60)
+    shards = list(cut_shards(specification(), [version(1e-9)], 10_000, shard_seconds=60))
 
     assert [len(shard.positions) for shard in shards] == [3333, 3333, 3334]
 
@@ -231,7 +231,7 @@ def test_shards_are_counted_without_cutting_them(items):
     searches = (search(SearchMethod.MASK_OPTIMIZATION, passes=9), search(SearchMethod.BACKSELECT, fraction=0.5))
     versions = [version(None), version(300.0)]
 
-    cut = cut_shards(specification(searches=searches), versions, items, shard_seconds=60)
+    cut = list(cut_shards(specification(searches=searches), versions, items, shard_seconds=60))
 
     assert shard_count(specification(searches=searches), versions, items, shard_seconds=60) == len(cut)
 
@@ -268,7 +268,7 @@ def test_shards_that_predict_the_out_of_distribution_data_set_are_counted():
 
 def test_each_version_and_search_has_shards_of_its_own():
     searches = (search(SearchMethod.MASK_OPTIMIZATION, passes=9), search(SearchMethod.BACKSELECT, fraction=0.5))
-    shards = cut_shards(specification(searches=searches), [version(None), version(None)], 2, shard_seconds=60)
+    shards = list(cut_shards(specification(searches=searches), [version(None), version(None)], 2, shard_seconds=60))
 
     assert [shard.search_index for shard in shards] == [0, 1, 0, 1]
     assert shards[0].passes_planned == 18

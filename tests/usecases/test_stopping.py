@@ -86,7 +86,7 @@ def specification(**more) -> AuditSpecification:
 def test_shards_lie_between_looks_with_all_searches_side_by_side():
     searches = (SEARCH, replace(SEARCH, threshold=0.5))
 
-    shards = cut_shards(specification(searches=searches), [version(None)], 80, shard_seconds=60)
+    shards = list(cut_shards(specification(searches=searches), [version(None)], 80, shard_seconds=60))
 
     order = draw_order(seed=0, item_count=80)
     blocks = [tuple(sorted(order[start:end])) for start, end in ((0, 32), (32, 64), (64, 80))]
@@ -113,7 +113,7 @@ def test_shards_of_audits_that_may_end_early_are_counted_without_cutting_them(it
     searches = (SEARCH, replace(SEARCH, threshold=0.5))
     versions = [version(milliseconds)]
 
-    cut = cut_shards(specification(searches=searches), versions, items, shard_seconds=60)
+    cut = list(cut_shards(specification(searches=searches), versions, items, shard_seconds=60))
 
     assert shard_count(specification(searches=searches), versions, items, shard_seconds=60) == len(cut)
 

@@ -181,7 +181,7 @@ class Scene:
             if await transaction.datasets.get(DATASET) is None:
                 await transaction.datasets.create(DATASET, "3" * 64, items)
             await transaction.audits.create(audit, range(images))
-            cut = cut_shards(specification, known, images, shard_seconds=60)
+            cut = list(cut_shards(specification, known, images, shard_seconds=60))
             if shard_images:
                 cut = [
                     replace(shard, positions=shard.positions[start : start + shard_images])

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import tempfile
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from functools import partial
 from pathlib import Path
@@ -44,9 +44,9 @@ class FolderArtifactStore:
             self._scratch.mkdir(exist_ok=True)
             self._uploads.forget_old()
 
-    async def received(self, project: str, digest: str) -> int:
-        """Return how many bytes a broken upload of this project left."""
-        return await self._uploads.received(project, digest)
+    async def received(self, project: str, digests: Collection[str]) -> Mapping[str, int]:
+        """Return how many bytes of these a broken upload of this project left, where there was one."""
+        return await self._uploads.received(project, digests)
 
     async def unfinished(self, project: str, *, but: str) -> Unfinished:
         """Return this project's uploads that are not finished, but for one of the digest `but`."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from pathlib import Path
@@ -44,9 +44,9 @@ class RemoteArtifactStore:
             spool.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._uploads.forget_old()
 
-    async def received(self, project: str, digest: str) -> int:
-        """Return how many bytes a broken upload of this project left on this machine."""
-        return await self._uploads.received(project, digest)
+    async def received(self, project: str, digests: Collection[str]) -> Mapping[str, int]:
+        """Return how many bytes of these a broken upload of this project left, where there was one."""
+        return await self._uploads.received(project, digests)
 
     async def unfinished(self, project: str, *, but: str) -> Unfinished:
         """Return this project's uploads that are not finished, but for one of the digest `but`."""

@@ -4,7 +4,7 @@ import fcntl
 import hashlib
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from io import FileIO
@@ -89,9 +89,9 @@ class Uploads:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    async def received(self, project: str, digest: str) -> int:
-        """Bytes that a broken upload of this project left."""
-        return await in_thread(_size, self._path(project, digest))
+    async def received(self, project: str, digests: Collection[str]) -> Mapping[str, int]:
+        """How many bytes of these a broken upload of this project left, where there was one."""
+        return await in_thread(self._received, project, frozenset(digests))
 
     async def unfinished(self, project: str, *, but: str) -> Unfinished:
         """This project's uploads that are not finished, but for that of one digest. Takes as long as they are many."""
@@ -126,6 +126,9 @@ class Uploads:
         for path in old:
             path.unlink(missing_ok=True)
         return len(old)
+
+    def _received(self, project: str, digests: Collection[str]) -> dict[str, int]:
+        return {path.name: _size(path) for path in self._of(project).glob("*") if path.name in digests}
 
     def _unfinished(self, project: str, but: str) -> Unfinished:
         sizes = [_size(path) for path in self._of(project).glob("*") if path.name != but]

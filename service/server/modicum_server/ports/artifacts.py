@@ -1,6 +1,6 @@
 """Bytes: the artifact store, uploads, and the check of boxes and masks."""
 
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,8 +64,8 @@ class Unfinished:
 class ArtifactStore(ArtifactSource, Protocol):
     """Bytes by SHA-256, in a folder or at any fsspec URL. The Store knows who may see which digest."""
 
-    async def received(self, project: str, digest: str) -> int:
-        """Bytes that a broken upload of this project left."""
+    async def received(self, project: str, digests: Collection[str]) -> Mapping[str, int]:
+        """How many bytes of these a broken upload of this project left, where there was one."""
 
     async def unfinished(self, project: str, *, but: str) -> Unfinished:
         """The unfinished uploads of this project, but for one of the digest `but`."""

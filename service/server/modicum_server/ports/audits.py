@@ -1,6 +1,6 @@
 """Audits, their shards, and what each image gave."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -107,7 +107,7 @@ class Audits(Protocol):
 class Shards(Protocol):
     """Work that is queued or held. All times are the database's."""
 
-    async def add(self, project: str, audit: str, shards: Sequence[NewShard]) -> None:
+    async def add(self, project: str, audit: str, shards: Iterable[NewShard]) -> None:
         """Queue them, each with a wake-up in the same transaction. `audit` is "" for the check of a version."""
 
     async def claim(

@@ -59,6 +59,9 @@ class Datasets(Protocol):
         """Items whose index is greater than `after` (-1 at the start), in order."""
 
     async def items_at(self, name: str, indices: Sequence[int]) -> list[DatasetItem]: ...
+    async def object_count(self, name: str, indices: Sequence[int]) -> int:
+        """How many of the items at these indices have boxes or a mask."""
+
     async def named(self, name: str, items: Sequence[str]) -> Mapping[str, DatasetItem]:
         """Those of the items that the data set has, by item name."""
 

@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from modicum_server.domain.audits import Audit, AuditFailure, AuditOutcome, AuditState, ItemCounts, Stage, Unended
+from modicum_server.domain.batches import batches
 from modicum_server.domain.datasets import DatasetItem
 from modicum_server.domain.models import VersionState
 from modicum_server.domain.stopping import STOPPED, StopReason
@@ -26,6 +27,8 @@ from modicum_server.store.projects import advisory_key
 from modicum_server.store.row_arrays import PLACE, new_rows
 
 _AUDITS = tables.audits.c
+ITEMS_AT_ONCE = 5_000
+"""Items that one statement inserts. Making it from more would keep the loop from other calls."""
 ENDED = [state.value for state in AuditState if state.terminal]
 
 
@@ -69,7 +72,8 @@ class PostgresAudits:
         audit_id = await self._connection.scalar(row.returning(_AUDITS.id))
         if audit_id is None:
             return None
-        await self._connection.execute(_items_insert(audit_id, item_indices))
+        for some in batches(enumerate(item_indices), ITEMS_AT_ONCE):
+            await self._connection.execute(_items_insert(audit_id, some))
         await notify_audit_changed(self._connection, audit.name)
         return await self.get(audit.name)
 
@@ -256,10 +260,11 @@ class PostgresAudits:
         )
 
 
-def _items_insert(audit_id: int, item_indices: Sequence[int]) -> Any:
-    """One statement for any number of items."""
-    rows = new_rows(tables.audit_items, {"item_index": item_indices})
-    query = select(literal(audit_id), rows.c[PLACE] - 1, rows.c.item_index)
+def _items_insert(audit_id: int, items: Sequence[tuple[int, int]]) -> Any:
+    """One statement for any number of items, each with its position in the audit and its index in the data set."""
+    positions, indices = zip(*items, strict=True)
+    rows = new_rows(tables.audit_items, {"item_index": indices})
+    query = select(literal(audit_id), rows.c[PLACE] - 1 + positions[0], rows.c.item_index)
     return insert(tables.audit_items).from_select(["audit_id", "position", "item_index"], query)
 
 

@@ -3,10 +3,11 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import ARRAY, Integer, Row, ScalarSelect, Select, Text, any_, delete, insert, literal, or_, select
+from sqlalchemy import ARRAY, Integer, Row, ScalarSelect, Select, Text, any_, delete, func, insert, literal, or_, select
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from modicum_server.domain.batches import batches
 from modicum_server.domain.datasets import Dataset, DatasetItem
 from modicum_server.ports import Keyed
 from modicum_server.store import tables
@@ -16,6 +17,8 @@ from modicum_server.store.row_arrays import PLACE, new_rows
 REFERRERS = 10
 ITEMS_AT_ONCE = 2_000
 """Items that one statement inserts. Making it from more would keep the loop from other calls."""
+INDICES_AT_ONCE = 5_000
+"""Items that one statement looks at."""
 ITEM_COLUMNS = ("item", "image_digest", "label", "boxes_digest", "mask_digest")
 _DATASETS = tables.datasets.c
 _ITEMS = tables.dataset_items.c
@@ -60,8 +63,8 @@ class PostgresDatasets:
         row = (await self._connection.execute(query.on_conflict_do_nothing().returning(tables.datasets))).one_or_none()
         if row is None:
             return None
-        for start in range(0, len(items), ITEMS_AT_ONCE):
-            await self._connection.execute(_items_insert(row.id, items[start : start + ITEMS_AT_ONCE], start))
+        for place, some in enumerate(batches(items, ITEMS_AT_ONCE)):
+            await self._connection.execute(_items_insert(row.id, some, place * ITEMS_AT_ONCE))
         return _dataset(row)
 
     async def delete(self, name: str) -> None:
@@ -79,6 +82,16 @@ class PostgresDatasets:
         query = _items_of(name).where(_ITEMS.item_index == wanted)
         found = {row.item_index: item_of(row) for row in await self._connection.execute(query)}
         return [found[index] for index in indices]
+
+    async def object_count(self, name: str, indices: Sequence[int]) -> int:
+        """Return how many of the items at these indices have boxes or a mask."""
+        objects = (_ITEMS.boxes_digest != "") | (_ITEMS.mask_digest != "")
+        query = select(func.count()).where(_ITEMS.dataset_id == _id_of(name), objects)
+        found = 0
+        for some in batches(indices, INDICES_AT_ONCE):
+            wanted = _ITEMS.item_index == any_(literal(some, ARRAY(Integer)))
+            found += await self._connection.scalar(query.where(wanted)) or 0
+        return found
 
     async def named(self, name: str, items: Sequence[str]) -> dict[str, DatasetItem]:
         """Return those of the items that the data set has, by item name."""

@@ -26,6 +26,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from modicum_server.domain.audits import LeaseState, NewShard, Shard, Stage
+from modicum_server.domain.batches import batches
 from modicum_server.domain.buildable import LEAVES_NOTHING, LeftToOthers
 from modicum_server.domain.models import VersionState
 from modicum_server.domain.spot_swaps import SwapState
@@ -40,6 +41,8 @@ from modicum_server.store.wakeups import notify_work
 _SHARDS = tables.shards.c
 _AUDITS = tables.audits.c
 _NOW = func.clock_timestamp()
+SHARDS_AT_ONCE = 500
+"""Shards that are queued at once. Of more, the rows would keep the loop from other calls."""
 _GIVEN_UP = {"lease_until": None, "worker": "", "passes_done": 0}
 #: Stages that load the version: they wait until it is READY.
 _NEEDS_READY = (Stage.SEARCH.value, Stage.SCORE.value)
@@ -51,11 +54,9 @@ class PostgresShards:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def add(self, project: str, audit: str, shards: Sequence[NewShard]) -> None:
+    async def add(self, project: str, audit: str, shards: Iterable[NewShard]) -> None:
         """Queue them, and wake the workers; a check of a version that is queued already is not queued again."""
-        if not shards:
-            return
-        await self._queue([columns_of(project, audit, shard) for shard in shards])
+        await self._queue(columns_of(project, audit, shard) for shard in shards)
 
     async def claim(
         self, worker: str, *, lease_seconds: float, finishing: str = "", left: LeftToOthers = LEAVES_NOTHING
@@ -249,9 +250,12 @@ class PostgresShards:
         query = select(tables.shards).where(*_held_by(shard)).with_for_update()
         return (await self._connection.execute(query)).one_or_none()
 
-    async def _queue(self, rows: Sequence[dict[str, Any]]) -> None:
-        await self._connection.execute(insert(tables.shards).on_conflict_do_nothing(), rows)
-        await notify_work(self._connection)
+    async def _queue(self, rows: Iterable[dict[str, Any]]) -> None:
+        some: Sequence[dict[str, Any]] = ()
+        for some in batches(rows, SHARDS_AT_ONCE):
+            await self._connection.execute(insert(tables.shards).on_conflict_do_nothing(), some)
+        if some:
+            await notify_work(self._connection)
 
     async def _wanted(self, audit: str, stage: str) -> bool:
         wanted = _open_swap(audit) if stage == Stage.SWAP else exists().where(*_running(audit), _is_in(stage))

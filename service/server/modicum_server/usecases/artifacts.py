@@ -22,6 +22,7 @@ from modicum_server.ports import ArtifactStore, Store, Transaction, Upload
 from modicum_server.settings import Settings
 from modicum_server.usecases.access import authorise
 from modicum_server.usecases.limit_errors import ProjectFull
+from modicum_server.usecases.missing_artifacts import MissingArtifact, check_digests, missing_artifacts
 from modicum_server.usecases.models import refuse_in_use
 from modicum_server.usecases.open_downloads import OpenDownloads
 from modicum_server.usecases.pages import Page, PageRequest, read_page
@@ -40,14 +41,6 @@ IDLE_SECONDS = 60.0
 #: Records that are read and stored at once of a project. A hundred downloads that began together, or uploads that ended
 #: together, would take every connection of the process to the database.
 GETS_OF_PROJECT, ADDS_OF_PROJECT = 4, 8
-
-
-@dataclass(frozen=True, slots=True)
-class MissingArtifact:
-    """A digest that a project does not hold, and how many of its bytes a broken upload left."""
-
-    digest: str
-    received_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +124,8 @@ class Artifacts:
         """
         project = project_of("project", parent, "parent")
         authorise(principal, project, Role.AUDITOR)
-        check("digests", digests)
-        for place, digest in enumerate(digests):
-            check(f"digests[{place}]", digest, "digest")
-        async with self._store.transaction() as transaction:
-            held = await transaction.artifacts.use(project, digests)
-        missing = [digest for digest in dict.fromkeys(digests) if digest not in held]
-        return [MissingArtifact(digest, await self._artifacts.received(project, digest)) for digest in missing]
+        await check_digests(digests)
+        return await missing_artifacts(self._store, self._artifacts, project, digests)
 
     async def upload(self, principal: Principal, header: UploadHeader, chunks: AsyncIterator[bytes]) -> Artifact:
         """Store the bytes of an artifact; when the project holds it already, return its record and read nothing.

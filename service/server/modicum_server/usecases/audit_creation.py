@@ -313,10 +313,9 @@ async def _object_count(transaction: Transaction, specification: AuditSpecificat
     if plan is None:
         return 0
     positions = control_positions(plan, seed=specification.seed, item_count=len(indices))
-    items = await transaction.datasets.items_at(
+    return await transaction.datasets.object_count(
         specification.dataset, [indices[position] for position in sorted(positions)]
     )
-    return sum(item.has_objects for item in items)
 
 
 async def _left_out(
@@ -334,7 +333,7 @@ def _drawn(specification: AuditSpecification, dataset: Dataset, left_out: frozen
         item_count=dataset.item_count,
         sample=specification.sample,
     )
-    left = tuple(index for index in drawn if index not in left_out)
+    left = tuple(index for index in drawn if index not in left_out) if left_out else drawn
     if not left:
         rule = f"all pictures that this audit would look at in {dataset.name} were erased; choose another data set"
         raise FieldInvalid(f"{FIELD}.dataset", rule)

@@ -5,7 +5,7 @@ All counts are exact integers: exact backward selection at 224x224 takes 1.3e9 p
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -196,7 +196,7 @@ def cut_shards(
     *,
     shard_seconds: float,
     matched: bool = False,
-) -> list[NewShard]:
+) -> Iterator[NewShard]:
     """Cut the SEARCH stage into shards of about `shard_seconds`, each of one version and one search.
 
     The items of a version and a search are spread evenly, in the seeded order in which controls take them; fewer than 4
@@ -208,23 +208,21 @@ def cut_shards(
     """
     order = draw_order(seed=specification.seed, item_count=item_count)
     works = _works(specification, versions, item_count, shard_seconds)
-    parts = [
+    parts = (
         (work, order[block.start + part.start : block.start + part.stop])
         for block in _blocks(specification, item_count)
         for work in works
         if work.matched is matched
         for part in _spread(len(block), work.most_items)
-    ]
-    return [
-        NewShard(
+    )
+    for work, part in parts:
+        yield NewShard(
             Stage.SEARCH,
             work.version,
             work.search_index,
             tuple(sorted(part)),
             passes_planned=work.passes * len(part) // item_count,
         )
-        for work, part in parts
-    ]
 
 
 def cut_scores(

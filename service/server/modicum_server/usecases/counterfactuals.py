@@ -3,6 +3,7 @@
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
+from modicum_server.domain.batches import batches
 from modicum_server.domain.classes import class_index, classes_by_name
 from modicum_server.domain.datasets import Dataset, DatasetItem
 from modicum_server.domain.models import ModelVersion
@@ -11,6 +12,9 @@ from modicum_server.ports import Transaction
 from modicum_server.usecases.datasets import require_dataset
 from modicum_server.usecases.rules import shown
 from modicum_server.usecases.specifications import COUNTERFACTUAL_FIELD as FIELD
+
+PAIRS_AT_ONCE = 1_000
+"""Pairs that are read and compared at once. More would keep the loop from other calls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,46 +41,56 @@ async def require_counterfactual(
         FieldInvalid: it holds the audited pictures, nothing pairs, or the labels of a pair contradict each other.
     """
     given = await require_dataset(transaction, name)
-    items = await transaction.datasets.items_at(dataset.name, indices)
-    named = await transaction.datasets.named(name, [item.item for item in items])
-    partners = {item: partner for item, partner in named.items() if partner.image_digest not in erased}
-    paired = [item for item in items if item.item in partners]
-    if not paired:
-        raise await _nothing_pairs(transaction, given, items)
-    if all(item.image_digest == partners[item.item].image_digest for item in paired):
+    classes = [classes_by_name(version.class_labels) for version in versions]
+    pair_count, changed, differing = 0, False, None
+    for some in batches(indices, PAIRS_AT_ONCE):
+        for item, partner in await _pairs(transaction, dataset, given, some, erased):
+            pair_count += 1
+            changed = changed or item.image_digest != partner.image_digest
+            if differing is None and _differ(item, partner, classes):
+                differing = item, partner
+    if not pair_count:
+        raise await _nothing_pairs(transaction, dataset, given, indices[0])
+    if not changed:
         raise FieldInvalid(
-            FIELD,
-            f"{given.name} has no changed picture: in all {len(paired):,} pairs both pictures are the same",
+            FIELD, f"{given.name} has no changed picture: in all {pair_count:,} pairs both pictures are the same"
         )
-    for item in paired:
-        _require_same_label(item, partners[item.item], versions)
-    return Counterfactual(given, len(paired))
+    if differing is not None:
+        raise _other_label(*differing)
+    return Counterfactual(given, pair_count)
 
 
-async def _nothing_pairs(transaction: Transaction, given: Dataset, items: Sequence[DatasetItem]) -> FieldInvalid:
+async def _pairs(
+    transaction: Transaction, dataset: Dataset, given: Dataset, indices: Sequence[int], erased: Container[str]
+) -> list[tuple[DatasetItem, DatasetItem]]:
+    """Return the items at these indices that have a partner, each with it."""
+    items = await transaction.datasets.items_at(dataset.name, indices)
+    named = await transaction.datasets.named(given.name, [item.item for item in items])
+    partners = {item: partner for item, partner in named.items() if partner.image_digest not in erased}
+    return [(item, partners[item.item]) for item in items if item.item in partners]
+
+
+async def _nothing_pairs(transaction: Transaction, dataset: Dataset, given: Dataset, index: int) -> FieldInvalid:
+    (audited,) = await transaction.datasets.items_at(dataset.name, [index])
     ((_, first),) = await transaction.datasets.items(given.name, after=-1, limit=1)
     return FieldInvalid(
         FIELD,
         f"none of the {given.item_count:,} items of {given.name} has the name of an audited item, such as "
-        f"{shown(items[0].item)}; its first item is {shown(first.item)}; a name includes the folder and the ending of "
+        f"{shown(audited.item)}; its first item is {shown(first.item)}; a name includes the folder and the ending of "
         "the file",
     )
 
 
-def _require_same_label(item: DatasetItem, partner: DatasetItem, versions: Sequence[ModelVersion]) -> None:
-    """Refuse a partner whose label names another class. A partner without a label takes that of the item."""
+def _differ(item: DatasetItem, partner: DatasetItem, classes: Sequence[Mapping[str, int]]) -> bool:
+    """Return whether both labels name different classes. A partner without a label takes that of the item."""
     if not (item.label and partner.label) or item.label == partner.label:
-        return
-    for version in versions:
-        by_name = classes_by_name(version.class_labels)
-        if _class(item, by_name) != _class(partner, by_name):
-            raise FieldInvalid(
-                FIELD,
-                f"expected the label {shown(item.label)} for {shown(item.item)}, as in the audited data set, got "
-                f"{shown(partner.label)}; a counterfactual has the class of its original, so give it that label or "
-                "none",
-            )
+        return False
+    return any(class_index(item.label, by_name) != class_index(partner.label, by_name) for by_name in classes)
 
 
-def _class(item: DatasetItem, by_name: Mapping[str, int]) -> int | None:
-    return class_index(item.label, by_name)
+def _other_label(item: DatasetItem, partner: DatasetItem) -> FieldInvalid:
+    return FieldInvalid(
+        FIELD,
+        f"expected the label {shown(item.label)} for {shown(item.item)}, as in the audited data set, got "
+        f"{shown(partner.label)}; a counterfactual has the class of its original, so give it that label or none",
+    )

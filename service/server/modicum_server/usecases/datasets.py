@@ -5,6 +5,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
 
+from modicum_server.domain.batches import batches
 from modicum_server.domain.datasets import Dataset, DatasetItem
 from modicum_server.domain.projects import Principal, Role
 from modicum_server.domain.trail import Verb
@@ -204,8 +205,7 @@ async def _require_all(
     named = (digest for item in items for digest in (item.image_digest, item.boxes_digest, item.mask_digest))
     digests = list(dict.fromkeys([manifest_digest, *filter(None, named)]))
     missing: list[str] = []
-    for start in range(0, len(digests), DIGESTS_AT_ONCE):
-        some = digests[start : start + DIGESTS_AT_ONCE]
+    for some in batches(digests, DIGESTS_AT_ONCE):
         held = await transaction.artifacts.held(project, some)
         missing += [digest for digest in some if digest not in held]
     if missing:

@@ -13,12 +13,12 @@ def draw_sample(*, seed: int, manifest_digest: str, item_count: int, sample: int
     if sample == 0 or sample >= item_count:
         return tuple(range(item_count))
     drawn = _generator("sample", seed, manifest_digest).choice(item_count, size=sample, replace=False)
-    return tuple(sorted(int(index) for index in drawn))
+    return tuple(sorted(drawn.tolist()))
 
 
 def draw_order(*, seed: int, item_count: int) -> tuple[int, ...]:
     """Return the audit's positions in the order in which controls take them and searches work on them."""
-    return tuple(int(position) for position in _generator("controls", seed, "").permutation(item_count))
+    return tuple(_generator("controls", seed, "").permutation(item_count).tolist())
 
 
 def _generator(purpose: str, seed: int, digest: str) -> np.random.Generator:
