@@ -35,7 +35,7 @@ async def test_a_review_is_created_invited_to_answered_and_read(served, audit, a
     review = await auditor.reviews.create(audit, seed=3)
     invitation = await auditor.reviews.invite(review, display_name="Ada")
     threads = ThreadsInTurn("reports", 1)
-    reports = Reports(served.store, served.artifact_store, Renderer(), threads)
+    reports = Reports(served.store, served.artifact_store, Renderer(), threads, settings=Settings())
     able = Reviewing(served.store, served.artifact_store, Renderer(), reports, threads, settings=Settings())
     secret = await able.take_link(invitation.path.partition("#")[2])
     shown = await able.now(secret)

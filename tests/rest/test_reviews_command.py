@@ -50,7 +50,7 @@ async def run(served: Served, monkeypatch):
 async def answered(served: Served, link: str) -> None:
     """Say of the first picture behind a link that nothing is there."""
     threads = ThreadsInTurn("reports", 1)
-    reports = Reports(served.store, served.artifact_store, Renderer(), threads)
+    reports = Reports(served.store, served.artifact_store, Renderer(), threads, settings=Settings())
     able = Reviewing(served.store, served.artifact_store, Renderer(), reports, threads, settings=Settings())
     secret = await able.take_link(link.partition("#")[2])
     await able.answer(secret, (await able.now(secret)).picture_id, None)

@@ -12,7 +12,6 @@ from modicum_server.reports.renderer import Renderer
 from modicum_server.usecases.request_ids import CreateOptions
 from modicum_server.usecases.reviewing import Reviewing
 from modicum_server.usecases.reviews import AskedReview, Reviews
-from modicum_server.usecases.stored_results import read_document
 from PIL import Image
 
 from tests.gate.documents import VERSION, document
@@ -77,8 +76,7 @@ class Reviewed:
 
     async def reported(self) -> list[dict]:
         """What a report says of the reviews."""
-        result = await read_document(self.place.artifact_store, self.audit.result_digest)
-        return (await self.place.reports.as_reported(AUDITOR, self.audit, result)).get("reviews", [])
+        return (await self.place.reports.as_reported(AUDITOR, self.audit)).get("reviews", [])
 
     async def pixels(self, secret: str, picture_id: str) -> np.ndarray:
         return np.asarray(Image.open(io.BytesIO(await self.reviewing.picture(secret, picture_id))))

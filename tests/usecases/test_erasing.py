@@ -286,11 +286,12 @@ async def test_a_verdict_that_was_begun_before_a_result_changed_is_not_stored(pl
     """It may hold the picture."""
     name, reported = await audited(), place.judging._reports.as_reported
 
-    async def slow(principal, audit, document):
+    async def slow(principal, audit):
+        document = await reported(principal, audit)
         async with place.store.transaction() as transaction:
             changed = f"UPDATE audits SET result_digest = '{'0' * 64}' WHERE name = '{name}'"
             await transaction.audits._connection.exec_driver_sql(changed)
-        return await reported(principal, audit, document)
+        return document
 
     monkeypatch.setattr(place.judging._reports, "as_reported", slow)
     with pytest.raises(ResultErased):

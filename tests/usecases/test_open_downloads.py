@@ -6,11 +6,12 @@ from collections.abc import AsyncGenerator
 from itertools import pairwise
 
 from modicum_server.domain.projects import Principal
-from modicum_server.settings import Settings
 from modicum_server.usecases.open_downloads import PIECES_AT_ONCE, OpenDownloads
+from modicum_server.usecases.shares import Share
 
 DOWNLOADS, PIECES = 20, 5
 EVE = Principal("eve", {})
+SHARE = Share("open downloads", 2 * DOWNLOADS, 2 * DOWNLOADS)
 
 
 async def pieces() -> AsyncGenerator[bytes]:
@@ -19,7 +20,7 @@ async def pieces() -> AsyncGenerator[bytes]:
 
 
 async def test_downloads_of_a_project_send_few_pieces_in_one_round_of_the_loop():
-    open_downloads, sent = OpenDownloads(Settings()), Counter()
+    open_downloads, sent = OpenDownloads(SHARE), Counter()
 
     async def download() -> None:
         async for piece in open_downloads.served(EVE, "projects/busy", pieces()):
@@ -36,7 +37,7 @@ async def test_downloads_of_a_project_send_few_pieces_in_one_round_of_the_loop()
 
 
 async def test_a_download_of_another_project_does_not_wait_for_those():
-    open_downloads, sent = OpenDownloads(Settings()), Counter()
+    open_downloads, sent = OpenDownloads(SHARE), Counter()
 
     async def download(project: str) -> None:
         async for _ in open_downloads.served(EVE, project, pieces()):

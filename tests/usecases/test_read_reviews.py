@@ -48,7 +48,7 @@ async def test_a_report_names_a_review_from_its_first_ended_session_on_and_the_r
     first = (await reviewed.create()).review.name
     await reviewed.begin(first)
     assert await reviewed.reported() == []
-    assert await reviewed.place.reports.as_reported(AUDITOR, reviewed.audit, result) == result
+    assert await reviewed.place.reports.as_reported(AUDITOR, reviewed.audit) == result
 
     await reviewed.answer(first, people=1, naming=[])
 

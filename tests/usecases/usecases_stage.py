@@ -95,7 +95,7 @@ class Place:
         self.findings = Findings(self.store)
         self.watching = Watching(self.store, self.changes, self.settings)
         self.report_threads = ThreadsInTurn("reports", REPORTS_AT_ONCE)
-        self.reports = Reports(self.store, self.artifact_store, Renderer(), self.report_threads)
+        self.reports = Reports(self.store, self.artifact_store, Renderer(), self.report_threads, settings=self.settings)
         self.judging = Judging(
             self.store, self.artifact_store, self.reports, self.report_threads, self.policy_threads, today=lambda: TODAY
         )

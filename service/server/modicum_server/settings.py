@@ -227,6 +227,12 @@ class Settings(BaseSettings):
     max_downloads_per_project: int = Field(
         400, gt=0, description="largest number of open downloads of artifacts of a project in an API process"
     )
+    max_reports_per_principal: int = Field(
+        50, gt=0, description="largest number of open reports of a principal in an API process, waiting ones included"
+    )
+    max_reports_per_project: int = Field(
+        200, gt=0, description="largest number of open reports of a project in an API process, waiting ones included"
+    )
     max_calls_per_second: int = Field(
         500, gt=0, description="calls that a principal may make a second in an API process, over five seconds"
     )

@@ -76,7 +76,9 @@ class Artifacts:
         self._uploading = Shares(
             Share("open uploads", settings.max_uploads_per_principal, settings.max_uploads_per_project)
         )
-        self._downloads = OpenDownloads(settings)
+        self._downloads = OpenDownloads(
+            Share("open downloads", settings.max_downloads_per_principal, settings.max_downloads_per_project)
+        )
         self._gets, self._adds = Turns(GETS_OF_PROJECT), Turns(ADDS_OF_PROJECT)
 
     async def get(self, principal: Principal, name: str) -> Artifact:

@@ -152,8 +152,7 @@ class Judging:
         versions: tuple[str, ...],
     ) -> _Judged:
         """Read the documents as reports have them: with pictures, and with rows where the engine needs them."""
-        document: Document = await read_document(self._artifacts, audit.result_digest)
-        document = await self._reports.as_reported(principal, audit, document)
+        document: Document = await self._reports.as_reported(principal, audit)
         if _asks_for_rows(document, policy):
             document = await self._with_rows(principal, document)
         if versions != audit.specification.model_versions:

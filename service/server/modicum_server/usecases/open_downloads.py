@@ -4,7 +4,6 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from modicum_server.domain.projects import Principal
-from modicum_server.settings import Settings
 from modicum_server.usecases.shares import Share, Shares
 from modicum_server.usecases.turns import Turns
 
@@ -13,12 +12,10 @@ PIECES_AT_ONCE = 2
 
 
 class OpenDownloads:
-    """The downloads of this process that are open."""
+    """The downloads of one kind, such as reports, that are open in this process."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._shares = Shares(
-            Share("open downloads", settings.max_downloads_per_principal, settings.max_downloads_per_project)
-        )
+    def __init__(self, share: Share) -> None:
+        self._shares = Shares(share)
         self._pieces = Turns(PIECES_AT_ONCE)
 
     async def served(self, principal: Principal, project: str, pieces: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:

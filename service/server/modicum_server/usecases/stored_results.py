@@ -5,6 +5,7 @@ An audit's reuse key digests all that its result depends on. Audits of equal key
 
 import json
 from collections.abc import Collection, Generator, Mapping, Sequence
+from contextlib import closing
 from importlib.metadata import PackageNotFoundError, version
 from types import MappingProxyType
 from typing import Any
@@ -115,6 +116,13 @@ def read_beside(artifacts: ArtifactStore, digest: str) -> Generator[bytes]:
 def findings_beside(artifacts: ArtifactStore, document: Mapping[str, Any]) -> FindingsArtifact:
     """Return the findings of a result document, which are read as `read_beside` does."""
     return FindingsArtifact(lambda: read_beside(artifacts, document["findings"]["digest"]))
+
+
+def document_beside(artifacts: ArtifactStore, digest: str) -> dict[str, Any]:
+    """Return a result document, which is read as `read_beside` does."""
+    with closing(read_beside(artifacts, digest)) as pieces:
+        document: dict[str, Any] = json.loads(b"".join(pieces))
+    return document
 
 
 async def read_document(artifacts: ArtifactStore, digest: str) -> dict[str, Any]:

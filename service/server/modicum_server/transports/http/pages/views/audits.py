@@ -183,15 +183,19 @@ async def _time_left(visit: Visit, audit: Audit) -> dict[str, float | None]:
 
 async def _report(visit: Visit) -> Response:
     """Return the report for a frame or a tab of its own."""
-    report = await visit.use_cases.reports.render(visit.principal, _name(visit), ReportFormat.HTML)
-    return Streamed(report.pieces, headers=headers.REPORT, media_type=report.media_type)
+    return await _streamed(visit, ReportFormat.HTML, headers.REPORT)
 
 
 async def _download(visit: Visit) -> Response:
     ending = visit.request.path_params["form"]
-    report = await visit.use_cases.reports.render(visit.principal, _name(visit), FORMS.get(ending))
-    attached = headers.attached(f"{id_of(_name(visit))}.{ending}")
-    return Streamed(report.pieces, headers=attached, media_type=report.media_type)
+    return await _streamed(visit, FORMS.get(ending), headers.attached(f"{id_of(_name(visit))}.{ending}"))
+
+
+async def _streamed(visit: Visit, form: ReportFormat | None, heads: Mapping[str, str]) -> Response:
+    """Return a report. Its first piece is awaited here, so that a refusal comes before a status."""
+    report = await visit.use_cases.reports.render(visit.principal, _name(visit), form)
+    beginning = await anext(report.pieces)
+    return Streamed(report.pieces, beginning=beginning, headers=heads, media_type=report.media_type)
 
 
 async def _cancel(visit: Visit) -> Response:
