@@ -187,6 +187,9 @@ class Settings(BaseSettings):
     max_queued_audits_per_principal: int = Field(
         15_000, gt=0, description="largest number of queued audits of a principal in a project"
     )
+    max_queued_audits_across_projects: int = Field(
+        20_000, gt=0, description="largest number of queued audits of a principal in all projects of its token"
+    )
     max_project_passes: int = Field(
         100_000_000_000,
         gt=0,
@@ -204,6 +207,11 @@ class Settings(BaseSettings):
         768 * 1024 * MEBIBYTE,
         gt=0,
         description="bytes of the artifacts of a project that one principal may have uploaded; results count for none",
+    )
+    max_bytes_across_projects: int = Field(
+        1024 * 1024 * MEBIBYTE,
+        gt=0,
+        description="bytes that one principal may have uploaded to all projects of its token; results count for none",
     )
     max_watchers: int = Field(2_000, gt=0, description="largest number of open watches in an API process")
     max_watchers_per_principal: int = Field(

@@ -30,6 +30,14 @@ FACT_GAUGES: Mapping[str, tuple[str, str]] = {
         "modicum_erasure_age_seconds",
         "How long ago the oldest erasure that is not done was asked for; 0 without one.",
     ),
+    "principal_stored_bytes": (
+        "modicum_principal_stored_bytes",
+        "Bytes of artifacts in all projects together that the principal with most of them uploaded.",
+    ),
+    "principal_queued_audits": (
+        "modicum_principal_queued_audits",
+        "Audits in all projects together that no worker has begun, of the principal with most of them.",
+    ),
     "database_bytes": ("modicum_database_size_bytes", "Size of the database."),
     "collectable_bytes": (
         "modicum_artifact_store_collectable_bytes",

@@ -51,7 +51,7 @@ class Audits(Protocol):
     async def newest_device(self) -> str | None:
         """The device that workers chose last, in an audit that left the device open."""
 
-    async def queue_in_turn(self, project: str, *, alone: bool = True) -> None:
+    async def queue_in_turn(self, whose: str, *, alone: bool = True) -> None:
         """Wait for all transactions of this project that called this before; later ones wait for this one.
 
         Those that need not be `alone` wait only for one that is, and such a one for them.
@@ -59,6 +59,9 @@ class Audits(Protocol):
 
     async def unended(self, project: str, principal: str) -> Unended:
         """What the audits that have not ended take, in all and those that the principal created."""
+
+    async def queued_by(self, principal: str, projects: Collection[str]) -> int:
+        """How many audits that the principal created in these projects are queued."""
 
     async def count_by_state(self) -> Mapping[AuditState, int]:
         """The number of audits of all projects in each state; every state has a count."""

@@ -109,7 +109,7 @@ class Artifacts(Protocol):
         """Record it, or return the record. It counts for the principal who uploaded it; results count for nobody.
 
         What a project and a principal store is counted in one row each. These stay locked until the transaction ends,
-        so lock nothing else after this.
+        so lock nothing else after this but by `count_in_turn`.
         """
 
     async def lock_all(self, digests: Iterable[str]) -> None:
@@ -121,8 +121,11 @@ class Artifacts(Protocol):
     async def stored_bytes(self, project: str) -> int:
         """The bytes of all artifacts that the project holds."""
 
-    async def stored_bytes_of(self, project: str, principal: str) -> int:
-        """The bytes of those that the principal uploaded."""
+    async def stored_bytes_of(self, principal: str, projects: Collection[str]) -> int:
+        """The bytes of those that these projects hold and the principal uploaded."""
+
+    async def count_in_turn(self, whose: str) -> None:
+        """Be alone with what a principal uploaded to several projects until the transaction ends. `add` comes first."""
 
     async def referrers(self, project: str, digest: str, *, besides: str = "") -> list[str]:
         """Names of at most 10 versions, data sets, audits, verdicts and swaps of the project that refer to it.

@@ -1,7 +1,7 @@
 """Which project holds which artifacts."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -149,10 +149,15 @@ class PostgresArtifacts:
         query = select(tables.project_totals.c.artifact_bytes).filter_by(project=project)
         return await self._connection.scalar(query) or 0
 
-    async def stored_bytes_of(self, project: str, principal: str) -> int:
-        """Return the bytes of the artifacts that the principal uploaded and the project holds, of one row, too."""
-        query = select(tables.principal_totals.c.artifact_bytes).filter_by(project=project, principal=principal)
-        return await self._connection.scalar(query) or 0
+    async def stored_bytes_of(self, principal: str, projects: Collection[str]) -> int:
+        """Return the bytes of the artifacts that the principal uploaded and these projects hold, of one row each."""
+        totals = tables.principal_totals.c
+        theirs = totals.project == any_(literal(sorted(projects), ARRAY(Text))), totals.principal == principal
+        return int(await self._connection.scalar(select(func.sum(totals.artifact_bytes)).where(*theirs)) or 0)
+
+    async def count_in_turn(self, whose: str) -> None:
+        """Wait for the transactions of this principal that did so before; those that come wait for this one."""
+        await self._connection.execute(select(func.pg_advisory_xact_lock(advisory_key("uploaded", whose))))
 
     async def _count(self, project: str, principal: str, size_bytes: int) -> None:
         """Count bytes that came or went. The project's row is always locked first, so nobody waits in a circle."""

@@ -109,13 +109,13 @@ class PostgresAudits:
         query = select(device).where(_AUDITS.specification["device"].astext == "auto", device.is_not(None))
         return await self._connection.scalar(query.order_by(_AUDITS.id.desc()).limit(1))
 
-    async def queue_in_turn(self, project: str, *, alone: bool = True) -> None:
-        """Wait for the transactions of this project that did so before; those that come wait for this one.
+    async def queue_in_turn(self, whose: str, *, alone: bool = True) -> None:
+        """Wait for the transactions of this project or principal that did so before; those that come wait for this one.
 
         Two that need not be alone do not wait for each other.
         """
         lock = func.pg_advisory_xact_lock if alone else func.pg_advisory_xact_lock_shared
-        await self._connection.execute(select(lock(advisory_key("queue", project))))
+        await self._connection.execute(select(lock(advisory_key("queue", whose))))
 
     async def unended(self, project: str, principal: str) -> Unended:
         """What the audits that have not ended take, in all and those that the principal created."""
@@ -130,6 +130,13 @@ class PostgresAudits:
         # in the words of the index of unended audits, so that it is used
         rows = query.where(_AUDITS.project == project, _AUDITS.state.in_(["QUEUED", "RUNNING"]))
         return Unended(*map(int, (await self._connection.execute(rows)).one()))
+
+    async def queued_by(self, principal: str, projects: Collection[str]) -> int:
+        """How many audits that the principal created in these projects are queued."""
+        theirs = _AUDITS.project == any_(literal(sorted(projects), ARRAY(Text))), _AUDITS.principal == principal
+        # the second condition on the state is in the words of the index of unended audits, so that it is used
+        queued = _AUDITS.state == "QUEUED", _AUDITS.state.in_(["QUEUED", "RUNNING"])
+        return await self._connection.scalar(select(func.count(_AUDITS.id)).where(*theirs, *queued)) or 0
 
     async def count_by_state(self) -> Mapping[AuditState, int]:
         """How many audits of all projects stand where; every state has its count."""

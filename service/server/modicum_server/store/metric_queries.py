@@ -43,6 +43,7 @@ class PostgresGauges:
             func.pg_database_size(func.current_database()).label("database_bytes"),
             *_erasures(),
             *_collections(),
+            *_most_of_principals(),
         )
         row = (await self._connection.execute(query)).mappings().one()
         return {name: float(value) for name, value in row.items() if value is not None}
@@ -116,6 +117,18 @@ def _uploaded() -> Subquery:
     totals = tables.principal_totals.c
     most = func.max(totals.artifact_bytes).label("most")
     return select(totals.project, most).group_by(totals.project).subquery()
+
+
+def _most_of_principals() -> list[Label[Any]]:
+    """What the principal who has most of each has in all projects together."""
+    totals = tables.principal_totals.c
+    stored = select(func.sum(totals.artifact_bytes).label("most")).group_by(totals.principal).subquery()
+    # in the words of the index of unended audits, so that it is used
+    unended = _AUDITS.state.in_([AuditState.QUEUED.value, AuditState.RUNNING.value])
+    queued = select(func.count().filter(_AUDITS.state == AuditState.QUEUED.value).label("most"))
+    each = {"stored_bytes": stored, "queued_audits": queued.where(unended).group_by(_AUDITS.principal).subquery()}
+    most = {name: select(func.coalesce(func.max(rows.c.most), 0)) for name, rows in each.items()}
+    return [query.scalar_subquery().label(f"principal_{name}") for name, query in most.items()]
 
 
 def _erasures() -> list[Label[Any]]:

@@ -29,6 +29,7 @@ from modicum_server.usecases.pages import Page, PageRequest, read_page
 from modicum_server.usecases.resource_names import project_of
 from modicum_server.usecases.rules import check
 from modicum_server.usecases.shares import Share, Shares
+from modicum_server.usecases.stored_shares import StoredShares
 from modicum_server.usecases.trail import record, record_all
 from modicum_server.usecases.turns import Turns
 from modicum_server.usecases.unfinished_uploads import require_another
@@ -51,16 +52,6 @@ class UploadHeader:
     digest: str
     size_bytes: int
     offset: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Stored:
-    """Bytes that a project stores, and those among them that a principal uploaded."""
-
-    project: str
-    principal: str
-    of_project: int
-    of_principal: int
 
 
 class Artifacts:
@@ -147,12 +138,12 @@ class Artifacts:
         async with self._gets.taken(project), self._store.transaction() as transaction:
             await transaction.artifacts.use(project, [header.digest])
             present = await transaction.artifacts.get(project, header.digest)
-            stored = await self._stored(transaction, principal, project)
+            stored = await StoredShares.read(transaction, principal, project)
         if present is not None:
             return present
         others = await self._artifacts.unfinished(project, but=header.digest)
         require_another(others, project, self._settings)
-        self._require_bytes(stored, header.size_bytes, unfinished=others.size_bytes)
+        stored.require(self._settings, header.size_bytes, unfinished=others.size_bytes)
         async with AsyncExitStack() as uploading:
             upload = await uploading.enter_async_context(
                 self._artifacts.upload(project, header.digest, size_bytes=header.size_bytes, offset=header.offset)
@@ -190,11 +181,11 @@ class Artifacts:
         async with self._store.transaction() as transaction:
             held = await transaction.artifacts.use(project, list(contents))
             records = await transaction.artifacts.get_all(project, sorted(held))
-            stored = await self._stored(transaction, principal, project)
+            stored = await StoredShares.read(transaction, principal, project)
         new = {digest: contents[digest] for digest in sorted(contents.keys() - held)}
         if new:
             others = await self._artifacts.unfinished(project, but="")
-            self._require_bytes(stored, sum(map(len, new.values())), unfinished=others.size_bytes)
+            stored.require(self._settings, sum(map(len, new.values())), unfinished=others.size_bytes)
             # a caller that goes away leaves no bytes without their records
             records += await asyncio.shield(self._record_small(principal, project, new))
         return {record.digest: record for record in records}
@@ -208,7 +199,7 @@ class Artifacts:
                 await record_all(transaction, principal, Verb.UPLOAD_ARTIFACT, names)
                 sizes = {each: len(data) for each, data in new.items()}
                 added = await transaction.artifacts.add_all(project, sizes, principal=principal.name)
-                self._require_bytes(await self._stored(transaction, principal, project))
+                (await StoredShares.read(transaction, principal, project, alone=True)).require(self._settings)
                 return added
         except ModicumError:
             for digest in new:
@@ -223,31 +214,8 @@ class Artifacts:
             await uploading.aclose()
             await record(transaction, principal, Verb.UPLOAD_ARTIFACT, f"{project}/artifacts/{header.digest}")
             added = await transaction.artifacts.add(project, header.digest, header.size_bytes, principal=principal.name)
-            self._require_bytes(await self._stored(transaction, principal, project))
+            (await StoredShares.read(transaction, principal, project, alone=True)).require(self._settings)
             return added
-
-    async def _stored(self, transaction: Transaction, principal: Principal, project: str) -> _Stored:
-        return _Stored(
-            project,
-            principal.name,
-            of_project=await transaction.artifacts.stored_bytes(project),
-            of_principal=await transaction.artifacts.stored_bytes_of(project, principal.name),
-        )
-
-    def _require_bytes(self, stored: _Stored, added: int = 0, *, unfinished: int = 0) -> None:
-        """Refuse to add so many bytes to what is stored, if these are too many for the project or the principal."""
-        together, own = stored.of_project + unfinished + added, stored.of_principal + added
-        advice = "delete artifacts that nothing refers to, or ask the operator for more"
-        if together > (most := self._settings.max_project_bytes):
-            raise ProjectFull(
-                f"{stored.project} may store {most:,} bytes; with this artifact it would store {together:,}, "
-                f"unfinished uploads included; {advice}"
-            )
-        if own > (most := self._settings.max_bytes_per_principal):
-            raise ProjectFull(
-                f"{stored.principal} may upload {most:,} bytes to {stored.project}; with this artifact it would have "
-                f"uploaded {own:,}; {advice}"
-            )
 
     def _checked(self, principal: Principal, header: UploadHeader) -> str:
         project = project_of("project", header.parent, "header.parent")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 
-from modicum_server.domain.audits import Audit, AuditProgress, AuditSpecification, AuditState, Unended
+from modicum_server.domain.audits import Audit, AuditProgress, AuditSpecification, AuditState
 from modicum_server.domain.datasets import Dataset
 from modicum_server.domain.models import ModelVersion, VersionState
 from modicum_server.domain.projects import Principal, Role
@@ -17,6 +17,7 @@ from modicum_server.errors import AuditExists, AuditTooLarge, FieldInvalid, Mode
 from modicum_server.ports import Store, Transaction
 from modicum_server.settings import Settings
 from modicum_server.usecases.access import authorise
+from modicum_server.usecases.audit_room import RoomIsNarrow, require_room
 from modicum_server.usecases.audits import require_audit
 from modicum_server.usecases.controls import control_positions, spot_plan
 from modicum_server.usecases.costs import OtherImages, cut_shards, planned_images, planned_passes, shard_count
@@ -24,7 +25,6 @@ from modicum_server.usecases.counterfactuals import Counterfactual, require_coun
 from modicum_server.usecases.datasets import require_dataset
 from modicum_server.usecases.draws import draw_sample
 from modicum_server.usecases.labels import labels_of, require_labels
-from modicum_server.usecases.limit_errors import TooManyPasses, TooManyQueued
 from modicum_server.usecases.request_ids import CreateOptions, identify
 from modicum_server.usecases.resource_names import new_resource_id, parent_of, project_of
 from modicum_server.usecases.retained import require_images
@@ -43,11 +43,6 @@ from modicum_server.usecases.trail import record
 from modicum_server.usecases.versions import require_version
 
 FIRST_SEQUENCE = 1
-REQUESTS_AT_ONCE = 1000
-"""All API processes together never have more transactions of one project under way."""
-ROOMY = 0.9
-"""While less than this share of each limit is used, requests need not wait for each other: together they fit into the
-rest, each with a thousandth of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +87,7 @@ class AuditCreation:
         check_draft(draft, project)
         try:
             return await self._create(principal, project, draft, options, alone=False)
-        except _RoomIsNarrow:
+        except RoomIsNarrow:
             return await self._create(principal, project, draft, options, alone=True)
 
     async def _create(
@@ -101,7 +96,7 @@ class AuditCreation:
         """Create it beside other requests of the project, or after them: `alone`.
 
         Raises:
-            _RoomIsNarrow: not alone, it might pass a limit together with others.
+            RoomIsNarrow: not alone, it might pass a limit together with others.
         """
         body = {"draft": draft, "audit_id": options.audit_id, "no_reuse": options.no_reuse}
         request = identify(project, "CreateAudit", options, body)
@@ -114,7 +109,7 @@ class AuditCreation:
                 raise _audit_exists(name)
             stored = None if options.no_reuse else await reusable_audit(transaction, project, plan.audit)
             if stored is None:
-                await self._require_room(transaction, project, plan.audit, alone=alone)
+                await require_room(transaction, principal, project, plan.audit, self._settings, alone=alone)
             audit = plan.audit if stored is None else _reusing(stored, plan.audit)
             if options.validate_only:
                 return audit
@@ -227,29 +222,6 @@ class AuditCreation:
                 most=str(most),
             )
 
-    async def _require_room(self, transaction: Transaction, project: str, audit: Audit, *, alone: bool) -> None:
-        """Check the limits on audits of the project that have not ended.
-
-        Raises:
-            TooManyQueued, TooManyPasses, AuditTooLarge
-            _RoomIsNarrow
-        """
-        settings, asked = self._settings, audit.progress.passes_planned
-        await transaction.audits.queue_in_turn(project, alone=alone)
-        held = await transaction.audits.unended(project, audit.principal)
-        counts = (
-            (held.queued, 1, settings.max_queued_audits),
-            (held.queued_by_principal, 1, settings.max_queued_audits_per_principal),
-            (held.passes, asked, settings.max_project_passes),
-            (held.passes_by_principal, asked, settings.max_passes_per_principal),
-        )
-        if not alone and any(map(_is_narrow, counts)):
-            raise _RoomIsNarrow
-        _require_place(project, audit.principal, held, settings)
-        _require_passes(project, held.passes, asked, settings.max_project_passes)
-        whose = f"{audit.principal} in {project}"
-        _require_passes(whose, held.passes_by_principal, asked, settings.max_passes_per_principal)
-
     async def _write(self, transaction: Transaction, project: str, plan: _Plan) -> Audit:
         audit = plan.audit
         created = await transaction.audits.create(audit, plan.item_indices)
@@ -267,44 +239,6 @@ class AuditCreation:
 def id_mistakes(audit_id: str) -> Iterator[FieldInvalid]:
     """Yield what is wrong with the id that was asked for, if one was."""
     return failing(partial(check, "audit_id", audit_id, "resource_id")) if audit_id else iter(())
-
-
-class _RoomIsNarrow(Exception):
-    """Requests that are under way might together pass a limit, so this one has to be alone."""
-
-
-def _is_narrow(count: tuple[int, int, int]) -> bool:
-    """Return whether (held, asked, most) needs requests to wait for each other."""
-    held, asked, most = count
-    return held > ROOMY * most or asked * REQUESTS_AT_ONCE > (1 - ROOMY) * most
-
-
-def _require_place(project: str, principal: str, held: Unended, settings: Settings) -> None:
-    if held.queued >= settings.max_queued_audits:
-        raise TooManyQueued(
-            f"{project} has {held.queued:,} queued audits, the most that this server allows; wait until some have "
-            "started"
-        )
-    if held.queued_by_principal >= settings.max_queued_audits_per_principal:
-        raise TooManyQueued(
-            f"{principal} has {held.queued_by_principal:,} queued audits in {project}, the most that this server "
-            "allows a principal; wait until some have started"
-        )
-
-
-def _require_passes(whose: str, held: int, asked: int, most: int) -> None:
-    if asked > most:
-        raise AuditTooLarge(
-            f"the audit needs {asked:,} passes, but all audits of {whose} together may have {most:,} passes waiting; "
-            "audit a sample, or run fewer searches and controls",
-            passes=str(asked),
-            most=str(most),
-        )
-    if held + asked > most:
-        raise TooManyPasses(
-            f"{whose} may have {most:,} passes waiting; {held:,} are waiting and this audit needs {asked:,}; wait "
-            "until an audit ends, or lower its budget"
-        )
 
 
 async def _object_count(transaction: Transaction, specification: AuditSpecification, indices: Sequence[int]) -> int:

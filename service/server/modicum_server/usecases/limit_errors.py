@@ -12,4 +12,4 @@ class TooManyPasses(ResourceExhausted):
 
 
 class ProjectFull(ResourceExhausted):
-    """The project, or the caller in it, stores too many bytes. Delete artifacts that nothing refers to."""
+    """The project, or the caller there or in all projects, stores too many bytes. Delete what nothing refers to."""
