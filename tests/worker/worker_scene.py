@@ -14,6 +14,7 @@ from modicum_server.domain.findings import Finding
 from modicum_server.domain.models import InputSpecification, ModelVersion, Source, VersionState, Weights
 from modicum_server.domain.searches import Canvas, Control, ControlPlan, Search, SearchMethod
 from modicum_server.domain.stopping import Stopping
+from modicum_server.domain.traces import NO_CAUSE, Cause
 from modicum_server.ports import KeptArtifacts, Wakeups
 from modicum_server.settings import Settings
 from modicum_server.store.postgres import PostgresStore
@@ -102,6 +103,7 @@ class Scene:
         labels: Sequence[str] = LABELS,
         controls: tuple[ControlPlan, ...] = (ControlPlan(Control.CLASS_TARGETED, images=2), ControlPlan(Control.FILL)),
         search: Search = SEARCH,
+        cause: Cause = NO_CAUSE,
     ) -> str:
         specification = AuditSpecification(
             model_versions=(version,),
@@ -130,9 +132,8 @@ class Scene:
                 await transaction.datasets.create(DATASET, "3" * 64, items)
             await transaction.audits.create(audit, range(images))
             cut = shards or [range(images)]
-            await transaction.shards.add(
-                PROJECT, audit.name, [NewShard(Stage.SEARCH, version, 0, tuple(part), 5 * len(part)) for part in cut]
-            )
+            searches = [NewShard(Stage.SEARCH, version, 0, tuple(part), 5 * len(part)) for part in cut]
+            await transaction.shards.add(PROJECT, audit.name, searches, cause)
         return audit.name
 
     async def audit_of(

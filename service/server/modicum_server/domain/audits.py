@@ -9,6 +9,7 @@ from enum import StrEnum
 from modicum_server.domain.searches import Canvas, ControlPlan, Search
 from modicum_server.domain.statistics import DEFAULTS, Statistics
 from modicum_server.domain.stopping import Stopping
+from modicum_server.domain.traces import NO_CAUSE, Cause
 
 
 class AuditState(StrEnum):
@@ -275,6 +276,8 @@ class Shard:
     """Time from when it could have been claimed to this claim."""
     away_seconds: float = field(default=0.0, compare=False)
     """How long it has waited for something that is away; 0 if it does not wait."""
+    cause: Cause = field(default=NO_CAUSE, compare=False)
+    """The call that it was queued for; shards that follow it have the same."""
 
 
 class LeaseState(StrEnum):

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from modicum_server.domain.traces import Cause
+
 
 class Role(StrEnum):
     """What a principal may do in a project; each includes the one before."""
@@ -16,10 +18,19 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a call comes from: its request id, and the network address of the caller. Both are empty elsewhere."""
+    """Where a call comes from: its request id, the network address of the caller, its place in a trace.
+
+    All are empty elsewhere, and the last one also where nobody collects traces.
+    """
 
     request_id: str = ""
     client_address: str = ""
+    traceparent: str = ""
+
+    @property
+    def cause(self) -> Cause:
+        """What is kept of it with the work that the call queues."""
+        return Cause(self.request_id, self.traceparent)
 
 
 NOWHERE = Origin()

@@ -20,6 +20,7 @@ from modicum_server.domain.buildable import LEAVES_NOTHING, LeftToOthers
 from modicum_server.domain.datasets import DatasetItem
 from modicum_server.domain.findings import Finding, FoundSubset, PredictedImage, Prediction, Transfer
 from modicum_server.domain.spots import SpotRow
+from modicum_server.domain.traces import NO_CAUSE, Cause
 from modicum_server.ports.lists import Keyed
 
 
@@ -110,8 +111,11 @@ class Audits(Protocol):
 class Shards(Protocol):
     """Work that is queued or held. All times are the database's."""
 
-    async def add(self, project: str, audit: str, shards: Iterable[NewShard]) -> None:
-        """Queue them, each with a wake-up in the same transaction. `audit` is "" for the check of a version."""
+    async def add(self, project: str, audit: str, shards: Iterable[NewShard], cause: Cause = NO_CAUSE) -> None:
+        """Queue them, each with a wake-up in the same transaction. `audit` is "" for the check of a version.
+
+        `cause` is the call that they are queued for.
+        """
 
     async def claim(
         self, worker: str, *, lease_seconds: float, finishing: str = "", left: LeftToOthers = LEAVES_NOTHING

@@ -5,9 +5,10 @@ from typing import Any
 from sqlalchemy import Row
 
 from modicum_server.domain.audits import NewShard, Shard, Stage
+from modicum_server.domain.traces import Cause
 
 
-def columns_of(project: str, audit: str, shard: NewShard) -> dict[str, Any]:
+def columns_of(project: str, audit: str, shard: NewShard, cause: Cause) -> dict[str, Any]:
     """Return the columns of a new shard."""
     return {
         "project": project,
@@ -17,6 +18,8 @@ def columns_of(project: str, audit: str, shard: NewShard) -> dict[str, Any]:
         "search_index": shard.search_index,
         "positions": list(shard.positions),
         "passes_planned": shard.passes_planned,
+        "request_id": cause.request_id,
+        "traceparent": cause.traceparent,
     }
 
 
@@ -51,4 +54,10 @@ def shard_of(row: Row[Any]) -> Shard:
         passes_planned=row.passes_planned,
         waited_seconds=max(float(row.waited), 0.0),
         away_seconds=max(float(row.away), 0.0),
+        cause=cause_of(row),
     )
+
+
+def cause_of(row: Row[Any]) -> Cause:
+    """Return the call that a shard was queued for."""
+    return Cause(row.request_id, row.traceparent)

@@ -30,12 +30,13 @@ from modicum_server.domain.batches import batches
 from modicum_server.domain.buildable import LEAVES_NOTHING, LeftToOthers
 from modicum_server.domain.models import VersionState
 from modicum_server.domain.spot_swaps import SwapState
+from modicum_server.domain.traces import NO_CAUSE, Cause
 from modicum_server.store import tables
 from modicum_server.store.changes import notify_audit_changed
 from modicum_server.store.left_shards import not_left
 from modicum_server.store.project_turns import projects_by_turn
 from modicum_server.store.projects import advisory_key
-from modicum_server.store.shard_rows import columns_of, halves_of, shard_of
+from modicum_server.store.shard_rows import cause_of, columns_of, halves_of, shard_of
 from modicum_server.store.wakeups import notify_work
 
 _SHARDS = tables.shards.c
@@ -54,9 +55,9 @@ class PostgresShards:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def add(self, project: str, audit: str, shards: Iterable[NewShard]) -> None:
+    async def add(self, project: str, audit: str, shards: Iterable[NewShard], cause: Cause = NO_CAUSE) -> None:
         """Queue them, and wake the workers; a check of a version that is queued already is not queued again."""
-        await self._queue(columns_of(project, audit, shard) for shard in shards)
+        await self._queue(columns_of(project, audit, shard, cause) for shard in shards)
 
     async def claim(
         self, worker: str, *, lease_seconds: float, finishing: str = "", left: LeftToOthers = LEAVES_NOTHING
@@ -172,9 +173,8 @@ class PostgresShards:
             raise ValueError(f"shard {shard.id} has {len(row.positions)} positions, and two are needed to halve it")
         await self._connection.execute(delete(tables.shards).where(_SHARDS.id == shard.id))
         await self._move_passes(row.audit, row.passes_done)
-        await self._queue(
-            [{**columns_of(row.project, row.audit, half), "attempt": row.attempt} for half in halves_of(row)]
-        )
+        columns = [columns_of(row.project, row.audit, half, cause_of(row)) for half in halves_of(row)]
+        await self._queue([{**half, "attempt": row.attempt} for half in columns])
         return True
 
     async def remaining(self, audit: str, stage: Stage, *, at_most: int | None = None) -> int:

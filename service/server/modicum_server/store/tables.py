@@ -256,6 +256,8 @@ shards = Table(
     Column("not_before", TIME, nullable=False, server_default=func.now()),
     Column("away_since", TIME, comment="since when it waits for what is away"),
     Column("away_reason", Text, nullable=False, server_default="", comment="what is away, in words for people"),
+    Column("request_id", Text, nullable=False, server_default="", comment="of the call that it was queued for"),
+    Column("traceparent", Text, nullable=False, server_default="", comment="place of that call in a trace"),
     created(),
     one_of("stage", Stage),
     Index("shards_queued_idx", "project", "id", postgresql_where=text("lease_until IS NULL")),

@@ -12,6 +12,7 @@ from modicum_server.domain.audits import Audit, AuditProgress, AuditSpecificatio
 from modicum_server.domain.datasets import Dataset
 from modicum_server.domain.models import ModelVersion, VersionState
 from modicum_server.domain.projects import Principal, Role
+from modicum_server.domain.traces import Cause
 from modicum_server.domain.trail import Verb
 from modicum_server.errors import AuditExists, AuditTooLarge, FieldInvalid, ModelRejected
 from modicum_server.ports import Store, Transaction
@@ -113,7 +114,7 @@ class AuditCreation:
             audit = plan.audit if stored is None else _reusing(stored, plan.audit)
             if options.validate_only:
                 return audit
-            created = await self._write(transaction, project, replace(plan, audit=audit))
+            created = await self._write(transaction, project, replace(plan, audit=audit), principal.origin.cause)
             await record(transaction, principal, Verb.CREATE_AUDIT, name)
             await request.remember(transaction, name)
         self._on_created(created)
@@ -222,7 +223,7 @@ class AuditCreation:
                 most=str(most),
             )
 
-    async def _write(self, transaction: Transaction, project: str, plan: _Plan) -> Audit:
+    async def _write(self, transaction: Transaction, project: str, plan: _Plan, cause: Cause) -> Audit:
         audit = plan.audit
         created = await transaction.audits.create(audit, plan.item_indices)
         if created is None:
@@ -232,7 +233,7 @@ class AuditCreation:
         shards = cut_shards(
             audit.specification, plan.versions, audit.item_count, shard_seconds=self._settings.shard_seconds
         )
-        await transaction.shards.add(project, audit.name, shards)
+        await transaction.shards.add(project, audit.name, shards, cause)
         return created
 
 

@@ -102,7 +102,7 @@ class Audits:
             if audit.specification.stopping is None:
                 raise AuditNotStoppable(f"{name} was created without `stopping`; cancel it instead", name=name)
             end = cut_scores if without_scores else stop_searches
-            await end(transaction, name, why or ASKED)
+            await end(transaction, name, why or ASKED, principal.origin.cause)
             if not audit.state.terminal:
                 await record(transaction, principal, Verb.STOP_AUDIT, name, why)
             return await require_audit(transaction, name)

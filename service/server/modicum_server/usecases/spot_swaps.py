@@ -140,7 +140,8 @@ class SpotSwaps:
             created = await transaction.spot_swaps.create(swap)
             await record(transaction, principal, Verb.SWAP_SPOT, created.name)
             await request.remember(transaction, created.name)
-            await transaction.shards.add(project, created.name, [_shard(name) for name in plan.model_versions])
+            shards = [_shard(name) for name in plan.model_versions]
+            await transaction.shards.add(project, created.name, shards, principal.origin.cause)
         return created
 
     async def cancel(self, principal: Principal, name: str) -> SpotSwap:

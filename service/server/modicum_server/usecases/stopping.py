@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 from modicum_server.domain.audits import Audit, AuditSpecification, NewShard, Scoring, Stage, scoring_of
 from modicum_server.domain.searches import Control
 from modicum_server.domain.stopping import CUT_ASKED, STOP_ASKED, STOPPED, ShareLimit, Stopped, StopReason, stopped_of
+from modicum_server.domain.traces import NO_CAUSE, Cause
 from modicum_server.errors import FieldInvalid
 from modicum_server.measures.registry import measure_titles
 from modicum_server.ports import Transaction
@@ -52,7 +53,7 @@ def _check_limit(field: str, limit: ShareLimit, search_count: int) -> None:
         check(f"{field}.class_label", limit.class_label)
 
 
-async def stop_searches(transaction: Transaction, name: str, why: str) -> None:
+async def stop_searches(transaction: Transaction, name: str, why: str, cause: Cause = NO_CAUSE) -> None:
     """End the searches of an audit with those that have begun. An audit past its searches stays as it is.
 
     The last shard to end opens the next stage; where none is left, one without images does. The first `why` counts.
@@ -65,7 +66,7 @@ async def stop_searches(transaction: Transaction, name: str, why: str) -> None:
     await begin_no_more(transaction, name)
     if await transaction.shards.remaining(name, Stage.SEARCH, at_most=1) == 0:
         closing = NewShard(Stage.SEARCH, audit.specification.model_versions[0])
-        await transaction.shards.add(parent_of(name), name, [closing])
+        await transaction.shards.add(parent_of(name), name, [closing], cause)
 
 
 async def begin_no_more(transaction: Transaction, name: str) -> None:
@@ -77,12 +78,12 @@ async def begin_no_more(transaction: Transaction, name: str) -> None:
     await transaction.shards.drop_unbegun(name, Stage.SEARCH, kept=await transaction.findings.positions(name))
 
 
-async def cut_scores(transaction: Transaction, name: str, why: str) -> None:
+async def cut_scores(transaction: Transaction, name: str, why: str, cause: Cause = NO_CAUSE) -> None:
     """Let an audit end without what follows its searches, as far as it is not done. The first `why` counts.
 
     What is being scored is given up. While the searches run they are stopped, and nothing follows them.
     """
-    await stop_searches(transaction, name, why)
+    await stop_searches(transaction, name, why, cause)
     audit = await transaction.audits.lock(name)
     if audit is None or audit.state.terminal or audit.stage is Stage.SUMMARISE:
         return
@@ -90,7 +91,7 @@ async def cut_scores(transaction: Transaction, name: str, why: str) -> None:
         await transaction.audits.note_parameters(name, {CUT_ASKED: why})
     if audit.stage is Stage.SCORE:
         await leave_out(transaction, audit, await transaction.shards.withdraw(name, Stage.SCORE))
-        await summarise_next(transaction, audit)
+        await summarise_next(transaction, audit, cause)
 
 
 async def leave_out(transaction: Transaction, audit: Audit, search_indices: Iterable[int]) -> None:
@@ -109,11 +110,12 @@ async def leave_out(transaction: Transaction, audit: Audit, search_indices: Iter
     await transaction.audits.note_parameters(audit.name, {STOPPED: asdict(cut)})
 
 
-async def summarise_next(transaction: Transaction, audit: Audit) -> None:
+async def summarise_next(transaction: Transaction, audit: Audit, cause: Cause = NO_CAUSE) -> None:
     """Open the last stage of an audit. The caller holds its row."""
     await transaction.audits.plan_rest(audit.name, 0)
     await transaction.audits.start(audit.name, Stage.SUMMARISE)
-    await transaction.shards.add(parent_of(audit.name), audit.name, [NewShard(Stage.SUMMARISE, model_version="")])
+    last = NewShard(Stage.SUMMARISE, model_version="")
+    await transaction.shards.add(parent_of(audit.name), audit.name, [last], cause)
 
 
 def _tests_spots(specification: AuditSpecification) -> bool:

@@ -17,6 +17,7 @@ from modicum_server.domain.models import (
     VersionState,
 )
 from modicum_server.domain.projects import Principal, Role
+from modicum_server.domain.traces import Cause
 from modicum_server.domain.trail import Verb
 from modicum_server.errors import FieldInvalid, ModelVersionNotFound
 from modicum_server.ports import EndpointEntries, Store, Transaction
@@ -146,7 +147,7 @@ class Versions:
                 await create_model(transaction, principal, parent)
             stored = present or await transaction.models.create_version(parent, version)
             if stored.state is not VersionState.READY:
-                stored = await _with_check(transaction, project, stored)
+                stored = await _with_check(transaction, project, stored, principal.origin.cause)
             if present is None or present.state is VersionState.REJECTED:
                 await record(transaction, principal, Verb.CREATE_MODEL_VERSION, stored.name)
             await request.remember(transaction, stored.name)
@@ -215,11 +216,11 @@ async def _completed(transaction: Transaction, project: str, version: ModelVersi
     return version
 
 
-async def _with_check(transaction: Transaction, project: str, version: ModelVersion) -> ModelVersion:
+async def _with_check(transaction: Transaction, project: str, version: ModelVersion, cause: Cause) -> ModelVersion:
     """Queue the check of a version that is not READY, once."""
     if version.state is VersionState.REJECTED and not await transaction.models.recheck(version.name):
         return await require_version(transaction, version.name)  # another request was faster
-    await transaction.shards.add(project, "", [NewShard(stage=Stage.CHECK, model_version=version.name)])
+    await transaction.shards.add(project, "", [NewShard(stage=Stage.CHECK, model_version=version.name)], cause)
     return await require_version(transaction, version.name)
 
 

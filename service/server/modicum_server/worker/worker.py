@@ -166,6 +166,8 @@ class Worker:
         settings, clock = self._context.settings, asyncio.get_running_loop().time
         facts = {"stage": shard.stage.value, "audit": shard.audit, "model_version": shard.model_version}
         log = _log.bind(worker=self._name, slot=slot, shard=shard.id, attempt=shard.attempt, **facts)
+        if shard.cause.request_id:
+            log = log.bind(request_id=shard.cause.request_id)
         log.info("shard_claimed", positions=len(shard.positions), failed_tries=shard.failed_tries)
         self.metrics.shards.claimed(shard)
         started = clock()

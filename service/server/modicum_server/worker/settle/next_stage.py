@@ -42,13 +42,13 @@ async def open_next_stage(transaction: Transaction, shard: Shard, audit: Audit, 
         if retests:
             await _queue_scores(transaction, shard, audit, retests)
             return
-    await summarise_next(transaction, audit)
+    await summarise_next(transaction, audit, shard.cause)
 
 
 async def _queue_scores(transaction: Transaction, shard: Shard, audit: Audit, shards: Sequence[NewShard]) -> None:
     """Queue SCORE shards. What they cost is known now, and no longer the most that the audit could cost."""
     await transaction.audits.plan_rest(audit.name, sum(one.passes_planned for one in shards))
-    await transaction.shards.add(shard.project, audit.name, shards)
+    await transaction.shards.add(shard.project, audit.name, shards, shard.cause)
 
 
 async def _open_matched_searches(
@@ -62,7 +62,7 @@ async def _open_matched_searches(
     chosen = await _temperatures(transaction, audit, versions)
     await transaction.audits.note_parameters(audit.name, {TEMPERATURES: chosen})
     shards = cut_shards(audit.specification, versions, audit.item_count, shard_seconds=shard_seconds, matched=True)
-    await transaction.shards.add(shard.project, audit.name, shards)
+    await transaction.shards.add(shard.project, audit.name, shards, shard.cause)
     return True
 
 
