@@ -7,6 +7,7 @@ import pytest
 from modicum_server.domain.audits import AuditState
 from modicum_server.domain.projects import Principal
 from modicum_server.errors import AuditTooLarge, UploadTruncated
+from modicum_server.ports import Unfinished
 from modicum_server.usecases.artifacts import Artifacts, UploadHeader, hold_files
 from modicum_server.usecases.audit_creation import AuditCreation, AuditOptions
 from modicum_server.usecases.limit_errors import ProjectFull, TooManyPasses, TooManyQueued
@@ -28,6 +29,11 @@ async def stored(place) -> int:
 
 async def on_disk(place) -> set[str]:
     return {digest async for digest in place.artifact_store.stored("")}
+
+
+async def unfinished(place) -> Unfinished:
+    async with place.store.transaction() as transaction:
+        return await transaction.uploads.others(PROJECT, AUDITOR.name)
 
 
 def limited_artifacts(place, most: int, **settings: int) -> Artifacts:
@@ -55,27 +61,6 @@ async def test_an_upload_beyond_the_bytes_of_a_project_is_refused_before_a_byte_
     assert (read, await stored(place)) == ([], 2 * SIZE)
 
 
-async def broken_upload(artifacts: Artifacts, data: bytes) -> None:
-    """Send half of the bytes."""
-    header = UploadHeader(PROJECT, digest_of(data), len(data), 0)
-    with pytest.raises(UploadTruncated):
-        await artifacts.upload(AUDITOR, header, parts(data[: SIZE // 2]))
-
-
-async def test_a_project_has_so_many_unfinished_uploads_and_each_of_them_can_go_on(place):
-    artifacts = limited_artifacts(place, 100 * SIZE, max_unfinished_uploads=2)
-    for number in (0, 1):
-        await broken_upload(artifacts, bytes_of(number))
-
-    with pytest.raises(ProjectFull, match="projects/default may have 2 unfinished uploads; go on with one of them"):
-        await upload(artifacts, bytes_of(2))
-    await artifacts.upload_small(AUDITOR, PROJECT, [bytes_of(3)])  # leaves none
-    await upload(artifacts, bytes_of(0))
-    await upload(artifacts, bytes_of(2))
-
-    assert await stored(place) == 3 * SIZE
-
-
 async def test_what_is_deleted_makes_room(place):
     artifacts = limited_artifacts(place, SIZE)
     await upload(artifacts, bytes_of(0))
@@ -86,14 +71,14 @@ async def test_what_is_deleted_makes_room(place):
     assert await stored(place) == SIZE
 
 
-async def test_uploads_at_once_do_not_pass_the_limit_together_and_leave_no_bytes_behind(place):
+async def test_uploads_at_once_begin_only_as_far_as_they_fit_together(place):
     artifacts, begun, all_begun = limited_artifacts(place, 5 * SIZE), [], asyncio.Event()
 
     async def slowly(data: bytes):
         begun.append(data)
-        if len(begun) == 12:
+        if len(begun) == 5:
             all_begun.set()
-        await all_begun.wait()  # each was let in while nothing was stored
+        await all_begun.wait()  # nothing is stored yet
         yield data
 
     def send(number: int):
@@ -104,8 +89,23 @@ async def test_uploads_at_once_do_not_pass_the_limit_together_and_leave_no_bytes
 
     kept = {digest_of(bytes_of(number)) for number in range(12) if not isinstance(outcomes[number], Exception)}
     assert [type(one) for one in outcomes if isinstance(one, Exception)] == [ProjectFull] * 7, outcomes
-    assert (len(kept), await stored(place)) == (5, 5 * SIZE)
+    assert (len(begun), len(kept), await stored(place)) == (5, 5, 5 * SIZE)
     assert await on_disk(place) == kept
+
+
+async def test_an_upload_that_no_longer_fits_at_its_end_leaves_no_bytes_behind(place):
+    artifacts, result = limited_artifacts(place, SIZE), b"a result"
+
+    async def chunks():
+        async with place.store.transaction() as transaction:
+            await hold_files(transaction, place.artifact_store, PROJECT, [result])  # is always stored
+        yield bytes_of(0)
+
+    with pytest.raises(ProjectFull):
+        await artifacts.upload(AUDITOR, UploadHeader(PROJECT, digest_of(bytes_of(0)), SIZE, 0), chunks())
+
+    assert await on_disk(place) == {digest_of(result)}
+    assert (await unfinished(place)).count == 0
 
 
 async def test_a_principal_stores_its_share_of_a_project_and_another_one_its_own(place):

@@ -229,6 +229,9 @@ class Settings(BaseSettings):
     max_unfinished_uploads: int = Field(
         1_000, gt=0, description="largest number of unfinished uploads of a project, in progress or broken and kept"
     )
+    max_unfinished_uploads_per_principal: int = Field(
+        750, gt=0, description="largest number of unfinished uploads of a principal in a project"
+    )
     max_downloads_per_principal: int = Field(
         100, gt=0, description="largest number of open downloads of artifacts of a principal in an API process"
     )

@@ -16,7 +16,7 @@ from modicum_server.artifacts.threads import in_thread
 from modicum_server.artifacts.uploads import Uploads
 from modicum_server.artifacts.verified_files import VerifiedFiles
 from modicum_server.errors import DependencyUnavailable
-from modicum_server.ports import Unfinished, Upload
+from modicum_server.ports import Upload
 
 BLOCK_BYTES = 1024 * 1024
 #: By the scheme of a bucket's URL, the extra that brings the driver. All other drivers have folders.
@@ -47,10 +47,6 @@ class RemoteArtifactStore:
     async def received(self, project: str, digests: Collection[str]) -> Mapping[str, int]:
         """Return how many bytes of these a broken upload of this project left, where there was one."""
         return await self._uploads.received(project, digests)
-
-    async def unfinished(self, project: str, *, but: str) -> Unfinished:
-        """Return this project's uploads that are not finished, but for one of the digest `but`."""
-        return await self._uploads.unfinished(project, but=but)
 
     def upload(self, project: str, digest: str, *, size_bytes: int, offset: int) -> AbstractAsyncContextManager[Upload]:
         """Begin or resume; raises UploadInvalid when `offset` is not what was received, UploadBusy beside another."""

@@ -15,7 +15,6 @@ from modicum_server.artifacts.files import checked, disk_errors, hash_rest
 from modicum_server.artifacts.opening import opened
 from modicum_server.artifacts.threads import in_thread
 from modicum_server.errors import DigestMismatch, UploadBusy, UploadInvalid, UploadTruncated
-from modicum_server.ports import Unfinished
 
 #: An upload that was not continued for this long is deleted.
 FORGOTTEN_SECONDS = 7 * 24 * 3600.0
@@ -93,10 +92,6 @@ class Uploads:
         """How many bytes of these a broken upload of this project left, where there was one."""
         return await in_thread(self._received, project, frozenset(digests))
 
-    async def unfinished(self, project: str, *, but: str) -> Unfinished:
-        """This project's uploads that are not finished, but for that of one digest. Takes as long as they are many."""
-        return await in_thread(self._unfinished, project, but)
-
     @asynccontextmanager
     async def open(
         self, project: str, digest: str, *, size_bytes: int, offset: int, deliver: Deliver
@@ -129,10 +124,6 @@ class Uploads:
 
     def _received(self, project: str, digests: Collection[str]) -> dict[str, int]:
         return {path.name: _size(path) for path in self._of(project).glob("*") if path.name in digests}
-
-    def _unfinished(self, project: str, but: str) -> Unfinished:
-        sizes = [_size(path) for path in self._of(project).glob("*") if path.name != but]
-        return Unfinished(len(sizes), sum(sizes))
 
     def _path(self, project: str, digest: str) -> Path:
         return self._of(project) / checked(digest)

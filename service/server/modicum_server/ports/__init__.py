@@ -15,7 +15,6 @@ from modicum_server.ports.artifacts import (
     KeptArtifacts,
     KeptUse,
     ObjectsCheck,
-    Unfinished,
     Upload,
 )
 from modicum_server.ports.audits import AuditFilter, Audits, Findings, Predictions, Shards, Spots
@@ -54,6 +53,7 @@ from modicum_server.ports.trust_errors import (
     TrustRuleNotFound,
     TrustRulesFull,
 )
+from modicum_server.ports.uploads import Unfinished, UnfinishedUploads
 from modicum_server.ports.verdicts import VerdictFilter, Verdicts
 from modicum_server.ports.workers import ArchitectureUnavailable, Workers
 
@@ -126,6 +126,7 @@ __all__ = [
     "TrustRuleNotFound",
     "TrustRulesFull",
     "Unfinished",
+    "UnfinishedUploads",
     "Unsealed",
     "Upload",
     "VerdictFilter",

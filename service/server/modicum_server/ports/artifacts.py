@@ -53,22 +53,11 @@ class KeptArtifacts(ArtifactSource, Protocol):
         """Delete all that is kept, which makes room on the disk."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unfinished:
-    """Uploads that are in progress, or broken and kept: how many, and their bytes so far."""
-
-    count: int = 0
-    size_bytes: int = 0
-
-
 class ArtifactStore(ArtifactSource, Protocol):
     """Bytes by SHA-256, in a folder or at any fsspec URL. The Store knows who may see which digest."""
 
     async def received(self, project: str, digests: Collection[str]) -> Mapping[str, int]:
         """How many bytes of these a broken upload of this project left, where there was one."""
-
-    async def unfinished(self, project: str, *, but: str) -> Unfinished:
-        """The unfinished uploads of this project, but for one of the digest `but`."""
 
     def upload(self, project: str, digest: str, *, size_bytes: int, offset: int) -> AbstractAsyncContextManager[Upload]:
         """Begin or resume; raises UploadInvalid when `offset` is not what was received, UploadBusy beside another."""

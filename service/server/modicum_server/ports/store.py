@@ -17,6 +17,7 @@ from modicum_server.ports.reviews import Reviews
 from modicum_server.ports.spot_swaps import SpotSwaps
 from modicum_server.ports.trail import Trail
 from modicum_server.ports.trust import Trust
+from modicum_server.ports.uploads import UnfinishedUploads
 from modicum_server.ports.verdicts import Verdicts
 from modicum_server.ports.workers import Workers
 
@@ -33,6 +34,7 @@ class Transaction(Protocol):
     models: Models
     datasets: Datasets
     artifacts: Artifacts
+    uploads: UnfinishedUploads
     collections: Collections
     erasures: Erasures
     holds: Holds

@@ -37,6 +37,23 @@ project_totals = Table(
     Column("artifact_bytes", BigInteger, nullable=False, comment="of all its artifacts together"),
 )
 
+unfinished_uploads = Table(
+    "unfinished_uploads",
+    metadata,
+    Column("project", NAME, ForeignKey("projects.name", ondelete="CASCADE"), nullable=False),
+    Column("digest", NAME, nullable=False),
+    Column("principal", NAME, nullable=False, comment="who began it, or went on with it last"),
+    Column("size_bytes", BigInteger, nullable=False, comment="announced while it goes on, then what it left"),
+    Column(
+        "used_time",
+        TIME,
+        nullable=False,
+        server_default=func.now(),
+        comment="when it began, went on or broke",
+    ),
+    PrimaryKeyConstraint("project", "digest"),
+)
+
 principal_totals = Table(
     "principal_totals",
     metadata,

@@ -41,6 +41,7 @@ from modicum_server.store.spot_swaps import PostgresSpotSwaps
 from modicum_server.store.spots import PostgresSpots
 from modicum_server.store.trail import PostgresTrail
 from modicum_server.store.trust import PostgresTrust
+from modicum_server.store.unfinished_uploads import PostgresUnfinishedUploads
 from modicum_server.store.verdicts import PostgresVerdicts
 from modicum_server.store.workers import PostgresWorkers
 
@@ -62,6 +63,7 @@ class PostgresTransaction:
     models: ports.Models
     datasets: ports.Datasets
     artifacts: ports.Artifacts
+    uploads: ports.UnfinishedUploads
     collections: ports.Collections
     erasures: ports.Erasures
     holds: ports.Holds
@@ -113,6 +115,7 @@ class PostgresStore:
             models=PostgresModels(connection),
             datasets=PostgresDatasets(connection),
             artifacts=PostgresArtifacts(connection),
+            uploads=PostgresUnfinishedUploads(connection),
             collections=PostgresCollections(connection),
             erasures=PostgresErasures(connection),
             holds=PostgresHolds(connection),

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, text
 
 #: The revisions of this release, newest first: what stands in `migrations/versions`.
 REVISIONS: Final[tuple[str, ...]] = (
+    "0030",
     "0029",
     "0028",
     "0027",

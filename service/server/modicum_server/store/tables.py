@@ -31,7 +31,7 @@ from modicum_server.domain.models import VersionState
 from modicum_server.domain.retention import Kept
 from modicum_server.domain.verdicts import OVERALL
 from modicum_server.store.access_tables import roles, sessions, sign_in_links, tokens
-from modicum_server.store.artifact_tables import artifacts, principal_totals, project_totals
+from modicum_server.store.artifact_tables import artifacts, principal_totals, project_totals, unfinished_uploads
 from modicum_server.store.collection_table import collections
 from modicum_server.store.erasure_table import erasures
 from modicum_server.store.hold_table import holds
@@ -75,6 +75,7 @@ __all__ = [
     "trail_pending",
     "trail_seals",
     "trust_rules",
+    "unfinished_uploads",
     "used_identity_tokens",
     "workers",
 ]

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack, aclosing
+from contextlib import AsyncExitStack, aclosing, suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -138,23 +138,46 @@ class Artifacts:
         async with self._gets.taken(project), self._store.transaction() as transaction:
             await transaction.artifacts.use(project, [header.digest])
             present = await transaction.artifacts.get(project, header.digest)
-            stored = await StoredShares.read(transaction, principal, project)
         if present is not None:
             return present
-        others = await self._artifacts.unfinished(project, but=header.digest)
-        require_another(others, project, self._settings)
-        stored.require(self._settings, header.size_bytes, unfinished=others.size_bytes)
         async with AsyncExitStack() as uploading:
             upload = await uploading.enter_async_context(
                 self._artifacts.upload(project, header.digest, size_bytes=header.size_bytes, offset=header.offset)
             )
-            await _copy(chunks, upload, header, idle_seconds=self._idle_seconds)
-            await upload.commit()
+            await self._begin(principal, header)
             try:
+                await _copy(chunks, upload, header, idle_seconds=self._idle_seconds)
+                await upload.commit()
                 return await self._record(principal, header, uploading)
-            except ProjectFull:
-                await delete_unheld(self._store, self._artifacts, header.digest)
+            except BaseException as error:
+                await asyncio.shield(self._leave(project, header.digest))
+                if isinstance(error, ProjectFull):
+                    await delete_unheld(self._store, self._artifacts, header.digest)
                 raise
+
+    async def _begin(self, principal: Principal, header: UploadHeader) -> None:
+        """Count the upload from now on, if there is room for it.
+
+        Raises:
+            ProjectFull
+        """
+        project = header.parent
+        async with self._gets.taken(project), self._store.transaction() as transaction:
+            await transaction.uploads.begin_in_turn(project)
+            others = await transaction.uploads.others(project, principal.name, but=header.digest)
+            require_another(others, project, principal.name, self._settings)
+            stored = await StoredShares.read(transaction, principal, project)
+            stored.require(self._settings, header.size_bytes, unfinished=others)
+            await transaction.uploads.begin(
+                project, header.digest, principal=principal.name, size_bytes=header.size_bytes
+            )
+
+    async def _leave(self, project: str, digest: str) -> None:
+        """Count what a broken upload left, where that can be stored. Otherwise it counts with its announced bytes."""
+        with suppress(ModicumError):
+            received = await self._artifacts.received(project, [digest])
+            async with self._adds.taken(project), self._store.transaction() as transaction:
+                await transaction.uploads.leave(project, digest, received.get(digest, 0))
 
     async def upload_small(self, principal: Principal, parent: str, contents: Sequence[bytes]) -> list[Artifact]:
         """Store some small artifacts whole, all or none, and return their records in the order of `contents`.
@@ -182,10 +205,10 @@ class Artifacts:
             held = await transaction.artifacts.use(project, list(contents))
             records = await transaction.artifacts.get_all(project, sorted(held))
             stored = await StoredShares.read(transaction, principal, project)
+            others = await transaction.uploads.others(project, principal.name)
         new = {digest: contents[digest] for digest in sorted(contents.keys() - held)}
         if new:
-            others = await self._artifacts.unfinished(project, but="")
-            stored.require(self._settings, sum(map(len, new.values())), unfinished=others.size_bytes)
+            stored.require(self._settings, sum(map(len, new.values())), unfinished=others)
             # a caller that goes away leaves no bytes without their records
             records += await asyncio.shield(self._record_small(principal, project, new))
         return {record.digest: record for record in records}
@@ -213,6 +236,7 @@ class Artifacts:
             # puts the bytes in their place, so that no deletion comes between them and the record
             await uploading.aclose()
             await record(transaction, principal, Verb.UPLOAD_ARTIFACT, f"{project}/artifacts/{header.digest}")
+            await transaction.uploads.end(project, header.digest)
             added = await transaction.artifacts.add(project, header.digest, header.size_bytes, principal=principal.name)
             (await StoredShares.read(transaction, principal, project, alone=True)).require(self._settings)
             return added

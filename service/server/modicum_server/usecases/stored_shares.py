@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 
 from modicum_server.domain.projects import Principal
-from modicum_server.ports import Transaction
+from modicum_server.ports import Transaction, Unfinished
 from modicum_server.settings import Settings
 from modicum_server.usecases.limit_errors import ProjectFull
 
+NONE_UNFINISHED = Unfinished()
 ADVICE = "delete artifacts that nothing refers to, or ask the operator for more"
 
 
@@ -36,18 +37,19 @@ class StoredShares:
             across_projects=await artifacts.stored_bytes_of(principal.name, principal.roles) if has_several else 0,
         )
 
-    def require(self, settings: Settings, added: int = 0, *, unfinished: int = 0) -> None:
+    def require(self, settings: Settings, added: int = 0, *, unfinished: Unfinished = NONE_UNFINISHED) -> None:
         """Refuse to add so many bytes, if these are too many for the project or the principal.
 
         Raises:
             ProjectFull
         """
-        together = self.of_project + unfinished + added
+        together = self.of_project + unfinished.size_bytes + added
         if together > (most := settings.max_project_bytes):
             raise ProjectFull(
                 f"{self.project} may store {most:,} bytes; with this artifact it would store {together:,}, "
                 f"unfinished uploads included; {ADVICE}"
             )
+        added += unfinished.size_bytes_of_principal
         self._require_own(self.project, self.of_principal + added, settings.max_bytes_per_principal)
         if self.across_projects:
             where = f"the {len(self.principal.roles):,} projects of its token"
@@ -57,5 +59,5 @@ class StoredShares:
         if own > most:
             raise ProjectFull(
                 f"{self.principal.name} may upload {most:,} bytes to {where}; with this artifact it would have "
-                f"uploaded {own:,}; {ADVICE}"
+                f"uploaded {own:,}, unfinished uploads included; {ADVICE}"
             )

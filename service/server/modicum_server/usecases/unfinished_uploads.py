@@ -1,18 +1,24 @@
-"""How many uploads of a project may be unfinished. Each is a file, and each new upload looks at them all."""
+"""How many uploads of a project, and of a principal in it, may be unfinished. Each is a file."""
 
 from modicum_server.ports import Unfinished
 from modicum_server.settings import Settings
 from modicum_server.usecases.limit_errors import ProjectFull
 
 
-def require_another(others: Unfinished, project: str, settings: Settings) -> None:
-    """Refuse an upload of a project that has too many unfinished ones besides it.
+def require_another(others: Unfinished, project: str, principal: str, settings: Settings) -> None:
+    """Refuse an upload of a project, or of a principal, that has too many unfinished ones besides it.
 
     Raises:
         ProjectFull
     """
-    if others.count >= (most := settings.max_unfinished_uploads):
+    _require(others.count, settings.max_unfinished_uploads, project)
+    whose = f"{principal} in {project}"
+    _require(others.count_of_principal, settings.max_unfinished_uploads_per_principal, whose)
+
+
+def _require(count: int, most: int, whose: str) -> None:
+    if count >= most:
         raise ProjectFull(
-            f"{project} may have {most:,} unfinished uploads; go on with one of them, wait until they are forgotten "
+            f"{whose} may have {most:,} unfinished uploads; go on with one of them, wait until they are forgotten "
             "after a week, or ask the operator for more"
         )
