@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 
 import pytest
-from modicum import AsyncClient, InvalidArgument, NotFound
+from modicum import AsyncClient, InvalidArgument, ModicumError, NotFound
 from modicum.cli.command import app
 from modicum.sources.contents import bytes_content
 from modicum.transfers import upload
@@ -80,3 +80,34 @@ async def test_the_command_downloads_an_artifact_and_names_what_it_wrote(served,
     assert f"wrote {file}" in done.stdout.replace("\n", "")
     assert hashlib.sha256(file.read_bytes()).hexdigest() == min(FILES)
     assert (lost.exit_code, "its folder does not exist" in lost.stderr.replace("\n", " ")) == (2, True)
+
+
+async def test_a_file_that_is_uploaded_again_mends_what_was_damaged(served, stored, monkeypatch, tmp_path):
+    digest, file = hashlib.sha256(b"a file").hexdigest(), tmp_path / "file"
+    place = served.artifact_store._path(digest)
+    place.chmod(0o644)
+    place.write_bytes(b"another bytes")
+    file.write_bytes(b"a file")
+    monkeypatch.setenv("MODICUM_ADDRESS", f"127.0.0.1:{served.grpc_port}")
+    monkeypatch.setenv("MODICUM_TOKEN", TOKENS["auditor"])
+    async with client(served, "viewer") as viewer:
+        with pytest.raises(ModicumError) as broken:
+            await viewer.artifacts.download(digest, tmp_path / "copy")
+
+        said = await asyncio.to_thread(CliRunner().invoke, app, ["artifacts", "upload", str(file)])
+        await viewer.artifacts.download(digest, tmp_path / "copy")
+
+    assert broken.value.reason == "ARTIFACT_CORRUPT"
+    assert f"{digest}  {file}" in said.stdout
+    assert (tmp_path / "copy").read_bytes() == b"a file"
+
+
+async def test_a_file_that_a_project_does_not_hold_is_stored(served, tmp_path):
+    file = tmp_path / "file"
+    file.write_bytes(b"not held before")
+    async with client(served, "auditor") as auditor:
+        digest = await auditor.artifacts.upload(file)
+        assert await auditor.artifacts.upload(file) == digest
+        await auditor.artifacts.download(digest, tmp_path / "copy")
+
+    assert (tmp_path / "copy").read_bytes() == b"not held before"

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from modicum_server.domain.projects import Role
 from modicum_server.errors import (
+    ArtifactCorrupt,
     ArtifactNotFound,
     ArtifactTooLarge,
     DigestMismatch,
@@ -258,3 +259,54 @@ async def test_a_caller_that_goes_away_leaves_no_bytes_without_their_records(pla
 
     await until(are_recorded)
     assert [await read(place, digest) for digest in digests] == [b"one", b"two"]
+
+
+async def damage(place, digest: str, data: bytes | None) -> None:
+    """Change stored bytes behind the service's back, or delete them."""
+    stored = place.artifact_store._path(digest)
+    stored.chmod(0o644)
+    stored.unlink() if data is None else stored.write_bytes(data)
+
+
+async def read_back(place, digest: str) -> bytes:
+    name = f"{PROJECT}/artifacts/{digest}"
+    return b"".join([part async for part in place.artifacts.download(VIEWER, name, 0)])
+
+
+@pytest.mark.parametrize("found", [b"wrong", b"", None])
+async def test_an_upload_replaces_damaged_bytes_and_what_is_gone(place, found):
+    digest = await place.upload(b"right")
+    async with place.store.transaction() as transaction:
+        before = await transaction.artifacts.stored_bytes(PROJECT)
+    await damage(place, digest, found)
+
+    again = await place.artifacts.upload(AUDITOR, UploadHeader(PROJECT, digest, 5, 0), parts(b"right"))
+
+    assert again.digest == digest
+    assert await read_back(place, digest) == b"right"
+    async with place.store.transaction() as transaction:
+        assert await transaction.artifacts.stored_bytes(PROJECT) == before
+
+
+async def test_damaged_bytes_are_replaced_by_right_ones_alone_and_by_small_files_too(place):
+    digest = await place.upload(b"right")
+    await damage(place, digest, b"wrong")
+
+    with pytest.raises(DigestMismatch):
+        await place.artifacts.upload(AUDITOR, UploadHeader(PROJECT, digest, 5, 0), parts(b"other"))
+    with pytest.raises(ArtifactCorrupt):
+        await read_back(place, digest)
+    records = await place.artifacts.upload_small(AUDITOR, PROJECT, [b"right", b"new"])
+
+    assert [one.digest for one in records] == [digest, digest_of(b"new")]
+    assert await read_back(place, digest) == b"right"
+
+
+async def test_a_full_project_can_mend_its_bytes(place):
+    digest = await place.upload(b"right")
+    await damage(place, digest, b"wrong")
+    full = Artifacts(place.store, place.artifact_store, place.settings.model_copy(update={"max_project_bytes": 5}))
+
+    await full.upload(AUDITOR, UploadHeader(PROJECT, digest, 5, 0), parts(b"right"))
+
+    assert await read_back(place, digest) == b"right"

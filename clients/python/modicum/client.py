@@ -115,6 +115,7 @@ class Artifacts:
     _async: AsyncArtifacts
 
     list = streaming(AsyncArtifacts.list)
+    upload = blocking(AsyncArtifacts.upload)
     download = blocking(AsyncArtifacts.download)
 
 

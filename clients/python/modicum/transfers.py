@@ -81,6 +81,17 @@ async def upload(connection: Connection, contents: Iterable[Content], progress: 
         raise failures.exceptions[0] from None
 
 
+async def upload_again(connection: Connection, content: Content) -> None:
+    """Send a content though the server may have it, whole and from its start. Damaged bytes there are replaced.
+
+    Raises:
+        SourceChanged: the file has changed since it was hashed.
+        ModicumError: the error of the server.
+    """
+    counter = _ProgressCounter([content], {content.digest: 0}, None)
+    await _send_resuming(connection, content, 0, counter, from_start=True)
+
+
 async def find_missing(connection: Connection, digests: Sequence[str]) -> dict[str, int]:
     """The `digests` that the server lacks, each with the number of bytes that it has received."""
     missing: dict[str, int] = {}
@@ -120,7 +131,9 @@ class _ProgressCounter:
             self._progress(TransferProgress(self._files_done, self._files_total, self._bytes_done, self._bytes_total))
 
 
-async def _send_resuming(connection: Connection, content: Content, offset: int, counter: _ProgressCounter) -> None:
+async def _send_resuming(
+    connection: Connection, content: Content, offset: int, counter: _ProgressCounter, *, from_start: bool = False
+) -> None:
     attempts = connection.stream_attempts()
     while True:
         try:
@@ -131,7 +144,7 @@ async def _send_resuming(connection: Connection, content: Content, offset: int, 
             if error.reason == "DIGEST_MISMATCH":
                 raise SourceChanged(f"{content.label} changed while it was uploaded; upload it again") from failure
             await attempts.after(failure, resumable=error.reason in RESUMABLE)
-        resumed = await _resume_offset(connection, content, attempts)
+        resumed = 0 if from_start else await _resume_offset(connection, content, attempts)
         if resumed is None:
             break
         if resumed > offset:

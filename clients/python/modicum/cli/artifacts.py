@@ -20,7 +20,7 @@ MOST_LISTED = 100
 app = typer.Typer(
     cls=Group,
     no_args_is_help=True,
-    help="List and fetch the artifacts of a project: its stored files, named by their SHA-256.",
+    help="List, store and fetch the artifacts of a project: its stored files, named by their SHA-256.",
 )
 
 
@@ -51,6 +51,18 @@ def list_artifacts(
         for one in artifacts
     ]
     print_grid(stdout(), Grid(columns=columns, rows=rows))
+
+
+@command(app, "upload")
+def upload_artifacts(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Files to store, each under its SHA-256.")],
+) -> None:
+    """Store files. Where the stored bytes of one are damaged or gone (ARTIFACT_CORRUPT), they are replaced."""
+    with Client() as client:
+        for file in files:
+            digest = client.artifacts.upload(file)
+            with printing():
+                print_text(stdout(), f"{digest}  {file}")
 
 
 @command(app, "download")

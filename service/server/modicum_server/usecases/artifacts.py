@@ -11,6 +11,7 @@ from modicum_server.domain.digests import digest_of
 from modicum_server.domain.projects import Principal, Role
 from modicum_server.domain.trail import Verb
 from modicum_server.errors import (
+    ArtifactCorrupt,
     ArtifactNotFound,
     ArtifactTooLarge,
     ModicumError,
@@ -29,6 +30,7 @@ from modicum_server.usecases.pages import Page, PageRequest, read_page
 from modicum_server.usecases.resource_names import project_of
 from modicum_server.usecases.rules import check
 from modicum_server.usecases.shares import Share, Shares
+from modicum_server.usecases.stored_results import require_undamaged
 from modicum_server.usecases.stored_shares import StoredShares
 from modicum_server.usecases.trail import record, record_all
 from modicum_server.usecases.turns import Turns
@@ -70,7 +72,7 @@ class Artifacts:
         self._downloads = OpenDownloads(
             Share("open downloads", settings.max_downloads_per_principal, settings.max_downloads_per_project)
         )
-        self._gets, self._adds = Turns(GETS_OF_PROJECT), Turns(ADDS_OF_PROJECT)
+        self._gets, self._adds, self._looks = Turns(GETS_OF_PROJECT), Turns(ADDS_OF_PROJECT), Turns(1)
 
     async def get(self, principal: Principal, name: str) -> Artifact:
         """Get the record of an artifact.
@@ -123,7 +125,8 @@ class Artifacts:
     async def upload(self, principal: Principal, header: UploadHeader, chunks: AsyncIterator[bytes]) -> Artifact:
         """Store the bytes of an artifact; when the project holds it already, return its record and read nothing.
 
-        Each chunk is read only after the one before was written. This is the back-pressure.
+        Held bytes that are damaged or gone are replaced, so whoever has the right ones can mend them. Each chunk is
+        read only after the one before was written. This is the back-pressure.
 
         Raises:
             FieldInvalid, ProjectNotFound, RoleInsufficient, ArtifactTooLarge, UploadInvalid, UploadBusy,
@@ -138,13 +141,13 @@ class Artifacts:
         async with self._gets.taken(project), self._store.transaction() as transaction:
             await transaction.artifacts.use(project, [header.digest])
             present = await transaction.artifacts.get(project, header.digest)
-        if present is not None:
+        if present is not None and await self._is_whole(project, header.digest):
             return present
         async with AsyncExitStack() as uploading:
             upload = await uploading.enter_async_context(
                 self._artifacts.upload(project, header.digest, size_bytes=header.size_bytes, offset=header.offset)
             )
-            await self._begin(principal, header)
+            await self._begin(principal, header, added=0 if present else header.size_bytes)
             try:
                 await _copy(chunks, upload, header, idle_seconds=self._idle_seconds)
                 await upload.commit()
@@ -155,8 +158,17 @@ class Artifacts:
                     await delete_unheld(self._store, self._artifacts, header.digest)
                 raise
 
-    async def _begin(self, principal: Principal, header: UploadHeader) -> None:
-        """Count the upload from now on, if there is room for it.
+    async def _is_whole(self, project: str, digest: str) -> bool:
+        """Return whether the stored bytes are there and have their digest. One at a time of a project is read."""
+        async with self._looks.taken(project):
+            try:
+                await require_undamaged(self._artifacts, digest)
+            except (ArtifactCorrupt, ArtifactNotFound):
+                return False
+        return True
+
+    async def _begin(self, principal: Principal, header: UploadHeader, *, added: int) -> None:
+        """Count the upload from now on, if there is room for the bytes that it adds to the project.
 
         Raises:
             ProjectFull
@@ -167,10 +179,8 @@ class Artifacts:
             others = await transaction.uploads.others(project, principal.name, but=header.digest)
             require_another(others, project, principal.name, self._settings)
             stored = await StoredShares.read(transaction, principal, project)
-            stored.require(self._settings, header.size_bytes, unfinished=others)
-            await transaction.uploads.begin(
-                project, header.digest, principal=principal.name, size_bytes=header.size_bytes
-            )
+            stored.require(self._settings, added, unfinished=others)
+            await transaction.uploads.begin(project, header.digest, principal=principal.name, size_bytes=added)
 
     async def _leave(self, project: str, digest: str) -> None:
         """Count what a broken upload left, where that can be stored. Otherwise it counts with its announced bytes."""
@@ -206,9 +216,11 @@ class Artifacts:
             records = await transaction.artifacts.get_all(project, sorted(held))
             stored = await StoredShares.read(transaction, principal, project)
             others = await transaction.uploads.others(project, principal.name)
-        new = {digest: contents[digest] for digest in sorted(contents.keys() - held)}
+        damaged = {digest for digest in sorted(held) if not await self._is_whole(project, digest)}
+        new = {digest: contents[digest] for digest in sorted((contents.keys() - held) | damaged)}
         if new:
-            stored.require(self._settings, sum(map(len, new.values())), unfinished=others)
+            added = sum(len(data) for digest, data in new.items() if digest not in damaged)
+            stored.require(self._settings, added, unfinished=others)
             # a caller that goes away leaves no bytes without their records
             records += await asyncio.shield(self._record_small(principal, project, new))
         return {record.digest: record for record in records}
