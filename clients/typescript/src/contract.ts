@@ -68,7 +68,7 @@ export interface paths {
         put?: never;
         /**
          * Uploads one artifact
-         * @description Uploads one artifact. It starts at `offset`, so that a broken upload can be resumed. Over HTTP the body is the bytes themselves. Errors: INVALID_ARGUMENT (UPLOAD_INVALID: the header is missing or the offset is wrong), ABORTED (UPLOAD_BUSY: another upload of the artifact is running; `received_bytes` is its progress), DATA_LOSS (DIGEST_MISMATCH), OUT_OF_RANGE (UPLOAD_TRUNCATED, also after a minute without bytes), RESOURCE_EXHAUSTED (ARTIFACT_TOO_LARGE, DISK_FULL, PROJECT_FULL).
+         * @description Uploads one artifact. It starts at `offset`, so that a broken upload can be resumed. Over HTTP the body is the bytes themselves. Nothing is read of one that the project holds, unless its stored bytes are damaged or gone: these are replaced. Errors: INVALID_ARGUMENT (UPLOAD_INVALID: the header is missing or the offset is wrong), ABORTED (UPLOAD_BUSY: another upload of the artifact is running; `received_bytes` is its progress), DATA_LOSS (DIGEST_MISMATCH), OUT_OF_RANGE (UPLOAD_TRUNCATED, also after a minute without bytes), RESOURCE_EXHAUSTED (ARTIFACT_TOO_LARGE, DISK_FULL, PROJECT_FULL).
          */
         post: operations["UploadArtifact"];
         delete?: never;
@@ -91,7 +91,7 @@ export interface paths {
         get: operations["GetArtifact"];
         /**
          * Uploads one artifact
-         * @description Uploads one artifact. It starts at `offset`, so that a broken upload can be resumed. Over HTTP the body is the bytes themselves. Errors: INVALID_ARGUMENT (UPLOAD_INVALID: the header is missing or the offset is wrong), ABORTED (UPLOAD_BUSY: another upload of the artifact is running; `received_bytes` is its progress), DATA_LOSS (DIGEST_MISMATCH), OUT_OF_RANGE (UPLOAD_TRUNCATED, also after a minute without bytes), RESOURCE_EXHAUSTED (ARTIFACT_TOO_LARGE, DISK_FULL, PROJECT_FULL).
+         * @description Uploads one artifact. It starts at `offset`, so that a broken upload can be resumed. Over HTTP the body is the bytes themselves. Nothing is read of one that the project holds, unless its stored bytes are damaged or gone: these are replaced. Errors: INVALID_ARGUMENT (UPLOAD_INVALID: the header is missing or the offset is wrong), ABORTED (UPLOAD_BUSY: another upload of the artifact is running; `received_bytes` is its progress), DATA_LOSS (DIGEST_MISMATCH), OUT_OF_RANGE (UPLOAD_TRUNCATED, also after a minute without bytes), RESOURCE_EXHAUSTED (ARTIFACT_TOO_LARGE, DISK_FULL, PROJECT_FULL).
          */
         put: operations["UploadArtifactByPut"];
         post?: never;
@@ -3573,7 +3573,7 @@ export interface components {
         UploadSmallArtifactsRequestInput: {
             /** @description Resource name of the project. */
             parent?: string;
-            /** @description The bytes of each artifact: 1 to 256 artifacts, and at most 2 MiB together. Those that the project holds stay as they are. */
+            /** @description The bytes of each artifact: 1 to 256 artifacts, and at most 2 MiB together. Those that the project holds stay as they are, unless they are damaged or gone. */
             contents: string[];
         };
         /** @description Response of UploadSmallArtifacts. */

@@ -224,7 +224,7 @@ class UploadSmallArtifactsRequest(google.protobuf.message.Message):
     @property
     def contents(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.bytes]:
         """The bytes of each artifact: 1 to 256 artifacts, and at most 2 MiB together. Those that the project holds stay as
-        they are.
+        they are, unless they are damaged or gone.
         """
 
     def __init__(

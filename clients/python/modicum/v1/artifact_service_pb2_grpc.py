@@ -101,7 +101,8 @@ class ArtifactServiceServicer(object):
 
     def UploadArtifact(self, request_iterator, context):
         """Uploads one artifact. It starts at `offset`, so that a broken upload can be resumed. Over HTTP the body is the bytes
-        themselves. Errors: INVALID_ARGUMENT (UPLOAD_INVALID: the header is missing or the offset is wrong), ABORTED (UPLOAD_BUSY:
+        themselves. Nothing is read of one that the project holds, unless its stored bytes are damaged or gone: these are
+        replaced. Errors: INVALID_ARGUMENT (UPLOAD_INVALID: the header is missing or the offset is wrong), ABORTED (UPLOAD_BUSY:
         another upload of the artifact is running; `received_bytes` is its progress), DATA_LOSS (DIGEST_MISMATCH), OUT_OF_RANGE
         (UPLOAD_TRUNCATED, also after a minute without bytes), RESOURCE_EXHAUSTED (ARTIFACT_TOO_LARGE, DISK_FULL,
         PROJECT_FULL).
