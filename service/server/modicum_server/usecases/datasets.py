@@ -15,6 +15,7 @@ from modicum_server.settings import Settings
 from modicum_server.usecases.access import authorise
 from modicum_server.usecases.held_resources import refuse_held
 from modicum_server.usecases.manifests import read_manifest
+from modicum_server.usecases.missing_artifacts import DIGESTS_AT_ONCE
 from modicum_server.usecases.model_sources import require_artifact
 from modicum_server.usecases.models import refuse_in_use
 from modicum_server.usecases.objects import ObjectsGate, with_objects
@@ -26,7 +27,6 @@ from modicum_server.usecases.stored_results import read_beside, require_undamage
 from modicum_server.usecases.threads_in_turn import ThreadsInTurn
 from modicum_server.usecases.trail import record
 
-DIGESTS_AT_ONCE = 5_000
 MANIFESTS_AT_ONCE = 2
 """Manifests that a process reads at the same time."""
 
