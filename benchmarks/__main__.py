@@ -51,17 +51,15 @@ def main(
         planted.train_weak(data_folder(), into, quick=quick)
         planted.measure(data_folder(), into, quick=quick)
         planted.measure_objects(data_folder(), into, quick=quick)
+        planted.measure_forward(data_folder(), into, quick=quick)
     for name, measure in chosen.items() if not page_only else ():
         print(f"== {name}", flush=True)
         taken = machine.taken(quick=quick)
         found = results.with_part(found, name, {"taken": taken, **measure(quick)})
         results.write(found, into / results.RESULTS)
     # read the file again: it is sorted, as a later --page-only reads it
-    networks, objects, weak = (
-        planted.read_rows(into / path) for path in (planted.ROWS, planted.OBJECT_ROWS, planted.WEAK_ROWS)
-    )
     found = results.read(into / results.RESULTS)
-    write_page(found, results.read(results.EXACT), into, networks=networks, objects=objects, weak=weak)
+    write_page(found, results.read(results.EXACT), into, planted.kept_rows(into))
     write_paper(results.read(into / PAPER_RESULTS), into)
     print(f"written: {results.RESULTS}, {PAGE}, {PAPER_PAGE}")
 

@@ -9,7 +9,9 @@ from benchmarks.attack import tables as attack_tables
 from benchmarks.gate import tables as gate_tables
 from benchmarks.picture import draw
 from benchmarks.planted import tables as planted_tables
+from benchmarks.planted.forward import forward_table
 from benchmarks.planted.object_tables import spots_among_objects
+from benchmarks.planted.run import KeptRows
 from benchmarks.planted.weak_tables import weak_cues
 from benchmarks.prose import wrapped
 
@@ -28,6 +30,7 @@ backward pass as 2. Square brackets hold 95% intervals (bootstrap over images, 1
 is no interval, and round brackets hold the lowest and the highest value instead. A plain float32 pass verified every
 subset.
 """
+NO_ROWS = KeptRows()
 NOT_MEASURED = "Not measured yet: `make bench PART={part}`."
 QUICK = {
     "search": "Run with `QUICK=1`: one CIFAR network and one ImageNet model, few images, few budgets. The full run "
@@ -51,10 +54,7 @@ def write_page(
     results: dict[str, Any],
     exact: dict[str, Any],
     into: Path,
-    *,
-    networks: Sequence[dict[str, Any]] = (),
-    objects: Sequence[dict[str, Any]] = (),
-    weak: Sequence[dict[str, Any]] = (),
+    planted: KeptRows = NO_ROWS,
 ) -> None:
     """Write the page and its picture below the folder `into`."""
     subjects = results["parts"].get("search", {}).get("subjects", [])
@@ -62,22 +62,15 @@ def write_page(
         draw(subjects, into / PICTURE)
     page = into / PAGE
     page.parent.mkdir(parents=True, exist_ok=True)
-    page.write_text(page_text(results, exact, networks=networks, objects=objects, weak=weak), encoding="utf-8")
+    page.write_text(page_text(results, exact, planted), encoding="utf-8")
 
 
 def page_text(
     results: dict[str, Any],
     exact: dict[str, Any],
-    *,
-    networks: Sequence[dict[str, Any]] = (),
-    objects: Sequence[dict[str, Any]] = (),
-    weak: Sequence[dict[str, Any]] = (),
+    planted: KeptRows = NO_ROWS,
 ) -> str:
-    """The page in Markdown.
-
-    `networks` are the rows of planted cues, `weak` those of training with weak cues, `objects` those of
-    spots among objects.
-    """
+    """The page in Markdown."""
     parts = results["parts"]
     reference = exact["parts"].get("exact")
     sections = [
@@ -94,7 +87,7 @@ def page_text(
         *_section("upload", "## Uploads", parts, upload_tables.upload),
         *_section("hashing", "## Hashing", parts, hashing_tables.hashing),
         *_section("trust", "## Trust in the verdicts", parts, trust_tables.trust),
-        *_planted(networks, objects, weak),
+        *_planted(planted),
         *_section("gate", "### Verdicts of the gate", parts, gate_tables.gate),
         *_runs(parts),
     ]
@@ -138,18 +131,18 @@ def _service(part: dict[str, Any]) -> Iterator[str]:
     yield from _absent(sorted({*part["loop"]["absent"], *part["service"]["absent"]}))
 
 
-def _planted(
-    networks: Sequence[dict[str, Any]], objects: Sequence[dict[str, Any]], weak: Sequence[dict[str, Any]]
-) -> Iterator[str]:
+def _planted(rows: KeptRows) -> Iterator[str]:
     yield "\n### Planted cues\n"
-    if not networks:
+    if not rows.networks:
         yield NOT_MEASURED.format(part="trust")
         return
-    yield from planted_tables.planted(networks)
-    if weak:
-        yield from weak_cues(weak, networks)
-    if objects:
-        yield from spots_among_objects(objects)
+    yield from planted_tables.planted(rows.networks)
+    if rows.weak:
+        yield from weak_cues(rows.weak, rows.networks)
+    if rows.objects:
+        yield from spots_among_objects(rows.objects)
+    if rows.forward:
+        yield from forward_table(rows.forward)
 
 
 def _absent(reasons: Sequence[str]) -> Iterator[str]:

@@ -15,7 +15,7 @@ from modicum.gate.spot_rule import (
     judge_rows,
     pairs_by_source,
 )
-from modicum_sis import Classifier, MaskOptimization, find_subsets, has_evidence
+from modicum_sis import Classifier, GradientFree, MaskOptimization, find_subsets, has_evidence
 from modicum_sis.spots.places import PlaceKind
 from modicum_sis.spots.trials import SpotRow, spot_tests
 from numpy.typing import NDArray
@@ -32,6 +32,7 @@ CHOICE = "patterns"
 - "patterns": windows are moved and resized, stripes count for what they hold, and patterns are tried;
 - "refined": the same without patterns;
 - no `choice`: the oldest audits, without any of these."""
+BudgetedSearch = MaskOptimization | GradientFree
 LEARNT = 0.3
 """A cue counts as learnt where at least this share of other pictures follows it."""
 
@@ -63,11 +64,12 @@ def audit(case: Case, network: Trained, images: int, passes: int) -> dict[str, A
 
     Where a class has too few pictures there are fewer: `shown` says how many.
     """
-    return {**spot_audit(case, network, balanced(network.labels, images), passes), "images": images}
+    chosen = balanced(network.labels, images)
+    return {**spot_audit(case, network, chosen, MaskOptimization(passes)), "images": images}
 
 
-def spot_audit(case: Case, network: Trained, chosen: Tensor, passes: int) -> dict[str, Any]:
-    """Search subsets on the chosen test pictures, unless there are no passes; test spots; judge.
+def spot_audit(case: Case, network: Trained, chosen: Tensor, search: BudgetedSearch | None) -> dict[str, Any]:
+    """Search subsets on the chosen test pictures, unless there is no search; test spots; judge.
 
     Each place keeps how often its differences have each value, and the least number of pairs of a source, so that
     other limits can be judged from the row; and the same for each half, so that halves can be judged by themselves.
@@ -75,7 +77,7 @@ def spot_audit(case: Case, network: Trained, chosen: Tensor, passes: int) -> dic
     shown = network.test[chosen]
     classifier = Classifier(network.module, (0.0, 1.0), network.mean, network.std)
     begun = time.perf_counter()
-    masks = dict(_subsets(classifier, shown, passes, case.seed)) if passes else {}
+    masks = dict(_subsets(classifier, shown, search, case.seed)) if search else {}
     searched = time.perf_counter()
     predicted = _predicted(network, shown).tolist()
     rows = list(spot_tests(classifier, shown, predicted, masks, seed=case.seed))
@@ -85,7 +87,7 @@ def spot_audit(case: Case, network: Trained, chosen: Tensor, passes: int) -> dic
     return {
         "images": len(chosen),
         "shown": len(chosen),
-        "search_passes": passes,
+        "search_passes": search.passes if search else 0,
         "choice": CHOICE,
         "outcome": judge_network(outcomes).value,
         "flagged": [rows[number].target_class for number, outcome in outcomes.items() if outcome in FOUND],
@@ -111,12 +113,12 @@ def tested_spots(case: Case, network: Trained, chosen: Tensor, passes: int) -> l
     """Search subsets on the chosen test pictures, and test spots."""
     shown = network.test[chosen]
     classifier = Classifier(network.module, (0.0, 1.0), network.mean, network.std)
-    masks = dict(_subsets(classifier, shown, passes, case.seed))
+    masks = dict(_subsets(classifier, shown, MaskOptimization(passes), case.seed))
     return list(spot_tests(classifier, shown, _predicted(network, shown).tolist(), masks, seed=case.seed))
 
 
-def _subsets(classifier: Classifier, images: Tensor, passes: int, seed: int) -> Iterator[tuple[int, Tensor]]:
-    for one in find_subsets(classifier, images, threshold=THRESHOLD, search=MaskOptimization(passes), seed=seed):
+def _subsets(classifier: Classifier, images: Tensor, search: BudgetedSearch, seed: int) -> Iterator[tuple[int, Tensor]]:
+    for one in find_subsets(classifier, images, threshold=THRESHOLD, search=search, seed=seed):
         if one.subset is not None and has_evidence(one):
             yield one.index, one.subset.mask
 

@@ -31,10 +31,13 @@ def with_audit(rows: Sequence[Row], audit: tuple[int, int]) -> list[tuple[Row, R
 
 def tally(rows: Sequence[Row], audit: tuple[int, int], holds: Callable[[Row, Row], bool]) -> str:
     """Return of how many rows with the audit something holds, with Wilson's interval of 95%."""
-    made = with_audit(rows, audit)
-    if not made:
+    return tally_of([holds(row, one) for row, one in with_audit(rows, audit)])
+
+
+def tally_of(held: Sequence[bool]) -> str:
+    """Return how often something holds, one value for each network, with Wilson's interval of 95%."""
+    if not held:
         return "no network"
-    count = sum(holds(row, one) for row, one in made)
-    interval = wilson(count, len(made))
+    interval = wilson(sum(held), len(held))
     ends = "" if interval is None else f" ({share_text(interval.low or 0.0)} to {share_text(interval.high or 0.0)})"
-    return f"{count} of {len(made)}{ends}"
+    return f"{sum(held)} of {len(held)}{ends}"

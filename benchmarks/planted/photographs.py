@@ -44,7 +44,7 @@ def photographs_row(case: Case, data: Path | None, kept: Path) -> dict[str, Any]
     """
     network = marked(case, data, kept)
     chosen = torch.arange(len(network.test))
-    audits = [spot_audit(case, network, chosen, passes=0)]
+    audits = [spot_audit(case, network, chosen, search=None)]
     return {**case.as_json(), "truth": truth(case, network), "audits": audits, "measures": {}}
 
 

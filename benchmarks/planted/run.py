@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from benchmarks.planted import photographs
 from benchmarks.planted.audits import audit, is_current, truth
 from benchmarks.planted.cases import Case, cases
 from benchmarks.planted.counting import Row, is_weak
+from benchmarks.planted.forward import ROWS as FORWARD_ROWS
+from benchmarks.planted.forward import forward_cases, forward_row
 from benchmarks.planted.judging import judged
 from benchmarks.planted.measures import measured
 from benchmarks.planted.networks import trained
@@ -37,6 +40,28 @@ OBJECT_ROWS = Path("benchmarks/results/planted-objects.jsonl")
 
 WEAK_ROWS = Path("benchmarks/results/planted-weak.jsonl")
 """Every network that was trained with a weak cue, and the share that follows it."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptRows:
+    """The rows of planted networks that the page shows.
+
+    Attributes:
+        networks: the audits of the design, of weak cues and of photographs.
+        objects: spots among objects.
+        weak: every network that was trained with a weak cue.
+        forward: the same networks audited by searches with and without a gradient.
+    """
+
+    networks: Sequence[Row] = ()
+    objects: Sequence[Row] = ()
+    weak: Sequence[Row] = ()
+    forward: Sequence[Row] = ()
+
+
+def kept_rows(into: Path) -> KeptRows:
+    """Read the rows below a folder."""
+    return KeptRows(*(read_rows(into / path) for path in (ROWS, OBJECT_ROWS, WEAK_ROWS, FORWARD_ROWS)))
 
 
 def measure(data: Path | None, into: Path, *, quick: bool) -> None:
@@ -148,6 +173,23 @@ def one_row(case: Case, data: Path | None, kept: Path) -> dict[str, Any]:
         audits = [audit(case, network, images, passes) for images, passes in wanted]
         found = {} if case.cue.weakened else measured(case, network)
         return {**case.as_json(), "truth": truth(case, network), "audits": audits, "measures": found}
+
+
+def measure_forward(data: Path | None, into: Path, *, quick: bool) -> None:
+    """Audit the networks of the comparison by forward passes that have no row yet; with `quick` a few networks."""
+    done = {row["name"] for row in read_rows(into / FORWARD_ROWS)}
+    left = [case for case in forward_cases() if case.name not in done]
+    for case in left[:QUICK_CASES] if quick else left:
+        try:
+            with _one_thread():
+                row = forward_row(case, trained(case, data, into / WEIGHTS))
+        except Absent as absent:
+            print(f"left out: {case.name}: {absent}", flush=True)
+            continue
+        with (into / FORWARD_ROWS).open("a") as rows:
+            rows.write(json.dumps(row, sort_keys=True) + "\n")
+        said = ", ".join(f"{audit['searched_by']}: {audit['outcome']}" for audit in row["audits"])
+        print(f"by forward passes: {case.name}: {said}", flush=True)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from benchmarks.exact import measure as measure_exactly
 from benchmarks.intervals import mean, paired_ratio
 from benchmarks.page import PAGE, page_text, write_page
 from benchmarks.peers import Attributed, integrated_gradients, saliency
-from benchmarks.planted.run import OBJECT_ROWS, ROWS, WEAK_ROWS, read_rows
+from benchmarks.planted.run import kept_rows
 from benchmarks.recipe import Recipe
 from benchmarks.search import Trial, measured, ratios
 from benchmarks.subjects import Absent, Source, Subject, cifar_resnet, picture
@@ -187,7 +187,6 @@ def test_a_page_without_figures_says_how_to_get_them():
 def test_the_committed_page_is_that_of_the_committed_figures():
     figures = results.read(results.ROOT / results.RESULTS)
 
-    networks, objects, weak = (read_rows(results.ROOT / path) for path in (ROWS, OBJECT_ROWS, WEAK_ROWS))
-    assert (results.ROOT / PAGE).read_text() == page_text(
-        figures, results.read(results.EXACT), networks=networks, objects=objects, weak=weak
-    )
+    page = page_text(figures, results.read(results.EXACT), kept_rows(results.ROOT))
+
+    assert (results.ROOT / PAGE).read_text() == page

@@ -318,8 +318,8 @@ async def test_a_manifest_deleted_while_it_is_read_makes_no_data_set(place, monk
     manifest = await place.manifest()
     read = place.datasets._read
 
-    async def read_and_lose(digest):
-        items = await read(digest)
+    async def read_and_lose(principal, digest):
+        items = await read(principal, digest)
         await place.artifacts.delete(ADMIN, f"{PROJECT}/artifacts/{manifest}")
         return items
 
