@@ -73,6 +73,7 @@ WITHIN_A_PROCESS: dict[str, set[str]] = {
     "tasks": {"CheckWork"},  # nothing to fill
     "trust": {"Identity"},  # from an identity token to the rules
     "verdicts": {"UsedPolicy"},  # from a query to a page
+    "traces": {"Cause"},  # columns, by name in tests/store
 }
 CROSSING = (
     AUDIT,
