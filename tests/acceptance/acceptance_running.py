@@ -19,6 +19,7 @@ from tests.living import lives
 from tests.waiting import PATIENCE_SECONDS, eventually
 
 PROGRAMS = Path(sys.executable).parent
+SERVER = "modicum-server"
 COMMAND_SECONDS = 300
 READY = b"worker_started"
 
@@ -81,8 +82,8 @@ class Place:
         return ours | own | dict(self.variables)
 
     @contextmanager
-    def started(self, program: str, *arguments: object, **options: Any) -> "Iterator[subprocess.Popen[str]]":
-        """Start a program of this environment in the folder. Kill it if it still runs at the end of the block."""
+    def started(self, program: str | Path, *arguments: object, **options: Any) -> "Iterator[subprocess.Popen[str]]":
+        """Start a program, of this environment or at a path, in the folder. Kill it at the end of the block."""
         with self._started(str(PROGRAMS / program), *arguments, **options) as process:
             yield process
 
@@ -96,8 +97,8 @@ class Place:
             finally:
                 process.kill()
 
-    def run(self, program: str, *arguments: object, seconds: float = COMMAND_SECONDS) -> Done:
-        """Run a program to its end. A traceback in its output fails the test."""
+    def run(self, program: str | Path, *arguments: object, seconds: float = COMMAND_SECONDS) -> Done:
+        """Run a program of this environment, or at a path, to its end. A traceback in its output fails the test."""
         words = shlex.split(self.forked) if self.forked and program == "modicum" else [PROGRAMS / program]
         with self._started(*words, *arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
             output, messages = process.communicate(timeout=seconds)
@@ -152,10 +153,10 @@ class Running:
 
 
 @contextmanager
-def running_server(folder: Path, **variables: str) -> Iterator[Running]:
+def running_server(folder: Path, program: str | Path = SERVER, **variables: str) -> Iterator[Running]:
     """Yield a local server whose worker and TorchServe are ready. It stops at the end and leaves nothing."""
     place = Place.make(folder).with_variables(**variables)
-    with started_server(place) as running:
+    with started_server(place, program) as running:
         members = family(running.process.pid)
         yield running
         members = {*members, *family(running.process.pid)}
@@ -166,12 +167,12 @@ def running_server(folder: Path, **variables: str) -> Iterator[Running]:
 
 
 @contextmanager
-def started_server(place: Place) -> Iterator[Running]:
+def started_server(place: Place, program: str | Path = SERVER) -> Iterator[Running]:
     """Yield a local server that is ready, with its worker. Kill it if it still runs at the end of the block."""
     log = place.data / "worker.log"
     seen = bytes_of(log).count(READY)
     words = ("up", "--data", place.data, "--grpc-port", 0, "--http-port", 0)
-    with place.started("modicum-server", *words, stdout=subprocess.DEVNULL) as process:
+    with place.started(program, *words, stdout=subprocess.DEVNULL) as process:
         eventually(lambda: bytes_of(log).count(READY) > seen, f"a worker that has started; {log}")
         eventually(lambda: _announces(place, process.pid), f"the addresses of the server; {place.data}")
         yield Running(place, process)
