@@ -84,7 +84,7 @@ def test_a_name_that_two_pictures_share_needs_its_folder(photos, tmp_path):
         ([{"image_id": 7}], "expected an entry of a COCO file with bbox"),
         (
             [box(8, 1, 2, 3, 4)],
-            "none of the boxes is of an image of the data set, such as cat/a.jpg; got boxes of 1 other",
+            "its file names match no image of the data set. The data set has cat/a.jpg; the boxes are for 1 other",
         ),
     ],
 )

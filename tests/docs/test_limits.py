@@ -66,7 +66,7 @@ def test_the_page_names_every_limit_that_can_be_set_and_its_default(name):
             f"the masks of so many take more than {costs.MOST_MASK_BYTES // MEBIBYTE} MiB"
         ),
         f"looked at as the data set is created | {objects.LARGEST_BYTES // MEBIBYTE} MiB |",
-        f"an API process reads at once | {datasets.MANIFESTS_AT_ONCE} of each;",
+        f"read at once in an API process; policies, counted apart | {datasets.MANIFESTS_AT_ONCE} in all;",
         f"| a line of a manifest | {manifests.LONGEST_LINE_BYTES // KIBIBYTE} KiB |",
         f"| an item's path | {rules.LONGEST_ITEM_CHARACTERS:,} characters |",
         f"| a label, a class name | {rules.LONGEST_LABEL_CHARACTERS} characters |",
@@ -83,8 +83,8 @@ def test_the_page_names_every_limit_that_can_be_set_and_its_default(name):
             f"| gRPC calls at once in an API process | `MODICUM_MAX_WATCHERS` + {BOUNDS.spare_calls:,}, probes aside; "
             f"{MOST_WAITING_CALLS:,} more"
         ),
-        f"at each door of an API process | {token_lookups.MOST_WAITING} wait.",
-        f"then {token_lookups.FOUND_AT_ONCE} go on in each round of the event loop",
+        f"calls by gRPC, by REST and of pages are counted apart | {token_lookups.MOST_WAITING}.",
+        f"then they continue {token_lookups.FOUND_AT_ONCE} at a time",
         (
             f"send {open_downloads.PIECES_AT_ONCE} pieces of {files.SERVED_BYTES // KIBIBYTE} KiB in each round of the "
             f"event loop, and read {artifacts.GETS_OF_PROJECT} records at once"

@@ -104,7 +104,11 @@ def test_a_head_on_loopback_that_others_reach_as_well_needs_tls(monkeypatch):
 @pytest.mark.parametrize(
     ("mode", "text", "expected"),
     [
-        (0o644, SETTINGS, "every user of this machine can read it, and it has the address of the database: chmod o-r"),
+        (
+            0o644,
+            SETTINGS,
+            "other users of this machine can read this file, which holds the address of the database",
+        ),
         (0o600, "MODICUM_ARTIFACTS_URL=/tmp/none\n", "not set: MODICUM_DATABASE_URL"),
         (None, "", "the file of settings cannot be read: No such file or directory"),
     ],

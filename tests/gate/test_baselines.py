@@ -186,7 +186,7 @@ MARGINS = [3 + at % 7 for at in range(100)]
         pytest.param([one / 1.2 for one in MARGINS], 0.5, "FAIL", "", id="softer, and smaller all the same"),
         pytest.param([one * 1.5 for one in MARGINS], 0.5, "INCONCLUSIVE", "sharper logits alone shrink", id="sharper"),
         pytest.param([one * 1.5 for one in MARGINS], 1.3, "PASS", "", id="sharper, and larger all the same"),
-        pytest.param([None] * 100, 1.3, "INCONCLUSIVE", "the margins, which would tell more, are not known", id="none"),
+        pytest.param([None] * 100, 1.3, "INCONCLUSIVE", "the margins are not known, so no closer", id="none"),
     ],
 )
 def test_where_all_images_are_eligible_margins_show_the_scale_of_the_logits(margins, factor, outcome, says):

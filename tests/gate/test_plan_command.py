@@ -32,7 +32,10 @@ def test_the_plan_says_images_passes_and_minutes_and_every_assumption(shell):
         "assumes: further images are like those of the result",
         "assumes: an image takes 300 passes, controls included, as in the result",
         "assumes: one worker makes 100 passes a second (as given)",
-        "assumes: at the first number half of such audits settle a rule, at 2.28 times as many four in five",
+        (
+            "assumes: with the first number of images, about half of such audits settle a rule; with 2.28 times as "
+            "many, four in five do"
+        ),
     ]
 
 

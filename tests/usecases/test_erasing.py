@@ -115,7 +115,7 @@ async def test_weights_are_no_picture(place, audit_draft, erase):
 async def test_a_picture_that_an_audit_still_needs_is_in_use_until_it_ended(place, audit_draft, erase):
     audit = await place.audit(audit_draft)
 
-    with pytest.raises(ResourceInUse, match=f"{audit.name} uses the picture and has not ended"):
+    with pytest.raises(ResourceInUse, match=f"unfinished work uses the picture: {audit.name}"):
         await erase()
     await place.audits.cancel(AUDITOR, audit.name)
 

@@ -214,7 +214,8 @@ async def test_audits_at_once_do_not_pass_the_passes_of_a_project_together(place
     again = await create(AuditOptions())
 
     assert [type(outcome) for outcome in refused] == [TooManyPasses] * 5, outcomes
-    assert f"{3 * one:,} are waiting and this audit needs {one:,}" in str(refused[0])
+    assert f"may have waiting, {3 * one:,} are taken" in str(refused[0])
+    assert f"the audit needs {one:,} passes" in str(refused[0])
     assert again.state is AuditState.QUEUED
 
 
@@ -230,7 +231,8 @@ async def test_audits_at_once_do_not_pass_the_passes_of_their_principal_together
     refused = [outcome for outcome in outcomes if isinstance(outcome, Exception)]
     assert [type(outcome) for outcome in refused] == [TooManyPasses] * 4, outcomes
     assert str(refused[0]).startswith("otto in projects/default may have")
-    assert f"{2 * one:,} are waiting and this audit needs {one:,}" in str(refused[0])
+    assert f"may have waiting, {2 * one:,} are taken" in str(refused[0])
+    assert f"the audit needs {one:,} passes" in str(refused[0])
     assert other.state is AuditState.QUEUED
 
 

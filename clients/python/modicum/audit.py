@@ -109,7 +109,7 @@ class AsyncAudit:
             else:
                 if not await attempts.another():
                     raise ServiceError(
-                        f"the server closed the watch of {self.name} again and again before the audit ended"
+                        f"the server closed the watch of {self.name} too many times before the audit ended"
                     )
 
     async def wait(

@@ -67,7 +67,7 @@ async def _renew(connection: Connection, environment: Mapping[str, str], seconds
 
 
 async def _exchange(connection: Connection, environment: Mapping[str, str]) -> float:
-    """Exchange an identity token, and use the new token from now on; the seconds for which it is good."""
+    """Exchange an identity token, and use the new token from now on; the seconds for which it is valid."""
     refuse_unencrypted_token(replace(connection.endpoint, token="of the job"), environment)  # noqa: S106  # no token
     audience = environment.get(AUDIENCE) or address_of(connection.endpoint)
     identity = environment.get(ID_TOKEN, "").strip() or await asyncio.to_thread(_of_github, environment, audience)

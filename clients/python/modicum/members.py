@@ -31,7 +31,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token that is good in a project, without its secret.
+    """A token that is valid in a project, without its secret.
 
     Attributes:
         all_projects: whether it carries all roles of its principal, also in other projects.
@@ -120,7 +120,7 @@ class AsyncTokens:
         self._connection = connection
 
     async def list(self) -> AsyncIterator[Token]:
-        """List the tokens that are good in this project, by id, with those that have expired.
+        """List the tokens that are valid in this project, by id, with those that have expired.
 
         Raises:
             PermissionDenied: the caller is no admin.
@@ -131,7 +131,7 @@ class AsyncTokens:
             yield _token(message)
 
     async def create(self, principal: str, *, display_name: str = "", lifetime: timedelta | None = None) -> NewToken:
-        """Make a token of a member, good in this project alone.
+        """Make a token of a member, valid in this project alone.
 
         Args:
             principal: the member.
@@ -157,7 +157,7 @@ class AsyncTokens:
 
         Raises:
             NotFound: there is no such token.
-            FailedPrecondition: it is good in other projects too.
+            FailedPrecondition: it is also valid in other projects.
         """
         seconds = int(overlap.total_seconds())
         request = access_service_pb2.RotateTokenRequest(name=self._name(token_id), overlap_seconds=seconds)
@@ -169,7 +169,7 @@ class AsyncTokens:
 
         Raises:
             NotFound: there is no such token.
-            FailedPrecondition: it is good in other projects too.
+            FailedPrecondition: it is also valid in other projects.
         """
         request = access_service_pb2.DeleteTokenRequest(name=self._name(token_id))
         await self._connection.delete(self._connection.access.DeleteToken, request)

@@ -18,7 +18,7 @@ class TrustRule:
 
     Attributes:
         role: viewer or auditor; None for one of a later release.
-        lifetime_seconds: how long a job's token is good.
+        lifetime_seconds: how long a job's token is valid.
         creator: who made the rule.
     """
 
@@ -68,7 +68,7 @@ class AsyncTrust:
                 a repository, such as repository_id.
             role: viewer or auditor.
             audience: whom the identity token must be for. Default: the address of this server.
-            lifetime: how long a job's token is good, 1 to 120 minutes. Default: 30 minutes.
+            lifetime: how long a job's token is valid, 1 to 120 minutes. Default: 30 minutes.
 
         Raises:
             InvalidArgument: the rule could fit somebody else's jobs, or gives too much.

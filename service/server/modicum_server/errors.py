@@ -112,7 +112,7 @@ class ArchitectureUnknown(InvalidArgument):
 
 
 class UploadInvalid(InvalidArgument):
-    """An upload must be a header, then the bytes from the offset that the server reported."""
+    """Send a header first, then the bytes from the offset that the server reported."""
 
 
 class FormatUnknown(InvalidArgument):
@@ -252,7 +252,7 @@ class LastAdmin(FailedPrecondition):
 
 
 class TokenShared(FailedPrecondition):
-    """The token is good in other projects too. Remove its principal from this project, or ask the server's operator."""
+    """The token is also valid in other projects. Remove its principal from this project, or ask the operator."""
 
 
 class Unauthenticated(ModicumError):

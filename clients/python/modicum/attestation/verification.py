@@ -129,7 +129,9 @@ def _waivers(first_expiry: date, today: date) -> Check:
 def _age(judged_on: date, today: date, most_days: int) -> Check:
     days = (today - judged_on).days
     if days < 0:
-        return Check("age", holds=False, text=f"judged on {judged_on}, which has not come: look at the clock")
+        return Check(
+            "age", holds=False, text=f"judged on {judged_on}, which is in the future. Check the clock of this machine"
+        )
     told = f"judged on {judged_on}, {days} days ago; expected at most {most_days}"
     return Check("age", holds=days <= most_days, text=told)
 

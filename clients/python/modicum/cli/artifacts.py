@@ -27,7 +27,9 @@ app = typer.Typer(
 @command(app, "list")
 def list_artifacts(
     *,
-    digest: Annotated[str, option(OUTPUT, "--digest", "DIGEST", "List only artifacts whose SHA-256 begins so.")] = "",
+    digest: Annotated[
+        str, option(OUTPUT, "--digest", "DIGEST", "List only those whose SHA-256 begins with this.")
+    ] = "",
     most: Annotated[int, option(OUTPUT, "--most", "N", "List at most so many.", min=1)] = MOST_LISTED,
     as_json: options.Json = False,
 ) -> None:

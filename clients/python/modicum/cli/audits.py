@@ -154,7 +154,7 @@ def stop(
     ] = False,
     as_json: options.Json = False,
 ) -> None:
-    """End the searches of an audit that was created with --stop-at, or by a command with --budget.
+    """Stop an audit early. It must have been created with --stop-at, or by a command with --budget.
 
     Searches that have begun are finished. The result is about the images that are done.
     """

@@ -27,7 +27,7 @@ OUTPUT = "Output"
 
 #: The value of an option that takes none.
 FLAG = ""
-VERSION = "MODEL (its newest READY version: one that was loaded and checked) or MODEL/VERSION."
+VERSION = "MODEL/VERSION, or MODEL for its newest version that was checked and accepted (READY)."
 SERVER_CHOOSES = "With 0, the server chooses."
 
 
@@ -172,10 +172,10 @@ class ModelOptions:
             MODEL,
             "--input",
             "INPUT",
-            f"How images are resized and normalised: {', '.join(BUILT_IN)}, or a .toml file. Required, for ONNX and "
-            "endpoints too, except with --model FOLDER. A .toml file holds lines such as those below. The shorter side "
-            "is resized to `resize` pixels, and the centre is cropped. `mean` and `std` are of values from 0 to 1. "
-            f"`interpolation` may be bilinear (the default), bicubic or nearest.\n\n\b\n{EXAMPLE}",
+            f"How images are resized and normalised: {', '.join(BUILT_IN)}, or a .toml file. Required, unless "
+            "--model names a folder. ONNX and endpoints need it, too. A .toml file holds lines such as those "
+            "below. The shorter side is resized to `resize` pixels, and the centre is cropped. `mean` and `std` are of "
+            f"values from 0 to 1. `interpolation` may be bilinear (the default), bicubic or nearest.\n\n\b\n{EXAMPLE}",
         ),
     ] = None
     labels: Annotated[
@@ -357,10 +357,10 @@ StopAt = Annotated[
         RUN,
         "--stop-at",
         "LIMIT",
-        "End the audit as soon as it is sure whether a limit holds: 'MEASURE<=SHARE' or 'MEASURE>=SHARE', such as "
+        "End the audit as soon as its images settle a limit: 'MEASURE<=SHARE' or 'MEASURE>=SHARE', such as "
         "'overinterpretation-rate<=0.1' (in quotes, because of the shell). MEASURE is a share among the `measures` of "
-        "a result (--json), such as accuracy or eligible-share. With several limits: as soon as one is broken, or all "
-        "hold.",
+        "a result (--json), such as accuracy or eligible-share. With several limits, it ends when one is broken "
+        "or when all hold.",
     ),
 ]
 

@@ -156,11 +156,15 @@ def _costed(made: Plan, policy: Policy, rate: Rate | None) -> Costed:
         passes *= made.more_passes
     if spot is not None:
         assumptions.append(
-            f"the spot test takes {spot.taken:,.0f} passes on {spot.images:,} images, and fewer an image on more"
+            f"the spot test takes {spot.taken:,.0f} passes on {spot.images:,} images; in larger audits it takes fewer "
+            "for each image"
         )
     if rate is not None:
         assumptions.append(f"one worker makes {rate.passes:,.0f} passes a second ({rate.known_by})")
-    assumptions.append(f"at the first number half of such audits settle a rule, at {SURER} times as many four in five")
+    assumptions.append(
+        f"with the first number of images, about half of such audits settle a rule; with {SURER} times as many, four "
+        "in five do"
+    )
     return Costed(made, passes, spot, rate, tuple(assumptions))
 
 

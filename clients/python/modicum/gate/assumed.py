@@ -47,15 +47,16 @@ FOLLOWED, OF_SOURCES, SHARE = 11, 40, 0.29
 ASSUMPTIONS = (
     "no result is at hand, so its figures are assumed: name a RESULT for better estimates",
     "each class has as many images as any other",
-    "a number lies half-way between its limit and the best that it can be, or twice its limit where nothing bounds it",
+    "a number lies half-way between its limit and its best possible value (twice its limit, if it has no bound)",
     f"values behind a median or a quartile spread evenly from it to 0 and to {MOST_TIMES} times it, within their range",
     "a reading comes to the first outcome that its rule expects: each share that decides it is 75% or 25%",
     f"of paired images {DIFFERING:.0%} differ, as many gained as lost",
     "in each class the spot test finds what it found in the worst class of a typical clean network of the benchmark",
 )
 RATIO_ASSUMPTIONS = (
-    "of two versions one is judged, beside the other; both have as many eligible images, and one mean fill",
-    "the ratio of two versions lies half-way between its limits; for a missing one stands 1, or twice as good",
+    "one of the two versions is judged; both have the same number of eligible images and the same mean fill",
+    "the ratio of two versions lies half-way between its limits",
+    "a missing limit of two versions is taken as 1, or as twice or half the other limit if that lies beyond 1",
     f"sizes of one image differ between two versions by a factor of {math.exp(SPREAD):.1f} (one standard deviation)",
 )
 

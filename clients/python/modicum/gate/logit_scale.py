@@ -49,7 +49,7 @@ def _by_margin(scored: Images, told: Seen) -> Seen:
     """The same at the median of the baseline's margins."""
     margins = [(mine.margin, theirs.margin) for mine, theirs in scored]
     if not margins or any(margin is None for both in margins for margin in both):
-        return Seen(Scale.UNKNOWN, f"{told.counted}, and the margins, which would tell more, are not known")
+        return Seen(Scale.UNKNOWN, f"{told.counted}; the margins are not known, so no closer comparison is possible")
     values = np.array(margins, dtype=np.float64)
     median = float(np.median(values[:, 1]))
     mine, theirs = (int(count) for count in (values >= median).sum(axis=0))

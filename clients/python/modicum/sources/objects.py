@@ -84,8 +84,8 @@ def _those_of(items: Sequence[str], boxes: Boxes, origin: Path, name_of: Callabl
     found = {names[name]: some for name, some in boxes.items() if name in names}
     if not found:
         raise InvalidSource(
-            f"{origin}: none of the boxes is of an image of the data set, such as {printable(items[0])}; got boxes of "
-            f"{len(boxes)} other images, such as {printable(min(boxes))}"
+            f"{origin}: its file names match no image of the data set. The data set has {printable(items[0])}; the "
+            f"boxes are for {len(boxes)} other files, such as {printable(min(boxes))}"
         )
     return found
 

@@ -144,7 +144,8 @@ def _groups(path: Path, leaf: str, metadata: Any) -> list[Group]:
     size, unpacked = path.stat().st_size, sum(group.total_byte_size for group in found)
     if unpacked > max(MOST_UNCHECKED_BYTES, MOST_UNPACKED * size):
         raise InvalidSource(
-            f"{path}: expected pictures, which hardly compress; its {size:,} bytes unpack to {unpacked:,}"
+            f"{path}: its {size:,} bytes unpack to {unpacked:,}. Pictures do not compress that much, so the file is "
+            "refused"
         )
     return [Group(path, leaf, number, first, end) for number, (first, end) in enumerate(pairwise(ends))]
 

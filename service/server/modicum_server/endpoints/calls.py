@@ -127,8 +127,8 @@ class OpenEndpoint:
         if description.claim != claim:
             raise TaskFailed(
                 DRIFTED,
-                f"endpoint {self._entry.name} says something else of its model than when the version was registered: "
-                "another name, version, input or output. Its operator adds it again; then register the model again",
+                f"endpoint {self._entry.name} now describes its model differently than when the version was registered "
+                "(name, version, input or output). Ask the operator to add it again, then register the model again",
                 model_at_fault=True,
             )
         if taken.shape[0] == 1:  # the batch is fixed

@@ -73,8 +73,8 @@ def access_to(entry: EndpointEntry) -> Access:
         # the message of the error has a path, which no caller may see
         raise TaskFailed(
             "ENDPOINT_UNREACHABLE",
-            f"the worker cannot read the credential or the authorities of endpoint {entry.name}; its operator looks "
-            "at `modicum-server endpoint list`",
+            f"the worker cannot read the credential or the certificate authorities of endpoint {entry.name}. Ask the "
+            "operator to check `modicum-server endpoint list`",
             model_at_fault=False,
         ) from error
     if not credential.isprintable():

@@ -116,7 +116,10 @@ class Rest:
         if status in AGAIN:
             raise Busy(f"status {status}", _wait_of(headers))
         if status in range(300, 400):
-            raise refused(f"status {status}, a redirect, which is never followed; the operator names the final address")
+            raise refused(
+                f"status {status} is a redirect, and redirects are not followed: ask the operator to add the "
+                "final address"
+            )
         if status != HTTPStatus.OK:
             raise refused(f"status {status}")
         return answer

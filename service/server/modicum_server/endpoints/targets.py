@@ -97,8 +97,8 @@ def refuse_addresses(addresses: Iterable[str]) -> None:
             raise TargetRefused(f"{text!r} is not an IP address") from error
         if any(map(_is_refused, meant)):
             raise TargetRefused(
-                f"{text} is never contacted: it is link-local, multicast or unspecified, or a metadata service of a "
-                "cloud, which tells secrets of the machine"
+                f"{text} is refused: it is a link-local, multicast or unspecified address, or a cloud's metadata "
+                "service, which could reveal secrets of this machine"
             )
 
 

@@ -37,7 +37,7 @@ def connected(address: RayAddress, *, without_tls: bool) -> Iterator[None]:
             logging_level="ERROR",
         )
     except (ConnectionError, RuntimeError, ValueError, RayError) as error:
-        raise RayUnfit(f"--ray: Ray at {address} does not take the fleet: {first_line(error)}") from error
+        raise RayUnfit(f"--ray: Ray at {address} refused the connection of the fleet: {first_line(error)}") from error
     try:
         if not without_tls:
             _require_private_dashboard(context.dashboard_url or "")

@@ -22,7 +22,8 @@ def variables_in(path: Path) -> dict[str, str]:
     try:
         if path.stat().st_mode & stat.S_IROTH:
             raise SettingsFileUnfit(
-                f"{path}: every user of this machine can read it, and it has the address of the database: chmod o-r it"
+                f"{path}: other users of this machine can read this file, which holds the address of the database. Run "
+                f"chmod o-r {path}"
             )
         with path.open(encoding="utf-8") as lines:
             found = dotenv_values(stream=lines, interpolate=False)

@@ -140,9 +140,9 @@ class Probe:
         if len(now) != len(self.before) or not all(abs(one - other) <= allowed for one, other in pairs):
             raise ModelRefused(
                 "ENDPOINT_DRIFTED",
-                "the endpoint answers the probe picture otherwise than when this version was checked, by more than "
-                f"{STEADY_MARGIN:g} of a score: another model is behind it now, or it does not compute the same every "
-                "time. Register the model again, and audit that version",
+                f"the scores of the probe picture have changed by more than {STEADY_MARGIN:g} since this version was "
+                "checked: the endpoint serves another model, or does not compute the same each time. Register the "
+                "model again, and audit that version",
             )
 
 

@@ -16,7 +16,7 @@ from modicum_server.transports.calls import Call
 from modicum_server.usecases.access import covers
 
 PrincipalsOf = Callable[[Sequence[str]], Awaitable[Sequence[Principal]]]
-"""Finds the principals of those of these tokens that are good, with their roles of now."""
+"""Finds the principals of those of these tokens that are valid, with their roles of now."""
 
 log = structlog.get_logger("modicum.rpc")
 
@@ -33,7 +33,7 @@ class OpenStreams:
 
     @asynccontextmanager
     async def layer(self, call: Call) -> AsyncIterator[None]:
-        """End the call with TokenInvalid once its token is no longer good for what it was."""
+        """End the call with TokenInvalid once its token is no longer valid for what it was."""
         if not call.streaming or call.principal is None:
             yield
             return
@@ -78,8 +78,8 @@ class OpenStreams:
     async def _check(self) -> None:
         asked = dict(self._open)  # a stream that opens during the query is looked at the next time
         ids = sorted({principal.token_id for principal in asked.values()})
-        good = {one.token_id: one for one in await self._principals_of(ids)}
+        valid = {one.token_id: one for one in await self._principals_of(ids)}
         for limit, before in asked.items():
-            if limit in self._open and not covers(good.get(before.token_id), before):
+            if limit in self._open and not covers(valid.get(before.token_id), before):
                 self._remove(limit)  # a limit that has passed cannot be set again, and the call may take long to end
                 limit.reschedule(asyncio.get_running_loop().time())

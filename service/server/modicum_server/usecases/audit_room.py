@@ -78,13 +78,13 @@ def _require_place_across(principal: Principal, queued: int, most: int) -> None:
 def _require_passes(whose: str, held: int, asked: int, most: int) -> None:
     if asked > most:
         raise AuditTooLarge(
-            f"the audit needs {asked:,} passes, but all audits of {whose} together may have {most:,} passes waiting; "
-            "audit a sample, or run fewer searches and controls",
+            f"the audit needs {asked:,} passes, but all audits of {whose} together may have {most:,} waiting. Audit a "
+            "sample, or run fewer searches and controls",
             passes=str(asked),
             most=str(most),
         )
     if held + asked > most:
         raise TooManyPasses(
-            f"{whose} may have {most:,} passes waiting; {held:,} are waiting and this audit needs {asked:,}; wait "
-            "until an audit ends, or lower its budget"
+            f"the audit needs {asked:,} passes. Of the {most:,} that audits of {whose} may have waiting, {held:,} are "
+            "taken. Wait until an audit ends, or lower the budget"
         )

@@ -75,9 +75,9 @@ async def _nothing_pairs(transaction: Transaction, dataset: Dataset, given: Data
     ((_, first),) = await transaction.datasets.items(given.name, after=-1, limit=1)
     return FieldInvalid(
         FIELD,
-        f"none of the {given.item_count:,} items of {given.name} has the name of an audited item, such as "
-        f"{shown(audited.item)}; its first item is {shown(first.item)}; a name includes the folder and the ending of "
-        "the file",
+        f"no item of {given.name} has the name of an audited item. Names are compared with folder and suffix: an "
+        f"audited item is {shown(audited.item)}, the first of {given.item_count:,} items of {given.name} is "
+        f"{shown(first.item)}. Rename the files",
     )
 
 

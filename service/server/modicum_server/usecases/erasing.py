@@ -137,7 +137,7 @@ async def _begin(transaction: Transaction, project: str, digest: str, principal:
     unended = await transaction.erasures.unended(items) or await transaction.erasures.open_swaps(uses)
     if unended:
         raise ResourceInUse(
-            f"{', '.join(unended)} uses the picture and has not ended; wait or cancel it, then erase again",
+            f"unfinished work uses the picture: {', '.join(unended)}. Wait for it or cancel it, then erase again",
             used_by=", ".join(unended),
         )
     objects = await transaction.erasures.object_files(project, digest)

@@ -28,4 +28,4 @@ class RayAway(FleetAway):
 
 
 class RayUnfit(FleetAway):
-    """Ray does not take the fleet."""
+    """Ray refused the connection of the fleet."""

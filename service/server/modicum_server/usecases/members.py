@@ -91,13 +91,13 @@ class Members:
 
 
 class Tokens:
-    """Lists, makes, replaces and revokes tokens that are good in a project."""
+    """Lists, makes, replaces and revokes tokens that are valid in a project."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     async def principals(self, token_ids: Sequence[str]) -> Sequence[Principal]:
-        """Return the principals of those of these tokens that are good, with their roles of now."""
+        """Return the principals of those of these tokens that are valid, with their roles of now."""
         async with self._store.transaction() as transaction:
             return await transaction.access.principals(token_ids)
 
@@ -114,7 +114,7 @@ class Tokens:
     async def create(
         self, principal: Principal, parent: str, member: str, *, display_name: str, expire_time: datetime | None
     ) -> MadeToken:
-        """Make a token of a member, good in this project alone. Without an `expire_time` it expires in 90 days.
+        """Make a token of a member, valid in this project alone. Without an `expire_time` it expires in 90 days.
 
         Raises:
             FieldInvalid, ProjectNotFound, RoleInsufficient, MemberNotFound
@@ -129,11 +129,11 @@ class Tokens:
         return made
 
     async def rotate(self, principal: Principal, name: str, overlap_seconds: int) -> MadeToken:
-        """Make a token like this one, good in this project alone; this one expires after the overlap.
+        """Make a token like this one, valid in this project alone; this one expires after the overlap.
 
         Raises:
             FieldInvalid, ProjectNotFound, RoleInsufficient, TokenNotFound
-            TokenShared: it is good in other projects too.
+            TokenShared: it is also valid in other projects.
         """
         project = project_of("token", name)
         check("overlap_seconds", overlap_seconds)
@@ -149,7 +149,7 @@ class Tokens:
 
         Raises:
             FieldInvalid, ProjectNotFound, RoleInsufficient, TokenNotFound
-            TokenShared: it is good in other projects too.
+            TokenShared: it is also valid in other projects.
         """
         project = project_of("token", name)
         authorise(principal, project, Role.ADMIN)
@@ -215,7 +215,7 @@ async def _require_member(transaction: Transaction, project: str, member: str) -
 
 
 async def _require_token(transaction: Transaction, project: str, token_id: str) -> Token:
-    """Return a token that is good in this project and in no other.
+    """Return a token that is valid in this project and in no other.
 
     Raises:
         TokenNotFound, TokenShared
@@ -229,7 +229,7 @@ async def _require_token(transaction: Transaction, project: str, token_id: str) 
             raise TokenNotFound(f"{project} has no token {token_id}")
         if len(projects) > 1:
             raise TokenShared(
-                f"the token {token_id} is good in other projects too; remove {token.principal} from {project}, or ask "
-                "the operator of the server to end the token"
+                f"the token {token_id} is also valid in other projects. Remove {token.principal} from {project}, or "
+                "ask the operator of the server to end the token"
             )
     return token

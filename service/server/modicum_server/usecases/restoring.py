@@ -40,7 +40,7 @@ async def _require_empty(folder: BackupFolder, backup: Backup, artifacts: Artifa
     """Check that the artifact store has no id, and no bytes but those that this backup has."""
     if (store_id := await artifacts.store_id()) is not None:
         raise StoreNotEmpty(
-            f"the artifact store belongs to store {store_id}; restore to an empty folder or prefix, and keep that one"
+            f"the artifact store already belongs to the store {store_id}. Restore into an empty folder or prefix"
         )
     async with aclosing(artifacts.stored("")) as digests, aclosing(folder.artifact_list(backup.artifacts)) as listed:
         known = await anext(listed, None)
@@ -49,7 +49,8 @@ async def _require_empty(folder: BackupFolder, backup: Backup, artifacts: Artifa
                 known = await anext(listed, None)
             if known is None or known.digest != digest:
                 raise StoreNotEmpty(
-                    f"the artifact store holds {digest}, which is not of this backup; restore to an empty one"
+                    f"the artifact store holds {digest}, which this backup does not contain. Restore into an empty "
+                    "artifact store"
                 )
 
 
@@ -85,5 +86,6 @@ async def _sound(folder: BackupFolder, one: HeldBytes) -> AsyncGenerator[bytes]:
             raise BackupDamaged(f"the backup lacks the artifact {one.digest}; restore another copy of it") from error
         except ArtifactCorrupt as error:
             raise BackupDamaged(
-                f"the bytes of the artifact {one.digest} in the backup are not its own; restore another copy of it"
+                f"the backup is damaged: the bytes of the artifact {one.digest} do not match its SHA-256. Restore "
+                "another copy of the backup"
             ) from error

@@ -202,7 +202,7 @@ def _as_principal(session: _Session) -> Principal:
 
 def _require_turn(session: _Session, secret: str, picture_id: str) -> None:
     if session.reviewer.is_done or picture_id != _picture_id(secret, session.place):
-        raise PageNotFound("another picture is next in this review; load the page again")
+        raise PageNotFound("this page is out of date: the review has moved on to another picture. Load the page again")
 
 
 def _picture_id(secret: str, place: int) -> str:

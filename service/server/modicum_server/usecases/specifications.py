@@ -102,8 +102,8 @@ def _check_search(field: str, search: Search) -> None:
     if search.target_rule is TargetRule.RANDOM_OTHER and search.matched:
         raise FieldInvalid(
             f"{field}.matched",
-            "a search for a random other class cannot be matched: temperatures are matched on the eligible images, "
-            "which only a search for the predicted class has",
+            "expected false for a random other class. Matching uses the eligible images, and only a search for the "
+            "predicted class has these",
         )
     owners = {
         "passes": SearchMethod.MASK_OPTIMIZATION,
