@@ -3,19 +3,27 @@
 import asyncio
 import io
 import re
+import threading
+from collections.abc import Iterator
+from contextlib import nullcontext
+from functools import partial
 
 import numpy as np
 import pytest
 from modicum_server.domain.audits import AuditFailure, Stage
 from modicum_server.domain.findings import Subset
+from modicum_server.domain.searches import Canvas
 from modicum_server.domain.spot_swaps import VIEWS, SwapScore, SwapView
 from modicum_server.domain.spots import SpotKind, SpotPlace
-from modicum_server.errors import ShareExceeded
+from modicum_server.errors import FieldInvalid, ShareExceeded
 from modicum_server.images.pictures import canvas_array
+from modicum_server.settings import Settings
+from modicum_server.usecases.limit_errors import ProjectFull
 from modicum_server.usecases.pages import PageRequest
 from modicum_server.usecases.request_ids import CreateOptions
 from modicum_server.usecases.side_by_side import Side
 from modicum_server.usecases.spot_swaps import MOST_OPEN, AskedSwap
+from modicum_server.usecases.swapped_pictures import check_canvas, composed
 from PIL import Image
 
 from tests.measures.example_audit import INPUT
@@ -226,6 +234,76 @@ def test_many_swaps_at_once_stay_within_the_bound(scene, pair):
 
     assert count == MOST_OPEN
     assert not all(begun)
+
+
+def test_pictures_are_composed_one_swap_at_a_time_and_not_on_the_loop(scene, pair, monkeypatch):
+    """They may take a gigabyte, and seconds in which the loop would answer nobody."""
+    swaps, loop = scene.services.use_cases.spot_swaps, scene.run(threads_name())
+    side, place = Side(f"{PROJECT}/audits/tried-left"), SpotPlace(SpotKind.WINDOW, 2, 7, 0, 0)
+    asked = AskedSwap(side, side, digest_of(scene, 2), digest_of(scene, 3), place)
+    threads: set[str] = set()
+    done: list[str] = []
+    stored = swaps._held.hold_made
+
+    def noted(*what: object) -> Iterator[bytes]:
+        threads.add(threading.current_thread().name)
+        done.append("composed")
+        return composed(*what)
+
+    async def noted_too(*what: object) -> None:
+        await stored(*what)
+        done.append("stored")
+
+    monkeypatch.setattr("modicum_server.usecases.spot_swaps.composed", noted)
+    monkeypatch.setattr(swaps._held, "hold_made", noted_too)
+
+    async def three() -> None:
+        for swap in await asyncio.gather(*(swaps.create(ADA, asked, CreateOptions()) for _ in range(3))):
+            await swaps.cancel(ADA, swap.name)
+
+    scene.run(three())
+
+    assert loop not in threads
+    assert done == ["composed", "stored"] * 3
+
+
+async def threads_name() -> str:
+    return threading.current_thread().name
+
+
+def test_a_swap_that_a_project_has_no_room_for_is_refused_and_stores_nothing(scene, pair, monkeypatch):
+    swaps = scene.services.use_cases.spot_swaps
+    side, place = Side(f"{PROJECT}/audits/tried-left"), SpotPlace(SpotKind.WINDOW, 7, 2, 0, 0)
+    asked = AskedSwap(side, side, digest_of(scene, 3), digest_of(scene, 4), place)
+    stored = partial(scene.services.use_cases.artifacts.stored_bytes, ADA, PROJECT)
+    before = scene.run(stored())
+    monkeypatch.setattr(swaps._held, "_settings", Settings(max_project_bytes=before + 1))
+
+    with pytest.raises(ProjectFull, match="with this artifact it would store"):
+        scene.run(swaps.create(ADA, asked, CreateOptions()))
+
+    assert scene.run(stored()) == before
+
+
+def test_a_swap_counts_for_whoever_began_it(scene, pair):
+    side, place = Side(f"{PROJECT}/audits/tried-left"), SpotPlace(SpotKind.WINDOW, 6, 2, 0, 0)
+    asked = AskedSwap(side, side, digest_of(scene, 1), digest_of(scene, 4), place)
+
+    async def counted() -> int:
+        async with scene.store.transaction() as transaction:
+            return await transaction.artifacts.stored_bytes_of(ADA.name, [PROJECT])
+
+    before = scene.run(counted())
+    swap = scene.run(scene.services.use_cases.spot_swaps.create(ADA, asked, CreateOptions()))
+    scene.run(scene.services.use_cases.spot_swaps.cancel(ADA, swap.name))
+
+    assert scene.run(counted()) - before > 2 * 8 * 8 * 3  # two pictures of 8 x 8 that no other swap has
+
+
+@pytest.mark.parametrize(("channels", "allowed"), [(4, True), (5, False)])
+def test_a_canvas_whose_pictures_would_be_too_large_is_refused(channels, allowed):
+    with nullcontext() if allowed else pytest.raises(FieldInvalid, match="at most 16,777,216 values, got 2048 x 2048"):
+        check_canvas(Canvas(channels, 2048, 2048))
 
 
 def test_a_swap_that_failed_says_why(scene, pair):

@@ -253,6 +253,20 @@ class Artifacts:
             (await StoredShares.read(transaction, principal, project, alone=True)).require(self._settings)
             return added
 
+    async def hold_made(
+        self, transaction: Transaction, principal: Principal, project: str, files: Mapping[str, bytes]
+    ) -> None:
+        """Store files by their digests, as `hold_files` does. They count for the principal, as if it had uploaded them.
+
+        Raises:
+            ProjectFull: nothing was stored.
+        """
+        await transaction.artifacts.lock_all(files)
+        sizes = {digest: len(data) for digest, data in files.items()}
+        await transaction.artifacts.add_all(project, sizes, principal=principal.name)
+        (await StoredShares.read(transaction, principal, project, alone=True)).require(self._settings)
+        await self._artifacts.put_all(list(files.values()))
+
     def _checked(self, principal: Principal, header: UploadHeader) -> str:
         project = project_of("project", header.parent, "header.parent")
         check("header.digest", header.digest)

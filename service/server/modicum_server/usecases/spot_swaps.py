@@ -5,7 +5,7 @@ The pictures are composed here, on the canvas of an audit, and stored as arrays.
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -24,20 +24,22 @@ from modicum_server.images.pictures import PictureTooLarge, PictureUnreadable, c
 from modicum_server.ports import ArtifactStore, ReportRenderer, Store, Transaction
 from modicum_server.settings import Settings
 from modicum_server.usecases.access import authorise
-from modicum_server.usecases.artifacts import Artifacts, hold_files
+from modicum_server.usecases.artifacts import Artifacts
 from modicum_server.usecases.audits import require_audit, require_succeeded
 from modicum_server.usecases.pages import Page, PageRequest, read_page
 from modicum_server.usecases.reports import Reports
-from modicum_server.usecases.request_ids import CreateOptions, identify
+from modicum_server.usecases.request_ids import CreateOptions, IdentifiedRequest, identify
 from modicum_server.usecases.resource_names import new_resource_id, project_of
 from modicum_server.usecases.retained import require_findings, require_images
 from modicum_server.usecases.rules import shown
+from modicum_server.usecases.shares import TurnsOfPrincipals
 from modicum_server.usecases.side_by_side import Side, positions_looked_at, version_of
 from modicum_server.usecases.stored_results import read_whole
-from modicum_server.usecases.swapped_pictures import check_place, composed, proposed_place
+from modicum_server.usecases.swapped_pictures import Array, check_canvas, check_place, composed, proposed_place
 from modicum_server.usecases.threads_in_turn import ThreadsInTurn
 from modicum_server.usecases.trail import record
 from modicum_server.usecases.versions import require_version
+from modicum_server.usecases.waiting_threads import current_work
 
 MOST_OPEN = 20
 """Swaps of a project that may wait or be at work."""
@@ -84,6 +86,7 @@ class SpotSwaps:
         self._reports = reports
         self._threads = threads
         self._max_pixels = settings.max_image_pixels
+        self._creations = TurnsOfPrincipals(1, 1)
 
     async def get(self, principal: Principal, name: str) -> SpotSwap:
         """Get a swap.
@@ -114,7 +117,7 @@ class SpotSwaps:
 
         Raises:
             FieldInvalid, ProjectNotFound, RoleInsufficient, AuditNotFound, AuditNotSucceeded, ArtifactNotFound,
-            ArtifactCorrupt, ShareExceeded, RequestIdReused
+            ArtifactCorrupt, ShareExceeded, ProjectFull, RequestIdReused
         """
         project = project_of("audit", asked.left.audit, "left")
         if project_of("audit", asked.right.audit, "right") != project:
@@ -126,8 +129,15 @@ class SpotSwaps:
                 return _there(await transaction.spot_swaps.get(known), known)
             stored = await _load(transaction, asked)
             await _require_room(transaction, project)
+        async with self._creations.taken(principal):
+            return await self._create(principal, asked, stored, request)
+
+    async def _create(
+        self, principal: Principal, asked: AskedSwap, stored: _Stored, request: IdentifiedRequest
+    ) -> SpotSwap:
+        project = request.project
         framing = await self._reports.framing(stored.audit)
-        pictures = await self._composed(principal, stored, asked.place, framing)
+        pictures, files = await self._composed(principal, stored, asked.place, framing)
         plan = _plan(stored, asked.place, framing, pictures)
         swap = SpotSwap(f"{project}/swaps/{new_resource_id()}", plan, principal.name)
         async with self._store.transaction() as transaction:
@@ -136,7 +146,7 @@ class SpotSwaps:
             await transaction.audits.queue_in_turn(project)  # of many at once, each sees those before it
             await _require_room(transaction, project)
             await _require_pictures(transaction, project, asked)
-            await hold_files(transaction, self._artifacts, project, pictures)
+            await self._held.hold_made(transaction, principal, project, files)
             created = await transaction.spot_swaps.create(swap)
             await record(transaction, principal, Verb.SWAP_SPOT, created.name)
             await request.remember(transaction, created.name)
@@ -205,19 +215,26 @@ class SpotSwaps:
 
     async def _composed(
         self, principal: Principal, stored: _Stored, place: SpotPlace, framing: InputSpecification
-    ) -> list[bytes]:
-        """Return the pictures as array files, in the order of `VIEWS`."""
-        place_on = partial(
+    ) -> tuple[list[str], dict[str, bytes]]:
+        """Return the digests of the pictures, in the order of `VIEWS`, and their array files by digest."""
+        placed = partial(
             canvas_array, specification=framing, canvas=stored.audit.specification.canvas, max_pixels=self._max_pixels
         )
         try:
-            source, other = [
-                await self._threads.run_on(principal, partial(read_whole, self._artifacts, one.image_digest), place_on)
-                for one in (stored.source, stored.other)
-            ]
+            return await self._threads.run(principal, partial(self._compose, stored, place, placed))
         except (PictureUnreadable, PictureTooLarge) as error:
             raise FieldInvalid("source", f"a picture cannot be placed on the canvas any more: {error}") from None
-        return composed(source, other, place)
+
+    def _compose(
+        self, stored: _Stored, place: SpotPlace, placed: Callable[[bytes], Array]
+    ) -> tuple[list[str], dict[str, bytes]]:
+        read = current_work().waited
+        source, other = [
+            placed(read(partial(read_whole, self._artifacts, one.image_digest)))
+            for one in (stored.source, stored.other)
+        ]
+        pictures = [(digest_of(data), data) for data in composed(source, other, place)]
+        return [digest for digest, _ in pictures], dict(pictures)
 
 
 def _identity(asked: AskedSwap) -> Mapping[str, object]:
@@ -247,6 +264,7 @@ async def _load(transaction: Transaction, asked: AskedSwap) -> _Stored:
     left, name = audits[0], versions[0].name
     source = await _finding(transaction, left, name, "source", asked.source)
     other = await _finding(transaction, left, name, "other", asked.other)
+    check_canvas(left.specification.canvas)
     check_place(asked.place, left.specification.canvas)
     for version in versions[1:]:
         if same_classes(versions[0], version) is None:
@@ -272,7 +290,7 @@ async def _require_pictures(transaction: Transaction, project: str, asked: Asked
             raise ArtifactNotFound(f"{project} does not hold the picture {digest} any more", digest=digest)
 
 
-def _plan(stored: _Stored, place: SpotPlace, framing: InputSpecification, pictures: Sequence[bytes]) -> SwapPlan:
+def _plan(stored: _Stored, place: SpotPlace, framing: InputSpecification, pictures: Sequence[str]) -> SwapPlan:
     first, target = stored.versions[0], stored.source.predicted_class
     assert target is not None, "the version has a class for the picture"
     return SwapPlan(
@@ -285,7 +303,7 @@ def _plan(stored: _Stored, place: SpotPlace, framing: InputSpecification, pictur
         source=stored.source.item,
         other=stored.other.item,
         place=place,
-        pictures=tuple(map(digest_of, pictures)),
+        pictures=tuple(pictures),
     )
 
 

@@ -1,6 +1,7 @@
 """The pictures of a swap: two on a canvas, and each with a place that the other has."""
 
 import io
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +14,25 @@ from modicum_server.measures.masks import densest_corner, subset_mask
 
 WINDOW_SHARE = 0.25
 """The sides of the window that is proposed, as a share of the canvas."""
+LARGEST_VALUES = 2**24
+"""Values of a canvas: the four pictures of a swap are stored as arrays, of 64 MiB each with so many."""
 
 Array = NDArray[np.float32]
+
+
+def check_canvas(canvas: Canvas) -> None:
+    """Refuse a canvas on which four pictures would be too large.
+
+    Raises:
+        FieldInvalid
+    """
+    values = canvas.height * canvas.width * canvas.channels
+    if values > LARGEST_VALUES:
+        raise FieldInvalid(
+            "left",
+            f"expected an audit whose canvas has at most {LARGEST_VALUES:,} values, got {canvas.height} x "
+            f"{canvas.width} pixels with {canvas.channels} channels; audit the version at a smaller size",
+        )
 
 
 def check_place(place: SpotPlace, canvas: Canvas) -> None:
@@ -43,16 +61,18 @@ def proposed_place(found: Finding, canvas: Canvas) -> SpotPlace:
     return SpotPlace(SpotKind.WINDOW, high, wide, *densest_corner(subset_mask(found.subset), high, wide))
 
 
-def composed(source: Array, other: Array, place: SpotPlace) -> list[bytes]:
-    """Return the pictures of a swap as array files, in the order of `VIEWS`.
+def composed(source: Array, other: Array, place: SpotPlace) -> Iterator[bytes]:
+    """Yield the pictures of a swap as array files, in the order of `VIEWS`. Each is made when it is asked for.
 
     Args:
         source: the picture with the spot on the canvas, (C, H, W).
         other: the other picture.
         place: a window.
     """
-    views = (source, _with_place(source, other, place), other, _with_place(other, source, place))
-    return [_array_file(view) for view in views]
+    yield _array_file(source)
+    yield _array_file(_with_place(source, other, place))
+    yield _array_file(other)
+    yield _array_file(_with_place(other, source, place))
 
 
 def _with_place(into: Array, source: Array, place: SpotPlace) -> Array:
