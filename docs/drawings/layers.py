@@ -34,6 +34,7 @@ WORDS: Mapping[str, str] = {
     "postgres": "connections",
     "codec": "messages and values",
     "generated": "protobuf and gRPC code",
+    "traces": "spans for a collector",
     "usecases": "what the service does",
     "measures": "findings to figures",
     "images": "files to arrays",

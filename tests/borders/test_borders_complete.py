@@ -71,6 +71,7 @@ WITHIN_A_PROCESS: dict[str, set[str]] = {
     "sign_in": {"Person", "ProviderResponse", "SignInFlow"},  # between a browser, its cookie and the provider
     "store_identity": {"StoreIdentity"},  # from a query to a check at start
     "tasks": {"CheckWork"},  # nothing to fill
+    "traces": {"Cause"},  # tests/store has it; from a call to the row of a shard
     "trust": {"Identity"},  # from an identity token to the rules
     "verdicts": {"UsedPolicy"},  # from a query to a page
     "traces": {"Cause"},  # columns, by name in tests/store

@@ -8,6 +8,7 @@ from modicum_server.artifacts.folder_store import FolderArtifactStore
 from modicum_server.bootstrap import build_api
 from modicum_server.domain.projects import Role
 from modicum_server.metrics.api import ApiMetrics
+from modicum_server.ports import NO_TRACES, Traces
 from modicum_server.settings import Settings
 from modicum_server.store.changes import PostgresChanges
 from modicum_server.store.postgres import PostgresStore
@@ -29,13 +30,19 @@ def bounds() -> Bounds:
 
 
 @pytest.fixture
-async def served(database_url, tmp_path, settings, bounds) -> AsyncIterator[Served]:
+def traces() -> Traces:
+    """Tests of traces have a fixture of their own."""
+    return NO_TRACES
+
+
+@pytest.fixture
+async def served(database_url, tmp_path, settings, bounds, traces) -> AsyncIterator[Served]:
     store, changes, metrics = PostgresStore(database_url), PostgresChanges(database_url), ApiMetrics()
     async with store.transaction() as transaction:
         for role, token in TOKENS.items():
             await add_token(transaction, token, principal=role, project=PROJECT, role=Role(role))
     artifact_store = FolderArtifactStore(tmp_path / "artifacts")
-    api = build_api(store, changes, artifact_store, settings, metrics=metrics, bounds=bounds)
+    api = build_api(store, changes, artifact_store, settings, metrics=metrics, bounds=bounds, traces=traces)
     grpc_port, http_port = await api.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{grpc_port}") as channel:
         yield Served(api, store, artifact_store, metrics, grpc_port, http_port, channel)

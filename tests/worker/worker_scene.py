@@ -15,7 +15,7 @@ from modicum_server.domain.models import InputSpecification, ModelVersion, Sourc
 from modicum_server.domain.searches import Canvas, Control, ControlPlan, Search, SearchMethod
 from modicum_server.domain.stopping import Stopping
 from modicum_server.domain.traces import NO_CAUSE, Cause
-from modicum_server.ports import KeptArtifacts, Wakeups
+from modicum_server.ports import NO_TRACES, KeptArtifacts, Traces, Wakeups
 from modicum_server.settings import Settings
 from modicum_server.store.postgres import PostgresStore
 from modicum_server.usecases.costs import cut_shards, planned_images
@@ -200,12 +200,14 @@ class Scene:
         wakeups: Wakeups | None = None,
         kept: KeptArtifacts | None = None,
         pauses: Pauses = SHORT_PAUSES,
+        traces: Traces = NO_TRACES,
         **changes: object,
     ) -> Worker:
         """Let a worker run until the scene ends, over a store of its own if one is given."""
         settings = self.settings.model_copy(update=changes)
         store, wakeups = store or self.store, wakeups or NoWakeups()
-        worker = Worker(store, wakeups, self.artifact_store, model_server, settings, kept=kept, pauses=pauses)
+        adapters = store, wakeups, self.artifact_store, model_server
+        worker = Worker(*adapters, settings, kept=kept, pauses=pauses, traces=traces)
         self.stops.append(asyncio.Event())
         self.tasks.append(asyncio.create_task(worker.run(self.stops[-1])))
         return worker

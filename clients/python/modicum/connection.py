@@ -17,6 +17,7 @@ from modicum.grpc_errors import error_of, told_seconds
 from modicum.own_certificate import channel_credentials
 from modicum.retrying import BROKEN_CALL, CALLS, CALLS_TO_KNOWN_SERVER, STREAMS
 from modicum.stream_attempts import StreamAttempts
+from modicum.traces import trace_metadata
 from modicum.v1.access_service_pb2_grpc import AccessServiceStub
 from modicum.v1.artifact_service_pb2_grpc import ArtifactServiceStub
 from modicum.v1.audit_service_pb2_grpc import AuditServiceStub
@@ -105,7 +106,8 @@ class Connection:
     @property
     def metadata(self) -> tuple[tuple[str, str], ...]:
         """The metadata of every call."""
-        return (("authorization", f"Bearer {self.endpoint.token}"),) if self.endpoint.token else ()
+        token = (("authorization", f"Bearer {self.endpoint.token}"),) if self.endpoint.token else ()
+        return (*token, *trace_metadata())
 
     def page_of(self, name: str) -> str:
         """The address of the page of a resource, by its full name; empty while no reply said where the pages are."""

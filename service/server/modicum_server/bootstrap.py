@@ -1,8 +1,9 @@
 """The one place that joins adapters to ports: use cases and worker see only protocols."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
 import structlog
@@ -10,9 +11,10 @@ import structlog
 from modicum_server.artifacts.store import kept_artifacts, open_artifact_store
 from modicum_server.endpoints.entries_file import EntriesFile
 from modicum_server.errors import DependencyUnavailable, SchemaOutdated
-from modicum_server.ports import ArtifactStore, Changes, KeptArtifacts, Store
+from modicum_server.ports import NO_TRACES, ArtifactStore, Changes, KeptArtifacts, Store, Traces
 from modicum_server.processes.work_until_stop import cancelled, done_before
 from modicum_server.settings import Settings
+from modicum_server.traces.opening import opened_traces
 from modicum_server.transports.call_limits import BOUNDS, Bounds
 
 if TYPE_CHECKING:
@@ -126,6 +128,7 @@ def build_api(
     metrics: "ApiMetrics | None" = None,
     bounds: Bounds = BOUNDS,
     refused: "RefusedAttempts | None" = None,
+    traces: Traces = NO_TRACES,
 ) -> "Api":
     """Build the API process over these adapters. It counts in `refused`, which the caller writes into the trail.
 
@@ -156,6 +159,7 @@ def build_api(
             settings=settings,
             metrics=metrics,
             refused=refused,
+            traces=traces,
         ),
         store,
         readiness=readiness,
@@ -169,6 +173,13 @@ def build_api(
 @asynccontextmanager
 async def running_api(settings: Settings) -> AsyncIterator[tuple[int, int]]:
     """Serve gRPC and HTTP while the context is open; yields their ports."""
+    with _opened_traces(settings, "modicum-api") as traces:
+        async with _running_api(settings, traces) as ports:
+            yield ports
+
+
+@asynccontextmanager
+async def _running_api(settings: Settings, traces: Traces) -> AsyncIterator[tuple[int, int]]:
     from modicum_server.store.changes import PostgresChanges  # noqa: PLC0415 - as for the store
     from modicum_server.usecases.refused_attempts import RefusedAttempts, keep_writing  # noqa: PLC0415
     from modicum_server.usecases.trail_sealing import keep_sealing  # noqa: PLC0415
@@ -181,7 +192,7 @@ async def running_api(settings: Settings) -> AsyncIterator[tuple[int, int]]:
         await require_one_store(store, artifacts, settings)
         await _warn_of_one_role(store)
         refused = RefusedAttempts(store)
-        api = build_api(store, changes, artifacts, settings, refused=refused)
+        api = build_api(store, changes, artifacts, settings, refused=refused, traces=traces)
         grpc_port, http_port = await api.start()
         changes.listen()
         _log.info("api_started", grpc_port=grpc_port, http_port=http_port)
@@ -227,13 +238,18 @@ async def run_worker(settings: Settings, stop: asyncio.Event, *, schema_seconds:
     from modicum_server.torchserve.adapter import TorchServe  # noqa: PLC0415 - only the `worker` extra has it
 
     artifacts = open_artifact_store(settings.artifacts_url)
-    with kept_artifacts(artifacts, settings.run_folder, settings.kept_artifacts_bytes) as kept:
+    with (
+        _opened_traces(settings, "modicum-worker") as traces,
+        kept_artifacts(artifacts, settings.run_folder, settings.kept_artifacts_bytes) as kept,
+    ):
         endpoints = EndpointCalls(EntriesFile(settings.endpoints_file), hang_seconds=settings.hang_seconds)
-        model_server = TorchServe(settings, kept or artifacts, endpoints=endpoints)
+        model_server = TorchServe(settings, kept or artifacts, endpoints=endpoints, traces=traces)
         model_server.begin()  # this takes longest, so it comes before the other imports
         try:
             await asyncio.to_thread(_read_worker)
-            await _run_beside(model_server, artifacts, settings, stop, kept=kept, schema_seconds=schema_seconds)
+            await _run_beside(
+                model_server, artifacts, settings, stop, kept=kept, traces=traces, schema_seconds=schema_seconds
+            )
         finally:
             await model_server.stop()
 
@@ -245,6 +261,7 @@ async def _run_beside(
     stop: asyncio.Event,
     *,
     kept: KeptArtifacts | None,
+    traces: Traces,
     schema_seconds: float,
 ) -> None:
     from modicum_server.store.wakeups import PostgresWakeups  # noqa: PLC0415 - only a worker listens
@@ -259,7 +276,12 @@ async def _run_beside(
             await require_one_store(store, artifacts, settings)
             await opened.enter_async_context(wakeups)
 
-        await Worker(store, wakeups, artifacts, model_server, settings, kept=kept, prepare=prepare).run(stop)
+        worker = Worker(store, wakeups, artifacts, model_server, settings, kept=kept, traces=traces, prepare=prepare)
+        await worker.run(stop)
+
+
+def _opened_traces(settings: Settings, service: str) -> AbstractContextManager[Traces]:
+    return opened_traces(os.environ, service, follow_callers=settings.traces_follow_callers)
 
 
 def _read_worker() -> None:

@@ -79,6 +79,13 @@ class Settings(BaseSettings):
             "only, at a worker always); `up` sets this"
         ),
     )
+    traces_follow_callers: bool = Field(
+        False,
+        description=(
+            "let the flag in a caller's traceparent decide whether its call is traced; by default OTEL_TRACES_SAMPLER "
+            "alone decides. Set it where all callers are trusted"
+        ),
+    )
     tls_cert: Path | None = Field(
         None, description="certificate chain (PEM) of the gRPC and HTTP ports; read anew when the file changes"
     )

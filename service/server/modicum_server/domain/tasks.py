@@ -96,7 +96,10 @@ Work = CheckWork | SearchWork | ScoreWork | SpotWork
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One task with one version. `parts` are the versions that an ensemble or a wrapper names."""
+    """One task with one version. `parts` are the versions that an ensemble or a wrapper names.
+
+    `traceparent` is its place in a trace; empty where nobody collects traces.
+    """
 
     id: str
     attempt: int
@@ -104,6 +107,7 @@ class Task:
     work: Work
     parts: tuple[ModelVersion, ...] = ()
     device: str = "auto"
+    traceparent: str = ""
 
     @property
     def runs_code(self) -> bool:

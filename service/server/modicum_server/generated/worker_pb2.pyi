@@ -74,6 +74,7 @@ class Task(google.protobuf.message.Message):
     SCORE_FIELD_NUMBER: builtins.int
     SPOT_FIELD_NUMBER: builtins.int
     PROBE_FIELD_NUMBER: builtins.int
+    TRACEPARENT_FIELD_NUMBER: builtins.int
     id: builtins.str
     """Id of the shard or of the model check, for logs; chunks do not have it."""
     attempt: builtins.int
@@ -82,6 +83,8 @@ class Task(google.protobuf.message.Message):
     """"auto", "cpu" or "cuda"."""
     threads: builtins.int
     """Threads for torch; 0 means torch's own choice."""
+    traceparent: builtins.str
+    """Place of the shard in a trace (W3C Trace Context). Only if it is not empty does the last chunk have phases."""
     @property
     def model_version(self) -> modicum.v1.model_pb2.ModelVersion:
         """The version to load. Its files are in the slot at `artifacts/DIGEST`."""
@@ -124,9 +127,10 @@ class Task(google.protobuf.message.Message):
         score: Global___ScoreWork | None = ...,
         spot: Global___SpotWork | None = ...,
         probe: collections.abc.Iterable[builtins.float] | None = ...,
+        traceparent: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["check", b"check", "model_version", b"model_version", "score", b"score", "search", b"search", "spot", b"spot", "work", b"work"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["attempt", b"attempt", "check", b"check", "device", b"device", "id", b"id", "model_version", b"model_version", "parts", b"parts", "probe", b"probe", "score", b"score", "search", b"search", "spot", b"spot", "threads", b"threads", "work", b"work"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["attempt", b"attempt", "check", b"check", "device", b"device", "id", b"id", "model_version", b"model_version", "parts", b"parts", "probe", b"probe", "score", b"score", "search", b"search", "spot", b"spot", "threads", b"threads", "traceparent", b"traceparent", "work", b"work"]) -> None: ...
     def WhichOneof(self, oneof_group: typing.Literal["work", b"work"]) -> typing.Literal["check", "search", "score", "spot"] | None: ...
 
 Global___Task: typing_extensions.TypeAlias = Task
@@ -440,6 +444,7 @@ class Chunk(google.protobuf.message.Message):
     FAILURE_FIELD_NUMBER: builtins.int
     SCORES_FIELD_NUMBER: builtins.int
     SPOTS_FIELD_NUMBER: builtins.int
+    PHASES_FIELD_NUMBER: builtins.int
     attempt: builtins.int
     """The task's attempt."""
     sequence: builtins.int
@@ -476,6 +481,10 @@ class Chunk(google.protobuf.message.Message):
     def spots(self) -> Global___Spots:
         """Rows of the spot test."""
 
+    @property
+    def phases(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Phase]:
+        """In the last chunk of a task that is traced, what its time was spent on."""
+
     def __init__(
         self,
         *,
@@ -489,12 +498,39 @@ class Chunk(google.protobuf.message.Message):
         failure: Global___Failure | None = ...,
         scores: Global___Scores | None = ...,
         spots: Global___Spots | None = ...,
+        phases: collections.abc.Iterable[Global___Phase] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["body", b"body", "check", b"check", "failure", b"failure", "findings", b"findings", "finished", b"finished", "heartbeat", b"heartbeat", "scores", b"scores", "spots", b"spots", "started", b"started"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["attempt", b"attempt", "body", b"body", "check", b"check", "failure", b"failure", "findings", b"findings", "finished", b"finished", "heartbeat", b"heartbeat", "scores", b"scores", "sequence", b"sequence", "spots", b"spots", "started", b"started"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["attempt", b"attempt", "body", b"body", "check", b"check", "failure", b"failure", "findings", b"findings", "finished", b"finished", "heartbeat", b"heartbeat", "phases", b"phases", "scores", b"scores", "sequence", b"sequence", "spots", b"spots", "started", b"started"]) -> None: ...
     def WhichOneof(self, oneof_group: typing.Literal["body", b"body"]) -> typing.Literal["started", "heartbeat", "findings", "check", "finished", "failure", "scores", "spots"] | None: ...
 
 Global___Chunk: typing_extensions.TypeAlias = Chunk
+
+@typing.final
+class Phase(google.protobuf.message.Message):
+    """A part of a task's time."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    START_NANOSECONDS_FIELD_NUMBER: builtins.int
+    END_NANOSECONDS_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """"load", "prepare" or "compute"."""
+    start_nanoseconds: builtins.int
+    """When it began and ended, in nanoseconds since 1970."""
+    end_nanoseconds: builtins.int
+    """Its end."""
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+        start_nanoseconds: builtins.int = ...,
+        end_nanoseconds: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["end_nanoseconds", b"end_nanoseconds", "name", b"name", "start_nanoseconds", b"start_nanoseconds"]) -> None: ...
+
+Global___Phase: typing_extensions.TypeAlias = Phase
 
 @typing.final
 class Started(google.protobuf.message.Message):

@@ -19,6 +19,7 @@ from modicum_server.local.folder import ENDPOINTS_FILE, DataFolder, ServerAddres
 from modicum_server.local.log_files import keep_small
 from modicum_server.model_server import ModelServerDown
 from modicum_server.settings import Settings
+from modicum_server.traces.opening import require_traces
 from modicum_server.usecases.operator_tokens import admit_local
 
 if TYPE_CHECKING:
@@ -174,9 +175,10 @@ class LocalServer:
 
 
 def _see_parts(settings: Settings) -> None:
-    """Check that a worker can start. Otherwise it would restart again and again, with the reason only in its log."""
+    """Check that API and worker can start. They would restart again and again, with the reason only in their logs."""
     from modicum_server.torchserve.java import find_java, torchserve_home  # noqa: PLC0415 - as for the store
 
+    require_traces(os.environ)
     try:
         find_java(settings.java)
         torchserve_home()

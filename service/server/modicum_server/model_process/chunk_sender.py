@@ -17,6 +17,7 @@ from modicum_server.generated.worker_pb2 import (
     Findings,
     Finished,
     Heartbeat,
+    Phase,
     Scores,
     SpotRow,
     Spots,
@@ -100,12 +101,12 @@ class Outbox:
             elif self._clock.now() - self._sent_at >= HEARTBEAT_SECONDS:
                 self._send(Heartbeat(passes_done=self._progress.passes_done, phase=self._progress.phase))
 
-    def close(self, body: Finished | Failure) -> None:
-        """Send what waits, and the last chunk. Nothing can be sent afterwards."""
+    def close(self, body: Finished | Failure, phases: Sequence[Phase] = ()) -> None:
+        """Send what waits, and the last chunk. Nothing can be sent afterwards. `phases` go with the last chunk."""
         with self._lock:
             if not self._closed:
                 self._flush()
-                self._send(body)
+                self._send(body, phases)
                 self._closed = True
 
     def _due(self) -> bool:
@@ -122,10 +123,10 @@ class Outbox:
         self._send(_joined(self._pending, self._progress.passes_done))
         self._pending, self._pending_bytes = [], 0
 
-    def _send(self, body: Body) -> None:
+    def _send(self, body: Body, phases: Sequence[Phase] = ()) -> None:
         if self._closed:
             return
-        chunk = Chunk(attempt=self._attempt, sequence=self._sequence + 1)
+        chunk = Chunk(attempt=self._attempt, sequence=self._sequence + 1, phases=phases)
         getattr(chunk, FIELDS[type(body)]).CopyFrom(body)
         self._emit(chunk)
         self._sequence, self._sent_at = chunk.sequence, self._clock.now()

@@ -18,6 +18,7 @@ import torch
 from modicum_server.codec.findings import finding_message
 from modicum_server.codec.models import version_value
 from modicum_server.domain.models import Endpoint, ModelVersion
+from modicum_server.domain.traces import trace_id_of
 from modicum_server.generated.worker_pb2 import Chunk, Failure, Findings, Finished, Started, Task
 from modicum_server.model_process.architectures import ENTRY_POINTS
 from modicum_server.model_process.checking import check
@@ -25,6 +26,7 @@ from modicum_server.model_process.chunk_sender import Outbox, Pulse
 from modicum_server.model_process.endpoint_models import Line, Probe, steady
 from modicum_server.model_process.failure_reasons import TaskCancelled, TaskFailure, failure_of
 from modicum_server.model_process.loading import Loaded, ModelCache, choose_device, tempered
+from modicum_server.model_process.phase_times import PhaseTimes
 from modicum_server.model_process.progress_counts import ProgressCounts
 from modicum_server.model_process.scoring import prepare_score
 from modicum_server.model_process.searching import prepare_search
@@ -81,7 +83,7 @@ def run_task(
         run = TaskRun(task=task, slot=slot, outbox=outbox, progress=progress, kept=kept or Kept(), device=device)
         with Pulse(outbox):
             last = unreadable or unavailable or run.last_chunk()
-    outbox.close(last)
+    outbox.close(last, run.times.end() if task.traceparent else ())
 
 
 @contextmanager
@@ -145,9 +147,12 @@ class TaskRun:
     progress: ProgressCounts
     kept: Kept
     device: str
+    times: PhaseTimes = field(default_factory=PhaseTimes)
 
     def last_chunk(self) -> Finished | Failure:
         """Run the task and return how it ended."""
+        if self.task.traceparent:
+            log.info("task %s is part of the trace %s", self.task.id, trace_id_of(self.task.traceparent))
         try:
             if self.task.threads:
                 torch.set_num_threads(self.task.threads)
@@ -164,10 +169,12 @@ class TaskRun:
     def _work(self) -> Finished:
         version = version_value(self.task.model_version)
         parts = {part.name: version_value(part) for part in self.task.parts}
+        self.times.begin("load")
         loaded = self.kept.models.load(self.slot, version, parts, torch.device(self.device))
         if self.slot.cancelled():
             raise TaskCancelled
         probe = self._probe(version, loaded)
+        self.times.begin("compute" if self.task.HasField("check") else "prepare")
         if self.task.HasField("check"):
             answer = check(loaded, version, self.progress)
             answer.probe.extend(probe.scores() if probe else ())
@@ -194,13 +201,17 @@ class TaskRun:
 
     def _score(self, loaded: Loaded) -> Finished:
         self.progress.phase = "preparing"
-        for entry in prepare_score(self.task.score, loaded, self.slot, self.progress).scores():
+        run = prepare_score(self.task.score, loaded, self.slot, self.progress)
+        self.times.begin("compute")
+        for entry in run.scores():
             self.outbox.add(entry)
         return Finished(passes_done=self.progress.passes_done)
 
     def _spot(self, loaded: Loaded) -> Finished:
         self.progress.phase = "preparing"
-        for row in prepare_spots(self.task.spot, loaded, self.slot, self.progress).rows():
+        run = prepare_spots(self.task.spot, loaded, self.slot, self.progress)
+        self.times.begin("compute")
+        for row in run.rows():
             self.outbox.add(row)
         return Finished(passes_done=self.progress.passes_done)
 
@@ -208,6 +219,7 @@ class TaskRun:
         self.progress.phase = "preparing"
         loaded = tempered(loaded, self.task.search.temperature or 1.0, torch.device(self.device))
         run = prepare_search(self.task.search, loaded, self.slot, self.progress)
+        self.times.begin("compute")
         for finding in run.findings():
             message = finding_message(finding)
             message.model_version = self.task.model_version.name

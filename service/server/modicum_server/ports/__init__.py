@@ -42,6 +42,7 @@ from modicum_server.ports.reviews import Reviews
 from modicum_server.ports.sign_in import ProviderUnavailable, SignInProvider, SignInRefused
 from modicum_server.ports.spot_swaps import SpotSwaps
 from modicum_server.ports.store import Store, Transaction
+from modicum_server.ports.traces import NO_SPAN, NO_TRACES, Facts, Span, SpanKind, Traces, spanned
 from modicum_server.ports.trail import Link, Trail, TrailFilter, Unsealed
 from modicum_server.ports.trust import IdentityTokens, Trust
 from modicum_server.ports.trust_errors import (
@@ -58,6 +59,8 @@ from modicum_server.ports.verdicts import VerdictFilter, Verdicts
 from modicum_server.ports.workers import ArchitectureUnavailable, Workers
 
 __all__ = [
+    "NO_SPAN",
+    "NO_TRACES",
     "Access",
     "ArchitectureUnavailable",
     "ArtifactSource",
@@ -78,6 +81,7 @@ __all__ = [
     "ErasureNotFound",
     "ErasureWork",
     "Erasures",
+    "Facts",
     "Findings",
     "Gauges",
     "HoldExists",
@@ -115,9 +119,12 @@ __all__ = [
     "Shards",
     "SignInProvider",
     "SignInRefused",
+    "Span",
+    "SpanKind",
     "SpotSwaps",
     "Spots",
     "Store",
+    "Traces",
     "Trail",
     "TrailFilter",
     "Transaction",
@@ -134,4 +141,5 @@ __all__ = [
     "Wakeups",
     "Watch",
     "Workers",
+    "spanned",
 ]

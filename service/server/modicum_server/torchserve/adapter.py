@@ -20,7 +20,7 @@ from modicum_server.model_server import (
     ModelServerDown,
     ModelServerHealth,
 )
-from modicum_server.ports import ArtifactSource
+from modicum_server.ports import NO_TRACES, ArtifactSource, SpanKind, Traces, spanned
 from modicum_server.processes.locked_folders import LockedFolder, create_locked_folder
 from modicum_server.settings import Settings
 from modicum_server.torchserve.architectures import look
@@ -39,6 +39,7 @@ from modicum_server.torchserve.server import Recipe, RunningServer, start_server
 from modicum_server.torchserve.slots import Slot
 from modicum_server.torchserve.supervisor import Supervisor
 from modicum_server.torchserve.task_run import Limits, Run
+from modicum_server.torchserve.task_spans import HandlerSpans, staged
 
 #: Longest time for which a task waits while TorchServe is restarted.
 COMEBACK_SECONDS = 120.0
@@ -50,6 +51,9 @@ LET_THEM_IN = (
     "let every user enter the folders above Python, MODICUM_RUN_FOLDER and the temporary folder (chmod o+x), "
     "or install bubblewrap"
 )
+
+#: The name of the span of a call.
+CALL = "TorchServe StreamPredictions"
 
 log = structlog.get_logger(__name__)
 
@@ -64,12 +68,14 @@ class TorchServe:
         *,
         handler: str | Path = HANDLER_MODULE,
         endpoints: Endpoints | None = None,
+        traces: Traces = NO_TRACES,
     ) -> None:
         """Take the settings, where artifacts come from, the module of the handler (or its file), and endpoints."""
         self._settings = settings
         self._artifacts = artifacts
         self._handler = handler
         self._endpoints = endpoints
+        self._traces = traces
         self._isolation: Isolation | None = None
         self._thorough = False
         self._temporary: LockedFolder | None = None
@@ -168,20 +174,32 @@ class TorchServe:
         async with self._locks[slot]:
             place = self._slots[slot]
             server = await self._renewal.renewed(self._supervisor, place, COMEBACK_SECONDS)
-            async with place.staged(task, self._artifacts), relay_of(self._relay(task, server, place)) as relay:
-                limits = self._limits(task)
-                run = Run(self._supervisor, server, place, task, cancelled=cancelled, limits=limits, relay=relay)
-                events = run.events()
-                try:
-                    async for event in events:
-                        yield event
-                except ModelServerDown:
-                    await examine(self._supervisor, server, place)
-                    raise
-                finally:
-                    await events.aclose()
-                    if task.runs_code:
-                        self._renewal.end_process(server, place)
+            async with (
+                staged(self._traces, place, task, self._artifacts),
+                relay_of(self._relay(task, server, place)) as relay,
+            ):
+                with spanned(self._traces, CALL, task.traceparent, kind=SpanKind.CLIENT) as call:
+                    run = Run(
+                        self._supervisor,
+                        server,
+                        place,
+                        task,
+                        cancelled=cancelled,
+                        limits=self._limits(task),
+                        relay=relay,
+                        spans=HandlerSpans(self._traces, call),
+                    )
+                    events = run.events()
+                    try:
+                        async for event in events:
+                            yield event
+                    except ModelServerDown:
+                        await examine(self._supervisor, server, place)
+                        raise
+                    finally:
+                        await events.aclose()
+                        if task.runs_code:
+                            self._renewal.end_process(server, place)
 
     def _relay(self, task: Task, server: RunningServer, place: Slot) -> Relay | None:
         version = task.model_version

@@ -53,6 +53,7 @@ def task_message(task: Task, threads: int) -> worker_pb2.Task:
         device=task.device,
         threads=threads,
         probe=task.model_version.check.probe if task.model_version.check else (),
+        traceparent=task.traceparent,
     )
     match task.work:
         case CheckWork():

@@ -36,6 +36,7 @@ from modicum_server.torchserve.slots import Slot
 from modicum_server.torchserve.stream import Stream, open_stream
 from modicum_server.torchserve.stream_errors import HANDLER_BUG, busy, failure_of
 from modicum_server.torchserve.supervisor import Supervisor
+from modicum_server.torchserve.task_spans import HandlerSpans
 
 #: How long one read of the stream waits; between two reads, the cancellation, the progress and the usage are looked at.
 TICK_SECONDS = 0.25
@@ -81,8 +82,12 @@ class Run:
         cancelled: Cancellation,
         limits: Limits,
         relay: Relay | None = None,
+        spans: HandlerSpans | None = None,
     ) -> None:
-        """Take the server, the slot, the task, its limits and, for a task with an endpoint, the relay to that."""
+        """Take the server, the slot, the task, its limits and, for a task with an endpoint, the relay to that.
+
+        `spans` take what the handler says of its time.
+        """
         self._supervisor = supervisor
         self._server = server
         self._slot = slot
@@ -90,6 +95,7 @@ class Run:
         self._cancelled = cancelled
         self._limits = limits
         self._relay = relay
+        self._spans = spans
         self._progress = Progress(limits.hang_seconds, time.monotonic)
         self._memory_kills = memory_kills()
         self._busy_until = time.monotonic() + BUSY_SECONDS
@@ -131,6 +137,8 @@ class Run:
         while (data := await self._next()) is not None:
             chunk = chunk_of(data) if data else None  # the handler's last message may be empty
             if chunk is not None and sequence.admits(chunk):
+                if self._spans is not None:
+                    self._spans.add(chunk.phases)
                 event = await self._event_of(chunk)
                 self._progress.note(event)
                 yield event

@@ -68,6 +68,8 @@ class Call:
     reads: bool = False
     """Whether it changes nothing. Of a method of the contract, the name says so, too."""
     request_id: str = ""
+    traceparent: str = ""
+    """Its place in a trace; empty where nobody collects traces."""
     principal: Principal | None = None
     code: grpc.StatusCode = grpc.StatusCode.OK
     reason: str = ""
@@ -80,7 +82,7 @@ class Call:
     @property
     def origin(self) -> Origin:
         """Where it comes from, for the trail."""
-        return Origin(self.request_id, self.wire.client_address())
+        return Origin(self.request_id, self.wire.client_address(), self.traceparent)
 
 
 NOBODY = Principal(name="a caller without a token", roles={})

@@ -1,4 +1,6 @@
-"""The layers around every call, from outside in: request id, metrics, log, errors, bound, deadline, authentication.
+"""The layers around every call, from outside in.
+
+They are: request id, trace, metrics, log, errors, bound, deadline, authentication.
 
 Each layer is an async context manager around the next, the same for gRPC and HTTP. The layer of errors is outside
 those of deadline and authentication, so that a missed deadline and a refused token become replies like any other error.
@@ -31,7 +33,14 @@ from modicum_server.errors import (
     TooManyCalls,
     Unauthenticated,
 )
-from modicum_server.ports import IdentityNotTrusted, IdentityTokenInvalid, IdentityTokenUsed, Store
+from modicum_server.ports import (
+    NO_TRACES,
+    IdentityNotTrusted,
+    IdentityTokenInvalid,
+    IdentityTokenUsed,
+    Store,
+    Traces,
+)
 from modicum_server.transports.authentication import authenticate, given_token
 from modicum_server.transports.call_limits import Bounds
 from modicum_server.transports.call_metrics import CallMetrics
@@ -40,6 +49,7 @@ from modicum_server.transports.errors import status_of_error
 from modicum_server.transports.open_streams import OpenStreams
 from modicum_server.transports.refusals import Refusal, deadline_refusal, refusal_of
 from modicum_server.transports.token_lookups import TokenLookups
+from modicum_server.transports.traced_calls import traced
 from modicum_server.usecases.members import Tokens
 from modicum_server.usecases.refused_attempts import Attempt, RefusedAttempts
 from modicum_server.usecases.shares import CallRates, CallTurns, stranger
@@ -67,6 +77,7 @@ def layers_of(
     *,
     bounds: Bounds,
     most_calls: int | None = None,
+    traces: Traces = NO_TRACES,
 ) -> Sequence[Layer]:
     """Return the layers, from outside in. Without `most_calls`, the transport itself bounds the number of calls."""
     counted = () if most_calls is None else (bounded(most_calls),)
@@ -81,7 +92,7 @@ def layers_of(
 
     known = authenticated(by_token, bounds.authentication_seconds)
     good = OpenStreams(Tokens(store).principals, recheck_seconds=bounds.recheck_seconds).layer
-    seen = (identified, measured(metrics), logged, errors_refused, noted(refused))
+    seen = (identified, traced(traces), measured(metrics), logged, errors_refused, noted(refused))
     return (*seen, *counted, limit, known, paced(call_rates), taking_turns(call_turns), good)
 
 

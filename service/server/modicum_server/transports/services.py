@@ -10,6 +10,7 @@ from modicum_server.domain.verdicts import Verdict
 from modicum_server.errors import ArtifactCorrupt
 from modicum_server.images.objects import check_objects
 from modicum_server.ports import (
+    NO_TRACES,
     ArtifactStore,
     Changes,
     EndpointEntries,
@@ -17,6 +18,7 @@ from modicum_server.ports import (
     ReportRenderer,
     SignInProvider,
     Store,
+    Traces,
 )
 from modicum_server.settings import Settings
 from modicum_server.transports.call_metrics import CallMetrics
@@ -128,6 +130,7 @@ class Services:
     use_cases: UseCases
     call_rates: CallRates
     refused: RefusedAttempts
+    traces: Traces = NO_TRACES
     call_turns: CallTurns = field(default_factory=CallTurns)
 
     @property
@@ -148,6 +151,7 @@ def build_services(
     metrics: CallMetrics,
     sign_in_provider: SignInProvider | None = None,
     refused: RefusedAttempts | None = None,
+    traces: Traces = NO_TRACES,
 ) -> Services:
     """Build every use case over these adapters. Without a `sign_in_provider`, people sign in by token alone."""
     report_threads = ThreadsInTurn("reports", REPORTS_AT_ONCE)
@@ -207,10 +211,12 @@ def build_services(
     call_rates = CallRates(
         of_principal=settings.max_calls_per_second, of_project=settings.max_calls_per_second_per_project
     )
-    return _services(use_cases, metrics, call_rates, refused or RefusedAttempts(store))
+    return _services(use_cases, metrics, call_rates, refused or RefusedAttempts(store), traces)
 
 
-def _services(use_cases: UseCases, metrics: CallMetrics, call_rates: CallRates, refused: RefusedAttempts) -> Services:
+def _services(
+    use_cases: UseCases, metrics: CallMetrics, call_rates: CallRates, refused: RefusedAttempts, traces: Traces
+) -> Services:
     """The methods of each service, over its use cases."""
     return Services(
         projects=ProjectMethods(use_cases.projects, use_cases.retentions),
@@ -234,6 +240,7 @@ def _services(use_cases: UseCases, metrics: CallMetrics, call_rates: CallRates, 
         use_cases=use_cases,
         call_rates=call_rates,
         refused=refused,
+        traces=traces,
     )
 
 

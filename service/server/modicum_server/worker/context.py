@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from modicum_server.domain.audits import Shard
 from modicum_server.metrics.worker import WorkerMetrics
 from modicum_server.model_server import ModelServer
-from modicum_server.ports import ArtifactStore, KeptArtifacts, Store
+from modicum_server.ports import NO_SPAN, NO_TRACES, ArtifactStore, KeptArtifacts, Span, Store, Traces
 from modicum_server.settings import Settings
 from modicum_server.worker.ahead import Ahead
 from modicum_server.worker.lease import Lease
@@ -27,6 +27,7 @@ class WorkerContext:
     pauses: Pauses = PAUSES
     kept: KeptArtifacts | None = None
     ahead: Ahead | None = None
+    traces: Traces = NO_TRACES
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +37,4 @@ class Claim:
     shard: Shard
     slot: int
     lease: Lease
+    span: Span = NO_SPAN

@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from modicum_server.domain.audits import COUNTERFACTUAL, OUT_OF_DISTRIBUTION, SPOTS, Shard, Stage, retested_version
 from modicum_server.domain.tasks import Task
+from modicum_server.ports import spanned
 from modicum_server.worker.context import Claim, WorkerContext
 from modicum_server.worker.endings import Ending, Outcome
 from modicum_server.worker.plan.check import plan_check
@@ -51,7 +52,8 @@ class ShardKind(Generic[P]):
 
     async def work_on(self, context: WorkerContext, claim: Claim) -> Outcome:
         """Work on a claim of this kind."""
-        plan = await self.plan(context, claim.shard)
+        with spanned(context.traces, "plan", claim.span.traceparent):
+            plan = await self.plan(context, claim.shard)
         if isinstance(plan, Ending):
             return await settle(context, claim, plan)
         return await self.carry_out(context, claim, plan)
@@ -96,8 +98,10 @@ async def _test_spots(context: WorkerContext, claim: Claim, task: Task) -> Outco
 async def _summarise(context: WorkerContext, claim: Claim, subject: Subject) -> Outcome:
     """SUMMARISE: write the findings artifact and the result document."""
     async with summary_folder() as folder:
-        summary = await run_summary(context, claim, subject, folder)
-        return await settle_summary(context, claim, summary)
+        with spanned(context.traces, "summarise", claim.span.traceparent):
+            summary = await run_summary(context, claim, subject, folder)
+        with spanned(context.traces, "settle", claim.span.traceparent):
+            return await settle_summary(context, claim, summary)
 
 
 _PREDICTIONS = ShardKind(plan_predictions, _predict)

@@ -13,10 +13,11 @@ from datetime import datetime
 import structlog
 
 from modicum_server.domain.audits import AuditFailure, Shard, Stage
+from modicum_server.domain.traces import trace_id_of
 from modicum_server.errors import ArtifactCorrupt, ArtifactNotFound, DiskFull, ModicumError, Unavailable
 from modicum_server.metrics.worker import WorkerMetrics
 from modicum_server.model_server import ModelServer
-from modicum_server.ports import ArtifactStore, KeptArtifacts, Store, Wakeups
+from modicum_server.ports import NO_TRACES, ArtifactStore, KeptArtifacts, Store, Traces, Wakeups
 from modicum_server.processes.full_disks import is_disk_full
 from modicum_server.processes.work_until_stop import done_before, until_stop
 from modicum_server.settings import Settings
@@ -32,6 +33,7 @@ from modicum_server.worker.presence import Presence
 from modicum_server.worker.settle.shards import settle
 from modicum_server.worker.settle.versions import fail_audits_of_rejected
 from modicum_server.worker.shard_kinds import work_on
+from modicum_server.worker.shard_spans import shard_span
 
 #: Seconds between two looks for expired leases.
 EXPIRY_SECONDS = 5.0
@@ -58,6 +60,7 @@ class Worker:
         *,
         kept: KeptArtifacts | None = None,
         metrics: WorkerMetrics | None = None,
+        traces: Traces = NO_TRACES,
         prepare: Callable[[], Coroutine[object, object, None]] = _nothing,
         pauses: Pauses = PAUSES,
     ) -> None:
@@ -73,7 +76,9 @@ class Worker:
         self._name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
         self._presence = Presence(store, self._name, model_server, pauses)
         ahead = None if kept is None else Ahead(store, kept, lambda: self._presence.left)
-        self._context = WorkerContext(store, artifact_store, model_server, settings, self.metrics, pauses, kept, ahead)
+        self._context = WorkerContext(
+            store, artifact_store, model_server, settings, self.metrics, pauses, kept, ahead, traces
+        )
         self._leases: set[Lease] = set()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -168,6 +173,8 @@ class Worker:
         log = _log.bind(worker=self._name, slot=slot, shard=shard.id, attempt=shard.attempt, **facts)
         if shard.cause.request_id:
             log = log.bind(request_id=shard.cause.request_id)
+        if shard.cause.traceparent:
+            log = log.bind(trace_id=trace_id_of(shard.cause.traceparent))
         log.info("shard_claimed", positions=len(shard.positions), failed_tries=shard.failed_tries)
         self.metrics.shards.claimed(shard)
         started = clock()
@@ -178,8 +185,10 @@ class Worker:
         self.metrics.slots_busy.inc()
         outcome = Outcome.LOST
         try:
-            async with lease:
-                outcome = await self._end_of(Claim(shard, slot, lease), log)
+            with shard_span(self._context.traces, shard, self._name, slot) as span:
+                async with lease:
+                    outcome = await self._end_of(Claim(shard, slot, lease, span), log)
+                span.note({"outcome": outcome.value, "passes": lease.passes_done})
         finally:
             self._leases.discard(lease)
             self.metrics.slots_busy.dec()

@@ -67,7 +67,7 @@ class GrpcServer:
         self._health_seconds = bounds.health_seconds
         most_calls = settings.max_watchers + bounds.spare_calls
         shared = services.call_rates, services.call_turns, services.refused
-        layers = layers_of(store, metrics, *shared, bounds=bounds, most_calls=most_calls)
+        layers = layers_of(store, metrics, *shared, bounds=bounds, most_calls=most_calls, traces=services.traces)
         self._layering = Layering(layers, UnroutedRequests(metrics))
         self._server = grpc.aio.server(
             interceptors=[self._layering],

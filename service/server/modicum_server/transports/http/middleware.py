@@ -27,6 +27,7 @@ REQUEST_HEADERS = (
     "Last-Event-ID",
     "Range",
     "Request-Timeout",
+    "Traceparent",
     "X-Request-ID",
 )
 RESPONSE_HEADERS = ("Content-Range", "ETag", "Link", "Retry-After", "X-Request-ID")

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import replace
 
 from modicum_server.domain.tasks import (
     TaskEvent,
@@ -34,7 +35,8 @@ async def task_events(context: WorkerContext, claim: Claim, expected: ExpectedRe
         ShardInterrupted: the shard is no longer wanted; the stream is closed.
         ModelServerError: as `ModelServer.run`, or the task reports something that it was not asked for.
     """
-    stream = context.model_server.run(claim.slot, expected.task, claim.lease)
+    task = replace(expected.task, traceparent=claim.span.traceparent)
+    stream = context.model_server.run(claim.slot, task, claim.lease)
     time_over = asyncio.create_task(_time_over(claim.lease))
     clock, started = asyncio.get_running_loop().time, None
     try:

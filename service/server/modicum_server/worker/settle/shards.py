@@ -6,7 +6,7 @@ Locks are always taken in one order: the shard's row, then its audit's; audits a
 from modicum_server.domain.audits import AuditFailure, Shard, Stage
 from modicum_server.domain.findings import FindingReason
 from modicum_server.model_server import TaskFailed, missing_results
-from modicum_server.ports import Transaction
+from modicum_server.ports import Transaction, spanned
 from modicum_server.usecases.stopping import begin_no_more
 from modicum_server.worker.context import Claim, WorkerContext
 from modicum_server.worker.endings import (
@@ -33,6 +33,11 @@ async def settle(
     context: WorkerContext, claim: Claim, ending: Ending, remaining: RemainingWork | None = None
 ) -> Outcome:
     """End the shard in this way. `remaining` is given where a task ran."""
+    with spanned(context.traces, "settle", claim.span.traceparent):
+        return await _settle(context, claim, ending, remaining)
+
+
+async def _settle(context: WorkerContext, claim: Claim, ending: Ending, remaining: RemainingWork | None) -> Outcome:
     match ending:
         case EndShard() if remaining is not None:
             return await _end_complete_shard(context, claim, remaining)
@@ -62,7 +67,7 @@ async def _end_complete_shard(context: WorkerContext, claim: Claim, remaining: R
     except TaskFailed as error:
         claim.lease.check()
         report_failure(context, claim, error)
-        return await settle(context, claim, ending_after(error, claim.shard.failed_tries, context.pauses), remaining)
+        return await _settle(context, claim, ending_after(error, claim.shard.failed_tries, context.pauses), remaining)
 
 
 async def _end_shard(context: WorkerContext, claim: Claim, remaining: RemainingWork | None = None) -> Outcome:

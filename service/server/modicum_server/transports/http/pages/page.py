@@ -51,6 +51,7 @@ from modicum_server.transports.layers import (
 )
 from modicum_server.transports.open_streams import OpenStreams
 from modicum_server.transports.services import Services, UseCases
+from modicum_server.transports.traced_calls import traced
 from modicum_server.usecases.access import authorise
 from modicum_server.usecases.refused_attempts import RefusedAttempts
 
@@ -93,6 +94,7 @@ class PageServices:
         use_cases = services.use_cases
         shared = (
             identified,
+            traced(services.traces),
             measured(metrics),
             logged,
             errors_refused,

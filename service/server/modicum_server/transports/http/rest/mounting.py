@@ -44,7 +44,7 @@ def rest_routes(
         return HTMLResponse(rendered(), headers={"Content-Security-Policy": security()})
 
     shared = services.call_rates, services.call_turns, services.refused
-    layers = layers_of(store, metrics, *shared, bounds=bounds)
+    layers = layers_of(store, metrics, *shared, bounds=bounds, traces=services.traces)
     unrouted, seconds = UnroutedRequests(metrics), bounds.heartbeat_seconds
     endpoint = RestEndpoint(services, layers, unrouted, bodies, heartbeat_seconds=seconds)
     return [

@@ -1,0 +1,1 @@
+"""Sends spans to a collector of OpenTelemetry. `opening` decides whether; nothing else imports that library."""
