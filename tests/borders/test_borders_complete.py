@@ -74,7 +74,6 @@ WITHIN_A_PROCESS: dict[str, set[str]] = {
     "traces": {"Cause"},  # tests/store has it; from a call to the row of a shard
     "trust": {"Identity"},  # from an identity token to the rules
     "verdicts": {"UsedPolicy"},  # from a query to a page
-    "traces": {"Cause"},  # columns, by name in tests/store
 }
 CROSSING = (
     AUDIT,
