@@ -146,9 +146,8 @@ async def test_the_whole_is_read_once_for_many_parts_and_again_when_the_file_is_
 
 
 async def test_files_beyond_those_that_are_remembered_are_read_again(monkeypatch, tmp_path):
-    wholes, verified = [], verified_files.VerifiedFiles()
+    wholes, verified = [], verified_files.VerifiedFiles(most_remembered=2)
     monkeypatch.setattr(verified_files, "_hash_whole", counting(wholes))
-    monkeypatch.setattr(verified_files, "MOST_REMEMBERED", 2)
     contents = {hashlib.sha256(data).hexdigest(): data for data in (b"a", b"b", b"c")}
 
     for digest in (*contents, *contents):

@@ -2,20 +2,28 @@
 
 import asyncio
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
 from modicum_server.artifacts.opening import opened
 
 
+def opening_late(opens: threading.Event, may_open: threading.Event) -> Callable[[], str]:
+    """What tells when it begins, and opens a file once it may."""
+
+    def open_late() -> str:
+        opens.set()
+        return "a file" if may_open.wait(60) else "too late"
+
+    return open_late
+
+
 async def test_what_a_thread_opens_for_a_call_that_is_gone_is_closed():
-    may_open, closed = threading.Event(), threading.Event()
+    opens, may_open, closed = threading.Event(), threading.Event(), threading.Event()
 
-    async def ask() -> str:
-        return await opened(lambda: "a file" if may_open.wait(60) else "too late", lambda _: closed.set())
-
-    asking = asyncio.create_task(ask())
-    await asyncio.sleep(0.05)
+    asking = asyncio.create_task(opened(opening_late(opens, may_open), lambda _: closed.set()))
+    await asyncio.to_thread(opens.wait, 60)
     asking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asking
@@ -27,12 +35,8 @@ async def test_what_a_thread_opens_for_a_call_that_is_gone_is_closed():
 def test_what_a_thread_opens_after_its_loop_ended_is_closed():
     opens, may_open, closed = threading.Event(), threading.Event(), threading.Event()
 
-    def open_late() -> str:
-        opens.set()
-        return "a file" if may_open.wait(60) else "too late"
-
     async def leave() -> None:
-        asking = asyncio.create_task(opened(open_late, lambda _: closed.set()))
+        asking = asyncio.create_task(opened(opening_late(opens, may_open), lambda _: closed.set()))
         await asyncio.to_thread(opens.wait, 60)
         asking.cancel()
 

@@ -12,10 +12,8 @@ def test_the_table_compares_the_rounds():
     assert "staged in 0.50 s, which is 0.8% of the 60 s" in text
 
 
-def test_both_ways_and_the_staging_are_measured(monkeypatch):
-    monkeypatch.setattr(hashing, "QUICK_BYTES", 300_000)
-
-    measured = hashing.measure(quick=True)
+def test_both_ways_and_the_staging_are_measured():
+    measured = hashing.measure_bytes(300_000)
 
     assert (measured["bytes"], len(measured["rounds"])) == (300_000, hashing.ROUNDS)
     assert all(seconds > 0 for one in measured["rounds"] for seconds in one.values())

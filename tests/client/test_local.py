@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -41,10 +42,9 @@ def starts(folder):
 
 def gone(folder, seconds=60.0):
     """Wait until no server is left; kill one that does not stop."""
-    deadline = time.monotonic() + seconds
     pids = [int(line.split()[0]) for line in starts(folder)]
-    while any(map(alive, pids)) and time.monotonic() < deadline:
-        time.sleep(0.02)
+    with suppress(AssertionError):
+        eventually(lambda: not any(map(alive, pids)), "the end of the servers", seconds=seconds)
     left = [pid for pid in pids if alive(pid)]
     for pid in left:
         os.kill(pid, signal.SIGKILL)

@@ -3,15 +3,8 @@
 import pytest
 from modicum.cli.exit_codes import exit_code
 from modicum.errors import ModelRejected
-from modicum.sources import model_files
+from modicum.sources.contents import BLOCK_BYTES
 from modicum.sources.model_files import model_file
-
-BLOCK = 64
-
-
-@pytest.fixture(autouse=True)
-def small_blocks(monkeypatch):
-    monkeypatch.setattr(model_files, "BLOCK_BYTES", BLOCK)
 
 
 def network(tmp_path, *, named: str, before: int = 10):
@@ -21,7 +14,7 @@ def network(tmp_path, *, named: str, before: int = 10):
 
 
 @pytest.mark.parametrize("beside", ["net.onnx.data", "net.onnx_data", "net.data"])
-@pytest.mark.parametrize("before", [10, BLOCK - 3, 3 * BLOCK - 1, 200])
+@pytest.mark.parametrize("before", [10, BLOCK_BYTES - 3, 3 * BLOCK_BYTES - 1, BLOCK_BYTES + 200])
 def test_weights_in_a_file_beside_the_network_are_refused(tmp_path, beside, before):
     path = network(tmp_path, named=beside, before=before)
     (tmp_path / beside).write_bytes(b"weights")

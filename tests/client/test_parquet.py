@@ -12,8 +12,11 @@ import pytest
 from modicum.errors import InvalidSource, SourceChanged
 from modicum.small_uploads import unchanged
 from modicum.sources import parquet, parquet_rows
+from modicum.sources.contents import stream_content
 from modicum.sources.images import find_images, found_in
 from modicum.sources.manifests import manifest_of
+from modicum.sources.parquet import rows_of
+from modicum.sources.parquet_rows import Limits, Rows
 
 PICTURE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
@@ -39,6 +42,10 @@ def class_label(*names):
 
 def labels_of(images):
     return {image.item: image.label for image in images}
+
+
+def content_of(row):
+    return stream_content(row.open, row.where)
 
 
 def bytes_of(image):
@@ -215,26 +222,24 @@ def test_without_the_library_the_message_says_what_to_install(tmp_path, monkeypa
         find_images(path)
 
 
-def test_rows_that_unpack_to_far_more_than_the_file_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(parquet, "MOST_UNCHECKED_BYTES", 1024)
+def test_rows_that_unpack_to_far_more_than_the_file_are_refused(tmp_path):
     columns = {"image": pictures(*(bytes(1_000_000) for _ in range(3)))}
     path = written(tmp_path / "a.parquet", columns, compression="zstd", use_dictionary=False)
 
     with pytest.raises(
         InvalidSource, match=r"a.parquet: its .* bytes unpack to 3,0.* Pictures do not compress that much"
     ):
-        find_images(path)
+        rows_of(path, Rows(Limits(unchecked_bytes=1024)))
 
 
-def test_a_picture_that_is_too_large_and_a_table_of_too_many_rows_are_refused(tmp_path, monkeypatch):
+def test_a_picture_that_is_too_large_and_a_table_of_too_many_rows_are_refused(tmp_path):
     path = written(tmp_path / "a.parquet", {"image": pictures(b"1", bytes(2000))})
-    monkeypatch.setattr(parquet_rows, "MOST_PICTURE_BYTES", 1999)
-    with pytest.raises(InvalidSource, match=r"row 1: cannot be read: it has 2,000 bytes, more than 1,999"):
-        manifest_of(find_images(path))
+    large = rows_of(path, Rows(Limits(picture_bytes=1999)))[1]
 
-    monkeypatch.setattr(parquet, "MOST_ROWS", 1)
+    with pytest.raises(InvalidSource, match=r"row 1: cannot be read: it has 2,000 bytes, more than 1,999"):
+        content_of(large)
     with pytest.raises(InvalidSource, match=r"a.parquet: expected at most 1 rows, got 2"):
-        find_images(path)
+        rows_of(path, Rows(Limits(rows=1)))
 
 
 def test_one_label_that_repeats_takes_no_memory_for_each_row(tmp_path):
@@ -252,17 +257,16 @@ def test_one_label_that_repeats_takes_no_memory_for_each_row(tmp_path):
 
 @pytest.mark.parametrize("row_group_size", [7, 1000])
 @pytest.mark.parametrize("kept", [0, 64 * 1024 * 1024])
-def test_rows_are_the_same_in_whatever_order_they_are_read(tmp_path, monkeypatch, row_group_size, kept):
-    monkeypatch.setattr(parquet_rows, "KEPT_BYTES", kept)
+def test_rows_are_the_same_in_whatever_order_they_are_read(tmp_path, row_group_size, kept):
+    rows, found = Rows(Limits(kept_bytes=kept)), []
     contents = [f"picture {one}".encode() for one in range(40)]
     for shard in range(6):
         columns = {"image": pictures(*(b"%d" % shard + one for one in contents))}
-        written(tmp_path / f"{shard}.parquet", columns, row_group_size=row_group_size)
-    found = find_images(tmp_path)
+        found += rows_of(written(tmp_path / f"{shard}.parquet", columns, row_group_size=row_group_size), rows)
     order = list(range(len(found)))
     random.Random(0).shuffle(order)
 
-    read = {place: bytes_of(found[place]) for place in order}
+    read = {place: found[place].open().read() for place in order}
 
     assert [read[place] for place in range(len(found))] == [
         b"%d" % shard + one for shard in range(6) for one in contents
@@ -283,10 +287,9 @@ def test_rows_read_side_by_side_are_decoded_about_once(tmp_path, monkeypatch):
     assert len(decoded) == 400
 
 
-def test_what_is_kept_is_bounded(tmp_path, monkeypatch):
-    monkeypatch.setattr(parquet_rows, "KEPT_BYTES", 50_000)
+def test_what_is_kept_is_bounded(tmp_path):
     contents = [random.Random(one).randbytes(10_000) for one in range(30)]
-    rows = parquet_rows.Rows()
+    rows = Rows(Limits(kept_bytes=50_000))
     path = written(tmp_path / "a.parquet", {"image": pictures(*contents)})
 
     for one in (29, 0, 15):
@@ -295,10 +298,9 @@ def test_what_is_kept_is_bounded(tmp_path, monkeypatch):
     assert rows.kept_bytes <= 50_000
 
 
-def test_a_file_that_changes_before_the_upload_is_noticed(tmp_path, monkeypatch):
-    monkeypatch.setattr(parquet_rows, "KEPT_BYTES", 0)
+def test_a_file_that_changes_before_the_upload_is_noticed(tmp_path):
     path = written(tmp_path / "a.parquet", {"image": pictures(b"1", b"2")})
-    contents = [image.content() for image in find_images(path)]
+    contents = [content_of(row) for row in rows_of(path, Rows(Limits(kept_bytes=0)))]
     written(path, {"image": pictures(b"3")})
 
     for content, says in zip(contents, ("row 0 changed", "row 1 could not be read"), strict=True):

@@ -146,14 +146,15 @@ def test_layers_have_their_sizes_and_steps_without_files_none():
     ]
 
 
-def test_small_packages_stand_together_and_shared_folders_apart(tmp_path, monkeypatch):
-    monkeypatch.setattr(layers, "LARGE_BYTES", 100)
+def test_small_packages_stand_together_and_shared_folders_apart(tmp_path):
     for name, size in (("torch/a", 300), ("nvidia/cublas/b", 200), ("nvidia/small/c", 10), ("one.py", 20)):
         path = tmp_path / "lib/python3.13/site-packages" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"x" * size)
 
-    assert layers.packages_of(tmp_path) == [Cost("torch", 300), Cost("nvidia/cublas", 200), Cost("the others", 30)]
+    packages = layers.packages_of(tmp_path, large_bytes=100)
+
+    assert packages == [Cost("torch", 300), Cost("nvidia/cublas", 200), Cost("the others", 30)]
 
 
 def test_an_image_that_was_not_pulled_has_no_digest_to_write():
@@ -164,10 +165,9 @@ def test_an_image_that_was_not_pulled_has_no_digest_to_write():
 
 def test_what_is_missing_is_named_with_its_package(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(programs, "ROOTS_FOLDERS", str(tmp_path))
 
     with pytest.raises(ImageError) as caught:
-        programs.demand("buildah", "debootstrap")
+        programs.demand("buildah", "debootstrap", roots_folders=str(tmp_path))
 
     assert str(caught.value) == (
         "not installed: buildah, debootstrap; run apt-get install --no-install-recommends buildah debootstrap"

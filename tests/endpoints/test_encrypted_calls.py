@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from modicum_server.endpoints.adding import entry_of
 from modicum_server.endpoints.calls import EndpointCalls
 from modicum_server.model_server import TaskFailed
 
-from tests.endpoints.entries import VERSION, Kept, added
+from tests.endpoints.entries import VERSION, Kept, added, asked
 from tests.endpoints.oip_server import Behaviour, scores_of, served
 
 IMAGES = np.random.default_rng(0).random((3, 3, 8, 8), np.float32)
@@ -43,11 +44,9 @@ async def test_an_endpoint_is_called_over_tls(url, certificate):
     np.testing.assert_allclose(scores, scores_of(IMAGES), rtol=1e-6)
 
 
-async def test_a_certificate_of_an_unknown_authority_is_not_taken(url, monkeypatch):
-    monkeypatch.setattr("modicum_server.endpoints.adding.PATIENCE_SECONDS", 0.5)
-
+async def test_a_certificate_of_an_unknown_authority_is_not_taken(url):
     with pytest.raises(TaskFailed) as failed:
-        await added(url)
+        await entry_of(asked(url), patience_seconds=0.5)
 
     assert failed.value.task_reason == "ENDPOINT_UNREACHABLE"
 

@@ -9,6 +9,7 @@ from modicum_server.issuers.key_sets import keys_of
 from modicum_server.ports import IssuerUnavailable
 
 from tests.issuer import jwk_of, rsa_key
+from tests.waiting import until
 
 
 class Source:
@@ -27,6 +28,10 @@ class Source:
 
     async def has(self, key_id: str) -> bool:
         return await self.keys.find(key_id) is not None
+
+    async def has_read(self) -> None:
+        """Wait for the end of a reading that nobody waits for."""
+        await until(lambda: self.keys._looking is None, "the reading")
 
 
 async def test_callers_at_once_share_one_reading_and_later_ones_need_none():
@@ -67,7 +72,7 @@ async def test_a_key_that_was_taken_back_is_forgotten_though_nobody_asks_for_ano
     source.now += FRESH_SECONDS + 1
 
     await source.has("one")
-    await asyncio.sleep(0.01)
+    await source.has_read()
 
     assert not await source.has("one")
 
@@ -78,7 +83,7 @@ async def test_an_issuer_that_is_away_is_survived_for_an_hour_and_no_longer():
     source.away = True
     source.now += LONGEST_SECONDS - 1
     assert await source.has("one")
-    await asyncio.sleep(0.01)
+    await source.has_read()
 
     source.now += LOOK_SECONDS
     with pytest.raises(IssuerUnavailable, match="cannot be read now"):

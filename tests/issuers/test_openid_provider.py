@@ -9,7 +9,6 @@ from urllib.parse import parse_qs, urlsplit
 import jwt
 import pytest
 from modicum_server.domain.sign_in import Person, ProviderResponse, SignInFlow
-from modicum_server.issuers import openid_provider
 from modicum_server.issuers.fetching import FetchBounds
 from modicum_server.issuers.openid_provider import OpenIdProvider, _token_hash
 from modicum_server.ports import IdentityTokenInvalid, ProviderUnavailable, SignInRefused
@@ -353,8 +352,8 @@ async def test_without_a_place_to_sign_out_none_is_named(client, provider, more)
     assert await client.sign_out_url() == ""
 
 
-async def test_whoever_signs_out_waits_for_no_slow_provider(client, provider, monkeypatch):
-    monkeypatch.setattr(openid_provider, "SIGN_OUT_SECONDS", 0.01)
+async def test_whoever_signs_out_waits_for_no_slow_provider(settings, provider):
+    client = OpenIdProvider(Settings(**settings), bounds=BOUNDS, sign_out_seconds=0.01)
     provider.byte_seconds = 0.002
 
     assert await client.sign_out_url() == ""

@@ -7,16 +7,16 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
 import pytest
 from modicum import Client, errors
 
 from tests.tiers import long
-from tests.waiting import PATIENCE_SECONDS
+from tests.waiting import PATIENCE_SECONDS, eventually
 
 USAGE, NOT_COMPLETED = 2, 3
 
@@ -44,11 +44,8 @@ def running(ready: Path, *arguments: object, **variables: str) -> Iterator["subp
         words(*arguments), env=environment(**variables), text=True, stderr=subprocess.PIPE
     ) as process:
         try:
-            end = time.monotonic() + PATIENCE_SECONDS
-            while not ready.exists():
-                assert process.poll() is None, process.stderr.read()
-                assert time.monotonic() < end, "it is not ready in time"
-                time.sleep(0.05)
+            eventually(lambda: ready.exists() or process.poll() is not None, "the file of readiness")
+            assert ready.exists(), process.stderr.read()
             yield process
             process.send_signal(signal.SIGTERM)
             process.stderr.read()
@@ -171,12 +168,7 @@ def test_a_process_that_waits_for_its_schema_stops_on_sigterm(empty_database_url
         words(*command, "--await-schema"), env=environment(**settings), text=True, stderr=subprocess.PIPE
     ) as process:
         try:
-            end = time.monotonic() + PATIENCE_SECONDS
-            while not _heeds_signals(process.pid):
-                assert process.poll() is None, process.stderr.read()
-                assert time.monotonic() < end, "it does not wait for its schema"
-                time.sleep(0.05)
-            time.sleep(1.0)
+            eventually(lambda: _is_asked(empty_database_url) or process.poll() is not None, "a look for the schema")
             process.terminate()
             said = process.communicate(timeout=300)[1]
         finally:
@@ -186,10 +178,11 @@ def test_a_process_that_waits_for_its_schema_stops_on_sigterm(empty_database_url
     assert "Traceback" not in said
 
 
-def _heeds_signals(pid: int) -> bool:
-    """Whether a process catches SIGTERM. Then it has finished its imports."""
-    lines = dict(line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
-    return bool(int(lines["SigCgt"], 16) >> (signal.SIGTERM - 1) & 1)
+def _is_asked(database_url: str) -> bool:
+    """Whether anybody else is connected to the database."""
+    others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    with psycopg.connect(database_url) as connection:
+        return connection.execute(others).fetchone() != (0,)
 
 
 @pytest.mark.long

@@ -7,24 +7,16 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from modicum_server.local import postgres_user
 from modicum_server.local.postgres import SOCKET_NOTE, EmbeddedPostgres
 from modicum_server.local.postgres_binaries import LocalPostgresError
-from modicum_server.local.postgres_user import OWN_USER, SHARED_USER, hand_over
-from modicum_server.processes import system_users
+from modicum_server.local.postgres_user import OWN_USER, SHARED_USER, hand_over, postgres_user
+from modicum_server.processes.system_users import Making
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another user")
 
 
 def owners(folder: Path) -> set[str]:
     return {pwd.getpwuid(path.lstat().st_uid).pw_name for path in [folder, *folder.rglob("*")]}
-
-
-@pytest.fixture
-def none_can_be_made(monkeypatch):
-    monkeypatch.setattr(postgres_user, "OWN_USER", "modicum-nobody-made")
-    monkeypatch.setattr(system_users, "MAKERS", ())
-    monkeypatch.setattr(system_users, "LOCKED_SECONDS", 0.0)
 
 
 async def test_it_runs_as_a_user_of_its_own_who_owns_its_files(short_folder):
@@ -40,8 +32,9 @@ async def test_it_runs_as_a_user_of_its_own_who_owns_its_files(short_folder):
 
 
 @pytest.mark.long
-async def test_where_none_can_be_made_it_is_nobody_and_the_log_says_what_to_do(short_folder, none_can_be_made, capsys):
-    postgres = EmbeddedPostgres(short_folder / "postgres")
+async def test_where_none_can_be_made_it_is_nobody_and_the_log_says_what_to_do(short_folder, capsys):
+    user = postgres_user("modicum-nobody-made", Making(makers=(), locked_seconds=0.0))
+    postgres = EmbeddedPostgres(short_folder / "postgres", runs_as=user)
     await postgres.start()
     runs_as = Path(f"/proc/{postgres.pid}").stat().st_uid
     await postgres.stop()
@@ -51,16 +44,14 @@ async def test_where_none_can_be_made_it_is_nobody_and_the_log_says_what_to_do(s
 
 
 @pytest.mark.long
-async def test_a_folder_of_an_earlier_release_starts_with_its_data_and_is_nobodys_no_longer(short_folder, monkeypatch):
+async def test_a_folder_of_an_earlier_release_starts_with_its_data_and_is_nobodys_no_longer(short_folder):
     folder = short_folder / "postgres"
-    with monkeypatch.context() as earlier:
-        earlier.setattr(postgres_user, "OWN_USER", SHARED_USER)
-        before = EmbeddedPostgres(folder)
-        await before.start()
-        with psycopg.connect(before.url, autocommit=True) as connection:
-            connection.execute("CREATE TABLE kept AS SELECT 7 AS one")
-        await before.stop()
-        then = owners(folder)
+    before = EmbeddedPostgres(folder, runs_as=pwd.getpwnam(SHARED_USER))
+    await before.start()
+    with psycopg.connect(before.url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE kept AS SELECT 7 AS one")
+    await before.stop()
+    then = owners(folder)
 
     after = EmbeddedPostgres(folder)
     await after.start()
@@ -90,13 +81,13 @@ def test_nothing_that_a_link_names_is_given_away(old, short_folder):
     precious = short_folder / "precious"
     precious.write_text("of root")
     (old / "cluster" / "hard").hardlink_to(precious)
-    hand_over(old, postgres_user.postgres_user())
+    hand_over(old, postgres_user())
     mine = precious.stat().st_uid
 
     os.chown(old, pwd.getpwnam(SHARED_USER).pw_uid, -1)
     (old / "cluster" / "pg_wal").symlink_to(short_folder)
     with pytest.raises(LocalPostgresError, match="pg_wal is neither a file nor a folder"):
-        hand_over(old, postgres_user.postgres_user())
+        hand_over(old, postgres_user())
 
     assert mine == precious.stat().st_uid == short_folder.stat().st_uid == 0
 
@@ -105,7 +96,7 @@ def test_a_hand_over_that_was_refused_goes_on_when_the_cause_is_gone(old):
     foreign = old / "cluster" / "foreign"
     foreign.touch()
     os.chown(foreign, 12345, 12345)
-    owner = postgres_user.postgres_user()
+    owner = postgres_user()
     with pytest.raises(LocalPostgresError, match="belongs to the user with the id 12345"):
         hand_over(old, owner)
     between = old.stat().st_uid

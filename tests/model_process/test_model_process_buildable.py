@@ -11,7 +11,6 @@ from modicum_server.domain.buildable import Family
 from modicum_server.domain.documents import FAMILIES
 from modicum_server.model_process import buildable
 from modicum_server.model_process.architectures import ENTRY_POINTS, ArchitectureUnknown
-from modicum_server.torchserve import architectures
 from modicum_server.torchserve.architectures import look
 
 
@@ -120,10 +119,10 @@ async def test_a_process_that_fails_says_too_much_or_takes_too_long_leaves_it_un
     assert await look([sys.executable, "-c", code], seconds) is None
 
 
-async def test_a_process_that_says_too_much_does_not_hold_up_what_waits_for_it(monkeypatch):
-    monkeypatch.setattr(architectures, "LARGEST_BYTES", 10)  # the rest of its output stays in the pipe
+async def test_a_process_that_says_too_much_does_not_hold_up_what_waits_for_it():
+    talks = [sys.executable, "-c", "print('[1]' * 3_000_000)"]
 
     with structlog.testing.capture_logs() as logs:
-        assert await look([sys.executable, "-c", "print('[1]' * 3_000_000)"], 20.0) is None
+        assert await look(talks, 20.0, largest_bytes=10) is None  # the rest of its output stays in the pipe
 
     assert [entry["error"] for entry in logs] == ["it printed more than 10 bytes"]

@@ -5,8 +5,7 @@ from urllib.parse import urlencode
 
 import pytest
 from modicum_server.domain.audits import AuditOutcome
-from modicum_server.transports.http.pages.views import datasets
-from modicum_server.usecases.result_facts import Facts, ResultFacts, VersionFacts
+from modicum_server.usecases.result_facts import MOST_FAILURES, Facts, ResultFacts, VersionFacts
 
 from tests.measures.example_audit import LABELS
 from tests.pages.page_reading import to_the_end, whole
@@ -127,18 +126,23 @@ def test_a_list_of_audits_shows_what_is_stored_of_them_and_reads_no_result(scene
     assert "told SUCCEEDED MITIGATED the check of the ensemble against its members SUFFICIENT A spot suffices" in listed
 
 
-@pytest.mark.parametrize(("skipped", "said"), [(2, "has no result for 2 images:"), (3, "more than 2 images:")])
+@pytest.mark.parametrize(
+    ("skipped", "said"),
+    [
+        (MOST_FAILURES, f"has no result for {MOST_FAILURES} images:"),
+        (MOST_FAILURES + 1, f"more than {MOST_FAILURES} images:"),
+    ],
+)
 def test_the_page_of_a_data_set_says_whether_more_was_skipped_than_it_names(scene, monkeypatch, skipped, said):
     async def of(*_: object) -> Facts:
         return {TINY: VersionFacts(failures={f"{number}.png": "IMAGE_UNREADABLE" for number in range(skipped)})}
 
     monkeypatch.setattr(ResultFacts, "of", of)
-    monkeypatch.setattr(datasets, "MOST_FAILURES", 2)
 
     seen = whole(scene.browser().get(f"/{FEW}"))
 
     assert said in seen
-    assert seen.count("IMAGE_UNREADABLE") == 2
+    assert seen.count("IMAGE_UNREADABLE") == MOST_FAILURES
 
 
 @pytest.mark.long

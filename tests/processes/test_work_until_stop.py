@@ -64,15 +64,16 @@ async def test_being_cancelled_cancels_the_works():
 
 
 async def test_a_cancellation_that_a_task_loses_is_repeated():
-    comes, came = asyncio.Event(), asyncio.Event()
+    begun, comes, came = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def work():
+        begun.set()
         await asyncio.wait_for(comes.wait(), PATIENCE_SECONDS)  # before Python 3.12, this loses it
         came.set()
         await asyncio.Event().wait()
 
     working = asyncio.create_task(work())
-    await asyncio.sleep(0.01)
+    await begun.wait()
     comes.set()
     await asyncio.sleep(0)
 

@@ -12,7 +12,7 @@ import pytest
 from modicum_server.domain.tasks import TaskHeartbeat
 from modicum_server.local.folder import DataFolder
 from modicum_server.local.postgres_user import OWN_USER
-from modicum_server.processes import system_users
+from modicum_server.processes.system_users import Making
 from modicum_server.settings import Settings
 from modicum_server.torchserve import adapter, model_users
 from modicum_server.torchserve.adapter import TorchServe
@@ -22,7 +22,7 @@ from modicum_server.torchserve.confinement.plan import Level, Plan, User
 from modicum_server.torchserve.confinement.process import TASKS, namespaces_count
 from modicum_server.torchserve.folders import create_server_folder
 from modicum_server.torchserve.isolation import CODE_MUST_NOT, Isolation, choose_isolation, find_bubblewrap
-from modicum_server.torchserve.model_users import ModelUsers, claim_users
+from modicum_server.torchserve.model_users import NEEDED, ModelUsers, claim_users
 from modicum_server.torchserve.slots import Slot
 from modicum_server.torchserve.usage import MOST_THREADS
 
@@ -126,20 +126,18 @@ def test_another_user_than_root_claims_none_and_is_told_nothing(monkeypatch, cap
 
 
 @of_root
-def test_where_none_can_be_made_there_are_none_and_the_log_says_what_to_do(monkeypatch, capsys):
-    monkeypatch.setattr(model_users, "NAME", "modicum-unmade-")
-    monkeypatch.setattr(system_users, "MAKERS", ())
-    monkeypatch.setattr(system_users, "LOCKED_SECONDS", 0.0)
+def test_where_none_can_be_made_there_are_none_and_the_log_says_what_to_do(capsys):
+    unmade = claim_users(SLOTS, prefix="modicum-unmade-", making=Making(makers=(), locked_seconds=0.0))
 
-    assert claim_users(SLOTS).by_slot == {}
+    assert unmade.by_slot == {}
     assert "useradd --system --user-group modicum-unmade-1" in capsys.readouterr().out
 
 
 @of_root
-def test_where_root_lacks_a_capability_there_are_none_and_the_log_names_it(monkeypatch, capsys):
-    monkeypatch.setattr(model_users, "NEEDED", {**model_users.NEEDED, "UNKNOWN": 63})
+def test_where_root_lacks_a_capability_there_are_none_and_the_log_names_it(capsys):
+    claimed = claim_users(SLOTS, needed={**NEEDED, "UNKNOWN": 63})
 
-    assert claim_users(SLOTS).by_slot == {}
+    assert claimed.by_slot == {}
     assert "grant CAP_UNKNOWN" in capsys.readouterr().out
 
 

@@ -2,18 +2,18 @@
 
 import asyncio
 from contextlib import asynccontextmanager, nullcontext
-from types import SimpleNamespace
 
 import pytest
 from modicum_server.domain.gauges import ALL_NAMES, NO_NAMES
 from modicum_server.domain.projects import Role
 from modicum_server.errors import DependencyUnavailable
-from modicum_server.metrics import scrapes
 from modicum_server.metrics.scrapes import PAUSES, Scrapes
 from modicum_server.metrics.store_metrics import Snapshot
 from modicum_server.settings import Settings
 from modicum_server.transports.http import scrapers
+from modicum_server.transports.http.scrapers import Scrapers
 from modicum_server.usecases.shares import READS_AT_ONCE
+from starlette.requests import Request
 
 from tests.clock import Clock
 from tests.tokens import add_token
@@ -79,9 +79,8 @@ def scraping(served, clock, tmp_path, monkeypatch) -> Scrapes:
         clock.pass_seconds(max(seconds, 0))
 
     monkeypatch.setattr(Scrapes, "read", read)
-    monkeypatch.setattr(scrapes, "asyncio", SimpleNamespace(**{**vars(asyncio), "sleep": pause}))
     settings = Settings(artifacts_url=str(tmp_path))
-    return Scrapes(served.store, None, None, settings=settings, metrics=Counting(clock), clock=clock)
+    return Scrapes(served.store, None, None, settings=settings, metrics=Counting(clock), clock=clock, pause=pause)
 
 
 async def test_scrapes_of_the_same_names_share_a_text_that_is_begun_after_them(scraping):
@@ -141,9 +140,17 @@ async def test_while_the_database_is_away_so_many_tokens_are_remembered(served, 
     async def away(*_, **__):
         raise DependencyUnavailable
 
-    monkeypatch.setattr(scrapers, "MOST_REMEMBERED", 1)
-    for token in tokens:
-        await fetch(served, "/metrics", token)
+    admitting = Scrapers(served.store, names_on_loopback=False, most_remembered=1)
+    first, second = map(scrape_with, tokens)
+    await admitting.admit(first)
+    seen = await admitting.admit(second)
     monkeypatch.setattr(scrapers, "authenticate", away)
 
-    assert [(await fetch(served, "/metrics", token))[0] for token in tokens] == [503, 200]
+    with pytest.raises(DependencyUnavailable):
+        await admitting.admit(first)
+    assert await admitting.admit(second) == seen
+
+
+def scrape_with(token: str) -> Request:
+    headers = [(b"authorization", f"Bearer {token}".encode())]
+    return Request({"type": "http", "headers": headers, "client": ("192.0.2.1", 9)})

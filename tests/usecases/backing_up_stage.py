@@ -8,7 +8,7 @@ from modicum_server.artifacts.store import open_artifact_store
 from modicum_server.backups.folder import make_place, read_manifest
 from modicum_server.bootstrap import open_backup
 from modicum_server.domain.projects import Principal, Role
-from modicum_server.store.database_copies import PostgresCopies
+from modicum_server.store.database_copies import LOCK_SECONDS, PostgresCopies
 from modicum_server.store.postgres import PostgresStore
 from modicum_server.usecases.backing_up import back_up
 from modicum_server.usecases.restoring import restore
@@ -35,9 +35,9 @@ def unseen(step: str, done: int, total: int) -> None:
 class Server:
     """A database and its artifact store."""
 
-    def __init__(self, database_url: str, folder: Path) -> None:
+    def __init__(self, database_url: str, folder: Path, *, lock_seconds: float = LOCK_SECONDS) -> None:
         self.store = PostgresStore(database_url)
-        self.copies = PostgresCopies(database_url)
+        self.copies = PostgresCopies(database_url, lock_seconds=lock_seconds)
         self.artifacts = open_artifact_store(str(folder))
 
     async def hold(self, data: bytes) -> None:

@@ -175,12 +175,14 @@ async def test_after_a_backup_bytes_are_deleted_again(server, tmp_path):
     assert DIGESTS[0] not in await server.states()
 
 
-async def test_a_second_backup_at_the_same_time_is_refused(server, tmp_path, monkeypatch):
-    monkeypatch.setattr("modicum_server.store.database_copies.LOCK_SECONDS", 0.0)
+async def test_a_second_backup_at_the_same_time_is_refused(server, tmp_path, database_url):
+    second = Server(database_url, tmp_path / "artifacts", lock_seconds=0.0)
 
     async with server.copies.deleting_nothing():
         with pytest.raises(BackupUnderWay):
-            await backed_up(server, tmp_path / "backup")
+            await backed_up(second, tmp_path / "backup")
+
+    await second.close()
 
 
 async def test_what_the_store_has_lost_or_damaged_is_named_and_all_else_is_kept(server, empty, tmp_path):

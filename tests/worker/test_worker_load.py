@@ -21,6 +21,7 @@ from modicum_server.usecases.audit_creation import AuditCreation, AuditOptions
 from modicum_server.usecases.specifications import AuditDraft
 from modicum_server.usecases.watching import Watching
 
+from tests.waiting import until
 from tests.worker.arithmetic_model_server import CHECK, ArithmeticModelServer
 from tests.worker.worker_scene import INPUT, LABELS, SEARCH, WEIGHTS, Scene
 
@@ -66,12 +67,9 @@ async def stored(scene: Scene, project: str) -> list[Audit]:
     return [audit for _, audit in rows]
 
 
-async def until_all_succeeded(scene: Scene) -> None:
-    """Wait: half of the audits are watched by nobody."""
-    states: set[AuditState] = set()
-    while states != {AuditState.SUCCEEDED}:
-        await asyncio.sleep(0.1)
-        states = {audit.state for project in AUDITS for audit in await stored(scene, project)}
+async def all_succeeded(scene: Scene) -> bool:
+    states = {audit.state for project in AUDITS for audit in await stored(scene, project)}
+    return states == {AuditState.SUCCEEDED}
 
 
 @pytest.mark.long
@@ -90,7 +88,7 @@ async def test_of_many_queued_audits_none_is_lost_turns_are_taken_and_every_watc
         watches = [asyncio.create_task(watched(every[place * len(every) // WATCHES])) for place in range(WATCHES)]
         scene.work(model_server, wakeups=wakeups)
         seen = await asyncio.gather(*watches)
-        await until_all_succeeded(scene)
+        await until(lambda: all_succeeded(scene), "the audits that nobody watches")
 
     audits = {project: await stored(scene, project) for project in AUDITS}
     assert {project: sorted(audit.name for audit in each) for project, each in audits.items()} == {

@@ -38,13 +38,13 @@ def costs(document: Mapping[str, Any], sizes: Mapping[str, int]) -> list[Cost]:
     return [Cost(_short(step.get("created_by", "")), sizes[each]) for step, each in zip(steps, digests, strict=True)]
 
 
-def packages_of(environment: Path) -> list[Cost]:
+def packages_of(environment: Path, *, large_bytes: int = LARGE_BYTES) -> list[Cost]:
     """Return the large packages in a virtual environment, the largest first, and the others as one."""
     [folder] = environment.glob("lib/python*/site-packages")
     parts = [part for part in folder.iterdir() if part.name not in SHARED]
     parts += [part for shared in SHARED for part in folder.glob(f"{shared}/*")]
     found = [Cost(str(part.relative_to(folder)), _size(part)) for part in parts]
-    large = [cost for cost in found if cost.size_bytes >= LARGE_BYTES]
+    large = [cost for cost in found if cost.size_bytes >= large_bytes]
     rest = sum(cost.size_bytes for cost in found) - sum(cost.size_bytes for cost in large)
     return [*sorted(large, key=lambda cost: -cost.size_bytes), Cost("the others", rest)]
 

@@ -16,13 +16,13 @@ class ImageError(Exception):
     """What went wrong, in one sentence for whoever runs the tool."""
 
 
-def demand(*programs: str) -> None:
+def demand(*programs: str, roots_folders: str = ROOTS_FOLDERS) -> None:
     """Check that these programs are here, and that root asks.
 
     Raises:
         ImageError: a program is missing, or the caller is not root.
     """
-    missing = [program for program in programs if found(program) is None]
+    missing = [program for program in programs if found(program, roots_folders) is None]
     if missing:
         packages = " ".join(PACKAGES[program] for program in missing)
         raise ImageError(f"not installed: {', '.join(missing)}; run apt-get install --no-install-recommends {packages}")
@@ -32,9 +32,9 @@ def demand(*programs: str) -> None:
         )
 
 
-def found(program: str) -> str | None:
+def found(program: str, roots_folders: str = ROOTS_FOLDERS) -> str | None:
     """Return the path of a program, or None."""
-    return shutil.which(program, path=f"{os.environ.get('PATH', os.defpath)}:{ROOTS_FOLDERS}")
+    return shutil.which(program, path=f"{os.environ.get('PATH', os.defpath)}:{roots_folders}")
 
 
 def run(command: Sequence[str], *, environment: Mapping[str, str] | None = None) -> None:

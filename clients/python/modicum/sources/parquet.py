@@ -17,17 +17,15 @@ from typing import Any, BinaryIO
 from modicum.errors import InvalidSource
 from modicum.resource_names import printable
 from modicum.sources.contents import require_file
-from modicum.sources.parquet_rows import Group, Rows, opened_file
+from modicum.sources.parquet_rows import Group, Limits, Rows, opened_file
 
 SUFFIX = ".parquet"
 INSTALL = "pip install 'modicum[parquet]'"
 IMAGE, LABEL = "image", "label"
-MOST_ROWS = 1_000_000
 MOST_LABEL_CHARACTERS = 256
 LABELS_A_BATCH = 10_000
-#: Pictures are packed already. A large file that unpacks to more times its bytes is refused.
+#: A large file that unpacks to more times its bytes is refused.
 MOST_UNPACKED = 100
-MOST_UNCHECKED_BYTES = 64 * 1024 * 1024
 NO_LABEL = -1
 
 
@@ -54,7 +52,7 @@ def rows_of(path: Path, rows: Rows) -> list[Row]:
         with opened_file(path) as file:
             schema, metadata = file.schema_arrow, file.metadata
         features = _features(schema, path)
-        groups = _groups(path, _leaf(schema, _picture_column(schema, features, path)), metadata)
+        groups = _groups(path, _leaf(schema, _picture_column(schema, features, path)), metadata, rows.limits)
         labels = _labels(path, schema, features, metadata.num_rows)
     except (OSError, import_module("pyarrow").ArrowException) as error:
         raise InvalidSource(f"{path}: not valid parquet: {printable(str(error))}") from error
@@ -129,7 +127,7 @@ def _named(names: Sequence[str]) -> str:
     return printable(", ".join(names)[:200])
 
 
-def _groups(path: Path, leaf: str, metadata: Any) -> list[Group]:
+def _groups(path: Path, leaf: str, metadata: Any, limits: Limits) -> list[Group]:
     """The row groups, by what the footer says of them. What it says of single columns is not asked: pyarrow may abort.
 
     Raises:
@@ -139,10 +137,10 @@ def _groups(path: Path, leaf: str, metadata: Any) -> list[Group]:
     ends = list(accumulate((group.num_rows for group in found), initial=0))
     if any(group.num_rows < 0 for group in found) or ends[-1] != metadata.num_rows:
         raise InvalidSource(f"{path}: its footer does not fit its rows; write it again")
-    if ends[-1] > MOST_ROWS:
-        raise InvalidSource(f"{path}: expected at most {MOST_ROWS:,} rows, got {ends[-1]:,}; divide it into files")
+    if ends[-1] > limits.rows:
+        raise InvalidSource(f"{path}: expected at most {limits.rows:,} rows, got {ends[-1]:,}; divide it into files")
     size, unpacked = path.stat().st_size, sum(group.total_byte_size for group in found)
-    if unpacked > max(MOST_UNCHECKED_BYTES, MOST_UNPACKED * size):
+    if unpacked > max(limits.unchecked_bytes, MOST_UNPACKED * size):
         raise InvalidSource(
             f"{path}: its {size:,} bytes unpack to {unpacked:,}. Pictures do not compress that much, so the file is "
             "refused"

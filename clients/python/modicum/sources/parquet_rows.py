@@ -13,11 +13,23 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, BinaryIO
 
-#: A page of a column is in memory beside this, for each cursor.
-KEPT_BYTES = 64 * 1024 * 1024
 MOST_CURSORS = 4
-MOST_PICTURE_BYTES = 256 * 1024 * 1024
 BUFFER_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What is read at most, of a row and of a file, and what is kept in memory."""
+
+    rows: int = 1_000_000
+    picture_bytes: int = 256 * 1024 * 1024
+    unchecked_bytes: int = 64 * 1024 * 1024
+    """Pictures are packed already. A file that unpacks to more must not unpack to many times its bytes."""
+    kept_bytes: int = 64 * 1024 * 1024
+    """A page of a column is in memory beside this, for each cursor."""
+
+
+LIMITS = Limits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +77,8 @@ class Cursor:
 class Rows:
     """The rows of all files of a source. It may be used by several threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits = LIMITS) -> None:
+        self.limits = limits
         self.kept_bytes = 0
         self._kept: OrderedDict[tuple[Group, int], bytes] = OrderedDict()
         self._cursors: OrderedDict[Group, Cursor] = OrderedDict()
@@ -89,8 +102,8 @@ class Rows:
             picture = self._kept.get((group, row)) or self._reach(group, row)
         if not picture:
             raise _unreadable("it has no picture")
-        if len(picture) > MOST_PICTURE_BYTES:
-            raise _unreadable(f"it has {len(picture):,} bytes, more than {MOST_PICTURE_BYTES:,}")
+        if len(picture) > self.limits.picture_bytes:
+            raise _unreadable(f"it has {len(picture):,} bytes, more than {self.limits.picture_bytes:,}")
         return picture
 
     def _reach(self, group: Group, row: int) -> bytes | None:
@@ -130,7 +143,7 @@ class Rows:
         if picture and place not in self._kept:
             self._kept[place] = picture
             self.kept_bytes += len(picture)
-        while self.kept_bytes > KEPT_BYTES:
+        while self.kept_bytes > self.limits.kept_bytes:
             self.kept_bytes -= len(self._kept.popitem(last=False)[1])
 
 

@@ -21,7 +21,8 @@ MOST_REMEMBERED = 10_000
 class VerifiedFiles:
     """Remembers files that were verified; of many, those that were asked for last."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, most_remembered: int = MOST_REMEMBERED) -> None:
+        self._most_remembered = most_remembered
         self._stamps: OrderedDict[str, Hashable] = OrderedDict()
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -38,7 +39,7 @@ class VerifiedFiles:
                 await _hash_whole(digest, file)
             self._stamps[digest] = now
             self._stamps.move_to_end(digest)
-            if len(self._stamps) > MOST_REMEMBERED:
+            if len(self._stamps) > self._most_remembered:
                 self._stamps.popitem(last=False)
 
 

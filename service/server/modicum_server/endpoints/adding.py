@@ -13,7 +13,7 @@ from modicum_server.endpoints.targets import refuse_open_credential, resolved, t
 PATIENCE_SECONDS = 5.0
 
 
-async def entry_of(asked: EndpointEntry) -> EndpointEntry:
+async def entry_of(asked: EndpointEntry, *, patience_seconds: float = PATIENCE_SECONDS) -> EndpointEntry:
     """Return the entry with the addresses, the claim and the tensors that are found now.
 
     Raises:
@@ -28,7 +28,7 @@ async def entry_of(asked: EndpointEntry) -> EndpointEntry:
     connection = connect(await asyncio.to_thread(access_to, placed))
     try:
         rate = Rate(placed.requests_per_second)
-        description = await OpenEndpoint(placed, connection, rate, lambda: None, PATIENCE_SECONDS).describe()
+        description = await OpenEndpoint(placed, connection, rate, lambda: None, patience_seconds).describe()
     finally:
         await connection.close()
     taken, given = classifier_tensors(description)

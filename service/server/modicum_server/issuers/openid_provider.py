@@ -40,7 +40,9 @@ log = structlog.get_logger(__name__)
 class OpenIdProvider:
     """Signs people in at one provider."""
 
-    def __init__(self, settings: Settings, *, bounds: FetchBounds | None = None) -> None:
+    def __init__(
+        self, settings: Settings, *, bounds: FetchBounds | None = None, sign_out_seconds: float = SIGN_OUT_SECONDS
+    ) -> None:
         """Take the provider of the settings.
 
         Raises:
@@ -49,6 +51,7 @@ class OpenIdProvider:
         self.issuer = settings.sign_in_issuer
         self.name = settings.sign_in_name or str(urlsplit(self.issuer).hostname)
         self._settings = settings
+        self._sign_out_seconds = sign_out_seconds
         bounds = bounds or FetchBounds()
         self._fetch = partial(fetch_json, private=settings.allow_private_issuers, bounds=bounds)
         self._post = partial(post_form, private=settings.allow_private_issuers, bounds=bounds)
@@ -59,7 +62,7 @@ class OpenIdProvider:
     async def sign_out_url(self) -> str:
         """Return where a browser ends its session with the provider; empty where it names no such place, or not now."""
         try:
-            async with asyncio.timeout(SIGN_OUT_SECONDS):
+            async with asyncio.timeout(self._sign_out_seconds):
                 place = self._address("end_session_endpoint", await self._discovery.get())
         except (FetchRefused, TimeoutError):
             return ""

@@ -85,12 +85,16 @@ class EmbeddedPostgres:
         *,
         settings: Mapping[str, str] | None = None,
         lock_timeout_seconds: float = LOCK_TIMEOUT_SECONDS,
+        runs_as: pwd.struct_passwd | None = None,
     ) -> None:
-        """Take the folder, which is created if missing, and settings of postgresql.conf that differ from ours."""
+        """Take the folder, which is created if missing, and settings of postgresql.conf that differ from ours.
+
+        It runs as the user `runs_as`, without one as `postgres_user` says.
+        """
         self._folder = data_folder.absolute()
         self._settings = {**SETTINGS, **(settings or {})}
         self._lock_timeout_seconds = lock_timeout_seconds
-        self._owner = postgres_user()
+        self._owner = runs_as or postgres_user()
         self._process: subprocess.Popen[bytes] | None = None
         self._socket_folder: Path | None = None
         self._lock_file: int | None = None

@@ -15,7 +15,7 @@ from pathlib import Path
 import structlog
 
 from modicum_server.local.postgres_binaries import LocalPostgresError
-from modicum_server.processes.system_users import known_user, own_user
+from modicum_server.processes.system_users import MAKING, Making, known_user, own_user
 
 OWN_USER = "modicum-postgres"
 SHARED_USER = "nobody"
@@ -23,7 +23,7 @@ SHARED_USER = "nobody"
 _log = structlog.get_logger(__name__)
 
 
-def postgres_user() -> pwd.struct_passwd:
+def postgres_user(own_name: str = OWN_USER, making: Making = MAKING) -> pwd.struct_passwd:
     """Return the user: us, or where we are root a user of its own, which is made if it is missing; else `nobody`.
 
     Raises:
@@ -31,18 +31,18 @@ def postgres_user() -> pwd.struct_passwd:
     """
     if os.geteuid() != 0:
         return _named(os.geteuid())
-    own = own_user(OWN_USER)
+    own = own_user(own_name, making)
     if own is not None:
         return own
     _log.warning(
         "postgres_runs_as_nobody",
         risk="every process of that user can change the database",
-        what_to_do=f"make the system user {OWN_USER} (useradd --system {OWN_USER}), then start again",
+        what_to_do=f"make the system user {own_name} (useradd --system {own_name}), then start again",
     )
     shared = known_user(SHARED_USER)
     if shared is None:
         raise LocalPostgresError(
-            f"root cannot run PostgreSQL, and this machine has neither the user {OWN_USER!r} nor {SHARED_USER!r}; make "
+            f"root cannot run PostgreSQL, and this machine has neither the user {own_name!r} nor {SHARED_USER!r}; make "
             "one of them, or set MODICUM_DATABASE_URL to use another PostgreSQL"
         )
     return shared

@@ -75,6 +75,7 @@ class Scrapes:
         settings: Settings,
         metrics: ApiMetrics,
         clock: Callable[[], float] = monotonic,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._store = store
         self._metrics = metrics
@@ -88,7 +89,7 @@ class Scrapes:
         self._reading: asyncio.Task[Snapshot] | None = None
         self._texts: JointLookups[tuple[bytes, str]] = JointLookups()
         self._pauses: dict[Hashable, float] = {}
-        self._clock = clock
+        self._clock, self._pause = clock, pause
 
     async def read(self) -> Snapshot:
         """Return the snapshot of now."""
@@ -109,7 +110,7 @@ class Scrapes:
         self, asked: Hashable, accept: str, sight: Sight, turn: AbstractAsyncContextManager[None]
     ) -> tuple[bytes, str]:
         """Make a text, after the pause that follows the one before."""
-        await asyncio.sleep(self._pauses.get(asked, 0.0) - self._clock())
+        await self._pause(self._pauses.get(asked, 0.0) - self._clock())
         async with turn:
             snapshot = (await self.read()).within(sight)
             began = self._clock()

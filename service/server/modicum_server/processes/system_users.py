@@ -7,7 +7,8 @@ import pwd
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
@@ -25,6 +26,18 @@ MAKING_SECONDS = 10.0
 LOCKED_SECONDS = 1.0
 POLL_SECONDS = 0.1
 
+
+@dataclass(frozen=True, slots=True)
+class Making:
+    """How a user is made: by which programs, under which lock, and how long another process may take."""
+
+    makers: Sequence[Sequence[str]] = MAKERS
+    turn: Path = TURN
+    locked_seconds: float = LOCKED_SECONDS
+
+
+MAKING = Making()
+
 _log = structlog.get_logger(__name__)
 
 
@@ -37,22 +50,22 @@ def known_user(name: str) -> pwd.struct_passwd | None:
     return user if user.pw_uid != 0 else None
 
 
-def own_user(name: str) -> pwd.struct_passwd | None:
+def own_user(name: str, making: Making = MAKING) -> pwd.struct_passwd | None:
     """Return the system user of this name, which is made if it is missing; None where that cannot be."""
-    return known_user(name) or _made(name)
+    return known_user(name) or _made(name, making)
 
 
-def _made(name: str) -> pwd.struct_passwd | None:
+def _made(name: str, making: Making) -> pwd.struct_passwd | None:
     """Make it, unless another process did meanwhile."""
-    with _turn():
-        return known_user(name) or _made_in_turn(name)
+    with _turn(making.turn):
+        return known_user(name) or _made_in_turn(name, making)
 
 
 @contextlib.contextmanager
-def _turn() -> Iterator[None]:
+def _turn(turn: Path) -> Iterator[None]:
     """Let one process after the other make a user. Where no file can be locked, all go on at once."""
     try:
-        file = os.open(TURN, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        file = os.open(turn, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except OSError:
         yield
         return
@@ -64,8 +77,8 @@ def _turn() -> Iterator[None]:
         os.close(file)
 
 
-def _made_in_turn(name: str) -> pwd.struct_passwd | None:
-    for program, *options in MAKERS:
+def _made_in_turn(name: str, making: Making) -> pwd.struct_passwd | None:
+    for program, *options in making.makers:
         found = shutil.which(program, path=PROGRAMS)
         if found is None:
             continue
@@ -82,12 +95,12 @@ def _made_in_turn(name: str) -> pwd.struct_passwd | None:
             continue
         if (user := known_user(name)) is not None:
             return user
-    return _awaited(name)
+    return _awaited(name, making.locked_seconds)
 
 
-def _awaited(name: str) -> pwd.struct_passwd | None:
+def _awaited(name: str, seconds: float) -> pwd.struct_passwd | None:
     """Return a user that another process may be making, while it holds the lock on the user database."""
-    end = time.monotonic() + LOCKED_SECONDS
+    end = time.monotonic() + seconds
     while (user := known_user(name)) is None and time.monotonic() < end:
         time.sleep(POLL_SECONDS)
     return user

@@ -70,9 +70,10 @@ class PostgresSnapshot:
 class PostgresCopies:
     """`ports.DatabaseCopies`."""
 
-    def __init__(self, database_url: str) -> None:
+    def __init__(self, database_url: str, *, lock_seconds: float = LOCK_SECONDS) -> None:
         """Take a `postgresql://` address; it is connected to when it is first used."""
         self._engine = open_engine(database_url, longest_wait_seconds=LONGEST_WAIT_SECONDS)
+        self._lock_seconds = lock_seconds
 
     @asynccontextmanager
     async def deleting_nothing(self) -> AsyncIterator[None]:
@@ -84,7 +85,7 @@ class PostgresCopies:
         with translated():
             async with self._engine.connect() as connection:
                 alone = await connection.execution_options(isolation_level="AUTOCOMMIT")
-                await _take(alone)
+                await _take(alone, self._lock_seconds)
                 try:
                     yield
                 finally:
@@ -158,13 +159,13 @@ def _name(table: TableShape) -> sql.Identifier:
     return sql.Identifier(*table.name.split("."))
 
 
-async def _take(connection: AsyncConnection) -> None:
+async def _take(connection: AsyncConnection, seconds: float) -> None:
     """Take the lock of backups. Deletions end soon; another backup does not.
 
     Raises:
         BackupUnderWay
     """
-    end = asyncio.get_running_loop().time() + LOCK_SECONDS
+    end = asyncio.get_running_loop().time() + seconds
     while not await connection.scalar(select(func.pg_try_advisory_lock(COPYING_LOCK))):
         if asyncio.get_running_loop().time() > end:
             raise BackupUnderWay

@@ -19,7 +19,9 @@ LARGEST_BYTES = 4 * 1024 * 1024
 log = structlog.get_logger(__name__)
 
 
-async def look(command: Sequence[str] = LOOK, seconds: float = LONGEST_SECONDS) -> Families | None:
+async def look(
+    command: Sequence[str] = LOOK, seconds: float = LONGEST_SECONDS, *, largest_bytes: int = LARGEST_BYTES
+) -> Families | None:
     """Return what can be built; None where the process failed, or took or said too much. The log says why.
 
     The process has a temporary folder of its own, in which the packages leave what they like.
@@ -27,7 +29,7 @@ async def look(command: Sequence[str] = LOOK, seconds: float = LONGEST_SECONDS) 
     folder = create_locked_folder("modicum-look-")
     try:
         async with asyncio.timeout(seconds):
-            return FAMILIES.validate_json(await _said(command, folder.path))
+            return FAMILIES.validate_json(await _said(command, folder.path, largest_bytes))
     except (TimeoutError, ValueError) as error:
         log.warning("architectures_unknown", error=str(error) or type(error).__name__)
         return None
@@ -35,7 +37,7 @@ async def look(command: Sequence[str] = LOOK, seconds: float = LONGEST_SECONDS) 
         folder.delete()
 
 
-async def _said(command: Sequence[str], folder: Path) -> bytes:
+async def _said(command: Sequence[str], folder: Path, largest_bytes: int) -> bytes:
     """Return what a process prints until it ends. It is killed if nobody waits any longer.
 
     Raises:
@@ -48,16 +50,16 @@ async def _said(command: Sequence[str], folder: Path) -> bytes:
     assert process.stdout is not None, "it was asked for"
     try:
         said = b""
-        while more := await process.stdout.read(LARGEST_BYTES):
+        while more := await process.stdout.read(largest_bytes):
             said += more
-            if len(said) > LARGEST_BYTES:
-                raise ValueError(f"it printed more than {LARGEST_BYTES} bytes")
+            if len(said) > largest_bytes:
+                raise ValueError(f"it printed more than {largest_bytes} bytes")
         if await process.wait() != 0:
             raise ValueError(f"it ended with exit code {process.returncode}")
         return said
     finally:
         if process.returncode is None:
             process.kill()
-        while await process.stdout.read(LARGEST_BYTES):
+        while await process.stdout.read(largest_bytes):
             pass  # the process has not ended for asyncio before its pipe was read to the end
         await process.wait()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import structlog
 
-from modicum_server.processes.system_users import own_user
+from modicum_server.processes.system_users import MAKING, Making, own_user
 from modicum_server.torchserve.confinement.plan import User
 
 #: Followed by a number.
@@ -39,20 +39,22 @@ class ModelUsers:
             os.close(lock)
 
 
-def claim_users(slots: Sequence[str]) -> ModelUsers:
+def claim_users(
+    slots: Sequence[str], *, prefix: str = NAME, needed: Mapping[str, int] = NEEDED, making: Making = MAKING
+) -> ModelUsers:
     """Return a user for each slot, made if it is missing; none where one cannot be, or where we are not root."""
     if os.geteuid() != 0 or not _has_other_users():
         return ModelUsers({})
-    if missing := _missing_capabilities():
+    if missing := _missing(needed):
         names = ", ".join(f"CAP_{name}" for name in missing)
         warn(f"the worker lacks {names}", f"grant {names}, or start Modicum as another user than root")
         return ModelUsers({})
     users: dict[str, User] = {}
     locks: list[int] = []
-    free = _free_names(locks)
+    free = _free_names(prefix, locks)
     for slot in slots:
         name = next(free)
-        user = own_user(name)
+        user = own_user(name, making)
         if user is None:
             ModelUsers({}, locks).release()
             warn(
@@ -80,17 +82,17 @@ def _has_other_users() -> bool:
     return all(sum(int(line.split()[2]) for line in lines.splitlines()) > 1 for lines in maps)
 
 
-def _missing_capabilities() -> list[str]:
-    """Return the names of those that we need and do not have."""
+def _missing(needed: Mapping[str, int]) -> list[str]:
+    """Return the names of the needed capabilities that we do not have."""
     lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
     effective = int(next(line.split()[1] for line in lines if line.startswith("CapEff:")), 16)
-    return [name for name, number in NEEDED.items() if not effective >> number & 1]
+    return [name for name, number in needed.items() if not effective >> number & 1]
 
 
-def _free_names(locks: list[int]) -> Iterator[str]:
+def _free_names(prefix: str, locks: list[int]) -> Iterator[str]:
     """Yield names that no other slot has, and add their locks. Where no file can be locked, the next numbers."""
     for number in itertools.count(1):
-        name = f"{NAME}{number}"
+        name = f"{prefix}{number}"
         try:
             lock = os.open(LOCKS / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         except OSError:

@@ -44,12 +44,13 @@ class Scrapers:
     a token that was valid the last time is accepted: metrics are needed most then.
     """
 
-    def __init__(self, store: Store, *, names_on_loopback: bool) -> None:
+    def __init__(self, store: Store, *, names_on_loopback: bool, most_remembered: int = MOST_REMEMBERED) -> None:
         self._without_token = ALL_NAMES if names_on_loopback else NO_NAMES
         self._lookups = TokenLookups(
             lambda authorization: authenticate(store, authorization, AUTHENTICATION_SECONDS, find=_scraper)
         )
         self._seen: dict[str, Scraper] = {}
+        self._most_remembered = most_remembered
 
     async def admit(self, request: Request) -> Scraper:
         """Return who the caller is.
@@ -79,7 +80,7 @@ class Scrapers:
     def _remembered(self, digest: str, scraper: Scraper) -> Scraper:
         self._seen.pop(digest, None)  # the last one that was seen stands last
         self._seen[digest] = scraper
-        if len(self._seen) > MOST_REMEMBERED:
+        if len(self._seen) > self._most_remembered:
             del self._seen[next(iter(self._seen))]
         return scraper
 
