@@ -27,6 +27,7 @@ TRUST = "trust"
 
 
 def main(
+    *,
     part: Annotated[
         str,
         typer.Option(
@@ -34,25 +35,30 @@ def main(
             "default: all"
         ),
     ] = "",
-    quick: Annotated[bool, typer.Option("--quick", help="fewer images and budgets")] = False,  # noqa: FBT002  a flag
+    quick: Annotated[bool, typer.Option("--quick", help="fewer images and budgets")] = False,
     threads: Annotated[int, typer.Option(min=0, help="torch threads; 0: one a core")] = 0,
     into: Annotated[Path, typer.Option(help="folder of the results and the page")] = results.ROOT,
-    page_only: Annotated[bool, typer.Option("--page-only", help="measure nothing")] = False,  # noqa: FBT002  a flag
+    only: Annotated[str, typer.Option(help="of the part search, measure one method anew, e.g. gradient-free")] = "",
+    page_only: Annotated[bool, typer.Option("--page-only", help="measure nothing")] = False,
 ) -> None:
     """Run the benchmarks: about 40 minutes on two free cores, 9 with --quick. The paper's table takes another hour."""
     chosen = parts(part)
     torch.set_num_threads(threads or machine.cores())
     found = results.read(into / results.RESULTS)
-    if part in {"", PAPER} and not page_only:
+    if part in {"", PAPER} and not (page_only or only):
         print(f"== {PAPER}", flush=True)
         measure_paper(data_folder(), into, quick=quick)
-    if part in {"", TRUST} and not page_only:
+    if part in {"", TRUST} and not (page_only or only):
         print(f"== {TRUST}: planted cues", flush=True)
         planted.train_weak(data_folder(), into, quick=quick)
         planted.measure(data_folder(), into, quick=quick)
         planted.measure_objects(data_folder(), into, quick=quick)
         planted.measure_forward(data_folder(), into, quick=quick)
-    for name, measure in chosen.items() if not page_only else ():
+    if only:
+        date = machine.taken(quick=quick)["date"]
+        found = results.with_part(found, "search", search.renewed(found["parts"]["search"], data_folder(), only, date))
+        results.write(found, into / results.RESULTS)
+    for name, measure in chosen.items() if not (page_only or only) else ():
         print(f"== {name}", flush=True)
         taken = machine.taken(quick=quick)
         found = results.with_part(found, name, {"taken": taken, **measure(quick)})

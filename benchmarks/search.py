@@ -85,6 +85,42 @@ def measure(data: Path | None, *, quick: bool) -> dict[str, Any]:
     return {"subjects": subjects, "absent": absent}
 
 
+def renewed(part: dict[str, Any], data: Path | None, method: str, date: str) -> dict[str, Any]:
+    """Measure one method anew, beside mask_optimization at the same budgets. Return the part with these rows, dated.
+
+    Raises:
+        Changed: mask_optimization no longer finds the stored sizes, so the other rows cannot be kept.
+    """
+    subjects = {subject["name"]: subject for subject in part["subjects"]}
+    for trial in trials(data, quick=part["taken"]["quick"]):
+        subject = load(trial.source(), trial.images)
+        contenders = list(lineup(subject, trial))
+        budgets = {one.budget for one in contenders if one.method == method}
+        wanted = [one for one in contenders if one.method in {OURS, method} and one.budget in budgets]
+        stored = subjects[subject.source.name]
+        fresh = [{**_row(one, subject, "again"), "date": date} for one in wanted]
+        subjects[subject.source.name] = with_rows(stored, fresh, subject.digests) if fresh else stored
+    return {**part, "subjects": list(subjects.values())}
+
+
+def with_rows(stored: dict[str, Any], fresh: Sequence[dict[str, Any]], digests: Sequence[str]) -> dict[str, Any]:
+    """The stored figures of a subject with some rows replaced or added. Raises Changed."""
+    kept = {(row["method"], row["setting"]): row for row in stored["rows"]}
+    for row in fresh:
+        known = kept.get((row["method"], row["setting"]))
+        if row["method"] == OURS and (known is None or known["sizes"] != row["sizes"]):
+            raise Changed(f"{stored['name']}: {OURS} at {row['setting']} finds other sizes than the stored ones")
+        kept[row["method"], row["setting"]] = known if row["method"] == OURS else row
+    if list(digests) != stored["digests"]:
+        raise Changed(f"{stored['name']}: the images are not those of the stored figures")
+    rows = list(kept.values())
+    return {**stored, "rows": rows, "ratios": ratios(rows)}
+
+
+class Changed(Exception):
+    """Stored figures do not go with new ones: measure the whole part."""
+
+
 def measured(subject: Subject, trial: Trial) -> dict[str, Any]:
     """Run all contenders on one subject."""
     print(f"{subject.source.name}: {len(subject.images)} images of {subject.looked_at} looked at", flush=True)

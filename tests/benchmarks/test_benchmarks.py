@@ -16,7 +16,7 @@ from benchmarks.page import PAGE, page_text, write_page
 from benchmarks.peers import Attributed, integrated_gradients, saliency
 from benchmarks.planted.run import kept_rows
 from benchmarks.recipe import Recipe
-from benchmarks.search import Trial, measured, ratios
+from benchmarks.search import Changed, Trial, measured, ratios, with_rows
 from benchmarks.subjects import Absent, Source, Subject, cifar_resnet, picture
 
 SIDE = 8
@@ -190,3 +190,29 @@ def test_the_committed_page_is_that_of_the_committed_figures():
     page = page_text(figures, results.read(results.EXACT), kept_rows(results.ROOT))
 
     assert (results.ROOT / PAGE).read_text() == page
+
+
+def stored_subject() -> dict:
+    rows = [
+        {"method": method, "setting": "600 passes", "budget": 600, "sizes": sizes, "passes_mean": 600.0}
+        for method, sizes in (("mask_optimization", [10, 20]), ("gradient-free", [20, 40]))
+    ]
+    return {"name": "a network", "digests": ["a", "b"], "rows": rows, "ratios": []}
+
+
+def test_one_method_is_measured_anew_and_the_other_rows_stay():
+    stored = stored_subject()
+    fresh = {**stored["rows"][1], "sizes": [15, 30]}
+
+    found = with_rows(stored, [stored["rows"][0], fresh], ["a", "b"])
+
+    assert [row["sizes"] for row in found["rows"]] == [[10, 20], [15, 30]]
+    assert found["ratios"][0]["ratio"]["value"] == pytest.approx(1.5)
+
+
+@pytest.mark.parametrize(("sizes", "digests"), [([10, 21], ["a", "b"]), ([10, 20], ["a", "c"])])
+def test_figures_of_other_images_or_another_search_are_not_mixed(sizes, digests):
+    stored = stored_subject()
+
+    with pytest.raises(Changed, match="a network"):
+        with_rows(stored, [{**stored["rows"][0], "sizes": sizes}], digests)
