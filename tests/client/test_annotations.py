@@ -4,8 +4,9 @@ import json
 
 import pytest
 from modicum.errors import InvalidSource
-from modicum.sources.images import find_images
 from modicum.sources.objects import with_objects
+
+from tests.found_images import find_images
 
 IMAGES = [
     {"id": 7, "file_name": "a.jpg", "width": 40, "height": 30},

@@ -7,9 +7,10 @@ import pytest
 from modicum.cli.requests import refuse_wrong_channels
 from modicum.errors import InvalidArgument, InvalidSource
 from modicum.sources import npy
-from modicum.sources.images import find_images
 from modicum.sources.inputs import InputSpecification, input_specification
 from modicum.sources.manifests import manifest_of
+
+from tests.found_images import find_images
 
 
 def write(path, array):

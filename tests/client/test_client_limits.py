@@ -9,6 +9,7 @@ from modicum import Statistics, searches
 from modicum.cli import requests, result_tables
 from modicum.cli.option_words import FILL_WORDS
 from modicum.errors import InvalidArgument
+from modicum.gate import assumed
 from modicum.gate.schemas import POLICY, schema_of
 from modicum.sources import inputs, npy
 from modicum.statistics import RANGES
@@ -39,6 +40,12 @@ LIMITS = {
 @pytest.mark.parametrize(("client", "server"), LIMITS.values(), ids=LIMITS)
 def test_a_limit_of_the_client_equals_that_of_the_server(client, server):
     assert client == server
+
+
+def test_a_plan_without_a_result_assumes_the_passes_of_all_controls_that_run_by_default():
+    scoring = sum(facts.scoring_passes for facts in CONTROLS.values() if facts.by_default)
+
+    assert scoring <= assumed.OTHER_PASSES <= scoring + 1
 
 
 @pytest.mark.parametrize("control", Control)

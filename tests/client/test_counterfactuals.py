@@ -8,10 +8,10 @@ import pytest
 from modicum.cli.counterfactuals import checked_counterfactuals, counterfactual_lines, show_counterfactuals
 from modicum.errors import InvalidArgument
 from modicum.results import result_of
-from modicum.sources.images import find_images
 from PIL import Image
 from rich.console import Console
 
+from tests.found_images import find_images
 from tests.measures.example_audit import document_and_rows
 from tests.measures.test_measures_counterfactuals import paired, rows, same_picture
 

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from modicum.errors import InvalidSource
 from modicum.sources import png
-from modicum.sources.images import find_images
 from modicum.sources.manifests import manifest_of
 from PIL import Image
+
+from tests.found_images import find_images
 
 
 def write(folder: Path, *names: str) -> Path:

@@ -5,9 +5,10 @@ import os
 
 import pytest
 from modicum.errors import InvalidArgument, InvalidSource
-from modicum.sources.images import find_images
 from modicum.sources.manifests import manifest_of
 from modicum.sources.objects import with_objects
+
+from tests.found_images import find_images
 
 
 @pytest.fixture

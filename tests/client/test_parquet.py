@@ -13,10 +13,12 @@ from modicum.errors import InvalidSource, SourceChanged
 from modicum.small_uploads import unchanged
 from modicum.sources import parquet, parquet_rows
 from modicum.sources.contents import stream_content
-from modicum.sources.images import find_images, found_in
+from modicum.sources.images import found_in
 from modicum.sources.manifests import manifest_of
 from modicum.sources.parquet import rows_of
 from modicum.sources.parquet_rows import Limits, Rows
+
+from tests.found_images import find_images
 
 PICTURE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 

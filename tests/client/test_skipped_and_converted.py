@@ -9,9 +9,11 @@ import pytest
 from modicum.cli.progress import say_files
 from modicum.errors import InvalidSource
 from modicum.sources import converted
-from modicum.sources.images import find_images, found_in
+from modicum.sources.images import found_in
 from modicum.sources.skipped import Skipped
 from PIL import Image
+
+from tests.found_images import find_images
 
 ORIENTATION = 274
 

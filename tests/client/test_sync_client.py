@@ -63,6 +63,7 @@ def test_the_client_explains_its_arguments():
         assert f"{parameter}:" in Client.__doc__
 
 
+REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 README = Path(modicum.__file__).parent.parent / "README.md"
 
 
@@ -73,8 +74,8 @@ def test_the_readme_names_every_option_of_the_audit_command():
     assert {option for option in options - {"--help"} if option not in README.read_text()} == set()
 
 
-def test_the_input_file_in_the_readme_is_valid(tmp_path):
-    text = README.read_text().split("```toml\n")[1].split("```")[0]
+def test_the_input_file_in_the_reference_is_valid(tmp_path):
+    text = (REFERENCE / "environment.md").read_text().split("```toml\n")[1].split("```")[0]
     (tmp_path / "input.toml").write_text(text)
 
     assert input_specification(tmp_path / "input.toml") == replace(BUILT_IN["imagenet"], fill_mean=IMAGENET_MEAN)

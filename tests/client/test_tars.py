@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from modicum.errors import InvalidSource
-from modicum.sources.images import find_images, found_in
+from modicum.sources.images import found_in
 from modicum.sources.manifests import manifest_of
 from modicum.sources.webdataset import MOST_LABEL_BYTES
 from PIL import Image
+
+from tests.found_images import find_images
 
 PAX_BYTES = 2 * 1024 * 1024
 

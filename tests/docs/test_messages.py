@@ -1,7 +1,7 @@
 """Error messages begin with a small letter and end without a full stop (CONTRIBUTING.md, "How we write")."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 import modicum.errors
 import modicum_server.errors
@@ -46,12 +46,22 @@ def messages(source: str) -> Iterator[tuple[int, str]]:
     """Lines and texts of the literal messages of errors: what is raised, or is made to be raised or stored."""
     tree = ast.parse(source)
     nodes = list(ast.walk(tree))
+    named = texts_by_name(nodes)
     raised = {node.exc for node in nodes if isinstance(node, ast.Raise)}
     for call in (node for node in nodes if isinstance(node, ast.Call)):
         if call in raised or name_of(call.func) in HOLDERS:
             for argument in (*call.args, *(keyword.value for keyword in call.keywords)):
-                if " " in (text := text_of(argument)):
-                    yield call.lineno, text
+                texts = named.get(argument.id, ()) if isinstance(argument, ast.Name) else (text_of(argument),)
+                yield from ((call.lineno, text) for text in texts if " " in text)
+
+
+def texts_by_name(nodes: Sequence[ast.AST]) -> Mapping[str, Sequence[str]]:
+    """The literals that are given to each name of a module."""
+    texts: dict[str, list[str]] = {}
+    for node in nodes:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            texts.setdefault(node.targets[0].id, []).append(text_of(node.value))
+    return texts
 
 
 def is_well_formed(text: str) -> bool:
@@ -86,5 +96,11 @@ def test_a_docstring_becomes_a_message_of_that_form(kind):
 @pytest.mark.parametrize("text", ["The file is empty", "the file is empty.", "Expected 3 channels, got 4"])
 def test_another_form_is_found(text):
     (found,) = messages(f"raise InvalidSource({text!r})")
+
+    assert not is_well_formed(found[1])
+
+
+def test_a_message_that_has_a_name_first_is_found():
+    (found,) = messages("why = f'The file {name} is empty.'\nraise InvalidSource(why)")
 
     assert not is_well_formed(found[1])

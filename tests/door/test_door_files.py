@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 from modicum.errors import InvalidSource
-from modicum.sources.images import find_images
 from modicum.sources.manifests import manifest_of
 from modicum.sources.model_files import model_file
 from modicum_server.domain.findings import FindingReason
@@ -22,6 +21,8 @@ from modicum_server.model_process.images import Decoder
 from modicum_server.model_process.slot import Slot
 from modicum_server.model_process.weights import read_weights
 from PIL import Image
+
+from tests.found_images import find_images
 
 SPECIFICATION = InputSpecification(
     channels=1,

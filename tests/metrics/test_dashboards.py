@@ -30,6 +30,7 @@ OF_PROMETHEUS = {"up", "ALERTS"}
 #: Metrics without a panel or an alert, and why.
 UNSEEN = {
     "modicum_audits_acknowledged_total": "the former name of a metric that has a panel",
+    "modicum_requests_lost_total": "the former name of a metric that has a panel",
     "modicum_model_last_verdict_timestamp_seconds": "the verdict's row on the dashboard of models leads to its time",
 }
 MODULES = {"timeseries", "stat", "bargauge", "table", "heatmap", "row"}

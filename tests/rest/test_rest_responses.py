@@ -187,7 +187,7 @@ async def test_an_unknown_path_is_logged_with_its_request_id(served, verb, path,
     assert (line["verb"], line["path"], line["status"]) == (verb, path.partition("?")[0], status)
 
 
-async def test_an_unknown_path_is_counted_by_door_and_reason_only(served):
+async def test_an_unknown_path_is_counted_by_transport_and_reason_only(served):
     rest = served.rest()
     for verb, path in (("GET", "/v1/secret"), ("GET", "/v1/other"), ("PATCH", "/v1/projects"), ("POST", "/healthz")):
         await rest.ask(verb, path)
@@ -197,13 +197,14 @@ async def test_an_unknown_path_is_counted_by_door_and_reason_only(served):
 
     text = (await rest.ask("GET", "/metrics")).body.decode()
 
-    assert dict(re.findall(r"^modicum_requests_lost_total\{(.+)\} (\S+)$", text, re.MULTILINE)) == {
-        'door="rest",reason="path_unknown"': "2.0",
-        'door="rest",reason="method_not_allowed"': "1.0",
-        'door="http",reason="path_unknown"': "1.0",
-        'door="http",reason="method_not_allowed"': "1.0",
-        'door="grpc",reason="path_unknown"': "1.0",
-    }
+    for name, label in (("modicum_requests_unrouted_total", "transport"), ("modicum_requests_lost_total", "door")):
+        assert dict(re.findall(rf"^{name}\{{(.+)\}} (\S+)$", text, re.MULTILINE)) == {
+            f'{label}="rest",reason="path_unknown"': "2.0",
+            f'{label}="rest",reason="method_not_allowed"': "1.0",
+            f'{label}="http",reason="path_unknown"': "1.0",
+            f'{label}="http",reason="method_not_allowed"': "1.0",
+            f'{label}="grpc",reason="path_unknown"': "1.0",
+        }
     assert "secret" not in text
 
 

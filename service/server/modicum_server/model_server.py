@@ -196,7 +196,7 @@ class ExpectedResults:
         if self._missing_scores:
             raise missing_results(SCORES_MISSING, len({position for position, _ in self._missing_scores}))
         if self._missing_rows:
-            what = f"The model's process ended without {len(self._missing_rows)} rows of the spot test."
+            what = f"the model's process ended without {len(self._missing_rows)} rows of the spot test"
             raise TaskFailed(SPOTS_MISSING, what, model_at_fault=False)
         if self._missing_check:
             what = "the model's process ended without the result of its check"

@@ -81,11 +81,6 @@ class Found:
     skipped: Skipped = NOTHING_SKIPPED
 
 
-def find_images(source: str | Path, labels: str | Path | None = None) -> list[Image]:
-    """The images of `source`, in the order of their items, as `found_in` has them."""
-    return list(found_in(source, labels).images)
-
-
 def found_in(source: str | Path, labels: str | Path | None = None) -> Found:
     """The images of `source`, and what is skipped.
 

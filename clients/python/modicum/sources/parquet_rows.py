@@ -1,6 +1,6 @@
 """The pictures in the rows of parquet files, read again whenever they are needed, in bounded memory.
 
-A row group can only be read from its begin. A few cursors go forward through them, and rows that were passed are kept
+A row group can only be read from its start. A few cursors go forward through them, and rows that were passed are kept
 up to a bound, so that neighbours that are read side by side are decoded once.
 """
 

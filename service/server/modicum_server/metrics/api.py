@@ -46,12 +46,7 @@ class ApiMetrics:
             [(kind().reason,) for kind in ResourceExhausted.__subclasses__()],
         )
         self._rpc_seconds = _rpc_seconds(self.registry)
-        self._unrouted = counted(
-            "modicum_requests_lost",
-            "Requests that reached no method, by door and reason.",
-            ["door", "reason"],
-            UNROUTED,
-        )
+        self._unrouted, self._unrouted_by_former_name = _unrouted_requests(self.registry)
         self._watchers = Gauge("modicum_watchers", "Open watches of audits.", registry=self.registry)
         self._upload_bytes = Counter(
             "modicum_upload_bytes", "Bytes of artifacts that were uploaded.", registry=self.registry
@@ -89,6 +84,7 @@ class ApiMetrics:
         """Count a request that no method serves."""
         assert (transport, reason) in UNROUTED, "labels come from a bounded list, never from a caller"
         self._unrouted.labels(transport, reason).inc()
+        self._unrouted_by_former_name.labels(transport, reason).inc()
 
     def count_watchers(self, count: Callable[[], int]) -> None:
         """Take the number of open watches from here at every scrape."""
@@ -147,3 +143,22 @@ def _audit_creations(registry: CollectorRegistry) -> tuple[Counter, Counter]:
         outcomes,
     )
     return creations, by_former_name
+
+
+def _unrouted_requests(registry: CollectorRegistry) -> tuple[Counter, Counter]:
+    """Return the counter of requests that reached no method, and the same under its former name."""
+    unrouted = counter_from_zero(
+        registry,
+        "modicum_requests_unrouted",
+        "Requests that reached no method, by transport and reason.",
+        ["transport", "reason"],
+        UNROUTED,
+    )
+    by_former_name = counter_from_zero(
+        registry,
+        "modicum_requests_lost",
+        "The former name of modicum_requests_unrouted. The next release removes it.",
+        ["door", "reason"],
+        UNROUTED,
+    )
+    return unrouted, by_former_name
