@@ -6,6 +6,7 @@ python tools/gate_rules.py --check    only says whether that file differs
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -45,51 +46,44 @@ AGAINST_BASELINE = {"subset-fraction": "subset_fraction_ratio"}
 
 def rules() -> list[dict[str, Any]]:
     """Return the rules in the order of the document."""
-    measures = [
-        {"id": name.replace("_", "-"), "kind": "measure", "name": name, "title": title.text, "range": title.range}
-        for name, title in registry.measure_titles().items()
-    ]
-    of_lists = [
-        {
-            "id": name.replace("_", "-"),
-            "kind": "measure",
-            "name": name,
-            "part": key,
-            "title": title.text,
-            "range": title.range,
-        }
-        for key, titles in MEASURED.items()
-        for name, title in titles.items()
-    ]
-    readings = [
-        {"id": name.replace("_", "-"), "kind": "reading", "name": name, "title": f"Reading of the control {name}"}
-        for name in map(str, Control)
-        if name not in VERDICTS
-    ]
-    readings.append(
-        {
-            "id": counterfactuals.CONTROL,
-            "kind": "reading",
-            "name": counterfactuals.CONTROL,
-            "title": "Reading of the counterfactual set",
-        }
-    )
-    verdicts = [
-        {"id": name, "kind": "verdict", "name": key, "field": field, "title": title}
-        for name, (key, field, title) in VERDICTS.items()
-    ]
-    compared = [
-        {
-            "id": name,
-            "kind": "baseline",
-            "name": ratio,
-            "title": f"{registry.pair_titles()[ratio].text} to the baseline",
-            "range": registry.pair_titles()[ratio].range,
-        }
-        for name, ratio in AGAINST_BASELINE.items()
-    ]
-    whole: list[dict[str, Any]] = [*verdicts, *measures, *of_lists, *readings, *compared]
+    whole = [*_verdicts(), *_measures(), *_measures_of_lists(), *_readings(), *_compared()]
     return [{**one, "outcomes": OUTCOMES[one["id"]]} if one["id"] in OUTCOMES else one for one in whole]
+
+
+def _verdicts() -> Iterator[dict[str, Any]]:
+    for name, (key, field, title) in VERDICTS.items():
+        yield {"id": name, "kind": "verdict", "name": key, "field": field, "title": title}
+
+
+def _measures() -> Iterator[dict[str, Any]]:
+    for name, title in registry.measure_titles().items():
+        yield {"id": _id(name), "kind": "measure", "name": name, "title": title.text, "range": title.range}
+
+
+def _measures_of_lists() -> Iterator[dict[str, Any]]:
+    for key, titles in MEASURED.items():
+        for name, title in titles.items():
+            found = {"id": _id(name), "kind": "measure", "name": name, "part": key}
+            yield {**found, "title": title.text, "range": title.range}
+
+
+def _readings() -> Iterator[dict[str, Any]]:
+    for name in map(str, Control):
+        if name not in VERDICTS:
+            yield {"id": _id(name), "kind": "reading", "name": name, "title": f"Reading of the control {name}"}
+    name = counterfactuals.CONTROL
+    yield {"id": name, "kind": "reading", "name": name, "title": "Reading of the counterfactual set"}
+
+
+def _compared() -> Iterator[dict[str, Any]]:
+    for name, ratio in AGAINST_BASELINE.items():
+        title = registry.pair_titles()[ratio]
+        found = {"id": name, "kind": "baseline", "name": ratio}
+        yield {**found, "title": f"{title.text} to the baseline", "range": title.range}
+
+
+def _id(name: str) -> str:
+    return name.replace("_", "-")
 
 
 def text() -> str:

@@ -168,7 +168,9 @@ def test_a_process_that_waits_for_its_schema_stops_on_sigterm(empty_database_url
         words(*command, "--await-schema"), env=environment(**settings), text=True, stderr=subprocess.PIPE
     ) as process:
         try:
-            eventually(lambda: _is_asked(empty_database_url) or process.poll() is not None, "a look for the schema")
+            eventually(
+                lambda: process.poll() is not None or _waits(process.pid, empty_database_url), "its look for the schema"
+            )
             process.terminate()
             said = process.communicate(timeout=300)[1]
         finally:
@@ -178,9 +180,23 @@ def test_a_process_that_waits_for_its_schema_stops_on_sigterm(empty_database_url
     assert "Traceback" not in said
 
 
+def _waits(pid: int, database_url: str) -> bool:
+    """Whether a process looks for its schema, and ends well on a signal."""
+    return _heeds_signals(pid) and _is_asked(database_url)
+
+
+def _heeds_signals(pid: int) -> bool:
+    """Whether a process catches SIGTERM. Then it has finished its imports."""
+    lines = dict(line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    return bool(int(lines["SigCgt"], 16) >> (signal.SIGTERM - 1) & 1)
+
+
 def _is_asked(database_url: str) -> bool:
-    """Whether anybody else is connected to the database."""
-    others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    """Whether another client is connected to the database."""
+    others = (
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() "
+        "AND backend_type = 'client backend'"
+    )
     with psycopg.connect(database_url) as connection:
         return connection.execute(others).fetchone() != (0,)
 

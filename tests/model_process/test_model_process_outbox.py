@@ -5,7 +5,7 @@ import threading
 
 import pytest
 from modicum_server.generated.worker_pb2 import Chunk, Findings, Finished, Started
-from modicum_server.model_process.chunk_sender import CHUNK_BYTES, Clock, Outbox, Pulse
+from modicum_server.model_process.chunk_sender import CHUNK_BYTES, Clock, Outbox, pulse
 from modicum_server.model_process.progress_counts import ProgressCounts
 
 
@@ -152,7 +152,7 @@ def test_the_pulse_goes_on_after_a_beat_that_failed(caplog):
                 raise ValueError
             enough.set()
 
-    with Pulse(Shaky()):
+    with pulse(Shaky()):
         assert enough.wait(60)
 
     assert "ValueError" in caplog.text

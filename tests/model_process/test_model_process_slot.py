@@ -20,7 +20,7 @@ def test_the_process_leaves_when_the_lease_is_not_touched(tmp_path):
 
     (tmp_path / "lease").touch()
 
-    with LeaseWatch(tmp_path, lease_seconds=0.3, leave=leave):
+    with LeaseWatch(tmp_path, lease_seconds=0.3, leave=leave).watching():
         assert left.wait(60)
 
     assert codes == [EXIT_CODE]

@@ -1,6 +1,7 @@
 """The audits of a project: create, get, list, delete."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from functools import partial
 
 from modicum.arguments import checked_list
 from modicum.audit import AsyncAudit
@@ -120,34 +121,25 @@ class AsyncAudits:
         if controls is not None:
             controls = checked_list(controls, "controls", "controls, e.g. ['random']")
         rules = [target_rule(one) for one in checked_list(target_rules, "target_rules", "names, e.g. ['predicted']")]
+        search = partial(
+            Search,
+            method=search_method(method),
+            fill=fill_of(fill),
+            passes=passes,
+            pixels_per_step=pixels_per_step,
+            fraction=fraction,
+        )
         specification = AuditSpecification(
             model_versions=tuple([await version_name(self._connection, one, "models") for one in models]),
             dataset=self._dataset_name(dataset, "dataset"),
             canvas=canvas,
-            searches=tuple(
-                Search(
-                    threshold=threshold,
-                    method=search_method(method),
-                    fill=fill_of(fill),
-                    target_rule=rule,
-                    passes=passes,
-                    pixels_per_step=pixels_per_step,
-                    fraction=fraction,
-                    matched=again,
-                )
-                for again in ((False, True) if matched else (False,))
-                for rule in rules
-                if not again or rule is TargetRule.PREDICTED
-                for threshold in thresholds
-            ),
+            searches=tuple(_searches(search, thresholds, rules, matched=matched)),
             controls=_plans(controls, pixel_subsets, pixel_subsets_method),
             seed=seed,
             sample=sample,
             device=checked_text(device, "device"),
-            out_of_distribution_dataset=self._dataset_name(out_of_distribution, "out_of_distribution")
-            if out_of_distribution
-            else "",
-            counterfactual_dataset=self._dataset_name(counterfactual, "counterfactual") if counterfactual else "",
+            out_of_distribution_dataset=self._optional_name(out_of_distribution, "out_of_distribution"),
+            counterfactual_dataset=self._optional_name(counterfactual, "counterfactual"),
             statistics=Statistics(level=level, alpha=alpha, ratio_limit=ratio_limit, accuracy_limit=accuracy_limit),
             stopping=stopping,
         )
@@ -161,6 +153,9 @@ class AsyncAudits:
         )
         message = await self._connection.call(self._connection.audits.CreateAudit, request)
         return AsyncAudit(self._connection, snapshot_of(message))
+
+    def _optional_name(self, dataset: Dataset | str, argument: str) -> str:
+        return self._dataset_name(dataset, argument) if dataset else ""
 
     def _dataset_name(self, dataset: Dataset | str, argument: str) -> str:
         if isinstance(dataset, Dataset):
@@ -218,3 +213,13 @@ def _plans(
         return plans
     chosen = search_method(method) if method is not None else None
     return (*plans, control_plan(ControlPlan(Control.PIXEL_SUBSETS, 0, pixel_subsets, chosen)))
+
+
+def _searches(
+    search: Callable[..., Search], thresholds: Sequence[float], rules: Sequence[TargetRule], *, matched: bool
+) -> Iterator[Search]:
+    """Yield a search for each threshold and rule; if `matched`, those for the predicted class once more, matched."""
+    for again in (False, True) if matched else (False,):
+        for rule in rules:
+            if not again or rule is TargetRule.PREDICTED:
+                yield from (search(threshold=one, target_rule=rule, matched=again) for one in thresholds)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from modicum.cli import options
-from modicum.cli.budget import BudgetSpent, budget_of
+from modicum.cli.budget import Budget, BudgetSpent, budget_of
 from modicum.cli.consoles import print_error, print_json, print_text, printing, stdout
 from modicum.cli.counterfactuals import Counterfactuals, checked_counterfactuals
 from modicum.cli.ends import Ends, watched_to_its_end
@@ -186,33 +186,15 @@ def measured(
     """
     budget = request.ends.budget
     with view(quiet=quiet) as shown, connected(shown, local=local) as client:
-        say_files(shown, request.photos, request.images, request.skipped)
-        if request.counterfactuals is not None:
-            others = request.counterfactuals
-            say_files(shown, others.photos, others.images, others.skipped)
-        budget.doing = "the model was registered and checked"
-        model = _registered(client, request, shown)
-        refuse_unknown_labels(request.images, model.class_labels, model.class_count)
-        budget.doing = "the images were uploaded"
-        dataset = uploaded(client, request.photos, request.images, shown)
-        paired = _uploaded_counterfactuals(client, request, shown)
-
-        def run(version: ModelVersion, *, reuse: bool, ends: Ends) -> Audit:
-            search = request.search
-            return audited(client, [version], dataset, search, shown, reuse=reuse, ends=ends, counterfactual=paired)
-
-        def anew(version: str, reuse: bool) -> Mapping[str, Any]:  # noqa: FBT001  # the form of `AuditAnew`
-            shown.say(f"baseline {short_version(version)}: audited beside the new version")
-            return report_of(run(client.models.version(version), reuse=reuse, ends=Ends(budget=budget)))
-
+        prepared = _prepared(client, request, shown)
         budget.doing = "the audit ran"
-        done = run(model, reuse=request.reuse, ends=request.ends)
+        done = prepared.run(prepared.version, reuse=request.reuse, ends=request.ends)
         budget.doing = "the result was fetched"
         result = done.result()
         if budget.limited and not _images_of(result):
             budget.doing = "the audit waited to begin"
             raise BudgetSpent
-        found = Measured(result, model, result.document, done.name)
+        found = Measured(result, prepared.version, result.document, done.name)
         try:
             budget.doing = "the outputs of the result were written"
             found = replace(found, written=write_outputs(done, request.outputs))
@@ -221,10 +203,58 @@ def measured(
                 found = replace(found, document=report_of(done))
             if baseline is not None and baseline.kind is not BaselineKind.FILE:
                 budget.doing = "the baseline was audited"
-                found = replace(found, baseline=baseline_beside(client, baseline, found.document, anew))
+                beside = baseline_beside(client, baseline, found.document, prepared.anew)
+                found = replace(found, baseline=beside)
         except BudgetSpent:
             return replace(found, cut=budget.spent)
         return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A registered version and uploaded images, and the audits of them. `paired` is empty without counterfactuals."""
+
+    client: Client
+    search: SearchRequest
+    shown: View
+    budget: Budget
+    version: ModelVersion
+    dataset: Dataset
+    paired: Dataset | str
+
+    def run(self, version: ModelVersion, *, reuse: bool, ends: Ends) -> Audit:
+        """Audit a version on the images."""
+        return audited(
+            self.client,
+            [version],
+            self.dataset,
+            self.search,
+            self.shown,
+            reuse=reuse,
+            ends=ends,
+            counterfactual=self.paired,
+        )
+
+    def anew(self, version: str, reuse: bool) -> Mapping[str, Any]:  # noqa: FBT001  # the form of `AuditAnew`
+        """Audit a baseline on the images; returns its report."""
+        self.shown.say(f"baseline {short_version(version)}: audited beside the new version")
+        return report_of(self.run(self.client.models.version(version), reuse=reuse, ends=Ends(budget=self.budget)))
+
+
+def _prepared(client: Client, request: AuditRequest, shown: View) -> _Prepared:
+    """Register the model and upload the images."""
+    budget = request.ends.budget
+    say_files(shown, request.photos, request.images, request.skipped)
+    if request.counterfactuals is not None:
+        others = request.counterfactuals
+        say_files(shown, others.photos, others.images, others.skipped)
+    budget.doing = "the model was registered and checked"
+    version = _registered(client, request, shown)
+    refuse_unknown_labels(request.images, version.class_labels, version.class_count)
+    budget.doing = "the images were uploaded"
+    dataset = uploaded(client, request.photos, request.images, shown)
+    paired = _uploaded_counterfactuals(client, request, shown)
+    return _Prepared(client, request.search, shown, budget, version, dataset, paired)
 
 
 def _images_of(result: Result) -> int:

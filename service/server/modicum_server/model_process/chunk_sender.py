@@ -1,14 +1,14 @@
 """Sends the model process's chunks within the limits of a stream of TorchServe: on size, rate and silence.
 
-Two threads use an `Outbox`: the one that computes, and the `Pulse` that sends heartbeats meanwhile.
+Two threads use an `Outbox`: the one that computes, and the `pulse` that sends heartbeats meanwhile.
 """
 
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Self
 
 from modicum_server.generated.worker_pb2 import (
     CheckAnswer,
@@ -24,6 +24,7 @@ from modicum_server.generated.worker_pb2 import (
     Started,
 )
 from modicum_server.model_process.progress_counts import ProgressCounts
+from modicum_server.model_process.threads_beside import thread_beside
 
 CHUNK_BYTES = 48 * 1024
 """Largest chunk, except for a single finding with a larger mask."""
@@ -143,27 +144,18 @@ def _joined(entries: Sequence[Entry], passes_done: int) -> Findings | Scores | S
             return Spots(entries=entries, passes_done=passes_done)  # type: ignore[arg-type]
 
 
-class Pulse:
-    """A thread that calls `tick` of an outbox while another thread computes."""
+@contextmanager
+def pulse(outbox: Outbox) -> Iterator[None]:
+    """Call `tick` of an outbox from another thread while the block computes."""
 
-    def __init__(self, outbox: Outbox) -> None:
-        self._outbox = outbox
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._beat, name="pulse", daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._done.set()
-        self._thread.join()
-
-    def _beat(self) -> None:
-        while not self._done.wait(PULSE_SECONDS):
+    def beat(done: threading.Event) -> None:
+        while not done.wait(PULSE_SECONDS):
             try:
-                self._outbox.tick()
+                outbox.tick()
             except OSError:  # the server is gone; the computing thread notices when it sends, or by its lease
                 return
             except Exception:  # without heartbeats TorchServe would kill a process that computes
                 log.exception("a progress message could not be sent; the next one will be tried")
+
+    with thread_beside("pulse", beat):
+        yield

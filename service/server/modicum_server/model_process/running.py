@@ -22,7 +22,7 @@ from modicum_server.domain.traces import trace_id_of
 from modicum_server.generated.worker_pb2 import Chunk, Failure, Findings, Finished, Started, Task
 from modicum_server.model_process.architectures import ENTRY_POINTS
 from modicum_server.model_process.checking import check
-from modicum_server.model_process.chunk_sender import Outbox, Pulse
+from modicum_server.model_process.chunk_sender import Outbox, pulse
 from modicum_server.model_process.endpoint_models import Line, Probe, steady
 from modicum_server.model_process.failure_reasons import TaskCancelled, TaskFailure, failure_of
 from modicum_server.model_process.loading import Loaded, ModelCache, choose_device, tempered
@@ -81,7 +81,7 @@ def run_task(
     with _line(task, slot):  # it listens before the worker hears that the task has started, and connects
         outbox.say(Started(pid=os.getpid(), device=device, versions=_versions()))
         run = TaskRun(task=task, slot=slot, outbox=outbox, progress=progress, kept=kept or Kept(), device=device)
-        with Pulse(outbox):
+        with pulse(outbox):
             last = unreadable or unavailable or run.last_chunk()
     outbox.close(last, run.times.end() if task.traceparent else ())
 

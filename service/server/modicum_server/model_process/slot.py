@@ -4,12 +4,13 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Self
 
 from modicum_server.generated.worker_pb2 import Task
 from modicum_server.model_process.endpoint_models import Line
 from modicum_server.model_process.failure_reasons import TaskFailure
+from modicum_server.model_process.threads_beside import thread_beside
 
 LEASE_SECONDS = 15.0
 """When the lease was not touched for this long, its worker is gone."""
@@ -67,7 +68,7 @@ class Slot:
 
 
 class LeaseWatch:
-    """A thread that ends the process when the lease is no longer touched, because nobody would read the results.
+    """Ends the process when the lease is no longer touched, because nobody would read the results.
 
     It measures the time between changes of the file on a monotonic clock, so a change of the system clock does no harm.
     """
@@ -82,16 +83,10 @@ class LeaseWatch:
     ) -> None:
         self._lease, self._lease_seconds, self._leave, self._clock = folder / "lease", lease_seconds, leave, clock
         self._touched, self._changed_at = self._read_time(), clock()
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="lease-watch", daemon=True)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._done.set()
-        self._thread.join()
+    def watching(self) -> AbstractContextManager[None]:
+        """Watch within the block."""
+        return thread_beside("lease-watch", self._watch)
 
     def expired(self) -> bool:
         """Look at the lease; whether it has not changed for `lease_seconds`."""
@@ -100,8 +95,8 @@ class LeaseWatch:
             self._touched, self._changed_at = touched, now
         return now - self._changed_at >= self._lease_seconds
 
-    def _watch(self) -> None:
-        while not self._done.wait(self._lease_seconds / 15):
+    def _watch(self, done: threading.Event) -> None:
+        while not done.wait(self._lease_seconds / 15):
             if self.expired():
                 self._leave(EXIT_CODE)
                 return

@@ -57,7 +57,7 @@ class ModicumHandler:
         stream = _stream_to(context)
         try:
             folder = _folder(data)
-            with LeaseWatch(folder):
+            with LeaseWatch(folder).watching():
                 run_task(folder, emit, kept=self._kept, gpu_id=self._gpu_id)
         except KeyboardInterrupt:
             raise
