@@ -11,7 +11,7 @@ from modicum.cli.option_words import FILL_WORDS
 from modicum.errors import InvalidArgument
 from modicum.gate import assumed
 from modicum.gate.schemas import POLICY, schema_of
-from modicum.sources import inputs, npy
+from modicum.sources import hub_folders, inputs, npy
 from modicum.statistics import RANGES
 from modicum_server.domain import models
 from modicum_server.domain.controls import CONTROLS
@@ -33,7 +33,8 @@ LIMITS = {
     "channels of a picture": (npy.PICTURE_CHANNELS, pictures.PICTURE_CHANNELS),
     "largest int32": (searches.INT32_MAX, rules.LARGEST_INT32),
     "largest int64": (searches.INT64_MAX, rules.LARGEST_INT64),
-    "pixels of a side": (inputs.MOST_PIXELS, rules.LARGEST_INT32),
+    "characters of a class name": (hub_folders.LONGEST_NAME, rules.LONGEST_LABEL_CHARACTERS),
+    "pixels of a side": (inputs.MOST_PIXELS, rules.LARGEST_SIDE_PIXELS),
 }
 
 

@@ -87,14 +87,17 @@ def test_a_good_folder_says_all_that_registering_needs(folder):
         ({"attn_implementation": "someone/kernel"}, "would load a file or another model"),
         ({"quantization_config": {"bits": 4}}, "quantized. Save the floating point weights"),
         ({"hidden_size": 10**400}, "hidden_size: expected a number of at most 1,000,000"),
-        ({"problem_type": []}, "one class for each picture"),
-        ({"hidden_size": 10**9}, "hidden_size: expected a number of at most 1,000,000"),
+        ({"problem_type": []}, "one class for each picture. Train it so"),
+        ({"hidden_size": 10**9}, "at most 1,000,000, got 1e+09; correct the configuration, or export the model"),
+        ({"words": ["x"] * 20_000}, "expected at most 10,000 values, got more; correct the configuration, or export"),
         ({"num_hidden_layers": 5000}, "num_hidden_layers: expected a number of at most 1,000"),
         ({"inner": {"path": "/etc/passwd"}}, "path: expected a plain word, got a path"),
         ({"deep": {"a": {"b": {"c": {"d": {"e": {"f": 1}}}}}}}, "expected at most 6 levels"),
         ({"architectures": ["ViTModel"]}, "expected an image classifier (architectures: one name with"),
         ({"problem_type": "multi_label_classification"}, "one class for each picture"),
         ({"id2label": {"0": "cat", "2": "dog"}}, "a name for each class from 0 on"),
+        ({"id2label": {"0": "cat", "1": "a\x1b[31m"}}, r"id2label: class 1: expected at most 256 characters without"),
+        ({"id2label": {"0": "c" * 257, "1": "dog"}}, "id2label: class 0: expected at most 256 characters without"),
         ({"model_type": "timm_wrapper"}, "save the timm model itself"),
     ],
     ids=lambda one: one if isinstance(one, str) else "-".join(one),
@@ -115,10 +118,10 @@ def test_a_configuration_that_is_not_plain_ends_with_5(folder, run, changes, say
     [
         ({"image_processor_type": "MobileViTImageProcessor"}, "is not supported"),
         ({"image_processor_type": None}, "image_processor_type is missing"),
-        ({"do_pad": True}, "pads pictures"),
         ({"do_resize": False}, "pictures of all sizes must become one"),
         ({"resample": 1}, "expected nearest, bilinear, bicubic; got lanczos"),
         ({"size": {"shortest_edge": 64}}, "not cropped, so their sizes differ"),
+        ({"size": {"height": 64, "width": 100_000}}, "width: expected 1 to 4,096 pixels; got 100000"),
         ({"size": {"longest_edge": 64}}, "expected shortest_edge, or height and width"),
         ({"image_mean": [0.5]}, "mean: expected 3 finite numbers"),
         ({"rescale_factor": 0}, "rescale_factor: expected a number above 0"),
@@ -141,6 +144,29 @@ def test_a_processor_that_cannot_be_followed_ends_with_5_unless_an_input_is_give
     assert "--input FILE.toml" in ended.said
     assert hub_folder(folder).architecture == "transformers:vit"
     assert run("audit", "photos", "--model", "my-vit", "--input", "imagenet").exit_code == 3  # no server
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"do_pad": True}, "do_pad: the processor pads pictures"),
+        ({"do_flip_channel_order": True}, "do_flip_channel_order: the processor exchanges red and blue"),
+        (
+            {"image_processor_type": "MobileViTImageProcessor", "do_flip_channel_order": True},
+            "do_flip_channel_order: the processor exchanges red and blue",
+        ),
+    ],
+    ids=["pad", "flip", "flip of an unknown processor"],
+)
+def test_a_step_that_no_input_file_has_is_not_said_to_fit_into_one(folder, run, changes, says):
+    write(folder, "preprocessor_config.json", {**GOOD_PREPROCESSOR, **changes})
+
+    ended = run("audit", "photos", "--model", "my-vit")
+
+    assert ended.exit_code == 5
+    assert says in ended.said
+    assert "Do this to the pictures first, and set do_" in ended.said
+    assert "--input FILE.toml" not in ended.said
 
 
 @pytest.mark.long_after(2)
@@ -175,6 +201,16 @@ def test_a_damaged_configuration_ends_with_5(folder, run, content):
 
     assert ended.exit_code == 5
     assert "config.json" in ended.said
+    assert "download it again, or save the model again" in ended.said
+
+
+def test_a_pointer_in_the_place_of_the_configuration_is_called_one(folder, run):
+    (folder / "config.json").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:aa\nsize 3\n")
+
+    ended = run("models", "create", "net", "--model", "my-vit")
+
+    assert ended.exit_code == 5
+    assert "config.json: is a pointer of Git LFS, not the JSON: run `git lfs pull`" in ended.said
 
 
 def test_a_path_that_is_no_folder_of_a_model_is_wrong_usage(folder, run):
@@ -196,7 +232,7 @@ def test_a_folder_and_another_model_exclude_each_other(folder, run):
 @pytest.mark.parametrize(
     ("weight_map", "files", "says"),
     [
-        ({"a": "../w.safetensors"}, {}, "in the same folder"),
+        ({"a": "../w.safetensors"}, {}, "in the same folder, got .*; save the model again"),
         ({"a": "w.bin"}, {}, "expected names of .safetensors files"),
         ({"a": "w.safetensors"}, {}, "this part of the weights is missing"),
         ({"a": "w.safetensors"}, {"w.safetensors": b"short"}, "not a complete safetensors file"),

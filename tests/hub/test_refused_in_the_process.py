@@ -56,10 +56,15 @@ def test_the_saved_configuration_and_weights_are_loaded(vit):
     ("changes", "reason", "says"),
     [
         ({"hidden_size": 4096}, "STATE_DICT_MISMATCH", "config.json describes a model of"),
-        ({"intermediate_size": 65}, "STATE_DICT_MISMATCH", "do not fit config.json"),
+        (
+            {"intermediate_size": 65},
+            "STATE_DICT_MISMATCH",
+            "do not fit config.json: of another shape vit.layers.0.mlp.fc1.bias, vit.layers.0",
+        ),
         ({"num_hidden_layers": 3}, "STATE_DICT_MISMATCH", "missing"),
         ({"num_hidden_layers": 1}, "STATE_DICT_MISMATCH", "unexpected"),
-        ({"num_labels": 6}, "STATE_DICT_MISMATCH", "do not fit config.json"),
+        ({"num_labels": 6}, "STATE_DICT_MISMATCH", "do not fit config.json: of another shape classifier.bias"),
+        ({"hidden_size": "32"}, "CONFIGURATION_REFUSED", "Validation error for field 'hidden_size': TypeError: Field"),
         ({"hidden_act": "no_such"}, "CONFIGURATION_REFUSED", "cannot build a vit"),
         ({"architectures": ["ViTModel"]}, "CONFIGURATION_REFUSED", "ViTForImageClassification, got ViTModel"),
         ({"architectures": None}, "CONFIGURATION_REFUSED", "got nothing"),

@@ -10,6 +10,9 @@ ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 CONDITION = re.compile(r'(?<!\w)(audit|dataset|model_version)(\s*=\s*"?)([^\s"=]+)')
 #: The collection in which such a name lies, by field. A version lies in that of its model.
 COLLECTIONS = {"audit": "audits", "dataset": "datasets"}
+#: What no text of a server has: control characters (C0, C1), line and paragraph separators, controls of writing
+#: direction (UAX 9), lone surrogates.
+NOT_PLAIN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 ID_RULE = "1 to 63 characters from a-z, 0-9, hyphen, underscore and dot, the first a letter or a digit"
 
 

@@ -46,6 +46,7 @@ FILE_KEYS = frozenset(
 )
 #: What says that the weights are not plain numbers.
 QUANTIZED_KEYS = frozenset({"compression_config", "quantization_config"})
+OTHER_WAY = "correct the configuration, or export the model (--exported)"
 PATH = re.compile(r"[/\\]|^\.|://")
 
 
@@ -63,13 +64,15 @@ def read_configuration(text: str) -> dict[str, Any]:
         return {}
     size = len(text.encode())
     if size > MOST_BYTES:
-        raise ConfigurationRefused(f"expected at most {MOST_BYTES:,} bytes of JSON, got {size:,}")
+        raise ConfigurationRefused(f"expected at most {MOST_BYTES:,} bytes of JSON, got {size:,}; {OTHER_WAY}")
     try:
         values = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
-        raise ConfigurationRefused("expected a JSON object of plain values, got text that is not valid JSON") from error
+        raise ConfigurationRefused(
+            f"expected a JSON object of plain values, got text that is not valid JSON; {OTHER_WAY}"
+        ) from error
     if not isinstance(values, dict):
-        raise ConfigurationRefused(f"expected a JSON object, got {type(values).__name__}")
+        raise ConfigurationRefused(f"expected a JSON object, got {type(values).__name__}; {OTHER_WAY}")
     check_configuration(values)
     return values
 
@@ -86,9 +89,9 @@ def check_configuration(values: Mapping[str, Any]) -> None:
     """
     for entries, (key, value, depth) in enumerate(_entries(values, "", 1), start=1):
         if depth > MOST_DEPTH:
-            raise ConfigurationRefused(f"{key}: expected at most {MOST_DEPTH} levels of values, got more")
+            raise ConfigurationRefused(f"{key}: expected at most {MOST_DEPTH} levels of values, got more; {OTHER_WAY}")
         if entries > MOST_ENTRIES:
-            raise ConfigurationRefused(f"expected at most {MOST_ENTRIES:,} values, got more")
+            raise ConfigurationRefused(f"expected at most {MOST_ENTRIES:,} values, got more; {OTHER_WAY}")
         _check_key(key, value)
         _check_value(key, value)
 
@@ -117,7 +120,7 @@ def _entries(value: Any, key: str, depth: int) -> Iterator[tuple[str, Any, int]]
 
 def _check_key(key: str, value: Any) -> None:
     if len(key) > LONGEST_TEXT:
-        raise ConfigurationRefused(f"expected keys of at most {LONGEST_TEXT} characters, got {len(key)}")
+        raise ConfigurationRefused(f"expected keys of at most {LONGEST_TEXT} characters, got {len(key)}; {OTHER_WAY}")
     if key in CODE_KEYS and value:
         raise ConfigurationRefused(
             f"the key {key} would load Python code, which is never run. Use an architecture that the library has "
@@ -137,12 +140,16 @@ def _check_key(key: str, value: Any) -> None:
 def _check_value(key: str, value: Any) -> None:
     if isinstance(value, str):
         if len(value) > LONGEST_TEXT:
-            raise ConfigurationRefused(f"{key}: expected at most {LONGEST_TEXT} characters, got {len(value):,}")
+            raise ConfigurationRefused(
+                f"{key}: expected at most {LONGEST_TEXT} characters, got {len(value):,}; {OTHER_WAY}"
+            )
         if PATH.search(value):
             raise ConfigurationRefused(f"{key}: expected a plain word, got a path or an address; remove the key")
     elif isinstance(value, int | float) and not isinstance(value, bool):
         most = MOST_LAYERS if LAYERS.search(key) else MOST_NUMBER
         if not -most <= value <= most:
-            raise ConfigurationRefused(f"{key}: expected a number of at most {most:,}, got {_number_text(value)}")
+            raise ConfigurationRefused(
+                f"{key}: expected a number of at most {most:,}, got {_number_text(value)}; {OTHER_WAY}"
+            )
     elif value is not None and not isinstance(value, bool | list | Mapping):
-        raise ConfigurationRefused(f"{key}: expected a plain value of JSON, got {type(value).__name__}")
+        raise ConfigurationRefused(f"{key}: expected a plain value of JSON, got {type(value).__name__}; {OTHER_WAY}")

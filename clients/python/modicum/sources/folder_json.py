@@ -6,9 +6,11 @@ from typing import Any
 
 from modicum.errors import ModelFolderRefused
 from modicum.sources.contents import reason_of, require_file
+from modicum.sources.lfs import is_pointer, pointer_text
 
 #: The names of 21,000 classes take 2 MiB, twice.
 MOST_JSON_BYTES = 16 * 1024 * 1024
+AGAIN = "download it again, or save the model again"
 
 
 def json_object(path: Path) -> dict[str, Any]:
@@ -20,15 +22,15 @@ def json_object(path: Path) -> dict[str, Any]:
     """
     require_file(path)
     try:
+        if is_pointer(path):
+            raise ModelFolderRefused(pointer_text(path, "the JSON"))
         if path.stat().st_size > MOST_JSON_BYTES:
-            raise ModelFolderRefused(f"{path}: expected at most {MOST_JSON_BYTES // 1024**2} MiB of JSON")
+            raise ModelFolderRefused(f"{path}: expected at most {MOST_JSON_BYTES // 1024**2} MiB of JSON; {AGAIN}")
         values = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ModelFolderRefused(f"{path}: cannot be read: {reason_of(error)}") from error
     except (ValueError, RecursionError) as error:
-        raise ModelFolderRefused(
-            f"{path}: not valid JSON in UTF-8; download it again, or save the model again"
-        ) from error
+        raise ModelFolderRefused(f"{path}: not valid JSON in UTF-8; {AGAIN}") from error
     if not isinstance(values, dict):
-        raise ModelFolderRefused(f"{path}: expected a JSON object, got {type(values).__name__}")
+        raise ModelFolderRefused(f"{path}: expected a JSON object, got {type(values).__name__}; {AGAIN}")
     return values

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from modicum.errors import InvalidArgument, ModelFolderRefused
-from modicum.resource_names import printable
+from modicum.resource_names import NOT_PLAIN, printable
 from modicum.sources.configurations import ConfigurationRefused, check_configuration, read_configuration
 from modicum.sources.contents import Content, file_content
 from modicum.sources.folder_json import json_object
@@ -28,6 +28,7 @@ WEIGHTS = "model.safetensors"
 PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "model.bin")
 OTHER_FORMATS = {"tf_model.h5": "TensorFlow", "flax_model.msgpack": "Flax", "adapter_model.safetensors": "an adapter"}
 MOST_CLASSES = 100_000
+LONGEST_NAME = 256
 UNNAMED = "LABEL_"
 TASK = "ForImageClassification"
 PROBLEMS = (None, "single_label_classification")
@@ -170,7 +171,7 @@ def _refuse_other_task(where: Path, values: Mapping[str, Any]) -> None:
     if values.get("problem_type") not in PROBLEMS:
         raise ModelFolderRefused(
             f"{where}: problem_type is {printable(str(values['problem_type'])[:64])}, but an audit needs a model that "
-            "chooses one class for each picture"
+            "chooses one class for each picture. Train it so, or, if it was, remove problem_type from the file"
         )
 
 
@@ -212,9 +213,26 @@ def _timm_folder(path: Path, values: Mapping[str, Any]) -> HubFolder:
 def _timm_labels(where: Path, names: Any) -> tuple[str, ...]:
     if names is None:
         return ()
-    if not isinstance(names, list) or not all(isinstance(one, str) for one in names):
-        raise ModelFolderRefused(f"{where}: label_names: expected a list of names; give --labels FILE")
+    if not isinstance(names, list):
+        raise ModelFolderRefused(f"{where}: label_names: expected a list of names; correct it")
+    _refuse_unusable_names(f"{where}: label_names", names)
     return _told(names)
+
+
+def _refuse_unusable_names(where: str, names: Sequence[Any]) -> None:
+    """Refuse names of classes that a server would refuse.
+
+    Raises:
+        ModelFolderRefused
+    """
+    for number, name in enumerate(names):
+        if not isinstance(name, str) or not name.strip():
+            raise ModelFolderRefused(f"{where}: expected names, got an empty one or another value; correct it")
+        if len(name) > LONGEST_NAME or NOT_PLAIN.search(name):
+            raise ModelFolderRefused(
+                f"{where}: class {number}: expected at most {LONGEST_NAME} characters without control characters, got "
+                f"{printable(name[:64])}; correct it"
+            )
 
 
 def _labels(where: Path, given: Any) -> list[str]:
@@ -228,9 +246,9 @@ def _labels(where: Path, given: Any) -> list[str]:
         numbered = {}
     if not numbered or sorted(numbered) != list(range(len(numbered))) or len(numbered) > MOST_CLASSES:
         raise ModelFolderRefused(f"{where}: id2label: expected a name for each class from 0 on; correct it")
-    if not all(isinstance(name, str) and name.strip() for name in numbered.values()):
-        raise ModelFolderRefused(f"{where}: id2label: expected names, got an empty one or another value; correct it")
-    return [numbered[number] for number in range(len(numbered))]
+    names = [numbered[number] for number in range(len(numbered))]
+    _refuse_unusable_names(f"{where}: id2label", names)
+    return names
 
 
 def _class_count(where: Path, values: Mapping[str, Any]) -> int:

@@ -56,10 +56,13 @@ def transformers_input(values: Any, channels: int) -> InputSpecification:
     """
     if not isinstance(values, Mapping):
         raise InputUnknown(f"image_processor: expected a JSON object, got {str(values)[:64]}; {OWN_FILE}")
-    kind = _processor(values)
     for key, does in STEPS_REFUSED.items():
         if values.get(key):
-            raise InputUnknown(f"{key}: the processor {does}, which is not supported; {OWN_FILE}")
+            raise InputUnknown(
+                f"{key}: the processor {does}, and no file for --input can say so. Do this to the pictures first, and "
+                f"set {key} to false in a copy of the folder; or export a network that does it (--exported)"
+            )
+    kind = _processor(values)
     if not values.get("do_resize", True):
         raise InputUnknown(f"do_resize is false, but pictures of all sizes must become one; {OWN_FILE}")
     scale = _scale(values)
@@ -157,7 +160,10 @@ def _processor(values: Mapping[str, Any]) -> str:
     kind = named.removesuffix(ending)
     if not ending or kind not in PROCESSORS:
         known = ", ".join(sorted(PROCESSORS))
-        raise InputUnknown(f"the image processor {named[:64]} is not supported (supported: {known}); {OWN_FILE}")
+        raise InputUnknown(
+            f"the image processor {named[:64]} is not supported (supported: {known}); if it only resizes, crops and "
+            f"normalises, {OWN_FILE}"
+        )
     return kind
 
 

@@ -34,8 +34,8 @@ KEYS = frozenset(
         "width",
     }
 )
-#: Longest side: the largest number that fits the field of the message.
-MOST_PIXELS = 2**31 - 1
+#: Longest side that a server accepts.
+MOST_PIXELS = 4096
 REQUIRED_KEYS = ("height", "width", "mean", "std")
 
 #: A file as help shows it, in lines that fit a narrow terminal: what ImageNet's networks take.
@@ -84,11 +84,11 @@ class InputSpecification:
         largest = max(self.height, self.width)
         return (
             ("channels", f"1 to {MOST_CHANNELS}", 1 <= self.channels <= MOST_CHANNELS),
-            ("height", f"1 to {MOST_PIXELS} pixels", 0 < self.height <= MOST_PIXELS),
-            ("width", f"1 to {MOST_PIXELS} pixels", 0 < self.width <= MOST_PIXELS),
+            ("height", f"1 to {MOST_PIXELS:,} pixels", 0 < self.height <= MOST_PIXELS),
+            ("width", f"1 to {MOST_PIXELS:,} pixels", 0 < self.width <= MOST_PIXELS),
             (
                 "resize",
-                f"0, or {largest} (the longer side of the crop) to {MOST_PIXELS}",
+                f"0, or {largest} (the longer side of the crop) to {MOST_PIXELS:,}",
                 self.resize == 0 or largest <= self.resize <= MOST_PIXELS,
             ),
             (

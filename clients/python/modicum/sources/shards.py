@@ -69,7 +69,8 @@ def _weight_map(index: Path) -> dict[str, str]:
     for name in files.values():
         if Path(name).name != name or not name.endswith(".safetensors"):
             raise ModelFolderRefused(
-                f"{index}: expected names of .safetensors files in the same folder, got {printable(name[:128])}"
+                f"{index}: expected names of .safetensors files in the same folder, got {printable(name[:128])}; save "
+                "the model again with save_pretrained"
             )
     return files
 

@@ -90,8 +90,8 @@ _BUG = "the model process has a bug: it raised an unexpected error. The worker's
 def _refusal_of(error: sis.CanvasRefused) -> str:
     return (
         "the model's forward pass failed on a batch of normalised float32 images (B, C, H, W) of the declared input "
-        f"size{first_line(error.__cause__)}. Check channels, height and width of the input "
-        "specification (--input). Export programs with a dynamic batch dimension"
+        f"size{first_line(error.__cause__)}. Check channels, height and width of the input specification (--input), "
+        "and that the model takes such a batch in its own library. Export programs with a dynamic batch dimension"
     )
 
 
@@ -102,6 +102,10 @@ def first_line(error: BaseException | None) -> str:
 
 
 def presentable(text: str) -> str:
-    """Return the first line of a foreign text, or nothing if it is long or names a path."""
-    line = next(iter(text.splitlines()), "").strip()
+    """Return the first line of a foreign text, or nothing if it is long or names a path.
+
+    A line that ends with a colon only announces the next, which is then part of it.
+    """
+    first, second = [*(line.strip() for line in text.splitlines()[:2]), "", ""][:2]
+    line = f"{first} {second}".strip() if first.endswith(":") else first
     return "" if len(line) > LONGEST_CAUSE or "/" in line or "\\" in line else line.rstrip(".")

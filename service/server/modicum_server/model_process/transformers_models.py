@@ -138,14 +138,19 @@ def _refuse_other_size(kind: str, cls: Any, own: Any, weights: Mapping[str, Tens
 def _filled(kind: str, cls: Any, own: Any, weights: Mapping[str, Tensor]) -> nn.Module:
     try:
         module, found = cls.from_pretrained(
-            None, config=own, state_dict=dict(weights), dtype=torch.float32, output_loading_info=True
+            None,
+            config=own,
+            state_dict=dict(weights),
+            dtype=torch.float32,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # they are listed, and refused below
         )
     except RuntimeError as error:
         if is_out_of_memory(error):
             raise
         log.exception("the weights of a %s could not be loaded", kind)
         raise ModelRefused(
-            "STATE_DICT_MISMATCH", f"the weights do not fit config.json: shapes differ. {_SAME}"
+            "STATE_DICT_MISMATCH", f"the weights do not fit config.json{first_line(error)}. {_SAME}"
         ) from error
     complaints = [
         _named("missing", found["missing_keys"]),

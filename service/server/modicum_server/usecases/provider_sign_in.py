@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from modicum.resource_names import NOT_PLAIN
+
 from modicum_server.domain.access import NewToken
 from modicum_server.domain.projects import Origin, Principal
 from modicum_server.domain.sign_in import FLOW_SECONDS, NamedBy, Person, ProviderResponse, SignInFlow
@@ -22,7 +24,7 @@ from modicum_server.settings import Settings
 from modicum_server.usecases.access import token_digest
 from modicum_server.usecases.bearer_tokens import new_token_id
 from modicum_server.usecases.places import Places
-from modicum_server.usecases.rules import NOT_PLAIN, RULES
+from modicum_server.usecases.rules import RULES
 from modicum_server.usecases.sessions import UNUSED_SECONDS, new_secret, token_name
 from modicum_server.usecases.trail import record
 

@@ -9,10 +9,12 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from modicum.resource_names import NOT_PLAIN
+
 from modicum_server.domain.projects import Principal
 from modicum_server.domain.trail import SERVER, NewTrailEntry, TrailOutcome
 from modicum_server.ports import Store, Transaction
-from modicum_server.usecases.rules import NOT_PLAIN, PROJECT_ID
+from modicum_server.usecases.rules import PROJECT_ID
 
 MOST_KINDS = 100
 WRITE_SECONDS = 60.0

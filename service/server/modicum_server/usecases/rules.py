@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from modicum.resource_names import NOT_PLAIN
+
 from modicum_server.domain.digests import DIGEST
 from modicum_server.domain.models import MOST_CHANNELS
 from modicum_server.domain.searches import LEAST_SEARCH_PASSES
@@ -105,8 +107,6 @@ def _is_relative_path(value: str) -> bool:
     )
 
 
-#: Control characters (C0, C1), line and paragraph separators, controls of writing direction (UAX 9), lone surrogates.
-NOT_PLAIN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 PLAIN = "no control characters"
 
 RESOURCE_ID = "[a-z0-9][a-z0-9._-]{0,62}"

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from modicum.resource_names import NOT_PLAIN
+
 from modicum_server.domain.projects import NOWHERE, Origin, Principal
 from modicum_server.domain.trail import Verb
 from modicum_server.domain.trust import ExchangeOutcome, Identity, TrustRule
@@ -23,7 +25,7 @@ from modicum_server.ports import (
 from modicum_server.usecases.access import rank
 from modicum_server.usecases.places import Places
 from modicum_server.usecases.resource_names import project_of
-from modicum_server.usecases.rules import LONGEST_TOKEN_NAME_CHARACTERS, NOT_PLAIN, shown
+from modicum_server.usecases.rules import LONGEST_TOKEN_NAME_CHARACTERS, shown
 from modicum_server.usecases.token_making import MadeToken, make_token
 from modicum_server.usecases.trail import record
 
