@@ -25,6 +25,8 @@ def test_the_given_file_is_the_model(tmp_path):
         ({}, "got none"),
         ({"weights": "a", "exported": "b"}, "got weights and exported"),
         ({"weights": "a"}, "need the name of their architecture"),
+        ({"weights": "w.keras"}, "w.keras: is a model of Keras, .*tf2onnx, with --inputs-as-nchw"),
+        ({"weights": "w.h5", "architecture": "torchvision:resnet18"}, "w.h5: is a model of Keras"),
         ({"torchscript": "a", "architecture": "x"}, "only weights take one; remove it"),
         ({"weights": "a", "architecture": "resnet18"}, "FAMILY:NAME, such as torchvision:resnet18; got 'resnet18'"),
         ({"weights": "a", "architecture": "Acme:tiny"}, "got 'Acme:tiny'"),

@@ -20,6 +20,7 @@ def rows(title: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 
 
+FILES = ("w.safetensors", "w.h5", "w.onnx", "w.tflite", "w.mlmodel", "w.msgpack")
 WAYS = [*rows("Models"), *rows("Pictures")]
 REFUSED = [row for row in rows("What is refused") if row[2]]
 
@@ -35,7 +36,7 @@ def test_every_way_names_a_test_that_exists(row):
 @pytest.fixture
 def place(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for name in ("w.safetensors", "w.h5", "w.onnx", "pickled/pytorch_model.bin", "photos.zip", "photos.tar.gz"):
+    for name in (*FILES, "saved/saved_model.pb", "pickled/pytorch_model.bin", "photos.zip", "photos.tar.gz"):
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(b"x")

@@ -129,6 +129,22 @@ def test_a_network_for_one_image_computes_them_one_by_one(tmp_path):
     assert torch.equal(loaded(graph(tmp_path / "one.onnx", shape=(1, 3, SIDE, SIDE)), tmp_path).logits(images), several)
 
 
+def last_to_first(model):
+    """Before the network, bring its channels from the end to the front, as exporters of TensorFlow do."""
+    model.graph.node[0].input[0] = "ordered"
+    model.graph.node.insert(0, helper.make_node("Transpose", ["images"], ["ordered"], perm=(0, 3, 1, 2)))
+
+
+@pytest.mark.parametrize("batch", ["n", 1])
+def test_a_network_with_channels_last_gets_its_images_so(tmp_path, batch):
+    images = torch.rand(3, 3, SIDE, SIDE)
+    expected = loaded(graph(tmp_path / "first.onnx"), tmp_path).logits(images)
+
+    last = graph(tmp_path / "last.onnx", shape=(batch, SIDE, SIDE, 3), change=last_to_first)
+
+    assert torch.equal(loaded(last, tmp_path).logits(images), expected)
+
+
 def elsewhere(model):
     (weights,) = model.graph.initializer
     weights.ClearField("raw_data")
@@ -157,8 +173,13 @@ def foreign(model):
         ({"change": elsewhere_within_a_branch}, "ONNX_REFUSED", "lie in another file, which is not read"),
         ({"change": foreign}, "ONNX_REFUSED", "only operators of the ONNX standard, got com.example:MatMul"),
         ({"shape": ("n", 3, 32, 32)}, "INPUT_REFUSED", "the network takes (n, 3, 32, 32). Give another --input"),
+        (
+            {"shape": ("n", 32, 32, 3), "change": last_to_first},
+            "INPUT_REFUSED",
+            "the network takes (n, 32, 32, 3). Give another --input",
+        ),
         ({"shape": (8, 3, SIDE, SIDE)}, "INPUT_REFUSED", "any number of images, or one; it takes 8"),
-        ({"shape": ("n", 3)}, "INPUT_REFUSED", "expected one input of float images, (images, channels, height, width)"),
+        ({"shape": ("n", 3)}, "INPUT_REFUSED", "Export it with this input alone, in float32"),
         ({"outputs": 2}, "OUTPUT_SHAPE", "expected one output, the class scores; the network has scores, more"),
     ],
 )

@@ -94,6 +94,11 @@ def hub_folder(path: Path) -> HubFolder:
         InvalidArgument: the path is no folder with a config.json.
         ModelFolderRefused: a file is missing, damaged or out of bounds, or would load code.
     """
+    if path.is_file():
+        raise InvalidArgument(
+            f"--model {path}: expected a folder, got a file. Give --weights {path.name} for ONNX or with "
+            "--architecture, or --exported for a .pt2 file"
+        )
     if not path.is_dir():
         raise InvalidArgument(
             f"--model {path}: expected a folder with {CONFIGURATION} and {WEIGHTS}, as save_pretrained writes it. To "
@@ -246,9 +251,9 @@ def _labels(where: Path, given: Any) -> list[str]:
         numbered = {}
     if not numbered or sorted(numbered) != list(range(len(numbered))) or len(numbered) > MOST_CLASSES:
         raise ModelFolderRefused(f"{where}: id2label: expected a name for each class from 0 on; correct it")
-    names = [numbered[number] for number in range(len(numbered))]
-    _refuse_unusable_names(f"{where}: id2label", names)
-    return names
+    ordered = [numbered[number] for number in range(len(numbered))]
+    _refuse_unusable_names(f"{where}: id2label", ordered)
+    return ordered
 
 
 def _class_count(where: Path, values: Mapping[str, Any]) -> int:

@@ -8,6 +8,7 @@ from modicum.errors import InvalidArgument, InvalidSource, ModelRejected
 from modicum.resource_names import printable
 from modicum.sources.architectures import is_architecture
 from modicum.sources.contents import BLOCK_BYTES, Content, file_content, require_file
+from modicum.sources.foreign_models import refuse_foreign
 from modicum.sources.hub_folders import HubFolder, hub_folder
 from modicum.sources.hub_models import fetched, hub_name, is_hub_model
 from modicum.sources.inputs import EXPECTED_INPUT, InputSpecification, input_specification
@@ -92,7 +93,8 @@ def model_file(
     """The file or folder that is given.
 
     Raises:
-        InvalidArgument: not exactly one is given, or the architecture is missing, superfluous or of another form.
+        InvalidArgument: not exactly one is given, the architecture is missing, superfluous or of another form, or the
+            model is of a library whose models cannot be read.
         InvalidSource: it cannot be read, is empty, or is a pointer of Git LFS.
         ModelRejected: a file of ONNX has its weights in a file beside it.
         HubError, NotFound, PermissionDenied, DataLoss: it cannot be fetched from its hub.
@@ -106,6 +108,7 @@ def model_file(
             f"torchscript; {came}"
         )
     kind, path = files.popitem()
+    refuse_foreign(Path(path))
     if kind == "model":
         return _in_folder(path, architecture)
     if kind == "weights" and Path(path).suffix.lower() == ONNX_SUFFIX:

@@ -5,7 +5,7 @@ onnxruntime computes it on the CPU, forward only: the module has no gradient.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -30,18 +30,22 @@ T = TypeVar("T")
 
 
 class OnnxModule(nn.Module):
-    """A session of onnxruntime as a module: images (N, C, H, W) to class scores (N, K), without a gradient."""
+    """A session of onnxruntime as a module: images (N, C, H, W) to class scores (N, K), without a gradient.
 
-    def __init__(self, session: Any) -> None:
+    `channels_last`: the network itself takes (N, H, W, C), as those of TensorFlow do.
+    """
+
+    def __init__(self, session: Any, *, channels_last: bool) -> None:
         super().__init__()
-        self._session = session
+        self._session, self._channels_last = session, channels_last
         (taken,), (made,) = session.get_inputs(), session.get_outputs()
         self._input, self._output, self._type = taken.name, made.name, TYPES[taken.type]
         self._one_by_one = taken.shape[0] == 1
 
     def forward(self, images: Tensor) -> Tensor:
         """Class scores, computed on the CPU."""
-        values = images.detach().cpu().numpy().astype(self._type)
+        ordered = images.permute(0, 2, 3, 1) if self._channels_last else images
+        values = np.ascontiguousarray(ordered.detach().cpu().numpy().astype(self._type))
         parts = np.split(values, len(values)) if self._one_by_one and len(values) > 1 else [values]
         scores = np.concatenate([self._scores(part) for part in parts])
         return torch.from_numpy(scores).to(device=images.device, dtype=images.dtype)
@@ -78,7 +82,7 @@ def load_network(name: str, path: Path, specification: InputSpecification | None
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     session = _read("loaded", lambda: onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"]))
     _refuse_other_form(session, specification)
-    return OnnxModule(session)
+    return OnnxModule(session, channels_last=_is_channels_last(session.get_inputs()[0].shape, specification))
 
 
 def _read(done: str, read: Callable[[], T]) -> T:
@@ -134,7 +138,9 @@ def _refuse_other_form(session: Any, specification: InputSpecification | None) -
     taken = "; ".join(f"{one.name}: {one.type}, {_shape(one.shape)}" for one in inputs)
     if len(inputs) != 1 or inputs[0].type not in TYPES or len(inputs[0].shape) != len(AXES):
         raise ModelRefused(
-            "INPUT_REFUSED", f"expected one input of float images, {_shape(AXES)}; the network takes {taken}"
+            "INPUT_REFUSED",
+            f"expected one input of float images, {_shape(AXES)}; the network takes {taken or 'none'}. Export it with "
+            "this input alone, in float32",
         )
     batch, *rest = inputs[0].shape
     if isinstance(batch, int) and batch != 1:
@@ -143,9 +149,8 @@ def _refuse_other_form(session: Any, specification: InputSpecification | None) -
             f"expected a network that takes any number of images, or one; it takes {batch}. Export it with a dynamic "
             "first axis",
         )
-    given = () if specification is None else (specification.channels, specification.height, specification.width)
-    differing = [size for size, wanted in zip(rest, given, strict=False) if isinstance(size, int) and size != wanted]
-    if differing:
+    given = _sizes(specification)
+    if not _fits(rest, given) and not _is_channels_last(inputs[0].shape, specification):
         raise ModelRefused(
             "INPUT_REFUSED",
             f"expected {_shape(AXES)} of the size that the input specification says, {_shape(('images', *given))}; the "
@@ -157,6 +162,23 @@ def _refuse_other_form(session: Any, specification: InputSpecification | None) -
             f"expected one output, the class scores; the network has {', '.join(one.name for one in outputs)}. Export "
             "it with only the scores",
         )
+
+
+def _sizes(specification: InputSpecification | None) -> tuple[int, ...]:
+    """Channels, height and width; empty where they are not known."""
+    return () if specification is None else (specification.channels, specification.height, specification.width)
+
+
+def _fits(sizes: Sequence[object], wanted: Sequence[int]) -> bool:
+    """Whether an input takes these sizes. A size that is no number takes any."""
+    pairs = zip(sizes, wanted, strict=False)
+    return all(size == one for size, one in pairs if isinstance(size, int))
+
+
+def _is_channels_last(shape: Sequence[object], specification: InputSpecification | None) -> bool:
+    """Whether an input takes images of the specification only as (images, height, width, channels)."""
+    channels, *sides = _sizes(specification) or (0,)
+    return bool(sides) and not _fits(shape[1:], (channels, *sides)) and _fits(shape[1:], (*sides, channels))
 
 
 def _shape(sizes: Iterable[object]) -> str:

@@ -242,7 +242,10 @@ class Classifier:
             )
         shape = tuple(output.shape)
         if len(shape) != 2 or shape[0] != count or shape[1] < 2:  # noqa: PLR2004  (rows, classes), at least two
-            raise OutputRefused(f"expected scores of shape ({count}, K) with K >= 2 classes; got {shape}")
+            raise OutputRefused(
+                f"expected scores of shape ({count}, K) with K >= 2 classes; got {shape}. Give a network whose output "
+                "is a row of class scores for each image; flatten further axes within it"
+            )
         if not output.is_floating_point():
             raise OutputRefused(f"expected floating point scores; got {output.dtype}")
         if self._class_count not in {None, shape[1]}:
