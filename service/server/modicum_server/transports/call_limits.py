@@ -21,6 +21,10 @@ class Bounds:
     """Most gRPC calls at once besides watches. More are refused (TOO_MANY_CALLS)."""
     refused_calls: int = 6_000
     """Most gRPC calls at once that are refused with that reason. gRPC itself refuses more, without a reason."""
+    health_watches: int = 1_000
+    """Most watches of gRPC health at once, which need no token."""
+    health_watches_of_address: int = 200
+    """Most of them from one address."""
     spare_calls_of_connection: int = 100
     """Most calls at once of a gRPC connection besides the watches of a principal. The client lets more wait."""
     spare_connections: int = 1_000

@@ -52,7 +52,7 @@ from modicum_server.transports.token_lookups import TokenLookups
 from modicum_server.transports.traced_calls import traced
 from modicum_server.usecases.members import Tokens
 from modicum_server.usecases.refused_attempts import Attempt, RefusedAttempts
-from modicum_server.usecases.shares import CallRates, CallTurns, stranger
+from modicum_server.usecases.shares import CallRates, CallTurns, Share, Shares, stranger
 
 Layer = Callable[[Call], AbstractAsyncContextManager[None]]
 FindPrincipal = Callable[[Wire, float], Awaitable[Principal]]
@@ -80,7 +80,7 @@ def layers_of(
     traces: Traces = NO_TRACES,
 ) -> Sequence[Layer]:
     """Return the layers, from outside in. Without `most_calls`, the transport itself bounds the number of calls."""
-    counted = () if most_calls is None else (bounded(most_calls),)
+    counted = () if most_calls is None else (bounded(most_calls), watched_health(bounds))
     limit = limited(bounds.longest_call_seconds)
     lookups = TokenLookups(lambda authorization: authenticate(store, authorization, bounds.authentication_seconds))
 
@@ -234,6 +234,21 @@ def bounded(most: int) -> Layer:
             yield
         finally:
             open_calls.discard(id(call))
+
+    return layer
+
+
+def watched_health(bounds: Bounds) -> Layer:
+    """Refuse watches of health, which need no token, beyond so many of an address and of all."""
+    shares = Shares(Share("watches of health", bounds.health_watches_of_address, bounds.health_watches))
+
+    @asynccontextmanager
+    async def layer(call: Call) -> AsyncIterator[None]:
+        if not (call.probe and call.streaming):
+            yield
+            return
+        with shares.taken(stranger(call.wire.client_address()), "this server"):
+            yield
 
     return layer
 

@@ -54,25 +54,25 @@ class Layering(grpc.aio.ServerInterceptor):
         behaviour: Any = handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream
         streaming = handler.request_streaming or handler.response_streaming
 
-        read = _reads if handler.request_streaming else _read
+        read: Any = _reads if handler.request_streaming else _first
 
         def call_of(context: Context) -> Call:
             probe = method.startswith(OPEN_SERVICES)
             wire = GrpcWire(context, self.pages)
             return Call(method=method, streaming=streaming, wire=wire, probe=probe, open=method in OPEN_METHODS)
 
-        async def reply(data: Any, context: Context) -> Any:
+        async def reply(parts: Any, context: Context) -> Any:
             async with AsyncExitStack() as stack:
                 await open_layers(stack, self._layers, call_of(context))
-                return await behaviour(read(handler, data), context)
+                return await behaviour(await read(handler, parts), context)
             return await GrpcWire(context).end_without_reply()
 
-        async def stream(data: Any, context: Context) -> None:
+        async def stream(parts: Any, context: Context) -> None:
             async with AsyncExitStack() as stack:
                 await open_layers(stack, self._layers, call_of(context))
-                await _stream(behaviour(read(handler, data), context), context)
+                await _stream(behaviour(await read(handler, parts), context), context)
 
-        make: Any = _MAKERS[handler.request_streaming, handler.response_streaming]
+        make: Any = _MAKERS[handler.response_streaming]
         # no deserializer: bytes that are not a message are then an error inside the layers, like any other
         layered: Handler = make(
             stream if handler.response_streaming else reply, response_serializer=handler.response_serializer
@@ -80,12 +80,9 @@ class Layering(grpc.aio.ServerInterceptor):
         return layered
 
 
-_MAKERS = {
-    (False, False): grpc.unary_unary_rpc_method_handler,
-    (False, True): grpc.unary_stream_rpc_method_handler,
-    (True, False): grpc.stream_unary_rpc_method_handler,
-    (True, True): grpc.stream_stream_rpc_method_handler,
-}
+_MAKERS = {False: grpc.stream_unary_rpc_method_handler, True: grpc.stream_stream_rpc_method_handler}
+"""By whether the response is a stream. To gRPC every request is one: it waits for a single message before the layers,
+where a caller without a token could let it wait for ever."""
 
 
 def _read(handler: Handler, data: bytes) -> Any:
@@ -105,9 +102,23 @@ def _read(handler: Handler, data: bytes) -> Any:
         ) from None
 
 
-async def _reads(handler: Handler, parts: AsyncIterator[bytes]) -> AsyncIterator[Any]:
+async def _first(handler: Handler, parts: AsyncIterator[bytes]) -> Any:
+    """Return the only message of a request.
+
+    Raises:
+        FieldInvalid: it cannot be read, or there is none.
+    """
     async for data in parts:
-        yield _read(handler, data)
+        return _read(handler, data)
+    raise FieldInvalid("request", "the call ended without a message")
+
+
+async def _reads(handler: Handler, parts: AsyncIterator[bytes]) -> AsyncIterator[Any]:
+    async def read() -> AsyncIterator[Any]:
+        async for data in parts:
+            yield _read(handler, data)
+
+    return read()
 
 
 async def _stream(messages: Any, context: Context) -> None:
