@@ -56,9 +56,9 @@ def document():
     )
 
 
-def described() -> dict[str, str]:
-    """What the page says of each key of the document."""
-    table = PAGE.read_text(encoding="utf-8").partition("## Its keys")[2].partition("\n## ")[0]
+def described(heading: str = "## Its keys") -> dict[str, str]:
+    """What the table below a heading of the page says of each key."""
+    table = PAGE.read_text(encoding="utf-8").partition(heading)[2].partition("\n## ")[0]
     rows = [line.split("|", 2)[1:] for line in table.splitlines() if line.startswith("| `")]
     return {name: text for names, text in rows for name in re.findall(r"`(\w+)(?:\[\])?`", names)}
 
@@ -67,7 +67,11 @@ def test_every_key_of_the_document_has_a_row_in_the_reference():
     assert set(described()) == set(document()) | OF_REPORTS
 
 
-@pytest.mark.parametrize("part", ["dataset", "stopping", "passes", "findings"])
+def test_every_key_of_the_data_set_has_a_row_in_the_reference():
+    assert set(document()["dataset"]) == set(described("## Of the data set"))
+
+
+@pytest.mark.parametrize("part", ["stopping", "passes", "findings"])
 def test_every_key_of_a_part_of_the_document_is_named_in_its_row(part):
     assert set(document()[part]) - set(re.findall(r"`(\w+)`", described()[part])) == set()
 

@@ -101,7 +101,7 @@ def test_only_known_labels_are_exposed_and_only_models_have_users_names(watched)
 
     assert labels <= {
         *("method", "code", "le", "answer", "state", "reason", "dependency"),
-        *("outcome", "stage", "level", "programs", "slot", "door"),
+        *("outcome", "stage", "level", "programs", "slot", "door", "transport"),
         *("project", "model", "version", "audit", "verdict", "dataset", "threshold", "alpha"),
         *("fill", "canvas", "passes", "found", "headline"),
     }

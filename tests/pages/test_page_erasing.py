@@ -69,7 +69,7 @@ def test_what_stands_in_the_way_is_told_on_the_page(scene):
 
     assert used.status == unknown.status == 400
     assert f"{PROJECT}/audits/going" in whole(used)
-    assert "has not ended; wait or cancel it, then erase again" in whole(used)
+    assert "Wait for it or cancel it, then erase again" in whole(used)
     assert "Picture: expected the name of an item" in whole(unknown)
 
 

@@ -1,5 +1,6 @@
 """Models of other libraries, told by their names: what they are, and the way to ONNX. Nothing is read of them."""
 
+import os.path
 from pathlib import Path
 
 from modicum.errors import InvalidArgument
@@ -29,7 +30,7 @@ def refuse_foreign(path: Path) -> None:
     Raises:
         InvalidArgument
     """
-    named = Path(SAVED_MODEL).suffix if (path / SAVED_MODEL).is_file() else path.suffix.lower()
+    named = Path(SAVED_MODEL).suffix if os.path.isfile(path / SAVED_MODEL) else path.suffix.lower()  # noqa: PTH113  (no name is too long for it)
     if named in FOREIGN:
         what, way = FOREIGN[named]
         raise InvalidArgument(f"{path}: is {what}, which cannot be audited as it is; {way}")
