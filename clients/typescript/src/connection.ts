@@ -40,6 +40,23 @@ export interface ConnectionOptions {
   readonly fetch?: Fetch;
 }
 
+function parsedAddress(address: string): URL {
+  if (/^https?:\/\//i.test(address) && URL.canParse(address)) return new URL(address);
+  throw new ModicumError(`address: expected one such as https://modicum.example:7401; got ${JSON.stringify(address)}`, {
+    reason: "INVALID_ARGUMENT",
+  });
+}
+
+/** The token, if a header can carry it. The message shows at most one character of it. */
+function checkedToken(token: string): string {
+  const strange = /[^!-~]/u.exec(token);
+  if (strange === null) return token;
+  const found = `${JSON.stringify(strange[0])} as character ${strange.index + 1}`;
+  throw new ModicumError(`token: expected visible ASCII characters, without spaces and line breaks; got ${found}`, {
+    reason: "INVALID_ARGUMENT",
+  });
+}
+
 /** A server at an address such as https://modicum.example:7401. Nothing is sent before the first call. */
 export class Connection {
   readonly address: string;
@@ -51,10 +68,13 @@ export class Connection {
   readonly #requests = new WeakMap<Response, Request>();
   #replied = false;
 
-  /** Throws a ModicumError if the token would cross a network unencrypted (INSECURE_ADDRESS). */
+  /**
+   * Throws a ModicumError if the token would cross a network unencrypted (INSECURE_ADDRESS), or if the address or the
+   * token is not one (INVALID_ARGUMENT). No message shows the token.
+   */
   constructor(address: string, options: ConnectionOptions = {}, paused: Pause = pause) {
-    const { protocol, hostname } = new URL(address);
-    this.#token = options.token?.trim() ?? "";
+    const { protocol, hostname } = parsedAddress(address);
+    this.#token = checkedToken(options.token?.trim() ?? "");
     if (protocol === "http:" && this.#token && !LOOPBACK.test(hostname) && !options.insecure) {
       throw new ModicumError(
         `the token would be sent unencrypted to ${hostname}: use https://, or set insecure if you trust the network`,

@@ -25,7 +25,7 @@ export interface Failure {
  * Everything that goes wrong with a server. Decide by `reason`; never by the message.
  *
  * Reasons of a server are those of its documentation. This client adds UNREACHABLE, DEADLINE_EXCEEDED, SOURCE_CHANGED,
- * INSECURE_ADDRESS, NAME_INVALID and NOT_MODICUM.
+ * INSECURE_ADDRESS, INVALID_ARGUMENT, NAME_INVALID and NOT_MODICUM.
  */
 export class ModicumError extends Error {
   override readonly name = "ModicumError";

@@ -20,6 +20,20 @@ test("a request carries the token", async () => {
   assert.equal(script.requests[0]?.headers.get("Authorization"), "Bearer secret");
 });
 
+test("what is no address or no token is refused before any call, and the token is not shown", () => {
+  for (const address of ["127.0.0.1:7481", "localhost:7481", "ftp://modicum.example", "https://", ""]) {
+    assert.throws(() => new Connection(address), failing("INVALID_ARGUMENT"), address);
+  }
+  assert.throws(
+    () => new Connection(ADDRESS, { token: "secret\nsecret" }),
+    (error) =>
+      error instanceof ModicumError &&
+      error.reason === "INVALID_ARGUMENT" &&
+      error.message.includes("as character 7") &&
+      !error.message.includes("secret"),
+  );
+});
+
 test("a problem is an error with its reason, facts, fields and request id", async () => {
   const violations = [{ field: "page_size", description: "expected a number" }];
   const script = scripted(problem(400, "FIELD_INVALID", {}, { metadata: { field: "page_size" }, violations }));
