@@ -150,6 +150,14 @@ def test_wrong_limits_of_an_ensemble_check_are_refused_before_any_call(place, op
     assert says in result.stderr
 
 
+def test_a_link_to_a_file_that_does_not_exist_is_called_one(place, run):
+    (place / "dangling.safetensors").symlink_to("gone.safetensors")
+
+    done = run("audit", "photos", *GOOD, "--weights", "dangling.safetensors")
+
+    assert "--weights dangling.safetensors: is a link to gone.safetensors, which does not exist" in done.stderr
+
+
 def test_backselect_is_allowed_where_its_cost_is_bounded():
     def passes(side, fraction):
         return backselect_passes(side * side, fraction, most=MOST_BACKSELECT_PASSES)

@@ -211,6 +211,7 @@ def test_a_registry_that_fails_after_the_audit_does_not_turn_a_failure_into_some
         ("models:/cats photos", 2, "models:/cats: expected models:/NAME/VERSION or models:/NAME@ALIAS"),
         ("models:/cats@nobody photos", 2, "the model cats has no alias nobody"),
         ("models:/cats/2", 2, "expected PHOTOS after models:/cats/2"),
+        ("net.onnx photos", 2, "got net.onnx, photos. For the model, say --weights net.onnx"),
         ("photos more", 2, "expected one folder of images, a .csv, an .npz, a .tar or a .parquet; got photos, more"),
         ("photos --weights labels.txt --promote champion", 2, "--promote: expected a model of a registry"),
         ("models:/cats/2 photos --weights labels.txt", 2, "models:/cats/2 and --weights both name a model"),

@@ -44,6 +44,9 @@ def _refuse_absent(option: str, path: Path | None, expected: str) -> None:
     if path is None or _exists(path):
         return
     told = printable(str(path))
+    if path.is_symlink():
+        target = printable(str(path.readlink()))
+        raise InvalidSource(f"{option} {told}: is a link to {target}, which does not exist; expected {expected}")
     raise InvalidSource(f"{option} {told}: there is no such file; expected {expected}. {_advice(path)}")
 
 

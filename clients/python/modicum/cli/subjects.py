@@ -1,5 +1,6 @@
 """What an audit is about, as a command takes it: a model from a file or a registry, and images."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -8,6 +9,7 @@ import typer
 
 from modicum.cli.options import MODEL, Counterfactuals, ImageOptions, ModelOptions, option
 from modicum.errors import InvalidArgument
+from modicum.registries.model_choice import KINDS
 from modicum.registries.port import is_registered
 
 Places = Annotated[
@@ -48,6 +50,7 @@ class SubjectOptions:
         if len(models) > 1 or not all(map(is_registered, models)):
             raise InvalidArgument(
                 f"expected one folder of images, a .csv, an .npz, a .tar or a .parquet; got {', '.join(self.places)}"
+                f"{_option_of_a_model(self.places)}"
             )
         return models[0] if models else None
 
@@ -55,3 +58,9 @@ class SubjectOptions:
     def photos(self) -> Path:
         """The images."""
         return Path(self.places[-1])
+
+
+def _option_of_a_model(places: Sequence[str]) -> str:
+    """The option for a model's file that was given as if it were photographs; empty if there is none."""
+    kinds = ((place, KINDS.get(Path(place).suffix.lower())) for place in places)
+    return next((f". For the model, say --{kind} {place}" for place, kind in kinds if kind), "")
