@@ -13,7 +13,7 @@ from tests.waiting import eventually
 AUDIT = ("audit", "flat", "--weights", "w.safetensors", "--architecture", ARCHITECTURE, "--input", "input.toml")
 LABELS = frozenset(
     {
-        *("method", "code", "door", "state", "outcome", "stage", "reason", "answer", "le", "dependency"),
+        *("method", "code", "door", "transport", "state", "outcome", "stage", "reason", "answer", "le", "dependency"),
         *("slot", "level", "programs"),
     }
 )
