@@ -1,5 +1,6 @@
 """The folders of the server and the direction of imports, from the contracts of import-linter in pyproject.toml."""
 
+import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -7,7 +8,8 @@ from typing import Any
 
 from docs.drawings.svg import QUIET, arrow, box, picture, text
 
-PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
+ROOT = Path(__file__).parents[2]
+PYPROJECT, SERVER = ROOT / "pyproject.toml", ROOT / "service" / "server" / "modicum_server"
 WIDTH, ROW, BOX, LEFT, RIGHT, TOP = 1060, 62, 46, 70, 20, 66
 GAP = 8
 PROGRAMS, ADAPTERS, CORE, OTHERS = "#efe7dc", "#e3edf3", "#e6f0e2", "#f3e6ec"
@@ -57,10 +59,10 @@ def layers() -> Sequence[Sequence[str]]:
 
 
 def users_of(distribution: str) -> Sequence[str]:
-    """The packages of the server that may import another distribution of ours."""
-    allowed = (pair.split(" -> ") for each in _contracts() for pair in each.get("ignore_imports", ()))
-    users = {source.split(".")[1] for source, target in allowed if target == distribution}
-    return sorted(users)
+    """The packages of the server that import another distribution of ours."""
+    imported = re.compile(rf"^\s*(from|import) {distribution}[ .]", re.MULTILINE)
+    users = {path for path in SERVER.rglob("*.py") if imported.search(path.read_text(encoding="utf-8"))}
+    return sorted({path.relative_to(SERVER).parts[0].removesuffix(".py") for path in users})
 
 
 def drawing() -> str:
