@@ -48,6 +48,21 @@ async def test_uploads_of_a_principal_in_all_its_projects_share_a_limit(place, t
     await upload_elsewhere(artifacts, bytes_of(3), OTHER_EVERYWHERE)
 
 
+async def test_the_first_upload_of_a_principal_with_several_projects_is_refused_before_a_byte_is_read(
+    place, two_projects
+):
+    artifacts = limited_artifacts(place, 100 * SIZE, max_bytes_across_projects=SIZE // 2)
+    data, read = bytes_of(0), []
+
+    async def chunks():
+        read.append(data)
+        yield data
+
+    with pytest.raises(ProjectFull, match="otto may upload 500 bytes to the 2 projects of its token"):
+        await artifacts.upload(EVERYWHERE, UploadHeader(PROJECT, digest_of(data), len(data), 0), chunks())
+    assert read == []
+
+
 @pytest.mark.long
 async def test_uploads_to_two_projects_at_once_do_not_pass_the_limit_together(place, two_projects):
     artifacts = limited_artifacts(place, 100 * SIZE, max_bytes_across_projects=3 * SIZE)

@@ -13,13 +13,16 @@ ADVICE = "delete artifacts that nothing refers to, or ask the operator for more"
 
 @dataclass(frozen=True, slots=True)
 class StoredShares:
-    """Bytes that a project stores, and that a principal uploaded to it, and to its projects if these are several."""
+    """Bytes that a project stores, and that a principal uploaded to it, and to its projects if these are several.
+
+    `across_projects` is None for a principal with one project.
+    """
 
     project: str
     principal: Principal
     of_project: int
     of_principal: int
-    across_projects: int
+    across_projects: int | None
 
     @classmethod
     async def read(
@@ -34,7 +37,7 @@ class StoredShares:
             principal,
             of_project=await artifacts.stored_bytes(project),
             of_principal=await artifacts.stored_bytes_of(principal.name, [project]),
-            across_projects=await artifacts.stored_bytes_of(principal.name, principal.roles) if has_several else 0,
+            across_projects=await artifacts.stored_bytes_of(principal.name, principal.roles) if has_several else None,
         )
 
     def require(self, settings: Settings, added: int = 0, *, unfinished: Unfinished = NONE_UNFINISHED) -> None:
@@ -51,7 +54,7 @@ class StoredShares:
             )
         added += unfinished.size_bytes_of_principal
         self._require_own(self.project, self.of_principal + added, settings.max_bytes_per_principal)
-        if self.across_projects:
+        if self.across_projects is not None:
             where = f"the {len(self.principal.roles):,} projects of its token"
             self._require_own(where, self.across_projects + added, settings.max_bytes_across_projects)
 
