@@ -15,9 +15,7 @@ from modicum_server.artifacts.files import checked, disk_errors, hash_rest
 from modicum_server.artifacts.opening import opened
 from modicum_server.artifacts.threads import in_thread
 from modicum_server.errors import DigestMismatch, UploadBusy, UploadInvalid, UploadTruncated
-
-#: An upload that was not continued for this long is deleted.
-FORGOTTEN_SECONDS = 7 * 24 * 3600.0
+from modicum_server.ports import FORGOTTEN_SECONDS
 
 Deliver = Callable[[Path], Awaitable[None]]
 

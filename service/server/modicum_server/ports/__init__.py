@@ -54,11 +54,12 @@ from modicum_server.ports.trust_errors import (
     TrustRuleNotFound,
     TrustRulesFull,
 )
-from modicum_server.ports.uploads import Unfinished, UnfinishedUploads
+from modicum_server.ports.uploads import FORGOTTEN_SECONDS, Unfinished, UnfinishedUploads
 from modicum_server.ports.verdicts import VerdictFilter, Verdicts
 from modicum_server.ports.workers import ArchitectureUnavailable, Workers
 
 __all__ = [
+    "FORGOTTEN_SECONDS",
     "NO_SPAN",
     "NO_TRACES",
     "Access",

@@ -58,7 +58,7 @@ class Access(Protocol):
         """Delete all grants and tokens of a principal; these."""
 
     async def principals(self, token_ids: Sequence[str]) -> list[Principal]:
-        """The principals of those of these tokens that are good, with their roles of now."""
+        """The principals of those of these tokens that are valid, with their roles of now."""
 
     async def metrics_reader(self, token_digest: str) -> Principal | None:
         """The principal of a token that reads the metrics of all projects, and that has not expired."""
@@ -70,7 +70,7 @@ class Access(Protocol):
         """Get a token by its id, but for those of `Sessions.add_person`, which no list has."""
 
     async def tokens(self, project: str, *, after: str, limit: int) -> list[Keyed[Token]]:
-        """Those that are good in this project, by id. Some may have expired."""
+        """Those that are valid in this project, by id. Some may have expired."""
 
     async def all_tokens(self, principal: str) -> list[Token]:
         """Those of a principal, or of everybody if it is empty: by principal, the oldest first."""
@@ -93,7 +93,7 @@ class Sessions(Protocol):
         """Begin one for a token; False when there is no such token."""
 
     async def find(self, digest: str) -> OpenSession | None:
-        """What a session stands for, and how long it is still good; None when it has ended."""
+        """What a session stands for, and how long it is still valid; None when it has ended."""
 
     async def prolong(self, digest: str, *, seconds: float) -> None:
         """Let a session end so many seconds from now, but no later than it may. One that has ended stays so."""

@@ -53,7 +53,7 @@ class Audits(Protocol):
         """The device that workers chose last, in an audit that left the device open."""
 
     async def queue_in_turn(self, whose: str, *, alone: bool = True) -> None:
-        """Wait for all transactions of this project that called this before; later ones wait for this one.
+        """Wait for all transactions of this project or principal that called this before; later ones wait for this one.
 
         Those that need not be `alone` wait only for one that is, and such a one for them.
         """

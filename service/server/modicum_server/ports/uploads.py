@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+#: What a broken upload left is deleted after this time without news, and then counts no more.
+FORGOTTEN_SECONDS = 7 * 24 * 3600.0
+
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:

@@ -6,12 +6,11 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from modicum_server.ports import Unfinished
+from modicum_server.ports import FORGOTTEN_SECONDS, Unfinished
 from modicum_server.store import tables
 from modicum_server.store.projects import advisory_key
 
-#: Artifact stores delete what a broken upload left after this time.
-FORGOTTEN = timedelta(days=7)
+FORGOTTEN = timedelta(seconds=FORGOTTEN_SECONDS)
 _UPLOADS = tables.unfinished_uploads.c
 
 
