@@ -43,6 +43,9 @@ def main(
 ) -> None:
     """Run the benchmarks: about 40 minutes on two free cores, 9 with --quick. The paper's table takes another hour."""
     chosen = parts(part)
+    if only and (part != "search" or only not in search.RENEWABLE):
+        typer.echo(f"--only: expected --part search, and one of {', '.join(search.RENEWABLE)}; got {only!r}", err=True)
+        raise typer.Exit(USAGE_ERROR)
     torch.set_num_threads(threads or machine.cores())
     found = results.read(into / results.RESULTS)
     if part in {"", PAPER} and not (page_only or only):

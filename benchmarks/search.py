@@ -18,6 +18,9 @@ EXACT_SHARE = 525
 """A thousandth of the passes of exact backselect on 32x32."""
 HALF_OF_PAPER = 750
 """Half the passes of batched_gradient as the paper runs it on 224x224: 502 steps of 3 pass-equivalents."""
+RECIPE, BLIND = "priced recipe", "gradient-free"
+RENEWABLE = (RECIPE, GRADIENT, BLIND)
+"""Methods with a budget, which can be measured again by themselves."""
 LARGEST_BACKSELECT_CANVAS = 64 * 64
 """Beyond it even the cheapest backselect costs tens of thousands of passes an image."""
 
@@ -144,12 +147,12 @@ def lineup(subject: Subject, trial: Trial) -> Iterator[Contender]:
     for budget in trial.budgets:
         yield Searched(OURS, f"{budget:,} passes", MaskOptimization(passes=budget), budget)
         if budget in trial.recipe:
-            yield Searched("priced recipe", f"{budget:,} passes", Recipe(passes=budget), budget)
+            yield Searched(RECIPE, f"{budget:,} passes", Recipe(passes=budget), budget)
         if budget in trial.gradient:
             gradient = batched_gradient_for(budget, subject.pixels)
             yield Searched(GRADIENT, f"k = {gradient.pixels_per_step}", gradient, budget)
         if budget in trial.blind:
-            yield Searched("gradient-free", f"{budget:,} passes", GradientFree(passes=budget), budget)
+            yield Searched(BLIND, f"{budget:,} passes", GradientFree(passes=budget), budget)
     if trial.paper_step:
         step = trial.paper_step
         yield Searched(GRADIENT, f"k = {step}, {PAPER}", BatchedGradient(pixels_per_step=step))
