@@ -62,7 +62,7 @@ async def _renew(connection: Connection, environment: Mapping[str, str], seconds
     while True:
         await asyncio.sleep(wait)
         wait = AGAIN_SECONDS
-        with suppress(ModicumError):  # the token may still be good; if not, the next call says so
+        with suppress(ModicumError):  # the token may still be valid; if not, the next call says so
             wait = await _exchange(connection, environment) * renew_at
 
 

@@ -136,7 +136,7 @@ class AsyncTokens:
         Args:
             principal: the member.
             display_name: what the token is for.
-            lifetime: how long it is good, at most 366 days. Default: 90 days.
+            lifetime: how long it is valid, at most 366 days. Default: 90 days.
 
         Raises:
             NotFound: the principal is no member.

@@ -761,14 +761,14 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Lists the tokens that are good in a project, by id, with those that have expired
-         * @description Lists the tokens that are good in a project, by id, with those that have expired. Errors: INVALID_ARGUMENT (PAGE_TOKEN_INVALID).
+         * Lists the tokens that are valid in a project, by id, with those that have expired
+         * @description Lists the tokens that are valid in a project, by id, with those that have expired. Errors: INVALID_ARGUMENT (PAGE_TOKEN_INVALID).
          */
         get: operations["ListTokens"];
         put?: never;
         /**
          * Makes a token of a member
-         * @description Makes a token of a member. It is good in this project alone. Errors: NOT_FOUND (MEMBER_NOT_FOUND).
+         * @description Makes a token of a member. It is valid in this project alone. Errors: NOT_FOUND (MEMBER_NOT_FOUND).
          */
         post: operations["CreateToken"];
         delete?: never;
@@ -789,7 +789,7 @@ export interface paths {
         post?: never;
         /**
          * Revokes a token
-         * @description Revokes a token. Its open watches and uploads end within seconds. Errors: NOT_FOUND (TOKEN_NOT_FOUND), FAILED_PRECONDITION (TOKEN_SHARED) if it is good in other projects too.
+         * @description Revokes a token. Its open watches and uploads end within seconds. Errors: NOT_FOUND (TOKEN_NOT_FOUND), FAILED_PRECONDITION (TOKEN_SHARED) if it is also valid in other projects.
          */
         delete: operations["DeleteToken"];
         options?: never;
@@ -808,7 +808,7 @@ export interface paths {
         put?: never;
         /**
          * Makes a token with the principal, name and lifetime of another one, which then ends
-         * @description Makes a token with the principal, name and lifetime of another one, which then ends. The new one is good in this project alone. Errors: NOT_FOUND (TOKEN_NOT_FOUND), FAILED_PRECONDITION (TOKEN_SHARED) if the old one is good in other projects too.
+         * @description Makes a token with the principal, name and lifetime of another one, which then ends. The new one is valid in this project alone. Errors: NOT_FOUND (TOKEN_NOT_FOUND), FAILED_PRECONDITION (TOKEN_SHARED) if the old one is also valid in other projects.
          */
         post: operations["RotateToken"];
         delete?: never;
@@ -1765,7 +1765,7 @@ export interface components {
             token_type: string;
             /**
              * Format: int32
-             * @description Seconds for which it is good.
+             * @description Seconds for which it is valid.
              */
             expires_in: number;
             /** @description The role that it has: viewer or auditor. */
@@ -3042,7 +3042,7 @@ export interface components {
             name?: string;
             /**
              * Format: int32
-             * @description How long the old token stays good, 0 to 604800 seconds.
+             * @description How long the old token stays valid, 0 to 604800 seconds.
              */
             overlapSeconds?: number;
         };
@@ -3339,7 +3339,7 @@ export interface components {
          * @enum {string}
          */
         TargetRule: "TARGET_RULE_UNSPECIFIED" | "TARGET_RULE_PREDICTED" | "TARGET_RULE_RANDOM_OTHER";
-        /** @description A token that is good in a project. Its secret is shown when it is made, and stored nowhere. */
+        /** @description A token that is valid in a project. Its secret is shown when it is made, and stored nowhere. */
         Token: {
             /** @description Resource name. Its last part says nothing of the secret. */
             readonly name: string;
@@ -3368,7 +3368,7 @@ export interface components {
             readonly trustRule: string;
         };
         /**
-         * @description A token that is good in a project. Its secret is shown when it is made, and stored nowhere.
+         * @description A token that is valid in a project. Its secret is shown when it is made, and stored nowhere.
          * @example {
          *       "principal": "ci",
          *       "displayName": "nightly"
@@ -3495,7 +3495,7 @@ export interface components {
             role: components["schemas"]["Project.Role"];
             /**
              * Format: int32
-             * @description How long a job's token is good, 60 to 7200 seconds; 0 means 1800.
+             * @description How long a job's token is valid, 60 to 7200 seconds; 0 means 1800.
              */
             lifetimeSeconds: number;
             /** @description Who made it. */
@@ -3551,7 +3551,7 @@ export interface components {
             role: components["schemas"]["Project.Role"];
             /**
              * Format: int32
-             * @description How long a job's token is good, 60 to 7200 seconds; 0 means 1800.
+             * @description How long a job's token is valid, 60 to 7200 seconds; 0 means 1800.
              */
             lifetimeSeconds?: number;
             /** @description Who made it. */

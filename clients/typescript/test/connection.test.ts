@@ -20,7 +20,7 @@ test("a request carries the token", async () => {
   assert.equal(script.requests[0]?.headers.get("Authorization"), "Bearer secret");
 });
 
-test("what is no address or no token is refused before any call, and the token is not shown", () => {
+test("a wrong address or token is refused before any call, and the token is not shown", () => {
   for (const address of ["127.0.0.1:7481", "localhost:7481", "ftp://modicum.example", "https://", ""]) {
     assert.throws(() => new Connection(address), failing("INVALID_ARGUMENT"), address);
   }

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from modicum.errors import InvalidArgument
 
-TO_ONNX = "export it to ONNX (tf2onnx, with --inputs-as-nchw for its input), and give --weights model.onnx"
+TO_ONNX = "export it to ONNX (for example with tf2onnx), and give --weights model.onnx"
 SAVE_AS_ONNX = "export the network to ONNX from the library that trained it, and give --weights model.onnx"
 #: By suffix: the library, and what to do.
 FOREIGN = {
@@ -30,7 +30,8 @@ def refuse_foreign(path: Path) -> None:
     Raises:
         InvalidArgument
     """
-    named = Path(SAVED_MODEL).suffix if os.path.isfile(path / SAVED_MODEL) else path.suffix.lower()  # noqa: PTH113  (no name is too long for it)
+    is_saved_model = os.path.isfile(path / SAVED_MODEL)  # noqa: PTH113  (no name is too long for it)
+    named = Path(SAVED_MODEL).suffix if is_saved_model else path.suffix.lower()
     if named in FOREIGN:
         what, way = FOREIGN[named]
-        raise InvalidArgument(f"{path}: is {what}, which cannot be audited as it is; {way}")
+        raise InvalidArgument(f"{path}: {what} cannot be audited directly; {way}")

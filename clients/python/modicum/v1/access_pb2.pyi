@@ -43,7 +43,7 @@ Global___Member: typing_extensions.TypeAlias = Member
 
 @typing.final
 class Token(google.protobuf.message.Message):
-    """A token that is good in a project. Its secret is shown when it is made, and stored nowhere."""
+    """A token that is valid in a project. Its secret is shown when it is made, and stored nowhere."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 

@@ -250,7 +250,7 @@ class RotateTokenRequest(google.protobuf.message.Message):
     name: builtins.str
     """Resource name."""
     overlap_seconds: builtins.int
-    """How long the old token stays good, 0 to 604800 seconds."""
+    """How long the old token stays valid, 0 to 604800 seconds."""
     def __init__(
         self,
         *,

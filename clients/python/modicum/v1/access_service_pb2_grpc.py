@@ -121,7 +121,7 @@ class AccessServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListTokens(self, request, context):
-        """Lists the tokens that are good in a project, by id, with those that have expired. Errors: INVALID_ARGUMENT
+        """Lists the tokens that are valid in a project, by id, with those that have expired. Errors: INVALID_ARGUMENT
         (PAGE_TOKEN_INVALID).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -129,15 +129,15 @@ class AccessServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def CreateToken(self, request, context):
-        """Makes a token of a member. It is good in this project alone. Errors: NOT_FOUND (MEMBER_NOT_FOUND).
+        """Makes a token of a member. It is valid in this project alone. Errors: NOT_FOUND (MEMBER_NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RotateToken(self, request, context):
-        """Makes a token with the principal, name and lifetime of another one, which then ends. The new one is good in this project
-        alone. Errors: NOT_FOUND (TOKEN_NOT_FOUND), FAILED_PRECONDITION (TOKEN_SHARED) if the old one is good in other projects too.
+        """Makes a token with the principal, name and lifetime of another one, which then ends. The new one is valid in this project
+        alone. Errors: NOT_FOUND (TOKEN_NOT_FOUND), FAILED_PRECONDITION (TOKEN_SHARED) if the old one is also valid in other projects.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -145,7 +145,7 @@ class AccessServiceServicer(object):
 
     def DeleteToken(self, request, context):
         """Revokes a token. Its open watches and uploads end within seconds. Errors: NOT_FOUND (TOKEN_NOT_FOUND), FAILED_PRECONDITION
-        (TOKEN_SHARED) if it is good in other projects too.
+        (TOKEN_SHARED) if it is also valid in other projects.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -273,21 +273,21 @@ class AccessServiceStub(typing.Generic[_AccessServiceListMembersType, _AccessSer
     """
 
     ListTokens: _AccessServiceListTokensType
-    """Lists the tokens that are good in a project, by id, with those that have expired. Errors: INVALID_ARGUMENT
+    """Lists the tokens that are valid in a project, by id, with those that have expired. Errors: INVALID_ARGUMENT
     (PAGE_TOKEN_INVALID).
     """
 
     CreateToken: _AccessServiceCreateTokenType
-    """Makes a token of a member. It is good in this project alone. Errors: NOT_FOUND (MEMBER_NOT_FOUND)."""
+    """Makes a token of a member. It is valid in this project alone. Errors: NOT_FOUND (MEMBER_NOT_FOUND)."""
 
     RotateToken: _AccessServiceRotateTokenType
-    """Makes a token with the principal, name and lifetime of another one, which then ends. The new one is good in this project
-    alone. Errors: NOT_FOUND (TOKEN_NOT_FOUND), FAILED_PRECONDITION (TOKEN_SHARED) if the old one is good in other projects too.
+    """Makes a token with the principal, name and lifetime of another one, which then ends. The new one is valid in this project
+    alone. Errors: NOT_FOUND (TOKEN_NOT_FOUND), FAILED_PRECONDITION (TOKEN_SHARED) if the old one is also valid in other projects.
     """
 
     DeleteToken: _AccessServiceDeleteTokenType
     """Revokes a token. Its open watches and uploads end within seconds. Errors: NOT_FOUND (TOKEN_NOT_FOUND), FAILED_PRECONDITION
-    (TOKEN_SHARED) if it is good in other projects too.
+    (TOKEN_SHARED) if it is also valid in other projects.
     """
 
     ListTrailEntries: _AccessServiceListTrailEntriesType
@@ -379,7 +379,7 @@ class AccessServiceServicer(metaclass=abc.ABCMeta):
         request: modicum.v1.access_service_pb2.ListTokensRequest,
         context: _ServicerContext,
     ) -> typing.Union[modicum.v1.access_service_pb2.ListTokensResponse, collections.abc.Awaitable[modicum.v1.access_service_pb2.ListTokensResponse]]:
-        """Lists the tokens that are good in a project, by id, with those that have expired. Errors: INVALID_ARGUMENT
+        """Lists the tokens that are valid in a project, by id, with those that have expired. Errors: INVALID_ARGUMENT
         (PAGE_TOKEN_INVALID).
         """
 
@@ -389,7 +389,7 @@ class AccessServiceServicer(metaclass=abc.ABCMeta):
         request: modicum.v1.access_service_pb2.CreateTokenRequest,
         context: _ServicerContext,
     ) -> typing.Union[modicum.v1.access_service_pb2.CreateTokenResponse, collections.abc.Awaitable[modicum.v1.access_service_pb2.CreateTokenResponse]]:
-        """Makes a token of a member. It is good in this project alone. Errors: NOT_FOUND (MEMBER_NOT_FOUND)."""
+        """Makes a token of a member. It is valid in this project alone. Errors: NOT_FOUND (MEMBER_NOT_FOUND)."""
 
     @abc.abstractmethod
     def RotateToken(
@@ -397,8 +397,8 @@ class AccessServiceServicer(metaclass=abc.ABCMeta):
         request: modicum.v1.access_service_pb2.RotateTokenRequest,
         context: _ServicerContext,
     ) -> typing.Union[modicum.v1.access_service_pb2.RotateTokenResponse, collections.abc.Awaitable[modicum.v1.access_service_pb2.RotateTokenResponse]]:
-        """Makes a token with the principal, name and lifetime of another one, which then ends. The new one is good in this project
-        alone. Errors: NOT_FOUND (TOKEN_NOT_FOUND), FAILED_PRECONDITION (TOKEN_SHARED) if the old one is good in other projects too.
+        """Makes a token with the principal, name and lifetime of another one, which then ends. The new one is valid in this project
+        alone. Errors: NOT_FOUND (TOKEN_NOT_FOUND), FAILED_PRECONDITION (TOKEN_SHARED) if the old one is also valid in other projects.
         """
 
     @abc.abstractmethod
@@ -408,7 +408,7 @@ class AccessServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[google.protobuf.empty_pb2.Empty, collections.abc.Awaitable[google.protobuf.empty_pb2.Empty]]:
         """Revokes a token. Its open watches and uploads end within seconds. Errors: NOT_FOUND (TOKEN_NOT_FOUND), FAILED_PRECONDITION
-        (TOKEN_SHARED) if it is good in other projects too.
+        (TOKEN_SHARED) if it is also valid in other projects.
         """
 
     @abc.abstractmethod

@@ -66,7 +66,7 @@ class TrustRule(google.protobuf.message.Message):
     role: modicum.v1.project_pb2.Project.Role.ValueType
     """Role of the jobs: viewer or auditor. No rule makes an admin."""
     lifetime_seconds: builtins.int
-    """How long a job's token is good, 60 to 7200 seconds; 0 means 1800."""
+    """How long a job's token is valid, 60 to 7200 seconds; 0 means 1800."""
     creator: builtins.str
     """Who made it."""
     @property

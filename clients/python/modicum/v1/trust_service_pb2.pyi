@@ -165,7 +165,7 @@ class ExchangeTokenResponse(google.protobuf.message.Message):
     token_type: builtins.str
     """`Bearer`."""
     expires_in: builtins.int
-    """Seconds for which it is good."""
+    """Seconds for which it is valid."""
     scope: builtins.str
     """The role that it has: viewer or auditor."""
     trust_rule: builtins.str

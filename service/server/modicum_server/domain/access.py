@@ -19,7 +19,7 @@ class Grant:
 class Token:
     """A token, without its secret.
 
-    `project`: the only project in which it is good; empty for one that carries all grants of its principal.
+    `project`: the only project in which it is valid; empty for one that carries all grants of its principal.
     `expire_time`: None for one that does not expire. `last_used_time`: to the minute; None for one never used.
     `trust_rule`: the rule that gave it to a job, and its role; empty for all others.
     `reads_metrics`: it carries no role, and shows the names of all projects in /metrics.

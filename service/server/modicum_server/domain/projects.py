@@ -38,10 +38,10 @@ NOWHERE = Origin()
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who calls, and their role in each project that their token is good for.
+    """Who calls, and their role in each project that their token is valid for.
 
     `use_is_stale`: the stored time of the token's last use is older than a minute. `origin`: of this call.
-    `reads_metrics`: the token is good for the names of all projects in /metrics, and for nothing else.
+    `reads_metrics`: the token is valid for the names of all projects in /metrics, and for nothing else.
     """
 
     name: str

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 #: The principal of what an operator does in the shell of the server. No other principal's name has a colon.
 OPERATOR = "system:operator"
-#: The project of entries that belong to no project, such as a token that is good in several.
+#: The project of entries that belong to no project, such as a token that is valid in several.
 SERVER = ""
 #: What the first entry of a chain is chained to.
 BEGINNING = "0" * 64

@@ -16,7 +16,7 @@ from modicum_server.ports import IssuerUnavailable
 
 ReadKeys = Callable[[], Awaitable[Mapping[str, jwt.PyJWK]]]
 
-#: After this time, keys are read anew; while that fails, the old ones are good until `LONGEST_SECONDS`.
+#: After this time, keys are read anew; while that fails, the old ones are valid until `LONGEST_SECONDS`.
 FRESH_SECONDS = 600.0
 LONGEST_SECONDS = 3600.0
 LOOK_SECONDS = 30.0

@@ -32,7 +32,7 @@ class KeptDocument:
         self._kept: Mapping[str, Any] = {}
 
     async def get(self) -> Mapping[str, Any]:
-        """Return the document. After ten minutes it is read anew; while that fails, the old one is good for an hour.
+        """Return the document. After ten minutes it is read anew; while that fails, the old one is valid for an hour.
 
         Raises:
             FetchRefused

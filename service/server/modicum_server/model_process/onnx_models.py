@@ -170,7 +170,7 @@ def _sizes(specification: InputSpecification | None) -> tuple[int, ...]:
 
 
 def _fits(sizes: Sequence[object], wanted: Sequence[int]) -> bool:
-    """Whether an input takes these sizes. A size that is no number takes any."""
+    """Whether an input accepts these sizes. An axis without a fixed number accepts every size."""
     pairs = zip(sizes, wanted, strict=False)
     return all(size == one for size, one in pairs if isinstance(size, int))
 

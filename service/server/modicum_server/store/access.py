@@ -78,7 +78,7 @@ class PostgresAccess:
         return Revoked(tuple(sorted(map(_grant, removed), key=lambda one: one.project)), tokens)
 
     async def principals(self, token_ids: Sequence[str]) -> list[Principal]:
-        """The principals of these tokens with their roles of now; those of tokens that are good."""
+        """The principals of these tokens with their roles of now; those of tokens that are valid."""
         found = await self._connection.execute(principal_query().where(_TOKENS.id.in_(token_ids)))
         rows: dict[str, list[Row[Any]]] = {}
         for row in found:
@@ -113,7 +113,7 @@ class PostgresAccess:
         return await self._one(select(tables.tokens).where(_TOKENS.id == token_id, _IS_LISTED))
 
     async def tokens(self, project: str, *, after: str, limit: int) -> list[Keyed[Token]]:
-        """The tokens that are good in this project, by id. Some may have expired."""
+        """The tokens that are valid in this project, by id. Some may have expired."""
         members = select(_ROLES.principal).where(_ROLES.project == project)
         reach = or_(_TOKENS.project == project, and_(_TOKENS.project.is_(None), _TOKENS.principal.in_(members)))
         query = select(tables.tokens).where(reach, ~_TOKENS.reads_metrics, _IS_LISTED, _TOKENS.id > after)
@@ -156,7 +156,7 @@ class PostgresAccess:
 
 
 def principal_query() -> Select[Any]:
-    """Select tokens that are good, each with a row for every grant that it carries, or one row without a grant.
+    """Select tokens that are valid, each with a row for every grant that it carries, or one row without a grant.
 
     A token that a trust rule gave carries the role of the rule and no grant. One that reads metrics is left out.
     """

@@ -57,7 +57,7 @@ class PostgresProjects:
         return True
 
     async def authenticate(self, token_digest: str) -> Principal | None:
-        """Get the principal of a token that is good, with the roles that the token carries."""
+        """Get the principal of a token that is valid, with the roles that the token carries."""
         query = principal_query().where(tables.tokens.c.digest == token_digest)
         rows = (await self._connection.execute(query)).all()
         return principal_of(rows) if rows else None

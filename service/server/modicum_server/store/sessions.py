@@ -27,7 +27,7 @@ class PostgresSessions:
         return await self._add(tables.sessions, digest, token_digest, seconds, latest)
 
     async def find(self, digest: str) -> OpenSession | None:
-        """What a session stands for, and how long it is still good; None when it has ended."""
+        """What a session stands for, and how long it is still valid; None when it has ended."""
         sessions = tables.sessions.c
         latest = func.coalesce(sessions.latest_end_time, sessions.expire_time)
         query = select(sessions.token_digest, _seconds_to(sessions.expire_time), _seconds_to(latest))

@@ -12,7 +12,7 @@ class Bounds:
     authentication_seconds: float = 10.0
     """Longest authentication, of streams too: a database that takes longer hangs."""
     recheck_seconds: float = 2.0
-    """Time between two looks at whether the tokens of open streams are still good."""
+    """Time between two looks at whether the tokens of open streams are still valid."""
     heartbeat_seconds: float = 15.0
     """Longest silence of a stream of events. Proxies close a stream that is silent for longer."""
     health_seconds: float = 5.0

@@ -48,7 +48,7 @@ class Certificates:
         self._pems = self._read()
 
     def current(self) -> Pems:
-        """Return what is good now."""
+        """Return what is valid now."""
         if self._clock() - self._looked_at >= LOOK_SECONDS:
             self._looked_at = self._clock()
             self._look()

@@ -5,7 +5,7 @@ They are: request id, trace, metrics, log, errors, bound, deadline, authenticati
 Each layer is an async context manager around the next, the same for gRPC and HTTP. The layer of errors is outside
 those of deadline and authentication, so that a missed deadline and a refused token become replies like any other error.
 The deadline is outside authentication, because that asks the database, which may hang. The innermost layer ends streams
-whose token is no longer good. A layer inside that of errors counts what is refused because of who calls.
+whose token is no longer valid. A layer inside that of errors counts what is refused because of who calls.
 """
 
 import asyncio

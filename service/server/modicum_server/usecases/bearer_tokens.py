@@ -1,7 +1,7 @@
 """The form of a bearer token: a prefix that secret scanners find, random letters and digits, and a checksum.
 
 `modicum_` + 40 of 0-9A-Za-z (238 random bits) + 6 of 0-9A-Za-z (CRC-32 of what is before). Tokens of earlier releases
-have no prefix; they stay good.
+have no prefix; they stay valid.
 """
 
 import re

@@ -36,7 +36,7 @@ class OperatorTokens:
     ) -> MadeToken:
         """Give the principal the role where it has none in the project, and make a token.
 
-        `lifetime`: None for a token that does not expire. `project_only`: it is good in this project alone; otherwise
+        `lifetime`: None for a token that does not expire. `project_only`: it is valid in this project alone; otherwise
         it carries all grants of its principal.
 
         Raises:
@@ -61,7 +61,7 @@ class OperatorTokens:
     async def create_for_metrics(
         self, principal: str, *, display_name: str = "", lifetime: timedelta | None = DEFAULT_LIFETIME
     ) -> MadeToken:
-        """Make a token that shows the names of all projects in /metrics, and is good for nothing else.
+        """Make a token that shows the names of all projects in /metrics, and is valid for nothing else.
 
         Raises:
             FieldInvalid
@@ -164,7 +164,7 @@ def _end_of(lifetime: timedelta | None) -> datetime | None:
 
 
 def _name(token: Token) -> str:
-    """Name a token in the trail: of its only project, or of the server where it is good in several."""
+    """Name a token in the trail: of its only project, or of the server where it is valid in several."""
     return f"{token.project}/tokens/{token.id}" if token.project else f"tokens/{token.id}"
 
 

@@ -34,7 +34,7 @@ MOST_AT_ONCE = 32
 LONGEST_SECONDS = 24 * 3600.0
 #: The oldest session of a person ends where there would be more.
 MOST_SESSIONS = 20
-#: How long a flow that signed in is remembered: longer than its cookie is good.
+#: How long a flow that signed in is remembered: longer than its cookie is valid.
 REMEMBERED = timedelta(seconds=2 * FLOW_SECONDS)
 #: A principal that is named by the provider's id of the person begins with this. Tokens of that name can be made, too.
 SUBJECT_PREFIX = "oidc-"

@@ -56,7 +56,7 @@ LONGEST_FILTER_CHARACTERS = 4096
 LONGEST_POLICY_CHARACTERS = 65_536
 LONGEST_FILE_CHARACTERS = 1024
 LONGEST_TOKEN_NAME_CHARACTERS = 128
-#: How long a token that was replaced may stay good: a week.
+#: How long a token that was replaced may stay valid: a week.
 LONGEST_OVERLAP_SECONDS = 7 * 24 * 3600
 #: Of the token that a job gets for its identity token.
 SHORTEST_JOB_SECONDS, LONGEST_JOB_SECONDS = 60, 7200

@@ -9,7 +9,7 @@ from modicum_server.ports import Transaction
 from modicum_server.usecases.access import token_digest
 from modicum_server.usecases.bearer_tokens import new_token, new_token_id
 
-#: How long a token is good if nobody says otherwise.
+#: How long a token is valid if nobody says otherwise.
 DEFAULT_LIFETIME = timedelta(days=90)
 
 
@@ -31,9 +31,9 @@ async def make_token(
     trust_rule: str = "",
     reads_metrics: bool = False,
 ) -> MadeToken:
-    """Store a new token. `project`: the only one in which it is good, or empty. `trust_rule`: of a job's token.
+    """Store a new token. `project`: the only one in which it is valid, or empty. `trust_rule`: of a job's token.
 
-    `reads_metrics`: it is good for the metrics of all projects, and for nothing else.
+    `reads_metrics`: it is valid for the metrics of all projects, and for nothing else.
     """
     secret = new_token()
     new = NewToken(

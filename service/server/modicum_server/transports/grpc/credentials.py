@@ -1,4 +1,4 @@
-"""TLS of the gRPC port: each handshake gets the certificate that is good then."""
+"""TLS of the gRPC port: each handshake gets the certificate that is valid then."""
 
 from collections.abc import Callable
 from typing import cast

@@ -67,7 +67,7 @@ def _shown_once(visit: Visit, made: MadeToken) -> Response:
 
 
 def _lifetime(form: Form) -> timedelta:
-    """Return for how long a new token is good.
+    """Return for how long a new token is valid.
 
     Raises:
         FieldInvalid

@@ -97,7 +97,7 @@ def _claims(form: Form) -> Sequence[Claim]:
 
 
 def _minutes(form: Form) -> int:
-    """Return how long a job's token is good.
+    """Return how long a job's token is valid.
 
     Raises:
         FieldInvalid
