@@ -8,16 +8,16 @@ import resource
 import threading
 import uuid
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import fsspec
 import pytest
-from modicum_server.artifacts import files, threads, uploads
+from modicum_server.artifacts import files, uploads
 from modicum_server.artifacts.folder_store import FolderArtifactStore
 from modicum_server.artifacts.remote_store import RemoteArtifactStore
 from modicum_server.artifacts.store import open_artifact_store
+from modicum_server.artifacts.threads import in_thread
 from modicum_server.errors import (
     ArtifactNotFound,
     DependencyUnavailable,
@@ -31,10 +31,14 @@ from modicum_server.errors import (
 )
 from modicum_server.ports import ArtifactStore
 
+from tests.waiting import PATIENCE_SECONDS, until
+
 DATA = bytes(range(256)) * 3000  # three pieces
 SIZE = len(DATA)
 DIGEST = hashlib.sha256(DATA).hexdigest()
 PROJECT = "projects/default"
+MOST_THREADS = 32
+"""Python starts no more threads for a pool that asks for no number."""
 
 
 @pytest.fixture
@@ -167,26 +171,25 @@ async def test_an_offset_past_the_end_is_out_of_range(store):
         await content(store, offset=len(DATA) + 1)
 
 
-async def test_a_file_is_closed_though_its_reader_is_cancelled_while_no_thread_is_free(tmp_path, monkeypatch):
+async def test_a_file_is_closed_though_its_reader_is_cancelled_while_no_thread_is_free(tmp_path):
     store = FolderArtifactStore(tmp_path)
     stored = tmp_path / "sha256" / DIGEST[:2] / await store.put(DATA)
-    pieces = store.read(DIGEST)
-    occupied, may_end = threading.Event(), threading.Event()
-    with ThreadPoolExecutor(max_workers=1) as only_thread:
-        monkeypatch.setattr(threads, "_THREADS", only_thread)
-        await anext(pieces)
-        assert is_open(stored)
-        only_thread.submit(lambda: (occupied.set(), may_end.wait(60)))
-        occupied.wait(60)
+    pieces, may_end = store.read(DIGEST), threading.Event()
+    await anext(pieces)
+    assert is_open(stored)
+    others = [asyncio.create_task(in_thread(may_end.wait, PATIENCE_SECONDS)) for _ in range(MOST_THREADS)]
+    await asyncio.sleep(0)  # they take each thread, or wait for it before the file does
 
-        closing = asyncio.create_task(pieces.aclose())
-        await asyncio.sleep(0)  # it waits for a thread
-        closing.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await closing
-        may_end.set()
+    closing = asyncio.create_task(pieces.aclose())
+    await asyncio.sleep(0)  # it waits for a thread
+    closing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    assert is_open(stored)
+    may_end.set()
+    await asyncio.gather(*others)
 
-    assert not is_open(stored)
+    await until(lambda: not is_open(stored), "the file is closed")
 
 
 def is_open(path: Path) -> bool:

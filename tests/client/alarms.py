@@ -7,18 +7,19 @@ from collections.abc import Callable
 from types import FrameType
 
 from modicum.cli import budget
+from modicum.cli.interrupts import STARTED
 from modicum.event_loop_thread import CANCEL_SECONDS, Portal
 
 from tests.clock import Clock
 
 
 class Alarms:
-    """Stands in for the clock and the timer of budgets, which then begin at 0 s."""
+    """Stands in for the clock and the timer of budgets. The clock stands where the budget of a command begins."""
 
-    def __init__(self, monkeypatch) -> None:
+    def __init__(self, monkeypatch, *, began: float = STARTED) -> None:
         self.clock = Clock()
+        self.clock.pass_seconds(began)
         self._due = self._again = 0.0
-        monkeypatch.setattr(budget, "STARTED", self.clock())
         monkeypatch.setattr(budget, "monotonic", self.clock)
         monkeypatch.setattr(budget.signal, "setitimer", self._set)
 

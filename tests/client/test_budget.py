@@ -30,11 +30,11 @@ def test_a_quarter_is_kept_for_what_follows_the_searches_and_a_moment_for_the_en
 
 @pytest.fixture
 def alarms(monkeypatch):
-    return Alarms(monkeypatch)
+    return Alarms(monkeypatch, began=0.0)
 
 
 def test_the_searches_are_stopped_first_and_the_budget_is_spent_later(alarms):
-    given, seen = Budget("8s", 8.0), []
+    given, seen = Budget("8s", 8.0, started=0.0), []
 
     def work():
         with given.bounding():
@@ -50,7 +50,7 @@ def test_the_searches_are_stopped_first_and_the_budget_is_spent_later(alarms):
 
 
 def test_a_spent_budget_interrupts_again_once_nothing_may_be_waited_for(alarms):
-    given = Budget("8s", 8.0)
+    given = Budget("8s", 8.0, started=0.0)
 
     with given.bounding():
         with pytest.raises(BudgetSpent):
@@ -62,7 +62,7 @@ def test_a_spent_budget_interrupts_again_once_nothing_may_be_waited_for(alarms):
 
 
 def test_a_block_that_ends_in_time_leaves_no_timer_behind(alarms):
-    with Budget("8s", 8.0).bounding():
+    with Budget("8s", 8.0, started=0.0).bounding():
         assert alarms.is_set
 
     assert not alarms.is_set
@@ -77,7 +77,7 @@ def test_an_alarm_that_comes_as_soon_as_the_timer_is_set_leaves_no_timer_behind(
     before = signal.getsignal(signal.SIGALRM)
     monkeypatch.setattr(signal, "setitimer", late)
 
-    with pytest.raises(BudgetSpent), Budget("8s", 8.0).bounding():
+    with pytest.raises(BudgetSpent), Budget("8s", 8.0, started=0.0).bounding():
         pytest.fail("the block begins although its budget is spent")
 
     assert not alarms.is_set

@@ -105,11 +105,11 @@ class Scene:
                 project, role = (OTHER, Role.ADMIN) if who == "eve" else (PROJECT, ROLES[who])
                 await add_token(transaction, token, principal=who, project=project, role=role)
 
-    async def hold(self, data: bytes, project: str = PROJECT) -> str:
-        """Store bytes for a project; returns their digest."""
+    async def hold(self, data: bytes, project: str = PROJECT, *, size_bytes: int | None = None) -> str:
+        """Store bytes for a project, noted with another size where one is given; returns their digest."""
         digest = await self.artifacts.put(data)
         async with self.store.transaction() as transaction:
-            await transaction.artifacts.add(project, digest, len(data))
+            await transaction.artifacts.add(project, digest, len(data) if size_bytes is None else size_bytes)
         return digest
 
     async def model(self, model: str = "tiny", project: str = PROJECT, labels: tuple[str, ...] = LABELS) -> str:

@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 import pytest
-from modicum_server.usecases.drawn_pictures import THUMBNAIL_SIDE
+from modicum_server.usecases.drawn_pictures import LARGEST_BYTES, THUMBNAIL_SIDE
 from modicum_server.usecases.request_ids import CreateOptions
 from PIL import Image
 
@@ -104,14 +104,14 @@ def test_a_browser_keeps_a_thumbnail_and_is_not_sent_it_again(scene, mixed):
     assert (again.status, again.body) == (304, b"")
 
 
-def test_a_file_that_is_too_large_is_not_read(scene, monkeypatch):
-    monkeypatch.setattr("modicum_server.usecases.drawn_pictures.LARGEST_BYTES", 10)
-    digest = scene.run(scene.hold(FILES["photograph.tif"]))
+def test_a_file_that_is_too_large_is_not_read(scene):
+    size = LARGEST_BYTES + 1
+    digest = scene.run(scene.hold(FILES["photograph.tif"] + b"and more", size_bytes=size))
 
     seen = scene.browser("vera").get(f"/{PROJECT}/pictures/{digest}")
 
     assert seen.status == 404
-    assert f"got a file of {len(FILES['photograph.tif']):,} bytes" in whole(seen)
+    assert f"got a file of {size:,} bytes" in whole(seen)
 
 
 def test_thumbnails_of_another_project_are_not_shown(scene, mixed):

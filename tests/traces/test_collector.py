@@ -132,11 +132,9 @@ def test_without_a_collector_there_are_no_traces(variables):
 
 
 @pytest.mark.parametrize("variable", opening.ENDPOINTS)
-def test_a_collector_without_the_extra_is_refused_by_one_sentence(monkeypatch, variable):
-    monkeypatch.setattr(opening, "EXPORTERS", {"grpc": "opentelemetry_not_there.exporter"})
-
+def test_a_collector_without_the_extra_is_refused_by_one_sentence(variable):
     with pytest.raises(FieldInvalid) as refused:
-        require_traces({variable: "http://127.0.0.1:4317"})
+        require_traces({variable: "http://127.0.0.1:4317"}, exporters={"grpc": "opentelemetry_not_there.exporter"})
 
     assert str(refused.value) == (
         f"{variable}: traces need OpenTelemetry, which is not installed: pip install 'modicum-server[traces]', or set "

@@ -26,8 +26,8 @@ from modicum_server.errors import (
     ResourceInUse,
     RoleInsufficient,
 )
+from modicum_server.measures.document import SCHEMA_VERSION
 from modicum_server.settings import Settings
-from modicum_server.usecases import stored_results
 from modicum_server.usecases.audit_creation import AuditCreation, AuditOptions
 from modicum_server.usecases.limit_errors import TooManyQueued
 from modicum_server.usecases.pages import PageRequest
@@ -278,11 +278,10 @@ async def test_the_reuse_key_depends_on_every_digest_and_the_device(place, audit
 
 
 @pytest.mark.long
-async def test_a_result_of_an_older_schema_is_not_reused(place, audit_draft, monkeypatch):
-    with monkeypatch.context() as older_release:
-        older_release.setattr(stored_results, "SCHEMA_VERSION", stored_results.SCHEMA_VERSION - 1)
-        older = await place.audit(audit_draft)
-        await place.succeed(older.name)
+async def test_a_result_of_an_older_schema_is_not_reused(place, audit_draft):
+    older_release = AuditCreation(place.store, place.settings, schema_version=SCHEMA_VERSION - 1)
+    older = await older_release.create(AUDITOR, PROJECT, audit_draft, AuditOptions())
+    await place.succeed(older.name)
 
     newer = await place.audit(audit_draft)
     await place.succeed(newer.name)

@@ -1,13 +1,12 @@
 """Unfinished uploads: how many a project and a principal may have, and for what they count."""
 
 import asyncio
-from datetime import timedelta
 
+import psycopg
 import pytest
 from modicum_server.domain.projects import Principal
 from modicum_server.errors import DigestMismatch, UploadBusy, UploadTruncated
-from modicum_server.ports import Unfinished
-from modicum_server.store import unfinished_uploads
+from modicum_server.ports import FORGOTTEN_SECONDS, Unfinished
 from modicum_server.usecases.artifacts import Artifacts, UploadHeader
 from modicum_server.usecases.limit_errors import ProjectFull
 
@@ -102,10 +101,12 @@ async def test_an_upload_that_left_nothing_is_forgotten(place):
     assert await unfinished(place) == Unfinished()
 
 
-async def test_an_upload_that_nobody_went_on_with_for_long_is_forgotten(place, monkeypatch):
+async def test_an_upload_that_nobody_went_on_with_for_long_is_forgotten(place, database_url):
     artifacts = limited_artifacts(place, 100 * SIZE, max_unfinished_uploads=1)
     await broken_upload(artifacts, bytes_of(0))
-    monkeypatch.setattr(unfinished_uploads, "FORGOTTEN", timedelta(0))
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        past = "UPDATE unfinished_uploads SET used_time = used_time - make_interval(secs => %s)"
+        connection.execute(past, [FORGOTTEN_SECONDS])
 
     assert await unfinished(place) == Unfinished()
     await upload(artifacts, bytes_of(1))

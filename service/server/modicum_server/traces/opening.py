@@ -31,8 +31,8 @@ def protocol_of(environment: Mapping[str, str]) -> str:
     return next(filter(None, given), next(iter(EXPORTERS)))
 
 
-def require_traces(environment: Mapping[str, str]) -> None:
-    """Check that traces, if they are wanted, can be sent.
+def require_traces(environment: Mapping[str, str], *, exporters: Mapping[str, str] = EXPORTERS) -> None:
+    """Check that traces, if they are wanted, can be sent by one of the exporters.
 
     Raises:
         FieldInvalid: OpenTelemetry is not installed, or the protocol is not one of those that it has.
@@ -40,9 +40,9 @@ def require_traces(environment: Mapping[str, str]) -> None:
     variable, protocol = endpoint_variable(environment), protocol_of(environment)
     if not variable:
         return
-    if protocol not in EXPORTERS:
-        raise FieldInvalid(PROTOCOLS[-1], f"expected {' or '.join(EXPORTERS)}, got {protocol[:80]!r}")
-    if not _is_installed(EXPORTERS[protocol]):
+    if protocol not in exporters:
+        raise FieldInvalid(PROTOCOLS[-1], f"expected {' or '.join(exporters)}, got {protocol[:80]!r}")
+    if not _is_installed(exporters[protocol]):
         raise FieldInvalid(
             variable,
             "traces need OpenTelemetry, which is not installed: pip install 'modicum-server[traces]', or set "

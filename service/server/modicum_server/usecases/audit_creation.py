@@ -15,6 +15,7 @@ from modicum_server.domain.projects import Principal, Role
 from modicum_server.domain.traces import Cause
 from modicum_server.domain.trail import Verb
 from modicum_server.errors import AuditExists, AuditTooLarge, FieldInvalid, ModelRejected
+from modicum_server.measures.document import SCHEMA_VERSION
 from modicum_server.ports import Store, Transaction
 from modicum_server.settings import Settings
 from modicum_server.usecases.access import authorise
@@ -67,12 +68,21 @@ class AuditCreation:
     """Creates audits."""
 
     def __init__(
-        self, store: Store, settings: Settings, *, on_created: Callable[[Audit], None] = lambda _: None
+        self,
+        store: Store,
+        settings: Settings,
+        *,
+        on_created: Callable[[Audit], None] = lambda _: None,
+        schema_version: int = SCHEMA_VERSION,
     ) -> None:
-        """Take the store, the settings, and what is called with each audit after it was committed."""
+        """Take the store, the settings, and what is called with each audit after it was committed.
+
+        `schema_version` is that of the results which audits may reuse.
+        """
         self._store = store
         self._settings = settings
         self._on_created = on_created
+        self._schema_version = schema_version
 
     async def create(self, principal: Principal, parent: str, draft: AuditDraft, options: AuditOptions) -> Audit:
         """Create an audit: queued, or ended at once with the result of an identical one that succeeded.
@@ -192,6 +202,7 @@ class AuditCreation:
                 second=second,
                 counterfactual=None if counterfactual is None else counterfactual.dataset,
                 left_out=left_out,
+                schema_version=self._schema_version,
             ),
             item_count=item_count,
             state=AuditState.QUEUED,

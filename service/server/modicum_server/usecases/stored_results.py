@@ -33,6 +33,7 @@ def reuse_key(
     second: Dataset | None = None,
     counterfactual: Dataset | None = None,
     left_out: Mapping[str, Collection[int]] = MappingProxyType({}),
+    schema_version: int = SCHEMA_VERSION,
 ) -> str:
     """Return the SHA-256 of specification, digests, versions, dtype, device kind and the limit on image files.
 
@@ -54,7 +55,7 @@ def reuse_key(
             "manifest_digest": dataset.manifest_digest,
             "second_manifest_digest": "" if second is None else second.manifest_digest,
             "libraries": library_versions(),
-            "schema_version": SCHEMA_VERSION,
+            "schema_version": schema_version,
             "dtype": DTYPE,
             "device": settings.device if specification.device == AUTO else specification.device,
             "max_image_pixels": settings.max_image_pixels,
