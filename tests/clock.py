@@ -1,4 +1,4 @@
-"""A clock that stands still until a test moves it."""
+"""A clock that stands still until a test moves it, and pauses that take no time."""
 
 
 class Clock:
@@ -13,3 +13,10 @@ class Clock:
     def pass_seconds(self, seconds: float) -> None:
         """Move the clock forward."""
         self.now += seconds
+
+
+class Pauses(list[float]):
+    """Stands in for `asyncio.sleep`: notes the seconds of each pause and goes on at once."""
+
+    async def __call__(self, seconds: float) -> None:
+        self.append(seconds)

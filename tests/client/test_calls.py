@@ -1,6 +1,5 @@
 """One call: tokens, retries with one request id, deadlines, errors, pages."""
 
-import asyncio
 from datetime import UTC, datetime
 
 import grpc
@@ -14,6 +13,7 @@ from modicum.grpc_errors import CLASS_OF_CODE, error_of
 from modicum.retrying import CALLS
 
 from tests.client.scripted_service import VERSION
+from tests.clock import Pauses
 
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
 MODEL = Model("projects/default/models/m", VERSION, datetime(2026, 11, 26, tzinfo=UTC))
@@ -63,16 +63,14 @@ def limited(seconds: float):
     return (grpc.StatusCode.RESOURCE_EXHAUSTED, "SHARE_EXCEEDED", {}, (), seconds)
 
 
-def test_a_call_that_is_told_to_wait_is_made_again_after_that_time(client, script, monkeypatch):
-    pauses = []
-    slept = asyncio.sleep
-    monkeypatch.setattr("modicum.connection.asyncio.sleep", lambda seconds: (pauses.append(seconds), slept(0))[1])
+def test_a_call_that_is_told_to_wait_is_made_again_after_that_time(client, script):
+    client._connection.pause = pauses = Pauses()
     script.steps["GetModel"] = [limited(7.0), limited(7.0)]
 
     assert client.models.get("m").name
 
     assert len(script.calls["GetModel"]) == 3
-    assert [pause for pause in pauses if pause] == [7.0, 7.0]
+    assert pauses == [7.0, 7.0]
 
 
 def test_a_call_that_is_told_to_wait_beyond_its_deadline_fails_at_once(client, script):

@@ -30,6 +30,7 @@ from tests.measures.example_audit import (
     pack,
     version,
 )
+from tests.measures.registering import register
 
 TWO_VERSIONS = [finding(place, 3, model_version=name) for name in (VERSION, OTHER_VERSION) for place in range(12)]
 
@@ -44,7 +45,7 @@ def test_registering_one_function_adds_a_measure_to_document_table_and_page(monk
         return {"kept_pixels_most": quantile_measure(seen.size[seen.measured], 1.0, unit="pixels", empty="none")}
 
     line = MeasureSet(largest, {"kept_pixels_most": Title("Pixels of the largest subset")})
-    monkeypatch.setattr(registry, "MEASURE_SETS", (*registry.MEASURE_SETS, line))
+    register(monkeypatch, line)
     console = Console(file=io.StringIO(), width=140)
 
     document, rows = document_and_rows([finding(place, place + 1) for place in range(12)])
@@ -62,7 +63,7 @@ def test_registering_a_measure_set_adds_its_measures_and_reading_to_the_document
         {"image_count": Title("Images looked at", Place.HEADLINE)},
         lambda measured: Reading("counting", f"{measured['image_count'].n} were counted.", "COUNTED"),
     )
-    monkeypatch.setattr(registry, "MEASURE_SETS", (*registry.MEASURE_SETS, measure_set))
+    register(monkeypatch, measure_set)
 
     search = search_of(mixed_findings())
 
@@ -78,7 +79,7 @@ def test_a_measure_set_of_pairs_puts_its_measures_into_every_comparison(monkeypa
         lambda first, second: {"images": Measure(float(len(first.scored) + len(second.scored)), "images", 2)},
         {"images": Title("Images of both")},
     )
-    monkeypatch.setattr(registry, "PAIRS", (*registry.PAIRS, measure_set))
+    register(monkeypatch, measure_set)
 
     document, _ = document_and_rows(TWO_VERSIONS, versions=(VERSION, OTHER_VERSION))
 
@@ -96,7 +97,7 @@ def test_a_registered_part_is_its_own_list_in_the_document_and_may_read_a_versio
         return Reading("parts", f"{len(entries)} of {version}", "READ") if version == OTHER_VERSION else None
 
     part = DocumentList("whole", lambda audited: [Entry()], {"versions": Title("Versions")}, read)
-    monkeypatch.setattr(registry, "DOCUMENT_LISTS", (*registry.DOCUMENT_LISTS, part))
+    register(monkeypatch, part)
 
     document, _ = document_and_rows(TWO_VERSIONS, versions=(VERSION, OTHER_VERSION))
 

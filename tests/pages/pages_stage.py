@@ -36,6 +36,7 @@ from modicum_server.settings import Settings
 from modicum_server.store.changes import PostgresChanges
 from modicum_server.store.postgres import PostgresStore
 from modicum_server.transports.api import Api
+from modicum_server.transports.call_limits import Bounds
 from modicum_server.transports.readiness import Readiness
 from modicum_server.transports.services import Services, build_services
 from modicum_server.usecases.audit_creation import AuditOptions
@@ -46,6 +47,7 @@ from modicum_server.usecases.specifications import AuditDraft
 from modicum_server.usecases.versions import NewVersion
 from PIL import Image
 
+from tests.clock import Pauses
 from tests.measures.example_audit import INPUT, LABELS, failed, finding, pack
 from tests.tokens import add_token
 
@@ -82,6 +84,8 @@ class Scene:
     reviewed: str = ""
     """The name of a review with answers."""
     grpc_port: int = 0
+    pauses: Pauses = field(default_factory=Pauses)
+    """The pauses after wrong tokens, which are left out."""
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
         """Do something on the loop of the API."""
@@ -302,9 +306,19 @@ def served(database_url: str, folder: Path, **given: Any) -> Iterator[Scene]:
         )
         readiness = Readiness(store, artifacts)
         exposition = Scrapes(store, artifacts, readiness.check, settings=settings, metrics=metrics)
-        api = Api(services, store, readiness=readiness, exposition=exposition, settings=settings, metrics=metrics)
+        pauses = Pauses()
+        api = Api(
+            services,
+            store,
+            readiness=readiness,
+            exposition=exposition,
+            settings=settings,
+            metrics=metrics,
+            bounds=Bounds(pause=pauses),
+        )
         grpc_port, http_port = await api.start()
-        return api, changes, Scene(store, artifacts, services, http_port, loop, database_url, grpc_port=grpc_port)
+        stage = Scene(store, artifacts, services, http_port, loop, database_url, grpc_port=grpc_port, pauses=pauses)
+        return api, changes, stage
 
     api, changes, stage = run(start())
     try:

@@ -3,12 +3,10 @@
 import hashlib
 import re
 import threading
-from types import SimpleNamespace
 
 import pytest
 from modicum_server.domain.reviews import PictureKind
-from modicum_server.transports.http.pages import page as served_page
-from modicum_server.transports.layers import GUESS_SECONDS
+from modicum_server.transports.call_limits import BOUNDS
 
 from tests.pages.page_reading import whole
 from tests.pages.pages_stage import PROJECT, PlainBrowser, Scene
@@ -118,16 +116,11 @@ def test_a_link_works_once_and_in_one_browser(scene: Scene, audit: str):
     assert "Picture 1 of 24" in first.page().text
 
 
-def test_a_guess_at_a_link_waits_like_one_at_a_token(scene: Scene, monkeypatch):
-    waited = []
-
-    async def sleep(seconds: float) -> None:
-        waited.append(seconds)
-
-    monkeypatch.setattr(served_page, "asyncio", SimpleNamespace(sleep=sleep))
+def test_a_guess_at_a_link_waits_like_one_at_a_token(scene: Scene):
+    scene.pauses.clear()
 
     assert stranger(scene).send("/review", "/review/link", link="invented").status == 401
-    assert waited == [GUESS_SECONDS]
+    assert scene.pauses == [BOUNDS.guess_seconds]
 
 
 @pytest.mark.long

@@ -1,14 +1,12 @@
 """Signing in and out, and what keeps other sites and other people out."""
 
 import re
-from types import SimpleNamespace
 
 import pytest
 from modicum_server.domain.projects import Role
 from modicum_server.errors import ShareExceeded
-from modicum_server.transports.http.pages import page
+from modicum_server.transports.call_limits import BOUNDS
 from modicum_server.transports.http.pages.cookies import form_token, is_form_token
-from modicum_server.transports.layers import GUESS_SECONDS
 from modicum_server.usecases.access import token_digest
 from sqlalchemy import text
 
@@ -48,18 +46,13 @@ def test_a_wrong_token_is_refused_in_words(scene):
 
 
 @pytest.mark.parametrize("form", [{"token": "wrong"}, {"link": "wrong"}], ids=["token", "link"])
-def test_a_guess_waits(scene, monkeypatch, form):
-    waited = []
-
-    async def sleep(seconds: float) -> None:
-        waited.append(seconds)
-
-    monkeypatch.setattr(page, "asyncio", SimpleNamespace(sleep=sleep))
+def test_a_guess_waits(scene, form):
+    scene.pauses.clear()
 
     seen = stranger(scene).send("/sign-in", "/sign-in/link" if "link" in form else "/sign-in", **form)
 
     assert seen.status == 401
-    assert waited == [GUESS_SECONDS]
+    assert scene.pauses == [BOUNDS.guess_seconds]
 
 
 def test_a_form_of_somebody_unknown_is_small(scene):

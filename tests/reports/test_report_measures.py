@@ -7,7 +7,6 @@ import pytest
 from modicum_server.domain.findings import FindingControls, TransferFinding
 from modicum_server.domain.models import Ensemble, InputDropout
 from modicum_server.domain.searches import Control, ControlPlan, TargetRule
-from modicum_server.measures import registry
 from modicum_server.measures.measure import Measure
 from modicum_server.measures.measure_sets import MeasureSet, PairMeasureSet, Place, Title
 from modicum_server.reports import render_html
@@ -22,6 +21,7 @@ from tests.measures.example_audit import (
     finding,
     mixed_findings,
 )
+from tests.measures.registering import register
 from tests.reports.report_pages import page_of, photograph, read
 
 BOTH = (VERSION, OTHER_VERSION)
@@ -71,7 +71,7 @@ def test_a_measure_that_is_registered_stands_on_the_page_and_one_of_the_headline
         lambda seen: {"image_count": Measure(float(len(seen.scored)), "images", len(seen.scored))},
         {"image_count": Title("Images looked at", Place.HEADLINE)},
     )
-    monkeypatch.setattr(registry, "MEASURE_SETS", (*registry.MEASURE_SETS, measure_set))
+    register(monkeypatch, measure_set)
 
     page = page_of(TWO_VERSIONS, versions=BOTH)
 
@@ -83,7 +83,7 @@ def test_a_measure_that_is_registered_stands_on_the_page_and_one_of_the_headline
 def test_a_measure_of_pairs_that_is_registered_stands_in_their_table(monkeypatch):
     both = Measure(24.0, "images", 2)
     measure_set = PairMeasureSet(lambda first, second: {"images": both}, {"images": Title("Of both")})
-    monkeypatch.setattr(registry, "PAIRS", (*registry.PAIRS, measure_set))
+    register(monkeypatch, measure_set)
 
     assert '<td data-name="Measure">Of both</td><td class="number" data-name="Value">24</td>' in page_of(
         TWO_VERSIONS, versions=BOTH

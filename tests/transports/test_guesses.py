@@ -1,26 +1,25 @@
 """A wrong token is refused only after a while, by both doors; a good one is not kept waiting."""
 
 import asyncio
-from types import SimpleNamespace
 
 import grpc
 import pytest
 from modicum.v1 import project_service_pb2 as projects
-from modicum_server.transports import layers
+from modicum_server.transports.call_limits import BOUNDS, Bounds
 
+from tests.clock import Pauses
 from tests.transports.transports_stage import seen
 
 
 @pytest.fixture
-def pauses(monkeypatch) -> list[float]:
-    """The pauses that layers make, which are left out."""
-    made = []
+def pauses() -> Pauses:
+    """The pauses that the API makes, which are left out."""
+    return Pauses()
 
-    async def pause(seconds: float) -> None:
-        made.append(seconds)
 
-    monkeypatch.setattr(layers, "asyncio", SimpleNamespace(**{**vars(asyncio), "sleep": pause}))
-    return made
+@pytest.fixture
+def bounds(pauses) -> Bounds:
+    return Bounds(pause=pauses)
 
 
 async def test_a_guess_through_grpc_waits(served, pauses):
@@ -30,7 +29,7 @@ async def test_a_guess_through_grpc_waits(served, pauses):
         await caller.projects.ListProjects(projects.ListProjectsRequest(), metadata=caller.metadata)
 
     assert seen(refused.value).reason == "TOKEN_INVALID"
-    assert layers.GUESS_SECONDS in pauses
+    assert pauses == [BOUNDS.guess_seconds]
 
 
 async def test_a_guess_through_http_waits(served, pauses):
@@ -40,7 +39,7 @@ async def test_a_guess_through_http_waits(served, pauses):
     writer.close()
 
     assert b" 401 " in answer.split(b"\r\n")[0]
-    assert layers.GUESS_SECONDS in pauses
+    assert pauses == [BOUNDS.guess_seconds]
 
 
 async def test_a_good_token_does_not_wait(served, pauses):
@@ -48,4 +47,4 @@ async def test_a_good_token_does_not_wait(served, pauses):
 
     await caller.projects.ListProjects(projects.ListProjectsRequest(), metadata=caller.metadata)
 
-    assert layers.GUESS_SECONDS not in pauses
+    assert pauses == []

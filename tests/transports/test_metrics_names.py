@@ -1,10 +1,8 @@
 """Names in /metrics: a token shows those of its projects, one for metrics those of all, and no token shows none."""
 
-import asyncio
 import threading
 import time
 from datetime import UTC, datetime
-from types import SimpleNamespace
 
 import grpc
 import pytest
@@ -19,10 +17,12 @@ from modicum_server.metrics.api import ApiMetrics
 from modicum_server.metrics.store_metrics import Snapshot
 from modicum_server.metrics.versions import Headline, VersionReading, VersionReadings
 from modicum_server.settings import Settings
+from modicum_server.transports.call_limits import BOUNDS, Bounds
 from modicum_server.transports.http import scrapers
 from modicum_server.usecases.access import token_digest
 from modicum_server.usecases.bearer_tokens import new_token_id
 
+from tests.clock import Pauses
 from tests.tokens import add_token
 from tests.transports.test_http_door import fetch
 from tests.transports.transports_stage import seen
@@ -54,6 +54,16 @@ def named(text: str) -> set[str]:
 @pytest.fixture
 def settings(request) -> Settings:
     return Settings(grpc_port=0, http_port=0, metrics_names=getattr(request, "param", False))
+
+
+@pytest.fixture
+def pauses() -> Pauses:
+    return Pauses()
+
+
+@pytest.fixture
+def bounds(pauses) -> Bounds:
+    return Bounds(pause=pauses)
 
 
 @pytest.fixture
@@ -161,16 +171,9 @@ async def test_an_admin_sees_no_token_for_metrics_among_those_of_the_project(ser
     assert {token.principal for _, token in listed} == {"apples", "both"}
 
 
-async def test_a_guess_waits_and_is_refused_on_loopback_too(served, tokens, monkeypatch):
-    pauses = []
-
-    async def pause(seconds: float) -> None:
-        pauses.append(seconds)
-
-    monkeypatch.setattr(scrapers, "asyncio", SimpleNamespace(**{**vars(asyncio), "sleep": pause}))
-
+async def test_a_guess_waits_and_is_refused_on_loopback_too(served, tokens, pauses):
     assert (await fetch(served, "/metrics", "guessed"))[0] == 401
-    assert pauses == [scrapers.GUESS_SECONDS]
+    assert pauses == [BOUNDS.guess_seconds]
 
 
 def test_scrapes_at_the_same_moment_each_see_their_own_names(monkeypatch):

@@ -3,7 +3,7 @@
 import asyncio
 import re
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -81,7 +81,7 @@ class Connection:
     `pages_address` is where browsers find the pages of the server, as its replies say; empty until then, and where they
     do not say it.
 
-    `renewal` replaces the token of a job before it ends (`job_identity`).
+    `renewal` replaces the token of a job before it ends (`job_identity`). `pause` passes the seconds before a retry.
     """
 
     endpoint: Endpoint
@@ -102,6 +102,7 @@ class Connection:
     renewal: asyncio.Task[None] | None = field(default=None, init=False, repr=False)
     replied: bool = field(default=False, init=False)
     pages_address: str = field(default="", init=False)
+    pause: Callable[[float], Awaitable[None]] = field(default=asyncio.sleep, init=False, repr=False)
 
     @property
     def metadata(self) -> tuple[tuple[str, str], ...]:
@@ -181,14 +182,14 @@ class Connection:
             except grpc.aio.AioRpcError as failure:
                 patience = CALLS_TO_KNOWN_SERVER if self.replied else CALLS
                 told = told_seconds(failure)
-                pause = max(told or 0.0, patience.seconds(attempt))
-                last = attempt >= patience.attempts or monotonic() + pause >= deadline
+                seconds = max(told or 0.0, patience.seconds(attempt))
+                last = attempt >= patience.attempts or monotonic() + seconds >= deadline
                 self.replied |= failure.code() not in BROKEN_CALL
                 if (failure.code() not in BROKEN_CALL and told is None) or last:
                     error = error_of(failure, address=self.endpoint.target)
                     error.metadata = {**error.metadata, "attempts": str(attempt)}
                     raise error from failure
-                await asyncio.sleep(pause)
+                await self.pause(seconds)
             else:
                 return reply, attempt
 

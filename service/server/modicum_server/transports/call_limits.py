@@ -1,5 +1,7 @@
 """The bounds on calls and connections that no setting changes. Tests give smaller ones."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 
@@ -13,6 +15,10 @@ class Bounds:
     """Longest authentication, of streams too: a database that takes longer hangs."""
     recheck_seconds: float = 2.0
     """Time between two looks at whether the tokens of open streams are still valid."""
+    guess_seconds: float = 1.0
+    """A wrong token is refused after this time, so that guessing is slow."""
+    pause: Callable[[float], Awaitable[None]] = asyncio.sleep
+    """How that time passes."""
     heartbeat_seconds: float = 15.0
     """Longest silence of a stream of events. Proxies close a stream that is silent for longer."""
     health_seconds: float = 5.0
@@ -39,6 +45,10 @@ class Bounds:
     """Bytes of bodies that come after the response, of all HTTP connections together."""
     stuck_seconds: float = 60.0
     """Longest time in which the other side of an HTTP connection reads nothing of what waits to be sent."""
+
+    async def delay_guess(self) -> None:
+        """Wait before a guess is refused."""
+        await self.pause(self.guess_seconds)
 
 
 BOUNDS = Bounds()

@@ -60,8 +60,6 @@ FindPrincipal = Callable[[Wire, float], Awaitable[Principal]]
 
 REQUEST_ID_HEADER = "x-request-id"
 CORRUPT_REASON = ArtifactCorrupt().reason
-GUESS_SECONDS = 1.0
-"""A wrong token is refused after this time, so that guessing is slow."""
 READS = ("Get", "List")
 """How the names of methods begin that change nothing."""
 GUESSES = (TokenInvalid, IdentityTokenInvalid, IdentityNotTrusted, IdentityTokenUsed)
@@ -92,7 +90,7 @@ def layers_of(
 
     known = authenticated(by_token, bounds.authentication_seconds)
     good = OpenStreams(Tokens(store).principals, recheck_seconds=bounds.recheck_seconds).layer
-    seen = (identified, traced(traces), measured(metrics), logged, errors_refused, noted(refused))
+    seen = (identified, traced(traces), measured(metrics), logged, errors_refused(bounds), noted(refused))
     return (*seen, *counted, limit, known, paced(call_rates), taking_turns(call_turns), good)
 
 
@@ -156,31 +154,35 @@ async def logged(call: Call) -> AsyncIterator[None]:
             log.info("rpc", **facts)
 
 
-@asynccontextmanager
-async def errors_refused(call: Call) -> AsyncIterator[None]:
+def errors_refused(bounds: Bounds) -> Layer:
     """Reply to errors by the table. The reply to an exception of another kind has nothing but the request id."""
-    try:
-        yield
-    except asyncio.CancelledError:
-        call.code = grpc.StatusCode.CANCELLED
-        raise
-    except CallerLeft:
-        call.code = grpc.StatusCode.CANCELLED
-    except grpc.aio.AbortError:  # health and reflection end their calls themselves
-        call.code = call.wire.code()
-        raise
-    except _DeadlineMissed as error:
-        await _refuse(call, deadline_refusal(error.seconds, call.request_id))
-    except ModicumError as error:
-        if isinstance(error, GUESSES):
-            await asyncio.sleep(GUESS_SECONDS)
-        unexpected = isinstance(error, ArtifactCorrupt) or error.__cause__ is not None
-        if unexpected or not status_of_error(type(error)).public:
+
+    @asynccontextmanager
+    async def layer(call: Call) -> AsyncIterator[None]:
+        try:
+            yield
+        except asyncio.CancelledError:
+            call.code = grpc.StatusCode.CANCELLED
+            raise
+        except CallerLeft:
+            call.code = grpc.StatusCode.CANCELLED
+        except grpc.aio.AbortError:  # health and reflection end their calls themselves
+            call.code = call.wire.code()
+            raise
+        except _DeadlineMissed as error:
+            await _refuse(call, deadline_refusal(error.seconds, call.request_id))
+        except ModicumError as error:
+            if isinstance(error, GUESSES):
+                await bounds.delay_guess()
+            unexpected = isinstance(error, ArtifactCorrupt) or error.__cause__ is not None
+            if unexpected or not status_of_error(type(error)).public:
+                call.failure = error
+            await _refuse(call, refusal_of(error, call.request_id))
+        except Exception as error:  # noqa: BLE001 - goes into the log in full; the caller sees nothing of it
             call.failure = error
-        await _refuse(call, refusal_of(error, call.request_id))
-    except Exception as error:  # noqa: BLE001 - goes into the log in full; the caller sees nothing of it
-        call.failure = error
-        await _refuse(call, refusal_of(error, call.request_id))
+            await _refuse(call, refusal_of(error, call.request_id))
+
+    return layer
 
 
 async def _refuse(call: Call, refusal: Refusal) -> None:

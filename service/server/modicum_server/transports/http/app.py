@@ -33,7 +33,7 @@ def build_app(
     """Return the application."""
     bodies = WholeBodies()
     limits = address_limits(services.call_rates)
-    scrapers = Scrapers(store, names_on_loopback=settings.metrics_names)
+    scrapers = Scrapers(store, names_on_loopback=settings.metrics_names, bounds=bounds)
     app = Starlette(
         routes=[
             *probe_routes(scrapers, services, readiness, exposition),

@@ -1,6 +1,5 @@
 """Who may read /metrics, and of which projects they see names."""
 
-import asyncio
 import ipaddress
 from dataclasses import dataclass
 
@@ -11,9 +10,9 @@ from modicum_server.domain.projects import Principal
 from modicum_server.errors import DependencyUnavailable, TokenInvalid, Unavailable
 from modicum_server.ports import Store, Transaction
 from modicum_server.transports.authentication import authenticate, given_token
+from modicum_server.transports.call_limits import BOUNDS, Bounds
 from modicum_server.transports.http.addresses import address_of
 from modicum_server.transports.http.pages.hosts import is_loopback
-from modicum_server.transports.layers import GUESS_SECONDS
 from modicum_server.transports.token_lookups import TokenLookups
 from modicum_server.usecases.access import token_digest
 from modicum_server.usecases.shares import stranger
@@ -44,12 +43,20 @@ class Scrapers:
     a token that was valid the last time is accepted: metrics are needed most then.
     """
 
-    def __init__(self, store: Store, *, names_on_loopback: bool, most_remembered: int = MOST_REMEMBERED) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        names_on_loopback: bool,
+        bounds: Bounds = BOUNDS,
+        most_remembered: int = MOST_REMEMBERED,
+    ) -> None:
         self._without_token = ALL_NAMES if names_on_loopback else NO_NAMES
         self._lookups = TokenLookups(
             lambda authorization: authenticate(store, authorization, AUTHENTICATION_SECONDS, find=_scraper)
         )
         self._seen: dict[str, Scraper] = {}
+        self._bounds = bounds
         self._most_remembered = most_remembered
 
     async def admit(self, request: Request) -> Scraper:
@@ -73,7 +80,7 @@ class Scrapers:
             return self._seen[digest]
         except TokenInvalid:
             self._seen.pop(digest, None)
-            await asyncio.sleep(GUESS_SECONDS)
+            await self._bounds.delay_guess()
             raise
         return self._remembered(digest, Scraper.of(principal))
 

@@ -1,6 +1,5 @@
 """A page, and how it is served: within the layers of a call, after checks of host, session and form."""
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -34,7 +33,6 @@ from modicum_server.transports.http.pages.wire import PageWire
 from modicum_server.transports.http.presence import require_there, while_there
 from modicum_server.transports.http.whole_bodies import WholeBodies
 from modicum_server.transports.layers import (
-    GUESS_SECONDS,
     Layer,
     attempt_of,
     authenticated,
@@ -84,6 +82,7 @@ class PageServices:
     public: Sequence[Layer]
     private: Sequence[Layer]
     refused: RefusedAttempts
+    bounds: Bounds
     bodies: WholeBodies
 
     @classmethod
@@ -97,7 +96,7 @@ class PageServices:
             traced(services.traces),
             measured(metrics),
             logged,
-            errors_refused,
+            errors_refused(bounds),
             noted(services.refused),
             limited(bounds.longest_call_seconds),
             _expected(Hosts(settings)),
@@ -113,7 +112,7 @@ class PageServices:
         limits = services.call_rates, services.call_turns
         public = (*shared, limited_by_address(*limits))
         private = (*shared, known, paced(services.call_rates), taking_turns(services.call_turns), good)
-        return cls(use_cases, settings, public, private, services.refused, bodies)
+        return cls(use_cases, settings, public, private, services.refused, bounds, bodies)
 
     def route(self, page: Page) -> Route:
         """Return the route of a page."""
@@ -153,7 +152,7 @@ class _PageEndpoint:
                 authorise(visit.principal, visit.project, self._page.needs)
             response = await self._shown(visit)
             if call.guessed:
-                await asyncio.sleep(GUESS_SECONDS)  # no longer in its turn, which others of its address wait for
+                await self._services.bounds.delay_guess()  # no longer in its turn, which others of its address wait for
             await wire.respond(response)
 
     async def _shown(self, visit: Visit) -> Response:
