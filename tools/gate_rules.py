@@ -1,10 +1,12 @@
-"""The rules that a policy may name: one for each measure, reading and verdict that a result document can hold.
+"""What a policy may name: a rule for each measure, reading and verdict of a result document, and the controls.
 
-python tools/gate_rules.py            writes them to clients/python/modicum/gate/rules.json
-python tools/gate_rules.py --check    only says whether that file differs
+python tools/gate_rules.py            writes the rules to clients/python/modicum/gate/rules.json, and the names of the
+                                      controls into clients/python/modicum/schemas/policy-v1.json
+python tools/gate_rules.py --check    only says which of these files differ
 """
 
 import json
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +18,11 @@ from modicum_server.domain.reviews import ReviewOutcome
 from modicum_server.domain.searches import Control
 from modicum_server.measures import counterfactuals, mitigation, mitigation_rule, registry, shortcut, spots, transfer
 
-FILE = Path(__file__).resolve().parents[1] / "clients/python/modicum/gate/rules.json"
+CLIENT = Path(__file__).resolve().parents[1] / "clients/python/modicum"
+RULES_FILE = CLIENT / "gate/rules.json"
+SCHEMA_FILE = CLIENT / "schemas/policy-v1.json"
+#: In the schema, the names of the controls before the rest of their pattern, and their examples.
+CONTROLS = re.compile(r'(?P<before>"pattern": "\^\()[a-z_|]+(?P<rest>\)\(:.*?", "examples": )\[.*?\]')
 #: Lists of the document whose entries end in one of a few words.
 VERDICTS = {
     "spot": (spots.DOCUMENT_LIST.key, "outcome", "Spot test: whether a small spot decides"),
@@ -86,14 +92,26 @@ def _id(name: str) -> str:
     return name.replace("_", "-")
 
 
-def text() -> str:
-    """Return the file's text."""
+def rules_text() -> str:
+    """Return the text of the file of rules."""
     return json.dumps(rules(), indent=2) + "\n"
 
 
+def schema_text(schema: str) -> str:
+    """Return the text of the policy's schema with the names of all controls."""
+    names, examples = "|".join(Control), json.dumps(list(map(str, Control)))
+    return CONTROLS.sub(lambda found: f"{found['before']}{names}{found['rest']}{examples}", schema)
+
+
+def differing() -> dict[Path, str]:
+    """Return the text that each file should have which has another one."""
+    texts = {RULES_FILE: rules_text(), SCHEMA_FILE: schema_text(SCHEMA_FILE.read_text(encoding="utf-8"))}
+    return {file: text for file, text in texts.items() if file.read_text(encoding="utf-8") != text}
+
+
 if __name__ == "__main__":
-    if "--check" in sys.argv:
-        sys.exit(
-            None if FILE.read_text(encoding="utf-8") == text() else f"{FILE.name} differs: run tools/gate_rules.py"
-        )
-    FILE.write_text(text(), encoding="utf-8")
+    wanted = differing()
+    if "--check" in sys.argv and wanted:
+        sys.exit(f"{' and '.join(file.name for file in wanted)} differs: run tools/gate_rules.py")
+    for file, text in wanted.items():
+        file.write_text(text, encoding="utf-8")

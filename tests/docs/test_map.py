@@ -19,7 +19,7 @@ NAMED_PATH = re.compile(rf"`([\w.-]+(?:/[\w.-]+)*(?:/|{SUFFIXES}))`")
 #: A path, and in brackets behind it names that stand in its file.
 NAMED_WITHIN = re.compile(rf"`([\w./-]+{SUFFIXES})` \(((?:`\w+`(?:, | and )?)+)")
 COUNTED = re.compile(r"\*\*(\w+)\*\* files of code(?: and \*\*(\w+)\*\* of prose)?")
-NUMBERS = {"no": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "ten": 10, "thirteen": 13}
+NUMBERS = {"no": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "ten": 10, "twelve": 12}
 PROSE = (".md", ".j2")
 LONGEST_ROW_CHARACTERS = 600
 

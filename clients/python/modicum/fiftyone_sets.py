@@ -129,13 +129,8 @@ def _figures(finding: Finding) -> dict[str, Any]:
 
 
 def _subsets(finding: Finding) -> dict[str, Subset]:
-    """The subsets of a finding that keep a part of the image, by field: the search's, and those of two controls."""
-    other, robust = finding.controls.class_targeted, finding.controls.fill_robust
-    subsets = {
-        "subset": finding.subset,
-        "class_targeted": other.subset if other is not None else None,
-        "fill_robust": robust.subset if robust is not None else None,
-    }
+    """The subsets of a finding that keep a part of the image, by field: the search's, and those of controls."""
+    subsets = {"subset": finding.subset, **finding.controls.subsets}
     return {name: one for name, one in subsets.items() if one is not None and one.size}
 
 

@@ -185,6 +185,12 @@ class FindingControls:
     pixel_subset: PixelSubsetFinding | None = None
     critical_temperature: float | None = None
 
+    @property
+    def subsets(self) -> Mapping[str, Subset]:
+        """The sufficient subsets that controls found by a search of their own, by the name of the control."""
+        searched = {"class_targeted": self.class_targeted, "fill_robust": self.fill_robust}
+        return {name: one.subset for name, one in searched.items() if one is not None and one.subset is not None}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:

@@ -144,7 +144,7 @@ CONTROLS: Final[Mapping[Control, ControlFacts]] = {
 }
 
 SEARCH_RESULTS: Final = tuple(facts.result for facts in CONTROLS.values() if facts.searches)
-"""Fields of `FindingControls` whose results have passes of a search of their own."""
+"""Fields of `FindingControls` whose results have the passes of a search of their own, and the subset that it found."""
 EXTRA: Final = frozenset(control for control, facts in CONTROLS.items() if not facts.by_default)
 """Controls that run only where they are named. They turn no default off, and run beside one search of each version."""
 ASKING_OTHERS: Final = frozenset(control for control, facts in CONTROLS.items() if facts.asks_others)

@@ -20,9 +20,8 @@ def masks_fit(finding: Finding, canvas: Canvas) -> bool:
 
 
 def _subsets_of(finding: Finding) -> Iterator[Subset]:
-    controls = finding.controls
-    for holder in (finding, controls.class_targeted, controls.fill_robust, controls.pixel_subset):
-        if holder is not None and holder.subset is not None:
+    for holder in (finding, *finding.controls.searched):
+        if holder.subset is not None:
             yield holder.subset
 
 

@@ -1,5 +1,6 @@
 """What a search found on one image, and the results of its controls."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -223,9 +224,14 @@ class FindingControls:
     pixel_subset: PixelSubsetFinding | None = None
 
     @property
+    def searched(self) -> Sequence[ClassTargetedFinding | FillRobustFinding | PixelSubsetFinding]:
+        """The results of those that search by themselves. Each has passes, and a subset where one was found."""
+        return [result for name in SEARCH_RESULTS if (result := getattr(self, name)) is not None]
+
+    @property
     def passes(self) -> Passes:
         """What they cost: the passes of their searches, and one forward pass for everything else they scored."""
-        searches = [result.passes for name in SEARCH_RESULTS if (result := getattr(self, name)) is not None]
+        searches = [result.passes for result in self.searched]
         scored = len(self.fills) + len(self.variants) + (self.critical_temperature is not None)
         scored += sum(result.reason is None for result in self.transfers)
         return Passes(sum(one.forward for one in searches) + scored, sum(one.backward for one in searches))

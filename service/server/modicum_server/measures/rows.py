@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import IO, Any
 
+from modicum_server.domain.controls import SEARCH_RESULTS
 from modicum_server.domain.documents import FINDING, Document, document_of
 from modicum_server.domain.findings import Finding
 
@@ -75,7 +76,7 @@ def finding_row(finding: Finding) -> Document:
 
 def light_row(finding: Finding) -> Document:
     """Return the finding as JSON values without its trace, its masks and its larger controls: what a policy reads."""
-    controls = {"class_targeted": {"subset"}, "fill_robust": {"subset"}, "pixel_subset": True, "transfers": True}
+    controls = {**{name: {"subset"} for name in SEARCH_RESULTS}, "pixel_subset": True, "transfers": True}
     heavy: Any = {"subset": {"mask"}, "trace": True, "narrowing": True, "controls": controls}
     row: Document = FINDING.dump_python(finding, mode="json", exclude=heavy)
     return row
