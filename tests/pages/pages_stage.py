@@ -39,6 +39,7 @@ from modicum_server.transports.api import Api
 from modicum_server.transports.call_limits import Bounds
 from modicum_server.transports.readiness import Readiness
 from modicum_server.transports.services import Services, build_services
+from modicum_server.transports.use_cases import Adapters
 from modicum_server.usecases.audit_creation import AuditOptions
 from modicum_server.usecases.judging import AskedPolicy
 from modicum_server.usecases.request_ids import CreateOptions
@@ -293,17 +294,16 @@ def served(database_url: str, folder: Path, **given: Any) -> Iterator[Scene]:
         settings = Settings(**{"grpc_port": 0, "http_port": 0, "grace_seconds": 1, **given})
         store, changes, metrics = PostgresStore(database_url), PostgresChanges(database_url), ApiMetrics()
         artifacts = open_artifact_store(str(folder / "artifacts"))
-        services = build_services(
-            store,
-            changes,
-            artifacts,
-            Renderer(),
-            endpoints=EntriesFile(settings.endpoints_file),
+        adapters = Adapters(
+            store=store,
+            changes=changes,
+            artifacts=artifacts,
+            renderer=Renderer(),
             identity_tokens=JwtIdentityTokens(settings),
+            endpoints=EntriesFile(settings.endpoints_file),
             sign_in_provider=OpenIdProvider(settings) if settings.sign_in_issuer else None,
-            settings=settings,
-            metrics=metrics,
         )
+        services = build_services(adapters, settings=settings, metrics=metrics)
         readiness = Readiness(store, artifacts)
         exposition = Scrapes(store, artifacts, readiness.check, settings=settings, metrics=metrics)
         pauses = Pauses()

@@ -144,23 +144,21 @@ def build_api(
     from modicum_server.transports.api import Api  # noqa: PLC0415
     from modicum_server.transports.readiness import Readiness  # noqa: PLC0415
     from modicum_server.transports.services import build_services  # noqa: PLC0415
+    from modicum_server.transports.use_cases import Adapters  # noqa: PLC0415
 
     metrics = metrics or ApiMetrics()
     readiness = Readiness(store, artifacts)
+    adapters = Adapters(
+        store=store,
+        changes=changes,
+        artifacts=artifacts,
+        renderer=Renderer(),
+        identity_tokens=JwtIdentityTokens(settings),
+        endpoints=EntriesFile(settings.endpoints_file),
+        sign_in_provider=OpenIdProvider(settings) if settings.sign_in_issuer else None,
+    )
     return Api(
-        build_services(
-            store,
-            changes,
-            artifacts,
-            Renderer(),
-            identity_tokens=JwtIdentityTokens(settings),
-            sign_in_provider=OpenIdProvider(settings) if settings.sign_in_issuer else None,
-            endpoints=EntriesFile(settings.endpoints_file),
-            settings=settings,
-            metrics=metrics,
-            refused=refused,
-            traces=traces,
-        ),
+        build_services(adapters, settings=settings, metrics=metrics, refused=refused, traces=traces),
         store,
         readiness=readiness,
         exposition=Scrapes(store, artifacts, readiness.check, settings=settings, metrics=metrics),

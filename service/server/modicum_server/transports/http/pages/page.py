@@ -48,8 +48,9 @@ from modicum_server.transports.layers import (
     taking_turns,
 )
 from modicum_server.transports.open_streams import OpenStreams
-from modicum_server.transports.services import Services, UseCases
+from modicum_server.transports.services import Services
 from modicum_server.transports.traced_calls import traced
+from modicum_server.transports.use_cases import UseCases
 from modicum_server.usecases.access import authorise
 from modicum_server.usecases.refused_attempts import RefusedAttempts
 

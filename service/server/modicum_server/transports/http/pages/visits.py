@@ -17,7 +17,7 @@ from modicum_server.transports.http.pages.cookies import form_token, secret_of
 from modicum_server.transports.http.pages.forms import EMPTY, TOKEN_FIELD, Form
 from modicum_server.transports.http.pages.rendering import rendered
 from modicum_server.transports.refusals import Refusal
-from modicum_server.transports.services import UseCases
+from modicum_server.transports.use_cases import UseCases
 from modicum_server.usecases.access import may
 
 NOBODY = Principal(name="", roles={})
