@@ -13,6 +13,17 @@ from safetensors.torch import save_file
 
 CLASSES = ("red", "green", "blue")
 ARCHITECTURE = "modicum:cifar_resnet8"
+MODEL = (
+    "--weights",
+    "w.safetensors",
+    "--architecture",
+    ARCHITECTURE,
+    "--input",
+    "input.toml",
+    "--labels",
+    "labels.txt",
+)
+"""Options that name the model of a folder, which `patches` fills."""
 SIZE = 32
 PATCH = 12
 PHOTOGRAPHS = 9

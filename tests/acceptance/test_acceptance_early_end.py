@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from tests.acceptance.acceptance_running import COMMAND_SECONDS
-from tests.acceptance.acceptance_stage import ARCHITECTURE, CLASSES, patches
+from tests.acceptance.acceptance_stage import CLASSES, MODEL, patches
 from tests.waiting import eventually
 
 #: Looking for a budget takes several audits.
@@ -16,16 +16,6 @@ pytestmark = pytest.mark.timeout(1800)
 PHOTOGRAPHS = 160
 #: How often a test looks for passes and a budget at which an audit is cut.
 TRIES = 4
-MODEL = (
-    "--weights",
-    "w.safetensors",
-    "--architecture",
-    ARCHITECTURE,
-    "--input",
-    "input.toml",
-    "--labels",
-    "labels.txt",
-)
 POLICY = """version: 1
 audit: {passes: PASSES, controls: [fill], stopping: STOPPING}
 rules:

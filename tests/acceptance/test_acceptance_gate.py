@@ -9,19 +9,9 @@ from modicum import Client
 from modicum.gate.baselines import LEAST_SIZES
 from PIL import Image
 
-from tests.acceptance.acceptance_stage import ARCHITECTURE, CLASSES, patches
+from tests.acceptance.acceptance_stage import CLASSES, MODEL, patches
 from tests.attestation.attestation_stage import key_pair, private_pem, public_pem
 
-MODEL = (
-    "--weights",
-    "w.safetensors",
-    "--architecture",
-    ARCHITECTURE,
-    "--input",
-    "input.toml",
-    "--labels",
-    "labels.txt",
-)
 POLICY = """version: 1
 audit: {threshold: 0.9, passes: 40, controls: [fill]}
 rules:

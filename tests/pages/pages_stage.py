@@ -17,21 +17,17 @@ from urllib.parse import urlencode
 
 import numpy as np
 from modicum_server.artifacts.folder_store import FolderArtifactStore
-from modicum_server.bootstrap import open_artifact_store
+from modicum_server.bootstrap import api_adapters, open_artifact_store
 from modicum_server.domain.audits import Audit, AuditFailure, AuditSpecification, ItemCounts, Stage
 from modicum_server.domain.models import ModelCheck, OutputKind, Weights
 from modicum_server.domain.projects import Principal, Role
 from modicum_server.domain.searches import Canvas, Search, SearchMethod
 from modicum_server.domain.spots import SpotRow
 from modicum_server.domain.verdicts import Verdict
-from modicum_server.endpoints.entries_file import EntriesFile
-from modicum_server.issuers.identity_tokens import JwtIdentityTokens
-from modicum_server.issuers.openid_provider import OpenIdProvider
 from modicum_server.measures import FindingsArtifact, result_document
 from modicum_server.measures.document import canonical_json
 from modicum_server.metrics.api import ApiMetrics
 from modicum_server.metrics.scrapes import Scrapes
-from modicum_server.reports.renderer import Renderer
 from modicum_server.settings import Settings
 from modicum_server.store.changes import PostgresChanges
 from modicum_server.store.postgres import PostgresStore
@@ -39,7 +35,6 @@ from modicum_server.transports.api import Api
 from modicum_server.transports.call_limits import Bounds
 from modicum_server.transports.readiness import Readiness
 from modicum_server.transports.services import Services, build_services
-from modicum_server.transports.use_cases import Adapters
 from modicum_server.usecases.audit_creation import AuditOptions
 from modicum_server.usecases.judging import AskedPolicy
 from modicum_server.usecases.request_ids import CreateOptions
@@ -294,15 +289,7 @@ def served(database_url: str, folder: Path, **given: Any) -> Iterator[Scene]:
         settings = Settings(**{"grpc_port": 0, "http_port": 0, "grace_seconds": 1, **given})
         store, changes, metrics = PostgresStore(database_url), PostgresChanges(database_url), ApiMetrics()
         artifacts = open_artifact_store(str(folder / "artifacts"))
-        adapters = Adapters(
-            store=store,
-            changes=changes,
-            artifacts=artifacts,
-            renderer=Renderer(),
-            identity_tokens=JwtIdentityTokens(settings),
-            endpoints=EntriesFile(settings.endpoints_file),
-            sign_in_provider=OpenIdProvider(settings) if settings.sign_in_issuer else None,
-        )
+        adapters = api_adapters(store, changes, artifacts, settings)
         services = build_services(adapters, settings=settings, metrics=metrics)
         readiness = Readiness(store, artifacts)
         exposition = Scrapes(store, artifacts, readiness.check, settings=settings, metrics=metrics)

@@ -14,6 +14,7 @@ from modicum_server.store.changes import PostgresChanges
 from modicum_server.store.postgres import PostgresStore
 from modicum_server.transports.call_limits import BOUNDS, Bounds
 
+from tests.clock import Pauses
 from tests.tokens import add_token
 from tests.transports.transports_stage import PROJECT, TOKENS, Served
 
@@ -27,6 +28,12 @@ def settings() -> Settings:
 def bounds() -> Bounds:
     """Tests that need other bounds say which: @pytest.mark.parametrize("bounds", [Bounds(...)])."""
     return BOUNDS
+
+
+@pytest.fixture
+def pauses() -> Pauses:
+    """The pauses after wrong tokens, which are left out where `bounds` has these."""
+    return Pauses()
 
 
 @pytest.fixture

@@ -7,14 +7,7 @@ import pytest
 from modicum.v1 import project_service_pb2 as projects
 from modicum_server.transports.call_limits import BOUNDS, Bounds
 
-from tests.clock import Pauses
 from tests.transports.transports_stage import seen
-
-
-@pytest.fixture
-def pauses() -> Pauses:
-    """The pauses that the API makes, which are left out."""
-    return Pauses()
 
 
 @pytest.fixture

@@ -22,7 +22,6 @@ from modicum_server.transports.http import scrapers
 from modicum_server.usecases.access import token_digest
 from modicum_server.usecases.bearer_tokens import new_token_id
 
-from tests.clock import Pauses
 from tests.tokens import add_token
 from tests.transports.test_http_door import fetch
 from tests.transports.transports_stage import seen
@@ -54,11 +53,6 @@ def named(text: str) -> set[str]:
 @pytest.fixture
 def settings(request) -> Settings:
     return Settings(grpc_port=0, http_port=0, metrics_names=getattr(request, "param", False))
-
-
-@pytest.fixture
-def pauses() -> Pauses:
-    return Pauses()
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import pytest
 from modicum_server.domain.audits import AuditState
 from modicum_server.domain.erasures import ErasedItem, ErasedOutcome, Erasure, ErasureState
-from modicum_server.domain.findings import Finding, Subset
 from modicum_server.domain.projects import Principal, Role
 from modicum_server.domain.reviews import Review, ReviewImage, ReviewPlan
 from modicum_server.domain.spots import SpotKind, SpotOutcomes, SpotPlace, SpotRow, SpotTrial, without_positions
@@ -40,14 +39,7 @@ async def held(place: Place, digest: str, project: str = PROJECT) -> bool:
 async def succeeded(place: Place, audit_draft, **options) -> str:
     """An audit of three pictures that ended with a finding of each."""
     audit = await place.audit(audit_draft, **options)
-    async with place.store.transaction() as transaction:
-        items = await transaction.audits.items(audit.name, range(3))
-        version = audit.specification.model_versions[0]
-        findings = [
-            Finding(at, item.item, item.image_digest, version, 0, subset=Subset(b"\xaa" * 8, 8, 8, 32))
-            for at, item in items
-        ]
-        await transaction.findings.add(audit.name, findings)
+    await place.find(audit)
     await place.succeed(audit.name)
     return audit.name
 

@@ -5,7 +5,6 @@ import json
 import pytest
 from modicum.gate.recount import stored_digest
 from modicum_server.domain.audits import AuditState
-from modicum_server.domain.findings import Finding, Subset
 from modicum_server.domain.retention import Kept, Past, Retention
 from modicum_server.errors import AuditNotFound, FieldInvalid, RoleInsufficient
 from modicum_server.ports import RetentionPassed, TrailFilter
@@ -40,15 +39,7 @@ def keep(place: Place):
 async def audited(place: Place, audit_draft) -> str:
     """An audit of three pictures that ended with a finding of each, 40 days ago."""
     audit = await place.audit(audit_draft, audit_id="first")
-    async with place.store.transaction() as transaction:
-        items = await transaction.audits.items(audit.name, range(3))
-    version = audit.specification.model_versions[0]
-    findings = [
-        Finding(at, item.item, item.image_digest, version, 0, subset=Subset(b"\xaa" * 8, 8, 8, 32))
-        for at, item in items
-    ]
-    async with place.store.transaction() as transaction:
-        await transaction.findings.add(audit.name, findings)
+    version, findings = audit.specification.model_versions[0], await place.find(audit)
     await place.succeed(audit.name, {"models": [{"model_version": version, "summary": ["All is well."]}]}, findings)
     await age(place)
     return audit.name

@@ -115,17 +115,7 @@ class Scene:
             sample=0,
             device="auto",
         )
-        audit = Audit(
-            f"{PROJECT}/audits/{name}",
-            specification,
-            reuse_key=name,
-            item_count=images,
-            state=AuditState.QUEUED,
-            sequence=1,
-            principal="someone",
-            create_time=datetime.now(UTC),
-            progress=AuditProgress(images_total=images, passes_planned=5 * images),
-        )
+        audit = _queued(name, specification, images, images_total=images)
         items = [DatasetItem(f"{place}.png", f"{place:064x}", labels[place % len(labels)]) for place in range(images)]
         async with self.store.transaction() as transaction:
             if await transaction.datasets.get(DATASET) is None:
@@ -167,17 +157,7 @@ class Scene:
             found = [await transaction.models.version(version) for version in versions]
             known = [version for version in found if version is not None]
             total = planned_images(specification, known, images)
-            audit = Audit(
-                f"{PROJECT}/audits/{name}",
-                specification,
-                reuse_key=name,
-                item_count=images,
-                state=AuditState.QUEUED,
-                sequence=1,
-                principal="someone",
-                create_time=datetime.now(UTC),
-                progress=AuditProgress(images_total=total, passes_planned=5 * total),
-            )
+            audit = _queued(name, specification, images, images_total=total)
             items = [DatasetItem(f"{place}.png", f"{place:064x}", LABELS[place % 10]) for place in range(images)]
             if await transaction.datasets.get(DATASET) is None:
                 await transaction.datasets.create(DATASET, "3" * 64, items)
@@ -276,3 +256,17 @@ class Scene:
 def lost_leases(worker: Worker) -> float | None:
     """How many leases the worker has lost."""
     return worker.metrics.registry.get_sample_value("modicum_worker_lease_losses_total")
+
+
+def _queued(name: str, specification: AuditSpecification, images: int, *, images_total: int) -> Audit:
+    return Audit(
+        f"{PROJECT}/audits/{name}",
+        specification,
+        reuse_key=name,
+        item_count=images,
+        state=AuditState.QUEUED,
+        sequence=1,
+        principal="someone",
+        create_time=datetime.now(UTC),
+        progress=AuditProgress(images_total=images_total, passes_planned=5 * images_total),
+    )

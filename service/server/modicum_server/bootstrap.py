@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from modicum_server.store.postgres import PostgresStore
     from modicum_server.torchserve.adapter import TorchServe
     from modicum_server.transports.api import Api
+    from modicum_server.transports.use_cases import Adapters
     from modicum_server.usecases.refused_attempts import RefusedAttempts
     from modicum_server.usecases.store_identity import Place
 
@@ -119,6 +120,28 @@ async def _schema_within(store: "PostgresStore", seconds: float) -> None:
         await asyncio.sleep(SCHEMA_POLL_SECONDS)
 
 
+def api_adapters(store: Store, changes: Changes, artifacts: ArtifactStore, settings: Settings) -> "Adapters":
+    """Choose what stands behind the other protocols of the API.
+
+    Raises:
+        OSError: the file of the secret with which people are signed in cannot be read, or is empty.
+    """
+    from modicum_server.issuers.identity_tokens import JwtIdentityTokens  # noqa: PLC0415 - a worker serves no calls
+    from modicum_server.issuers.openid_provider import OpenIdProvider  # noqa: PLC0415
+    from modicum_server.reports.renderer import Renderer  # noqa: PLC0415
+    from modicum_server.transports.use_cases import Adapters  # noqa: PLC0415
+
+    return Adapters(
+        store=store,
+        changes=changes,
+        artifacts=artifacts,
+        renderer=Renderer(),
+        identity_tokens=JwtIdentityTokens(settings),
+        endpoints=EntriesFile(settings.endpoints_file),
+        sign_in_provider=OpenIdProvider(settings) if settings.sign_in_issuer else None,
+    )
+
+
 def build_api(
     store: Store,
     changes: Changes,
@@ -136,27 +159,15 @@ def build_api(
         ValueError: the settings name a certificate without its key, or a key without its certificate.
         OSError: the file of the secret with which people are signed in cannot be read, or is empty.
     """
-    from modicum_server.issuers.identity_tokens import JwtIdentityTokens  # noqa: PLC0415 - a worker serves no calls
-    from modicum_server.issuers.openid_provider import OpenIdProvider  # noqa: PLC0415
-    from modicum_server.metrics.api import ApiMetrics  # noqa: PLC0415
+    from modicum_server.metrics.api import ApiMetrics  # noqa: PLC0415 - a worker serves no calls
     from modicum_server.metrics.scrapes import Scrapes  # noqa: PLC0415
-    from modicum_server.reports.renderer import Renderer  # noqa: PLC0415
     from modicum_server.transports.api import Api  # noqa: PLC0415
     from modicum_server.transports.readiness import Readiness  # noqa: PLC0415
     from modicum_server.transports.services import build_services  # noqa: PLC0415
-    from modicum_server.transports.use_cases import Adapters  # noqa: PLC0415
 
     metrics = metrics or ApiMetrics()
     readiness = Readiness(store, artifacts)
-    adapters = Adapters(
-        store=store,
-        changes=changes,
-        artifacts=artifacts,
-        renderer=Renderer(),
-        identity_tokens=JwtIdentityTokens(settings),
-        endpoints=EntriesFile(settings.endpoints_file),
-        sign_in_provider=OpenIdProvider(settings) if settings.sign_in_issuer else None,
-    )
+    adapters = api_adapters(store, changes, artifacts, settings)
     return Api(
         build_services(adapters, settings=settings, metrics=metrics, refused=refused, traces=traces),
         store,
