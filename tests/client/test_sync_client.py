@@ -1,8 +1,12 @@
 """The synchronous client has every method of the asynchronous one. The client imports neither torch nor the server."""
 
 import inspect
+import pydoc
+import re
 import subprocess
 import sys
+import traceback
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import get_type_hints
@@ -13,7 +17,8 @@ import typer
 from modicum import administration, errors
 from modicum import client as client_module
 from modicum.cli.command import app
-from modicum.client import AsyncClient, Client
+from modicum.client import AsyncClient, Audit, Audits, Client
+from modicum.snapshots import AuditSnapshot
 from modicum.sources.inputs import BUILT_IN, IMAGENET_MEAN, input_specification
 
 
@@ -40,6 +45,47 @@ def test_every_method_has_a_synchronous_form_with_the_same_parameters_and_docstr
         mine, theirs = getattr(sync, name), getattr(asynchronous, name)
         assert inspect.signature(mine).parameters == inspect.signature(theirs).parameters
         assert mine.__doc__ == theirs.__doc__
+
+
+@pytest.mark.parametrize("sync", [*PAIRS, Client], ids=lambda kind: kind.__name__)
+def test_no_synchronous_method_shows_asynchronous_types(sync):
+    for name in methods(sync):
+        method = getattr(sync, name)
+
+        assert "Async" not in f"{method.__qualname__}{inspect.signature(method)}{method.__annotations__}"
+        assert "Async" not in pydoc.plain(pydoc.render_doc(method))
+
+
+def test_synchronous_methods_tell_what_they_return():
+    returned = {name: inspect.signature(getattr(Audits, name)).return_annotation for name in ("create", "list")}
+
+    assert returned == {"create": Audit, "list": Iterator[Audit]}
+    assert inspect.signature(Audit.watch).return_annotation == Iterator[AuditSnapshot]
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    {
+        "a wrong keyword": (
+            lambda client: client.audits.create(threshold=[0.9]),
+            "Audits.create() got an unexpected keyword argument 'threshold'; did you mean 'thresholds'?",
+        ),
+        "a keyword like no other": (
+            lambda client: client.models.get("net", wibble=1),
+            "Models.get() got an unexpected keyword argument 'wibble'",
+        ),
+        "an argument left out": (lambda client: client.judge("a"), "Client.judge(): missing a required argument"),
+        "an argument too many": (
+            lambda client: client.audits.list("a", "b"),
+            "Audits.list(): too many positional arguments",
+        ),
+    }.values(),
+)
+def test_wrong_arguments_name_the_method_that_was_called(client, call, message):
+    with pytest.raises(TypeError, match=f"^{re.escape(message)}") as refused:
+        call(client)
+
+    assert {frame.name for frame in traceback.extract_tb(refused.tb)}.isdisjoint({"run", "iterate"})
 
 
 def test_an_exception_leaves_the_clients_usable(client, script):

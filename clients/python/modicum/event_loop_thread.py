@@ -1,7 +1,7 @@
 """A private event loop in its own thread, with which synchronous code calls asynchronous code.
 
 `blocking`, `blocking_into`, `streaming` and `streaming_into` turn an asynchronous method into a synchronous one with
-the same parameters and documentation. Each operation is written only once, asynchronously.
+the same parameters and documentation, and synchronous types. Each operation is written only once, asynchronously.
 """
 
 import asyncio
@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, 
 from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar
 
 from modicum.errors import InvalidArgument
+from modicum.synchronous_signatures import check_arguments, give_signature
 
 P = ParamSpec("P")
 A_co = TypeVar("A_co", covariant=True)
@@ -90,8 +91,10 @@ def blocking(
 
     @functools.wraps(method)
     def call(self: SyncWrapper[A], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        check_arguments(call, self, args, kwargs)
         return self._portal.run(method(self._async, *args, **kwargs))
 
+    give_signature(call, method)
     return call
 
 
@@ -102,8 +105,10 @@ def blocking_into(
 
     @functools.wraps(method)
     def call(self: SyncWrapper[A], /, *args: P.args, **kwargs: P.kwargs) -> S:
+        check_arguments(call, self, args, kwargs)
         return wrap(self._portal, self._portal.run(method(self._async, *args, **kwargs)))
 
+    give_signature(call, method, wrap)
     return call
 
 
@@ -114,8 +119,10 @@ def streaming(
 
     @functools.wraps(method)
     def call(self: SyncWrapper[A], /, *args: P.args, **kwargs: P.kwargs) -> Iterator[R]:
+        check_arguments(call, self, args, kwargs)
         return self._portal.iterate(method(self._async, *args, **kwargs))
 
+    give_signature(call, method)
     return call
 
 
@@ -126,9 +133,11 @@ def streaming_into(
 
     @functools.wraps(method)
     def call(self: SyncWrapper[A], /, *args: P.args, **kwargs: P.kwargs) -> Iterator[S]:
-        for row in self._portal.iterate(method(self._async, *args, **kwargs)):
-            yield wrap(self._portal, row)
+        check_arguments(call, self, args, kwargs)
+        rows = self._portal.iterate(method(self._async, *args, **kwargs))
+        return (wrap(self._portal, row) for row in rows)
 
+    give_signature(call, method, wrap)
     return call
 
 
