@@ -3,6 +3,7 @@
 import importlib.util
 import re
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -191,6 +192,70 @@ def test_the_refusal_of_an_unknown_name_says_which_page_adds_architectures(archi
     page = re.search(r"\((docs/\S+\.md)\)", str(refusal.value))
     assert page is not None
     assert (ROOT / page[1]).read_text(encoding="utf-8").startswith("# Add your own architecture\n")
+
+
+def raises_an_error(name, class_count):
+    raise RuntimeError("my builder broke")
+
+
+def returns_a_number(name, class_count):
+    return 7
+
+
+def takes_one_argument(name):
+    return torch.nn.Identity()
+
+
+def computes_with_values(name, class_count):
+    return torch.nn.Linear(int(torch.ones(1).item()), class_count)
+
+
+def entry_point_of(monkeypatch, build):
+    point = metadata.EntryPoint("mine", f"{__name__}:{build.__name__}", "modicum.architectures")
+    monkeypatch.setattr(metadata, "entry_points", lambda group: [point])
+    monkeypatch.setitem(sys.modules, __name__, sys.modules[build.__module__])
+
+
+@pytest.mark.parametrize("build", [raises_an_error, returns_a_number, takes_one_argument])
+def test_an_error_in_a_package_s_builder_is_refused_with_its_words_and_its_line(monkeypatch, build):
+    entry_point_of(monkeypatch, build)
+    line = build.__code__.co_firstlineno + 1
+    says = {
+        raises_an_error: "the package that builds mine:crash raised RuntimeError: my builder broke "
+        f"({Path(__file__).name}, line {line})",
+        returns_a_number: "mine:crash: build returned int; expected a torch.nn.Module",
+        takes_one_argument: "the package that builds mine:crash raised TypeError: takes_one_argument() takes 1 "
+        "positional argument but 2 were given",
+    }
+
+    with pytest.raises(ModelRefused) as refusal:
+        class_count_of("mine:crash", {})
+
+    assert (refusal.value.reason, refusal.value.detail) == ("MODEL_REFUSED", says[build])
+
+
+def test_an_error_in_a_package_s_builder_is_in_the_log(monkeypatch, caplog):
+    entry_point_of(monkeypatch, raises_an_error)
+
+    with pytest.raises(ModelRefused):
+        build_architecture("mine:crash", 10)
+
+    assert "my builder broke" in caplog.text
+
+
+def test_an_entry_point_that_does_not_exist_is_refused_as_the_package_s(monkeypatch):
+    point = metadata.EntryPoint("mine", f"{__name__}:absent", "modicum.architectures")
+    monkeypatch.setattr(metadata, "entry_points", lambda group: [point])
+
+    with pytest.raises(ModelRefused, match="the package that builds mine:crash raised AttributeError"):
+        build_architecture("mine:crash", 10)
+
+
+def test_an_architecture_that_computes_with_values_while_it_is_built_is_built(monkeypatch, caplog):
+    entry_point_of(monkeypatch, computes_with_values)
+
+    assert class_count_of("mine:net", {"weight": torch.zeros(5, 1)}) == 5
+    assert not caplog.text
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from modicum_sis.numerics.out_of_memory import is_out_of_memory
 from torch import Tensor, nn
 
 from modicum_server.domain.buildable import unknown_family, unknown_name
+from modicum_server.model_process.builders import BuilderFailed, builder_failure, require_module
 from modicum_server.model_process.failure_reasons import (
     ModelRefused,
     TaskFailure,
@@ -69,6 +70,7 @@ def build_architecture(
     Raises:
         ModelRefused: ARCHITECTURE_UNKNOWN, with close matches; INPUT_REFUSED when it cannot be built for this size;
             CONFIGURATION_REFUSED when it cannot be built from this configuration.
+        BuilderFailed: the group's package raised another error, or built something else than a module.
         TaskFailure: ARCHITECTURE_UNAVAILABLE when a package is not installed here.
     """
     group, _, name = architecture.partition(":")
@@ -77,12 +79,16 @@ def build_architecture(
         build = _configured(build, architecture, configuration)
     try:
         if size is None or "size" not in inspect.signature(build).parameters:
-            return build(name, class_count)
-        return _build_for_size(build, architecture, class_count, size)
+            return require_module(build(name, class_count), architecture)
+        return require_module(_build_for_size(build, architecture, class_count, size), architecture)
+    except TaskFailure:
+        raise
     except ArchitectureUnknown as error:
         raise _unknown(group, name, error.known) from error
     except ImportError as error:  # a group imports its packages when it is needed
         raise _unavailable(group, error) from error
+    except Exception as error:
+        raise builder_failure(architecture, error) from error
 
 
 def _configured(build: Callable[..., nn.Module], architecture: str, configuration: Mapping[str, Any]) -> Build:
@@ -151,9 +157,7 @@ def _shapes(
     try:
         with torch.device("meta"):
             module = build_architecture(architecture, class_count, configuration=configuration)
-    except TaskFailure:
-        raise
-    except Exception:  # noqa: BLE001  some architectures compute with values while they are built
+    except BuilderFailed:  # some architectures compute with values while they are built
         module = build_architecture(architecture, class_count, configuration=configuration)
     return {key: tuple(tensor.shape) for key, tensor in module.state_dict().items()}
 
@@ -166,6 +170,8 @@ def _group(group: str, architecture: str) -> Build:
         build: Build = points[group].load()
     except ImportError as error:
         raise _unavailable(group, error) from error
+    except Exception as error:
+        raise builder_failure(architecture, error) from error
     return build
 
 
