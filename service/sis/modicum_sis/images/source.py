@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from modicum_sis.errors import CanvasMismatch, OutOfBounds, ParameterError
+from modicum_sis.images.conversion import converted
 from modicum_sis.model.classifier import Canvas, Classifier
 from modicum_sis.numerics.seeding import image_digest
 
@@ -16,11 +17,14 @@ CANVAS_AXES = 3
 
 
 class Images(Protocol):
-    """A float tensor (N, C, H, W), or any sequence whose items are tensors (C, H, W). Items are loaded on demand."""
+    """A float tensor (N, C, H, W), or any sequence whose items are tensors (C, H, W). Items are loaded on demand.
+
+    Arrays and images of PIL are converted when they are loaded (see `converted`).
+    """
 
     def __len__(self) -> int: ...
 
-    def __getitem__(self, index: int, /) -> Tensor: ...
+    def __getitem__(self, index: int, /) -> object: ...
 
 
 class ImageSource:
@@ -42,11 +46,11 @@ class ImageSource:
     def canvas(self) -> Canvas:
         """The shape of the first image. All others must have it."""
         if self._canvas is None:
-            first = self._images[0]
+            first = self._given(0)
             if not isinstance(first, Tensor) or first.dim() != CANVAS_AXES or not first.numel():
                 raise CanvasMismatch(
                     f"expected images as tensors (C, H, W); got {_described(first)}. Give a tensor (N, C, H, W), or a "
-                    "sequence of tensors (C, H, W) without labels"
+                    "sequence of tensors (C, H, W), arrays or PIL images, without labels"
                 )
             self._canvas = (int(first.shape[0]), int(first.shape[1]), int(first.shape[2]))
         return self._canvas
@@ -55,10 +59,10 @@ class ImageSource:
         """An image on the classifier's device and in its dtype, and its digest. NaN is allowed; no module sees it.
 
         Raises:
-            CanvasMismatch: the image is not a floating point tensor of the canvas' shape.
+            CanvasMismatch: the image is not, and cannot become, a floating point tensor of the canvas' shape.
             OutOfBounds: values lie outside the classifier's bounds.
         """
-        given = self._images[index]
+        given = self._given(index)
         if not isinstance(given, Tensor) or tuple(given.shape) != self.canvas() or not given.is_floating_point():
             raise CanvasMismatch(
                 f"expected image {index} as a float tensor of shape {self.canvas()}; got {_described(given)}. "
@@ -67,6 +71,9 @@ class ImageSource:
         self._check_bounds(index, given)
         digest = self._digests[index] if self._digests is not None else image_digest(given)
         return given.detach().to(device=self._classifier.device, dtype=self._classifier.dtype), digest
+
+    def _given(self, index: int) -> object:
+        return converted(self._images[index], f"image {index}", self._classifier.input)
 
     def _check_bounds(self, index: int, image: Tensor) -> None:
         low, high = self._classifier.bounds
@@ -88,7 +95,7 @@ class Selection:
     def __len__(self) -> int:
         return len(self._indices)
 
-    def __getitem__(self, index: int, /) -> Tensor:
+    def __getitem__(self, index: int, /) -> object:
         return self._images[self._indices[index]]
 
 

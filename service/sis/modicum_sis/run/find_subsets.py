@@ -49,6 +49,7 @@ def find_subsets(
     Args:
         classifier: the classifier to search.
         images: a float tensor (N, C, H, W) within the classifier's bounds, or a sequence that loads (C, H, W) lazily.
+            Arrays (N, H, W, C) or (N, C, H, W) and lists of PIL images are converted: bytes are scaled to the bounds.
         threshold: the confidence that suffices (>=), strictly between 0 and 1.
         search: the search and its budget.
         fill: what stands where the mask is False; one of `modicum_sis.FILLS`.
