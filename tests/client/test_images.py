@@ -67,8 +67,6 @@ def test_the_metadata_of_an_imagefolder_has_labels(tmp_path, name, text):
     [
         ("metadata.csv", "file_name,text\ncat/a.jpg,a cat\n"),
         ("metadata.jsonl", '{"file_name": "cat/a.jpg", "text": "a cat"}\n'),
-        ("metadata.jsonl", "not JSON\n"),
-        ("metadata.jsonl", ""),
     ],
 )
 def test_metadata_without_labels_leaves_those_of_class_folders(tmp_path, name, text):

@@ -86,3 +86,8 @@ def test_the_client_accepts_what_the_server_accepts(labels, names, count):
     accepted = is_accepted(require_labels, labels, version)
 
     assert is_accepted(refuse_unknown_labels, images(*labels), version.class_labels, count) is accepted
+
+
+def test_the_name_of_a_split_as_a_label_is_explained():
+    with pytest.raises(DataRefused, match="names of folders were taken as labels; give one split"):
+        refuse_unknown_labels(images("train"), ("cat", "dog"))

@@ -10,6 +10,8 @@ from modicum.sources.images import Image
 
 REASON = "LABEL_UNKNOWN"
 LONGEST_INDEX_DIGITS = 9
+#: Names of folders that part a data set, rather than name a class.
+SPLITS = frozenset({"train", "test", "val", "validation"})
 
 
 def refuse_unknown_labels(images: Sequence[Image], names: Sequence[str], class_count: int | None = None) -> None:
@@ -41,7 +43,16 @@ def refuse_unknown_labels(images: Sequence[Image], names: Sequence[str], class_c
         )
     others = len({one.label for one in unfit}) - 1
     more = f"; {others} more {'label is' if others == 1 else 'labels are'} unknown, too" if others else ""
-    raise DataRefused(f"{begin} the model has no such class; {_expected(label, names, count)}{more}", reason=REASON)
+    split = _split_advice(unfit)
+    raise DataRefused(
+        f"{begin} the model has no such class; {_expected(label, names, count)}{more}{split}", reason=REASON
+    )
+
+
+def _split_advice(unfit: Sequence[Image]) -> str:
+    if any(one.label.lower() in SPLITS for one in unfit):
+        return ". The names of folders were taken as labels; give one split, such as the folder train alone"
+    return ""
 
 
 def _refuse_mixed_numbers(images: Sequence[Image], classes: Counter[str]) -> None:

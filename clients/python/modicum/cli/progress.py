@@ -119,9 +119,9 @@ def _cut(*, ratio: int | None = None, max_width: int | None = None) -> Column:
 
 
 def say_files(shown: View, photos: Path, images: Sequence[Image], skipped: Skipped) -> None:
-    """Say which files of a folder are skipped, and which are sent but look like no image, if there are any."""
-    if skipped.files:
-        shown.say(f"{printable(str(photos))}: {skipped}")
+    """Say which files are skipped, why images have no labels, and which are sent but look like no image, if any."""
+    if text := str(skipped):
+        shown.say(f"{printable(str(photos))}: {text}")
     if unlike := unlike_images(images):
         shown.say(f"{printable(str(photos))}: {unlike_text(unlike)}")
 

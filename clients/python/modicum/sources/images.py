@@ -22,7 +22,8 @@ from modicum.resource_names import printable
 from modicum.sources import converted, lfs, npy, parquet, png, tars
 from modicum.sources.contents import Content, made_content, require_file, stream_content
 from modicum.sources.files import File, split_of
-from modicum.sources.labels import labels_beside, true_labels
+from modicum.sources.labels import LABELS_FILE, METADATA_KEYS, true_labels
+from modicum.sources.metadata import metadata_beside, metadata_columns, missing_label_text, refuse_splits
 from modicum.sources.parquet_rows import Rows
 from modicum.sources.paths import refuse_outside_links
 from modicum.sources.skipped import NOTHING_SKIPPED, Skipped
@@ -151,14 +152,27 @@ def _folder(folder: Path, labels: Path | None) -> Found:
     if shards and not images:
         return _sharded(folder, shards, [path for path in paths if path not in set(shards)], labels)
     refuse_outside_links(folder, (path for path in images if (folder / path).is_symlink()))
-    labels = labels or labels_beside(folder)
+    labels, metadata, note = labels or _labels_beside(folder), None, ""
+    if labels is None and (metadata := metadata_beside(folder)):
+        columns = metadata_columns(metadata)
+        labels = metadata if METADATA_KEYS.issubset(columns) else None
+        note = missing_label_text(metadata, columns)
     given = None
     if labels and images:
         given = _checked_labels(folder, true_labels(labels), labels, lambda name: (folder / name).is_file())
     pointers = {path for path in images if lfs.is_pointer(folder / path)}
     files = [_file_at(folder, path) for path in images if path not in pointers]
-    left = [path for path in paths if path in pointers or not (_is_image(path) or folder / path == labels)]
-    return _arranged(folder, files, given, _skipped(left, pointers))
+    read = {labels, metadata}
+    left = [path for path in paths if path in pointers or not (_is_image(path) or folder / path in read)]
+    if given is None:
+        refuse_splits(folder, paths)
+    found = _arranged(folder, files, given, _skipped(left, pointers))
+    has_labels = given is not None or any(image.label for image in found.images)
+    return found if has_labels else replace(found, skipped=replace(found.skipped, note=note))
+
+
+def _labels_beside(folder: Path) -> Path | None:
+    return folder / LABELS_FILE if (folder / LABELS_FILE).is_file() else None
 
 
 def _skipped(files: Iterable[Path], pointers: Iterable[Path]) -> Skipped:

@@ -3,7 +3,6 @@
 import csv
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,7 @@ from modicum.sources.paths import name_inside
 HEADER = ("file", "label")
 LABELS_FILE = "labels.csv"
 JSON_LINES = ".jsonl"
-#: Of a Hugging Face `imagefolder`.
-METADATA_FILES = ("metadata.csv", "metadata.jsonl")
+#: Of the metadata of a Hugging Face `imagefolder`.
 METADATA_KEYS = frozenset({"file_name", "label"})
 
 
@@ -72,24 +70,6 @@ def true_labels(path: Path) -> dict[str, str]:
     return labels
 
 
-def labels_beside(folder: Path) -> Path | None:
-    """The file in a folder of images that has their labels: labels.csv, or metadata with labels. None without one."""
-    if (folder / LABELS_FILE).is_file():
-        return folder / LABELS_FILE
-    return next((folder / name for name in METADATA_FILES if _has_labels(folder / name)), None)
-
-
-def _has_labels(path: Path) -> bool:
-    """Whether a file is there whose first row or line has labels. Metadata may be of other things alone."""
-    keys: frozenset[str] = frozenset()
-    with suppress(InvalidSource):
-        if path.is_file() and path.suffix.lower() == JSON_LINES:
-            keys = next((frozenset(entry) for _, entry in _entries(path)), keys)
-        elif path.is_file():
-            keys = next((frozenset(_lowered(row)) for _, row in csv_rows(path)), keys)
-    return keys >= METADATA_KEYS
-
-
 def _csv_lines(path: Path) -> Iterator[tuple[str, str, str]]:
     """Yield where a row stands, its file and its label."""
     header: tuple[str, ...] = HEADER
@@ -108,7 +88,7 @@ def _csv_lines(path: Path) -> Iterator[tuple[str, str, str]]:
 
 def _json_lines(path: Path) -> Iterator[tuple[str, str, str]]:
     """Yield where a line stands, its file and its label."""
-    for where, entry in _entries(path):
+    for where, entry in json_line_entries(path):
         name = entry.get("file_name")
         if not isinstance(name, str) or not name:
             raise InvalidSource(f"{where}: expected file_name, and label; got {str(entry)[:80]}")
@@ -126,7 +106,12 @@ def json_label(label: object, where: str) -> str:
     return "" if label is None else str(label)
 
 
-def _entries(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def json_line_entries(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield where each line of JSON stands, and its object.
+
+    Raises:
+        InvalidSource: the file cannot be read, or a line is no JSON object.
+    """
     for number, line in enumerate(text_of(path).split("\n"), start=1):  # other separators may stand within JSON
         where = f"{path} line {number}"
         if line.strip():

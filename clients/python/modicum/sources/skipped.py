@@ -16,15 +16,16 @@ class Skipped:
     """Skipped files, by their paths in the source. As text, it counts and names them, and says what would help.
 
     `further` are those of the files that are pictures of a sample that already has one, `pointers` those that stand for
-    a picture in Git LFS.
+    a picture in Git LFS. `note` says why the images have no labels; empty if there is nothing to say.
     """
 
     files: tuple[str, ...] = ()
     further: frozenset[str] = frozenset()
     pointers: frozenset[str] = frozenset()
+    note: str = ""
 
     def __str__(self) -> str:
-        """Those that can be had come first; empty if nothing is skipped."""
+        """Those that can be had come first; empty if nothing is skipped or noted."""
         further = [name for name in self.files if name in self.further]
         pointers = [name for name in self.files if name in self.pointers]
         files = [name for name in self.files if name not in self.further | self.pointers]
@@ -40,7 +41,8 @@ class Skipped:
         if further:
             parts.append(f"further pictures of a sample: {named(further)}")
         count = "1 file is" if len(self.files) == 1 else f"{len(self.files):,} files are"
-        return f"{count} skipped: {'; '.join(parts)}" if parts else ""
+        skipped = f"{count} skipped: {'; '.join(parts)}" if parts else ""
+        return "\n".join(filter(None, (skipped, self.note)))
 
 
 NOTHING_SKIPPED = Skipped()
