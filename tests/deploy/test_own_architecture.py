@@ -94,4 +94,4 @@ def test_a_server_with_the_example_audits_its_network_and_refuses_another_name_a
         assert json.loads((short_folder / "result.json").read_text())["rows"]
         refused = eventually(lambda: refused_at_the_door(place, programs), "a worker that has said what it builds")
 
-    assert "acme:huge does not exist; known are acme:tiny;" in " ".join(refused.split())
+    assert "acme:huge does not exist; known are acme:tiny." in " ".join(refused.split())

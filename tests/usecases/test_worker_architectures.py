@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 from modicum_server.domain.buildable import Family
 from modicum_server.domain.models import Executable, ExecutableKind, VersionState, Weights
-from modicum_server.errors import ArchitectureUnknown, ArtifactMissing
+from modicum_server.errors import ArchitectureUnknown, ArtifactMissing, ExecutableNotAllowed
 from modicum_server.ports import ArchitectureUnavailable
+from modicum_server.usecases.model_sources import check_source
 from modicum_server.usecases.request_ids import CreateOptions
 from modicum_server.usecases.versions import NewVersion
 from modicum_server.usecases.worker_architectures import refuse_architecture
@@ -17,6 +18,7 @@ FULL = {
     "torchvision": Family(("resnet18", "resnet34")),
     "acme": Family(),
     "transformers": Family(lacks="transformers", extra="hub"),
+    "onnx": Family(("model",)),
 }
 OLD = {"torchvision": Family(("resnet18",))}
 
@@ -40,14 +42,19 @@ def test_what_a_worker_may_build_is_taken(architecture, workers):
 @pytest.mark.parametrize(
     ("architecture", "error", "words"),
     [
-        ("torchvision:resnet43", ArchitectureUnknown, "does not exist; did you mean torchvision:resnet34 or"),
-        ("torchvision:zzz", ArchitectureUnknown, "known are torchvision:resnet18, torchvision:resnet34; a package"),
+        (
+            "torchvision:resnet43",
+            ArchitectureUnknown,
+            r"did you mean torchvision:resnet34 or torchvision:resnet18\? A package",
+        ),
+        ("torchvision:zzz", ArchitectureUnknown, "known are torchvision:resnet18, torchvision:resnet34. A package"),
         (
             "transformers:vit",
             ArchitectureUnavailable,
             "transformers:vit needs the package transformers, which no worker has now. Install modicum-server.hub. ",
         ),
         ("nobody:knows", ArchitectureUnknown, "of the form acme:NAME, torchvision:NAME, transformers:NAME; got "),
+        ("nobody:knows", ArchitectureUnknown, r"got 'nobody:knows'\. A package .* installed, restart the server"),
     ],
 )
 def test_what_no_worker_builds_is_refused(architecture, error, words):
@@ -105,3 +112,10 @@ async def test_a_version_that_is_ready_is_returned_and_waits_for_nobody(place):
 
     assert await place.register(check=None) == ready
     assert not await place.versions.waits_for_worker(ready)
+
+
+def test_the_refusal_of_a_program_says_who_allows_it_and_what_needs_no_permission():
+    program = Executable(digest_of(b"program"), ExecutableKind.EXPORTED)
+
+    with pytest.raises(ExecutableNotAllowed, match=r"whoever runs the server .*ALLOW_EXECUTABLES=1 .*ONNX \(--weights"):
+        check_source(program, INPUT, executables=False)

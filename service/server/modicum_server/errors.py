@@ -212,7 +212,7 @@ class ArtifactMissing(FailedPrecondition):
 
 
 class ExecutableNotAllowed(FailedPrecondition):
-    """This server accepts no programs (MODICUM_ALLOW_EXECUTABLES is false). Register safetensors and architecture."""
+    """This server accepts no programs (MODICUM_ALLOW_EXECUTABLES is false)."""
 
 
 class ModelRejected(FailedPrecondition):

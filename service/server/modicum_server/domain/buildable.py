@@ -7,8 +7,11 @@ from dataclasses import dataclass
 CLOSE_MATCHES = 3
 NAMED = 10
 ADD_YOUR_OWN = (
-    "a package with an entry point 'modicum.architectures' adds your own (docs/how-to/add-an-architecture.md)"
+    "A package with an entry point 'modicum.architectures' adds your own (docs/how-to/add-an-architecture.md); whoever "
+    "runs the workers installs it. If it has just been installed, restart the server (its worker)"
 )
+TYPED_BY_NOBODY = frozenset({"onnx"})
+"""Families whose one name follows from the file that is given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +75,11 @@ def unknown_name(family: str, name: str, known: Collection[str]) -> str:
     close = [f"{family}:{match}" for match in difflib.get_close_matches(name, known, n=CLOSE_MATCHES)]
     first = [f"{family}:{match}" for match in sorted(known)[:NAMED]]
     rest = " ..." if len(known) > NAMED else ""
-    advice = f"did you mean {' or '.join(close)}?" if close else f"known are {', '.join(first)}{rest}"
-    return f"the architecture {family}:{name} does not exist; {advice}; {ADD_YOUR_OWN}"
+    advice = f"did you mean {' or '.join(close)}?" if close else f"known are {', '.join(first)}{rest}."
+    return f"the architecture {family}:{name} does not exist; {advice} {ADD_YOUR_OWN}"
 
 
 def unknown_family(architecture: str, known: Iterable[str]) -> str:
     """Return the sentence for a family that does not exist."""
-    forms = ", ".join(f"{name}:NAME" for name in sorted(known))
-    return f"expected an architecture of the form {forms}; got {architecture!r}; {ADD_YOUR_OWN}"
+    forms = ", ".join(f"{name}:NAME" for name in sorted(set(known) - TYPED_BY_NOBODY))
+    return f"expected an architecture of the form {forms}; got {architecture!r}. {ADD_YOUR_OWN}"

@@ -21,6 +21,11 @@ from modicum_server.usecases.rules import check, shown
 FIELD = "model_version"
 CONFIGURED = frozenset({"timm", "transformers"})
 """Families that build from a configuration beside the name."""
+NO_PROGRAMS = (
+    "this server accepts no programs (MODICUM_ALLOW_EXECUTABLES is false). A program is code: if you trust it, whoever "
+    "runs the server starts it with MODICUM_ALLOW_EXECUTABLES=1 (a local server that already runs must be stopped "
+    "first). An export to ONNX (--weights model.onnx) needs no permission"
+)
 
 
 def check_source(source: Source | None, input_specification: InputSpecification | None, *, executables: bool) -> None:
@@ -48,7 +53,7 @@ def check_source(source: Source | None, input_specification: InputSpecification 
         case _:
             check(f"{FIELD}.{source.kind}.digest", source.digest)
             if not executables:
-                raise ExecutableNotAllowed
+                raise ExecutableNotAllowed(NO_PROGRAMS)
     if input_specification is None:
         raise FieldInvalid(f"{FIELD}.input", "the version needs an input specification")
     check_input(f"{FIELD}.input", input_specification)
