@@ -5,6 +5,7 @@ import json
 import pytest
 from modicum.errors import InvalidSource
 from modicum.sources.objects import with_objects
+from PIL import Image
 
 from tests.found_images import find_images
 
@@ -110,7 +111,7 @@ def test_an_image_of_coco_needs_its_name_and_size(photos, tmp_path, image, told)
 def test_a_name_of_coco_that_occurs_twice_is_refused(photos, tmp_path):
     twice = [*IMAGES, {**IMAGES[0], "id": 9}]
 
-    with pytest.raises(InvalidSource, match="a file_name occurs twice; each image needs its own"):
+    with pytest.raises(InvalidSource, match=r"the file_name a.jpg occurs twice; each image needs its own"):
         boxes_of(photos, coco(tmp_path, box(7, 1, 2, 3, 4), images=twice))
 
 
@@ -135,3 +136,27 @@ def test_a_folder_without_voc_files_is_refused(photos, tmp_path):
 
     with pytest.raises(InvalidSource, match="expected Pascal VOC files"):
         boxes_of(photos, tmp_path / "empty")
+
+
+@pytest.mark.parametrize("suffix", ["PNG", "JPEG", "GIF", "BMP"])
+def test_a_picture_of_another_size_than_annotated_is_refused(photos, tmp_path, suffix):
+    Image.new("RGB", (32, 16)).save(photos / "cat" / "a.jpg", suffix)
+    told = "cat/a.jpg: annotated at 40x30, the picture has 32x16; scale the boxes"
+
+    for given in (coco(tmp_path, box(7, 1, 2, 3, 4)), voc(tmp_path, a=VOC)):
+        with pytest.raises(InvalidSource, match=told):
+            boxes_of(photos, given)
+
+
+def test_a_picture_of_the_annotated_size_or_of_one_that_is_not_stated_is_accepted(photos, tmp_path):
+    Image.new("RGB", (40, 30)).save(photos / "cat" / "a.jpg")
+    unknown = [{"id": 7, "file_name": "a.jpg", "width": 0, "height": 0}]
+
+    assert boxes_of(photos, coco(tmp_path, box(7, 1, 2, 3, 4)))
+    assert boxes_of(photos, coco(tmp_path, box(7, 1, 2, 3, 4), images=unknown)) == {"cat/a.jpg": [[1, 2, 4, 6]]}
+
+
+def test_a_box_whose_corners_are_swapped_is_refused(photos, tmp_path):
+    for given in (coco(tmp_path, box(7, 9, 2, -3, 4)), voc(tmp_path, a=VOC.replace("<xmin>1<", "<xmin>30<"))):
+        with pytest.raises(InvalidSource, match="expected boxes whose left is below right"):
+            boxes_of(photos, given)

@@ -3,6 +3,7 @@
 import pytest
 from modicum.errors import InvalidSource
 from modicum.sources.images import found_in
+from modicum.sources.labels import class_names
 
 UTF_16 = "file_name,label\na.jpg,cat\n".encode("utf-16")
 
@@ -70,3 +71,10 @@ def test_splits_with_their_own_metadata_are_no_class_folders(tmp_path, name):
         f"{tmp_path}/test holds its own {name}: it is one split of a data set. Give one split: {tmp_path}/test or "
         f"{tmp_path}/train"
     )
+
+
+def test_a_blank_line_among_class_names_is_named(tmp_path):
+    (tmp_path / "labels.txt").write_text("cat\n\ndog\n")
+
+    with pytest.raises(InvalidSource, match="line 2 is blank"):
+        class_names(tmp_path / "labels.txt")

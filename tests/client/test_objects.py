@@ -72,6 +72,7 @@ def test_the_manifest_names_objects_and_its_digest_is_unchanged_without_them(pho
     ("name", "text", "says"),
     [
         ("b.csv", "", "expected rows of file,left,top,right,bottom"),
+        ("b.csv", "cat/a.jpg,0,0.1,0.5,1\n", "these look like shares of the picture; expected pixels"),
         ("b.csv", "cat/a.jpg,1,2,3\n", "line 1: expected five columns"),
         ("b.csv", "cat/a.jpg,1,2,3,x\n", "line 1: expected left, top, right and bottom in pixels"),
         ("b.csv", "cat/a.jpg,3,2,3,4\n", "line 1: expected left, top"),

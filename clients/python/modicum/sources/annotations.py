@@ -5,6 +5,7 @@ rounded annotations often reach half a pixel beyond. A box without area marks no
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +21,8 @@ from modicum.sources.paths import name_inside, refuse_outside_links
 Box = tuple[float, float, float, float]
 #: The boxes by the name of their picture.
 Boxes = dict[str, list[Box]]
+#: The stated width and height by the name of their picture. 0 stands for unknown.
+Sizes = dict[str, tuple[float, float]]
 
 COCO_KEYS = frozenset({"images", "annotations"})
 VOC_FORM = "<annotation> with <size> and, for each <object>, a <bndbox> of <xmin>, <ymin>, <xmax> and <ymax>"
@@ -32,8 +35,8 @@ def is_coco(document: object) -> bool:
     return isinstance(document, dict) and document.keys() >= COCO_KEYS and isinstance(document["images"], list)
 
 
-def coco_boxes(document: Mapping[str, Any], path: Path) -> Boxes:
-    """The boxes of a COCO document, by `file_name`. `bbox` is left, top, width and height, from 0.
+def coco_boxes(document: Mapping[str, Any], path: Path) -> tuple[Boxes, Sizes]:
+    """The boxes and sizes of a COCO document, by `file_name`. `bbox` is left, top, width and height, from 0.
 
     Raises:
         InvalidSource: an image or an annotation lacks what it needs, or an annotation is of no image.
@@ -44,8 +47,10 @@ def coco_boxes(document: Mapping[str, Any], path: Path) -> Boxes:
         name = _field(image, "file_name", str, where)
         size = (_field(image, key, (int, float), where) for key in ("width", "height"))
         sizes[_field(image, "id", (int, str), where)] = (name_inside(name, where), *size)
-    if len({name for name, _, _ in sizes.values()}) < len(sizes):
-        raise InvalidSource(f"{path}: a file_name occurs twice; each image needs its own")
+    names = Counter(name for name, _, _ in sizes.values())
+    if len(names) < len(sizes):
+        double = names.most_common(1)[0][0]
+        raise InvalidSource(f"{path}: the file_name {printable(double)} occurs twice; each image needs its own")
     boxes: Boxes = {}
     for place, annotation in enumerate(_list_of(document, "annotations", path)):
         where = f"{path}: annotations[{place}]"
@@ -54,13 +59,13 @@ def coco_boxes(document: Mapping[str, Any], path: Path) -> Boxes:
             raise InvalidSource(f"{where}: expected the id of one of the images, got {identity!r}")
         name, width, height = sizes[identity]
         left, top, *extent = _four(_field(annotation, "bbox", list, where), where)
-        box = _cut((left, top, left + extent[0], top + extent[1]), width, height)
+        box = _cut((left, top, left + extent[0], top + extent[1]), width, height, where)
         boxes.setdefault(name, []).extend([box] if box else [])
-    return _with_boxes(boxes, path)
+    return _with_boxes(boxes, path), {name: (width, height) for name, width, height in sizes.values()}
 
 
-def voc_boxes(folder: Path) -> Boxes:
-    """The boxes of a folder of Pascal VOC files, by the name of each file without its suffix.
+def voc_boxes(folder: Path) -> tuple[Boxes, Sizes]:
+    """The boxes and sizes of a folder of Pascal VOC files, by the name of each file without its suffix.
 
     VOC counts pixels from 1, and `xmax` and `ymax` are within the box. Here a pixel is counted from 0, and they are
     behind it.
@@ -72,10 +77,12 @@ def voc_boxes(folder: Path) -> Boxes:
     if not files:
         raise InvalidSource(f"{folder}: expected Pascal VOC files (.xml), one for each picture; found none")
     refuse_outside_links(folder, [path.relative_to(folder) for path in files])
-    return _with_boxes({path.relative_to(folder).with_suffix("").as_posix(): _voc_file(path) for path in files}, folder)
+    read = {path.relative_to(folder).with_suffix("").as_posix(): _voc_file(path) for path in files}
+    boxes = _with_boxes({name: some for name, (some, _) in read.items()}, folder)
+    return boxes, {name: size for name, (_, size) in read.items()}
 
 
-def _voc_file(path: Path) -> list[Box]:
+def _voc_file(path: Path) -> tuple[list[Box], tuple[float, float]]:
     found: dict[str, list[float]] = {}
     for place, value in _numbers(path):
         found.setdefault(place, []).append(value)
@@ -85,10 +92,10 @@ def _voc_file(path: Path) -> list[Box]:
         raise InvalidSource(f"{path}: expected {VOC_FORM}")
     (width,), (height,) = sizes
     cut = [
-        _cut((left - 1, top - 1, right, bottom), width, height)
+        _cut((left - 1, top - 1, right, bottom), width, height, str(path))
         for left, top, right, bottom in zip(*corners, strict=True)
     ]
-    return [box for box in cut if box]
+    return [box for box in cut if box], (width, height)
 
 
 def _numbers(path: Path) -> Iterator[tuple[str, float]]:
@@ -152,9 +159,12 @@ def _is_finite(number: object) -> bool:
     return type(number) in {int, float} and math.isfinite(number)  # type: ignore[arg-type]
 
 
-def _cut(box: Box, width: float, height: float) -> Box | None:
+def _cut(box: Box, width: float, height: float, where: str) -> Box | None:
     """The part of a box within its picture; None where it has no area."""
-    left, top, right, bottom = max(box[0], 0), max(box[1], 0), min(box[2], width), min(box[3], height)
+    if box[2] < box[0] or box[3] < box[1]:
+        raise InvalidSource(f"{where}: expected boxes whose left is below right, and top below bottom; got {box}")
+    left, top = max(box[0], 0), max(box[1], 0)
+    right, bottom = min(box[2], width or math.inf), min(box[3], height or math.inf)
     return (left, top, right, bottom) if left < right and top < bottom else None
 
 

@@ -33,6 +33,8 @@ def class_names(source: str | Path | Sequence[str] | None) -> tuple[str, ...]:
     if not names:
         raise InvalidSource(f"{where}: expected one class name per line, found none")
     for place, name in enumerate(names, start=1):
+        if isinstance(source, str | Path) and Path(source).suffix.lower() != ".json" and not name.strip():
+            raise InvalidSource(f"{where}: line {place} is blank; expected one class name per line")
         if not isinstance(name, str) or not name.strip():
             raise InvalidSource(f"{where}: expected a class name at position {place}, got {name!r}")
     stripped = tuple(name.strip() for name in names)

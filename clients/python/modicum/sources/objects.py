@@ -12,11 +12,12 @@ from typing import Any
 
 from modicum.errors import InvalidArgument, InvalidSource
 from modicum.resource_names import printable
-from modicum.sources.annotations import Box, Boxes, coco_boxes, is_coco, voc_boxes
+from modicum.sources.annotations import Box, Boxes, Sizes, coco_boxes, is_coco, voc_boxes
 from modicum.sources.contents import bytes_content, file_content, require_file
 from modicum.sources.images import SUFFIXES, Image, Objects
 from modicum.sources.labels import csv_rows, json_of
 from modicum.sources.paths import name_inside, refuse_outside_links
+from modicum.sources.picture_sizes import sizes_of
 
 HEADER = ("file", "left", "top", "right", "bottom")
 EXPECTED = "expected left, top, right and bottom in pixels, with 0 <= left < right and 0 <= top < bottom"
@@ -49,7 +50,7 @@ def with_objects(
 
 
 def _boxed(images: Sequence[Image], path: Path) -> list[Image]:
-    boxes_of_item = _boxes_of_items([image.item for image in images], path)
+    boxes_of_item = _boxes_of_items(images, path)
     return [
         replace(image, objects=_box_list(boxes_of_item[image.item], image.item))
         if image.item in boxes_of_item
@@ -58,26 +59,30 @@ def _boxed(images: Sequence[Image], path: Path) -> list[Image]:
     ]
 
 
-def _boxes_of_items(items: Sequence[str], path: Path) -> Mapping[str, Sequence[Box]]:
+def _boxes_of_items(images: Sequence[Image], path: Path) -> Mapping[str, Sequence[Box]]:
+    items = [image.item for image in images]
     if path.is_dir():
-        return _those_of(items, voc_boxes(path), path, _stem_of_item)
+        return _those_of(images, *voc_boxes(path), path, _stem_of_item)
     if path.suffix.lower() != ".json":
         boxes = _read_csv(path)
     else:
         document = json_of(path, f"{path}: expected JSON of the form {FORM}")
         if is_coco(document):
-            return _those_of(items, coco_boxes(document, path), path, str)
+            return _those_of(images, *coco_boxes(document, path), path, str)
         boxes = _read_json(document, path)
     _refuse_unknown_items(boxes, items, path)
     return boxes
 
 
-def _those_of(items: Sequence[str], boxes: Boxes, origin: Path, name_of: Callable[[str], str]) -> Boxes:
+def _those_of(
+    images: Sequence[Image], boxes: Boxes, sizes: Sizes, origin: Path, name_of: Callable[[str], str]
+) -> Boxes:
     """The boxes of the items, by item: found by the item's name, or by that name without folders where it is unique.
 
     Raises:
-        InvalidSource: no item has boxes.
+        InvalidSource: no item has boxes, or a picture has another size than its annotation states.
     """
+    items = [image.item for image in images]
     names = {name_of(item): item for item in items}
     alone = Counter(name.rpartition("/")[2] for name in names)
     names |= {short: item for name, item in names.items() if alone[short := name.rpartition("/")[2]] == 1}
@@ -87,7 +92,22 @@ def _those_of(items: Sequence[str], boxes: Boxes, origin: Path, name_of: Callabl
             f"{origin}: its file names match no image of the data set. The data set has {printable(items[0])}; the "
             f"boxes are for {len(boxes)} other files, such as {printable(min(boxes))}"
         )
+    stated = {names[name]: sizes[name] for name in boxes if name in names}
+    for image in images:
+        if all(stated.get(image.item, ())) and image.item in stated:
+            _refuse_other_size(image, *stated[image.item])
     return found
+
+
+def _refuse_other_size(image: Image, width: float, height: float) -> None:
+    with image.file.open() if image.file else image.content().open() as stream:
+        sizes = sizes_of(stream)
+    if sizes and (width, height) not in sizes:
+        has = min(sizes)
+        raise InvalidSource(
+            f"{printable(image.item)}: annotated at {width:g}x{height:g}, the picture has {has[0]}x{has[1]}; scale the "
+            "boxes, or give the pictures as they were annotated"
+        )
 
 
 def _stem_of_item(item: str) -> str:
@@ -115,6 +135,8 @@ def _read_csv(path: Path) -> dict[str, list[Box]]:
         boxes_of_item.setdefault(name_inside(cells[0], where), []).append(_box(numbers, where))
     if not boxes_of_item:
         raise InvalidSource(f"{path}: expected rows of {','.join(HEADER)}; found none")
+    if all(max(box) <= 1 for boxes in boxes_of_item.values() for box in boxes):
+        raise InvalidSource(f"{path}: these look like shares of the picture; expected pixels")
     return boxes_of_item
 
 
