@@ -83,6 +83,11 @@ def test_the_page_names_every_limit_that_can_be_set_and_its_default(name):
             f"| gRPC calls at once in an API process | `MODICUM_MAX_WATCHERS` + {BOUNDS.spare_calls:,}, probes aside; "
             f"{MOST_WAITING_CALLS:,} more"
         ),
+        (
+            f"`MODICUM_MAX_WATCHERS_PER_PRINCIPAL` + {BOUNDS.spare_calls_of_principal:,}, and "
+            f"`MODICUM_MAX_WATCHERS_PER_PROJECT` + {BOUNDS.spare_calls_of_project:,}. "
+        ),
+        f"exchanges of tokens), of an API process | {BOUNDS.tokenless_calls_of_address:,} of an address",
         f"calls by gRPC, by REST and of pages are counted apart | {token_lookups.MOST_WAITING}.",
         f"then they continue {token_lookups.FOUND_AT_ONCE} at a time",
         (

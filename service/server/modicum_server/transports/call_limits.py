@@ -27,10 +27,16 @@ class Bounds:
     """Most gRPC calls at once besides watches. More are refused (TOO_MANY_CALLS)."""
     refused_calls: int = 6_000
     """Most gRPC calls at once that are refused with that reason. gRPC itself refuses more, without a reason."""
+    spare_calls_of_principal: int = 750
+    """Most gRPC calls of a principal at once besides its watches. A call counts until its reply has been sent."""
+    spare_calls_of_project: int = 1_500
+    """Most gRPC calls at once, besides watches, of all whose token has a role in the project."""
     health_watches: int = 1_000
     """Most watches of gRPC health at once, which need no token."""
     health_watches_of_address: int = 200
     """Most of them from one address."""
+    tokenless_calls_of_address: int = 200
+    """Most other gRPC calls without a token at once from one address: checks of health, and exchanges of tokens."""
     spare_calls_of_connection: int = 100
     """Most calls at once of a gRPC connection besides the watches of a principal. The client lets more wait."""
     spare_connections: int = 1_000

@@ -4,9 +4,9 @@ Each call is a task of its own, so a context variable holds it. A `Wire` hides w
 """
 
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager, ExitStack, nullcontext
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
 import grpc
@@ -54,8 +54,9 @@ class Call:
 
     `code` says how it ended, and `reason` why it was refused. `resource` is the name in the request, as the caller
     wrote it, once that was read. `enter` counts the call in a project, and refuses one too many. `turn` is a context in
-    which its principal's calls go on, some at a time. `guessed` says that it gave a wrong secret, so that its answer
-    comes late. `failure` is the exception that ended it, if that was a fault of ours.
+    which its principal's calls go on, some at a time. `places` is what it holds until its reply has been sent; gRPC
+    closes them. `guessed` says that it gave a wrong secret, so that its answer comes late. `failure` is the exception
+    that ended it, if that was a fault of ours.
     """
 
     method: str
@@ -76,6 +77,7 @@ class Call:
     resource: str = ""
     enter: Callable[[str], None] = lambda _project: None
     turn: Callable[[], AbstractAsyncContextManager[None]] = nullcontext
+    places: ExitStack = field(default_factory=ExitStack)
     guessed: bool = False
     failure: BaseException | None = None
 

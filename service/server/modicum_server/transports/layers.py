@@ -30,7 +30,6 @@ from modicum_server.errors import (
     ProjectNotFound,
     SessionMissing,
     TokenInvalid,
-    TooManyCalls,
     Unauthenticated,
 )
 from modicum_server.ports import (
@@ -44,6 +43,7 @@ from modicum_server.ports import (
 from modicum_server.transports.authentication import authenticate, given_token
 from modicum_server.transports.call_limits import Bounds
 from modicum_server.transports.call_metrics import CallMetrics
+from modicum_server.transports.call_places import CallPlaces
 from modicum_server.transports.calls import CURRENT, NOBODY, Call, CallerLeft, Wire
 from modicum_server.transports.errors import status_of_error
 from modicum_server.transports.open_streams import OpenStreams
@@ -52,7 +52,7 @@ from modicum_server.transports.token_lookups import TokenLookups
 from modicum_server.transports.traced_calls import traced
 from modicum_server.usecases.members import Tokens
 from modicum_server.usecases.refused_attempts import Attempt, RefusedAttempts
-from modicum_server.usecases.shares import CallRates, CallTurns, Share, Shares, stranger
+from modicum_server.usecases.shares import CallRates, CallTurns, stranger
 
 Layer = Callable[[Call], AbstractAsyncContextManager[None]]
 FindPrincipal = Callable[[Wire, float], Awaitable[Principal]]
@@ -74,11 +74,11 @@ def layers_of(
     refused: RefusedAttempts,
     *,
     bounds: Bounds,
-    most_calls: int | None = None,
+    places: CallPlaces | None = None,
     traces: Traces = NO_TRACES,
 ) -> Sequence[Layer]:
-    """Return the layers, from outside in. Without `most_calls`, the transport itself bounds the number of calls."""
-    counted = () if most_calls is None else (bounded(most_calls), watched_health(bounds))
+    """Return the layers, from outside in. Without `places`, the transport itself bounds the number of calls."""
+    counted, shared = ((), ()) if places is None else ((places.of_all, places.of_strangers), (places.of_principals,))
     limit = limited(bounds.longest_call_seconds)
     lookups = TokenLookups(lambda authorization: authenticate(store, authorization, bounds.authentication_seconds))
 
@@ -91,7 +91,7 @@ def layers_of(
     known = authenticated(by_token, bounds.authentication_seconds)
     good = OpenStreams(Tokens(store).principals, recheck_seconds=bounds.recheck_seconds).layer
     seen = (identified, traced(traces), measured(metrics), logged, errors_refused(bounds), noted(refused))
-    return (*seen, *counted, limit, known, paced(call_rates), taking_turns(call_turns), good)
+    return (*seen, *counted, limit, known, *shared, paced(call_rates), taking_turns(call_turns), good)
 
 
 async def open_layers(stack: AsyncExitStack, layers: Sequence[Layer], call: Call) -> None:
@@ -216,43 +216,6 @@ def attempt_of(call: Call, error: ModicumError) -> Attempt:
         request_id=call.request_id,
         client_address=call.wire.client_address(),
     )
-
-
-def bounded(most: int) -> Layer:
-    """Refuse calls beyond this number at once. Probes pass without being counted: a full server is alive."""
-    open_calls: set[int] = set()
-
-    @asynccontextmanager
-    async def layer(call: Call) -> AsyncIterator[None]:
-        if call.probe:
-            yield
-            return
-        if len(open_calls) >= most:
-            raise TooManyCalls(
-                f"this server is handling {most:,} calls, the most it can handle at once; try again in a moment"
-            )
-        open_calls.add(id(call))
-        try:
-            yield
-        finally:
-            open_calls.discard(id(call))
-
-    return layer
-
-
-def watched_health(bounds: Bounds) -> Layer:
-    """Refuse watches of health, which need no token, beyond so many of an address and of all."""
-    shares = Shares(Share("watches of health", bounds.health_watches_of_address, bounds.health_watches))
-
-    @asynccontextmanager
-    async def layer(call: Call) -> AsyncIterator[None]:
-        if not (call.probe and call.streaming):
-            yield
-            return
-        with shares.taken(stranger(call.wire.client_address()), "this server"):
-            yield
-
-    return layer
 
 
 def authenticated(find: FindPrincipal, longest_seconds: float) -> Layer:

@@ -1,7 +1,7 @@
 """Fair shares: how much of one API process a principal and a project may use at once, so that others get their part."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from time import monotonic
@@ -77,6 +77,10 @@ class Shares:
             for holder in holders:
                 if not self._held[holder]:
                     del self._held[holder]
+
+    def roomiest(self, projects: Iterable[str]) -> str:
+        """Return the project which holds the fewest; empty where there are none."""
+        return min(projects, key=lambda project: self._held["project", project], default="")
 
     def _refusal(self, name: str, most: int) -> ResourceExhausted:
         kind = self._share.kind

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, aclosing
+from contextlib import AsyncExitStack, ExitStack, aclosing
 from typing import Any, TypeAlias
 
 import grpc
@@ -59,7 +59,17 @@ class Layering(grpc.aio.ServerInterceptor):
         def call_of(context: Context) -> Call:
             probe = method.startswith(OPEN_SERVICES)
             wire = GrpcWire(context, self.pages)
-            return Call(method=method, streaming=streaming, wire=wire, probe=probe, open=method in OPEN_METHODS)
+            places = ExitStack()
+            release: Any = lambda _: places.close()  # noqa: E731 - the stubs have no type for a function here
+            context.add_done_callback(release)  # it knows the places only: the call would be kept in a cycle
+            return Call(
+                method=method,
+                streaming=streaming,
+                wire=wire,
+                probe=probe,
+                open=method in OPEN_METHODS,
+                places=places,
+            )
 
         async def reply(parts: Any, context: Context) -> Any:
             async with AsyncExitStack() as stack:

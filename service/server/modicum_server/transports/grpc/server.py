@@ -13,6 +13,7 @@ from modicum_server.processes.file_limits import most_open_files
 from modicum_server.settings import MEBIBYTE, Settings
 from modicum_server.transports.call_limits import Bounds
 from modicum_server.transports.call_metrics import CallMetrics
+from modicum_server.transports.call_places import CallPlaces
 from modicum_server.transports.certificates import certificates_of
 from modicum_server.transports.grpc.credentials import credentials_of
 from modicum_server.transports.grpc.handlers import handlers_of
@@ -65,9 +66,9 @@ class GrpcServer:
         self._readiness = readiness
         self._settings = settings
         self._health_seconds = bounds.health_seconds
-        most_calls = settings.max_watchers + bounds.spare_calls
+        places = CallPlaces(settings, bounds)
         shared = services.call_rates, services.call_turns, services.refused
-        layers = layers_of(store, metrics, *shared, bounds=bounds, most_calls=most_calls, traces=services.traces)
+        layers = layers_of(store, metrics, *shared, bounds=bounds, places=places, traces=services.traces)
         self._layering = Layering(layers, UnroutedRequests(metrics))
         self._server = grpc.aio.server(
             interceptors=[self._layering],
@@ -77,7 +78,7 @@ class GrpcServer:
                 ("grpc.max_allowed_incoming_connections", most_connections(settings, bounds)),
                 ("grpc.max_concurrent_streams", settings.max_watchers_per_principal + bounds.spare_calls_of_connection),
             ),
-            maximum_concurrent_rpcs=most_calls + bounds.refused_calls,
+            maximum_concurrent_rpcs=places.most + bounds.refused_calls,
         )
         self._health = health.aio.HealthServicer()
         self._names = self._add_services()
