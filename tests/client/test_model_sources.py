@@ -74,7 +74,7 @@ def test_labels_can_be_a_list_a_text_file_or_a_json_file(tmp_path):
     ("name", "content", "says"),
     [
         ("a.txt", b"", "found none"),
-        ("a.txt", b"cat\n\ndog\n", "position 2"),
+        ("a.txt", b"cat\n\ndog\n", "line 2 is blank"),
         ("a.txt", b"\xff\xfe", "UTF-8"),
         (
             "a.txt",
