@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from modicum_sis.acceleration.fast_path import Acceleration
 from modicum_sis.model.input_parameters import InputParameters
+from modicum_sis.plots import finding_figure
 
 
 class Reason(StrEnum):
@@ -225,3 +227,15 @@ class Finding:
     reason: Reason | None
     parameters: Parameters
     narrowing: Narrowing | None = None
+
+    def plot(self, image: object = None) -> Any:
+        """A figure of matplotlib: the image, if it is given, its subset, and the confidence over the pixels kept.
+
+        Args:
+            image: the image of this finding, in a form that `find_subsets` takes. Default: the mask alone is drawn.
+
+        Raises:
+            CanvasMismatch: the image has another size than the subset.
+            SisError: there is no subset to plot, or matplotlib is not installed: run pip install matplotlib.
+        """
+        return finding_figure(self, image)
