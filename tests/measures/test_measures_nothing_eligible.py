@@ -11,7 +11,10 @@ from modicum_server.measures.summary import summary_of as facts_in_words
 from tests.measures.example_audit import SEARCH, document_and_rows, failed, finding, not_eligible
 from tests.measures.summary_facts import drop, paired, rate, row, spot_test
 
-INPUT = "the input specification (size, channels, mean and standard deviation) is that of the training"
+INPUT = (
+    "the input specification (--input: size, channels, mean and standard deviation) is that of the training, and the "
+    "order of the names in --labels that of the model's outputs"
+)
 
 SPOT = "the spot test"
 NEXT_BELOW = ["At a threshold of 0.8, 1 of 1 image would be eligible."]

@@ -18,7 +18,7 @@ from modicum_server.domain.models import Endpoint, Ensemble, ModelVersion
 from modicum_server.domain.searches import Control, Search, SearchMethod
 from modicum_server.domain.spots import SpotRow
 from modicum_server.domain.stopping import ENDED_EARLY, NOTED, Stopped, cut_in_words, stopped_of
-from modicum_server.measures import counterfactuals, endpoints, nothing_eligible, registry, spots
+from modicum_server.measures import counterfactuals, endpoints, near_chance, nothing_eligible, registry, spots
 from modicum_server.measures.counterfactual_set import CounterfactualSet
 from modicum_server.measures.document_lists import Audited, Entry
 from modicum_server.measures.measure import Measured
@@ -259,7 +259,7 @@ def _summary(version: str, measured: Mapping[int, Measured], audited: Audited, a
         spot_asked=any(plan.control is Control.SPOT for plan in audited.specification.controls),
         advice=nothing_eligible.advice(audited.seen[version, index]),
     )
-    return [*told, *ended]
+    return [*near_chance.doubt(audited.seen[version, index]), *told, *ended]
 
 
 def _copies_in_words(copies: int) -> list[str]:

@@ -9,7 +9,10 @@ from modicum_server.measures.observations import Floats, Observations
 
 THRESHOLDS = (0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.05, 0.02, 0.01)
 """Thresholds that people choose, from high to low."""
-INPUT = "the input specification (size, channels, mean and standard deviation) is that of the training"
+INPUT = (
+    "the input specification (--input: size, channels, mean and standard deviation) is that of the training, and the "
+    "order of the names in --labels that of the model's outputs"
+)
 
 
 def advice(seen: Observations) -> list[str]:

@@ -136,7 +136,7 @@ def opening_of(facts: OpeningFacts) -> Opening:
         claim=claim,
         sentences=(*sentences, *_unsearched(facts, outcome)),
         classes=_classes(facts, outcome),
-        next_step=next_step,
+        next_step=" ".join((*facts.section.doubt, next_step)),
         scores=_scores(facts),
         shown=_shown(facts, outcome),
         canvas=facts.section.canvas,

@@ -10,7 +10,7 @@ import numpy as np
 from modicum_server.domain.controls import runs_in
 from modicum_server.domain.findings import Finding
 from modicum_server.domain.searches import Canvas, Control, Fill, Search, SearchMethod, TargetRule
-from modicum_server.measures import nothing_eligible, registry
+from modicum_server.measures import near_chance, nothing_eligible, registry
 from modicum_server.measures.intervals import SMALLEST_SAMPLE
 from modicum_server.measures.measure import Measure, measure_from_json
 from modicum_server.measures.observation_builder import ObservationBuilder
@@ -30,7 +30,10 @@ DESCENT = "pixel_subsets_confidence_mean"
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """The section of one version under one search. `advice` says why no image is eligible, then what to do."""
+    """The section of one version under one search. `advice` says why no image is eligible, then what to do.
+
+    `doubt` says that the model is right no more often than guessing, and is empty otherwise.
+    """
 
     anchor: str
     model: str
@@ -40,6 +43,7 @@ class Section:
     headline: str
     sentences: tuple[str, ...]
     advice: tuple[str, ...]
+    doubt: tuple[str, ...]
     figures: Mapping[str, Figure]
     readings: tuple[Mapping[str, Any], ...]
     conclusions: Conclusions
@@ -118,6 +122,7 @@ class Sketch:
             headline=summary.headline(measured),
             sentences=(*summary.sentences(measured, self.result["counts"], search), *summary.caveats(self.result)),
             advice=tuple(nothing_eligible.advice(seen)),
+            doubt=tuple(near_chance.doubt(seen)),
             figures=figures(measures, titles),
             readings=tuple(self.result["readings"]),
             conclusions=conclusions(
