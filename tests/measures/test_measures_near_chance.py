@@ -18,7 +18,6 @@ class Seen:
     labelled: np.ndarray
     eligible: np.ndarray
     predicted: np.ndarray
-    class_labels: tuple[str, ...]
     level: float = 0.95
     search = replace(SEARCH, target_rule=TargetRule.RANDOM_OTHER)
 
@@ -26,7 +25,7 @@ class Seen:
 def doubt(right, of=120, classes=10, *, eligible=True):
     correct = np.arange(of) < right
     every = np.full(of, fill_value=True)
-    return near_chance.doubt(Seen(correct, every, every & eligible, np.zeros(of), tuple(map(str, range(classes)))))
+    return near_chance.doubt(Seen(correct, every, every & eligible, np.zeros(of)), classes)
 
 
 def test_labels_that_are_rotated_are_told_first():

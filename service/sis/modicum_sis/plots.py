@@ -101,7 +101,7 @@ def _figure_class() -> Any:
             raise
         raise SisError("finding.plot() needs matplotlib: run pip install matplotlib") from missing
 
-    class ShownFigure(figure):  # type: ignore[misc]  # which is only known once it is imported
+    class ShownFigure(figure):  # type: ignore[misc, valid-type]  # which is only known once it is imported
         def _repr_png_(self) -> bytes:
             data = io.BytesIO()
             self.savefig(data, format="png")

@@ -251,15 +251,16 @@ def _summary(version: str, measured: Mapping[int, Measured], audited: Audited, a
     ended = _end_in_words(audited)
     if index is None or index not in measured:
         return [*summary_without_search(paired), *ended]
+    seen = audited.seen[version, index]
     told = summary_of(
         measured[index],
         {reading.control: reading.outcome for reading in registry.read_controls(measured[index])},
         _of_version(across[spots.DOCUMENT_LIST.key], version),
         paired,
         spot_asked=any(plan.control is Control.SPOT for plan in audited.specification.controls),
-        advice=nothing_eligible.advice(audited.seen[version, index]),
+        advice=nothing_eligible.advice(seen),
     )
-    return [*near_chance.doubt(audited.seen[version, index]), *told, *ended]
+    return [*near_chance.doubt(seen, len(seen.class_labels)), *told, *ended]
 
 
 def _copies_in_words(copies: int) -> list[str]:

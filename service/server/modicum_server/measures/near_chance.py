@@ -4,14 +4,14 @@ from modicum_server.measures.accuracy import accuracy
 from modicum_server.measures.observations import Observations
 
 
-def doubt(seen: Observations) -> list[str]:
+def doubt(seen: Observations, classes: int) -> list[str]:
     """Return the sentence where the upper end of the accuracy's interval is at or below one in the number of classes.
 
-    None where no image is eligible, because the advice about that names the same checks.
+    `classes` is that number; 0 where it is not known. No sentence where no image is eligible, because the advice about
+    that names the same checks.
     """
-    classes = len(seen.class_labels)
     interval = accuracy(seen)["accuracy"].interval
-    if not seen.class_labels[1:] or interval is None or interval.high is None or not seen.eligible.any():
+    if classes <= 1 or interval is None or interval.high is None or not seen.eligible.any():
         return []
     if interval.high > 1 / classes:
         return []

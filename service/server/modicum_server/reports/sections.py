@@ -122,7 +122,7 @@ class Sketch:
             headline=summary.headline(measured),
             sentences=(*summary.sentences(measured, self.result["counts"], search), *summary.caveats(self.result)),
             advice=tuple(nothing_eligible.advice(seen)),
-            doubt=tuple(near_chance.doubt(seen)),
+            doubt=tuple(near_chance.doubt(seen, len(self.scene.labels))),
             figures=figures(measures, titles),
             readings=tuple(self.result["readings"]),
             conclusions=conclusions(
