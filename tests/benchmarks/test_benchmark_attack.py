@@ -57,7 +57,11 @@ def test_a_small_attack_meets_limits_takes_bounded_memory_and_makes_no_call_of_a
 def test_its_tables_show_memory_calls_and_what_was_met():
     page = "\n".join(attack(FIGURES))
 
-    assert [line[1:] for line in budgets(FIGURES)] == [("at most 512 MiB", "50 MiB", "met"), ("none", "0 of 7", "met")]
+    assert [line[1:] for line in budgets(FIGURES)] == [
+        ("at most 512 MiB", "50 MiB", "met"),
+        ("at most 1,000 ms", "4 ms (GetAudit)", "met"),
+        ("none", "0 of 7", "met"),
+    ]
     assert "| GetAudit | 9 | 1.0 ms | 2.0 ms | 7 | 3.0 ms | 4.0 ms |" in page
     assert "| watches | 8 | RESOURCE_EXHAUSTED: 5 |" in page
     assert "| bodies | 3.0 ms | 4.0 ms | 30 MiB |" in page
@@ -67,8 +71,11 @@ def test_a_part_of_the_attack_is_chosen_by_its_name():
     assert SIZES.only("bodies") == Sizes(silent=0, bodies=100, watches=0, downloads=0, guesses=0, calls=0)
 
 
-def test_a_call_that_failed_and_memory_beyond_the_budget_are_not_met():
+def test_a_call_that_failed_a_slow_one_and_memory_beyond_the_budget_are_not_met():
     failed = {"without": {}, "under attack": {"GetAudit: AioRpcError": 1}}
-    worse = {**FIGURES, "memory_mib": {"before": 100.0, "peak": 700.0, "after": 100.0}, "failures": failed}
+    slow = {"without": {}, "under attack": {"GetAudit": {"calls": 7, "p50_ms": 3.0, "p99_ms": 1001.0}}}
+    memory = {"before": 100.0, "peak": 700.0, "after": 100.0}
 
-    assert [line[3] for line in budgets(worse)] == ["not met", "not met"]
+    told = budgets({**FIGURES, "memory_mib": memory, "failures": failed, "calls": slow})
+
+    assert [line[3] for line in told] == ["not met", "not met", "not met"]
