@@ -40,6 +40,8 @@ class Behaviour:
     status: int = 200
     location: str = ""
     code: grpc.StatusCode | None = None
+    description_status: int = 200
+    description_code: grpc.StatusCode | None = None
     hold: threading.Event | None = None
     rows: int = 0
     typed: bool = False
@@ -67,7 +69,8 @@ class _Rest(BaseHTTPRequestHandler):
                 "platform": "arithmetic",
                 "inputs": [{"name": INPUT, "datatype": self.behaviour.datatype, "shape": shape}],
                 "outputs": [{"name": one, "datatype": "FP32", "shape": [-1, 2]} for one in self.behaviour.outputs],
-            }
+            },
+            self.behaviour.description_status,
         )
 
     def do_POST(self):
@@ -104,6 +107,8 @@ class _Grpc(open_inference_pb2_grpc.GRPCInferenceServiceServicer):
         told = messages.ModelMetadataResponse.TensorMetadata
         behaviour = self._behaviour
         behaviour.credentials.append(dict(context.invocation_metadata()).get("authorization", ""))
+        if behaviour.description_code is not None:
+            context.abort(behaviour.description_code, "a secret of the endpoint")
         return messages.ModelMetadataResponse(
             name=MODEL,
             versions=behaviour.versions,

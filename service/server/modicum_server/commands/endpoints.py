@@ -1,9 +1,12 @@
 """`modicum-server endpoint`: the operator names models that other servers serve, and grants them to projects."""
 
 import asyncio
+import logging
+import stat
 from pathlib import Path
 from typing import Annotated
 
+import structlog
 import typer
 
 from modicum_server.command_parts import NOT_COMPLETED, USAGE, Command, Group, end, settings_with
@@ -85,6 +88,8 @@ def add(  # noqa: PLR0917 - options, which typer gives by name
         end(USAGE, f"NAME: expected letters, digits, hyphen, underscore and dot; got {name!r}")
     if outputs not in {FOUND_OUT, *OutputKind}:
         end(USAGE, f"--outputs: expected logits, probabilities or auto; got {outputs!r}")
+    _require_file("--credential-file", credential_file)
+    _require_file("--ca-file", ca_file)
     asked = EndpointEntry(
         name=name,
         url=address,
@@ -127,6 +132,21 @@ def remove(name: Name, data: Data = None) -> None:
     typer.echo(f"removed {name}")
 
 
+def _require_file(option: str, path: Path | None) -> None:
+    if path is None:
+        return
+    try:
+        if path.is_dir():
+            end(USAGE, f"{option} {path}: expected a file, got a folder")
+        if not stat.S_ISREG(path.stat().st_mode):
+            end(USAGE, f"{option} {path}: expected a file, which workers can read later; got a pipe or a device")
+        path.open("rb").close()
+    except FileNotFoundError:
+        end(USAGE, f"{option} {path}: no such file")
+    except OSError as error:
+        end(USAGE, f"{option} {path}: cannot be read: {error.strerror}")
+
+
 def _file(data: Path | None) -> EntriesFile:
     configured = settings_with().endpoints_file
     if configured is not None and data is None:
@@ -151,12 +171,17 @@ def _write(file: EntriesFile, entries: list[EndpointEntry]) -> None:
 
 
 def _made(asked: EndpointEntry) -> EndpointEntry:
-    from modicum_server.endpoints.adding import entry_of
+    from modicum_server.endpoints.adding import advice, entry_of
+    from modicum_server.endpoints.answers import EndpointRefused
 
+    # the lines about tries that a worker's log has are not for a terminal
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     try:
         return asyncio.run(entry_of(asked))
     except TargetRefused as error:
         end(USAGE, str(error))
+    except EndpointRefused as error:
+        end(NOT_COMPLETED, f"{error.task_reason}: {error}{advice(error, asked)}")
     except TaskFailed as error:
         end(NOT_COMPLETED, f"{error.task_reason}: {error}")
 

@@ -32,9 +32,12 @@ class Busy(Exception):
         self.seconds = seconds
 
 
-def refused(what: str) -> TaskFailed:
-    """Return the failure of an endpoint that does not take our requests."""
-    return TaskFailed(REFUSED, f"the endpoint refused a request: {what}", model_at_fault=True)
+class EndpointRefused(TaskFailed):
+    """The endpoint does not take our requests. `status`: its number in HTTP, or its name in gRPC."""
+
+    def __init__(self, what: str, status: str) -> None:
+        super().__init__(REFUSED, f"the endpoint refused a request: {what}", model_at_fault=True)
+        self.status = status
 
 
 def invalid(what: str) -> TaskFailed:

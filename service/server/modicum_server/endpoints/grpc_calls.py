@@ -9,7 +9,7 @@ import grpc.aio
 import numpy as np
 
 from modicum_server.domain.endpoints import Description, Tensor
-from modicum_server.endpoints.answers import TAKEN, Busy, Scores, checked_scores, dtype_of, invalid, refused
+from modicum_server.endpoints.answers import TAKEN, Busy, EndpointRefused, Scores, checked_scores, dtype_of, invalid
 from modicum_server.endpoints.connection import LARGEST_ANSWER_BYTES, Access, Batch
 from modicum_server.generated import open_inference_pb2 as messages
 from modicum_server.generated import open_inference_pb2_grpc
@@ -92,7 +92,7 @@ async def _answer(call: Awaitable[T]) -> T:
     except grpc.aio.AioRpcError as error:
         if error.code() in AGAIN:
             raise Busy(f"gRPC status {error.code().name}", _pushback(error)) from None
-        raise refused(f"gRPC status {error.code().name}") from None
+        raise EndpointRefused(f"gRPC status {error.code().name}", error.code().name) from None
 
 
 def _channel(access: Access) -> grpc.aio.Channel:

@@ -13,7 +13,7 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from modicum_server.domain.endpoints import Description, Tensor
-from modicum_server.endpoints.answers import TAKEN, Busy, Scores, checked_scores, dtype_of, invalid, refused
+from modicum_server.endpoints.answers import TAKEN, Busy, EndpointRefused, Scores, checked_scores, dtype_of, invalid
 from modicum_server.endpoints.connection import LARGEST_ANSWER_BYTES, Access, Batch
 
 READ_BYTES = 64 * 1024
@@ -116,12 +116,13 @@ class Rest:
         if status in AGAIN:
             raise Busy(f"status {status}", _wait_of(headers))
         if status in range(300, 400):
-            raise refused(
+            raise EndpointRefused(
                 f"status {status} is a redirect, and redirects are not followed: ask the operator to add the "
-                "final address"
+                "final address",
+                str(status),
             )
         if status != HTTPStatus.OK:
-            raise refused(f"status {status}")
+            raise EndpointRefused(f"status {status}", str(status))
         return answer
 
     async def _sent(self, method: str, path: str, body: bytes) -> tuple[int, Mapping[str, str], bytes]:

@@ -1,0 +1,75 @@
+"""`modicum-server endpoint add` names the file or the option to mend, and prints no lines of a log."""
+
+import grpc
+import pytest
+from modicum_server.commands.endpoints import app
+from modicum_server.endpoints.adding import advice
+from modicum_server.endpoints.answers import EndpointRefused
+from typer.testing import CliRunner
+
+from tests.endpoints.entries import asked
+from tests.endpoints.oip_server import MODEL, Behaviour, served
+from tests.ports import free_port
+
+
+@pytest.fixture
+def behaviour():
+    return Behaviour()
+
+
+@pytest.fixture(params=["grpc", "http"])
+def url(request, behaviour):
+    with served(behaviour) as addresses:
+        yield addresses[request.param]
+
+
+@pytest.fixture
+def add(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "token").write_text("s3cret")
+    (tmp_path / "folder").mkdir()
+    return lambda *words: CliRunner().invoke(app, ["add", "cats", *words, "--data", "data"])
+
+
+@pytest.fixture
+def add_served(add, url):
+    return lambda *options: add(url, *options)
+
+
+@pytest.mark.parametrize("option", ["--credential-file", "--ca-file"])
+@pytest.mark.parametrize(("file", "says"), [("nofile", "no such file"), ("folder", "expected a file, got a folder")])
+def test_a_file_that_cannot_be_read_is_named(add, option, file, says):
+    done = add("http://127.0.0.1:9/cats", option, file)
+
+    assert (done.exit_code, done.stderr) == (2, f"{option} {file}: {says}\n")
+
+
+@pytest.mark.parametrize(
+    ("answers", "options", "says"),
+    [
+        ((401, grpc.StatusCode.UNAUTHENTICATED), (), "; it wants a credential: give --credential-file"),
+        ((403, grpc.StatusCode.PERMISSION_DENIED), ("--credential-file", "token"), "; it refused the token in "),
+        ((404, grpc.StatusCode.NOT_FOUND), (), f"; does it serve a model called {MODEL}?"),
+    ],
+)
+def test_a_refusal_says_what_to_give(add_served, behaviour, answers, options, says):
+    behaviour.description_status, behaviour.description_code = answers
+
+    done = add_served(*options)
+
+    assert done.exit_code == 3
+    assert "ENDPOINT_REFUSED: the endpoint refused a request: " in done.stderr
+    assert says in done.stderr
+    assert "s3cret" not in done.output
+
+
+def test_other_refusals_are_told_as_they_are():
+    assert not advice(EndpointRefused("status 400", "400"), asked("http://127.0.0.1:9/cats"))
+
+
+def test_an_endpoint_that_is_not_there_is_told_in_one_line(add):
+    done = add(f"http://127.0.0.1:{free_port()}/cats")
+
+    assert done.exit_code == 3
+    assert done.output.startswith("ENDPOINT_UNREACHABLE: ")
+    assert done.output.count("\n") == 1
