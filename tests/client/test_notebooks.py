@@ -62,13 +62,13 @@ def result(models=None, rows=(ROW, UNREADABLE), **changed):
     return result_of(document, gzip.compress(b"".join(json.dumps(row).encode() + b"\n" for row in rows)))
 
 
-def told(**changed):
+def told(rows=(ROW, UNREADABLE), **changed):
     """A result of a version with a summary, names of classes and the reading of a spot test."""
     (model,) = DOCUMENT["models"]
     reading = {"control": "spot", "text": "a spot decides.", "outcome": "SHORTCUT"}
     searches = [{**search, "readings": [reading]} for search in model["searches"]]
     summary = ["A small spot decides class owl.", "Look at its pictures."]
-    return result(**{"searches": searches, "summary": summary, "class_labels": ["cat", "owl"], **changed})
+    return result(rows=rows, **{"searches": searches, "summary": summary, "class_labels": ["cat", "owl"], **changed})
 
 
 def snapshot(**changed):
@@ -150,6 +150,39 @@ def test_a_finding_says_what_suffices_and_shows_its_mask():
     assert [tag for tag, _ in page.tags].count("img") == 1
 
 
+def test_a_finding_of_a_result_calls_classes_by_name():
+    (finding, _) = told(class_labels=["cat", "owl"]).findings
+
+    page = Page(finding._repr_html_())
+
+    assert page.text.startswith("3 of 6 pixels (50%) suffice: confidence 0.91 in owl.")
+    assert "predicted class owl (class 1)" in page.text
+    assert "found 4 pixels for cat" in page.text
+
+
+@pytest.mark.parametrize(
+    ("row", "labels", "line"),
+    [
+        (ROW, ("cat", "owl"), "cat/a.jpg, m/1, search 0: 3 of 6 pixels (50%) suffice: confidence 0.91 in owl"),
+        (ROW, (), "cat/a.jpg, m/1, search 0: 3 of 6 pixels (50%) suffice: confidence 0.91 in class 1"),
+        ({**UNREADABLE, "item": "b\n.jpg"}, (), "b\\x0a.jpg, m/1, search 0: no subset: the image cannot be decoded"),
+    ],
+)
+def test_a_finding_prints_as_one_line(row, labels, line):
+    printed = repr(replace(finding_of(row), class_labels=labels))
+
+    assert printed.startswith(f"<Finding {line}")
+    assert len(printed.splitlines()) == 1
+
+
+def test_findings_print_as_their_counts_and_their_parts_one_by_one():
+    findings = told(rows=(ROW, {**ROW, "search_index": 1}, {**UNREADABLE, "position": 1})).findings
+
+    assert repr(findings) == "<3 findings of 2 images, 2 with a subset>"
+    assert repr(findings[:1]).startswith("(<Finding cat/a.jpg, m/1, search 0: ")
+    assert repr(told(rows=()).findings) == "<0 findings of 0 images, 0 with a subset>"
+
+
 def test_a_finding_without_a_subset_says_why_and_shows_no_confidence():
     page = Page(finding_of(UNREADABLE)._repr_html_())
 
@@ -216,9 +249,10 @@ def hostile_values():
     """Values in which every text comes from somebody who means harm."""
     row = {**ROW, "item": HOSTILE, "model_version": HOSTILE}
     shown = told(model_version=HOSTILE, stamp=HOSTILE, summary=[HOSTILE] * 3, class_labels=[HOSTILE] * 2)
+    finding = replace(finding_of(row), class_labels=(HOSTILE,) * 2)
     return {
-        "result": replace(shown, findings=(finding_of(row),)),
-        "finding": finding_of(row),
+        "result": replace(shown, findings=(finding,)),
+        "finding": finding,
         "reason": finding_of({**UNREADABLE, "reason": HOSTILE, "item": HOSTILE}),
         "snapshot": snapshot(name=HOSTILE, failure_detail=HOSTILE, reused_from=HOSTILE, stage=HOSTILE),
         "verdict": verdict(summary=HOSTILE, title=HOSTILE, audit=HOSTILE, model_versions=(HOSTILE,)),

@@ -28,6 +28,13 @@ def texts(figure: Figure) -> str:
     return " ".join(text.get_text() for text in figure.findobj(lambda one: hasattr(one, "get_text")))
 
 
+def ticks(axis):
+    """The texts at the ticks of an axis of a figure that was drawn."""
+    axis.figure.savefig(io.BytesIO(), format="png")
+    shown = [*axis.get_xticklabels(which="both"), *axis.get_yticklabels(which="both")]
+    return {text.get_text() for text in shown if text.get_text()}
+
+
 def images(figure: Figure) -> list[np.ndarray]:
     return [np.asarray(image.get_array()) for axis in figure.axes for image in axis.get_images()]
 
@@ -42,6 +49,27 @@ def test_a_finding_is_drawn_with_its_photograph_its_subset_and_its_trace():
     assert "3 of 6 pixels (50%)" in texts(figure)
     assert "confidence 0.91 in class 1" in texts(figure)
     assert len(figure.axes) == 3
+
+
+@pytest.mark.parametrize(("labels", "name"), [(("cat", "owl"), "owl"), (("cat", "$\\owl"), "$\\owl"), ((), "class 1")])
+def test_a_figure_calls_the_class_by_its_name(labels, name):
+    figure = replace(SEEN, class_labels=labels).plot()
+    figure.savefig(io.BytesIO(), format="png")
+
+    assert f"confidence 0.91 in {name}\n" in texts(figure)
+    assert f"confidence in {name}\n" in texts(figure)
+
+
+def test_the_numbers_at_axes_have_units_and_pictures_have_none():
+    whole, subset, trace = SEEN.plot().axes
+    (sizes,) = told().plot().axes
+
+    assert not any(axis.axison for axis in (whole, subset))
+    assert {"0%", "100%", "0.0", "1.0"} <= ticks(trace)
+    assert not any("-" in text or "\N{MINUS SIGN}" in text for text in ticks(trace))
+    assert (trace.get_xlabel(), trace.get_ylabel()) == ("kept pixels / pixels", "confidence (0 to 1)")
+    assert {"1%", "10%", "100%", "0%", "20%"} <= ticks(sizes)
+    assert all(text.endswith("%") for text in ticks(sizes))
 
 
 def test_a_finding_without_a_photograph_is_drawn_with_its_mask():

@@ -3,14 +3,15 @@
 import gzip
 import json
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from modicum.notebooks.findings import finding_card
+from modicum.gate.counting import counted
+from modicum.notebooks.findings import finding_card, finding_line
 from modicum.plots import finding_figure
 from modicum.records import NAME, record_of
 
@@ -196,7 +197,8 @@ class FindingControls:
 class Finding:
     """One image, one version, one search. `position` is the image's place among the audit's.
 
-    Classes are indices. They are None where the image was not scored, or has no label.
+    Classes are indices. They are None where the image was not scored, or has no label. `class_labels` are the names of
+    the version's classes in the order of its outputs; empty if it has none. `class_name` reads them.
 
     `subset` is None where there is none; `reason` then says why, e.g. NOT_ELIGIBLE. `confidence` is that of the whole
     image, `verified_confidence` that of the masked one.
@@ -226,7 +228,12 @@ class Finding:
     trace: Trace | None = None
     controls: FindingControls = FindingControls()  # frozen, so one may stand for all
     narrowing: Narrowing | None = None
-    picture: NDArray[np.uint8] | None = field(default=None, repr=False, compare=False)
+    picture: NDArray[np.uint8] | None = field(default=None, compare=False)
+    class_labels: tuple[str, ...] = field(default=(), compare=False)
+
+    def class_name(self, index: int | None) -> str:
+        """The name of a class of its version, or "class 7" where the version names none; empty where it is None."""
+        return class_name(self.class_labels, index)
 
     def plot(self) -> "Figure":
         """Draw the photograph, what suffices of it, and the confidence over the pixels kept, as far as they are there.
@@ -239,8 +246,30 @@ class Finding:
         """
         return finding_figure(self)
 
+    def __repr__(self) -> str:
+        """One line: image, version, and what suffices."""
+        return f"<Finding {finding_line(self)}>"
+
     def _repr_html_(self) -> str:
         return finding_card(self)
+
+
+class Findings(tuple[Finding, ...]):
+    """Findings in the order of the rows. Printed, they are counted; each alone prints as a line."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        images = len({finding.position for finding in self})
+        subsets = sum(finding.subset is not None for finding in self)
+        return f"<{counted(len(self), 'finding')} of {counted(images, 'image')}, {subsets:,} with a subset>"
+
+
+def class_name(labels: Sequence[str], index: int | None) -> str:
+    """The name of a class, or "class 7" where it has none; empty where there is no class."""
+    if index is None:
+        return ""
+    return labels[index] if 0 <= index < len(labels) else f"class {index}"
 
 
 def findings_of(artifact: bytes) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from modicum.errors import DataLoss
+from modicum.findings import Findings
 from modicum.results import Result
 from modicum.sources import png
 from modicum.sources.inputs import InputSpecification
@@ -27,7 +28,7 @@ def with_pictures(result: Result, canvas: IO[bytes], specification: InputSpecifi
     pictures = _pictures(canvas, specification)
     return replace(
         result,
-        findings=tuple(replace(one, picture=pictures.get(one.image_digest)) for one in result.findings),
+        findings=Findings(replace(one, picture=pictures.get(one.image_digest)) for one in result.findings),
     )
 
 

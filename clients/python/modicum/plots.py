@@ -4,14 +4,15 @@ A figure is not known to pyplot: a notebook shows it once, as the value of its c
 """
 
 import io
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from modicum.errors import InvalidArgument
-from modicum.gate.numbers import exact_percent, number
-from modicum.notebooks.findings import pixels_text
+from modicum.gate.numbers import exact_percent
+from modicum.notebooks.findings import pixels_text, reached_text
 from modicum.notebooks.pictures import kept
 from modicum.optional import optional_module
 from modicum.reasons import reason_text
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 PANEL = 3.0
 #: Characters of a name in a title.
 MOST_NAME = 40
+#: Ticks of a log axis in a panel.
+MOST_DECADES = 5
 Draw = Callable[[Any], None]
 
 
@@ -69,12 +72,17 @@ def result_figure(result: "Result") -> "Figure":
             label=f"{name}{', random other class' if style == '--' else ''} (n = {len(fractions):,})",
         )
         colours.setdefault(name, drawn.get_color())
-    for alpha in sorted({alpha for model in result.models for alpha in _alpha(model)}):
+    alphas = sorted({alpha for model in result.models for alpha in _alpha(model)})
+    for alpha in alphas:
         axis.axvline(alpha, linestyle=":", color="grey", label=f"alpha: {exact_percent(alpha)} of the pixels")
     axis.set_xscale("log")
+    smallest = min([fractions[0] for _, _, fractions in lines] + [alpha for alpha in alphas if alpha > 0])
+    axis.set_xlim(10 ** np.floor(np.log10(smallest)) * 0.9, 1.1)  # from a tick to a tick
     axis.set_ylim(0, 1.02)
+    _in_percent(axis)
+    axis.yaxis.set_major_formatter(lambda share, _: exact_percent(share))
     axis.set_xlabel("subset fraction: kept pixels / pixels")
-    axis.set_ylabel("share of the subsets, at most this large")
+    axis.set_ylabel("subsets that are at most this large")
     axis.legend(fontsize="small")
     return figure
 
@@ -108,9 +116,8 @@ def _panels(finding: "Finding") -> Iterator[Draw]:
 def _suffices(axis: Any, finding: "Finding") -> None:
     assert finding.subset is not None
     shown = finding.subset.mask if finding.picture is None else kept(finding.picture, finding.subset)
-    reached = f"confidence {number(finding.verified_confidence)} in class {finding.target_class}"
     rest = "white: kept" if finding.picture is None else "all others are grey"
-    _image(axis, shown, f"{pixels_text(finding.subset)}\n{reached}; {rest}")
+    _image(axis, shown, f"{pixels_text(finding.subset)}\n{_shortened(reached_text(finding))}\n{rest}")
 
 
 def _image(axis: Any, pixels: Any, title: str) -> None:
@@ -118,7 +125,7 @@ def _image(axis: Any, pixels: Any, title: str) -> None:
     colour = pixels.ndim > grey.ndim and pixels.shape[2] > 1
     most = 1 if pixels.dtype == np.bool_ else 255
     axis.imshow(pixels if colour else grey, cmap="gray", vmin=0, vmax=most, interpolation="nearest")
-    axis.set_title(title, fontsize="small")
+    _title(axis, title)
     axis.axis("off")
 
 
@@ -129,9 +136,35 @@ def _trace(axis: Any, finding: "Finding") -> None:
     axis.plot([count / pixels for count in finding.trace.kept], finding.trace.confidences)
     axis.axvline(finding.subset.fraction, linestyle=":", color="grey")
     axis.set_xscale("symlog", linthresh=1 / pixels)
+    axis.set_xlim(0, 1.1)
+    axis.set_xticks([0, *_decades(1 / pixels)])
     axis.set_ylim(0, 1.02)
-    axis.set_xlabel("share of the pixels kept")
-    axis.set_title(f"confidence in class {finding.target_class}; dotted: the subset", fontsize="small")
+    _in_percent(axis)
+    axis.set_xlabel("kept pixels / pixels")
+    axis.set_ylabel("confidence (0 to 1)")
+    name = _shortened(finding.class_name(finding.target_class))
+    _title(axis, f"confidence in {name}\ndotted: the subset")
+
+
+def _title(axis: Any, text: str) -> None:
+    """A title that may hold any name: $ begins no formula."""
+    axis.set_title(text, fontsize="small", parse_math=False)
+
+
+def _decades(least: float) -> Sequence[float]:
+    """Powers of ten from 1 down to `least`; every second where there are many."""
+    exponents = range(0, math.ceil(math.log10(least)) - 1, -1)
+    return [10.0**one for one in exponents[:: 1 if len(exponents) <= MOST_DECADES else 2]]
+
+
+def _in_percent(axis: Any) -> None:
+    """Write the ticks of a log axis of shares as percent."""
+    axis.xaxis.set_major_formatter(lambda share, _: exact_percent(share))
+    axis.xaxis.set_minor_formatter("")
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= MOST_NAME else f"{name[:MOST_NAME]}..."
 
 
 def _lines(result: "Result", model: "ModelResult") -> Iterator[tuple[str, str, list[float]]]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from modicum.comparisons import Comparison, Mitigation, Transfer, comparison_of, mitigation_of, transfer_of
 from modicum.counterfactuals import CounterfactualTest, counterfactual_of
 from modicum.errors import ServiceError
-from modicum.findings import Finding, findings_of
+from modicum.findings import Finding, Findings, class_name, findings_of
 from modicum.frames import findings_frame, measures_frame
 from modicum.gate.result_schema import SCHEMA_VERSIONS, versions_in_words
 from modicum.measures import Measure, measures_of
@@ -182,10 +182,8 @@ class Result:
 
     def class_name(self, model_version: str, index: int | None) -> str:
         """The name of a class of a version, or "class 7" where the version names none; empty where `index` is None."""
-        if index is None:
-            return ""
         labels = next((one.class_labels for one in self.models if one.model_version == model_version), ())
-        return labels[index] if 0 <= index < len(labels) else f"class {index}"
+        return class_name(labels, index)
 
     def to_pandas(self) -> "pd.DataFrame":
         """The findings as a table of pandas, a row for each. A number that there is not is NA or NaN, a text empty.
@@ -267,13 +265,15 @@ def document_of(data: bytes) -> Mapping[str, Any]:
 def result_of(document: Mapping[str, Any], findings_artifact: bytes) -> Result:
     """The result in a document and the findings artifact that it names."""
     models = models_of(document)
+    labels = {model.model_version: model.class_labels for model in models}
+    findings = (replace(one, class_labels=labels.get(one.model_version, ())) for one in findings_of(findings_artifact))
     comparisons = tuple(map(comparison_of, document.get("comparisons", ())))
     mitigation = tuple(map(mitigation_of, document.get("mitigation", ())))
     transfer = tuple(map(transfer_of, document.get("transfer", ())))
     return Result(
         document,
         models,
-        tuple(findings_of(findings_artifact)),
+        Findings(findings),
         comparisons,
         mitigation,
         transfer,
