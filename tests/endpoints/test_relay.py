@@ -84,6 +84,36 @@ async def test_a_check_finds_classes_and_keeps_the_scores_of_the_probe_picture(p
     assert np.exp(check.probe).sum() == pytest.approx(1, abs=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("make", "reason", "says"),
+    [
+        (
+            lambda scores, _: scores * np.nan,
+            "OUTPUT_NOT_FINITE",
+            "got NaN or infinity. Ask the endpoint for the scores",
+        ),
+        (lambda scores, batches: scores + len(batches), "NOT_DETERMINISTIC", ". Serve one model, without random parts"),
+    ],
+    ids=["NaN", "random"],
+)
+async def test_what_an_endpoint_does_wrong_is_said_with_what_to_do_about_an_endpoint(place, make, reason, says):
+    place.behaviour.model = lambda images: make(scores_of(images), place.behaviour.batches)
+
+    failure = (await place.run(CheckWork()))[-1].failure
+
+    assert (failure.reason, failure.model_at_fault) == (reason, True)
+    assert says in failure.detail
+
+
+async def test_an_endpoint_that_gives_one_score_for_each_image_is_refused(place):
+    place.behaviour.model = lambda images: scores_of(images)[:, :1]
+
+    failure = (await place.run(CheckWork()))[-1].failure
+
+    assert failure.reason == "ENDPOINT_ANSWER_INVALID"
+    assert "a row of scores for at least two classes; its output has shape" in failure.detail
+
+
 async def test_a_search_finds_subsets_by_forward_passes_alone(place):
     probe = await place.probe()
 

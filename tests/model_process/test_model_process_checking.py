@@ -96,8 +96,8 @@ def test_a_model_without_a_useful_gradient_is_accepted_and_said(stage):
     [
         (lambda x: {"logits": x}, "OUTPUT_SHAPE", "tensor of class scores"),
         (lambda x: (x, x), "OUTPUT_SHAPE", "tensor of class scores"),
-        (lambda x: x.sum(1), "OUTPUT_SHAPE", "K >= 2"),
-        (lambda x: x[:, :1], "OUTPUT_SHAPE", "K >= 2"),
+        (lambda x: x.sum(1), "OUTPUT_SHAPE", "at least two classes"),
+        (lambda x: x[:, :1], "OUTPUT_SHAPE", "return 0 and the logit"),
         (lambda x: x / 0, "OUTPUT_NOT_FINITE", "NaN or infinity"),
         (lambda x: x + torch.rand_like(x), "NOT_DETERMINISTIC", "two passes"),
         (lambda x: x @ torch.zeros(3, 5), "INPUT_REFUSED", "forward pass failed"),
@@ -188,16 +188,31 @@ def test_bytes_that_are_no_program_are_refused(stage, kind):
     assert str(stage.folder) not in failure.detail
 
 
-def test_a_program_of_a_fixed_batch_is_refused_with_the_way_out(stage):
+class Masked(Corners):
+    """Takes images, and a mask for them."""
+
+    def forward(self, images, mask):
+        return super().forward(images * mask)
+
+
+@pytest.mark.parametrize(
+    ("network", "inputs", "says"),
+    [
+        (Corners(), 1, "that takes any number of images; it takes 2. Export it with a dynamic batch dimension: "),
+        (Masked(), 2, "with one input, the images; it has 2. Export a module whose forward takes the images alone"),
+    ],
+    ids=["fixed batch", "two inputs"],
+)
+def test_a_program_of_other_inputs_is_refused_with_the_way_out(stage, network, inputs, says):
     file = io.BytesIO()
-    torch.export.save(torch.export.export(Corners().eval(), (torch.zeros(2, 1, 8, 8),)), file)
+    torch.export.save(torch.export.export(network.eval(), (torch.zeros(2, 1, 8, 8),) * inputs), file)
     digest = stage.put(file.getvalue())
     version = model_pb2.ModelVersion(name=VERSION, exported=model_pb2.Executable(digest=digest), input=tiny_input())
 
     failure = checked(stage, version)[-1].failure
 
     assert (failure.reason, failure.model_at_fault) == ("INPUT_REFUSED", True)
-    assert "dynamic batch dimension" in failure.detail
+    assert failure.detail.startswith(f"expected a program {says}")
 
 
 def test_a_missing_artifact_is_not_the_model_s_fault(stage):

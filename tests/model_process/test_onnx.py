@@ -8,7 +8,7 @@ import pytest
 import torch
 from modicum_server.domain.digests import digest_of
 from modicum_server.domain.models import InputSpecification, ModelVersion, VersionState, Weights
-from modicum_server.model_process.failure_reasons import TaskFailure
+from modicum_server.model_process.failure_reasons import TaskFailure, failure_of
 from modicum_server.model_process.loading import load_version
 from modicum_server.model_process.slot import Slot
 from onnx import TensorProto, helper, numpy_helper
@@ -166,6 +166,24 @@ def foreign(model):
     model.opset_import.add(domain="com.example", version=1)
 
 
+def in_float64(model):
+    (weights,) = model.graph.initializer
+    weights.CopyFrom(numpy_helper.from_array(np.ones((3, 2)), "weights"))
+
+
+def greedy(model):
+    """Add to each score the sum of more numbers than fit into any memory."""
+    model.graph.initializer.append(numpy_helper.from_array(np.array([10**15]), "many"))
+    model.graph.node[2].output[0] = "product"
+    model.graph.node.extend(
+        [
+            helper.make_node("ConstantOfShape", ["many"], ["zeros"]),
+            helper.make_node("ReduceSum", ["zeros"], ["zero"], keepdims=0),
+            helper.make_node("Add", ["product", "zero"], ["scores"]),
+        ]
+    )
+
+
 @pytest.mark.parametrize(
     ("changes", "reason", "says"),
     [
@@ -179,6 +197,7 @@ def foreign(model):
             "the network takes (n, 32, 32, 3). Give another --input",
         ),
         ({"shape": (8, 3, SIDE, SIDE)}, "INPUT_REFUSED", "any number of images, or one; it takes 8"),
+        ({"kind": TensorProto.DOUBLE, "change": in_float64}, "INPUT_REFUSED", "takes float64: export it with float32"),
         ({"shape": ("n", 3)}, "INPUT_REFUSED", "Export it with this input alone, in float32"),
         ({"outputs": 2}, "OUTPUT_SHAPE", "expected one output, the class scores; the network has scores, more"),
     ],
@@ -188,6 +207,30 @@ def test_what_cannot_be_audited_is_refused_with_what_to_do(tmp_path, changes, re
 
     assert (refused.reason, refused.model_at_fault) == (reason, True)
     assert says in refused.detail
+
+
+def test_a_network_that_wants_more_memory_than_there_is_does_not_have_a_wrong_input(tmp_path):
+    classifier = loaded(graph(tmp_path / "model.onnx", change=greedy), tmp_path)
+
+    with pytest.raises(RuntimeError) as raised:
+        classifier.inspect((3, SIDE, SIDE))
+
+    assert (failure_of(raised.value).reason, failure_of(raised.value).model_at_fault) == ("MODEL_OUT_OF_MEMORY", False)
+
+
+def test_a_network_that_cannot_be_loaded_for_want_of_memory_is_not_called_unreadable(tmp_path, monkeypatch):
+    class Fail(Exception):
+        """As onnxruntime raises it."""
+
+    def fail(*_, **__):
+        raise Fail("[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : std::bad_alloc")
+
+    monkeypatch.setattr("onnxruntime.InferenceSession", fail)
+
+    with pytest.raises(RuntimeError, match="bad_alloc") as raised:
+        loaded(graph(tmp_path / "model.onnx"), tmp_path)
+
+    assert failure_of(raised.value).reason == "MODEL_OUT_OF_MEMORY"
 
 
 @pytest.mark.parametrize("data", [b"", b"this is no network", b"\x08\x09" * 40])

@@ -45,7 +45,7 @@ REFUSED = {
     "a dict": (lambda x: {"logits": x.sum((2, 3))}, OutputRefused, "dict"),
     "a tuple": (lambda x: (x.sum((2, 3)),), OutputRefused, "tuple"),
     "a feature map": (lambda x: x, OutputRefused, "shape"),
-    "one class": (lambda x: x[:, :1, 0, 0], OutputRefused, "K >= 2"),
+    "one class": (lambda x: x[:, :1, 0, 0], OutputRefused, "at least two classes; got one score for each image"),
     "another batch": (lambda x: x.sum((2, 3))[:1], OutputRefused, "shape"),
     "integers": (lambda x: x.sum((2, 3)).long(), OutputRefused, "floating point"),
     "not a number": (lambda x: x.sum((2, 3)) * torch.nan, OutputNotFinite, "finite"),

@@ -66,6 +66,8 @@ def classifier_tensors(description: Description) -> tuple[Tensor, Tensor]:
         raise invalid(f"expected a batch of any size, or of one image; its input is {_shown(taken)}")
     if given.datatype not in GIVEN or len(given.shape) != OUTPUT_AXES:
         raise invalid(f"expected an output of type FP32 or FP64 with axes (images, classes); it is {_shown(given)}")
+    if given.shape[1] == 1:
+        raise _one_class(list(given.shape))
     return taken, given
 
 
@@ -76,6 +78,8 @@ def checked_scores(values: NDArray[np.floating], shape: Iterable[int], images: i
         TaskFailed: ENDPOINT_ANSWER_INVALID: the shape is another, or does not fit the values.
     """
     told = tuple(shape)
+    if told == (images, 1):
+        raise _one_class(list(told))
     if len(told) != OUTPUT_AXES or told[0] != images or told[1] < 1 or values.size != told[0] * told[1]:
         raise invalid(f"expected scores of shape ({images}, classes); got shape {told} with {values.size} values")
     with np.errstate(over="ignore"):
@@ -108,6 +112,13 @@ def dtype_of(datatype: str) -> np.dtype[np.floating]:
     if datatype not in GIVEN:
         raise invalid(f"expected an output of type FP32 or FP64; got {datatype[:20]!r}")
     return GIVEN[datatype]
+
+
+def _one_class(shape: Sequence[int]) -> TaskFailed:
+    return invalid(
+        f"expected a row of scores for at least two classes; its output has shape {shape}. If it is a logit, serve a "
+        "model that returns 0 and the logit"
+    )
 
 
 def _shown(tensor: Tensor) -> str:

@@ -64,15 +64,24 @@ REFUSALS: dict[type[sis.ModelError], str] = {
 LONGEST_CAUSE = 200  # characters
 
 
-def failure_of(error: BaseException) -> Failure:
-    """Return the typed failure for any exception."""
+#: By error of the library, what to do about a model that is served elsewhere. Other models get the library's advice.
+SERVED_ELSEWHERE: dict[type[sis.ModelError], str] = {
+    sis.OutputNotFinite: "Ask the endpoint for the scores of a grey picture, and look at the model behind it and at "
+    "the mean, deviation and bounds of --input",
+    sis.OutputUnsteady: "Serve one model, without random parts, behind the endpoint's address, and register it again",
+}
+
+
+def failure_of(error: BaseException, *, served_elsewhere: bool = False) -> Failure:
+    """Return the typed failure for any exception. `served_elsewhere`: the model is an endpoint."""
     match error:
         case TaskFailure():
             return Failure(reason=error.reason, detail=error.detail, model_at_fault=error.model_at_fault)
         case sis.CanvasRefused():
             return Failure(reason="INPUT_REFUSED", detail=_refusal_of(error), model_at_fault=True)
         case sis.ModelError():
-            return Failure(reason=REFUSALS.get(type(error), "MODEL_REFUSED"), detail=str(error), model_at_fault=True)
+            detail = _of_endpoint(error) if served_elsewhere else str(error)
+            return Failure(reason=REFUSALS.get(type(error), "MODEL_REFUSED"), detail=detail, model_at_fault=True)
         case sis.ParameterError():
             return Failure(reason="SEARCH_REFUSED", detail=str(error), model_at_fault=False)
     if is_out_of_memory(error):
@@ -85,6 +94,12 @@ _OUT_OF_MEMORY = (
     "Use a worker with more memory, a smaller model or a smaller canvas"
 )
 _BUG = "the model process has a bug: it raised an unexpected error. The worker's log shows it. Please report it"
+
+
+def _of_endpoint(error: sis.ModelError) -> str:
+    """What is wrong, which is the library's first sentence, and what to do about an endpoint."""
+    advice = SERVED_ELSEWHERE.get(type(error))
+    return f"{str(error).partition('. ')[0]}. {advice}" if advice else str(error)
 
 
 def _refusal_of(error: sis.CanvasRefused) -> str:

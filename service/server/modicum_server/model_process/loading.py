@@ -144,8 +144,9 @@ def _module_of_program(path: Path, kind: ExecutableKind, device: torch.device) -
             if kind is ExecutableKind.TORCHSCRIPT:
                 script: nn.Module = torch.jit.load(file, map_location=device)  # type: ignore[no-untyped-call]
                 return script
+            program = torch.export.load(file)
             # a program has its devices written into it; moving its weights would not move the rest
-            return move_to_device_pass(torch.export.load(file), str(device)).module()
+            module = move_to_device_pass(program, str(device)).module()
     except Exception as error:
         if is_out_of_memory(error):
             raise
@@ -156,6 +157,31 @@ def _module_of_program(path: Path, kind: ExecutableKind, device: torch.device) -
             f"expected a program written by {saver}; torch {torch.__version__} cannot load it{first_line(error)}. "
             "Export it again with this release of torch or an older one",
         ) from error
+    _refuse_other_inputs(program)
+    return module
+
+
+def _refuse_other_inputs(program: torch.export.ExportedProgram) -> None:
+    """Refuse a program that does not take one batch of any number of images.
+
+    Raises:
+        ModelRefused: INPUT_REFUSED.
+    """
+    taken = program.graph_signature.user_inputs
+    if len(taken) != 1:
+        raise ModelRefused(
+            "INPUT_REFUSED",
+            f"expected a program with one input, the images; it has {len(taken)}. Export a module whose forward takes "
+            "the images alone",
+        )
+    images = next(node.meta.get("val") for node in program.graph.nodes if node.name == taken[0])
+    if isinstance(images, torch.Tensor) and images.ndim and isinstance(images.shape[0], int):
+        raise ModelRefused(
+            "INPUT_REFUSED",
+            f"expected a program that takes any number of images; it takes {images.shape[0]}. Export it with a dynamic "
+            "batch dimension: torch.export.export(network, (images,), dynamic_shapes=({0: "
+            "torch.export.Dim('images')},)), with two images or more",
+        )
 
 
 def _listed(values: Iterable[object]) -> str:

@@ -54,7 +54,7 @@ class OnnxModule(nn.Module):
         try:
             (scores,) = self._session.run([self._output], {self._input: values})
         except Exception as error:  # onnxruntime's own errors have no common class
-            raise RuntimeError(str(error)) from error
+            raise _as_runtime_error(error) from error
         return np.asarray(scores)
 
 
@@ -75,6 +75,7 @@ def load_network(name: str, path: Path, specification: InputSpecification | None
     data = path.read_bytes()
     model = _read("read", lambda: onnx.load_model_from_string(data))
     _refuse_beyond_the_file(model)
+    _refuse_float64(model, onnx.TensorProto.DOUBLE)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     options.inter_op_num_threads = 1
@@ -85,12 +86,18 @@ def load_network(name: str, path: Path, specification: InputSpecification | None
     return OnnxModule(session, channels_last=_is_channels_last(session.get_inputs()[0].shape, specification))
 
 
+def _as_runtime_error(error: Exception) -> RuntimeError:
+    return error if isinstance(error, RuntimeError) else RuntimeError(str(error))
+
+
 def _read(done: str, read: Callable[[], T]) -> T:
     try:
         return read()
     except Exception as error:  # protobuf and onnxruntime raise many kinds
-        if is_out_of_memory(error):
+        if isinstance(error, MemoryError):
             raise
+        if is_out_of_memory(plain := _as_runtime_error(error)):
+            raise plain from error
         log.exception("a file of ONNX could not be %s", done)
         raise ModelRefused(
             "WEIGHTS_UNREADABLE",
@@ -125,6 +132,21 @@ def _refuse_beyond_the_file(model: Any) -> None:
             "ONNX_REFUSED",
             f"expected only operators of the ONNX standard, got {', '.join(foreign[:3])}. Export the network without "
             "them, for example before it is optimised for one runtime",
+        )
+
+
+def _refuse_float64(model: Any, double: int) -> None:
+    """Refuse a network that takes float64, for which onnxruntime lacks many operators.
+
+    Raises:
+        ModelRefused: INPUT_REFUSED.
+    """
+    weights = {tensor.name for tensor in model.graph.initializer}
+    if any(one.type.tensor_type.elem_type == double for one in model.graph.input if one.name not in weights):
+        raise ModelRefused(
+            "INPUT_REFUSED",
+            "expected float32 images, the network takes float64: export it with float32, of torch with "
+            "torch.onnx.export(network.float(), ...)",
         )
 
 

@@ -164,7 +164,7 @@ class TaskRun:
             raise
         except BaseException as error:  # neither a panic in a library nor exit() in a program may kill the process
             log.exception("task %s failed", self.task.id)
-            return failure_of(error)
+            return failure_of(error, served_elsewhere=self.task.model_version.HasField("endpoint"))
 
     def _work(self) -> Finished:
         version = version_value(self.task.model_version)

@@ -241,6 +241,12 @@ class Classifier:
                 "Wrap the module so that it returns only the logits"
             )
         shape = tuple(output.shape)
+        if shape in {(count,), (count, 1)}:
+            raise OutputRefused(
+                f"expected a row of scores for at least two classes; got one score for each image, of shape {shape}. "
+                "If it is a logit, return 0 and the logit: torch.stack([torch.zeros_like(logit), logit], dim=1) of "
+                "logit.flatten()"
+            )
         if len(shape) != 2 or shape[0] != count or shape[1] < 2:  # noqa: PLR2004  (rows, classes), at least two
             raise OutputRefused(
                 f"expected scores of shape ({count}, K) with K >= 2 classes; got {shape}. Give a network whose output "

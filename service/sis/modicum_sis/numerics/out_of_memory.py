@@ -9,8 +9,10 @@ MESSAGES = (
     "annot allocate memory",
     "out of memory",
     "STATUS_ALLOC_FAILED",
+    "Failed to allocate memory",
+    "bad_alloc",
 )
-"""Parts of the messages of torch's, the system's and CUDA's allocators, also where a program quotes them."""
+"""Parts of the messages of torch's, onnxruntime's, the system's and CUDA's allocators, also where quoted."""
 
 
 def is_out_of_memory(error: BaseException) -> bool:
