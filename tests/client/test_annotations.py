@@ -4,6 +4,7 @@ import json
 
 import pytest
 from modicum.errors import InvalidSource
+from modicum.sources.images import Found
 from modicum.sources.objects import with_objects
 from PIL import Image
 
@@ -30,9 +31,13 @@ def photos(tmp_path):
     return folder
 
 
+def found_of(photos, given) -> Found:
+    return with_objects(Found(find_images(photos)), boxes=given)
+
+
 def boxes_of(photos, given) -> dict[str, list]:
     found = {}
-    for image in with_objects(find_images(photos), boxes=given):
+    for image in found_of(photos, given).images:
         if image.objects is not None:
             with image.objects.content().open() as stream:
                 found[image.item] = json.loads(stream.read())
@@ -65,6 +70,28 @@ def test_a_coco_file_gives_left_top_right_and_bottom_of_the_pictures_that_are_au
 
 def test_a_box_of_coco_without_area_marks_nothing(photos, tmp_path):
     assert boxes_of(photos, coco(tmp_path, box(7, 1, 2, 0, 4), box(7, 1, 2, 3, 4))) == {"cat/a.jpg": [[1, 2, 4, 6]]}
+
+
+def test_one_line_says_how_many_boxes_are_left_out_and_why(photos, tmp_path):
+    outside, empty, absent = box(7, 41, 0, 5, 5), box(7, 1, 2, 0, 4), box(8, 0, 0, 9, 9)
+    empty_voc = VOC.replace("<xmax>20</xmax>", "<xmax>0</xmax>").replace("5.5", "42")
+
+    of_coco = coco(tmp_path, box(7, 1, 2, 3, 4), outside, outside, empty, absent, box(8, 0, 0, 0, 9))
+    of_voc = voc(tmp_path, a=empty_voc, b=VOC, other=VOC)
+
+    assert str(found_of(photos, of_coco).skipped) == (
+        f"5 boxes of {of_coco} are left out: 2 outside their picture, 1 without area, "
+        "2 of a picture that is not among the images"
+    )
+    assert str(found_of(photos, of_voc).skipped) == (
+        f"4 boxes of {of_voc} are left out: 1 outside their picture, 1 without area, "
+        "2 of a picture that is not among the images"
+    )
+
+
+def test_nothing_is_said_where_every_box_is_taken(photos, tmp_path):
+    assert not str(found_of(photos, coco(tmp_path, box(7, 1, 2, 3, 4))).skipped)
+    assert not str(found_of(photos, voc(tmp_path, a=VOC)).skipped)
 
 
 def test_voc_counts_from_one_and_parts_are_within_their_object(photos, tmp_path):

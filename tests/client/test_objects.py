@@ -5,6 +5,7 @@ import os
 
 import pytest
 from modicum.errors import InvalidArgument, InvalidSource
+from modicum.sources.images import Found
 from modicum.sources.manifests import manifest_of
 from modicum.sources.objects import with_objects
 
@@ -22,7 +23,9 @@ def photos(tmp_path):
 
 def objects_of(photos, **given) -> dict[str, tuple[str, bytes] | None]:
     """For each item, the kind of its objects and their bytes."""
-    return {one.item: one.objects and read(one.objects) for one in with_objects(find_images(photos), **given)}
+    return {
+        one.item: one.objects and read(one.objects) for one in with_objects(Found(find_images(photos)), **given).images
+    }
 
 
 def read(objects) -> tuple[str, bytes]:
@@ -60,11 +63,11 @@ def test_the_manifest_names_objects_and_its_digest_is_unchanged_without_them(pho
     (tmp_path / "b.csv").write_text("cat/a.jpg,1,2,3,4\n")
     found = find_images(photos)
 
-    plain, boxed = manifest_of(found), manifest_of(with_objects(found, boxes=tmp_path / "b.csv"))
+    plain, boxed = manifest_of(found), manifest_of(with_objects(Found(found), boxes=tmp_path / "b.csv").images)
 
     lines = [json.loads(line) for line in boxed.content.open().read().splitlines()]
     assert [line.get("boxes") for line in lines] == [boxed.objects[0].digest, None]
-    assert manifest_of(with_objects(found)).digest == plain.digest != boxed.digest
+    assert manifest_of(with_objects(Found(found)).images).digest == plain.digest != boxed.digest
     assert boxed.item_count == 2
 
 
@@ -152,7 +155,7 @@ def test_a_pipe_is_named_and_not_waited_for(photos, tmp_path, name):
     given = {"masks": tmp_path / "masks"} if name.startswith("masks") else {"boxes": pipe}
 
     with pytest.raises(InvalidSource) as caught:
-        with_objects(find_images(photos), **given)
+        with_objects(Found(find_images(photos)), **given)
 
     assert str(caught.value).startswith(f"{pipe}: expected a file, got a pipe")
 

@@ -1,5 +1,7 @@
 """Commands from the words in a shell to their last line, against a service that follows a script."""
 
+import json
+
 import pytest
 from PIL import Image
 
@@ -40,6 +42,19 @@ def test_one_picture_is_audited_by_its_name(shell, script, tmp_path):
     assert ended.returncode == 0, ended.stderr
     assert (tmp_path / "cat.png").read_bytes() in script.artifacts.values()
     assert "report: modicum audits report" in ended.stdout
+
+
+def test_an_audit_says_how_many_boxes_are_left_out(shell, script, tmp_path):
+    Image.new("RGB", (6, 4)).save(tmp_path / "cat.png")
+    boxes = [{"image_id": 1, "bbox": [0, 0, 2, 2]}, {"image_id": 1, "bbox": [7, 0, 2, 2]}]
+    images = [{"id": 1, "file_name": "cat.png", "width": 6, "height": 4}]
+    (tmp_path / "instances.json").write_text(json.dumps({"images": images, "annotations": boxes}))
+    succeeded(script, measured())
+
+    ended = shell(f"modicum audit cat.png --boxes instances.json {MODEL}")
+
+    said = " ".join(ended.stderr.split())
+    assert "cat.png: 1 box of instances.json is left out: 1 outside their picture" in said
 
 
 def test_the_check_of_an_ensemble_says_where_its_report_is(shell, script):

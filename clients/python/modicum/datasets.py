@@ -84,8 +84,8 @@ class AsyncDatasets:
         checked_id(name, "data set")
         manifest = source
         if not isinstance(manifest, Manifest):
-            found = with_objects(found_with_names(manifest, labels, label_names).images, boxes=boxes, masks=masks)
-            manifest = await asyncio.to_thread(manifest_of, found)
+            found = with_objects(found_with_names(manifest, labels, label_names), boxes=boxes, masks=masks)
+            manifest = await asyncio.to_thread(manifest_of, found.images)
         await upload(self._connection, [*manifest.images, *manifest.objects, manifest.content], progress)
         request = dataset_service_pb2.CreateDatasetRequest(
             parent=self._connection.project,

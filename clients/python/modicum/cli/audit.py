@@ -129,15 +129,16 @@ def audit_request(
     model = model_request(subject.name, subject.model)
     given, paired = subject.images, subject.counterfactual
     refuse_absent_label_files(given)
-    found = checked_images(
+    named = checked_images(
         subject.photos, given.photo_labels, given.label_names, sample=search.sample, sample_is=sample_is
     )
+    found = with_objects(named, boxes=given.boxes, masks=given.masks)
     request = AuditRequest(
         photos=subject.photos,
-        images=with_objects(found.images, boxes=given.boxes, masks=given.masks),
+        images=found.images,
         skipped=found.skipped,
         counterfactuals=(
-            None if paired is None else checked_counterfactuals(paired, found.images, names=given.label_names)
+            None if paired is None else checked_counterfactuals(paired, named.images, names=given.label_names)
         ),
         model=model,
         search=search,

@@ -85,8 +85,9 @@ def create(
     quiet: options.Quiet = False,
 ) -> None:
     """Create a data set from images. Only images that the server does not have yet are uploaded."""
-    found = found_with_names(source, images.photo_labels, images.label_names)
-    manifest = manifest_of(with_objects(found.images, boxes=images.boxes, masks=images.masks))
+    named = found_with_names(source, images.photo_labels, images.label_names)
+    found = with_objects(named, boxes=images.boxes, masks=images.masks)
+    manifest = manifest_of(found.images)
     with view(quiet=quiet) as shown, Client() as client:
         say_files(shown, source, found.images, found.skipped)
         dataset = client.datasets.upload(name, manifest, progress=upload_progress(shown, "uploading the data set"))

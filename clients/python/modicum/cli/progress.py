@@ -119,7 +119,7 @@ def _cut(*, ratio: int | None = None, max_width: int | None = None) -> Column:
 
 
 def say_files(shown: View, photos: Path, images: Sequence[Image], skipped: Skipped) -> None:
-    """Say which files are skipped, why images have no labels, and which are sent but look like no image, if any."""
+    """Say what is skipped or left out, why images have no labels, and which files look like no image, if any."""
     if text := str(skipped):
         shown.say(f"{printable(str(photos))}: {text}")
     if unlike := unlike_images(images):

@@ -1,13 +1,16 @@
 """Boxes as data sets of object detection keep them: a COCO file, or a folder of Pascal VOC files.
 
 Both may describe more pictures than are audited. A box that reaches beyond its picture is cut at the picture's edge, as
-rounded annotations often reach half a pixel beyond. A box without area marks nothing, and is left out.
+rounded annotations often reach half a pixel beyond. A box without area, or outside its picture, marks nothing and is
+left out.
 """
 
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 from xml.parsers import expat
@@ -24,6 +27,36 @@ Boxes = dict[str, list[Box]]
 #: The stated width and height by the name of their picture. 0 stands for unknown.
 Sizes = dict[str, tuple[float, float]]
 
+
+class LeftOut(StrEnum):
+    """Why a box is left out."""
+
+    OUTSIDE = "outside their picture"
+    EMPTY = "without area"
+    NO_IMAGE = "of a picture that is not among the images"
+
+
+@dataclass(slots=True)
+class Annotated:
+    """Pictures with their stated sizes, their boxes, and why they lack others, all by the name of the picture."""
+
+    sizes: Sizes
+    boxes: Boxes = field(default_factory=dict)
+    left_out: dict[str, Counter[LeftOut]] = field(default_factory=dict)
+
+    def add(self, name: str, box: Box, where: str) -> None:
+        """Take the part of a box that lies within its picture.
+
+        Raises:
+            InvalidSource: its corners are swapped.
+        """
+        part = _cut(box, *self.sizes[name], where)
+        if isinstance(part, LeftOut):
+            self.left_out.setdefault(name, Counter())[part] += 1
+        else:
+            self.boxes.setdefault(name, []).append(part)
+
+
 COCO_KEYS = frozenset({"images", "annotations"})
 VOC_FORM = "<annotation> with <size> and, for each <object>, a <bndbox> of <xmin>, <ymin>, <xmax> and <ymax>"
 #: An annotation of one picture has a few kilobytes.
@@ -35,7 +68,7 @@ def is_coco(document: object) -> bool:
     return isinstance(document, dict) and document.keys() >= COCO_KEYS and isinstance(document["images"], list)
 
 
-def coco_boxes(document: Mapping[str, Any], path: Path) -> tuple[Boxes, Sizes]:
+def coco_boxes(document: Mapping[str, Any], path: Path) -> Annotated:
     """The boxes and sizes of a COCO document, by `file_name`. `bbox` is left, top, width and height, from 0.
 
     Raises:
@@ -51,20 +84,18 @@ def coco_boxes(document: Mapping[str, Any], path: Path) -> tuple[Boxes, Sizes]:
     if len(names) < len(sizes):
         double = names.most_common(1)[0][0]
         raise InvalidSource(f"{path}: the file_name {printable(double)} occurs twice; each image needs its own")
-    boxes: Boxes = {}
+    annotated = Annotated({name: (width, height) for name, width, height in sizes.values()})
     for place, annotation in enumerate(_list_of(document, "annotations", path)):
         where = f"{path}: annotations[{place}]"
         identity = _field(annotation, "image_id", (int, str), where)
         if identity not in sizes:
             raise InvalidSource(f"{where}: expected the id of one of the images, got {identity!r}")
-        name, width, height = sizes[identity]
         left, top, *extent = _four(_field(annotation, "bbox", list, where), where)
-        box = _cut((left, top, left + extent[0], top + extent[1]), width, height, where)
-        boxes.setdefault(name, []).extend([box] if box else [])
-    return _with_boxes(boxes, path), {name: (width, height) for name, width, height in sizes.values()}
+        annotated.add(sizes[identity][0], (left, top, left + extent[0], top + extent[1]), where)
+    return _with_boxes(annotated, path)
 
 
-def voc_boxes(folder: Path) -> tuple[Boxes, Sizes]:
+def voc_boxes(folder: Path) -> Annotated:
     """The boxes and sizes of a folder of Pascal VOC files, by the name of each file without its suffix.
 
     VOC counts pixels from 1, and `xmax` and `ymax` are within the box. Here a pixel is counted from 0, and they are
@@ -78,8 +109,11 @@ def voc_boxes(folder: Path) -> tuple[Boxes, Sizes]:
         raise InvalidSource(f"{folder}: expected Pascal VOC files (.xml), one for each picture; found none")
     refuse_outside_links(folder, [path.relative_to(folder) for path in files])
     read = {path.relative_to(folder).with_suffix("").as_posix(): _voc_file(path) for path in files}
-    boxes = _with_boxes({name: some for name, (some, _) in read.items()}, folder)
-    return boxes, {name: size for name, (_, size) in read.items()}
+    annotated = Annotated({name: size for name, (_, size) in read.items()})
+    for name, (boxes, _) in read.items():
+        for box in boxes:
+            annotated.add(name, box, str(folder / f"{name}.xml"))
+    return _with_boxes(annotated, folder)
 
 
 def _voc_file(path: Path) -> tuple[list[Box], tuple[float, float]]:
@@ -91,11 +125,8 @@ def _voc_file(path: Path) -> tuple[list[Box], tuple[float, float]]:
     if len({len(values) for values in corners}) != 1 or any(len(values) != 1 for values in sizes):
         raise InvalidSource(f"{path}: expected {VOC_FORM}")
     (width,), (height,) = sizes
-    cut = [
-        _cut((left - 1, top - 1, right, bottom), width, height, str(path))
-        for left, top, right, bottom in zip(*corners, strict=True)
-    ]
-    return [box for box in cut if box], (width, height)
+    boxes = [(left - 1, top - 1, right, bottom) for left, top, right, bottom in zip(*corners, strict=True)]
+    return boxes, (width, height)
 
 
 def _numbers(path: Path) -> Iterator[tuple[str, float]]:
@@ -159,17 +190,18 @@ def _is_finite(number: object) -> bool:
     return type(number) in {int, float} and math.isfinite(number)  # type: ignore[arg-type]
 
 
-def _cut(box: Box, width: float, height: float, where: str) -> Box | None:
-    """The part of a box within its picture; None where it has no area."""
+def _cut(box: Box, width: float, height: float, where: str) -> Box | LeftOut:
+    """The part of a box within its picture, or why there is none."""
     if box[2] < box[0] or box[3] < box[1]:
         raise InvalidSource(f"{where}: expected boxes whose left is below right, and top below bottom; got {box}")
+    if box[2] == box[0] or box[3] == box[1]:
+        return LeftOut.EMPTY
     left, top = max(box[0], 0), max(box[1], 0)
     right, bottom = min(box[2], width or math.inf), min(box[3], height or math.inf)
-    return (left, top, right, bottom) if left < right and top < bottom else None
+    return (left, top, right, bottom) if left < right and top < bottom else LeftOut.OUTSIDE
 
 
-def _with_boxes(boxes: Boxes, origin: Path) -> Boxes:
-    kept = {name: some for name, some in boxes.items() if some}
-    if not kept:
+def _with_boxes(annotated: Annotated, origin: Path) -> Annotated:
+    if not annotated.boxes:
         raise InvalidSource(f"{printable(str(origin))}: expected boxes with an area within their pictures; found none")
-    return kept
+    return annotated

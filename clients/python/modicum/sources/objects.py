@@ -5,16 +5,17 @@ Images are not decoded here. The server checks that a box lies within its image,
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from modicum.errors import InvalidArgument, InvalidSource
+from modicum.gate.counting import counted
 from modicum.resource_names import printable
-from modicum.sources.annotations import Box, Boxes, Sizes, coco_boxes, is_coco, voc_boxes
+from modicum.sources.annotations import Annotated, Box, Boxes, LeftOut, coco_boxes, is_coco, voc_boxes
 from modicum.sources.contents import bytes_content, file_content, require_file
-from modicum.sources.images import SUFFIXES, Image, Objects
+from modicum.sources.images import SUFFIXES, Found, Image, Objects
 from modicum.sources.labels import csv_rows, json_of
 from modicum.sources.paths import name_inside, refuse_outside_links
 from modicum.sources.picture_sizes import sizes_of
@@ -24,13 +25,11 @@ EXPECTED = "expected left, top, right and bottom in pixels, with 0 <= left < rig
 FORM = "{file: [[left, top, right, bottom], ...]}"
 
 
-def with_objects(
-    images: Sequence[Image], *, boxes: str | Path | None = None, masks: str | Path | None = None
-) -> list[Image]:
-    """The images, each with its objects if `boxes` or `masks` have any for it.
+def with_objects(found: Found, *, boxes: str | Path | None = None, masks: str | Path | None = None) -> Found:
+    """The images, each with its objects if `boxes` or `masks` have any for it, and how many boxes are left out.
 
     Args:
-        images: the images of the data set.
+        found: the images of the data set.
         boxes: a CSV of file,left,top,right,bottom with one box per row, or JSON: `{file: [[left, top, right, bottom],
             ...]}`. Files are named like the items of the data set. Or a COCO file (.json), or a folder of Pascal VOC
             files (.xml): these may name pictures without their folders, and others that are not in the data set.
@@ -45,39 +44,41 @@ def with_objects(
     if boxes is not None and masks is not None:
         raise InvalidArgument("boxes and masks exclude each other; give only one of them")
     if boxes is not None:
-        return _boxed(images, Path(boxes))
-    return _masked(images, Path(masks)) if masks is not None else list(images)
+        return _boxed(found, Path(boxes))
+    return found if masks is None else replace(found, images=_masked(found.images, Path(masks)))
 
 
-def _boxed(images: Sequence[Image], path: Path) -> list[Image]:
-    boxes_of_item = _boxes_of_items(images, path)
-    return [
+def _boxed(found: Found, path: Path) -> Found:
+    boxes_of_item, left_out = _boxes_of_items(found.images, path)
+    images = [
         replace(image, objects=_box_list(boxes_of_item[image.item], image.item))
         if image.item in boxes_of_item
         else image
-        for image in images
+        for image in found.images
     ]
+    return Found(images, replace(found.skipped, boxes=left_out))
 
 
-def _boxes_of_items(images: Sequence[Image], path: Path) -> Mapping[str, Sequence[Box]]:
+def _boxes_of_items(images: Sequence[Image], path: Path) -> tuple[Boxes, str]:
+    """The boxes of the items, by item, and a line about those that are left out."""
     items = [image.item for image in images]
     if path.is_dir():
-        return _those_of(images, *voc_boxes(path), path, _stem_of_item)
+        return _those_of(images, voc_boxes(path), path, _stem_of_item)
     if path.suffix.lower() != ".json":
         boxes = _read_csv(path)
     else:
         document = json_of(path, f"{path}: expected JSON of the form {FORM}")
         if is_coco(document):
-            return _those_of(images, *coco_boxes(document, path), path, str)
+            return _those_of(images, coco_boxes(document, path), path, str)
         boxes = _read_json(document, path)
     _refuse_unknown_items(boxes, items, path)
-    return boxes
+    return boxes, ""
 
 
 def _those_of(
-    images: Sequence[Image], boxes: Boxes, sizes: Sizes, origin: Path, name_of: Callable[[str], str]
-) -> Boxes:
-    """The boxes of the items, by item: found by the item's name, or by that name without folders where it is unique.
+    images: Sequence[Image], annotated: Annotated, origin: Path, name_of: Callable[[str], str]
+) -> tuple[Boxes, str]:
+    """The boxes of the items, found by the item's name, or by that name without folders where it is unique.
 
     Raises:
         InvalidSource: no item has boxes, or a picture has another size than its annotation states.
@@ -86,6 +87,7 @@ def _those_of(
     names = {name_of(item): item for item in items}
     alone = Counter(name.rpartition("/")[2] for name in names)
     names |= {short: item for name, item in names.items() if alone[short := name.rpartition("/")[2]] == 1}
+    boxes, sizes = annotated.boxes, annotated.sizes
     found = {names[name]: some for name, some in boxes.items() if name in names}
     if not found:
         raise InvalidSource(
@@ -96,7 +98,21 @@ def _those_of(
     for image in images:
         if all(stated.get(image.item, ())) and image.item in stated:
             _refuse_other_size(image, *stated[image.item])
-    return found
+    return found, _left_out(annotated, names, origin)
+
+
+def _left_out(annotated: Annotated, names: Collection[str], origin: Path) -> str:
+    """How many boxes are left out and why, in one line; empty if none is."""
+    counts = Counter[LeftOut]()
+    for name, some in annotated.boxes.items():
+        counts[LeftOut.NO_IMAGE] += len(some) if name not in names else 0
+    for name, reasons in annotated.left_out.items():
+        counts.update(reasons if name in names else {LeftOut.NO_IMAGE: reasons.total()})
+    if not counts.total():
+        return ""
+    told = ", ".join(f"{counts[reason]:,} {reason}" for reason in LeftOut if counts[reason])
+    verb = "is" if counts.total() == 1 else "are"
+    return f"{counted(counts.total(), 'box', 'boxes')} of {printable(str(origin))} {verb} left out: {told}"
 
 
 def _refuse_other_size(image: Image, width: float, height: float) -> None:

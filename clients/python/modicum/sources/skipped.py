@@ -16,13 +16,15 @@ class Skipped:
     """Skipped files, by their paths in the source. As text, it counts and names them, and says what would help.
 
     `further` are those of the files that are pictures of a sample that already has one, `pointers` those that stand for
-    a picture in Git LFS. `note` says why the images have no labels; empty if there is nothing to say.
+    a picture in Git LFS. `note` says why the images have no labels, and `boxes` how many boxes of objects are left out.
+    Both are empty if there is nothing to say.
     """
 
     files: tuple[str, ...] = ()
     further: frozenset[str] = frozenset()
     pointers: frozenset[str] = frozenset()
     note: str = ""
+    boxes: str = ""
 
     def __str__(self) -> str:
         """Those that can be had come first; empty if nothing is skipped or noted."""
@@ -42,7 +44,7 @@ class Skipped:
             parts.append(f"further pictures of a sample: {named(further)}")
         count = "1 file is" if len(self.files) == 1 else f"{len(self.files):,} files are"
         skipped = f"{count} skipped: {'; '.join(parts)}" if parts else ""
-        return "\n".join(filter(None, (skipped, self.note)))
+        return "\n".join(filter(None, (skipped, self.note, self.boxes)))
 
 
 NOTHING_SKIPPED = Skipped()
