@@ -1,5 +1,8 @@
 """Figures of the library's findings."""
 
+import base64
+import io
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -7,7 +10,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from modicum_sis import BatchedGradient, CanvasMismatch, Reason, SisError, find_subsets
+from modicum_sis import BatchedGradient, CanvasMismatch, Reason, SisError, Subset, find_subsets
+from PIL import Image
 
 from tests.sis.sis_models import network_classifier, random_images
 
@@ -73,6 +77,66 @@ def test_matplotlib_is_named_where_it_is_not_installed(finding, monkeypatch):
 
     with pytest.raises(SisError, match="run pip install matplotlib"):
         finding.plot()
+
+
+def test_the_axes_of_the_trace_have_units(finding):
+    *pictures, trace = finding.plot(IMAGES[finding.index]).axes
+    trace.figure.savefig(io.BytesIO(), format="png")
+
+    shown = [text.get_text() for text in trace.get_xticklabels(which="both") if text.get_text()]
+    assert not any(axis.axison for axis in pictures)
+    assert {"0%", "100%"} <= set(shown)
+    assert all(text.endswith("%") and text[0].isdigit() for text in shown)
+    assert (trace.get_xlabel(), trace.get_ylabel()) == ("kept pixels / pixels", "confidence (0 to 1)")
+
+
+def test_a_finding_prints_as_one_line(finding):
+    pixels = finding.subset.mask.numel()
+    size = f"{finding.subset.size} of {pixels} pixels ({finding.subset.fraction:.2%})"
+    reached = f"confidence {finding.verified_confidence:.2f} in class {finding.target_class}"
+    without = replace(finding, subset=None, reason=Reason.NOT_ELIGIBLE)
+
+    assert repr(finding) == f"<Finding image {finding.index}: {size} suffice: {reached}>"
+    assert repr(without) == f"<Finding image {finding.index}: no subset: NOT_ELIGIBLE>"
+
+
+def test_a_notebook_shows_the_mask_its_size_and_its_confidence(finding):
+    card = replace(finding, digest="<b>")._repr_html_()
+
+    (address,) = re.findall(r'src="data:image/png;base64,([^"]+)"', card)
+    with Image.open(io.BytesIO(base64.b64decode(address))) as opened:
+        assert np.array_equal(np.asarray(opened.convert("L")) > 127, finding.subset.mask.numpy())
+    assert f"{finding.subset.size} pixels" in card
+    assert f"{finding.subset.fraction:.2%} of the pixels" in card
+    assert f"{finding.verified_confidence:.2f} in class {finding.target_class}" in card
+    assert "&lt;b&gt;" in card
+    assert "<b>" not in card
+
+
+def test_a_card_without_a_subset_says_why_and_has_no_picture(finding):
+    card = replace(finding, subset=None, verified_confidence=None, reason=Reason.NOT_FOUND)._repr_html_()
+
+    assert f"image {finding.index}: no subset: NOT_FOUND" in card
+    assert "<img" not in card
+
+
+def test_a_card_is_small_also_for_a_large_canvas(finding):
+    large = Subset(torch.rand(2000, 2000, generator=torch.Generator().manual_seed(0)) < 0.5)
+
+    card = replace(finding, subset=large)._repr_html_()
+
+    assert len(card) < 100_000
+    assert "finding.plot() draws it" in card
+
+
+def test_without_matplotlib_a_card_says_what_to_install_and_has_all_else(finding, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.delitem(sys.modules, "matplotlib.image", raising=False)
+
+    card = finding._repr_html_()
+
+    assert "the picture of a mask needs matplotlib: run pip install matplotlib" in card
+    assert f"{finding.subset.size} pixels" in card
 
 
 def test_the_library_imports_neither_matplotlib_nor_pil():

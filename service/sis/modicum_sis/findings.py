@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from modicum_sis.acceleration.fast_path import Acceleration
+from modicum_sis.cards import finding_card, finding_line
 from modicum_sis.model.input_parameters import InputParameters
 from modicum_sis.plots import finding_figure
 
@@ -239,3 +240,10 @@ class Finding:
             SisError: there is no subset to plot, or matplotlib is not installed: run pip install matplotlib.
         """
         return finding_figure(self, image)
+
+    def __repr__(self) -> str:
+        """One line: which image, and what suffices."""
+        return f"<Finding {finding_line(self)}>"
+
+    def _repr_html_(self) -> str:
+        return finding_card(self)

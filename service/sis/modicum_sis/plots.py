@@ -4,7 +4,8 @@ A figure is not known to pyplot: a notebook shows it once, as the value of its c
 """
 
 import io
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,8 @@ GREY = 0.5
 """Of pixels that are not kept, from 0 to 1."""
 COLOURS = 3
 """Channels of an image that is drawn in colour. Of another number of channels, the mean is drawn."""
+MOST_DECADES = 5
+"""Ticks of a log axis."""
 Draw = Callable[[Any], None]
 
 
@@ -41,6 +44,23 @@ def finding_figure(finding: "Finding", image: object) -> Any:
     for axis, draw in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
         draw(axis)
     return figure
+
+
+def mask_png(subset: "Subset") -> bytes:
+    """The mask of a subset as PNG: white is kept, black is masked.
+
+    Raises:
+        SisError: matplotlib is not installed.
+    """
+    data = io.BytesIO()
+    drawing = _matplotlib("image", "the picture of a mask")
+    drawing.imsave(data, subset.mask.cpu().numpy(), format="png", cmap="gray", vmin=0, vmax=1)
+    return data.getvalue()
+
+
+def pixels_text(subset: "Subset") -> str:
+    """The size of a subset: 12 of 784 pixels (1.53%)."""
+    return f"{subset.size:,} of {subset.mask.numel():,} pixels ({subset.fraction:.2%})"
 
 
 def _pixels(finding: "Finding", subset: "Subset", image: object) -> Tensor:
@@ -68,10 +88,9 @@ def _panels(finding: "Finding", subset: "Subset", pixels: Tensor | None) -> Iter
 def _draw_subset(axis: Any, finding: "Finding", subset: "Subset", pixels: Tensor | None) -> None:
     mask = subset.mask.cpu().unsqueeze(2)
     shown = mask.double() if pixels is None else torch.where(mask, pixels, GREY)
-    size = f"{subset.size:,} of {subset.mask.numel():,} pixels ({subset.fraction:.2%})"
     reached = "" if finding.verified_confidence is None else f"confidence {finding.verified_confidence:.2f} in "
     rest = "white: kept" if pixels is None else "all others are grey"
-    _draw_image(axis, shown, f"{size}\n{reached}class {finding.target_class}; {rest}")
+    _draw_image(axis, shown, f"{pixels_text(subset)}\n{reached}class {finding.target_class}; {rest}")
 
 
 def _draw_image(axis: Any, pixels: Tensor, title: str) -> None:
@@ -87,19 +106,34 @@ def _draw_trace(axis: Any, finding: "Finding", subset: "Subset") -> None:
     axis.plot((finding.trace.kept.cpu() / pixels).numpy(), finding.trace.confidences.cpu().numpy())
     axis.axvline(subset.fraction, linestyle=":", color="grey")
     axis.set_xscale("symlog", linthresh=1 / pixels)
+    axis.set_xlim(0, 1.1)
+    axis.set_xticks([0, *_decades(1 / pixels)])
+    axis.xaxis.set_major_formatter(lambda share, _: f"{100 * share:.6g}%")
+    axis.xaxis.set_minor_formatter("")
     axis.set_ylim(0, 1.02)
-    axis.set_xlabel("share of the pixels kept")
+    axis.set_xlabel("kept pixels / pixels")
+    axis.set_ylabel("confidence (0 to 1)")
     axis.set_title(f"confidence in class {finding.target_class}; dotted: the subset", fontsize="small")
+
+
+def _decades(least: float) -> Sequence[float]:
+    """Powers of ten from 1 down to `least`; every second where there are many."""
+    exponents = range(0, math.ceil(math.log10(least)) - 1, -1)
+    return [10.0**one for one in exponents[:: 1 if len(exponents) <= MOST_DECADES else 2]]
+
+
+def _matplotlib(module: str, user: str) -> Any:
+    try:
+        return import_module(f"matplotlib.{module}")
+    except ModuleNotFoundError as missing:
+        if (missing.name or "").partition(".")[0] != "matplotlib":
+            raise
+        raise SisError(f"{user} needs matplotlib: run pip install matplotlib") from missing
 
 
 def _figure_class() -> Any:
     """Figures that a notebook shows as the value of a cell, also where nobody imported pyplot."""
-    try:
-        figure = import_module("matplotlib.figure").Figure
-    except ModuleNotFoundError as missing:
-        if (missing.name or "").partition(".")[0] != "matplotlib":
-            raise
-        raise SisError("finding.plot() needs matplotlib: run pip install matplotlib") from missing
+    figure = _matplotlib("figure", "finding.plot()").Figure
 
     class ShownFigure(figure):  # type: ignore[misc, valid-type]  # which is only known once it is imported
         def _repr_png_(self) -> bytes:
