@@ -210,6 +210,10 @@ def computes_with_values(name, class_count):
     return torch.nn.Linear(int(torch.ones(1).item()), class_count)
 
 
+def imports_what_is_absent(name, class_count):
+    import acme_absent  # noqa: F401, PLC0415 - as packages do
+
+
 def entry_point_of(monkeypatch, build):
     point = metadata.EntryPoint("mine", f"{__name__}:{build.__name__}", "modicum.architectures")
     monkeypatch.setattr(metadata, "entry_points", lambda group: [point])
@@ -247,8 +251,37 @@ def test_an_entry_point_that_does_not_exist_is_refused_as_the_package_s(monkeypa
     point = metadata.EntryPoint("mine", f"{__name__}:absent", "modicum.architectures")
     monkeypatch.setattr(metadata, "entry_points", lambda group: [point])
 
-    with pytest.raises(ModelRefused, match="the package that builds mine:crash raised AttributeError"):
+    with pytest.raises(ModelRefused, match="which cannot be loaded: AttributeError"):
         build_architecture("mine:crash", 10)
+
+
+@pytest.mark.parametrize(
+    ("value", "error"),
+    [
+        ("acme_absent:build", "ModuleNotFoundError: No module named 'acme_absent'"),
+        ("json:absent", "AttributeError: module 'json' has no attribute 'absent'"),
+    ],
+)
+def test_a_broken_entry_point_is_refused_with_its_package_its_error_and_what_to_do(monkeypatch, tmp_path, value, error):
+    (tmp_path / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-nets\nVersion: 1.0\n")
+    (tmp_path / "entry_points.txt").write_text(f"[modicum.architectures]\nacme = {value}\n")
+    points = metadata.PathDistribution(tmp_path).entry_points
+    monkeypatch.setattr(metadata, "entry_points", lambda group: points)
+
+    with pytest.raises(ModelRefused) as refusal:
+        build_architecture("acme:tiny", 10)
+
+    assert refusal.value.detail == (
+        f"the package acme-nets 1.0 adds acme:NAME by the entry point {value}, which cannot be loaded: {error}. "
+        "Correct the package, install it again where workers run, and restart them"
+    )
+
+
+def test_a_package_that_lacks_another_is_not_said_to_come_with_an_extra(monkeypatch):
+    entry_point_of(monkeypatch, imports_what_is_absent)
+
+    with pytest.raises(TaskFailure, match="Install it, or correct the package that adds this family, on the worker"):
+        build_architecture("mine:net", 10)
 
 
 def test_an_architecture_that_computes_with_values_while_it_is_built_is_built(monkeypatch, caplog):

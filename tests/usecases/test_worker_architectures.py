@@ -62,6 +62,13 @@ def test_what_no_worker_builds_is_refused(architecture, error, words):
         refuse_architecture(architecture, [OLD, FULL])
 
 
+def test_a_package_of_others_that_lacks_another_is_to_be_corrected_or_completed():
+    words = "needs the package acme_nets, .* Install it, or correct the package that adds this family, where a worker"
+
+    with pytest.raises(ArchitectureUnavailable, match=words):
+        refuse_architecture("acme:tiny", [{"acme": Family(lacks="acme_nets")}])
+
+
 async def _worker(place, families) -> None:
     async with place.store.transaction() as transaction:
         await transaction.workers.publish("one", families)

@@ -18,7 +18,8 @@ TYPED_BY_NOBODY = frozenset({"onnx"})
 class Family:
     """A family on one worker. `names` are those that it builds; None: any may be one.
 
-    `lacks` is the package that this worker would need to build any, and `extra` the extra that brings it.
+    `lacks` is the package that this worker would need to build any, and `extra` the extra that brings it; empty for a
+    family of another package.
     """
 
     names: tuple[str, ...] | None = None
@@ -46,6 +47,11 @@ class LeftToOthers:
 
 
 LEAVES_NOTHING = LeftToOthers()
+
+
+def install(extra: str) -> str:
+    """Return what brings a package that a family lacks: an extra, or, for a family of another package, that package."""
+    return f"Install modicum-server[{extra}]" if extra else "Install it, or correct the package that adds this family,"
 
 
 def builds(families: Families | None, architecture: str) -> bool:

@@ -20,7 +20,7 @@ from modicum_sis.numerics.out_of_memory import is_out_of_memory
 from torch import Tensor, nn
 
 from modicum_server.domain.buildable import unknown_family, unknown_name
-from modicum_server.model_process.builders import BuilderFailed, builder_failure, require_module
+from modicum_server.model_process.builders import BuilderFailed, builder_failure, loading_failure, require_module
 from modicum_server.model_process.failure_reasons import (
     ModelRefused,
     TaskFailure,
@@ -168,10 +168,8 @@ def _group(group: str, architecture: str) -> Build:
         raise ModelRefused("ARCHITECTURE_UNKNOWN", unknown_family(architecture, points))
     try:
         build: Build = points[group].load()
-    except ImportError as error:
-        raise _unavailable(group, error) from error
     except Exception as error:
-        raise builder_failure(architecture, error) from error
+        raise error if is_out_of_memory(error) else loading_failure(points[group], error) from error
     return build
 
 

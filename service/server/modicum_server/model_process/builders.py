@@ -35,6 +35,17 @@ def builder_failure(architecture: str, error: Exception) -> Exception:
     )
 
 
+def loading_failure(point: metadata.EntryPoint, error: Exception) -> BuilderFailed:
+    """Return the refusal for an entry point that cannot be loaded, and write it to the log."""
+    log.warning("the entry point %s could not be loaded", point.name, exc_info=error)
+    package = f"the package {point.dist.name} {point.dist.version}" if point.dist else "a package"
+    return BuilderFailed(
+        f"{package} adds {point.name}:NAME by the entry point {point.value}, which cannot be loaded: "
+        f"{type(error).__name__}{first_line(error)}{_place(error)}. Correct the package, install it again where "
+        "workers run, and restart them"
+    )
+
+
 def require_module(built: object, architecture: str) -> nn.Module:
     """Return what was built.
 
@@ -49,6 +60,6 @@ def require_module(built: object, architecture: str) -> nn.Module:
 def _place(error: Exception) -> str:
     """Return the innermost line of the package's own file, or nothing where none of its lines ran."""
     files = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).is_file()]
-    foreign = [frame for frame in files if Path(frame.filename).parent not in {OUR_OWN, LOADER}]
+    foreign = [frame for frame in files if Path(frame.filename).parent not in {OUR_OWN, LOADER, LOADER.parent}]
     own = [frame for frame in foreign if frame.filename == foreign[0].filename]
     return f" ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else ""

@@ -3,6 +3,7 @@
 from modicum_sis import errors as sis
 from modicum_sis.numerics.out_of_memory import is_out_of_memory
 
+from modicum_server.domain.buildable import install
 from modicum_server.generated.worker_pb2 import Failure
 
 
@@ -34,13 +35,20 @@ class TaskCancelled(TaskFailure):
         super().__init__("CANCELLED", "the task was cancelled before it ended", model_at_fault=False)
 
 
-EXTRAS = {"efficientnet_lite": "demo", "onnx": "onnx", "transformers": "hub"}
-"""By family, the extra of modicum-server that brings its package. It is `worker` for all others."""
+EXTRAS = {
+    "efficientnet_lite": "demo",
+    "modicum": "worker",
+    "onnx": "onnx",
+    "timm": "worker",
+    "torchvision": "worker",
+    "transformers": "hub",
+}
+"""By family, the extra of modicum-server that brings its package."""
 
 
 def extra_of(family: str) -> str:
-    """Return the extra of modicum-server that brings the package of a family."""
-    return EXTRAS.get(family, "worker")
+    """Return the extra of modicum-server that brings the package of a family; empty for a family of another package."""
+    return EXTRAS.get(family, "")
 
 
 def package_missing(what: str, error: ImportError, *, usual: str, extra: str) -> TaskFailure:
@@ -48,7 +56,7 @@ def package_missing(what: str, error: ImportError, *, usual: str, extra: str) ->
     return TaskFailure(
         "ARCHITECTURE_UNAVAILABLE",
         f"{what} need the package {error.name or usual}, which this worker does not have. "
-        f"Install modicum-server[{extra}] on the worker",
+        f"{install(extra)} on the worker",
         model_at_fault=False,  # a worker with the package can load the version
     )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from modicum_server.domain.buildable import Families, builds, unknown_family, unknown_name
+from modicum_server.domain.buildable import Families, builds, install, unknown_family, unknown_name
 from modicum_server.domain.models import Source, Weights
 from modicum_server.errors import ArchitectureUnknown
 from modicum_server.ports import ArchitectureUnavailable, Transaction
@@ -33,8 +33,8 @@ def refuse_architecture(architecture: str, workers: Sequence[Families | None]) -
         raise ArchitectureUnknown(unknown_name(family, name, known), architecture=architecture)
     if lacking := next((found for found in here if found.lacks), None):
         raise ArchitectureUnavailable(
-            f"{architecture} needs the package {lacking.lacks}, which no worker has now. Install "
-            f"modicum-server[{lacking.extra}] where a worker runs, and start that worker again",
+            f"{architecture} needs the package {lacking.lacks}, which no worker has now. "
+            f"{install(lacking.extra)} where a worker runs, and start that worker again",
             architecture=architecture,
         )
     families = {one for found in workers if found is not None for one in found}
