@@ -11,7 +11,7 @@ import pytest
 from modicum import InvalidArgument, Statistics, errors
 from modicum.cli.exit_codes import exit_code
 from modicum.cli.progress import LiveView, PlainView, live_progress, view
-from modicum.cli.watching import Pace, duration, watched
+from modicum.cli.watching import Pace, checked, duration, watched
 from modicum.searches import specification_value
 from modicum.snapshots import AuditState
 from modicum.v1 import audit_pb2
@@ -212,8 +212,8 @@ def _details(audit, script, *snapshots):
 @pytest.mark.parametrize(
     ("state", "changes", "says"),
     [
-        (AuditState.QUEUED, {"audits_ahead": 0}, "queued until a worker is free"),
-        (AuditState.QUEUED, {"audits_ahead": None}, "queued until a worker is free"),
+        (AuditState.QUEUED, {"audits_ahead": 0}, "queued until a worker is free and has loaded the model, "),
+        (AuditState.QUEUED, {"audits_ahead": None}, "queued until a worker is free and has loaded the model, "),
         (AuditState.QUEUED, {"audits_ahead": 1}, "queued behind 1 audit,"),
         (AuditState.QUEUED, {"audits_ahead": 1_200}, "queued behind 1,200 audits,"),
         (AuditState.RUNNING, {"waits_for_worker": True}, "waiting for a free worker, "),
@@ -231,6 +231,24 @@ def test_a_bar_says_what_an_audit_waits_for(audit, state, changes, says):
     )
 
     assert details[0].startswith(says)
+
+
+@pytest.mark.parametrize(
+    ("waits_for_worker", "says"),
+    [
+        (False, "model m/1: waiting until a worker has loaded and checked it"),
+        (True, "model m/1: no worker that can check it runs yet; waiting until one has started"),
+    ],
+)
+def test_the_command_says_what_a_check_waits_for(waits_for_worker, says):
+    version = SimpleNamespace(name="projects/default/models/m/versions/1", waits_for_worker=waits_for_worker)
+    said = []
+
+    checked(
+        SimpleNamespace(models=SimpleNamespace(wait=lambda version: version)), version, SimpleNamespace(say=said.append)
+    )
+
+    assert said == [says]
 
 
 def test_a_watch_yields_the_same_sequence_again_where_the_place_in_the_queue_moved(audit, script):

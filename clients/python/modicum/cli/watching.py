@@ -14,7 +14,9 @@ from modicum.versions import ModelVersion
 SECONDS_PER_MINUTE = 60
 #: A rate over a shorter time is not shown: it depends on the start more than on the work.
 SHORTEST_RATE_SECONDS = 3.0
-QUEUED_FIRST = "queued until a worker is free"
+QUEUED_FIRST = "queued until a worker is free and has loaded the model"
+#: What the check of a version waits for, where a worker is there.
+CHECKED = "waiting until a worker has loaded and checked it"
 
 
 class Pace:
@@ -41,8 +43,8 @@ def checked(client: Client, version: ModelVersion, shown: View) -> ModelVersion:
     Raises:
         ModelRejected, DeadlineExceeded: as `client.models.wait`.
     """
-    none = "; none is there now" if version.waits_for_worker else ""
-    shown.say(f"model {short_version(version.name)}: waiting for a worker to load and check it{none}")
+    waits = "no worker that can check it runs yet; waiting until one has started"
+    shown.say(f"model {short_version(version.name)}: {waits if version.waits_for_worker else CHECKED}")
     return client.models.wait(version)
 
 
