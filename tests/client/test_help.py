@@ -78,6 +78,17 @@ def test_an_option_that_commands_share_is_the_same_in_each():
             assert all(one == found[0] for one in found)
 
 
+@pytest.mark.parametrize(
+    ("name", "others"),
+    [("audits export-subsets", "export-fiftyone"), ("audits export-fiftyone", "export-subsets")],
+)
+def test_an_export_names_the_other_one_and_the_table(name, others):
+    shown = page(name, 80)
+
+    assert others in shown
+    assert "Client().audits.get(AUDIT).result().to_pandas()" in shown
+
+
 def test_paragraphs_of_a_help_page_take_its_width():
     lines = [line.strip() for line in page("ensemble check", 120).splitlines()]
 

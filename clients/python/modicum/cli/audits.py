@@ -225,7 +225,11 @@ def export_subsets(
     ] = SubsetKind.SEARCH,
     as_json: options.Json = False,
 ) -> None:
-    """Write a masked data set: each image with everything outside its subset masked. Train on it with your own code."""
+    """Write a masked data set: each image with everything outside its subset masked. Train on it with your own code.
+
+    To look at subsets in FiftyOne, take export-fiftyone. For a table of all findings, take pandas in Python:
+    Client().audits.get(AUDIT).result().to_pandas()
+    """
     checked_target(output)
     with Client() as client:
         audit = client.audits.get(name)
@@ -249,7 +253,11 @@ def export_fiftyone(
     search: Annotated[int, option(SUBSETS, "--search", "N", "Number of the search in the audit, from 0.")] = 0,
     as_json: options.Json = False,
 ) -> None:
-    """Write a data set for FiftyOne: each image that has a subset, with its labels, its masks and the spots found."""
+    """Write a data set for FiftyOne: each image that has a subset, with its labels, its masks and the spots found.
+
+    To train on subsets, take export-subsets. For a table of all findings, take pandas in Python:
+    Client().audits.get(AUDIT).result().to_pandas()
+    """
     checked_target(output, folder_only=True)
     with Client() as client:
         written = client.audits.get(name).export_fiftyone(output, model=model, search=search)
