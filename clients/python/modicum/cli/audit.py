@@ -84,8 +84,8 @@ def audit(
 ) -> None:
     """Find the few pixels on which a model stays confident, and run controls that show how much this proves.
 
-    The server is the one in MODICUM_ADDRESS. If that is not set, it is the local one, which is started if it does not
-    run.
+    The command uses the server in MODICUM_ADDRESS. If that is not set, it uses the local server, and starts it if
+    necessary.
 
     Exit codes: 0 done, 2 wrong usage, 3 not completed, 5 model or data refused, 130 interrupted.
     """
@@ -279,7 +279,7 @@ def _print_result(found: Measured, *, verbose: bool) -> None:
 def connected(shown: View, *, local: bool = False) -> Iterator[Client]:
     """A client; the view says so before a local server is used, because its start takes a while."""
     if local or not os.environ.get("MODICUM_ADDRESS"):
-        shown.say(f"using the local server in {data_folder()}; it is started if it does not run")
+        shown.say(f"using the local server in {data_folder()}, and starting it if necessary")
     with Client(local=local) as client:
         yield client
 

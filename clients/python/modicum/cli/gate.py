@@ -63,14 +63,14 @@ def gate(
 ) -> None:
     """Audit a model as a policy asks, and judge it: PASS, FAIL or INCONCLUSIVE.
 
-    If an audit of the same weights, images and settings is stored, it is judged at once.
+    A stored audit of the same weights, images and settings is judged at once.
 
-    How the audit runs (threshold, sample, controls and so on) comes from `audit` in the policy. Only the model and the
-    images are given here. The server is the one in MODICUM_ADDRESS. If that is not set, it is the local one, which is
-    started if it does not run.
+    `audit` in the policy sets the threshold, the sample, the controls and so on. Give only the model and the images
+    here. The command uses the server in MODICUM_ADDRESS. If that is not set, it uses the local server, and starts it
+    if necessary.
 
-    Exit codes: 0 PASS, 1 FAIL, 4 INCONCLUSIVE (0 if `inconclusive` in the policy says warn or allow); 2 wrong usage or
-    policy, 3 not completed, 5 model or data refused, 130 interrupted.
+    Exit codes: 0 PASS, 1 FAIL, 4 INCONCLUSIVE (0 if `inconclusive` in the policy says warn or allow); 2 wrong usage
+    or policy, 3 not completed, 5 model or data refused, 130 interrupted.
     """
     policy = policy_from(judging.policy)
     refuse_overwriting([*(judging.output or ()), *(result or ())], [judging.policy, baseline_path(policy)])

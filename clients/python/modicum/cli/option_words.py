@@ -23,13 +23,13 @@ FILLS = "; ".join(f"{fill}: {FILL_WORDS[fill]}" for fill in Fill)
 CONTROL_WORDS = {
     Control.CLASS_TARGETED: "the same search for a random other class",
     Control.FILL: "the subset on other fills",
-    Control.FILL_ROBUST: "a search whose fill is other images",
+    Control.FILL_ROBUST: "a search with other images as the fill",
     Control.DILATED: "the subset with its neighbouring pixels",
     Control.MASK_ONLY: "the shape of the subset in one colour",
-    Control.RANDOM: "as many random pixels",
-    Control.TRANSFER: "the subset on the other versions of the audit",
-    Control.SHORTCUT: "the image without its edge, or without what lies outside the objects",
-    Control.SPOT: "small places, copied into other images and covered",
+    Control.RANDOM: "equally many random pixels",
+    Control.TRANSFER: "the subset, classified by the other versions of the audit",
+    Control.SHORTCUT: "the image with its edge covered, or with all that lies outside the objects covered",
+    Control.SPOT: "small spots, pasted into other images and covered in their own",
 }
 CONTROLS = "; ".join(
     f"{control}: {CONTROL_WORDS[control]}" for control in Control if control is not Control.PIXEL_SUBSETS

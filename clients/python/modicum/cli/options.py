@@ -51,7 +51,7 @@ Verbose = Annotated[
     option(OUTPUT, "--verbose", FLAG, "Print the whole summary, what each control says, and all tables.", short="-v"),
 ]
 Project = Annotated[
-    str, option(RUN, "--project", "ID", "The project to work in. Default: MODICUM_PROJECT, else default.")
+    str, option(RUN, "--project", "ID", "The project to work in. Default: MODICUM_PROJECT, otherwise `default`.")
 ]
 Quiet = Annotated[bool, option(OUTPUT, "--quiet", FLAG, "Show no progress.")]
 Outputs = Annotated[
@@ -60,7 +60,7 @@ Outputs = Annotated[
         OUTPUT,
         "--output",
         "FILE",
-        "Write the result to this file; its suffix, .json or .html, says in which form. Repeatable.",
+        "Write the result to this file, in the format of its suffix: .json or .html. Repeatable.",
         short="-o",
     ),
 ]
@@ -71,8 +71,9 @@ PhotoLabels = Annotated[
         IMAGES,
         "--photo-labels",
         "FILE.csv",
-        "The true class of each image: rows of file,label. Default, the first that exists: labels.csv in the folder; "
-        "metadata.csv or metadata.jsonl there (file_name, label); the names of class folders.",
+        "The true class of each image: rows of file,label. The default is the first of these that exists: labels.csv "
+        "in the folder; metadata.csv or metadata.jsonl in the folder (file_name, label); the names of the class "
+        "folders.",
     ),
 ]
 LabelNames = Annotated[
@@ -81,8 +82,8 @@ LabelNames = Annotated[
         IMAGES,
         "--label-names",
         "FILE",
-        "A file with names for labels that are only ids, such as the folder n01440764. It is text with an id and its "
-        "name on each line, or JSON of names by id. A label that is not in the file is refused.",
+        "A file that gives class names to labels that are ids, such as n01440764: an id and its name on each line, "
+        "or JSON of names by id. It must name every label.",
     ),
 ]
 Counterfactuals = Annotated[
@@ -110,8 +111,8 @@ class ModelOptions:
             MODEL,
             "--model",
             "FOLDER",
-            "A folder that save_pretrained (transformers) or save_for_hf (timm) wrote, or hf://ORG/NAME@COMMIT, which "
-            "is fetched from Hugging Face. It replaces --weights, --architecture, --input and --labels.",
+            "A model folder that save_pretrained (transformers) or save_for_hf (timm) wrote, or hf://ORG/NAME@COMMIT "
+            "to fetch one from Hugging Face. Replaces --weights, --architecture, --input and --labels.",
         ),
     ] = None
     weights: Annotated[
@@ -120,9 +121,9 @@ class ModelOptions:
             MODEL,
             "--weights",
             "FILE",
-            "Weights with --architecture: safetensors, or a .pt or .pth file with only a state dict. Or a whole "
-            "network in ONNX (.onnx), without --architecture. Its search uses forward passes alone, and finds larger "
-            "subsets.",
+            "The weights for --architecture: safetensors, or a .pt or .pth file with only a state dict. Or a whole "
+            "network in ONNX (.onnx), without --architecture. The search in an ONNX network uses forward passes "
+            "only, and finds larger subsets.",
         ),
     ] = None
     architecture: Annotated[
@@ -161,9 +162,9 @@ class ModelOptions:
             MODEL,
             "--endpoint",
             "NAME",
-            "A model that is served elsewhere, by the Open Inference Protocol v2 (KServe, Triton, "
-            "MLServer): the name or the whole address (grpc://HOST:PORT/MODEL) under which the server's operator added "
-            "it. Its search uses forward passes alone, and finds larger subsets.",
+            "A model on another model server (KServe, Triton, MLServer; Open Inference Protocol v2), which the "
+            "operator of the Modicum server has added. Give its name or its full address (grpc://HOST:PORT/MODEL). "
+            "The search uses forward passes only, and finds larger subsets.",
         ),
     ] = None
     input_name: Annotated[
@@ -172,10 +173,10 @@ class ModelOptions:
             MODEL,
             "--input",
             "INPUT",
-            f"How images are resized and normalised: {', '.join(BUILT_IN)}, or a .toml file. Required, unless "
-            "--model names a folder. ONNX and endpoints need it, too. A .toml file holds lines such as those "
-            "below. The shorter side is resized to `resize` pixels, and the centre is cropped. `mean` and `std` are of "
-            f"values from 0 to 1. `interpolation` may be bilinear (the default), bicubic or nearest.\n\n\b\n{EXAMPLE}",
+            f"How images are resized and normalised: {', '.join(BUILT_IN)}, or a .toml file. Required for weights, "
+            "ONNX, programs and endpoints. A .toml file holds lines such as those below. The shorter side is resized "
+            "to `resize` pixels, and the centre is cropped. `mean` and `std` are for pixel values from 0 to 1. "
+            f"`interpolation` may be bilinear (the default), bicubic or nearest.\n\n\b\n{EXAMPLE}",
         ),
     ] = None
     labels: Annotated[
@@ -237,9 +238,9 @@ class SearchOptions:
             SEARCH,
             "--passes",
             "N",
-            "Passes that mask_optimization, the usual method, may spend on each search of an image, at least 10. One "
-            "evaluation of the model costs 1 pass, its gradient 2 more. With 0, the server chooses: 600, unless its "
-            "operator set another number.",
+            "Budget of mask_optimization (the default method) for each search of an image, in passes: 10 or more. "
+            "One evaluation of the model costs 1 pass, and its gradient 2 more. With 0, the server's default: 600, "
+            "unless its operator changed it.",
         ),
     ] = 0
     fill: Annotated[Fill, option(SEARCH, "--fill", "FILL", f"What replaces a masked pixel. {option_words.FILLS}.")] = (
@@ -277,8 +278,8 @@ class MethodOptions:
             SEARCH,
             "--target",
             "RULE",
-            "Search subsets for the predicted class (predicted) or for another class drawn at random (random_other). "
-            "Repeat for both.",
+            "The class that a subset must keep: the predicted class (predicted), or another class drawn at random "
+            "(random_other). Repeat for both.",
         ),
     ] = field(default_factory=lambda: [TargetRule.PREDICTED])
 
@@ -293,8 +294,8 @@ class ControlOptions:
             CONTROLS,
             "--control",
             "CONTROL",
-            "Run only the named controls; repeat for several. Default: all that the audit can have. NAME:IMAGES runs "
-            "it on that many images (0: all). NAME:IMAGES:PASSES also sets the budget per image, for "
+            "Run only this control; repeat for several. Default: all controls that apply to the audit. NAME:IMAGES "
+            "runs it on that many images (0: all). NAME:IMAGES:PASSES also sets the budget per image, for "
             f"{option_words.SEARCHING_CONTROLS}. {option_words.CONTROLS}.",
         ),
     ] = None
@@ -357,10 +358,10 @@ StopAt = Annotated[
         RUN,
         "--stop-at",
         "LIMIT",
-        "End the audit as soon as its images settle a limit: 'MEASURE<=SHARE' or 'MEASURE>=SHARE', such as "
-        "'overinterpretation-rate<=0.1' (in quotes, because of the shell). MEASURE is a share among the `measures` of "
-        "a result (--json), such as accuracy or eligible-share. With several limits, it ends when one is broken "
-        "or when all hold.",
+        "End the audit as soon as it is certain whether a limit holds: 'MEASURE<=SHARE' or 'MEASURE>=SHARE', such as "
+        "'overinterpretation-rate<=0.1' (in quotes, because of the shell). MEASURE is the name of a share in a "
+        "result's `measures` (--json), such as accuracy or eligible-share. With several limits, the audit ends when "
+        "one is broken or all hold.",
     ),
 ]
 

@@ -17,8 +17,8 @@ Places = Annotated[
     typer.Argument(
         metavar="[MODEL] PHOTOS",
         help="PHOTOS: a folder of images (pictures or .npy arrays), with or without class folders; a .csv of "
-        "file,label; an .npz; a .tar, such as a WebDataset; a .parquet; or one image. "
-        "MODEL, only in place of --weights: a model in MLflow, models:/NAME/VERSION or models:/NAME@ALIAS.",
+        "file,label; an .npz; a .tar, such as a WebDataset; a .parquet; or one image. MODEL: a model in MLflow "
+        "instead of --weights, as models:/NAME/VERSION or models:/NAME@ALIAS.",
     ),
 ]
 
