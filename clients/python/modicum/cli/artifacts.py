@@ -28,9 +28,9 @@ app = typer.Typer(
 def list_artifacts(
     *,
     digest: Annotated[
-        str, option(OUTPUT, "--digest", "DIGEST", "List only those whose SHA-256 begins with this.")
+        str, option(OUTPUT, "--digest", "DIGEST", "List only artifacts whose SHA-256 begins with these digits.")
     ] = "",
-    most: Annotated[int, option(OUTPUT, "--most", "N", "List at most so many.", min=1)] = MOST_LISTED,
+    most: Annotated[int, option(OUTPUT, "--most", "N", "List at most N artifacts.", min=1)] = MOST_LISTED,
     as_json: options.Json = False,
 ) -> None:
     """List artifacts by digest, each with its size, its time, and up to 10 resources that refer to it."""

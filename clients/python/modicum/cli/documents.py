@@ -25,8 +25,8 @@ Findings = Annotated[
         RESULT,
         "--findings",
         "FILE",
-        "The file of the result's findings, as the server stores it. Gives RESULT the `rows` that it lacks, which a "
-        "baseline and another alpha need; `modicum audits report AUDIT --output FILE.json` writes both in one file.",
+        "The stored findings of RESULT. A baseline or another alpha needs them if RESULT has no `rows`. `modicum "
+        "audits report AUDIT --output FILE.json` writes a result that has `rows`.",
     ),
 ]
 

@@ -66,8 +66,8 @@ def plan(
         str | None,
         typer.Argument(
             metavar="[RESULT]",
-            help="A result document in a FILE.json, or the name of an audit on the server. Without one, the figures of "
-            "such a result are assumed.",
+            help="A result document in a FILE.json, or the name of an audit on the server. Without one, the "
+            "plan works with assumed figures.",
         ),
     ] = None,
     *,

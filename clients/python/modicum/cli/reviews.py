@@ -56,7 +56,7 @@ def create(
     ] = False,
     as_json: options.Json = False,
 ) -> None:
-    """Choose the pictures of a blind review at random: subsets, as many random pixels, and whole pictures.
+    """Create a blind review of randomly chosen pictures: subsets, equally many random pixels, and whole pictures.
 
     Next, `modicum reviews invite` prints a link for each person.
     """

@@ -32,7 +32,7 @@ def list_entries(
             'List only some: principal, verb, resource, outcome; for example "principal = ci AND outcome = REFUSED".',
         ),
     ] = "",
-    last: Annotated[int, option(OUTPUT, "--last", "N", "List at most so many entries.", min=1)] = 50,
+    last: Annotated[int, option(OUTPUT, "--last", "N", "List at most N entries.", min=1)] = 50,
     as_json: options.Json = False,
 ) -> None:
     """List the last entries, the newest first."""

@@ -56,7 +56,7 @@ def show(
     output: VerdictOutputs = None,
     as_json: options.Json = False,
 ) -> None:
-    """Show a stored verdict, and write outputs of it. Nothing is judged again: the exit code is not the outcome."""
+    """Show a stored verdict, and write it to files. The exit code does not depend on the outcome."""
     outputs = verdict_outputs(output or ())
     with Client() as client:
         document = client.verdicts.document(verdict)

@@ -97,11 +97,11 @@ class ComparedOptions:
 def verify(
     weights: Annotated[
         list[Path],
-        typer.Argument(metavar="WEIGHTS", help="The file of weights; of an ensemble, the files of all its members."),
+        typer.Argument(metavar="WEIGHTS", help="The file of weights. For an ensemble, the files of all members."),
     ],
     *,
     attestation: Annotated[
-        Path, option(SIGNATURE, "--attestation", "FILE", "What `modicum attest --output FILE` wrote.")
+        Path, option(SIGNATURE, "--attestation", "FILE", "The file that `modicum attest --output FILE` wrote.")
     ],
     signer: SignerOptions,
     compared: ComparedOptions,

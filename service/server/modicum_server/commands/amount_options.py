@@ -12,7 +12,7 @@ BYTES = {"": 1, "kB": 1_000, "MB": 1_000_000, "GB": 1_000_000_000}
 TIMES = {"m": "minutes", "h": "hours", "d": "days"}
 
 Rate = Annotated[
-    str, typer.Option("--rate", metavar="BYTES", help="Read at most so many bytes a second, such as 50MB.")
+    str, typer.Option("--rate", metavar="BYTES", help="Read at most this many bytes a second, such as 50MB.")
 ]
 
 

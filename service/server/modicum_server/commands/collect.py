@@ -34,8 +34,8 @@ def collect(
         typer.Option(
             "--orphans",
             metavar="",
-            help="Also delete stored files that no project holds. Do not use it soon after the database was taken back "
-            "to an earlier moment: files from after that moment then belong to no project.",
+            help="Also delete stored files that no project holds. Do not use it soon after you restored the "
+            "database to an earlier moment: it would delete the files stored since then.",
         ),
     ] = False,
     data: Data = None,

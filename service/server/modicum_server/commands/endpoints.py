@@ -40,7 +40,7 @@ Data = Annotated[
         "without that, the user's data folder.",
     ),
 ]
-Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the endpoint, by which projects ask for it.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Name that projects use for the endpoint.")]
 
 
 @app.command("add", cls=Command)
@@ -58,11 +58,13 @@ def add(  # noqa: PLR0917 - options, which typer gives by name
     ] = ["default"],  # noqa: B006 - typer copies it
     credential_file: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="File with a bearer token, which each worker reads. It is copied nowhere."),
+        typer.Option(metavar="FILE", help="File with a bearer token. Each worker reads it; it is not copied."),
     ] = None,
     ca_file: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Authorities (PEM) to trust in place of the system's, with grpcs and https."),
+        typer.Option(
+            metavar="FILE", help="Certificate authorities (PEM) to trust instead of the system's, for grpcs and https."
+        ),
     ] = None,
     outputs: Annotated[
         str,

@@ -28,22 +28,24 @@ GOODBYE_SECONDS = 10.0
 def fleet(
     *,
     ray: Annotated[
-        str, typer.Option(metavar="HOST:PORT", help="Ray's head, which `ray start --head` prints. This machine is in.")
+        str,
+        typer.Option(
+            metavar="HOST:PORT",
+            help="Address of Ray's head, as `ray start --head` prints it. This machine must be in that cluster.",
+        ),
     ],
     settings_file: Annotated[
         Path,
         typer.Option(
             "--settings",
             metavar="FILE",
-            help="Settings of the workers, in lines such as MODICUM_DATABASE_URL=..., at this path on every machine. "
-            "Only its path is given to Ray.",
+            help="File of the workers' settings, in lines such as MODICUM_DATABASE_URL=... Every machine needs it "
+            "at this path. Ray gets only the path.",
         ),
     ],
     most: Annotated[int, typer.Option("--max", min=1, metavar="N", help="Most workers.")],
     least: Annotated[int, typer.Option("--min", min=0, metavar="N", help="Fewest workers, also without work.")] = 0,
-    cooldown: Annotated[
-        str, typer.Option(metavar="TIME", help="Stop a worker when there was no work for it for so long.")
-    ] = "5m",
+    cooldown: Annotated[str, typer.Option(metavar="TIME", help="Stop a worker after this time without work.")] = "5m",
     cpus: Annotated[
         int, typer.Option("--cpus-per-worker", min=1, metavar="N", help="Cores that Ray reserves for a worker.")
     ] = 1,
@@ -55,8 +57,8 @@ def fleet(
         typer.Option(
             "--memory-per-worker",
             metavar="BYTES",
-            help="Memory that Ray reserves for a worker, such as 8GB; models get four fifths of it. Without it, each "
-            "worker takes the memory of its machine for its own.",
+            help="Memory that Ray reserves for a worker, such as 8GB; models get four fifths of it. By default, "
+            "each worker assumes that it has all memory of its machine.",
         ),
     ] = "",
     without_tls: Annotated[
@@ -64,7 +66,8 @@ def fleet(
         typer.Option(
             "--ray-without-tls",
             metavar="",
-            help="Use a Ray that others could reach unencrypted: its network is closed to others.",
+            help="Accept a Ray without TLS that others could reach. Give this only if the network of the "
+            "cluster is closed to others.",
         ),
     ] = False,
     driver: Annotated[int | None, typer.Option(hidden=True, help="Talk to Ray; say on this descriptor so.")] = None,
