@@ -85,8 +85,8 @@ def create(
             IMAGES,
             "--counterfactual",
             "NAME",
-            "Name of a data set of the same images without a suspected cue, or taken with another camera. Pairs have "
-            "the same item name.",
+            "Name of a data set of the same images without a suspected cue, or taken with another camera. Images are "
+            "paired by item name.",
         ),
     ] = "",
     search: options.SearchOptions,
@@ -147,7 +147,7 @@ def watch(
 def stop(
     name: Name,
     *,
-    why: Annotated[str, option(RUN, "--why", "TEXT", "The reason, which the result shows.")] = "",
+    why: Annotated[str, option(RUN, "--why", "TEXT", "The reason to show in the result.")] = "",
     without_scores: Annotated[
         bool,
         option(RUN, "--without-scores", FLAG, "Also leave out the spot test and other scores that are not finished."),

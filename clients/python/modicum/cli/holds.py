@@ -45,7 +45,8 @@ def add(
     hold: HoldId,
     *,
     reason: Annotated[
-        str, option(RUN, "--reason", "TEXT", ("The reason. Callers whose request the hold refuses see it."))
+        str,
+        option(RUN, "--reason", "TEXT", ("The reason. The server shows it to callers whose request the hold refuses.")),
     ],
     audit: Annotated[str, option(RUN, "--audit", "NAME", "The audit to hold, with its result.")] = "",
     dataset: Annotated[str, option(RUN, "--dataset", "NAME", "The data set to hold.")] = "",

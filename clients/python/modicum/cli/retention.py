@@ -45,9 +45,10 @@ def set_retention(
     ] = "",
     as_json: options.Json = False,
 ) -> None:
-    """Set for how long the project keeps findings, reports and images after an audit. Unnamed kinds stay as they are.
+    """Set for how long the project keeps findings, reports and images after an audit.
 
-    The operator's `modicum-server collect` deletes what is older, except what a hold protects.
+    Kinds that you leave out do not change. The operator's `modicum-server collect` deletes what is older,
+    except what a hold protects.
     """
     given = {"findings": findings, "reports": reports, "images": images}
     days = {f"{what}_days": _days(f"--{what}", text) for what, text in given.items() if text}

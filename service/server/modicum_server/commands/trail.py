@@ -34,7 +34,7 @@ def export(
     ] = 0,
     data: Data = None,
 ) -> None:
-    """Print sealed entries as JSON lines, chain after chain, each in its order, with its sequence and hash."""
+    """Print sealed entries as JSON lines, one chain after another, each entry with its sequence number and hash."""
     if after and not project:
         end(USAGE, "--after: expected --project as well, because each project counts its own entries")
 
