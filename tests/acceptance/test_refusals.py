@@ -7,6 +7,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from tests.acceptance.acceptance_stage import ARCHITECTURE
+from tests.model_files import program_of
 from tests.tiers import long
 
 WEIGHTS = ("--weights", "w.safetensors", "--architecture", ARCHITECTURE)
@@ -128,7 +129,10 @@ def test_nan_weights_are_refused(place):
 @pytest.mark.long_after(1)
 @pytest.mark.parametrize("name", ["bytes.safetensors", long("bytes.pt"), "bytes.pt2"])
 def test_a_file_without_a_model_is_refused(place, name):
-    (place.folder / name).write_bytes(b"this is no model at all, whatever its name says")
+    says = b"this is no model at all, whatever its name says"
+    header = b'{"a":{"dtype":"nothing","shape":[1],"data_offsets":[0,1]}}'
+    whole = {"pt2": program_of(says), "safetensors": len(header).to_bytes(8, "little") + header + b"0"}
+    (place.folder / name).write_bytes(whole.get(name.partition(".")[2], says))  # a whole file, or it is not uploaded
     model = ("--exported", name) if name.endswith("pt2") else ("--weights", name, "--architecture", ARCHITECTURE)
 
     expect(audit(place, model=model), REFUSED, "_UNREADABLE")

@@ -12,6 +12,7 @@ from modicum.v1 import model_pb2
 
 from tests.client.canvas_reports import CANVAS, IMAGE, MEAN, ROWS, SIDE, canvas_archive, document, hold
 from tests.client.scripted_service import Script, serve
+from tests.model_files import SAFETENSORS
 
 
 @pytest.fixture(autouse=True)
@@ -57,7 +58,7 @@ def shell(tmp_path, address, forked_modicum):
     """Runs a line of bash, in which `modicum` is the command, in a folder with images and weights."""
     (tmp_path / "photos" / "cat").mkdir(parents=True)
     (tmp_path / "photos" / "cat" / "a.jpg").write_bytes(b"a")
-    (tmp_path / "w.safetensors").write_bytes(b"w")
+    (tmp_path / "w.safetensors").write_bytes(SAFETENSORS)
     (tmp_path / "labels.txt").write_text("cat\ndog\n")
 
     def run(line):

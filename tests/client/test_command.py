@@ -14,6 +14,7 @@ from modicum.gate.search_passes import backselect_passes
 from modicum.v1 import search_pb2
 
 from tests.commands import run_command
+from tests.model_files import SAFETENSORS
 from tests.waiting import eventually
 
 COMMAND = [sys.executable, "-c", "from modicum.cli import main; main()"]
@@ -26,7 +27,7 @@ def place(tmp_path, monkeypatch):
     monkeypatch.setenv("MODICUM_ADDRESS", "127.0.0.1:1")
     (tmp_path / "photos" / "cat").mkdir(parents=True)
     (tmp_path / "photos" / "cat" / "a.jpg").write_bytes(b"a")
-    (tmp_path / "w.safetensors").write_bytes(b"w")
+    (tmp_path / "w.safetensors").write_bytes(SAFETENSORS)
     (tmp_path / "empty").mkdir()
     (tmp_path / "labels.txt").write_text("cat\ndog\n")
     return tmp_path

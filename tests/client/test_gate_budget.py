@@ -8,6 +8,7 @@ from tests.client.scripted_results import succeeded, unmeasured
 from tests.client.test_gate_command import SPOTS
 from tests.commands import run_command
 from tests.gate.documents import document
+from tests.model_files import SAFETENSORS
 
 AUDIT = audit_pb2.Audit
 GATE = "gate photos --weights w.safetensors --architecture torchvision:resnet18 --input imagenet"
@@ -33,7 +34,7 @@ def gate(tmp_path, monkeypatch, address, alarms, capsys):
     """Runs the command in this process, in a folder with images, weights and a policy."""
     (tmp_path / "photos" / "cat").mkdir(parents=True)
     (tmp_path / "photos" / "cat" / "a.jpg").write_bytes(b"a")
-    (tmp_path / "w.safetensors").write_bytes(b"w")
+    (tmp_path / "w.safetensors").write_bytes(SAFETENSORS)
     (tmp_path / "labels.txt").write_text("cat\ndog\n")
     audit = "{threshold: 0.9, passes: 300, seed: 7, controls: [spot], level: 0.99}"
     (tmp_path / "modicum.yaml").write_text(f"version: 1\naudit: {audit}\n")

@@ -8,10 +8,12 @@ from modicum.sources.inputs import BUILT_IN, InputSpecification, input_specifica
 from modicum.sources.labels import class_names, true_labels
 from modicum.sources.model_files import model_file
 
+from tests.model_files import SAFETENSORS
+
 
 def test_the_given_file_is_the_model(tmp_path):
     path = tmp_path / "w.safetensors"
-    path.write_bytes(b"x")
+    path.write_bytes(SAFETENSORS)
 
     file = model_file(weights=path, architecture="torchvision:resnet18")
 
@@ -26,6 +28,11 @@ def test_the_given_file_is_the_model(tmp_path):
         ({"weights": "a", "exported": "b"}, "got weights and exported"),
         ({"weights": "a"}, "need the name of their architecture"),
         ({"weights": "w.keras"}, "w.keras: a model of Keras cannot be audited directly; .*tf2onnx"),
+        ({"weights": "w.pdparams"}, "w.pdparams: weights of PaddlePaddle cannot be audited directly; .*paddle2onnx"),
+        ({"weights": "w.xml"}, "w.xml: a model of OpenVINO cannot be audited directly; export the network to ONNX"),
+        ({"weights": "w.engine"}, "w.engine: an engine of TensorRT cannot be audited directly; export the network to"),
+        ({"weights": "w.plan"}, "w.plan: an engine of TensorRT cannot be audited directly; export the network to ONNX"),
+        ({"model": "w.mlpackage"}, "w.mlpackage: a model of Core ML cannot be audited directly; export the network"),
         ({"weights": "w.h5", "architecture": "torchvision:resnet18"}, "w.h5: a model of Keras"),
         ({"torchscript": "a", "architecture": "x"}, "only weights take one; remove it"),
         ({"weights": "a", "architecture": "resnet18"}, "FAMILY:NAME, such as torchvision:resnet18; got 'resnet18'"),

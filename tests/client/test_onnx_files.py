@@ -6,15 +6,18 @@ from modicum.errors import ModelRejected
 from modicum.sources.contents import BLOCK_BYTES
 from modicum.sources.model_files import model_file
 
+from tests.model_files import network_of
 
-def network(tmp_path, *, named: str, before: int = 10):
+
+def network(tmp_path, *, named: str, before: int = 20):
     path = tmp_path / "net.onnx"
-    path.write_bytes(bytes(before) + named.encode() + bytes(10))
+    begin = len(network_of(bytes(before))) - before
+    path.write_bytes(network_of(bytes(before - begin) + named.encode() + bytes(10)))
     return path
 
 
 @pytest.mark.parametrize("beside", ["net.onnx.data", "net.onnx_data", "net.data"])
-@pytest.mark.parametrize("before", [10, BLOCK_BYTES - 3, 3 * BLOCK_BYTES - 1, BLOCK_BYTES + 200])
+@pytest.mark.parametrize("before", [20, BLOCK_BYTES - 3, 3 * BLOCK_BYTES - 1, BLOCK_BYTES + 200])
 def test_weights_in_a_file_beside_the_network_are_refused(tmp_path, beside, before):
     path = network(tmp_path, named=beside, before=before)
     (tmp_path / beside).write_bytes(b"weights")

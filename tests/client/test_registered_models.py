@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from tests.client.scripted_results import succeeded
 from tests.forked.command import FRESH
 from tests.gate.documents import CLEAN, document, place, row
+from tests.model_files import SAFETENSORS
 from tests.tiers import long
 from tests.waiting import eventually
 
@@ -33,7 +34,7 @@ SPOTS = {
     "FAIL": (CLEAN[0], row(0, place((20, 0)), label="cat"), CLEAN[2]),
     "INCONCLUSIVE": (CLEAN[0], row(0, place((6, 6)), label="cat"), CLEAN[2]),
 }
-WEIGHTS = {"extra_files/w.safetensors": b"weights", "data/model.pth": b"pickled", "MLmodel": b"flavors: {}"}
+WEIGHTS = {"extra_files/w.safetensors": SAFETENSORS, "data/model.pth": b"pickled", "MLmodel": b"flavors: {}"}
 
 
 @dataclass(frozen=True)
@@ -159,7 +160,7 @@ def test_the_weights_are_uploaded_under_the_name_of_the_registered_model_and_lea
     assert finished(shell(GATE))[0] == 0
 
     assert script.calls["CreateModelVersion"][0].parent == "projects/default/models/cats"
-    assert b"weights" in script.artifacts.values()
+    assert SAFETENSORS in script.artifacts.values()
     assert b"pickled" not in script.artifacts.values()
     assert not list(tmp_path.glob("modicum-*"))
     assert int(store.champion()) == 1

@@ -9,6 +9,7 @@ from modicum.sources.label_names import found_with_names
 from modicum.sources.model_files import model_file
 
 from tests.docs.documents import ROOT
+from tests.model_files import SAFETENSORS, network_of
 
 PAGE = (ROOT / "docs" / "reference" / "tried-models.md").read_text(encoding="utf-8")
 
@@ -20,7 +21,8 @@ def rows(title: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 
 
-FILES = ("w.safetensors", "w.h5", "w.onnx", "w.tflite", "w.mlmodel", "w.msgpack")
+FILES = ("w.safetensors", "w.h5", "w.onnx", "w.tflite", "w.mlmodel", "w.msgpack", "w.pdparams", "w.xml", "w.plan")
+WHOLE = {".safetensors": SAFETENSORS, ".onnx": network_of(b"x")}
 WAYS = [*rows("Models"), *rows("Pictures")]
 REFUSED = [row for row in rows("What is refused") if row[2]]
 
@@ -39,7 +41,7 @@ def place(tmp_path, monkeypatch):
     for name in (*FILES, "saved/saved_model.pb", "pickled/pytorch_model.bin", "photos.zip", "photos.tar.gz"):
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
-        path.write_bytes(b"x")
+        path.write_bytes(WHOLE.get(path.suffix, b"x"))
     (tmp_path / "pickled" / "config.json").write_text('{"model_type": "vit"}')
     for label in ("n01", "n02"):
         (tmp_path / "ids" / label).mkdir(parents=True)

@@ -15,6 +15,7 @@ from modicum_server.domain.models import VersionState
 from modicum_server.settings import Settings
 
 from tests import machine
+from tests.model_files import SAFETENSORS
 from tests.rest.rest_stage import PROJECT, TOKENS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "rest.md").read_text()
@@ -32,7 +33,7 @@ def settings() -> Settings:
 @pytest.fixture
 def photos(tmp_path) -> Path:
     """A folder with the files that the page names."""
-    (tmp_path / "w.safetensors").write_bytes(b"weights")
+    (tmp_path / "w.safetensors").write_bytes(SAFETENSORS)
     (tmp_path / "labels.txt").write_text("cat\ndog\n")
     for place, label in enumerate(("cat", "cat", "dog", "dog")):
         (tmp_path / "photos" / label).mkdir(parents=True, exist_ok=True)

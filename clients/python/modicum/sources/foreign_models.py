@@ -7,6 +7,7 @@ from modicum.errors import InvalidArgument
 
 TO_ONNX = "export it to ONNX (for example with tf2onnx), and give --weights model.onnx"
 SAVE_AS_ONNX = "export the network to ONNX from the library that trained it, and give --weights model.onnx"
+PADDLE_TO_ONNX = "export the network to ONNX (with paddle2onnx), and give --weights model.onnx"
 #: By suffix: the library, and what to do.
 FOREIGN = {
     ".engine": ("an engine of TensorRT", SAVE_AS_ONNX),
@@ -18,8 +19,13 @@ FOREIGN = {
     ".mlpackage": ("a model of Core ML", SAVE_AS_ONNX),
     ".msgpack": ("weights of Flax or JAX", SAVE_AS_ONNX),
     ".ort": ("a network for one runtime", "give the .onnx file that it was made from, with --weights"),
+    ".pdiparams": ("a model of PaddlePaddle", PADDLE_TO_ONNX),
+    ".pdmodel": ("a model of PaddlePaddle", PADDLE_TO_ONNX),
+    ".pdparams": ("weights of PaddlePaddle", PADDLE_TO_ONNX),
+    ".plan": ("an engine of TensorRT", SAVE_AS_ONNX),
     ".pb": ("a graph of TensorFlow", TO_ONNX),
     ".tflite": ("a model of TensorFlow Lite", TO_ONNX),
+    ".xml": ("a model of OpenVINO", SAVE_AS_ONNX),
 }
 SAVED_MODEL = "saved_model.pb"
 

@@ -8,6 +8,7 @@ from modicum.errors import InvalidArgument, InvalidSource, ModelRejected
 from modicum.resource_names import printable
 from modicum.sources.architectures import is_architecture
 from modicum.sources.contents import BLOCK_BYTES, Content, file_content, require_file
+from modicum.sources.file_forms import refuse_other_form
 from modicum.sources.foreign_models import refuse_foreign
 from modicum.sources.hub_folders import HubFolder, hub_folder
 from modicum.sources.hub_models import fetched, hub_name, is_hub_model
@@ -95,7 +96,8 @@ def model_file(
     Raises:
         InvalidArgument: not exactly one is given, the architecture is missing, superfluous or of another form, or the
             model is of a library whose models cannot be read.
-        InvalidSource: it cannot be read, is empty, or is a pointer of Git LFS.
+        InvalidSource: it cannot be read, is empty, cut off, not of the form that its suffix says, or a pointer of Git
+            LFS.
         ModelRejected: a file of ONNX has its weights in a file beside it.
         HubError, NotFound, PermissionDenied, DataLoss: it cannot be fetched from its hub.
     """
@@ -183,3 +185,4 @@ def _refuse_unreadable(path: Path, kind: str) -> None:
         raise InvalidSource(f"{kind} {path}: the file is empty; expected a model")
     if is_pointer(path):
         raise InvalidSource(f"{kind} {pointer_text(path, 'the weights')}")
+    refuse_other_form(path)

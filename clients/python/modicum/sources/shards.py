@@ -59,6 +59,15 @@ def weight_files(index: Path) -> list[str]:
     return sorted(set(_weight_map(index).values()))
 
 
+def is_whole_safetensors(path: Path) -> bool:
+    """Whether a file has a header of safetensors, and all numbers that the header names."""
+    try:
+        _shard(path)
+    except ModelFolderRefused:
+        return False
+    return True
+
+
 def _weight_map(index: Path) -> dict[str, str]:
     """The file of each tensor."""
     files = json_object(index).get("weight_map")

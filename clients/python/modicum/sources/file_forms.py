@@ -1,0 +1,113 @@
+"""Whether a model's file has the form that its name says, and is whole. Nothing is loaded: tables of contents are read.
+
+A file of ONNX is a message of protobuf: fields one after the other, each with its number, its kind and its length. A
+program of torch is a zip, whose table of contents is at its end.
+"""
+
+import codecs
+import io
+import os
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from modicum.errors import InvalidSource
+from modicum.sources.shards import is_whole_safetensors
+
+ONNX_GRAPH = 7
+"""Number of the field that holds the network."""
+VARINT, LENGTH_DELIMITED = 0, 2
+LONGEST_VARINT_BYTES = 10
+MOST_FIELDS = 100_000
+"""Fields that are looked at. A file with more is left to the server."""
+ZIP_BEGINNING = b"PK\x03\x04"
+TEXT_BYTES = 1024
+
+
+class _Form(NamedTuple):
+    what: str
+    is_whole: Callable[[Path], bool]
+
+
+def refuse_other_form(path: Path) -> None:
+    """Refuse a file that is not what its suffix says, or is cut off.
+
+    Raises:
+        InvalidSource
+        OSError: it cannot be read.
+    """
+    form = _form_of(path)
+    if form is None or form.is_whole(path):
+        return
+    if _is_text(path):
+        raise InvalidSource(f"{path}: expected {form.what}, got text; download or export the file again")
+    raise InvalidSource(
+        f"{path}: expected {form.what}; the file is cut off, damaged or something else; download or export it again"
+    )
+
+
+def _form_of(path: Path) -> _Form | None:
+    forms = {
+        ".onnx": _Form("a network in ONNX", _is_whole_network),
+        ".pt2": _Form("a program of torch.export", zipfile.is_zipfile),
+        ".safetensors": _Form("weights in safetensors", is_whole_safetensors),
+    }
+    form = forms.get(path.suffix.lower())
+    if form is None and _beginning(path, len(ZIP_BEGINNING)) == ZIP_BEGINNING:
+        return _Form("a whole file of torch.save or torch.jit.save", zipfile.is_zipfile)
+    return form
+
+
+def _is_whole_network(path: Path) -> bool:
+    with path.open("rb") as stream:
+        size, fields = stream.seek(0, io.SEEK_END), set[int]()
+        stream.seek(0)
+        for _ in range(MOST_FIELDS):
+            if stream.tell() == size:
+                return ONNX_GRAPH in fields
+            field = _skipped_field(stream, size)
+            if field is None:
+                return False
+            fields.add(field)
+    return True
+
+
+def _skipped_field(stream: BinaryIO, size: int) -> int | None:
+    """The number of the field that begins here, which is skipped; None if there is none of ONNX, or not all of it."""
+    tag = _varint(stream)
+    value = None if tag is None else _varint(stream)
+    if tag is None or value is None or tag & 7 not in {VARINT, LENGTH_DELIMITED}:
+        return None
+    if tag & 7 == LENGTH_DELIMITED:
+        if value > size - stream.tell():
+            return None
+        stream.seek(value, os.SEEK_CUR)
+    return tag >> 3
+
+
+def _varint(stream: BinaryIO) -> int | None:
+    """A whole number of protobuf, of seven bits a byte; None at the end of the file, or if it is not one."""
+    value = 0
+    for place in range(LONGEST_VARINT_BYTES):
+        byte = stream.read(1)
+        if not byte:
+            return None
+        value |= (byte[0] & 0x7F) << 7 * place
+        if byte[0] < 0x80:  # noqa: PLR2004  # the last one lacks the top bit
+            return value
+    return None
+
+
+def _is_text(path: Path) -> bool:
+    begin = _beginning(path, TEXT_BYTES)
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(begin)
+    except UnicodeDecodeError:
+        return False
+    return b"\0" not in begin
+
+
+def _beginning(path: Path, count: int) -> bytes:
+    with path.open("rb") as stream:
+        return stream.read(count)
