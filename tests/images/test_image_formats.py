@@ -4,8 +4,8 @@ import io
 
 import pytest
 from modicum.sources import npy
+from modicum.sources.fitting import FORMATS
 from modicum.sources.images import SUFFIXES
-from modicum_server.images.pictures import FORMATS
 from modicum_server.transports.http.pages.pictures import media_type_of
 from PIL import Image
 

@@ -4,8 +4,9 @@ import io
 
 import numpy as np
 import pytest
+from modicum.sources.fitting import FORMATS
 from modicum_server.domain.searches import Canvas
-from modicum_server.images.pictures import FORMATS, MAX_PIXELS, PictureTooLarge, PictureUnreadable
+from modicum_server.images.pictures import MAX_PIXELS, PictureTooLarge, PictureUnreadable
 from modicum_server.reports.canvas_pictures import canvas_picture, thumbnail
 from PIL import Image
 

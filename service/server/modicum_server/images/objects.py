@@ -9,6 +9,7 @@ import math
 from dataclasses import replace
 
 import numpy as np
+from modicum.sources.fitting import fitted
 from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageFile
 
@@ -20,7 +21,6 @@ from modicum_server.images.pictures import (
     PictureTooLarge,
     PictureUnreadable,
     decoded_picture,
-    fitted,
     opened_picture,
     upright_size,
 )

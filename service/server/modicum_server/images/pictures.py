@@ -16,16 +16,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
+from modicum.sources.fitting import (
+    FORMATS,
+    LARGEST_8_BIT,
+    RESAMPLING,
+    RangeUnknown,
+    fitted,
+    in_eight_bits,
+    registered_formats,
+    upright,
+    with_channels,
+)
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageFile, ImageOps
+from PIL import ExifTags, Image, ImageFile
 
 from modicum_server.domain.models import InputSpecification
 from modicum_server.domain.searches import Canvas
 from modicum_server.images.arrays import LARGEST_VALUES, ArrayHeader, array_header, is_array
 from modicum_server.images.truncated_images import load_whole
 
-FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
-"""The formats that are decoded. Others are left out on purpose: some, such as EPS, are programs."""
 MAX_PIXELS = 50_000_000
 """Default limit of decoded pixels."""
 PICTURE_CHANNELS = frozenset({1, 3})
@@ -34,20 +43,10 @@ VALUES_A_PIXEL = 3
 """An array may have as many values as an RGB picture with the most pixels."""
 BOUNDS_SLACK = 1e-5
 """A float may leave the bounds by this share of their distance, as in the searches. It is clipped."""
-LARGEST_16_BIT, LARGEST_8_BIT = 65_535, 255
-SIXTEEN_BIT_MODES = frozenset({"I", "I;16", "I;16B", "I;16L", "I;16N"})
-TRANSPARENT_MODES = frozenset({"RGBA", "RGBa", "LA", "La", "PA"})
-LONGEST_ASPECT = 8
-"""A longer picture is cut before it is resized. The ends are outside the crop, and would take gigabytes."""
 SIDEWAYS = frozenset({5, 6, 7, 8})
 """EXIF orientations with width and height exchanged."""
 PNG_ORIENTATION_MARKS = (b"eXIf", b"Raw profile type", b"XML:com.adobe.xmp")
 """Chunks of a PNG that may hold an orientation."""
-RESAMPLING = {
-    "nearest": Image.Resampling.NEAREST,
-    "bilinear": Image.Resampling.BILINEAR,
-    "bicubic": Image.Resampling.BICUBIC,
-}
 
 
 class PictureUnreadable(Exception):
@@ -104,7 +103,7 @@ def opened_picture(data: bytes, max_pixels: int = MAX_PIXELS) -> ImageFile.Image
     with _told(data, max_pixels):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # we check our own limit below
-            picture = Image.open(io.BytesIO(data), formats=_registered_formats())
+            picture = Image.open(io.BytesIO(data), formats=registered_formats())
         _check_size(picture, max_pixels)
     return picture
 
@@ -118,7 +117,7 @@ def decoded_picture(data: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
     picture = opened_picture(data, max_pixels)
     with _told(data, max_pixels):
         load_whole(picture, data)
-    return _upright(picture)
+    return upright(picture)
 
 
 def _picture_on_canvas(
@@ -128,7 +127,7 @@ def _picture_on_canvas(
         raise PictureUnreadable(
             f"expected an array file (.npy) for a canvas of {canvas.channels} channels, got a picture, which has 1 or 3"
         )
-    picture = _with_channels(_decoded(data, max_pixels), canvas.channels)
+    picture = with_channels(_decoded(data, max_pixels), canvas.channels)
     values = np.asarray(fitted(picture, specification, canvas), dtype=np.float32)
     planes = values[None] if values.ndim == 2 else values.transpose(2, 0, 1)  # noqa: PLR2004  (H, W) is grey
     placed = _within_bounds(planes / LARGEST_8_BIT, specification)
@@ -209,7 +208,11 @@ def _check_floats(plane: NDArray[np.float32], specification: InputSpecification)
 
 def _decoded(data: bytes, max_pixels: int) -> Image.Image:
     """Decode the first frame, upright, 8 bits a channel or (mode F) grey in 0..255."""
-    return _in_eight_bits(decoded_picture(data, max_pixels))
+    picture = decoded_picture(data, max_pixels)
+    try:
+        return in_eight_bits(picture)
+    except RangeUnknown as error:
+        raise PictureUnreadable(str(error)) from error
 
 
 @contextmanager
@@ -239,100 +242,11 @@ def _is_turned(picture: Image.Image, data: bytes) -> bool:
         return False
     try:
         return picture.getexif().get(ExifTags.Base.Orientation) in SIDEWAYS
-    except Exception:  # noqa: BLE001  as in `_upright`
+    except Exception:  # noqa: BLE001  as in `upright`
         return False
-
-
-def _registered_formats() -> list[str]:
-    """Return those of FORMATS that this Pillow supports. It knows them only after `init`, and fails on others."""
-    Image.init()
-    return [name for name in FORMATS if name in Image.OPEN]
 
 
 def _check_size(picture: Image.Image, max_pixels: int) -> None:
     width, height = picture.size
     if width * height > max_pixels:
         raise PictureTooLarge(f"expected at most {max_pixels:,} pixels, but the picture has {width} x {height}")
-
-
-def _upright(picture: Image.Image) -> Image.Image:
-    try:
-        return ImageOps.exif_transpose(picture)
-    except Exception:  # noqa: BLE001  broken metadata raise anything, and do not make the pixels unreadable
-        return picture
-
-
-def _in_eight_bits(picture: Image.Image) -> Image.Image:
-    if picture.mode == "F":
-        raise PictureUnreadable("expected 8 or 16 bits per channel, got floating point values of unknown range")
-    if picture.mode in SIXTEEN_BIT_MODES:
-        return _from_sixteen_bits(picture)
-    if picture.mode in TRANSPARENT_MODES or "transparency" in picture.info:
-        picture = picture.convert("RGBA")
-        white = Image.new("RGBA", picture.size, "white")
-        return Image.alpha_composite(white, picture).convert("RGB")
-    if picture.mode in {"1", "L"}:
-        return picture.convert("L")
-    return picture.convert("RGB")
-
-
-def _from_sixteen_bits(picture: Image.Image) -> Image.Image:
-    """Return grey in 0..255 (mode F) with the precision of 16 bits; the transparent value becomes white."""
-    values = np.asarray(picture, dtype=np.float64)
-    if values.min() < 0 or values.max() > LARGEST_16_BIT:
-        raise PictureUnreadable(
-            f"expected 8 or 16 bits per channel; got values from {values.min():g} to {values.max():g}. Save it with "
-            "16 bits, or as an array of float32"
-        )
-    transparent = picture.info.get("transparency")
-    if isinstance(transparent, int):
-        values = np.where(values == transparent, LARGEST_16_BIT, values)
-    return Image.fromarray((values * (LARGEST_8_BIT / LARGEST_16_BIT)).astype(np.float32))
-
-
-def _with_channels(picture: Image.Image, channels: int) -> Image.Image:
-    """Turn RGB into grey (ITU-R 601 luma) for a grey canvas. Grey stays one plane; it is copied after resizing."""
-    return picture.convert("L") if channels == 1 and picture.mode == "RGB" else picture
-
-
-def fitted(picture: Image.Image, specification: InputSpecification, canvas: Canvas) -> Image.Image:
-    """Resize and crop a decoded picture to the canvas, as `canvas_array` says."""
-    resampling = RESAMPLING[specification.interpolation]
-    if specification.resize == 0:
-        return picture.resize((canvas.width, canvas.height), resampling)
-    size = _stretched_size(specification, canvas)
-    if not specification.stretched:
-        picture = _trimmed(picture, canvas)
-        size = _scaled_size(picture.size, specification, canvas)
-    resized = picture.resize(size, resampling)
-    spare = (size[0] - canvas.width, size[1] - canvas.height)
-    left, top = (one // 2 if specification.crop_rounded_down else round(one / 2) for one in spare)
-    return resized.crop((left, top, left + canvas.width, top + canvas.height))
-
-
-def _stretched_size(specification: InputSpecification, canvas: Canvas) -> tuple[int, int]:
-    side = int(_shorter_side(specification, canvas))
-    return max(canvas.width, side), max(canvas.height, side)
-
-
-def _scaled_size(given: tuple[int, int], specification: InputSpecification, canvas: Canvas) -> tuple[int, int]:
-    width, height = given
-    scale = max(_shorter_side(specification, canvas) / min(width, height), canvas.width / width, canvas.height / height)
-    # rounded down like torchvision's Resize, to match registered pipelines to the pixel
-    return max(canvas.width, int(width * scale + 1e-6)), max(canvas.height, int(height * scale + 1e-6))
-
-
-def _shorter_side(specification: InputSpecification, canvas: Canvas) -> float:
-    """Return `resize` in proportion to the canvas."""
-    own, asked = min(specification.height, specification.width), min(canvas.height, canvas.width)
-    return round(specification.resize * asked / own)
-
-
-def _trimmed(picture: Image.Image, canvas: Canvas) -> Image.Image:
-    width, height = picture.size
-    aspect = LONGEST_ASPECT * max(canvas.width, canvas.height) / min(canvas.width, canvas.height)
-    longest = int(min(width, height) * aspect)
-    if max(width, height) <= longest:
-        return picture
-    left, top = max(0, (width - longest) // 2), max(0, (height - longest) // 2)
-    return picture.crop((left, top, min(width, left + longest), min(height, top + longest)))
