@@ -5,6 +5,8 @@ import math
 import struct
 
 import pytest
+from modicum.cli.options import ModelOptions
+from modicum.cli.requests import model_request
 from modicum.errors import InvalidArgument, ModelFolderRefused
 from modicum.sources.hub_folders import hub_folder
 
@@ -59,6 +61,13 @@ def run(capsys):
 
 def write(folder, name, values):
     (folder / name).write_text(json.dumps(values))
+
+
+@pytest.mark.parametrize(
+    ("given", "origin"), [(None, "preprocessor_config.json of my-vit"), ("cifar10", "--input cifar10")]
+)
+def test_a_request_knows_who_names_its_input(folder, given, origin):
+    assert model_request(None, ModelOptions(model="my-vit", input_name=given)).input_from == origin
 
 
 def test_a_good_folder_says_all_that_registering_needs(folder):

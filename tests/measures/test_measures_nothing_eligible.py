@@ -11,6 +11,7 @@ from modicum_server.measures.summary import summary_of as facts_in_words
 from tests.measures.example_audit import SEARCH, document_and_rows, failed, finding, not_eligible
 from tests.measures.summary_facts import drop, paired, rate, row, spot_test
 
+LOOK = "On a terminal, modicum audit draws the first pictures as the model sees them."
 INPUT = (
     "the input specification (--input: size, channels, mean and standard deviation) is that of the training, and the "
     "order of the names in --labels that of the model's outputs"
@@ -79,9 +80,9 @@ def test_the_summary_begins_with_the_confidences_and_the_thresholds_that_would_h
 @pytest.mark.parametrize(
     ("label", "says"),
     [
-        (1, f"Check first that {INPUT}: the predictions are right on 0 of 2 labelled images."),
-        (0, f"Check first that {INPUT}: the predictions are right on 2 of 2 labelled images."),
-        (None, f"Check first that {INPUT}: without labels it is not known whether the predictions are right."),
+        (1, f"Check first that {INPUT}: the predictions are right on 0 of 2 labelled images. {LOOK}"),
+        (0, f"Check first that {INPUT}: the predictions are right on 2 of 2 labelled images. {LOOK}"),
+        (None, f"Check first that {INPUT}: without labels it is not known whether the predictions are right. {LOOK}"),
     ],
 )
 def test_the_input_specification_is_doubted_beside_what_labels_say(label, says):

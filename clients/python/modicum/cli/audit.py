@@ -17,6 +17,7 @@ from modicum.cli.exit_codes import INTERRUPTED
 from modicum.cli.given_files import refuse_absent_label_files
 from modicum.cli.known_labels import refuse_unknown_labels
 from modicum.cli.outputs import NOTHING_WRITTEN, Output, Written, checked_outputs, settle_outputs, write_outputs
+from modicum.cli.preview import show_preview
 from modicum.cli.progress import View, say_files, upload_progress, view
 from modicum.cli.registered import candidate_of, subject_with
 from modicum.cli.requests import (
@@ -249,6 +250,7 @@ def _prepared(client: Client, request: AuditRequest, shown: View) -> _Prepared:
     if request.counterfactuals is not None:
         others = request.counterfactuals
         say_files(shown, others.photos, others.images, others.skipped)
+    show_preview(shown, request.images, request.model)
     budget.doing = "the model was registered and checked"
     version = _registered(client, request, shown)
     refuse_unknown_labels(request.images, version.class_labels, version.class_count)

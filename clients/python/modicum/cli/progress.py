@@ -1,7 +1,7 @@
 """Progress: bars on a terminal, plain lines elsewhere, nothing with --quiet."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
@@ -10,6 +10,7 @@ from typing import Protocol
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
 from rich.table import Column
+from rich.text import Text
 
 from modicum.cli.consoles import print_text, stderr
 from modicum.resource_names import printable
@@ -23,6 +24,8 @@ MEBIBYTE = 1024 * 1024
 STEP_COLUMNS = 22
 BAR_COLUMNS = 12
 WIDE_COLUMNS = 80
+#: What rich calls a terminal with colours enough for pictures.
+PICTURE_COLOURS = frozenset({"256", "truecolor"})
 
 
 class View(Protocol):
@@ -30,6 +33,9 @@ class View(Protocol):
 
     def say(self, text: str) -> None:
         """Show one line."""
+
+    def draw(self, make: Callable[[int], Text | None]) -> None:
+        """Show a drawing where it can be seen. `make` gets the columns, and is called only then."""
 
     def show(self, step: str, share: float, detail: str) -> None:
         """Show the progress of a step."""
@@ -39,6 +45,9 @@ class SilentView:
     """Shows nothing."""
 
     def say(self, text: str) -> None:
+        """Show nothing."""
+
+    def draw(self, make: Callable[[int], Text | None]) -> None:
         """Show nothing."""
 
     def show(self, step: str, share: float, detail: str) -> None:
@@ -57,6 +66,9 @@ class PlainView:
     def say(self, text: str) -> None:
         """Show one line."""
         print_text(self._console, text)
+
+    def draw(self, make: Callable[[int], Text | None]) -> None:
+        """Show nothing: a drawing would spoil a log."""
 
     def show(self, step: str, share: float, detail: str) -> None:
         """Print a line if it is time for one."""
@@ -77,6 +89,15 @@ class LiveView:
     def say(self, text: str) -> None:
         """Show one line above the bars."""
         print_text(self._progress.console, text)
+
+    def draw(self, make: Callable[[int], Text | None]) -> None:
+        """Show a drawing above the bars, if the terminal has colours for it."""
+        console = self._progress.console
+        if console.color_system not in PICTURE_COLOURS or console.no_color or console.options.ascii_only:
+            return
+        drawn = make(console.width)
+        if drawn is not None:
+            console.print(drawn)
 
     def show(self, step: str, share: float, detail: str) -> None:
         """Move the bar of the step."""

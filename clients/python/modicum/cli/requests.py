@@ -51,11 +51,12 @@ METHOD_OF_OPTION = {
 
 @dataclass(frozen=True, slots=True)
 class ModelRequest:
-    """A model to register."""
+    """A model to register. `input_from` says who named the input: an option, or a file beside the model."""
 
     name: str
     file: ModelFile | ServedModel
     input: InputSpecification
+    input_from: str
     labels: tuple[str, ...]
 
     @property
@@ -118,7 +119,14 @@ def model_request(name: str | None, options: ModelOptions) -> ModelRequest:
     ways = {name: getattr(options, name) for name in ("model", "weights", "exported", "torchscript", "architecture")}
     file = model_file(**ways) if options.endpoint is None else served_model(options.endpoint, **ways)
     named = checked_id(name, "model") if name else suggested_id(file.name)
-    return ModelRequest(named, file, file.input(options.input_name), file.labels(options.labels))
+    given = options.input_name
+    return ModelRequest(named, file, file.input(given), _input_from(file, given), file.labels(options.labels))
+
+
+def _input_from(file: ModelFile | ServedModel, given: str | None) -> str:
+    if given is None and isinstance(file, ModelFile) and file.folder is not None:
+        return f"{file.folder.input_file} of {printable(str(file))}"
+    return f"--input {printable(str(given))}"
 
 
 def search_request(

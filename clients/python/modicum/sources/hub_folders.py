@@ -53,13 +53,17 @@ LEFT_OUT = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class HubFolder:
-    """What a folder says of its model. `input` is None if it is not known, and `input_unknown` then says why."""
+    """What a folder says of its model. `input` is None if it is not known, and `input_unknown` then says why.
+
+    `input_file` is the name of the file that says it.
+    """
 
     path: Path
     architecture: str
     configuration: str
     input: InputSpecification | None
     input_unknown: str
+    input_file: str
     labels: tuple[str, ...]
 
     def required_input(self) -> InputSpecification:
@@ -158,8 +162,8 @@ def _transformers_folder(path: Path, values: Mapping[str, Any]) -> HubFolder:
     channels = values.get("num_channels", 3)
     if not isinstance(channels, int):
         raise ModelFolderRefused(f"{where}: num_channels: expected a whole number, got {printable(str(channels)[:64])}")
-    given, unknown = _transformers_input(path, channels)
-    return HubFolder(path, f"transformers:{kind}", configuration, given, unknown, _told(labels))
+    given, unknown, file = _transformers_input(path, channels)
+    return HubFolder(path, f"transformers:{kind}", configuration, given, unknown, file, _told(labels))
 
 
 def _refuse_other_task(where: Path, values: Mapping[str, Any]) -> None:
@@ -180,7 +184,8 @@ def _refuse_other_task(where: Path, values: Mapping[str, Any]) -> None:
         )
 
 
-def _transformers_input(path: Path, channels: int) -> tuple[InputSpecification | None, str]:
+def _transformers_input(path: Path, channels: int) -> tuple[InputSpecification | None, str, str]:
+    """The input specification, or why it is not known, and the name of the file that says it."""
     values: Any
     try:
         if (path / PREPROCESSOR).is_file():
@@ -188,13 +193,14 @@ def _transformers_input(path: Path, channels: int) -> tuple[InputSpecification |
         elif (path / PROCESSOR).is_file():
             where, values = path / PROCESSOR, json_object(path / PROCESSOR).get("image_processor")
         else:
-            return None, (
+            missing = (
                 f"{path}: {PREPROCESSOR} is missing; it says how pictures are resized and normalised. Save the image "
                 "processor beside the model, or give --input: a built-in name or a file"
             )
-        return transformers_input(values, channels), ""
+            return None, missing, ""
+        return transformers_input(values, channels), "", where.name
     except InputUnknown as error:
-        return None, f"{where}: {error}"
+        return None, f"{where}: {error}", where.name
 
 
 def _timm_folder(path: Path, values: Mapping[str, Any]) -> HubFolder:
@@ -212,7 +218,15 @@ def _timm_folder(path: Path, values: Mapping[str, Any]) -> HubFolder:
         unknown = f"{where}: {error}"
     configuration = _plain(where, arguments) if arguments else ""
     names = values.get("label_names") or own.get("label_names")
-    return HubFolder(path, f"timm:{values['architecture']}", configuration, given, unknown, _timm_labels(where, names))
+    return HubFolder(
+        path,
+        f"timm:{values['architecture']}",
+        configuration,
+        given,
+        unknown,
+        CONFIGURATION,
+        _timm_labels(where, names),
+    )
 
 
 def _timm_labels(where: Path, names: Any) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """Whether the model is right no more often than guessing, in a sentence that says what to check first."""
 
 from modicum_server.measures.accuracy import accuracy
+from modicum_server.measures.nothing_eligible import LOOK
 from modicum_server.measures.observations import Observations
 
 
@@ -20,6 +21,6 @@ def doubt(seen: Observations, classes: int) -> list[str]:
         (
             f"The model is right on {right:,} of {labelled:,} labelled images, no better than guessing. Check --input "
             "(size, mean, std, bounds) and the order of the names in --labels first; until then the "
-            "figures below say little."
+            f"figures below say little. {LOOK}"
         )
     ]

@@ -13,6 +13,8 @@ INPUT = (
     "the input specification (--input: size, channels, mean and standard deviation) is that of the training, and the "
     "order of the names in --labels that of the model's outputs"
 )
+LOOK = "On a terminal, modicum audit draws the first pictures as the model sees them."
+"""Where to look at what `--input` does."""
 
 
 def advice(seen: Observations) -> list[str]:
@@ -56,6 +58,6 @@ def _would_be(count: int, total: int) -> str:
 def _check(seen: Observations) -> str:
     labelled = int(seen.labelled.sum())
     if not labelled:
-        return f"Check first that {INPUT}: without labels it is not known whether the predictions are right."
+        return f"Check first that {INPUT}: without labels it is not known whether the predictions are right. {LOOK}"
     right = part_text(float(seen.correct[seen.labelled].mean()), labelled)
-    return f"Check first that {INPUT}: the predictions are right on {right} of {labelled:,} labelled images."
+    return f"Check first that {INPUT}: the predictions are right on {right} of {labelled:,} labelled images. {LOOK}"

@@ -1,0 +1,133 @@
+"""The preview of an audit: what the model will see of the first pictures, in words and, on a terminal, drawn.
+
+It is for looking only. A picture that cannot be decoded is left out, and nothing here ends an audit. Arrays are not
+drawn.
+"""
+
+from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.color import Color
+from rich.style import Style
+from rich.text import Text
+
+from modicum.cli.progress import View
+from modicum.cli.requests import ModelRequest
+from modicum.sources.images import Image
+from modicum.sources.inputs import InputSpecification
+from modicum.sources.npy import PICTURE_CHANNELS
+
+Pixels = NDArray[np.uint8]
+
+UPPER_HALF = "\N{UPPER HALF BLOCK}"
+MOST_PICTURES = 4
+#: Pictures that are looked at, where some cannot be decoded.
+MOST_TRIED = 8
+#: Larger pictures would take long. It is the limit of a server, too, unless its operator changes it.
+MOST_PIXELS = 50_000_000
+LEAST_COLUMNS, MOST_COLUMNS = 24, 28
+GAP = 2
+
+
+def show_preview(shown: View, images: Sequence[Image], model: ModelRequest) -> None:
+    """Draw the first pictures as the model will see them, and say how they are prepared and who says so."""
+    shown.draw(lambda columns: drawing(images, model.input, columns))
+    shown.say(f"input, from {model.input_from}: {input_words(model.input)}")
+
+
+def input_words(specification: InputSpecification) -> str:
+    """How a picture becomes the model's input, in words."""
+    parts = [_framing_words(specification)]
+    if specification.channels == 1:
+        parts.append("in grey")
+    bounds = specification.lower_bound, specification.upper_bound
+    if bounds != (0, 1):
+        parts.append("values from {:g} to {:g}".format(*bounds))
+    if any(specification.mean) or set(specification.std) != {1}:
+        parts.append(f"mean {_numbers(specification.mean)}; std {_numbers(specification.std)}")
+    else:
+        parts.append("not normalised")
+    return "; ".join(parts)
+
+
+def _framing_words(specification: InputSpecification) -> str:
+    size = f"{specification.height} x {specification.width}"
+    way, resize = specification.interpolation, specification.resize
+    if resize == 0:
+        return f"each image is resized to {size} pixels ({way}), whatever its shape"
+    if specification.stretched:
+        return (
+            f"each image is resized to {resize} x {resize} pixels ({way}), whatever its shape, and the middle {size} "
+            "is cut out"
+        )
+    return f"the shorter side of each image is resized to {resize} pixels ({way}), and the middle {size} is cut out"
+
+
+def _numbers(values: Sequence[float]) -> str:
+    """The values, or one where all are equal."""
+    return ", ".join(f"{value:.3g}" for value in (values[:1] if len(set(values)) == 1 else values))
+
+
+def drawing(images: Sequence[Image], specification: InputSpecification, columns: int) -> Text | None:
+    """The first pictures side by side, as many as fit; None where none can be drawn, or Pillow is not installed."""
+    if specification.channels not in PICTURE_CHANNELS or find_spec("PIL") is None:
+        return None
+    count = max(1, min(MOST_PICTURES, (columns + GAP) // (LEAST_COLUMNS + GAP)))
+    side = max(1, min(MOST_COLUMNS, (columns + GAP) // count - GAP))
+    pictures = [_small(one, side) for one in islice(_seen(images[:MOST_TRIED], specification), count)]
+    return half_blocks(pictures) if pictures else None
+
+
+def _seen(images: Sequence[Image], specification: InputSpecification) -> Iterator[Any]:
+    for image in images:
+        picture = _seen_picture(image, specification)
+        if picture is not None:
+            yield picture
+
+
+def _seen_picture(image: Image, specification: InputSpecification) -> Any:
+    """The picture as Pillow's RGB; None if it is an array, or cannot be decoded."""
+    if image.channels is not None:
+        return None
+    try:
+        from modicum.sources.fitting import seen_picture  # noqa: PLC0415  # needs Pillow
+
+        with image.content().open() as stream:
+            return seen_picture(stream.read(), specification, most_pixels=MOST_PIXELS).convert("RGB")
+    except Exception:  # noqa: BLE001  decoders can raise anything, and a preview must not end the audit
+        return None
+
+
+def _small(picture: Any, side: int) -> Pixels:
+    """The picture (H, W, 3) with at most `side` pixels in height and width."""
+    scale = min(1, side / max(picture.size))
+    size = tuple(max(1, round(length * scale)) for length in picture.size)
+    pixels: Pixels = np.asarray(picture if scale == 1 else picture.resize(size))
+    return pixels
+
+
+def half_blocks(pictures: Sequence[Pixels]) -> Text:
+    """Pictures (H, W, 3) side by side. A cell shows two pixels: the upper one in front, the lower one behind."""
+    drawn = Text(no_wrap=True, overflow="crop")
+    rows = max(len(one) for one in pictures)
+    for top in range(0, rows, 2):
+        for number, picture in enumerate(pictures):
+            drawn.append(" " * GAP if number else "")
+            _append_cells(drawn, picture[top : top + 2], picture.shape[1])
+        drawn.append("\n")
+    drawn.right_crop()
+    return drawn
+
+
+def _append_cells(drawn: Text, rows: Pixels, width: int) -> None:
+    """Append a line of cells: of two rows of pixels, of one, or empty below the picture."""
+    if not len(rows):
+        drawn.append(" " * width)
+        return
+    for pixels in rows.transpose(1, 0, 2):
+        upper, *lower = (Color.from_rgb(*map(int, pixel)) for pixel in pixels)
+        drawn.append(UPPER_HALF, Style(color=upper, bgcolor=lower[0] if lower else None))

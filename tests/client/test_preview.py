@@ -1,0 +1,233 @@
+"""The preview of an audit: the pictures as the model will see them, drawn on a terminal, and in words."""
+
+import io
+import os
+import pty
+import subprocess
+import threading
+from itertools import product
+
+import numpy as np
+import pytest
+from modicum.cli.preview import drawing, half_blocks, input_words
+from modicum.cli.progress import LiveView, live_progress
+from modicum.sources.contents import bytes_content
+from modicum.sources.fitting import seen_picture
+from modicum.sources.images import Image as Source
+from modicum.sources.inputs import BUILT_IN, InputSpecification
+from modicum_server.domain import models
+from modicum_server.domain.searches import Canvas
+from modicum_server.images.pictures import canvas_array
+from PIL import Image
+from rich.console import Console
+
+from tests.client.scripted_results import succeeded
+from tests.client.test_whole_commands import MODEL, measured
+
+RED, BLUE, GREEN = (255, 0, 0), (0, 0, 255), (0, 128, 0)
+FLAG = np.array([[RED, BLUE], [BLUE, RED], [GREEN, RED]], dtype=np.uint8)  # 3 rows, 2 columns
+BLOCK = "▀"
+
+
+def specification(**changes) -> InputSpecification:
+    return InputSpecification(**{"height": 3, "width": 2, "mean": (0.5,) * 3, "std": (0.5,) * 3, **changes})
+
+
+def encoded(picture: Image.Image) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    return file.getvalue()
+
+
+def source(data: bytes, **fields) -> Source:
+    return Source("a", "", lambda: bytes_content(data, "a"), **fields)
+
+
+def flag() -> Source:
+    return source(encoded(Image.fromarray(FLAG)))
+
+
+def cells(drawn) -> list[list[tuple[str, tuple[int, int, int] | None, tuple[int, int, int] | None]]]:
+    """The cells of each line: character, colour in front, colour behind."""
+    console = Console(width=80, force_terminal=True, color_system="truecolor")
+    lines = console.render_lines(drawn, pad=False)
+    return [[(character, *_colours(part.style)) for part in line for character in part.text] for line in lines]
+
+
+def _colours(style):
+    """The colours in front and behind; None for those of the terminal."""
+    both = (style.color, style.bgcolor) if style else (None, None)
+    return tuple(None if one is None else tuple(one.get_truecolor()) for one in both)
+
+
+def test_a_cell_has_the_colours_of_two_pixels():
+    assert cells(half_blocks([FLAG])) == [
+        [(BLOCK, RED, BLUE), (BLOCK, BLUE, RED)],
+        [(BLOCK, GREEN, None), (BLOCK, RED, None)],
+    ]
+
+
+def test_pictures_stand_side_by_side():
+    lines = cells(half_blocks([FLAG[:1], FLAG]))
+
+    assert [line[:2] for line in lines] == [[(BLOCK, RED, None), (BLOCK, BLUE, None)], [(" ", None, None)] * 2]
+    assert [line[4:] for line in lines] == cells(half_blocks([FLAG]))
+
+
+@pytest.mark.parametrize(("columns", "width"), [(10, 2), (40, 2), (80, 10), (200, 14)])
+def test_as_many_pictures_are_drawn_as_fit_and_at_most_four(columns, width):
+    (first, _) = cells(drawing([flag()] * 9, specification(), columns))
+
+    assert len(first) == width
+
+
+def test_a_large_picture_is_drawn_small():
+    white = source(encoded(Image.new("RGB", (300, 260), "white")))
+
+    lines = cells(drawing([white], BUILT_IN["imagenet"], 80))
+
+    assert {len(line) for line in lines} == {25}
+    assert len(lines) == 13
+    assert lines[5][5] == (BLOCK, (255, 255, 255), (255, 255, 255))
+
+
+def test_what_cannot_be_decoded_is_left_out():
+    images = [source(b"no picture"), source(b"", channels=3), flag()]
+
+    assert cells(drawing(images, specification(), 80)) == cells(half_blocks([FLAG]))
+    assert drawing(images[:2], specification(), 80) is None
+    assert drawing([flag()], specification(channels=5, mean=(0,) * 5, std=(1,) * 5), 80) is None
+
+
+@pytest.mark.parametrize(
+    ("interpolation", "framing", "size", "channels"),
+    list(
+        product(
+            ["nearest", "bilinear", "bicubic"],
+            [
+                {"resize": 0},
+                {"resize": 25},
+                {"resize": 25, "stretched": True},
+                {"resize": 25, "crop_rounded_down": True},
+            ],
+            [(40, 30), (21, 64), (500, 9), (20, 20)],
+            [1, 3],
+        )
+    ),
+)
+def test_the_pixels_are_those_of_the_server(interpolation, framing, size, channels):
+    values = np.random.default_rng(7).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+    data = encoded(Image.fromarray(values))
+    mean = (0.5,) * channels
+    chosen = specification(
+        height=20, width=22, mean=mean, std=mean, channels=channels, interpolation=interpolation, **framing
+    )
+    of_server = models.InputSpecification(**{name: getattr(chosen, name) for name in chosen.__slots__})
+
+    seen = np.asarray(seen_picture(data, chosen, most_pixels=10_000)).reshape(20, 22, channels)
+
+    expected = canvas_array(data, of_server, Canvas(channels, 20, 22))
+    assert np.array_equal(seen, np.rint(expected * 255).transpose(1, 2, 0))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, "each image is resized to 3 x 2 pixels (bilinear), whatever its shape; mean 0.5; std 0.5"),
+        (
+            {"resize": 4, "interpolation": "bicubic", "mean": (0.1, 0.2, 0.25)},
+            (
+                "the shorter side of each image is resized to 4 pixels (bicubic), and the middle 3 x 2 is cut out; "
+                "mean 0.1, 0.2, 0.25; std 0.5"
+            ),
+        ),
+        (
+            {"resize": 4, "stretched": True, "mean": (0,) * 3, "std": (1,) * 3},
+            (
+                "each image is resized to 4 x 4 pixels (bilinear), whatever its shape, and the middle 3 x 2 is "
+                "cut out; not normalised"
+            ),
+        ),
+        (
+            {"channels": 1, "mean": (0,), "std": (0.5,), "lower_bound": -1.0},
+            (
+                "each image is resized to 3 x 2 pixels (bilinear), whatever its shape; in grey; values from -1 to 1; "
+                "mean 0; std 0.5"
+            ),
+        ),
+    ],
+)
+def test_words_say_what_happens_to_an_image(changes, words):
+    assert input_words(specification(**changes)) == words
+
+
+@pytest.mark.parametrize(
+    ("colours", "options", "is_drawn"),
+    [
+        ("truecolor", {}, True),
+        ("256", {}, True),
+        ("standard", {}, False),
+        ("truecolor", {"no_color": True}, False),
+        (None, {}, False),
+    ],
+)
+def test_only_a_terminal_with_colours_gets_a_drawing(colours, options, is_drawn):
+    file = io.StringIO()
+    console = Console(file=file, force_terminal=True, color_system=colours, width=80, **options)
+
+    LiveView(live_progress(console)).draw(lambda _: half_blocks([FLAG]))
+
+    assert (BLOCK in file.getvalue()) is is_drawn
+
+
+def test_a_terminal_shows_the_preview_before_anything_is_sent(address, forked_modicum, shell, script, tmp_path):
+    Image.new("RGB", (30, 20), RED).save(tmp_path / "photos" / "cat" / "b.png")
+    succeeded(script, measured())
+
+    said = _on_a_terminal(f"{forked_modicum} audit photos {MODEL}", tmp_path, MODICUM_ADDRESS=address)
+
+    line = said.index("input, from --input imagenet")
+    assert "\x1b[38;2;255;0;0;48;2;255;0;0m▀" in said
+    assert said.index("▀") < line < said.index("uploading")
+
+
+def test_a_file_gets_the_words_alone(shell, script, tmp_path):
+    Image.new("RGB", (30, 20), RED).save(tmp_path / "photos" / "cat" / "b.png")
+    succeeded(script, measured())
+
+    ended = shell(f"modicum audit photos {MODEL}")
+
+    assert "input, from --input imagenet: the shorter side of each image is resized to 256 pixels" in ended.stderr
+    assert BLOCK not in ended.stderr
+    assert "\x1b" not in ended.stderr
+
+
+def _on_a_terminal(line, folder, **environment) -> str:
+    """What a command says on stderr, where that is a terminal of 80 columns with all colours."""
+    ours, theirs = pty.openpty()
+    said = bytearray()
+    terminal = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "COLUMNS": "80"}
+    kept = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+    reader = threading.Thread(target=_read, args=(ours, said))
+    with subprocess.Popen(
+        ["bash", "-c", line],
+        cwd=folder,
+        env={**kept, **terminal, **environment},
+        stdout=subprocess.DEVNULL,
+        stderr=theirs,
+    ) as process:
+        os.close(theirs)
+        reader.start()
+        assert process.wait(300) == 0, said.decode()
+    reader.join()
+    os.close(ours)
+    return said.decode()
+
+
+def _read(terminal: int, into: bytearray) -> None:
+    """Read until the other end is closed, which Linux tells as an error."""
+    try:
+        while piece := os.read(terminal, 4096):
+            into += piece
+    except OSError:
+        return
