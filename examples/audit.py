@@ -1,7 +1,7 @@
 r"""Audit a model with the Python client and print what was found.
 
 python examples/audit.py photos/ --weights w.safetensors --architecture torchvision:resnet18 --input imagenet \
-    --labels labels.txt
+    --class-labels labels.txt
 
 Uses the server in MODICUM_ADDRESS; starts one on this machine for as long as it runs if that is not set.
 """
@@ -20,7 +20,7 @@ def main() -> None:
             weights=asked.weights,
             architecture=asked.architecture,
             input=asked.input,
-            labels=asked.labels,
+            class_labels=asked.class_labels,
         )
         photographs = client.datasets.upload("example", asked.photographs)
         audit = client.audits.create(
@@ -46,7 +46,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("photographs", help="a folder with one folder of images for each class")
     parser.add_argument("--weights", required=True, help="safetensors, or a state dict of tensors")
     parser.add_argument("--architecture", required=True, help="such as torchvision:resnet18")
-    parser.add_argument("--labels", required=True, help="names of the classes, one on each line")
+    parser.add_argument("--class-labels", required=True, help="names of the classes, one on each line")
     parser.add_argument("--input", required=True, help="preprocessing: imagenet, cifar10, or a file in TOML")
     parser.add_argument("--threshold", type=float, default=0.9, help="confidence that counts as sufficient")
     parser.add_argument("--passes", type=int, default=600, help="budget of an image")

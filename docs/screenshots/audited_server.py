@@ -69,7 +69,7 @@ def _fill(files: list[DigitFiles], folder: Path, environment: Mapping[str, str])
     modicum("policy", "init", policy)
     for one in files:
         modicum("models", "create", "digits", "--weights", one.weights, "--architecture", "modicum:small_cnn",
-                "--input", one.input, "--labels", one.labels)  # fmt: skip
+                "--input", one.input, "--class-labels", one.labels)  # fmt: skip
         modicum("datasets", "create", f"{one.name}-pictures", one.pictures)
     for name, version, dataset in (
         ("without-squares", 1, "clean-pictures"),

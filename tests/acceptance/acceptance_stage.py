@@ -20,7 +20,7 @@ MODEL = (
     ARCHITECTURE,
     "--input",
     "input.toml",
-    "--labels",
+    "--class-labels",
     "labels.txt",
 )
 """Options that name the model of a folder, which `patches` fills."""

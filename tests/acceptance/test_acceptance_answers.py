@@ -16,7 +16,7 @@ QUICK = ("--threshold", 0.9, "--passes", 40, "--no-controls")
 @pytest.fixture
 def registered(place):
     """A model version and a data set, registered with the commands."""
-    model = place.run("modicum", "models", "create", "m", *MODEL, "--labels", "labels.txt", "--json")
+    model = place.run("modicum", "models", "create", "m", *MODEL, "--class-labels", "labels.txt", "--json")
     dataset = place.run("modicum", "datasets", "create", "d", "photos", "--json")
     assert (model.code, dataset.code) == (0, 0), model.messages + dataset.messages
     return model.document, dataset.document

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from tests.acceptance.acceptance_stage import ARCHITECTURE, CLASSES, PHOTOGRAPHS
 
 WEIGHTS = ("--weights", "w.safetensors", "--architecture", ARCHITECTURE)
-INPUT = ("--input", "input.toml", "--labels", "labels.txt")
+INPUT = ("--input", "input.toml", "--class-labels", "labels.txt")
 QUICK = ("--threshold", 0.9, "--passes", 60, "--no-controls")
 
 
@@ -213,7 +213,7 @@ def test_photographs_of_any_shape_and_mode_are_framed_on_the_canvas(place):
 @pytest.mark.long
 def test_an_ensemble_and_a_wrapper_are_registered_and_audited(place):
     """An ensemble of the same network twice predicts as the network does."""
-    input_words = ("--input", "input.toml", "--labels", "labels.txt")
+    input_words = ("--input", "input.toml", "--class-labels", "labels.txt")
     for name in ("one", "two"):
         place.run("modicum", "models", "create", name, *WEIGHTS, *input_words)
     both = place.run("modicum", "models", "ensemble", "both", "one", "two/1", "--json")
@@ -236,7 +236,7 @@ def test_an_ensemble_and_a_wrapper_are_registered_and_audited(place):
 
 @pytest.mark.long
 def test_the_check_of_an_ensemble_of_two_equal_members_is_inconclusive_on_nine_images(place):
-    input_words = ("--input", "input.toml", "--labels", "labels.txt")
+    input_words = ("--input", "input.toml", "--class-labels", "labels.txt")
     for name in ("left", "right"):
         place.run("modicum", "models", "create", name, *WEIGHTS, *input_words)
     words = ("ensemble", "check", "photos", "--member", "left", "--member", "right", "--threshold", 0.9, "--passes", 60)
@@ -268,7 +268,7 @@ def test_the_check_of_an_ensemble_of_two_equal_members_is_inconclusive_on_nine_i
 
 @pytest.mark.long
 def test_an_ensemble_is_checked_on_images_outside_its_training_too(place):
-    input_words = ("--input", "input.toml", "--labels", "labels.txt")
+    input_words = ("--input", "input.toml", "--class-labels", "labels.txt")
     for name in ("near", "far"):
         place.run("modicum", "models", "create", name, *WEIGHTS, *input_words)
     label = (place.folder / "labels.txt").read_text().split()[0]
@@ -280,7 +280,9 @@ def test_an_ensemble_is_checked_on_images_outside_its_training_too(place):
     (place.folder / "outside" / label / "broken.png").write_bytes(b"no picture")
     words = ("ensemble", "check", "photos", "--member", "near", "--member", "far", "--threshold", 0.9, "--passes", 60)
 
-    done = place.run("modicum", *words, "--ood", "outside", "--output", "check.json", "--output", "outside.html")
+    done = place.run(
+        "modicum", *words, "--out-of-distribution", "outside", "--output", "check.json", "--output", "outside.html"
+    )
 
     assert done.code == 4, done.messages
     assert done.output.startswith("INCONCLUSIVE: ensemble-near-far/1")

@@ -58,7 +58,7 @@ def test_the_gate_ends_the_audit_of_a_model_that_is_far_from_its_limit(many):
 
 
 def test_an_audit_ends_at_a_limit_that_the_command_names(many):
-    done = many.run("modicum", "audit", "many", *MODEL, "--passes", 20, "--stop-at", "accuracy>=0.5", "--no-controls")
+    done = many.run("modicum", "audit", "many", *MODEL, "--passes", 20, "--stopping", "accuracy>=0.5", "--no-controls")
 
     assert done.code == 0, done.messages
     assert "the audit ended after 32 of 160 images: every share lies within its limits" in done.output
@@ -135,7 +135,7 @@ def test_a_person_stops_an_audit_that_may_be_stopped_and_no_other(many):
     many.run("modicum", "models", "create", "stopped", *MODEL)
     many.run("modicum", "datasets", "create", "stopped", "many")
     create = ("modicum", "audits", "create", "--model", "stopped", "--dataset", "stopped", "--no-controls")
-    many.run(*create, "--passes", 3000, "--name", "open", "--stop-at", "accuracy<=0.999")
+    many.run(*create, "--passes", 3000, "--name", "open", "--stopping", "accuracy<=0.999")
     many.run(*create, "--passes", 3000, "--name", "closed")
     eventually(lambda: images_done(many, "open"), "an image to be done")
 

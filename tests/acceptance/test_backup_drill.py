@@ -21,7 +21,7 @@ def begun(client: Client, materials, folder):
     """An audit that has made passes and still has images to do."""
     np.savez(folder / "many.npz", images=patches(np.arange(ITEMS) % len(CLASSES), seed=12))
     files = {"weights": materials / "w.safetensors", "input": materials / "input.toml"}
-    model = client.models.register("m", architecture=ARCHITECTURE, labels=materials / "labels.txt", **files)
+    model = client.models.register("m", architecture=ARCHITECTURE, class_labels=materials / "labels.txt", **files)
     audit = client.audits.create(models=[model], dataset=client.datasets.upload("many", folder / "many.npz"), **SEARCH)
     next(event for event in audit.watch() if event.passes_done)
     return audit

@@ -9,7 +9,7 @@ from PIL import Image
 from tests.acceptance.acceptance_stage import CLASSES, patches
 
 WEIGHTS = ("--weights", "w.safetensors", "--architecture", "modicum:cifar_resnet8")
-INPUT = ("--input", "input.toml", "--labels", "labels.txt")
+INPUT = ("--input", "input.toml", "--class-labels", "labels.txt")
 QUICK = ("--threshold", 0.9, "--passes", 10, "--no-controls")
 EACH = 14
 """Pictures of each class."""

@@ -27,7 +27,7 @@ def folder(materials, short_folder):
 def begun(client: Client, materials, folder):
     """An audit that has made passes and still has images to do."""
     files = {"weights": materials / "w.safetensors", "input": materials / "input.toml"}
-    model = client.models.register("m", architecture=ARCHITECTURE, labels=materials / "labels.txt", **files)
+    model = client.models.register("m", architecture=ARCHITECTURE, class_labels=materials / "labels.txt", **files)
     search = {"thresholds": [0.9], "method": "batched_gradient", "pixels_per_step": 12, "controls": []}
     audit = client.audits.create(models=[model], dataset=client.datasets.upload("many", folder / "many.npz"), **search)
     next(event for event in audit.watch() if event.passes_done)

@@ -11,7 +11,7 @@ from tests.endpoints.oip_server import Behaviour, served
 
 SIDE, SECRET = 32, "s3cret-of-the-endpoint"
 INPUT = f"height = {SIDE}\nwidth = {SIDE}\nmean = [0.5, 0.5, 0.5]\nstd = [1.0, 1.0, 1.0]\n"
-OF_COLOURS = ("--endpoint", "colours", "--input", "input.toml", "--labels", "labels.txt")
+OF_COLOURS = ("--endpoint", "colours", "--input", "input.toml", "--class-labels", "labels.txt")
 QUICK = ("--threshold", 0.4, "--passes", 40, "--no-controls", "--no-reuse")
 
 
@@ -36,7 +36,7 @@ class Operated:
         assert done.code == 0, done.messages
 
     def audit(self, name, *options):
-        model = ("--endpoint", name, "--input", "input.toml", "--labels", "labels.txt")
+        model = ("--endpoint", name, "--input", "input.toml", "--class-labels", "labels.txt")
         return self.place.run("modicum", "audit", "photos", *model, *QUICK, *options)
 
 

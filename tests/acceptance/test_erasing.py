@@ -38,7 +38,7 @@ VERIFY = ("verify", "w.safetensors", "--attestation", "v.sigstore.json", "--key"
 
 def registered(client: Client, materials: Path, name: str):
     files = {"weights": materials / "w.safetensors", "input": materials / "input.toml"}
-    return client.models.register(name, architecture=ARCHITECTURE, labels=materials / "labels.txt", **files)
+    return client.models.register(name, architecture=ARCHITECTURE, class_labels=materials / "labels.txt", **files)
 
 
 def uploaded(client: Client, folder: Path, name: str, places: Sequence[int]):

@@ -14,7 +14,7 @@ def test_the_example_audits_a_model_and_prints_its_smallest_subset(place):
     done = place.run(
         *("python", EXAMPLES / "audit.py", "photos", "--weights", "w.safetensors"),
         *("--architecture", "modicum:cifar_resnet8"),
-        *("--labels", "labels.txt", "--input", "input.toml", "--passes", 40),
+        *("--class-labels", "labels.txt", "--input", "input.toml", "--passes", 40),
     )
 
     assert done.code == 0, done.messages

@@ -51,7 +51,7 @@ def begun(client: Client, material: Path, *, seed: int):
         weights=material / "w.safetensors",
         architecture=ARCHITECTURE,
         input=material / "input.toml",
-        labels=material / "labels.txt",
+        class_labels=material / "labels.txt",
     )
     photos = client.datasets.upload("many", material / "many.npz")
     audit = client.audits.create(

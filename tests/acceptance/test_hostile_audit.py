@@ -8,7 +8,7 @@ import torch
 
 from tests.acceptance.acceptance_stage import SIZE
 
-SEARCH = ("--input", "input.toml", "--labels", "labels.txt", "--threshold", 0.9, "--passes", 60, "--no-controls")
+SEARCH = ("--input", "input.toml", "--class-labels", "labels.txt", "--threshold", 0.9, "--passes", 60, "--no-controls")
 
 
 class ReadsToken(torch.nn.Module):

@@ -31,7 +31,7 @@ def test_an_audit_is_one_trace_off_which_its_times_are_read(short_folder, materi
     with collecting() as collector, running_server(short_folder, **collector.variables) as running:
         user = running.client_place(short_folder)
         registering = user.with_variables(TRACEPARENT=f"00-{REGISTERING:032x}-{SPAN:016x}-01")
-        assert registering.run("modicum", "models", "create", "m", *MODEL, "--labels", "labels.txt").code == 0
+        assert registering.run("modicum", "models", "create", "m", *MODEL, "--class-labels", "labels.txt").code == 0
         assert user.run("modicum", "datasets", "create", "d", "photos").code == 0
         place = SpanContext(AUDITING, SPAN, is_remote=False, trace_flags=TraceFlags(TraceFlags.SAMPLED))
         with Client(running.address, token=running.token) as client, trace.use_span(NonRecordingSpan(place)):

@@ -26,7 +26,7 @@ from tests.deploy.pipeline_files import (
     tekton_step,
 )
 
-ARGUMENTS = f"photos --weights w.safetensors --architecture {ARCHITECTURE} --input input.toml --labels labels.txt"
+ARGUMENTS = f"photos --weights w.safetensors --architecture {ARCHITECTURE} --input input.toml --class-labels labels.txt"
 POLICY = """version: 1
 audit: {threshold: 0.9, passes: 40, controls: [fill]}
 rules:

@@ -11,7 +11,7 @@ from tests.model_files import program_of
 from tests.tiers import long
 
 WEIGHTS = ("--weights", "w.safetensors", "--architecture", ARCHITECTURE)
-INPUT = ("--input", "input.toml", "--labels", "labels.txt")
+INPUT = ("--input", "input.toml", "--class-labels", "labels.txt")
 QUICK = ("--threshold", "0.9", "--passes", "60")
 USAGE, NOT_COMPLETED, REFUSED = 2, 3, 5
 
@@ -44,7 +44,7 @@ WRONG_OPTIONS = [
     (("--control", "guess"), ("guess", "class_targeted")),
     (("--control", "fill", "--no-controls"), ("--control",)),
     (("--input", "absent.toml"), ("absent.toml",)),
-    (("--labels", "absent.txt"), ("absent.txt",)),
+    (("--class-labels", "absent.txt"), ("absent.txt",)),
     (("--name", "Not A Name"), ("Not A Name",)),
     (("--exported", "model.pt2"), ("weights", "exported")),
 ]
@@ -142,7 +142,9 @@ def test_a_file_without_a_model_is_refused(place, name):
 def test_labels_that_are_too_many_for_the_outputs_are_refused(place):
     (place.folder / "more.txt").write_text("red\ngreen\nblue\nwhite\n")
 
-    expect(audit(place, inputs=("--input", "input.toml", "--labels", "more.txt")), REFUSED, "3 outputs", "4 labels")
+    expect(
+        audit(place, inputs=("--input", "input.toml", "--class-labels", "more.txt")), REFUSED, "3 outputs", "4 labels"
+    )
 
 
 def test_photographs_of_a_class_unknown_to_the_model_are_refused(place):

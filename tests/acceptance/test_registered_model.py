@@ -6,7 +6,7 @@ from safetensors.torch import load_file
 from tests.acceptance.acceptance_stage import ARCHITECTURE, CLASSES
 
 SECONDS = 400
-OPTIONS = ("--architecture", ARCHITECTURE, "--input", "input.toml", "--labels", "labels.txt")
+OPTIONS = ("--architecture", ARCHITECTURE, "--input", "input.toml", "--class-labels", "labels.txt")
 POLICY = """version: 1
 audit: {threshold: 0.9, passes: 40, controls: [fill]}
 rules:

@@ -16,7 +16,7 @@ QUICK = ("--threshold", 0.9, "--passes", 40, "--no-controls")
 @pytest.mark.long
 def test_two_versions_say_what_they_see_when_a_spot_is_pasted(server, place):
     for model in ("tried-one", "tried-two"):
-        registered = place.run("modicum", "models", "create", model, *MODEL, "--labels", "labels.txt", "--json")
+        registered = place.run("modicum", "models", "create", model, *MODEL, "--class-labels", "labels.txt", "--json")
         assert registered.code == 0, registered.messages
     assert place.run("modicum", "datasets", "create", "tried", "photos", "--json").code == 0
     audits = []

@@ -178,7 +178,7 @@ def test_a_page_of_a_list_is_fetched_when_its_first_row_is_needed(client, script
 def test_registering_waits_until_the_version_is_ready(client, script, weights):
     script.version_states = [1, 1, 2]
 
-    version = register(client, weights, labels=["cat", "dog"])
+    version = register(client, weights, class_labels=["cat", "dog"])
 
     assert version.state == "READY"
     assert version.class_name(1) == "dog"
@@ -248,7 +248,7 @@ def failure(code, text, reason=""):
             "this server's; set MODICUM_TOKEN",
         ),
         ("FAILED_PRECONDITION", "it takes an index.", "LABEL_UNKNOWN", "an index; register the model with the names"),
-        ("FAILED_PRECONDITION", "A label is unknown.", "LABEL_UNKNOWN", "(--labels)"),
+        ("FAILED_PRECONDITION", "A label is unknown.", "LABEL_UNKNOWN", "(--class-labels)"),
         ("INVALID_ARGUMENT", "One sentence.", "FIELD_INVALID", "One sentence."),
         (
             "UNAVAILABLE",

@@ -42,7 +42,7 @@ def run(capsys):
 
 UNPREPARED = ("--weights", "w.safetensors", "--architecture", "torchvision:resnet18")
 NAMELESS = (*UNPREPARED, "--input", "imagenet")
-GOOD = (*NAMELESS, "--labels", "labels.txt")
+GOOD = (*NAMELESS, "--class-labels", "labels.txt")
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ GOOD = (*NAMELESS, "--labels", "labels.txt")
         ),
         (("photos", *GOOD, "--input", "absent.toml"), "--input absent.toml: there is no such file; expected a .toml"),
         (
-            ("photos", *NAMELESS, "--labels", "label.txt"),
+            ("photos", *NAMELESS, "--class-labels", "label.txt"),
             "no such file; expected a text file with the name of a class on each line. Did you mean labels.txt?",
         ),
         (("photos", *GOOD, "--photo-labels", "absent.csv"), "--photo-labels absent.csv: there is no such file"),
@@ -116,7 +116,7 @@ GOOD = (*NAMELESS, "--labels", "labels.txt")
         (("photos", *GOOD, "--control", "random:5:100"), "random takes no budget, because it does not search"),
         (
             ("photos", *NAMELESS),
-            "cat/a.jpg has the label 'cat', but the model's classes have no names: give them with --labels",
+            "cat/a.jpg has the label 'cat', but the model's classes have no names: give them with --class-labels",
         ),
         (
             ("photos", *GOOD, "--method", "backselect"),

@@ -8,7 +8,7 @@ from tests.readers import READERS
 
 ENSEMBLE = "ensemble check photos --member a --member b --quiet"
 AUDIT = "audit photos --weights w.safetensors --architecture torchvision:resnet18 --input imagenet"
-AUDIT += " --labels labels.txt --quiet"
+AUDIT += " --class-labels labels.txt --quiet"
 
 
 @pytest.mark.long_after(1)

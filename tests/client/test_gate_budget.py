@@ -12,7 +12,7 @@ from tests.model_files import SAFETENSORS
 
 AUDIT = audit_pb2.Audit
 GATE = "gate photos --weights w.safetensors --architecture torchvision:resnet18 --input imagenet"
-GATE += " --labels labels.txt --quiet"
+GATE += " --class-labels labels.txt --quiet"
 RUNNING = ([(2, "RUNNING")], None)
 """A watch of an audit that goes on."""
 

@@ -18,7 +18,7 @@ from tests.commands import run_command
 from tests.gate.documents import CLEAN, VERSION, document, image, place, row, share
 
 GATE = "modicum gate photos --weights w.safetensors --architecture torchvision:resnet18 --input imagenet"
-GATE += " --labels labels.txt --quiet"
+GATE += " --class-labels labels.txt --quiet"
 SPOTS = {
     "clean": CLEAN,
     "planted": (CLEAN[0], row(0, place((20, 0)), label="cat"), CLEAN[2]),
@@ -147,7 +147,7 @@ def test_a_result_of_another_form_is_said_with_its_option(gate_shell, script):
         ("--pixels-per-step 8", "--pixels-per-step belongs under `audit` in the policy (pixels_per_step: 8)"),
         ("--control spot:30", "--control belongs under `audit` in the policy (controls: [spot:30])"),
         ("--no-controls", "--no-controls belongs under `audit` in the policy (controls: [])"),
-        ("--stop-at 'accuracy>=0.9'", "--stop-at belongs under `audit` in the policy (stopping: true)"),
+        ("--stopping 'accuracy>=0.9'", "--stopping belongs under `audit` in the policy (stopping: true)"),
         ("--sample", "--sample belongs under `audit` in the policy (sample: ...)"),
     ],
 )

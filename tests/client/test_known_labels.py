@@ -49,7 +49,7 @@ def test_a_label_that_is_no_class_is_refused_with_what_is_near(labels, names, sa
 
 
 def test_a_name_where_classes_have_none_is_refused_with_the_option():
-    with pytest.raises(InvalidArgument, match="the model's classes have no names: give them with --labels FILE"):
+    with pytest.raises(InvalidArgument, match="the model's classes have no names: give them with --class-labels FILE"):
         refuse_unknown_labels(images("dog"), ())
 
 

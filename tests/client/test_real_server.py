@@ -46,7 +46,7 @@ def register(client, place):
         weights=place / "w.safetensors",
         architecture="modicum:cifar_resnet20",
         input="cifar10",
-        labels=place / "labels.txt",
+        class_labels=place / "labels.txt",
     )
 
 
@@ -193,7 +193,7 @@ def _expect_identity(client, place, model, audit):
 def _expect_command(place, model):
     """The command uses the server of this test."""
     options = ["--weights", "w.safetensors", "--architecture", "modicum:cifar_resnet20", "--input", "cifar10"]
-    options += ["--labels", "labels.txt", "--name", "m", "--threshold", "0.34", "--passes", "40"]
+    options += ["--class-labels", "labels.txt", "--name", "m", "--threshold", "0.34", "--passes", "40"]
     command = [sys.executable, "-m", "modicum", "audit", "photos", *options, "--output", "r.html", "--json"]
 
     done = subprocess.run(command, cwd=place, capture_output=True, text=True, env=os.environ, check=False)

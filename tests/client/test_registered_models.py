@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")
 
 CATS = "models:/cats/2"
-GATE = f"{FRESH} gate {CATS} photos --labels labels.txt --architecture torchvision:resnet18 --input imagenet --quiet"
+GATE = (
+    f"{FRESH} gate {CATS} photos --class-labels labels.txt --architecture torchvision:resnet18 --input imagenet --quiet"
+)
 SPOTS = {
     "PASS": CLEAN,
     "FAIL": (CLEAN[0], row(0, place((20, 0)), label="cat"), CLEAN[2]),

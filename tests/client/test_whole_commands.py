@@ -9,7 +9,7 @@ from tests.client.scripted_results import succeeded, unmeasured
 from tests.client.test_exit_codes_through_pipes import ENSEMBLE
 from tests.client.test_mitigation_results import CHECK
 
-MODEL = "--weights w.safetensors --architecture torchvision:resnet18 --input imagenet --labels labels.txt"
+MODEL = "--weights w.safetensors --architecture torchvision:resnet18 --input imagenet --class-labels labels.txt"
 
 
 def measured():

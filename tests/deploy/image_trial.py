@@ -173,7 +173,7 @@ def audit_once(trial: Trial, client: Client) -> None:
         weights=materials / "w.safetensors",
         architecture=ARCHITECTURE,
         input=materials / "input.toml",
-        labels=materials / "labels.txt",
+        class_labels=materials / "labels.txt",
     )
     audit = client.audits.create(models=["patches"], dataset="photos", thresholds=[0.9], passes=150)
     last = audit.wait(AUDIT_SECONDS)

@@ -25,7 +25,7 @@ from tests.waiting import eventually
 
 EXAMPLE = REPOSITORY / "examples" / "own_architecture"
 PAGE = REPOSITORY / "docs" / "how-to" / "add-an-architecture.md"
-DECLARED = ("--input", "input.toml", "--labels", "labels.txt")
+DECLARED = ("--input", "input.toml", "--class-labels", "labels.txt")
 
 
 def copied(folder: Path) -> Path:

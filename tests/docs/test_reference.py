@@ -59,7 +59,14 @@ def test_the_page_of_the_command_names_every_command_and_option():
         "modicum ensemble check",
     ):
         assert f"## `{command}`" in page
-    for option in ("--weights", "--threshold", "--pixel-subsets", "--ood", "--counterfactual", "--ratio-limit"):
+    for option in (
+        "--weights",
+        "--threshold",
+        "--pixel-subsets",
+        "--out-of-distribution",
+        "--counterfactual",
+        "--ratio-limit",
+    ):
         assert f"| `{option}" in page
 
 

@@ -122,7 +122,7 @@ def _unchecked_version(trial: Trial, *, fit: bool) -> ModelVersion:
         weights=folder / "unchecked.safetensors",
         architecture=ARCHITECTURE,
         input=folder / "input.toml",
-        labels=folder / "labels.txt",
+        class_labels=folder / "labels.txt",
         wait=False,
     )
 

@@ -45,7 +45,7 @@ def register_second_model(trial: Trial) -> None:
         weights=folder / "second.safetensors",
         architecture=ARCHITECTURE,
         input=folder / "input.toml",
-        labels=folder / "labels.txt",
+        class_labels=folder / "labels.txt",
     )
 
 

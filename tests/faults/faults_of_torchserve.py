@@ -150,7 +150,7 @@ def _large_version(trial: Trial) -> ModelVersion:
         weights=folder / "large.safetensors",
         architecture="torchvision:resnet18",
         input=folder / "input.toml",
-        labels=folder / "labels.txt",
+        class_labels=folder / "labels.txt",
         wait=False,
     )
 

@@ -193,7 +193,7 @@ class Stage:
             weights=self.folder / "w.safetensors",
             architecture=ARCHITECTURE,
             input=self.folder / "input.toml",
-            labels=self.folder / "labels.txt",
+            class_labels=self.folder / "labels.txt",
         )
         np.savez(self.folder / f"{seed}.npz", images=pictures(ITEMS[project], seed))
         self.client(project).datasets.upload("pictures", self.folder / f"{seed}.npz")

@@ -21,7 +21,7 @@ KEYS = {
     "--method": "method",
     "--pixels-per-step": "pixels_per_step",
     "--fraction": "fraction",
-    "--target": "target",
+    "--target-rule": "target",
     "--control": "controls",
     "--no-controls": "controls",
     "--pixel-subsets": "pixel_subsets",
@@ -30,7 +30,7 @@ KEYS = {
     "--alpha": "alpha",
     "--sample": "sample",
     "--device": "device",
-    "--stop-at": "stopping",
+    "--stopping": "stopping",
 }
 #: Options that change only what `modicum audit` prints.
 PRINTED = {"--verbose"}

@@ -307,5 +307,5 @@ def test_a_limit_is_written_as_a_comparison(text, limit):
 
 @pytest.mark.parametrize("text", ["accuracy", "accuracy=0.5", "accuracy<=0", "accuracy<=1", "<=0.5", "accuracy<=half"])
 def test_anything_else_is_no_limit(text):
-    with pytest.raises(InvalidArgument, match="--stop-at: expected MEASURE<=SHARE or MEASURE>=SHARE"):
+    with pytest.raises(InvalidArgument, match="stopping: expected MEASURE<=SHARE or MEASURE>=SHARE"):
         share_limit(text)

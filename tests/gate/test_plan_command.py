@@ -19,7 +19,7 @@ def few(shell, tmp_path):  # after the shell, whose policy it replaces
 
 @pytest.mark.usefixtures("few")
 def test_the_plan_says_images_passes_and_minutes_and_every_assumption(shell):
-    ended = shell("modicum plan few.json --passes-per-second 100")
+    ended = shell("modicum plan few.json --passes-a-second 100")
 
     lines = ended.stdout.splitlines()
     assert (ended.returncode, ended.stderr) == (0, "")
@@ -80,7 +80,7 @@ def test_a_result_that_settles_everything_says_so(shell):
 
 
 def test_without_a_result_the_spread_is_assumed_and_minutes_are_said_to_be_unknown(shell):
-    ended = shell("modicum plan --classes 5")
+    ended = shell("modicum plan --class-count 5")
 
     assert ended.returncode == 0
     assert "assumes: no result is at hand, so its figures are assumed" in ended.stdout
@@ -95,7 +95,7 @@ def test_without_a_result_the_spread_is_assumed_and_minutes_are_said_to_be_unkno
         ("modicum plan absent.json", 2, "absent.json: cannot be read"),
         ("modicum plan part.json", 2, "part.json: expected a whole result document, but it has no 'dataset'"),
         ("modicum plan clean.json --policy absent.yaml", 2, "absent.yaml: cannot be read"),
-        ("modicum plan --classes 0", 2, "'--classes'"),
+        ("modicum plan --class-count 0", 2, "'--class-count'"),
         ("modicum plan some-audit", 3, "no Modicum server can be reached"),
         ("modicum plan --model m", 3, "no Modicum server can be reached"),
     ],

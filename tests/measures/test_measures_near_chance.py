@@ -32,7 +32,7 @@ def test_labels_that_are_rotated_are_told_first():
     assert doubt(2) == [
         (
             "The model is right on 2 of 120 labelled images, no better than guessing. Check --input (size, mean, std, "
-            "bounds) and the order of the names in --labels first; until then the figures below say little. "
+            "bounds) and the order of the names in --class-labels first; until then the figures below say little. "
             "On a terminal, modicum audit draws the first pictures as the model sees them."
         )
     ]

@@ -14,7 +14,7 @@ from tests.measures.summary_facts import drop, paired, rate, row, spot_test
 LOOK = "On a terminal, modicum audit draws the first pictures as the model sees them."
 INPUT = (
     "the input specification (--input: size, channels, mean and standard deviation) is that of the training, and the "
-    "order of the names in --labels that of the model's outputs"
+    "order of the names in --class-labels that of the model's outputs"
 )
 
 SPOT = "the spot test"

@@ -129,7 +129,7 @@ def test_a_model_that_is_deleted_leaves_no_series_behind(watched):
         weights=folder / "w.safetensors",
         architecture="modicum:cifar_resnet8",
         input=folder / "input.toml",
-        labels=folder / "labels.txt",
+        class_labels=folder / "labels.txt",
     )
     audit = client.audits.create(models=["short-lived"], dataset="pictures", thresholds=[0.9], passes=10, controls=[])
     audit.wait()

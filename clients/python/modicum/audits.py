@@ -28,6 +28,7 @@ from modicum.searches import (
 )
 from modicum.snapshots import snapshot_of
 from modicum.statistics import Statistics
+from modicum.stopping import stopping_at
 from modicum.v1 import audit_pb2, audit_service_pb2
 from modicum.versions import Model, ModelVersion
 
@@ -64,7 +65,7 @@ class AsyncAudits:
         alpha: float | None = None,
         ratio_limit: float | None = None,
         accuracy_limit: float | None = None,
-        stopping: Stopping | None = None,
+        stopping: Stopping | Sequence[str] | None = None,
         reuse: bool = True,
         validate_only: bool = False,
         name: str = "",
@@ -105,8 +106,8 @@ class AsyncAudits:
                 1 to 100. Default: 1.1.
             accuracy_limit: an ensemble is MITIGATED only if the interval of the difference in accuracy lies above
                 this, -1 to 0. Default: -0.02.
-            stopping: how the audit may end before all its images are done; `Stopping()` if only by `stop`. Default: it
-                may not.
+            stopping: how the audit may end before all its images are done: limits such as "accuracy>=0.9", as for the
+                option --stopping, or a `Stopping`; `Stopping()` if only by `stop`. Default: it may not.
             reuse: use the stored result of an identical audit, if there is one.
             validate_only: create nothing. `snapshot.passes_planned` of the returned audit is the cost.
             name: id of the audit. Default: the server chooses one.
@@ -141,7 +142,7 @@ class AsyncAudits:
             out_of_distribution_dataset=self._optional_name(out_of_distribution, "out_of_distribution"),
             counterfactual_dataset=self._optional_name(counterfactual, "counterfactual"),
             statistics=Statistics(level=level, alpha=alpha, ratio_limit=ratio_limit, accuracy_limit=accuracy_limit),
-            stopping=stopping,
+            stopping=stopping_at(stopping),
         )
         request = audit_service_pb2.CreateAuditRequest(
             parent=self._connection.project,

@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from modicum.connection import Connection, new_request_id
+from modicum.renamed_arguments import renamed
 from modicum.resource_names import checked_id, resource_name
 from modicum.sources.label_names import found_with_names
 from modicum.sources.manifests import Manifest, manifest_of
@@ -49,12 +50,13 @@ class AsyncDatasets:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
+    @renamed(labels="photo_labels")
     async def upload(
         self,
         name: str,
         source: str | Path | Manifest,
         *,
-        labels: str | Path | None = None,
+        photo_labels: str | Path | None = None,
         label_names: str | Path | None = None,
         boxes: str | Path | None = None,
         masks: str | Path | None = None,
@@ -68,7 +70,7 @@ class AsyncDatasets:
             name: name of the data set. Changed content needs a new name.
             source: a folder with or without class folders, a .csv, an .npz, a .tar or a .parquet (see
                 `modicum.sources.images`), or a manifest made from one of these.
-            labels: a CSV of file,label for a folder without class folders.
+            photo_labels: a CSV of file,label for a folder without class folders.
             label_names: what labels stand for that are ids, such as n01440764: text with an id and its name on each
                 line, or JSON of names by id (see `modicum.sources.label_names`).
             boxes: where the objects are: a CSV of file,left,top,right,bottom, or JSON (see `modicum.sources.objects`).
@@ -84,7 +86,7 @@ class AsyncDatasets:
         checked_id(name, "data set")
         manifest = source
         if not isinstance(manifest, Manifest):
-            found = with_objects(found_with_names(manifest, labels, label_names), boxes=boxes, masks=masks)
+            found = with_objects(found_with_names(manifest, photo_labels, label_names), boxes=boxes, masks=masks)
             manifest = await asyncio.to_thread(manifest_of, found.images)
         await upload(self._connection, [*manifest.images, *manifest.objects, manifest.content], progress)
         request = dataset_service_pb2.CreateDatasetRequest(

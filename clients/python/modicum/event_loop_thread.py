@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, 
 from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar
 
 from modicum.errors import InvalidArgument
+from modicum.renamed_arguments import with_new_names
 from modicum.synchronous_signatures import check_arguments, give_signature
 
 P = ParamSpec("P")
@@ -91,8 +92,9 @@ def blocking(
 
     @functools.wraps(method)
     def call(self: SyncWrapper[A], /, *args: P.args, **kwargs: P.kwargs) -> R:
-        check_arguments(call, self, args, kwargs)
-        return self._portal.run(method(self._async, *args, **kwargs))
+        given = with_new_names(call, kwargs)
+        check_arguments(call, self, args, given)
+        return self._portal.run(method(self._async, *args, **given))
 
     give_signature(call, method)
     return call

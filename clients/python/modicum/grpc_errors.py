@@ -49,7 +49,7 @@ CLASS_OF_REASON: dict[str, type[errors.ModicumError]] = {
 }
 
 #: What to do, in the words of this client, which the server does not know.
-ADVICE_OF_REASON = {"LABEL_UNKNOWN": "register the model with the names of its classes (--labels)"}
+ADVICE_OF_REASON = {"LABEL_UNKNOWN": "register the model with the names of its classes (--class-labels)"}
 
 
 def error_of(failure: grpc.aio.AioRpcError, *, address: str) -> errors.ModicumError:

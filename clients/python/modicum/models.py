@@ -9,6 +9,7 @@ from time import monotonic
 from modicum.arguments import checked_list
 from modicum.connection import Connection, new_request_id
 from modicum.errors import DeadlineExceeded, InvalidArgument, ModelRejected, ModicumError, NotFound
+from modicum.renamed_arguments import renamed
 from modicum.resource_names import checked_id, checked_text, last_part, resource_name, short_version
 from modicum.sources.inputs import InputSpecification
 from modicum.sources.model_files import model_file
@@ -40,6 +41,7 @@ class AsyncModels:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
+    @renamed(labels="class_labels")
     async def register(
         self,
         name: str,
@@ -51,7 +53,7 @@ class AsyncModels:
         endpoint: str | None = None,
         architecture: str | None = None,
         input: str | Path | InputSpecification | None = None,  # noqa: A002  # the word of the service
-        labels: str | Path | Sequence[str] | None = None,
+        class_labels: str | Path | Sequence[str] | None = None,
         wait: bool = True,
         progress: ProgressCallback | None = None,
         timeout_seconds: float = CHECK_TIMEOUT_SECONDS,
@@ -74,8 +76,8 @@ class AsyncModels:
             architecture: architecture of the weights, e.g. torchvision:resnet18, timm:NAME, modicum:cifar_resnet20.
             input: how images are prepared: imagenet, cifar10, efficientnet_lite0 to 2, a .toml file, or a
                 specification. Default: as the folder of `model` says; other models need one.
-            labels: names of the classes in the order of the outputs: a list, or a file with one name per line. Default:
-                those in the folder of `model`.
+            class_labels: names of the classes in the order of the outputs: a list, or a file with one name per line.
+                Default: those in the folder of `model`.
             wait: whether to wait until a worker has loaded and checked it.
             progress: called with the progress of the upload.
             timeout_seconds: how long to wait for the check.
@@ -95,12 +97,12 @@ class AsyncModels:
                 torchscript=torchscript,
                 architecture=architecture,
             )
-            described = endpoint_message(served.endpoint, served.input(input), served.labels(labels))
+            described = endpoint_message(served.endpoint, served.input(input), served.labels(class_labels))
             version = await self._create(checked_id(name, "model"), described)
             return await self.wait(version, timeout_seconds=timeout_seconds) if wait else version
         find = partial(model_file, model=model, weights=weights, exported=exported, torchscript=torchscript)
         file = await asyncio.to_thread(find, architecture=architecture)
-        specification, names = file.input(input), file.labels(labels)
+        specification, names = file.input(input), file.labels(class_labels)
         checked_id(name, "model")
         content = await asyncio.to_thread(file.content)
         message = version_message(

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 
+from modicum.arguments import checked_list
 from modicum.errors import InvalidArgument
 from modicum.gate.stopping import ShareLimit, Stopping
 from modicum.v1 import audit_pb2
@@ -19,8 +20,8 @@ def share_limit(text: str) -> ShareLimit:
     found = _LIMIT.fullmatch(text)
     if found is None or not 0 < float(found[3]) < 1:
         raise InvalidArgument(
-            f"--stop-at: expected MEASURE<=SHARE or MEASURE>=SHARE with a share above 0 and below 1, for example "
-            f"'overinterpretation-rate<=0.1' in quotes, because of the shell; got {text!r}"
+            f"stopping: expected MEASURE<=SHARE or MEASURE>=SHARE with a share above 0 and below 1, for example "
+            f"'overinterpretation-rate<=0.1' (in a shell with the quotes); got {text!r}"
         )
     name, share = found[1].replace("-", "_"), float(found[3])
     if found[2] == "<=":
@@ -28,15 +29,16 @@ def share_limit(text: str) -> ShareLimit:
     return ShareLimit(measure=name, at_least=share)
 
 
-def stopping_at(limits: Sequence[str] | None) -> Stopping | None:
-    """How an audit ends early at these limits; None without any.
+def stopping_at(given: Stopping | Sequence[str] | None) -> Stopping | None:
+    """How an audit ends early at limits such as 'accuracy>=0.9'; None without any. A `Stopping` is what it says.
 
     Raises:
         InvalidArgument: one is no limit.
     """
-    if not limits:
-        return None
-    return Stopping(limits=tuple(map(share_limit, limits)), within_ends=True)
+    if given is None or isinstance(given, Stopping):
+        return given
+    limits = checked_list(given, "stopping", "limits, e.g. ['accuracy>=0.9']")
+    return Stopping(limits=tuple(map(share_limit, limits)), within_ends=True) if limits else None
 
 
 def stopping_message(stopping: Stopping) -> audit_pb2.Stopping:

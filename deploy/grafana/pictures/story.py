@@ -129,7 +129,7 @@ def _register(story: Story, model: str, weights: str, *, wait: bool) -> Any:
         weights=folder / weights,
         architecture=ARCHITECTURE,
         input=folder / "input.toml",
-        labels=folder / "labels.txt",
+        class_labels=folder / "labels.txt",
         wait=wait,
     )
 

@@ -77,7 +77,7 @@ def audit(
     controls: options.ControlOptions,
     statistics: options.StatisticsOptions,
     run: options.RunOptions,
-    stop_at: options.StopAt = None,
+    stopping: options.Stops = None,
     budget: options.Budget = None,
     local: options.Local = False,
     output: options.OutputOptions,
@@ -90,7 +90,7 @@ def audit(
 
     Exit codes: 0 done, 2 wrong usage, 3 not completed, 5 model or data refused, 130 interrupted.
     """
-    outputs, ends = checked_outputs(output.output or ()), Ends(stopping_at(stop_at), budget_of(budget))
+    outputs, ends = checked_outputs(output.output or ()), Ends(stopping_at(stopping), budget_of(budget))
     asked = search_request(
         search, method, controls, run, statistics=Statistics(level=statistics.level, alpha=statistics.alpha)
     )

@@ -94,7 +94,7 @@ def create(
     controls: options.ControlOptions,
     statistics: options.StatisticsOptions,
     run: options.RunOptions,
-    stop_at: options.StopAt = None,
+    stopping: options.Stops = None,
     name: Annotated[str, option(RUN, "--name", "NAME", "Name of the audit. Default: the server chooses one.")] = "",
     validate_only: Annotated[
         bool,
@@ -113,7 +113,7 @@ def create(
             counterfactual=counterfactual,
             name=name,
             **request.arguments,
-            stopping=stopping_at(stop_at),
+            stopping=stopping_at(stopping),
             reuse=not run.no_reuse,
             validate_only=validate_only,
         )
@@ -154,7 +154,7 @@ def stop(
     ] = False,
     as_json: options.Json = False,
 ) -> None:
-    """Stop an audit early. It must have been created with --stop-at, or by a command with --budget.
+    """Stop an audit early. It must have been created with --stopping, or by a command with --budget.
 
     Searches that have begun are finished. The result is about the images that are done.
     """

@@ -59,18 +59,24 @@ def check(
     ] = "",
     photo_labels: options.PhotoLabels = None,
     label_names: options.LabelNames = None,
-    ood: Annotated[
+    out_of_distribution: Annotated[
         Path | None,
         option(
             IMAGES,
-            "--ood",
+            "--out-of-distribution",
             "PHOTOS",
             "A second set of labelled images, unlike the training data. MITIGATED then also requires that accuracy "
             "holds on these images.",
         ),
     ] = None,
-    ood_labels: Annotated[
-        Path | None, option(IMAGES, "--ood-labels", "FILE.csv", "Labels of the --ood images, as for --photo-labels.")
+    out_of_distribution_labels: Annotated[
+        Path | None,
+        option(
+            IMAGES,
+            "--out-of-distribution-labels",
+            "FILE.csv",
+            "Labels of the --out-of-distribution images, as for --photo-labels.",
+        ),
     ] = None,
     search: options.SearchOptions,
     controls: options.ControlOptions,
@@ -109,10 +115,15 @@ def check(
     if len(member) < FEWEST_MEMBERS:
         raise InvalidArgument(f"--member: expected {FEWEST_MEMBERS} or more, got {len(member)}; repeat the option")
     outputs = checked_outputs(output.output or ())
-    if ood_labels and ood is None:
-        raise InvalidArgument("--ood-labels: needs --ood; add --ood FOLDER")
+    if out_of_distribution_labels and out_of_distribution is None:
+        raise InvalidArgument(
+            "--out-of-distribution-labels: needs --out-of-distribution; add --out-of-distribution FOLDER"
+        )
     images = checked_images(photos, photo_labels, label_names, sample=run.sample)
-    outside = None if ood is None else checked_images(ood, ood_labels, label_names, sample=0)
+    elsewhere = out_of_distribution
+    outside = (
+        None if elsewhere is None else checked_images(elsewhere, out_of_distribution_labels, label_names, sample=0)
+    )
     request = search_request(
         search,
         options.MethodOptions(),
@@ -133,9 +144,9 @@ def check(
         ensemble = client.models.ensemble(name or _name_of(members), members=members, combine=combine)
         dataset = uploaded(client, photos, images.images, shown)
         second: Dataset | str = ""
-        if ood is not None and outside is not None:
-            say_files(shown, ood, outside.images, outside.skipped)
-            second = uploaded(client, ood, outside.images, shown)
+        if elsewhere is not None and outside is not None:
+            say_files(shown, elsewhere, outside.images, outside.skipped)
+            second = uploaded(client, elsewhere, outside.images, shown)
         versions = [*members, ensemble]
         done = audited(client, versions, dataset, request, shown, reuse=not run.no_reuse, out_of_distribution=second)
         result = done.result()

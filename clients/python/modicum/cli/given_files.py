@@ -25,7 +25,7 @@ def refuse_absent_model_files(given: ModelOptions) -> None:
     _refuse_absent("--weights", given.weights, WEIGHTS)
     _refuse_absent("--exported", given.exported, "a torch.export program (.pt2)")
     _refuse_absent("--torchscript", given.torchscript, "a TorchScript program")
-    _refuse_absent("--labels", given.labels, CLASS_NAMES)
+    _refuse_absent("--class-labels", given.class_labels, CLASS_NAMES)
     if given.input_name is not None and given.input_name.lower().endswith(".toml"):
         _refuse_absent("--input", Path(given.input_name), INPUT)
 

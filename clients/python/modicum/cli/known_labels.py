@@ -32,8 +32,8 @@ def refuse_unknown_labels(images: Sequence[Image], names: Sequence[str], class_c
     begin = f"{printable(item)} has the label {printable(label)!r}, but"
     if not names and not label.isdigit():
         raise InvalidArgument(
-            f"{begin} the model's classes have no names: give them with --labels FILE, one per line in the order of "
-            "the model's outputs"
+            f"{begin} the model's classes have no names: give them with --class-labels FILE, one per line in the "
+            "order of the model's outputs"
         )
     if classes[label] > 1:
         raise DataRefused(

@@ -112,7 +112,7 @@ class ModelOptions:
             "--model",
             "FOLDER",
             "A model folder that save_pretrained (transformers) or save_for_hf (timm) wrote, or hf://ORG/NAME@COMMIT "
-            "to fetch one from Hugging Face. Replaces --weights, --architecture, --input and --labels.",
+            "to fetch one from Hugging Face. Replaces --weights, --architecture, --input and --class-labels.",
         ),
     ] = None
     weights: Annotated[
@@ -179,11 +179,11 @@ class ModelOptions:
             f"`interpolation` may be bilinear (the default), bicubic or nearest.\n\n\b\n{EXAMPLE}",
         ),
     ] = None
-    labels: Annotated[
+    class_labels: Annotated[
         Path | None,
         option(
             MODEL,
-            "--labels",
+            "--class-labels",
             "FILE",
             "Names of the classes (not the labels of the images), one per line, in the order of the model's outputs.",
         ),
@@ -272,11 +272,11 @@ class MethodOptions:
             "Share of the remaining pixels that backselect removes in each step. With 0, one pixel: exact, but slow.",
         ),
     ] = 0.0
-    target: Annotated[
+    target_rule: Annotated[
         list[TargetRule],
         option(
             SEARCH,
-            "--target",
+            "--target-rule",
             "RULE",
             "The class that a subset must keep: the predicted class (predicted), or another class drawn at random "
             "(random_other). Repeat for both.",
@@ -352,11 +352,11 @@ Budget = Annotated[
         "started. The result covers the images that are done.",
     ),
 ]
-StopAt = Annotated[
+Stops = Annotated[
     list[str] | None,
     option(
         RUN,
-        "--stop-at",
+        "--stopping",
         "LIMIT",
         "End the audit as soon as it is certain whether a limit holds: 'MEASURE<=SHARE' or 'MEASURE>=SHARE', such as "
         "'overinterpretation-rate<=0.1' (in quotes, because of the shell). MEASURE is the name of a share in a "

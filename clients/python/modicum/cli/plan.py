@@ -27,7 +27,7 @@ Document = Mapping[str, Any]
 TIMED_PASSES = 3
 """What is timed when a version is registered: a forward pass, and a backward pass that counts as two."""
 SECONDS = 60
-UNTIMED = "the time is unknown; name an audit of the server as RESULT, or give --model or --passes-per-second"
+UNTIMED = "the time is unknown; name an audit of the server as RESULT, or give --model or --passes-a-second"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +72,8 @@ def plan(
     ] = None,
     *,
     policy: Annotated[Path, option(POLICY, "--policy", "FILE", "The policy.")] = DEFAULT_POLICY,
-    classes: Annotated[
-        int, option(MODEL, "--classes", "N", "How many classes the model has. Used only without RESULT.", min=1)
+    class_count: Annotated[
+        int, option(MODEL, "--class-count", "N", "How many classes the model has. Used only without RESULT.", min=1)
     ] = 10,
     model: Annotated[
         str,
@@ -84,11 +84,11 @@ def plan(
             "Use the speed of this version, measured when it was registered: MODEL or MODEL/VERSION.",
         ),
     ] = "",
-    passes_per_second: Annotated[
+    passes_a_second: Annotated[
         float,
         option(
             RUN,
-            "--passes-per-second",
+            "--passes-a-second",
             "N",
             "Use this rate. With 0, the rate of the audit RESULT, if it ran on the server.",
             min=0,
@@ -104,9 +104,9 @@ def plan(
     """
     read = policy_from(policy)
     with refusing_parts(result or ""):
-        document, baseline = _assumed(read, classes) if result is None else _measured(read, result)
+        document, baseline = _assumed(read, class_count) if result is None else _measured(read, result)
         made = planned(document, read, today=datetime.now(UTC).date(), assumed=result is None, baseline=baseline)
-    rate = _rate(result, document, model=model, given=passes_per_second)
+    rate = _rate(result, document, model=model, given=passes_a_second)
     costed = _costed(made, read, rate)
     if as_json:
         print_json(_as_json(costed))

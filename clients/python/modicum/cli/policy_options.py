@@ -8,7 +8,9 @@ from modicum.cli.registration import Command
 from modicum.gate.schemas import POLICY, schema_of
 
 #: Options that are not called as their key under `audit` is, with what to write there.
-OTHERWISE_CALLED = {"--no-controls": "controls: []", "--stop-at": "stopping: true"}
+OTHERWISE_CALLED = {"--no-controls": "controls: []", "--stop-at": "stopping: true", "--stopping": "stopping: true"}
+#: Options whose key under `audit` has another name, with that key.
+KEYS = {"--target-rule": "target"}
 CONTROL = "--control"
 
 
@@ -31,7 +33,7 @@ def under_audit(option: str, given: Sequence[str]) -> str:
 
     `given` are the arguments, among which the option has its values.
     """
-    key = option.removeprefix("--").replace("-", "_")
+    key = KEYS.get(option, option.removeprefix("--").replace("-", "_"))
     if option in OTHERWISE_CALLED:
         line = OTHERWISE_CALLED[option]
     elif option == CONTROL:

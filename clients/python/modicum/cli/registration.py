@@ -10,15 +10,29 @@ from typing import Any, get_type_hints
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from modicum.cli.consoles import print_error
 from modicum.cli.exit_codes import guarded
 from modicum.cli.options import FLAG, OUTPUT, Project
+from modicum.cli.renamed_options import Renaming
 from modicum.projects import in_project
 
 Function = Callable[..., None]
 
 
 class Command(TyperCommand):
-    """A command that lists --help under the heading of its output options, and arguments without braces."""
+    """A command that lists --help under the heading of its output options, and arguments without braces.
+
+    It takes an option that was renamed by its old name, too, and says so on stderr.
+    """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the arguments."""
+        renaming = Renaming({name for parameter in self.params for name in parameter.opts})
+        ctx.token_normalize_func = renaming.new_name
+        rest = super().parse_args(ctx, args)
+        for note in renaming.notes:
+            print_error(note)
+        return rest
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """The parts of the usage line."""

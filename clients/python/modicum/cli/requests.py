@@ -70,14 +70,14 @@ class ModelRequest:
     def arguments(self) -> dict[str, Any]:
         """The arguments of `client.models.register`."""
         if isinstance(self.file, ServedModel):
-            return {"endpoint": self.file.endpoint, "input": self.input, "labels": self.labels or None}
+            return {"endpoint": self.file.endpoint, "input": self.input, "class_labels": self.labels or None}
         if self.file.folder:
-            return {"model": self.file.path, "input": self.input, "labels": self.labels or None}
+            return {"model": self.file.path, "input": self.input, "class_labels": self.labels or None}
         return {
             self.file.kind: self.file.path,
             "architecture": self.file.architecture or None,
             "input": self.input,
-            "labels": self.labels or None,
+            "class_labels": self.labels or None,
         }
 
 
@@ -120,7 +120,7 @@ def model_request(name: str | None, options: ModelOptions) -> ModelRequest:
     file = model_file(**ways) if options.endpoint is None else served_model(options.endpoint, **ways)
     named = checked_id(name, "model") if name else suggested_id(file.name)
     given = options.input_name
-    return ModelRequest(named, file, file.input(given), _input_from(file, given), file.labels(options.labels))
+    return ModelRequest(named, file, file.input(given), _input_from(file, given), file.labels(options.class_labels))
 
 
 def _input_from(file: ModelFile | ServedModel, given: str | None) -> str:
@@ -155,7 +155,7 @@ def search_request(
         pixels_per_step=method.pixels_per_step,
         fraction=method.fraction,
         fill=search.fill,
-        target_rules=tuple(dict.fromkeys(method.target)),
+        target_rules=tuple(dict.fromkeys(method.target_rule)),
         seed=search.seed,
         sample=run.sample,
         device=run.device,

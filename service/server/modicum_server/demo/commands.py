@@ -110,7 +110,7 @@ def gallery_command(model: str, photographs: Photographs, result: Path, *, passe
         *("audit", str(photographs.folder), "--photo-labels", str(photographs.labels)),
         *("--name", f"efficientnet-{model}", "--weights", str(photographs.weights[model])),
         *("--architecture", f"efficientnet_lite:{model}", "--input", f"efficientnet_{model}"),
-        *("--labels", str(photographs.class_labels)),
+        *("--class-labels", str(photographs.class_labels)),
         *("--threshold", str(GALLERY_THRESHOLD), "--passes", str(passes)),
         *("--output", str(GALLERY_PAGE), "--output", str(result)),
     ]
@@ -124,7 +124,7 @@ def printed(program: str, arguments: Sequence[str]) -> str:
 def _model_options(digits: DigitFiles) -> list[str]:
     return [
         *("--weights", str(digits.weights), "--architecture", "modicum:small_cnn"),
-        *("--input", str(digits.input), "--labels", str(digits.labels)),
+        *("--input", str(digits.input), "--class-labels", str(digits.labels)),
     ]
 
 

@@ -20,7 +20,7 @@ def doubt(seen: Observations, classes: int) -> list[str]:
     return [
         (
             f"The model is right on {right:,} of {labelled:,} labelled images, no better than guessing. Check --input "
-            "(size, mean, std, bounds) and the order of the names in --labels first; until then the "
+            "(size, mean, std, bounds) and the order of the names in --class-labels first; until then the "
             f"figures below say little. {LOOK}"
         )
     ]

@@ -11,7 +11,7 @@ THRESHOLDS = (0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.05, 0.02, 0.0
 """Thresholds that people choose, from high to low."""
 INPUT = (
     "the input specification (--input: size, channels, mean and standard deviation) is that of the training, and the "
-    "order of the names in --labels that of the model's outputs"
+    "order of the names in --class-labels that of the model's outputs"
 )
 LOOK = "On a terminal, modicum audit draws the first pictures as the model sees them."
 """Where to look at what `--input` does."""

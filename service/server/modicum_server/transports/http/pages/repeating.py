@@ -111,7 +111,7 @@ def _arguments(asked: AuditSpecification, usual_canvas: Canvas | None) -> Iterat
     yield _Argument("seed", asked.seed, 0, "--seed")
     yield _Argument("sample", asked.sample, 0, "--sample")
     yield _Argument("fill", first.fill.value, Fill.MEAN.value, "--fill")
-    yield _Argument("target_rules", _rules(asked), [TargetRule.PREDICTED.value], "--target")
+    yield _Argument("target_rules", _rules(asked), [TargetRule.PREDICTED.value], "--target-rule")
     yield from _control_arguments(asked)
     yield _Argument("level", statistics.level, DEFAULTS.level, "--level")
     yield _Argument("alpha", statistics.alpha, DEFAULTS.alpha, "--alpha")
@@ -153,7 +153,7 @@ def _stopping_argument(stopping: Stopping | None) -> _Argument:
     one_sided = all((one.at_most is None) != (one.at_least is None) for one in limits)
     if not limits or stopping != by_option or not one_sided:
         return _Argument("stopping", stopping, words="an early end as this audit has it")
-    return _Argument("stopping", stopping, option="--stop-at", texts=tuple(map(_limit_text, limits)))
+    return _Argument("stopping", stopping, option="--stopping", texts=tuple(map(_limit_text, limits)))
 
 
 def _limit_text(limit: ShareLimit) -> str:

@@ -48,7 +48,7 @@ def model_command(name: str = "resnet18") -> str:
     """Return an example of the command that uploads a version of a model of this name."""
     return (
         f"modicum models create {name} --weights w.safetensors --architecture torchvision:resnet18 --input imagenet "
-        "--labels labels.txt"
+        "--class-labels labels.txt"
     )
 
 
