@@ -14,9 +14,9 @@ from modicum_server.domain.tasks import Acceleration, TaskFinished
 from modicum_server.metrics.worker import WorkerMetrics, image_outcome
 from modicum_server.model_process.failure_reasons import REFUSALS
 from modicum_server.model_server import ModelDied, ModelHung, ModelOutOfMemory, TaskFailed
-from modicum_server.worker.endings import FailAudit, HandBack, IsolateImage
+from modicum_server.worker.endings import FailAudit, HandBack, IsolateImage, RejectVersion
 from modicum_server.worker.exposition import exposed
-from modicum_server.worker.failures import TRIES, ending_after, failure_of, retry_delay
+from modicum_server.worker.failures import TRIES, check_ending_after, ending_after, failure_of, retry_delay
 from modicum_server.worker.pauses import PAUSES
 from modicum_server.worker.plan.donors import donor_indices, donors_needed
 from modicum_server.worker.run.provenance import finished_parameters, merged
@@ -139,6 +139,23 @@ def test_an_endpoint_that_is_away_fails_the_audit_after_all_tries_and_blames_no_
     error = TaskFailed(reason, "", model_at_fault=False)
 
     assert [type(ending_after(error, tries, PAUSES)) for tries in range(TRIES)] == [HandBack, HandBack, FailAudit]
+
+
+@pytest.mark.parametrize(
+    ("error", "tries"),
+    [
+        (ModelHung(), 2),
+        (TaskFailed("ENDPOINT_UNREACHABLE", "", model_at_fault=False), 2),
+        (ModelDied(), 3),
+        (ModelOutOfMemory(), 6),
+        (TaskFailed("HANDLER_BUG", "", model_at_fault=False), 6),
+        (TaskFailed("NOT_FINITE", "", model_at_fault=True), 1),
+    ],
+)
+def test_a_check_that_fails_is_tried_less_often_if_each_try_takes_long(error, tries):
+    endings = [check_ending_after(error, failed_tries, PAUSES) for failed_tries in range(tries)]
+
+    assert [type(ending) for ending in endings] == [HandBack] * (tries - 1) + [RejectVersion]
 
 
 def test_each_retry_waits_twice_as_long():

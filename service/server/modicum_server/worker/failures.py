@@ -23,6 +23,8 @@ TRIES = 3
 MEMORY_TRIES = 2
 #: Tries of a check that fails by our own fault or for lack of memory; registering the version again checks it again.
 CHECK_TRIES = 6
+#: Tries of a check that takes as long as a task may show no progress. Who registered the version waits meanwhile.
+SLOW_CHECK_TRIES = 2
 MOST_DOUBLINGS = 10
 #: Longest time between two tries of a check, in seconds.
 LONGEST_CHECK_DELAY_SECONDS = 60.0
@@ -45,6 +47,7 @@ _WORKER_REASONS = frozenset(
         *("ENDPOINT_UNKNOWN", "ENDPOINT_UNREACHABLE"),
     }
 )
+_SLOW_REASONS = frozenset({"ENDPOINT_UNREACHABLE", "MODEL_HUNG"})
 _OUT_OF_MEMORY = "MODEL_OUT_OF_MEMORY"
 _DEATHS = frozenset({"MODEL_DIED", "MODEL_HUNG", _OUT_OF_MEMORY})
 
@@ -106,9 +109,15 @@ def check_ending_after(error: ModelServerError, failed_tries: int, pauses: Pause
     if isinstance(error, ModelServerDown):
         return HandBack(failed_tries, pauses.down)
     failure = failure_of(error)
-    if failed_tries + 1 >= (failure.tries if failure.model_at_fault else CHECK_TRIES):
+    if failed_tries + 1 >= _check_tries(failure):
         return RejectVersion(failure.reason, failure.detail)
     return HandBack(failed_tries + 1, min(retry_delay(failed_tries + 1, pauses), LONGEST_CHECK_DELAY_SECONDS))
+
+
+def _check_tries(failure: TaskFailure) -> int:
+    if failure.reason in _SLOW_REASONS:
+        return SLOW_CHECK_TRIES
+    return failure.tries if failure.model_at_fault else CHECK_TRIES
 
 
 def retry_delay(failed_tries: int, pauses: Pauses = PAUSES) -> float:
