@@ -56,6 +56,13 @@ async def test_a_broken_upload_resumes_where_it_broke(place):
     assert await place.artifacts.find_missing(AUDITOR, PROJECT, [digest]) == []
 
 
+async def test_an_offset_before_anything_was_received_is_told_the_only_one_there_is(place):
+    header = UploadHeader(PROJECT, digest_of(b"data"), 4, 1)
+
+    with pytest.raises(UploadInvalid, match=r"^expected the offset 0, as no bytes were received so far, got 1$"):
+        await place.artifacts.upload(AUDITOR, header, parts(b"ata"))
+
+
 async def test_bytes_that_do_not_match_their_announcement_are_refused(place):
     header = UploadHeader(PROJECT, digest_of(b"right"), 5, 0)
 

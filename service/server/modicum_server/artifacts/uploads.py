@@ -144,8 +144,9 @@ def _open(path: Path, offset: int) -> FileIO:
     received = os.fstat(file.fileno()).st_size
     if offset != received:
         _close(path, file)
+        known = f"0 or {received:,}, the number of bytes" if received else "0, as no bytes were"
         raise UploadInvalid(
-            f"expected the offset 0 or {received:,}, the number of bytes received so far, got {offset:,}",
+            f"expected the offset {known} received so far, got {offset:,}",
             received_bytes=str(received),
         )
     file.seek(0)
