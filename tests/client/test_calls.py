@@ -14,6 +14,7 @@ from modicum.retrying import CALLS
 
 from tests.client.scripted_service import VERSION
 from tests.clock import Pauses
+from tests.model_files import SAFETENSORS
 
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
 MODEL = Model("projects/default/models/m", VERSION, datetime(2026, 11, 26, tzinfo=UTC))
@@ -22,7 +23,7 @@ MODEL = Model("projects/default/models/m", VERSION, datetime(2026, 11, 26, tzinf
 @pytest.fixture
 def weights(tmp_path):
     path = tmp_path / "w.safetensors"
-    path.write_bytes(b"weights")
+    path.write_bytes(SAFETENSORS)
     return path
 
 

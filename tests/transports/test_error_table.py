@@ -3,6 +3,7 @@ from collections.abc import Iterator
 import grpc
 import pytest
 from modicum_server import errors
+from modicum_server.endpoints.answers import EndpointRefused
 from modicum_server.model_server import ExecutableNotEnclosed, TaskFailed
 from modicum_server.transports.errors import TABLE, UNKNOWN, status_of_error
 from modicum_server.transports.grpc.statuses import status_of
@@ -21,6 +22,7 @@ def example(kind: type[errors.ModicumError]) -> errors.ModicumError:
         errors.PolicyInvalid: ("field", "rule"),
         TaskFailed: ("REASON", "detail"),
         ExecutableNotEnclosed: ("isolation",),
+        EndpointRefused: ("status 401", "401"),
     }
     options = {TaskFailed: {"model_at_fault": True}}
     return kind(*arguments.get(kind, ()), **options.get(kind, {}))

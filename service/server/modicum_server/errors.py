@@ -30,7 +30,8 @@ Here are the branches and the older errors. A new one stands beside its resource
     │               │                       ProviderUnavailable, EndpointsUnreadable
     │               └ FleetAway ─ RayAway, RayUnfit
     └── ModelServerError (never leaves the worker; its kinds are in `model_server`) ─
-              ModelDied, ModelOutOfMemory, ModelHung, ModelServerDown, TaskFailed ─ ExecutableNotEnclosed
+              ModelDied, ModelOutOfMemory, ModelHung, ModelServerDown, TaskFailed ─ ExecutableNotEnclosed,
+              EndpointRefused
 
 A message says what is wrong, what was expected, what came and what to do. It is safe to show to any caller.
 """
