@@ -42,7 +42,7 @@ def test_a_signed_pass_is_verified_and_everything_that_was_checked_is_listed(sig
 
     assert (ended.returncode, ended.stderr) == (0, "")
     lines = ended.stdout.splitlines()
-    assert lines[0] == "VERIFIED: all that was checked holds"
+    assert lines[0] == "VERIFIED: every check holds"
     assert [line.split(":")[0] for line in lines[1:6]] == [
         "ok  signature",
         "ok  verdict",

@@ -65,8 +65,8 @@ def up(
 ) -> None:
     """Run a whole server on this machine: Postgres, API, worker and TorchServe.
 
-    Prints the address of its pages. Commands on this machine find the server. If you give --data, also set MODICUM_DATA
-    to that folder for them. Ctrl-C stops the server and keeps its data. To remove the data, delete the folder after
+    Prints the address of its pages. Commands on this machine find the server. With --data, set MODICUM_DATA to the same
+    folder for these commands. Ctrl-C stops the server and keeps its data. To remove the data, delete the folder after
     that.
     """
     from modicum_server.local.folder import DataFolder, FolderInUse, ServerAddresses, default_folder
@@ -168,8 +168,8 @@ def worker(
 def migrate() -> None:
     """Migrate the database in MODICUM_DATABASE_URL to the schema of this release.
 
-    With MODICUM_OWNER_DATABASE_URL it migrates as that role, and gives the role in MODICUM_DATABASE_URL the rights to
-    serve. That role then owns no tables, and cannot change the trail (audit log).
+    With MODICUM_OWNER_DATABASE_URL, it migrates as the role in that address, and gives the role in MODICUM_DATABASE_URL
+    the rights to serve. The serving role then owns no tables, and cannot change the trail (audit log).
     """
     from modicum_server.store.migrate import migrate as apply
     from modicum_server.store.service_role import ServiceRoleUnfit

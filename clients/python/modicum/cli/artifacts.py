@@ -33,7 +33,7 @@ def list_artifacts(
     most: Annotated[int, option(OUTPUT, "--most", "N", "List at most N artifacts.", min=1)] = MOST_LISTED,
     as_json: options.Json = False,
 ) -> None:
-    """List artifacts by digest, each with its size, its time, and up to 10 resources that refer to it."""
+    """List artifacts by digest, each with its size, its creation time, and up to 10 resources that refer to it."""
     with Client() as client:
         found = list(islice(client.artifacts.list(digest), most + 1))
     artifacts = found[:most]
@@ -59,7 +59,7 @@ def list_artifacts(
 def upload_artifacts(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Files to store, each under its SHA-256.")],
 ) -> None:
-    """Store files. Where the stored bytes of one are damaged or gone (ARTIFACT_CORRUPT), they are replaced."""
+    """Store files. Replaces stored bytes that are damaged or missing (ARTIFACT_CORRUPT)."""
     with Client() as client:
         for file in files:
             digest = client.artifacts.upload(file)

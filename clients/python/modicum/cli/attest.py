@@ -74,9 +74,9 @@ def attest(
             OUTPUT,
             "--summary",
             "FILE",
-            "On PASS, also write this .json file, a signed summary: only MODICUM_GATE_PASS and the digests of the "
-            "weights. It is for systems that only ask for such a property before they deploy. For any other verdict no "
-            "summary is written, and an existing file is removed.",
+            "On PASS, also write a signed summary to this .json file: MODICUM_GATE_PASS and the digests of the "
+            "weights, for deployment systems that ask for this property. For any other verdict, no summary is written, "
+            "and an existing one is removed.",
         ),
     ] = None,
 ) -> None:

@@ -46,8 +46,8 @@ def list_audits(
 ) -> None:
     """List the audits, newest first, each with its outcome and a headline: what was found, in one sentence.
 
-    The server has both for results of this release. Of older results, the command reads the newest 50; with --json,
-    none.
+    The server has both for results of this release. For older results, the command reads the newest 50 itself; with
+    --json, none.
     """
     with Client() as client:
         listed = list(client.audits.list(f"state = {state}" if state else ""))

@@ -87,8 +87,8 @@ def check(
             STATISTICS,
             "--ratio-limit",
             "RATIO",
-            "MITIGATED only if the ensemble's subsets are larger than its members' by this factor: the whole "
-            "interval of the ratio must lie above it. 1 to 100. Default: 1.1.",
+            "MITIGATED requires that the whole interval of the ratio (the ensemble's subset sizes to its members') "
+            "lies above this limit. 1 to 100. Default: 1.1.",
         ),
     ] = None,
     accuracy_limit: Annotated[
@@ -97,8 +97,8 @@ def check(
             STATISTICS,
             "--accuracy-limit",
             "DIFFERENCE",
-            "Lowest difference in accuracy for MITIGATED: the ensemble's, minus the mean of its members. Its whole "
-            "interval must lie above this. -1 to 0. Default: -0.02.",
+            "MITIGATED requires that the whole interval of the difference in accuracy (the ensemble's, minus the mean "
+            "of its members) lies above this limit. -1 to 0. Default: -0.02.",
         ),
     ] = None,
     run: options.RunOptions,
@@ -106,8 +106,9 @@ def check(
 ) -> None:
     """Audit an ensemble and its members on the same images. Say whether the ensemble overinterprets less.
 
-    Each member is searched twice: as it is, with the controls; and without controls, at a temperature (by which its
-    logits are divided) at which it is confident on as many images as the ensemble.
+    Each member is searched twice. The first search is of the member as it is, with the controls. The second is without
+    controls; it divides the member's logits by a temperature at which the member is confident on as many images as the
+    ensemble.
 
     Exit codes: 0 MITIGATED, 1 NOT_MITIGATED, 4 INCONCLUSIVE; 2 wrong usage, 3 not completed, 5 model or data refused,
     130 interrupted.

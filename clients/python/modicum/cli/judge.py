@@ -32,7 +32,7 @@ def judge(
     version: Annotated[
         str,
         options.option(
-            options.MODEL, "--version", "MODEL/NUMBER", "If the result is about several versions: judge only this one."
+            options.MODEL, "--version", "MODEL/NUMBER", "Judge only this version of a result about several."
         ),
     ] = "",
     findings: Findings = None,

@@ -131,7 +131,7 @@ def ensemble(
     no_wait: NoWait = False,
     as_json: options.Json = False,
 ) -> None:
-    """Register an ensemble of registered versions as a version of its own."""
+    """Register an ensemble of two or more registered versions."""
     with Client() as client:
         _print_version(
             client.models.ensemble(name, members=members, combine=combine, wait=not no_wait), as_json=as_json

@@ -98,7 +98,7 @@ def plan(
 ) -> None:
     """Say how many images each rule of a policy needs before it can pass or fail, and what they cost.
 
-    With a RESULT, further images are taken to be like those it has. Every assumption is printed.
+    With a RESULT, the plan assumes that further images are like its images. It prints every assumption.
 
     Exit codes: 0 planned, 2 wrong usage or policy, 3 not completed, 130 interrupted.
     """

@@ -23,8 +23,8 @@ Promote = Annotated[
         MODEL,
         "--promote",
         "ALIAS",
-        "On PASS, let ALIAS in MLflow point to the audited version, unless the alias or the version has changed since "
-        "the model was fetched.",
+        "On PASS, move ALIAS in MLflow to the audited version. ALIAS stays if it or the version has changed since the "
+        "model was fetched.",
     ),
 ]
 

@@ -38,9 +38,9 @@ def create(
     audit: Audit,
     *,
     version: Annotated[
-        str, option(MODEL, "--version", "MODEL/NUMBER", "A version of the audit. Default: its first.")
+        str, option(MODEL, "--version", "MODEL/NUMBER", "Version to review. Default: the first of the audit.")
     ] = "",
-    search: Annotated[int, option(SEARCH, "--search", "N", "Which search of the audit, from 0.")] = 0,
+    search: Annotated[int, option(SEARCH, "--search", "N", "Number of the search in the audit, from 0.")] = 0,
     largest_fraction: Annotated[
         float,
         option(

@@ -71,7 +71,10 @@ def rotate(
     overlap: Annotated[str, option(RUN, "--overlap", "TIME", "How long the old token stays valid, such as 1h.")] = "0m",
     as_json: options.Json = False,
 ) -> None:
-    """Replace a token by one with the same member, name and lifetime, and print its secret. The old token then ends."""
+    """Replace a token by one with the same member, name and lifetime, and print its secret.
+
+    The old token ends after --overlap.
+    """
     time = duration("--overlap", overlap)
     with Client() as client:
         _show(client.tokens.rotate(token, overlap=time), as_json=as_json)

@@ -29,7 +29,8 @@ def list_entries(
             OUTPUT,
             "--filter",
             "TEXT",
-            'List only some: principal, verb, resource, outcome; for example "principal = ci AND outcome = REFUSED".',
+            "List only matching entries, by principal, verb, resource and outcome; for example "
+            '"principal = ci AND outcome = REFUSED".',
         ),
     ] = "",
     last: Annotated[int, option(OUTPUT, "--last", "N", "List at most N entries.", min=1)] = 50,

@@ -23,7 +23,10 @@ def list_verdicts(
     only: Annotated[
         str,
         option(
-            OUTPUT, "--filter", "TEXT", 'List only some, for example "outcome = FAIL" or "model_version = resnet18/3".'
+            OUTPUT,
+            "--filter",
+            "TEXT",
+            'List only matching verdicts, for example "outcome = FAIL" or "model_version = resnet18/3".',
         ),
     ] = "",
     as_json: options.Json = False,

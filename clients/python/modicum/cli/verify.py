@@ -53,7 +53,7 @@ class SignerOptions:
         ),
     ] = None
     issuer: Annotated[
-        str | None, option(SIGNATURE, "--issuer", "URL", "The issuer that vouched for --identity. Required with it.")
+        str | None, option(SIGNATURE, "--issuer", "URL", "The issuer of --identity. Required with --identity.")
     ] = None
 
 
@@ -109,8 +109,8 @@ def verify(
 ) -> None:
     """Verify that these weights have a signed PASS. Prints what was checked, and what was not.
 
-    Exit codes: 0 all that was checked holds, 1 something does not; 2 wrong usage, or a file is missing, 3 not
-    completed, 130 interrupted.
+    Exit codes: 0 every check holds, 1 a check fails; 2 wrong usage, or a file is missing, 3 not completed,
+    130 interrupted.
     """
     require_extra(ATTEST if signer.identity is None else KEYLESS, "attestations")
     from modicum.attestation.verification import Expected, verification_of  # noqa: PLC0415  # of the extra `attest`
@@ -191,7 +191,7 @@ def _end_with(found: Verification, *, as_json: bool) -> NoReturn:
 
 def _lines(found: Verification) -> Iterator[str]:
     failed = [check.name for check in found.checks if not check.holds]
-    yield f"REFUSED: {', '.join(dict.fromkeys(failed))}" if failed else "VERIFIED: all that was checked holds"
+    yield f"REFUSED: {', '.join(dict.fromkeys(failed))}" if failed else "VERIFIED: every check holds"
     for check in found.checks:
         yield f"{'ok' if check.holds else 'NO'}  {check.name}: {check.text}"
     for text in found.unchecked:

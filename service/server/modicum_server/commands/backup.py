@@ -60,10 +60,10 @@ def backup(folder: NewFolder, rate: Rate = "", data: Data = None) -> None:
 
 
 def restore(folder: OldFolder, digest: Digest = "", rate: Rate = "", data: EmptyData = None) -> None:
-    """Fill an empty database and an empty artifact store from a backup, and verify both. No server may use them.
+    """Fill an empty database and an empty artifact store from a backup, and verify both.
 
-    If it was interrupted, run it again. Ends with 1 if artifacts were missing or damaged already when the backup was
-    made, or if the trail has flaws: it prints them.
+    Stop every server that uses them first. If it was interrupted, run it again. Ends with 1 if artifacts were missing
+    or damaged already when the backup was made, or if the trail has flaws: it prints them.
     """
     throttle = Throttle(rate_of(rate), monotonic, asyncio.sleep)
     if asyncio.run(_restore(folder, digest, throttle, data)):

@@ -75,7 +75,7 @@ def fleet(
     """Keep as many workers in a Ray cluster as there is work for: one for each shard that is queued or held.
 
     Run it on a machine of the cluster, beside an API that runs elsewhere. Ctrl-C stops all workers; they hand back what
-    they cannot finish. It needs `pip install 'modicum-server[ray]'`, on every machine the same releases.
+    they cannot finish. It needs `pip install 'modicum-server[ray]'` and the same releases on every machine.
     """
     if least > most:
         end(USAGE, f"--min: expected at most --max, which is {most}; got {least}")

@@ -63,7 +63,7 @@ def create(  # noqa: PLR0917 - options, which typer gives by name
         typer.Option(
             "--metrics",
             metavar="",
-            help=("For Prometheus: valid only for /metrics, of all projects, and without a role."),
+            help=("For Prometheus: valid only for /metrics, which covers all projects. The token has no role."),
         ),
     ] = False,
     data: Data = None,
@@ -133,7 +133,10 @@ def rotate(
     ] = "0m",
     data: Data = None,
 ) -> None:
-    """Replace a token by one with the same principal, name and lifetime, and print it. The old token then ends."""
+    """Replace a token by one with the same principal, name and lifetime, and print it.
+
+    The old token ends after --overlap.
+    """
     seconds = int(duration_of("--overlap", overlap).total_seconds())
     _show(_with_tokens(data, lambda tokens: tokens.rotate(token, overlap_seconds=seconds)))
 

@@ -67,8 +67,8 @@ def verify(
     """Check the trail (audit log), and compare every stored file with the database. Safe while the server runs.
 
     Changes nothing. Prints a row for each entry of the trail that was CHANGED, DELETED, INSERTED or REPLACED, or that
-    is UNSEALED: it has waited for its hash for more than ten minutes. Then prints a row for each artifact (stored file)
-    that is MISSING, CORRUPT, UNREADABLE or ORPHANED. No project holds an orphaned one: it only takes space.
+    is UNSEALED (has waited for its hash for more than ten minutes). Then prints a row for each artifact (stored file)
+    that is MISSING, CORRUPT, UNREADABLE or ORPHANED. An orphaned artifact belongs to no project.
 
     Ends with 1 if the trail has a flaw, or an artifact is missing, corrupt or unreadable; otherwise with 0. After
     Ctrl-C, or if the database or the store disappears, it prints how to resume, and ends with 3.
