@@ -133,6 +133,7 @@ def test_a_csv_names_files_in_its_folder(tmp_path):
         (("a.jpg",), "b.jpg,cat\n", "these do not exist: b.jpg"),
         (("a.jpg",), "a.jpg\n", "line 1: expected two columns"),
         (("a.jpg",), "a.jpg,x\na.jpg,y\n", "line 2: a.jpg already has a label"),
+        (("a.jpg",), "a.jpg,x\n./a.jpg,y\n", "line 2: ./a.jpg already has a label"),
         (("a.jpg",), "", "found none"),
     ],
 )

@@ -3,7 +3,7 @@
 import csv
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from modicum.errors import InvalidSource
@@ -64,9 +64,10 @@ def true_labels(path: Path) -> dict[str, str]:
     """
     labels: dict[str, str] = {}
     for where, name, label in _json_lines(path) if path.suffix.lower() == JSON_LINES else _csv_lines(path):
-        if name in labels:
+        file = PurePosixPath(name_inside(name, where)).as_posix()
+        if file in labels:
             raise InvalidSource(f"{where}: {name} already has a label; remove one of the rows")
-        labels[name_inside(name, where)] = label
+        labels[file] = label
     if not labels:
         raise InvalidSource(f"{path}: expected rows of file,label; found none")
     return labels
