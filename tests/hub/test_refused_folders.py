@@ -155,29 +155,6 @@ def test_a_processor_that_cannot_be_followed_ends_with_5_unless_an_input_is_give
     assert run("audit", "photos", "--model", "my-vit", "--input", "imagenet").exit_code == 3  # no server
 
 
-@pytest.mark.parametrize(
-    ("changes", "says"),
-    [
-        ({"do_pad": True}, "do_pad: the processor pads pictures"),
-        ({"do_flip_channel_order": True}, "do_flip_channel_order: the processor exchanges red and blue"),
-        (
-            {"image_processor_type": "MobileViTImageProcessor", "do_flip_channel_order": True},
-            "do_flip_channel_order: the processor exchanges red and blue",
-        ),
-    ],
-    ids=["pad", "flip", "flip of an unknown processor"],
-)
-def test_a_step_that_no_input_file_has_is_not_said_to_fit_into_one(folder, run, changes, says):
-    write(folder, "preprocessor_config.json", {**GOOD_PREPROCESSOR, **changes})
-
-    ended = run("audit", "photos", "--model", "my-vit")
-
-    assert ended.exit_code == 5
-    assert says in ended.said
-    assert "Do this to the pictures first, and set do_" in ended.said
-    assert "--input FILE.toml" not in ended.said
-
-
 @pytest.mark.long_after(2)
 @pytest.mark.parametrize(
     ("remove", "put", "says"),

@@ -4,36 +4,47 @@ transformers has `preprocessor_config.json`, timm the `pretrained_cfg` of its `c
 or refused: a model that sees its pictures otherwise than it was trained on gives figures that look right and are not.
 """
 
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeGuard
 
 from modicum.errors import InvalidArgument
 from modicum.sources.configurations import MOST_NUMBER
-from modicum.sources.inputs import IMAGENET_MEAN, IMAGENET_STD, InputSpecification
+from modicum.sources.inputs import IMAGENET_MEAN, IMAGENET_STD, InputSpecification, file_keys
 
 #: Pillow's numbers.
 RESAMPLING = {0: "nearest", 2: "bilinear", 3: "bicubic"}
 OTHER_RESAMPLING = {1: "lanczos", 4: "box", 5: "hamming"}
+#: The most similar of those that an input specification has.
+NEAREST_RESAMPLING = {"lanczos": "bicubic", "box": "bilinear", "hamming": "bilinear"}
 LARGEST_BYTE = 255
 #: From this size on, the processors of ConvNeXt and ResNet stretch the picture and crop nothing.
 CONVNEXT_STRETCHES_FROM = 384
 LEVIT_GROWTH = 256 / 224
-#: Steps of a processor that are not part of an input specification, by the key that switches them on.
+#: Steps of a processor that no input specification has, by the key that switches them on: what it does, what to do.
 STEPS_REFUSED = {
-    "do_pad": "pads pictures",
-    "do_flip_channel_order": "exchanges red and blue",
+    "do_pad": ("pads pictures", "pad"),
+    "do_flip_channel_order": ("exchanges red and blue", "exchange red and blue"),
+    "do_thumbnail": ("makes thumbnails", "make thumbnails"),
+    "do_align_long_axis": ("turns pictures", "turn"),
+}
+#: Steps after which the network is not given a picture, so that no prepared pictures help.
+STEPS_TO_EXPORT = {
     "do_color_quantize": "replaces colours by clusters",
-    "do_thumbnail": "makes thumbnails",
-    "do_align_long_axis": "turns pictures",
     "do_image_splitting": "splits pictures",
 }
+#: Processors that give the network patches of a picture instead of the picture.
+CUT_INTO_PATCHES = frozenset({"Siglip2"})
+#: Processors that normalise only where their file says so.
+UNNORMALIZED = frozenset({"MobileViT"})
 #: Processors that resize, crop, rescale and normalise as their keys say.
 PLAIN_PROCESSORS = frozenset(
     {"Beit", "Bit", "CLIP", "DeiT", "EfficientNet", "MobileNetV1", "MobileNetV2", "Pvt", "Siglip", "ViT"}
 )
 PROCESSORS = PLAIN_PROCESSORS | {"ConvNext", "Levit", "PoolFormer"}
 #: Those for which a size of one number is height and width.
-SQUARE = frozenset({"Beit", "DeiT", "EfficientNet", "Pvt", "ViT"})
+SQUARE = frozenset({"Beit", "DeiT", "EfficientNet", "Pvt", "Segformer", "ViT"})
 #: Those that crop only where their file says so.
 UNCROPPED = frozenset({"Beit", "EfficientNet", "Pvt", "Siglip", "ViT"})
 ENDINGS = ("ImageProcessorFast", "ImageProcessorPil", "ImageProcessor", "FeatureExtractor")
@@ -56,28 +67,26 @@ def transformers_input(values: Any, channels: int) -> InputSpecification:
     """
     if not isinstance(values, Mapping):
         raise InputUnknown(f"image_processor: expected a JSON object, got {str(values)[:64]}; {OWN_FILE}")
-    for key, does in STEPS_REFUSED.items():
-        if values.get(key):
-            raise InputUnknown(
-                f"{key}: the processor {does}, and no file for --input can say so. Do this to the pictures first, and "
-                f"set {key} to false in a copy of the folder; or export a network that does it (--exported)"
-            )
-    kind = _processor(values)
+    _refuse_other_steps(values, channels)
+    kind = _processor(values, channels)
     if not values.get("do_resize", True):
         raise InputUnknown(f"do_resize is false, but pictures of all sizes must become one; {OWN_FILE}")
     scale = _scale(values)
-    height, width, resize, stretched = _framing(kind, values)
-    return _specification(
+    height, width, resize, stretched = _framing(kind, values, channels)
+    named = _resampling(values.get("resample"))
+    given = _specification(
         channels=channels,
         height=height,
         width=width,
         resize=resize,
         stretched=stretched,
-        interpolation=_resampling(values.get("resample")),
+        interpolation=NEAREST_RESAMPLING.get(named, named),
         bounds=scale,
         normalization=_normalization(kind, values, channels),
         crop_rounded_down=True,
     )
+    _refuse_other_resampling("resample", named, given)
+    return given
 
 
 def timm_input(values: Mapping[str, Any]) -> InputSpecification:
@@ -98,16 +107,16 @@ def timm_input(values: Mapping[str, Any]) -> InputSpecification:
         raise InputUnknown(f"input_size: {height} x {width} is not square, and is cropped; {OWN_FILE}")
     word = values.get("interpolation") or "bicubic"
     interpolation = "bilinear" if word == "random" else word
-    if interpolation not in RESAMPLING.values():
+    if interpolation not in (*RESAMPLING.values(), *NEAREST_RESAMPLING):
         raise InputUnknown(f"interpolation: expected {', '.join(RESAMPLING.values())}; got {word!r}; {OWN_FILE}")
     stretched = mode == "squash"
-    return _specification(
+    given = _specification(
         channels=channels,
         height=height,
         width=width,
         resize=0 if stretched and scaled == (height, width) else scaled[0],
         stretched=stretched,
-        interpolation=interpolation,
+        interpolation=NEAREST_RESAMPLING.get(interpolation, interpolation),
         bounds=(0.0, 1.0),
         normalization=(
             _per_channel(values.get("mean", IMAGENET_MEAN), "mean", channels),
@@ -115,6 +124,70 @@ def timm_input(values: Mapping[str, Any]) -> InputSpecification:
         ),
         crop_rounded_down=False,
     )
+    _refuse_other_resampling("interpolation", interpolation, given)
+    return given
+
+
+def _refuse_other_steps(values: Mapping[str, Any], channels: int) -> None:
+    for key, does in STEPS_TO_EXPORT.items():
+        if values.get(key):
+            raise InputUnknown(
+                f"{key}: the processor {does}, and no file for --input can say so. Export a network that does it "
+                "(--exported)"
+            )
+    for key, (does, do) in STEPS_REFUSED.items():
+        if values.get(key):
+            raise InputUnknown(
+                f"{key}: the processor {does}, and no file for --input can say so. "
+                f"{_prepared(values, channels, f'resize, crop and {do} as the processor does')}; or export a network "
+                "that does it (--exported)"
+            )
+
+
+def _refuse_other_resampling(key: str, named: str, given: InputSpecification) -> None:
+    """Refuse an interpolation that no input specification has. `given` has the most similar one."""
+    if named == given.interpolation:
+        return
+    resized = replace(given, resize=0, stretched=False, crop_rounded_down=False, interpolation="bilinear")
+    raise InputUnknown(
+        f"{key}: expected {', '.join(RESAMPLING.values())}; got {named}. Give --input FILE.toml with "
+        f"{file_keys(given)}: {given.interpolation} is the most similar to {named}, and scores will differ slightly. "
+        f"For equal scores, make the pictures {given.height} x {given.width} with {named} yourself, save them as PNG, "
+        f"and write only {file_keys(resized)}"
+    )
+
+
+def _prepared(values: Mapping[str, Any], channels: int, steps: str) -> str:
+    """The way out by pictures that have gone through these steps, with what the file says of their normalisation."""
+    kind, _ = _kind(values)
+    try:
+        height, width = _final_size(kind, values)
+        size, all_to = f"height = {height}, width = {width}", f"all to {height} x {width}"
+    except InputUnknown:
+        size, all_to = "the height and width of these pictures", "all to one size"
+    try:
+        low, high = _scale(values)
+        bounds = "" if (low, high) == (0, 1) else f", bounds = {json.dumps([low, high])}"
+        does = values.get("do_normalize", kind not in UNNORMALIZED)
+        mean, std = _normalization(kind, {**values, "do_normalize": does}, channels)
+        rest = f"mean = {json.dumps(mean)}, std = {json.dumps(std)}{bounds}"
+    except InputUnknown:
+        rest = "the mean and std of the processor (0 and 1 for each channel if it does not normalise)"
+    more = "" if channels == len(IMAGENET_MEAN) else f", channels = {channels}"
+    return (
+        f"Prepare the pictures yourself ({steps}, {all_to}, and save them as PNG), and give --input FILE.toml with "
+        f"{size}, {rest}{more}"
+    )
+
+
+def _final_size(kind: str, values: Mapping[str, Any]) -> tuple[int, int]:
+    """Height and width after all steps."""
+    if values.get("do_pad"):
+        return _size(kind, {"size": values.get("pad_size")})[1]
+    both = _crop_size(values) if values.get("do_center_crop") else _size(kind, values)[1]
+    if not all(both):
+        raise InputUnknown("the pictures keep their shape")
+    return both
 
 
 def _specification(
@@ -151,23 +224,36 @@ def _specification(
         raise InputUnknown(f"{error}; {OWN_FILE}") from error
 
 
-def _processor(values: Mapping[str, Any]) -> str:
-    """The kind of processor, without its ending; older files name a feature extractor."""
+def _kind(values: Mapping[str, Any]) -> tuple[str, str]:
+    """The kind of processor and the ending of its name; older files name a feature extractor."""
     named = values.get("image_processor_type") or values.get("feature_extractor_type") or ""
-    if not isinstance(named, str) or not named:
-        raise InputUnknown(f"image_processor_type is missing; {OWN_FILE}")
+    if not isinstance(named, str):
+        return "", ""
     ending = next((one for one in ENDINGS if named.endswith(one)), "")
-    kind = named.removesuffix(ending)
+    return named.removesuffix(ending), ending
+
+
+def _processor(values: Mapping[str, Any], channels: int) -> str:
+    """The kind of processor, without its ending."""
+    kind, ending = _kind(values)
+    if not kind:
+        raise InputUnknown(f"image_processor_type is missing; {OWN_FILE}")
+    named = f"{kind}{ending}"[:64]
+    if kind in CUT_INTO_PATCHES:
+        raise InputUnknown(
+            f"the image processor {named} cuts pictures into patches, and no file for --input can say so. Export a "
+            "network that does it (--exported)"
+        )
     if not ending or kind not in PROCESSORS:
         known = ", ".join(sorted(PROCESSORS))
         raise InputUnknown(
-            f"the image processor {named[:64]} is not supported (supported: {known}); if it only resizes, crops and "
-            f"normalises, {OWN_FILE}"
+            f"the image processor {named} is not supported (supported: {known}). "
+            f"{_prepared(values, channels, 'run its steps up to the normalisation')}"
         )
     return kind
 
 
-def _framing(kind: str, values: Mapping[str, Any]) -> tuple[int, int, int, bool]:
+def _framing(kind: str, values: Mapping[str, Any], channels: int) -> tuple[int, int, int, bool]:
     """Height and width of what the model sees, the length to resize to (0: to these), and whether both sides are."""
     shorter, both = _size(kind, values)
     if kind == "ConvNext":
@@ -178,7 +264,10 @@ def _framing(kind: str, values: Mapping[str, Any]) -> tuple[int, int, int, bool]
         shorter, both = int((shorter or min(both)) / _crop_share(values, 1)), (0, 0)
     crops = values.get("do_center_crop", kind not in UNCROPPED)
     if not crops and shorter:
-        raise InputUnknown(f"size: pictures keep their shape and are not cropped, so their sizes differ; {OWN_FILE}")
+        raise InputUnknown(
+            "size: pictures keep their shape and are not cropped, so their sizes differ. "
+            f"{_prepared(values, channels, 'resize as the processor does, then pad or crop')}"
+        )
     if not crops:
         return (*both, 0, True)
     height, width = _crop_size(values)
@@ -267,7 +356,9 @@ def _resampling(given: Any) -> str:
     number = given if isinstance(given, int) and not isinstance(given, bool) else -1
     if number in RESAMPLING:
         return RESAMPLING[number]
-    named = OTHER_RESAMPLING.get(number, str(given)[:32])
+    if number in OTHER_RESAMPLING:
+        return OTHER_RESAMPLING[number]
+    named = str(given)[:32]
     raise InputUnknown(f"resample: expected {', '.join(RESAMPLING.values())}; got {named}; {OWN_FILE}")
 
 

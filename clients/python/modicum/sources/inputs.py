@@ -8,10 +8,11 @@ shorter side before the centre crop; 0, the default, resizes to height x width d
 centre as transformers does, where it falls between two pixels).
 """
 
+import json
 import math
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +156,15 @@ def input_specification(source: str | Path | InputSpecification) -> InputSpecifi
         raise InvalidSource(f"{path}: not valid TOML: {error}") from error
     except (InvalidArgument, TypeError, ValueError) as error:
         raise InvalidSource(f"{path}: {error}") from error
+
+
+def file_keys(given: InputSpecification) -> str:
+    """The keys and values of an input file that says this, in one line."""
+    values = {one.name: getattr(given, one.name) for one in fields(given) if getattr(given, one.name) != one.default}
+    bounds = values.pop("lower_bound", 0.0), values.pop("upper_bound", 1.0)
+    if bounds != (0.0, 1.0):
+        values["bounds"] = bounds
+    return ", ".join(f"{key} = {json.dumps(value)}" for key, value in values.items())
 
 
 def _from_table(table: Mapping[str, Any]) -> InputSpecification:
