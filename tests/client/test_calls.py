@@ -197,7 +197,7 @@ def test_a_version_that_fails_its_check_raises_with_the_reason(client, script, w
 
 @pytest.mark.parametrize(
     ("none_there", "advice"),
-    [(False, "check that a worker is running"), (True, "no worker is there that could check it; start one")],
+    [(False, "check that a worker is running"), (True, "no running worker can check it; start one")],
 )
 def test_a_version_that_is_not_checked_exceeds_the_timeout(client, script, weights, none_there, advice):
     script.version_states, script.waits_for_worker = [1], none_there

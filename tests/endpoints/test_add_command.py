@@ -47,7 +47,7 @@ def test_a_file_that_cannot_be_read_is_named(add, option, file, says):
 @pytest.mark.parametrize(
     ("answers", "options", "says"),
     [
-        ((401, grpc.StatusCode.UNAUTHENTICATED), (), "; it wants a credential: give --credential-file"),
+        ((401, grpc.StatusCode.UNAUTHENTICATED), (), "; it requires a credential: give --credential-file"),
         ((403, grpc.StatusCode.PERMISSION_DENIED), ("--credential-file", "token"), "; it refused the token in "),
         ((404, grpc.StatusCode.NOT_FOUND), (), f"; does it serve a model called {MODEL}?"),
     ],

@@ -203,13 +203,13 @@ def test_a_result_of_another_search_is_inconclusive(asked, has, reason):
         (
             "{threshold: [0.9, 0.5]}",
             {"threshold": 0.6},
-            "the policy asks for threshold 0.5, this search was measured with 0.6",
+            "the policy asks for threshold 0.5, but this search was measured with 0.6",
         ),
         ("{target: [predicted, random_other]}", {"target_rule": "random_other"}, ""),
         (
             "{target: [predicted, random_other]}",
             {"fill": "black"},
-            "the policy asks for target random_other, this search was measured with predicted",
+            "the policy asks for target random_other, but this search was measured with predicted",
         ),
     ],
 )
@@ -224,11 +224,11 @@ def test_a_rule_about_a_search_is_held_to_what_the_policy_asks_of_it(asked, seco
     [
         ("{pixel_subsets: 200}", {"passes": 200}, ""),
         ("{pixel_subsets: 0}", {"passes": 16}, ""),
-        ("{pixel_subsets: 200}", {"passes": 199}, "the policy asks for pixel_subsets with 200 passes, it had 199"),
+        ("{pixel_subsets: 200}", {"passes": 199}, "the policy asks for pixel_subsets with 200 passes, but it had 199"),
         (
             "{pixel_subsets: 200, pixel_subsets_method: batched_gradient}",
             {"passes": 200, "method": "mask_optimization"},
-            "the policy asks for pixel_subsets by batched_gradient, it searched by mask_optimization",
+            "the policy asks for pixel_subsets by batched_gradient, but it searched by mask_optimization",
         ),
         (
             "{pixel_subsets: 200, pixel_subsets_method: mask_optimization}",

@@ -67,7 +67,7 @@ def test_only_images_of_both_results_count():
     [
         (audited([True] * 200, BASELINE, device="cuda"), "the baseline was measured differently: device differs"),
         (audited([True] * 200, BASELINE, versions={}), "the baseline was measured differently: versions differs"),
-        (audited([True] * 200, BASELINE, labels=[1] * 200), "images have other labels in the baseline"),
+        (audited([True] * 200, BASELINE, labels=[1] * 200), "some images have other labels in the baseline"),
         (audited([True] * 5, BASELINE), "only 5 labelled images are in both results"),
         (None, "there is no baseline"),
     ],
@@ -201,7 +201,7 @@ def test_where_all_images_are_eligible_margins_show_the_scale_of_the_logits(marg
 def test_what_the_ratio_does_not_tell_comes_with_what_to_do():
     softer = judged(sized(spread(SIZES, 1.3), not_eligible=2), BEFORE, RATIO).rules[0].worst.reason
 
-    assert "so the ratio does not tell what did it; divide the new version's logits by the temperature" in softer
+    assert "so the cause of the ratio is unknown; divide the new version's logits by the temperature" in softer
 
 
 #: Half of the images are cats, half are dogs.

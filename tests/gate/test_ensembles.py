@@ -179,7 +179,7 @@ WEAKER = {
     "require: {images: 5000}": "the policy requires 5000 images in all, the result has 200",
     "require: {passes: 99999}": "the policy requires 99999 passes an image, the result has ",
     "audit: {passes: 99999}": "the policy asks in `audit` for 99999 passes an image, the result has ",
-    "audit: {seed: 77}": "the policy asks for seed 77, the result was measured with ",
+    "audit: {seed: 77}": "the policy asks for seed 77, but the result was measured with ",
     "audit: {threshold: 0.55}": "no search of the result was measured as the policy asks",
 }
 

@@ -194,14 +194,14 @@ def test_a_result_that_was_measured_otherwise_is_inconclusive_and_says_how(name,
     given = verdict(f"audit: {{{name}: {asked}}}", document())
 
     assert given.outcome == "INCONCLUSIVE"
-    assert f"the policy asks for {name} {asked}, the result was measured with" in given.rules[0].worst.reason
+    assert f"the policy asks for {name} {asked}, but the result was measured with" in given.rules[0].worst.reason
 
 
 @pytest.mark.parametrize(
     ("asked", "has", "says"),
     [
-        (100, 0, "asks for sample 100, the result was measured with 0 (all images)"),
-        (0, 100, "asks for sample 0 (all images), the result was measured with 100"),
+        (100, 0, "asks for sample 100, but the result was measured with 0 (all images)"),
+        (0, 100, "asks for sample 0 (all images), but the result was measured with 100"),
     ],
 )
 def test_a_sample_of_0_is_said_to_be_all_images(asked, has, says):

@@ -89,7 +89,7 @@ def test_a_result_of_another_device_is_inconclusive(device, outcome):
     given = verdict(f"audit: {{device: {device}}}", document(**MEASURED_BY))
 
     assert given.outcome == outcome
-    assert ("asks for the device cuda, the result was measured on cpu" in given.rules[0].worst.reason) == (
+    assert ("asks for the device cuda, but the result was measured on cpu" in given.rules[0].worst.reason) == (
         outcome == "INCONCLUSIVE"
     )
 
@@ -104,13 +104,13 @@ def controlled(**plan):
 @pytest.mark.parametrize(
     ("asked", "plan", "reason"),
     [
-        ("spot:1000", {"control": "spot", "images": 64}, "asks for spot on 1000 images, it ran on 64 at most"),
+        ("spot:1000", {"control": "spot", "images": 64}, "asks for spot on 1000 images, but it ran on 64 at most"),
         ("spot:1000", {"control": "spot"}, ""),
         ("spot", {"control": "spot", "images": 64}, ""),
         (
             "class_targeted:0:600",
             {"control": "class_targeted"},
-            "asks for class_targeted with 600 passes, it had 300",
+            "asks for class_targeted with 600 passes, but it had 300",
         ),
         ("class_targeted:0:600", {"control": "class_targeted", "passes": 600}, ""),
         ("class_targeted:0:300", {"control": "class_targeted"}, ""),
@@ -126,8 +126,8 @@ def test_a_control_with_less_than_the_policy_asks_is_inconclusive(asked, plan, r
 @pytest.mark.parametrize(
     ("asked", "reason"),
     [
-        ("threshold: 0.9", "the policy asks for threshold 0.9, this search was measured with 0.5"),
-        ("fill: mean", "the policy asks for fill mean, this search was measured with black"),
+        ("threshold: 0.9", "the policy asks for threshold 0.9, but this search was measured with 0.5"),
+        ("fill: mean", "the policy asks for fill mean, but this search was measured with black"),
     ],
 )
 def test_a_search_that_a_rule_names_by_its_number_is_held_to_the_policy_too(asked, reason):

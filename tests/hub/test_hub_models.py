@@ -105,7 +105,7 @@ def test_another_form_is_refused(hub, uri):
 @pytest.mark.parametrize(
     ("refusal", "kind", "says"),
     [
-        ((404, "RepoNotFound"), NotFound, "has no model acme/tiny-vit, or does not show it to you.*HF_TOKEN"),
+        ((404, "RepoNotFound"), NotFound, "has no model acme/tiny-vit, or hides it from you.*HF_TOKEN"),
         ((404, "RevisionNotFound"), NotFound, f"no commit {COMMIT}. The newest commit: python -c"),
         ((403, "GatedRepo"), PermissionDenied, "the model is gated.*HF_TOKEN"),
         ((500, ""), HubError, r"cannot be reached, or failed \(HTTP 500\)"),

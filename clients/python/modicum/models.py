@@ -200,7 +200,7 @@ class AsyncModels:
         seen = await self.version(name)
         while seen.state is VersionState.PENDING:
             if monotonic() > deadline:
-                none = "no worker is there that could check it; start one"
+                none = "no running worker can check it; start one"
                 advice = none if seen.waits_for_worker else "check that a worker is running"
                 raise DeadlineExceeded(f"{name} was not checked within {timeout_seconds:.0f} s; {advice}")
             await asyncio.sleep(pause)

@@ -31,8 +31,8 @@ VERIFIER = f"pkg:pypi/modicum@{VERSION}"
 NEEDED = ("outcome", "summary", "judged_on", "policy", "result", "rules", "expired_waivers", "left_out")
 NEEDED_OF_RESULT = ("specification_digest", "findings_digest", "dataset", "model_digests")
 NO_WEIGHTS = (
-    "{}: its result has no digest of the weights. Of an endpoint nobody knows them, so its verdicts cannot be signed: "
-    "audit the file of weights itself. Results of older releases have none either: audit again with --no-reuse"
+    "{}: its result has no digest of the weights. The weights of an endpoint are not known, so its verdicts cannot be "
+    "signed: audit the file of weights itself. Results of older releases have none either: audit again with --no-reuse"
 )
 
 

@@ -109,7 +109,9 @@ def _weights(claim: Claim, files: Mapping[str, str]) -> Iterator[Check]:
             yield Check("weights", holds=False, text=f"{file} has the SHA-256 {digest}; the verdict is about {about}")
     for name, digest in claim.weights.items():
         if digest not in files.values():
-            yield Check("weights", holds=False, text=f"no file that was given is that of {name}, SHA-256 {digest}")
+            yield Check(
+                "weights", holds=False, text=f"none of the given files has the weights of {name}, SHA-256 {digest}"
+            )
 
 
 def _policy(claim: Claim, file: str, digest: str) -> Check:

@@ -226,7 +226,7 @@ def _need_words(costed: Costed, need: Need) -> str:
     if need.images is None or need.surer is None:
         return need.reason or f"not settled by {MOST_IMAGES:,} images either"
     if need.enough:
-        return f"settled by the {need.images:,} images that there are"
+        return f"settled by the {need.images:,} images of the result"
     return (
         f"{need.images:,} images for a {need.outcome} in half of such audits, {need.surer:,} in four of five; "
         f"{_cost(costed, need.surer)}"

@@ -75,10 +75,10 @@ def _measured_otherwise(document: Document, policy: Policy) -> str:
     for name in ("seed", "sample", "alpha"):
         if name in policy.audit and has.get(name) != policy.audit[name]:
             asked, came = _in_words(name, policy.audit[name]), _in_words(name, has.get(name))
-            return f"the policy asks for {name} {asked}, the result was measured with {came}"
+            return f"the policy asks for {name} {asked}, but the result was measured with {came}"
     device, ran_on = policy.audit.get("device", ANY_DEVICE), _device(document)
     if device not in {ANY_DEVICE, ran_on}:
-        return f"the policy asks for the device {device}, the result was measured on {ran_on}"
+        return f"the policy asks for the device {device}, but the result was measured on {ran_on}"
     return ""
 
 
@@ -101,7 +101,7 @@ def _searched_otherwise(search: Document, policy: Policy, number: int | None) ->
     if not any(_has(search, asked) for asked in candidates):
         asked, *_ = candidates
         key, has = next((key, has) for key, has in _told(search, asked).items() if has != asked[key])
-        return f"the policy asks for {key} {asked[key]}, this search was measured with {has}"
+        return f"the policy asks for {key} {asked[key]}, but this search was measured with {has}"
     if "passes" not in policy.audit or has_budget(search):
         return ""
     return (
@@ -119,12 +119,12 @@ def _controlled_otherwise(specification: Document, search: Document, policy: Pol
     for name, images, passes in asked_controls(policy.audit):
         plan = ran.get(name, {})
         if 0 < plan.get("images", 0) < images:
-            return f"the policy asks for {name} on {images} images, it ran on {plan['images']} at most"
+            return f"the policy asks for {name} on {images} images, but it ran on {plan['images']} at most"
         if plan and (budget := plan.get("passes", 0) or search.get("passes", 0)) < passes:
-            return f"the policy asks for {name} with {passes} passes, it had {budget}"
+            return f"the policy asks for {name} with {passes} passes, but it had {budget}"
     asked = policy.audit.get("pixel_subsets_method")
     if asked and PIXEL_SUBSETS in ran and (method := ran[PIXEL_SUBSETS].get("method") or WITH_BUDGET) != asked:
-        return f"the policy asks for pixel_subsets by {asked}, it searched by {method}"
+        return f"the policy asks for pixel_subsets by {asked}, but it searched by {method}"
     return ""
 
 

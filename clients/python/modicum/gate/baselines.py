@@ -33,7 +33,7 @@ FOR_ACCURACY = ("canvas", "device", "dtype", "versions")
 AGAINST = "against the baseline"
 OTHER_CLASSES = "the baseline numbers its classes differently, so classes cannot be compared one by one"
 CANNOT_TELL = (
-    "{counted}: {told}, so the ratio does not tell what did it; divide the new version's logits by the temperature at "
+    "{counted}: {told}, so the cause of the ratio is unknown; divide the new version's logits by the temperature at "
     "which as many images are eligible as with the baseline, and audit that version"
 )
 UNEQUAL = {
@@ -85,7 +85,7 @@ def baseline_checks(rule: Rule, beside: Comparison) -> Iterator[Check]:
         return
     pairs = _labelled(_pairs(mine, theirs)) if by_accuracy else _pairs(mine, theirs)
     if by_accuracy and any(mine.label != theirs.label for mine, theirs in pairs):
-        yield _unjudged(whole, "images have other labels in the baseline")
+        yield _unjudged(whole, "some images have other labels in the baseline")
         return
     known, seen = _comparable(rule, theirs), scale_of(pairs)
     for check, images, missing in _by_class(rule, whole, pairs, known, beside):

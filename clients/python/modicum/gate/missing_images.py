@@ -18,7 +18,7 @@ from modicum.gate.verdict import Check
 Document = Mapping[str, Any]
 MOST_MISSING = 0.1
 """Share of the images, of a baseline or of an audit, without which a rule may still pass."""
-TOO_MANY = "more than a tenth, so what is left does not show that it passes"
+TOO_MANY = "more than a tenth, so the rest cannot show a pass"
 DEVIATIONS = 3.0
 """Standard deviations by which chance may leave out more images of a random part than expected."""
 

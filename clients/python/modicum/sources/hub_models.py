@@ -81,7 +81,7 @@ def fetched(uri: str) -> Path:
         ) from error
     except library.errors.RepositoryNotFoundError as error:
         raise NotFound(
-            f"{uri}: {hub.endpoint} has no model {repository}, or does not show it to you. If it is private, set "
+            f"{uri}: {hub.endpoint} has no model {repository}, or hides it from you. If it is private, set "
             "HF_TOKEN to a token that may read it",
             reason="HUB_NOT_FOUND",
         ) from error
@@ -136,7 +136,9 @@ def _told(info: Any) -> Mapping[str, _Told]:
 
 def _refuse_unsafe(uri: str, told: Mapping[str, _Told]) -> None:
     if CONFIGURATION not in told:
-        raise ModelFolderRefused(f"{uri}: expected {CONFIGURATION}, which transformers and timm write; it has none")
+        raise ModelFolderRefused(
+            f"{uri}: expected {CONFIGURATION}, which transformers and timm write; the model has none"
+        )
     if INDEX not in told and WEIGHTS not in told:
         raise refused_weights(uri, told)
 

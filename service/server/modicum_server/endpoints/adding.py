@@ -46,4 +46,4 @@ def advice(refused: EndpointRefused, asked: EndpointEntry) -> str:
         return ""
     if asked.credential_file:
         return f"; it refused the token in {asked.credential_file}"
-    return "; it wants a credential: give --credential-file"
+    return "; it requires a credential: give --credential-file"

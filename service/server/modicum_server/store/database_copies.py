@@ -181,7 +181,7 @@ def _current_schema(connection: Connection) -> str:
     state = schema_of(connection)
     if not state.current:
         raise SchemaOutdated(
-            f"the database has schema {state.present or '(none)'}, and this release copies {state.needed}; "
+            f"the database has schema {state.present or '(none)'}, but this release copies {state.needed}; "
             "make the backup with the release that the server runs",
             present=state.present,
             needed=state.needed,

@@ -89,7 +89,7 @@ async def _part(transaction: Transaction, project: str, field: str, name: str) -
             reject_reason=part.reject_reason,
         )
     if isinstance(part.source, Endpoint):
-        raise FieldInvalid(field, f"{name} is an endpoint, which cannot be a part of another version")
+        raise FieldInvalid(field, f"{name} is an endpoint; an endpoint cannot be a part of another version")
     return part
 
 

@@ -4,7 +4,7 @@ from modicum_server.errors import InvalidArgument, Unavailable
 
 
 class FleetInvalid(InvalidArgument):
-    """A fleet cannot be started so."""
+    """A fleet cannot be started with these options."""
 
 
 class RayAddressInvalid(FleetInvalid):
@@ -12,7 +12,7 @@ class RayAddressInvalid(FleetInvalid):
 
 
 class RayNotPrivate(FleetInvalid):
-    """Others could read what is said to Ray, and start programs there."""
+    """Others could read the traffic with Ray, and start programs there."""
 
 
 class SettingsFileUnfit(FleetInvalid):

@@ -14,8 +14,8 @@ class StoresMixed(ModicumError):
 
 
 _ADVICE = (
-    "Set MODICUM_DATABASE_URL and MODICUM_ARTIFACTS_URL to those of one store. `modicum-server up` uses its own of "
-    "each that is not set"
+    "Set MODICUM_DATABASE_URL and MODICUM_ARTIFACTS_URL to those of one store. Where one is not set, "
+    "`modicum-server up` uses its own"
 )
 
 
