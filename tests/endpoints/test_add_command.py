@@ -8,19 +8,8 @@ from modicum_server.endpoints.answers import EndpointRefused
 from typer.testing import CliRunner
 
 from tests.endpoints.entries import asked
-from tests.endpoints.oip_server import MODEL, Behaviour, served
+from tests.endpoints.oip_server import MODEL
 from tests.ports import free_port
-
-
-@pytest.fixture
-def behaviour():
-    return Behaviour()
-
-
-@pytest.fixture(params=["grpc", "http"])
-def url(request, behaviour):
-    with served(behaviour) as addresses:
-        yield addresses[request.param]
 
 
 @pytest.fixture

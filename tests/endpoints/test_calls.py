@@ -15,17 +15,6 @@ from tests.endpoints.oip_server import Behaviour, scores_of, served
 IMAGES = np.random.default_rng(0).random((5, 3, 8, 8), np.float32)
 
 
-@pytest.fixture
-def behaviour():
-    return Behaviour()
-
-
-@pytest.fixture(params=["grpc", "http"])
-def url(request, behaviour):
-    with served(behaviour) as addresses:
-        yield addresses[request.param]
-
-
 async def answered(entry, source, *, images=IMAGES, hang_seconds=60.0, version=VERSION, alive=lambda: None):
     calls = EndpointCalls(Kept(entry), hang_seconds=hang_seconds)
     async with calls.opened(source, version, alive) as endpoint:

@@ -59,7 +59,7 @@ def list_artifacts(
 def upload_artifacts(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Files to store, each under its SHA-256.")],
 ) -> None:
-    """Store files. Replaces stored bytes that are damaged or missing (ARTIFACT_CORRUPT)."""
+    """Store files, and replace their stored bytes where these are damaged or missing (ARTIFACT_CORRUPT)."""
     with Client() as client:
         for file in files:
             digest = client.artifacts.upload(file)

@@ -121,9 +121,10 @@ def check(
             "--out-of-distribution-labels: needs --out-of-distribution; add --out-of-distribution FOLDER"
         )
     images = checked_images(photos, photo_labels, label_names, sample=run.sample)
-    elsewhere = out_of_distribution
     outside = (
-        None if elsewhere is None else checked_images(elsewhere, out_of_distribution_labels, label_names, sample=0)
+        checked_images(out_of_distribution, out_of_distribution_labels, label_names, sample=0)
+        if out_of_distribution is not None
+        else None
     )
     request = search_request(
         search,
@@ -145,9 +146,9 @@ def check(
         ensemble = client.models.ensemble(name or _name_of(members), members=members, combine=combine)
         dataset = uploaded(client, photos, images.images, shown)
         second: Dataset | str = ""
-        if elsewhere is not None and outside is not None:
-            say_files(shown, elsewhere, outside.images, outside.skipped)
-            second = uploaded(client, elsewhere, outside.images, shown)
+        if out_of_distribution is not None and outside is not None:
+            say_files(shown, out_of_distribution, outside.images, outside.skipped)
+            second = uploaded(client, out_of_distribution, outside.images, shown)
         versions = [*members, ensemble]
         done = audited(client, versions, dataset, request, shown, reuse=not run.no_reuse, out_of_distribution=second)
         result = done.result()

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from modicum.cli.registration import Command
+from modicum.cli.renamed_options import NEW_NAMES
 from modicum.gate.schemas import POLICY, schema_of
 
 #: Options that are not called as their key under `audit` is, with what to write there.
-OTHERWISE_CALLED = {"--no-controls": "controls: []", "--stop-at": "stopping: true", "--stopping": "stopping: true"}
+OTHERWISE_CALLED = {"--no-controls": "controls: []", "--stopping": "stopping: true"}
 #: Options whose key under `audit` has another name, with that key.
 KEYS = {"--target-rule": "target"}
 CONTROL = "--control"
@@ -33,9 +34,10 @@ def under_audit(option: str, given: Sequence[str]) -> str:
 
     `given` are the arguments, among which the option has its values.
     """
-    key = KEYS.get(option, option.removeprefix("--").replace("-", "_"))
-    if option in OTHERWISE_CALLED:
-        line = OTHERWISE_CALLED[option]
+    today = NEW_NAMES.get(option, option)
+    key = KEYS.get(today, today.removeprefix("--").replace("-", "_"))
+    if today in OTHERWISE_CALLED:
+        line = OTHERWISE_CALLED[today]
     elif option == CONTROL:
         line = f"controls: [{', '.join(_values(option, given))}]"
     elif key in schema_of(POLICY)["properties"]["audit"]["properties"]:
