@@ -166,6 +166,45 @@ def foreign(model):
     model.opset_import.add(domain="com.example", version=1)
 
 
+def shadowing(model):
+    """Give onnxruntime's own operator as a function: onnxruntime would run its own code for it."""
+    body = [helper.make_node("Abs", ["x"], ["y"])]
+    made = helper.make_function("com.microsoft", "Gelu", ["x"], ["y"], body, [helper.make_opsetid("", 17)])
+    model.functions.append(made)
+    model.opset_import.add(domain="com.microsoft", version=1)
+    model.graph.node[2].output[0] = "product"
+    model.graph.node.append(helper.make_node("Gelu", ["product"], ["scores"], domain="com.microsoft"))
+
+
+def function_with(value):
+    """Call a function of the file whose attribute has this value unless the caller gives one."""
+
+    def change(model):
+        constant = helper.make_node("Constant", [], ["made"])
+        constant.attribute.add(name="value", ref_attr_name="given", type=onnx.AttributeProto.TENSOR)
+        nodes = [constant, helper.make_node("Add", ["x", "made"], ["y"])]
+        function = helper.make_function("own", "Add", ["x"], ["y"], nodes, [helper.make_opsetid("", 17)])
+        function.attribute_proto.append(helper.make_attribute("given", value))
+        model.functions.append(function)
+        model.opset_import.add(domain="own", version=1)
+        model.graph.node[2].output[0] = "product"
+        model.graph.node.append(helper.make_node("Add", ["product"], ["scores"], domain="own"))
+
+    return change
+
+
+def tensor_elsewhere():
+    tensor = numpy_helper.from_array(np.zeros(1, np.float32), "hidden")
+    tensor.data_location = TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="secret")
+    return tensor
+
+
+def graph_with_a_foreign_operator():
+    output = helper.make_tensor_value_info("made", TensorProto.FLOAT, (1,))
+    return helper.make_graph([helper.make_node("Load", [], ["made"], domain="com.example")], "inner", [], [output])
+
+
 def in_float64(model):
     (weights,) = model.graph.initializer
     weights.CopyFrom(numpy_helper.from_array(np.ones((3, 2)), "weights"))
@@ -190,6 +229,13 @@ def greedy(model):
         ({"change": elsewhere}, "ONNX_REFUSED", "1 of its tensors lie in another file, which is not read"),
         ({"change": elsewhere_within_a_branch}, "ONNX_REFUSED", "lie in another file, which is not read"),
         ({"change": foreign}, "ONNX_REFUSED", "only operators of the ONNX standard, got com.example:MatMul"),
+        ({"change": shadowing}, "ONNX_REFUSED", "only operators of the ONNX standard, got com.microsoft:Gelu"),
+        ({"change": function_with(tensor_elsewhere())}, "ONNX_REFUSED", "1 of its tensors lie in another file"),
+        (
+            {"change": function_with(graph_with_a_foreign_operator())},
+            "ONNX_REFUSED",
+            "only operators of the ONNX standard, got com.example:Load",
+        ),
         ({"shape": ("n", 3, 32, 32)}, "INPUT_REFUSED", "the network takes (n, 3, 32, 32). Give another --input"),
         (
             {"shape": ("n", 32, 32, 3), "change": last_to_first},

@@ -1,5 +1,6 @@
 """What TorchServe's errors and the handler's chunks mean, without either."""
 
+import json
 from dataclasses import asdict, replace
 
 import grpc
@@ -17,10 +18,12 @@ from modicum_server.domain.tasks import (
     ScoreWork,
     SearchWork,
     SubsetScore,
+    TaskChecked,
     TaskFindings,
     TaskFinished,
     TaskHeartbeat,
     TaskScores,
+    TaskStarted,
 )
 from modicum_server.generated.worker_pb2 import Chunk, Failure, Findings, Scores
 from modicum_server.model_server import ModelDied, ModelHung, ModelOutOfMemory, ModelServerDown, TaskFailed
@@ -118,6 +121,13 @@ def test_a_slow_pass_is_given_three_times_its_time():
     version = task("x").model_version
     assert hang_seconds(60, version) == 60
     assert hang_seconds(60, replace(version, check=slow)) == 90
+
+
+@pytest.mark.parametrize("claimed", [1e18, float("inf")])
+def test_a_pass_that_is_said_to_take_for_ever_does_not_hold_a_slot_for_ever(claimed):
+    check = ModelCheck(10, OutputKind.LOGITS, useful_gradient=True, pass_milliseconds=claimed)
+
+    assert hang_seconds(60, replace(task("x").model_version, check=check)) == 180
 
 
 def search_task():
@@ -261,6 +271,44 @@ def test_a_failure_is_told_with_its_reason_and_whose_fault_it_is():
     assert (caught.value.task_reason, caught.value.model_at_fault) == ("STATE_DICT_MISMATCH", True)
 
 
+@pytest.mark.parametrize(
+    ("detail", "kept"),
+    [
+        ("got evil:" + "X" * 1_000_000, "got evil:" + "X" * 1990 + "…"),
+        ("got \x1b[31m\nFAKE\u202e<b>", "got \ufffd[31m\ufffdFAKE\ufffd<b>"),
+        ("expected fc.weight", "expected fc.weight"),
+    ],
+    ids=["a megabyte", "controls of a terminal", "plain"],
+)
+def test_words_from_a_file_of_a_model_are_short_and_plain(detail, kept):
+    with pytest.raises(TaskFailed) as caught:
+        event_of(Chunk(failure=Failure(reason="ONNX_REFUSED", detail=detail, model_at_fault=True)), task("c"))
+
+    assert str(caught.value) == kept
+
+
+@pytest.mark.parametrize("reason", ["", "SAYS <b>", "X" * 65, "SHOUTED\n"])
+def test_a_reason_that_is_none_is_a_bug_of_the_handler(reason):
+    with pytest.raises(TaskFailed) as caught:
+        event_of(Chunk(failure=Failure(reason=reason, detail="x", model_at_fault=True)), task("c"))
+
+    assert (caught.value.task_reason, caught.value.model_at_fault) == ("HANDLER_BUG", False)
+
+
+def test_what_a_process_says_of_its_machine_and_its_speed_is_bounded():
+    versions = {f"package{number}": "\x1b" * 5_000 for number in range(1_000)}
+
+    started = event_of(Chunk(started={"device": "\n" * 5_000, "versions": versions}), task("c"))
+    checks = [
+        event_of(Chunk(check={"class_count": 2, "output_kind": 1, "pass_milliseconds": claimed}), task("c"))
+        for claimed in (float("nan"), -1.0, 1e300, 2.5)
+    ]
+
+    assert isinstance(started, TaskStarted)
+    assert len(json.dumps(asdict(started))) < 100_000
+    assert [one.check.pass_milliseconds for one in checks if isinstance(one, TaskChecked)] == [0, 0, 86_400_000, 2.5]
+
+
 def test_a_heartbeat_is_told():
     assert event_of(Chunk(heartbeat={"passes_done": 5, "phase": "loading"}), task("c")) == TaskHeartbeat(5, "loading")
 
@@ -281,4 +329,4 @@ def test_what_a_model_s_process_says_of_its_passes_fits_into_a_document():
     event = event_of(Chunk(finished={"acceleration": ran}), task("s"))
 
     assert isinstance(event, TaskFinished)
-    assert event.acceleration == Acceleration(0, "", 0.0, "x" * 200)
+    assert event.acceleration == Acceleration(0, "", 0.0, "x" * 199 + "…")

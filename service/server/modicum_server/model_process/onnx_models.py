@@ -21,6 +21,8 @@ GROUP, NAME = "onnx", "model"
 """The architecture of every ONNX file is `onnx:model`, because the file says the rest."""
 STANDARD = frozenset({"", "ai.onnx"})
 """Domains of operators of the standard. Those of others may load files or libraries."""
+RUNTIMES = ("ai.onnx", "com.microsoft", "com.ms", "org.pytorch")
+"""Beginnings of domains whose operators onnxruntime has itself: it runs these, not a function of the same name."""
 AXES = ("images", "channels", "height", "width")
 TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 WHOLE = "onnx.save(onnx.load('model.onnx'), 'whole.onnx')"
@@ -119,7 +121,7 @@ def _refuse_beyond_the_file(model: Any) -> None:
             f"expected all weights within the file, but {len(outside)} of its tensors lie in another file, which is "
             f"not read. Put them into one file: {WHOLE}, or torch.onnx.export(..., external_data=False)",
         )
-    own = {(function.domain, function.name) for function in model.functions}
+    own = {(function.domain, function.name) for function in model.functions if not function.domain.startswith(RUNTIMES)}
     foreign = sorted(
         {
             f"{node.domain}:{node.op_type}"
@@ -213,11 +215,18 @@ def _tensors(model: Any) -> Iterator[Any]:
         yield from graph.initializer
         for sparse in graph.sparse_initializer:
             yield from (sparse.values, sparse.indices)
+    for attribute in _attributes(model):
+        yield from (attribute.t, *attribute.tensors)
+        for sparse in (attribute.sparse_tensor, *attribute.sparse_tensors):
+            yield from (sparse.values, sparse.indices)
+
+
+def _attributes(model: Any) -> Iterator[Any]:
+    """Every attribute of an operator, and every value that a function has for one that is not given."""
     for node in _nodes(model):
-        for attribute in node.attribute:
-            yield from (attribute.t, *attribute.tensors)
-            for sparse in (attribute.sparse_tensor, *attribute.sparse_tensors):
-                yield from (sparse.values, sparse.indices)
+        yield from node.attribute
+    for function in model.functions:
+        yield from function.attribute_proto
 
 
 def _nodes(model: Any) -> Iterator[Any]:
@@ -229,7 +238,9 @@ def _nodes(model: Any) -> Iterator[Any]:
 
 def _graphs(model: Any) -> Iterator[Any]:
     """The graph, those within its operators, and those within its functions."""
-    waiting = [model.graph, *(part for function in model.functions for part in _within(function.node))]
+    waiting = [model.graph]
+    for function in model.functions:
+        waiting += [*_within(function.node), *_graphs_of(function.attribute_proto)]
     waiting += [part for info in model.training_info for part in (info.initialization, info.algorithm)]
     while waiting:
         graph = waiting.pop()
@@ -239,7 +250,11 @@ def _graphs(model: Any) -> Iterator[Any]:
 
 def _within(nodes: Iterable[Any]) -> Iterator[Any]:
     for node in nodes:
-        for attribute in node.attribute:
-            if attribute.HasField("g"):
-                yield attribute.g
-            yield from attribute.graphs
+        yield from _graphs_of(node.attribute)
+
+
+def _graphs_of(attributes: Iterable[Any]) -> Iterator[Any]:
+    for attribute in attributes:
+        if attribute.HasField("g"):
+            yield attribute.g
+        yield from attribute.graphs

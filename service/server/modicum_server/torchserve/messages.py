@@ -1,9 +1,11 @@
 """Translates between the domain's tasks and events, and the messages to and from the handler."""
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 
 from google.protobuf.message import DecodeError
+from modicum.resource_names import NOT_PLAIN
 from modicum.v1 import finding_pb2, model_pb2
 
 from modicum_server.codec.enums import enum_value
@@ -39,6 +41,13 @@ from modicum_server.torchserve.stream_errors import HANDLER_BUG
 
 LONGEST_WORDS = 200
 """Most characters of a text from the model's process that are kept with a result."""
+LONGEST_DETAIL = 2000
+"""Most characters of what the model's process says of a failure."""
+MOST_PACKAGES = 64
+"""Most packages whose versions are kept with a result."""
+LONGEST_PASS_MILLISECONDS = 86_400_000.0
+"""A day."""
+REASON = re.compile("[A-Z][A-Z_]{0,63}")
 MOST_PROBED = 64
 """Most scores of an endpoint's probe picture that are kept with a version."""
 
@@ -149,7 +158,7 @@ def event_of(chunk: worker_pb2.Chunk, task: Task) -> TaskEvent:
     """
     match chunk.WhichOneof("body"):
         case "started":
-            return TaskStarted(device=chunk.started.device, versions=dict(chunk.started.versions))
+            return started_event(chunk.started)
         case "heartbeat":
             return TaskHeartbeat(passes_done=chunk.heartbeat.passes_done, phase=chunk.heartbeat.phase)
         case "findings":
@@ -163,9 +172,28 @@ def event_of(chunk: worker_pb2.Chunk, task: Task) -> TaskEvent:
         case "finished":
             return finished_event(chunk.finished)
         case "failure":
-            failure = chunk.failure
-            raise TaskFailed(failure.reason, failure.detail, model_at_fault=failure.model_at_fault)
+            raise failed(chunk.failure)
     raise TaskFailed(HANDLER_BUG, "the handler sent an empty chunk", model_at_fault=False)
+
+
+def started_event(started: worker_pb2.Started) -> TaskStarted:
+    """Return what a task runs on."""
+    versions = sorted(started.versions.items())[:MOST_PACKAGES]
+    return TaskStarted(_words(started.device), {_words(package): _words(version) for package, version in versions})
+
+
+def failed(failure: worker_pb2.Failure) -> TaskFailed:
+    """Return the failure that a model's process tells. Files of a model and programs can put any text into it."""
+    if REASON.fullmatch(failure.reason) is None:
+        return TaskFailed(HANDLER_BUG, "the handler sent a failure without a reason", model_at_fault=False)
+    detail = _words(failure.detail, LONGEST_DETAIL)
+    return TaskFailed(failure.reason, detail, model_at_fault=failure.model_at_fault)
+
+
+def _words(text: str, longest: int = LONGEST_WORDS) -> str:
+    """Return a text as it may be stored and shown: shortened, without control characters."""
+    kept = text if len(text) <= longest else f"{text[: longest - 1]}…"
+    return NOT_PLAIN.sub("\N{REPLACEMENT CHARACTER}", kept)
 
 
 def finished_event(finished: worker_pb2.Finished) -> TaskFinished:
@@ -173,7 +201,7 @@ def finished_event(finished: worker_pb2.Finished) -> TaskFinished:
     return TaskFinished(
         finished.passes_done,
         finished.chunk_size,
-        finished.dtype,
+        _words(finished.dtype),
         gradient_free=finished.gradient_free,
         acceleration=acceleration_of(finished.acceleration) if finished.HasField("acceleration") else None,
     )
@@ -183,9 +211,9 @@ def acceleration_of(message: worker_pb2.Acceleration) -> Acceleration:
     """Return how a search's passes ran, as JSON values, whatever a model's process wrote."""
     return Acceleration(
         folded=message.folded,
-        dtype=message.dtype[:LONGEST_WORDS],
+        dtype=_words(message.dtype),
         difference=_finite(message.difference),
-        declined=message.declined[:LONGEST_WORDS],
+        declined=_words(message.declined),
         compiled=message.compiled,
         graphs=message.graphs,
         margin_difference=_finite(message.margin_difference),
@@ -206,7 +234,7 @@ def check_of(check: worker_pb2.CheckAnswer) -> ModelCheck:
         class_count=check.class_count,
         output_kind=kind,
         useful_gradient=check.useful_gradient,
-        pass_milliseconds=check.pass_milliseconds,
+        pass_milliseconds=min(max(_finite(check.pass_milliseconds), 0.0), LONGEST_PASS_MILLISECONDS),
         probe=tuple(map(_finite, check.probe[:MOST_PROBED])),
     )
 

@@ -9,6 +9,8 @@ from modicum_server.model_server import ModelDied
 
 #: A task counts as hung after this many times the measured time of a pass, if that is longer than the limit.
 PASSES_TO_HANG = 3
+#: Not after more than this many times the limit: a program can claim any time.
+LIMITS_TO_HANG = 3
 
 
 class ChunkSequence:
@@ -70,4 +72,4 @@ class Progress:
 def hang_seconds(configured: float, version: ModelVersion) -> float:
     """Return the time without progress after which a task of this version counts as hung."""
     measured = version.check.pass_milliseconds / 1000 if version.check else 0.0
-    return max(configured, PASSES_TO_HANG * measured)
+    return min(max(configured, PASSES_TO_HANG * measured), LIMITS_TO_HANG * configured)
