@@ -1,0 +1,171 @@
+"""An outsider with two tokens, of a viewer and an auditor of one project, at every operation that names another one.
+
+The operations are those of the OpenAPI document. tests/rest/test_isolation.py sends whole requests of an admin.
+"""
+
+import asyncio
+import json
+import re
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from modicum_server.domain.projects import Role
+from modicum_server.transports.http.rest.openapi.document import document
+
+from tests.rest.both_doors_walk import RESULT
+from tests.rest.rest_stage import PROJECT, TOKENS, Reply, Rest, Served
+from tests.tokens import add_token
+
+OURS, NOWHERE = "projects/strangers", "projects/nowhere"
+ROLES = {"viewer": Role.VIEWER, "auditor": Role.AUDITOR}
+#: Takes no token, and says of every project alike that the identity token is not good; tests/rest/test_trust.py.
+WITHOUT_A_TOKEN = {"/v1/{project}:exchangeToken"}
+#: A body with which the operation would do something for a member, where an empty one is refused for its form.
+BODIES: dict[str, dict[str, Any]] = {
+    ":setRole": {"role": "ROLE_ADMIN"},
+    ":setRetention": {"retention": {"findingsDays": 1}},
+    ":findMissing": {"digests": ["0" * 64]},
+    ":judge": {"policy": "version: 1\nrules: {spot: off, accuracy: {min: 0.9}}\n"},
+}
+
+
+def operations() -> list[tuple[str, str]]:
+    """Each operation below a project: its verb, and its path with the project's whole name as one variable."""
+    return [
+        (verb.upper(), path.replace("projects/{project}", "{project}"))
+        for path, verbs in document()["paths"].items()
+        for verb in verbs
+        if "projects/{project}" in path
+    ]
+
+
+def token(role: str) -> str:
+    return f"token-of-the-outside-{role}"
+
+
+@pytest.fixture
+async def theirs(served: Served) -> dict[str, str]:
+    """What there is in the victim's project: ids by the variables of paths. The outsider's project is empty."""
+    await served.rest().ask("POST", f"/v1/projects?projectId={OURS.split('/')[1]}", {})
+    async with served.store.transaction() as transaction:
+        for role, given in ROLES.items():
+            await add_token(transaction, token(role), principal=f"outside.{role}", project=OURS, role=given)
+    audit = await served.audit()
+    await served.succeed(audit, result=RESULT)
+    rest = served.rest()
+    judged = await rest.ask("POST", f"/v1/{audit}:judge", BODIES[":judge"])
+    held = await rest.ask("POST", f"/v1/{PROJECT}/holds?holdId=kept", {"held": audit, "reason": "evidence"})
+    assert (judged.status, held.status) == (200, 200), (judged, held)
+    digest = (await rest.ask("GET", f"/v1/{PROJECT}/artifacts")).json["artifacts"][0]["name"].rpartition("/")[2]
+    made = (await rest.ask("GET", f"/v1/{PROJECT}/tokens")).json["tokens"][0]["name"].rpartition("/")[2]
+    ids = {"audit": "first", "model": "net", "version": "1", "dataset": "photos", "artifact": digest, "token": made}
+    verdict = judged.json["verdict"]["name"].rpartition("/")[2]
+    others = {"finding": "0-0-0", "verdict": verdict, "hold": "kept", "member": "viewer"}
+    return {**ids, **others, "erasure": "1", "review": "1", "trustRule": "main"}
+
+
+def path_in(template: str, project: str, ids: dict[str, str]) -> str:
+    return re.sub(
+        r"\{(\w+)\}", lambda found: project if found[1] == "project" else quote(ids[found[1]], safe=""), template
+    )
+
+
+async def asked(served: Served, role: str, verb: str, path: str) -> Reply:
+    rest, action = Rest(served.http_port, token(role), as_described=False), f":{path.rpartition(':')[2]}"
+    raw = b"ab" if path.endswith("/artifacts") or (verb == "PUT") else None
+    body = None if verb in {"GET", "DELETE"} or raw else BODIES.get(action, {})
+    return await rest.ask(verb, path, body, raw=raw)
+
+
+def plain(reply: Reply, project: str) -> Any:
+    """What a reply says, without the request's id, and with the project named alike."""
+    said = json.loads(reply.body) if reply.body else {}
+    said.pop("request_id", None)
+    return json.loads(json.dumps(said).replace(project, "projects/P"))
+
+
+@pytest.mark.parametrize("role", ROLES)
+async def test_every_operation_on_another_project_answers_as_for_one_that_does_not_exist(served, theirs, role):
+    seen = 0
+    for verb, template in operations():
+        if template in WITHOUT_A_TOKEN:
+            continue
+        here, nowhere = [
+            await asked(served, role, verb, path_in(template, project, theirs)) for project in (PROJECT, NOWHERE)
+        ]
+        assert plain(here, PROJECT) == plain(nowhere, NOWHERE), (verb, template)
+        assert here.status in {400, 404}, (verb, template, here)
+        assert here.status == 404 or "field" in json.dumps(here.json), (verb, template, here.json)
+        seen += here.status == 404
+    assert seen > 50
+
+
+async def test_what_another_project_has_is_not_found_in_ones_own(served, theirs):
+    kinds = {"artifact": "0" * 64, "token": "0" * 16, "version": "9", "finding": "9-9-9"}
+    absent = {name: kinds.get(name, "absent") for name in theirs}
+    seen = 0
+    for verb, template in operations():
+        if "{" not in template.replace("{project}", "") or verb == "PUT":
+            continue
+        paths = [path_in(template, OURS, ids) for ids in (theirs, absent)]
+        here, nowhere = [await asked(served, "auditor", verb, path) for path in paths]
+        assert in_words(here, theirs) == in_words(nowhere, absent), (verb, template)
+        assert here.status >= 400 or not here.json or not any(here.json.values()), (verb, template, here.json)
+        seen += here.status in {403, 404}
+    assert seen > 25
+
+
+def in_words(reply: Reply, ids: dict[str, str]) -> str:
+    """What a reply says, with ids named alike."""
+    return re.sub(
+        rf"\b({'|'.join(sorted(map(re.escape, ids.values()), key=len, reverse=True))})\b", "ID", str(plain(reply, OURS))
+    )
+
+
+@pytest.mark.parametrize("role", ROLES)
+async def test_a_page_token_of_another_project_shows_nothing_of_it(served, theirs, role):
+    for template in sorted({path for verb, path in operations() if verb == "GET"}):
+        listed = await Rest(served.http_port, TOKENS["admin"], as_described=False).ask(
+            "GET", path_in(template, PROJECT, theirs) + "?pageSize=1"
+        )
+        page = listed.json.get("nextPageToken") if listed.status == 200 and listed.body[:1] == b"{" else None
+        if not page:
+            continue
+        reply = await Rest(served.http_port, token(role), as_described=False).ask(
+            "GET", path_in(template, OURS, theirs) + f"?pageToken={quote(page)}"
+        )
+        assert reply.status in {400, 403, 404} or not any(reply.json.values()), (template, reply.json)
+        assert PROJECT not in reply.body.decode(), (template, reply.json)
+
+
+async def test_a_request_id_of_another_project_makes_something_new(served, theirs):
+    request_id = "11111111-2222-4333-8444-555555555555"
+    made = [
+        await Rest(served.http_port, one).ask("POST", f"/v1/{project}/models?modelId=m&requestId={request_id}", {})
+        for one, project in ((TOKENS["admin"], PROJECT), (token("auditor"), OURS))
+    ]
+
+    assert [one.json["name"] for one in made] == [f"{PROJECT}/models/m", f"{OURS}/models/m"]
+
+
+async def test_two_writers_of_one_artifact_store_the_bytes_that_its_digest_says(served, theirs):
+    """One of each project, at once, with equal and with wrong bytes of one length."""
+    right, wrong = b"r" * 200_000, b"w" * 200_000
+    digest = await served.upload(right)
+    sent = [
+        Rest(served.http_port, one, as_described=False).ask("PUT", f"/v1/{project}/artifacts/{digest}", raw=data)
+        for one, project, data in (
+            (token("auditor"), OURS, wrong),
+            (TOKENS["auditor"], PROJECT, right),
+            (token("auditor"), OURS, right),
+            (token("auditor"), OURS, wrong),
+        )
+    ]
+
+    replies = await asyncio.gather(*sent)
+
+    for reply in replies:
+        assert reply.status == 200 or reply.reason in {"DIGEST_MISMATCH", "UPLOAD_BUSY", "OFFSET_INVALID"}, reply.json
+    kept = await Rest(served.http_port, TOKENS["viewer"]).ask("GET", f"/v1/{PROJECT}/artifacts/{digest}:download")
+    assert kept.body == right
