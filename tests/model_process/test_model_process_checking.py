@@ -215,6 +215,58 @@ def test_a_program_of_other_inputs_is_refused_with_the_way_out(stage, network, i
     assert failure.detail.startswith(f"expected a program {says}")
 
 
+class Number(nn.Module):
+    """Takes a plain number, as an edited program may."""
+
+    def forward(self, number):
+        return torch.zeros(2, 3) + number
+
+
+def test_a_program_that_takes_a_plain_value_is_refused(stage):
+    file = io.BytesIO()
+    torch.export.save(torch.export.export(Number(), (5,)), file)
+    digest = stage.put(file.getvalue())
+    version = model_pb2.ModelVersion(name=VERSION, exported=model_pb2.Executable(digest=digest), input=tiny_input())
+
+    failure = checked(stage, version)[-1].failure
+
+    assert (failure.reason, failure.model_at_fault) == ("INPUT_REFUSED", True)
+    assert "it takes a plain value" in failure.detail
+
+
+class Raises(nn.Module):
+    """Raises an error of TorchScript's, with words that move a terminal."""
+
+    def forward(self, images):
+        if images.sum() > -1e30:
+            raise ValueError("\x1b[31mFAKE")
+        return images.mean((2, 3))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")  # TorchScript is deprecated
+def test_a_torchscript_that_raises_is_at_fault_itself(stage):
+    file = io.BytesIO()
+    torch.jit.save(torch.jit.script(Raises()), file)
+    digest = stage.put(file.getvalue())
+    version = model_pb2.ModelVersion(name=VERSION, torchscript=model_pb2.Executable(digest=digest), input=tiny_input())
+
+    failure = checked(stage, version)[-1].failure
+
+    assert (failure.reason, failure.model_at_fault) == ("INPUT_REFUSED", True)
+    assert "forward pass failed" in failure.detail
+    assert "\x1b" not in failure.detail
+
+
+@pytest.mark.parametrize("error", [KeyError("x"), AttributeError("x"), ZeroDivisionError("x"), StopIteration()])
+def test_a_module_that_raises_anything_is_at_fault_itself(error):
+    class Broken(nn.Module):
+        def forward(self, _images):
+            raise error
+
+    with pytest.raises(ModelError, match="the module failed on images"):
+        Classifier(Broken(), bounds=(0, 1)).inspect((1, 8, 8))
+
+
 def test_a_missing_artifact_is_not_the_model_s_fault(stage):
     version = model_pb2.ModelVersion(
         name=VERSION, input=tiny_input(), weights=model_pb2.Weights(digest="ab" * 32, architecture="x:y")

@@ -174,8 +174,14 @@ def _refuse_other_inputs(program: torch.export.ExportedProgram) -> None:
             f"expected a program with one input, the images; it has {len(taken)}. Export a module whose forward takes "
             "the images alone",
         )
-    images = next(node.meta.get("val") for node in program.graph.nodes if node.name == taken[0])
-    if isinstance(images, torch.Tensor) and images.ndim and isinstance(images.shape[0], int):
+    images = next((node.meta.get("val") for node in program.graph.nodes if node.name == taken[0]), None)
+    if not isinstance(images, torch.Tensor):
+        raise ModelRefused(
+            "INPUT_REFUSED",
+            "expected a program whose input is a tensor, the images; it takes a plain value. Export a module whose "
+            "forward takes the images alone",
+        )
+    if images.ndim and isinstance(images.shape[0], int):
         raise ModelRefused(
             "INPUT_REFUSED",
             f"expected a program that takes any number of images; it takes {images.shape[0]}. Export it with a dynamic "

@@ -288,10 +288,17 @@ class Classifier:
         return module, torch.channels_last
 
 
+#: What a module raises that is at fault. TorchScript has an error of its own.
+FAILURES = (
+    *(RuntimeError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, AssertionError, StopIteration),
+    torch.jit.Error,
+)
+
+
 def _forward(module: nn.Module, inputs: Tensor) -> object:
     try:
         output: object = module(inputs)
-    except (RuntimeError, ValueError, TypeError, IndexError, AssertionError, NotImplementedError) as error:
+    except FAILURES as error:
         if is_out_of_memory(error):
             raise
         shape = "x".join(str(size) for size in inputs.shape[1:])
