@@ -21,5 +21,5 @@ def program_of(content: bytes) -> bytes:
     """A zip, as torch.export.save writes it, of one file."""
     whole = io.BytesIO()
     with zipfile.ZipFile(whole, "w") as archive:
-        archive.writestr("archive/data", content)
+        archive.writestr("archive/data.pkl", content)
     return whole.getvalue()

@@ -131,7 +131,11 @@ def test_nan_weights_are_refused(place):
 def test_a_file_without_a_model_is_refused(place, name):
     says = b"this is no model at all, whatever its name says"
     header = b'{"a":{"dtype":"nothing","shape":[1],"data_offsets":[0,1]}}'
-    whole = {"pt2": program_of(says), "safetensors": len(header).to_bytes(8, "little") + header + b"0"}
+    whole = {
+        "pt2": program_of(says),
+        "pt": program_of(says),
+        "safetensors": len(header).to_bytes(8, "little") + header + b"0",
+    }
     (place.folder / name).write_bytes(whole.get(name.partition(".")[2], says))  # a whole file, or it is not uploaded
     model = ("--exported", name) if name.endswith("pt2") else ("--weights", name, "--architecture", ARCHITECTURE)
 

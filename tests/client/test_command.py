@@ -62,7 +62,7 @@ GOOD = (*NAMELESS, "--class-labels", "labels.txt")
         ),
         (
             ("photos",),
-            "one of model (a folder, or hf://ORG/NAME@COMMIT), weights, exported (.pt2) and torchscript; got none",
+            "hf://ORG/NAME@COMMIT), weights, exported (.pt2), torchscript and endpoint; got none",
         ),
         (("empty", *GOOD), "found none"),
         (("absent", *GOOD), "absent: not found; expected a folder of images"),

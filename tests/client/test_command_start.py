@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.model_files import program_of
 from tests.waiting import eventually
 
 COMMAND = [sys.executable, "-m", "modicum"]
@@ -72,7 +73,7 @@ def audit(folder, address, *more):
 
 @pytest.mark.long
 def test_a_name_that_is_not_utf_8_is_shown_and_refused(tmp_path, address):
-    (tmp_path / "w.pt").write_bytes(b"w")
+    (tmp_path / "w.pt").write_bytes(program_of(b"w"))
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / os.fsdecode(b"bad\xff.jpg")).write_bytes(b"a")
 
@@ -85,7 +86,7 @@ def test_a_name_that_is_not_utf_8_is_shown_and_refused(tmp_path, address):
 @pytest.mark.long
 def test_names_of_any_characters_are_sent_unchanged(tmp_path, address, script):
     names = ["[bold] a.jpg", "a b.jpg", "\u043a\u043e\u0442 :cat:.jpg"]
-    (tmp_path / "w.pt").write_bytes(b"w")
+    (tmp_path / "w.pt").write_bytes(program_of(b"w"))
     (tmp_path / "photos").mkdir()
     for name in names:
         (tmp_path / "photos" / name).write_bytes(name.encode())

@@ -1,7 +1,12 @@
 """A file of a model that is cut off, or not of the form that its suffix says, is refused before it is uploaded."""
 
+import io
+import pickle
+import zipfile
+
 import pytest
-from modicum.errors import InvalidSource
+import torch
+from modicum.errors import InvalidArgument, InvalidSource
 from modicum.sources.file_forms import MOST_FIELDS
 from modicum.sources.model_files import model_file
 
@@ -65,3 +70,66 @@ def test_a_network_of_very_many_fields_is_left_to_the_server(tmp_path):
     (tmp_path / "net.onnx").write_bytes(b"\x08\x09" * (MOST_FIELDS + 1))
 
     assert taken(tmp_path / "net.onnx").architecture == "onnx:model"
+
+
+def packed_arrays() -> bytes:
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w") as archive:
+        archive.writestr("weight.npy", b"numbers")
+    return whole.getvalue()
+
+
+OTHERS = {
+    "llm.gguf": (b"GGUF\x03" + bytes(50), "got a file of GGUF"),
+    "trees.pkl": (pickle.dumps({"a": 1}), "got a pickle of something else, which can run code"),
+    "w.npz": (packed_arrays(), "got a zip of something else"),
+    "cat.jpg": (b"\xff\xd8\xff\xe0" + bytes(50), "got a picture"),
+    "w.ckpt": (b"\x89HDF\r\n" + bytes(50), "got a file of HDF5, such as Keras writes"),
+    "w.bin": (bytes(range(1, 200)), "got a file of unknown form"),
+    "notes": (b"the weights are on the other disk", "got text"),
+    "network": (network_of(b"a network" * 30), "got a network in ONNX; rename the file so that it ends in .onnx"),
+}
+
+
+@pytest.mark.parametrize("architecture", [None, "torchvision:resnet18"])
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_file_that_is_no_weights_is_refused_by_its_content(tmp_path, name, architecture):
+    data, says = OTHERS[name]
+    (tmp_path / name).write_bytes(data)
+
+    with pytest.raises(InvalidSource, match=says):
+        model_file(weights=tmp_path / name, architecture=architecture)
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+@pytest.mark.parametrize("name", ["pytorch_model.bin", "last.ckpt", "weights"])
+def test_a_state_dict_of_torch_is_taken_whatever_its_suffix(tmp_path, name, zipped):
+    torch.save({"fc.weight": torch.zeros(3)}, tmp_path / name, _use_new_zipfile_serialization=zipped)
+
+    assert model_file(weights=tmp_path / name, architecture="a:b").path == tmp_path / name
+    with pytest.raises(InvalidArgument, match="give --architecture FAMILY:NAME"):
+        model_file(weights=tmp_path / name)
+
+
+@pytest.mark.parametrize("architecture", [None, "transformers:vit"])
+def test_weights_of_a_folder_of_hugging_face_point_to_the_folder(tmp_path, architecture):
+    (tmp_path / "config.json").write_text("{}")
+    for name in ("model.safetensors", "model-00001-of-00002.safetensors"):
+        (tmp_path / name).write_bytes(SAFETENSORS)
+        with pytest.raises(InvalidArgument, match=rf"which has config\.json; give --model {tmp_path}"):
+            model_file(weights=tmp_path / name, architecture=architecture)
+
+    assert model_file(weights=tmp_path / "model.safetensors", architecture="timm:resnet18").kind == "weights"
+
+
+def test_a_folder_as_weights_is_told_what_to_give(tmp_path):
+    with pytest.raises(InvalidArgument, match=r"expected a file, got a folder. Give one file of it: weights"):
+        model_file(weights=tmp_path, architecture="a:b")
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(InvalidArgument, match=rf"It has config\.json; give --model {tmp_path}"):
+        model_file(weights=tmp_path)
+
+
+def test_a_program_as_weights_is_told_its_option():
+    with pytest.raises(InvalidArgument, match=r"got a program of torch\.export; give --exported p\.pt2"):
+        model_file(weights="p.pt2", architecture="a:b")

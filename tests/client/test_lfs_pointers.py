@@ -39,7 +39,7 @@ def test_a_pointer_where_weights_should_be_is_refused_with_what_to_run(tmp_path,
 def test_a_file_that_is_no_pointer_is_taken(tmp_path, content):
     (tmp_path / "w.pt").write_bytes(content)
 
-    assert model_file(weights=tmp_path / "w.pt", architecture="a:b").name == "w"
+    assert model_file(exported=tmp_path / "w.pt").name == "w"
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "model-00001-of-00002.safetensors"])

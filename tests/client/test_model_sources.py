@@ -48,7 +48,7 @@ def test_an_incomplete_description_of_a_model_is_refused(given, says):
 @pytest.mark.parametrize("kind", ["weights", "exported", "torchscript"])
 def test_a_file_that_does_not_say_its_input_needs_one(tmp_path, kind):
     path = tmp_path / "model"
-    path.write_bytes(b"x")
+    path.write_bytes(SAFETENSORS)
     file = model_file(**{kind: path}, architecture="x:y" if kind == "weights" else None)
 
     assert file.input("imagenet") == BUILT_IN["imagenet"]

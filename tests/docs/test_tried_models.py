@@ -21,7 +21,18 @@ def rows(title: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 
 
-FILES = ("w.safetensors", "w.h5", "w.onnx", "w.tflite", "w.mlmodel", "w.msgpack", "w.pdparams", "w.xml", "w.plan")
+FILES = (
+    "w.safetensors",
+    "w.h5",
+    "w.onnx",
+    "w.tflite",
+    "w.mlmodel",
+    "w.msgpack",
+    "w.pdparams",
+    "w.xml",
+    "w.plan",
+    "w.gguf",
+)
 WHOLE = {".safetensors": SAFETENSORS, ".onnx": network_of(b"x")}
 WAYS = [*rows("Models"), *rows("Pictures")]
 REFUSED = [row for row in rows("What is refused") if row[2]]
@@ -43,6 +54,9 @@ def place(tmp_path, monkeypatch):
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(WHOLE.get(path.suffix, b"x"))
     (tmp_path / "pickled" / "config.json").write_text('{"model_type": "vit"}')
+    (tmp_path / "vit").mkdir()
+    (tmp_path / "vit" / "config.json").write_text('{"model_type": "vit"}')
+    (tmp_path / "vit" / "model.safetensors").write_bytes(SAFETENSORS[:5])
     for label in ("n01", "n02"):
         (tmp_path / "ids" / label).mkdir(parents=True)
         (tmp_path / "ids" / label / "a.jpg").touch()

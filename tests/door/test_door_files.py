@@ -133,7 +133,7 @@ def test_a_socket_as_model_file_is_refused(tmp_path):
             model_file(weights=tmp_path / "s", architecture="torchvision:resnet18")
 
 
-@pytest.mark.parametrize("name", ["", "a\x00b", "x" * 5000, "."])
+@pytest.mark.parametrize("name", ["a\x00b", "x" * 5000])
 def test_an_impossible_file_name_is_reported(name):
     with pytest.raises(InvalidSource, match="cannot be read"):
         model_file(weights=name, architecture="torchvision:resnet18")

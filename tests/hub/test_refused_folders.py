@@ -243,6 +243,19 @@ def test_weights_in_several_files_that_do_not_fit_are_refused(folder, weight_map
         hub_folder(folder).weights()
 
 
+@pytest.mark.parametrize("left", [-1, 5, 0])
+def test_weights_that_are_cut_off_are_found_before_the_upload(folder, left):
+    (folder / "model.safetensors").write_bytes(tensors(a=[0, 4])[:left])
+    with pytest.raises(ModelFolderRefused, match=r"model\.safetensors: not a complete safetensors file"):
+        hub_folder(folder)
+
+    write(folder, "model.safetensors.index.json", {"weight_map": {"a": "1.safetensors", "b": "2.safetensors"}})
+    (folder / "1.safetensors").write_bytes(tensors(a=[0, 4]))
+    (folder / "2.safetensors").write_bytes(tensors(b=[0, 4])[:left])
+    with pytest.raises(ModelFolderRefused, match=r"2\.safetensors: not a complete safetensors file"):
+        hub_folder(folder)
+
+
 def test_weights_in_several_files_are_read_from_any_place(folder):
     write(folder, "model.safetensors.index.json", {"weight_map": {"a": "1.safetensors", "b": "2.safetensors"}})
     (folder / "1.safetensors").write_bytes(tensors(a=[0, 4])[:-4] + b"aaaa")

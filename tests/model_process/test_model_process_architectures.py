@@ -173,7 +173,7 @@ def test_a_cifar_resnet_s_shortcut_pads_channels_equally_before_and_after():
         ("modicum:cifar_resnet21", "modicum:cifar_resnet20"),
         ("efficientnet_lite:lite7", "efficientnet_lite:lite"),
         ("resnet18", "torchvision:NAME"),
-        ("keras:resnet18", "torchvision:NAME"),
+        ("keras:resnet18", "torchvision:NAME, transformers:NAME"),
         ("timm:hf-hub:someone/something", "known are"),
     ],
 )

@@ -22,6 +22,19 @@ LONGEST_VARINT_BYTES = 10
 MOST_FIELDS = 100_000
 """Fields that are looked at. A file with more is left to the server."""
 ZIP_BEGINNING = b"PK\x03\x04"
+PICKLE_BEGINNING = b"\x80"
+TORCH_NUMBER = b"l\xfc\x9cF\xf9 j\xa8P\x19"
+"""The pickled number with which files of torch.save begin that are older than its zips."""
+STATE_DICT = "data.pkl"
+"""What a zip of torch.save has, in its one folder."""
+KNOWN_BEGINNINGS = {
+    b"GGUF": "a file of GGUF",
+    b"\x89HDF": "a file of HDF5, such as Keras writes",
+    b"\xff\xd8\xff": "a picture",
+    b"\x89PNG": "a picture",
+    PICKLE_BEGINNING: "a pickle of something else, which can run code when it is read",
+    ZIP_BEGINNING: "a zip of something else",
+}
 TEXT_BYTES = 1024
 
 
@@ -45,6 +58,42 @@ def refuse_other_form(path: Path) -> None:
     raise InvalidSource(
         f"{path}: expected {form.what}; the file is cut off, damaged or something else; download or export it again"
     )
+
+
+def refuse_other_weights(path: Path) -> None:
+    """Refuse what a server cannot read as weights, by its content: no safetensors, and no file of torch.save.
+
+    Raises:
+        InvalidSource
+        OSError: it cannot be read.
+    """
+    begin = _beginning(path, TEXT_BYTES)
+    if path.suffix.lower() == ".onnx" or is_whole_safetensors(path):
+        return
+    if begin.startswith(PICKLE_BEGINNING) and TORCH_NUMBER in begin:
+        return
+    if begin.startswith(ZIP_BEGINNING) and _has_state_dict(path):
+        return
+    if begin and _is_whole_network(path):
+        raise InvalidSource(f"{path}: got a network in ONNX; rename the file so that it ends in .onnx")
+    raise InvalidSource(
+        f"{path}: expected weights in safetensors or a state dict of torch.save; got {_what_it_is(path, begin)}. Save "
+        "them with torch.save(model.state_dict(), 'weights.pt'), or export the network to ONNX and give --weights "
+        "model.onnx"
+    )
+
+
+def _has_state_dict(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(name.rpartition("/")[2] == STATE_DICT for name in archive.namelist())
+    except zipfile.BadZipFile:
+        return False
+
+
+def _what_it_is(path: Path, begin: bytes) -> str:
+    named = (what for known, what in KNOWN_BEGINNINGS.items() if begin.startswith(known))
+    return next(named, "text" if _is_text(path) else "a file of unknown form")
 
 
 def _form_of(path: Path) -> _Form | None:

@@ -18,7 +18,7 @@ from modicum.sources.folder_json import json_object
 from modicum.sources.hub_inputs import InputUnknown, timm_input, transformers_input
 from modicum.sources.inputs import InputSpecification
 from modicum.sources.lfs import is_pointer, pointer_text
-from modicum.sources.shards import INDEX, joined_shards
+from modicum.sources.shards import INDEX, joined_shards, require_whole
 
 CONFIGURATION = "config.json"
 PREPROCESSOR = "preprocessor_config.json"
@@ -92,7 +92,7 @@ def is_hub_folder(path: Path) -> bool:
 
 
 def hub_folder(path: Path) -> HubFolder:
-    """Read a folder. Its weights are looked for, and not read.
+    """Read a folder. Of its weights only the headers are read: whether the files are whole.
 
     Raises:
         InvalidArgument: the path is no folder with a config.json.
@@ -131,6 +131,7 @@ def _refuse_without_weights(path: Path) -> None:
     pointer = next(filter(is_pointer, sorted(path.glob(f"*{Path(WEIGHTS).suffix}"))), None)
     if pointer is not None:
         raise ModelFolderRefused(pointer_text(pointer, "the weights"))
+    require_whole(path / INDEX if (path / INDEX).is_file() else path / WEIGHTS)
 
 
 def refused_weights(where: str, names: Container[str]) -> ModelFolderRefused:

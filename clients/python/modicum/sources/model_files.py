@@ -1,5 +1,6 @@
 """The file or folder that holds a model, and its architecture. Nothing is loaded: only the server does that."""
 
+import os.path
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,9 +9,9 @@ from modicum.errors import InvalidArgument, InvalidSource, ModelRejected
 from modicum.resource_names import printable
 from modicum.sources.architectures import is_architecture
 from modicum.sources.contents import BLOCK_BYTES, Content, file_content, require_file
-from modicum.sources.file_forms import refuse_other_form
+from modicum.sources.file_forms import refuse_other_form, refuse_other_weights
 from modicum.sources.foreign_models import refuse_foreign
-from modicum.sources.hub_folders import HubFolder, hub_folder
+from modicum.sources.hub_folders import CONFIGURATION, HubFolder, hub_folder, is_hub_folder
 from modicum.sources.hub_models import fetched, hub_name, is_hub_model
 from modicum.sources.inputs import EXPECTED_INPUT, InputSpecification, input_specification
 from modicum.sources.labels import class_names
@@ -18,6 +19,9 @@ from modicum.sources.lfs import is_pointer, pointer_text
 
 #: A network in ONNX, which holds its architecture and its weights.
 ONNX_SUFFIX, ONNX_ARCHITECTURE = ".onnx", "onnx:model"
+PROGRAM_SUFFIX = ".pt2"
+#: Names that `save_pretrained` gives to weights.
+OF_A_FOLDER = ("model.safetensors", "model-*-of-*.safetensors")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +110,8 @@ def model_file(
     if len(files) != 1:
         came = f"got {' and '.join(files)}" if files else "got none"
         raise InvalidArgument(
-            "expected a model: one of model (a folder, or hf://ORG/NAME@COMMIT), weights, exported (.pt2) and "
-            f"torchscript; {came}"
+            "expected a model: one of model (a folder, or hf://ORG/NAME@COMMIT), weights, exported (.pt2), "
+            f"torchscript and endpoint; {came}"
         )
     kind, path = files.popitem()
     refuse_foreign(Path(path))
@@ -115,8 +119,13 @@ def model_file(
         return _in_folder(path, architecture)
     if kind == "weights" and Path(path).suffix.lower() == ONNX_SUFFIX:
         architecture = _onnx_architecture(architecture)
+    if kind == "weights":
+        _refuse_other_weights(Path(path), architecture or "")
     if kind == "weights" and not architecture:
-        raise InvalidArgument("weights need the name of their architecture, e.g. torchvision:resnet18")
+        raise InvalidArgument(
+            f"{path}: weights need the name of their architecture; give --architecture FAMILY:NAME, such as "
+            "torchvision:resnet18"
+        )
     if kind == "weights" and not is_architecture(architecture or ""):
         raise InvalidArgument(
             f"architecture: expected FAMILY:NAME, such as torchvision:resnet18; got {printable(architecture or '')!r}"
@@ -127,6 +136,35 @@ def model_file(
     if architecture == ONNX_ARCHITECTURE:
         _refuse_weights_beside(Path(path))
     return ModelFile(Path(path), kind, architecture or "")
+
+
+def _refuse_other_weights(path: Path, architecture: str) -> None:
+    """Refuse a folder, a program of torch.export, and weights beside a configuration that says how to build them.
+
+    Raises:
+        InvalidArgument
+        InvalidSource: it is empty, a pointer of Git LFS, or not of a form that can be read.
+    """
+    if os.path.isdir(path):  # noqa: PTH112  (no name is too long for it)
+        raise InvalidArgument(f"--weights {path}: expected a file, got a folder. {_way_of_folder(path)}")
+    if path.suffix.lower() == PROGRAM_SUFFIX:
+        raise InvalidArgument(f"--weights {path}: got a program of torch.export; give --exported {path}")
+    if not os.path.isfile(path):  # noqa: PTH113
+        return
+    needs_configuration = not architecture or architecture.startswith("transformers:")
+    if needs_configuration and any(map(path.match, OF_A_FOLDER)) and is_hub_folder(path.parent):
+        raise InvalidArgument(
+            f"--weights {path}: got the weights of a folder of Hugging Face, which has {CONFIGURATION}; give --model "
+            f"{path.parent}"
+        )
+    if not architecture:
+        _refuse_unreadable(path, "weights")
+
+
+def _way_of_folder(path: Path) -> str:
+    if is_hub_folder(path):
+        return f"It has {CONFIGURATION}; give --model {path}"
+    return "Give one file of it: weights (.safetensors, .pt, .pth) with --architecture, or a network (.onnx)"
 
 
 def _onnx_architecture(given: str | None) -> str:
@@ -186,3 +224,5 @@ def _refuse_unreadable(path: Path, kind: str) -> None:
     if is_pointer(path):
         raise InvalidSource(f"{kind} {pointer_text(path, 'the weights')}")
     refuse_other_form(path)
+    if kind == "weights":
+        refuse_other_weights(path)

@@ -32,8 +32,8 @@ class ServedModel:
         """
         if given is None:
             raise InvalidArgument(
-                f"input: expected {EXPECTED_INPUT}, because an endpoint does not say how its images are prepared; name "
-                "the input that the model was trained with",
+                f"--endpoint {self.endpoint} needs --input: an endpoint does not say how its images are prepared. "
+                f"Expected {EXPECTED_INPUT}; give --input imagenet if the model was trained so",
                 reason="INPUT_MISSING",
             )
         return input_specification(given)

@@ -59,6 +59,16 @@ def weight_files(index: Path) -> list[str]:
     return sorted(set(_weight_map(index).values()))
 
 
+def require_whole(path: Path) -> None:
+    """Refuse a file of safetensors that is not whole, or an index with such a file. Only headers are read.
+
+    Raises:
+        ModelFolderRefused: names the file.
+    """
+    for file in [path.parent / name for name in weight_files(path)] if path.name == INDEX else [path]:
+        _shard(file)
+
+
 def is_whole_safetensors(path: Path) -> bool:
     """Whether a file has a header of safetensors, and all numbers that the header names."""
     try:
