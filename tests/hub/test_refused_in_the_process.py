@@ -79,6 +79,26 @@ def test_what_does_not_fit_is_refused(vit, changes, reason, says):
     assert says in refused.detail
 
 
+HOSTILE = (
+    *({key: value} for key in ("hidden_size", "patch_size", "num_channels", "image_size") for value in (-16, 0, 10**6)),
+    *({key: value} for key in ("num_attention_heads", "num_hidden_layers", "num_labels") for value in (-1, 0)),
+    *({"dtype": value} for value in ("os", "evil", ["float32"], {"a": 1}, -1)),
+    *({"hidden_act": value} for value in ("__import__", "os", -1, None)),
+    *({key: "x"} for key in ("__class__", "__dict__", "to_dict", "use_return_dict", "layer_norm_eps")),
+    *({key: {"0": [0, 1]}} for key in ("sub_configs", "id2label", "attribute_map")),
+    {"_name_or_path": "org/model"},
+    {"id2label": {str(number): "x" for number in range(9_000)}},
+)
+
+
+def test_a_hostile_configuration_is_refused_with_a_reason_or_changes_nothing(vit):
+    """Without an input specification, even a model that was built is refused: INPUT_MISSING."""
+    refused = [vit.refusal(configuration={**vit.configuration, **changes}) for changes in HOSTILE]
+
+    assert {one.reason for one in refused} == {"CONFIGURATION_REFUSED", "STATE_DICT_MISMATCH", "INPUT_MISSING"}
+    assert all(one.model_at_fault and len(one.detail) < 500 for one in refused)
+
+
 def test_a_type_without_image_classifiers_is_unknown(vit):
     refused = vit.refusal(kind="transformers:bert")
 
