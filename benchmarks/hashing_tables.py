@@ -15,9 +15,9 @@ def hashing(part: dict[str, Any]) -> Iterator[str]:
     """Bytes a second with and without hashing, and the ratio in the same run."""
     size, rounds = part["bytes"], part["rounds"]
     yield (
-        f"A file of {size / MEGABYTE:,.0f} MB in a local artifact store is read as a download reads it: in pieces of "
-        "64 KiB, hashed as they pass, and alone, as a later range of a verified file is. Then it is staged for a "
-        f"shard: linked and hashed. Both ways take turns, {len(rounds)} times. The figures are medians.\n"
+        f"A file of {size / MEGABYTE:,.0f} MB in a local artifact store is read in pieces of 64 KiB in two ways: with "
+        "hashing, as a download reads it, and without, as a later range of a verified file is read. Then it is staged "
+        f"for a shard: linked and hashed. The two ways take turns, {len(rounds)} times. The figures are medians.\n"
     )
     rates = {name: median(size / one[name] / MEGABYTE for one in rounds) for name in ("hashed", "alone", "staged")}
     ratio = median(one["hashed"] / one["alone"] for one in rounds)

@@ -41,8 +41,8 @@ def load(part: dict[str, Any]) -> Iterator[str]:
     """Both runs side by side, then fairness, calls and memory of the large one."""
     last = part["runs"][-1]
     yield (
-        f"Three projects create audits of one image each ({part['model']}, {part['passes']} passes) while the worker "
-        "stands still, the largest project first. Each audit has its own seed, so no stored result can be reused. Then "
+        f"Three projects create audits of one image each ({part['model']}, {part['passes']} passes) while no worker "
+        "runs, the largest project first. Each audit has its own seed, so no stored result can be reused. Then "
         f"{part['slots']} slots of one thread run them, under {last['watches']:,} watches and sequential calls of "
         "every kind. One server makes both runs, the small one first:\n"
     )

@@ -19,8 +19,8 @@ def trust(part: dict[str, Any]) -> Iterator[str]:
     )
     yield (
         f"Both are easy cases. The digits are drawn in faint ink, {share_text(INK)} of full, and the mark in full "
-        "ink. The mark is the easier cue, so a classifier that can use it does. How often the rule is right about a "
-        "model that relies on a mark only partly, or on one no easier than the object, is not measured here.\n"
+        "ink. The mark is the easier cue, so a classifier that can use it does. This does not measure how often the "
+        "rule is right about a model that relies on a mark only partly, or on a mark no easier than the object.\n"
     )
     yield from table(
         ("case", "right verdict", "given", "right", "95% interval (Wilson)"),

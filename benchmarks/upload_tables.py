@@ -20,9 +20,9 @@ def budgets(part: dict[str, Any] | None) -> Iterator[tuple[str, ...]]:
 def upload(part: dict[str, Any]) -> Iterator[str]:
     """Both ways side by side."""
     yield (
-        f"Files of {part['bytes']:,} random bytes, about pictures of CIFAR, go up to a local server. Together, up to "
-        "256 are in one call, which the Python client does by itself. One by one, each is asked for and sent by "
-        "itself, eight at once.\n"
+        f"Files of {part['bytes']:,} random bytes, about the size of pictures of CIFAR, are uploaded to a local "
+        "server. *Together* means up to 256 files in one call, as the Python client sends them. *One by one* means a "
+        "question and a call for each file, eight at once.\n"
     )
     rows = [("together", part["files"], part["together"]), ("one by one", part["alone_files"], part["alone"])]
     yield from table(
@@ -30,4 +30,4 @@ def upload(part: dict[str, Any]) -> Iterator[str]:
         [(name, f"{files:,}", f"{seconds:.1f}", f"{1000 * seconds / files:.2f}") for name, files, seconds in rows],
     )
     ratio = part["alone"] / part["alone_files"] / (part["together"] / part["files"])
-    yield f"A file that travels with others takes {ratio:.0f} times less time.\n"
+    yield f"Sent together, a file takes {ratio:.0f} times less time than sent by itself.\n"

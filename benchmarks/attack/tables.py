@@ -43,14 +43,14 @@ def attack(part: dict[str, Any]) -> Iterator[str]:
     sizes, seconds = part["sizes"], part["seconds"]
     yield (
         "A caller with an auditor's and a viewer's token of one project attacks a server with its default settings "
-        f"behind TLS, on loopback, for {seconds['during']:g} s: {sizes['silent']:,} connections to each door that "
-        f"begin a handshake and say no more, {sizes['bodies']} REST requests whose body of 4 MB never ends, "
-        f"{sizes['watches']:,} watches by the viewer on ten connections, {sizes['downloads']} downloads of 32 MiB of "
-        f"which nothing is read, {sizes['guesses']} guessers of tokens, and {sizes['calls']} callers that list audits. "
-        "What is refused or ended begins again after 5 s. The attackers share the server's cores, with the lowest "
-        "priority: a real attacker has a machine of its own.\n"
+        f"behind TLS, on loopback, for {seconds['during']:g} s. The attack has {sizes['silent']:,} connections to each "
+        f"port that begin a handshake and then send nothing, {sizes['bodies']} REST requests whose body of 4 MB never "
+        f"ends, {sizes['watches']:,} watches by the viewer on ten connections, {sizes['downloads']} downloads of "
+        f"32 MiB that are never read, {sizes['guesses']} guessers of tokens, and {sizes['calls']} callers that list "
+        "audits. Each part that is refused or ended begins again after 5 s. The attackers share the server's cores, "
+        "with the lowest priority, because a real attacker has a machine of its own.\n"
     )
-    yield "Calls of another team, one after another. The time of a call is that until its reply:\n"
+    yield "Calls of another team, one after another. The time of a call ends with its reply:\n"
     yield from table(
         ("call", *(f"{when}, {figure}" for when in WHEN for figure in ("calls", "median", "p99"))), _calls(part)
     )
@@ -59,7 +59,7 @@ def attack(part: dict[str, Any]) -> Iterator[str]:
         f"Resident memory of the API: {memory['before']:.0f} MiB before, {memory['peak']:.0f} MiB at most during the "
         f"attack, {memory['after']:.0f} MiB {seconds['after']:g} s after it.\n"
     )
-    yield "What the attackers met, by how often:\n"
+    yield "How often each part of the attack began, and how it was ended or refused:\n"
     yield from table(("part", "begun", "ended or refused with"), _met(part["met"]))
     yield (
         "Each part of the attack by itself, with a server of its own (`python -m benchmarks.attack PART`). The times "

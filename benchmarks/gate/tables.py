@@ -26,12 +26,12 @@ def gate(part: Mapping[str, Any]) -> Iterator[str]:
     yield (
         f'A FAIL is an error in the rows "{AT_LIMIT}", "{ONE_AT_LIMIT}" and "{WITHIN}". A PASS is an error in the rows '
         f'"{AT_LIMIT}", "{ONE_AT_LIMIT}" and "{BEYOND}". `spot` has two limits: it fails above {PASTED_LIMIT:g}, where '
-        f"its rows lie, and passes below {NONE_LIMIT:g}, so a PASS at its limit is no error.\n"
+        f"its rows lie, and passes below {NONE_LIMIT:g}, so a PASS at its limit is not an error.\n"
     )
     yield (
-        "Of an ensemble, the ratios at plain and at matched temperatures lie where the row says, and the loss of "
-        f'accuracy lies at its limit in "{AT_LIMIT}" alone. The stated verdict takes the intervals of the ratios from '
-        "Student's t instead of a bootstrap.\n"
+        "In the rows of an ensemble, the ratios at plain and at matched temperatures lie where the row says. The loss "
+        f'of accuracy lies at its limit only in "{AT_LIMIT}". The stated verdict takes the intervals of the ratios '
+        "from Student's t instead of a bootstrap.\n"
     )
     for kind, rows in groupby(part["rows"], key=lambda row: str(row["kind"])):
         yield f"#### {kind.capitalize()}\n"

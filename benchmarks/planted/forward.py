@@ -69,10 +69,10 @@ def forward_table(rows: Sequence[Row]) -> Iterator[str]:
     cued, clean = ([row for row in rows if row["clean"] is one] for one in (False, True))
     yield (
         "By forward passes alone. A model without a gradient (ONNX, an endpoint) is searched by forward passes. The "
-        f"spot test needs places more than small subsets, so few passes may be enough. {len(cued)} plain networks with "
-        f"a local cue of one or two classes, and {len(clean)} clean ones that were set aside, were audited with the "
-        f"same {IMAGES} images by each search. A cue counts as found where one of its classes is DECISIVE or "
-        "SUFFICIENT.\n"
+        "spot test needs to know where subsets lie rather than how small they can be, so few passes may be enough. "
+        f"Each search audited {len(cued)} plain networks with a local cue of one or two classes, and {len(clean)} "
+        f"clean networks that were set aside, on the same {IMAGES} images. A cue counts as found if one of its classes "
+        "is DECISIVE or SUFFICIENT.\n"
     )
     groups = [(name, [row for row in cued if low <= followed(row) < high]) for name, low, high in FOLLOWED]
     shown = [(name, group) for name, group in groups if group]

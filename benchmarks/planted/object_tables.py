@@ -20,13 +20,13 @@ def spots_among_objects(rows: Sequence[Row]) -> Iterator[str]:
     yield (
         f"Spots among objects. The cue of {len(rows)} networks has a known place in each picture. Boxes were drawn on "
         f"the same pictures, {DRAWS} times for each network and area: in some of these data sets each box holds the "
-        "cue, in the others none touches it. The place that the copies follow most surely counts, found or not. It is "
-        "larger than the cue, so it may lie across the edge of a box. Data sets of one network are not independent, so "
-        "there is no interval.\n"
+        "cue, in the others none touches it. The tables count the place whose copies change the class most surely, "
+        "whether it was found or not. It is larger than the cue, so it may lie across the edge of a box. Data sets of "
+        "one network are not independent, so there is no interval.\n"
     )
-    yield f"Said to lie outside, by the limit of the interval's upper end ({OUTSIDE_LIMIT:g} is the rule's):\n"
+    yield f"Places said to lie outside, by the limit of the interval's upper end (the rule has {OUTSIDE_LIMIT:g}):\n"
     yield from _by_limit(rows, OUTSIDE_LIMITS, lambda ends, limit: ends[1] < limit)
-    yield f"Said to lie inside, by the limit of the lower end ({INSIDE_LIMIT:g} is the rule's):\n"
+    yield f"Places said to lie inside, by the limit of the interval's lower end (the rule has {INSIDE_LIMIT:g}):\n"
     yield from _by_limit(rows, INSIDE_LIMITS, lambda ends, limit: ends[0] > limit)
     yield "At the rule's limits, by the area of the boxes:\n"
     yield from _by_area(rows)

@@ -59,8 +59,8 @@ def _digits(cued: Sequence[Row]) -> Iterator[str]:
     found = tally(learnt, AUDITS[0], _is_found)
     yield (
         f"{len(cued)} networks of digits have cues. Of the {len(learnt)} whose cue has a place and is followed by at "
-        f"least {share_text(LEARNT)}, {found} were found at {COLUMNS[0]}. That shows little, because the clean ones "
-        "are flagged just so. No other table counts them.\n"
+        f"least {share_text(LEARNT)}, {found} were found at {COLUMNS[0]}. That shows little, because clean "
+        "networks of digits are flagged as well. No other table counts these networks.\n"
     )
 
 
@@ -75,7 +75,7 @@ def _introduction(rows: Sequence[Row], cued: Sequence[Row], clean: Sequence[Row]
     yield (
         "*Follow* is the share of other pictures that become the class when they get its cue. Found: DECISIVE or "
         "SUFFICIENT for a class that has a cue. Kinds that were set aside took no part in choosing a limit. Intervals "
-        "are Wilson's, 95%. Networks with cues are those on photographs, if nothing else is said.\n"
+        "are Wilson's, 95%. Unless a table says otherwise, its networks with cues are those on photographs.\n"
     )
 
 
@@ -83,11 +83,11 @@ def _by_choice(rows: Sequence[Row]) -> str:
     """How many networks were audited with places as they are chosen now, and how many before."""
     refined, current = (sum(all(map(one, row["audits"])) for row in rows) for one in (is_refined, is_current))
     return (
-        f"Places were chosen in three ways. Today chosen windows are [refined]({REFINED}), stripes count [for what "
-        f"they hold]({STRIPES}), and [patterns]({PATTERNS}) are tried. That holds for {current} of the networks here "
-        f"and of ImageNet's size below. Places of {refined - current} were chosen before patterns were tried, and of "
-        f"{len(rows) - refined} before any of the three. The tables count all. All are judged by today's rule, which "
-        f"counts [carriers]({CARRIERS}), from the kept counts of every source."
+        f"The way to choose places changed twice. Today chosen windows are [refined]({REFINED}), stripes count [for "
+        f"what they hold]({STRIPES}), and [patterns]({PATTERNS}) are tried. {current} of the networks, here and of "
+        f"ImageNet's size below, were audited in this way. For {refined - current} networks, places were chosen before "
+        f"patterns were tried, and for {len(rows) - refined} before any of the three. The tables count all networks. "
+        f"Today's rule, which counts [carriers]({CARRIERS}), judged all of them from the kept counts of every source."
     )
 
 
@@ -139,8 +139,8 @@ def _by_kind(local: Sequence[Row]) -> Iterator[str]:
 
 def _clean(clean: Sequence[Row]) -> Iterator[str]:
     yield (
-        "Clean networks. Digits are true evidence at a fixed place: a stroke is real evidence, so that their networks "
-        "are flagged is no false alarm:\n"
+        "Clean networks. A stroke of a digit is real evidence at a fixed place. So it is not a false alarm if a clean "
+        "network of digits is flagged:\n"
     )
     groups = sorted({(row["pictures"], row["architecture"]) for row in clean})
     outcomes: Mapping[str, Callable[[Row, Row], bool]] = {"flagged": _is_flagged, "NONE_FOUND": _is_none}
@@ -159,14 +159,14 @@ def _clean(clean: Sequence[Row]) -> Iterator[str]:
         ],
     )
     photographs = [row for row in clean if row["pictures"] == CIFAR]
-    yield "Of the classes of clean networks on photographs, flagged:\n"
+    yield "Flagged classes of clean networks on photographs:\n"
     yield from table(COLUMNS, [[_clean_classes(photographs, audit) for audit in AUDITS]])
 
 
 def _whole(cued: Sequence[Row]) -> Iterator[str]:
     yield (
-        "A cue of the whole picture has no place, and is not looked for. Those that at least "
-        f"{share_text(LEARNT)} follow:\n"
+        "A cue of the whole picture has no place, and the spot test does not look for it. Networks that were flagged, "
+        f"of those with such a cue that at least {share_text(LEARNT)} follow:\n"
     )
     yield from table(
         ("cue", *COLUMNS),
@@ -181,7 +181,7 @@ def _whole(cued: Sequence[Row]) -> Iterator[str]:
 
 
 def _labelled(labelled: Sequence[Row]) -> Iterator[str]:
-    yield "A patch that defines the label, as a lesion does. To find it is right, and it is no shortcut:\n"
+    yield "A patch that defines the label, as a lesion does. The test is right to find it, and it is not a shortcut:\n"
     yield from table(
         ("patch", "follow", *COLUMNS),
         [
@@ -197,8 +197,9 @@ def _labelled(labelled: Sequence[Row]) -> Iterator[str]:
 
 def _photographs(rows: Sequence[Row]) -> Iterator[str]:
     yield (
-        "A network of ImageNet's size (EfficientNet-Lite0), as it was, and trained on so that a mark pulls pictures to "
-        "a class. One picture a class, 250 pictures, one in ten with the mark; places come from scans alone:\n"
+        "A network of ImageNet's size (EfficientNet-Lite0): unchanged, and after more training so that a mark pulls "
+        "pictures to a class. There are 250 pictures, one for each class, and one in ten has the mark. Places come "
+        "from scans alone:\n"
     )
     yield from table(
         ("mark", "follow", "outcome", "found for", "passes", "minutes"),
@@ -223,8 +224,8 @@ def _limits(local: Sequence[Row], clean: Sequence[Row]) -> Iterator[str]:
     photographs = [row for row in clean if row["pictures"] == CIFAR]
     learnt = [row for row in local if followed(row) >= LEARNT]
     yield (
-        "Other limits of the mean pasted share, judged from the same outcomes (300 and 1,000 images, 150 passes). "
-        "Carriers count as they do today:\n"
+        "Results with other limits of the mean pasted share, from the same outcomes (300 and 1,000 images, 150 "
+        "passes). The rule on carriers is today's:\n"
     )
 
     def found(row: Row, audit: Row, limit: float) -> bool:
@@ -254,8 +255,8 @@ def _limits(local: Sequence[Row], clean: Sequence[Row]) -> Iterator[str]:
 def _simulated() -> Iterator[str]:
     yield (
         "The intervals of the mean, simulated where a wrong verdict is likeliest: each of "
-        f"{simulation.PLACES} places makes other images the class at exactly the limit "
-        f"({simulation.RUNS:,} classes each). Nominal is {share_text(ALPHA)}, before Holm's correction:\n"
+        f"{simulation.PLACES} places turns other images into the class at exactly the limit "
+        f"({simulation.RUNS:,} classes each). The nominal error is {share_text(ALPHA)}, before Holm's correction:\n"
     )
     yield from table(
         ("images of the class", "these", "wrongly found", "wrongly NONE_FOUND"),
@@ -275,9 +276,10 @@ def _measures(rows: Sequence[Row]) -> Iterator[str]:
     """Which measures order networks with a learnt cue over clean ones."""
     compared = [row for row in rows if row["clean"] or followed(row) >= LEARNT]
     yield (
-        "Every measure of the result, on photographs: the chance that it is larger for a network whose cue at least "
-        f"{share_text(LEARNT)} follow than for a clean one (area under the ROC curve, with a bootstrap interval of 95% "
-        f"over networks). At 50% it does not separate; {measures.IMAGES} images, {measures.PASSES} passes:\n"
+        "For every measure of the result, on photographs: the chance that it is larger for a network whose cue at "
+        f"least {share_text(LEARNT)} follow than for a clean network (area under the ROC curve, with a bootstrap "
+        "interval of 95% over networks). A measure at 50% does not separate them; "
+        f"{measures.IMAGES} images, {measures.PASSES} passes:\n"
     )
     yield from table(
         ("measure", "planted", "clean", "area", "separates"),

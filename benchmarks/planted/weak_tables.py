@@ -37,23 +37,23 @@ def _introduction(shares: Sequence[float], searches: Sequence[tuple[WeakCue, Map
     open_ended = sum(next_level(each) is not None for _, each in searches)
     in_vain = sum(next_level(each) is None and not any(map(in_range, each.values())) for _, each in searches)
     yield (
-        f"Weak cues. The design has hardly any cue that {least} to {most} follow, so such cues were sought. A cue of "
-        f"one class is made paler, or is put on some pictures of the other classes, on a grid of {LEVELS} levels. The "
-        f"grid is halved until {least} to {most} follow, and then the step between two levels. The followed share "
-        "alone decides which network is audited, and it is measured before. None of these networks takes part in "
-        "choosing a limit.\n"
+        f"Weak cues. The design has hardly any cue that {least} to {most} follow, so we searched for such cues. A cue "
+        "of one class is made paler, or is put on some pictures of the other classes, at one of the "
+        f"{LEVELS} levels of a grid. The search halves the grid, and then the step between two levels, until "
+        f"{least} to {most} follow. Only this share decides which network is audited, and it is measured before the "
+        "audit. None of these networks was used to choose a limit.\n"
     )
     yield (
         "Kinds, classes, grid and seeds were declared before any network was trained. Two things were added later: "
         "levels between those of the grid after twelve networks were trained, and the last six searches after seven "
         f"audits. {len(searches)} of {len(sought_cues())} searches have begun. {len(shares)} networks were trained, "
-        f"and {fewer + more} left out: fewer than {least} follow in {fewer}, at least {most} in {more}. Searches that "
-        f"ended without a network in the range: {in_vain}. Not ended: {open_ended}.\n"
+        f"and {fewer + more} of them left out: fewer than {least} follow in {fewer}, at least {most} in {more}. "
+        f"Searches that ended without a network in the range: {in_vain}. Searches that have not ended: {open_ended}.\n"
     )
     yield (
         "A paler cue is mixed with the picture by its opacity. A cue that strays is on all pictures of its class, and "
-        "on that share of the others. Bold is the network that was audited. There is no audit of 25 passes, and "
-        "measures are not compared. The outcome is that of the class with the cue:\n"
+        "on the given share of the others. The audited network is bold. There is no audit of 25 passes, and measures "
+        "are not compared. The outcome is that of the class with the cue:\n"
     )
 
 
