@@ -110,9 +110,9 @@ def test_the_table_counts_what_was_trained_left_out_and_found():
 
     text = " ".join(weak_table(rows, [audited(rows[1], "DECISIVE"), audited(rows[2], "NONE_FOUND")]))
 
-    assert f"4 of {len(weak_cues())} searches have begun. 5 networks were trained, and 2 left out" in text
+    assert f"4 of {len(weak_cues())} searches have begun. 5 networks were trained, and 2 of them left out" in text
     assert "fewer than 30% follow in 1, at least 50% in 1." in text
-    assert "Searches that ended without a network in the range: 0. Not ended: 1." in text
+    assert "Searches that ended without a network in the range: 0. Searches that have not ended: 1." in text
     assert f"**{STRAYS[1]:g}: 35%**, {STRAYS[4]:g}: 60% | DECISIVE | DECISIVE |" in text
     assert "| NONE_FOUND | NONE_FOUND |" in text
     assert "| not run | not run |" in text
