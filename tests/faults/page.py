@@ -27,14 +27,14 @@ check that
 - a superseded attempt has written nothing,
 - the database holds no leftover rows, and no process and no file is left behind,
 - memory stays bounded,
-- the other project's audit succeeds undisturbed and in its turn,
+- the audit of another project succeeds undisturbed and in its turn,
 - an operator can see the fault in a log, a metric or the audit's reason. *How it is checked* lists the audit's final
   state and these signs. Undisturbed audits show none of them.
 
-*Last run* shows what was drawn and seen; times are seconds from the end of the fault to the end of the audit, on two
-busy cores. *Fails without* names what was removed to see the row fail. `make test-all` plays every row, and `make soak`
-plays them at random. The seed decides what is drawn, such as the finding or the delay. A row lists the seeds with which
-it passed. A change of the row drops all of its seeds; a failed run drops its own seed.
+*Last run* shows what the seed chose and what happened; times are seconds from the end of the fault to the end of the
+audit, on two busy cores. *Fails without* names the code that was removed to see the row fail. `make test-all` plays
+every row, and `make soak` plays them at random. The seed chooses details such as the finding or the delay. A row lists
+the seeds with which it passed. A change of the row drops all of its seeds; a failed run drops its own seed.
 
 `pytest tests/faults --fault-seed N --write-faults-page` writes this page.
 
