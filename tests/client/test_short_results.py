@@ -92,7 +92,7 @@ def test_a_single_image_that_could_not_be_searched_is_told_as_one():
 
     lines = short_lines(result_with(one), **COMMANDS)
 
-    assert "; 1 of 1 image was not confident enough to be searched" in lines[0]
+    assert "; 1 of 1 image was not confident enough to be searched: check --input first" in lines[0]
 
 
 @pytest.mark.parametrize(("eligible", "said"), [(8, True), (20, False)])
@@ -103,6 +103,7 @@ def test_the_first_line_says_that_most_images_could_not_be_searched(eligible, sa
     lines = short_lines(result_with(one), **COMMANDS)
 
     assert ("; 32 of 40 images were not confident enough to be searched" in lines[0]) is said
+    assert "--input" not in lines[0]
 
 
 @pytest.mark.parametrize(

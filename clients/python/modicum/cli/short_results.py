@@ -27,6 +27,8 @@ MOST_NAMED = 3
 """Classes with a spot that the first line names, and images without a result that are named."""
 NO_SPOTS = "; small spots were not tested"
 NO_CLASS = "; no class was tested by itself"
+CHECK_INPUT = ": check --input first"
+"""What to do where no image could be searched. A wrong preprocessing is the usual reason, and it does not fail."""
 NO_OUTCOME = "no outcome: the spot test, the test of edge and background and a counterfactual set all decided nothing"
 
 
@@ -115,9 +117,9 @@ def _head(model: ModelResult, result: Result) -> str:
 
 def _too_few_searched(model: ModelResult) -> str:
     """How many images could not be searched for want of confidence, where that is most of them; empty otherwise."""
-    too_few = not_eligible(model.first.counts)
-    said = unsearched(too_few, too_few + model.first.counts["eligible"])
-    return f"; {said}" if said else ""
+    too_few, eligible = not_eligible(model.first.counts), model.first.counts["eligible"]
+    said = unsearched(too_few, too_few + eligible)
+    return f"; {said}{'' if eligible else CHECK_INPUT}" if said else ""
 
 
 def _with_a_spot(model: ModelResult, result: Result) -> str:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 import torch
+from modicum.gate.counting import counted
 from modicum.v1 import model_pb2
 from modicum_sis import Classifier, default_chunk_size
 
@@ -42,8 +43,8 @@ def check(loaded: Loaded, version: ModelVersion, progress: ProgressCounts) -> Ch
     if labels and labels != inspection.class_count:
         raise ModelRefused(
             "CLASS_COUNT_MISMATCH",
-            f"expected one class label per output. The model has {inspection.class_count} outputs, but the version has "
-            f"{labels} labels. Give the labels from its training in the order of its outputs",
+            f"expected one class label per output. The model has {counted(inspection.class_count, 'output')}, but the "
+            f"version has {counted(labels, 'label')}. Give the labels from its training in the order of its outputs",
         )
     progress.phase = "timing"  # a change counts as progress, so a slow model does not look like one that hangs
     return CheckAnswer(
