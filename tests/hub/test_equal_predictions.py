@@ -13,6 +13,7 @@ from modicum_server.domain.searches import Canvas
 from modicum_server.images.pictures import canvas_array
 from modicum_server.model_process.loading import load_version
 from modicum_server.model_process.slot import Slot
+from modicum_server.model_process.transformers_models import load_classifier
 from PIL import Image
 
 from tests.hub.hub_stage import (
@@ -155,3 +156,16 @@ def test_a_folder_of_timm_predicts_as_its_library_does(name, arguments, preparin
     ours = quietly(lambda: our_logits(tmp_path / "model", tmp_path, pictures()))
 
     check_equal(ours, theirs)
+
+
+def test_a_type_that_calls_its_logits_a_hidden_state_predicts_as_its_library_does():
+    config = transformers().PPLCNetConfig(scale=0.25, class_expand=32, num_labels=CLASSES)
+    theirs = transformers().PPLCNetForImageClassification(config).eval()
+    images = torch.rand(2, 3, 64, 64)
+
+    ours = load_classifier(
+        "pp_lcnet", {**config.to_dict(), "architectures": [type(theirs).__name__]}, theirs.state_dict()
+    )
+
+    with torch.no_grad():
+        assert torch.equal(ours(images), theirs(images).last_hidden_state)

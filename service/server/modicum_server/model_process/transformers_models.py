@@ -27,6 +27,9 @@ BUILT_ELSEWHERE = frozenset({"timm_wrapper"})
 OUTPUT_KEYS = frozenset({"output_attentions", "output_hidden_states", "return_dict"})
 """What changes the form of the outputs, and not the logits."""
 
+LOGITS_OF_PP_LCNET = "last_hidden_state"
+"""PP-LCNet returns its logits under this name, and none called `logits`."""
+
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
@@ -40,7 +43,8 @@ class LogitsModule(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits."""
-        logits: Tensor = self.classifier(pixel_values=images, return_dict=True).logits
+        output = self.classifier(pixel_values=images, return_dict=True)
+        logits: Tensor = output["logits" if "logits" in output else LOGITS_OF_PP_LCNET]
         return logits
 
 
