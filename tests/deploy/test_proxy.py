@@ -1,0 +1,194 @@
+"""The configuration of nginx that `deploy/proxy` has, in a real nginx before a real API behind TLS."""
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+import pytest_asyncio
+from PIL import Image
+
+from benchmarks.attack.frames import BEGIN, FLOODS
+from benchmarks.attack.site import TEAM, Site, served
+from tests import machine
+from tests.deploy.dockerfile_reading import REPOSITORY
+from tests.ports import free_port
+from tests.waiting import eventually
+
+CONFIGURATION = REPOSITORY / "deploy" / "proxy" / "modicum.conf"
+PAGE = REPOSITORY / "docs" / "how-to" / "put-a-proxy-in-front.md"
+MAIN = """{user}daemon off; worker_processes 1; pid nginx.pid; error_log stderr warn;
+events {{ worker_connections 1024; }}
+http {{
+  client_body_temp_path body; proxy_temp_path proxy;
+  fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi; scgi_temp_path scgi;
+  include modicum.conf;
+}}
+"""
+CONNECTIONS = 10
+FLOOD_BYTES = 64 * 1024**2
+"""The most that a connection of a flood sends."""
+GROWTH_MIB = 100
+"""The most that the API may grow by it. Without the proxy, heads that never end make it grow by all that is sent."""
+COMMAND_SECONDS, PATIENCE_SECONDS = 120, 10
+
+
+@dataclass(frozen=True)
+class Front:
+    """nginx before an API: the addresses of nginx, and the API itself."""
+
+    grpc_address: str
+    http_address: str
+    site: Site
+
+    def modicum(self, *words: str) -> "subprocess.Popen[str]":
+        """A command that knows only the proxy's address."""
+        environment = {
+            **os.environ,
+            "MODICUM_ADDRESS": f"https://{self.grpc_address}",
+            "MODICUM_TOKEN": self.site.tokens[TEAM],
+            "MODICUM_PROJECT": TEAM.removeprefix("projects/"),
+            "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH": str(self.site.certificate),
+        }
+        command = [Path(sys.executable).with_name("modicum"), *words]
+        return subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8"
+        )
+
+    def said_by(self, *words: str) -> str:
+        """What a command that must succeed prints."""
+        with self.modicum(*words) as process:
+            try:
+                said, _ = process.communicate(timeout=COMMAND_SECONDS)
+            finally:
+                process.kill()
+        assert process.returncode == 0, said
+        return said
+
+
+@contextlib.contextmanager
+def nginx(folder: Path, site: Site) -> Iterator[Front]:
+    """The configuration of the repository, with addresses and certificate of this API, in a real nginx."""
+    program = machine.program("nginx", "/usr/sbin/nginx", package="nginx-light")
+    grpc_port, http_port = free_port(), free_port()
+    places = {
+        "listen 7400 ": f"listen 127.0.0.1:{grpc_port} ",
+        "listen 7401 ": f"listen 127.0.0.1:{http_port} ",
+        "127.0.0.1:7500": site.grpc_address,
+        "127.0.0.1:7501": site.http_address,
+        "/etc/modicum/tls.crt": str(site.certificate),
+        "/etc/modicum/tls.key": str(site.certificate.with_name("key.pem")),
+    }
+    text = CONFIGURATION.read_text()
+    for shipped, here in places.items():
+        assert shipped in text, f"{CONFIGURATION.name} has no {shipped!r}"
+        text = text.replace(shipped, here)
+    folder.mkdir()
+    (folder / "modicum.conf").write_text(text)
+    (folder / "nginx.conf").write_text(MAIN.format(user="user root; " if os.geteuid() == 0 else ""))
+    with subprocess.Popen([program, "-p", str(folder), "-c", "nginx.conf"]) as process:
+        eventually(lambda: _listens(grpc_port) and _listens(http_port), "nginx to listen")
+        try:
+            yield Front(f"127.0.0.1:{grpc_port}", f"127.0.0.1:{http_port}", site)
+        finally:
+            process.send_signal(signal.SIGTERM)
+
+
+def _listens(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+        return True
+    return False
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def front():
+    with tempfile.TemporaryDirectory(prefix="modicum-proxy-") as name:
+        folder = Path(name)
+        folder.chmod(0o711)  # Postgres of another user lies below it
+        async with served(folder) as site:
+            with nginx(folder / "nginx", site) as before:
+                yield before
+
+
+def test_a_watch_and_an_upload_go_through_the_proxy(front, tmp_path):
+    (tmp_path / "cat").mkdir()
+    Image.effect_noise((64, 64), 90).convert("RGB").save(tmp_path / "cat" / "a.png")
+
+    front.said_by("datasets", "create", "more", str(tmp_path))
+    front.said_by("audits", "create", "--name", "one", "--model", "net", "--dataset", "more", "--threshold", "0.9")
+    assert "QUEUED" in front.said_by("audits", "list")
+    with front.modicum("audits", "watch", "one") as watch:
+        try:
+            front.said_by("audits", "cancel", "one")
+            said, _ = watch.communicate(timeout=COMMAND_SECONDS)
+        finally:
+            watch.kill()
+
+    assert "CANCELLED" in said.upper()
+
+
+def test_rest_goes_through_the_proxy_and_metrics_do_not(front):
+    context = ssl.create_default_context(cafile=str(front.site.certificate))
+    with httpx.Client(base_url=f"https://{front.http_address}", verify=context) as client:
+        named = client.get(
+            f"/v1/{front.site.audits[TEAM]}", headers={"Authorization": f"Bearer {front.site.tokens[TEAM]}"}
+        )
+        refused, metrics = client.get(f"/v1/{front.site.audits[TEAM]}"), client.get("/metrics")
+
+    assert (named.status_code, named.json()["name"]) == (200, front.site.audits[TEAM])
+    assert (refused.status_code, metrics.status_code) == (401, 404)
+
+
+@pytest.mark.parametrize("flood", FLOODS)
+def test_a_flood_of_frames_does_not_pass_the_proxy(front, flood):
+    process = psutil.Process(front.site.pid)
+    before = process.memory_info().rss
+
+    with ThreadPoolExecutor(CONNECTIONS) as connections:
+        list(connections.map(lambda _: _flood(front, flood), range(CONNECTIONS)))
+
+    assert process.memory_info().rss - before < GROWTH_MIB * 1024**2
+    assert "audits/" in front.said_by("audits", "list", "--json")
+
+
+@pytest.mark.parametrize("flood", ["pings", "settings"])
+def test_nginx_ends_a_connection_of_frames_that_carry_no_call(front, flood):
+    assert _flood(front, flood) < FLOOD_BYTES
+
+
+def _flood(front: Front, flood: str) -> int:
+    """Send a flood on one connection, and return how many bytes it took. What comes back is not read."""
+    host, port = front.grpc_address.split(":")
+    context = ssl.create_default_context(cafile=str(front.site.certificate))
+    context.set_alpn_protocols(["h2"])
+    sent = 0
+    with (
+        socket.create_connection((host, int(port)), timeout=PATIENCE_SECONDS) as plain,
+        context.wrap_socket(plain, server_hostname=host) as connection,
+        contextlib.suppress(OSError),
+    ):
+        connection.sendall(BEGIN)
+        for piece in FLOODS[flood]():
+            connection.sendall(piece)
+            sent += len(piece)
+            if sent >= FLOOD_BYTES:
+                break
+    return sent
+
+
+def test_the_page_names_the_ports_of_the_configuration():
+    page, shipped = PAGE.read_text(), CONFIGURATION.read_text()
+
+    assert set(re.findall(r"127\.0\.0\.1:(\d+)", shipped)) == set(re.findall(r"_PORT=(\d+)", page))
