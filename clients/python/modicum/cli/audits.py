@@ -227,7 +227,7 @@ def export_subsets(
 ) -> None:
     """Write a masked data set: each image with everything outside its subset masked. Train on it with your own code.
 
-    To look at subsets in FiftyOne, take export-fiftyone. For a table of all findings, take pandas in Python:
+    To look at subsets in FiftyOne, use export-fiftyone. For a table of all findings, use pandas in Python:
     Client().audits.get(AUDIT).result().to_pandas()
     """
     checked_target(output)
@@ -255,7 +255,7 @@ def export_fiftyone(
 ) -> None:
     """Write a data set for FiftyOne: each image that has a subset, with its labels, its masks and the spots found.
 
-    To train on subsets, take export-subsets. For a table of all findings, take pandas in Python:
+    To train on subsets, use export-subsets. For a table of all findings, use pandas in Python:
     Client().audits.get(AUDIT).result().to_pandas()
     """
     checked_target(output, folder_only=True)

@@ -53,7 +53,7 @@ def update(
     """Make a result the baseline: write the file that the policy names.
 
     The file is written only if the result passes every rule of level error, and also the comparison with the old
-    baseline. If there is none yet, or the two cannot be compared, give `--reason`.
+    baseline. If there is no baseline yet, or the two cannot be compared, give `--reason`.
 
     Exit codes: 0 written, 1 a rule fails, 4 a rule is inconclusive; 2 wrong usage or policy, or a reason is needed, 3
     not completed, 130 interrupted.

@@ -54,7 +54,7 @@ def add(
     verdict: Annotated[str, option(RUN, "--verdict", "NAME", "The verdict to hold.")] = "",
     as_json: options.Json = False,
 ) -> None:
-    """Hold an audit, a data set, a version or a verdict. What is held cannot be deleted until the hold is released.
+    """Hold an audit, a data set, a version or a verdict. It cannot be deleted until the hold is released.
 
     Pictures of a held audit or data set, and of the audits behind a held verdict, cannot be erased.
     """

@@ -90,13 +90,13 @@ def plan(
             RUN,
             "--passes-a-second",
             "N",
-            "Use this rate. With 0, the rate of the audit RESULT, if it ran on the server.",
+            "Passes per second of one worker. With 0, the rate of the audit RESULT, if it ran on the server.",
             min=0,
         ),
     ] = 0.0,
     as_json: options.Json = False,
 ) -> None:
-    """Say how many images each rule of a policy needs before it can pass or fail, and what they cost.
+    """Say how many images each rule of a policy needs before it can pass or fail, and what these images cost.
 
     With a RESULT, the plan assumes that further images are like its images. It prints every assumption.
 

@@ -91,6 +91,6 @@ def _warnings(policy: Policy) -> Iterator[str]:
 
 @command(app, server=False)
 def explain(file: PolicyFile = DEFAULT_FILE) -> None:
-    """Say in words what a policy does: each rule, when it passes, and what it needs."""
+    """Explain a policy: each rule, when it passes, and what it needs."""
     for line in explained(policy_from(file)):
         print_text(stdout(), line)

@@ -85,7 +85,7 @@ def add(
 
 @command(app)
 def remove(rule: RuleId, *, as_json: options.Json = False) -> None:
-    """Delete a rule. Tokens that it gave end within seconds."""
+    """Delete a rule. Tokens that jobs got by this rule become invalid within seconds."""
     with Client() as client:
         client.trust.remove(rule)
     if as_json:

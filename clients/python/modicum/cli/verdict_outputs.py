@@ -42,7 +42,7 @@ VerdictOutputs = Annotated[
         OUTPUT,
         "--output",
         "FILE",
-        f"Write the verdict to a file, by its suffix: {SUFFIXES}. Repeatable.",
+        f"Write the verdict to a file, in the format of its suffix: {SUFFIXES}. Repeatable.",
         short="-o",
     ),
 ]
@@ -60,7 +60,7 @@ class VerdictOptions:
     ] = False
     save: Annotated[
         bool,
-        option(OUTPUT, "--save", FLAG, "Let the server repeat the judgement, and store its own verdict."),
+        option(OUTPUT, "--save", FLAG, "Let the server judge the audit itself, and store its verdict."),
     ] = False
     output: VerdictOutputs = None
     as_json: options.Json = False

@@ -83,8 +83,8 @@ def add(  # noqa: PLR0917 - options, which typer gives by name
 ) -> None:
     """Find the addresses of an endpoint, ask what its model is, and let projects audit it.
 
-    An entry of the same name is replaced. Later calls use only the addresses that were found now, and follow no
-    redirect. Link-local addresses and metadata services of clouds are always refused.
+    The command replaces an entry of the same name. Later calls use only the addresses that were found now, and follow
+    no redirect. Link-local addresses and metadata services of clouds are always refused.
     """
     if MODEL_NAME.fullmatch(name) is None:
         end(USAGE, f"NAME: expected letters, digits, hyphen, underscore and dot; got {name!r}")

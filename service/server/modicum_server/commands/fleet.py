@@ -72,7 +72,7 @@ def fleet(
     ] = False,
     driver: Annotated[int | None, typer.Option(hidden=True, help="Talk to Ray; say on this descriptor so.")] = None,
 ) -> None:
-    """Keep as many workers in a Ray cluster as there is work for: one for each shard that is queued or held.
+    """Run as many workers in a Ray cluster as the queued and held shards need.
 
     Run it on a machine of the cluster, beside an API that runs elsewhere. Ctrl-C stops all workers; they hand back what
     they cannot finish. It needs `pip install 'modicum-server[ray]'` and the same releases on every machine.

@@ -70,7 +70,7 @@ def create(  # noqa: PLR0917 - options, which typer gives by name
 ) -> None:
     """Give a person or a program (a principal) a role in a project, and print a token. It cannot be shown again.
 
-    Only the token's SHA-256 is stored. The token carries all roles of its principal. A principal that has another role
+    Only the token's SHA-256 is stored. The token has all roles of its principal. A principal that has another role
     in the project is refused.
     """
     if role not in set(Role):

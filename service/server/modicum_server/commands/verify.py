@@ -61,7 +61,7 @@ def verify(
             help="What `modicum-server trail heads` printed earlier. The trail must still have these hashes.",
         ),
     ] = None,
-    trail_only: Annotated[bool, typer.Option("--trail-only", metavar="", help="Check the trail alone.")] = False,
+    trail_only: Annotated[bool, typer.Option("--trail-only", metavar="", help="Check only the trail.")] = False,
     data: Data = None,
 ) -> None:
     """Check the trail (audit log), and compare every stored file with the database. Safe while the server runs.
