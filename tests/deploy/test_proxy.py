@@ -20,10 +20,10 @@ import pytest
 import pytest_asyncio
 from PIL import Image
 
-from benchmarks.attack.frames import BEGIN, FLOODS
 from benchmarks.attack.site import TEAM, Site, served
 from tests import machine
 from tests.deploy.dockerfile_reading import REPOSITORY
+from tests.deploy.http2_floods import BEGIN, FLOODS
 from tests.ports import free_port
 from tests.waiting import eventually
 

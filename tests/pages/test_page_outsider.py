@@ -47,7 +47,7 @@ def test_a_form_is_not_sent_by_opening_its_address(scene: Scene):
     looked_at = {page.path for page in LOOKS}
     for page in FORMS:
         seen = ada.get(f"{path_of(page)}?form_token={ada.get(f'/{PROJECT}').form_token}")
-        assert seen.status in {404, 405} or page.path in looked_at or "{" in page.path, page.name
+        assert seen.status in {404, 405} or page.path in looked_at, page.name
     assert ada.get(f"/{PROJECT}").status == 200
 
 

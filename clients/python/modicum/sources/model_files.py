@@ -120,7 +120,7 @@ def model_file(
     if kind == "weights" and Path(path).suffix.lower() == ONNX_SUFFIX:
         architecture = _onnx_architecture(architecture)
     if kind == "weights":
-        _refuse_other_weights(Path(path), architecture or "")
+        _refuse_other_arguments(Path(path), architecture or "")
     if kind == "weights" and not architecture:
         raise InvalidArgument(
             f"{path}: weights need the name of their architecture; give --architecture FAMILY:NAME, such as "
@@ -138,7 +138,7 @@ def model_file(
     return ModelFile(Path(path), kind, architecture or "")
 
 
-def _refuse_other_weights(path: Path, architecture: str) -> None:
+def _refuse_other_arguments(path: Path, architecture: str) -> None:
     """Refuse a folder, a program of torch.export, and weights beside a configuration that says how to build them.
 
     Raises:

@@ -33,7 +33,7 @@ class ServedModel:
         if given is None:
             raise InvalidArgument(
                 f"--endpoint {self.endpoint} needs --input: an endpoint does not say how its images are prepared. "
-                f"Expected {EXPECTED_INPUT}; give --input imagenet if the model was trained so",
+                f"Expected {EXPECTED_INPUT}, such as --input imagenet for a model of ImageNet",
                 reason="INPUT_MISSING",
             )
         return input_specification(given)

@@ -33,7 +33,7 @@ from modicum_server.model_process.weights import PARALLEL_PREFIX
 ENTRY_POINTS = "modicum.architectures"
 BUILT_CHANNELS = 3
 """Channels of the images that a built module takes."""
-BESIDE_THE_POINTS = "transformers"
+OF_FOLDERS = "transformers"
 """A family that has no entry point, because only a folder of Hugging Face names it."""
 PROBE_CLASS_COUNTS = (7, 11)
 """An architecture is built with both class counts: the tensors whose shapes differ belong to the head."""
@@ -167,7 +167,7 @@ def _shapes(
 def _group(group: str, architecture: str) -> Build:
     points = {point.name: point for point in metadata.entry_points(group=ENTRY_POINTS)}
     if group not in points:
-        raise ModelRefused("ARCHITECTURE_UNKNOWN", unknown_family(architecture, {*points, BESIDE_THE_POINTS}))
+        raise ModelRefused("ARCHITECTURE_UNKNOWN", unknown_family(architecture, {*points, OF_FOLDERS}))
     try:
         build: Build = points[group].load()
     except Exception as error:
