@@ -7,6 +7,7 @@ from modicum.errors import InvalidArgument, InvalidSource
 from modicum.sources.inputs import BUILT_IN, InputSpecification, input_specification
 from modicum.sources.labels import class_names, true_labels
 from modicum.sources.model_files import model_file
+from modicum.sources.served_models import ServedModel
 
 from tests.model_files import SAFETENSORS
 
@@ -56,6 +57,15 @@ def test_a_file_that_does_not_say_its_input_needs_one(tmp_path, kind):
         InvalidArgument, match=r"expected one of imagenet, .* or a .toml file, because model does not say"
     ) as refused:
         file.input(None)
+    assert refused.value.reason == "INPUT_MISSING"
+
+
+def test_an_endpoint_needs_an_input_as_its_address_says_none():
+    served = ServedModel("grpc://host:1/net")
+
+    assert served.input("imagenet") == BUILT_IN["imagenet"]
+    with pytest.raises(InvalidArgument, match=r"--endpoint grpc://host:1/net needs --input: .* imagenet, ") as refused:
+        served.input(None)
     assert refused.value.reason == "INPUT_MISSING"
 
 
