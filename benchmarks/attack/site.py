@@ -49,7 +49,8 @@ CHECK = ModelCheck(2, OutputKind.LOGITS, useful_gradient=True, pass_milliseconds
 class Site:
     """Where it serves, by which certificate, in which process, and what is there.
 
-    `tokens`: an auditor's by project, and a viewer's of mallory's. `audits`: one by project, which is queued.
+    `tokens`: an auditor's by project, a viewer's of mallory's, and an admin's of the team. `audits`: one by project,
+    which is queued.
     """
 
     grpc_address: str
@@ -58,6 +59,7 @@ class Site:
     pid: int
     tokens: Mapping[str, str]
     viewer: str
+    admin: str
     audits: Mapping[str, str]
     artifact: str
 
@@ -104,7 +106,7 @@ async def _started(folder: Path, environment: Mapping[str, str]) -> tuple["subpr
     return process, {name: str(value) for name, value in json.loads(ready.read_text()).items()}
 
 
-async def _furnished(store: PostgresStore, folder: Path) -> tuple[dict[str, str], str, dict[str, str], str]:
+async def _furnished(store: PostgresStore, folder: Path) -> tuple[dict[str, str], str, str, dict[str, str], str]:
     """Make the teams, their tokens and audits, and an artifact of mallory's; return the last fields of a `Site`."""
     artifacts, tokens = FolderArtifactStore(folder), OperatorTokens(store)
     async with store.transaction() as transaction:
@@ -114,10 +116,11 @@ async def _furnished(store: PostgresStore, folder: Path) -> tuple[dict[str, str]
         project: (await tokens.create(f"{project[9:]}-ci", project, Role.AUDITOR)).secret for project in (TEAM, MALLORY)
     }
     viewer = (await tokens.create("eve", MALLORY, Role.VIEWER)).secret
+    admin = (await tokens.create("ada", TEAM, Role.ADMIN)).secret
     audits = {project: await _audit(store, artifacts, project) for project in (TEAM, MALLORY)}
     digest = await _uploaded(store, artifacts, MALLORY, os.urandom(ARTIFACT_BYTES))
     await store.close()
-    return secrets, viewer, audits, f"{MALLORY}/artifacts/{digest}"
+    return secrets, viewer, admin, audits, f"{MALLORY}/artifacts/{digest}"
 
 
 async def _audit(store: PostgresStore, artifacts: FolderArtifactStore, project: str) -> str:

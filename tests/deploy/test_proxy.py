@@ -1,5 +1,6 @@
 """The configuration of nginx that `deploy/proxy` has, in a real nginx before a real API behind TLS."""
 
+import asyncio
 import contextlib
 import os
 import re
@@ -14,10 +15,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import grpc
 import httpx
 import psutil
 import pytest
 import pytest_asyncio
+from modicum.v1 import model_service_pb2 as models
+from modicum.v1 import model_service_pb2_grpc
 from PIL import Image
 
 from benchmarks.attack.site import TEAM, Site, served
@@ -37,6 +41,8 @@ http {{
   include modicum.conf;
 }}
 """
+HERE, CALLERS, SPOOFED = "127.0.0.1", ("127.0.0.2", "127.0.0.3"), "203.0.113.9"
+"""Where nginx and the API are, from where callers call, and where one of them says to be."""
 CONNECTIONS = 10
 FLOOD_BYTES = 64 * 1024**2
 """The most that a connection of a flood sends."""
@@ -117,7 +123,7 @@ async def front():
     with tempfile.TemporaryDirectory(prefix="modicum-proxy-") as name:
         folder = Path(name)
         folder.chmod(0o711)  # Postgres of another user lies below it
-        async with served(folder) as site:
+        async with served(folder, MODICUM_TRUSTED_PROXIES=HERE) as site:
             with nginx(folder / "nginx", site) as before:
                 yield before
 
@@ -139,16 +145,63 @@ def test_a_watch_and_an_upload_go_through_the_proxy(front, tmp_path):
     assert "CANCELLED" in said.upper()
 
 
-def test_rest_goes_through_the_proxy_and_metrics_do_not(front):
-    context = ssl.create_default_context(cafile=str(front.site.certificate))
-    with httpx.Client(base_url=f"https://{front.http_address}", verify=context) as client:
-        named = client.get(
-            f"/v1/{front.site.audits[TEAM]}", headers={"Authorization": f"Bearer {front.site.tokens[TEAM]}"}
-        )
+def test_rest_and_metrics_go_through_the_proxy_with_a_token(front):
+    with rest(front) as client, rest(front, front.site.tokens[TEAM]) as named:
         refused, metrics = client.get(f"/v1/{front.site.audits[TEAM]}"), client.get("/metrics")
+        audit, scrape = named.get(f"/v1/{front.site.audits[TEAM]}"), named.get("/metrics")
 
-    assert (named.status_code, named.json()["name"]) == (200, front.site.audits[TEAM])
-    assert (refused.status_code, metrics.status_code) == (401, 404)
+    assert (refused.status_code, metrics.status_code) == (401, 401)
+    assert (audit.status_code, audit.json()["name"]) == (200, front.site.audits[TEAM])
+    assert scrape.status_code == 200
+
+
+async def test_the_trail_names_the_callers_and_not_the_proxy_or_what_a_caller_says(front):
+    for caller in CALLERS:
+        await _create_by_grpc(front, caller, f"by-grpc-{caller}")
+        with rest(front, front.site.tokens[TEAM], caller) as client:
+            headers = {"X-Forwarded-For": SPOOFED, "X-Real-IP": SPOOFED}
+            made = client.post(f"/v1/{TEAM}/models?modelId=by-rest-{caller}", json={}, headers=headers)
+            assert made.status_code == 200, made.text
+
+    with rest(front, front.site.admin) as admin:
+        entries = admin.get(f"/v1/{TEAM}/trail", params={"filter": "verb = CreateModel"}).json()["entries"]
+    named = {each["resource"].rpartition("/")[2]: each["clientAddress"] for each in entries}
+    assert {name: address for name, address in named.items() if name.startswith("by-")} == {
+        f"by-{port}-{caller}": caller for port in ("grpc", "rest") for caller in CALLERS
+    }
+
+
+def rest(front: Front, token: str = "", address: str = HERE) -> httpx.Client:
+    """A client of REST through the proxy, which calls from this address of loopback."""
+    transport = httpx.HTTPTransport(
+        verify=ssl.create_default_context(cafile=str(front.site.certificate)), local_address=address
+    )
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    return httpx.Client(base_url=f"https://{front.http_address}", transport=transport, headers=headers)
+
+
+async def _create_by_grpc(front: Front, caller: str, name: str) -> None:
+    """Create a model from an address of loopback. gRPC cannot choose one, so its connection is carried from there."""
+    host, port = front.grpc_address.split(":")
+
+    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        back, forth = await asyncio.open_connection(host, int(port), local_addr=(caller, 0))
+        await asyncio.gather(_pump(reader, forth), _pump(back, writer))
+
+    credentials = grpc.ssl_channel_credentials(front.site.certificate.read_bytes())
+    metadata = (("authorization", f"Bearer {front.site.tokens[TEAM]}"), ("x-forwarded-for", SPOOFED))
+    async with await asyncio.start_server(carry, HERE, 0) as server:
+        place = f"{HERE}:{server.sockets[0].getsockname()[1]}"
+        async with grpc.aio.secure_channel(place, credentials) as channel:
+            request = models.CreateModelRequest(parent=TEAM, model_id=name)
+            await model_service_pb2_grpc.ModelServiceStub(channel).CreateModel(request, metadata=metadata)
+
+
+async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(ConnectionError):
+        while data := await source.read(65_536):
+            sink.write(data)
+    sink.close()
 
 
 @pytest.mark.parametrize("flood", FLOODS)

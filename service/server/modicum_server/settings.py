@@ -9,6 +9,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from modicum_server.domain.sign_in import NamedBy
+from modicum_server.domain.trusted_proxies import TrustedProxies
 
 MEBIBYTE = 1024 * 1024
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -96,6 +97,11 @@ class Settings(BaseSettings):
             "certificates (PEM) of the authorities that sign client certificates; if set, both ports require such a "
             "certificate, in addition to the token"
         ),
+    )
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="addresses and networks of proxies in front, such as 10.0.0.7 or 10.0.0.0/8, separated by commas; "
+        "only their x-forwarded-for names the caller's address, at both ports",
     )
     trusted_issuers: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
@@ -278,12 +284,18 @@ class Settings(BaseSettings):
             return tuple(host.strip().lower() for host in hosts.split(",") if host.strip())
         return hosts
 
-    @field_validator("trusted_issuers", mode="before")
+    @field_validator("trusted_proxies", "trusted_issuers", mode="before")
     @classmethod
-    def _are_addresses(cls, issuers: object) -> object:
-        if isinstance(issuers, str):
-            return tuple(issuer.strip() for issuer in issuers.split(",") if issuer.strip())
-        return issuers
+    def _are_addresses(cls, addresses: object) -> object:
+        if isinstance(addresses, str):
+            return tuple(address.strip() for address in addresses.split(",") if address.strip())
+        return addresses
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        TrustedProxies(proxies)
+        return proxies
 
     @field_validator("trusted_issuers")
     @classmethod

@@ -29,7 +29,7 @@ class Wire(Protocol):
         """Return a header of the request by its lower-case name; empty when it has none."""
 
     def client_address(self) -> str:
-        """Return the network address of whoever opened the connection: the caller, or a proxy; empty if unknown."""
+        """Return the caller's network address; empty if unknown. A proxy that no setting trusts is a caller."""
 
     def remaining_seconds(self) -> float | None:
         """Return the time until the caller's deadline; None without a deadline.

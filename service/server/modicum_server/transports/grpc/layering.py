@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 import grpc
 
+from modicum_server.domain.trusted_proxies import TrustedProxies
 from modicum_server.errors import FieldInvalid
 from modicum_server.transports.calls import Call
 from modicum_server.transports.contract import OPEN_METHODS
@@ -22,9 +23,10 @@ Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 class Layering(grpc.aio.ServerInterceptor):
     """One interceptor that opens all layers, from outside in, before the method runs."""
 
-    def __init__(self, layers: Sequence[Layer], unrouted: UnroutedRequests) -> None:
+    def __init__(self, layers: Sequence[Layer], unrouted: UnroutedRequests, proxies: TrustedProxies) -> None:
         self._layers = layers
         self._unrouted = unrouted
+        self._proxies = proxies
         self.pages = ""
         """Where browsers find the pages, which is known once HTTP is served."""
 
@@ -58,7 +60,7 @@ class Layering(grpc.aio.ServerInterceptor):
 
         def call_of(context: Context) -> Call:
             probe = method.startswith(OPEN_SERVICES)
-            wire = GrpcWire(context, self.pages)
+            wire = GrpcWire(context, self.pages, self._proxies)
             places = ExitStack()
             release: Any = lambda _: places.close()  # noqa: E731 - the stubs have no type for a function here
             context.add_done_callback(release)  # it knows the places only: the call would be kept in a cycle

@@ -8,6 +8,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from modicum_server.domain.trusted_proxies import TrustedProxies
 from modicum_server.ports import Store
 from modicum_server.processes.file_limits import most_open_files
 from modicum_server.settings import MEBIBYTE, Settings
@@ -69,7 +70,7 @@ class GrpcServer:
         places = CallPlaces(settings, bounds)
         shared = services.call_rates, services.call_turns, services.refused
         layers = layers_of(store, metrics, *shared, bounds=bounds, places=places, traces=services.traces)
-        self._layering = Layering(layers, UnroutedRequests(metrics))
+        self._layering = Layering(layers, UnroutedRequests(metrics), TrustedProxies(settings.trusted_proxies))
         self._server = grpc.aio.server(
             interceptors=[self._layering],
             options=(

@@ -1,11 +1,13 @@
 """`calls.Wire` for gRPC: reads the metadata of a call, and refuses it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, NoReturn
 from urllib.parse import unquote
 
 import grpc
 
+from modicum_server.domain.trusted_proxies import FORWARDED_FOR, TrustedProxies
 from modicum_server.transports.grpc.statuses import status_of
 from modicum_server.transports.layers import REQUEST_ID_HEADER
 from modicum_server.transports.pages_address import PAGES_HEADER
@@ -14,6 +16,7 @@ from modicum_server.transports.refusals import Refusal
 STATUS_TRAILER = "grpc-status-details-bin"
 OPEN_SERVICES = ("/grpc.health.v1.Health/",)
 """Services that need no token."""
+NO_PROXIES = TrustedProxies()
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +27,20 @@ class GrpcWire:
     context: "grpc.aio.ServicerContext[Any, Any]"
     pages: str = ""
     """Where browsers find the pages; empty where that is not known."""
+    proxies: TrustedProxies = NO_PROXIES
 
     def header(self, name: str) -> str:
         """Return a text header of the request; empty when it is missing."""
+        return next(self._headers(name), "")
+
+    def _headers(self, name: str) -> Iterator[str]:
         for key, value in self.context.invocation_metadata() or ():
             if key == name and isinstance(value, str):
-                return value
-        return ""
+                yield value
 
     def client_address(self) -> str:
-        """Return the address of whoever opened the connection, without its port."""
-        return address_of(self.context.peer())
+        """Return the caller's address without its port."""
+        return self.proxies.caller(address_of(self.context.peer()), self._headers(FORWARDED_FOR))
 
     def remaining_seconds(self) -> float | None:
         """Return the time until the caller's deadline."""

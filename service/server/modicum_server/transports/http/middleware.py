@@ -9,7 +9,9 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 
+from modicum_server.domain.trusted_proxies import TrustedProxies
 from modicum_server.settings import Settings
+from modicum_server.transports.http.addresses import CallersAddress
 from modicum_server.transports.http.compression import Compression
 from modicum_server.transports.http.pages.unknown_pages import page_unknown, wants_page
 from modicum_server.transports.http.rest.problems import method_not_allowed, path_unknown
@@ -35,9 +37,10 @@ RESPONSE_HEADERS = ("Content-Range", "ETag", "Link", "Retry-After", "X-Request-I
 
 def middleware_of(settings: Settings) -> list[Middleware]:
     """Return the middleware, from outside in. No origin is allowed unless a setting names it."""
+    proxies = Middleware(CallersAddress, proxies=TrustedProxies(settings.trusted_proxies))
     guarded = [Middleware(SecurityHeaders, tls=settings.tls_cert is not None), Middleware(Compression)]
     if not settings.cors_origins:
-        return guarded
+        return [proxies, *guarded]
     sharing = Middleware(
         CORSMiddleware,
         allow_origins=settings.cors_origins,
@@ -45,7 +48,7 @@ def middleware_of(settings: Settings) -> list[Middleware]:
         allow_headers=REQUEST_HEADERS,
         expose_headers=RESPONSE_HEADERS,
     )
-    return [sharing, *guarded]
+    return [proxies, sharing, *guarded]
 
 
 def respond_to_unrouted(unrouted: UnroutedRequests) -> Callable[[Request, Exception], Awaitable[Response]]:

@@ -1,6 +1,5 @@
 """Who may read /metrics, and of which projects they see names."""
 
-import ipaddress
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -11,7 +10,7 @@ from modicum_server.errors import DependencyUnavailable, TokenInvalid, Unavailab
 from modicum_server.ports import Store, Transaction
 from modicum_server.transports.authentication import authenticate, given_token
 from modicum_server.transports.call_limits import BOUNDS, Bounds
-from modicum_server.transports.http.addresses import address_of
+from modicum_server.transports.http.addresses import address_of, is_direct_on_loopback
 from modicum_server.transports.http.pages.hosts import is_loopback
 from modicum_server.transports.token_lookups import TokenLookups
 from modicum_server.usecases.access import token_digest
@@ -36,7 +35,7 @@ class Scraper:
 
 
 class Scrapers:
-    """Lets callers read metrics: on loopback, and elsewhere with a token.
+    """Lets callers read metrics: on loopback without a proxy, and elsewhere with a token.
 
     A token shows the names of its projects, one for metrics those of all. Without one, names show only to who calls
     this machine by a name of loopback, so a site that points its own name here learns none. While the database is away,
@@ -68,7 +67,7 @@ class Scrapers:
             DependencyUnavailable: the database is away, and the token was not seen before.
         """
         authorization = request.headers.get("authorization", "")
-        if not authorization and _on_loopback(request):
+        if not authorization and is_direct_on_loopback(request):
             at_home = is_loopback(request.headers.get("host", ""))
             return Scraper(stranger(address_of(request)), self._without_token if at_home else NO_NAMES)
         digest = token_digest(given_token(authorization))
@@ -96,10 +95,3 @@ async def _scraper(transaction: Transaction, digest: str) -> Principal | None:
     """Find the principal of a token with roles, or of one for metrics."""
     by_roles = await transaction.projects.authenticate(digest)
     return by_roles or await transaction.access.metrics_reader(digest)
-
-
-def _on_loopback(request: Request) -> bool:
-    try:
-        return ipaddress.ip_address(address_of(request)).is_loopback
-    except ValueError:
-        return False

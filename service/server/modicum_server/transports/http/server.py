@@ -53,7 +53,7 @@ class HttpServer:
             lifespan="off",
             log_config=None,
             access_log=False,
-            proxy_headers=False,  # the connection says whether a caller is on loopback, a header does not
+            proxy_headers=False,  # `addresses` decides whose header names the caller
             server_header=False,
             timeout_graceful_shutdown=max(1, round(settings.grace_seconds)),
         )

@@ -52,7 +52,7 @@ class PageWire:
         return self.request.headers.get(name, "")
 
     def client_address(self) -> str:
-        """Return the address of whoever opened the connection."""
+        """Return the caller's address."""
         return address_of(self.request)
 
     def remaining_seconds(self) -> float | None:
