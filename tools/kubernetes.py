@@ -37,8 +37,8 @@ MODELS = {
 }
 #: What renders a folder, the first that is installed.
 RENDERERS = (("kubectl", "kustomize"), ("kustomize", "build"))
-#: An order that README and how-to allow: `scaling` and `tls` change what `monitoring` brings.
-COMPONENTS = ("gpu", "monitoring", "scaling", "tls", "volume")
+#: An order that README and how-to allow: `scaling` and `tls` change what `monitoring` brings, and `proxy` needs `tls`.
+COMPONENTS = ("gpu", "monitoring", "scaling", "tls", "proxy", "volume")
 
 Document = Mapping[str, Any]
 

@@ -290,12 +290,15 @@ def test_nothing_comes_in_or_goes_out_but_what_is_named(overlay):
     metrics = (
         {(frozenset({"api"}), HTTP), (frozenset({"worker"}), METRICS)} if of_kind(overlay, "PodMonitor") else set()
     )
+    proxied = {"proxy"} & pods(overlay).keys()
+    front = {(frozenset({name}), port) for name in proxied for port in (GRPC, HTTP)}
+    behind = {(name, port) for name in proxied for port in (53, GRPC, HTTP)}
     bucket = set() if of_kind(overlay, "PersistentVolumeClaim") else {("api", 443), ("worker", 443)}
 
     assert closed == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
-    assert set(into) == {(frozenset({"api"}), GRPC), (frozenset({"api"}), HTTP)} | metrics
+    assert set(into) == {(frozenset({"api"}), GRPC), (frozenset({"api"}), HTTP)} | metrics | front
     assert all(rule["from"] for _, rule in policies(overlay, "ingress")), "nobody is let in without a label"
-    assert out == {(name, port) for name in OURS for port in (53, 5432)} | bucket
+    assert out == {(name, port) for name in OURS for port in (53, 5432)} | bucket | behind
 
 
 def test_a_worker_computes_with_the_cores_that_it_asks_for():
@@ -316,7 +319,7 @@ def test_a_gpu_is_one_for_a_pod_and_a_slot_and_none_is_needed_to_replace_it():
 
 @every_overlay
 def test_the_first_step_of_an_update_has_what_the_migration_needs_and_starts_nothing_else(overlay):
-    later = ("api", "worker")
+    later = ("api", "worker", "proxy")
     first = [
         each
         for each in documents(overlay)

@@ -10,7 +10,7 @@ import ssl
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +31,9 @@ from tests.deploy.http2_floods import BEGIN, FLOODS
 from tests.ports import free_port
 from tests.waiting import eventually
 
-CONFIGURATION = REPOSITORY / "deploy" / "proxy" / "modicum.conf"
+SHIPPED = REPOSITORY / "deploy" / "proxy"
+FILES = ("modicum.conf", "loopback.conf")
+"""What the page copies onto a machine."""
 PAGE = REPOSITORY / "docs" / "how-to" / "put-a-proxy-in-front.md"
 MAIN = """{user}daemon off; worker_processes 1; pid nginx.pid; error_log stderr warn;
 events {{ worker_connections 1024; }}
@@ -39,6 +41,7 @@ http {{
   client_body_temp_path body; proxy_temp_path proxy;
   fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi; scgi_temp_path scgi;
   include modicum.conf;
+  include loopback.conf;
 }}
 """
 HERE, CALLERS, SPOOFED = "127.0.0.1", ("127.0.0.2", "127.0.0.3"), "203.0.113.9"
@@ -94,15 +97,10 @@ def nginx(folder: Path, site: Site) -> Iterator[Front]:
         "listen 7401 ": f"listen 127.0.0.1:{http_port} ",
         "127.0.0.1:7500": site.grpc_address,
         "127.0.0.1:7501": site.http_address,
-        "/etc/modicum/tls.crt": str(site.certificate),
-        "/etc/modicum/tls.key": str(site.certificate.with_name("key.pem")),
+        "/etc/modicum/tls/tls.crt": str(site.certificate),
+        "/etc/modicum/tls/tls.key": str(site.certificate.with_name("key.pem")),
     }
-    text = CONFIGURATION.read_text()
-    for shipped, here in places.items():
-        assert shipped in text, f"{CONFIGURATION.name} has no {shipped!r}"
-        text = text.replace(shipped, here)
-    folder.mkdir()
-    (folder / "modicum.conf").write_text(text)
+    _write(folder, places)
     (folder / "nginx.conf").write_text(MAIN.format(user="user root; " if os.geteuid() == 0 else ""))
     with subprocess.Popen([program, "-p", str(folder), "-c", "nginx.conf"]) as process:
         eventually(lambda: _listens(grpc_port) and _listens(http_port), "nginx to listen")
@@ -110,6 +108,17 @@ def nginx(folder: Path, site: Site) -> Iterator[Front]:
             yield Front(f"127.0.0.1:{grpc_port}", f"127.0.0.1:{http_port}", site)
         finally:
             process.send_signal(signal.SIGTERM)
+
+
+def _write(folder: Path, places: Mapping[str, str]) -> None:
+    """Write the shipped files with other places in them, each of which must have been there."""
+    texts = {name: (SHIPPED / name).read_text() for name in FILES}
+    for shipped, here in places.items():
+        assert shipped in "".join(texts.values()), f"{SHIPPED} has no {shipped!r}"
+        texts = {name: text.replace(shipped, here) for name, text in texts.items()}
+    folder.mkdir()
+    for name, text in texts.items():
+        (folder / name).write_text(text)
 
 
 def _listens(port: int) -> bool:
@@ -241,7 +250,8 @@ def _flood(front: Front, flood: str) -> int:
     return sent
 
 
-def test_the_page_names_the_ports_of_the_configuration():
-    page, shipped = PAGE.read_text(), CONFIGURATION.read_text()
+def test_the_page_copies_these_files_and_names_their_ports():
+    page, shipped = PAGE.read_text(), (SHIPPED / "loopback.conf").read_text()
 
     assert set(re.findall(r"127\.0\.0\.1:(\d+)", shipped)) == set(re.findall(r"_PORT=(\d+)", page))
+    assert all(f"deploy/proxy/{name}" in page for name in FILES)
