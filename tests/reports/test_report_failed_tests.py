@@ -40,12 +40,12 @@ def test_classes_whose_tests_failed_do_not_read_as_cleared(of_cats, told):
     text = said(FINDINGS, load_image=bright, spots={VERSION: [everyone, *of_cats, DIED]})
 
     assert text.startswith(told)
-    assert "Audit again: a test without an outcome says nothing of its class." in text
+    assert "Audit again. A test without an outcome says nothing about its class." in text
 
 
 def test_a_spot_test_that_failed_as_a_whole_is_not_said_to_have_had_too_few_images():
     text = said(FINDINGS, load_image=bright, spots={VERSION: [replace(DIED, target_class=None)]})
 
     assert "Small spots were not tested: the model's process failed." in text
-    assert "Audit again: a test without an outcome says nothing of its class." in text
+    assert "Audit again. A test without an outcome says nothing about its class." in text
     assert "With fewer" not in text

@@ -144,7 +144,8 @@ def test_a_class_without_an_image_of_a_measure_is_said_to_have_none():
 
     assert text.count("no image") == 1
     assert (
-        "“No image” stands where none of the class counts, for example because the model is confident on none" in text
+        "“No image” means that none of the class's images counts, for example because the model is not confident on any"
+        in text
     )
 
 

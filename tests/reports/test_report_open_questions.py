@@ -53,7 +53,7 @@ def test_controls_that_had_nothing_to_run_on_are_told_once():
     text = text_of([not_eligible(place) for place in range(12)])
 
     assert text.count(NO_SUBSET) == 1
-    assert f"{OTHER} {FILL} not tested {NO_SUBSET} Why there is none stands above." in text
+    assert f"{OTHER} {FILL} not tested {NO_SUBSET} The reason is given above." in text
 
 
 def test_a_control_that_was_not_asked_for_is_not_said_to_have_had_nothing_to_run_on():

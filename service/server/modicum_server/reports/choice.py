@@ -88,5 +88,5 @@ def rule_text(choice: Choice) -> str:
     return (
         f"{choice.subsets:,} subsets were found; {len(choice.places)} of them are shown. {telling} are the smallest of "
         f"each class in turn, right and wrong predictions apart. {choice.usual} are those nearest the median size, "
-        "chosen alike."
+        "chosen in the same way."
     )

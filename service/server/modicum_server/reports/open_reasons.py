@@ -43,7 +43,7 @@ BOTH_SIDES = Reason(
 )
 NO_SUBSET = Reason(
     "Did not run: no image has a subset to test.",
-    "Why there is none stands above.",
+    "The reason is given above.",
 )
 MORE_IMAGES = "Audit more images."
 MORE_PASSES = "Give the search of this control more passes."

@@ -15,7 +15,7 @@ EDGE_IS_CLEAR = frozenset({"NONE_SEEN", "CLEAR"})
 """Outcomes of the test of edge and background that leave nothing open. CLEAR is that of older results."""
 NO_EDGE = "The edge and the background were not tested."
 ASK_FOR_EDGE = (
-    "To test the edge and the background, ask for the control shortcut, with labelled images of at least "
+    "To test the edge and the background, add the control “shortcut” and use labelled images of at least "
     f"{SMALLEST_SIDE} by {SMALLEST_SIDE} pixels."
 )
 MORE_FOR_EDGE = "For the edge and the background, audit more labelled images."
@@ -25,7 +25,7 @@ ASK_FOR_PAIRS = (
 )
 OPEN_PAIRS = "The counterfactual set does not settle whether accuracy falls."
 MORE_PAIRS = "For the counterfactual set, give more labelled pairs."
-NOTHING_FOUND = "Nothing was found to mend by these tests."
+NOTHING_FOUND = "These tests found nothing to mend."
 
 Entry = Mapping[str, Any]
 

@@ -53,9 +53,9 @@ TEST_CLASSES = (
     "more. More images settle more of these tests."
 )
 DIED = "the model's process failed"
-AUDIT_AGAIN = "Audit again: a test without an outcome says nothing of its class."
+AUDIT_AGAIN = "Audit again. A test without an outcome says nothing about its class."
 ASK_FOR_SPOTS = (
-    f"Ask for the control spot, with at least {LEAST_SPOT_IMAGES} images: it tests whether a small spot decides."
+    f"Add the control “spot” and audit at least {LEAST_SPOT_IMAGES} images. It tests whether a small spot decides."
 )
 MORE_FOR_SPOTS = (
     f"Audit at least {LEAST_SPOT_IMAGES} images in all, of two or more predicted classes. With fewer, this test "
@@ -64,7 +64,7 @@ MORE_FOR_SPOTS = (
 NEITHER = "Until then this audit neither clears nor blames the model."
 NO_OUTCOME = replace(tag_of(NOT_TESTED), text="no outcome")
 EDGE_COVERED = "Accuracy lost with the edge or background covered"
-NO_SET = replace(tag_of(NOT_TESTED), text="none was given")
+NO_SET = replace(tag_of(NOT_TESTED), text="not given")
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,9 +250,13 @@ def _of_open(rows: Sequence[Row], unsettled: Sequence[Row]) -> Finding:
     images = _most_images(rows)
     needed = max((row["sources_needed"] or 0 for row in named(unsettled)), default=0)
     whose = "of each class" if named(unsettled)[0]["target_class"] is not None else "in all"
-    more = f"about {needed:,} {whose}, if they are like these" if needed else f"more than these {images:,}"
-    said = f"{images:,} images do not settle it for {names(unsettled)}."
-    ahead = (f"Audit more images: {more}.", _first(named(unsettled)), _never(named(unsettled)), NEITHER)
+    more = (
+        f"Audit more images. About {needed:,} {whose} would show that no spot decides, if they are like these."
+        if needed
+        else f"Audit more than these {images:,} images."
+    )
+    said = f"These {images:,} images do not settle this for {names(unsettled)}."
+    ahead = (more, _first(named(unsettled)), _never(named(unsettled)), NEITHER)
     return (
         SpotOutcome.INCONCLUSIVE.value,
         "It is not settled whether a small spot decides a class.",
@@ -264,7 +268,7 @@ def _of_open(rows: Sequence[Row], unsettled: Sequence[Row]) -> Finding:
 def _first(unsettled: Sequence[Row]) -> str:
     """For which classes images like these may find a spot before they lead to NONE_FOUND; empty without one."""
     first = [row for row in unsettled if row["sources_needed"] and may_show_first(row)]
-    return f"For {names(first)}, they may show first that a spot decides." if first else ""
+    return f"For {names(first)}, more images may instead show that a spot decides." if first else ""
 
 
 def _never(unsettled: Sequence[Row]) -> str:
@@ -303,8 +307,8 @@ def _pair_sentences(facts: OpeningFacts) -> tuple[str, ...]:
     if not fallen:
         return ()
     line = next((one for one in fallen if not one.of_all), fallen[0])
-    whose = "Over all pairs" if line.of_all else f"On {quoted(line.label)}"
-    return (f"{whose}, accuracy goes from {line.original} to {line.counterfactual}, over {line.pairs:,} pairs.",)
+    pairs = f"all {line.pairs:,} pairs" if line.of_all else f"the {line.pairs:,} pairs of {quoted(line.label)}"
+    return (f"On {pairs}, accuracy falls from {line.original} to {line.counterfactual}.",)
 
 
 def _scores(facts: OpeningFacts) -> tuple[Score, ...]:

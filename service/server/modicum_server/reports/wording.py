@@ -30,7 +30,7 @@ REASONS: Mapping[str, str] = {
     FindingReason.NOT_FINITE: "the model returned NaN or infinity",
     FindingReason.MODEL_DIED: "the model's process died on this image",
     FindingReason.FILL_UNAVAILABLE: "fewer than two donors for the marginal fill",
-    FindingReason.INTERNAL: "the server has a fault; its log has the details",
+    FindingReason.INTERNAL: "an internal error of the server; the server's log has the details",
     FindingReason.STOPPED: "the audit was stopped before this image was done",
 }
 
