@@ -42,7 +42,7 @@ def test_from_the_audit_to_a_link_and_an_answer(scene: Scene, audit: str):
     link = re.search(r"http://[^\s<]+(/review#[\w-]{43})", invited.text)[1]
 
     assert "The link of Bo" in invited.text
-    assert "The link opens on this machine alone, because this page was opened as 127.0.0.1:" in whole(invited)
+    assert "The link opens only on this machine, because this page was opened as 127.0.0.1:" in whole(invited)
     assert "Nobody has answered yet" in browser.get(review).text
     assert link not in browser.get(review).text
     reviewer = ReviewerBrowser.of(scene, link)
