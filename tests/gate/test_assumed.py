@@ -155,7 +155,7 @@ def test_a_plan_says_what_is_assumed_of_two_versions():
 
     assert told == [
         "one of the two versions is judged; both have the same number of eligible images and the same mean fill",
-        "the ratio of two versions lies half-way between its limits",
+        "the ratio of two versions lies halfway between its limits",
         "a missing limit of two versions is taken as 1, or as twice or half the other limit if that lies beyond 1",
         "sizes of one image differ between two versions by a factor of 2.0 (one standard deviation)",
     ]

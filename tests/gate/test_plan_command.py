@@ -65,7 +65,7 @@ def test_a_rule_that_compares_is_planned_where_its_baseline_can_be_read(shell, t
 
     assert (with_it.returncode, without.returncode) == (0, 0), with_it.stderr + without.stderr
     assert "more         accuracy (error): " in assumed.stdout
-    assert "assumes: the ratio of sizes to the baseline lies half-way between its limit and 1" in assumed.stdout
+    assert "assumes: the ratio of sizes to the baseline lies halfway between its limit and 1" in assumed.stdout
     assert "more         accuracy (error): 390 images for a PASS in half of such audits" in with_it.stdout
     assert "unknown      accuracy (error): it compares with a baseline" in without.stdout
 
@@ -83,7 +83,7 @@ def test_without_a_result_the_spread_is_assumed_and_minutes_are_said_to_be_unkno
     ended = shell("modicum plan --class-count 5")
 
     assert ended.returncode == 0
-    assert "assumes: no result is at hand, so its figures are assumed" in ended.stdout
+    assert "assumes: no RESULT was given, so its figures are assumed" in ended.stdout
     assert ended.stdout.splitlines()[-1].startswith("the time is unknown; name an audit of the server")
 
 

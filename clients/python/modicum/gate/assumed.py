@@ -45,17 +45,17 @@ FOLLOWED, OF_SOURCES, SHARE = 11, 40, 0.29
 """Of 40 sources 11 make 29% of the other pictures their class, and the others none: 8% on average."""
 
 ASSUMPTIONS = (
-    "no result is at hand, so its figures are assumed: name a RESULT for better estimates",
-    "each class has as many images as any other",
-    "a number lies half-way between its limit and its best possible value (twice its limit, if it has no bound)",
+    "no RESULT was given, so its figures are assumed: give a RESULT for better estimates",
+    "all classes have the same number of images",
+    "a number lies halfway between its limit and its best possible value (twice its limit, if it has no bound)",
     f"values behind a median or a quartile spread evenly from it to 0 and to {MOST_TIMES} times it, within their range",
-    "a reading comes to the first outcome that its rule expects: each share that decides it is 75% or 25%",
-    f"of paired images {DIFFERING:.0%} differ, as many gained as lost",
+    "a reading has the first outcome that its rule expects: each share that decides it is 75% or 25%",
+    f"{DIFFERING:.0%} of paired images differ: half of these are gained, half lost",
     "in each class the spot test finds what it found in the worst class of a typical clean network of the benchmark",
 )
 RATIO_ASSUMPTIONS = (
     "one of the two versions is judged; both have the same number of eligible images and the same mean fill",
-    "the ratio of two versions lies half-way between its limits",
+    "the ratio of two versions lies halfway between its limits",
     "a missing limit of two versions is taken as 1, or as twice or half the other limit if that lies beyond 1",
     f"sizes of one image differ between two versions by a factor of {math.exp(SPREAD):.1f} (one standard deviation)",
 )

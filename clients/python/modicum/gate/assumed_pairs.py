@@ -23,7 +23,7 @@ SHUFFLE = 383
 
 PAIR_ASSUMPTIONS = (
     "with the baseline, images are predicted and searched as often as with the new version",
-    "the ratio of sizes to the baseline lies half-way between its limit and 1",
+    "the ratio of sizes to the baseline lies halfway between its limit and 1",
     f"sizes of one image differ from the baseline's by a factor of {math.exp(SPREAD):.1f} (one standard deviation)",
 )
 
