@@ -63,7 +63,7 @@ def test_a_copy_in_which_one_picture_differs_is_no_evidence_that_accuracy_holds(
     done = audited(paired, "--output", "result.json")
 
     assert done.code == 0, done.messages
-    assert "41 pairs are the same picture and tell nothing." in done.output
+    assert "In 41 pairs both pictures are the same. The figures leave these pairs out." in done.output
     (entry,) = json.loads((paired.folder / "result.json").read_text())["counterfactuals"]
     assert (entry["outcome"], entry["measures"]["counterfactual_accuracy_loss"]["n"]) == ("INCONCLUSIVE", 1)
 

@@ -23,10 +23,10 @@ def test_the_plan_says_images_passes_and_minutes_and_every_assumption(shell):
 
     lines = ended.stdout.splitlines()
     assert (ended.returncode, ended.stderr) == (0, "")
-    assert lines[0].startswith("modicum.yaml, by few.json: 570 images settle every rule of level error in about four")
+    assert lines[0].startswith("modicum.yaml, by few.json: 570 images settle every rule of level error in about 80%")
     assert lines[0].endswith("; 171,000 passes, 28.5 minutes")
     assert lines[1].startswith(
-        "more         accuracy (error): 250 images for a PASS in half of such audits, 570 in four"
+        "more         accuracy (error): 250 images for a PASS in half of such audits, 570 in 80%"
     )
     assert [line for line in lines if line.startswith("assumes: ")] == [
         "assumes: further images are like those of the result",
@@ -34,7 +34,7 @@ def test_the_plan_says_images_passes_and_minutes_and_every_assumption(shell):
         "assumes: one worker makes 100 passes a second (as given)",
         (
             "assumes: with the first number of images, about half of such audits settle a rule; with 2.28 times as "
-            "many, four in five do"
+            "many, about 80% do"
         ),
     ]
 

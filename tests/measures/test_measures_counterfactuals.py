@@ -117,7 +117,7 @@ def test_pairs_that_could_not_be_used_are_counted_and_named():
         {"item": "image-3.png", "reason": "IMAGE_UNREADABLE"},
     ]
     assert entry["measures"]["counterfactual_accuracy_loss"]["n"] == 38
-    assert "20 audited images have no partner." in reading["text"]
+    assert "20 audited images have no counterfactual." in reading["text"]
     assert "2 audited images have no prediction on one of the two pictures." in reading["text"]
 
 
@@ -160,8 +160,8 @@ def kept(place: int) -> int:
 @pytest.mark.parametrize(
     ("differing", "predict", "outcome", "said"),
     [
-        (30, changed, "ACCURACY_FALLS", "30 pairs are the same picture and tell nothing."),
-        (59, kept, "ACCURACY_HOLDS", "1 pair is the same picture and tells nothing."),
+        (30, changed, "ACCURACY_FALLS", "In 30 pairs both pictures are the same. The figures leave these pairs out."),
+        (59, kept, "ACCURACY_HOLDS", "In 1 pair both pictures are the same. The figures leave this pair out."),
         (20, kept, "INCONCLUSIVE", "These 20 pairs do not settle whether accuracy falls"),
         (9, kept, "INCONCLUSIVE", "9 pairs of two different pictures have both predictions and a label, and a verdict"),
         (1, kept, "INCONCLUSIVE", "1 pair of two different pictures has both predictions and a label, and a verdict"),
@@ -177,7 +177,7 @@ def test_pairs_of_the_same_picture_are_counted_apart_and_are_evidence_of_nothing
     assert sum(row["pairs"] for row in entry["classes"]) == differing
     assert sum(row["pairs"] for row in entry["predicted_classes"]) == differing
     assert said in reading["text"]
-    assert any("the same picture and tell" in sentence for sentence in summary)
+    assert any("both pictures are the same" in sentence for sentence in summary)
 
 
 def test_predictions_on_the_same_picture_are_in_no_share_of_changed_predictions():

@@ -162,8 +162,8 @@ def _costed(made: Plan, policy: Policy, rate: Rate | None) -> Costed:
     if rate is not None:
         assumptions.append(f"one worker makes {rate.passes:,.0f} passes a second ({rate.known_by})")
     assumptions.append(
-        f"with the first number of images, about half of such audits settle a rule; with {SURER} times as many, four "
-        "in five do"
+        f"with the first number of images, about half of such audits settle a rule; with {SURER} times as many, about "
+        "80% do"
     )
     return Costed(made, passes, spot, rate, tuple(assumptions))
 
@@ -219,7 +219,7 @@ def _overall(costed: Costed, deciding: Sequence[Need]) -> str:
     if all(one.enough for one in deciding):
         return f"the {costed.plan.audited:,} images of the result settle every rule of level error"
     most = max(one.surer or 0 for one in deciding)
-    return f"{most:,} images settle every rule of level error in about four audits of five; {_cost(costed, most)}"
+    return f"{most:,} images settle every rule of level error in about 80% of such audits; {_cost(costed, most)}"
 
 
 def _need_words(costed: Costed, need: Need) -> str:
@@ -228,7 +228,7 @@ def _need_words(costed: Costed, need: Need) -> str:
     if need.enough:
         return f"settled by the {need.images:,} images of the result"
     return (
-        f"{need.images:,} images for a {need.outcome} in half of such audits, {need.surer:,} in four of five; "
+        f"{need.images:,} images for a {need.outcome} in half of such audits, {need.surer:,} in 80% of them; "
         f"{_cost(costed, need.surer)}"
     )
 

@@ -7,6 +7,7 @@ labels they only tell of predictions that change, and what nobody changed was no
 from collections.abc import Sequence
 
 from modicum.gate.counterfactual_rule import CounterfactualOutcome
+from modicum.gate.counting import counted
 
 from modicum_server.measures.counterfactual_pairs import ClassRow, CounterfactualTest, counterfactual_tests_of
 from modicum_server.measures.document_lists import Audited, DocumentList
@@ -64,8 +65,8 @@ def _found(test: CounterfactualTest) -> list[str]:
 def _too_few(pairs: int) -> str:
     which = "1 pair of two different pictures has" if pairs == 1 else f"{pairs} pairs of two different pictures have"
     return (
-        f"Too few pairs tell whether accuracy falls {REPLACED}: {which} both predictions and a label, and a verdict "
-        f"takes at least {SMALLEST_SAMPLE}."
+        f"There are too few pairs to tell whether accuracy falls {REPLACED}: {which} both predictions and a label, and "
+        f"a verdict needs at least {SMALLEST_SAMPLE}."
     )
 
 
@@ -73,8 +74,8 @@ def _same_picture(pairs: int) -> list[str]:
     """What is said of the pairs whose two pictures are one."""
     if not pairs:
         return []
-    said = "1 pair is the same picture and tells" if pairs == 1 else f"{pairs} pairs are the same picture and tell"
-    return [f"{said} nothing."]
+    which = "this pair" if pairs == 1 else "these pairs"
+    return [f"In {counted(pairs, 'pair')} both pictures are the same. The figures leave {which} out."]
 
 
 def _details(test: CounterfactualTest) -> list[str]:
@@ -101,7 +102,7 @@ def _few(classes: int) -> list[str]:
 
 def _left_out(test: CounterfactualTest) -> list[str]:
     unpaired, failed = (test.source[name] for name in ("unpaired", "failed"))
-    kinds = ((unpaired, "no partner"), (failed, "no prediction on one of the two pictures"))
+    kinds = ((unpaired, "no counterfactual"), (failed, "no prediction on one of the two pictures"))
     return [f"{count} audited {'image has' if count == 1 else 'images have'} {what}." for count, what in kinds if count]
 
 
