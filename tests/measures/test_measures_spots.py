@@ -303,7 +303,7 @@ def test_where_nothing_is_found_the_reading_says_so_of_what_lies_outside():
     readings = {one["control"]: one for one in document["models"][0]["searches"][0]["readings"]}
 
     assert readings["spot"]["outcome"] == "NONE_FOUND"
-    assert "None was found outside the objects either." in readings["spot"]["text"]
+    assert "No spot was found outside the objects either." in readings["spot"]["text"]
 
 
 def test_an_unsettled_test_outside_never_reads_as_none_found():

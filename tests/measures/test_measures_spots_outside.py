@@ -93,7 +93,7 @@ def test_a_place_with_too_few_compared_sources_is_not_tested_and_makes_no_shortc
     assert (cats["outcome"], cats["outside_outcome"], cats["shortcut"]) == ("NONE_FOUND", "INCONCLUSIVE", "")
     assert "Outside the objects no spot was tested for cat: too few pairs" in said
     assert said.endswith(
-        "For the others none was found there either. 1 class has too few images for a test of its own."
+        "For the others no spot was found there either. 1 class has too few images for a test of its own."
     )
 
 

@@ -265,7 +265,7 @@ SITUATIONS = {
     "what such images may find first is said beside how many would settle it": Situation(
         (
             "These 300 images do not settle whether a spot decides for cat and dog.",
-            f"{TAKES_45} For dog, they may show first that a spot decides.",
+            f"{TAKES_45} For dog, more images may instead show that a spot decides.",
             MANY,
             NOT_TESTED,
         ),
@@ -278,7 +278,7 @@ SITUATIONS = {
     "a class of which no number of such images would settle it is named": Situation(
         (
             "These 300 images do not settle whether a spot decides for cat and dog.",
-            f"{TAKES_45} For dog, more images like these would not settle that none decides.",
+            f"{TAKES_45} For dog, more images like these would not show that no spot decides.",
             MANY,
             NOT_TESTED,
         ),

@@ -61,14 +61,14 @@ def _nothing_sentences(test: SpotTest) -> list[str]:
     after = [_outside_text(test), _untested_text(test.untested)]
     if test.outcome is SpotOutcome.NONE_FOUND:
         return [
-            f"No spot was found that decides, in {scope} with {images} images; tried were {looked}.",
+            f"No spot that decides was found in {scope}, over {images} images. The test tried {looked}.",
             none_text(kinds_of(test.rows)),
             *after,
         ]
     open_rows = [row for row in test.rows if row.outcome is SpotOutcome.INCONCLUSIVE]
     names = _some([row.label for row in open_rows])
     return [
-        f"Whether a spot decides is not settled for {names} ({images} images; tried were {looked}).",
+        f"It is not settled whether a spot decides for {names}, over {images} images. The test tried {looked}.",
         needed_text(open_rows),
         "Some classes could not be tested because the model's process failed." if _failed(open_rows) else "",
         *after,
@@ -109,12 +109,12 @@ def _never(rows: Sequence[JudgedRow]) -> list[str]:
 
 def first_text(labels: Sequence[str]) -> str:
     """Return that images like these may find a spot before they lead to NONE_FOUND; empty without a class."""
-    return f"For {_some(labels)}, they may show first that a spot decides." if labels else ""
+    return f"For {_some(labels)}, more images may instead show that a spot decides." if labels else ""
 
 
 def never_text(labels: Sequence[str]) -> str:
     """Return that more images like these would not lead to NONE_FOUND for these classes; empty without one."""
-    return f"For {_some(labels)}, more images like these would not settle that none decides." if labels else ""
+    return f"For {_some(labels)}, more images like these would not show that no spot decides." if labels else ""
 
 
 def _failed(rows: Sequence[JudgedRow]) -> bool:
@@ -130,8 +130,8 @@ def _outside_text(test: SpotTest) -> str:
     if unsettled:
         return f"Whether a spot outside the objects decides is not settled for {_some(unsettled)}. {few}".rstrip()
     if few:
-        return f"{few} For the others none was found there either." if tested else few
-    return "None was found outside the objects either." if tested else ""
+        return f"{few} For the others no spot was found there either." if tested else few
+    return "No spot was found outside the objects either." if tested else ""
 
 
 def _untested_outside_text(labels: Sequence[str]) -> str:
