@@ -144,7 +144,7 @@ def test_what_other_tests_say_stands_first_and_is_said_to_be_all(test, paired_se
     assert told[0].startswith(first)
     place = told.index("None reached it.")
     assert told[place + 1 : place + 3] == [f"All that is known comes from {source}.", "Check."]
-    assert not any("Nothing is known of small subsets" in sentence for sentence in told)
+    assert not any("Nothing is known about small subsets" in sentence for sentence in told)
 
 
 def test_why_nothing_was_searched_comes_first_where_no_other_test_speaks():

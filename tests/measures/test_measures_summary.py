@@ -133,7 +133,7 @@ SURROUNDINGS_COST = (
     "50). Filling the objects costs 4.0, and the difference is 36 percentage points (95% interval 30 to 50). "
     f"The model needs {OUTSIDE_STEP}"
 )
-TOO_FEW = f"Not tested: whether a small spot decides (that takes at least 30 images of two predicted classes), {OTHERS}"
+TOO_FEW = f"Not tested: whether a small spot decides (this needs at least 30 images of two predicted classes), {OTHERS}"
 FEW_FOLLOW = (
     f"The decision for cat can be made by {WHERE}: copied, it makes 8 of 9 other pictures cat, and a random spot of "
     "its size 0 of them. The difference is 89 percentage points (95% interval 50 to 100) over 9 pictures that were "
@@ -149,7 +149,7 @@ SITUATIONS = {
         (f"For 6 of 6 searched images, {SUFFICE}", NOT_ASKED), measured=rate(6, 6), asked=False
     ),
     "no image was searched": Situation(
-        ("Nothing is known of small subsets: no image is eligible.", NOT_ASKED), measured=rate(0, 0), asked=False
+        ("Nothing is known about small subsets: no image is eligible.", NOT_ASKED), measured=rate(0, 0), asked=False
     ),
     "subsets of any class": Situation((ANY, NOT_ASKED), outcomes={"class_targeted": "ANY_CLASS"}, asked=False),
     "a shortcut comes before the subsets": Situation(
@@ -250,7 +250,7 @@ SITUATIONS = {
         (
             CAT_FOLLOWS,
             NEXT_STEP,
-            "No spot was found for 1 other class; it is not settled for deer.",
+            "No spot was found for 1 other class; the test is inconclusive for deer.",
             MANY,
             NOT_TESTED,
         ),

@@ -55,7 +55,7 @@ WITHOUT_A_PLACE = (
     "for slanted lines and scattered pixels only where subsets lie, and misses them in classes with few subsets. To "
     "find either kind, use a counterfactual set."
 )
-SHORTCUT_STEP = "That lies outside the objects: a shortcut. Add pictures without it, or cover it in training."
+SHORTCUT_STEP = "A spot outside the objects is a shortcut. Add pictures without it, or cover it in training."
 LOSS_STEP = f"{ONLY_THIS} If so, add pictures without it, or cover it in training."
 EDGE_STEP = (
     "the edge more than what lies further in. If there is no evidence at the edge, that is a shortcut: vary the edge "
@@ -178,7 +178,7 @@ def _about_rest(rows: Sequence[JudgedRow]) -> list[str]:
     none = sum(row.outcome is SpotOutcome.NONE_FOUND for row in rest)
     unsettled = [row for row in rest if row.outcome is SpotOutcome.INCONCLUSIVE]
     said = [f"no spot was found for {none} other {_classes(none)}"] if none else []
-    said += [f"it is not settled for {_names(unsettled)}"] if unsettled else []
+    said += [f"the test is inconclusive for {_names(unsettled)}"] if unsettled else []
     return [f"{'; '.join(said).capitalize()}."] if said else []
 
 
@@ -210,7 +210,7 @@ def _spots_not_tested(test: SpotTest | None, *, spot_asked: bool) -> str:
     if test is None and not spot_asked:
         return f"{question} (the control was not asked for)"
     if test is None:
-        return f"{question} (that takes at least {LEAST_SPOT_IMAGES} images of two predicted classes)"
+        return f"{question} (this needs at least {LEAST_SPOT_IMAGES} images of two predicted classes)"
     failed = [row for row in test.rows if row.row.reason is not None]
     whose = "" if len(failed) == len(test.rows) else f" for {_names(failed)}" if failed else ""
     untested = f" for {test.untested} {_classes(test.untested)} (fewer than {LEAST_CLASS_IMAGES} images each)"
@@ -242,7 +242,7 @@ def _about_nothing_searched(advice: Sequence[str], sources: Sequence[str]) -> li
 def _about_subsets(measured: Measured, outcomes: Mapping[str, str]) -> str:
     rate = measured["overinterpretation_rate"]
     if rate.value is None:
-        return f"Nothing is known of small subsets: {rate.unavailable}."
+        return f"Nothing is known about small subsets: {rate.unavailable}."
     few = asked_text(rate.parameters["alpha"])
     images = f"{part_text(rate.value, rate.n)} of {rate.n} searched images{interval_text(rate.interval)}"
     text = f"For {images}, the search found that {few} of the pixels or fewer suffice, with the rest filled in"
