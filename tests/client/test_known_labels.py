@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from modicum.cli.known_labels import refuse_unknown_labels
+from modicum.cli.known_labels import class_name, refuse_unknown_labels
 from modicum.errors import DataRefused, InvalidArgument
 from modicum.sources.images import Image
 from modicum_server.domain.models import ModelCheck, OutputKind
@@ -91,3 +91,19 @@ def test_the_client_accepts_what_the_server_accepts(labels, names, count):
 def test_the_name_of_a_split_as_a_label_is_explained():
     with pytest.raises(DataRefused, match="names of folders were taken as labels; give one split"):
         refuse_unknown_labels(images("train"), ("cat", "dog"))
+
+
+@pytest.mark.parametrize(
+    ("label", "names", "name"),
+    [
+        ("1", ("cat", "dog"), "dog"),
+        ("2", ("cat", "dog"), "2"),
+        ("1", ("2", "1", "0"), "1"),
+        ("dog", ("cat", "dog"), "dog"),
+        ("²", ("cat", "dog", "cow"), "²"),
+        ("", ("cat", "dog"), ""),
+        ("1", (), "1"),
+    ],
+)
+def test_an_index_stands_for_the_name_of_its_class_unless_a_class_has_that_name(label, names, name):
+    assert class_name(label, names) == name

@@ -9,7 +9,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from modicum.cli.preview import drawing, half_blocks, input_words
+from modicum.cli.preview import captions, drawing, half_blocks, input_words
 from modicum.cli.progress import LiveView, live_progress
 from modicum.sources.contents import bytes_content
 from modicum.sources.fitting import seen_picture
@@ -40,11 +40,11 @@ def encoded(picture: Image.Image) -> bytes:
 
 
 def source(data: bytes, **fields) -> Source:
-    return Source("a", "", lambda: bytes_content(data, "a"), **fields)
+    return Source(**{"item": "a", "label": "", "content": lambda: bytes_content(data, "a"), **fields})
 
 
-def flag() -> Source:
-    return source(encoded(Image.fromarray(FLAG)))
+def flag(**fields) -> Source:
+    return source(encoded(Image.fromarray(FLAG)), **fields)
 
 
 def cells(drawn) -> list[list[tuple[str, tuple[int, int, int] | None, tuple[int, int, int] | None]]]:
@@ -74,29 +74,65 @@ def test_pictures_stand_side_by_side():
     assert [line[4:] for line in lines] == cells(half_blocks([FLAG]))
 
 
-@pytest.mark.parametrize(("columns", "width"), [(10, 2), (40, 2), (80, 10), (200, 14)])
-def test_as_many_pictures_are_drawn_as_fit_and_at_most_four(columns, width):
-    (first, _) = cells(drawing([flag()] * 9, specification(), columns))
+def test_a_picture_is_followed_by_empty_cells_up_to_its_least_width():
+    lines = cells(half_blocks([FLAG[:1], FLAG], 4))
 
-    assert len(first) == width
+    empty = (" ", None, None)
+    assert lines[0] == [(BLOCK, RED, None), (BLOCK, BLUE, None), *[empty] * 4, *cells(half_blocks([FLAG], 4))[0]]
+    assert lines[1] == [*[empty] * 6, (BLOCK, GREEN, None), (BLOCK, RED, None), *[empty] * 2]
+
+
+@pytest.mark.parametrize(("columns", "width"), [(10, 10), (40, 28), (80, 79), (200, 118)])
+def test_as_many_pictures_are_drawn_as_fit_and_at_most_four(columns, width):
+    drawn = drawing([flag(label="cat")] * 9, specification(), (), columns)
+
+    assert [len(line) for line in str(drawn).splitlines()] == [width] * 4
 
 
 def test_a_large_picture_is_drawn_small():
     white = source(encoded(Image.new("RGB", (300, 260), "white")))
 
-    lines = cells(drawing([white], BUILT_IN["imagenet"], 80))
+    lines = cells(drawing([white], BUILT_IN["imagenet"], (), 80))
 
     assert {len(line) for line in lines} == {25}
-    assert len(lines) == 13
+    assert len(lines) == 14
     assert lines[5][5] == (BLOCK, (255, 255, 255), (255, 255, 255))
 
 
 def test_what_cannot_be_decoded_is_left_out():
-    images = [source(b"no picture"), source(b"", channels=3), flag()]
+    images = [source(b"no picture"), source(b"", channels=3), flag(item="c")]
 
-    assert cells(drawing(images, specification(), 80)) == cells(half_blocks([FLAG]))
-    assert drawing(images[:2], specification(), 80) is None
-    assert drawing([flag()], specification(channels=5, mean=(0,) * 5, std=(1,) * 5), 80) is None
+    assert str(drawing(images, specification(), (), 80)).splitlines()[2].split() == ["c"]
+    assert drawing(images[:2], specification(), (), 80) is None
+    assert drawing([flag()], specification(channels=5, mean=(0,) * 5, std=(1,) * 5), (), 80) is None
+
+
+def test_captions_stand_below_the_pictures():
+    images = [flag(item="1/a.png", label="1"), flag(item="b.png"), flag(item="dog/c.png", label="dog")]
+
+    drawn = drawing(images, specification(), ("cat", "dog"), 80)
+
+    lines = str(drawn).splitlines()
+    assert [line.split() for line in lines[2:]] == [["1/a.png", "b.png", "dog/c.png"], ["label:", "dog"] * 2]
+    assert lines[2].index("b.png") == 27
+    assert lines[3].rindex("label:") == lines[2].index("dog/c.png") == 54
+    assert cells(drawn)[:2] == cells(half_blocks([FLAG] * 3, 25))
+
+
+def test_pictures_without_labels_have_one_line():
+    assert captions([flag(), flag(item="b")], ("cat",), 3) == ["a    b  "]
+
+
+@pytest.mark.parametrize(
+    ("item", "label", "lines"),
+    [
+        ("photos/cat.png", "a very long name", ["…tos/cat.png", "label: a ve…"]),
+        ("写真写真写真.png", "犬犬犬", ["…真写真.png ", "label: 犬犬…"]),
+        ("a\x1b[31m\n", "b\r", ["…x1b[31m\\x0a", "label: b\\x0d"]),
+    ],
+)
+def test_a_caption_is_cut_to_the_cells_of_its_picture(item, label, lines):
+    assert captions([flag(item=item, label=label)], (), 12) == lines
 
 
 @pytest.mark.parametrize(
@@ -186,6 +222,7 @@ def test_a_terminal_shows_the_preview_before_anything_is_sent(address, forked_mo
 
     said = _on_a_terminal(f"{forked_modicum} audit photos {MODEL}", tmp_path, MODICUM_ADDRESS=address)
 
+    assert said.index("▀") < said.index("cat/b.png") < said.index("label: cat")
     line = said.index("input, from --input imagenet")
     assert "\x1b[38;2;255;0;0;48;2;255;0;0m▀" in said
     assert said.index("▀") < line < said.index("uploading")

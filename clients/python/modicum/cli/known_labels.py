@@ -49,6 +49,11 @@ def refuse_unknown_labels(images: Sequence[Image], names: Sequence[str], class_c
     )
 
 
+def class_name(label: str, names: Sequence[str]) -> str:
+    """The name of the class that a label stands for; the label itself where it is no index of `names`."""
+    return names[int(label)] if _is_index(label, len(names), Counter(names)) else label
+
+
 def _split_advice(unfit: Sequence[Image]) -> str:
     if any(one.label.lower() in SPLITS for one in unfit):
         return ". The names of folders were taken as labels; give one split, such as the folder train alone"

@@ -1,7 +1,7 @@
 """The preview of an audit: what the model will see of the first pictures, in words and, on a terminal, drawn.
 
 It is for looking only. A picture that cannot be decoded is left out, and nothing here ends an audit. Arrays are not
-drawn.
+drawn. Below each picture stand its item and its label.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,12 +11,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.cells import cell_len, set_cell_size
 from rich.color import Color
 from rich.style import Style
 from rich.text import Text
 
+from modicum.cli.known_labels import class_name
 from modicum.cli.progress import View
 from modicum.cli.requests import ModelRequest
+from modicum.resource_names import printable
 from modicum.sources.images import Image
 from modicum.sources.inputs import InputSpecification
 from modicum.sources.npy import PICTURE_CHANNELS
@@ -24,6 +27,7 @@ from modicum.sources.npy import PICTURE_CHANNELS
 Pixels = NDArray[np.uint8]
 
 UPPER_HALF = "\N{UPPER HALF BLOCK}"
+ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
 MOST_PICTURES = 4
 #: Pictures that are looked at, where some cannot be decoded.
 MOST_TRIED = 8
@@ -35,7 +39,7 @@ GAP = 2
 
 def show_preview(shown: View, images: Sequence[Image], model: ModelRequest) -> None:
     """Draw the first pictures as the model will see them, and say how they are prepared and who says so."""
-    shown.draw(lambda columns: drawing(images, model.input, columns))
+    shown.draw(lambda columns: drawing(images, model.input, model.labels, columns))
     shown.say(f"input, from {model.input_from}: {input_words(model.input)}")
 
 
@@ -72,21 +76,54 @@ def _numbers(values: Sequence[float]) -> str:
     return ", ".join(f"{value:.3g}" for value in (values[:1] if len(set(values)) == 1 else values))
 
 
-def drawing(images: Sequence[Image], specification: InputSpecification, columns: int) -> Text | None:
-    """The first pictures side by side, as many as fit; None where none can be drawn, or Pillow is not installed."""
+def drawing(
+    images: Sequence[Image], specification: InputSpecification, names: Sequence[str], columns: int
+) -> Text | None:
+    """The first pictures side by side, as many as fit, with captions. `names` are those of the model's classes.
+
+    None where no picture can be drawn, or Pillow is not installed.
+    """
     if specification.channels not in PICTURE_CHANNELS or find_spec("PIL") is None:
         return None
     count = max(1, min(MOST_PICTURES, (columns + GAP) // (LEAST_COLUMNS + GAP)))
     side = max(1, min(MOST_COLUMNS, (columns + GAP) // count - GAP))
-    pictures = [_small(one, side) for one in islice(_seen(images[:MOST_TRIED], specification), count)]
-    return half_blocks(pictures) if pictures else None
+    seen = list(islice(_seen(images[:MOST_TRIED], specification), count))
+    if not seen:
+        return None
+    drawn = half_blocks([_small(picture, side) for _, picture in seen], side)
+    for line in captions([image for image, _ in seen], names, side):
+        drawn.append(f"\n{line}")
+    return drawn
 
 
-def _seen(images: Sequence[Image], specification: InputSpecification) -> Iterator[Any]:
+def captions(images: Sequence[Image], names: Sequence[str], width: int) -> list[str]:
+    """The lines below the pictures, which are `width` cells wide: their items, and their labels if one has a label."""
+    lines = [[_end(printable(one.item), width) for one in images]]
+    if any(one.label for one in images):
+        labels = [f"label: {printable(class_name(one.label, names))}" if one.label else "" for one in images]
+        lines.append([_beginning(label, width) for label in labels])
+    return [(" " * GAP).join(line) for line in lines]
+
+
+def _beginning(text: str, width: int) -> str:
+    """The text in `width` cells. What does not fit is cut off at the end."""
+    if cell_len(text) > width:
+        text = set_cell_size(text, width - 1).rstrip() + ELLIPSIS
+    return set_cell_size(text, width)
+
+
+def _end(text: str, width: int) -> str:
+    """The text in `width` cells. What does not fit is cut off at the beginning: names of files differ at the end."""
+    if cell_len(text) > width:
+        text = ELLIPSIS + set_cell_size(text[::-1], width - 1).rstrip()[::-1]
+    return set_cell_size(text, width)
+
+
+def _seen(images: Sequence[Image], specification: InputSpecification) -> Iterator[tuple[Image, Any]]:
     for image in images:
         picture = _seen_picture(image, specification)
         if picture is not None:
-            yield picture
+            yield image, picture
 
 
 def _seen_picture(image: Image, specification: InputSpecification) -> Any:
@@ -110,14 +147,18 @@ def _small(picture: Any, side: int) -> Pixels:
     return pixels
 
 
-def half_blocks(pictures: Sequence[Pixels]) -> Text:
-    """Pictures (H, W, 3) side by side. A cell shows two pixels: the upper one in front, the lower one behind."""
+def half_blocks(pictures: Sequence[Pixels], least_columns: int = 0) -> Text:
+    """Pictures (H, W, 3) side by side. A cell shows two pixels: the upper one in front, the lower one behind.
+
+    Where a picture has less than `least_columns`, empty cells follow it.
+    """
     drawn = Text(no_wrap=True, overflow="crop")
     rows = max(len(one) for one in pictures)
     for top in range(0, rows, 2):
         for number, picture in enumerate(pictures):
             drawn.append(" " * GAP if number else "")
             _append_cells(drawn, picture[top : top + 2], picture.shape[1])
+            drawn.append(" " * (least_columns - picture.shape[1]))
         drawn.append("\n")
     drawn.right_crop()
     return drawn
