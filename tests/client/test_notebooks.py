@@ -17,8 +17,9 @@ from modicum.notebooks.markup import COLOURS, MOST_BYTES
 from modicum.notebooks.pictures import mask_png
 from modicum.results import result_of
 from modicum.snapshots import AuditState, snapshot_of
-from modicum.v1 import audit_pb2, verdict_pb2
+from modicum.v1 import audit_pb2, model_pb2, verdict_pb2
 from modicum.verdicts import verdict_value
+from modicum.versions import version_value
 from PIL import Image
 
 from tests.client.test_results import DOCUMENT, ROW, UNREADABLE
@@ -357,3 +358,19 @@ def test_the_classes_of_a_version_have_names():
 
     assert [named.class_name(version, index) for index in (0, 1, 2, None)] == ["cat", "owl", "class 2", ""]
     assert unnamed.class_name(version, 1) == "class 1"
+
+
+def test_a_caption_breaks_a_name_that_is_wider_than_its_picture():
+    card = told(rows=[{**ROW, "item": f"king crab/{'n' * 60}.jpg"}])._repr_html_()
+
+    captions = re.findall("<figcaption[^>]*>", card)
+    assert captions
+    assert all("overflow-wrap:anywhere" in one for one in captions)
+
+
+def test_a_version_prints_without_its_thousand_labels():
+    labels = [f"class-{number}" for number in range(1000)]
+    version = version_value(model_pb2.ModelVersion(name="projects/p/models/m/versions/1", state=3, class_labels=labels))
+
+    assert len(version.class_labels) == 1000
+    assert "class-7" not in repr(version)

@@ -85,8 +85,16 @@ def test_a_grey_photograph_is_drawn_grey():
 
 
 def test_a_finding_without_a_subset_has_nothing_to_plot():
-    with pytest.raises(InvalidArgument, match=r"b\.jpg: there is no subset to plot: the image cannot be decoded"):
+    with pytest.raises(
+        InvalidArgument, match=r"b\.jpg: there is no subset to plot: the image cannot be decoded.*; choose a finding"
+    ):
         finding_of(UNREADABLE).plot()
+
+
+def test_the_title_of_a_photograph_shows_that_its_long_name_was_cut():
+    figure = replace(SEEN, item=f"Arabian camel/{'n' * 40}.jpg").plot()
+
+    assert figure.axes[0].get_title() == f"...{'n' * 33}.jpg"
 
 
 def test_a_result_draws_the_sizes_of_its_subsets_beside_those_for_another_class():

@@ -40,7 +40,9 @@ def finding_figure(finding: "Finding") -> "Figure":
     """
     if finding.subset is None:
         why = f": {reason_text(finding.reason)}" if finding.reason else ""
-        raise InvalidArgument(f"{finding.item}: there is no subset to plot{why}", reason="NOTHING_TO_PLOT")
+        raise InvalidArgument(
+            f"{finding.item}: there is no subset to plot{why}; choose a finding that has one", reason="NOTHING_TO_PLOT"
+        )
     panels = list(_panels(finding))
     figure, axes = _subplots("finding.plot()", len(panels), figsize=(PANEL * len(panels), PANEL + 0.4))
     for axis, draw in zip(axes, panels, strict=True):
@@ -107,7 +109,7 @@ def _shown(kind: type["Figure"]) -> type["Figure"]:
 def _panels(finding: "Finding") -> Iterator[Draw]:
     """Panels of a finding that has a subset."""
     if finding.picture is not None:
-        yield lambda axis: _image(axis, finding.picture, finding.item[-MOST_NAME:])
+        yield lambda axis: _image(axis, finding.picture, _end_of(finding.item))
     yield lambda axis: _suffices(axis, finding)
     if finding.trace is not None and len(finding.trace.kept) > 1:
         yield lambda axis: _trace(axis, finding)
@@ -165,6 +167,10 @@ def _in_percent(axis: Any) -> None:
 
 def _shortened(name: str) -> str:
     return name if len(name) <= MOST_NAME else f"{name[:MOST_NAME]}..."
+
+
+def _end_of(name: str) -> str:
+    return name if len(name) <= MOST_NAME else f"...{name[-MOST_NAME + 3 :]}"
 
 
 def _lines(result: "Result", model: "ModelResult") -> Iterator[tuple[str, str, list[float]]]:

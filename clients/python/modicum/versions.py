@@ -1,7 +1,7 @@
 """Models and their immutable versions, and their messages."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -72,7 +72,7 @@ class ModelVersion:
     architecture: str
     parts: tuple[str, ...]
     input: InputSpecification | None
-    class_labels: tuple[str, ...]
+    class_labels: tuple[str, ...] = field(repr=False)  # ImageNet has a thousand: a cell would show nothing else
     digest: str
     state: VersionState
     reject_reason: str

@@ -77,7 +77,7 @@ def _figure(data: bytes, subset: "Subset", caption: str, alternative: str, *, mo
         '<figure style="display:inline-block;vertical-align:top;margin:0 .8em .6em 0;width:9em">'
         f'<img src="{address}" width="{width}" height="{height}" alt="{alternative}"'
         f' style="image-rendering:pixelated;border:{LINE}">'
-        f'<figcaption style="font-size:.85em">{text(caption)}</figcaption></figure>'
+        f'<figcaption style="font-size:.85em;overflow-wrap:anywhere">{text(caption)}</figcaption></figure>'
     )
 
 
