@@ -78,7 +78,7 @@ export function errorOfReading(error: unknown): unknown {
 }
 
 function notModicum(answer: string, facts: Omit<Failure, "reason">, options?: ErrorOptions): ModicumError {
-  const message = `no Modicum server replied, but something else: ${answer}`;
+  const message = `no Modicum server replied, but something else: ${answer}; check the address and its port`;
   return new ModicumError(message, { reason: "NOT_MODICUM", ...facts }, options);
 }
 

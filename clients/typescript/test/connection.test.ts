@@ -131,7 +131,7 @@ test("a reply without a problem document means that no Modicum server is there",
   const page = new Response("<html>", { status: 502 });
   const redirect = new Response(null, { status: 302, headers: { Location: "https://modicum.example" } });
 
-  await assert.rejects(scripted(page).send(), { reason: "NOT_MODICUM", message: /status 502/ });
+  await assert.rejects(scripted(page).send(), { reason: "NOT_MODICUM", message: /status 502; check the address/ });
   await assert.rejects(scripted(redirect).send(), { reason: "NOT_MODICUM", message: /a redirect/ });
 });
 
