@@ -175,6 +175,18 @@ def test_images_of_another_form_are_refused():
         maite.Pictures(dataset)[0]
 
 
+@pytest.mark.parametrize(("shape", "taken"), [((8, 9, 3), False), ((3, 9, 3), True), ((13, 8, 9), True)])
+def test_channels_that_come_last_are_refused_with_what_to_give(shape, taken):
+    item = (np.zeros(shape), np.zeros(2), {"id": 1})
+    pictures = maite.Pictures(type("Shaped", (Pictures,), {"__getitem__": lambda self, index: item})())
+
+    if taken:
+        assert pictures[0].shape == shape
+    else:
+        with pytest.raises(InvalidArgument, match=r"give image.transpose.2, 0, 1."):
+            pictures[0]
+
+
 @pytest.mark.parametrize(
     ("dtype", "expected"), [(np.uint8, np.uint8), (np.float32, np.float32), (np.float64, np.float32)]
 )

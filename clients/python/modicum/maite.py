@@ -26,6 +26,7 @@ except ModuleNotFoundError as missing:
 
 Array = np.ndarray[Any, Any]
 IMAGE_AXES = 3
+USUAL_CHANNELS = (1, 3, 4)
 DEFAULT_PASSES = 600
 
 
@@ -125,6 +126,11 @@ class Pictures:
         self.are_bytes = self.are_bytes and values.dtype == np.uint8
         if values.ndim != IMAGE_AXES:
             raise InvalidArgument(f"dataset[{index}]: expected an image (C, H, W), got an array of {values.shape}")
+        if values.shape[2] in USUAL_CHANNELS and values.shape[0] not in USUAL_CHANNELS:
+            raise InvalidArgument(
+                f"dataset[{index}]: expected an image (C, H, W), got {values.shape}, whose channels seem to come last; "
+                "give image.transpose(2, 0, 1)"
+            )
         return torch.from_numpy(values.astype(np.float32))
 
     def told(self, place: int) -> tuple[str | int, int | None]:
