@@ -38,7 +38,11 @@ def test_a_file_that_cannot_be_read_is_named(add, option, file, says):
     [
         ((401, grpc.StatusCode.UNAUTHENTICATED), (), "; it requires a credential: give --credential-file"),
         ((403, grpc.StatusCode.PERMISSION_DENIED), ("--credential-file", "token"), "; it refused the token in "),
-        ((404, grpc.StatusCode.NOT_FOUND), (), f"; does it serve a model called {MODEL}?"),
+        (
+            (404, grpc.StatusCode.NOT_FOUND),
+            (),
+            f"; give the name of a model that it serves: it seems to have none called {MODEL}",
+        ),
     ],
 )
 def test_a_refusal_says_what_to_give(add_served, behaviour, answers, options, says):

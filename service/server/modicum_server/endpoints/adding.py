@@ -41,7 +41,7 @@ async def entry_of(asked: EndpointEntry, *, patience_seconds: float = PATIENCE_S
 def advice(refused: EndpointRefused, asked: EndpointEntry) -> str:
     """Return what the operator can do about a refusal, to be put behind its text; or nothing."""
     if refused.status in KNOWS_NO_MODEL:
-        return f"; does it serve a model called {target_of(asked.url).model}?"
+        return f"; give the name of a model that it serves: it seems to have none called {target_of(asked.url).model}"
     if refused.status not in WANTS_CREDENTIAL:
         return ""
     if asked.credential_file:
