@@ -73,7 +73,7 @@ def test_every_module_that_reads_images_labels_or_models_is_on_the_map():
 
 def counted_sections() -> list[tuple[str, str]]:
     """The titles and texts of the steps that say how many files they touch."""
-    sections = (part.partition("\n") for part in re.split(r"^## ", STEPS, flags=re.MULTILINE))
+    sections = (part.partition("\n") for part in re.split(r"^### ", STEPS, flags=re.MULTILINE))
     return [(title, text) for title, _, text in sections if COUNTED.search(text)]
 
 
