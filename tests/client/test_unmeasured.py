@@ -20,7 +20,8 @@ def test_it_names_each_reason_with_its_images():
         refuse_unmeasured(result_of(*failed, images=8))
 
     assert str(refused.value) == (
-        "no image could be measured; the image cannot be decoded, or does not have the channels of the input: "
+        "no image could be measured; the image cannot be decoded, or does not fit the input: "
+        "it has other channels, or float32 values outside the bounds: "
         "0.png, 1.png, 2.png, 3.png, 4.png and 2 more; the image has more pixels than the server decodes: big.png"
     )
 

@@ -73,10 +73,13 @@ def test_the_class_count_comes_from_the_weights(architecture):
     assert class_count_of(architecture, weights) == 13
 
 
-def test_the_class_count_of_a_parallel_module_s_weights_is_found_too():
-    weights = {f"module.{key}": value for key, value in build_architecture("timm:resnet10t", 13).state_dict().items()}
+@pytest.mark.parametrize("wrapper", ["module", "model", "net"])
+def test_weights_of_a_wrapped_network_fit_and_tell_their_class_count(wrapper):
+    network = build_architecture("timm:resnet10t", 13)
+    weights = {f"{wrapper}.{key}": value for key, value in network.state_dict().items()}
 
     assert class_count_of("timm:resnet10t", weights) == 13
+    fit_weights(network, weights, "timm:resnet10t")
 
 
 @pytest.mark.long_after(2)

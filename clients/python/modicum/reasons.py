@@ -3,7 +3,10 @@
 REASONS = {
     "NOT_ELIGIBLE": "confidence below the threshold: not searched",
     "NOT_FOUND": "no subset found",
-    "IMAGE_UNREADABLE": "the image cannot be decoded, or does not have the channels of the input",
+    "IMAGE_UNREADABLE": (
+        "the image cannot be decoded, or does not fit the input: it has other channels, or float32 values outside the "
+        "bounds"
+    ),
     "IMAGE_TOO_LARGE": "the image has more pixels than the server decodes",
     "NOT_FINITE": "the model's output is NaN or infinite",
     "MODEL_DIED": "the model's process ended on this image",

@@ -28,7 +28,7 @@ from modicum_server.model_process.failure_reasons import (
     first_line,
     package_missing,
 )
-from modicum_server.model_process.weights import PARALLEL_PREFIX
+from modicum_server.model_process.weights import common_prefix
 
 ENTRY_POINTS = "modicum.architectures"
 BUILT_CHANNELS = 3
@@ -132,8 +132,8 @@ def _differs_in_channels_alone(given: Tensor, built: Tensor) -> bool:
 
 
 def _given(weights: Mapping[str, Tensor], key: str) -> Tensor | None:
-    """Return the tensor of that key, also from weights that were saved from a parallel module."""
-    return weights.get(key, weights.get(PARALLEL_PREFIX + key))
+    """Return the tensor of that key, also from weights that were saved from a wrapper of the module."""
+    return weights.get(key, weights.get(common_prefix(weights.keys()) + key))
 
 
 def class_count_of(

@@ -6,7 +6,7 @@ process.
 
 import struct
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 import torch
@@ -120,7 +120,7 @@ def _read_state_dict(path: Path) -> dict[str, Tensor]:
             "WEIGHTS_UNREADABLE",
             "the file must hold a state dict of tensors only. It holds more than that (a whole model, TorchScript, a "
             "torch.export program), or it is damaged. Save model.state_dict(), best with safetensors.torch.save_file. "
-            "Register a program as a program",
+            "Register TorchScript by --torchscript, and a program of torch.export by --exported",
         ) from error
     nested = next(
         (loaded[key] for key in NESTS if isinstance(loaded, Mapping) and isinstance(loaded.get(key), Mapping)), loaded
@@ -201,10 +201,19 @@ def _is_plain(dtype: torch.dtype) -> bool:
     return True
 
 
+def common_prefix(keys: Collection[str]) -> str:
+    """Return the name, with its dot, with which all keys begin, such as that of a wrapper; empty if they have none."""
+    names = {key.partition(".")[0] + "." for key in keys}
+    return names.pop() if len(names) == 1 and all("." in key for key in keys) else ""
+
+
 def _without_prefix(weights: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    if not all(key.startswith(PARALLEL_PREFIX) for key in weights) or any(key in expected for key in weights):
+    """Remove the name of a wrapper from keys that all have it: of DataParallel, or one without which all keys fit."""
+    prefix = common_prefix(weights.keys())
+    bare = {key.removeprefix(prefix): value for key, value in weights.items()}
+    if any(key in expected for key in weights) or not (prefix == PARALLEL_PREFIX or bare.keys() <= expected.keys()):
         return dict(weights)
-    return {key.removeprefix(PARALLEL_PREFIX): value for key, value in weights.items()}
+    return bare
 
 
 def _named(kind: str, keys: Iterable[str], count: int) -> str:
