@@ -192,10 +192,12 @@ def rest(front: Front, token: str = "", address: str = HERE) -> httpx.Client:
 async def _create_by_grpc(front: Front, caller: str, name: str) -> None:
     """Create a model from an address of loopback. gRPC cannot choose one, so its connection is carried from there."""
     host, port = front.grpc_address.split(":")
+    carried = asyncio.Event()
 
     async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         back, forth = await asyncio.open_connection(host, int(port), local_addr=(caller, 0))
         await asyncio.gather(_pump(reader, forth), _pump(back, writer))
+        carried.set()
 
     credentials = grpc.ssl_channel_credentials(front.site.certificate.read_bytes())
     metadata = (("authorization", f"Bearer {front.site.tokens[TEAM]}"), ("x-forwarded-for", SPOOFED))
@@ -204,6 +206,7 @@ async def _create_by_grpc(front: Front, caller: str, name: str) -> None:
         async with grpc.aio.secure_channel(place, credentials) as channel:
             request = models.CreateModelRequest(parent=TEAM, model_id=name)
             await model_service_pb2_grpc.ModelServiceStub(channel).CreateModel(request, metadata=metadata)
+        await carried.wait()
 
 
 async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
@@ -211,6 +214,8 @@ async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> Non
         while data := await source.read(65_536):
             sink.write(data)
     sink.close()
+    with contextlib.suppress(ConnectionError):
+        await sink.wait_closed()
 
 
 @pytest.mark.parametrize("flood", FLOODS)

@@ -164,7 +164,7 @@ def test_a_failed_audit_says_what_to_do_and_leads_to_the_form(scene):
     seen = scene.browser("otto").get(f"/{PROJECT}/audits/broken")
 
     assert f'/{PROJECT}/new-audit?like={PROJECT}/audits/broken">ask again</a>' in seen.text
-    assert "tell whoever runs the server the name of this audit" in whole(seen)
+    assert "give the name of this audit to the operator of the server" in whole(seen)
 
 
 def test_a_line_of_a_verdict_says_what_was_found_and_its_outcome_once(scene, often_judged):

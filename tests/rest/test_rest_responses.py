@@ -262,7 +262,7 @@ async def test_a_forbidden_caller_is_refused_whatever_the_deadline(served):
 
 
 async def test_metrics_require_a_bearer_token(served, monkeypatch):
-    monkeypatch.setattr("modicum_server.transports.http.scrapers._on_loopback", lambda _request: False)
+    monkeypatch.setattr("modicum_server.transports.http.scrapers.is_direct_on_loopback", lambda _request: False)
     reply = await Rest(served.http_port, None).ask("GET", "/metrics")
 
     assert (reply.status, reply.headers["WWW-Authenticate"]) == (401, 'Bearer realm="modicum"')

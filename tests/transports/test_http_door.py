@@ -86,7 +86,7 @@ async def test_a_method_that_is_not_there_makes_no_label(served):
 
 
 async def test_metrics_from_beyond_loopback_take_a_token(served, monkeypatch):
-    monkeypatch.setattr(door, "_on_loopback", lambda _request: False)
+    monkeypatch.setattr(door, "is_direct_on_loopback", lambda _request: False)
 
     assert (await fetch(served, "/metrics"))[0] == 401
     assert (await fetch(served, "/metrics", "wrong"))[0] == 401
@@ -98,7 +98,7 @@ async def test_whose_token_was_good_still_reads_metrics_while_the_database_is_aw
     async def away(*_, **__):
         raise DependencyUnavailable
 
-    monkeypatch.setattr(door, "_on_loopback", lambda _request: False)
+    monkeypatch.setattr(door, "is_direct_on_loopback", lambda _request: False)
     assert (await fetch(served, "/metrics", "token-of-vera"))[0] == 200
     monkeypatch.setattr(door, "authenticate", away)
 
@@ -112,7 +112,7 @@ async def test_a_token_that_was_revoked_is_not_good_any_more(served, monkeypatch
     async def away(*_, **__):
         raise DependencyUnavailable
 
-    monkeypatch.setattr(door, "_on_loopback", lambda _request: False)
+    monkeypatch.setattr(door, "is_direct_on_loopback", lambda _request: False)
     assert (await fetch(served, "/metrics", "token-of-vera"))[0] == 200
     async with served.store.transaction() as transaction:
         await transaction.access.revoke("viewer")

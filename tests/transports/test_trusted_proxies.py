@@ -84,6 +84,7 @@ async def status_of(served, path: str, *headers: str, token: str = "", address: 
     writer.write(("\r\n".join(lines) + "\r\n\r\n").encode())
     answer = await reader.read()
     writer.close()
+    await writer.wait_closed()
     return int(answer.split()[1])
 
 
