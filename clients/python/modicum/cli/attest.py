@@ -82,6 +82,8 @@ def attest(
 ) -> None:
     """Sign a verdict together with the digest of the weights: an in-toto statement in a Sigstore bundle.
 
+    Give --key or --keyless.
+
     Exit codes: 0 signed, for any verdict; 2 wrong usage, 3 not completed, 130 interrupted.
     """
     require_extra(KEYLESS if signing.keyless else ATTEST, "attestations")

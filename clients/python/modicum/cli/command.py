@@ -40,7 +40,11 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Audit image classifiers for overinterpretation: confident decisions that rest on a few meaningless pixels.",
+    help=(
+        "Audit image classifiers for overinterpretation: confident decisions that rest on a few meaningless pixels.\n\n"
+        "Commands use the server at MODICUM_ADDRESS, with the token in MODICUM_TOKEN. Without an address, they use the "
+        "server of this machine."
+    ),
 )
 command(app)(audit)
 command(app, kind=JudgingCommand)(gate)

@@ -41,8 +41,9 @@ def erase(
 ) -> None:
     """Erase a picture from the project, and print the receipt. This cannot be undone. Needs the role admin.
 
-    This deletes its file, its findings and masks, its pictures in verdicts, and the blind reviews that show it. Results
-    of audits are computed again from their other pictures. Backups and downloaded copies stay.
+    Give --image, or --dataset with --item. This deletes its file, its findings and masks, its pictures in
+    verdicts, and the blind reviews that show it. Results of audits are computed again from their other pictures.
+    Backups and downloaded copies stay.
 
     Exit codes: 0 done, or accepted with --no-wait; 2 wrong usage, 3 not completed, 130 interrupted.
     """

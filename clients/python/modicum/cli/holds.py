@@ -56,7 +56,8 @@ def add(
 ) -> None:
     """Hold an audit, a data set, a version or a verdict. It cannot be deleted until the hold is released.
 
-    Pictures of a held audit or data set, and of the audits behind a held verdict, cannot be erased.
+    Give exactly one of --audit, --dataset, --version and --verdict. Pictures of a held audit or
+    data set, and of the audits behind a held verdict, cannot be erased.
     """
     if sum(map(bool, (audit, dataset, version, verdict))) != 1:
         raise InvalidArgument("expected one of --audit, --dataset, --version and --verdict")

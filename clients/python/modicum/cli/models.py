@@ -109,7 +109,10 @@ def create(
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Register a file as a version of a model, and wait until a worker has checked it."""
+    """Register a version of a model, and wait until a worker has checked it.
+
+    Give exactly one of --model, --weights, --exported, --torchscript and --endpoint.
+    """
     request = model_request(name, model)
     with view(quiet=quiet) as shown, Client() as client:
         version = client.models.register(

@@ -47,7 +47,7 @@ def create(
             SEARCH,
             "--largest-fraction",
             "SHARE",
-            "Show subsets of at most this share of the pixels. Default: the audit's alpha.",
+            "Show subsets of at most this share of the pixels. 0 means the audit's alpha.",
         ),
     ] = 0.0,
     seed: Annotated[int, option(RUN, "--seed", "N", "The same seed shows the same pictures.")] = 0,
