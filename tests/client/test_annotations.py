@@ -105,8 +105,11 @@ def test_a_name_that_two_pictures_share_needs_its_folder(photos, tmp_path):
 @pytest.mark.parametrize(
     ("annotations", "told"),
     [
-        ([], "expected boxes with an area within their pictures; found none"),
-        ([box(7, 41, 0, 5, 5)], "expected boxes with an area within their pictures; found none"),
+        ([], r"instances\.json: expected boxes; found none$"),
+        (
+            [box(7, 41, 0, 5, 5), box(7, 1, 1, 0, 2)],
+            "1 outside their picture, 1 without area, such as one from 41, 0 to 46, 5 in a picture of 40 x 30. Each",
+        ),
         ([box(9, 1, 2, 3, 4)], r"annotations\[0\]: expected the id of one of the images, got 9"),
         ([box(7, 1, 2, 3)], "expected bbox to be left, top, width and height"),
         ([box(7, 1, 2, 3, float("nan"))], "expected bbox to be left, top, width and height"),
@@ -150,7 +153,7 @@ def test_a_name_of_coco_that_occurs_twice_is_refused(photos, tmp_path):
         ("<annotation><size><width>4</width></size></annotation>", "expected <annotation> with <size>"),
         (VOC.replace("<ymax>9</ymax>", ""), "expected <annotation> with <size>"),
         (VOC.replace("5.5", "nan"), "expected <annotation> with <size>"),
-        (VOC.replace("<object>", "<thing>").replace("</object>", "</thing>"), "expected boxes with an area"),
+        (VOC.replace("<object>", "<thing>").replace("</object>", "</thing>"), "expected boxes; found none"),
     ],
 )
 def test_a_voc_file_that_is_wrong_is_refused(photos, tmp_path, text, told):
@@ -187,3 +190,33 @@ def test_a_box_whose_corners_are_swapped_is_refused(photos, tmp_path):
     for given in (coco(tmp_path, box(7, 9, 2, -3, 4)), voc(tmp_path, a=VOC.replace("<xmin>1<", "<xmin>30<"))):
         with pytest.raises(InvalidSource, match="expected boxes whose left is below right"):
             boxes_of(photos, given)
+
+
+def test_boxes_of_voc_that_lie_outside_are_refused_with_what_their_numbers_are(photos, tmp_path):
+    given = voc(tmp_path, a=VOC.replace("<width>40", "<width>4").replace("<xmin>1<", "<xmin>9<"))
+
+    with pytest.raises(
+        InvalidSource, match="2 outside their picture, such as one from 8, 10 to 20, 30 in a picture of 4 x 30"
+    ):
+        boxes_of(photos, given)
+    with pytest.raises(
+        InvalidSource, match="xmin, ymin, xmax and ymax count from 1, in pixels of the original picture"
+    ):
+        boxes_of(photos, given)
+
+
+@pytest.mark.parametrize("name", ["labels", "labels/a.txt"])
+def test_boxes_in_the_form_of_yolo_are_refused_with_the_forms_that_are_read(photos, tmp_path, name):
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "labels" / "a.txt").write_text("0 0.5 0.5 0.2 0.2\n")
+
+    with pytest.raises(InvalidSource) as caught:
+        boxes_of(photos, tmp_path / name)
+
+    for form in (
+        "file,left,top,right,bottom (.csv)",
+        "a COCO file (.json)",
+        "Pascal VOC",
+        "YOLO's .txt files are not read",
+    ):
+        assert form in str(caught.value)

@@ -43,6 +43,7 @@ class Annotated:
     sizes: Sizes
     boxes: Boxes = field(default_factory=dict)
     left_out: dict[str, Counter[LeftOut]] = field(default_factory=dict)
+    first_left_out: str = ""
 
     def add(self, name: str, box: Box, where: str) -> None:
         """Take the part of a box that lies within its picture.
@@ -53,12 +54,17 @@ class Annotated:
         part = _cut(box, *self.sizes[name], where)
         if isinstance(part, LeftOut):
             self.left_out.setdefault(name, Counter())[part] += 1
+            self.first_left_out = self.first_left_out or _told(box, *self.sizes[name])
         else:
             self.boxes.setdefault(name, []).append(part)
 
 
 COCO_KEYS = frozenset({"images", "annotations"})
 VOC_FORM = "<annotation> with <size> and, for each <object>, a <bndbox> of <xmin>, <ymin>, <xmax> and <ymax>"
+FORMS = (
+    "Boxes are read from a table of file,left,top,right,bottom (.csv), JSON, a COCO file (.json), or a folder of "
+    "Pascal VOC files (.xml). YOLO's .txt files are not read; convert them to one of these"
+)
 #: An annotation of one picture has a few kilobytes.
 MOST_XML_BYTES = 4 * 1024**2
 
@@ -92,7 +98,7 @@ def coco_boxes(document: Mapping[str, Any], path: Path) -> Annotated:
             raise InvalidSource(f"{where}: expected the id of one of the images, got {identity!r}")
         left, top, *extent = _four(_field(annotation, "bbox", list, where), where)
         annotated.add(sizes[identity][0], (left, top, left + extent[0], top + extent[1]), where)
-    return _with_boxes(annotated, path)
+    return _with_boxes(annotated, path, "Each bbox is left, top, width and height, counted from 0,")
 
 
 def voc_boxes(folder: Path) -> Annotated:
@@ -106,14 +112,15 @@ def voc_boxes(folder: Path) -> Annotated:
     """
     files = sorted(path for path in folder.rglob("*.xml") if not path.name.startswith("."))
     if not files:
-        raise InvalidSource(f"{folder}: expected Pascal VOC files (.xml), one for each picture; found none")
+        forms = f". {FORMS}" if any(folder.rglob("*.txt")) else ""
+        raise InvalidSource(f"{folder}: expected Pascal VOC files (.xml), one for each picture; found none{forms}")
     refuse_outside_links(folder, [path.relative_to(folder) for path in files])
     read = {path.relative_to(folder).with_suffix("").as_posix(): _voc_file(path) for path in files}
     annotated = Annotated({name: size for name, (_, size) in read.items()})
     for name, (boxes, _) in read.items():
         for box in boxes:
             annotated.add(name, box, str(folder / f"{name}.xml"))
-    return _with_boxes(annotated, folder)
+    return _with_boxes(annotated, folder, "xmin, ymin, xmax and ymax count from 1,")
 
 
 def _voc_file(path: Path) -> tuple[list[Box], tuple[float, float]]:
@@ -201,7 +208,20 @@ def _cut(box: Box, width: float, height: float, where: str) -> Box | LeftOut:
     return (left, top, right, bottom) if left < right and top < bottom else LeftOut.OUTSIDE
 
 
-def _with_boxes(annotated: Annotated, origin: Path) -> Annotated:
-    if not annotated.boxes:
-        raise InvalidSource(f"{printable(str(origin))}: expected boxes with an area within their pictures; found none")
-    return annotated
+def _told(box: Box, width: float, height: float) -> str:
+    left, top, right, bottom = box
+    return f"from {left:g}, {top:g} to {right:g}, {bottom:g} in a picture of {width:g} x {height:g}"
+
+
+def _with_boxes(annotated: Annotated, origin: Path, order: str) -> Annotated:
+    """The same, refused where no box marks anything. `order` says what the numbers of a box are in this form."""
+    if annotated.boxes:
+        return annotated
+    where, reasons = printable(str(origin)), sum(annotated.left_out.values(), Counter[LeftOut]())
+    if not reasons:
+        raise InvalidSource(f"{where}: expected boxes; found none")
+    told = ", ".join(f"{reasons[reason]:,} {reason}" for reason in LeftOut if reasons[reason])
+    raise InvalidSource(
+        f"{where}: expected boxes with an area within their pictures; found none: {told}, such as one "
+        f"{annotated.first_left_out}. {order} in pixels of the original picture, whose size the annotation states"
+    )

@@ -13,7 +13,7 @@ from typing import Any
 from modicum.errors import InvalidArgument, InvalidSource
 from modicum.gate.counting import counted
 from modicum.resource_names import printable
-from modicum.sources.annotations import Annotated, Box, Boxes, LeftOut, coco_boxes, is_coco, voc_boxes
+from modicum.sources.annotations import FORMS, Annotated, Box, Boxes, LeftOut, coco_boxes, is_coco, voc_boxes
 from modicum.sources.contents import bytes_content, file_content, require_file
 from modicum.sources.images import SUFFIXES, Found, Image, Objects
 from modicum.sources.labels import csv_rows, json_of
@@ -143,7 +143,7 @@ def _read_csv(path: Path) -> dict[str, list[Box]]:
             continue
         where = f"{path} line {number}"
         if len(cells) != len(HEADER) or not cells[0]:
-            raise InvalidSource(f"{where}: expected five columns, {','.join(HEADER)}; got {','.join(row)!r}")
+            raise InvalidSource(f"{where}: expected five columns, {','.join(HEADER)}; got {','.join(row)!r}. {FORMS}")
         try:
             numbers = [float(cell) for cell in cells[1:]]
         except ValueError:
@@ -152,7 +152,7 @@ def _read_csv(path: Path) -> dict[str, list[Box]]:
     if not boxes_of_item:
         raise InvalidSource(f"{path}: expected rows of {','.join(HEADER)}; found none")
     if all(max(box) <= 1 for boxes in boxes_of_item.values() for box in boxes):
-        raise InvalidSource(f"{path}: these look like shares of the picture; expected pixels")
+        raise InvalidSource(f"{path}: these look like shares of the picture; expected pixels. {FORMS}")
     return boxes_of_item
 
 
