@@ -68,6 +68,7 @@ def test_the_saved_configuration_and_weights_are_loaded(vit):
         ({"hidden_act": "no_such"}, "CONFIGURATION_REFUSED", "cannot build a vit"),
         ({"architectures": ["ViTModel"]}, "CONFIGURATION_REFUSED", "ViTForImageClassification, got ViTModel"),
         ({"architectures": None}, "CONFIGURATION_REFUSED", "got nothing"),
+        ({"num_labels": 10**6}, "CONFIGURATION_REFUSED", "num_labels: expected a number of at most 100,000, got 1e+06"),
         ({"auto_map": {"AutoConfig": "a.B"}}, "CONFIGURATION_REFUSED", "would load Python code"),
     ],
     ids=lambda one: "-".join(one) if isinstance(one, dict) else None,

@@ -337,6 +337,7 @@ async def test_a_manifest_deleted_while_it_is_read_makes_no_data_set(place, monk
         ("transformers:vit", '{"auto_map": {"AutoModel": "a.B"}}', "would load Python code"),
         ("transformers:vit", '{"hidden_size": 1e9}', "hidden_size: expected a number of at most"),
         ("transformers:vit", f'{{"hidden_size": {10**400}}}', "hidden_size: expected a number of at most"),
+        ("transformers:vit", '{"num_labels": 1000000}', "num_labels: expected a number of at most 100,000, got 1e"),
         ("timm:vit_tiny_patch16_224", '{"checkpoint_path": "w.pth"}', "would load a file"),
         ("timm:vit_tiny_patch16_224", "{", "not valid JSON"),
         ("torchvision:resnet18", '{"depth": 3}', "torchvision:NAME takes no configuration"),

@@ -16,6 +16,9 @@ MOST_ENTRIES = 10_000
 LONGEST_TEXT = 256
 #: Of a width, a size of images or any other whole number.
 MOST_NUMBER = 1_000_000
+#: Of classes of a version. A library makes a name for each one before it builds anything.
+MOST_CLASSES = 100_000
+CLASS_COUNTS = frozenset({"num_labels", "num_classes"})
 #: Of what is built one after the other.
 MOST_LAYERS = 1_000
 LAYERS = re.compile(r"(layers|depths?|blocks|repeats|stages)$")
@@ -96,6 +99,13 @@ def check_configuration(values: Mapping[str, Any]) -> None:
         _check_value(key, value)
 
 
+def _most(key: str) -> int:
+    """The largest number that may stand under this key."""
+    if key in CLASS_COUNTS:
+        return MOST_CLASSES
+    return MOST_LAYERS if LAYERS.search(key) else MOST_NUMBER
+
+
 def _number_text(value: float) -> str:
     """A number of JSON in few characters. JSON's whole numbers may be too large for a float."""
     try:
@@ -146,7 +156,7 @@ def _check_value(key: str, value: Any) -> None:
         if PATH.search(value):
             raise ConfigurationRefused(f"{key}: expected a plain word, got a path or an address; remove the key")
     elif isinstance(value, int | float) and not isinstance(value, bool):
-        most = MOST_LAYERS if LAYERS.search(key) else MOST_NUMBER
+        most = _most(key)
         if not -most <= value <= most:
             raise ConfigurationRefused(
                 f"{key}: expected a number of at most {most:,}, got {_number_text(value)}; {OTHER_WAY}"

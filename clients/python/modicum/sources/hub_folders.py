@@ -12,7 +12,12 @@ from typing import Any
 
 from modicum.errors import InvalidArgument, ModelFolderRefused
 from modicum.resource_names import NOT_PLAIN, printable
-from modicum.sources.configurations import ConfigurationRefused, check_configuration, read_configuration
+from modicum.sources.configurations import (
+    MOST_CLASSES,
+    ConfigurationRefused,
+    check_configuration,
+    read_configuration,
+)
 from modicum.sources.contents import Content, file_content
 from modicum.sources.folder_json import json_object
 from modicum.sources.hub_inputs import InputUnknown, timm_input, transformers_input
@@ -27,7 +32,6 @@ PROCESSOR = "processor_config.json"
 WEIGHTS = "model.safetensors"
 PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "model.bin")
 OTHER_FORMATS = {"tf_model.h5": "TensorFlow", "flax_model.msgpack": "Flax", "adapter_model.safetensors": "an adapter"}
-MOST_CLASSES = 100_000
 LONGEST_NAME = 256
 UNNAMED = "LABEL_"
 TASK = "ForImageClassification"
@@ -260,11 +264,13 @@ def _labels(where: Path, given: Any) -> list[str]:
     if given is None:
         return []
     names = given if isinstance(given, dict) else {}
+    if len(names) > MOST_CLASSES:
+        raise ModelFolderRefused(f"{where}: id2label: expected at most {MOST_CLASSES:,} classes, got {len(names):,}")
     try:
         numbered = {int(number): name for number, name in names.items()}
     except ValueError:
         numbered = {}
-    if not numbered or sorted(numbered) != list(range(len(numbered))) or len(numbered) > MOST_CLASSES:
+    if not numbered or sorted(numbered) != list(range(len(numbered))):
         raise ModelFolderRefused(f"{where}: id2label: expected a name for each class from 0 on; correct it")
     ordered = [numbered[number] for number in range(len(numbered))]
     _refuse_unusable_names(f"{where}: id2label", ordered)

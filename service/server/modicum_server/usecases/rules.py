@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from modicum.resource_names import NOT_PLAIN
+from modicum.sources.configurations import MOST_CLASSES
 
 from modicum_server.domain.digests import DIGEST
 from modicum_server.domain.models import MOST_CHANNELS
@@ -36,7 +37,7 @@ MOST_SEARCHES = 16
 MOST_CONTROLS = 64
 #: Masks of an input-dropout wrapper: one pass of it takes this many passes of its member.
 MOST_SAMPLES = 256
-MOST_CLASS_LABELS = 100_000
+MOST_CLASS_LABELS = MOST_CLASSES
 MOST_DIGESTS = 10_000
 MOST_SMALL_ARTIFACTS = 256
 #: Highest level of intervals: of 10,000 bootstrap resamples, 5 lie beyond each end.
