@@ -16,13 +16,14 @@ def hashing(part: dict[str, Any]) -> Iterator[str]:
     size, rounds = part["bytes"], part["rounds"]
     yield (
         f"A file of {size / MEGABYTE:,.0f} MB in a local artifact store is read in pieces of 64 KiB in two ways: with "
-        "hashing, as a download reads it, and without, as a later range of a verified file is read. Then it is staged "
-        f"for a shard: linked and hashed. The two ways take turns, {len(rounds)} times. The figures are medians.\n"
+        "hashing, as a download reads it, and without hashing, as a later range of a verified file is read. Then it is "
+        f"staged for a shard: linked and hashed. The two ways take turns, {len(rounds)} times. The figures are "
+        "medians.\n"
     )
     rates = {name: median(size / one[name] / MEGABYTE for one in rounds) for name in ("hashed", "alone", "staged")}
     ratio = median(one["hashed"] / one["alone"] for one in rounds)
     yield from table(
-        ("read and hashed", "read alone", "time of hashed by alone", "staged"),
+        ("read and hashed", "only read", "ratio of the times", "staged"),
         [
             (
                 *(f"{rates[name]:,.0f} MB/s" for name in ("hashed", "alone")),

@@ -37,9 +37,9 @@ def budgets(part: dict[str, Any] | None) -> Iterator[tuple[str, ...]]:
 def report(part: dict[str, Any]) -> Iterator[str]:
     """The page's size and times."""
     yield (
-        f"The report of {part['images']:,} images of {part['side']}x{part['side']} pixels. They are noise, which no "
-        "JPEG makes small, and the findings are made up: no model runs. Chromium opens the file and scrolls it screen "
-        "by screen; a screen takes two frames.\n"
+        f"This is the report of {part['images']:,} images of {part['side']}x{part['side']} pixels. The images are "
+        "noise, which JPEG hardly compresses, and the findings are invented: no model runs. Chromium opens the file "
+        "and scrolls it screen by screen; a screen takes two frames.\n"
     )
     yield from table(("", "figure"), _figures(part))
 

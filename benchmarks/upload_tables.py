@@ -21,8 +21,9 @@ def upload(part: dict[str, Any]) -> Iterator[str]:
     """Both ways side by side."""
     yield (
         f"Files of {part['bytes']:,} random bytes, about the size of pictures of CIFAR, are uploaded to a local "
-        "server. *Together* means up to 256 files in one call, as the Python client sends them. *One by one* means a "
-        "question and a call for each file, eight at once.\n"
+        "server. *Together* means up to 256 files in one call, as the Python client sends them. *One by one* means "
+        "that the client asks for each file whether the server has it, and then uploads it in a call, eight files at "
+        "once.\n"
     )
     rows = [("together", part["files"], part["together"]), ("one by one", part["alone_files"], part["alone"])]
     yield from table(

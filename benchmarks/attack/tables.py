@@ -42,7 +42,7 @@ def attack(part: dict[str, Any]) -> Iterator[str]:
     """What the attack was, what it met, what it took, and what it did to another team's calls."""
     sizes, seconds = part["sizes"], part["seconds"]
     yield (
-        "A caller with an auditor's and a viewer's token of one project attacks a server with its default settings "
+        "A caller with an auditor's and a viewer's token of one project attacks a server with default settings "
         f"behind TLS, on loopback, for {seconds['during']:g} s. The attack has {sizes['silent']:,} connections to each "
         f"port that begin a handshake and then send nothing, {sizes['bodies']} REST requests whose body of 4 MB never "
         f"ends, {sizes['watches']:,} watches by the viewer on ten connections, {sizes['downloads']} downloads of "
@@ -50,20 +50,20 @@ def attack(part: dict[str, Any]) -> Iterator[str]:
         "audits. Each part that is refused or ended begins again after 5 s. The attackers share the server's cores, "
         "with the lowest priority, because a real attacker has a machine of its own.\n"
     )
-    yield "Calls of another team, one after another. The time of a call ends with its reply:\n"
+    yield "Another team makes calls, one after another. The time of a call ends with its reply:\n"
     yield from table(
         ("call", *(f"{when}, {figure}" for when in WHEN for figure in ("calls", "median", "p99"))), _calls(part)
     )
     memory = part["memory_mib"]
     yield (
-        f"Resident memory of the API: {memory['before']:.0f} MiB before, {memory['peak']:.0f} MiB at most during the "
-        f"attack, {memory['after']:.0f} MiB {seconds['after']:g} s after it.\n"
+        f"The resident memory of the API was {memory['before']:.0f} MiB before the attack, at most "
+        f"{memory['peak']:.0f} MiB during it, and {memory['after']:.0f} MiB {seconds['after']:g} s after it.\n"
     )
-    yield "How often each part of the attack began, and how it was ended or refused:\n"
+    yield "This table shows how often each part of the attack began, and how it was ended or refused:\n"
     yield from table(("part", "begun", "ended or refused with"), _met(part["met"]))
     yield (
-        "Each part of the attack by itself, with a server of its own (`python -m benchmarks.attack PART`). The times "
-        "are those of the other team's calls, as above:\n"
+        "Each part of the attack was also run by itself, against a server of its own (`python -m benchmarks.attack "
+        "PART`). The times are those of the other team's calls, as above:\n"
     )
     methods = tuple(part["calls"]["without"])
     yield from table(

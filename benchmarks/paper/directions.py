@@ -103,15 +103,15 @@ def _of_accuracy(row: Mapping[str, Any], subject: str) -> Iterator[Direction]:
     yield Direction(
         "On the 5% of the pixels that backward selection leaves, a network is nearly as accurate as on full images.",
         subject,
-        f"accuracy on subsets less that on full images above {-NEARLY:+.2f}",
+        f"accuracy on subsets minus accuracy on full images above {-NEARLY:+.2f}",
         points_text(row["subsets_less_full"]),
         above(row["subsets_less_full"], -NEARLY),
         f"on the 5% that this search leaves, it is less accurate than on full images by more than {NEARLY}",
     )
     yield Direction(
-        "On as many random pixels it is less accurate.",
+        "On as many random pixels, a network is less accurate.",
         subject,
-        "accuracy on subsets less that on random ones above 0",
+        "accuracy on subsets minus accuracy on random pixels above 0",
         points_text(row["subsets_less_random"]),
         above(row["subsets_less_random"], 0),
         "on random pixels it is more accurate",
@@ -122,7 +122,7 @@ def _of_correctness(row: Mapping[str, Any]) -> Direction:
     return Direction(
         "Subsets of misclassified images are smaller than those of correctly classified ones.",
         f"{row['network']}, {row['search']}, threshold {row['threshold']:g}",
-        "the interval of the median of the incorrect below that of the correct",
+        "the interval of the median for incorrect predictions below the interval for correct ones",
         f"{fraction_text(row['incorrect'])} against {fraction_text(row['correct'])}",
         below(row["incorrect"], row["correct"]),
         "subsets of misclassified images are larger",
@@ -136,7 +136,7 @@ def _of_mitigation(figures: Mapping[str, Any]) -> Iterator[Direction]:
         yield Direction(
             "An ensemble needs larger subsets than its members.",
             row["search"],
-            "its size over the members' above 1",
+            "its subset size divided by the members' above 1",
             ratio_text(row["ratio"]),
             above(row["ratio"], 1),
             "the ensemble needs smaller subsets than its members",
@@ -145,7 +145,7 @@ def _of_mitigation(figures: Mapping[str, Any]) -> Iterator[Direction]:
     yield Direction(
         "An ensemble is more accurate than its members.",
         "full images",
-        "its accuracy less the members' mean above 0",
+        "its accuracy minus the members' mean above 0",
         points_text(difference),
         above(difference, 0),
         "the ensemble is less accurate than its members",
@@ -161,7 +161,8 @@ def _of_sufficiency(figures: Mapping[str, Any]) -> Iterator[Direction]:
         f"difference in accuracy above {-NEARLY:+.2f}",
         points_text(less_full),
         above(less_full, -NEARLY),
-        f"trained and tested on 5% subsets, it is less accurate by more than {NEARLY} than on full images throughout",
+        f"trained and tested on 5% subsets, it is less accurate by more than {NEARLY} than if trained and tested on "
+        "full images",
     )
     yield Direction(
         "It is more accurate than one trained and tested on random 5% subsets.",

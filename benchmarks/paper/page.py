@@ -14,14 +14,14 @@ from benchmarks.tables import table
 PAGE = Path("docs") / "reference" / "paper.md"
 INTRODUCTION = f"""# The paper's table
 
-This page repeats what Carter, Jain, Mueller and Gifford report in "Overinterpretation reveals image classification
+This page repeats measurements of Carter, Jain, Mueller and Gifford, "Overinterpretation reveals image classification
 model pathologies" (NeurIPS 2021). It uses CIFAR-10 test images, two ResNets and their ensemble (the mean of their
 logits), all from the folder that `MODICUM_BENCH_DATA` names. `make bench PART=paper` measures and writes it.
 `python -m benchmarks --part paper --page-only` writes it again from [paper.json](../../benchmarks/results/paper.json).
 
 The table compares **directions**, not the paper's figures. The paper's networks are different, were trained on more
 data, and could not be checked. The interval and the rule in the table decide whether our result agrees. The threshold
-is {THRESHOLD:g}, and masked pixels show the mean colour unless a fill is named. Square brackets hold 95% intervals:
+is {THRESHOLD:g}, and masked pixels show the mean colour unless a fill is named. Square brackets show 95% intervals:
 Wilson for shares, order statistics for medians, bootstrap over images for ratios, and [square and
 add](../decisions/0037-paired-differences-square-and-add.md) for paired differences. The differences of networks
 trained on descents have bootstrap intervals until that step is run again. Below ten images there is no interval.
@@ -81,7 +81,7 @@ def _agreement(found: Sequence[Direction]) -> Iterator[str]:
 
 
 def _by_statement(found: Sequence[Direction]) -> Iterator[str]:
-    """Each statement once: its rows rest on the same images, so that their number counts for nothing."""
+    """Each statement once: its rows rest on the same images, so their number does not count."""
     outcomes: dict[str, set[Outcome]] = {}
     for each in found:
         outcomes.setdefault(each.statement, set()).add(each.outcome)
@@ -91,10 +91,10 @@ def _by_statement(found: Sequence[Direction]) -> Iterator[str]:
     ]
     agree, differ, depend, undecided = counts
     yield (
-        "A row is open if the interval contains the limit, or if there is none. The rows of a statement use the same "
-        f"images, so each statement counts once. Of {len(outcomes)} statements, {agree} agree with the paper in every "
-        f"row that is not open, {differ} differ in every such row, {depend} depend on the search or the network, and "
-        f"{undecided} are open throughout.\n"
+        "A row is open if the interval contains the limit, or if there is no interval. The rows of a statement use the "
+        f"same images, so each statement counts once. Of {len(outcomes)} statements, {agree} agree with the paper in "
+        f"every row that is not open, {differ} differ in every such row, {depend} depend on the search or the "
+        f"network, and {undecided} are open in every row.\n"
     )
 
 

@@ -54,9 +54,9 @@ def _choices(rows: Any, parts: Mapping[str, Any]) -> Iterator[str]:
     extent = QUICK_EXTENT if is_quick(parts["choices"]) else FULL
     yield from _cut_off(len(list(planned(extent))) * NETWORKS, len(rows))
     yield (
-        "mask_optimization searches for the 52 pixels that argue best for the predicted class; each row says with how "
-        "many passes. The rows of a network rest on the same images: those with fewer images on the first of the "
-        "others. The last column is the mean confidence in the predicted class on the chosen pixels.\n"
+        "mask_optimization searches for the 52 pixels on which the model is most confident of the predicted class; "
+        "each row says with how many passes. The rows of a network use the same images; a row with fewer images uses "
+        "the first of them. The last column is the mean confidence in the predicted class on the chosen pixels.\n"
     )
     yield from table(
         (
@@ -66,7 +66,7 @@ def _choices(rows: Any, parts: Mapping[str, Any]) -> Iterator[str]:
             "full images",
             "5% subsets",
             "random 5%",
-            "subsets less full",
+            "subsets minus full",
             "same class",
             "confidence",
         ),
@@ -99,7 +99,7 @@ def _cause(rows: Any) -> Iterator[str]:
     yield (
         "**Why descents differ from the paper.** On the same images, accuracy on 5% subsets is "
         f"{_accuracies(weak)} by batched_gradient, and {_accuracies(strong)} by mask_optimization. So the weak search "
-        "is the cause, and not the networks. Their depth matters to the weak search only. The paper uses exact "
+        "is the cause, and not the networks. Their depth matters only to the weak search. The paper uses exact "
         "backward selection on CIFAR-10.\n"
     )
 
@@ -111,7 +111,7 @@ def _accuracies(rows: Mapping[str, Any]) -> str:
 def _accuracy(rows: Any, parts: Mapping[str, Any]) -> Iterator[str]:
     yield from _cut_off(ACCURACY_ROWS, len(rows))
     yield from table(
-        ("network", "k", "full images", "5% subsets", "random 5%", "subsets less full", "subsets less random"),
+        ("network", "k", "full images", "5% subsets", "random 5%", "subsets minus full", "subsets minus random"),
         [
             (
                 row["name"],
@@ -125,7 +125,7 @@ def _accuracy(rows: Any, parts: Mapping[str, Any]) -> Iterator[str]:
     yield (
         "A descent argues for the predicted class, right or wrong. If its last 5% of the pixels keep that class, they "
         "carry the decision. That does not mean that they show the object. If they lose the class, the descent failed. "
-        "That does not mean that no 5% would do: see the table above.\n"
+        "That does not mean that no 5% would suffice: see the table above.\n"
     )
     yield f"![Mean confidence over the share of pixels kept](../images/{pictures.CURVES})\n"
     if "specimens" in parts:
@@ -134,10 +134,10 @@ def _accuracy(rows: Any, parts: Mapping[str, Any]) -> Iterator[str]:
 
 def _correctness(rows: Any, _: Mapping[str, Any]) -> Iterator[str]:
     yield (
-        "Medians of the kept share over the eligible test images of the table above. batched_gradient's subsets are "
-        "read off the descents of all of them. mask_optimization searched all images that are predicted incorrectly, "
-        f"and the first of the others up to a limit. Both also used a threshold of {SOFT_THRESHOLD:g}, which more of "
-        "the misclassified images reach.\n"
+        "The table shows medians of the kept share over the eligible test images of the table above. "
+        "batched_gradient's subsets are read off the descents of all of them. mask_optimization searched all images "
+        "that are predicted incorrectly, and the first of the others up to a limit. Both also used a threshold of "
+        f"{SOFT_THRESHOLD:g}, which more of the misclassified images reach.\n"
     )
     yield from table(
         ("network", "search", "threshold", "correct", "incorrect"),
@@ -164,7 +164,7 @@ def _mitigation(figures: Any, _: Mapping[str, Any]) -> Iterator[str]:
         f"{_temperatures(rows[-1])}. The paper does not match temperatures.\n"
     )
     yield from table(
-        ("search", *(f"median, {name}" for name in names), "ratio", "R, ensemble less its members"),
+        ("search", *(f"median, {name}" for name in names), "ratio", "R, ensemble minus members"),
         [
             (
                 row["search"],
@@ -175,10 +175,10 @@ def _mitigation(figures: Any, _: Mapping[str, Any]) -> Iterator[str]:
             for row in rows
         ],
     )
-    yield f"The method of the interval of the difference in R is: {_method(rows[1]['rate_difference'])}.\n"
+    yield f"The interval of the difference in R is computed by this method: {_method(rows[1]['rate_difference'])}.\n"
     yield from _verdicts(rows)
     yield from table(
-        ("accuracy on", *names, "ensemble less its members"),
+        ("accuracy on", *names, "ensemble minus members"),
         [
             (
                 {"full": "full images", "subsets": "each network's own 5% subsets"}[kind],
@@ -232,13 +232,13 @@ def _sufficiency(figures: Any, _: Mapping[str, Any]) -> Iterator[str]:
         ],
     )
     yield (
-        f"Accuracy on 5% subsets throughout less that on full images throughout: "
-        f"{points_text(figures['differences']['subsets_less_full'])}; less that on random subsets throughout: "
-        f"{points_text(figures['differences']['subsets_less_random'])}.\n"
+        f"A network trained and tested on 5% subsets differs in accuracy from one trained and tested on full images by "
+        f"{points_text(figures['differences']['subsets_less_full'])}, and from one trained and tested on random "
+        f"subsets by {points_text(figures['differences']['subsets_less_random'])}.\n"
     )
     yield (
-        "A network that learns from 5% subsets need not learn the object. The network that chose the pixels put its "
-        "own decision into the choice, and the shape of a mask can be learnt too.\n"
+        "A network that learns from 5% subsets need not learn the object. The choice of the pixels already contains "
+        "the decision of the network that chose them, and the shape of a mask can be learnt too.\n"
     )
     yield (
         f"The masks of the training images took {figures['masks_seconds']:,.0f} s and are cached (digest of their "
@@ -255,10 +255,10 @@ def _descent_sufficiency(figures: Any, parts: Mapping[str, Any]) -> Iterator[str
 def _searches(figures: Any, parts: Mapping[str, Any]) -> Iterator[str]:
     yield (
         f"{figures['network']} on the first {figures['n']} eligible test images. Exact backselect has fewer, as its n "
-        "says. There are two fills: `mean`, which the paper uses, and `marginal`, another image of the data set, "
-        "which it does not. R is the share of the images with a subset of at most 5% of the pixels. For a search that "
-        "removes pixels from the whole image, the last column says on how many images the last 5% keep the prediction, "
-        "sufficient or not.\n"
+        "says. There are two fills: `mean`, which the paper uses, and `marginal` (another image of the data set), "
+        "which the paper does not use. R is the share of the images with a subset of at most 5% of the pixels. For a "
+        "search that removes pixels from the whole image, the last column says on how many images the last 5% keep "
+        "the prediction, sufficient or not.\n"
     )
     rows = [*figures["rows"], *(parts["exhaustive"]["figures"] if "exhaustive" in parts else ())]
     extent = QUICK_EXTENT if is_quick(parts["searches"]) else FULL

@@ -19,16 +19,22 @@ def spots_among_objects(rows: Sequence[Row]) -> Iterator[str]:
     """How often a place is said to lie where its cue lies, and how often where it does not, at several limits."""
     yield (
         f"Spots among objects. The cue of {len(rows)} networks has a known place in each picture. Boxes were drawn on "
-        f"the same pictures, {DRAWS} times for each network and area: in some of these data sets each box holds the "
-        "cue, in the others none touches it. The tables count the place whose copies change the class most surely, "
-        "whether it was found or not. It is larger than the cue, so it may lie across the edge of a box. Data sets of "
-        "one network are not independent, so there is no interval.\n"
+        f"the same pictures, {DRAWS} times for each network and area: in some of these data sets each box contains "
+        "the cue, in the others no box touches it. The tables count the place whose copies change the class most "
+        "surely, whether it was found or not. It is larger than the cue, so it may lie across the edge of a box. "
+        "Data sets of one network are not independent, so there is no interval.\n"
     )
-    yield f"Places said to lie outside, by the limit of the interval's upper end (the rule has {OUTSIDE_LIMIT:g}):\n"
+    yield (
+        "This table shows how many places are said to lie outside, for limits of the interval's upper end (the rule's "
+        f"limit is {OUTSIDE_LIMIT:g}):\n"
+    )
     yield from _by_limit(rows, OUTSIDE_LIMITS, lambda ends, limit: ends[1] < limit)
-    yield f"Places said to lie inside, by the limit of the interval's lower end (the rule has {INSIDE_LIMIT:g}):\n"
+    yield (
+        "This table shows how many places are said to lie inside, for limits of the interval's lower end (the rule's "
+        f"limit is {INSIDE_LIMIT:g}):\n"
+    )
     yield from _by_limit(rows, INSIDE_LIMITS, lambda ends, limit: ends[0] > limit)
-    yield "At the rule's limits, by the area of the boxes:\n"
+    yield "This table has the same at the rule's limits, by the area of the boxes:\n"
     yield from _by_area(rows)
 
 

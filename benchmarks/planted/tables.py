@@ -73,9 +73,10 @@ def _introduction(rows: Sequence[Row], cued: Sequence[Row], clean: Sequence[Row]
         f"have one, on 50%, 75% or all of their pictures. The threshold is {THRESHOLD}. An audit never sees the cue.\n"
     )
     yield (
-        "*Follow* is the share of other pictures that become the class when they get its cue. Found: DECISIVE or "
-        "SUFFICIENT for a class that has a cue. Kinds that were set aside took no part in choosing a limit. Intervals "
-        "are Wilson's, 95%. Unless a table says otherwise, its networks with cues are those on photographs.\n"
+        "*Follow* is the share of other pictures that become the class when they get its cue. A cue is *found* if the "
+        "outcome for its class is DECISIVE or SUFFICIENT. Kinds that were *set aside* were not used to choose a limit. "
+        "Intervals are Wilson's, 95%. Unless a table says otherwise, its networks with cues are those on "
+        "photographs.\n"
     )
 
 
@@ -93,7 +94,7 @@ def _by_choice(rows: Sequence[Row]) -> str:
 
 def _by_network(local: Sequence[Row]) -> Iterator[str]:
     """A network counts as found if one of its classes with a cue is. Its strongest cue decides its row."""
-    yield "Networks with a cue that has a place, by how many pictures follow their strongest cue:\n"
+    yield "This table counts networks with a cue that has a place, by how many pictures follow their strongest cue:\n"
     yield from table(
         ("follow", "look", "kinds", *COLUMNS),
         [
@@ -107,7 +108,7 @@ def _by_network(local: Sequence[Row]) -> Iterator[str]:
 
 def _by_class(local: Sequence[Row]) -> Iterator[str]:
     """Each class with a cue counts by itself; those of one network are not independent, so no interval is given."""
-    yield "The same by class. Classes of one network are not independent, so there is no interval:\n"
+    yield "This table counts classes instead. Classes of one network are not independent, so there is no interval:\n"
     yield from table(
         ("follow", "look", *COLUMNS),
         [
@@ -120,7 +121,9 @@ def _by_class(local: Sequence[Row]) -> Iterator[str]:
 
 def _by_kind(local: Sequence[Row]) -> Iterator[str]:
     learnt = [row for row in local if followed(row) >= LEARNT]
-    yield f"Cues that at least {share_text(LEARNT)} follow, by kind, number of classes and strength:\n"
+    yield (
+        f"This table counts cues that at least {share_text(LEARNT)} follow, by kind, number of classes and strength:\n"
+    )
     kinds: Mapping[str, Callable[[Row], str]] = {
         "kind": lambda row: f"{row['cue']['where']}, {row['cue']['look']}",
         "classes": lambda row: str(row["scope"]),
@@ -139,8 +142,8 @@ def _by_kind(local: Sequence[Row]) -> Iterator[str]:
 
 def _clean(clean: Sequence[Row]) -> Iterator[str]:
     yield (
-        "Clean networks. A stroke of a digit is real evidence at a fixed place. So it is not a false alarm if a clean "
-        "network of digits is flagged:\n"
+        "The next tables are about clean networks. A stroke of a digit is real evidence at a fixed place. So it is "
+        "not a false alarm if a clean network of digits is flagged:\n"
     )
     groups = sorted({(row["pictures"], row["architecture"]) for row in clean})
     outcomes: Mapping[str, Callable[[Row, Row], bool]] = {"flagged": _is_flagged, "NONE_FOUND": _is_none}
@@ -159,14 +162,14 @@ def _clean(clean: Sequence[Row]) -> Iterator[str]:
         ],
     )
     photographs = [row for row in clean if row["pictures"] == CIFAR]
-    yield "Flagged classes of clean networks on photographs:\n"
+    yield "Of the classes of clean networks on photographs, these were flagged:\n"
     yield from table(COLUMNS, [[_clean_classes(photographs, audit) for audit in AUDITS]])
 
 
 def _whole(cued: Sequence[Row]) -> Iterator[str]:
     yield (
-        "A cue of the whole picture has no place, and the spot test does not look for it. Networks that were flagged, "
-        f"of those with such a cue that at least {share_text(LEARNT)} follow:\n"
+        "A cue of the whole picture has no place, and the spot test does not look for it. Of the networks with such a "
+        f"cue that at least {share_text(LEARNT)} follow, these were flagged:\n"
     )
     yield from table(
         ("cue", *COLUMNS),
@@ -181,7 +184,7 @@ def _whole(cued: Sequence[Row]) -> Iterator[str]:
 
 
 def _labelled(labelled: Sequence[Row]) -> Iterator[str]:
-    yield "A patch that defines the label, as a lesion does. The test is right to find it, and it is not a shortcut:\n"
+    yield "A patch can define the label, as a lesion does. The test is right to find it, and it is not a shortcut:\n"
     yield from table(
         ("patch", "follow", *COLUMNS),
         [
@@ -199,7 +202,7 @@ def _photographs(rows: Sequence[Row]) -> Iterator[str]:
     yield (
         "A network of ImageNet's size (EfficientNet-Lite0): unchanged, and after more training so that a mark pulls "
         "pictures to a class. There are 250 pictures, one for each class, and one in ten has the mark. Places come "
-        "from scans alone:\n"
+        "only from scans:\n"
     )
     yield from table(
         ("mark", "follow", "outcome", "found for", "passes", "minutes"),
@@ -254,8 +257,8 @@ def _limits(local: Sequence[Row], clean: Sequence[Row]) -> Iterator[str]:
 
 def _simulated() -> Iterator[str]:
     yield (
-        "The intervals of the mean, simulated where a wrong verdict is likeliest: each of "
-        f"{simulation.PLACES} places turns other images into the class at exactly the limit "
+        "The intervals of the mean were simulated where a wrong verdict is likeliest: each of "
+        f"{simulation.PLACES} places turns other images into the class with exactly the share of the limit "
         f"({simulation.RUNS:,} classes each). The nominal error is {share_text(ALPHA)}, before Holm's correction:\n"
     )
     yield from table(
@@ -276,10 +279,10 @@ def _measures(rows: Sequence[Row]) -> Iterator[str]:
     """Which measures order networks with a learnt cue over clean ones."""
     compared = [row for row in rows if row["clean"] or followed(row) >= LEARNT]
     yield (
-        "For every measure of the result, on photographs: the chance that it is larger for a network whose cue at "
-        f"least {share_text(LEARNT)} follow than for a clean network (area under the ROC curve, with a bootstrap "
-        "interval of 95% over networks). A measure at 50% does not separate them; "
-        f"{measures.IMAGES} images, {measures.PASSES} passes:\n"
+        "This table shows, for every measure of the result on photographs, the chance that it is larger for a network "
+        f"whose cue at least {share_text(LEARNT)} follow than for a clean network (area under the ROC curve, with a "
+        "bootstrap interval of 95% over networks). A measure at 50% does not separate them. The audits had "
+        f"{measures.IMAGES} images and {measures.PASSES} passes:\n"
     )
     yield from table(
         ("measure", "planted", "clean", "area", "separates"),

@@ -41,7 +41,7 @@ def verdicts(local: Sequence[Row], clean: Sequence[Row]) -> Iterator[str]:
         f"planted, {name} follow": [row for row in local if low <= followed(row) < high] for name, low, high in FOLLOWED
     }
     yield (
-        "What the [presets of a policy](policy.md#presets) say of these networks, by the gate's own engine from the "
+        "The [presets of a policy](policy.md#presets) judge these networks, by the gate's own engine, from the "
         "kept counts of the spot test (150 passes). Counts of other measures were not kept, so rules about these are "
         "left out:\n"
     )
@@ -70,10 +70,10 @@ def _bar(clean: Sequence[Row], audit: tuple[int, int]) -> str:
     passed, failed = found.count("PASS"), found.count("FAIL")
     budget = share_text(policy_with(PRESETS[0]).error_budget)
     return (
-        f"The bar: at {audit[0]:,} images `{PRESETS[0]}` passes at least {share_text(LEAST_PASSED)} of the clean "
-        f"networks on photographs, and fails at most {budget}. It passed {_judged(clean, audit, PRESETS[0], 'PASS')}: "
-        f"the bar is {_met(passed, len(found))}. It failed {failed} of {len(found)}. So few networks cannot show "
-        f"{budget}; [the simulation](policy.md#how-sure-a-verdict-is) does.\n"
+        f"The bar is that at {audit[0]:,} images `{PRESETS[0]}` passes at least {share_text(LEAST_PASSED)} of the "
+        f"clean networks on photographs, and fails at most {budget}. It passed "
+        f"{_judged(clean, audit, PRESETS[0], 'PASS')}: the bar is {_met(passed, len(found))}. It failed {failed} of "
+        f"{len(found)}. So few networks cannot show {budget}; [the simulation](policy.md#how-sure-a-verdict-is) does.\n"
     )
 
 

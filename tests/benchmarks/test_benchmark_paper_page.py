@@ -116,7 +116,7 @@ def test_rows_of_one_statement_count_once():
 
     assert (
         "Of 2 statements, 0 agree with the paper in every row that is not open, 0 differ in every such row, 1 depend "
-        "on the search or the network, and 1 are open throughout."
+        "on the search or the network, and 1 are open in every row."
     ) in page
 
 
