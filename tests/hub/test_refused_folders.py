@@ -107,7 +107,14 @@ def test_a_good_folder_says_all_that_registering_needs(folder):
         ({"deep": {"a": {"b": {"c": {"d": {"e": {"f": 1}}}}}}}, "expected at most 6 levels"),
         ({"architectures": ["ViTModel"]}, "expected an image classifier (architectures: one name with"),
         ({"problem_type": "multi_label_classification"}, "one class for each picture"),
-        ({"id2label": {"0": "cat", "2": "dog"}}, "a name for each class from 0 on"),
+        ({"architectures": None}, "`architectures` is missing; it names the class of the model that was saved. If"),
+        ({"architectures": ["A", "B"]}, "the one class that was saved; it names 2: A, B. Keep only the name of the"),
+        ({"id2label": {"0": "cat", "2": "dog"}}, "a name for each class from 0 on, got 2 names, none of them for 1; "),
+        ({"id2label": {"0": "cat", "9": "dog", "8": "fox", "7": "owl", "6": "emu"}}, "none of them for 1, 2, 3 and "),
+        ({"id2label": {"0": "cat", "1": 7}}, "correct it, or give the names of all classes with --class-labels FILE"),
+        ({"id2label": {"cat": 0}}, "a name for each class from 0 on, got other keys than numbers; correct it, or give"),
+        ({"id2label": ["cat"]}, "a name for each class from 0 on, got something else; correct it, or give the names"),
+        ({"id2label": {"0": "cat", "00": "dog"}}, "a name for each class from 0 on, got two names for one class;"),
         ({"id2label": {"0": "cat", "1": "a\x1b[31m"}}, r"id2label: class 1: expected at most 256 characters without"),
         ({"id2label": {"0": "c" * 257, "1": "dog"}}, "id2label: class 0: expected at most 256 characters without"),
         ({"model_type": "timm_wrapper"}, "save the timm model itself"),
@@ -359,5 +366,8 @@ def test_an_older_configuration_of_timm_has_its_preparation_on_the_first_level(f
 
 
 def test_a_model_in_no_folder_is_told(tmp_path):
-    with pytest.raises(InvalidArgument, match=r"expected a folder with config\.json"):
+    with pytest.raises(InvalidArgument, match=r"there is no such folder; expected a folder with config\.json") as told:
         hub_folder(tmp_path / "absent")
+
+    assert str(told.value).startswith("model /")
+    assert "modicum audits" not in str(told.value)

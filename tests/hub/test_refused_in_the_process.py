@@ -59,11 +59,15 @@ def test_the_saved_configuration_and_weights_are_loaded(vit):
         (
             {"intermediate_size": 65},
             "STATE_DICT_MISMATCH",
-            "do not fit config.json: of another shape vit.layers.0.mlp.fc1.bias, vit.layers.0",
+            "of another shape vit.layers.0.mlp.fc1.bias (the weights (64,), config.json (65,)), vit.layers.0",
         ),
         ({"num_hidden_layers": 3}, "STATE_DICT_MISMATCH", "missing"),
         ({"num_hidden_layers": 1}, "STATE_DICT_MISMATCH", "unexpected"),
-        ({"num_labels": 6}, "STATE_DICT_MISMATCH", "do not fit config.json: of another shape classifier.bias"),
+        (
+            {"num_labels": 6},
+            "STATE_DICT_MISMATCH",
+            "the head of the weights has 5 classes (classifier.weight has 5 rows), but the version names 6, in config",
+        ),
         ({"hidden_size": "32"}, "CONFIGURATION_REFUSED", "Validation error for field 'hidden_size': TypeError: Field"),
         ({"hidden_act": "no_such"}, "CONFIGURATION_REFUSED", "cannot build a vit"),
         ({"architectures": ["ViTModel"]}, "CONFIGURATION_REFUSED", "ViTForImageClassification, got ViTModel"),
@@ -77,7 +81,7 @@ def test_what_does_not_fit_is_refused(vit, changes, reason, says):
     refused = vit.refusal(configuration={**vit.configuration, **changes})
 
     assert (refused.reason, refused.model_at_fault) == (reason, True)
-    assert says in refused.detail
+    assert says in refused.detail, refused.detail
 
 
 HOSTILE = (

@@ -109,7 +109,7 @@ class AsyncModels:
             kind=file.kind,
             digest=content.digest,
             architecture=file.architecture,
-            configuration=file.configuration,
+            configuration=file.configuration_for(names),
             specification=specification,
             class_labels=names,
         )

@@ -7,8 +7,14 @@ from pathlib import Path
 from modicum.cli.options import ImageOptions, ModelOptions
 from modicum.errors import InvalidSource
 from modicum.resource_names import printable
+from modicum.sources.hub_models import is_hub_model
 from modicum.sources.inputs import BUILT_IN
 
+MODEL = "a folder with config.json and model.safetensors, as save_pretrained writes it"
+OTHER_MODELS = (
+    "Correct the path; or give hf://ORG/NAME@COMMIT for a model of Hugging Face; or, for a registered model, use "
+    "modicum audits create --model NAME"
+)
 WEIGHTS = "a file of weights (.safetensors, .pt, .pth) or a network in ONNX (.onnx)"
 CLASS_NAMES = "a text file with the name of a class on each line"
 INPUT = f"a .toml file, or one of {', '.join(BUILT_IN)}"
@@ -22,6 +28,8 @@ def refuse_absent_model_files(given: ModelOptions) -> None:
     Raises:
         InvalidSource: names the option.
     """
+    if given.model is not None and not is_hub_model(given.model):
+        _refuse_absent("--model", Path(given.model), MODEL)
     _refuse_absent("--weights", given.weights, WEIGHTS)
     _refuse_absent("--exported", given.exported, "a torch.export program (.pt2)")
     _refuse_absent("--torchscript", given.torchscript, "a TorchScript program")
@@ -47,6 +55,8 @@ def _refuse_absent(option: str, path: Path | None, expected: str) -> None:
     if path.is_symlink():
         target = printable(str(path.readlink()))
         raise InvalidSource(f"{option} {told}: is a link to {target}, which does not exist; expected {expected}")
+    if option == "--model":
+        raise InvalidSource(f"--model {told}: there is no such folder; expected {expected}. {OTHER_MODELS}")
     raise InvalidSource(f"{option} {told}: there is no such file; expected {expected}. {_advice(path)}")
 
 

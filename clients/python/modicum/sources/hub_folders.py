@@ -5,7 +5,8 @@ the server builds the model, in the model's process.
 """
 
 import json
-from collections.abc import Container, Mapping, Sequence
+import shlex
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,10 @@ OTHER_FORMATS = {"tf_model.h5": "TensorFlow", "flax_model.msgpack": "Flax", "ada
 LONGEST_NAME = 256
 UNNAMED = "LABEL_"
 TASK = "ForImageClassification"
+TRANSFORMERS = "transformers:"
+COUNT = "num_labels"
+OTHER_LABELS = "or give the names of all classes with --class-labels FILE"
+MOST_MISSING = 3
 PROBLEMS = (None, "single_label_classification")
 #: Keys of a config.json that say nothing of what is built.
 LEFT_OUT = frozenset(
@@ -59,7 +64,8 @@ LEFT_OUT = frozenset(
 class HubFolder:
     """What a folder says of its model. `input` is None if it is not known, and `input_unknown` then says why.
 
-    `input_file` is the name of the file that says it.
+    `input_file` is the name of the file that says it. `labels_unknown` says why the names of the classes cannot be
+    taken; it is empty if they can, or if there are none.
     """
 
     path: Path
@@ -69,6 +75,23 @@ class HubFolder:
     input_unknown: str
     input_file: str
     labels: tuple[str, ...]
+    labels_unknown: str = ""
+
+    def required_labels(self) -> tuple[str, ...]:
+        """The names of the classes; none if the folder has none.
+
+        Raises:
+            ModelFolderRefused: those in the folder cannot be taken.
+        """
+        if self.labels_unknown:
+            raise ModelFolderRefused(self.labels_unknown)
+        return self.labels
+
+    def configuration_for(self, labels: Sequence[str]) -> str:
+        """The configuration for a head with these classes; as the folder says it if no names are given."""
+        if not labels or not self.architecture.startswith(TRANSFORMERS):
+            return self.configuration
+        return _text({**json.loads(self.configuration), COUNT: len(labels)})
 
     def required_input(self) -> InputSpecification:
         """The input specification.
@@ -103,18 +126,15 @@ def hub_folder(path: Path) -> HubFolder:
         ModelFolderRefused: a file is missing, damaged or out of bounds, or would load code.
     """
     if path.is_file():
-        raise InvalidArgument(
-            f"--model {path}: expected a folder, got a file. Give --weights {path.name} for ONNX or with "
-            "--architecture, or --exported for a .pt2 file"
-        )
+        raise InvalidArgument(f"model {path}: expected a folder, got a file; give it as {way_of_file(path)}")
     if not path.is_dir():
         raise InvalidArgument(
-            f"--model {path}: expected a folder with {CONFIGURATION} and {WEIGHTS}, as save_pretrained writes it. To "
-            "audit a registered model, use modicum audits create --model NAME"
+            f"model {path}: there is no such folder; expected a folder with {CONFIGURATION} and {WEIGHTS}, as "
+            "save_pretrained writes it. Correct the path, or audit a registered model by its name"
         )
     if not is_hub_folder(path):
         raise InvalidArgument(
-            f"--model {path}: expected {CONFIGURATION}, as save_pretrained of transformers or save_for_hf of timm "
+            f"model {path}: expected {CONFIGURATION}, as save_pretrained of transformers or save_for_hf of timm "
             "writes it. For weights alone, use --weights and --architecture"
         )
     values = json_object(path / CONFIGURATION)
@@ -127,6 +147,13 @@ def hub_folder(path: Path) -> HubFolder:
         f"{path / CONFIGURATION}: expected `model_type` (transformers) or `architecture` (timm). For weights alone, "
         "use --weights and --architecture"
     )
+
+
+def way_of_file(path: Path) -> str:
+    """The option for a file that was given as a folder."""
+    ways = {".onnx": "--weights {}", ".pt2": "--exported {}"}
+    way = ways.get(path.suffix.lower(), "--weights {} with --architecture FAMILY:NAME")
+    return way.format(shlex.quote(printable(str(path))))
 
 
 def _refuse_without_weights(path: Path) -> None:
@@ -160,15 +187,15 @@ def _transformers_folder(path: Path, values: Mapping[str, Any]) -> HubFolder:
         raise ModelFolderRefused(
             f"{where}: a timm model inside transformers; save the timm model itself with save_for_hf"
         )
-    labels = _labels(where, values.get("id2label"))
-    count = len(labels) or _class_count(where, values)
+    labels, labels_unknown = _or_why(_labels, where, values.get("id2label"))
     kept = {key: value for key, value in values.items() if key not in LEFT_OUT}
-    configuration = _plain(where, {**kept, "num_labels": count})
+    count = len(labels) or (1 if labels_unknown else _class_count(where, values))
+    configuration = _plain(where, {**kept, COUNT: count})
     channels = values.get("num_channels", 3)
     if not isinstance(channels, int):
         raise ModelFolderRefused(f"{where}: num_channels: expected a whole number, got {printable(str(channels)[:64])}")
     given, unknown, file = _transformers_input(path, channels)
-    return HubFolder(path, f"transformers:{kind}", configuration, given, unknown, file, _told(labels))
+    return HubFolder(path, f"{TRANSFORMERS}{kind}", configuration, given, unknown, file, _told(labels), labels_unknown)
 
 
 def _refuse_other_task(where: Path, values: Mapping[str, Any]) -> None:
@@ -176,7 +203,18 @@ def _refuse_other_task(where: Path, values: Mapping[str, Any]) -> None:
     names = named if isinstance(named, list) and all(isinstance(one, str) for one in named) else []
     if values.get("auto_map"):
         _plain(where, {"auto_map": values["auto_map"]})
-    if not isinstance(values["model_type"], str) or len(names) != 1 or TASK not in names[0]:
+    if named is None:
+        raise ModelFolderRefused(
+            f"{where}: `architectures` is missing; it names the class of the model that was saved. If that was an "
+            f'image classifier, add it, such as "architectures": ["ViT{TASK}"], or save the model again with '
+            "save_pretrained"
+        )
+    if len(names) > 1:
+        raise ModelFolderRefused(
+            f"{where}: expected `architectures` to name the one class that was saved; it names {len(names)}: "
+            f"{printable(', '.join(names)[:64])}. Keep only the name of the image classifier"
+        )
+    if not isinstance(values["model_type"], str) or not names or TASK not in names[0]:
         came = printable(", ".join(names)[:64]) or "none"
         raise ModelFolderRefused(
             f"{where}: expected an image classifier (architectures: one name with {TASK}), got {came}. Train a head "
@@ -222,7 +260,7 @@ def _timm_folder(path: Path, values: Mapping[str, Any]) -> HubFolder:
     except InputUnknown as error:
         unknown = f"{where}: {error}"
     configuration = _plain(where, arguments) if arguments else ""
-    names = values.get("label_names") or own.get("label_names")
+    labels, labels_unknown = _or_why(_timm_labels, where, values.get("label_names") or own.get("label_names"))
     return HubFolder(
         path,
         f"timm:{values['architecture']}",
@@ -230,17 +268,26 @@ def _timm_folder(path: Path, values: Mapping[str, Any]) -> HubFolder:
         given,
         unknown,
         CONFIGURATION,
-        _timm_labels(where, names),
+        _told(labels),
+        labels_unknown,
     )
 
 
-def _timm_labels(where: Path, names: Any) -> tuple[str, ...]:
+def _or_why(read: Callable[[Path, Any], list[str]], where: Path, names: Any) -> tuple[list[str], str]:
+    """The names of the classes, or why they cannot be taken: other names can be given in their place."""
+    try:
+        return read(where, names), ""
+    except ModelFolderRefused as error:
+        return [], f"{error}, {OTHER_LABELS}"
+
+
+def _timm_labels(where: Path, names: Any) -> list[str]:
     if names is None:
-        return ()
+        return []
     if not isinstance(names, list):
         raise ModelFolderRefused(f"{where}: label_names: expected a list of names; correct it")
     _refuse_unusable_names(f"{where}: label_names", names)
-    return _told(names)
+    return names
 
 
 def _refuse_unusable_names(where: str, names: Sequence[Any]) -> None:
@@ -263,18 +310,34 @@ def _labels(where: Path, given: Any) -> list[str]:
     """The names in `id2label`, by their numbers; empty without."""
     if given is None:
         return []
-    names = given if isinstance(given, dict) else {}
-    if len(names) > MOST_CLASSES:
-        raise ModelFolderRefused(f"{where}: id2label: expected at most {MOST_CLASSES:,} classes, got {len(names):,}")
-    try:
-        numbered = {int(number): name for number, name in names.items()}
-    except ValueError:
-        numbered = {}
-    if not numbered or sorted(numbered) != list(range(len(numbered))):
-        raise ModelFolderRefused(f"{where}: id2label: expected a name for each class from 0 on; correct it")
+    if isinstance(given, dict) and len(given) > MOST_CLASSES:
+        raise ModelFolderRefused(
+            f"{where}: id2label: expected at most {MOST_CLASSES:,} classes, got {len(given):,}; correct it"
+        )
+    numbered = _numbered(given)
+    if isinstance(numbered, str):
+        raise ModelFolderRefused(
+            f"{where}: id2label: expected a name for each class from 0 on, got {numbered}; correct it"
+        )
     ordered = [numbered[number] for number in range(len(numbered))]
     _refuse_unusable_names(f"{where}: id2label", ordered)
     return ordered
+
+
+def _numbered(given: Any) -> dict[int, Any] | str:
+    """The names by their numbers from 0 on without a gap, or what came instead."""
+    if not isinstance(given, dict) or not given:
+        return "something else" if given else "none"
+    try:
+        numbered = {int(number): name for number, name in given.items()}
+    except ValueError:
+        return "other keys than numbers"
+    missing = [number for number in range(len(numbered)) if number not in numbered]
+    if missing:
+        listed = ", ".join(map(str, missing[:MOST_MISSING]))
+        count = "1 name" if len(numbered) == 1 else f"{len(numbered)} names"
+        return f"{count}, none of them for {listed}" + (" and others" if len(missing) > MOST_MISSING else "")
+    return numbered if len(numbered) == len(given) else "two names for one class"
 
 
 def _class_count(where: Path, values: Mapping[str, Any]) -> int:
@@ -304,8 +367,12 @@ def _plain(where: Path, values: Mapping[str, Any]) -> str:
     """
     try:
         check_configuration(values)
-        text = json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        text = _text(values)
         read_configuration(text)
     except ConfigurationRefused as error:
         raise ModelFolderRefused(f"{where}: {error}") from error
     return text
+
+
+def _text(values: Mapping[str, Any]) -> str:
+    return json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

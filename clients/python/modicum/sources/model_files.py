@@ -48,10 +48,9 @@ class ModelFile:
             return hub_name(self.uri)
         return self.path.resolve().name if self.folder else self.path.stem
 
-    @property
-    def configuration(self) -> str:
-        """What the architecture is built from beside its name: JSON text, or empty."""
-        return self.folder.configuration if self.folder else ""
+    def configuration_for(self, labels: Sequence[str]) -> str:
+        """What the architecture is built from beside its name, for classes of these names: JSON text, or empty."""
+        return self.folder.configuration_for(labels) if self.folder else ""
 
     def content(self) -> Content:
         """Its bytes, which are hashed.
@@ -83,8 +82,9 @@ class ModelFile:
 
         Raises:
             InvalidSource: the given ones are not valid.
+            ModelFolderRefused: none are given, and those of the folder cannot be taken.
         """
-        return self.folder.labels if given is None and self.folder else class_names(given)
+        return self.folder.required_labels() if given is None and self.folder else class_names(given)
 
 
 def model_file(

@@ -156,10 +156,11 @@ def _filled(kind: str, cls: Any, own: Any, weights: Mapping[str, Tensor]) -> nn.
         raise ModelRefused(
             "STATE_DICT_MISMATCH", f"the weights do not fit config.json{first_line(error)}. {_SAME}"
         ) from error
+    _refuse_other_classes(found, own.num_labels)
     complaints = [
         _named("missing", found["missing_keys"]),
         _named("unexpected", found["unexpected_keys"]),
-        _named("of another shape", [str(key) for key, *_ in found["mismatched_keys"]]),
+        _named("of another shape", [_shapes(*mismatch) for mismatch in found["mismatched_keys"]]),
     ]
     if any(complaints):
         raise ModelRefused(
@@ -169,7 +170,35 @@ def _filled(kind: str, cls: Any, own: Any, weights: Mapping[str, Tensor]) -> nn.
     return classifier
 
 
-_SAME = "Give the config.json and the model.safetensors that were saved together"
+_SAME = (
+    "Config.json describes another model than these weights: correct what was changed in it, or give the config.json "
+    "and the weights of one save_pretrained"
+)
+
+
+def _refuse_other_classes(found: Mapping[str, Any], classes: int) -> None:
+    """Refuse weights that differ from the configuration in the number of classes alone.
+
+    Raises:
+        ModelRefused: STATE_DICT_MISMATCH.
+    """
+    mismatches = sorted((str(key), tuple(given), tuple(built)) for key, given, built in found["mismatched_keys"])
+    rows = {given[:1] for _, given, _ in mismatches}
+    of_the_head = all(built == (classes, *given[1:]) for _, given, built in mismatches)
+    others = found["missing_keys"] or found["unexpected_keys"]
+    if others or len(rows) != 1 or () in rows or not of_the_head:
+        return
+    key, given, _ = mismatches[-1]
+    raise ModelRefused(
+        "STATE_DICT_MISMATCH",
+        f"the head of the weights has {given[0]} classes ({key} has {given[0]} rows), but the version names {classes}, "
+        f"in config.json or as its class labels. Give the {given[0]} names from the training, in the order of the "
+        "outputs: correct id2label in config.json, or give them with --class-labels",
+    )
+
+
+def _shapes(key: Any, given: Any, built: Any) -> str:
+    return f"{key} (the weights {tuple(given)}, config.json {tuple(built)})"
 
 
 def _named(what: str, keys: Iterable[str]) -> str:
