@@ -2,6 +2,7 @@
 
 import io
 import pickle
+import warnings
 import zipfile
 
 import pytest
@@ -133,3 +134,45 @@ def test_a_folder_as_weights_is_told_what_to_give(tmp_path):
 def test_a_program_as_weights_is_told_its_option():
     with pytest.raises(InvalidArgument, match=r"got a program of torch\.export; give --exported p\.pt2"):
         model_file(weights="p.pt2", architecture="a:b")
+
+
+@pytest.fixture(scope="module")
+def torch_files(tmp_path_factory):
+    """Files of torch that its own functions wrote, all with the same suffix."""
+    folder, network = tmp_path_factory.mktemp("torch"), torch.nn.Linear(3, 2).eval()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # TorchScript is deprecated
+        torch.jit.trace(network, torch.zeros(1, 3)).save(folder / "script.pt")
+    torch.export.save(torch.export.export(network, (torch.zeros(2, 3),)), folder / "program.pt2")
+    (folder / "program.pt2").rename(folder / "program.pt")
+    torch.save(network, folder / "module.pt")
+    torch.save(network, folder / "old.pt", _use_new_zipfile_serialization=False)
+    torch.save({"model": network, "epoch": 3}, folder / "checkpoint.pt")
+    (folder / "pickle.pt").write_bytes(pickle.dumps(network))
+    torch.save(network.state_dict(), folder / "weights.pt")
+    return folder
+
+
+SAVED = "save its state dict, .* --weights weights.pt with --architecture, or export it .* give --exported"
+BELONGS = {
+    "script.pt": "got a TorchScript program; give --torchscript ",
+    "program.pt": "got a program of torch.export; give --exported ",
+    **dict.fromkeys(("module.pt", "old.pt", "checkpoint.pt", "pickle.pt"), f"got a whole pickled module, .*{SAVED}"),
+}
+
+
+@pytest.mark.parametrize("given", [{"weights": None}, {"weights": "a:b"}, {"exported": None}, {"torchscript": None}])
+@pytest.mark.parametrize("name", BELONGS)
+def test_a_file_of_another_option_is_told_its_option(torch_files, name, given):
+    ((kind, architecture),) = given.items()
+    path = torch_files / name
+    if f"--{kind} " in BELONGS[name] and name in {"script.pt", "program.pt"}:
+        assert model_file(**{kind: path}).kind == kind
+        return
+
+    with pytest.raises(InvalidSource, match=rf"--{kind} {path}: {BELONGS[name]}"):
+        model_file(**{kind: path}, architecture=architecture)
+
+
+def test_a_state_dict_is_no_module(torch_files):
+    assert model_file(weights=torch_files / "weights.pt", architecture="a:b").kind == "weights"

@@ -8,6 +8,7 @@ import codecs
 import io
 import os
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -36,6 +37,18 @@ KNOWN_BEGINNINGS = {
     ZIP_BEGINNING: "a zip of something else",
 }
 TEXT_BYTES = 1024
+MOST_PICKLE_BYTES = 16 * 1024 * 1024
+"""Of a pickle, so many bytes are searched for the marks of a module."""
+MODULE_MARKS = (b"_modules", b"_parameters", b"_buffers")
+"""Names of fields that every pickled module of torch has, and no state dict."""
+TORCHSCRIPT_PARTS = frozenset({"constants.pkl", "code"})
+PROGRAM_PARTS = frozenset({"serialized_exported_program.json", "archive_format"})
+"""Names that torch.export.save writes into its zip: earlier releases the first, later ones the second."""
+PROGRAM, TORCHSCRIPT, MODULE = "a program of torch.export", "a TorchScript program", "a whole pickled module"
+SAVE_STATE_DICT = (
+    "save its state dict, torch.save(model.state_dict(), 'weights.pt'), and give --weights weights.pt with "
+    "--architecture, or export it with torch.export.save, and give --exported model.pt2"
+)
 
 
 class _Form(NamedTuple):
@@ -81,6 +94,49 @@ def refuse_other_weights(path: Path) -> None:
         "them with torch.save(model.state_dict(), 'weights.pt'), or export the network to ONNX and give --weights "
         "model.onnx"
     )
+
+
+def refuse_other_kind(path: Path, kind: str) -> None:
+    """Refuse what belongs to another option, by its content. `kind` is weights, exported or torchscript.
+
+    Raises:
+        InvalidSource: names the option.
+        OSError: it cannot be read.
+    """
+    options = {PROGRAM: "exported", TORCHSCRIPT: "torchscript"}
+    found = kind_of_torch_file(path)
+    if not found or options.get(found) == kind:
+        return
+    if found == MODULE:
+        raise InvalidSource(f"--{kind} {path}: got {MODULE}, which can run code when it is read; {SAVE_STATE_DICT}")
+    raise InvalidSource(f"--{kind} {path}: got {found}; give --{options[found]} {path}")
+
+
+def kind_of_torch_file(path: Path) -> str:
+    """What a file is of which torch writes several kinds; empty for a state dict, or if it is none of them.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    if not zipfile.is_zipfile(path):
+        begin = _beginning(path, MOST_PICKLE_BYTES if _beginning(path, 1) == PICKLE_BEGINNING else 0)
+        return MODULE if all(mark in begin for mark in MODULE_MARKS) else ""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+            parts = {part for name in names for part in name.split("/")[:2]}
+            if parts >= TORCHSCRIPT_PARTS:
+                return TORCHSCRIPT
+            if PROGRAM_PARTS & parts:
+                return PROGRAM
+            pickled = next((name for name in names if name.rpartition("/")[2] == STATE_DICT), None)
+            if pickled is None:
+                return ""
+            with archive.open(pickled) as stream:
+                begin = stream.read(MOST_PICKLE_BYTES)
+    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, zlib.error, EOFError):
+        return ""
+    return MODULE if all(mark in begin for mark in MODULE_MARKS) else ""
 
 
 def _has_state_dict(path: Path) -> bool:

@@ -9,7 +9,7 @@ from modicum.errors import InvalidArgument, InvalidSource, ModelRejected
 from modicum.resource_names import printable
 from modicum.sources.architectures import is_architecture
 from modicum.sources.contents import BLOCK_BYTES, Content, file_content, require_file
-from modicum.sources.file_forms import refuse_other_form, refuse_other_weights
+from modicum.sources.file_forms import refuse_other_form, refuse_other_kind, refuse_other_weights
 from modicum.sources.foreign_models import refuse_foreign
 from modicum.sources.hub_folders import CONFIGURATION, HubFolder, hub_folder, is_hub_folder
 from modicum.sources.hub_models import fetched, hub_name, is_hub_model
@@ -224,5 +224,6 @@ def _refuse_unreadable(path: Path, kind: str) -> None:
     if is_pointer(path):
         raise InvalidSource(f"{kind} {pointer_text(path, 'the weights')}")
     refuse_other_form(path)
+    refuse_other_kind(path, kind)
     if kind == "weights":
         refuse_other_weights(path)
