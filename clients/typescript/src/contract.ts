@@ -68,7 +68,7 @@ export interface paths {
         put?: never;
         /**
          * Uploads one artifact
-         * @description Uploads one artifact. It starts at `offset`, so that a broken upload can be resumed. Over HTTP the body is the bytes themselves. Nothing is read of one that the project holds, unless its stored bytes are damaged or gone: these are replaced. Errors: INVALID_ARGUMENT (UPLOAD_INVALID: the header is missing or the offset is wrong), ABORTED (UPLOAD_BUSY: another upload of the artifact is running; `received_bytes` is its progress), DATA_LOSS (DIGEST_MISMATCH), OUT_OF_RANGE (UPLOAD_TRUNCATED, also after a minute without bytes), RESOURCE_EXHAUSTED (ARTIFACT_TOO_LARGE, DISK_FULL, PROJECT_FULL).
+         * @description Uploads one artifact. It starts at `offset`, so that a broken upload can be resumed. Over HTTP the body is the bytes themselves. If the project holds the artifact already, the sent bytes are not read, unless the stored bytes are damaged or missing: these are replaced. Errors: INVALID_ARGUMENT (UPLOAD_INVALID: the header is missing or the offset is wrong), ABORTED (UPLOAD_BUSY: another upload of the artifact is running; `received_bytes` is its progress), DATA_LOSS (DIGEST_MISMATCH), OUT_OF_RANGE (UPLOAD_TRUNCATED, also after a minute without bytes), RESOURCE_EXHAUSTED (ARTIFACT_TOO_LARGE, DISK_FULL, PROJECT_FULL).
          */
         post: operations["UploadArtifact"];
         delete?: never;
@@ -91,7 +91,7 @@ export interface paths {
         get: operations["GetArtifact"];
         /**
          * Uploads one artifact
-         * @description Uploads one artifact. It starts at `offset`, so that a broken upload can be resumed. Over HTTP the body is the bytes themselves. Nothing is read of one that the project holds, unless its stored bytes are damaged or gone: these are replaced. Errors: INVALID_ARGUMENT (UPLOAD_INVALID: the header is missing or the offset is wrong), ABORTED (UPLOAD_BUSY: another upload of the artifact is running; `received_bytes` is its progress), DATA_LOSS (DIGEST_MISMATCH), OUT_OF_RANGE (UPLOAD_TRUNCATED, also after a minute without bytes), RESOURCE_EXHAUSTED (ARTIFACT_TOO_LARGE, DISK_FULL, PROJECT_FULL).
+         * @description Uploads one artifact. It starts at `offset`, so that a broken upload can be resumed. Over HTTP the body is the bytes themselves. If the project holds the artifact already, the sent bytes are not read, unless the stored bytes are damaged or missing: these are replaced. Errors: INVALID_ARGUMENT (UPLOAD_INVALID: the header is missing or the offset is wrong), ABORTED (UPLOAD_BUSY: another upload of the artifact is running; `received_bytes` is its progress), DATA_LOSS (DIGEST_MISMATCH), OUT_OF_RANGE (UPLOAD_TRUNCATED, also after a minute without bytes), RESOURCE_EXHAUSTED (ARTIFACT_TOO_LARGE, DISK_FULL, PROJECT_FULL).
          */
         put: operations["UploadArtifactByPut"];
         post?: never;
@@ -114,7 +114,7 @@ export interface paths {
         };
         /**
          * Downloads an artifact from `offset`
-         * @description Downloads an artifact from `offset`. Errors: NOT_FOUND (ARTIFACT_NOT_FOUND), OUT_OF_RANGE (OFFSET_INVALID), INTERNAL (ARTIFACT_CORRUPT: the stored bytes do not have their digest; it can come after some of them were sent).
+         * @description Downloads an artifact from `offset`. Errors: NOT_FOUND (ARTIFACT_NOT_FOUND), OUT_OF_RANGE (OFFSET_INVALID), INTERNAL (ARTIFACT_CORRUPT: the stored bytes do not match their digest; this error can come after some bytes were sent).
          */
         get: operations["DownloadArtifact"];
         put?: never;
@@ -311,8 +311,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Invites a reviewer, or gives one another link
-         * @description Invites a reviewer, or gives one another link. The link works once, in one browser. Only this reply has it. Errors: NOT_FOUND (REVIEW_NOT_FOUND), FAILED_PRECONDITION (REVIEW_FULL).
+         * Invites a reviewer, or gives an invited reviewer another link
+         * @description Invites a reviewer, or gives an invited reviewer another link. The link works once, in one browser. Only this reply has the link. Errors: NOT_FOUND (REVIEW_NOT_FOUND), FAILED_PRECONDITION (REVIEW_FULL).
          */
         post: operations["InviteReviewer"];
         delete?: never;
@@ -391,8 +391,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Ends the searches of an audit: those that have begun are finished, no other one begins, and the result is about the images that are done
-         * @description Ends the searches of an audit: those that have begun are finished, no other one begins, and the result is about the images that are done. An audit past its searches is returned unchanged, unless `without_scores` ends that stage, too. Errors: NOT_FOUND (AUDIT_NOT_FOUND), FAILED_PRECONDITION (AUDIT_NOT_STOPPABLE: it was created without `stopping`).
+         * Ends the searches of an audit: searches that have begun are finished, no new one begins, and the result is about the images that are done
+         * @description Ends the searches of an audit: searches that have begun are finished, no new one begins, and the result is about the images that are done. An audit past its searches is returned unchanged, unless `without_scores` ends that stage, too. Errors: NOT_FOUND (AUDIT_NOT_FOUND), FAILED_PRECONDITION (AUDIT_NOT_STOPPABLE: it was created without `stopping`).
          */
         post: operations["StopAudit"];
         delete?: never;
@@ -544,7 +544,7 @@ export interface paths {
         put?: never;
         /**
          * Holds an audit, a data set, a model version or a verdict
-         * @description Holds an audit, a data set, a model version or a verdict. A hold that is equal already is returned. Errors: NOT_FOUND (AUDIT_NOT_FOUND, DATASET_NOT_FOUND, MODEL_VERSION_NOT_FOUND, VERDICT_NOT_FOUND), ALREADY_EXISTS (HOLD_EXISTS) if another one has this id.
+         * @description Holds an audit, a data set, a model version or a verdict. If an equal hold with this id exists, it is returned. Errors: NOT_FOUND (AUDIT_NOT_FOUND, DATASET_NOT_FOUND, MODEL_VERSION_NOT_FOUND, VERDICT_NOT_FOUND), ALREADY_EXISTS (HOLD_EXISTS) if another one has this id.
          */
         post: operations["CreateHold"];
         delete?: never;
@@ -564,8 +564,8 @@ export interface paths {
         put?: never;
         post?: never;
         /**
-         * Releases what a hold holds
-         * @description Releases what a hold holds. Errors: NOT_FOUND (HOLD_NOT_FOUND).
+         * Deletes a hold, which releases the held resource
+         * @description Deletes a hold, which releases the held resource. Errors: NOT_FOUND (HOLD_NOT_FOUND).
          */
         delete: operations["DeleteHold"];
         options?: never;
@@ -608,8 +608,8 @@ export interface paths {
         put?: never;
         post?: never;
         /**
-         * Removes a member, with its tokens for this project alone
-         * @description Removes a member, with its tokens for this project alone. Its open watches and uploads end within seconds. Errors: NOT_FOUND (MEMBER_NOT_FOUND), FAILED_PRECONDITION (LAST_ADMIN).
+         * Removes a member, with its tokens that are only for this project
+         * @description Removes a member, with its tokens that are only for this project. Its open watches and uploads end within seconds. Errors: NOT_FOUND (MEMBER_NOT_FOUND), FAILED_PRECONDITION (LAST_ADMIN).
          */
         delete: operations["DeleteMember"];
         options?: never;
@@ -700,7 +700,7 @@ export interface paths {
         put?: never;
         /**
          * Registers a version
-         * @description Registers a version. It is PENDING until a worker has loaded and checked it. An existing version with the same digest is returned; if it was REJECTED, it is checked again. With `allow_missing` one call registers a model with its version. An architecture that no worker can build is refused; without a worker every one is accepted, and the version waits. The artifact is looked for last, so `validate_only` before the upload tells what else is wrong. An endpoint always gets a new version, because a version is what the endpoint answers when it is checked. Errors: NOT_FOUND (MODEL_NOT_FOUND, MODEL_VERSION_NOT_FOUND), FAILED_PRECONDITION (ARTIFACT_MISSING), INVALID_ARGUMENT (ARCHITECTURE_UNKNOWN, ENDPOINT_UNKNOWN), FAILED_PRECONDITION (ARCHITECTURE_UNAVAILABLE; EXECUTABLE_NOT_ALLOWED; MODEL_REJECTED for a member of an ensemble or a wrapper), ALREADY_EXISTS (REQUEST_ID_REUSED).
+         * @description Registers a version. It is PENDING until a worker has loaded and checked it. An existing version with the same digest is returned; if it was REJECTED, it is checked again. With `allow_missing` one call registers a model with its version. An architecture that no running worker can build is refused. While no worker runs, every architecture is accepted, and the version waits. The artifact is checked last, so `validate_only` before the upload finds all other errors. An endpoint always gets a new version, because a version is what the endpoint answers when it is checked. Errors: NOT_FOUND (MODEL_NOT_FOUND, MODEL_VERSION_NOT_FOUND), FAILED_PRECONDITION (ARTIFACT_MISSING), INVALID_ARGUMENT (ARCHITECTURE_UNKNOWN, ENDPOINT_UNKNOWN), FAILED_PRECONDITION (ARCHITECTURE_UNAVAILABLE; EXECUTABLE_NOT_ALLOWED; MODEL_REJECTED for a member of an ensemble or a wrapper), ALREADY_EXISTS (REQUEST_ID_REUSED).
          */
         post: operations["CreateModelVersion"];
         delete?: never;
@@ -741,8 +741,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Gets for how long a project keeps what audits leave behind
-         * @description Gets for how long a project keeps what audits leave behind.
+         * Gets for how long a project keeps findings, results and pictures
+         * @description Gets for how long a project keeps findings, results and pictures.
          */
         get: operations["GetRetention"];
         put?: never;
@@ -768,7 +768,7 @@ export interface paths {
         put?: never;
         /**
          * Makes a token of a member
-         * @description Makes a token of a member. It is valid in this project alone. Errors: NOT_FOUND (MEMBER_NOT_FOUND).
+         * @description Makes a token of a member. It is valid only in this project. Errors: NOT_FOUND (MEMBER_NOT_FOUND).
          */
         post: operations["CreateToken"];
         delete?: never;
@@ -808,7 +808,7 @@ export interface paths {
         put?: never;
         /**
          * Makes a token with the principal, name and lifetime of another one, which then ends
-         * @description Makes a token with the principal, name and lifetime of another one, which then ends. The new one is valid in this project alone. Errors: NOT_FOUND (TOKEN_NOT_FOUND), FAILED_PRECONDITION (TOKEN_SHARED) if the old one is also valid in other projects.
+         * @description Makes a token with the principal, name and lifetime of another one, which then ends. The new one is valid only in this project. Errors: NOT_FOUND (TOKEN_NOT_FOUND), FAILED_PRECONDITION (TOKEN_SHARED) if the old one is also valid in other projects.
          */
         post: operations["RotateToken"];
         delete?: never;
@@ -852,7 +852,7 @@ export interface paths {
         put?: never;
         /**
          * Makes a trust rule
-         * @description Makes a trust rule. One that is equal already is returned. Errors: ALREADY_EXISTS (TRUST_RULE_EXISTS) if another one has this id, FAILED_PRECONDITION (TRUST_RULES_FULL).
+         * @description Makes a trust rule. If an equal rule with this id exists, it is returned. Errors: ALREADY_EXISTS (TRUST_RULE_EXISTS) if another one has this id, FAILED_PRECONDITION (TRUST_RULES_FULL).
          */
         post: operations["CreateTrustRule"];
         delete?: never;
@@ -936,7 +936,7 @@ export interface paths {
         put?: never;
         /**
          * Erases a picture from the project: its findings, masks and thumbnails, and its bytes unless something else in the project refers to them
-         * @description Erases a picture from the project: its findings, masks and thumbnails, and its bytes unless something else in the project refers to them. The reply comes once that is certain; GetErasure tells when it is done. Where the picture is being erased, or was, that erasure is returned. Errors: NOT_FOUND (PICTURE_UNKNOWN, DATASET_NOT_FOUND), FAILED_PRECONDITION (RESOURCE_IN_USE) while an audit or a swap that uses it has not ended.
+         * @description Erases a picture from the project: its findings, masks and thumbnails, and its bytes unless something else in the project refers to them. The reply comes once the erasure is stored and certain to be done; GetErasure says whether it is done. If an erasure of the picture exists, it is returned. Errors: NOT_FOUND (PICTURE_UNKNOWN, DATASET_NOT_FOUND), FAILED_PRECONDITION (RESOURCE_IN_USE) while an audit or a swap that uses it has not ended.
          */
         post: operations["EraseImage"];
         delete?: never;
@@ -975,8 +975,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Sets for how long a project keeps what audits leave behind, in place of what was set before
-         * @description Sets for how long a project keeps what audits leave behind, in place of what was set before. The caller must be an admin.
+         * Sets for how long a project keeps findings, results and pictures
+         * @description Sets for how long a project keeps findings, results and pictures. All earlier values are replaced. The caller must be an admin.
          */
         post: operations["SetRetention"];
         delete?: never;
@@ -1005,7 +1005,7 @@ export interface components {
              * @description When the upload was complete.
              */
             readonly createTime?: string;
-            /** @description Names of at most 10 versions, data sets, audits, verdicts and swaps of the project that refer to it, in this order. Only ListArtifacts tells them. Blind reviews show the pictures of an audit's data set, which is named here. */
+            /** @description Names of at most 10 versions, data sets, audits, verdicts and swaps of the project that refer to it, in this order. Only ListArtifacts sets this field. Blind reviews show the pictures of an audit's data set, which is named here. */
             readonly usedBy: string[];
         };
         /** @description An audit of one or more versions on a data set. */
@@ -1055,19 +1055,19 @@ export interface components {
             readonly itemCount: number;
             /**
              * Format: int32
-             * @description Number of its pictures, over all of its data sets, that were erased after it ended. Its result is about the others. With any, no other audit reuses the result, and it is no baseline.
+             * @description Number of its pictures, over all of its data sets, that were erased after it ended. Its result is about the other pictures. If it is above 0, no other audit reuses the result, and the result cannot be a baseline.
              */
             readonly erased: number;
             /** @description What the result says, in short. Absent until the audit succeeds, and where an earlier release wrote the result. */
             readonly outcome?: components["schemas"]["AuditOutcome"];
             /**
              * Format: date-time
-             * @description When the retention of the project deleted its findings; absent while they are kept. Its report has figures alone, no other audit reuses the result, and it is no baseline.
+             * @description When the retention of the project deleted its findings; absent while they are kept. Its report then has only figures, no other audit reuses the result, and the result cannot be a baseline.
              */
             readonly findingsDeleteTime?: string;
             /**
              * Format: date-time
-             * @description When the retention of the project deleted its result; absent while it is kept. It has no report any more.
+             * @description When the retention of the project deleted its result; absent while it is kept. The audit then has no report.
              */
             readonly reportDeleteTime?: string;
         };
@@ -1169,23 +1169,23 @@ export interface components {
             readonly itemCount?: number;
             /**
              * Format: int32
-             * @description Number of its pictures, over all of its data sets, that were erased after it ended. Its result is about the others. With any, no other audit reuses the result, and it is no baseline.
+             * @description Number of its pictures, over all of its data sets, that were erased after it ended. Its result is about the other pictures. If it is above 0, no other audit reuses the result, and the result cannot be a baseline.
              */
             readonly erased?: number;
             /** @description What the result says, in short. Absent until the audit succeeds, and where an earlier release wrote the result. */
             readonly outcome?: components["schemas"]["AuditOutcomeInput"];
             /**
              * Format: date-time
-             * @description When the retention of the project deleted its findings; absent while they are kept. Its report has figures alone, no other audit reuses the result, and it is no baseline.
+             * @description When the retention of the project deleted its findings; absent while they are kept. Its report then has only figures, no other audit reuses the result, and the result cannot be a baseline.
              */
             readonly findingsDeleteTime?: string;
             /**
              * Format: date-time
-             * @description When the retention of the project deleted its result; absent while it is kept. It has no report any more.
+             * @description When the retention of the project deleted its result; absent while it is kept. The audit then has no report.
              */
             readonly reportDeleteTime?: string;
         };
-        /** @description What a result says of the version with the worst outcome, in short. The result document has all versions and figures. */
+        /** @description A short form of what the result says of the version with the worst outcome. The result document has all versions and figures. */
         AuditOutcome: {
             /** @description Resource name of that version, the first of several. */
             modelVersion: string;
@@ -1198,7 +1198,7 @@ export interface components {
             /** @description Outcome of the first check of an ensemble, e.g. "MITIGATED"; empty if none was made. */
             mitigation: string;
         };
-        /** @description What a result says of the version with the worst outcome, in short. The result document has all versions and figures. */
+        /** @description A short form of what the result says of the version with the worst outcome. The result document has all versions and figures. */
         AuditOutcomeInput: {
             /** @description Resource name of that version, the first of several. */
             modelVersion?: string;
@@ -1255,7 +1255,7 @@ export interface components {
             auditsAhead?: number;
             /** @description Whether the audit runs and no worker works on it: its next work waits for one that is free. Not set in lists. */
             waitsForWorker: boolean;
-            /** @description What work of the audit waits for because it is away or full, such as the artifact store, in words for people. The audit goes on by itself, and fails where it waited for too long. Empty where it waits for nothing. Not set in lists. */
+            /** @description Why work of the audit waits, in words for people: something is unavailable or full, such as the artifact store. The audit continues by itself once that is resolved, and fails if it waits too long. Empty if it does not wait. Not set in lists. */
             waitingReason: string;
         };
         /** @description The progress of an audit. */
@@ -1302,7 +1302,7 @@ export interface components {
             auditsAhead?: number;
             /** @description Whether the audit runs and no worker works on it: its next work waits for one that is free. Not set in lists. */
             waitsForWorker?: boolean;
-            /** @description What work of the audit waits for because it is away or full, such as the artifact store, in words for people. The audit goes on by itself, and fails where it waited for too long. Empty where it waits for nothing. Not set in lists. */
+            /** @description Why work of the audit waits, in words for people: something is unavailable or full, such as the artifact store. The audit continues by itself once that is resolved, and fails if it waits too long. Empty if it does not wait. Not set in lists. */
             waitingReason?: string;
         };
         /** @description What an audit does. Audits with equal specifications, digests and libraries share a result. */
@@ -1468,9 +1468,9 @@ export interface components {
          *     - `CONTROL_MASK_ONLY`: Is the shape of the mask the evidence?
          *     - `CONTROL_RANDOM`: Do as many random pixels suffice?
          *     - `CONTROL_TRANSFER`: Do other versions see the class in the subset? The other versions of the audit score it. A default control of audits of two versions or more; refused for one version.
-         *     - `CONTROL_SHORTCUT`: Does the decision rest on what lies beside the object? Every labelled image, eligible or not, is predicted twice more: with the ring at the canvas' edge filled with the mean, and with a band of about its area further in. If the item has objects: with everything outside the objects filled, and with the objects filled. A default control on canvases of at least 28x28; it does not run on smaller ones.
+         *     - `CONTROL_SHORTCUT`: Does the decision rest on something beside the object? Every labelled image, eligible or not, is predicted twice more: with the ring at the canvas' edge filled with the mean, and with a band of about its area further in. If the item has objects: with everything outside the objects filled, and with the objects filled. A default control on canvases of at least 28x28; it does not run on smaller ones.
          *     - `CONTROL_PIXEL_SUBSETS`: Does the model still recognise the class in the best 5% of the pixels that a search finds? It runs on every image that could be scored, eligible or not, for the predicted class, beside the first search for the predicted class. It is not a default control, and needs versions with a useful gradient.
-         *     - `CONTROL_SPOT`: Does a small place decide? Places are chosen on one half of the images and tested on the other: copied into images of other classes, and covered. It runs when the searches have ended, on every image that could be scored. A default control; an audit of fewer than 30 such images says that it did not run.
+         *     - `CONTROL_SPOT`: Does a small place decide? Places are chosen on one half of the images and tested on the other: copied into images of other classes, and covered. It runs when the searches have ended, on every image that could be scored. A default control. It does not run on fewer than 30 such images, and the result says so.
          * @enum {string}
          */
         Control: "CONTROL_UNSPECIFIED" | "CONTROL_CLASS_TARGETED" | "CONTROL_FILL" | "CONTROL_FILL_ROBUST" | "CONTROL_DILATED" | "CONTROL_MASK_ONLY" | "CONTROL_RANDOM" | "CONTROL_TRANSFER" | "CONTROL_SHORTCUT" | "CONTROL_PIXEL_SUBSETS" | "CONTROL_SPOT";
@@ -1536,11 +1536,11 @@ export interface components {
              * @description When it was created.
              */
             readonly createTime?: string;
-            /** @description The principal that created it; empty for one of before that was stored. */
+            /** @description The principal that created it; empty if an old release created it without storing the principal. */
             readonly principal: string;
             /**
              * Format: date-time
-             * @description When the retention of the project deleted its pictures; absent while they are kept. No audit of it begins any more.
+             * @description When the retention of the project deleted its pictures; absent while they are kept. No new audit of the data set can then be created.
              */
             readonly imagesDeleteTime?: string;
         };
@@ -1570,11 +1570,11 @@ export interface components {
              * @description When it was created.
              */
             readonly createTime?: string;
-            /** @description The principal that created it; empty for one of before that was stored. */
+            /** @description The principal that created it; empty if an old release created it without storing the principal. */
             readonly principal?: string;
             /**
              * Format: date-time
-             * @description When the retention of the project deleted its pictures; absent while they are kept. No audit of it begins any more.
+             * @description When the retention of the project deleted its pictures; absent while they are kept. No new audit of the data set can then be created.
              */
             readonly imagesDeleteTime?: string;
         };
@@ -1592,22 +1592,22 @@ export interface components {
             maskDigest: string;
         };
         Empty: Record<string, unknown>;
-        /** @description A model that another server serves, by the Open Inference Protocol v2. The server's operator named the endpoint, and granted it to the project. Nothing but its answers is known of it, and it has no gradient. */
+        /** @description A model that another server serves, by the Open Inference Protocol v2. The server's operator named the endpoint, and granted it to the project. The server knows only its answers, and it has no gradient. */
         Endpoint: {
             /** @description Name of the operator's entry, or its whole address, such as "grpc://models.example.org:8001/resnet18". */
             name: string;
-            /** @description SHA-256 of what the endpoint says of itself: name, versions, inputs and outputs. Nobody has seen the weights behind it. */
+            /** @description SHA-256 of the endpoint's description of its model: name, versions, inputs and outputs. The server has not seen the weights. */
             readonly claim: string;
-            /** @description What its outputs are, as the operator declared; unset: the check finds out. */
+            /** @description The kind of its outputs, as the operator declared. If it is unset, the check finds out. */
             readonly outputKind: components["schemas"]["OutputKind"];
         };
-        /** @description A model that another server serves, by the Open Inference Protocol v2. The server's operator named the endpoint, and granted it to the project. Nothing but its answers is known of it, and it has no gradient. */
+        /** @description A model that another server serves, by the Open Inference Protocol v2. The server's operator named the endpoint, and granted it to the project. The server knows only its answers, and it has no gradient. */
         EndpointInput: {
             /** @description Name of the operator's entry, or its whole address, such as "grpc://models.example.org:8001/resnet18". */
             name: string;
-            /** @description SHA-256 of what the endpoint says of itself: name, versions, inputs and outputs. Nobody has seen the weights behind it. */
+            /** @description SHA-256 of the endpoint's description of its model: name, versions, inputs and outputs. The server has not seen the weights. */
             readonly claim?: string;
-            /** @description What its outputs are, as the operator declared; unset: the check finds out. */
+            /** @description The kind of its outputs, as the operator declared. If it is unset, the check finds out. */
             readonly outputKind?: components["schemas"]["OutputKind"];
         };
         /** @description A version that combines other versions. */
@@ -1640,13 +1640,13 @@ export interface components {
             /** @description Name of that item. */
             item?: string;
         };
-        /** @description The erasure of a picture from a project, and its receipt: what was removed where, by whom and when. Once it is returned, it goes on until it is done, whatever stops meanwhile. Backups and files that somebody downloaded are not reached. */
+        /** @description The erasure of a picture from a project, and its receipt: what was removed where, by whom and when. Once it is returned, it continues until it is done, even if the server stops in between. It does not change backups, or files that somebody downloaded. */
         Erasure: {
             /** @description Resource name. */
             readonly name: string;
             /** @description SHA-256 of the picture. */
             readonly imageDigest: string;
-            /** @description How far it is. */
+            /** @description Its state. */
             readonly state: components["schemas"]["Erasure.State"];
             /** @description Who asked for it. */
             readonly principal: string;
@@ -1674,7 +1674,7 @@ export interface components {
             readonly predictions: number;
             /**
              * Format: int32
-             * @description Rows of the spot test out of which its pairs were taken.
+             * @description Rows of the spot test from which its pairs were removed.
              */
             readonly spotRows: number;
             /** @description Resource names of blind reviews that showed it, which were deleted. */
@@ -1687,7 +1687,7 @@ export interface components {
             readonly results: components["schemas"]["Erasure.Result"][];
             /** @description SHA-256 of the artifacts that the project no longer holds. */
             readonly artifacts: string[];
-            /** @description Names of what still refers to the picture's bytes as something else, such as the weights of a version: they stay for it. */
+            /** @description Names of resources that still use the same bytes for another purpose, such as the weights of a version. The bytes are kept for them. */
             readonly keptFor: string[];
         };
         /** @description An item of a data set that holds the picture. Its row stays, with the digest; audits leave it out. */
@@ -1722,8 +1722,8 @@ export interface components {
          *
          *     - `OUTCOME_UNSPECIFIED`: Not used.
          *     - `OUTCOME_WAITING`: It still waits.
-         *     - `OUTCOME_SUMMARISED`: It was summarised again from the findings of the other pictures.
-         *     - `OUTCOME_REMOVED`: No picture was left, or the rest could not be summarised: the audit has no result any more and is FAILED.
+         *     - `OUTCOME_SUMMARISED`: It was computed again from the findings of the other pictures.
+         *     - `OUTCOME_REMOVED`: No picture was left, or no result could be computed from the others: the audit has no result any more and is FAILED.
          *     - `OUTCOME_NONE`: The audit had no result.
          * @enum {string}
          */
@@ -1732,8 +1732,8 @@ export interface components {
          * @description How far an erasure is.
          *
          *     - `STATE_UNSPECIFIED`: Not used.
-         *     - `STATE_RUNNING`: Rows of the database are gone. Results, verdicts and files are still being written anew or deleted.
-         *     - `STATE_DONE`: All is gone that the receipt names.
+         *     - `STATE_RUNNING`: Rows of the database are deleted. Results, verdicts and files are still being written again or deleted.
+         *     - `STATE_DONE`: Everything that the receipt names as deleted has been deleted.
          * @enum {string}
          */
         "Erasure.State": "STATE_UNSPECIFIED" | "STATE_RUNNING" | "STATE_DONE";
@@ -1967,7 +1967,7 @@ export interface components {
          *     - `FINDING_REASON_UNSPECIFIED`: The finding has a subset.
          *     - `FINDING_REASON_NOT_ELIGIBLE`: The predicted class is below the threshold on the whole image.
          *     - `FINDING_REASON_NOT_FOUND`: A search for a random other class found no subset. Its size counts as larger than every size that was found (censored).
-         *     - `FINDING_REASON_IMAGE_UNREADABLE`: The image's bytes cannot be decoded as a picture or as an array that fits the input: with its channels, and with finite values within the bounds.
+         *     - `FINDING_REASON_IMAGE_UNREADABLE`: The image's bytes cannot be decoded as a picture, or as an array that fits the input: the same number of channels, and finite values within the bounds.
          *     - `FINDING_REASON_IMAGE_TOO_LARGE`: The image has more pixels than the server decodes, or the array more than three times as many values.
          *     - `FINDING_REASON_NOT_FINITE`: The model returned NaN or infinity on this image.
          *     - `FINDING_REASON_MODEL_DIED`: The model's process died on this image, and on this image only.
@@ -1977,13 +1977,13 @@ export interface components {
          * @enum {string}
          */
         FindingReason: "FINDING_REASON_UNSPECIFIED" | "FINDING_REASON_NOT_ELIGIBLE" | "FINDING_REASON_NOT_FOUND" | "FINDING_REASON_IMAGE_UNREADABLE" | "FINDING_REASON_IMAGE_TOO_LARGE" | "FINDING_REASON_NOT_FINITE" | "FINDING_REASON_MODEL_DIED" | "FINDING_REASON_FILL_UNAVAILABLE" | "FINDING_REASON_STOPPED" | "FINDING_REASON_INTERNAL";
-        /** @description A hold on an audit, a data set, a model version or a verdict that is evidence. As long as it is there, what it holds is not deleted, and no picture of a held audit or data set, or of the audits of a held verdict, is erased. */
+        /** @description A hold on an audit, a data set, a model version or a verdict that is evidence. Until the hold is released, nobody can delete the held resource, or erase a picture of a held audit or data set or of the audits of a held verdict. */
         Hold: {
             /** @description Resource name. */
             readonly name: string;
             /** @description Resource name of the audit, with its result, of the data set, of the model version or of the verdict that is held. */
             held: string;
-            /** @description Why, in at most 256 characters. Whoever is refused reads it. */
+            /** @description The reason, in at most 256 characters. Callers whose request the hold refuses see it. */
             reason: string;
             /** @description Who made it. */
             readonly creator: string;
@@ -1994,7 +1994,7 @@ export interface components {
             readonly createTime?: string;
         };
         /**
-         * @description A hold on an audit, a data set, a model version or a verdict that is evidence. As long as it is there, what it holds is not deleted, and no picture of a held audit or data set, or of the audits of a held verdict, is erased.
+         * @description A hold on an audit, a data set, a model version or a verdict that is evidence. Until the hold is released, nobody can delete the held resource, or erase a picture of a held audit or data set or of the audits of a held verdict.
          * @example {
          *       "held": "projects/default/audits/first",
          *       "reason": "evidence of incident 12"
@@ -2005,7 +2005,7 @@ export interface components {
             readonly name?: string;
             /** @description Resource name of the audit, with its result, of the data set, of the model version or of the verdict that is held. */
             held: string;
-            /** @description Why, in at most 256 characters. Whoever is refused reads it. */
+            /** @description The reason, in at most 256 characters. Callers whose request the hold refuses see it. */
             reason: string;
             /** @description Who made it. */
             readonly creator?: string;
@@ -2097,7 +2097,7 @@ export interface components {
             fillMean: number[];
             /** @description Whether both sides are resized to `resize` pixels, whatever the picture's shape, before the centre crop. */
             stretched: boolean;
-            /** @description Whether the crop begins at the pixel before the centre where its place falls between two, as in transformers. Otherwise it begins at the even one, as in torchvision and timm. */
+            /** @description If the crop would begin between two pixels: whether it begins at the first of them, as in transformers. Otherwise it begins at the even one, as in torchvision and timm. */
             cropRoundedDown: boolean;
         };
         /** @description How images become the input of a model. */
@@ -2142,7 +2142,7 @@ export interface components {
             fillMean?: number[];
             /** @description Whether both sides are resized to `resize` pixels, whatever the picture's shape, before the centre crop. */
             stretched?: boolean;
-            /** @description Whether the crop begins at the pixel before the centre where its place falls between two, as in transformers. Otherwise it begins at the even one, as in torchvision and timm. */
+            /** @description If the crop would begin between two pixels: whether it begins at the first of them, as in transformers. Otherwise it begins at the even one, as in torchvision and timm. */
             cropRoundedDown?: boolean;
         };
         /**
@@ -2158,7 +2158,7 @@ export interface components {
             displayName?: string;
             /**
              * Format: int32
-             * @description The number of a reviewer that is there already: it gets another link, goes on where it was, and its earlier link and session end. Without it, the link is of a new reviewer.
+             * @description The number of an invited reviewer, who gets another link and continues where the earlier one stopped. The earlier link and session end. Without this field, a new reviewer is invited.
              */
             reviewer?: number;
         };
@@ -2185,7 +2185,7 @@ export interface components {
             name?: string;
             /** @description The policy, as the text of its YAML file. */
             policy: string;
-            /** @description Resource name of the audit to compare with. Empty means the audit that the policy names, the newest audit of the version that it names that was measured alike on the same images, or none. Needed if a rule compares and the policy names a file. */
+            /** @description Resource name of the audit to compare with. If it is empty, the audit that the policy names is used. If the policy names a version, that is its newest audit with the same images and settings. Required if a rule compares and the policy names a file. */
             baseline?: string;
             /** @description A UUID. Repeating the request with the same id returns the same result (AIP-155). */
             requestId?: string;
@@ -2193,7 +2193,7 @@ export interface components {
             validateOnly?: boolean;
             /** @description What messages and outputs call the policy's file. Empty means "modicum.yaml". */
             policyFile?: string;
-            /** @description Resource name of the version of the audit to judge alone. Empty means all of its versions together. */
+            /** @description Resource name of the only version of the audit to judge. Empty means all of its versions together. */
             modelVersion?: string;
         };
         /** @description The reply of JudgeAudit. Its first fields repeat the outcomes of `verdict` in short. */
@@ -2214,7 +2214,7 @@ export interface components {
          *     - `OUTCOME_PASSED`: Every rule holds.
          *     - `OUTCOME_VIOLATED`: A rule is violated.
          *     - `OUTCOME_INCONCLUSIVE`: A comparison was not possible. This never counts as passed.
-         *     - `OUTCOME_WAIVED`: Of a rule: it is violated, and a waiver covers it.
+         *     - `OUTCOME_WAIVED`: For a rule: it is violated, and a waiver covers it.
          * @enum {string}
          */
         "Judgement.Outcome": "OUTCOME_UNSPECIFIED" | "OUTCOME_PASSED" | "OUTCOME_VIOLATED" | "OUTCOME_INCONCLUSIVE" | "OUTCOME_WAIVED";
@@ -2371,7 +2371,7 @@ export interface components {
             readonly latestVersion: string;
             /** @description The state of `latest_version`. */
             readonly latestVersionState: components["schemas"]["ModelVersion.State"];
-            /** @description Resource name of the newest version that is READY, which is what a model's name alone stands for; empty if there is none. */
+            /** @description Resource name of the newest version that is READY, which the model's name without a version stands for; empty if there is none. */
             readonly latestReadyVersion: string;
             /** @description The newest stored verdict on any of its versions; absent if there is none. */
             readonly newestVerdict?: components["schemas"]["ModelVerdict"];
@@ -2392,7 +2392,7 @@ export interface components {
             readonly latestVersion?: string;
             /** @description The state of `latest_version`. */
             readonly latestVersionState?: components["schemas"]["ModelVersion.State"];
-            /** @description Resource name of the newest version that is READY, which is what a model's name alone stands for; empty if there is none. */
+            /** @description Resource name of the newest version that is READY, which the model's name without a version stands for; empty if there is none. */
             readonly latestReadyVersion?: string;
             /** @description The newest stored verdict on any of its versions; absent if there is none. */
             readonly newestVerdict?: components["schemas"]["ModelVerdictInput"];
@@ -2481,9 +2481,9 @@ export interface components {
              * @description When it was checked; absent until then.
              */
             readonly checkTime?: string;
-            /** @description The principal that registered it; empty for one of before that was stored. */
+            /** @description The principal that registered it; empty if an old release registered it without storing the principal. */
             readonly principal: string;
-            /** @description Whether it is PENDING and no worker is there that could check it: its check begins when one comes. Lists do not tell it. */
+            /** @description Whether it is PENDING and no running worker can check it. The check begins when such a worker starts. Not set in lists. */
             readonly waitsForWorker: boolean;
         };
         /**
@@ -2579,9 +2579,9 @@ export interface components {
              * @description When it was checked; absent until then.
              */
             readonly checkTime?: string;
-            /** @description The principal that registered it; empty for one of before that was stored. */
+            /** @description The principal that registered it; empty if an old release registered it without storing the principal. */
             readonly principal?: string;
-            /** @description Whether it is PENDING and no worker is there that could check it: its check begins when one comes. Lists do not tell it. */
+            /** @description Whether it is PENDING and no running worker can check it. The check begins when such a worker starts. Not set in lists. */
             readonly waitsForWorker?: boolean;
         };
         /** @description Sufficient masks on the way from the whole image to the subset, the largest first: at most 8, to look at. */
@@ -2656,7 +2656,7 @@ export interface components {
             trace?: components["schemas"]["Trace"];
             /** @description Passes spent. */
             passes?: components["schemas"]["Passes"];
-            /** @description The search that chose the pixels. Unset in findings of 0.1.0, which had BATCHED_GRADIENT alone. */
+            /** @description The search that chose the pixels. Unset in findings of 0.1.0, which had only BATCHED_GRADIENT. */
             method: components["schemas"]["SearchMethod"];
         };
         /** @description A tenant. Every other resource belongs to one. `projects/default` always exists. */
@@ -2706,39 +2706,39 @@ export interface components {
          * @enum {string}
          */
         ReportFormat: "REPORT_FORMAT_UNSPECIFIED" | "REPORT_FORMAT_JSON" | "REPORT_FORMAT_HTML" | "REPORT_FORMAT_CANVAS";
-        /** @description For how many days a project keeps what audits leave behind; 0: for ever. `modicum-server collect` deletes what is older. What a hold holds stays. */
+        /** @description For how many days a project keeps findings, results and pictures; 0 means for ever. `modicum-server collect` deletes older ones. Held resources are kept. */
         Retention: {
             /**
              * Format: int32
-             * @description Of findings, with their masks, traces and controls: counted from the end of the newest audit that has them. At most 36500.
+             * @description For findings, with their masks, traces and controls: counted from the end of the newest audit that has them. At most 36500.
              */
             findingsDays: number;
             /**
              * Format: int32
-             * @description Of results, which reports are made of, with their files of findings: counted in the same way. At most 36500.
+             * @description For results, from which reports are made, with their files of findings: counted in the same way. At most 36500.
              */
             reportsDays: number;
             /**
              * Format: int32
-             * @description Of the pictures of a data set, with their boxes and masks: counted from its creation, or from the end of its newest audit. At most 36500.
+             * @description For the pictures of a data set, with their boxes and masks: counted from its creation, or from the end of its newest audit. At most 36500.
              */
             imagesDays: number;
         };
-        /** @description For how many days a project keeps what audits leave behind; 0: for ever. `modicum-server collect` deletes what is older. What a hold holds stays. */
+        /** @description For how many days a project keeps findings, results and pictures; 0 means for ever. `modicum-server collect` deletes older ones. Held resources are kept. */
         RetentionInput: {
             /**
              * Format: int32
-             * @description Of findings, with their masks, traces and controls: counted from the end of the newest audit that has them. At most 36500.
+             * @description For findings, with their masks, traces and controls: counted from the end of the newest audit that has them. At most 36500.
              */
             findingsDays?: number;
             /**
              * Format: int32
-             * @description Of results, which reports are made of, with their files of findings: counted in the same way. At most 36500.
+             * @description For results, from which reports are made, with their files of findings: counted in the same way. At most 36500.
              */
             reportsDays?: number;
             /**
              * Format: int32
-             * @description Of the pictures of a data set, with their boxes and masks: counted from its creation, or from the end of its newest audit. At most 36500.
+             * @description For the pictures of a data set, with their boxes and masks: counted from its creation, or from the end of its newest audit. At most 36500.
              */
             imagesDays?: number;
         };
@@ -2816,7 +2816,7 @@ export interface components {
             picturesShared: number;
             /**
              * Format: int32
-             * @description How many more answers would settle the outcome if they are like those seen; absent if it is settled, or if none would.
+             * @description How many more answers would settle the outcome, if they are like those so far; absent if it is settled, or if no number would settle it.
              */
             answersNeeded?: number;
         };
@@ -2854,7 +2854,7 @@ export interface components {
             picturesShared?: number;
             /**
              * Format: int32
-             * @description How many more answers would settle the outcome if they are like those seen; absent if it is settled, or if none would.
+             * @description How many more answers would settle the outcome, if they are like those so far; absent if it is settled, or if no number would settle it.
              */
             answersNeeded?: number;
         };
@@ -2878,22 +2878,22 @@ export interface components {
          * @enum {string}
          */
         "Review.PictureKind": "PICTURE_KIND_UNSPECIFIED" | "PICTURE_KIND_SUBSET" | "PICTURE_KIND_RANDOM" | "PICTURE_KIND_WHOLE";
-        /** @description What was said of the pictures of one kind. */
+        /** @description The answers about the pictures of one kind. */
         "Review.PictureShares": {
             /** @description The kind. */
             kind: components["schemas"]["Review.PictureKind"];
-            /** @description Share of which the predicted class was named. */
+            /** @description Share of pictures for which the predicted class was named. */
             named?: components["schemas"]["Review.Share"];
-            /** @description Share of which "nothing there" was said. */
+            /** @description Share of pictures for which the answer was "nothing there". */
             nothing?: components["schemas"]["Review.Share"];
         };
-        /** @description What was said of the pictures of one kind. */
+        /** @description The answers about the pictures of one kind. */
         "Review.PictureSharesInput": {
             /** @description The kind. */
             kind?: components["schemas"]["Review.PictureKind"];
-            /** @description Share of which the predicted class was named. */
+            /** @description Share of pictures for which the predicted class was named. */
             named?: components["schemas"]["Review.ShareInput"];
-            /** @description Share of which "nothing there" was said. */
+            /** @description Share of pictures for which the answer was "nothing there". */
             nothing?: components["schemas"]["Review.ShareInput"];
         };
         /** @description Somebody who was invited to look at pictures. */
@@ -3098,7 +3098,7 @@ export interface components {
              * @description For BACKSELECT: the share of the remaining pixels removed per step, at least 0.0001 and below 1. 0 means one pixel per step, the exact method.
              */
             fraction: number;
-            /** @description Repeat an otherwise equal search on the members of the audit's ensemble, each at the temperature at which as many of its images are eligible as of the ensemble's. Such a search comes after all that are not matched, and the versions must be an ensemble with all of its members. */
+            /** @description Repeat an otherwise equal search on the members of the audit's ensemble, each at the temperature at which it has as many eligible images as the ensemble. Such a search comes after all that are not matched, and the versions must be an ensemble with all of its members. */
             matched: boolean;
         };
         /** @description One search. */
@@ -3129,7 +3129,7 @@ export interface components {
              * @description For BACKSELECT: the share of the remaining pixels removed per step, at least 0.0001 and below 1. 0 means one pixel per step, the exact method.
              */
             fraction?: number;
-            /** @description Repeat an otherwise equal search on the members of the audit's ensemble, each at the temperature at which as many of its images are eligible as of the ensemble's. Such a search comes after all that are not matched, and the versions must be an ensemble with all of its members. */
+            /** @description Repeat an otherwise equal search on the members of the audit's ensemble, each at the temperature at which it has as many eligible images as the ensemble. Such a search comes after all that are not matched, and the versions must be an ensemble with all of its members. */
             matched?: boolean;
         };
         /**
@@ -3166,7 +3166,7 @@ export interface components {
         SetRetentionRequestInput: {
             /** @description Resource name of the project. */
             parent?: string;
-            /** @description What is set. A field without a value means for ever. */
+            /** @description The new values. A field without a value means for ever. */
             retention: components["schemas"]["RetentionInput"];
         };
         /** @description A limit of a share, for every version of an audit. */
@@ -3175,7 +3175,7 @@ export interface components {
             measure: string;
             /**
              * Format: int32
-             * @description The search that it is of, from 0.
+             * @description Index of the search, from 0.
              */
             searchIndex: number;
             /**
@@ -3193,7 +3193,7 @@ export interface components {
              * @description The chance that a share within its limits is found beyond one, over all versions: above 0 and at most 0.5. 0 means 0.05.
              */
             error: number;
-            /** @description The class that the share is of, by its label. Empty means all classes together. A class without images settles nothing. */
+            /** @description The label of the class whose share is limited. Empty means all classes together. A class without images settles nothing. */
             classLabel: string;
         };
         /** @description A limit of a share, for every version of an audit. */
@@ -3202,7 +3202,7 @@ export interface components {
             measure: string;
             /**
              * Format: int32
-             * @description The search that it is of, from 0.
+             * @description Index of the search, from 0.
              */
             searchIndex?: number;
             /**
@@ -3220,10 +3220,10 @@ export interface components {
              * @description The chance that a share within its limits is found beyond one, over all versions: above 0 and at most 0.5. 0 means 0.05.
              */
             error?: number;
-            /** @description The class that the share is of, by its label. Empty means all classes together. A class without images settles nothing. */
+            /** @description The label of the class whose share is limited. Empty means all classes together. A class without images settles nothing. */
             classLabel?: string;
         };
-        /** @description Level and limits of the statistics of a result. A number that is left out has the default given with it. */
+        /** @description Level and limits of the statistics of a result. A field that is left out has its default. */
         Statistics: {
             /**
              * Format: double
@@ -3246,7 +3246,7 @@ export interface components {
              */
             accuracyLimit?: number;
         };
-        /** @description Level and limits of the statistics of a result. A number that is left out has the default given with it. */
+        /** @description Level and limits of the statistics of a result. A field that is left out has its default. */
         StatisticsInput: {
             /**
              * Format: double
@@ -3276,9 +3276,9 @@ export interface components {
         StopAuditRequestInput: {
             /** @description Resource name. */
             name?: string;
-            /** @description Why, for the result. May be empty. */
+            /** @description The reason, which the result shows. May be empty. */
             why?: string;
-            /** @description Also leave out what follows the searches, such as the spot test, as far as it is not done. The result says what. */
+            /** @description Also leave out unfinished work that follows the searches, such as the spot test. The result says what was left out. */
             withoutScores?: boolean;
         };
         /** @description How an audit may end before all its images are done. Images are taken in a seeded order, and looked at after whole multiples of 32 of them. An audit that ends early succeeds, and its result says after how many images and why. */
@@ -3289,7 +3289,7 @@ export interface components {
             withinEnds: boolean;
             /**
              * Format: int32
-             * @description It does not end by itself before each version has so many eligible images under each search.
+             * @description The audit does not end by itself before each version has this many eligible images under each search.
              */
             leastEligibleImages: number;
         };
@@ -3301,7 +3301,7 @@ export interface components {
             withinEnds?: boolean;
             /**
              * Format: int32
-             * @description It does not end by itself before each version has so many eligible images under each search.
+             * @description The audit does not end by itself before each version has this many eligible images under each search.
              */
             leastEligibleImages?: number;
         };
@@ -3347,7 +3347,7 @@ export interface components {
             principal: string;
             /** @description What it is for, in at most 128 characters. */
             displayName: string;
-            /** @description Whether it carries all roles of its principal, also in other projects. Only the operator of the server makes such tokens. */
+            /** @description Whether it is valid with all roles of its principal, also in other projects. Only the operator of the server makes such tokens. */
             readonly allProjects: boolean;
             /**
              * Format: date-time
@@ -3381,7 +3381,7 @@ export interface components {
             principal: string;
             /** @description What it is for, in at most 128 characters. */
             displayName?: string;
-            /** @description Whether it carries all roles of its principal, also in other projects. Only the operator of the server makes such tokens. */
+            /** @description Whether it is valid with all roles of its principal, also in other projects. Only the operator of the server makes such tokens. */
             readonly allProjects?: boolean;
             /**
              * Format: date-time
@@ -3408,7 +3408,7 @@ export interface components {
             /** @description Confidence at each point. */
             confidences: number[];
         };
-        /** @description An entry of the trail (audit log) of a project: who did what. It is written in the transaction of what it tells of, and never changed. */
+        /** @description An entry of the trail (audit log) of a project: who did what. It is written in the same transaction as the change that it describes, and never changed. */
         TrailEntry: {
             /**
              * Format: int64
@@ -3422,23 +3422,23 @@ export interface components {
             readonly time?: string;
             /** @description Resource name of the project. */
             readonly project: string;
-            /** @description Who did it. `system:operator` is the operator of the server in its own shell; empty: nobody who is known. */
+            /** @description Who did it. `system:operator` is the operator of the server in its own shell. Empty if the caller is not known. */
             readonly principal: string;
             /** @description Id of the token that was used; empty for the operator. */
             readonly tokenId: string;
             /** @description What was done: the name of the method, such as CreateAudit. */
             readonly verb: string;
-            /** @description Name of the resource that it was done to. Of refused attempts: the one that was tried first. */
+            /** @description Name of the affected resource. If the entry stands for several refused attempts: the resource of the first one. */
             readonly resource: string;
             /** @description Whether it was done. */
             readonly outcome: components["schemas"]["TrailEntry.Outcome"];
-            /** @description Of a refused attempt: the reason of its error, such as ROLE_INSUFFICIENT. */
+            /** @description If the attempt was refused: the reason of its error, such as ROLE_INSUFFICIENT. */
             readonly reason: string;
-            /** @description What the resource does not say, such as the role that a member got. */
+            /** @description Details that the resource's name does not have, such as the role that a member got. */
             readonly detail: string;
             /**
              * Format: int32
-             * @description How many attempts the entry stands for: above 1 where equal ones were refused within a minute.
+             * @description How many attempts the entry stands for: more than 1 if equal attempts were refused within a minute.
              */
             readonly attempts: number;
             /** @description Id of the request, as in the log and in the reply. */
@@ -3487,9 +3487,9 @@ export interface components {
             readonly name: string;
             /** @description Address of the issuer, one of those that the operator of the server allows. It is compared letter by letter. */
             issuer: string;
-            /** @description Whom the identity token must be for, such as the address of this server. */
+            /** @description The audience that the identity token must name, such as the address of this server. */
             audience: string;
-            /** @description What the identity token must say, 1 to 16 claims. One of them is the immutable id of an owner or a repository. */
+            /** @description The claims that the identity token must have, 1 to 16. One of them is the immutable id of an owner or a repository. */
             claims: components["schemas"]["TrustRule.Claim"][];
             /** @description Role of the jobs: viewer or auditor. No rule makes an admin. */
             role: components["schemas"]["Project.Role"];
@@ -3543,9 +3543,9 @@ export interface components {
             readonly name?: string;
             /** @description Address of the issuer, one of those that the operator of the server allows. It is compared letter by letter. */
             issuer: string;
-            /** @description Whom the identity token must be for, such as the address of this server. */
+            /** @description The audience that the identity token must name, such as the address of this server. */
             audience: string;
-            /** @description What the identity token must say, 1 to 16 claims. One of them is the immutable id of an owner or a repository. */
+            /** @description The claims that the identity token must have, 1 to 16. One of them is the immutable id of an owner or a repository. */
             claims: components["schemas"]["TrustRule.ClaimInput"][];
             /** @description Role of the jobs: viewer or auditor. No rule makes an admin. */
             role: components["schemas"]["Project.Role"];
@@ -3630,7 +3630,7 @@ export interface components {
             unit: string;
             /**
              * Format: int32
-             * @description Number of images, pairs or sources that the value is of.
+             * @description Number of images, pairs or sources behind the value.
              */
             n: number;
             /** @description Interval of the value; absent if there is none. */
@@ -3640,7 +3640,7 @@ export interface components {
              * @description P-value of the hypothesis that the rule holds; small where it fails.
              */
             p: number;
-            /** @description What is missing, or what was found, in words. */
+            /** @description What is missing or what was found, in words. */
             reason: string;
             /** @description Who waived the failure, until when and why; empty if nobody did. */
             waived: string;
@@ -3667,7 +3667,7 @@ export interface components {
          * @description What a rule does.
          *
          *     - `LEVEL_UNSPECIFIED`: Not set.
-         *     - `LEVEL_WARN`: It is judged and shown, and decides nothing.
+         *     - `LEVEL_WARN`: It is judged and shown, but does not affect the verdict.
          *     - `LEVEL_ERROR`: It decides the verdict.
          * @enum {string}
          */
@@ -3689,7 +3689,7 @@ export interface components {
          *     - `OUTCOME_PASS`: The evidence lies within the limits.
          *     - `OUTCOME_FAIL`: The evidence lies beyond a limit, or a waiver has expired.
          *     - `OUTCOME_INCONCLUSIVE`: The evidence does not decide, or something is missing. This never counts as passed.
-         *     - `OUTCOME_WAIVED`: Of a rule or a check: it fails, and a waiver covers it.
+         *     - `OUTCOME_WAIVED`: For a rule or a check: it fails, and a waiver covers it.
          * @enum {string}
          */
         "Verdict.Outcome": "OUTCOME_UNSPECIFIED" | "OUTCOME_PASS" | "OUTCOME_FAIL" | "OUTCOME_INCONCLUSIVE" | "OUTCOME_WAIVED";
@@ -3731,7 +3731,7 @@ export interface components {
             digest: string;
             /** @description "torchvision:NAME", "timm:NAME", "transformers:TYPE", "modicum:cifar_resnetDEPTH", or another entry point of the server. */
             architecture: string;
-            /** @description What the architecture is built from beside its name: a JSON object of at most 64 KiB of plain values. For transformers the model's config.json without names of classes, with `num_labels`; for timm its `model_args`. Others take none. What would load code or files is refused. */
+            /** @description The configuration from which the architecture is built: a JSON object of at most 64 KiB of plain values. For transformers, it is the model's config.json without names of classes, with `num_labels`; for timm, its `model_args`. Other architectures have none. Keys that would load code or files are refused. */
             configuration: string;
         };
         /** @description Weights, and the name of an architecture that the server knows. */
@@ -3740,7 +3740,7 @@ export interface components {
             digest: string;
             /** @description "torchvision:NAME", "timm:NAME", "transformers:TYPE", "modicum:cifar_resnetDEPTH", or another entry point of the server. */
             architecture: string;
-            /** @description What the architecture is built from beside its name: a JSON object of at most 64 KiB of plain values. For transformers the model's config.json without names of classes, with `num_labels`; for timm its `model_args`. Others take none. What would load code or files is refused. */
+            /** @description The configuration from which the architecture is built: a JSON object of at most 64 KiB of plain values. For transformers, it is the model's config.json without names of classes, with `num_labels`; for timm, its `model_args`. Other architectures have none. Keys that would load code or files are refused. */
             configuration?: string;
         };
         /** @description What went wrong (RFC 9457). Programs should decide by `reason`. */
@@ -4168,7 +4168,7 @@ export interface operations {
                 pageSize?: number;
                 /** @description `next_page_token` of the previous page. */
                 pageToken?: string;
-                /** @description List only those whose digest is this, or begins so; empty lists all. */
+                /** @description List only artifacts whose digest begins with these digits; empty lists all. */
                 digest?: string;
             };
             header?: {
@@ -6690,9 +6690,9 @@ export interface operations {
                 pageToken?: string;
                 /** @description Which entries, as FIELD = VALUE joined by AND: principal, verb, resource, outcome (DONE or REFUSED). */
                 filter?: string;
-                /** @description List sealed entries alone, in the order of their chain, the oldest first. Without it: all, the newest first. */
+                /** @description List only sealed entries, in the order of their chain, the oldest first. Without it: all entries, the newest first. */
                 chained?: boolean;
-                /** @description With `chained`: only entries behind this place of the chain. */
+                /** @description With `chained`: only entries after this place of the chain. */
                 afterSequence?: string;
             };
             header?: {

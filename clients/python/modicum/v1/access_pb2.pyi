@@ -62,7 +62,9 @@ class Token(google.protobuf.message.Message):
     display_name: builtins.str
     """What it is for, in at most 128 characters."""
     all_projects: builtins.bool
-    """Whether it carries all roles of its principal, also in other projects. Only the operator of the server makes such tokens."""
+    """Whether it is valid with all roles of its principal, also in other projects. Only the operator of the server makes
+    such tokens.
+    """
     trust_rule: builtins.str
     """Resource name of the trust rule that gave it to a job, and whose role it has; empty for all other tokens."""
     @property
@@ -96,8 +98,8 @@ Global___Token: typing_extensions.TypeAlias = Token
 
 @typing.final
 class TrailEntry(google.protobuf.message.Message):
-    """An entry of the trail (audit log) of a project: who did what. It is written in the transaction of what it tells of, and never
-    changed.
+    """An entry of the trail (audit log) of a project: who did what. It is written in the same transaction as the change
+    that it describes, and never changed.
     """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
@@ -145,21 +147,21 @@ class TrailEntry(google.protobuf.message.Message):
     project: builtins.str
     """Resource name of the project."""
     principal: builtins.str
-    """Who did it. `system:operator` is the operator of the server in its own shell; empty: nobody who is known."""
+    """Who did it. `system:operator` is the operator of the server in its own shell. Empty if the caller is not known."""
     token_id: builtins.str
     """Id of the token that was used; empty for the operator."""
     verb: builtins.str
     """What was done: the name of the method, such as CreateAudit."""
     resource: builtins.str
-    """Name of the resource that it was done to. Of refused attempts: the one that was tried first."""
+    """Name of the affected resource. If the entry stands for several refused attempts: the resource of the first one."""
     outcome: Global___TrailEntry.Outcome.ValueType
     """Whether it was done."""
     reason: builtins.str
-    """Of a refused attempt: the reason of its error, such as ROLE_INSUFFICIENT."""
+    """If the attempt was refused: the reason of its error, such as ROLE_INSUFFICIENT."""
     detail: builtins.str
-    """What the resource does not say, such as the role that a member got."""
+    """Details that the resource's name does not have, such as the role that a member got."""
     attempts: builtins.int
-    """How many attempts the entry stands for: above 1 where equal ones were refused within a minute."""
+    """How many attempts the entry stands for: more than 1 if equal attempts were refused within a minute."""
     request_id: builtins.str
     """Id of the request, as in the log and in the reply."""
     client_address: builtins.str

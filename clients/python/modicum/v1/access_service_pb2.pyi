@@ -325,9 +325,9 @@ class ListTrailEntriesRequest(google.protobuf.message.Message):
     filter: builtins.str
     """Which entries, as FIELD = VALUE joined by AND: principal, verb, resource, outcome (DONE or REFUSED)."""
     chained: builtins.bool
-    """List sealed entries alone, in the order of their chain, the oldest first. Without it: all, the newest first."""
+    """List only sealed entries, in the order of their chain, the oldest first. Without it: all entries, the newest first."""
     after_sequence: builtins.int
-    """With `chained`: only entries behind this place of the chain."""
+    """With `chained`: only entries after this place of the chain."""
     def __init__(
         self,
         *,

@@ -113,8 +113,8 @@ class AccessServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def DeleteMember(self, request, context):
-        """Removes a member, with its tokens for this project alone. Its open watches and uploads end within seconds. Errors:
-        NOT_FOUND (MEMBER_NOT_FOUND), FAILED_PRECONDITION (LAST_ADMIN).
+        """Removes a member, with its tokens that are only for this project. Its open watches and uploads end within seconds.
+        Errors: NOT_FOUND (MEMBER_NOT_FOUND), FAILED_PRECONDITION (LAST_ADMIN).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -129,15 +129,16 @@ class AccessServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def CreateToken(self, request, context):
-        """Makes a token of a member. It is valid in this project alone. Errors: NOT_FOUND (MEMBER_NOT_FOUND).
+        """Makes a token of a member. It is valid only in this project. Errors: NOT_FOUND (MEMBER_NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RotateToken(self, request, context):
-        """Makes a token with the principal, name and lifetime of another one, which then ends. The new one is valid in this project
-        alone. Errors: NOT_FOUND (TOKEN_NOT_FOUND), FAILED_PRECONDITION (TOKEN_SHARED) if the old one is also valid in other projects.
+        """Makes a token with the principal, name and lifetime of another one, which then ends. The new one is valid only in
+        this project. Errors: NOT_FOUND (TOKEN_NOT_FOUND), FAILED_PRECONDITION (TOKEN_SHARED) if the old one is also valid
+        in other projects.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -268,8 +268,8 @@ class AccessServiceStub(typing.Generic[_AccessServiceListMembersType, _AccessSer
     """Changes the role of a member. Errors: NOT_FOUND (MEMBER_NOT_FOUND), FAILED_PRECONDITION (LAST_ADMIN)."""
 
     DeleteMember: _AccessServiceDeleteMemberType
-    """Removes a member, with its tokens for this project alone. Its open watches and uploads end within seconds. Errors:
-    NOT_FOUND (MEMBER_NOT_FOUND), FAILED_PRECONDITION (LAST_ADMIN).
+    """Removes a member, with its tokens that are only for this project. Its open watches and uploads end within seconds.
+    Errors: NOT_FOUND (MEMBER_NOT_FOUND), FAILED_PRECONDITION (LAST_ADMIN).
     """
 
     ListTokens: _AccessServiceListTokensType
@@ -278,11 +278,12 @@ class AccessServiceStub(typing.Generic[_AccessServiceListMembersType, _AccessSer
     """
 
     CreateToken: _AccessServiceCreateTokenType
-    """Makes a token of a member. It is valid in this project alone. Errors: NOT_FOUND (MEMBER_NOT_FOUND)."""
+    """Makes a token of a member. It is valid only in this project. Errors: NOT_FOUND (MEMBER_NOT_FOUND)."""
 
     RotateToken: _AccessServiceRotateTokenType
-    """Makes a token with the principal, name and lifetime of another one, which then ends. The new one is valid in this project
-    alone. Errors: NOT_FOUND (TOKEN_NOT_FOUND), FAILED_PRECONDITION (TOKEN_SHARED) if the old one is also valid in other projects.
+    """Makes a token with the principal, name and lifetime of another one, which then ends. The new one is valid only in
+    this project. Errors: NOT_FOUND (TOKEN_NOT_FOUND), FAILED_PRECONDITION (TOKEN_SHARED) if the old one is also valid
+    in other projects.
     """
 
     DeleteToken: _AccessServiceDeleteTokenType
@@ -369,8 +370,8 @@ class AccessServiceServicer(metaclass=abc.ABCMeta):
         request: modicum.v1.access_service_pb2.DeleteMemberRequest,
         context: _ServicerContext,
     ) -> typing.Union[google.protobuf.empty_pb2.Empty, collections.abc.Awaitable[google.protobuf.empty_pb2.Empty]]:
-        """Removes a member, with its tokens for this project alone. Its open watches and uploads end within seconds. Errors:
-        NOT_FOUND (MEMBER_NOT_FOUND), FAILED_PRECONDITION (LAST_ADMIN).
+        """Removes a member, with its tokens that are only for this project. Its open watches and uploads end within seconds.
+        Errors: NOT_FOUND (MEMBER_NOT_FOUND), FAILED_PRECONDITION (LAST_ADMIN).
         """
 
     @abc.abstractmethod
@@ -389,7 +390,7 @@ class AccessServiceServicer(metaclass=abc.ABCMeta):
         request: modicum.v1.access_service_pb2.CreateTokenRequest,
         context: _ServicerContext,
     ) -> typing.Union[modicum.v1.access_service_pb2.CreateTokenResponse, collections.abc.Awaitable[modicum.v1.access_service_pb2.CreateTokenResponse]]:
-        """Makes a token of a member. It is valid in this project alone. Errors: NOT_FOUND (MEMBER_NOT_FOUND)."""
+        """Makes a token of a member. It is valid only in this project. Errors: NOT_FOUND (MEMBER_NOT_FOUND)."""
 
     @abc.abstractmethod
     def RotateToken(
@@ -397,8 +398,9 @@ class AccessServiceServicer(metaclass=abc.ABCMeta):
         request: modicum.v1.access_service_pb2.RotateTokenRequest,
         context: _ServicerContext,
     ) -> typing.Union[modicum.v1.access_service_pb2.RotateTokenResponse, collections.abc.Awaitable[modicum.v1.access_service_pb2.RotateTokenResponse]]:
-        """Makes a token with the principal, name and lifetime of another one, which then ends. The new one is valid in this project
-        alone. Errors: NOT_FOUND (TOKEN_NOT_FOUND), FAILED_PRECONDITION (TOKEN_SHARED) if the old one is also valid in other projects.
+        """Makes a token with the principal, name and lifetime of another one, which then ends. The new one is valid only in
+        this project. Errors: NOT_FOUND (TOKEN_NOT_FOUND), FAILED_PRECONDITION (TOKEN_SHARED) if the old one is also valid
+        in other projects.
         """
 
     @abc.abstractmethod

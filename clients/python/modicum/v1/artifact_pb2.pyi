@@ -42,8 +42,8 @@ class Artifact(google.protobuf.message.Message):
 
     @property
     def used_by(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
-        """Names of at most 10 versions, data sets, audits, verdicts and swaps of the project that refer to it, in this order. Only
-        ListArtifacts tells them. Blind reviews show the pictures of an audit's data set, which is named here.
+        """Names of at most 10 versions, data sets, audits, verdicts and swaps of the project that refer to it, in this order.
+        Only ListArtifacts sets this field. Blind reviews show the pictures of an audit's data set, which is named here.
         """
 
     def __init__(

@@ -54,7 +54,7 @@ class ListArtifactsRequest(google.protobuf.message.Message):
     page_token: builtins.str
     """`next_page_token` of the previous page."""
     digest: builtins.str
-    """List only those whose digest is this, or begins so; empty lists all."""
+    """List only artifacts whose digest begins with these digits; empty lists all."""
     def __init__(
         self,
         *,

@@ -100,12 +100,12 @@ class ArtifactServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def UploadArtifact(self, request_iterator, context):
-        """Uploads one artifact. It starts at `offset`, so that a broken upload can be resumed. Over HTTP the body is the bytes
-        themselves. Nothing is read of one that the project holds, unless its stored bytes are damaged or gone: these are
-        replaced. Errors: INVALID_ARGUMENT (UPLOAD_INVALID: the header is missing or the offset is wrong), ABORTED (UPLOAD_BUSY:
-        another upload of the artifact is running; `received_bytes` is its progress), DATA_LOSS (DIGEST_MISMATCH), OUT_OF_RANGE
-        (UPLOAD_TRUNCATED, also after a minute without bytes), RESOURCE_EXHAUSTED (ARTIFACT_TOO_LARGE, DISK_FULL,
-        PROJECT_FULL).
+        """Uploads one artifact. It starts at `offset`, so that a broken upload can be resumed. Over HTTP the body is the
+        bytes themselves. If the project holds the artifact already, the sent bytes are not read, unless the stored bytes
+        are damaged or missing: these are replaced. Errors: INVALID_ARGUMENT (UPLOAD_INVALID: the header is missing or the
+        offset is wrong), ABORTED (UPLOAD_BUSY: another upload of the artifact is running; `received_bytes` is its
+        progress), DATA_LOSS (DIGEST_MISMATCH), OUT_OF_RANGE (UPLOAD_TRUNCATED, also after a minute without bytes),
+        RESOURCE_EXHAUSTED (ARTIFACT_TOO_LARGE, DISK_FULL, PROJECT_FULL).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -120,8 +120,9 @@ class ArtifactServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def DownloadArtifact(self, request, context):
-        """Downloads an artifact from `offset`. Errors: NOT_FOUND (ARTIFACT_NOT_FOUND), OUT_OF_RANGE (OFFSET_INVALID), INTERNAL
-        (ARTIFACT_CORRUPT: the stored bytes do not have their digest; it can come after some of them were sent).
+        """Downloads an artifact from `offset`. Errors: NOT_FOUND (ARTIFACT_NOT_FOUND), OUT_OF_RANGE (OFFSET_INVALID),
+        INTERNAL (ARTIFACT_CORRUPT: the stored bytes do not match their digest; this error can come after some bytes were
+        sent).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

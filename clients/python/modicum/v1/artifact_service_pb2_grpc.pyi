@@ -216,12 +216,12 @@ class ArtifactServiceStub(typing.Generic[_ArtifactServiceGetArtifactType, _Artif
     """Returns those of the given digests that the project does not hold, with the bytes that a broken upload left of each."""
 
     UploadArtifact: _ArtifactServiceUploadArtifactType
-    """Uploads one artifact. It starts at `offset`, so that a broken upload can be resumed. Over HTTP the body is the bytes
-    themselves. Nothing is read of one that the project holds, unless its stored bytes are damaged or gone: these are
-    replaced. Errors: INVALID_ARGUMENT (UPLOAD_INVALID: the header is missing or the offset is wrong), ABORTED (UPLOAD_BUSY:
-    another upload of the artifact is running; `received_bytes` is its progress), DATA_LOSS (DIGEST_MISMATCH), OUT_OF_RANGE
-    (UPLOAD_TRUNCATED, also after a minute without bytes), RESOURCE_EXHAUSTED (ARTIFACT_TOO_LARGE, DISK_FULL,
-    PROJECT_FULL).
+    """Uploads one artifact. It starts at `offset`, so that a broken upload can be resumed. Over HTTP the body is the
+    bytes themselves. If the project holds the artifact already, the sent bytes are not read, unless the stored bytes
+    are damaged or missing: these are replaced. Errors: INVALID_ARGUMENT (UPLOAD_INVALID: the header is missing or the
+    offset is wrong), ABORTED (UPLOAD_BUSY: another upload of the artifact is running; `received_bytes` is its
+    progress), DATA_LOSS (DIGEST_MISMATCH), OUT_OF_RANGE (UPLOAD_TRUNCATED, also after a minute without bytes),
+    RESOURCE_EXHAUSTED (ARTIFACT_TOO_LARGE, DISK_FULL, PROJECT_FULL).
     """
 
     UploadSmallArtifacts: _ArtifactServiceUploadSmallArtifactsType
@@ -230,8 +230,9 @@ class ArtifactServiceStub(typing.Generic[_ArtifactServiceGetArtifactType, _Artif
     """
 
     DownloadArtifact: _ArtifactServiceDownloadArtifactType
-    """Downloads an artifact from `offset`. Errors: NOT_FOUND (ARTIFACT_NOT_FOUND), OUT_OF_RANGE (OFFSET_INVALID), INTERNAL
-    (ARTIFACT_CORRUPT: the stored bytes do not have their digest; it can come after some of them were sent).
+    """Downloads an artifact from `offset`. Errors: NOT_FOUND (ARTIFACT_NOT_FOUND), OUT_OF_RANGE (OFFSET_INVALID),
+    INTERNAL (ARTIFACT_CORRUPT: the stored bytes do not match their digest; this error can come after some bytes were
+    sent).
     """
 
     DeleteArtifact: _ArtifactServiceDeleteArtifactType
@@ -301,12 +302,12 @@ class ArtifactServiceServicer(metaclass=abc.ABCMeta):
         request_iterator: _MaybeAsyncIterator[modicum.v1.artifact_service_pb2.UploadArtifactRequest],
         context: _ServicerContext,
     ) -> typing.Union[modicum.v1.artifact_pb2.Artifact, collections.abc.Awaitable[modicum.v1.artifact_pb2.Artifact]]:
-        """Uploads one artifact. It starts at `offset`, so that a broken upload can be resumed. Over HTTP the body is the bytes
-        themselves. Nothing is read of one that the project holds, unless its stored bytes are damaged or gone: these are
-        replaced. Errors: INVALID_ARGUMENT (UPLOAD_INVALID: the header is missing or the offset is wrong), ABORTED (UPLOAD_BUSY:
-        another upload of the artifact is running; `received_bytes` is its progress), DATA_LOSS (DIGEST_MISMATCH), OUT_OF_RANGE
-        (UPLOAD_TRUNCATED, also after a minute without bytes), RESOURCE_EXHAUSTED (ARTIFACT_TOO_LARGE, DISK_FULL,
-        PROJECT_FULL).
+        """Uploads one artifact. It starts at `offset`, so that a broken upload can be resumed. Over HTTP the body is the
+        bytes themselves. If the project holds the artifact already, the sent bytes are not read, unless the stored bytes
+        are damaged or missing: these are replaced. Errors: INVALID_ARGUMENT (UPLOAD_INVALID: the header is missing or the
+        offset is wrong), ABORTED (UPLOAD_BUSY: another upload of the artifact is running; `received_bytes` is its
+        progress), DATA_LOSS (DIGEST_MISMATCH), OUT_OF_RANGE (UPLOAD_TRUNCATED, also after a minute without bytes),
+        RESOURCE_EXHAUSTED (ARTIFACT_TOO_LARGE, DISK_FULL, PROJECT_FULL).
         """
 
     @abc.abstractmethod
@@ -325,8 +326,9 @@ class ArtifactServiceServicer(metaclass=abc.ABCMeta):
         request: modicum.v1.artifact_service_pb2.DownloadArtifactRequest,
         context: _ServicerContext,
     ) -> typing.Union[collections.abc.Iterator[modicum.v1.artifact_service_pb2.DownloadArtifactResponse], collections.abc.AsyncIterator[modicum.v1.artifact_service_pb2.DownloadArtifactResponse]]:
-        """Downloads an artifact from `offset`. Errors: NOT_FOUND (ARTIFACT_NOT_FOUND), OUT_OF_RANGE (OFFSET_INVALID), INTERNAL
-        (ARTIFACT_CORRUPT: the stored bytes do not have their digest; it can come after some of them were sent).
+        """Downloads an artifact from `offset`. Errors: NOT_FOUND (ARTIFACT_NOT_FOUND), OUT_OF_RANGE (OFFSET_INVALID),
+        INTERNAL (ARTIFACT_CORRUPT: the stored bytes do not match their digest; this error can come after some bytes were
+        sent).
         """
 
     @abc.abstractmethod

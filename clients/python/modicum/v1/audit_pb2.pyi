@@ -24,7 +24,7 @@ DESCRIPTOR: google.protobuf.descriptor.FileDescriptor
 
 @typing.final
 class Statistics(google.protobuf.message.Message):
-    """Level and limits of the statistics of a result. A number that is left out has the default given with it."""
+    """Level and limits of the statistics of a result. A field that is left out has its default."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -80,7 +80,7 @@ class ShareLimit(google.protobuf.message.Message):
     measure: builtins.str
     """Name of the measure in the result document, e.g. "overinterpretation_rate". A measure that is not a share settles nothing."""
     search_index: builtins.int
-    """The search that it is of, from 0."""
+    """Index of the search, from 0."""
     at_most: builtins.float
     """Upper limit, above 0 and below 1. At least one of the two limits is needed."""
     at_least: builtins.float
@@ -88,7 +88,9 @@ class ShareLimit(google.protobuf.message.Message):
     error: builtins.float
     """The chance that a share within its limits is found beyond one, over all versions: above 0 and at most 0.5. 0 means 0.05."""
     class_label: builtins.str
-    """The class that the share is of, by its label. Empty means all classes together. A class without images settles nothing."""
+    """The label of the class whose share is limited. Empty means all classes together. A class without images settles
+    nothing.
+    """
     def __init__(
         self,
         *,
@@ -122,7 +124,7 @@ class Stopping(google.protobuf.message.Message):
     within_ends: builtins.bool
     """The audit also ends once every share lies within its limits, one-sided at 95%."""
     least_eligible_images: builtins.int
-    """It does not end by itself before each version has so many eligible images under each search."""
+    """The audit does not end by itself before each version has this many eligible images under each search."""
     @property
     def limits(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___ShareLimit]:
         """The audit ends once a share lies beyond one of these, at most 64. Without limits, it ends early only by StopAudit."""
@@ -259,8 +261,9 @@ class AuditProgress(google.protobuf.message.Message):
     waits_for_worker: builtins.bool
     """Whether the audit runs and no worker works on it: its next work waits for one that is free. Not set in lists."""
     waiting_reason: builtins.str
-    """What work of the audit waits for because it is away or full, such as the artifact store, in words for people. The audit goes on by
-    itself, and fails where it waited for too long. Empty where it waits for nothing. Not set in lists.
+    """Why work of the audit waits, in words for people: something is unavailable or full, such as the artifact store. The
+    audit continues by itself once that is resolved, and fails if it waits too long. Empty if it does not wait. Not set
+    in lists.
     """
     def __init__(
         self,
@@ -311,7 +314,9 @@ Global___AuditFailure: typing_extensions.TypeAlias = AuditFailure
 
 @typing.final
 class AuditOutcome(google.protobuf.message.Message):
-    """What a result says of the version with the worst outcome, in short. The result document has all versions and figures."""
+    """A short form of what the result says of the version with the worst outcome. The result document has all versions and
+    figures.
+    """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -446,8 +451,8 @@ class Audit(google.protobuf.message.Message):
     item_count: builtins.int
     """Number of audited items."""
     erased: builtins.int
-    """Number of its pictures, over all of its data sets, that were erased after it ended. Its result is about the others. With any, no
-    other audit reuses the result, and it is no baseline.
+    """Number of its pictures, over all of its data sets, that were erased after it ended. Its result is about the other
+    pictures. If it is above 0, no other audit reuses the result, and the result cannot be a baseline.
     """
     @property
     def specification(self) -> Global___AuditSpecification:
@@ -479,13 +484,13 @@ class Audit(google.protobuf.message.Message):
 
     @property
     def findings_delete_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """When the retention of the project deleted its findings; absent while they are kept. Its report has figures alone, no other audit
-        reuses the result, and it is no baseline.
+        """When the retention of the project deleted its findings; absent while they are kept. Its report then has only
+        figures, no other audit reuses the result, and the result cannot be a baseline.
         """
 
     @property
     def report_delete_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """When the retention of the project deleted its result; absent while it is kept. It has no report any more."""
+        """When the retention of the project deleted its result; absent while it is kept. The audit then has no report."""
 
     def __init__(
         self,
@@ -535,7 +540,7 @@ class Judgement(google.protobuf.message.Message):
         OUTCOME_INCONCLUSIVE: Judgement._Outcome.ValueType  # 3
         """A comparison was not possible. This never counts as passed."""
         OUTCOME_WAIVED: Judgement._Outcome.ValueType  # 4
-        """Of a rule: it is violated, and a waiver covers it."""
+        """For a rule: it is violated, and a waiver covers it."""
 
     class Outcome(_Outcome, metaclass=_OutcomeEnumTypeWrapper):
         """An outcome."""
@@ -549,7 +554,7 @@ class Judgement(google.protobuf.message.Message):
     OUTCOME_INCONCLUSIVE: Judgement.Outcome.ValueType  # 3
     """A comparison was not possible. This never counts as passed."""
     OUTCOME_WAIVED: Judgement.Outcome.ValueType  # 4
-    """Of a rule: it is violated, and a waiver covers it."""
+    """For a rule: it is violated, and a waiver covers it."""
 
     @typing.final
     class Rule(google.protobuf.message.Message):

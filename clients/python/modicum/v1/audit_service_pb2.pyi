@@ -216,9 +216,9 @@ class StopAuditRequest(google.protobuf.message.Message):
     name: builtins.str
     """Resource name."""
     why: builtins.str
-    """Why, for the result. May be empty."""
+    """The reason, which the result shows. May be empty."""
     without_scores: builtins.bool
-    """Also leave out what follows the searches, such as the spot test, as far as it is not done. The result says what."""
+    """Also leave out unfinished work that follows the searches, such as the spot test. The result says what was left out."""
     def __init__(
         self,
         *,
@@ -335,8 +335,9 @@ class JudgeAuditRequest(google.protobuf.message.Message):
     policy: builtins.str
     """The policy, as the text of its YAML file."""
     baseline: builtins.str
-    """Resource name of the audit to compare with. Empty means the audit that the policy names, the newest audit of the version
-    that it names that was measured alike on the same images, or none. Needed if a rule compares and the policy names a file.
+    """Resource name of the audit to compare with. If it is empty, the audit that the policy names is used. If the policy
+    names a version, that is its newest audit with the same images and settings. Required if a rule compares and the
+    policy names a file.
     """
     request_id: builtins.str
     """A UUID. Repeating the request with the same id returns the same result (AIP-155)."""
@@ -345,7 +346,7 @@ class JudgeAuditRequest(google.protobuf.message.Message):
     policy_file: builtins.str
     """What messages and outputs call the policy's file. Empty means "modicum.yaml"."""
     model_version: builtins.str
-    """Resource name of the version of the audit to judge alone. Empty means all of its versions together."""
+    """Resource name of the only version of the audit to judge. Empty means all of its versions together."""
     def __init__(
         self,
         *,

@@ -142,9 +142,10 @@ class AuditServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def StopAudit(self, request, context):
-        """Ends the searches of an audit: those that have begun are finished, no other one begins, and the result is about the
-        images that are done. An audit past its searches is returned unchanged, unless `without_scores` ends that stage, too.
-        Errors: NOT_FOUND (AUDIT_NOT_FOUND), FAILED_PRECONDITION (AUDIT_NOT_STOPPABLE: it was created without `stopping`).
+        """Ends the searches of an audit: searches that have begun are finished, no new one begins, and the result is about
+        the images that are done. An audit past its searches is returned unchanged, unless `without_scores` ends that
+        stage, too. Errors: NOT_FOUND (AUDIT_NOT_FOUND), FAILED_PRECONDITION (AUDIT_NOT_STOPPABLE: it was created without
+        `stopping`).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -328,9 +328,10 @@ class AuditServiceStub(typing.Generic[_AuditServiceGetAuditType, _AuditServiceLi
     """Cancels an audit. An audit that has ended is returned unchanged. Errors: NOT_FOUND (AUDIT_NOT_FOUND)."""
 
     StopAudit: _AuditServiceStopAuditType
-    """Ends the searches of an audit: those that have begun are finished, no other one begins, and the result is about the
-    images that are done. An audit past its searches is returned unchanged, unless `without_scores` ends that stage, too.
-    Errors: NOT_FOUND (AUDIT_NOT_FOUND), FAILED_PRECONDITION (AUDIT_NOT_STOPPABLE: it was created without `stopping`).
+    """Ends the searches of an audit: searches that have begun are finished, no new one begins, and the result is about
+    the images that are done. An audit past its searches is returned unchanged, unless `without_scores` ends that
+    stage, too. Errors: NOT_FOUND (AUDIT_NOT_FOUND), FAILED_PRECONDITION (AUDIT_NOT_STOPPABLE: it was created without
+    `stopping`).
     """
 
     WatchAudit: _AuditServiceWatchAuditType
@@ -464,9 +465,10 @@ class AuditServiceServicer(metaclass=abc.ABCMeta):
         request: modicum.v1.audit_service_pb2.StopAuditRequest,
         context: _ServicerContext,
     ) -> typing.Union[modicum.v1.audit_pb2.Audit, collections.abc.Awaitable[modicum.v1.audit_pb2.Audit]]:
-        """Ends the searches of an audit: those that have begun are finished, no other one begins, and the result is about the
-        images that are done. An audit past its searches is returned unchanged, unless `without_scores` ends that stage, too.
-        Errors: NOT_FOUND (AUDIT_NOT_FOUND), FAILED_PRECONDITION (AUDIT_NOT_STOPPABLE: it was created without `stopping`).
+        """Ends the searches of an audit: searches that have begun are finished, no new one begins, and the result is about
+        the images that are done. An audit past its searches is returned unchanged, unless `without_scores` ends that
+        stage, too. Errors: NOT_FOUND (AUDIT_NOT_FOUND), FAILED_PRECONDITION (AUDIT_NOT_STOPPABLE: it was created without
+        `stopping`).
         """
 
     @abc.abstractmethod

@@ -41,14 +41,16 @@ class Dataset(google.protobuf.message.Message):
     labelled_count: builtins.int
     """Number of items with a label."""
     principal: builtins.str
-    """The principal that created it; empty for one of before that was stored."""
+    """The principal that created it; empty if an old release created it without storing the principal."""
     @property
     def create_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """When it was created."""
 
     @property
     def images_delete_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """When the retention of the project deleted its pictures; absent while they are kept. No audit of it begins any more."""
+        """When the retention of the project deleted its pictures; absent while they are kept. No new audit of the data set
+        can then be created.
+        """
 
     def __init__(
         self,

@@ -58,10 +58,10 @@ class ErasureServiceServicer(object):
     """
 
     def EraseImage(self, request, context):
-        """Erases a picture from the project: its findings, masks and thumbnails, and its bytes unless something else in the project refers
-        to them. The reply comes once that is certain; GetErasure tells when it is done. Where the picture is being erased, or was, that
-        erasure is returned. Errors: NOT_FOUND (PICTURE_UNKNOWN, DATASET_NOT_FOUND), FAILED_PRECONDITION (RESOURCE_IN_USE) while an audit
-        or a swap that uses it has not ended.
+        """Erases a picture from the project: its findings, masks and thumbnails, and its bytes unless something else in the
+        project refers to them. The reply comes once the erasure is stored and certain to be done; GetErasure says whether
+        it is done. If an erasure of the picture exists, it is returned. Errors: NOT_FOUND (PICTURE_UNKNOWN,
+        DATASET_NOT_FOUND), FAILED_PRECONDITION (RESOURCE_IN_USE) while an audit or a swap that uses it has not ended.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -110,10 +110,10 @@ class ErasureServiceStub(typing.Generic[_ErasureServiceEraseImageType, _ErasureS
     ], channel: grpc.aio.Channel) -> None: ...
 
     EraseImage: _ErasureServiceEraseImageType
-    """Erases a picture from the project: its findings, masks and thumbnails, and its bytes unless something else in the project refers
-    to them. The reply comes once that is certain; GetErasure tells when it is done. Where the picture is being erased, or was, that
-    erasure is returned. Errors: NOT_FOUND (PICTURE_UNKNOWN, DATASET_NOT_FOUND), FAILED_PRECONDITION (RESOURCE_IN_USE) while an audit
-    or a swap that uses it has not ended.
+    """Erases a picture from the project: its findings, masks and thumbnails, and its bytes unless something else in the
+    project refers to them. The reply comes once the erasure is stored and certain to be done; GetErasure says whether
+    it is done. If an erasure of the picture exists, it is returned. Errors: NOT_FOUND (PICTURE_UNKNOWN,
+    DATASET_NOT_FOUND), FAILED_PRECONDITION (RESOURCE_IN_USE) while an audit or a swap that uses it has not ended.
     """
 
     GetErasure: _ErasureServiceGetErasureType
@@ -146,10 +146,10 @@ class ErasureServiceServicer(metaclass=abc.ABCMeta):
         request: modicum.v1.erasure_service_pb2.EraseImageRequest,
         context: _ServicerContext,
     ) -> typing.Union[modicum.v1.erasure_pb2.Erasure, collections.abc.Awaitable[modicum.v1.erasure_pb2.Erasure]]:
-        """Erases a picture from the project: its findings, masks and thumbnails, and its bytes unless something else in the project refers
-        to them. The reply comes once that is certain; GetErasure tells when it is done. Where the picture is being erased, or was, that
-        erasure is returned. Errors: NOT_FOUND (PICTURE_UNKNOWN, DATASET_NOT_FOUND), FAILED_PRECONDITION (RESOURCE_IN_USE) while an audit
-        or a swap that uses it has not ended.
+        """Erases a picture from the project: its findings, masks and thumbnails, and its bytes unless something else in the
+        project refers to them. The reply comes once the erasure is stored and certain to be done; GetErasure says whether
+        it is done. If an erasure of the picture exists, it is returned. Errors: NOT_FOUND (PICTURE_UNKNOWN,
+        DATASET_NOT_FOUND), FAILED_PRECONDITION (RESOURCE_IN_USE) while an audit or a swap that uses it has not ended.
         """
 
     @abc.abstractmethod

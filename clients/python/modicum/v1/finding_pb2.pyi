@@ -33,8 +33,8 @@ class _FindingReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._
     FINDING_REASON_NOT_FOUND: _FindingReason.ValueType  # 2
     """A search for a random other class found no subset. Its size counts as larger than every size that was found (censored)."""
     FINDING_REASON_IMAGE_UNREADABLE: _FindingReason.ValueType  # 3
-    """The image's bytes cannot be decoded as a picture or as an array that fits the input: with its channels, and with finite
-    values within the bounds.
+    """The image's bytes cannot be decoded as a picture, or as an array that fits the input: the same number of channels,
+    and finite values within the bounds.
     """
     FINDING_REASON_IMAGE_TOO_LARGE: _FindingReason.ValueType  # 4
     """The image has more pixels than the server decodes, or the array more than three times as many values."""
@@ -59,8 +59,8 @@ FINDING_REASON_NOT_ELIGIBLE: FindingReason.ValueType  # 1
 FINDING_REASON_NOT_FOUND: FindingReason.ValueType  # 2
 """A search for a random other class found no subset. Its size counts as larger than every size that was found (censored)."""
 FINDING_REASON_IMAGE_UNREADABLE: FindingReason.ValueType  # 3
-"""The image's bytes cannot be decoded as a picture or as an array that fits the input: with its channels, and with finite
-values within the bounds.
+"""The image's bytes cannot be decoded as a picture, or as an array that fits the input: the same number of channels,
+and finite values within the bounds.
 """
 FINDING_REASON_IMAGE_TOO_LARGE: FindingReason.ValueType  # 4
 """The image has more pixels than the server decodes, or the array more than three times as many values."""
@@ -431,7 +431,7 @@ class PixelSubsetFinding(google.protobuf.message.Message):
     random_predicted_class: builtins.int
     """The class predicted on the random pixels alone."""
     method: modicum.v1.search_pb2.SearchMethod.ValueType
-    """The search that chose the pixels. Unset in findings of 0.1.0, which had BATCHED_GRADIENT alone."""
+    """The search that chose the pixels. Unset in findings of 0.1.0, which had only BATCHED_GRADIENT."""
     @property
     def subset(self) -> Global___Subset:
         """The chosen pixels: 5% of all, rounded up."""

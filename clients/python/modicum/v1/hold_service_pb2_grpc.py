@@ -66,16 +66,16 @@ class HoldServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def CreateHold(self, request, context):
-        """Holds an audit, a data set, a model version or a verdict. A hold that is equal already is returned. Errors: NOT_FOUND
-        (AUDIT_NOT_FOUND, DATASET_NOT_FOUND, MODEL_VERSION_NOT_FOUND, VERDICT_NOT_FOUND), ALREADY_EXISTS (HOLD_EXISTS) if another one has
-        this id.
+        """Holds an audit, a data set, a model version or a verdict. If an equal hold with this id exists, it is returned.
+        Errors: NOT_FOUND (AUDIT_NOT_FOUND, DATASET_NOT_FOUND, MODEL_VERSION_NOT_FOUND, VERDICT_NOT_FOUND), ALREADY_EXISTS
+        (HOLD_EXISTS) if another one has this id.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeleteHold(self, request, context):
-        """Releases what a hold holds. Errors: NOT_FOUND (HOLD_NOT_FOUND).
+        """Deletes a hold, which releases the held resource. Errors: NOT_FOUND (HOLD_NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

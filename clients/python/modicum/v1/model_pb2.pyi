@@ -127,7 +127,9 @@ class Model(google.protobuf.message.Message):
     latest_version_state: Global___ModelVersion.State.ValueType
     """The state of `latest_version`."""
     latest_ready_version: builtins.str
-    """Resource name of the newest version that is READY, which is what a model's name alone stands for; empty if there is none."""
+    """Resource name of the newest version that is READY, which the model's name without a version stands for; empty if
+    there is none.
+    """
     @property
     def create_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """When it was created."""
@@ -186,8 +188,8 @@ class InputSpecification(google.protobuf.message.Message):
     stretched: builtins.bool
     """Whether both sides are resized to `resize` pixels, whatever the picture's shape, before the centre crop."""
     crop_rounded_down: builtins.bool
-    """Whether the crop begins at the pixel before the centre where its place falls between two, as in transformers. Otherwise it
-    begins at the even one, as in torchvision and timm.
+    """If the crop would begin between two pixels: whether it begins at the first of them, as in transformers. Otherwise
+    it begins at the even one, as in torchvision and timm.
     """
     @property
     def mean(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.float]:
@@ -235,9 +237,9 @@ class Weights(google.protobuf.message.Message):
     architecture: builtins.str
     """"torchvision:NAME", "timm:NAME", "transformers:TYPE", "modicum:cifar_resnetDEPTH", or another entry point of the server."""
     configuration: builtins.str
-    """What the architecture is built from beside its name: a JSON object of at most 64 KiB of plain values. For transformers the
-    model's config.json without names of classes, with `num_labels`; for timm its `model_args`. Others take none. What would
-    load code or files is refused.
+    """The configuration from which the architecture is built: a JSON object of at most 64 KiB of plain values. For
+    transformers, it is the model's config.json without names of classes, with `num_labels`; for timm, its
+    `model_args`. Other architectures have none. Keys that would load code or files are refused.
     """
     def __init__(
         self,
@@ -326,8 +328,8 @@ Global___InputDropout: typing_extensions.TypeAlias = InputDropout
 
 @typing.final
 class Endpoint(google.protobuf.message.Message):
-    """A model that another server serves, by the Open Inference Protocol v2. The server's operator named the endpoint, and granted
-    it to the project. Nothing but its answers is known of it, and it has no gradient.
+    """A model that another server serves, by the Open Inference Protocol v2. The server's operator named the endpoint, and
+    granted it to the project. The server knows only its answers, and it has no gradient.
     """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
@@ -338,9 +340,11 @@ class Endpoint(google.protobuf.message.Message):
     name: builtins.str
     """Name of the operator's entry, or its whole address, such as "grpc://models.example.org:8001/resnet18"."""
     claim: builtins.str
-    """SHA-256 of what the endpoint says of itself: name, versions, inputs and outputs. Nobody has seen the weights behind it."""
+    """SHA-256 of the endpoint's description of its model: name, versions, inputs and outputs. The server has not seen the
+    weights.
+    """
     output_kind: Global___OutputKind.ValueType
-    """What its outputs are, as the operator declared; unset: the check finds out."""
+    """The kind of its outputs, as the operator declared. If it is unset, the check finds out."""
     def __init__(
         self,
         *,
@@ -427,9 +431,11 @@ class ModelVersion(google.protobuf.message.Message):
     pass_milliseconds: builtins.float
     """Milliseconds of one forward and one backward pass per image, measured when it was checked; 0 until then."""
     principal: builtins.str
-    """The principal that registered it; empty for one of before that was stored."""
+    """The principal that registered it; empty if an old release registered it without storing the principal."""
     waits_for_worker: builtins.bool
-    """Whether it is PENDING and no worker is there that could check it: its check begins when one comes. Lists do not tell it."""
+    """Whether it is PENDING and no running worker can check it. The check begins when such a worker starts. Not set in
+    lists.
+    """
     @property
     def weights(self) -> Global___Weights:
         """Weights of a known architecture."""

@@ -126,14 +126,15 @@ class ModelServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def CreateModelVersion(self, request, context):
-        """Registers a version. It is PENDING until a worker has loaded and checked it. An existing version with the same digest is
-        returned; if it was REJECTED, it is checked again. With `allow_missing` one call registers a model with its version.
-        An architecture that no worker can build is refused; without a worker every one is accepted, and the version waits. The
-        artifact is looked for last, so `validate_only` before the upload tells what else is wrong. An endpoint always gets a new
-        version, because a version is what the endpoint answers when it is checked.
-        Errors: NOT_FOUND (MODEL_NOT_FOUND, MODEL_VERSION_NOT_FOUND), FAILED_PRECONDITION (ARTIFACT_MISSING),
+        """Registers a version. It is PENDING until a worker has loaded and checked it. An existing version with the same
+        digest is returned; if it was REJECTED, it is checked again. With `allow_missing` one call registers a model with
+        its version. An architecture that no running worker can build is refused. While no worker runs, every architecture
+        is accepted, and the version waits. The artifact is checked last, so `validate_only` before the upload finds all
+        other errors. An endpoint always gets a new version, because a version is what the endpoint answers when it is
+        checked. Errors: NOT_FOUND (MODEL_NOT_FOUND, MODEL_VERSION_NOT_FOUND), FAILED_PRECONDITION (ARTIFACT_MISSING),
         INVALID_ARGUMENT (ARCHITECTURE_UNKNOWN, ENDPOINT_UNKNOWN), FAILED_PRECONDITION (ARCHITECTURE_UNAVAILABLE;
-        EXECUTABLE_NOT_ALLOWED; MODEL_REJECTED for a member of an ensemble or a wrapper), ALREADY_EXISTS (REQUEST_ID_REUSED).
+        EXECUTABLE_NOT_ALLOWED; MODEL_REJECTED for a member of an ensemble or a wrapper), ALREADY_EXISTS
+        (REQUEST_ID_REUSED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -249,14 +249,15 @@ class ModelServiceStub(typing.Generic[_ModelServiceGetModelType, _ModelServiceLi
     """Lists versions, newest first. Errors: NOT_FOUND (MODEL_NOT_FOUND), INVALID_ARGUMENT (PAGE_TOKEN_INVALID)."""
 
     CreateModelVersion: _ModelServiceCreateModelVersionType
-    """Registers a version. It is PENDING until a worker has loaded and checked it. An existing version with the same digest is
-    returned; if it was REJECTED, it is checked again. With `allow_missing` one call registers a model with its version.
-    An architecture that no worker can build is refused; without a worker every one is accepted, and the version waits. The
-    artifact is looked for last, so `validate_only` before the upload tells what else is wrong. An endpoint always gets a new
-    version, because a version is what the endpoint answers when it is checked.
-    Errors: NOT_FOUND (MODEL_NOT_FOUND, MODEL_VERSION_NOT_FOUND), FAILED_PRECONDITION (ARTIFACT_MISSING),
+    """Registers a version. It is PENDING until a worker has loaded and checked it. An existing version with the same
+    digest is returned; if it was REJECTED, it is checked again. With `allow_missing` one call registers a model with
+    its version. An architecture that no running worker can build is refused. While no worker runs, every architecture
+    is accepted, and the version waits. The artifact is checked last, so `validate_only` before the upload finds all
+    other errors. An endpoint always gets a new version, because a version is what the endpoint answers when it is
+    checked. Errors: NOT_FOUND (MODEL_NOT_FOUND, MODEL_VERSION_NOT_FOUND), FAILED_PRECONDITION (ARTIFACT_MISSING),
     INVALID_ARGUMENT (ARCHITECTURE_UNKNOWN, ENDPOINT_UNKNOWN), FAILED_PRECONDITION (ARCHITECTURE_UNAVAILABLE;
-    EXECUTABLE_NOT_ALLOWED; MODEL_REJECTED for a member of an ensemble or a wrapper), ALREADY_EXISTS (REQUEST_ID_REUSED).
+    EXECUTABLE_NOT_ALLOWED; MODEL_REJECTED for a member of an ensemble or a wrapper), ALREADY_EXISTS
+    (REQUEST_ID_REUSED).
     """
 
     DeleteModelVersion: _ModelServiceDeleteModelVersionType
@@ -354,14 +355,15 @@ class ModelServiceServicer(metaclass=abc.ABCMeta):
         request: modicum.v1.model_service_pb2.CreateModelVersionRequest,
         context: _ServicerContext,
     ) -> typing.Union[modicum.v1.model_pb2.ModelVersion, collections.abc.Awaitable[modicum.v1.model_pb2.ModelVersion]]:
-        """Registers a version. It is PENDING until a worker has loaded and checked it. An existing version with the same digest is
-        returned; if it was REJECTED, it is checked again. With `allow_missing` one call registers a model with its version.
-        An architecture that no worker can build is refused; without a worker every one is accepted, and the version waits. The
-        artifact is looked for last, so `validate_only` before the upload tells what else is wrong. An endpoint always gets a new
-        version, because a version is what the endpoint answers when it is checked.
-        Errors: NOT_FOUND (MODEL_NOT_FOUND, MODEL_VERSION_NOT_FOUND), FAILED_PRECONDITION (ARTIFACT_MISSING),
+        """Registers a version. It is PENDING until a worker has loaded and checked it. An existing version with the same
+        digest is returned; if it was REJECTED, it is checked again. With `allow_missing` one call registers a model with
+        its version. An architecture that no running worker can build is refused. While no worker runs, every architecture
+        is accepted, and the version waits. The artifact is checked last, so `validate_only` before the upload finds all
+        other errors. An endpoint always gets a new version, because a version is what the endpoint answers when it is
+        checked. Errors: NOT_FOUND (MODEL_NOT_FOUND, MODEL_VERSION_NOT_FOUND), FAILED_PRECONDITION (ARTIFACT_MISSING),
         INVALID_ARGUMENT (ARCHITECTURE_UNKNOWN, ENDPOINT_UNKNOWN), FAILED_PRECONDITION (ARCHITECTURE_UNAVAILABLE;
-        EXECUTABLE_NOT_ALLOWED; MODEL_REJECTED for a member of an ensemble or a wrapper), ALREADY_EXISTS (REQUEST_ID_REUSED).
+        EXECUTABLE_NOT_ALLOWED; MODEL_REJECTED for a member of an ensemble or a wrapper), ALREADY_EXISTS
+        (REQUEST_ID_REUSED).
         """
 
     @abc.abstractmethod

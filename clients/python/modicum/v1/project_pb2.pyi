@@ -76,8 +76,8 @@ Global___Project: typing_extensions.TypeAlias = Project
 
 @typing.final
 class Retention(google.protobuf.message.Message):
-    """For how many days a project keeps what audits leave behind; 0: for ever. `modicum-server collect` deletes what is older. What a hold
-    holds stays.
+    """For how many days a project keeps findings, results and pictures; 0 means for ever. `modicum-server collect` deletes
+    older ones. Held resources are kept.
     """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
@@ -86,12 +86,14 @@ class Retention(google.protobuf.message.Message):
     REPORTS_DAYS_FIELD_NUMBER: builtins.int
     IMAGES_DAYS_FIELD_NUMBER: builtins.int
     findings_days: builtins.int
-    """Of findings, with their masks, traces and controls: counted from the end of the newest audit that has them. At most 36500."""
+    """For findings, with their masks, traces and controls: counted from the end of the newest audit that has them. At
+    most 36500.
+    """
     reports_days: builtins.int
-    """Of results, which reports are made of, with their files of findings: counted in the same way. At most 36500."""
+    """For results, from which reports are made, with their files of findings: counted in the same way. At most 36500."""
     images_days: builtins.int
-    """Of the pictures of a data set, with their boxes and masks: counted from its creation, or from the end of its newest audit. At most
-    36500.
+    """For the pictures of a data set, with their boxes and masks: counted from its creation, or from the end of its
+    newest audit. At most 36500.
     """
     def __init__(
         self,

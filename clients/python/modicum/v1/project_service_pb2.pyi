@@ -164,7 +164,7 @@ class SetRetentionRequest(google.protobuf.message.Message):
     """Resource name of the project."""
     @property
     def retention(self) -> modicum.v1.project_pb2.Retention:
-        """What is set. A field without a value means for ever."""
+        """The new values. A field without a value means for ever."""
 
     def __init__(
         self,

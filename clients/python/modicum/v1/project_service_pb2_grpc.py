@@ -29,12 +29,12 @@ if _version_not_supported:
 
 class ProjectServiceStub(object):
     """Projects, which are tenants. Every method of every service can return these errors, which are not repeated below:
-    UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID) without a valid bearer token; PERMISSION_DENIED (ROLE_INSUFFICIENT) if the
-    token's role does not allow the call; INVALID_ARGUMENT (FIELD_INVALID, with field violations) for an invalid field;
-    NOT_FOUND (PROJECT_NOT_FOUND) for a name in a project in which the caller has no role; UNAVAILABLE
+    UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID) without a valid bearer token; PERMISSION_DENIED (ROLE_INSUFFICIENT) if
+    the token's role does not allow the call; INVALID_ARGUMENT (FIELD_INVALID, with field violations) for an invalid
+    field; NOT_FOUND (PROJECT_NOT_FOUND) for a name in a project in which the caller has no role; UNAVAILABLE
     (DEPENDENCY_UNAVAILABLE) while Postgres or the artifact store is not available; DEADLINE_EXCEEDED after the caller's
-    deadline or two minutes (uploads, downloads, reports and watches have no such limit); and INTERNAL (INTERNAL), with the
-    request id alone, for a fault of the server.
+    deadline or two minutes (uploads, downloads, reports and watches have no such limit); and INTERNAL (INTERNAL), with
+    only the request id, for a fault of the server.
     """
 
     def __init__(self, channel):
@@ -77,12 +77,12 @@ class ProjectServiceStub(object):
 
 class ProjectServiceServicer(object):
     """Projects, which are tenants. Every method of every service can return these errors, which are not repeated below:
-    UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID) without a valid bearer token; PERMISSION_DENIED (ROLE_INSUFFICIENT) if the
-    token's role does not allow the call; INVALID_ARGUMENT (FIELD_INVALID, with field violations) for an invalid field;
-    NOT_FOUND (PROJECT_NOT_FOUND) for a name in a project in which the caller has no role; UNAVAILABLE
+    UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID) without a valid bearer token; PERMISSION_DENIED (ROLE_INSUFFICIENT) if
+    the token's role does not allow the call; INVALID_ARGUMENT (FIELD_INVALID, with field violations) for an invalid
+    field; NOT_FOUND (PROJECT_NOT_FOUND) for a name in a project in which the caller has no role; UNAVAILABLE
     (DEPENDENCY_UNAVAILABLE) while Postgres or the artifact store is not available; DEADLINE_EXCEEDED after the caller's
-    deadline or two minutes (uploads, downloads, reports and watches have no such limit); and INTERNAL (INTERNAL), with the
-    request id alone, for a fault of the server.
+    deadline or two minutes (uploads, downloads, reports and watches have no such limit); and INTERNAL (INTERNAL), with
+    only the request id, for a fault of the server.
     """
 
     def GetProject(self, request, context):
@@ -115,14 +115,15 @@ class ProjectServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetRetention(self, request, context):
-        """Gets for how long a project keeps what audits leave behind.
+        """Gets for how long a project keeps findings, results and pictures.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def SetRetention(self, request, context):
-        """Sets for how long a project keeps what audits leave behind, in place of what was set before. The caller must be an admin.
+        """Sets for how long a project keeps findings, results and pictures. All earlier values are replaced. The caller must
+        be an admin.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -171,12 +172,12 @@ def add_ProjectServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class ProjectService(object):
     """Projects, which are tenants. Every method of every service can return these errors, which are not repeated below:
-    UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID) without a valid bearer token; PERMISSION_DENIED (ROLE_INSUFFICIENT) if the
-    token's role does not allow the call; INVALID_ARGUMENT (FIELD_INVALID, with field violations) for an invalid field;
-    NOT_FOUND (PROJECT_NOT_FOUND) for a name in a project in which the caller has no role; UNAVAILABLE
+    UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID) without a valid bearer token; PERMISSION_DENIED (ROLE_INSUFFICIENT) if
+    the token's role does not allow the call; INVALID_ARGUMENT (FIELD_INVALID, with field violations) for an invalid
+    field; NOT_FOUND (PROJECT_NOT_FOUND) for a name in a project in which the caller has no role; UNAVAILABLE
     (DEPENDENCY_UNAVAILABLE) while Postgres or the artifact store is not available; DEADLINE_EXCEEDED after the caller's
-    deadline or two minutes (uploads, downloads, reports and watches have no such limit); and INTERNAL (INTERNAL), with the
-    request id alone, for a fault of the server.
+    deadline or two minutes (uploads, downloads, reports and watches have no such limit); and INTERNAL (INTERNAL), with
+    only the request id, for a fault of the server.
     """
 
     @staticmethod

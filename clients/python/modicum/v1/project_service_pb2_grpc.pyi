@@ -125,12 +125,12 @@ _ProjectServiceSetRetentionType = typing_extensions.TypeVar(
 
 class ProjectServiceStub(typing.Generic[_ProjectServiceGetProjectType, _ProjectServiceListProjectsType, _ProjectServiceCreateProjectType, _ProjectServiceDeleteProjectType, _ProjectServiceGetRetentionType, _ProjectServiceSetRetentionType]):
     """Projects, which are tenants. Every method of every service can return these errors, which are not repeated below:
-    UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID) without a valid bearer token; PERMISSION_DENIED (ROLE_INSUFFICIENT) if the
-    token's role does not allow the call; INVALID_ARGUMENT (FIELD_INVALID, with field violations) for an invalid field;
-    NOT_FOUND (PROJECT_NOT_FOUND) for a name in a project in which the caller has no role; UNAVAILABLE
+    UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID) without a valid bearer token; PERMISSION_DENIED (ROLE_INSUFFICIENT) if
+    the token's role does not allow the call; INVALID_ARGUMENT (FIELD_INVALID, with field violations) for an invalid
+    field; NOT_FOUND (PROJECT_NOT_FOUND) for a name in a project in which the caller has no role; UNAVAILABLE
     (DEPENDENCY_UNAVAILABLE) while Postgres or the artifact store is not available; DEADLINE_EXCEEDED after the caller's
-    deadline or two minutes (uploads, downloads, reports and watches have no such limit); and INTERNAL (INTERNAL), with the
-    request id alone, for a fault of the server.
+    deadline or two minutes (uploads, downloads, reports and watches have no such limit); and INTERNAL (INTERNAL), with
+    only the request id, for a fault of the server.
     """
 
     @typing.overload
@@ -204,10 +204,12 @@ class ProjectServiceStub(typing.Generic[_ProjectServiceGetProjectType, _ProjectS
     """Deletes an empty project. Errors: NOT_FOUND (PROJECT_NOT_FOUND), FAILED_PRECONDITION (RESOURCE_IN_USE)."""
 
     GetRetention: _ProjectServiceGetRetentionType
-    """Gets for how long a project keeps what audits leave behind."""
+    """Gets for how long a project keeps findings, results and pictures."""
 
     SetRetention: _ProjectServiceSetRetentionType
-    """Sets for how long a project keeps what audits leave behind, in place of what was set before. The caller must be an admin."""
+    """Sets for how long a project keeps findings, results and pictures. All earlier values are replaced. The caller must
+    be an admin.
+    """
 
 ProjectServiceAsyncStub: typing_extensions.TypeAlias = ProjectServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
@@ -238,12 +240,12 @@ ProjectServiceAsyncStub: typing_extensions.TypeAlias = ProjectServiceStub[
 
 class ProjectServiceServicer(metaclass=abc.ABCMeta):
     """Projects, which are tenants. Every method of every service can return these errors, which are not repeated below:
-    UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID) without a valid bearer token; PERMISSION_DENIED (ROLE_INSUFFICIENT) if the
-    token's role does not allow the call; INVALID_ARGUMENT (FIELD_INVALID, with field violations) for an invalid field;
-    NOT_FOUND (PROJECT_NOT_FOUND) for a name in a project in which the caller has no role; UNAVAILABLE
+    UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID) without a valid bearer token; PERMISSION_DENIED (ROLE_INSUFFICIENT) if
+    the token's role does not allow the call; INVALID_ARGUMENT (FIELD_INVALID, with field violations) for an invalid
+    field; NOT_FOUND (PROJECT_NOT_FOUND) for a name in a project in which the caller has no role; UNAVAILABLE
     (DEPENDENCY_UNAVAILABLE) while Postgres or the artifact store is not available; DEADLINE_EXCEEDED after the caller's
-    deadline or two minutes (uploads, downloads, reports and watches have no such limit); and INTERNAL (INTERNAL), with the
-    request id alone, for a fault of the server.
+    deadline or two minutes (uploads, downloads, reports and watches have no such limit); and INTERNAL (INTERNAL), with
+    only the request id, for a fault of the server.
     """
 
     @abc.abstractmethod
@@ -286,7 +288,7 @@ class ProjectServiceServicer(metaclass=abc.ABCMeta):
         request: modicum.v1.project_service_pb2.GetRetentionRequest,
         context: _ServicerContext,
     ) -> typing.Union[modicum.v1.project_pb2.Retention, collections.abc.Awaitable[modicum.v1.project_pb2.Retention]]:
-        """Gets for how long a project keeps what audits leave behind."""
+        """Gets for how long a project keeps findings, results and pictures."""
 
     @abc.abstractmethod
     def SetRetention(
@@ -294,6 +296,8 @@ class ProjectServiceServicer(metaclass=abc.ABCMeta):
         request: modicum.v1.project_service_pb2.SetRetentionRequest,
         context: _ServicerContext,
     ) -> typing.Union[modicum.v1.project_pb2.Retention, collections.abc.Awaitable[modicum.v1.project_pb2.Retention]]:
-        """Sets for how long a project keeps what audits leave behind, in place of what was set before. The caller must be an admin."""
+        """Sets for how long a project keeps findings, results and pictures. All earlier values are replaced. The caller must
+        be an admin.
+        """
 
 def add_ProjectServiceServicer_to_server(servicer: ProjectServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

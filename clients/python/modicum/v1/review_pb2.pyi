@@ -119,7 +119,7 @@ class Review(google.protobuf.message.Message):
 
     @typing.final
     class PictureShares(google.protobuf.message.Message):
-        """What was said of the pictures of one kind."""
+        """The answers about the pictures of one kind."""
 
         DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -130,11 +130,11 @@ class Review(google.protobuf.message.Message):
         """The kind."""
         @property
         def named(self) -> Global___Review.Share:
-            """Share of which the predicted class was named."""
+            """Share of pictures for which the predicted class was named."""
 
         @property
         def nothing(self) -> Global___Review.Share:
-            """Share of which "nothing there" was said."""
+            """Share of pictures for which the answer was "nothing there"."""
 
         def __init__(
             self,
@@ -209,7 +209,9 @@ class Review(google.protobuf.message.Message):
         pictures_shared: builtins.int
         """How many pictures several people answered."""
         answers_needed: builtins.int
-        """How many more answers would settle the outcome if they are like those seen; absent if it is settled, or if none would."""
+        """How many more answers would settle the outcome, if they are like those so far; absent if it is settled, or if no
+        number would settle it.
+        """
         @property
         def shares(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Review.PictureShares]:
             """By kind of picture. A picture that several people saw counts once."""

@@ -153,8 +153,8 @@ class InviteReviewerRequest(google.protobuf.message.Message):
     display_name: builtins.str
     """Name of the reviewer, for lists; may be empty. Ignored with `reviewer`."""
     reviewer: builtins.int
-    """The number of a reviewer that is there already: it gets another link, goes on where it was, and its earlier link
-    and session end. Without it, the link is of a new reviewer.
+    """The number of an invited reviewer, who gets another link and continues where the earlier one stopped. The earlier
+    link and session end. Without this field, a new reviewer is invited.
     """
     def __init__(
         self,

@@ -99,8 +99,8 @@ class ReviewServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def InviteReviewer(self, request, context):
-        """Invites a reviewer, or gives one another link. The link works once, in one browser. Only this reply has it. Errors:
-        NOT_FOUND (REVIEW_NOT_FOUND), FAILED_PRECONDITION (REVIEW_FULL).
+        """Invites a reviewer, or gives an invited reviewer another link. The link works once, in one browser. Only this reply
+        has the link. Errors: NOT_FOUND (REVIEW_NOT_FOUND), FAILED_PRECONDITION (REVIEW_FULL).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -174,8 +174,8 @@ class ReviewServiceStub(typing.Generic[_ReviewServiceGetReviewType, _ReviewServi
     """Deletes a review with its answers, which only an admin may do. Errors: NOT_FOUND (REVIEW_NOT_FOUND)."""
 
     InviteReviewer: _ReviewServiceInviteReviewerType
-    """Invites a reviewer, or gives one another link. The link works once, in one browser. Only this reply has it. Errors:
-    NOT_FOUND (REVIEW_NOT_FOUND), FAILED_PRECONDITION (REVIEW_FULL).
+    """Invites a reviewer, or gives an invited reviewer another link. The link works once, in one browser. Only this reply
+    has the link. Errors: NOT_FOUND (REVIEW_NOT_FOUND), FAILED_PRECONDITION (REVIEW_FULL).
     """
 
 ReviewServiceAsyncStub: typing_extensions.TypeAlias = ReviewServiceStub[
@@ -245,8 +245,8 @@ class ReviewServiceServicer(metaclass=abc.ABCMeta):
         request: modicum.v1.review_service_pb2.InviteReviewerRequest,
         context: _ServicerContext,
     ) -> typing.Union[modicum.v1.review_service_pb2.InviteReviewerResponse, collections.abc.Awaitable[modicum.v1.review_service_pb2.InviteReviewerResponse]]:
-        """Invites a reviewer, or gives one another link. The link works once, in one browser. Only this reply has it. Errors:
-        NOT_FOUND (REVIEW_NOT_FOUND), FAILED_PRECONDITION (REVIEW_FULL).
+        """Invites a reviewer, or gives an invited reviewer another link. The link works once, in one browser. Only this reply
+        has the link. Errors: NOT_FOUND (REVIEW_NOT_FOUND), FAILED_PRECONDITION (REVIEW_FULL).
         """
 
 def add_ReviewServiceServicer_to_server(servicer: ReviewServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

@@ -134,10 +134,10 @@ class _ControlEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTy
     versions or more; refused for one version.
     """
     CONTROL_SHORTCUT: _Control.ValueType  # 8
-    """Does the decision rest on what lies beside the object? Every labelled image, eligible or not, is predicted twice more: with
-    the ring at the canvas' edge filled with the mean, and with a band of about its area further in. If the item has objects:
-    with everything outside the objects filled, and with the objects filled. A default control on canvases of at least 28x28;
-    it does not run on smaller ones.
+    """Does the decision rest on something beside the object? Every labelled image, eligible or not, is predicted twice
+    more: with the ring at the canvas' edge filled with the mean, and with a band of about its area further in. If the
+    item has objects: with everything outside the objects filled, and with the objects filled. A default control on
+    canvases of at least 28x28; it does not run on smaller ones.
     """
     CONTROL_PIXEL_SUBSETS: _Control.ValueType  # 9
     """Does the model still recognise the class in the best 5% of the pixels that a search finds? It runs on every image that could
@@ -145,9 +145,9 @@ class _ControlEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTy
     control, and needs versions with a useful gradient.
     """
     CONTROL_SPOT: _Control.ValueType  # 10
-    """Does a small place decide? Places are chosen on one half of the images and tested on the other: copied into images of other
-    classes, and covered. It runs when the searches have ended, on every image that could be scored. A default control; an
-    audit of fewer than 30 such images says that it did not run.
+    """Does a small place decide? Places are chosen on one half of the images and tested on the other: copied into images
+    of other classes, and covered. It runs when the searches have ended, on every image that could be scored. A default
+    control. It does not run on fewer than 30 such images, and the result says so.
     """
 
 class Control(_Control, metaclass=_ControlEnumTypeWrapper):
@@ -172,10 +172,10 @@ CONTROL_TRANSFER: Control.ValueType  # 7
 versions or more; refused for one version.
 """
 CONTROL_SHORTCUT: Control.ValueType  # 8
-"""Does the decision rest on what lies beside the object? Every labelled image, eligible or not, is predicted twice more: with
-the ring at the canvas' edge filled with the mean, and with a band of about its area further in. If the item has objects:
-with everything outside the objects filled, and with the objects filled. A default control on canvases of at least 28x28;
-it does not run on smaller ones.
+"""Does the decision rest on something beside the object? Every labelled image, eligible or not, is predicted twice
+more: with the ring at the canvas' edge filled with the mean, and with a band of about its area further in. If the
+item has objects: with everything outside the objects filled, and with the objects filled. A default control on
+canvases of at least 28x28; it does not run on smaller ones.
 """
 CONTROL_PIXEL_SUBSETS: Control.ValueType  # 9
 """Does the model still recognise the class in the best 5% of the pixels that a search finds? It runs on every image that could
@@ -183,9 +183,9 @@ be scored, eligible or not, for the predicted class, beside the first search for
 control, and needs versions with a useful gradient.
 """
 CONTROL_SPOT: Control.ValueType  # 10
-"""Does a small place decide? Places are chosen on one half of the images and tested on the other: copied into images of other
-classes, and covered. It runs when the searches have ended, on every image that could be scored. A default control; an
-audit of fewer than 30 such images says that it did not run.
+"""Does a small place decide? Places are chosen on one half of the images and tested on the other: copied into images
+of other classes, and covered. It runs when the searches have ended, on every image that could be scored. A default
+control. It does not run on fewer than 30 such images, and the result says so.
 """
 Global___Control: typing_extensions.TypeAlias = Control
 
@@ -248,9 +248,9 @@ class Search(google.protobuf.message.Message):
     step, the exact method.
     """
     matched: builtins.bool
-    """Repeat an otherwise equal search on the members of the audit's ensemble, each at the temperature at which as many of its
-    images are eligible as of the ensemble's. Such a search comes after all that are not matched, and the versions must be an
-    ensemble with all of its members.
+    """Repeat an otherwise equal search on the members of the audit's ensemble, each at the temperature at which it has as
+    many eligible images as the ensemble. Such a search comes after all that are not matched, and the versions must be
+    an ensemble with all of its members.
     """
     def __init__(
         self,

@@ -73,8 +73,8 @@ class TrustServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def CreateTrustRule(self, request, context):
-        """Makes a trust rule. One that is equal already is returned. Errors: ALREADY_EXISTS (TRUST_RULE_EXISTS) if another one has
-        this id, FAILED_PRECONDITION (TRUST_RULES_FULL).
+        """Makes a trust rule. If an equal rule with this id exists, it is returned. Errors: ALREADY_EXISTS
+        (TRUST_RULE_EXISTS) if another one has this id, FAILED_PRECONDITION (TRUST_RULES_FULL).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

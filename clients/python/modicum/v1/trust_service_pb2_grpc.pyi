@@ -140,8 +140,8 @@ class TrustServiceStub(typing.Generic[_TrustServiceListTrustRulesType, _TrustSer
     """Lists the trust rules of a project, by id. Errors: INVALID_ARGUMENT (PAGE_TOKEN_INVALID)."""
 
     CreateTrustRule: _TrustServiceCreateTrustRuleType
-    """Makes a trust rule. One that is equal already is returned. Errors: ALREADY_EXISTS (TRUST_RULE_EXISTS) if another one has
-    this id, FAILED_PRECONDITION (TRUST_RULES_FULL).
+    """Makes a trust rule. If an equal rule with this id exists, it is returned. Errors: ALREADY_EXISTS
+    (TRUST_RULE_EXISTS) if another one has this id, FAILED_PRECONDITION (TRUST_RULES_FULL).
     """
 
     DeleteTrustRule: _TrustServiceDeleteTrustRuleType
@@ -192,8 +192,8 @@ class TrustServiceServicer(metaclass=abc.ABCMeta):
         request: modicum.v1.trust_service_pb2.CreateTrustRuleRequest,
         context: _ServicerContext,
     ) -> typing.Union[modicum.v1.trust_pb2.TrustRule, collections.abc.Awaitable[modicum.v1.trust_pb2.TrustRule]]:
-        """Makes a trust rule. One that is equal already is returned. Errors: ALREADY_EXISTS (TRUST_RULE_EXISTS) if another one has
-        this id, FAILED_PRECONDITION (TRUST_RULES_FULL).
+        """Makes a trust rule. If an equal rule with this id exists, it is returned. Errors: ALREADY_EXISTS
+        (TRUST_RULE_EXISTS) if another one has this id, FAILED_PRECONDITION (TRUST_RULES_FULL).
         """
 
     @abc.abstractmethod

@@ -41,7 +41,7 @@ class Verdict(google.protobuf.message.Message):
         OUTCOME_INCONCLUSIVE: Verdict._Outcome.ValueType  # 3
         """The evidence does not decide, or something is missing. This never counts as passed."""
         OUTCOME_WAIVED: Verdict._Outcome.ValueType  # 4
-        """Of a rule or a check: it fails, and a waiver covers it."""
+        """For a rule or a check: it fails, and a waiver covers it."""
 
     class Outcome(_Outcome, metaclass=_OutcomeEnumTypeWrapper):
         """What a check, a rule or the whole policy says."""
@@ -55,7 +55,7 @@ class Verdict(google.protobuf.message.Message):
     OUTCOME_INCONCLUSIVE: Verdict.Outcome.ValueType  # 3
     """The evidence does not decide, or something is missing. This never counts as passed."""
     OUTCOME_WAIVED: Verdict.Outcome.ValueType  # 4
-    """Of a rule or a check: it fails, and a waiver covers it."""
+    """For a rule or a check: it fails, and a waiver covers it."""
 
     class _Level:
         ValueType = typing.NewType("ValueType", builtins.int)
@@ -66,7 +66,7 @@ class Verdict(google.protobuf.message.Message):
         LEVEL_UNSPECIFIED: Verdict._Level.ValueType  # 0
         """Not set."""
         LEVEL_WARN: Verdict._Level.ValueType  # 1
-        """It is judged and shown, and decides nothing."""
+        """It is judged and shown, but does not affect the verdict."""
         LEVEL_ERROR: Verdict._Level.ValueType  # 2
         """It decides the verdict."""
 
@@ -76,7 +76,7 @@ class Verdict(google.protobuf.message.Message):
     LEVEL_UNSPECIFIED: Verdict.Level.ValueType  # 0
     """Not set."""
     LEVEL_WARN: Verdict.Level.ValueType  # 1
-    """It is judged and shown, and decides nothing."""
+    """It is judged and shown, but does not affect the verdict."""
     LEVEL_ERROR: Verdict.Level.ValueType  # 2
     """It decides the verdict."""
 
@@ -156,11 +156,11 @@ class Verdict(google.protobuf.message.Message):
         unit: builtins.str
         """Unit of the value, e.g. "share"."""
         n: builtins.int
-        """Number of images, pairs or sources that the value is of."""
+        """Number of images, pairs or sources behind the value."""
         p: builtins.float
         """P-value of the hypothesis that the rule holds; small where it fails."""
         reason: builtins.str
-        """What is missing, or what was found, in words."""
+        """What is missing or what was found, in words."""
         waived: builtins.str
         """Who waived the failure, until when and why; empty if nobody did."""
         @property
