@@ -8,7 +8,7 @@ from modicum_server.endpoints.answers import EndpointRefused
 from typer.testing import CliRunner
 
 from tests.endpoints.entries import asked
-from tests.endpoints.oip_server import MODEL
+from tests.endpoints.oip_server import MODEL, served
 from tests.ports import free_port
 
 
@@ -66,3 +66,32 @@ def test_an_endpoint_that_is_not_there_is_told_in_one_line(add):
     assert done.exit_code == 3
     assert done.output.startswith("ENDPOINT_UNREACHABLE: ")
     assert done.output.count("\n") == 1
+    assert "Nothing listens at port " in done.output
+
+
+@pytest.mark.parametrize(
+    ("served_by", "scheme", "says"),
+    [
+        ("http", "https", " does not answer in TLS: give http:// if the server does not encrypt there"),
+        (
+            "http",
+            "grpc",
+            "give the scheme http or https if it is the port of the other protocol, or grpcs if it encrypts",
+        ),
+        (
+            "grpc",
+            "http",
+            " does not answer in HTTP: give the scheme grpc or grpcs if it is a port of gRPC, or https if",
+        ),
+        ("grpc", "grpcs", "give the scheme http or https if it is the port of the other protocol, or grpc if it does"),
+    ],
+)
+def test_another_scheme_than_the_port_has_is_told_with_what_was_tried(add, behaviour, served_by, scheme, says):
+    with served(behaviour) as addresses:
+        place = addresses[served_by].partition("://")[2]
+        done = add(f"{scheme}://{place}")
+
+    assert done.exit_code == 3
+    assert f"nothing at {scheme}://{place.partition('/')[0]} could be used: " in done.stderr
+    assert says in done.stderr
+    assert "fewer requests" not in done.stderr

@@ -59,6 +59,24 @@ async def test_an_endpoint_of_other_projects_is_as_unknown_as_one_that_does_not_
         await created(versions, replace(NEW, source=Endpoint(name)))
 
 
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("ftp://x/m", "the scheme 'ftp' is not one of an endpoint; expected the name"),
+        (
+            "127.0.0.1:8001",
+            "the address has no scheme; expected the name of an endpoint, or its whole address, such as",
+        ),
+        ("grpc://127.0.0.1:8001", "the address has no model behind the port; expected"),
+        ("grpc://127.0.0.1:8001/", "the address has no model behind the port; expected"),
+        ("http:///m", "the address has no host; expected"),
+    ],
+)
+async def test_an_address_that_lacks_a_part_is_told_which(versions, name, says):
+    with pytest.raises(EndpointUnknown, match=says):
+        await created(versions, replace(NEW, source=Endpoint(name)))
+
+
 async def test_a_caller_cannot_say_what_the_endpoint_claims(versions):
     version = await created(versions, replace(NEW, source=Endpoint("cats", "f" * 64, OutputKind.LOGITS)))
 

@@ -173,7 +173,7 @@ def _write(file: EntriesFile, entries: list[EndpointEntry]) -> None:
 
 
 def _made(asked: EndpointEntry) -> EndpointEntry:
-    from modicum_server.endpoints.adding import advice, entry_of
+    from modicum_server.endpoints.adding import advice, entry_of, unreachable_text
     from modicum_server.endpoints.answers import EndpointRefused
 
     # the lines about tries that a worker's log has are not for a terminal
@@ -185,7 +185,7 @@ def _made(asked: EndpointEntry) -> EndpointEntry:
     except EndpointRefused as error:
         end(NOT_COMPLETED, f"{error.task_reason}: {error}{advice(error, asked)}")
     except TaskFailed as error:
-        end(NOT_COMPLETED, f"{error.task_reason}: {error}")
+        end(NOT_COMPLETED, f"{error.task_reason}: {unreachable_text(error, asked)}")
 
 
 def _row(entry: EndpointEntry) -> tuple[str, ...]:

@@ -1,14 +1,19 @@
 """Makes an entry of the operator: finds the addresses of a host, and asks the endpoint what its model is."""
 
 import asyncio
+import ssl
 from dataclasses import replace
+from urllib.parse import urlsplit
+
+import h11
 
 from modicum_server.domain.endpoints import EndpointEntry
-from modicum_server.endpoints.answers import EndpointRefused, classifier_tensors
+from modicum_server.endpoints.answers import UNREACHABLE, Busy, EndpointRefused, classifier_tensors
 from modicum_server.endpoints.calls import OpenEndpoint, Rate, connect
 from modicum_server.endpoints.connection import access_to
 from modicum_server.endpoints.entries_file import check_entry
-from modicum_server.endpoints.targets import refuse_open_credential, resolved, target_of
+from modicum_server.endpoints.targets import TLS_PORT, refuse_open_credential, resolved, target_of
+from modicum_server.model_server import TaskFailed
 
 PATIENCE_SECONDS = 5.0
 #: In HTTP and in gRPC.
@@ -47,3 +52,36 @@ def advice(refused: EndpointRefused, asked: EndpointEntry) -> str:
     if asked.credential_file:
         return f"; it refused the token in {asked.credential_file}"
     return "; it requires a credential: give --credential-file"
+
+
+def unreachable_text(failed: TaskFailed, asked: EndpointEntry) -> str:
+    """Return what was tried and what the operator can do, where nothing that fits answered; else the text of it."""
+    busy = failed.__cause__
+    if failed.task_reason != UNREACHABLE or not isinstance(busy, Busy):
+        return str(failed)
+    target, parts = target_of(asked.url), urlsplit(asked.url)
+    tried = f"{parts.scheme}://{target.host}:{parts.port or TLS_PORT}"
+    return f"nothing at {tried} could be used: {busy}. {_cure(busy.__cause__, parts.scheme, target.port)}"
+
+
+def _cure(cause: BaseException | None, scheme: str, port: int) -> str:
+    """What to do, by the error of the connection; gRPC does not tell errors apart."""
+    open_scheme, tls_scheme = ("grpc", "grpcs") if scheme.startswith("grpc") else ("http", "https")
+    other = "http or https" if scheme.startswith("grpc") else "grpc or grpcs"
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return "Its certificate is not trusted for this host: give --ca-file with the authority that signed it"
+    if isinstance(cause, ssl.SSLError):
+        return f"Port {port} does not answer in TLS: give {open_scheme}:// if the server does not encrypt there"
+    if isinstance(cause, ConnectionRefusedError):
+        return f"Nothing listens at port {port}: correct host and port, or start the server"
+    if isinstance(cause, h11.RemoteProtocolError):
+        return (
+            f"Port {port} does not answer in HTTP: give the scheme {other} if it is a port of gRPC, or {tls_scheme} if "
+            "it is encrypted"
+        )
+    swapped = open_scheme if scheme == tls_scheme else tls_scheme
+    encrypted = "does not encrypt" if scheme == tls_scheme else "encrypts"
+    return (
+        f"Check that the server runs and has this host and port; give the scheme {other} if it is the port of the "
+        f"other protocol, or {swapped} if it {encrypted}"
+    )
