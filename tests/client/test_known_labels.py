@@ -10,6 +10,7 @@ from modicum_server.domain.models import ModelCheck, OutputKind
 from modicum_server.errors import LabelUnknown
 from modicum_server.usecases.labels import require_labels
 
+from tests.client.test_whole_commands import MODEL
 from tests.store.store_scene import new_version
 
 NAMES = ("tabby cat", "dog", "crane", "crane", "7", "7")
@@ -86,6 +87,35 @@ def test_the_client_accepts_what_the_server_accepts(labels, names, count):
     accepted = is_accepted(require_labels, labels, version)
 
     assert is_accepted(refuse_unknown_labels, images(*labels), version.class_labels, count) is accepted
+
+
+def test_a_file_with_too_few_names_is_named_as_the_cause_with_both_counts():
+    with pytest.raises(DataRefused) as caught:
+        refuse_unknown_labels(images("cat", "dog"), ("cat",), names_from="--class-labels few.txt")
+
+    assert str(caught.value) == (
+        "1.png has the label 'dog', but the model has no such class; expected its only class name 'cat', or a "
+        "class index of 0 to 0. --class-labels few.txt has 1 name, but the images have 2 labels: write into it the "
+        "names of all classes, one per line in the order of the model's outputs"
+    )
+
+
+def test_a_file_with_enough_names_is_not_named_as_the_cause():
+    with pytest.raises(DataRefused) as caught:
+        refuse_unknown_labels(images("cat", "dgo"), ("cat", "dog"), names_from="--class-labels few.txt")
+
+    assert "few.txt" not in str(caught.value)
+
+
+def test_an_audit_names_the_file_with_too_few_names(shell, tmp_path):
+    (tmp_path / "photos" / "dog").mkdir()
+    (tmp_path / "photos" / "dog" / "b.jpg").write_bytes(b"b")
+    (tmp_path / "few.txt").write_text("cat\n")
+
+    ended = shell(f"modicum audit photos {MODEL.replace('labels.txt', 'few.txt')}")
+
+    assert ended.returncode == 5
+    assert "--class-labels few.txt has 1 name, but the images have 2 labels" in " ".join(ended.stderr.split())
 
 
 def test_the_name_of_a_split_as_a_label_is_explained():

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from modicum.cli import options
+from modicum.cli.array_bounds import refuse_values_outside
 from modicum.cli.budget import Budget, BudgetSpent, budget_of
 from modicum.cli.consoles import print_error, print_json, print_text, printing, stdout
 from modicum.cli.counterfactuals import Counterfactuals, checked_counterfactuals
@@ -148,8 +149,9 @@ def audit_request(
         ends=ends,
     )
     refuse_slow_backselect(request.search, request.model.input)
-    refuse_unknown_labels(request.images, model.labels)
+    refuse_unknown_labels(request.images, model.labels, names_from=model.labels_from)
     refuse_wrong_channels(request.images, request.model.input)
+    refuse_values_outside(request.images, request.model.input, request.model.input_from)
     return request
 
 
@@ -253,7 +255,9 @@ def _prepared(client: Client, request: AuditRequest, shown: View) -> _Prepared:
     show_preview(shown, request.images, request.model)
     budget.doing = "the model was registered and checked"
     version = _registered(client, request, shown)
-    refuse_unknown_labels(request.images, version.class_labels, version.class_count)
+    refuse_unknown_labels(
+        request.images, version.class_labels, version.class_count, names_from=request.model.labels_from
+    )
     budget.doing = "the images were uploaded"
     dataset = uploaded(client, request.photos, request.images, shown)
     paired = _uploaded_counterfactuals(client, request, shown)

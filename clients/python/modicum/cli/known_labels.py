@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 
 from modicum.errors import DataRefused, InvalidArgument
+from modicum.gate.counting import counted
 from modicum.resource_names import printable
 from modicum.sources.images import Image
 
@@ -14,8 +15,12 @@ LONGEST_INDEX_DIGITS = 9
 SPLITS = frozenset({"train", "test", "val", "validation"})
 
 
-def refuse_unknown_labels(images: Sequence[Image], names: Sequence[str], class_count: int | None = None) -> None:
+def refuse_unknown_labels(
+    images: Sequence[Image], names: Sequence[str], class_count: int | None = None, *, names_from: str = ""
+) -> None:
     """Refuse labels that name no class of the model. Without names and a count of classes, any index is accepted.
+
+    `names_from` is what messages call the file with the names.
 
     Raises:
         InvalidArgument: a label is a name, and the classes have none; says how to give them.
@@ -43,9 +48,9 @@ def refuse_unknown_labels(images: Sequence[Image], names: Sequence[str], class_c
         )
     others = len({one.label for one in unfit}) - 1
     more = f"; {others} more {'label is' if others == 1 else 'labels are'} unknown, too" if others else ""
-    split = _split_advice(unfit)
+    advice = _split_advice(unfit) or _names_advice(images, names, names_from)
     raise DataRefused(
-        f"{begin} the model has no such class; {_expected(label, names, count)}{more}{split}", reason=REASON
+        f"{begin} the model has no such class; {_expected(label, names, count)}{more}{advice}", reason=REASON
     )
 
 
@@ -58,6 +63,16 @@ def _split_advice(unfit: Sequence[Image]) -> str:
     if any(one.label.lower() in SPLITS for one in unfit):
         return ". The names of folders were taken as labels; give one split, such as the folder train alone"
     return ""
+
+
+def _names_advice(images: Sequence[Image], names: Sequence[str], names_from: str) -> str:
+    labels = {one.label for one in images if one.label}
+    if not names_from or len(labels) <= len(names):
+        return ""
+    return (
+        f". {names_from} has {counted(len(names), 'name')}, but the images have {counted(len(labels), 'label')}: write "
+        "into it the names of all classes, one per line in the order of the model's outputs"
+    )
 
 
 def _refuse_mixed_numbers(images: Sequence[Image], classes: Counter[str]) -> None:
@@ -87,4 +102,7 @@ def _expected(label: str, names: Sequence[str], count: int | None) -> str:
         return f"expected {indices}"
     near = get_close_matches(label, names, n=1) or [name for name in names if name.lower() == label.lower()]
     hint = f" such as {printable(near[0])!r}" if near else ""
-    return f"expected one of its {len(names):,} class names{hint}, or {indices}"
+    known = (
+        f"one of its {len(names):,} class names" if len(names) > 1 else f"its only class name {printable(names[0])!r}"
+    )
+    return f"expected {known}{hint}, or {indices}"

@@ -51,13 +51,18 @@ METHOD_OF_OPTION = {
 
 @dataclass(frozen=True, slots=True)
 class ModelRequest:
-    """A model to register. `input_from` says who named the input: an option, or a file beside the model."""
+    """A model to register.
+
+    `input_from` says who named the input: an option, or a file beside the model. `labels_from` is the option with the
+    names of the classes, or empty.
+    """
 
     name: str
     file: ModelFile | ServedModel
     input: InputSpecification
     input_from: str
     labels: tuple[str, ...]
+    labels_from: str = ""
 
     @property
     def told(self) -> str:
@@ -120,7 +125,15 @@ def model_request(name: str | None, options: ModelOptions) -> ModelRequest:
     file = model_file(**ways) if options.endpoint is None else served_model(options.endpoint, **ways)
     named = checked_id(name, "model") if name else suggested_id(file.name)
     given = options.input_name
-    return ModelRequest(named, file, file.input(given), _input_from(file, given), file.labels(options.class_labels))
+    names = options.class_labels
+    return ModelRequest(
+        name=named,
+        file=file,
+        input=file.input(given),
+        input_from=_input_from(file, given),
+        labels=file.labels(names),
+        labels_from="" if names is None else f"--class-labels {printable(str(names))}",
+    )
 
 
 def _input_from(file: ModelFile | ServedModel, given: str | None) -> str:

@@ -63,7 +63,7 @@ class Image:
     `item` is its id in the data set. `label` is a class name, a class index, or empty. `channels` is the number of
     channels of an array; it is None for a picture, which is decoded as grey or RGB, and for an array that cannot be
     read. `objects` is None if nothing is known about them. `file` is where it lies; None for an array of an .npz
-    and a row of parquet.
+    and a row of parquet. `floats` reads the values of an array of float32, and is or gives None for anything else.
     """
 
     item: str
@@ -72,6 +72,7 @@ class Image:
     channels: int | None = None
     objects: Objects | None = None
     file: File | None = field(default=None, repr=False)
+    floats: Callable[[], NDArray[np.float32] | None] | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,6 +307,7 @@ def _image(file: File, label: str) -> Image:
         lambda: converted.converted_content(file) if is_converted else stream_content(file.open, file.where),
         channels,
         file=file,
+        floats=None if channels is None else partial(npy.float_values, file),
     )
 
 
@@ -325,6 +327,8 @@ def _arrays(path: Path) -> list[Image]:
 
 
 def _refuse_images(path: Path, images: NDArray[Any]) -> None:
+    if images.ndim and not len(images):
+        raise InvalidSource(f"{path}: expected images; its array images holds none, its shape is {images.shape}")
     if not images.size or npy.channels_of(images.shape[1:], images.dtype) is None:
         raise InvalidSource(f"{path}: expected images, each {npy.EXPECTED}; got {images.dtype} of shape {images.shape}")
 
@@ -354,4 +358,5 @@ def _array_image(images: NDArray[Any], place: int, item: str, label: str) -> Ima
         label,
         lambda: made_content(lambda: encoded(images[place]), f"image {item}"),
         None if as_picture else channels,
+        floats=(lambda: images[place]) if images.dtype.name == npy.FLOAT else None,
     )

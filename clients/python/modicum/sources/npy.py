@@ -1,8 +1,8 @@
 """Images as arrays in .npy files: 1 to 64 channels, 8 or 16 bits, or floating point.
 
 An image is (H, W) or (H, W, C): channels come last. The header is written here, so that equal arrays give equal bytes,
-and equal digests, whatever numpy is installed (NumPy enhancement proposal 1, version 1.0 of the format). Values are not
-read here: the server checks them.
+and equal digests, whatever numpy is installed (NumPy enhancement proposal 1, version 1.0 of the format). The server
+checks all values. The client reads those of a few arrays before it uploads any.
 """
 
 import struct
@@ -20,6 +20,7 @@ MAGIC = b"\x93NUMPY\x01\x00"
 ALIGNMENT_BYTES = 64
 MOST_CHANNELS = 64
 KINDS = ("uint8", "uint16", "float32")
+FLOAT = "float32"
 EXPECTED = f"uint8, uint16 or float32 of shape (H, W) or (H, W, C) with 1 to {MOST_CHANNELS} channels, which come last"
 PICTURE_CHANNELS = frozenset({1, 3})
 GREY_AXES, CHANNEL_AXES = 2, 3
@@ -63,3 +64,14 @@ def file_channels(file: File) -> int | None:
     if channels is None:
         raise InvalidSource(f"{file.where}: expected {EXPECTED}; got {dtype} of shape {shape}")
     return channels
+
+
+def float_values(file: File) -> NDArray[np.float32] | None:
+    """The values of an array of float32 in a .npy file. None for another type, or a file that cannot be read."""
+    try:
+        with file.open() as stream:
+            read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}[npy.read_magic(stream)]
+            _, _, dtype = read(stream)
+            return np.frombuffer(stream.read(), dtype) if dtype.name == FLOAT else None
+    except (OSError, ValueError, KeyError, SyntaxError, TypeError, EOFError, RecursionError, MemoryError):
+        return None
