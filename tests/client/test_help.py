@@ -103,3 +103,10 @@ def test_the_example_of_an_input_file_can_be_pasted(name, tmp_path):
     (tmp_path / "input.toml").write_text("\n".join(example))
 
     assert input_specification(tmp_path / "input.toml") == input_specification("imagenet")
+
+
+@pytest.mark.parametrize("name", ["audit", "plan", "models ensemble", "policy check"])
+def test_an_argument_has_neither_braces_nor_a_python_type(name):
+    shown = page(name, 120)
+
+    assert not [sign for sign in ("{", "[[", "<str>", "<path>", "<list") if sign in shown]

@@ -46,3 +46,10 @@ def test_paragraphs_stay_apart():
 
     assert lines[begin - 1] == ""
     assert lines[begin - 2].endswith("the schema of this release.")
+
+
+@pytest.mark.parametrize("name", ["backup", "token rotate", "endpoint add"])
+def test_an_argument_has_neither_braces_nor_a_python_type(name):
+    shown = CliRunner().invoke(app, [*name.split(), "--help"], env={"COLUMNS": "120"}).output
+
+    assert not [sign for sign in ("{", "<str>", "<path>") if sign in shown]

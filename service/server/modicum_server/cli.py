@@ -192,7 +192,10 @@ def selftest(
         typer.Option(min=0, max=LARGEST_SEED, metavar="N", help="Seed of the images, the weights and the searches."),
     ] = 0,
 ) -> None:
-    """Train small classifiers with and without a planted shortcut, audit them, and check the verdicts."""
+    """Train small classifiers with and without a planted shortcut, audit them, and check the verdicts.
+
+    This takes two or three minutes. Install modicum-server with its extra `selftest` first.
+    """
     try:
         from modicum_server.selftest.command import run
     except ImportError as error:

@@ -26,11 +26,18 @@ class Group(TyperGroup):
 
 
 class Command(TyperCommand):
-    """A command whose --help is listed as a flag, and whose help takes the width of the page."""
+    """A command whose --help is listed as a flag, whose arguments have no braces, and whose help takes the width."""
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         self.help = _unwrapped(self.help)
+        for parameter in self.params:
+            if parameter.param_type_name == "argument":
+                vars(parameter)["display_type_rich"] = _no_type
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Return the parts of the usage line."""
+        return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
 
     def get_help_option(self, ctx: Any) -> Any:
         """Return the option --help."""
@@ -40,6 +47,10 @@ class Command(TyperCommand):
 def _unwrapped(text: str | None) -> str:
     """Return a help with each paragraph on one line: the page wraps it."""
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in (text or "").split("\n\n"))
+
+
+def _no_type(ctx: Any) -> None:
+    """Return nothing in place of a Python type such as <path>, which typer shows beside an argument."""
 
 
 def _as_flag(option: Any) -> Any:

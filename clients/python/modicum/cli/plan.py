@@ -65,7 +65,7 @@ def plan(
     result: Annotated[
         str | None,
         typer.Argument(
-            metavar="[RESULT]",
+            metavar="RESULT",
             help="A result document in a FILE.json, or the name of an audit on the server. Without one, the "
             "plan works with assumed figures.",
         ),

@@ -20,10 +20,16 @@ Function = Callable[..., None]
 
 
 class Command(TyperCommand):
-    """A command that lists --help under the heading of its output options, and arguments without braces.
+    """A command that lists --help under the heading of its output options, and arguments without braces and types.
 
     It takes an option that was renamed by its old name, too, and says so on stderr.
     """
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        for parameter in self.params:
+            if parameter.param_type_name == "argument":
+                vars(parameter)["display_type_rich"] = _no_type
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse the arguments."""
@@ -140,6 +146,10 @@ def _default(option: Field[Any]) -> Any:
     if option.default_factory is not MISSING:
         return option.default_factory()
     return Parameter.empty if option.default is MISSING else option.default
+
+
+def _no_type(ctx: Any) -> None:
+    """Nothing in place of a Python type such as <list[str]>, which typer shows beside an argument."""
 
 
 def _as_flag(option: Any, heading: str | None) -> Any:

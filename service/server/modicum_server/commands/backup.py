@@ -41,8 +41,8 @@ EmptyData = Annotated[
     typer.Option(
         metavar="FOLDER",
         help=(
-            "New data folder for `modicum-server up`. Default: MODICUM_DATABASE_URL and MODICUM_ARTIFACTS_URL, both "
-            "empty. If the first is not set, the user's data folder."
+            "New data folder for `modicum-server up`. Default: the database in MODICUM_DATABASE_URL and the store in "
+            "MODICUM_ARTIFACTS_URL. If MODICUM_DATABASE_URL is not set, the user's data folder."
         ),
     ),
 ]

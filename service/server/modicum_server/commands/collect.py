@@ -34,17 +34,18 @@ def collect(
         typer.Option(
             "--orphans",
             metavar="",
-            help="Also delete stored files that no project holds. Do not use it soon after you restored the "
-            "database to an earlier moment: it would delete the files stored since then.",
+            help="Also delete stored files that the database lists in no project. Do not give this soon after you "
+            "restored the database to an earlier moment: it would delete the files stored since then.",
         ),
     ] = False,
     data: Data = None,
 ) -> None:
     """Delete what projects no longer keep, and stored files that nothing uses any more. Safe while the server runs.
 
-    First it deletes the findings, results and images that the retention of projects no longer keeps. Then it deletes
-    artifacts (stored files) that no version, data set, audit, verdict or swap of a spot uses, and old request ids, both
-    after the time in --grace. Prints what it deletes. While a backup runs, it deletes nothing and ends with 3.
+    First, the command deletes findings, results and images that are older than the retention of their project allows.
+    Then it deletes what has been unused for the time in --grace: artifacts (stored files) that no version, data set,
+    audit, verdict or swap of a spot (a trial on the web pages) uses, and the ids by which the server recognises
+    repeated requests. It prints what it deletes. While a backup runs, it deletes nothing and ends with 3.
     """
     from modicum_server.usecases.collecting import Wanted
 

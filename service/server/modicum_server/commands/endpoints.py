@@ -28,8 +28,9 @@ FOUND_OUT = "auto"
 app = typer.Typer(
     cls=Group,
     no_args_is_help=True,
-    help="Name models that other servers serve by the Open Inference Protocol v2, and grant them to projects. For the "
-    "operator: it writes MODICUM_ENDPOINTS_FILE, or endpoints.json in the data folder of `modicum-server up`.",
+    help="Add, list and remove endpoints: models that other servers serve by the Open Inference Protocol v2, for "
+    "projects to audit. For the operator: endpoints are kept in the file MODICUM_ENDPOINTS_FILE, or in endpoints.json "
+    "in the data folder of `modicum-server up`.",
 )
 
 Data = Annotated[
@@ -71,20 +72,20 @@ def add(  # noqa: PLR0917 - options, which typer gives by name
         typer.Option(metavar="KIND", help="What the model returns: logits, probabilities, or auto to find out."),
     ] = FOUND_OUT,
     requests_per_second: Annotated[
-        float, typer.Option(metavar="NUMBER", help="Most requests a second, from each worker.")
+        float, typer.Option(metavar="NUMBER", help="Each worker sends at most this many requests a second.")
     ] = REQUESTS_PER_SECOND,
-    images_per_request: Annotated[int, typer.Option(metavar="NUMBER", help="Most images in a request.")] = (
-        IMAGES_PER_REQUEST
-    ),
+    images_per_request: Annotated[
+        int, typer.Option(metavar="NUMBER", help="A request has at most this many images.")
+    ] = (IMAGES_PER_REQUEST),
     timeout_seconds: Annotated[
-        float, typer.Option(metavar="SECONDS", help="Longest wait for one answer.")
+        float, typer.Option(metavar="SECONDS", help="A request fails after this time without an answer.")
     ] = TIMEOUT_SECONDS,
     data: Data = None,
 ) -> None:
-    """Find the addresses of an endpoint, ask what its model is, and let projects audit it.
+    """Add an endpoint: look up its IP addresses, read its model's description, and let projects audit it.
 
-    The command replaces an entry of the same name. Later calls use only the addresses that were found now, and follow
-    no redirect. Link-local addresses and metadata services of clouds are always refused.
+    The command replaces an endpoint of the same name. The server contacts only the IP addresses that are found now, and
+    follows no redirect. Link-local addresses and metadata services of clouds are always refused.
     """
     if MODEL_NAME.fullmatch(name) is None:
         end(USAGE, f"NAME: expected letters, digits, hyphen, underscore and dot; got {name!r}")
@@ -115,7 +116,7 @@ def add(  # noqa: PLR0917 - options, which typer gives by name
 
 @app.command("list", cls=Command)
 def list_endpoints(data: Data = None) -> None:
-    """List endpoints: name, address, network addresses, projects, and whether a credential is sent."""
+    """List endpoints: name, address, IP addresses, projects and credential file."""
     rows = [("NAME", "ADDRESS", "CONTACTED AT", "PROJECTS", "CREDENTIAL"), *map(_row, _read(_file(data)))]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
@@ -124,7 +125,7 @@ def list_endpoints(data: Data = None) -> None:
 
 @app.command("remove", cls=Command)
 def remove(name: Name, data: Data = None) -> None:
-    """Remove an endpoint. Running audits of it fail at their next shard; results stay."""
+    """Remove an endpoint. Running audits of it fail soon; stored results stay."""
     file = _file(data)
     entries = _read(file)
     kept = [one for one in entries if one.name != name]

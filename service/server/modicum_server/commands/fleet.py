@@ -43,8 +43,10 @@ def fleet(
             "at this path. Ray gets only the path.",
         ),
     ],
-    most: Annotated[int, typer.Option("--max", min=1, metavar="N", help="Most workers.")],
-    least: Annotated[int, typer.Option("--min", min=0, metavar="N", help="Fewest workers, also without work.")] = 0,
+    most: Annotated[int, typer.Option("--max", min=1, metavar="N", help="Run at most this many workers.")],
+    least: Annotated[
+        int, typer.Option("--min", min=0, metavar="N", help="Run at least this many workers, even without work.")
+    ] = 0,
     cooldown: Annotated[str, typer.Option(metavar="TIME", help="Stop a worker after this time without work.")] = "5m",
     cpus: Annotated[
         int, typer.Option("--cpus-per-worker", min=1, metavar="N", help="Cores that Ray reserves for a worker.")
@@ -58,7 +60,7 @@ def fleet(
             "--memory-per-worker",
             metavar="BYTES",
             help="Memory that Ray reserves for a worker, such as 8GB; models get four fifths of it. By default, "
-            "each worker assumes that it has all memory of its machine.",
+            "each worker uses its machine's memory as if no other worker ran there.",
         ),
     ] = "",
     without_tls: Annotated[
@@ -66,16 +68,17 @@ def fleet(
         typer.Option(
             "--ray-without-tls",
             metavar="",
-            help="Accept a Ray without TLS that others could reach. Give this only if the network of the "
-            "cluster is closed to others.",
+            help="Connect to Ray without TLS, even if other machines can reach it. Give this only if nobody else has "
+            "access to the network of the cluster.",
         ),
     ] = False,
     driver: Annotated[int | None, typer.Option(hidden=True, help="Talk to Ray; say on this descriptor so.")] = None,
 ) -> None:
-    """Run as many workers in a Ray cluster as the queued and held shards need.
+    """Run workers in a Ray cluster: more while much work waits, fewer while little does.
 
-    Run it on a machine of the cluster, beside an API that runs elsewhere. Ctrl-C stops all workers; they hand back what
-    they cannot finish. It needs `pip install 'modicum-server[ray]'` and the same releases on every machine.
+    Start this command on a machine of the cluster. The API (`modicum-server serve`) may run on another machine. Ctrl-C
+    stops all workers; other workers can do what they did not finish. Install modicum-server with its extra `ray`, in
+    the same release, on every machine.
     """
     if least > most:
         end(USAGE, f"--min: expected at most --max, which is {most}; got {least}")

@@ -48,14 +48,17 @@ def create(  # noqa: PLR0917 - options, which typer gives by name
     ] = "default",
     name: Annotated[str, typer.Option(metavar="TEXT", help="What the token is for, shown in lists.")] = "",
     expires: Annotated[
-        str, typer.Option(metavar="TIME", help="How long the token is valid, such as 12h or 90d; or never.")
+        str,
+        typer.Option(
+            metavar="TIME", help="How long the token is valid, such as 12h or 90d. With `never`, it does not expire."
+        ),
     ] = "90d",
     project_only: Annotated[
         bool,
         typer.Option(
             "--project-only",
             metavar="",
-            help=("Valid in this project only, even if the principal has roles in others."),
+            help=("Make the token valid in this project only, even if the principal has roles in others."),
         ),
     ] = False,
     metrics: Annotated[
@@ -63,7 +66,7 @@ def create(  # noqa: PLR0917 - options, which typer gives by name
         typer.Option(
             "--metrics",
             metavar="",
-            help=("For Prometheus: valid only for /metrics, which covers all projects. The token has no role."),
+            help=("For Prometheus: make the token valid only for /metrics, which covers all projects. It has no role."),
         ),
     ] = False,
     data: Data = None,
@@ -103,13 +106,22 @@ def list_tokens(
 
 @app.command("revoke", cls=Command)
 def revoke(
-    token: Annotated[str, typer.Argument(metavar="ID", help="Id of one token to revoke; roles stay.")] = "",
+    token: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID",
+            help="Id of the token to revoke, as `modicum-server token list` shows it. Its principal keeps its roles.",
+        ),
+    ] = "",
     principal: Annotated[
         str, typer.Option(metavar="NAME", help="Revoke all tokens and all roles of this principal.")
     ] = "",
     data: Data = None,
 ) -> None:
-    """Revoke one token by its id, or all tokens and roles of a principal. Open watches and uploads end in seconds."""
+    """Revoke one token, or all tokens and roles of a principal. Open watches and uploads end in seconds.
+
+    Give either ID or --principal.
+    """
     if bool(token) == bool(principal):
         end(USAGE, "expected either the ID of a token or --principal NAME; `modicum-server token list` shows both")
     if token:
@@ -135,7 +147,7 @@ def rotate(
 ) -> None:
     """Replace a token by one with the same principal, name and lifetime, and print it.
 
-    The old token ends after --overlap.
+    The old token stays valid for the time in --overlap.
     """
     seconds = int(duration_of("--overlap", overlap).total_seconds())
     _show(_with_tokens(data, lambda tokens: tokens.rotate(token, overlap_seconds=seconds)))

@@ -27,14 +27,17 @@ app = typer.Typer(
 @app.command("export", cls=Command)
 def export(
     project: Annotated[
-        str, typer.Option(metavar="ID", help="Id of one project. Default: all projects, and entries of no project.")
+        str, typer.Option(metavar="ID", help="Id of one project. Default: all projects, and the server's own trail.")
     ] = "",
     after: Annotated[
         int, typer.Option(metavar="N", min=0, help="With --project: only entries after this sequence number.")
     ] = 0,
     data: Data = None,
 ) -> None:
-    """Print sealed entries as JSON lines, one chain after another, each entry with its sequence number and hash."""
+    """Print the trail as JSON lines: one project after another, each entry with its sequence number and hash.
+
+    An entry appears as soon as it has its hash, within seconds.
+    """
     if after and not project:
         end(USAGE, "--after: expected --project as well, because each project counts its own entries")
 
@@ -49,7 +52,7 @@ def export(
 def heads(data: Data = None) -> None:
     """Print the head of each trail: its last sequence number and hash, as JSON lines.
 
-    Keep them elsewhere, for `modicum-server verify --heads`.
+    Keep the output on another machine. `modicum-server verify --heads` can then show whether a trail was changed.
     """
 
     async def write(store: Store) -> None:

@@ -58,7 +58,7 @@ def verify(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="What `modicum-server trail heads` printed earlier. The trail must still have these hashes.",
+            help="File with what `modicum-server trail heads` printed earlier. The trail must still have these hashes.",
         ),
     ] = None,
     trail_only: Annotated[bool, typer.Option("--trail-only", metavar="", help="Check only the trail.")] = False,
